@@ -1,0 +1,59 @@
+package graph
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"quantal/kernels"
+)
+
+// Activate applies an activation to each entry. Input: y. Output: a(y), of the same shape.
+type Activate struct {
+	op
+	Activation kernels.Activation
+}
+
+// ApplyActivation adds an activation.
+func ApplyActivation(a kernels.Activation, y *gorgonia.Node) (*gorgonia.Node, error) {
+	return apply(&Activate{newOp("Activate", y.Shape(), y.Dtype(), gorgonia.Nodes{y}, 0), a}, y)
+}
+
+// Do computes a(y).
+func (o *Activate) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.dispatch(
+		func() gorgonia.Value { return activate[float32](o, in) },
+		func() gorgonia.Value { return activate[float64](o, in) })
+}
+
+func activate[T kernels.Float](o *Activate, v values[T]) gorgonia.Value {
+	dst := values[T]{o.out}.slice(0)
+	copy(dst, v.slice(0))
+	kernels.Apply(o.Activation, dst)
+	return o.out
+}
+
+// SymDiff adds the gradient with respect to y.
+func (o *Activate) SymDiff(_ gorgonia.Nodes, a, da *gorgonia.Node) (gorgonia.Nodes, error) {
+	operands := gorgonia.Nodes{da, a}
+	dy, err := apply(&ActivateGradient{newOp("ActivateGradient", o.shape, o.dtype, operands), o.Activation}, operands...)
+	return gorgonia.Nodes{dy}, err
+}
+
+// ActivateGradient is the gradient with respect to y. Inputs: the gradient with respect to a(y), and a(y).
+type ActivateGradient struct {
+	op
+	Activation kernels.Activation
+}
+
+// Do computes dy.
+func (o *ActivateGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.dispatch(
+		func() gorgonia.Value { return activateGradient[float32](o, in) },
+		func() gorgonia.Value { return activateGradient[float64](o, in) })
+}
+
+func activateGradient[T kernels.Float](o *ActivateGradient, v values[T]) gorgonia.Value {
+	dst := values[T]{o.out}.slice(0)
+	copy(dst, v.slice(0))
+	kernels.ApplyGradient(o.Activation, dst, v.slice(1))
+	return o.out
+}

@@ -1,0 +1,519 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"quantal/kernels"
+)
+
+// CompileSpec builds, differentiates and compiles a Spec.
+func CompileSpec(s Spec, update kernels.Adam) (*kernels.Program, error) {
+	m, err := Build(s, tensor.Float32)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Grad(); err != nil {
+		return nil, err
+	}
+	return Compile(m.Graph, m.Loss, update)
+}
+
+// Compile turns a differentiated graph into a Program. It looks at nothing but the graph: which layers there are, what
+// stands between them, which costs the loss has and which gradients reach each parameter.
+//
+// What is fused: an activation with the layer before it, its gradient with the layer (or the loss) behind it, and all
+// gradients of a layer's parameters with their update. What Compile does not know, or cannot prove to be the training step of
+// a chain of noisy layers, it refuses by name.
+func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, update kernels.Adam) (*kernels.Program, error) {
+	c := compiler{
+		graph: g, program: &kernels.Program{Adam: update},
+		buffers: map[*gorgonia.Node]kernels.Buffer{}, deltas: map[*gorgonia.Node]delta{},
+		muOf: map[*gorgonia.Node]int{}, phiOf: map[*gorgonia.Node]int{},
+	}
+	sorted, err := gorgonia.Sort(g) // the roots first
+	if err != nil {
+		return nil, fmt.Errorf("graph: Compile: %w", err)
+	}
+	for _, n := range slices.Backward(sorted) {
+		if n.Type() == nil {
+			continue // a gorgonia.Read statement, which computes nothing
+		}
+		if err := c.visit(n); err != nil {
+			return nil, fmt.Errorf("graph: Compile: %w", err)
+		}
+	}
+	if err := c.finish(loss); err != nil {
+		return nil, fmt.Errorf("graph: Compile: %w", err)
+	}
+	return c.program, nil
+}
+
+// delta is what a gradient node stands for: the gradient of a buffer, before or after its activation.
+type delta struct {
+	buffer kernels.Buffer
+	passed bool // behind the activation's gradient
+}
+
+// layer is what the compiler knows of one noisy layer.
+type layer struct {
+	op           *NoisyLinear
+	mu, phi      *gorgonia.Node
+	src, dst     kernels.Buffer
+	activation   kernels.Activation
+	activated    *gorgonia.Node // the output after its activation
+	dmu, dphi    *gorgonia.Node
+	fed          bool // whether something reads the output
+	backwardDone bool
+}
+
+type compiler struct {
+	graph   *gorgonia.ExprGraph
+	program *kernels.Program
+	layers  []*layer
+	buffers map[*gorgonia.Node]kernels.Buffer // which buffer an activation node is
+	deltas  map[*gorgonia.Node]delta          // which gradient a node is
+	muOf    map[*gorgonia.Node]int            // parameter -> layer
+	phiOf   map[*gorgonia.Node]int            // parameter -> first layer
+	input   *gorgonia.Node
+	loss    *gorgonia.Node // the likelihood
+}
+
+// operands returns a node's inputs in order.
+func (c *compiler) operands(n *gorgonia.Node) gorgonia.Nodes {
+	var in gorgonia.Nodes
+	for it := c.graph.From(n.ID()); it.Next(); {
+		in = append(in, it.Node().(*gorgonia.Node))
+	}
+	return in
+}
+
+func (c *compiler) emit(i kernels.Instruction) {
+	c.program.Instructions = append(c.program.Instructions, i)
+}
+
+// visit emits what a node computes. Sums and costs are looked at in finish.
+func (c *compiler) visit(n *gorgonia.Node) error {
+	in := c.operands(n)
+	switch op := n.Op().(type) {
+	case nil:
+		return nil
+	case *NoisyLinear:
+		return c.forward(n, op, in)
+	case *Activate:
+		return c.activate(n, op, in)
+	case *CrossEntropy:
+		return c.likelihood(n, kernels.Categorical, in)
+	case *GaussianNLL:
+		if err := named(in[2], nameNoiseVariance); err != nil {
+			return fmt.Errorf("%v: %w", op, err)
+		}
+		return c.likelihood(n, kernels.Gaussian, in)
+	case *CrossEntropyGradient:
+		return c.lossGradient(n, in[0], in[2])
+	case *GaussianGradient:
+		return c.lossGradient(n, in[0], in[3])
+	case *ActivateGradient:
+		return c.activateGradient(n, op, in)
+	case *NoisyLinearInputGradient:
+		return c.inputGradient(n, op, in)
+	case *NoisyLinearMuGradient:
+		return c.muGradient(n, op, in)
+	case *NoisyLinearPhiGradient:
+		return c.phiGradient(n, op, in)
+	case *MagnitudeCost, *MagnitudeGradient, *ReliabilityCost, *ReliabilityGradient:
+		return nil
+	default:
+		if isSum(op) || isConstant(n) {
+			return nil
+		}
+		return fmt.Errorf("operation %q of node %v is not one that it knows", op, n)
+	}
+}
+
+// isSum reports whether an operation is Gorgonia's own addition, which joins the terms of the loss and the gradients of a
+// parameter. Its type is not exported; its name is.
+func isSum(op gorgonia.Op) bool { return op.Arity() == 2 && op.String() == "+ false" }
+
+func isConstant(n *gorgonia.Node) bool { return n.Op() != nil && n.Op().Arity() == 0 && n.Value() != nil }
+
+// named checks that an operand is the scalar input with the given name.
+func named(n *gorgonia.Node, name string) error {
+	if !n.IsVar() || n.Name() != name {
+		return fmt.Errorf("want the scalar input %q as operand, got %v", name, n)
+	}
+	return nil
+}
+
+// isOne checks that a gradient is that of the loss itself: an objective times a factor is not the objective.
+func isOne(n *gorgonia.Node) error {
+	if isConstant(n) {
+		switch v := n.Value().Data().(type) {
+		case float32:
+			if v == 1 {
+				return nil
+			}
+		case float64:
+			if v == 1 {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("the loss is not a plain sum of its terms: a term's gradient is %v, want 1", n)
+}
+
+func (c *compiler) newBuffer(n *gorgonia.Node, width int) kernels.Buffer {
+	b := kernels.Buffer(len(c.program.Widths))
+	c.program.Widths = append(c.program.Widths, width)
+	c.buffers[n] = b
+	return b
+}
+
+func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes) error {
+	x, mu := in[0], in[1]
+	i := len(c.layers)
+	switch {
+	case op.Index != i:
+		return fmt.Errorf("%v is layer %d of the chain, but its noise is that of layer %d", op, i, op.Index)
+	case i > 0 && op.Sharing != c.layers[0].op.Sharing:
+		return fmt.Errorf("%v shares sigma per %v, the layers before it per %v: want one sharing", op, op.Sharing, c.layers[0].op.Sharing)
+	case !mu.IsVar():
+		return fmt.Errorf("%v: its mu, %v, is not an input of the graph", op, mu)
+	}
+	if j, used := c.muOf[mu]; used {
+		return fmt.Errorf("%v: its mu, %v, belongs to layer %d already", op, mu, j)
+	}
+	l := &layer{op: op, mu: mu}
+	if x.IsVar() {
+		if c.input != nil {
+			return fmt.Errorf("%v: a second input, %v, beside %v: want a single chain of layers", op, x, c.input)
+		}
+		c.input = x
+		l.src = c.newBuffer(x, op.In)
+		c.program.Batch = op.Batch
+		c.program.Layout.Sharing = op.Sharing
+		c.emit(kernels.Gather{Dst: l.src})
+	} else {
+		src, ok := c.buffers[x]
+		if !ok || i == 0 || c.layers[i-1].activated != x || c.layers[i-1].fed {
+			return fmt.Errorf("%v: its input %v is not the output of the layer before it", op, x)
+		}
+		c.layers[i-1].fed = true
+		l.src = src
+	}
+	if op.Sharing != kernels.NoNoise {
+		l.phi = in[2]
+		if err := c.noise(op, i, in[2:]); err != nil {
+			return err
+		}
+	}
+	c.muOf[mu] = i
+	l.dst, l.activated = c.newBuffer(n, op.Out), n
+	c.layers = append(c.layers, l)
+	c.program.Layout.Layers = append(c.program.Layout.Layers, op.Layer)
+	c.emit(kernels.Sample{Layer: i})
+	c.emit(kernels.Forward{Layer: i, Src: l.src, Dst: l.dst})
+	return nil
+}
+
+// noise checks phi, seed and step of layer i.
+func (c *compiler) noise(op gorgonia.Op, i int, in gorgonia.Nodes) error {
+	phi := in[0]
+	if !phi.IsVar() {
+		return fmt.Errorf("%v: its phi, %v, is not an input of the graph", op, phi)
+	}
+	first, used := c.phiOf[phi]
+	perNetwork := c.program.Layout.Sharing == kernels.PerNetwork
+	if used != (perNetwork && i > 0) {
+		return fmt.Errorf("%v: sigma is per %v, which does not fit its phi, %v", op, c.program.Layout.Sharing, phi)
+	}
+	if used && first != 0 {
+		return fmt.Errorf("%v: its phi, %v, belongs to layer %d", op, phi, first)
+	}
+	if !used {
+		c.phiOf[phi] = i
+	}
+	if err := named(in[1], nameSeed); err != nil {
+		return fmt.Errorf("%v: %w", op, err)
+	}
+	if err := named(in[2], nameStep); err != nil {
+		return fmt.Errorf("%v: %w", op, err)
+	}
+	return nil
+}
+
+// activate fuses an activation with the Forward that made its input.
+func (c *compiler) activate(n *gorgonia.Node, op *Activate, in gorgonia.Nodes) error {
+	i := len(c.layers) - 1
+	if i < 0 || c.layers[i].activated != in[0] || c.layers[i].activation != kernels.Linear || c.layers[i].fed {
+		return fmt.Errorf("%v: its input %v is not the output of a noisy layer that nothing else reads", op, in[0])
+	}
+	l := c.layers[i]
+	l.activation, l.activated = op.Activation, n
+	c.buffers[n] = l.dst
+	last := len(c.program.Instructions) - 1
+	c.program.Instructions[last] = kernels.Forward{Layer: i, Src: l.src, Dst: l.dst, Activation: op.Activation}
+	return nil
+}
+
+func (c *compiler) likelihood(n *gorgonia.Node, kind kernels.Likelihood, in gorgonia.Nodes) error {
+	i := len(c.layers) - 1
+	if c.loss != nil {
+		return fmt.Errorf("%v is a second likelihood beside %v", n.Op(), c.loss.Op())
+	}
+	if i < 0 || c.layers[i].activated != in[0] || c.layers[i].fed {
+		return fmt.Errorf("%v: its input %v is not the output of the last noisy layer", n.Op(), in[0])
+	}
+	if !in[1].IsVar() {
+		return fmt.Errorf("%v: its answers, %v, are not an input of the graph", n.Op(), in[1])
+	}
+	c.loss = n
+	c.layers[i].fed = true
+	c.program.Likelihood, c.program.Output = kind, c.layers[i].dst
+	c.emit(kernels.Loss{Likelihood: kind, Src: c.layers[i].dst, Activation: c.layers[i].activation})
+	return nil
+}
+
+// lossGradient notes that n is the gradient at the output; the Loss instruction computes it.
+func (c *compiler) lossGradient(n, y, grad *gorgonia.Node) error {
+	buffer, ok := c.buffers[y]
+	if !ok || buffer != c.program.Output {
+		return fmt.Errorf("%v: its input %v is not the output of the network", n.Op(), y)
+	}
+	if err := isOne(grad); err != nil {
+		return fmt.Errorf("%v: %w", n.Op(), err)
+	}
+	c.deltas[n] = delta{buffer: buffer}
+	return nil
+}
+
+// producer is the layer that wrote a buffer, nil for the input.
+func (c *compiler) producer(b kernels.Buffer) *layer {
+	for _, l := range c.layers {
+		if l.dst == b {
+			return l
+		}
+	}
+	return nil
+}
+
+// activateGradient notes that n is the gradient of a buffer before its activation. The instruction that computed the
+// gradient behind it, Loss or Backward, applies it.
+func (c *compiler) activateGradient(n *gorgonia.Node, op *ActivateGradient, in gorgonia.Nodes) error {
+	d, ok := c.deltas[in[0]]
+	if !ok || d.passed {
+		return fmt.Errorf("%v: its input %v is not the gradient of an activation", op, in[0])
+	}
+	l := c.producer(d.buffer)
+	if l == nil || l.activation != op.Activation || l.activated != in[1] {
+		return fmt.Errorf("%v does not belong to the activation that %v is the gradient of", op, in[0])
+	}
+	c.deltas[n] = delta{d.buffer, true}
+	return nil
+}
+
+// outputGradient checks that n is the gradient of a layer's output before its activation.
+func (c *compiler) outputGradient(op gorgonia.Op, index int, n *gorgonia.Node) (*layer, error) {
+	if index >= len(c.layers) {
+		return nil, fmt.Errorf("%v: there is no layer %d", op, index)
+	}
+	l := c.layers[index]
+	d, ok := c.deltas[n]
+	if !ok || d.buffer != l.dst || d.passed != (l.activation != kernels.Linear) {
+		return nil, fmt.Errorf("%v: %v is not the gradient of the output of layer %d", op, n, index)
+	}
+	return l, nil
+}
+
+func (c *compiler) inputGradient(n *gorgonia.Node, op *NoisyLinearInputGradient, in gorgonia.Nodes) error {
+	l, err := c.outputGradient(op, op.Index, in[0])
+	if err != nil {
+		return err
+	}
+	if l.backwardDone || in[1] != l.mu || (l.phi != nil && in[2] != l.phi) {
+		return fmt.Errorf("%v is not the gradient of layer %d", op, op.Index)
+	}
+	l.backwardDone = true
+	c.deltas[n] = delta{buffer: l.src}
+	c.emit(kernels.Backward{Layer: op.Index, Src: l.src, Dst: l.dst, Activation: c.layers[op.Index-1].activation})
+	return nil
+}
+
+func (c *compiler) muGradient(n *gorgonia.Node, op *NoisyLinearMuGradient, in gorgonia.Nodes) error {
+	l, err := c.outputGradient(op, op.Index, in[0])
+	if err != nil {
+		return err
+	}
+	if src, ok := c.buffers[in[1]]; l.dmu != nil || !ok || src != l.src {
+		return fmt.Errorf("%v is not the gradient of layer %d", op, op.Index)
+	}
+	l.dmu = n
+	// The costs are known only when the sums have been read: see finish.
+	c.emit(kernels.Update{Layer: op.Index, Src: l.src, Dst: l.dst})
+	return nil
+}
+
+func (c *compiler) phiGradient(n *gorgonia.Node, op *NoisyLinearPhiGradient, in gorgonia.Nodes) error {
+	if op.Index >= len(c.layers) {
+		return fmt.Errorf("%v: there is no layer %d", op, op.Index)
+	}
+	l := c.layers[op.Index]
+	if l.dphi != nil || in[0] != l.dmu || in[1] != l.phi {
+		return fmt.Errorf("%v is not the gradient of the phi of layer %d", op, op.Index)
+	}
+	l.dphi = n
+	return nil
+}
+
+// terms splits a tree of sums into what is added.
+func (c *compiler) terms(n *gorgonia.Node) gorgonia.Nodes {
+	if n.Op() == nil || !isSum(n.Op()) {
+		return gorgonia.Nodes{n}
+	}
+	var all gorgonia.Nodes
+	for _, operand := range c.operands(n) {
+		all = append(all, c.terms(operand)...)
+	}
+	return all
+}
+
+// finish reads the sums: which costs the loss has, and whether each parameter's gradient is what they imply.
+func (c *compiler) finish(loss *gorgonia.Node) error {
+	if c.loss == nil {
+		return fmt.Errorf("the graph has no likelihood")
+	}
+	magnitude, reliability, err := c.costs(loss)
+	if err != nil {
+		return err
+	}
+	for i, l := range c.layers {
+		if err := c.checkGradient(l.mu, gorgonia.Nodes{l.dmu}, magnitude[l.mu]); err != nil {
+			return err
+		}
+		if l.phi == nil || c.phiOf[l.phi] != i {
+			continue
+		}
+		var parts gorgonia.Nodes
+		for _, other := range c.layers {
+			if other.phi == l.phi {
+				parts = append(parts, other.dphi)
+			}
+		}
+		if err := c.checkGradient(l.phi, parts, reliability[l.phi]); err != nil {
+			return err
+		}
+	}
+	return c.fillUpdates(magnitude, reliability)
+}
+
+// costs counts the cost terms of the loss for each parameter and checks their operands.
+func (c *compiler) costs(loss *gorgonia.Node) (magnitude, reliability map[*gorgonia.Node]int, err error) {
+	magnitude, reliability = map[*gorgonia.Node]int{}, map[*gorgonia.Node]int{}
+	likelihoods := 0
+	for _, term := range c.terms(loss) {
+		in := c.operands(term)
+		switch op := term.Op().(type) {
+		case *CrossEntropy, *GaussianNLL:
+			likelihoods++
+		case *MagnitudeCost:
+			if _, ok := c.muOf[in[0]]; !ok {
+				return nil, nil, fmt.Errorf("%v: %v is not the mu of a layer", op, in[0])
+			}
+			if err := scalars(op, in[1:], nameLambda, nameFraction); err != nil {
+				return nil, nil, err
+			}
+			magnitude[in[0]]++
+		case *ReliabilityCost:
+			i, ok := c.phiOf[in[0]]
+			if !ok {
+				return nil, nil, fmt.Errorf("%v: %v is not the phi of a layer", op, in[0])
+			}
+			if want := sharers(c.program.Layout, i); op.Synapses != want {
+				return nil, nil, fmt.Errorf("%v: %d synapses pay for each sigma of %v, but %d share it", op, op.Synapses, in[0], want)
+			}
+			if err := scalars(op, in[1:], nameC, nameRho, nameFraction); err != nil {
+				return nil, nil, err
+			}
+			reliability[in[0]]++
+		default:
+			return nil, nil, fmt.Errorf("the loss has a term it does not know: %v", term)
+		}
+	}
+	if likelihoods != 1 {
+		return nil, nil, fmt.Errorf("the likelihood stands in the loss %d times, want once", likelihoods)
+	}
+	return magnitude, reliability, nil
+}
+
+func scalars(op gorgonia.Op, in gorgonia.Nodes, names ...string) error {
+	for i, name := range names {
+		if err := named(in[i], name); err != nil {
+			return fmt.Errorf("%v: %w", op, err)
+		}
+	}
+	return nil
+}
+
+// checkGradient checks that the gradient of a parameter is the sum of the given likelihood parts and as many cost gradients
+// as the loss has costs.
+func (c *compiler) checkGradient(param *gorgonia.Node, parts gorgonia.Nodes, costs int) error {
+	if param.Deriv() == nil || slices.Contains(parts, nil) {
+		return fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", param)
+	}
+	found := 0
+	for _, term := range c.terms(param.Deriv()) {
+		if i := slices.Index(parts, term); i >= 0 {
+			parts = slices.Delete(slices.Clone(parts), i, i+1)
+			continue
+		}
+		in := c.operands(term)
+		switch op := term.Op().(type) {
+		case *MagnitudeGradient, *ReliabilityGradient:
+			if in[0] != param {
+				return fmt.Errorf("the gradient of %v has a term of another parameter, %v", param, op)
+			}
+			if err := isOne(in[len(in)-1]); err != nil {
+				return fmt.Errorf("%v: %w", op, err)
+			}
+			found++
+		default:
+			return fmt.Errorf("the gradient of %v has a term it does not know: %v", param, term)
+		}
+	}
+	if len(parts) > 0 {
+		return fmt.Errorf("the gradient of %v lacks the term %v", param, parts[0])
+	}
+	if found != costs {
+		return fmt.Errorf("the gradient of %v has %d cost terms, the loss has %d", param, found, costs)
+	}
+	return nil
+}
+
+// fillUpdates writes the costs into the Update instructions, and adds the update of what layers share.
+func (c *compiler) fillUpdates(magnitude, reliability map[*gorgonia.Node]int) error {
+	shared := 0
+	for at, instruction := range c.program.Instructions {
+		u, ok := instruction.(kernels.Update)
+		if !ok {
+			continue
+		}
+		l := c.layers[u.Layer]
+		u.MagnitudeTerms = magnitude[l.mu]
+		if l.phi != nil {
+			u.ReliabilityTerms = reliability[l.phi]
+			if first := c.layers[0]; c.program.Layout.Sharing != kernels.PerSynapse && reliability[l.phi] != reliability[first.phi] {
+				return fmt.Errorf("the reliability cost stands in the loss %d times for %v and %d times for %v: want the same where sigma is shared",
+					reliability[l.phi], l.phi, reliability[first.phi], first.phi)
+			}
+			shared = u.ReliabilityTerms
+		}
+		c.program.Instructions[at] = u
+	}
+	if s := c.program.Layout.Sharing; s != kernels.PerSynapse && s != kernels.NoNoise {
+		c.emit(kernels.UpdateShared{ReliabilityTerms: shared})
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"quantal/kernels"
+)
+
+// Linear says which layer of noisy weights an operation computes with.
+type Linear struct {
+	kernels.Layer
+	Index   int // the layer's number, which enters the noise
+	Batch   int
+	Sharing kernels.Sharing
+}
+
+// NoisyLinear is a layer of unreliable synapses: y = x w^T with w = mu + softplus(phi) xi, one draw for the minibatch.
+//
+// Inputs: x [batch, in]; mu [out, in+1], the bias in the last column; and, unless there is no noise, phi, seed and step.
+// Phi is [out, in+1], [out], or [1] for a layer or a network. xi is kernels.Noise of the seed, the step and the layer's
+// number. Output: y [batch, out].
+type NoisyLinear struct {
+	op
+	Linear
+}
+
+// ApplyNoisyLinear adds a layer. phi, seed and step are nil when sharing is NoNoise.
+func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, phi, seed, step *gorgonia.Node) (*gorgonia.Node, error) {
+	if x.Dims() != 2 || mu.Dims() != 2 || mu.Shape()[1] != x.Shape()[1]+1 {
+		return nil, fmt.Errorf("graph: layer %d: want x [batch, in] and mu [out, in+1], got %v and %v", index, x.Shape(), mu.Shape())
+	}
+	l := Linear{
+		Layer: kernels.Layer{In: x.Shape()[1], Out: mu.Shape()[0]},
+		Index: index, Batch: x.Shape()[0], Sharing: sharing,
+	}
+	in := gorgonia.Nodes{x, mu}
+	diff := []int{1}
+	if sharing != kernels.NoNoise {
+		if want := phiShape(l.Layer, sharing); !phi.Shape().Eq(want) {
+			return nil, fmt.Errorf("graph: layer %d: sigma per %v: want phi %v, got %v", index, sharing, want, phi.Shape())
+		}
+		in = append(in, phi, seed, step)
+		diff = append(diff, 2)
+	}
+	if !x.IsVar() {
+		diff = append(diff, 0)
+	}
+	o := &NoisyLinear{newOp("NoisyLinear", tensor.Shape{l.Batch, l.Out}, mu.Dtype(), in, diff...), l}
+	return apply(o, in...)
+}
+
+func phiShape(l kernels.Layer, s kernels.Sharing) tensor.Shape {
+	switch s {
+	case kernels.PerSynapse:
+		return tensor.Shape{l.Out, l.Columns()}
+	case kernels.PerNeuron:
+		return tensor.Shape{l.Out}
+	}
+	return tensor.Shape{1}
+}
+
+// phiOf returns the entries of phi that row r reads: one per synapse, or a single one.
+func phiOf[T any](l Linear, phi []T, r int) []T {
+	switch l.Sharing {
+	case kernels.PerSynapse:
+		return phi[r*l.Columns() : (r+1)*l.Columns()]
+	case kernels.PerNeuron:
+		return phi[r : r+1]
+	}
+	return phi[:1]
+}
+
+func (l Linear) noise(seed, step gorgonia.Value) kernels.Noise {
+	return kernels.Noise{Seed: integer(seed), Stream: kernels.StreamTrain, Layer: uint16(l.Index), Step: uint32(integer(step))}
+}
+
+// product draws the weights from mu and, with noise, phi, seed and step, which stand in this order behind input 'at'.
+func product[T kernels.Float](l Linear, v values[T], at int) kernels.Product[T] {
+	p := kernels.Product[T]{Layer: l.Layer, Batch: l.Batch, W: make([]T, l.Slots())}
+	n, stride := l.Columns(), l.Stride()
+	mu := v.slice(at)
+	xi := make([]T, n)
+	for r := range l.Out {
+		w, mu := p.W[r*stride:][:n], mu[r*n:][:n]
+		if l.Sharing == kernels.NoNoise {
+			copy(w, mu)
+			continue
+		}
+		kernels.Normals(xi, l.noise(v[at+2], v[at+3]), r)
+		phi := phiOf(l, v.slice(at+1), r)
+		if l.Sharing == kernels.PerSynapse {
+			kernels.Weights(w, mu, phi, xi)
+		} else {
+			sigma, _ := kernels.Softplus(phi[0])
+			kernels.WeightsShared(w, mu, sigma, xi)
+		}
+	}
+	return p
+}
+
+// strided copies a matrix into rows of Stride(width) with the constant 1 behind the values, as the kernels read them.
+func strided[T kernels.Float](x []T, batch, width int) []T {
+	stride := kernels.Stride(width)
+	s := make([]T, batch*stride)
+	for b := range batch {
+		copy(s[b*stride:], x[b*width:(b+1)*width])
+		s[b*stride+width] = 1
+	}
+	return s
+}
+
+// dense copies the values of such rows back.
+func dense[T kernels.Float](dst, s []T, batch, width int) {
+	for b := range batch {
+		copy(dst[b*width:(b+1)*width], s[b*kernels.Stride(width):])
+	}
+}
+
+// Do computes y.
+func (o *NoisyLinear) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.dispatch(
+		func() gorgonia.Value { return linearForward[float32](o, in) },
+		func() gorgonia.Value { return linearForward[float64](o, in) })
+}
+
+func linearForward[T kernels.Float](o *NoisyLinear, v values[T]) gorgonia.Value {
+	y := make([]T, o.Batch*kernels.Stride(o.Out))
+	product(o.Linear, v, 1).Forward(y, strided(v.slice(0), o.Batch, o.In))
+	dense(values[T]{o.out}.slice(0), y, o.Batch, o.Out)
+	return o.out
+}
+
+// SymDiff adds the gradients with respect to x, mu and phi.
+func (o *NoisyLinear) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+	grads := make(gorgonia.Nodes, len(in))
+	var err error
+	if o.diff[0] {
+		operands := append(gorgonia.Nodes{dy}, in[1:]...)
+		d := &NoisyLinearInputGradient{newOp("NoisyLinearInputGradient", in[0].Shape(), o.dtype, operands), o.Linear}
+		if grads[0], err = apply(d, operands...); err != nil {
+			return nil, err
+		}
+	}
+	operands := gorgonia.Nodes{dy, in[0]}
+	dmu := &NoisyLinearMuGradient{newOp("NoisyLinearMuGradient", in[1].Shape(), o.dtype, operands), o.Linear}
+	if grads[1], err = apply(dmu, operands...); err != nil || o.Sharing == kernels.NoNoise {
+		return grads, err
+	}
+	operands = gorgonia.Nodes{grads[1], in[2], in[3], in[4]}
+	dphi := &NoisyLinearPhiGradient{newOp("NoisyLinearPhiGradient", in[2].Shape(), o.dtype, operands), o.Linear}
+	grads[2], err = apply(dphi, operands...)
+	return grads, err
+}
+
+// NoisyLinearInputGradient is the gradient with respect to a layer's input: dx = dy w. Inputs: dy, mu, and with noise phi,
+// seed and step.
+type NoisyLinearInputGradient struct {
+	op
+	Linear
+}
+
+// Do computes dx.
+func (o *NoisyLinearInputGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.dispatch(
+		func() gorgonia.Value { return linearInputGradient[float32](o, in) },
+		func() gorgonia.Value { return linearInputGradient[float64](o, in) })
+}
+
+func linearInputGradient[T kernels.Float](o *NoisyLinearInputGradient, v values[T]) gorgonia.Value {
+	dx := make([]T, o.Batch*o.Stride())
+	product(o.Linear, v, 1).BackwardInput(dx, strided(v.slice(0), o.Batch, o.Out))
+	dense(values[T]{o.out}.slice(0), dx, o.Batch, o.In)
+	return o.out
+}
+
+// NoisyLinearMuGradient is the gradient with respect to the weights, and so to mu: dW = dy^T x. Inputs: dy, x.
+type NoisyLinearMuGradient struct {
+	op
+	Linear
+}
+
+// Do computes dW.
+func (o *NoisyLinearMuGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.dispatch(
+		func() gorgonia.Value { return linearMuGradient[float32](o, in) },
+		func() gorgonia.Value { return linearMuGradient[float64](o, in) })
+}
+
+func linearMuGradient[T kernels.Float](o *NoisyLinearMuGradient, v values[T]) gorgonia.Value {
+	p := kernels.Product[T]{Layer: o.Layer, Batch: o.Batch}
+	dy, x := strided(v.slice(0), o.Batch, o.Out), strided(v.slice(1), o.Batch, o.In)
+	dw := values[T]{o.out}.slice(0)
+	for r := range o.Out {
+		p.WeightGradient(dw[r*o.Columns():][:o.Columns()], dy, x, r)
+	}
+	return o.out
+}
+
+// NoisyLinearPhiGradient is the gradient of the likelihood with respect to phi: dphi = dsigma/dphi sum dW xi, the sum over
+// the synapses that share the phi. Inputs: dW, phi, seed, step.
+type NoisyLinearPhiGradient struct {
+	op
+	Linear
+}
+
+// Do computes dphi.
+func (o *NoisyLinearPhiGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.dispatch(
+		func() gorgonia.Value { return linearPhiGradient[float32](o, in) },
+		func() gorgonia.Value { return linearPhiGradient[float64](o, in) })
+}
+
+func linearPhiGradient[T kernels.Float](o *NoisyLinearPhiGradient, v values[T]) gorgonia.Value {
+	dw, phi, n := v.slice(0), v.slice(1), o.Columns()
+	dphi := values[T]{o.out}.slice(0)
+	sums := make([]float64, len(dphi))
+	xi := make([]T, n)
+	for r := range o.Out {
+		kernels.Normals(xi, o.noise(v[2], v[3]), r)
+		dst, dw := phiOf(o.Linear, sums, r), dw[r*n:][:n]
+		if o.Sharing == kernels.PerSynapse {
+			for k := range dst {
+				dst[k] = float64(dw[k] * xi[k])
+			}
+		} else {
+			dst[0] += kernels.SigmaGradient(dw, xi)
+		}
+	}
+	for i, sum := range sums {
+		_, derivative := kernels.Softplus(phi[i])
+		dphi[i] = T(sum) * derivative
+	}
+	return o.out
+}

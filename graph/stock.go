@@ -1,0 +1,186 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"quantal/kernels"
+)
+
+// Stock is the model of a Spec written with Gorgonia's own operations only, weights and biases apart. Its noise comes in as
+// tensors and its numbers are constants. It shares no arithmetic with the fused operations and exists to check them.
+type Stock struct {
+	Graph  *gorgonia.ExprGraph
+	Loss   *gorgonia.Node
+	X      *gorgonia.Node // [batch, inputs]
+	Y      *gorgonia.Node // one-hot labels, or targets: [batch, outputs]
+	Layers []StockLayer
+}
+
+// StockLayer holds the inputs of one layer. Phi is per synapse [out, in] and [out, 1]; otherwise Phi is [out, 1] per neuron or
+// [1, 1] per layer or network, weights and biases having it in common, and PhiBias is nil.
+type StockLayer struct {
+	Mu, MuBias   *gorgonia.Node // [out, in], [out, 1]
+	Phi, PhiBias *gorgonia.Node
+	Xi, XiBias   *gorgonia.Node // the noise, of the shapes of Mu and MuBias
+}
+
+// stock builds expressions and keeps the first error.
+type stock struct {
+	g   *gorgonia.ExprGraph
+	dt  tensor.Dtype
+	err error
+}
+
+func (s *stock) input(name string, shape ...int) *gorgonia.Node {
+	return gorgonia.NewMatrix(s.g, s.dt, gorgonia.WithShape(shape...), gorgonia.WithName(name))
+}
+
+func (s *stock) number(x float64) *gorgonia.Node {
+	if s.dt == tensor.Float32 {
+		return gorgonia.NewConstant(float32(x))
+	}
+	return gorgonia.NewConstant(x)
+}
+
+// ones is a constant matrix of ones, which spreads a vector over a matrix.
+func (s *stock) ones(rows, columns int) *gorgonia.Node {
+	return gorgonia.NewConstant(tensor.Ones(s.dt, rows, columns), gorgonia.WithName(fmt.Sprintf("ones%dx%d", rows, columns)))
+}
+
+func (s *stock) keep(n *gorgonia.Node, err error) *gorgonia.Node {
+	if s.err == nil {
+		s.err = err
+	}
+	return n
+}
+
+func (s *stock) unary(f func(*gorgonia.Node) (*gorgonia.Node, error), a *gorgonia.Node) *gorgonia.Node {
+	if s.err != nil {
+		return nil
+	}
+	return s.keep(f(a))
+}
+
+func (s *stock) binary(f func(a, b *gorgonia.Node) (*gorgonia.Node, error), a, b *gorgonia.Node) *gorgonia.Node {
+	if s.err != nil {
+		return nil
+	}
+	return s.keep(f(a, b))
+}
+
+func (s *stock) transpose(a *gorgonia.Node) *gorgonia.Node {
+	return s.unary(func(n *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.Transpose(n) }, a)
+}
+
+func (s *stock) sum(a *gorgonia.Node) *gorgonia.Node {
+	return s.unary(func(n *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.Sum(n) }, a)
+}
+
+// times multiplies by a number.
+func (s *stock) times(a *gorgonia.Node, x float64) *gorgonia.Node {
+	return s.binary(gorgonia.Mul, a, s.number(x))
+}
+
+// BuildStock writes the objective of a minibatch for one member; fraction is B/N.
+func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) (*Stock, error) {
+	if err := spec.Check(); err != nil {
+		return nil, err
+	}
+	s := &stock{g: gorgonia.NewGraph(), dt: dt}
+	model := &Stock{Graph: s.g}
+	model.X = s.input("x", spec.Batch, spec.Sizes[0])
+	outputs := spec.Sizes[len(spec.Sizes)-1]
+	model.Y = s.input("y", spec.Batch, outputs)
+
+	var terms gorgonia.Nodes
+	y := model.X
+	layers := spec.Layout().Layers
+	for i, layer := range layers {
+		l := StockLayer{
+			Mu: s.input(fmt.Sprintf("mu%d", i), layer.Out, layer.In), MuBias: s.input(fmt.Sprintf("bias%d", i), layer.Out, 1),
+		}
+		w, b := l.Mu, l.MuBias
+		if spec.Sharing != kernels.NoNoise {
+			var first *StockLayer
+			if i > 0 && spec.Sharing == kernels.PerNetwork {
+				first = &model.Layers[0]
+			}
+			sigma, sigmaBias := s.sigmas(&l, i, layer, spec.Sharing, first)
+			w = s.binary(gorgonia.Add, l.Mu, s.binary(gorgonia.HadamardProd, sigma, l.Xi))
+			b = s.binary(gorgonia.Add, l.MuBias, s.binary(gorgonia.HadamardProd, sigmaBias, l.XiBias))
+			if spec.Reliability {
+				terms = append(terms, s.reliability(sigma, m, fraction), s.reliability(sigmaBias, m, fraction))
+			}
+		}
+		y = s.binary(gorgonia.Add, s.binary(gorgonia.Mul, y, s.transpose(w)),
+			s.binary(gorgonia.Mul, s.ones(spec.Batch, 1), s.transpose(b)))
+		if i < len(layers)-1 {
+			switch spec.Activation {
+			case kernels.ReLU:
+				y = s.unary(gorgonia.Rectify, y)
+			case kernels.Tanh:
+				y = s.unary(gorgonia.Tanh, y)
+			}
+		}
+		if spec.Magnitude {
+			for _, mu := range []*gorgonia.Node{l.Mu, l.MuBias} {
+				terms = append(terms, s.times(s.sum(s.unary(gorgonia.Abs, mu)), m.Lambda*fraction))
+			}
+		}
+		model.Layers = append(model.Layers, l)
+	}
+	model.Loss = s.likelihood(y, model.Y, spec, m)
+	for _, term := range terms {
+		model.Loss = s.binary(gorgonia.Add, model.Loss, term)
+	}
+	if s.err != nil {
+		return nil, fmt.Errorf("graph: stock operations: %w", s.err)
+	}
+	return model, nil
+}
+
+// sigmas adds the inputs phi and xi of a layer and returns the standard deviations of its weights and biases.
+func (s *stock) sigmas(l *StockLayer, i int, layer kernels.Layer, sharing kernels.Sharing, first *StockLayer) (w, b *gorgonia.Node) {
+	l.Xi = s.input(fmt.Sprintf("xi%d", i), layer.Out, layer.In)
+	l.XiBias = s.input(fmt.Sprintf("xibias%d", i), layer.Out, 1)
+	name := fmt.Sprintf("phi%d", i)
+	switch sharing {
+	case kernels.PerSynapse:
+		l.Phi, l.PhiBias = s.input(name, layer.Out, layer.In), s.input(fmt.Sprintf("phibias%d", i), layer.Out, 1)
+		return s.unary(gorgonia.Softplus, l.Phi), s.unary(gorgonia.Softplus, l.PhiBias)
+	case kernels.PerNeuron:
+		l.Phi = s.input(name, layer.Out, 1)
+		b = s.unary(gorgonia.Softplus, l.Phi)
+	default:
+		if first != nil {
+			l.Phi = first.Phi
+		} else {
+			l.Phi = s.input(name, 1, 1)
+		}
+		b = s.binary(gorgonia.Mul, s.ones(layer.Out, 1), s.unary(gorgonia.Softplus, l.Phi))
+	}
+	return s.binary(gorgonia.Mul, b, s.ones(1, layer.In)), b
+}
+
+func (s *stock) reliability(sigma *gorgonia.Node, m kernels.Member, fraction float64) *gorgonia.Node {
+	if m.Rho == 0 {
+		return s.times(s.sum(s.unary(gorgonia.Log, sigma)), -m.C*fraction)
+	}
+	return s.times(s.sum(s.binary(gorgonia.Pow, sigma, s.number(-m.Rho))), m.C*fraction)
+}
+
+func (s *stock) likelihood(y, answers *gorgonia.Node, spec Spec, m kernels.Member) *gorgonia.Node {
+	outputs := spec.Sizes[len(spec.Sizes)-1]
+	if spec.Likelihood == kernels.Gaussian {
+		e := s.binary(gorgonia.Sub, y, answers)
+		nll := s.times(s.sum(s.binary(gorgonia.HadamardProd, e, e)), 1/(2*m.NoiseVariance))
+		constant := kernels.GaussianNLL(nil, []float64{0}, []float64{0}, m.NoiseVariance)
+		return s.binary(gorgonia.Add, nll, s.number(constant*float64(spec.Batch*outputs)))
+	}
+	// log sum exp over the classes, as a matrix product with ones.
+	total := s.binary(gorgonia.Mul, s.unary(gorgonia.Exp, y), s.ones(outputs, 1))
+	return s.binary(gorgonia.Sub, s.sum(s.unary(gorgonia.Log, total)), s.sum(s.binary(gorgonia.HadamardProd, y, answers)))
+}

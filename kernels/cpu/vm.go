@@ -1,0 +1,162 @@
+package cpu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"quantal/kernels"
+)
+
+// KernelSet names the kernels this VM runs, for the record of a run.
+const KernelSet = "portable"
+
+// VM trains and tests M networks of one Program.
+type VM struct {
+	program *kernels.Program
+	members []kernels.Member
+	states  []*kernels.State
+	stopped []*kernels.Divergence // per member, nil while it is finite
+	train   *kernels.Data
+	orders  map[uint64]*order // per distinct seed
+	workers []*worker
+}
+
+// order is the order of the training examples in one epoch.
+type order struct {
+	epoch int
+	index []int32
+}
+
+var _ kernels.VM = (*VM)(nil)
+
+// Open returns a VM for the program with one state per member, all zero until Load. Threads 0 means all processors. train
+// may be nil for a VM that only evaluates.
+func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
+	if len(members) == 0 {
+		return nil, errors.New("cpu: want at least one member")
+	}
+	if threads < 0 {
+		return nil, fmt.Errorf("cpu: want 0 or more threads, got %d", threads)
+	}
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	vm := &VM{
+		program: p, members: members, train: train,
+		stopped: make([]*kernels.Divergence, len(members)),
+		orders:  map[uint64]*order{},
+		workers: make([]*worker, min(threads, len(members))),
+	}
+	if train != nil {
+		if err := train.Check(p); err != nil {
+			return nil, err
+		}
+		if train.N < p.Batch {
+			return nil, fmt.Errorf("cpu: a minibatch takes %d examples, there are %d", p.Batch, train.N)
+		}
+	}
+	for range members {
+		vm.states = append(vm.states, kernels.NewState(p.Layout))
+	}
+	for i := range vm.workers {
+		vm.workers[i] = newWorker(p, p.Batch)
+	}
+	return vm, nil
+}
+
+// State returns a copy of a network's state.
+func (vm *VM) State(member int) *kernels.State {
+	s := kernels.NewState(vm.program.Layout)
+	s.CopyFrom(vm.states[member])
+	return s
+}
+
+// Load sets a network's state.
+func (vm *VM) Load(member int, s *kernels.State) error {
+	if err := s.Check(vm.program.Layout); err != nil {
+		return err
+	}
+	vm.states[member].CopyFrom(s)
+	vm.stopped[member] = nil
+	return nil
+}
+
+// Close frees the states.
+func (vm *VM) Close() error {
+	vm.states, vm.workers, vm.orders = nil, nil, nil
+	return nil
+}
+
+// Run trains every network from firstStep for n steps.
+func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
+	if vm.train == nil {
+		return nil, errors.New("cpu: Run: this VM was opened without training data")
+	}
+	if firstStep < 0 || n < 0 || int64(firstStep)+int64(n) > 1<<32 {
+		return nil, fmt.Errorf("cpu: Run: steps %d to %d: want them within 0 to 2^32", firstStep, firstStep+n)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	progress := make([]kernels.Progress, len(vm.members))
+	perEpoch := vm.train.N / vm.program.Batch // a last partial batch is dropped
+	for step, end := firstStep, firstStep+n; step < end; {
+		epoch := step / perEpoch
+		stop := min(end, (epoch+1)*perEpoch)
+		vm.order(epoch)
+		vm.eachMember(func(w *worker, m int) {
+			if vm.stopped[m] == nil {
+				vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].NLL)
+			}
+		})
+		step = stop
+	}
+	for m := range progress {
+		progress[m].Diverged = vm.stopped[m]
+	}
+	return progress, nil
+}
+
+// order makes sure that vm.orders holds the given epoch for every seed.
+func (vm *VM) order(epoch int) {
+	for _, m := range vm.members {
+		o := vm.orders[m.Seed]
+		if o == nil {
+			o = &order{epoch: -1, index: make([]int32, vm.train.N)}
+			vm.orders[m.Seed] = o
+		}
+		if o.epoch != epoch {
+			vm.train.Order(o.index, m.Seed, epoch)
+			o.epoch = epoch
+		}
+	}
+}
+
+// eachMember calls f for every network, on as many threads as there are workers. Which worker takes which network does not
+// matter: a worker holds nothing that outlives a call.
+func (vm *VM) eachMember(f func(w *worker, member int)) {
+	if len(vm.workers) == 1 {
+		for m := range vm.members {
+			f(vm.workers[0], m)
+		}
+		return
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for _, w := range vm.workers {
+		wg.Go(func() {
+			for {
+				m := int(next.Add(1)) - 1
+				if m >= len(vm.members) {
+					return
+				}
+				f(w, m)
+			}
+		})
+	}
+	wg.Wait()
+}

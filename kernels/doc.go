@@ -1,0 +1,29 @@
+// Package kernels holds what a machine needs to train a network of unreliable synapses: the definition of the noise,
+// the layout of the parameters, the Program that package graph compiles, and the kernels a Program is made of.
+//
+// What enters: a [Program] (instructions over numbered activation buffers), [Data] (examples as bytes or floats, labels
+// or targets) and one [Member] per network (seed and the numbers of the objective). What leaves: trained parameters as
+// a [State], the training loss per run as [Progress], and test figures as a [Score].
+//
+// The functions in this package are the portable kernels: plain Go, generic over float32 and float64, written to be
+// read. They are the reference for every other implementation. A virtual machine ([VM]) that runs a Program lives in
+// a folder of its own: kernels/cpu.
+//
+// # The model
+//
+// Synapse i has mean mu_i and standard deviation sigma_i = softplus(phi_i). One weight is drawn per synapse and
+// minibatch, shared by all examples of the minibatch:
+//
+//	w_i = mu_i + sigma_i xi_i,   xi_i ~ Normal(0, 1)
+//
+// and the objective of a minibatch of B of N examples is, in minibatch-sum units (Malkin et al. 2024, Eq. 2-4),
+//
+//	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho )
+//
+// so that (N/B) L estimates the objective of the whole data set. rho = 0 stands for the entropic limit, whose cost is
+// -c log sigma_i.
+//
+// # The noise
+//
+// Noise is a pure function of where it is used, never a stream: see [Noise].
+package kernels

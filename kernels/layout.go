@@ -1,0 +1,194 @@
+package kernels
+
+import "fmt"
+
+// Layer is a fully connected layer of Out neurons with In inputs each. A bias is a synapse like any other: column In of
+// a neuron's row, whose presynaptic activation is always 1.
+type Layer struct {
+	In, Out int
+}
+
+// Columns is the number of synapses of one neuron, its bias included: In + 1.
+func (l Layer) Columns() int { return l.In + 1 }
+
+// Stride is the distance between rows in memory: Columns rounded up to a multiple of 16. The pad slots between hold zero
+// and take no part in anything.
+func (l Layer) Stride() int { return Stride(l.In) }
+
+// Stride is the row length of activations (or of the weights that read them) with the given width and the constant 1
+// behind it, rounded up to a multiple of 16.
+func Stride(width int) int { return (width + 1 + 15) / 16 * 16 }
+
+// Slots is the number of slots the layer takes in a field of the State, pads included.
+func (l Layer) Slots() int { return l.Out * l.Stride() }
+
+// Synapses is the number of synapses, biases included: Out * (In + 1).
+func (l Layer) Synapses() int { return l.Out * l.Columns() }
+
+// Sharing says which synapses have their standard deviation in common.
+type Sharing int
+
+// The sharings.
+const (
+	PerSynapse Sharing = iota // one sigma per synapse: heterogeneous noise
+	PerNeuron                 // one per postsynaptic neuron
+	PerLayer                  // one per layer
+	PerNetwork                // one for all: homogeneous noise
+	NoNoise                   // sigma is zero, weights are their means
+)
+
+var sharingNames = [...]string{"synapse", "neuron", "layer", "network", "none"}
+
+func (s Sharing) String() string { return name(sharingNames[:], "Sharing", int(s)) }
+
+// MarshalText writes the name.
+func (s Sharing) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name.
+func (s *Sharing) UnmarshalText(text []byte) error {
+	i, err := named(sharingNames[:], "sharing", text)
+	*s = Sharing(i)
+	return err
+}
+
+// PhiIndex is the entry of the layer's phi that synapse k of row r reads.
+func (l Layer) PhiIndex(s Sharing, r, k int) int {
+	switch s {
+	case PerSynapse:
+		return r*l.Stride() + k
+	case PerNeuron:
+		return r
+	}
+	return 0
+}
+
+// Layout places the parameters of a network in memory. A field (mu, or one of its Adam moments) is all layers one after
+// the other, each as Out rows of Stride slots. Phi has the same shape when sigma is per synapse, and otherwise one entry
+// per group: per neuron in the order of layers and rows, per layer, or a single one.
+type Layout struct {
+	Layers  []Layer
+	Sharing Sharing
+}
+
+// Slots is the length of mu.
+func (l Layout) Slots() int {
+	n := 0
+	for _, layer := range l.Layers {
+		n += layer.Slots()
+	}
+	return n
+}
+
+// Offset is the first slot of layer i in mu.
+func (l Layout) Offset(i int) int { return Layout{Layers: l.Layers[:i]}.Slots() }
+
+// PhiSize is the length of phi: the number of slots or of groups.
+func (l Layout) PhiSize() int {
+	switch l.Sharing {
+	case PerSynapse:
+		return l.Slots()
+	case PerNeuron:
+		n := 0
+		for _, layer := range l.Layers {
+			n += layer.Out
+		}
+		return n
+	case PerLayer:
+		return len(l.Layers)
+	case PerNetwork:
+		return 1
+	}
+	return 0
+}
+
+// PhiOffset is the first entry of phi that layer i reads.
+func (l Layout) PhiOffset(i int) int {
+	switch l.Sharing {
+	case PerSynapse, PerNeuron, PerLayer:
+		return Layout{Layers: l.Layers[:i], Sharing: l.Sharing}.PhiSize()
+	}
+	return 0
+}
+
+// PhiLen is the number of entries of phi that layer i reads.
+func (l Layout) PhiLen(i int) int {
+	return Layout{Layers: l.Layers[i : i+1], Sharing: l.Sharing}.PhiSize()
+}
+
+// Group is a set of synapses with one sigma.
+type Group struct {
+	Layer    int // the first that belongs to it
+	Synapses int
+}
+
+// Groups returns the groups that shared phi stands for, in its order; nil when sigma is per synapse or there is none.
+func (l Layout) Groups() []Group {
+	var groups []Group
+	for i, layer := range l.Layers {
+		switch l.Sharing {
+		case PerNeuron:
+			for range layer.Out {
+				groups = append(groups, Group{Layer: i, Synapses: layer.Columns()})
+			}
+		case PerLayer:
+			groups = append(groups, Group{Layer: i, Synapses: layer.Synapses()})
+		case PerNetwork:
+			if i == 0 {
+				groups = append(groups, Group{Synapses: l.Synapses()})
+			}
+		}
+	}
+	return groups
+}
+
+// Synapses is the number of synapses, biases included and pads not.
+func (l Layout) Synapses() int {
+	n := 0
+	for _, layer := range l.Layers {
+		n += layer.Synapses()
+	}
+	return n
+}
+
+// State is everything training changes in one network: the parameters and their Adam moments (first M, second V). The
+// fields of mu have length Layout.Slots, those of phi Layout.PhiSize.
+type State struct {
+	Mu, MuM, MuV    []float32
+	Phi, PhiM, PhiV []float32
+}
+
+// NewState returns a zero state.
+func NewState(l Layout) *State {
+	slots, phi := l.Slots(), l.PhiSize()
+	return &State{
+		Mu: make([]float32, slots), MuM: make([]float32, slots), MuV: make([]float32, slots),
+		Phi: make([]float32, phi), PhiM: make([]float32, phi), PhiV: make([]float32, phi),
+	}
+}
+
+// Check reports whether s has the shape of the layout.
+func (s *State) Check(l Layout) error {
+	for _, f := range []struct {
+		name string
+		got  []float32
+		want int
+	}{
+		{"mu", s.Mu, l.Slots()}, {"mu.m", s.MuM, l.Slots()}, {"mu.v", s.MuV, l.Slots()},
+		{"phi", s.Phi, l.PhiSize()}, {"phi.m", s.PhiM, l.PhiSize()}, {"phi.v", s.PhiV, l.PhiSize()},
+	} {
+		if len(f.got) != f.want {
+			return fmt.Errorf("kernels: state: want %d values of %s, got %d", f.want, f.name, len(f.got))
+		}
+	}
+	return nil
+}
+
+// CopyFrom overwrites s with t, which must have the same shape.
+func (s *State) CopyFrom(t *State) {
+	copy(s.Mu, t.Mu)
+	copy(s.MuM, t.MuM)
+	copy(s.MuV, t.MuV)
+	copy(s.Phi, t.Phi)
+	copy(s.PhiM, t.PhiM)
+	copy(s.PhiV, t.PhiV)
+}

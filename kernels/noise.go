@@ -1,0 +1,96 @@
+package kernels
+
+import "math"
+
+// Stream separates the uses of randomness, so that no two of them ever see the same words.
+type Stream uint16
+
+// The streams. Their numbers are part of the definition of the noise and never change.
+const (
+	StreamTrain      Stream = 0 // xi of training steps
+	StreamInitialMu  Stream = 1 // initial means
+	StreamOrder      Stream = 2 // order of the examples in an epoch
+	StreamEvaluation Stream = 3 // xi of test passes; step is the checkpoint's
+	StreamAnalysis   Stream = 4
+	StreamGlyphs     Stream = 5 // the built-in digits
+	StreamDynamics   Stream = 6
+	StreamBootstrap  Stream = 7
+)
+
+// Noise says where randomness is used. The numbers drawn there depend on nothing else: not on the other networks
+// trained beside this one, not on the number of threads, not on what was drawn before.
+//
+// The words come from Philox4x32-10 with the 64-bit Seed as key (low word first) and the counter
+//
+//	c0 = q,  c1 = Step,  c2 = Stream<<16 | Layer,  c3 = Draw.
+//
+// Column k of row r of a layer whose rows have n columns reads output word j of block q, where
+//
+//	q = 16 ceil(n/64) r + 16 floor(k/64) + k mod 16,   j = floor(k/16) mod 4
+//
+// so that 64 neighbouring columns of a row take their numbers from 16 blocks, one SIMD lane each, and any row can be
+// drawn by itself.
+type Noise struct {
+	Seed   uint64
+	Stream Stream
+	Layer  uint16
+	Step   uint32
+	Draw   uint32
+}
+
+// Words returns the four words of block q.
+func (n Noise) Words(q uint32) [4]uint32 {
+	return Philox([4]uint32{q, n.Step, uint32(n.Stream)<<16 | uint32(n.Layer), n.Draw},
+		[2]uint32{uint32(n.Seed), uint32(n.Seed >> 32)})
+}
+
+// firstBlock is the block of column 0 of row r, for rows of the given number of columns.
+func firstBlock(row, columns int) uint32 { return uint32(row * 16 * ((columns + 63) / 64)) }
+
+// Normals fills xi with the standard normals of columns 0, 1, ... of a row; len(xi) is the number of columns.
+//
+// The words (0, 1) of a block give the cosine (j = 0) and sine (j = 1) of one Box-Muller pair and (2, 3) those of
+// another (j = 2, 3): radius sqrt(-2 ln u) with u = ((x>>8) + 1/2) 2^-24 from the first word of the pair, angle
+// pi 2^-31 int32(y) from the second. The largest normal is therefore sqrt(50 ln 2) = 5.887.
+func Normals[T Float](xi []T, n Noise, row int) {
+	first := firstBlock(row, len(xi))
+	for k0 := 0; k0 < len(xi); k0 += 64 {
+		group := xi[k0:min(k0+64, len(xi))]
+		for lane := range min(16, len(group)) {
+			x := n.Words(first + uint32(k0/4+lane))
+			c, s := boxMuller[T](x[0], x[1])
+			group[lane] = c
+			if lane+16 < len(group) {
+				group[lane+16] = s
+			}
+			if lane+32 >= len(group) {
+				continue
+			}
+			c, s = boxMuller[T](x[2], x[3])
+			group[lane+32] = c
+			if lane+48 < len(group) {
+				group[lane+48] = s
+			}
+		}
+	}
+}
+
+// Uniforms fills u with the uniforms in (0, 1) of columns 0, 1, ... of a row: ((x>>8) + 1/2) 2^-24 of each column's word.
+func Uniforms[T Float](u []T, n Noise, row int) {
+	first := firstBlock(row, len(u))
+	for k := range u {
+		u[k] = uniform[T](n.Words(first + uint32(16*(k/64)+k%16))[k/16%4])
+	}
+}
+
+func uniform[T Float](x uint32) T { return T(x>>8)*0x1p-24 + 0x1p-25 }
+
+// boxMuller turns two words into two independent standard normals (Box and Muller 1958).
+func boxMuller[T Float](x, y uint32) (cosine, sine T) {
+	r := sqrt(-2 * log(uniform[T](x)))
+	s, c := sinCosPi(T(int32(y)) * 0x1p-31)
+	return r * c, r * s
+}
+
+// MaxNormal is the largest normal the definition can produce: sqrt(-2 ln 2^-25).
+var MaxNormal = math.Sqrt(50 * math.Ln2)

@@ -1,0 +1,215 @@
+package kernels
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Buffer numbers an activation of the Program. A buffer holds one row per example; rows lie Stride(width) slots apart,
+// with the constant 1 behind the values. Each buffer has a twin of the same shape for the gradient of the loss.
+type Buffer int
+
+// Instruction is one step of a Program.
+type Instruction interface {
+	fmt.Stringer
+	instruction()
+}
+
+// The instructions, in the order in which a training step uses them.
+type (
+	// Gather copies the inputs of the minibatch, scaled and shifted, into a buffer.
+	Gather struct{ Dst Buffer }
+	// Sample draws the weights of a layer: w = mu + sigma xi.
+	Sample struct{ Layer int }
+	// Forward multiplies a buffer by the weights of a layer and applies the activation.
+	Forward struct {
+		Layer      int
+		Src, Dst   Buffer
+		Activation Activation
+	}
+	// Loss compares a buffer with the labels or targets and starts the gradient there. Activation is the one that made Src.
+	Loss struct {
+		Likelihood Likelihood
+		Src        Buffer
+		Activation Activation
+	}
+	// Backward takes the gradient of buffer Dst of a Forward back to its Src. Activation is the one that made Src.
+	Backward struct {
+		Layer      int
+		Src, Dst   Buffer
+		Activation Activation
+	}
+	// Update forms dW of a layer from its input and the gradient at its output, adds the costs, and moves mu and, where it
+	// is per synapse, phi. The terms say how often each cost stands in the objective: 0 or 1, unless a user adds one twice.
+	Update struct {
+		Layer                            int
+		Src, Dst                         Buffer
+		MagnitudeTerms, ReliabilityTerms int
+	}
+	// UpdateShared moves the phis that layers have in common, after all their Updates.
+	UpdateShared struct{ ReliabilityTerms int }
+)
+
+func (Gather) instruction()       {}
+func (Sample) instruction()       {}
+func (Forward) instruction()      {}
+func (Loss) instruction()         {}
+func (Backward) instruction()     {}
+func (Update) instruction()       {}
+func (UpdateShared) instruction() {}
+
+func (i Gather) String() string { return fmt.Sprintf("b%d = gather", i.Dst) }
+func (i Sample) String() string { return fmt.Sprintf("w%d = sample", i.Layer) }
+func (i Forward) String() string {
+	return fmt.Sprintf("b%d = %v(b%d w%d)", i.Dst, i.Activation, i.Src, i.Layer)
+}
+func (i Loss) String() string {
+	return fmt.Sprintf("d%d = %v loss(b%d), through %v", i.Src, i.Likelihood, i.Src, i.Activation)
+}
+func (i Backward) String() string {
+	return fmt.Sprintf("d%d = d%d w%d, through %v", i.Src, i.Dst, i.Layer, i.Activation)
+}
+func (i Update) String() string {
+	return fmt.Sprintf("update layer %d with d%d b%d, %d magnitude, %d reliability", i.Layer, i.Dst, i.Src,
+		i.MagnitudeTerms, i.ReliabilityTerms)
+}
+func (i UpdateShared) String() string {
+	return fmt.Sprintf("update shared phi, %d reliability", i.ReliabilityTerms)
+}
+
+// Program is a compiled training step: what a VM runs. It holds structure only; the numbers come with each Member.
+type Program struct {
+	Layout       Layout
+	Batch        int
+	Likelihood   Likelihood
+	Widths       []int // of the buffers; 0 is the input
+	Output       Buffer
+	Instructions []Instruction
+	Adam         Adam
+}
+
+// Updates returns the Update instructions, ordered by layer.
+func (p *Program) Updates() []Update {
+	updates := make([]Update, len(p.Layout.Layers))
+	for _, i := range p.Instructions {
+		if u, ok := i.(Update); ok {
+			updates[u.Layer] = u
+		}
+	}
+	return updates
+}
+
+// String lists the instructions, one per line.
+func (p *Program) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "batch %d, sigma per %v, layers", p.Batch, p.Layout.Sharing)
+	for _, l := range p.Layout.Layers {
+		fmt.Fprintf(&b, " %dx%d", l.Out, l.In)
+	}
+	for _, i := range p.Instructions {
+		fmt.Fprintf(&b, "\n%v", i)
+	}
+	return b.String()
+}
+
+// Member is one network of a run: the scalar inputs of the graph.
+type Member struct {
+	Seed          uint64
+	C             float64 // reliability cost multiplier
+	Rho           float64 // exponent of the reliability cost; 0 is the entropic limit
+	Lambda        float64 // magnitude cost multiplier
+	LearningRate  float64
+	NoiseVariance float64 // of the Gaussian likelihood
+}
+
+// Data is a set of examples. Inputs are either Bytes, read as Scale*byte + Shift, or Floats; the answers are Labels for a
+// categorical likelihood and Targets for a Gaussian one.
+type Data struct {
+	N, Width     int
+	Bytes        []byte    // N x Width
+	Scale, Shift float32   //
+	Floats       []float32 // N x Width
+	Labels       []byte    // N
+	Targets      []float32 // N x outputs
+	// Order fills dst with the order of the N = len(dst) examples in an epoch. Only training data needs one.
+	Order func(dst []int32, seed uint64, epoch int)
+}
+
+// Check reports whether the data fits the program: counts agree, labels and targets are there and in range.
+func (d *Data) Check(p *Program) error {
+	inputs, outputs := p.Widths[0], p.Widths[p.Output]
+	values := len(d.Bytes)
+	if d.Bytes == nil {
+		values = len(d.Floats)
+	}
+	switch {
+	case d.N <= 0:
+		return fmt.Errorf("kernels: data: want at least one example, got %d", d.N)
+	case d.Width != inputs:
+		return fmt.Errorf("kernels: data: the network has %d inputs, the examples have %d values", inputs, d.Width)
+	case values != d.N*d.Width:
+		return fmt.Errorf("kernels: data: want %d x %d input values, got %d", d.N, d.Width, values)
+	case p.Likelihood == Gaussian && len(d.Targets) != d.N*outputs:
+		return fmt.Errorf("kernels: data: want %d x %d target values, got %d", d.N, outputs, len(d.Targets))
+	case p.Likelihood == Categorical && len(d.Labels) != d.N:
+		return fmt.Errorf("kernels: data: want %d labels, got %d", d.N, len(d.Labels))
+	}
+	if p.Likelihood == Categorical {
+		for i, label := range d.Labels {
+			if int(label) >= outputs {
+				return fmt.Errorf("kernels: data: label %d of example %d: the network has %d outputs", label, i, outputs)
+			}
+		}
+	}
+	return nil
+}
+
+// Divergence says where a network left the finite numbers.
+type Divergence struct {
+	Step  int
+	Layer int
+	What  string // "loss", "gradient" or "sigma"
+}
+
+func (d *Divergence) String() string {
+	return fmt.Sprintf("%s is not finite at step %d in layer %d", d.What, d.Step, d.Layer)
+}
+
+// Progress is what a network did in a call of Run.
+type Progress struct {
+	NLL      float64     // sum over the examples of the steps, in nats
+	Diverged *Divergence // nil unless the network has left the finite numbers; it then stands still
+}
+
+// EvaluationGroup is the number of test examples that share one draw of the weights.
+const EvaluationGroup = 20
+
+// Score holds the test figures of one network. Losses are mean negative log-likelihoods in nats; accuracies are fractions
+// and NaN for a Gaussian likelihood. Predictive and expected-log figures are NaN when no draws were asked for.
+type Score struct {
+	AccuracySampled float64 // one draw of the weights per EvaluationGroup examples
+	LossSampled     float64
+	AccuracyMean    float64 // weights at mu
+	LossMean        float64
+
+	AccuracyPredictive  float64 // by the mean probability over K draws
+	LossPredictive      float64 // -log of that mean
+	AccuracyExpectedLog float64 // by the mean log-probability over K draws
+	LossExpectedLog     float64
+}
+
+// VM runs a Program for M networks at once. A network's numbers do not depend on the others, nor on threads.
+type VM interface {
+	// Run trains every network from firstStep for n steps. All networks always stand at the same step: ctx is looked at on
+	// entry only, so a driver that wants to stop soon asks for few steps at a time. How the steps are cut into calls does
+	// not change the result.
+	Run(ctx context.Context, firstStep, n int) ([]Progress, error)
+	// Evaluate tests every network on data; step enters the noise. With draws = K > 0 it adds the K-draw figures.
+	Evaluate(ctx context.Context, data *Data, step, draws int) ([]Score, error)
+	// State returns a copy of a network's state; Load sets it.
+	State(member int) *State
+	Load(member int, s *State) error
+	// Close frees what the VM holds.
+	Close() error
+}
