@@ -25,7 +25,7 @@ func (o *Activate) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 func activate[T kernels.Float](o *Activate, v values[T]) gorgonia.Value {
-	dst := values[T]{o.out}.slice(0)
+	dst := output[T](&o.op)
 	copy(dst, v.slice(0))
 	kernels.Apply(o.Activation, dst)
 	return o.out
@@ -52,7 +52,7 @@ func (o *ActivateGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 func activateGradient[T kernels.Float](o *ActivateGradient, v values[T]) gorgonia.Value {
-	dst := values[T]{o.out}.slice(0)
+	dst := output[T](&o.op)
 	copy(dst, v.slice(0))
 	kernels.ApplyGradient(o.Activation, dst, v.slice(1))
 	return o.out

@@ -52,7 +52,7 @@ func (o *MagnitudeGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 
 func magnitudeGradient[T kernels.Float](o *MagnitudeGradient, v values[T]) gorgonia.Value {
 	slope := T(v.scalar(1) * v.scalar(2) * v.scalar(3))
-	d := values[T]{o.out}.slice(0)
+	d := output[T](&o.op)
 	for i, mu := range v.slice(0) {
 		d[i] = slope * kernels.Sign(mu)
 	}
@@ -111,7 +111,7 @@ func (o *ReliabilityGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 
 func reliabilityGradient[T kernels.Float](o *ReliabilityGradient, v values[T]) gorgonia.Value {
 	slope := T(kernels.ReliabilitySlope(v.scalar(1), v.scalar(2)) * v.scalar(3) * v.scalar(4) * float64(o.Synapses))
-	d := values[T]{o.out}.slice(0)
+	d := output[T](&o.op)
 	rho := v.slice(2)[0]
 	for i, phi := range v.slice(0) {
 		sigma, derivative := kernels.Softplus(phi)

@@ -72,11 +72,11 @@ func (o *CrossEntropyGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) 
 	}
 	return o.dispatch(
 		func() gorgonia.Value {
-			crossEntropy(values[float32]{o.out}.slice(0), in, labels, values[float32](in).slice(2)[0])
+			crossEntropy(output[float32](&o.op), in, labels, values[float32](in).slice(2)[0])
 			return o.out
 		},
 		func() gorgonia.Value {
-			crossEntropy(values[float64]{o.out}.slice(0), in, labels, values[float64](in).slice(2)[0])
+			crossEntropy(output[float64](&o.op), in, labels, values[float64](in).slice(2)[0])
 			return o.out
 		})
 }
@@ -125,11 +125,11 @@ type GaussianGradient struct{ op }
 func (o *GaussianGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 	return o.dispatch(
 		func() gorgonia.Value {
-			gaussianNLL(values[float32]{o.out}.slice(0), in, values[float32](in).slice(3)[0])
+			gaussianNLL(output[float32](&o.op), in, values[float32](in).slice(3)[0])
 			return o.out
 		},
 		func() gorgonia.Value {
-			gaussianNLL(values[float64]{o.out}.slice(0), in, values[float64](in).slice(3)[0])
+			gaussianNLL(output[float64](&o.op), in, values[float64](in).slice(3)[0])
 			return o.out
 		})
 }

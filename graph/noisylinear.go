@@ -20,7 +20,7 @@ type Linear struct {
 // NoisyLinear is a layer of unreliable synapses: y = x w^T with w = mu + softplus(phi) xi, one draw for the minibatch.
 //
 // Inputs: x [batch, in]; mu [out, in+1], the bias in the last column; and, unless there is no noise, phi, seed and step.
-// Phi is [out, in+1], [out], or [1] for a layer or a network. xi is kernels.Noise of the seed, the step and the layer's
+// Phi is [out, in+1], [out], or [1, 1] for a layer or a network. xi is kernels.Noise of the seed, the step and the layer's
 // number. Output: y [batch, out].
 type NoisyLinear struct {
 	op
@@ -59,7 +59,7 @@ func phiShape(l kernels.Layer, s kernels.Sharing) tensor.Shape {
 	case kernels.PerNeuron:
 		return tensor.Shape{l.Out}
 	}
-	return tensor.Shape{1}
+	return tensor.Shape{1, 1} // not [1], which Gorgonia takes for a scalar
 }
 
 // phiOf returns the entries of phi that row r reads: one per synapse, or a single one.
@@ -129,7 +129,7 @@ func (o *NoisyLinear) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 func linearForward[T kernels.Float](o *NoisyLinear, v values[T]) gorgonia.Value {
 	y := make([]T, o.Batch*kernels.Stride(o.Out))
 	product(o.Linear, v, 1).Forward(y, strided(v.slice(0), o.Batch, o.In))
-	dense(values[T]{o.out}.slice(0), y, o.Batch, o.Out)
+	dense(output[T](&o.op), y, o.Batch, o.Out)
 	return o.out
 }
 
@@ -172,7 +172,7 @@ func (o *NoisyLinearInputGradient) Do(in ...gorgonia.Value) (gorgonia.Value, err
 func linearInputGradient[T kernels.Float](o *NoisyLinearInputGradient, v values[T]) gorgonia.Value {
 	dx := make([]T, o.Batch*o.Stride())
 	product(o.Linear, v, 1).BackwardInput(dx, strided(v.slice(0), o.Batch, o.Out))
-	dense(values[T]{o.out}.slice(0), dx, o.Batch, o.In)
+	dense(output[T](&o.op), dx, o.Batch, o.In)
 	return o.out
 }
 
@@ -192,7 +192,7 @@ func (o *NoisyLinearMuGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error)
 func linearMuGradient[T kernels.Float](o *NoisyLinearMuGradient, v values[T]) gorgonia.Value {
 	p := kernels.Product[T]{Layer: o.Layer, Batch: o.Batch}
 	dy, x := strided(v.slice(0), o.Batch, o.Out), strided(v.slice(1), o.Batch, o.In)
-	dw := values[T]{o.out}.slice(0)
+	dw := output[T](&o.op)
 	for r := range o.Out {
 		p.WeightGradient(dw[r*o.Columns():][:o.Columns()], dy, x, r)
 	}
@@ -215,7 +215,7 @@ func (o *NoisyLinearPhiGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error
 
 func linearPhiGradient[T kernels.Float](o *NoisyLinearPhiGradient, v values[T]) gorgonia.Value {
 	dw, phi, n := v.slice(0), v.slice(1), o.Columns()
-	dphi := values[T]{o.out}.slice(0)
+	dphi := output[T](&o.op)
 	sums := make([]float64, len(dphi))
 	xi := make([]T, n)
 	for r := range o.Out {

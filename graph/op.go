@@ -25,6 +25,7 @@ type op struct {
 	shape  tensor.Shape // of the output
 	diff   []bool       // which inputs have a gradient
 	out    gorgonia.Value
+	data   any // the output's backing slice: tensors of one entry do not give theirs away
 }
 
 // newOp describes an operation on the given nodes; diff lists the inputs that have a gradient.
@@ -39,7 +40,12 @@ func newOp(name string, shape tensor.Shape, dtype tensor.Dtype, in gorgonia.Node
 	if shape.IsScalar() {
 		return o
 	}
-	o.out = tensor.New(tensor.WithShape(shape...), tensor.Of(dtype))
+	if dtype == tensor.Float64 {
+		o.data = make([]float64, shape.TotalSize())
+	} else {
+		o.data = make([]float32, shape.TotalSize())
+	}
+	o.out = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(o.data))
 	return o
 }
 
@@ -82,7 +88,13 @@ func (o *op) String() string { return fmt.Sprintf("%s#%d", o.name, o.number) }
 // DiffWRT tells which inputs have a gradient.
 func (o *op) DiffWRT(int) []bool { return o.diff }
 
-// values gives the data of an operation's inputs and output as slices.
+// output is where the operation writes; it then returns out.
+func output[T kernels.Float](o *op) []T {
+	data, _ := o.data.([]T)
+	return data
+}
+
+// values gives the data of an operation's inputs as slices, to be read only.
 type values[T kernels.Float] []gorgonia.Value
 
 func (v values[T]) slice(i int) []T {

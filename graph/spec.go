@@ -120,7 +120,7 @@ type Model struct {
 	Y     *gorgonia.Node // labels [batch] of int, or targets [batch, outputs]
 	Scalars
 	Mu  gorgonia.Nodes // per layer [out, in+1]
-	Phi gorgonia.Nodes // per layer [out, in+1], [out] or [1]; a single [1] for the whole network; none without noise
+	Phi gorgonia.Nodes // per layer [out, in+1], [out] or [1, 1]; a single [1, 1] for the whole network; none without noise
 }
 
 // Build writes the Spec as a graph of fused operations, in float32 or float64.

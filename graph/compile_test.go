@@ -1,0 +1,223 @@
+package graph
+
+import (
+	"strings"
+	"testing"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"quantal/kernels"
+)
+
+func TestCompileListing(t *testing.T) {
+	p, err := CompileSpec(Spec{
+		Sizes: []int{7, 5, 3}, Batch: 4, Activation: kernels.ReLU, Sharing: kernels.PerLayer, Magnitude: true, Reliability: true,
+	}, kernels.DefaultAdam())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `batch 4, sigma per layer, layers 5x7 3x5
+b0 = gather
+w0 = sample
+b1 = relu(b0 w0)
+w1 = sample
+b2 = linear(b1 w1)
+d2 = categorical loss(b2), through linear
+d1 = d2 w1, through relu
+update layer 1 with d2 b1, 1 magnitude, 1 reliability
+update layer 0 with d1 b0, 1 magnitude, 1 reliability
+update shared phi, 1 reliability`
+	if got := p.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// hand builds a graph of two layers by hand, so that a test can put something else in its place.
+type hand struct {
+	g       *gorgonia.ExprGraph
+	x, y    *gorgonia.Node
+	mu, phi gorgonia.Nodes
+	Scalars
+}
+
+func newHand() *hand {
+	g := gorgonia.NewGraph()
+	h := &hand{g: g, Scalars: NewScalars(g, tensor.Float32)}
+	h.x = gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(4, 7), gorgonia.WithName("x"))
+	h.y = gorgonia.NewVector(g, tensor.Int, gorgonia.WithShape(4), gorgonia.WithName("labels"))
+	return h
+}
+
+func (h *hand) layer(t *testing.T, x *gorgonia.Node, out int) *gorgonia.Node {
+	t.Helper()
+	i, in := len(h.mu), x.Shape()[1]
+	param := func(name string) *gorgonia.Node {
+		return gorgonia.NewMatrix(h.g, tensor.Float32, gorgonia.WithShape(out, in+1), gorgonia.WithName(name+string(rune('0'+i))))
+	}
+	h.mu, h.phi = append(h.mu, param("mu")), append(h.phi, param("phi"))
+	return must(t)(ApplyNoisyLinear(i, kernels.PerSynapse, x, h.mu[i], h.phi[i], h.Seed, h.Step))
+}
+
+func must(t *testing.T) func(n *gorgonia.Node, err error) *gorgonia.Node {
+	return func(n *gorgonia.Node, err error) *gorgonia.Node {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+}
+
+func (h *hand) compile(t *testing.T, loss *gorgonia.Node) (*kernels.Program, error) {
+	t.Helper()
+	if _, err := gorgonia.Grad(loss, append(append(gorgonia.Nodes{}, h.mu...), h.phi...)...); err != nil {
+		t.Fatal(err)
+	}
+	return Compile(h.g, loss, kernels.DefaultAdam())
+}
+
+// Editing the graph changes the Program.
+func TestCompileFollowsTheGraph(t *testing.T) {
+	magnitude := func(t *testing.T, h *hand, i int, loss *gorgonia.Node) *gorgonia.Node {
+		cost := must(t)(ApplyMagnitudeCost(h.mu[i], h.Lambda, h.Fraction))
+		return must(t)(gorgonia.Add(loss, cost))
+	}
+	reliability := func(t *testing.T, h *hand, i int, loss *gorgonia.Node) *gorgonia.Node {
+		cost := must(t)(ApplyReliabilityCost(1, h.phi[i], h.C, h.Rho, h.Fraction))
+		return must(t)(gorgonia.Add(loss, cost))
+	}
+	for _, c := range []struct {
+		name  string
+		build func(t *testing.T, h *hand) *gorgonia.Node
+		want  []string // lines of the listing
+	}{
+		{"no costs", func(t *testing.T, h *hand) *gorgonia.Node {
+			return must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+		}, []string{"b1 = linear(b0 w0)", "update layer 0 with d1 b0, 0 magnitude, 0 reliability"}},
+		{"costs of one layer only", func(t *testing.T, h *hand) *gorgonia.Node {
+			y := h.layer(t, h.layer(t, h.x, 5), 3)
+			return reliability(t, h, 0, magnitude(t, h, 1, must(t)(ApplyCrossEntropy(y, h.y))))
+		}, []string{"update layer 1 with d2 b1, 1 magnitude, 0 reliability", "update layer 0 with d1 b0, 0 magnitude, 1 reliability"}},
+		{"a cost twice", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+			return reliability(t, h, 0, reliability(t, h, 0, loss))
+		}, []string{"update layer 0 with d1 b0, 0 magnitude, 2 reliability"}},
+		{"another activation", func(t *testing.T, h *hand) *gorgonia.Node {
+			a := must(t)(ApplyActivation(kernels.Tanh, h.layer(t, h.x, 5)))
+			return must(t)(ApplyCrossEntropy(h.layer(t, a, 3), h.y))
+		}, []string{"b1 = tanh(b0 w0)", "d1 = d2 w1, through tanh"}},
+		{"a rectified readout", func(t *testing.T, h *hand) *gorgonia.Node {
+			return must(t)(ApplyCrossEntropy(must(t)(ApplyActivation(kernels.ReLU, h.layer(t, h.x, 3))), h.y))
+		}, []string{"b1 = relu(b0 w0)", "d1 = categorical loss(b1), through relu"}},
+		{"one more layer", func(t *testing.T, h *hand) *gorgonia.Node {
+			y := h.layer(t, h.layer(t, h.layer(t, h.x, 5), 6), 3)
+			return must(t)(ApplyCrossEntropy(y, h.y))
+		}, []string{"b3 = linear(b2 w2)", "update layer 2 with d3 b2, 0 magnitude, 0 reliability"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHand()
+			p, err := h.compile(t, c.build(t, h))
+			if err != nil {
+				t.Fatal(err)
+			}
+			listing := p.String() + "\n"
+			for _, line := range c.want {
+				if !strings.Contains(listing, "\n"+line+"\n") {
+					t.Errorf("want %q in\n%s", line, listing)
+				}
+			}
+		})
+	}
+}
+
+func TestCompileRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		build func(t *testing.T, h *hand) *gorgonia.Node
+		want  string
+	}{
+		{"an unknown activation", func(t *testing.T, h *hand) *gorgonia.Node {
+			a := must(t)(gorgonia.Sigmoid(h.layer(t, h.x, 5)))
+			return must(t)(ApplyCrossEntropy(h.layer(t, a, 3), h.y))
+		}, `operation "sigmoid`},
+		{"a residual connection", func(t *testing.T, h *hand) *gorgonia.Node {
+			a := h.layer(t, h.x, 5)
+			b := h.layer(t, a, 5)
+			return must(t)(ApplyCrossEntropy(must(t)(gorgonia.Add(a, b)), h.y))
+		}, "is not the output of the last noisy layer"},
+		{"an unknown cost", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+			return must(t)(gorgonia.Add(loss, must(t)(gorgonia.Sum(must(t)(gorgonia.Square(h.mu[0]))))))
+		}, `does not know|is not one that it knows`},
+		{"a scaled loss", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+			return must(t)(gorgonia.Mul(loss, gorgonia.NewConstant(float32(2))))
+		}, "is not one that it knows"},
+		{"a cost with another scalar", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+			return must(t)(gorgonia.Add(loss, must(t)(ApplyMagnitudeCost(h.mu[0], h.C, h.Fraction))))
+		}, `want the scalar input "lambda"`},
+		{"a cost without B/N", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+			return must(t)(gorgonia.Add(loss, must(t)(ApplyReliabilityCost(1, h.phi[0], h.C, h.Rho, h.Lambda))))
+		}, `want the scalar input "batch_fraction"`},
+		{"a cost that counts synapses wrongly", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+			return must(t)(gorgonia.Add(loss, must(t)(ApplyReliabilityCost(2, h.phi[0], h.C, h.Rho, h.Fraction))))
+		}, "2 synapses pay for each sigma"},
+		{"the likelihood twice", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+			return must(t)(gorgonia.Add(loss, loss))
+		}, "want once|a plain sum"},
+		{"noise of another layer", func(t *testing.T, h *hand) *gorgonia.Node {
+			h.layer(t, h.x, 3)
+			y := must(t)(ApplyNoisyLinear(1, kernels.PerSynapse, h.x, h.mu[0], h.phi[0], h.Seed, h.Step))
+			return must(t)(ApplyCrossEntropy(y, h.y))
+		}, "its noise is that of layer 1|belongs to layer 0 already|a second input"},
+		{"seed and step exchanged", func(t *testing.T, h *hand) *gorgonia.Node {
+			h.Seed, h.Step = h.Step, h.Seed
+			return must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+		}, `want the scalar input "seed"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHand()
+			p, err := h.compile(t, c.build(t, h))
+			if err == nil {
+				t.Fatalf("compiled to\n%v", p)
+			}
+			for _, want := range strings.Split(c.want, "|") {
+				if strings.Contains(err.Error(), want) {
+					return
+				}
+			}
+			t.Errorf("error %q, want it to say %q", err, c.want)
+		})
+	}
+	t.Run("no gradient", func(t *testing.T) {
+		m, err := Build(Spec{Sizes: []int{3, 2}, Batch: 1}, tensor.Float32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Compile(m.Graph, m.Loss, kernels.DefaultAdam()); err == nil || !strings.Contains(err.Error(), "no gradient for mu0") {
+			t.Errorf("error %v, want it to say that there is no gradient", err)
+		}
+	})
+}
+
+func TestSpecCheck(t *testing.T) {
+	good := Spec{Sizes: []int{4, 3}, Batch: 2}
+	for name, change := range map[string]func(*Spec){
+		"one size": func(s *Spec) { s.Sizes = []int{4} }, "an empty layer": func(s *Spec) { s.Sizes = []int{4, 0, 3} },
+		"no batch": func(s *Spec) { s.Batch = 0 }, "too many classes": func(s *Spec) { s.Sizes = []int{4, 257} },
+	} {
+		s := good
+		change(&s)
+		if s.Check() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if err := good.Check(); err != nil {
+		t.Error(err)
+	}
+}
