@@ -138,7 +138,9 @@ func (c *compiler) visit(n *gorgonia.Node) error {
 // parameter. Its type is not exported; its name is.
 func isSum(op gorgonia.Op) bool { return op.Arity() == 2 && op.String() == "+ false" }
 
-func isConstant(n *gorgonia.Node) bool { return n.Op() != nil && n.Op().Arity() == 0 && n.Value() != nil }
+func isConstant(n *gorgonia.Node) bool {
+	return n.Op() != nil && n.Op().Arity() == 0 && n.Value() != nil
+}
 
 // named checks that an operand is the scalar input with the given name.
 func named(n *gorgonia.Node, name string) error {

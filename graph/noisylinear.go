@@ -82,7 +82,7 @@ func product[T kernels.Float](l Linear, v values[T], at int) kernels.Product[T] 
 	p := kernels.Product[T]{Layer: l.Layer, Batch: l.Batch, W: make([]T, l.Slots())}
 	n, stride := l.Columns(), l.Stride()
 	mu := v.slice(at)
-	xi := make([]T, n)
+	xi, sigma, slope := make([]T, n), make([]T, n), make([]T, n)
 	for r := range l.Out {
 		w, mu := p.W[r*stride:][:n], mu[r*n:][:n]
 		if l.Sharing == kernels.NoNoise {
@@ -92,10 +92,11 @@ func product[T kernels.Float](l Linear, v values[T], at int) kernels.Product[T] 
 		kernels.Normals(xi, l.noise(v[at+2], v[at+3]), r)
 		phi := phiOf(l, v.slice(at+1), r)
 		if l.Sharing == kernels.PerSynapse {
-			kernels.Weights(w, mu, phi, xi)
+			kernels.Sigmas(sigma, slope, phi)
+			kernels.Weights(w, mu, sigma, xi)
 		} else {
-			sigma, _ := kernels.Softplus(phi[0])
-			kernels.WeightsShared(w, mu, sigma, xi)
+			shared, _ := kernels.Softplus(phi[0])
+			kernels.WeightsShared(w, mu, shared, xi)
 		}
 	}
 	return p

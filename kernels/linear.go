@@ -1,11 +1,18 @@
 package kernels
 
-// Weights draws the weights of a row: w = mu + softplus(phi) xi, one phi per synapse.
-func Weights[T Float](w, mu, phi, xi []T) {
-	mu, phi, xi = mu[:len(w)], phi[:len(w)], xi[:len(w)]
+// Weights draws the weights of a row: w = mu + sigma xi, one sigma per synapse, which Sigmas made.
+func Weights[T Float](w, mu, sigma, xi []T) {
+	mu, sigma, xi = mu[:len(w)], sigma[:len(w)], xi[:len(w)]
 	for k := range w {
-		sigma, _ := Softplus(phi[k])
-		w[k] = mu[k] + sigma*xi[k]
+		w[k] = mu[k] + sigma[k]*xi[k]
+	}
+}
+
+// Sigmas fills sigma and slope with softplus(phi) and its derivative. A training step needs both twice.
+func Sigmas[T Float](sigma, slope, phi []T) {
+	sigma, slope = sigma[:len(phi)], slope[:len(phi)]
+	for k, v := range phi {
+		sigma[k], slope[k] = Softplus(v)
 	}
 }
 

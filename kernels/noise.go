@@ -39,9 +39,11 @@ type Noise struct {
 }
 
 // Words returns the four words of block q.
-func (n Noise) Words(q uint32) [4]uint32 {
-	return Philox([4]uint32{q, n.Step, uint32(n.Stream)<<16 | uint32(n.Layer), n.Draw},
-		[2]uint32{uint32(n.Seed), uint32(n.Seed >> 32)})
+func (n Noise) Words(q uint32) [4]uint32 { return Philox(n.coordinates(q)) }
+
+func (n Noise) coordinates(q uint32) (counter [4]uint32, key [2]uint32) {
+	return [4]uint32{q, n.Step, uint32(n.Stream)<<16 | uint32(n.Layer), n.Draw},
+		[2]uint32{uint32(n.Seed), uint32(n.Seed >> 32)}
 }
 
 // firstBlock is the block of column 0 of row r, for rows of the given number of columns.
@@ -53,11 +55,12 @@ func firstBlock(row, columns int) uint32 { return uint32(row * 16 * ((columns + 
 // another (j = 2, 3): radius sqrt(-2 ln u) with u = ((x>>8) + 1/2) 2^-24 from the first word of the pair, angle
 // pi 2^-31 int32(y) from the second. The largest normal is therefore sqrt(50 ln 2) = 5.887.
 func Normals[T Float](xi []T, n Noise, row int) {
-	first := firstBlock(row, len(xi))
+	counter, key := n.coordinates(firstBlock(row, len(xi)))
 	for k0 := 0; k0 < len(xi); k0 += 64 {
 		group := xi[k0:min(k0+64, len(xi))]
 		for lane := range min(16, len(group)) {
-			x := n.Words(first + uint32(k0/4+lane))
+			x := Philox(counter, key)
+			counter[0]++
 			c, s := boxMuller[T](x[0], x[1])
 			group[lane] = c
 			if lane+16 < len(group) {

@@ -71,16 +71,15 @@ type Row[T Float] struct {
 //	dL/dmu  = dW + lambda B/N sign(mu)
 //	dL/dphi = (dW xi - k B/N sigma^-(rho+1)) dsigma/dphi
 //
-// and reports whether everything stayed finite.
-func (u Rule[T]) UpdateRow(row Row[T], dw, xi []T) bool {
+// and reports whether everything stayed finite. Sigma and slope are what Sigmas makes of phi.
+func (u Rule[T]) UpdateRow(row Row[T], dw, xi, sigma, slope []T) bool {
 	n := len(dw)
 	mu, muM, muV := row.Mu[:n], row.MuM[:n], row.MuV[:n]
 	phi, phiM, phiV := row.Phi[:n], row.PhiM[:n], row.PhiV[:n]
-	xi = xi[:n]
+	xi, sigma, slope = xi[:n], sigma[:n], slope[:n]
 	var check T
 	for k, g := range dw {
-		sigma, derivative := Softplus(phi[k])
-		gPhi := (g*xi[k] - u.Reliability*InversePower(sigma, u.Rho)) * derivative
+		gPhi := (g*xi[k] - u.Reliability*InversePower(sigma[k], u.Rho)) * slope[k]
 		mu[k] -= u.move(&muM[k], &muV[k], g+u.Magnitude*Sign(mu[k]))
 		phi[k] -= u.move(&phiM[k], &phiV[k], gPhi)
 		check += (muV[k] - muV[k]) + (phiV[k] - phiV[k]) // NaN unless both are finite

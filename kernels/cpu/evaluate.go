@@ -49,8 +49,11 @@ func (k *worker) evaluate(ctx context.Context, member kernels.Member, s *kernels
 	draw := func(number int) {
 		noise.Draw = uint32(number)
 		for layer := range k.program.Layout.Layers {
-			k.sample(layer, s, noise)
+			k.draw(layer, s, noise)
 		}
+	}
+	for layer := range k.program.Layout.Layers {
+		k.sigmas(layer, s)
 	}
 	group := make([]int32, 0, k.batch)
 	k.mean(s)

@@ -11,6 +11,8 @@ type worker struct {
 	program *kernels.Program
 	batch   int
 	w, xi   []float32   // the drawn weights and their noise, laid out like mu
+	sigma   []float32   // softplus(phi) and its derivative, when sigma is per synapse
+	slope   []float32   //
 	buffers [][]float32 // activations, batch x Stride(width), the constant 1 in column width
 	deltas  [][]float32 // gradients of the loss with respect to them
 	dw      []float32   // one row of dW
@@ -25,6 +27,9 @@ func newWorker(p *kernels.Program, batch int) *worker {
 		program: p, batch: batch,
 		w: make([]float32, p.Layout.Slots()), xi: make([]float32, p.Layout.Slots()),
 		labels: make([]byte, batch), targets: make([]float32, batch*p.Widths[p.Output]),
+	}
+	if p.Layout.Sharing == kernels.PerSynapse {
+		k.sigma, k.slope = make([]float32, p.Layout.Slots()), make([]float32, p.Layout.Slots())
 	}
 	widest := 0
 	for _, width := range p.Widths {
@@ -65,8 +70,16 @@ func (k *worker) gather(dst kernels.Buffer, data *kernels.Data, examples []int32
 	}
 }
 
-// sample draws the weights of a layer. A draw from the zero Noise of a network without any is its mean.
-func (k *worker) sample(layer int, s *kernels.State, noise kernels.Noise) {
+// sigmas computes the standard deviations of a layer from phi, for draws to use.
+func (k *worker) sigmas(layer int, s *kernels.State) {
+	if layout := k.program.Layout; layout.Sharing == kernels.PerSynapse {
+		from, to := layout.Offset(layer), layout.Offset(layer)+layout.Layers[layer].Slots()
+		kernels.Sigmas(k.sigma[from:to], k.slope[from:to], s.Phi[from:to])
+	}
+}
+
+// draw draws the weights of a layer.
+func (k *worker) draw(layer int, s *kernels.State, noise kernels.Noise) {
 	layout := k.program.Layout
 	l, off := layout.Layers[layer], layout.Offset(layer)
 	n, stride := l.Columns(), l.Stride()
@@ -74,13 +87,14 @@ func (k *worker) sample(layer int, s *kernels.State, noise kernels.Noise) {
 	noise.Layer = uint16(layer)
 	var sigma float32
 	for r := range l.Out {
-		w, mu, xi := k.w[off+r*stride:][:n], s.Mu[off+r*stride:][:n], k.xi[off+r*stride:][:n]
+		at := off + r*stride
+		w, mu, xi := k.w[at:][:n], s.Mu[at:][:n], k.xi[at:][:n]
 		switch layout.Sharing {
 		case kernels.NoNoise:
 			copy(w, mu)
 		case kernels.PerSynapse:
 			kernels.Normals(xi, noise, r)
-			kernels.Weights(w, mu, phi[r*stride:][:n], xi)
+			kernels.Weights(w, mu, k.sigma[at:], xi)
 		default:
 			if r == 0 || layout.Sharing == kernels.PerNeuron {
 				sigma, _ = kernels.Softplus(phi[l.PhiIndex(layout.Sharing, r, 0)])
@@ -155,7 +169,7 @@ func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.Rule[fl
 		row := kernels.Row[float32]{Mu: s.Mu[at:], MuM: s.MuM[at:], MuV: s.MuV[at:]}
 		if layout.Sharing == kernels.PerSynapse {
 			row.Phi, row.PhiM, row.PhiV = s.Phi[at:], s.PhiM[at:], s.PhiV[at:]
-			finite = rule.UpdateRow(row, dw, k.xi[at:]) && finite
+			finite = rule.UpdateRow(row, dw, k.xi[at:], k.sigma[at:], k.slope[at:]) && finite
 			continue
 		}
 		finite = rule.UpdateMeans(row, dw) && finite
@@ -208,7 +222,8 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 			case kernels.Gather:
 				k.gather(i.Dst, vm.train, order[at:at+k.batch])
 			case kernels.Sample:
-				k.sample(i.Layer, s, noise)
+				k.sigmas(i.Layer, s)
+				k.draw(i.Layer, s, noise)
 			case kernels.Forward:
 				k.forward(i, k.batch)
 			case kernels.Loss:
