@@ -1,0 +1,14 @@
+// Package mnist turns data sets into examples: images as bytes, with their labels.
+//
+// What enters: the name of a data set. A folder with the four IDX files of MNIST or of any set in its format
+// ([Load]), the cache of this machine, which a download fills ([Fetch]), or the built-in digits ([Glyphs]). [Open]
+// takes any of these names. What leaves: a [Set] with training and test [Examples], the checksums of their files, the
+// order of the examples in an epoch ([Order]), and pictures of them ([Sheet], [WritePNG]).
+//
+// Nothing is believed before it is checked: a file has the magic number, the dimensions and the exact length it should
+// have, images and labels agree, and files that should be MNIST's are compared with the published checksums. A file
+// that fails is reported by a [DataError]; the data do not enter.
+//
+// Everything random here (built-in digits, order of the examples) is a pure function of its arguments through
+// [quantal/kernels.Philox], the same on every machine.
+package mnist

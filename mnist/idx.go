@@ -1,0 +1,198 @@
+package mnist
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// The IDX format (LeCun, Cortes, Burges: the MNIST database): a big-endian magic number 0x0000TTDD of the element type
+// TT (0x08: unsigned byte) and the number of dimensions DD, then one big-endian 32-bit size per dimension, then the
+// elements, the last dimension fastest.
+const (
+	magicImages = 0x00000803
+	magicLabels = 0x00000801
+)
+
+// maxInflation is the most bytes that one byte of deflate can stand for (zlib's technical notes: 1032:1). A header that
+// announces more is wrong, and nothing is unpacked for it.
+const maxInflation = 1032
+
+// firstAllocation bounds the memory taken on the word of a header; beyond it memory follows the data.
+const firstAllocation = 64 << 20
+
+// idx is the content of an IDX file.
+type idx struct {
+	dims    []int  // sizes of the dimensions
+	content []byte // the whole unpacked file, header included
+	sum     string // its SHA-256 in hexadecimal
+}
+
+// data returns the elements.
+func (x *idx) data() []byte { return x.content[headerLength(len(x.dims)):] }
+
+func headerLength(dimensions int) int { return 4 + 4*dimensions }
+
+// header returns the header of a file of unsigned bytes with the given dimensions.
+func header(dims ...uint32) []byte {
+	h := binary.BigEndian.AppendUint32(nil, 0x0800|uint32(len(dims)))
+	for _, d := range dims {
+		h = binary.BigEndian.AppendUint32(h, d)
+	}
+	return h
+}
+
+// source is a file to read: what it is called, how many bytes it has as it lies there, and what it should hold.
+type source struct {
+	name  string
+	size  int64
+	magic uint32
+	// most is the most bytes its unpacked content may have.
+	most int64
+}
+
+// readIDX reads and checks a whole file, plain or gzip: its first bytes tell which. A file that is not exactly what its
+// header says is a DataError; an error of the disk is returned as it is.
+func readIDX(r io.Reader, s source) (*idx, error) {
+	packed := bufio.NewReaderSize(r, 1<<16)
+	start, err := packed.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, s.readError(err, 0, 0)
+	}
+	if len(start) == 0 {
+		return nil, badf(s.name, "the file is empty")
+	}
+	if !bytes.Equal(start, []byte{0x1f, 0x8b}) { // the magic number of gzip (RFC 1952)
+		return s.readPlain(packed)
+	}
+	unpacked, err := gzip.NewReader(packed)
+	if err != nil {
+		return nil, s.readError(err, 0, 0)
+	}
+	head, dims, want, err := s.readHeader(unpacked)
+	if err != nil {
+		return nil, err
+	}
+	if want/maxInflation > s.size {
+		return nil, badf(s.name, "the header announces %d bytes, more than the %d bytes of gzip can hold", want, s.size)
+	}
+	return s.readRest(unpacked, head, dims, want)
+}
+
+func (s source) readPlain(r io.Reader) (*idx, error) {
+	head, dims, want, err := s.readHeader(r)
+	if err != nil {
+		return nil, err
+	}
+	if want != s.size {
+		return nil, badf(s.name, "want %d bytes, got %d", want, s.size)
+	}
+	return s.readRest(r, head, dims, want)
+}
+
+// readHeader returns the header, the dimensions in it, and the length of the unpacked file that follows from them.
+func (s source) readHeader(r io.Reader) (head []byte, dims []int, want int64, err error) {
+	dimensions := int(s.magic & 0xff)
+	head = make([]byte, headerLength(dimensions))
+	// The magic number first: a file of labels is to be recognised even if it is shorter than a header of images.
+	got := 0
+	for _, part := range [][]byte{head[:4], head[4:]} {
+		n, err := io.ReadFull(r, part)
+		got += n
+		if err != nil {
+			return nil, nil, 0, s.readError(err, int64(len(head)), int64(got))
+		}
+		if err := s.checkMagic(binary.BigEndian.Uint32(head)); err != nil {
+			return nil, nil, 0, err
+		}
+	}
+	total := uint64(1)
+	for i := range dimensions {
+		d := binary.BigEndian.Uint32(head[4+4*i:])
+		if d == 0 {
+			return nil, nil, 0, badf(s.name, "the header announces no data: dimension %d of %d is 0", i+1, dimensions)
+		}
+		high, low := bits.Mul64(total, uint64(d))
+		if high != 0 || low > math.MaxInt64-64 || d > math.MaxInt32 {
+			return nil, nil, 0, badf(s.name, "the header announces more data than any file can hold")
+		}
+		total = low
+		dims = append(dims, int(d))
+	}
+	want = int64(total) + int64(len(head))
+	if most := min(s.most, math.MaxInt); want > most {
+		return nil, nil, 0, badf(s.name, "want at most %d bytes, the header announces %d", most, want)
+	}
+	return head, dims, want, nil
+}
+
+// checkMagic says what a file is instead of what it should be.
+func (s source) checkMagic(magic uint32) error {
+	switch {
+	case magic == s.magic:
+		return nil
+	case s.magic == magicImages && magic == magicLabels:
+		return badf(s.name, "holds labels (magic number 0x%08x) where images (0x%08x) belong: was it swapped with a file of labels?",
+			magic, s.magic)
+	case s.magic == magicLabels && magic == magicImages:
+		return badf(s.name, "holds images (magic number 0x%08x) where labels (0x%08x) belong: was it swapped with a file of images?",
+			magic, s.magic)
+	case magic>>16 == 0 && magic&0xff == s.magic&0xff:
+		return badf(s.name, "want elements of type 0x08 (unsigned bytes), got type 0x%02x", magic>>8)
+	}
+	return badf(s.name, "want magic number 0x%08x, got 0x%08x: this is not the IDX file it should be", s.magic, magic)
+}
+
+// readRest reads the elements behind the header, and that nothing follows them. It hashes what it has just unpacked,
+// while that is in the cache.
+func (s source) readRest(r io.Reader, head []byte, dims []int, want int64) (*idx, error) {
+	content := append(make([]byte, 0, min(want, firstAllocation)), head...)
+	hash := sha256.New()
+	hash.Write(head)
+	for int64(len(content)) < want {
+		if len(content) == cap(content) {
+			content = slices.Grow(content, int(min(want-int64(len(content)), int64(len(content)))))
+		}
+		n, err := r.Read(content[len(content):int(min(want, int64(cap(content))))])
+		hash.Write(content[len(content) : len(content)+n])
+		content = content[:len(content)+n]
+		if err != nil && int64(len(content)) < want {
+			return nil, s.readError(err, want, int64(len(content)))
+		}
+	}
+	// The end of a gzip file is where its checksum is compared.
+	if n, err := io.ReadFull(r, make([]byte, 1)); n > 0 {
+		return nil, badf(s.name, "want %d bytes, got more", want)
+	} else if err != io.EOF {
+		return nil, s.readError(err, want, want)
+	}
+	return &idx{dims: dims, content: content, sum: hex.EncodeToString(hash.Sum(nil))}, nil
+}
+
+// readError tells a bad file from a bad disk. got of want bytes had been unpacked.
+func (s source) readError(err error, want, got int64) error {
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &disk):
+		return fmt.Errorf("mnist: %s: %w", s.name, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		if want == 0 {
+			return badf(s.name, "the gzip data end before they begin")
+		}
+		if got == want {
+			return badf(s.name, "the gzip data lack the checksum at their end")
+		}
+		return badf(s.name, "want %d bytes, got %d", want, got)
+	}
+	return &DataError{File: s.name, Reason: "the gzip data are damaged: " + err.Error(), Err: err}
+}

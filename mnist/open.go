@@ -1,0 +1,103 @@
+package mnist
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Options say where data sets are kept and how they are fetched. The zero value is ready for use.
+type Options struct {
+	// Mirrors are the addresses of folders on the web with the four files of MNIST (.gz), tried in order. Without
+	// any: those of the environment variable QUANTAL_MIRRORS, separated by commas; else [DefaultMirrors].
+	Mirrors []string
+	// CacheDir is the folder that holds MNIST on this machine; if empty, that of the function [CacheDir].
+	CacheDir string
+	// ConnectTimeout is how long a mirror may take until its answer begins: finding its address, connecting, and
+	// the first line. 0 stands for 5 s.
+	ConnectTimeout time.Duration
+	// StallTimeout is how long an answer may then pause. 0 stands for 10 s.
+	StallTimeout time.Duration
+	// Progress, if not nil, is told how many bytes of a file have arrived, of how many (-1 if the mirror does not
+	// say). It is called from the goroutine that called Fetch or Open.
+	Progress func(file string, got, total int64)
+}
+
+// CacheDir is the folder where MNIST is kept on this machine: the environment variable QUANTAL_CACHE, else
+// quantal/mnist in the user's cache folder. It need not exist. The error says that there is no place for a cache.
+func CacheDir() (string, error) {
+	if dir := os.Getenv("QUANTAL_CACHE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("mnist: no cache folder: %w; set QUANTAL_CACHE to one", err)
+	}
+	return filepath.Join(dir, "quantal", "mnist"), nil
+}
+
+func (o Options) cacheDir() (string, error) {
+	if o.CacheDir != "" {
+		return o.CacheDir, nil
+	}
+	return CacheDir()
+}
+
+// Open returns the data set of the given name:
+//
+//	""        MNIST, if it is in the cache
+//	mnist     MNIST from the cache, downloaded into it first if it is not there
+//	glyphs    the built-in digits
+//	a folder  the IDX files there (a folder that is called glyphs or mnist: ./mnist)
+//
+// The error is a [DataError] if the content is missing or wrong, a [FetchError] if no mirror could deliver it.
+func Open(ctx context.Context, name string, opt Options) (*Set, error) {
+	switch name {
+	case "glyphs":
+		return Glyphs(), nil
+	case "", "mnist":
+		return published.openCache(ctx, name == "mnist", opt)
+	}
+	return Load(name)
+}
+
+func (e edition) openCache(ctx context.Context, fetch bool, opt Options) (*Set, error) {
+	dir, err := opt.cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	complete := true
+	for i := range fileNames {
+		complete = complete && findFile(dir, i) != ""
+	}
+	if !complete && !fetch {
+		return nil, badf(dir, "MNIST is not in the cache: run `quantal data --fetch` to download it, "+
+			"name a folder that has it with `--data DIR`, or take the built-in digits with `--data glyphs`")
+	}
+	if !complete {
+		if _, err := e.fetch(ctx, opt); err != nil {
+			return nil, err
+		}
+	}
+	s, err := e.loadCache(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w (in the cache %s: `quantal data --fetch` replaces it)", err, dir)
+	}
+	return s, nil
+}
+
+// loadCache reads MNIST, and nothing but MNIST, from the cache.
+func (e edition) loadCache(dir string) (*Set, error) {
+	files, err := readFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range files {
+		if f.sum != e[i].sum {
+			return nil, e.wrongSum(i, f)
+		}
+	}
+	return e.assemble("mnist", "cache "+dir, files)
+}
