@@ -1,0 +1,49 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// ErrNoCheckpoint is returned by Folder.LastCheckpoint for a run that has not written a checkpoint yet.
+var ErrNoCheckpoint = errors.New("no checkpoint has been written yet")
+
+// CorruptError says that a file is there but is not what was written: cut short, changed, or of an unknown kind.
+type CorruptError struct {
+	Path   string
+	Reason string
+}
+
+func (e *CorruptError) Error() string { return fmt.Sprintf("results: %s: %s", e.Path, e.Reason) }
+
+// InUseError says that another process works in the run folder.
+type InUseError struct {
+	Path string
+	PID  int // the other process, or 0 if it is not known
+}
+
+func (e *InUseError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("results: %s: in use by another process", e.Path)
+	}
+	return fmt.Sprintf("results: %s: in use by process %d", e.Path, e.PID)
+}
+
+func corrupt(path, format string, args ...any) error {
+	return &CorruptError{Path: path, Reason: fmt.Sprintf(format, args...)}
+}
+
+// fileError names the file that the user knows in place of the one the system call saw, which may be a temporary one.
+func fileError(path string, err error) error {
+	var p *fs.PathError
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
+		err = p.Err
+	case errors.As(err, &l):
+		err = l.Err
+	}
+	return fmt.Errorf("results: %s: %w", path, err)
+}

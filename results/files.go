@@ -1,0 +1,104 @@
+package results
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// WriteConfig writes config.toml: everything resolved that is needed to repeat the run.
+func (f *Folder) WriteConfig(v any) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	data, err := toml.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("results: %s: %w", f.Path(configName), err)
+	}
+	return writeAtomicBytes(f.Path(configName), data)
+}
+
+// ReadConfig reads config.toml into v. Errors are those of ReadConfigFile.
+func (f *Folder) ReadConfig(v any) error { return ReadConfigFile(f.Path(configName), v) }
+
+// ReadConfigFile reads a TOML file into v. A key that v has no field for, a value of another type and broken syntax give
+// a CorruptError with the line.
+func ReadConfigFile(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fileError(path, err)
+	}
+	if err := decodeConfig(data, v); err != nil {
+		return corrupt(path, "%v", err)
+	}
+	return nil
+}
+
+func decodeConfig(data []byte, v any) error {
+	err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(v)
+	var unknown *toml.StrictMissingError
+	var wrong *toml.DecodeError
+	switch {
+	case errors.As(err, &unknown):
+		var keys []string
+		for _, e := range unknown.Errors {
+			line, _ := e.Position()
+			keys = append(keys, fmt.Sprintf("%q in line %d", strings.Join(e.Key(), "."), line))
+		}
+		return fmt.Errorf("unknown key %s", strings.Join(keys, ", "))
+	case errors.As(err, &wrong):
+		line, column := wrong.Position()
+		return fmt.Errorf("line %d, column %d: %s", line, column, strings.TrimPrefix(wrong.Error(), "toml: "))
+	case err != nil:
+		return errors.New(strings.TrimPrefix(err.Error(), "toml: "))
+	}
+	return nil
+}
+
+// WriteEnvironment writes environment.json.
+func (f *Folder) WriteEnvironment(e Environment) error { return f.writeJSON(environmentName, e) }
+
+// ReadEnvironment reads environment.json.
+func (f *Folder) ReadEnvironment() (Environment, error) {
+	var e Environment
+	err := f.readJSON(environmentName, &e)
+	return e, err
+}
+
+// WriteSummary writes summary.json, with null for numbers that JSON does not have (NaN and infinities).
+func (f *Folder) WriteSummary(v any) error { return f.writeJSON(summaryName, v) }
+
+// ReadSummary reads summary.json into v.
+func (f *Folder) ReadSummary(v any) error { return f.readJSON(summaryName, v) }
+
+func (f *Folder) writeJSON(name string, v any) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	line, err := EncodeJSON(v)
+	if err != nil {
+		return fmt.Errorf("results: %s: %w", f.Path(name), err)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, line, "", "  "); err != nil {
+		return fmt.Errorf("results: %s: %w", f.Path(name), err)
+	}
+	b.WriteByte('\n')
+	return writeAtomicBytes(f.Path(name), b.Bytes())
+}
+
+func (f *Folder) readJSON(name string, v any) error {
+	data, err := os.ReadFile(f.Path(name))
+	if err != nil {
+		return fileError(f.Path(name), err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return corrupt(f.Path(name), "%v", err)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// Names in a run folder.
+const (
+	configName      = "config.toml"
+	environmentName = "environment.json"
+	metricsName     = "metrics.jsonl"
+	summaryName     = "summary.json"
+	checkpointsName = "checkpoints"
+	lockName        = ".lock"
+)
+
+// Folder is the folder of one run. It is not for concurrent use.
+type Folder struct {
+	dir  string
+	lock *flock.Flock // nil if the folder is open for reading only
+}
+
+// Create makes a folder for a new run, if it is not there, and locks it. A folder that holds a run already is refused,
+// and so is one in use, with an InUseError.
+func Create(dir string) (*Folder, error) {
+	if err := makeFolder(dir); err != nil {
+		return nil, err
+	}
+	f, err := locked(dir)
+	if err != nil {
+		return nil, err
+	}
+	held, err := f.held()
+	if err == nil && held != "" {
+		err = fmt.Errorf("results: %s: holds a run already (%s is there): resume it with --resume %s, or choose another --out",
+			dir, held, dir)
+	}
+	if err == nil {
+		err = makeFolder(f.Path(checkpointsName))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Open opens the folder of an existing run to continue it, and locks it. A folder in use gives an InUseError. What a
+// killed process left half-written is removed.
+func Open(dir string) (*Folder, error) {
+	if err := checkRun(dir); err != nil {
+		return nil, err
+	}
+	f, err := locked(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = makeFolder(f.Path(checkpointsName))
+	if err == nil {
+		err = f.dropHalfLine()
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// View opens the folder of an existing run for reading only. It takes no lock, so the run may be going on.
+func View(dir string) (*Folder, error) {
+	if err := checkRun(dir); err != nil {
+		return nil, err
+	}
+	return &Folder{dir: dir}, nil
+}
+
+// checkRun reports whether dir is the folder of a run: config.toml is the first thing written there.
+func checkRun(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fileError(dir, err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("results: %s: is a file, not a run folder", dir)
+	}
+	_, err = os.Stat(filepath.Join(dir, configName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("results: %s: is not a run folder (there is no %s in it)", dir, configName)
+	}
+	if err != nil {
+		return fileError(filepath.Join(dir, configName), err)
+	}
+	return nil
+}
+
+// locked takes the lock of a folder. The lock belongs to the open file, so the system releases it when the process ends,
+// however it ends; the process id in the file is for people only.
+func locked(dir string) (*Folder, error) {
+	path := filepath.Join(dir, lockName)
+	lock := flock.New(path, flock.SetPermissions(0o644))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	if !ok {
+		text, _ := os.ReadFile(path) // without it the holder is unknown, which InUseError can say
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+		return nil, &InUseError{Path: dir, PID: max(pid, 0)}
+	}
+	f := &Folder{dir: dir, lock: lock}
+	// A full disk must not keep anyone from opening a run, so the process id is written if possible.
+	_ = os.WriteFile(path, fmt.Appendln(nil, os.Getpid()), 0o644)
+	for _, d := range []string{dir, f.Path(checkpointsName)} {
+		if err := sweep(d); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return f, nil
+}
+
+// held names a file that shows that the folder holds a run, or is empty.
+func (f *Folder) held() (string, error) {
+	for _, name := range []string{configName, environmentName, metricsName, summaryName} {
+		_, err := os.Lstat(f.Path(name))
+		if err == nil {
+			return name, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", fileError(f.Path(name), err)
+		}
+	}
+	saved, err := f.checkpoints()
+	if err != nil || len(saved) == 0 {
+		return "", err
+	}
+	return saved[0].path, nil
+}
+
+// Close releases the lock. Closing twice does nothing.
+func (f *Folder) Close() error {
+	if f.lock == nil {
+		return nil
+	}
+	_ = os.Truncate(f.lock.Path(), 0) // nobody holds it any more
+	err := f.lock.Unlock()
+	f.lock = nil
+	if err != nil {
+		return fileError(f.Path(lockName), err)
+	}
+	return nil
+}
+
+// Path is the path of a file in the folder, or of the folder itself for "".
+func (f *Folder) Path(name string) string { return filepath.Join(f.dir, name) }
+
+// writable returns an error unless the folder is locked for this process.
+func (f *Folder) writable() error {
+	if f.lock == nil {
+		return fmt.Errorf("results: %s: is not open for writing", f.dir)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package results
+
+import (
+	"errors"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// LearningCurve draws what the network reached over the epochs: on the left the accuracy on the test set in percent,
+// with sampled weights and with the weights at their means; on the right the negative log-likelihood of the training
+// examples. Without accuracies, as in regression, the left panel shows the losses on the test set. Values that are not
+// finite are left out; with none at all, an error comes back.
+func LearningCurve(epochs []Epoch) (*Figure, error) {
+	percent := func(x float64) float64 { return 100 * x }
+	same := func(x float64) float64 { return x }
+	series := func(of func(Epoch) float64, scale func(float64) float64) plotter.XYs {
+		var points plotter.XYs
+		for _, e := range epochs {
+			if y := scale(of(e)); finite(y) {
+				points = append(points, plotter.XY{X: float64(e.Epoch), Y: y})
+			}
+		}
+		return points
+	}
+	label := "Test accuracy (%)"
+	sampled := series(func(e Epoch) float64 { return e.AccuracySampled }, percent)
+	mean := series(func(e Epoch) float64 { return e.AccuracyMean }, percent)
+	if len(sampled)+len(mean) == 0 {
+		label = "Test loss (nats per example)"
+		sampled = series(func(e Epoch) float64 { return e.LossSampled }, same)
+		mean = series(func(e Epoch) float64 { return e.LossMean }, same)
+	}
+	training := series(func(e Epoch) float64 { return e.NLL }, same)
+	if len(sampled)+len(mean)+len(training) == 0 {
+		return nil, errors.New("results: learning curve: there is no epoch to draw")
+	}
+	style := newHouse()
+	figure := &Figure{style: style, width: twoColumn, height: tall}
+	for _, p := range []struct {
+		label  string
+		curves []namedCurve
+	}{
+		{label, []namedCurve{
+			{"sampled weights", sampled, solid(palette(0), curve)},
+			{"weights at their means", mean, dashed(palette(1), curve)},
+		}},
+		{"Training NLL (nats per example)", []namedCurve{
+			{"mean over the epoch", training, solid(palette(2), curve)},
+		}},
+	} {
+		panel, err := style.curves(p.label, p.curves)
+		if err != nil {
+			return nil, err
+		}
+		figure.panels = append(figure.panels, panel)
+	}
+	return figure, nil
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+type namedCurve struct {
+	name   string
+	points plotter.XYs
+	line   draw.LineStyle
+}
+
+// curves draws curves over epochs, with a mark at each point as long as the marks stay apart.
+func (h house) curves(label string, curves []namedCurve) (panel, error) {
+	const fewPoints = 30
+	p := h.axes("Training time (epochs)", label)
+	p.X.Tick.Marker = niceTicks{whole: true}
+	out := panel{plot: p}
+	for _, c := range curves {
+		if len(c.points) == 0 {
+			continue
+		}
+		line, marks, err := plotter.NewLinePoints(c.points)
+		if err != nil {
+			return panel{}, err
+		}
+		line.LineStyle = c.line
+		marks.GlyphStyle = draw.GlyphStyle{Color: c.line.Color, Radius: markSize, Shape: draw.CircleGlyph{}}
+		p.Add(line)
+		if len(c.points) <= fewPoints {
+			p.Add(marks)
+		}
+		out.key = append(out.key, keyEntry{label: c.name, line: c.line})
+	}
+	widen(&p.X, 0.02, 1)
+	widen(&p.Y, 0.06, 1e-6)
+	return out, nil
+}
+
+// widen gives an axis a range around its data: a fraction of it on both sides. A single value gets a tenth of itself, or
+// the least span given.
+func widen(a *plot.Axis, fraction, least float64) {
+	if a.Min > a.Max {
+		a.Min, a.Max = 0, 1 // no data
+	}
+	middle, span := (a.Min+a.Max)/2, a.Max-a.Min
+	if span <= 1e-9*math.Abs(middle) { // equal but for rounding
+		span = math.Max(least, 0.1*math.Abs(middle))
+	}
+	a.Min = middle - span*(0.5+fraction)
+	a.Max = middle + span*(0.5+fraction)
+}

@@ -1,0 +1,154 @@
+package results
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+)
+
+// Epoch is a line of metrics.jsonl: what was measured at the end of an epoch. Losses are in nats per example, objectives
+// are sums over the training set, accuracies are fractions of the test set. A number that is not finite, or not measured,
+// is null in the file and NaN here.
+type Epoch struct {
+	Epoch   int     `json:"epoch"`   // epochs done
+	Step    int     `json:"step"`    // training steps done
+	Seconds float64 `json:"seconds"` // wall time since the start of the run
+
+	NLL float64 `json:"nll"` // mean negative log-likelihood of the training examples during the epoch
+
+	Objective            float64 `json:"objective"` // the sum of the next three
+	ObjectiveNLL         float64 `json:"objective_nll"`
+	ObjectiveMagnitude   float64 `json:"objective_magnitude"`
+	ObjectiveReliability float64 `json:"objective_reliability"`
+
+	AccuracySampled float64 `json:"accuracy_sampled"` // with one draw of the weights per 20 test examples
+	LossSampled     float64 `json:"loss_sampled"`
+	AccuracyMean    float64 `json:"accuracy_mean"` // with the weights at mu
+	LossMean        float64 `json:"loss_mean"`
+
+	SigmaRMS        float64   `json:"sigma_rms"`        // over weights, biases not included
+	ReliabilityCost float64   `json:"reliability_cost"` // over weights, biases not included
+	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // SigmaRMS of each layer
+
+	StepsPerSecond float64 `json:"steps_per_second"`
+}
+
+// AppendMetrics adds one line to metrics.jsonl, with null for NaN and infinities, and flushes it to disk. If that fails
+// the file is as it was. To continue a run without a gap, append an epoch's line before saving its checkpoint.
+func (f *Folder) AppendMetrics(v any) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	path := f.Path(metricsName)
+	line, err := EncodeJSON(v)
+	if err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fileError(path, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return fileError(path, err)
+	}
+	size := info.Size()
+	_, err = file.WriteAt(append(line, '\n'), size)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err != nil {
+		return fileError(path, errors.Join(err, file.Truncate(size)))
+	}
+	if size == 0 {
+		return syncFolder(f.dir)
+	}
+	return nil
+}
+
+// TruncateMetrics keeps the first lines of metrics.jsonl and drops the rest, a half-written last line always. Fewer
+// lines than asked for are kept as they are.
+func (f *Folder) TruncateMetrics(keep int) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	data, err := f.readMetrics()
+	if err != nil {
+		return err
+	}
+	end := 0
+	for range keep {
+		n := bytes.IndexByte(data[end:], '\n') + 1
+		if n == 0 {
+			break
+		}
+		end += n
+	}
+	if end == len(data) {
+		return nil
+	}
+	return writeAtomicBytes(f.Path(metricsName), data[:end])
+}
+
+// dropHalfLine removes what follows the last complete line: AppendMetrics was cut off by a crash.
+func (f *Folder) dropHalfLine() error { return f.TruncateMetrics(math.MaxInt) }
+
+// readMetrics returns the content of metrics.jsonl, which is empty before the first epoch.
+func (f *Folder) readMetrics() ([]byte, error) {
+	data, err := os.ReadFile(f.Path(metricsName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fileError(f.Path(metricsName), err)
+	}
+	return data, nil
+}
+
+// Metrics reads metrics.jsonl. A half-written last line is passed over; any other line that cannot be read gives a
+// CorruptError. Before the first epoch the list is empty.
+func (f *Folder) Metrics() ([]Epoch, error) {
+	data, err := f.readMetrics()
+	if err != nil {
+		return nil, err
+	}
+	var epochs []Epoch
+	for {
+		line, rest, complete := bytes.Cut(data, []byte("\n"))
+		if !complete {
+			return epochs, nil
+		}
+		e, err := decodeEpoch(line)
+		if err != nil {
+			return nil, corrupt(f.Path(metricsName), "line %d: %v", len(epochs)+1, err)
+		}
+		epochs, data = append(epochs, e), rest
+	}
+}
+
+// decodeEpoch reads a line. encoding/json leaves a number alone where the file says null or nothing, so all are NaN
+// before.
+func decodeEpoch(line []byte) (Epoch, error) {
+	nan := math.NaN()
+	e := Epoch{
+		Seconds: nan, NLL: nan, Objective: nan, ObjectiveNLL: nan, ObjectiveMagnitude: nan, ObjectiveReliability: nan,
+		AccuracySampled: nan, LossSampled: nan, AccuracyMean: nan, LossMean: nan,
+		SigmaRMS: nan, ReliabilityCost: nan, StepsPerSecond: nan,
+	}
+	read := struct {
+		*Epoch
+		SigmaRMSLayers []*float64 `json:"sigma_rms_layers"`
+	}{Epoch: &e}
+	if err := json.Unmarshal(line, &read); err != nil {
+		return Epoch{}, err
+	}
+	for _, x := range read.SigmaRMSLayers {
+		if x == nil {
+			x = &nan
+		}
+		e.SigmaRMSLayers = append(e.SigmaRMSLayers, *x)
+	}
+	return e, nil
+}

@@ -1,0 +1,59 @@
+package results
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+
+	"github.com/sbinet/npyio/npz"
+)
+
+// WriteNPZ writes tensors to a NumPy archive, float32 in C order; numpy.load(path)[name] reads one back. The file is
+// replaced as a whole or not at all, and holds no clock: the same tensors give the same bytes. Errors: a name given
+// twice, a shape that does not fit the data or has a zero in it, and whatever the file system reports.
+func WriteNPZ(path string, tensors []Tensor) error {
+	names := map[string]bool{}
+	for _, t := range tensors {
+		if names[t.Name] {
+			return fmt.Errorf("results: %s: the tensor name %q is taken", path, t.Name)
+		}
+		names[t.Name] = true
+		if n, err := elements(t.Shape); err != nil || n != len(t.Data) || n == 0 {
+			return fmt.Errorf("results: %s: tensor %s: shape %v does not hold %d values", path, t.Name, t.Shape, len(t.Data))
+		}
+	}
+	return writeAtomic(path, func(w io.Writer) error {
+		archive := npz.NewWriter(w)
+		for _, t := range tensors {
+			if err := archive.Write(t.Name+".npy", nested(t.Shape, t.Data)); err != nil {
+				return err
+			}
+		}
+		return archive.Close()
+	})
+}
+
+// nested returns the data as an array of arrays such as [3][4]float32, which is how npyio is told a shape.
+func nested(shape []int, data []float32) any {
+	if len(shape) == 0 {
+		return data[0]
+	}
+	kind := reflect.TypeFor[float32]()
+	for i := len(shape) - 1; i >= 0; i-- {
+		kind = reflect.ArrayOf(shape[i], kind)
+	}
+	value := reflect.New(kind).Elem()
+	fill(value, data)
+	return value.Interface()
+}
+
+// fill copies data into an addressable nested array and returns what is left of it.
+func fill(value reflect.Value, data []float32) []float32 {
+	if value.Type().Elem().Kind() != reflect.Array {
+		return data[reflect.Copy(value, reflect.ValueOf(data)):]
+	}
+	for i := range value.Len() {
+		data = fill(value.Index(i), data)
+	}
+	return data
+}
