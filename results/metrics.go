@@ -30,6 +30,10 @@ type Epoch struct {
 	AccuracyMean    float64 `json:"accuracy_mean"` // with the weights at mu
 	LossMean        float64 `json:"loss_mean"`
 
+	// The same on the held-out examples; absent without a validation split.
+	ValidationAccuracySampled *float64 `json:"validation_accuracy_sampled,omitempty"`
+	ValidationLossSampled     *float64 `json:"validation_loss_sampled,omitempty"`
+
 	SigmaRMS        float64   `json:"sigma_rms"`        // over weights, biases not included
 	ReliabilityCost float64   `json:"reliability_cost"` // over weights, biases not included
 	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // SigmaRMS of each layer

@@ -7,27 +7,30 @@ import (
 	"quantal/kernels"
 )
 
+// groupsPerJob is the number of evaluation groups that one thread tests at a time. It fixes the order in which losses are
+// added, so it is part of the result's last digits.
+const groupsPerJob = 50
+
 // Evaluate tests every network on data.
 func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int) ([]kernels.Score, error) {
 	if err := data.Check(vm.program); err != nil {
 		return nil, err
 	}
-	scores := make([]kernels.Score, len(vm.members))
-	vm.eachMember(func(w *worker, m int) {
+	groups := (data.N + kernels.EvaluationGroup - 1) / kernels.EvaluationGroup
+	jobs := (groups + groupsPerJob - 1) / groupsPerJob
+	tallies := make([]tallies, len(vm.members)*jobs)
+	vm.spread(vm.testers, kernels.EvaluationGroup, len(tallies), func(w *worker, job int) {
+		m, first := job/jobs, job%jobs*groupsPerJob
 		if ctx.Err() == nil {
-			w := w.resized(kernels.EvaluationGroup)
-			scores[m] = w.evaluate(ctx, vm.members[m], vm.states[m], data, step, draws)
+			test := test{vm.members[m], vm.states[m], data, step, draws}
+			tallies[job] = w.evaluate(test, first, min(first+groupsPerJob, groups))
 		}
 	})
-	return scores, ctx.Err()
-}
-
-// resized returns the workspace for another batch size, itself if it fits.
-func (k *worker) resized(batch int) *worker {
-	if k.batch == batch {
-		return k
+	scores := make([]kernels.Score, len(vm.members))
+	for m := range scores {
+		scores[m] = score(tallies[m*jobs:(m+1)*jobs], data.N, draws, vm.program.Likelihood)
 	}
-	return newWorker(k.program, batch)
+	return scores, ctx.Err()
 }
 
 // tally sums what a score averages.
@@ -36,61 +39,80 @@ type tally struct {
 	nll     float64
 }
 
-func (t tally) over(n int, l kernels.Likelihood) (accuracy, loss float64) {
-	if l == kernels.Gaussian {
-		return math.NaN(), t.nll / float64(n)
+// tallies are those of one job.
+type tallies struct{ sampled, mean, predictive, expectedLog tally }
+
+func score(parts []tallies, n, draws int, l kernels.Likelihood) kernels.Score {
+	average := func(part func(t *tallies) tally) (accuracy, loss float64) {
+		var sum tally
+		for i := range parts {
+			t := part(&parts[i])
+			sum.correct += t.correct
+			sum.nll += t.nll
+		}
+		accuracy, loss = float64(sum.correct)/float64(n), sum.nll/float64(n)
+		if l == kernels.Gaussian {
+			accuracy = math.NaN()
+		}
+		return accuracy, loss
 	}
-	return float64(t.correct) / float64(n), t.nll / float64(n)
+	var s kernels.Score
+	s.AccuracySampled, s.LossSampled = average(func(t *tallies) tally { return t.sampled })
+	s.AccuracyMean, s.LossMean = average(func(t *tallies) tally { return t.mean })
+	s.AccuracyPredictive, s.LossPredictive = average(func(t *tallies) tally { return t.predictive })
+	s.AccuracyExpectedLog, s.LossExpectedLog = average(func(t *tallies) tally { return t.expectedLog })
+	if draws == 0 {
+		nan := math.NaN()
+		s.AccuracyPredictive, s.LossPredictive, s.AccuracyExpectedLog, s.LossExpectedLog = nan, nan, nan, nan
+	}
+	return s
 }
 
-func (k *worker) evaluate(ctx context.Context, member kernels.Member, s *kernels.State, data *kernels.Data, step, draws int) kernels.Score {
-	var sampled, mean, predictive, expectedLog tally
-	noise := kernels.Noise{Seed: member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(step)}
+// test is what a job needs to know of an evaluation.
+type test struct {
+	member kernels.Member
+	state  *kernels.State
+	data   *kernels.Data
+	step   int
+	draws  int
+}
+
+// evaluate tests a network on the given groups of examples.
+func (k *worker) evaluate(t test, firstGroup, endGroup int) tallies {
+	var sum tallies
+	noise := kernels.Noise{Seed: t.member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(t.step)}
 	draw := func(number int) {
 		noise.Draw = uint32(number)
 		for layer := range k.program.Layout.Layers {
-			k.draw(layer, s, noise)
+			k.draw(layer, t.state, noise)
 		}
 	}
 	for layer := range k.program.Layout.Layers {
-		k.sigmas(layer, s)
+		k.sigmas(layer, t.state)
 	}
-	group := make([]int32, 0, k.batch)
-	k.mean(s)
-	for first := 0; first < data.N; first += k.batch {
-		group = fill(group, first, data.N)
-		k.infer(data, group)
-		k.count(&mean, len(group), member)
+	examples := make([]int32, 0, k.batch)
+	k.mean(t.state)
+	for g := firstGroup; g < endGroup; g++ {
+		examples = fill(examples, g*k.batch, t.data.N)
+		k.infer(t.data, examples)
+		k.count(&sum.mean, len(examples), t.member)
 	}
-	for first := 0; first < data.N && ctx.Err() == nil; first += k.batch {
-		group = fill(group, first, data.N)
-		draw(first / k.batch)
-		k.infer(data, group)
-		k.count(&sampled, len(group), member)
-	}
-	var score kernels.Score
-	likelihood := k.program.Likelihood
-	score.AccuracySampled, score.LossSampled = sampled.over(data.N, likelihood)
-	score.AccuracyMean, score.LossMean = mean.over(data.N, likelihood)
-	nan := math.NaN()
-	score.AccuracyPredictive, score.LossPredictive = nan, nan
-	score.AccuracyExpectedLog, score.LossExpectedLog = nan, nan
-	if draws == 0 {
-		return score
-	}
-	mixture := newMixture(k.program, k.batch, draws)
-	for first := 0; first < data.N && ctx.Err() == nil; first += k.batch {
-		group = fill(group, first, data.N)
-		for d := range draws {
-			draw(first/k.batch*draws + d)
-			k.infer(data, group)
-			mixture.add(k, len(group), member, d)
+	mixture := newMixture(k.program, k.batch, t.draws)
+	for g := firstGroup; g < endGroup; g++ {
+		examples = fill(examples, g*k.batch, t.data.N)
+		draw(g)
+		k.infer(t.data, examples)
+		k.count(&sum.sampled, len(examples), t.member)
+		for d := range t.draws {
+			draw(g*t.draws + d)
+			k.infer(t.data, examples)
+			mixture.add(k, len(examples), t.member, d)
 		}
-		mixture.count(&predictive, &expectedLog, k.labels[:len(group)])
+		if t.draws > 0 {
+			mixture.count(&sum.predictive, &sum.expectedLog, k.labels[:len(examples)])
+		}
 	}
-	score.AccuracyPredictive, score.LossPredictive = predictive.over(data.N, likelihood)
-	score.AccuracyExpectedLog, score.LossExpectedLog = expectedLog.over(data.N, likelihood)
-	return score
+	return sum
 }
 
 // fill sets group to the examples from first on, as many as its capacity and the data hold.

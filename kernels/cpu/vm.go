@@ -22,7 +22,8 @@ type VM struct {
 	stopped []*kernels.Divergence // per member, nil while it is finite
 	train   *kernels.Data
 	orders  map[uint64]*order // per distinct seed
-	workers []*worker
+	workers []*worker         // one per thread, made when first needed
+	testers []*worker         // the same, for the batch of evaluation
 }
 
 // order is the order of the training examples in one epoch.
@@ -50,6 +51,7 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 		stopped: make([]*kernels.Divergence, len(members)),
 		orders:  map[uint64]*order{},
 		workers: make([]*worker, min(threads, len(members))),
+		testers: make([]*worker, threads),
 	}
 	if train != nil {
 		if err := train.Check(p); err != nil {
@@ -61,9 +63,6 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 	}
 	for range members {
 		vm.states = append(vm.states, kernels.NewState(p.Layout))
-	}
-	for i := range vm.workers {
-		vm.workers[i] = newWorker(p, p.Batch)
 	}
 	return vm, nil
 }
@@ -87,7 +86,7 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 
 // Close frees the states.
 func (vm *VM) Close() error {
-	vm.states, vm.workers, vm.orders = nil, nil, nil
+	vm.states, vm.workers, vm.testers, vm.orders = nil, nil, nil, nil
 	return nil
 }
 
@@ -108,7 +107,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 		epoch := step / perEpoch
 		stop := min(end, (epoch+1)*perEpoch)
 		vm.order(epoch)
-		vm.eachMember(func(w *worker, m int) {
+		vm.spread(vm.workers, vm.program.Batch, len(vm.members), func(w *worker, m int) {
 			if vm.stopped[m] == nil {
 				vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].NLL)
 			}
@@ -136,27 +135,26 @@ func (vm *VM) order(epoch int) {
 	}
 }
 
-// eachMember calls f for every network, on as many threads as there are workers. Which worker takes which network does not
-// matter: a worker holds nothing that outlives a call.
-func (vm *VM) eachMember(f func(w *worker, member int)) {
-	if len(vm.workers) == 1 {
-		for m := range vm.members {
-			f(vm.workers[0], m)
-		}
-		return
-	}
+// spread calls f for the jobs 0 to n-1, on as many threads as there are workers. Which worker takes which job does not matter:
+// a worker holds nothing that outlives a call.
+func (vm *VM) spread(workers []*worker, batch, n int, f func(w *worker, job int)) {
 	var next atomic.Int64
-	var wg sync.WaitGroup
-	for _, w := range vm.workers {
-		wg.Go(func() {
-			for {
-				m := int(next.Add(1)) - 1
-				if m >= len(vm.members) {
-					return
-				}
-				f(w, m)
+	work := func(i int) {
+		for {
+			job := int(next.Add(1)) - 1
+			if job >= n {
+				return
 			}
-		})
+			if workers[i] == nil {
+				workers[i] = newWorker(vm.program, batch)
+			}
+			f(workers[i], job)
+		}
 	}
+	var wg sync.WaitGroup
+	for i := 1; i < min(len(workers), n); i++ {
+		wg.Go(func() { work(i) })
+	}
+	work(0)
 	wg.Wait()
 }

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/mnist"
+)
+
+func dataCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "data",
+		Usage: "list, fetch, verify and look at data sets",
+		UsageText: "quantal data                              what there is\n" +
+			"quantal data --fetch                      download MNIST into the cache and verify it\n" +
+			"quantal data --verify [--data FOLDER]     read a data set and check it\n" +
+			"quantal data --sheet FILE.png [--data X]  draw examples",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`", DefaultText: "MNIST from the cache"},
+			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
+			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
+			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a PNG `FILE`"},
+			&cli.IntFlag{Name: "examples", Value: 100, Usage: "how many to draw"},
+			&cli.StringSliceFlag{Name: "mirror", Usage: "`URL` of a folder with the four files; may be repeated, tried in order", DefaultText: "the usual ones"},
+			&cli.DurationFlag{Name: "connect-timeout", Value: 5 * time.Second, Usage: "how long a mirror may take to answer"},
+			jsonFlag(),
+		},
+		Action: dataAction,
+	}
+}
+
+// dataset describes a set for the output.
+type dataset struct {
+	Name    string            `json:"name"`
+	Source  string            `json:"source"`
+	Train   int               `json:"train"`
+	Test    int               `json:"test"`
+	Rows    int               `json:"rows"`
+	Columns int               `json:"columns"`
+	Classes int               `json:"classes"`
+	Known   bool              `json:"known"`
+	SHA256  map[string]string `json:"sha256"`
+}
+
+func describe(s *mnist.Set) dataset {
+	return dataset{s.Name, s.Source, s.Train.N(), s.Test.N(), s.Rows, s.Columns, s.Classes, s.Known, s.SHA256}
+}
+
+func dataAction(c *cli.Context) error {
+	if c.Args().Present() {
+		return usage("data: want flags only, got %q", c.Args().First())
+	}
+	if c.Int("examples") < 1 {
+		return usage("--examples %d: want 1 or more", c.Int("examples"))
+	}
+	options := mnist.Options{
+		Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"), Progress: downloadProgress(c),
+	}
+	if c.Bool("fetch") {
+		dir, err := mnist.Fetch(c.Context, options)
+		if err != nil {
+			return err
+		}
+		logger(c).Info("MNIST is in the cache", "folder", dir)
+	}
+	if !c.Bool("verify") && c.String("sheet") == "" && !c.Bool("fetch") && !c.IsSet("data") {
+		return listData(c, options)
+	}
+	name := c.String("data")
+	set, err := mnist.Open(c.Context, name, options)
+	if err != nil {
+		return err
+	}
+	if path := c.String("sheet"); path != "" {
+		sheet := mnist.Sheet(set.Train, set.Rows, set.Columns, min(c.Int("examples"), set.Train.N()))
+		if err := mnist.WritePNG(path, sheet); err != nil {
+			return err
+		}
+		logger(c).Info("drawn", "file", path)
+	}
+	if c.Bool("json") {
+		return printJSON(c, describe(set))
+	}
+	return printDataset(c.App.Writer, describe(set))
+}
+
+func printDataset(out io.Writer, d dataset) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\t%s\n", d.Name, d.Source)
+	fmt.Fprintf(w, "examples\t%d training, %d test\n", d.Train, d.Test)
+	fmt.Fprintf(w, "images\t%d x %d pixels, %d classes\n", d.Rows, d.Columns, d.Classes)
+	if d.Known {
+		fmt.Fprintf(w, "checksums\tas expected\n")
+	} else {
+		fmt.Fprintf(w, "checksums\tnone known for this data set: taken as it is\n")
+	}
+	return w.Flush()
+}
+
+// listData says what data sets there are, without downloading any.
+func listData(c *cli.Context, options mnist.Options) error {
+	dir, err := mnist.CacheDir()
+	if err != nil {
+		return err
+	}
+	cached, problem := mnist.Open(c.Context, "", options)
+	sets := []dataset{describe(mnist.Glyphs())}
+	if problem == nil {
+		sets = append([]dataset{describe(cached)}, sets...)
+	}
+	if c.Bool("json") {
+		return printJSON(c, map[string]any{"cache": dir, "sets": sets})
+	}
+	if problem != nil {
+		fmt.Fprintf(c.App.Writer, "mnist   not in the cache (%s); `quantal data --fetch` downloads it\n\n", dir)
+	}
+	for i, d := range sets {
+		if i > 0 {
+			fmt.Fprintln(c.App.Writer)
+		}
+		if err := printDataset(c.App.Writer, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/mnist"
+	"quantal/train"
+)
+
+// demoConfig trains for well under a minute. The published learning rate and initial sigma would leave every sigma where it
+// started in that time: Adam moves phi, the logarithm of a small sigma, by at most the learning rate per step.
+func demoConfig() (train.Config, error) {
+	config, err := train.Preset("published")
+	config.Epochs, config.LearningRate, config.SigmaInit, config.C, config.Draws = 2, 1e-3, 0.02, 0.01, 5
+	return config, err
+}
+
+func demoCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "demo",
+		Usage: "train a small run in under a minute and draw what came of it",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`", DefaultText: "MNIST if it can be had, else glyphs"},
+			&cli.StringFlag{Name: "out", Value: "demo", Usage: "run `FOLDER`; one of an earlier demo is replaced"},
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("demo: want flags only, got %q", c.Args().First())
+			}
+			config, err := demoConfig()
+			if err != nil {
+				return err
+			}
+			set, err := demoData(c)
+			if err != nil {
+				return err
+			}
+			if config.Data, err = dataName(c.String("data")); err != nil {
+				return err
+			}
+			if c.String("data") == "" {
+				config.Data = set.Name
+			}
+			dir := c.String("out")
+			if err := clearDemo(dir); err != nil {
+				return err
+			}
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(dir, demoMark), []byte("made by quantal demo, which may replace this folder\n"), 0o644); err != nil {
+				return err
+			}
+			if _, err := startRun(c, config, set, dir); err != nil {
+				return err
+			}
+			files, err := drawRun(c, dir, dir)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.App.ErrWriter, "drawn: %s\n", strings.Join(files, ", "))
+			return nil
+		},
+	}
+}
+
+// demoMark is the file that says that a folder is a demo's, which the next demo may replace.
+const demoMark = "demo.txt"
+
+func clearDemo(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || (err == nil && len(entries) == 0) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, demoMark)); err != nil {
+		return usage("--out %s: the folder is not empty and not of an earlier demo: want another", dir)
+	}
+	return os.RemoveAll(dir)
+}
+
+// demoData takes MNIST if it is in the cache or can be downloaded, else the built-in digits, and says which.
+func demoData(c *cli.Context) (*mnist.Set, error) {
+	log := logger(c)
+	if name := c.String("data"); name != "" {
+		return openData(c, name)
+	}
+	// Two mirrors and five seconds to find out.
+	options := mnist.Options{ConnectTimeout: 2500 * time.Millisecond, Progress: downloadProgress(c)}
+	set, err := mnist.Open(c.Context, "mnist", options)
+	if err == nil {
+		log.Info("data: MNIST", "from", set.Source)
+		return set, nil
+	}
+	if c.Context.Err() != nil {
+		return nil, err
+	}
+	log.Info("data: the built-in digits, for MNIST is neither in the cache nor to be downloaded", "reason", err)
+	return mnist.Glyphs(), nil
+}

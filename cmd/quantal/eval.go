@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/results"
+	"quantal/train"
+)
+
+func evalCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "eval",
+		Usage:     "test the network of a run's last checkpoint",
+		UsageText: "quantal eval RUN [--data DIR] [--draws 20] [--json]",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "data", Usage: "where the run's data set is now, if it has moved: a `FOLDER`", DefaultText: "as the run"},
+			&cli.StringFlag{Name: "draws", Usage: "draws of the weights for the predictive figures", DefaultText: "as the run"},
+			&cli.StringFlag{Name: "device", Usage: "auto, cpu, cuda or cuda:N", DefaultText: "as the run"},
+			&cli.StringFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "as the run"},
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			dir, err := oneArgument(c, "the run folder")
+			if err != nil {
+				return err
+			}
+			folder, err := results.View(dir)
+			if err != nil {
+				return err
+			}
+			defer folder.Close()
+			var config train.Config
+			if err := folder.ReadConfig(&config); err != nil {
+				return err
+			}
+			if err := applyFlags(c, &config); err != nil {
+				return err
+			}
+			if err := check(config); err != nil {
+				return err
+			}
+			checkpoint, err := lastCheckpoint(c, folder)
+			if err != nil {
+				return err
+			}
+			set, err := openRunData(c, folder, config.Data)
+			if err != nil {
+				return err
+			}
+			run, err := newRun(config, set)
+			if err != nil {
+				return err
+			}
+			defer run.Close()
+			if err := run.Resume(checkpoint, 0); err != nil {
+				return err
+			}
+			summary, err := run.Summarise(c.Context, config.Draws)
+			if err != nil {
+				return err
+			}
+			summary.RunFolder = dir
+			if c.Bool("json") {
+				return printJSON(c, summary)
+			}
+			return printSummary(c.App.Writer, summary)
+		},
+	}
+}
+
+// lastCheckpoint reads the last good checkpoint of a run and says which newer ones are not.
+func lastCheckpoint(c *cli.Context, folder *results.Folder) (*results.Checkpoint, error) {
+	checkpoint, skipped, err := folder.LastCheckpoint()
+	for _, s := range skipped {
+		logger(c).Warn("checkpoint skipped, taking the one before", "reason", s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", folder.Path(""), err)
+	}
+	return checkpoint, nil
+}
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "export",
+		Usage:     "write mu and sigma of a run's last checkpoint for Python",
+		UsageText: "quantal export RUN --format npz --out FILE",
+		Description: "Per layer N: layerN.weight.mu, layerN.weight.sigma of [out][in] and layerN.bias.mu, layerN.bias.sigma of [out],\n" +
+			"float32, in the shapes of PyTorch's Linear. Inputs are pixels as (x/255 - 0.1307)/0.3081.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "format", Usage: "npz or safetensors", DefaultText: "as the file's name ends, else npz"},
+			&cli.StringFlag{Name: "out", Usage: "`FILE` to write", DefaultText: "RUN/export.npz or .safetensors"},
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			dir, err := oneArgument(c, "the run folder")
+			if err != nil {
+				return err
+			}
+			out, format := c.String("out"), c.String("format")
+			if format == "" {
+				format = "npz"
+				if strings.HasSuffix(out, ".safetensors") {
+					format = "safetensors"
+				}
+			}
+			if format != "npz" && format != "safetensors" {
+				return usage("--format %q: want npz or safetensors", format)
+			}
+			folder, err := results.View(dir)
+			if err != nil {
+				return err
+			}
+			defer folder.Close()
+			checkpoint, err := lastCheckpoint(c, folder)
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = folder.Path("export." + format)
+			}
+			tensors := checkpoint.Export()
+			if format == "npz" {
+				err = results.WriteNPZ(out, tensors)
+			} else {
+				err = results.WriteSafetensors(out, tensors, map[string]string{
+					"format": "quantal-export", "step": strconv.Itoa(checkpoint.Step), "seed": strconv.FormatUint(checkpoint.Seed, 10),
+				})
+			}
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c, map[string]any{"file": out, "format": format, "step": checkpoint.Step, "synapses": checkpoint.Synapses()})
+			}
+			_, err = fmt.Fprintf(c.App.Writer, "wrote %s: mu and sigma of %d synapses at step %d\n", out, checkpoint.Synapses(), checkpoint.Step)
+			return err
+		},
+	}
+}
+
+func figuresCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "figures",
+		Usage:     "draw the learning curve and the distribution of sigma of a run",
+		UsageText: "quantal figures RUN [--out FOLDER]",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures", DefaultText: "the run folder"},
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			dir, err := oneArgument(c, "the run folder")
+			if err != nil {
+				return err
+			}
+			out := c.String("out")
+			if out == "" {
+				out = dir
+			}
+			files, err := drawRun(c, dir, out)
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c, map[string]any{"files": files})
+			}
+			_, err = fmt.Fprintf(c.App.Writer, "drawn: %s\n", strings.Join(files, ", "))
+			return err
+		},
+	}
+}

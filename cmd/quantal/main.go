@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/mnist"
+	"quantal/results"
+	"quantal/train"
+)
+
+// version is the program's own; the commit comes from the build.
+const version = "0.1.0"
+
+func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
+
+// run is the whole program but for the exit.
+func run(args []string, stdout, stderr io.Writer) int {
+	stop, signalled := catchSignals()
+	defer stop.release()
+	app := newApp(stdout, stderr)
+	err := app.RunContext(stop.ctx, intersperse(app, args))
+	code := exitCode(err, signalled())
+	if err != nil {
+		fmt.Fprintf(stderr, "quantal: %v\n", err)
+	}
+	return code
+}
+
+func newApp(stdout, stderr io.Writer) *cli.App {
+	app := &cli.App{
+		Name:  "quantal",
+		Usage: "train neural networks whose synapses are unreliable and pay for reliability",
+		Description: "Start with `quantal demo`, or `quantal train --data glyphs --epochs 3`. Each command explains itself:\n" +
+			"quantal train --help.",
+		Version:              version,
+		HideVersion:          true, // `quantal version` says more
+		Writer:               stdout,
+		ErrWriter:            stderr,
+		EnableBashCompletion: true,
+		ExitErrHandler:       func(*cli.Context, error) {}, // run decides
+		OnUsageError:         onUsageError,
+		Commands: []*cli.Command{
+			demoCommand(), trainCommand(), evalCommand(), exportCommand(), figuresCommand(), dataCommand(), versionCommand(), completionCommand(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("there is no command %q: `quantal help` lists them", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, command := range app.Commands {
+		command.OnUsageError = onUsageError
+	}
+	return app
+}
+
+func onUsageError(_ *cli.Context, err error, _ bool) error { return &usageError{err} }
+
+// usageError is a mistake in how the program was called.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// exitCode maps an error to the exit status of doc.go.
+func exitCode(err error, got os.Signal) int {
+	var (
+		usageError *usageError
+		diverged   *train.DivergedError
+		device     *train.DeviceError
+		data       *mnist.DataError
+		fetch      *mnist.FetchError
+		corrupt    *results.CorruptError
+	)
+	switch {
+	case err == nil:
+		return 0
+	case got != nil && (errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled)):
+		return 128 + int(got.(syscall.Signal))
+	case errors.As(err, &usageError):
+		return 2
+	case errors.As(err, &diverged):
+		return 4
+	case errors.As(err, &device):
+		return 5
+	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.Is(err, results.ErrNoCheckpoint):
+		return 3
+	}
+	return 1
+}
+
+type stopper struct {
+	ctx     context.Context
+	release func()
+}
+
+// catchSignals returns a context that the first SIGINT or SIGTERM cancels, and which signal it was. A second one ends the
+// program the usual way.
+func catchSignals() (stopper, func() os.Signal) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case s := <-c:
+			signal.Stop(c)
+			cancel(signalled{s})
+		case <-ctx.Done():
+		}
+	}()
+	release := func() {
+		signal.Stop(c)
+		cancel(nil)
+	}
+	return stopper{ctx, release}, func() os.Signal {
+		var s signalled
+		if errors.As(context.Cause(ctx), &s) {
+			return s.Signal
+		}
+		return nil
+	}
+}
+
+// signalled is the cause of a cancellation by signal; it is a context.Canceled to everyone who does not ask.
+type signalled struct{ os.Signal }
+
+func (s signalled) Error() string        { return s.Signal.String() }
+func (s signalled) Is(target error) bool { return target == context.Canceled }
+
+// intersperse moves the flags of a command before its arguments, where the parser wants them: `quantal eval runs/a --json`.
+func intersperse(app *cli.App, args []string) []string {
+	if len(args) < 3 {
+		return args
+	}
+	command := app.Command(args[1])
+	if command == nil || args[len(args)-1] == "--generate-bash-completion" {
+		return args
+	}
+	takesValue := map[string]bool{}
+	for _, f := range command.Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			takesValue[name] = !isBool
+		}
+	}
+	var flags, rest []string
+	for i := 2; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			rest = append(rest, args[i+1:]...)
+			break
+		}
+		if !strings.HasPrefix(arg, "-") || arg == "-" {
+			rest = append(rest, arg)
+			continue
+		}
+		flags = append(flags, arg)
+		if takesValue[strings.TrimLeft(arg, "-")] && i+1 < len(args) {
+			i++
+			flags = append(flags, args[i])
+		}
+	}
+	out := append(append([]string{}, args[:2]...), flags...)
+	if len(rest) > 0 {
+		out = append(append(out, "--"), rest...)
+	}
+	return out
+}
+
+// logger writes remarks for people.
+func logger(c *cli.Context) *slog.Logger {
+	drop := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || (a.Key == slog.LevelKey && a.Value.Any() == slog.LevelInfo) {
+			return slog.Attr{}
+		}
+		return a
+	}
+	return slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{ReplaceAttr: drop}))
+}
+
+// printJSON writes the result of a command.
+func printJSON(c *cli.Context, v any) error {
+	line, err := results.EncodeJSON(v)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s\n", line)
+	return err
+}
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "write the result as one JSON object on standard output"}
+}
+
+// oneArgument returns the only argument of a command.
+func oneArgument(c *cli.Context, what string) (string, error) {
+	if c.Args().Len() != 1 {
+		return "", usage("%s: want one argument, %s; got %d", c.Command.Name, what, c.Args().Len())
+	}
+	return c.Args().First(), nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"quantal/results"
+	"quantal/train"
+)
+
+// isTerminal reports whether a writer is a terminal, on which a bar may be drawn.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// watcher shows how a run goes: a bar on a terminal, a line per epoch otherwise.
+type watcher struct {
+	out    io.Writer
+	epochs int
+	bar    *progressbar.ProgressBar
+	last   results.Epoch
+}
+
+func newWatcher(c *cli.Context) *watcher { return &watcher{out: c.App.ErrWriter} }
+
+func (w *watcher) progress(p train.Progress) {
+	w.epochs = p.Epochs
+	if !isTerminal(w.out) {
+		return
+	}
+	if w.bar == nil {
+		w.bar = progressbar.NewOptions(p.Steps,
+			progressbar.OptionSetWriter(w.out), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("steps"), progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true),
+			progressbar.OptionSetTheme(progressbar.ThemeUnicode))
+	}
+	text := fmt.Sprintf("epoch %d/%d  loss %.4f", p.Epoch, p.Epochs, p.NLL)
+	if w.last.Epoch > 0 {
+		text += fmt.Sprintf("  accuracy %.2f %%  sigma %.3g", 100*w.last.AccuracySampled, w.last.SigmaRMS)
+	}
+	w.bar.Describe(text)
+	_ = w.bar.Set(p.Step) // it only fails when the terminal does
+}
+
+func (w *watcher) epoch(e results.Epoch) {
+	w.last = e
+	if isTerminal(w.out) {
+		return
+	}
+	left := ""
+	if e.Epoch < w.epochs && e.Epoch > 0 {
+		each := e.Seconds / float64(e.Epoch)
+		left = fmt.Sprintf("  %v left", time.Duration(each*float64(w.epochs-e.Epoch)*float64(time.Second)).Round(time.Second))
+	}
+	fmt.Fprintf(w.out, "epoch %d/%d  loss %.4f  accuracy %.2f %%  sigma %.3g  %.0f steps/s%s\n",
+		e.Epoch, w.epochs, e.NLL, 100*e.AccuracySampled, e.SigmaRMS, e.StepsPerSecond, left)
+}
+
+func (w *watcher) close() {
+	if w.bar != nil {
+		_ = w.bar.Exit()
+		fmt.Fprintln(w.out)
+	}
+}
+
+// downloadProgress shows a download on a terminal.
+func downloadProgress(c *cli.Context) func(file string, got, total int64) {
+	w := c.App.ErrWriter
+	if !isTerminal(w) {
+		return nil
+	}
+	return func(file string, got, total int64) {
+		fmt.Fprintf(w, "\rfetching %s: %.1f MB", file, float64(got)/1e6)
+		if got == total {
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+// printSummary writes what a run reached, for a person.
+func printSummary(out io.Writer, s train.Summary) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	percent := func(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }
+	fmt.Fprintf(w, "\taccuracy\tloss (nats)\t\n")
+	fmt.Fprintf(w, "sampled\t%s\t%.4f\tone draw of the weights per 20 test images\n", percent(s.AccuracySampled), s.LossSampled)
+	fmt.Fprintf(w, "mean\t%s\t%.4f\tweights at mu\n", percent(s.AccuracyMean), s.LossMean)
+	if s.Draws > 0 {
+		fmt.Fprintf(w, "predictive\t%s\t%.4f\tmean probability of %d draws\n", percent(s.AccuracyPredictive), s.LossPredictive, s.Draws)
+		fmt.Fprintf(w, "expected log\t%s\t%.4f\tmean log-probability of %d draws\n", percent(s.AccuracyExpectedLog), s.LossExpectedLog, s.Draws)
+	}
+	if s.ValidationAccuracySampled != nil {
+		fmt.Fprintf(w, "validation\t%s\t%.4f\tsampled, on the held-out examples\n", percent(*s.ValidationAccuracySampled), *s.ValidationLossSampled)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nsigma_rms\t%.4g\n", s.SigmaRMS)
+	fmt.Fprintf(w, "reliability cost\t%.6g\n", s.ReliabilityCost)
+	fmt.Fprintf(w, "objective\t%.6g = %.6g likelihood + %.6g magnitude + %.6g reliability\n",
+		s.Objective, s.ObjectiveNLL, s.ObjectiveMagnitude, s.ObjectiveReliability)
+	if s.StepsPerSecond > 0 && !math.IsInf(s.StepsPerSecond, 0) {
+		fmt.Fprintf(w, "trained\t%d steps in %.1f s (%.0f steps/s) on %s, %s kernels\n", s.Steps, s.Seconds, s.StepsPerSecond, s.Device, s.Kernels)
+	}
+	if s.RunFolder != "" {
+		fmt.Fprintf(w, "run folder\t%s\n", s.RunFolder)
+	}
+	return w.Flush()
+}

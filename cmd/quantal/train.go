@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/mnist"
+	"quantal/results"
+	"quantal/train"
+)
+
+func trainCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "train",
+		Usage: "train a network and keep what came out in a run folder",
+		UsageText: "quantal train [options]\n" +
+			"quantal train --data glyphs --rho 2 --c 0.1 --epochs 3\n" +
+			"quantal train --resume runs/a",
+		Flags: append(trainingFlags(),
+			&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the defaults come from: published, or text (lr 5e-4, lambda 1e-4)"},
+			&cli.StringFlag{Name: "config", Usage: "read settings from a TOML `FILE` with the flags' names as keys; flags override it"},
+			&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "named after the settings, in runs/"},
+			&cli.StringFlag{Name: "resume", Usage: "continue the run in `FOLDER` from its last checkpoint"},
+			jsonFlag(),
+		),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("train: want flags only, got %q", c.Args().First())
+			}
+			if c.IsSet("resume") {
+				return resumeRun(c)
+			}
+			config, err := resolve(c)
+			if err != nil {
+				return err
+			}
+			set, err := openData(c, config.Data)
+			if err != nil {
+				return err
+			}
+			if config.Data, err = dataName(config.Data); err != nil {
+				return err
+			}
+			dir := c.String("out")
+			if dir == "" {
+				dir = defaultFolder(config, set)
+			}
+			_, err = startRun(c, config, set, dir)
+			return err
+		},
+	}
+}
+
+// defaultFolder names a run after its settings.
+func defaultFolder(config train.Config, set *mnist.Set) string {
+	name := fmt.Sprintf("%s-%s-rho%s-c%g-seed%d", set.Name, config.Noise, strings.ReplaceAll(config.Rho.String(), "/", "_"), config.C, config.Seed)
+	return filepath.Join("runs", name)
+}
+
+// openData opens a data set and says what a person should know about it.
+func openData(c *cli.Context, name string) (*mnist.Set, error) {
+	set, err := mnist.Open(c.Context, name, mnist.Options{Progress: downloadProgress(c)})
+	if err != nil {
+		return nil, err
+	}
+	if !set.Known {
+		logger(c).Info("no checksum is known for this data set: taken as it is", "data", set.Source)
+	}
+	return set, nil
+}
+
+// startRun trains from the beginning in a new folder.
+func startRun(c *cli.Context, config train.Config, set *mnist.Set, dir string) (train.Summary, error) {
+	run, err := newRun(config, set)
+	if err != nil {
+		return train.Summary{}, err
+	}
+	defer run.Close()
+	folder, err := results.Create(dir)
+	if err != nil {
+		return train.Summary{}, err
+	}
+	defer folder.Close()
+	if err := folder.WriteConfig(run.Config); err != nil {
+		return train.Summary{}, err
+	}
+	if err := folder.WriteEnvironment(environment(run, set)); err != nil {
+		return train.Summary{}, err
+	}
+	return finish(c, run, folder)
+}
+
+// newRun tells mistakes in the settings, which only the data set brings to light, from failures.
+func newRun(config train.Config, set *mnist.Set) (*train.Run, error) {
+	run, err := train.New(config, set)
+	if err != nil {
+		var device *train.DeviceError
+		if errors.As(err, &device) {
+			return nil, err
+		}
+		return nil, &usageError{err}
+	}
+	return run, nil
+}
+
+func environment(run *train.Run, set *mnist.Set) results.Environment {
+	e := results.ReadEnvironmentHere(version)
+	e.Kernels, e.Device = run.Device.Kernels, run.Device.Name
+	e.Data, e.DataSource, e.DataSHA256 = set.Name, set.Source, set.SHA256
+	return e
+}
+
+// resumable are the flags that may change when a run is continued.
+var resumable = []string{"data", "epochs", "draws", "device", "threads", "checkpoint-every"}
+
+// resumeRun continues a run from its last good checkpoint.
+func resumeRun(c *cli.Context) error {
+	for name := range settings() {
+		if c.IsSet(name) && !slices.Contains(resumable, name) {
+			return usage("--%s cannot change when a run is resumed: only %s can", name, strings.Join(resumable, ", "))
+		}
+	}
+	for _, name := range []string{"out", "preset", "config"} {
+		if c.IsSet(name) {
+			return usage("--%s does not go with --resume: the settings are those of the run folder", name)
+		}
+	}
+	folder, err := results.Open(c.String("resume"))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	var config train.Config
+	if err := folder.ReadConfig(&config); err != nil {
+		return err
+	}
+	if err := applyFlags(c, &config); err != nil {
+		return err
+	}
+	if err := check(config); err != nil {
+		return err
+	}
+	set, err := openRunData(c, folder, config.Data)
+	if err != nil {
+		return err
+	}
+	if config.Data, err = dataName(config.Data); err != nil {
+		return err
+	}
+	run, err := newRun(config, set)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	if err := restore(c, run, folder); err != nil {
+		return err
+	}
+	if err := folder.WriteConfig(config); err != nil {
+		return err
+	}
+	_, err = finish(c, run, folder)
+	return err
+}
+
+// openRunData opens the data set of an existing run and makes sure that it is the same one.
+func openRunData(c *cli.Context, folder *results.Folder, name string) (*mnist.Set, error) {
+	set, err := openData(c, name)
+	if err != nil {
+		return nil, err
+	}
+	e, err := folder.ReadEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	if !maps.Equal(e.DataSHA256, set.SHA256) {
+		return nil, &mnist.DataError{File: set.Source, Reason: "its checksums are not those of the data set that " + folder.Path("") + " was trained on"}
+	}
+	return set, nil
+}
+
+// restore takes a run to its last good checkpoint, or leaves it at the beginning if it has none yet.
+func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
+	log := logger(c)
+	checkpoint, skipped, err := folder.LastCheckpoint()
+	for _, s := range skipped {
+		log.Warn("checkpoint skipped, taking the one before", "reason", s)
+	}
+	if errors.Is(err, results.ErrNoCheckpoint) {
+		log.Info("no checkpoint yet: starting from the beginning")
+		return folder.TruncateMetrics(0)
+	}
+	if err != nil {
+		return err
+	}
+	done := checkpoint.Step / run.StepsPerEpoch()
+	if err := folder.TruncateMetrics(done); err != nil {
+		return err
+	}
+	epochs, err := folder.Metrics()
+	if err != nil {
+		return err
+	}
+	var earlier time.Duration
+	if len(epochs) > 0 {
+		earlier = time.Duration(epochs[len(epochs)-1].Seconds * float64(time.Second))
+	}
+	if e, err := folder.ReadEnvironment(); err == nil && e.Kernels != run.Device.Kernels {
+		log.Warn("other kernels than before: the last bits may differ from an uninterrupted run", "before", e.Kernels, "now", run.Device.Kernels)
+	}
+	log.Info("resuming", "run", folder.Path(""), "step", checkpoint.Step, "of", run.Steps())
+	return run.Resume(checkpoint, earlier)
+}
+
+// finish trains to the end, measures, and prints the result.
+func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summary, error) {
+	log := logger(c)
+	log.Info("training", "device", run.Device.Name, "why", run.Device.Reason, "kernels", run.Device.Kernels,
+		"network", sizes(run.Spec.Sizes), "noise", run.Config.Noise, "rho", run.Config.Rho, "c", run.Config.C, "run", folder.Path(""))
+	watch := newWatcher(c)
+	err := run.Train(c.Context, train.Events{
+		Progress: watch.progress,
+		Epoch: func(e results.Epoch) error {
+			watch.epoch(e)
+			return folder.AppendMetrics(e)
+		},
+		Checkpoint: folder.SaveCheckpoint,
+	})
+	watch.close()
+	if errors.Is(err, train.ErrInterrupted) {
+		return train.Summary{}, fmt.Errorf("%w at step %d of %d; to continue: quantal train --resume %s", err, run.Step(), run.Steps(), folder.Path(""))
+	}
+	if err != nil {
+		return train.Summary{}, err
+	}
+	summary, err := run.Summarise(c.Context, run.Config.Draws)
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = fmt.Errorf("interrupted while measuring the trained network: quantal train --resume %s: %w", folder.Path(""), err)
+		}
+		return train.Summary{}, err
+	}
+	summary.RunFolder = folder.Path("")
+	if err := folder.WriteSummary(summary); err != nil {
+		return summary, err
+	}
+	if c.Bool("json") {
+		return summary, printJSON(c, summary)
+	}
+	return summary, printSummary(c.App.Writer, summary)
+}
+
+func sizes(s []int) string { return strings.Trim(strings.ReplaceAll(fmt.Sprint(s), " ", "-"), "[]") }

@@ -1,0 +1,162 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"quantal/graph"
+	"quantal/kernels"
+)
+
+// Config is all that decides what a run computes, besides the data. The keys of its TOML form are the names of the flags.
+type Config struct {
+	Data            string   `toml:"data" json:"data"` // "mnist", "glyphs", a folder, or empty for MNIST from the cache
+	Hidden          []int    `toml:"hidden" json:"hidden"`
+	Noise           string   `toml:"noise" json:"noise"` // see Noises
+	Rho             Exponent `toml:"rho" json:"rho"`
+	C               float64  `toml:"c" json:"c"`           // reliability cost multiplier
+	Lambda          float64  `toml:"lambda" json:"lambda"` // magnitude cost multiplier
+	Epochs          int      `toml:"epochs" json:"epochs"`
+	Batch           int      `toml:"batch" json:"batch"`
+	LearningRate    float64  `toml:"lr" json:"lr"`
+	MuInit          float64  `toml:"mu-init" json:"mu-init"`       // initial means are uniform in (-MuInit, MuInit)
+	SigmaInit       float64  `toml:"sigma-init" json:"sigma-init"` // initial standard deviation of every synapse
+	Seed            uint64   `toml:"seed" json:"seed"`
+	Validation      int      `toml:"validation" json:"validation"` // training examples held out
+	Draws           int      `toml:"draws" json:"draws"`           // K of the K-draw figures at the end; 0 for none
+	Device          string   `toml:"device" json:"device"`
+	Threads         int      `toml:"threads" json:"threads"`                   // 0 for all processors
+	CheckpointEvery int      `toml:"checkpoint-every" json:"checkpoint-every"` // epochs; the last epoch always has one
+}
+
+// noises maps how users call the noise to which synapses share a sigma.
+var noises = []struct {
+	name    string
+	sharing kernels.Sharing
+}{
+	{"heterogeneous", kernels.PerSynapse},
+	{"homogeneous", kernels.PerNetwork},
+	{"neuron", kernels.PerNeuron},
+	{"layer", kernels.PerLayer},
+	{"none", kernels.NoNoise},
+}
+
+// Noises lists the values of Config.Noise.
+func Noises() []string {
+	var names []string
+	for _, n := range noises {
+		names = append(names, n.name)
+	}
+	return names
+}
+
+// Preset returns a named configuration. "published" reproduces the published figures; "text" has the learning rate and lambda
+// that the paper's text states, with which it does not.
+func Preset(name string) (Config, error) {
+	published := Config{
+		Hidden: []int{100, 100}, Noise: "heterogeneous", Rho: Exponent{"2", 2}, C: 0.1, Lambda: 0.01,
+		Epochs: 50, Batch: 20, LearningRate: 1e-4, MuInit: 0.1, SigmaInit: 1e-4, Seed: 1, Draws: 20,
+		Device: "auto", CheckpointEvery: 1,
+	}
+	switch name {
+	case "published":
+		return published, nil
+	case "text":
+		text := published
+		text.LearningRate, text.Lambda = 5e-4, 1e-4
+		return text, nil
+	}
+	return Config{}, fmt.Errorf("preset %q: want published or text", name)
+}
+
+// Check reports the first value that cannot be used, by its flag's name.
+func (c Config) Check() error {
+	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
+	for i, h := range c.Hidden {
+		if h < 1 {
+			return fmt.Errorf("hidden %v: want 1 or more units in each hidden layer, got %d in layer %d", c.Hidden, h, i+1)
+		}
+	}
+	switch {
+	case !slices.Contains(Noises(), c.Noise):
+		return fmt.Errorf("noise %q: want one of %s", c.Noise, strings.Join(Noises(), ", "))
+	case c.Rho.name == "":
+		return fmt.Errorf("rho is missing: want a number or fraction above 0, or the name of a mechanism")
+	case !positive(c.C):
+		return fmt.Errorf("c %g: want a number above 0", c.C)
+	case !(c.Lambda >= 0) || math.IsInf(c.Lambda, 0):
+		return fmt.Errorf("lambda %g: want 0 or more", c.Lambda)
+	case c.Epochs < 1:
+		return fmt.Errorf("epochs %d: want 1 or more", c.Epochs)
+	case c.Batch < 1:
+		return fmt.Errorf("batch %d: want 1 or more", c.Batch)
+	case !positive(c.LearningRate):
+		return fmt.Errorf("lr %g: want a number above 0", c.LearningRate)
+	case !positive(c.MuInit):
+		return fmt.Errorf("mu-init %g: want a number above 0", c.MuInit)
+	case !positive(c.SigmaInit):
+		return fmt.Errorf("sigma-init %g: want a number above 0", c.SigmaInit)
+	case c.Validation < 0:
+		return fmt.Errorf("validation %d: want 0 or more examples", c.Validation)
+	case c.Draws < 0:
+		return fmt.Errorf("draws %d: want 0 or more", c.Draws)
+	case c.Threads < 0:
+		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
+	case c.CheckpointEvery < 1:
+		return fmt.Errorf("checkpoint-every %d: want 1 or more epochs", c.CheckpointEvery)
+	}
+	return checkDevice(c.Device)
+}
+
+// Spec is the structure of the network for examples of the given number of values and classes.
+func (c Config) Spec(inputs, classes int) graph.Spec {
+	s := graph.Spec{
+		Sizes: append(append([]int{inputs}, c.Hidden...), classes), Batch: c.Batch,
+		Activation: kernels.ReLU, Likelihood: kernels.Categorical, Magnitude: true, Reliability: true,
+	}
+	for _, n := range noises {
+		if n.name == c.Noise {
+			s.Sharing = n.sharing
+		}
+	}
+	s.Reliability = s.Sharing != kernels.NoNoise
+	return s
+}
+
+// Member holds the numbers of the network.
+func (c Config) Member() kernels.Member {
+	return kernels.Member{Seed: c.Seed, C: c.C, Rho: c.Rho.Value(), Lambda: c.Lambda, LearningRate: c.LearningRate}
+}
+
+// InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to SigmaInit.
+func (c Config) InitialState(l kernels.Layout) *kernels.State {
+	s := kernels.NewState(l)
+	for i, layer := range l.Layers {
+		noise := kernels.Noise{Seed: c.Seed, Stream: kernels.StreamInitialMu, Layer: uint16(i)}
+		for r := range layer.Out {
+			row := s.Mu[l.Offset(i)+r*layer.Stride():][:layer.Columns()]
+			kernels.Uniforms(row, noise, r)
+			for k := range row {
+				row[k] = float32(c.MuInit) * (2*row[k] - 1)
+			}
+		}
+	}
+	phi := float32(kernels.SoftplusInverse(c.SigmaInit))
+	if l.Sharing != kernels.PerSynapse {
+		for g := range s.Phi {
+			s.Phi[g] = phi
+		}
+		return s
+	}
+	for i, layer := range l.Layers {
+		for r := range layer.Out {
+			row := s.Phi[l.PhiOffset(i)+r*layer.Stride():][:layer.Columns()]
+			for k := range row {
+				row[k] = phi
+			}
+		}
+	}
+	return s
+}

@@ -1,0 +1,30 @@
+// Package train drives a run: it turns a configuration and a data set into a compiled network on a virtual machine, takes it
+// through its epochs, and measures what it reached.
+//
+// What enters: a [Config] and a data set of package mnist, and for a resumed run a checkpoint. What leaves: an Epoch per
+// epoch and a Checkpoint now and then, handed to whoever watches ([Events]), and a [Summary].
+//
+// # What is minimised
+//
+// The objective of a minibatch of B of N examples is
+//
+//	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho )
+//
+// N being the training examples after a validation split; a last partial minibatch is dropped. The sums over i run over all
+// synapses, biases included. rho = 0 is written as entropic and has the cost -c sum_i log sigma_i.
+//
+// # What is reported
+//
+// The objective of the whole data set, which (N/B) L estimates, in its three terms:
+//
+//	objective = objective_nll + objective_magnitude + objective_reliability
+//	objective_nll         = N times the mean NLL of the training examples, one draw of the weights per minibatch
+//	objective_magnitude   = lambda sum_i |mu_i|
+//	objective_reliability = c sum_i sigma_i^-rho
+//
+// so that none of them depends on B. In the line of an epoch the NLL is that of the epoch's own training steps; in a summary
+// it is measured on the final network, with one draw per 20 training examples. accuracy_sampled and loss_sampled are the
+// test figures with one draw per 20 test images, accuracy_mean and loss_mean those with the weights at mu,
+// accuracy_predictive by the mean probability over K draws, accuracy_expected_log by the mean log-probability. sigma_rms is
+// sqrt(mean sigma^2), and reliability_cost is (1/rho) sum sigma^-rho, both over weights without biases.
+package train

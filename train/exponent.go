@@ -1,0 +1,62 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Exponent is the exponent rho of the reliability cost as a user writes it: a number, a fraction, the name of a mechanism, or
+// entropic.
+type Exponent struct {
+	name  string
+	value float64
+}
+
+// mechanisms are the named exponents (Malkin et al. 2024, Eq. 8-18); entropic is the limit rho -> 0.
+var mechanisms = map[string]float64{
+	"calcium": 1. / 2, "membrane": 2. / 3, "actin": 4. / 3, "trafficking": 2, "entropic": 0,
+}
+
+// ParseExponent reads an exponent.
+func ParseExponent(s string) (Exponent, error) {
+	e := Exponent{name: strings.TrimSpace(s)}
+	if v, ok := mechanisms[e.name]; ok {
+		e.value = v
+		return e, nil
+	}
+	bad := fmt.Errorf("rho %q: want a number or fraction above 0, or one of calcium, membrane, actin, trafficking, entropic", s)
+	numerator, denominator, fraction := strings.Cut(e.name, "/")
+	v, err := strconv.ParseFloat(strings.TrimSpace(numerator), 64)
+	if err != nil {
+		return Exponent{}, bad
+	}
+	if fraction {
+		d, err := strconv.ParseFloat(strings.TrimSpace(denominator), 64)
+		if err != nil || d == 0 {
+			return Exponent{}, bad
+		}
+		v /= d
+	}
+	if !(v > 0) || math.IsInf(v, 0) {
+		return Exponent{}, bad
+	}
+	e.value = v
+	return e, nil
+}
+
+// Value is rho; 0 for entropic.
+func (e Exponent) Value() float64 { return e.value }
+
+func (e Exponent) String() string { return e.name }
+
+// MarshalText writes the exponent as the user wrote it.
+func (e Exponent) MarshalText() ([]byte, error) { return []byte(e.name), nil }
+
+// UnmarshalText reads an exponent.
+func (e *Exponent) UnmarshalText(text []byte) error {
+	v, err := ParseExponent(string(text))
+	*e = v
+	return err
+}
