@@ -1,32 +1,16 @@
 package results
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"quantal/internal/pythontest"
 	"quantal/kernels"
 )
-
-// python finds an interpreter that has numpy.
-func python(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(name, "-c", "import numpy").Run() == nil {
-			return name
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("no python3 with numpy (Debian: python3-numpy), which CI must have")
-	}
-	t.Skip("no python3 with numpy (Debian: python3-numpy): what Python reads is not tested")
-	return ""
-}
 
 // reader is the Python function in the package documentation, so what is documented is what is tested.
 func reader(t *testing.T) string {
@@ -39,16 +23,6 @@ func reader(t *testing.T) string {
 		t.Fatal("no reader in doc.go")
 	}
 	return strings.ReplaceAll(strings.ReplaceAll(code, "//\t", ""), "//\n", "\n")
-}
-
-// runPython runs code that prints JSON and decodes that.
-func runPython(t *testing.T, code string, v any, args ...string) {
-	t.Helper()
-	c := exec.Command(python(t), append([]string{"-c", code}, args...)...)
-	c.Stderr = os.Stderr
-	out, err := c.Output()
-	check(t, err)
-	check(t, json.Unmarshal(out, v))
 }
 
 // described is a tensor as Python sees it: shape, and bits in C order.
@@ -101,7 +75,7 @@ func TestPythonReadsCheckpoints(t *testing.T) {
 		Tensors  map[string]described
 		Metadata map[string]string
 	}
-	runPython(t, reader(t)+describe+`
+	pythontest.Run(t, reader(t)+describe+`
 files = [read(path) for path in sys.argv[1:]]
 print(json.dumps([{"Tensors": describe(t), "Metadata": m} for t, m in files]))`, &read, paths...)
 	for i, c := range checkpoints {
@@ -127,6 +101,6 @@ func TestPythonReadsNPZ(t *testing.T) {
 		Tensor{"number", nil, []float32{3}})
 	check(t, WriteNPZ(path, want))
 	var got map[string]described
-	runPython(t, describe+"z = np.load(sys.argv[1])\nprint(json.dumps(describe({n: z[n] for n in z.files})))", &got, path)
+	pythontest.Run(t, describe+"z = np.load(sys.argv[1])\nprint(json.dumps(describe({n: z[n] for n in z.files})))", &got, path)
 	wantDescribed(t, got, want)
 }

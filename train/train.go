@@ -43,7 +43,7 @@ func New(c Config, set *mnist.Set) (*Run, error) {
 	}
 	training, held, err := set.Split(c.Validation)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("validation %d: %w", c.Validation, err)
 	}
 	if c.Batch > training.N() {
 		return nil, fmt.Errorf("batch %d: want at most the %d training examples of %s", c.Batch, training.N(), set.Name)

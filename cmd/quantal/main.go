@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -178,17 +177,6 @@ func intersperse(app *cli.App, args []string) []string {
 		out = append(append(out, "--"), rest...)
 	}
 	return out
-}
-
-// logger writes remarks for people.
-func logger(c *cli.Context) *slog.Logger {
-	drop := func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey || (a.Key == slog.LevelKey && a.Value.Any() == slog.LevelInfo) {
-			return slog.Attr{}
-		}
-		return a
-	}
-	return slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{ReplaceAttr: drop}))
 }
 
 // printJSON writes the result of a command.

@@ -240,6 +240,7 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 	if err != nil {
 		return train.Summary{}, err
 	}
+	log.Info("measuring", "draws", run.Config.Draws)
 	summary, err := run.Summarise(c.Context, run.Config.Draws)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {

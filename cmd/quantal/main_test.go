@@ -1,0 +1,261 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"quantal/kernels"
+	"quantal/mnist"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"quantal": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/scripts",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "same": same,
+			"killed": killed, "hold": hold,
+		},
+		Setup: func(e *testscript.Env) error {
+			// No network, no cache of the person who runs the tests.
+			e.Setenv("QUANTAL_CACHE", filepath.Join(e.WorkDir, "cache"))
+			e.Setenv("QUANTAL_MIRRORS", "http://127.0.0.1:1/")
+			e.Setenv("HOME", e.WorkDir)
+			return nil
+		},
+	})
+}
+
+// dataset4Script writes IDX files: dataset FOLDER TRAIN TEST ROWS COLUMNS CLASSES. Each class is a bright stripe in noise.
+func dataset4Script(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 6 {
+		ts.Fatalf("usage: dataset folder train test rows columns classes")
+	}
+	var n [5]int
+	for i := range n {
+		v, err := strconv.Atoi(args[i+1])
+		ts.Check(err)
+		n[i] = v
+	}
+	ts.Check(writeDataset(ts.MkAbs(args[0]), n[0], n[1], n[2], n[3], n[4]))
+}
+
+func writeDataset(dir string, train, test, rows, columns, classes int) error {
+	examples := func(n, part int) (e mnist.Examples) {
+		u := make([]float64, rows*columns)
+		for i := range n {
+			label := i % classes
+			kernels.Uniforms(u, kernels.Noise{Seed: uint64(part), Step: uint32(i), Stream: kernels.StreamAnalysis}, 0)
+			for p := range u {
+				v := 90 * u[p]
+				if p*classes/len(u) == label {
+					v += 110
+				}
+				e.Images = append(e.Images, byte(v))
+			}
+			e.Labels = append(e.Labels, byte(label))
+		}
+		return e
+	}
+	return writeIDX(dir, rows, columns, examples(train, 0), examples(test, 1))
+}
+
+// writeIDX writes a data set as the four files of MNIST.
+func writeIDX(dir string, rows, columns int, train, test mnist.Examples) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for prefix, e := range map[string]mnist.Examples{"train": train, "t10k": test} {
+		images, labels := []byte{0, 0, 8, 3}, []byte{0, 0, 8, 1}
+		for _, v := range []int{e.N(), rows, columns} {
+			images = binary.BigEndian.AppendUint32(images, uint32(v))
+		}
+		labels = binary.BigEndian.AppendUint32(labels, uint32(e.N()))
+		if err := os.WriteFile(filepath.Join(dir, prefix+"-images-idx3-ubyte"), append(images, e.Images...), 0o644); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, prefix+"-labels-idx1-ubyte"), append(labels, e.Labels...), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exits runs a command and checks its exit status: exits CODE COMMAND ARG...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code command [arg...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d; stderr:\n%s", got, want, ts.ReadFile("stderr"))
+	}
+}
+
+// jsonHas checks that the standard output of the last command is one JSON object and nothing else, with the given keys.
+func jsonHas(ts *testscript.TestScript, _ bool, keys []string) {
+	var object map[string]any
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	if err := d.Decode(&object); err != nil {
+		ts.Fatalf("stdout is not a JSON object: %v", err)
+	}
+	if d.More() {
+		ts.Fatalf("stdout has more than one JSON object")
+	}
+	for _, k := range keys {
+		if v, ok := object[k]; !ok || v == nil {
+			ts.Fatalf("the object has no value for %q: %v", k, object)
+		}
+	}
+}
+
+// flip changes one byte of a file: flip FILE OFFSET.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	raw, err := os.ReadFile(path)
+	ts.Check(err)
+	raw[at] ^= 1
+	ts.Check(os.WriteFile(path, raw, 0o644))
+}
+
+// interrupt starts a command, waits until a file appears, sends a signal, and checks the exit status:
+// interrupt SIGNAL CODE FILE COMMAND ARG...
+func interrupt(ts *testscript.TestScript, _ bool, args []string) {
+	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path, err := exec.LookPath("quantal")
+	ts.Check(err)
+	cmd := exec.Command(path, args[3:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "QUANTAL_CACHE="+ts.Getenv("QUANTAL_CACHE"), "QUANTAL_MIRRORS="+ts.Getenv("QUANTAL_MIRRORS"))
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	ts.Check(cmd.Start())
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[2])); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			_ = cmd.Process.Kill()
+			ts.Fatalf("%s did not appear; stderr:\n%s", args[2], stderr.String())
+		}
+	}
+	time.Sleep(50 * time.Millisecond)
+	ts.Check(cmd.Process.Signal(signals[args[0]]))
+	_ = cmd.Wait()
+	ts.Logf("%s", stderr.String())
+	got := cmd.ProcessState.ExitCode()
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+	if want == 130 && !strings.Contains(stderr.String(), "to continue: quantal train --resume") {
+		ts.Fatalf("the program does not say how to resume")
+	}
+}
+
+// same checks that the last checkpoints of two runs have the same bytes: same RUN RUN; with ! that they differ.
+func same(ts *testscript.TestScript, neg bool, runs []string) {
+	a, b := lastCheckpointBytes(ts, runs[0]), lastCheckpointBytes(ts, runs[1])
+	if (a == b) == neg {
+		ts.Fatalf("the last checkpoints of %s and %s: same bytes %v, want %v", runs[0], runs[1], a == b, !neg)
+	}
+}
+
+func lastCheckpointBytes(ts *testscript.TestScript, run string) string {
+	files, err := filepath.Glob(filepath.Join(ts.MkAbs(run), "checkpoints", "step-*.safetensors"))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("%s has no checkpoint", run)
+	}
+	raw, err := os.ReadFile(files[len(files)-1])
+	ts.Check(err)
+	return filepath.Base(files[len(files)-1]) + string(raw)
+}
+
+// killed trains in a folder, killing the program with SIGKILL again and again at moments that look random, resuming each
+// time, until it gets through: killed FOLDER ARG...
+func killed(ts *testscript.TestScript, _ bool, args []string) {
+	path, err := exec.LookPath("quantal")
+	ts.Check(err)
+	kills := 0
+	for attempt := range 500 {
+		arguments := append([]string{"train", "--out", args[0]}, args[1:]...)
+		if _, err := os.Stat(filepath.Join(ts.MkAbs(args[0]), "config.toml")); err == nil {
+			arguments = []string{"train", "--resume", args[0]}
+		} else {
+			ts.Check(os.RemoveAll(ts.MkAbs(args[0])))
+		}
+		cmd := exec.Command(path, arguments...)
+		cmd.Dir = ts.MkAbs(".")
+		cmd.Env = os.Environ()
+		ts.Check(cmd.Start())
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		u := make([]float64, 1)
+		kernels.Uniforms(u, kernels.Noise{Seed: 99, Step: uint32(attempt)}, 0)
+		select {
+		case err := <-done:
+			if err != nil {
+				ts.Fatalf("resumed run failed: %v", err)
+			}
+			if kills < 3 {
+				ts.Fatalf("only %d kills before the run was through: make it longer", kills)
+			}
+			return
+		case <-time.After(time.Duration(30+200*u[0]) * time.Millisecond):
+			_ = cmd.Process.Kill()
+			<-done
+			kills++
+		}
+	}
+	ts.Fatalf("the run never got through")
+}
+
+// hold takes the lock of a run folder with another process's training for the length of a command:
+// hold FOLDER CODE COMMAND ARG...
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	path, err := exec.LookPath("quantal")
+	ts.Check(err)
+	cmd := exec.Command(path, "train", "--resume", args[0], "--epochs", "100000")
+	cmd.Dir = ts.MkAbs(".")
+	ts.Check(cmd.Start())
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	lock := filepath.Join(ts.MkAbs(args[0]), ".lock")
+	for range 1000 {
+		if raw, err := os.ReadFile(lock); err == nil && strings.Contains(string(raw), fmt.Sprint(cmd.Process.Pid)) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	exits(ts, false, args[1:])
+}

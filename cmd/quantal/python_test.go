@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"quantal/internal/pythontest"
+	"quantal/mnist"
+)
+
+// forward is what a user would write to run an exported network in numpy, on the test images of an IDX folder.
+const forward = `
+import json, sys
+import numpy as np
+
+folder, export = sys.argv[1:]
+raw = open(folder + "/t10k-images-idx3-ubyte", "rb").read()
+n, rows, columns = np.frombuffer(raw[4:16], ">u4")
+images = np.frombuffer(raw[16:], np.uint8).reshape(n, rows * columns)
+labels = np.frombuffer(open(folder + "/t10k-labels-idx1-ubyte", "rb").read()[8:], np.uint8)
+net = np.load(export)
+h = ((images / 255 - 0.1307) / 0.3081).astype(np.float32)
+layers = len(net.files) // 4
+for i in range(layers):
+    h = h @ net[f"layer{i}.weight.mu"].T + net[f"layer{i}.bias.mu"]
+    if i < layers - 1:
+        h = np.maximum(h, 0)
+print(json.dumps({"correct": int((h.argmax(1) == labels).sum()), "sigma": float(np.sqrt(np.mean(
+    np.concatenate([net[f"layer{i}.weight.sigma"].ravel() for i in range(layers)]).astype(float) ** 2)))}))
+`
+
+// A forward pass in numpy with the exported means gives accuracy_mean to the last image, and the exported sigma sigma_rms.
+func TestNumpyReproducesAccuracyMean(t *testing.T) {
+	dir := t.TempDir()
+	data, out, export := filepath.Join(dir, "data"), filepath.Join(dir, "run"), filepath.Join(dir, "net.npz")
+	if err := writeGlyphs(data, 6000); err != nil {
+		t.Fatal(err)
+	}
+	command := func(args ...string) {
+		t.Helper()
+		devnull, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer devnull.Close()
+		if code := run(append([]string{"quantal"}, args...), devnull, devnull); code != 0 {
+			t.Fatalf("quantal %v: exit status %d", args, code)
+		}
+	}
+	command("train", "--data", data, "--epochs", "1", "--lr", "1e-3", "--sigma-init", "0.05", "--c", "0.001", "--draws", "0", "--out", out)
+	command("export", out, "--out", export)
+
+	var summary struct {
+		AccuracyMean float64 `json:"accuracy_mean"`
+		SigmaRMS     float64 `json:"sigma_rms"`
+		Test         int     `json:"test_examples"`
+	}
+	raw, err := os.ReadFile(filepath.Join(out, "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &summary); err != nil {
+		t.Fatal(err)
+	}
+	var numpy struct {
+		Correct int
+		Sigma   float64
+	}
+	pythontest.Run(t, forward, &numpy, data, export)
+	if want := int(summary.AccuracyMean*float64(summary.Test) + 0.5); numpy.Correct != want {
+		t.Errorf("numpy has %d images right, accuracy_mean says %d of %d", numpy.Correct, want, summary.Test)
+	}
+	if summary.AccuracyMean < 0.5 || summary.AccuracyMean > 0.999 {
+		t.Errorf("accuracy_mean is %v: a network that is always or never right proves little", summary.AccuracyMean)
+	}
+	if r := numpy.Sigma / summary.SigmaRMS; r < 1-1e-6 || r > 1+1e-6 {
+		t.Errorf("numpy has sigma_rms %v, the summary %v", numpy.Sigma, summary.SigmaRMS)
+	}
+}
+
+// writeGlyphs writes the built-in digits as IDX files, with the first train training images.
+func writeGlyphs(dir string, train int) error {
+	glyphs := mnist.Glyphs()
+	return writeIDX(dir, 28, 28, glyphs.Train.Slice(0, train), glyphs.Test)
+}

@@ -1,0 +1,38 @@
+// Package pythontest runs Python with numpy from tests: what users will do with our files, done to them.
+package pythontest
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Run runs code, which prints JSON, with the arguments in sys.argv, and decodes what it printed into v. Where there is no
+// interpreter with numpy the test is skipped, and fails if CI is set.
+func Run(t testing.TB, code string, v any, args ...string) {
+	t.Helper()
+	c := exec.Command(interpreter(t), append([]string{"-c", code}, args...)...)
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("python: %v", err)
+	}
+	if err := json.Unmarshal(out, v); err != nil {
+		t.Fatalf("python printed %q: %v", out, err)
+	}
+}
+
+func interpreter(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(name, "-c", "import numpy").Run() == nil {
+			return name
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("no python3 with numpy (Debian: python3-numpy), which CI must have")
+	}
+	t.Skip("no python3 with numpy (Debian: python3-numpy): what Python reads is not tested")
+	return ""
+}
