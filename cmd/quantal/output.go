@@ -40,7 +40,7 @@ func (w *watcher) progress(p train.Progress) {
 	if w.bar == nil {
 		w.bar = progressbar.NewOptions(p.Steps,
 			progressbar.OptionSetWriter(w.out), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("steps"), progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(),
+			progressbar.OptionSetItsString("steps"), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(16),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true),
 			progressbar.OptionSetTheme(progressbar.ThemeUnicode))
 	}

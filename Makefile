@@ -1,0 +1,42 @@
+# quantal: make demo | build | test | race | lint | fuzz | bench
+
+GO ?= go
+# Of staticcheck only the version is pinned; `go run` fetches it.
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: demo build test race lint fuzz bench go numpy
+
+demo: build
+	./quantal demo
+
+build: go
+	CGO_ENABLED=0 $(GO) build -o quantal ./cmd/quantal
+
+# What the tests need beside Go: python3 with numpy, which reads what quantal exports.
+test: go numpy
+	$(GO) vet ./...
+	$(GO) test ./...
+
+race: go
+	$(GO) test -race ./kernels/cpu ./mnist ./train ./results ./cmd/...
+
+lint: go
+	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+fuzz: go
+	$(GO) test ./mnist -run '^$$' -fuzz FuzzReadIDX -fuzztime 20s
+	$(GO) test ./results -run '^$$' -fuzz FuzzReadSafetensors -fuzztime 20s
+	$(GO) test ./results -run '^$$' -fuzz FuzzReadConfig -fuzztime 20s
+
+bench: go
+	$(GO) test ./kernels ./kernels/cpu ./mnist -run '^$$' -bench .
+
+go:
+	@command -v $(GO) >/dev/null || { echo "quantal needs Go 1.26 or newer: https://go.dev/dl"; exit 1; }
+
+numpy:
+	@python3 -c 'import numpy' 2>/dev/null || /usr/bin/python3 -c 'import numpy' 2>/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq python3-numpy; } || \
+		{ echo "the tests read exported files with python3 and numpy: apt-get install python3-numpy"; exit 1; }
