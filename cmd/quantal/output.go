@@ -42,7 +42,7 @@ func (w *watcher) progress(p train.Progress) {
 			progressbar.OptionSetWriter(w.out), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 			progressbar.OptionSetItsString("steps"), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(16),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true),
-			progressbar.OptionSetTheme(progressbar.ThemeUnicode))
+			progressbar.OptionSetTheme(progressbar.ThemeASCII))
 	}
 	text := fmt.Sprintf("epoch %d/%d  loss %.4f", p.Epoch, p.Epochs, p.NLL)
 	if w.last.Epoch > 0 {
