@@ -286,6 +286,9 @@ func TestParseExponent(t *testing.T) {
 // One epoch of the published preset on real MNIST. An independent C program with its own noise reaches 92.8 to 93.1 % and
 // sigma_rms 1.314e-4.
 func TestEpochOfThePublishedPreset(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for a quarter of a minute with the portable kernels")
+	}
 	const folder = "../../shared/mnist"
 	if _, err := os.Stat(folder); err != nil {
 		t.Skip("real MNIST is not here: its first epoch is not checked")
