@@ -229,7 +229,8 @@ func killed(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Fatalf("only %d kills before the run was through: make it longer", kills)
 			}
 			return
-		case <-time.After(time.Duration(30+200*u[0]) * time.Millisecond):
+		// Ever later, so that a slow machine gets through too.
+		case <-time.After(time.Duration((30+200*u[0])*(1+float64(attempt)/8)) * time.Millisecond):
 			_ = cmd.Process.Kill()
 			<-done
 			kills++
