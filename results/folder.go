@@ -91,7 +91,7 @@ func checkRun(dir string) error {
 	}
 	_, err = os.Stat(filepath.Join(dir, configName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("results: %s: is not a run folder (there is no %s in it)", dir, configName)
+		return corrupt(dir, "is not a run folder (there is no %s in it)", configName)
 	}
 	if err != nil {
 		return fileError(filepath.Join(dir, configName), err)

@@ -28,7 +28,7 @@ func evalCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			folder, err := results.View(dir)
+			folder, err := existing(results.View(dir))
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,11 @@ func evalCommand() *cli.Command {
 				return err
 			}
 			defer run.Close()
-			if err := run.Resume(checkpoint, 0); err != nil {
+			earlier, err := spent(folder)
+			if err != nil {
+				return err
+			}
+			if err := run.Resume(checkpoint, earlier); err != nil {
 				return err
 			}
 			summary, err := run.Summarise(c.Context, config.Draws)
@@ -111,7 +115,7 @@ func exportCommand() *cli.Command {
 			if format != "npz" && format != "safetensors" {
 				return usage("--format %q: want npz or safetensors", format)
 			}
-			folder, err := results.View(dir)
+			folder, err := existing(results.View(dir))
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 
 // drawRun draws the figures of a run as SVG and PNG into a folder, and names the files.
 func drawRun(c *cli.Context, dir, out string) ([]string, error) {
-	folder, err := results.View(dir)
+	folder, err := existing(results.View(dir))
 	if err != nil {
 		return nil, err
 	}

@@ -83,6 +83,7 @@ func exitCode(err error, got os.Signal) int {
 		data       *mnist.DataError
 		fetch      *mnist.FetchError
 		corrupt    *results.CorruptError
+		missing    *missingError
 	)
 	switch {
 	case err == nil:
@@ -95,7 +96,7 @@ func exitCode(err error, got os.Signal) int {
 		return 4
 	case errors.As(err, &device):
 		return 5
-	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.Is(err, results.ErrNoCheckpoint):
+	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing), errors.Is(err, results.ErrNoCheckpoint):
 		return 3
 	}
 	return 1

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -133,7 +134,7 @@ func resumeRun(c *cli.Context) error {
 			return usage("--%s does not go with --resume: the settings are those of the run folder", name)
 		}
 	}
-	folder, err := results.Open(c.String("resume"))
+	folder, err := existing(results.Open(c.String("resume")))
 	if err != nil {
 		return err
 	}
@@ -186,6 +187,29 @@ func openRunData(c *cli.Context, folder *results.Folder, name string) (*mnist.Se
 	return set, nil
 }
 
+// missingError says that there is no run where the user said there was one.
+type missingError struct{ err error }
+
+func (e *missingError) Error() string { return e.err.Error() }
+func (e *missingError) Unwrap() error { return e.err }
+
+// existing tells a run folder that is not there from one that cannot be opened.
+func existing(folder *results.Folder, err error) (*results.Folder, error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &missingError{err}
+	}
+	return folder, err
+}
+
+// spent is the time that a run has trained for.
+func spent(folder *results.Folder) (time.Duration, error) {
+	epochs, err := folder.Metrics()
+	if err != nil || len(epochs) == 0 {
+		return 0, err
+	}
+	return time.Duration(epochs[len(epochs)-1].Seconds * float64(time.Second)), nil
+}
+
 // restore takes a run to its last good checkpoint, or leaves it at the beginning if it has none yet.
 func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 	log := logger(c)
@@ -204,13 +228,9 @@ func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 	if err := folder.TruncateMetrics(done); err != nil {
 		return err
 	}
-	epochs, err := folder.Metrics()
+	earlier, err := spent(folder)
 	if err != nil {
 		return err
-	}
-	var earlier time.Duration
-	if len(epochs) > 0 {
-		earlier = time.Duration(epochs[len(epochs)-1].Seconds * float64(time.Second))
 	}
 	if e, err := folder.ReadEnvironment(); err == nil && e.Kernels != run.Device.Kernels {
 		log.Warn("other kernels than before: the last bits may differ from an uninterrupted run", "before", e.Kernels, "now", run.Device.Kernels)
