@@ -1,10 +1,10 @@
-# quantal: make demo | build | test | race | lint | fuzz | bench
+# quantal: make demo | build | test | race | lint | fuzz | bench | bench-peers
 
 GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo build test race lint fuzz bench go numpy
+.PHONY: demo build test race lint fuzz bench bench-peers go numpy
 
 demo: build
 	./quantal demo
@@ -32,6 +32,11 @@ fuzz: go
 
 bench: go
 	$(GO) test ./kernels ./kernels/cpu ./mnist -run '^$$' -bench .
+
+# quantal beside PyTorch, Gorgonia and, given FLOOR_C and MNIST, C: ten minutes, best alone on the machine.
+# PYTHON, FLOOR_C (the C program's source), MNIST (a folder with the unpacked files): go doc ./bench/peers
+bench-peers: go
+	GO="$(GO)" PYTHON="$(PYTHON)" FLOOR_C="$(FLOOR_C)" MNIST="$(MNIST)" $(GO) run ./bench/peers $(PEERS)
 
 go:
 	@command -v $(GO) >/dev/null || { echo "quantal needs Go 1.26 or newer: https://go.dev/dl"; exit 1; }

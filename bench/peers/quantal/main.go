@@ -1,0 +1,90 @@
+// Command quantal times quantal's own training step: the published preset on the CPU VM, evaluation and files left out.
+// QUANTAL_KERNELS in the environment chooses the kernel set.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"quantal/bench/peers/timing"
+	"quantal/graph"
+	"quantal/kernels"
+	"quantal/kernels/cpu"
+	"quantal/train"
+)
+
+func main() {
+	noise := flag.String("noise", "heterogeneous", "which synapses share a sigma, as in quantal train")
+	rho := flag.String("rho", "2", "exponent of the reliability cost")
+	threads := flag.Int("threads", 1, "threads")
+	members := flag.Int("members", 1, "networks trained side by side, each with a seed of its own")
+	seconds := flag.Float64("seconds", 2, "how long to measure")
+	flag.Parse()
+	if err := run(*noise, *rho, *threads, *members, time.Duration(*seconds*float64(time.Second))); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/peers/quantal:", err)
+		os.Exit(1)
+	}
+}
+
+// kernelSet names the kernels that the VM runs.
+func kernelSet() string { return cpu.KernelSet }
+
+func run(noise, rho string, threads, members int, duration time.Duration) error {
+	config, err := train.Preset("published")
+	if err != nil {
+		return err
+	}
+	config.Noise = noise
+	if config.Rho, err = train.ParseExponent(rho); err != nil {
+		return err
+	}
+	if err := config.Check(); err != nil {
+		return err
+	}
+	program, err := graph.CompileSpec(config.Spec(784, 10), kernels.DefaultAdam())
+	if err != nil {
+		return err
+	}
+	var networks []kernels.Member
+	var states []*kernels.State
+	for m := range members {
+		// Seeds of their own, so that no work can be shared between them: what copies of another program would do.
+		config.Seed = uint64(m + 1)
+		networks = append(networks, config.Member())
+		states = append(states, config.InitialState(program.Layout))
+	}
+	vm, err := cpu.Open(program, networks, timing.Data(), threads)
+	if err != nil {
+		return err
+	}
+	defer vm.Close()
+	for m, state := range states {
+		if err := vm.Load(m, state); err != nil {
+			return err
+		}
+	}
+	step, loss := 0, 0.
+	result, err := timing.Measure(duration, members, func(n int) error {
+		progress, err := vm.Run(context.Background(), step, n)
+		if err != nil {
+			return err
+		}
+		for m, p := range progress {
+			if p.Diverged != nil {
+				return fmt.Errorf("network %d: %v", m, p.Diverged)
+			}
+		}
+		step += n
+		loss = progress[0].NLL / float64(n*config.Batch)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	result.Peer, result.Version, result.Kernels, result.DType = "quantal", "this tree", kernelSet(), "float32"
+	result.Noise, result.Rho, result.Threads, result.Loss = noise, config.Rho.Value(), threads, loss
+	return result.Print(os.Stdout)
+}
