@@ -27,7 +27,7 @@ func (k *worker) resized(batch int) *worker {
 	if k.batch == batch {
 		return k
 	}
-	return newWorker(k.program, batch)
+	return newWorker(k.program, k.set, batch)
 }
 
 // tally sums what a score averages.
@@ -46,26 +46,20 @@ func (t tally) over(n int, l kernels.Likelihood) (accuracy, loss float64) {
 func (k *worker) evaluate(ctx context.Context, member kernels.Member, s *kernels.State, data *kernels.Data, step, draws int) kernels.Score {
 	var sampled, mean, predictive, expectedLog tally
 	noise := kernels.Noise{Seed: member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(step)}
-	draw := func(number int) {
-		noise.Draw = uint32(number)
-		for layer := range k.program.Layout.Layers {
-			k.draw(layer, s, noise)
-		}
-	}
-	for layer := range k.program.Layout.Layers {
-		k.sigmas(layer, s)
+	if k.program.Layout.Sharing == kernels.PerSynapse {
+		k.sigma = make([]float32, len(s.Phi))
+		kernels.Sigmas(k.sigma, make([]float32, len(s.Phi)), s.Phi)
 	}
 	group := make([]int32, 0, k.batch)
-	k.mean(s)
 	for first := 0; first < data.N; first += k.batch {
 		group = fill(group, first, data.N)
-		k.infer(data, group)
+		k.infer(data, group, s, means, noise)
 		k.count(&mean, len(group), member)
 	}
 	for first := 0; first < data.N && ctx.Err() == nil; first += k.batch {
 		group = fill(group, first, data.N)
-		draw(first / k.batch)
-		k.infer(data, group)
+		noise.Draw = uint32(first / k.batch)
+		k.infer(data, group, s, evaluation, noise)
 		k.count(&sampled, len(group), member)
 	}
 	var score kernels.Score
@@ -82,8 +76,8 @@ func (k *worker) evaluate(ctx context.Context, member kernels.Member, s *kernels
 	for first := 0; first < data.N && ctx.Err() == nil; first += k.batch {
 		group = fill(group, first, data.N)
 		for d := range draws {
-			draw(first/k.batch*draws + d)
-			k.infer(data, group)
+			noise.Draw = uint32(first/k.batch*draws + d)
+			k.infer(data, group, s, evaluation, noise)
 			mixture.add(k, len(group), member, d)
 		}
 		mixture.count(&predictive, &expectedLog, k.labels[:len(group)])
@@ -102,14 +96,15 @@ func fill(group []int32, first, n int) []int32 {
 	return group
 }
 
-// infer takes the examples through the network with the weights as they stand.
-func (k *worker) infer(data *kernels.Data, examples []int32) {
+// infer takes the examples through the network.
+func (k *worker) infer(data *kernels.Data, examples []int32, s *kernels.State, kind draws, noise kernels.Noise) {
 	for _, instruction := range k.program.Instructions {
 		switch i := instruction.(type) {
 		case kernels.Gather:
 			k.gather(i.Dst, data, examples)
 		case kernels.Forward:
-			k.forward(i, len(examples))
+			k.begin(i.Layer, s, noise, kernels.Rule[float32]{})
+			k.forward(i, kind, len(examples))
 		}
 	}
 }

@@ -11,9 +11,6 @@ import (
 	"quantal/kernels"
 )
 
-// KernelSet names the kernels this VM runs, for the record of a run.
-const KernelSet = "portable"
-
 // VM trains and tests M networks of one Program.
 type VM struct {
 	program *kernels.Program
@@ -22,6 +19,7 @@ type VM struct {
 	stopped []*kernels.Divergence // per member, nil while it is finite
 	train   *kernels.Data
 	orders  map[uint64]*order // per distinct seed
+	set     *kernelSet
 	workers []*worker
 }
 
@@ -34,7 +32,7 @@ type order struct {
 var _ kernels.VM = (*VM)(nil)
 
 // Open returns a VM for the program with one state per member, all zero until Load. Threads 0 means all processors. train
-// may be nil for a VM that only evaluates.
+// may be nil for a VM that only evaluates. The kernels are those that Kernels names.
 func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
 	if len(members) == 0 {
 		return nil, errors.New("cpu: want at least one member")
@@ -45,8 +43,12 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
+	set, err := choose()
+	if err != nil {
+		return nil, err
+	}
 	vm := &VM{
-		program: p, members: members, train: train,
+		program: p, members: members, train: train, set: set,
 		stopped: make([]*kernels.Divergence, len(members)),
 		orders:  map[uint64]*order{},
 		workers: make([]*worker, min(threads, len(members))),
@@ -63,10 +65,13 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 		vm.states = append(vm.states, kernels.NewState(p.Layout))
 	}
 	for i := range vm.workers {
-		vm.workers[i] = newWorker(p, p.Batch)
+		vm.workers[i] = newWorker(p, set, p.Batch)
 	}
 	return vm, nil
 }
+
+// Kernels returns the name of the kernel set the VM runs, for the record of a run.
+func (vm *VM) Kernels() string { return vm.set.name }
 
 // State returns a copy of a network's state.
 func (vm *VM) State(member int) *kernels.State {

@@ -3,6 +3,7 @@ package cpu_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"testing"
 
@@ -250,6 +251,12 @@ var (
 
 func compare(t *testing.T, n network, count int, tolerance map[string]float64) {
 	t.Helper()
+	if n.spec.Sharing == kernels.PerLayer || n.spec.Sharing == kernels.PerNetwork {
+		// The gradient of a sigma is a sum of dW xi over many synapses, in which the terms cancel to some 1/3000 of the sum of
+		// their absolute values: float32's 6e-8 of that is 2e-4 of the gradient, and twice that of its square.
+		tolerance = maps.Clone(tolerance)
+		tolerance["phi.m"], tolerance["phi.v"] = max(tolerance["phi.m"], 2e-4), max(tolerance["phi.v"], 4e-4)
+	}
 	vm := n.open(t, 1)
 	progress := steps(t, vm, 0, count)
 	ref := newNaive(n.spec, n.member, n.data, n.start, "")
