@@ -16,7 +16,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	vm.eachMember(func(w *worker, m int) {
 		if ctx.Err() == nil {
 			w := w.resized(kernels.EvaluationGroup)
-			scores[m] = w.evaluate(ctx, vm.members[m], vm.states[m], data, step, draws)
+			w.together(func() { scores[m] = w.evaluate(ctx, vm.members[m], vm.states[m], data, step, draws) })
 		}
 	})
 	return scores, ctx.Err()
@@ -27,7 +27,7 @@ func (k *worker) resized(batch int) *worker {
 	if k.batch == batch {
 		return k
 	}
-	return newWorker(k.program, k.set, batch)
+	return newWorker(k.program, k.set, batch, len(k.team.scratch))
 }
 
 // tally sums what a score averages.

@@ -18,17 +18,17 @@ type kernelSet struct {
 	gather func(x []float32, bytes []byte, scale, shift float32)
 	// sample, sampleShared and redraw draw the weights of rows into w, which starts with the first of them.
 	sample       func(d *drawing, w []float32, first, rows int) // one sigma per synapse, for training
-	sampleShared func(d *drawing, w []float32, first, rows int) // one sigma for all the rows
 	redraw       func(d *drawing, w []float32, first, rows int) // sigmas that are known already
+	sampleShared func(d *drawing, w []float32, first, rows int, sigma float32)
 	// forward computes rows of y = a(x w) for all examples, with w as above. Tanh is left to the caller.
 	forward func(p *product, y, x, w []float32, first, rows int)
-	// backward computes dx = dy w, times the derivative of a rectifier. Tanh is left to the caller.
-	backward func(p *product, dx, x, dy, w []float32)
+	// backward computes dx = dy w for examples first to first+n, times the derivative of a rectifier. Tanh is left to the caller.
+	backward func(p *product, dx, x, dy, w []float32, first, n int)
 	// update forms dW of rows and moves their parameters; it reports whether every gradient was finite.
-	update func(u *updating, first, rows int) bool
+	update func(u *updating, s *scratch, first, rows int) bool
 }
 
-// drawing is what the functions that draw weights need to know of a layer. The slices cover the whole layer.
+// drawing is what the functions that draw weights need to know of a layer. The slices cover the whole layer. Threads share it.
 type drawing struct {
 	kernels.Layer
 	noise kernels.Noise
@@ -39,7 +39,6 @@ type drawing struct {
 	slope []float32 // dw/dphi, to be filled; xi when sigma is shared
 	cost  []float32 // the derivative of the reliability cost with respect to phi, to be filled
 	sigma []float32 // of every synapse, for redraw
-	one   float32   // the sigma of sampleShared
 }
 
 // product is a layer in a product with a minibatch.
@@ -49,7 +48,7 @@ type product struct {
 	activation kernels.Activation // behind y in forward, behind x in backward
 }
 
-// updating is what the update of a layer needs. The slices cover the whole layer.
+// updating is what the update of a layer needs. The slices cover the whole layer. Threads share it.
 type updating struct {
 	kernels.Layer
 	batch   int
@@ -60,9 +59,14 @@ type updating struct {
 	slope   []float32 // as in drawing
 	cost    []float32
 	sums    []float64  // for each row sum_k dW xi, to be filled when sigma is shared
-	dw      []float32  // workspace of one row
-	lanes   []float32  // workspace of 16 numbers for each row
 	numbers [9]float32 // of the rule, as the assembly reads them
+}
+
+// scratch is what a thread writes to during an update.
+type scratch struct {
+	dw    []float32 // one row
+	lanes []float32 // 16 numbers for each row of a block
+	bad   bool      // some gradient was not finite
 }
 
 // setRule sets the rule.
@@ -86,11 +90,11 @@ var portable = &kernelSet{
 			d.rule.SampleRow(w, xi, d.cost[at:], d.mu[at:], d.phi[at:], xi)
 		})
 	},
-	sampleShared: func(d *drawing, w []float32, first, rows int) {
+	sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
 		d.each(w, first, rows, func(w []float32, r, at, n int) {
 			xi := d.slope[at:][:n]
 			kernels.Normals(xi, d.noise, r)
-			kernels.WeightsShared(w, d.mu[at:], d.one, xi)
+			kernels.WeightsShared(w, d.mu[at:], sigma, xi)
 		})
 	},
 	redraw: func(d *drawing, w []float32, first, rows int) {
@@ -108,20 +112,21 @@ var portable = &kernelSet{
 			kernels.Apply(p.activation, y[b*kernels.Stride(p.Out)+first:][:rows])
 		}
 	},
-	backward: func(p *product, dx, x, dy, w []float32) {
-		kernels.Product[float32]{Layer: p.Layer, Batch: p.batch, W: w}.BackwardInput(dx, dy)
+	backward: func(p *product, dx, x, dy, w []float32, first, n int) {
+		stride, dyStride := p.Stride(), kernels.Stride(p.Out)
+		dx, x, dy = dx[first*stride:], x[first*stride:], dy[first*dyStride:]
+		kernels.Product[float32]{Layer: p.Layer, Batch: n, W: w}.BackwardInput(dx, dy)
 		if p.activation != kernels.ReLU {
 			return
 		}
-		for b := range p.batch {
-			at := b * p.Stride()
-			kernels.ApplyGradient(p.activation, dx[at:][:p.In], x[at:][:p.In])
+		for b := range n {
+			kernels.ApplyGradient(p.activation, dx[b*stride:][:p.In], x[b*stride:][:p.In])
 		}
 	},
-	update: func(u *updating, first, rows int) bool {
+	update: func(u *updating, s *scratch, first, rows int) bool {
 		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
 		finite := true
-		dw := u.dw[:u.Columns()]
+		dw := s.dw[:u.Columns()]
 		for r := first; r < first+rows; r++ {
 			p.WeightGradient(dw, u.dy, u.x, r)
 			at := r * u.Stride()

@@ -72,10 +72,10 @@ func (a assembly) set(name string) *kernelSet {
 			a.sampler(d.rule.Rho)(&w[0], &slope[0], &cost[0], &mu[0], &phi[0], &d.keys, &padMasks[d.Stride()-d.Columns()], d.block(first),
 				d.Stride(), rows, -d.rule.Reliability, -(d.rule.Rho + 1))
 		},
-		sampleShared: func(d *drawing, w []float32, first, rows int) {
+		sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
 			from, to := d.slots(first, rows)
 			w, xi, mu := w[:to-from], d.slope[from:to], d.mu[from:to]
-			a.sampleShared(&w[0], &xi[0], &mu[0], &d.keys, d.block(first), d.Stride(), rows, d.one)
+			a.sampleShared(&w[0], &xi[0], &mu[0], &d.keys, d.block(first), d.Stride(), rows, sigma)
 		},
 		redraw: func(d *drawing, w []float32, first, rows int) {
 			from, to := d.slots(first, rows)
@@ -87,12 +87,13 @@ func (a assembly) set(name string) *kernelSet {
 			x, y, w = x[:p.batch*p.Stride()], y[first:(p.batch-1)*yStride+first+rows], w[:rows*p.Stride()]
 			a.forward(&y[0], &x[0], &w[0], yStride, p.Stride(), rows, p.batch, p.floor())
 		},
-		backward: func(p *product, dx, x, dy, w []float32) {
-			dyStride := kernels.Stride(p.Out)
-			dx, x, dy, w = dx[:p.batch*p.Stride()], x[:p.batch*p.Stride()], dy[:p.batch*dyStride], w[:p.Slots()]
-			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, p.Stride(), p.Out, p.batch, p.floor())
+		backward: func(p *product, dx, x, dy, w []float32, first, n int) {
+			stride, dyStride := p.Stride(), kernels.Stride(p.Out)
+			dx, x = dx[first*stride:(first+n)*stride], x[first*stride:(first+n)*stride]
+			dy, w = dy[first*dyStride:(first+n)*dyStride], w[:p.Slots()]
+			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, stride, p.Out, n, p.floor())
 		},
-		update: func(u *updating, first, rows int) bool { return u.run(a, first, rows) == 0 },
+		update: func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
 	}
 }
 
@@ -137,7 +138,7 @@ func (p *product) floor() float32 {
 }
 
 // run calls the update kernel for the sharing and returns what it reports.
-func (u *updating) run(a assembly, first, rows int) (bad uint32) {
+func (u *updating) run(a assembly, s *scratch, first, rows int) (bad uint32) {
 	stride, dyStride := u.Stride(), kernels.Stride(u.Out)
 	from, to := first*stride, (first+rows)*stride
 	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
@@ -152,12 +153,12 @@ func (u *updating) run(a assembly, first, rows int) (bad uint32) {
 	case kernels.NoNoise:
 		return a.updateMeans(&mu[0], &muM[0], &muV[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
 	}
-	lanes := u.lanes[:16*rows]
+	lanes := s.lanes[:16*rows]
 	clear(lanes)
 	bad = a.updateShared(&mu[0], &muM[0], &muV[0], &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
 	for r := range rows {
 		l := (*[16]float32)(lanes[16*r:])
-		u.sums[first+r] = ((sum4(l[0:]) + sum4(l[4:])) + (sum4(l[8:]) + sum4(l[12:])))
+		u.sums[first+r] = (sum4(l[0:]) + sum4(l[4:])) + (sum4(l[8:]) + sum4(l[12:]))
 	}
 	return bad
 }

@@ -120,7 +120,7 @@ func (set *kernelSet) checkDraw(t *rapid.T) {
 		return &drawing{
 			Layer: s.Layer, noise: noise, keys: noise.Keys(), mu: mu, phi: phi,
 			rule:  kernels.Rule[float32]{Reliability: 0.3, Rho: rho},
-			slope: aligned(s.Slots()), cost: aligned(s.Slots()), sigma: rowsOf(s.Layer, 99, 0, 1), one: 0.2,
+			slope: aligned(s.Slots()), cost: aligned(s.Slots()), sigma: rowsOf(s.Layer, 99, 0, 1),
 		}
 	}
 	got, want, whole := make(), make(), make()
@@ -145,9 +145,9 @@ func (set *kernelSet) checkDraw(t *rapid.T) {
 			}
 		}
 	}
-	s.each(func(first, rows int) { set.sampleShared(got, w[first*s.Stride():], first, rows) })
-	portable.sampleShared(want, wantW, 0, s.Out)
-	set.sampleShared(whole, wholeW, 0, s.Out)
+	s.each(func(first, rows int) { set.sampleShared(got, w[first*s.Stride():], first, rows, 0.2) })
+	portable.sampleShared(want, wantW, 0, s.Out, 0.2)
+	set.sampleShared(whole, wholeW, 0, s.Out, 0.2)
 	compare("w, shared sigma", w, wantW, wholeW, 1e-6, 1)
 	compare("xi", got.slope, want.slope, whole.slope, 1e-6, 0)
 	s.each(func(first, rows int) { set.redraw(got, w[first*s.Stride():], first, rows) })
@@ -184,9 +184,17 @@ func (set *kernelSet) checkProduct(t *rapid.T) {
 
 	dy := activations(s.batch, s.Out, 30)
 	dx, wantX := aligned(s.batch*s.Stride()), aligned(s.batch*s.Stride())
-	set.backward(p, dx, x, dy, w)
-	portable.backward(p, wantX, x, dy, w)
+	cut := rapid.IntRange(1, s.batch).Draw(t, "examples")
+	set.backward(p, dx, x, dy, w, 0, cut)
+	if cut < s.batch {
+		set.backward(p, dx, x, dy, w, cut, s.batch-cut)
+	}
+	portable.backward(p, wantX, x, dy, w, 0, s.batch)
 	closeTo(t, "dx", dx, wantX, s.In, s.Stride(), 1e-6*math.Sqrt(float64(s.Out)), 1)
+}
+
+func newScratch(l kernels.Layer) *scratch {
+	return &scratch{dw: make([]float32, l.Stride()), lanes: aligned(16 * l.Out)}
 }
 
 // A step moves the parameters by up to the learning rate, here 0.1; its relative error is that of dW, amplified where m/sqrt(v) is
@@ -203,20 +211,21 @@ func (set *kernelSet) checkUpdate(t *rapid.T) {
 				Phi: rowsOf(s.Layer, 4, -1, 1), PhiM: rowsOf(s.Layer, 5, -1, 1), PhiV: rowsOf(s.Layer, 6, 0, 1),
 			},
 			slope: rowsOf(s.Layer, 7, -1, 1), cost: rowsOf(s.Layer, 8, -1, 1),
-			sums: make([]float64, s.Out), dw: make([]float32, s.Stride()), lanes: aligned(16 * s.Out),
+			sums: make([]float64, s.Out),
 		}
 		u.row.Mu[0], u.row.MuM[0] = 0, 0 // the kink of |mu|
 		u.setRule(kernels.NewRule[float32](kernels.DefaultAdam(), kernels.Member{Lambda: 0.7, LearningRate: 0.1}, 1, 9))
 		return u
 	}
 	got, want, whole := make(), make(), make()
+	space := newScratch(s.Layer)
 	s.each(func(first, rows int) {
-		if !set.update(got, first, rows) {
+		if !set.update(got, space, first, rows) {
 			t.Fatal("reports a gradient that is not finite")
 		}
 	})
-	portable.update(want, 0, s.Out)
-	set.update(whole, 0, s.Out)
+	portable.update(want, space, 0, s.Out)
+	set.update(whole, space, 0, s.Out)
 	tolerance := 1e-6 * math.Sqrt(float64(s.batch))
 	for i, f := range []struct {
 		name             string
@@ -253,6 +262,7 @@ func (set *kernelSet) checkUpdate(t *rapid.T) {
 // A NaN or an infinity anywhere in the gradient must be reported.
 func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 	l := kernels.Layer{In: 40, Out: 7}
+	space := newScratch(l)
 	for _, set := range available() {
 		for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerLayer, kernels.NoNoise} {
 			for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 3e38} {
@@ -264,11 +274,11 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 							Phi: rowsOf(l, 4, -1, 1), PhiM: rowsOf(l, 5, -1, 1), PhiV: rowsOf(l, 6, 0, 1),
 						},
 						slope: rowsOf(l, 7, -1, 1), cost: rowsOf(l, 8, -1, 1),
-						sums: make([]float64, l.Out), dw: make([]float32, l.Stride()), lanes: aligned(16 * l.Out),
+						sums: make([]float64, l.Out),
 					}
 					u.setRule(kernels.NewRule[float32](kernels.DefaultAdam(), kernels.Member{LearningRate: 0.1}, 1, 0))
 					u.dy[kernels.Stride(l.Out)+r] = bad
-					if set.update(u, 0, l.Out) {
+					if set.update(u, space, 0, l.Out) {
 						t.Errorf("%s, %v: %v in row %d of dy goes unnoticed", set.name, sharing, bad, r)
 					}
 					if sharing != kernels.PerSynapse {
@@ -277,7 +287,7 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 					u.dy[kernels.Stride(l.Out)+r] = 0
 					u.row.MuV, u.row.PhiV = rowsOf(l, 3, 0, 1), rowsOf(l, 6, 0, 1)
 					u.cost[r*l.Stride()+r] = bad
-					if set.update(u, 0, l.Out) {
+					if set.update(u, space, 0, l.Out) {
 						t.Errorf("%s: %v in the reliability cost of row %d goes unnoticed", set.name, bad, r)
 					}
 				}
@@ -298,14 +308,14 @@ func TestNormalMoments(t *testing.T) {
 		if set == portable {
 			continue // package kernels tests it
 		}
-		d := &drawing{Layer: l, mu: aligned(l.Slots()), slope: aligned(l.Slots()), one: 1}
+		d := &drawing{Layer: l, mu: aligned(l.Slots()), slope: aligned(l.Slots())}
 		w := aligned(l.Slots())
 		var sums [5]float64
 		largest, beyond5 := 0.0, 0
 		for round := range rounds {
 			d.noise = kernels.Noise{Seed: 17, Step: uint32(round)}
 			d.keys = d.noise.Keys()
-			set.sampleShared(d, w, 0, rows)
+			set.sampleShared(d, w, 0, rows, 1)
 			for _, x := range w {
 				x := float64(x)
 				sums[0]++

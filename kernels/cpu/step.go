@@ -7,7 +7,7 @@ import (
 	"quantal/kernels"
 )
 
-// worker is the workspace of one thread: everything a network needs during a step and nobody needs after it.
+// worker is the workspace of one network at a time: everything it needs during a step and nobody needs after it.
 type worker struct {
 	program *kernels.Program
 	set     *kernelSet
@@ -25,12 +25,25 @@ type worker struct {
 	labels  []byte
 	targets []float32
 
+	gathering struct {
+		dst      kernels.Buffer
+		data     *kernels.Data
+		examples []int32
+	}
+	forwarding struct {
+		kernels.Forward
+		kind draws
+	}
+	backing  kernels.Backward
+	state    *kernels.State
 	drawing  drawing // arguments of kernels, kept here because they would escape to the heap anew in every step
 	product  product
 	updating updating
+	team     team
 }
 
-func newWorker(p *kernels.Program, set *kernelSet, batch int) *worker {
+// newWorker returns a worker for minibatches of the given size, with the given number of threads.
+func newWorker(p *kernels.Program, set *kernelSet, batch, threads int) *worker {
 	slots := p.Layout.Slots()
 	k := &worker{
 		program: p, set: set, batch: batch, updates: p.Updates(), keep: make([]bool, len(p.Layout.Layers)),
@@ -59,9 +72,11 @@ func newWorker(p *kernels.Program, set *kernelSet, batch int) *worker {
 	}
 	k.groups = p.Layout.Groups()
 	k.shared = make([]float64, max(len(k.groups), len(p.Layout.Layers)))
-	k.updating.dw = make([]float32, widest)
 	k.updating.sums = make([]float64, rows)
-	k.updating.lanes = aligned(16 * blockRows)
+	k.team.scratch = make([]scratch, threads)
+	for i := range k.team.scratch {
+		k.team.scratch[i] = scratch{dw: make([]float32, widest), lanes: aligned(16 * blockRows)}
+	}
 	return k
 }
 
@@ -79,10 +94,18 @@ const blockRows = 8
 
 // gather copies examples into buffer dst and their answers beside it.
 func (k *worker) gather(dst kernels.Buffer, data *kernels.Data, examples []int32) {
+	k.gathering.dst, k.gathering.data, k.gathering.examples = dst, data, examples
+	k.fork(len(examples)*data.Width, (*worker).gatherPart)
+}
+
+func (k *worker) gatherPart(s share) {
+	dst, data := k.gathering.dst, k.gathering.data
 	stride, outputs := kernels.Stride(data.Width), k.program.Widths[k.program.Output]
-	for b, e := range examples {
+	first, n := s.of(len(k.gathering.examples), 1)
+	for b := first; b < first+n; b++ {
+		e := int(k.gathering.examples[b])
 		x := k.buffers[dst][b*stride:][:data.Width]
-		from := int(e) * data.Width
+		from := e * data.Width
 		if data.Bytes != nil {
 			k.set.gather(x, data.Bytes[from:from+data.Width], data.Scale, data.Shift)
 		} else {
@@ -92,7 +115,7 @@ func (k *worker) gather(dst kernels.Buffer, data *kernels.Data, examples []int32
 			k.labels[b] = data.Labels[e]
 		}
 		if data.Targets != nil {
-			copy(k.targets[b*outputs:(b+1)*outputs], data.Targets[int(e)*outputs:])
+			copy(k.targets[b*outputs:(b+1)*outputs], data.Targets[e*outputs:])
 		}
 	}
 }
@@ -134,12 +157,12 @@ func (k *worker) draw(kind draws, w []float32, first, rows int) {
 		k.set.redraw(d, w, first, rows)
 	case sharing == kernels.PerNeuron:
 		for r := range rows {
-			d.one, _ = kernels.Softplus(d.phi[first+r])
-			k.set.sampleShared(d, w[r*d.Stride():], first+r, 1)
+			sigma, _ := kernels.Softplus(d.phi[first+r])
+			k.set.sampleShared(d, w[r*d.Stride():], first+r, 1, sigma)
 		}
 	default:
-		d.one, _ = kernels.Softplus(d.phi[0])
-		k.set.sampleShared(d, w, first, rows)
+		sigma, _ := kernels.Softplus(d.phi[0])
+		k.set.sampleShared(d, w, first, rows, sigma)
 	}
 }
 
@@ -147,24 +170,31 @@ func (k *worker) draw(kind draws, w []float32, first, rows int) {
 // block by block, so that the weights are multiplied while they are in the nearest cache. Unless a Backward needs them too,
 // all blocks take the same place.
 func (k *worker) forward(i kernels.Forward, kind draws, n int) {
-	layout, p := k.program.Layout, &k.product
-	layer := layout.Layers[i.Layer]
-	*p = product{Layer: layer, batch: n, activation: i.Activation}
+	layer := k.program.Layout.Layers[i.Layer]
+	k.product = product{Layer: layer, batch: n, activation: i.Activation}
+	k.forwarding.Forward, k.forwarding.kind = i, kind
+	k.fork(layer.Slots(), (*worker).forwardPart)
+	if i.Activation == kernels.Tanh {
+		k.tanh(i.Dst, n)
+	}
+}
+
+func (k *worker) forwardPart(s share) {
+	i, kind := k.forwarding.Forward, k.forwarding.kind
+	layout, layer := k.program.Layout, k.program.Layout.Layers[i.Layer]
 	off, stride := layout.Offset(i.Layer), layer.Stride()
-	for first := 0; first < layer.Out; first += blockRows {
-		rows := min(blockRows, layer.Out-first)
+	begin, n := s.of(layer.Out, shareRows)
+	for first := begin; first < begin+n; first += blockRows {
+		rows := min(blockRows, begin+n-first)
 		w := k.drawing.mu[first*stride:]
 		if kind != means && layout.Sharing != kernels.NoNoise {
-			w = k.w[off:]
+			w = k.w[off+begin*stride:]
 			if k.keep[i.Layer] && kind == training {
 				w = k.w[off+first*stride:]
 			}
 			k.draw(kind, w, first, rows)
 		}
-		k.set.forward(p, k.buffers[i.Dst], k.buffers[i.Src], w[:rows*stride], first, rows)
-	}
-	if i.Activation == kernels.Tanh {
-		k.tanh(i.Dst, n)
+		k.set.forward(&k.product, k.buffers[i.Dst], k.buffers[i.Src], w[:rows*stride], first, rows)
 	}
 }
 
@@ -193,16 +223,25 @@ func (k *worker) loss(i kernels.Loss, m kernels.Member) float64 {
 }
 
 func (k *worker) backward(i kernels.Backward, s *kernels.State) {
-	layout, p := k.program.Layout, &k.product
-	*p = product{Layer: layout.Layers[i.Layer], batch: k.batch, activation: i.Activation}
+	k.product = product{Layer: k.program.Layout.Layers[i.Layer], batch: k.batch, activation: i.Activation}
+	k.backing, k.state = i, s
+	k.fork(k.product.Slots(), (*worker).backwardPart)
+}
+
+func (k *worker) backwardPart(s share) {
+	i, layout, p := k.backing, k.program.Layout, &k.product
 	w := k.w
 	if layout.Sharing == kernels.NoNoise {
-		w = s.Mu
+		w = k.state.Mu
 	}
 	dx, x := k.deltas[i.Src], k.buffers[i.Src]
-	k.set.backward(p, dx, x, k.deltas[i.Dst], w[layout.Offset(i.Layer):][:p.Slots()])
+	first, n := s.of(k.batch, shareExamples)
+	if n == 0 {
+		return
+	}
+	k.set.backward(p, dx, x, k.deltas[i.Dst], w[layout.Offset(i.Layer):][:p.Slots()], first, n)
 	if i.Activation == kernels.Tanh {
-		for b := range k.batch {
+		for b := first; b < first+n; b++ {
 			at := b * p.Stride()
 			kernels.ApplyGradient(kernels.Tanh, dx[at:][:p.In], x[at:][:p.In])
 		}
@@ -225,10 +264,11 @@ func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.Rule[fl
 		u.row.Phi, u.row.PhiM, u.row.PhiV = s.Phi[from:][:n], s.PhiM[from:][:n], s.PhiV[from:][:n]
 		u.cost = k.cost[from:][:n]
 	}
+	k.fork(n, (*worker).updatePart)
 	finite := true
-	// Last rows first: their parameters were read last, by the draw, and the first rows are then at hand for the next draw.
-	for first := (u.Out - 1) / blockRows * blockRows; first >= 0; first -= blockRows {
-		finite = k.set.update(u, first, min(blockRows, u.Out-first)) && finite
+	for i := range k.team.scratch {
+		finite = finite && !k.team.scratch[i].bad
+		k.team.scratch[i].bad = false
 	}
 	switch layout.Sharing {
 	case kernels.PerNeuron:
@@ -245,6 +285,19 @@ func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.Rule[fl
 		k.shared[i.Layer] = total
 	}
 	return finite
+}
+
+func (k *worker) updatePart(s share) {
+	u, scratch := &k.updating, &k.team.scratch[s.thread]
+	begin, n := s.of(u.Out, shareRows)
+	// Last rows first: their parameters were read last, by the draw, and the first rows are then at hand for the next draw.
+	for end := begin + n; end > begin; {
+		first := max(begin, end-blockRows)
+		if !k.set.update(u, scratch, first, end-first) {
+			scratch.bad = true
+		}
+		end = first
+	}
 }
 
 // updateShared moves the shared phis and returns the layer of the first that left the finite numbers, or -1.

@@ -65,7 +65,7 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 		vm.states = append(vm.states, kernels.NewState(p.Layout))
 	}
 	for i := range vm.workers {
-		vm.workers[i] = newWorker(p, set, p.Batch)
+		vm.workers[i] = newWorker(p, set, p.Batch, threads/len(vm.workers))
 	}
 	return vm, nil
 }
@@ -115,7 +115,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 		vm.order(epoch)
 		vm.eachMember(func(w *worker, m int) {
 			if vm.stopped[m] == nil {
-				vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].NLL)
+				w.together(func() { vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].NLL) })
 			}
 		})
 		step = stop

@@ -370,6 +370,37 @@ func testBytesDoNotDependOnCompany(t *testing.T) {
 	}
 }
 
+// With fewer networks than threads, several threads work on one: on layers big enough, and in shares that need not be even.
+func TestBytesDoNotDependOnThreads(t *testing.T) { eachSet(t, testBytesDoNotDependOnThreads) }
+
+func testBytesDoNotDependOnThreads(t *testing.T) {
+	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
+		n := newNetwork(t, graph.Spec{
+			Sizes: []int{300, 62, 70, 4}, Batch: 17, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true, Reliability: true,
+		}, 2)
+		var want *kernels.State
+		var score []kernels.Score
+		for _, threads := range []int{1, 2, 3, 5} {
+			vm := n.open(t, threads)
+			steps(t, vm, 0, 12)
+			got, err := vm.Evaluate(context.Background(), n.data, 12, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if threads == 1 {
+				want, score = vm.State(0), got
+				continue
+			}
+			if !cmp.Equal(want, vm.State(0)) {
+				t.Errorf("%v, %d threads: the state differs", sharing, threads)
+			}
+			if got[0] != score[0] {
+				t.Errorf("%v, %d threads: score %+v, want %+v", sharing, threads, got[0], score[0])
+			}
+		}
+	}
+}
+
 // The scores against the definitions, from draws made here.
 func TestEvaluateAgainstTheDefinitions(t *testing.T) { eachSet(t, testEvaluateAgainstTheDefinitions) }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
@@ -94,6 +95,13 @@ func (a *assembler) inBytes(name string) reg.GPVirtual {
 	return r
 }
 
+// inVectors loads a parameter that counts float32 numbers, a multiple of 16, and turns it into vectors.
+func (a *assembler) inVectors(name string) reg.GPVirtual {
+	r := a.argument(name)
+	a.SHRQ(operand.Imm(uint64(bits.TrailingZeros(uint(a.lanes)))), r)
+	return r
+}
+
 // counter is a copy of a parameter in memory, for kernels short of registers.
 func (a *assembler) counter(name string) operand.Mem {
 	m := a.AllocLocal(8)
@@ -174,12 +182,6 @@ func (a *assembler) load(m operand.Mem) vec {
 
 func (a *assembler) store(v vec, m operand.Mem) { a.VMOVUPS(v, m) }
 
-func (a *assembler) copy(x vec) vec {
-	v := a.vector()
-	a.VMOVAPS(x, v)
-	return v
-}
-
 type emitter func(ops ...operand.Op)
 
 // emit writes an instruction whose first operand may be a constant or a scalar.
@@ -226,19 +228,9 @@ func (a *assembler) fma231(x operand.Op, y, dst vec) {
 	a.emit(a.VFMADD231PS, a.VFMADD231PS_BCST, x, y, dst)
 }
 
-// fms213 is dst = y dst - x.
-func (a *assembler) fms213(x operand.Op, y, dst vec) {
-	a.emit(a.VFMSUB213PS, a.VFMSUB213PS_BCST, x, y, dst)
-}
-
 // fnma231 is dst = -y x + dst.
 func (a *assembler) fnma231(x operand.Op, y, dst vec) {
 	a.emit(a.VFNMADD231PS, a.VFNMADD231PS_BCST, x, y, dst)
-}
-
-// fnma213 is dst = -y dst + x.
-func (a *assembler) fnma213(x operand.Op, y, dst vec) {
-	a.emit(a.VFNMADD213PS, a.VFNMADD213PS_BCST, x, y, dst)
 }
 
 // Integers and bits, 32 at a time.
@@ -358,12 +350,12 @@ func (a *assembler) sumLanes(v []vec, m operand.Mem, finish func(sums vec)) {
 		upper := a.YMM()
 		a.VEXTRACTF64X4(operand.Imm(1), t, upper)
 		a.VADDPS(upper, t.AsY(), upper)
-		t = upper.(vec)
+		t = upper
 	}
 	upper := a.XMM()
 	a.VEXTRACTF128(operand.Imm(1), t.AsY(), upper)
 	a.VADDPS(upper, t.AsX(), upper)
-	finish(upper.(vec))
+	finish(upper)
 	switch len(v) {
 	case 4:
 		a.VMOVUPS(upper, m)

@@ -7,7 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// examples per tile of the products. Accumulators, one vector per example and row, have to fit the registers beside the
+// tileExamples is the number of examples per tile of the products. Accumulators, one vector per example and row, have to fit the registers beside the
 // operands: 4 rows x 5 of 32 registers, or 2 rows x 5 of 16.
 const tileExamples = 5
 
@@ -27,7 +27,7 @@ func (a *assembler) multiples(base, stride reg.Register) func(i int) operand.Mem
 	}
 }
 
-// tiles emits code for counter/size tiles of each size in turn, the last of which is 1.
+// tiles emits loops that take tiles of each size in turn from the counter while it holds as many; the last size is 1.
 func (a *assembler) tiles(name string, counter operand.Op, sizes []int, tile func(size int)) {
 	for _, size := range sizes {
 		loop, done := fmt.Sprintf("%s%d", name, size), fmt.Sprintf("%s%ddone", name, size)
@@ -137,8 +137,7 @@ func (a *assembler) backward() {
 		columnSizes = []int{2, 1}
 	}
 	a.tiles("examples", batch, []int{tileExamples, 1}, func(examples int) {
-		left := a.argument("stride")
-		a.SHRQ(operand.Imm(map[bool]uint64{true: 4, false: 3}[a.wide()]), left)
+		left := a.inVectors("stride")
 		column := a.GP64()
 		a.XORQ(column, column)
 		a.tiles(fmt.Sprintf("e%dcolumns", examples), left, columnSizes, func(n int) {
