@@ -33,10 +33,13 @@ type Product[T Float] struct {
 }
 
 // Forward computes y[b][r] = sum_k x[b][k] w[r][k] over the Columns of each row; x holds the constant 1 in column In.
-func (p Product[T]) Forward(y, x []T) {
+func (p Product[T]) Forward(y, x []T) { p.ForwardRows(y, x, 0, p.Out) }
+
+// ForwardRows computes rows first to first+rows only; W starts with the first of them.
+func (p Product[T]) ForwardRows(y, x []T, first, rows int) {
 	n, stride, yStride := p.Columns(), p.Stride(), Stride(p.Out)
-	for r := range p.Out {
-		w := p.W[r*stride : r*stride+n]
+	for r := first; r < first+rows; r++ {
+		w := p.W[(r-first)*stride:][:n]
 		b := 0
 		for ; b+4 <= p.Batch; b += 4 {
 			x0, x1, x2, x3 := x[b*stride:][:n], x[(b+1)*stride:][:n], x[(b+2)*stride:][:n], x[(b+3)*stride:][:n]

@@ -46,8 +46,11 @@ func (n Noise) coordinates(q uint32) (counter [4]uint32, key [2]uint32) {
 		[2]uint32{uint32(n.Seed), uint32(n.Seed >> 32)}
 }
 
-// firstBlock is the block of column 0 of row r, for rows of the given number of columns.
-func firstBlock(row, columns int) uint32 { return uint32(row * 16 * ((columns + 63) / 64)) }
+// Keys returns the round keys of the blocks that differ in q only; see PhiloxKeys.
+func (n Noise) Keys() [20]uint32 { return PhiloxKeys(n.coordinates(0)) }
+
+// FirstBlock is the block of column 0 of a row, for rows of the given number of columns; pads may be counted or not.
+func FirstBlock(row, columns int) uint32 { return uint32(row * 16 * ((columns + 63) / 64)) }
 
 // Normals fills xi with the standard normals of columns 0, 1, ... of a row; len(xi) is the number of columns.
 //
@@ -55,7 +58,7 @@ func firstBlock(row, columns int) uint32 { return uint32(row * 16 * ((columns + 
 // another (j = 2, 3): radius sqrt(-2 ln u) with u = ((x>>8) + 1/2) 2^-24 from the first word of the pair, angle
 // pi 2^-31 int32(y) from the second. The largest normal is therefore sqrt(50 ln 2) = 5.887.
 func Normals[T Float](xi []T, n Noise, row int) {
-	counter, key := n.coordinates(firstBlock(row, len(xi)))
+	counter, key := n.coordinates(FirstBlock(row, len(xi)))
 	for k0 := 0; k0 < len(xi); k0 += 64 {
 		group := xi[k0:min(k0+64, len(xi))]
 		for lane := range min(16, len(group)) {
@@ -80,7 +83,7 @@ func Normals[T Float](xi []T, n Noise, row int) {
 
 // Uniforms fills u with the uniforms in (0, 1) of columns 0, 1, ... of a row: ((x>>8) + 1/2) 2^-24 of each column's word.
 func Uniforms[T Float](u []T, n Noise, row int) {
-	first := firstBlock(row, len(u))
+	first := FirstBlock(row, len(u))
 	for k := range u {
 		u[k] = uniform[T](n.Words(first + uint32(16*(k/64)+k%16))[k/16%4])
 	}

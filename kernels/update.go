@@ -66,22 +66,40 @@ type Row[T Float] struct {
 	Phi, PhiM, PhiV []T // one per synapse; unused when sigma is shared
 }
 
+// SampleRow draws the weights of a row whose synapses have a phi each, given xi, and derives all that the update will need of
+// phi while sigma is at hand:
+//
+//	w     = mu + sigma xi
+//	slope = dw/dphi = xi dsigma/dphi
+//	cost  = -k B/N sigma^-(rho+1) dsigma/dphi, the derivative of the reliability cost
+//
+// Slope may be xi itself.
+func (u Rule[T]) SampleRow(w, slope, cost, mu, phi, xi []T) {
+	n := len(w)
+	slope, cost, mu, phi, xi = slope[:n], cost[:n], mu[:n], phi[:n], xi[:n]
+	for k := range w {
+		sigma, derivative := Softplus(phi[k])
+		w[k] = mu[k] + sigma*xi[k]
+		slope[k] = xi[k] * derivative
+		cost[k] = -(u.Reliability * InversePower(sigma, u.Rho)) * derivative
+	}
+}
+
 // UpdateRow moves mu and phi of a row whose synapses have a phi each:
 //
 //	dL/dmu  = dW + lambda B/N sign(mu)
-//	dL/dphi = (dW xi - k B/N sigma^-(rho+1)) dsigma/dphi
+//	dL/dphi = dW slope + cost
 //
-// and reports whether everything stayed finite. Sigma and slope are what Sigmas makes of phi.
-func (u Rule[T]) UpdateRow(row Row[T], dw, xi, sigma, slope []T) bool {
+// with slope and cost from SampleRow, and reports whether everything stayed finite.
+func (u Rule[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 	n := len(dw)
 	mu, muM, muV := row.Mu[:n], row.MuM[:n], row.MuV[:n]
 	phi, phiM, phiV := row.Phi[:n], row.PhiM[:n], row.PhiV[:n]
-	xi, sigma, slope = xi[:n], sigma[:n], slope[:n]
+	slope, cost = slope[:n], cost[:n]
 	var check T
 	for k, g := range dw {
-		gPhi := (g*xi[k] - u.Reliability*InversePower(sigma[k], u.Rho)) * slope[k]
 		mu[k] -= u.move(&muM[k], &muV[k], g+u.Magnitude*Sign(mu[k]))
-		phi[k] -= u.move(&phiM[k], &phiV[k], gPhi)
+		phi[k] -= u.move(&phiM[k], &phiV[k], g*slope[k]+cost[k])
 		check += (muV[k] - muV[k]) + (phiV[k] - phiV[k]) // NaN unless both are finite
 	}
 	return check == 0

@@ -33,7 +33,11 @@ func ChooseDevice(name string) (Device, error) {
 	if err := checkDevice(name); err != nil {
 		return Device{}, err
 	}
-	d := Device{Name: "cpu", Kernels: cpu.KernelSet, Reason: "asked for"}
+	kernelSet, err := cpu.Kernels()
+	if err != nil {
+		return Device{}, err
+	}
+	d := Device{Name: "cpu", Kernels: kernelSet, Reason: "asked for"}
 	switch name {
 	case "cpu":
 	case "auto":

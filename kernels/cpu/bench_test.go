@@ -2,6 +2,7 @@ package cpu_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"quantal/graph"
@@ -9,38 +10,121 @@ import (
 	"quantal/kernels/cpu"
 )
 
+// benchmark opens a VM with copies of one network, in the given kernel set, and runs f with it. The sigmas are around 0.1: their
+// size does not matter to the time.
+func benchmark(b *testing.B, set string, sizes []int, batch int, sharing kernels.Sharing, rho float64, members, threads, examples int, f func(vm *cpu.VM, data *kernels.Data)) {
+	b.Helper()
+	b.Setenv(cpu.KernelVariable, set)
+	p, err := graph.CompileSpec(graph.Spec{
+		Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true, Reliability: sharing != kernels.NoNoise,
+	}, kernels.DefaultAdam())
+	if err != nil {
+		b.Fatal(err)
+	}
+	data := synthetic(p, examples)
+	m := make([]kernels.Member, members)
+	for i := range m {
+		m[i] = kernels.Member{Seed: uint64(i), C: 0.1, Rho: rho, Lambda: 0.01, LearningRate: 1e-4}
+	}
+	vm, err := cpu.Open(p, m, data, threads)
+	if err != nil {
+		b.Fatal(err)
+	}
+	start := initial(p.Layout, 1, 0.1)
+	for i := range m {
+		if err := vm.Load(i, start); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	f(vm, data)
+}
+
+// train runs b.N steps of every member, as many per call as a driver would ask for.
+func train(b *testing.B, vm *cpu.VM, synapses int) {
+	const call = 50
+	step := 0
+	for b.Loop() {
+		if _, err := vm.Run(context.Background(), step, call); err != nil {
+			b.Fatal(err)
+		}
+		step += call
+	}
+	perStep := float64(b.Elapsed().Nanoseconds()) / float64(b.N) / call
+	b.ReportMetric(perStep/1e3, "µs/step")
+	b.ReportMetric(perStep/float64(synapses), "ns/synapse")
+	b.ReportMetric(0, "ns/op")
+}
+
+var published = []int{784, 100, 100, 10}
+
+const publishedSynapses = 785*100 + 101*100 + 101*10
+
 // BenchmarkStep times a training step of the published preset on one thread.
 func BenchmarkStep(b *testing.B) {
-	for _, c := range []struct {
-		name    string
-		sharing kernels.Sharing
-		rho     float64
-	}{
-		{"heterogeneous/rho=2", kernels.PerSynapse, 2}, {"heterogeneous/rho=2÷3", kernels.PerSynapse, 2. / 3},
-		{"homogeneous/rho=2", kernels.PerNetwork, 2}, {"none", kernels.NoNoise, 2},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			p, err := graph.CompileSpec(graph.Spec{
-				Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Sharing: c.sharing, Magnitude: true, Reliability: true,
-			}, kernels.DefaultAdam())
-			if err != nil {
-				b.Fatal(err)
+	for _, set := range cpu.KernelSets() {
+		for _, c := range []struct {
+			name    string
+			sharing kernels.Sharing
+			rho     float64
+		}{
+			{"heterogeneous/rho=2", kernels.PerSynapse, 2}, {"heterogeneous/rho=2÷3", kernels.PerSynapse, 2. / 3},
+			{"homogeneous/rho=2", kernels.PerNetwork, 2}, {"none", kernels.NoNoise, 2},
+		} {
+			b.Run(set+"/"+c.name, func(b *testing.B) {
+				benchmark(b, set, published, 20, c.sharing, c.rho, 1, 1, 2000, func(vm *cpu.VM, _ *kernels.Data) {
+					train(b, vm, publishedSynapses)
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkSizes times a step of other networks, on one thread.
+func BenchmarkSizes(b *testing.B) {
+	for _, set := range cpu.KernelSets() {
+		for _, c := range []struct {
+			sizes []int
+			batch int
+		}{
+			{published, 20}, {[]int{784, 10}, 20}, {[]int{784, 1000, 10}, 20}, {[]int{784, 37, 11, 10}, 20},
+			{[]int{3072, 500, 500, 100}, 20}, {published, 1}, {published, 128},
+		} {
+			synapses := 0
+			for i := range c.sizes[1:] {
+				synapses += (c.sizes[i] + 1) * c.sizes[i+1]
 			}
-			m := kernels.Member{Seed: 1, C: 0.1, Rho: c.rho, Lambda: 0.01, LearningRate: 1e-4}
-			vm, err := cpu.Open(p, []kernels.Member{m}, synthetic(p, 2000), 1)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if err := vm.Load(0, initial(p.Layout, 1, 0.1)); err != nil {
-				b.Fatal(err)
-			}
-			step := 0
-			for b.Loop() {
-				if _, err := vm.Run(context.Background(), step, 1); err != nil {
-					b.Fatal(err)
+			b.Run(fmt.Sprintf("%s/%v/B=%d", set, c.sizes, c.batch), func(b *testing.B) {
+				benchmark(b, set, c.sizes, c.batch, kernels.PerSynapse, 2, 1, 1, 2000, func(vm *cpu.VM, _ *kernels.Data) {
+					train(b, vm, synapses)
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkMembers times a step of several members on two threads.
+func BenchmarkMembers(b *testing.B) {
+	for _, members := range []int{1, 2, 8} {
+		b.Run(fmt.Sprint(members), func(b *testing.B) {
+			benchmark(b, cpu.KernelSets()[0], published, 20, kernels.PerSynapse, 2, members, 2, 60000, func(vm *cpu.VM, _ *kernels.Data) {
+				train(b, vm, publishedSynapses*members)
+			})
+		})
+	}
+}
+
+// BenchmarkEvaluate times the test of the published preset on 10,000 images, sampled and with the mean weights.
+func BenchmarkEvaluate(b *testing.B) {
+	for _, set := range cpu.KernelSets() {
+		b.Run(set, func(b *testing.B) {
+			benchmark(b, set, published, 20, kernels.PerSynapse, 2, 1, 1, 10000, func(vm *cpu.VM, data *kernels.Data) {
+				for b.Loop() {
+					if _, err := vm.Evaluate(context.Background(), data, 0, 0); err != nil {
+						b.Fatal(err)
+					}
 				}
-				step++
-			}
+			})
 		})
 	}
 }

@@ -19,12 +19,16 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	groups := (data.N + kernels.EvaluationGroup - 1) / kernels.EvaluationGroup
 	jobs := (groups + groupsPerJob - 1) / groupsPerJob
 	tallies := make([]tallies, len(vm.members)*jobs)
-	vm.spread(vm.testers, kernels.EvaluationGroup, len(tallies), func(w *worker, job int) {
-		m, first := job/jobs, job%jobs*groupsPerJob
-		if ctx.Err() == nil {
-			test := test{vm.members[m], vm.states[m], data, step, draws}
-			tallies[job] = w.evaluate(test, first, min(first+groupsPerJob, groups))
+	spread(len(vm.testers), len(tallies), func(thread, job int) {
+		if ctx.Err() != nil {
+			return
 		}
+		if vm.testers[thread] == nil {
+			vm.testers[thread] = newWorker(vm.program, vm.set, kernels.EvaluationGroup, 1)
+		}
+		m, first := job/jobs, job%jobs*groupsPerJob
+		test := test{vm.members[m], vm.states[m], data, step, draws}
+		tallies[job] = vm.testers[thread].evaluate(test, first, min(first+groupsPerJob, groups))
 	})
 	scores := make([]kernels.Score, len(vm.members))
 	for m := range scores {
@@ -81,31 +85,27 @@ type test struct {
 func (k *worker) evaluate(t test, firstGroup, endGroup int) tallies {
 	var sum tallies
 	noise := kernels.Noise{Seed: t.member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(t.step)}
-	draw := func(number int) {
-		noise.Draw = uint32(number)
-		for layer := range k.program.Layout.Layers {
-			k.draw(layer, t.state, noise)
+	if k.program.Layout.Sharing == kernels.PerSynapse {
+		if k.sigma == nil {
+			k.sigma = aligned(len(t.state.Phi))
 		}
-	}
-	for layer := range k.program.Layout.Layers {
-		k.sigmas(layer, t.state)
+		kernels.Sigmas(k.sigma, k.slope, t.state.Phi)
 	}
 	examples := make([]int32, 0, k.batch)
-	k.mean(t.state)
 	for g := firstGroup; g < endGroup; g++ {
 		examples = fill(examples, g*k.batch, t.data.N)
-		k.infer(t.data, examples)
+		k.infer(t, examples, means, noise)
 		k.count(&sum.mean, len(examples), t.member)
 	}
 	mixture := newMixture(k.program, k.batch, t.draws)
 	for g := firstGroup; g < endGroup; g++ {
 		examples = fill(examples, g*k.batch, t.data.N)
-		draw(g)
-		k.infer(t.data, examples)
+		noise.Draw = uint32(g)
+		k.infer(t, examples, evaluation, noise)
 		k.count(&sum.sampled, len(examples), t.member)
 		for d := range t.draws {
-			draw(g*t.draws + d)
-			k.infer(t.data, examples)
+			noise.Draw = uint32(g*t.draws + d)
+			k.infer(t, examples, evaluation, noise)
 			mixture.add(k, len(examples), t.member, d)
 		}
 		if t.draws > 0 {
@@ -124,14 +124,15 @@ func fill(group []int32, first, n int) []int32 {
 	return group
 }
 
-// infer takes the examples through the network with the weights as they stand.
-func (k *worker) infer(data *kernels.Data, examples []int32) {
+// infer takes the examples through the network.
+func (k *worker) infer(t test, examples []int32, kind draws, noise kernels.Noise) {
 	for _, instruction := range k.program.Instructions {
 		switch i := instruction.(type) {
 		case kernels.Gather:
-			k.gather(i.Dst, data, examples)
+			k.gather(i.Dst, t.data, examples)
 		case kernels.Forward:
-			k.forward(i, len(examples))
+			k.begin(i.Layer, t.state, noise, kernels.Rule[float32]{})
+			k.forward(i, kind, len(examples))
 		}
 	}
 }

@@ -2,62 +2,112 @@ package cpu
 
 import (
 	"math"
+	"unsafe"
 
 	"quantal/kernels"
 )
 
-// worker is the workspace of one thread: everything a network needs during a step and nobody needs after it.
+// worker is the workspace of one network at a time: everything it needs during a step and nobody needs after it.
 type worker struct {
 	program *kernels.Program
+	set     *kernelSet
 	batch   int
-	w, xi   []float32   // the drawn weights and their noise, laid out like mu
-	sigma   []float32   // softplus(phi) and its derivative, when sigma is per synapse
-	slope   []float32   //
-	buffers [][]float32 // activations, batch x Stride(width), the constant 1 in column width
-	deltas  [][]float32 // gradients of the loss with respect to them
-	dw      []float32   // one row of dW
+	updates []kernels.Update // by layer
+	keep    []bool           // layers whose weights are needed again after their product: by a Backward
+	w       []float32        // the drawn weights, laid out like mu
+	slope   []float32        // dw/dphi of each synapse, or xi where sigma is shared
+	cost    []float32        // the derivative of the reliability cost with respect to phi, where it is per synapse
+	sigma   []float32        // softplus(phi), in evaluation
+	buffers [][]float32      // activations, batch x Stride(width), the constant 1 in column width
+	deltas  [][]float32      // gradients of the loss with respect to them
 	groups  []kernels.Group
 	shared  []float64 // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
 	labels  []byte
 	targets []float32
+
+	gathering struct {
+		dst      kernels.Buffer
+		data     *kernels.Data
+		examples []int32
+	}
+	forwarding struct {
+		kernels.Forward
+		kind draws
+	}
+	backing  kernels.Backward
+	state    *kernels.State
+	drawing  drawing // arguments of kernels, kept here because they would escape to the heap anew in every step
+	product  product
+	updating updating
+	team     team
 }
 
-func newWorker(p *kernels.Program, batch int) *worker {
+// newWorker returns a worker for minibatches of the given size, with the given number of threads.
+func newWorker(p *kernels.Program, set *kernelSet, batch, threads int) *worker {
+	slots := p.Layout.Slots()
 	k := &worker{
-		program: p, batch: batch,
-		w: make([]float32, p.Layout.Slots()), xi: make([]float32, p.Layout.Slots()),
+		program: p, set: set, batch: batch, updates: p.Updates(), keep: make([]bool, len(p.Layout.Layers)),
+		w: aligned(slots), slope: aligned(slots),
 		labels: make([]byte, batch), targets: make([]float32, batch*p.Widths[p.Output]),
 	}
 	if p.Layout.Sharing == kernels.PerSynapse {
-		k.sigma, k.slope = make([]float32, p.Layout.Slots()), make([]float32, p.Layout.Slots())
+		k.cost = aligned(slots)
 	}
-	widest := 0
+	for _, i := range p.Instructions {
+		if b, ok := i.(kernels.Backward); ok {
+			k.keep[b.Layer] = true
+		}
+	}
+	widest, rows := 0, 0
 	for _, width := range p.Widths {
 		stride := kernels.Stride(width)
-		b := make([]float32, batch*stride)
+		b := aligned(batch * stride)
 		for i := range batch {
 			b[i*stride+width] = 1
 		}
 		k.buffers = append(k.buffers, b)
-		k.deltas = append(k.deltas, make([]float32, batch*stride))
+		k.deltas = append(k.deltas, aligned(batch*stride))
 		widest = max(widest, stride)
+		rows = max(rows, width)
 	}
-	k.dw = make([]float32, widest)
 	k.groups = p.Layout.Groups()
 	k.shared = make([]float64, max(len(k.groups), len(p.Layout.Layers)))
+	k.updating.sums = make([]float64, rows)
+	k.team.scratch = make([]scratch, threads)
+	for i := range k.team.scratch {
+		k.team.scratch[i] = scratch{dw: make([]float32, widest), lanes: aligned(16 * blockRows)}
+	}
 	return k
 }
 
+// aligned returns n zeros that start at a cache line.
+func aligned(n int) []float32 {
+	const line = 64
+	s := make([]float32, n+line/4)
+	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(s))) % line / 4
+	return s[skip:][:n:n]
+}
+
+// blockRows is the number of rows that go through one kernel after the other, so that what the one leaves is still in the
+// nearest cache for the next.
+const blockRows = 8
+
 // gather copies examples into buffer dst and their answers beside it.
 func (k *worker) gather(dst kernels.Buffer, data *kernels.Data, examples []int32) {
+	k.gathering.dst, k.gathering.data, k.gathering.examples = dst, data, examples
+	k.fork(len(examples)*data.Width, (*worker).gatherPart)
+}
+
+func (k *worker) gatherPart(s share) {
+	dst, data := k.gathering.dst, k.gathering.data
 	stride, outputs := kernels.Stride(data.Width), k.program.Widths[k.program.Output]
-	for b, e := range examples {
+	first, n := s.of(len(k.gathering.examples), 1)
+	for b := first; b < first+n; b++ {
+		e := int(k.gathering.examples[b])
 		x := k.buffers[dst][b*stride:][:data.Width]
-		from := int(e) * data.Width
+		from := e * data.Width
 		if data.Bytes != nil {
-			for i, v := range data.Bytes[from : from+data.Width] {
-				x[i] = float32(v)*data.Scale + data.Shift
-			}
+			k.set.gather(x, data.Bytes[from:from+data.Width], data.Scale, data.Shift)
 		} else {
 			copy(x, data.Floats[from:])
 		}
@@ -65,62 +115,93 @@ func (k *worker) gather(dst kernels.Buffer, data *kernels.Data, examples []int32
 			k.labels[b] = data.Labels[e]
 		}
 		if data.Targets != nil {
-			copy(k.targets[b*outputs:(b+1)*outputs], data.Targets[int(e)*outputs:])
+			copy(k.targets[b*outputs:(b+1)*outputs], data.Targets[e*outputs:])
 		}
 	}
 }
 
-// sigmas computes the standard deviations of a layer from phi, for draws to use.
-func (k *worker) sigmas(layer int, s *kernels.State) {
-	if layout := k.program.Layout; layout.Sharing == kernels.PerSynapse {
-		from, to := layout.Offset(layer), layout.Offset(layer)+layout.Layers[layer].Slots()
-		kernels.Sigmas(k.sigma[from:to], k.slope[from:to], s.Phi[from:to])
-	}
-}
+// draws says which weights a Forward multiplies by.
+type draws int
 
-// draw draws the weights of a layer.
-func (k *worker) draw(layer int, s *kernels.State, noise kernels.Noise) {
-	layout := k.program.Layout
-	l, off := layout.Layers[layer], layout.Offset(layer)
-	n, stride := l.Columns(), l.Stride()
-	phi := s.Phi[layout.PhiOffset(layer):][:layout.PhiLen(layer)]
+const (
+	training   draws = iota // drawn, with what the update needs
+	evaluation              // drawn with the standard deviations in worker.sigma
+	means                   // mu
+)
+
+// begin prepares the drawing of a layer's weights.
+func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, rule kernels.Rule[float32]) {
+	layout, d := k.program.Layout, &k.drawing
+	from, n := layout.Offset(layer), layout.Layers[layer].Slots()
+	d.Layer = layout.Layers[layer]
 	noise.Layer = uint16(layer)
-	var sigma float32
-	for r := range l.Out {
-		at := off + r*stride
-		w, mu, xi := k.w[at:][:n], s.Mu[at:][:n], k.xi[at:][:n]
-		switch layout.Sharing {
-		case kernels.NoNoise:
-			copy(w, mu)
-		case kernels.PerSynapse:
-			kernels.Normals(xi, noise, r)
-			kernels.Weights(w, mu, k.sigma[at:], xi)
-		default:
-			if r == 0 || layout.Sharing == kernels.PerNeuron {
-				sigma, _ = kernels.Softplus(phi[l.PhiIndex(layout.Sharing, r, 0)])
-			}
-			kernels.Normals(xi, noise, r)
-			kernels.WeightsShared(w, mu, sigma, xi)
+	d.noise, d.keys = noise, noise.Keys()
+	d.mu, d.slope = s.Mu[from:][:n], k.slope[from:][:n]
+	d.phi = s.Phi[layout.PhiOffset(layer):][:layout.PhiLen(layer)]
+	d.rule = rule.Times(1, k.updates[layer].ReliabilityTerms)
+	if layout.Sharing == kernels.PerSynapse {
+		d.cost = k.cost[from:][:n]
+		if k.sigma != nil {
+			d.sigma = k.sigma[from:][:n]
 		}
 	}
 }
 
-// mean sets the weights of all layers to mu.
-func (k *worker) mean(s *kernels.State) { copy(k.w, s.Mu) }
-
-func (k *worker) product(layer int) kernels.Product[float32] {
-	l := k.program.Layout.Layers[layer]
-	return kernels.Product[float32]{Layer: l, Batch: k.batch, W: k.w[k.program.Layout.Offset(layer):][:l.Slots()]}
+// draw draws the weights of rows, which start at w.
+func (k *worker) draw(kind draws, w []float32, first, rows int) {
+	d := &k.drawing
+	switch sharing := k.program.Layout.Sharing; {
+	case sharing == kernels.PerSynapse && kind == training:
+		k.set.sample(d, w, first, rows)
+	case sharing == kernels.PerSynapse:
+		k.set.redraw(d, w, first, rows)
+	case sharing == kernels.PerNeuron:
+		for r := range rows {
+			sigma, _ := kernels.Softplus(d.phi[first+r])
+			k.set.sampleShared(d, w[r*d.Stride():], first+r, 1, sigma)
+		}
+	default:
+		sigma, _ := kernels.Softplus(d.phi[0])
+		k.set.sampleShared(d, w, first, rows, sigma)
+	}
 }
 
-// forward runs a Forward instruction for the first n examples of the buffers.
-func (k *worker) forward(i kernels.Forward, n int) {
-	p := k.product(i.Layer)
-	p.Batch = n
-	dst, stride := k.buffers[i.Dst], kernels.Stride(p.Out)
-	p.Forward(dst, k.buffers[i.Src])
+// forward runs a Sample, if there is noise, and the Forward that uses its weights, for the first n examples of the buffers:
+// block by block, so that the weights are multiplied while they are in the nearest cache. Unless a Backward needs them too,
+// all blocks take the same place.
+func (k *worker) forward(i kernels.Forward, kind draws, n int) {
+	layer := k.program.Layout.Layers[i.Layer]
+	k.product = product{Layer: layer, batch: n, activation: i.Activation}
+	k.forwarding.Forward, k.forwarding.kind = i, kind
+	k.fork(layer.Slots(), (*worker).forwardPart)
+	if i.Activation == kernels.Tanh {
+		k.tanh(i.Dst, n)
+	}
+}
+
+func (k *worker) forwardPart(s share) {
+	i, kind := k.forwarding.Forward, k.forwarding.kind
+	layout, layer := k.program.Layout, k.program.Layout.Layers[i.Layer]
+	off, stride := layout.Offset(i.Layer), layer.Stride()
+	begin, n := s.of(layer.Out, shareRows)
+	for first := begin; first < begin+n; first += blockRows {
+		rows := min(blockRows, begin+n-first)
+		w := k.drawing.mu[first*stride:]
+		if kind != means && layout.Sharing != kernels.NoNoise {
+			w = k.w[off+begin*stride:]
+			if k.keep[i.Layer] && kind == training {
+				w = k.w[off+first*stride:]
+			}
+			k.draw(kind, w, first, rows)
+		}
+		k.set.forward(&k.product, k.buffers[i.Dst], k.buffers[i.Src], w[:rows*stride], first, rows)
+	}
+}
+
+func (k *worker) tanh(dst kernels.Buffer, n int) {
+	width := k.program.Widths[dst]
 	for b := range n {
-		kernels.Apply(i.Activation, dst[b*stride:][:p.Out])
+		kernels.Apply(kernels.Tanh, k.buffers[dst][b*kernels.Stride(width):][:width])
 	}
 }
 
@@ -141,13 +222,29 @@ func (k *worker) loss(i kernels.Loss, m kernels.Member) float64 {
 	return sum
 }
 
-func (k *worker) backward(i kernels.Backward) {
-	p := k.product(i.Layer)
-	stride := p.Stride()
+func (k *worker) backward(i kernels.Backward, s *kernels.State) {
+	k.product = product{Layer: k.program.Layout.Layers[i.Layer], batch: k.batch, activation: i.Activation}
+	k.backing, k.state = i, s
+	k.fork(k.product.Slots(), (*worker).backwardPart)
+}
+
+func (k *worker) backwardPart(s share) {
+	i, layout, p := k.backing, k.program.Layout, &k.product
+	w := k.w
+	if layout.Sharing == kernels.NoNoise {
+		w = k.state.Mu
+	}
 	dx, x := k.deltas[i.Src], k.buffers[i.Src]
-	p.BackwardInput(dx, k.deltas[i.Dst])
-	for b := range k.batch {
-		kernels.ApplyGradient(i.Activation, dx[b*stride:][:p.In], x[b*stride:][:p.In])
+	first, n := s.of(k.batch, shareExamples)
+	if n == 0 {
+		return
+	}
+	k.set.backward(p, dx, x, k.deltas[i.Dst], w[layout.Offset(i.Layer):][:p.Slots()], first, n)
+	if i.Activation == kernels.Tanh {
+		for b := first; b < first+n; b++ {
+			at := b * p.Stride()
+			kernels.ApplyGradient(kernels.Tanh, dx[at:][:p.In], x[at:][:p.In])
+		}
 	}
 }
 
@@ -156,38 +253,51 @@ const reductionRows = 16
 
 // update runs an Update instruction and reports whether everything stayed finite.
 func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.Rule[float32]) bool {
-	layout := k.program.Layout
-	p, off, phiOff := k.product(i.Layer), layout.Offset(i.Layer), layout.PhiOffset(i.Layer)
-	n, stride := p.Columns(), p.Stride()
-	rule = rule.Times(i.MagnitudeTerms, i.ReliabilityTerms)
-	dw := k.dw[:n]
-	finite := true
-	total, partial := 0.0, 0.0
-	for r := range p.Out {
-		p.WeightGradient(dw, k.deltas[i.Dst], k.buffers[i.Src], r)
-		at := off + r*stride
-		row := kernels.Row[float32]{Mu: s.Mu[at:], MuM: s.MuM[at:], MuV: s.MuV[at:]}
-		if layout.Sharing == kernels.PerSynapse {
-			row.Phi, row.PhiM, row.PhiV = s.Phi[at:], s.PhiM[at:], s.PhiV[at:]
-			finite = rule.UpdateRow(row, dw, k.xi[at:], k.sigma[at:], k.slope[at:]) && finite
-			continue
-		}
-		finite = rule.UpdateMeans(row, dw) && finite
-		switch layout.Sharing {
-		case kernels.PerNeuron:
-			k.shared[phiOff+r] = kernels.SigmaGradient(dw, k.xi[at:])
-		case kernels.PerLayer, kernels.PerNetwork:
-			partial += kernels.SigmaGradient(dw, k.xi[at:])
-			if r%reductionRows == reductionRows-1 || r == p.Out-1 {
-				total += partial
-				partial = 0
-			}
-		}
+	layout, u := k.program.Layout, &k.updating
+	u.Layer, u.batch, u.sharing = layout.Layers[i.Layer], k.batch, layout.Sharing
+	u.setRule(rule.Times(i.MagnitudeTerms, i.ReliabilityTerms))
+	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
+	from, n := layout.Offset(i.Layer), u.Slots()
+	u.row = kernels.Row[float32]{Mu: s.Mu[from:][:n], MuM: s.MuM[from:][:n], MuV: s.MuV[from:][:n]}
+	u.slope = k.slope[from:][:n]
+	if layout.Sharing == kernels.PerSynapse {
+		u.row.Phi, u.row.PhiM, u.row.PhiV = s.Phi[from:][:n], s.PhiM[from:][:n], s.PhiV[from:][:n]
+		u.cost = k.cost[from:][:n]
 	}
-	if layout.Sharing == kernels.PerLayer || layout.Sharing == kernels.PerNetwork {
+	k.fork(n, (*worker).updatePart)
+	finite := true
+	for i := range k.team.scratch {
+		finite = finite && !k.team.scratch[i].bad
+		k.team.scratch[i].bad = false
+	}
+	switch layout.Sharing {
+	case kernels.PerNeuron:
+		copy(k.shared[layout.PhiOffset(i.Layer):], u.sums[:u.Out])
+	case kernels.PerLayer, kernels.PerNetwork:
+		total := 0.0
+		for first := 0; first < u.Out; first += reductionRows {
+			partial := 0.0
+			for _, sum := range u.sums[first:min(first+reductionRows, u.Out)] {
+				partial += sum
+			}
+			total += partial
+		}
 		k.shared[i.Layer] = total
 	}
 	return finite
+}
+
+func (k *worker) updatePart(s share) {
+	u, scratch := &k.updating, &k.team.scratch[s.thread]
+	begin, n := s.of(u.Out, shareRows)
+	// Last rows first: their parameters were read last, by the draw, and the first rows are then at hand for the next draw.
+	for end := begin + n; end > begin; {
+		first := max(begin, end-blockRows)
+		if !k.set.update(u, scratch, first, end-first) {
+			scratch.bad = true
+		}
+		end = first
+	}
 }
 
 // updateShared moves the shared phis and returns the layer of the first that left the finite numbers, or -1.
@@ -221,11 +331,10 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 			switch i := instruction.(type) {
 			case kernels.Gather:
 				k.gather(i.Dst, vm.train, order[at:at+k.batch])
-			case kernels.Sample:
-				k.sigmas(i.Layer, s)
-				k.draw(i.Layer, s, noise)
+			case kernels.Sample: // see forward
 			case kernels.Forward:
-				k.forward(i, k.batch)
+				k.begin(i.Layer, s, noise, rule)
+				k.forward(i, training, k.batch)
 			case kernels.Loss:
 				loss := k.loss(i, member)
 				if math.IsNaN(loss) || math.IsInf(loss, 0) {
@@ -233,7 +342,7 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 				}
 				*nll += loss
 			case kernels.Backward:
-				k.backward(i)
+				k.backward(i, s)
 			case kernels.Update:
 				if !k.update(i, s, rule) {
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}

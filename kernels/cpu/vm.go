@@ -11,9 +11,6 @@ import (
 	"quantal/kernels"
 )
 
-// KernelSet names the kernels this VM runs, for the record of a run.
-const KernelSet = "portable"
-
 // VM trains and tests M networks of one Program.
 type VM struct {
 	program *kernels.Program
@@ -22,8 +19,9 @@ type VM struct {
 	stopped []*kernels.Divergence // per member, nil while it is finite
 	train   *kernels.Data
 	orders  map[uint64]*order // per distinct seed
-	workers []*worker         // one per thread, made when first needed
-	testers []*worker         // the same, for the batch of evaluation
+	set     *kernelSet
+	workers []*worker // for training: as many as networks can train side by side
+	testers []*worker // for evaluation: one per thread, made when first needed
 }
 
 // order is the order of the training examples in one epoch.
@@ -35,7 +33,7 @@ type order struct {
 var _ kernels.VM = (*VM)(nil)
 
 // Open returns a VM for the program with one state per member, all zero until Load. Threads 0 means all processors. train
-// may be nil for a VM that only evaluates.
+// may be nil for a VM that only evaluates. The kernels are those that Kernels names.
 func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
 	if len(members) == 0 {
 		return nil, errors.New("cpu: want at least one member")
@@ -46,8 +44,12 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
+	set, err := choose()
+	if err != nil {
+		return nil, err
+	}
 	vm := &VM{
-		program: p, members: members, train: train,
+		program: p, members: members, train: train, set: set,
 		stopped: make([]*kernels.Divergence, len(members)),
 		orders:  map[uint64]*order{},
 		workers: make([]*worker, min(threads, len(members))),
@@ -64,8 +66,14 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 	for range members {
 		vm.states = append(vm.states, kernels.NewState(p.Layout))
 	}
+	for i := range vm.workers {
+		vm.workers[i] = newWorker(p, set, p.Batch, threads/len(vm.workers))
+	}
 	return vm, nil
 }
+
+// Kernels returns the name of the kernel set the VM runs, for the record of a run.
+func (vm *VM) Kernels() string { return vm.set.name }
 
 // State returns a copy of a network's state.
 func (vm *VM) State(member int) *kernels.State {
@@ -107,9 +115,9 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 		epoch := step / perEpoch
 		stop := min(end, (epoch+1)*perEpoch)
 		vm.order(epoch)
-		vm.spread(vm.workers, vm.program.Batch, len(vm.members), func(w *worker, m int) {
-			if vm.stopped[m] == nil {
-				vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].NLL)
+		spread(len(vm.workers), len(vm.members), func(thread, m int) {
+			if w := vm.workers[thread]; vm.stopped[m] == nil {
+				w.together(func() { vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].NLL) })
 			}
 		})
 		step = stop
@@ -135,25 +143,22 @@ func (vm *VM) order(epoch int) {
 	}
 }
 
-// spread calls f for the jobs 0 to n-1, on as many threads as there are workers. Which worker takes which job does not matter:
-// a worker holds nothing that outlives a call.
-func (vm *VM) spread(workers []*worker, batch, n int, f func(w *worker, job int)) {
+// spread calls f for the jobs 0 to n-1 on several threads. Which thread takes which job does not matter: a worker holds nothing
+// that outlives a job.
+func spread(threads, n int, f func(thread, job int)) {
 	var next atomic.Int64
-	work := func(i int) {
+	work := func(thread int) {
 		for {
 			job := int(next.Add(1)) - 1
 			if job >= n {
 				return
 			}
-			if workers[i] == nil {
-				workers[i] = newWorker(vm.program, batch)
-			}
-			f(workers[i], job)
+			f(thread, job)
 		}
 	}
 	var wg sync.WaitGroup
-	for i := 1; i < min(len(workers), n); i++ {
-		wg.Go(func() { work(i) })
+	for thread := 1; thread < min(threads, n); thread++ {
+		wg.Go(func() { work(thread) })
 	}
 	work(0)
 	wg.Wait()

@@ -29,9 +29,6 @@ func main() {
 	}
 }
 
-// kernelSet names the kernels that the VM runs.
-func kernelSet() string { return cpu.KernelSet }
-
 func run(noise, rho string, threads, members int, duration time.Duration) error {
 	config, err := train.Preset("published")
 	if err != nil {
@@ -84,7 +81,7 @@ func run(noise, rho string, threads, members int, duration time.Duration) error 
 	if err != nil {
 		return err
 	}
-	result.Peer, result.Version, result.Kernels, result.DType = "quantal", "this tree", kernelSet(), "float32"
+	result.Peer, result.Version, result.Kernels, result.DType = "quantal", "this tree", vm.Kernels(), "float32"
 	result.Noise, result.Rho, result.Threads, result.Loss = noise, config.Rho.Value(), threads, loss
 	return result.Print(os.Stdout)
 }

@@ -1,0 +1,385 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// vec is a vector register: 16 numbers with AVX-512, 8 with AVX2.
+type vec = reg.VecVirtual
+
+// assembler writes the kernels of one set. The methods below hide what differs between the sets: the width, and how an
+// operand in memory that is the same for all lanes is read.
+type assembler struct {
+	*build.Context
+	set       string // AVX512 or AVX2: the ending of the kernels' names
+	lanes     int
+	constants map[uint32]operand.Mem
+	// laneNumbers are the numbers of the even and of the odd lanes, each in the lower half of 64 bits.
+	laneNumbers [2]operand.Mem
+}
+
+func newAssembler(set string, lanes int) *assembler {
+	a := &assembler{Context: build.NewContext(), set: set, lanes: lanes, constants: map[uint32]operand.Mem{}}
+	a.ConstraintExpr("amd64")
+	for parity, name := range []string{"evenLanes", "oddLanes"} {
+		a.laneNumbers[parity] = a.StaticGlobal(name)
+		a.DataAttributes(attr.RODATA | attr.NOPTR)
+		for i := range lanes / 2 {
+			a.AddDatum(8*i, operand.U64(2*i+parity))
+		}
+	}
+	return a
+}
+
+func (a *assembler) wide() bool { return a.lanes == 16 }
+
+// bytes is the size of a vector.
+func (a *assembler) bytes() int { return 4 * a.lanes }
+
+func (a *assembler) vector() vec {
+	if a.wide() {
+		return a.ZMM()
+	}
+	return a.YMM()
+}
+
+func (a *assembler) vectors(n int) []vec {
+	v := make([]vec, n)
+	for i := range v {
+		v[i] = a.vector()
+	}
+	return v
+}
+
+// function starts a kernel. Every kernel ends with ret.
+func (a *assembler) function(name, params, doc string) {
+	a.Function(name + a.set)
+	a.Attributes(attr.NOSPLIT)
+	a.Pragma("noescape")
+	a.SignatureExpr("func(" + params + ")")
+	a.Doc(name + a.set + " " + doc)
+}
+
+func (a *assembler) ret() {
+	a.VZEROUPPER()
+	a.RET()
+}
+
+// flushSubnormals makes subnormal numbers count as zero until the function it returns is called: moments that decay towards
+// zero, or gradients of confident answers, would otherwise cost a microcode assist each.
+func (a *assembler) flushSubnormals() (restore func()) {
+	saved := a.AllocLocal(8)
+	a.STMXCSR(saved)
+	a.LDMXCSR(a.bits(0x9fc0).(constant).Mem) // all exceptions masked (0x1f80), flush to zero, denormals are zero
+	return func() { a.LDMXCSR(saved) }
+}
+
+// argument loads an integer or pointer parameter.
+func (a *assembler) argument(name string) reg.GPVirtual {
+	r := a.GP64()
+	a.Load(a.Param(name), r)
+	return r
+}
+
+// inBytes loads a parameter that counts float32 numbers and turns it into bytes.
+func (a *assembler) inBytes(name string) reg.GPVirtual {
+	r := a.argument(name)
+	a.SHLQ(operand.Imm(2), r)
+	return r
+}
+
+// inVectors loads a parameter that counts float32 numbers, a multiple of 16, and turns it into vectors.
+func (a *assembler) inVectors(name string) reg.GPVirtual {
+	r := a.argument(name)
+	a.SHRQ(operand.Imm(uint64(bits.TrailingZeros(uint(a.lanes)))), r)
+	return r
+}
+
+// counter is a copy of a parameter in memory, for kernels short of registers.
+func (a *assembler) counter(name string) operand.Mem {
+	m := a.AllocLocal(8)
+	a.MOVQ(a.argument(name), m)
+	return m
+}
+
+// constant is a number of the program text. AVX-512 instructions broadcast it from four bytes, those of AVX2 read a whole
+// vector.
+type constant struct{ operand.Mem }
+
+// scalar is a number in memory that an instruction is to use in all lanes.
+type scalar struct{ operand.Mem }
+
+func (a *assembler) parameter(name string) scalar {
+	p, err := a.Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return scalar{p.Addr}
+}
+
+func (a *assembler) number(x float64) operand.Op { return a.bits(math.Float32bits(float32(x))) }
+
+func (a *assembler) bits(b uint32) operand.Op {
+	m, ok := a.constants[b]
+	if !ok {
+		m = a.StaticGlobal(fmt.Sprintf("all%08x", b))
+		a.DataAttributes(attr.RODATA | attr.NOPTR)
+		size := 4
+		if !a.wide() {
+			size = a.bytes()
+		}
+		for i := 0; i < size; i += 4 {
+			a.AddDatum(i, operand.U32(b))
+		}
+		a.constants[b] = m
+	}
+	return constant{m}
+}
+
+// splat returns a register with x in all lanes.
+func (a *assembler) splat(x operand.Op) vec {
+	v := a.vector()
+	switch x := x.(type) {
+	case constant:
+		if a.wide() {
+			a.VBROADCASTSS(x.Mem, v)
+		} else {
+			a.VMOVUPS(x.Mem, v)
+		}
+	case scalar:
+		a.VBROADCASTSS(x.Mem, v)
+	default:
+		panic("splat: want a constant or a scalar")
+	}
+	return v
+}
+
+// zero reads its zeros from memory: avo does not know that the exclusive or of a register with itself reads nothing.
+func (a *assembler) zero() vec { return a.splat(a.number(0)) }
+
+func (a *assembler) zeros(n int) []vec { return a.splats(a.number(0), n) }
+
+func (a *assembler) splats(x operand.Op, n int) []vec {
+	v := make([]vec, n)
+	for i := range v {
+		v[i] = a.splat(x)
+	}
+	return v
+}
+
+func (a *assembler) load(m operand.Mem) vec {
+	v := a.vector()
+	a.VMOVUPS(m, v)
+	return v
+}
+
+func (a *assembler) store(v vec, m operand.Mem) { a.VMOVUPS(v, m) }
+
+type emitter func(ops ...operand.Op)
+
+// emit writes an instruction whose first operand may be a constant or a scalar.
+func (a *assembler) emit(plain, broadcast emitter, first operand.Op, rest ...operand.Op) {
+	switch x := first.(type) {
+	case constant:
+		if a.wide() {
+			broadcast(append([]operand.Op{x.Mem}, rest...)...)
+			return
+		}
+		first = x.Mem
+	case scalar:
+		if a.wide() {
+			broadcast(append([]operand.Op{x.Mem}, rest...)...)
+			return
+		}
+		first = a.splat(x)
+	}
+	plain(append([]operand.Op{first}, rest...)...)
+}
+
+// Arithmetic. The operands are in the order of Go's assembler: the first may be in memory, the last is the destination.
+
+func (a *assembler) add(x operand.Op, y, dst vec) { a.emit(a.VADDPS, a.VADDPS_BCST, x, y, dst) }
+func (a *assembler) mul(x operand.Op, y, dst vec) { a.emit(a.VMULPS, a.VMULPS_BCST, x, y, dst) }
+
+// sub is dst = y - x, div is dst = y / x.
+func (a *assembler) sub(x operand.Op, y, dst vec) { a.emit(a.VSUBPS, a.VSUBPS_BCST, x, y, dst) }
+func (a *assembler) div(x operand.Op, y, dst vec) { a.emit(a.VDIVPS, a.VDIVPS_BCST, x, y, dst) }
+
+// max and min return x where x or y is not a number.
+func (a *assembler) max(x operand.Op, y, dst vec) { a.emit(a.VMAXPS, a.VMAXPS_BCST, x, y, dst) }
+func (a *assembler) min(x operand.Op, y, dst vec) { a.emit(a.VMINPS, a.VMINPS_BCST, x, y, dst) }
+
+func (a *assembler) sqrt(x, dst vec) { a.VSQRTPS(x, dst) }
+
+// fma213 is dst = y dst + x.
+func (a *assembler) fma213(x operand.Op, y, dst vec) {
+	a.emit(a.VFMADD213PS, a.VFMADD213PS_BCST, x, y, dst)
+}
+
+// fma231 is dst = y x + dst.
+func (a *assembler) fma231(x operand.Op, y, dst vec) {
+	a.emit(a.VFMADD231PS, a.VFMADD231PS_BCST, x, y, dst)
+}
+
+// fnma231 is dst = -y x + dst.
+func (a *assembler) fnma231(x operand.Op, y, dst vec) {
+	a.emit(a.VFNMADD231PS, a.VFNMADD231PS_BCST, x, y, dst)
+}
+
+// Integers and bits, 32 at a time.
+
+func (a *assembler) addInt(x operand.Op, y, dst vec) { a.emit(a.VPADDD, a.VPADDD_BCST, x, y, dst) }
+func (a *assembler) subInt(x operand.Op, y, dst vec) { a.emit(a.VPSUBD, a.VPSUBD_BCST, x, y, dst) }
+
+func (a *assembler) and(x operand.Op, y, dst vec) {
+	if a.wide() {
+		a.emit(a.VPANDD, a.VPANDD_BCST, x, y, dst)
+	} else {
+		a.emit(variadic3(a.VPAND), nil, x, y, dst)
+	}
+}
+
+func (a *assembler) or(x operand.Op, y, dst vec) {
+	if a.wide() {
+		a.emit(a.VPORD, a.VPORD_BCST, x, y, dst)
+	} else {
+		a.emit(variadic3(a.VPOR), nil, x, y, dst)
+	}
+}
+
+func (a *assembler) xor(x operand.Op, y, dst vec) {
+	if a.wide() {
+		a.emit(a.VPXORD, a.VPXORD_BCST, x, y, dst)
+	} else {
+		a.emit(variadic3(a.VPXOR), nil, x, y, dst)
+	}
+}
+
+// xor3 is dst = dst ^ x ^ y.
+func (a *assembler) xor3(x operand.Op, y, dst vec) {
+	if a.wide() {
+		const oddParity = 0x96 // truth table
+		a.emit(
+			func(ops ...operand.Op) { a.VPTERNLOGD(append([]operand.Op{operand.Imm(oddParity)}, ops...)...) },
+			func(ops ...operand.Op) { a.VPTERNLOGD_BCST(append([]operand.Op{operand.Imm(oddParity)}, ops...)...) },
+			x, y, dst)
+		return
+	}
+	a.xor(y, dst, dst)
+	a.xor(x, dst, dst)
+}
+
+func variadic3(f func(x, y, z operand.Op)) emitter {
+	return func(ops ...operand.Op) { f(ops[0], ops[1], ops[2]) }
+}
+
+// oneWherePositive sets dst to 1 where x > 0 and leaves it elsewhere. dst must not be above 1.
+func (a *assembler) oneWherePositive(x operand.Mem, dst vec) {
+	const less = 1
+	if a.wide() {
+		k := a.K()
+		a.VCMPPS(operand.Imm(less), x, a.zero(), k)
+		a.VBROADCASTSS(a.number(1).(constant).Mem, k, dst)
+		return
+	}
+	one := a.zero()
+	a.VCMPPS(operand.Imm(less), x, one, one)
+	a.and(a.number(1), one, one)
+	a.max(dst, one, dst)
+}
+
+// zeroUnlessAbove sets y to 0 where x > threshold does not hold.
+func (a *assembler) zeroUnlessAbove(threshold vec, x operand.Mem, y vec) {
+	const less = 1 // threshold < x
+	if a.wide() {
+		k := a.K()
+		a.VCMPPS(operand.Imm(less), x, threshold, k)
+		a.VMOVAPS_Z(y, k, y)
+		return
+	}
+	keep := a.vector()
+	a.VCMPPS(operand.Imm(less), x, threshold, keep)
+	a.and(keep, y, y)
+}
+
+// reportNaN stores, as the parameter named, a number that is 0 unless some lane of x is not a number.
+func (a *assembler) reportNaN(x vec, name string) {
+	const unordered = 3
+	mask := a.GP32()
+	if a.wide() {
+		k := a.K()
+		a.VCMPPS(operand.Imm(unordered), x, x, k)
+		a.KMOVW(k, mask)
+	} else {
+		a.VCMPPS(operand.Imm(unordered), x, x, x)
+		a.VMOVMSKPS(x, mask)
+	}
+	a.Store(mask, a.Return(name))
+}
+
+// sumLanes adds up the lanes of one, two or four vectors into as many neighbouring floats at m. Which of the three it is does
+// not matter to the sum of a vector: in each 128 bits (0+2)+(1+3), then the upper half is added to the lower until 128 bits are
+// left.
+//
+// The results pass through finish on their way.
+func (a *assembler) sumLanes(v []vec, m operand.Mem, finish func(sums vec)) {
+	t := v[0]
+	switch len(v) {
+	case 4:
+		t = a.addPairs(a.unpackAdd(v[0], v[1]), a.unpackAdd(v[2], v[3]))
+	case 2:
+		t = a.unpackAdd(v[0], v[1])
+		s := a.vector()
+		a.VPERMILPS(operand.Imm(0b01_00_11_10), t, s) // lanes 2 3 0 1
+		a.VADDPS(s, t, t)
+	case 1:
+		s := a.vector()
+		a.VPERMILPS(operand.Imm(0b01_00_11_10), t, s)
+		a.VADDPS(s, t, t)
+		a.VPERMILPS(operand.Imm(0b10_11_00_01), t, s) // lanes 1 0 3 2
+		a.VADDPS(s, t, t)
+	}
+	if a.wide() {
+		upper := a.YMM()
+		a.VEXTRACTF64X4(operand.Imm(1), t, upper)
+		a.VADDPS(upper, t.AsY(), upper)
+		t = upper
+	}
+	upper := a.XMM()
+	a.VEXTRACTF128(operand.Imm(1), t.AsY(), upper)
+	a.VADDPS(upper, t.AsX(), upper)
+	finish(upper)
+	switch len(v) {
+	case 4:
+		a.VMOVUPS(upper, m)
+	case 2:
+		a.VMOVLPS(upper, m)
+	case 1:
+		a.VMOVSS(upper, m)
+	}
+}
+
+// unpackAdd returns, in each quarter, x0+x2, y0+y2, x1+x3, y1+y3.
+func (a *assembler) unpackAdd(x, y vec) vec {
+	lo, hi := a.vector(), a.vector()
+	a.VUNPCKLPS(y, x, lo)
+	a.VUNPCKHPS(y, x, hi)
+	a.VADDPS(hi, lo, lo)
+	return lo
+}
+
+// addPairs returns, in each quarter, x0+x2, x1+x3, y0+y2, y1+y3.
+func (a *assembler) addPairs(x, y vec) vec {
+	lo, hi := a.vector(), a.vector()
+	a.VUNPCKLPD(y, x, lo)
+	a.VUNPCKHPD(y, x, hi)
+	a.VADDPS(hi, lo, lo)
+	return lo
+}

@@ -1,0 +1,90 @@
+// Command gen writes the assembly kernels of package cpu: go run . in this folder, or go run . FOLDER to write elsewhere.
+//
+// It is a module of its own, so that quantal does not depend on avo. The kernels of both sets, AVX-512 and AVX2, come from one
+// description: assembler.go hides what differs, functions.go has the elementary functions, and each of the other files one
+// kernel or a family of them.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("gen: ")
+	out := ".."
+	if len(os.Args) > 1 {
+		out = os.Args[1]
+	}
+	hash, err := sourceHash(".")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, a := range []*assembler{newAssembler("AVX512", 16), newAssembler("AVX2", 8)} {
+		if err := a.write(out, hash); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// write writes the set's assembly and its Go declarations.
+func (a *assembler) write(folder, hash string) error {
+	for _, law := range powerLaws {
+		a.sample(law)
+	}
+	a.sampleShared()
+	a.redraw()
+	a.forward()
+	a.backward()
+	a.update()
+	a.updateShared()
+	a.updateMeans()
+	a.gather()
+	a.probe()
+	file, err := a.Result()
+	if err != nil {
+		build.LogError(log.Default(), err, 10)
+		return fmt.Errorf("%s: no kernels", a.set)
+	}
+	if err := pass.Compile.Execute(file); err != nil {
+		return fmt.Errorf("%s: %w", a.set, err)
+	}
+	config := printer.Config{Name: "kernels/cpu/gen, sources " + hash, Pkg: "cpu"}
+	name := filepath.Join(folder, strings.ToLower(a.set)+"_amd64")
+	for ending, p := range map[string]printer.Printer{".s": printer.NewGoAsm(config), ".go": printer.NewStubs(config)} {
+		text, err := p.Print(file)
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.set, err)
+		}
+		if !a.wide() {
+			if err := onlyLowRegisters(text); err != nil {
+				return err
+			}
+		}
+		if err := os.WriteFile(name+ending, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onlyLowRegisters refuses AVX2 kernels that use the registers 16 to 31, which avo hands out but only AVX-512 has.
+func onlyLowRegisters(text []byte) error {
+	for i := 16; i < 32; i++ {
+		for _, kind := range "XYZ" {
+			if r := fmt.Sprintf("%c%d", kind, i); bytes.Contains(text, []byte(r+",")) || bytes.Contains(text, []byte(r+"\n")) {
+				return fmt.Errorf("an AVX2 kernel uses register %s", r)
+			}
+		}
+	}
+	return nil
+}

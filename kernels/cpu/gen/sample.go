@@ -1,0 +1,301 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Round multipliers of Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3. SC 2011).
+const (
+	philoxM0 = 0xD2511F53
+	philoxM1 = 0xCD9E8D57
+)
+
+// halves holds 32-bit words, one per lane, the way the multiplier wants them: even lanes and odd lanes apart, each in the lower
+// half of 64 bits. What stands in the upper halves does not matter.
+type halves [2]vec
+
+// philox returns the four words of the blocks q, one block per lane. The counter's other words are the same for all lanes, and
+// so are parts of the first rounds; the caller has worked them into the table of round keys, two words per round:
+//
+//	round 1   c0 is q; the products of c2, uniform, are in the keys of round 2
+//	round 2   c0 is uniform: its product is in the keys of rounds 2 (high word) and 3 (low word)
+//	else      (c0, c1, c2, c3) = (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0))
+func (a *assembler) philox(q halves, keys reg.Register) [4]vec {
+	key := func(round, word int) scalar {
+		return scalar{operand.Mem{Base: keys, Disp: 4 * (2*(round-1) + word)}}
+	}
+	m0, m1 := a.splat(a.bits(philoxM0)), a.splat(a.bits(philoxM1))
+	multiply := func(x halves, m vec) halves {
+		product := halves{a.vector(), a.vector()}
+		for i := range product {
+			a.VPMULUDQ(m, x[i], product[i])
+		}
+		return product
+	}
+	upper := func(x halves) halves {
+		u := halves{a.vector(), a.vector()}
+		for i := range u {
+			a.VPSRLQ(operand.Imm(32), x[i], u[i])
+		}
+		return u
+	}
+	var c0, c1, c2, c3 halves
+	p := multiply(q, m0) // round 1
+	c2, c3 = upper(p), p
+	for i := range c2 {
+		a.xor(key(1, 1), c2[i], c2[i])
+	}
+	p = multiply(c2, m1) // round 2
+	c0, c1 = upper(p), p
+	for i := range c0 {
+		a.xor(key(2, 0), c0[i], c0[i])
+		c2[i] = a.vector()
+		a.xor(key(2, 1), c3[i], c2[i])
+	}
+	for round := 3; round <= 10; round++ {
+		p0, p1 := multiply(c0, m0), multiply(c2, m1)
+		u0, u1 := upper(p0), upper(p1)
+		for i := range u0 {
+			a.xor3(key(round, 0), c1[i], u1[i])
+			if round == 3 {
+				a.xor(key(round, 1), u0[i], u0[i])
+			} else {
+				a.xor3(key(round, 1), c3[i], u0[i])
+			}
+		}
+		c0, c1, c2, c3 = u1, p1, u0, p0
+	}
+	var words [4]vec
+	for i, c := range []halves{c0, c1, c2, c3} {
+		words[i] = a.merge(c)
+	}
+	return words
+}
+
+// merge brings even and odd lanes together again.
+func (a *assembler) merge(h halves) vec {
+	if a.wide() {
+		odd := a.K()
+		mask := a.GP32()
+		a.MOVL(operand.U32(0xaaaa), mask)
+		a.KMOVW(mask, odd)
+		a.VMOVSLDUP(h[1], odd, h[0])
+		return h[0]
+	}
+	odd := a.vector()
+	a.VMOVSLDUP(h[1], odd)
+	a.VPBLENDD(operand.Imm(0xaa), odd, h[0], h[0])
+	return h[0]
+}
+
+// boxMuller turns pairs of words per lane into pairs of standard normals: radius sqrt(-2 ln u), u = ((x>>8) + 1/2) 2^-24, angle
+// pi 2^-31 y. The words are lost.
+func (a *assembler) boxMuller(x, y []vec) (cosine, sine []vec) {
+	for i := range x {
+		a.VPSRLD(operand.Imm(8), x[i], x[i])
+		a.VCVTDQ2PS(x[i], x[i])
+		a.fma213(a.number(0x1p-25), a.splat(a.number(0x1p-24)), x[i])
+	}
+	r := a.log(x)
+	for i := range r {
+		a.mul(a.number(-2), r[i], r[i])
+		a.sqrt(r[i], r[i])
+		a.VCVTDQ2PS(y[i], y[i])
+		a.mul(a.number(0x1p-31), y[i], y[i])
+	}
+	sine, cosine, sign := a.sinCosPi(y)
+	for i := range r {
+		a.xor(sign[i], r[i], r[i])
+		a.mul(r[i], cosine[i], cosine[i])
+		a.mul(r[i], sine[i], sine[i])
+	}
+	return cosine, sine
+}
+
+// sampleRows walks through rows of the given stride, 64 columns of noise at a time, and calls body for vectors of them with
+// their byte offsets from the first row and their noise. The kernel's parameters keys, block, stride and rows say where it stands.
+func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow func(end reg.Register)) {
+	keys, rows := a.argument("keys"), a.argument("rows")
+	q := halves{a.firstBlocks("block", 0), a.firstBlocks("block", 1)}
+	offset, left := a.GP64(), a.GP64()
+	a.XORQ(offset, offset)
+	a.Label("row")
+	a.Load(a.Param("stride"), left)
+	a.Label("group")
+	for sub := range 16 / a.lanes {
+		words := a.philox(q, keys)
+		for _, h := range q {
+			a.addInt(a.bits(uint32(a.lanes)), h, h)
+		}
+		var xi [4]vec
+		at := func(j int) operand.Mem {
+			return operand.Mem{Index: offset, Scale: 1, Disp: 64*j + sub*a.bytes()}
+		}
+		if a.wide() {
+			cosine, sine := a.boxMuller([]vec{words[0], words[2]}, []vec{words[1], words[3]})
+			xi = [4]vec{cosine[0], sine[0], cosine[1], sine[1]}
+		} else {
+			for i := 0; i < 4; i += 2 {
+				cosine, sine := a.boxMuller(words[i:i+1], words[i+1:i+2])
+				xi[i], xi[i+1] = cosine[0], sine[0]
+			}
+		}
+		next := fmt.Sprintf("part%d", sub)
+		for j := 0; j < 4; j += 2 { // two at a time, or the last alone
+			pair := fmt.Sprintf("pair%d%d", sub, j)
+			a.CMPQ(left, operand.Imm(uint64(16*(j+1))))
+			a.JG(operand.LabelRef(pair))
+			a.CMPQ(left, operand.Imm(uint64(16*j)))
+			a.JLE(operand.LabelRef(next))
+			body([]operand.Mem{at(j)}, xi[j:j+1])
+			a.JMP(operand.LabelRef(next))
+			a.Label(pair)
+			body([]operand.Mem{at(j), at(j + 1)}, xi[j:j+2])
+		}
+		a.Label(next)
+	}
+	a.ADDQ(operand.U32(256), offset)
+	a.SUBQ(operand.Imm(64), left)
+	a.JG(operand.LabelRef("group"))
+	a.LEAQ(operand.Mem{Base: offset, Index: left, Scale: 4}, offset) // back to where the row ends
+	if endOfRow != nil {
+		endOfRow(offset)
+	}
+	a.DECQ(rows)
+	a.JNZ(operand.LabelRef("row"))
+}
+
+// firstBlocks returns the block numbers of the even (parity 0) or odd lanes, starting with the parameter named.
+func (a *assembler) firstBlocks(name string, parity int) vec {
+	v := a.vector()
+	a.VBROADCASTSS(a.parameter(name).Mem, v)
+	a.addInt(a.laneNumbers[parity], v, v)
+	return v
+}
+
+// powerLaw is a way to compute sigma^-(rho+1).
+type powerLaw struct {
+	name string
+	// of returns the power, given sigma and its inverse. Both may be lost.
+	of func(a *assembler, sigma, inverse []vec) []vec
+}
+
+var powerLaws = []powerLaw{
+	{"Rho0", func(a *assembler, sigma, inverse []vec) []vec { return inverse }},
+	{"RhoHalf", func(a *assembler, sigma, inverse []vec) []vec {
+		for i := range inverse {
+			a.sqrt(inverse[i], sigma[i])
+			a.mul(inverse[i], sigma[i], sigma[i])
+		}
+		return sigma
+	}},
+	{"Rho1", func(a *assembler, sigma, inverse []vec) []vec {
+		for i := range inverse {
+			a.mul(inverse[i], inverse[i], inverse[i])
+		}
+		return inverse
+	}},
+	{"Rho2", func(a *assembler, sigma, inverse []vec) []vec {
+		for i := range inverse {
+			a.mul(inverse[i], inverse[i], sigma[i])
+			a.mul(inverse[i], sigma[i], sigma[i])
+		}
+		return sigma
+	}},
+	{"AnyRho", func(a *assembler, sigma, inverse []vec) []vec {
+		x := a.log(sigma)
+		for i := range x {
+			a.mul(a.splat(a.parameter("exponent")), x[i], x[i])
+			a.max(x[i], a.splat(a.number(smallestExp)), x[i])
+			a.min(x[i], a.splat(a.number(89)), x[i])
+		}
+		return a.expToInfinity(x)
+	}},
+}
+
+// sample writes the kernel that draws the weights of rows whose synapses have a sigma each, and all that a training step will
+// need of phi:
+//
+//	w     = mu + sigma xi
+//	slope = dw/dphi = xi sigma'
+//	cost  = -k sigma^-(rho+1) sigma', the derivative of the reliability cost; 0 in the pads
+//
+// with k negative: -k of the formula, and exponent = -(rho+1).
+func (a *assembler) sample(law powerLaw) {
+	a.function("sample"+law.name,
+		"w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, k, exponent float32",
+		"draws weights, one sigma per synapse.")
+	w, slope, cost := a.argument("w"), a.argument("slope"), a.argument("cost")
+	mu, phi := a.argument("mu"), a.argument("phi")
+	pads := a.argument("pads")
+	a.sampleRows(func(at []operand.Mem, xi []vec) {
+		phis := make([]operand.Mem, len(at))
+		for i := range at {
+			phis[i] = based(at[i], phi)
+		}
+		sigma, e := a.softplus(phis)
+		for i := range at {
+			v := a.load(based(at[i], mu))
+			a.fma231(sigma[i], xi[i], v)
+			a.store(v, based(at[i], w))
+		}
+		derivative, inverse := a.inverses(phis, sigma, e)
+		for i := range at {
+			a.mul(derivative[i], xi[i], xi[i])
+			a.store(xi[i], based(at[i], slope))
+		}
+		for i, c := range law.of(a, sigma, inverse) {
+			a.mul(a.splat(a.parameter("k")), c, c)
+			a.mul(derivative[i], c, c)
+			a.store(c, based(at[i], cost))
+		}
+	}, func(end reg.Register) {
+		for at := -64; at < 0; at += a.bytes() {
+			last := operand.Mem{Base: cost, Index: end, Scale: 1, Disp: at}
+			v := a.load(last)
+			a.and(operand.Mem{Base: pads, Disp: 64 + at}, v, v)
+			a.store(v, last)
+		}
+	})
+	a.ret()
+}
+
+// sampleShared: w = mu + sigma xi with one sigma for all, and xi itself.
+func (a *assembler) sampleShared() {
+	a.function("sampleShared", "w, xi, mu *float32, keys *[20]uint32, block uint32, stride, rows int, sigma float32",
+		"draws weights, one sigma for all.")
+	w, xis, mu := a.argument("w"), a.argument("xi"), a.argument("mu")
+	a.sampleRows(func(at []operand.Mem, xi []vec) {
+		for i := range at {
+			v := a.load(based(at[i], mu))
+			a.fma231(a.splat(a.parameter("sigma")), xi[i], v)
+			a.store(v, based(at[i], w))
+			a.store(xi[i], based(at[i], xis))
+		}
+	}, nil)
+	a.ret()
+}
+
+// redraw: w = mu + sigma xi with sigmas that are known already.
+func (a *assembler) redraw() {
+	a.function("redraw", "w, mu, sigma *float32, keys *[20]uint32, block uint32, stride, rows int",
+		"draws weights, given every synapse's sigma.")
+	w, mu, sigma := a.argument("w"), a.argument("mu"), a.argument("sigma")
+	a.sampleRows(func(at []operand.Mem, xi []vec) {
+		for i := range at {
+			v := a.load(based(at[i], mu))
+			a.fma231(based(at[i], sigma), xi[i], v)
+			a.store(v, based(at[i], w))
+		}
+	}, nil)
+	a.ret()
+}
+
+// based is the operand at an offset from base.
+func based(offset operand.Mem, base reg.Register) operand.Mem {
+	offset.Base = base
+	return offset
+}

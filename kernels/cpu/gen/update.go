@@ -1,0 +1,233 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The fields of the Go struct rule, in its order.
+const (
+	beta1 = iota
+	gain1
+	beta2
+	gain2
+	rate
+	root
+	epsilon
+	magnitude
+	minusMagnitude
+)
+
+// updateRows x updateColumns is the tile of dW: for each example two vectors of x and four numbers of dy make eight products, with
+// AVX2 eight of sixteen registers are left for Adam. Half as many rows and twice the columns measured the same.
+const updateRows, updateColumns = 4, 2
+
+// updating writes the kernels that form dW of some rows and move the parameters.
+type updating struct {
+	*assembler
+	rule   reg.Register
+	offset reg.Register // of the row at hand, from the first
+	column int          // bytes from there
+	finite vec          // 0 while everything is
+	row    int          // within the tile
+	sums   reg.Register // of the tile's first row, if the kernel has any
+}
+
+func (u *updating) number(field int) scalar {
+	return scalar{operand.Mem{Base: u.rule, Disp: 4 * field}}
+}
+
+// slot is the operand of this row and column in the array that starts at base.
+func (u *updating) slot(base reg.Register) operand.Mem {
+	return operand.Mem{Base: base, Index: u.offset, Scale: 1, Disp: u.column}
+}
+
+// addMagnitudeSlope adds the derivative of the magnitude cost to g: sign(mu) times the rule's magnitude, 0 at 0. The product overflows
+// for all but the smallest mu, which does not hurt.
+func (u *updating) addMagnitudeSlope(mu, g vec) {
+	s := u.vector()
+	u.mul(u.assembler.number(1e38), mu, s)
+	u.max(u.number(minusMagnitude), s, s)
+	u.min(u.number(magnitude), s, s)
+	u.add(s, g, g)
+}
+
+// moments updates Adam's moments in memory with gradient g (Kingma and Ba 2015),
+//
+//	m = beta1 m + (1-beta1) g,   v = beta2 v + (1-beta2) g^2,
+//
+// and returns the numerator and denominator of the step: rate m and sqrt(v) root + epsilon. g is lost.
+func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec) {
+	numerator, square := u.vector(), u.vector()
+	u.mul(u.number(gain1), g, numerator)
+	u.mul(u.number(gain2), g, square)
+	u.mul(g, square, square)
+	old := u.splat(u.number(beta1))
+	u.fma231(u.slot(m), old, numerator)
+	u.store(numerator, u.slot(m))
+	u.mul(u.number(rate), numerator, numerator)
+	old = u.splat(u.number(beta2))
+	u.fma231(u.slot(v), old, square)
+	u.store(square, u.slot(v))
+	u.fma231(square, u.zero(), u.finite) // NaN if square is not finite
+	u.sqrt(square, square)
+	u.fma213(u.splat(u.number(epsilon)), u.splat(u.number(root)), square)
+	return numerator, square
+}
+
+// rows emits the loops over tiles of rows and columns; dW of a tile is formed in registers,
+//
+//	dW[r][k] = sum_b dy[b][r] x[b][k],
+//
+// and each of its vectors handed to move, with the registers that load returned.
+func (u *updating) rows(load func() []reg.Register, move func(bases []reg.Register, dw vec)) {
+	a := u.assembler
+	restore := a.flushSubnormals()
+	u.finite = a.zero()
+	u.offset = a.GP64()
+	a.XORQ(u.offset, u.offset)
+	dyColumn, rows := a.GP64(), a.counter("rows")
+	a.XORQ(dyColumn, dyColumn)
+	left := a.AllocLocal(8)
+	a.tiles("rows", rows, []int{updateRows, 1}, func(nRows int) {
+		xColumn := a.GP64()
+		a.XORQ(xColumn, xColumn)
+		a.MOVQ(a.inVectors("stride"), left)
+		a.tiles(fmt.Sprintf("r%dcolumns", nRows), left, []int{updateColumns, 1}, func(nColumns int) {
+			dw := make([][]vec, nRows)
+			for r := range dw {
+				dw[r] = a.zeros(nColumns)
+			}
+			x, dy := a.argument("x"), a.argument("dy")
+			a.ADDQ(xColumn, x)
+			a.ADDQ(dyColumn, dy)
+			stride, dyStride, batch := a.inBytes("stride"), a.inBytes("dyStride"), a.argument("batch")
+			loop := fmt.Sprintf("examples%dx%d", nRows, nColumns)
+			a.Label(loop)
+			inputs := make([]vec, nColumns)
+			for k := range inputs {
+				inputs[k] = a.load(operand.Mem{Base: x, Disp: k * a.bytes()})
+			}
+			for r := range dw {
+				g := a.splat(scalar{operand.Mem{Base: dy, Disp: 4 * r}})
+				for k := range inputs {
+					a.fma231(inputs[k], g, dw[r][k])
+				}
+			}
+			a.ADDQ(stride, x)
+			a.ADDQ(dyStride, dy)
+			a.DECQ(batch)
+			a.JNZ(operand.LabelRef(loop))
+
+			u.rule = a.argument("rule")
+			bases := load()
+			stride = a.inBytes("stride")
+			for r := range dw {
+				for k, v := range dw[r] {
+					u.row, u.column = r, k*a.bytes()
+					move(bases, v)
+				}
+				if r < nRows-1 {
+					a.ADDQ(stride, u.offset)
+				}
+			}
+			for range nRows - 1 {
+				a.SUBQ(stride, u.offset)
+			}
+			a.ADDQ(operand.U32(nColumns*a.bytes()), u.offset)
+			a.ADDQ(operand.U32(nColumns*a.bytes()), xColumn)
+		})
+		stride := a.inBytes("stride")
+		for range nRows - 1 { // the offset stands one row further already
+			a.ADDQ(stride, u.offset)
+		}
+		a.ADDQ(operand.U32(4*nRows), dyColumn)
+		if u.sums != nil {
+			a.ADDQ(operand.U32(64*nRows), u.sums)
+		}
+	})
+	restore()
+	a.reportNaN(u.finite, "bad")
+	a.ret()
+}
+
+// update moves mu and phi of rows whose synapses have a phi each, with what the sample kernel left:
+//
+//	dL/dmu  = dW + lambda B/N sign(mu)
+//	dL/dphi = dW dw/dphi + d cost/dphi
+//
+// bad is not 0 if a gradient was not finite.
+func (a *assembler) update() {
+	names := []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}
+	a.function("update",
+		"mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
+		"forms dW and moves mu and phi.")
+	u := &updating{assembler: a}
+	u.rows(func() []reg.Register { return a.arguments(names) }, func(bases []reg.Register, dw vec) {
+		mu, muM, muV, phi, phiM, phiV, slope, cost := bases[0], bases[1], bases[2], bases[3], bases[4], bases[5], bases[6], bases[7]
+		gPhi := a.load(u.slot(slope))
+		a.fma213(u.slot(cost), dw, gPhi)
+		phiN, phiD := u.moments(gPhi, phiM, phiV)
+		m := a.load(u.slot(mu))
+		u.addMagnitudeSlope(m, dw)
+		muN, muD := u.moments(dw, muM, muV)
+		// One division for both steps.
+		inverse := a.vector()
+		a.mul(muD, phiD, inverse)
+		a.div(inverse, a.splat(a.number(1)), inverse)
+		a.mul(inverse, phiD, phiD)
+		a.mul(inverse, muD, muD)
+		a.fnma231(muN, phiD, m)
+		a.store(m, u.slot(mu))
+		p := a.load(u.slot(phi))
+		a.fnma231(phiN, muD, p)
+		a.store(p, u.slot(phi))
+	})
+}
+
+// updateShared moves mu of rows whose synapses share a sigma, and adds up sum_k dW xi for each row, lane by lane, in the 16
+// numbers that the row has in sums.
+func (a *assembler) updateShared() {
+	names := []string{"mu", "muM", "muV", "xi"}
+	a.function("updateShared", "mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
+		"forms dW, moves mu and sums dW xi.")
+	u := &updating{assembler: a}
+	u.sums = a.argument("sums")
+	u.rows(func() []reg.Register { return a.arguments(names) }, func(bases []reg.Register, dw vec) {
+		at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
+		sum := a.load(at)
+		a.fma231(u.slot(bases[3]), dw, sum)
+		a.store(sum, at)
+		u.moveMean(bases, dw)
+	})
+}
+
+// updateMeans moves mu only.
+func (a *assembler) updateMeans() {
+	names := []string{"mu", "muM", "muV"}
+	a.function("updateMeans", "mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
+		"forms dW and moves mu.")
+	u := &updating{assembler: a}
+	u.rows(func() []reg.Register { return a.arguments(names) }, func(bases []reg.Register, dw vec) {
+		u.moveMean(bases, dw)
+	})
+}
+
+func (u *updating) moveMean(bases []reg.Register, dw vec) {
+	m := u.load(u.slot(bases[0]))
+	u.addMagnitudeSlope(m, dw)
+	n, d := u.moments(dw, bases[1], bases[2])
+	u.div(d, n, n)
+	u.sub(n, m, m)
+	u.store(m, u.slot(bases[0]))
+}
+
+func (a *assembler) arguments(names []string) []reg.Register {
+	var r []reg.Register
+	for _, n := range names {
+		r = append(r, a.argument(n))
+	}
+	return r
+}

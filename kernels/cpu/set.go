@@ -1,0 +1,189 @@
+package cpu
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"quantal/kernels"
+)
+
+// kernelSet is one implementation of the parts of a step that take time. The functions work on any rows of a layer; their
+// results do not depend on how the rows are divided among calls.
+type kernelSet struct {
+	name string
+
+	// gather computes x = scale bytes + shift.
+	gather func(x []float32, bytes []byte, scale, shift float32)
+	// sample, sampleShared and redraw draw the weights of rows into w, which starts with the first of them.
+	sample       func(d *drawing, w []float32, first, rows int) // one sigma per synapse, for training
+	redraw       func(d *drawing, w []float32, first, rows int) // sigmas that are known already
+	sampleShared func(d *drawing, w []float32, first, rows int, sigma float32)
+	// forward computes rows of y = a(x w) for all examples, with w as above. Tanh is left to the caller.
+	forward func(p *product, y, x, w []float32, first, rows int)
+	// backward computes dx = dy w for examples first to first+n, times the derivative of a rectifier. Tanh is left to the caller.
+	backward func(p *product, dx, x, dy, w []float32, first, n int)
+	// update forms dW of rows and moves their parameters; it reports whether every gradient was finite.
+	update func(u *updating, s *scratch, first, rows int) bool
+}
+
+// drawing is what the functions that draw weights need to know of a layer. The slices cover the whole layer. Threads share it.
+type drawing struct {
+	kernels.Layer
+	noise kernels.Noise
+	keys  [20]uint32 // noise.Keys()
+	mu    []float32
+	phi   []float32 // one per synapse; unused when sigma is shared
+	rule  kernels.Rule[float32]
+	slope []float32 // dw/dphi, to be filled; xi when sigma is shared
+	cost  []float32 // the derivative of the reliability cost with respect to phi, to be filled
+	sigma []float32 // of every synapse, for redraw
+}
+
+// product is a layer in a product with a minibatch.
+type product struct {
+	kernels.Layer
+	batch      int
+	activation kernels.Activation // behind y in forward, behind x in backward
+}
+
+// updating is what the update of a layer needs. The slices cover the whole layer. Threads share it.
+type updating struct {
+	kernels.Layer
+	batch   int
+	sharing kernels.Sharing
+	rule    kernels.Rule[float32]
+	x, dy   []float32
+	row     kernels.Row[float32]
+	slope   []float32 // as in drawing
+	cost    []float32
+	sums    []float64  // for each row sum_k dW xi, to be filled when sigma is shared
+	numbers [9]float32 // of the rule, as the assembly reads them
+}
+
+// scratch is what a thread writes to during an update.
+type scratch struct {
+	dw    []float32 // one row
+	lanes []float32 // 16 numbers for each row of a block
+	bad   bool      // some gradient was not finite
+}
+
+// setRule sets the rule.
+func (u *updating) setRule(r kernels.Rule[float32]) {
+	u.rule = r
+	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, r.Magnitude, -r.Magnitude}
+}
+
+// portable is plain Go: the reference for the others, and what runs where there are none.
+var portable = &kernelSet{
+	name: "portable",
+	gather: func(x []float32, bytes []byte, scale, shift float32) {
+		for i, v := range bytes {
+			x[i] = float32(v)*scale + shift
+		}
+	},
+	sample: func(d *drawing, w []float32, first, rows int) {
+		d.each(w, first, rows, func(w []float32, r, at, n int) {
+			xi := d.slope[at:][:n]
+			kernels.Normals(xi, d.noise, r)
+			d.rule.SampleRow(w, xi, d.cost[at:], d.mu[at:], d.phi[at:], xi)
+		})
+	},
+	sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
+		d.each(w, first, rows, func(w []float32, r, at, n int) {
+			xi := d.slope[at:][:n]
+			kernels.Normals(xi, d.noise, r)
+			kernels.WeightsShared(w, d.mu[at:], sigma, xi)
+		})
+	},
+	redraw: func(d *drawing, w []float32, first, rows int) {
+		d.each(w, first, rows, func(w []float32, r, at, n int) {
+			kernels.Normals(w, d.noise, r)
+			kernels.Weights(w, d.mu[at:], d.sigma[at:], w)
+		})
+	},
+	forward: func(p *product, y, x, w []float32, first, rows int) {
+		kernels.Product[float32]{Layer: p.Layer, Batch: p.batch, W: w}.ForwardRows(y, x, first, rows)
+		if p.activation != kernels.ReLU {
+			return
+		}
+		for b := range p.batch {
+			kernels.Apply(p.activation, y[b*kernels.Stride(p.Out)+first:][:rows])
+		}
+	},
+	backward: func(p *product, dx, x, dy, w []float32, first, n int) {
+		stride, dyStride := p.Stride(), kernels.Stride(p.Out)
+		dx, x, dy = dx[first*stride:], x[first*stride:], dy[first*dyStride:]
+		kernels.Product[float32]{Layer: p.Layer, Batch: n, W: w}.BackwardInput(dx, dy)
+		if p.activation != kernels.ReLU {
+			return
+		}
+		for b := range n {
+			kernels.ApplyGradient(p.activation, dx[b*stride:][:p.In], x[b*stride:][:p.In])
+		}
+	},
+	update: func(u *updating, s *scratch, first, rows int) bool {
+		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
+		finite := true
+		dw := s.dw[:u.Columns()]
+		for r := first; r < first+rows; r++ {
+			p.WeightGradient(dw, u.dy, u.x, r)
+			at := r * u.Stride()
+			row := kernels.Row[float32]{Mu: u.row.Mu[at:], MuM: u.row.MuM[at:], MuV: u.row.MuV[at:]}
+			if u.sharing == kernels.PerSynapse {
+				row.Phi, row.PhiM, row.PhiV = u.row.Phi[at:], u.row.PhiM[at:], u.row.PhiV[at:]
+				finite = u.rule.UpdateRow(row, dw, u.slope[at:], u.cost[at:]) && finite
+				continue
+			}
+			finite = u.rule.UpdateMeans(row, dw) && finite
+			if u.sharing != kernels.NoNoise {
+				u.sums[r] = kernels.SigmaGradient(dw, u.slope[at:])
+			}
+		}
+		return finite
+	},
+}
+
+// each calls f for every row with its weights, its number, its first slot in the layer and its number of columns.
+func (d *drawing) each(w []float32, first, rows int, f func(w []float32, r, at, n int)) {
+	n, stride := d.Columns(), d.Stride()
+	for r := first; r < first+rows; r++ {
+		f(w[(r-first)*stride:][:n], r, r*stride, n)
+	}
+}
+
+// KernelVariable is the environment variable that forces a kernel set.
+const KernelVariable = "QUANTAL_KERNELS"
+
+// KernelSets returns the names of the kernel sets that this processor can run, the fastest first.
+func KernelSets() []string {
+	var names []string
+	for _, s := range available() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Kernels returns the name of the kernel set that Open will choose: the fastest, or the one that the environment variable
+// QUANTAL_KERNELS asks for. It is an error if the processor cannot run that.
+func Kernels() (string, error) {
+	s, err := choose()
+	if err != nil {
+		return "", err
+	}
+	return s.name, nil
+}
+
+func choose() (*kernelSet, error) {
+	sets := available()
+	want := os.Getenv(KernelVariable)
+	if want == "" {
+		return sets[0], nil
+	}
+	i := slices.IndexFunc(sets, func(s *kernelSet) bool { return s.name == want })
+	if i < 0 {
+		return nil, fmt.Errorf("cpu: %s=%s: want one that this processor runs: %s", KernelVariable, want, strings.Join(KernelSets(), ", "))
+	}
+	return sets[i], nil
+}

@@ -1,0 +1,169 @@
+package cpu
+
+import (
+	"math"
+
+	"golang.org/x/sys/cpu"
+
+	"quantal/kernels"
+)
+
+//go:generate go run -C gen .
+
+func available() []*kernelSet {
+	var sets []*kernelSet
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		sets = append(sets, avx512)
+	}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		sets = append(sets, avx2)
+	}
+	return append(sets, portable)
+}
+
+// assembly holds the generated kernels of one set.
+type assembly struct {
+	gather             func(x *float32, bytes *byte, n int, scale, shift float32)
+	rho0, rhoHalf      sampler
+	rho1, rho2, anyRho sampler
+	sampleShared       func(w, xi, mu *float32, keys *[20]uint32, block uint32, stride, rows int, sigma float32)
+	redraw             func(w, mu, sigma *float32, keys *[20]uint32, block uint32, stride, rows int)
+	forward            func(y, x, w *float32, yStride, stride, rows, batch int, floor float32)
+	backward           func(dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32)
+	update             func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	updateShared       func(mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	updateMeans        func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+}
+
+type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, k, exponent float32)
+
+var avx512 = assembly{
+	gather: gatherAVX512,
+	rho0:   sampleRho0AVX512, rhoHalf: sampleRhoHalfAVX512, rho1: sampleRho1AVX512, rho2: sampleRho2AVX512, anyRho: sampleAnyRhoAVX512,
+	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
+	forward: forwardAVX512, backward: backwardAVX512,
+	update: updateAVX512, updateShared: updateSharedAVX512, updateMeans: updateMeansAVX512,
+}.set("avx512")
+
+var avx2 = assembly{
+	gather: gatherAVX2,
+	rho0:   sampleRho0AVX2, rhoHalf: sampleRhoHalfAVX2, rho1: sampleRho1AVX2, rho2: sampleRho2AVX2, anyRho: sampleAnyRhoAVX2,
+	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
+	forward: forwardAVX2, backward: backwardAVX2,
+	update: updateAVX2, updateShared: updateSharedAVX2, updateMeans: updateMeansAVX2,
+}.set("avx2")
+
+// set wraps the kernels in Go's bounds: slices in, pointers out.
+func (a assembly) set(name string) *kernelSet {
+	return &kernelSet{
+		name: name,
+		gather: func(x []float32, bytes []byte, scale, shift float32) {
+			n := len(bytes) &^ 15
+			if n > 0 {
+				x = x[:len(bytes)]
+				a.gather(&x[0], &bytes[0], n, scale, shift)
+			}
+			portable.gather(x[n:], bytes[n:], scale, shift)
+		},
+		sample: func(d *drawing, w []float32, first, rows int) {
+			from, to := d.slots(first, rows)
+			w, slope, cost := w[:to-from], d.slope[from:to], d.cost[from:to]
+			mu, phi := d.mu[from:to], d.phi[from:to]
+			a.sampler(d.rule.Rho)(&w[0], &slope[0], &cost[0], &mu[0], &phi[0], &d.keys, &padMasks[d.Stride()-d.Columns()], d.block(first),
+				d.Stride(), rows, -d.rule.Reliability, -(d.rule.Rho + 1))
+		},
+		sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
+			from, to := d.slots(first, rows)
+			w, xi, mu := w[:to-from], d.slope[from:to], d.mu[from:to]
+			a.sampleShared(&w[0], &xi[0], &mu[0], &d.keys, d.block(first), d.Stride(), rows, sigma)
+		},
+		redraw: func(d *drawing, w []float32, first, rows int) {
+			from, to := d.slots(first, rows)
+			w, mu, sigma := w[:to-from], d.mu[from:to], d.sigma[from:to]
+			a.redraw(&w[0], &mu[0], &sigma[0], &d.keys, d.block(first), d.Stride(), rows)
+		},
+		forward: func(p *product, y, x, w []float32, first, rows int) {
+			yStride := kernels.Stride(p.Out)
+			x, y, w = x[:p.batch*p.Stride()], y[first:(p.batch-1)*yStride+first+rows], w[:rows*p.Stride()]
+			a.forward(&y[0], &x[0], &w[0], yStride, p.Stride(), rows, p.batch, p.floor())
+		},
+		backward: func(p *product, dx, x, dy, w []float32, first, n int) {
+			stride, dyStride := p.Stride(), kernels.Stride(p.Out)
+			dx, x = dx[first*stride:(first+n)*stride], x[first*stride:(first+n)*stride]
+			dy, w = dy[first*dyStride:(first+n)*dyStride], w[:p.Slots()]
+			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, stride, p.Out, n, p.floor())
+		},
+		update: func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+	}
+}
+
+// sampler returns the kernel for an exponent of the reliability cost.
+func (a *assembly) sampler(rho float32) sampler {
+	switch rho {
+	case 0:
+		return a.rho0
+	case 0.5:
+		return a.rhoHalf
+	case 1:
+		return a.rho1
+	case 2:
+		return a.rho2
+	}
+	return a.anyRho
+}
+
+// padMasks[n] keeps the last 16 slots of a row but for n pads.
+var padMasks = func() (masks [16][16]uint32) {
+	for n := range masks {
+		for i := range 16 - n {
+			masks[n][i] = math.MaxUint32
+		}
+	}
+	return masks
+}()
+
+// slots are the first slot of some rows in their layer, and the one behind them.
+func (d *drawing) slots(first, rows int) (from, to int) {
+	return first * d.Stride(), (first + rows) * d.Stride()
+}
+
+func (d *drawing) block(row int) uint32 { return kernels.FirstBlock(row, d.Stride()) }
+
+// floor is what the activation does not let its output fall below.
+func (p *product) floor() float32 {
+	if p.activation == kernels.ReLU {
+		return 0
+	}
+	return float32(math.Inf(-1))
+}
+
+// run calls the update kernel for the sharing and returns what it reports.
+func (u *updating) run(a assembly, s *scratch, first, rows int) (bad uint32) {
+	stride, dyStride := u.Stride(), kernels.Stride(u.Out)
+	from, to := first*stride, (first+rows)*stride
+	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
+	mu, muM, muV := u.row.Mu[from:to], u.row.MuM[from:to], u.row.MuV[from:to]
+	rule := &u.numbers[0]
+	switch u.sharing {
+	case kernels.PerSynapse:
+		phi, phiM, phiV := u.row.Phi[from:to], u.row.PhiM[from:to], u.row.PhiV[from:to]
+		slope, cost := u.slope[from:to], u.cost[from:to]
+		return a.update(&mu[0], &muM[0], &muV[0], &phi[0], &phiM[0], &phiV[0], &slope[0], &cost[0], &x[0], &dy[0],
+			rule, stride, dyStride, rows, u.batch)
+	case kernels.NoNoise:
+		return a.updateMeans(&mu[0], &muM[0], &muV[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
+	}
+	lanes := s.lanes[:16*rows]
+	clear(lanes)
+	bad = a.updateShared(&mu[0], &muM[0], &muV[0], &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
+	for r := range rows {
+		l := (*[16]float32)(lanes[16*r:])
+		u.sums[first+r] = (sum4(l[0:]) + sum4(l[4:])) + (sum4(l[8:]) + sum4(l[12:]))
+	}
+	return bad
+}
+
+// sum4 adds four numbers in float64.
+func sum4(l []float32) float64 {
+	return (float64(l[0]) + float64(l[1])) + (float64(l[2]) + float64(l[3]))
+}

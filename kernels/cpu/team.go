@@ -1,0 +1,103 @@
+package cpu
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// team lets several threads work on one network, where there are fewer networks than threads. A step has some ten stretches
+// that can be divided, of 10 to 100 µs each, so handing them over has to take less than a microsecond: helpers wait in a loop
+// that reads an atomic number. A thread takes the same share of the same layer in every step, so that its part of the
+// parameters stays in its cache, unless it is late, because the processor is busy with something else: then the thread that
+// leads takes the share as well. The kernels' results do not depend on how rows or examples are divided.
+type team struct {
+	scratch []scratch // one per thread
+	task    func(*worker, share)
+	claimed []atomic.Uint64 // for each share the round in which somebody last took it
+	_       [64]byte        // the numbers are on cache lines of their own
+	round   atomic.Uint64   // counts tasks
+	_       [64]byte
+	open    atomic.Int64 // shares of the round that are not done
+	_       [64]byte
+}
+
+// ended is the round in which the helpers go home.
+const ended = math.MaxUint64
+
+// share is the part of the work that one of several threads does.
+type share struct{ part, parts, thread int }
+
+// shareRows and shareExamples are the units of division: the tiles of the kernels.
+const shareRows, shareExamples = 4, 5
+
+// of returns this share of n things, divided in whole units.
+func (s share) of(n, unit int) (first, count int) {
+	units := (n + unit - 1) / unit
+	first = min(n, units*s.part/s.parts*unit)
+	return first, min(n, units*(s.part+1)/s.parts*unit) - first
+}
+
+// worthForking is the number of parameters, or inputs, from which dividing a layer pays for waking helpers.
+const worthForking = 4096
+
+// fork does a task of the given size, in shares if it is big enough.
+func (k *worker) fork(size int, task func(*worker, share)) {
+	t := &k.team
+	parts := len(t.scratch)
+	if parts == 1 || size < worthForking {
+		task(k, share{0, 1, 0})
+		return
+	}
+	t.task = task
+	t.open.Store(int64(parts))
+	round := t.round.Add(1)
+	for part := range parts {
+		k.take(part, 0, round)
+	}
+	wait(func() bool { return t.open.Load() == 0 })
+}
+
+// take does a share of the round's task, unless somebody else has taken it.
+func (k *worker) take(part, thread int, round uint64) {
+	t := &k.team
+	if t.claimed[part].CompareAndSwap(round-1, round) { // and now the round cannot end before the share is done
+		t.task(k, share{part, len(t.scratch), thread})
+		t.open.Add(-1)
+	}
+}
+
+// together calls f with the helpers at work.
+func (k *worker) together(f func()) {
+	t := &k.team
+	var helpers sync.WaitGroup
+	t.round.Store(0)
+	t.claimed = make([]atomic.Uint64, len(t.scratch))
+	for thread := 1; thread < len(t.scratch); thread++ {
+		helpers.Go(func() { k.help(thread) })
+	}
+	f()
+	t.round.Store(ended)
+	helpers.Wait()
+}
+
+func (k *worker) help(thread int) {
+	for last := uint64(0); ; {
+		wait(func() bool { return k.team.round.Load() != last })
+		if last = k.team.round.Load(); last == ended {
+			return
+		}
+		k.take(thread, thread, last)
+	}
+}
+
+// wait returns once done does: within a fraction of a microsecond if that is soon. After some 50 µs it lets the processor go, to
+// whom it may be waiting for.
+func wait(done func() bool) {
+	for spins := 1; !done(); spins++ {
+		if spins%(1<<15) == 0 {
+			time.Sleep(time.Microsecond)
+		}
+	}
+}
