@@ -19,7 +19,7 @@ func versionCommand() *cli.Command {
 			e := results.ReadEnvironmentHere(version)
 			device, err := train.ChooseDevice("auto")
 			if err != nil {
-				return err
+				return &usageError{err}
 			}
 			if c.Bool("json") {
 				return printJSON(c, map[string]any{
