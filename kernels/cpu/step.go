@@ -25,6 +25,7 @@ type worker struct {
 	labels  []byte
 	targets []float32
 
+	// The stretch of the step that is under way, for the threads of the team: instructions and the arguments of kernels.
 	gathering struct {
 		dst      kernels.Buffer
 		data     *kernels.Data
@@ -35,8 +36,7 @@ type worker struct {
 		kind draws
 	}
 	backing  kernels.Backward
-	state    *kernels.State
-	drawing  drawing // arguments of kernels, kept here because they would escape to the heap anew in every step
+	drawing  drawing
 	product  product
 	updating updating
 	team     team
@@ -151,6 +151,8 @@ func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, rule ke
 func (k *worker) draw(kind draws, w []float32, first, rows int) {
 	d := &k.drawing
 	switch sharing := k.program.Layout.Sharing; {
+	case sharing == kernels.NoNoise:
+		copy(w, d.mu[first*d.Stride():])
 	case sharing == kernels.PerSynapse && kind == training:
 		k.set.sample(d, w, first, rows)
 	case sharing == kernels.PerSynapse:
@@ -175,7 +177,10 @@ func (k *worker) forward(i kernels.Forward, kind draws, n int) {
 	k.forwarding.Forward, k.forwarding.kind = i, kind
 	k.fork(layer.Slots(), (*worker).forwardPart)
 	if i.Activation == kernels.Tanh {
-		k.tanh(i.Dst, n)
+		stride := kernels.Stride(layer.Out)
+		for b := range n {
+			kernels.Apply(kernels.Tanh, k.buffers[i.Dst][b*stride:][:layer.Out])
+		}
 	}
 }
 
@@ -186,22 +191,17 @@ func (k *worker) forwardPart(s share) {
 	begin, n := s.of(layer.Out, shareRows)
 	for first := begin; first < begin+n; first += blockRows {
 		rows := min(blockRows, begin+n-first)
-		w := k.drawing.mu[first*stride:]
-		if kind != means && layout.Sharing != kernels.NoNoise {
-			w = k.w[off+begin*stride:]
-			if k.keep[i.Layer] && kind == training {
-				w = k.w[off+first*stride:]
-			}
+		w := k.w[off+begin*stride:]
+		if kind == training && k.keep[i.Layer] {
+			w = k.w[off+first*stride:]
+		}
+		w = w[:rows*stride]
+		if kind == means {
+			w = k.drawing.mu[first*stride:][:rows*stride]
+		} else {
 			k.draw(kind, w, first, rows)
 		}
-		k.set.forward(&k.product, k.buffers[i.Dst], k.buffers[i.Src], w[:rows*stride], first, rows)
-	}
-}
-
-func (k *worker) tanh(dst kernels.Buffer, n int) {
-	width := k.program.Widths[dst]
-	for b := range n {
-		kernels.Apply(kernels.Tanh, k.buffers[dst][b*kernels.Stride(width):][:width])
+		k.set.forward(&k.product, k.buffers[i.Dst], k.buffers[i.Src], w, first, rows)
 	}
 }
 
@@ -222,24 +222,21 @@ func (k *worker) loss(i kernels.Loss, m kernels.Member) float64 {
 	return sum
 }
 
-func (k *worker) backward(i kernels.Backward, s *kernels.State) {
+// backward runs a Backward instruction.
+func (k *worker) backward(i kernels.Backward) {
 	k.product = product{Layer: k.program.Layout.Layers[i.Layer], batch: k.batch, activation: i.Activation}
-	k.backing, k.state = i, s
+	k.backing = i
 	k.fork(k.product.Slots(), (*worker).backwardPart)
 }
 
 func (k *worker) backwardPart(s share) {
-	i, layout, p := k.backing, k.program.Layout, &k.product
-	w := k.w
-	if layout.Sharing == kernels.NoNoise {
-		w = k.state.Mu
-	}
+	i, p := k.backing, &k.product
 	dx, x := k.deltas[i.Src], k.buffers[i.Src]
 	first, n := s.of(k.batch, shareExamples)
 	if n == 0 {
 		return
 	}
-	k.set.backward(p, dx, x, k.deltas[i.Dst], w[layout.Offset(i.Layer):][:p.Slots()], first, n)
+	k.set.backward(p, dx, x, k.deltas[i.Dst], k.w[k.program.Layout.Offset(i.Layer):][:p.Slots()], first, n)
 	if i.Activation == kernels.Tanh {
 		for b := first; b < first+n; b++ {
 			at := b * p.Stride()
@@ -331,7 +328,7 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 			switch i := instruction.(type) {
 			case kernels.Gather:
 				k.gather(i.Dst, vm.train, order[at:at+k.batch])
-			case kernels.Sample: // see forward
+			case kernels.Sample: // the Forward draws the weights, when it needs them
 			case kernels.Forward:
 				k.begin(i.Layer, s, noise, rule)
 				k.forward(i, training, k.batch)
@@ -342,7 +339,7 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 				}
 				*nll += loss
 			case kernels.Backward:
-				k.backward(i, s)
+				k.backward(i)
 			case kernels.Update:
 				if !k.update(i, s, rule) {
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}

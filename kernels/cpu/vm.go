@@ -24,6 +24,9 @@ type VM struct {
 	testers []*worker // for evaluation: one per thread, made when first needed
 }
 
+// smallestEpsilon keeps the denominators of Adam's steps where the product of two of them is a normal float32.
+const smallestEpsilon = 1e-15
+
 // order is the order of the training examples in one epoch.
 type order struct {
 	epoch int
@@ -43,6 +46,9 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 	}
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
+	}
+	if p.Adam.Epsilon < smallestEpsilon {
+		return nil, fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", p.Adam.Epsilon, smallestEpsilon)
 	}
 	set, err := choose()
 	if err != nil {

@@ -173,7 +173,7 @@ func (a *assembler) update() {
 		m := a.load(u.slot(mu))
 		u.addMagnitudeSlope(m, dw)
 		muN, muD := u.moments(dw, muM, muV)
-		// One division for both steps.
+		// One division for both steps. The product is a normal number unless both gradients are beyond 1e17.
 		inverse := a.vector()
 		a.mul(muD, phiD, inverse)
 		a.div(inverse, a.splat(a.number(1)), inverse)
