@@ -40,6 +40,7 @@ type worker struct {
 	product  product
 	updating updating
 	team     team
+	clock    func(instruction int) // called behind each instruction of a profiled step
 }
 
 // newWorker returns a worker for minibatches of the given size, with the given number of threads.
@@ -324,7 +325,7 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 		at := step % perEpoch * k.batch
 		noise := kernels.Noise{Seed: member.Seed, Stream: kernels.StreamTrain, Step: uint32(step)}
 		rule := kernels.NewRule[float32](k.program.Adam, member, fraction, step)
-		for _, instruction := range k.program.Instructions {
+		for number, instruction := range k.program.Instructions {
 			switch i := instruction.(type) {
 			case kernels.Gather:
 				k.gather(i.Dst, vm.train, order[at:at+k.batch])
@@ -348,6 +349,9 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 				if layer := k.updateShared(i, s, rule); layer >= 0 {
 					return &kernels.Divergence{Step: step, Layer: layer, What: "gradient"}
 				}
+			}
+			if k.clock != nil {
+				k.clock(number)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -38,6 +39,24 @@ var _ kernels.VM = (*VM)(nil)
 // Open returns a VM for the program with one state per member, all zero until Load. Threads 0 means all processors. train
 // may be nil for a VM that only evaluates. The kernels are those that Kernels names.
 func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
+	set, err := choose()
+	if err != nil {
+		return nil, err
+	}
+	return open(set, p, members, train, threads)
+}
+
+// OpenWith is Open with the kernel set of the given name, one of KernelSets.
+func OpenWith(set string, p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
+	for _, s := range available() {
+		if s.name == set {
+			return open(s, p, members, train, threads)
+		}
+	}
+	return nil, fmt.Errorf("cpu: kernel set %q: want one that this processor runs: %s", set, strings.Join(KernelSets(), ", "))
+}
+
+func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
 	if len(members) == 0 {
 		return nil, errors.New("cpu: want at least one member")
 	}
@@ -49,10 +68,6 @@ func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, thr
 	}
 	if p.Adam.Epsilon < smallestEpsilon {
 		return nil, fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", p.Adam.Epsilon, smallestEpsilon)
-	}
-	set, err := choose()
-	if err != nil {
-		return nil, err
 	}
 	vm := &VM{
 		program: p, members: members, train: train, set: set,

@@ -586,3 +586,25 @@ func TestOpenRefusesUnknownKernels(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Profile trains like Run, and times each instruction.
+func TestProfile(t *testing.T) {
+	n := newNetwork(t, graph.Spec{
+		Sizes: []int{40, 30, 4}, Batch: 5, Activation: kernels.ReLU, Magnitude: true, Reliability: true,
+	}, 2)
+	run, profiled := n.open(t, 1), n.open(t, 1)
+	steps(t, run, 0, 7)
+	timings, err := profiled.Profile(context.Background(), 0, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(run.State(0), profiled.State(0)); diff != "" {
+		t.Error("a profiled step is another step")
+	}
+	if len(timings) != len(n.program.Instructions) {
+		t.Errorf("%d timings of %d instructions", len(timings), len(n.program.Instructions))
+	}
+	if _, err := profiled.Profile(context.Background(), 0, 1000); err == nil {
+		t.Error("steps beyond the epoch: no error")
+	}
+}

@@ -1,0 +1,229 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"time"
+
+	"quantal/graph"
+	"quantal/kernels"
+	"quantal/kernels/cpu"
+	"quantal/mnist"
+	"quantal/train"
+)
+
+// Data makes up n examples of a width, in as many classes. The time of a step does not depend on what is in them.
+func Data(n, width, classes int) *kernels.Data {
+	d := &kernels.Data{
+		N: n, Width: width, Bytes: make([]byte, n*width), Labels: make([]byte, n),
+		Scale: 1. / (255 * 0.3081), Shift: -0.1307 / 0.3081, Order: mnist.Order,
+	}
+	random := rand.NewChaCha8([32]byte{1})
+	_, _ = random.Read(d.Bytes) // never an error
+	for i := range d.Labels {
+		d.Labels[i] = byte(random.Uint64() % uint64(classes))
+	}
+	return d
+}
+
+// Speed is how fast a network trains.
+type Speed struct {
+	Kernels        string  `json:"kernels"`
+	Sizes          []int   `json:"sizes"`
+	Batch          int     `json:"batch"`
+	Noise          string  `json:"noise"`
+	Rho            string  `json:"rho"`
+	Members        int     `json:"members"`
+	Threads        int     `json:"threads"`
+	StepsPerSecond float64 `json:"steps_per_second"` // of all networks together, median over slices
+	NsPerSynapse   float64 `json:"ns_per_synapse"`   // and step of one network
+}
+
+// Part is an instruction of a step and what it could not go without.
+type Part struct {
+	Instruction  string  `json:"instruction"`
+	Microseconds float64 `json:"microseconds"`
+	Bytes        float64 `json:"bytes"`
+	Operations   float64 `json:"operations"`
+	// Of the machine's rates on one thread: how much of the time moving the bytes (from the second cache) or doing the
+	// operations would take alone.
+	MemoryShare    float64 `json:"memory_share"`
+	OperationShare float64 `json:"operation_share"`
+}
+
+// Report is what Run measured.
+type Report struct {
+	Kernels string `json:"kernels"` // of the parts
+	Rates   struct {
+		MemoryBytes float64 `json:"memory_bytes_per_second"`
+		CacheBytes  float64 `json:"cache_bytes_per_second"`
+		Operations  float64 `json:"operations_per_second"`
+	} `json:"rates"`
+	Presets []Speed `json:"presets"` // the published preset in each kernel set, one thread
+	Widths  []Speed `json:"widths"`  // other sizes, one thread
+	Members []Speed `json:"members"` // several networks, all threads
+	Parts   []Part  `json:"parts"`   // of a step of the published preset, one thread
+}
+
+// setting is what a measurement trains.
+type setting struct {
+	kernels          string
+	sizes            []int
+	batch            int
+	noise, rho       string
+	members, threads int
+}
+
+// open compiles the network and starts a VM with it.
+func (s setting) open() (*cpu.VM, *kernels.Program, error) {
+	config, err := train.Preset("published")
+	if err != nil {
+		return nil, nil, err
+	}
+	config.Batch, config.Noise, config.Hidden = s.batch, s.noise, s.sizes[1:len(s.sizes)-1]
+	if config.Rho, err = train.ParseExponent(s.rho); err != nil {
+		return nil, nil, err
+	}
+	outputs := s.sizes[len(s.sizes)-1]
+	program, err := graph.CompileSpec(config.Spec(s.sizes[0], outputs), kernels.DefaultAdam())
+	if err != nil {
+		return nil, nil, err
+	}
+	var members []kernels.Member
+	var states []*kernels.State
+	for m := range s.members {
+		config.Seed = uint64(m + 1)
+		members = append(members, config.Member())
+		states = append(states, config.InitialState(program.Layout))
+	}
+	vm, err := cpu.OpenWith(s.kernels, program, members, Data(60000*784/s.sizes[0], s.sizes[0], outputs), s.threads)
+	if err != nil {
+		return nil, nil, err
+	}
+	for m, state := range states {
+		if err := vm.Load(m, state); err != nil {
+			return nil, nil, err
+		}
+	}
+	return vm, program, nil
+}
+
+// measure trains for about the given time.
+func (s setting) measure(ctx context.Context, duration time.Duration) (Speed, error) {
+	vm, program, err := s.open()
+	if err != nil {
+		return Speed{}, err
+	}
+	defer vm.Close()
+	var rates []float64
+	step, n := 0, 1
+	const slice = 50 * time.Millisecond
+	for began := time.Now(); time.Since(began) < duration || len(rates) < 5; {
+		start := time.Now()
+		if _, err := vm.Run(ctx, step, n); err != nil {
+			return Speed{}, err
+		}
+		took := time.Since(start)
+		step += n
+		rates = append(rates, float64(n*s.members)/took.Seconds())
+		n = max(1, min(int(float64(n)*float64(slice)/float64(took)), 4*n))
+	}
+	slices.Sort(rates)
+	median := rates[len(rates)/2]
+	return Speed{
+		Kernels: s.kernels, Sizes: s.sizes, Batch: s.batch, Noise: s.noise, Rho: s.rho, Members: s.members, Threads: s.threads,
+		StepsPerSecond: median, NsPerSynapse: 1e9 / median / float64(program.Layout.Synapses()),
+	}, nil
+}
+
+// Run measures everything, each figure for about the given time, and tells progress what it is at.
+func Run(ctx context.Context, each time.Duration, progress func(string)) (*Report, error) {
+	chosen, err := cpu.Kernels()
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Kernels: chosen}
+	preset := setting{chosen, []int{784, 100, 100, 10}, 20, "heterogeneous", "2", 1, 1}
+	measure := func(list *[]Speed, s setting) error {
+		progress(fmt.Sprintf("%s kernels, %v, batch %d, %s noise, rho %s, %d networks, %d threads", s.kernels, s.sizes, s.batch, s.noise, s.rho, s.members, s.threads))
+		speed, err := s.measure(ctx, each)
+		*list = append(*list, speed)
+		return err
+	}
+	for _, set := range cpu.KernelSets() {
+		for _, kind := range [][2]string{{"heterogeneous", "2"}, {"heterogeneous", "2/3"}, {"homogeneous", "2"}, {"none", "2"}} {
+			s := preset
+			s.kernels, s.noise, s.rho = set, kind[0], kind[1]
+			if err := measure(&r.Presets, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, shape := range []struct {
+		sizes []int
+		batch int
+	}{
+		{[]int{784, 10}, 20}, {[]int{784, 37, 11, 10}, 20}, {[]int{784, 1000, 10}, 20}, {[]int{3072, 500, 500, 100}, 20},
+		{preset.sizes, 1}, {preset.sizes, 128},
+	} {
+		s := preset
+		s.sizes, s.batch = shape.sizes, shape.batch
+		if err := measure(&r.Widths, s); err != nil {
+			return nil, err
+		}
+	}
+	all := runtime.GOMAXPROCS(0)
+	for _, members := range slices.Compact([]int{1, 2, all, 4 * all}) {
+		s := preset
+		s.members, s.threads = members, all
+		if err := measure(&r.Members, s); err != nil {
+			return nil, err
+		}
+	}
+	progress("each instruction of a step")
+	return r, r.profile(ctx, preset)
+}
+
+// profile fills in the rates and the parts of a step.
+func (r *Report) profile(ctx context.Context, s setting) error {
+	rates, err := cpu.Measure(s.kernels)
+	if err != nil {
+		return err
+	}
+	r.Rates.MemoryBytes, r.Rates.CacheBytes, r.Rates.Operations = rates.MemoryBytes, rates.CacheBytes, rates.Operations
+	vm, program, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer vm.Close()
+	const steps = 1000
+	if _, err := vm.Profile(ctx, 0, steps); err != nil { // to warm up
+		return err
+	}
+	timings, err := vm.Profile(ctx, steps, steps)
+	if err != nil {
+		return err
+	}
+	var sample kernels.Work
+	for _, t := range timings {
+		work := program.Work(t.Instruction)
+		if _, ok := t.Instruction.(kernels.Sample); ok {
+			sample = work // its time is that of the Forward behind it
+			continue
+		}
+		name := t.Instruction.String()
+		if f, ok := t.Instruction.(kernels.Forward); ok {
+			name = fmt.Sprintf("w%d = sample; %v", f.Layer, f)
+			work = work.Add(sample)
+		}
+		seconds := t.Time.Seconds()
+		r.Parts = append(r.Parts, Part{
+			Instruction: name, Microseconds: 1e6 * seconds, Bytes: work.Bytes, Operations: work.Operations,
+			MemoryShare: work.Bytes / rates.CacheBytes / seconds, OperationShare: work.Operations / rates.Operations / seconds,
+		})
+	}
+	return nil
+}

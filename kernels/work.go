@@ -1,0 +1,60 @@
+package kernels
+
+// Work is what an instruction has to do in one step of one network, at the least.
+type Work struct {
+	Bytes      float64 // parameters and moments to be read and written; what is made and used within a step is not counted
+	Operations float64 // float32 additions and multiplications, a fused one counting two, and as many integer ones in the noise
+}
+
+// Operations per synapse that are not products. They count what the formulas ask for: one kernel set may do more.
+const (
+	// Philox per normal: ten rounds of two widening multiplications (two words each), four exclusive ors and two additions, for
+	// four normals.
+	philoxOperations = 10 * (4 + 4 + 2) / 4
+	// Box-Muller per normal: a logarithm (9 coefficients), a root and a sine or cosine (5), each coefficient a multiplication and
+	// an addition, and reductions.
+	boxMullerOperations = (2*9+8)/2 + 1 + 2*5 + 6
+	// softplus and its derivative: an exponential (7), a logarithm (9), two divisions.
+	softplusOperations = 2*7 + 2*9 + 12
+	// Adam: two moments (3 + 4), the quotient with its root (6), the subtraction.
+	adamOperations = 14
+	// sigma^-(rho+1) and the gradient of phi.
+	costOperations = 8
+)
+
+// Work counts the work of an instruction.
+func (p *Program) Work(instruction Instruction) Work {
+	synapses := func(layer int) float64 { return float64(p.Layout.Layers[layer].Synapses()) }
+	product := 2 * float64(p.Batch)
+	perSynapse := p.Layout.Sharing == PerSynapse
+	switch i := instruction.(type) {
+	case Gather:
+		n := float64(p.Batch * p.Widths[i.Dst])
+		return Work{Bytes: n, Operations: 2 * n} // a byte per input
+	case Sample:
+		n := synapses(i.Layer)
+		switch {
+		case p.Layout.Sharing == NoNoise:
+			return Work{Bytes: 4 * n}
+		case perSynapse:
+			return Work{Bytes: 8 * n, Operations: (philoxOperations + boxMullerOperations + softplusOperations + 2) * n}
+		}
+		return Work{Bytes: 4 * n, Operations: (philoxOperations + boxMullerOperations + 2) * n}
+	case Forward:
+		return Work{Operations: product * synapses(i.Layer)}
+	case Backward:
+		return Work{Operations: product * synapses(i.Layer)}
+	case Update:
+		n := synapses(i.Layer)
+		if perSynapse { // mu, phi and two moments of each, read and written
+			return Work{Bytes: 48 * n, Operations: (product + 2*adamOperations + costOperations) * n}
+		}
+		return Work{Bytes: 24 * n, Operations: (product + adamOperations + 2) * n}
+	}
+	return Work{}
+}
+
+// Add sums two works.
+func (w Work) Add(v Work) Work {
+	return Work{Bytes: w.Bytes + v.Bytes, Operations: w.Operations + v.Operations}
+}
