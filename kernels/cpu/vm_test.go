@@ -382,8 +382,8 @@ func testBytesDoNotDependOnThreads(t *testing.T) {
 		var score []kernels.Score
 		for _, threads := range []int{1, 2, 3, 5} {
 			vm := n.open(t, threads)
-			steps(t, vm, 0, 12)
-			got, err := vm.Evaluate(context.Background(), n.data, 12, 2)
+			steps(t, vm, 0, 4)
+			got, err := vm.Evaluate(context.Background(), n.data, 4, 2)
 			if err != nil {
 				t.Fatal(err)
 			}
