@@ -18,7 +18,7 @@ import (
 // started in that time: Adam moves phi, the logarithm of a small sigma, by at most the learning rate per step.
 func demoConfig() (train.Config, error) {
 	config, err := train.Preset("published")
-	config.Epochs, config.LearningRate, config.SigmaInit, config.C, config.Draws = 2, 1e-3, 0.02, 0.01, 5
+	config.Epochs, config.LearningRate, config.SigmaInit, config.C, config.Draws = 3, 1e-3, 0.02, 0.01, 5
 	return config, err
 }
 
