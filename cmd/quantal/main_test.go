@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("QUANTAL_CACHE", filepath.Join(e.WorkDir, "cache"))
 			e.Setenv("QUANTAL_MIRRORS", "http://127.0.0.1:1/")
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("QUANTAL_KERNELS", os.Getenv("QUANTAL_KERNELS"))
 			return nil
 		},
 	})
