@@ -225,7 +225,9 @@ func (d *device) launch(l Launch) error {
 }
 
 // handle is the driver's handle inside a type of package cu, each of which is a struct of just that.
-func handle[T cu.Stream | cu.Function](v *T) libcuda.Handle { return *(*libcuda.Handle)(unsafe.Pointer(v)) }
+func handle[T cu.Stream | cu.Function](v *T) libcuda.Handle {
+	return *(*libcuda.Handle)(unsafe.Pointer(v))
+}
 
 func (d *device) Record(launches []Launch) (Graph, error) {
 	g := deviceGraph{device: d}

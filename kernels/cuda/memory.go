@@ -105,16 +105,9 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 	if train == nil {
 		return regions
 	}
-	inputs, answers := len(train.Bytes), len(train.Labels)
-	if train.Bytes == nil {
-		inputs = 4 * len(train.Floats)
-	}
-	if s.Likelihood == kernels.Gaussian {
-		answers = 4 * len(train.Targets)
-	}
 	regions = append(regions,
-		region{"inputs", inputs, &m.inputs},
-		region{"answers", answers, &m.answers},
+		region{"inputs", len(inputBytes(train)), &m.inputs},
+		region{"answers", len(answerBytes(s.Likelihood, train)), &m.answers},
 		region{"orders", 4 * train.N * seeds, &m.order},
 		region{"slots", 4 * members, &m.slots},
 		region{"losses", 4 * chunkSteps * members, &m.losses},
@@ -171,7 +164,7 @@ func need(s shape, members []kernels.Member, train *kernels.Data) int64 {
 	regions := m.regions(s, len(members), seeds(members), train)
 	sum := total(regions) + evaluationBytes
 	if train != nil {
-		sum += int64(4*train.N*(train.Width+s.Widths[s.Output])) / 4 // a test set of bytes, of this size or smaller
+		sum += int64(len(inputBytes(train)) + len(answerBytes(s.Likelihood, train))) // a test set
 	}
 	return sum
 }

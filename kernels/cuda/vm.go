@@ -392,40 +392,45 @@ func (vm *VM) order(epoch int) error {
 
 // chunk takes the members on the device through the steps [first, end) of one epoch, and then looks how it went.
 func (vm *VM) chunk(first, end int, progress []kernels.Progress) error {
-	n, count := end-first, vm.resident.len()
+	if err := vm.prepare(first, end); err != nil {
+		return err
+	}
+	if err := vm.launchSteps(end - first); err != nil {
+		return err
+	}
+	return vm.collect(first, end, progress)
+}
+
+// prepare uploads what the steps [first, end) of one epoch read.
+func (vm *VM) prepare(first, end int) error {
 	perEpoch := vm.train.N / vm.shape.Batch
 	if err := vm.order(first / perEpoch); err != nil {
 		return err
 	}
-	steps := make([]stepRecord, n)
+	steps := make([]stepRecord, end-first)
 	for i := range steps {
 		step := first + i
 		steps[i] = newStepRecord(vm.shape.Adam, step, step%perEpoch*vm.shape.Batch)
 	}
-	halts := make([]haltRecord, count)
+	halts := make([]haltRecord, vm.resident.len())
 	for i := range halts {
 		if vm.stopped[vm.resident.from+i] != nil {
 			halts[i].Loss = 1
 		}
 	}
-	bad := make([]int32, count*len(vm.shape.Layout.Layers))
-	for _, u := range []struct {
-		at   Address
-		from []byte
-		what string
-	}{
-		{vm.memory.steps, bytesOf(steps), "steps"},
-		{vm.memory.base, make([]byte, 4), "step index"},
-		{vm.memory.halts, bytesOf(halts), "flags"},
-		{vm.memory.bad, bytesOf(bad), "flags of layers"},
-	} {
-		if err := vm.upload(u.at, u.from, u.what); err != nil {
-			return err
-		}
-	}
-	if err := vm.launchSteps(n); err != nil {
-		return err
-	}
+	bad := make([]int32, len(halts)*len(vm.shape.Layout.Layers))
+	return errors.Join(
+		vm.upload(vm.memory.steps, bytesOf(steps), "steps"),
+		vm.upload(vm.memory.base, make([]byte, 4), "step index"),
+		vm.upload(vm.memory.halts, bytesOf(halts), "flags"),
+		vm.upload(vm.memory.bad, bytesOf(bad), "flags of layers"),
+	)
+}
+
+// collect adds the losses of the steps [first, end) to progress and notes which networks left the finite numbers.
+func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
+	n, count := end-first, vm.resident.len()
+	halts, bad := make([]haltRecord, count), make([]int32, count*len(vm.shape.Layout.Layers))
 	losses := make([]float32, n*count)
 	if err := vm.driver.Download(bytesOf(losses), vm.memory.losses); err != nil {
 		return err
