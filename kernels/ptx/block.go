@@ -5,7 +5,8 @@ import (
 	"math/bits"
 )
 
-// A block runs the blocks of a launch given to it, one after the other. Each worker of a launch has its own.
+// A block runs blocks of a launch, one after the other. Each worker of a launch has its own. It is kept for the next
+// launch of its kernel with the same number of threads.
 type block struct {
 	machine *Machine
 	kernel  *Kernel
@@ -15,29 +16,17 @@ type block struct {
 	warps   []warp
 	shared  []byte
 	params  []byte
-	last    []*allocation // per access of the kernel: the allocation it hit last
+	last    []*allocation // per instruction: the allocation it hit last
 
-	uninitialised bool
-	hazards       *shadow // of shared memory; nil if not watched
-	clock         epochs  // counts barriers, over all blocks that this worker runs
+	shadow      *shadow // of shared memory; nil if nothing is watched
+	watchGlobal bool    // for races of global memory
+	clock       epochs
 }
 
-func newBlock(m *Machine, k *Kernel, l Launch, params []byte, addresses []uint64) *block {
-	n := l.Block[0] * l.Block[1] * l.Block[2]
+func newBlock(k *Kernel, size [3]int) *block {
+	n := size[0] * size[1] * size[2]
 	count := (n + warpSize - 1) / warpSize
-	b := &block{
-		machine: m, kernel: k, launch: l, limit: m.Limit, params: params,
-		warps:  make([]warp, count),
-		shared: make([]byte, k.sharedBytes+l.Shared),
-		last:   make([]*allocation, len(k.code)),
-	}
-	for i := range b.last {
-		b.last[i] = &allocation{}
-	}
-	if m.Race || m.Uninitialised {
-		b.hazards = newShadow(len(b.shared), k.narrowShared)
-	}
-	b.uninitialised = m.Uninitialised
+	b := &block{kernel: k, warps: make([]warp, count), last: make([]*allocation, len(k.code))}
 	regs := make([]lanes, count*k.registers)
 	preds := make([]uint32, count*k.predicates)
 	local := make([]byte, count*warpSize*k.localBytes)
@@ -51,31 +40,60 @@ func newBlock(m *Machine, k *Kernel, l Launch, params []byte, addresses []uint64
 		if rest := n - i*warpSize; rest < warpSize {
 			w.threads = 1<<rest - 1
 		}
-		if k.warpBarriers && (m.Race || m.GlobalRaces) {
-			w.clocks = new([warpSize][warpSize]uint32)
-		}
 		for _, c := range k.constants {
-			w.fill(c.slot, c.value)
-		}
-		for j, a := range k.addresses {
-			w.fill(a.slot, addresses[j])
-		}
-		for _, s := range k.specials {
-			w.fillSpecial(s)
+			w.set(c.slot, c.value)
 		}
 	}
 	return b
 }
 
-func (w *warp) fill(slot int32, v uint64) {
+// nowhere is an allocation that no access hits.
+var nowhere = &allocation{}
+
+// prepare makes the block ready for a launch.
+func (b *block) prepare(m *Machine, l Launch, params []byte, addresses []uint64) {
+	k := b.kernel
+	b.machine, b.launch, b.params, b.limit, b.watchGlobal = m, l, params, m.Limit, m.GlobalRaces
+	for i := range b.last {
+		b.last[i] = nowhere
+	}
+	if size := k.sharedBytes + l.Shared; len(b.shared) != size {
+		b.shared, b.shadow = make([]byte, size), nil
+	}
+	switch {
+	case !m.Race && !m.Uninitialised:
+		b.shadow = nil
+	case b.shadow == nil:
+		b.shadow = newShadow(len(b.shared), k.narrowShared)
+	}
+	if b.shadow != nil {
+		b.shadow.races, b.shadow.uninitialised = m.Race, m.Uninitialised
+	}
+	for i := range b.warps {
+		w := &b.warps[i]
+		w.clocks = nil
+		if k.warpBarriers && (m.Race || m.GlobalRaces) {
+			w.clocks = new([warpSize][warpSize]uint32)
+		}
+		for j, a := range k.addresses {
+			w.set(a.slot, addresses[j])
+		}
+		for _, s := range k.specials {
+			w.setSpecial(s)
+		}
+	}
+}
+
+// set gives all lanes of a register one value.
+func (w *warp) set(slot int32, v uint64) {
 	r := &w.regs[slot]
 	for l := range r {
 		r[l] = v
 	}
 }
 
-// fillSpecial sets a special register for the block that runs next.
-func (w *warp) fillSpecial(s specialRegister) {
+// setSpecial sets a special register for the block that runs next.
+func (w *warp) setSpecial(s specialRegister) {
 	l := w.block.launch
 	r := &w.regs[s.slot]
 	axis := int(s.kind) % 3
@@ -115,15 +133,13 @@ func (w *warp) fillSpecial(s specialRegister) {
 func (b *block) run(id [3]int) *Fault {
 	b.id = id
 	b.clock.newBlock()
-	for i := range b.shared {
-		b.shared[i] = poison
-	}
+	fill(b.shared, poison)
 	for i := range b.warps {
 		w := &b.warps[i]
 		w.reset()
 		for _, s := range b.kernel.specials {
 			if s.kind >= specialCtaid && s.kind < specialNctaid {
-				w.fillSpecial(s)
+				w.setSpecial(s)
 			}
 		}
 	}
@@ -178,7 +194,7 @@ func (b *block) release(waiting *warp) *Fault {
 	return nil
 }
 
-// reduceBarrier gives what barrier.red computes over a predicate of all threads: how many hold.
+// votes counts the threads at a barrier for which a predicate holds, and all of them.
 func (b *block) votes(slot int32, flip uint32) (count, all int) {
 	for i := range b.warps {
 		w := &b.warps[i]

@@ -18,14 +18,13 @@ type instr struct {
 
 	d, a, b, c int32
 	flip       uint32 // all ones if the predicate operand is negated
-	immediate  uint64 // lop3's table, a barrier's number and the like
 	target     int32  // of a branch
 	targets    []int32
 	access     *access // of instructions that touch memory
 	sync       *warpSync
 
 	line   int
-	source string
+	source source
 }
 
 type instrKind uint8
@@ -244,12 +243,8 @@ func (b *builder) symbol(v *variable, offset int64) int32 {
 	return slot
 }
 
-func (b *builder) instruction(op token, guard string, not bool, operands []operand, source string) error {
+func (b *builder) instruction(op token, guard string, not bool, operands []operand, source source) error {
 	parts := strings.Split(op.text, ".")
-	decode, ok := decoders[parts[0]]
-	if !ok {
-		return fmt.Errorf("unknown instruction %s", op.text)
-	}
 	in := instr{line: op.line, source: source}
 	if guard != "" {
 		typ, slot, ok := b.register(guard)
@@ -262,7 +257,7 @@ func (b *builder) instruction(op token, guard string, not bool, operands []opera
 		}
 	}
 	d := &decoder{b: b, in: &in, name: parts[0], mods: parts[1:], ops: operands}
-	decode(d)
+	decoders[d.name](d)
 	if d.err == nil && len(d.mods) > 0 {
 		d.fail("unknown modifier .%s", d.mods[0])
 	}

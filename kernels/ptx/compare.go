@@ -111,13 +111,7 @@ func floatComparison(base string, t scalar, ftz bool) comparison {
 	return compareLanes(func(a, b uint64) bool { return ordered(float64(m.in(a)), float64(m.in(b))) })
 }
 
-// compareMods takes the operator, .and, .or or .xor, .ftz and the type at the end of setp and set.
-type compareMods struct {
-	relation relation
-	combine  string
-	test     func(w *warp, in *instr) uint32 // of all lanes
-}
-
+// relation takes the name of a comparison operator.
 func (d *decoder) relation() (name string) {
 	if len(d.mods) > 0 {
 		name = d.mods[0]

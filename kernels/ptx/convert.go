@@ -13,9 +13,12 @@ func decodeCvt(d *decoder) {
 	if d.err == nil && (to.kind == kindPred || from.kind == kindPred || to.kind == kindBits || from.kind == kindBits) {
 		d.fail("a conversion from .%s to .%s is not known", from.name(), to.name())
 	}
-	d.in.d, d.in.b = 0, 0
-	slot, width := d.writeWide(d.operand(0), to, 64)
-	d.in.d = slot
+	var width int
+	if to.float() {
+		d.in.d = d.destination(0, to)
+	} else {
+		d.in.d, width = d.writeWide(d.operand(0), to, 64)
+	}
 	d.in.a = d.convertSource(1, from)
 	// A result narrower than its register is extended by its own type.
 	widen := scalar{bits: width}
@@ -33,8 +36,8 @@ func decodeCvt(d *decoder) {
 		}
 		f = convertToFloat(from, to, roundings[mode], sat)
 	case !to.float():
-		if !integral {
-			d.fail("the conversion needs one of .rni, .rzi, .rmi and .rpi")
+		if !integral || ftz && from != f32 {
+			d.fail("the conversion needs one of .rni, .rzi, .rmi and .rpi, and .ftz with .f32 only")
 		}
 		f = convertToInteger(from, to, mode, ftz)
 	default:
@@ -204,9 +207,10 @@ func (d *decoder) convertFloat(from, to scalar, mode string, ftz, sat bool) func
 		d.fail("the conversion does not round")
 	case mode == "" && from.bits > to.bits:
 		d.fail("the rounding mode is missing")
-	case ftz && from != f32 && to != f32:
+	case ftz && from != f32 && to != f32 || whole && from.bits == 16:
 		d.fail(".ftz is known for .f32 only")
 	}
+	direction := roundings[mode[:min(len(mode), 2)]]
 	return func(a uint64) uint64 {
 		x := widenFloat(from, a, ftz)
 		if whole {
@@ -224,9 +228,9 @@ func (d *decoder) convertFloat(from, to scalar, mode string, ftz, sat bool) func
 		case 64:
 			return math.Float64bits(x)
 		case 16:
-			return uint64(halfBits(x, roundings[mode]))
+			return uint64(halfBits(x, direction))
 		}
-		f := exact32{x, 0}.round(roundings[mode[:min(len(mode), 2)]])
+		f := exact32{x, 0}.round(direction)
 		if ftz {
 			f = flush(f)
 		}
@@ -297,5 +301,5 @@ func halfBits(x float64, mode rounding) uint16 {
 		return sign | uint16(math.Ldexp(y, 24))
 	}
 	fraction, e := math.Frexp(y)
-	return sign | uint16(e+13)<<10 + uint16(math.Ldexp(fraction, 11)) - 1024
+	return sign | (uint16(e+14)<<10 + uint16(math.Ldexp(fraction, 11)) - 1024)
 }

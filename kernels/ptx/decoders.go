@@ -7,6 +7,7 @@ func init() {
 	decoders = map[string]func(*decoder){
 		// integers and floats
 		"add": decodeAdd, "sub": decodeAdd, "mul": decodeMul, "mad": decodeMad, "fma": decodeFMA,
+		"addc": decodeCarry, "subc": decodeCarry, "madc": decodeMadc,
 		"div": decodeDiv, "rem": decodeRem, "min": decodeMinMax, "max": decodeMinMax,
 		"abs": decodeAbs, "neg": decodeNeg,
 		// floats

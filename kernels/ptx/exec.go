@@ -33,6 +33,8 @@ type warp struct {
 
 	steps, work int64 // instructions executed: per warp, and per thread
 
+	carry uint32 // the carry flag of each lane, for add.cc and the like
+
 	// clocks[i][j] is how far into lane j's accesses lane i is known to be, counted in bar.warp.sync; kept only for
 	// kernels that have them.
 	clocks *[warpSize][warpSize]uint32
@@ -118,7 +120,7 @@ func (w *warp) run() {
 			w.pc++
 		case kindBranch:
 			if w.steps > limit {
-				w.fail(in, mask, FaultLimit, fmt.Sprintf("the warp has executed %d instructions; an endless loop?", limit))
+				w.fail(in, w.mask, FaultLimit, fmt.Sprintf("the warp has executed %d instructions; an endless loop?", limit))
 				return
 			}
 			switch mask {
@@ -174,36 +176,31 @@ func (w *warp) schedule() bool {
 	if w.mask != 0 {
 		w.split(w.pc, w.mask, waitTurn)
 	}
-	for {
-		best := -1
-		for i, g := range w.others {
-			if g.wait == waitTurn && (best < 0 || g.pc < w.others[best].pc) {
-				best = i
-			}
+	best := -1
+	for i, g := range w.others {
+		if g.wait == waitTurn && (best < 0 || g.pc < w.others[best].pc) {
+			best = i
 		}
-		if best >= 0 {
-			w.pc, w.mask = w.others[best].pc, w.others[best].mask
-			w.remove(best)
-			w.wake = never
-			for _, g := range w.others {
-				if g.wait == waitTurn {
-					w.wake = min(w.wake, g.pc)
-				}
-			}
-			return true
-		}
-		w.wake = never
-		if len(w.others) == 0 {
-			w.state = warpDone
-			return false
-		}
-		// Lanes that waited for others may go on if those have exited since.
-		if w.releaseLanes() {
-			return w.mask != 0
-		}
-		w.atBarrier()
-		return false
 	}
+	w.wake = never
+	switch {
+	case best >= 0:
+		w.pc, w.mask = w.others[best].pc, w.others[best].mask
+		w.remove(best)
+		for _, g := range w.others {
+			if g.wait == waitTurn {
+				w.wake = min(w.wake, g.pc)
+			}
+		}
+		return true
+	case len(w.others) == 0:
+		w.state = warpDone
+		return false
+	case w.releaseLanes():
+		return w.fault == nil
+	}
+	w.atBarrier()
+	return false
 }
 
 func (w *warp) remove(i int) {
@@ -223,14 +220,12 @@ func (w *warp) atBarrier() {
 	for _, g := range w.others {
 		if g.pc != first.pc {
 			other := &w.block.kernel.code[g.pc]
-			what := "waits at"
+			kind, what := FaultBarrier, "divergent"
 			if first.wait == waitLanes {
-				w.fail(in, first.mask, FaultWarp, fmt.Sprintf("it waits for other lanes of its warp, but thread %s %s line %d (%s)",
-					w.threadName(g.mask), what, other.line, w.block.kernel.module.text(other.line)))
-			} else {
-				w.fail(in, first.mask, FaultBarrier, fmt.Sprintf("divergent: thread %s of the same warp %s line %d (%s)",
-					w.threadName(g.mask), what, other.line, w.block.kernel.module.text(other.line)))
+				kind, what = FaultWarp, "it waits for other lanes of its warp"
 			}
+			w.fail(in, first.mask, kind, fmt.Sprintf("%s, but thread %s of the same warp waits at line %d (%s)",
+				what, w.threadName(g.mask), other.line, w.block.kernel.module.text(other.line)))
 			return
 		}
 	}
@@ -274,7 +269,7 @@ func (w *warp) fail(in *instr, mask uint32, kind FaultKind, detail string) {
 	}
 	k := w.block.kernel
 	w.fault = &Fault{
-		Kind: kind, Kernel: k.name, Line: in.line, Source: in.source, Instruction: k.module.text(in.line),
+		Kind: kind, Kernel: k.name, Line: in.line, Source: k.module.source(in.source), Instruction: k.module.text(in.line),
 		Block: w.block.id, Thread: w.thread(bits.TrailingZeros32(mask) & 31), Detail: detail,
 	}
 }

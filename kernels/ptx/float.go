@@ -1,6 +1,9 @@
 package ptx
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // canonicalNaN is what single-precision instructions give for any NaN (PTX ISA, section on floating-point instructions).
 const canonicalNaN = 0x7fffffff
@@ -40,17 +43,14 @@ func sum(a, b float64) exact32 {
 
 // round gives the float32 that is nearest to x in the given direction.
 func (x exact32) round(mode rounding) float32 {
-	if x.e == 0 || math.IsNaN(x.s) || math.IsInf(x.s, 0) {
-		x.e = 0
+	if x.s-x.s != 0 { // infinite or NaN
+		return float32(x.s)
 	}
 	if mode == nearest {
 		// s is rounded once already. To round it again without error, make it odd if it is not exact: then it cannot
 		// lie on a boundary between two float32 (Boldo and Melquiond, Emulation of FMA and correctly rounded sums,
 		// IEEE Transactions on Computers 57, 2008).
 		if u := math.Float64bits(x.s); x.e != 0 && u&1 == 0 {
-			if x.s == 0 {
-				return float32(x.s)
-			}
 			if (x.e > 0) == (x.s > 0) {
 				u++
 			} else {
@@ -61,9 +61,6 @@ func (x exact32) round(mode rounding) float32 {
 		return float32(x.s)
 	}
 	f := float32(x.s)
-	if f != f || math.IsInf(x.s, 0) {
-		return f
-	}
 	if mode == towardZero {
 		mode = downward
 		if x.s < 0 {
@@ -294,6 +291,12 @@ func decodeDivFloat(d *decoder) {
 }
 
 func decodeRcp(d *decoder) {
+	if slices.Equal(d.mods, []string{"approx", "ftz", "f64"}) {
+		d.mods = nil
+		d.operands(f64, f64)
+		d.in.exec = map1(roughReciprocal)
+		return
+	}
 	approximate := d.mod("approx")
 	m := d.floatMods(!approximate)
 	d.operands(m.t, m.t)
@@ -305,6 +308,19 @@ func decodeRcp(d *decoder) {
 		return
 	}
 	d.in.exec = map1(func(a uint64) uint64 { return m.out(divMode(1, m.in(a), m.mode)) })
+}
+
+// roughReciprocal is rcp.approx.ftz.f64: it reads the upper half of its operand and gives the upper half of the result.
+func roughReciprocal(a uint64) uint64 {
+	a &= 0xffffffff << 32
+	if a&(0x7ff<<52) == 0 {
+		a &= 1 << 63
+	}
+	r := math.Float64bits(1/double(a)) & (0xffffffff << 32)
+	if r&(0x7ff<<52) == 0 {
+		r &= 1 << 63
+	}
+	return r
 }
 
 func decodeSqrt(d *decoder) {

@@ -26,6 +26,8 @@ type hazard struct {
 	atomic                 bool   // the write was atomic
 	foreignRead            bool   // some other block has read
 	foreignAtomic          bool   // some other block has used an atomic
+
+	writeLine, readLine int32 // of the PTX text, for messages
 }
 
 const several = uint16(0xffff)
@@ -35,6 +37,9 @@ type shadow struct {
 	hazards []hazard
 	shift   int // bytes per hazard, as a power of two
 	global  bool
+
+	races         bool // report races
+	uninitialised bool // report reads of what the block has not written
 }
 
 func newShadow(bytes int, narrow bool) *shadow {
@@ -54,7 +59,8 @@ const (
 	accessAtomic
 )
 
-// touch records an access to n bytes at offset and reports a race with an earlier one.
+// touch records an access to n bytes at offset. If it is wrong, by itself or together with an earlier one, the warp
+// fails and touch gives false.
 func (s *shadow) touch(w *warp, in *instr, lane int, offset, n uint64, kind accessKind) bool {
 	first := offset >> s.shift
 	last := (offset + n - 1) >> s.shift
@@ -70,6 +76,17 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 	b := w.block
 	now := b.clock.now
 	thread := uint16(w.index*warpSize + lane)
+
+	if s.uninitialised && kind != accessWrite && h.writeEpoch < b.clock.blockStart {
+		w.fail(in, 1<<lane, FaultUninitialised, fmt.Sprintf("reads byte %d, which no thread of the block has written", offset))
+		return false
+	}
+	if !s.races {
+		if kind != accessRead {
+			h.writeEpoch = now
+		}
+		return true
+	}
 
 	// An earlier write.
 	if h.writeEpoch == now {
@@ -92,8 +109,10 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 	}
 	foreign := s.global && h.readEpoch != 0 && h.readEpoch < b.clock.blockStart
 	if kind == accessRead {
+		h.readLine = int32(in.line)
 		switch {
-		case h.readEpoch != now:
+		case h.readEpoch != now || h.readWarp == uint16(w.index) && w.orderedAll(h.readLanes, h.readClock, lane):
+			// Whoever comes after this read comes after the earlier ones too.
 			h.foreignRead = h.foreignRead || foreign
 			h.readEpoch, h.readClock, h.readWarp, h.readLanes = now, clock, uint16(w.index), 1<<lane
 		case h.readWarp == uint16(w.index):
@@ -110,10 +129,8 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 		if h.readWarp != uint16(w.index) {
 			return s.race(h, w, in, lane, offset, kind, false)
 		}
-		for m := h.readLanes &^ (1 << lane); m != 0; m &= m - 1 {
-			if !w.ordered(uint16(w.index*warpSize+bits.TrailingZeros32(m)), h.readClock, lane) {
-				return s.race(h, w, in, lane, offset, kind, false)
-			}
+		if others := h.readLanes &^ (1 << lane); others != 0 && !w.orderedAll(others, h.readClock, lane) {
+			return s.race(h, w, in, lane, offset, kind, false)
 		}
 	}
 	if foreign || h.foreignRead {
@@ -127,6 +144,7 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 		isAtomic = isAtomic && h.atomic
 	}
 	h.writeEpoch, h.writeClock, h.writer, h.atomic = now, clock, thread, isAtomic
+	h.writeLine = int32(in.line)
 	return true
 }
 
@@ -138,15 +156,28 @@ func (w *warp) ordered(thread uint16, clock uint32, lane int) bool {
 	return w.clocks[lane][thread%warpSize] > clock
 }
 
+// orderedAll is ordered for several lanes of the same warp.
+func (w *warp) orderedAll(others uint32, clock uint32, lane int) bool {
+	if w.clocks == nil {
+		return false
+	}
+	for m := others; m != 0; m &= m - 1 {
+		if w.clocks[lane][bits.TrailingZeros32(m)&31] <= clock {
+			return false
+		}
+	}
+	return true
+}
+
 // race reports a race and returns false.
 func (s *shadow) race(h *hazard, w *warp, in *instr, lane int, offset uint64, kind accessKind, write bool) bool {
 	b := w.block
 	what := map[accessKind]string{accessRead: "reads", accessWrite: "writes", accessAtomic: "atomically changes"}[kind]
 	other := "another thread"
-	epoch, thread := h.readEpoch, int(several)
+	epoch, thread, line := h.readEpoch, int(several), h.readLine
 	did := "read"
 	if write {
-		epoch, thread = h.writeEpoch, int(h.writer)
+		epoch, thread, line = h.writeEpoch, int(h.writer), h.writeLine
 		did = "wrote"
 		if h.atomic {
 			did = "atomically changed"
@@ -175,6 +206,7 @@ func (s *shadow) race(h *hazard, w *warp, in *instr, lane int, offset uint64, ki
 	if s.global {
 		order = "in the same launch, unordered"
 	}
-	w.fail(in, 1<<lane, FaultRace, fmt.Sprintf("%s %s, which %s %s %s", what, where, other, did, order))
+	w.fail(in, 1<<lane, FaultRace, fmt.Sprintf("%s %s, which %s %s at line %d (%s) %s",
+		what, where, other, did, line, b.kernel.module.text(int(line)), order))
 	return false
 }

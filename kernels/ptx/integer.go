@@ -1,8 +1,6 @@
 package ptx
 
-import (
-	"math/bits"
-)
+import "math/bits"
 
 var (
 	integers   = []string{"u16", "s16", "u32", "s32", "u64", "s64"}
@@ -12,6 +10,10 @@ var (
 // decodeAdd takes add and sub of integers and floats.
 func decodeAdd(d *decoder) {
 	sub := d.opcode() == "sub"
+	if len(d.mods) > 0 && d.mods[0] == "cc" {
+		decodeCarry(d)
+		return
+	}
 	if d.floating() {
 		decodeAddFloat(d, sub)
 		return
@@ -150,6 +152,10 @@ func decodeMad(d *decoder) {
 		return
 	}
 	part := d.oneOf("lo", "hi", "wide")
+	if len(d.mods) > 0 && d.mods[0] == "cc" {
+		decodeMadCarry(d, part, false)
+		return
+	}
 	if part == "wide" {
 		t := d.typ(wideInputs...)
 		d.operands(wider(t), t, t, wider(t))
@@ -253,4 +259,84 @@ func decodeNeg(d *decoder) {
 	t := d.typ("s16", "s32", "s64")
 	d.operands(t, t)
 	d.in.exec = map1(func(a uint64) uint64 { return t.truncate(-a) })
+}
+
+// decodeCarry takes add.cc, addc, sub.cc and subc: addition and subtraction of numbers longer than a register. The
+// carry flag of sub.cc is the borrow.
+func decodeCarry(d *decoder) {
+	op := d.opcode()
+	carryIn := op == "addc" || op == "subc"
+	out := d.mod("cc")
+	t := d.typ("u32", "s32", "u64", "s64")
+	d.operands(t, t, t)
+	sub := op == "sub" || op == "subc"
+	d.in.kind = kindEffect
+	d.in.exec = func(w *warp, in *instr, mask uint32) {
+		carry := uint32(0)
+		if carryIn {
+			carry = w.carry
+		}
+		var r lanes
+		var c uint32
+		for l := range r {
+			a, b := w.regs[in.a][l], w.regs[in.b][l]
+			v, over := addCarry(t, a, b, uint64(carry>>l&1), sub)
+			r[l] = v
+			c |= over << l
+		}
+		w.write(in.d, mask, &r)
+		if out {
+			w.carry = w.carry&^mask | c&mask
+		}
+	}
+}
+
+// addCarry is a+b+carry, or a-b-carry, and the carry or borrow out.
+func addCarry(t scalar, a, b, carry uint64, sub bool) (v uint64, out uint32) {
+	var over uint64
+	switch {
+	case sub:
+		v, over = bits.Sub64(a, b, carry)
+	case t.bits == 64:
+		v, over = bits.Add64(a, b, carry)
+	default:
+		v = a + b + carry
+		over = v >> 32
+	}
+	return t.truncate(v), uint32(over)
+}
+
+// decodeMadc takes madc, which adds the carry flag as well.
+func decodeMadc(d *decoder) { decodeMadCarry(d, d.oneOf("lo", "hi"), true) }
+
+// decodeMadCarry takes mad.cc and madc.
+func decodeMadCarry(d *decoder, part string, carryIn bool) {
+	out := d.mod("cc")
+	t := d.typ("u32", "s32", "u64", "s64")
+	d.operands(t, t, t, t)
+	if part != "lo" && part != "hi" {
+		d.fail("one of .lo and .hi is missing")
+	}
+	d.in.kind = kindEffect
+	d.in.exec = func(w *warp, in *instr, mask uint32) {
+		carry := uint32(0)
+		if carryIn {
+			carry = w.carry
+		}
+		var r lanes
+		var c uint32
+		for l := range r {
+			p := t.truncate(w.regs[in.a][l] * w.regs[in.b][l])
+			if part == "hi" {
+				p = mulHigh(t, w.regs[in.a][l], w.regs[in.b][l])
+			}
+			v, over := addCarry(t, p, w.regs[in.c][l], uint64(carry>>l&1), false)
+			r[l] = v
+			c |= over << l
+		}
+		w.write(in.d, mask, &r)
+		if out {
+			w.carry = w.carry&^mask | c&mask
+		}
+	}
 }

@@ -55,8 +55,7 @@ func (m *Machine) Launch(k *Kernel, l Launch) error {
 		firstAt = blocks
 		group   sync.WaitGroup
 	)
-	work := func() {
-		b := newBlock(m, k, l, params, addresses)
+	work := func(b *block) {
 		var steps, done, ran int64
 		for {
 			i := int(next.Add(1) - 1)
@@ -87,10 +86,21 @@ func (m *Machine) Launch(k *Kernel, l Launch) error {
 		m.stats.Instructions += done
 		mu.Unlock()
 	}
-	for range workers - 1 {
-		group.Go(work)
+	// The memory of a block is kept: most kernels are launched again and again.
+	key := shape{k, l.Block}
+	if len(m.idle) >= maxIdle && m.idle[key] == nil {
+		clear(m.idle)
 	}
-	work()
+	for len(m.idle[key]) < workers {
+		m.idle[key] = append(m.idle[key], newBlock(k, l.Block))
+	}
+	for i, b := range m.idle[key][:workers] {
+		b.prepare(m, l, params, addresses)
+		if i > 0 {
+			group.Go(func() { work(b) })
+		}
+	}
+	work(m.idle[key][0])
 	group.Wait()
 	m.stats.Launches++
 	if m.GlobalRaces {

@@ -17,14 +17,14 @@ type Machine struct {
 	// Race reports two threads of a block that access the same shared memory, at least one of them writing, without a
 	// barrier in between. NewMachine sets it.
 	Race bool
-	// GlobalRaces reports the same for global memory, and between blocks. It costs memory (about seven times that of the
+	// GlobalRaces reports the same for global memory, and between blocks. It costs memory (about ten times that of the
 	// allocations used) and runs the blocks one after the other.
 	GlobalRaces bool
 	// Uninitialised reports reads of shared memory that its block has not written. Without it such reads give bytes
 	// 0xff, NaN as a float.
 	Uninitialised bool
 	// Limit is the number of instructions one warp may execute in a launch; beyond it the launch fails, so that an
-	// endless loop ends. NewMachine sets 2^32.
+	// endless loop ends. NewMachine sets 2^28.
 	Limit int64
 	// SharedLimit is the shared memory a block may have, static and dynamic together, in bytes. NewMachine sets
 	// 166,912 (163 KiB), the opt-in limit of compute capability 8.0.
@@ -34,8 +34,18 @@ type Machine struct {
 	allocations []*allocation // in the order of their addresses
 	next        uint64
 	modules     map[*Module]map[*variable]uint64
+	idle        map[shape][]*block
 	stats       Stats
 }
+
+// A shape is what a block's registers depend on.
+type shape struct {
+	kernel *Kernel
+	block  [3]int
+}
+
+// maxIdle is the number of shapes for which a machine keeps blocks.
+const maxIdle = 64
 
 // Stats counts what a [Machine] has done.
 type Stats struct {
@@ -72,10 +82,11 @@ const (
 func NewMachine() *Machine {
 	return &Machine{
 		Race:        true,
-		Limit:       1 << 32,
+		Limit:       1 << 28,
 		SharedLimit: 163 << 10,
 		next:        firstAddress,
 		modules:     map[*Module]map[*variable]uint64{},
+		idle:        map[shape][]*block{},
 	}
 }
 
@@ -95,15 +106,24 @@ func (m *Machine) alloc(bytes int, what string) (uint64, error) {
 		return 0, fmt.Errorf("ptx: cannot allocate %d bytes: no addresses left", bytes)
 	}
 	a.data = make([]byte, bytes)
-	for i := range a.data {
-		a.data[i] = poison
-	}
+	fill(a.data, poison)
 	m.next = (a.base + 2*a.size + guardGap + alignment - 1) &^ (alignment - 1)
 	m.allocations = append(m.allocations, a)
 	m.stats.Allocations++
 	m.stats.Bytes += int64(bytes)
 	m.stats.PeakBytes = max(m.stats.PeakBytes, m.stats.Bytes)
 	return a.base, nil
+}
+
+// fill sets all bytes of p to v.
+func fill(p []byte, v byte) {
+	if len(p) == 0 {
+		return
+	}
+	p[0] = v
+	for n := 1; n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
+	}
 }
 
 // Free ends an allocation. It is an error if addr is not the start of a live one.

@@ -17,7 +17,6 @@ type access struct {
 	bits   []int   // widths of the destinations
 	index  int     // of the instruction, for the allocation it hit last
 	kind   accessKind
-	narrow bool
 }
 
 var (
@@ -228,35 +227,24 @@ func (w *warp) inside(in *instr, a *access, lane int, memory []byte, addr uint64
 func (w *warp) shared(in *instr, a *access, lane int, addr uint64) []byte {
 	b := w.block
 	p := w.inside(in, a, lane, b.shared, addr, "shared memory")
-	if p == nil || b.hazards == nil {
+	if p == nil || b.shadow == nil || b.shadow.touch(w, in, lane, addr, a.total, a.kind) {
 		return p
 	}
-	if b.uninitialised && a.kind != accessWrite {
-		for i := addr >> b.hazards.shift; i <= (addr+a.total-1)>>b.hazards.shift; i++ {
-			if b.hazards.hazards[i].writeEpoch < b.clock.blockStart {
-				w.fail(in, 1<<lane, FaultUninitialised, fmt.Sprintf("reads byte %d, which no thread of the block has written", i<<b.hazards.shift))
-				return nil
-			}
-		}
-	}
-	if !b.hazards.touch(w, in, lane, addr, a.total, a.kind) && b.machine.Race {
-		return nil
-	}
-	return p
+	return nil
 }
 
 func (w *warp) global(in *instr, a *access, lane int, addr uint64) []byte {
 	b := w.block
 	al := b.last[a.index]
 	at := addr - al.base
-	if at >= al.size || a.total > al.size-at || at&(a.total-1) != 0 || al.data == nil {
+	if at >= al.size || a.total > al.size-at || at&(a.total-1) != 0 {
 		if al = w.findGlobal(in, a, lane, addr); al == nil {
 			return nil
 		}
 		b.last[a.index] = al
 		at = addr - al.base
 	}
-	if b.machine.GlobalRaces && !w.touchGlobal(in, a, lane, al, at) {
+	if b.watchGlobal && !w.touchGlobal(in, a, lane, al, at) {
 		return nil
 	}
 	return al.data[at:][:a.total]
@@ -287,7 +275,7 @@ func (w *warp) findGlobal(in *instr, a *access, lane int, addr uint64) *allocati
 func (w *warp) touchGlobal(in *instr, a *access, lane int, al *allocation, at uint64) bool {
 	if al.shadow == nil {
 		al.shadow = newShadow(int(al.size), w.block.kernel.narrowGlobal)
-		al.shadow.global = true
+		al.shadow.global, al.shadow.races = true, true
 	}
 	return al.shadow.touch(w, in, lane, at, a.total, a.kind)
 }

@@ -9,7 +9,24 @@ import (
 type Module struct {
 	kernels   map[string]*Kernel
 	variables map[string]*variable
-	lines     []string // of the text, for messages
+	lines     []string          // of the text, for messages
+	files     map[string]string // CUDA sources by their number in .file
+}
+
+// A source is a place in a CUDA source, as .loc gives it: the number of the file and the line, and those of the call
+// if the function was inlined.
+type source struct{ file, line, callFile, callLine string }
+
+func (m *Module) source(s source) string {
+	name := m.files[s.file]
+	if name == "" {
+		return ""
+	}
+	place := name + ":" + s.line
+	if name := m.files[s.callFile]; name != "" {
+		place += ", inlined at " + name + ":" + s.callLine
+	}
+	return place
 }
 
 // A Kernel is one .entry of a [Module], decoded.

@@ -27,8 +27,8 @@ func Parse(text string) (*Module, error) {
 			kernels:   map[string]*Kernel{},
 			variables: map[string]*variable{},
 			lines:     strings.Split(text, "\n"),
+			files:     map[string]string{},
 		},
-		files: map[string]string{},
 	}
 	if err := p.parseModule(); err != nil {
 		return nil, err
@@ -40,8 +40,7 @@ type parser struct {
 	tokens []token
 	at     int
 	module *Module
-	files  map[string]string // .file number to name
-	source string            // file:line of the last .loc
+	source source // of the last .loc
 }
 
 // An operand as written; which register or constant it means depends on the instruction.
@@ -231,12 +230,17 @@ func (p *parser) debugDirective(t token) (known bool, err error) {
 	switch t.text {
 	case ".file":
 		number, name := p.next(), p.next()
-		p.files[number.text] = name.text[strings.LastIndexByte(name.text, '/')+1:]
+		p.module.files[number.text] = name.text[strings.LastIndexByte(name.text, '/')+1:]
 		p.skipLine(t.line)
 	case ".loc":
 		file, line := p.next(), p.next()
-		p.source = p.files[file.text] + ":" + line.text
-		p.skipLine(t.line)
+		p.source = source{file: file.text, line: line.text}
+		for p.peek().line == t.line && p.peek().kind != tokenEnd {
+			if p.next().text == "inlined_at" {
+				file, line := p.next(), p.next()
+				p.source.callFile, p.source.callLine = file.text, line.text
+			}
+		}
 	case ".section":
 		if _, err := p.word("a section name"); err != nil {
 			return true, err
@@ -483,6 +487,7 @@ func (p *parser) parseEntry() error {
 		return err
 	}
 	p.module.kernels[k.name] = k
+	p.source = source{}
 	return nil
 }
 
@@ -681,6 +686,9 @@ func (p *parser) parseRegisters(b *builder) error {
 }
 
 func (p *parser) parseInstruction(b *builder, op token, guard string, not bool) error {
+	if name, _, _ := strings.Cut(op.text, "."); decoders[name] == nil {
+		return errorAt(op, "%s: unknown instruction %s", p.text(op.line), op.text)
+	}
 	var operands []operand
 	if !p.accept(";") {
 		for {
