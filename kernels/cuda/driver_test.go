@@ -119,6 +119,27 @@ func TestBytesDoNotDependOnCompany(t *testing.T) {
 	}
 }
 
+// The middle kernel does what the single operations do, to the last bit where no layer behind the first is cut into slices.
+func TestMiddleIsTheSingleOperations(t *testing.T) {
+	for i, d := range designs() {
+		if i%3 != 0 {
+			continue
+		}
+		n := d.network(t)
+		single, middle := n.open(t, nil), n.open(t, nil)
+		single.shape.fused = false
+		a, b := run(t, single, 0, 2), run(t, middle, 0, 2)
+		if !cmp.Equal(a, b) {
+			t.Errorf("%v: progress %v by single operations, %v through the middle kernel", d, a, b)
+		}
+		for m := range n.members {
+			if !cmp.Equal(single.State(m), middle.State(m)) {
+				t.Errorf("%v: member %d: the state differs", d, m)
+			}
+		}
+	}
+}
+
 func TestErrorsNameOperationAndMembers(t *testing.T) {
 	n := small.network(t)
 	boom := errors.New("boom")
@@ -128,9 +149,9 @@ func TestErrorsNameOperationAndMembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.load(t, vm)
-	d.launch, d.named = boom, "backward"
+	d.launch, d.named = boom, "middle"
 	_, err = vm.Run(context.Background(), 8, 2)
-	if !errors.Is(err, boom) || !strings.Contains(err.Error(), "steps 8 to 9 of members 0 to 4: launch backward") {
+	if !errors.Is(err, boom) || !strings.Contains(err.Error(), "steps 8 to 9 of members 0 to 4: launch middle") {
 		t.Errorf("a failing launch: %v", err)
 	}
 	d.named = "forward"

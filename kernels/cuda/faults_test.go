@@ -53,21 +53,40 @@ func barriers(t *testing.T, source string) int {
 	return strings.Count(text, "bar.sync")
 }
 
+// fault is something planted in a VM.
+type fault struct {
+	ptx     map[string]string
+	edit    func(l *Launch)
+	records func(u []updateRecord)
+	single  bool // by single operations, not through the middle kernel
+}
+
 // Every planted fault must either stop the interpreter or move the result well beyond the tolerance of the tests above.
 func TestPlantedFaults(t *testing.T) {
-	n := design{sizes: []int{70, 33, 66}, activation: kernels.ReLU, batch: 23, rho: 2, members: 2}.network(t)
-	shared := design{sizes: []int{70, 33, 66}, sharing: kernels.PerLayer, activation: kernels.ReLU, batch: 23, rho: 2, members: 2}.network(t)
+	// Enough of everything: two slices of columns, two tiles of examples, more rows than the backward pass stages at once, and
+	// a hidden layer wider than a block of it.
+	n := design{sizes: []int{140, 41, 66}, activation: kernels.ReLU, batch: 23, rho: 2, members: 2}.network(t)
+	shared := design{sizes: []int{70, 33, 9}, sharing: kernels.PerLayer, activation: kernels.ReLU, batch: 23, rho: 2, members: 2}.network(t)
 	const steps = 3
 	want, wantShared := n.cpu(t), shared.cpu(t)
 	run(t, want, 0, steps)
 	run(t, wantShared, 0, steps)
 
-	check := func(name string, n network, want kernels.VM, ptx map[string]string, edit func(l *Launch)) {
+	check := func(name string, n network, want kernels.VM, f fault) {
 		t.Run(name, func(t *testing.T) {
-			d := &meddler{Driver: Interpreted(testMemory), edit: edit}
-			vm, err := open(d, n.program, n.members, n.data, ptx)
+			d := Interpreted(testMemory)
+			d.(*interpreted).machine.GlobalRaces = true
+			vm, err := open(&meddler{Driver: d, edit: f.edit}, n.program, n.members, n.data, f.ptx)
 			if err != nil {
 				t.Fatal(err)
+			}
+			vm.shape.fused = !f.single
+			if f.records != nil {
+				records := vm.updateRecords()
+				f.records(records)
+				if err := vm.upload(vm.memory.updates, bytesOf(records), "updates"); err != nil {
+					t.Fatal(err)
+				}
 			}
 			n.load(t, vm)
 			progress, err := vm.Run(context.Background(), 0, steps)
@@ -81,32 +100,32 @@ func TestPlantedFaults(t *testing.T) {
 			}
 			worst, where := n.excess(vm, want, tenSteps)
 			t.Logf("%.3g times the tolerance: %s", worst, where)
-			if !(worst > 3) {
-				t.Error("goes unnoticed")
+			if noticed := worst > 3; noticed == (name == "no fault") {
+				t.Errorf("noticed: %v", noticed)
 			}
 		})
 	}
+	check("no fault", n, want, fault{})
+	check("no fault", n, want, fault{single: true})
+	check("no fault", shared, wantShared, fault{})
 
-	for _, source := range []string{"forward", "backward", "update"} {
-		count := barriers(t, source)
-		if source != "backward" {
-			count /= 3 // three variants; the last is the one per synapse, which runs here
+	const barrier = `bar\.sync\s+0;`
+	for _, source := range []string{"forward", "backward", "update", "middle"} {
+		first, end := 0, barriers(t, source)
+		if source == "forward" || source == "update" {
+			first = end / 3 * 2 // three variants; the last is the one per synapse, which runs here
 		}
-		for i := range count {
-			at := i
-			if source != "backward" {
-				at += 2 * count
-			}
-			check(fmt.Sprintf("barrier %d of %s removed", i, source), n, want, edited(t, source, `bar\.sync\s+0;`, "", at), nil)
+		for i := first; i < end; i++ {
+			check(fmt.Sprintf("barrier %d of %s removed", i, source), n, want,
+				fault{ptx: edited(t, source, barrier, "", i), single: source == "backward"})
 		}
 	}
-	check("barrier of the loss removed", n, want, edited(t, "loss", `bar\.sync\s+0;`, "", -1), nil)
-	check("barriers of the shared sigma removed", shared, wantShared, edited(t, "sigma", `bar\.sync\s+0;`, "", -1), nil)
+	check("barrier of the loss removed", n, want, fault{ptx: edited(t, "loss", barrier, "", -1), single: true})
+	check("barriers of the shared sigma removed", shared, wantShared, fault{ptx: edited(t, "sigma", barrier, "", -1)})
 
-	noSquareRoot := `sqrt\.approx\.f32\s+(%f\d+), (%f\d+);`
-	check("xi = 0 in the forward pass", n, want, edited(t, "forward", noSquareRoot, "mov.f32 $1, 0f00000000;", -1), nil)
-	check("xi = 0 in the forward pass, sigma per layer", shared, wantShared,
-		edited(t, "forward", noSquareRoot, "mov.f32 $1, 0f00000000;", -1), nil)
+	silent := edited(t, "forward", `sqrt\.approx\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, 0f00000000;", -1)
+	check("xi = 0 in the forward pass", n, want, fault{ptx: silent})
+	check("xi = 0 in the forward pass, sigma per layer", shared, wantShared, fault{ptx: silent})
 
 	for _, f := range []struct {
 		source, kernel, what string
@@ -120,55 +139,68 @@ func TestPlantedFaults(t *testing.T) {
 		{"backward", "backward", "in", 7, -1},
 		{"backward", "backward", "out", 8, -1},
 		{"backward", "backward", "out", 8, 1},
-		{"update", "update_synapse", "in", 16, -1},
-		{"update", "update_synapse", "in", 16, 1},
-		{"update", "update_synapse", "out", 17, -1},
-		{"update", "update_synapse", "out", 17, 1},
-		{"update", "update_synapse", "batch", 18, -1},
-		{"update", "update_synapse", "layer of the noise", 24, 1},
-		{"loss", "loss_categorical", "batch", 13, -1},
+		{"update", "update_synapse", "batch", 13, -1},
+		{"update", "update_synapse", "layers", 5, -1},
+		{"loss", "loss", "batch", 14, -1},
+		{"middle", "middle", "operations", 1, -1},
+		{"middle", "middle", "batch", 15, -1},
+		{"middle", "middle", "stride of the weights", 16, -1},
 		{"gather", "gather_bytes", "width", 7, -1},
 		{"gather", "gather_bytes", "examples", 6, -1},
 	} {
-		check(fmt.Sprintf("%s: %s%+d", f.kernel, f.what, f.delta), n, want, shifted(t, f.source, f.kernel, f.parameter, f.delta), nil)
+		check(fmt.Sprintf("%s: %s%+d", f.kernel, f.what, f.delta), n, want, fault{
+			ptx:    shifted(t, f.source, f.kernel, f.parameter, f.delta),
+			single: f.source == "backward" || f.source == "loss",
+		})
 	}
 
-	updates := func(argument int, factor float32) func(l *Launch) {
-		return func(l *Launch) {
-			if strings.HasPrefix(l.Kernel.Name(), "update") {
-				at := len(l.Args) - argument
-				l.Args[at] = l.Args[at].(float32) * factor
+	for name, records := range map[string]func(u []updateRecord){
+		"in-1":                           func(u []updateRecord) { u[0].In-- },
+		"in+1":                           func(u []updateRecord) { u[0].In++ },
+		"out-1":                          func(u []updateRecord) { u[1].Out-- },
+		"out+1":                          func(u []updateRecord) { u[1].Out++ },
+		"noise of another layer":         func(u []updateRecord) { u[1].Layer-- },
+		"phi of the next synapse":        func(u []updateRecord) { u[1].PhiOffset-- },
+		"reliability cost counted twice": func(u []updateRecord) { u[0].ReliabilityTerms *= 2; u[1].ReliabilityTerms *= 2 },
+		"magnitude cost counted twice":   func(u []updateRecord) { u[0].MagnitudeTerms *= 2; u[1].MagnitudeTerms *= 2 },
+		"B/N missing": func(u []updateRecord) {
+			for i := range u {
+				u[i].ReliabilityTerms *= float32(n.data.N) / float32(n.program.Batch)
 			}
-		}
+		},
+	} {
+		check("update: "+name, n, want, fault{records: records})
 	}
-	check("a wrong counter everywhere", n, want, nil, func(l *Launch) {
+
+	check("a wrong counter everywhere", n, want, fault{edit: func(l *Launch) {
 		switch l.Kernel.Name() {
 		case "forward_synapse":
-			l.Args[20] = l.Args[20].(uint32) + 7
+			l.Args[20] = l.Args[20].(uint32) + 1<<16
 		case "update_synapse":
-			l.Args[24] = l.Args[24].(uint32) + 7
+			l.Args[16] = l.Args[16].(uint32) + 1<<16
 		}
-	})
-	check("reliability cost counted twice", n, want, nil, updates(1, 2))
-	check("magnitude cost counted twice", n, want, nil, updates(2, 2))
-	check("B/N missing", n, want, nil, updates(1, float32(n.data.N)/float32(n.program.Batch)))
-	check("reliability cost counted twice, sigma per layer", shared, wantShared, nil, func(l *Launch) {
+	}})
+	check("reliability cost counted twice, sigma per layer", shared, wantShared, fault{edit: func(l *Launch) {
 		if l.Kernel.Name() == "update_sigma" {
-			updates(1, 2)(l)
+			last := len(l.Args) - 1
+			l.Args[last] = 2 * l.Args[last].(float32)
 		}
-	})
-	check("input of another member", n, want, nil, func(l *Launch) {
-		if l.Kernel.Name() == "forward_synapse" && l.Args[15].(int) != 70 {
+	}})
+	check("inputs of another member", n, want, fault{single: true, edit: func(l *Launch) {
+		if l.Kernel.Name() == "forward_synapse" && l.Args[15].(int) == 41 {
 			l.Args[4] = l.Args[4].(Address) + 4
 		}
-	})
-	check("a launch forgotten", n, want, nil, func(l *Launch) {
+	}})
+	check("a column of blocks forgotten", n, want, fault{single: true, edit: func(l *Launch) {
 		if l.Kernel.Name() == "backward" {
-			l.Grid[0]-- // the last 32 columns
-			l.Grid[0] = max(l.Grid[0], 1)
-			l.Grid[1] = 1 // the second tile of examples
+			l.Grid[0]--
 		}
-	})
+	}})
+	check("weights drawn ahead forgotten", n, want, fault{edit: func(l *Launch) {
+		if l.Kernel.Name() == "forward_synapse" {
+			l.Grid[0]--
+		}
+	}})
 }
 
 func TestDivergenceIsReported(t *testing.T) {

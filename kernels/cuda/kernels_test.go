@@ -142,14 +142,27 @@ func (p *probe) step(step int) {
 	if err := vm.prepare(step, step+1); err != nil {
 		p.Fatal(err)
 	}
+	vm.shape.fused = false
 	pass := vm.training(0)
 	B, fraction := vm.shape.Batch, float64(vm.shape.Batch)/float64(p.n.data.N)
-	sums := make([][]float64, len(p.n.members)) // dL/dsigma per row of the network
+	updated := false
+	var updates []kernels.Instruction // they come last, in one launch
+	var others []kernels.Instruction
 	for _, instruction := range vm.shape.Instructions {
-		before := make([]*kernels.State, len(p.n.members))
-		for m := range before {
-			before[m] = p.state(m)
+		if _, ok := instruction.(kernels.Update); ok {
+			updates = append(updates, instruction)
+		} else if _, ok := instruction.(kernels.UpdateShared); !ok {
+			others = append(others, instruction)
 		}
+	}
+	before := make([]*kernels.State, len(p.n.members)) // every layer's update
+	for m := range before {
+		before[m] = p.state(m)
+	}
+	if last, ok := vm.shape.Instructions[len(vm.shape.Instructions)-1].(kernels.UpdateShared); ok {
+		updates = append(updates, last)
+	}
+	for _, instruction := range append(others, updates...) {
 		switch i := instruction.(type) {
 		case kernels.Gather:
 			p.launch(vm.gather(pass, i.Dst, len(vm.slots), p.n.data, vm.memory.inputs, vm.memory.order))
@@ -160,7 +173,10 @@ func (p *probe) step(step int) {
 		case kernels.Backward:
 			p.launch(vm.backward(pass, i))
 		case kernels.Update:
-			p.launch(vm.update(pass, i))
+			if !updated {
+				p.launch(vm.update(pass))
+			}
+			updated = true
 		case kernels.UpdateShared:
 			p.launch(vm.updateSigma(pass, i))
 		}
@@ -196,7 +212,7 @@ func (p *probe) step(step int) {
 				}
 				p.same(i.String(), p.delta(i.Src, m), want, st.In, st.Stride(), 1e-6)
 			case kernels.Update:
-				sums[m] = append(sums[m], p.updated(i, m, step, before[m], rule)...)
+				p.updated(i, m, step, before[m], rule)
 			case kernels.UpdateShared:
 				p.sigmaUpdated(i, m, before[m], rule)
 			}
@@ -242,8 +258,8 @@ func (p *probe) lost(i kernels.Loss, m int, examples []int32) {
 	p.sameOnScale("sum of the losses", losses[m:m+1], []float64{nll}, 1, 1, 2e-6, scale)
 }
 
-// updated checks mu, and phi where it is per synapse; otherwise the rows' sums of dW xi, which it returns.
-func (p *probe) updated(i kernels.Update, m, step int, s *kernels.State, rule kernels.Rule[float64]) []float64 {
+// updated checks mu, and phi where it is per synapse; where it is shared, the rows' sums of dW xi.
+func (p *probe) updated(i kernels.Update, m, step int, s *kernels.State, rule kernels.Rule[float64]) {
 	layout, shape := p.n.program.Layout, p.vm.shape
 	st, off := p.layer(i.Layer, m, step, s), layout.Offset(i.Layer)
 	n, stride := st.Columns(), st.Stride()
@@ -279,7 +295,7 @@ func (p *probe) updated(i kernels.Update, m, step int, s *kernels.State, rule ke
 		p.same("phi.v", part(got.PhiV), phiV, n, stride, 4e-6)
 	}
 	if p.vm.kind() != "shared" {
-		return nil
+		return
 	}
 	all := p.read(p.vm.memory.sums, shape.rows*shape.sumGroups, m)
 	gotSums := make([]float64, st.Out)
@@ -289,7 +305,6 @@ func (p *probe) updated(i kernels.Update, m, step int, s *kernels.State, rule ke
 		}
 	}
 	p.same("sum dW xi", gotSums, sums, st.Out, st.Out, 2e-6)
-	return sums
 }
 
 // sigmaUpdated checks the phis that are shared, from the row sums on the device.

@@ -17,6 +17,7 @@ type pass struct {
 	values      []Address
 	part        Address
 	weights     Address
+	ahead       bool // the first layer's launch draws the weights of the others too
 	steps, base Address
 	t           int
 }
@@ -27,7 +28,7 @@ func (vm *VM) training(t int) pass {
 		instances: vm.resident.len(), groups: 1, batch: vm.shape.Batch, halts: vm.memory.halts,
 		stream: kernels.StreamTrain, kind: vm.kind(), xslot: vm.memory.slots, identity: vm.memory.identity,
 		values: vm.memory.values, part: vm.memory.part, weights: vm.memory.weights,
-		steps: vm.memory.steps, base: vm.memory.base, t: t,
+		ahead: vm.shape.fused, steps: vm.memory.steps, base: vm.memory.base, t: t,
 	}
 }
 
@@ -51,18 +52,25 @@ func (vm *VM) step(t int) []Launch {
 		case kernels.Gather:
 			launches = append(launches, vm.gather(p, i.Dst, len(vm.slots), vm.train, vm.memory.inputs, vm.memory.order))
 		case kernels.Forward:
-			launches = append(launches, vm.forward(p, i)...)
+			switch {
+			case !vm.shape.fused:
+				launches = append(launches, vm.forward(p, i)...)
+			case i.Src == vm.shape.dataFirst: // the other weights are drawn in the same launch
+				launches = append(launches, vm.forward(p, i)[0], vm.middle(p))
+			}
 		case kernels.Loss:
-			launches = append(launches, vm.loss(p, i))
+			if !vm.shape.fused {
+				launches = append(launches, vm.loss(p, i))
+			}
 		case kernels.Backward:
-			launches = append(launches, vm.backward(p, i))
-		case kernels.Update:
-			updates = append(updates, vm.update(p, i))
+			if !vm.shape.fused {
+				launches = append(launches, vm.backward(p, i))
+			}
 		case kernels.UpdateShared:
 			updates = append(updates, vm.updateSigma(p, i))
 		}
 	}
-	return append(launches, updates...)
+	return append(append(launches, vm.update(p)), updates...)
 }
 
 // advance moves the base index of the steps.
@@ -96,17 +104,17 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 	if p.weights != 0 && vm.shape.wOffset[i.Layer] >= 0 {
 		weights = p.weights + Address(4*vm.shape.wOffset[i.Layer])
 	}
-	phiStride := 0
-	if layout.Sharing == kernels.PerNeuron {
-		phiStride = 1
+	blocks := ceil(l.Out, forwardRows) * ceil(p.batch, batchTile)
+	if p.ahead {
+		blocks += ceil(vm.tasks(), forwardTasks*slices)
 	}
 	launches := []Launch{{
-		Kernel: vm.kernels["forward_"+p.kind],
-		Grid:   [3]int{ceil(l.Out, forwardRows) * ceil(p.batch, batchTile), slices, p.instances}, Block: [3]int{160, 1, 1},
+		Kernel: vm.kernels["forward_"+p.kind], Grid: [3]int{blocks, slices, p.instances}, Block: [3]int{160, 1, 1},
 		Args: []any{p.values[i.Dst], p.part, weights, p.values[i.Src], slot, vm.memory.state, vm.memory.members,
 			p.steps, p.base, p.t, p.halts, vm.shape.stateSize, layout.Offset(i.Layer),
-			3*vm.shape.slots + layout.PhiOffset(i.Layer), phiStride, l.In, l.Out, p.batch, p.groups, vm.shape.wSize,
-			uint32(p.stream)<<16 | uint32(i.Layer), p.draw0, p.drawStride, int(i.Activation)},
+			3*vm.shape.slots + layout.PhiOffset(i.Layer), vm.phiStride(), l.In, l.Out, p.batch, p.groups, vm.shape.wSize,
+			uint32(p.stream)<<16 | uint32(i.Layer), p.draw0, p.drawStride, int(i.Activation),
+			p.weights, vm.memory.sampled, len(vm.shape.Layout.Layers) - 1},
 	}}
 	if slices == 1 {
 		return launches
@@ -117,16 +125,31 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 	})
 }
 
-func (vm *VM) loss(p pass, i kernels.Loss) Launch {
-	kernel := "loss_categorical"
-	if i.Likelihood == kernels.Gaussian {
-		kernel = "loss_gaussian"
+// answers are the addresses of labels and of targets, one of which is 0.
+func (vm *VM) answers() (labels, targets Address) {
+	if vm.shape.Likelihood == kernels.Gaussian {
+		return 0, vm.memory.answers
 	}
+	return vm.memory.answers, 0
+}
+
+func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 	m := vm.memory
+	labels, targets := vm.answers()
 	return Launch{
-		Kernel: vm.kernels[kernel], Grid: [3]int{1, 1, p.instances}, Block: [3]int{256, 1, 1}, Shared: 4 * p.batch,
-		Args: []any{m.deltas[i.Src], m.losses, m.halts, m.values[i.Src], m.answers, m.order, m.slots, m.members, p.steps, p.base,
-			p.t, vm.train.N, vm.shape.Widths[i.Src], p.batch, int(i.Activation)},
+		Kernel: vm.kernels["loss"], Grid: [3]int{1, 1, p.instances}, Block: [3]int{256, 1, 1}, Shared: 4 * p.batch,
+		Args: []any{m.deltas[i.Src], m.losses, m.halts, m.values[i.Src], labels, targets, m.order, m.slots, m.members, p.steps,
+			p.base, p.t, vm.train.N, vm.shape.Widths[i.Src], p.batch, int(i.Activation)},
+	}
+}
+
+func (vm *VM) middle(p pass) Launch {
+	m := vm.memory
+	labels, targets := vm.answers()
+	return Launch{
+		Kernel: vm.kernels["middle"], Grid: [3]int{1, 1, p.instances}, Block: [3]int{512, 1, 1}, Shared: 4 * p.batch,
+		Args: []any{m.operations, len(vm.operationRecords()), m.part, m.weights, m.losses, m.halts, labels, targets, m.order,
+			m.slots, m.members, p.steps, p.base, p.t, vm.train.N, p.batch, vm.shape.wSize},
 	}
 }
 
@@ -140,22 +163,23 @@ func (vm *VM) backward(p pass, i kernels.Backward) Launch {
 	}
 }
 
-func (vm *VM) update(p pass, i kernels.Update) Launch {
+// update moves mu, and phi where it is per synapse, of all layers.
+func (vm *VM) update(p pass) Launch {
 	m, layout := vm.memory, vm.shape.Layout
-	l := layout.Layers[i.Layer]
-	slot := p.identity
-	if i.Src == vm.shape.dataFirst {
-		slot = p.xslot
+	tiles := 0
+	for _, l := range layout.Layers {
+		tiles += updateTiles(l)
 	}
 	return Launch{
-		Kernel: vm.kernels["update_"+p.kind],
-		Grid:   [3]int{ceil(l.Columns(), groupColumns), ceil(l.Out, updateRows), p.instances}, Block: [3]int{256, 1, 1},
-		Args: []any{m.state, m.sums, p.halts, m.bad, m.values[i.Src], slot, m.deltas[i.Dst], m.members, p.steps, p.base, p.t,
-			vm.shape.stateSize, vm.shape.slots, vm.shape.phiSlots, layout.Offset(i.Layer),
-			3*vm.shape.slots + layout.PhiOffset(i.Layer), l.In, l.Out, p.batch, i.Layer, len(layout.Layers),
-			vm.shape.firstRow[i.Layer], vm.shape.rows, vm.shape.sumGroups, uint32(p.stream)<<16 | uint32(i.Layer),
-			float32(i.MagnitudeTerms), float32(i.ReliabilityTerms)},
+		Kernel: vm.kernels["update_"+p.kind], Grid: [3]int{tiles, 1, p.instances}, Block: [3]int{256, 1, 1},
+		Args: []any{m.state, m.sums, p.halts, m.bad, m.updates, len(layout.Layers), m.members, p.steps, p.base, p.t,
+			vm.shape.stateSize, vm.shape.slots, vm.shape.phiSlots, p.batch, vm.shape.rows, vm.shape.sumGroups,
+			uint32(p.stream) << 16},
 	}
+}
+
+func updateTiles(l kernels.Layer) int {
+	return ceil(l.Columns(), groupColumns) * ceil(l.Out, updateRows)
 }
 
 func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
@@ -166,4 +190,95 @@ func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
 			vm.shape.stateSize, 3 * vm.shape.slots, vm.shape.phiSlots, len(vm.shape.Layout.Layers), vm.shape.rows,
 			vm.shape.sumGroups, float32(i.ReliabilityTerms)},
 	}
+}
+
+// phiStride is the distance between the phis of neighbouring rows that have one each, else 0.
+func (vm *VM) phiStride() int {
+	if vm.shape.Layout.Sharing == kernels.PerNeuron {
+		return 1
+	}
+	return 0
+}
+
+// sampledRecords are the layers after the first, whose weights the first one's launch draws.
+func (vm *VM) sampledRecords() []sampledRecord {
+	var records []sampledRecord
+	layout, task := vm.shape.Layout, 0
+	for i, l := range layout.Layers[1:] {
+		records = append(records, sampledRecord{
+			In: int32(l.In), Out: int32(l.Out), MuOffset: int32(layout.Offset(1 + i)),
+			PhiOffset: int32(3*vm.shape.slots + layout.PhiOffset(1+i)), PhiStride: int32(vm.phiStride()),
+			WOffset: int32(vm.shape.wOffset[1+i]), Layer: int32(1 + i), FirstTask: int32(task),
+		})
+		task += layerTasks(l)
+	}
+	return records
+}
+
+func layerTasks(l kernels.Layer) int { return l.Out * ceil(l.Columns(), groupColumns) }
+
+// tasks counts the pieces in which the weights of the layers after the first are drawn.
+func (vm *VM) tasks() int {
+	tasks := 0
+	for _, l := range vm.shape.Layout.Layers[1:] {
+		tasks += layerTasks(l)
+	}
+	return tasks
+}
+
+// updateRecords are the layers as the update kernel sees them.
+func (vm *VM) updateRecords() []updateRecord {
+	var records []updateRecord
+	m, layout, tile := vm.memory, vm.shape.Layout, 0
+	for _, u := range vm.shape.Updates() {
+		l, slot := layout.Layers[u.Layer], m.identity
+		if u.Src == vm.shape.dataFirst {
+			slot = m.slots
+		}
+		records = append(records, updateRecord{
+			X: m.values[u.Src], XSlot: slot, DY: m.deltas[u.Dst], In: int32(l.In), Out: int32(l.Out),
+			MuOffset: int32(layout.Offset(u.Layer)), PhiOffset: int32(3*vm.shape.slots + layout.PhiOffset(u.Layer)),
+			Layer: int32(u.Layer), FirstRow: int32(vm.shape.firstRow[u.Layer]), FirstTile: int32(tile),
+			MagnitudeTerms: float32(u.MagnitudeTerms), ReliabilityTerms: float32(u.ReliabilityTerms),
+		})
+		tile += updateTiles(l)
+	}
+	return records
+}
+
+// operationRecords are the instructions that the middle kernel takes over: all between the product of the first layer and
+// the updates.
+func (vm *VM) operationRecords() []operationRecord {
+	var records []operationRecord
+	m, layers := vm.memory, vm.shape.Layout.Layers
+	for _, instruction := range vm.shape.Instructions {
+		switch i := instruction.(type) {
+		case kernels.Forward:
+			l := layers[i.Layer]
+			slices := ceil(l.Columns(), forwardColumns)
+			r := operationRecord{
+				Kind: forwardOperation, In: int32(l.In), Out: int32(l.Out), Activation: int32(i.Activation),
+				WOffset: int32(vm.shape.wOffset[i.Layer]), Slices: int32(slices), X: m.values[i.Src], Y: m.values[i.Dst],
+			}
+			if i.Src == vm.shape.dataFirst {
+				if slices == 1 {
+					continue
+				}
+				r.Kind = activateOperation
+			}
+			records = append(records, r)
+		case kernels.Loss:
+			records = append(records, operationRecord{
+				Kind: lossOperation, Out: int32(vm.shape.Widths[i.Src]), Activation: int32(i.Activation),
+				X: m.values[i.Src], Y: m.deltas[i.Src],
+			})
+		case kernels.Backward:
+			l := layers[i.Layer]
+			records = append(records, operationRecord{
+				Kind: backwardOperation, In: int32(l.In), Out: int32(l.Out), Activation: int32(i.Activation),
+				WOffset: int32(vm.shape.wOffset[i.Layer]), X: m.values[i.Src], DY: m.deltas[i.Dst], DX: m.deltas[i.Src],
+			})
+		}
+	}
+	return records
 }

@@ -11,8 +11,9 @@ const (
 	batchTile      = 20 // examples
 	groupColumns   = 64 // columns whose noise comes from 16 blocks of Philox
 	forwardRows    = 20
-	forwardColumns = 256
+	forwardColumns = 128
 	backwardCols   = 32
+	forwardTasks   = 10 // rows times groups of columns that a block draws ahead
 	updateRows     = 16
 )
 
@@ -24,6 +25,13 @@ const (
 
 // evaluationBytes bounds the workspace of an evaluation, which takes as many groups of examples at a time as fit.
 const evaluationBytes = 256 << 20
+
+// Networks whose layers after the first have at most this many slots together, and small enough minibatches, take the way
+// through the middle kernel.
+const (
+	middleSlots = 1 << 16
+	middleBatch = 256
+)
 
 // maxInstances is the limit of the third dimension of a grid.
 const maxInstances = 65535
@@ -43,6 +51,7 @@ type shape struct {
 	sumGroups int // column groups of the widest layer
 	partSize  int // per instance and example: partial sums of the layer that needs most
 	dataFirst kernels.Buffer
+	fused     bool // the layers after the first go through the middle kernel
 }
 
 func newShape(p *kernels.Program) shape {
@@ -69,6 +78,7 @@ func newShape(p *kernels.Program) shape {
 			s.partSize = max(s.partSize, slices*l.Out)
 		}
 	}
+	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
 }
 
@@ -87,6 +97,7 @@ type memory struct {
 	values, deltas                                  []Address
 	part, weights, sums                             Address
 	rowsOf, synapses, layerOf                       Address
+	sampled, updates, operations                    Address
 }
 
 // regions lists what the device holds for a number of members with the given number of distinct seeds.
@@ -112,6 +123,9 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		region{"slots", 4 * members, &m.slots},
 		region{"losses", 4 * chunkSteps * members, &m.losses},
 		region{"stored weights", 4 * s.wSize * members, &m.weights},
+		region{"layers drawn ahead", 32 * len(s.Layout.Layers), &m.sampled},
+		region{"updates", 64 * len(s.Layout.Layers), &m.updates},
+		region{"operations", 56 * len(s.Instructions), &m.operations},
 		region{"partial sums", 4 * s.partSize * batch * members, &m.part},
 	)
 	for b, width := range s.Widths {

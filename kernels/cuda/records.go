@@ -7,7 +7,15 @@ import (
 	"quantal/kernels"
 )
 
-// The records that kernels read and write, as src/common.cuh and src/score.cu declare them.
+// The kinds of operationRecord.
+const (
+	activateOperation = iota
+	forwardOperation
+	lossOperation
+	backwardOperation
+)
+
+// The records that kernels read and write, as their sources declare them.
 type (
 	memberRecord struct {
 		Key         [2]uint32
@@ -27,6 +35,24 @@ type (
 	}
 	haltRecord   struct{ Loss, Gradient int32 }
 	figureRecord struct{ NLL, Correct float32 }
+
+	// sampledRecord is a layer whose weights are drawn ahead, in tasks of 64 columns of a row.
+	sampledRecord struct {
+		In, Out, MuOffset, PhiOffset, PhiStride, WOffset, Layer, FirstTask int32
+	}
+	// updateRecord is a layer to be updated.
+	updateRecord struct {
+		X, XSlot, DY                     Address
+		In, Out, MuOffset, PhiOffset     int32
+		Layer, FirstRow, FirstTile       int32
+		MagnitudeTerms, ReliabilityTerms float32
+		_                                int32
+	}
+	// operationRecord is one operation of the middle kernel.
+	operationRecord struct {
+		Kind, In, Out, Activation, WOffset, Slices int32
+		X, Y, DY, DX                               Address
+	}
 )
 
 func newMemberRecord(m kernels.Member, fraction float64, outputs int) memberRecord {

@@ -96,6 +96,7 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 // check refuses programs that the launches below cannot express.
 func (s shape) check() error {
 	sampled := map[int]bool{}
+	updates := 0
 	for _, instruction := range s.Instructions {
 		switch i := instruction.(type) {
 		case kernels.Sample:
@@ -104,10 +105,15 @@ func (s shape) check() error {
 			if !sampled[i.Layer] {
 				return fmt.Errorf("cuda: program: %v comes before its weights are drawn", i)
 			}
-		case kernels.Gather, kernels.Loss, kernels.Backward, kernels.Update, kernels.UpdateShared:
+		case kernels.Update:
+			updates++
+		case kernels.Gather, kernels.Loss, kernels.Backward, kernels.UpdateShared:
 		default:
 			return fmt.Errorf("cuda: program: no launch for %v", i)
 		}
+	}
+	if updates != len(s.Layout.Layers) {
+		return fmt.Errorf("cuda: program: %d updates of %d layers", updates, len(s.Layout.Layers))
 	}
 	return nil
 }
@@ -145,7 +151,12 @@ func (vm *VM) allocate() error {
 	if err := vm.upload(vm.memory.answers, answerBytes(vm.shape.Likelihood, vm.train), "training answers"); err != nil {
 		return err
 	}
-	return vm.uploadGroups()
+	return errors.Join(
+		vm.uploadGroups(),
+		vm.upload(vm.memory.sampled, bytesOf(vm.sampledRecords()), "layers drawn ahead"),
+		vm.upload(vm.memory.updates, bytesOf(vm.updateRecords()), "updates"),
+		vm.upload(vm.memory.operations, bytesOf(vm.operationRecords()), "operations"),
+	)
 }
 
 func inputBytes(d *kernels.Data) []byte {

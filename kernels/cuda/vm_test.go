@@ -270,6 +270,10 @@ func TestTenStepsAgainstCPU(t *testing.T) {
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.network(t)
 			got, want := n.open(t, nil), n.cpu(t)
+			if !got.shape.fused {
+				t.Error("does not go through the middle kernel")
+			}
+			got.shape.fused = i%2 == 0 // else by single operations
 			gotProgress, wantProgress := run(t, got, 0, 10), run(t, want, 0, 10)
 			for m := range n.members {
 				if e := math.Abs(gotProgress[m].NLL-wantProgress[m].NLL) / math.Abs(wantProgress[m].NLL); e > 1e-5 {

@@ -38,6 +38,9 @@ struct Halt {
   int loss, gradient;
 };
 
+// strideOf is the length of a row that holds the given number of values and the constant 1 (kernels.Stride).
+DEVICE int strideOf(int width) { return (width + 1 + 15) / 16 * 16; }
+
 DEVICE bool halted(const Halt *halts, int member, int index) {
   if (!halts) return false;
   Halt h = halts[member];

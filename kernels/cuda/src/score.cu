@@ -63,7 +63,7 @@ DEVICE float gaussian(const float *y, const float *target, int out, const Member
 KERNEL score(Figures *result, const float *y, const unsigned char *labels, const float *targets, const Member *members,
              int first, int n, int out, int groups) {
   int z = blockIdx.z, b = threadIdx.x, start = first + z % groups * batchTile, examples = examplesOf(start, n);
-  int stride = (out + 1 + 15) / 16 * 16;
+  int stride = strideOf(out);
   float nll = 0.f;
   bool correct = false;
   if (b < examples) {
@@ -84,7 +84,7 @@ KERNEL mixture_add(float *mixture, const float *y, const float *targets, const M
                    int outcomes, int groups, int draw) {
   int z = blockIdx.z, b = threadIdx.x, start = first + z % groups * batchTile, examples = examplesOf(start, n);
   if (b >= examples) return;
-  int stride = (out + 1 + 15) / 16 * 16, cells = outcomes * batchTile;
+  int stride = strideOf(out), cells = outcomes * batchTile;
   const float *yb = y + ((size_t)z * batchTile + b) * stride;
   float shift = 0.f, observed = 0.f;
   if (targets)

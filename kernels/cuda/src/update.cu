@@ -6,7 +6,9 @@
 // its two parameters and their four moments: 48 bytes. A block takes 16 rows and 64 columns, a thread one row and the four
 // columns of one block of Philox. Where sigma is shared, mu alone moves, and the row's share of sum dW xi goes to
 // sums[member][row of the network][column group].
-// grid (ceil(columns/64), ceil(out/16), members), block 256
+//
+// One launch does all layers: block x belongs to the layer of updates whose tiles it falls into.
+// grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
 #include "adam.cuh"
 #include "noise.cuh"
 
@@ -14,28 +16,41 @@ constexpr int blockRows = 16;
 
 enum Kind { means, shared, synapse };
 
+// Update is a layer to be updated. Pointers are those of member 0, or of slot 0.
+struct Update {
+  const float *x;   // of its input
+  const int *xslot; // of each member, in x
+  const float *dy;  // gradient at its output
+  int in, out, muOffset, phiOffset;
+  int layer, firstRow, firstTile;
+  float magnitudeTerms, reliabilityTerms;
+  int unused;
+};
+
 template <Kind kind>
-DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const float *x, const int *xslot, const float *dy,
-                   const Member *members, const Step *steps, const int *base, int t, int stateSize, int muSlots,
-                   int phiSlots, int muOffset, int phiOffset, int in, int out, int batch, int layer, int layers,
-                   int firstRow, int rows, int sumGroups, unsigned streamLayer, float magnitudeTerms,
-                   float reliabilityTerms) {
+DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Update *updates, int layers, const Member *members,
+                   const Step *steps, const int *base, int t, int stateSize, int muSlots, int phiSlots, int batch, int rows,
+                   int sumGroups, unsigned stream) {
   __shared__ float4 xs[batchTile][lanes];            // the four columns of a thread side by side
   __shared__ float4 dys[blockRows][batchTile / 4];
   int member = blockIdx.z, index = *base + t;
   if (halted(halts, member, index)) return;
-  int lane = threadIdx.x % lanes, row = threadIdx.x / lanes;
-  int r = blockIdx.y * blockRows + row, k0 = blockIdx.x * groupColumns;
-  int columns = in + 1, stride = (columns + 15) / 16 * 16, dyStride = (out + 1 + 15) / 16 * 16;
-  float *mu = state + (size_t)member * stateSize + muOffset + r * stride + k0 + lane;
-  float *phi = state + (size_t)member * stateSize + phiOffset + r * stride + k0 + lane;
+  int which = 0;
+  while (which + 1 < layers && (int)blockIdx.x >= updates[which + 1].firstTile) which++;
+  Update u = updates[which];
+  int columns = u.in + 1, stride = strideOf(u.in), dyStride = strideOf(u.out);
+  int columnGroups = (columns + groupColumns - 1) / groupColumns, tile = blockIdx.x - u.firstTile;
+  int group = tile % columnGroups, r0 = tile / columnGroups * blockRows, k0 = group * groupColumns;
+  int lane = threadIdx.x % lanes, row = threadIdx.x / lanes, r = r0 + row;
+  float *mu = state + (size_t)member * stateSize + u.muOffset + r * stride + k0 + lane;
+  float *phi = state + (size_t)member * stateSize + u.phiOffset + r * stride + k0 + lane;
 
   // All reads of the state go out before the barrier.
   bool valid[4];
   float MU[4], MUM[4], MUV[4], PHI[4], PHIM[4], PHIV[4];
 #pragma unroll
   for (int j = 0; j < 4; j++) {
-    valid[j] = r < out && k0 + lane + j * lanes < columns;
+    valid[j] = r < u.out && k0 + lane + j * lanes < columns;
     MU[j] = valid[j] ? mu[j * lanes] : 0.f;
     MUM[j] = valid[j] ? mu[muSlots + j * lanes] : 0.f;
     MUV[j] = valid[j] ? mu[2 * muSlots + j * lanes] : 0.f;
@@ -45,24 +60,21 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const float
       PHIV[j] = valid[j] ? phi[2 * phiSlots + j * lanes] : 0.f;
     }
   }
-  Member m = members[member];
-  Step s = steps[index];
-  Adam adam = adamOf(s, m);
 
   float dw[4] = {0.f, 0.f, 0.f, 0.f};
   for (int b0 = 0; b0 < batch; b0 += batchTile) {
     if (b0 > 0) __syncthreads();
-    const float *xb = x + ((size_t)xslot[member] * batch + b0) * stride + k0;
+    const float *xb = u.x + ((size_t)u.xslot[member] * batch + b0) * stride + k0;
     for (int i = threadIdx.x; i < batchTile * groupColumns; i += blockDim.x) {
       int b = i / groupColumns, k = i % groupColumns;
       float v = 0.f;
-      if (b0 + b < batch && k0 + k < columns) v = k0 + k == in ? 1.f : xb[b * stride + k];
+      if (b0 + b < batch && k0 + k < columns) v = k0 + k == u.in ? 1.f : xb[b * stride + k];
       ((float *)&xs[b][k % lanes])[k / lanes] = v;
     }
-    const float *dyb = dy + ((size_t)member * batch + b0) * dyStride + blockIdx.y * blockRows;
+    const float *dyb = u.dy + ((size_t)member * batch + b0) * dyStride + r0;
     for (int i = threadIdx.x; i < batchTile * blockRows; i += blockDim.x) {
       int b = i / blockRows, k = i % blockRows;
-      bool inside = b0 + b < batch && (int)blockIdx.y * blockRows + k < out;
+      bool inside = b0 + b < batch && r0 + k < u.out;
       ((float *)&dys[k])[b] = inside ? dyb[b * dyStride + k] : 0.f;
     }
     __syncthreads();
@@ -81,12 +93,15 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const float
     }
   }
 
+  Member m = members[member];
+  Step s = steps[index];
+  Adam adam = adamOf(s, m);
   float xi[4];
   if (kind != means) {
-    Noise noise = {m.key0, m.key1, s.step, streamLayer, 0u};
-    normals(xi, noise, firstBlock(r, columns) + blockIdx.x * 16 + lane);
+    Noise noise = {m.key0, m.key1, s.step, stream | (unsigned)u.layer, 0u};
+    normals(xi, noise, firstBlock(r, columns) + group * 16 + lane);
   }
-  float magnitude = m.magnitude * magnitudeTerms, reliability = m.reliability * reliabilityTerms;
+  float magnitude = m.magnitude * u.magnitudeTerms, reliability = m.reliability * u.reliabilityTerms;
   float sum = 0.f;
   bool good = true;
 #pragma unroll
@@ -109,23 +124,22 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const float
   }
   if (!good) { // whoever writes here writes the same
     halts[member].gradient = index + 1;
-    bad[member * layers + layer] = index + 1;
+    bad[member * layers + u.layer] = index + 1;
   }
   if (kind == shared) {
 #pragma unroll
     for (int bit = 8; bit; bit >>= 1) sum += __shfl_xor_sync(allLanes, sum, bit);
-    if (lane == 0 && r < out) sums[((size_t)member * rows + firstRow + r) * sumGroups + blockIdx.x] = sum;
+    if (lane == 0 && r < u.out) sums[((size_t)member * rows + u.firstRow + r) * sumGroups + group] = sum;
   }
 }
 
 #define PARAMETERS                                                                                                         \
-  float *state, float *sums, Halt *halts, int *bad, const float *x, const int *xslot, const float *dy,                     \
-      const Member *members, const Step *steps, const int *base, int t, int stateSize, int muSlots, int phiSlots,          \
-      int muOffset, int phiOffset, int in, int out, int batch, int layer, int layers, int firstRow, int rows,              \
-      int sumGroups, unsigned streamLayer, float magnitudeTerms, float reliabilityTerms
+  float *state, float *sums, Halt *halts, int *bad, const Update *updates, int layers, const Member *members,              \
+      const Step *steps, const int *base, int t, int stateSize, int muSlots, int phiSlots, int batch, int rows,            \
+      int sumGroups, unsigned stream
 #define ARGUMENTS                                                                                                          \
-  state, sums, halts, bad, x, xslot, dy, members, steps, base, t, stateSize, muSlots, phiSlots, muOffset, phiOffset, in,   \
-      out, batch, layer, layers, firstRow, rows, sumGroups, streamLayer, magnitudeTerms, reliabilityTerms
+  state, sums, halts, bad, updates, layers, members, steps, base, t, stateSize, muSlots, phiSlots, batch, rows, sumGroups, \
+      stream
 
 KERNEL __launch_bounds__(256, 4) update_means(PARAMETERS) { update<means>(ARGUMENTS); }
 KERNEL __launch_bounds__(256, 4) update_shared(PARAMETERS) { update<shared>(ARGUMENTS); }
