@@ -1,0 +1,231 @@
+package cuda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"quantal/kernels"
+)
+
+// Evaluate tests every network on data. A group of 20 examples of one member is an instance: a block of the grid.
+func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int) ([]kernels.Score, error) {
+	if err := data.Check(vm.shape.Program); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(ctx.Err(), vm.failed); err != nil {
+		return nil, err
+	}
+	scores := make([]kernels.Score, len(vm.members))
+	for _, b := range vm.batches() {
+		if err := vm.bring(b); err != nil {
+			return nil, err
+		}
+		tallies, err := vm.evaluate(ctx, data, step, draws)
+		if err != nil {
+			return nil, fmt.Errorf("cuda: evaluate %v: %w", b, err)
+		}
+		for i, t := range tallies {
+			scores[b.from+i] = t.score(data.N, draws, vm.shape.Likelihood)
+		}
+	}
+	return scores, ctx.Err()
+}
+
+// tally sums what a score averages.
+type tally struct{ correct, nll float64 }
+
+// tallies are those of one member: sampled, at the means, predictive, expected log.
+type tallies [4]tally
+
+func (t tallies) score(n, draws int, l kernels.Likelihood) kernels.Score {
+	var accuracy, loss [4]float64
+	for i, sum := range t {
+		accuracy[i], loss[i] = sum.correct/float64(n), sum.nll/float64(n)
+		if l == kernels.Gaussian {
+			accuracy[i] = math.NaN()
+		}
+		if i >= 2 && draws == 0 {
+			accuracy[i], loss[i] = math.NaN(), math.NaN()
+		}
+	}
+	return kernels.Score{
+		AccuracySampled: accuracy[0], LossSampled: loss[0], AccuracyMean: accuracy[1], LossMean: loss[1],
+		AccuracyPredictive: accuracy[2], LossPredictive: loss[2], AccuracyExpectedLog: accuracy[3], LossExpectedLog: loss[3],
+	}
+}
+
+// tester is the device memory of an evaluation.
+type tester struct {
+	pass
+	vm              *VM
+	data            *kernels.Data
+	members, atOnce int // groups at once
+	outcomes, draws int
+	inputs, answers Address
+	mixture, result Address
+	owned           []Address
+}
+
+// regions lists the workspace of a number of groups at once.
+func (t *tester) regions(groups int) []region {
+	s := t.vm.shape
+	instances := t.members * groups
+	t.values = make([]Address, len(s.Widths))
+	regions := []region{
+		{"slots", 4 * instances, &t.xslot},
+		{"identity", 4 * instances, &t.identity},
+		{"partial sums", 4 * s.partSize * batchTile * instances, &t.part},
+		{"figures", 8 * 2 * instances, &t.result},
+		{"step", 48, &t.steps},
+		{"step index", 4, &t.base},
+	}
+	if t.draws > 0 {
+		regions = append(regions, region{"mixture", 4 * 3 * t.outcomes * batchTile * instances, &t.mixture})
+	}
+	for b, width := range s.Widths {
+		rows := batchTile * instances
+		if kernels.Buffer(b) == s.dataFirst {
+			rows = batchTile * groups
+		}
+		regions = append(regions, region{fmt.Sprintf("buffer %d", b), 4 * rows * kernels.Stride(width), &t.values[b]})
+	}
+	return regions
+}
+
+func (vm *VM) newTester(data *kernels.Data, draws int) (*tester, error) {
+	t := &tester{vm: vm, data: data, members: vm.resident.len(), outcomes: vm.shape.Widths[vm.shape.Output], draws: draws}
+	if vm.shape.Likelihood == kernels.Gaussian {
+		t.outcomes = 1
+	}
+	t.atOnce = min(ceil(data.N, kernels.EvaluationGroup), maxInstances/t.members)
+	for t.atOnce > 1 && total(t.regions(t.atOnce)) > evaluationBytes {
+		t.atOnce = ceil(t.atOnce, 2)
+	}
+	inputs, answers := inputBytes(data), answerBytes(vm.shape.Likelihood, data)
+	regions := append(t.regions(t.atOnce), region{"test inputs", len(inputs), &t.inputs}, region{"test answers", len(answers), &t.answers})
+	for _, r := range regions {
+		a, err := vm.driver.Alloc(int64(max(r.bytes, 1)))
+		if err != nil {
+			return t, fmt.Errorf("allocate %d bytes for %s: %w", r.bytes, r.name, err)
+		}
+		*r.at = a
+		t.owned = append(t.owned, a)
+	}
+	slots, identity := make([]int32, t.members*t.atOnce), make([]int32, t.members*t.atOnce)
+	for i := range slots {
+		slots[i], identity[i] = int32(i%t.atOnce), int32(i)
+	}
+	return t, errors.Join(
+		vm.upload(t.inputs, inputs, "test inputs"), vm.upload(t.answers, answers, "test answers"),
+		vm.upload(t.xslot, bytesOf(slots), "slots"), vm.upload(t.identity, bytesOf(identity), "identity"),
+		vm.upload(t.base, make([]byte, 4), "step index"),
+	)
+}
+
+func (t *tester) release() error {
+	var all []error
+	for _, a := range t.owned {
+		all = append(all, t.vm.driver.Free(a))
+	}
+	return errors.Join(all...)
+}
+
+// evaluate tests the members on the device.
+func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int) (sums []tallies, err error) {
+	t, err := vm.newTester(data, draws)
+	defer func() { err = errors.Join(err, t.release()) }()
+	if err != nil {
+		return nil, err
+	}
+	t.instances, t.groups, t.batch, t.stream = t.members*t.atOnce, t.atOnce, batchTile, kernels.StreamEvaluation
+	sums = make([]tallies, t.members)
+	groups := ceil(data.N, kernels.EvaluationGroup)
+	for g := 0; g < groups; g += t.atOnce {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := t.test(sums, step, g); err != nil {
+			return nil, fmt.Errorf("test examples from %d on: %w", g*kernels.EvaluationGroup, err)
+		}
+	}
+	return sums, nil
+}
+
+// test takes the groups from firstGroup on through the networks and adds to the sums, group by group.
+func (t *tester) test(sums []tallies, step, firstGroup int) error {
+	vm, first := t.vm, firstGroup*batchTile
+	record := []stepRecord{{Step: uint32(step), First: uint32(first)}}
+	if err := vm.upload(t.steps, bytesOf(record), "step"); err != nil {
+		return err
+	}
+	var labels, targets Address
+	if vm.shape.Likelihood == kernels.Gaussian {
+		targets = t.answers
+	} else {
+		labels = t.answers
+	}
+	grid, block := [3]int{1, 1, t.instances}, [3]int{32, 1, 1}
+	output, width := t.values[vm.shape.Output], vm.shape.Widths[vm.shape.Output]
+	score := Launch{
+		Kernel: vm.kernels["score"], Grid: grid, Block: block,
+		Args: []any{t.result, output, labels, targets, vm.memory.members, first, t.data.N, width, t.groups},
+	}
+	infer := func(kind string, draw0, drawStride int, then Launch) error {
+		p := t.pass
+		p.kind, p.draw0, p.drawStride = kind, uint32(draw0), uint32(drawStride)
+		var launches []Launch
+		for _, instruction := range vm.shape.Instructions {
+			if f, ok := instruction.(kernels.Forward); ok {
+				launches = append(launches, vm.forward(p, f)...)
+			}
+		}
+		return vm.launch(append(launches, then))
+	}
+	if err := vm.launch([]Launch{vm.gather(t.pass, vm.shape.dataFirst, t.groups, t.data, t.inputs, 0)}); err != nil {
+		return err
+	}
+	if err := infer(vm.kind(), firstGroup, 1, score); err != nil {
+		return err
+	}
+	if err := t.add(sums, 0, 0); err != nil {
+		return err
+	}
+	if err := infer("means", 0, 0, score); err != nil {
+		return err
+	}
+	if err := t.add(sums, 1, 0); err != nil || t.draws == 0 {
+		return err
+	}
+	for d := range t.draws {
+		err := infer(vm.kind(), firstGroup*t.draws+d, t.draws, Launch{
+			Kernel: vm.kernels["mixture_add"], Grid: grid, Block: block,
+			Args: []any{t.mixture, output, targets, vm.memory.members, first, t.data.N, width, t.outcomes, t.groups, d},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := vm.launch([]Launch{{
+		Kernel: vm.kernels["mixture_score"], Grid: grid, Block: block,
+		Args: []any{t.result, t.mixture, labels, first, t.data.N, t.outcomes, t.groups, t.draws},
+	}}); err != nil {
+		return err
+	}
+	return errors.Join(t.add(sums, 2, 0), t.add(sums, 3, t.instances))
+}
+
+// add adds the figures of all groups, from the given place of the result on, to one kind of tally.
+func (t *tester) add(sums []tallies, kind, from int) error {
+	figures := make([]figureRecord, t.instances)
+	if err := t.vm.driver.Download(bytesOf(figures), t.result+Address(8*from)); err != nil {
+		return err
+	}
+	for i, f := range figures {
+		sum := &sums[i/t.groups][kind]
+		sum.nll += float64(f.NLL)
+		sum.correct += float64(f.Correct)
+	}
+	return nil
+}

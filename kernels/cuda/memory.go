@@ -1,0 +1,209 @@
+package cuda
+
+import (
+	"fmt"
+
+	"quantal/kernels"
+)
+
+// Tiles of the kernels, as their sources declare them.
+const (
+	batchTile      = 20 // examples
+	groupColumns   = 64 // columns whose noise comes from 16 blocks of Philox
+	forwardRows    = 20
+	forwardColumns = 128
+	backwardCols   = 32
+	forwardTasks   = 10 // rows times groups of columns that a block draws ahead
+	updateRows     = 16
+)
+
+// chunkSteps is the number of steps between two looks of the host at the device, graphSteps how many of them one graph holds.
+const (
+	chunkSteps = 256
+	graphSteps = 16
+)
+
+// evaluationBytes bounds the workspace of an evaluation, which takes as many groups of examples at a time as fit.
+const evaluationBytes = 256 << 20
+
+// Networks whose layers after the first have at most this many slots together, and small enough minibatches, take the way
+// through the middle kernel.
+const (
+	middleSlots = 1 << 16
+	middleBatch = 256
+)
+
+// maxInstances is the limit of the third dimension of a grid.
+const maxInstances = 65535
+
+func ceil(a, b int) int { return (a + b - 1) / b }
+
+// shape holds the sizes that follow from the program.
+type shape struct {
+	*kernels.Program
+	slots     int // of mu
+	phiSlots  int // of a field of phi, rounded up to whole lines
+	stateSize int // mu, phi and their moments of one member, in numbers
+	wOffset   []int
+	wSize     int // stored weights of one member: the layers with a Backward
+	rows      int // neurons of all layers
+	firstRow  []int
+	sumGroups int // column groups of the widest layer
+	partSize  int // per instance and example: partial sums of the layer that needs most
+	dataFirst kernels.Buffer
+	fused     bool // the layers after the first go through the middle kernel
+}
+
+func newShape(p *kernels.Program) shape {
+	s := shape{Program: p, slots: p.Layout.Slots(), phiSlots: ceil(p.Layout.PhiSize(), 16) * 16}
+	s.stateSize = 3 * (s.slots + s.phiSlots)
+	s.wOffset = make([]int, len(p.Layout.Layers))
+	for i := range s.wOffset {
+		s.wOffset[i] = -1
+	}
+	for _, instruction := range p.Instructions {
+		switch i := instruction.(type) {
+		case kernels.Gather:
+			s.dataFirst = i.Dst
+		case kernels.Backward:
+			s.wOffset[i.Layer] = s.wSize
+			s.wSize += p.Layout.Layers[i.Layer].Slots()
+		}
+	}
+	for _, l := range p.Layout.Layers {
+		s.firstRow = append(s.firstRow, s.rows)
+		s.rows += l.Out
+		s.sumGroups = max(s.sumGroups, ceil(l.Columns(), groupColumns))
+		if slices := ceil(l.Columns(), forwardColumns); slices > 1 {
+			s.partSize = max(s.partSize, slices*l.Out)
+		}
+	}
+	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
+	return s
+}
+
+// region is a piece of device memory, in bytes.
+type region struct {
+	name  string
+	bytes int
+	at    *Address
+}
+
+// memory holds the addresses of what stays on the device while the VM is open.
+type memory struct {
+	state, members, halts, bad, steps, base, losses Address
+	slots, identity, order                          Address
+	inputs, answers                                 Address
+	values, deltas                                  []Address
+	part, weights, sums                             Address
+	rowsOf, synapses, layerOf                       Address
+	sampled, updates, operations                    Address
+}
+
+// regions lists what the device holds for a number of members with the given number of distinct seeds.
+func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []region {
+	batch := s.Batch
+	m.values, m.deltas = make([]Address, len(s.Widths)), make([]Address, len(s.Widths))
+	regions := []region{
+		{"states", 4 * s.stateSize * members, &m.state},
+		{"members", 32 * members, &m.members},
+		{"flags", 8 * members, &m.halts},
+		{"flags of layers", 4 * len(s.Layout.Layers) * members, &m.bad},
+		{"identity", 4 * members, &m.identity},
+		{"base", 4, &m.base},
+		{"steps", 48 * chunkSteps, &m.steps},
+	}
+	if train == nil {
+		return regions
+	}
+	regions = append(regions,
+		region{"inputs", len(inputBytes(train)), &m.inputs},
+		region{"answers", len(answerBytes(s.Likelihood, train)), &m.answers},
+		region{"orders", 4 * train.N * seeds, &m.order},
+		region{"slots", 4 * members, &m.slots},
+		region{"losses", 4 * chunkSteps * members, &m.losses},
+		region{"stored weights", 4 * s.wSize * members, &m.weights},
+		region{"layers drawn ahead", 32 * len(s.Layout.Layers), &m.sampled},
+		region{"updates", 64 * len(s.Layout.Layers), &m.updates},
+		region{"operations", 56 * len(s.Instructions), &m.operations},
+		region{"partial sums", 4 * s.partSize * batch * members, &m.part},
+	)
+	for b, width := range s.Widths {
+		rows := members * batch
+		if kernels.Buffer(b) == s.dataFirst {
+			rows = seeds * batch
+		} else {
+			regions = append(regions, region{fmt.Sprintf("gradient of buffer %d", b), 4 * rows * kernels.Stride(width), &m.deltas[b]})
+		}
+		regions = append(regions, region{fmt.Sprintf("buffer %d", b), 4 * rows * kernels.Stride(width), &m.values[b]})
+	}
+	if groups := len(s.Layout.Groups()); groups > 0 {
+		regions = append(regions,
+			region{"sigma gradients", 4 * s.rows * s.sumGroups * members, &m.sums},
+			region{"rows of groups", 4 * (groups + 1), &m.rowsOf},
+			region{"synapses of groups", 4 * groups, &m.synapses},
+			region{"layers of groups", 4 * groups, &m.layerOf},
+		)
+	}
+	return regions
+}
+
+// total adds regions, each rounded up to the alignment of allocations.
+func total(regions []region) int64 {
+	sum := int64(0)
+	for _, r := range regions {
+		sum += int64(ceil(max(r.bytes, 1), 256)) * 256
+	}
+	return sum
+}
+
+// seeds counts the distinct seeds.
+func seeds(members []kernels.Member) int {
+	distinct := map[uint64]bool{}
+	for _, m := range members {
+		distinct[m.Seed] = true
+	}
+	return len(distinct)
+}
+
+// Memory is the number of bytes that a device needs to hold all members at once: parameters, training data, minibatches, and
+// the workspace of evaluations, with a test set as large as the training set at most. Members that do not fit together are
+// trained in batches, one after the other, at the cost of copying their states.
+func Memory(p *kernels.Program, members []kernels.Member, train *kernels.Data) int64 {
+	return need(newShape(p), members, train)
+}
+
+func need(s shape, members []kernels.Member, train *kernels.Data) int64 {
+	var m memory
+	regions := m.regions(s, len(members), seeds(members), train)
+	sum := total(regions) + evaluationBytes
+	if train != nil {
+		sum += int64(len(inputBytes(train)) + len(answerBytes(s.Likelihood, train))) // a test set
+	}
+	return sum
+}
+
+// capacity is the largest number of members of which any run of neighbours fits into the given memory.
+func capacity(s shape, members []kernels.Member, train *kernels.Data, free int64) int {
+	fits := func(n int) bool {
+		for from := 0; from < len(members); from += n {
+			if need(s, members[from:min(from+n, len(members))], train) > free {
+				return false
+			}
+		}
+		return true
+	}
+	n := min(len(members), maxInstances)
+	if fits(n) {
+		return n
+	}
+	low, high := 0, n // low fits, high does not
+	for high-low > 1 {
+		if mid := (low + high) / 2; fits(mid) {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low
+}

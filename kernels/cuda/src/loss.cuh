@@ -1,0 +1,56 @@
+// Categorical: NLL = log sum_o e^(y_o) - y_label,                   d = softmax(y) - onehot(label)
+// Gaussian:    NLL = sum_o ((y_o - t_o)^2 / (2 v) + log(2 pi v)/2), d = (y - t) / v
+//
+// and d goes through the activation that made y. One warp takes an example; the NLLs of the minibatch are added in order.
+#pragma once
+#include "math.cuh"
+
+DEVICE float sumOfWarp(float v) {
+#pragma unroll
+  for (int bit = 16; bit; bit >>= 1) v += __shfl_xor_sync(allLanes, v, bit);
+  return v;
+}
+
+DEVICE float maxOfWarp(float v) { // a NaN may get lost: the sum of exponentials brings it back
+#pragma unroll
+  for (int bit = 16; bit; bit >>= 1) v = fmaxf(v, __shfl_xor_sync(allLanes, v, bit));
+  return v;
+}
+
+// lossOf does a minibatch with all warps of the block; y and d are the member's, answers are labels or else targets, and
+// examples is where the minibatch starts in the order. nll has room for batch numbers. The result is valid in thread 0.
+DEVICE float lossOf(float *d, float *nll, const float *y, const unsigned char *labels, const float *targets,
+                    const int *examples, const Member &m, int out, int batch, int activation) {
+  int lane = threadIdx.x % warp, stride = strideOf(out);
+  for (int b = threadIdx.x / warp; b < batch; b += blockDim.x / warp) {
+    int example = examples[b];
+    const float *yb = y + b * stride;
+    float *db = d + b * stride, l, sum = 0.f;
+    if (labels) {
+      int label = labels[example];
+      float top = -3.402823466e38f;
+      for (int o = lane; o < out; o += warp) top = fmaxf(top, yb[o]);
+      top = maxOfWarp(top);
+      for (int o = lane; o < out; o += warp) sum += exp32(yb[o] - top);
+      sum = sumOfWarp(sum);
+      for (int o = lane; o < out; o += warp) {
+        float p = divide(exp32(yb[o] - top), sum);
+        db[o] = activationGradient(activation, o == label ? p - 1.f : p, yb[o]);
+      }
+      l = logAny(sum) + (top - yb[label]);
+    } else {
+      for (int o = lane; o < out; o += warp) {
+        float e = yb[o] - targets[(size_t)example * out + o];
+        sum = fmaf(e, e, sum);
+        db[o] = activationGradient(activation, divide(e, m.variance), yb[o]);
+      }
+      l = divide(sumOfWarp(sum), 2.f * m.variance) + m.constant;
+    }
+    if (lane == 0) nll[b] = l;
+  }
+  __syncthreads();
+  float sum = 0.f;
+  if (threadIdx.x == 0)
+    for (int b = 0; b < batch; b++) sum += nll[b];
+  return sum;
+}

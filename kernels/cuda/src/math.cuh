@@ -1,0 +1,117 @@
+// Elementary functions, with the polynomials of kernels/math.go. Relative errors are some 2e-7; only division and square
+// root use the hardware's approximations (at most 2 ulp).
+#pragma once
+#include "common.cuh"
+
+DEVICE float divide(float a, float b) { return __fdividef(a, b); }
+
+DEVICE float squareRoot(float x) {
+  float y;
+  asm("sqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+// exp32 is e^x: x = n ln 2 + f, 2^n in two factors because n = 128 alone is beyond float32.
+DEVICE float exp32(float x) {
+  float n = rintf(x * 1.44269504f);
+  float f = fmaf(n, -0.693145752f, x); // ln 2 in two parts (Cody and Waite 1980)
+  f = fmaf(n, -1.42860677e-6f, f);
+  float p = 1.f / 720;
+  p = fmaf(p, f, 1.f / 120);
+  p = fmaf(p, f, 1.f / 24);
+  p = fmaf(p, f, 1.f / 6);
+  p = fmaf(p, f, 0.5f);
+  p = fmaf(p, f, 1.f);
+  p = fmaf(p, f, 1.f);
+  int i = (int)n, h = i >> 1;
+  float y = p * __int_as_float((h + 127) << 23) * __int_as_float((i - h + 127) << 23);
+  y = x < -87.33f ? 0.f : y;
+  return x > 88.72f ? __int_as_float(0x7f800000) : y;
+}
+
+// log32 is ln x of a normal number: x = 2^n (1 + f) with 1 + f in [sqrt(1/2), sqrt 2] (Cephes logf).
+DEVICE float log32(float x) {
+  int b = __float_as_int(x), n = (b - 0x3f3504f3) >> 23; // bits of sqrt(1/2)
+  float f = __int_as_float(b - (n << 23)) - 1.f, z = f * f, e = (float)n;
+  float p = 7.0376836292e-2f;
+  p = fmaf(p, f, -1.1514610310e-1f);
+  p = fmaf(p, f, 1.1676998740e-1f);
+  p = fmaf(p, f, -1.2420140846e-1f);
+  p = fmaf(p, f, 1.4249322787e-1f);
+  p = fmaf(p, f, -1.6668057665e-1f);
+  p = fmaf(p, f, 2.0000714765e-1f);
+  p = fmaf(p, f, -2.4999993993e-1f);
+  p = fmaf(p, f, 3.3333331174e-1f);
+  p *= f * z;
+  p = fmaf(e, -2.12194440e-4f, p); // ln 2 in two parts
+  p = fmaf(z, -0.5f, p);
+  return fmaf(e, 0.693359375f, f + p);
+}
+
+// logAny is ln x of any x. Subnormal numbers count as 0: exp32 makes none.
+DEVICE float logAny(float x) {
+  float y = log32(x);
+  y = x < 1.17549435e-38f ? __int_as_float(0xff800000) : y; // below the smallest normal number: -Inf
+  y = x < 0.f ? __int_as_float(0x7fc00000) : y;
+  return x <= 3.40282347e38f ? y : x; // +Inf and NaN
+}
+
+// log1p32 is ln(1 + x) for x >= 0: the logarithm of u = fl(1 + x), and what the rounding lost.
+DEVICE float log1p32(float x) {
+  float u = 1.f + x;
+  return log32(u) + divide(x - (u - 1.f), u);
+}
+
+// sinCosPi is sin(pi t) and cos(pi t) for t in [-1, 1]: minimax polynomials around the nearest multiple of 1/2.
+DEVICE void sinCosPi(float t, float *sine, float *cosine) {
+  float n = rintf(t + t), f = fmaf(n, -0.5f, t), z = f * f;
+  float s = 0.08214588f;
+  s = fmaf(s, z, -0.5992645f);
+  s = fmaf(s, z, 2.5501640f);
+  s = fmaf(s, z, -5.1677128f);
+  s = fmaf(s, z, 3.1415927f);
+  s *= f;
+  float c = 0.2353306f;
+  c = fmaf(c, z, -1.3352628f);
+  c = fmaf(c, z, 4.0587121f);
+  c = fmaf(c, z, -4.9348022f);
+  c = fmaf(c, z, 1.f);
+  int q = (int)n;
+  float a = q & 1 ? c : s, b = q & 1 ? s : c;
+  *sine = __int_as_float(__float_as_int(a) ^ (q & 2) << 30);
+  *cosine = __int_as_float(__float_as_int(b) ^ ((q + 1) & 2) << 30);
+}
+
+// softplus is sigma = ln(1 + e^phi).
+DEVICE float softplus(float phi) { return log1p32(exp32(-fabsf(phi))) + (phi > 0.f ? phi : 0.f); }
+
+// softplus with its derivative 1 / (1 + e^-phi).
+DEVICE float softplus(float phi, float *derivative) {
+  float e = exp32(-fabsf(phi));
+  *derivative = divide(phi > 0.f ? 1.f : e, 1.f + e);
+  return log1p32(e) + (phi > 0.f ? phi : 0.f);
+}
+
+// tanh32 is tanh x: a polynomial near 0 (Cephes tanhf), (1 - e^-2x) / (1 + e^-2x) elsewhere.
+DEVICE float tanh32(float x) {
+  float a = fabsf(x), z = x * x;
+  float p = -5.70498872745e-3f;
+  p = fmaf(p, z, 2.06390887954e-2f);
+  p = fmaf(p, z, -5.37397155531e-2f);
+  p = fmaf(p, z, 1.33314422036e-1f);
+  p = fmaf(p, z, -3.33332819422e-1f);
+  p = fmaf(p * z, x, x);
+  float e = exp32(-2.f * a), y = divide(1.f - e, 1.f + e);
+  return a < 0.625f ? p : x < 0.f ? -y : y; // a NaN comes back through e
+}
+
+DEVICE float activate(int activation, float y) {
+  if (activation == relu) return y < 0.f ? 0.f : y; // a NaN stays one
+  return activation == tanhActivation ? tanh32(y) : y;
+}
+
+// activationGradient takes the gradient d with respect to a(y) to the one with respect to y, given a(y).
+DEVICE float activationGradient(int activation, float d, float a) {
+  if (activation == relu) return a > 0.f ? d : 0.f;
+  return activation == tanhActivation ? d * (1.f - a * a) : d;
+}

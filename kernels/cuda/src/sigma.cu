@@ -1,0 +1,45 @@
+// dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi     for a phi that many synapses share, and Adam.
+//
+// Group g stands for the rows rowsOf[g] to rowsOf[g+1] of the network. Their sums are added in two stages: 16 rows at a time
+// by one thread, then the 16-row sums in order.
+// grid (groups, 1, members), block 64
+#include "adam.cuh"
+
+constexpr int blockRows = 16, threads = 64;
+
+KERNEL __launch_bounds__(64) update_sigma(float *state, const float *sums, Halt *halts, int *bad, const Member *members,
+                                          const Step *steps, const int *base, int t, const int *rowsOf,
+                                          const int *synapses, const int *layerOf, int stateSize, int phiOffset,
+                                          int phiSlots, int layers, int rows, int sumGroups, float reliabilityTerms) {
+  __shared__ float partial[threads];
+  int group = blockIdx.x, member = blockIdx.z, index = *base + t;
+  if (halted(halts, member, index)) return;
+  int first = rowsOf[group], end = rowsOf[group + 1];
+  const float *s = sums + (size_t)member * rows * sumGroups;
+  float total = 0.f;
+  for (int r0 = first; r0 < end; r0 += blockRows * threads) {
+    int from = r0 + threadIdx.x * blockRows, to = min(from + blockRows, end);
+    float sum = 0.f;
+    for (int r = from; r < to; r++)
+      for (int c = 0; c < sumGroups; c++) sum += s[(size_t)r * sumGroups + c];
+    __syncthreads();
+    partial[threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.x == 0)
+      for (int i = 0; i < threads && r0 + i * blockRows < end; i++) total += partial[i];
+  }
+  if (threadIdx.x != 0) return;
+  Member m = members[member];
+  Adam adam = adamOf(steps[index], m);
+  float *phi = state + (size_t)member * stateSize + phiOffset + group;
+  float slope, sigma = softplus(*phi, &slope);
+  float cost = m.reliability * reliabilityTerms * (float)synapses[group] * inversePower(sigma, m.rho);
+  float mean = phi[phiSlots], square = phi[2 * phiSlots];
+  *phi -= move(adam, &mean, &square, (total - cost) * slope);
+  phi[phiSlots] = mean;
+  phi[2 * phiSlots] = square;
+  if (!finite(square)) {
+    halts[member].gradient = index + 1;
+    bad[member * layers + layerOf[group]] = index + 1;
+  }
+}

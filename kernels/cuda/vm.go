@@ -1,0 +1,563 @@
+package cuda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"quantal/kernels"
+)
+
+// KernelSet names the kernels this VM runs, for the record of a run.
+const KernelSet = "cuda"
+
+// VM trains and tests M networks of one Program on a device. They take each step together; members that do not fit into the
+// device's memory together run in batches, one after the other.
+type VM struct {
+	driver  Driver
+	kernels map[string]Kernel
+	shape   shape
+	members []kernels.Member
+	train   *kernels.Data
+	stopped []*kernels.Divergence // per member, nil while it is finite
+
+	size     int              // members per batch
+	states   []*kernels.State // on the host; stale for the members on the device
+	resident batch            // the members on the device
+	slots    map[uint64]int   // of their seeds
+	epoch    int              // whose order of examples is on the device, or -1
+	memory   memory
+	owned    []Address
+	graphs   map[batch]Graph
+	failed   error // a failure that had no way to be reported; Run and Evaluate return it
+}
+
+// batch is a run of neighbouring members.
+type batch struct{ from, to int }
+
+func (b batch) len() int { return b.to - b.from }
+
+func (b batch) String() string {
+	if b.len() == 1 {
+		return fmt.Sprintf("member %d", b.from)
+	}
+	return fmt.Sprintf("members %d to %d", b.from, b.to-1)
+}
+
+var _ kernels.VM = (*VM)(nil)
+
+// OpenOn returns a VM on the given device, which it closes with itself, also if it fails here. All states are zero until
+// Load. Train may be nil for a VM that only evaluates.
+func OpenOn(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data) (*VM, error) {
+	vm, err := open(d, p, members, train, nil)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return vm, nil
+}
+
+func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data, ptx map[string]string) (*VM, error) {
+	if len(members) == 0 {
+		return nil, errors.New("cuda: want at least one member")
+	}
+	if train != nil {
+		if err := train.Check(p); err != nil {
+			return nil, err
+		}
+		if train.N < p.Batch {
+			return nil, fmt.Errorf("cuda: a minibatch takes %d examples, there are %d", p.Batch, train.N)
+		}
+	}
+	vm := &VM{
+		driver: d, shape: newShape(p), members: members, train: train, stopped: make([]*kernels.Divergence, len(members)),
+		epoch: -1, graphs: map[batch]Graph{},
+	}
+	if err := vm.shape.check(); err != nil {
+		return nil, err
+	}
+	for range members {
+		vm.states = append(vm.states, kernels.NewState(p.Layout))
+	}
+	var err error
+	if vm.kernels, err = loadKernels(d, ptx); err != nil {
+		return nil, err
+	}
+	free := d.Info().MemoryFree
+	if vm.size = capacity(vm.shape, members, train, free); vm.size == 0 {
+		return nil, fmt.Errorf("cuda: member 0 alone needs %d bytes of device memory, %d are free", need(vm.shape, members[:1], train), free)
+	}
+	if err := vm.allocate(); err != nil {
+		return nil, errors.Join(err, vm.release())
+	}
+	return vm, nil
+}
+
+// check refuses programs that the launches below cannot express.
+func (s shape) check() error {
+	sampled := map[int]bool{}
+	updates := 0
+	for _, instruction := range s.Instructions {
+		switch i := instruction.(type) {
+		case kernels.Sample:
+			sampled[i.Layer] = true
+		case kernels.Forward:
+			if !sampled[i.Layer] {
+				return fmt.Errorf("cuda: program: %v comes before its weights are drawn", i)
+			}
+		case kernels.Update:
+			updates++
+		case kernels.Gather, kernels.Loss, kernels.Backward, kernels.UpdateShared:
+		default:
+			return fmt.Errorf("cuda: program: no launch for %v", i)
+		}
+	}
+	if updates != len(s.Layout.Layers) {
+		return fmt.Errorf("cuda: program: %d updates of %d layers", updates, len(s.Layout.Layers))
+	}
+	return nil
+}
+
+// allocate reserves device memory for a batch and uploads what all members share.
+func (vm *VM) allocate() error {
+	most := 0
+	for from := 0; from < len(vm.members); from += vm.size {
+		most = max(most, seeds(vm.members[from:min(from+vm.size, len(vm.members))]))
+	}
+	for _, r := range vm.memory.regions(vm.shape, vm.size, most, vm.train) {
+		a, err := vm.driver.Alloc(int64(max(r.bytes, 1)))
+		if err != nil {
+			return fmt.Errorf("cuda: allocate %d bytes for %s of %d members: %w", r.bytes, r.name, vm.size, err)
+		}
+		*r.at = a
+		vm.owned = append(vm.owned, a)
+		if err := vm.driver.Zero(a, int64(max(r.bytes, 1))); err != nil {
+			return fmt.Errorf("cuda: clear %s: %w", r.name, err)
+		}
+	}
+	identity := make([]int32, vm.size)
+	for i := range identity {
+		identity[i] = int32(i)
+	}
+	if err := vm.upload(vm.memory.identity, bytesOf(identity), "identity"); err != nil {
+		return err
+	}
+	if vm.train == nil {
+		return nil
+	}
+	if err := vm.upload(vm.memory.inputs, inputBytes(vm.train), "training inputs"); err != nil {
+		return err
+	}
+	if err := vm.upload(vm.memory.answers, answerBytes(vm.shape.Likelihood, vm.train), "training answers"); err != nil {
+		return err
+	}
+	return errors.Join(
+		vm.uploadGroups(),
+		vm.upload(vm.memory.sampled, bytesOf(vm.sampledRecords()), "layers drawn ahead"),
+		vm.upload(vm.memory.updates, bytesOf(vm.updateRecords()), "updates"),
+		vm.upload(vm.memory.operations, bytesOf(vm.operationRecords()), "operations"),
+	)
+}
+
+func inputBytes(d *kernels.Data) []byte {
+	if d.Bytes != nil {
+		return d.Bytes
+	}
+	return bytesOf(d.Floats)
+}
+
+func answerBytes(l kernels.Likelihood, d *kernels.Data) []byte {
+	if l == kernels.Categorical {
+		return d.Labels
+	}
+	return bytesOf(d.Targets)
+}
+
+// uploadGroups tells the device which rows share a sigma.
+func (vm *VM) uploadGroups() error {
+	layout := vm.shape.Layout
+	groups := layout.Groups()
+	if len(groups) == 0 {
+		return nil
+	}
+	rows, synapses, layers := []int32{0}, []int32{}, []int32{}
+	for _, g := range groups {
+		end := rows[len(rows)-1]
+		switch layout.Sharing {
+		case kernels.PerNeuron:
+			end++
+		case kernels.PerLayer:
+			end += int32(layout.Layers[g.Layer].Out)
+		case kernels.PerNetwork:
+			end = int32(vm.shape.rows)
+		}
+		rows, synapses, layers = append(rows, end), append(synapses, int32(g.Synapses)), append(layers, int32(g.Layer))
+	}
+	if err := vm.upload(vm.memory.rowsOf, bytesOf(rows), "rows of groups"); err != nil {
+		return err
+	}
+	if err := vm.upload(vm.memory.synapses, bytesOf(synapses), "synapses of groups"); err != nil {
+		return err
+	}
+	return vm.upload(vm.memory.layerOf, bytesOf(layers), "layers of groups")
+}
+
+func (vm *VM) upload(dst Address, src []byte, what string) error {
+	if len(src) == 0 {
+		return nil
+	}
+	if err := vm.driver.Upload(dst, src); err != nil {
+		return fmt.Errorf("cuda: upload %s: %w", what, err)
+	}
+	return nil
+}
+
+// batches lists the members as they take turns on the device, the ones already there first.
+func (vm *VM) batches() []batch {
+	var all []batch
+	for from := 0; from < len(vm.members); from += vm.size {
+		b := batch{from, min(from+vm.size, len(vm.members))}
+		if b == vm.resident {
+			all = append([]batch{b}, all...)
+		} else {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// bring puts a batch on the device, the states of the one before back to the host.
+func (vm *VM) bring(b batch) error {
+	if vm.resident == b {
+		return nil
+	}
+	for m := vm.resident.from; m < vm.resident.to; m++ {
+		s, err := vm.download(m)
+		if err != nil {
+			return err
+		}
+		vm.states[m] = s
+	}
+	vm.resident, vm.epoch = b, -1
+	vm.slots = map[uint64]int{}
+	records, slots := make([]memberRecord, b.len()), make([]int32, b.len())
+	fraction := 1.0
+	if vm.train != nil {
+		fraction = float64(vm.shape.Batch) / float64(vm.train.N)
+	}
+	for i, m := range vm.members[b.from:b.to] {
+		if _, ok := vm.slots[m.Seed]; !ok {
+			vm.slots[m.Seed] = len(vm.slots)
+		}
+		slots[i] = int32(vm.slots[m.Seed])
+		records[i] = newMemberRecord(m, fraction, vm.shape.Widths[vm.shape.Output])
+		if err := vm.uploadState(b.from + i); err != nil {
+			return err
+		}
+	}
+	if vm.train != nil {
+		if err := vm.upload(vm.memory.slots, bytesOf(slots), "slots"); err != nil {
+			return err
+		}
+	}
+	return vm.upload(vm.memory.members, bytesOf(records), "members")
+}
+
+func (vm *VM) stateAddress(member int) Address {
+	return vm.memory.state + Address(4*vm.shape.stateSize*(member-vm.resident.from))
+}
+
+// fields are the six fields of a state with their places on the device, in numbers.
+func (s shape) fields(state *kernels.State) (fields [6][]float32, at [6]int) {
+	fields = [6][]float32{state.Mu, state.MuM, state.MuV, state.Phi, state.PhiM, state.PhiV}
+	for i := range 3 {
+		at[i], at[3+i] = i*s.slots, 3*s.slots+i*s.phiSlots
+	}
+	return fields, at
+}
+
+func (vm *VM) uploadState(member int) error {
+	image := make([]float32, vm.shape.stateSize)
+	fields, at := vm.shape.fields(vm.states[member])
+	for i, f := range fields {
+		copy(image[at[i]:], f)
+	}
+	return vm.upload(vm.stateAddress(member), bytesOf(image), fmt.Sprintf("state of member %d", member))
+}
+
+func (vm *VM) download(member int) (*kernels.State, error) {
+	image := make([]float32, vm.shape.stateSize)
+	if err := vm.driver.Download(bytesOf(image), vm.stateAddress(member)); err != nil {
+		return nil, fmt.Errorf("cuda: download state of member %d: %w", member, err)
+	}
+	s := kernels.NewState(vm.shape.Layout)
+	fields, at := vm.shape.fields(s)
+	for i, f := range fields {
+		copy(f, image[at[i]:])
+	}
+	return s, nil
+}
+
+func (vm *VM) onDevice(member int) bool {
+	return member >= vm.resident.from && member < vm.resident.to
+}
+
+// State returns a copy of a network's state. If the device fails, every number of it is NaN, so that nobody takes it for a
+// result, and the next Run or Evaluate returns the error.
+func (vm *VM) State(member int) *kernels.State {
+	if !vm.onDevice(member) {
+		s := kernels.NewState(vm.shape.Layout)
+		s.CopyFrom(vm.states[member])
+		return s
+	}
+	s, err := vm.download(member)
+	if err != nil {
+		vm.failed = err
+		s = kernels.NewState(vm.shape.Layout)
+		fields, _ := vm.shape.fields(s)
+		for _, f := range fields {
+			for i := range f {
+				f[i] = float32(math.NaN())
+			}
+		}
+	}
+	return s
+}
+
+// Load sets a network's state.
+func (vm *VM) Load(member int, s *kernels.State) error {
+	if err := s.Check(vm.shape.Layout); err != nil {
+		return err
+	}
+	vm.states[member].CopyFrom(s)
+	vm.stopped[member] = nil
+	if vm.onDevice(member) {
+		return vm.uploadState(member)
+	}
+	return nil
+}
+
+// Close frees the device.
+func (vm *VM) Close() error { return errors.Join(vm.release(), vm.driver.Close()) }
+
+func (vm *VM) release() error {
+	var all []error
+	for _, g := range vm.graphs {
+		all = append(all, g.Release())
+	}
+	for _, a := range vm.owned {
+		all = append(all, vm.driver.Free(a))
+	}
+	vm.graphs, vm.owned, vm.resident = map[batch]Graph{}, nil, batch{}
+	return errors.Join(all...)
+}
+
+// Run trains every network from firstStep for n steps.
+func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
+	if vm.train == nil {
+		return nil, errors.New("cuda: Run: this VM was opened without training data")
+	}
+	if firstStep < 0 || n < 0 || int64(firstStep)+int64(n) > 1<<32 {
+		return nil, fmt.Errorf("cuda: Run: steps %d to %d: want them within 0 to 2^32", firstStep, firstStep+n)
+	}
+	if err := errors.Join(ctx.Err(), vm.failed); err != nil {
+		return nil, err
+	}
+	progress := make([]kernels.Progress, len(vm.members))
+	perEpoch := vm.train.N / vm.shape.Batch // a last partial batch is dropped
+	for _, b := range vm.batches() {
+		if err := vm.bring(b); err != nil {
+			return nil, err
+		}
+		for step, end := firstStep, firstStep+n; step < end; {
+			epoch := step / perEpoch
+			stop := min(end, (epoch+1)*perEpoch, step+chunkSteps)
+			if err := vm.chunk(step, stop, progress); err != nil {
+				return nil, fmt.Errorf("cuda: steps %d to %d of %v: %w", step, stop-1, b, err)
+			}
+			step = stop
+		}
+	}
+	for m := range progress {
+		progress[m].Diverged = vm.stopped[m]
+	}
+	return progress, nil
+}
+
+// order puts the order of the examples in an epoch on the device, one per distinct seed.
+func (vm *VM) order(epoch int) error {
+	if vm.epoch == epoch {
+		return nil
+	}
+	index := make([]int32, vm.train.N)
+	for seed, slot := range vm.slots {
+		vm.train.Order(index, seed, epoch)
+		at := vm.memory.order + Address(4*vm.train.N*slot)
+		if err := vm.upload(at, bytesOf(index), fmt.Sprintf("order of epoch %d", epoch)); err != nil {
+			return err
+		}
+	}
+	vm.epoch = epoch
+	return nil
+}
+
+// chunk takes the members on the device through the steps [first, end) of one epoch, and then looks how it went.
+func (vm *VM) chunk(first, end int, progress []kernels.Progress) error {
+	if err := vm.prepare(first, end); err != nil {
+		return err
+	}
+	if err := vm.launchSteps(end - first); err != nil {
+		return err
+	}
+	return vm.collect(first, end, progress)
+}
+
+// prepare uploads what the steps [first, end) of one epoch read.
+func (vm *VM) prepare(first, end int) error {
+	perEpoch := vm.train.N / vm.shape.Batch
+	if err := vm.order(first / perEpoch); err != nil {
+		return err
+	}
+	steps := make([]stepRecord, end-first)
+	for i := range steps {
+		step := first + i
+		steps[i] = newStepRecord(vm.shape.Adam, step, step%perEpoch*vm.shape.Batch)
+	}
+	halts := make([]haltRecord, vm.resident.len())
+	for i := range halts {
+		if vm.stopped[vm.resident.from+i] != nil {
+			halts[i].Loss = 1
+		}
+	}
+	bad := make([]int32, len(halts)*len(vm.shape.Layout.Layers))
+	return errors.Join(
+		vm.upload(vm.memory.steps, bytesOf(steps), "steps"),
+		vm.upload(vm.memory.base, make([]byte, 4), "step index"),
+		vm.upload(vm.memory.halts, bytesOf(halts), "flags"),
+		vm.upload(vm.memory.bad, bytesOf(bad), "flags of layers"),
+	)
+}
+
+// collect adds the losses of the steps [first, end) to progress and notes which networks left the finite numbers.
+func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
+	n, count := end-first, vm.resident.len()
+	halts, bad := make([]haltRecord, count), make([]int32, count*len(vm.shape.Layout.Layers))
+	losses := make([]float32, n*count)
+	if err := vm.driver.Download(bytesOf(losses), vm.memory.losses); err != nil {
+		return err
+	}
+	if err := vm.driver.Download(bytesOf(halts), vm.memory.halts); err != nil {
+		return err
+	}
+	if err := vm.driver.Download(bytesOf(bad), vm.memory.bad); err != nil {
+		return err
+	}
+	for i := range count {
+		m := vm.resident.from + i
+		if vm.stopped[m] != nil {
+			continue
+		}
+		valid := n // steps whose loss counts
+		switch h := halts[i]; {
+		case h.Loss != 0:
+			valid = int(h.Loss) - 1
+			d, err := vm.explain(first+valid, i)
+			if err != nil {
+				return err
+			}
+			vm.stopped[m] = d
+		case h.Gradient != 0:
+			valid = int(h.Gradient)
+			layer := vm.firstBad(bad[i*len(vm.shape.Layout.Layers):], h.Gradient)
+			vm.stopped[m] = &kernels.Divergence{Step: first + valid - 1, Layer: layer, What: "gradient"}
+		}
+		for step := range valid {
+			progress[m].NLL += float64(losses[step*count+i])
+		}
+	}
+	return nil
+}
+
+// launchSteps launches n steps: as many as possible as replays of a recorded graph, the others one by one.
+func (vm *VM) launchSteps(n int) error {
+	if n >= graphSteps {
+		g, ok := vm.graphs[vm.resident]
+		if !ok {
+			var launches []Launch
+			for t := range graphSteps {
+				launches = append(launches, vm.step(t)...)
+			}
+			launches = append(launches, vm.advance(graphSteps))
+			var err error
+			if g, err = vm.driver.Record(launches); err != nil {
+				return fmt.Errorf("record %d steps: %w", graphSteps, err)
+			}
+			vm.graphs[vm.resident] = g
+		}
+		for ; n >= graphSteps; n -= graphSteps {
+			if err := vm.driver.Replay(g); err != nil {
+				return fmt.Errorf("replay %d steps: %w", graphSteps, err)
+			}
+		}
+	}
+	for t := range n {
+		if err := vm.launch(vm.step(t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (vm *VM) launch(launches []Launch) error {
+	for _, l := range launches {
+		if err := vm.driver.Launch(l); err != nil {
+			return fmt.Errorf("launch %s: %w", l.Kernel.Name(), err)
+		}
+	}
+	return nil
+}
+
+// firstBad is the layer whose update came first, among those that met a gradient that is not finite.
+func (vm *VM) firstBad(bad []int32, mark int32) int {
+	for _, instruction := range vm.shape.Instructions {
+		if u, ok := instruction.(kernels.Update); ok && bad[u.Layer] == mark {
+			return u.Layer
+		}
+	}
+	return 0
+}
+
+// explain finds where a loss that is not finite came from: the first layer with a bad sigma, else the first whose output is
+// bad. A network that halted keeps its state and its activations.
+func (vm *VM) explain(step, i int) (*kernels.Divergence, error) {
+	s, err := vm.download(vm.resident.from + i)
+	if err != nil {
+		return nil, err
+	}
+	layout := vm.shape.Layout
+	for l := range layout.Layers {
+		for _, phi := range s.Phi[layout.PhiOffset(l):][:layout.PhiLen(l)] {
+			if sigma, _ := kernels.Softplus(phi); !isFinite(sigma) {
+				return &kernels.Divergence{Step: step, Layer: l, What: "sigma"}, nil
+			}
+		}
+	}
+	for _, instruction := range vm.shape.Instructions {
+		f, ok := instruction.(kernels.Forward)
+		if !ok {
+			continue
+		}
+		y := make([]float32, vm.shape.Batch*kernels.Stride(vm.shape.Widths[f.Dst]))
+		if err := vm.driver.Download(bytesOf(y), vm.memory.values[f.Dst]+Address(4*len(y)*i)); err != nil {
+			return nil, err
+		}
+		for _, v := range y {
+			if !isFinite(v) {
+				return &kernels.Divergence{Step: step, Layer: f.Layer, What: "loss"}, nil
+			}
+		}
+	}
+	return &kernels.Divergence{Step: step, Layer: len(layout.Layers) - 1, What: "loss"}, nil
+}
+
+func isFinite(x float32) bool { return x-x == 0 }
