@@ -1,6 +1,6 @@
-// Package bench measures what quantal does on this machine: steps per second for each kernel set, for some sizes and numbers
-// of networks, and what limits each instruction of a step.
+// Package bench says what this machine does for quantal: how fast it trains with each kernel set, what limits each instruction of
+// a step, and whether its GPUs work and agree with the CPU.
 //
-// What enters: how long to measure. What leaves: a [Report]. The folder peers beside it compares with other programs; results
-// holds what was measured where.
+// What enters: how long to measure, or a device. What leaves: a [Report], or a [Diagnosis]. The folder peers beside it compares
+// with other programs; results holds what was measured where.
 package bench

@@ -107,7 +107,8 @@ func (c Config) Check() error {
 	case c.CheckpointEvery < 1:
 		return fmt.Errorf("checkpoint-every %d: want 1 or more epochs", c.CheckpointEvery)
 	}
-	return checkDevice(c.Device)
+	_, _, err := parseDevice(c.Device)
+	return err
 }
 
 // Spec is the structure of the network for examples of the given number of values and classes.

@@ -1,54 +1,106 @@
 package train
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"quantal/kernels"
 	"quantal/kernels/cpu"
+	"quantal/kernels/cuda"
 )
 
-// DeviceError says that the device a user asked for cannot be used.
-type DeviceError struct{ Device, Reason string }
+// DeviceError says that the device a user asked for cannot be used, or failed at work.
+type DeviceError struct {
+	Device string
+	Err    error
+}
 
-func (e *DeviceError) Error() string { return fmt.Sprintf("device %s: %s", e.Device, e.Reason) }
+func (e *DeviceError) Error() string { return fmt.Sprintf("device %s: %v", e.Device, e.Err) }
+func (e *DeviceError) Unwrap() error { return e.Err }
 
-func checkDevice(name string) error {
-	if name == "auto" || name == "cpu" || name == "cuda" || strings.HasPrefix(name, "cuda:") {
-		return nil
+// parseDevice splits a device into its kind and, for CUDA, the number of the GPU.
+func parseDevice(name string) (kind string, gpu int, err error) {
+	kind, number, numbered := strings.Cut(name, ":")
+	switch {
+	case !numbered && (kind == "auto" || kind == "cpu" || kind == "cuda"):
+		return kind, 0, nil
+	case kind == "cuda":
+		if gpu, err = strconv.Atoi(number); err == nil && gpu >= 0 {
+			return kind, gpu, nil
+		}
 	}
-	return fmt.Errorf("device %q: want auto, cpu, cuda or cuda:N", name)
+	return "", 0, fmt.Errorf("device %q: want auto, cpu, cuda or cuda:N", name)
 }
 
 // Device is where a run computes.
 type Device struct {
-	Name    string // "cpu"
+	Name    string // "cpu", "cuda:0"
 	Kernels string // the kernel set
 	Reason  string // why this one
+	gpu     int    // -1 for the CPU
 }
 
-// ChooseDevice resolves the device a user asked for. auto takes what there is and says why; a GPU that was asked for by name
-// and cannot be had is a DeviceError.
+// ChooseDevice resolves the device a user asked for. auto takes the first GPU if it can be used, and the CPU otherwise, and says
+// why; a GPU that was asked for by name and cannot be had is a DeviceError.
 func ChooseDevice(name string) (Device, error) {
-	if err := checkDevice(name); err != nil {
-		return Device{}, err
-	}
-	kernelSet, err := cpu.Kernels()
+	kind, gpu, err := parseDevice(name)
 	if err != nil {
 		return Device{}, err
 	}
-	d := Device{Name: "cpu", Kernels: kernelSet, Reason: "asked for"}
-	switch name {
-	case "cpu":
-	case "auto":
-		d.Reason = "this build has no GPU support"
-	default:
-		return Device{}, &DeviceError{Device: name, Reason: "this build has no GPU support"}
+	reason := "asked for"
+	if kind != "cpu" {
+		info, err := probe(gpu)
+		if err == nil {
+			if kind == "auto" {
+				reason = "there is a GPU: " + info
+			}
+			return Device{Name: fmt.Sprintf("cuda:%d", gpu), Kernels: cuda.KernelSet, Reason: reason, gpu: gpu}, nil
+		}
+		if kind == "cuda" {
+			return Device{}, &DeviceError{Device: name, Err: err}
+		}
+		reason = "no GPU: " + strings.TrimPrefix(err.Error(), "cuda: ")
 	}
-	return d, nil
+	set, err := cpu.Kernels()
+	if err != nil {
+		return Device{}, err
+	}
+	return Device{Name: "cpu", Kernels: set, Reason: reason, gpu: -1}, nil
+}
+
+// probe reports what the GPU is, or why it cannot be used: it has to take our kernels, too.
+func probe(gpu int) (string, error) {
+	d, err := cuda.Device(gpu)
+	if err != nil {
+		return "", err
+	}
+	info := d.Info().String()
+	if _, err = cuda.LoadAll(d); err != nil {
+		_ = d.Close() // the first error says more
+		return "", err
+	}
+	return info, d.Close()
 }
 
 // open starts a VM on the device.
 func (d Device) open(p *kernels.Program, members []kernels.Member, data *kernels.Data, threads int) (kernels.VM, error) {
-	return cpu.Open(p, members, data, threads)
+	if d.gpu < 0 {
+		return cpu.Open(p, members, data, threads)
+	}
+	vm, err := cuda.Open(p, members, data, d.gpu)
+	if err != nil {
+		return nil, &DeviceError{Device: d.Name, Err: err}
+	}
+	return vm, nil
+}
+
+// failed marks an error of a VM at work as the GPU's, where it is one.
+func (d Device) failed(err error) error {
+	if err == nil || d.gpu < 0 || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &DeviceError{Device: d.Name, Err: err}
 }

@@ -61,7 +61,7 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	}
 	scores, err := r.vm.Evaluate(ctx, r.testing, r.step, draws)
 	if err != nil {
-		return s, err
+		return s, r.Device.failed(err)
 	}
 	test := scores[0]
 	s.AccuracySampled, s.LossSampled = test.AccuracySampled, test.LossSampled
@@ -70,12 +70,12 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	s.AccuracyExpectedLog, s.LossExpectedLog = test.AccuracyExpectedLog, test.LossExpectedLog
 	if r.held != nil {
 		if scores, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
-			return s, err
+			return s, r.Device.failed(err)
 		}
 		s.ValidationAccuracySampled, s.ValidationLossSampled = &scores[0].AccuracySampled, &scores[0].LossSampled
 	}
 	if scores, err = r.vm.Evaluate(ctx, r.training, r.step, 0); err != nil {
-		return s, err
+		return s, r.Device.failed(err)
 	}
 	c, err := r.Checkpoint()
 	if err != nil {

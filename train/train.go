@@ -179,7 +179,7 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 		// Not ctx: all steps of a slice are done, or none.
 		progress, err := r.vm.Run(context.WithoutCancel(ctx), r.step, do)
 		if err != nil {
-			return err
+			return r.Device.failed(err)
 		}
 		if d := progress[0].Diverged; d != nil {
 			return &DivergedError{*d}
@@ -257,13 +257,13 @@ func (r *Run) measure(ctx context.Context) (results.Epoch, error) {
 	e.StepsPerSecond = float64(r.step) / e.Seconds
 	scores, err := r.vm.Evaluate(ctx, r.testing, r.step, 0)
 	if err != nil {
-		return e, err
+		return e, r.Device.failed(err)
 	}
 	e.AccuracySampled, e.LossSampled = scores[0].AccuracySampled, scores[0].LossSampled
 	e.AccuracyMean, e.LossMean = scores[0].AccuracyMean, scores[0].LossMean
 	if r.held != nil {
 		if scores, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
-			return e, err
+			return e, r.Device.failed(err)
 		}
 		e.ValidationAccuracySampled, e.ValidationLossSampled = &scores[0].AccuracySampled, &scores[0].LossSampled
 	}

@@ -49,7 +49,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler:       func(*cli.Context, error) {}, // run decides
 		OnUsageError:         onUsageError,
 		Commands: []*cli.Command{
-			demoCommand(), trainCommand(), evalCommand(), exportCommand(), figuresCommand(), dataCommand(), benchCommand(), versionCommand(), completionCommand(),
+			demoCommand(), trainCommand(), evalCommand(), exportCommand(), figuresCommand(), dataCommand(), benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

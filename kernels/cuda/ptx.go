@@ -10,6 +10,7 @@ var compiled embed.FS
 
 // entries are the kernels of each compiled source.
 var entries = map[string][]string{
+	"copy":     {"copy"},
 	"gather":   {"gather_bytes", "gather_floats", "advance"},
 	"forward":  {"forward_means", "forward_shared", "forward_synapse"},
 	"activate": {"activate"},

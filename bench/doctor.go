@@ -1,0 +1,293 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"quantal/graph"
+	"quantal/kernels"
+	"quantal/kernels/cpu"
+	"quantal/kernels/cuda"
+)
+
+// Diagnosis is the state of one GPU.
+type Diagnosis struct {
+	Device         string  `json:"device"`
+	Compute        string  `json:"compute_capability"`
+	CUDA           string  `json:"cuda"` // of the driver
+	MemoryFree     int64   `json:"memory_free"`
+	MemoryTotal    int64   `json:"memory_total"`
+	LoadSeconds    float64 `json:"load_seconds"`  // compiling the PTX for the device
+	LaunchMicros   float64 `json:"launch_micros"` // a kernel that does nothing
+	ReplayMicros   float64 `json:"replay_micros"` // the same in a CUDA graph
+	BytesPerSecond float64 `json:"bytes_per_second"`
+	NetworkBytes   int64   `json:"network_bytes"` // memory for one more network of the published preset
+	Checks         []Check `json:"checks"`
+	Healthy        bool    `json:"healthy"`
+}
+
+// Check compares a small network on the GPU with the portable kernels on the CPU.
+type Check struct {
+	Network string `json:"network"`
+	// The worst deviation after three steps and an evaluation, in units of what rounding allows.
+	Deviation float64 `json:"deviation"`
+	Repeats   bool    `json:"repeats"` // a second run gave the same bytes
+	Problem   string  `json:"problem,omitempty"`
+}
+
+// Doctor examines a device, which open opens anew each time, down to every kernel against its portable Go twin. copied is the
+// number of bytes to measure the memory with.
+func Doctor(ctx context.Context, open func() (cuda.Driver, error), copied int64) (d *Diagnosis, err error) {
+	driver, err := open()
+	if err != nil {
+		return nil, err
+	}
+	info := driver.Info()
+	d = &Diagnosis{
+		Device: info.Name, Compute: fmt.Sprintf("%d.%d", info.Major, info.Minor), CUDA: fmt.Sprintf("%d.%d", info.Driver/1000, info.Driver%1000/10),
+		MemoryFree: info.MemoryFree, MemoryTotal: info.MemoryTotal, Healthy: true,
+	}
+	load, err := cuda.LoadAll(driver)
+	if err == nil {
+		d.LoadSeconds = load.Seconds()
+		var rates cuda.Rates
+		rates, err = cuda.Measure(driver, min(copied, info.MemoryFree/4))
+		d.LaunchMicros, d.ReplayMicros, d.BytesPerSecond = 1e6*rates.Launch.Seconds(), 1e6*rates.Replay.Seconds(), rates.Bytes
+	}
+	if closed := driver.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.NetworkBytes, err = networkBytes(); err != nil {
+		return nil, err
+	}
+	for _, n := range checkups() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		c := n.check(ctx, open)
+		d.Healthy = d.Healthy && c.Problem == ""
+		d.Checks = append(d.Checks, c)
+	}
+	return d, nil
+}
+
+// networkBytes is the device memory that one more network of the published preset takes.
+func networkBytes() (int64, error) {
+	program, err := graph.CompileSpec(graph.Spec{
+		Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Magnitude: true, Reliability: true,
+	}, kernels.DefaultAdam())
+	if err != nil {
+		return 0, err
+	}
+	members := make([]kernels.Member, 2)
+	return cuda.Memory(program, members, nil) - cuda.Memory(program, members[:1], nil), nil
+}
+
+// checkup is a small network that takes some of the kernels.
+type checkup struct {
+	spec graph.Spec
+	rho  float64
+}
+
+// checkups go through every kernel: each sharing, likelihood and activation, every special case of the power law, layers that
+// fit one block and layers that do not.
+func checkups() []checkup {
+	var all []checkup
+	rhos := []float64{0.5, 2. / 3, 4. / 3, 2, 0}
+	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
+		for i, sizes := range [][]int{{11, 3}, {37, 19, 5}, {300, 70, 9, 4}} {
+			all = append(all, checkup{graph.Spec{
+				Sizes: sizes, Batch: []int{1, 7, 20}[i], Sharing: sharing, Activation: kernels.Activation(1 + (i+int(sharing))%2),
+				Likelihood: kernels.Likelihood((i + int(sharing)) % 2), Magnitude: true, Reliability: sharing != kernels.NoNoise,
+			}, rhos[(i+2*int(sharing))%len(rhos)]})
+		}
+	}
+	return all
+}
+
+func (n checkup) String() string {
+	return fmt.Sprintf("%v, sigma per %v, %v, %v, batch %d, rho %.3g", n.spec.Sizes, n.spec.Sharing, n.spec.Activation, n.spec.Likelihood, n.spec.Batch, n.rho)
+}
+
+// What rounding allows: of the largest entry of a field after three steps, and of a loss.
+const (
+	momentTolerance = 3e-5
+	lossTolerance   = 1e-5
+)
+
+// check trains the network three steps on both machines, twice on the GPU, and compares.
+func (n checkup) check(ctx context.Context, open func() (cuda.Driver, error)) Check {
+	c := Check{Network: n.String()}
+	program, err := graph.CompileSpec(n.spec, kernels.DefaultAdam())
+	if err != nil {
+		c.Problem = err.Error()
+		return c
+	}
+	reference, err := n.run(ctx, program, func(members []kernels.Member, data *kernels.Data) (kernels.VM, error) {
+		return cpu.OpenWith("portable", program, members, data, 1)
+	})
+	if err != nil {
+		c.Problem = "CPU: " + err.Error()
+		return c
+	}
+	onDevice := func(members []kernels.Member, data *kernels.Data) (kernels.VM, error) {
+		driver, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return cuda.OpenOn(driver, program, members, data)
+	}
+	first, err := n.run(ctx, program, onDevice)
+	if err != nil {
+		c.Problem = err.Error()
+		return c
+	}
+	second, err := n.run(ctx, program, onDevice)
+	if err != nil {
+		c.Problem = err.Error()
+		return c
+	}
+	c.Repeats = first.equal(second)
+	c.Deviation = first.deviation(reference)
+	switch {
+	case !c.Repeats:
+		c.Problem = "two runs gave different bytes"
+	case !(c.Deviation <= 1):
+		c.Problem = fmt.Sprintf("deviates from the CPU by %.2g times what rounding allows", c.Deviation)
+	}
+	return c
+}
+
+// outcome is what two machines must agree on.
+type outcome struct {
+	states []*kernels.State
+	scores []kernels.Score
+	nll    []float64
+}
+
+// run trains two networks that differ in seed and c.
+func (n checkup) run(ctx context.Context, p *kernels.Program, open func([]kernels.Member, *kernels.Data) (kernels.VM, error)) (o outcome, err error) {
+	members := []kernels.Member{
+		{Seed: 1 << 40, C: 1e-3, Rho: n.rho, Lambda: 0.3, LearningRate: 1e-3, NoiseVariance: 0.2},
+		{Seed: 7, C: 1e-2, Rho: n.rho, Lambda: 0.1, LearningRate: 2e-3, NoiseVariance: 0.1},
+	}
+	data := Data(5*p.Batch+3, p.Widths[0], p.Widths[p.Output])
+	if p.Likelihood == kernels.Gaussian {
+		data.Targets = make([]float32, data.N*p.Widths[p.Output])
+		for i := range data.Targets {
+			data.Targets[i] = float32(i%7) / 7
+		}
+	}
+	vm, err := open(members, data)
+	if err != nil {
+		return o, err
+	}
+	defer func() {
+		if closed := vm.Close(); err == nil {
+			err = closed
+		}
+	}()
+	for m, member := range members {
+		if err := vm.Load(m, noisyState(p.Layout, member.Seed)); err != nil {
+			return o, err
+		}
+	}
+	progress, err := vm.Run(ctx, 0, 3)
+	if err != nil {
+		return o, err
+	}
+	if o.scores, err = vm.Evaluate(ctx, data, 3, 2); err != nil {
+		return o, err
+	}
+	for m := range members {
+		if progress[m].Diverged != nil {
+			return o, fmt.Errorf("%v", progress[m].Diverged)
+		}
+		o.nll = append(o.nll, progress[m].NLL)
+		o.states = append(o.states, vm.State(m))
+	}
+	return o, nil
+}
+
+// noisyState has sigma between 0.05 and 0.5, so that the noise shows.
+func noisyState(l kernels.Layout, seed uint64) *kernels.State {
+	s := kernels.NewState(l)
+	u := make([]float64, 4096)
+	draw := func(field []float32, row, columns int, f func(u float64) float64) {
+		kernels.Uniforms(u[:columns], kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis, Draw: uint32(len(field))}, row)
+		for k := range columns {
+			field[k] = float32(f(u[k]))
+		}
+	}
+	// Away from the kink of |mu|, which three steps of rounding could put a mean on the other side of.
+	mu := func(u float64) float64 { return math.Copysign(0.02, u-0.5) + 0.6*(u-0.5) }
+	phi := func(u float64) float64 { return kernels.SoftplusInverse(0.05 * math.Pow(10, u)) }
+	for i, layer := range l.Layers {
+		for r := range layer.Out {
+			at := l.Offset(i) + r*layer.Stride()
+			draw(s.Mu[at:], r, layer.Columns(), mu)
+			if l.Sharing == kernels.PerSynapse {
+				draw(s.Phi[at:], r, layer.Columns(), phi)
+			}
+		}
+	}
+	if l.Sharing != kernels.PerSynapse && len(s.Phi) > 0 {
+		draw(s.Phi, 0, len(s.Phi), phi)
+	}
+	return s
+}
+
+func fields(s *kernels.State) [][]float32 {
+	return [][]float32{s.Mu, s.MuM, s.MuV, s.Phi, s.PhiM, s.PhiV}
+}
+
+func (o outcome) equal(p outcome) bool {
+	for m := range o.states {
+		for i, f := range fields(o.states[m]) {
+			if !slices.Equal(f, fields(p.states[m])[i]) {
+				return false
+			}
+		}
+		if o.nll[m] != p.nll[m] || o.scores[m].LossSampled != p.scores[m].LossSampled {
+			return false
+		}
+	}
+	return true
+}
+
+// deviation is the worst deviation from a reference in units of the tolerances.
+func (o outcome) deviation(want outcome) float64 {
+	worst := 0.0
+	note := func(e float64) {
+		if !(e <= worst) {
+			worst = e
+		}
+	}
+	for m := range o.states {
+		for i, f := range fields(want.states[m]) {
+			scale := 0.0
+			for _, v := range f {
+				scale = max(scale, math.Abs(float64(v)))
+			}
+			if scale == 0 {
+				continue
+			}
+			for k, v := range fields(o.states[m])[i] {
+				note(math.Abs(float64(v)-float64(f[k])) / scale / momentTolerance)
+			}
+		}
+		a, b := o.scores[m], want.scores[m]
+		for _, pair := range [][2]float64{
+			{o.nll[m], want.nll[m]}, {a.LossSampled, b.LossSampled}, {a.LossMean, b.LossMean},
+			{a.LossPredictive, b.LossPredictive}, {a.LossExpectedLog, b.LossExpectedLog},
+		} {
+			note(math.Abs(pair[0]-pair[1]) / math.Max(math.Abs(pair[1]), 0.1) / lossTolerance)
+		}
+	}
+	return worst
+}

@@ -1,0 +1,68 @@
+package bench
+
+import (
+	"context"
+	"testing"
+
+	"quantal/kernels/cuda"
+)
+
+// The doctor finds the interpreter healthy, kernel by kernel.
+func TestDoctor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("interprets every kernel")
+	}
+	open := func() (cuda.Driver, error) { return cuda.Interpreted(1 << 30), nil }
+	d, err := Doctor(context.Background(), open, 1<<16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range d.Checks {
+		t.Logf("%s: %.2g", c.Network, c.Deviation)
+		if c.Problem != "" {
+			t.Errorf("%s: %s", c.Network, c.Problem)
+		}
+	}
+	if !d.Healthy || d.LoadSeconds <= 0 || d.BytesPerSecond <= 0 || d.NetworkBytes < 6*4*92320 {
+		t.Errorf("diagnosis %+v", d)
+	}
+}
+
+// An outcome that differs is noticed.
+func TestDeviationIsNoticed(t *testing.T) {
+	n := checkups()[1]
+	open := func() (cuda.Driver, error) { return cuda.Interpreted(1 << 30), nil }
+	good := n.check(context.Background(), open)
+	if good.Problem != "" {
+		t.Fatal(good.Problem)
+	}
+	wrong := func() (cuda.Driver, error) {
+		d, err := open()
+		return forgetful{d}, err
+	}
+	if c := n.check(context.Background(), wrong); c.Problem == "" {
+		t.Error("a device that loses its launches of update is found healthy")
+	}
+}
+
+// forgetful is a device that does not do its updates.
+type forgetful struct{ cuda.Driver }
+
+func (f forgetful) Launch(l cuda.Launch) error {
+	if forgets(l) {
+		return nil
+	}
+	return f.Driver.Launch(l)
+}
+
+func (f forgetful) Record(launches []cuda.Launch) (cuda.Graph, error) {
+	var kept []cuda.Launch
+	for _, l := range launches {
+		if !forgets(l) {
+			kept = append(kept, l)
+		}
+	}
+	return f.Driver.Record(kept)
+}
+
+func forgets(l cuda.Launch) bool { return l.Kernel.Name() == "update_synapse" }
