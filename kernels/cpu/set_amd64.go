@@ -35,7 +35,7 @@ type assembly struct {
 	updateMeans        func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 }
 
-type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, k, exponent float32)
+type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, factor, exponent float32)
 
 var avx512 = assembly{
 	gather: gatherAVX512,

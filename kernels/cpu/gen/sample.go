@@ -223,10 +223,10 @@ var powerLaws = []powerLaw{
 //	slope = dw/dphi = xi sigma'
 //	cost  = -k sigma^-(rho+1) sigma', the derivative of the reliability cost; 0 in the pads
 //
-// with k negative: -k of the formula, and exponent = -(rho+1).
+// with factor = -k and exponent = -(rho+1).
 func (a *assembler) sample(law powerLaw) {
 	a.function("sample"+law.name,
-		"w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, k, exponent float32",
+		"w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, factor, exponent float32",
 		"draws weights, one sigma per synapse.")
 	w, slope, cost := a.argument("w"), a.argument("slope"), a.argument("cost")
 	mu, phi := a.argument("mu"), a.argument("phi")
@@ -248,7 +248,7 @@ func (a *assembler) sample(law powerLaw) {
 			a.store(xi[i], based(at[i], slope))
 		}
 		for i, c := range law.of(a, sigma, inverse) {
-			a.mul(a.splat(a.parameter("k")), c, c)
+			a.mul(a.splat(a.parameter("factor")), c, c)
 			a.mul(derivative[i], c, c)
 			a.store(c, based(at[i], cost))
 		}
