@@ -1,16 +1,27 @@
-# quantal: make demo | build | test | race | lint | fuzz | bench | bench-peers
+# quantal: make demo | build | build-gpu | test | race | lint | fuzz | bench | bench-peers | ptx
 
 GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo build test race lint fuzz bench bench-peers go numpy
+.PHONY: demo build build-gpu ptx test race lint fuzz bench bench-peers go numpy
 
 demo: build
 	./quantal demo
 
 build: go
 	CGO_ENABLED=0 $(GO) build -o quantal ./cmd/quantal
+
+# One program for machines with and without a GPU. Building it needs a C compiler and cuda.h (Debian: nvidia-cuda-dev in
+# contrib and non-free, or CUDA 11.8, 12 or 13 in /usr/local/cuda); running it needs only the driver, or nothing.
+CUDA ?= $(firstword $(wildcard /usr/local/cuda) /usr)
+build-gpu: go
+	@test -e $(CUDA)/include/cuda.h || { echo "no cuda.h in $(CUDA)/include: install CUDA's headers (Debian: nvidia-cuda-dev) or set CUDA="; exit 1; }
+	CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CUDA)/include" $(GO) build -tags gpu -o quantal-gpu ./cmd/quantal
+
+# Compiles the CUDA sources anew; needs nvcc.
+ptx:
+	kernels/cuda/ptx.sh
 
 # What the tests need beside Go: python3 with numpy, which reads what quantal exports.
 test: go numpy
