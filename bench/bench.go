@@ -77,20 +77,29 @@ type setting struct {
 	members, threads int
 }
 
-// open compiles the network and starts a VM with it.
-func (s setting) open() (*cpu.VM, *kernels.Program, error) {
+// open compiles the network and starts a VM on the CPU with it.
+func (s setting) open() (vm *cpu.VM, program *kernels.Program, err error) {
+	program, err = s.start(func(p *kernels.Program, members []kernels.Member, data *kernels.Data) (kernels.VM, error) {
+		vm, err = cpu.OpenWith(s.kernels, p, members, data, s.threads)
+		return vm, err
+	})
+	return vm, program, err
+}
+
+// start compiles the network and starts the VM that open opens, with as many of them as there are members.
+func (s setting) start(open func(*kernels.Program, []kernels.Member, *kernels.Data) (kernels.VM, error)) (*kernels.Program, error) {
 	config, err := train.Preset("published")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	config.Batch, config.Noise, config.Hidden = s.batch, s.noise, s.sizes[1:len(s.sizes)-1]
 	if config.Rho, err = train.ParseExponent(s.rho); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	outputs := s.sizes[len(s.sizes)-1]
 	program, err := graph.CompileSpec(config.Spec(s.sizes[0], outputs), kernels.DefaultAdam())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var members []kernels.Member
 	var states []*kernels.State
@@ -99,25 +108,44 @@ func (s setting) open() (*cpu.VM, *kernels.Program, error) {
 		members = append(members, config.Member())
 		states = append(states, config.InitialState(program.Layout))
 	}
-	vm, err := cpu.OpenWith(s.kernels, program, members, Data(60000*784/s.sizes[0], s.sizes[0], outputs), s.threads)
+	vm, err := open(program, members, Data(60000*784/s.sizes[0], s.sizes[0], outputs))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for m, state := range states {
 		if err := vm.Load(m, state); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return vm, program, nil
+	return program, nil
 }
 
-// measure trains for about the given time.
+// measure trains for about the given time on the CPU.
 func (s setting) measure(ctx context.Context, duration time.Duration) (Speed, error) {
 	vm, program, err := s.open()
 	if err != nil {
 		return Speed{}, err
 	}
 	defer vm.Close()
+	return s.time(ctx, vm, program, duration)
+}
+
+// Members measures networks of the published preset side by side on a device.
+func Members(ctx context.Context, d train.Device, noise, rho string, members, threads int, duration time.Duration) (Speed, error) {
+	s := setting{d.Kernels, []int{784, 100, 100, 10}, 20, noise, rho, members, threads}
+	var vm kernels.VM
+	program, err := s.start(func(p *kernels.Program, members []kernels.Member, data *kernels.Data) (_ kernels.VM, err error) {
+		vm, err = d.Open(p, members, data, threads)
+		return vm, err
+	})
+	if err != nil {
+		return Speed{}, err
+	}
+	defer vm.Close()
+	return s.time(ctx, vm, program, duration)
+}
+
+func (s setting) time(ctx context.Context, vm kernels.VM, program *kernels.Program, duration time.Duration) (Speed, error) {
 	var rates []float64
 	step, n := 0, 1
 	const slice = 50 * time.Millisecond

@@ -85,8 +85,8 @@ func probe(gpu int) (string, error) {
 	return info, d.Close()
 }
 
-// open starts a VM on the device.
-func (d Device) open(p *kernels.Program, members []kernels.Member, data *kernels.Data, threads int) (kernels.VM, error) {
+// Open starts a VM on the device.
+func (d Device) Open(p *kernels.Program, members []kernels.Member, data *kernels.Data, threads int) (kernels.VM, error) {
 	if d.gpu < 0 {
 		return cpu.Open(p, members, data, threads)
 	}

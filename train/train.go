@@ -62,7 +62,7 @@ func New(c Config, set *mnist.Set) (*Run, error) {
 	if held.N() > 0 {
 		r.held = r.data(held)
 	}
-	if r.vm, err = r.Device.open(r.Program, []kernels.Member{c.Member()}, r.training, c.Threads); err != nil {
+	if r.vm, err = r.Device.Open(r.Program, []kernels.Member{c.Member()}, r.training, c.Threads); err != nil {
 		return nil, err
 	}
 	return r, r.vm.Load(0, c.InitialState(r.Program.Layout))

@@ -9,19 +9,35 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/bench"
+	"quantal/train"
 )
 
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "bench",
 		Usage: "measure how fast this machine trains, and what limits it",
+		UsageText: "quantal bench                                          the CPU, in every way\n" +
+			"quantal bench --members 240 --device cuda [--noise homogeneous]  so many networks side by side",
 		Flags: []cli.Flag{
 			&cli.DurationFlag{Name: "each", Value: 500 * time.Millisecond, Usage: "how long to measure each figure"},
+			&cli.IntFlag{Name: "members", Usage: "measure only this: so many networks of the published preset side by side"},
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: "with --members: auto, cpu, cuda or cuda:N"},
+			&cli.StringFlag{Name: "noise", Value: "heterogeneous", Usage: "with --members: who shares a sigma"},
+			&cli.StringFlag{Name: "rho", Value: "2", Usage: "with --members: exponent of the reliability cost"},
+			&cli.IntFlag{Name: "threads", Usage: "with --members: threads on the CPU", DefaultText: "all processors"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("bench: want flags only, got %q", c.Args().First())
+			}
+			if c.IsSet("members") {
+				return benchMembers(c)
+			}
+			for _, name := range []string{"device", "noise", "rho", "threads"} {
+				if c.IsSet(name) {
+					return usage("--%s goes with --members", name)
+				}
 			}
 			log := logger(c)
 			report, err := bench.Run(c.Context, c.Duration("each"), func(what string) { log.Info(what) })
@@ -34,6 +50,43 @@ func benchCommand() *cli.Command {
 			return printReport(c.App.Writer, report)
 		},
 	}
+}
+
+// benchMembers measures networks side by side on one device.
+func benchMembers(c *cli.Context) error {
+	members, threads := c.Int("members"), c.Int("threads")
+	if members < 1 {
+		return usage("--members %d: want 1 or more", members)
+	}
+	if threads < 0 {
+		return usage("--threads %d: want 0 (all processors) or more", threads)
+	}
+	config, err := train.Preset("published")
+	if err != nil {
+		return err
+	}
+	config.Noise, config.Device = c.String("noise"), c.String("device")
+	if config.Rho, err = train.ParseExponent(c.String("rho")); err != nil {
+		return usage("--%w", err)
+	}
+	if err := check(config); err != nil {
+		return err
+	}
+	device, err := train.ChooseDevice(config.Device)
+	if err != nil {
+		return err
+	}
+	logger(c).Info("measuring", "device", device.Name, "why", device.Reason, "kernels", device.Kernels)
+	speed, err := bench.Members(c.Context, device, config.Noise, c.String("rho"), members, threads, c.Duration("each"))
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, speed)
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%d networks: %.0f network-steps/s, %.1f µs per step of all, %.3f ns per synapse\n",
+		members, speed.StepsPerSecond, 1e6*float64(members)/speed.StepsPerSecond, speed.NsPerSynapse)
+	return err
 }
 
 func printReport(out io.Writer, r *bench.Report) error {
