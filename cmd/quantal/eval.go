@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/results"
-	"quantal/train"
 )
 
 func evalCommand() *cli.Command {
@@ -33,25 +32,11 @@ func evalCommand() *cli.Command {
 				return err
 			}
 			defer folder.Close()
-			var config train.Config
-			if err := folder.ReadConfig(&config); err != nil {
-				return err
-			}
-			if err := applyFlags(c, &config); err != nil {
-				return err
-			}
-			if err := check(config); err != nil {
-				return err
-			}
 			checkpoint, err := lastCheckpoint(c, folder)
 			if err != nil {
 				return err
 			}
-			set, err := openRunData(c, folder, config.Data)
-			if err != nil {
-				return err
-			}
-			run, err := newRun(config, set)
+			run, err := reopen(c, folder)
 			if err != nil {
 				return err
 			}
@@ -63,7 +48,7 @@ func evalCommand() *cli.Command {
 			if err := run.Resume(checkpoint, earlier); err != nil {
 				return err
 			}
-			summary, err := run.Summarise(c.Context, config.Draws)
+			summary, err := run.Summarise(c.Context, run.Config.Draws)
 			if err != nil {
 				return err
 			}

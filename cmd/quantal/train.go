@@ -139,24 +139,7 @@ func resumeRun(c *cli.Context) error {
 		return err
 	}
 	defer folder.Close()
-	var config train.Config
-	if err := folder.ReadConfig(&config); err != nil {
-		return err
-	}
-	if err := applyFlags(c, &config); err != nil {
-		return err
-	}
-	if err := check(config); err != nil {
-		return err
-	}
-	set, err := openRunData(c, folder, config.Data)
-	if err != nil {
-		return err
-	}
-	if config.Data, err = dataName(config.Data); err != nil {
-		return err
-	}
-	run, err := newRun(config, set)
+	run, err := reopen(c, folder)
 	if err != nil {
 		return err
 	}
@@ -164,11 +147,33 @@ func resumeRun(c *cli.Context) error {
 	if err := restore(c, run, folder); err != nil {
 		return err
 	}
-	if err := folder.WriteConfig(config); err != nil {
+	if err := folder.WriteConfig(run.Config); err != nil {
 		return err
 	}
 	_, err = finish(c, run, folder)
 	return err
+}
+
+// reopen prepares the run of a folder, at its beginning, with the flags that override its configuration.
+func reopen(c *cli.Context, folder *results.Folder) (*train.Run, error) {
+	var config train.Config
+	if err := folder.ReadConfig(&config); err != nil {
+		return nil, err
+	}
+	if err := applyFlags(c, &config); err != nil {
+		return nil, err
+	}
+	if err := check(config); err != nil {
+		return nil, err
+	}
+	set, err := openRunData(c, folder, config.Data)
+	if err != nil {
+		return nil, err
+	}
+	if config.Data, err = dataName(config.Data); err != nil {
+		return nil, err
+	}
+	return newRun(config, set)
 }
 
 // openRunData opens the data set of an existing run and makes sure that it is the same one.
