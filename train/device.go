@@ -40,7 +40,9 @@ type Device struct {
 	Name    string // "cpu", "cuda:0"
 	Kernels string // the kernel set
 	Reason  string // why this one
-	gpu     int    // -1 for the CPU
+	// MemoryFree is what a GPU has to offer, in bytes; 0 for the CPU.
+	MemoryFree int64
+	gpu        int // -1 for the CPU
 }
 
 // ChooseDevice resolves the device a user asked for. auto takes the first GPU if it can be used, and the CPU otherwise, and says
@@ -55,9 +57,11 @@ func ChooseDevice(name string) (Device, error) {
 		info, err := probe(gpu)
 		if err == nil {
 			if kind == "auto" {
-				reason = "there is a GPU: " + info
+				reason = "there is a GPU: " + info.String()
 			}
-			return Device{Name: fmt.Sprintf("cuda:%d", gpu), Kernels: cuda.KernelSet, Reason: reason, gpu: gpu}, nil
+			return Device{
+				Name: fmt.Sprintf("cuda:%d", gpu), Kernels: cuda.KernelSet, Reason: reason, MemoryFree: info.MemoryFree, gpu: gpu,
+			}, nil
 		}
 		if kind == "cuda" {
 			return Device{}, &DeviceError{Device: name, Err: err}
@@ -72,15 +76,15 @@ func ChooseDevice(name string) (Device, error) {
 }
 
 // probe reports what the GPU is, or why it cannot be used: it has to take our kernels, too.
-func probe(gpu int) (string, error) {
+func probe(gpu int) (cuda.Info, error) {
 	d, err := cuda.Device(gpu)
 	if err != nil {
-		return "", err
+		return cuda.Info{}, err
 	}
-	info := d.Info().String()
+	info := d.Info()
 	if _, err = cuda.LoadAll(d); err != nil {
 		_ = d.Close() // the first error says more
-		return "", err
+		return info, err
 	}
 	return info, d.Close()
 }

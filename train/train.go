@@ -10,6 +10,7 @@ import (
 
 	"quantal/graph"
 	"quantal/kernels"
+	"quantal/kernels/cuda"
 	"quantal/mnist"
 	"quantal/results"
 )
@@ -78,6 +79,14 @@ func (r *Run) data(e mnist.Examples) *kernels.Data {
 
 // Close frees the VM.
 func (r *Run) Close() error { return r.vm.Close() }
+
+// Memory is the memory of a GPU that the run needs, in bytes; 0 on the CPU.
+func (r *Run) Memory() int64 {
+	if r.Device.MemoryFree == 0 {
+		return 0
+	}
+	return cuda.Memory(r.Program, []kernels.Member{r.Config.Member()}, r.training)
+}
 
 // StepsPerEpoch is the number of minibatches of an epoch.
 func (r *Run) StepsPerEpoch() int { return r.training.N / r.Config.Batch }

@@ -249,6 +249,9 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 	log := logger(c)
 	log.Info("training", "device", run.Device.Name, "why", run.Device.Reason, "kernels", run.Device.Kernels,
 		"network", sizes(run.Spec.Sizes), "noise", run.Config.Noise, "rho", run.Config.Rho, "c", run.Config.C, "run", folder.Path(""))
+	if needed := run.Memory(); needed > 0 {
+		log.Info("GPU memory", "needed", megabytes(needed), "free", megabytes(run.Device.MemoryFree))
+	}
 	watch := newWatcher(c)
 	err := run.Train(c.Context, train.Events{
 		Progress: watch.progress,
@@ -282,5 +285,7 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 	}
 	return summary, printSummary(c.App.Writer, summary)
 }
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
 
 func sizes(s []int) string { return strings.Trim(strings.ReplaceAll(fmt.Sprint(s), " ", "-"), "[]") }

@@ -1,0 +1,73 @@
+package train
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"quantal/kernels"
+	"quantal/kernels/cuda"
+	"quantal/results"
+)
+
+// onCUDA puts a run on the CUDA VM, interpreted.
+func onCUDA(t *testing.T, r *Run) {
+	t.Helper()
+	state := r.vm.State(0)
+	vm, err := cuda.OpenOn(cuda.Interpreted(1<<30), r.Program, []kernels.Member{r.Config.Member()}, r.training)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.vm.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.vm = vm
+	if err := vm.Load(0, state); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run on the CUDA VM is the same run as on the CPU, but for rounding; checkpoints go both ways; it repeats its own bytes.
+func TestRunOnCUDA(t *testing.T) {
+	c, set := small(t)
+	c.Epochs = 2
+	finish := func(r *Run) results.Epoch {
+		t.Helper()
+		var last results.Epoch
+		if err := r.Train(context.Background(), Events{Epoch: func(e results.Epoch) error { last = e; return nil }}); err != nil {
+			t.Fatal(err)
+		}
+		return last
+	}
+	onCPU := newRun(t, c, set)
+	want := finish(onCPU)
+	first, second := newRun(t, c, set), newRun(t, c, set)
+	onCUDA(t, first)
+	onCUDA(t, second)
+	got := finish(first)
+	if math.Abs(got.NLL-want.NLL) > 1e-4*want.NLL || math.Abs(got.SigmaRMS-want.SigmaRMS) > 1e-4*want.SigmaRMS {
+		t.Errorf("CUDA ends with %+v, the CPU with %+v", got, want)
+	}
+	finish(second)
+	if bytesOf(t, first) != bytesOf(t, second) {
+		t.Error("two runs on CUDA give different bytes")
+	}
+
+	// Half on the CPU, half on CUDA.
+	half := c
+	half.Epochs = 1
+	r := newRun(t, half, set)
+	finish(r)
+	checkpoint, err := r.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := newRun(t, c, set)
+	onCUDA(t, rest)
+	if err := rest.Resume(checkpoint, 0); err != nil {
+		t.Fatal(err)
+	}
+	if mixed := finish(rest); math.Abs(mixed.NLL-want.NLL) > 1e-4*want.NLL {
+		t.Errorf("the second half on CUDA ends with %+v, all on the CPU with %+v", mixed, want)
+	}
+}
