@@ -142,7 +142,7 @@ func (p *probe) step(step int) {
 	if err := vm.prepare(step, step+1); err != nil {
 		p.Fatal(err)
 	}
-	vm.shape.fused = false
+	single(p, vm)
 	pass := vm.training(0)
 	B, fraction := vm.shape.Batch, float64(vm.shape.Batch)/float64(p.n.data.N)
 	updated := false
@@ -165,7 +165,7 @@ func (p *probe) step(step int) {
 	for _, instruction := range append(others, updates...) {
 		switch i := instruction.(type) {
 		case kernels.Gather:
-			p.launch(vm.gather(pass, i.Dst, len(vm.slots), p.n.data, vm.memory.inputs, vm.memory.order))
+			p.launch(vm.gatherTraining(pass))
 		case kernels.Forward:
 			p.launch(vm.forward(pass, i)...)
 		case kernels.Loss:

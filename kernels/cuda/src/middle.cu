@@ -1,9 +1,12 @@
 // All that lies between the first layer's product and the updates, one block per member: the small layers forward, the loss,
 // and the way back. The weights were drawn ahead (forward.cu); what one operation writes to memory the next one reads after the
 // barrier with which it starts. This is for networks whose later layers are small; the others use the kernels of single operations.
-// grid (1, 1, members), block 512, shared memory 4 batch
+//
+// Blocks with x > 0 gather the minibatch of the next step meanwhile, into the other half of x.
+// grid (1 + gathering, 1, members), block 512, shared memory 4 batch
 #include "backward.cuh"
 #include "forward.cuh"
+#include "gather.cuh"
 #include "loss.cuh"
 
 constexpr int threads = 512;
@@ -20,10 +23,26 @@ struct Operation {
   float *dx;           // gradient at its input
 };
 
+// gatherNext gathers the minibatch of step index for slot z, with the blocks x > 0.
+DEVICE void gatherNext(float *x, const unsigned char *bytes, const float *floats, const int *order, const Step *steps,
+                       int index, int n, int width, int batch, int parity, int slots, float scale, float shift) {
+  int slot = blockIdx.z, stride = strideOf(width);
+  if (slot >= slots) return;
+  const int *examples = order + (size_t)slot * n + steps[index].first;
+  x += (size_t)(index & 1) * parity + (size_t)slot * batch * stride;
+  for (int i = (blockIdx.x - 1) * threads + threadIdx.x; i < batch * width; i += (gridDim.x - 1) * threads) {
+    int b = i / width, k = i % width;
+    x[b * stride + k] = bytes ? gatherOne(bytes, examples[b], k, n, width, scale, shift)
+                              : gatherOne(floats, examples[b], k, n, width, 1.f, 0.f);
+  }
+}
+
 KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int count, float *part, float *w, float *losses,
                                             Halt *halts, const unsigned char *labels, const float *targets, const int *order,
                                             const int *slots, const Member *members, const Step *steps, const int *base, int t,
-                                            int n, int batch, int wSize) {
+                                            int n, int batch, int wSize, float *input, const unsigned char *bytes,
+                                            const float *floats, int width, int parity, int slotCount, float scale,
+                                            float shift) {
   extern __shared__ float nll[];
   __shared__ union {
     Inputs inputs;
@@ -34,6 +53,10 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
   } buffer;
   __shared__ int bad;
   int member = blockIdx.z, index = *base + t;
+  if (blockIdx.x > 0) {
+    gatherNext(input, bytes, floats, order, steps, index + 1, n, width, batch, parity, slotCount, scale, shift);
+    return;
+  }
   if (halted(halts, member, index)) return;
   float *mine = w + (size_t)member * wSize;
   for (int i = 0; i < count; i++) {
