@@ -171,10 +171,10 @@ func (vm *VM) middle(p pass) Launch {
 	}
 	gathering := ceil(p.batch*data.Width, gatherValues)
 	return Launch{
-		Kernel: vm.kernels["middle"], Grid: [3]int{1 + gathering, 1, p.instances}, Block: [3]int{512, 1, 1}, Shared: 4 * p.batch,
+		Kernel: vm.kernels["middle"], Grid: [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, Block: [3]int{512, 1, 1}, Shared: 4 * p.batch,
 		Args: []any{m.operations, len(vm.operationRecords()), m.part, m.weights, m.losses, m.halts, labels, targets, m.order,
 			m.slots, m.members, p.steps, p.base, p.t, data.N, p.batch, vm.shape.wSize, m.values[vm.shape.dataFirst], bytes, floats,
-			data.Width, vm.parity(p), len(vm.slots), data.Scale, data.Shift},
+			data.Width, vm.parity(p), p.instances, len(vm.slots), data.Scale, data.Shift},
 	}
 }
 

@@ -2,8 +2,9 @@
 // and the way back. The weights were drawn ahead (forward.cu); what one operation writes to memory the next one reads after the
 // barrier with which it starts. This is for networks whose later layers are small; the others use the kernels of single operations.
 //
-// Blocks with x > 0 gather the minibatch of the next step meanwhile, into the other half of x.
-// grid (1 + gathering, 1, members), block 512, shared memory 4 batch
+// Blocks past those of the members gather the minibatch of the next step meanwhile, into the other half of x: an equal number
+// for each slot.
+// grid members + slots gathering, block 512, shared memory 4 batch
 #include "backward.cuh"
 #include "forward.cuh"
 #include "gather.cuh"
@@ -23,14 +24,14 @@ struct Operation {
   float *dx;           // gradient at its input
 };
 
-// gatherNext gathers the minibatch of step index for slot z, with the blocks x > 0.
+// gatherNext gathers the minibatch of step index, with the given number of blocks, of which this is one.
 DEVICE void gatherNext(float *x, const unsigned char *bytes, const float *floats, const int *order, const Step *steps,
-                       int index, int n, int width, int batch, int parity, int slots, float scale, float shift) {
-  int slot = blockIdx.z, stride = strideOf(width);
-  if (slot >= slots) return;
+                       int index, int n, int width, int batch, int parity, int block, int blocks, int slots, float scale,
+                       float shift) {
+  int slot = block % slots, stride = strideOf(width);
   const int *examples = order + (size_t)slot * n + steps[index].first;
   x += (size_t)(index & 1) * parity + (size_t)slot * batch * stride;
-  for (int i = (blockIdx.x - 1) * threads + threadIdx.x; i < batch * width; i += (gridDim.x - 1) * threads) {
+  for (int i = block / slots * threads + threadIdx.x; i < batch * width; i += blocks / slots * threads) {
     int b = i / width, k = i % width;
     x[b * stride + k] = bytes ? gatherOne(bytes, examples[b], k, n, width, scale, shift)
                               : gatherOne(floats, examples[b], k, n, width, 1.f, 0.f);
@@ -41,8 +42,8 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
                                             Halt *halts, const unsigned char *labels, const float *targets, const int *order,
                                             const int *slots, const Member *members, const Step *steps, const int *base, int t,
                                             int n, int batch, int wSize, float *input, const unsigned char *bytes,
-                                            const float *floats, int width, int parity, int slotCount, float scale,
-                                            float shift) {
+                                            const float *floats, int width, int parity, int memberCount,
+                                            int slotCount, float scale, float shift) {
   extern __shared__ float nll[];
   __shared__ union {
     Inputs inputs;
@@ -52,9 +53,10 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
     } back;
   } buffer;
   __shared__ int bad;
-  int member = blockIdx.z, index = *base + t;
-  if (blockIdx.x > 0) {
-    gatherNext(input, bytes, floats, order, steps, index + 1, n, width, batch, parity, slotCount, scale, shift);
+  int member = blockIdx.x, index = *base + t;
+  if (member >= memberCount) {
+    gatherNext(input, bytes, floats, order, steps, index + 1, n, width, batch, parity, member - memberCount,
+               gridDim.x - memberCount, slotCount, scale, shift);
     return;
   }
   if (halted(halts, member, index)) return;
@@ -86,7 +88,7 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
       const int *examples = order + (size_t)slots[member] * n + steps[index].first;
       float sum = lossOf(o.y + atOut, nll, o.x + atOut, labels, targets, examples, members[member], o.out, batch, o.activation);
       if (threadIdx.x == 0) {
-        losses[(size_t)index * gridDim.z + member] = sum;
+        losses[(size_t)index * memberCount + member] = sum;
         bad = !finite(sum);
         if (bad) halts[member].loss = index + 1;
       }
