@@ -161,8 +161,7 @@ func (n network) open(t testing.TB, ptx map[string]string) *VM {
 // single makes a VM work by single operations instead of the middle kernel.
 func single(t testing.TB, vm *VM) {
 	t.Helper()
-	vm.shape.fused = false
-	if err := vm.upload(vm.memory.updates, bytesOf(vm.updateRecords()), "updates"); err != nil {
+	if err := vm.setFused(false); err != nil {
 		t.Fatal(err)
 	}
 }
