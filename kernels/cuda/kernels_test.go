@@ -1,6 +1,10 @@
 package cuda
 
-import "testing"
+import (
+	"testing"
+
+	"quantal/kernels"
+)
 
 // Every kernel against the portable one in float64, with all hazards between threads and blocks watched.
 func TestKernelsAgainstFloat64(t *testing.T) {
@@ -24,6 +28,42 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 			}
 			if live := driver.(*interpreted).used; live != 0 || len(deviations) < 10 {
 				t.Errorf("%d comparisons, %d bytes live afterwards", len(deviations), live)
+			}
+		})
+	}
+}
+
+// Shapes that nobody chose.
+func TestRandomShapesAgainstFloat64(t *testing.T) {
+	count := 8
+	if testing.Short() {
+		count = 3
+	}
+	for seed := range count {
+		u := numbers(make([]float64, 16), uint64(1000+seed), 0, 1)
+		pick := func(i, lo, hi int) int { return lo + int(u[i]*float64(hi-lo+1)) }
+		d := design{
+			sizes:   []int{pick(0, 1, 280)},
+			sharing: kernels.Sharing(pick(1, 0, 4)), likelihood: kernels.Likelihood(pick(2, 0, 1)),
+			activation: kernels.Activation(pick(3, 1, 2)), batch: pick(4, 1, 45), members: pick(5, 1, 2),
+			rho: 2 * u[6],
+		}
+		for i := range pick(7, 0, 3) {
+			d.sizes = append(d.sizes, pick(8+i, 1, 70))
+		}
+		d.sizes = append(d.sizes, pick(12, 2, 70))
+		t.Run(d.String(), func(t *testing.T) {
+			n := d.network(t)
+			driver := Interpreted(testMemory)
+			driver.(*interpreted).machine.GlobalRaces = true
+			deviations, err := Check(driver, n.program, n.members, n.data, n.start, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range deviations {
+				if !d.OK() {
+					t.Error(d)
+				}
 			}
 		})
 	}
