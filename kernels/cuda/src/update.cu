@@ -101,34 +101,47 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Updat
   Step s = steps[index];
   Adam adam = adamOf(s, m);
   float magnitude = m.magnitude * u->magnitudeTerms;
-  bool good = true;
+  float check = 0.f; // NaN unless all second moments are finite
+#pragma unroll
+  for (int j = 0; j < 4; j++) { // no branches around the arithmetic, so that the compiler can interleave the four
+    MU[j] -= move(adam, &MUM[j], &MUV[j], fmaf(magnitude, sign(MU[j]), dw[j]));
+    check += valid[j] ? MUV[j] - MUV[j] : 0.f;
+  }
 #pragma unroll
   for (int j = 0; j < 4; j++) {
     if (!valid[j]) continue;
-    mu[j * lanes] = MU[j] - move(adam, &MUM[j], &MUV[j], fmaf(magnitude, sign(MU[j]), dw[j]));
+    mu[j * lanes] = MU[j];
     mu[muSlots + j * lanes] = MUM[j];
     mu[2 * muSlots + j * lanes] = MUV[j];
-    good = good && finite(MUV[j]);
   }
   float xi[4], sum = 0.f;
   if (kind != means) {
     Noise noise = {m.key0, m.key1, s.step, stream | (unsigned)u->layer, 0u};
     normals(xi, noise, firstBlock(r, columns) + group * 16 + lane);
   }
-  float reliability = m.reliability * u->reliabilityTerms;
+  if (kind == shared) {
 #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    if (!valid[j]) continue;
-    if (kind == shared) sum = fmaf(dw[j], xi[j], sum);
-    if (kind != synapse) continue;
-    float slope, sigma = softplus(PHI[j], &slope);
-    float g = fmaf(dw[j], xi[j], -reliability * inversePower(sigma, m.rho)) * slope;
-    phi[j * lanes] = PHI[j] - move(adam, &PHIM[j], &PHIV[j], g);
-    phi[phiSlots + j * lanes] = PHIM[j];
-    phi[2 * phiSlots + j * lanes] = PHIV[j];
-    good = good && finite(PHIV[j]);
+    for (int j = 0; j < 4; j++) sum = fmaf(dw[j], xi[j], sum); // dW is 0 where x is
   }
-  if (!good) { // whoever writes here writes the same
+  if (kind == synapse) {
+    float reliability = m.reliability * u->reliabilityTerms, slope[4], sigma[4], power[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) sigma[j] = softplus(PHI[j], &slope[j]);
+    inversePowers<4>(power, sigma, m.rho);
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      PHI[j] -= move(adam, &PHIM[j], &PHIV[j], fmaf(dw[j], xi[j], -reliability * power[j]) * slope[j]);
+      check += valid[j] ? PHIV[j] - PHIV[j] : 0.f;
+    }
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      if (!valid[j]) continue;
+      phi[j * lanes] = PHI[j];
+      phi[phiSlots + j * lanes] = PHIM[j];
+      phi[2 * phiSlots + j * lanes] = PHIV[j];
+    }
+  }
+  if (check != 0.f) { // whoever writes here writes the same
     halts[member].gradient = index + 1;
     bad[member * layers + u->layer] = index + 1;
   }
