@@ -125,7 +125,7 @@ func TestPlantedFaults(t *testing.T) {
 	check("barrier of the loss removed", n, want, fault{ptx: edited(t, "loss", barrier, "", -1), single: true})
 	check("barriers of the shared sigma removed", shared, wantShared, fault{ptx: edited(t, "sigma", barrier, "", -1)})
 
-	silent := edited(t, "forward", `sqrt\.approx\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, 0f00000000;", -1)
+	silent := edited(t, "forward", `sqrt\.approx\.ftz\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, 0f00000000;", -1)
 	check("xi = 0 in the forward pass", n, want, fault{ptx: silent})
 	check("xi = 0 in the forward pass, sigma per layer", shared, wantShared, fault{ptx: silent})
 

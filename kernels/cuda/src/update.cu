@@ -97,6 +97,7 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Updat
       PHIV[j] = valid[j] ? phi[2 * phiSlots + j * lanes] : 0.f;
     }
   }
+  if (r0 + (int)threadIdx.x / warp * (warp / lanes) >= u->out) return; // neither row of this warp exists
   Member m = members[member];
   Step s = steps[index];
   Adam adam = adamOf(s, m);
