@@ -18,7 +18,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range d.Checks {
-		t.Logf("%s: %.2g", c.Network, c.Deviation)
+		t.Logf("%s: kernels %.2g, steps %.2g", c.Network, c.KernelDeviation, c.Deviation)
 		if c.Problem != "" {
 			t.Errorf("%s: %s", c.Network, c.Problem)
 		}

@@ -126,14 +126,14 @@ func TestMiddleIsTheSingleOperations(t *testing.T) {
 			continue
 		}
 		n := d.network(t)
-		single, middle := n.open(t, nil), n.open(t, nil)
-		single.shape.fused = false
-		a, b := run(t, single, 0, 2), run(t, middle, 0, 2)
+		operations, middle := n.open(t, nil), n.open(t, nil)
+		single(t, operations)
+		a, b := run(t, operations, 0, 3), run(t, middle, 0, 3)
 		if !cmp.Equal(a, b) {
 			t.Errorf("%v: progress %v by single operations, %v through the middle kernel", d, a, b)
 		}
 		for m := range n.members {
-			if !cmp.Equal(single.State(m), middle.State(m)) {
+			if !cmp.Equal(operations.State(m), middle.State(m)) {
 				t.Errorf("%v: member %d: the state differs", d, m)
 			}
 		}

@@ -183,7 +183,7 @@ func (t *tester) test(sums []tallies, step, firstGroup int) error {
 		}
 		return vm.launch(append(launches, then))
 	}
-	if err := vm.launch([]Launch{vm.gather(t.pass, vm.shape.dataFirst, t.groups, t.data, t.inputs, 0)}); err != nil {
+	if err := vm.launch([]Launch{vm.gather(t.pass, t.groups, t.data, t.inputs, 0)}); err != nil {
 		return err
 	}
 	if err := infer(vm.kind(), firstGroup, 1, score); err != nil {

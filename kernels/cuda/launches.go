@@ -50,7 +50,9 @@ func (vm *VM) step(t int) []Launch {
 	for _, instruction := range vm.shape.Instructions {
 		switch i := instruction.(type) {
 		case kernels.Gather:
-			launches = append(launches, vm.gather(p, i.Dst, len(vm.slots), vm.train, vm.memory.inputs, vm.memory.order))
+			if !vm.shape.fused {
+				launches = append(launches, vm.gatherTraining(p))
+			}
 		case kernels.Forward:
 			switch {
 			case !vm.shape.fused:
@@ -80,14 +82,27 @@ func (vm *VM) advance(steps int) Launch {
 	}
 }
 
-func (vm *VM) gather(p pass, dst kernels.Buffer, slots int, data *kernels.Data, inputs, order Address) Launch {
+// gatherTraining gathers the minibatches of a training step.
+func (vm *VM) gatherTraining(p pass) Launch {
+	return vm.gather(p, len(vm.slots), vm.train, vm.memory.inputs, vm.memory.order)
+}
+
+// parity is the distance between the halves of the input buffer that steps take turns with, in numbers.
+func (vm *VM) parity(p pass) int {
+	if !p.ahead {
+		return 0
+	}
+	return vm.most * p.batch * kernels.Stride(vm.train.Width)
+}
+
+func (vm *VM) gather(p pass, slots int, data *kernels.Data, inputs, order Address) Launch {
 	kernel, scale, shift := "gather_bytes", data.Scale, data.Shift
 	if data.Bytes == nil {
 		kernel, scale, shift = "gather_floats", 1, 0
 	}
 	return Launch{
 		Kernel: vm.kernels[kernel], Grid: [3]int{ceil(data.Width, 256), p.batch, slots}, Block: [3]int{256, 1, 1},
-		Args: []any{p.values[dst], inputs, order, p.steps, p.base, p.t, data.N, data.Width, kernels.Stride(data.Width), p.batch,
+		Args: []any{p.values[vm.shape.dataFirst], inputs, order, p.steps, p.base, p.t, data.N, data.Width, p.batch, vm.parity(p),
 			scale, shift},
 	}
 }
@@ -104,6 +119,10 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 	if p.weights != 0 && vm.shape.wOffset[i.Layer] >= 0 {
 		weights = p.weights + Address(4*vm.shape.wOffset[i.Layer])
 	}
+	parity := 0
+	if i.Src == vm.shape.dataFirst {
+		parity = vm.parity(p)
+	}
 	blocks := ceil(l.Out, forwardRows) * ceil(p.batch, batchTile)
 	if p.ahead {
 		blocks += ceil(vm.tasks(), forwardTasks*slices)
@@ -114,7 +133,7 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 			p.steps, p.base, p.t, p.halts, vm.shape.stateSize, layout.Offset(i.Layer),
 			3*vm.shape.slots + layout.PhiOffset(i.Layer), vm.phiStride(), l.In, l.Out, p.batch, p.groups, vm.shape.wSize,
 			uint32(p.stream)<<16 | uint32(i.Layer), p.draw0, p.drawStride, int(i.Activation),
-			p.weights, vm.memory.sampled, len(vm.shape.Layout.Layers) - 1},
+			p.weights, vm.memory.sampled, len(vm.shape.Layout.Layers) - 1, parity},
 	}}
 	if slices == 1 {
 		return launches
@@ -146,10 +165,16 @@ func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 func (vm *VM) middle(p pass) Launch {
 	m := vm.memory
 	labels, targets := vm.answers()
+	data, bytes, floats := vm.train, m.inputs, Address(0)
+	if data.Bytes == nil {
+		bytes, floats = 0, m.inputs
+	}
+	gathering := ceil(p.batch*data.Width, gatherValues)
 	return Launch{
-		Kernel: vm.kernels["middle"], Grid: [3]int{1, 1, p.instances}, Block: [3]int{512, 1, 1}, Shared: 4 * p.batch,
+		Kernel: vm.kernels["middle"], Grid: [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, Block: [3]int{512, 1, 1}, Shared: 4 * p.batch,
 		Args: []any{m.operations, len(vm.operationRecords()), m.part, m.weights, m.losses, m.halts, labels, targets, m.order,
-			m.slots, m.members, p.steps, p.base, p.t, vm.train.N, p.batch, vm.shape.wSize},
+			m.slots, m.members, p.steps, p.base, p.t, data.N, p.batch, vm.shape.wSize, m.values[vm.shape.dataFirst], bytes, floats,
+			data.Width, vm.parity(p), p.instances, len(vm.slots), data.Scale, data.Shift},
 	}
 }
 
@@ -231,15 +256,16 @@ func (vm *VM) updateRecords() []updateRecord {
 	var records []updateRecord
 	m, layout, tile := vm.memory, vm.shape.Layout, 0
 	for _, u := range vm.shape.Updates() {
-		l, slot := layout.Layers[u.Layer], m.identity
+		l, slot, parity := layout.Layers[u.Layer], m.identity, 0
 		if u.Src == vm.shape.dataFirst {
-			slot = m.slots
+			slot, parity = m.slots, vm.parity(vm.training(0))
 		}
 		records = append(records, updateRecord{
 			X: m.values[u.Src], XSlot: slot, DY: m.deltas[u.Dst], In: int32(l.In), Out: int32(l.Out),
 			MuOffset: int32(layout.Offset(u.Layer)), PhiOffset: int32(3*vm.shape.slots + layout.PhiOffset(u.Layer)),
 			Layer: int32(u.Layer), FirstRow: int32(vm.shape.firstRow[u.Layer]), FirstTile: int32(tile),
 			MagnitudeTerms: float32(u.MagnitudeTerms), ReliabilityTerms: float32(u.ReliabilityTerms),
+			Parity: int32(parity),
 		})
 		tile += updateTiles(l)
 	}

@@ -13,7 +13,8 @@ const (
 	forwardRows    = 20
 	forwardColumns = 128
 	backwardCols   = 32
-	forwardTasks   = 10 // rows times groups of columns that a block draws ahead
+	forwardTasks   = 10   // rows times groups of columns that a block draws ahead
+	gatherValues   = 4096 // that a block of the middle kernel gathers
 	updateRows     = 16
 )
 
@@ -111,7 +112,7 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		{"flags of layers", 4 * len(s.Layout.Layers) * members, &m.bad},
 		{"identity", 4 * members, &m.identity},
 		{"base", 4, &m.base},
-		{"steps", 48 * chunkSteps, &m.steps},
+		{"steps", 48 * (chunkSteps + 1), &m.steps},
 	}
 	if train == nil {
 		return regions
@@ -132,6 +133,9 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		rows := members * batch
 		if kernels.Buffer(b) == s.dataFirst {
 			rows = seeds * batch
+			if s.fused {
+				rows *= 2 // the next minibatch is gathered meanwhile
+			}
 		} else {
 			regions = append(regions, region{fmt.Sprintf("gradient of buffer %d", b), 4 * rows * kernels.Stride(width), &m.deltas[b]})
 		}

@@ -46,7 +46,7 @@ type (
 		In, Out, MuOffset, PhiOffset     int32
 		Layer, FirstRow, FirstTile       int32
 		MagnitudeTerms, ReliabilityTerms float32
-		_                                int32
+		Parity                           int32 // numbers between the two halves of X, or 0
 	}
 	// operationRecord is one operation of the middle kernel.
 	operationRecord struct {

@@ -23,6 +23,7 @@ type VM struct {
 	stopped []*kernels.Divergence // per member, nil while it is finite
 
 	size     int              // members per batch
+	most     int              // distinct seeds of a batch
 	states   []*kernels.State // on the host; stale for the members on the device
 	resident batch            // the members on the device
 	slots    map[uint64]int   // of their seeds
@@ -120,11 +121,10 @@ func (s shape) check() error {
 
 // allocate reserves device memory for a batch and uploads what all members share.
 func (vm *VM) allocate() error {
-	most := 0
 	for from := 0; from < len(vm.members); from += vm.size {
-		most = max(most, seeds(vm.members[from:min(from+vm.size, len(vm.members))]))
+		vm.most = max(vm.most, seeds(vm.members[from:min(from+vm.size, len(vm.members))]))
 	}
-	for _, r := range vm.memory.regions(vm.shape, vm.size, most, vm.train) {
+	for _, r := range vm.memory.regions(vm.shape, vm.size, vm.most, vm.train) {
 		a, err := vm.driver.Alloc(int64(max(r.bytes, 1)))
 		if err != nil {
 			return fmt.Errorf("cuda: allocate %d bytes for %s of %d members: %w", r.bytes, r.name, vm.size, err)
@@ -418,7 +418,7 @@ func (vm *VM) prepare(first, end int) error {
 	if err := vm.order(first / perEpoch); err != nil {
 		return err
 	}
-	steps := make([]stepRecord, end-first)
+	steps := make([]stepRecord, end-first+1) // and one that is gathered for nothing, at the start of the epoch
 	for i := range steps {
 		step := first + i
 		steps[i] = newStepRecord(vm.shape.Adam, step, step%perEpoch*vm.shape.Batch)
@@ -480,6 +480,11 @@ func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
 
 // launchSteps launches n steps: as many as possible as replays of a recorded graph, the others one by one.
 func (vm *VM) launchSteps(n int) error {
+	if vm.shape.fused { // later steps find their minibatch gathered
+		if err := vm.launch([]Launch{vm.gatherTraining(vm.training(0))}); err != nil {
+			return err
+		}
+	}
 	if n >= graphSteps {
 		g, ok := vm.graphs[vm.resident]
 		if !ok {

@@ -117,11 +117,14 @@ func decodeShift(d *decoder) {
 	if d.opcode() == "shl" {
 		t := d.typ("b16", "b32", "b64")
 		d.operands(t, t, u32)
-		if t.bits == 32 {
+		switch t.bits {
+		case 32:
 			d.in.exec = execShl32
-			return
+		case 64:
+			d.in.exec = execShl64
+		default:
+			d.in.exec = map2(func(a, b uint64) uint64 { return t.truncate(a << b) })
 		}
-		d.in.exec = map2(func(a, b uint64) uint64 { return t.truncate(a << b) })
 		return
 	}
 	t := d.typ("b16", "b32", "b64", "u16", "u32", "u64", "s16", "s32", "s64")
@@ -137,6 +140,13 @@ func execShl32(w *warp, in *instr, _ uint32) {
 	d, a, b := &w.regs[in.d], &w.regs[in.a], &w.regs[in.b]
 	for l := range d {
 		d[l] = uint64(uint32(a[l] << b[l]))
+	}
+}
+
+func execShl64(w *warp, in *instr, _ uint32) {
+	d, a, b := &w.regs[in.d], &w.regs[in.a], &w.regs[in.b]
+	for l := range d {
+		d[l] = a[l] << b[l]
 	}
 }
 

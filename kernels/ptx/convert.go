@@ -43,14 +43,35 @@ func decodeCvt(d *decoder) {
 	default:
 		f = d.convertFloat(from, to, mode, ftz, sat)
 	}
-	if from == scalars["s32"] && to == scalars["s64"] && width == 64 {
+	// The conversions that kernels do most have loops of their own.
+	s32 := scalars["s32"]
+	switch {
+	case from == s32 && to == scalars["s64"] && !sat:
 		d.in.exec = execConvertS64S32
-		return
-	}
-	if to.float() {
+	case from == u32 && to == u64 && d.sourceBits(1) == 32:
+		d.in.exec = execMov
+	case from == s32 && to == f32 && mode == "rn" && !sat:
+		d.in.exec = execConvertF32S32
+	case from == u32 && to == f32 && mode == "rn" && !sat:
+		d.in.exec = execConvertF32U32
+	case to.float():
 		d.in.exec = map1(f)
-	} else {
+	default:
 		d.in.exec = map1(func(a uint64) uint64 { return widen.truncate(to.extend(f(a))) })
+	}
+}
+
+func execConvertF32S32(w *warp, in *instr, _ uint32) {
+	d, a := &w.regs[in.d], &w.regs[in.a]
+	for l := range d {
+		d[l] = uint64(math.Float32bits(float32(int32(a[l]))))
+	}
+}
+
+func execConvertF32U32(w *warp, in *instr, _ uint32) {
+	d, a := &w.regs[in.d], &w.regs[in.a]
+	for l := range d {
+		d[l] = uint64(math.Float32bits(float32(uint32(a[l]))))
 	}
 }
 
@@ -59,6 +80,14 @@ func execConvertS64S32(w *warp, in *instr, _ uint32) {
 	for l := range d {
 		d[l] = uint64(int64(int32(a[l])))
 	}
+}
+
+// sourceBits is the width of the register that operand i names, or 0.
+func (d *decoder) sourceBits(i int) int {
+	if typ, _, ok := d.b.register(d.operand(i).name); ok && d.ops[i].kind == operandWord {
+		return typ.bits
+	}
+	return 0
 }
 
 // convertSource is like source, but the register may be wider than the type: its low bits are then used.

@@ -84,7 +84,7 @@ func fma32(a, b, c float32) float32 {
 	p := float64(a) * float64(b)
 	s := p + float64(c)
 	u := math.Float64bits(s)
-	if u&(1<<29-1) != 1<<28 && u>>52&0x7ff > 1023-126 {
+	if u&(1<<29-1) != 1<<28 && u>>52&0x7ff > 1023-126 || s == 0 {
 		return float32(s)
 	}
 	return sum(p, float64(c)).round(nearest)
@@ -268,7 +268,7 @@ func execFMAF32(w *warp, in *instr, _ uint32) {
 		x, y := float(a[l]), float(b[l])
 		z := float64(float(c[l]))
 		s := float64(x)*float64(y) + z
-		if u := math.Float64bits(s); u&(1<<29-1) != 1<<28 && u>>52&0x7ff > 1023-126 {
+		if u := math.Float64bits(s); u&(1<<29-1) != 1<<28 && u>>52&0x7ff > 1023-126 { // as in fma32
 			d[l] = bits32(float32(s))
 			continue
 		}

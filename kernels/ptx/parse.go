@@ -508,18 +508,24 @@ func (p *parser) parseParameter(k *Kernel) error {
 			if align, err = p.alignment(); err != nil {
 				return err
 			}
-		case ".ptr", ".global", ".shared", ".const", ".local": // what a pointer points to: a hint
-			if t.text == ".ptr" && p.accept(".align") {
-				if _, err := p.alignment(); err != nil {
-					return err
-				}
-			}
 		default:
 			typ, ok := scalars[strings.TrimPrefix(t.text, ".")]
 			if !ok || typ.kind == kindPred || t.text[0] != '.' {
 				return errorAt(t, "unknown type %s", t)
 			}
 			v.typ = typ
+		}
+	}
+	if p.accept(".ptr") { // what a pointer points to: a hint
+		for _, s := range []string{".global", ".shared", ".const", ".local"} {
+			if p.accept(s) {
+				break
+			}
+		}
+		if p.accept(".align") {
+			if _, err := p.alignment(); err != nil {
+				return err
+			}
 		}
 	}
 	name, err := p.word("a parameter name")

@@ -20,12 +20,23 @@ DEVICE float move(const Adam &a, float *m, float *v, float g) {
 
 DEVICE float sign(float x) { return x > 0.f ? 1.f : x < 0.f ? -1.f : 0.f; }
 
-// inversePower is sigma^-(rho+1).
-DEVICE float inversePower(float sigma, float rho) {
-  float r = divide(1.f, sigma);
-  if (rho == 0.f) return r;
-  if (rho == 0.5f) return r * squareRoot(r);
-  if (rho == 1.f) return r * r;
-  if (rho == 2.f) return r * r * r;
-  return exp32(-(rho + 1.f) * logAny(sigma));
+// inversePowers are sigma^-(rho+1) of n sigmas. The branches are outside of the loops, so that the compiler can interleave.
+template <int n>
+DEVICE void inversePowers(float power[n], const float sigma[n], float rho) {
+#pragma unroll
+  for (int j = 0; j < n; j++) power[j] = divide(1.f, sigma[j]);
+  if (rho == 0.f) return;
+  if (rho == 0.5f) {
+#pragma unroll
+    for (int j = 0; j < n; j++) power[j] *= squareRoot(power[j]);
+  } else if (rho == 1.f) {
+#pragma unroll
+    for (int j = 0; j < n; j++) power[j] *= power[j];
+  } else if (rho == 2.f) {
+#pragma unroll
+    for (int j = 0; j < n; j++) power[j] *= power[j] * power[j];
+  } else {
+#pragma unroll
+    for (int j = 0; j < n; j++) power[j] = exp32(-(rho + 1.f) * logAny(sigma[j]));
+  }
 }

@@ -5,7 +5,7 @@
 // not null the weights stay there for the backward pass.
 //
 // Block z is instance z: member z/groups, and within it the group z%groups of test examples (one group in training). Its
-// input is slot xslot[z] of x; the noise's draw is draw0 + drawStride (z%groups).
+// input is slot xslot[z] of x, of that half of x whose turn it is; the noise's draw is draw0 + drawStride (z%groups).
 //
 // Blocks past those of this layer draw the weights of other layers into w, for kernels that take them from there: sampled
 // of them, 160/16 rows and 64 columns each.
@@ -41,7 +41,7 @@ DEVICE void forward(float *y, float *part, float *w, const float *x, const int *
                     const Member *members, const Step *steps, const int *base, int t, const Halt *halts, int stateSize,
                     int muOffset, int phiOffset, int phiStride, int in, int out, int batch, int groups, int wSize,
                     unsigned streamLayer, unsigned draw0, unsigned drawStride, int activation, float *sampledW,
-                    const Sampled *sampled, int sampledCount) {
+                    const Sampled *sampled, int sampledCount, int parity) {
   __shared__ Inputs xs;
   int z = blockIdx.z, member = z / groups, index = *base + t;
   if (halted(halts, member, index)) return;
@@ -59,7 +59,7 @@ DEVICE void forward(float *y, float *part, float *w, const float *x, const int *
   }
   int tile = blockIdx.x / rowBlocks, b0 = tile * batchTile, k0 = blockIdx.y * sliceColumns;
   int r0 = blockIdx.x % rowBlocks * blockRows + threadIdx.x / lanes * rowsPerThread;
-  stage(xs, x + (size_t)xslot[z] * batch * strideOf(in), in, batch, b0, k0);
+  stage(xs, x + (size_t)(index & 1) * parity + (size_t)xslot[z] * batch * strideOf(in), in, batch, b0, k0);
   __syncthreads();
   float sum[values];
 #pragma unroll
@@ -73,10 +73,10 @@ DEVICE void forward(float *y, float *part, float *w, const float *x, const int *
   float *y, float *part, float *w, const float *x, const int *xslot, const float *state, const Member *members,            \
       const Step *steps, const int *base, int t, const Halt *halts, int stateSize, int muOffset, int phiOffset,            \
       int phiStride, int in, int out, int batch, int groups, int wSize, unsigned streamLayer, unsigned draw0,              \
-      unsigned drawStride, int activation, float *sampledW, const Sampled *sampled, int sampledCount
+      unsigned drawStride, int activation, float *sampledW, const Sampled *sampled, int sampledCount, int parity
 #define ARGUMENTS                                                                                                          \
   y, part, w, x, xslot, state, members, steps, base, t, halts, stateSize, muOffset, phiOffset, phiStride, in, out, batch,  \
-      groups, wSize, streamLayer, draw0, drawStride, activation, sampledW, sampled, sampledCount
+      groups, wSize, streamLayer, draw0, drawStride, activation, sampledW, sampled, sampledCount, parity
 
 KERNEL __launch_bounds__(threads, 3) forward_means(PARAMETERS) { forward<means>(ARGUMENTS); }
 KERNEL __launch_bounds__(threads, 3) forward_shared(PARAMETERS) { forward<shared>(ARGUMENTS); }

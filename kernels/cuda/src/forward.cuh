@@ -35,7 +35,8 @@ struct Weights {
   Noise noise;
 };
 
-// draw makes the four weights of this thread in row r, columns k, k+16, k+32, k+48; those past the bias are 0.
+// draw makes the four weights of this thread in row r, columns k, k+16, k+32, k+48. Those past the bias mean nothing: their
+// inputs are 0. There are no branches, so that the compiler can interleave the four.
 template <Kind kind>
 DEVICE void draw(float weight[4], const Weights &from, float rowSigma, int r, int k, int columns, int stride) {
   float mean[4], spread[4], xi[4];
@@ -51,8 +52,8 @@ DEVICE void draw(float weight[4], const Weights &from, float rowSigma, int r, in
 #pragma unroll
   for (int j = 0; j < 4; j++) {
     weight[j] = mean[j];
-    if (kind == shared) weight[j] = k + j * lanes < columns ? fmaf(rowSigma, xi[j], mean[j]) : 0.f;
-    if (kind == synapse) weight[j] = k + j * lanes < columns ? fmaf(softplus(spread[j]), xi[j], mean[j]) : 0.f;
+    if (kind == shared) weight[j] = fmaf(rowSigma, xi[j], mean[j]);
+    if (kind == synapse) weight[j] = fmaf(softplus(spread[j]), xi[j], mean[j]);
   }
 }
 
@@ -77,11 +78,8 @@ DEVICE void accumulate(float sum[values], const Inputs &xs, const Weights &from,
     float weight[rowsPerThread][4];
 #pragma unroll
     for (int i = 0; i < rowsPerThread; i++) {
-#pragma unroll
-      for (int j = 0; j < 4; j++) weight[i][j] = 0.f;
-      if (r0 + i >= out) continue;
-      draw<kind>(weight[i], from, rowSigma[i], r0 + i, k, columns, stride);
-      if (keep) store(from.w, weight[i], r0 + i, k, columns, stride);
+      draw<kind>(weight[i], from, rowSigma[i], min(r0 + i, out - 1), k, columns, stride); // finish leaves rows past out away
+      if (keep && r0 + i < out) store(from.w, weight[i], r0 + i, k, columns, stride);
     }
 #pragma unroll
     for (int b = 0; b < batchTile; b++) {

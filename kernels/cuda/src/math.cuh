@@ -3,30 +3,52 @@
 #pragma once
 #include "common.cuh"
 
-DEVICE float divide(float a, float b) { return __fdividef(a, b); }
-
-DEVICE float squareRoot(float x) {
+// divide and squareRoot take numbers below the smallest normal one, 1.2e-38, for 0.
+DEVICE float divide(float a, float b) {
   float y;
-  asm("sqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  asm("div.approx.ftz.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
   return y;
 }
 
-// exp32 is e^x: x = n ln 2 + f, 2^n in two factors because n = 128 alone is beyond float32.
-DEVICE float exp32(float x) {
-  float n = rintf(x * 1.44269504f);
-  float f = fmaf(n, -0.693145752f, x); // ln 2 in two parts (Cody and Waite 1980)
-  f = fmaf(n, -1.42860677e-6f, f);
+DEVICE float squareRoot(float x) {
+  float y;
+  asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+// Adding 1.5 2^23 to a small number leaves its nearest integer, ties to even, in the low bits: without the slow conversions.
+constexpr float shifter = 12582912.f;
+constexpr int shifterBits = 0x4b400000;
+
+// expPolynomial is e^f for |f| <= ln(2)/2: the Taylor polynomial.
+DEVICE float expPolynomial(float f) {
   float p = 1.f / 720;
   p = fmaf(p, f, 1.f / 120);
   p = fmaf(p, f, 1.f / 24);
   p = fmaf(p, f, 1.f / 6);
   p = fmaf(p, f, 0.5f);
   p = fmaf(p, f, 1.f);
-  p = fmaf(p, f, 1.f);
-  int i = (int)n, h = i >> 1;
-  float y = p * __int_as_float((h + 127) << 23) * __int_as_float((i - h + 127) << 23);
+  return fmaf(p, f, 1.f);
+}
+
+// exp32 is e^x: x = n ln 2 + f, 2^n in two factors because n = 128 alone is beyond float32.
+DEVICE float exp32(float x) {
+  float s = fmaf(x, 1.44269504f, shifter), n = s - shifter;
+  float f = fmaf(n, -0.693145752f, x); // ln 2 in two parts (Cody and Waite 1980)
+  f = fmaf(n, -1.42860677e-6f, f);
+  int i = __float_as_int(s) - shifterBits, h = i >> 1;
+  float y = expPolynomial(f) * __int_as_float((h + 127) << 23) * __int_as_float((i - h + 127) << 23);
   y = x < -87.33f ? 0.f : y;
   return x > 88.72f ? __int_as_float(0x7f800000) : y;
+}
+
+// expNegative is e^x for x <= 0, where 2^n is always a normal number or the result is 0.
+DEVICE float expNegative(float x) {
+  float s = fmaf(x, 1.44269504f, shifter), n = s - shifter;
+  float f = fmaf(n, -0.693145752f, x);
+  f = fmaf(n, -1.42860677e-6f, f);
+  float y = expPolynomial(f) * __int_as_float((__float_as_int(s) << 23) + 0x3f800000);
+  return x < -87.33f ? 0.f : y;
 }
 
 // log32 is ln x of a normal number: x = 2^n (1 + f) with 1 + f in [sqrt(1/2), sqrt 2] (Cephes logf).
@@ -64,7 +86,7 @@ DEVICE float log1p32(float x) {
 
 // sinCosPi is sin(pi t) and cos(pi t) for t in [-1, 1]: minimax polynomials around the nearest multiple of 1/2.
 DEVICE void sinCosPi(float t, float *sine, float *cosine) {
-  float n = rintf(t + t), f = fmaf(n, -0.5f, t), z = f * f;
+  float shifted = fmaf(t, 2.f, shifter), n = shifted - shifter, f = fmaf(n, -0.5f, t), z = f * f;
   float s = 0.08214588f;
   s = fmaf(s, z, -0.5992645f);
   s = fmaf(s, z, 2.5501640f);
@@ -76,18 +98,18 @@ DEVICE void sinCosPi(float t, float *sine, float *cosine) {
   c = fmaf(c, z, 4.0587121f);
   c = fmaf(c, z, -4.9348022f);
   c = fmaf(c, z, 1.f);
-  int q = (int)n;
+  int q = __float_as_int(shifted); // its low bits number the quadrant
   float a = q & 1 ? c : s, b = q & 1 ? s : c;
   *sine = __int_as_float(__float_as_int(a) ^ (q & 2) << 30);
   *cosine = __int_as_float(__float_as_int(b) ^ ((q + 1) & 2) << 30);
 }
 
 // softplus is sigma = ln(1 + e^phi).
-DEVICE float softplus(float phi) { return log1p32(exp32(-fabsf(phi))) + (phi > 0.f ? phi : 0.f); }
+DEVICE float softplus(float phi) { return log1p32(expNegative(-fabsf(phi))) + (phi > 0.f ? phi : 0.f); }
 
 // softplus with its derivative 1 / (1 + e^-phi).
 DEVICE float softplus(float phi, float *derivative) {
-  float e = exp32(-fabsf(phi));
+  float e = expNegative(-fabsf(phi));
   *derivative = divide(phi > 0.f ? 1.f : e, 1.f + e);
   return log1p32(e) + (phi > 0.f ? phi : 0.f);
 }
@@ -101,7 +123,7 @@ DEVICE float tanh32(float x) {
   p = fmaf(p, z, 1.33314422036e-1f);
   p = fmaf(p, z, -3.33332819422e-1f);
   p = fmaf(p * z, x, x);
-  float e = exp32(-2.f * a), y = divide(1.f - e, 1.f + e);
+  float e = expNegative(-2.f * a), y = divide(1.f - e, 1.f + e);
   return a < 0.625f ? p : x < 0.f ? -y : y; // a NaN comes back through e
 }
 

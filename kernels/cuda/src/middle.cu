@@ -1,9 +1,13 @@
 // All that lies between the first layer's product and the updates, one block per member: the small layers forward, the loss,
 // and the way back. The weights were drawn ahead (forward.cu); what one operation writes to memory the next one reads after the
 // barrier with which it starts. This is for networks whose later layers are small; the others use the kernels of single operations.
-// grid (1, 1, members), block 512, shared memory 4 batch
+//
+// Blocks past those of the members gather the minibatch of the next step meanwhile, into the other half of x: an equal number
+// for each slot.
+// grid members + slots gathering, block 512, shared memory 4 batch
 #include "backward.cuh"
 #include "forward.cuh"
+#include "gather.cuh"
 #include "loss.cuh"
 
 constexpr int threads = 512;
@@ -20,10 +24,26 @@ struct Operation {
   float *dx;           // gradient at its input
 };
 
+// gatherNext gathers the minibatch of step index, with the given number of blocks, of which this is one.
+DEVICE void gatherNext(float *x, const unsigned char *bytes, const float *floats, const int *order, const Step *steps,
+                       int index, int n, int width, int batch, int parity, int block, int blocks, int slots, float scale,
+                       float shift) {
+  int slot = block % slots, stride = strideOf(width);
+  const int *examples = order + (size_t)slot * n + steps[index].first;
+  x += (size_t)(index & 1) * parity + (size_t)slot * batch * stride;
+  for (int i = block / slots * threads + threadIdx.x; i < batch * width; i += blocks / slots * threads) {
+    int b = i / width, k = i % width;
+    x[b * stride + k] = bytes ? gatherOne(bytes, examples[b], k, n, width, scale, shift)
+                              : gatherOne(floats, examples[b], k, n, width, 1.f, 0.f);
+  }
+}
+
 KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int count, float *part, float *w, float *losses,
                                             Halt *halts, const unsigned char *labels, const float *targets, const int *order,
                                             const int *slots, const Member *members, const Step *steps, const int *base, int t,
-                                            int n, int batch, int wSize) {
+                                            int n, int batch, int wSize, float *input, const unsigned char *bytes,
+                                            const float *floats, int width, int parity, int memberCount,
+                                            int slotCount, float scale, float shift) {
   extern __shared__ float nll[];
   __shared__ union {
     Inputs inputs;
@@ -33,7 +53,12 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
     } back;
   } buffer;
   __shared__ int bad;
-  int member = blockIdx.z, index = *base + t;
+  int member = blockIdx.x, index = *base + t;
+  if (member >= memberCount) {
+    gatherNext(input, bytes, floats, order, steps, index + 1, n, width, batch, parity, member - memberCount,
+               gridDim.x - memberCount, slotCount, scale, shift);
+    return;
+  }
   if (halted(halts, member, index)) return;
   float *mine = w + (size_t)member * wSize;
   for (int i = 0; i < count; i++) {
@@ -63,7 +88,7 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
       const int *examples = order + (size_t)slots[member] * n + steps[index].first;
       float sum = lossOf(o.y + atOut, nll, o.x + atOut, labels, targets, examples, members[member], o.out, batch, o.activation);
       if (threadIdx.x == 0) {
-        losses[(size_t)index * gridDim.z + member] = sum;
+        losses[(size_t)index * memberCount + member] = sum;
         bad = !finite(sum);
         if (bad) halts[member].loss = index + 1;
       }

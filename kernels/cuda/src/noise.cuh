@@ -12,9 +12,8 @@ struct Noise {
 DEVICE uint4 philox(uint4 c, unsigned k0, unsigned k1) {
 #pragma unroll
   for (int round = 0; round < 10; round++) {
-    unsigned h0 = __umulhi(0xD2511F53u, c.x), l0 = 0xD2511F53u * c.x;
-    unsigned h1 = __umulhi(0xCD9E8D57u, c.z), l1 = 0xCD9E8D57u * c.z;
-    c = make_uint4(h1 ^ c.y ^ k0, l1, h0 ^ c.w ^ k1, l0);
+    unsigned long long p0 = 0xD2511F53ull * c.x, p1 = 0xCD9E8D57ull * c.z;
+    c = make_uint4((unsigned)(p1 >> 32) ^ c.y ^ k0, (unsigned)p1, (unsigned)(p0 >> 32) ^ c.w ^ k1, (unsigned)p0);
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }

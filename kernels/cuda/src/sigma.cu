@@ -32,8 +32,9 @@ KERNEL __launch_bounds__(64) update_sigma(float *state, const float *sums, Halt 
   Member m = members[member];
   Adam adam = adamOf(steps[index], m);
   float *phi = state + (size_t)member * stateSize + phiOffset + group;
-  float slope, sigma = softplus(*phi, &slope);
-  float cost = m.reliability * reliabilityTerms * (float)synapses[group] * inversePower(sigma, m.rho);
+  float slope, sigma = softplus(*phi, &slope), power;
+  inversePowers<1>(&power, &sigma, m.rho);
+  float cost = m.reliability * reliabilityTerms * (float)synapses[group] * power;
   float mean = phi[phiSlots], square = phi[2 * phiSlots];
   *phi -= move(adam, &mean, &square, (total - cost) * slope);
   phi[phiSlots] = mean;

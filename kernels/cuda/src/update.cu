@@ -24,7 +24,7 @@ struct Update {
   int in, out, muOffset, phiOffset;
   int layer, firstRow, firstTile;
   float magnitudeTerms, reliabilityTerms;
-  int unused;
+  int parity; // numbers between the two halves of x that steps take turns with, or 0
 };
 
 template <Kind kind>
@@ -37,44 +37,40 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Updat
   if (halted(halts, member, index)) return;
   int which = 0;
   while (which + 1 < layers && (int)blockIdx.x >= updates[which + 1].firstTile) which++;
-  Update u = updates[which];
-  int columns = u.in + 1, stride = strideOf(u.in), dyStride = strideOf(u.out);
-  int columnGroups = (columns + groupColumns - 1) / groupColumns, tile = blockIdx.x - u.firstTile;
+  const Update *u = updates + which;
+  int columns = u->in + 1, stride = strideOf(u->in), dyStride = strideOf(u->out);
+  int columnGroups = (columns + groupColumns - 1) / groupColumns, tile = blockIdx.x - u->firstTile;
   int group = tile % columnGroups, r0 = tile / columnGroups * blockRows, k0 = group * groupColumns;
   int lane = threadIdx.x % lanes, row = threadIdx.x / lanes, r = r0 + row;
-  float *mu = state + (size_t)member * stateSize + u.muOffset + r * stride + k0 + lane;
-  float *phi = state + (size_t)member * stateSize + u.phiOffset + r * stride + k0 + lane;
+  float *mu = state + (size_t)member * stateSize + u->muOffset + r * stride + k0 + lane;
+  float *phi = state + (size_t)member * stateSize + u->phiOffset + r * stride + k0 + lane;
 
-  // All reads of the state go out before the barrier.
+  // The reads of mu and its moments go out before the barrier and arrive during dW; those of phi arrive while mu moves
+  // and xi is drawn.
   bool valid[4];
   float MU[4], MUM[4], MUV[4], PHI[4], PHIM[4], PHIV[4];
 #pragma unroll
   for (int j = 0; j < 4; j++) {
-    valid[j] = r < u.out && k0 + lane + j * lanes < columns;
+    valid[j] = r < u->out && k0 + lane + j * lanes < columns;
     MU[j] = valid[j] ? mu[j * lanes] : 0.f;
     MUM[j] = valid[j] ? mu[muSlots + j * lanes] : 0.f;
     MUV[j] = valid[j] ? mu[2 * muSlots + j * lanes] : 0.f;
-    if (kind == synapse) {
-      PHI[j] = valid[j] ? phi[j * lanes] : 0.f;
-      PHIM[j] = valid[j] ? phi[phiSlots + j * lanes] : 0.f;
-      PHIV[j] = valid[j] ? phi[2 * phiSlots + j * lanes] : 0.f;
-    }
   }
 
   float dw[4] = {0.f, 0.f, 0.f, 0.f};
   for (int b0 = 0; b0 < batch; b0 += batchTile) {
     if (b0 > 0) __syncthreads();
-    const float *xb = u.x + ((size_t)u.xslot[member] * batch + b0) * stride + k0;
+    const float *xb = u->x + (size_t)(index & 1) * u->parity + ((size_t)u->xslot[member] * batch + b0) * stride + k0;
     for (int i = threadIdx.x; i < batchTile * groupColumns; i += blockDim.x) {
       int b = i / groupColumns, k = i % groupColumns;
       float v = 0.f;
-      if (b0 + b < batch && k0 + k < columns) v = k0 + k == u.in ? 1.f : xb[b * stride + k];
+      if (b0 + b < batch && k0 + k < columns) v = k0 + k == u->in ? 1.f : xb[b * stride + k];
       ((float *)&xs[b][k % lanes])[k / lanes] = v;
     }
-    const float *dyb = u.dy + ((size_t)member * batch + b0) * dyStride + r0;
+    const float *dyb = u->dy + ((size_t)member * batch + b0) * dyStride + r0;
     for (int i = threadIdx.x; i < batchTile * blockRows; i += blockDim.x) {
       int b = i / blockRows, k = i % blockRows;
-      bool inside = b0 + b < batch && r0 + k < u.out;
+      bool inside = b0 + b < batch && r0 + k < u->out;
       ((float *)&dys[k])[b] = inside ? dyb[b * dyStride + k] : 0.f;
     }
     __syncthreads();
@@ -93,43 +89,67 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Updat
     }
   }
 
+  if (kind == synapse) {
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      PHI[j] = valid[j] ? phi[j * lanes] : 0.f;
+      PHIM[j] = valid[j] ? phi[phiSlots + j * lanes] : 0.f;
+      PHIV[j] = valid[j] ? phi[2 * phiSlots + j * lanes] : 0.f;
+    }
+  }
+  if (r0 + (int)threadIdx.x / warp * (warp / lanes) >= u->out) return; // neither row of this warp exists
   Member m = members[member];
   Step s = steps[index];
   Adam adam = adamOf(s, m);
-  float xi[4];
-  if (kind != means) {
-    Noise noise = {m.key0, m.key1, s.step, stream | (unsigned)u.layer, 0u};
-    normals(xi, noise, firstBlock(r, columns) + group * 16 + lane);
+  float magnitude = m.magnitude * u->magnitudeTerms;
+  float check = 0.f; // NaN unless all second moments are finite
+#pragma unroll
+  for (int j = 0; j < 4; j++) { // no branches around the arithmetic, so that the compiler can interleave the four
+    MU[j] -= move(adam, &MUM[j], &MUV[j], fmaf(magnitude, sign(MU[j]), dw[j]));
+    check += valid[j] ? MUV[j] - MUV[j] : 0.f;
   }
-  float magnitude = m.magnitude * u.magnitudeTerms, reliability = m.reliability * u.reliabilityTerms;
-  float sum = 0.f;
-  bool good = true;
 #pragma unroll
   for (int j = 0; j < 4; j++) {
     if (!valid[j]) continue;
-    float g = dw[j];
-    if (kind == synapse) {
-      float slope, sigma = softplus(PHI[j], &slope);
-      float gPhi = fmaf(g, xi[j], -reliability * inversePower(sigma, m.rho)) * slope;
-      phi[j * lanes] = PHI[j] - move(adam, &PHIM[j], &PHIV[j], gPhi);
-      phi[phiSlots + j * lanes] = PHIM[j];
-      phi[2 * phiSlots + j * lanes] = PHIV[j];
-      good = good && finite(PHIV[j]);
-    }
-    if (kind == shared) sum = fmaf(g, xi[j], sum);
-    mu[j * lanes] = MU[j] - move(adam, &MUM[j], &MUV[j], fmaf(magnitude, sign(MU[j]), g));
+    mu[j * lanes] = MU[j];
     mu[muSlots + j * lanes] = MUM[j];
     mu[2 * muSlots + j * lanes] = MUV[j];
-    good = good && finite(MUV[j]);
   }
-  if (!good) { // whoever writes here writes the same
+  float xi[4], sum = 0.f;
+  if (kind != means) {
+    Noise noise = {m.key0, m.key1, s.step, stream | (unsigned)u->layer, 0u};
+    normals(xi, noise, firstBlock(r, columns) + group * 16 + lane);
+  }
+  if (kind == shared) {
+#pragma unroll
+    for (int j = 0; j < 4; j++) sum = fmaf(dw[j], xi[j], sum); // dW is 0 where x is
+  }
+  if (kind == synapse) {
+    float reliability = m.reliability * u->reliabilityTerms, slope[4], sigma[4], power[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) sigma[j] = softplus(PHI[j], &slope[j]);
+    inversePowers<4>(power, sigma, m.rho);
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      PHI[j] -= move(adam, &PHIM[j], &PHIV[j], fmaf(dw[j], xi[j], -reliability * power[j]) * slope[j]);
+      check += valid[j] ? PHIV[j] - PHIV[j] : 0.f;
+    }
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      if (!valid[j]) continue;
+      phi[j * lanes] = PHI[j];
+      phi[phiSlots + j * lanes] = PHIM[j];
+      phi[2 * phiSlots + j * lanes] = PHIV[j];
+    }
+  }
+  if (check != 0.f) { // whoever writes here writes the same
     halts[member].gradient = index + 1;
-    bad[member * layers + u.layer] = index + 1;
+    bad[member * layers + u->layer] = index + 1;
   }
   if (kind == shared) {
 #pragma unroll
     for (int bit = 8; bit; bit >>= 1) sum += __shfl_xor_sync(allLanes, sum, bit);
-    if (lane == 0 && r < u.out) sums[((size_t)member * rows + u.firstRow + r) * sumGroups + group] = sum;
+    if (lane == 0 && r < u->out) sums[((size_t)member * rows + u->firstRow + r) * sumGroups + group] = sum;
   }
 }
 

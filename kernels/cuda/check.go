@@ -1,0 +1,510 @@
+package cuda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"quantal/kernels"
+)
+
+// Deviation is what a kernel wrote, compared with the portable kernel in float64.
+type Deviation struct {
+	What      string  // the instruction or the field
+	Member    int     //
+	Error     float64 // largest difference, relative to the largest entry; +Inf where a number is not finite
+	Tolerance float64
+}
+
+// OK reports whether the deviation is within its tolerance.
+func (d Deviation) OK() bool { return d.Error <= d.Tolerance }
+
+func (d Deviation) String() string {
+	return fmt.Sprintf("member %d: %s deviates by %.2g of its largest entry, of %g allowed", d.Member, d.What, d.Error, d.Tolerance)
+}
+
+// Check takes networks through one training step on a device, kernel by kernel, and compares what each kernel wrote with the
+// portable kernel in float64, run on what the device held before, so that errors do not pile up. It then compares the middle
+// kernel with the single operations it replaces, and the evaluation with the definition of its figures. The tolerances are
+// for states in which noise and costs have gradients of one size. The device stays open.
+func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels.Data, states []*kernels.State, step int) ([]Deviation, error) {
+	vm, err := open(d, p, members, data, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{vm: vm, members: members, data: data}
+	return c.deviations, errors.Join(c.run(states, step), vm.release())
+}
+
+// checker collects deviations.
+type checker struct {
+	vm         *VM
+	members    []kernels.Member
+	data       *kernels.Data
+	deviations []Deviation
+	err        error // the first of the device
+	member     int
+}
+
+func (c *checker) run(states []*kernels.State, step int) error {
+	if c.vm.size < len(c.members) {
+		return fmt.Errorf("cuda: check: memory for %d of %d members", c.vm.size, len(c.members))
+	}
+	load := func() {
+		for m, s := range states {
+			c.fail(c.vm.Load(m, s))
+		}
+		c.fail(c.vm.bring(batch{0, len(c.members)}))
+		c.fail(c.vm.prepare(step, step+1))
+	}
+	fused := c.vm.shape.fused
+	c.fail(c.vm.setFused(false))
+	load()
+	if c.err != nil {
+		return c.err
+	}
+	c.step(step)
+	after := make([]*kernels.State, len(c.members))
+	for m := range after {
+		after[m] = c.state(m)
+	}
+	if fused {
+		c.fail(c.vm.setFused(true))
+		load()
+		c.fail(c.vm.launchSteps(1))
+		for m := range after {
+			c.member = m
+			c.sameState("middle: ", c.state(m), after[m])
+		}
+	}
+	c.evaluation(step)
+	return c.err
+}
+
+// setFused chooses between the middle kernel and single operations.
+func (vm *VM) setFused(fused bool) error {
+	vm.shape.fused = fused
+	return vm.upload(vm.memory.updates, bytesOf(vm.updateRecords()), "updates")
+}
+
+func (c *checker) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+func (c *checker) sameState(prefix string, got, want *kernels.State) {
+	gotFields, _ := c.vm.shape.fields(got)
+	wantFields, _ := c.vm.shape.fields(want)
+	for i, name := range [...]string{"mu", "mu.m", "mu.v", "phi", "phi.m", "phi.v"} {
+		n := len(wantFields[i])
+		if n > 0 {
+			c.same(prefix+name, wide(gotFields[i]), wide(wantFields[i]), n, n, 5e-6)
+		}
+	}
+}
+
+// read downloads one member's part of an array of floats.
+func (c *checker) read(at Address, n, part int) []float64 {
+	f := make([]float32, n)
+	c.fail(c.vm.driver.Download(bytesOf(f), at+Address(4*n*part)))
+	return wide(f)
+}
+
+func wide(f []float32) []float64 {
+	d := make([]float64, len(f))
+	for i, v := range f {
+		d[i] = float64(v)
+	}
+	return d
+}
+
+func (c *checker) buffer(b kernels.Buffer, member int) []float64 {
+	width := c.vm.shape.Widths[b]
+	part := member
+	if b == c.vm.shape.dataFirst {
+		part = c.vm.slots[c.members[member].Seed]
+	}
+	x := c.read(c.vm.memory.values[b], c.vm.shape.Batch*kernels.Stride(width), part)
+	for i := range c.vm.shape.Batch {
+		x[i*kernels.Stride(width)+width] = 1 // the kernels put the constant in themselves
+	}
+	return x
+}
+
+func (c *checker) delta(b kernels.Buffer, member int) []float64 {
+	return c.read(c.vm.memory.deltas[b], c.vm.shape.Batch*kernels.Stride(c.vm.shape.Widths[b]), member)
+}
+
+// same compares the first width values of rows; tolerance is relative to the largest entry.
+func (c *checker) same(what string, got, want []float64, width, stride int, tolerance float64) {
+	c.sameOnScale(what, got, want, width, stride, tolerance, 0)
+}
+
+// sameOnScale is the same where sums of terms of the given size may cancel.
+func (c *checker) sameOnScale(what string, got, want []float64, width, stride int, tolerance, scale float64) {
+	worst := 0.0
+	for r := 0; r+width <= len(want); r += stride {
+		for i := range width {
+			scale = max(scale, math.Abs(want[r+i]))
+			d := math.Abs(got[r+i] - want[r+i])
+			if math.IsNaN(d) {
+				d = math.Inf(1)
+			}
+			worst = max(worst, d)
+		}
+	}
+	if scale > 0 {
+		worst /= scale
+	}
+	c.deviations = append(c.deviations, Deviation{What: what, Member: c.member, Error: worst, Tolerance: tolerance})
+}
+
+// layerState is what the kernels of a layer read, in float64.
+type layerState struct {
+	kernels.Product[float64]
+	xi           []float64
+	sigma, slope []float64 // per slot, 0 without noise
+}
+
+func (c *checker) layer(i int, noise kernels.Noise, s *kernels.State) layerState {
+	layout := c.vm.shape.Layout
+	l := layout.Layers[i]
+	st := layerState{Product: kernels.Product[float64]{Layer: l, Batch: c.vm.shape.Batch}}
+	st.W = wide(s.Mu[layout.Offset(i):][:l.Slots()])
+	st.xi, st.sigma, st.slope = make([]float64, l.Slots()), make([]float64, l.Slots()), make([]float64, l.Slots())
+	if layout.Sharing == kernels.NoNoise {
+		return st
+	}
+	noise.Layer = uint16(i)
+	for r := range l.Out {
+		at := r * l.Stride()
+		kernels.Normals(st.xi[at:at+l.Columns()], noise, r)
+		for k := range l.Columns() {
+			phi := s.Phi[layout.PhiOffset(i)+l.PhiIndex(layout.Sharing, r, k)]
+			st.sigma[at+k], st.slope[at+k] = kernels.Softplus(float64(phi))
+			st.W[at+k] += st.sigma[at+k] * st.xi[at+k]
+		}
+	}
+	return st
+}
+
+// product applies a layer and its activation to the rows of x.
+func (st layerState) product(x []float64, a kernels.Activation) []float64 {
+	stride := kernels.Stride(st.Out)
+	y := make([]float64, st.Batch*stride)
+	st.Forward(y, x)
+	for b := range st.Batch {
+		kernels.Apply(a, y[b*stride:][:st.Out])
+	}
+	return y
+}
+
+func (c *checker) launch(l ...Launch) { c.fail(c.vm.launch(l)) }
+
+func (c *checker) state(member int) *kernels.State {
+	s, err := c.vm.download(member)
+	if err != nil {
+		c.fail(err)
+		return kernels.NewState(c.vm.shape.Layout)
+	}
+	return s
+}
+
+// step checks the single operations of a training step.
+func (c *checker) step(step int) {
+	vm := c.vm
+	pass := vm.training(0)
+	before := make([]*kernels.State, len(c.members))
+	for m := range before {
+		before[m] = c.state(m)
+	}
+	var updates []kernels.Instruction // they come last; one launch does those of all layers
+	for _, instruction := range vm.shape.Instructions {
+		switch i := instruction.(type) {
+		case kernels.Gather:
+			c.launch(vm.gatherTraining(pass))
+		case kernels.Forward:
+			c.launch(vm.forward(pass, i)...)
+		case kernels.Loss:
+			c.launch(vm.loss(pass, i))
+		case kernels.Backward:
+			c.launch(vm.backward(pass, i))
+		case kernels.Update, kernels.UpdateShared:
+			updates = append(updates, i)
+			continue
+		}
+		c.compare(instruction, step, before)
+	}
+	c.launch(vm.update(pass))
+	for _, instruction := range updates {
+		if i, ok := instruction.(kernels.UpdateShared); ok {
+			c.launch(vm.updateSigma(pass, i))
+		}
+		c.compare(instruction, step, before)
+	}
+}
+
+// compare checks what an instruction wrote for every member, given the states before the step.
+func (c *checker) compare(instruction kernels.Instruction, step int, before []*kernels.State) {
+	batch, perEpoch := c.vm.shape.Batch, c.data.N/c.vm.shape.Batch
+	for m, member := range c.members {
+		c.member = m
+		order := make([]int32, c.data.N)
+		c.data.Order(order, member.Seed, step/perEpoch)
+		examples := order[step%perEpoch*batch:][:batch]
+		rule := kernels.NewRule[float64](c.vm.shape.Adam, member, float64(batch)/float64(c.data.N), step)
+		noise := kernels.Noise{Seed: member.Seed, Step: uint32(step)}
+		switch i := instruction.(type) {
+		case kernels.Gather:
+			c.gathered(i, m, examples)
+		case kernels.Forward:
+			c.forwarded(i, m, c.layer(i.Layer, noise, before[m]))
+		case kernels.Loss:
+			c.lost(i, m, examples)
+		case kernels.Backward:
+			c.backwarded(i, m)
+		case kernels.Update:
+			c.updated(i, m, c.layer(i.Layer, noise, before[m]), before[m], rule)
+		case kernels.UpdateShared:
+			c.sigmaUpdated(i, m, before[m], rule)
+		}
+	}
+}
+
+func (c *checker) forwarded(i kernels.Forward, m int, st layerState) {
+	want := st.product(c.buffer(i.Src, m), i.Activation)
+	c.same(i.String(), c.buffer(i.Dst, m), want, st.Out, kernels.Stride(st.Out), 2e-6)
+	if off := c.vm.shape.wOffset[i.Layer]; off >= 0 {
+		all := c.read(c.vm.memory.weights, c.vm.shape.wSize, m)
+		c.same("stored weights", all[off:off+st.Slots()], st.W, st.Columns(), st.Stride(), 2e-6)
+	}
+}
+
+func (c *checker) backwarded(i kernels.Backward, m int) {
+	l := c.vm.shape.Layout.Layers[i.Layer]
+	p := kernels.Product[float64]{Layer: l, Batch: c.vm.shape.Batch}
+	p.W = c.read(c.vm.memory.weights, c.vm.shape.wSize, m)[c.vm.shape.wOffset[i.Layer]:]
+	want, x := make([]float64, p.Batch*p.Stride()), c.buffer(i.Src, m)
+	p.BackwardInput(want, c.delta(i.Dst, m))
+	for b := range p.Batch {
+		kernels.ApplyGradient(i.Activation, want[b*p.Stride():][:p.In], x[b*p.Stride():][:p.In])
+	}
+	c.same(i.String(), c.delta(i.Src, m), want, p.In, p.Stride(), 1e-6)
+}
+
+// input is example e as the first layer sees it.
+func (c *checker) input(e int) []float64 {
+	x, from := make([]float64, kernels.Stride(c.data.Width)), e*c.data.Width
+	for k := range c.data.Width {
+		if c.data.Bytes != nil {
+			x[k] = float64(c.data.Bytes[from+k])*float64(c.data.Scale) + float64(c.data.Shift)
+		} else {
+			x[k] = float64(c.data.Floats[from+k])
+		}
+	}
+	x[c.data.Width] = 1
+	return x
+}
+
+func (c *checker) gathered(i kernels.Gather, m int, examples []int32) {
+	var want []float64
+	for _, e := range examples {
+		want = append(want, c.input(int(e))...)
+	}
+	c.same(i.String(), c.buffer(i.Dst, m), want, c.data.Width, kernels.Stride(c.data.Width), 2e-7)
+}
+
+func (c *checker) lost(i kernels.Loss, m int, examples []int32) {
+	out := c.vm.shape.Widths[i.Src]
+	stride, nll := kernels.Stride(out), 0.0
+	y, want := c.buffer(i.Src, m), make([]float64, len(examples)*kernels.Stride(out))
+	for b, e := range examples {
+		yb, d := y[b*stride:][:out], want[b*stride:][:out]
+		if i.Likelihood == kernels.Gaussian {
+			nll += kernels.GaussianNLL(d, yb, wide(c.data.Targets[int(e)*out:][:out]), c.members[m].NoiseVariance)
+		} else {
+			nll += kernels.CrossEntropy(d, yb, int(c.data.Labels[e]))
+		}
+		kernels.ApplyGradient(i.Activation, d, yb)
+	}
+	scale := 0.0
+	if i.Likelihood == kernels.Categorical {
+		scale = 1 // probabilities, of which 1 may be taken off; and logarithms of sums of at least 1
+	}
+	c.sameOnScale(i.String(), c.delta(i.Src, m), want, out, stride, 1e-6, scale)
+	losses := c.read(c.vm.memory.losses, len(c.members), 0)
+	c.sameOnScale("sum of the losses", losses[m:m+1], []float64{nll}, 1, 1, 2e-6, scale)
+}
+
+// updated checks mu, and phi where it is per synapse; where it is shared, the rows' sums of dW xi.
+func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State, rule kernels.Rule[float64]) {
+	layout, shape := c.vm.shape.Layout, c.vm.shape
+	off := layout.Offset(i.Layer)
+	n, stride := st.Columns(), st.Stride()
+	dy, x := c.delta(i.Dst, m), c.buffer(i.Src, m)
+	rule = rule.Times(i.MagnitudeTerms, i.ReliabilityTerms)
+	part := func(f []float32) []float64 { return wide(f[off:][:st.Slots()]) }
+	mu, muM, muV := part(s.Mu), part(s.MuM), part(s.MuV)
+	var phi, phiM, phiV []float64
+	if layout.Sharing == kernels.PerSynapse {
+		phi, phiM, phiV = part(s.Phi), part(s.PhiM), part(s.PhiV)
+	}
+	sums := make([]float64, st.Out)
+	dw := make([]float64, n)
+	for r := range st.Out {
+		st.WeightGradient(dw, dy, x, r)
+		at := r * stride
+		row := kernels.Row[float64]{Mu: mu[at:], MuM: muM[at:], MuV: muV[at:]}
+		if layout.Sharing == kernels.PerSynapse {
+			row.Phi, row.PhiM, row.PhiV = phi[at:], phiM[at:], phiV[at:]
+			slope, cost := make([]float64, n), make([]float64, n)
+			rule.SampleRow(make([]float64, n), slope, cost, mu[at:], phi[at:], st.xi[at:])
+			rule.UpdateRow(row, dw, slope, cost)
+			continue
+		}
+		rule.UpdateMeans(row, dw)
+		sums[r] = kernels.SigmaGradient(dw, st.xi[at:])
+	}
+	got := c.state(m)
+	c.same("mu", part(got.Mu), mu, n, stride, 1e-6)
+	c.same("mu.m", part(got.MuM), muM, n, stride, 1e-6)
+	c.same("mu.v", part(got.MuV), muV, n, stride, 2e-6)
+	if layout.Sharing == kernels.PerSynapse {
+		c.same("phi", part(got.Phi), phi, n, stride, 1e-6)
+		c.same("phi.m", part(got.PhiM), phiM, n, stride, 2e-6)
+		c.same("phi.v", part(got.PhiV), phiV, n, stride, 4e-6)
+	}
+	if c.vm.kind() != "shared" {
+		return
+	}
+	all := c.read(c.vm.memory.sums, shape.rows*shape.sumGroups, m)
+	gotSums := make([]float64, st.Out)
+	for r := range gotSums {
+		for _, v := range all[(shape.firstRow[i.Layer]+r)*shape.sumGroups:][:ceil(n, groupColumns)] {
+			gotSums[r] += v
+		}
+	}
+	c.same("sum dW xi", gotSums, sums, st.Out, st.Out, 2e-6)
+}
+
+// sigmaUpdated checks the phis that are shared, from the row sums on the device.
+func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.Rule[float64]) {
+	layout, shape := c.vm.shape.Layout, c.vm.shape
+	all := c.read(c.vm.memory.sums, shape.rows*shape.sumGroups, m)
+	rule = rule.Times(0, i.ReliabilityTerms)
+	phi, phiM, phiV := wide(s.Phi), wide(s.PhiM), wide(s.PhiV)
+	row := 0
+	for g, group := range layout.Groups() {
+		rows := 1
+		switch layout.Sharing {
+		case kernels.PerLayer:
+			rows = layout.Layers[group.Layer].Out
+		case kernels.PerNetwork:
+			rows = shape.rows
+		}
+		sum := 0.0
+		for _, v := range all[row*shape.sumGroups : (row+rows)*shape.sumGroups] {
+			sum += v
+		}
+		row += rows
+		rule.UpdateShared(&phi[g], &phiM[g], &phiV[g], sum, group.Synapses)
+	}
+	got, n := c.state(m), len(phi)
+	// Noise and cost may cancel in a phi that stands alone, to a tenth or so.
+	c.same("phi", wide(got.Phi), phi, n, n, 1e-6)
+	c.same("phi.m", wide(got.PhiM), phiM, n, n, 5e-6)
+	c.same("phi.v", wide(got.PhiV), phiV, n, n, 1e-5)
+}
+
+// evaluation checks the figures of a test on the data: those of the means, of one draw per group, and of two draws.
+func (c *checker) evaluation(step int) {
+	const draws = 2
+	scores, err := c.vm.Evaluate(context.Background(), c.data, step, draws)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	for m := range c.members {
+		c.member = m
+		s, n := c.state(m), float64(c.data.N)
+		var want [4]tally // in the order of tallies
+		count := func(t *tally, logp []float64, answer int) {
+			best := 0
+			for o, v := range logp {
+				if v > logp[best] {
+					best = o
+				}
+			}
+			if best == answer {
+				t.correct += 1 / n
+			}
+			t.nll -= logp[answer] / n
+		}
+		for e := range c.data.N {
+			answer := 0
+			if c.vm.shape.Likelihood == kernels.Categorical {
+				answer = int(c.data.Labels[e])
+			}
+			group := e / kernels.EvaluationGroup
+			count(&want[0], c.logProbabilities(s, m, e, step, group), answer)
+			count(&want[1], c.logProbabilities(s, m, e, step, -1), answer)
+			var predictive, expected []float64
+			for d := range draws {
+				for o, v := range c.logProbabilities(s, m, e, step, group*draws+d) {
+					if d == 0 {
+						predictive, expected = append(predictive, 0), append(expected, 0)
+					}
+					predictive[o] += math.Exp(v) / draws
+					expected[o] += v / draws
+				}
+			}
+			for o := range predictive {
+				predictive[o] = math.Log(predictive[o])
+			}
+			count(&want[2], predictive, answer)
+			count(&want[3], expected, answer)
+		}
+		got := scores[m]
+		for i, f := range []struct {
+			what           string
+			accuracy, loss float64
+		}{
+			{"sampled", got.AccuracySampled, got.LossSampled}, {"at the means", got.AccuracyMean, got.LossMean},
+			{"predictive", got.AccuracyPredictive, got.LossPredictive},
+			{"expected log", got.AccuracyExpectedLog, got.LossExpectedLog},
+		} {
+			c.sameOnScale("loss "+f.what, []float64{f.loss}, []float64{want[i].nll}, 1, 1, 2e-6, 1)
+			if c.vm.shape.Likelihood == kernels.Categorical { // rounding may decide one example otherwise
+				c.sameOnScale("accuracy "+f.what, []float64{f.accuracy}, []float64{want[i].correct}, 1, 1, 1.01/n, 1)
+			}
+		}
+	}
+}
+
+// logProbabilities are those of the outcomes of test example e under a draw of the weights, or at the means for draw -1: of
+// the classes, or of the observed target.
+func (c *checker) logProbabilities(s *kernels.State, m, e, step, draw int) []float64 {
+	x, member := c.input(e), c.members[m]
+	noise := kernels.Noise{Seed: member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(step), Draw: uint32(draw)}
+	for _, instruction := range c.vm.shape.Instructions {
+		i, ok := instruction.(kernels.Forward)
+		if !ok {
+			continue
+		}
+		st := c.layer(i.Layer, noise, s)
+		if draw < 0 {
+			st.W = wide(s.Mu[c.vm.shape.Layout.Offset(i.Layer):][:st.Slots()])
+		}
+		st.Batch = 1
+		x = append(st.product(x, i.Activation)[:st.Out], 1)
+	}
+	y := x[:len(x)-1]
+	if c.vm.shape.Likelihood == kernels.Gaussian {
+		return []float64{-kernels.GaussianNLL(nil, y, wide(c.data.Targets[e*len(y):][:len(y)]), member.NoiseVariance)}
+	}
+	logp := make([]float64, len(y))
+	kernels.LogSoftmax(logp, y)
+	return logp
+}

@@ -1,0 +1,111 @@
+//go:build gpu && linux
+
+package cuda
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The GPU's driver library is loaded before main, so each case is a process of its own.
+func TestDevice(t *testing.T) {
+	if want, ok := os.LookupEnv("QUANTAL_TEST_DEVICE"); ok {
+		if want == "works" {
+			deviceWorks(t)
+			return
+		}
+		_, err := Device(0)
+		var unavailable *Unavailable
+		if !errors.As(err, &unavailable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		return
+	}
+	fake := filepath.Join(t.TempDir(), "libfakecuda.so")
+	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", fake, "testdata/fakecuda.c").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, c := range []struct{ library, want, more string }{
+		{"nothing.so", "no NVIDIA driver on this machine", ""},
+		{fake, "the NVIDIA driver finds no GPU", "FAKE_NO_DEVICE=1"},
+		{fake, "GPU 0, Fake, is too old: it has compute capability 7.5, 8.0 or newer is needed", "FAKE_OLD=1"},
+		{fake, "works", ""},
+	} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestDevice$")
+		cmd.Env = append(os.Environ(), "QUANTAL_LIBCUDA="+c.library, "QUANTAL_TEST_DEVICE="+c.want, c.more)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", c.want, err, out)
+		}
+	}
+}
+
+// deviceWorks calls everything of a Driver once.
+func deviceWorks(t *testing.T) {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Device(1); err == nil || !strings.Contains(err.Error(), "there is no GPU 1; the driver finds 1") {
+		t.Errorf("GPU 1: %v", err)
+	}
+	d, err := Device(0)
+	must(err)
+	if got := d.Info(); got != (Info{"Fake", 9, 0, 132, 1 << 30, 1 << 30, 12040}) {
+		t.Errorf("%+v", got)
+	}
+	a, err := d.Alloc(1000)
+	must(err)
+	must(d.Zero(a, 1000))
+	must(d.Upload(a+4, []byte{1, 2, 3, 4}))
+	got := make([]byte, 9)
+	must(d.Download(got, a))
+	if string(got) != "\x00\x00\x00\x00\x01\x02\x03\x04\x00" {
+		t.Errorf("%q", got)
+	}
+	if _, err := d.Alloc(2 << 30); err == nil {
+		t.Error("2 GiB of 1: no error")
+	}
+	if _, err := d.Load("nonsense"); err == nil || !strings.Contains(err.Error(), "line 1: not PTX") {
+		t.Errorf("bad PTX: %v", err)
+	}
+	var unavailable *Unavailable
+	if _, err := d.Load(".version TOO NEW"); !errors.As(err, &unavailable) {
+		t.Errorf("PTX that is too new: %v", err)
+	}
+	kernels, err := loadKernels(d, nil)
+	must(err)
+	advance := Launch{Kernel: kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1}, Args: []any{a, 5}}
+	must(d.Launch(advance))
+	advance.Args = []any{a, -2}
+	g, err := d.Record([]Launch{advance, advance})
+	must(err)
+	must(d.Replay(g))
+	must(d.Sync())
+	must(d.Download(got, a))
+	if got[0] != 1 {
+		t.Errorf("5 - 2 - 2 is %d", got[0])
+	}
+	must(g.Release())
+	advance.Shared = 64 << 10
+	must(d.Launch(advance))
+	if err := d.Launch(Launch{Kernel: kernels["loss"], Grid: advance.Grid, Block: advance.Block, Args: []any{a, 1}}); err == nil {
+		t.Error("a launch that fails: no error")
+	}
+	if err := d.Launch(Launch{Kernel: advance.Kernel, Args: []any{"text"}}); err == nil {
+		t.Error("a text as argument: no error")
+	}
+	elapsed, err := d.Time(func() error { return nil })
+	must(err)
+	if elapsed != 1500*time.Microsecond {
+		t.Errorf("elapsed %v", elapsed)
+	}
+	must(d.Free(a))
+	must(d.Close())
+}

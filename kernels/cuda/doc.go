@@ -1,0 +1,92 @@
+// Package cuda runs a [kernels.Program] on an NVIDIA GPU, all members of a run at once.
+//
+// What enters: a Program, its Members and the training data. What leaves: trained states and scores. The networks take every
+// step together, as a dimension of the grids of a few launches; within an epoch the host looks only every 256 steps. A
+// network's bytes depend neither on the networks beside it, nor on the batches into which memory cuts them, nor on how steps
+// are cut into calls: every sum has a fixed order, and there are no floating-point atomics.
+//
+// The kernels are CUDA C++ in src, compiled by ptx.sh to PTX for compute capability 8.0, which is committed, embedded, and
+// compiled by the driver for the GPU at hand. A [Driver] is what the VM needs of a device. There are two: the GPU through
+// gorgonia.org/cu, in programs built with the tag gpu ([Device]), and an interpreter of the same PTX ([Interpreted]), with
+// which the tests run every kernel and the whole VM without a GPU, watching for accesses out of bounds and for races.
+//
+// # From instructions to launches
+//
+// A training step with small layers behind the first (together at most 65,536 slots) is three launches:
+//
+//	launch              instructions                                    blocks, for each member
+//	forward_*           Sample of all layers, Forward of the first      (out/20) (columns/128), and those that draw ahead
+//	middle              all between the first Forward and the Updates   1
+//	update_*            Update of all layers                            sum over layers of (columns/64) (out/16)
+//	update_sigma        UpdateShared                                    groups; only where sigma is shared
+//
+// The middle kernel also gathers the minibatch of the next step, into the half of the input buffer that rests. With larger
+// layers every instruction is a launch of its own:
+//
+//	gather_*            Gather          one slot per distinct seed, not per member
+//	forward_*           Sample, Forward per layer; activate follows where a layer has more than 128 columns
+//	loss                Loss
+//	backward            Backward
+//	update_*            Update of all layers, after the last Backward
+//	update_sigma        UpdateShared
+//
+// The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of the step,
+// the place of its minibatch and Adam's bias corrections come from an array on the device, computed on the host in float64.
+// An evaluation uses the same forward kernels: a group of 20 test examples of one member is an instance, a block row of the
+// grid, and score, mixture_add and mixture_score reduce each group to its figures, which the host adds in order.
+//
+// # Layout
+//
+// The noise decides how threads map to synapses. One block of Philox gives the columns k, k+16, k+32 and k+48 of a row, so a
+// thread has these four columns and sixteen threads a row; each of their loads is a whole segment of 64 bytes. Inputs lie in
+// shared memory with the four columns of a thread side by side, so that one 16-byte load feeds four (update) or eight
+// (forward) multiply-adds per example.
+//
+// Forward: a thread draws two rows of four weights and multiplies them with 20 examples into 40 sums in registers. Weights of
+// the first layer never exist in memory. Slices of 128 columns give a single network 35 blocks; their partial sums, 7 x 8 kB
+// for the published first layer, stay in the L2 cache.
+//
+// Update: dW, four numbers per thread, never leaves the registers, and xi is drawn again rather than stored, which costs
+// arithmetic where there is some to spare and saves 8 bytes per synapse. Weights of later layers are stored: writing and
+// reading them costs no more bytes than drawing them again for the backward pass, and the middle kernel, one block per
+// member, has no time to draw.
+//
+// State is [member][field][layer][row][stride]: mu and its two moments, phi and its two. Bytes moved per synapse and step of
+// the first layer, which has 85 % of the published network's synapses:
+//
+//	                       forward   update          sum
+//	sigma per synapse      8         24 + 24         56
+//	sigma shared           4         12 + 12         28
+//	no noise               4         12 + 12         28
+//
+// Later layers add 12 for the stored weights. So 240 published networks move 1.25 GB a step when sigma is per synapse.
+//
+// # Registers, shared memory, occupancy
+//
+// By ptxas 11.8 for sm_90 (sm_80 in brackets where it differs); no kernel spills. Blocks per multiprocessor are the least of
+// 2048/threads, 65,536 registers over the block's, and 228 (164) kB over shared memory + 1 kB; occupancy is the share of the
+// 64 warps. ptxas_test.go checks spills and registers where ptxas is installed.
+//
+//	kernel            threads  registers   shared bytes       blocks  occupancy
+//	gather_bytes      256      18 (16)     0                  8       100 %
+//	gather_floats     256      19 (18)     0                  8       100 %
+//	copy              256      32 (22)     0                  8       100 %
+//	forward_means     160      98 (94)     10,240             3 (4)   23 % (31 %)
+//	forward_shared    160      122 (116)   10,240             3       23 %
+//	forward_synapse   160      124 (122)   10,240             3       23 %
+//	activate          256      32          0                  8       100 %
+//	loss              256      40 (39)     4 B                6       75 %
+//	backward          128      48          15,360             10      63 %
+//	middle            512      127 (126)   46,096 + 4 B       1       25 %
+//	update_means      256      64          6,400              4       50 %
+//	update_shared     256      64          6,400              4       50 %
+//	update_synapse    256      64          6,400              4       50 %
+//	update_sigma      64       32          256                32      100 %
+//	score             32       32          160                32      50 %
+//	mixture_add       32       32 (40)     0                  32      50 %
+//	mixture_score     32       32          160                32      50 %
+//
+// The forward kernels have few warps, but each has eight independent chains of arithmetic, and 40 sums that spare shared memory.
+// Their inner loop is 931 instructions (sm_90) for 8 synapses and 20 examples, so that the forward pass is bound by
+// arithmetic; the update has enough loads in flight, 64 bytes per thread, to be bound by memory.
+package cuda
