@@ -120,7 +120,7 @@ func (w *warp) run() {
 			w.pc++
 		case kindBranch:
 			if w.steps > limit {
-				w.fail(in, w.mask, FaultLimit, fmt.Sprintf("the warp has executed %d instructions; an endless loop?", limit))
+				w.failLimit(in)
 				return
 			}
 			switch mask {
@@ -133,6 +133,10 @@ func (w *warp) run() {
 				w.pc++
 			}
 		case kindTable:
+			if w.steps > limit {
+				w.failLimit(in)
+				return
+			}
 			in.exec(w, in, mask)
 			if w.fault != nil {
 				return
@@ -153,6 +157,10 @@ func (w *warp) run() {
 			w.pc++
 		}
 	}
+}
+
+func (w *warp) failLimit(in *instr) {
+	w.fail(in, w.mask, FaultLimit, fmt.Sprintf("the warp has executed %d instructions; an endless loop?", w.block.limit))
 }
 
 // split takes lanes out of the running group and lets them wait at pc.

@@ -148,6 +148,20 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 	return true
 }
 
+// readAgain is the short way for a read that changes little: no write since the last barrier, and other lanes of the
+// warp, or several warps, have read since. It reports false if touch has to look. Kernels with warp barriers go the
+// long way.
+func (h *hazard) readAgain(warp uint16, lane int, clock *epochs) bool {
+	if h.readEpoch != clock.now || h.writeEpoch == clock.now || h.writeEpoch < clock.blockStart {
+		return false
+	}
+	if h.readWarp == warp {
+		h.readLanes |= 1 << lane
+		return true
+	}
+	return h.readWarp == several
+}
+
 // ordered says whether lane knows, by bar.warp.sync, of what a thread of its warp did at the given clock.
 func (w *warp) ordered(thread uint16, clock uint32, lane int) bool {
 	if w.clocks == nil || thread == several || int(thread)/warpSize != w.index {

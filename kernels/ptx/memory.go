@@ -130,6 +130,9 @@ func decodeLoad(d *decoder) {
 		d.fail("a load of %d times .%s is not known", n, t.name())
 	}
 	d.in.kind, d.in.exec = kindEffect, execLoad
+	if _, ok := d.parameter(d.operand(1).name); ok && s == spaceParam {
+		d.in.exec = execLoadParameter
+	}
 	if t.bits == 32 && allBits(a.bits, 32) {
 		switch s {
 		case spaceGlobal:
@@ -338,6 +341,18 @@ func execStore(w *warp, in *instr, mask uint32) {
 
 // The loads and stores that kernels do most, of one or more 32-bit elements. They do the same as those above.
 
+func execLoadParameter(w *warp, in *instr, mask uint32) {
+	a := in.access
+	n := a.typ.bits / 8
+	p := w.resolve(in, a, bits.TrailingZeros32(mask)&31, w.regs[in.a][0]+a.offset) // the same address in all lanes
+	if p == nil {
+		return
+	}
+	for i, slot := range a.regs {
+		w.broadcast(slot, mask, scalar{bits: a.bits[i]}.truncate(a.typ.extend(fetch(p[i*n:], n))))
+	}
+}
+
 func execLoadGlobal32(w *warp, in *instr, mask uint32) {
 	a := in.access
 	for m := mask; m != 0; m &= m - 1 {
@@ -368,9 +383,19 @@ func execStoreGlobal32(w *warp, in *instr, mask uint32) {
 
 func execLoadShared32(w *warp, in *instr, mask uint32) {
 	a := in.access
+	b := w.block
+	s := b.shadow
+	single := a.count == 1 && (s == nil || s.shift == 2 && w.clocks == nil)
+	d := &w.regs[a.regs[0]]
 	for m := mask; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
-		p := w.shared(in, a, l, uint64(uint32(w.regs[in.a][l]+a.offset)))
+		addr := uint64(uint32(w.regs[in.a][l] + a.offset))
+		if single && addr&3 == 0 && addr+4 <= uint64(len(b.shared)) &&
+			(s == nil || s.hazards[addr>>2].readAgain(uint16(w.index), l, &b.clock)) {
+			d[l] = uint64(binary.LittleEndian.Uint32(b.shared[addr:]))
+			continue
+		}
+		p := w.shared(in, a, l, addr)
 		if p == nil {
 			return
 		}
