@@ -7,14 +7,11 @@ import (
 
 // decodeAtom takes atom, which gives the old value, and red, which does not.
 func decodeAtom(d *decoder) {
-	if d.oneOf("relaxed", "acquire", "release", "acq_rel") != "" {
-		d.oneOf(scopeNames...)
-	} else {
-		d.oneOf(scopeNames...)
-	}
-	s := d.oneOf("global", "shared")
-	where := spaces[s]
-	// Older PTX writes the scope after the space.
+	// The order and scope that are asked for: the interpreter's are stricter. nvcc writes the scope before the space or
+	// after it.
+	d.oneOf("relaxed", "acquire", "release", "acq_rel")
+	d.oneOf(scopeNames...)
+	where := spaces[d.oneOf("global", "shared")]
 	d.oneOf(scopeNames...)
 	op := d.oneOf("and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max")
 	t := d.typ("b32", "b64", "u32", "u64", "s32", "s64", "f32", "f64")

@@ -76,7 +76,6 @@ func decodeBar(d *decoder) {
 		if !d.mod("sync") {
 			d.fail("only bar.warp.sync is known")
 		}
-		d.mods = append([]string{"b32"}, d.mods...)
 		d.warpSync(0, warpBarrier)
 		d.b.k.warpBarriers = true
 		return

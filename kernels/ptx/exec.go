@@ -260,8 +260,11 @@ func (w *warp) writePredicate(slot int32, mask, values uint32) {
 }
 
 // thread gives the coordinates of a lane's thread.
-func (w *warp) thread(lane int) [3]int {
-	n, dim := w.index*warpSize+lane, w.block.launch.Block
+func (w *warp) thread(lane int) [3]int { return w.block.thread(w.index*warpSize + lane) }
+
+// thread gives the coordinates of thread n of the block.
+func (b *block) thread(n int) [3]int {
+	dim := b.launch.Block
 	return [3]int{n % dim[0], n / dim[0] % dim[1], n / (dim[0] * dim[1])}
 }
 

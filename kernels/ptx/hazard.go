@@ -204,7 +204,7 @@ func (s *shadow) race(h *hazard, w *warp, in *instr, lane int, offset uint64, ki
 		thread = int(h.readWarp)*warpSize + bits.TrailingZeros32(lanes)
 	}
 	if thread != int(several) {
-		other = "thread " + triple((&warp{block: b}).thread(thread))
+		other = "thread " + triple(b.thread(thread))
 	}
 	switch {
 	case s.global && epoch < b.clock.blockStart:

@@ -17,14 +17,15 @@ type Machine struct {
 	// Race reports two threads of a block that access the same shared memory, at least one of them writing, without a
 	// barrier in between. NewMachine sets it.
 	Race bool
-	// GlobalRaces reports the same for global memory, and between blocks. It costs memory (about ten times that of the
-	// allocations used) and runs the blocks one after the other.
+	// GlobalRaces reports the same for global memory, and between blocks. It costs memory (nine times that of the
+	// allocations touched, or 36 times if the kernel accesses bytes or 16-bit values), which is freed when the launch
+	// ends, and runs the blocks one after the other.
 	GlobalRaces bool
 	// Uninitialised reports reads of shared memory that its block has not written. Without it such reads give bytes
 	// 0xff, NaN as a float.
 	Uninitialised bool
-	// Limit is the number of instructions one warp may execute in a launch; beyond it the launch fails, so that an
-	// endless loop ends. NewMachine sets 2^28.
+	// Limit is the number of instructions one warp may execute; beyond it the launch fails, so that an endless loop ends.
+	// NewMachine sets 2^28.
 	Limit int64
 	// SharedLimit is the shared memory a block may have, static and dynamic together, in bytes. NewMachine sets
 	// 166,912 (163 KiB), the opt-in limit of compute capability 8.0.

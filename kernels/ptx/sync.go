@@ -82,12 +82,10 @@ func (w *warp) releaseLanes() bool {
 	return false
 }
 
+// warpSync makes the instruction one that lanes execute together; operand `members` is the mask that names them.
 func (d *decoder) warpSync(members int, do func(w *warp, in *instr, members uint32)) {
 	d.in.kind = kindSync
 	d.in.sync = &warpSync{d.source(members, b32), do}
-	if !d.mod("b32") {
-		d.fail("the type is missing or not known here")
-	}
 }
 
 // pairOf gives the destinations d|p; p is -1 if there is only d.
@@ -107,6 +105,7 @@ func decodeShfl(d *decoder) {
 	if mode == "" {
 		d.fail("the mode is missing")
 	}
+	d.typ("b32")
 	r, p := d.pairOf(b32)
 	a, b, c := d.source(1, b32), d.source(2, b32), d.source(3, b32)
 	d.warpSync(4, func(w *warp, in *instr, members uint32) {
@@ -168,18 +167,15 @@ func decodeVote(d *decoder) {
 	}
 	a, flip := d.predicate(1)
 	if mode == "ballot" {
+		d.typ("b32")
 		r := d.destination(0, b32)
 		d.warpSync(2, func(w *warp, in *instr, members uint32) {
 			w.broadcast(r, members, uint64((w.preds[a]^flip)&members))
 		})
 		return
 	}
+	d.typ("pred")
 	p := d.predicateOut(d.operand(0))
-	if d.mod("pred") {
-		d.mods = append([]string{"b32"}, d.mods...)
-	} else {
-		d.fail("the type is missing or not known here")
-	}
 	d.warpSync(2, func(w *warp, in *instr, members uint32) {
 		yes := (w.preds[a] ^ flip) & members
 		var r uint32
@@ -209,7 +205,6 @@ func decodeMatch(d *decoder) {
 		d.fail("match.any has no predicate")
 	}
 	a := d.source(1, t)
-	d.mods = append([]string{"b32"}, d.mods...)
 	d.warpSync(2, func(w *warp, in *instr, members uint32) {
 		values := &w.regs[a]
 		var result lanes
@@ -249,7 +244,6 @@ func decodeRedux(d *decoder) {
 	}
 	r, a := d.destination(0, t), d.source(1, t)
 	f := atomicOperation(op, t)
-	d.mods = append([]string{"b32"}, d.mods...)
 	d.warpSync(2, func(w *warp, in *instr, members uint32) {
 		values := &w.regs[a]
 		first := bits.TrailingZeros32(members) & 31
