@@ -29,7 +29,7 @@ test: go numpy
 	$(GO) test ./...
 
 race: go
-	$(GO) test -race -short ./kernels/cpu ./mnist ./train ./results ./cmd/...
+	$(GO) test -race -short ./kernels/cpu ./kernels/ptx ./mnist ./train ./results ./cmd/...
 
 lint: go
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
@@ -40,6 +40,7 @@ fuzz: go
 	$(GO) test ./mnist -run '^$$' -fuzz FuzzReadIDX -fuzztime 20s
 	$(GO) test ./results -run '^$$' -fuzz FuzzReadSafetensors -fuzztime 20s
 	$(GO) test ./results -run '^$$' -fuzz FuzzReadConfig -fuzztime 20s
+	$(GO) test ./kernels/ptx -run '^$$' -fuzz FuzzParse -fuzztime 20s
 
 bench: go
 	$(GO) test ./kernels ./kernels/cpu ./mnist -run '^$$' -bench .
