@@ -278,7 +278,7 @@ func (c *checker) forwarded(i kernels.Forward, m int, st layerState) {
 	c.same(i.String(), c.buffer(i.Dst, m), want, st.Out, kernels.Stride(st.Out), 2e-6)
 	if off := c.vm.shape.wOffset[i.Layer]; off >= 0 {
 		all := c.read(c.vm.memory.weights, c.vm.shape.wSize, m)
-		c.same("stored weights", all[off:off+st.Slots()], st.W, st.Columns(), st.Stride(), 5e-7)
+		c.same("stored weights", all[off:off+st.Slots()], st.W, st.Columns(), st.Stride(), 1e-6)
 	}
 }
 
