@@ -13,11 +13,11 @@ build: go
 	CGO_ENABLED=0 $(GO) build -o quantal ./cmd/quantal
 
 # One program for machines with and without a GPU. Building it needs a C compiler and cuda.h (Debian: nvidia-cuda-dev in
-# contrib and non-free, or CUDA 11.8, 12 or 13 in /usr/local/cuda); running it needs only the driver, or nothing.
+# contrib and non-free, or CUDA 11.8, 12 or 13 in /usr/local/cuda; the folder cuda13 mends what 13 renamed); running it needs only the driver, or nothing.
 CUDA ?= $(firstword $(wildcard /usr/local/cuda) /usr)
 build-gpu: go
 	@test -e $(CUDA)/include/cuda.h || { echo "no cuda.h in $(CUDA)/include: install CUDA's headers (Debian: nvidia-cuda-dev) or set CUDA="; exit 1; }
-	CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CUDA)/include" $(GO) build -tags gpu -o quantal-gpu ./cmd/quantal
+	CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CURDIR)/kernels/cuda/libcuda/cuda13 -I$(CUDA)/include" $(GO) build -tags gpu -o quantal-gpu ./cmd/quantal
 
 # Compiles the CUDA sources anew; needs nvcc.
 ptx:

@@ -183,6 +183,18 @@ func (s *State) Check(l Layout) error {
 	return nil
 }
 
+// Finite reports whether no parameter and no moment is infinite or not a number.
+func (s *State) Finite() bool {
+	for _, field := range [][]float32{s.Mu, s.MuM, s.MuV, s.Phi, s.PhiM, s.PhiV} {
+		for _, v := range field {
+			if v-v != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // CopyFrom overwrites s with t, which must have the same shape.
 func (s *State) CopyFrom(t *State) {
 	copy(s.Mu, t.Mu)

@@ -102,8 +102,13 @@ type unfinished struct {
 	EpochNLL float64 `json:"epoch_nll"`
 }
 
-// Checkpoint returns the run as it stands.
+// Checkpoint returns the run as it stands. A state that is not finite is no place to continue from: a network that diverges has
+// stopped before, so it means that the device failed.
 func (r *Run) Checkpoint() (*results.Checkpoint, error) {
+	state := r.vm.State(0)
+	if !state.Finite() {
+		return nil, r.Device.failed(fmt.Errorf("train: checkpoint: the state after step %d is not finite", r.step))
+	}
 	structure, err := json.Marshal(r.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
@@ -114,7 +119,7 @@ func (r *Run) Checkpoint() (*results.Checkpoint, error) {
 	}
 	return &results.Checkpoint{
 		Step: r.step, Seed: r.Config.Seed, Graph: string(structure), Driver: string(driver),
-		Layout: r.Program.Layout, State: r.vm.State(0),
+		Layout: r.Program.Layout, State: state,
 	}, nil
 }
 

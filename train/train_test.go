@@ -266,6 +266,20 @@ func TestDivergenceStopsTheRun(t *testing.T) {
 	}
 }
 
+// A device that fails without a word must not have its garbage kept.
+func TestNoCheckpointOfGarbage(t *testing.T) {
+	c, set := small(t)
+	r := newRun(t, c, set)
+	state := r.vm.State(0)
+	state.PhiV[3] = float32(math.NaN())
+	if err := r.vm.Load(0, state); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Checkpoint(); err == nil {
+		t.Error("a state with a NaN becomes a checkpoint")
+	}
+}
+
 func TestParseExponent(t *testing.T) {
 	for text, want := range map[string]float64{
 		"2": 2, "0.5": 0.5, "2/3": 2. / 3, " 4 / 3 ": 4. / 3, "calcium": 0.5, "membrane": 2. / 3, "actin": 4. / 3,
