@@ -155,6 +155,7 @@ stage_doctor() {
 	fi
 	need_quantal
 	try "quantal doctor" "$quantal" doctor --json >"$out/doctor.json"
+	! grep -q '"no_gpu"' "$out/doctor.json" || fail "the doctor finds no GPU"
 	cat "$out/doctor.json"
 }
 
@@ -187,9 +188,10 @@ stage_repeat() {
 	fi
 }
 
-# The GPU against the CPU. Tests that run on the device have GPU in their names; tests find their files from their own folder.
+# The GPU against the CPU: kernels/cuda/gpu_test.go. Tests that run on the device have GPU in their names and skip without one;
+# tests find their files from their own folder.
 # shellcheck disable=SC2317 # try calls it
-gpu_tests() { (cd "$root/kernels/cuda" && within env QUANTAL_TEST_DEVICE=cuda "$@" "$cuda_test" -test.v -test.run "${PARITY:-GPU}"); }
+gpu_tests() { (cd "$root/kernels/cuda" && within "$@" "$cuda_test" -test.v -test.run GPU); }
 stage_parity() {
 	[[ -n $cuda_test ]] || skip "no ${CUDA_TEST:-./cuda.test}"
 	try "parity tests" gpu_tests >"$out/parity.txt" 2>&1
@@ -254,20 +256,24 @@ timed_grid() {
 	put "grid_epochs=$1" "seconds=$(echo "$began $now" | awk '{ printf "%.2f", $2 - $1 }')" "what=start, data, tests and files included"
 }
 
-# Fifty steps and a test of one network under NVIDIA's memory and race checkers.
+# NVIDIA's memory and race checkers over fifty steps and a test of one network of the preset and, if they were carried, over the
+# parity tests, which have several networks, all sharings and odd sizes.
 stage_sanitizer() {
-	local tool run
+	local tool noise sanitizer
 	[[ $device != cpu ]] || skip "no GPU"
 	command -v compute-sanitizer >/dev/null || skip "no compute-sanitizer"
-	need_quantal
-	: >"$out/sanitizer.txt"
+	[[ -n $quantal$cuda_test ]] || skip "no quantal binary and no ${CUDA_TEST:-./cuda.test}"
 	for tool in memcheck racecheck; do
-		for run in heterogeneous homogeneous; do
-			echo "== $tool, $run" | tee -a "$out/sanitizer.txt"
-			try "$tool, $run" compute-sanitizer --tool "$tool" --error-exitcode 9 "$quantal" train --device "$device" --data glyphs \
-				--validation 59000 --epochs 1 --draws 0 --sigma-init 0.1 --c 1e-4 --noise "$run" --out "$scratch/$tool-$run" --json >>"$out/sanitizer.txt" 2>&1
-			grep -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$out/sanitizer.txt" | tail -n 1
+		sanitizer=(compute-sanitizer --tool "$tool" --error-exitcode 9)
+		[[ -z $quantal ]] || for noise in heterogeneous homogeneous; do
+			echo "== $tool, one network, $noise"
+			try "$tool, $noise" "${sanitizer[@]}" "$quantal" train --device "$device" --data glyphs --validation 59000 --epochs 1 --draws 0 \
+				--sigma-init 0.1 --c 1e-4 --noise "$noise" --out "$scratch/$tool-$noise" --json
 		done
+	done
+	[[ -z $cuda_test ]] || for tool in memcheck racecheck; do
+		echo "== $tool, parity tests"
+		try "$tool, parity tests" gpu_tests compute-sanitizer --tool "$tool" --error-exitcode 9
 	done
 }
 
@@ -296,7 +302,12 @@ run_stage() {
 	parity) stage_parity ;;
 	time) stage_time ;;
 	grid) timed_grid 1 ;;
-	sanitizer) stage_sanitizer ;;
+	sanitizer)
+		stage_sanitizer >"$out/sanitizer.txt" 2>&1
+		local status=$?
+		grep -hE '^==|SUMMARY|out of time|exit status' "$out/sanitizer.txt" | grep -v '^=========$'
+		return $status
+		;;
 	ways) stage_ways ;;
 	full) timed_grid 50 ;;
 	esac

@@ -283,7 +283,8 @@ def self_test():
         raise AssertionError("took a speed of other networks")
     except SystemExit:
         pass
-    assert bandwidth({"gpus": [{"name": "x", "bandwidth_gb_per_second": 4300}]}) == 4.3e12
+    assert bandwidth({"gpus": [{"memory_free": 1e11, "bytes_per_second": 4.3e12}]}) == 4.3e12
+    assert bandwidth({"bandwidth_gb_per_second": 4300}) == 4.3e12
     assert bandwidth({"bandwidth": 4.3e12}) == 4.3e12 and bandwidth({"memory": 1}) is None
     assert line(["stage=a b", "ok=false", "seconds=3", "note=x=y"]) == {"stage": "a b", "ok": False, "seconds": 3, "note": "x=y"}
     assert BYTES == {"heterogeneous": 56, "homogeneous": 28} and SYNAPSES == 89610
