@@ -2,5 +2,5 @@
 // a step, and whether its GPUs work and agree with the CPU.
 //
 // What enters: how long to measure, or a device. What leaves: a [Report], or a [Diagnosis]. The folder peers beside it compares
-// with other programs; results holds what was measured where.
+// with other programs on the CPU, the script gpu.sh with those in the folder gpu on a GPU; results holds what was measured where.
 package bench

@@ -203,7 +203,7 @@ stage_parity() {
 # Rounds of quantal and its peers one after the other, for as long as there is time: A B C A B C. One that cannot run at all is
 # not asked again; one that ran out of time kept what it had and may come again. That the last round is cut is no failure.
 stage_time() {
-	local round noise m name status before rounds=${ROUNDS:-100}
+	local round noise m name status before begun=0 rounds=${ROUNDS:-100}
 	local -A dead=() peers=(
 		[1]="torch_one"
 		[2]="torch_stacked --members $list --way hand"
@@ -212,6 +212,7 @@ stage_time() {
 	)
 	for ((round = 1; round <= rounds && stage_deadline - SECONDS > 20; round++)); do
 		echo "round $round"
+		begun=$round
 		before=$(wc -l <"$lines")
 		for noise in heterogeneous homogeneous; do
 			for m in "${members[@]}"; do
@@ -235,7 +236,7 @@ stage_time() {
 		done
 		(($(wc -l <"$lines") > before)) || break
 	done
-	note "$((round - 1)) rounds begun"
+	note "rounds: $begun, the last maybe cut"
 }
 late() { (($1 == 124 || $1 == 137)); }
 # peer NAME ARGUMENTS...: one of the peers in Python.

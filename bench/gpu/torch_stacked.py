@@ -316,7 +316,7 @@ class Compiled(Layered):
         dmu = [d + (s.fraction * s.strength) * p.sign() for d, p in zip(dw, mu)]
         dsigma = [d * x for d, x in zip(dw, xi)]
         if s.shared:
-            dsigma = [sum(d.sum((1, 2)) for d in dsigma).unsqueeze(1)]
+            dsigma = [sum([d.sum((1, 2)) for d in dsigma]).unsqueeze(1)]
         scale = (s.fraction * s.rho * (s.synapses if s.shared else 1)) * self.c
         dphi = []
         for d, e, p in zip(dsigma, sigma, phi):
@@ -325,7 +325,7 @@ class Compiled(Layered):
             dphi.append((d - scale.view(-1, *[1] * (d.dim() - 1)) * power) * torch.sigmoid(p))
         count += 1
         # 1 - beta^t, without cancellation in float32.
-        correction1, correction2 = (-torch.expm1(count * math.log(beta)) for beta in (BETA1, BETA2))
+        correction1, correction2 = [-torch.expm1(count * math.log(beta)) for beta in (BETA1, BETA2)]
         for p, g, a, q in zip(mu + phi, dmu + dphi, m, v):
             new_a, new_q = BETA1 * a + (1 - BETA1) * g, BETA2 * q + (1 - BETA2) * g * g
             a.copy_(new_a)
