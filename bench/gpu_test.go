@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"quantal/internal/pythontest"
 )
 
 // What of the GPU benchmark runs without a GPU: the report, the peers' reference with its planted faults, and, where there is
 // PyTorch, its peers against the reference. bench/gpu.sh does the rest on a GPU, JAX included.
 func TestGPUPeers(t *testing.T) {
-	python := interpreter(t, "numpy")
+	python := pythontest.Find(t)
 	for _, command := range [][]string{{"gpu/report.py", "--self-test"}, {"gpu/model.py"}} {
 		runPython(t, python, command...)
 	}
@@ -24,22 +26,10 @@ func TestGPUPeers(t *testing.T) {
 		{"jax", []string{"gpu/jax_vmap.py", "--prng", "rbg,threefry2x32"}},
 	} {
 		t.Run(filepath.Base(peer.command[0]), func(t *testing.T) {
-			python := interpreter(t, peer.module)
+			python := pythontest.Find(t, peer.module)
 			runPython(t, python, append(peer.command, "--check", "--device", "cpu")...)
 		})
 	}
-}
-
-// interpreter finds a Python with a module, or skips.
-func interpreter(t *testing.T, module string) string {
-	t.Helper()
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(name, "-c", "import numpy, "+module).Run() == nil {
-			return name
-		}
-	}
-	t.Skipf("no python3 with %s", module)
-	return ""
 }
 
 func runPython(t *testing.T, python string, command ...string) {
@@ -56,7 +46,7 @@ func TestGPUScript(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip(err)
 	}
-	python := interpreter(t, "numpy")
+	python := pythontest.Find(t)
 	if out, err := exec.Command("bash", "-n", "gpu.sh").CombinedOutput(); err != nil {
 		t.Fatalf("bash -n: %v\n%s", err, out)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -12,7 +13,7 @@ import (
 // interpreter with numpy the test is skipped, and fails if CI is set.
 func Run(t testing.TB, code string, v any, args ...string) {
 	t.Helper()
-	c := exec.Command(interpreter(t), append([]string{"-c", code}, args...)...)
+	c := exec.Command(Find(t), append([]string{"-c", code}, args...)...)
 	c.Stderr = os.Stderr
 	out, err := c.Output()
 	if err != nil {
@@ -23,16 +24,19 @@ func Run(t testing.TB, code string, v any, args ...string) {
 	}
 }
 
-func interpreter(t testing.TB) string {
+// Find returns an interpreter that has numpy and the given modules. Without one the test is skipped; numpy alone must be there if
+// CI is set.
+func Find(t testing.TB, modules ...string) string {
 	t.Helper()
+	needs := strings.Join(append([]string{"numpy"}, modules...), ", ")
 	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(name, "-c", "import numpy").Run() == nil {
+		if exec.Command(name, "-c", "import "+needs).Run() == nil {
 			return name
 		}
 	}
-	if os.Getenv("CI") != "" {
+	if os.Getenv("CI") != "" && len(modules) == 0 {
 		t.Fatal("no python3 with numpy (Debian: python3-numpy), which CI must have")
 	}
-	t.Skip("no python3 with numpy (Debian: python3-numpy): what Python reads is not tested")
+	t.Skipf("no python3 with %s: what needs it is not tested", needs)
 	return ""
 }
