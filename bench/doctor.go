@@ -257,7 +257,11 @@ func (n checkup) run(ctx context.Context, p *kernels.Program, open func([]kernel
 			return o, fmt.Errorf("%v", progress[m].Diverged)
 		}
 		o.nll = append(o.nll, progress[m].NLL)
-		o.states = append(o.states, vm.State(m))
+		state, err := vm.State(m)
+		if err != nil {
+			return o, err
+		}
+		o.states = append(o.states, state)
 	}
 	return o, nil
 }

@@ -207,8 +207,8 @@ type VM interface {
 	Run(ctx context.Context, firstStep, n int) ([]Progress, error)
 	// Evaluate tests every network on data; step enters the noise. With draws = K > 0 it adds the K-draw figures.
 	Evaluate(ctx context.Context, data *Data, step, draws int) ([]Score, error)
-	// State returns a copy of a network's state; Load sets it.
-	State(member int) *State
+	// State returns a copy of a network's state; Load sets it. Either fails only if the device does.
+	State(member int) (*State, error)
 	Load(member int, s *State) error
 	// Close frees what the VM holds.
 	Close() error

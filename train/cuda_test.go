@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 
@@ -11,10 +12,12 @@ import (
 )
 
 // onCUDA puts a run on the CUDA VM, interpreted.
-func onCUDA(t *testing.T, r *Run) {
+func onCUDA(t *testing.T, r *Run) { onDriver(t, r, cuda.Interpreted(1<<30)) }
+
+func onDriver(t *testing.T, r *Run, d cuda.Driver) {
 	t.Helper()
-	state := r.vm.State(0)
-	vm, err := cuda.OpenOn(cuda.Interpreted(1<<30), r.Program, []kernels.Member{r.Config.Member()}, r.training)
+	state := stateOf(t, r.vm, 0)
+	vm, err := cuda.OpenOn(d, r.Program, []kernels.Member{r.Config.Member()}, r.training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,5 +72,39 @@ func TestRunOnCUDA(t *testing.T) {
 	}
 	if mixed := finish(rest); math.Abs(mixed.NLL-want.NLL) > 1e-4*want.NLL {
 		t.Errorf("the second half on CUDA ends with %+v, all on the CPU with %+v", mixed, want)
+	}
+}
+
+// lost is a device that can be lost: nothing comes back from it then.
+type lost struct {
+	cuda.Driver
+	gone bool
+}
+
+func (l *lost) Download(dst []byte, src cuda.Address) error {
+	if l.gone {
+		return errors.New("device lost")
+	}
+	return l.Driver.Download(dst, src)
+}
+
+// A device lost in the middle of a run is an error of the device; the checkpoints from before are the last.
+func TestLostDevice(t *testing.T) {
+	c, set := small(t)
+	r := newRun(t, c, set)
+	driver := &lost{Driver: cuda.Interpreted(1 << 30)}
+	onDriver(t, r, driver)
+	r.Device = Device{Name: "cuda:0"}
+	checkpoints := 0
+	err := r.Train(context.Background(), Events{
+		Checkpoint: func(*results.Checkpoint) error { checkpoints++; return nil },
+		Epoch:      func(e results.Epoch) error { driver.gone = e.Epoch == 2; return nil },
+	})
+	var failed *DeviceError
+	if !errors.As(err, &failed) || failed.Device != "cuda:0" {
+		t.Errorf("got %v, want an error of cuda:0", err)
+	}
+	if checkpoints != 1 {
+		t.Errorf("%d checkpoints, want the one from before", checkpoints)
 	}
 }

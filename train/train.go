@@ -105,7 +105,10 @@ type unfinished struct {
 // Checkpoint returns the run as it stands. A state that is not finite is no place to continue from: a network that diverges has
 // stopped before, so it means that the device failed.
 func (r *Run) Checkpoint() (*results.Checkpoint, error) {
-	state := r.vm.State(0)
+	state, err := r.vm.State(0)
+	if err != nil {
+		return nil, r.Device.failed(err)
+	}
 	if !state.Finite() {
 		return nil, r.Device.failed(fmt.Errorf("train: checkpoint: the state after step %d is not finite", r.step))
 	}

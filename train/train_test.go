@@ -270,7 +270,7 @@ func TestDivergenceStopsTheRun(t *testing.T) {
 func TestNoCheckpointOfGarbage(t *testing.T) {
 	c, set := small(t)
 	r := newRun(t, c, set)
-	state := r.vm.State(0)
+	state := stateOf(t, r.vm, 0)
 	state.PhiV[3] = float32(math.NaN())
 	if err := r.vm.Load(0, state); err != nil {
 		t.Fatal(err)
@@ -351,4 +351,14 @@ func TestGlyphsCanBeLearnt(t *testing.T) {
 	if last.AccuracyMean < 0.97 || last.AccuracySampled != last.AccuracyMean {
 		t.Errorf("accuracy %.4f (sampled %.4f), want at least 0.97 and no difference", last.AccuracyMean, last.AccuracySampled)
 	}
+}
+
+// stateOf returns a network's state.
+func stateOf(t testing.TB, vm kernels.VM, member int) *kernels.State {
+	t.Helper()
+	s, err := vm.State(member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -96,11 +96,11 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 // Kernels returns the name of the kernel set the VM runs, for the record of a run.
 func (vm *VM) Kernels() string { return vm.set.name }
 
-// State returns a copy of a network's state.
-func (vm *VM) State(member int) *kernels.State {
+// State returns a copy of a network's state. The error is always nil.
+func (vm *VM) State(member int) (*kernels.State, error) {
 	s := kernels.NewState(vm.program.Layout)
 	s.CopyFrom(vm.states[member])
-	return s
+	return s, nil
 }
 
 // Load sets a network's state.

@@ -282,7 +282,7 @@ func compare(t *testing.T, n network, count int, tolerance map[string]float64) {
 	if e := math.Abs(progress[0].NLL-nll) / math.Abs(nll); e > 1e-4 {
 		t.Errorf("negative log-likelihood %v, want %v", progress[0].NLL, nll)
 	}
-	for field, e := range n.deviation(vm.State(0), ref) {
+	for field, e := range n.deviation(stateOf(t, vm, 0), ref) {
 		if !(e <= tolerance[field]) {
 			t.Errorf("%s deviates by %.2g of its largest entry, want at most %g", field, e, tolerance[field])
 		}
@@ -296,7 +296,7 @@ func compare(t *testing.T, n network, count int, tolerance map[string]float64) {
 			ref.step(s)
 		}
 		noticed := false
-		for field, e := range n.deviation(vm.State(0), ref) {
+		for field, e := range n.deviation(stateOf(t, vm, 0), ref) {
 			noticed = noticed || e > 3*tolerance[field]
 		}
 		if !noticed {
@@ -350,7 +350,7 @@ func testBytesDoNotDependOnCompany(t *testing.T) {
 					}
 				}
 			}
-			if diff := cmp.Diff(alone.State(0), vm.State(at)); diff != "" {
+			if diff := cmp.Diff(stateOf(t, alone, 0), stateOf(t, vm, at)); diff != "" {
 				t.Fatalf("%v, %d threads: the state differs", sharing, threads)
 			}
 			if math.Abs(nll-progress[0].NLL) > 1e-9*math.Abs(nll) { // summed in parts
@@ -363,7 +363,7 @@ func testBytesDoNotDependOnCompany(t *testing.T) {
 			if scores[at] != score[0] {
 				t.Errorf("%v, %d threads: score %+v, alone %+v", sharing, threads, scores[at], score[0])
 			}
-			if sharing != kernels.NoNoise && cmp.Equal(vm.State(1), vm.State(at)) {
+			if sharing != kernels.NoNoise && cmp.Equal(stateOf(t, vm, 1), stateOf(t, vm, at)) {
 				t.Errorf("%v: another c gives the same state", sharing)
 			}
 		}
@@ -388,10 +388,10 @@ func testBytesDoNotDependOnThreads(t *testing.T) {
 				t.Fatal(err)
 			}
 			if threads == 1 {
-				want, score = vm.State(0), got
+				want, score = stateOf(t, vm, 0), got
 				continue
 			}
-			if !cmp.Equal(want, vm.State(0)) {
+			if !cmp.Equal(want, stateOf(t, vm, 0)) {
 				t.Errorf("%v, %d threads: the state differs", sharing, threads)
 			}
 			if got[0] != score[0] {
@@ -481,7 +481,7 @@ func testDivergenceIsReported(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNetwork(t, spec, 2)
-			spoiled := n.open(t, 1).State(0)
+			spoiled := stateOf(t, n.open(t, 1), 0)
 			c.spoil(&n, spoiled, n.program.Layout)
 			vm := n.open(t, 2, n.member, n.member)
 			if err := vm.Load(1, spoiled); err != nil {
@@ -530,7 +530,7 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := vm.Run(canceled, 0, 1); err == nil {
 		t.Error("a canceled context: no error")
 	}
-	if diff := cmp.Diff(n.start.Mu, vm.State(0).Mu); diff != "" {
+	if diff := cmp.Diff(n.start.Mu, stateOf(t, vm, 0).Mu); diff != "" {
 		t.Error("a canceled Run changed the state")
 	}
 }
@@ -564,7 +564,7 @@ func TestKernelSetsAgree(t *testing.T) {
 			t.Fatalf("the VM runs %s, want %s", vm.Kernels(), set)
 		}
 		steps(t, vm, 0, 200)
-		s := vm.State(0)
+		s := stateOf(t, vm, 0)
 		if reference == nil {
 			reference = s
 			continue
@@ -598,7 +598,7 @@ func TestProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(run.State(0), profiled.State(0)); diff != "" {
+	if diff := cmp.Diff(stateOf(t, run, 0), stateOf(t, profiled, 0)); diff != "" {
 		t.Error("a profiled step is another step")
 	}
 	if len(timings) != len(n.program.Instructions) {
@@ -607,4 +607,14 @@ func TestProfile(t *testing.T) {
 	if _, err := profiled.Profile(context.Background(), 0, 1000); err == nil {
 		t.Error("steps beyond the epoch: no error")
 	}
+}
+
+// stateOf returns a network's state.
+func stateOf(t testing.TB, vm kernels.VM, member int) *kernels.State {
+	t.Helper()
+	s, err := vm.State(member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

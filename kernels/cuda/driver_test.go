@@ -96,7 +96,7 @@ func TestBytesDoNotDependOnCompany(t *testing.T) {
 			for _, cut := range [][2]int{{0, 1}, {1, 3}, {4, steps - 4}} {
 				nll += run(t, vm, cut[0], cut[1])[at].NLL
 			}
-			if diff := cmp.Diff(want.State(0), vm.State(at)); diff != "" {
+			if diff := cmp.Diff(stateOf(t, want, 0), stateOf(t, vm, at)); diff != "" {
 				t.Errorf("%v, %s: the state differs", sharing, name)
 			}
 			if d := nll - wantProgress[0].NLL; d > 1e-9*nll || d < -1e-9*nll {
@@ -109,7 +109,7 @@ func TestBytesDoNotDependOnCompany(t *testing.T) {
 			if scores[at] != wantScore[0] {
 				t.Errorf("%v, %s: score %+v, alone %+v", sharing, name, scores[at], wantScore[0])
 			}
-			if sharing != kernels.NoNoise && cmp.Equal(vm.State(1), vm.State(at)) {
+			if sharing != kernels.NoNoise && cmp.Equal(stateOf(t, vm, 1), stateOf(t, vm, at)) {
 				t.Errorf("%v, %s: another member has the same state", sharing, name)
 			}
 		}
@@ -133,7 +133,7 @@ func TestMiddleIsTheSingleOperations(t *testing.T) {
 			t.Errorf("%v: progress %v by single operations, %v through the middle kernel", d, a, b)
 		}
 		for m := range n.members {
-			if !cmp.Equal(operations.State(m), middle.State(m)) {
+			if !cmp.Equal(stateOf(t, operations, m), stateOf(t, middle, m)) {
 				t.Errorf("%v: member %d: the state differs", d, m)
 			}
 		}
@@ -243,7 +243,7 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := vm.Run(canceled, 0, 1); err == nil {
 		t.Error("a canceled context: no error")
 	}
-	if diff := cmp.Diff(n.start[0], vm.State(0)); diff != "" {
+	if diff := cmp.Diff(n.start[0], stateOf(t, vm, 0)); diff != "" {
 		t.Error("a canceled Run changed the state")
 	}
 	blind, err := OpenOn(Interpreted(testMemory), n.program, n.members, nil)

@@ -14,7 +14,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	if err := data.Check(vm.shape.Program); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(ctx.Err(), vm.failed); err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	scores := make([]kernels.Score, len(vm.members))

@@ -100,7 +100,7 @@ func TestPlantedFaults(t *testing.T) {
 				t.Log(progress[0].Diverged)
 				return
 			}
-			worst, where := n.excess(vm, want, tenSteps)
+			worst, where := n.excess(t, vm, want, tenSteps)
 			t.Logf("%.3g times the tolerance: %s", worst, where)
 			if noticed := worst > 3; noticed == (name == "no fault") {
 				t.Errorf("noticed: %v", noticed)
@@ -232,7 +232,7 @@ func TestDivergenceIsReported(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			stands := vm.State(1)
+			stands := stateOf(t, vm, 1)
 			second, err := vm.Run(context.Background(), 8, 1)
 			if err != nil {
 				t.Fatal(err)
@@ -249,10 +249,10 @@ func TestDivergenceIsReported(t *testing.T) {
 				t.Errorf("losses of the stopped member: %v, %v", first[1].NLL, second[1].NLL)
 			}
 			// Compared as bits: there are NaNs among them.
-			if !cmp.Equal(bytesOf(stands.Mu), bytesOf(vm.State(1).Mu)) {
+			if !cmp.Equal(bytesOf(stands.Mu), bytesOf(stateOf(t, vm, 1).Mu)) {
 				t.Error("the stopped member moved")
 			}
-			if !cmp.Equal(healthy.State(0), vm.State(0)) || healthyProgress[0].NLL != first[0].NLL+second[0].NLL {
+			if !cmp.Equal(stateOf(t, healthy, 0), stateOf(t, vm, 0)) || healthyProgress[0].NLL != first[0].NLL+second[0].NLL {
 				t.Error("the healthy member's result depends on the other")
 			}
 			// A new state starts it again.
@@ -275,7 +275,7 @@ func TestPublishedPresetStep(t *testing.T) {
 		run(t, got, 0, 1)
 		elapsed := time.Since(start)
 		run(t, want, 0, 1)
-		worst, where := n.excess(got, want, tenSteps)
+		worst, where := n.excess(t, got, want, tenSteps)
 		stats := got.driver.(*interpreted).machine.Stats()
 		t.Logf("%v: %v for a step, %d million instructions; %s", sharing, elapsed.Round(time.Millisecond), stats.Instructions/1e6, where)
 		if worst > 1 {

@@ -66,14 +66,14 @@ func TestOnGPU(t *testing.T) {
 				t.Errorf("progress %v, the second time %v", a, b)
 			}
 			for m := range n.members {
-				if !cmp.Equal(first.State(m), second.State(m)) {
+				if !cmp.Equal(stateOf(t, first, m), stateOf(t, second, m)) {
 					t.Errorf("member %d: the state differs the second time", m)
 				}
 			}
 			n.load(t, first)
 			run(t, first, 0, 10)
 			run(t, want, 0, 10)
-			if worst, where := n.excess(first, want, tenSteps); worst > 1 {
+			if worst, where := n.excess(t, first, want, tenSteps); worst > 1 {
 				t.Error(where)
 			}
 		})

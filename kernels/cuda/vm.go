@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"quantal/kernels"
 )
@@ -31,7 +30,6 @@ type VM struct {
 	memory   memory
 	owned    []Address
 	graphs   map[batch]Graph
-	failed   error // a failure that had no way to be reported; Run and Evaluate return it
 }
 
 // batch is a run of neighbouring members.
@@ -302,26 +300,14 @@ func (vm *VM) onDevice(member int) bool {
 	return member >= vm.resident.from && member < vm.resident.to
 }
 
-// State returns a copy of a network's state. If the device fails, every number of it is NaN, so that nobody takes it for a
-// result, and the next Run or Evaluate returns the error.
-func (vm *VM) State(member int) *kernels.State {
-	if !vm.onDevice(member) {
-		s := kernels.NewState(vm.shape.Layout)
-		s.CopyFrom(vm.states[member])
-		return s
+// State returns a copy of a network's state. An error is the device's.
+func (vm *VM) State(member int) (*kernels.State, error) {
+	if vm.onDevice(member) {
+		return vm.download(member)
 	}
-	s, err := vm.download(member)
-	if err != nil {
-		vm.failed = err
-		s = kernels.NewState(vm.shape.Layout)
-		fields, _ := vm.shape.fields(s)
-		for _, f := range fields {
-			for i := range f {
-				f[i] = float32(math.NaN())
-			}
-		}
-	}
-	return s
+	s := kernels.NewState(vm.shape.Layout)
+	s.CopyFrom(vm.states[member])
+	return s, nil
 }
 
 // Load sets a network's state.
@@ -360,7 +346,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 	if firstStep < 0 || n < 0 || int64(firstStep)+int64(n) > 1<<32 {
 		return nil, fmt.Errorf("cuda: Run: steps %d to %d: want them within 0 to 2^32", firstStep, firstStep+n)
 	}
-	if err := errors.Join(ctx.Err(), vm.failed); err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	progress := make([]kernels.Progress, len(vm.members))

@@ -108,7 +108,7 @@ func (n network) balance(t testing.TB) {
 		one.members, one.start = []kernels.Member{m}, n.start[:1]
 		vm := one.cpu(t)
 		run(t, vm, 0, 1)
-		return vm.State(0).PhiM
+		return stateOf(t, vm, 0).PhiM
 	}
 	without, with := largest(0), largest(1)
 	noise, cost := 0.0, 0.0
@@ -217,9 +217,9 @@ func deviation(got, want *kernels.State, rate float64) map[string]float64 {
 var tenSteps = map[string]float64{"mu": 1e-5, "mu.m": 1e-5, "mu.v": 1e-5, "phi": 1e-5, "phi.m": 1e-5, "phi.v": 1e-5}
 
 // excess is by how much states exceed a tolerance: 1 at the limit.
-func (n network) excess(got, want kernels.VM, tolerance map[string]float64) (worst float64, where string) {
+func (n network) excess(t testing.TB, got, want kernels.VM, tolerance map[string]float64) (worst float64, where string) {
 	for i, m := range n.members {
-		for field, e := range deviation(got.State(i), want.State(i), m.LearningRate) {
+		for field, e := range deviation(stateOf(t, got, i), stateOf(t, want, i), m.LearningRate) {
 			if r := e / tolerance[field]; r > worst {
 				worst, where = r, fmt.Sprintf("member %d: %s deviates by %.2g of its largest entry", i, field, e)
 			}
@@ -290,7 +290,7 @@ func TestTenStepsAgainstCPU(t *testing.T) {
 					t.Errorf("member %d: negative log-likelihood %v, want %v", m, gotProgress[m].NLL, wantProgress[m].NLL)
 				}
 			}
-			worst, where := n.excess(got, want, tenSteps)
+			worst, where := n.excess(t, got, want, tenSteps)
 			t.Log(where)
 			if worst > 1 {
 				t.Error(where)
@@ -325,4 +325,14 @@ func TestEvaluateAgainstCPU(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stateOf returns a network's state.
+func stateOf(t testing.TB, vm kernels.VM, member int) *kernels.State {
+	t.Helper()
+	s, err := vm.State(member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
