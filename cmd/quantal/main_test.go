@@ -145,7 +145,7 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, raw, 0o644))
 }
 
-// interrupt starts a command, waits until a file appears, sends a signal, and checks the exit status:
+// interrupt starts a command, waits until it has written to a file, sends a signal, and checks the exit status:
 // interrupt SIGNAL CODE FILE COMMAND ARG...
 func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
@@ -158,17 +158,21 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	cmd.Env = append(os.Environ(), "QUANTAL_CACHE="+ts.Getenv("QUANTAL_CACHE"), "QUANTAL_MIRRORS="+ts.Getenv("QUANTAL_MIRRORS"))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	ts.Check(cmd.Start())
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(ts.MkAbs(args[2])); err == nil {
-			break
+	size := func() int64 {
+		info, err := os.Stat(ts.MkAbs(args[2]))
+		if err != nil {
+			return 0
 		}
+		return info.Size()
+	}
+	before := size()
+	ts.Check(cmd.Start())
+	for deadline := time.Now().Add(60 * time.Second); size() <= before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			_ = cmd.Process.Kill()
-			ts.Fatalf("%s did not appear; stderr:\n%s", args[2], stderr.String())
+			ts.Fatalf("nothing was written to %s; stderr:\n%s", args[2], stderr.String())
 		}
 	}
-	time.Sleep(50 * time.Millisecond)
 	ts.Check(cmd.Process.Signal(signals[args[0]]))
 	_ = cmd.Wait()
 	ts.Logf("%s", stderr.String())
@@ -205,7 +209,7 @@ func lastCheckpointBytes(ts *testscript.TestScript, run string) string {
 func killed(ts *testscript.TestScript, _ bool, args []string) {
 	path, err := exec.LookPath("quantal")
 	ts.Check(err)
-	kills := 0
+	kills, unit := 0, 1. // unit: what the delays are multiplied by
 	for attempt := range 500 {
 		arguments := append([]string{"train", "--out", args[0]}, args[1:]...)
 		if _, err := os.Stat(filepath.Join(ts.MkAbs(args[0]), "config.toml")); err == nil {
@@ -226,15 +230,17 @@ func killed(ts *testscript.TestScript, _ bool, args []string) {
 			if err != nil {
 				ts.Fatalf("resumed run failed: %v", err)
 			}
-			if kills < 3 {
-				ts.Fatalf("only %d kills before the run was through: make it longer", kills)
+			if kills >= 3 {
+				return
 			}
-			return
-		// Ever later, so that a slow machine gets through too.
-		case <-time.After(time.Duration((30+200*u[0])*(1+float64(attempt)/8)) * time.Millisecond):
+			// This machine is too fast: once more, with less time between the kills.
+			ts.Check(os.RemoveAll(ts.MkAbs(args[0])))
+			kills, unit = 0, unit/2
+		case <-time.After(time.Duration(unit * (30 + 200*u[0]) * float64(time.Millisecond))):
 			_ = cmd.Process.Kill()
 			<-done
 			kills++
+			unit *= 1.1 // ever later, so that a slow machine gets through too
 		}
 	}
 	ts.Fatalf("the run never got through")
