@@ -1,0 +1,138 @@
+package results
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Settings say which network of a grid a record is of: everything that decides what it reaches, on one data set.
+type Settings struct {
+	Data         string  `json:"data"`      // the data set's name
+	Hidden       string  `json:"hidden"`    // units of the hidden layers, as in 100x100, or none
+	Noise        string  `json:"noise"`     // heterogeneous, homogeneous, neuron, layer or none
+	Rho          string  `json:"rho"`       // the exponent as the user wrote it
+	RhoValue     float64 `json:"rho_value"` // 0 for entropic
+	C            float64 `json:"c"`
+	Lambda       float64 `json:"lambda"`
+	LearningRate float64 `json:"lr"`
+	Batch        int     `json:"batch"`
+	Epochs       int     `json:"epochs"`
+	MuInit       float64 `json:"mu_init"`
+	SigmaInit    float64 `json:"sigma_init"`
+	Validation   int     `json:"validation"` // training examples held out
+	Seed         uint64  `json:"seed"`
+}
+
+// Compare orders settings as tables do: by what the networks are, then rho, c, and the seed last.
+func (s Settings) Compare(t Settings) int {
+	noises := []string{"heterogeneous", "homogeneous", "neuron", "layer", "none"}
+	return cmp.Or(
+		strings.Compare(s.Data, t.Data), strings.Compare(s.Hidden, t.Hidden),
+		cmp.Compare(s.Lambda, t.Lambda), cmp.Compare(s.LearningRate, t.LearningRate),
+		cmp.Compare(s.Batch, t.Batch), cmp.Compare(s.Epochs, t.Epochs),
+		cmp.Compare(s.MuInit, t.MuInit), cmp.Compare(s.SigmaInit, t.SigmaInit), cmp.Compare(s.Validation, t.Validation),
+		cmp.Compare(slices.Index(noises, s.Noise), slices.Index(noises, t.Noise)),
+		cmp.Compare(s.RhoValue, t.RhoValue), cmp.Compare(s.C, t.C), cmp.Compare(s.Seed, t.Seed),
+	)
+}
+
+// What became of a point of a grid.
+const (
+	Done     = "done"
+	Diverged = "diverged" // left the finite numbers; there are no figures then
+)
+
+// Record is a finished point of a grid. It holds no clock and no host: the same network gives the same bytes.
+type Record struct {
+	ID string `json:"id"`
+	Settings
+	Status  string `json:"status"`  // Done or Diverged
+	Kernels string `json:"kernels"` // the kernel set that ran, on which the last bits depend
+	Outcome
+
+	// Where a diverged network left the finite numbers.
+	DivergedStep  *int   `json:"diverged_step,omitempty"`
+	DivergedLayer *int   `json:"diverged_layer,omitempty"`
+	DivergedWhat  string `json:"diverged_what,omitempty"` // loss, gradient or sigma
+}
+
+// recordName is the file of a record in the folder of records.
+func recordName(id string) string { return id + ".json" }
+
+// The checksum of a record's file stands at its beginning and covers the file with zeros in its place.
+const recordPrefix = `{"sha256":"`
+
+// WriteRecord writes a record to its file in dir, which is replaced as a whole or not at all.
+func WriteRecord(dir string, r Record) error {
+	path := filepath.Join(dir, recordName(r.ID))
+	body, err := EncodeJSON(r)
+	if err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	line := slices.Concat([]byte(recordPrefix+noDigits+`",`), body[1:], []byte("\n"))
+	copy(line[len(recordPrefix):], recordChecksum(line))
+	return writeAtomicBytes(path, line)
+}
+
+func recordChecksum(line []byte) string {
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:])
+}
+
+// ReadRecords reads the records in dir, in the order of their settings. Damaged names each file that is not what was
+// written; a point with such a record has to be run again. No folder means no records.
+func ReadRecords(dir string) (records []Record, damaged []error, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fileError(dir, err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".json" {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		line, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, fileError(path, err)
+		}
+		r, err := decodeRecord(line)
+		if err == nil && recordName(r.ID) != e.Name() {
+			err = fmt.Errorf("is the record of %s", r.ID)
+		}
+		if err != nil {
+			damaged = append(damaged, corrupt(path, "%v", err))
+			continue
+		}
+		records = append(records, r)
+	}
+	slices.SortFunc(records, func(a, b Record) int { return cmp.Or(a.Compare(b.Settings), strings.Compare(a.ID, b.ID)) })
+	return records, damaged, nil
+}
+
+func decodeRecord(line []byte) (Record, error) {
+	r := Record{Outcome: NoOutcome()}
+	end := len(recordPrefix) + len(noDigits)
+	if len(line) < end || !bytes.HasPrefix(line, []byte(recordPrefix)) {
+		return r, errors.New("is not a record, or is cut short")
+	}
+	digits := string(line[len(recordPrefix):end])
+	blank := slices.Clone(line)
+	copy(blank[len(recordPrefix):], noDigits)
+	if recordChecksum(blank) != digits {
+		return r, errors.New("does not have the checksum that was written in it")
+	}
+	return r, json.Unmarshal(line, &r)
+}
