@@ -82,7 +82,7 @@ func makeFolder(dir string) error {
 
 // temporary matches the names that renameio gives to files in the making: a dot, the final name, a random number.
 func temporary() *regexp.Regexp {
-	return regexp.MustCompile(`^\..+\.(toml|json|jsonl|safetensors|npz|svg|png|pdf)[0-9]+$`)
+	return regexp.MustCompile(`^\..+\.(toml|json|jsonl|safetensors|npz|csv|html|svg|png|pdf)[0-9]+$`)
 }
 
 // sweep removes the temporary files that a killed process left in dir. Call it with the lock held.
