@@ -124,7 +124,7 @@ var resumable = []string{"data", "epochs", "draws", "device", "threads", "checkp
 
 // resumeRun continues a run from its last good checkpoint.
 func resumeRun(c *cli.Context) error {
-	for name := range settings() {
+	for _, name := range train.SettingNames() {
 		if c.IsSet(name) && !slices.Contains(resumable, name) {
 			return usage("--%s cannot change when a run is resumed: only %s can", name, strings.Join(resumable, ", "))
 		}
