@@ -16,7 +16,7 @@ func onCUDA(t *testing.T, r *Run) { onDriver(t, r, cuda.Interpreted(1<<30)) }
 func onDriver(t *testing.T, r *Run, d cuda.Driver) {
 	t.Helper()
 	state := stateOf(t, r.vm, 0)
-	vm, err := cuda.OpenOn(d, r.Program, r.members(), r.training)
+	vm, err := cuda.OpenOn(d, r.Program, membersOf(r.Networks), r.training)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,11 +74,11 @@ func New(set *mnist.Set, networks ...Config) (*Run, error) {
 	if perEpoch := training.N() / c.Batch; c.Epochs > math.MaxUint32/perEpoch {
 		return nil, fmt.Errorf("epochs %d: want at most %d, for the step counter has 32 bits", c.Epochs, math.MaxUint32/perEpoch)
 	}
-	r.training, r.testing = r.data(training), r.data(set.Test)
+	r.training, r.testing = describe(set, training), describe(set, set.Test)
 	if held.N() > 0 {
-		r.held = r.data(held)
+		r.held = describe(set, held)
 	}
-	if r.vm, err = r.Device.Open(r.Program, r.members(), r.training, c.Threads); err != nil {
+	if r.vm, err = r.Device.Open(r.Program, membersOf(r.Networks), r.training, c.Threads); err != nil {
 		return nil, err
 	}
 	for m, n := range networks {
@@ -89,19 +89,19 @@ func New(set *mnist.Set, networks ...Config) (*Run, error) {
 	return r, nil
 }
 
-// members holds the numbers of each network.
-func (r *Run) members() []kernels.Member {
+// membersOf holds the numbers of each network.
+func membersOf(networks []Config) []kernels.Member {
 	var members []kernels.Member
-	for _, n := range r.Networks {
+	for _, n := range networks {
 		members = append(members, n.Member())
 	}
 	return members
 }
 
-// data describes examples to the VM.
-func (r *Run) data(e mnist.Examples) *kernels.Data {
+// describe describes examples of a set to the VM.
+func describe(set *mnist.Set, e mnist.Examples) *kernels.Data {
 	return &kernels.Data{
-		N: e.N(), Width: r.set.Rows * r.set.Columns, Bytes: e.Images, Labels: e.Labels,
+		N: e.N(), Width: set.Rows * set.Columns, Bytes: e.Images, Labels: e.Labels,
 		Scale: 1. / (255 * pixelDeviation), Shift: -pixelMean / pixelDeviation, Order: mnist.Order,
 	}
 }
@@ -114,7 +114,7 @@ func (r *Run) Memory() int64 {
 	if r.Device.MemoryFree == 0 {
 		return 0
 	}
-	return cuda.Memory(r.Program, r.members(), r.training)
+	return cuda.Memory(r.Program, membersOf(r.Networks), r.training)
 }
 
 // StepsPerEpoch is the number of minibatches of an epoch.
