@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -114,7 +115,7 @@ const (
 	noteSpace   = vg.Length(1.3) * tickSize // between lines of a note
 )
 
-// draw draws the rows of panels, their data areas of equal size, between the key and the note.
+// draw draws the rows of panels between the key and the note.
 func (f *Figure) draw(c draw.Canvas) {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
@@ -125,50 +126,119 @@ func (f *Figure) draw(c draw.Canvas) {
 	}
 	c = draw.Crop(c, 0, 0, f.drawNote(c), 0)
 
-	plots := make([][]*plot.Plot, len(f.rows))
-	for j, row := range f.rows {
-		for _, p := range row {
-			plots[j] = append(plots[j], p.plot)
-		}
-	}
-	place := func(first, others vg.Length) [][]draw.Canvas {
-		tiles := draw.Tiles{Rows: len(plots), Cols: len(plots[0]), PadX: columnGap, PadY: rowGap + others}
-		return plot.Align(plots, tiles, draw.Crop(c, 0, 0, 0, -first))
-	}
 	// Headings break into lines by the width of the data areas, which does not depend on the height left for them.
-	first, others := vg.Length(0), vg.Length(0)
-	for j, row := range place(0, 0) {
-		height := vg.Length(0)
+	headings := make([]vg.Length, len(f.rows))
+	for j, row := range f.place(c, headings) {
 		for i, tile := range row {
-			height = max(height, f.drawHeading(f.rows[j][i], nil, tile, tile.Max.Y))
-		}
-		if j == 0 {
-			first = height
-		} else {
-			others = max(others, height)
+			headings[j] = max(headings[j], f.drawHeading(f.rows[j][i], nil, tile.data, 0))
 		}
 	}
-	for j, row := range place(first, others) {
+	placed := f.place(c, headings)
+	left := make([]vg.Length, len(placed[0])) // of the letters in each column
+	for i := range left {
+		left[i] = placed[0][i].Min.X
+		for _, row := range placed {
+			left[i] = min(left[i], row[i].Min.X)
+		}
+	}
+	for j, row := range placed {
 		top := row[0].Max.Y
 		for _, tile := range row { // which differ by what marks at an edge need
 			top = max(top, tile.Max.Y)
 		}
-		if j == 0 {
-			top += first
-		} else {
-			top += others
-		}
+		top += headings[j]
 		for i, tile := range row {
-			f.rows[j][i].plot.Draw(tile)
-			f.drawHeading(f.rows[j][i], &c, tile, top)
+			p := f.rows[j][i]
+			p.plot.Draw(tile.Canvas)
+			f.drawHeading(p, &c, tile.data, top)
+			if p.letter != "" {
+				c.FillText(f.letterStyle(), vg.Point{X: left[i], Y: top}, p.letter)
+			}
 		}
 	}
 }
 
-// drawHeading draws letter, title and key of a panel, whose plot has a tile, from y = top downwards, and returns the height
-// that they need. Without a canvas it only measures.
-func (f *Figure) drawHeading(p panel, c *draw.Canvas, tile draw.Canvas, top vg.Length) vg.Length {
-	data, y := p.plot.DataCanvas(tile), top
+// tile is the place of a plot with its axes, and of the data in it.
+type tile struct {
+	draw.Canvas
+	data vg.Rectangle
+}
+
+// place divides a canvas into tiles with data areas of one size, in straight rows and columns, leaving the given heights
+// above each row.
+func (f *Figure) place(c draw.Canvas, headings []vg.Length) [][]tile {
+	parts := draw.Tiles{Rows: len(f.rows), Cols: len(f.rows[0]), PadX: columnGap, PadY: rowGap}
+	tiles := make([][]tile, len(f.rows))
+	for j, row := range f.rows {
+		for i, p := range row {
+			part := parts.At(c, i, j)
+			tiles[j] = append(tiles[j], tile{part, p.plot.DataCanvas(part).Rectangle})
+		}
+	}
+	// What the axes need beside the data depends a little on the size of the data area: a label may be wider.
+	for range 3 {
+		tiles = f.arrange(c, headings, tiles)
+	}
+	return tiles
+}
+
+// arrange makes tiles like others, but with data areas of one size in straight rows and columns.
+func (f *Figure) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][]tile {
+	rows, columns := len(like), len(like[0])
+	left, right := make([]vg.Length, columns), make([]vg.Length, columns) // of the data: the most that a column needs
+	bottom, top := make([]vg.Length, rows), make([]vg.Length, rows)
+	for j, row := range like {
+		for i, t := range row {
+			left[i], right[i] = max(left[i], t.data.Min.X-t.Min.X), max(right[i], t.Max.X-t.data.Max.X)
+			bottom[j], top[j] = max(bottom[j], t.data.Min.Y-t.Min.Y), max(top[j], t.Max.Y-t.data.Max.Y)
+		}
+	}
+	width, height := c.Max.X-c.Min.X-columnGap*vg.Length(columns-1), c.Max.Y-c.Min.Y-rowGap*vg.Length(rows-1)
+	for i := range columns {
+		width -= left[i] + right[i]
+	}
+	for j := range rows {
+		height -= headings[j] + bottom[j] + top[j]
+	}
+	width, height = width/vg.Length(columns), height/vg.Length(rows)
+
+	tiles := make([][]tile, rows)
+	y := c.Max.Y
+	for j, row := range f.rows {
+		y -= headings[j] + top[j]
+		x := c.Min.X
+		for i, p := range row {
+			x += left[i]
+			data := vg.Rectangle{Min: vg.Point{X: x, Y: y - height}, Max: vg.Point{X: x + width, Y: y}}
+			tiles[j] = append(tiles[j], around(p.plot, data, c))
+			x += width + right[i] + columnGap
+		}
+		y -= height + bottom[j] + rowGap
+	}
+	return tiles
+}
+
+// around is the tile of a plot whose data area is the given one.
+func around(p *plot.Plot, data vg.Rectangle, c draw.Canvas) tile {
+	t := tile{draw.Canvas{Canvas: c.Canvas, Rectangle: data}, data}
+	for range 5 { // each corrects what is left by some hundredths
+		got := p.DataCanvas(t.Canvas)
+		t.Min.X, t.Min.Y = t.Min.X+data.Min.X-got.Min.X, t.Min.Y+data.Min.Y-got.Min.Y
+		t.Max.X, t.Max.Y = t.Max.X+data.Max.X-got.Max.X, t.Max.Y+data.Max.Y-got.Max.Y
+	}
+	return t
+}
+
+func (f *Figure) letterStyle() text.Style {
+	style := f.style.bold(labelSize + 2)
+	style.YAlign = draw.YTop
+	return style
+}
+
+// drawHeading draws title and key of a panel over its data area, from y = top downwards, and returns the height that they and
+// the letter need. Without a canvas it only measures.
+func (f *Figure) drawHeading(p panel, c *draw.Canvas, data vg.Rectangle, top vg.Length) vg.Length {
+	y := top
 	if p.title != "" {
 		style := f.style.bold(labelSize)
 		style.XAlign, style.YAlign = draw.XCenter, draw.YTop
@@ -181,39 +251,56 @@ func (f *Figure) drawHeading(p panel, c *draw.Canvas, tile draw.Canvas, top vg.L
 		y -= f.drawKey(p.key, c, vg.Point{X: data.Min.X, Y: y}, data.Max.X-data.Min.X)
 	}
 	if p.letter != "" {
-		style := f.style.bold(labelSize + 2)
-		style.YAlign = draw.YTop
-		if c != nil {
-			c.FillText(style, vg.Point{X: tile.Min.X, Y: top}, p.letter)
-		}
-		y = min(y, top-style.Height(p.letter))
+		y = min(y, top-f.letterStyle().Height(p.letter))
 	}
 	return top - y
 }
 
-// drawNote draws the note at the bottom of a canvas, broken between words, and returns its height.
+// drawNote draws the note at the bottom of a canvas and returns its height, with the space above it.
 func (f *Figure) drawNote(c draw.Canvas) vg.Length {
-	if f.note == "" {
+	lines := f.noteLines(c.Max.X - c.Min.X)
+	if len(lines) == 0 {
 		return 0
 	}
-	style := f.style.text(tickSize)
-	style.Color = grey()
-	lines := []string{""}
-	for word := range strings.FieldsSeq(f.note) {
-		last := &lines[len(lines)-1]
-		longer := strings.TrimSpace(*last + " " + word)
-		if style.Width(longer) > c.Max.X-c.Min.X && *last != "" {
-			lines = append(lines, word)
-		} else {
-			*last = longer
-		}
-	}
-	height := noteSpace * vg.Length(len(lines))
+	style := f.noteStyle()
 	style.YAlign = draw.YTop
+	height := noteSpace * vg.Length(len(lines))
 	for i, line := range lines {
 		c.FillText(style, vg.Point{X: c.Min.X, Y: c.Min.Y + height - noteSpace*vg.Length(i)}, line)
 	}
 	return height + rowGap
+}
+
+func (f *Figure) noteStyle() text.Style {
+	style := f.style.text(tickSize)
+	style.Color = grey()
+	return style
+}
+
+// noteLines breaks the note between words into lines of the given width.
+func (f *Figure) noteLines(width vg.Length) []string {
+	style := f.noteStyle()
+	var lines []string
+	for word := range strings.FieldsSeq(f.note) {
+		last := len(lines) - 1
+		if last >= 0 && style.Width(lines[last]+" "+word) <= width {
+			lines[last] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
+// setHeight makes the figure as high as its rows need, each of which has the given height besides titles and letters.
+func (f *Figure) setHeight(row vg.Length) {
+	const heading = 1.5 * (labelSize + 2)
+	width := f.width - 2*margin
+	f.height = 2*margin + vg.Length(len(f.rows))*(row+heading+rowGap)
+	if len(f.key) > 0 {
+		f.height += f.drawKey(f.key, nil, vg.Point{}, width)
+	}
+	f.height += noteSpace * vg.Length(len(f.noteLines(width)))
 }
 
 // drawKey draws a key whose upper left corner is at a point, in lines of the given width, and returns its height. Without
@@ -249,7 +336,9 @@ func (k keyEntry) draw(c *draw.Canvas, x, y, length vg.Length) {
 	if k.fill != nil {
 		c.FillPolygon(k.fill, []vg.Point{{X: x, Y: y - half}, {X: x + length, Y: y - half},
 			{X: x + length, Y: y + half}, {X: x, Y: y + half}})
-		y += half
+		if k.mark.Shape == nil {
+			y += half // the line is the area's upper edge
+		}
 	}
 	if k.line.Width > 0 {
 		c.StrokeLine2(k.line, x, y, x+length, y)
