@@ -3,6 +3,7 @@ package results
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strconv"
 )
 
@@ -63,6 +64,31 @@ func ReadTeamCheckpoint(path string) (*TeamCheckpoint, error) {
 		return nil, corrupt(path, "%v", err)
 	}
 	return t, nil
+}
+
+// TeamNames reads the names of the networks of a file of TeamCheckpoint.Write from its header, without verifying the rest.
+func TeamNames(path string) ([]string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	defer file.Close()
+	metadata, err := readMetadata(file)
+	if err != nil {
+		return nil, corrupt(path, "%v", err)
+	}
+	if _, err := decodeMetadata(metadata, teamFormat); err != nil {
+		return nil, corrupt(path, "%v", err)
+	}
+	var texts []networkText
+	if err := json.Unmarshal([]byte(metadata["networks"]), &texts); err != nil {
+		return nil, corrupt(path, "the list of networks cannot be read: %v", err)
+	}
+	var names []string
+	for _, t := range texts {
+		names = append(names, t.Name)
+	}
+	return names, nil
 }
 
 func decodeTeam(tensors []Tensor, metadata map[string]string) (*TeamCheckpoint, error) {

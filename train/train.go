@@ -109,10 +109,11 @@ func describe(set *mnist.Set, e mnist.Examples) *kernels.Data {
 // Close frees the VM.
 func (r *Run) Close() error { return r.vm.Close() }
 
-// Memory is the memory of a GPU that the run needs, in bytes; 0 on the CPU.
+// Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on the CPU.
 func (r *Run) Memory() int64 {
 	if r.Device.MemoryFree == 0 {
-		return 0
+		const fields = 3 // the parameter and two moments
+		return int64(len(r.Networks)) * fields * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
 	}
 	return cuda.Memory(r.Program, membersOf(r.Networks), r.training)
 }
@@ -342,6 +343,11 @@ func (r *Run) hand(events Events) error {
 	if events.Checkpoint == nil {
 		return nil
 	}
+	return r.HandOut(events.Checkpoint)
+}
+
+// HandOut gives the checkpoints of the networks that have not diverged, by their number, to a function.
+func (r *Run) HandOut(to func(map[int]*results.Checkpoint) error) error {
 	checkpoints := map[int]*results.Checkpoint{}
 	for m := range r.Networks {
 		if r.diverged[m] != nil {
@@ -353,7 +359,7 @@ func (r *Run) hand(events Events) error {
 		}
 		checkpoints[m] = c
 	}
-	return events.Checkpoint(checkpoints)
+	return to(checkpoints)
 }
 
 // measure is the line of the epoch that just ended, for each network; empty for those that diverged.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -11,12 +12,13 @@ import (
 	"quantal/train"
 )
 
-// trainingFlags are the flags that decide what a run computes. Their defaults are the published preset's.
-func trainingFlags() []cli.Flag {
+// trainingFlags are the flags that decide what a run computes, without those that a command has in its own way. Their defaults
+// are the published preset's.
+func trainingFlags(without ...string) []cli.Flag {
 	text := func(name, value, usage string, aliases ...string) cli.Flag {
 		return &cli.StringFlag{Name: name, DefaultText: value, Usage: usage, Aliases: aliases}
 	}
-	return []cli.Flag{
+	flags := []cli.Flag{
 		text("data", "MNIST from the cache", "data set: mnist (downloaded if need be), glyphs (built in), or a `FOLDER` of IDX files"),
 		text("hidden", "100,100", "units of each hidden layer, `N,N,...`, or none"),
 		text("noise", "heterogeneous", "who shares a sigma: "+strings.Join(train.Noises(), ", ")),
@@ -35,6 +37,7 @@ func trainingFlags() []cli.Flag {
 		text("threads", "all processors", "threads on the CPU"),
 		text("checkpoint-every", "1", "epochs between checkpoints"),
 	}
+	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(without, f.Names()[0]) })
 }
 
 // applyFlags overrides a configuration with the flags that were given.

@@ -249,8 +249,8 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 	log := logger(c)
 	log.Info("training", "device", run.Device.Name, "why", run.Device.Reason, "kernels", run.Device.Kernels,
 		"network", sizes(run.Spec.Sizes), "noise", run.Networks[0].Noise, "rho", run.Networks[0].Rho, "c", run.Networks[0].C, "run", folder.Path(""))
-	if needed := run.Memory(); needed > 0 {
-		log.Info("GPU memory", "needed", megabytes(needed), "free", megabytes(run.Device.MemoryFree))
+	if run.Device.MemoryFree > 0 {
+		log.Info("GPU memory", "needed", megabytes(run.Memory()), "free", megabytes(run.Device.MemoryFree))
 	}
 	watch := newWatcher(c)
 	err := run.Train(c.Context, train.Events{
