@@ -101,13 +101,13 @@ func (g *Grid) nothingToDraw() error {
 	return errors.New("every finished point is without noise: there is no c or sigma to draw over")
 }
 
-// remark says what of the plan is not in the figures.
+// remark says what of the grid is not in the figures.
 func (g *Grid) remark() string {
 	missing := g.Missing()
 	if missing == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d points of the plan are missing.", missing, len(g.Planned()))
+	return fmt.Sprintf("%d of %d points have not finished.", missing, g.Points)
 }
 
 // variant is the networks that differ in noise, rho, c and seed only.
