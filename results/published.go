@@ -25,20 +25,19 @@ type Published struct {
 	ReliabilityCost float64 `json:"reliability_cost"`
 }
 
-// sameC is how far two multipliers may be apart, relative, to be the same: files have them with six digits.
-const sameC = 1e-3
+// sameNumber is how far two multipliers, or exponents, may be apart, relative, to be the same: files have them with a few digits.
+const sameNumber = 1e-3
 
-// same is how far two exponents may be apart: a third is 0.33333 somewhere.
-func (p Published) hasRho(rho float64) bool { return math.Abs(p.RhoValue-rho) <= sameC*rho }
+func (p Published) hasRho(rho float64) bool { return math.Abs(p.RhoValue-rho) <= sameNumber*rho }
 
-// is reports whether the values are those of a network.
+// is reports whether the values are those of a network. Without noise rho and c do not matter.
 func (p Published) is(s Settings) bool {
-	return p.Noise == s.Noise && p.hasRho(s.RhoValue) && math.Abs(p.C-s.C) <= sameC*p.C
+	return p.Noise == s.Noise && (p.Noise == withoutNoise || p.hasRho(s.RhoValue) && math.Abs(p.C-s.C) <= sameNumber*p.C)
 }
 
 // ReadPublished reads published values from a CSV file. The first line names the columns: rho, c and noise, and one or more of
-// accuracy_percent, loss_nats, sigma_rms and reliability_cost; a cell of these may be empty. rho is what parseRho reads.
-// Anything else gives a CorruptError with line and column.
+// accuracy_percent, loss_nats, sigma_rms and reliability_cost; a cell of these may be empty, and so may rho and c where the
+// noise is none. rho is what parseRho reads. Anything else gives a CorruptError with line and column.
 func ReadPublished(path string, parseRho func(string) (float64, error)) ([]Published, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -129,27 +128,35 @@ func checkHeader(header []string) error {
 func publishedRow(header, row []string, parseRho func(string) (float64, error)) (Published, error) {
 	nan := math.NaN()
 	p := Published{AccuracyPercent: nan, LossNats: nan, SigmaRMS: nan, ReliabilityCost: nan}
+	texts := map[string]string{}
 	for i, name := range header {
-		text := strings.TrimSpace(row[i])
+		texts[name] = strings.TrimSpace(row[i])
+	}
+	noise := texts["noise"]
+	for _, name := range header {
+		text := texts[name]
+		if (name == "rho" || name == "c") && text == "" && noise == withoutNoise {
+			continue
+		}
 		var err error
 		switch name {
-		case "rho":
-			p.Rho = text
-			p.RhoValue, err = parseRho(text)
 		case "noise":
 			if p.Noise = text; !slices.Contains(noiseNames(), text) {
 				err = fmt.Errorf("%q: want one of %s", text, strings.Join(noiseNames(), ", "))
 			}
+		case "rho":
+			p.Rho = text
+			p.RhoValue, err = parseRho(text)
 		case "c":
-			p.C, err = cellNumber(text, math.SmallestNonzeroFloat64, math.MaxFloat64, "above 0")
+			p.C, err = numberIn(text, math.SmallestNonzeroFloat64, math.MaxFloat64, "a number above 0")
 		case "accuracy_percent":
-			p.AccuracyPercent, err = measured(text, 0, 100, "from 0 to 100")
+			p.AccuracyPercent, err = measured(text, 0, 100, "a number from 0 to 100")
 		case "loss_nats":
-			p.LossNats, err = measured(text, -math.MaxFloat64, math.MaxFloat64, "")
+			p.LossNats, err = measured(text, -math.MaxFloat64, math.MaxFloat64, "a number")
 		case "sigma_rms":
-			p.SigmaRMS, err = measured(text, 0, math.MaxFloat64, "from 0")
+			p.SigmaRMS, err = measured(text, 0, math.MaxFloat64, "a number from 0 on")
 		case "reliability_cost":
-			p.ReliabilityCost, err = measured(text, -math.MaxFloat64, math.MaxFloat64, "")
+			p.ReliabilityCost, err = measured(text, -math.MaxFloat64, math.MaxFloat64, "a number")
 		}
 		if err != nil {
 			return p, fmt.Errorf("column %s: %w", name, err)
@@ -159,17 +166,17 @@ func publishedRow(header, row []string, parseRho func(string) (float64, error)) 
 }
 
 // measured reads a number, or NaN from an empty cell.
-func measured(text string, low, high float64, what string) (float64, error) {
+func measured(text string, low, high float64, want string) (float64, error) {
 	if text == "" {
 		return math.NaN(), nil
 	}
-	return cellNumber(text, low, high, what)
+	return numberIn(text, low, high, want)
 }
 
-func cellNumber(text string, low, high float64, what string) (float64, error) {
+func numberIn(text string, low, high float64, want string) (float64, error) {
 	x, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(x >= low && x <= high) {
-		return 0, fmt.Errorf("%q: want a %s", text, strings.TrimSpace("number "+what))
+		return 0, fmt.Errorf("%q: want %s", text, want)
 	}
 	return x, nil
 }
