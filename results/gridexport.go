@@ -96,19 +96,19 @@ func arrayOf(kind reflect.Type, values []any) any {
 	}
 	switch kind.Kind() {
 	case reflect.Float64:
-		return column(values, math.NaN(), reflect.Value.Float)
+		return listOf(values, math.NaN(), reflect.Value.Float)
 	case reflect.Int:
-		return column(values, -1, reflect.Value.Int)
+		return listOf(values, -1, reflect.Value.Int)
 	case reflect.Uint64:
-		return column(values, 0, reflect.Value.Uint)
+		return listOf(values, 0, reflect.Value.Uint)
 	case reflect.Slice:
 		return rectangle(values)
 	}
-	return column(values, "", reflect.Value.String)
+	return listOf(values, "", reflect.Value.String)
 }
 
-// column converts values; where there is none, or a pointer to none, it has the given one.
-func column[T any](values []any, none T, get func(reflect.Value) T) []T {
+// listOf converts values; where there is none, or a pointer to none, it has the given one.
+func listOf[T any](values []any, none T, get func(reflect.Value) T) []T {
 	list := make([]T, len(values))
 	for i, x := range values {
 		v := reflect.Indirect(reflect.ValueOf(x))
