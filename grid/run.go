@@ -71,7 +71,9 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 			return err
 		}
 	}
-	sweepProcesses(f.Path(progressName))
+	if err := f.sweep(); err != nil {
+		return err
+	}
 	batches, damaged, err := f.batches(set, missing, o)
 	if err != nil {
 		return err
