@@ -62,6 +62,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = onUsageError
+		for _, sub := range command.Subcommands {
+			sub.OnUsageError = onUsageError
+		}
 	}
 	return app
 }
@@ -144,12 +147,18 @@ func (s signalled) Is(target error) bool { return target == context.Canceled }
 
 // intersperse moves the flags of a command before its arguments, where the parser wants them: `quantal eval runs/a --json`.
 func intersperse(app *cli.App, args []string) []string {
-	if len(args) < 3 {
+	if len(args) < 3 || args[len(args)-1] == "--generate-bash-completion" {
 		return args
 	}
-	command := app.Command(args[1])
-	if command == nil || args[len(args)-1] == "--generate-bash-completion" {
+	command, words := app.Command(args[1]), 2 // words: program and command
+	if command == nil {
 		return args
+	}
+	for _, sub := range command.Subcommands {
+		if sub.HasName(args[2]) {
+			command, words = sub, 3
+			break
+		}
 	}
 	takesValue := map[string]bool{}
 	for _, f := range command.Flags {
@@ -159,7 +168,7 @@ func intersperse(app *cli.App, args []string) []string {
 		}
 	}
 	var flags, rest []string
-	for i := 2; i < len(args); i++ {
+	for i := words; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
 			rest = append(rest, args[i+1:]...)
@@ -175,7 +184,7 @@ func intersperse(app *cli.App, args []string) []string {
 			flags = append(flags, args[i])
 		}
 	}
-	out := append(append([]string{}, args[:2]...), flags...)
+	out := append(append([]string{}, args[:words]...), flags...)
 	if len(rest) > 0 {
 		out = append(append(out, "--"), rest...)
 	}
