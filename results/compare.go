@@ -1,7 +1,6 @@
 package results
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -187,9 +186,9 @@ func Compare(records []Record, published []Published, tolerances Tolerances) (*C
 	}
 	if len(c.Points) == 0 {
 		if len(records) == 0 {
-			return nil, errors.New("results: no point has finished yet: nothing to compare")
+			return nil, nothing("results: no point has finished yet: nothing to compare")
 		}
-		return nil, errors.New("results: no finished point has rho, c and noise of a published one: nothing to compare")
+		return nil, nothing("results: no finished point has rho, c and noise of a published one: nothing to compare")
 	}
 	return c, nil
 }

@@ -29,7 +29,7 @@ func ExportGrid(path string, records []Record, what string, network func(id stri
 		return nil, fmt.Errorf("results: export of %q: want %s, %s or %s", what, ExportSummary, ExportMu, ExportSigma)
 	}
 	if len(records) == 0 {
-		return nil, fmt.Errorf("results: %s: no point has finished yet: nothing to export", path)
+		return nil, nothing("results: no point has finished yet: nothing to export")
 	}
 	sorted := slices.SortedFunc(slices.Values(records), compareRecords)
 	err = writeAtomic(path, func(w io.Writer) error {

@@ -2,7 +2,6 @@ package results
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -94,11 +93,11 @@ func (g *Grid) Figures(title func(rho float64) string, published []Published) ([
 func (g *Grid) nothingToDraw() error {
 	switch {
 	case len(g.Records) == 0:
-		return errors.New("no point has finished yet: nothing to draw")
+		return nothing("no point has finished yet: nothing to draw")
 	case !slices.ContainsFunc(g.Records, func(r Record) bool { return r.Status == Done }):
-		return errors.New("every finished point has diverged: nothing to draw")
+		return nothing("every finished point has diverged: nothing to draw")
 	}
-	return errors.New("every finished point is without noise: there is no c or sigma to draw over")
+	return nothing("every finished point is without noise: there is no c or sigma to draw over")
 }
 
 // remark says what of the grid is not in the figures.

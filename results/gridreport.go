@@ -188,7 +188,7 @@ func (g *Grid) meansSection() Section {
 		t.addColumn(s.title, func(row int) string {
 			i := groups[row].Interval(s.of)
 			text := number(s.format, i.Mean)
-			if half := number(s.format, i.HalfWidth); half != "" {
+			if half := number("%.2g", i.HalfWidth); half != "" {
 				text += " ± " + half
 			}
 			return text
@@ -255,10 +255,10 @@ func (g *Grid) pointsSection() Section {
 
 // section is the comparison with published values.
 func (c *Comparison) section() Section {
-	verdicts := ReportTable{Header: []string{"published", "ours", "tolerance", "verdict", "compared", "beyond", "largest deviation", "at"}, Text: 4}
+	verdicts := ReportTable{Header: []string{"published", "ours", "tolerance", "verdict", "largest deviation at", "by", "beyond", "compared"}, Text: 5}
 	for _, v := range c.Columns {
-		verdicts.Rows = append(verdicts.Rows, []string{v.Column, v.Ours, v.Tolerance, v.Verdict, strconv.Itoa(v.Compared), strconv.Itoa(v.Beyond),
-			FormatDeviation(v.Column, v.Largest), v.At})
+		verdicts.Rows = append(verdicts.Rows, []string{v.Column, v.Ours, v.Tolerance, v.Verdict, v.At,
+			FormatDeviation(v.Column, v.Largest), strconv.Itoa(v.Beyond), strconv.Itoa(v.Compared)})
 	}
 	t := ReportTable{Header: []string{"network", "column", "verdict", "seeds", "ours", "published", "deviation", "seed SDs", "p"}, Text: 3}
 	for _, p := range c.Points {

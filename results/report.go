@@ -52,15 +52,15 @@ func (r Report) Write(path string) error {
 	return writeAtomicBytes(path, b.Bytes())
 }
 
-// inlineSVG is a figure as a part of a page.
+// inlineSVG is a figure as a part of a page, which decides how large it is shown.
 func inlineSVG(f NamedFigure) (template.HTML, error) {
 	var b bytes.Buffer
 	if err := f.encode(&b, ".svg"); err != nil {
 		return "", err
 	}
-	_, svg, found := bytes.Cut(b.Bytes(), []byte("<svg ")) // what comes before is for files
+	_, svg, found := bytes.Cut(b.Bytes(), []byte(" viewBox=")) // what comes before is for files
 	if !found {
 		return "", fmt.Errorf("%s has no picture", f.Name)
 	}
-	return template.HTML("<svg " + string(svg)), nil
+	return template.HTML(fmt.Sprintf(`<svg style="--width:%.0fpt" viewBox=%s`, f.width.Points(), svg)), nil
 }

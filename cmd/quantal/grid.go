@@ -62,7 +62,8 @@ func gridCommand() *cli.Command {
 			"quantal grid --out grids/a      (continues what is there)",
 		Description: "The same command again trains what is missing; more values add networks to the folder. Points with one seed share\n" +
 			"initial means, minibatches and noise, so that differences between them are those of the settings.",
-		Flags: gridFlags(),
+		Flags:       gridFlags(),
+		Subcommands: []*cli.Command{gridExportCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("grid: want flags only, got %q", c.Args().First())
