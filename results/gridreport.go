@@ -121,22 +121,17 @@ func (t pointTable) varying() []string {
 	return append([]string{"noise", "rho", "c"}, names...)
 }
 
-// cellText is a value of a row for people.
+// cellText is a value of a row for people; nothing if there is none.
 func cellText(row []cell, name string) string {
-	for _, c := range row {
-		switch v := c.value.(type) {
-		case nil:
-		case float64:
-			if c.name == name {
-				return strconv.FormatFloat(v, 'g', 6, 64)
-			}
-		default:
-			if c.name == name {
-				return fmt.Sprint(v)
-			}
-		}
+	at := slices.IndexFunc(row, func(c cell) bool { return c.name == name })
+	v := reflect.Indirect(reflect.ValueOf(row[at].value))
+	switch {
+	case !v.IsValid():
+		return ""
+	case v.Kind() == reflect.Float64:
+		return number("%.6g", v.Float())
 	}
-	return ""
+	return fmt.Sprint(v)
 }
 
 // shown is a figure of an outcome as reports show it.

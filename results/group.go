@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -44,9 +45,15 @@ func Groups(records []Record) []Group {
 			g.Diverged = append(g.Diverged, r)
 		}
 	}
+	for _, g := range groups {
+		slices.SortStableFunc(g.Done, bySeed)
+		slices.SortStableFunc(g.Diverged, bySeed)
+	}
 	slices.SortStableFunc(groups, func(a, b Group) int { return a.Compare(b.Settings) })
 	return groups
 }
+
+func bySeed(a, b Record) int { return cmp.Compare(a.Seed, b.Seed) }
 
 // seedless is the settings without what does not tell networks of a group apart.
 func (s Settings) seedless() Settings {
