@@ -35,6 +35,9 @@ func (s scale) place(x float64) float64 {
 	return x
 }
 
+// leastDecades is the least range of a logarithmic axis: two of 1, 2, 5, 10 are always seen.
+const leastDecades = 0.8
+
 // span is the range of an axis, empty at first.
 type span struct{ low, high float64 }
 
@@ -54,7 +57,10 @@ func (r span) clamp(x float64) float64 { return min(max(x, r.low), r.high) }
 func (s scale) widened(r span) span {
 	const room = 0.06
 	a := plot.Axis{Min: r.low, Max: r.high}
-	widen(&a, room, map[bool]float64{true: 1, false: 1e-6}[s.log])
+	widen(&a, room, 1e-6)
+	if more := (leastDecades - (a.Max - a.Min)) / 2; s.log && more > 0 {
+		a.Min, a.Max = a.Min-more, a.Max+more
+	}
 	r = span{a.Min, a.Max}
 	if s.limited() {
 		more := room / 2 * (s.most - s.least) // so that a mark at the limit is whole

@@ -37,13 +37,13 @@ func testAccuracy() quantity {
 }
 
 func noiseLevel() quantity {
-	return quantity{scale{label: "Noise σ (rms over weights)", log: true},
+	return quantity{scale{label: "σ (rms over weights)", log: true},
 		func(g Group) Interval { return g.Interval(func(o Outcome) float64 { return o.SigmaRMS }) },
 		func(p Published) float64 { return p.SigmaRMS }}
 }
 
 func reliabilityCost() quantity {
-	return quantity{scale{label: "Reliability cost Σ σ^{−ρ}/ρ", log: true},
+	return quantity{scale{label: "Reliability cost Σσ^{−ρ}/ρ", log: true},
 		func(g Group) Interval { return g.Interval(func(o Outcome) float64 { return o.ReliabilityCost }) },
 		func(p Published) float64 { return p.ReliabilityCost }}
 }
@@ -103,7 +103,7 @@ func (g *Grid) nothingToDraw() error {
 // remark says what of the grid is not in the figures.
 func (g *Grid) remark() string {
 	missing := g.Missing()
-	if missing == 0 {
+	if missing <= 0 {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d points have not finished.", missing, g.Points)

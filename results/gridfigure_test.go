@@ -233,6 +233,11 @@ func TestPanelsStayApart(t *testing.T) {
 			first := tiles[0][0].data
 			for j, row := range tiles {
 				for i, tile := range row {
+					if drawn := f.rows[j][i].plot.DataCanvas(tile.Canvas); !near(float64(drawn.Min.X), float64(tile.data.Min.X), 1e-3) ||
+						!near(float64(drawn.Max.X), float64(tile.data.Max.X), 1e-3) || !near(float64(drawn.Max.Y), float64(tile.data.Max.Y), 1e-3) ||
+						!near(float64(drawn.Min.Y), float64(tile.data.Min.Y), 1e-3) {
+						t.Errorf("%s %s: panel %d, %d: the data are drawn into %v, meant for %v", name, f.Name, j, i, drawn.Rectangle, tile.data)
+					}
 					size := tile.data.Size()
 					if !near(float64(size.X), float64(first.Size().X), 1e-3) || !near(float64(size.Y), float64(first.Size().Y), 1e-3) ||
 						tile.data.Min.X != tiles[0][i].data.Min.X || tile.data.Min.Y != row[0].data.Min.Y {

@@ -204,8 +204,8 @@ func (r sheetRow) fill(p *plot.Plot, traces []trace, x, y span) error {
 
 func levelLine() draw.LineStyle { return dashed(ink(), hairline) }
 
-// look is how networks of one noise are drawn: heterogeneous in colour and homogeneous in grey, as in EES. Colours and
-// shapes both tell them apart.
+// look is how networks of one noise are drawn: heterogeneous in colour and homogeneous in grey, as in EES, but in blue, for
+// the paper's green is a grey to readers who do not see red or green. Shapes tell them apart too.
 type look struct {
 	color       color.NRGBA
 	solid, open draw.GlyphDrawer // marks of ours, and of published values
@@ -214,13 +214,13 @@ type look struct {
 func lookOf(noise string) look {
 	switch noise {
 	case "heterogeneous":
-		return look{palette(2), draw.CircleGlyph{}, draw.RingGlyph{}}
+		return look{palette(0), draw.CircleGlyph{}, draw.RingGlyph{}}
 	case "homogeneous":
 		return look{color.NRGBA{R: 0x77, G: 0x77, B: 0x77, A: 0xff}, draw.BoxGlyph{}, draw.SquareGlyph{}}
 	case "neuron":
-		return look{palette(0), draw.PyramidGlyph{}, draw.TriangleGlyph{}}
+		return look{palette(1), draw.PyramidGlyph{}, draw.TriangleGlyph{}}
 	}
-	return look{palette(1), draw.PlusGlyph{}, draw.CrossGlyph{}}
+	return look{palette(3), draw.PlusGlyph{}, draw.CrossGlyph{}}
 }
 
 func (l look) mark(shape draw.GlyphDrawer, radius vg.Length) draw.GlyphStyle {

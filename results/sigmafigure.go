@@ -44,7 +44,6 @@ func SigmaDistribution(c *Checkpoint, initial float64) (*Figure, error) {
 		p.Y.Label.Text, p.Y.Tick.Marker, p.Y.LineStyle.Width = "", plot.ConstantTicks{}, 0
 	}
 	top *= 1.06
-	const leastDecades = 0.8 // so that two of 1, 2, 5, 10 are always seen
 	pad := max(0.04*(high-low), (leastDecades-(high-low))/2)
 	p.X.Tick.Marker = decadeTicks{}
 	for i, l := range layers {
