@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -200,18 +199,22 @@ func gridCases() map[string]*Grid {
 func TestGridFigures(t *testing.T) {
 	dir := t.TempDir()
 	for name, g := range gridCases() {
-		figures, err := g.Figures(rhoTitle, []Published{heterogeneous(2, 0.1, 50, 0.3)})
-		check(t, err)
-		for _, f := range figures {
-			path := filepath.Join(dir, f.Name+".svg")
-			check(t, f.Save(path))
-			data, err := os.ReadFile(path)
+		saved := func() map[string][]byte {
+			figures, err := g.Figures(rhoTitle, []Published{heterogeneous(2, 0.1, 50, 0.3)})
 			check(t, err)
-			wellFormed(t, name+" "+f.Name, data)
-			again, err := g.Figures(rhoTitle, []Published{heterogeneous(2, 0.1, 50, 0.3)})
-			check(t, err)
-			check(t, again[slices.IndexFunc(again, func(o NamedFigure) bool { return o.Name == f.Name })].Save(path))
-			if same, err := os.ReadFile(path); err != nil || !bytes.Equal(data, same) {
+			files := map[string][]byte{}
+			for _, f := range figures {
+				path := filepath.Join(dir, f.Name+".svg")
+				check(t, f.Save(path))
+				files[f.Name], err = os.ReadFile(path)
+				check(t, err)
+			}
+			return files
+		}
+		files, again := saved(), saved()
+		for _, figure := range []string{"fig2", "fig3"} {
+			wellFormed(t, name+" "+figure, files[figure])
+			if !bytes.Equal(files[figure], again[figure]) {
 				t.Errorf("%s: the same records gave another picture", name)
 			}
 		}
