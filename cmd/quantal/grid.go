@@ -342,6 +342,13 @@ func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.
 	if err != nil {
 		return err
 	}
+	records, _, err := folder.Records()
+	if err != nil {
+		return err
+	}
+	if err := results.WriteTables(folder.Dir, records); err != nil {
+		return err
+	}
 	return reportStatus(c, folder)
 }
 
