@@ -93,7 +93,8 @@ func (a assembly) set(name string) *kernelSet {
 			dy, w = dy[first*dyStride:(first+n)*dyStride], w[:p.Slots()]
 			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, stride, p.Out, n, p.floor())
 		},
-		update: func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+		update:  func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+		squares: portable.squares, sumInputs: portable.sumInputs, sum: portable.sum,
 	}
 }
 

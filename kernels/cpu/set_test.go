@@ -119,7 +119,7 @@ func (set *kernelSet) checkDraw(t *rapid.T) {
 	make := func() *drawing {
 		return &drawing{
 			Layer: s.Layer, noise: noise, keys: noise.Keys(), mu: mu, phi: phi,
-			rule:  kernels.Rule[float32]{Reliability: 0.3, Rho: rho},
+			rule:  kernels.AdamStep[float32]{Reliability: 0.3, Rho: rho},
 			slope: aligned(s.Slots()), cost: aligned(s.Slots()), sigma: rowsOf(s.Layer, 99, 0, 1),
 		}
 	}
@@ -214,7 +214,7 @@ func (set *kernelSet) checkUpdate(t *rapid.T) {
 			sums: make([]float64, s.Out),
 		}
 		u.row.Mu[0], u.row.MuM[0] = 0, 0 // the kink of |mu|
-		u.setRule(kernels.NewRule[float32](kernels.DefaultAdam(), kernels.Member{Lambda: 0.7, LearningRate: 0.1}, 1, 9))
+		u.setRule(kernels.NewAdamStep[float32](kernels.DefaultAdam(), kernels.Member{Lambda: 0.7, LearningRate: 0.1}, 1, 9))
 		return u
 	}
 	got, want, whole := make(), make(), make()
@@ -276,7 +276,7 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 						slope: rowsOf(l, 7, -1, 1), cost: rowsOf(l, 8, -1, 1),
 						sums: make([]float64, l.Out),
 					}
-					u.setRule(kernels.NewRule[float32](kernels.DefaultAdam(), kernels.Member{LearningRate: 0.1}, 1, 0))
+					u.setRule(kernels.NewAdamStep[float32](kernels.DefaultAdam(), kernels.Member{LearningRate: 0.1}, 1, 0))
 					u.dy[kernels.Stride(l.Out)+r] = bad
 					if set.update(u, space, 0, l.Out) {
 						t.Errorf("%s, %v: %v in row %d of dy goes unnoticed", set.name, sharing, bad, r)

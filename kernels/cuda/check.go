@@ -254,7 +254,7 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 		order := make([]int32, c.data.N)
 		c.data.Order(order, member.Seed, step/perEpoch)
 		examples := order[step%perEpoch*batch:][:batch]
-		rule := kernels.NewRule[float64](c.vm.shape.Adam, member, float64(batch)/float64(c.data.N), step)
+		rule := kernels.NewAdamStep[float64](c.vm.adam, member, float64(batch)/float64(c.data.N), step)
 		noise := kernels.Noise{Seed: member.Seed, Step: uint32(step)}
 		switch i := instruction.(type) {
 		case kernels.Gather:
@@ -339,7 +339,7 @@ func (c *checker) lost(i kernels.Loss, m int, examples []int32) {
 }
 
 // updated checks mu, and phi where it is per synapse; where it is shared, the rows' sums of dW xi.
-func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State, rule kernels.Rule[float64]) {
+func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State, rule kernels.AdamStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	off := layout.Offset(i.Layer)
 	n, stride := st.Columns(), st.Stride()
@@ -390,7 +390,7 @@ func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.Sta
 }
 
 // sigmaUpdated checks the phis that are shared, from the row sums on the device.
-func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.Rule[float64]) {
+func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.AdamStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	all := c.read(c.vm.memory.sums, shape.rows*shape.sumGroups, m)
 	rule = rule.Times(0, i.ReliabilityTerms)

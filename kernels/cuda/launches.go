@@ -255,7 +255,7 @@ func (vm *VM) tasks() int {
 func (vm *VM) updateRecords() []updateRecord {
 	var records []updateRecord
 	m, layout, tile := vm.memory, vm.shape.Layout, 0
-	for _, u := range vm.shape.Updates() {
+	for _, u := range vm.shape.Gradients() {
 		l, slot, parity := layout.Layers[u.Layer], m.identity, 0
 		if u.Src == vm.shape.dataFirst {
 			slot, parity = m.slots, vm.parity(vm.training(0))

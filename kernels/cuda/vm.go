@@ -17,6 +17,7 @@ type VM struct {
 	driver  Driver
 	kernels map[string]Kernel
 	shape   shape
+	adam    kernels.Adam
 	members []kernels.Member
 	train   *kernels.Data
 	stopped []*kernels.Divergence // per member, nil while it is finite
@@ -74,6 +75,10 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 	}
 	if err := vm.shape.check(); err != nil {
 		return nil, err
+	}
+	var trains bool
+	if vm.adam, trains = p.Rule.(kernels.Adam); !trains {
+		return nil, fmt.Errorf("cuda: the program's rule is %v: want kernels.Adam", p.Rule)
 	}
 	for range members {
 		vm.states = append(vm.states, kernels.NewState(p.Layout))
@@ -323,6 +328,11 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 	return nil
 }
 
+// Sums is an error: no rule that sums is run here yet.
+func (vm *VM) Sums(int) (*kernels.Sums, error) {
+	return nil, fmt.Errorf("cuda: Sums: the program's rule is %v: want kernels.Accumulate", vm.shape.Rule)
+}
+
 // Close frees the device.
 func (vm *VM) Close() error { return errors.Join(vm.release(), vm.driver.Close()) }
 
@@ -407,7 +417,7 @@ func (vm *VM) prepare(first, end int) error {
 	steps := make([]stepRecord, end-first+1) // and one that is gathered for nothing, at the start of the epoch
 	for i := range steps {
 		step := first + i
-		steps[i] = newStepRecord(vm.shape.Adam, step, step%perEpoch*vm.shape.Batch)
+		steps[i] = newStepRecord(vm.adam, step, step%perEpoch*vm.shape.Batch)
 	}
 	halts := make([]haltRecord, vm.resident.len())
 	for i := range halts {
