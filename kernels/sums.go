@@ -63,7 +63,7 @@ func (s *Sums) Row(slot int) SumRow {
 }
 
 // AddGradient adds a minibatch to the sums of a row: its dW, and the sum over its examples of their squared gradients. It
-// reports whether everything stayed finite.
+// reports whether both were finite.
 //
 // For a linear layer, example b has the gradient dy[b][r] x[b][k], so that the sum of the squares is the WeightGradient of the
 // squared dy and the squared x.
@@ -71,14 +71,14 @@ func AddGradient[T Float](row SumRow, dw, squares []T) bool {
 	n := len(dw)
 	squares = squares[:n]
 	gradient, magnitude, square, exampleSquare := row.Gradient[:n], row.Magnitude[:n], row.Square[:n], row.ExampleSquare[:n]
-	check := 0.0
+	var check T
 	for k, v := range dw {
 		g := float64(v)
 		gradient[k] += g
 		magnitude[k] += math.Abs(g)
 		square[k] += g * g
 		exampleSquare[k] += float64(squares[k])
-		check += (square[k] - square[k]) + (exampleSquare[k] - exampleSquare[k]) // NaN unless both are finite
+		check += (v - v) + (squares[k] - squares[k]) // NaN unless both are finite
 	}
 	return check == 0
 }

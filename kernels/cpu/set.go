@@ -26,9 +26,9 @@ type kernelSet struct {
 	backward func(p *product, dx, x, dy, w []float32, first, n int)
 	// update forms dW of rows and moves their parameters; it reports whether every gradient was finite.
 	update func(u *updating, s *scratch, first, rows int) bool
-	// squares computes dst = x^2.
+	// squares computes dst = x^2 of whole rows.
 	squares func(dst, x []float32)
-	// sumInputs squares columns first to first+n of the input and adds the minibatch up.
+	// sumInputs squares columns first to first+n of the input, in units of 16, and adds the minibatch up.
 	sumInputs func(u *summing, first, n int)
 	// sum forms dW of rows and the sum of the examples' squared gradients, and adds them up; it reports whether all were finite.
 	sum func(u *summing, s *scratch, first, rows int) bool
