@@ -6,6 +6,9 @@ import "math"
 // negative log-likelihood of example b with respect to the weights, and g the sum of the g_b over a minibatch, they hold what
 // the empirical Fisher information is made of (Malkin et al. 2024, Eq. 34 and 35). Nothing in them is divided by anything, and
 // the costs have no part in them.
+//
+// The gradients of a minibatch are computed in float32 and added up in float64: the sums are within 1e-6 of each layer's
+// largest entry, for minibatches of up to some thousand examples.
 type Sums struct {
 	Minibatches int // added up
 	Examples    int // in them
@@ -52,14 +55,19 @@ func (s *Sums) CopyFrom(t *Sums) {
 	}
 }
 
-// SumRow holds the sums of one row, all of length Columns.
+// SumRow holds the sums of a row, and of what lies behind it.
 type SumRow struct {
 	Gradient, Magnitude, Square, ExampleSquare []float64
 }
 
 // Row returns the sums from a slot on.
 func (s *Sums) Row(slot int) SumRow {
-	return SumRow{s.Gradient[slot:], s.Magnitude[slot:], s.Square[slot:], s.ExampleSquare[slot:]}
+	return SumRow{s.Gradient, s.Magnitude, s.Square, s.ExampleSquare}.From(slot)
+}
+
+// From returns what starts the given number of slots further.
+func (r SumRow) From(slot int) SumRow {
+	return SumRow{r.Gradient[slot:], r.Magnitude[slot:], r.Square[slot:], r.ExampleSquare[slot:]}
 }
 
 // AddGradient adds a minibatch to the sums of a row: its dW, and the sum over its examples of their squared gradients. It

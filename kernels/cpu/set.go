@@ -68,7 +68,8 @@ type updating struct {
 	numbers [9]float32 // of the rule, as the assembly reads them
 }
 
-// summing is what adding up the gradients of a layer needs. The slices cover the whole layer. Threads share it.
+// summing is what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums more. Threads
+// share it.
 type summing struct {
 	kernels.Layer
 	batch               int
@@ -78,7 +79,7 @@ type summing struct {
 	inputs              kernels.InputSums
 }
 
-// scratch is what a thread writes to during an update.
+// scratch is what a thread writes to while it forms dW.
 type scratch struct {
 	dw      []float32 // one row
 	squares []float32 // one row
@@ -178,12 +179,7 @@ var portable = &kernelSet{
 		for r := first; r < first+rows; r++ {
 			p.WeightGradient(dw, u.dy, u.x, r)
 			p.WeightGradient(squares, u.dySquares, u.xSquares, r)
-			at := r * u.Stride()
-			row := kernels.SumRow{
-				Gradient: u.sums.Gradient[at:], Magnitude: u.sums.Magnitude[at:], Square: u.sums.Square[at:],
-				ExampleSquare: u.sums.ExampleSquare[at:],
-			}
-			finite = kernels.AddGradient(row, dw, squares) && finite
+			finite = kernels.AddGradient(u.sums.From(r*u.Stride()), dw, squares) && finite
 		}
 		return finite
 	},

@@ -348,15 +348,10 @@ func (k *worker) sum(i kernels.SumGradient, sums *kernels.Sums) bool {
 	u.Layer, u.batch = layout.Layers[i.Layer], k.batch
 	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
 	u.xSquares, u.dySquares = k.xSquares[:len(u.x)], k.dySquares[:len(u.dy)]
-	from, n := layout.Offset(i.Layer), u.Slots()
-	u.sums = kernels.SumRow{
-		Gradient: sums.Gradient[from:][:n], Magnitude: sums.Magnitude[from:][:n], Square: sums.Square[from:][:n],
-		ExampleSquare: sums.ExampleSquare[from:][:n],
-	}
-	u.inputs = sums.Inputs[i.Layer]
+	u.sums, u.inputs = sums.Row(layout.Offset(i.Layer)), sums.Inputs[i.Layer]
 	k.set.squares(u.dySquares, u.dy)
 	k.fork(len(u.x), (*worker).sumInputsPart)
-	k.fork(n, (*worker).sumPart)
+	k.fork(u.Slots(), (*worker).sumPart)
 	return k.finite()
 }
 
