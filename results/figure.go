@@ -17,10 +17,11 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Figure is a row of panels, ready to be saved.
+// Figure is a row of panels, or blocks of them, ready to be saved.
 type Figure struct {
 	style         house
 	panels        []panel
+	blocks        []laidBlock
 	width, height vg.Length
 }
 
@@ -34,7 +35,8 @@ type panel struct {
 type keyEntry struct {
 	label string
 	line  draw.LineStyle
-	fill  color.Color // of the area under the line, or nil
+	fill  color.Color     // of the area under the line, or nil
+	dot   draw.GlyphStyle // in place of a line, unless its radius is 0
 }
 
 // Save writes the figure to a file: SVG, PNG (300 dots per inch) or PDF, as the name ends. The file is replaced as a
@@ -105,6 +107,10 @@ func (f *Figure) draw(c draw.Canvas) {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, margin, -margin, margin, -margin)
+	if f.blocks != nil {
+		f.drawBlocks(c)
+		return
+	}
 	plots := make([]*plot.Plot, len(f.panels))
 	for i, p := range f.panels {
 		plots[i] = p.plot
@@ -154,6 +160,8 @@ func (f *Figure) drawKey(key []keyEntry, c *draw.Canvas, at vg.Point, width vg.L
 				c.FillPolygon(k.fill, []vg.Point{{X: x, Y: y - half}, {X: x + sample, Y: y - half},
 					{X: x + sample, Y: y + half}, {X: x, Y: y + half}})
 				c.StrokeLine2(k.line, x, y+half, x+sample, y+half)
+			} else if k.dot.Radius > 0 {
+				c.DrawGlyph(k.dot, vg.Point{X: x + sample/2, Y: y})
 			} else {
 				c.StrokeLine2(k.line, x, y, x+sample, y)
 			}

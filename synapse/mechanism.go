@@ -106,36 +106,3 @@ func (t Tradeoff) Exponent(sd float64) (float64, error) {
 	}
 	return -(math.Log(above) - math.Log(below)) / (2 * step), nil
 }
-
-// ExactExponent is what Exponent approximates, in closed form for a release on the curve. With k^2 = (1-p)/(n p),
-//
-//	n held:  d ln p = -2 (1-p) d ln k,     d ln q = -d ln p
-//	p held:  d ln n = -2 d ln k,           d ln q = -d ln n
-//	q held:  d ln p = -2 (1-p)/p d ln k,   d ln n = -d ln p
-func (t Tradeoff) ExactExponent(r Release) (float64, error) {
-	h, err := held(t.Drives, t.Compensates)
-	if err != nil {
-		return 0, err
-	}
-	var n, p, q float64 // -d ln of each by d ln sd
-	switch h {
-	case N:
-		p = 2 * (1 - r.P)
-		q = -p
-	case P:
-		n = 2
-		q = -n
-	case Q:
-		p = 2 * (1 - r.P) / r.P
-		n = -p
-	}
-	switch t.Mechanism {
-	case Calcium:
-		return p / (4 * (1 - r.P)), nil
-	case Membrane:
-		return n + 2./3*q, nil
-	case Actin:
-		return n + q/3, nil
-	}
-	return n + p, nil
-}

@@ -7,8 +7,8 @@ import (
 	"quantal/kernels"
 )
 
-// noiseLayer is what keeps the draws of release apart from others of the analysis stream.
-const noiseLayer = 1
+// purpose keeps the draws of release apart from others of the analysis stream; see kernels.StreamAnalysis.
+const purpose = 1 << 24
 
 // Sample fills potentials with draws of the potential that follows a spike: q times the number of vesicles released. Draw i
 // depends on seed and i only. Vesicle k of draw i is released if the uniform of column k of row i of the analysis stream is
@@ -24,7 +24,7 @@ func (r Release) Sample(potentials []float64, seed uint64) error {
 	if r.N > math.MaxInt32 || float64(len(potentials))*(r.N+63)/4 > math.MaxUint32 {
 		return fmt.Errorf("synapse: %d draws of %g vesicles: want fewer, their numbers run out", len(potentials), r.N)
 	}
-	noise := kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis, Layer: noiseLayer}
+	noise := kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis, Draw: purpose}
 	u := make([]float64, int(r.N))
 	for i := range potentials {
 		kernels.Uniforms(u, noise, i)
