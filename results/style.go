@@ -157,7 +157,7 @@ func (t niceTicks) Ticks(low, high float64) []plot.Tick {
 // decadeTicks marks an axis of logarithms to base 10 by what they are the logarithms of: powers of ten, and where there
 // are few of them also 2 and 5 times those. The axis itself is linear, as gonum's logarithmic one misplaces its label.
 type decadeTicks struct {
-	plain bool // write 0.05 and 200 for 5×10^{−2} and 2×10^{2}, which takes less room
+	plain bool // write 0.05 and 200 for 5×10^{−2} and 2×10^{2}, which takes less room, from 0.001 to 1000
 }
 
 // Ticks returns labelled ticks, and one at each whole mantissa.
@@ -178,7 +178,7 @@ func (t decadeTicks) Ticks(low, high float64) []plot.Tick {
 			}
 			if strings.Contains(labelled, strconv.Itoa(m)) && k%every == 0 {
 				tick.Label = scientific(m, k)
-				if t.plain && k >= -3 && k <= 3 {
+				if t.plain && low > -3.1 && high < 3.1 {
 					tick.Label = strconv.FormatFloat(float64(m)*math.Pow10(k), 'g', 6, 64)
 				}
 			}

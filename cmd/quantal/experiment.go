@@ -84,11 +84,7 @@ func readExperiment(c *cli.Context, more []string) (*analysis.Experiment, error)
 		}
 		files = append(files, f)
 	}
-	b := analysis.DefaultBootstrap()
-	if c.IsSet("seed") {
-		b.Seed = c.Uint64("seed")
-	}
-	return analysis.NewExperiment(connections, files, b)
+	return analysis.NewExperiment(connections, files, bootstrap(c))
 }
 
 func printExperiment(out io.Writer, e *analysis.Experiment) error {

@@ -4,12 +4,57 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"quantal/results"
 	"quantal/train"
 )
+
+func figuresCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "figures",
+		Usage:     "draw a run, or the figures of the paper",
+		UsageText: "quantal figures RUN [--out FOLDER]\nquantal figures --paper FOLDER [--quick] [--ko FILE --sjostrom FILE...]",
+		Description: "Of a run: the learning curve and the distribution of sigma. Of the paper: each figure as SVG and PNG, with its\n" +
+			"caption (data, seeds, configuration, slopes) as text and its numbers as JSON, from networks trained on the spot.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures of a run", DefaultText: "the run folder"},
+			&cli.StringFlag{Name: "paper", Usage: "draw the paper's figures into this `FOLDER`"},
+			&cli.BoolFlag{Name: "quick", Usage: "train for the paper's figures as little as still shows what they show"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of everything random in the paper's figures"},
+			jsonFlag(),
+		}, experimentFlags()...),
+		Action: func(c *cli.Context) error {
+			if c.IsSet("paper") {
+				return drawPaper(c)
+			}
+			for _, name := range []string{"quick", "seed", "ko", "sjostrom"} {
+				if c.IsSet(name) {
+					return usage("figures: --%s goes with --paper only", name)
+				}
+			}
+			dir, err := oneArgument(c, "the run folder")
+			if err != nil {
+				return err
+			}
+			out := c.String("out")
+			if out == "" {
+				out = dir
+			}
+			files, err := drawRun(c, dir, out)
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c, map[string]any{"files": files})
+			}
+			_, err = fmt.Fprintf(c.App.Writer, "drawn: %s\n", strings.Join(files, ", "))
+			return err
+		},
+	}
+}
 
 // drawRun draws the figures of a run as SVG and PNG into a folder, and names the files.
 func drawRun(c *cli.Context, dir, out string) ([]string, error) {
