@@ -159,7 +159,9 @@ func (f *Figure) drawKey(key []keyEntry, c *draw.Canvas, at vg.Point, width vg.L
 				const half = 3
 				c.FillPolygon(k.fill, []vg.Point{{X: x, Y: y - half}, {X: x + sample, Y: y - half},
 					{X: x + sample, Y: y + half}, {X: x, Y: y + half}})
-				c.StrokeLine2(k.line, x, y+half, x+sample, y+half)
+				if k.line.Width > 0 {
+					c.StrokeLine2(k.line, x, y+half, x+sample, y+half)
+				}
 			} else if k.dot.Radius > 0 {
 				c.DrawGlyph(k.dot, vg.Point{X: x + sample/2, Y: y})
 			} else {

@@ -35,8 +35,10 @@ func (i Illustration) Save(dir string) ([]string, error) {
 			return nil, err
 		}
 	}
-	for ending, content := range map[string]string{".txt": i.Title + "\n\n" + i.Caption + "\n", ".json": string(numbers) + "\n"} {
-		if err := save(ending, func(path string) error { return writeAtomicBytes(path, []byte(content)) }); err != nil {
+	for _, text := range []struct{ ending, content string }{
+		{".txt", i.Title + "\n\n" + i.Caption + "\n"}, {".json", string(numbers) + "\n"},
+	} {
+		if err := save(text.ending, func(path string) error { return writeAtomicBytes(path, []byte(text.content)) }); err != nil {
 			return nil, err
 		}
 	}
