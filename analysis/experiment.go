@@ -268,7 +268,8 @@ func (e *Experiment) Illustration() (results.Illustration, error) {
 			Y: results.Axis{Label: "Absolute change of the weight (%)", Log: true},
 		}
 		for i, f := range e.files {
-			dots := results.Points{Label: strings.ReplaceAll(f.Name, "_", " "), Color: []results.Color{results.Blue, results.Orange, results.Purple}[i%3]}
+			colors := [...]results.Color{results.Blue, results.Orange, results.Purple}
+			dots := results.Points{Label: strings.ReplaceAll(f.Name, "_", " "), Color: colors[i%len(colors)]}
 			for j := range f.Before {
 				dots.X = append(dots.X, variabilities[0].of(f.Before[j]))
 				dots.Y = append(dots.Y, 100*changes[0].of(f.Before[j].Mean(), f.After[j].Mean()))
@@ -278,7 +279,8 @@ func (e *Experiment) Illustration() (results.Illustration, error) {
 		}
 		fit, published := lines(x, y, s.Slope.Value, p.Published)
 		panel.Layers = append(panel.Layers, fit, published)
-		caption = append(caption, fmt.Sprintf("%s: change of the weight in a plasticity protocol over the variability of the EPSP before it, from %s; "+
+		caption = append(caption, fmt.Sprintf("%s: change of the weight in a plasticity protocol over the variability of the EPSP "+
+			"before it, from %s; "+
 			"both lines go through the mean of the logarithms. %s The number of vesicles, which the files lack, cancels in the slopes.",
 			panel.Letter, e.names(), p.Verdict))
 		panels = append(panels, panel)
@@ -292,11 +294,13 @@ func (e *Experiment) Illustration() (results.Illustration, error) {
 		x, y := e.connections.Rate, e.connections.Normalised()
 		fit, published := lines(x, y, r.Slope.Value, r.Published)
 		panel.Layers = []results.Layer{results.Points{X: x, Y: y, Color: results.Blue}, fit, published}
-		caption = append(caption, fmt.Sprintf("%s: variance over mean of the EPSP over the firing rate of the presynaptic cell, %d connections; "+
+		caption = append(caption, fmt.Sprintf("%s: variance over mean of the EPSP over the firing rate of the presynaptic cell, %d "+
+			"connections; "+
 			"slope %v (r = %.2f), published %.2f.", panel.Letter, r.Points, r.Slope, r.Correlation, r.Published))
 		panels = append(panels, panel)
 	}
-	caption = append(caption, fmt.Sprintf("Least squares on logarithmic axes; intervals are 95 %% of %d bootstrap resamples of the connections, seed %d.",
+	caption = append(caption, fmt.Sprintf("Least squares on logarithmic axes; intervals are 95 %% of %d bootstrap resamples of the "+
+		"connections, seed %d.",
 		e.bootstrap.Resamples, e.bootstrap.Seed))
 	if len(panels) == 1 {
 		panels = append(panels, results.Panel{})

@@ -13,13 +13,18 @@ import (
 	"quantal/synapse"
 )
 
-// exponents are those of the four mechanisms and of the entropic limit, in the paper's order of columns.
+// exponents are those of the four mechanisms, in the order of the paper's columns.
 func exponents() []float64 {
 	var all []float64
 	for _, m := range synapse.Mechanisms() {
 		all = append(all, m.Rho())
 	}
 	return all
+}
+
+// exponentColor is the colour of the i-th of the exponents where they share a panel.
+func exponentColor(i int) results.Color {
+	return [...]results.Color{results.Green, results.Orange, results.Red, results.Purple}[i]
 }
 
 // rhoName writes an exponent as figures show it.
@@ -55,14 +60,14 @@ type GLMComparison struct {
 	// Slope is that of the trained sigma^2 over sum x^2; the closed form's is Predicted.
 	Slope     Slope   `json:"slope"`
 	Predicted float64 `json:"predicted"`
-	// WorstSigma is the largest relative error of a trained sigma; WorstMu that of a mean, in units of the posterior's standard deviation
-	// of that weight given the others.
+	// WorstSigma is the largest relative error of a trained sigma; WorstMu that of a mean, in units of the posterior's standard
+	// deviation of that weight given the others.
 	WorstSigma float64 `json:"worst_sigma"`
 	WorstMu    float64 `json:"worst_mu"`
 }
 
-// TrainGLM makes a regression problem whose ten inputs have rates that span two decades, solves it for each exponent, and trains it as a
-// network without hidden layers; quick trains a third as long, to half the precision.
+// TrainGLM makes a regression problem whose ten inputs have rates that span two decades, solves it for each exponent, and trains it
+// as a network without hidden layers; quick trains a third as long, to half the precision.
 func TrainGLM(ctx context.Context, seed uint64, b Bootstrap, quick bool) (*TrainedGLM, error) {
 	stages := []Stage{{2000, 3e-2}, {2000, 1e-2}, {4000, 1e-3}, {8000, 1e-4}}
 	if quick {
@@ -101,8 +106,8 @@ func TrainGLM(ctx context.Context, seed uint64, b Bootstrap, quick bool) (*Train
 	return t, nil
 }
 
-// newGLM draws inputs x = rate |xi|, as rates are positive, so that all are correlated, and targets from weights of a size that gives each
-// input the same say.
+// newGLM draws inputs x = rate |xi|, as rates are positive, so that all are correlated, and targets from weights of a size that
+// gives each input the same say.
 func newGLM(seed uint64, rates []float64, examples int, noiseVariance float64) Linear {
 	l, inputs := Linear{NoiseVariance: noiseVariance}, len(rates)
 	truth := normals(inputs+1, noise(seed, forTargets), 0)
@@ -158,15 +163,18 @@ func (t *TrainedGLM) Illustration() (results.Illustration, error) {
 		}
 		p.Layers = []results.Layer{solved, dots}
 		panels = append(panels, p)
-		lines = append(lines, fmt.Sprintf("rho %s, c = %.3g: slope %v, closed form %.3f; worst error of sigma %.1f %%, of mu %.2f posterior sd",
+		lines = append(lines, fmt.Sprintf("rho %s, c = %.3g: slope %v, closed form %.3f; worst error of sigma %.1f %%, of mu %.2f "+
+			"posterior sd",
 			rhoName(g.Rho), g.C, g.Slope, g.Predicted, 100*g.WorstSigma, g.WorstMu))
 	}
 	panels[0].Letter = "A"
 	figure, err := results.NewFigure(results.Block{Rows: [][]results.Panel{panels}, Height: 60})
 	return results.Illustration{
 		Name: "appendix2", Title: "A generalised linear model, solved and trained (EES Appendix 2)", Figure: figure, Numbers: t,
-		Caption: fmt.Sprintf("Variance of each weight of a linear model with Gaussian noise over the sum of its squared inputs: trained (dots) as a network "+
-			"without hidden layers, and from the closed form (lines). %d examples of ten inputs with rates from 0.1 to 10 and a bias; noise variance 0.25; "+
+		Caption: fmt.Sprintf("Variance of each weight of a linear model with Gaussian noise over the sum of its squared inputs: "+
+			"trained (dots) as a network "+
+			"without hidden layers, and from the closed form (lines). %d examples of ten inputs with rates from 0.1 to 10 and a "+
+			"bias; noise variance 0.25; "+
 			"s = %g, c = s^rho/rho, 1 for entropic; no magnitude cost; all examples at every step; %s; seed %d.\n%s.",
 			t.Examples, t.Scale, stagesText(t.Stages), t.Seed, strings.Join(lines, ".\n")),
 	}, err

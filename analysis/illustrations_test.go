@@ -114,6 +114,12 @@ func TestTwoWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	x, y := w.contour(3)
+	for i := range x {
+		if cost := (w.Hessian[0]*x[i]*x[i] + w.Hessian[1]*y[i]*y[i]) / 2; !near(cost, 3, 1e-9) {
+			t.Fatalf("performance cost %v on the contour of 3", cost)
+		}
+	}
 	saved(t, w.Illustration)
 	if _, err := NewTwoWeights([2]float64{1, 0}, 1, 1, 1, 1); err == nil {
 		t.Error("a synapse without importance has no optimum to draw")

@@ -10,8 +10,8 @@ import (
 	"quantal/synapse"
 )
 
-// TwoWeights is the quadratic performance cost 1/2 (h_1 w_1^2 + h_2 w_2^2) of an important and an unimportant synapse, with noise of two
-// kinds and the same reliability cost: one sigma for both, or the optimum of each (Fig. 4).
+// TwoWeights is the quadratic performance cost 1/2 (h_1 w_1^2 + h_2 w_2^2) of an important and an unimportant synapse, with noise
+// of two kinds and the same reliability cost: one sigma for both, or the optimum of each (Fig. 4).
 type TwoWeights struct {
 	Hessian       [2]float64 `json:"hessian"`
 	Rho           float64    `json:"rho"`
@@ -40,7 +40,8 @@ func DefaultTwoWeights(seed uint64) (*TwoWeights, error) {
 // NewTwoWeights solves the two synapses for an exponent above 0 and draws their weights.
 func NewTwoWeights(hessian [2]float64, c, rho float64, draws int, seed uint64) (*TwoWeights, error) {
 	if !(hessian[0] > 0 && hessian[1] > 0 && c > 0 && rho > 0) || draws < 1 {
-		return nil, fmt.Errorf("analysis: two weights: curvatures %v, c %g, rho %g, %d draws: want numbers above 0", hessian, c, rho, draws)
+		return nil, fmt.Errorf("analysis: two weights: curvatures %v, c %g, rho %g, %d draws: want numbers above 0",
+			hessian, c, rho, draws)
 	}
 	t := &TwoWeights{Hessian: hessian, Rho: rho, C: c, Draws: draws, Seed: seed, PerformanceRatios: map[string]float64{}}
 	t.Heterogeneous, t.Homogeneous = solveTwo(hessian, c, rho)
@@ -117,11 +118,11 @@ func (t *TwoWeights) Illustration() (results.Illustration, error) {
 			p.Letter = "C"
 		}
 		for _, level := range []float64{0.02, 0.08, 0.18, 0.32, 0.5} {
-			cost := level * highest
-			x, y := ellipse(math.Sqrt(2*cost/t.Hessian[0]), 0, math.Sqrt(2*cost/t.Hessian[1]))
+			x, y := t.contour(level * highest)
 			p.Layers = append(p.Layers, results.Curve{X: x, Y: y, Color: results.Purple, Thin: true})
 		}
-		p.Layers = append(p.Layers, results.Points{X: w[0], Y: w[1], Color: [...]results.Color{results.Grey, results.Green}[i], Small: true})
+		color := [...]results.Color{results.Grey, results.Green}[i]
+		p.Layers = append(p.Layers, results.Points{X: w[0], Y: w[1], Color: color, Small: true})
 		clouds = append(clouds, p)
 	}
 	figure, err := results.NewFigure(
@@ -132,10 +133,16 @@ func (t *TwoWeights) Illustration() (results.Illustration, error) {
 	}, err
 }
 
+// contour are the weights of one performance cost.
+func (t *TwoWeights) contour(cost float64) (x, y []float64) {
+	return ellipse(math.Sqrt(2*cost/t.Hessian[0]), 0, math.Sqrt(2*cost/t.Hessian[1]))
+}
+
 // bars stack the costs of both kinds of noise.
 func (t *TwoWeights) bars() results.Panel {
 	p := results.Panel{
-		Letter: "D", X: results.Axis{Label: "homogeneous     heterogeneous", Bare: true, Min: 0, Max: 2}, Y: results.Axis{Label: "Expected cost"},
+		Letter: "D", Y: results.Axis{Label: "Expected cost"},
+		X: results.Axis{Label: "homogeneous     heterogeneous", Bare: true, Min: 0, Max: 2},
 	}
 	for i, n := range []Noise2{t.Homogeneous, t.Heterogeneous} {
 		left, right := float64(i)+0.2, float64(i)+0.8
@@ -161,11 +168,14 @@ func (t *TwoWeights) caption() string {
 	for _, rho := range exponents() {
 		ratios = append(ratios, fmt.Sprintf("%.2f for rho = %s", t.PerformanceRatios[rhoName(rho)], rhoName(rho)))
 	}
-	return fmt.Sprintf("A, B: a quadratic performance cost, h w^2/2, with curvature h = %g for the important synapse and %g for the unimportant one. "+
+	return fmt.Sprintf("A, B: a quadratic performance cost, h w^2/2, with curvature h = %g for the important synapse and %g for the "+
+		"unimportant one. "+
 		"C: its contours, with weights drawn from noise of one sigma (grey) and of each synapse's optimum (green; Eq. 66), seed %d. "+
-		"D: the expected costs. The sigma in common is such that both pay the same reliability cost, c sum sigma^-rho with c = %.3g and rho = %s.\n"+
+		"D: the expected costs. The sigma in common is such that both pay the same reliability cost, c sum sigma^-rho with c = %.3g "+
+		"and rho = %s.\n"+
 		"Heterogeneous: %s.\nHomogeneous: %s.\nPerformance cost of homogeneous over heterogeneous noise: %s.",
-		t.Hessian[0], t.Hessian[1], t.Seed, t.C, rhoName(t.Rho), describe(t.Heterogeneous), describe(t.Homogeneous), strings.Join(ratios, ", "))
+		t.Hessian[0], t.Hessian[1], t.Seed, t.C, rhoName(t.Rho), describe(t.Heterogeneous), describe(t.Homogeneous),
+		strings.Join(ratios, ", "))
 }
 
 // ellipse returns the points z with z = L u, |u| = 1, for a lower triangular L = [[a, 0], [b, d]]: one standard deviation of a Gaussian

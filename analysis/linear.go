@@ -27,7 +27,8 @@ type Weights struct {
 // Check reports what is wrong with the model.
 func (l Linear) Check() error {
 	if len(l.X) == 0 || len(l.X) != len(l.V) {
-		return fmt.Errorf("analysis: linear model: %d examples with %d targets: want one target for each of at least one example", len(l.X), len(l.V))
+		return fmt.Errorf("analysis: linear model: %d examples with %d targets: want one target for each of at least one example",
+			len(l.X), len(l.V))
 	}
 	for a, x := range l.X {
 		if len(x) != len(l.X[0]) {

@@ -47,12 +47,13 @@ func DefaultPosterior() (*PosteriorComparison, error) {
 	return ComparePosterior([2]float64{0.03, 0.01}, 0.7)
 }
 
-// ComparePosterior takes a Gaussian posterior of two weights by its marginal standard deviations and their correlation. Its precision
-// is the Hessian, and each synapse's importance is a diagonal entry of it. The scales are those of the caption: c = 0.112, 0.2 and 0.356
-// for rho = 1/2.
+// ComparePosterior takes a Gaussian posterior of two weights by its marginal standard deviations and their correlation. Its
+// precision is the Hessian, and each synapse's importance is a diagonal entry of it. The scales are those of the caption: c =
+// 0.112, 0.2 and 0.356 for rho = 1/2.
 func ComparePosterior(sd [2]float64, correlation float64) (*PosteriorComparison, error) {
 	if !(sd[0] > 0 && sd[1] > 0) || !(math.Abs(correlation) < 1) {
-		return nil, fmt.Errorf("analysis: posterior: standard deviations %v and correlation %g: want positive ones and one within -1 to 1", sd, correlation)
+		return nil, fmt.Errorf("analysis: posterior: standard deviations %v and correlation %g: want positive ones and one within "+
+			"-1 to 1", sd, correlation)
 	}
 	covariance := mat.NewSymDense(2, []float64{sd[0] * sd[0], correlation * sd[0] * sd[1], 0, sd[1] * sd[1]})
 	var chol mat.Cholesky
@@ -117,7 +118,7 @@ func (p *PosteriorComparison) Illustration() (results.Illustration, error) {
 				Note: fmt.Sprintf("c = %s", short(at.C)),
 			}
 			if i == 0 {
-				panel.Title = fmt.Sprintf("ρ = %s", rhoName(at.Rho))
+				panel.Title = "ρ = " + rhoName(at.Rho)
 			}
 			if i == 0 && j == 0 {
 				panel.Letter = "A"
@@ -143,12 +144,14 @@ func (p *PosteriorComparison) Illustration() (results.Illustration, error) {
 		results.Block{Rows: rows, Height: 130},
 		results.Block{Rows: [][]results.Panel{{p.overRho(), p.overC()}}, Height: 80})
 	return results.Illustration{
-		Name: "fig7", Title: "Optimised noise and the Bayesian posterior (EES Fig. 7)", Figure: figure, Caption: p.caption(), Numbers: p,
+		Name: "fig7", Title: "Optimised noise and the Bayesian posterior (EES Fig. 7)",
+		Figure: figure, Caption: p.caption(), Numbers: p,
 	}, err
 }
 
 func posteriorAxes(letter string) results.Panel {
-	identity := results.Curve{Label: "identity", X: []float64{1e-6, 1e-2}, Y: []float64{1e-6, 1e-2}, Color: results.Grey, Dashed: true, Thin: true}
+	ends := []float64{1e-6, 1e-2}
+	identity := results.Curve{Label: "identity", X: ends, Y: ends, Color: results.Grey, Dashed: true, Thin: true}
 	return results.Panel{
 		Letter: letter, Layers: []results.Layer{identity},
 		X: results.Axis{Label: "Posterior variance 1/H", Log: true, Min: 1e-6, Max: 1e-2},
@@ -160,9 +163,7 @@ func (p *PosteriorComparison) overRho() results.Panel {
 	panel := posteriorAxes("B")
 	for i, rho := range exponents() {
 		x, y := optimalOverPosterior(synapse.Multiplier(middleScale, rho), rho)
-		panel.Layers = append(panel.Layers, results.Curve{
-			Label: fmt.Sprintf("ρ = %s", rhoName(rho)), X: x, Y: y, Color: [...]results.Color{results.Green, results.Orange, results.Red, results.Purple}[i],
-		})
+		panel.Layers = append(panel.Layers, results.Curve{Label: "ρ = " + rhoName(rho), X: x, Y: y, Color: exponentColor(i)})
 	}
 	return panel
 }
@@ -173,7 +174,8 @@ func (p *PosteriorComparison) overC() results.Panel {
 	for i, s := range p.Scales {
 		c := synapse.Multiplier(s, rho)
 		x, y := optimalOverPosterior(c, rho)
-		panel.Layers = append(panel.Layers, results.Curve{Label: fmt.Sprintf("c = %.3f", c), X: x, Y: y, Color: results.Blue, Pale: 0.35 * float64(i)})
+		line := results.Curve{Label: fmt.Sprintf("c = %.3f", c), X: x, Y: y, Color: results.Blue, Pale: 0.35 * float64(i)}
+		panel.Layers = append(panel.Layers, line)
 	}
 	return panel
 }
@@ -196,11 +198,16 @@ func (p *PosteriorComparison) caption() string {
 	for _, s := range p.OverRho {
 		slopes = append(slopes, fmt.Sprintf("%.3f for rho = %s (2/(rho+2) = %.3f)", s.Measured, rhoName(s.Rho), s.Predicted))
 	}
-	return fmt.Sprintf("A: posterior of two weights (dashed) and noise optimised for its Hessian (Eq. 66), as ellipses of two standard deviations; columns are exponents, "+
-		"rows scales s = %.4g, %.4g and %.4g with c = s^rho/rho. The posterior has standard deviations %g and %g, correlation %g, and %.4g and %.4g of each "+
+	return fmt.Sprintf("A: posterior of two weights (dashed) and noise optimised for its Hessian (Eq. 66), as ellipses of two "+
+		"standard deviations; columns are exponents, "+
+		"rows scales s = %.4g, %.4g and %.4g with c = s^rho/rho. The posterior has standard deviations %g and %g, correlation %g, "+
+		"and %.4g and %.4g of each "+
 		"weight given the other; independent noise can follow those only. "+
-		"B: optimised variance over posterior variance 1/H_ii for each exponent, c = 10^(-2 rho)/rho. C: the same for rho = 1/2 and c = %.3f, %.3f, %.3f. "+
-		"Nothing is random here.\nSlopes on logarithmic axes: %s: below one for every power law, so that optimised noise is less heterogeneous than the posterior.",
+		"B: optimised variance over posterior variance 1/H_ii for each exponent, c = 10^(-2 rho)/rho. C: the same for rho = 1/2 and "+
+		"c = %.3f, %.3f, %.3f. "+
+		"Nothing is random here.\nSlopes on logarithmic axes: %s: below one for every power law, so that optimised noise is less "+
+		"heterogeneous than the posterior.",
 		p.Scales[0], p.Scales[1], p.Scales[2], p.SD[0], p.SD[1], p.Correlation, p.Conditional[0], p.Conditional[1],
-		synapse.Multiplier(p.Scales[0], 0.5), synapse.Multiplier(p.Scales[1], 0.5), synapse.Multiplier(p.Scales[2], 0.5), strings.Join(slopes, ", "))
+		synapse.Multiplier(p.Scales[0], 0.5), synapse.Multiplier(p.Scales[1], 0.5), synapse.Multiplier(p.Scales[2], 0.5),
+		strings.Join(slopes, ", "))
 }

@@ -27,6 +27,16 @@ func TestRegression(t *testing.T) {
 		t.Errorf("large c: error %v, spread %v; variational Bayes %v, %v", large.Error, large.Spread, bayes.Error, bayes.Spread)
 	}
 	for _, n := range r.Networks {
+		inside, width := 0, 0.0
+		for k, x := range regressionGrid() {
+			if x >= -2 && x <= -1.3 || x >= -0.2 && x <= 0.6 {
+				inside++
+				width += n.high[k] - n.low[k]
+			}
+		}
+		if width /= float64(inside); !near(width, 4*n.Spread, 1e-9) {
+			t.Errorf("rho %v: the band is %v wide, its standard deviation %v", n.Rho, width, n.Spread)
+		}
 		if n.MagnitudeAbsW < n.MagnitudeAbsMu {
 			t.Errorf("rho %v: E|w| %v below |mu| %v", n.Rho, n.MagnitudeAbsW, n.MagnitudeAbsMu)
 		}

@@ -131,26 +131,20 @@ func newCostCurve(t synapse.Tradeoff) costCurve {
 // Illustration draws Fig. 1, b and c.
 func (a *ReleaseAnalysis) Illustration() (results.Illustration, error) {
 	r := a.Release
-	examples := []struct {
-		title   string
-		release synapse.Release
-	}{{"this synapse", r}}
-	for _, held := range []synapse.Parameter{synapse.N, synapse.P} {
-		half, err := synapse.FromMoments(r.Mean(), r.SD()/2, held, r.Value(held))
-		if err != nil {
-			return results.Illustration{}, err
-		}
-		title := map[synapse.Parameter]string{synapse.N: "higher p", synapse.P: "more vesicles"}[held]
-		examples = append(examples, struct {
-			title   string
-			release synapse.Release
-		}{title, half})
+	higherP, err := synapse.FromMoments(r.Mean(), r.SD()/2, synapse.N, r.N)
+	if err != nil {
+		return results.Illustration{}, err
 	}
+	moreVesicles, err := synapse.FromMoments(r.Mean(), r.SD()/2, synapse.P, r.P)
+	if err != nil {
+		return results.Illustration{}, err
+	}
+	moreVesicles.N = math.Round(moreVesicles.N) // four times the vesicles, but for rounding
 	top := r.Mean() + 4*r.SD()
 	var histograms []results.Panel
-	for i, e := range examples {
-		p := histogram(e.release, top)
-		p.Letter, p.Title = string(rune('A'+i)), e.title
+	for i, example := range []synapse.Release{r, higherP, moreVesicles} {
+		p := histogram(example, top)
+		p.Letter, p.Title = string(rune('A'+i)), [...]string{"this synapse", "higher p", "more vesicles"}[i]
 		if i == 0 {
 			p.Layers = append(p.Layers, a.drawn())
 		} else {
@@ -170,7 +164,9 @@ func (a *ReleaseAnalysis) Illustration() (results.Illustration, error) {
 			p.Y.Label = "Cost (relative)"
 		}
 		if c.Mechanism == synapse.Trafficking.String() {
-			p.Layers = append(p.Layers, results.Curve{Label: "trafficking through p (Eq. 18)", X: a.throughP.sigma, Y: a.throughP.cost, Color: results.Red, Dashed: true})
+			p.Layers = append(p.Layers, results.Curve{
+				Label: "trafficking through p (Eq. 18)", X: a.throughP.sigma, Y: a.throughP.cost, Color: results.Red, Dashed: true,
+			})
 		}
 		p.Layers = append(p.Layers, results.Points{Label: "this synapse", X: []float64{r.SD()}, Y: []float64{c.Cost}, Color: results.Ink})
 		costs = append(costs, p)
@@ -179,7 +175,8 @@ func (a *ReleaseAnalysis) Illustration() (results.Illustration, error) {
 		results.Block{Rows: [][]results.Panel{histograms}, Height: 58},
 		results.Block{Rows: [][]results.Panel{costs}, Height: 58})
 	return results.Illustration{
-		Name: "fig1", Title: "Quantal release and what its reliability costs (EES Fig. 1)", Figure: figure, Caption: a.caption(examples[1].release, examples[2].release), Numbers: a,
+		Name: "fig1", Title: "Quantal release and what its reliability costs (EES Fig. 1)",
+		Figure: figure, Caption: a.caption(higherP, moreVesicles), Numbers: a,
 	}, err
 }
 
@@ -222,12 +219,14 @@ func (a *ReleaseAnalysis) caption(higherP, moreVesicles synapse.Release) string 
 	r := a.Release
 	var slopes, local []string
 	for _, c := range a.Costs {
-		slopes = append(slopes, fmt.Sprintf("%s %s, slope %.4g (the paper's exponent is %.4g)", c.Mechanism, c.Formula, c.Slope.Value, c.Rho))
+		slopes = append(slopes,
+			fmt.Sprintf("%s %s, slope %.4g (the paper's exponent is %.4g)", c.Mechanism, c.Formula, c.Slope.Value, c.Rho))
 	}
 	for _, e := range a.Equation18 {
 		local = append(local, fmt.Sprintf("%.2f at p = %g", e.Exponent, e.P))
 	}
-	return fmt.Sprintf("A: probability of the potential of a synapse with n = %g vesicles, release probability p = %g and quantal size q = %g; "+
+	return fmt.Sprintf("A: probability of the potential of a synapse with n = %g vesicles, release probability p = %g and quantal "+
+		"size q = %g; "+
 		"mean %.4g, standard deviation %.4g; dots are %d draws, seed %d, with mean %.4g and standard deviation %.4g. "+
 		"B, C: the same mean with half the standard deviation, by a higher p (%.3g, q %.3g) or more vesicles (%.4g, q %.3g).\n"+
 		"D to G: cost over sigma at this mean, q compensating; calcium through p, the others through n: %s. "+

@@ -15,7 +15,8 @@ import (
 func experimentFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "ko", Usage: "`FILE` of connections in visual cortex: CSV with mean, var and foopsi_mean (Ko et al. 2013)"},
-		&cli.StringSliceFlag{Name: "sjostrom", Usage: "`FILE` of quantal parameters before and after plasticity: CSV with Pr and q (Sjöström et al., Costa et al. 2017); may come several times"},
+		&cli.StringSliceFlag{Name: "sjostrom", Usage: "`FILE` of quantal parameters before and after plasticity: CSV with Pr and q " +
+			"(Sjöström et al., Costa et al. 2017); may come several times"},
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -11,65 +10,45 @@ import (
 	"quantal/synapse"
 )
 
-// paperFigure is one of the paper's figures and how it is made.
+// paperFigure is one of the paper's figures and how it is made. One that needs what is not at hand has no draw, and says so.
 type paperFigure struct {
-	name string
-	draw func(c *cli.Context) (results.Illustration, error)
+	name    string
+	draw    func() (results.Illustration, error)
+	missing string
 }
 
-// errNoMeasurements says that a figure is left out, for its data are not at hand.
-var errNoMeasurements = errors.New("needs the authors' files of measurements: --ko FILE and --sjostrom FILE")
-
-// paperFigures lists the figures in the order of the paper.
-func paperFigures() []paperFigure {
+// paperFigures lists the figures in the order of the paper. Without measurements the experiment is nil.
+func paperFigures(c *cli.Context, experiment *analysis.Experiment) []paperFigure {
+	fig6 := paperFigure{name: "fig6", missing: "needs the authors' files of measurements: --ko FILE and --sjostrom FILE"}
+	if experiment != nil {
+		fig6.draw = experiment.Illustration
+	}
+	seed, quick := c.Uint64("seed"), c.Bool("quick")
 	return []paperFigure{
-		{"fig1", func(c *cli.Context) (results.Illustration, error) {
+		{name: "fig1", draw: func() (results.Illustration, error) {
 			const draws = 10000
-			a, err := analysis.AnalyseRelease(synapse.Release{N: 10, P: 0.3, Q: 1}, draws, c.Uint64("seed"))
-			if err != nil {
-				return results.Illustration{}, err
-			}
-			return a.Illustration()
+			return illustrate(analysis.AnalyseRelease(synapse.Release{N: 10, P: 0.3, Q: 1}, draws, seed))
 		}},
-		{"fig4", func(c *cli.Context) (results.Illustration, error) {
-			t, err := analysis.DefaultTwoWeights(c.Uint64("seed"))
-			if err != nil {
-				return results.Illustration{}, err
-			}
-			return t.Illustration()
+		{name: "fig4", draw: func() (results.Illustration, error) { return illustrate(analysis.DefaultTwoWeights(seed)) }},
+		fig6,
+		{name: "fig7", draw: func() (results.Illustration, error) { return illustrate(analysis.DefaultPosterior()) }},
+		{name: "appendix2", draw: func() (results.Illustration, error) {
+			return illustrate(analysis.TrainGLM(c.Context, seed, bootstrap(c), quick))
 		}},
-		{"fig6", func(c *cli.Context) (results.Illustration, error) {
-			e, err := readExperiment(c, c.Args().Slice())
-			if err != nil {
-				return results.Illustration{}, err
-			}
-			if e == nil {
-				return results.Illustration{}, errNoMeasurements
-			}
-			return e.Illustration()
-		}},
-		{"fig7", func(*cli.Context) (results.Illustration, error) {
-			p, err := analysis.DefaultPosterior()
-			if err != nil {
-				return results.Illustration{}, err
-			}
-			return p.Illustration()
-		}},
-		{"appendix2", func(c *cli.Context) (results.Illustration, error) {
-			g, err := analysis.TrainGLM(c.Context, c.Uint64("seed"), bootstrap(c), c.Bool("quick"))
-			if err != nil {
-				return results.Illustration{}, err
-			}
-			return g.Illustration()
-		}},
-		{"appendix4", func(c *cli.Context) (results.Illustration, error) {
-			r, err := analysis.TrainRegression(c.Context, c.Uint64("seed"), c.Bool("quick"))
-			if err != nil {
-				return results.Illustration{}, err
-			}
-			return r.Illustration()
+		{name: "appendix4", draw: func() (results.Illustration, error) {
+			return illustrate(analysis.TrainRegression(c.Context, seed, quick))
 		}},
 	}
+}
+
+// illustrate draws what an analysis has found.
+func illustrate(found interface {
+	Illustration() (results.Illustration, error)
+}, err error) (results.Illustration, error) {
+	if err != nil {
+		return results.Illustration{}, err
+	}
+	return found.Illustration()
 }
 
 // bootstrap is that of the commands, with the seed of the flag.
@@ -84,14 +63,18 @@ func drawPaper(c *cli.Context) error {
 	if c.IsSet("out") {
 		return usage("figures: --out does not go with --paper, which names the folder")
 	}
+	experiment, err := readExperiment(c, c.Args().Slice())
+	if err != nil {
+		return err
+	}
 	files, leftOut := []string{}, map[string]string{}
-	for _, f := range paperFigures() {
-		drawing, err := f.draw(c)
-		if errors.Is(err, errNoMeasurements) {
-			leftOut[f.name] = err.Error()
-			fmt.Fprintf(c.App.ErrWriter, "%s: left out: %v\n", f.name, err)
+	for _, f := range paperFigures(c, experiment) {
+		if f.draw == nil {
+			leftOut[f.name] = f.missing
+			fmt.Fprintf(c.App.ErrWriter, "%s: left out: %s\n", f.name, f.missing)
 			continue
 		}
+		drawing, err := f.draw()
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
