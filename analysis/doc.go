@@ -3,8 +3,8 @@
 //
 // What enters: quantal parameters (package synapse), problems small enough to be solved in closed form or by quadrature, networks
 // trained on the spot through package graph and the CPU's virtual machine, and the files of two experiments. What leaves: numbers
-// with bootstrap intervals ([Slope]), and an [Illustration] of each figure, drawn in the house style of package results, with a caption
-// that states data, seeds, configuration and slopes.
+// with bootstrap intervals ([Slope]), and a [results.Illustration] of each figure, drawn in the house style of package results,
+// with a caption that states data, seeds, configuration and slopes.
 //
 // Nothing here trains or runs a network of its own: training goes through graph.Spec and kernels.VM, and predictions through the
 // compiled Program.

@@ -100,7 +100,7 @@ func TestTwoWeights(t *testing.T) {
 		if same.Performance < apart.Performance*(1-1e-9) {
 			t.Fatalf("one sigma for both costs %v, an optimum each %v", same.Performance, apart.Performance)
 		}
-		for _, n := range []Noise2{apart, same} {
+		for _, n := range []PairNoise{apart, same} {
 			want := 0.0 // the variance of 1/2 sum h w^2 is 1/2 sum (h sigma^2)^2
 			for i := range h {
 				want += math.Pow(h[i]*n.Sigma[i]*n.Sigma[i], 2) / 2

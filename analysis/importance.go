@@ -16,16 +16,16 @@ type TwoWeights struct {
 	Hessian       [2]float64 `json:"hessian"`
 	Rho           float64    `json:"rho"`
 	C             float64    `json:"c"`
-	Heterogeneous Noise2     `json:"heterogeneous"`
-	Homogeneous   Noise2     `json:"homogeneous"`
+	Heterogeneous PairNoise  `json:"heterogeneous"`
+	Homogeneous   PairNoise  `json:"homogeneous"`
 	Draws         int        `json:"draws"`
 	Seed          uint64     `json:"seed"`
 	// PerformanceRatios are homogeneous over heterogeneous performance cost, for each of the paper's exponents, by name.
 	PerformanceRatios map[string]float64 `json:"performance_ratios"`
 }
 
-// Noise2 is the noise of two synapses and what it costs.
-type Noise2 struct {
+// PairNoise is the noise of two synapses and what it costs.
+type PairNoise struct {
 	Sigma       [2]float64 `json:"sigma"`
 	Performance float64    `json:"performance"` // expected: 1/2 sum h_i sigma_i^2
 	Sampled     float64    `json:"sampled"`     // mean over the draws
@@ -53,13 +53,13 @@ func NewTwoWeights(hessian [2]float64, c, rho float64, draws int, seed uint64) (
 	return t, nil
 }
 
-func solveTwo(h [2]float64, c, rho float64) (apart, same Noise2) {
+func solveTwo(h [2]float64, c, rho float64) (apart, same PairNoise) {
 	for i := range h {
 		apart.Sigma[i] = synapse.OptimalSigma(c, rho, h[i])
 	}
 	shared := TightestScale(apart.Sigma[:], rho) // s^-rho = mean sigma^-rho: the same reliability cost
 	same.Sigma = [2]float64{shared, shared}
-	for _, n := range []*Noise2{&apart, &same} {
+	for _, n := range []*PairNoise{&apart, &same} {
 		for i, sigma := range n.Sigma {
 			n.Performance += h[i] * sigma * sigma / 2
 			n.Reliability += c * kernels.ReliabilityCost(sigma, rho)
@@ -69,7 +69,7 @@ func solveTwo(h [2]float64, c, rho float64) (apart, same Noise2) {
 }
 
 // draw returns draws of both weights.
-func (t *TwoWeights) draw(n Noise2) (w [2][]float64) {
+func (t *TwoWeights) draw(n PairNoise) (w [2][]float64) {
 	for d := range t.Draws {
 		for i, xi := range normals(2, noise(t.Seed, forClouds), d) {
 			w[i] = append(w[i], n.Sigma[i]*xi)
@@ -78,7 +78,7 @@ func (t *TwoWeights) draw(n Noise2) (w [2][]float64) {
 	return w
 }
 
-func (t *TwoWeights) sampled(n Noise2) float64 {
+func (t *TwoWeights) sampled(n PairNoise) float64 {
 	w, sum := t.draw(n), 0.0
 	for i, h := range t.Hessian {
 		for _, v := range w[i] {
@@ -108,7 +108,7 @@ func (t *TwoWeights) Illustration() (results.Illustration, error) {
 		parabolas = append(parabolas, p)
 	}
 	var clouds []results.Panel
-	for i, n := range []Noise2{t.Homogeneous, t.Heterogeneous} {
+	for i, n := range []PairNoise{t.Homogeneous, t.Heterogeneous} {
 		w := t.draw(n)
 		p := results.Panel{
 			Title: [...]string{"homogeneous", "heterogeneous"}[i],
@@ -144,7 +144,7 @@ func (t *TwoWeights) bars() results.Panel {
 		Letter: "D", Y: results.Axis{Label: "Expected cost"},
 		X: results.Axis{Label: "homogeneous     heterogeneous", Bare: true, Min: 0, Max: 2},
 	}
-	for i, n := range []Noise2{t.Homogeneous, t.Heterogeneous} {
+	for i, n := range []PairNoise{t.Homogeneous, t.Heterogeneous} {
 		left, right := float64(i)+0.2, float64(i)+0.8
 		color := [...]results.Color{results.Grey, results.Green}[i]
 		reliability, performance := "", ""
@@ -160,7 +160,7 @@ func (t *TwoWeights) bars() results.Panel {
 }
 
 func (t *TwoWeights) caption() string {
-	describe := func(n Noise2) string {
+	describe := func(n PairNoise) string {
 		return fmt.Sprintf("sigma %.3g and %.3g, performance cost %.3g (%.3g over the %d weights drawn), reliability cost %.3g",
 			n.Sigma[0], n.Sigma[1], n.Performance, n.Sampled, t.Draws, n.Reliability)
 	}

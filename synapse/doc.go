@@ -26,7 +26,7 @@
 //
 // The volume of a vesicle goes as q and its radius as q^(1/3). These four laws hold for every p. What fails is another choice of
 // what changes: trafficking that varies through p has the cost (1-p)/sigma^2 (Eq. 18), whose exponent on log axes is
-// 2 (1-p): about 2 only where p is small. [Exponent] gives the exponent of any cost under any choice.
+// 2 (1-p): about 2 only where p is small. [Tradeoff.Exponent] gives the exponent of any cost under any choice.
 //
 // Costs are in units of their own: the paper derives how they scale, not what they amount to.
 package synapse
