@@ -59,8 +59,8 @@ func syncFolder(dir string) error {
 	return nil
 }
 
-// makeFolder makes a folder, and those above it where needed, so that their names survive too.
-func makeFolder(dir string) error {
+// MakeFolder makes a folder, and those above it where needed, so that their names survive too.
+func MakeFolder(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err == nil && info.IsDir():
@@ -71,7 +71,7 @@ func makeFolder(dir string) error {
 		return fileError(dir, err)
 	}
 	parent := filepath.Dir(filepath.Clean(dir))
-	if err := makeFolder(parent); err != nil {
+	if err := MakeFolder(parent); err != nil {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -12,6 +12,8 @@ import (
 
 const (
 	checkpointFormat  = "quantal-checkpoint"
+	networkFormat     = "quantal-network"
+	teamFormat        = "quantal-team-checkpoint"
 	checkpointVersion = "1"
 )
 
@@ -27,54 +29,111 @@ type Checkpoint struct {
 
 // Write writes the checkpoint to a file, which is replaced as a whole or not at all. The bytes depend on the checkpoint
 // only. The pad slots of the state are not written; reading gives zeros there.
-func (c *Checkpoint) Write(path string) error {
-	if err := checkLayout(c.Layout); err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
-	}
-	if c.State == nil || c.Step < 0 {
-		return fmt.Errorf("results: %s: a checkpoint needs a state and a step from 0 on", path)
-	}
-	if err := c.State.Check(c.Layout); err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
-	}
-	var tensors []Tensor
-	for _, p := range pieces(c.Layout) {
-		tensors = append(tensors, p.gather(c.State))
-	}
-	return WriteSafetensors(path, tensors, map[string]string{
-		"format":         checkpointFormat,
-		"format_version": checkpointVersion,
-		"step":           strconv.Itoa(c.Step),
-		"seed":           strconv.FormatUint(c.Seed, 10),
-		"sharing":        c.Layout.Sharing.String(),
-		"layers":         formatLayers(c.Layout.Layers),
-		"graph":          c.Graph,
-		"driver":         c.Driver,
-	})
-}
+func (c *Checkpoint) Write(path string) error { return c.write(path, checkpointFormat, pieces) }
 
 // ReadCheckpoint reads a checkpoint and verifies all of it. A file that is damaged, is no checkpoint, or is of a version
 // this program does not know gives a CorruptError.
 func ReadCheckpoint(path string) (*Checkpoint, error) {
+	return readCheckpoint(path, checkpointFormat, pieces)
+}
+
+// WriteNetwork writes what is kept of a network that is trained no more: a checkpoint without Adam's moments.
+func WriteNetwork(path string, c *Checkpoint) error { return c.write(path, networkFormat, parameters) }
+
+// ReadNetwork reads a file of WriteNetwork; the moments are zero. Errors are those of ReadCheckpoint.
+func ReadNetwork(path string) (*Checkpoint, error) {
+	return readCheckpoint(path, networkFormat, parameters)
+}
+
+func (c *Checkpoint) write(path, format string, list func(kernels.Layout) []piece) error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	metadata := c.metadata(format)
+	metadata["seed"], metadata["driver"] = strconv.FormatUint(c.Seed, 10), c.Driver
+	return WriteSafetensors(path, c.tensors("", list(c.Layout)), metadata)
+}
+
+// check reports whether the checkpoint can be written.
+func (c *Checkpoint) check() error {
+	if err := checkLayout(c.Layout); err != nil {
+		return err
+	}
+	if c.State == nil || c.Step < 0 {
+		return errors.New("a checkpoint needs a state and a step from 0 on")
+	}
+	return c.State.Check(c.Layout)
+}
+
+// metadata is what checkpoints of several networks have in common.
+func (c *Checkpoint) metadata(format string) map[string]string {
+	return map[string]string{
+		"format":         format,
+		"format_version": checkpointVersion,
+		"step":           strconv.Itoa(c.Step),
+		"sharing":        c.Layout.Sharing.String(),
+		"layers":         formatLayers(c.Layout.Layers),
+		"graph":          c.Graph,
+	}
+}
+
+func (c *Checkpoint) tensors(prefix string, list []piece) []Tensor {
+	var tensors []Tensor
+	for _, p := range list {
+		t := p.gather(c.State)
+		t.Name = prefix + t.Name
+		tensors = append(tensors, t)
+	}
+	return tensors
+}
+
+func readCheckpoint(path, format string, list func(kernels.Layout) []piece) (*Checkpoint, error) {
 	tensors, metadata, err := ReadSafetensors(path)
 	if err != nil {
 		return nil, err
 	}
-	c, err := decodeCheckpoint(tensors, metadata)
+	c, err := decodeCheckpoint(tensors, metadata, format, list)
 	if err != nil {
 		return nil, corrupt(path, "%v", err)
 	}
 	return c, nil
 }
 
-func decodeCheckpoint(tensors []Tensor, metadata map[string]string) (*Checkpoint, error) {
-	if f := metadata["format"]; f != checkpointFormat {
-		return nil, fmt.Errorf("is not a checkpoint: its format is %q, want %q", f, checkpointFormat)
+func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format string, list func(kernels.Layout) []piece) (*Checkpoint, error) {
+	c, err := decodeMetadata(metadata, format)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{"seed", "driver"} {
+		if _, ok := metadata[key]; !ok {
+			return nil, fmt.Errorf("the metadata lacks %q", key)
+		}
+	}
+	if c.Seed, err = parseSeed(metadata["seed"]); err != nil {
+		return nil, err
+	}
+	c.Driver = metadata["driver"]
+	want := list(c.Layout)
+	if len(tensors) != len(want) {
+		return nil, fmt.Errorf("has %d tensors, layers %s with sharing %s make %d",
+			len(tensors), metadata["layers"], metadata["sharing"], len(want))
+	}
+	if err := checkTensors(tensors, "", want); err != nil {
+		return nil, err
+	}
+	c.restore(tensors, want)
+	return c, nil
+}
+
+// decodeMetadata reads what metadata writes.
+func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, error) {
+	if f := metadata["format"]; f != format {
+		return nil, fmt.Errorf("is not a %s: its format is %q, want %q", strings.TrimPrefix(format, "quantal-"), f, format)
 	}
 	if v := metadata["format_version"]; v != checkpointVersion {
-		return nil, fmt.Errorf("is a checkpoint of format version %q, this program reads version %q", v, checkpointVersion)
+		return nil, fmt.Errorf("is of format version %q, this program reads version %q", v, checkpointVersion)
 	}
-	for _, key := range []string{"step", "seed", "sharing", "layers", "graph", "driver"} {
+	for _, key := range []string{"step", "sharing", "layers", "graph"} {
 		if _, ok := metadata[key]; !ok {
 			return nil, fmt.Errorf("the metadata lacks %q", key)
 		}
@@ -82,10 +141,6 @@ func decodeCheckpoint(tensors []Tensor, metadata map[string]string) (*Checkpoint
 	step, err := strconv.Atoi(metadata["step"])
 	if err != nil || step < 0 || strconv.Itoa(step) != metadata["step"] {
 		return nil, fmt.Errorf("step %q is not a count", metadata["step"])
-	}
-	seed, err := strconv.ParseUint(metadata["seed"], 10, 64)
-	if err != nil || strconv.FormatUint(seed, 10) != metadata["seed"] {
-		return nil, fmt.Errorf("seed %q is not a 64-bit number", metadata["seed"])
 	}
 	sharing, err := parseSharing(metadata["sharing"])
 	if err != nil {
@@ -95,25 +150,34 @@ func decodeCheckpoint(tensors []Tensor, metadata map[string]string) (*Checkpoint
 	if err != nil {
 		return nil, err
 	}
-	layout := kernels.Layout{Layers: layers, Sharing: sharing}
-	want := pieces(layout)
-	if len(tensors) != len(want) {
-		return nil, fmt.Errorf("has %d tensors, layers %s with sharing %s make %d",
-			len(tensors), metadata["layers"], sharing, len(want))
-	}
-	// All shapes are compared before the state is made: so sizes that the file does not hold reserve no memory.
+	return &Checkpoint{Step: step, Graph: metadata["graph"], Layout: kernels.Layout{Layers: layers, Sharing: sharing}}, nil
+}
+
+// checkTensors reports whether tensors, as many as wanted, are those that a layout makes. All shapes are compared before a
+// state is made: so sizes that the file does not hold reserve no memory.
+func checkTensors(tensors []Tensor, prefix string, want []piece) error {
 	for i, p := range want {
-		if t := tensors[i]; t.Name != p.name || !slices.Equal(t.Shape, p.shape) {
-			return nil, fmt.Errorf("tensor %d is %s %v, want %s %v", i, t.Name, t.Shape, p.name, p.shape)
+		if t := tensors[i]; t.Name != prefix+p.name || !slices.Equal(t.Shape, p.shape) {
+			return fmt.Errorf("tensor %d is %s %v, want %s%s %v", i, t.Name, t.Shape, prefix, p.name, p.shape)
 		}
 	}
-	state := kernels.NewState(layout)
+	return nil
+}
+
+// restore fills the state from checked tensors.
+func (c *Checkpoint) restore(tensors []Tensor, want []piece) {
+	c.State = kernels.NewState(c.Layout)
 	for i, p := range want {
-		p.scatter(state, tensors[i].Data)
+		p.scatter(c.State, tensors[i].Data)
 	}
-	return &Checkpoint{
-		Step: step, Seed: seed, Graph: metadata["graph"], Driver: metadata["driver"], Layout: layout, State: state,
-	}, nil
+}
+
+func parseSeed(text string) (uint64, error) {
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || strconv.FormatUint(seed, 10) != text {
+		return 0, fmt.Errorf("seed %q is not a 64-bit number", text)
+	}
+	return seed, nil
 }
 
 // checkLayout reports whether the layout is a chain of layers that can be written as text.

@@ -80,25 +80,33 @@ func (f *Folder) writeJSON(name string, v any) error {
 	if err := f.writable(); err != nil {
 		return err
 	}
+	return WriteJSONFile(f.Path(name), v)
+}
+
+// WriteJSONFile writes v, indented, to a file, which is replaced as a whole or not at all.
+func WriteJSONFile(path string, v any) error {
 	line, err := EncodeJSON(v)
 	if err != nil {
-		return fmt.Errorf("results: %s: %w", f.Path(name), err)
+		return fmt.Errorf("results: %s: %w", path, err)
 	}
 	var b bytes.Buffer
 	if err := json.Indent(&b, line, "", "  "); err != nil {
-		return fmt.Errorf("results: %s: %w", f.Path(name), err)
+		return fmt.Errorf("results: %s: %w", path, err)
 	}
 	b.WriteByte('\n')
-	return writeAtomicBytes(f.Path(name), b.Bytes())
+	return writeAtomicBytes(path, b.Bytes())
 }
 
-func (f *Folder) readJSON(name string, v any) error {
-	data, err := os.ReadFile(f.Path(name))
+func (f *Folder) readJSON(name string, v any) error { return ReadJSONFile(f.Path(name), v) }
+
+// ReadJSONFile reads a JSON file into v. Text that does not fit v gives a CorruptError.
+func ReadJSONFile(path string, v any) error {
+	data, err := os.ReadFile(path)
 	if err != nil {
-		return fileError(f.Path(name), err)
+		return fileError(path, err)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return corrupt(f.Path(name), "%v", err)
+		return corrupt(path, "%v", err)
 	}
 	return nil
 }

@@ -6,10 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-
-	"github.com/gofrs/flock"
 )
 
 // Names in a run folder.
@@ -19,19 +15,18 @@ const (
 	metricsName     = "metrics.jsonl"
 	summaryName     = "summary.json"
 	checkpointsName = "checkpoints"
-	lockName        = ".lock"
 )
 
 // Folder is the folder of one run. It is not for concurrent use.
 type Folder struct {
 	dir  string
-	lock *flock.Flock // nil if the folder is open for reading only
+	lock *Lock // nil if the folder is open for reading only
 }
 
 // Create makes a folder for a new run, if it is not there, and locks it. A folder that holds a run already is refused,
 // and so is one in use, with an InUseError.
 func Create(dir string) (*Folder, error) {
-	if err := makeFolder(dir); err != nil {
+	if err := MakeFolder(dir); err != nil {
 		return nil, err
 	}
 	f, err := locked(dir)
@@ -44,7 +39,7 @@ func Create(dir string) (*Folder, error) {
 			dir, held, dir)
 	}
 	if err == nil {
-		err = makeFolder(f.Path(checkpointsName))
+		err = MakeFolder(f.Path(checkpointsName))
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -62,7 +57,7 @@ func Open(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = makeFolder(f.Path(checkpointsName))
+	err = MakeFolder(f.Path(checkpointsName))
 	if err == nil {
 		err = f.dropHalfLine()
 	}
@@ -99,23 +94,13 @@ func checkRun(dir string) error {
 	return nil
 }
 
-// locked takes the lock of a folder. The lock belongs to the open file, so the system releases it when the process ends,
-// however it ends; the process id in the file is for people only.
+// locked takes the lock of a folder and clears it of what a killed process left.
 func locked(dir string) (*Folder, error) {
-	path := filepath.Join(dir, lockName)
-	lock := flock.New(path, flock.SetPermissions(0o644))
-	ok, err := lock.TryLock()
+	lock, err := TakeLock(dir)
 	if err != nil {
-		return nil, fileError(path, err)
-	}
-	if !ok {
-		text, _ := os.ReadFile(path) // without it the holder is unknown, which InUseError can say
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-		return nil, &InUseError{Path: dir, PID: max(pid, 0)}
+		return nil, err
 	}
 	f := &Folder{dir: dir, lock: lock}
-	// A full disk must not keep anyone from opening a run, so the process id is written if possible.
-	_ = os.WriteFile(path, fmt.Appendln(nil, os.Getpid()), 0o644)
 	for _, d := range []string{dir, f.Path(checkpointsName)} {
 		if err := sweep(d); err != nil {
 			return nil, errors.Join(err, f.Close())
@@ -147,13 +132,9 @@ func (f *Folder) Close() error {
 	if f.lock == nil {
 		return nil
 	}
-	_ = os.Truncate(f.lock.Path(), 0) // nobody holds it any more
-	err := f.lock.Unlock()
+	lock := f.lock
 	f.lock = nil
-	if err != nil {
-		return fileError(f.Path(lockName), err)
-	}
-	return nil
+	return lock.Release()
 }
 
 // Path is the path of a file in the folder, or of the folder itself for "".

@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"slices"
 
 	"quantal/kernels"
 )
@@ -12,6 +13,12 @@ type piece struct {
 	shape                      []int
 	field                      func(*kernels.State) []float32
 	offset, rows, cols, stride int
+	moment                     bool // one of Adam's
+}
+
+// parameters lists the tensors of a network that is trained no more: its means and phis.
+func parameters(l kernels.Layout) []piece {
+	return slices.DeleteFunc(pieces(l), func(p piece) bool { return p.moment })
 }
 
 // pieces lists the tensors of a checkpoint in the order of the file.
@@ -19,16 +26,17 @@ func pieces(l kernels.Layout) []piece {
 	type field struct {
 		suffix string
 		of     func(*kernels.State) []float32
+		moment bool
 	}
 	mu := []field{
-		{"mu", func(s *kernels.State) []float32 { return s.Mu }},
-		{"mu.m", func(s *kernels.State) []float32 { return s.MuM }},
-		{"mu.v", func(s *kernels.State) []float32 { return s.MuV }},
+		{"mu", func(s *kernels.State) []float32 { return s.Mu }, false},
+		{"mu.m", func(s *kernels.State) []float32 { return s.MuM }, true},
+		{"mu.v", func(s *kernels.State) []float32 { return s.MuV }, true},
 	}
 	phi := []field{
-		{"phi", func(s *kernels.State) []float32 { return s.Phi }},
-		{"phi.m", func(s *kernels.State) []float32 { return s.PhiM }},
-		{"phi.v", func(s *kernels.State) []float32 { return s.PhiV }},
+		{"phi", func(s *kernels.State) []float32 { return s.Phi }, false},
+		{"phi.m", func(s *kernels.State) []float32 { return s.PhiM }, true},
+		{"phi.v", func(s *kernels.State) []float32 { return s.PhiV }, true},
 	}
 	perSynapse := mu
 	if l.Sharing == kernels.PerSynapse {
@@ -37,7 +45,7 @@ func pieces(l kernels.Layout) []piece {
 	var list []piece
 	groups := func(prefix string, offset, n int) {
 		for _, f := range phi {
-			list = append(list, piece{name: prefix + f.suffix, shape: []int{n}, field: f.of,
+			list = append(list, piece{name: prefix + f.suffix, shape: []int{n}, field: f.of, moment: f.moment,
 				offset: offset, rows: n, cols: 1, stride: 1})
 		}
 	}
@@ -45,9 +53,9 @@ func pieces(l kernels.Layout) []piece {
 		offset, stride := l.Offset(i), layer.Stride()
 		for _, f := range perSynapse {
 			list = append(list,
-				piece{name: fmt.Sprintf("layer%d.weight.%s", i, f.suffix), shape: []int{layer.Out, layer.In}, field: f.of,
+				piece{name: fmt.Sprintf("layer%d.weight.%s", i, f.suffix), shape: []int{layer.Out, layer.In}, field: f.of, moment: f.moment,
 					offset: offset, rows: layer.Out, cols: layer.In, stride: stride},
-				piece{name: fmt.Sprintf("layer%d.bias.%s", i, f.suffix), shape: []int{layer.Out}, field: f.of,
+				piece{name: fmt.Sprintf("layer%d.bias.%s", i, f.suffix), shape: []int{layer.Out}, field: f.of, moment: f.moment,
 					offset: offset + layer.In, rows: layer.Out, cols: 1, stride: stride})
 		}
 		if l.Sharing == kernels.PerNeuron || l.Sharing == kernels.PerLayer {

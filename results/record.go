@@ -103,23 +103,36 @@ func ReadRecords(dir string) (records []Record, damaged []error, err error) {
 		if strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".json" {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
-		line, err := os.ReadFile(path)
-		if err != nil {
-			return nil, nil, fileError(path, err)
+		r, err := ReadRecord(dir, strings.TrimSuffix(e.Name(), ".json"))
+		var bad *CorruptError
+		switch {
+		case errors.As(err, &bad):
+			damaged = append(damaged, err)
+		case err != nil:
+			return nil, nil, err
+		default:
+			records = append(records, r)
 		}
-		r, err := decodeRecord(line)
-		if err == nil && recordName(r.ID) != e.Name() {
-			err = fmt.Errorf("is the record of %s", r.ID)
-		}
-		if err != nil {
-			damaged = append(damaged, corrupt(path, "%v", err))
-			continue
-		}
-		records = append(records, r)
 	}
 	slices.SortFunc(records, func(a, b Record) int { return cmp.Or(a.Compare(b.Settings), strings.Compare(a.ID, b.ID)) })
 	return records, damaged, nil
+}
+
+// ReadRecord reads the record of one point.
+func ReadRecord(dir, id string) (Record, error) {
+	path := filepath.Join(dir, recordName(id))
+	line, err := os.ReadFile(path)
+	if err != nil {
+		return Record{}, fileError(path, err)
+	}
+	r, err := decodeRecord(line)
+	if err == nil && r.ID != id {
+		err = fmt.Errorf("is the record of %s", r.ID)
+	}
+	if err != nil {
+		return Record{}, corrupt(path, "%v", err)
+	}
+	return r, nil
 }
 
 func decodeRecord(line []byte) (Record, error) {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"os"
@@ -188,6 +189,27 @@ func decodeSafetensors(file []byte) ([]Tensor, map[string]string, error) {
 		}
 	}
 	return tensors, metadata, nil
+}
+
+// readMetadata reads no more than the header of a file, and does not verify it.
+func readMetadata(file *os.File) (map[string]string, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	var length uint64
+	if err := binary.Read(file, binary.LittleEndian, &length); err != nil {
+		return nil, fmt.Errorf("truncated: %w", err)
+	}
+	if length > uint64(info.Size()-8) {
+		return nil, fmt.Errorf("truncated or damaged: want a header of %d bytes, got %d", length, info.Size()-8)
+	}
+	header := make([]byte, length)
+	if _, err := io.ReadFull(file, header); err != nil {
+		return nil, fmt.Errorf("truncated: %w", err)
+	}
+	_, metadata, err := parseHeader(header)
+	return metadata, err
 }
 
 // dataSize is where the last tensor ends: entries are contiguous.

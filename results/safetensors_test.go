@@ -229,7 +229,10 @@ func FuzzReadSafetensors(f *testing.F) {
 		if err != nil || !sameTensors(got, tensors) || !maps.Equal(gotMetadata, metadata) {
 			t.Fatalf("read again: %v %q %v, want %v %q", got, gotMetadata, err, tensors, metadata)
 		}
-		_, _ = decodeCheckpoint(tensors, metadata) // must not panic
+		// None of these may panic.
+		_, _ = decodeCheckpoint(tensors, metadata, checkpointFormat, pieces)
+		_, _ = decodeCheckpoint(tensors, metadata, networkFormat, parameters)
+		_, _ = decodeTeam(tensors, metadata)
 	})
 }
 

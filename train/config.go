@@ -111,6 +111,12 @@ func (c Config) Check() error {
 	return err
 }
 
+// Cohort names what networks must have in common to train side by side as members of one Program: structure, data, and the
+// number of steps. They may differ in seed, c, rho, lambda, lr and how they start.
+func (c Config) Cohort() string {
+	return fmt.Sprintf("data %s, hidden %v, noise %s, batch %d, epochs %d, validation %d", c.Data, c.Hidden, c.Noise, c.Batch, c.Epochs, c.Validation)
+}
+
 // Spec is the structure of the network for examples of the given number of values and classes.
 func (c Config) Spec(inputs, classes int) graph.Spec {
 	s := graph.Spec{

@@ -6,7 +6,6 @@ import (
 	"math"
 	"testing"
 
-	"quantal/kernels"
 	"quantal/kernels/cuda"
 	"quantal/results"
 )
@@ -17,7 +16,7 @@ func onCUDA(t *testing.T, r *Run) { onDriver(t, r, cuda.Interpreted(1<<30)) }
 func onDriver(t *testing.T, r *Run, d cuda.Driver) {
 	t.Helper()
 	state := stateOf(t, r.vm, 0)
-	vm, err := cuda.OpenOn(d, r.Program, []kernels.Member{r.Config.Member()}, r.training)
+	vm, err := cuda.OpenOn(d, r.Program, membersOf(r.Networks), r.training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +36,7 @@ func TestRunOnCUDA(t *testing.T) {
 	finish := func(r *Run) results.Epoch {
 		t.Helper()
 		var last results.Epoch
-		if err := r.Train(context.Background(), Events{Epoch: func(e results.Epoch) error { last = e; return nil }}); err != nil {
+		if err := r.Train(context.Background(), Events{Epoch: func(_ int, e results.Epoch) error { last = e; return nil }}); err != nil {
 			t.Fatal(err)
 		}
 		return last
@@ -61,13 +60,13 @@ func TestRunOnCUDA(t *testing.T) {
 	half.Epochs = 1
 	r := newRun(t, half, set)
 	finish(r)
-	checkpoint, err := r.Checkpoint()
+	checkpoint, err := r.Checkpoint(0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	rest := newRun(t, c, set)
 	onCUDA(t, rest)
-	if err := rest.Resume(checkpoint, 0); err != nil {
+	if err := rest.Resume(0, checkpoint); err != nil {
 		t.Fatal(err)
 	}
 	if mixed := finish(rest); math.Abs(mixed.NLL-want.NLL) > 1e-4*want.NLL {
@@ -97,8 +96,8 @@ func TestLostDevice(t *testing.T) {
 	r.Device = Device{Name: "cuda:0"}
 	checkpoints := 0
 	err := r.Train(context.Background(), Events{
-		Checkpoint: func(*results.Checkpoint) error { checkpoints++; return nil },
-		Epoch:      func(e results.Epoch) error { driver.gone = e.Epoch == 2; return nil },
+		Checkpoint: func(map[int]*results.Checkpoint) error { checkpoints++; return nil },
+		Epoch:      func(_ int, e results.Epoch) error { driver.gone = e.Epoch == 2; return nil },
 	})
 	var failed *DeviceError
 	if !errors.As(err, &failed) || failed.Device != "cuda:0" {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 
+	"quantal/graph"
 	"quantal/kernels"
 	"quantal/kernels/cpu"
 	"quantal/kernels/cuda"
+	"quantal/mnist"
 )
 
 // DeviceError says that the device a user asked for cannot be used, or failed at work.
@@ -73,6 +76,36 @@ func ChooseDevice(name string) (Device, error) {
 		return Device{}, err
 	}
 	return Device{Name: "cpu", Kernels: set, Reason: reason, gpu: -1}, nil
+}
+
+// perThread is how many networks a thread of the CPU has at a time: two, so that a thread that is held up leaves work to others.
+const perThread = 2
+
+// Capacity is how many of the networks, which agree in Cohort, train side by side best: all that a GPU's memory takes, or a few
+// for each thread of the CPU, so that results come early.
+func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
+	c := networks[0]
+	if d.gpu < 0 {
+		threads := c.Threads
+		if threads == 0 {
+			threads = runtime.GOMAXPROCS(0)
+		}
+		return perThread * threads, nil
+	}
+	p, err := graph.CompileSpec(c.Spec(set.Rows*set.Columns, set.Classes), kernels.DefaultAdam())
+	if err != nil {
+		return 0, err
+	}
+	training, _, err := set.Split(c.Validation)
+	if err != nil {
+		return 0, err
+	}
+	const most = 0.9 // of the free memory: the driver needs some for itself
+	n := cuda.Capacity(p, membersOf(networks), describe(set, training), int64(most*float64(d.MemoryFree)))
+	if n == 0 {
+		return 0, &DeviceError{Device: d.Name, Err: fmt.Errorf("one network of %s does not fit its free memory of %d MB", c.Cohort(), d.MemoryFree/1e6)}
+	}
+	return n, nil
 }
 
 // probe reports what the GPU is, or why it cannot be used: it has to take our kernels, too.

@@ -21,27 +21,39 @@ const (
 	pixelDeviation = 0.3081
 )
 
-// Run is a network in training.
+// Run is one network in training, or several of one graph side by side.
 type Run struct {
-	Config  Config
-	Spec    graph.Spec
-	Program *kernels.Program
-	Device  Device
+	Networks []Config // what decides each; all agree in Cohort
+	Spec     graph.Spec
+	Program  *kernels.Program
+	Device   Device
 
 	set                     *mnist.Set
 	training, held, testing *kernels.Data // held is nil without a validation split
 	vm                      kernels.VM
 	step                    int
-	nll                     float64       // of the steps of the running epoch
-	earlier                 time.Duration // spent before this process resumed the run
+	nll                     []float64             // of each network over the steps of the running epoch
+	diverged                []*kernels.Divergence // of each network, nil while it is finite
+	earlier                 time.Duration         // spent before this process resumed the run
 	started                 time.Time
 }
 
-// New prepares a run from its beginning: the graph is built, differentiated and compiled, and the parameters are drawn.
-func New(c Config, set *mnist.Set) (*Run, error) {
-	if err := c.Check(); err != nil {
-		return nil, err
+// New prepares networks, which must agree in Cohort, from their beginning: the graph is built, differentiated and compiled, and
+// the parameters are drawn. Where the networks differ in what does not decide their numbers (device, threads, draws,
+// checkpoint-every) the first counts.
+func New(set *mnist.Set, networks ...Config) (*Run, error) {
+	if len(networks) == 0 {
+		return nil, errors.New("train: want at least one network")
 	}
+	for _, n := range networks {
+		if err := n.Check(); err != nil {
+			return nil, err
+		}
+		if n.Cohort() != networks[0].Cohort() {
+			return nil, fmt.Errorf("train: networks that train together must have one graph and data: %s and %s", networks[0].Cohort(), n.Cohort())
+		}
+	}
+	c := networks[0]
 	training, held, err := set.Split(c.Validation)
 	if err != nil {
 		return nil, fmt.Errorf("validation %d: %w", c.Validation, err)
@@ -49,7 +61,10 @@ func New(c Config, set *mnist.Set) (*Run, error) {
 	if c.Batch > training.N() {
 		return nil, fmt.Errorf("batch %d: want at most the %d training examples of %s", c.Batch, training.N(), set.Name)
 	}
-	r := &Run{Config: c, set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes)}
+	r := &Run{
+		Networks: networks, set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes),
+		nll: make([]float64, len(networks)), diverged: make([]*kernels.Divergence, len(networks)),
+	}
 	if r.Device, err = ChooseDevice(c.Device); err != nil {
 		return nil, err
 	}
@@ -59,20 +74,34 @@ func New(c Config, set *mnist.Set) (*Run, error) {
 	if perEpoch := training.N() / c.Batch; c.Epochs > math.MaxUint32/perEpoch {
 		return nil, fmt.Errorf("epochs %d: want at most %d, for the step counter has 32 bits", c.Epochs, math.MaxUint32/perEpoch)
 	}
-	r.training, r.testing = r.data(training), r.data(set.Test)
+	r.training, r.testing = describe(set, training), describe(set, set.Test)
 	if held.N() > 0 {
-		r.held = r.data(held)
+		r.held = describe(set, held)
 	}
-	if r.vm, err = r.Device.Open(r.Program, []kernels.Member{c.Member()}, r.training, c.Threads); err != nil {
+	if r.vm, err = r.Device.Open(r.Program, membersOf(r.Networks), r.training, c.Threads); err != nil {
 		return nil, err
 	}
-	return r, r.vm.Load(0, c.InitialState(r.Program.Layout))
+	for m, n := range networks {
+		if err := r.vm.Load(m, n.InitialState(r.Program.Layout)); err != nil {
+			return nil, errors.Join(err, r.vm.Close())
+		}
+	}
+	return r, nil
 }
 
-// data describes examples to the VM.
-func (r *Run) data(e mnist.Examples) *kernels.Data {
+// membersOf holds the numbers of each network.
+func membersOf(networks []Config) []kernels.Member {
+	var members []kernels.Member
+	for _, n := range networks {
+		members = append(members, n.Member())
+	}
+	return members
+}
+
+// describe describes examples of a set to the VM.
+func describe(set *mnist.Set, e mnist.Examples) *kernels.Data {
 	return &kernels.Data{
-		N: e.N(), Width: r.set.Rows * r.set.Columns, Bytes: e.Images, Labels: e.Labels,
+		N: e.N(), Width: set.Rows * set.Columns, Bytes: e.Images, Labels: e.Labels,
 		Scale: 1. / (255 * pixelDeviation), Shift: -pixelMean / pixelDeviation, Order: mnist.Order,
 	}
 }
@@ -80,19 +109,20 @@ func (r *Run) data(e mnist.Examples) *kernels.Data {
 // Close frees the VM.
 func (r *Run) Close() error { return r.vm.Close() }
 
-// Memory is the memory of a GPU that the run needs, in bytes; 0 on the CPU.
+// Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on the CPU.
 func (r *Run) Memory() int64 {
 	if r.Device.MemoryFree == 0 {
-		return 0
+		const fields = 3 // the parameter and two moments
+		return int64(len(r.Networks)) * fields * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
 	}
-	return cuda.Memory(r.Program, []kernels.Member{r.Config.Member()}, r.training)
+	return cuda.Memory(r.Program, membersOf(r.Networks), r.training)
 }
 
 // StepsPerEpoch is the number of minibatches of an epoch.
-func (r *Run) StepsPerEpoch() int { return r.training.N / r.Config.Batch }
+func (r *Run) StepsPerEpoch() int { return r.training.N / r.Networks[0].Batch }
 
 // Steps is the number of steps of the whole run.
-func (r *Run) Steps() int { return r.StepsPerEpoch() * r.Config.Epochs }
+func (r *Run) Steps() int { return r.StepsPerEpoch() * r.Networks[0].Epochs }
 
 // Step is the number of steps done.
 func (r *Run) Step() int { return r.step }
@@ -102,10 +132,13 @@ type unfinished struct {
 	EpochNLL float64 `json:"epoch_nll"`
 }
 
-// Checkpoint returns the run as it stands. A state that is not finite is no place to continue from: a network that diverges has
-// stopped before, so it means that the device failed.
-func (r *Run) Checkpoint() (*results.Checkpoint, error) {
-	state, err := r.vm.State(0)
+// Diverged says where a network left the finite numbers; nil if it has not.
+func (r *Run) Diverged(network int) *kernels.Divergence { return r.diverged[network] }
+
+// Checkpoint returns a network as it stands. A state that is not finite is no place to continue from: a network that diverges
+// has stopped before, so it means that the device failed.
+func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
+	state, err := r.vm.State(network)
 	if err != nil {
 		return nil, r.Device.failed(err)
 	}
@@ -116,55 +149,69 @@ func (r *Run) Checkpoint() (*results.Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
-	driver, err := json.Marshal(unfinished{r.nll})
+	driver, err := json.Marshal(unfinished{r.nll[network]})
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
 	return &results.Checkpoint{
-		Step: r.step, Seed: r.Config.Seed, Graph: string(structure), Driver: string(driver),
+		Step: r.step, Seed: r.Networks[network].Seed, Graph: string(structure), Driver: string(driver),
 		Layout: r.Program.Layout, State: state,
 	}, nil
 }
 
-// Resume continues from a checkpoint of this run; earlier is the time already spent.
-func (r *Run) Resume(c *results.Checkpoint, earlier time.Duration) error {
+// Resume continues from checkpoints of this run, one for each network and all of the same step; earlier is the time already
+// spent.
+func (r *Run) Resume(earlier time.Duration, checkpoints ...*results.Checkpoint) error {
+	if len(checkpoints) != len(r.Networks) {
+		return fmt.Errorf("train: resume: want %d checkpoints, got %d", len(r.Networks), len(checkpoints))
+	}
 	structure, err := json.Marshal(r.Spec)
 	if err != nil {
 		return fmt.Errorf("train: resume: %w", err)
 	}
-	if c.Graph != string(structure) {
-		return fmt.Errorf("train: resume: the checkpoint is of the network %s, the configuration asks for %s", c.Graph, structure)
+	for m, c := range checkpoints {
+		switch {
+		case c.Graph != string(structure):
+			return fmt.Errorf("train: resume: the checkpoint is of the network %s, the configuration asks for %s", c.Graph, structure)
+		case c.Seed != r.Networks[m].Seed:
+			return fmt.Errorf("train: resume: the checkpoint has seed %d, the configuration %d", c.Seed, r.Networks[m].Seed)
+		case c.Step > r.Steps():
+			return fmt.Errorf("train: resume: the checkpoint is at step %d, the run ends at %d", c.Step, r.Steps())
+		case c.Step != checkpoints[0].Step:
+			return fmt.Errorf("train: resume: the checkpoints are of steps %d and %d", checkpoints[0].Step, c.Step)
+		}
+		var u unfinished
+		if err := json.Unmarshal([]byte(c.Driver), &u); err != nil {
+			return fmt.Errorf("train: resume: %w", err)
+		}
+		if err := r.vm.Load(m, c.State); err != nil {
+			return err
+		}
+		r.nll[m] = u.EpochNLL
 	}
-	if c.Seed != r.Config.Seed {
-		return fmt.Errorf("train: resume: the checkpoint has seed %d, the configuration %d", c.Seed, r.Config.Seed)
-	}
-	if c.Step > r.Steps() {
-		return fmt.Errorf("train: resume: the checkpoint is at step %d, the run ends at %d", c.Step, r.Steps())
-	}
-	var u unfinished
-	if err := json.Unmarshal([]byte(c.Driver), &u); err != nil {
-		return fmt.Errorf("train: resume: %w", err)
-	}
-	if err := r.vm.Load(0, c.State); err != nil {
-		return err
-	}
-	r.step, r.nll, r.earlier = c.Step, u.EpochNLL, earlier
+	r.step, r.earlier = checkpoints[0].Step, earlier
 	return nil
 }
 
 // Events is who watches a run. A nil function is not called; an error from one stops the run.
 type Events struct {
-	Progress   func(Progress)
-	Epoch      func(results.Epoch) error
-	Checkpoint func(*results.Checkpoint) error
+	Progress func(Progress)
+	// Epoch gets what was measured at the end of an epoch. Without it nothing is.
+	Epoch func(network int, e results.Epoch) error
+	// Checkpoint gets the networks that have not diverged, by their number: after every Config.CheckpointEvery epochs and the
+	// last, or, with an Interval, whenever that much time has passed since the start or the one before.
+	Checkpoint func(map[int]*results.Checkpoint) error
+	Interval   time.Duration
+	// Diverged gets a network that left the finite numbers. It stands still then; the others go on.
+	Diverged func(network int, d kernels.Divergence) error
 }
 
 // Progress is where a run stands, a few times per second.
 type Progress struct {
 	Step, Steps    int
 	Epoch, Epochs  int     // the running epoch, counted from 1
-	NLL            float64 // mean per example, of the epoch so far
-	StepsPerSecond float64
+	NLL            float64 // mean per example, of the epoch so far and of all finite networks
+	StepsPerSecond float64 // of each network
 }
 
 // ErrInterrupted is returned by Train when its context was cancelled. The last checkpoint holds every step done.
@@ -179,9 +226,10 @@ func (e *DivergedError) Error() string { return "diverged: " + e.Divergence.Stri
 const slice = 100 * time.Millisecond
 
 // Train takes the run to its end. When ctx is cancelled it finishes the steps under way, hands out a checkpoint and returns
-// ErrInterrupted.
+// ErrInterrupted. When all networks have diverged, the error is the first one's DivergedError.
 func (r *Run) Train(ctx context.Context, events Events) error {
 	r.started = time.Now()
+	saved := r.started
 	perEpoch := r.StepsPerEpoch()
 	n := 1 // steps per slice
 	for r.step < r.Steps() {
@@ -191,6 +239,12 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 			}
 			return ErrInterrupted
 		}
+		if events.Interval > 0 && time.Since(saved) >= events.Interval {
+			if err := r.hand(events); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
 		end := (r.step/perEpoch + 1) * perEpoch
 		began, do := time.Now(), min(n, end-r.step)
 		// Not ctx: all steps of a slice are done, or none.
@@ -198,12 +252,11 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 		if err != nil {
 			return r.Device.failed(err)
 		}
-		if d := progress[0].Diverged; d != nil {
-			return &DivergedError{*d}
+		if err := r.account(progress, events); err != nil {
+			return err
 		}
 		took := time.Since(began)
 		r.step += do
-		r.nll += progress[0].NLL
 		n = max(1, min(int(float64(do)*float64(slice)/float64(max(took, 1))), 4*do))
 		if events.Progress != nil {
 			events.Progress(r.progress(float64(do) / took.Seconds()))
@@ -217,37 +270,70 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 	return nil
 }
 
+// account adds what a slice brought.
+func (r *Run) account(progress []kernels.Progress, events Events) error {
+	left := false
+	for m, p := range progress {
+		r.nll[m] += p.NLL
+		if p.Diverged != nil && r.diverged[m] == nil {
+			r.diverged[m] = p.Diverged
+			if events.Diverged != nil {
+				if err := events.Diverged(m, *p.Diverged); err != nil {
+					return err
+				}
+			}
+		}
+		left = left || r.diverged[m] == nil
+	}
+	if !left {
+		return &DivergedError{*r.diverged[0]}
+	}
+	return nil
+}
+
 func (r *Run) progress(stepsPerSecond float64) Progress {
 	perEpoch := r.StepsPerEpoch()
 	within := (r.step-1)%perEpoch + 1
+	sum, finite := 0., 0.
+	for m, nll := range r.nll {
+		if r.diverged[m] == nil {
+			sum += nll
+			finite++
+		}
+	}
 	return Progress{
-		Step: r.step, Steps: r.Steps(), Epoch: (r.step-1)/perEpoch + 1, Epochs: r.Config.Epochs,
-		NLL: r.nll / float64(within*r.Config.Batch), StepsPerSecond: stepsPerSecond,
+		Step: r.step, Steps: r.Steps(), Epoch: (r.step-1)/perEpoch + 1, Epochs: r.Networks[0].Epochs,
+		NLL: sum / finite / float64(within*r.Networks[0].Batch), StepsPerSecond: stepsPerSecond,
 	}
 }
 
-// finishEpoch measures the network, hands out the epoch and, when it is due, a checkpoint.
+// finishEpoch measures the networks, hands out the epoch and, when it is due, a checkpoint.
 func (r *Run) finishEpoch(ctx context.Context, events Events) error {
 	epoch := r.step / r.StepsPerEpoch()
 	last := r.step == r.Steps()
 	if events.Epoch != nil {
-		e, err := r.measure(ctx)
+		epochs, err := r.measure(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				return err
 			}
 			// Interrupted while measuring: a checkpoint before the last step of the epoch is not to be had, so measure to the
 			// end, which takes seconds at most.
-			if e, err = r.measure(context.WithoutCancel(ctx)); err != nil {
+			if epochs, err = r.measure(context.WithoutCancel(ctx)); err != nil {
 				return err
 			}
 		}
-		if err := events.Epoch(e); err != nil {
-			return err
+		for m, e := range epochs {
+			if r.diverged[m] != nil {
+				continue
+			}
+			if err := events.Epoch(m, e); err != nil {
+				return err
+			}
 		}
 	}
-	r.nll = 0
-	if last || epoch%r.Config.CheckpointEvery == 0 {
+	clear(r.nll)
+	if events.Interval == 0 && (last || epoch%r.Networks[0].CheckpointEvery == 0) {
 		return r.hand(events)
 	}
 	return nil
@@ -257,44 +343,63 @@ func (r *Run) hand(events Events) error {
 	if events.Checkpoint == nil {
 		return nil
 	}
-	c, err := r.Checkpoint()
-	if err != nil {
-		return err
-	}
-	return events.Checkpoint(c)
+	return r.HandOut(events.Checkpoint)
 }
 
-// measure is the line of the epoch that just ended.
-func (r *Run) measure(ctx context.Context) (results.Epoch, error) {
-	examples := r.StepsPerEpoch() * r.Config.Batch
-	e := results.Epoch{
-		Epoch: r.step / r.StepsPerEpoch(), Step: r.step, Seconds: r.Elapsed().Seconds(),
-		NLL: r.nll / float64(examples),
+// HandOut gives the checkpoints of the networks that have not diverged, by their number, to a function.
+func (r *Run) HandOut(to func(map[int]*results.Checkpoint) error) error {
+	checkpoints := map[int]*results.Checkpoint{}
+	for m := range r.Networks {
+		if r.diverged[m] != nil {
+			continue
+		}
+		c, err := r.Checkpoint(m)
+		if err != nil {
+			return err
+		}
+		checkpoints[m] = c
 	}
-	e.StepsPerSecond = float64(r.step) / e.Seconds
+	return to(checkpoints)
+}
+
+// measure is the line of the epoch that just ended, for each network; empty for those that diverged.
+func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
+	examples := r.StepsPerEpoch() * r.Networks[0].Batch
 	scores, err := r.vm.Evaluate(ctx, r.testing, r.step, 0)
 	if err != nil {
-		return e, r.Device.failed(err)
+		return nil, r.Device.failed(err)
 	}
-	e.AccuracySampled, e.LossSampled = scores[0].AccuracySampled, scores[0].LossSampled
-	e.AccuracyMean, e.LossMean = scores[0].AccuracyMean, scores[0].LossMean
+	var held []kernels.Score
 	if r.held != nil {
-		if scores, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
-			return e, r.Device.failed(err)
+		if held, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
+			return nil, r.Device.failed(err)
 		}
-		e.ValidationAccuracySampled, e.ValidationLossSampled = &scores[0].AccuracySampled, &scores[0].LossSampled
 	}
-	c, err := r.Checkpoint()
-	if err != nil {
-		return e, err
+	epochs := make([]results.Epoch, len(r.Networks))
+	for m := range epochs {
+		if r.diverged[m] != nil {
+			continue
+		}
+		o, err := r.outcome(m, scores[m])
+		if err != nil {
+			return nil, err
+		}
+		e := results.Epoch{
+			Epoch: r.step / r.StepsPerEpoch(), Step: r.step, Seconds: r.Elapsed().Seconds(),
+			NLL:             r.nll[m] / float64(examples),
+			AccuracySampled: o.AccuracySampled, LossSampled: o.LossSampled, AccuracyMean: o.AccuracyMean, LossMean: o.LossMean,
+			SigmaRMS: o.SigmaRMS, SigmaRMSLayers: o.SigmaRMSLayers, ReliabilityCost: o.ReliabilityCost,
+			ObjectiveMagnitude: o.ObjectiveMagnitude, ObjectiveReliability: o.ObjectiveReliability,
+		}
+		e.StepsPerSecond = float64(r.step) / e.Seconds
+		if held != nil {
+			e.ValidationAccuracySampled, e.ValidationLossSampled = &held[m].AccuracySampled, &held[m].LossSampled
+		}
+		e.ObjectiveNLL = e.NLL * float64(r.training.N)
+		e.Objective = e.ObjectiveNLL + e.ObjectiveMagnitude + e.ObjectiveReliability
+		epochs[m] = e
 	}
-	e.SigmaRMS, e.SigmaRMSLayers = c.SigmaRMS(), c.SigmaRMSLayers()
-	e.ReliabilityCost = c.ReliabilityCost(r.Config.Rho.Value())
-	costs := r.Program.Costs(c.State, r.Config.Member())
-	e.ObjectiveNLL = e.NLL * float64(r.training.N)
-	e.ObjectiveMagnitude, e.ObjectiveReliability = costs.Magnitude, costs.Reliability
-	e.Objective = e.ObjectiveNLL + e.ObjectiveMagnitude + e.ObjectiveReliability
-	return e, nil
+	return epochs, nil
 }
 
 // Elapsed is the time spent training, in this process and before.

@@ -46,7 +46,7 @@ func small(t *testing.T) (Config, *mnist.Set) {
 
 func newRun(t *testing.T, c Config, set *mnist.Set) *Run {
 	t.Helper()
-	r, err := New(c, set)
+	r, err := New(set, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,9 +55,11 @@ func newRun(t *testing.T, c Config, set *mnist.Set) *Run {
 }
 
 // bytesOf is the file that a run's checkpoint makes.
-func bytesOf(t *testing.T, r *Run) string {
+func bytesOf(t *testing.T, r *Run) string { return checkpointBytes(t, r, 0) }
+
+func checkpointBytes(t *testing.T, r *Run, network int) string {
 	t.Helper()
-	c, err := r.Checkpoint()
+	c, err := r.Checkpoint(network)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +84,12 @@ func TestEventsOfARun(t *testing.T) {
 	steps := 0
 	err := r.Train(context.Background(), Events{
 		Progress: func(p Progress) { steps = p.Step },
-		Epoch: func(e results.Epoch) error {
+		Epoch: func(_ int, e results.Epoch) error {
 			epochs = append(epochs, e)
 			return nil
 		},
-		Checkpoint: func(c *results.Checkpoint) error {
-			checkpoints = append(checkpoints, c.Step)
+		Checkpoint: func(c map[int]*results.Checkpoint) error {
+			checkpoints = append(checkpoints, c[0].Step)
 			return nil
 		},
 	})
@@ -142,7 +144,7 @@ func TestObjectiveTerms(t *testing.T) {
 			if err := r.Train(context.Background(), Events{}); err != nil {
 				t.Fatal(err)
 			}
-			checkpoint, err := r.Checkpoint()
+			checkpoint, err := r.Checkpoint(0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,14 +190,14 @@ func TestInterruptedRunsEndWithTheSameBytes(t *testing.T) {
 		for {
 			r := newRun(t, c, set)
 			if saved != nil {
-				if err := r.Resume(saved, time.Second); err != nil {
+				if err := r.Resume(time.Second, saved); err != nil {
 					t.Fatal(err)
 				}
 			}
 			ctx, cancel := context.WithCancel(context.Background())
 			err := r.Train(ctx, Events{
 				Progress:   func(Progress) { cancel() },
-				Checkpoint: func(c *results.Checkpoint) error { saved = c; return nil },
+				Checkpoint: func(c map[int]*results.Checkpoint) error { saved = c[0]; return nil },
 			})
 			cancel()
 			if err == nil {
@@ -236,7 +238,7 @@ func TestSeedDecides(t *testing.T) {
 func TestResumeRefuses(t *testing.T) {
 	c, set := small(t)
 	r := newRun(t, c, set)
-	checkpoint, err := r.Checkpoint()
+	checkpoint, err := r.Checkpoint(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +251,7 @@ func TestResumeRefuses(t *testing.T) {
 	} {
 		spoiled := *checkpoint
 		change(&spoiled)
-		if err := r.Resume(&spoiled, 0); err == nil {
+		if err := r.Resume(0, &spoiled); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -275,7 +277,7 @@ func TestNoCheckpointOfGarbage(t *testing.T) {
 	if err := r.vm.Load(0, state); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Checkpoint(); err == nil {
+	if _, err := r.Checkpoint(0); err == nil {
 		t.Error("a state with a NaN becomes a checkpoint")
 	}
 }
@@ -318,7 +320,7 @@ func TestEpochOfThePublishedPreset(t *testing.T) {
 	c.Epochs = 1
 	r := newRun(t, c, set)
 	var epoch results.Epoch
-	err = r.Train(context.Background(), Events{Epoch: func(e results.Epoch) error { epoch = e; return nil }})
+	err = r.Train(context.Background(), Events{Epoch: func(_ int, e results.Epoch) error { epoch = e; return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +346,7 @@ func TestGlyphsCanBeLearnt(t *testing.T) {
 	c.Noise, c.Epochs, c.LearningRate = "none", 3, 1e-3
 	r := newRun(t, c, mnist.Glyphs())
 	var last results.Epoch
-	if err := r.Train(context.Background(), Events{Epoch: func(e results.Epoch) error { last = e; return nil }}); err != nil {
+	if err := r.Train(context.Background(), Events{Epoch: func(_ int, e results.Epoch) error { last = e; return nil }}); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("accuracy %.4f", last.AccuracyMean)

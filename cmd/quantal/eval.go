@@ -45,10 +45,10 @@ func evalCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if err := run.Resume(checkpoint, earlier); err != nil {
+			if err := run.Resume(earlier, checkpoint); err != nil {
 				return err
 			}
-			summary, err := run.Summarise(c.Context, run.Config.Draws)
+			summary, err := run.Summarise(c.Context, run.Networks[0].Draws)
 			if err != nil {
 				return err
 			}

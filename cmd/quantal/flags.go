@@ -2,9 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -13,12 +12,13 @@ import (
 	"quantal/train"
 )
 
-// trainingFlags are the flags that decide what a run computes. Their defaults are the published preset's.
-func trainingFlags() []cli.Flag {
+// trainingFlags are the flags that decide what a run computes, without those that a command has in its own way. Their defaults
+// are the published preset's.
+func trainingFlags(without ...string) []cli.Flag {
 	text := func(name, value, usage string, aliases ...string) cli.Flag {
 		return &cli.StringFlag{Name: name, DefaultText: value, Usage: usage, Aliases: aliases}
 	}
-	return []cli.Flag{
+	flags := []cli.Flag{
 		text("data", "MNIST from the cache", "data set: mnist (downloaded if need be), glyphs (built in), or a `FOLDER` of IDX files"),
 		text("hidden", "100,100", "units of each hidden layer, `N,N,...`, or none"),
 		text("noise", "heterogeneous", "who shares a sigma: "+strings.Join(train.Noises(), ", ")),
@@ -37,80 +37,16 @@ func trainingFlags() []cli.Flag {
 		text("threads", "all processors", "threads on the CPU"),
 		text("checkpoint-every", "1", "epochs between checkpoints"),
 	}
-}
-
-// setting reads one flag into a configuration.
-type setting func(c *train.Config, value string) error
-
-func number[T any](field func(c *train.Config) *T, parse func(string) (T, error), what string) setting {
-	return func(c *train.Config, value string) error {
-		v, err := parse(strings.TrimSpace(value))
-		if err != nil {
-			return fmt.Errorf("want %s", what)
-		}
-		*field(c) = v
-		return nil
-	}
-}
-
-func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
-
-func parseSeed(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }
-
-func word(field func(c *train.Config) *string) setting {
-	return func(c *train.Config, value string) error {
-		*field(c) = value
-		return nil
-	}
-}
-
-// settings says what each training flag sets.
-func settings() map[string]setting {
-	float := func(field func(c *train.Config) *float64) setting { return number(field, parseFloat, "a number") }
-	whole := func(field func(c *train.Config) *int) setting { return number(field, strconv.Atoi, "a whole number") }
-	return map[string]setting{
-		"data":             word(func(c *train.Config) *string { return &c.Data }),
-		"noise":            word(func(c *train.Config) *string { return &c.Noise }),
-		"device":           word(func(c *train.Config) *string { return &c.Device }),
-		"hidden":           parseHidden,
-		"rho":              func(c *train.Config, value string) error { return c.Rho.UnmarshalText([]byte(value)) },
-		"c":                float(func(c *train.Config) *float64 { return &c.C }),
-		"lambda":           float(func(c *train.Config) *float64 { return &c.Lambda }),
-		"lr":               float(func(c *train.Config) *float64 { return &c.LearningRate }),
-		"mu-init":          float(func(c *train.Config) *float64 { return &c.MuInit }),
-		"sigma-init":       float(func(c *train.Config) *float64 { return &c.SigmaInit }),
-		"epochs":           whole(func(c *train.Config) *int { return &c.Epochs }),
-		"batch":            whole(func(c *train.Config) *int { return &c.Batch }),
-		"validation":       whole(func(c *train.Config) *int { return &c.Validation }),
-		"draws":            whole(func(c *train.Config) *int { return &c.Draws }),
-		"threads":          whole(func(c *train.Config) *int { return &c.Threads }),
-		"checkpoint-every": whole(func(c *train.Config) *int { return &c.CheckpointEvery }),
-		"seed":             number(func(c *train.Config) *uint64 { return &c.Seed }, parseSeed, "a whole number from 0 to 2^64-1"),
-	}
-}
-
-func parseHidden(c *train.Config, value string) error {
-	c.Hidden = []int{}
-	if value == "none" {
-		return nil
-	}
-	for _, part := range strings.Split(value, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil {
-			return fmt.Errorf("want numbers like 100,100, or none")
-		}
-		c.Hidden = append(c.Hidden, n)
-	}
-	return nil
+	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(without, f.Names()[0]) })
 }
 
 // applyFlags overrides a configuration with the flags that were given.
 func applyFlags(c *cli.Context, config *train.Config) error {
-	for name, set := range settings() {
+	for _, name := range train.SettingNames() {
 		if !c.IsSet(name) {
 			continue
 		}
-		if err := set(config, c.String(name)); err != nil {
+		if err := config.Set(name, c.String(name)); err != nil {
 			return usage("--%s %q: %w", name, c.String(name), err)
 		}
 	}

@@ -46,10 +46,12 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Writer:               stdout,
 		ErrWriter:            stderr,
 		EnableBashCompletion: true,
-		ExitErrHandler:       func(*cli.Context, error) {}, // run decides
-		OnUsageError:         onUsageError,
+		// A comma separates the values of an axis, not flags.
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run decides
+		OnUsageError:              onUsageError,
 		Commands: []*cli.Command{
-			demoCommand(), trainCommand(), evalCommand(), exportCommand(), figuresCommand(), dataCommand(), benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
+			demoCommand(), trainCommand(), gridCommand(), statusCommand(), evalCommand(), exportCommand(), figuresCommand(), dataCommand(), benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -90,7 +90,7 @@ func startRun(c *cli.Context, config train.Config, set *mnist.Set, dir string) (
 		return train.Summary{}, err
 	}
 	defer folder.Close()
-	if err := folder.WriteConfig(run.Config); err != nil {
+	if err := folder.WriteConfig(run.Networks[0]); err != nil {
 		return train.Summary{}, err
 	}
 	if err := folder.WriteEnvironment(environment(run, set)); err != nil {
@@ -101,7 +101,7 @@ func startRun(c *cli.Context, config train.Config, set *mnist.Set, dir string) (
 
 // newRun tells mistakes in the settings, which only the data set brings to light, from failures.
 func newRun(config train.Config, set *mnist.Set) (*train.Run, error) {
-	run, err := train.New(config, set)
+	run, err := train.New(set, config)
 	if err != nil {
 		var device *train.DeviceError
 		if errors.As(err, &device) {
@@ -124,7 +124,7 @@ var resumable = []string{"data", "epochs", "draws", "device", "threads", "checkp
 
 // resumeRun continues a run from its last good checkpoint.
 func resumeRun(c *cli.Context) error {
-	for name := range settings() {
+	for _, name := range train.SettingNames() {
 		if c.IsSet(name) && !slices.Contains(resumable, name) {
 			return usage("--%s cannot change when a run is resumed: only %s can", name, strings.Join(resumable, ", "))
 		}
@@ -147,7 +147,7 @@ func resumeRun(c *cli.Context) error {
 	if err := restore(c, run, folder); err != nil {
 		return err
 	}
-	if err := folder.WriteConfig(run.Config); err != nil {
+	if err := folder.WriteConfig(run.Networks[0]); err != nil {
 		return err
 	}
 	_, err = finish(c, run, folder)
@@ -241,25 +241,25 @@ func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 		log.Warn("other kernels than before: the last bits may differ from an uninterrupted run", "before", e.Kernels, "now", run.Device.Kernels)
 	}
 	log.Info("resuming", "run", folder.Path(""), "step", checkpoint.Step, "of", run.Steps())
-	return run.Resume(checkpoint, earlier)
+	return run.Resume(earlier, checkpoint)
 }
 
 // finish trains to the end, measures, and prints the result.
 func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summary, error) {
 	log := logger(c)
 	log.Info("training", "device", run.Device.Name, "why", run.Device.Reason, "kernels", run.Device.Kernels,
-		"network", sizes(run.Spec.Sizes), "noise", run.Config.Noise, "rho", run.Config.Rho, "c", run.Config.C, "run", folder.Path(""))
-	if needed := run.Memory(); needed > 0 {
-		log.Info("GPU memory", "needed", megabytes(needed), "free", megabytes(run.Device.MemoryFree))
+		"network", sizes(run.Spec.Sizes), "noise", run.Networks[0].Noise, "rho", run.Networks[0].Rho, "c", run.Networks[0].C, "run", folder.Path(""))
+	if run.Device.MemoryFree > 0 {
+		log.Info("GPU memory", "needed", megabytes(run.Memory()), "free", megabytes(run.Device.MemoryFree))
 	}
 	watch := newWatcher(c)
 	err := run.Train(c.Context, train.Events{
 		Progress: watch.progress,
-		Epoch: func(e results.Epoch) error {
+		Epoch: func(_ int, e results.Epoch) error {
 			watch.epoch(e)
 			return folder.AppendMetrics(e)
 		},
-		Checkpoint: folder.SaveCheckpoint,
+		Checkpoint: func(networks map[int]*results.Checkpoint) error { return folder.SaveCheckpoint(networks[0]) },
 	})
 	watch.close()
 	if errors.Is(err, train.ErrInterrupted) {
@@ -268,8 +268,8 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 	if err != nil {
 		return train.Summary{}, err
 	}
-	log.Info("measuring", "draws", run.Config.Draws)
-	summary, err := run.Summarise(c.Context, run.Config.Draws)
+	log.Info("measuring", "draws", run.Networks[0].Draws)
+	summary, err := run.Summarise(c.Context, run.Networks[0].Draws)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
 			err = fmt.Errorf("interrupted while measuring the trained network: quantal train --resume %s: %w", folder.Path(""), err)

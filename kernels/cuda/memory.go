@@ -187,6 +187,12 @@ func need(s shape, members []kernels.Member, train *kernels.Data) int64 {
 	return sum
 }
 
+// Capacity is the largest number of members of which any run of neighbours fits into the given memory, in bytes; 0 if not even
+// one does.
+func Capacity(p *kernels.Program, members []kernels.Member, train *kernels.Data, free int64) int {
+	return capacity(newShape(p), members, train, free)
+}
+
 // capacity is the largest number of members of which any run of neighbours fits into the given memory.
 func capacity(s shape, members []kernels.Member, train *kernels.Data, free int64) int {
 	fits := func(n int) bool {

@@ -1,0 +1,359 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/grid"
+	"quantal/mnist"
+	"quantal/results"
+	"quantal/train"
+)
+
+// axisFlags are the settings that a grid takes several values of, with the name of the setting, in the order in which they
+// vary: the seed fastest.
+var axisFlags = []struct{ flag, setting, usage string }{
+	{"noise", "noise", "who shares a sigma: a list of " + strings.Join(train.Noises(), ", ")},
+	{"rho", "rho", "exponents of the reliability cost: a list of numbers, fractions, calcium, membrane, actin, trafficking, entropic"},
+	{"c", "c", "multipliers of the reliability cost: a list, logspace:FROM:TO:N (powers of ten) or linspace:FROM:TO:N"},
+	{"seeds", "seed", "seeds: a list, or ranges such as 1-5"},
+}
+
+// fig2 is the authors' grid: EES Fig. 2 and 3.
+var fig2 = map[string]string{
+	"noise": "heterogeneous,homogeneous", "rho": "calcium,membrane,actin,trafficking", "c": "logspace:-4:3.25:30",
+}
+
+func gridFlags() []cli.Flag {
+	var flags []cli.Flag
+	for _, a := range axisFlags {
+		f := &cli.StringFlag{Name: a.flag, Usage: a.usage, DefaultText: "the preset's"}
+		if a.flag == "seeds" {
+			f.Aliases = []string{"seed"}
+		}
+		flags = append(flags, f)
+	}
+	flags = append(flags, trainingFlags("noise", "rho", "c", "seed", "checkpoint-every")...)
+	return append(flags,
+		&cli.StringSliceFlag{Name: "vary", Usage: "another setting to vary, `NAME=VALUES`, as in lambda=0.001,0.01 or hidden=100x100,50x50; may be given several times"},
+		&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the rest comes from: published, text, or fig2 (the authors' grid of 240)"},
+		&cli.StringFlag{Name: "config", Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
+		&cli.StringFlag{Name: "out", Usage: "grid `FOLDER`", DefaultText: "grids/ and the data set's name"},
+		&cli.DurationFlag{Name: "checkpoint-interval", Value: 5 * time.Minute, Usage: "time between checkpoints of networks under way"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be trained and how long it would take, and stop"},
+		jsonFlag(),
+	)
+}
+
+func gridCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "grid",
+		Usage: "train many networks over c, rho, noise and seed, and continue where it stopped",
+		UsageText: "quantal grid --c logspace:-2:1:7 --rho calcium,trafficking --seeds 1-3 --out grids/a\n" +
+			"quantal grid --preset fig2 --out grids/fig2 --dry-run\n" +
+			"quantal grid --out grids/a      (continues what is there)",
+		Description: "The same command again trains what is missing; more values add networks to the folder. Points with one seed share\n" +
+			"initial means, minibatches and noise, so that differences between them are those of the settings.",
+		Flags: gridFlags(),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("grid: want flags only, got %q", c.Args().First())
+			}
+			asked, err := askedGrid(c)
+			if err != nil {
+				return err
+			}
+			if asked == nil {
+				return continueGrid(c)
+			}
+			return startGrid(c, asked)
+		},
+	}
+}
+
+// gridRequest is what flags and configuration file ask for.
+type gridRequest struct {
+	base train.Config
+	axes []grid.Axis
+}
+
+// askedGrid reads what to train; nil if the command says nothing of it, but names a grid that is there.
+func askedGrid(c *cli.Context) (*gridRequest, error) {
+	silent := !c.IsSet("preset") && !c.IsSet("config") && !c.IsSet("vary")
+	for _, a := range axisFlags {
+		silent = silent && !c.IsSet(a.flag)
+	}
+	for _, name := range train.SettingNames() {
+		silent = silent && (!c.IsSet(name) || name == "device" || name == "threads")
+	}
+	if silent {
+		if c.IsSet("out") && grid.Is(c.String("out")) {
+			return nil, nil
+		}
+		return nil, usage("grid: want axes such as --c logspace:-2:1:7, or --preset fig2, or --out with the folder of a grid to continue")
+	}
+	values := map[string]string{} // of the axes, by setting
+	preset := c.String("preset")
+	if preset == "fig2" {
+		for name, text := range fig2 {
+			values[name] = text
+		}
+		preset = "published"
+	}
+	base, err := train.Preset(preset)
+	if err != nil {
+		return nil, usage("--preset %q: want published, text or fig2", preset)
+	}
+	vary := map[string]string{}
+	var order []string // of what varies, slowest first
+	if path := c.String("config"); path != "" {
+		if order, err = readGridFile(path, &base, values, vary); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range train.SettingNames() {
+		if !c.IsSet(name) || slices.Contains([]string{"noise", "rho", "c", "seed"}, name) {
+			continue
+		}
+		if err := base.Set(name, c.String(name)); err != nil {
+			return nil, usage("--%s %q: %w", name, c.String(name), err)
+		}
+	}
+	for _, a := range axisFlags {
+		if c.IsSet(a.flag) {
+			values[a.setting] = c.String(a.flag)
+		}
+	}
+	for _, text := range c.StringSlice("vary") {
+		name, list, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, usage("--vary %q: want NAME=VALUES, as in lambda=0.001,0.01", text)
+		}
+		if _, again := vary[name]; !again {
+			order = append(order, name)
+		}
+		vary[name] = list
+	}
+	asked := &gridRequest{base: base}
+	for _, name := range order {
+		axis, err := grid.ParseAxis(name, vary[name])
+		if err != nil {
+			return nil, usage("--vary %s=%s: %w", name, vary[name], err)
+		}
+		asked.axes = append(asked.axes, axis)
+	}
+	for _, a := range axisFlags {
+		if values[a.setting] == "" {
+			continue
+		}
+		axis, err := grid.ParseAxis(a.setting, values[a.setting])
+		if err != nil {
+			return nil, usage("--%s %q: %w", a.flag, values[a.setting], err)
+		}
+		asked.axes = append(asked.axes, axis)
+	}
+	return asked, nil
+}
+
+// readGridFile reads a configuration file of a grid: settings as for train, the axes as text or lists, and a table [vary]. It
+// returns the names in [vary] in alphabetical order, for TOML has none.
+func readGridFile(path string, base *train.Config, values, vary map[string]string) ([]string, error) {
+	var file map[string]any
+	if err := results.ReadConfigFile(path, &file); err != nil {
+		return nil, &usageError{err}
+	}
+	var order []string
+	for key, value := range file {
+		if key == "vary" {
+			table, ok := value.(map[string]any)
+			if !ok {
+				return nil, usage("%s: vary: want a table, [vary], with settings as keys", path)
+			}
+			for name, v := range table {
+				vary[name] = listText(v, ",")
+				order = append(order, name)
+			}
+			continue
+		}
+		setting := ""
+		for _, a := range axisFlags {
+			if key == a.flag || key == a.setting {
+				setting = a.setting
+			}
+		}
+		if setting != "" {
+			values[setting] = listText(value, ",")
+			continue
+		}
+		if err := base.Set(key, listText(value, "x")); err != nil {
+			return nil, usage("%s: %s: %w", path, key, err)
+		}
+	}
+	slices.Sort(order)
+	return order, nil
+}
+
+// listText writes a value of a TOML file as a flag would have it.
+func listText(v any, separator string) string {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Sprint(v)
+	}
+	var parts []string
+	for _, v := range list {
+		parts = append(parts, listText(v, "x"))
+	}
+	return strings.Join(parts, separator)
+}
+
+// startGrid plans what was asked for and trains what of it is missing.
+func startGrid(c *cli.Context, asked *gridRequest) error {
+	set, err := openData(c, asked.base.Data)
+	if err != nil {
+		return err
+	}
+	if asked.base.Data, err = dataName(asked.base.Data); err != nil {
+		return err
+	}
+	points, err := grid.Points(asked.base, asked.axes...)
+	if err != nil {
+		return usage("grid: %w", err)
+	}
+	if c.Bool("dry-run") {
+		return dryRun(c, set, points)
+	}
+	dir := c.String("out")
+	if dir == "" {
+		dir = filepath.Join("grids", set.Name)
+	}
+	folder, err := grid.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if err := enterGrid(c, folder, set); err != nil {
+		return err
+	}
+	added, err := folder.Extend(commandLine(), points)
+	if err != nil {
+		return err
+	}
+	logger(c).Info("grid", "folder", dir, "networks", len(points), "new", added)
+	return runGrid(c, folder, set, points)
+}
+
+// continueGrid trains whatever is missing in the folder of a grid.
+func continueGrid(c *cli.Context) error {
+	folder, err := grid.Open(c.String("out"))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	points := folder.Points()
+	set, err := openData(c, points[0].Config.Data)
+	if err != nil {
+		return err
+	}
+	if c.Bool("dry-run") {
+		missing, _, err := folder.Missing(points)
+		if err != nil {
+			return err
+		}
+		return dryRun(c, set, missing)
+	}
+	if err := enterGrid(c, folder, set); err != nil {
+		return err
+	}
+	logger(c).Info("grid", "folder", folder.Dir, "networks", len(points))
+	return runGrid(c, folder, set, points)
+}
+
+// commandLine is the command as it was typed, for the record.
+func commandLine() string {
+	words := []string{"quantal"}
+	for _, arg := range os.Args[1:] {
+		if arg == "" || strings.ContainsAny(arg, " \t\n\"'\\$*?;&|<>()[]{}#~") {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}
+
+// enterGrid makes sure that the grid's data set is this one, and says if other kernels ran before.
+func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set) error {
+	device, err := train.ChooseDevice(gridOptions(c).Device)
+	if err != nil {
+		return err
+	}
+	now := results.ReadEnvironmentHere(version)
+	now.Kernels, now.Device = device.Kernels, device.Name
+	now.Data, now.DataSource, now.DataSHA256 = set.Name, set.Source, set.SHA256
+	before, err := folder.Enter(now)
+	if err != nil {
+		return err
+	}
+	log := logger(c)
+	if before != now.Kernels {
+		log.Warn("other kernels than before: the last bits may differ from those of an undisturbed grid", "before", before, "now", now.Kernels)
+	}
+	log.Info("device", "device", device.Name, "why", device.Reason, "kernels", device.Kernels)
+	return nil
+}
+
+func gridOptions(c *cli.Context) grid.Options {
+	o := grid.Options{Device: "auto", Interval: c.Duration("checkpoint-interval")}
+	var config train.Config // checked before
+	if c.IsSet("device") {
+		o.Device = c.String("device")
+	}
+	if c.IsSet("threads") && config.Set("threads", c.String("threads")) == nil {
+		o.Threads = config.Threads
+	}
+	return o
+}
+
+// runGrid trains what is missing of the points and makes the tables.
+func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point) error {
+	watch := newGridWatcher(c)
+	log := logger(c)
+	err := folder.Run(c.Context, set, points, gridOptions(c), grid.Events{
+		Progress: watch.progress,
+		Finished: watch.finished,
+		Damaged:  func(err error) { log.Warn("damaged, trained again", "reason", err) },
+	})
+	watch.close()
+	if errors.Is(err, train.ErrInterrupted) {
+		return fmt.Errorf("%w; to continue: quantal grid --out %s", err, folder.Dir)
+	}
+	if err != nil {
+		return err
+	}
+	return reportStatus(c, folder)
+}
+
+func dryRun(c *cli.Context, set *mnist.Set, points []grid.Point) error {
+	logger(c).Info("measuring how fast this machine trains")
+	estimates, err := grid.Estimates(c.Context, set, points, gridOptions(c), time.Second)
+	if err != nil {
+		return err
+	}
+	return printEstimates(c, estimates)
+}
+
+// viewGrid opens the folder of a grid to look at it.
+func viewGrid(dir string) (*grid.Folder, error) {
+	folder, err := grid.View(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &missingError{err}
+	}
+	return folder, err
+}

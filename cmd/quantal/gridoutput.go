@@ -1,0 +1,200 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v2"
+
+	"quantal/grid"
+	"quantal/results"
+)
+
+// gridWatcher shows how a grid goes: on a terminal a bar with the finished points above it, otherwise a line for each finished
+// point and now and then one for the whole.
+type gridWatcher struct {
+	out   io.Writer
+	bar   *progressbar.ProgressBar
+	state grid.Progress
+	told  time.Time
+}
+
+func newGridWatcher(c *cli.Context) *gridWatcher {
+	return &gridWatcher{out: c.App.ErrWriter, told: time.Now()}
+}
+
+// quiet is the time between two lines on the whole where there is no terminal.
+const quiet = 30 * time.Second
+
+func (w *gridWatcher) progress(p grid.Progress) {
+	w.state = p
+	if !isTerminal(w.out) {
+		if time.Since(w.told) >= quiet {
+			w.told = time.Now()
+			fmt.Fprintln(w.out, gridLine(p))
+		}
+		return
+	}
+	if w.bar == nil {
+		w.bar = progressbar.NewOptions(1000,
+			progressbar.OptionSetWriter(w.out), progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(20),
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionUseANSICodes(true), progressbar.OptionSetTheme(progressbar.ThemeASCII))
+	}
+	w.bar.Describe(gridLine(p))
+	_ = w.bar.Set(min(1000, int(1000*fraction(p)))) // it only fails when the terminal does
+}
+
+// fraction is how much of the work is done: finished points, and the running ones as far as they are.
+func fraction(p grid.Progress) float64 {
+	if p.Points == 0 {
+		return 1
+	}
+	done := float64(p.Finished)
+	if p.Steps > 0 {
+		done += float64(len(p.Running)) * float64(p.Step) / float64(p.Steps)
+	}
+	return min(1, done/float64(p.Points))
+}
+
+func gridLine(p grid.Progress) string {
+	text := fmt.Sprintf("%d/%d points", p.Finished, p.Points)
+	if p.Diverged > 0 {
+		text += fmt.Sprintf(", %d diverged", p.Diverged)
+	}
+	if len(p.Running) > 0 {
+		text += fmt.Sprintf("  %d running, step %d/%d", len(p.Running), p.Step, p.Steps)
+	}
+	if p.NetworkStepsPerSecond > 0 {
+		text += fmt.Sprintf("  %.0f network-steps/s  %v left", p.NetworkStepsPerSecond, seconds(p.SecondsLeft))
+	}
+	return text
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(time.Second)
+}
+
+func (w *gridWatcher) finished(r results.Record) {
+	line := recordLine(r)
+	if w.bar != nil {
+		_ = w.bar.Clear()
+	}
+	fmt.Fprintln(w.out, line)
+}
+
+// recordLine is a finished point for a person.
+func recordLine(r results.Record) string {
+	text := fmt.Sprintf("%-13s  rho %-5s  c %-9.4g  seed %-3d", r.Noise, r.Rho, r.C, r.Seed)
+	if r.Noise == "none" {
+		text = fmt.Sprintf("%-13s  seed %-3d", r.Noise, r.Seed)
+	}
+	if r.Status == results.Diverged {
+		return fmt.Sprintf("%s  diverged: %s is not finite at step %d in layer %d", text, r.DivergedWhat, *r.DivergedStep, *r.DivergedLayer)
+	}
+	return fmt.Sprintf("%s  accuracy %6.2f %%  sigma %.4g", text, 100*r.AccuracySampled, r.SigmaRMS)
+}
+
+func (w *gridWatcher) close() {
+	if w.bar != nil {
+		_ = w.bar.Exit()
+		fmt.Fprintln(w.out)
+	}
+}
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "status",
+		Usage:     "say where a grid stands, from any terminal or machine that sees its folder",
+		UsageText: "quantal status GRID [--json]",
+		Flags:     []cli.Flag{jsonFlag()},
+		Action: func(c *cli.Context) error {
+			dir, err := oneArgument(c, "the grid folder")
+			if err != nil {
+				return err
+			}
+			folder, err := viewGrid(dir)
+			if err != nil {
+				return err
+			}
+			return reportStatus(c, folder)
+		},
+	}
+}
+
+// reportStatus says where a grid stands.
+func reportStatus(c *cli.Context, folder *grid.Folder) error {
+	status, err := folder.Status()
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, status)
+	}
+	return printStatus(c.App.Writer, status)
+}
+
+// printStatus writes where a grid stands, for a person.
+func printStatus(out io.Writer, s grid.Status) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\t%d points: %d done", s.Dir, s.Points, s.Done)
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{s.Diverged, "diverged"}, {s.Running, "running"}, {s.Waiting, "waiting"}} {
+		if part.n > 0 {
+			fmt.Fprintf(w, ", %d %s", part.n, part.what)
+		}
+	}
+	fmt.Fprintln(w)
+	if s.NetworkStepsPerSecond > 0 {
+		fmt.Fprintf(w, "speed\t%.0f network-steps/s, about %v left\n", s.NetworkStepsPerSecond, seconds(s.SecondsLeft))
+	}
+	for _, p := range s.Processes {
+		state := fmt.Sprintf("step %d/%d of %d networks", p.Step, p.Steps, len(p.Running))
+		if p.Silent {
+			state += fmt.Sprintf("; not heard of since %s", p.Updated.Local().Format(time.DateTime))
+		}
+		fmt.Fprintf(w, "process\t%d on %s: %s\n", p.PID, p.Host, state)
+	}
+	for i, r := range s.Latest {
+		title := ""
+		if i == 0 {
+			title = "latest"
+		}
+		fmt.Fprintf(w, "%s\t%s\n", title, recordLine(r))
+	}
+	for _, f := range s.Failures {
+		fmt.Fprintf(w, "failed\t%s on %s: %s\n", f.Time.Local().Format(time.DateTime), f.Host, f.Error)
+	}
+	for _, d := range s.Damaged {
+		fmt.Fprintf(w, "damaged\t%s\n", d)
+	}
+	return w.Flush()
+}
+
+// printEstimates writes what a grid would take.
+func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
+	points, total, memory := 0, 0., int64(0)
+	steps := 0
+	for _, e := range estimates {
+		points += e.Points
+		total += e.Seconds
+		memory = max(memory, e.Memory)
+		steps += e.Points * e.Steps
+	}
+	if c.Bool("json") {
+		return printJSON(c, map[string]any{"points": points, "network_steps": steps, "memory_bytes": memory, "seconds": total, "cohorts": estimates})
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "networks\tsteps of each\tside by side\tmemory\ttime\t")
+	for _, e := range estimates {
+		fmt.Fprintf(w, "%d\t%d\t%d\t%s\t%v\t%s\n", e.Points, e.Steps, e.Beside, megabytes(e.Memory), seconds(e.Seconds), strings.TrimPrefix(e.Cohort, "data "))
+	}
+	fmt.Fprintf(w, "%d\t\t\t%s\t%v\tin all\n", points, megabytes(memory), seconds(total))
+	return w.Flush()
+}

@@ -1,0 +1,125 @@
+package grid
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"quantal/train"
+)
+
+// Axis is a setting and the values it takes, as text that train.Config.Set reads.
+type Axis struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
+}
+
+// numeric are the settings that may be an axis besides c, rho, noise and seed.
+var numeric = []string{"lambda", "lr", "batch", "epochs", "mu-init", "sigma-init", "validation", "hidden"}
+
+// maxValues bounds an axis, against slips such as seeds 1-1e9.
+const maxValues = 100_000
+
+// ParseAxis reads the values of a setting: a list such as 0.1,1,10, or for numbers logspace:FROM:TO:N (powers of ten, both
+// ends included) or linspace:FROM:TO:N, or for seeds ranges such as 1-5. Hidden layers are written 100x100. A value given
+// twice counts once.
+func ParseAxis(name, text string) (Axis, error) {
+	axis := Axis{Name: name}
+	if !slices.Contains([]string{"c", "rho", "noise", "seed"}, name) && !slices.Contains(numeric, name) {
+		return axis, fmt.Errorf("%q cannot be an axis: want c, rho, noise, seed, %s", name, strings.Join(numeric, ", "))
+	}
+	var probe train.Config
+	for _, part := range strings.Split(text, ",") {
+		values, err := expand(name, strings.TrimSpace(part))
+		if err != nil {
+			return axis, err
+		}
+		for _, v := range values {
+			if err := probe.Set(name, v); err != nil {
+				return axis, fmt.Errorf("%q: %w", v, err)
+			}
+			if name == "noise" && !slices.Contains(train.Noises(), v) {
+				return axis, fmt.Errorf("%q: want one of %s", v, strings.Join(train.Noises(), ", "))
+			}
+			if !slices.Contains(axis.Values, v) {
+				axis.Values = append(axis.Values, v)
+			}
+		}
+		if len(axis.Values) > maxValues {
+			return axis, fmt.Errorf("want at most %d values", maxValues)
+		}
+	}
+	return axis, nil
+}
+
+// expand turns one part of a list into values.
+func expand(name, part string) ([]string, error) {
+	fields := strings.Split(part, ":")
+	switch kind := fields[0]; {
+	case part == "":
+		return nil, fmt.Errorf("want values such as %s, got an empty one", example(name))
+	case kind == "logspace" || kind == "linspace":
+		return space(kind, fields[1:])
+	case name == "seed" && strings.Contains(part, "-"):
+		return seeds(part)
+	}
+	return []string{part}, nil
+}
+
+func example(name string) string {
+	switch name {
+	case "noise":
+		return "heterogeneous,homogeneous"
+	case "rho":
+		return "calcium,2/3,2"
+	case "seed":
+		return "1-5"
+	case "hidden":
+		return "100x100,50x50"
+	}
+	return "0.1,1,10 or logspace:-2:0:9"
+}
+
+func space(kind string, fields []string) ([]string, error) {
+	bad := fmt.Errorf("%s:%s: want %s:FROM:TO:N with N of 1 or more", kind, strings.Join(fields, ":"), kind)
+	if len(fields) != 3 {
+		return nil, bad
+	}
+	from, err1 := strconv.ParseFloat(fields[0], 64)
+	to, err2 := strconv.ParseFloat(fields[1], 64)
+	n, err3 := strconv.Atoi(fields[2])
+	if err1 != nil || err2 != nil || err3 != nil || n < 1 || n > maxValues || math.IsInf(from, 0) || math.IsInf(to, 0) {
+		return nil, bad
+	}
+	values := make([]string, n)
+	for i := range values {
+		x := from
+		if n > 1 {
+			x = from + (to-from)*float64(i)/float64(n-1)
+		}
+		if kind == "logspace" {
+			x = math.Pow(10, x)
+		}
+		values[i] = strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	return values, nil
+}
+
+func seeds(part string) ([]string, error) {
+	bad := fmt.Errorf("%q: want a seed or a range of seeds such as 1-5", part)
+	low, high, _ := strings.Cut(part, "-")
+	first, err1 := strconv.ParseUint(low, 10, 64)
+	last, err2 := strconv.ParseUint(high, 10, 64)
+	if err1 != nil || err2 != nil || last < first || last-first >= maxValues {
+		return nil, bad
+	}
+	var values []string
+	for s := first; ; s++ {
+		values = append(values, strconv.FormatUint(s, 10))
+		if s == last {
+			return values, nil
+		}
+	}
+}

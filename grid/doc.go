@@ -1,0 +1,31 @@
+// Package grid trains many networks that differ in their settings, and can be stopped and continued at any moment.
+//
+// What enters: a configuration, the axes along which it varies, and a data set. What leaves: a folder with one record per
+// finished network (package results draws tables and figures from them).
+//
+// # Points and cohorts
+//
+// A point is one network: a resolved configuration without the device. Its id is readable and ends in a checksum of
+// everything that decides what the network reaches, so the same settings have the same id in any grid. Points that agree in
+// train.Config.Cohort (graph, data, minibatch, number of steps) train as members of one Program: on a GPU as many as fit its
+// memory in one launch set, on the CPU a few per thread at a time.
+//
+// Points with one seed share their initial means, the order of the minibatches and every draw of noise (common random
+// numbers): what differs between them is what the setting does, not chance. Intervals over seeds therefore belong to each
+// point, while differences along c have less scatter than the intervals suggest.
+//
+// # Folder
+//
+//	plan.json, plan-2.json, ...   the points, and the command that asked for them; never changed. Asking for more adds a file
+//	environment.json              program, processor, kernels, data set and its checksums
+//	points/ID.json                results.Record of a finished or diverged network: the truth about what is done
+//	points/ID.safetensors         its mu and phi (results.ReadNetwork)
+//	checkpoints/team-*.safetensors  networks under way, every few minutes (results.TeamCheckpoint)
+//	journal/*.jsonl               clocks, hosts and restarts, a file per process
+//	progress/*.json               where each process stands, about once per second
+//	.lock                         held by the process that works in the folder; tasks of a cluster hold none
+//
+// A point is done when its record is there and good; the record is written after the network. So a process may be killed at
+// any moment: what is lost is at most the time since the last checkpoint. Records and networks hold no clock and no host, and
+// every file is replaced as a whole, so two processes that train the same point do no harm.
+package grid

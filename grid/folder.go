@@ -1,0 +1,255 @@
+package grid
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"quantal/mnist"
+	"quantal/results"
+	"quantal/train"
+)
+
+// Names in a grid folder; the package documentation says what they hold.
+const (
+	environmentName = "environment.json"
+	pointsName      = "points"
+	checkpointsName = "checkpoints"
+	journalName     = "journal"
+	progressName    = "progress"
+)
+
+const planFormat = "quantal-grid-plan"
+
+// Plan is a file of points that were asked for together.
+type Plan struct {
+	Format  string  `json:"format"`
+	Version int     `json:"format_version"`
+	Command string  `json:"command"` // what asked for them
+	Points  []Point `json:"points"`
+}
+
+// Folder is the folder of a grid.
+type Folder struct {
+	Dir   string
+	Plans []Plan // in the order in which they were asked for
+	lock  *results.Lock
+}
+
+// Open opens the folder of a grid to work in it, and makes it if it is not there. A folder in use gives a results.InUseError,
+// one with something else in it an error.
+func Open(dir string) (*Folder, error) {
+	if _, err := os.Stat(filepath.Join(dir, "config.toml")); err == nil {
+		return nil, fmt.Errorf("grid: %s: holds a single run: choose another folder", dir)
+	}
+	if err := results.MakeFolder(dir); err != nil {
+		return nil, err
+	}
+	lock, err := results.TakeLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &Folder{Dir: dir, lock: lock}
+	if f.Plans, err = readPlans(dir); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// View opens the folder of an existing grid without its lock: to look at it, or as one of several processes that each train
+// points of their own.
+func View(dir string) (*Folder, error) {
+	plans, err := readPlans(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(plans) == 0 {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("grid: %s: %w", dir, fs.ErrNotExist)
+		}
+		return nil, &results.CorruptError{Path: dir, Reason: "is not the folder of a grid (there is no " + planName(1) + " in it)"}
+	}
+	return &Folder{Dir: dir, Plans: plans}, nil
+}
+
+// Is reports whether a folder is that of a grid.
+func Is(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, planName(1)))
+	return err == nil
+}
+
+// Close gives the folder's lock back.
+func (f *Folder) Close() error {
+	if f.lock == nil {
+		return nil
+	}
+	return f.lock.Release()
+}
+
+// Path is the path of something in the folder.
+func (f *Folder) Path(parts ...string) string {
+	return filepath.Join(append([]string{f.Dir}, parts...)...)
+}
+
+func planName(number int) string {
+	if number == 1 {
+		return "plan.json"
+	}
+	return fmt.Sprintf("plan-%d.json", number)
+}
+
+func readPlans(dir string) ([]Plan, error) {
+	var plans []Plan
+	for {
+		path := filepath.Join(dir, planName(len(plans)+1))
+		var p Plan
+		if err := results.ReadJSONFile(path, &p); errors.Is(err, fs.ErrNotExist) {
+			return plans, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if p.Format != planFormat || p.Version != 1 {
+			return nil, &results.CorruptError{Path: path, Reason: fmt.Sprintf("is %s version %d, want %s version 1", p.Format, p.Version, planFormat)}
+		}
+		for _, point := range p.Points {
+			if want, err := id(point.Config); err != nil || want != point.ID {
+				return nil, &results.CorruptError{Path: path, Reason: fmt.Sprintf("the settings of %s have been changed", point.ID)}
+			}
+		}
+		plans = append(plans, p)
+	}
+}
+
+// Points lists all points of all plans.
+func (f *Folder) Points() []Point {
+	var points []Point
+	for _, p := range f.Plans {
+		points = append(points, p.Points...)
+	}
+	return points
+}
+
+// Extend adds those of the points that are not planned yet to a new plan, and says how many.
+func (f *Folder) Extend(command string, points []Point) (int, error) {
+	known := map[string]bool{}
+	for _, p := range f.Points() {
+		known[p.ID] = true
+	}
+	points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return known[p.ID] })
+	if len(points) == 0 {
+		return 0, nil
+	}
+	plan := Plan{Format: planFormat, Version: 1, Command: command, Points: points}
+	if err := results.WriteJSONFile(f.Path(planName(len(f.Plans)+1)), plan); err != nil {
+		return 0, err
+	}
+	f.Plans = append(f.Plans, plan)
+	return len(points), nil
+}
+
+// Environment reads what the grid's first process recorded of itself and the data.
+func (f *Folder) Environment() (results.Environment, error) {
+	var e results.Environment
+	err := results.ReadJSONFile(f.Path(environmentName), &e)
+	return e, err
+}
+
+// Enter records the environment of a grid's first process. In a grid that has one, it checks that the data set is the same,
+// and returns the kernel set that ran before.
+func (f *Folder) Enter(now results.Environment) (kernelsBefore string, err error) {
+	before, err := f.Environment()
+	if errors.Is(err, fs.ErrNotExist) {
+		return now.Kernels, results.WriteJSONFile(f.Path(environmentName), now)
+	}
+	if err != nil {
+		return "", err
+	}
+	if !maps.Equal(before.DataSHA256, now.DataSHA256) {
+		return "", &mnist.DataError{File: now.DataSource, Reason: "its checksums are not those of the data set that the grid " + f.Dir + " is trained on"}
+	}
+	return before.Kernels, nil
+}
+
+// Records reads what is finished. Damaged tells of each file that is not what was written: such a point counts as missing.
+func (f *Folder) Records() (records []results.Record, damaged []error, err error) {
+	all, damaged, err := results.ReadRecords(f.Path(pointsName))
+	if err != nil {
+		return nil, nil, err
+	}
+	planned := map[string]bool{}
+	for _, p := range f.Points() {
+		planned[p.ID] = true
+	}
+	for _, r := range all {
+		if !planned[r.ID] {
+			damaged = append(damaged, &results.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: "is the record of a network that is in no plan"})
+			continue
+		}
+		records = append(records, r)
+	}
+	return records, damaged, nil
+}
+
+// networkPath is the file of a finished network's parameters.
+func (f *Folder) networkPath(id string) string { return f.Path(pointsName, id+".safetensors") }
+
+// Network reads the parameters of a finished network.
+func (f *Folder) Network(id string) (*results.Checkpoint, error) {
+	return results.ReadNetwork(f.networkPath(id))
+}
+
+// Missing lists those of the points that have no good record, or whose network cannot be read.
+func (f *Folder) Missing(points []Point) (missing []Point, damaged []error, err error) {
+	records, damaged, err := f.Records()
+	if err != nil {
+		return nil, nil, err
+	}
+	finished := map[string]bool{}
+	for _, r := range records {
+		if r.Status == results.Done {
+			if _, err := f.Network(r.ID); err != nil {
+				damaged = append(damaged, err)
+				continue
+			}
+		}
+		finished[r.ID] = true
+	}
+	for _, p := range points {
+		if !finished[p.ID] {
+			missing = append(missing, p)
+		}
+	}
+	return missing, damaged, nil
+}
+
+// cohorts groups points that can train together, in the order of their first points.
+func cohorts(points []Point) [][]Point {
+	var groups [][]Point
+	index := map[string]int{}
+	for _, p := range points {
+		name := p.Config.Cohort()
+		i, ok := index[name]
+		if !ok {
+			i = len(groups)
+			index[name] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], p)
+	}
+	return groups
+}
+
+// networks are the configurations of points, for this process's device and threads.
+func networks(points []Point, o Options) []train.Config {
+	var configs []train.Config
+	for _, p := range points {
+		c := p.Config
+		c.Device, c.Threads = o.Device, o.Threads
+		configs = append(configs, c)
+	}
+	return configs
+}

@@ -1,0 +1,93 @@
+package grid
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"quantal/results"
+	"quantal/train"
+)
+
+// Point is one network of a grid.
+type Point struct {
+	ID     string       `json:"id"`
+	Config train.Config `json:"config"`
+}
+
+// Points is the product of the axes over a base configuration: the first axis varies slowest. Without noise c and rho decide
+// nothing, so the networks that differ in them only are one, with those of the base. The first configuration that cannot be
+// trained gives an error.
+func Points(base train.Config, axes ...Axis) ([]Point, error) {
+	base.Device, base.Threads, base.CheckpointEvery = "auto", 0, 1 // of the process that works, not of the network
+	configs := []train.Config{base}
+	for i, axis := range axes {
+		if slices.ContainsFunc(axes[:i], func(a Axis) bool { return a.Name == axis.Name }) {
+			return nil, fmt.Errorf("%s is an axis twice", axis.Name)
+		}
+		if len(configs)*len(axis.Values) > 10*maxValues {
+			return nil, fmt.Errorf("the axes make more than %d networks", 10*maxValues)
+		}
+		var next []train.Config
+		for _, c := range configs {
+			for _, v := range axis.Values {
+				c := c
+				if err := c.Set(axis.Name, v); err != nil {
+					return nil, fmt.Errorf("%s %q: %w", axis.Name, v, err)
+				}
+				next = append(next, c)
+			}
+		}
+		configs = next
+	}
+	var points []Point
+	known := map[string]bool{}
+	for _, c := range configs {
+		if c.Noise == "none" {
+			c.C, c.Rho = base.C, base.Rho
+		}
+		if err := c.Check(); err != nil {
+			return nil, err
+		}
+		p := Point{Config: c}
+		var err error
+		if p.ID, err = id(c); err != nil {
+			return nil, err
+		}
+		if !known[p.ID] {
+			known[p.ID] = true
+			points = append(points, p)
+		}
+	}
+	return points, nil
+}
+
+// settings is what decides the record of a network, as tables show it.
+func settings(c train.Config, data string) results.Settings {
+	return results.Settings{
+		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C,
+		Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs,
+		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: c.Seed,
+	}
+}
+
+// id names a network after its settings, whatever the exponent was called and wherever the data lies.
+func id(c train.Config) (string, error) {
+	s := settings(c, "")
+	s.Rho = ""
+	text, err := json.Marshal(struct {
+		results.Settings
+		Draws int
+	}{s, c.Draws})
+	if err != nil {
+		return "", fmt.Errorf("grid: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	name := c.Noise
+	if c.Noise != "none" {
+		name += fmt.Sprintf("-rho%.4g-c%.6g", c.Rho.Value(), c.C)
+	}
+	return fmt.Sprintf("%s-seed%d-%s", name, c.Seed, hex.EncodeToString(sum[:4])), nil
+}

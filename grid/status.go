@@ -1,0 +1,169 @@
+package grid
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"quantal/results"
+)
+
+// Status is where a grid stands, as its folder tells.
+type Status struct {
+	Dir      string `json:"dir"`
+	Points   int    `json:"points"`
+	Done     int    `json:"done"`
+	Diverged int    `json:"diverged"`
+	Running  int    `json:"running"`
+	Waiting  int    `json:"waiting"` // neither finished nor under way
+	// Failures are the errors of processes, the newest last. Their points wait to be run again.
+	Failures []Failure `json:"failures"`
+	Damaged  []string  `json:"damaged"` // files that are not what was written; their points wait too
+
+	NetworkStepsPerSecond float64 `json:"network_steps_per_second"`
+	SecondsLeft           float64 `json:"seconds_left"` // of the process that needs longest; 0 if none works
+
+	Processes []Process        `json:"processes"`
+	Latest    []results.Record `json:"latest"` // the last few finished, the newest last
+}
+
+// Failure is the error that ended a process.
+type Failure struct {
+	Time  time.Time `json:"time"`
+	Host  string    `json:"host"`
+	Error string    `json:"error"`
+}
+
+// Process is a process that works in the folder, or seems to.
+type Process struct {
+	Progress
+	// Silent is set if the process has not been heard of for long: it, or its machine, may be gone.
+	Silent bool `json:"silent"`
+
+	path string
+}
+
+// patience is how long a process of another host may be silent, latest how many records a Status shows.
+const (
+	patience = time.Minute
+	latest   = 5
+)
+
+// Status reads where the grid stands.
+func (f *Folder) Status() (Status, error) {
+	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{}, Latest: []results.Record{}}
+	records, damaged, err := f.Records()
+	if err != nil {
+		return s, err
+	}
+	for _, d := range damaged {
+		s.Damaged = append(s.Damaged, d.Error())
+	}
+	finished := map[string]results.Record{}
+	for _, r := range records {
+		finished[r.ID] = r
+		if r.Status == results.Diverged {
+			s.Diverged++
+		} else {
+			s.Done++
+		}
+	}
+	if s.Processes, err = readProcesses(f.Path(progressName)); err != nil {
+		return s, err
+	}
+	running := map[string]bool{}
+	for _, p := range s.Processes {
+		if p.Silent {
+			continue
+		}
+		for _, id := range p.Running {
+			if _, ok := finished[id]; !ok {
+				running[id] = true
+			}
+		}
+		s.NetworkStepsPerSecond += p.NetworkStepsPerSecond
+		s.SecondsLeft = max(s.SecondsLeft, p.SecondsLeft)
+	}
+	s.Running = len(running)
+	s.Waiting = s.Points - s.Done - s.Diverged - s.Running
+	entries, err := readJournals(f.Path(journalName))
+	if err != nil {
+		return s, err
+	}
+	var order []string
+	for _, e := range entries {
+		switch e.Event {
+		case "failed":
+			s.Failures = append(s.Failures, Failure{e.Time, e.Host, e.Error})
+		case "finish", "diverged":
+			order = append(order, e.Points...)
+		}
+	}
+	for i := len(order) - 1; i >= 0 && len(s.Latest) < latest; i-- {
+		if r, ok := finished[order[i]]; ok {
+			s.Latest = append(s.Latest, r)
+			delete(finished, order[i])
+		}
+	}
+	slices.Reverse(s.Latest)
+	return s, nil
+}
+
+// readProcesses reads what working processes say of themselves.
+func readProcesses(dir string) ([]Process, error) {
+	processes := []Process{}
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	host := hostName()
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has just ended
+		}
+		if err != nil {
+			return nil, err
+		}
+		p := Process{path: path}
+		if json.Unmarshal(text, &p.Progress) != nil {
+			continue // cut off by a crash
+		}
+		p.Silent = time.Since(p.Updated) > patience
+		if p.Host == host {
+			p.Silent = !alive(p.PID)
+		}
+		processes = append(processes, p)
+	}
+	slices.SortFunc(processes, func(a, b Process) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID)) })
+	return processes, nil
+}
+
+// alive reports whether a process of this machine exists.
+func alive(pid int) bool {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	err = process.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, os.ErrPermission)
+}
+
+// sweepProcesses removes the files of processes of this machine that are gone.
+func sweepProcesses(dir string) {
+	processes, err := readProcesses(dir)
+	if err != nil {
+		return // they are hints
+	}
+	for _, p := range processes {
+		if p.Silent && p.Host == hostName() {
+			_ = os.Remove(p.path)
+		}
+	}
+}

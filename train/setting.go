@@ -1,0 +1,98 @@
+package train
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// setting reads one value of a configuration from text.
+type setting func(c *Config, value string) error
+
+func number[T any](field func(c *Config) *T, parse func(string) (T, error), what string) setting {
+	return func(c *Config, value string) error {
+		v, err := parse(strings.TrimSpace(value))
+		if err != nil {
+			return fmt.Errorf("want %s", what)
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+func float(field func(c *Config) *float64) setting {
+	return number(field, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) }, "a number")
+}
+
+func whole(field func(c *Config) *int) setting {
+	return number(field, strconv.Atoi, "a whole number")
+}
+
+func word(field func(c *Config) *string) setting {
+	return func(c *Config, value string) error {
+		*field(c) = value
+		return nil
+	}
+}
+
+// settings says what each name sets: the names of the flags, which are the keys of a configuration file.
+func settings() map[string]setting {
+	return map[string]setting{
+		"data":             word(func(c *Config) *string { return &c.Data }),
+		"noise":            word(func(c *Config) *string { return &c.Noise }),
+		"device":           word(func(c *Config) *string { return &c.Device }),
+		"hidden":           parseHidden,
+		"rho":              func(c *Config, value string) error { return c.Rho.UnmarshalText([]byte(value)) },
+		"c":                float(func(c *Config) *float64 { return &c.C }),
+		"lambda":           float(func(c *Config) *float64 { return &c.Lambda }),
+		"lr":               float(func(c *Config) *float64 { return &c.LearningRate }),
+		"mu-init":          float(func(c *Config) *float64 { return &c.MuInit }),
+		"sigma-init":       float(func(c *Config) *float64 { return &c.SigmaInit }),
+		"epochs":           whole(func(c *Config) *int { return &c.Epochs }),
+		"batch":            whole(func(c *Config) *int { return &c.Batch }),
+		"validation":       whole(func(c *Config) *int { return &c.Validation }),
+		"draws":            whole(func(c *Config) *int { return &c.Draws }),
+		"threads":          whole(func(c *Config) *int { return &c.Threads }),
+		"checkpoint-every": whole(func(c *Config) *int { return &c.CheckpointEvery }),
+		"seed": number(func(c *Config) *uint64 { return &c.Seed },
+			func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }, "a whole number from 0 to 2^64-1"),
+	}
+}
+
+// SettingNames lists what Config.Set can set, in alphabetical order.
+func SettingNames() []string { return slices.Sorted(maps.Keys(settings())) }
+
+// Set reads one value, named as its flag, from text. The error says what was wanted; Check judges the whole.
+func (c *Config) Set(name, value string) error {
+	set := settings()[name]
+	if set == nil {
+		return fmt.Errorf("%q is no setting: want one of %s", name, strings.Join(SettingNames(), ", "))
+	}
+	return set(c, value)
+}
+
+// parseHidden reads the units of the hidden layers: 100,100 or 100x100, the latter where commas separate something else.
+func parseHidden(c *Config, value string) error {
+	c.Hidden = []int{}
+	if value == "none" {
+		return nil
+	}
+	for _, part := range strings.Split(strings.ReplaceAll(value, "x", ","), ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil {
+			return fmt.Errorf("want numbers like 100,100, or none")
+		}
+		c.Hidden = append(c.Hidden, n)
+	}
+	return nil
+}
+
+// FormatHidden writes hidden layers as 100x100, or none.
+func FormatHidden(hidden []int) string {
+	if len(hidden) == 0 {
+		return "none"
+	}
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(hidden), "[]"), " ", "x")
+}
