@@ -168,10 +168,26 @@ func (f *Folder) Enter(now results.Environment) (kernelsBefore string, err error
 	if err != nil {
 		return "", err
 	}
-	if !maps.Equal(before.DataSHA256, now.DataSHA256) {
-		return "", &mnist.DataError{File: now.DataSource, Reason: "its checksums are not those of the data set that the grid " + f.Dir + " is trained on"}
+	return before.Kernels, f.sameData(before, now.DataSource, now.DataSHA256)
+}
+
+// CheckData returns an error if networks of the grid have been trained on another data set.
+func (f *Folder) CheckData(set *mnist.Set) error {
+	before, err := f.Environment()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return before.Kernels, nil
+	if err != nil {
+		return err
+	}
+	return f.sameData(before, set.Source, set.SHA256)
+}
+
+func (f *Folder) sameData(before results.Environment, source string, sha256 map[string]string) error {
+	if !maps.Equal(before.DataSHA256, sha256) {
+		return &mnist.DataError{File: source, Reason: "its checksums are not those of the data set that the grid " + f.Dir + " is trained on"}
+	}
+	return nil
 }
 
 // Records reads what is finished. Damaged tells of each file that is not what was written: such a point counts as missing.

@@ -62,6 +62,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = onUsageError
+		for _, sub := range command.Subcommands {
+			sub.OnUsageError = onUsageError
+		}
 	}
 	return app
 }
@@ -147,9 +150,14 @@ func intersperse(app *cli.App, args []string) []string {
 	if len(args) < 3 {
 		return args
 	}
-	command := app.Command(args[1])
+	command, named := app.Command(args[1]), 2
 	if command == nil || args[len(args)-1] == "--generate-bash-completion" {
 		return args
+	}
+	for _, sub := range command.Subcommands {
+		if sub.HasName(args[2]) {
+			command, named = sub, 3
+		}
 	}
 	takesValue := map[string]bool{}
 	for _, f := range command.Flags {
@@ -159,7 +167,7 @@ func intersperse(app *cli.App, args []string) []string {
 		}
 	}
 	var flags, rest []string
-	for i := 2; i < len(args); i++ {
+	for i := named; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
 			rest = append(rest, args[i+1:]...)
@@ -175,7 +183,7 @@ func intersperse(app *cli.App, args []string) []string {
 			flags = append(flags, args[i])
 		}
 	}
-	out := append(append([]string{}, args[:2]...), flags...)
+	out := append(append([]string{}, args[:named]...), flags...)
 	if len(rest) > 0 {
 		out = append(append(out, "--"), rest...)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -68,13 +67,13 @@ func work(plan string, chunk int) error {
 	}
 	fmt.Printf("start %d of chunk %d\n", task.Starts, chunk)
 	for _, id := range task.Points {
-		record, checkpoint := filepath.Join(grid, "points", id), filepath.Join(grid, "checkpoints", id)
-		if _, err := os.Stat(record); err == nil {
+		record, checkpoint := filepath.Join(grid, "points", id+".json"), filepath.Join(grid, "checkpoints", id+".json")
+		if exists(record) {
 			continue
 		}
 		var s state
-		if text, err := os.ReadFile(checkpoint); err == nil {
-			if err := json.Unmarshal(text, &s); err != nil {
+		if exists(checkpoint) {
+			if err := results.ReadJSONFile(checkpoint, &s); err != nil {
 				return err
 			}
 			fmt.Printf("%s continues at step %d\n", id, s.Step)
@@ -86,8 +85,7 @@ func work(plan string, chunk int) error {
 				time.Sleep(5 * time.Millisecond)
 			}
 			if ctx.Err() != nil {
-				text, err := json.Marshal(s)
-				if err := errors.Join(err, results.WriteFile(checkpoint, text)); err != nil {
+				if err := results.WriteJSONFile(checkpoint, s); err != nil {
 					return err
 				}
 				if err := task.Requeue(context.Background()); err != nil {
@@ -98,7 +96,7 @@ func work(plan string, chunk int) error {
 				return errors.New("still there a minute after the requeue")
 			}
 		}
-		if err := results.WriteFile(record, []byte(s.Value)); err != nil {
+		if err := results.WriteJSONFile(record, s.Value); err != nil {
 			return err
 		}
 		fmt.Printf("%s done\n", id)

@@ -1,9 +1,7 @@
 package slurm
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -32,15 +30,11 @@ type Array struct {
 // jobName is the name of an array's job.
 func (p Plan) jobName(a Array) string { return fmt.Sprintf("%s.%d", p.Name, a.First) }
 
-// ReadPlan reads a plan.json. One that is damaged gives a results.CorruptError.
+// ReadPlan reads a plan.json. One that is not a plan gives a results.CorruptError.
 func ReadPlan(path string) (Plan, error) {
 	var p Plan
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return p, fmt.Errorf("slurm: %w", err)
-	}
-	if err := json.Unmarshal(data, &p); err != nil {
-		return p, &results.CorruptError{Path: path, Reason: err.Error()}
+	if err := results.ReadJSONFile(path, &p); err != nil {
+		return p, err
 	}
 	if p.Name == "" || len(p.Chunks) == 0 || len(p.Arrays) == 0 {
 		return p, &results.CorruptError{Path: path, Reason: "is not the plan of a launch"}

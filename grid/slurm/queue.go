@@ -2,7 +2,6 @@ package slurm
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,34 +43,19 @@ func Launches(grid string) ([]Launch, error) {
 			continue
 		}
 		l := Launch{Dir: filepath.Join(dir, e.Name())}
-		l.Plan, err = ReadPlan(filepath.Join(l.Dir, "plan.json"))
+		l.Plan, err = ReadPlan(l.path("plan.json"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if l.Jobs, err = readJobs(filepath.Join(l.Dir, "jobs.json")); err != nil {
+		if err := results.ReadJSONFile(l.path("jobs.json"), &l.Jobs); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		launches = append(launches, l)
 	}
 	return launches, nil
-}
-
-func readJobs(path string) ([]Job, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("slurm: %w", err)
-	}
-	var jobs []Job
-	if err := json.Unmarshal(data, &jobs); err != nil {
-		return nil, &results.CorruptError{Path: path, Reason: err.Error()}
-	}
-	return jobs, nil
 }
 
 // Queue asks squeue for the tasks of launches. An error means that it could not be asked, so nothing is known.

@@ -15,6 +15,7 @@ import (
 
 	"quantal/grid/slurm"
 	"quantal/internal/slurmtest"
+	"quantal/results"
 )
 
 // TestRealSlurm runs stand-in workers on a real Slurm, disturbs them, and compares what is in the folder in the end with what
@@ -191,7 +192,7 @@ func (g *grid) release() {
 
 // missing are the points without a record.
 func (g *grid) missing() []string {
-	return slices.DeleteFunc(slices.Clone(g.ids), func(id string) bool { return exists(filepath.Join(g.dir, "points", id)) })
+	return slices.DeleteFunc(slices.Clone(g.ids), func(id string) bool { return exists(filepath.Join(g.dir, "points", id+".json")) })
 }
 
 func (g *grid) try(ids []string, chunks int, o slurm.Options, sbatch string) (slurm.Launch, error) {
@@ -321,18 +322,18 @@ func (g *grid) finished() {
 		for s.Step < steps {
 			s.advance(id)
 		}
-		want[id] = s.Value
+		want[id+".json"] = s.Value
 	}
 	entries, err := os.ReadDir(filepath.Join(g.dir, "points"))
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	for _, e := range entries {
-		text, err := os.ReadFile(filepath.Join(g.dir, "points", e.Name()))
-		if err != nil {
+		var value string
+		if err := results.ReadJSONFile(filepath.Join(g.dir, "points", e.Name()), &value); err != nil {
 			g.t.Fatal(err)
 		}
-		got[e.Name()] = string(text)
+		got[e.Name()] = value
 	}
 	if !maps.Equal(got, want) {
 		g.t.Errorf("records %v\nwant %v", got, want)

@@ -3,7 +3,6 @@ package slurm
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +21,7 @@ import (
 // Options is how a launch is submitted.
 type Options struct {
 	Program   string   // absolute path of quantal, the same on all nodes
+	Arguments []string // further arguments of quantal grid work
 	AtOnce    int      // how many tasks may run at the same time, or 0 for any number
 	MaxStarts int      // how often a task may start before it no longer requeues itself; at least 1
 	Sbatch    []string // further arguments of sbatch, see ParseSbatch
@@ -90,11 +90,11 @@ func Submit(ctx context.Context, grid string, chunks [][]string, o Options) (Lau
 	}
 	name := fmt.Sprintf("quantal-%s-%s", filepath.Base(l.Dir), strings.ToLower(rand.Text()[:6]))
 	l.Plan = Plan{Name: name, Chunks: chunks, Arrays: parts, MaxStarts: o.MaxStarts}
-	if err := l.writeJSON("plan.json", l.Plan); err != nil {
+	if err := results.WriteJSONFile(l.path("plan.json"), l.Plan); err != nil {
 		return l, err
 	}
-	if err := results.WriteFile(l.script(), []byte(l.job(o))); err != nil {
-		return l, err
+	if err := os.WriteFile(l.path("job.sh"), []byte(l.job(o)), 0o644); err != nil {
+		return l, fmt.Errorf("slurm: %w", err)
 	}
 	for _, a := range l.Plan.Arrays {
 		if err := l.submit(ctx, a, o); err != nil {
@@ -119,7 +119,10 @@ func (l *Launch) submit(ctx context.Context, a Array, o Options) error {
 		return l.refused(a, err)
 	}
 	l.Jobs = append(l.Jobs, Job{ID: id, First: a.First, Count: a.Count})
-	return l.writeJSON("jobs.json", l.Jobs)
+	if err := results.WriteJSONFile(l.path("jobs.json"), l.Jobs); err != nil {
+		return fmt.Errorf("slurm: job %s is in the queue, but: %w", id, err)
+	}
+	return nil
 }
 
 // found looks whether an array is in the queue although sbatch failed: the answer of a busy controller can be lost.
@@ -157,10 +160,10 @@ func (l *Launch) arguments(a Array, o Options) []string {
 		indices += "%" + strconv.Itoa(a.AtOnce)
 	}
 	args := append([]string{"--parsable", indices, "--job-name=" + l.Plan.jobName(a), "--chdir=" + l.Dir}, o.Sbatch...)
-	return append(args, l.script(), strconv.Itoa(a.First))
+	return append(args, l.path("job.sh"), strconv.Itoa(a.First))
 }
 
-func (l *Launch) script() string { return filepath.Join(l.Dir, "job.sh") }
+func (l *Launch) path(name string) string { return filepath.Join(l.Dir, name) }
 
 // job is what each task runs. Slurm's log is appended to, because a requeued task would lose the beginning otherwise.
 func (l *Launch) job(o Options) string {
@@ -174,8 +177,8 @@ func (l *Launch) job(o Options) string {
 #SBATCH --requeue
 #SBATCH --signal=B:TERM@120
 `)
-	fmt.Fprintf(&b, "exec %s grid work --plan %s --chunk $(($1 + SLURM_ARRAY_TASK_ID))\n",
-		shellquote.Join(o.Program), shellquote.Join(filepath.Join(l.Dir, "plan.json")))
+	work := append([]string{o.Program, "grid", "work", "--plan", l.path("plan.json")}, o.Arguments...)
+	fmt.Fprintf(&b, "exec %s --chunk $(($1 + SLURM_ARRAY_TASK_ID))\n", shellquote.Join(work...))
 	return b.String()
 }
 
@@ -205,14 +208,6 @@ func newLaunch(grid string) (Launch, error) {
 			return Launch{}, fmt.Errorf("slurm: %w", err)
 		}
 	}
-}
-
-func (l *Launch) writeJSON(name string, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("slurm: %s: %w", name, err)
-	}
-	return results.WriteFile(filepath.Join(l.Dir, name), append(text, '\n'))
 }
 
 // jobID reads what sbatch --parsable prints: the job's number, and a semicolon and the cluster's name if there are several.
