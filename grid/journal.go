@@ -22,7 +22,7 @@ type entry struct {
 	Event   string    `json:"event"` // start, resume, finish, diverged, failed, end
 	Points  []string  `json:"points,omitempty"`
 	Step    int       `json:"step,omitempty"`
-	Seconds float64   `json:"seconds,omitempty"` // of training and measuring, by this process
+	Seconds float64   `json:"seconds,omitempty"` // that this process spent in the VM, training and testing
 	Host    string    `json:"host,omitempty"`
 	PID     int       `json:"pid,omitempty"`
 	Device  string    `json:"device,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -135,7 +136,7 @@ func (r *reporter) write() {
 	if err != nil {
 		return
 	}
-	temporary := r.path + ".new"
+	temporary := strings.TrimSuffix(r.path, ".json") + ".new"
 	if os.WriteFile(temporary, append(text, '\n'), 0o644) == nil {
 		_ = os.Rename(temporary, r.path)
 	}

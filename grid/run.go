@@ -71,7 +71,9 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 			return err
 		}
 	}
-	sweepProcesses(f.Path(progressName))
+	if err := f.sweep(); err != nil {
+		return err
+	}
 	batches, damaged, err := f.batches(set, missing, o)
 	if err != nil {
 		return err
@@ -220,7 +222,6 @@ func (r *runner) batch(ctx context.Context, b batch, finished chan<- func() erro
 			return err
 		}
 	}
-	began := time.Now()
 	r.journal.write(entry{Event: event, Points: ids(b.points), Step: run.Step(), Device: run.Device.Name, Kernels: run.Device.Kernels})
 	r.report.begin(b.points, run.Step(), run.Steps())
 	save := func(networks map[int]*results.Checkpoint) error { return r.save(b.points, networks) }
@@ -228,11 +229,9 @@ func (r *runner) batch(ctx context.Context, b batch, finished chan<- func() erro
 		Interval: r.options.Interval, Checkpoint: save, Progress: r.report.progress,
 		Diverged: func(network int, d kernels.Divergence) error { return r.diverged(run, b.points[network], d) },
 	})
-	seconds := func() float64 { return time.Since(began).Seconds() }
 	var diverged *train.DivergedError
 	if errors.As(err, &diverged) { // all of them, and all are recorded
-		took := seconds()
-		finished <- func() error { return r.finish(b, nil, nil, took) }
+		finished <- func() error { return r.finish(b, nil, nil, run.Busy()) }
 		return nil
 	}
 	if err != nil {
@@ -264,8 +263,7 @@ func (r *runner) batch(ctx context.Context, b batch, finished chan<- func() erro
 		record.Status, record.Outcome = results.Done, outcomes[m]
 		records, networks = append(records, record), append(networks, c)
 	}
-	took := seconds()
-	finished <- func() error { return r.finish(b, records, networks, took) }
+	finished <- func() error { return r.finish(b, records, networks, run.Busy()) }
 	return nil
 }
 
@@ -311,7 +309,7 @@ func (r *runner) teamPath(points []Point) string {
 }
 
 // finish keeps what a batch reached: first each network, then its record, which makes it count, at last the checkpoint goes.
-func (r *runner) finish(b batch, records []results.Record, networks []*results.Checkpoint, seconds float64) error {
+func (r *runner) finish(b batch, records []results.Record, networks []*results.Checkpoint, busy time.Duration) error {
 	for i, record := range records {
 		if err := results.WriteNetwork(r.folder.networkPath(record.ID), networks[i]); err != nil {
 			return err
@@ -321,7 +319,7 @@ func (r *runner) finish(b batch, records []results.Record, networks []*results.C
 		}
 		r.report.finished(record)
 	}
-	r.journal.write(entry{Event: "finish", Points: ids(b.points), Seconds: seconds})
+	r.journal.write(entry{Event: "finish", Points: ids(b.points), Seconds: busy.Seconds()})
 	return r.folder.clear()
 }
 

@@ -155,15 +155,29 @@ func alive(pid int) bool {
 	return err == nil || errors.Is(err, os.ErrPermission)
 }
 
-// sweepProcesses removes the files of processes of this machine that are gone.
-func sweepProcesses(dir string) {
-	processes, err := readProcesses(dir)
+// sweep removes what killed processes left: files in the making, and the progress of those of this machine. What another process
+// may still be writing stays.
+func (f *Folder) sweep() error {
+	processes, err := readProcesses(f.Path(progressName))
 	if err != nil {
-		return // they are hints
+		return err
+	}
+	age := time.Duration(0)
+	if f.lock == nil {
+		age = time.Hour // tasks of a cluster work side by side
 	}
 	for _, p := range processes {
-		if p.Silent && p.Host == hostName() {
+		switch {
+		case !p.Silent:
+			age = time.Hour
+		case p.Host == hostName():
 			_ = os.Remove(p.path)
 		}
 	}
+	for _, name := range []string{"", pointsName, checkpointsName} {
+		if err := results.Sweep(f.Path(name), age); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"github.com/google/renameio/v2"
 )
@@ -85,8 +86,9 @@ func temporary() *regexp.Regexp {
 	return regexp.MustCompile(`^\..+\.(toml|json|jsonl|safetensors|npz|svg|png|pdf)[0-9]+$`)
 }
 
-// sweep removes the temporary files that a killed process left in dir. Call it with the lock held.
-func sweep(dir string) error {
+// Sweep removes the temporary files that killed processes left in dir. Nobody may be writing there, or only files younger than
+// the given age.
+func Sweep(dir string, age time.Duration) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -98,6 +100,9 @@ func sweep(dir string) error {
 	for _, e := range entries {
 		if !e.Type().IsRegular() || !pattern.MatchString(e.Name()) {
 			continue
+		}
+		if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < age {
+			continue // gone already, or perhaps someone's
 		}
 		path := filepath.Join(dir, e.Name())
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

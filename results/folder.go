@@ -102,7 +102,7 @@ func locked(dir string) (*Folder, error) {
 	}
 	f := &Folder{dir: dir, lock: lock}
 	for _, d := range []string{dir, f.Path(checkpointsName)} {
-		if err := sweep(d); err != nil {
+		if err := Sweep(d, 0); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
 	}

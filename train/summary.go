@@ -50,19 +50,19 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 // Outcomes measures all networks as they stand, with the given number of draws for the K-draw figures. A network that diverged
 // has results.NoOutcome.
 func (r *Run) Outcomes(ctx context.Context, draws int) ([]results.Outcome, error) {
-	testing, err := r.vm.Evaluate(ctx, r.testing, r.step, draws)
+	testing, err := r.evaluate(ctx, r.testing, draws)
 	if err != nil {
-		return nil, r.Device.failed(err)
+		return nil, err
 	}
 	var held []kernels.Score
 	if r.held != nil {
-		if held, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
-			return nil, r.Device.failed(err)
+		if held, err = r.evaluate(ctx, r.held, 0); err != nil {
+			return nil, err
 		}
 	}
-	training, err := r.vm.Evaluate(ctx, r.training, r.step, 0)
+	training, err := r.evaluate(ctx, r.training, 0)
 	if err != nil {
-		return nil, r.Device.failed(err)
+		return nil, err
 	}
 	outcomes := make([]results.Outcome, len(r.Networks))
 	for m := range outcomes {

@@ -34,6 +34,7 @@ type Run struct {
 	step                    int
 	nll                     []float64             // of each network over the steps of the running epoch
 	diverged                []*kernels.Divergence // of each network, nil while it is finite
+	busy                    time.Duration         // spent in the VM, by this process
 	earlier                 time.Duration         // spent before this process resumed the run
 	started                 time.Time
 }
@@ -252,10 +253,11 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 		if err != nil {
 			return r.Device.failed(err)
 		}
+		took := time.Since(began)
+		r.busy += took
 		if err := r.account(progress, events); err != nil {
 			return err
 		}
-		took := time.Since(began)
 		r.step += do
 		n = max(1, min(int(float64(do)*float64(slice)/float64(max(took, 1))), 4*do))
 		if events.Progress != nil {
@@ -365,14 +367,14 @@ func (r *Run) HandOut(to func(map[int]*results.Checkpoint) error) error {
 // measure is the line of the epoch that just ended, for each network; empty for those that diverged.
 func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 	examples := r.StepsPerEpoch() * r.Networks[0].Batch
-	scores, err := r.vm.Evaluate(ctx, r.testing, r.step, 0)
+	scores, err := r.evaluate(ctx, r.testing, 0)
 	if err != nil {
-		return nil, r.Device.failed(err)
+		return nil, err
 	}
 	var held []kernels.Score
 	if r.held != nil {
-		if held, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
-			return nil, r.Device.failed(err)
+		if held, err = r.evaluate(ctx, r.held, 0); err != nil {
+			return nil, err
 		}
 	}
 	epochs := make([]results.Epoch, len(r.Networks))
@@ -401,6 +403,17 @@ func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 	}
 	return epochs, nil
 }
+
+// evaluate tests all networks as they stand.
+func (r *Run) evaluate(ctx context.Context, data *kernels.Data, draws int) ([]kernels.Score, error) {
+	began := time.Now()
+	scores, err := r.vm.Evaluate(ctx, data, r.step, draws)
+	r.busy += time.Since(began)
+	return scores, r.Device.failed(err)
+}
+
+// Busy is the time that this process has spent in the VM, training and testing.
+func (r *Run) Busy() time.Duration { return r.busy }
 
 // Elapsed is the time spent training, in this process and before.
 func (r *Run) Elapsed() time.Duration {

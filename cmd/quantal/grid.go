@@ -42,7 +42,7 @@ func gridFlags() []cli.Flag {
 		flags = append(flags, f)
 	}
 	flags = append(flags, trainingFlags("noise", "rho", "c", "seed", "checkpoint-every")...)
-	return append(flags,
+	flags = append(flags,
 		&cli.StringSliceFlag{Name: "vary", Usage: "another setting to vary, `NAME=VALUES`, as in lambda=0.001,0.01 or hidden=100x100,50x50; may be given several times"},
 		&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the rest comes from: published, text, or fig2 (the authors' grid of 240)"},
 		&cli.StringFlag{Name: "config", Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
@@ -51,6 +51,7 @@ func gridFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be trained and how long it would take, and stop"},
 		jsonFlag(),
 	)
+	return append(flags, launchFlags()...)
 }
 
 func gridCommand() *cli.Command {
@@ -62,10 +63,14 @@ func gridCommand() *cli.Command {
 			"quantal grid --out grids/a      (continues what is there)",
 		Description: "The same command again trains what is missing; more values add networks to the folder. Points with one seed share\n" +
 			"initial means, minibatches and noise, so that differences between them are those of the settings.",
-		Flags: gridFlags(),
+		Flags:       gridFlags(),
+		Subcommands: []*cli.Command{workCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("grid: want flags only, got %q", c.Args().First())
+			}
+			if err := checkLaunch(c); err != nil {
+				return err
 			}
 			asked, err := askedGrid(c)
 			if err != nil {
@@ -239,9 +244,6 @@ func startGrid(c *cli.Context, asked *gridRequest) error {
 		return err
 	}
 	defer folder.Close()
-	if err := enterGrid(c, folder, set); err != nil {
-		return err
-	}
 	added, err := folder.Extend(commandLine(), points)
 	if err != nil {
 		return err

@@ -147,16 +147,17 @@ func (s signalled) Is(target error) bool { return target == context.Canceled }
 
 // intersperse moves the flags of a command before its arguments, where the parser wants them: `quantal eval runs/a --json`.
 func intersperse(app *cli.App, args []string) []string {
-	if len(args) < 3 {
+	if len(args) < 3 || args[len(args)-1] == "--generate-bash-completion" {
 		return args
 	}
-	command, named := app.Command(args[1]), 2
-	if command == nil || args[len(args)-1] == "--generate-bash-completion" {
+	command, words := app.Command(args[1]), 2 // words: program and command
+	if command == nil {
 		return args
 	}
 	for _, sub := range command.Subcommands {
 		if sub.HasName(args[2]) {
-			command, named = sub, 3
+			command, words = sub, 3
+			break
 		}
 	}
 	takesValue := map[string]bool{}
@@ -167,7 +168,7 @@ func intersperse(app *cli.App, args []string) []string {
 		}
 	}
 	var flags, rest []string
-	for i := named; i < len(args); i++ {
+	for i := words; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
 			rest = append(rest, args[i+1:]...)
@@ -183,7 +184,7 @@ func intersperse(app *cli.App, args []string) []string {
 			flags = append(flags, args[i])
 		}
 	}
-	out := append(append([]string{}, args[:named]...), flags...)
+	out := append(append([]string{}, args[:words]...), flags...)
 	if len(rest) > 0 {
 		out = append(append(out, "--"), rest...)
 	}

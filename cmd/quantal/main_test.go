@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/scripts",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "same": same,
-			"killed": killed, "hold": hold,
+			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid,
 		},
 		Setup: func(e *testscript.Env) error {
 			// No network, no cache of the person who runs the tests.
@@ -207,19 +207,39 @@ func lastCheckpointBytes(ts *testscript.TestScript, run string) string {
 // killed trains in a folder, killing the program with SIGKILL again and again at moments that look random, resuming each
 // time, until it gets through: killed FOLDER ARG...
 func killed(ts *testscript.TestScript, _ bool, args []string) {
+	kill(ts, args[0], 3, func(begun bool) []string {
+		if begun {
+			return []string{"train", "--resume", args[0]}
+		}
+		return append([]string{"train", "--out", args[0]}, args[1:]...)
+	})
+}
+
+// killedGrid trains a grid, killing the program with SIGKILL at least as many times as asked for at moments that look random,
+// and calling it again in the same way each time, until it gets through: killedgrid FOLDER KILLS ARG...
+func killedGrid(ts *testscript.TestScript, _ bool, args []string) {
+	kills, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	kill(ts, args[0], kills, func(bool) []string { return append([]string{"grid", "--out", args[0]}, args[2:]...) })
+}
+
+// kill calls the program until it gets through, killing it on the way. If it gets through too early, it starts once more from
+// nothing, with less time between the kills.
+func kill(ts *testscript.TestScript, folder string, want int, arguments func(begun bool) []string) {
 	path, err := exec.LookPath("quantal")
 	ts.Check(err)
 	kills, unit := 0, 1. // unit: what the delays are multiplied by
-	for attempt := range 500 {
-		arguments := append([]string{"train", "--out", args[0]}, args[1:]...)
-		if _, err := os.Stat(filepath.Join(ts.MkAbs(args[0]), "config.toml")); err == nil {
-			arguments = []string{"train", "--resume", args[0]}
-		} else {
-			ts.Check(os.RemoveAll(ts.MkAbs(args[0])))
+	for attempt := range 2000 {
+		_, err := os.Stat(filepath.Join(ts.MkAbs(folder), "config.toml"))
+		begun := err == nil
+		if _, err := os.Stat(filepath.Join(ts.MkAbs(folder), "plan.json")); !begun && err != nil {
+			ts.Check(os.RemoveAll(ts.MkAbs(folder)))
 		}
-		cmd := exec.Command(path, arguments...)
+		cmd := exec.Command(path, arguments(begun)...)
 		cmd.Dir = ts.MkAbs(".")
 		cmd.Env = os.Environ()
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
 		ts.Check(cmd.Start())
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
@@ -228,42 +248,52 @@ func killed(ts *testscript.TestScript, _ bool, args []string) {
 		select {
 		case err := <-done:
 			if err != nil {
-				ts.Fatalf("resumed run failed: %v", err)
+				ts.Fatalf("the program failed when called again: %v; stderr:\n%s", err, stderr.String())
 			}
-			if kills >= 3 {
+			if kills >= want {
+				ts.Logf("%d kills", kills)
 				return
 			}
-			// This machine is too fast: once more, with less time between the kills.
-			ts.Check(os.RemoveAll(ts.MkAbs(args[0])))
+			ts.Check(os.RemoveAll(ts.MkAbs(folder)))
 			kills, unit = 0, unit/2
 		case <-time.After(time.Duration(unit * (30 + 200*u[0]) * float64(time.Millisecond))):
 			_ = cmd.Process.Kill()
 			<-done
 			kills++
-			unit *= 1.1 // ever later, so that a slow machine gets through too
+			unit *= 1 + 0.3/float64(want) // ever later, so that a slow machine gets through too
 		}
 	}
-	ts.Fatalf("the run never got through")
+	ts.Fatalf("the program never got through")
 }
 
 // hold takes the lock of a run folder with another process's training for the length of a command:
 // hold FOLDER CODE COMMAND ARG...
 func hold(ts *testscript.TestScript, _ bool, args []string) {
+	held(ts, args[0], args[1:], "train", "--resume", args[0], "--epochs", "100000")
+}
+
+// holdGrid is hold for the folder of a grid: holdgrid FOLDER CODE COMMAND ARG...
+func holdGrid(ts *testscript.TestScript, _ bool, args []string) {
+	held(ts, args[0], args[1:], "grid", "--out", args[0], "--data", "digits", "--epochs", "100000", "--c", "1")
+}
+
+// held runs a command while another process has a folder, and checks its exit status.
+func held(ts *testscript.TestScript, folder string, command []string, holder ...string) {
 	path, err := exec.LookPath("quantal")
 	ts.Check(err)
-	cmd := exec.Command(path, "train", "--resume", args[0], "--epochs", "100000")
+	cmd := exec.Command(path, holder...)
 	cmd.Dir = ts.MkAbs(".")
 	ts.Check(cmd.Start())
 	defer func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
-	lock := filepath.Join(ts.MkAbs(args[0]), ".lock")
+	lock := filepath.Join(ts.MkAbs(folder), ".lock")
 	for range 1000 {
 		if raw, err := os.ReadFile(lock); err == nil && strings.Contains(string(raw), fmt.Sprint(cmd.Process.Pid)) {
 			break
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	exits(ts, false, args[1:])
+	exits(ts, false, command)
 }

@@ -11,8 +11,11 @@ import (
 	"time"
 )
 
-// patience is how long one of Slurm's programs may take. They wait for a busy controller themselves, for up to about a minute.
-const patience = 90 * time.Second
+// How long Slurm's programs may take. They wait for a busy controller themselves. Who only wants to know something waits less.
+const (
+	toAsk = 30 * time.Second
+	toAct = 90 * time.Second
+)
 
 // command runs one of Slurm's programs and returns what it printed. The error holds its own words.
 func command(ctx context.Context, patience time.Duration, name string, args ...string) (string, error) {

@@ -60,14 +60,13 @@ func (s *state) advance(id string) {
 func work(plan string, chunk int) error {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer release()
-	grid := filepath.Dir(filepath.Dir(filepath.Dir(plan)))
 	task, err := slurm.Begin(plan, chunk)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("start %d of chunk %d\n", task.Starts, chunk)
 	for _, id := range task.Points {
-		record, checkpoint := filepath.Join(grid, "points", id+".json"), filepath.Join(grid, "checkpoints", id+".json")
+		record, checkpoint := filepath.Join(task.Grid, "points", id+".json"), filepath.Join(task.Grid, "checkpoints", id+".json")
 		if exists(record) {
 			continue
 		}
@@ -81,7 +80,7 @@ func work(plan string, chunk int) error {
 		for s.Step < steps {
 			s.advance(id)
 			time.Sleep(5 * time.Millisecond)
-			for s.Step == steps/2 && exists(filepath.Join(grid, "hold")) && ctx.Err() == nil {
+			for s.Step == steps/2 && exists(filepath.Join(task.Grid, "hold")) && ctx.Err() == nil {
 				time.Sleep(5 * time.Millisecond)
 			}
 			if ctx.Err() != nil {

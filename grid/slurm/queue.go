@@ -77,7 +77,7 @@ func queue(ctx context.Context, launches []Launch) ([]Queued, error) {
 			names = append(names, l.Plan.jobName(a))
 		}
 	}
-	printed, err := command(ctx, patience, "squeue", "--noheader", "--array", "--name="+strings.Join(names, ","), "--format=%j|%F|%K|%T|%r")
+	printed, err := command(ctx, toAsk, "squeue", "--noheader", "--array", "--name="+strings.Join(names, ","), "--format=%j|%F|%K|%T|%r")
 	if err != nil {
 		return nil, err
 	}

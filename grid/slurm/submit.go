@@ -109,7 +109,7 @@ func (l *Launch) submit(ctx context.Context, a Array, o Options) error {
 	if ctx.Err() != nil {
 		return l.refused(a, ctx.Err())
 	}
-	printed, err := command(context.WithoutCancel(ctx), patience, "sbatch", l.arguments(a, o)...)
+	printed, err := command(context.WithoutCancel(ctx), toAct, "sbatch", l.arguments(a, o)...)
 	id := ""
 	if err == nil {
 		if id, err = jobID(printed); err != nil {
@@ -221,7 +221,7 @@ func jobID(printed string) (string, error) {
 
 // arrayLimit is how many tasks Slurm takes in one job array.
 func arrayLimit(ctx context.Context) (int, error) {
-	printed, err := command(ctx, patience, "scontrol", "show", "config")
+	printed, err := command(ctx, toAsk, "scontrol", "show", "config")
 	if err != nil {
 		return 0, fmt.Errorf("slurm: %w", err)
 	}

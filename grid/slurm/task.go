@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"quantal/results"
@@ -14,10 +15,11 @@ import (
 
 // Task is a chunk at work, on whatever machine.
 type Task struct {
-	Points []string // ids
-	Starts int      // how often a process began with the chunk, this one included
-
-	max int
+	Grid      string   // the grid's folder
+	Points    []string // ids
+	Starts    int      // how often a process began with the chunk, this one included
+	MaxStarts int      // how often it may, for Requeue
+	CPUs      int      // how many of this machine's CPUs Slurm gave the task, or 0 if it did not start it
 }
 
 // ErrNoTask is returned by Requeue in a process that Slurm did not start as a task of a job array.
@@ -25,6 +27,10 @@ var ErrNoTask = errors.New("slurm: not a task of a Slurm job array, so there is 
 
 // Begin reads a chunk of a plan and counts the start. A chunk that the plan does not have gives a RangeError.
 func Begin(planPath string, chunk int) (*Task, error) {
+	planPath, err := filepath.Abs(planPath)
+	if err != nil {
+		return nil, fmt.Errorf("slurm: %w", err)
+	}
 	plan, err := ReadPlan(planPath)
 	if err != nil {
 		return nil, err
@@ -32,11 +38,13 @@ func Begin(planPath string, chunk int) (*Task, error) {
 	if chunk < 0 || chunk >= len(plan.Chunks) {
 		return nil, &RangeError{Path: planPath, Chunk: chunk, Chunks: len(plan.Chunks)}
 	}
-	starts, err := countStart(filepath.Join(filepath.Dir(planPath), "starts"), chunk)
-	if err != nil {
+	launch := filepath.Dir(planPath)
+	t := &Task{Grid: filepath.Dir(filepath.Dir(launch)), Points: plan.Chunks[chunk], MaxStarts: plan.MaxStarts}
+	t.CPUs, _ = strconv.Atoi(os.Getenv("SLURM_CPUS_ON_NODE")) // not there, 0
+	if t.Starts, err = countStart(filepath.Join(launch, "starts"), chunk); err != nil {
 		return nil, fmt.Errorf("slurm: %w", err)
 	}
-	return &Task{Points: plan.Chunks[chunk], Starts: starts, max: plan.MaxStarts}, nil
+	return t, nil
 }
 
 // RangeError says that a plan does not have a chunk.
@@ -86,10 +94,10 @@ func (t *Task) Requeue(ctx context.Context) error {
 	if !ok {
 		return ErrNoTask
 	}
-	if t.Starts >= t.max {
+	if t.Starts >= t.MaxStarts {
 		return fmt.Errorf("slurm: task %s was started %d times and the plan allows no more: not requeued", name, t.Starts)
 	}
-	if _, err := command(ctx, patience, "scontrol", "requeue", "Incomplete", name); err != nil {
+	if _, err := command(ctx, toAct, "scontrol", "requeue", "Incomplete", name); err != nil {
 		return fmt.Errorf("slurm: task %s could not be requeued: %w", name, err)
 	}
 	return nil

@@ -1,0 +1,552 @@
+package grid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"quantal/kernels"
+	"quantal/mnist"
+	"quantal/results"
+	"quantal/train"
+)
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// small is a data set of a few bright stripes and a configuration that learns it in a moment.
+func small(t testing.TB) (train.Config, *mnist.Set) {
+	t.Helper()
+	c, err := train.Preset("published")
+	check(t, err)
+	c.Hidden, c.Epochs, c.Batch, c.LearningRate, c.SigmaInit, c.C, c.Draws = []int{9, 6}, 6, 7, 2e-2, 0.05, 1e-4, 2
+	set := &mnist.Set{Name: "stripes", Source: "made up", Rows: 5, Columns: 6, Classes: 3, SHA256: map[string]string{"images": "1"}}
+	fill := func(n int) (e mnist.Examples) {
+		u := make([]float64, 30)
+		for i := range n {
+			kernels.Uniforms(u, kernels.Noise{Step: uint32(i), Stream: kernels.StreamAnalysis}, 0)
+			for p := range u {
+				v := 180 * u[p]
+				if p/10 == i%3 {
+					v += 75
+				}
+				e.Images = append(e.Images, byte(v))
+			}
+			e.Labels = append(e.Labels, byte(i%3))
+		}
+		return e
+	}
+	set.Train, set.Test = fill(100), fill(45)
+	return c, set
+}
+
+func axes(t testing.TB, texts ...string) []Axis {
+	t.Helper()
+	var list []Axis
+	for _, text := range texts {
+		name, values, _ := strings.Cut(text, "=")
+		axis, err := ParseAxis(name, values)
+		check(t, err)
+		list = append(list, axis)
+	}
+	return list
+}
+
+// several is a grid of networks of four graphs.
+func several(t testing.TB, c train.Config) []Point {
+	t.Helper()
+	points, err := Points(c, axes(t, "hidden=9x6,4", "noise=heterogeneous,homogeneous", "rho=2,1/2", "c=1e-4,1e-3", "seed=1-2")...)
+	check(t, err)
+	return points
+}
+
+func options() Options {
+	return Options{Device: "cpu", Threads: 2, Interval: time.Hour}
+}
+
+// planned is a new grid of points.
+func planned(t testing.TB, dir string, points []Point) *Folder {
+	t.Helper()
+	f, err := Open(dir)
+	check(t, err)
+	t.Cleanup(func() { f.Close() })
+	_, err = f.Extend("test", points)
+	check(t, err)
+	return f
+}
+
+// contents are the bytes of all that a grid keeps of its points.
+func contents(t testing.TB, f *Folder) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(f.Path(pointsName, "*"))
+	check(t, err)
+	all := map[string]string{}
+	for _, path := range files {
+		raw, err := os.ReadFile(path)
+		check(t, err)
+		all[filepath.Base(path)] = string(raw)
+	}
+	return all
+}
+
+func TestParseAxis(t *testing.T) {
+	for text, want := range map[string]string{
+		"c=0.1, 1,10":             "0.1 1 10",
+		"c=logspace:-4:3.25:30":   "",
+		"c=logspace:-2:0:3":       "0.01 0.1 1",
+		"lambda=linspace:0:1:3,7": "0 0.5 1 7",
+		"lr=linspace:5:9:1":       "5",
+		"seed=1-3,7,2":            "1 2 3 7",
+		"seed=18446744073709551614-18446744073709551615": "18446744073709551614 18446744073709551615",
+		"rho=calcium,2/3,2":                    "calcium 2/3 2",
+		"noise=none,layer":                     "none layer",
+		"hidden=100x100,50,none":               "100x100 50 none",
+		"batch=10,20":                          "10 20",
+		"c=logspace:1:1:2":                     "10",
+		"sigma-init=1e-4,1e-3":                 "1e-4 1e-3",
+		"noise=heterogeneous, homogeneous":     "heterogeneous homogeneous",
+		"rho=entropic":                         "entropic",
+		"mu-init=0.1":                          "0.1",
+		"validation=0,5000":                    "0 5000",
+		"epochs=1,2":                           "1 2",
+		"c=linspace:0.1:0.3:3":                 "0.1 0.2 0.3",
+		"rho=linspace:0.5:2:4":                 "0.5 1 1.5 2",
+		"seed=5":                               "5",
+		"c=1e-4,0.01,0.1,0.177828,1,10,3.1623": "1e-4 0.01 0.1 0.177828 1 10 3.1623",
+	} {
+		name, values, _ := strings.Cut(text, "=")
+		axis, err := ParseAxis(name, values)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if text == "c=logspace:-4:3.25:30" { // the authors' values
+			if len(axis.Values) != 30 || axis.Values[0] != "0.0001" || !strings.HasPrefix(axis.Values[13], "0.17782794") || axis.Values[12] != "0.1" {
+				t.Errorf("%s: %v", text, axis.Values)
+			}
+			continue
+		}
+		if got := strings.Join(axis.Values, " "); got != want && !(text == "c=linspace:0.1:0.3:3" && strings.HasPrefix(got, "0.1 0.2")) {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	for _, text := range []string{
+		"c=", "c=1,,2", "c=x", "c=logspace:1:2", "c=logspace:1:2:0", "c=logspace:a:2:3", "c=logspace:1:2:1000000", "seed=3-1", "seed=-1",
+		"seed=1-99999999", "rho=-1", "noise=some", "hidden=ax3", "device=cpu,cuda", "gamma=1", "batch=1.5",
+	} {
+		name, values, _ := strings.Cut(text, "=")
+		if axis, err := ParseAxis(name, values); err == nil {
+			t.Errorf("%s: got %v, want an error", text, axis.Values)
+		}
+	}
+}
+
+func TestPoints(t *testing.T) {
+	c, _ := small(t)
+	points, err := Points(c, axes(t, "noise=heterogeneous,none", "rho=calcium,2", "c=1,2,3", "seed=1-2")...)
+	check(t, err)
+	if len(points) != 2*3*2+2 {
+		t.Errorf("%d points, want 12 with noise and 2 without", len(points))
+	}
+	known := map[string]bool{}
+	for _, p := range points {
+		if known[p.ID] {
+			t.Errorf("%s twice", p.ID)
+		}
+		known[p.ID] = true
+	}
+	// An id is of the network: not of how it was asked for, where it runs or where the data lies.
+	again := c
+	again.Device, again.Threads, again.CheckpointEvery, again.Data = "cuda:1", 7, 9, "/elsewhere"
+	same, err := Points(again, axes(t, "seed=2,1", "c=3,2,1", "rho=1/2", "noise=heterogeneous")...)
+	check(t, err)
+	for _, p := range same {
+		if !known[p.ID] {
+			t.Errorf("%s was not among the points", p.ID)
+		}
+	}
+	for _, change := range []func(*train.Config){
+		func(c *train.Config) { c.Lambda *= 2 }, func(c *train.Config) { c.LearningRate *= 2 }, func(c *train.Config) { c.Epochs++ },
+		func(c *train.Config) { c.Batch++ }, func(c *train.Config) { c.MuInit *= 2 }, func(c *train.Config) { c.SigmaInit *= 2 },
+		func(c *train.Config) { c.Validation++ }, func(c *train.Config) { c.Draws++ }, func(c *train.Config) { c.Hidden = []int{9, 7} },
+		func(c *train.Config) { c.Seed = 77 }, func(c *train.Config) { c.C *= 1 + 1e-9 },
+		func(c *train.Config) { check(t, c.Set("rho", "1.999999999")) }, func(c *train.Config) { c.Noise = "layer" },
+	} {
+		one, err := Points(c)
+		check(t, err)
+		changed := c
+		change(&changed)
+		other, err := Points(changed)
+		check(t, err)
+		if one[0].ID == other[0].ID {
+			t.Errorf("%+v and %+v have the same id", one[0].Config, other[0].Config)
+		}
+	}
+	if _, err := Points(c, axes(t, "c=1", "c=2")...); err == nil {
+		t.Error("one setting, two axes, no error")
+	}
+	if _, err := Points(c, axes(t, "c=0")...); err == nil {
+		t.Error("c = 0 is planned")
+	}
+}
+
+// A point of a grid is the network that package train trains, to the byte, and what it reached too.
+func TestPointEqualsRun(t *testing.T) {
+	c, set := small(t)
+	points := several(t, c)
+	f := planned(t, t.TempDir(), points)
+	check(t, f.Run(context.Background(), set, points, options(), Events{}))
+	records, damaged, err := f.Records()
+	check(t, err)
+	if len(records) != len(points) || len(damaged) > 0 {
+		t.Fatalf("%d records of %d points, damaged %v", len(records), len(points), damaged)
+	}
+	for _, p := range points {
+		config := p.Config
+		config.Device = "cpu"
+		run, err := train.New(set, config)
+		check(t, err)
+		check(t, run.Train(context.Background(), train.Events{}))
+		want, err := run.Checkpoint(0)
+		check(t, err)
+		got, err := f.Network(p.ID)
+		check(t, err)
+		if !slices.Equal(got.State.Mu, want.State.Mu) || !slices.Equal(got.State.Phi, want.State.Phi) {
+			t.Errorf("%s is another network than alone", p.ID)
+		}
+		summary, err := run.Summarise(context.Background(), config.Draws)
+		check(t, err)
+		i := slices.IndexFunc(records, func(r results.Record) bool { return r.ID == p.ID })
+		if diff := cmp.Diff(summary.Outcome, records[i].Outcome); diff != "" {
+			t.Errorf("%s: %s", p.ID, diff)
+		}
+		check(t, run.Close())
+	}
+	if files, _ := filepath.Glob(f.Path(checkpointsName, "*")); len(files) > 0 {
+		t.Errorf("checkpoints are left: %v", files)
+	}
+	if files, _ := filepath.Glob(f.Path(progressName, "*")); len(files) > 0 {
+		t.Errorf("progress is left: %v", files)
+	}
+}
+
+// Interrupted again and again, with other numbers of threads, a grid ends with the bytes of an undisturbed one.
+func TestInterruptedGrid(t *testing.T) {
+	c, set := small(t)
+	points := several(t, c)
+	whole := planned(t, t.TempDir(), points)
+	check(t, whole.Run(context.Background(), set, points, options(), Events{}))
+	want := contents(t, whole)
+
+	dir := t.TempDir()
+	interruptions := 0
+	for {
+		f := planned(t, dir, points)
+		ctx, cancel := context.WithCancel(context.Background())
+		o := options()
+		o.Threads = 1 + interruptions%3
+		calls := 0
+		err := f.Run(ctx, set, points, o, Events{Progress: func(p Progress) {
+			if calls++; calls > 4+interruptions%7 {
+				cancel()
+			}
+		}})
+		cancel()
+		check(t, f.Close())
+		if err == nil {
+			if diff := cmp.Diff(want, contents(t, f)); diff != "" {
+				t.Errorf("after %d interruptions: %s", interruptions, diff)
+			}
+			break
+		}
+		if !errors.Is(err, train.ErrInterrupted) {
+			t.Fatal(err)
+		}
+		if interruptions++; interruptions > 1000 {
+			t.Fatal("no end")
+		}
+	}
+	if interruptions < 5 {
+		t.Errorf("only %d interruptions", interruptions)
+	}
+}
+
+// What is damaged is named and done again; what is missing is done; nothing else.
+func TestOnlyTheMissingRun(t *testing.T) {
+	c, set := small(t)
+	points := several(t, c)
+	f := planned(t, t.TempDir(), points)
+	check(t, f.Run(context.Background(), set, points, options(), Events{}))
+	want := contents(t, f)
+	spoil := func(name string, change func(raw []byte) []byte) {
+		t.Helper()
+		path := f.Path(pointsName, name)
+		raw, err := os.ReadFile(path)
+		check(t, err)
+		check(t, os.WriteFile(path, change(raw), 0o644))
+	}
+	flip := func(raw []byte) []byte { raw[len(raw)/2] ^= 1; return raw }
+	spoil(points[0].ID+".json", flip)
+	spoil(points[1].ID+".json", func(raw []byte) []byte { return raw[:len(raw)/2] })
+	spoil(points[2].ID+".safetensors", flip)
+	spoil(points[3].ID+".json", func([]byte) []byte { return nil })
+	check(t, os.Remove(f.Path(pointsName, points[4].ID+".json")))
+	check(t, os.Remove(f.Path(pointsName, points[5].ID+".safetensors")))
+	var trained []string
+	var damaged []string
+	check(t, f.Run(context.Background(), set, points, options(), Events{
+		Finished: func(r results.Record) { trained = append(trained, r.ID) },
+		Damaged:  func(err error) { damaged = append(damaged, err.Error()) },
+	}))
+	if diff := cmp.Diff(slices.Sorted(slices.Values(ids(points[:6]))), slices.Sorted(slices.Values(trained))); diff != "" {
+		t.Errorf("trained again: %s", diff)
+	}
+	for i, name := range []string{".json", ".json", ".safetensors", ".json", "", ".safetensors"} {
+		if name != "" && !slices.ContainsFunc(damaged, func(text string) bool { return strings.Contains(text, points[i].ID+name) }) {
+			t.Errorf("%s%s is not named: %v", points[i].ID, name, damaged)
+		}
+	}
+	if diff := cmp.Diff(want, contents(t, f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// More values make a new plan with the new points only; the same values none.
+func TestGridsGrow(t *testing.T) {
+	c, set := small(t)
+	c.Epochs = 1
+	dir := t.TempDir()
+	first, err := Points(c, axes(t, "c=1e-4,1e-3", "seed=1")...)
+	check(t, err)
+	f := planned(t, dir, first)
+	check(t, f.Run(context.Background(), set, first, options(), Events{}))
+	before, err := os.ReadFile(f.Path("plan.json"))
+	check(t, err)
+	more, err := Points(c, axes(t, "c=1e-4,1e-3,1e-2", "seed=1-2")...)
+	check(t, err)
+	added, err := f.Extend("more", more)
+	check(t, err)
+	if added != 4 {
+		t.Errorf("%d points added, want 4", added)
+	}
+	if again, err := f.Extend("more", more); again != 0 || err != nil || len(f.Plans) != 2 {
+		t.Errorf("again: %d added, %v, %d plans", again, err, len(f.Plans))
+	}
+	trained := 0
+	check(t, f.Run(context.Background(), set, more, options(), Events{Finished: func(results.Record) { trained++ }}))
+	if trained != 4 {
+		t.Errorf("%d trained, want the 4 new ones", trained)
+	}
+	if after, err := os.ReadFile(f.Path("plan.json")); err != nil || string(after) != string(before) {
+		t.Errorf("the first plan has changed (%v)", err)
+	}
+	check(t, f.Close())
+	view, err := View(dir)
+	check(t, err)
+	if len(view.Points()) != 6 {
+		t.Errorf("%d points in the folder, want 6", len(view.Points()))
+	}
+}
+
+func TestDivergenceIsAResult(t *testing.T) {
+	c, set := small(t)
+	points, err := Points(c, axes(t, "c=1e30,1e-4,1e29", "seed=1-2")...)
+	check(t, err)
+	f := planned(t, t.TempDir(), points)
+	o := options()
+	o.Interval = time.Nanosecond
+	check(t, f.Run(context.Background(), set, points, o, Events{}))
+	status, err := f.Status()
+	check(t, err)
+	if status.Done != 2 || status.Diverged != 4 || status.Waiting != 0 || status.Running != 0 {
+		t.Errorf("status %+v", status)
+	}
+	records, _, err := f.Records()
+	check(t, err)
+	for _, r := range records {
+		if r.Status == results.Diverged && (r.DivergedStep == nil || r.DivergedLayer == nil || r.DivergedWhat == "") {
+			t.Errorf("%s: where did it diverge? %+v", r.ID, r)
+		}
+	}
+	trained := 0
+	check(t, f.Run(context.Background(), set, points, o, Events{Finished: func(results.Record) { trained++ }}))
+	if trained > 0 {
+		t.Errorf("%d trained again", trained)
+	}
+	all, err := Points(c, axes(t, "c=1e30", "seed=1-2")...)
+	check(t, err)
+	g := planned(t, t.TempDir(), all)
+	check(t, g.Run(context.Background(), set, all, o, Events{}))
+	if status, err := g.Status(); err != nil || status.Diverged != 2 {
+		t.Errorf("all diverge: %+v, %v", status, err)
+	}
+}
+
+// Two processes that train the same points do no harm.
+func TestTwoAtOnce(t *testing.T) {
+	c, set := small(t)
+	points := several(t, c)
+	whole := planned(t, t.TempDir(), points)
+	check(t, whole.Run(context.Background(), set, points, options(), Events{}))
+
+	f := planned(t, t.TempDir(), points)
+	failed := make(chan error)
+	for range 2 {
+		go func() {
+			task, err := View(f.Dir)
+			if err == nil {
+				o := options()
+				o.Interval = time.Nanosecond
+				err = task.Run(context.Background(), set, points, o, Events{})
+			}
+			failed <- err
+		}()
+	}
+	for range 2 {
+		check(t, <-failed)
+	}
+	if diff := cmp.Diff(contents(t, whole), contents(t, f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFoldersThatAreNone(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := View(filepath.Join(dir, "none")); err == nil || !strings.Contains(err.Error(), "none") {
+		t.Errorf("no folder: %v", err)
+	}
+	var corrupt *results.CorruptError
+	if _, err := View(dir); !errors.As(err, &corrupt) {
+		t.Errorf("an empty folder: %v", err)
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "config.toml"), nil, 0o644))
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "single run") {
+		t.Errorf("the folder of a run: %v", err)
+	}
+	c, set := small(t)
+	points, err := Points(c, axes(t, "seed=1-2")...)
+	check(t, err)
+	f := planned(t, t.TempDir(), points)
+	var used *results.InUseError
+	if _, err := Open(f.Dir); !errors.As(err, &used) || used.PID != os.Getpid() {
+		t.Errorf("a folder in use: %v", err)
+	}
+	raw, err := os.ReadFile(f.Path("plan.json"))
+	check(t, err)
+	for name, changed := range map[string]string{
+		"cut":     string(raw[:len(raw)/2]),
+		"changed": strings.Replace(string(raw), `"seed": 1`, `"seed": 3`, 1),
+		"other":   strings.Replace(string(raw), planFormat, "x", 1),
+	} {
+		check(t, os.WriteFile(f.Path("plan.json"), []byte(changed), 0o644))
+		if _, err := View(f.Dir); !errors.As(err, &corrupt) || !strings.Contains(err.Error(), "plan.json") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := f.Enter(results.Environment{Kernels: "a", DataSHA256: set.SHA256}); err != nil {
+		t.Fatal(err)
+	}
+	if before, err := f.Enter(results.Environment{Kernels: "b", DataSHA256: set.SHA256}); err != nil || before != "a" {
+		t.Errorf("kernels before: %q, %v", before, err)
+	}
+	var data *mnist.DataError
+	if _, err := f.Enter(results.Environment{DataSHA256: map[string]string{"images": "2"}}); !errors.As(err, &data) {
+		t.Errorf("other data: %v", err)
+	}
+}
+
+// A damaged checkpoint is named, and its networks start anew.
+func TestDamagedCheckpoint(t *testing.T) {
+	c, set := small(t)
+	points := several(t, c)[:2]
+	dir := t.TempDir()
+	f := planned(t, dir, points)
+	ctx, cancel := context.WithCancel(context.Background())
+	err := f.Run(ctx, set, points, options(), Events{Progress: func(p Progress) {
+		if p.Step > 0 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, train.ErrInterrupted) {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(f.Path(checkpointsName, "team-*"))
+	check(t, err)
+	if len(files) != 1 {
+		t.Fatalf("checkpoints: %v", files)
+	}
+	raw, err := os.ReadFile(files[0])
+	check(t, err)
+	raw[len(raw)-5] ^= 1
+	check(t, os.WriteFile(files[0], raw, 0o644))
+	var damaged []string
+	check(t, f.Run(context.Background(), set, points, options(), Events{Damaged: func(err error) { damaged = append(damaged, err.Error()) }}))
+	if len(damaged) != 1 || !strings.Contains(damaged[0], files[0]) {
+		t.Errorf("damaged: %v, want %s", damaged, files[0])
+	}
+	if left, _ := filepath.Glob(f.Path(checkpointsName, "*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestStatusOfRunning(t *testing.T) {
+	c, set := small(t)
+	points := several(t, c)
+	f := planned(t, t.TempDir(), points)
+	seen := false
+	check(t, f.Run(context.Background(), set, points, options(), Events{Finished: func(results.Record) {
+		view, err := View(f.Dir)
+		check(t, err)
+		s, err := view.Status()
+		check(t, err)
+		if total := s.Done + s.Diverged + s.Running + s.Waiting; total != s.Points || s.Points != len(points) {
+			t.Errorf("%d of %d points accounted for: %+v", total, s.Points, s)
+		}
+		seen = seen || len(s.Processes) == 1 && !s.Processes[0].Silent && s.Processes[0].PID == os.Getpid()
+	}}))
+	if !seen {
+		t.Error("the process was never seen at work")
+	}
+	// A process of this machine that is gone is silent, and swept away by the next.
+	gone := fmt.Sprintf(`{"host":%q,"pid":%d,"running":[%q],"updated":%q}`, hostName(), 1<<22-1, points[0].ID, time.Now().Format(time.RFC3339))
+	check(t, os.WriteFile(f.Path(progressName, "gone.json"), []byte(gone), 0o644))
+	s, err := f.Status()
+	check(t, err)
+	if len(s.Processes) != 1 || !s.Processes[0].Silent || s.Running != 0 {
+		t.Errorf("a process that is gone: %+v", s)
+	}
+	check(t, os.Remove(f.Path(pointsName, points[0].ID+".json")))
+	check(t, f.Run(context.Background(), set, points, options(), Events{}))
+	if s, err := f.Status(); err != nil || len(s.Processes) > 0 || s.Done != len(points) {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestEstimates(t *testing.T) {
+	c, set := small(t)
+	points := several(t, c)
+	estimates, err := Estimates(context.Background(), set, points, options(), 20*time.Millisecond)
+	check(t, err)
+	n := 0
+	for _, e := range estimates {
+		n += e.Points
+		if e.Steps != 100/7*c.Epochs || e.Seconds <= 0 || e.Memory <= 0 || e.Beside < 1 || e.Beside > e.Points {
+			t.Errorf("%+v", e)
+		}
+	}
+	if n != len(points) || len(estimates) != 4 {
+		t.Errorf("%d points in %d estimates, want %d in 4", n, len(estimates), len(points))
+	}
+}
