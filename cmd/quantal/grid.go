@@ -244,12 +244,15 @@ func startGrid(c *cli.Context, asked *gridRequest) error {
 		return err
 	}
 	defer folder.Close()
+	if err := enterGrid(c, folder, set); err != nil {
+		return err
+	}
 	added, err := folder.Extend(commandLine(), points)
 	if err != nil {
 		return err
 	}
 	logger(c).Info("grid", "folder", dir, "networks", len(points), "new", added)
-	return runGrid(c, folder, set, points)
+	return trainGrid(c, folder, set, points)
 }
 
 // continueGrid trains whatever is missing in the folder of a grid.
@@ -275,7 +278,7 @@ func continueGrid(c *cli.Context) error {
 		return err
 	}
 	logger(c).Info("grid", "folder", folder.Dir, "networks", len(points))
-	return runGrid(c, folder, set, points)
+	return trainGrid(c, folder, set, points)
 }
 
 // commandLine is the command as it was typed, for the record.
@@ -290,8 +293,12 @@ func commandLine() string {
 	return strings.Join(words, " ")
 }
 
-// enterGrid makes sure that the grid's data set is this one, and says if other kernels ran before.
+// enterGrid makes sure that the grid's data set is this one, and says if other kernels ran before. Where others train, only the
+// data matter: this machine need not have their device.
 func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set) error {
+	if c.IsSet("launch") {
+		return folder.CheckData(set)
+	}
 	device, err := train.ChooseDevice(gridOptions(c).Device)
 	if err != nil {
 		return err
@@ -323,11 +330,22 @@ func gridOptions(c *cli.Context) grid.Options {
 	return o
 }
 
-// runGrid trains what is missing of the points and makes the tables.
-func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point) error {
+// trainGrid trains what is missing of the points, here or on a cluster.
+func trainGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point) error {
+	if c.IsSet("launch") {
+		return launchGrid(c, folder, points)
+	}
+	if err := runGrid(c, folder, set, points, gridOptions(c)); err != nil {
+		return err
+	}
+	return reportStatus(c, folder)
+}
+
+// runGrid trains what is missing of the points in this process.
+func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o grid.Options) error {
 	watch := newGridWatcher(c)
 	log := logger(c)
-	err := folder.Run(c.Context, set, points, gridOptions(c), grid.Events{
+	err := folder.Run(c.Context, set, points, o, grid.Events{
 		Progress: watch.progress,
 		Finished: watch.finished,
 		Damaged:  func(err error) { log.Warn("damaged, trained again", "reason", err) },
@@ -336,10 +354,7 @@ func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.
 	if errors.Is(err, train.ErrInterrupted) {
 		return fmt.Errorf("%w; to continue: quantal grid --out %s", err, folder.Dir)
 	}
-	if err != nil {
-		return err
-	}
-	return reportStatus(c, folder)
+	return err
 }
 
 func dryRun(c *cli.Context, set *mnist.Set, points []grid.Point) error {
