@@ -38,7 +38,7 @@ func TestTeamCheckpointRoundTrip(t *testing.T) {
 	}
 	raw, err := os.ReadFile(path)
 	check(t, err)
-	for at := range raw {
+	for at := 0; at < len(raw); at += 5 {
 		changed := slices.Clone(raw)
 		changed[at] ^= 4
 		check(t, os.WriteFile(path, changed, 0o644))

@@ -2,6 +2,10 @@ package train
 
 import (
 	"context"
+	"errors"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 
 	"quantal/kernels"
 	"quantal/results"
@@ -64,43 +68,56 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]results.Outcome, error
 	if err != nil {
 		return nil, err
 	}
-	outcomes := make([]results.Outcome, len(r.Networks))
+	outcomes, err := r.outcomes(testing)
+	if err != nil {
+		return nil, err
+	}
 	for m := range outcomes {
 		if r.diverged[m] != nil {
-			outcomes[m] = results.NoOutcome()
 			continue
 		}
-		o, err := r.outcome(m, testing[m])
-		if err != nil {
-			return nil, err
-		}
+		o := &outcomes[m]
 		o.Draws = draws
 		if held != nil {
 			o.ValidationAccuracySampled, o.ValidationLossSampled = &held[m].AccuracySampled, &held[m].LossSampled
 		}
 		o.ObjectiveNLL = training[m].LossSampled * float64(r.training.N)
 		o.Objective = o.ObjectiveNLL + o.ObjectiveMagnitude + o.ObjectiveReliability
-		outcomes[m] = o
 	}
 	return outcomes, nil
 }
 
-// outcome is what the test score and the parameters of a network say by themselves.
-func (r *Run) outcome(network int, test kernels.Score) (results.Outcome, error) {
-	o := results.NoOutcome()
-	c, err := r.Checkpoint(network)
-	if err != nil {
-		return o, err
+// outcomes is what the test scores and the parameters of each network say by themselves.
+func (r *Run) outcomes(test []kernels.Score) ([]results.Outcome, error) {
+	outcomes := make([]results.Outcome, len(r.Networks))
+	var side errgroup.Group
+	side.SetLimit(runtime.GOMAXPROCS(0))
+	for m := range outcomes {
+		outcomes[m] = results.NoOutcome()
+		if r.diverged[m] != nil {
+			continue
+		}
+		c, err := r.Checkpoint(m)
+		if err != nil {
+			return nil, errors.Join(err, side.Wait())
+		}
+		side.Go(func() error {
+			outcomes[m] = r.outcome(r.Networks[m], c, test[m])
+			return nil
+		})
 	}
-	o.Steps = r.step
-	o.AccuracySampled, o.LossSampled = test.AccuracySampled, test.LossSampled
-	o.AccuracyMean, o.LossMean = test.AccuracyMean, test.LossMean
-	o.AccuracyPredictive, o.LossPredictive = test.AccuracyPredictive, test.LossPredictive
-	o.AccuracyExpectedLog, o.LossExpectedLog = test.AccuracyExpectedLog, test.LossExpectedLog
-	config := r.Networks[network]
-	o.SigmaRMS, o.SigmaRMSLayers = c.SigmaRMS(), c.SigmaRMSLayers()
-	o.ReliabilityCost = c.ReliabilityCost(config.Rho.Value())
-	costs := r.Program.Costs(c.State, config.Member())
-	o.ObjectiveMagnitude, o.ObjectiveReliability = costs.Magnitude, costs.Reliability
-	return o, nil
+	return outcomes, side.Wait()
+}
+
+func (r *Run) outcome(n Config, c *results.Checkpoint, test kernels.Score) results.Outcome {
+	costs := r.Program.Costs(c.State, n.Member())
+	return results.Outcome{
+		Steps:           c.Step,
+		AccuracySampled: test.AccuracySampled, LossSampled: test.LossSampled,
+		AccuracyMean: test.AccuracyMean, LossMean: test.LossMean,
+		AccuracyPredictive: test.AccuracyPredictive, LossPredictive: test.LossPredictive,
+		AccuracyExpectedLog: test.AccuracyExpectedLog, LossExpectedLog: test.LossExpectedLog,
+		SigmaRMS: c.SigmaRMS(), SigmaRMSLayers: c.SigmaRMSLayers(), ReliabilityCost: c.ReliabilityCost(n.Rho.Value()),
+		ObjectiveMagnitude: costs.Magnitude, ObjectiveReliability: costs.Reliability,
+	}
 }

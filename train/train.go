@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"quantal/graph"
 	"quantal/kernels"
@@ -82,12 +85,32 @@ func New(set *mnist.Set, networks ...Config) (*Run, error) {
 	if r.vm, err = r.Device.Open(r.Program, membersOf(r.Networks), r.training, c.Threads); err != nil {
 		return nil, err
 	}
-	for m, n := range networks {
-		if err := r.vm.Load(m, n.InitialState(r.Program.Layout)); err != nil {
-			return nil, errors.Join(err, r.vm.Close())
-		}
+	if err := r.loadInitial(); err != nil {
+		return nil, errors.Join(err, r.vm.Close())
 	}
 	return r, nil
+}
+
+// loadInitial draws the parameters of the networks.
+func (r *Run) loadInitial() error {
+	states := make([]*kernels.State, len(r.Networks))
+	var side errgroup.Group
+	side.SetLimit(runtime.GOMAXPROCS(0))
+	for m, n := range r.Networks {
+		side.Go(func() error {
+			states[m] = n.InitialState(r.Program.Layout)
+			return nil
+		})
+	}
+	if err := side.Wait(); err != nil {
+		return err
+	}
+	for m, s := range states {
+		if err := r.vm.Load(m, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // membersOf holds the numbers of each network.
@@ -377,14 +400,14 @@ func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 			return nil, err
 		}
 	}
+	outcomes, err := r.outcomes(scores)
+	if err != nil {
+		return nil, err
+	}
 	epochs := make([]results.Epoch, len(r.Networks))
-	for m := range epochs {
+	for m, o := range outcomes {
 		if r.diverged[m] != nil {
 			continue
-		}
-		o, err := r.outcome(m, scores[m])
-		if err != nil {
-			return nil, err
 		}
 		e := results.Epoch{
 			Epoch: r.step / r.StepsPerEpoch(), Step: r.step, Seconds: r.Elapsed().Seconds(),
