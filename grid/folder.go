@@ -133,6 +133,23 @@ func (f *Folder) Points() []Point {
 	return points
 }
 
+// Select finds planned points by their ids.
+func (f *Folder) Select(ids []string) ([]Point, error) {
+	known := map[string]Point{}
+	for _, p := range f.Points() {
+		known[p.ID] = p
+	}
+	var points []Point
+	for _, id := range ids {
+		p, ok := known[id]
+		if !ok {
+			return nil, fmt.Errorf("grid: %s: there is no point %s in any plan", f.Dir, id)
+		}
+		points = append(points, p)
+	}
+	return points, nil
+}
+
 // Extend adds those of the points that are not planned yet to a new plan, and says how many.
 func (f *Folder) Extend(command string, points []Point) (int, error) {
 	known := map[string]bool{}

@@ -129,7 +129,7 @@ func statusCommand() *cli.Command {
 // gridStatus is where a grid stands: what the folder tells, and what Slurm does.
 type gridStatus struct {
 	grid.Status
-	Slurm *slurmStatus `json:"slurm,omitempty"` // nil if nothing was submitted to one
+	Slurm *slurmStatus `json:"slurm,omitempty"` // nil if nothing was submitted to one, or all is done
 }
 
 // reportStatus says where a grid stands.

@@ -7,14 +7,13 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
 	"quantal/grid/slurm"
-	"quantal/results"
 )
 
 // starts is how often a task may start by default: with a time limit of a day, its points may take three weeks.
@@ -66,14 +65,14 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error 
 		log.Warn("damaged, trained again", "reason", d)
 	}
 	waiting := missing
-	if !c.Bool("force") {
+	if len(missing) > 0 && !c.Bool("force") {
 		if waiting, err = notUnderWay(c.Context, folder, missing); err != nil {
 			return fmt.Errorf("%w; so it is not known which of the %d missing networks are in the queue already, and nothing was submitted "+
 				"(--force submits them all: a network trained twice does no harm)", err, len(missing))
 		}
 	}
 	if len(waiting) == 0 {
-		log.Info("nothing to submit", "missing", len(missing), "of these in the queue", len(missing))
+		log.Info("nothing to submit", "missing", len(missing), "in the queue", len(missing))
 		return reportStatus(c, folder)
 	}
 	o := slurm.Options{AtOnce: c.Int("at-once"), MaxStarts: c.Int("max-starts")}
@@ -103,7 +102,7 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error 
 	for _, job := range launch.Jobs {
 		log.Info("submitted", "job", job.ID, "tasks", job.Count)
 	}
-	log.Info("launch", "networks", len(waiting), "tasks", len(launch.Plan.Chunks), "in the queue before", len(missing)-len(waiting), "folder", launch.Dir)
+	log.Info("launch", "networks", len(waiting), "tasks", len(launch.Plan.Chunks), "in the queue already", len(missing)-len(waiting), "folder", launch.Dir)
 	return reportStatus(c, folder)
 }
 
@@ -133,14 +132,20 @@ func workCommand() *cli.Command {
 		Name:      "work",
 		Usage:     "train a chunk of a launch: what the tasks on a cluster do",
 		UsageText: "quantal grid work --plan grids/a/launches/0001/plan.json --chunk 0",
-		Flags: append(onlyFlags("device", "threads"),
+		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "plan", Usage: "the launch's plan.json, `FILE`"},
 			&cli.IntFlag{Name: "chunk", Usage: "the chunk's `NUMBER`, from 0"},
-			checkpointInterval(),
-		),
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
+			&cli.StringFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "the processors that Slurm gave the task, or all"},
+			checkpointIntervalFlag(),
+		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() || !c.IsSet("plan") || !c.IsSet("chunk") {
 				return usage("grid work: want --plan FILE and --chunk NUMBER")
+			}
+			o, err := gridOptions(c)
+			if err != nil {
+				return err
 			}
 			task, err := slurm.Begin(c.String("plan"), c.Int("chunk"))
 			var none *slurm.RangeError
@@ -150,7 +155,7 @@ func workCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			err = work(c, task)
+			err = work(c, task, o)
 			if err != nil && terminated(c.Context) {
 				return anotherTurn(c.Context, task, err)
 			}
@@ -160,7 +165,7 @@ func workCommand() *cli.Command {
 }
 
 // work trains the points of a task.
-func work(c *cli.Context, task *slurm.Task) error {
+func work(c *cli.Context, task *slurm.Task, o grid.Options) error {
 	folder, err := viewGrid(task.Grid)
 	if err != nil {
 		return err
@@ -173,10 +178,9 @@ func work(c *cli.Context, task *slurm.Task) error {
 	if err != nil {
 		return err
 	}
-	if err := enterGrid(c, folder, set); err != nil {
+	if err := enterGrid(c, folder, set, o.Device); err != nil {
 		return err
 	}
-	o := gridOptions(c)
 	if !c.IsSet("threads") && task.CPUs > 0 {
 		o.Threads = min(task.CPUs, runtime.GOMAXPROCS(0))
 	}
@@ -212,10 +216,10 @@ type slurmStatus struct {
 	Unknown  string         `json:"unknown,omitempty"` // why squeue could not be asked
 }
 
-// readSlurmStatus asks Slurm about the tasks of a grid. It returns nil if there were none ever.
+// readSlurmStatus asks Slurm about the tasks of a grid. It returns nil if there were none ever, or nothing is left to do.
 func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Status) (*slurmStatus, error) {
 	launches, err := slurm.Launches(folder.Dir)
-	if err != nil || len(launches) == 0 {
+	if err != nil || len(launches) == 0 || status.Running+status.Waiting == 0 {
 		return nil, err
 	}
 	s := &slurmStatus{Launches: len(launches), Tasks: []slurm.Queued{}}
@@ -270,7 +274,7 @@ func (s *slurmStatus) print(w io.Writer) {
 		counts[g]++
 	}
 	for _, g := range order {
-		fmt.Fprintf(w, "slurm\tlaunch %s: %s %s", g.launch, count(counts[g], "task"), g.state)
+		fmt.Fprintf(w, "slurm\tlaunch %s: %s %s", g.launch, count(counts[g], "task"), strings.ToLower(g.state))
 		if g.reason != "None" {
 			fmt.Fprintf(w, " (%s)", g.reason)
 		}
@@ -290,9 +294,3 @@ func count(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
-
-func checkpointInterval() cli.Flag {
-	return &cli.DurationFlag{Name: "checkpoint-interval", Value: 5 * time.Minute, Usage: "time between checkpoints of networks under way"}
-}
-
-var _ = results.Done
