@@ -27,8 +27,8 @@ const maxValues = 100_000
 // twice counts once.
 func ParseAxis(name, text string) (Axis, error) {
 	axis := Axis{Name: name}
-	if !slices.Contains([]string{"c", "rho", "noise", "seed"}, name) && !slices.Contains(numeric, name) {
-		return axis, fmt.Errorf("%q cannot be an axis: want c, rho, noise, seed, %s", name, strings.Join(numeric, ", "))
+	if !slices.Contains([]string{"c", scale, "rho", "noise", "seed"}, name) && !slices.Contains(numeric, name) {
+		return axis, fmt.Errorf("%q cannot be an axis: want c, s, rho, noise, seed, %s", name, strings.Join(numeric, ", "))
 	}
 	var probe train.Config
 	for _, part := range strings.Split(text, ",") {
@@ -37,7 +37,11 @@ func ParseAxis(name, text string) (Axis, error) {
 			return axis, err
 		}
 		for _, v := range values {
-			if err := probe.Set(name, v); err != nil {
+			setting := name
+			if name == scale {
+				setting = "c"
+			}
+			if err := probe.Set(setting, v); err != nil {
 				return axis, fmt.Errorf("%q: %w", v, err)
 			}
 			if name == "noise" && !slices.Contains(train.Noises(), v) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -193,6 +194,19 @@ func TestPoints(t *testing.T) {
 		if one[0].ID == other[0].ID {
 			t.Errorf("%+v and %+v have the same id", one[0].Config, other[0].Config)
 		}
+	}
+	scaled, err := Points(c, axes(t, "s=1e-3", "rho=2,1/2")...)
+	check(t, err)
+	for i, want := range []float64{1e-6 / 2, math.Sqrt(1e-3) / 0.5} {
+		if got := scaled[i].Config.C; math.Abs(got/want-1) > 1e-12 {
+			t.Errorf("s = 0.001, rho %v: c is %g, want %g", scaled[i].Config.Rho, got, want)
+		}
+	}
+	if _, err := Points(c, axes(t, "s=1", "rho=entropic")...); err == nil {
+		t.Error("the entropic cost takes an s")
+	}
+	if _, err := Points(c, axes(t, "s=1", "c=2")...); err == nil {
+		t.Error("s and c both, no error")
 	}
 	if _, err := Points(c, axes(t, "c=1", "c=2")...); err == nil {
 		t.Error("one setting, two axes, no error")

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"quantal/results"
@@ -27,11 +28,22 @@ func (p Point) Work() float64 {
 	return float64(p.Config.Epochs) * float64(synapses+10*inputs)
 }
 
+// scale is the axis of the s in c = s^rho / rho (EES Eq. 51), which puts costs of different exponents on one scale of sigma.
+const scale = "s"
+
 // Points is the product of the axes over a base configuration: the first axis varies slowest. Without noise c and rho decide
 // nothing, so the networks that differ in them only are one, with those of the base. The first configuration that cannot be
 // trained gives an error.
 func Points(base train.Config, axes ...Axis) ([]Point, error) {
 	base.Device, base.Threads, base.CheckpointEvery = "auto", 0, 1 // of the process that works, not of the network
+	has := func(name string) bool { return slices.ContainsFunc(axes, func(a Axis) bool { return a.Name == name }) }
+	if has(scale) && has("c") {
+		return nil, fmt.Errorf("c and s are axes both: s decides c")
+	}
+	// Last, when rho is known.
+	if i := slices.IndexFunc(axes, func(a Axis) bool { return a.Name == scale }); i >= 0 {
+		axes = append(slices.Delete(slices.Clone(axes), i, i+1), axes[i])
+	}
 	configs := []train.Config{base}
 	for i, axis := range axes {
 		if slices.ContainsFunc(axes[:i], func(a Axis) bool { return a.Name == axis.Name }) {
@@ -44,7 +56,7 @@ func Points(base train.Config, axes ...Axis) ([]Point, error) {
 		for _, c := range configs {
 			for _, v := range axis.Values {
 				c := c
-				if err := c.Set(axis.Name, v); err != nil {
+				if err := set(&c, axis.Name, v); err != nil {
 					return nil, fmt.Errorf("%s %q: %w", axis.Name, v, err)
 				}
 				next = append(next, c)
@@ -72,6 +84,22 @@ func Points(base train.Config, axes ...Axis) ([]Point, error) {
 		}
 	}
 	return points, nil
+}
+
+// set gives one setting its value on an axis.
+func set(c *train.Config, name, value string) error {
+	if name != scale {
+		return c.Set(name, value)
+	}
+	if err := c.Set("c", value); err != nil {
+		return err
+	}
+	rho := c.Rho.Value()
+	if rho == 0 {
+		return fmt.Errorf("the entropic cost has no s: give its c")
+	}
+	c.C = math.Pow(c.C, rho) / rho
+	return nil
 }
 
 // settings is what decides the record of a network, as tables show it.

@@ -57,6 +57,10 @@
 //	sharing network   phi [1], once, after all layers
 //	sharing none      none
 //
+// A file of WriteNetwork has format quantal-network and no moments, and is otherwise the same. A file of TeamCheckpoint has format
+// quantal-team-checkpoint: the tensors of each network with its name and a slash in front, seed and driver of each in the
+// metadata's key networks, a list in JSON.
+//
 // There is no clock and no host name in the file: the same state gives the same bytes. A reader in Python:
 //
 //	import hashlib, json, struct

@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"quantal/kernels"
 	"quantal/kernels/cuda"
 	"quantal/results"
 )
@@ -15,7 +16,10 @@ func onCUDA(t *testing.T, r *Run) { onDriver(t, r, cuda.Interpreted(1<<30)) }
 
 func onDriver(t *testing.T, r *Run, d cuda.Driver) {
 	t.Helper()
-	state := stateOf(t, r.vm, 0)
+	var states []*kernels.State
+	for m := range r.Networks {
+		states = append(states, stateOf(t, r.vm, m))
+	}
 	vm, err := cuda.OpenOn(d, r.Program, membersOf(r.Networks), r.training)
 	if err != nil {
 		t.Fatal(err)
@@ -24,8 +28,48 @@ func onDriver(t *testing.T, r *Run, d cuda.Driver) {
 		t.Fatal(err)
 	}
 	r.vm = vm
-	if err := vm.Load(0, state); err != nil {
+	for m, state := range states {
+		if err := vm.Load(m, state); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Networks side by side on the CUDA VM, one of which diverges, come out as each alone.
+func TestNetworksSideBySideOnCUDA(t *testing.T) {
+	c, set := small(t)
+	c.Epochs = 1
+	networks := []Config{c, c, c}
+	networks[1].C, networks[1].SigmaInit = 1e30, 1e-3 // diverges
+	networks[2].Seed, networks[2].C = 5, 3e-4
+	team, err := New(set, networks...)
+	if err != nil {
 		t.Fatal(err)
+	}
+	defer func() { team.Close() }()
+	onCUDA(t, team)
+	if err := team.Train(context.Background(), Events{}); err != nil {
+		t.Fatal(err)
+	}
+	if team.Diverged(0) != nil || team.Diverged(1) == nil || team.Diverged(2) != nil {
+		t.Errorf("diverged: %v %v %v, want the second", team.Diverged(0), team.Diverged(1), team.Diverged(2))
+	}
+	outcomes, err := team.Outcomes(context.Background(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []int{0, 2} {
+		alone := newRun(t, networks[m], set)
+		onCUDA(t, alone)
+		if err := alone.Train(context.Background(), Events{}); err != nil {
+			t.Fatal(err)
+		}
+		if bytesOf(t, alone) != checkpointBytes(t, team, m) {
+			t.Errorf("network %d differs from the same network alone", m)
+		}
+		if s, err := alone.Summarise(context.Background(), 0); err != nil || encode(t, s.Outcome) != encode(t, outcomes[m]) {
+			t.Errorf("network %d: %v, alone %v (%v)", m, outcomes[m], s.Outcome, err)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ var axisFlags = []struct{ flag, setting, usage string }{
 	{"noise", "noise", "who shares a sigma: a list of " + strings.Join(train.Noises(), ", ")},
 	{"rho", "rho", "exponents of the reliability cost: a list of numbers, fractions, calcium, membrane, actin, trafficking, entropic"},
 	{"c", "c", "multipliers of the reliability cost: a list, logspace:FROM:TO:N (powers of ten) or linspace:FROM:TO:N"},
+	{"s", "s", "instead of c: s in c = s^rho / rho, which puts exponents on one scale; values as for c"},
 	{"seeds", "seed", "seeds: a list, or ranges such as 1-5"},
 }
 
@@ -143,6 +144,9 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 	for _, a := range axisFlags {
 		if c.IsSet(a.flag) {
 			values[a.setting] = c.String(a.flag)
+			if a.setting == "s" && !c.IsSet("c") {
+				delete(values, "c") // the preset's
+			}
 		}
 	}
 	for _, text := range c.StringSlice("vary") {
