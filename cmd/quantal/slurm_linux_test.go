@@ -21,8 +21,8 @@ import (
 // TestGridOnSlurm trains a grid on a real Slurm where one task is killed, one told to end, one cancelled and one loses its node,
 // and compares all records and networks with those of a grid that nobody disturbed.
 func TestGridOnSlurm(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
+	if testing.Short() || os.Getenv("QUANTAL_KERNELS") != "" {
+		t.Skip("takes a minute, and longer with slower kernels")
 	}
 	c := slurmtest.Start(t)
 	s := &slurmScript{t: t, dir: t.TempDir()}
