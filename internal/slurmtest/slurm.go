@@ -115,6 +115,7 @@ SelectTypeParameters=CR_CPU
 SchedulerParameters=sched_interval=2,bf_interval=2
 SlurmdParameters=config_overrides
 ReturnToService=2
+JobRequeue=0
 SlurmdTimeout=10
 KillWait=5
 MaxArraySize=%[6]d
