@@ -69,7 +69,7 @@ func gridCommand() *cli.Command {
 		Description: "The same command again trains what is missing; more values add networks to the folder. Points with one seed share\n" +
 			"initial means, minibatches and noise, so that differences between them are those of the settings.",
 		Flags:       gridFlags(),
-		Subcommands: []*cli.Command{workCommand()},
+		Subcommands: []*cli.Command{gridExportCommand(), workCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("grid: want flags only, got %q", c.Args().First())
@@ -361,6 +361,18 @@ func trainGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []gri
 		return launchGrid(c, folder, points)
 	}
 	if err := runGrid(c, folder, set, points, o); err != nil {
+		return err
+	}
+	return concludeGrid(c, folder)
+}
+
+// concludeGrid writes the tables and says where the grid stands.
+func concludeGrid(c *cli.Context, folder *grid.Folder) error {
+	records, _, err := folder.Records()
+	if err != nil {
+		return err
+	}
+	if err := results.WriteTables(folder.Dir, records); err != nil {
 		return err
 	}
 	return reportStatus(c, folder)

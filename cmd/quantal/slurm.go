@@ -64,15 +64,19 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error 
 	for _, d := range damaged {
 		log.Warn("damaged, trained again", "reason", d)
 	}
+	if len(missing) == 0 {
+		log.Info("nothing is missing")
+		return concludeGrid(c, folder)
+	}
 	waiting := missing
-	if len(missing) > 0 && !c.Bool("force") {
+	if !c.Bool("force") {
 		if waiting, err = notUnderWay(c.Context, folder, missing); err != nil {
 			return fmt.Errorf("%w; so it is not known which of the %d missing networks are in the queue already, and nothing was submitted "+
 				"(--force submits them all: a network trained twice does no harm)", err, len(missing))
 		}
 	}
 	if len(waiting) == 0 {
-		log.Info("nothing to submit", "missing", len(missing), "in the queue", len(missing))
+		log.Info("nothing to submit: all that is missing is in the queue", "networks", len(missing))
 		return reportStatus(c, folder)
 	}
 	o := slurm.Options{AtOnce: c.Int("at-once"), MaxStarts: c.Int("max-starts")}

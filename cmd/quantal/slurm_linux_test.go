@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -118,6 +119,19 @@ func TestGridOnSlurm(t *testing.T) {
 		}
 	}
 	s.same()
+
+	// With nothing missing the same command writes the tables.
+	s.run(launch...)
+	if n := len(s.launches()); n != 2 {
+		t.Errorf("%d launches, want no third one", n)
+	}
+	for _, name := range []string{"table.csv", "table.jsonl", "means.csv"} {
+		want, err1 := os.ReadFile(filepath.Join(s.dir, "whole", name))
+		got, err2 := os.ReadFile(filepath.Join(s.dir, "disturbed", name))
+		if err := errors.Join(err1, err2); err != nil || string(got) != string(want) {
+			t.Errorf("%s differs from the undisturbed grid's: %v", name, err)
+		}
+	}
 }
 
 // slurmScript runs quantal in a folder with the grids whole and disturbed.
