@@ -151,13 +151,15 @@ func reportStatus(c *cli.Context, folder *grid.Folder) error {
 // printStatus writes where a grid stands, for a person.
 func printStatus(out io.Writer, s gridStatus) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%d points: %d done", s.Dir, s.Points, s.Done)
+	fmt.Fprintf(w, "%s\t%d points:", s.Dir, s.Points)
+	comma := " "
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{s.Diverged, "diverged"}, {s.Running, "running"}, {s.Waiting, "waiting"}} {
+	}{{s.Done, "done"}, {s.Diverged, "diverged"}, {s.Running, "running"}, {s.Waiting, "waiting"}} {
 		if part.n > 0 {
-			fmt.Fprintf(w, ", %d %s", part.n, part.what)
+			fmt.Fprintf(w, "%s%d %s", comma, part.n, part.what)
+			comma = ", "
 		}
 	}
 	fmt.Fprintln(w)
