@@ -90,9 +90,7 @@ func work(plan string, chunk int) error {
 				if err := task.Requeue(context.Background()); err != nil {
 					return err
 				}
-				fmt.Println("asked for another turn")
-				time.Sleep(time.Minute) // Slurm ends this process, and does not wait for it to end by itself
-				return errors.New("still there a minute after the requeue")
+				return errors.New("asked for another turn")
 			}
 		}
 		if err := results.WriteJSONFile(record, s.Value); err != nil {

@@ -117,7 +117,6 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 JobRequeue=0
 SlurmdTimeout=10
-KillWait=5
 MaxArraySize=%[6]d
 NodeName=n1 NodeHostname=%[1]s NodeAddr=127.0.0.1 Port=%[4]d CPUs=16 RealMemory=1000 Weight=2
 NodeName=n2 NodeHostname=%[1]s NodeAddr=127.0.0.1 Port=%[5]d CPUs=16 RealMemory=1000 Weight=1
