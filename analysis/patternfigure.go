@@ -42,12 +42,12 @@ func (p *Patterns) draw(s sheet) (results.Illustration, error) {
 		block := results.Block{Height: 8 + rowHeight*float64(len(s.signatures))}
 		for i, which := range s.signatures {
 			var row []results.Panel
-			low, high := varianceRange(b.networks, b.layer)
+			low, high := varianceRange(b.networks, b.layer, which)
 			for j, n := range b.networks {
 				panel := n.panel(b.layer, which, s.experiments)
 				panel.Y.Min, panel.Y.Max = low, high
 				if j == 0 {
-					panel.Letter, panel.Y.Label = string(rune('A'+letters)), "Variance of the weight σ²"
+					panel.Letter, panel.Y.Label = string(rune('A'+letters)), "Variance σ²"
 					letters++
 				}
 				if i == 0 {
@@ -78,15 +78,30 @@ func columnTitle(rho float64) string {
 	return "ρ = " + rhoName(rho)
 }
 
-// varianceRange is the range of sigma^2 in a layer of networks, with room around it.
-func varianceRange(networks []*Pattern, layer int) (low, high float64) {
+// varianceRange is the range of sigma^2 in a layer of networks, with room around it. Without hidden layers, where the analytic line
+// is what the points are compared with, that of the Hessian belongs to it.
+func varianceRange(networks []*Pattern, layer int, which Signature) (low, high float64) {
 	const room = 1.3
 	low, high = math.Inf(1), 0
 	for _, n := range networks {
-		v := n.Layers[layer].Variance
-		low, high = min(low, slices.Min(v)), max(high, slices.Max(v))
+		x, v := placed(n.Layers[layer].Of(which), n.Layers[layer].Variance)
+		if len(n.Layers) == 1 && which == Hessian && len(x) > 0 {
+			v = append(v, n.optimalVariance(slices.Min(x)), n.optimalVariance(slices.Max(x)))
+		}
+		for _, v := range v {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	if low > high { // no point anywhere
+		return 0, 0
 	}
 	return low / room, high * room
+}
+
+// optimalVariance is sigma^2 of Eq. 66.
+func (p *Pattern) optimalVariance(h float64) float64 {
+	sigma := synapse.OptimalSigma(p.Config.C, p.Config.Rho.Value(), h)
+	return sigma * sigma
 }
 
 // panel draws sigma^2 of a layer over a signature, with the fitted line, the analytic one and that of the experiment.
@@ -114,8 +129,7 @@ func (p *Pattern) panel(layer int, which Signature, experiments bool) results.Pa
 	if which == Hessian || which == HessianExamples { // the place is predicted too
 		analytic.Y = nil
 		for _, h := range ends {
-			sigma := synapse.OptimalSigma(p.Config.C, p.Config.Rho.Value(), h)
-			analytic.Y = append(analytic.Y, sigma*sigma)
+			analytic.Y = append(analytic.Y, p.optimalVariance(h))
 		}
 	}
 	panel.Layers = append(panel.Layers, fit)
@@ -249,10 +263,10 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (results.Illustr
 	block := results.Block{Height: 10 + 55*float64(len(n.Layers))}
 	var text []string
 	for layer := range n.Layers {
-		low, high := varianceRange([]*Pattern{n}, layer)
 		var row []results.Panel
 		for i, which := range signatures {
 			panel := n.panel(layer, which, false)
+			low, high := varianceRange([]*Pattern{n}, layer, which)
 			panel.Y.Min, panel.Y.Max = low, high
 			if i == 0 {
 				panel.Letter, panel.Y.Label = string(rune('A'+layer)), fmt.Sprintf("Layer %d: variance σ²", layer+1)

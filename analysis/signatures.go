@@ -40,7 +40,7 @@ func (s Signature) MarshalText() ([]byte, error) { return []byte(s.String()), ni
 
 // label is that of an axis.
 func (s Signature) label() string {
-	return [...]string{"Hessian H (Fisher)", "Hessian H (Fisher, at μ)", "Learning rate η/⟨|g|⟩", "Input rate ⟨|x|⟩", "Input ⟨x²⟩"}[s]
+	return [...]string{"Hessian H (Fisher)", "Hessian H (Fisher, at μ)", "Learning rate η/mean |g|", "Input rate, mean |x|", "Input, mean x²"}[s]
 }
 
 // Analytic is the slope of the optimal sigma^2 against the signature on log axes (EES Eq. 67 and 68); NaN for mean |x|, about which

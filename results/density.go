@@ -96,12 +96,15 @@ func (b *binned) DataRange() (xmin, xmax, ymin, ymax float64) {
 	return b.low.X, b.high.X, b.low.Y, b.high.Y
 }
 
-// Plot fills the bins; neighbours of one shade in a row are one rectangle. A thin outline in the same colour closes the gaps
-// that viewers leave between areas.
+// Plot fills the bins; neighbours of one shade in a row are one rectangle. Each is a little larger than its bins, to close the
+// gaps that viewers leave between areas.
 func (b *binned) Plot(c draw.Canvas, p *plot.Plot) {
+	const more = 0.1 // points
 	toX, toY := p.Transforms(&c)
-	at := func(column, row int) (x, y float64) {
-		return b.low.X + float64(column)*(b.high.X-b.low.X)/float64(b.n), b.low.Y + float64(row)*(b.high.Y-b.low.Y)/float64(b.n)
+	at := func(column, row int) vg.Point {
+		return vg.Point{
+			X: toX(b.low.X + float64(column)*(b.high.X-b.low.X)/float64(b.n)), Y: toY(b.low.Y + float64(row)*(b.high.Y-b.low.Y)/float64(b.n)),
+		}
 	}
 	for row := range b.n {
 		for from := 0; from < b.n; {
@@ -110,14 +113,9 @@ func (b *binned) Plot(c draw.Canvas, p *plot.Plot) {
 				to++
 			}
 			if shade >= 0 {
-				left, bottom := at(from, row)
-				right, top := at(to, row+1)
-				area := []vg.Point{{X: toX(left), Y: toY(bottom)}, {X: toX(right), Y: toY(bottom)}, {X: toX(right), Y: toY(top)}, {X: toX(left), Y: toY(top)}}
-				clipped := c.ClipPolygonXY(area)
-				c.FillPolygon(b.shades[shade], clipped)
-				if len(clipped) > 0 {
-					c.StrokeLines(solid(b.shades[shade], 0.15), append(clipped, clipped[0]))
-				}
+				low, high := at(from, row), at(to, row+1)
+				low.X, low.Y, high.X, high.Y = low.X-more, low.Y-more, high.X+more, high.Y+more
+				c.FillPolygon(b.shades[shade], c.ClipPolygonXY([]vg.Point{low, {X: high.X, Y: low.Y}, high, {X: low.X, Y: high.Y}}))
 			}
 			from = to
 		}
