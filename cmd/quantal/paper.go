@@ -305,6 +305,16 @@ func drawPaper(c *cli.Context) error {
 		}
 		files = append(files, saved...)
 	}
+	drawings, err := results.ReadDrawings(c.String("paper"))
+	if err != nil {
+		return err
+	}
+	page := filepath.Join(c.String("paper"), "report.html")
+	report := results.Report{Title: "Figures of Malkin et al. 2024", Sections: []results.Section{{Title: "Figures", Drawings: drawings}}}
+	if err := report.Write(page); err != nil {
+		return err
+	}
+	files = append(files, page)
 	if c.Bool("json") {
 		return printJSON(c, map[string]any{"files": files, "left_out": leftOut})
 	}
