@@ -331,7 +331,7 @@ func trainPoints(c *cli.Context, dir string, set *mnist.Set, points []grid.Point
 		return err
 	}
 	defer folder.Close()
-	if err := enterGrid(c, folder, set); err != nil {
+	if err := enterGrid(c, folder, set, "auto"); err != nil {
 		return err
 	}
 	if _, err := folder.Extend(commandLine(), points); err != nil {
