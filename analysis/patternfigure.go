@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -203,7 +204,7 @@ func (p *Patterns) caption(s sheet) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s\nData %s; hidden %s; seed %d; %d epochs at learning rate %g, minibatches of %d, lambda %g; "+
 		"signatures over %d more epochs with the parameters as they are. Biases are left out. Intervals are 95 %% of bootstrap resamples of the synapses "+
 		"(up to %d, fewer where they are many), as if these were independent of each other.",
-		what, lines, first.Data, train.FormatHidden(first.Hidden), first.Seed, first.Epochs, first.LearningRate, first.Batch, first.Lambda, p.Epochs,
+		what, lines, filepath.Base(first.Data), train.FormatHidden(first.Hidden), first.Seed, first.Epochs, first.LearningRate, first.Batch, first.Lambda, p.Epochs,
 		p.Bootstrap.Resamples))
 }
 
