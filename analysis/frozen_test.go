@@ -184,9 +184,9 @@ func optimised(t *testing.T, set *mnist.Set, networks []Network, stages []train.
 
 // The same on MNIST, from the means of trained networks. It takes minutes.
 //
-// On the real labels, sigma settles where the curvature says (slope within 3 %, median of sigma^2 within 5 %), and the empirical
-// Fisher information has the right slope but is too small: the network is less sure than it is right, so that (y - p)^2 is less
-// than p (1 - p) in the mean. With labels drawn from the network it is the curvature again.
+// Sigma settles where the curvature says, whatever the labels, and the empirical Fisher information is the curvature with labels
+// drawn from the network. On the real labels it is off by how sure the network is compared with how right: a few per cent here,
+// ten per cent of sigma^2 in the networks of the published setting, which are less sure than they are right.
 func TestOptimisedNoiseMNIST(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "mnist")
 	if _, err := os.Stat(dir); err != nil || os.Getenv("QUANTAL_LONG_TESTS") == "" {
@@ -230,7 +230,7 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 		c.Batch = 1000 // the same objective, less noise in a step
 		networks = append(networks, Network{c.Rho.String(), c, state})
 	}
-	stages := []train.Stage{{Epochs: 20, LearningRate: 3e-2}, {Epochs: 40, LearningRate: 1e-2}, {Epochs: 80, LearningRate: 3e-3}, {Epochs: 40, LearningRate: 1e-3}}
+	stages := []train.Stage{{Epochs: 20, LearningRate: 3e-2}, {Epochs: 40, LearningRate: 1e-2}, {Epochs: 60, LearningRate: 3e-3}, {Epochs: 120, LearningRate: 1e-3}, {Epochs: 120, LearningRate: 3e-4}}
 	p := optimised(t, set, networks, stages)
 	for _, n := range p.Networks {
 		model := softmaxRegression{set.Rows * set.Columns, set.Classes, n.State.State}
@@ -247,8 +247,63 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 		if !curvature.within() || !own.within() {
 			t.Errorf("rho %s: not at the optimum", n.Config.Rho)
 		}
-		if math.Abs(fisher.slope-1) > 0.03 || fisher.ratio > curvature.ratio {
-			t.Errorf("rho %s: the empirical Fisher information of the real labels is not as said above", n.Config.Rho)
+	}
+}
+
+// The paper's setting without hidden layers (Appendix 5, Fig. 1): s = 0.001, 50 epochs. Signs and order over rho are the analytic ones,
+// points lie on lines, and the slopes fall short, for sigma has not converged. It takes minutes.
+func TestAppendix5MNIST(t *testing.T) {
+	dir := filepath.Join("..", "..", "shared", "mnist")
+	if _, err := os.Stat(dir); err != nil || os.Getenv("QUANTAL_LONG_TESTS") == "" {
+		t.Skip("set QUANTAL_LONG_TESTS and have MNIST to run this")
+	}
+	set, err := mnist.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := train.Preset("published")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Data, config.Hidden, config.Device = dir, []int{}, "cpu"
+	var configs []train.Config
+	for _, m := range synapse.Mechanisms() {
+		c := config
+		if c.Rho, err = train.ParseExponent(m.String()); err != nil {
+			t.Fatal(err)
+		}
+		c.C = synapse.Multiplier(PaperScale, c.Rho.Value())
+		configs = append(configs, c)
+	}
+	run, err := train.New(set, configs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Close()
+	if err := run.Train(context.Background(), train.Events{}); err != nil {
+		t.Fatal(err)
+	}
+	var networks []Network
+	for i, c := range configs {
+		state, err := run.Checkpoint(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		networks = append(networks, Network{c.Rho.String(), c, state})
+	}
+	p, err := MeasurePatterns(context.Background(), set, networks, 2, DefaultBootstrap(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, which := range []Signature{Hessian, HessianExamples, LearningRate, InputSquare} {
+		before := math.Inf(1)
+		for _, n := range p.Networks {
+			s := n.Slope(0, which)
+			t.Logf("%s", s.line())
+			if s.Value*s.Analytic <= 0 || s.Low*s.High <= 0 || math.Abs(s.Correlation) < 0.7 || math.Abs(s.Value) >= before || math.Abs(s.Value) > math.Abs(s.Analytic) {
+				t.Errorf("%v, rho %s: slope %v, analytic %.3f, r %.2f, with %.3f for the exponent before", which, s.Rho, s.Slope, s.Analytic, s.Correlation, before)
+			}
+			before = math.Abs(s.Value)
 		}
 	}
 }
