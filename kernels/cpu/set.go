@@ -26,6 +26,10 @@ type kernelSet struct {
 	backward func(p *product, dx, x, dy, w []float32, first, n int)
 	// update forms dW of rows and moves their parameters; it reports whether every gradient was finite.
 	update func(u *updating, s *scratch, first, rows int) bool
+
+	// advance and advanceSites are the methods of that name of a Diffusion.
+	advance      func(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int)
+	advanceSites func(d *kernels.Diffusion[float32], t kernels.Turnover[float32], w []float32, born []uint32, n kernels.Noise, first, steps int) (births, losses int)
 }
 
 // drawing is what the functions that draw weights need to know of a layer. The slices cover the whole layer. Threads share it.
@@ -143,6 +147,8 @@ var portable = &kernelSet{
 		}
 		return finite
 	},
+	advance:      (*kernels.Diffusion[float32]).Advance,
+	advanceSites: (*kernels.Diffusion[float32]).AdvanceSites,
 }
 
 // each calls f for every row with its weights, its number, its first slot in the layer and its number of columns.

@@ -33,6 +33,12 @@ type assembly struct {
 	update             func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	updateShared       func(mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	updateMeans        func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+
+	uniforms          func(u *float32, keys *[20]uint32, block uint32, n int)
+	advanceLine       func(w *float32, keys *[20]uint32, block uint32, n int, law *float32)
+	advanceTable      func(w *float32, keys *[20]uint32, block uint32, n int, law, cells *float32)
+	advanceSitesLine  func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law *float32) (births, losses int)
+	advanceSitesTable func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law, cells *float32) (births, losses int)
 }
 
 type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, factor, exponent float32)
@@ -43,6 +49,8 @@ var avx512 = assembly{
 	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
 	update: updateAVX512, updateShared: updateSharedAVX512, updateMeans: updateMeansAVX512,
+	uniforms: uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
+	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
 }.set("avx512")
 
 var avx2 = assembly{
@@ -51,6 +59,8 @@ var avx2 = assembly{
 	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
 	update: updateAVX2, updateShared: updateSharedAVX2, updateMeans: updateMeansAVX2,
+	uniforms: uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
+	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,
 }.set("avx2")
 
 // set wraps the kernels in Go's bounds: slices in, pointers out.
@@ -93,7 +103,9 @@ func (a assembly) set(name string) *kernelSet {
 			dy, w = dy[first*dyStride:(first+n)*dyStride], w[:p.Slots()]
 			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, stride, p.Out, n, p.floor())
 		},
-		update: func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+		update:       func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+		advance:      a.advanceNumbers,
+		advanceSites: a.advanceNumbersOnSites,
 	}
 }
 
