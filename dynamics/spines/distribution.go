@@ -63,6 +63,15 @@ func histogram(sample []float32, edges []float64) Distribution {
 	return d
 }
 
+// uniform is the distribution of sizes between two, over the cells with the given edges.
+func uniform(edges []float64, from, to float64) Distribution {
+	d := Distribution{edges, make([]float64, len(edges)-1)}
+	for i := range d.Mass {
+		d.Mass[i] = max(0, min(to, edges[i+1])-max(from, edges[i])) / (to - from)
+	}
+	return d
+}
+
 // expect is the mean of g over the spines.
 func (d Distribution) expect(g func(w float64) float64) float64 {
 	sum := 0.0

@@ -7,20 +7,20 @@ import "math"
 //	df/dt = d/dw ( B f + C df/dw ),   C = sigma^2 / 2,   B = dC/dw - mu
 //
 // in finite volumes: what leaves a cell enters its neighbour. The flux between two cells is that of J. S. Chang and G. Cooper (J.
-// Comput. Phys. 6, 1, 1970), whose weights follow the exponential that f is between their centres where there is no flux, and a step
-// is implicit, of first order in time; so f stays positive for any step. Without turnover nothing flows through the bounds. With it,
-// f is 0 at the lower one, and what flows there is lost.
+// Comput. Phys. 6, 1, 1970), whose weights follow the exponential that f is between their centres where there is no flux. They take
+// its exponent at the middle; here it is integrated, so that the kinks of a table do no harm. A step is implicit, of first order in
+// time, and f stays positive however long it is. Without turnover nothing flows through the bounds. With it, f is 0 at the lower one,
+// and what flows there is lost.
 type FokkerPlanck struct {
 	Distribution // shares of all spines, or with turnover of all sites
 
 	// Births and Losses are the shares that have come and gone since the beginning.
 	Births, Losses float64
 
-	// A step solves (1 - dt A) m' = m + births: the diagonals of that matrix, eliminated downwards.
-	below, above, pivot []float64
-	loss                float64 // of the first cell, per step: loss m'[0]
-	fill                float64 // share of the empty sites that get a spine in a step
-	newborn             []float64
+	// Of each cell, the share that flows down and up in a step, and the pivots of (1 - dt A) m' = m + births.
+	down, up, pivot []float64
+	fill            float64   // share of the empty sites that get a spine in a step
+	newborn         []float64 // how these are distributed
 }
 
 // FokkerPlanck starts from a distribution, with steps of dt days. Turnover is nil for reflecting bounds.
@@ -28,41 +28,38 @@ func (c Coefficients) FokkerPlanck(start Distribution, turnover *Turnover, dt fl
 	n := len(start.Mass)
 	p := &FokkerPlanck{
 		Distribution: Distribution{start.Edges, append([]float64{}, start.Mass...)},
-		below:        make([]float64, n), above: make([]float64, n), pivot: make([]float64, n),
-	}
-	for i := range p.pivot {
-		p.pivot[i] = 1
+		down:         make([]float64, n), up: make([]float64, n), pivot: make([]float64, n),
 	}
 	width := func(i int) float64 { return start.Edges[i+1] - start.Edges[i] }
-	// rates returns what flows down per step through a point, in units of f above it and f below it, distance apart.
-	rates := func(at, distance float64) (up, down float64) {
-		mu, sigma, slope := c.at(at)
-		diffusion := sigma * sigma / 2
-		x := distance * (sigma*slope - mu) / diffusion
-		return dt * diffusion / distance * bernoulli(-x), dt * diffusion / distance * bernoulli(x)
+	// rates returns what flows down through a point in a step for each unit of f above it, and up for each below.
+	rates := func(at, below, above float64) (down, up float64) {
+		_, sigma, _ := c.at(at)
+		_, sigmaBelow, _ := c.at(below)
+		_, sigmaAbove, _ := c.at(above)
+		x := 2*math.Log(sigmaAbove/sigmaBelow) - c.potential(below, above) // the integral of B/C
+		rate := dt * sigma * sigma / 2 / (above - below)
+		return rate * bernoulli(-x), rate * bernoulli(x)
 	}
 	for i := range n - 1 {
-		up, down := rates(start.Edges[i+1], start.Centre(i+1)-start.Centre(i))
-		up, down = up/width(i+1), down/width(i)
-		p.pivot[i] += down
-		p.above[i] -= up
-		p.pivot[i+1] += up
-		p.below[i+1] -= down
+		down, up := rates(start.Edges[i+1], start.Centre(i), start.Centre(i+1))
+		p.down[i+1], p.up[i] = down/width(i+1), up/width(i)
 	}
 	if turnover != nil {
-		half := start.Centre(0) - start.Edges[0]
-		up, _ := rates(start.Edges[0]+half/2, half)
-		p.loss = up / width(0)
-		p.pivot[0] += p.loss
+		down, _ := rates(start.Edges[0], start.Edges[0], start.Centre(0))
+		p.down[0] = down / width(0)
 		p.fill = -math.Expm1(-turnover.Rate * dt)
 		p.newborn = make([]float64, n)
 		for i := range p.newborn {
 			p.newborn[i] = turnover.missing(start.Edges[i]) - turnover.missing(start.Edges[i+1])
 		}
 	}
+	// The pivots of the elimination from below, 1 + down + up - down up'/pivot', in the form of W. K. Grassmann, M. I. Taksar and D. P.
+	// Heyman (Oper. Res. 33, 1107, 1985): without a difference, so that no mass is lost to rounding.
+	rest := 1 + p.down[0]
+	p.pivot[0] = rest + p.up[0]
 	for i := 1; i < n; i++ {
-		p.below[i] /= p.pivot[i-1]
-		p.pivot[i] -= p.below[i] * p.above[i-1]
+		rest = 1 + p.down[i]*(rest/p.pivot[i-1])
+		p.pivot[i] = rest + p.up[i]
 	}
 	return p
 }
@@ -87,12 +84,12 @@ func (p *FokkerPlanck) Advance(steps int) {
 			}
 		}
 		for i := 1; i < len(m); i++ {
-			m[i] -= p.below[i] * m[i-1]
+			m[i] += p.up[i-1] / p.pivot[i-1] * m[i-1]
 		}
 		m[len(m)-1] /= p.pivot[len(m)-1]
 		for i := len(m) - 2; i >= 0; i-- {
-			m[i] = (m[i] - p.above[i]*m[i+1]) / p.pivot[i]
+			m[i] = (m[i] + p.down[i+1]*m[i+1]) / p.pivot[i]
 		}
-		p.Losses += p.loss * m[0]
+		p.Losses += p.down[0] * m[0]
 	}
 }
