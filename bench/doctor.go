@@ -95,10 +95,11 @@ func networkBytes() (int64, error) {
 type checkup struct {
 	spec graph.Spec
 	rho  float64
+	rule kernels.Rule
 }
 
 // checkups go through every kernel: each sharing, likelihood and activation, every special case of the power law, layers that
-// fit one block and layers that do not.
+// fit one block and layers that do not; in training, and with frozen parameters.
 func checkups() []checkup {
 	var all []checkup
 	rhos := []float64{0.5, 2. / 3, 4. / 3, 2, 0}
@@ -111,14 +112,18 @@ func checkups() []checkup {
 			all = append(all, checkup{graph.Spec{
 				Sizes: sizes, Batch: []int{1, 7, 20}[i], Sharing: sharing, Activation: activation,
 				Likelihood: kernels.Likelihood((i + int(sharing)) % 2), Magnitude: true, Reliability: sharing != kernels.NoNoise,
-			}, rhos[(i+2*int(sharing))%len(rhos)]})
+			}, rhos[(i+2*int(sharing))%len(rhos)], kernels.DefaultAdam()})
 		}
+	}
+	for i, trained := range all[:6] {
+		trained.rule = kernels.Accumulate{AtMu: i%2 == 1}
+		all = append(all, trained)
 	}
 	return all
 }
 
 func (n checkup) String() string {
-	return fmt.Sprintf("%v, sigma per %v, %v, %v, batch %d, rho %.3g", n.spec.Sizes, n.spec.Sharing, n.spec.Activation, n.spec.Likelihood, n.spec.Batch, n.rho)
+	return fmt.Sprintf("%v, sigma per %v, %v, %v, batch %d, rho %.3g, %v", n.spec.Sizes, n.spec.Sharing, n.spec.Activation, n.spec.Likelihood, n.spec.Batch, n.rho, n.rule)
 }
 
 // What rounding allows after three steps, of the largest entry of a field. The moments are tight; fields of a few entries are
@@ -129,12 +134,13 @@ const (
 	fewTolerance       = 3e-3
 	parameterTolerance = 1e-2
 	lossTolerance      = 1e-5
+	sumTolerance       = 1e-5 // three minibatches, of which single examples may dominate
 )
 
-// check trains the network three steps on both machines, twice on the GPU, and compares.
+// check takes the network through three steps on both machines, twice on the GPU, and compares.
 func (n checkup) check(ctx context.Context, open func() (cuda.Driver, error)) Check {
 	c := Check{Network: n.String()}
-	program, err := graph.CompileSpec(n.spec, kernels.DefaultAdam())
+	program, err := graph.CompileSpec(n.spec, n.rule)
 	if err != nil {
 		c.Problem = err.Error()
 		return c
@@ -205,6 +211,7 @@ func (n checkup) checkKernels(p *kernels.Program, open func() (cuda.Driver, erro
 // outcome is what two machines must agree on.
 type outcome struct {
 	states []*kernels.State
+	sums   []*kernels.Sums // nil where the network trains
 	scores []kernels.Score
 	nll    []float64
 }
@@ -228,7 +235,7 @@ func (n checkup) input(p *kernels.Program) (members []kernels.Member, data *kern
 	return members, data, states
 }
 
-// run trains the networks three steps and tests them.
+// run takes the networks through three steps and tests them.
 func (n checkup) run(ctx context.Context, p *kernels.Program, open func([]kernels.Member, *kernels.Data) (kernels.VM, error)) (o outcome, err error) {
 	members, data, states := n.input(p)
 	vm, err := open(members, data)
@@ -262,6 +269,13 @@ func (n checkup) run(ctx context.Context, p *kernels.Program, open func([]kernel
 			return o, err
 		}
 		o.states = append(o.states, state)
+		if _, sums := p.Rule.(kernels.Accumulate); sums {
+			s, err := vm.Sums(m)
+			if err != nil {
+				return o, err
+			}
+			o.sums = append(o.sums, s)
+		}
 	}
 	return o, nil
 }
@@ -303,7 +317,23 @@ func fields(s *kernels.State) [][]float32 {
 	return [][]float32{s.Mu, s.MuM, s.MuV, s.Phi, s.PhiM, s.PhiV}
 }
 
+// sumFields are the sums of a network.
+func sumFields(s *kernels.Sums) [][]float64 {
+	all := [][]float64{s.Gradient, s.Magnitude, s.Square, s.ExampleSquare}
+	for _, in := range s.Inputs {
+		all = append(all, in.Magnitude, in.Square)
+	}
+	return all
+}
+
 func (o outcome) equal(p outcome) bool {
+	for m := range o.sums {
+		for i, f := range sumFields(o.sums[m]) {
+			if !slices.Equal(f, sumFields(p.sums[m])[i]) {
+				return false
+			}
+		}
+	}
 	for m := range o.states {
 		for i, f := range fields(o.states[m]) {
 			if !slices.Equal(f, fields(p.states[m])[i]) {
@@ -323,6 +353,17 @@ func (o outcome) deviation(want outcome) float64 {
 	note := func(e float64) {
 		if !(e <= worst) {
 			worst = e
+		}
+	}
+	for m := range o.sums {
+		for i, f := range sumFields(want.sums[m]) {
+			scale := 0.0
+			for _, v := range f {
+				scale = max(scale, math.Abs(v))
+			}
+			for k, v := range sumFields(o.sums[m])[i] {
+				note(math.Abs(v-f[k]) / scale / sumTolerance)
+			}
 		}
 	}
 	for m := range o.states {

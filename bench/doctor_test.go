@@ -30,22 +30,24 @@ func TestDoctor(t *testing.T) {
 
 // An outcome that differs is noticed.
 func TestDeviationIsNoticed(t *testing.T) {
-	n := checkups()[1]
+	all := checkups()
 	open := func() (cuda.Driver, error) { return cuda.Interpreted(1 << 30), nil }
-	good := n.check(context.Background(), open)
-	if good.Problem != "" {
-		t.Fatal(good.Problem)
-	}
-	wrong := func() (cuda.Driver, error) {
-		d, err := open()
-		return forgetful{d}, err
-	}
-	if c := n.check(context.Background(), wrong); c.Problem == "" {
-		t.Error("a device that loses its launches of update is found healthy")
+	for _, n := range []checkup{all[1], all[len(all)-5]} {
+		good := n.check(context.Background(), open)
+		if good.Problem != "" {
+			t.Fatal(good.Problem)
+		}
+		wrong := func() (cuda.Driver, error) {
+			d, err := open()
+			return forgetful{d}, err
+		}
+		if c := n.check(context.Background(), wrong); c.Problem == "" {
+			t.Errorf("%v: a device that loses its launches is found healthy", n)
+		}
 	}
 }
 
-// forgetful is a device that does not do its updates.
+// forgetful is a device that does nothing with gradients.
 type forgetful struct{ cuda.Driver }
 
 func (f forgetful) Launch(l cuda.Launch) error {
@@ -65,4 +67,6 @@ func (f forgetful) Record(launches []cuda.Launch) (cuda.Graph, error) {
 	return f.Driver.Record(kept)
 }
 
-func forgets(l cuda.Launch) bool { return l.Kernel.Name() == "update_synapse" }
+func forgets(l cuda.Launch) bool {
+	return l.Kernel.Name() == "update_synapse" || l.Kernel.Name() == "accumulate"
+}

@@ -11,7 +11,7 @@ import (
 )
 
 // CompileSpec builds, differentiates and compiles a Spec.
-func CompileSpec(s Spec, update kernels.Adam) (*kernels.Program, error) {
+func CompileSpec(s Spec, rule kernels.Rule) (*kernels.Program, error) {
 	m, err := Build(s, tensor.Float32)
 	if err != nil {
 		return nil, err
@@ -19,18 +19,22 @@ func CompileSpec(s Spec, update kernels.Adam) (*kernels.Program, error) {
 	if err := m.Grad(); err != nil {
 		return nil, err
 	}
-	return Compile(m.Graph, m.Loss, update)
+	return Compile(m.Graph, m.Loss, rule)
 }
 
 // Compile turns a differentiated graph into a Program. It looks at nothing but the graph: which layers there are, what
 // stands between them, which costs the loss has and which gradients reach each parameter.
 //
 // What is fused: an activation with the layer before it, its gradient with the layer (or the loss) behind it, and all
-// gradients of a layer's parameters with their update. What Compile does not know, or cannot prove to be the training step of
-// a chain of noisy layers, it refuses by name.
-func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, update kernels.Adam) (*kernels.Program, error) {
+// gradients of a layer's parameters with what the rule does with them: kernels.Adam trains, kernels.Accumulate measures. What
+// Compile does not know, or cannot prove to be the training step of a chain of noisy layers, it refuses by name, whatever the
+// rule.
+func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*kernels.Program, error) {
+	if rule == nil {
+		return nil, fmt.Errorf("graph: Compile: there is no update rule: want kernels.Adam or kernels.Accumulate")
+	}
 	c := compiler{
-		graph: g, program: &kernels.Program{Adam: update},
+		graph: g, program: &kernels.Program{Rule: rule},
 		buffers: map[*gorgonia.Node]kernels.Buffer{}, deltas: map[*gorgonia.Node]delta{},
 		muOf: map[*gorgonia.Node]int{}, phiOf: map[*gorgonia.Node]int{},
 	}
@@ -80,6 +84,14 @@ type compiler struct {
 	phiOf   map[*gorgonia.Node]int            // parameter -> first layer
 	input   *gorgonia.Node
 	loss    *gorgonia.Node // the likelihood
+	pending []pending
+}
+
+// pending is an instruction that forms dW and has its place in the program. Its costs are known only when the sums have been
+// read.
+type pending struct {
+	at int
+	kernels.Gradient
 }
 
 // operands returns a node's inputs in order.
@@ -216,7 +228,9 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 	l.dst, l.activated = c.newBuffer(n, op.Out), n
 	c.layers = append(c.layers, l)
 	c.program.Layout.Layers = append(c.program.Layout.Layers, op.Layer)
-	c.emit(kernels.Sample{Layer: i})
+	if _, drawn := c.program.Rule.Draws(); drawn {
+		c.emit(kernels.Sample{Layer: i})
+	}
 	c.emit(kernels.Forward{Layer: i, Src: l.src, Dst: l.dst})
 	return nil
 }
@@ -353,8 +367,9 @@ func (c *compiler) muGradient(n *gorgonia.Node, op *NoisyLinearMuGradient, in go
 		return fmt.Errorf("%v is not the gradient of layer %d", op, op.Index)
 	}
 	l.dmu = n
-	// The costs are known only when the sums have been read: see finish.
-	c.emit(kernels.Update{Layer: op.Index, Src: l.src, Dst: l.dst})
+	g := kernels.Gradient{Layer: op.Index, Src: l.src, Dst: l.dst}
+	c.pending = append(c.pending, pending{len(c.program.Instructions), g})
+	c.emit(nil) // see fillTerms
 	return nil
 }
 
@@ -408,7 +423,7 @@ func (c *compiler) finish(loss *gorgonia.Node) error {
 			return err
 		}
 	}
-	return c.fillUpdates(magnitude, reliability)
+	return c.fillTerms(magnitude, reliability)
 }
 
 // costs counts the cost terms of the loss for each parameter and checks their operands.
@@ -494,28 +509,26 @@ func (c *compiler) checkGradient(param *gorgonia.Node, parts gorgonia.Nodes, cos
 	return nil
 }
 
-// fillUpdates writes the costs into the Update instructions, and adds the update of what layers share.
-func (c *compiler) fillUpdates(magnitude, reliability map[*gorgonia.Node]int) error {
+// fillTerms writes the costs into the instructions that form dW, and adds the one for what layers share.
+func (c *compiler) fillTerms(magnitude, reliability map[*gorgonia.Node]int) error {
 	shared := 0
-	for at, instruction := range c.program.Instructions {
-		u, ok := instruction.(kernels.Update)
-		if !ok {
-			continue
-		}
-		l := c.layers[u.Layer]
-		u.MagnitudeTerms = magnitude[l.mu]
+	for _, g := range c.pending {
+		l := c.layers[g.Layer]
+		g.MagnitudeTerms = magnitude[l.mu]
 		if l.phi != nil {
-			u.ReliabilityTerms = reliability[l.phi]
+			g.ReliabilityTerms = reliability[l.phi]
 			if first := c.layers[0]; c.program.Layout.Sharing != kernels.PerSynapse && reliability[l.phi] != reliability[first.phi] {
 				return fmt.Errorf("the reliability cost stands in the loss %d times for %v and %d times for %v: want the same where sigma is shared",
 					reliability[l.phi], l.phi, reliability[first.phi], first.phi)
 			}
-			shared = u.ReliabilityTerms
+			shared = g.ReliabilityTerms
 		}
-		c.program.Instructions[at] = u
+		c.program.Instructions[g.at] = c.program.Rule.Layer(g.Gradient)
 	}
 	if s := c.program.Layout.Sharing; s != kernels.PerSynapse && s != kernels.NoNoise {
-		c.emit(kernels.UpdateShared{ReliabilityTerms: shared})
+		if instruction := c.program.Rule.Shared(shared); instruction != nil {
+			c.emit(instruction)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,13 +12,11 @@ import (
 )
 
 func TestCompileListing(t *testing.T) {
-	p, err := CompileSpec(Spec{
-		Sizes: []int{7, 5, 3}, Batch: 4, Activation: kernels.ReLU, Sharing: kernels.PerLayer, Magnitude: true, Reliability: true,
-	}, kernels.DefaultAdam())
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = `batch 4, sigma per layer, layers 5x7 3x5
+	for _, c := range []struct {
+		rule kernels.Rule
+		want string
+	}{
+		{kernels.DefaultAdam(), `Adam(0.9, 0.999, 1e-08), batch 4, sigma per layer, layers 5x7 3x5
 b0 = gather
 w0 = sample
 b1 = relu(b0 w0)
@@ -27,11 +26,40 @@ d2 = categorical loss(b2), through linear
 d1 = d2 w1, through relu
 update layer 1 with d2 b1, 1 magnitude, 1 reliability
 update layer 0 with d1 b0, 1 magnitude, 1 reliability
-update shared phi, 1 reliability`
-	if got := p.String(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+update shared phi, 1 reliability`},
+		{kernels.Accumulate{}, `accumulate, batch 4, sigma per layer, layers 5x7 3x5
+b0 = gather
+w0 = sample
+b1 = relu(b0 w0)
+w1 = sample
+b2 = linear(b1 w1)
+d2 = categorical loss(b2), through linear
+d1 = d2 w1, through relu
+sum gradient of layer 1 with d2 b1, without 1 magnitude, 1 reliability
+sum gradient of layer 0 with d1 b0, without 1 magnitude, 1 reliability`},
+		{kernels.Accumulate{AtMu: true}, `accumulate at mu, batch 4, sigma per layer, layers 5x7 3x5
+b0 = gather
+b1 = relu(b0 w0)
+b2 = linear(b1 w1)
+d2 = categorical loss(b2), through linear
+d1 = d2 w1, through relu
+sum gradient of layer 1 with d2 b1, without 1 magnitude, 1 reliability
+sum gradient of layer 0 with d1 b0, without 1 magnitude, 1 reliability`},
+	} {
+		p, err := CompileSpec(Spec{
+			Sizes: []int{7, 5, 3}, Batch: 4, Activation: kernels.ReLU, Sharing: kernels.PerLayer, Magnitude: true, Reliability: true,
+		}, c.rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.String(); got != c.want {
+			t.Errorf("got\n%s\nwant\n%s", got, c.want)
+		}
 	}
 }
+
+// rules are those that a program can be compiled for.
+var rules = []kernels.Rule{kernels.DefaultAdam(), kernels.Accumulate{}, kernels.Accumulate{AtMu: true}}
 
 // hand builds a graph of two layers by hand, so that a test can put something else in its place.
 type hand struct {
@@ -69,15 +97,15 @@ func must(t *testing.T) func(n *gorgonia.Node, err error) *gorgonia.Node {
 	}
 }
 
-func (h *hand) compile(t *testing.T, loss *gorgonia.Node) (*kernels.Program, error) {
+func (h *hand) compile(t *testing.T, loss *gorgonia.Node, rule kernels.Rule) (*kernels.Program, error) {
 	t.Helper()
 	if _, err := gorgonia.Grad(loss, append(append(gorgonia.Nodes{}, h.mu...), h.phi...)...); err != nil {
 		t.Fatal(err)
 	}
-	return Compile(h.g, loss, kernels.DefaultAdam())
+	return Compile(h.g, loss, rule)
 }
 
-// Editing the graph changes the Program.
+// Editing the graph changes the Program, whatever the rule.
 func TestCompileFollowsTheGraph(t *testing.T) {
 	magnitude := func(t *testing.T, h *hand, i int, loss *gorgonia.Node) *gorgonia.Node {
 		cost := must(t)(ApplyMagnitudeCost(h.mu[i], h.Lambda, h.Fraction))
@@ -115,19 +143,24 @@ func TestCompileFollowsTheGraph(t *testing.T) {
 			return must(t)(ApplyCrossEntropy(y, h.y))
 		}, []string{"b3 = linear(b2 w2)", "update layer 2 with d3 b2, 0 magnitude, 0 reliability"}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := newHand()
-			p, err := h.compile(t, c.build(t, h))
-			if err != nil {
-				t.Fatal(err)
-			}
-			listing := p.String() + "\n"
-			for _, line := range c.want {
-				if !strings.Contains(listing, "\n"+line+"\n") {
-					t.Errorf("want %q in\n%s", line, listing)
+		for _, rule := range rules {
+			t.Run(fmt.Sprintf("%s/%v", c.name, rule), func(t *testing.T) {
+				h := newHand()
+				p, err := h.compile(t, c.build(t, h), rule)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-		})
+				listing := p.String() + "\n"
+				for _, line := range c.want {
+					if _, trains := rule.(kernels.Adam); !trains && strings.HasPrefix(line, "update") {
+						line = strings.Replace(strings.Replace(line, "update", "sum gradient of", 1), ", ", ", without ", 1)
+					}
+					if !strings.Contains(listing, "\n"+line+"\n") {
+						t.Errorf("want %q in\n%s", line, listing)
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -180,27 +213,37 @@ func TestCompileRefuses(t *testing.T) {
 			return must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
 		}, `want the scalar input "seed"`},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := newHand()
-			p, err := h.compile(t, c.build(t, h))
-			if err == nil {
-				t.Fatalf("compiled to\n%v", p)
-			}
-			for _, want := range strings.Split(c.want, "|") {
-				if strings.Contains(err.Error(), want) {
-					return
+		for _, rule := range rules {
+			t.Run(fmt.Sprintf("%s/%v", c.name, rule), func(t *testing.T) {
+				h := newHand()
+				p, err := h.compile(t, c.build(t, h), rule)
+				if err == nil {
+					t.Fatalf("compiled to\n%v", p)
 				}
-			}
-			t.Errorf("error %q, want it to say %q", err, c.want)
-		})
+				for _, want := range strings.Split(c.want, "|") {
+					if strings.Contains(err.Error(), want) {
+						return
+					}
+				}
+				t.Errorf("error %q, want it to say %q", err, c.want)
+			})
+		}
 	}
 	t.Run("no gradient", func(t *testing.T) {
 		m, err := Build(Spec{Sizes: []int{3, 2}, Batch: 1}, tensor.Float32)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Compile(m.Graph, m.Loss, kernels.DefaultAdam()); err == nil || !strings.Contains(err.Error(), "no gradient for mu0") {
-			t.Errorf("error %v, want it to say that there is no gradient", err)
+		for _, rule := range rules {
+			if _, err := Compile(m.Graph, m.Loss, rule); err == nil || !strings.Contains(err.Error(), "no gradient for mu0") {
+				t.Errorf("%v: error %v, want it to say that there is no gradient", rule, err)
+			}
+		}
+	})
+	t.Run("no rule", func(t *testing.T) {
+		h := newHand()
+		if _, err := h.compile(t, must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y)), nil); err == nil || !strings.Contains(err.Error(), "no update rule") {
+			t.Errorf("error %v, want it to say that there is no update rule", err)
 		}
 	})
 }

@@ -2,8 +2,9 @@
 // differentiated graph to a [kernels.Program].
 //
 // What enters: a [Spec], the structure of the network. [Build] turns it into a graph of fused operations, [gorgonia.Grad]
-// differentiates it, and [Compile] walks the result in execution order and emits instructions. What leaves: the Program,
-// which a kernels.VM trains. The graph can also be run as it is by gorgonia.TapeMachine, in float32 or float64.
+// differentiates it, and [Compile] walks the result in execution order and emits instructions; its argument, a kernels.Rule,
+// says what they do with the gradients. What leaves: the Program, which a kernels.VM runs. The graph can also be run as it is
+// by gorgonia.TapeMachine, in float32 or float64.
 //
 // The structure stands in the graph; numbers are its scalar inputs, so that one Program serves networks that differ in c,
 // rho, lambda, learning rate and seed:

@@ -44,7 +44,6 @@ type reporter struct {
 	state   Progress
 	began   time.Time
 	written time.Time
-	total   int     // steps of each network under way
 	done    float64 // network-steps done by this process
 	left    float64 // network-steps that it has before it
 }

@@ -3,7 +3,7 @@
 //
 // What enters: a [Program] (instructions over numbered activation buffers), [Data] (examples as bytes or floats, labels
 // or targets) and one [Member] per network (seed and the numbers of the objective). What leaves: trained parameters as
-// a [State], the training loss per run as [Progress], and test figures as a [Score].
+// a [State], the training loss per run as [Progress], test figures as a [Score], and sums of gradients as [Sums].
 //
 // The functions in this package are the portable kernels: plain Go, generic over float32 and float64, written to be
 // read. They are the reference for every other implementation. A virtual machine ([VM]) that runs a Program lives in
@@ -22,6 +22,12 @@
 //
 // so that (N/B) L estimates the objective of the whole data set. rho = 0 stands for the entropic limit, whose cost is
 // -c log sigma_i.
+//
+// # The rule
+//
+// What a step does with its gradients is an argument of the compiler: a [Rule]. [Adam] trains. [Accumulate] leaves the
+// parameters as they are and adds up the gradients of the likelihood, from which analyses start: with noise, a draw per
+// minibatch, or at w = mu. Whatever the rule, it is one graph and one Program, and dW is formed in one way.
 //
 // # The noise
 //

@@ -48,7 +48,7 @@ type Costs struct {
 // Costs evaluates the terms for one network, biases included. A term that the program leaves out is zero.
 func (p *Program) Costs(s *State, m Member) Costs {
 	var costs Costs
-	for _, u := range p.Updates() {
+	for _, u := range p.Gradients() {
 		layer := p.Layout.Layers[u.Layer]
 		mu := s.Mu[p.Layout.Offset(u.Layer):]
 		sum := 0.0

@@ -16,11 +16,22 @@ type Instruction interface {
 	instruction()
 }
 
-// The instructions, in the order in which a training step uses them.
+// Gradient names what dW of a layer is made of, and is part of every instruction that forms it:
+//
+//	dW[r][k] = sum_b dy[b][r] x[b][k],   x = buffer Src, dy = the gradient of buffer Dst
+//
+// The terms say how often each cost of the layer's synapses stands in the objective: 0 or 1, unless a user adds one twice.
+type Gradient struct {
+	Layer                            int
+	Src, Dst                         Buffer
+	MagnitudeTerms, ReliabilityTerms int
+}
+
+// The instructions, in the order in which a step uses them.
 type (
 	// Gather copies the inputs of the minibatch, scaled and shifted, into a buffer.
 	Gather struct{ Dst Buffer }
-	// Sample draws the weights of a layer: w = mu + sigma xi.
+	// Sample draws the weights of a layer: w = mu + sigma xi. Without it they are mu.
 	Sample struct{ Layer int }
 	// Forward multiplies a buffer by the weights of a layer and applies the activation.
 	Forward struct {
@@ -41,14 +52,13 @@ type (
 		Activation Activation
 	}
 	// Update forms dW of a layer from its input and the gradient at its output, adds the costs, and moves mu and, where it
-	// is per synapse, phi. The terms say how often each cost stands in the objective: 0 or 1, unless a user adds one twice.
-	Update struct {
-		Layer                            int
-		Src, Dst                         Buffer
-		MagnitudeTerms, ReliabilityTerms int
-	}
+	// is per synapse, phi.
+	Update struct{ Gradient }
 	// UpdateShared moves the phis that layers have in common, after all their Updates.
 	UpdateShared struct{ ReliabilityTerms int }
+	// SumGradient forms dW of a layer and the squared gradients of the examples, adds them to the Sums of the network, and
+	// the layer's input too. The costs stay out of it.
+	SumGradient struct{ Gradient }
 )
 
 func (Gather) instruction()       {}
@@ -58,6 +68,7 @@ func (Loss) instruction()         {}
 func (Backward) instruction()     {}
 func (Update) instruction()       {}
 func (UpdateShared) instruction() {}
+func (SumGradient) instruction()  {}
 
 func (i Gather) String() string { return fmt.Sprintf("b%d = gather", i.Dst) }
 func (i Sample) String() string { return fmt.Sprintf("w%d = sample", i.Layer) }
@@ -78,7 +89,12 @@ func (i UpdateShared) String() string {
 	return fmt.Sprintf("update shared phi, %d reliability", i.ReliabilityTerms)
 }
 
-// Program is a compiled training step: what a VM runs. It holds structure only; the numbers come with each Member.
+func (i SumGradient) String() string {
+	return fmt.Sprintf("sum gradient of layer %d with d%d b%d, without %d magnitude, %d reliability", i.Layer, i.Dst, i.Src,
+		i.MagnitudeTerms, i.ReliabilityTerms)
+}
+
+// Program is a compiled step: what a VM runs. It holds structure only; the numbers come with each Member.
 type Program struct {
 	Layout       Layout
 	Batch        int
@@ -86,24 +102,27 @@ type Program struct {
 	Widths       []int // of the buffers; 0 is the input
 	Output       Buffer
 	Instructions []Instruction
-	Adam         Adam
+	Rule         Rule
 }
 
-// Updates returns the Update instructions, ordered by layer.
-func (p *Program) Updates() []Update {
-	updates := make([]Update, len(p.Layout.Layers))
-	for _, i := range p.Instructions {
-		if u, ok := i.(Update); ok {
-			updates[u.Layer] = u
+// Gradients returns what dW of every layer is made of.
+func (p *Program) Gradients() []Gradient {
+	gradients := make([]Gradient, len(p.Layout.Layers))
+	for _, instruction := range p.Instructions {
+		switch i := instruction.(type) {
+		case Update:
+			gradients[i.Layer] = i.Gradient
+		case SumGradient:
+			gradients[i.Layer] = i.Gradient
 		}
 	}
-	return updates
+	return gradients
 }
 
 // String lists the instructions, one per line.
 func (p *Program) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "batch %d, sigma per %v, layers", p.Batch, p.Layout.Sharing)
+	fmt.Fprintf(&b, "%v, batch %d, sigma per %v, layers", p.Rule, p.Batch, p.Layout.Sharing)
 	for _, l := range p.Layout.Layers {
 		fmt.Fprintf(&b, " %dx%d", l.Out, l.In)
 	}
@@ -201,15 +220,19 @@ type Score struct {
 
 // VM runs a Program for M networks at once. A network's numbers do not depend on the others, nor on threads.
 type VM interface {
-	// Run trains every network from firstStep for n steps. All networks always stand at the same step: ctx is looked at on
+	// Run takes every network from firstStep through n steps. All networks always stand at the same step: ctx is looked at on
 	// entry only, so a driver that wants to stop soon asks for few steps at a time. How the steps are cut into calls does
 	// not change the result.
 	Run(ctx context.Context, firstStep, n int) ([]Progress, error)
 	// Evaluate tests every network on data; step enters the noise. With draws = K > 0 it adds the K-draw figures.
 	Evaluate(ctx context.Context, data *Data, step, draws int) ([]Score, error)
-	// State returns a copy of a network's state; Load sets it. Either fails only if the device does.
+	// State returns a copy of a network's state. Load sets it, and starts the network's sums anew. Either fails only if the
+	// device does.
 	State(member int) (*State, error)
 	Load(member int, s *State) error
+	// Sums returns a copy of what a network has added up since its state was loaded. It is an error if the Program's rule is
+	// not Accumulate, or if the network has left the finite numbers.
+	Sums(member int) (*Sums, error)
 	// Close frees what the VM holds.
 	Close() error
 }

@@ -2,16 +2,8 @@ package kernels
 
 import "math"
 
-// Adam is the update rule of Kingma and Ba (2015), with their notation.
-type Adam struct {
-	Beta1, Beta2, Epsilon float64
-}
-
-// DefaultAdam has the constants of the paper.
-func DefaultAdam() Adam { return Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8} }
-
-// Rule holds the numbers of one update: those of Adam at one step, and the slopes of the two costs for one network.
-type Rule[T Float] struct {
+// AdamStep holds the numbers of one update: those of Adam at one step, and the slopes of the two costs for one network.
+type AdamStep[T Float] struct {
 	Beta1, Gain1, Beta2, Gain2 T // Gain is 1 - Beta
 	Rate                       T // learning rate / (1 - Beta1^t)
 	Root                       T // 1 / sqrt(1 - Beta2^t)
@@ -21,10 +13,10 @@ type Rule[T Float] struct {
 	Rho                        T
 }
 
-// NewRule returns the numbers of the update at the given step, counted from 0; fraction is B/N.
-func NewRule[T Float](a Adam, m Member, fraction float64, step int) Rule[T] {
+// NewAdamStep returns the numbers of the update at the given step, counted from 0; fraction is B/N.
+func NewAdamStep[T Float](a Adam, m Member, fraction float64, step int) AdamStep[T] {
 	t := float64(step + 1)
-	return Rule[T]{
+	return AdamStep[T]{
 		Beta1: T(a.Beta1), Gain1: T(1 - a.Beta1), Beta2: T(a.Beta2), Gain2: T(1 - a.Beta2),
 		Rate:        T(m.LearningRate / (1 - math.Pow(a.Beta1, t))),
 		Root:        T(1 / math.Sqrt(1-math.Pow(a.Beta2, t))),
@@ -35,15 +27,15 @@ func NewRule[T Float](a Adam, m Member, fraction float64, step int) Rule[T] {
 	}
 }
 
-// Times returns the rule with the costs counted the given number of times.
-func (u Rule[T]) Times(magnitude, reliability int) Rule[T] {
+// Times returns the numbers with the costs counted the given number of times.
+func (u AdamStep[T]) Times(magnitude, reliability int) AdamStep[T] {
 	u.Magnitude *= T(magnitude)
 	u.Reliability *= T(reliability)
 	return u
 }
 
 // move updates the moments m and v with gradient g and returns how far the parameter goes down.
-func (u *Rule[T]) move(m, v *T, g T) T {
+func (u *AdamStep[T]) move(m, v *T, g T) T {
 	*m = u.Beta1**m + u.Gain1*g
 	*v = u.Beta2**v + u.Gain2*(g*g)
 	return u.Rate * *m / (sqrt(*v)*u.Root + u.Epsilon)
@@ -74,7 +66,7 @@ type Row[T Float] struct {
 //	cost  = -k B/N sigma^-(rho+1) dsigma/dphi, the derivative of the reliability cost
 //
 // Slope may be xi itself.
-func (u Rule[T]) SampleRow(w, slope, cost, mu, phi, xi []T) {
+func (u AdamStep[T]) SampleRow(w, slope, cost, mu, phi, xi []T) {
 	n := len(w)
 	slope, cost, mu, phi, xi = slope[:n], cost[:n], mu[:n], phi[:n], xi[:n]
 	for k := range w {
@@ -91,7 +83,7 @@ func (u Rule[T]) SampleRow(w, slope, cost, mu, phi, xi []T) {
 //	dL/dphi = dW slope + cost
 //
 // with slope and cost from SampleRow, and reports whether everything stayed finite.
-func (u Rule[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
+func (u AdamStep[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 	n := len(dw)
 	mu, muM, muV := row.Mu[:n], row.MuM[:n], row.MuV[:n]
 	phi, phiM, phiV := row.Phi[:n], row.PhiM[:n], row.PhiV[:n]
@@ -106,7 +98,7 @@ func (u Rule[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 }
 
 // UpdateMeans moves mu of a row only, and reports whether everything stayed finite.
-func (u Rule[T]) UpdateMeans(row Row[T], dw []T) bool {
+func (u AdamStep[T]) UpdateMeans(row Row[T], dw []T) bool {
 	n := len(dw)
 	mu, muM, muV := row.Mu[:n], row.MuM[:n], row.MuV[:n]
 	var check T
@@ -133,7 +125,7 @@ func SigmaGradient[T Float](dw, xi []T) float64 {
 //	dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi
 //
 // and reports whether everything stayed finite.
-func (u Rule[T]) UpdateShared(phi, m, v *T, gradient float64, synapses int) bool {
+func (u AdamStep[T]) UpdateShared(phi, m, v *T, gradient float64, synapses int) bool {
 	sigma, derivative := Softplus(*phi)
 	g := (T(gradient) - u.Reliability*T(synapses)*InversePower(sigma, u.Rho)) * derivative
 	*phi -= u.move(m, v, g)

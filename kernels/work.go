@@ -20,6 +20,8 @@ const (
 	adamOperations = 14
 	// sigma^-(rho+1) and the gradient of phi.
 	costOperations = 8
+	// g, |g|, g^2 and the squares of the examples.
+	sumOperations = 5
 )
 
 // Work counts the work of an instruction.
@@ -50,6 +52,9 @@ func (p *Program) Work(instruction Instruction) Work {
 			return Work{Bytes: 48 * n, Operations: (product + 2*adamOperations + costOperations) * n}
 		}
 		return Work{Bytes: 24 * n, Operations: (product + adamOperations + 2) * n}
+	case SumGradient:
+		n := synapses(i.Layer) // four sums in float64, read and written
+		return Work{Bytes: 64 * n, Operations: (2*product + sumOperations) * n}
 	}
 	return Work{}
 }

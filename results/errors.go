@@ -10,6 +10,15 @@ import (
 // ErrNoCheckpoint is returned by Folder.LastCheckpoint for a run that has not written a checkpoint yet.
 var ErrNoCheckpoint = errors.New("no checkpoint has been written yet")
 
+// ErrNothing is in errors that say that a grid has nothing to draw, to compare or to export yet.
+var ErrNothing = errors.New("there is nothing yet")
+
+// nothing is an error that is an ErrNothing, with a text of its own.
+type nothing string
+
+func (e nothing) Error() string        { return string(e) }
+func (e nothing) Is(target error) bool { return target == ErrNothing }
+
 // CorruptError says that a file is there but is not what was written: cut short, changed, or of an unknown kind.
 type CorruptError struct {
 	Path   string

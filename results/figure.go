@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -17,24 +18,29 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Figure is a row of panels, ready to be saved.
+// Figure is a grid of panels, ready to be saved.
 type Figure struct {
 	style         house
-	panels        []panel
+	key           []keyEntry // across the top, for all panels
+	rows          [][]panel  // all of one length
+	note          string     // below, broken into lines
 	width, height vg.Length
 }
 
-// panel is a plot with its key above, where it cannot cover data.
+// panel is a plot with a title and its key above, where they cannot cover data.
 type panel struct {
-	plot *plot.Plot
-	key  []keyEntry
+	plot   *plot.Plot
+	letter string // by which a text refers to it, or to its row
+	title  string
+	key    []keyEntry
 }
 
-// keyEntry explains one colour or line.
+// keyEntry explains one colour, line or mark.
 type keyEntry struct {
 	label string
 	line  draw.LineStyle
-	fill  color.Color // of the area under the line, or nil
+	fill  color.Color     // of the area under the line, or nil
+	mark  draw.GlyphStyle // on the line, if it has a shape
 }
 
 // Save writes the figure to a file: SVG, PNG (300 dots per inch) or PDF, as the name ends. The file is replaced as a
@@ -100,35 +106,201 @@ func withoutClock(pdf []byte) []byte {
 	})
 }
 
-// draw draws the panels side by side, their data areas of equal size, keys above, letters A, B, ... if there are several.
+// Distances between the parts of a figure.
+const (
+	keySpace    = vg.Length(4)              // below a key or a title
+	lineSpacing = vg.Length(1.5)            // of keys, in font sizes
+	rowGap      = margin                    // between rows of panels
+	columnGap   = 2 * margin                // between columns that each have numbers at their axis
+	noteSpace   = vg.Length(1.3) * tickSize // between lines of a note
+)
+
+// draw draws the rows of panels between the key and the note.
 func (f *Figure) draw(c draw.Canvas) {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, margin, -margin, margin, -margin)
-	plots := make([]*plot.Plot, len(f.panels))
-	for i, p := range f.panels {
-		plots[i] = p.plot
+	if len(f.key) > 0 {
+		height := f.drawKey(f.key, &c, vg.Point{X: c.Min.X, Y: c.Max.Y}, c.Max.X-c.Min.X)
+		c = draw.Crop(c, 0, 0, 0, -height)
 	}
-	tiles := draw.Tiles{Cols: len(plots), Rows: 1, PadX: 2 * margin}
-	place := func(top vg.Length) []draw.Canvas {
-		return plot.Align([][]*plot.Plot{plots}, tiles, draw.Crop(c, 0, 0, 0, -top))[0]
-	}
-	// Keys break into lines by the width of the data areas, which does not depend on the height left for them.
-	top := vg.Length(0)
-	for i, tile := range place(0) {
-		data := plots[i].DataCanvas(tile)
-		top = max(top, f.drawKey(f.panels[i].key, nil, vg.Point{}, data.Max.X-data.Min.X))
-	}
-	for i, tile := range place(top) {
-		plots[i].Draw(tile)
-		data := plots[i].DataCanvas(tile)
-		f.drawKey(f.panels[i].key, &c, vg.Point{X: data.Min.X, Y: c.Max.Y}, data.Max.X-data.Min.X)
-		if len(f.panels) > 1 {
-			letter := f.style.bold(labelSize + 2)
-			letter.YAlign = draw.YTop
-			c.FillText(letter, vg.Point{X: tile.Min.X, Y: c.Max.Y}, string(rune('A'+i)))
+	c = draw.Crop(c, 0, 0, f.drawNote(c), 0)
+
+	// Headings break into lines by the width of the data areas, which does not depend on the height left for them.
+	headings := make([]vg.Length, len(f.rows))
+	for j, row := range f.place(c, headings) {
+		for i, tile := range row {
+			headings[j] = max(headings[j], f.drawHeading(f.rows[j][i], nil, tile.data, 0))
 		}
 	}
+	placed := f.place(c, headings)
+	left := make([]vg.Length, len(placed[0])) // of the letters in each column
+	for i := range left {
+		left[i] = placed[0][i].Min.X
+		for _, row := range placed {
+			left[i] = min(left[i], row[i].Min.X)
+		}
+	}
+	for j, row := range placed {
+		top := row[0].Max.Y
+		for _, tile := range row { // which differ by what marks at an edge need
+			top = max(top, tile.Max.Y)
+		}
+		top += headings[j]
+		for i, tile := range row {
+			p := f.rows[j][i]
+			p.plot.Draw(tile.Canvas)
+			f.drawHeading(p, &c, tile.data, top)
+			if p.letter != "" {
+				c.FillText(f.letterStyle(), vg.Point{X: left[i], Y: top}, p.letter)
+			}
+		}
+	}
+}
+
+// tile is the place of a plot with its axes, and of the data in it.
+type tile struct {
+	draw.Canvas
+	data vg.Rectangle
+}
+
+// place divides a canvas into tiles with data areas of one size, in straight rows and columns, leaving the given heights
+// above each row.
+func (f *Figure) place(c draw.Canvas, headings []vg.Length) [][]tile {
+	parts := draw.Tiles{Rows: len(f.rows), Cols: len(f.rows[0]), PadX: columnGap, PadY: rowGap}
+	tiles := make([][]tile, len(f.rows))
+	for j, row := range f.rows {
+		for i, p := range row {
+			part := parts.At(c, i, j)
+			tiles[j] = append(tiles[j], tile{part, p.plot.DataCanvas(part).Rectangle})
+		}
+	}
+	// What the axes need beside the data depends a little on the size of the data area: a label may be wider.
+	for range 3 {
+		tiles = f.arrange(c, headings, tiles)
+	}
+	return tiles
+}
+
+// arrange makes tiles like others, but with data areas of one size in straight rows and columns.
+func (f *Figure) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][]tile {
+	rows, columns := len(like), len(like[0])
+	left, right := make([]vg.Length, columns), make([]vg.Length, columns) // of the data: the most that a column needs
+	bottom, top := make([]vg.Length, rows), make([]vg.Length, rows)
+	for j, row := range like {
+		for i, t := range row {
+			left[i], right[i] = max(left[i], t.data.Min.X-t.Min.X), max(right[i], t.Max.X-t.data.Max.X)
+			bottom[j], top[j] = max(bottom[j], t.data.Min.Y-t.Min.Y), max(top[j], t.Max.Y-t.data.Max.Y)
+		}
+	}
+	width, height := c.Max.X-c.Min.X-columnGap*vg.Length(columns-1), c.Max.Y-c.Min.Y-rowGap*vg.Length(rows-1)
+	for i := range columns {
+		width -= left[i] + right[i]
+	}
+	for j := range rows {
+		height -= headings[j] + bottom[j] + top[j]
+	}
+	width, height = width/vg.Length(columns), height/vg.Length(rows)
+
+	tiles := make([][]tile, rows)
+	y := c.Max.Y
+	for j, row := range f.rows {
+		y -= headings[j] + top[j]
+		x := c.Min.X
+		for i, p := range row {
+			x += left[i]
+			data := vg.Rectangle{Min: vg.Point{X: x, Y: y - height}, Max: vg.Point{X: x + width, Y: y}}
+			tiles[j] = append(tiles[j], around(p.plot, data, c))
+			x += width + right[i] + columnGap
+		}
+		y -= height + bottom[j] + rowGap
+	}
+	return tiles
+}
+
+// around is the tile of a plot whose data area is the given one.
+func around(p *plot.Plot, data vg.Rectangle, c draw.Canvas) tile {
+	t := tile{draw.Canvas{Canvas: c.Canvas, Rectangle: data}, data}
+	for range 5 { // each corrects what is left by some hundredths
+		got := p.DataCanvas(t.Canvas)
+		t.Min.X, t.Min.Y = t.Min.X+data.Min.X-got.Min.X, t.Min.Y+data.Min.Y-got.Min.Y
+		t.Max.X, t.Max.Y = t.Max.X+data.Max.X-got.Max.X, t.Max.Y+data.Max.Y-got.Max.Y
+	}
+	return t
+}
+
+func (f *Figure) letterStyle() text.Style {
+	style := f.style.bold(labelSize + 2)
+	style.YAlign = draw.YTop
+	return style
+}
+
+// drawHeading draws title and key of a panel over its data area, from y = top downwards, and returns the height that they and
+// the letter need. Without a canvas it only measures.
+func (f *Figure) drawHeading(p panel, c *draw.Canvas, data vg.Rectangle, top vg.Length) vg.Length {
+	y := top
+	if p.title != "" {
+		style := f.style.bold(labelSize)
+		style.XAlign, style.YAlign = draw.XCenter, draw.YTop
+		if c != nil {
+			c.FillText(style, vg.Point{X: (data.Min.X + data.Max.X) / 2, Y: y}, p.title)
+		}
+		y -= style.Height(p.title) + keySpace
+	}
+	if len(p.key) > 0 {
+		y -= f.drawKey(p.key, c, vg.Point{X: data.Min.X, Y: y}, data.Max.X-data.Min.X)
+	}
+	if p.letter != "" {
+		y = min(y, top-f.letterStyle().Height(p.letter))
+	}
+	return top - y
+}
+
+// drawNote draws the note at the bottom of a canvas and returns its height, with the space above it.
+func (f *Figure) drawNote(c draw.Canvas) vg.Length {
+	lines := f.noteLines(c.Max.X - c.Min.X)
+	if len(lines) == 0 {
+		return 0
+	}
+	style := f.noteStyle()
+	style.YAlign = draw.YTop
+	height := noteSpace * vg.Length(len(lines))
+	for i, line := range lines {
+		c.FillText(style, vg.Point{X: c.Min.X, Y: c.Min.Y + height - noteSpace*vg.Length(i)}, line)
+	}
+	return height + rowGap
+}
+
+func (f *Figure) noteStyle() text.Style {
+	style := f.style.text(tickSize)
+	style.Color = grey()
+	return style
+}
+
+// noteLines breaks the note between words into lines of the given width.
+func (f *Figure) noteLines(width vg.Length) []string {
+	style := f.noteStyle()
+	var lines []string
+	for word := range strings.FieldsSeq(f.note) {
+		last := len(lines) - 1
+		if last >= 0 && style.Width(lines[last]+" "+word) <= width {
+			lines[last] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
+// setHeight makes the figure as high as its rows need, each of which has the given height besides titles and letters.
+func (f *Figure) setHeight(row vg.Length) {
+	const heading = 1.5 * (labelSize + 2)
+	width := f.width - 2*margin
+	f.height = 2*margin + vg.Length(len(f.rows))*(row+heading+rowGap)
+	if len(f.key) > 0 {
+		f.height += f.drawKey(f.key, nil, vg.Point{}, width)
+	}
+	f.height += noteSpace * vg.Length(len(f.noteLines(width)))
 }
 
 // drawKey draws a key whose upper left corner is at a point, in lines of the given width, and returns its height. Without
@@ -138,7 +310,7 @@ func (f *Figure) drawKey(key []keyEntry, c *draw.Canvas, at vg.Point, width vg.L
 		sample = vg.Length(16) // length of the piece of line shown
 		gap    = vg.Length(4)
 		space  = vg.Length(12) // between entries
-		line   = vg.Length(1.5 * labelSize)
+		line   = lineSpacing * labelSize
 	)
 	style := f.style.text(labelSize)
 	style.YAlign = draw.YCenter
@@ -149,18 +321,32 @@ func (f *Figure) drawKey(key []keyEntry, c *draw.Canvas, at vg.Point, width vg.L
 			x, y = at.X, y-line
 		}
 		if c != nil {
-			if k.fill != nil {
-				const half = 3
-				c.FillPolygon(k.fill, []vg.Point{{X: x, Y: y - half}, {X: x + sample, Y: y - half},
-					{X: x + sample, Y: y + half}, {X: x, Y: y + half}})
-				c.StrokeLine2(k.line, x, y+half, x+sample, y+half)
-			} else {
-				c.StrokeLine2(k.line, x, y, x+sample, y)
-			}
+			k.draw(c, x, y, sample)
 			descent := style.FontExtents().Descent
 			c.FillText(style, vg.Point{X: x + sample + gap, Y: y + descent}, k.label)
 		}
 		x += w + space
 	}
-	return at.Y - y + line/2 + gap
+	return at.Y - y + line/2 + keySpace
 }
+
+// draw draws the sample of an entry, which begins at x and is centred on y.
+func (k keyEntry) draw(c *draw.Canvas, x, y, length vg.Length) {
+	const half = 3 // height of an area
+	if k.fill != nil {
+		c.FillPolygon(k.fill, []vg.Point{{X: x, Y: y - half}, {X: x + length, Y: y - half},
+			{X: x + length, Y: y + half}, {X: x, Y: y + half}})
+		if k.mark.Shape == nil {
+			y += half // the line is the area's upper edge
+		}
+	}
+	if k.line.Width > 0 {
+		c.StrokeLine2(k.line, x, y, x+length, y)
+	}
+	if k.mark.Shape != nil {
+		c.DrawGlyph(k.mark, vg.Point{X: x + length/2, Y: y})
+	}
+}
+
+// letter names panel or row i: A, B, ...
+func letter(i int) string { return string(rune('A' + i)) }

@@ -48,7 +48,7 @@ func encodeValue(b *bytes.Buffer, v reflect.Value) error {
 		}
 	case reflect.Struct:
 		b.WriteByte('{')
-		if _, err := encodeFields(b, v, false); err != nil {
+		if err := encodeFields(b, v); err != nil {
 			return err
 		}
 		b.WriteByte('}')
@@ -96,9 +96,36 @@ func encodeMap(b *bytes.Buffer, v reflect.Value) error {
 	return nil
 }
 
-// encodeFields writes the fields of a struct, those of embedded structs among them as encoding/json does. It takes and
-// returns whether a field has been written before.
-func encodeFields(b *bytes.Buffer, v reflect.Value, comma bool) (bool, error) {
+// encodeFields writes the fields of a struct, those of embedded structs among them as encoding/json does.
+func encodeFields(b *bytes.Buffer, v reflect.Value) error {
+	comma := false
+	for _, f := range fieldsOf(v) {
+		if strings.Contains(f.options, "omit") && empty(f.value) {
+			continue
+		}
+		if comma {
+			b.WriteByte(',')
+		}
+		comma = true
+		if err := encodeName(b, f.name); err != nil {
+			return err
+		}
+		if err := encodeValue(b, f.value); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// namedField is a field of a struct under the name that it has in JSON.
+type namedField struct {
+	name, options string
+	value         reflect.Value
+}
+
+// fieldsOf lists the fields of a struct that JSON has, those of embedded structs in the place of these.
+func fieldsOf(v reflect.Value) []namedField {
+	var list []namedField
 	for i := range v.NumField() {
 		field, value := v.Type().Field(i), v.Field(i)
 		tag := field.Tag.Get("json")
@@ -107,30 +134,18 @@ func encodeFields(b *bytes.Buffer, v reflect.Value, comma bool) (bool, error) {
 			value = value.Elem()
 		}
 		if field.Anonymous && name == "" && value.Kind() == reflect.Struct {
-			var err error
-			if comma, err = encodeFields(b, value, comma); err != nil {
-				return comma, err
-			}
+			list = append(list, fieldsOf(value)...)
 			continue
 		}
-		if !field.IsExported() || tag == "-" || strings.Contains(options, "omit") && empty(value) {
+		if !field.IsExported() || tag == "-" {
 			continue
 		}
 		if name == "" {
 			name = field.Name
 		}
-		if comma {
-			b.WriteByte(',')
-		}
-		comma = true
-		if err := encodeName(b, name); err != nil {
-			return comma, err
-		}
-		if err := encodeValue(b, value); err != nil {
-			return comma, fmt.Errorf("%s: %w", name, err)
-		}
+		list = append(list, namedField{name, options, value})
 	}
-	return comma, nil
+	return list
 }
 
 func encodeName(b *bytes.Buffer, name string) error {

@@ -39,7 +39,8 @@ func LearningCurve(epochs []Epoch) (*Figure, error) {
 	}
 	style := newHouse()
 	figure := &Figure{style: style, width: twoColumn, height: tall}
-	for _, p := range []struct {
+	figure.rows = make([][]panel, 1)
+	for i, p := range []struct {
 		label  string
 		curves []namedCurve
 	}{
@@ -55,7 +56,8 @@ func LearningCurve(epochs []Epoch) (*Figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		figure.panels = append(figure.panels, panel)
+		panel.letter = letter(i)
+		figure.rows[0] = append(figure.rows[0], panel)
 	}
 	return figure, nil
 }

@@ -34,11 +34,11 @@ func WriteNPZ(path string, tensors []Tensor) error {
 }
 
 // nested returns the data as an array of arrays such as [3][4]float32, which is how npyio is told a shape.
-func nested(shape []int, data []float32) any {
+func nested[T float32 | float64](shape []int, data []T) any {
 	if len(shape) == 0 {
 		return data[0]
 	}
-	kind := reflect.TypeFor[float32]()
+	kind := reflect.TypeFor[T]()
 	for i := len(shape) - 1; i >= 0; i-- {
 		kind = reflect.ArrayOf(shape[i], kind)
 	}
@@ -48,7 +48,7 @@ func nested(shape []int, data []float32) any {
 }
 
 // fill copies data into an addressable nested array and returns what is left of it.
-func fill(value reflect.Value, data []float32) []float32 {
+func fill[T float32 | float64](value reflect.Value, data []T) []T {
 	if value.Type().Elem().Kind() != reflect.Array {
 		return data[reflect.Copy(value, reflect.ValueOf(data)):]
 	}

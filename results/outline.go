@@ -40,7 +40,7 @@ func (h outlineText) Lines(s string) []string { return strings.Split(strings.Tri
 
 // Box returns the size of a line of text: its width, and the font's height above and below the baseline.
 func (h outlineText) Box(s string, f font.Font) (width, height, depth vg.Length) {
-	_, width = h.outline(s, f, vg.Point{})
+	width = h.outline(nil, s, f, vg.Point{})
 	extents := h.Extents(f)
 	return width, extents.Ascent, extents.Descent
 }
@@ -63,33 +63,34 @@ func (h outlineText) Draw(c vg.Canvas, s string, style text.Style, at vg.Point) 
 	at.Y += style.Height(s)*vg.Length(style.YAlign) - h.Extents(style.Font).Ascent + vg.Length(len(lines))*style.Font.Size
 	for _, line := range lines {
 		width, _, _ := h.Box(line, style.Font)
-		path, _ := h.outline(line, style.Font, vg.Point{X: at.X + vg.Length(style.XAlign)*width, Y: at.Y})
+		var path vg.Path
+		h.outline(&path, line, style.Font, vg.Point{X: at.X + vg.Length(style.XAlign)*width, Y: at.Y})
 		c.Fill(path)
 		at.Y -= style.Font.Size
 	}
 }
 
-// outline returns the outline of a line of text whose baseline begins at a point, and its width.
-func (h outlineText) outline(s string, f font.Font, at vg.Point) (vg.Path, vg.Length) {
-	var path vg.Path
+// outline adds the outline of a line of text whose baseline begins at a point to a path, unless that is nil, and returns its
+// width.
+func (h outlineText) outline(path *vg.Path, s string, f font.Font, at vg.Point) vg.Length {
 	start := at.X
 	for s != "" {
 		normal, rest, found := strings.Cut(s, "^{")
-		at.X += h.run(&path, normal, f, at)
+		at.X += h.run(path, normal, f, at)
 		if !found {
 			break
 		}
 		raised, rest, _ := strings.Cut(rest, "}")
 		small := f
 		small.Size *= superscriptSize
-		at.X += h.run(&path, raised, small, vg.Point{X: at.X, Y: at.Y + superscriptRise*f.Size})
+		at.X += h.run(path, raised, small, vg.Point{X: at.X, Y: at.Y + superscriptRise*f.Size})
 		s = rest
 	}
-	return path, at.X - start
+	return at.X - start
 }
 
-// run adds the outlines of a piece of text in one size to a path and returns its width. A character that the font lacks
-// is left out.
+// run adds the outlines of a piece of text in one size to a path, unless that is nil, and returns its width. A character that
+// the font lacks is left out.
 func (h outlineText) run(path *vg.Path, s string, f font.Font, at vg.Point) vg.Length {
 	const em = 1000 << 6 // glyphs are asked for at 1000 pixels per em, in 26.6 fixed point
 	face := h.fonts.Lookup(f, f.Size)
@@ -104,8 +105,10 @@ func (h outlineText) run(path *vg.Path, s string, f font.Font, at vg.Point) vg.L
 		if kern, err := face.Face.Kern(&buffer, before, glyph, em, 0); err == nil && before != 0 {
 			at.X += vg.Length(kern) * scale
 		}
-		if segments, err := face.Face.LoadGlyph(&buffer, glyph, em, nil); err == nil {
-			addGlyph(path, segments, scale, at)
+		if path != nil {
+			if segments, err := face.Face.LoadGlyph(&buffer, glyph, em, nil); err == nil {
+				addGlyph(path, segments, scale, at)
+			}
 		}
 		if advance, err := face.Face.GlyphAdvance(&buffer, glyph, em, 0); err == nil {
 			at.X += vg.Length(advance) * scale

@@ -35,7 +35,7 @@ type Settings struct {
 
 // Compare orders settings as tables do: by what the networks are, then rho, c, and the seed last.
 func (s Settings) Compare(t Settings) int {
-	noises := []string{"heterogeneous", "homogeneous", "neuron", "layer", "none"}
+	noises := noiseNames()
 	return cmp.Or(
 		strings.Compare(s.Data, t.Data), strings.Compare(s.Hidden, t.Hidden),
 		cmp.Compare(s.Lambda, t.Lambda), cmp.Compare(s.LearningRate, t.LearningRate),
@@ -45,6 +45,14 @@ func (s Settings) Compare(t Settings) int {
 		cmp.Compare(s.RhoValue, t.RhoValue), cmp.Compare(s.C, t.C), cmp.Compare(s.Seed, t.Seed),
 	)
 }
+
+// noiseNames lists the values of Settings.Noise in the order of tables and figures.
+func noiseNames() []string {
+	return []string{"heterogeneous", "homogeneous", "neuron", "layer", withoutNoise}
+}
+
+// withoutNoise is the noise of a network that has none, for which rho and c mean nothing.
+const withoutNoise = "none"
 
 // What became of a point of a grid.
 const (
@@ -114,8 +122,12 @@ func ReadRecords(dir string) (records []Record, damaged []error, err error) {
 			records = append(records, r)
 		}
 	}
-	slices.SortFunc(records, func(a, b Record) int { return cmp.Or(a.Compare(b.Settings), strings.Compare(a.ID, b.ID)) })
+	slices.SortFunc(records, compareRecords)
 	return records, damaged, nil
+}
+
+func compareRecords(a, b Record) int {
+	return cmp.Or(a.Compare(b.Settings), strings.Compare(a.ID, b.ID))
 }
 
 // ReadRecord reads the record of one point.

@@ -44,7 +44,6 @@ func SigmaDistribution(c *Checkpoint, initial float64) (*Figure, error) {
 		p.Y.Label.Text, p.Y.Tick.Marker, p.Y.LineStyle.Width = "", plot.ConstantTicks{}, 0
 	}
 	top *= 1.06
-	const leastDecades = 0.8 // so that two of 1, 2, 5, 10 are always seen
 	pad := max(0.04*(high-low), (leastDecades-(high-low))/2)
 	p.X.Tick.Marker = decadeTicks{}
 	for i, l := range layers {
@@ -68,7 +67,7 @@ func SigmaDistribution(c *Checkpoint, initial float64) (*Figure, error) {
 	}
 	p.X.Min, p.X.Max = low-pad, high+pad
 	p.Y.Min, p.Y.Max = 0, top
-	return &Figure{style: style, panels: []panel{out}, width: oneColumn, height: tall}, nil
+	return &Figure{style: style, rows: [][]panel{{out}}, width: oneColumn, height: tall}, nil
 }
 
 // sigmaLayer is the distribution of log10 sigma in one layer.

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -155,29 +156,50 @@ func (t niceTicks) Ticks(low, high float64) []plot.Tick {
 }
 
 // decadeTicks marks an axis of logarithms to base 10 by what they are the logarithms of: powers of ten, and where there
-// are few of them also 2 and 5 times those. The axis itself is linear, as gonum's logarithmic one misplaces its label.
-type decadeTicks struct{}
+// are few of them also 2 and 5, or 3, times those. The axis itself is linear, as gonum's logarithmic one misplaces its label.
+type decadeTicks struct {
+	room int // labels that the axis has room for; 0 for many
+}
 
-// Ticks returns labelled ticks, and one at each whole mantissa.
-func (decadeTicks) Ticks(low, high float64) []plot.Tick {
+// Ticks returns labelled ticks, and one at each whole mantissa, or decade if not all of these have labels.
+func (t decadeTicks) Ticks(low, high float64) []plot.Tick {
+	const many = 10
+	room, span := cmp.Or(t.room, many), high-low
 	labelled, every := "1", 1
-	if high-low < 2 {
-		labelled = "125"
+	if span < 2 {
+		labelled = "13"
+		if math.Log10(2)*float64(room) >= 1.5*span { // a label such as 2×10^-3 is half as wide again as room is counted for
+			labelled = "125"
+		}
 	}
-	if high-low > 10 {
-		every = int(math.Ceil((high - low) / 8))
+	for math.Floor(high/float64(every))-math.Ceil(low/float64(every))+1 > float64(room) {
+		every++
 	}
 	var ticks []plot.Tick
 	for k := int(math.Floor(low)); k <= int(math.Ceil(high)); k++ {
 		for m := 1; m <= 9; m++ {
 			tick := plot.Tick{Value: float64(k) + math.Log10(float64(m))}
-			if tick.Value < low || tick.Value > high {
+			if tick.Value < low || tick.Value > high || every > 1 && m > 1 {
 				continue
 			}
 			if strings.Contains(labelled, strconv.Itoa(m)) && k%every == 0 {
 				tick.Label = scientific(m, k)
 			}
 			ticks = append(ticks, tick)
+		}
+	}
+	return ticks
+}
+
+// unlabelled has the ticks of another axis beside it, which has their labels.
+type unlabelled struct{ plot.Ticker }
+
+// Ticks returns the ticks with a space in place of each label: a tick without one is a minor tick.
+func (t unlabelled) Ticks(low, high float64) []plot.Tick {
+	ticks := t.Ticker.Ticks(low, high)
+	for i := range ticks {
+		if !ticks[i].IsMinor() {
+			ticks[i].Label = " "
 		}
 	}
 	return ticks

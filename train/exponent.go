@@ -19,6 +19,28 @@ var mechanisms = map[string]float64{
 	"calcium": 1. / 2, "membrane": 2. / 3, "actin": 4. / 3, "trafficking": 2, "entropic": 0,
 }
 
+// DescribeExponent writes an exponent for people, with the mechanism that has it: "calcium, ρ = 1/2".
+func DescribeExponent(rho float64) string {
+	if rho == mechanisms["entropic"] {
+		return "entropic, ρ → 0"
+	}
+	text := strconv.FormatFloat(rho, 'g', 4, 64)
+	for n := 1; n <= 9; n++ { // a small fraction, if it is one
+		if x := rho * float64(n); math.Abs(x-math.Round(x)) < 1e-9*x {
+			if text = fmt.Sprintf("%.0f", x); n > 1 {
+				text += fmt.Sprintf("/%d", n)
+			}
+			break
+		}
+	}
+	for name, value := range mechanisms {
+		if math.Abs(value-rho) < 1e-9*rho {
+			return name + ", ρ = " + text
+		}
+	}
+	return "ρ = " + text
+}
+
 // ParseExponent reads an exponent.
 func ParseExponent(s string) (Exponent, error) {
 	e := Exponent{name: strings.TrimSpace(s)}

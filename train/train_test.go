@@ -282,6 +282,21 @@ func TestNoCheckpointOfGarbage(t *testing.T) {
 	}
 }
 
+func TestDescribeExponent(t *testing.T) {
+	for text, want := range map[string]string{
+		"calcium": "calcium, ρ = 1/2", "2/3": "membrane, ρ = 2/3", "actin": "actin, ρ = 4/3", "2": "trafficking, ρ = 2", "entropic": "entropic, ρ → 0",
+		"3": "ρ = 3", "1.5": "ρ = 3/2", "0.1": "ρ = 0.1", "0.7071067811865476": "ρ = 0.7071", "1e-3": "ρ = 0.001", "0.6666667": "ρ = 0.6667",
+	} {
+		e, err := ParseExponent(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := DescribeExponent(e.Value()); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestParseExponent(t *testing.T) {
 	for text, want := range map[string]float64{
 		"2": 2, "0.5": 0.5, "2/3": 2. / 3, " 4 / 3 ": 4. / 3, "calcium": 0.5, "membrane": 2. / 3, "actin": 4. / 3,

@@ -131,34 +131,3 @@ func exportCommand() *cli.Command {
 		},
 	}
 }
-
-func figuresCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "figures",
-		Usage:     "draw the learning curve and the distribution of sigma of a run",
-		UsageText: "quantal figures RUN [--out FOLDER]",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures", DefaultText: "the run folder"},
-			jsonFlag(),
-		},
-		Action: func(c *cli.Context) error {
-			dir, err := oneArgument(c, "the run folder")
-			if err != nil {
-				return err
-			}
-			out := c.String("out")
-			if out == "" {
-				out = dir
-			}
-			files, err := drawRun(c, dir, out)
-			if err != nil {
-				return err
-			}
-			if c.Bool("json") {
-				return printJSON(c, map[string]any{"files": files})
-			}
-			_, err = fmt.Fprintf(c.App.Writer, "drawn: %s\n", strings.Join(files, ", "))
-			return err
-		},
-	}
-}

@@ -4,15 +4,109 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"quantal/grid"
 	"quantal/results"
 	"quantal/train"
 )
 
+func figuresCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "figures",
+		Usage: "draw the figures of a run or a grid",
+		UsageText: "quantal figures RUN [--out FOLDER] [--pdf]\n" +
+			"quantal figures GRID [--reference FILE.csv] [--out FOLDER] [--pdf]",
+		Description: "Of a run: the learning curve and the distribution of sigma. Of a grid: fig2, accuracy and sigma over c, and fig3, accuracy over\n" +
+			"sigma, cost over sigma and accuracy over cost, with a column for each rho; what else varies gives figures of its own.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures", DefaultText: "the run or grid folder"},
+			&cli.BoolFlag{Name: "pdf", Usage: "write PDF besides SVG and PNG"},
+			referenceFlag(),
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			dir, err := oneArgument(c, "the run or grid folder")
+			if err != nil {
+				return err
+			}
+			out := c.String("out")
+			if out == "" {
+				out = dir
+			}
+			endings := []string{".svg", ".png"}
+			if c.Bool("pdf") {
+				endings = append(endings, ".pdf")
+			}
+			var figures []results.NamedFigure
+			if grid.Is(dir) {
+				figures, err = gridFigures(c, dir)
+			} else {
+				figures, err = runFigures(c, dir)
+			}
+			if err != nil {
+				return err
+			}
+			files, err := saveFigures(figures, out, endings)
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c, map[string]any{"files": files})
+			}
+			_, err = fmt.Fprintf(c.App.Writer, "drawn: %s\n", strings.Join(files, ", "))
+			return err
+		},
+	}
+}
+
+// saveFigures writes figures into a folder, a file for each ending, and names the files.
+func saveFigures(figures []results.NamedFigure, out string, endings []string) ([]string, error) {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, figure := range figures {
+		for _, ending := range endings {
+			path := filepath.Join(out, figure.Name+ending)
+			if err := figure.Save(path); err != nil {
+				return nil, err
+			}
+			files = append(files, path)
+		}
+	}
+	return files, nil
+}
+
+// gridFigures draws the figures of a grid.
+func gridFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
+	published, err := readReference(c)
+	if err != nil {
+		return nil, err
+	}
+	g, _, err := finishedGrid(c, dir)
+	if err != nil {
+		return nil, err
+	}
+	return g.Figures(train.DescribeExponent, published)
+}
+
 // drawRun draws the figures of a run as SVG and PNG into a folder, and names the files.
 func drawRun(c *cli.Context, dir, out string) ([]string, error) {
+	figures, err := runFigures(c, dir)
+	if err != nil {
+		return nil, err
+	}
+	return saveFigures(figures, out, []string{".svg", ".png"})
+}
+
+// runFigures draws the figures of a run.
+func runFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
+	if c.IsSet("reference") {
+		return nil, usage("--reference goes with the folder of a grid, which %s is not", dir)
+	}
 	folder, err := existing(results.View(dir))
 	if err != nil {
 		return nil, err
@@ -21,20 +115,6 @@ func drawRun(c *cli.Context, dir, out string) ([]string, error) {
 	var config train.Config
 	if err := folder.ReadConfig(&config); err != nil {
 		return nil, err
-	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return nil, err
-	}
-	var files []string
-	save := func(name string, figure *results.Figure) error {
-		for _, ending := range []string{".svg", ".png"} {
-			path := filepath.Join(out, name+ending)
-			if err := figure.Save(path); err != nil {
-				return err
-			}
-			files = append(files, path)
-		}
-		return nil
 	}
 	epochs, err := folder.Metrics()
 	if err != nil {
@@ -47,12 +127,10 @@ func drawRun(c *cli.Context, dir, out string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := save("learning-curve", curve); err != nil {
-		return nil, err
-	}
+	figures := []results.NamedFigure{{Name: "learning-curve", Caption: "What the network reached over the epochs.", Figure: curve}}
 	if config.Noise == "none" {
 		logger(c).Info("a network without noise has no sigma to draw")
-		return files, nil
+		return figures, nil
 	}
 	checkpoint, err := lastCheckpoint(c, folder)
 	if err != nil {
@@ -62,5 +140,5 @@ func drawRun(c *cli.Context, dir, out string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return files, save("sigma", sigma)
+	return append(figures, results.NamedFigure{Name: "sigma", Caption: "Distribution of sigma over the weights of each layer.", Figure: sigma}), nil
 }

@@ -63,7 +63,8 @@ func gridCommand() *cli.Command {
 			"quantal grid --out grids/a      (continues what is there)",
 		Description: "The same command again trains what is missing; more values add networks to the folder. Points with one seed share\n" +
 			"initial means, minibatches and noise, so that differences between them are those of the settings.",
-		Flags: gridFlags(),
+		Flags:       gridFlags(),
+		Subcommands: []*cli.Command{gridExportCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("grid: want flags only, got %q", c.Args().First())
@@ -339,6 +340,13 @@ func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.
 		return fmt.Errorf("%w; to continue: quantal grid --out %s", err, folder.Dir)
 	}
 	if err != nil {
+		return err
+	}
+	records, _, err := folder.Records()
+	if err != nil {
+		return err
+	}
+	if err := results.WriteTables(folder.Dir, records); err != nil {
 		return err
 	}
 	return reportStatus(c, folder)

@@ -51,7 +51,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides
 		OnUsageError:              onUsageError,
 		Commands: []*cli.Command{
-			demoCommand(), trainCommand(), gridCommand(), statusCommand(), evalCommand(), exportCommand(), figuresCommand(), dataCommand(), benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
+			demoCommand(), trainCommand(), gridCommand(), statusCommand(), evalCommand(), exportCommand(), figuresCommand(),
+			tablesCommand(), reportCommand(), compareCommand(), dataCommand(), benchCommand(), doctorCommand(), versionCommand(),
+			completionCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -1,9 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"quantal/internal/pythontest"
@@ -84,4 +92,61 @@ func TestNumpyReproducesAccuracyMean(t *testing.T) {
 func writeGlyphs(dir string, train int) error {
 	glyphs := mnist.Glyphs()
 	return writeIDX(dir, 28, 28, glyphs.Train.Slice(0, train), glyphs.Test)
+}
+
+// The example in the README reads a grid that `quantal grid export` wrote, and prints a line per network with its numbers.
+func TestREADMEsPythonReadsAnExportedGrid(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(string(readme), "```python\nimport numpy as np\ngrid = ")
+	code, _, found := strings.Cut(code, "```")
+	if !found {
+		t.Fatal("no example in the README")
+	}
+	python := pythontest.Find(t)
+	t.Chdir(t.TempDir())
+	if err := writeDataset("digits", 600, 60, 8, 8, 4); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{
+		"grid --data digits --hidden 16 --epochs 1 --draws 0 --sigma-init 0.05 --c 1e-3,1e-4 --rho 1/2 --noise heterogeneous,none --seeds 1-2 --out grid",
+		"grid export grid --what sigma --out grid.npz", "tables grid",
+	} {
+		if code := run(append([]string{"quantal"}, strings.Fields(args)...), io.Discard, io.Discard); code != 0 {
+			t.Fatalf("quantal %s: exit status %d", args, code)
+		}
+	}
+	out, err := exec.Command(python, "-c", "import numpy as np\ngrid = "+code).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	raw, err := os.ReadFile("grid/table.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string // the heterogeneous rows in the order of c, then seed, as they are in the table
+	for _, row := range table[1:] {
+		cell := func(name string) string { return row[slices.Index(table[0], name)] }
+		if cell("noise") != "heterogeneous" {
+			continue
+		}
+		c, _ := strconv.ParseFloat(cell("c"), 64)
+		accuracy, _ := strconv.ParseFloat(cell("accuracy_sampled"), 64)
+		want = append(want, fmt.Sprintf("rho 1/2, c %g, seed %s: %.2f %%,", c, cell("seed"), 100*accuracy))
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != 4 || len(want) != 4 {
+		t.Fatalf("the example printed\n%s", out)
+	}
+	for i, line := range lines {
+		if !strings.HasPrefix(line, want[i]) || !strings.Contains(line, "median 0.0") {
+			t.Errorf("line %q, want %q", line, want[i])
+		}
+	}
 }

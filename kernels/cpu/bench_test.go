@@ -12,12 +12,12 @@ import (
 
 // benchmark opens a VM with copies of one network, in the given kernel set, and runs f with it. The sigmas are around 0.1: their
 // size does not matter to the time.
-func benchmark(b *testing.B, set string, sizes []int, batch int, sharing kernels.Sharing, rho float64, members, threads, examples int, f func(vm *cpu.VM, data *kernels.Data)) {
+func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch int, sharing kernels.Sharing, rho float64, members, threads, examples int, f func(vm *cpu.VM, data *kernels.Data)) {
 	b.Helper()
 	b.Setenv(cpu.KernelVariable, set)
 	p, err := graph.CompileSpec(graph.Spec{
 		Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true, Reliability: sharing != kernels.NoNoise,
-	}, kernels.DefaultAdam())
+	}, rule)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -84,7 +84,20 @@ func BenchmarkStep(b *testing.B) {
 			{"homogeneous/rho=2", kernels.PerNetwork, 2}, {"none", kernels.NoNoise, 2},
 		} {
 			b.Run(set+"/"+c.name, func(b *testing.B) {
-				benchmark(b, set, published, 20, c.sharing, c.rho, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) {
+				benchmark(b, set, kernels.DefaultAdam(), published, 20, c.sharing, c.rho, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) {
+					train(b, vm, publishedSynapses)
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkAccumulate times a step of the published preset with frozen parameters on one thread.
+func BenchmarkAccumulate(b *testing.B) {
+	for _, set := range cpu.KernelSets() {
+		for _, rule := range accumulations {
+			b.Run(fmt.Sprintf("%s/%v", set, rule), func(b *testing.B) {
+				benchmark(b, set, rule, published, 20, kernels.PerSynapse, 2, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) {
 					train(b, vm, publishedSynapses)
 				})
 			})
@@ -107,7 +120,7 @@ func BenchmarkSizes(b *testing.B) {
 				synapses += (c.sizes[i] + 1) * c.sizes[i+1]
 			}
 			b.Run(fmt.Sprintf("%s/%v/B=%d", set, c.sizes, c.batch), func(b *testing.B) {
-				benchmark(b, set, c.sizes, c.batch, kernels.PerSynapse, 2, 1, 1, 2000, func(vm *cpu.VM, _ *kernels.Data) {
+				benchmark(b, set, kernels.DefaultAdam(), c.sizes, c.batch, kernels.PerSynapse, 2, 1, 1, 2000, func(vm *cpu.VM, _ *kernels.Data) {
 					train(b, vm, synapses)
 				})
 			})
@@ -119,7 +132,7 @@ func BenchmarkSizes(b *testing.B) {
 func BenchmarkMembers(b *testing.B) {
 	for _, members := range []int{1, 2, 8} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
-			benchmark(b, cpu.KernelSets()[0], published, 20, kernels.PerSynapse, 2, members, 2, 60000, func(vm *cpu.VM, _ *kernels.Data) {
+			benchmark(b, cpu.KernelSets()[0], kernels.DefaultAdam(), published, 20, kernels.PerSynapse, 2, members, 2, 60000, func(vm *cpu.VM, _ *kernels.Data) {
 				train(b, vm, publishedSynapses*members)
 			})
 		})
@@ -130,7 +143,7 @@ func BenchmarkMembers(b *testing.B) {
 func BenchmarkEvaluate(b *testing.B) {
 	for _, set := range cpu.KernelSets() {
 		b.Run(set, func(b *testing.B) {
-			benchmark(b, set, published, 20, kernels.PerSynapse, 2, 1, 1, 10000, func(vm *cpu.VM, data *kernels.Data) {
+			benchmark(b, set, kernels.DefaultAdam(), published, 20, kernels.PerSynapse, 2, 1, 1, 10000, func(vm *cpu.VM, data *kernels.Data) {
 				for b.Loop() {
 					if _, err := vm.Evaluate(context.Background(), data, 0, 0); err != nil {
 						b.Fatal(err)

@@ -1,7 +1,7 @@
 // Package cpu runs a [kernels.Program] on the processor.
 //
-// What enters: a Program, its Members and the training data. What leaves: trained states and scores. Networks spread over
-// threads, each thread taking one network through many steps with a workspace of its own, so that a network's state stays
+// What enters: a Program, its Members and the training data. What leaves: trained states, sums and scores. Networks spread
+// over threads, each thread taking one network through many steps with a workspace of its own, so that a network's state stays
 // in the nearest cache. Where there are fewer networks than threads, several threads work on one. Within a network every sum has
 // a fixed order: the result has the same bytes for any number of threads, any other networks beside it, and any division of the
 // steps into calls.
@@ -27,6 +27,8 @@
 //   - Products are tiled so that one load serves several multiplications: forward 4 rows x 5 examples (2 x 5 with AVX2's sixteen
 //     registers) of partial sums along the inputs, backward 5 examples x 4 (2) vectors of inputs, update 4 rows x 2 vectors.
 //   - Polynomials are chains in which each step waits for the last: two vectors go through them side by side.
+//   - With frozen parameters (the rule Accumulate) sigma is made once, and instead of the update a kernel of the same tiles adds
+//     up, in float64, what dW and a second product, of squared inputs and squared errors, say.
 //   - Divisions and square roots are slow: 1/sigma and sigma' share a division, and so do the two steps of Adam.
 //
 // The pads behind each row stay zero: inputs are zero there, and so is the derivative of the cost.

@@ -85,12 +85,7 @@ type test struct {
 func (k *worker) evaluate(t test, firstGroup, endGroup int) tallies {
 	var sum tallies
 	noise := kernels.Noise{Seed: t.member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(t.step)}
-	if k.program.Layout.Sharing == kernels.PerSynapse {
-		if k.sigma == nil {
-			k.sigma = aligned(len(t.state.Phi))
-		}
-		kernels.Sigmas(k.sigma, k.slope, t.state.Phi)
-	}
+	k.sigmas(t.state)
 	examples := make([]int32, 0, k.batch)
 	for g := firstGroup; g < endGroup; g++ {
 		examples = fill(examples, g*k.batch, t.data.N)
@@ -131,7 +126,7 @@ func (k *worker) infer(t test, examples []int32, kind draws, noise kernels.Noise
 		case kernels.Gather:
 			k.gather(i.Dst, t.data, examples)
 		case kernels.Forward:
-			k.begin(i.Layer, t.state, noise, kernels.Rule[float32]{})
+			k.begin(i.Layer, t.state, noise, kernels.AdamStep[float32]{})
 			k.forward(i, kind, len(examples))
 		}
 	}

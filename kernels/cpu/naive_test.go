@@ -76,19 +76,22 @@ func (n *naive) input(e int32, k int) float64 {
 	return float64(n.data.Floats[at])
 }
 
-// step trains on one minibatch and returns its negative log-likelihood.
-func (n *naive) step(step int) float64 {
-	sizes, batch := n.spec.Sizes, n.spec.Batch
-	layers := len(sizes) - 1
-	perEpoch := n.data.N / batch
+// examples are those of a step's minibatch.
+func (n *naive) examples(step int) []int32 {
+	perEpoch := n.data.N / n.spec.Batch
 	order := make([]int32, n.data.N)
 	n.data.Order(order, n.member.Seed, step/perEpoch)
-	examples := order[step%perEpoch*batch:][:batch]
+	return order[step%perEpoch*n.spec.Batch:][:n.spec.Batch]
+}
 
-	w, xi := make([][][]float64, layers), make([][][]float64, layers)
+// draw returns the weights of a step, and xi, which is 0 without noise.
+func (n *naive) draw(stream kernels.Stream, step int) (w, xi [][][]float64) {
+	sizes := n.spec.Sizes
+	layers := len(sizes) - 1
+	w, xi = make([][][]float64, layers), make([][][]float64, layers)
 	for l := range layers {
 		for r := range sizes[l+1] {
-			noise := kernels.Noise{Seed: n.member.Seed, Layer: uint16(l), Step: uint32(step)}
+			noise := kernels.Noise{Seed: n.member.Seed, Stream: stream, Layer: uint16(l), Step: uint32(step)}
 			if n.flaw == "a wrong counter" {
 				noise.Step++
 			}
@@ -106,14 +109,27 @@ func (n *naive) step(step int) float64 {
 			w[l], xi[l] = append(w[l], row), append(xi[l], x)
 		}
 	}
-	dw := make([][][]float64, layers)
-	for l := range layers {
-		for r := range w[l] {
-			dw[l] = append(dw[l], make([]float64, len(w[l][r])))
+	return w, xi
+}
+
+// zeros are as many as there are weights.
+func (n *naive) zeros() (z [][][]float64) {
+	for l := range len(n.spec.Sizes) - 1 {
+		rows := make([][]float64, n.spec.Sizes[l+1])
+		for r := range rows {
+			rows[r] = make([]float64, n.spec.Sizes[l]+1)
 		}
+		z = append(z, rows)
 	}
+	return z
+}
+
+// step trains on one minibatch and returns its negative log-likelihood.
+func (n *naive) step(step int) float64 {
+	w, xi := n.draw(kernels.StreamTrain, step)
+	dw := n.zeros()
 	nll := 0.0
-	for _, e := range examples {
+	for _, e := range n.examples(step) {
 		nll += n.backpropagate(e, w, dw)
 	}
 	n.update(step, dw, xi)

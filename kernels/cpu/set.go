@@ -26,6 +26,12 @@ type kernelSet struct {
 	backward func(p *product, dx, x, dy, w []float32, first, n int)
 	// update forms dW of rows and moves their parameters; it reports whether every gradient was finite.
 	update func(u *updating, s *scratch, first, rows int) bool
+	// squares computes dst = x^2 of whole rows.
+	squares func(dst, x []float32)
+	// sumInputs squares columns first to first+n of the input, in units of 16, and adds the minibatch up.
+	sumInputs func(u *summing, first, n int)
+	// sum forms dW of rows and the sum of the examples' squared gradients, and adds them up; it reports whether all were finite.
+	sum func(u *summing, s *scratch, first, rows int) bool
 
 	// advance and advanceSites are the methods of that name of a Diffusion.
 	advance      func(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int)
@@ -39,7 +45,7 @@ type drawing struct {
 	keys  [20]uint32 // noise.Keys()
 	mu    []float32
 	phi   []float32 // one per synapse; unused when sigma is shared
-	rule  kernels.Rule[float32]
+	rule  kernels.AdamStep[float32]
 	slope []float32 // dw/dphi, to be filled; xi when sigma is shared
 	cost  []float32 // the derivative of the reliability cost with respect to phi, to be filled
 	sigma []float32 // of every synapse, for redraw
@@ -57,7 +63,7 @@ type updating struct {
 	kernels.Layer
 	batch   int
 	sharing kernels.Sharing
-	rule    kernels.Rule[float32]
+	rule    kernels.AdamStep[float32]
 	x, dy   []float32
 	row     kernels.Row[float32]
 	slope   []float32 // as in drawing
@@ -66,15 +72,27 @@ type updating struct {
 	numbers [9]float32 // of the rule, as the assembly reads them
 }
 
-// scratch is what a thread writes to during an update.
+// summing is what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums more. Threads
+// share it.
+type summing struct {
+	kernels.Layer
+	batch               int
+	x, dy               []float32
+	xSquares, dySquares []float32 // of the columns that sumInputs has taken, and of all of dy
+	sums                kernels.SumRow
+	inputs              kernels.InputSums
+}
+
+// scratch is what a thread writes to while it forms dW.
 type scratch struct {
-	dw    []float32 // one row
-	lanes []float32 // 16 numbers for each row of a block
-	bad   bool      // some gradient was not finite
+	dw      []float32 // one row
+	squares []float32 // one row
+	lanes   []float32 // 16 numbers for each row of a block
+	bad     bool      // some gradient was not finite
 }
 
 // setRule sets the rule.
-func (u *updating) setRule(r kernels.Rule[float32]) {
+func (u *updating) setRule(r kernels.AdamStep[float32]) {
 	u.rule = r
 	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, r.Magnitude, -r.Magnitude}
 }
@@ -144,6 +162,28 @@ var portable = &kernelSet{
 			if u.sharing != kernels.NoNoise {
 				u.sums[r] = kernels.SigmaGradient(dw, u.slope[at:])
 			}
+		}
+		return finite
+	},
+	squares: kernels.Squares[float32],
+	sumInputs: func(u *summing, first, n int) {
+		stride := u.Stride()
+		for b := range u.batch {
+			at := b*stride + first
+			kernels.Squares(u.xSquares[at:][:n], u.x[at:][:n])
+		}
+		sums := kernels.InputSums{Magnitude: u.inputs.Magnitude[first:][:n], Square: u.inputs.Square[first:][:n]}
+		kernels.AddInputs(sums, u.x[first:], u.xSquares[first:], u.batch, stride)
+	},
+	sum: func(u *summing, s *scratch, first, rows int) bool {
+		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
+		finite := true
+		n := u.Columns()
+		dw, squares := s.dw[:n], s.squares[:n]
+		for r := first; r < first+rows; r++ {
+			p.WeightGradient(dw, u.dy, u.x, r)
+			p.WeightGradient(squares, u.dySquares, u.xSquares, r)
+			finite = kernels.AddGradient(u.sums.From(r*u.Stride()), dw, squares) && finite
 		}
 		return finite
 	},

@@ -33,6 +33,9 @@ type assembly struct {
 	update             func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	updateShared       func(mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	updateMeans        func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, rows, batch int) uint32
+	squares            func(dst, x *float32, n int)
+	sumInputs          func(magnitude, square *float64, squares, x *float32, stride, columns, batch int)
 
 	uniforms          func(u *float32, keys *[20]uint32, block uint32, n int)
 	advanceLine       func(w *float32, keys *[20]uint32, block uint32, n int, law *float32)
@@ -49,6 +52,7 @@ var avx512 = assembly{
 	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
 	update: updateAVX512, updateShared: updateSharedAVX512, updateMeans: updateMeansAVX512,
+	sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
 	uniforms: uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
 	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
 }.set("avx512")
@@ -59,6 +63,7 @@ var avx2 = assembly{
 	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
 	update: updateAVX2, updateShared: updateSharedAVX2, updateMeans: updateMeansAVX2,
+	sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
 	uniforms: uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
 	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,
 }.set("avx2")
@@ -103,7 +108,27 @@ func (a assembly) set(name string) *kernelSet {
 			dy, w = dy[first*dyStride:(first+n)*dyStride], w[:p.Slots()]
 			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, stride, p.Out, n, p.floor())
 		},
-		update:       func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+		update: func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+		squares: func(dst, x []float32) {
+			dst = dst[:len(x)]
+			a.squares(&dst[0], &x[0], len(x))
+		},
+		sumInputs: func(u *summing, first, n int) {
+			last := (u.batch - 1) * u.Stride()
+			x, squares := u.x[first:last+first+n], u.xSquares[first:last+first+n]
+			magnitude, square := u.inputs.Magnitude[first:first+n], u.inputs.Square[first:first+n]
+			a.sumInputs(&magnitude[0], &square[0], &squares[0], &x[0], u.Stride(), n, u.batch)
+		},
+		sum: func(u *summing, _ *scratch, first, rows int) bool {
+			stride, dyStride := u.Stride(), kernels.Stride(u.Out)
+			from, to, last := first*stride, (first+rows)*stride, (u.batch-1)*dyStride
+			x, xSquares := u.x[:u.batch*stride], u.xSquares[:u.batch*stride]
+			dy, dySquares := u.dy[first:last+first+rows], u.dySquares[first:last+first+rows]
+			gradient, magnitude := u.sums.Gradient[from:to], u.sums.Magnitude[from:to]
+			square, exampleSquare := u.sums.Square[from:to], u.sums.ExampleSquare[from:to]
+			return a.sum(&gradient[0], &magnitude[0], &square[0], &exampleSquare[0], &x[0], &dy[0], &xSquares[0], &dySquares[0],
+				stride, dyStride, rows, u.batch) == 0
+		},
 		advance:      a.advanceNumbers,
 		advanceSites: a.advanceNumbersOnSites,
 	}

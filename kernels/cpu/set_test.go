@@ -94,6 +94,7 @@ func TestKernelsAgainstPortable(t *testing.T) {
 		t.Run(set.name+"/draw", func(t *testing.T) { rapid.Check(t, set.checkDraw) })
 		t.Run(set.name+"/product", func(t *testing.T) { rapid.Check(t, set.checkProduct) })
 		t.Run(set.name+"/update", func(t *testing.T) { rapid.Check(t, set.checkUpdate) })
+		t.Run(set.name+"/sum", func(t *testing.T) { rapid.Check(t, set.checkSum) })
 	}
 }
 
@@ -119,7 +120,7 @@ func (set *kernelSet) checkDraw(t *rapid.T) {
 	make := func() *drawing {
 		return &drawing{
 			Layer: s.Layer, noise: noise, keys: noise.Keys(), mu: mu, phi: phi,
-			rule:  kernels.Rule[float32]{Reliability: 0.3, Rho: rho},
+			rule:  kernels.AdamStep[float32]{Reliability: 0.3, Rho: rho},
 			slope: aligned(s.Slots()), cost: aligned(s.Slots()), sigma: rowsOf(s.Layer, 99, 0, 1),
 		}
 	}
@@ -194,7 +195,7 @@ func (set *kernelSet) checkProduct(t *rapid.T) {
 }
 
 func newScratch(l kernels.Layer) *scratch {
-	return &scratch{dw: make([]float32, l.Stride()), lanes: aligned(16 * l.Out)}
+	return &scratch{dw: make([]float32, l.Stride()), squares: make([]float32, l.Stride()), lanes: aligned(16 * l.Out)}
 }
 
 // A step moves the parameters by up to the learning rate, here 0.1; its relative error is that of dW, amplified where m/sqrt(v) is
@@ -214,7 +215,7 @@ func (set *kernelSet) checkUpdate(t *rapid.T) {
 			sums: make([]float64, s.Out),
 		}
 		u.row.Mu[0], u.row.MuM[0] = 0, 0 // the kink of |mu|
-		u.setRule(kernels.NewRule[float32](kernels.DefaultAdam(), kernels.Member{Lambda: 0.7, LearningRate: 0.1}, 1, 9))
+		u.setRule(kernels.NewAdamStep[float32](kernels.DefaultAdam(), kernels.Member{Lambda: 0.7, LearningRate: 0.1}, 1, 9))
 		return u
 	}
 	got, want, whole := make(), make(), make()
@@ -259,6 +260,94 @@ func (set *kernelSet) checkUpdate(t *rapid.T) {
 	}
 }
 
+// newSumming prepares the sums of a layer, with something in them already.
+func newSumming(l kernels.Layer, batch int) *summing {
+	some := func(n int, seed uint64) []float64 {
+		x := make([]float64, n)
+		kernels.Uniforms(x, kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis}, 0)
+		return x
+	}
+	u := &summing{Layer: l, batch: batch, x: activations(batch, l.In, 3), dy: activations(batch, l.Out, 80)}
+	u.xSquares, u.dySquares = aligned(len(u.x)), aligned(len(u.dy))
+	u.sums = kernels.SumRow{
+		Gradient: some(l.Slots(), 1), Magnitude: some(l.Slots(), 2), Square: some(l.Slots(), 3), ExampleSquare: some(l.Slots(), 4),
+	}
+	u.inputs = kernels.InputSums{Magnitude: some(l.Stride(), 5), Square: some(l.Stride(), 6)}
+	return u
+}
+
+// Sums of a minibatch in float32, added in float64: as in the products above, relative to sums of up to batch terms. Squares are
+// exact to one rounding.
+func (set *kernelSet) checkSum(t *rapid.T) {
+	s := drawShape(t)
+	cut := 16 * rapid.IntRange(0, s.Stride()/16).Draw(t, "columns")
+	space := newScratch(s.Layer)
+	make := func(set *kernelSet, cut int, each func(f func(first, rows int))) *summing {
+		u := newSumming(s.Layer, s.batch)
+		set.squares(u.dySquares, u.dy)
+		if cut > 0 {
+			set.sumInputs(u, 0, cut)
+		}
+		if cut < s.Stride() {
+			set.sumInputs(u, cut, s.Stride()-cut)
+		}
+		each(func(first, rows int) {
+			if !set.sum(u, space, first, rows) {
+				t.Fatal("reports a gradient that is not finite")
+			}
+		})
+		return u
+	}
+	all := func(f func(first, rows int)) { f(0, s.Out) }
+	got, want, whole := make(set, cut, s.each), make(portable, s.Stride(), all), make(set, s.Stride(), all)
+	if !slices.Equal(got.dySquares, want.dySquares) || !slices.Equal(got.xSquares, want.xSquares) {
+		t.Fatal("the squares differ")
+	}
+	before := newSumming(s.Layer, s.batch)
+	tolerance := 1e-6 * math.Sqrt(float64(s.batch))
+	for _, f := range []struct {
+		name                     string
+		got, want, whole, before []float64
+	}{
+		{"g", got.sums.Gradient, want.sums.Gradient, whole.sums.Gradient, before.sums.Gradient},
+		{"|g|", got.sums.Magnitude, want.sums.Magnitude, whole.sums.Magnitude, before.sums.Magnitude},
+		{"g^2", got.sums.Square, want.sums.Square, whole.sums.Square, before.sums.Square},
+		{"g^2 of examples", got.sums.ExampleSquare, want.sums.ExampleSquare, whole.sums.ExampleSquare, before.sums.ExampleSquare},
+		{"|x|", got.inputs.Magnitude, want.inputs.Magnitude, whole.inputs.Magnitude, before.inputs.Magnitude},
+		{"x^2", got.inputs.Square, want.inputs.Square, whole.inputs.Square, before.inputs.Square},
+	} {
+		if !slices.Equal(f.got, f.whole) {
+			t.Fatalf("the sum of %s depends on how rows and columns are divided", f.name)
+		}
+		for i, w := range f.want {
+			if !(math.Abs(f.got[i]-w) <= tolerance*max(math.Abs(w), 1)) {
+				t.Fatalf("sum of %s: row %d column %d is %v, want %v", f.name, i/s.Stride(), i%s.Stride(), f.got[i], w)
+			}
+			if i%s.Stride() >= s.Columns() && f.got[i] != f.before[i] {
+				t.Fatalf("sum of %s: a pad of row %d has moved", f.name, i/s.Stride())
+			}
+		}
+	}
+}
+
+// What is not finite in dW or in the squares of the examples must be reported.
+func TestSumReportsWhatIsNotFinite(t *testing.T) {
+	l := kernels.Layer{In: 40, Out: 7}
+	for _, set := range available() {
+		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 3e38, 1e30} {
+			for r := range l.Out {
+				u := newSumming(l, 3)
+				u.dy[kernels.Stride(l.Out)+r] = bad
+				set.squares(u.dySquares, u.dy)
+				set.sumInputs(u, 0, l.Stride())
+				if set.sum(u, newScratch(l), 0, l.Out) {
+					t.Errorf("%s: %v in row %d of dy goes unnoticed", set.name, bad, r)
+				}
+			}
+		}
+	}
+}
+
 // A NaN or an infinity anywhere in the gradient must be reported.
 func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 	l := kernels.Layer{In: 40, Out: 7}
@@ -276,7 +365,7 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 						slope: rowsOf(l, 7, -1, 1), cost: rowsOf(l, 8, -1, 1),
 						sums: make([]float64, l.Out),
 					}
-					u.setRule(kernels.NewRule[float32](kernels.DefaultAdam(), kernels.Member{LearningRate: 0.1}, 1, 0))
+					u.setRule(kernels.NewAdamStep[float32](kernels.DefaultAdam(), kernels.Member{LearningRate: 0.1}, 1, 0))
 					u.dy[kernels.Stride(l.Out)+r] = bad
 					if set.update(u, space, 0, l.Out) {
 						t.Errorf("%s, %v: %v in row %d of dy goes unnoticed", set.name, sharing, bad, r)

@@ -9,21 +9,23 @@ import (
 
 // worker is the workspace of one network at a time: everything it needs during a step and nobody needs after it.
 type worker struct {
-	program *kernels.Program
-	set     *kernelSet
-	batch   int
-	updates []kernels.Update // by layer
-	keep    []bool           // layers whose weights are needed again after their product: by a Backward
-	w       []float32        // the drawn weights, laid out like mu
-	slope   []float32        // dw/dphi of each synapse, or xi where sigma is shared
-	cost    []float32        // the derivative of the reliability cost with respect to phi, where it is per synapse
-	sigma   []float32        // softplus(phi), in evaluation
-	buffers [][]float32      // activations, batch x Stride(width), the constant 1 in column width
-	deltas  [][]float32      // gradients of the loss with respect to them
-	groups  []kernels.Group
-	shared  []float64 // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
-	labels  []byte
-	targets []float32
+	program   *kernels.Program
+	set       *kernelSet
+	batch     int
+	gradients []kernels.Gradient // by layer
+	keep      []bool             // layers whose weights are needed again after their product: by a Backward
+	w         []float32          // the drawn weights, laid out like mu
+	slope     []float32          // dw/dphi of each synapse, or xi where sigma is shared
+	cost      []float32          // the derivative of the reliability cost with respect to phi, where it is per synapse
+	sigma     []float32          // softplus(phi), where the parameters are frozen
+	buffers   [][]float32        // activations, batch x Stride(width), the constant 1 in column width
+	deltas    [][]float32        // gradients of the loss with respect to them
+	xSquares  []float32          // squares of an activation and of a gradient, where they are summed
+	dySquares []float32
+	groups    []kernels.Group
+	shared    []float64 // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
+	labels    []byte
+	targets   []float32
 
 	// The stretch of the step that is under way, for the threads of the team: instructions and the arguments of kernels.
 	gathering struct {
@@ -35,10 +37,14 @@ type worker struct {
 		kernels.Forward
 		kind draws
 	}
-	backing  kernels.Backward
+	backing struct {
+		kernels.Backward
+		w []float32
+	}
 	drawing  drawing
 	product  product
 	updating updating
+	summing  summing
 	team     team
 	clock    func(instruction int) // called behind each instruction of a profiled step
 }
@@ -47,7 +53,7 @@ type worker struct {
 func newWorker(p *kernels.Program, set *kernelSet, batch, threads int) *worker {
 	slots := p.Layout.Slots()
 	k := &worker{
-		program: p, set: set, batch: batch, updates: p.Updates(), keep: make([]bool, len(p.Layout.Layers)),
+		program: p, set: set, batch: batch, gradients: p.Gradients(), keep: make([]bool, len(p.Layout.Layers)),
 		w: aligned(slots), slope: aligned(slots),
 		labels: make([]byte, batch), targets: make([]float32, batch*p.Widths[p.Output]),
 	}
@@ -71,12 +77,15 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, threads int) *worker {
 		widest = max(widest, stride)
 		rows = max(rows, width)
 	}
+	if _, sums := p.Rule.(kernels.Accumulate); sums {
+		k.xSquares, k.dySquares = aligned(batch*widest), aligned(batch*widest)
+	}
 	k.groups = p.Layout.Groups()
 	k.shared = make([]float64, max(len(k.groups), len(p.Layout.Layers)))
 	k.updating.sums = make([]float64, rows)
 	k.team.scratch = make([]scratch, threads)
 	for i := range k.team.scratch {
-		k.team.scratch[i] = scratch{dw: make([]float32, widest), lanes: aligned(16 * blockRows)}
+		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest), lanes: aligned(16 * blockRows)}
 	}
 	return k
 }
@@ -126,12 +135,24 @@ type draws int
 
 const (
 	training   draws = iota // drawn, with what the update needs
-	evaluation              // drawn with the standard deviations in worker.sigma
+	measuring               // drawn with the standard deviations in worker.sigma, for a Backward too
+	evaluation              // the same, without a Backward
 	means                   // mu
 )
 
+// draws returns what the steps of the program multiply by.
+func (k *worker) draws() draws {
+	if _, drawn := k.program.Rule.Draws(); !drawn {
+		return means
+	}
+	if _, trains := k.program.Rule.(kernels.Adam); trains {
+		return training
+	}
+	return measuring
+}
+
 // begin prepares the drawing of a layer's weights.
-func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, rule kernels.Rule[float32]) {
+func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, rule kernels.AdamStep[float32]) {
 	layout, d := k.program.Layout, &k.drawing
 	from, n := layout.Offset(layer), layout.Layers[layer].Slots()
 	d.Layer = layout.Layers[layer]
@@ -139,7 +160,7 @@ func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, rule ke
 	d.noise, d.keys = noise, noise.Keys()
 	d.mu, d.slope = s.Mu[from:][:n], k.slope[from:][:n]
 	d.phi = s.Phi[layout.PhiOffset(layer):][:layout.PhiLen(layer)]
-	d.rule = rule.Times(1, k.updates[layer].ReliabilityTerms)
+	d.rule = rule.Times(1, k.gradients[layer].ReliabilityTerms)
 	if layout.Sharing == kernels.PerSynapse {
 		d.cost = k.cost[from:][:n]
 		if k.sigma != nil {
@@ -193,7 +214,7 @@ func (k *worker) forwardPart(s share) {
 	for first := begin; first < begin+n; first += blockRows {
 		rows := min(blockRows, begin+n-first)
 		w := k.w[off+begin*stride:]
-		if kind == training && k.keep[i.Layer] {
+		if (kind == training || kind == measuring) && k.keep[i.Layer] {
 			w = k.w[off+first*stride:]
 		}
 		w = w[:rows*stride]
@@ -223,21 +244,21 @@ func (k *worker) loss(i kernels.Loss, m kernels.Member) float64 {
 	return sum
 }
 
-// backward runs a Backward instruction.
-func (k *worker) backward(i kernels.Backward) {
+// backward runs a Backward instruction with weights laid out like mu.
+func (k *worker) backward(i kernels.Backward, w []float32) {
 	k.product = product{Layer: k.program.Layout.Layers[i.Layer], batch: k.batch, activation: i.Activation}
-	k.backing = i
+	k.backing.Backward, k.backing.w = i, w[k.program.Layout.Offset(i.Layer):][:k.product.Slots()]
 	k.fork(k.product.Slots(), (*worker).backwardPart)
 }
 
 func (k *worker) backwardPart(s share) {
-	i, p := k.backing, &k.product
+	i, p := k.backing.Backward, &k.product
 	dx, x := k.deltas[i.Src], k.buffers[i.Src]
 	first, n := s.of(k.batch, shareExamples)
 	if n == 0 {
 		return
 	}
-	k.set.backward(p, dx, x, k.deltas[i.Dst], k.w[k.program.Layout.Offset(i.Layer):][:p.Slots()], first, n)
+	k.set.backward(p, dx, x, k.deltas[i.Dst], k.backing.w, first, n)
 	if i.Activation == kernels.Tanh {
 		for b := first; b < first+n; b++ {
 			at := b * p.Stride()
@@ -250,7 +271,7 @@ func (k *worker) backwardPart(s share) {
 const reductionRows = 16
 
 // update runs an Update instruction and reports whether everything stayed finite.
-func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.Rule[float32]) bool {
+func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.AdamStep[float32]) bool {
 	layout, u := k.program.Layout, &k.updating
 	u.Layer, u.batch, u.sharing = layout.Layers[i.Layer], k.batch, layout.Sharing
 	u.setRule(rule.Times(i.MagnitudeTerms, i.ReliabilityTerms))
@@ -263,11 +284,7 @@ func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.Rule[fl
 		u.cost = k.cost[from:][:n]
 	}
 	k.fork(n, (*worker).updatePart)
-	finite := true
-	for i := range k.team.scratch {
-		finite = finite && !k.team.scratch[i].bad
-		k.team.scratch[i].bad = false
-	}
+	finite := k.finite()
 	switch layout.Sharing {
 	case kernels.PerNeuron:
 		copy(k.shared[layout.PhiOffset(i.Layer):], u.sums[:u.Out])
@@ -281,6 +298,16 @@ func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.Rule[fl
 			total += partial
 		}
 		k.shared[i.Layer] = total
+	}
+	return finite
+}
+
+// finite reports whether every thread has met finite numbers only, in the stretch that has just ended.
+func (k *worker) finite() bool {
+	finite := true
+	for i := range k.team.scratch {
+		finite = finite && !k.team.scratch[i].bad
+		k.team.scratch[i].bad = false
 	}
 	return finite
 }
@@ -299,7 +326,7 @@ func (k *worker) updatePart(s share) {
 }
 
 // updateShared moves the shared phis and returns the layer of the first that left the finite numbers, or -1.
-func (k *worker) updateShared(i kernels.UpdateShared, s *kernels.State, rule kernels.Rule[float32]) int {
+func (k *worker) updateShared(i kernels.UpdateShared, s *kernels.State, rule kernels.AdamStep[float32]) int {
 	rule = rule.Times(0, i.ReliabilityTerms)
 	if k.program.Layout.Sharing == kernels.PerNetwork {
 		for _, part := range k.shared[1:] {
@@ -315,16 +342,57 @@ func (k *worker) updateShared(i kernels.UpdateShared, s *kernels.State, rule ker
 	return bad
 }
 
-// train takes member m through the steps [first, end) of one epoch and adds their negative log-likelihoods to nll.
-func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Divergence {
+// sum runs a SumGradient instruction and reports whether everything stayed finite.
+func (k *worker) sum(i kernels.SumGradient, sums *kernels.Sums) bool {
+	layout, u := k.program.Layout, &k.summing
+	u.Layer, u.batch = layout.Layers[i.Layer], k.batch
+	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
+	u.xSquares, u.dySquares = k.xSquares[:len(u.x)], k.dySquares[:len(u.dy)]
+	u.sums, u.inputs = sums.Row(layout.Offset(i.Layer)), sums.Inputs[i.Layer]
+	k.set.squares(u.dySquares, u.dy)
+	k.fork(len(u.x), (*worker).sumInputsPart)
+	k.fork(u.Slots(), (*worker).sumPart)
+	return k.finite()
+}
+
+// sumInputsPart takes some columns of the input.
+func (k *worker) sumInputsPart(s share) {
+	u := &k.summing
+	if first, n := s.of(u.Stride(), shareColumns); n > 0 {
+		k.set.sumInputs(u, first, n)
+	}
+}
+
+// sumPart takes some rows of the weights.
+func (k *worker) sumPart(s share) {
+	u, scratch := &k.summing, &k.team.scratch[s.thread]
+	if first, n := s.of(u.Out, shareRows); n > 0 && !k.set.sum(u, scratch, first, n) {
+		scratch.bad = true
+	}
+}
+
+// step takes member m through the steps [first, end) of one epoch and adds their negative log-likelihoods to nll.
+func (k *worker) step(vm *VM, m, first, end int, nll *float64) *kernels.Divergence {
 	member, s := vm.members[m], vm.states[m]
 	fraction := float64(k.batch) / float64(vm.train.N)
 	perEpoch := vm.train.N / k.batch
 	order := vm.orders[member.Seed].index
+	adam, trains := k.program.Rule.(kernels.Adam)
+	stream, _ := k.program.Rule.Draws()
+	kind, weights := k.draws(), k.w
+	switch kind {
+	case measuring:
+		k.sigmas(s)
+	case means:
+		weights = s.Mu
+	}
 	for step := first; step < end; step++ {
 		at := step % perEpoch * k.batch
-		noise := kernels.Noise{Seed: member.Seed, Stream: kernels.StreamTrain, Step: uint32(step)}
-		rule := kernels.NewRule[float32](k.program.Adam, member, fraction, step)
+		noise := kernels.Noise{Seed: member.Seed, Stream: stream, Step: uint32(step)}
+		var rule kernels.AdamStep[float32]
+		if trains {
+			rule = kernels.NewAdamStep[float32](adam, member, fraction, step)
+		}
 		for number, instruction := range k.program.Instructions {
 			switch i := instruction.(type) {
 			case kernels.Gather:
@@ -332,7 +400,7 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 			case kernels.Sample: // the Forward draws the weights, when it needs them
 			case kernels.Forward:
 				k.begin(i.Layer, s, noise, rule)
-				k.forward(i, training, k.batch)
+				k.forward(i, kind, k.batch)
 			case kernels.Loss:
 				loss := k.loss(i, member)
 				if math.IsNaN(loss) || math.IsInf(loss, 0) {
@@ -340,9 +408,13 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 				}
 				*nll += loss
 			case kernels.Backward:
-				k.backward(i)
+				k.backward(i, weights)
 			case kernels.Update:
 				if !k.update(i, s, rule) {
+					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
+				}
+			case kernels.SumGradient:
+				if !k.sum(i, vm.sums[m]) {
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
 				}
 			case kernels.UpdateShared:
@@ -354,8 +426,23 @@ func (k *worker) train(vm *VM, m, first, end int, nll *float64) *kernels.Diverge
 				k.clock(number)
 			}
 		}
+		if vm.sums != nil {
+			vm.sums[m].Minibatches++
+			vm.sums[m].Examples += k.batch
+		}
 	}
 	return nil
+}
+
+// sigmas makes the standard deviations of a network whose parameters stay as they are, where every synapse has its own.
+func (k *worker) sigmas(s *kernels.State) {
+	if k.program.Layout.Sharing != kernels.PerSynapse {
+		return
+	}
+	if k.sigma == nil {
+		k.sigma = aligned(len(s.Phi))
+	}
+	kernels.Sigmas(k.sigma, k.slope, s.Phi)
 }
 
 // explain finds where a loss that is not finite came from: the first layer with a bad sigma, else the first whose output

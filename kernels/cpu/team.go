@@ -29,8 +29,8 @@ const ended = math.MaxUint64
 // share is the part of the work that one of several threads does.
 type share struct{ part, parts, thread int }
 
-// shareRows and shareExamples are the units of division: the tiles of the kernels.
-const shareRows, shareExamples = 4, 5
+// shareRows, shareExamples and shareColumns are the units of division: the tiles of the kernels.
+const shareRows, shareExamples, shareColumns = 4, 5, 16
 
 // of returns this share of n things, divided in whole units.
 func (s share) of(n, unit int) (first, count int) {

@@ -12,11 +12,12 @@ import (
 	"quantal/kernels"
 )
 
-// VM trains and tests M networks of one Program.
+// VM trains, measures and tests M networks of one Program.
 type VM struct {
 	program *kernels.Program
 	members []kernels.Member
 	states  []*kernels.State
+	sums    []*kernels.Sums       // per member, nil unless the rule accumulates
 	stopped []*kernels.Divergence // per member, nil while it is finite
 	train   *kernels.Data
 	orders  map[uint64]*order // per distinct seed
@@ -66,8 +67,8 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	if p.Adam.Epsilon < smallestEpsilon {
-		return nil, fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", p.Adam.Epsilon, smallestEpsilon)
+	if err := checkRule(p.Rule); err != nil {
+		return nil, err
 	}
 	vm := &VM{
 		program: p, members: members, train: train, set: set,
@@ -86,11 +87,28 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 	}
 	for range members {
 		vm.states = append(vm.states, kernels.NewState(p.Layout))
+		if _, sums := p.Rule.(kernels.Accumulate); sums {
+			vm.sums = append(vm.sums, kernels.NewSums(p.Layout))
+		}
 	}
 	for i := range vm.workers {
 		vm.workers[i] = newWorker(p, set, p.Batch, threads/len(vm.workers))
 	}
 	return vm, nil
+}
+
+// checkRule refuses rules that the steps here cannot follow.
+func checkRule(rule kernels.Rule) error {
+	switch r := rule.(type) {
+	case kernels.Adam:
+		if r.Epsilon < smallestEpsilon {
+			return fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", r.Epsilon, smallestEpsilon)
+		}
+	case kernels.Accumulate:
+	default:
+		return fmt.Errorf("cpu: the program's rule is %v: want kernels.Adam or kernels.Accumulate", rule)
+	}
+	return nil
 }
 
 // Kernels returns the name of the kernel set the VM runs, for the record of a run.
@@ -110,16 +128,32 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 	}
 	vm.states[member].CopyFrom(s)
 	vm.stopped[member] = nil
+	if vm.sums != nil {
+		vm.sums[member] = kernels.NewSums(vm.program.Layout)
+	}
 	return nil
+}
+
+// Sums returns a copy of what a network has added up since its state was loaded.
+func (vm *VM) Sums(member int) (*kernels.Sums, error) {
+	if vm.sums == nil {
+		return nil, fmt.Errorf("cpu: Sums: the program's rule is %v: want kernels.Accumulate", vm.program.Rule)
+	}
+	if d := vm.stopped[member]; d != nil {
+		return nil, fmt.Errorf("cpu: Sums: member %d: %v", member, d)
+	}
+	s := kernels.NewSums(vm.program.Layout)
+	s.CopyFrom(vm.sums[member])
+	return s, nil
 }
 
 // Close frees the states.
 func (vm *VM) Close() error {
-	vm.states, vm.workers, vm.testers, vm.orders = nil, nil, nil, nil
+	vm.states, vm.sums, vm.workers, vm.testers, vm.orders = nil, nil, nil, nil, nil
 	return nil
 }
 
-// Run trains every network from firstStep for n steps.
+// Run takes every network from firstStep through n steps.
 func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
 	if vm.train == nil {
 		return nil, errors.New("cpu: Run: this VM was opened without training data")
@@ -138,7 +172,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 		vm.order(epoch)
 		spread(len(vm.workers), len(vm.members), func(thread, m int) {
 			if w := vm.workers[thread]; vm.stopped[m] == nil {
-				w.together(func() { vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].NLL) })
+				w.together(func() { vm.stopped[m] = w.step(vm, m, step, stop, &progress[m].NLL) })
 			}
 		})
 		step = stop

@@ -542,12 +542,18 @@ func TestStepsDoNotAllocate(t *testing.T) {
 			n := newNetwork(t, graph.Spec{
 				Sizes: []int{30, 20, 18, 4}, Batch: 5, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true, Reliability: true,
 			}, 2)
-			vm := n.open(t, 1)
-			allocations := func(count int) float64 {
-				return testing.AllocsPerRun(20, func() { steps(t, vm, 0, count) })
-			}
-			if one, nine := allocations(1), allocations(9); nine > one { // ten steps are an epoch
-				t.Errorf("%v: %v allocations for nine steps, %v for one", sharing, nine, one)
+			for _, rule := range []kernels.Rule{kernels.DefaultAdam(), kernels.Accumulate{}, kernels.Accumulate{AtMu: true}} {
+				var err error
+				if n.program, err = graph.CompileSpec(n.spec, rule); err != nil {
+					t.Fatal(err)
+				}
+				vm := n.open(t, 1)
+				allocations := func(count int) float64 {
+					return testing.AllocsPerRun(20, func() { steps(t, vm, 0, count) })
+				}
+				if one, nine := allocations(1), allocations(9); nine > one { // ten steps are an epoch
+					t.Errorf("%v, %v: %v allocations for nine steps, %v for one", sharing, rule, nine, one)
+				}
 			}
 		}
 	})

@@ -24,7 +24,7 @@ func (d Deviation) String() string {
 	return fmt.Sprintf("member %d: %s deviates by %.2g of its largest entry, of %g allowed", d.Member, d.What, d.Error, d.Tolerance)
 }
 
-// Check takes networks through one training step on a device, kernel by kernel, and compares what each kernel wrote with the
+// Check takes networks through one step of a program on a device, kernel by kernel, and compares what each kernel wrote with the
 // portable kernel in float64, run on what the device held before, so that errors do not pile up. It then compares the middle
 // kernel with the single operations it replaces, and the evaluation with the definition of its figures. The tolerances are
 // for states in which noise and costs have gradients of one size. The device stays open.
@@ -65,9 +65,9 @@ func (c *checker) run(states []*kernels.State, step int) error {
 		return c.err
 	}
 	c.step(step)
-	after := make([]*kernels.State, len(c.members))
+	after, sums := make([]*kernels.State, len(c.members)), make([]*kernels.Sums, len(c.members))
 	for m := range after {
-		after[m] = c.state(m)
+		after[m], sums[m] = c.state(m), c.sums(m)
 	}
 	if fused {
 		c.fail(c.vm.setFused(true))
@@ -76,6 +76,13 @@ func (c *checker) run(states []*kernels.State, step int) error {
 		for m := range after {
 			c.member = m
 			c.sameState("middle: ", c.state(m), after[m])
+			if got := c.sums(m); got != nil {
+				gotFields, wantFields := totals(got), totals(sums[m])
+				for i, name := range totalNames {
+					n := len(wantFields[i])
+					c.same("middle: sum of "+name, gotFields[i], wantFields[i], n, n, 5e-6)
+				}
+			}
 		}
 	}
 	c.evaluation(step)
@@ -85,7 +92,7 @@ func (c *checker) run(states []*kernels.State, step int) error {
 // setFused chooses between the middle kernel and single operations.
 func (vm *VM) setFused(fused bool) error {
 	vm.shape.fused = fused
-	return vm.upload(vm.memory.updates, bytesOf(vm.updateRecords()), "updates")
+	return vm.upload(vm.memory.gradients, bytesOf(vm.gradientRecords()), "gradients")
 }
 
 func (c *checker) fail(err error) {
@@ -212,7 +219,23 @@ func (c *checker) state(member int) *kernels.State {
 	return s
 }
 
-// step checks the single operations of a training step.
+// totalNames are the sums of the synapses in the order in which they lie on the device.
+var totalNames = [...]string{"g", "|g|", "g^2", "g^2 of examples"}
+
+// sums are those of a member, nil unless the program adds any up.
+func (c *checker) sums(member int) *kernels.Sums {
+	if c.vm.sums == nil {
+		return nil
+	}
+	s, err := c.vm.downloadSums(member)
+	if err != nil {
+		c.fail(err)
+		return kernels.NewSums(c.vm.shape.Layout)
+	}
+	return s
+}
+
+// step checks the single operations of a step.
 func (c *checker) step(step int) {
 	vm := c.vm
 	pass := vm.training(0)
@@ -220,7 +243,7 @@ func (c *checker) step(step int) {
 	for m := range before {
 		before[m] = c.state(m)
 	}
-	var updates []kernels.Instruction // they come last; one launch does those of all layers
+	var last []kernels.Instruction // one launch does those of all layers
 	for _, instruction := range vm.shape.Instructions {
 		switch i := instruction.(type) {
 		case kernels.Gather:
@@ -231,17 +254,14 @@ func (c *checker) step(step int) {
 			c.launch(vm.loss(pass, i))
 		case kernels.Backward:
 			c.launch(vm.backward(pass, i))
-		case kernels.Update, kernels.UpdateShared:
-			updates = append(updates, i)
+		case kernels.Update, kernels.UpdateShared, kernels.SumGradient:
+			last = append(last, i)
 			continue
 		}
 		c.compare(instruction, step, before)
 	}
-	c.launch(vm.update(pass))
-	for _, instruction := range updates {
-		if i, ok := instruction.(kernels.UpdateShared); ok {
-			c.launch(vm.updateSigma(pass, i))
-		}
+	c.launch(vm.useGradients(pass)...)
+	for _, instruction := range last {
 		c.compare(instruction, step, before)
 	}
 }
@@ -254,13 +274,18 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 		order := make([]int32, c.data.N)
 		c.data.Order(order, member.Seed, step/perEpoch)
 		examples := order[step%perEpoch*batch:][:batch]
-		rule := kernels.NewRule[float64](c.vm.shape.Adam, member, float64(batch)/float64(c.data.N), step)
+		rule := kernels.NewAdamStep[float64](c.vm.adam, member, float64(batch)/float64(c.data.N), step)
 		noise := kernels.Noise{Seed: member.Seed, Step: uint32(step)}
+		noise.Stream, _ = c.vm.shape.Rule.Draws()
 		switch i := instruction.(type) {
 		case kernels.Gather:
 			c.gathered(i, m, examples)
 		case kernels.Forward:
-			c.forwarded(i, m, c.layer(i.Layer, noise, before[m]))
+			st := c.layer(i.Layer, noise, before[m])
+			if _, drawn := c.vm.shape.Rule.Draws(); !drawn {
+				st.W = c.means(i.Layer, before[m])
+			}
+			c.forwarded(i, m, st)
 		case kernels.Loss:
 			c.lost(i, m, examples)
 		case kernels.Backward:
@@ -269,6 +294,8 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 			c.updated(i, m, c.layer(i.Layer, noise, before[m]), before[m], rule)
 		case kernels.UpdateShared:
 			c.sigmaUpdated(i, m, before[m], rule)
+		case kernels.SumGradient:
+			c.summed(i, m)
 		}
 	}
 }
@@ -339,7 +366,7 @@ func (c *checker) lost(i kernels.Loss, m int, examples []int32) {
 }
 
 // updated checks mu, and phi where it is per synapse; where it is shared, the rows' sums of dW xi.
-func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State, rule kernels.Rule[float64]) {
+func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State, rule kernels.AdamStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	off := layout.Offset(i.Layer)
 	n, stride := st.Columns(), st.Stride()
@@ -389,8 +416,45 @@ func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.Sta
 	c.same("sum dW xi", gotSums, sums, st.Out, st.Out, 2e-6)
 }
 
+// summed checks the sums of a single minibatch.
+func (c *checker) summed(i kernels.SumGradient, m int) {
+	layout := c.vm.shape.Layout
+	p := kernels.Product[float64]{Layer: layout.Layers[i.Layer], Batch: c.vm.shape.Batch}
+	n, stride, off := p.Columns(), p.Stride(), layout.Offset(i.Layer)
+	dy, x := c.delta(i.Dst, m), c.buffer(i.Src, m)
+	dySquares, xSquares := make([]float64, len(dy)), make([]float64, len(x))
+	kernels.Squares(dySquares, dy)
+	kernels.Squares(xSquares, x)
+	want := kernels.NewSums(layout)
+	dw, squares := make([]float64, n), make([]float64, n)
+	for r := range p.Out {
+		p.WeightGradient(dw, dy, x, r)
+		p.WeightGradient(squares, dySquares, xSquares, r)
+		kernels.AddGradient(want.Row(off+r*stride), dw, squares)
+	}
+	in := want.Inputs[i.Layer]
+	kernels.AddInputs(kernels.InputSums{Magnitude: in.Magnitude[:n], Square: in.Square[:n]}, x, xSquares, p.Batch, stride)
+	got := c.sums(m)
+	gotFields, wantFields := totals(got), totals(want)
+	for f, name := range totalNames {
+		tolerance := 1e-6
+		if f >= 2 { // squares
+			tolerance *= 2
+		}
+		c.same("sum of "+name, gotFields[f][off:][:p.Slots()], wantFields[f][off:][:p.Slots()], stride, stride, tolerance)
+	}
+	c.same("sum of |x|", got.Inputs[i.Layer].Magnitude, in.Magnitude, stride, stride, 1e-6)
+	c.same("sum of x^2", got.Inputs[i.Layer].Square, in.Square, stride, stride, 1e-6)
+}
+
+// means are the mus of a layer.
+func (c *checker) means(layer int, s *kernels.State) []float64 {
+	layout := c.vm.shape.Layout
+	return wide(s.Mu[layout.Offset(layer):][:layout.Layers[layer].Slots()])
+}
+
 // sigmaUpdated checks the phis that are shared, from the row sums on the device.
-func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.Rule[float64]) {
+func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.AdamStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	all := c.read(c.vm.memory.sums, shape.rows*shape.sumGroups, m)
 	rule = rule.Times(0, i.ReliabilityTerms)
@@ -495,7 +559,7 @@ func (c *checker) logProbabilities(s *kernels.State, m, e, step, draw int) []flo
 		}
 		st := c.layer(i.Layer, noise, s)
 		if draw < 0 {
-			st.W = wide(s.Mu[c.vm.shape.Layout.Offset(i.Layer):][:st.Slots()])
+			st.W = c.means(i.Layer, s)
 		}
 		st.Batch = 1
 		x = append(st.product(x, i.Activation)[:st.Out], 1)

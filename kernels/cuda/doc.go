@@ -1,7 +1,7 @@
 // Package cuda runs a [kernels.Program] on an NVIDIA GPU, all members of a run at once.
 //
-// What enters: a Program, its Members and the training data. What leaves: trained states and scores. The networks take every
-// step together, as a dimension of the grids of a few launches; within an epoch the host looks only every 256 steps. A
+// What enters: a Program, its Members and the training data. What leaves: trained states, sums and scores. The networks take
+// every step together, as a dimension of the grids of a few launches; within an epoch the host looks only every 256 steps. A
 // network's bytes depend neither on the networks beside it, nor on the batches into which memory cuts them, nor on how steps
 // are cut into calls: every sum has a fixed order, and there are no floating-point atomics.
 //
@@ -16,9 +16,10 @@
 //
 //	launch              instructions                                    blocks, for each member
 //	forward_*           Sample of all layers, Forward of the first      (out/20) (columns/128), and those that draw ahead
-//	middle              all between the first Forward and the Updates   1
+//	middle              all between the first Forward and dW            1
 //	update_*            Update of all layers                            sum over layers of (columns/64) (out/16)
 //	update_sigma        UpdateShared                                    groups; only where sigma is shared
+//	accumulate          SumGradient of all layers                       as update_*, whose place it takes
 //
 // The middle kernel also gathers the minibatch of the next step, into the half of the input buffer that rests. With larger
 // layers every instruction is a launch of its own:
@@ -29,6 +30,7 @@
 //	backward            Backward
 //	update_*            Update of all layers, after the last Backward
 //	update_sigma        UpdateShared
+//	accumulate          SumGradient of all layers, after the last Backward
 //
 // The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of the step,
 // the place of its minibatch and Adam's bias corrections come from an array on the device, computed on the host in float64.
@@ -61,6 +63,9 @@
 //
 // Later layers add 12 for the stored weights. So 240 published networks move 1.25 GB a step when sigma is per synapse.
 //
+// A step with frozen parameters moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64,
+// and behind it the sums of the inputs. The block that has a layer's first row adds those up as well.
+//
 // # Registers, shared memory, occupancy
 //
 // By ptxas 11.8 for sm_90 (sm_80 in brackets where it differs); no kernel spills. Blocks per multiprocessor are the least of
@@ -82,6 +87,7 @@
 //	update_shared     256      64          6,400              4       50 %
 //	update_synapse    256      64          6,400              4       50 %
 //	update_sigma      64       32          256                32      100 %
+//	accumulate        256      80          6,400              3       38 %
 //	score             32       32          160                32      50 %
 //	mixture_add       32       32 (40)     0                  32      50 %
 //	mixture_score     32       32          160                32      50 %

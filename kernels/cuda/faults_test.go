@@ -57,7 +57,7 @@ func barriers(t *testing.T, source string) int {
 type fault struct {
 	ptx     map[string]string
 	edit    func(l *Launch)
-	records func(u []updateRecord)
+	records func(u []gradientRecord)
 	single  bool // work by single operations, not through the middle kernel
 }
 
@@ -67,10 +67,12 @@ func TestPlantedFaults(t *testing.T) {
 	// a hidden layer wider than a block of it.
 	n := design{sizes: []int{140, 41, 66}, activation: kernels.ReLU, batch: 23, rho: 2, members: 2}.network(t)
 	shared := design{sizes: []int{70, 33, 9}, sharing: kernels.PerLayer, activation: kernels.ReLU, batch: 23, rho: 2, members: 2}.network(t)
+	summed := n.under(t, kernels.Accumulate{})
 	const steps = 3
-	want, wantShared := n.cpu(t), shared.cpu(t)
+	want, wantShared, wantSums := n.cpu(t), shared.cpu(t), summed.cpu(t)
 	run(t, want, 0, steps)
 	run(t, wantShared, 0, steps)
+	run(t, wantSums, 0, steps)
 
 	check := func(name string, n network, want kernels.VM, f fault) {
 		t.Run(name, func(t *testing.T) {
@@ -84,9 +86,9 @@ func TestPlantedFaults(t *testing.T) {
 				single(t, vm)
 			}
 			if f.records != nil {
-				records := vm.updateRecords()
+				records := vm.gradientRecords()
 				f.records(records)
-				if err := vm.upload(vm.memory.updates, bytesOf(records), "updates"); err != nil {
+				if err := vm.upload(vm.memory.gradients, bytesOf(records), "gradients"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -100,7 +102,13 @@ func TestPlantedFaults(t *testing.T) {
 				t.Log(progress[0].Diverged)
 				return
 			}
-			worst, where := n.excess(t, vm, want, tenSteps)
+			var worst float64
+			var where string
+			if vm.shape.sums {
+				worst, where = n.sumExcess(t, vm, want, sumTolerance)
+			} else {
+				worst, where = n.excess(t, vm, want, tenSteps)
+			}
 			t.Logf("%.3g times the tolerance: %s", worst, where)
 			if noticed := worst > 3; noticed == (name == "no fault") {
 				t.Errorf("noticed: %v", noticed)
@@ -110,6 +118,8 @@ func TestPlantedFaults(t *testing.T) {
 	check("no fault", n, want, fault{})
 	check("no fault", n, want, fault{single: true})
 	check("no fault", shared, wantShared, fault{})
+	check("no fault", summed, wantSums, fault{})
+	check("no fault", summed, wantSums, fault{single: true})
 
 	const barrier = `bar\.sync\s+0;`
 	for _, source := range []string{"forward", "backward", "update", "middle"} {
@@ -125,9 +135,21 @@ func TestPlantedFaults(t *testing.T) {
 	check("barrier of the loss removed", n, want, fault{ptx: edited(t, "loss", barrier, "", -1), single: true})
 	check("barriers of the shared sigma removed", shared, wantShared, fault{ptx: edited(t, "sigma", barrier, "", -1)})
 
+	for i := range barriers(t, "accumulate") {
+		check(fmt.Sprintf("barrier %d of accumulate removed", i), summed, wantSums, fault{ptx: edited(t, "accumulate", barrier, "", i)})
+	}
 	silent := edited(t, "forward", `sqrt\.approx\.ftz\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, 0f00000000;", -1)
 	check("xi = 0 in the forward pass", n, want, fault{ptx: silent})
 	check("xi = 0 in the forward pass, sigma per layer", shared, wantShared, fault{ptx: silent})
+	check("xi = 0 in the forward pass, sums", summed, wantSums, fault{ptx: silent})
+	for what, f := range map[string][2]string{
+		"numbers that are not squared":         {`mul\.f32\s+(%f\d+), (%f\d+), %f\d+;`, "mov.f32 $1, $2;"},
+		"gradients with their sign":            {`abs\.f64\s+(%fd\d+), (%fd\d+);`, "mov.f64 $1, $2;"},
+		"inputs with their sign":               {`abs\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, $2;"},
+		"what was there before is overwritten": {`ld\.global\.f64\s+(%fd\d+), [^;]*;`, "mov.f64 $1, 0d0000000000000000;"},
+	} {
+		check("accumulate: "+what, summed, wantSums, fault{ptx: edited(t, "accumulate", f[0], f[1], -1)})
+	}
 
 	for _, f := range []struct {
 		source, kernel, what string
@@ -143,6 +165,11 @@ func TestPlantedFaults(t *testing.T) {
 		{"backward", "backward", "out", 8, 1},
 		{"update", "update_synapse", "batch", 13, -1},
 		{"update", "update_synapse", "layers", 5, -1},
+		{"accumulate", "accumulate", "layers", 4, -1},
+		{"accumulate", "accumulate", "sums of a member", 7, -1},
+		{"accumulate", "accumulate", "slots", 8, 1},
+		{"accumulate", "accumulate", "inputs", 9, 1},
+		{"accumulate", "accumulate", "batch", 10, -1},
 		{"loss", "loss", "batch", 14, -1},
 		{"middle", "middle", "operations", 1, -1},
 		{"middle", "middle", "batch", 15, -1},
@@ -150,28 +177,35 @@ func TestPlantedFaults(t *testing.T) {
 		{"gather", "gather_bytes", "width", 7, -1},
 		{"gather", "gather_bytes", "examples", 6, -1},
 	} {
+		n, want := n, want
+		if f.source == "accumulate" {
+			n, want = summed, wantSums
+		}
 		check(fmt.Sprintf("%s: %s%+d", f.kernel, f.what, f.delta), n, want, fault{
 			ptx:    shifted(t, f.source, f.kernel, f.parameter, f.delta),
 			single: f.source == "backward" || f.source == "loss" || f.source == "gather",
 		})
 	}
 
-	for name, records := range map[string]func(u []updateRecord){
-		"in-1":                           func(u []updateRecord) { u[0].In-- },
-		"in+1":                           func(u []updateRecord) { u[0].In++ },
-		"out-1":                          func(u []updateRecord) { u[1].Out-- },
-		"out+1":                          func(u []updateRecord) { u[1].Out++ },
-		"noise of another layer":         func(u []updateRecord) { u[1].Layer-- },
-		"phi of the next synapse":        func(u []updateRecord) { u[1].PhiOffset-- },
-		"reliability cost counted twice": func(u []updateRecord) { u[0].ReliabilityTerms *= 2; u[1].ReliabilityTerms *= 2 },
-		"magnitude cost counted twice":   func(u []updateRecord) { u[0].MagnitudeTerms *= 2; u[1].MagnitudeTerms *= 2 },
-		"B/N missing": func(u []updateRecord) {
+	for name, records := range map[string]func(u []gradientRecord){
+		"in-1":                           func(u []gradientRecord) { u[0].In-- },
+		"in+1":                           func(u []gradientRecord) { u[0].In++ },
+		"out-1":                          func(u []gradientRecord) { u[1].Out-- },
+		"out+1":                          func(u []gradientRecord) { u[1].Out++ },
+		"noise of another layer":         func(u []gradientRecord) { u[1].Layer-- },
+		"phi of the next synapse":        func(u []gradientRecord) { u[1].PhiOffset-- },
+		"reliability cost counted twice": func(u []gradientRecord) { u[0].ReliabilityTerms *= 2; u[1].ReliabilityTerms *= 2 },
+		"magnitude cost counted twice":   func(u []gradientRecord) { u[0].MagnitudeTerms *= 2; u[1].MagnitudeTerms *= 2 },
+		"B/N missing": func(u []gradientRecord) {
 			for i := range u {
 				u[i].ReliabilityTerms *= float32(n.data.N) / float32(n.program.Batch)
 			}
 		},
 	} {
 		check("update: "+name, n, want, fault{records: records})
+		if strings.HasPrefix(name, "in") || strings.HasPrefix(name, "out") {
+			check("accumulate: "+name, summed, wantSums, fault{records: records})
+		}
 	}
 
 	check("a wrong counter everywhere", n, want, fault{edit: func(l *Launch) {
@@ -180,6 +214,11 @@ func TestPlantedFaults(t *testing.T) {
 			l.Args[20] = l.Args[20].(uint32) + 1<<16
 		case "update_synapse":
 			l.Args[16] = l.Args[16].(uint32) + 1<<16
+		}
+	}})
+	check("the noise of training", summed, wantSums, fault{edit: func(l *Launch) {
+		if l.Kernel.Name() == "forward_synapse" {
+			l.Args[20] = l.Args[20].(uint32)&0xffff | uint32(kernels.StreamTrain)<<16
 		}
 	}})
 	check("reliability cost counted twice, sigma per layer", shared, wantShared, fault{edit: func(l *Launch) {

@@ -50,14 +50,16 @@ func TestOnGPU(t *testing.T) {
 	for _, d := range designs() {
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.network(t)
-			driver := gpu(t)
-			deviations, err := Check(driver, n.program, n.members, n.data, n.start, 2)
-			if err = errors.Join(err, driver.Close()); err != nil {
-				t.Fatal(err)
-			}
-			for _, d := range deviations {
-				if !d.OK() {
-					t.Error(d)
+			for _, rule := range []kernels.Rule{n.program.Rule, accumulations[0], accumulations[1]} {
+				driver, p := gpu(t), n.under(t, rule).program
+				deviations, err := Check(driver, p, n.members, n.data, n.start, 2)
+				if err = errors.Join(err, driver.Close()); err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range deviations {
+					if !d.OK() {
+						t.Errorf("%v: %v", rule, d)
+					}
 				}
 			}
 			first, second, want := n.openOn(t, gpu(t)), n.openOn(t, gpu(t)), n.cpu(t)
@@ -75,6 +77,21 @@ func TestOnGPU(t *testing.T) {
 			run(t, want, 0, 10)
 			if worst, where := n.excess(t, first, want, tenSteps); worst > 1 {
 				t.Error(where)
+			}
+			for _, rule := range accumulations {
+				n := n.under(t, rule)
+				first, second, want := n.openOn(t, gpu(t)), n.openOn(t, gpu(t)), n.cpu(t)
+				for _, vm := range []kernels.VM{first, second, want} {
+					run(t, vm, 0, 40)
+				}
+				for m := range n.members {
+					if !same(sumsOf(t, first, m), sumsOf(t, second, m)) {
+						t.Errorf("%v: member %d: the sums differ the second time", rule, m)
+					}
+				}
+				if worst, where := n.sumExcess(t, first, want, sumTolerance); worst > 1 {
+					t.Errorf("%v: %s", rule, where)
+				}
 			}
 		})
 	}

@@ -14,22 +14,29 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 		}
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.network(t)
-			driver := Interpreted(testMemory)
-			driver.(*interpreted).machine.GlobalRaces = true
-			driver.(*interpreted).machine.Uninitialised = true
-			deviations, err := Check(driver, n.program, n.members, n.data, n.start, 2)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, d := range deviations {
-				if !d.OK() {
-					t.Error(d)
-				}
-			}
-			if live := driver.(*interpreted).used; live != 0 || len(deviations) < 10 {
-				t.Errorf("%d comparisons, %d bytes live afterwards", len(deviations), live)
-			}
+			n.check(t)
+			n.under(t, accumulations[i%2]).check(t)
 		})
+	}
+}
+
+// check compares every kernel of a step with float64.
+func (n network) check(t *testing.T) {
+	t.Helper()
+	driver := Interpreted(testMemory)
+	driver.(*interpreted).machine.GlobalRaces = true
+	driver.(*interpreted).machine.Uninitialised = true
+	deviations, err := Check(driver, n.program, n.members, n.data, n.start, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range deviations {
+		if !d.OK() {
+			t.Errorf("%v: %v", n.program.Rule, d)
+		}
+	}
+	if live := driver.(*interpreted).used; live != 0 || len(deviations) < 10 {
+		t.Errorf("%v: %d comparisons, %d bytes live afterwards", n.program.Rule, len(deviations), live)
 	}
 }
 
@@ -54,17 +61,8 @@ func TestRandomShapesAgainstFloat64(t *testing.T) {
 		d.sizes = append(d.sizes, pick(12, 2, 70))
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.network(t)
-			driver := Interpreted(testMemory)
-			driver.(*interpreted).machine.GlobalRaces = true
-			deviations, err := Check(driver, n.program, n.members, n.data, n.start, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, d := range deviations {
-				if !d.OK() {
-					t.Error(d)
-				}
-			}
+			n.check(t)
+			n.under(t, accumulations[seed%2]).check(t)
 		})
 	}
 }

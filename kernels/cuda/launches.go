@@ -22,11 +22,16 @@ type pass struct {
 	t           int
 }
 
-// training is the pass of a training step, the t-th from the base index.
+// training is the pass of a step of the program, the t-th from the base index.
 func (vm *VM) training(t int) pass {
+	stream, drawn := vm.shape.Rule.Draws()
+	kind := vm.kind()
+	if !drawn {
+		kind = "means"
+	}
 	return pass{
 		instances: vm.resident.len(), groups: 1, batch: vm.shape.Batch, halts: vm.memory.halts,
-		stream: kernels.StreamTrain, kind: vm.kind(), xslot: vm.memory.slots, identity: vm.memory.identity,
+		stream: stream, kind: kind, xslot: vm.memory.slots, identity: vm.memory.identity,
 		values: vm.memory.values, part: vm.memory.part, weights: vm.memory.weights,
 		ahead: vm.shape.fused, steps: vm.memory.steps, base: vm.memory.base, t: t,
 	}
@@ -43,9 +48,9 @@ func (vm *VM) kind() string {
 	return "shared"
 }
 
-// step lists the launches of a training step. Updates come last: until then mu and phi are those that drew the weights.
+// step lists the launches of a step. Updates come last: until then mu and phi are those that drew the weights.
 func (vm *VM) step(t int) []Launch {
-	var launches, updates []Launch
+	var launches []Launch
 	p := vm.training(t)
 	for _, instruction := range vm.shape.Instructions {
 		switch i := instruction.(type) {
@@ -68,11 +73,23 @@ func (vm *VM) step(t int) []Launch {
 			if !vm.shape.fused {
 				launches = append(launches, vm.backward(p, i))
 			}
-		case kernels.UpdateShared:
-			updates = append(updates, vm.updateSigma(p, i))
 		}
 	}
-	return append(append(launches, vm.update(p)), updates...)
+	return append(launches, vm.useGradients(p)...)
+}
+
+// useGradients lists the launches that form dW of all layers, and what follows them.
+func (vm *VM) useGradients(p pass) []Launch {
+	if vm.shape.sums {
+		return []Launch{vm.accumulate(p)}
+	}
+	launches := []Launch{vm.update(p)}
+	for _, instruction := range vm.shape.Instructions {
+		if i, ok := instruction.(kernels.UpdateShared); ok {
+			launches = append(launches, vm.updateSigma(p, i))
+		}
+	}
+	return launches
 }
 
 // advance moves the base index of the steps.
@@ -191,20 +208,35 @@ func (vm *VM) backward(p pass, i kernels.Backward) Launch {
 // update moves mu, and phi where it is per synapse, of all layers.
 func (vm *VM) update(p pass) Launch {
 	m, layout := vm.memory, vm.shape.Layout
-	tiles := 0
-	for _, l := range layout.Layers {
-		tiles += updateTiles(l)
-	}
 	return Launch{
-		Kernel: vm.kernels["update_"+p.kind], Grid: [3]int{tiles, 1, p.instances}, Block: [3]int{256, 1, 1},
-		Args: []any{m.state, m.sums, p.halts, m.bad, m.updates, len(layout.Layers), m.members, p.steps, p.base, p.t,
+		Kernel: vm.kernels["update_"+p.kind], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
+		Args: []any{m.state, m.sums, p.halts, m.bad, m.gradients, len(layout.Layers), m.members, p.steps, p.base, p.t,
 			vm.shape.stateSize, vm.shape.slots, vm.shape.phiSlots, p.batch, vm.shape.rows, vm.shape.sumGroups,
 			uint32(p.stream) << 16},
 	}
 }
 
-func updateTiles(l kernels.Layer) int {
-	return ceil(l.Columns(), groupColumns) * ceil(l.Out, updateRows)
+// accumulate adds the gradients of all layers up.
+func (vm *VM) accumulate(p pass) Launch {
+	m := vm.memory
+	return Launch{
+		Kernel: vm.kernels["accumulate"], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
+		Args: []any{m.totals, p.halts, m.bad, m.gradients, len(vm.shape.Layout.Layers), p.base, p.t, vm.shape.totalSize,
+			vm.shape.slots, vm.shape.inputs, p.batch},
+	}
+}
+
+// tiles counts the blocks that form dW of all layers.
+func (s shape) tiles() int {
+	tiles := 0
+	for _, l := range s.Layout.Layers {
+		tiles += gradientTiles(l)
+	}
+	return tiles
+}
+
+func gradientTiles(l kernels.Layer) int {
+	return ceil(l.Columns(), groupColumns) * ceil(l.Out, gradientRows)
 }
 
 func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
@@ -251,29 +283,29 @@ func (vm *VM) tasks() int {
 	return tasks
 }
 
-// updateRecords are the layers as the update kernel sees them.
-func (vm *VM) updateRecords() []updateRecord {
-	var records []updateRecord
+// gradientRecords are the layers as the kernels that form dW see them.
+func (vm *VM) gradientRecords() []gradientRecord {
+	var records []gradientRecord
 	m, layout, tile := vm.memory, vm.shape.Layout, 0
-	for _, u := range vm.shape.Updates() {
+	for _, u := range vm.shape.Gradients() {
 		l, slot, parity := layout.Layers[u.Layer], m.identity, 0
 		if u.Src == vm.shape.dataFirst {
 			slot, parity = m.slots, vm.parity(vm.training(0))
 		}
-		records = append(records, updateRecord{
+		records = append(records, gradientRecord{
 			X: m.values[u.Src], XSlot: slot, DY: m.deltas[u.Dst], In: int32(l.In), Out: int32(l.Out),
 			MuOffset: int32(layout.Offset(u.Layer)), PhiOffset: int32(3*vm.shape.slots + layout.PhiOffset(u.Layer)),
 			Layer: int32(u.Layer), FirstRow: int32(vm.shape.firstRow[u.Layer]), FirstTile: int32(tile),
 			MagnitudeTerms: float32(u.MagnitudeTerms), ReliabilityTerms: float32(u.ReliabilityTerms),
 			Parity: int32(parity),
 		})
-		tile += updateTiles(l)
+		tile += gradientTiles(l)
 	}
 	return records
 }
 
 // operationRecords are the instructions that the middle kernel takes over: all between the product of the first layer and
-// the updates.
+// those that form dW.
 func (vm *VM) operationRecords() []operationRecord {
 	var records []operationRecord
 	m, layers := vm.memory, vm.shape.Layout.Layers

@@ -15,7 +15,7 @@ const (
 	backwardCols   = 32
 	forwardTasks   = 10   // rows times groups of columns that a block draws ahead
 	gatherValues   = 4096 // that a block of the middle kernel gathers
-	updateRows     = 16
+	gradientRows   = 16
 )
 
 // chunkSteps is the number of steps between two looks of the host at the device, graphSteps how many of them one graph holds.
@@ -49,8 +49,11 @@ type shape struct {
 	wSize     int // stored weights of one member: the layers with a Backward
 	rows      int // neurons of all layers
 	firstRow  []int
-	sumGroups int // column groups of the widest layer
-	partSize  int // per instance and example: partial sums of the layer that needs most
+	sumGroups int  // column groups of the widest layer
+	partSize  int  // per instance and example: partial sums of the layer that needs most
+	sums      bool // whether the program adds gradients up
+	inputs    int  // slots of one row of mu of every layer
+	totalSize int  // sums of one member, in numbers of 8 bytes: four of every slot and two of every input
 	dataFirst kernels.Buffer
 	fused     bool // the layers after the first go through the middle kernel
 }
@@ -74,10 +77,14 @@ func newShape(p *kernels.Program) shape {
 	for _, l := range p.Layout.Layers {
 		s.firstRow = append(s.firstRow, s.rows)
 		s.rows += l.Out
+		s.inputs += l.Stride()
 		s.sumGroups = max(s.sumGroups, ceil(l.Columns(), groupColumns))
 		if slices := ceil(l.Columns(), forwardColumns); slices > 1 {
 			s.partSize = max(s.partSize, slices*l.Out)
 		}
+	}
+	if _, s.sums = p.Rule.(kernels.Accumulate); s.sums {
+		s.totalSize = 4*s.slots + 2*s.inputs
 	}
 	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
@@ -98,7 +105,8 @@ type memory struct {
 	values, deltas                                  []Address
 	part, weights, sums                             Address
 	rowsOf, synapses, layerOf                       Address
-	sampled, updates, operations                    Address
+	sampled, gradients, operations                  Address
+	totals                                          Address
 }
 
 // regions lists what the device holds for a number of members with the given number of distinct seeds.
@@ -125,7 +133,7 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		region{"losses", 4 * chunkSteps * members, &m.losses},
 		region{"stored weights", 4 * s.wSize * members, &m.weights},
 		region{"layers drawn ahead", 32 * len(s.Layout.Layers), &m.sampled},
-		region{"updates", 64 * len(s.Layout.Layers), &m.updates},
+		region{"gradients", 64 * len(s.Layout.Layers), &m.gradients},
 		region{"operations", 56 * len(s.Instructions), &m.operations},
 		region{"partial sums", 4 * s.partSize * batch * members, &m.part},
 	)
@@ -140,6 +148,9 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 			regions = append(regions, region{fmt.Sprintf("gradient of buffer %d", b), 4 * rows * kernels.Stride(width), &m.deltas[b]})
 		}
 		regions = append(regions, region{fmt.Sprintf("buffer %d", b), 4 * rows * kernels.Stride(width), &m.values[b]})
+	}
+	if s.sums {
+		regions = append(regions, region{"sums", 8 * s.totalSize * members, &m.totals})
 	}
 	if groups := len(s.Layout.Groups()); groups > 0 {
 		regions = append(regions,
@@ -170,8 +181,8 @@ func seeds(members []kernels.Member) int {
 	return len(distinct)
 }
 
-// Memory is the number of bytes that a device needs to hold all members at once: parameters, training data, minibatches, and
-// the workspace of evaluations, with a test set as large as the training set at most. Members that do not fit together are
+// Memory is the number of bytes that a device needs to hold all members at once: parameters, sums, training data, minibatches,
+// and the workspace of evaluations, with a test set as large as the training set at most. Members that do not fit together are
 // trained in batches, one after the other, at the cost of copying their states.
 func Memory(p *kernels.Program, members []kernels.Member, train *kernels.Data) int64 {
 	return need(newShape(p), members, train)

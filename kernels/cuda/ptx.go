@@ -10,16 +10,17 @@ var compiled embed.FS
 
 // entries are the kernels of each compiled source.
 var entries = map[string][]string{
-	"copy":     {"copy"},
-	"gather":   {"gather_bytes", "gather_floats", "advance"},
-	"forward":  {"forward_means", "forward_shared", "forward_synapse"},
-	"activate": {"activate"},
-	"loss":     {"loss"},
-	"middle":   {"middle"},
-	"backward": {"backward"},
-	"update":   {"update_means", "update_shared", "update_synapse"},
-	"sigma":    {"update_sigma"},
-	"score":    {"score", "mixture_add", "mixture_score"},
+	"copy":       {"copy"},
+	"gather":     {"gather_bytes", "gather_floats", "advance"},
+	"forward":    {"forward_means", "forward_shared", "forward_synapse"},
+	"activate":   {"activate"},
+	"loss":       {"loss"},
+	"middle":     {"middle"},
+	"backward":   {"backward"},
+	"update":     {"update_means", "update_shared", "update_synapse"},
+	"sigma":      {"update_sigma"},
+	"accumulate": {"accumulate"},
+	"score":      {"score", "mixture_add", "mixture_score"},
 }
 
 // PTX returns the compiled text of a source, "forward" for src/forward.cu.

@@ -40,8 +40,8 @@ type (
 	sampledRecord struct {
 		In, Out, MuOffset, PhiOffset, PhiStride, WOffset, Layer, FirstTask int32
 	}
-	// updateRecord is a layer to be updated.
-	updateRecord struct {
+	// gradientRecord is a layer whose dW is to be formed.
+	gradientRecord struct {
 		X, XSlot, DY                     Address
 		In, Out, MuOffset, PhiOffset     int32
 		Layer, FirstRow, FirstTile       int32

@@ -11,12 +11,13 @@ import (
 // KernelSet names the kernels this VM runs, for the record of a run.
 const KernelSet = "cuda"
 
-// VM trains and tests M networks of one Program on a device. They take each step together; members that do not fit into the
+// VM trains, measures and tests M networks of one Program on a device. They take each step together; members that do not fit into the
 // device's memory together run in batches, one after the other.
 type VM struct {
 	driver  Driver
 	kernels map[string]Kernel
 	shape   shape
+	adam    kernels.Adam // zero unless the program trains
 	members []kernels.Member
 	train   *kernels.Data
 	stopped []*kernels.Divergence // per member, nil while it is finite
@@ -24,6 +25,7 @@ type VM struct {
 	size     int              // members per batch
 	most     int              // distinct seeds of a batch
 	states   []*kernels.State // on the host; stale for the members on the device
+	sums     []*kernels.Sums  // the same; nil unless the program adds gradients up
 	resident batch            // the members on the device
 	slots    map[uint64]int   // of their seeds
 	epoch    int              // whose order of examples is on the device, or -1
@@ -75,8 +77,12 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 	if err := vm.shape.check(); err != nil {
 		return nil, err
 	}
+	vm.adam, _ = p.Rule.(kernels.Adam)
 	for range members {
 		vm.states = append(vm.states, kernels.NewState(p.Layout))
+		if vm.shape.sums {
+			vm.sums = append(vm.sums, kernels.NewSums(p.Layout))
+		}
 	}
 	var err error
 	if vm.kernels, err = loadKernels(d, ptx); err != nil {
@@ -94,25 +100,37 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 
 // check refuses programs that the launches below cannot express.
 func (s shape) check() error {
+	switch s.Rule.(type) {
+	case kernels.Adam, kernels.Accumulate:
+	default:
+		return fmt.Errorf("cuda: program: its rule is %v: want kernels.Adam or kernels.Accumulate", s.Rule)
+	}
+	_, drawn := s.Rule.Draws()
 	sampled := map[int]bool{}
-	updates := 0
+	gradients := 0
 	for _, instruction := range s.Instructions {
 		switch i := instruction.(type) {
 		case kernels.Sample:
+			if !drawn {
+				return fmt.Errorf("cuda: program: %v, though its rule is %v", i, s.Rule)
+			}
 			sampled[i.Layer] = true
 		case kernels.Forward:
-			if !sampled[i.Layer] {
+			if drawn && !sampled[i.Layer] {
 				return fmt.Errorf("cuda: program: %v comes before its weights are drawn", i)
 			}
-		case kernels.Update:
-			updates++
+		case kernels.Update, kernels.SumGradient:
+			if _, sums := i.(kernels.SumGradient); sums != s.sums {
+				return fmt.Errorf("cuda: program: %v, though its rule is %v", i, s.Rule)
+			}
+			gradients++
 		case kernels.Gather, kernels.Loss, kernels.Backward, kernels.UpdateShared:
 		default:
 			return fmt.Errorf("cuda: program: no launch for %v", i)
 		}
 	}
-	if updates != len(s.Layout.Layers) {
-		return fmt.Errorf("cuda: program: %d updates of %d layers", updates, len(s.Layout.Layers))
+	if gradients != len(s.Layout.Layers) {
+		return fmt.Errorf("cuda: program: dW is formed %d times for %d layers", gradients, len(s.Layout.Layers))
 	}
 	return nil
 }
@@ -152,7 +170,7 @@ func (vm *VM) allocate() error {
 	return errors.Join(
 		vm.uploadGroups(),
 		vm.upload(vm.memory.sampled, bytesOf(vm.sampledRecords()), "layers drawn ahead"),
-		vm.upload(vm.memory.updates, bytesOf(vm.updateRecords()), "updates"),
+		vm.upload(vm.memory.gradients, bytesOf(vm.gradientRecords()), "gradients"),
 		vm.upload(vm.memory.operations, bytesOf(vm.operationRecords()), "operations"),
 	)
 }
@@ -224,7 +242,7 @@ func (vm *VM) batches() []batch {
 	return all
 }
 
-// bring puts a batch on the device, the states of the one before back to the host.
+// bring puts a batch on the device, the states and sums of the one before back to the host.
 func (vm *VM) bring(b batch) error {
 	if vm.resident == b {
 		return nil
@@ -235,6 +253,11 @@ func (vm *VM) bring(b batch) error {
 			return err
 		}
 		vm.states[m] = s
+		if vm.totalled() {
+			if vm.sums[m], err = vm.downloadSums(m); err != nil {
+				return err
+			}
+		}
 	}
 	vm.resident, vm.epoch = b, -1
 	vm.slots = map[uint64]int{}
@@ -249,7 +272,7 @@ func (vm *VM) bring(b batch) error {
 		}
 		slots[i] = int32(vm.slots[m.Seed])
 		records[i] = newMemberRecord(m, fraction, vm.shape.Widths[vm.shape.Output])
-		if err := vm.uploadState(b.from + i); err != nil {
+		if err := vm.uploadMember(b.from + i); err != nil {
 			return err
 		}
 	}
@@ -281,6 +304,50 @@ func (vm *VM) uploadState(member int) error {
 		copy(image[at[i]:], f)
 	}
 	return vm.upload(vm.stateAddress(member), bytesOf(image), fmt.Sprintf("state of member %d", member))
+}
+
+// totalled reports whether the members on the device have sums there.
+func (vm *VM) totalled() bool { return vm.sums != nil && vm.train != nil }
+
+func (vm *VM) totalsAddress(member int) Address {
+	return vm.memory.totals + Address(8*vm.shape.totalSize*(member-vm.resident.from))
+}
+
+// totals are the fields of sums in the order in which they lie on the device.
+func totals(s *kernels.Sums) [][]float64 {
+	fields := [][]float64{s.Gradient, s.Magnitude, s.Square, s.ExampleSquare}
+	for _, in := range s.Inputs {
+		fields = append(fields, in.Magnitude)
+	}
+	for _, in := range s.Inputs {
+		fields = append(fields, in.Square)
+	}
+	return fields
+}
+
+// uploadMember puts a network's state and sums on the device.
+func (vm *VM) uploadMember(member int) error {
+	if err := vm.uploadState(member); err != nil || !vm.totalled() {
+		return err
+	}
+	image := make([]float64, 0, vm.shape.totalSize)
+	for _, f := range totals(vm.sums[member]) {
+		image = append(image, f...)
+	}
+	return vm.upload(vm.totalsAddress(member), bytesOf(image), fmt.Sprintf("sums of member %d", member))
+}
+
+func (vm *VM) downloadSums(member int) (*kernels.Sums, error) {
+	image := make([]float64, vm.shape.totalSize)
+	if err := vm.driver.Download(bytesOf(image), vm.totalsAddress(member)); err != nil {
+		return nil, fmt.Errorf("cuda: download sums of member %d: %w", member, err)
+	}
+	s := kernels.NewSums(vm.shape.Layout)
+	s.Minibatches, s.Examples = vm.sums[member].Minibatches, vm.sums[member].Examples
+	for _, f := range totals(s) {
+		image = image[copy(f, image):]
+	}
+	return s, nil
 }
 
 func (vm *VM) download(member int) (*kernels.State, error) {
@@ -317,10 +384,29 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 	}
 	vm.states[member].CopyFrom(s)
 	vm.stopped[member] = nil
+	if vm.sums != nil {
+		vm.sums[member] = kernels.NewSums(vm.shape.Layout)
+	}
 	if vm.onDevice(member) {
-		return vm.uploadState(member)
+		return vm.uploadMember(member)
 	}
 	return nil
+}
+
+// Sums returns a copy of what a network has added up since its state was loaded.
+func (vm *VM) Sums(member int) (*kernels.Sums, error) {
+	if vm.sums == nil {
+		return nil, fmt.Errorf("cuda: Sums: the program's rule is %v: want kernels.Accumulate", vm.shape.Rule)
+	}
+	if d := vm.stopped[member]; d != nil {
+		return nil, fmt.Errorf("cuda: Sums: member %d: %v", member, d)
+	}
+	if vm.onDevice(member) && vm.totalled() {
+		return vm.downloadSums(member)
+	}
+	s := kernels.NewSums(vm.shape.Layout)
+	s.CopyFrom(vm.sums[member])
+	return s, nil
 }
 
 // Close frees the device.
@@ -338,7 +424,7 @@ func (vm *VM) release() error {
 	return errors.Join(all...)
 }
 
-// Run trains every network from firstStep for n steps.
+// Run takes every network from firstStep through n steps.
 func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
 	if vm.train == nil {
 		return nil, errors.New("cuda: Run: this VM was opened without training data")
@@ -407,7 +493,7 @@ func (vm *VM) prepare(first, end int) error {
 	steps := make([]stepRecord, end-first+1) // and one that is gathered for nothing, at the start of the epoch
 	for i := range steps {
 		step := first + i
-		steps[i] = newStepRecord(vm.shape.Adam, step, step%perEpoch*vm.shape.Batch)
+		steps[i] = newStepRecord(vm.adam, step, step%perEpoch*vm.shape.Batch)
 	}
 	halts := make([]haltRecord, vm.resident.len())
 	for i := range halts {
@@ -460,6 +546,10 @@ func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
 		for step := range valid {
 			progress[m].NLL += float64(losses[step*count+i])
 		}
+		if vm.sums != nil {
+			vm.sums[m].Minibatches += valid
+			vm.sums[m].Examples += valid * vm.shape.Batch
+		}
 	}
 	return nil
 }
@@ -508,11 +598,18 @@ func (vm *VM) launch(launches []Launch) error {
 	return nil
 }
 
-// firstBad is the layer whose update came first, among those that met a gradient that is not finite.
+// firstBad is the layer whose dW came first, among those that met a gradient that is not finite.
 func (vm *VM) firstBad(bad []int32, mark int32) int {
 	for _, instruction := range vm.shape.Instructions {
-		if u, ok := instruction.(kernels.Update); ok && bad[u.Layer] == mark {
-			return u.Layer
+		switch i := instruction.(type) {
+		case kernels.Update:
+			if bad[i.Layer] == mark {
+				return i.Layer
+			}
+		case kernels.SumGradient:
+			if bad[i.Layer] == mark {
+				return i.Layer
+			}
 		}
 	}
 	return 0

@@ -48,6 +48,9 @@ func (a *assembler) write(folder, hash string) error {
 	a.update()
 	a.updateShared()
 	a.updateMeans()
+	a.sum()
+	a.squares()
+	a.sumInputs()
 	a.gather()
 	a.uniforms()
 	for _, tabulated := range []bool{false, true} {

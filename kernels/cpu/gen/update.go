@@ -24,7 +24,7 @@ const (
 // AVX2 eight of sixteen registers are left for Adam. Half as many rows and twice the columns measured the same.
 const updateRows, updateColumns = 4, 2
 
-// updating writes the kernels that form dW of some rows and move the parameters.
+// updating writes the kernels that form dW of some rows and use it.
 type updating struct {
 	*assembler
 	rule   reg.Register
@@ -77,12 +77,15 @@ func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec
 	return numerator, square
 }
 
-// rows emits the loops over tiles of rows and columns; dW of a tile is formed in registers,
+// operands names the parameters that a product sum_b dy[b][r] x[b][k] is made of.
+type operands struct{ x, dy string }
+
+// rows emits the loops over tiles of rows and columns, of up to the given number of rows; dW of a tile is formed in registers,
 //
 //	dW[r][k] = sum_b dy[b][r] x[b][k],
 //
-// and each of its vectors handed to move, with the registers that load returned.
-func (u *updating) rows(load func() []reg.Register, move func(bases []reg.Register, dw vec)) {
+// for each pair of operands, and its vectors are handed to use, one per pair, with the registers that load returned.
+func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Register, use func(bases []reg.Register, dw []vec)) {
 	a := u.assembler
 	restore := a.flushSubnormals()
 	u.finite = a.zero()
@@ -91,43 +94,55 @@ func (u *updating) rows(load func() []reg.Register, move func(bases []reg.Regist
 	dyColumn, rows := a.GP64(), a.counter("rows")
 	a.XORQ(dyColumn, dyColumn)
 	left := a.AllocLocal(8)
-	a.tiles("rows", rows, []int{updateRows, 1}, func(nRows int) {
+	a.tiles("rows", rows, []int{tileRows, 1}, func(nRows int) {
 		xColumn := a.GP64()
 		a.XORQ(xColumn, xColumn)
 		a.MOVQ(a.inVectors("stride"), left)
 		a.tiles(fmt.Sprintf("r%dcolumns", nRows), left, []int{updateColumns, 1}, func(nColumns int) {
-			dw := make([][]vec, nRows)
-			for r := range dw {
-				dw[r] = a.zeros(nColumns)
+			dw := make([][][]vec, len(pairs)) // pair, row, vector
+			for p := range pairs {
+				for range nRows {
+					dw[p] = append(dw[p], a.zeros(nColumns))
+				}
 			}
-			x, dy := a.argument("x"), a.argument("dy")
-			a.ADDQ(xColumn, x)
-			a.ADDQ(dyColumn, dy)
+			var x, dy []reg.Register
+			for p, pair := range pairs {
+				x, dy = append(x, a.argument(pair.x)), append(dy, a.argument(pair.dy))
+				a.ADDQ(xColumn, x[p])
+				a.ADDQ(dyColumn, dy[p])
+			}
 			stride, dyStride, batch := a.inBytes("stride"), a.inBytes("dyStride"), a.argument("batch")
 			loop := fmt.Sprintf("examples%dx%d", nRows, nColumns)
 			a.Label(loop)
-			inputs := make([]vec, nColumns)
-			for k := range inputs {
-				inputs[k] = a.load(operand.Mem{Base: x, Disp: k * a.bytes()})
-			}
-			for r := range dw {
-				g := a.splat(scalar{operand.Mem{Base: dy, Disp: 4 * r}})
+			for p := range pairs {
+				inputs := make([]vec, nColumns)
 				for k := range inputs {
-					a.fma231(inputs[k], g, dw[r][k])
+					inputs[k] = a.load(operand.Mem{Base: x[p], Disp: k * a.bytes()})
+				}
+				for r := range nRows {
+					g := a.splat(scalar{operand.Mem{Base: dy[p], Disp: 4 * r}})
+					for k := range inputs {
+						a.fma231(inputs[k], g, dw[p][r][k])
+					}
 				}
 			}
-			a.ADDQ(stride, x)
-			a.ADDQ(dyStride, dy)
+			for p := range pairs {
+				a.ADDQ(stride, x[p])
+				a.ADDQ(dyStride, dy[p])
+			}
 			a.DECQ(batch)
 			a.JNZ(operand.LabelRef(loop))
 
-			u.rule = a.argument("rule")
 			bases := load()
 			stride = a.inBytes("stride")
-			for r := range dw {
-				for k, v := range dw[r] {
+			for r := range nRows {
+				for k := range nColumns {
 					u.row, u.column = r, k*a.bytes()
-					move(bases, v)
+					vectors := make([]vec, len(pairs))
+					for p := range pairs {
+						vectors[p] = dw[p][r][k]
+					}
+					use(bases, vectors)
 				}
 				if r < nRows-1 {
 					a.ADDQ(stride, u.offset)
@@ -153,6 +168,15 @@ func (u *updating) rows(load func() []reg.Register, move func(bases []reg.Regist
 	a.ret()
 }
 
+// move emits the loops of a kernel that moves parameters.
+func (u *updating) move(names []string, move func(bases []reg.Register, dw vec)) {
+	load := func() []reg.Register {
+		u.rule = u.argument("rule")
+		return u.arguments(names)
+	}
+	u.rows(updateRows, []operands{{"x", "dy"}}, load, func(bases []reg.Register, dw []vec) { move(bases, dw[0]) })
+}
+
 // update moves mu and phi of rows whose synapses have a phi each, with what the sample kernel left:
 //
 //	dL/dmu  = dW + lambda B/N sign(mu)
@@ -165,7 +189,7 @@ func (a *assembler) update() {
 		"mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
 		"forms dW and moves mu and phi.")
 	u := &updating{assembler: a}
-	u.rows(func() []reg.Register { return a.arguments(names) }, func(bases []reg.Register, dw vec) {
+	u.move(names, func(bases []reg.Register, dw vec) {
 		mu, muM, muV, phi, phiM, phiV, slope, cost := bases[0], bases[1], bases[2], bases[3], bases[4], bases[5], bases[6], bases[7]
 		gPhi := a.load(u.slot(slope))
 		a.fma213(u.slot(cost), dw, gPhi)
@@ -195,7 +219,7 @@ func (a *assembler) updateShared() {
 		"forms dW, moves mu and sums dW xi.")
 	u := &updating{assembler: a}
 	u.sums = a.argument("sums")
-	u.rows(func() []reg.Register { return a.arguments(names) }, func(bases []reg.Register, dw vec) {
+	u.move(names, func(bases []reg.Register, dw vec) {
 		at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
 		sum := a.load(at)
 		a.fma231(u.slot(bases[3]), dw, sum)
@@ -210,9 +234,7 @@ func (a *assembler) updateMeans() {
 	a.function("updateMeans", "mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
 		"forms dW and moves mu.")
 	u := &updating{assembler: a}
-	u.rows(func() []reg.Register { return a.arguments(names) }, func(bases []reg.Register, dw vec) {
-		u.moveMean(bases, dw)
-	})
+	u.move(names, u.moveMean)
 }
 
 func (u *updating) moveMean(bases []reg.Register, dw vec) {

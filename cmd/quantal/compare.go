@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/results"
+)
+
+func compareCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "compare",
+		Usage:     "compare a grid with published values, and say whether it reproduces them",
+		UsageText: "quantal compare GRID FILE.csv [--tolerance COLUMN=VALUE]... [--json]",
+		Description: "Networks and published values belong together if rho, c and noise agree. Deviations are of the mean over seeds: percentage points\n" +
+			"for accuracy_percent (ours: accuracy_sampled), relative for loss_nats (loss_sampled), sigma_rms and reliability_cost; with two\n" +
+			"seeds or more also in standard deviations of a seed, s sqrt(1 + 1/n). Tolerances: 3 points of accuracy where the published one\n" +
+			"is up to 90 %, 1 above, 8 % of sigma_rms. Exit status 1 if anything is beyond its tolerance.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "tolerance", Usage: "another tolerance, `COLUMN=VALUE`, as in accuracy_percent=2, sigma_rms=5% or loss_nats=0.1; " +
+				"may be given several times"},
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Len() != 2 {
+				return usage("compare: want two arguments, the grid folder and a CSV file; got %d", c.Args().Len())
+			}
+			dir, path := c.Args().Get(0), c.Args().Get(1)
+			tolerances := results.Tolerances{}
+			for _, text := range c.StringSlice("tolerance") {
+				if err := tolerances.Set(text); err != nil {
+					return usage("--tolerance %w", err)
+				}
+			}
+			published, err := readPublished(path)
+			if err != nil {
+				return err
+			}
+			g, _, err := finishedGrid(c, dir)
+			if err != nil {
+				return err
+			}
+			comparison, err := results.Compare(g.Records, published, tolerances)
+			if err != nil {
+				return fmt.Errorf("%s: %w", dir, err)
+			}
+			if c.Bool("json") {
+				err = printJSON(c, comparison)
+			} else {
+				err = printComparison(c.App.Writer, comparison)
+			}
+			if beyond := comparison.Beyond(); err == nil && len(beyond) > 0 {
+				err = fmt.Errorf("%s is not within the tolerances of %s: %s", dir, path, strings.Join(beyond, ", "))
+			}
+			return err
+		},
+	}
+}
+
+// printComparison writes a comparison for a person: a line for each point, then the verdicts.
+func printComparison(out io.Writer, c *results.Comparison) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	header := []string{"ours / published, deviation", "seeds"}
+	for _, v := range c.Columns {
+		header = append(header, v.Column)
+	}
+	fmt.Fprintln(w, strings.Join(header, "\t"))
+	for _, p := range c.Points {
+		row := []string{p.Name(), fmt.Sprint(p.Seeds)}
+		if p.Diverged > 0 {
+			row[1] += fmt.Sprintf(" + %d diverged", p.Diverged)
+		}
+		for _, v := range c.Columns {
+			row = append(row, deviationText(p, v.Column))
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	fmt.Fprintln(w, "\ncolumn\ttolerance\tverdict\tbeyond\tlargest deviation")
+	for _, v := range c.Columns {
+		tolerance, largest := v.Tolerance, "-"
+		if tolerance == "" {
+			tolerance = "-"
+		}
+		if !math.IsNaN(v.Largest) {
+			largest = fmt.Sprintf("%s at %s", results.FormatDeviation(v.Column, v.Largest), v.At)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%s\n", v.Column, tolerance, v.Verdict, v.Beyond, v.Compared, largest)
+	}
+	fmt.Fprintf(w, "\n%d published points have no counterpart in the grid, %d points of the grid are not published\n", len(c.NotTrained), len(c.NotPublished))
+	return w.Flush()
+}
+
+// deviationText is what a point says of a column; ! marks what is beyond the tolerance.
+func deviationText(p results.ComparedPoint, column string) string {
+	for _, d := range p.Deviations {
+		if d.Column != column {
+			continue
+		}
+		text := fmt.Sprintf("%.4g / %.4g, %s", d.Ours, d.Published, results.FormatDeviation(column, d.Deviation))
+		if !math.IsNaN(d.SeedSDs) {
+			text += fmt.Sprintf(" (%+.1f SD)", d.SeedSDs)
+		}
+		if d.Verdict == results.Beyond {
+			text += " !"
+		}
+		return text
+	}
+	return "-"
+}

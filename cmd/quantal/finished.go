@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/grid"
+	"quantal/results"
+	"quantal/train"
+)
+
+// finishedGrid reads what has finished in a grid, and warns of files that are damaged.
+func finishedGrid(c *cli.Context, dir string) (*results.Grid, *grid.Folder, error) {
+	folder, err := viewGrid(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	g := &results.Grid{Dir: dir, Points: len(folder.Points())}
+	for _, p := range folder.Plans {
+		g.Commands = append(g.Commands, p.Command)
+	}
+	if g.Environment, err = folder.Environment(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	if g.Records, g.Damaged, err = folder.Records(); err != nil {
+		return nil, nil, err
+	}
+	warnDamaged(c, g.Damaged)
+	if missing := g.Missing(); missing > 0 {
+		logger(c).Info("the grid has not finished", "missing", missing, "of", g.Points)
+	}
+	return g, folder, nil
+}
+
+// warnDamaged names files that are left out.
+func warnDamaged(c *cli.Context, damaged []error) {
+	for _, err := range damaged {
+		logger(c).Warn("damaged, left out", "reason", err)
+	}
+}
+
+func referenceFlag() cli.Flag {
+	return &cli.StringFlag{Name: "reference", Usage: "published values of a grid, a CSV `FILE` with the columns rho, c, noise, and of " +
+		"accuracy_percent, loss_nats, sigma_rms, reliability_cost those that there are"}
+}
+
+// readReference reads the published values of --reference; none without it.
+func readReference(c *cli.Context) ([]results.Published, error) {
+	if !c.IsSet("reference") {
+		return nil, nil
+	}
+	return readPublished(c.String("reference"))
+}
+
+func readPublished(path string) ([]results.Published, error) {
+	list, err := results.ReadPublished(path, func(text string) (float64, error) {
+		e, err := train.ParseExponent(text)
+		return e.Value(), err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &missingError{err}
+	}
+	return list, err
+}
+
+func tablesCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "tables",
+		Usage:     "write the tables of a grid: a row for each point, and means over seeds",
+		UsageText: "quantal tables GRID [--out FOLDER] [--json]",
+		Description: "table.csv and table.jsonl have a row for each finished point, means.csv the mean and half of the 95 % interval over seeds.\n" +
+			"`go doc quantal/results` has columns and units. With --json the means are printed too.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables", DefaultText: "the grid folder"},
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			dir, err := oneArgument(c, "the grid folder")
+			if err != nil {
+				return err
+			}
+			g, _, err := finishedGrid(c, dir)
+			if err != nil {
+				return err
+			}
+			out := c.String("out")
+			if out == "" {
+				out = dir
+			}
+			if err := os.MkdirAll(out, 0o755); err != nil {
+				return err
+			}
+			if err := results.WriteTables(out, g.Records); err != nil {
+				return err
+			}
+			var files []string
+			for _, name := range results.TableNames() {
+				files = append(files, filepath.Join(out, name))
+			}
+			if !c.Bool("json") {
+				_, err = fmt.Fprintf(c.App.Writer, "%d points: %s\n", len(g.Records), strings.Join(files, ", "))
+				return err
+			}
+			means, err := results.MeansJSON(g.Records)
+			if err != nil {
+				return err
+			}
+			return printJSON(c, map[string]any{"files": files, "points": len(g.Records), "missing": g.Missing(), "means": means})
+		},
+	}
+}
+
+func reportCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "report",
+		Usage: "write what a run or a grid reached as one HTML page",
+		UsageText: "quantal report GRID [--reference FILE.csv] [--out FILE.html]\n" +
+			"quantal report RUN [--out FILE.html]",
+		Description: "The page has the configuration and the command that repeats it, figures and tables, and needs no other file.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`FILE` to write", DefaultText: "report.html in the run or grid folder"},
+			referenceFlag(),
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			dir, err := oneArgument(c, "the run or grid folder")
+			if err != nil {
+				return err
+			}
+			out := c.String("out")
+			if out == "" {
+				out = filepath.Join(dir, "report.html")
+			}
+			var report results.Report
+			if grid.Is(dir) {
+				report, err = gridReport(c, dir)
+			} else {
+				report, err = runReport(c, dir)
+			}
+			if err != nil {
+				return err
+			}
+			if err := report.Write(out); err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c, map[string]any{"file": out})
+			}
+			_, err = fmt.Fprintf(c.App.Writer, "wrote %s\n", out)
+			return err
+		},
+	}
+}
+
+// gridReport makes the report of a grid. What cannot be drawn or compared is said there.
+func gridReport(c *cli.Context, dir string) (results.Report, error) {
+	published, err := readReference(c)
+	if err != nil {
+		return results.Report{}, err
+	}
+	g, _, err := finishedGrid(c, dir)
+	if err != nil {
+		return results.Report{}, err
+	}
+	figures, err := g.Figures(train.DescribeExponent, published)
+	if err != nil && !errors.Is(err, results.ErrNothing) {
+		return results.Report{}, err
+	}
+	var comparison *results.Comparison
+	if published != nil {
+		comparison, err = results.Compare(g.Records, published, results.Tolerances{})
+		if errors.Is(err, results.ErrNothing) {
+			logger(c).Warn("no comparison in the report", "reason", err)
+		} else if err != nil {
+			return results.Report{}, err
+		}
+	}
+	return g.Report(figures, comparison), nil
+}
+
+// runReport makes the report of a single run.
+func runReport(c *cli.Context, dir string) (results.Report, error) {
+	figures, err := runFigures(c, dir)
+	if err != nil {
+		return results.Report{}, err
+	}
+	folder, err := existing(results.View(dir))
+	if err != nil {
+		return results.Report{}, err
+	}
+	defer folder.Close()
+	return folder.Report(figures)
+}

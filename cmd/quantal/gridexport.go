@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/results"
+)
+
+func gridExportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "export",
+		Usage:     "write the finished points of a grid for Python",
+		UsageText: "quantal grid export GRID --out FILE.npz [--what summary|sigma|mu] [--points ID,ID,...]",
+		Description: "Every column of table.csv is an array with one entry per point. With --what sigma or mu, ID/layerN.weight.sigma of [out][in]\n" +
+			"and ID/layerN.bias.sigma of [out], or the same of mu, are there besides, float32, of each network that has not diverged.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`FILE` to write"},
+			&cli.StringFlag{Name: "what", Value: results.ExportSummary, Usage: "summary, sigma or mu"},
+			&cli.StringFlag{Name: "points", Usage: "ids of points, separated by commas", DefaultText: "all that have finished"},
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			dir, err := oneArgument(c, "the grid folder")
+			if err != nil {
+				return err
+			}
+			out, what := c.String("out"), c.String("what")
+			if !strings.HasSuffix(out, ".npz") {
+				return usage("--out %q: want the name of a file that ends in .npz", out)
+			}
+			if !slices.Contains([]string{results.ExportSummary, results.ExportSigma, results.ExportMu}, what) {
+				return usage("--what %q: want summary, sigma or mu", what)
+			}
+			g, folder, err := finishedGrid(c, dir)
+			if err != nil {
+				return err
+			}
+			records, err := chosen(c, g.Records)
+			if err != nil {
+				return err
+			}
+			damaged, err := results.ExportGrid(out, records, what, folder.Network)
+			if err != nil {
+				return err
+			}
+			warnDamaged(c, damaged)
+			if c.Bool("json") {
+				return printJSON(c, map[string]any{"file": out, "what": what, "points": len(records), "damaged": len(damaged)})
+			}
+			_, err = fmt.Fprintf(c.App.Writer, "wrote %s: %s of %d points\n", out, what, len(records))
+			return err
+		},
+	}
+}
+
+// chosen is the records of --points, or all.
+func chosen(c *cli.Context, records []results.Record) ([]results.Record, error) {
+	if !c.IsSet("points") {
+		return records, nil
+	}
+	var list []results.Record
+	for _, id := range strings.Split(c.String("points"), ",") {
+		id = strings.TrimSpace(id)
+		at := slices.IndexFunc(records, func(r results.Record) bool { return r.ID == id })
+		if at < 0 {
+			return nil, usage("--points %q: no finished point of the grid has this id: table.csv has them", id)
+		}
+		list = append(list, records[at])
+	}
+	return list, nil
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// sum adds up, for the synapses of rows, in float64: dW, |dW|, dW^2, and the sum over examples of their squared gradients,
+//
+//	sum_b dy[b][r]^2 x[b][k]^2.
+//
+// bad is not 0 if one of them was not finite.
+func (a *assembler) sum() {
+	names := []string{"gradient", "magnitude", "square", "exampleSquare"}
+	a.function("sum", "gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, rows, batch int) (bad uint32",
+		"forms dW and adds up what it says.")
+	u := &updating{assembler: a}
+	// Two pairs of operands take twice the registers: with AVX2, half the rows.
+	tileRows := updateRows
+	if !a.wide() {
+		tileRows /= 2
+	}
+	pairs := []operands{{"x", "dy"}, {"xSquares", "dySquares"}}
+	load := func() []reg.Register { return a.arguments(names) }
+	u.rows(tileRows, pairs, load, func(bases []reg.Register, dw []vec) {
+		g, squares := dw[0], dw[1]
+		a.fma231(g, a.zero(), u.finite) // NaN if g is not finite
+		a.fma231(squares, a.zero(), u.finite)
+		magnitude := a.vector()
+		a.and(a.bits(0x7fffffff), g, magnitude)
+		for half := range 2 {
+			at := func(base reg.Register) operand.Mem {
+				return operand.Mem{Base: base, Index: u.offset, Scale: 2, Disp: 2*u.column + half*a.bytes()}
+			}
+			a.addTo(at(bases[0]), a.widened(g, half))
+			a.addTo(at(bases[1]), a.widened(magnitude, half))
+			sum, wide := a.load(at(bases[2])), a.widened(g, half)
+			a.VFMADD231PD(wide, wide, sum)
+			a.store(sum, at(bases[2]))
+			a.addTo(at(bases[3]), a.widened(squares, half))
+		}
+	})
+}
+
+// addTo adds a vector of float64 to the numbers at m.
+func (a *assembler) addTo(m operand.Mem, v vec) {
+	a.VADDPD(m, v, v)
+	a.store(v, m)
+}
+
+// widened returns the lower or the upper half of the numbers of v as float64.
+func (a *assembler) widened(v vec, half int) vec {
+	wide := a.vector()
+	switch {
+	case a.wide() && half == 0:
+		a.VCVTPS2PD(v.AsY(), wide)
+	case a.wide():
+		upper := a.YMM()
+		a.VEXTRACTF64X4(operand.Imm(1), v, upper)
+		a.VCVTPS2PD(upper, wide)
+	case half == 0:
+		a.VCVTPS2PD(v.AsX(), wide)
+	default:
+		upper := a.XMM()
+		a.VEXTRACTF128(operand.Imm(1), v, upper)
+		a.VCVTPS2PD(upper, wide)
+	}
+	return wide
+}
+
+// squares: dst = x^2 of n numbers, a multiple of 16.
+func (a *assembler) squares() {
+	a.function("squares", "dst, x *float32, n int", "squares n numbers, a multiple of 16.")
+	restore := a.flushSubnormals()
+	dst, x, left := a.argument("dst"), a.argument("x"), a.inVectors("n")
+	a.Label("vectors")
+	v := a.load(operand.Mem{Base: x})
+	a.mul(v, v, v)
+	a.store(v, operand.Mem{Base: dst})
+	a.ADDQ(operand.U32(a.bytes()), x)
+	a.ADDQ(operand.U32(a.bytes()), dst)
+	a.DECQ(left)
+	a.JNZ(operand.LabelRef("vectors"))
+	restore()
+	a.ret()
+}
+
+// sumInputs squares columns, a multiple of 16, of the input of a layer, and adds |x| and x^2 of the minibatch up in float64.
+func (a *assembler) sumInputs() {
+	a.function("sumInputs", "magnitude, square *float64, squares, x *float32, stride, columns, batch int",
+		"squares some columns of a minibatch and adds them up.")
+	restore := a.flushSubnormals()
+	magnitude, square := a.argument("magnitude"), a.argument("square")
+	stride, left := a.inBytes("stride"), a.inVectors("columns")
+	column := a.GP64()
+	a.XORQ(column, column)
+	a.Label("columns")
+	sums := make([]vec, 4) // of magnitudes and squares, lower and upper halves
+	for i, base := range []reg.Register{magnitude, square} {
+		for half := range 2 {
+			sums[2*i+half] = a.load(operand.Mem{Base: base, Index: column, Scale: 2, Disp: half * a.bytes()})
+		}
+	}
+	x, squares, batch := a.argument("x"), a.argument("squares"), a.argument("batch")
+	a.ADDQ(column, x)
+	a.ADDQ(column, squares)
+	a.Label("examples")
+	v, v2 := a.load(operand.Mem{Base: x}), a.vector()
+	a.mul(v, v, v2)
+	a.store(v2, operand.Mem{Base: squares})
+	a.and(a.bits(0x7fffffff), v, v)
+	for half := range 2 {
+		a.VADDPD(a.widened(v, half), sums[half], sums[half])
+		a.VADDPD(a.widened(v2, half), sums[2+half], sums[2+half])
+	}
+	a.ADDQ(stride, x)
+	a.ADDQ(stride, squares)
+	a.DECQ(batch)
+	a.JNZ(operand.LabelRef("examples"))
+	for i, base := range []reg.Register{magnitude, square} {
+		for half := range 2 {
+			a.store(sums[2*i+half], operand.Mem{Base: base, Index: column, Scale: 2, Disp: half * a.bytes()})
+		}
+	}
+	a.ADDQ(operand.U32(a.bytes()), column)
+	a.DECQ(left)
+	a.JNZ(operand.LabelRef("columns"))
+	restore()
+	a.ret()
+}

@@ -1,0 +1,186 @@
+package results
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// NamedFigure is a figure with the name of its file, without the ending, and what it shows.
+type NamedFigure struct {
+	Name, Caption string
+	*Figure
+}
+
+// quantity is what is drawn along an axis.
+type quantity struct {
+	scale
+	ours      func(Group) Interval
+	published func(Published) float64
+}
+
+func multiplierC() quantity {
+	return quantity{scale{label: "Cost multiplier c (nats)", log: true},
+		func(g Group) Interval { return Interval{N: len(g.Done), Mean: g.C, HalfWidth: math.NaN()} },
+		func(p Published) float64 { return p.C }}
+}
+
+func testAccuracy() quantity {
+	return quantity{scale{label: "Test accuracy (%)", least: 0, most: 100},
+		func(g Group) Interval {
+			return g.Interval(func(o Outcome) float64 { return 100 * o.AccuracySampled })
+		},
+		func(p Published) float64 { return p.AccuracyPercent }}
+}
+
+func noiseLevel() quantity {
+	return quantity{scale{label: "σ (rms over weights)", log: true},
+		func(g Group) Interval { return g.Interval(func(o Outcome) float64 { return o.SigmaRMS }) },
+		func(p Published) float64 { return p.SigmaRMS }}
+}
+
+func reliabilityCost() quantity {
+	return quantity{scale{label: "Reliability cost Σσ^{−ρ}/ρ", log: true},
+		func(g Group) Interval { return g.Interval(func(o Outcome) float64 { return o.ReliabilityCost }) },
+		func(p Published) float64 { return p.ReliabilityCost }}
+}
+
+// relation is a row of panels: one quantity over another.
+type relation struct{ y, x quantity }
+
+// Figures draws what the grid reached as EES Fig. 2 and 3 do, with a column for each rho: fig2 has the test accuracy and
+// sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy over
+// that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is interrupted at a
+// network that diverged; a band is the 95 % interval. Published values, if there are any, are open marks. If more than noise,
+// rho, c and seed varies, each combination of the rest has figures of its own. title names an exponent. With nothing to
+// draw, an error says why.
+func (g *Grid) Figures(title func(rho float64) string, published []Published) ([]NamedFigure, error) {
+	var figures []NamedFigure
+	variants := variantsOf(g.Records)
+	for _, v := range variants {
+		if len(v.columns()) == 0 {
+			continue
+		}
+		name, about := "", ""
+		if len(variants) > 1 {
+			name, about = "-"+strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(v.label), " "+v.label+"."
+		}
+		for _, f := range []struct {
+			name, caption string
+			rows          []relation
+		}{
+			{"fig2", "Test accuracy and noise over the multiplier c of the reliability cost, as EES Fig. 2.",
+				[]relation{{testAccuracy(), multiplierC()}, {noiseLevel(), multiplierC()}}},
+			{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as EES Fig. 3.",
+				[]relation{{testAccuracy(), noiseLevel()}, {reliabilityCost(), noiseLevel()}, {testAccuracy(), reliabilityCost()}}},
+		} {
+			figure, err := newSheet(v, f.rows, title, published).draw(strings.TrimSpace(about + " " + g.remark()))
+			if err != nil {
+				return nil, fmt.Errorf("results: %s: %w", f.name+name, err)
+			}
+			figures = append(figures, NamedFigure{f.name + name, f.caption + about, figure})
+		}
+	}
+	if len(figures) == 0 {
+		return nil, fmt.Errorf("results: %s: %w", g.Dir, g.nothingToDraw())
+	}
+	return figures, nil
+}
+
+func (g *Grid) nothingToDraw() error {
+	switch {
+	case len(g.Records) == 0:
+		return nothing("no point has finished yet: nothing to draw")
+	case !slices.ContainsFunc(g.Records, func(r Record) bool { return r.Status == Done }):
+		return nothing("every finished point has diverged: nothing to draw")
+	}
+	return nothing("every finished point is without noise: there is no c or sigma to draw over")
+}
+
+// remark says what of the grid is not in the figures.
+func (g *Grid) remark() string {
+	missing := g.Missing()
+	if missing <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d points have not finished.", missing, g.Points)
+}
+
+// variant is the networks that differ in noise, rho, c and seed only.
+type variant struct {
+	label  string // what they have in common that others have not: "lambda 0.01, batch 20"
+	groups []Group
+}
+
+// variantsOf splits records into variants, in the order of their settings.
+func variantsOf(records []Record) []variant {
+	var list []variant
+	at := map[Settings]int{}
+	var common []Settings
+	for _, g := range Groups(records) {
+		rest := g.Settings
+		rest.Noise, rest.Rho, rest.RhoValue, rest.C = "", "", 0, 0
+		i, ok := at[rest]
+		if !ok {
+			i = len(list)
+			at[rest] = i
+			list, common = append(list, variant{}), append(common, rest)
+		}
+		list[i].groups = append(list[i].groups, g)
+	}
+	for i := range list {
+		list[i].label = distinction(common, i)
+	}
+	return list
+}
+
+// distinction is what settings i have in their own way: "lambda 0.01, batch 20".
+func distinction(all []Settings, i int) string {
+	var parts []string
+	for k, f := range fieldsOf(reflect.ValueOf(all[i])) {
+		if slices.ContainsFunc(all, func(s Settings) bool { return !fieldsOf(reflect.ValueOf(s))[k].value.Equal(f.value) }) {
+			parts = append(parts, fmt.Sprintf("%s %v", f.name, f.value))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// withoutNoise is the test accuracy in percent of the networks without noise, NaN if there is none.
+func (v variant) withoutNoise() float64 {
+	for _, g := range v.groups {
+		if g.Noise == withoutNoise {
+			return testAccuracy().ours(g).Mean
+		}
+	}
+	return math.NaN()
+}
+
+// column is the groups of one rho.
+type column struct {
+	rho    float64
+	groups []Group // by noise, then c
+}
+
+// columns lists the exponents of which there is something to draw.
+func (v variant) columns() []column {
+	var list []column
+	for _, g := range v.groups {
+		if g.Noise == withoutNoise {
+			continue
+		}
+		i := slices.IndexFunc(list, func(c column) bool { return c.rho == g.RhoValue })
+		if i < 0 {
+			i = len(list)
+			list = append(list, column{rho: g.RhoValue})
+		}
+		list[i].groups = append(list[i].groups, g)
+	}
+	list = slices.DeleteFunc(list, func(c column) bool {
+		return !slices.ContainsFunc(c.groups, func(g Group) bool { return len(g.Done) > 0 })
+	})
+	slices.SortFunc(list, func(a, b column) int { return cmp.Compare(a.rho, b.rho) })
+	return list
+}

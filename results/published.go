@@ -1,0 +1,182 @@
+package results
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Published is the published values of one network, in the units of the paper. NaN where there is none.
+type Published struct {
+	Rho             string  `json:"rho"` // as written
+	RhoValue        float64 `json:"rho_value"`
+	C               float64 `json:"c"`
+	Noise           string  `json:"noise"`
+	AccuracyPercent float64 `json:"accuracy_percent"`
+	LossNats        float64 `json:"loss_nats"`
+	SigmaRMS        float64 `json:"sigma_rms"`
+	ReliabilityCost float64 `json:"reliability_cost"`
+}
+
+// sameNumber is how far two multipliers, or exponents, may be apart, relative, to be the same: files have them with a few digits.
+const sameNumber = 1e-3
+
+func (p Published) hasRho(rho float64) bool { return math.Abs(p.RhoValue-rho) <= sameNumber*rho }
+
+// is reports whether the values are those of a network. Without noise rho and c do not matter.
+func (p Published) is(s Settings) bool {
+	return p.Noise == s.Noise && (p.Noise == withoutNoise || p.hasRho(s.RhoValue) && math.Abs(p.C-s.C) <= sameNumber*p.C)
+}
+
+// ReadPublished reads published values from a CSV file. The first line names the columns: rho, c and noise, and one or more of
+// accuracy_percent, loss_nats, sigma_rms and reliability_cost; a cell of these may be empty, and so may rho and c where the
+// noise is none. rho is what parseRho reads. Anything else gives a CorruptError with line and column.
+func ReadPublished(path string, parseRho func(string) (float64, error)) ([]Published, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	list, err := decodePublished(data, parseRho)
+	if err != nil {
+		return nil, corrupt(path, "%v", err)
+	}
+	return list, nil
+}
+
+func decodePublished(data []byte, parseRho func(string) (float64, error)) ([]Published, error) {
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff")))) // which spreadsheets put in front
+	r.TrimLeadingSpace = true
+	header, err := r.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("is empty: want a line with the names of the columns, such as " + strings.Join(publishedColumns(), ","))
+	}
+	if err != nil {
+		return nil, csvError(err)
+	}
+	if err := checkHeader(header); err != nil {
+		return nil, err
+	}
+	var list []Published
+	var lines []int
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, csvError(err)
+		}
+		line, _ := r.FieldPos(0)
+		p, err := publishedRow(header, row, parseRho)
+		if err != nil {
+			return nil, fmt.Errorf("line %d, %w", line, err)
+		}
+		for i, other := range list {
+			if other.is(Settings{Noise: p.Noise, RhoValue: p.RhoValue, C: p.C}) {
+				return nil, fmt.Errorf("line %d: rho %s, c %g, %s is in line %d already", line, p.Rho, p.C, p.Noise, lines[i])
+			}
+		}
+		list, lines = append(list, p), append(lines, line)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("has no line below the names of the columns")
+	}
+	return list, nil
+}
+
+// csvError is the error of package csv without its name.
+func csvError(err error) error {
+	var p *csv.ParseError
+	if errors.As(err, &p) {
+		return fmt.Errorf("line %d, character %d: %w", p.Line, p.Column, p.Err)
+	}
+	return err
+}
+
+func publishedColumns() []string {
+	return []string{"rho", "c", "noise", "accuracy_percent", "loss_nats", "sigma_rms", "reliability_cost"}
+}
+
+func checkHeader(header []string) error {
+	known := publishedColumns()
+	for i, name := range header {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("line 1, column %d: %q is not known: want %s", i+1, name, strings.Join(known, ", "))
+		}
+		if slices.Index(header, name) < i {
+			return fmt.Errorf("line 1, column %d: %s is there twice", i+1, name)
+		}
+	}
+	for _, name := range known[:3] {
+		if !slices.Contains(header, name) {
+			return fmt.Errorf("line 1: there is no column %s", name)
+		}
+	}
+	if len(header) == 3 {
+		return fmt.Errorf("line 1: there is nothing to compare: want one or more of %s", strings.Join(known[3:], ", "))
+	}
+	return nil
+}
+
+func publishedRow(header, row []string, parseRho func(string) (float64, error)) (Published, error) {
+	nan := math.NaN()
+	p := Published{AccuracyPercent: nan, LossNats: nan, SigmaRMS: nan, ReliabilityCost: nan}
+	texts := map[string]string{}
+	for i, name := range header {
+		texts[name] = strings.TrimSpace(row[i])
+	}
+	noise := texts["noise"]
+	for _, name := range header {
+		text := texts[name]
+		if (name == "rho" || name == "c") && text == "" && noise == withoutNoise {
+			continue
+		}
+		var err error
+		switch name {
+		case "noise":
+			if p.Noise = text; !slices.Contains(noiseNames(), text) {
+				err = fmt.Errorf("%q: want one of %s", text, strings.Join(noiseNames(), ", "))
+			}
+		case "rho":
+			p.Rho = text
+			p.RhoValue, err = parseRho(text)
+		case "c":
+			p.C, err = numberIn(text, math.SmallestNonzeroFloat64, math.MaxFloat64, "a number above 0")
+		case "accuracy_percent":
+			p.AccuracyPercent, err = measured(text, 0, 100, "a number from 0 to 100")
+		case "loss_nats":
+			p.LossNats, err = measured(text, -math.MaxFloat64, math.MaxFloat64, "a number")
+		case "sigma_rms":
+			p.SigmaRMS, err = measured(text, 0, math.MaxFloat64, "a number from 0 on")
+		case "reliability_cost":
+			p.ReliabilityCost, err = measured(text, -math.MaxFloat64, math.MaxFloat64, "a number")
+		}
+		if err != nil {
+			return p, fmt.Errorf("column %s: %w", name, err)
+		}
+	}
+	return p, nil
+}
+
+// measured reads a number, or NaN from an empty cell.
+func measured(text string, low, high float64, want string) (float64, error) {
+	if text == "" {
+		return math.NaN(), nil
+	}
+	return numberIn(text, low, high, want)
+}
+
+func numberIn(text string, low, high float64, want string) (float64, error) {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(x >= low && x <= high) {
+		return 0, fmt.Errorf("%q: want %s", text, want)
+	}
+	return x, nil
+}

@@ -1,0 +1,102 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// fraction reads 1/2 and 2, as drivers do.
+func fraction(s string) (float64, error) {
+	numerator, denominator, found := strings.Cut(s, "/")
+	if !found {
+		denominator = "1"
+	}
+	n, err := strconv.ParseFloat(numerator, 64)
+	d, err2 := strconv.ParseFloat(denominator, 64)
+	if err != nil || err2 != nil || !(n/d > 0) {
+		return 0, fmt.Errorf("rho %q: want a number or fraction", s)
+	}
+	return n / d, nil
+}
+
+// published is the arrays behind EES Fig. 2 and 3, where they are there.
+func published(t *testing.T) []Published {
+	t.Helper()
+	path := filepath.Join("..", "..", "shared", "reference", "fig2and3_published.csv")
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("the published arrays are not here")
+	}
+	list, err := ReadPublished(path, fraction)
+	check(t, err)
+	return list
+}
+
+func readText(t *testing.T, text string) ([]Published, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "published.csv")
+	check(t, os.WriteFile(path, []byte(text), 0o644))
+	return ReadPublished(path, fraction)
+}
+
+func TestPublishedValues(t *testing.T) {
+	list := published(t)
+	if len(list) != 120 {
+		t.Fatalf("%d points", len(list))
+	}
+	want := Published{"2", 2, 0.1, "homogeneous", 63.35, 1.3295, 0.31949, 437917}
+	found := false
+	for _, p := range list {
+		found = found || p == want
+	}
+	if !found {
+		t.Errorf("no %+v", want)
+	}
+}
+
+func TestReadPublished(t *testing.T) {
+	list, err := readText(t, "\ufeffc, sigma_rms,noise,rho,accuracy_percent\n1e-3,0.5,layer,2/3,\n,0,none,,98.5\n")
+	check(t, err)
+	if len(list) != 2 || !near(list[0].RhoValue, 2./3, 1e-12) || list[0].Rho != "2/3" || list[0].C != 1e-3 || list[0].SigmaRMS != 0.5 ||
+		!math.IsNaN(list[0].AccuracyPercent) || !math.IsNaN(list[0].LossNats) || list[1].AccuracyPercent != 98.5 || list[1].Noise != "none" {
+		t.Errorf("read %+v", list)
+	}
+	const header = "rho,c,noise,accuracy_percent\n"
+	for text, parts := range map[string][]string{
+		"":                                             {"is empty", "rho,c,noise"},
+		header:                                         {"no line below"},
+		"rho,c,noise\n2,1,layer\n":                     {"line 1", "nothing to compare", "sigma_rms"},
+		"rho,noise,sigma_rms\n":                        {"line 1", "no column c"},
+		"rho,c,noise,accuracy\n":                       {"line 1, column 4", `"accuracy"`, "accuracy_percent"},
+		"rho,c,noise,sigma_rms,c\n":                    {"line 1, column 5", "twice"},
+		header + "2,1,layer\n":                         {"line 2", "wrong number of fields"},
+		header + "2,1,\"layer,5\n":                     {"line 2", "quote"},
+		header + "2,x,layer,5\n":                       {"line 2, column c", `"x"`, "above 0"},
+		header + "2,0,layer,5\n":                       {"line 2, column c", "above 0"},
+		header + "2,,layer,5\n":                        {"line 2, column c", "above 0"},
+		header + "-1,1,layer,5\n":                      {"line 2, column rho", "number or fraction"},
+		header + "2,1,loud,5\n":                        {"line 2, column noise", `"loud"`, "homogeneous"},
+		header + "2,1,layer,0.91%\n":                   {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,101\n":                     {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,NaN\n":                     {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,5\n\n4/2,1.0001,layer,6\n": {"line 4", "is in line 2 already"},
+		"rho,c,noise,sigma_rms\n2,1,layer,-0.5\n":      {"line 2, column sigma_rms", "from 0"},
+		"rho,c,noise,loss_nats,reliability_cost\n2,1,layer,,y": {"line 2, column reliability_cost", `"y"`},
+	} {
+		_, err := readText(t, text)
+		wantError(t, err, append(parts, "published.csv: ")...)
+		if !isCorrupt(err) {
+			t.Errorf("%q: want a CorruptError", text)
+		}
+	}
+	_, err = ReadPublished(filepath.Join(t.TempDir(), "none.csv"), fraction)
+	if wantError(t, err, "none.csv"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+}

@@ -1,0 +1,66 @@
+package results
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+)
+
+// Report is a page about a run or a grid: sections one after the other.
+type Report struct {
+	Title    string
+	Sections []Section
+}
+
+// Section is a part of a report: paragraphs, text as it is (commands, files), figures, then tables.
+type Section struct {
+	Title   string
+	Prose   []string
+	Code    []string
+	Figures []NamedFigure
+	Tables  []ReportTable
+}
+
+// ReportTable is a table of text. The first columns are names, set to the left; the others are numbers, set to the right.
+// Verdicts that want attention (beyond, diverged) stand out.
+type ReportTable struct {
+	Caption string
+	Header  []string
+	Text    int  // how many columns are names
+	Wide    bool // names may take several lines
+	Rows    [][]string
+}
+
+//go:embed report.html
+var reportPage string
+
+// Write writes the report as one HTML file that needs nothing else: no network, no other file. Figures are drawn into it. The
+// file is replaced as a whole or not at all, and the same report gives the same bytes.
+func (r Report) Write(path string) error {
+	page, err := template.New("report").Funcs(template.FuncMap{
+		"svg": inlineSVG,
+		"bad": func(text string) bool { return text == Beyond || text == Diverged },
+	}).Parse(reportPage)
+	if err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	var b bytes.Buffer
+	if err := page.Execute(&b, r); err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	return writeAtomicBytes(path, b.Bytes())
+}
+
+// inlineSVG is a figure as a part of a page, which decides how large it is shown.
+func inlineSVG(f NamedFigure) (template.HTML, error) {
+	var b bytes.Buffer
+	if err := f.encode(&b, ".svg"); err != nil {
+		return "", err
+	}
+	_, svg, found := bytes.Cut(b.Bytes(), []byte(" viewBox=")) // what comes before is for files
+	if !found {
+		return "", fmt.Errorf("%s has no picture", f.Name)
+	}
+	return template.HTML(fmt.Sprintf(`<svg style="--width:%.0fpt" viewBox=%s`, f.width.Points(), svg)), nil
+}

@@ -1,0 +1,174 @@
+package results
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Names of the tables in a grid's folder.
+const (
+	tableCSVName   = "table.csv"
+	tableJSONLName = "table.jsonl"
+	meansName      = "means.csv"
+)
+
+// TableNames lists the files that WriteTables writes.
+func TableNames() []string { return []string{tableCSVName, tableJSONLName, meansName} }
+
+// WriteTables writes table.csv and table.jsonl, one row per record in the order of their settings, and means.csv, one row
+// per group, into a folder; the package documentation has the columns. The bytes depend on the records only, not on their
+// order.
+func WriteTables(dir string, records []Record) error {
+	points, err := tableOf(slices.SortedFunc(slices.Values(records), compareRecords), recordRow)
+	if err != nil {
+		return err
+	}
+	means, err := tableOf(Groups(records), meanRow)
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{
+		tableCSVName: points.csv(), tableJSONLName: points.jsonl(), meansName: means.csv(),
+	} {
+		if err := writeAtomicBytes(filepath.Join(dir, name), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MeansJSON is the rows of means.csv as JSON objects.
+func MeansJSON(records []Record) ([]json.RawMessage, error) {
+	means, err := tableOf(Groups(records), meanRow)
+	if err != nil {
+		return nil, err
+	}
+	list := []json.RawMessage{}
+	for _, row := range means.rows {
+		list = append(list, means.object(row))
+	}
+	return list, nil
+}
+
+// table is rows of cells, each the JSON text of a value; null where there is none.
+type table struct {
+	names []string
+	rows  [][]string
+}
+
+const null = "null"
+
+// cell is a value under the name of its column.
+type cell struct {
+	name  string
+	value any
+}
+
+// tableOf makes a table with a row for each item. The columns are those of an empty item, so they are there without any.
+func tableOf[T any](items []T, row func(T) []cell) (table, error) {
+	var t table
+	for _, c := range row(*new(T)) {
+		t.names = append(t.names, c.name)
+	}
+	for _, item := range items {
+		var texts []string
+		for _, c := range row(item) {
+			text, err := EncodeJSON(c.value)
+			if err != nil {
+				return t, fmt.Errorf("results: table: %s: %w", c.name, err)
+			}
+			texts = append(texts, string(text))
+		}
+		t.rows = append(t.rows, texts)
+	}
+	return t, nil
+}
+
+// recordRow is all that a record says, under its names in JSON.
+func recordRow(r Record) []cell { return cellsOf(r, r.Noise) }
+
+// meanRow is the settings of a group, how many seeds finished and how many diverged, and the mean and the half-width of the
+// 95 % interval of each figure.
+func meanRow(g Group) []cell {
+	cells := slices.DeleteFunc(cellsOf(g.Settings, g.Noise), func(c cell) bool { return c.name == "seed" })
+	cells = append(cells, cell{"seeds", len(g.Done)}, cell{"diverged", len(g.Diverged)})
+	for _, m := range measures() {
+		i := g.Interval(m.of)
+		cells = append(cells, cell{m.name, i.Mean}, cell{m.name + "_ci95", i.HalfWidth})
+	}
+	return cells
+}
+
+// cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they mean nothing.
+func cellsOf(v any, noise string) []cell {
+	var cells []cell
+	for _, f := range fieldsOf(reflect.ValueOf(v)) {
+		value := f.value.Interface()
+		meaningless := noise == withoutNoise && slices.Contains([]string{"rho", "rho_value", "c"}, f.name)
+		if meaningless || value == "" {
+			value = nil
+		}
+		cells = append(cells, cell{f.name, value})
+	}
+	return cells
+}
+
+// csv writes the table with a header. A number is as in JSON, the shortest that reads back the same; the numbers of a
+// list are joined by semicolons; an empty cell has no value.
+func (t table) csv() []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write(t.names) // a buffer takes everything
+	for _, row := range t.rows {
+		fields := make([]string, len(row))
+		for i, text := range row {
+			fields[i] = csvField(text)
+		}
+		_ = w.Write(fields)
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+func csvField(text string) string {
+	var s string
+	switch {
+	case text == null:
+		return ""
+	case strings.HasPrefix(text, "["):
+		return strings.ReplaceAll(strings.ReplaceAll(strings.Trim(text, "[]"), ",", ";"), null, "")
+	case json.Unmarshal([]byte(text), &s) == nil:
+		return s
+	}
+	return text
+}
+
+// jsonl writes each row as a JSON object in a line of its own, with all columns.
+func (t table) jsonl() []byte {
+	var b bytes.Buffer
+	for _, row := range t.rows {
+		b.Write(t.object(row))
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+func (t table) object(row []string) []byte {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, text := range row {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		_ = encodeName(&b, t.names[i]) // a string can always be written
+		b.WriteString(text)
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}

@@ -1,0 +1,157 @@
+package results
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// tableRecords are a finished network, one with all that is optional, one without noise, and one that diverged.
+func tableRecords() []Record {
+	full, quiet := record(1./3, 1e-7, 1<<63+1), record(2, 0.1, 1)
+	loss := 0.1
+	full.ID, full.Rho, full.Data, full.ValidationLossSampled = `a,"b"`, "1/3", "<σ>", &loss
+	full.SigmaRMSLayers = []float64{0.1, 1e-9, math.NaN()}
+	full.ReliabilityCost, full.Draws = 1.2345678901234568e22, 20
+	quiet.ID, quiet.Noise = "quiet", "none"
+	return []Record{record(2, 0.1, 2), full, quiet, diverged(2, 0.1, 3)}
+}
+
+const goldenCSV = `id,data,hidden,noise,rho,rho_value,c,lambda,lr,batch,epochs,mu_init,sigma_init,validation,seed,status,kernels,` +
+	`accuracy_sampled,accuracy_mean,accuracy_predictive,accuracy_expected_log,loss_sampled,loss_mean,loss_predictive,loss_expected_log,draws,` +
+	`validation_accuracy_sampled,validation_loss_sampled,sigma_rms,sigma_rms_layers,reliability_cost,` +
+	`objective,objective_nll,objective_magnitude,objective_reliability,steps,diverged_step,diverged_layer,diverged_what
+"a,""b""",<σ>,100x100,heterogeneous,1/3,0.3333333333333333,1e-7,0,0,0,0,0,0,0,9223372036854775809,done,portable,` +
+	`0.5,,,,,,,,20,,0.1,0.3333333333333333,0.1;1e-9;,1.2345678901234568e+22,,,,,100,,,
+rho2-c0.1-seed2,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,2,done,portable,` +
+	`0.5,,,,,,,,0,,,0.3333333333333333,0.25;1e-9,,,,,,100,,,
+rho2-c0.1-seed3-diverged,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,3,diverged,portable,` +
+	`,,,,,,,,0,,,,,,,,,,0,12,1,loss
+quiet,glyphs,100x100,none,,,,0,0,0,0,0,0,0,1,done,portable,` +
+	`0.5,,,,,,,,0,,,0.3333333333333333,0.25;1e-9,,,,,,100,,,
+`
+
+func writtenTables(t *testing.T, records []Record) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	check(t, WriteTables(dir, records))
+	files := map[string]string{}
+	for _, name := range names(t, dir) {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		check(t, err)
+		files[name] = string(data)
+	}
+	return files
+}
+
+func TestTables(t *testing.T) {
+	records := tableRecords()
+	files := writtenTables(t, records)
+	if want := []string{"table.csv", "table.jsonl", "means.csv"}; !slices.Equal(TableNames(), want) || len(files) != len(want) {
+		t.Errorf("files %v", TableNames())
+	}
+	if files["table.csv"] != goldenCSV {
+		t.Errorf("table.csv is\n%s\nwant\n%s", files["table.csv"], goldenCSV)
+	}
+	slices.Reverse(records)
+	if again := writtenTables(t, records); !reflect.DeepEqual(files, again) {
+		t.Error("records in another order gave other bytes")
+	}
+	if got := writtenTables(t, nil); strings.Count(got["table.csv"], "\n") != 1 || got["table.jsonl"] != "" ||
+		!strings.HasPrefix(goldenCSV, got["table.csv"]) || strings.Count(got["means.csv"], "\n") != 1 {
+		t.Errorf("tables of nothing: %q", got)
+	}
+	wantError(t, WriteTables(filepath.Join(t.TempDir(), "missing"), records), "missing", "no such file")
+}
+
+// What a reader makes of the tables is what was in the records, to the last bit.
+func TestTablesReadBack(t *testing.T) {
+	var records []Record
+	next := normal(3)
+	for i := range 20 {
+		r := record(2, math.Exp(float64(next())), uint64(i))
+		for _, f := range fieldsOf(reflect.ValueOf(&r.Outcome).Elem()) {
+			if f.value.Kind() == reflect.Float64 {
+				f.value.SetFloat(float64(next()) * math.Pow(10, 10*float64(next())))
+			}
+		}
+		records = append(records, r)
+	}
+	slices.SortFunc(records, compareRecords)
+	files := writtenTables(t, records)
+	rows, err := csv.NewReader(strings.NewReader(files["table.csv"])).ReadAll()
+	check(t, err)
+	lines := strings.Split(strings.TrimSuffix(files["table.jsonl"], "\n"), "\n")
+	if len(rows) != 21 || len(lines) != 20 {
+		t.Fatalf("%d rows, %d lines", len(rows), len(lines))
+	}
+	for i, r := range records {
+		var object map[string]any
+		d := json.NewDecoder(strings.NewReader(lines[i]))
+		d.UseNumber()
+		check(t, d.Decode(&object))
+		if len(object) != len(rows[0]) {
+			t.Errorf("line %d has %d columns, want %d", i+1, len(object), len(rows[0]))
+		}
+		for _, f := range fieldsOf(reflect.ValueOf(r)) {
+			if f.value.Kind() != reflect.Float64 {
+				continue
+			}
+			fromCSV, err := strconv.ParseFloat(rows[i+1][slices.Index(rows[0], f.name)], 64)
+			check(t, err)
+			fromJSON, err := strconv.ParseFloat(fmt.Sprint(object[f.name]), 64)
+			check(t, err)
+			if want := f.value.Float(); fromCSV != want || fromJSON != want {
+				t.Errorf("%s: %v and %v, want %v", f.name, fromCSV, fromJSON, want)
+			}
+		}
+	}
+	var last map[string]any
+	check(t, json.Unmarshal([]byte(strings.Split(writtenTables(t, tableRecords())["table.jsonl"], "\n")[2]), &last))
+	if last["accuracy_sampled"] != nil || last["diverged_what"] != "loss" || len(last) != strings.Count(strings.Split(goldenCSV, "\n")[0], ",")+1 {
+		t.Errorf("line of the diverged network: %v", last)
+	}
+}
+
+func TestMeans(t *testing.T) {
+	var records []Record
+	for i, accuracy := range []float64{0.90, 0.92, 0.97} {
+		r := record(2, 0.1, uint64(i+1))
+		r.AccuracySampled = accuracy
+		records = append(records, r)
+	}
+	records = append(records, diverged(2, 0.1, 9), diverged(2, 10, 1))
+	rows, err := csv.NewReader(strings.NewReader(writtenTables(t, records)["means.csv"])).ReadAll()
+	check(t, err)
+	cell := func(row int, name string) string { return rows[row][slices.Index(rows[0], name)] }
+	if len(rows) != 3 || slices.Contains(rows[0], "seed") || cell(1, "seeds") != "3" || cell(1, "diverged") != "1" || cell(1, "c") != "0.1" {
+		t.Fatalf("means.csv: %q", rows)
+	}
+	mean, err := strconv.ParseFloat(cell(1, "accuracy_sampled"), 64)
+	check(t, err)
+	half, err := strconv.ParseFloat(cell(1, "accuracy_sampled_ci95"), 64)
+	check(t, err)
+	// The squares of the differences from 0.93 add up to 0.0026; t(2) is 4.302653.
+	if !near(mean, 0.93, 1e-12) || !near(half, 4.302653*math.Sqrt(0.0026/2/3), 1e-6) {
+		t.Errorf("mean %v, half-width %v", mean, half)
+	}
+	if cell(2, "seeds") != "0" || cell(2, "diverged") != "1" || cell(2, "accuracy_sampled") != "" || cell(1, "loss_mean") != "" {
+		t.Errorf("a group without a figure: %q", rows[2])
+	}
+	objects, err := MeansJSON(records)
+	check(t, err)
+	var first map[string]any
+	check(t, json.Unmarshal(objects[0], &first))
+	if len(objects) != 2 || first["accuracy_sampled"] != mean || len(first) != len(rows[0]) || !bytes.Contains(objects[1], []byte(`"accuracy_sampled":null`)) {
+		t.Errorf("means as JSON: %s", objects)
+	}
+}
