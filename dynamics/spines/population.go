@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -86,7 +87,7 @@ func (p *Population) Advance(ctx context.Context, steps int, done func(spineStep
 					return err
 				}
 				n := min(blockSteps, steps-from)
-				noise := kernels.Noise{Seed: p.seed, Stream: kernels.StreamDynamics, Layer: layerSteps, Step: uint32(p.Step + from)}
+				noise := p.noise(p.Step + from)
 				if p.turnover == nil {
 					p.diffuser.Advance(w, noise, first, n)
 				} else {
@@ -106,6 +107,10 @@ func (p *Population) Advance(ctx context.Context, steps int, done func(spineStep
 	p.Births += int(births.Load())
 	p.Losses += int(losses.Load())
 	return nil
+}
+
+func (p *Population) noise(step int) kernels.Noise {
+	return kernels.Noise{Seed: p.seed, Stream: kernels.StreamDynamics, Layer: layerSteps, Step: uint32(step)}
 }
 
 // Spines is how many sites have one.
@@ -128,4 +133,36 @@ func (p *Population) Survivors(step int) int {
 		}
 	}
 	return n
+}
+
+// first returns a copy of the first n spines, which goes on as they do.
+func (p *Population) first(n int) *Population {
+	c := *p
+	c.W = slices.Clone(p.W[:n])
+	if p.Born != nil {
+		c.Born = slices.Clone(p.Born[:n])
+	}
+	return &c
+}
+
+// step moves a few spines, on this thread.
+func (p *Population) step(steps int) {
+	noise := p.noise(p.Step)
+	if p.turnover == nil {
+		p.diffuser.Advance(p.W, noise, 0, steps)
+	} else {
+		p.diffuser.AdvanceSites(*p.turnover, p.W, p.Born, noise, 0, steps)
+	}
+	p.Step += steps
+}
+
+// nearest is the number of the spine whose size is closest to one.
+func (p *Population) nearest(size float64) int {
+	best := 0
+	for i, w := range p.W {
+		if w != 0 && math.Abs(float64(w)-size) < math.Abs(float64(p.W[best])-size) {
+			best = i
+		}
+	}
+	return best
 }
