@@ -11,7 +11,7 @@ const (
 	StreamInitialMu  Stream = 1 // initial means
 	StreamOrder      Stream = 2 // order of the examples in an epoch
 	StreamEvaluation Stream = 3 // xi of test passes; step is the checkpoint's
-	StreamAnalysis   Stream = 4
+	StreamAnalysis   Stream = 4 // Draw>>24 is 0 for passes of a trained network, 1 in package synapse, more in package analysis
 	StreamGlyphs     Stream = 5 // the built-in digits
 	StreamDynamics   Stream = 6
 	StreamBootstrap  Stream = 7

@@ -4,6 +4,9 @@
 // figures measured after each epoch, and the resolved configuration. What leaves: a run folder that survives crashes,
 // files that Python reads, and figures. The package knows neither the driver nor the graph; what they want kept is text.
 //
+// Figures of what other packages found are put together from a [Block] of panels, and go with a caption and their numbers as an
+// [Illustration].
+//
 // # Run folder
 //
 //	config.toml        everything resolved, enough to repeat the run

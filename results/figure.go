@@ -18,9 +18,10 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Figure is a grid of panels, ready to be saved.
+// Figure is a grid of panels, or blocks of such grids, ready to be saved.
 type Figure struct {
 	style         house
+	blocks        []laidBlock
 	key           []keyEntry // across the top, for all panels
 	rows          [][]panel  // all of one length
 	note          string     // below, broken into lines
@@ -120,6 +121,10 @@ func (f *Figure) draw(c draw.Canvas) {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, margin, -margin, margin, -margin)
+	if f.blocks != nil {
+		f.drawBlocks(c)
+		return
+	}
 	if len(f.key) > 0 {
 		height := f.drawKey(f.key, &c, vg.Point{X: c.Min.X, Y: c.Max.Y}, c.Max.X-c.Min.X)
 		c = draw.Crop(c, 0, 0, 0, -height)

@@ -182,6 +182,9 @@ func TestTicks(t *testing.T) {
 		{decadeTicks{room: 5}, -1.2, 0.1, "10^{−1} 3×10^{−1} 10^{0}"},
 		{decadeTicks{room: 5}, 3.9, 8.1, "10^{4} 10^{5} 10^{6} 10^{7} 10^{8}"},
 		{unlabelled{decadeTicks{}}, -0.1, 2.9, "     "},
+		{decadeTicks{plain: true}, -1.4, 0.4, "0.05 0.1 0.2 0.5 1 2"},
+		{decadeTicks{plain: true}, -3, 3, "0.001 0.01 0.1 1 10 100 1000"},
+		{decadeTicks{plain: true}, -4.1, 2, "10^{−4} 10^{−3} 10^{−2} 10^{−1} 10^{0} 10^{1} 10^{2}"},
 		{decadeTicks{}, -20, 0, "10^{−18} 10^{−15} 10^{−12} 10^{−9} 10^{−6} 10^{−3} 10^{0}"},
 	} {
 		var labels []string

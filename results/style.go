@@ -158,7 +158,8 @@ func (t niceTicks) Ticks(low, high float64) []plot.Tick {
 // decadeTicks marks an axis of logarithms to base 10 by what they are the logarithms of: powers of ten, and where there
 // are few of them also 2 and 5, or 3, times those. The axis itself is linear, as gonum's logarithmic one misplaces its label.
 type decadeTicks struct {
-	room int // labels that the axis has room for; 0 for many
+	room  int  // labels that the axis has room for; 0 for many
+	plain bool // write 0.05 and 200 for 5×10^{−2} and 2×10^{2}, which takes less room, from 0.001 to 1000
 }
 
 // Ticks returns labelled ticks, and one at each whole mantissa, or decade if not all of these have labels.
@@ -184,6 +185,9 @@ func (t decadeTicks) Ticks(low, high float64) []plot.Tick {
 			}
 			if strings.Contains(labelled, strconv.Itoa(m)) && k%every == 0 {
 				tick.Label = scientific(m, k)
+				if t.plain && low > -3.1 && high < 3.1 {
+					tick.Label = strconv.FormatFloat(float64(m)*math.Pow10(k), 'g', 6, 64)
+				}
 			}
 			ticks = append(ticks, tick)
 		}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"quantal/synapse"
 )
 
 // Exponent is the exponent rho of the reliability cost as a user writes it: a number, a fraction, the name of a mechanism, or
@@ -14,14 +16,19 @@ type Exponent struct {
 	value float64
 }
 
-// mechanisms are the named exponents (Malkin et al. 2024, Eq. 8-18); entropic is the limit rho -> 0.
-var mechanisms = map[string]float64{
-	"calcium": 1. / 2, "membrane": 2. / 3, "actin": 4. / 3, "trafficking": 2, "entropic": 0,
+// named returns the exponent of a name: a mechanism's, or 0 for entropic, the limit rho -> 0.
+func named(name string) (float64, bool) {
+	for _, m := range synapse.Mechanisms() {
+		if m.String() == name {
+			return m.Rho(), true
+		}
+	}
+	return 0, name == "entropic"
 }
 
 // DescribeExponent writes an exponent for people, with the mechanism that has it: "calcium, ρ = 1/2".
 func DescribeExponent(rho float64) string {
-	if rho == mechanisms["entropic"] {
+	if rho == 0 {
 		return "entropic, ρ → 0"
 	}
 	text := strconv.FormatFloat(rho, 'g', 4, 64)
@@ -33,9 +40,9 @@ func DescribeExponent(rho float64) string {
 			break
 		}
 	}
-	for name, value := range mechanisms {
-		if math.Abs(value-rho) < 1e-9*rho {
-			return name + ", ρ = " + text
+	for _, m := range synapse.Mechanisms() {
+		if math.Abs(m.Rho()-rho) < 1e-9*rho {
+			return m.String() + ", ρ = " + text
 		}
 	}
 	return "ρ = " + text
@@ -44,7 +51,7 @@ func DescribeExponent(rho float64) string {
 // ParseExponent reads an exponent.
 func ParseExponent(s string) (Exponent, error) {
 	e := Exponent{name: strings.TrimSpace(s)}
-	if v, ok := mechanisms[e.name]; ok {
+	if v, ok := named(e.name); ok {
 		e.value = v
 		return e, nil
 	}

@@ -16,18 +16,32 @@ import (
 func figuresCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "figures",
-		Usage: "draw the figures of a run or a grid",
+		Usage: "draw the figures of a run, of a grid, or of the paper",
 		UsageText: "quantal figures RUN [--out FOLDER] [--pdf]\n" +
-			"quantal figures GRID [--reference FILE.csv] [--out FOLDER] [--pdf]",
+			"quantal figures GRID [--reference FILE.csv] [--out FOLDER] [--pdf]\n" +
+			"quantal figures --paper FOLDER [--quick] [--ko FILE --sjostrom FILE...]",
 		Description: "Of a run: the learning curve and the distribution of sigma. Of a grid: fig2, accuracy and sigma over c, and fig3, accuracy over\n" +
-			"sigma, cost over sigma and accuracy over cost, with a column for each rho; what else varies gives figures of its own.",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures", DefaultText: "the run or grid folder"},
+			"sigma, cost over sigma and accuracy over cost, with a column for each rho; what else varies gives figures of its own. Of the\n" +
+			"paper: each figure as SVG and PNG, with its caption (data, seeds, configuration, slopes) as text and its numbers as JSON,\n" +
+			"from networks trained on the spot.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures of a run or a grid", DefaultText: "its own folder"},
 			&cli.BoolFlag{Name: "pdf", Usage: "write PDF besides SVG and PNG"},
 			referenceFlag(),
+			&cli.StringFlag{Name: "paper", Usage: "draw the paper's figures into this `FOLDER`"},
+			&cli.BoolFlag{Name: "quick", Usage: "train for the paper's figures as little as still shows what they show"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of everything random in the paper's figures"},
 			jsonFlag(),
-		},
+		}, experimentFlags()...),
 		Action: func(c *cli.Context) error {
+			if c.IsSet("paper") {
+				return drawPaper(c)
+			}
+			for _, name := range []string{"quick", "seed", "ko", "sjostrom"} {
+				if c.IsSet(name) {
+					return usage("figures: --%s goes with --paper only", name)
+				}
+			}
 			dir, err := oneArgument(c, "the run or grid folder")
 			if err != nil {
 				return err
