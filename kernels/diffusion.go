@@ -80,6 +80,9 @@ func (d *Diffusion[T]) Advance(w []T, n Noise, first, steps int) {
 // gets a new one with probability Birth in each step, uniformly between Smallest and Smallest + Spread.
 type Turnover[T Float] struct{ Birth, Smallest, Spread T }
 
+// leastTouch is the logarithm of a probability below every uniform, of which the smallest is 2^-25.
+const leastTouch = -25 * math.Ln2
+
 // AdvanceSites moves the numbers on sites by some steps; w is 0 on an empty site, and Low must not be negative. The upper bound
 // reflects. The arguments are as in Advance; one more uniform u per site and step comes from draw n.Draw+1. Born[i] becomes 1 plus
 // the number of the step in which a new number has come. Births and losses are those of all the sites.
@@ -107,7 +110,8 @@ func (d *Diffusion[T]) AdvanceSites(t Turnover[T], w []T, born []uint32, n Noise
 					continue
 				}
 				next, noise := d.Step(v, xi[k])
-				if next <= d.Low || u[k] < exp(-2*(v-d.Low)*(next-d.Low)/(noise*noise)) {
+				touch := -2 * (v - d.Low) * (next - d.Low) / (noise * noise)
+				if next <= d.Low || touch > leastTouch && u[k] < exp(touch) {
 					row[k] = 0
 					losses++
 					continue

@@ -2,15 +2,13 @@ package spines
 
 import (
 	"cmp"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
+
+	"quantal/internal/measured"
 )
 
 // Line is a quantity that is linear in the size of a spine: Offset + Slope w.
@@ -44,11 +42,18 @@ type Measurement struct {
 	Sigma float64 `toml:"sigma" json:"sigma"` // µm³ per square root of a day
 }
 
+// What the lower bound does.
+const (
+	Reflecting   = "reflecting"
+	WithTurnover = "turnover"
+)
+
 // Condition is a law of spine sizes between two bounds: dw = mu(w) dt + sigma(w) dB in Ito's sense, w in µm³ and t in days.
 type Condition struct {
 	Name   string        `toml:"name" json:"name"`
-	Low    float64       `toml:"low" json:"low"`   // µm³; the smallest spine that can be seen
-	High   float64       `toml:"high" json:"high"` // µm³
+	Bounds []string      `toml:"bounds" json:"bounds"` // what the lower one does: Reflecting, WithTurnover or both, each of which is computed
+	Low    float64       `toml:"low" json:"low"`       // µm³; the smallest spine that can be seen
+	High   float64       `toml:"high" json:"high"`     // µm³
 	Mu     Line          `toml:"mu" json:"mu"`
 	Sigma  Line          `toml:"sigma" json:"sigma"`
 	Strong *Strong       `toml:"strong,omitempty" json:"strong,omitempty"`
@@ -65,16 +70,17 @@ const (
 // Conditions returns the named conditions. See the package documentation for where their shapes come from; their numbers are
 // illustrations.
 func Conditions() []Condition {
-	control := Condition{Name: "control", Low: smallestSpine, High: largestSpine, Mu: Line{0.008, -0.06}, Sigma: Line{0.010, 0.22}}
+	both, reflecting := []string{Reflecting, WithTurnover}, []string{Reflecting}
+	control := Condition{Name: "control", Bounds: both, Low: smallestSpine, High: largestSpine, Mu: Line{0.008, -0.06}, Sigma: Line{0.010, 0.22}}
 	silenced := control
 	silenced.Name, silenced.Mu, silenced.Sigma = "silenced", Line{0.005, -0.04}, Line{0.005, 0.22}
 	fmr1 := control
 	fmr1.Name, fmr1.Sigma.Slope = "fmr1", 0.30
 	additive := control
-	additive.Name, additive.Sigma = "additive", Line{0.022, 0}
-	network := Condition{Name: "network", Low: 0.002, High: largestSpine, Mu: Line{0.0015, -0.06}, Sigma: Line{0.010, 0.20}}
+	additive.Name, additive.Bounds, additive.Sigma = "additive", reflecting, Line{0.022, 0}
+	network := Condition{Name: "network", Bounds: reflecting, Low: 0.002, High: largestSpine, Mu: Line{0.0015, -0.06}, Sigma: Line{0.010, 0.20}}
 	assembly := network
-	assembly.Name, assembly.Strong = "assembly", &Strong{Gain: 4, Size: 0.45, Width: 0.3}
+	assembly.Name, assembly.Strong = "assembly", &Strong{Gain: 7, Size: 0.35, Width: 0.35}
 	return []Condition{control, silenced, fmr1, additive, network, assembly}
 }
 
@@ -97,6 +103,16 @@ func Named(name string) (Condition, error) {
 	return Condition{}, fmt.Errorf("condition %q: want one of %s", name, strings.Join(ConditionNames(), ", "))
 }
 
+// Own returns a condition of the user's own, from a table or with mu and sigma to be set. Its bounds are those of the table, or of the
+// named conditions.
+func Own(name string, table []Measurement) Condition {
+	c := Condition{Name: name, Bounds: []string{Reflecting, WithTurnover}, Low: smallestSpine, High: largestSpine, Table: table}
+	if table != nil {
+		c.Low, c.High = table[0].Size, table[len(table)-1].Size
+	}
+	return c
+}
+
 // Check reports the first value that cannot be used.
 func (c Condition) Check() error {
 	finite := func(v ...float64) bool {
@@ -104,7 +120,9 @@ func (c Condition) Check() error {
 	}
 	switch {
 	case c.Name == "":
-		return errors.New("a condition without a name")
+		return errors.New("condition: want a name for each")
+	case len(c.Bounds) == 0:
+		return fmt.Errorf("bounds of condition %s: want reflecting, turnover or both", c.Name)
 	case !finite(c.Low, c.High) || c.Low < 0 || c.High <= c.Low:
 		return fmt.Errorf("condition %s: bounds from %g to %g: want 0 <= low < high", c.Name, c.Low, c.High)
 	case !finite(c.Mu.Offset, c.Mu.Slope, c.Sigma.Offset, c.Sigma.Slope):
@@ -115,6 +133,11 @@ func (c Condition) Check() error {
 		return fmt.Errorf("condition %s: strong: want low above 0", c.Name)
 	case len(c.Table) == 1:
 		return fmt.Errorf("condition %s: table: want two rows or more", c.Name)
+	}
+	for i, b := range c.Bounds {
+		if b != Reflecting && b != WithTurnover || slices.Contains(c.Bounds[:i], b) {
+			return fmt.Errorf("bounds of condition %s: %q: want reflecting, turnover or both", c.Name, b)
+		}
 	}
 	for i, m := range c.Table {
 		if !finite(m.Size, m.Mu, m.Sigma) || !(m.Sigma > 0) || i > 0 && !(m.Size > c.Table[i-1].Size) {
@@ -172,67 +195,38 @@ func (c Condition) Coefficients() Coefficients {
 	return k
 }
 
-// TableError says that a table of measurements is missing or is not one.
-type TableError struct {
-	Path string
-	Err  error
-}
-
-func (e *TableError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
-func (e *TableError) Unwrap() error { return e.Err }
-
-// ReadTable reads measurements from a CSV file whose first line has the names w (µm³), mu (µm³ per day) and sigma (µm³ per square
-// root of a day), in any order and beside others, and whose rows may come in any order. The errors are TableErrors.
+// ReadTable reads measurements from a CSV file with the columns w (µm³), mu (µm³ per day) and sigma (µm³ per square root of a day). Its
+// rows may come in any order. The errors are measured.Errors.
 func ReadTable(path string) ([]Measurement, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		var reason *os.PathError
-		if errors.As(err, &reason) {
-			err = reason.Err
-		}
-		return nil, &TableError{path, err}
-	}
-	defer file.Close()
-	table, err := readTable(file)
-	if err != nil {
-		return nil, &TableError{path, err}
-	}
-	return table, nil
-}
-
-func readTable(r io.Reader) ([]Measurement, error) {
-	lines := csv.NewReader(r)
-	lines.TrimLeadingSpace, lines.FieldsPerRecord = true, -1
-	rows, err := lines.ReadAll()
+	t, err := measured.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) < 3 {
-		return nil, errors.New("want a line with the names w, mu and sigma, and two or more lines of numbers, separated by commas")
+	inf := math.Inf(1)
+	size, err := t.Column("w", -inf, inf)
+	if err != nil {
+		return nil, err
 	}
-	header := rows[0]
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	var at [3]int
-	for i, name := range []string{"w", "mu", "sigma"} {
-		at[i] = slices.IndexFunc(header, func(h string) bool { return strings.EqualFold(strings.TrimSpace(h), name) })
-		if at[i] < 0 {
-			return nil, fmt.Errorf("want a column %q, got %s", name, strings.Join(header, ", "))
-		}
+	mu, err := t.Column("mu", -inf, inf)
+	if err != nil {
+		return nil, err
+	}
+	sigma, err := t.Column("sigma", 0, inf)
+	if err != nil {
+		return nil, err
 	}
 	var table []Measurement
-	for i, row := range rows[1:] {
-		var m Measurement
-		for j, v := range []*float64{&m.Size, &m.Mu, &m.Sigma} {
-			text := ""
-			if at[j] < len(row) {
-				text = strings.TrimSpace(row[at[j]])
-			}
-			if *v, err = strconv.ParseFloat(text, 64); err != nil {
-				return nil, fmt.Errorf("row %d: %s: want a number, got %q", i+1, header[at[j]], text)
-			}
-		}
-		table = append(table, m)
+	for i := range size {
+		table = append(table, Measurement{size[i], mu[i], sigma[i]})
 	}
 	slices.SortStableFunc(table, func(a, b Measurement) int { return cmp.Compare(a.Size, b.Size) })
+	if len(table) < 2 {
+		return nil, &measured.Error{Path: path, Err: errors.New("want two sizes or more")}
+	}
+	for i := range table[1:] {
+		if table[i].Size == table[i+1].Size {
+			return nil, &measured.Error{Path: path, Err: fmt.Errorf("column w: want each size once, got %g twice", table[i].Size)}
+		}
+	}
 	return table, nil
 }

@@ -8,19 +8,12 @@ import (
 	"strings"
 )
 
-// What happens at the lower bound.
-const (
-	Reflecting   = "reflecting"
-	WithTurnover = "turnover"
-)
-
 // Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
 type Config struct {
 	Spines     int         `toml:"spines" json:"spines"`       // or sites, with turnover
 	Days       float64     `toml:"days" json:"days"`           // that are simulated
 	Step       float64     `toml:"step" json:"step"`           // days
 	Start      [2]float64  `toml:"start" json:"start"`         // reflected spines start uniformly between these sizes, µm³; with turnover sites start empty
-	Bounds     []string    `toml:"bounds" json:"bounds"`       // Reflecting, WithTurnover or both
 	Turnover   Turnover    `toml:"turnover" json:"turnover"`   //
 	Follow     float64     `toml:"follow" json:"follow"`       // days at the end over which survival is followed
 	Cells      int         `toml:"cells" json:"cells"`         // of densities
@@ -32,14 +25,14 @@ type Config struct {
 // DefaultConfig is the experiment in full, under all named conditions.
 func DefaultConfig() Config {
 	return Config{
-		Spines: 1_000_000, Days: 240, Step: 0.02, Start: [2]float64{0.3, 0.4}, Bounds: []string{Reflecting, WithTurnover},
+		Spines: 1_000_000, Days: 200, Step: 0.04, Start: [2]float64{0.3, 0.4},
 		Turnover: DefaultTurnover(), Follow: 40, Cells: 2000, Seed: 1, Conditions: Conditions(),
 	}
 }
 
 // Quick makes the experiment small enough for two cores to do in well under a minute, also without vector instructions.
 func (c Config) Quick() Config {
-	c.Spines, c.Days, c.Step, c.Cells = 50_000, 120, 0.04, 1000
+	c.Spines, c.Cells = 50_000, 1000
 	return c
 }
 
@@ -55,8 +48,6 @@ func (c Config) Check() error {
 		return fmt.Errorf("step %g: want a number of days above 0, up to those simulated", c.Step)
 	case c.Days/c.Step > math.MaxInt32:
 		return fmt.Errorf("days %g, step %g: want at most %d steps", c.Days, c.Step, math.MaxInt32)
-	case len(c.Bounds) == 0:
-		return errors.New("bounds: want reflecting, turnover or both")
 	case !positive(c.Follow) || c.Follow >= c.Days:
 		return fmt.Errorf("follow %g: want a number of days above 0 and below those simulated, %g", c.Follow, c.Days)
 	case c.Cells < 10 || c.Cells > 1_000_000:
@@ -65,11 +56,6 @@ func (c Config) Check() error {
 		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
 	case len(c.Conditions) == 0:
 		return errors.New("condition: want one or more")
-	}
-	for _, b := range c.Bounds {
-		if b != Reflecting && b != WithTurnover {
-			return fmt.Errorf("bounds %q: want reflecting, turnover or both", b)
-		}
 	}
 	var names []string
 	for _, k := range c.Conditions {
@@ -83,16 +69,19 @@ func (c Config) Check() error {
 		if err := c.checkBetween(k); err != nil {
 			return err
 		}
+		if err := k.Coefficients().checkStep(c.Step); err != nil {
+			return fmt.Errorf("%w, for condition %s", err, k.Name)
+		}
 	}
 	return nil
 }
 
 // checkBetween makes sure that spines start, or appear, between the bounds of a condition.
 func (c Config) checkBetween(k Condition) error {
-	if from, to := c.Start[0], c.Start[1]; slices.Contains(c.Bounds, Reflecting) && !(k.Low <= from && from < to && to <= k.High) {
+	if from, to := c.Start[0], c.Start[1]; slices.Contains(k.Bounds, Reflecting) && !(k.Low <= from && from < to && to <= k.High) {
 		return fmt.Errorf("start %g,%g: want two sizes between the bounds of condition %s, %g and %g, the smaller first", from, to, k.Name, k.Low, k.High)
 	}
-	if !slices.Contains(c.Bounds, WithTurnover) {
+	if !slices.Contains(k.Bounds, WithTurnover) {
 		return nil
 	}
 	t := c.Turnover
@@ -105,8 +94,8 @@ func (c Config) checkBetween(k Condition) error {
 	return nil
 }
 
-// names lists the conditions.
-func (c Config) names() string {
+// Names lists the conditions.
+func (c Config) Names() string {
 	var names []string
 	for _, k := range c.Conditions {
 		names = append(names, k.Name)

@@ -63,6 +63,21 @@ func histogram(sample []float32, edges []float64) Distribution {
 	return d
 }
 
+// coarse joins neighbouring cells, so that about n are left.
+func (d Distribution) coarse(n int) Distribution {
+	together := max(1, len(d.Mass)/n)
+	c := Distribution{Edges: []float64{d.Edges[0]}}
+	for from := 0; from < len(d.Mass); from += together {
+		to := min(from+together, len(d.Mass))
+		mass := 0.0
+		for _, m := range d.Mass[from:to] {
+			mass += m
+		}
+		c.Mass, c.Edges = append(c.Mass, mass), append(c.Edges, d.Edges[to])
+	}
+	return c
+}
+
 // uniform is the distribution of sizes between two, over the cells with the given edges.
 func uniform(edges []float64, from, to float64) Distribution {
 	d := Distribution{edges, make([]float64, len(edges)-1)}

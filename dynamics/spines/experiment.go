@@ -26,7 +26,6 @@ type Summary struct {
 	SpineSteps          int       `json:"spine_steps"`
 	Seconds             float64   `json:"seconds"`                // of everything but drawing
 	SpineStepsPerSecond float64   `json:"spine_steps_per_second"` // while spines moved, on all threads together
-	RunFolder           string    `json:"run_folder,omitempty"`
 }
 
 // Outcome is what came out for one condition with one kind of lower bound.
@@ -79,9 +78,12 @@ type Row struct {
 	Lost         *float64 `json:"lost"`
 }
 
+// Findings are what the experiment leaves.
+type Findings = dynamics.Findings[Summary, Row]
+
 // Run makes the experiment. Cancelled, it returns the context's error.
-func Run(ctx context.Context, config Config, progress dynamics.Progress) (dynamics.Findings[Row], error) {
-	findings := dynamics.Findings[Row]{}
+func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findings, error) {
+	var findings Findings
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
@@ -90,9 +92,11 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (dynami
 		e.Threads = runtime.GOMAXPROCS(0)
 	}
 	began := time.Now()
-	e.total = len(config.Conditions) * len(config.Bounds) * config.Spines * config.steps(config.Days)
-	for _, bounds := range config.Bounds {
-		for _, c := range config.Conditions {
+	for _, c := range config.Conditions {
+		e.total += len(c.Bounds) * config.Spines * config.steps(config.Days)
+	}
+	for _, c := range config.Conditions {
+		for _, bounds := range c.Bounds {
 			if err := e.run(ctx, c, bounds); err != nil {
 				return findings, err
 			}
@@ -157,8 +161,8 @@ type snapshot struct {
 
 // count is how many spines there are on a site, and have come and gone so far.
 type count struct {
-	day                                               float64
-	spines, births, losses                            float64 // simulated
+	day                                            float64
+	spines, births, losses                         float64 // simulated
 	expectedSpines, expectedBirths, expectedLosses float64
 }
 
@@ -297,10 +301,10 @@ func (c *course) finish(spines *Population, density *FokkerPlanck, lifetime floa
 type traces struct {
 	of       *course
 	days     []float64
-	sizes    [][]float64
-	before   []float64
-	change   []float64
-	interval float64 // days between before and after
+	sizes    [][]float64 // of each spine at each of the days; NaN when it is lost
+	interval float64     // days in which a change is made
+	before   []float64   // sizes of many spines
+	change   []float64   // of these
 }
 
 // Of the traces: days, recorded at how many times, spines drawn one by one, and spines whose change is drawn.
@@ -321,26 +325,24 @@ func (e *experiment) trace(c *course, spines *Population) *traces {
 		want := c.stationary.Quantile((float64(i) + 0.5) / traced)
 		chosen = append(chosen, copies.nearest(want))
 	}
+	day := spines.first(len(copies.W))
+	day.step(e.steps(1))
+	t.interval = float64(e.steps(1)) * e.Step
+	for i, w := range copies.W {
+		if w != 0 && day.W[i] != 0 {
+			t.before, t.change = append(t.before, float64(w)), append(t.change, float64(day.W[i]-w))
+		}
+	}
 	every := max(1, e.steps(traceDays)/tracePoints)
-	day := e.steps(1)
-	start := slices.Clone(copies.W)
 	t.sizes = make([][]float64, len(chosen))
-	for step := 0; step <= tracePoints*every; step += every {
-		t.days = append(t.days, float64(step)*e.Step)
+	for n := range tracePoints + 1 {
+		t.days = append(t.days, float64(n*every)*e.Step)
 		for i, at := range chosen {
 			size := float64(copies.W[at])
 			if size == 0 {
 				size = math.NaN()
 			}
 			t.sizes[i] = append(t.sizes[i], size)
-		}
-		if t.change == nil && step >= day {
-			t.interval = float64(step) * e.Step
-			for i, w := range copies.W {
-				if start[i] != 0 && w != 0 {
-					t.before, t.change = append(t.before, float64(start[i])), append(t.change, float64(w-start[i]))
-				}
-			}
 		}
 		copies.step(every)
 	}

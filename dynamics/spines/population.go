@@ -38,11 +38,8 @@ type Population struct {
 // NewPopulation makes n spines, or n empty sites if there is turnover, that move in steps of dt days. Reflected spines start uniformly
 // between two sizes. An error comes back where a step could carry a spine across the whole range, so that dt has to be smaller.
 func (c Coefficients) NewPopulation(n int, dt float64, start [2]float64, turnover *Turnover, seed uint64, threads int) (*Population, error) {
-	for i, sigma := range c.Sigma {
-		if step := math.Abs(c.Mu[i])*dt + kernels.MaxNormal*sigma*math.Sqrt(dt); step > (c.High-c.Low)/2 {
-			return nil, fmt.Errorf("step %g days: a spine of %.3g µm³ may move by %.3g in one step, more than half of the range from %g to %g: want shorter steps",
-				dt, c.edge(i), step, c.Low, c.High)
-		}
+	if err := c.checkStep(dt); err != nil {
+		return nil, err
 	}
 	diffuser, err := cpu.NewDiffuser(kernels.NewDiffusion[float32](c.Low, c.High, c.Mu, c.Sigma, dt))
 	if err != nil {
@@ -62,6 +59,17 @@ func (c Coefficients) NewPopulation(n int, dt float64, start [2]float64, turnove
 		p.W[i] = float32(start[0]) + u*float32(start[1]-start[0])
 	}
 	return p, nil
+}
+
+// checkStep returns an error if a step of dt days may carry a spine through half of the range.
+func (c Coefficients) checkStep(dt float64) error {
+	for i, sigma := range c.Sigma {
+		if step := math.Abs(c.Mu[i])*dt + kernels.MaxNormal*sigma*math.Sqrt(dt); step > (c.High-c.Low)/2 {
+			return fmt.Errorf("step %g: a spine of %.3g µm³ may move by %.3g in one step, more than half of the range from %g to %g: want shorter steps",
+				dt, c.edge(i), step, c.Low, c.High)
+		}
+	}
+	return nil
 }
 
 // Kernels is the name of the kernel set that moves the spines, on which the last bits depend.
