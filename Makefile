@@ -4,7 +4,7 @@ GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo build build-gpu ptx test race lint fuzz bench bench-peers go numpy
+.PHONY: demo build build-gpu ptx test race lint fuzz bench bench-peers go numpy slurm
 
 demo: build
 	./quantal demo
@@ -23,13 +23,13 @@ build-gpu: go
 ptx:
 	kernels/cuda/ptx.sh
 
-# What the tests need beside Go: python3 with numpy, which reads what quantal exports.
-test: go numpy
+# What the tests need beside Go: python3 with numpy, which reads what quantal exports. Those on a Slurm start one if it is installed.
+test: go numpy slurm
 	$(GO) vet ./...
 	$(GO) test ./...
 
 race: go
-	$(GO) test -race -short ./kernels/cpu ./kernels/ptx ./mnist ./train ./results ./cmd/...
+	$(GO) test -race -short ./kernels/cpu ./kernels/ptx ./mnist ./train ./results ./grid/... ./cmd/...
 
 lint: go
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
@@ -57,3 +57,7 @@ numpy:
 	@python3 -c 'import numpy' 2>/dev/null || /usr/bin/python3 -c 'import numpy' 2>/dev/null || \
 		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq python3-numpy; } || \
 		{ echo "the tests read exported files with python3 and numpy: apt-get install python3-numpy"; exit 1; }
+
+slurm:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; { [ "$$(id -u)" = 0 ] && command -v slurmctld && command -v slurmd && command -v sbatch; } >/dev/null || \
+		echo "NOT TESTED: grids on a Slurm cluster. As root, with slurmctld, slurmd and slurm-client installed, make test starts one and tests them."

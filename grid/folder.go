@@ -133,6 +133,23 @@ func (f *Folder) Points() []Point {
 	return points
 }
 
+// Select finds planned points by their ids.
+func (f *Folder) Select(ids []string) ([]Point, error) {
+	known := map[string]Point{}
+	for _, p := range f.Points() {
+		known[p.ID] = p
+	}
+	var points []Point
+	for _, id := range ids {
+		p, ok := known[id]
+		if !ok {
+			return nil, fmt.Errorf("grid: %s: there is no point %s in any plan", f.Dir, id)
+		}
+		points = append(points, p)
+	}
+	return points, nil
+}
+
 // Extend adds those of the points that are not planned yet to a new plan, and says how many.
 func (f *Folder) Extend(command string, points []Point) (int, error) {
 	known := map[string]bool{}
@@ -168,10 +185,26 @@ func (f *Folder) Enter(now results.Environment) (kernelsBefore string, err error
 	if err != nil {
 		return "", err
 	}
-	if !maps.Equal(before.DataSHA256, now.DataSHA256) {
-		return "", &mnist.DataError{File: now.DataSource, Reason: "its checksums are not those of the data set that the grid " + f.Dir + " is trained on"}
+	return before.Kernels, f.sameData(before, now.DataSource, now.DataSHA256)
+}
+
+// CheckData returns an error if networks of the grid have been trained on another data set.
+func (f *Folder) CheckData(set *mnist.Set) error {
+	before, err := f.Environment()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return before.Kernels, nil
+	if err != nil {
+		return err
+	}
+	return f.sameData(before, set.Source, set.SHA256)
+}
+
+func (f *Folder) sameData(before results.Environment, source string, sha256 map[string]string) error {
+	if !maps.Equal(before.DataSHA256, sha256) {
+		return &mnist.DataError{File: source, Reason: "its checksums are not those of the data set that the grid " + f.Dir + " is trained on"}
+	}
+	return nil
 }
 
 // Records reads what is finished. Damaged tells of each file that is not what was written: such a point counts as missing.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"quantal/kernels"
+	"quantal/internal/stripes"
 	"quantal/mnist"
 	"quantal/results"
 	"quantal/train"
@@ -33,24 +33,7 @@ func small(t testing.TB) (train.Config, *mnist.Set) {
 	c, err := train.Preset("published")
 	check(t, err)
 	c.Hidden, c.Epochs, c.Batch, c.LearningRate, c.SigmaInit, c.C, c.Draws = []int{9, 6}, 6, 7, 2e-2, 0.05, 1e-4, 2
-	set := &mnist.Set{Name: "stripes", Source: "made up", Rows: 5, Columns: 6, Classes: 3, SHA256: map[string]string{"images": "1"}}
-	fill := func(n int) (e mnist.Examples) {
-		u := make([]float64, 30)
-		for i := range n {
-			kernels.Uniforms(u, kernels.Noise{Step: uint32(i), Stream: kernels.StreamAnalysis}, 0)
-			for p := range u {
-				v := 180 * u[p]
-				if p/10 == i%3 {
-					v += 75
-				}
-				e.Images = append(e.Images, byte(v))
-			}
-			e.Labels = append(e.Labels, byte(i%3))
-		}
-		return e
-	}
-	set.Train, set.Test = fill(100), fill(45)
-	return c, set
+	return c, stripes.Set(100, 45, 5, 6, 3)
 }
 
 func axes(t testing.TB, texts ...string) []Axis {

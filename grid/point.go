@@ -18,6 +18,16 @@ type Point struct {
 	Config train.Config `json:"config"`
 }
 
+// Work is about how much training a point takes, compared with others: epochs times synapses, as if the data were MNIST.
+func (p Point) Work() float64 {
+	synapses, inputs := 0, 784
+	for _, units := range p.Config.Hidden {
+		synapses += inputs * units
+		inputs = units
+	}
+	return float64(p.Config.Epochs) * float64(synapses+10*inputs)
+}
+
 // scale is the axis of the s in c = s^rho / rho (EES Eq. 51), which puts costs of different exponents on one scale of sigma.
 const scale = "s"
 

@@ -22,7 +22,7 @@ type Status struct {
 	Diverged int    `json:"diverged"`
 	Running  int    `json:"running"`
 	Waiting  int    `json:"waiting"` // neither finished nor under way
-	// Failures are the errors of processes, the newest last. Their points wait to be run again.
+	// Failures are the errors that ended processes, the newest last, as long as points wait.
 	Failures []Failure `json:"failures"`
 	Damaged  []string  `json:"damaged"` // files that are not what was written; their points wait too
 
@@ -98,10 +98,10 @@ func (f *Folder) Status() (Status, error) {
 	}
 	var order []string
 	for _, e := range entries {
-		switch e.Event {
-		case "failed":
+		switch {
+		case e.Event == "failed" && s.Waiting > 0:
 			s.Failures = append(s.Failures, Failure{e.Time, e.Host, e.Error})
-		case "finish", "diverged":
+		case e.Event == "finish" || e.Event == "diverged":
 			order = append(order, e.Points...)
 		}
 	}

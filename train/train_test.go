@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/mnist"
 	"quantal/results"
@@ -24,24 +25,7 @@ func small(t *testing.T) (Config, *mnist.Set) {
 		t.Fatal(err)
 	}
 	c.Hidden, c.Epochs, c.Batch, c.LearningRate, c.SigmaInit, c.C, c.Draws = []int{9, 6}, 4, 7, 2e-2, 0.05, 1e-4, 2
-	set := &mnist.Set{Name: "stripes", Rows: 5, Columns: 6, Classes: 3}
-	fill := func(n int) (e mnist.Examples) {
-		u := make([]float64, 30)
-		for i := range n {
-			kernels.Uniforms(u, kernels.Noise{Step: uint32(i), Stream: kernels.StreamAnalysis}, 0)
-			for p := range u {
-				v := 180 * u[p]
-				if p/10 == i%3 {
-					v += 75
-				}
-				e.Images = append(e.Images, byte(v))
-			}
-			e.Labels = append(e.Labels, byte(i%3))
-		}
-		return e
-	}
-	set.Train, set.Test = fill(100), fill(45)
-	return c, set
+	return c, stripes.Set(100, 45, 5, 6, 3)
 }
 
 func newRun(t *testing.T, c Config, set *mnist.Set) *Run {

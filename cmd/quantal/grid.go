@@ -43,15 +43,20 @@ func gridFlags() []cli.Flag {
 		flags = append(flags, f)
 	}
 	flags = append(flags, trainingFlags("noise", "rho", "c", "seed", "checkpoint-every")...)
-	return append(flags,
+	flags = append(flags,
 		&cli.StringSliceFlag{Name: "vary", Usage: "another setting to vary, `NAME=VALUES`, as in lambda=0.001,0.01 or hidden=100x100,50x50; may be given several times"},
 		&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the rest comes from: published, text, or fig2 (the authors' grid of 240)"},
 		&cli.StringFlag{Name: "config", Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
 		&cli.StringFlag{Name: "out", Usage: "grid `FOLDER`", DefaultText: "grids/ and the data set's name"},
-		&cli.DurationFlag{Name: "checkpoint-interval", Value: 5 * time.Minute, Usage: "time between checkpoints of networks under way"},
+		checkpointIntervalFlag(),
 		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be trained and how long it would take, and stop"},
 		jsonFlag(),
 	)
+	return append(flags, launchFlags()...)
+}
+
+func checkpointIntervalFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "checkpoint-interval", Value: 5 * time.Minute, Usage: "time between checkpoints of networks under way"}
 }
 
 func gridCommand() *cli.Command {
@@ -64,19 +69,26 @@ func gridCommand() *cli.Command {
 		Description: "The same command again trains what is missing; more values add networks to the folder. Points with one seed share\n" +
 			"initial means, minibatches and noise, so that differences between them are those of the settings.",
 		Flags:       gridFlags(),
-		Subcommands: []*cli.Command{gridExportCommand()},
+		Subcommands: []*cli.Command{gridExportCommand(), workCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("grid: want flags only, got %q", c.Args().First())
+			}
+			if err := checkLaunch(c); err != nil {
+				return err
+			}
+			o, err := gridOptions(c)
+			if err != nil {
+				return err
 			}
 			asked, err := askedGrid(c)
 			if err != nil {
 				return err
 			}
 			if asked == nil {
-				return continueGrid(c)
+				return continueGrid(c, o)
 			}
-			return startGrid(c, asked)
+			return startGrid(c, asked, o)
 		},
 	}
 }
@@ -220,7 +232,7 @@ func listText(v any, separator string) string {
 }
 
 // startGrid plans what was asked for and trains what of it is missing.
-func startGrid(c *cli.Context, asked *gridRequest) error {
+func startGrid(c *cli.Context, asked *gridRequest, o grid.Options) error {
 	set, err := openData(c, asked.base.Data)
 	if err != nil {
 		return err
@@ -233,7 +245,7 @@ func startGrid(c *cli.Context, asked *gridRequest) error {
 		return usage("grid: %w", err)
 	}
 	if c.Bool("dry-run") {
-		return dryRun(c, set, points)
+		return dryRun(c, set, points, o)
 	}
 	dir := c.String("out")
 	if dir == "" {
@@ -244,7 +256,7 @@ func startGrid(c *cli.Context, asked *gridRequest) error {
 		return err
 	}
 	defer folder.Close()
-	if err := enterGrid(c, folder, set); err != nil {
+	if err := enterGrid(c, folder, set, o.Device); err != nil {
 		return err
 	}
 	added, err := folder.Extend(commandLine(), points)
@@ -252,11 +264,11 @@ func startGrid(c *cli.Context, asked *gridRequest) error {
 		return err
 	}
 	logger(c).Info("grid", "folder", dir, "networks", len(points), "new", added)
-	return runGrid(c, folder, set, points)
+	return trainGrid(c, folder, set, points, o)
 }
 
 // continueGrid trains whatever is missing in the folder of a grid.
-func continueGrid(c *cli.Context) error {
+func continueGrid(c *cli.Context, o grid.Options) error {
 	folder, err := grid.Open(c.String("out"))
 	if err != nil {
 		return err
@@ -272,13 +284,13 @@ func continueGrid(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		return dryRun(c, set, missing)
+		return dryRun(c, set, missing, o)
 	}
-	if err := enterGrid(c, folder, set); err != nil {
+	if err := enterGrid(c, folder, set, o.Device); err != nil {
 		return err
 	}
 	logger(c).Info("grid", "folder", folder.Dir, "networks", len(points))
-	return runGrid(c, folder, set, points)
+	return trainGrid(c, folder, set, points, o)
 }
 
 // commandLine is the command as it was typed, for the record.
@@ -293,9 +305,13 @@ func commandLine() string {
 	return strings.Join(words, " ")
 }
 
-// enterGrid makes sure that the grid's data set is this one, and says if other kernels ran before.
-func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set) error {
-	device, err := train.ChooseDevice(gridOptions(c).Device)
+// enterGrid makes sure that the grid's data set is this one, and says if other kernels ran before. Where others train, only the
+// data matter: this machine need not have their device.
+func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, name string) error {
+	if c.IsSet("launch") {
+		return folder.CheckData(set)
+	}
+	device, err := train.ChooseDevice(name)
 	if err != nil {
 		return err
 	}
@@ -314,34 +330,44 @@ func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set) error {
 	return nil
 }
 
-func gridOptions(c *cli.Context) grid.Options {
-	o := grid.Options{Device: "auto", Interval: c.Duration("checkpoint-interval")}
-	var config train.Config // checked before
-	if c.IsSet("device") {
-		o.Device = c.String("device")
+// gridOptions are what this process decides for itself.
+func gridOptions(c *cli.Context) (grid.Options, error) {
+	o := grid.Options{Interval: c.Duration("checkpoint-interval")}
+	if o.Interval <= 0 {
+		return o, usage("--checkpoint-interval %v: want more than 0", o.Interval)
 	}
-	if c.IsSet("threads") && config.Set("threads", c.String("threads")) == nil {
-		o.Threads = config.Threads
+	config, err := train.Preset("published")
+	if err != nil {
+		return o, err
 	}
-	return o
+	for _, name := range []string{"device", "threads"} {
+		if !c.IsSet(name) {
+			continue
+		}
+		if err := config.Set(name, c.String(name)); err != nil {
+			return o, usage("--%s %q: %w", name, c.String(name), err)
+		}
+	}
+	if err := config.Check(); err != nil {
+		return o, &usageError{err}
+	}
+	o.Device, o.Threads = config.Device, config.Threads
+	return o, nil
 }
 
-// runGrid trains what is missing of the points and makes the tables.
-func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point) error {
-	watch := newGridWatcher(c)
-	log := logger(c)
-	err := folder.Run(c.Context, set, points, gridOptions(c), grid.Events{
-		Progress: watch.progress,
-		Finished: watch.finished,
-		Damaged:  func(err error) { log.Warn("damaged, trained again", "reason", err) },
-	})
-	watch.close()
-	if errors.Is(err, train.ErrInterrupted) {
-		return fmt.Errorf("%w; to continue: quantal grid --out %s", err, folder.Dir)
+// trainGrid trains what is missing of the points, here or on a cluster.
+func trainGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o grid.Options) error {
+	if c.IsSet("launch") {
+		return launchGrid(c, folder, points)
 	}
-	if err != nil {
+	if err := runGrid(c, folder, set, points, o); err != nil {
 		return err
 	}
+	return concludeGrid(c, folder)
+}
+
+// concludeGrid writes the tables and says where the grid stands.
+func concludeGrid(c *cli.Context, folder *grid.Folder) error {
 	records, _, err := folder.Records()
 	if err != nil {
 		return err
@@ -352,9 +378,25 @@ func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.
 	return reportStatus(c, folder)
 }
 
-func dryRun(c *cli.Context, set *mnist.Set, points []grid.Point) error {
+// runGrid trains what is missing of the points in this process.
+func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o grid.Options) error {
+	watch := newGridWatcher(c)
+	log := logger(c)
+	err := folder.Run(c.Context, set, points, o, grid.Events{
+		Progress: watch.progress,
+		Finished: watch.finished,
+		Damaged:  func(err error) { log.Warn("damaged, trained again", "reason", err) },
+	})
+	watch.close()
+	if errors.Is(err, train.ErrInterrupted) {
+		return fmt.Errorf("%w; to continue: quantal grid --out %s", err, folder.Dir)
+	}
+	return err
+}
+
+func dryRun(c *cli.Context, set *mnist.Set, points []grid.Point, o grid.Options) error {
 	logger(c).Info("measuring how fast this machine trains")
-	estimates, err := grid.Estimates(c.Context, set, points, gridOptions(c), time.Second)
+	estimates, err := grid.Estimates(c.Context, set, points, o, time.Second)
 	if err != nil {
 		return err
 	}

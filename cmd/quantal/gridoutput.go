@@ -126,10 +126,20 @@ func statusCommand() *cli.Command {
 	}
 }
 
+// gridStatus is where a grid stands: what the folder tells, and what Slurm does.
+type gridStatus struct {
+	grid.Status
+	Slurm *slurmStatus `json:"slurm,omitempty"` // nil if nothing was submitted to one, or all is done
+}
+
 // reportStatus says where a grid stands.
 func reportStatus(c *cli.Context, folder *grid.Folder) error {
-	status, err := folder.Status()
-	if err != nil {
+	var status gridStatus
+	var err error
+	if status.Status, err = folder.Status(); err != nil {
+		return err
+	}
+	if status.Slurm, err = readSlurmStatus(c.Context, folder, status.Status); err != nil {
 		return err
 	}
 	if c.Bool("json") {
@@ -139,15 +149,17 @@ func reportStatus(c *cli.Context, folder *grid.Folder) error {
 }
 
 // printStatus writes where a grid stands, for a person.
-func printStatus(out io.Writer, s grid.Status) error {
+func printStatus(out io.Writer, s gridStatus) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%d points: %d done", s.Dir, s.Points, s.Done)
+	fmt.Fprintf(w, "%s\t%d points:", s.Dir, s.Points)
+	comma := " "
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{s.Diverged, "diverged"}, {s.Running, "running"}, {s.Waiting, "waiting"}} {
+	}{{s.Done, "done"}, {s.Diverged, "diverged"}, {s.Running, "running"}, {s.Waiting, "waiting"}} {
 		if part.n > 0 {
-			fmt.Fprintf(w, ", %d %s", part.n, part.what)
+			fmt.Fprintf(w, "%s%d %s", comma, part.n, part.what)
+			comma = ", "
 		}
 	}
 	fmt.Fprintln(w)
@@ -160,6 +172,9 @@ func printStatus(out io.Writer, s grid.Status) error {
 			state += fmt.Sprintf("; not heard of since %s", p.Updated.Local().Format(time.DateTime))
 		}
 		fmt.Fprintf(w, "process\t%d on %s: %s\n", p.PID, p.Host, state)
+	}
+	if s.Slurm != nil {
+		s.Slurm.print(w)
 	}
 	for i, r := range s.Latest {
 		title := ""

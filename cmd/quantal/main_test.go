@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/mnist"
 )
@@ -57,23 +58,8 @@ func dataset4Script(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func writeDataset(dir string, train, test, rows, columns, classes int) error {
-	examples := func(n, part int) (e mnist.Examples) {
-		u := make([]float64, rows*columns)
-		for i := range n {
-			label := i % classes
-			kernels.Uniforms(u, kernels.Noise{Seed: uint64(part), Step: uint32(i), Stream: kernels.StreamAnalysis}, 0)
-			for p := range u {
-				v := 90 * u[p]
-				if p*classes/len(u) == label {
-					v += 110
-				}
-				e.Images = append(e.Images, byte(v))
-			}
-			e.Labels = append(e.Labels, byte(label))
-		}
-		return e
-	}
-	return writeIDX(dir, rows, columns, examples(train, 0), examples(test, 1))
+	set := stripes.Set(train, test, rows, columns, classes)
+	return writeIDX(dir, rows, columns, set.Train, set.Test)
 }
 
 // writeIDX writes a data set as the four files of MNIST.

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/grid"
+	"quantal/grid/slurm"
+)
+
+// starts is how often a task may start by default: with a time limit of a day, its points may take three weeks.
+const starts = 20
+
+func launchFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "launch", Usage: "`slurm`: have a cluster train the networks, and return"},
+		&cli.IntFlag{Name: "chunks", Usage: "with --launch, `N` tasks share the networks", DefaultText: "one per 8 networks"},
+		&cli.IntFlag{Name: "at-once", Usage: "with --launch, at most `K` tasks run at the same time", DefaultText: "as many as Slurm likes"},
+		&cli.StringFlag{Name: "sbatch", Usage: "with --launch, further `OPTIONS` of sbatch, as in \"--time=4:00:00 --cpus-per-task=4 --partition=cpu\""},
+		&cli.IntFlag{Name: "max-starts", Value: starts, Usage: "with --launch, a task starts at most `N` times; it goes back to the queue when its time limit is near"},
+		&cli.BoolFlag{Name: "force", Usage: "with --launch, submit also what tasks in the queue have, or may have"},
+	}
+}
+
+// checkLaunch checks the flags of launchFlags.
+func checkLaunch(c *cli.Context) error {
+	if !c.IsSet("launch") {
+		for _, f := range launchFlags() {
+			if name := f.Names()[0]; c.IsSet(name) {
+				return usage("--%s goes with --launch slurm", name)
+			}
+		}
+		return nil
+	}
+	if c.String("launch") != "slurm" {
+		return usage("--launch %q: want slurm", c.String("launch"))
+	}
+	for _, name := range []string{"chunks", "at-once", "max-starts"} {
+		if c.IsSet(name) && c.Int(name) < 1 {
+			return usage("--%s %d: want 1 or more", name, c.Int(name))
+		}
+	}
+	if _, err := slurm.ParseSbatch(c.String("sbatch")); err != nil {
+		return usage("--sbatch: %w", err)
+	}
+	return nil
+}
+
+// launchGrid submits what is missing of the points and not in the queue yet.
+func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error {
+	log := logger(c)
+	missing, damaged, err := folder.Missing(points)
+	if err != nil {
+		return err
+	}
+	for _, d := range damaged {
+		log.Warn("damaged, trained again", "reason", d)
+	}
+	if len(missing) == 0 {
+		log.Info("nothing is missing")
+		return concludeGrid(c, folder)
+	}
+	waiting := missing
+	if !c.Bool("force") {
+		if waiting, err = notUnderWay(c.Context, folder, missing); err != nil {
+			return fmt.Errorf("%w; so it is not known which of the %d missing networks are in the queue already, and nothing was submitted "+
+				"(--force submits them all: a network trained twice does no harm)", err, len(missing))
+		}
+	}
+	if len(waiting) == 0 {
+		log.Info("nothing to submit: all that is missing is in the queue", "networks", len(missing))
+		return reportStatus(c, folder)
+	}
+	o := slurm.Options{AtOnce: c.Int("at-once"), MaxStarts: c.Int("max-starts")}
+	if o.Program, err = os.Executable(); err != nil {
+		return fmt.Errorf("slurm: the path of this program: %w", err)
+	}
+	for _, name := range []string{"device", "threads", "checkpoint-interval"} {
+		if c.IsSet(name) {
+			o.Arguments = append(o.Arguments, fmt.Sprintf("--%s=%v", name, c.Value(name)))
+		}
+	}
+	if o.Sbatch, err = slurm.ParseSbatch(c.String("sbatch")); err != nil {
+		return usage("--sbatch: %w", err)
+	}
+	chunks := slurm.DefaultChunks(len(waiting))
+	if c.IsSet("chunks") {
+		chunks = c.Int("chunks")
+	}
+	pieces := make([]slurm.Point, len(waiting))
+	for i, p := range waiting {
+		pieces[i] = slurm.Point{ID: p.ID, Cohort: p.Config.Cohort(), Work: p.Work()}
+	}
+	launch, err := slurm.Submit(c.Context, folder.Dir, slurm.Pack(pieces, chunks), o)
+	if err != nil {
+		return err
+	}
+	for _, job := range launch.Jobs {
+		log.Info("submitted", "job", job.ID, "tasks", job.Count)
+	}
+	log.Info("launch", "networks", len(waiting), "tasks", len(launch.Plan.Chunks), "in the queue already", len(missing)-len(waiting), "folder", launch.Dir)
+	return reportStatus(c, folder)
+}
+
+// notUnderWay leaves out the points that a task in the queue has.
+func notUnderWay(ctx context.Context, folder *grid.Folder, points []grid.Point) ([]grid.Point, error) {
+	launches, err := slurm.Launches(folder.Dir)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := slurm.Queue(ctx, launches)
+	if err != nil {
+		return nil, err
+	}
+	underWay := slurm.UnderWay(launches, tasks)
+	var rest []grid.Point
+	for _, p := range points {
+		if _, ok := underWay[p.ID]; !ok {
+			rest = append(rest, p)
+		}
+	}
+	return rest, nil
+}
+
+// workCommand is what a task of a cluster runs.
+func workCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "work",
+		Usage:     "train a chunk of a launch: what the tasks on a cluster do",
+		UsageText: "quantal grid work --plan grids/a/launches/0001/plan.json --chunk 0",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "plan", Usage: "the launch's plan.json, `FILE`"},
+			&cli.IntFlag{Name: "chunk", Usage: "the chunk's `NUMBER`, from 0"},
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
+			&cli.StringFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "the processors that Slurm gave the task, or all"},
+			checkpointIntervalFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() || !c.IsSet("plan") || !c.IsSet("chunk") {
+				return usage("grid work: want --plan FILE and --chunk NUMBER")
+			}
+			o, err := gridOptions(c)
+			if err != nil {
+				return err
+			}
+			task, err := slurm.Begin(c.String("plan"), c.Int("chunk"))
+			var none *slurm.RangeError
+			if errors.As(err, &none) {
+				return &usageError{err}
+			}
+			if err != nil {
+				return err
+			}
+			err = work(c, task, o)
+			if err != nil && terminated(c.Context) {
+				return anotherTurn(c.Context, task, err)
+			}
+			return err
+		},
+	}
+}
+
+// work trains the points of a task.
+func work(c *cli.Context, task *slurm.Task, o grid.Options) error {
+	folder, err := viewGrid(task.Grid)
+	if err != nil {
+		return err
+	}
+	points, err := folder.Select(task.Points)
+	if err != nil {
+		return err
+	}
+	set, err := openData(c, points[0].Config.Data)
+	if err != nil {
+		return err
+	}
+	if err := enterGrid(c, folder, set, o.Device); err != nil {
+		return err
+	}
+	if !c.IsSet("threads") && task.CPUs > 0 {
+		o.Threads = min(task.CPUs, runtime.GOMAXPROCS(0))
+	}
+	logger(c).Info("task", "grid", task.Grid, "networks", len(points), "start", task.Starts)
+	return runGrid(c, folder, set, points, o)
+}
+
+// terminated reports whether a SIGTERM has ended the work.
+func terminated(ctx context.Context) bool {
+	var s signalled
+	return errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGTERM
+}
+
+// anotherTurn asks Slurm to start the task again, which was ended by a SIGTERM with an error.
+func anotherTurn(ctx context.Context, task *slurm.Task, ended error) error {
+	err := task.Requeue(context.WithoutCancel(ctx))
+	switch {
+	case errors.Is(err, slurm.ErrNoTask):
+		return ended
+	case err != nil:
+		return fmt.Errorf("%w; %w", ended, err)
+	}
+	return fmt.Errorf("%w; Slurm was asked for another turn, which it gives unless the task was cancelled (start %d of at most %d)",
+		ended, task.Starts, task.MaxStarts)
+}
+
+// slurmStatus is what Slurm says about a grid.
+type slurmStatus struct {
+	Launches int            `json:"launches"`
+	Tasks    []slurm.Queued `json:"tasks"`             // in the queue
+	InTasks  int            `json:"in_tasks"`          // points of theirs that are not finished
+	InNone   int            `json:"in_no_task"`        // points that are neither finished, nor theirs, nor under way in a process
+	Unknown  string         `json:"unknown,omitempty"` // why squeue could not be asked
+}
+
+// readSlurmStatus asks Slurm about the tasks of a grid. It returns nil if there were none ever, or nothing is left to do.
+func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Status) (*slurmStatus, error) {
+	launches, err := slurm.Launches(folder.Dir)
+	if err != nil || len(launches) == 0 || status.Running+status.Waiting == 0 {
+		return nil, err
+	}
+	s := &slurmStatus{Launches: len(launches), Tasks: []slurm.Queued{}}
+	tasks, err := slurm.Queue(ctx, launches)
+	if err != nil {
+		s.Unknown = err.Error()
+		return s, nil
+	}
+	s.Tasks = append(s.Tasks, tasks...)
+	records, _, err := folder.Records()
+	if err != nil {
+		return nil, err
+	}
+	settled := map[string]bool{}
+	for _, r := range records {
+		settled[r.ID] = true
+	}
+	underWay := slurm.UnderWay(launches, tasks)
+	for id := range underWay {
+		if !settled[id] {
+			s.InTasks++
+		}
+		settled[id] = true
+	}
+	for _, p := range status.Processes {
+		for _, id := range p.Running {
+			settled[id] = settled[id] || !p.Silent
+		}
+	}
+	for _, p := range folder.Points() {
+		if !settled[p.ID] {
+			s.InNone++
+		}
+	}
+	return s, nil
+}
+
+// print writes a line per launch and state.
+func (s *slurmStatus) print(w io.Writer) {
+	if s.Unknown != "" {
+		fmt.Fprintf(w, "slurm\tunknown: %s\n", s.Unknown)
+		return
+	}
+	type group struct{ launch, state, reason string }
+	counts := map[group]int{}
+	var order []group
+	for _, t := range s.Tasks {
+		g := group{t.Launch, t.State, t.Reason}
+		if counts[g] == 0 {
+			order = append(order, g)
+		}
+		counts[g]++
+	}
+	for _, g := range order {
+		fmt.Fprintf(w, "slurm\tlaunch %s: %s %s", g.launch, count(counts[g], "task"), strings.ToLower(g.state))
+		if g.reason != "None" {
+			fmt.Fprintf(w, " (%s)", g.reason)
+		}
+		fmt.Fprintln(w)
+	}
+	if len(s.Tasks) == 0 {
+		fmt.Fprintln(w, "slurm\tno task in the queue")
+	}
+	if s.InNone > 0 {
+		fmt.Fprintf(w, "slurm\t%s in no task: the same command again submits what is missing\n", count(s.InNone, "network"))
+	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,104 @@
+package slurm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"quantal/results"
+)
+
+// Task is a chunk at work, on whatever machine.
+type Task struct {
+	Grid      string   // the grid's folder
+	Points    []string // ids
+	Starts    int      // how often a process began with the chunk, this one included
+	MaxStarts int      // how often it may, for Requeue
+	CPUs      int      // how many of this machine's CPUs Slurm gave the task, or 0 if it did not start it
+}
+
+// ErrNoTask is returned by Requeue in a process that Slurm did not start as a task of a job array.
+var ErrNoTask = errors.New("slurm: not a task of a Slurm job array, so there is nothing to requeue")
+
+// Begin reads a chunk of a plan and counts the start. A chunk that the plan does not have gives a RangeError.
+func Begin(planPath string, chunk int) (*Task, error) {
+	planPath, err := filepath.Abs(planPath)
+	if err != nil {
+		return nil, fmt.Errorf("slurm: %w", err)
+	}
+	plan, err := ReadPlan(planPath)
+	if err != nil {
+		return nil, err
+	}
+	if chunk < 0 || chunk >= len(plan.Chunks) {
+		return nil, &RangeError{Path: planPath, Chunk: chunk, Chunks: len(plan.Chunks)}
+	}
+	launch := filepath.Dir(planPath)
+	t := &Task{Grid: filepath.Dir(filepath.Dir(launch)), Points: plan.Chunks[chunk], MaxStarts: plan.MaxStarts}
+	t.CPUs, _ = strconv.Atoi(os.Getenv("SLURM_CPUS_ON_NODE")) // not there, 0
+	if t.Starts, err = countStart(filepath.Join(launch, "starts"), chunk); err != nil {
+		return nil, fmt.Errorf("slurm: %w", err)
+	}
+	return t, nil
+}
+
+// RangeError says that a plan does not have a chunk.
+type RangeError struct {
+	Path          string
+	Chunk, Chunks int
+}
+
+func (e *RangeError) Error() string {
+	return fmt.Sprintf("slurm: %s: there is no chunk %d, only 0 to %d", e.Path, e.Chunk, e.Chunks-1)
+}
+
+// countStart adds a line to the chunk's file and returns how many there are.
+func countStart(dir string, chunk int) (int, error) {
+	if err := results.MakeFolder(dir); err != nil {
+		return 0, err
+	}
+	path := filepath.Join(dir, fmt.Sprintf("chunk-%04d.log", chunk))
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	host, _ := os.Hostname() // for people only
+	job, _ := taskName()
+	_, err = fmt.Fprintf(f, "%s %s %s\n", time.Now().UTC().Format(time.RFC3339), host, job)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile(path)
+	return bytes.Count(text, []byte("\n")), err
+}
+
+// taskName is what Slurm calls the task that this process is.
+func taskName() (name string, ok bool) {
+	array, index := os.Getenv("SLURM_ARRAY_JOB_ID"), os.Getenv("SLURM_ARRAY_TASK_ID")
+	if array == "" || index == "" {
+		return "-", false
+	}
+	return array + "_" + index, true
+}
+
+// Requeue asks Slurm for another turn of this task, to be called when the work is saved after a TERM. Slurm then ends this
+// process, and starts the task again later. It does not if the task was cancelled. A task that has been started as often
+// as the plan allows gives an error, and ErrNoTask is for a process that is no task.
+func (t *Task) Requeue(ctx context.Context) error {
+	name, ok := taskName()
+	if !ok {
+		return ErrNoTask
+	}
+	if t.Starts >= t.MaxStarts {
+		return fmt.Errorf("slurm: task %s was started %d times and the plan allows no more: not requeued", name, t.Starts)
+	}
+	if _, err := command(ctx, toAct, "scontrol", "requeue", "Incomplete", name); err != nil {
+		return fmt.Errorf("slurm: task %s could not be requeued: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+// Package stripes makes small data sets for tests: each class is a bright stripe in noise, which a network learns in a moment.
+package stripes
+
+import (
+	"quantal/kernels"
+	"quantal/mnist"
+)
+
+// Set returns a data set of images of rows x columns pixels, of the given numbers of examples and classes.
+func Set(train, test, rows, columns, classes int) *mnist.Set {
+	examples := func(n, part int) (e mnist.Examples) {
+		u := make([]float64, rows*columns)
+		for i := range n {
+			label := i % classes
+			kernels.Uniforms(u, kernels.Noise{Seed: uint64(part), Step: uint32(i), Stream: kernels.StreamAnalysis}, 0)
+			for p := range u {
+				v := 90 * u[p]
+				if p*classes/len(u) == label {
+					v += 110
+				}
+				e.Images = append(e.Images, byte(v))
+			}
+			e.Labels = append(e.Labels, byte(label))
+		}
+		return e
+	}
+	return &mnist.Set{
+		Name: "stripes", Source: "made up", Rows: rows, Columns: columns, Classes: classes,
+		Train: examples(train, 0), Test: examples(test, 1), SHA256: map[string]string{"images": "made up"},
+	}
+}
