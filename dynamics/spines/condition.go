@@ -78,9 +78,9 @@ func Conditions() []Condition {
 	fmr1.Name, fmr1.Sigma.Slope = "fmr1", 0.30
 	additive := control
 	additive.Name, additive.Bounds, additive.Sigma = "additive", reflecting, Line{0.022, 0}
-	network := Condition{Name: "network", Bounds: reflecting, Low: 0.002, High: largestSpine, Mu: Line{0.0015, -0.06}, Sigma: Line{0.010, 0.20}}
+	network := Condition{Name: "network", Bounds: reflecting, Low: 0.002, High: largestSpine, Mu: Line{0.00175, -0.06}, Sigma: Line{0.015, 0.20}}
 	assembly := network
-	assembly.Name, assembly.Strong = "assembly", &Strong{Gain: 7, Size: 0.35, Width: 0.35}
+	assembly.Name, assembly.Strong = "assembly", &Strong{Gain: 5, Size: 0.45, Width: 0.35}
 	return []Condition{control, silenced, fmr1, additive, network, assembly}
 }
 

@@ -34,8 +34,8 @@
 //	silenced  0.005 - 0.04 w   0.005 + 0.22 w  0.02 to 1   small spines, which activity moves most (ISD Fig. 1B), fluctuate less
 //	fmr1      0.008 - 0.06 w   0.010 + 0.30 w  0.02 to 1   a larger slope of sigma (Ishii et al. 2018, ISD ref. 84)
 //	additive  0.008 - 0.06 w   0.022           0.02 to 1   the control's drift, with its noise at the most frequent size for all sizes
-//	network   0.0015 - 0.06 w  0.010 + 0.20 w  0.002 to 1  ISD Fig. 3 without assemblies: f falls throughout
-//	assembly  and [Strong]     0.010 + 0.20 w  0.002 to 1  ISD Fig. 3 with assemblies: a pull towards strong synapses
+//	network   0.00175 - 0.06 w 0.015 + 0.20 w  0.002 to 1  ISD Fig. 3 without assemblies: f falls throughout, w f peaks near ln w = -3
+//	assembly  and [Strong]     0.015 + 0.20 w  0.002 to 1  ISD Fig. 3 with assemblies: a pull towards strong synapses
 //
 // Measured drift and noise come in as a table ([ReadTable]) or as coefficients of one's own. Between the rows of a table both are linear,
 // beyond them constant. A law that is not linear throughout is used as its values at 1025 equally spaced sizes, linear in between,

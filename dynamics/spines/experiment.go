@@ -178,49 +178,62 @@ const (
 
 func snapshotTimes() []float64 { return []float64{0.005, 0.02, 0.06, 0.2, 1} }
 
+// plan says after which steps something is noted.
+type plan struct {
+	snapshots, counts, survival []int
+	follow                      int // survival is followed from here on
+}
+
+func (e *experiment) plan(bounds string) plan {
+	steps := e.steps(e.Days)
+	p := plan{follow: steps - e.steps(e.Follow)}
+	for _, x := range snapshotTimes() {
+		p.snapshots = append(p.snapshots, max(1, int(math.Round(x*float64(steps)))))
+	}
+	if bounds == Reflecting {
+		return p
+	}
+	for i := range curvePoints {
+		p.counts = append(p.counts, max(1, (i+1)*steps/curvePoints))
+	}
+	for i := range survivePoints + 1 {
+		p.survival = append(p.survival, p.follow+i*(steps-p.follow)/survivePoints)
+	}
+	return p
+}
+
+// stops are all steps after which something is noted, in order, each once.
+func (p plan) stops() []int {
+	all := slices.Concat(p.snapshots, p.counts, p.survival)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // run follows one condition.
 func (e *experiment) run(ctx context.Context, condition Condition, bounds string) error {
-	k := condition.Coefficients()
-	c := &course{Condition: condition, bounds: bounds, k: k}
+	c := &course{Condition: condition, bounds: bounds, k: condition.Coefficients()}
 	c.outcome.Condition, c.outcome.Bounds = condition.Name, bounds
-	edges := k.Grid(e.Cells)
+	edges := c.k.Grid(e.Cells)
+	start, lifetime := uniform(edges, e.Start[0], e.Start[1]), math.NaN()
 	var turnover *Turnover
-	lifetime := math.NaN()
-	start := uniform(edges, e.Start[0], e.Start[1])
 	if bounds == WithTurnover {
 		turnover = &e.Turnover
-		c.stationary, lifetime = k.StationaryTurnover(*turnover, edges)
+		c.stationary, lifetime = c.k.StationaryTurnover(*turnover, edges)
 		clear(start.Mass)
 	} else {
-		c.stationary = k.Stationary(edges)
+		c.stationary = c.k.Stationary(edges)
 	}
-	density := k.FokkerPlanck(start, turnover, e.Step)
-	spines, err := k.NewPopulation(e.Spines, e.Step, e.Start, turnover, e.Seed, e.Threads)
+	density := c.k.FokkerPlanck(start, turnover, e.Step)
+	spines, err := c.k.NewPopulation(e.Spines, e.Step, e.Start, turnover, e.Seed, e.Threads)
 	if err != nil {
 		return err
 	}
 	e.kernels = spines.Kernels()
 
-	steps := e.steps(e.Days)
-	follow := steps - e.steps(e.Follow) // survival is followed from here on
-	var snapshots, counts, survivals []int
-	for _, x := range snapshotTimes() {
-		snapshots = append(snapshots, max(1, int(math.Round(x*float64(steps)))))
-	}
-	stops := slices.Clone(snapshots)
-	if turnover != nil {
-		for i := range curvePoints {
-			counts = append(counts, max(1, (i+1)*steps/curvePoints))
-		}
-		for i := range survivePoints + 1 {
-			survivals = append(survivals, follow+i*(steps-follow)/survivePoints)
-		}
-		stops = append(append(stops, counts...), survivals...)
-	}
-	slices.Sort(stops)
-	there := 0 // spines when survival begins to be followed
-	var left *FokkerPlanck
-	for _, at := range slices.Compact(stops) {
+	plan := e.plan(bounds)
+	there := 0             // spines when survival begins to be followed,
+	var left *FokkerPlanck // and the density of those that are left of them
+	for _, at := range plan.stops() {
 		n := at - spines.Step
 		if err := e.advance(ctx, spines, n, condition.Name+", "+bounds); err != nil {
 			return err
@@ -230,26 +243,23 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 			left.Advance(n)
 		}
 		day := float64(at) * e.Step
-		if slices.Contains(snapshots, at) {
-			c.snapshots = append(c.snapshots, snapshot{
-				day, histogram(spines.W, k.Grid(wideCells)), Distribution{edges, slices.Clone(density.Mass)},
-			})
+		if slices.Contains(plan.snapshots, at) {
+			now := Distribution{edges, slices.Clone(density.Mass)}
+			c.snapshots = append(c.snapshots, snapshot{day, histogram(spines.W, c.k.Grid(wideCells)), now})
 		}
-		if slices.Contains(counts, at) {
+		if slices.Contains(plan.counts, at) {
 			sites := float64(e.Spines)
 			c.counts = append(c.counts, count{
 				day, float64(spines.Spines()) / sites, float64(spines.Births) / sites, float64(spines.Losses) / sites,
 				density.Total(), density.Births, density.Losses,
 			})
 		}
-		if turnover != nil && at == follow {
-			there = spines.Spines()
-			left = k.FokkerPlanck(density.Distribution, &Turnover{Smallest: turnover.Smallest, Largest: turnover.Largest}, e.Step)
+		if turnover != nil && at == plan.follow {
+			there, left = spines.Spines(), c.k.FokkerPlanck(density.Distribution, turnover.withoutBirths(), e.Step)
 		}
-		if slices.Contains(survivals, at) {
-			c.survival = append(c.survival, survival{
-				float64(at-follow) * e.Step, float64(spines.Survivors(follow)) / float64(there), 1 - left.Losses/(left.Total()+left.Losses),
-			})
+		if slices.Contains(plan.survival, at) {
+			share := float64(spines.Survivors(plan.follow)) / float64(there)
+			c.survival = append(c.survival, survival{float64(at-plan.follow) * e.Step, share, left.Total() / (left.Total() + left.Losses)})
 		}
 	}
 	c.finish(spines, density, lifetime)

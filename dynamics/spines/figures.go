@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"quantal/dynamics"
 	"quantal/results"
 )
 
@@ -83,6 +84,14 @@ func (e *experiment) protocol() string {
 		e.Spines, e.Days, e.Step, e.Seed, e.kernels, e.Cells)
 }
 
+// days writes a number of days.
+func days(n float64) string {
+	if math.Abs(n-1) < 0.005 {
+		return "a day"
+	}
+	return fmt.Sprintf("%.3g days", n)
+}
+
 // laws writes the coefficients of conditions.
 func laws(courses []*course) string {
 	var texts []string
@@ -99,55 +108,6 @@ func laws(courses []*course) string {
 	return strings.Join(texts, "; ") + "."
 }
 
-// series is a curve in the numbers beside a figure.
-type series struct {
-	Panel  string    `json:"panel"`
-	Label  string    `json:"label"`
-	Source string    `json:"source"`
-	X      []float64 `json:"x"`
-	Y      []float64 `json:"y"`
-}
-
-// sheet gathers panels and the numbers in them.
-type sheet struct {
-	panels  []results.Panel
-	numbers []series
-}
-
-// panel starts a panel.
-func (s *sheet) panel(title string, x, y results.Axis) {
-	s.panels = append(s.panels, results.Panel{Letter: string(rune('A' + len(s.panels))), Title: title, X: x, Y: y})
-}
-
-func (s *sheet) last() *results.Panel { return &s.panels[len(s.panels)-1] }
-
-// curve and dots draw into the last panel.
-func (s *sheet) curve(source string, c results.Curve) {
-	s.last().Layers = append(s.last().Layers, c)
-	s.numbers = append(s.numbers, series{s.last().Letter, c.Label, source, c.X, c.Y})
-}
-
-func (s *sheet) dots(source string, p results.Points) {
-	s.last().Layers = append(s.last().Layers, p)
-	s.numbers = append(s.numbers, series{s.last().Letter, p.Label, source, p.X, p.Y})
-}
-
-// illustration puts the panels into rows.
-func (s *sheet) illustration(perRow int, height float64, i results.Illustration) (*results.Illustration, error) {
-	b := results.Block{}
-	for row := range slices.Chunk(s.panels, perRow) {
-		for len(row) < perRow && len(b.Rows) > 0 {
-			row = append(row, results.Panel{})
-		}
-		b.Rows = append(b.Rows, row)
-	}
-	b.Height = height * float64(len(b.Rows))
-	var err error
-	i.Figure, err = results.NewFigure(b)
-	i.Numbers = map[string]any{"series": s.numbers}
-	return &i, err
-}
-
 // scaled multiplies y by f(x).
 func scaled(x, y []float64, f func(x float64) float64) []float64 {
 	z := slices.Clone(y)
@@ -161,28 +121,17 @@ func one(float64) float64      { return 1 }
 func itself(x float64) float64 { return x }
 
 // density draws f, or w f, of courses: curves for the closed form, dots for the simulation.
-func (s *sheet) density(courses []*course, factor func(w float64) float64) {
+func density(s *dynamics.Sheet, courses []*course, factor func(w float64) float64) {
 	for i, c := range courses {
 		d := c.stationary.coarse(drawnCells)
 		w := d.Centres()
-		s.curve(fromClosedForm, c.curve(i, w, scaled(w, d.Density(), factor)))
+		s.Curve(fromClosedForm, c.curve(i, w, scaled(w, d.Density(), factor)))
 	}
 	for i, c := range courses {
 		d := c.snapshots[len(c.snapshots)-1].simulated
 		w := d.Centres()
-		s.dots(fromSimulation, results.Points{X: w, Y: scaled(w, d.Density(), factor), Color: look(i, c.Name)})
+		s.Points(fromSimulation, results.Points{X: w, Y: scaled(w, d.Density(), factor), Color: look(i, c.Name)})
 	}
-}
-
-// fromZero lets the last panel's axis of y begin at 0 and end above everything drawn.
-func (s *sheet) fromZero() {
-	top := 0.0
-	for _, n := range s.numbers {
-		if n.Panel == s.last().Letter {
-			top = max(top, slices.Max(n.Y))
-		}
-	}
-	s.last().Y.Min, s.last().Y.Max = 0, 1.06*top
 }
 
 // conditionsFigure is ISD Fig. 2C: drift and noise of the conditions, and the distributions that come of them.
@@ -191,11 +140,11 @@ func (e *experiment) conditionsFigure() (*results.Illustration, error) {
 	if len(courses) == 0 {
 		return nil, nil
 	}
-	s := &sheet{}
+	s := &dynamics.Sheet{}
 	high := courses[0].High
 	size := results.Axis{Label: sizeLabel}
 	for k, label := range []string{"Drift μ (µm³ day^{−1})", "Noise σ (µm³ day^{−1/2})"} {
-		s.panel("", size, results.Axis{Label: label})
+		s.Panel("", size, results.Axis{Label: label})
 		for i, c := range courses {
 			var w, y []float64
 			for j := range 201 {
@@ -204,19 +153,22 @@ func (e *experiment) conditionsFigure() (*results.Illustration, error) {
 				y = append(y, []float64{mu, sigma}[k])
 			}
 			line := c.curve(i, w, y)
+			if k == 0 {
+				line.Label = "" // the key shows those of B
+			}
 			line.Dashed = k == 0 && slices.ContainsFunc(courses[:i], func(other *course) bool { return other.Mu == c.Mu }) // else it would hide the other
-			s.curve("condition", line)
+			s.Curve("condition", line)
 		}
 		if k == 0 {
-			s.curve("condition", results.Curve{X: []float64{0, high}, Y: []float64{0, 0}, Color: results.Grey, Thin: true})
+			s.Curve("condition", results.Curve{X: []float64{0, high}, Y: []float64{0, 0}, Color: results.Grey, Thin: true})
 		}
 	}
-	s.panel("", results.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, results.Axis{Label: "Density f (µm^{−3})"})
-	s.density(courses, one)
-	s.fromZero()
-	s.panel("", results.Axis{Label: sizeLabel, Min: 0, Max: high}, results.Axis{Label: "Density f (µm^{−3})", Log: true})
-	s.density(courses, one)
-	return s.illustration(2, 62, results.Illustration{
+	s.Panel("", results.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, results.Axis{Label: "Density f (µm^{−3})"})
+	density(s, courses, one)
+	s.FromZero()
+	s.Panel("", results.Axis{Label: sizeLabel, Min: 0, Max: high}, results.Axis{Label: "Density f (µm^{−3})", Log: true})
+	density(s, courses, one)
+	return s.Illustration(2, 62, results.Illustration{
 		Name: "fig2c", Title: "Spine sizes under three conditions (ISD Fig. 2C)",
 		Caption: "A, B: drift and noise. C, D: the stationary density with reflecting bounds, on a linear and on a logarithmic axis; curves in " +
 			"closed form, dots simulated. The shapes of drift and noise are illustrations. " + laws(courses) + " " + e.protocol(),
@@ -234,18 +186,18 @@ func (e *experiment) semilogFigure() (*results.Illustration, error) {
 	if len(courses) == 0 {
 		return nil, nil
 	}
-	s := &sheet{}
+	s := &dynamics.Sheet{}
 	low, high := courses[0].Low, courses[0].High
 	for _, c := range courses {
 		low, high = min(low, c.Low), max(high, c.High)
 	}
-	s.panel("", results.Axis{Label: sizeLabel, Min: 0, Max: high}, results.Axis{Label: "Density f (µm^{−3})"})
-	s.density(courses, one)
-	s.fromZero()
-	s.panel("", results.Axis{Label: sizeLabel, Log: true, Min: low, Max: high}, results.Axis{Label: "Density w f of ln w"})
-	s.density(courses, itself)
-	s.fromZero()
-	return s.illustration(2, 72, results.Illustration{
+	s.Panel("", results.Axis{Label: sizeLabel, Min: 0, Max: high}, results.Axis{Label: "Density f (µm^{−3})"})
+	density(s, courses, one)
+	s.FromZero()
+	s.Panel("", results.Axis{Label: sizeLabel, Log: true, Min: low, Max: high}, results.Axis{Label: "Density w f of ln w"})
+	density(s, courses, itself)
+	s.FromZero()
+	return s.Illustration(2, 72, results.Illustration{
 		Name: "fig3", Title: name,
 		Caption: "A: density of the size. B: density of its logarithm, w f(w), in which what strong synapses do to the distribution is seen. " +
 			"Curves in closed form, dots simulated, reflecting bounds. The drift that stands for assemblies is an illustration. " +
@@ -259,12 +211,12 @@ func (e *experiment) noiseFigure() (*results.Illustration, error) {
 	if len(courses) != 2 {
 		return nil, nil
 	}
-	s := &sheet{}
+	s := &dynamics.Sheet{}
 	high := courses[0].High
-	s.panel("", results.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, results.Axis{Label: "Density f (µm^{−3})"})
-	s.density(courses, one)
-	s.fromZero()
-	s.panel("", results.Axis{Label: sizeLabel, Log: true, Min: 0.05, Max: high}, results.Axis{Label: "Share of spines above w", Log: true, Min: 1e-5, Max: 1.5})
+	s.Panel("", results.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, results.Axis{Label: "Density f (µm^{−3})"})
+	density(s, courses, one)
+	s.FromZero()
+	s.Panel("", results.Axis{Label: sizeLabel, Log: true, Min: 0.05, Max: high}, results.Axis{Label: "Share of spines above w", Log: true, Min: 1e-5, Max: 1.5})
 	for i, c := range courses {
 		above := func(d Distribution) []float64 {
 			share := d.cumulative()
@@ -274,15 +226,15 @@ func (e *experiment) noiseFigure() (*results.Illustration, error) {
 			return share
 		}
 		d := c.stationary.coarse(drawnCells)
-		s.curve(fromClosedForm, c.curve(i, d.Edges, above(d)))
+		s.Curve(fromClosedForm, c.curve(i, d.Edges, above(d)))
 		d = c.snapshots[len(c.snapshots)-1].simulated
-		s.dots(fromSimulation, results.Points{X: d.Edges, Y: above(d), Color: look(i, c.Name)})
+		s.Points(fromSimulation, results.Points{X: d.Edges, Y: above(d), Color: look(i, c.Name)})
 	}
 	var notes []string
 	for _, c := range courses {
 		notes = append(notes, fmt.Sprintf("%s: skewness %.2f, tail exponent %.1f", title(c.Name), c.outcome.Simulation.Skewness, c.outcome.Simulation.TailExponent))
 	}
-	return s.illustration(2, 72, results.Illustration{
+	return s.Illustration(2, 72, results.Illustration{
 		Name: "noise", Title: "Noise proportional to the size makes the skewed, heavy tail (ISD, after Yasumatsu et al. 2008)",
 		Caption: "A: stationary density under the control's drift, with its noise and with the same noise for all sizes. B: the share of spines " +
 			"larger than w: a power law is straight. Curves in closed form, dots simulated. Simulated: " + strings.Join(notes, "; ") + ". " +
@@ -297,24 +249,24 @@ func (e *experiment) relaxationFigure() (*results.Illustration, error) {
 		return nil, nil
 	}
 	courses = courses[:min(3, len(courses))]
-	s := &sheet{}
+	s := &dynamics.Sheet{}
 	for j, c := range courses {
-		s.panel(title(c.Name), results.Axis{Label: sizeLabel, Min: 0, Max: 0.6 * c.High}, results.Axis{})
+		s.Panel(title(c.Name), results.Axis{Label: sizeLabel, Min: 0, Max: 0.6 * c.High}, results.Axis{})
 		if j == 0 {
-			s.last().Y.Label = "Density f (µm^{−3})"
+			s.Last().Y.Label = "Density f (µm^{−3})"
 		}
 		for i, snap := range c.snapshots {
 			pale := 0.75 * (1 - float64(i)/float64(len(c.snapshots)-1))
 			d := snap.expected.coarse(drawnCells)
-			s.curve(fromFokkerPlanck, results.Curve{Label: fmt.Sprintf("%.3g days", snap.day), X: d.Centres(), Y: d.Density(), Color: results.Blue, Pale: pale})
+			s.Curve(fromFokkerPlanck, results.Curve{Label: fmt.Sprintf("%.3g days", snap.day), X: d.Centres(), Y: d.Density(), Color: results.Blue, Pale: pale})
 		}
 		for i, snap := range c.snapshots {
 			pale := 0.75 * (1 - float64(i)/float64(len(c.snapshots)-1))
-			s.dots(fromSimulation, results.Points{X: snap.simulated.Centres(), Y: snap.simulated.Density(), Color: results.Blue, Pale: pale})
+			s.Points(fromSimulation, results.Points{X: snap.simulated.Centres(), Y: snap.simulated.Density(), Color: results.Blue, Pale: pale})
 		}
-		s.fromZero()
+		s.FromZero()
 	}
-	return s.illustration(len(courses), 68, results.Illustration{
+	return s.Illustration(len(courses), 68, results.Illustration{
 		Name: "relaxation", Title: "The distribution of spine sizes in time",
 		Caption: fmt.Sprintf("Spines start between %g and %g µm³ and move between reflecting bounds; curves from the Fokker-Planck equation, dots simulated. ", e.Start[0], e.Start[1]) +
 			laws(courses) + " " + e.protocol(),
@@ -330,19 +282,19 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 	if len(courses) == 0 {
 		return nil, nil
 	}
-	s := &sheet{}
-	days := results.Axis{Label: "Time (days)"}
-	s.panel("", days, results.Axis{Label: "Spines per site"})
+	s := &dynamics.Sheet{}
+	time := results.Axis{Label: "Time (days)"}
+	s.Panel("", time, results.Axis{Label: "Spines per site"})
 	for i, c := range courses {
 		var day, simulated, expected []float64
 		for _, n := range c.counts {
 			day, simulated, expected = append(day, n.day), append(simulated, n.spines), append(expected, n.expectedSpines)
 		}
-		s.curve(fromFokkerPlanck, c.curve(i, day, expected))
-		s.dots(fromSimulation, results.Points{X: day, Y: simulated, Color: look(i, c.Name)})
+		s.Curve(fromFokkerPlanck, c.curve(i, day, expected))
+		s.Points(fromSimulation, results.Points{X: day, Y: simulated, Color: look(i, c.Name)})
 	}
-	s.fromZero()
-	s.panel("", days, results.Axis{Label: "Births, losses (% of sites per day)"})
+	s.FromZero()
+	s.Panel("", time, results.Axis{Label: "Births, losses (% of sites per day)"})
 	for i, c := range courses {
 		var day, births, losses, expectedBirths, expectedLosses []float64
 		before := count{}
@@ -354,32 +306,32 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 			expectedLosses = append(expectedLosses, rate(n.expectedLosses, before.expectedLosses))
 			before = n
 		}
-		s.curve(fromFokkerPlanck, results.Curve{X: day, Y: expectedBirths, Color: look(i, c.Name)})
-		s.curve(fromFokkerPlanck, results.Curve{X: day, Y: expectedLosses, Color: look(i, c.Name), Dashed: true})
-		s.dots(fromSimulation, results.Points{X: day, Y: births, Color: look(i, c.Name), Small: true})
-		s.dots(fromSimulation, results.Points{X: day, Y: losses, Color: look(i, c.Name), Small: true})
+		s.Curve(fromFokkerPlanck, results.Curve{X: day, Y: expectedBirths, Color: look(i, c.Name)})
+		s.Curve(fromFokkerPlanck, results.Curve{X: day, Y: expectedLosses, Color: look(i, c.Name), Dashed: true})
+		s.Points(fromSimulation, results.Points{X: day, Y: births, Color: look(i, c.Name), Small: true})
+		s.Points(fromSimulation, results.Points{X: day, Y: losses, Color: look(i, c.Name), Small: true})
 	}
-	s.fromZero()
-	s.last().Note = "births: full lines\nlosses: dashed"
-	s.panel("", results.Axis{Label: "Time later (days)"}, results.Axis{Label: "Spines still there (%)", Max: 100})
+	s.FromZero()
+	s.Last().Note = "births: full lines\nlosses: dashed"
+	s.Panel("", results.Axis{Label: "Time later (days)"}, results.Axis{Label: "Spines still there (%)", Max: 100})
 	for i, c := range courses {
 		var later, simulated, expected []float64
 		for _, v := range c.survival {
 			later, simulated, expected = append(later, v.days), append(simulated, 100*v.simulated), append(expected, 100*v.expected)
 		}
-		s.curve(fromFokkerPlanck, c.curve(i, later, expected))
-		s.dots(fromSimulation, results.Points{X: later, Y: simulated, Color: look(i, c.Name)})
+		s.Curve(fromFokkerPlanck, c.curve(i, later, expected))
+		s.Points(fromSimulation, results.Points{X: later, Y: simulated, Color: look(i, c.Name)})
 	}
-	s.panel("", results.Axis{Label: sizeLabel, Max: 0.5 * courses[0].High}, results.Axis{Label: "Density f (µm^{−3})"})
-	s.density(courses, one)
-	s.fromZero()
+	s.Panel("", results.Axis{Label: sizeLabel, Max: 0.5 * courses[0].High}, results.Axis{Label: "Density f (µm^{−3})"})
+	density(s, courses, one)
+	s.FromZero()
 	var notes []string
 	for _, c := range courses {
 		t := c.outcome.Turnover
 		notes = append(notes, fmt.Sprintf("%s: %d births - %d losses = %d spines, lifetime %.1f days, %.0f %% gone after %.3g days",
 			title(c.Name), t.Births, t.Losses, t.Spines, t.Lifetime, 100*t.Lost, t.LostDays))
 	}
-	return s.illustration(2, 62, results.Illustration{
+	return s.Illustration(2, 62, results.Illustration{
 		Name: "turnover", Title: "Spines that come and go",
 		Caption: fmt.Sprintf("A spine is lost at the lower bound; each empty site gets one at a rate of %g per day, of a size from %g to %g µm³. All sites are empty "+
 			"at first. A: spines per site. B: births (full lines) and losses (dashed). C: how many of the spines that are there after %g days are there later. "+
@@ -391,14 +343,14 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 // tracesFigure is ISD Fig. 1B: how single spines fluctuate, and more so the larger they are.
 func (e *experiment) tracesFigure() (*results.Illustration, error) {
 	t := e.traces
-	s := &sheet{}
-	s.panel("", results.Axis{Label: "Time (days)", Max: t.days[len(t.days)-1]}, results.Axis{Label: sizeLabel})
+	s := &dynamics.Sheet{}
+	s.Panel("", results.Axis{Label: "Time (days)", Max: t.days[len(t.days)-1]}, results.Axis{Label: sizeLabel})
 	colors := []results.Color{results.Grey, results.Sky, results.Blue, results.Green, results.Orange}
 	for i, sizes := range t.sizes {
-		s.curve(fromSimulation, results.Curve{X: t.days, Y: sizes, Color: colors[i%len(colors)], Thin: true})
+		s.Curve(fromSimulation, results.Curve{X: t.days, Y: sizes, Color: colors[i%len(colors)], Thin: true})
 	}
-	s.panel("", results.Axis{Label: sizeLabel}, results.Axis{Label: fmt.Sprintf("Change in %.3g days (µm³)", t.interval)})
-	s.dots(fromSimulation, results.Points{Label: "a spine", X: t.before, Y: t.change, Color: results.Grey, Small: true})
+	s.Panel("", results.Axis{Label: sizeLabel}, results.Axis{Label: fmt.Sprintf("Change in %s (µm³)", days(t.interval))})
+	s.Points(fromSimulation, results.Points{Label: "a spine", X: t.before, Y: t.change, Color: results.Grey, Small: true})
 	high := slices.Max(t.before)
 	var w, mean, above, below []float64
 	for i := range 101 {
@@ -407,12 +359,12 @@ func (e *experiment) tracesFigure() (*results.Illustration, error) {
 		mean = append(mean, mu*t.interval)
 		above, below = append(above, mu*t.interval+sigma*math.Sqrt(t.interval)), append(below, mu*t.interval-sigma*math.Sqrt(t.interval))
 	}
-	s.curve("condition", results.Curve{Label: "μ Δt", X: w, Y: mean, Color: results.Red})
-	s.curve("condition", results.Curve{Label: "μ Δt ± σ √Δt", X: w, Y: above, Color: results.Red, Dashed: true})
-	s.curve("condition", results.Curve{X: w, Y: below, Color: results.Red, Dashed: true})
-	return s.illustration(2, 68, results.Illustration{
+	s.Curve("condition", results.Curve{Label: "μ Δt", X: w, Y: mean, Color: results.Red})
+	s.Curve("condition", results.Curve{Label: "μ Δt ± σ √Δt", X: w, Y: above, Color: results.Red, Dashed: true})
+	s.Curve("condition", results.Curve{X: w, Y: below, Color: results.Red, Dashed: true})
+	return s.Illustration(2, 68, results.Illustration{
 		Name: "fig1b", Title: "Single spines fluctuate, larger ones more (ISD Fig. 1B)",
-		Caption: fmt.Sprintf("A: sizes of %d spines of condition %s with %s. B: change of %d spines within %.3g days. ",
-			len(t.sizes), title(t.of.Name), t.of.bounds, len(t.change), t.interval) + laws([]*course{t.of}) + " " + e.protocol(),
+		Caption: fmt.Sprintf("A: sizes of %d spines of condition %s with %s. B: change of %d spines within %s. ",
+			len(t.sizes), title(t.of.Name), t.of.bounds, len(t.change), days(t.interval)) + laws([]*course{t.of}) + " " + e.protocol(),
 	})
 }

@@ -384,6 +384,9 @@ func TestShapesOfTheConditions(t *testing.T) {
 		if got := [2]int{peaks(f), peaks(wf)}; got != want {
 			t.Errorf("%s: f and w f have %v peaks, want %v", c.Name, got, want)
 		}
+		if top := math.Log(d.Centre(slices.Index(wf, slices.Max(wf)))); (c.Name == "network" || c.Name == "assembly") && math.Abs(top+3) > 0.05 {
+			t.Errorf("%s: w f is highest at ln w = %.2f, want -3", c.Name, top)
+		}
 		t.Logf("%s: %+v", c.Name, at[c.Name])
 	}
 	if !(at["fmr1"].Median < at["control"].Median && at["fmr1"].Mean < at["control"].Mean) {

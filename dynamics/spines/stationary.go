@@ -69,6 +69,11 @@ type Turnover struct {
 // DefaultTurnover is an illustration: new spines are among the smallest, and an empty site waits for some weeks.
 func DefaultTurnover() Turnover { return Turnover{Rate: 0.05, Smallest: 0.03, Largest: 0.06} }
 
+func (t Turnover) withoutBirths() *Turnover {
+	t.Rate = 0
+	return &t
+}
+
 // missing is the share of new spines that are larger than w.
 func (t Turnover) missing(w float64) float64 {
 	return min(max((t.Largest-w)/(t.Largest-t.Smallest), 0), 1)
