@@ -161,7 +161,7 @@ func workCommand() *cli.Command {
 			}
 			err = work(c, task, o)
 			if err != nil && terminated(c.Context) {
-				return anotherTurn(c.Context, task, err)
+				return anotherTurn(c, task, err)
 			}
 			return err
 		},
@@ -198,17 +198,20 @@ func terminated(ctx context.Context) bool {
 	return errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGTERM
 }
 
-// anotherTurn asks Slurm to start the task again, which was ended by a SIGTERM with an error.
-func anotherTurn(ctx context.Context, task *slurm.Task, ended error) error {
-	err := task.Requeue(context.WithoutCancel(ctx))
-	switch {
-	case errors.Is(err, slurm.ErrNoTask):
+// anotherTurn asks Slurm to start the task again, which was ended by a SIGTERM with an error. It says so first, because Slurm may
+// end this process before it returns.
+func anotherTurn(c *cli.Context, task *slurm.Task, ended error) error {
+	if task.Name == "" {
 		return ended
-	case err != nil:
+	}
+	if task.Starts < task.MaxStarts {
+		logger(c).Info("ended by a signal: asking Slurm for another turn, which it gives unless the task was cancelled",
+			"task", task.Name, "start", task.Starts, "of at most", task.MaxStarts)
+	}
+	if err := task.Requeue(context.WithoutCancel(c.Context)); err != nil {
 		return fmt.Errorf("%w; %w", ended, err)
 	}
-	return fmt.Errorf("%w; Slurm was asked for another turn, which it gives unless the task was cancelled (start %d of at most %d)",
-		ended, task.Starts, task.MaxStarts)
+	return ended
 }
 
 // slurmStatus is what Slurm says about a grid.

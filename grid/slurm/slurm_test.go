@@ -331,25 +331,28 @@ func TestRequeue(t *testing.T) {
 	if diff := cmp.Diff(want, task); diff != "" {
 		t.Error(diff)
 	}
-	if err := task.Requeue(context.Background()); !errors.Is(err, ErrNoTask) {
+	if err := task.Requeue(context.Background()); err == nil || !strings.Contains(err.Error(), "not a task") {
 		t.Errorf("error %v outside Slurm", err)
 	}
 	t.Setenv("SLURM_ARRAY_JOB_ID", "71")
 	t.Setenv("SLURM_ARRAY_TASK_ID", "1")
 	t.Setenv("SLURM_CPUS_ON_NODE", "3")
+	if task, err = Begin(l.path("plan.json"), 3); err != nil || task.Starts != 1 || task.CPUs != 3 || task.Name != "71_1" {
+		t.Fatalf("%+v, %v: want the first start of another chunk, and 3 CPUs", task, err)
+	}
 	if err := task.Requeue(context.Background()); err != nil {
 		t.Error(err)
 	}
-	if task, err = Begin(l.path("plan.json"), 2); err != nil || task.Starts != 2 || task.CPUs != 3 {
-		t.Fatalf("%+v, %v: want the second start, and 3 CPUs", task, err)
+	if task, err = Begin(l.path("plan.json"), 2); err != nil || task.Starts != 2 {
+		t.Fatalf("%+v, %v: want the second start", task, err)
 	}
 	if err := task.Requeue(context.Background()); err == nil || !strings.Contains(err.Error(), "started 2 times") {
 		t.Errorf("error %v beyond the cap", err)
 	}
-	if task, err = Begin(l.path("plan.json"), 3); err != nil || task.Starts != 1 {
-		t.Fatalf("%+v, %v: want the first start of another chunk", task, err)
-	}
 	t.Setenv("SLURM_ARRAY_TASK_ID", "9")
+	if task, err = Begin(l.path("plan.json"), 0); err != nil {
+		t.Fatal(err)
+	}
 	if err := task.Requeue(context.Background()); err == nil || !strings.Contains(err.Error(), "scontrol: requeue Incomplete 71_9") {
 		t.Errorf("error %v, want scontrol's words", err)
 	}

@@ -15,15 +15,13 @@ import (
 
 // Task is a chunk at work, on whatever machine.
 type Task struct {
+	Name      string   // what Slurm calls the task, as in 123_4, or empty if it did not start it
 	Grid      string   // the grid's folder
 	Points    []string // ids
 	Starts    int      // how often a process began with the chunk, this one included
 	MaxStarts int      // how often it may, for Requeue
-	CPUs      int      // how many of this machine's CPUs Slurm gave the task, or 0 if it did not start it
+	CPUs      int      // how many of this machine's CPUs Slurm gave the task, or 0 if it does not say
 }
-
-// ErrNoTask is returned by Requeue in a process that Slurm did not start as a task of a job array.
-var ErrNoTask = errors.New("slurm: not a task of a Slurm job array, so there is nothing to requeue")
 
 // Begin reads a chunk of a plan and counts the start. A chunk that the plan does not have gives a RangeError.
 func Begin(planPath string, chunk int) (*Task, error) {
@@ -39,9 +37,9 @@ func Begin(planPath string, chunk int) (*Task, error) {
 		return nil, &RangeError{Path: planPath, Chunk: chunk, Chunks: len(plan.Chunks)}
 	}
 	launch := filepath.Dir(planPath)
-	t := &Task{Grid: filepath.Dir(filepath.Dir(launch)), Points: plan.Chunks[chunk], MaxStarts: plan.MaxStarts}
+	t := &Task{Name: taskName(), Grid: filepath.Dir(filepath.Dir(launch)), Points: plan.Chunks[chunk], MaxStarts: plan.MaxStarts}
 	t.CPUs, _ = strconv.Atoi(os.Getenv("SLURM_CPUS_ON_NODE")) // not there, 0
-	if t.Starts, err = countStart(filepath.Join(launch, "starts"), chunk); err != nil {
+	if t.Starts, err = countStart(filepath.Join(launch, "starts"), chunk, t.Name); err != nil {
 		return nil, fmt.Errorf("slurm: %w", err)
 	}
 	return t, nil
@@ -58,7 +56,7 @@ func (e *RangeError) Error() string {
 }
 
 // countStart adds a line to the chunk's file and returns how many there are.
-func countStart(dir string, chunk int) (int, error) {
+func countStart(dir string, chunk int, task string) (int, error) {
 	if err := results.MakeFolder(dir); err != nil {
 		return 0, err
 	}
@@ -68,8 +66,7 @@ func countStart(dir string, chunk int) (int, error) {
 		return 0, err
 	}
 	host, _ := os.Hostname() // for people only
-	job, _ := taskName()
-	_, err = fmt.Fprintf(f, "%s %s %s\n", time.Now().UTC().Format(time.RFC3339), host, job)
+	_, err = fmt.Fprintf(f, "%s %s %s\n", time.Now().UTC().Format(time.RFC3339), host, task)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return 0, err
 	}
@@ -78,27 +75,26 @@ func countStart(dir string, chunk int) (int, error) {
 }
 
 // taskName is what Slurm calls the task that this process is.
-func taskName() (name string, ok bool) {
+func taskName() string {
 	array, index := os.Getenv("SLURM_ARRAY_JOB_ID"), os.Getenv("SLURM_ARRAY_TASK_ID")
 	if array == "" || index == "" {
-		return "-", false
+		return ""
 	}
-	return array + "_" + index, true
+	return array + "_" + index
 }
 
 // Requeue asks Slurm for another turn of this task, to be called when the work is saved after a TERM. Slurm then ends this
-// process, and starts the task again later. It does not if the task was cancelled. A task that has been started as often
-// as the plan allows gives an error, and ErrNoTask is for a process that is no task.
+// process, maybe before Requeue returns, and starts the task again later. It does not if the task was cancelled. A task that has been started as often
+// as the plan allows gives an error, and so does a process that Slurm did not start as a task.
 func (t *Task) Requeue(ctx context.Context) error {
-	name, ok := taskName()
-	if !ok {
-		return ErrNoTask
+	if t.Name == "" {
+		return errors.New("slurm: not a task of a job array, so there is nothing to requeue")
 	}
 	if t.Starts >= t.MaxStarts {
-		return fmt.Errorf("slurm: task %s was started %d times and the plan allows no more: not requeued", name, t.Starts)
+		return fmt.Errorf("slurm: task %s was started %d times and the plan allows no more: not requeued", t.Name, t.Starts)
 	}
-	if _, err := command(ctx, toAct, "scontrol", "requeue", "Incomplete", name); err != nil {
-		return fmt.Errorf("slurm: task %s could not be requeued: %w", name, err)
+	if _, err := command(ctx, toAct, "scontrol", "requeue", "Incomplete", t.Name); err != nil {
+		return fmt.Errorf("slurm: task %s could not be requeued: %w", t.Name, err)
 	}
 	return nil
 }

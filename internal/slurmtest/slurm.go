@@ -163,11 +163,11 @@ func (c *Cluster) stop(t *testing.T) {
 	t.Helper()
 	if len(c.daemons) > 0 {
 		_ = exec.Command("scancel", "--quiet", "--user=root").Run()
-		for i := 0; i < 200 && len(c.processes()) > 0; i++ {
+		for i := 0; i < 200 && len(c.processes())+len(c.supervisors()) > 0; i++ {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
-	for _, pid := range c.processes() {
+	for _, pid := range append(c.supervisors(), c.processes()...) {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
 	}
 	// The controller first: without nodes it would wait for them.
@@ -214,12 +214,7 @@ func (c *Cluster) LoseNode(t *testing.T, node string, dying ...string) {
 		t.Fatal(err)
 	}
 	<-c.daemons[node].ended
-	var victims []int
-	for _, pid := range c.processes("SLURMD_NODENAME=" + node) {
-		if p := parent(pid); strings.HasPrefix(commandName(p), "slurmstepd") {
-			victims = append(victims, p)
-		}
-	}
+	victims := c.supervisors(node)
 	for _, task := range dying {
 		victims = append(victims, c.Processes(task)...)
 	}
@@ -258,14 +253,24 @@ func (c *Cluster) processes(variables ...string) []int {
 	return pids
 }
 
-func commandName(pid int) string {
-	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	return string(name)
-}
-
-func parent(pid int) int {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, after, _ := strings.Cut(string(status), "PPid:")
-	n, _ := strconv.Atoi(strings.TrimSpace(strings.SplitN(after, "\n", 2)[0]))
-	return n
+// supervisors are the processes, one per task, that watch over the tasks of nodes, or of all. They write in their node's log.
+func (c *Cluster) supervisors(nodes ...string) []int {
+	if len(nodes) == 0 {
+		nodes = []string{"n1", "n2"}
+	}
+	files, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	var pids []int
+	for _, f := range files {
+		target, _ := os.Readlink(f) // empty if it has just been closed
+		if !slices.ContainsFunc(nodes, func(n string) bool { return target == filepath.Join(c.dir, n+".log") }) {
+			continue
+		}
+		process := filepath.Dir(filepath.Dir(f))
+		name, _ := os.ReadFile(filepath.Join(process, "comm"))
+		pid, err := strconv.Atoi(filepath.Base(process))
+		if err == nil && strings.HasPrefix(string(name), "slurmstepd") && !slices.Contains(pids, pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }

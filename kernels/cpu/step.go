@@ -12,6 +12,7 @@ type worker struct {
 	program   *kernels.Program
 	set       *kernelSet
 	batch     int
+	sums      bool               // whether the program adds gradients up
 	gradients []kernels.Gradient // by layer
 	keep      []bool             // layers whose weights are needed again after their product: by a Backward
 	w         []float32          // the drawn weights, laid out like mu
@@ -20,7 +21,7 @@ type worker struct {
 	sigma     []float32          // softplus(phi), where the parameters are frozen
 	buffers   [][]float32        // activations, batch x Stride(width), the constant 1 in column width
 	deltas    [][]float32        // gradients of the loss with respect to them
-	xSquares  []float32          // squares of an activation and of a gradient, where they are summed
+	xSquares  []float32          // squares of an activation and of a gradient, where the program adds gradients up
 	dySquares []float32
 	groups    []kernels.Group
 	shared    []float64 // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
@@ -77,7 +78,7 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, threads int) *worker {
 		widest = max(widest, stride)
 		rows = max(rows, width)
 	}
-	if _, sums := p.Rule.(kernels.Accumulate); sums {
+	if _, k.sums = p.Rule.(kernels.Accumulate); k.sums {
 		k.xSquares, k.dySquares = aligned(batch*widest), aligned(batch*widest)
 	}
 	k.groups = p.Layout.Groups()
@@ -238,6 +239,9 @@ func (k *worker) loss(i kernels.Loss, m kernels.Member) float64 {
 			sum += kernels.GaussianNLL(d, y, k.targets[b*outputs:][:outputs], float32(m.NoiseVariance))
 		} else {
 			sum += kernels.CrossEntropy(d, y, int(k.labels[b]))
+			if k.sums {
+				kernels.CloseGradient(d, int(k.labels[b]))
+			}
 		}
 		kernels.ApplyGradient(i.Activation, d, y)
 	}

@@ -412,6 +412,37 @@ func testSumsOfSingleExamples(t *testing.T) {
 	}
 }
 
+// A network that is all but certain of the right answers has gradients of 1e-6 and less, which softmax - 1 in float32 would round
+// to multiples of 6e-8. What is left is the rounding of logits of up to 30: some 2e-6 each, and twice that in the squares.
+func TestSumsOfACertainNetwork(t *testing.T) { eachSet(t, testSumsOfACertainNetwork) }
+
+func testSumsOfACertainNetwork(t *testing.T) {
+	n := newSummed(t, graph.Spec{Sizes: []int{13, 4}, Batch: 7, Sharing: kernels.NoNoise}, kernels.Accumulate{})
+	for i := range n.start.Mu {
+		n.start.Mu[i] *= 40
+	}
+	ref := newNaive(n.spec, n.member, n.data, n.start, "")
+	var inputs, labels []byte // of the examples that it is certain of
+	for e := range n.data.N {
+		if logp := ref.logProbabilities(int32(e), 0, -1); slices.Max(logp) > -1e-6 {
+			inputs = append(inputs, n.data.Bytes[e*n.data.Width:][:n.data.Width]...)
+			labels = append(labels, byte(slices.Index(logp, slices.Max(logp))))
+		}
+	}
+	n.data.N, n.data.Bytes, n.data.Labels = len(labels), inputs, labels
+	vm := n.open(t, 1)
+	steps(t, vm, 0, 12)
+	want := ref.accumulate(true, 0, 12)
+	for field, e := range want.deviation(sumsOf(t, vm, 0), n.program.Layout) {
+		if !(e <= 10*sumTolerance) {
+			t.Errorf("sum of %s deviates by %.2g of its largest entry, want at most %g", field, e, 10*sumTolerance)
+		}
+	}
+	if mean := want.nll / (12 * 7); mean > 1e-6 {
+		t.Errorf("the mean negative log-likelihood is %g: the network is not certain", mean)
+	}
+}
+
 // Rounding does not pile up over tens of thousands of minibatches.
 func TestSumsOfManyMinibatches(t *testing.T) { eachSet(t, testSumsOfManyMinibatches) }
 

@@ -169,13 +169,21 @@ func (vm *VM) answers() (labels, targets Address) {
 	return vm.memory.answers, 0
 }
 
+// closed is 1 if the gradients of a loss are to be closed: see kernels.CloseGradient.
+func (vm *VM) closed() int {
+	if vm.shape.sums {
+		return 1
+	}
+	return 0
+}
+
 func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 	m := vm.memory
 	labels, targets := vm.answers()
 	return Launch{
 		Kernel: vm.kernels["loss"], Grid: [3]int{1, 1, p.instances}, Block: [3]int{256, 1, 1}, Shared: 4 * p.batch,
 		Args: []any{m.deltas[i.Src], m.losses, m.halts, m.values[i.Src], labels, targets, m.order, m.slots, m.members, p.steps,
-			p.base, p.t, vm.train.N, vm.shape.Widths[i.Src], p.batch, int(i.Activation)},
+			p.base, p.t, vm.train.N, vm.shape.Widths[i.Src], p.batch, int(i.Activation), vm.closed()},
 	}
 }
 
@@ -191,7 +199,7 @@ func (vm *VM) middle(p pass) Launch {
 		Kernel: vm.kernels["middle"], Grid: [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, Block: [3]int{512, 1, 1}, Shared: 4 * p.batch,
 		Args: []any{m.operations, len(vm.operationRecords()), m.part, m.weights, m.losses, m.halts, labels, targets, m.order,
 			m.slots, m.members, p.steps, p.base, p.t, data.N, p.batch, vm.shape.wSize, m.values[vm.shape.dataFirst], bytes, floats,
-			data.Width, vm.parity(p), p.instances, len(vm.slots), data.Scale, data.Shift},
+			data.Width, vm.parity(p), p.instances, len(vm.slots), data.Scale, data.Shift, vm.closed()},
 	}
 }
 

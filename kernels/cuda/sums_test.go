@@ -245,3 +245,61 @@ func TestSumsRefuse(t *testing.T) {
 		t.Errorf("%d minibatches after loading, want 0", s.Minibatches)
 	}
 }
+
+// Where a network is all but certain of the right answers, softmax - 1 in float32 has no digits left: the label's gradient is
+// minus the sum of the others then, in the middle kernel and in the loss by itself. What remains is the rounding of logits.
+func TestSumsOfACertainNetwork(t *testing.T) {
+	n := design{sizes: []int{13, 4}, sharing: kernels.NoNoise, batch: 7, members: 1}.network(t).under(t, kernels.Accumulate{})
+	mu := make([]float64, len(n.start[0].Mu))
+	for i := range mu {
+		n.start[0].Mu[i] *= 40
+		mu[i] = float64(n.start[0].Mu[i])
+	}
+	layer := n.program.Layout.Layers[0]
+	var inputs, labels []byte // of the examples that it is certain of
+	for e := range n.data.N {
+		bytes := n.data.Bytes[e*n.data.Width:][:n.data.Width]
+		x, y := make([]float64, layer.Stride()), make([]float64, kernels.Stride(layer.Out))
+		for k, v := range bytes {
+			x[k] = float64(v)*float64(n.data.Scale) + float64(n.data.Shift)
+		}
+		x[layer.In] = 1
+		kernels.Product[float64]{Layer: layer, Batch: 1, W: mu}.Forward(y, x)
+		logp := make([]float64, layer.Out)
+		kernels.LogSoftmax(logp, y[:layer.Out])
+		if best := slices.Max(logp); best > -1e-6 {
+			inputs, labels = append(inputs, bytes...), append(labels, byte(slices.Index(logp, best)))
+		}
+	}
+	n.data.N, n.data.Bytes, n.data.Labels = len(labels), inputs, labels
+	for _, closed := range []bool{true, false} {
+		for _, fused := range []bool{true, false} {
+			driver := &meddler{Driver: Interpreted(testMemory), edit: func(l *Launch) {
+				if name := l.Kernel.Name(); !closed && (name == "middle" || name == "loss") {
+					l.Args[len(l.Args)-1] = 0
+				}
+			}}
+			vm, err := OpenOn(driver, n.program, n.members, n.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !fused {
+				single(t, vm)
+			}
+			n.load(t, vm)
+			want := n.cpu(t)
+			run(t, vm, 0, 3)
+			for m, p := range run(t, want, 0, 3) {
+				if mean := p.NLL / (3 * 7); mean > 1e-6 {
+					t.Errorf("member %d: the mean negative log-likelihood is %g: the network is not certain", m, mean)
+				}
+			}
+			if worst, where := n.sumExcess(t, vm, want, 5*sumTolerance); (worst > 1) == closed {
+				t.Errorf("gradients closed %v, middle kernel %v: %s", closed, fused, where)
+			}
+			if err := vm.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -5,13 +5,14 @@
 
 KERNEL __launch_bounds__(256) loss(float *d, float *losses, Halt *halts, const float *y, const unsigned char *labels,
                                    const float *targets, const int *order, const int *slots, const Member *members,
-                                   const Step *steps, const int *base, int t, int n, int out, int batch, int activation) {
+                                   const Step *steps, const int *base, int t, int n, int out, int batch, int activation,
+                                   int closed) {
   extern __shared__ float nll[];
   int member = blockIdx.z, index = *base + t;
   if (halted(halts, member, index)) return;
   size_t offset = (size_t)member * batch * strideOf(out);
   const int *examples = order + (size_t)slots[member] * n + steps[index].first;
-  float sum = lossOf(d + offset, nll, y + offset, labels, targets, examples, members[member], out, batch, activation);
+  float sum = lossOf(d + offset, nll, y + offset, labels, targets, examples, members[member], out, batch, activation, closed);
   if (threadIdx.x != 0) return;
   losses[(size_t)index * gridDim.z + member] = sum;
   if (!finite(sum)) halts[member].loss = index + 1;

@@ -2,6 +2,9 @@
 // Gaussian:    NLL = sum_o ((y_o - t_o)^2 / (2 v) + log(2 pi v)/2), d = (y - t) / v
 //
 // and d goes through the activation that made y. One warp takes an example; the NLLs of the minibatch are added in order.
+//
+// Where the network is all but certain, softmax(y) - 1 has lost its digits. For programs that add gradients up, closed says that
+// the label's d is minus the sum of the others.
 #pragma once
 #include "math.cuh"
 
@@ -20,7 +23,7 @@ DEVICE float maxOfWarp(float v) { // a NaN may get lost: the sum of exponentials
 // lossOf does a minibatch with all warps of the block; y and d are the member's, answers are labels or else targets, and
 // examples is where the minibatch starts in the order. nll has room for batch numbers. The result is valid in thread 0.
 DEVICE float lossOf(float *d, float *nll, const float *y, const unsigned char *labels, const float *targets,
-                    const int *examples, const Member &m, int out, int batch, int activation) {
+                    const int *examples, const Member &m, int out, int batch, int activation, bool closed) {
   int lane = threadIdx.x % warp, stride = strideOf(out);
   for (int b = threadIdx.x / warp; b < batch; b += blockDim.x / warp) {
     int example = examples[b];
@@ -28,7 +31,7 @@ DEVICE float lossOf(float *d, float *nll, const float *y, const unsigned char *l
     float *db = d + b * stride, l, sum = 0.f;
     if (labels) {
       int label = labels[example];
-      float top = -3.402823466e38f;
+      float top = -3.402823466e38f, others = 0.f;
       for (int o = lane; o < out; o += warp) top = fmaxf(top, yb[o]);
       top = maxOfWarp(top);
       for (int o = lane; o < out; o += warp) sum += exp32(yb[o] - top);
@@ -36,6 +39,11 @@ DEVICE float lossOf(float *d, float *nll, const float *y, const unsigned char *l
       for (int o = lane; o < out; o += warp) {
         float p = divide(exp32(yb[o] - top), sum);
         db[o] = activationGradient(activation, o == label ? p - 1.f : p, yb[o]);
+        others += o == label ? 0.f : p;
+      }
+      if (closed) {
+        others = sumOfWarp(others);
+        if (lane == label % warp) db[label] = activationGradient(activation, -others, yb[label]);
       }
       l = logAny(sum) + (top - yb[label]);
     } else {

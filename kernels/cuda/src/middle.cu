@@ -43,7 +43,7 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
                                             const int *slots, const Member *members, const Step *steps, const int *base, int t,
                                             int n, int batch, int wSize, float *input, const unsigned char *bytes,
                                             const float *floats, int width, int parity, int memberCount,
-                                            int slotCount, float scale, float shift) {
+                                            int slotCount, float scale, float shift, int closed) {
   extern __shared__ float nll[];
   __shared__ union {
     Inputs inputs;
@@ -86,7 +86,8 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
     } else if (o.kind == lossOp) {
       __syncthreads();
       const int *examples = order + (size_t)slots[member] * n + steps[index].first;
-      float sum = lossOf(o.y + atOut, nll, o.x + atOut, labels, targets, examples, members[member], o.out, batch, o.activation);
+      float sum = lossOf(o.y + atOut, nll, o.x + atOut, labels, targets, examples, members[member], o.out, batch, o.activation,
+                         closed);
       if (threadIdx.x == 0) {
         losses[(size_t)index * memberCount + member] = sum;
         bad = !finite(sum);
