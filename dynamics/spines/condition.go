@@ -17,6 +17,17 @@ type Line struct {
 	Slope  float64 `toml:"slope" json:"slope"`
 }
 
+// String writes the line as in 0.008 - 0.06 w.
+func (l Line) String() string {
+	switch {
+	case l.Slope == 0:
+		return fmt.Sprintf("%g", l.Offset)
+	case l.Slope < 0:
+		return fmt.Sprintf("%g - %g w", l.Offset, -l.Slope)
+	}
+	return fmt.Sprintf("%g + %g w", l.Offset, l.Slope)
+}
+
 func (l Line) at(w float64) float64 { return l.Offset + l.Slope*w }
 
 // Strong is what cell assemblies add to the drift: a pull towards strong synapses that multiplies the stationary density by

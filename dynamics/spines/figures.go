@@ -96,7 +96,7 @@ func days(n float64) string {
 func laws(courses []*course) string {
 	var texts []string
 	for _, c := range courses {
-		text := fmt.Sprintf("%s: mu = %g %+g w, sigma = %g %+g w", title(c.Name), c.Mu.Offset, c.Mu.Slope, c.Sigma.Offset, c.Sigma.Slope)
+		text := fmt.Sprintf("%s: mu = %v, sigma = %v", title(c.Name), c.Mu, c.Sigma)
 		if c.Table != nil {
 			text = fmt.Sprintf("%s: a table of %d sizes", title(c.Name), len(c.Table))
 		}
@@ -364,7 +364,7 @@ func (e *experiment) tracesFigure() (*results.Illustration, error) {
 	s.Curve("condition", results.Curve{X: w, Y: below, Color: results.Red, Dashed: true})
 	return s.Illustration(2, 68, results.Illustration{
 		Name: "fig1b", Title: "Single spines fluctuate, larger ones more (ISD Fig. 1B)",
-		Caption: fmt.Sprintf("A: sizes of %d spines of condition %s with %s. B: change of %d spines within %s. ",
+		Caption: fmt.Sprintf("A: sizes of %d spines of condition %s, lower bound: %s. B: change of %d spines within %s. ",
 			len(t.sizes), title(t.of.Name), t.of.bounds, len(t.change), days(t.interval)) + laws([]*course{t.of}) + " " + e.protocol(),
 	})
 }
