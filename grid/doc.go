@@ -23,6 +23,7 @@
 //	checkpoints/team-*.safetensors  networks under way, every few minutes (results.TeamCheckpoint)
 //	journal/*.jsonl               clocks, hosts and restarts, a file per process
 //	progress/*.json               where each process stands, about once per second
+//	launches/0001 ...             what was submitted to a cluster: package slurm
 //	.lock                         held by the process that works in the folder; tasks of a cluster hold none
 //
 // A point is done when its record is there and good; the record is written after the network. So a process may be killed at

@@ -54,6 +54,7 @@ type Axis struct {
 	Log      bool    // logarithmic; values that are not positive are left out
 	Min, Max float64 // the range shown; around the data if both are 0
 	Bare     bool    // without numbers, for a schematic axis
+	Room     int     // labels that a logarithmic axis has room for; 0 for many
 }
 
 // Color is a colour of the house style, by its role in the paper's figures where it has one.
@@ -86,7 +87,7 @@ func pale(c color.NRGBA, white float64) color.NRGBA {
 	return color.NRGBA{R: mix(c.R), G: mix(c.G), B: mix(c.B), A: c.A}
 }
 
-// Layer is something drawn on axes: a Curve, Points or an Area.
+// Layer is something drawn on axes: a Curve, Points, a Density or an Area.
 type Layer interface {
 	draw(p *plot.Plot, x, y Axis) (keyEntry, error)
 }
@@ -317,7 +318,7 @@ func (h house) panel(d Panel) (*plot.Plot, []keyEntry, error) {
 		want Axis
 	}{{&p.X, d.X}, {&p.Y, d.Y}} {
 		if a.want.Log {
-			a.axis.Tick.Marker = decadeTicks{plain: true}
+			a.axis.Tick.Marker = decadeTicks{room: a.want.Room, plain: true}
 		}
 		if a.want.Bare {
 			a.axis.Tick.Marker = plot.ConstantTicks{}

@@ -13,13 +13,14 @@ type Report struct {
 	Sections []Section
 }
 
-// Section is a part of a report: paragraphs, text as it is (commands, files), figures, then tables.
+// Section is a part of a report: paragraphs, text as it is (commands, files), figures, drawings, then tables.
 type Section struct {
-	Title   string
-	Prose   []string
-	Code    []string
-	Figures []NamedFigure
-	Tables  []ReportTable
+	Title    string
+	Prose    []string
+	Code     []string
+	Figures  []NamedFigure
+	Drawings []Drawing
+	Tables   []ReportTable
 }
 
 // ReportTable is a table of text. The first columns are names, set to the left; the others are numbers, set to the right.
@@ -52,15 +53,15 @@ func (r Report) Write(path string) error {
 	return writeAtomicBytes(path, b.Bytes())
 }
 
-// inlineSVG is a figure as a part of a page, which decides how large it is shown.
+// inlineSVG is a figure as a part of a page.
 func inlineSVG(f NamedFigure) (template.HTML, error) {
 	var b bytes.Buffer
 	if err := f.encode(&b, ".svg"); err != nil {
 		return "", err
 	}
-	_, svg, found := bytes.Cut(b.Bytes(), []byte(" viewBox=")) // what comes before is for files
-	if !found {
-		return "", fmt.Errorf("%s has no picture", f.Name)
+	part, err := partOfPage(b.Bytes())
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", f.Name, err)
 	}
-	return template.HTML(fmt.Sprintf(`<svg style="--width:%.0fpt" viewBox=%s`, f.width.Points(), svg)), nil
+	return part, nil
 }

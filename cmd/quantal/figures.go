@@ -19,11 +19,12 @@ func figuresCommand() *cli.Command {
 		Usage: "draw the figures of a run, of a grid, or of the paper",
 		UsageText: "quantal figures RUN [--out FOLDER] [--pdf]\n" +
 			"quantal figures GRID [--reference FILE.csv] [--out FOLDER] [--pdf]\n" +
-			"quantal figures --paper FOLDER [--quick] [--ko FILE --sjostrom FILE...]",
+			"quantal figures --paper FOLDER [GRID...] [--quick] [--ko FILE --sjostrom FILE...]",
 		Description: "Of a run: the learning curve and the distribution of sigma. Of a grid: fig2, accuracy and sigma over c, and fig3, accuracy over\n" +
 			"sigma, cost over sigma and accuracy over cost, with a column for each rho; what else varies gives figures of its own. Of the\n" +
-			"paper: each figure as SVG and PNG, with its caption (data, seeds, configuration, slopes) as text and its numbers as JSON,\n" +
-			"from networks trained on the spot.",
+			"paper: each figure as SVG and PNG, with its caption (data, seeds, configuration, slopes) as text and its numbers as JSON.\n" +
+			"Fig. 2, 3, 5 and Appendix 5 and 6 show the networks of the grids (or runs) that are named; with --quick and none named,\n" +
+			"small ones are trained for them, a few minutes, and kept in FOLDER/networks. The others need no more than seconds.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures of a run or a grid", DefaultText: "its own folder"},
 			&cli.BoolFlag{Name: "pdf", Usage: "write PDF besides SVG and PNG"},

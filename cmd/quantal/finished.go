@@ -120,11 +120,13 @@ func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "report",
 		Usage: "write what a run or a grid reached as one HTML page",
-		UsageText: "quantal report GRID [--reference FILE.csv] [--out FILE.html]\n" +
-			"quantal report RUN [--out FILE.html]",
-		Description: "The page has the configuration and the command that repeats it, figures and tables, and needs no other file.",
+		UsageText: "quantal report GRID [--reference FILE.csv] [--illustrations FOLDER] [--out FILE.html]\n" +
+			"quantal report RUN [--illustrations FOLDER] [--out FILE.html]",
+		Description: "The page has the configuration and the command that repeats it, figures and tables, and needs no other file. What\n" +
+			"`quantal analyze` has drawn is there too, or with --illustrations what another folder has, such as that of the paper's figures.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FILE` to write", DefaultText: "report.html in the run or grid folder"},
+			&cli.StringFlag{Name: "illustrations", Usage: "`FOLDER` of pictures with captions", DefaultText: analysisFolder + " in the run or grid folder"},
 			referenceFlag(),
 			jsonFlag(),
 		},
@@ -137,6 +139,10 @@ func reportCommand() *cli.Command {
 			if out == "" {
 				out = filepath.Join(dir, "report.html")
 			}
+			drawings, err := readDrawings(c, dir)
+			if err != nil {
+				return err
+			}
 			var report results.Report
 			if grid.Is(dir) {
 				report, err = gridReport(c, dir)
@@ -145,6 +151,9 @@ func reportCommand() *cli.Command {
 			}
 			if err != nil {
 				return err
+			}
+			if len(drawings) > 0 {
+				report.Sections = append(report.Sections, results.Section{Title: "Analyses", Drawings: drawings})
 			}
 			if err := report.Write(out); err != nil {
 				return err
@@ -156,6 +165,19 @@ func reportCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// readDrawings reads the illustrations for a report: those of --illustrations, which have to be there, or those of an analysis.
+func readDrawings(c *cli.Context, dir string) ([]results.Drawing, error) {
+	if !c.IsSet("illustrations") {
+		return results.ReadDrawings(filepath.Join(dir, analysisFolder))
+	}
+	from := c.String("illustrations")
+	drawings, err := results.ReadDrawings(from)
+	if err == nil && len(drawings) == 0 {
+		err = &missingError{fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their captions (NAME.txt)", from)}
+	}
+	return drawings, err
 }
 
 // gridReport makes the report of a grid. What cannot be drawn or compared is said there.

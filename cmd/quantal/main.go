@@ -53,7 +53,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		OnUsageError:              onUsageError,
 		Commands: []*cli.Command{
 			demoCommand(), trainCommand(), gridCommand(), statusCommand(), evalCommand(), exportCommand(), figuresCommand(),
-			tablesCommand(), reportCommand(), compareCommand(), synapseCommand(), experimentCommand(), dynamicsCommand(), dataCommand(),
+			tablesCommand(), reportCommand(), compareCommand(), analyzeCommand(), synapseCommand(), experimentCommand(),
+			dynamicsCommand(), dataCommand(),
 			benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
 		},
 		Action: func(c *cli.Context) error {

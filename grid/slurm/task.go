@@ -84,8 +84,8 @@ func taskName() string {
 }
 
 // Requeue asks Slurm for another turn of this task, to be called when the work is saved after a TERM. Slurm then ends this
-// process, maybe before Requeue returns, and starts the task again later. It does not if the task was cancelled. A task that has been started as often
-// as the plan allows gives an error, and so does a process that Slurm did not start as a task.
+// process, maybe before Requeue returns, and starts the task again later, unless it was cancelled. A task that has been
+// started as often as the plan allows gives an error, and so does a process that Slurm did not start as a task.
 func (t *Task) Requeue(ctx context.Context) error {
 	if t.Name == "" {
 		return errors.New("slurm: not a task of a job array, so there is nothing to requeue")

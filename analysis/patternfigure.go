@@ -1,0 +1,333 @@
+package analysis
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"quantal/results"
+	"quantal/synapse"
+	"quantal/train"
+)
+
+// scattered is how many points are drawn one by one; more are drawn as a density.
+const scattered = 1500
+
+// sheet is a figure of patterns: blocks of panels with signatures as rows and networks as columns.
+type sheet struct {
+	name, title string
+	lead        string // the caption's first sentence
+	blocks      []sheetBlock
+	signatures  []Signature
+	experiments bool // draw the slopes of the experiments
+}
+
+// sheetBlock shows one layer of some networks.
+type sheetBlock struct {
+	heading  string // before the mechanism in the titles
+	layer    int    // from 0
+	networks []*Pattern
+}
+
+// draw puts a sheet together.
+func (p *Patterns) draw(s sheet) (results.Illustration, error) {
+	const rowHeight = 44 // millimetres
+	var blocks []results.Block
+	var lines []string
+	var rows []SignatureSlope
+	letters := 0
+	for _, b := range s.blocks {
+		block := results.Block{Height: 8 + rowHeight*float64(len(s.signatures))}
+		for i, which := range s.signatures {
+			var row []results.Panel
+			low, high := varianceRange(b.networks, b.layer, which)
+			for j, n := range b.networks {
+				panel := n.panel(b.layer, which, s.experiments)
+				panel.Y.Min, panel.Y.Max = low, high
+				if j == 0 {
+					panel.Letter, panel.Y.Label = string(rune('A'+letters)), "Variance σ²"
+					letters++
+				}
+				if i == 0 {
+					panel.Title = strings.TrimPrefix(b.heading+", ", ", ") + columnTitle(n.Config.Rho.Value()) + ", " + panel.Title
+				}
+				row = append(row, panel)
+				rows = append(rows, n.Slope(b.layer, which))
+			}
+			block.Rows = append(block.Rows, row)
+		}
+		blocks = append(blocks, block)
+	}
+	for _, r := range rows {
+		lines = append(lines, r.line())
+	}
+	figure, err := results.NewFigure(blocks...)
+	return results.Illustration{
+		Name: s.name, Title: s.title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "bootstrap_seed": p.Bootstrap.Seed, "slopes": rows},
+		Caption: s.lead + " " + p.caption(s) + "\n" + strings.Join(lines, "\n"),
+	}, err
+}
+
+// columnTitle names an exponent in little room.
+func columnTitle(rho float64) string {
+	if rho == 0 {
+		return "entropic"
+	}
+	return "ρ = " + rhoName(rho)
+}
+
+// varianceRange is the range of sigma^2 in a layer of networks, with room around it. Without hidden layers, where the analytic line
+// is what the points are compared with, that of the Hessian belongs to it.
+func varianceRange(networks []*Pattern, layer int, which Signature) (low, high float64) {
+	const room = 1.3
+	low, high = math.Inf(1), 0
+	for _, n := range networks {
+		x, v := placed(n.Layers[layer].Of(which), n.Layers[layer].Variance)
+		if len(n.Layers) == 1 && which == Hessian && len(x) > 0 {
+			v = append(v, n.optimalVariance(slices.Min(x)), n.optimalVariance(slices.Max(x)))
+		}
+		for _, v := range v {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	if low > high { // no point anywhere
+		return 0, 0
+	}
+	return low / room, high * room
+}
+
+// optimalVariance is sigma^2 of Eq. 66.
+func (p *Pattern) optimalVariance(h float64) float64 {
+	sigma := synapse.OptimalSigma(p.Config.C, p.Config.Rho.Value(), h)
+	return sigma * sigma
+}
+
+// panel draws sigma^2 of a layer over a signature, with the fitted line, the analytic one and that of the experiment.
+func (p *Pattern) panel(layer int, which Signature, experiments bool) results.Panel {
+	x, y := placed(p.Layers[layer].Of(which), p.Layers[layer].Variance)
+	s := p.Slope(layer, which)
+	panel := results.Panel{
+		X: results.Axis{Label: which.label(), Log: true, Room: 4}, Y: results.Axis{Log: true, Room: 5},
+		Title: minus(fmt.Sprintf("slope %.2f", s.Value)),
+	}
+	if len(x) == 0 || math.IsNaN(s.Value) {
+		panel.Title = "no slope"
+		panel.Layers = []results.Layer{results.Points{X: x, Y: y, Color: results.Green}}
+		return panel
+	}
+	if len(x) > scattered {
+		panel.Layers = append(panel.Layers, results.Density{Label: "synapses, darker where more", X: x, Y: y, Color: results.Green, Bins: 40})
+	} else {
+		panel.Layers = append(panel.Layers, results.Points{Label: "synapses", X: x, Y: y, Color: results.Green, Small: true})
+	}
+	ends := []float64{slices.Min(x), slices.Max(x)}
+	fit, analytic := lines(x, y, s.Value, s.Analytic)
+	fit.Label, fit.Color = "fitted", results.Grey
+	analytic.Label, analytic.Color, analytic.Dashed = "analytic (Eq. 67, 68)", results.Blue, false
+	if which == Hessian || which == HessianExamples { // the place is predicted too
+		analytic.Y = nil
+		for _, h := range ends {
+			analytic.Y = append(analytic.Y, p.optimalVariance(h))
+		}
+	}
+	panel.Layers = append(panel.Layers, fit)
+	if !math.IsNaN(s.Analytic) {
+		panel.Layers = append(panel.Layers, analytic)
+	}
+	if slope := experimentSlope(which); experiments && slope != 0 {
+		_, experiment := lines(x, y, s.Value, slope)
+		experiment.Label, experiment.Color = "slope of the experiment (Fig. 6)", results.Red
+		panel.Layers = append(panel.Layers, experiment)
+	}
+	return panel
+}
+
+// placed are the points that logarithmic axes have a place for.
+func placed(xs, ys []float64) (x, y []float64) {
+	for i := range xs {
+		if finite(math.Log(xs[i])) && finite(math.Log(ys[i])) {
+			x, y = append(x, xs[i]), append(y, ys[i])
+		}
+	}
+	return x, y
+}
+
+// experimentSlope is what the experiments of Fig. 6 say about a signature; 0 for nothing. A firing rate stands for |x|, so that its
+// slope counts half against the square.
+func experimentSlope(which Signature) float64 {
+	switch which {
+	case LearningRate:
+		return publishedPlasticitySlope
+	case InputRate:
+		return publishedRateSlope
+	case InputSquare:
+		return publishedRateSlope / 2
+	}
+	return 0
+}
+
+// line is a row of the table as text.
+func (s SignatureSlope) line() string {
+	text := fmt.Sprintf("layer %d, rho %s, c %.4g, %s: ", s.Layer, s.Rho, s.C, strings.ReplaceAll(s.Signature.String(), "_", " "))
+	if s.Note != "" {
+		return text + "no slope: " + s.Note
+	}
+	text += fmt.Sprintf("slope %.3f [%.3f, %.3f], r = %.2f", s.Value, s.Low, s.High, s.Correlation)
+	if !math.IsNaN(s.Analytic) {
+		text += fmt.Sprintf(", analytic %.3f", s.Analytic)
+	}
+	if !math.IsNaN(s.VarianceRatio) {
+		text += fmt.Sprintf(", median of sigma^2 over Eq. 66 %.2f", s.VarianceRatio)
+	}
+	if s.Dropped > 0 {
+		text += fmt.Sprintf(", %d synapses without a place on the axes", s.Dropped)
+	}
+	return text
+}
+
+// caption says what is seen in any sheet, and from which networks.
+func (p *Patterns) caption(s sheet) string {
+	first := s.blocks[0].networks[0].Config
+	what := "Rows: the Hessian, as the empirical Fisher information in units of the summed objective, (N/B) times the mean squared gradient of a minibatch; " +
+		"the learning rate, eta over the mean size of that gradient; and the input, the mean of |x| or x^2 of the presynaptic unit."
+	if len(s.signatures) < 3 {
+		what = ""
+	}
+	lines := "Grey: least squares on logarithmic axes. Blue: the optimum under a quadratic cost (Eq. 66), or its slope through the mean of the logarithms."
+	if s.experiments {
+		lines += fmt.Sprintf(" Red: the slopes of the experiments, %.2f for plasticity and %.2f for the firing rate, half of it over its square.",
+			publishedPlasticitySlope, publishedRateSlope)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s\nData %s; hidden %s; seed %d; %d epochs at learning rate %g, minibatches of %d, lambda %g; "+
+		"signatures over %d more epochs with the parameters as they are. Biases are left out. Intervals are 95 %% of bootstrap resamples of the synapses "+
+		"(up to %d, fewer where they are many), as if these were independent of each other.",
+		what, lines, filepath.Base(first.Data), train.FormatHidden(first.Hidden), first.Seed, first.Epochs, first.LearningRate, first.Batch, first.Lambda, p.Epochs,
+		p.Bootstrap.Resamples))
+}
+
+// Illustrations draws all networks: a figure for each layer with the exponents as columns, or for a single exponent one figure with
+// the layers as rows. Networks that differ in more than rho, c and seed are in figures of their own; so are several values of c, the
+// lowest of each exponent first. Of several seeds the lowest is drawn.
+func (p *Patterns) Illustrations() ([]results.Illustration, error) {
+	var list []results.Illustration
+	groups := p.groups()
+	for g, group := range groups {
+		for level, networks := range group {
+			suffix, lead := "", ""
+			if len(groups) > 1 {
+				suffix = fmt.Sprintf("-network%d", g+1)
+			}
+			if len(group) > 1 {
+				suffix += fmt.Sprintf("-c%d", level+1)
+				lead = fmt.Sprintf(" Value %d of %d of c, the smallest first.", level+1, len(group))
+			}
+			if len(networks) == 1 {
+				i, err := p.single("signatures"+suffix, networks[0], lead)
+				if err != nil {
+					return nil, err
+				}
+				list = append(list, i)
+				continue
+			}
+			for layer := range networks[0].Layers {
+				i, err := p.draw(sheet{
+					name: fmt.Sprintf("layer%d%s", layer+1, suffix), title: fmt.Sprintf("Synaptic variability in layer %d", layer+1),
+					lead:       fmt.Sprintf("Variance of the weights of layer %d over what goes with their importance; columns are mechanisms.%s", layer+1, lead),
+					blocks:     []sheetBlock{{layer: layer, networks: networks}},
+					signatures: []Signature{Hessian, LearningRate, p.inputSignature(networks[0])},
+				})
+				if err != nil {
+					return nil, err
+				}
+				list = append(list, i)
+			}
+		}
+	}
+	return list, nil
+}
+
+// inputSignature is the measure of the input that the paper shows: the rate, or for a network without hidden layers, about which
+// there is a prediction, the mean square.
+func (p *Patterns) inputSignature(n *Pattern) Signature {
+	if len(n.Layers) == 1 {
+		return InputSquare
+	}
+	return InputRate
+}
+
+// single draws one network with its layers as rows.
+func (p *Patterns) single(name string, n *Pattern, lead string) (results.Illustration, error) {
+	signatures := []Signature{Hessian, LearningRate, p.inputSignature(n)}
+	block := results.Block{Height: 10 + 55*float64(len(n.Layers))}
+	var text []string
+	for layer := range n.Layers {
+		var row []results.Panel
+		for i, which := range signatures {
+			panel := n.panel(layer, which, false)
+			low, high := varianceRange([]*Pattern{n}, layer, which)
+			panel.Y.Min, panel.Y.Max = low, high
+			if i == 0 {
+				panel.Letter, panel.Y.Label = string(rune('A'+layer)), fmt.Sprintf("Layer %d: variance σ²", layer+1)
+			}
+			row = append(row, panel)
+			text = append(text, n.Slope(layer, which).line())
+		}
+		block.Rows = append(block.Rows, row)
+	}
+	figure, err := results.NewFigure(block)
+	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: signatures}
+	title := "Synaptic variability, " + train.DescribeExponent(n.Config.Rho.Value())
+	return results.Illustration{
+		Name: name, Title: title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "bootstrap_seed": p.Bootstrap.Seed, "slopes": n.Slopes},
+		Caption: "Variance of the weights of each layer over what goes with their importance." + lead + " " +
+			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) + "\n" + strings.Join(text, "\n"),
+	}, err
+}
+
+// groups sorts the networks into those that belong in one figure: first by all settings but rho, c and seed, then by which value of
+// c it is for their exponent; within, by exponent.
+func (p *Patterns) groups() [][][]*Pattern {
+	var order []train.Config
+	members := map[int][]*Pattern{}
+	for _, n := range p.Networks {
+		c := n.Config
+		c.Rho, c.C, c.Seed = train.Exponent{}, 0, 0
+		at := slices.IndexFunc(order, func(o train.Config) bool { return fmt.Sprint(o) == fmt.Sprint(c) })
+		if at < 0 {
+			at = len(order)
+			order = append(order, c)
+		}
+		members[at] = append(members[at], n)
+	}
+	var list [][][]*Pattern
+	for g := range order {
+		networks := slices.Clone(members[g])
+		slices.SortStableFunc(networks, func(a, b *Pattern) int {
+			return cmp.Or(cmp.Compare(a.Config.Rho.Value(), b.Config.Rho.Value()), cmp.Compare(a.Config.C, b.Config.C), cmp.Compare(a.Config.Seed, b.Config.Seed))
+		})
+		var levels [][]*Pattern
+		level := 0
+		for i, n := range networks {
+			if i > 0 {
+				before := networks[i-1].Config
+				switch {
+				case before.Rho.Value() != n.Config.Rho.Value():
+					level = 0
+				case before.C != n.Config.C:
+					level++
+				default:
+					continue // another seed
+				}
+			}
+			for len(levels) <= level {
+				levels = append(levels, nil)
+			}
+			levels[level] = append(levels[level], n)
+		}
+		list = append(list, levels)
+	}
+	return list
+}

@@ -1,0 +1,226 @@
+package analysis
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/gonum/stat"
+
+	"quantal/kernels"
+	"quantal/mnist"
+	"quantal/results"
+	"quantal/synapse"
+	"quantal/train"
+)
+
+// Network is a trained network with a sigma per synapse.
+type Network struct {
+	ID     string // in tables
+	Config train.Config
+	State  *results.Checkpoint
+}
+
+// Pattern is what the noise of a network goes with.
+type Pattern struct {
+	Network
+	Layers []Signatures
+	Slopes []SignatureSlope // layer by layer, the signatures in their order
+}
+
+// SignatureSlope is a row of a table: the slope of sigma^2 against a signature over the synapses of a layer, on log axes.
+type SignatureSlope struct {
+	ID       string  `json:"id"`
+	Data     string  `json:"data"`
+	Hidden   string  `json:"hidden"`
+	Rho      string  `json:"rho"`
+	RhoValue float64 `json:"rho_value"` // 0 for entropic
+	C        float64 `json:"c"`
+	Seed     uint64  `json:"seed"`
+	Layer    int     `json:"layer"` // from 1, which reads the data
+	Inputs   int     `json:"inputs"`
+	Outputs  int     `json:"outputs"`
+
+	Signature Signature `json:"signature"`
+	Slope
+	Resamples int     `json:"resamples"` // of the interval
+	Analytic  float64 `json:"analytic"`  // the slope of Eq. 67 or 68, NaN for input_rate
+	// VarianceRatio is the median over synapses of sigma^2 over the optimum of Eq. 66; NaN unless the signature is a Hessian.
+	VarianceRatio float64 `json:"variance_ratio"`
+	Note          string  `json:"note"` // why there is no slope
+}
+
+// Patterns are the patterns of networks that learned one data set.
+type Patterns struct {
+	Epochs    int // of noisy passes
+	Bootstrap Bootstrap
+	Networks  []*Pattern
+}
+
+// MeasurePatterns passes the training set through each network, with the parameters as they are, for a number of epochs with noise
+// and one at w = mu, and fits sigma^2 against the signatures. The networks may differ in anything but the data. Progress, if not
+// nil, is told of the steps done and to do.
+func MeasurePatterns(
+	ctx context.Context, set *mnist.Set, networks []Network, epochs int, b Bootstrap, progress func(done, steps int),
+) (*Patterns, error) {
+	if epochs < 1 {
+		return nil, fmt.Errorf("analysis: patterns: want 1 or more epochs, got %d", epochs)
+	}
+	p := &Patterns{Epochs: epochs, Bootstrap: b}
+	cohorts := cohortsOf(networks)
+	all, before := 0, 0
+	for _, cohort := range cohorts {
+		n, err := trainingExamples(set, cohort[0].Config)
+		if err != nil {
+			return nil, err
+		}
+		all += n / cohort[0].Config.Batch * (epochs + 1)
+	}
+	for _, cohort := range cohorts {
+		var configs []train.Config
+		var states []*results.Checkpoint
+		for _, n := range cohort {
+			configs, states = append(configs, n.Config), append(states, n.State)
+		}
+		pass := func(rule kernels.Accumulate, epochs int) ([]*kernels.Sums, error) {
+			last := 0
+			sums, err := train.Gradients(ctx, set, configs, states, rule, epochs, func(done, steps int) {
+				if last = steps; progress != nil {
+					progress(before+done, all)
+				}
+			})
+			before += last
+			return sums, err
+		}
+		noisy, err := pass(kernels.Accumulate{}, epochs)
+		if err != nil {
+			return nil, err
+		}
+		atMu, err := pass(kernels.Accumulate{AtMu: true}, 1) // nothing in these sums depends on the order of the examples
+		if err != nil {
+			return nil, err
+		}
+		examples, err := trainingExamples(set, configs[0])
+		if err != nil {
+			return nil, err
+		}
+		for i, n := range cohort {
+			layers, err := NewSignatures(n.State, examples, n.Config.LearningRate, noisy[i], atMu[i])
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", n.ID, err)
+			}
+			p.Networks = append(p.Networks, &Pattern{Network: n, Layers: layers})
+		}
+	}
+	var side errgroup.Group
+	side.SetLimit(runtime.GOMAXPROCS(0))
+	for _, n := range p.Networks {
+		side.Go(func() error {
+			n.fit(b)
+			return ctx.Err()
+		})
+	}
+	return p, side.Wait()
+}
+
+// trainingExamples is how many examples a network learns.
+func trainingExamples(set *mnist.Set, c train.Config) (int, error) {
+	training, _, err := set.Split(c.Validation)
+	return training.N(), err
+}
+
+// cohortsOf groups networks that pass through one Program, in the order of their first ones.
+func cohortsOf(networks []Network) [][]Network {
+	var order []string
+	groups := map[string][]Network{}
+	for _, n := range networks {
+		name := n.Config.Cohort()
+		if groups[name] == nil {
+			order = append(order, name)
+		}
+		groups[name] = append(groups[name], n)
+	}
+	var list [][]Network
+	for _, name := range order {
+		list = append(list, groups[name])
+	}
+	return list
+}
+
+// mostWork bounds resamples times points of an interval, which takes some 15 ns each: a layer of 78,400 synapses gets 255 resamples.
+const mostWork = 20_000_000
+
+// limited is the bootstrap with fewer resamples where points are many.
+func (b Bootstrap) limited(points int) Bootstrap {
+	b.Resamples = min(b.Resamples, max(100, mostWork/max(1, points)))
+	return b
+}
+
+// fit computes the slopes.
+func (p *Pattern) fit(b Bootstrap) {
+	c := p.Config
+	for i, layer := range p.Layers {
+		for _, which := range AllSignatures() {
+			x, limited := layer.Of(which), b.limited(len(layer.Variance))
+			s := SignatureSlope{
+				ID: p.ID, Data: filepath.Base(c.Data), Hidden: train.FormatHidden(c.Hidden), Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C, Seed: c.Seed,
+				Layer: i + 1, Inputs: layer.Inputs, Outputs: layer.Outputs, Signature: which,
+				Analytic: which.Analytic(c.Rho.Value()), Resamples: limited.Resamples, VarianceRatio: math.NaN(),
+			}
+			var err error
+			if s.Slope, err = FitSlope(x, layer.Variance, limited); err != nil {
+				s.Slope = Slope{Value: math.NaN(), Low: math.NaN(), High: math.NaN(), Intercept: math.NaN(), Correlation: math.NaN()}
+				s.Note = err.Error()
+			}
+			if which == Hessian || which == HessianExamples {
+				s.VarianceRatio = medianRatio(layer.Variance, x, c.C, c.Rho.Value())
+			}
+			p.Slopes = append(p.Slopes, s)
+		}
+	}
+}
+
+// medianRatio is the median of variances over the optimal ones (Eq. 66), of the synapses that have an importance; NaN without any.
+func medianRatio(variances, hessian []float64, c, rho float64) float64 {
+	var ratios []float64
+	for i, h := range hessian {
+		if h > 0 {
+			optimum := synapse.OptimalSigma(c, rho, h)
+			ratios = append(ratios, variances[i]/(optimum*optimum))
+		}
+	}
+	if len(ratios) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(ratios)
+	return stat.Quantile(0.5, stat.Empirical, ratios, nil)
+}
+
+// Slope is the slope of a layer, counted from 0.
+func (p *Pattern) Slope(layer int, which Signature) SignatureSlope {
+	return p.Slopes[layer*len(AllSignatures())+int(which)]
+}
+
+// Rows are the slopes of all networks.
+func (p *Patterns) Rows() []SignatureSlope {
+	var rows []SignatureSlope
+	for _, n := range p.Networks {
+		rows = append(rows, n.Slopes...)
+	}
+	return rows
+}
+
+// Tensors are the signatures of all networks as arrays, ID/layerN.hessian and so on, layers counted from 0 as in other files.
+func (p *Patterns) Tensors() []results.Tensor {
+	var list []results.Tensor
+	for _, n := range p.Networks {
+		for i, layer := range n.Layers {
+			list = append(list, layer.Tensors(fmt.Sprintf("%s/layer%d.", n.ID, i))...)
+		}
+	}
+	return list
+}
