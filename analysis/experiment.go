@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"quantal/internal/measured"
 	"quantal/results"
 	"quantal/synapse"
 )
@@ -25,20 +26,20 @@ type Connections struct {
 }
 
 // ReadConnections reads the file of Ko et al. as Malkin et al. publish it: CSV with the columns mean, var and foopsi_mean, all
-// numbers positive. An error is a DataError.
+// numbers positive. An error is a measured.Error.
 func ReadConnections(path string) (Connections, error) {
 	var c Connections
-	t, err := readTable(path)
+	t, err := measured.Read(path)
 	if err != nil {
 		return c, err
 	}
-	if c.Mean, err = t.column("mean", 0, math.Inf(1)); err != nil {
+	if c.Mean, err = t.Column("mean", 0, math.Inf(1)); err != nil {
 		return c, err
 	}
-	if c.Variance, err = t.column("var", 0, math.Inf(1)); err != nil {
+	if c.Variance, err = t.Column("var", 0, math.Inf(1)); err != nil {
 		return c, err
 	}
-	c.Rate, err = t.column("foopsi_mean", 0, math.Inf(1))
+	c.Rate, err = t.Column("foopsi_mean", 0, math.Inf(1))
 	return c, err
 }
 
@@ -60,10 +61,10 @@ type Plasticity struct {
 }
 
 // ReadPlasticity reads a file of Costa et al.'s parameters as Malkin et al. publish it: CSV with the columns Pr (before), Pr (after),
-// q (mV, before) and q (mV, after). An error is a DataError.
+// q (mV, before) and q (mV, after). An error is a measured.Error.
 func ReadPlasticity(path string) (Plasticity, error) {
 	p := Plasticity{Name: strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))}
-	t, err := readTable(path)
+	t, err := measured.Read(path)
 	if err != nil {
 		return p, err
 	}
@@ -71,11 +72,11 @@ func ReadPlasticity(path string) (Plasticity, error) {
 		name     string
 		releases *[]synapse.Release
 	}{{"before", &p.Before}, {"after", &p.After}} {
-		probability, err := t.column(fmt.Sprintf("Pr (%s)", side.name), 0, 1)
+		probability, err := t.Column(fmt.Sprintf("Pr (%s)", side.name), 0, 1)
 		if err != nil {
 			return p, err
 		}
-		size, err := t.column(fmt.Sprintf("q (mV, %s)", side.name), 0, math.Inf(1))
+		size, err := t.Column(fmt.Sprintf("q (mV, %s)", side.name), 0, math.Inf(1))
 		if err != nil {
 			return p, err
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"quantal/internal/measured"
 	"quantal/internal/pythontest"
 )
 
@@ -145,7 +146,7 @@ func TestBadMeasurements(t *testing.T) {
 	} {
 		path := write(t, "data.csv", c.content)
 		err := c.read(path)
-		var bad *DataError
+		var bad *measured.Error
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v, want %q", c.content, err, c.want)
 		}

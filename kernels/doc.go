@@ -32,4 +32,8 @@
 // # The noise
 //
 // Noise is a pure function of where it is used, never a stream: see [Noise].
+//
+// # Diffusions
+//
+// [Diffusion] is not of a network: many numbers that move by themselves, dw = mu(w) dt + sigma(w) dB, with the same noise.
 package kernels

@@ -83,9 +83,16 @@ func Normals[T Float](xi []T, n Noise, row int) {
 
 // Uniforms fills u with the uniforms in (0, 1) of columns 0, 1, ... of a row: ((x>>8) + 1/2) 2^-24 of each column's word.
 func Uniforms[T Float](u []T, n Noise, row int) {
-	first := FirstBlock(row, len(u))
-	for k := range u {
-		u[k] = uniform[T](n.Words(first + uint32(16*(k/64)+k%16))[k/16%4])
+	q := FirstBlock(row, len(u))
+	for k0 := 0; k0 < len(u); k0 += 64 {
+		group := u[k0:min(k0+64, len(u))]
+		for lane := range min(16, len(group)) {
+			words := n.Words(q + uint32(lane))
+			for j := 0; lane+16*j < len(group); j++ {
+				group[lane+16*j] = uniform[T](words[j])
+			}
+		}
+		q += 16
 	}
 }
 

@@ -83,7 +83,7 @@ func MakeFolder(dir string) error {
 
 // temporary matches the names that renameio gives to files in the making: a dot, the final name, a random number.
 func temporary() *regexp.Regexp {
-	return regexp.MustCompile(`^\..+\.(toml|json|jsonl|safetensors|npz|csv|html|svg|png|pdf)[0-9]+$`)
+	return regexp.MustCompile(`^\..+\.(toml|json|jsonl|safetensors|npz|csv|txt|html|svg|png|pdf)[0-9]+$`)
 }
 
 // Sweep removes the temporary files that killed processes left in dir. Nobody may be writing there, or only files younger than

@@ -21,6 +21,8 @@
 // metrics.jsonl counts when its line end is there. One process at a time has a folder (Create, Open); View reads without
 // the lock.
 //
+// An experiment that is made in one go (CreateExperiment) has a table.csv and its figures there, and no checkpoints.
+//
 // # Checkpoint format
 //
 // A checkpoint is a safetensors file (https://github.com/huggingface/safetensors):

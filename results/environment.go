@@ -20,9 +20,10 @@ type Environment struct {
 	Kernels string `json:"kernels"` // the kernel set that ran, on which the last bits depend
 	Device  string `json:"device"`
 
-	Data       string            `json:"data"`        // the data set
-	DataSource string            `json:"data_source"` // where it came from
-	DataSHA256 map[string]string `json:"data_sha256"` // by file
+	// Of a run on data:
+	Data       string            `json:"data,omitempty"`        // the data set
+	DataSource string            `json:"data_source,omitempty"` // where it came from
+	DataSHA256 map[string]string `json:"data_sha256,omitempty"` // by file
 }
 
 // ReadEnvironmentHere fills in what is known without a run: the program, the system and the processor.

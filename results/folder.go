@@ -26,6 +26,25 @@ type Folder struct {
 // Create makes a folder for a new run, if it is not there, and locks it. A folder that holds a run already is refused,
 // and so is one in use, with an InUseError.
 func Create(dir string) (*Folder, error) {
+	f, err := create(dir, fmt.Sprintf("resume it with --resume %s, or choose another --out", dir),
+		configName, environmentName, metricsName, summaryName)
+	if err != nil {
+		return nil, err
+	}
+	if err := MakeFolder(f.Path(checkpointsName)); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// CreateExperiment is Create for an experiment that is made in one go, without checkpoints. One that did not come to its summary may be
+// made again in its folder.
+func CreateExperiment(dir string) (*Folder, error) {
+	return create(dir, "choose another --out", metricsName, summaryName)
+}
+
+// create makes and locks a folder that holds no run yet, so none of the files named and no checkpoint; else the error has the advice.
+func create(dir, advice string, files ...string) (*Folder, error) {
 	if err := MakeFolder(dir); err != nil {
 		return nil, err
 	}
@@ -33,13 +52,9 @@ func Create(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	held, err := f.held()
+	held, err := f.held(files)
 	if err == nil && held != "" {
-		err = fmt.Errorf("results: %s: holds a run already (%s is there): resume it with --resume %s, or choose another --out",
-			dir, held, dir)
-	}
-	if err == nil {
-		err = MakeFolder(f.Path(checkpointsName))
+		err = fmt.Errorf("results: %s: holds a run already (%s is there): %s", dir, held, advice)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -109,9 +124,9 @@ func locked(dir string) (*Folder, error) {
 	return f, nil
 }
 
-// held names a file that shows that the folder holds a run, or is empty.
-func (f *Folder) held() (string, error) {
-	for _, name := range []string{configName, environmentName, metricsName, summaryName} {
+// held names a file, of those given or a checkpoint, that shows that the folder holds a run, or is empty.
+func (f *Folder) held(files []string) (string, error) {
+	for _, name := range files {
 		_, err := os.Lstat(f.Path(name))
 		if err == nil {
 			return name, nil

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,29 @@ func TestCreateRefusesARun(t *testing.T) {
 	check(t, again.Close())
 	_, err = Create(f.Path(""))
 	wantError(t, err, "holds a run already", "step-000000001.safetensors")
+}
+
+// An experiment without a summary is none; a training run or a finished experiment is left alone.
+func TestCreateExperiment(t *testing.T) {
+	dir := t.TempDir()
+	f, err := CreateExperiment(dir)
+	check(t, err)
+	check(t, f.WriteConfig(struct{ Seed int }{1}))
+	check(t, f.Close())
+	if _, err := os.Stat(f.Path(checkpointsName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder for checkpoints: %v", err)
+	}
+	f, err = CreateExperiment(dir)
+	check(t, err)
+	check(t, f.WriteSummary(struct{ Mean float64 }{0.1}))
+	check(t, f.Close())
+	_, err = CreateExperiment(dir)
+	wantError(t, err, dir, "holds a run already (summary.json is there): choose another --out")
+	run := newRun(t)
+	check(t, run.AppendMetrics(Epoch{Epoch: 1}))
+	check(t, run.Close())
+	_, err = CreateExperiment(run.Path(""))
+	wantError(t, err, "holds a run already (metrics.jsonl is there)")
 }
 
 func TestFolderInUse(t *testing.T) {

@@ -107,7 +107,8 @@ type Points struct {
 	Label string
 	X, Y  []float64
 	Color Color
-	Small bool // and translucent, for many
+	Pale  float64 // from 0, the full colour, to 1, white
+	Small bool    // and translucent, for many
 }
 
 // Area is a filled polygon with the given corners.
@@ -189,15 +190,15 @@ func (d Points) draw(p *plot.Plot, x, y Axis) (keyEntry, error) {
 	if err != nil {
 		return keyEntry{}, err
 	}
-	dot := draw.GlyphStyle{Color: d.Color.nrgba(), Radius: markSize, Shape: draw.CircleGlyph{}}
+	dot := draw.GlyphStyle{Color: pale(d.Color.nrgba(), d.Pale), Radius: markSize, Shape: draw.CircleGlyph{}}
 	if d.Small {
-		faint := d.Color.nrgba()
+		faint := pale(d.Color.nrgba(), d.Pale)
 		faint.A = 0x80
 		dot.Color, dot.Radius = faint, markSize/2
 	}
 	scatter.GlyphStyle = dot
 	p.Add(scatter)
-	return keyEntry{label: d.Label, mark: draw.GlyphStyle{Color: d.Color.nrgba(), Radius: markSize, Shape: draw.CircleGlyph{}}}, nil
+	return keyEntry{label: d.Label, mark: draw.GlyphStyle{Color: pale(d.Color.nrgba(), d.Pale), Radius: markSize, Shape: draw.CircleGlyph{}}}, nil
 }
 
 func (a Area) draw(p *plot.Plot, x, y Axis) (keyEntry, error) {

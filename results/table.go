@@ -56,6 +56,22 @@ func MeansJSON(records []Record) ([]json.RawMessage, error) {
 	return list, nil
 }
 
+// WriteTable writes a CSV file with a row for each item, which is replaced as a whole or not at all. The columns are the fields of the
+// items, structs, under their names in JSON; what JSON has null for is an empty cell.
+func WriteTable[T any](path string, items []T) error {
+	t, err := tableOf(items, func(item T) []cell {
+		var cells []cell
+		for _, f := range fieldsOf(reflect.ValueOf(item)) {
+			cells = append(cells, cell{f.name, f.value.Interface()})
+		}
+		return cells
+	})
+	if err != nil {
+		return err
+	}
+	return writeAtomicBytes(path, t.csv())
+}
+
 // table is rows of cells, each the JSON text of a value; null where there is none.
 type table struct {
 	names []string

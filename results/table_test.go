@@ -155,3 +155,24 @@ func TestMeans(t *testing.T) {
 		t.Errorf("means as JSON: %s", objects)
 	}
 }
+
+func TestWriteTable(t *testing.T) {
+	type row struct {
+		Name string `json:"name"`
+		Inner
+		Count *int `json:"count"`
+	}
+	n := 3
+	path := filepath.Join(t.TempDir(), "table.csv")
+	check(t, WriteTable(path, []row{{Name: "a, b", Inner: Inner{SD: math.NaN()}, Count: &n}, {Inner: Inner{SD: 0.1}}}))
+	got, err := os.ReadFile(path)
+	check(t, err)
+	if want := "name,sd,count\n\"a, b\",,3\n,0.1,\n"; string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Inner is the exported part of a row.
+type Inner struct {
+	SD float64 `json:"sd"`
+}

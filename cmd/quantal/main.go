@@ -12,7 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"quantal/analysis"
+	"quantal/internal/measured"
 	"quantal/mnist"
 	"quantal/results"
 	"quantal/train"
@@ -54,7 +54,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			demoCommand(), trainCommand(), gridCommand(), statusCommand(), evalCommand(), exportCommand(), figuresCommand(),
 			tablesCommand(), reportCommand(), compareCommand(), analyzeCommand(), synapseCommand(), experimentCommand(),
-			dataCommand(),
+			dynamicsCommand(), dataCommand(),
 			benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
 		},
 		Action: func(c *cli.Context) error {
@@ -93,7 +93,7 @@ func exitCode(err error, got os.Signal) int {
 		fetch      *mnist.FetchError
 		corrupt    *results.CorruptError
 		missing    *missingError
-		measured   *analysis.DataError
+		table      *measured.Error
 	)
 	switch {
 	case err == nil:
@@ -106,7 +106,7 @@ func exitCode(err error, got os.Signal) int {
 		return 4
 	case errors.As(err, &device):
 		return 5
-	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &measured), errors.Is(err, results.ErrNoCheckpoint):
+	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &table), errors.Is(err, results.ErrNoCheckpoint):
 		return 3
 	}
 	return 1

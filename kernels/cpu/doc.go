@@ -31,6 +31,9 @@
 //     up, in float64, what dW and a second product, of squared inputs and squared errors, say.
 //   - Divisions and square roots are slow: 1/sigma and sigma' share a division, and so do the two steps of Adam.
 //
+// [Diffuser] moves numbers by a diffusion with the same sets: normals and Milstein's step in one pass, coefficients that are linear
+// throughout as constants, those of a table gathered per lane.
+//
 // The pads behind each row stay zero: inputs are zero there, and so is the derivative of the cost.
 //
 // Tests compare the elementary functions with float64 over the range in use, Philox with its published vectors by way of package

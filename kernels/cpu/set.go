@@ -32,6 +32,10 @@ type kernelSet struct {
 	sumInputs func(u *summing, first, n int)
 	// sum forms dW of rows and the sum of the examples' squared gradients, and adds them up; it reports whether all were finite.
 	sum func(u *summing, s *scratch, first, rows int) bool
+
+	// advance and advanceSites are the methods of that name of a Diffusion.
+	advance      func(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int)
+	advanceSites func(d *kernels.Diffusion[float32], t kernels.Turnover[float32], w []float32, born []uint32, n kernels.Noise, first, steps int) (births, losses int)
 }
 
 // drawing is what the functions that draw weights need to know of a layer. The slices cover the whole layer. Threads share it.
@@ -183,6 +187,8 @@ var portable = &kernelSet{
 		}
 		return finite
 	},
+	advance:      (*kernels.Diffusion[float32]).Advance,
+	advanceSites: (*kernels.Diffusion[float32]).AdvanceSites,
 }
 
 // each calls f for every row with its weights, its number, its first slot in the layer and its number of columns.

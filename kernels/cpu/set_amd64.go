@@ -36,6 +36,12 @@ type assembly struct {
 	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, rows, batch int) uint32
 	squares            func(dst, x *float32, n int)
 	sumInputs          func(magnitude, square *float64, squares, x *float32, stride, columns, batch int)
+
+	uniforms          func(u *float32, keys *[20]uint32, block uint32, n int)
+	advanceLine       func(w *float32, keys *[20]uint32, block uint32, n int, law *float32)
+	advanceTable      func(w *float32, keys *[20]uint32, block uint32, n int, law, cells *float32)
+	advanceSitesLine  func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law *float32) (births, losses int)
+	advanceSitesTable func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law, cells *float32) (births, losses int)
 }
 
 type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, factor, exponent float32)
@@ -47,6 +53,8 @@ var avx512 = assembly{
 	forward: forwardAVX512, backward: backwardAVX512,
 	update: updateAVX512, updateShared: updateSharedAVX512, updateMeans: updateMeansAVX512,
 	sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
+	uniforms: uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
+	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
 }.set("avx512")
 
 var avx2 = assembly{
@@ -56,6 +64,8 @@ var avx2 = assembly{
 	forward: forwardAVX2, backward: backwardAVX2,
 	update: updateAVX2, updateShared: updateSharedAVX2, updateMeans: updateMeansAVX2,
 	sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
+	uniforms: uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
+	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,
 }.set("avx2")
 
 // set wraps the kernels in Go's bounds: slices in, pointers out.
@@ -119,6 +129,8 @@ func (a assembly) set(name string) *kernelSet {
 			return a.sum(&gradient[0], &magnitude[0], &square[0], &exampleSquare[0], &x[0], &dy[0], &xSquares[0], &dySquares[0],
 				stride, dyStride, rows, u.batch) == 0
 		},
+		advance:      a.advanceNumbers,
+		advanceSites: a.advanceNumbersOnSites,
 	}
 }
 

@@ -280,6 +280,81 @@ func variadic3(f func(x, y, z operand.Op)) emitter {
 	return func(ops ...operand.Op) { f(ops[0], ops[1], ops[2]) }
 }
 
+// mask has a bit for each lane: a mask register with AVX-512, all bits of the lane of a vector with AVX2.
+type mask = reg.Register
+
+// less is the lanes where x < y, equal those where x = y.
+func (a *assembler) less(x vec, y operand.Op) mask  { return a.compare(1, x, y) }
+func (a *assembler) equal(x vec, y operand.Op) mask { return a.compare(0, x, y) }
+
+func (a *assembler) compare(predicate uint64, x vec, y operand.Op) mask {
+	var m mask
+	if a.wide() {
+		m = a.K()
+	} else {
+		m = a.vector()
+	}
+	a.emit(
+		func(ops ...operand.Op) { a.VCMPPS(append([]operand.Op{operand.Imm(predicate)}, ops...)...) },
+		func(ops ...operand.Op) { a.VCMPPS_BCST(append([]operand.Op{operand.Imm(predicate)}, ops...)...) },
+		y, x, m)
+	return m
+}
+
+// both keeps the lanes of n that are in m too, and except those that are not.
+func (a *assembler) both(m, n mask) {
+	if a.wide() {
+		a.KANDW(m, n, n)
+		return
+	}
+	a.VANDPS(m, n, n)
+}
+
+func (a *assembler) except(m, n mask) {
+	if a.wide() {
+		a.KANDNW(n, m, n)
+		return
+	}
+	a.VANDNPS(n, m, n)
+}
+
+// choose sets dst to x in the lanes of m.
+func (a *assembler) choose(m mask, x, dst vec) {
+	if a.wide() {
+		a.VMOVAPS(x, m, dst)
+		return
+	}
+	a.VBLENDVPS(m, x, dst, dst)
+}
+
+// count adds the number of lanes in m.
+func (a *assembler) count(m mask, sum reg.GPVirtual) {
+	n := a.GP64()
+	if a.wide() {
+		a.KMOVW(m, n.As32())
+	} else {
+		a.VMOVMSKPS(m, n.As32())
+	}
+	a.POPCNTQ(n, n)
+	a.ADDQ(n, sum)
+}
+
+// gatherLanes loads a number for each lane, index times four floats and the displacement away from base.
+func (a *assembler) gatherLanes(base reg.Register, index vec, displacement int) vec {
+	dst := a.zero()
+	at := operand.Mem{Base: base, Index: index, Scale: 4, Disp: displacement}
+	if a.wide() {
+		all, ones := a.K(), a.GP32()
+		a.MOVL(operand.U32(0xffff), ones)
+		a.KMOVW(ones, all)
+		a.VGATHERDPS(at, all, dst)
+		return dst
+	}
+	all := a.splat(a.bits(0xffffffff))
+	a.VGATHERDPS(all, at, dst)
+	return dst
+}
+
 // oneWherePositive sets dst to 1 where x > 0 and leaves it elsewhere. dst must not be above 1.
 func (a *assembler) oneWherePositive(x operand.Mem, dst vec) {
 	const less = 1

@@ -52,6 +52,11 @@ func (a *assembler) write(folder, hash string) error {
 	a.squares()
 	a.sumInputs()
 	a.gather()
+	a.uniforms()
+	for _, tabulated := range []bool{false, true} {
+		a.advance(tabulated)
+		a.advanceSites(tabulated)
+	}
 	a.probe()
 	file, err := a.Result()
 	if err != nil {

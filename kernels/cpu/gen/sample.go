@@ -91,14 +91,19 @@ func (a *assembler) merge(h halves) vec {
 	return h[0]
 }
 
-// boxMuller turns pairs of words per lane into pairs of standard normals: radius sqrt(-2 ln u), u = ((x>>8) + 1/2) 2^-24, angle
-// pi 2^-31 y. The words are lost.
-func (a *assembler) boxMuller(x, y []vec) (cosine, sine []vec) {
+// uniform turns words into uniforms ((x>>8) + 1/2) 2^-24.
+func (a *assembler) uniform(x []vec) {
 	for i := range x {
 		a.VPSRLD(operand.Imm(8), x[i], x[i])
 		a.VCVTDQ2PS(x[i], x[i])
 		a.fma213(a.number(0x1p-25), a.splat(a.number(0x1p-24)), x[i])
 	}
+}
+
+// boxMuller turns pairs of words per lane into pairs of standard normals: radius sqrt(-2 ln u), u = ((x>>8) + 1/2) 2^-24, angle
+// pi 2^-31 y. The words are lost.
+func (a *assembler) boxMuller(x, y []vec) (cosine, sine []vec) {
+	a.uniform(x)
 	r := a.log(x)
 	for i := range r {
 		a.mul(a.number(-2), r[i], r[i])
@@ -113,6 +118,19 @@ func (a *assembler) boxMuller(x, y []vec) (cosine, sine []vec) {
 		a.mul(r[i], sine[i], sine[i])
 	}
 	return cosine, sine
+}
+
+// normals turns the words of a block per lane into the normals of the columns that read them.
+func (a *assembler) normals(words [4]vec) (xi [4]vec) {
+	if a.wide() {
+		cosine, sine := a.boxMuller([]vec{words[0], words[2]}, []vec{words[1], words[3]})
+		return [4]vec{cosine[0], sine[0], cosine[1], sine[1]}
+	}
+	for i := 0; i < 4; i += 2 {
+		cosine, sine := a.boxMuller(words[i:i+1], words[i+1:i+2])
+		xi[i], xi[i+1] = cosine[0], sine[0]
+	}
+	return xi
 }
 
 // sampleRows walks through rows of the given stride, 64 columns of noise at a time, and calls body for vectors of them with
@@ -130,19 +148,10 @@ func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow f
 		for _, h := range q {
 			a.addInt(a.bits(uint32(a.lanes)), h, h)
 		}
-		var xi [4]vec
 		at := func(j int) operand.Mem {
 			return operand.Mem{Index: offset, Scale: 1, Disp: 64*j + sub*a.bytes()}
 		}
-		if a.wide() {
-			cosine, sine := a.boxMuller([]vec{words[0], words[2]}, []vec{words[1], words[3]})
-			xi = [4]vec{cosine[0], sine[0], cosine[1], sine[1]}
-		} else {
-			for i := 0; i < 4; i += 2 {
-				cosine, sine := a.boxMuller(words[i:i+1], words[i+1:i+2])
-				xi[i], xi[i+1] = cosine[0], sine[0]
-			}
-		}
+		xi := a.normals(words)
 		next := fmt.Sprintf("part%d", sub)
 		for j := 0; j < 4; j += 2 { // two at a time, or the last alone
 			pair := fmt.Sprintf("pair%d%d", sub, j)

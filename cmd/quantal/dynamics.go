@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v2"
+
+	"quantal/dynamics"
+	"quantal/results"
+)
+
+func dynamicsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "dynamics",
+		Usage:     "synapses that change by themselves: the models of Shimizu, Yoshida, Kasai and Toyoizumi 2021",
+		UsageText: "quantal dynamics EXPERIMENT [--out FOLDER] [--quick] [--json]",
+		Description: "Each experiment leaves a run folder: config.toml, which repeats it with --config, environment.json, summary.json,\n" +
+			"table.csv, and figures with captions and numbers.",
+		Subcommands: []*cli.Command{spinesCommand()},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("dynamics: there is no experiment %q: `quantal dynamics --help` lists them", c.Args().First())
+			}
+			return cli.ShowSubcommandHelp(c)
+		},
+	}
+}
+
+// dynamicsFlags are those that every experiment of dynamics has.
+func dynamicsFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random", DefaultText: "1"},
+		&cli.IntFlag{Name: "threads", Usage: "threads", DefaultText: "all processors"},
+		&cli.StringFlag{Name: "config", Usage: "read the configuration from a TOML `FILE`, such as config.toml of a run folder; flags override it"},
+		&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "runs/ and the experiment's name"},
+		&cli.BoolFlag{Name: "quick", Usage: "a small version, under a minute"},
+		jsonFlag(),
+	}
+}
+
+// runExperiment makes an experiment in a new run folder: it writes the configuration and the environment, shows how far the experiment
+// is, and saves and prints what it finds. The name is the subcommand's; kernels is the kernel set that will run.
+func runExperiment[Summary, Row any](c *cli.Context, kernels string, config any,
+	run func(context.Context, dynamics.Progress) (dynamics.Findings[Summary, Row], error), print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
+	dir := c.String("out")
+	if dir == "" {
+		dir = filepath.Join("runs", c.Command.Name)
+	}
+	folder, err := results.CreateExperiment(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if err := folder.WriteConfig(config); err != nil {
+		return err
+	}
+	environment := results.ReadEnvironmentHere(version)
+	environment.Kernels, environment.Device = kernels, "cpu"
+	if err := folder.WriteEnvironment(environment); err != nil {
+		return err
+	}
+	watch := &experimentWatcher{out: c.App.ErrWriter, told: time.Now()}
+	findings, err := run(c.Context, watch.progress)
+	watch.close()
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = fmt.Errorf("interrupted; %s holds no results: %w", dir, err)
+		}
+		return err
+	}
+	files, err := findings.Save(folder)
+	if err != nil {
+		return err
+	}
+	var pictures []string
+	for _, f := range files {
+		if filepath.Ext(f) == ".png" {
+			pictures = append(pictures, f)
+		}
+	}
+	logger(c).Info("drawn", "figures", strings.Join(pictures, ", "))
+	if c.Bool("json") {
+		return printJSON(c, findings.Summary)
+	}
+	if err := print(c.App.Writer, findings); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "run folder  %s\n", dir)
+	return err
+}
+
+// experimentWatcher shows how an experiment goes: a bar on a terminal, now and then a line otherwise.
+type experimentWatcher struct {
+	out  io.Writer
+	bar  *progressbar.ProgressBar
+	told time.Time
+}
+
+func (w *experimentWatcher) progress(done float64, what string) {
+	if !isTerminal(w.out) {
+		if time.Since(w.told) >= quiet {
+			w.told = time.Now()
+			fmt.Fprintf(w.out, "%.0f %%  %s\n", 100*done, what)
+		}
+		return
+	}
+	if w.bar == nil {
+		w.bar = progressbar.NewOptions(1000,
+			progressbar.OptionSetWriter(w.out), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(20),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true),
+			progressbar.OptionSetTheme(progressbar.ThemeASCII))
+	}
+	w.bar.Describe(what)
+	_ = w.bar.Set(min(1000, int(1000*done))) // it only fails when the terminal does
+}
+
+func (w *experimentWatcher) close() {
+	if w.bar != nil {
+		_ = w.bar.Exit()
+		fmt.Fprintln(w.out)
+	}
+}

@@ -1,0 +1,18 @@
+// Package dynamics makes experiments on synapses that change by themselves: the models of Shimizu, Yoshida, Kasai and Toyoizumi,
+// Computational roles of intrinsic synaptic dynamics (2021), ISD in what follows. Each experiment is a package of its own:
+//
+//	dynamics/spines   sizes of dendritic spines as a diffusion (ISD Fig. 1B, 2C, 3)
+//
+// What they have in common is here: an experiment takes its configuration, tells how far it is ([Progress]), and leaves [Findings],
+// which go into a run folder of package results:
+//
+//	config.toml        everything resolved, enough to repeat the experiment
+//	environment.json   program, processor, kernels
+//	summary.json       what came out, with how long it took
+//	table.csv          the same numbers in rows
+//	NAME.svg, .png     each figure, with its caption in NAME.txt and the numbers drawn in NAME.json
+//
+// Noise comes from stream dynamics of the noise of package kernels, a pure function of the seed and of where it is used: table and
+// figures have the same bytes for one seed and kernel set, with any number of threads. Experiments may share words of that stream, as
+// they never run into one figure; within an experiment no two uses do.
+package dynamics

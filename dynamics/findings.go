@@ -1,0 +1,33 @@
+package dynamics
+
+import "quantal/results"
+
+// Progress is told how much of the work is done, between 0 and 1, and what is being done. It may be called from several threads, but
+// only by one at a time.
+type Progress func(done float64, what string)
+
+// Findings are what an experiment leaves in its run folder besides configuration and environment. Row is a row of its table.
+type Findings[Summary, Row any] struct {
+	Summary Summary
+	Table   []Row
+	Figures []results.Illustration
+}
+
+// tableName is the table in the folder of an experiment.
+const tableName = "table.csv"
+
+// Save writes the findings into a run folder, the summary last, and names the pictures.
+func (f Findings[Summary, Row]) Save(folder *results.Folder) ([]string, error) {
+	if err := results.WriteTable(folder.Path(tableName), f.Table); err != nil {
+		return nil, err
+	}
+	var pictures []string
+	for _, i := range f.Figures {
+		files, err := i.Save(folder.Path(""))
+		if err != nil {
+			return nil, err
+		}
+		pictures = append(pictures, files...)
+	}
+	return pictures, folder.WriteSummary(f.Summary)
+}

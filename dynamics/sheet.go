@@ -1,0 +1,72 @@
+package dynamics
+
+import (
+	"slices"
+
+	"quantal/results"
+)
+
+// Sheet puts a figure together from panels, and keeps the numbers drawn in them.
+type Sheet struct {
+	panels  []results.Panel
+	numbers []series
+}
+
+// series is one curve, or set of points, in the numbers beside a figure.
+type series struct {
+	Panel  string    `json:"panel"`
+	Label  string    `json:"label"`
+	Source string    `json:"source"`
+	X      []float64 `json:"x"`
+	Y      []float64 `json:"y"`
+}
+
+// Panel starts a panel, with the next letter.
+func (s *Sheet) Panel(title string, x, y results.Axis) {
+	s.panels = append(s.panels, results.Panel{Letter: string(rune('A' + len(s.panels))), Title: title, X: x, Y: y})
+}
+
+// Last is the panel that was started last.
+func (s *Sheet) Last() *results.Panel { return &s.panels[len(s.panels)-1] }
+
+// Curve draws a curve into the last panel. The source says where its numbers come from, for the file beside the figure.
+func (s *Sheet) Curve(source string, c results.Curve) {
+	s.Last().Layers = append(s.Last().Layers, c)
+	s.numbers = append(s.numbers, series{s.Last().Letter, c.Label, source, c.X, c.Y})
+}
+
+// Points draws points into the last panel; see Curve.
+func (s *Sheet) Points(source string, p results.Points) {
+	s.Last().Layers = append(s.Last().Layers, p)
+	s.numbers = append(s.numbers, series{s.Last().Letter, p.Label, source, p.X, p.Y})
+}
+
+// FromZero lets the last panel's axis of y begin at 0 and end above all curves and points in it.
+func (s *Sheet) FromZero() {
+	top := 0.0
+	for _, n := range s.numbers {
+		for _, y := range n.Y {
+			if n.Panel == s.Last().Letter && y > top { // not a NaN
+				top = y
+			}
+		}
+	}
+	s.Last().Y.Min, s.Last().Y.Max = 0, 1.06*top
+}
+
+// Illustration lays the panels out, so many in a row of a height in millimetres, and adds figure and numbers to an illustration that has
+// the rest.
+func (s *Sheet) Illustration(perRow int, height float64, i results.Illustration) (*results.Illustration, error) {
+	var b results.Block
+	for row := range slices.Chunk(s.panels, perRow) {
+		for len(row) < perRow && len(b.Rows) > 0 {
+			row = append(row, results.Panel{}) // an empty place
+		}
+		b.Rows = append(b.Rows, row)
+	}
+	b.Height = height * float64(len(b.Rows))
+	var err error
+	i.Figure, err = results.NewFigure(b)
+	i.Numbers = map[string]any{"series": s.numbers}
+	return &i, err
+}

@@ -1,0 +1,360 @@
+package spines
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"quantal/dynamics"
+)
+
+// Sources of numbers.
+const (
+	fromSimulation   = "simulation"
+	fromClosedForm   = "closed form"
+	fromFokkerPlanck = "Fokker-Planck"
+)
+
+// Summary is what came out.
+type Summary struct {
+	Outcomes            []Outcome `json:"outcomes"`
+	Kernels             string    `json:"kernels"`
+	Seed                uint64    `json:"seed"`
+	SpineSteps          int       `json:"spine_steps"`
+	Seconds             float64   `json:"seconds"`                // of everything but drawing
+	SpineStepsPerSecond float64   `json:"spine_steps_per_second"` // while spines moved, on all threads together
+}
+
+// Outcome is what came out for one condition with one kind of lower bound.
+type Outcome struct {
+	Condition    string     `json:"condition"`
+	Bounds       string     `json:"bounds"`
+	Simulation   Statistics `json:"simulation"`    // at the end
+	FokkerPlanck Statistics `json:"fokker_planck"` // at the end
+	ClosedForm   Statistics `json:"closed_form"`   // of the stationary density
+	// Kolmogorov-Smirnov distances of the simulated sizes, and the L1 distance of the two densities, all at the end.
+	KSClosedForm   float64 `json:"ks_closed_form"`
+	KSFokkerPlanck float64 `json:"ks_fokker_planck"`
+	L1             float64 `json:"l1_fokker_planck_closed_form"`
+	// MassError is how far the Fokker-Planck mass is from what it has to be: 1, or with turnover births minus losses.
+	MassError float64 `json:"mass_error"`
+	// TailLimit is the exponent 2 - 2 mu'/sigma'^2 that the tail would have if there were no upper bound, where noise grows linearly.
+	TailLimit *float64       `json:"tail_exponent_limit"`
+	Turnover  *TurnoverCount `json:"turnover,omitempty"`
+}
+
+// TurnoverCount counts spines that come and go.
+type TurnoverCount struct {
+	Sites  int `json:"sites"`
+	Spines int `json:"spines"` // at the end
+	Births int `json:"births"` // from empty sites on: Births - Losses = Spines
+	Losses int `json:"losses"`
+	// Occupied is the share of sites with a spine.
+	Occupied           float64 `json:"occupied"`
+	OccupiedClosedForm float64 `json:"occupied_closed_form"`
+	// Lifetime is that of a new spine in the closed form, in days.
+	Lifetime float64 `json:"lifetime_days"`
+	// Lost is the share of the spines that are there at some time and gone after so many days; at a stationary number of spines it is
+	// also the share of those then there that are new.
+	Lost             float64 `json:"lost"`
+	LostFokkerPlanck float64 `json:"lost_fokker_planck"`
+	LostDays         float64 `json:"lost_days"`
+}
+
+// Row is a row of the table.
+type Row struct {
+	Condition string `json:"condition"`
+	Bounds    string `json:"bounds"`
+	Source    string `json:"source"`
+	Statistics
+	KSClosedForm *float64 `json:"ks_closed_form"`
+	Occupied     *float64 `json:"occupied"`
+	Births       *int     `json:"births"`
+	Losses       *int     `json:"losses"`
+	LifetimeDays *float64 `json:"lifetime_days"`
+	Lost         *float64 `json:"lost"`
+}
+
+// Findings are what the experiment leaves.
+type Findings = dynamics.Findings[Summary, Row]
+
+// Run makes the experiment. Cancelled, it returns the context's error.
+func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findings, error) {
+	var findings Findings
+	if err := config.Check(); err != nil {
+		return findings, err
+	}
+	e := &experiment{Config: config, progress: progress}
+	if e.Threads == 0 {
+		e.Threads = runtime.GOMAXPROCS(0)
+	}
+	began := time.Now()
+	for _, c := range config.Conditions {
+		e.total += len(c.Bounds) * config.Spines * config.steps(config.Days)
+	}
+	for _, c := range config.Conditions {
+		for _, bounds := range c.Bounds {
+			if err := e.run(ctx, c, bounds); err != nil {
+				return findings, err
+			}
+		}
+	}
+	summary := Summary{Kernels: e.kernels, Seed: config.Seed, SpineSteps: e.done, Seconds: time.Since(began).Seconds()}
+	summary.SpineStepsPerSecond = float64(e.done) / e.moving.Seconds()
+	for _, c := range e.courses {
+		summary.Outcomes = append(summary.Outcomes, c.outcome)
+		findings.Table = append(findings.Table, c.outcome.rows()...)
+	}
+	findings.Summary = summary
+	var err error
+	findings.Figures, err = e.figures()
+	return findings, err
+}
+
+// rows are the rows of the table that an outcome makes.
+func (o Outcome) rows() []Row {
+	simulated := Row{Condition: o.Condition, Bounds: o.Bounds, Source: fromSimulation, Statistics: o.Simulation, KSClosedForm: &o.KSClosedForm}
+	density := Row{Condition: o.Condition, Bounds: o.Bounds, Source: fromFokkerPlanck, Statistics: o.FokkerPlanck}
+	closed := Row{Condition: o.Condition, Bounds: o.Bounds, Source: fromClosedForm, Statistics: o.ClosedForm}
+	if t := o.Turnover; t != nil {
+		simulated.Occupied, simulated.Births, simulated.Losses, simulated.Lost = &t.Occupied, &t.Births, &t.Losses, &t.Lost
+		density.Lost = &t.LostFokkerPlanck
+		closed.Occupied, closed.LifetimeDays = &t.OccupiedClosedForm, &t.Lifetime
+	}
+	return []Row{simulated, density, closed}
+}
+
+// experiment is one under way.
+type experiment struct {
+	Config
+	progress dynamics.Progress
+	kernels  string
+	moving   time.Duration // spent on moving spines
+	courses  []*course
+	traces   *traces
+
+	counting    sync.Mutex
+	done, total int // spine steps
+}
+
+// course is how the spines of one condition went.
+type course struct {
+	Condition
+	bounds     string
+	k          Coefficients
+	stationary Distribution
+	snapshots  []snapshot // the last one is at the end
+	counts     []count    // with turnover
+	survival   []survival
+	outcome    Outcome
+}
+
+// snapshot is the distribution at some time.
+type snapshot struct {
+	day       float64
+	simulated Distribution // in the wide cells of a figure
+	expected  Distribution
+}
+
+// count is how many spines there are on a site, and have come and gone so far.
+type count struct {
+	day                                            float64
+	spines, births, losses                         float64 // simulated
+	expectedSpines, expectedBirths, expectedLosses float64
+}
+
+// survival is the share of the spines at some time that are still there so many days later.
+type survival struct{ days, simulated, expected float64 }
+
+// Of the figures: cells of a histogram, times of snapshots as shares of all, and points along the curves of turnover.
+const (
+	wideCells     = 50
+	curvePoints   = 48
+	survivePoints = 20
+)
+
+func snapshotTimes() []float64 { return []float64{0.005, 0.02, 0.06, 0.2, 1} }
+
+// plan says after which steps something is noted.
+type plan struct {
+	snapshots, counts, survival []int
+	follow                      int // survival is followed from here on
+}
+
+func (e *experiment) plan(bounds string) plan {
+	steps := e.steps(e.Days)
+	p := plan{follow: steps - e.steps(e.Follow)}
+	for _, x := range snapshotTimes() {
+		p.snapshots = append(p.snapshots, max(1, int(math.Round(x*float64(steps)))))
+	}
+	if bounds == Reflecting {
+		return p
+	}
+	for i := range curvePoints {
+		p.counts = append(p.counts, max(1, (i+1)*steps/curvePoints))
+	}
+	for i := range survivePoints + 1 {
+		p.survival = append(p.survival, p.follow+i*(steps-p.follow)/survivePoints)
+	}
+	return p
+}
+
+// stops are all steps after which something is noted, in order, each once.
+func (p plan) stops() []int {
+	all := slices.Concat(p.snapshots, p.counts, p.survival)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// run follows one condition.
+func (e *experiment) run(ctx context.Context, condition Condition, bounds string) error {
+	c := &course{Condition: condition, bounds: bounds, k: condition.Coefficients()}
+	c.outcome.Condition, c.outcome.Bounds = condition.Name, bounds
+	edges := c.k.Grid(e.Cells)
+	start, lifetime := uniform(edges, e.Start[0], e.Start[1]), math.NaN()
+	var turnover *Turnover
+	if bounds == WithTurnover {
+		turnover = &e.Turnover
+		c.stationary, lifetime = c.k.StationaryTurnover(*turnover, edges)
+		clear(start.Mass)
+	} else {
+		c.stationary = c.k.Stationary(edges)
+	}
+	density := c.k.FokkerPlanck(start, turnover, e.Step)
+	spines, err := c.k.NewPopulation(e.Spines, e.Step, e.Start, turnover, e.Seed, e.Threads)
+	if err != nil {
+		return err
+	}
+	e.kernels = spines.Kernels()
+
+	plan := e.plan(bounds)
+	there := 0             // spines when survival begins to be followed,
+	var left *FokkerPlanck // and the density of those that are left of them
+	for _, at := range plan.stops() {
+		n := at - spines.Step
+		if err := e.advance(ctx, spines, n, condition.Name+", "+bounds); err != nil {
+			return err
+		}
+		density.Advance(n)
+		if left != nil {
+			left.Advance(n)
+		}
+		day := float64(at) * e.Step
+		if slices.Contains(plan.snapshots, at) {
+			now := Distribution{edges, slices.Clone(density.Mass)}
+			c.snapshots = append(c.snapshots, snapshot{day, histogram(spines.W, c.k.Grid(wideCells)), now})
+		}
+		if slices.Contains(plan.counts, at) {
+			sites := float64(e.Spines)
+			c.counts = append(c.counts, count{
+				day, float64(spines.Spines()) / sites, float64(spines.Births) / sites, float64(spines.Losses) / sites,
+				density.Total(), density.Births, density.Losses,
+			})
+		}
+		if turnover != nil && at == plan.follow {
+			there, left = spines.Spines(), c.k.FokkerPlanck(density.Distribution, turnover.withoutBirths(), e.Step)
+		}
+		if slices.Contains(plan.survival, at) {
+			share := float64(spines.Survivors(plan.follow)) / float64(there)
+			c.survival = append(c.survival, survival{float64(at-plan.follow) * e.Step, share, left.Total() / (left.Total() + left.Losses)})
+		}
+	}
+	c.finish(spines, density, lifetime)
+	e.courses = append(e.courses, c)
+	if e.traces == nil {
+		e.traces = e.trace(c, spines)
+	}
+	return nil
+}
+
+// advance moves the spines and tells how far the experiment is.
+func (e *experiment) advance(ctx context.Context, spines *Population, steps int, what string) error {
+	began := time.Now()
+	defer func() { e.moving += time.Since(began) }()
+	return spines.Advance(ctx, steps, func(n int) {
+		e.counting.Lock()
+		defer e.counting.Unlock()
+		e.done += n
+		e.progress(float64(e.done)/float64(e.total), what)
+	})
+}
+
+// finish compares what is there at the end.
+func (c *course) finish(spines *Population, density *FokkerPlanck, lifetime float64) {
+	sizes := sorted(spines.W)
+	o := &c.outcome
+	o.Simulation = sampleStatistics(sizes, c.High)
+	o.FokkerPlanck, o.ClosedForm = density.Statistics(), c.stationary.Statistics()
+	o.KSClosedForm, o.KSFokkerPlanck = c.stationary.kolmogorovSmirnov(sizes), density.kolmogorovSmirnov(sizes)
+	o.L1 = density.Distance(c.stationary)
+	if slope := c.Sigma.Slope; slope != 0 && c.Table == nil {
+		limit := 2 - 2*c.Mu.Slope/(slope*slope)
+		o.TailLimit = &limit
+	}
+	if c.bounds == Reflecting {
+		o.MassError = math.Abs(density.Total() - 1)
+		return
+	}
+	o.MassError = math.Abs(density.Births - density.Losses - density.Total())
+	last := c.survival[len(c.survival)-1]
+	o.Turnover = &TurnoverCount{
+		Sites: len(spines.W), Spines: len(sizes), Births: spines.Births, Losses: spines.Losses,
+		Occupied: float64(len(sizes)) / float64(len(spines.W)), OccupiedClosedForm: c.stationary.Total(), Lifetime: lifetime,
+		Lost: 1 - last.simulated, LostFokkerPlanck: 1 - last.expected, LostDays: last.days,
+	}
+}
+
+// traces are the sizes of some spines over time, and the change of many in a day.
+type traces struct {
+	of       *course
+	days     []float64
+	sizes    [][]float64 // of each spine at each of the days; NaN when it is lost
+	interval float64     // days in which a change is made
+	before   []float64   // sizes of many spines
+	change   []float64   // of these
+}
+
+// Of the traces: days, recorded at how many times, spines drawn one by one, and spines whose change is drawn.
+const (
+	traceDays   = 20.0
+	tracePoints = 200
+	traced      = 5
+	changed     = 2048
+)
+
+// trace follows copies of some spines beyond the end.
+func (e *experiment) trace(c *course, spines *Population) *traces {
+	t := &traces{of: c}
+	copies := spines.first(min(changed, len(spines.W)))
+	// The spines to be drawn one by one are spread over the sizes.
+	var chosen []int
+	for i := range traced {
+		want := c.stationary.Quantile((float64(i) + 0.5) / traced)
+		chosen = append(chosen, copies.nearest(want))
+	}
+	day := spines.first(len(copies.W))
+	day.step(e.steps(1))
+	t.interval = float64(e.steps(1)) * e.Step
+	for i, w := range copies.W {
+		if w != 0 && day.W[i] != 0 {
+			t.before, t.change = append(t.before, float64(w)), append(t.change, float64(day.W[i]-w))
+		}
+	}
+	every := max(1, e.steps(traceDays)/tracePoints)
+	t.sizes = make([][]float64, len(chosen))
+	for n := range tracePoints + 1 {
+		t.days = append(t.days, float64(n*every)*e.Step)
+		for i, at := range chosen {
+			size := float64(copies.W[at])
+			if size == 0 {
+				size = math.NaN()
+			}
+			t.sizes[i] = append(t.sizes[i], size)
+		}
+		copies.step(every)
+	}
+	return t
+}

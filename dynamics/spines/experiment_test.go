@@ -1,0 +1,224 @@
+package spines
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"quantal/internal/measured"
+	"quantal/results"
+)
+
+// small is an experiment that takes a moment, with a condition of each kind.
+func small() Config {
+	c := DefaultConfig()
+	c.Spines, c.Days, c.Step, c.Follow, c.Cells = 5000, 30, 0.05, 10, 500
+	own := Own("own", []Measurement{{0.02, 0.004, 0.02}, {0.1, 0, 0.04}, {0.5, -0.02, 0.1}, {1, -0.06, 0.2}})
+	c.Conditions = append(c.Conditions, own)
+	return c
+}
+
+func quiet(float64, string) {}
+
+// run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it took.
+func run(t *testing.T, c Config) (findings Findings, text string) {
+	t.Helper()
+	findings, err := Run(context.Background(), c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{findings.Table, findings.Figures} {
+		line, err := results.EncodeJSON(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(line)
+	}
+	return findings, text
+}
+
+// The whole experiment: its table has a row for each source, what should agree does, the books are balanced, and everything is the
+// same for any number of threads.
+func TestRun(t *testing.T) {
+	c := small()
+	c.Threads = 1
+	findings, text := run(t, c)
+	c.Threads = 3
+	if _, again := run(t, c); again != text {
+		t.Error("3 threads find something else than one")
+	}
+	if got := len(findings.Summary.Outcomes); got != 6+3+2 {
+		t.Fatalf("%d outcomes", got)
+	}
+	for _, o := range findings.Summary.Outcomes {
+		name := o.Condition + ", " + o.Bounds
+		// 5000 spines, or some of as many sites: a distance of 0.025 has a probability below 1 in 300, and the seed is given.
+		if o.KSFokkerPlanck > 0.03 || o.MassError > 1e-10 {
+			t.Errorf("%s: Kolmogorov-Smirnov distance %.4f from the Fokker-Planck equation, mass off by %.2g", name, o.KSFokkerPlanck, o.MassError)
+		}
+		if math.Abs(o.Simulation.Mean/o.FokkerPlanck.Mean-1) > 0.06 {
+			t.Errorf("%s: mean %.4f simulated, %.4f by the Fokker-Planck equation", name, o.Simulation.Mean, o.FokkerPlanck.Mean)
+		}
+		if (o.Turnover != nil) != (o.Bounds == WithTurnover) {
+			t.Fatalf("%s: turnover %+v", name, o.Turnover)
+		}
+		if n := o.Turnover; n != nil && (n.Births-n.Losses != n.Spines || math.Abs(n.Lost-n.LostFokkerPlanck) > 0.04 || n.LostDays != 10) {
+			t.Errorf("%s: %+v", name, n)
+		}
+	}
+}
+
+// The files that an experiment leaves.
+func TestSave(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws many figures")
+	}
+	findings, _ := run(t, small())
+	folder, err := results.CreateExperiment(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	pictures, err := findings.Save(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fig1b", "fig2c", "fig3", "noise", "relaxation", "turnover"} {
+		for _, ending := range []string{".svg", ".png", ".txt", ".json"} {
+			info, err := os.Stat(folder.Path(name + ending))
+			if err != nil || info.Size() == 0 || !slices.Contains(pictures, folder.Path(name+ending)) {
+				t.Errorf("there is no %s%s: %v", name, ending, err)
+			}
+		}
+	}
+	var summary Summary
+	if err := folder.ReadSummary(&summary); err != nil || !reflect.DeepEqual(summary, findings.Summary) {
+		t.Errorf("summary: %v, %+v, want %+v", err, summary, findings.Summary)
+	}
+	text, err := os.ReadFile(folder.Path("table.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 1+3*11 || rows[1][0] != "control" || rows[1][2] != fromSimulation || rows[2][2] != fromFokkerPlanck || rows[3][2] != fromClosedForm {
+		t.Fatalf("table: %d rows, the first %v", len(rows), rows[:2])
+	}
+	if mean, err := strconv.ParseFloat(rows[1][3], 64); err != nil || mean != findings.Summary.Outcomes[0].Simulation.Mean {
+		t.Errorf("table: mean %v, want %v", rows[1][3], findings.Summary.Outcomes[0].Simulation.Mean)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	c := small()
+	c.Conditions, c.Threads = c.Conditions[:2], 2
+	last := 0.0
+	if _, err := Run(context.Background(), c, func(done float64, what string) {
+		if done < last || done > 1 || what == "" {
+			t.Errorf("%v done after %v: %q", done, last, what)
+		}
+		last = done
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if last != 1 {
+		t.Errorf("%v done at the end", last)
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	c := small()
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := Run(ctx, c, func(float64, string) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for want, change := range map[string]func(c *Config){
+		"spines 99":                               func(c *Config) { c.Spines = 99 },
+		"days 0":                                  func(c *Config) { c.Days = 0 },
+		"step 31: want a number of days above 0":  func(c *Config) { c.Step = 31 },
+		"step 2: a spine of 1 µm³ may move":       func(c *Config) { c.Step = 2 },
+		"want at most 2147483647 steps":           func(c *Config) { c.Step = 1e-12 },
+		"follow 30":                               func(c *Config) { c.Follow = 30 },
+		"cells 9":                                 func(c *Config) { c.Cells = 9 },
+		"threads -1":                              func(c *Config) { c.Threads = -1 },
+		"condition: want one":                     func(c *Config) { c.Conditions = nil },
+		"condition control: want it once":         func(c *Config) { c.Conditions[1].Name = "control" },
+		"start 0.01,0.3: want two sizes":          func(c *Config) { c.Start = [2]float64{0.01, 0.3} },
+		"start 0.3,0.2: want two sizes":           func(c *Config) { c.Start = [2]float64{0.3, 0.2} },
+		"turnover rate 0":                         func(c *Config) { c.Turnover.Rate = 0 },
+		"new spines from 0.02 to 0.06":            func(c *Config) { c.Turnover.Smallest = 0.02 },
+		"bounds from 1 to 1":                      func(c *Config) { c.Conditions[0].Low = 1 },
+		"sigma is -0.0056 at 0.02":                func(c *Config) { c.Conditions[0].Sigma.Offset = -0.01 },
+		"bounds of condition control: \"open\"":   func(c *Config) { c.Conditions[0].Bounds = []string{"open"} },
+		"bounds of condition control: want":       func(c *Config) { c.Conditions[0].Bounds = nil },
+		"condition own: table, row 2":             func(c *Config) { c.Conditions[6].Table[1].Size = 0.01 },
+		"condition assembly: strong: want gain 0": func(c *Config) { c.Conditions[5].Strong.Width = 0 },
+		"condition control: mu and sigma":         func(c *Config) { c.Conditions[0].Mu.Slope = math.NaN() },
+	} {
+		c := small()
+		change(&c)
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if err := small().Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReadTable(t *testing.T) {
+	write := func(text string) string {
+		path := filepath.Join(t.TempDir(), "measured.csv")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	got, err := ReadTable(write("spine, sigma, w, mu\n1, 0.2, 0.5, -0.01\n2, 0.1, 0.1, 0.02\n3, 0.4, 1, -0.03\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Own("measured", got)
+	for w, want := range map[float64][2]float64{0.1: {0.02, 0.1}, 0.3: {0.005, 0.15}, 0.75: {-0.02, 0.3}, 1: {-0.03, 0.4}, 0.05: {0.02, 0.1}, 2: {-0.03, 0.4}} {
+		if mu, sigma := c.at(w); math.Abs(mu-want[0])+math.Abs(sigma-want[1]) > 1e-15 {
+			t.Errorf("at %g: %g, %g, want %v", w, mu, sigma, want)
+		}
+	}
+	if c.Low != 0.1 || c.High != 1 || c.Check() != nil {
+		t.Errorf("from %g to %g: %v", c.Low, c.High, c.Check())
+	}
+	for text, want := range map[string]string{
+		"w,mu,sigma\n":                      "want a line of names and lines of numbers",
+		"w,mu\n1,2\n":                       `want a column "sigma"`,
+		"w,mu,sigma\n1,2,3\n":               "want two sizes or more",
+		"w,mu,sigma\n1,2,3\n2,x,4\n":        `line 3, column mu: want a number, got "x"`,
+		"w,mu,sigma\n1,2,3\n2,3,0\n":        "line 3, column sigma: want a number above 0",
+		"w,mu,sigma\n1,2,3\n2,2,3\n1,4,5\n": "got 1 twice",
+		"w,mu,sigma\n1,2,3\n2,,1\n":         "line 3, column mu",
+	} {
+		path := write(text)
+		_, err := ReadTable(path)
+		var bad *measured.Error
+		if !errors.As(err, &bad) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+	var bad *measured.Error
+	if _, err := ReadTable(filepath.Join(t.TempDir(), "none.csv")); !errors.As(err, &bad) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
