@@ -205,7 +205,7 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 	for _, e := range []struct {
 		name string
 		s    float64 // gives the exponents about the same sigma: larger ones converge sooner, but bring terms beyond the second order
-	}{{"calcium", 0.001}, {"trafficking", 0.006}} {
+	}{{"calcium", 0.001}, {"trafficking", 0.012}} {
 		c := config
 		if c.Rho, err = train.ParseExponent(e.name); err != nil {
 			t.Fatal(err)

@@ -5,7 +5,7 @@
 // files that Python reads, and figures. The package knows neither the driver nor the graph; what they want kept is text.
 //
 // Figures of what other packages found are put together from a [Block] of panels, and go with a caption and their numbers as an
-// [Illustration].
+// [Illustration]; [ReadDrawings] reads saved ones back for a report. [WriteRows] writes their tables.
 //
 // # Run folder
 //

@@ -31,14 +31,18 @@ func figuresCommand() *cli.Command {
 			referenceFlag(),
 			&cli.StringFlag{Name: "paper", Usage: "draw the paper's figures into this `FOLDER`"},
 			&cli.BoolFlag{Name: "quick", Usage: "train for the paper's figures as little as still shows what they show"},
+			&cli.StringFlag{Name: "data", Usage: "data set of --quick: mnist, glyphs or a `FOLDER`", DefaultText: "MNIST if it can be had, else glyphs"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of everything random in the paper's figures"},
 			jsonFlag(),
 		}, experimentFlags()...),
 		Action: func(c *cli.Context) error {
 			if c.IsSet("paper") {
+				if c.IsSet("data") && !c.Bool("quick") {
+					return usage("figures: --data goes with --quick: networks know their data")
+				}
 				return drawPaper(c)
 			}
-			for _, name := range []string{"quick", "seed", "ko", "sjostrom"} {
+			for _, name := range []string{"quick", "data", "seed", "ko", "sjostrom"} {
 				if c.IsSet(name) {
 					return usage("figures: --%s goes with --paper only", name)
 				}

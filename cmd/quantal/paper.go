@@ -216,7 +216,13 @@ func trainQuick(c *cli.Context, dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	base.Data, base.Seed = set.Name, c.Uint64("seed")
+	if base.Data, err = dataName(c.String("data")); err != nil {
+		return nil, err
+	}
+	if !c.IsSet("data") {
+		base.Data = set.Name
+	}
+	base.Seed = c.Uint64("seed")
 	grids, err := quickGrids(base)
 	if err != nil {
 		return nil, err
