@@ -8,7 +8,8 @@ import "math"
 // the costs have no part in them.
 //
 // The gradients of a minibatch are computed in float32 and added up in float64: the sums are within 1e-6 of each layer's
-// largest entry, for minibatches of up to some thousand examples.
+// largest entry, for minibatches of up to some thousand examples. Where a network has learnt all examples but a handful, which
+// then hold the gradient by themselves, the rounding of their outputs shows in the squares at w = mu: 2e-6 to 4e-6.
 type Sums struct {
 	Minibatches int // added up
 	Examples    int // in them
