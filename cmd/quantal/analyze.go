@@ -178,15 +178,11 @@ func (t *trained) readRun(c *cli.Context, dir string, keep func(train.Config) bo
 	if c.IsSet("points") {
 		return nil, usage("--points goes with the folder of a grid, which %s is not", dir)
 	}
-	folder, err := existing(results.View(dir))
+	folder, config, err := viewRun(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.Close()
-	var config train.Config
-	if err := folder.ReadConfig(&config); err != nil {
-		return nil, err
-	}
 	environment, err := folder.ReadEnvironment()
 	if err != nil {
 		return nil, err

@@ -126,15 +126,11 @@ func runFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
 	if c.IsSet("reference") {
 		return nil, usage("--reference goes with the folder of a grid, which %s is not", dir)
 	}
-	folder, err := existing(results.View(dir))
+	folder, config, err := viewRun(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.Close()
-	var config train.Config
-	if err := folder.ReadConfig(&config); err != nil {
-		return nil, err
-	}
 	epochs, err := folder.Metrics()
 	if err != nil {
 		return nil, err

@@ -206,6 +206,19 @@ func existing(folder *results.Folder, err error) (*results.Folder, error) {
 	return folder, err
 }
 
+// viewRun opens the folder of a run to look at it, and reads its settings.
+func viewRun(dir string) (*results.Folder, train.Config, error) {
+	var config train.Config
+	folder, err := existing(results.View(dir))
+	if err != nil {
+		return nil, config, err
+	}
+	if err := folder.ReadConfig(&config); err != nil {
+		return nil, config, errors.Join(err, folder.Close())
+	}
+	return folder, config, nil
+}
+
 // spent is the time that a run has trained for.
 func spent(folder *results.Folder) (time.Duration, error) {
 	epochs, err := folder.Metrics()

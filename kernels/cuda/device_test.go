@@ -30,14 +30,14 @@ func TestDevice(t *testing.T) {
 	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", fake, "testdata/fakecuda.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, c := range []struct{ library, want, more string }{
+	for _, c := range []struct{ driver, want, more string }{
 		{"nothing.so", "no NVIDIA driver on this machine", ""},
 		{fake, "the NVIDIA driver finds no GPU", "FAKE_NO_DEVICE=1"},
 		{fake, "GPU 0, Fake, is too old: it has compute capability 7.5, 8.0 or newer is needed", "FAKE_OLD=1"},
 		{fake, "works", ""},
 	} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestDevice$")
-		cmd.Env = append(os.Environ(), "QUANTAL_LIBCUDA="+c.library, "QUANTAL_TEST_DEVICE="+c.want, c.more)
+		cmd.Env = append(os.Environ(), "QUANTAL_LIBCUDA="+c.driver, "QUANTAL_TEST_DEVICE="+c.want, c.more)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", c.want, err, out)
 		}
