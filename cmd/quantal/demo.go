@@ -59,7 +59,11 @@ func demoCommand() *cli.Command {
 			if err := os.WriteFile(filepath.Join(dir, demoMark), []byte("made by quantal demo, which may replace this folder\n"), 0o644); err != nil {
 				return err
 			}
-			if _, err := startRun(c, config, set, dir); err != nil {
+			summary, err := startRun(c, config, set, dir)
+			if err != nil {
+				return err
+			}
+			if err := printOutcome(c, summary); err != nil {
 				return err
 			}
 			files, err := drawRun(c, dir, dir)

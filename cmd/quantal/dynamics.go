@@ -45,14 +45,19 @@ func dynamicsFlags() []cli.Flag {
 	}
 }
 
+// experimentFolder is the run folder of an experiment.
+func experimentFolder(c *cli.Context) string {
+	if dir := c.String("out"); dir != "" {
+		return dir
+	}
+	return filepath.Join("runs", c.Command.Name)
+}
+
 // runExperiment makes an experiment in a new run folder: it writes the configuration and the environment, shows how far the experiment
 // is, and saves and prints what it finds. The name is the subcommand's; kernels is the kernel set that will run.
 func runExperiment[Summary, Row any](c *cli.Context, kernels string, config any,
 	run func(context.Context, dynamics.Progress) (dynamics.Findings[Summary, Row], error), print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
-	dir := c.String("out")
-	if dir == "" {
-		dir = filepath.Join("runs", c.Command.Name)
-	}
+	dir := experimentFolder(c)
 	folder, err := results.CreateExperiment(dir)
 	if err != nil {
 		return err

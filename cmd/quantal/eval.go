@@ -53,10 +53,7 @@ func evalCommand() *cli.Command {
 				return err
 			}
 			summary.RunFolder = dir
-			if c.Bool("json") {
-				return printJSON(c, summary)
-			}
-			return printSummary(c.App.Writer, summary)
+			return printOutcome(c, summary)
 		},
 	}
 }

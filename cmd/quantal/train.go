@@ -54,8 +54,11 @@ func trainCommand() *cli.Command {
 			if dir == "" {
 				dir = defaultFolder(config, set)
 			}
-			_, err = startRun(c, config, set, dir)
-			return err
+			summary, err := startRun(c, config, set, dir)
+			if err != nil {
+				return err
+			}
+			return printOutcome(c, summary)
 		},
 	}
 }
@@ -150,8 +153,11 @@ func resumeRun(c *cli.Context) error {
 	if err := folder.WriteConfig(run.Networks[0]); err != nil {
 		return err
 	}
-	_, err = finish(c, run, folder)
-	return err
+	summary, err := finish(c, run, folder)
+	if err != nil {
+		return err
+	}
+	return printOutcome(c, summary)
 }
 
 // reopen prepares the run of a folder, at its beginning, with the flags that override its configuration.
@@ -257,7 +263,7 @@ func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 	return run.Resume(earlier, checkpoint)
 }
 
-// finish trains to the end, measures, and prints the result.
+// finish trains to the end, measures, and writes the summary.
 func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summary, error) {
 	log := logger(c)
 	log.Info("training", "device", run.Device.Name, "why", run.Device.Reason, "kernels", run.Device.Kernels,
@@ -290,13 +296,15 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 		return train.Summary{}, err
 	}
 	summary.RunFolder = folder.Path("")
-	if err := folder.WriteSummary(summary); err != nil {
-		return summary, err
-	}
+	return summary, folder.WriteSummary(summary)
+}
+
+// printOutcome prints what a run reached, for a person or as JSON.
+func printOutcome(c *cli.Context, summary train.Summary) error {
 	if c.Bool("json") {
-		return summary, printJSON(c, summary)
+		return printJSON(c, summary)
 	}
-	return summary, printSummary(c.App.Writer, summary)
+	return printSummary(c.App.Writer, summary)
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
