@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/dynamics"
+	"quantal/dynamics/drift"
+	"quantal/results"
+	"quantal/train"
+)
+
+func driftCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "drift",
+		Usage: "a trained network that fluctuates on: its representations drift, its accuracy stays",
+		UsageText: "quantal dynamics drift [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
+			"quantal dynamics drift runs/a --temperature 0.5 --steps 400000",
+		Description: "Langevin dynamics from the means of a trained network: the responses of hidden units to fixed images over time, the accuracy\n" +
+			"beside them, how far synapses go against their Fisher information, and the same noise without the gradient as a control.\n" +
+			"Without RUN it trains a network first. `go doc quantal/dynamics/drift` has the definitions.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "step-size", Usage: "eps, of the gradient of the whole data set's objective", DefaultText: "1e-7"},
+			&cli.StringFlag{Name: "temperature", Usage: "T of the noise; 1 samples the posterior", DefaultText: "1"},
+			&cli.StringFlag{Name: "batch", Usage: "examples in the gradient of a step", DefaultText: "100"},
+			&cli.StringFlag{Name: "steps", Usage: "steps", DefaultText: "200000"},
+			&cli.StringFlag{Name: "looks", Usage: "looks at the networks, equally spaced", DefaultText: "50"},
+			&cli.StringFlag{Name: "probes", Usage: "test images whose representations are followed", DefaultText: "1000"},
+		}, networkFlags()...),
+		Action: func(c *cli.Context) error {
+			config, err := driftConfig(c)
+			if err != nil {
+				return err
+			}
+			device, err := train.ChooseDevice(config.Training.Device)
+			if err != nil {
+				return err
+			}
+			return runExperiment(c, device.Kernels, config, func(ctx context.Context, p dynamics.Progress) (drift.Findings, error) {
+				network, err := startNetwork(c, config.Start)
+				if err != nil {
+					return drift.Findings{}, err
+				}
+				return drift.Run(ctx, config, network, p)
+			}, printDrift)
+		},
+	}
+}
+
+// driftConfig puts the configuration together: defaults, the file on top, the flags on top of both.
+func driftConfig(c *cli.Context) (drift.Config, error) {
+	config, err := drift.DefaultConfig()
+	if err != nil {
+		return config, err
+	}
+	if path := c.String("config"); path != "" {
+		if err := results.ReadConfigFile(path, &config); err != nil {
+			return config, &usageError{err}
+		}
+	}
+	if c.Bool("quick") {
+		config = config.Quick()
+	}
+	if err := applyStart(c, &config.Start); err != nil {
+		return config, err
+	}
+	if c.IsSet("seed") {
+		config.Seed = c.Uint64("seed")
+	}
+	if c.IsSet("threads") {
+		config.Threads = c.Int("threads")
+	}
+	for _, f := range []struct {
+		name string
+		to   *float64
+	}{{"step-size", &config.StepSize}, {"temperature", &config.Temperature}} {
+		if c.IsSet(f.name) {
+			if err := numbersOf(c, f.name, f.to); err != nil {
+				return config, err
+			}
+		}
+	}
+	for _, f := range []struct {
+		name string
+		to   *int
+	}{{"batch", &config.Batch}, {"steps", &config.Steps}, {"looks", &config.Looks}, {"probes", &config.Probes}} {
+		if !c.IsSet(f.name) {
+			continue
+		}
+		if *f.to, err = strconv.Atoi(c.String(f.name)); err != nil {
+			return config, usage("--%s %q: want a whole number", f.name, c.String(f.name))
+		}
+	}
+	if err := config.Check(); err != nil {
+		return config, usage("--%w", err)
+	}
+	return config, nil
+}
+
+// printDrift writes what came out, for a person.
+func printDrift(out io.Writer, f drift.Findings) error {
+	s := f.Summary
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "start: %.2f %% of %d test images, loss %.4f\n\n", 100*s.Accuracy, s.Test, s.Loss)
+	fmt.Fprintf(w, "after %d steps\taccuracy\tlowest\tloss", s.Steps)
+	for i := range s.Layers {
+		name := fmt.Sprintf("similarity of hidden layer %d", i+1)
+		if i == len(s.Layers)-1 {
+			name = "of the outputs"
+		}
+		fmt.Fprintf(w, "\t%s", name)
+	}
+	fmt.Fprintln(w)
+	for _, o := range s.Outcomes {
+		fmt.Fprintf(w, "%s\t%.2f %%\t%.2f %%\t%.4f", o.Condition, 100*o.Accuracy, 100*o.LowestAccuracy, o.Loss)
+		for _, v := range o.Similarity {
+			fmt.Fprintf(w, "\t%.3f", v)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w, "\nweights of layer\trms displacement (control)\tof weights of rms\tslope over Fisher information\tcontrol\tshare of the flatter half (control)")
+	for _, l := range s.Layers {
+		fmt.Fprintf(w, "%d\t%.4f (%.4f)\t%.4f\t%v\t%v\t%.1f %% (%.1f %%)\n", l.Layer, l.Displacement, l.ControlDisplacement, l.Weight, l.Slope, l.ControlSlope,
+			100*l.LowShare, 100*l.ControlLowShare)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\n%.1f s, %s kernels\n", s.Seconds, s.Kernels)
+	return err
+}

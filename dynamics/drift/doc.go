@@ -1,0 +1,2 @@
+// Package drift
+package drift

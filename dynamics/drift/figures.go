@@ -1,0 +1,278 @@
+package drift
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"quantal/dynamics"
+	"quantal/results"
+)
+
+// drawnBins is the number of dots in which the synapses of a layer are drawn.
+const drawnBins = 25
+
+// Sources of numbers.
+const (
+	fromSampling = "fluctuating network"
+	fromTheory   = "closed form"
+)
+
+func lookOf(condition string) (results.Color, bool) {
+	switch condition {
+	case fluctuation:
+		return results.Blue, false
+	case control:
+		return results.Red, false
+	}
+	return results.Grey, true
+}
+
+// names are the conditions as figures call them.
+func names(condition string) string {
+	switch condition {
+	case control:
+		return "noise without gradient"
+	case descent:
+		return "gradient without noise"
+	}
+	return "noise and gradient"
+}
+
+// layerName is the name of a layer, counted from 0, in a key.
+func (e *experiment) layerName(l int) string {
+	if l == len(e.layout.Layers)-1 {
+		return "outputs"
+	}
+	return fmt.Sprintf("hidden layer %d", l+1)
+}
+
+var layerColors = []results.Color{results.Blue, results.Sky, results.Purple, results.Green}
+
+func (e *experiment) layerColor(l int) results.Color {
+	if l == len(e.layout.Layers)-1 {
+		return results.Orange
+	}
+	return layerColors[l%len(layerColors)]
+}
+
+func (e *experiment) figures() ([]results.Illustration, error) {
+	var all []results.Illustration
+	for _, draw := range []func() (*results.Illustration, error){e.driftFigure, e.curvatureFigure, e.tuningFigure} {
+		i, err := draw()
+		if err != nil {
+			return nil, err
+		}
+		if i != nil {
+			all = append(all, *i)
+		}
+	}
+	return all, nil
+}
+
+// protocol says how it was made.
+func (e *experiment) protocol() string {
+	return fmt.Sprintf("Network %s, %s, %s; step size %g, temperature %g, minibatches of %d, %d steps (%.3g epochs), seed %d, %s kernels.",
+		e.network.ID, filepath.Base(e.network.Set.Name), shapeOf(e), e.StepSize, e.Temperature, e.Batch, e.Steps,
+		float64(e.Steps)/float64(e.perEpoch), e.Seed, e.device.Kernels)
+}
+
+func shapeOf(e *experiment) string {
+	var sizes []string
+	for _, l := range e.layout.Layers {
+		sizes = append(sizes, fmt.Sprint(l.In))
+	}
+	return strings.Join(append(sizes, fmt.Sprint(e.layout.Layers[len(e.layout.Layers)-1].Out)), "-")
+}
+
+// thousands are steps as the axes have them.
+func (c *course) thousands() []float64 {
+	var x []float64
+	for _, k := range c.looks {
+		x = append(x, float64(k.step)/1000)
+	}
+	return x
+}
+
+func (c *course) each(of func(k look) float64) []float64 {
+	var y []float64
+	for _, k := range c.looks {
+		y = append(y, of(k))
+	}
+	return y
+}
+
+// driftFigure: accuracy, representations, and how far weights go.
+func (e *experiment) driftFigure() (*results.Illustration, error) {
+	s := &dynamics.Sheet{}
+	steps := results.Axis{Label: "Steps (thousands)"}
+	s.Panel("", steps, results.Axis{Label: "Test accuracy (%)", Max: 100})
+	for _, c := range e.courses {
+		color, dashed := lookOf(c.condition)
+		s.Curve(fromSampling, results.Curve{
+			Label: names(c.condition), X: c.thousands(), Y: c.each(func(k look) float64 { return 100 * k.accuracy }), Color: color, Dashed: dashed,
+		})
+	}
+	s.Panel("", steps, results.Axis{Label: "Displacement of weights, rms"})
+	for _, c := range e.courses {
+		color, dashed := lookOf(c.condition)
+		s.Curve(fromSampling, results.Curve{X: c.thousands(), Y: c.each(func(k look) float64 { return math.Sqrt(e.overLayers(k.squares)) }), Color: color, Dashed: dashed})
+	}
+	walk := results.Curve{Label: "free diffusion, √(2Tεt)", Color: results.Ink, Thin: true}
+	for _, k := range e.courses[0].looks {
+		walk.X, walk.Y = append(walk.X, float64(k.step)/1000), append(walk.Y, math.Sqrt(2*e.Temperature*e.time(k.step)))
+	}
+	s.Curve(fromTheory, walk)
+	low := 0.0
+	for _, c := range e.courses {
+		for _, k := range c.looks {
+			for _, v := range k.similarity {
+				low = min(low, v)
+			}
+		}
+	}
+	similarity := results.Axis{Label: "Similarity to the start", Min: low, Max: 1.03}
+	s.Panel("", steps, similarity)
+	for l := range e.layout.Layers {
+		for _, c := range e.courses[:2] {
+			line := results.Curve{
+				X: c.thousands(), Y: c.each(func(k look) float64 { return k.similarity[l] }), Color: e.layerColor(l), Dashed: c.condition == control,
+			}
+			if c.condition == fluctuation {
+				line.Label = e.layerName(l)
+			}
+			s.Curve(fromSampling+", "+c.condition, line)
+		}
+	}
+	s.Last().Note = "without gradient: dashed"
+	s.Panel("", results.Axis{Label: "Lag (thousands of steps)"}, results.Axis{Label: "Similarity at a lag", Min: low, Max: 1.03})
+	for l, lags := range e.lags {
+		line := results.Curve{Color: e.layerColor(l), X: []float64{0}, Y: []float64{1}}
+		for i, v := range lags {
+			line.X, line.Y = append(line.X, float64((i+1)*e.Steps)/float64(e.Looks)/1000), append(line.Y, v)
+		}
+		s.Curve(fromSampling, line)
+	}
+	a, b := e.courses[0].looks[0], e.courses[0].looks[e.Looks]
+	alone := e.courses[1].looks[e.Looks]
+	var parts []string
+	for l := range e.layout.Layers {
+		parts = append(parts, fmt.Sprintf("%s %.3f (noise without gradient %.3f)", e.layerName(l), b.similarity[l], alone.similarity[l]))
+	}
+	return s.Illustration(2, 62, results.Illustration{
+		Name: "drift", Title: "Representations drift while the task is still solved (ISD, after Kappel et al. 2018)",
+		Caption: fmt.Sprintf("Synapses of a trained network fluctuate by Langevin dynamics. A: accuracy on %d test images with the weights as they are, %.2f %% at "+
+			"the start and %.2f %% at the end; without the gradient %.2f %%. B: root mean squared displacement of the weights of all layers, biases aside. "+
+			"C: Pearson correlation, over %d fixed test images, of each unit's response with its response at the start, mean over the units of a layer; at "+
+			"the end: %s. D: the same between any two looks under noise and gradient, over their distance in time. ",
+			e.network.Set.Test.N(), 100*a.accuracy, 100*b.accuracy, 100*alone.accuracy, e.probes.N(), strings.Join(parts, ", ")) + e.protocol(),
+	})
+}
+
+// overLayers is the mean over all weights of means of layers.
+func (e *experiment) overLayers(means []float64) float64 {
+	sum, n := 0.0, 0.0
+	for l, shape := range e.layout.Layers {
+		weights := float64(shape.In * shape.Out)
+		sum += means[l] * weights
+		n += weights
+	}
+	return sum / n
+}
+
+// curvatureFigure: displacement against Fisher information, layer by layer.
+func (e *experiment) curvatureFigure() (*results.Illustration, error) {
+	s := &dynamics.Sheet{}
+	var notes []string
+	free := 2 * e.Temperature * e.time(e.Steps)
+	low, high := free, free
+	for _, condition := range Conditions()[:2] {
+		for _, list := range e.bins[condition] {
+			for _, b := range list {
+				if b.displacement > 0 {
+					low, high = min(low, b.displacement), max(high, b.displacement)
+				}
+			}
+		}
+	}
+	for l, layer := range e.layers {
+		y := results.Axis{Log: true, Min: low / 2, Max: 2 * high}
+		if l == 0 {
+			y.Label = "Squared displacement"
+		}
+		s.Panel(fmt.Sprintf("weights of %s", e.layerName(l)), results.Axis{Label: "Fisher information", Log: true, Room: 4}, y)
+		var x []float64
+		for _, condition := range Conditions()[:2] {
+			color, _ := lookOf(condition)
+			p := results.Points{Label: names(condition), Color: color}
+			for _, b := range e.bins[condition][l] {
+				p.X, p.Y = append(p.X, b.curvature), append(p.Y, b.displacement)
+			}
+			x = p.X
+			s.Points(fromSampling, p)
+		}
+		if len(x) > 0 {
+			s.Curve(fromTheory, results.Curve{Label: "free diffusion, 2Tεt", X: []float64{x[0], x[len(x)-1]}, Y: []float64{free, free}, Color: results.Ink, Thin: true})
+		}
+		s.Last().Note = fmt.Sprintf("slope %v", layer.Slope)
+		notes = append(notes, fmt.Sprintf("weights of %s: slope %v (noise without gradient %v), the half of lower curvature has %.1f %% of the squared displacement (%.1f %%)",
+			e.layerName(l), layer.Slope, layer.ControlSlope, 100*layer.LowShare, 100*layer.ControlLowShare))
+	}
+	return s.Illustration(len(e.layers), 66, results.Illustration{
+		Name: "curvature", Title: "Synapses go farther in directions of low curvature (ISD, after Kappel et al. 2018)",
+		Caption: fmt.Sprintf("Squared displacement of synapses at the end over the diagonal of the empirical Fisher information at the start (the curvature of the summed "+
+			"negative log-likelihood, estimated). Dots: means of %d groups of synapses of like Fisher information. Slopes are fitted to single synapses on "+
+			"logarithmic axes, with bootstrap 95 %% intervals over synapses. %s. ", drawnBins, strings.Join(notes, "; ")) + e.protocol(),
+	})
+}
+
+// tuned is how many units the figure of tuning shows.
+const tuned = 6
+
+// tuningFigure: what single units of the last hidden layer answer to the classes, in time.
+func (e *experiment) tuningFigure() (*results.Illustration, error) {
+	hidden := len(e.layout.Layers) - 2
+	if hidden < 0 {
+		return nil, nil
+	}
+	looks := e.courses[0].looks
+	var units []int // spread over those that answer at the start
+	for u, silent := range looks[0].layers[hidden].silent {
+		if !silent {
+			units = append(units, u)
+		}
+	}
+	s := &dynamics.Sheet{}
+	times := []int{0, e.Looks / 4, e.Looks / 2, e.Looks}
+	count := min(tuned, len(units))
+	if count == 0 {
+		return nil, nil
+	}
+	for i := range count {
+		u := units[i*len(units)/count]
+		y := results.Axis{}
+		if i%3 == 0 {
+			y.Label = "Mean response"
+		}
+		s.Panel(fmt.Sprintf("unit %d", u+1), results.Axis{Label: "Class"}, y)
+		for j, t := range times {
+			line := results.Curve{
+				Label: fmt.Sprintf("after %.3g thousand steps", float64(looks[t].step)/1000), Color: results.Blue, Pale: 0.75 * (1 - float64(j)/float64(len(times)-1)),
+			}
+			if j == 0 {
+				line.Label, line.Color, line.Pale, line.Dashed = "at the start", results.Ink, 0, true
+			}
+			for class, v := range looks[t].classMeans[u] {
+				line.X, line.Y = append(line.X, float64(class)), append(line.Y, v)
+			}
+			s.Curve(fromSampling, line)
+		}
+		s.FromZero()
+	}
+	return s.Illustration(min(3, count), 58, results.Illustration{
+		Name: "tuning", Title: "What single units answer changes",
+		Caption: fmt.Sprintf("Mean response of %d of the %d units of the last hidden layer, evenly spaced among those that answer at all, to the fixed test images of "+
+			"each class, under noise and gradient. ", count, e.layout.Layers[hidden].Out) + e.protocol(),
+	})
+}
