@@ -25,11 +25,11 @@ func driftCommand() *cli.Command {
 			"beside them, how far synapses go against their Fisher information, and the same noise without the gradient as a control.\n" +
 			"Without RUN it trains a network first. `go doc quantal/dynamics/drift` has the definitions.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "step-size", Usage: "eps, of the gradient of the whole data set's objective", DefaultText: "1e-7"},
-			&cli.StringFlag{Name: "temperature", Usage: "T of the noise; 1 samples the posterior", DefaultText: "1"},
+			&cli.StringFlag{Name: "step-size", Usage: "eps, of the gradient of the whole data set's objective", DefaultText: "1e-6"},
+			&cli.StringFlag{Name: "temperature", Usage: "T of the noise; 1 samples the posterior", DefaultText: "0.25"},
 			&cli.StringFlag{Name: "batch", Usage: "examples in the gradient of a step", DefaultText: "100"},
-			&cli.StringFlag{Name: "steps", Usage: "steps", DefaultText: "200000"},
-			&cli.StringFlag{Name: "looks", Usage: "looks at the networks, equally spaced", DefaultText: "50"},
+			&cli.StringFlag{Name: "steps", Usage: "steps", DefaultText: "240000"},
+			&cli.StringFlag{Name: "looks", Usage: "looks at the networks, equally spaced", DefaultText: "40"},
 			&cli.StringFlag{Name: "probes", Usage: "test images whose representations are followed", DefaultText: "1000"},
 		}, networkFlags()...),
 		Action: func(c *cli.Context) error {
@@ -107,9 +107,9 @@ func printDrift(out io.Writer, f drift.Findings) error {
 	s := f.Summary
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "start: %.2f %% of %d test images, loss %.4f\n\n", 100*s.Accuracy, s.Test, s.Loss)
-	fmt.Fprintf(w, "after %d steps\taccuracy\tlowest\tloss", s.Steps)
+	fmt.Fprintf(w, "after %d steps\taccuracy\tlowest\tloss\tsimilarity of hidden units", s.Steps)
 	for i := range s.Layers {
-		name := fmt.Sprintf("similarity of hidden layer %d", i+1)
+		name := fmt.Sprintf("of hidden layer %d", i+1)
 		if i == len(s.Layers)-1 {
 			name = "of the outputs"
 		}
@@ -117,16 +117,20 @@ func printDrift(out io.Writer, f drift.Findings) error {
 	}
 	fmt.Fprintln(w)
 	for _, o := range s.Outcomes {
-		fmt.Fprintf(w, "%s\t%.2f %%\t%.2f %%\t%.4f", o.Condition, 100*o.Accuracy, 100*o.LowestAccuracy, o.Loss)
+		fmt.Fprintf(w, "%s\t%.2f %%\t%.2f %%\t%.4f\t%.3f", o.Condition, 100*o.Accuracy, 100*o.LowestAccuracy, o.Loss, o.Hidden)
 		for _, v := range o.Similarity {
 			fmt.Fprintf(w, "\t%.3f", v)
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w, "\nweights of layer\trms displacement (control)\tof weights of rms\tslope over Fisher information\tcontrol\tshare of the flatter half (control)")
-	for _, l := range s.Layers {
-		fmt.Fprintf(w, "%d\t%.4f (%.4f)\t%.4f\t%v\t%v\t%.1f %% (%.1f %%)\n", l.Layer, l.Displacement, l.ControlDisplacement, l.Weight, l.Slope, l.ControlSlope,
-			100*l.LowShare, 100*l.ControlLowShare)
+	fmt.Fprintln(w, "\nweights\trms\trms displacement (control)\tslope over Fisher information\tcontrol\tratio of the two\tshare of the flatter half (control)")
+	for i, m := range append(s.Layers, s.All) {
+		name := fmt.Sprintf("of layer %d", i+1)
+		if i == len(s.Layers) {
+			name = "of all layers"
+		}
+		fmt.Fprintf(w, "%s\t%.4f\t%.4f (%.4f)\t%v\t%v\t%v\t%.1f %% (%.1f %%)\n", name, m.Weight, m.Drift.Displacement, m.Control.Displacement,
+			m.Drift.Slope, m.Control.Slope, m.Relative, 100*m.Drift.LowShare, 100*m.Control.LowShare)
 	}
 	if err := w.Flush(); err != nil {
 		return err

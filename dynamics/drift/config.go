@@ -28,14 +28,14 @@ func DefaultConfig() (Config, error) {
 	training, err := train.Preset("published")
 	training.Noise, training.Epochs, training.LearningRate = "none", 20, 5e-4
 	return Config{
-		Start: dynamics.Start{Training: training}, StepSize: 1e-7, Temperature: 1, Batch: 100, Steps: 200_000, Looks: 50, Probes: 1000,
+		Start: dynamics.Start{Training: training}, StepSize: 1e-6, Temperature: 0.25, Batch: 100, Steps: 240_000, Looks: 40, Probes: 1000,
 		Resamples: 200, Seed: 1,
 	}, err
 }
 
 // Quick makes the experiment small enough for two cores to do in well under a minute with the network that Start.Quick trains.
 func (c Config) Quick() Config {
-	c.Steps, c.Looks, c.Probes, c.Resamples = 20_000, 20, 500, 100
+	c.Temperature, c.Steps, c.Looks, c.Probes, c.Resamples = 1, 30_000, 20, 500, 100
 	return c
 }
 

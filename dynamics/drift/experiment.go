@@ -7,6 +7,8 @@ import (
 	"math"
 	"time"
 
+	"gonum.org/v1/gonum/floats"
+
 	"quantal/analysis"
 	"quantal/dynamics"
 	"quantal/kernels"
@@ -41,7 +43,8 @@ type Summary struct {
 	Accuracy    float64   `json:"accuracy"`
 	Loss        float64   `json:"loss"` // of the test examples at the start, in nats
 	Outcomes    []Outcome `json:"outcomes"`
-	Layers      []Layer   `json:"layers"`
+	All         Motions   `json:"all_layers"`
+	Layers      []Motions `json:"layers"`
 	Kernels     string    `json:"kernels"`
 	Seconds     float64   `json:"seconds"` // of everything but training and drawing
 }
@@ -54,25 +57,33 @@ type Outcome struct {
 	Loss           float64   `json:"loss"`
 	LowestLoss     float64   `json:"lowest_loss"`
 	HighestLoss    float64   `json:"highest_loss"`
-	Similarity     []float64 `json:"similarity"` // of each layer with its start, at the end; the outputs last
-	Silent         []int     `json:"silent"`     // units of each layer that answer all probes alike at the end
+	Similarity     []float64 `json:"similarity"`        // of each layer with its start, at the end; the outputs last
+	Hidden         float64   `json:"hidden_similarity"` // the same over the units of all hidden layers; NaN if there are none
+	Silent         []int     `json:"silent"`            // units of each layer that answer all probes alike at the end
 }
 
-// Layer is how far the weights of one layer went under drift and control, against their curvature at the start.
-type Layer struct {
-	Layer   int `json:"layer"` // from 1, which reads the data
-	Inputs  int `json:"inputs"`
-	Outputs int `json:"outputs"`
-	// Slope of the squared displacement at the end over the Fisher information, on logarithmic axes.
-	Slope        analysis.Slope `json:"slope"`
-	ControlSlope analysis.Slope `json:"control_slope"`
-	// LowShare is the share of the squared displacement that the half of the synapses with the lower Fisher information has.
-	LowShare        float64 `json:"low_share"`
-	ControlLowShare float64 `json:"control_low_share"`
-	// Displacement is the root mean square of it, in units of weight; Weight that of the weights at the start.
-	Displacement        float64 `json:"displacement"`
-	ControlDisplacement float64 `json:"control_displacement"`
-	Weight              float64 `json:"weight"`
+// Motions is how far weights went, biases aside, and their curvature.
+type Motions struct {
+	Synapses int     `json:"synapses"`
+	Weight   float64 `json:"weight"` // root mean square at the start
+	Fisher   float64 `json:"fisher"` // mean
+	Drift    Motion  `json:"drift"`
+	Control  Motion  `json:"control"`
+	// Relative is the slope, over the Fisher information, of each synapse's squared displacement within a quarter of the run over that of
+	// its twin in the control, which took the same noise: what the gradient does.
+	Relative analysis.Slope `json:"relative_fisher_slope"`
+
+	drift, control []bin
+}
+
+// Motion is how far synapses went under one condition.
+type Motion struct {
+	Displacement float64 `json:"displacement"`        // root mean square, from start to end
+	Lagged       float64 `json:"lagged_displacement"` // the same within a quarter of the run
+	// Slope of each synapse's squared displacement within a quarter of the run over its Fisher information, on logarithmic axes, and the
+	// share of all squared displacement that the half of the synapses with the lower Fisher information has.
+	Slope    analysis.Slope `json:"fisher_slope"`
+	LowShare float64        `json:"low_share"`
 }
 
 // Row is a row of the table: a layer under a condition at one look.
@@ -100,7 +111,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		return findings, err
 	}
 	began := time.Now()
-	e := &experiment{Config: config, network: network, progress: progress, bins: map[string][][]bin{}}
+	e := &experiment{Config: config, network: network, progress: progress}
 	if err := e.measure(ctx); err != nil {
 		if errors.Is(err, train.ErrInterrupted) {
 			err = context.Cause(ctx)
@@ -124,10 +135,11 @@ type experiment struct {
 	perEpoch int            // steps
 	probes   mnist.Examples // the first of the test examples
 	courses  []*course
-	fisher   [][]float64 // of each layer
-	layers   []Layer
-	bins     map[string][][]bin // of each condition and layer, at the end
-	lags     [][]float64        // under drift, of each layer: the similarity of looks 1, 2, ... apart
+	examples int         // of the training set
+	fisher   [][]float64 // of each layer: the mean over looks at the drift
+	layers   []Motions
+	all      Motions
+	lags     [][]float64 // under drift, of each layer: the similarity of looks 1, 2, ... apart
 }
 
 // course is how a network went.
@@ -143,6 +155,7 @@ type look struct {
 	trainingLoss        float64
 	similarity, squares []float64 // of each layer: with the start, and the mean squared displacement
 	silent              []int
+	state               *kernels.State // but not where there is no noise
 	layers              []Representation
 	classMeans          [][]float64 // of each unit of the last hidden layer: its mean responses to the probes of each class
 }
@@ -154,8 +167,27 @@ func (e *experiment) settings() train.Config {
 	return c
 }
 
-// Of the work, as shares of the progress: the Fisher information, and the fits at the end.
-const fisherWork, fitWork = 0.03, 0.02
+// fisherLooks is the number of looks at the drift over which the Fisher information is averaged, equally spaced, the last at the end.
+const fisherLooks = 8
+
+// fitWork is the share of the fits at the end, for the progress.
+const fitWork = 0.02
+
+// addFisher adds the Fisher information of a state to the mean over looks.
+func (e *experiment) addFisher(ctx context.Context, state *kernels.State) error {
+	c := e.settings()
+	sums, err := train.Gradients(ctx, e.network.Set, []train.Config{c}, []*results.Checkpoint{{Layout: e.layout, State: state}}, kernels.Accumulate{AtMu: true}, 1, nil)
+	if err != nil {
+		return err
+	}
+	for l, shape := range e.layout.Layers {
+		if l == len(e.fisher) {
+			e.fisher = append(e.fisher, make([]float64, shape.In*shape.Out))
+		}
+		floats.AddScaled(e.fisher[l], 1./float64(min(fisherLooks, e.Looks)), fisher(e.layout, l, e.examples, sums[0]))
+	}
+	return nil
+}
 
 func (e *experiment) measure(ctx context.Context) error {
 	set, start := e.network.Set, e.network.State
@@ -168,14 +200,7 @@ func (e *experiment) measure(ctx context.Context) error {
 	if e.Probes < set.Test.N() {
 		e.probes = mnist.Examples{Images: set.Test.Images[:e.Probes*set.Rows*set.Columns], Labels: set.Test.Labels[:e.Probes]}
 	}
-	sums, err := train.Gradients(ctx, set, []train.Config{e.network.Config}, []*results.Checkpoint{start}, kernels.Accumulate{AtMu: true}, 1,
-		func(done, steps int) { e.progress(fisherWork*float64(done)/float64(steps), "Fisher information") })
-	if err != nil {
-		return err
-	}
-	for l := range e.layout.Layers {
-		e.fisher = append(e.fisher, fisher(e.layout, l, training.N(), sums[0]))
-	}
+	e.examples = training.N()
 	fluctuations, err := train.Fluctuate(set, e.settings(), kernels.Langevin{}, e.members()...)
 	if err != nil {
 		return err
@@ -189,7 +214,7 @@ func (e *experiment) measure(ctx context.Context) error {
 		at := i * e.Steps / e.Looks
 		if err := fluctuations.Run(ctx, at-fluctuations.Step(), func(done, steps int) {
 			share := float64(at-steps+done) / float64(e.Steps)
-			e.progress(fisherWork+(1-fisherWork-fitWork)*share, "fluctuating")
+			e.progress((1-fitWork)*share, "fluctuating")
 		}); err != nil {
 			return err
 		}
@@ -205,12 +230,23 @@ func (e *experiment) measure(ctx context.Context) error {
 			if err := e.look(c, at, fluctuations.Loss(m), state); err != nil {
 				return err
 			}
-			if i == e.Looks {
-				if err := e.end(c.condition, state); err != nil {
+			if c.condition == fluctuation && i > 0 && (i*fisherLooks/e.Looks > (i-1)*fisherLooks/e.Looks) {
+				if err := e.addFisher(ctx, state); err != nil {
 					return err
 				}
 			}
 		}
+	}
+	e.progress(1-fitWork, "fitting slopes")
+	for l := range e.layout.Layers {
+		m, err := e.compare(l, l+1)
+		if err != nil {
+			return fmt.Errorf("layer %d: %w", l+1, err)
+		}
+		e.layers = append(e.layers, m)
+	}
+	if e.all, err = e.compare(0, len(e.layout.Layers)); err != nil {
+		return err
 	}
 	for l := range e.layout.Layers {
 		var looks []Representation
@@ -257,6 +293,9 @@ func (e *experiment) look(c *course, step int, trainingLoss float64, state *kern
 	if hidden := len(e.layout.Layers) - 2; hidden >= 0 {
 		k.classMeans = meansOf(answers[hidden], e.layout.Layers[hidden].Out, e.probes.Labels, set.Classes)
 	}
+	if c.condition != descent {
+		k.state = state
+	}
 	if c.condition != fluctuation && len(c.looks) > 0 {
 		k.layers = nil // only the first is compared with
 	}
@@ -280,28 +319,45 @@ func meansOf(responses []float32, units int, labels []byte, classes int) [][]flo
 	return list
 }
 
-// end compares how far synapses went with their curvature.
-func (e *experiment) end(condition string, state *kernels.State) error {
-	for l, shape := range e.layout.Layers {
-		squares := displacements(e.layout, l, e.network.State.State, state)
-		if condition == fluctuation {
-			weights := displacements(e.layout, l, kernels.NewState(e.layout), e.network.State.State)
-			e.layers = append(e.layers, Layer{Layer: l + 1, Inputs: shape.In, Outputs: shape.Out, Weight: math.Sqrt(mean(weights))})
+// lag is the number of looks over which squared displacements are measured: a quarter of all.
+func (e *experiment) lag() int { return max(1, e.Looks/4) }
+
+// compare compares how far the synapses of layers from to end-1 go with their curvature.
+func (e *experiment) compare(from, end int) (Motions, error) {
+	var all Motions
+	var curvature, weights []float64
+	for l := from; l < end; l++ {
+		curvature = append(curvature, e.fisher[l]...)
+		weights = append(weights, displacements(e.layout, l, kernels.NewState(e.layout), e.network.State.State)...)
+	}
+	all.Synapses, all.Weight, all.Fisher = len(curvature), math.Sqrt(mean(weights)), mean(curvature)
+	bootstrap := analysis.Bootstrap{Seed: e.Seed, Resamples: e.Resamples}
+	var gone [2][]float64
+	for i, c := range e.courses[:2] {
+		var states []*kernels.State
+		for _, k := range c.looks {
+			states = append(states, k.state)
 		}
-		layer := &e.layers[l]
-		slope, err := analysis.FitSlope(e.fisher[l], squares, analysis.Bootstrap{Seed: e.Seed, Resamples: e.Resamples})
+		var whole []float64
+		for l := from; l < end; l++ {
+			gone[i] = append(gone[i], overWindows(e.layout, l, states, e.lag())...)
+			whole = append(whole, displacements(e.layout, l, states[0], states[len(states)-1])...)
+		}
+		slope, err := analysis.FitSlope(curvature, gone[i], bootstrap)
 		if err != nil {
-			return fmt.Errorf("drift: layer %d: %w", l+1, err)
+			return all, fmt.Errorf("drift: %s: %w", c.condition, err)
 		}
-		e.bins[condition] = append(e.bins[condition], binned(squares, e.fisher[l], drawnBins))
-		switch condition {
-		case fluctuation:
-			layer.Slope, layer.LowShare, layer.Displacement = slope, lowShare(squares, e.fisher[l]), math.Sqrt(mean(squares))
-		case control:
-			layer.ControlSlope, layer.ControlLowShare, layer.ControlDisplacement = slope, lowShare(squares, e.fisher[l]), math.Sqrt(mean(squares))
+		m := Motion{Displacement: math.Sqrt(mean(whole)), Lagged: math.Sqrt(mean(gone[i])), Slope: slope, LowShare: lowShare(gone[i], curvature)}
+		if c.condition == fluctuation {
+			all.Drift = m
+		} else {
+			all.Control = m
 		}
 	}
-	return nil
+	var err error
+	all.Relative, err = analysis.FitSlope(curvature, floats.DivTo(make([]float64, len(curvature)), gone[0], gone[1]), bootstrap)
+	all.drift, all.control = binned(gone[0], curvature, drawnBins), binned(gone[1], curvature, drawnBins)
+	return all, err
 }
 
 func (e *experiment) table() []Row {
@@ -319,6 +375,16 @@ func (e *experiment) table() []Row {
 	return rows
 }
 
+// hidden is the mean similarity with the start of the units of all hidden layers.
+func (e *experiment) hidden(k look) float64 {
+	sum, units := 0.0, 0.0
+	for l, shape := range e.layout.Layers[:len(e.layout.Layers)-1] {
+		sum += k.similarity[l] * float64(shape.Out)
+		units += float64(shape.Out)
+	}
+	return sum / units
+}
+
 // time is that of the diffusion: eps times steps.
 func (e *experiment) time(step int) float64 { return e.StepSize * float64(step) }
 
@@ -327,13 +393,13 @@ func (e *experiment) summary(seconds float64) Summary {
 	s := Summary{
 		Data: e.network.Set.Name, Network: e.network.ID, Seed: e.Seed, Test: e.network.Set.Test.N(), Probes: e.probes.N(),
 		StepSize: e.StepSize, Temperature: e.Temperature, Batch: e.Batch, Steps: e.Steps, Epochs: float64(e.Steps) / float64(e.perEpoch),
-		Time: e.time(e.Steps), Accuracy: first.accuracy, Loss: first.loss, Layers: e.layers, Kernels: e.device.Kernels, Seconds: seconds,
+		Time: e.time(e.Steps), Accuracy: first.accuracy, Loss: first.loss, All: e.all, Layers: e.layers, Kernels: e.device.Kernels, Seconds: seconds,
 	}
 	for _, c := range e.courses {
 		last := c.looks[len(c.looks)-1]
 		o := Outcome{
 			Condition: c.condition, Accuracy: last.accuracy, LowestAccuracy: 1, Loss: last.loss, LowestLoss: math.Inf(1),
-			Similarity: last.similarity, Silent: last.silent,
+			Similarity: last.similarity, Hidden: e.hidden(last), Silent: last.silent,
 		}
 		for _, k := range c.looks {
 			o.LowestAccuracy = min(o.LowestAccuracy, k.accuracy)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"quantal/dynamics"
@@ -48,7 +49,7 @@ func (e *experiment) layerName(l int) string {
 	return fmt.Sprintf("hidden layer %d", l+1)
 }
 
-var layerColors = []results.Color{results.Blue, results.Sky, results.Purple, results.Green}
+var layerColors = []results.Color{results.Purple, results.Green, results.Sky}
 
 func (e *experiment) layerColor(l int) results.Color {
 	if l == len(e.layout.Layers)-1 {
@@ -139,13 +140,15 @@ func (e *experiment) driftFigure() (*results.Illustration, error) {
 			line := results.Curve{
 				X: c.thousands(), Y: c.each(func(k look) float64 { return k.similarity[l] }), Color: e.layerColor(l), Dashed: c.condition == control,
 			}
-			if c.condition == fluctuation {
+			switch {
+			case c.condition == fluctuation:
 				line.Label = e.layerName(l)
+			case l == 0:
+				line.Label = "dashed: noise without gradient"
 			}
 			s.Curve(fromSampling+", "+c.condition, line)
 		}
 	}
-	s.Last().Note = "without gradient: dashed"
 	s.Panel("", results.Axis{Label: "Lag (thousands of steps)"}, results.Axis{Label: "Similarity at a lag", Min: low, Max: 1.03})
 	for l, lags := range e.lags {
 		line := results.Curve{Color: e.layerColor(l), X: []float64{0}, Y: []float64{1}}
@@ -165,8 +168,8 @@ func (e *experiment) driftFigure() (*results.Illustration, error) {
 		Caption: fmt.Sprintf("Synapses of a trained network fluctuate by Langevin dynamics. A: accuracy on %d test images with the weights as they are, %.2f %% at "+
 			"the start and %.2f %% at the end; without the gradient %.2f %%. B: root mean squared displacement of the weights of all layers, biases aside. "+
 			"C: Pearson correlation, over %d fixed test images, of each unit's response with its response at the start, mean over the units of a layer; at "+
-			"the end: %s. D: the same between any two looks under noise and gradient, over their distance in time. ",
-			e.network.Set.Test.N(), 100*a.accuracy, 100*b.accuracy, 100*alone.accuracy, e.probes.N(), strings.Join(parts, ", ")) + e.protocol(),
+			"the end: %s; of all hidden units %.3f. D: the same between any two looks under noise and gradient, over their distance in time. ",
+			e.network.Set.Test.N(), 100*a.accuracy, 100*b.accuracy, 100*alone.accuracy, e.probes.N(), strings.Join(parts, ", "), e.hidden(b)) + e.protocol(),
 	})
 }
 
@@ -181,51 +184,61 @@ func (e *experiment) overLayers(means []float64) float64 {
 	return sum / n
 }
 
-// curvatureFigure: displacement against Fisher information, layer by layer.
+// curvatureFigure: displacement against Fisher information, of all synapses and layer by layer.
 func (e *experiment) curvatureFigure() (*results.Illustration, error) {
 	s := &dynamics.Sheet{}
-	var notes []string
-	free := 2 * e.Temperature * e.time(e.Steps)
+	free := 2 * e.Temperature * e.time(e.Steps) * float64(e.lag()) / float64(e.Looks)
 	low, high := free, free
-	for _, condition := range Conditions()[:2] {
-		for _, list := range e.bins[condition] {
-			for _, b := range list {
-				if b.displacement > 0 {
-					low, high = min(low, b.displacement), max(high, b.displacement)
-				}
+	panels, titles := []Motions{e.all}, []string{"all weights"}
+	if len(e.layers) > 1 {
+		panels = append(panels, e.layers...)
+		for l := range e.layers {
+			titles = append(titles, "weights of "+e.layerName(l))
+		}
+	}
+	for _, m := range panels {
+		for _, b := range slices.Concat(m.drift, m.control) {
+			if b.displacement > 0 {
+				low, high = min(low, b.displacement), max(high, b.displacement)
 			}
 		}
 	}
-	for l, layer := range e.layers {
-		y := results.Axis{Log: true, Min: low / 2, Max: 2 * high}
-		if l == 0 {
+	var notes []string
+	for i, m := range panels {
+		y := results.Axis{Log: true, Min: low / 1.3, Max: 2.6 * high}
+		if i%2 == 0 {
 			y.Label = "Squared displacement"
 		}
-		s.Panel(fmt.Sprintf("weights of %s", e.layerName(l)), results.Axis{Label: "Fisher information", Log: true, Room: 4}, y)
-		var x []float64
-		for _, condition := range Conditions()[:2] {
-			color, _ := lookOf(condition)
-			p := results.Points{Label: names(condition), Color: color}
-			for _, b := range e.bins[condition][l] {
+		s.Panel(titles[i], results.Axis{Label: "Fisher information", Log: true, Room: 4}, y)
+		ends := noRange()
+		for _, part := range []struct {
+			condition string
+			bins      []bin
+		}{{control, m.control}, {fluctuation, m.drift}} {
+			color, _ := lookOf(part.condition)
+			p := results.Points{Label: names(part.condition), Color: color}
+			for _, b := range part.bins {
 				p.X, p.Y = append(p.X, b.curvature), append(p.Y, b.displacement)
+				ends[0], ends[1] = min(ends[0], b.curvature), max(ends[1], b.curvature)
 			}
-			x = p.X
 			s.Points(fromSampling, p)
 		}
-		if len(x) > 0 {
-			s.Curve(fromTheory, results.Curve{Label: "free diffusion, 2Tεt", X: []float64{x[0], x[len(x)-1]}, Y: []float64{free, free}, Color: results.Ink, Thin: true})
-		}
-		s.Last().Note = fmt.Sprintf("slope %v", layer.Slope)
-		notes = append(notes, fmt.Sprintf("weights of %s: slope %v (noise without gradient %v), the half of lower curvature has %.1f %% of the squared displacement (%.1f %%)",
-			e.layerName(l), layer.Slope, layer.ControlSlope, 100*layer.LowShare, 100*layer.ControlLowShare))
+		s.Curve(fromTheory, results.Curve{Label: "free diffusion, 2Tεt", X: ends[:], Y: []float64{free, free}, Color: results.Ink, Thin: true})
+		s.Last().Note = fmt.Sprintf("slope %v\ncontrol %v\nratio %v", m.Drift.Slope, m.Control.Slope, m.Relative)
+		notes = append(notes, fmt.Sprintf("%s: slope %v, control %v, of the ratio of the two %v; the half of lower Fisher information has %.1f %% of the squared "+
+			"displacement (control %.1f %%)", titles[i], m.Drift.Slope, m.Control.Slope, m.Relative, 100*m.Drift.LowShare, 100*m.Control.LowShare))
 	}
-	return s.Illustration(len(e.layers), 66, results.Illustration{
+	return s.Illustration(2, 62, results.Illustration{
 		Name: "curvature", Title: "Synapses go farther in directions of low curvature (ISD, after Kappel et al. 2018)",
-		Caption: fmt.Sprintf("Squared displacement of synapses at the end over the diagonal of the empirical Fisher information at the start (the curvature of the summed "+
-			"negative log-likelihood, estimated). Dots: means of %d groups of synapses of like Fisher information. Slopes are fitted to single synapses on "+
-			"logarithmic axes, with bootstrap 95 %% intervals over synapses. %s. ", drawnBins, strings.Join(notes, "; ")) + e.protocol(),
+		Caption: fmt.Sprintf("Squared displacement of synapses within a quarter of the run, mean over all such windows between looks, over the diagonal of their empirical "+
+			"Fisher information, the curvature of the summed negative log-likelihood, mean of %d looks at the drift. Dots: means of %d groups of synapses of "+
+			"like Fisher information. Slopes are fitted to single synapses on logarithmic axes, with bootstrap 95 %% intervals over synapses; the last is "+
+			"that of a synapse's squared displacement over that of its twin in the control, which took the same noise. %s. ",
+			min(fisherLooks, e.Looks), drawnBins, strings.Join(notes, "; ")) + e.protocol(),
 	})
 }
+
+func noRange() [2]float64 { return [2]float64{math.Inf(1), 0} }
 
 // tuned is how many units the figure of tuning shows.
 const tuned = 6

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/kernels"
@@ -109,6 +110,15 @@ func displacements(l kernels.Layout, layer int, from, to *kernels.State) []float
 		list = append(list, d*d)
 	})
 	return list
+}
+
+// overWindows are the mean squared distances that the weights of a layer have gone within a lag, over all pairs of looks so far apart.
+func overWindows(l kernels.Layout, layer int, looks []*kernels.State, lag int) []float64 {
+	sum := make([]float64, l.Layers[layer].In*l.Layers[layer].Out)
+	for i := lag; i < len(looks); i++ {
+		floats.AddScaled(sum, 1/float64(len(looks)-lag), displacements(l, layer, looks[i-lag], looks[i]))
+	}
+	return sum
 }
 
 // fisher is the diagonal of the empirical Fisher information of a layer's weights, biases aside: N mean g_b^2, the curvature of the
