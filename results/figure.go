@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"math"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,22 +19,38 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Figure is a grid of panels, or blocks of such grids, ready to be saved.
+// Figure is blocks of panels, ready to be saved.
 type Figure struct {
 	style         house
-	blocks        []laidBlock
-	key           []keyEntry // across the top, for all panels
-	rows          [][]panel  // all of one length
-	note          string     // below, broken into lines
+	blocks        []block // from top to bottom
+	note          string  // below, broken into lines
 	width, height vg.Length
+}
+
+// block is panels under one key, in straight rows and columns with data areas of one size.
+type block struct {
+	key    []keyEntry
+	rows   [][]panel // all of one length
+	height vg.Length // of all this
 }
 
 // panel is a plot with a title and its key above, where they cannot cover data.
 type panel struct {
-	plot   *plot.Plot
-	letter string // by which a text refers to it, or to its row
+	plot   *plot.Plot // nil for an empty place
+	letter string     // by which a text refers to it, or to its row
 	title  string
 	key    []keyEntry
+	note   string // inside, at the upper right
+}
+
+// newFigure stacks blocks.
+func newFigure(style house, width vg.Length, note string, blocks ...block) *Figure {
+	f := &Figure{style: style, blocks: blocks, note: note, width: width}
+	f.height = 2*margin + blockGap*vg.Length(len(blocks)-1) + f.noteHeight()
+	for _, b := range blocks {
+		f.height += b.height
+	}
+	return f
 }
 
 // keyEntry explains one colour, line or mark.
@@ -113,54 +130,85 @@ const (
 	lineSpacing = vg.Length(1.5)            // of keys, in font sizes
 	rowGap      = margin                    // between rows of panels
 	columnGap   = 2 * margin                // between columns that each have numbers at their axis
+	blockGap    = 2 * margin                // between blocks
 	noteSpace   = vg.Length(1.3) * tickSize // between lines of a note
 )
 
-// draw draws the rows of panels between the key and the note.
+// draw draws the blocks, and the note below them.
 func (f *Figure) draw(c draw.Canvas) {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, margin, -margin, margin, -margin)
-	if f.blocks != nil {
-		f.drawBlocks(c)
-		return
+	f.drawNote(c)
+	for _, b := range f.blocks {
+		area := draw.Canvas{Canvas: c.Canvas, Rectangle: c.Rectangle}
+		area.Min.Y = c.Max.Y - b.height
+		f.drawBlock(b, area)
+		c.Max.Y -= b.height + blockGap
 	}
-	if len(f.key) > 0 {
-		height := f.drawKey(f.key, &c, vg.Point{X: c.Min.X, Y: c.Max.Y}, c.Max.X-c.Min.X)
+}
+
+// drawBlock draws rows of panels under their key.
+func (f *Figure) drawBlock(b block, c draw.Canvas) {
+	if len(b.key) > 0 {
+		height := f.style.drawKey(b.key, &c, vg.Point{X: c.Min.X, Y: c.Max.Y}, c.Max.X-c.Min.X)
 		c = draw.Crop(c, 0, 0, 0, -height)
 	}
-	c = draw.Crop(c, 0, 0, f.drawNote(c), 0)
-
-	// Headings break into lines by the width of the data areas, which does not depend on the height left for them.
-	headings := make([]vg.Length, len(f.rows))
-	for j, row := range f.place(c, headings) {
-		for i, tile := range row {
-			headings[j] = max(headings[j], f.drawHeading(f.rows[j][i], nil, tile.data, 0))
-		}
-	}
-	placed := f.place(c, headings)
+	headings := f.headings(b, c)
+	placed := b.place(c, headings)
 	left := make([]vg.Length, len(placed[0])) // of the letters in each column
 	for i := range left {
-		left[i] = placed[0][i].Min.X
-		for _, row := range placed {
-			left[i] = min(left[i], row[i].Min.X)
+		left[i] = vg.Length(math.Inf(1))
+		for j, row := range placed {
+			if b.rows[j][i].plot != nil {
+				left[i] = min(left[i], row[i].Min.X)
+			}
 		}
 	}
 	for j, row := range placed {
-		top := row[0].Max.Y
-		for _, tile := range row { // which differ by what marks at an edge need
-			top = max(top, tile.Max.Y)
+		top := row[0].data.Max.Y
+		for i, tile := range row { // which differ by what marks at an edge need
+			if b.rows[j][i].plot != nil {
+				top = max(top, tile.Max.Y)
+			}
 		}
 		top += headings[j]
 		for i, tile := range row {
-			p := f.rows[j][i]
+			p := b.rows[j][i]
+			if p.plot == nil {
+				continue
+			}
 			p.plot.Draw(tile.Canvas)
 			f.drawHeading(p, &c, tile.data, top)
 			if p.letter != "" {
 				c.FillText(f.letterStyle(), vg.Point{X: left[i], Y: top}, p.letter)
 			}
+			f.drawInside(p, c, tile.data)
 		}
 	}
+}
+
+// headings is the height of titles, letters and keys above each row of a block. They break into lines by the width of the data
+// areas, which does not depend on the height left for them.
+func (f *Figure) headings(b block, c draw.Canvas) []vg.Length {
+	heights := make([]vg.Length, len(b.rows))
+	for j, row := range b.place(c, heights) {
+		for i, tile := range row {
+			heights[j] = max(heights[j], f.drawHeading(b.rows[j][i], nil, tile.data, 0))
+		}
+	}
+	return heights
+}
+
+// drawInside writes the note of a panel into its data area.
+func (f *Figure) drawInside(p panel, c draw.Canvas, data vg.Rectangle) {
+	if p.note == "" {
+		return
+	}
+	const inset = 3
+	style := f.style.text(tickSize)
+	style.XAlign, style.YAlign = text.XRight, text.YTop
+	c.FillText(style, vg.Point{X: data.Max.X - inset, Y: data.Max.Y - inset}, p.note)
 }
 
 // tile is the place of a plot with its axes, and of the data in it.
@@ -170,25 +218,29 @@ type tile struct {
 }
 
 // place divides a canvas into tiles with data areas of one size, in straight rows and columns, leaving the given heights
-// above each row.
-func (f *Figure) place(c draw.Canvas, headings []vg.Length) [][]tile {
-	parts := draw.Tiles{Rows: len(f.rows), Cols: len(f.rows[0]), PadX: columnGap, PadY: rowGap}
-	tiles := make([][]tile, len(f.rows))
-	for j, row := range f.rows {
+// above each row. An empty place has a data area too, and needs nothing beside it.
+func (b block) place(c draw.Canvas, headings []vg.Length) [][]tile {
+	parts := draw.Tiles{Rows: len(b.rows), Cols: len(b.rows[0]), PadX: columnGap, PadY: rowGap}
+	tiles := make([][]tile, len(b.rows))
+	for j, row := range b.rows {
 		for i, p := range row {
 			part := parts.At(c, i, j)
-			tiles[j] = append(tiles[j], tile{part, p.plot.DataCanvas(part).Rectangle})
+			data := part.Rectangle
+			if p.plot != nil {
+				data = p.plot.DataCanvas(part).Rectangle
+			}
+			tiles[j] = append(tiles[j], tile{part, data})
 		}
 	}
 	// What the axes need beside the data depends a little on the size of the data area: a label may be wider.
 	for range 3 {
-		tiles = f.arrange(c, headings, tiles)
+		tiles = b.arrange(c, headings, tiles)
 	}
 	return tiles
 }
 
 // arrange makes tiles like others, but with data areas of one size in straight rows and columns.
-func (f *Figure) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][]tile {
+func (b block) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][]tile {
 	rows, columns := len(like), len(like[0])
 	left, right := make([]vg.Length, columns), make([]vg.Length, columns) // of the data: the most that a column needs
 	bottom, top := make([]vg.Length, rows), make([]vg.Length, rows)
@@ -209,7 +261,7 @@ func (f *Figure) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][
 
 	tiles := make([][]tile, rows)
 	y := c.Max.Y
-	for j, row := range f.rows {
+	for j, row := range b.rows {
 		y -= headings[j] + top[j]
 		x := c.Min.X
 		for i, p := range row {
@@ -226,6 +278,9 @@ func (f *Figure) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][
 // around is the tile of a plot whose data area is the given one.
 func around(p *plot.Plot, data vg.Rectangle, c draw.Canvas) tile {
 	t := tile{draw.Canvas{Canvas: c.Canvas, Rectangle: data}, data}
+	if p == nil {
+		return t
+	}
 	for range 5 { // each corrects what is left by some hundredths
 		got := p.DataCanvas(t.Canvas)
 		t.Min.X, t.Min.Y = t.Min.X+data.Min.X-got.Min.X, t.Min.Y+data.Min.Y-got.Min.Y
@@ -253,7 +308,7 @@ func (f *Figure) drawHeading(p panel, c *draw.Canvas, data vg.Rectangle, top vg.
 		y -= style.Height(p.title) + keySpace
 	}
 	if len(p.key) > 0 {
-		y -= f.drawKey(p.key, c, vg.Point{X: data.Min.X, Y: y}, data.Max.X-data.Min.X)
+		y -= f.style.drawKey(p.key, c, vg.Point{X: data.Min.X, Y: y}, data.Max.X-data.Min.X)
 	}
 	if p.letter != "" {
 		y = min(y, top-f.letterStyle().Height(p.letter))
@@ -261,19 +316,22 @@ func (f *Figure) drawHeading(p panel, c *draw.Canvas, data vg.Rectangle, top vg.
 	return top - y
 }
 
-// drawNote draws the note at the bottom of a canvas and returns its height, with the space above it.
-func (f *Figure) drawNote(c draw.Canvas) vg.Length {
-	lines := f.noteLines(c.Max.X - c.Min.X)
-	if len(lines) == 0 {
-		return 0
-	}
+// drawNote draws the note at the bottom of a canvas.
+func (f *Figure) drawNote(c draw.Canvas) {
 	style := f.noteStyle()
 	style.YAlign = draw.YTop
-	height := noteSpace * vg.Length(len(lines))
+	lines := f.noteLines()
 	for i, line := range lines {
-		c.FillText(style, vg.Point{X: c.Min.X, Y: c.Min.Y + height - noteSpace*vg.Length(i)}, line)
+		c.FillText(style, vg.Point{X: c.Min.X, Y: c.Min.Y + noteSpace*vg.Length(len(lines)-i)}, line)
 	}
-	return height + rowGap
+}
+
+// noteHeight is the height of the note, with the space above it.
+func (f *Figure) noteHeight() vg.Length {
+	if n := len(f.noteLines()); n > 0 {
+		return noteSpace*vg.Length(n) + rowGap
+	}
+	return 0
 }
 
 func (f *Figure) noteStyle() text.Style {
@@ -282,9 +340,9 @@ func (f *Figure) noteStyle() text.Style {
 	return style
 }
 
-// noteLines breaks the note between words into lines of the given width.
-func (f *Figure) noteLines(width vg.Length) []string {
-	style := f.noteStyle()
+// noteLines breaks the note between words into lines as wide as the figure.
+func (f *Figure) noteLines() []string {
+	style, width := f.noteStyle(), f.width-2*margin
 	var lines []string
 	for word := range strings.FieldsSeq(f.note) {
 		last := len(lines) - 1
@@ -297,27 +355,27 @@ func (f *Figure) noteLines(width vg.Length) []string {
 	return lines
 }
 
-// setHeight makes the figure as high as its rows need, each of which has the given height besides titles and letters.
-func (f *Figure) setHeight(row vg.Length) {
+// heightOf is the height of a block in a figure of a width, whose rows each have the given height besides titles and letters.
+func (h house) heightOf(b block, row, width vg.Length) vg.Length {
 	const heading = 1.5 * (labelSize + 2)
-	width := f.width - 2*margin
-	f.height = 2*margin + vg.Length(len(f.rows))*(row+heading+rowGap)
-	if len(f.key) > 0 {
-		f.height += f.drawKey(f.key, nil, vg.Point{}, width)
+	n := vg.Length(len(b.rows))
+	height := n*(row+heading) + (n-1)*rowGap
+	if len(b.key) > 0 {
+		height += h.drawKey(b.key, nil, vg.Point{}, width-2*margin)
 	}
-	f.height += noteSpace * vg.Length(len(f.noteLines(width)))
+	return height
 }
 
 // drawKey draws a key whose upper left corner is at a point, in lines of the given width, and returns its height. Without
 // a canvas it only measures.
-func (f *Figure) drawKey(key []keyEntry, c *draw.Canvas, at vg.Point, width vg.Length) vg.Length {
+func (h house) drawKey(key []keyEntry, c *draw.Canvas, at vg.Point, width vg.Length) vg.Length {
 	const (
 		sample = vg.Length(16) // length of the piece of line shown
 		gap    = vg.Length(4)
 		space  = vg.Length(12) // between entries
 		line   = lineSpacing * labelSize
 	)
-	style := f.style.text(labelSize)
+	style := h.text(labelSize)
 	style.YAlign = draw.YCenter
 	x, y := at.X, at.Y-line/2
 	for i, k := range key {

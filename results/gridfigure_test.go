@@ -224,39 +224,53 @@ func TestGridFigures(t *testing.T) {
 // Panels stand in straight rows and columns with data areas of one size, nothing reaches over its neighbour or out of the figure,
 // and numbers at the axes stay apart.
 func TestPanelsStayApart(t *testing.T) {
+	straight(t, "panels", everything(t))
 	for name, g := range gridCases() {
 		figures, err := g.Figures(rhoTitle, nil)
 		check(t, err)
 		for _, f := range figures {
-			var canvas recorder.Canvas
-			page := draw.NewCanvas(&canvas, f.width, f.height)
-			inner := draw.Crop(page, margin, -margin, margin, -margin)
-			headings := make([]vg.Length, len(f.rows))
-			tiles := f.place(inner, headings)
-			first := tiles[0][0].data
-			for j, row := range tiles {
-				for i, tile := range row {
-					if drawn := f.rows[j][i].plot.DataCanvas(tile.Canvas); !near(float64(drawn.Min.X), float64(tile.data.Min.X), 1e-3) ||
-						!near(float64(drawn.Max.X), float64(tile.data.Max.X), 1e-3) || !near(float64(drawn.Max.Y), float64(tile.data.Max.Y), 1e-3) ||
-						!near(float64(drawn.Min.Y), float64(tile.data.Min.Y), 1e-3) {
-						t.Errorf("%s %s: panel %d, %d: the data are drawn into %v, meant for %v", name, f.Name, j, i, drawn.Rectangle, tile.data)
-					}
-					size := tile.data.Size()
-					if !near(float64(size.X), float64(first.Size().X), 1e-3) || !near(float64(size.Y), float64(first.Size().Y), 1e-3) ||
-						tile.data.Min.X != tiles[0][i].data.Min.X || tile.data.Min.Y != row[0].data.Min.Y {
-						t.Errorf("%s %s: panel %d, %d: data area %v", name, f.Name, j, i, tile.data)
-					}
-					if size.X < 20*vg.Millimeter || size.Y < 20*vg.Millimeter {
-						t.Errorf("%s %s: a data area of %v is too small", name, f.Name, size)
-					}
-					if tile.Min.X < page.Min.X || tile.Max.X > page.Max.X || tile.Min.Y < page.Min.Y || tile.Max.Y > page.Max.Y {
-						t.Errorf("%s %s: panel %d, %d reaches out of the figure: %v", name, f.Name, j, i, tile.Rectangle)
-					}
-					if i > 0 && tile.Min.X < row[i-1].Max.X || j > 0 && tile.Max.Y > tiles[j-1][i].Min.Y {
-						t.Errorf("%s %s: panel %d, %d reaches over its neighbour", name, f.Name, j, i)
-					}
-					apart(t, name+" "+f.Name, f.Figure, f.rows[j][i], tile)
+			straight(t, name+" "+f.Name, f.Figure)
+		}
+	}
+}
+
+// straight checks the places of a figure's panels.
+func straight(t *testing.T, name string, f *Figure) {
+	t.Helper()
+	var canvas recorder.Canvas
+	page := draw.NewCanvas(&canvas, f.width, f.height)
+	inner := draw.Crop(page, margin, -margin, margin, -margin)
+	for _, b := range f.blocks {
+		area := inner
+		area.Min.Y = area.Max.Y - b.height
+		inner.Max.Y = area.Min.Y - blockGap
+		tiles := b.place(area, f.headings(b, area))
+		first := tiles[0][0].data
+		for j, row := range tiles {
+			for i, tile := range row {
+				size := tile.data.Size()
+				if !near(float64(size.X), float64(first.Size().X), 1e-3) || !near(float64(size.Y), float64(first.Size().Y), 1e-3) ||
+					tile.data.Min.X != tiles[0][i].data.Min.X || tile.data.Min.Y != row[0].data.Min.Y {
+					t.Errorf("%s: panel %d, %d: data area %v", name, j, i, tile.data)
 				}
+				if b.rows[j][i].plot == nil {
+					continue
+				}
+				if drawn := b.rows[j][i].plot.DataCanvas(tile.Canvas); !near(float64(drawn.Min.X), float64(tile.data.Min.X), 1e-3) ||
+					!near(float64(drawn.Max.X), float64(tile.data.Max.X), 1e-3) || !near(float64(drawn.Max.Y), float64(tile.data.Max.Y), 1e-3) ||
+					!near(float64(drawn.Min.Y), float64(tile.data.Min.Y), 1e-3) {
+					t.Errorf("%s: panel %d, %d: the data are drawn into %v, meant for %v", name, j, i, drawn.Rectangle, tile.data)
+				}
+				if size.X < 20*vg.Millimeter || size.Y < 20*vg.Millimeter {
+					t.Errorf("%s: a data area of %v is too small", name, size)
+				}
+				if tile.Min.X < page.Min.X || tile.Max.X > page.Max.X || tile.Min.Y < area.Min.Y-1e-3 || tile.Max.Y > page.Max.Y {
+					t.Errorf("%s: panel %d, %d reaches out of its block: %v", name, j, i, tile.Rectangle)
+				}
+				if i > 0 && tile.Min.X < row[i-1].Max.X || j > 0 && tile.Max.Y > tiles[j-1][i].Min.Y {
+					t.Errorf("%s: panel %d, %d reaches over its neighbour", name, j, i)
+				}
+				apart(t, name, f, b.rows[j][i], tile)
 			}
 		}
 	}

@@ -38,8 +38,7 @@ func LearningCurve(epochs []Epoch) (*Figure, error) {
 		return nil, errors.New("results: learning curve: there is no epoch to draw")
 	}
 	style := newHouse()
-	figure := &Figure{style: style, width: twoColumn, height: tall}
-	figure.rows = make([][]panel, 1)
+	var row []panel
 	for i, p := range []struct {
 		label  string
 		curves []namedCurve
@@ -57,9 +56,9 @@ func LearningCurve(epochs []Epoch) (*Figure, error) {
 			return nil, err
 		}
 		panel.letter = letter(i)
-		figure.rows[0] = append(figure.rows[0], panel)
+		row = append(row, panel)
 	}
-	return figure, nil
+	return newFigure(style, twoColumn, "", block{rows: [][]panel{row}, height: tall}), nil
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -8,7 +8,6 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -16,20 +15,19 @@ import (
 // NewFigure returns a figure of two columns' width with blocks from top to bottom. A block without anything to draw is an
 // error.
 func NewFigure(blocks ...Block) (*Figure, error) {
-	f := &Figure{style: newHouse(), width: twoColumn, height: 2 * margin}
+	if len(blocks) == 0 {
+		return nil, errors.New("results: figure: there is nothing to draw")
+	}
+	style := newHouse()
+	var laid []block
 	for _, b := range blocks {
-		laid, err := f.style.lay(b)
+		l, err := style.lay(b)
 		if err != nil {
 			return nil, err
 		}
-		f.blocks = append(f.blocks, laid)
-		f.height += laid.height
+		laid = append(laid, l)
 	}
-	if len(f.blocks) == 0 {
-		return nil, errors.New("results: figure: there is nothing to draw")
-	}
-	f.height += vg.Length(len(f.blocks)-1) * 2 * margin
-	return f, nil
+	return newFigure(style, twoColumn, "", laid...), nil
 }
 
 // Block is a grid of panels whose data areas line up, under one key. All rows have the same number of panels; one without
@@ -254,35 +252,24 @@ func (h hatch) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// laidBlock is a block with its plots made.
-type laidBlock struct {
-	rows   [][]laidPanel
-	key    []keyEntry
-	height vg.Length
-}
-
-type laidPanel struct {
-	plot                *plot.Plot // nil for an empty place
-	letter, title, note string
-}
-
-func (h house) lay(b Block) (laidBlock, error) {
-	out := laidBlock{height: vg.Length(b.Height) * vg.Millimeter}
+// lay makes the plots of a block.
+func (h house) lay(b Block) (block, error) {
+	out := block{height: vg.Length(b.Height) * vg.Millimeter}
 	known, drawn := map[string]bool{}, false
 	for _, row := range b.Rows {
 		if len(row) != len(b.Rows[0]) {
-			return laidBlock{}, fmt.Errorf("results: figure: a row of %d panels under one of %d", len(row), len(b.Rows[0]))
+			return block{}, fmt.Errorf("results: figure: a row of %d panels under one of %d", len(row), len(b.Rows[0]))
 		}
-		var laid []laidPanel
+		var laid []panel
 		for _, p := range row {
 			if len(p.Layers) == 0 {
-				laid = append(laid, laidPanel{})
+				laid = append(laid, panel{})
 				continue
 			}
 			drawn = true
 			plot, entries, err := h.panel(p)
 			if err != nil {
-				return laidBlock{}, err
+				return block{}, err
 			}
 			for _, e := range entries {
 				if e.label != "" && !known[e.label] {
@@ -290,21 +277,19 @@ func (h house) lay(b Block) (laidBlock, error) {
 					out.key = append(out.key, e)
 				}
 			}
-			laid = append(laid, laidPanel{plot, p.Letter, p.Title, p.Note})
+			laid = append(laid, panel{plot: plot, letter: p.Letter, title: p.Title, note: p.Note})
 		}
 		out.rows = append(out.rows, laid)
 	}
 	if !drawn {
-		return laidBlock{}, errors.New("results: figure: there is nothing to draw in a block")
+		return block{}, errors.New("results: figure: there is nothing to draw in a block")
 	}
 	return out, nil
 }
 
+// panel makes the plot of a panel, and the entries of its layers in the key.
 func (h house) panel(d Panel) (*plot.Plot, []keyEntry, error) {
 	p := h.axes(d.X.Label, d.Y.Label)
-	if d.Letter != "" || d.Title != "" {
-		p.Title.Text, p.Title.Padding = " ", 4 // makes room for them
-	}
 	var entries []keyEntry
 	for _, layer := range d.Layers {
 		e, err := layer.draw(p, d.X, d.Y)
@@ -335,49 +320,4 @@ func (h house) panel(d Panel) (*plot.Plot, []keyEntry, error) {
 		a.axis.Min, a.axis.Max = low, high
 	}
 	return p, entries, nil
-}
-
-// drawBlocks draws the blocks from top to bottom, each under its key.
-func (f *Figure) drawBlocks(c draw.Canvas) {
-	top := c.Max.Y
-	for _, b := range f.blocks {
-		area := draw.Canvas{Canvas: c.Canvas, Rectangle: c.Rectangle}
-		area.Max.Y, area.Min.Y = top, top-b.height
-		f.drawBlock(b, area)
-		top -= b.height + 2*margin
-	}
-}
-
-func (f *Figure) drawBlock(b laidBlock, c draw.Canvas) {
-	rows := make([][]*plot.Plot, len(b.rows))
-	for i, row := range b.rows {
-		for _, p := range row {
-			rows[i] = append(rows[i], p.plot)
-		}
-	}
-	key := vg.Length(0)
-	if len(b.key) > 0 {
-		key = f.drawKey(b.key, &c, vg.Point{X: c.Min.X, Y: c.Max.Y}, c.Max.X-c.Min.X)
-	}
-	tiles := draw.Tiles{Rows: len(rows), Cols: len(rows[0]), PadX: 1.5 * margin, PadY: 1.5 * margin}
-	places := plot.Align(rows, tiles, draw.Crop(c, 0, 0, 0, -key))
-	for i, row := range b.rows {
-		for j, p := range row {
-			if p.plot == nil {
-				continue
-			}
-			p.plot.Draw(places[i][j])
-			data := p.plot.DataCanvas(places[i][j])
-			write := func(style text.Style, x, y vg.Length, line string) {
-				if line != "" {
-					c.FillText(style, vg.Point{X: x, Y: y}, line)
-				}
-			}
-			note, title := f.style.text(tickSize), f.style.text(labelSize)
-			note.XAlign, note.YAlign, title.XAlign = text.XRight, text.YTop, text.XCenter
-			write(note, data.Max.X-3, data.Max.Y-3, p.note)
-			write(title, (data.Min.X+data.Max.X)/2, data.Max.Y+6, p.title)
-			write(f.style.bold(labelSize+2), places[i][j].Min.X, data.Max.Y+6, p.letter)
-		}
-	}
 }

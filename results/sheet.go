@@ -153,10 +153,11 @@ func (s sheet) draw(remark string) (*Figure, error) {
 		labelsY = 7
 	)
 	style := newHouse()
-	f := &Figure{style: style, key: s.key(), note: s.note(remark)}
-	if f.width = rest + each*vg.Length(len(s.titles)); len(s.titles) == 1 {
-		f.width = rest + single
+	width := rest + each*vg.Length(len(s.titles))
+	if len(s.titles) == 1 {
+		width = rest + single
 	}
+	b := block{key: s.key()}
 	for j, r := range s.rows {
 		x, y := r.spans()
 		var row []panel
@@ -178,10 +179,10 @@ func (s sheet) draw(remark string) (*Figure, error) {
 			}
 			row = append(row, out)
 		}
-		f.rows = append(f.rows, row)
+		b.rows = append(b.rows, row)
 	}
-	f.setHeight(high)
-	return f, nil
+	b.height = style.heightOf(b, high, width)
+	return newFigure(style, width, s.note(remark), b), nil
 }
 
 // fill draws a panel's data into its plot.

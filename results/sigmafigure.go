@@ -67,7 +67,7 @@ func SigmaDistribution(c *Checkpoint, initial float64) (*Figure, error) {
 	}
 	p.X.Min, p.X.Max = low-pad, high+pad
 	p.Y.Min, p.Y.Max = 0, top
-	return &Figure{style: style, rows: [][]panel{{out}}, width: oneColumn, height: tall}, nil
+	return newFigure(style, oneColumn, "", block{rows: [][]panel{{out}}, height: tall}), nil
 }
 
 // sigmaLayer is the distribution of log10 sigma in one layer.

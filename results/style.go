@@ -21,7 +21,7 @@ import (
 const (
 	oneColumn = 120 * vg.Millimeter // width of a figure with one panel
 	twoColumn = 180 * vg.Millimeter // width of a figure with two panels side by side
-	tall      = 72 * vg.Millimeter
+	tall      = 66 * vg.Millimeter  // height of a row of panels
 
 	labelSize = 8   // points: axis labels and keys
 	tickSize  = 7   // points: numbers at the axes
