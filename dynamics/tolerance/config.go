@@ -42,7 +42,7 @@ type Config struct {
 	Contacts          []int     `toml:"contacts" json:"contacts"`                     // per connection
 	ContactAmplitudes []float64 `toml:"contact-amplitudes" json:"contact-amplitudes"` // at which the variance of the logits is measured
 	ContactDraws      int       `toml:"contact-draws" json:"contact-draws"`           // for that
-	Probes            int       `toml:"probes" json:"probes"`                         // test examples for that, the first
+	Probes            int       `toml:"probes" json:"probes"`                         // test examples for that: the first, or all if there are fewer
 
 	Kept          []float64 `toml:"kept" json:"kept"`                     // shares of each layer's synapses that share a weight
 	SharedWeights []float64 `toml:"shared-weights" json:"shared-weights"` // its values
@@ -59,7 +59,7 @@ func DefaultConfig() (Config, error) {
 		Perturbations: Perturbations(), Share: 0.5,
 		Amplitudes: []float64{0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3},
 		Hit:        []float64{0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1},
-		Contacts:   []int{1, 2, 4, 8, 16}, ContactAmplitudes: []float64{0.01, 0.1, 0.5}, ContactDraws: 400, Probes: 500,
+		Contacts:   []int{1, 2, 4, 8, 16}, ContactAmplitudes: []float64{0.01, 0.1, 0.5}, ContactDraws: 1000, Probes: 500,
 		Kept:          []float64{0.05, 0.1, 0.2, 0.4, 1},
 		SharedWeights: []float64{0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10},
 		Factors:       []float64{0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5},
@@ -70,7 +70,7 @@ func DefaultConfig() (Config, error) {
 func (c Config) Quick() Config {
 	c.Draws = 4
 	c.Amplitudes, c.Hit = []float64{0.25, 0.5, 1, 2}, []float64{0.1, 0.3, 0.6, 1}
-	c.ContactDraws, c.Probes = 200, 200
+	c.ContactAmplitudes, c.ContactDraws, c.Probes = []float64{0.01, 0.5}, 300, 100
 	c.Kept, c.SharedWeights = []float64{0.1, 0.4}, []float64{0.01, 0.1, 1}
 	c.Factors = []float64{0.2, 0.5, 1, 2, 5}
 	return c

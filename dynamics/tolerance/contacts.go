@@ -35,11 +35,11 @@ func (e *experiment) measureContacts(ctx context.Context) error {
 	if len(e.Contacts) == 0 {
 		return nil
 	}
-	at, err := e.outputs(ctx, 1, func(int) []float32 { return e.mu })
+	unperturbed, err := e.logits(e.mu)
 	if err != nil {
 		return err
 	}
-	squares, err := train.OutputSquares(ctx, e.network.Set, e.network.Config, e.mu, at[0])
+	squares, err := train.OutputSquares(ctx, e.network.Set, e.network.Config, e.mu, unperturbed)
 	if err != nil {
 		return err
 	}
@@ -49,43 +49,47 @@ func (e *experiment) measureContacts(ctx context.Context) error {
 			linear += float64(e.mu[slot]) * float64(e.mu[slot]) * squares[slot]
 		}
 	}
-	linear /= float64(len(at[0]))
+	linear /= float64(len(unperturbed))
 	const before = rankingShare + testingShare
-	done, total := 0, len(e.Contacts)*len(e.ContactAmplitudes)
-	for _, amplitude := range e.ContactAmplitudes {
-		single := math.NaN()
-		for _, n := range e.Contacts {
-			e.progress(before+(1-before)*float64(done)/float64(total), "variance with "+contactsName(n))
-			outputs, err := e.outputs(ctx, e.ContactDraws, func(draw int) []float32 { return e.contact(n, amplitude, draw) })
-			if err != nil {
-				return err
-			}
+	e.contacts = make([]ContactVariance, len(e.ContactAmplitudes)*len(e.Contacts)) // by amplitude, then contacts
+	for i, n := range e.Contacts {
+		e.progress(before+(1-before)*float64(i)/float64(len(e.Contacts)), "variance with "+contactsName(n))
+		outputs, err := e.outputs(ctx, n)
+		if err != nil {
+			return err
+		}
+		for j, amplitude := range e.ContactAmplitudes {
 			v := ContactVariance{Amplitude: amplitude, Contacts: n, Linearised: amplitude * amplitude / float64(n) * linear}
-			v.Variance, v.VarianceCI95 = meanVariance(outputs)
-			if n == 1 {
-				single = v.Variance
-			}
-			v.Law = float64(n) * v.Variance / single
-			e.contacts = append(e.contacts, v)
-			done++
+			v.Variance, v.VarianceCI95 = meanVariance(outputs[j])
+			at := e.contacts[j*len(e.Contacts):][:i+1]
+			at[i] = v
+			at[i].Law = float64(n) * v.Variance / at[0].Variance
 		}
 	}
 	return nil
 }
 
-// outputs are those of the probes, one row after the other, for each draw of the network's weights.
-func (e *experiment) outputs(ctx context.Context, draws int, weights func(draw int) []float32) ([][]float32, error) {
-	all := make([][]float32, draws)
+// outputs are those of the probes, one row after the other, for each amplitude and draw of the network with n contacts per connection.
+func (e *experiment) outputs(ctx context.Context, n int) ([][][]float32, error) {
+	all := make([][][]float32, len(e.ContactAmplitudes))
+	for j := range all {
+		all[j] = make([][]float32, e.ContactDraws)
+	}
 	making, ctx := errgroup.WithContext(ctx)
 	making.SetLimit(e.Threads)
-	for d := range draws {
+	for d := range e.ContactDraws {
 		making.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			var err error
-			all[d], err = e.logits(weights(d))
-			return err
+			means := e.meanNoise(n, d)
+			for j, amplitude := range e.ContactAmplitudes {
+				var err error
+				if all[j][d], err = e.logits(Contacts(e.layout, e.mu, amplitude, means)); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	}
 	return all, making.Wait()

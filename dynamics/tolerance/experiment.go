@@ -165,10 +165,8 @@ func newExperiment(config Config, network *dynamics.Network, progress dynamics.P
 	if config.Threads == 0 {
 		config.Threads = runtime.GOMAXPROCS(0)
 	}
+	config.Probes = min(config.Probes, network.Set.Test.N())
 	e := &experiment{Config: config, network: network, layout: network.State.Layout, mu: network.State.State.Mu, progress: progress}
-	if set := network.Set; set.Test.N() < config.Probes {
-		return nil, fmt.Errorf("probes %d: want at most the %d test examples of %s", config.Probes, set.Test.N(), set.Name)
-	}
 	if e.layout.Sharing == kernels.PerSynapse {
 		e.sigma = sigmas(network.State.State)
 	}
@@ -285,11 +283,9 @@ func contactsName(n int) string {
 	return fmt.Sprintf("%d contacts", n)
 }
 
-// contact is the weights of connections with n contacts each.
-func (e *experiment) contact(n int, amplitude float64, draw int) []float32 {
-	return Contacts(e.layout, e.mu, amplitude, n, func(k int) []float32 {
-		return normals(e.layout, source(e.Seed, forContacts, draw, n, k))
-	})
+// meanNoise is that of n contacts of every connection.
+func (e *experiment) meanNoise(n, draw int) []float64 {
+	return MeanNoise(n, func(k int) []float32 { return normals(e.layout, source(e.Seed, forContacts, draw, n, k)) })
 }
 
 func (e *experiment) planContacts() {
@@ -297,7 +293,7 @@ func (e *experiment) planContacts() {
 	for _, n := range e.Contacts {
 		for _, amplitude := range e.Amplitudes {
 			e.add(e.Draws, Row{Perturbation: contacts, Subset: contactsName(n), Synapses: size, Amount: amplitude},
-				func(draw int) []float32 { return e.contact(n, amplitude, draw) })
+				func(draw int) []float32 { return Contacts(e.layout, e.mu, amplitude, e.meanNoise(n, draw)) })
 		}
 	}
 }

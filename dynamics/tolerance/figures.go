@@ -122,8 +122,8 @@ func (e *experiment) subsetsFigure(perturbation string) (*results.Illustration, 
 		curve(by.name+"-least", results.Curve{Label: "least important " + part, Color: results.Blue})
 	}
 	panel("by sign")
-	curve("random-as-positive", results.Curve{Label: "random, as many as positive", Color: results.Orange, Pale: 0.5, Dashed: true})
-	curve("random-as-negative", results.Curve{Label: "random, as many as negative", Color: results.Purple, Pale: 0.5, Dashed: true})
+	curve("random-as-positive", results.Curve{Label: "random, as many as positive", Color: results.Orange, Pale: 0.3, Dashed: true})
+	curve("random-as-negative", results.Curve{Label: "random, as many as negative", Color: results.Purple, Pale: 0.3, Dashed: true})
 	curve("positive", results.Curve{Label: "positive", Color: results.Orange})
 	curve("negative", results.Curve{Label: "negative", Color: results.Purple})
 	hit := ""
@@ -148,7 +148,7 @@ func (e *experiment) importance() []ranking {
 	return list
 }
 
-// shades are colours for a list from pale to full.
+// shade is how pale the i-th of n curves is: the last is not.
 func shade(i, n int) float64 {
 	if n < 2 {
 		return 0
@@ -175,7 +175,11 @@ func (e *experiment) contactsFigure() (*results.Illustration, error) {
 			}
 		}
 		color := colors[i%len(colors)]
-		s.Curve(linearised, results.Curve{X: n, Y: linear, Color: color, Dashed: true})
+		law := results.Curve{X: n, Y: linear, Color: results.Ink, Dashed: true}
+		if i == 0 {
+			law.Label = "linearised network, 1/n"
+		}
+		s.Curve(linearised, law)
 		s.Points(tested, results.Points{Label: fmt.Sprintf("amplitude %g", amplitude), X: n, Y: variance, Color: color})
 		notes = append(notes, fmt.Sprintf("amplitude %g: n times the variance is within %.1f %% of that with one contact", amplitude, 100*worst))
 	}
@@ -199,7 +203,11 @@ func (e *experiment) sharedFigure() (*results.Illustration, error) {
 	for k, draw := range []func(*dynamics.Sheet, []Row, results.Curve){accuracy, loss} {
 		s.Panel("", weight, []results.Axis{{Label: accuracyLabel, Max: 100}, {Label: "Test loss (nats)", Log: true}}[k])
 		for i, kept := range e.Kept {
-			draw(s, e.rowsOf(sharedWeight, wiringName(shuffledWiring, kept)), results.Curve{Color: results.Grey, Pale: shade(i, len(e.Kept)), Dashed: true})
+			c := results.Curve{Color: results.Grey, Pale: shade(i, len(e.Kept)), Dashed: true}
+			if i == len(e.Kept)-1 {
+				c.Label = "shuffled"
+			}
+			draw(s, e.rowsOf(sharedWeight, wiringName(shuffledWiring, kept)), c)
 		}
 		for i, kept := range e.Kept {
 			c := results.Curve{Label: fmt.Sprintf("%g %% of synapses kept", 100*kept), Color: results.Green, Pale: shade(i, len(e.Kept))}

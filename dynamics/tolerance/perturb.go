@@ -80,26 +80,35 @@ func exchange(l kernels.Layout, values []float32, groups [][]int, n kernels.Nois
 	return out
 }
 
-// Contacts returns weights that are sums over n contacts. Each has the mean mu/n and a relative fluctuation of its own:
+// Contacts returns the weights of connections with n contacts each. A contact has the mean mu/n and a relative fluctuation xi_k of its
+// own:
 //
-//	w = sum_k (mu/n) (1 + amplitude xi_k)
+//	w = sum_k (mu/n) (1 + amplitude xi_k) = mu (1 + amplitude mean_k xi_k)
 //
-// so that the variance of w is amplitude^2 mu^2 / n. xi returns the standard normals of contact k of every synapse. Biases do not
-// fluctuate.
-func Contacts(l kernels.Layout, mu []float32, amplitude float64, n int, xi func(k int) []float32) []float32 {
-	sum := make([]float64, len(mu))
-	for k := range n {
-		for slot, v := range xi(k) {
-			sum[slot] += float64(mu[slot]) / float64(n) * (1 + amplitude*float64(v))
-		}
-	}
+// so that the variance of w is amplitude^2 mu^2 / n. means are those of the xi_k of every synapse; see MeanNoise. Biases do not fluctuate.
+func Contacts(l kernels.Layout, mu []float32, amplitude float64, means []float64) []float32 {
 	w := slices.Clone(mu)
 	for slot, in := range All(l) {
 		if in {
-			w[slot] = float32(sum[slot])
+			w[slot] = float32(float64(mu[slot]) * (1 + amplitude*means[slot]))
 		}
 	}
 	return w
+}
+
+// MeanNoise is the mean over n contacts of what each is given by xi: a standard normal for every synapse, of contact k.
+func MeanNoise(n int, xi func(k int) []float32) []float64 {
+	var means []float64
+	for k := range n {
+		values := xi(k)
+		if k == 0 {
+			means = make([]float64, len(values))
+		}
+		for slot, v := range values {
+			means[slot] += float64(v) / float64(n)
+		}
+	}
+	return means
 }
 
 // Signs is the wiring of a network without its strengths: the sign of mu for the share of each layer's synapses with the largest |mu|,

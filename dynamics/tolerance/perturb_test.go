@@ -237,11 +237,20 @@ func TestContacts(t *testing.T) {
 	mu[0] = -3
 	const amplitude = 0.3
 	variance := func(n int, xi func(k int) []float32) float64 {
-		w := Contacts(l, mu, amplitude, n, xi)
+		w := Contacts(l, mu, amplitude, MeanNoise(n, xi))
+		sum := make([]float64, len(mu)) // contact by contact
+		for k := range n {
+			for slot, v := range xi(k) {
+				sum[slot] += float64(mu[slot]) / float64(n) * (1 + amplitude*float64(v))
+			}
+		}
 		var d []float64
 		for slot, in := range All(l) {
 			switch {
 			case in:
+				if !scalar.EqualWithinAbsOrRel(float64(w[slot]), sum[slot], 1e-6, 1e-6) {
+					t.Fatalf("%d contacts, slot %d: weight %g, the sum of the contacts is %g", n, slot, w[slot], sum[slot])
+				}
 				d = append(d, (float64(w[slot])-float64(mu[slot]))/float64(mu[slot]))
 			case w[slot] != mu[slot]:
 				t.Fatalf("slot %d, a bias or a pad, fluctuates", slot)
