@@ -72,7 +72,7 @@ func exchange(l kernels.Layout, values []float32, groups [][]int, n kernels.Nois
 	out, keys := slices.Clone(values), uniforms(l, n)
 	for _, slots := range groups {
 		from := slices.Clone(slots)
-		sortBy(from, keys)
+		shuffle(from, keys)
 		for i, slot := range slots {
 			out[slot] = values[from[i]]
 		}

@@ -64,7 +64,7 @@ func extreme(l kernels.Layout, values []float64, share float64, high bool) Subse
 func (s Subset) Pick(l kernels.Layout, counts []int, n kernels.Noise) Subset {
 	picked, keys := make(Subset, len(s)), uniforms(l, n)
 	for layer, slots := range s.layers(l) {
-		sortBy(slots, keys)
+		shuffle(slots, keys)
 		for _, slot := range slots[:counts[layer]] {
 			picked[slot] = true
 		}
@@ -126,10 +126,23 @@ func (s Subset) appendRow(slots []int, layer kernels.Layer, from int) []int {
 }
 
 // sortBy sorts slots by a value of each, equal ones by themselves.
-func sortBy[T kernels.Float](slots []int, values []T) {
+func sortBy(slots []int, values []float64) {
 	slices.SortFunc(slots, func(a, b int) int {
 		return cmp.Or(cmp.Compare(values[a], values[b]), cmp.Compare(a, b))
 	})
+}
+
+// shuffle sorts slots by a uniform of each, equal ones by themselves. As the bits of positive numbers are in the order of these, it sorts
+// whole numbers, which is several times as fast.
+func shuffle(slots []int, uniforms []float32) {
+	keys := make([]uint64, len(slots))
+	for i, slot := range slots {
+		keys[i] = uint64(math.Float32bits(uniforms[slot]))<<32 | uint64(uint32(slot))
+	}
+	slices.Sort(keys)
+	for i, k := range keys {
+		slots[i] = int(uint32(k))
+	}
 }
 
 // part is a share of n, rounded.
