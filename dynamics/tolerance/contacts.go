@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/stat"
 
+	"quantal/mnist"
 	"quantal/results"
 	"quantal/train"
 )
@@ -93,6 +94,20 @@ func (e *experiment) outputs(ctx context.Context, n int) ([][][]float32, error) 
 		})
 	}
 	return all, making.Wait()
+}
+
+// logits are the outputs of the network with other weights for the probes, one row after the other.
+func (e *experiment) logits(w []float32) ([]float32, error) {
+	set, config, state := e.network.Set, e.network.Config, *e.network.State.State
+	config.Threads, state.Mu = 1, w // threads take networks
+	pixels := set.Rows * set.Columns
+	layers, err := train.Activations(set, config, &state, mnist.Examples{
+		Images: set.Test.Images[:e.Probes*pixels], Labels: set.Test.Labels[:e.Probes],
+	})
+	if err != nil {
+		return nil, err
+	}
+	return layers[len(layers)-1], nil
 }
 
 // meanVariance is the variance over draws, mean over the values of a draw, and half of its 95 % interval.
