@@ -227,6 +227,9 @@ func TestPerturbationsKeepToTheirSubset(t *testing.T) {
 
 // At small amplitude the variance of the outputs falls as 1/contacts, and is that of the linearised network.
 func TestVarianceOverContacts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws thousands of networks")
+	}
 	c, n := small(t)
 	c.ContactAmplitudes, c.ContactDraws = []float64{0.01}, 1500
 	e := prepared(t, c, n)
