@@ -51,8 +51,6 @@
 //	1     1e-6  50     60,000   0.34          97.21 (96.90)      0.78  0.55   loses more than a percentage point
 //	0.25  2e-6  50     100,000  0.32          97.52 (97.21)      0.80  0.54   synapses go farther than free ones: noise of minibatches
 //
-// FINAL
-//
 // Above eps / batch = 1e-8 the noise of the minibatches, which grows with curvature, adds visibly to that of the temperature where the
 // curvature is high, and hides that synapses go less far there. Of some 90,000 synapses the training set holds down a few thousand
 // directions, so that the squared displacement falls with the Fisher information by little: single synapses are hardly ever such a

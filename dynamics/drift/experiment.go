@@ -255,7 +255,7 @@ func (e *experiment) measure(ctx context.Context) error {
 		}
 		e.lags = append(e.lags, overLags(looks))
 	}
-	e.progress(1, "fluctuating")
+	e.progress(1, "fitting slopes")
 	return nil
 }
 
