@@ -26,9 +26,9 @@ func driftCommand() *cli.Command {
 			"Without RUN it trains a network first. `go doc quantal/dynamics/drift` has the definitions.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "step-size", Usage: "eps, of the gradient of the whole data set's objective", DefaultText: "1e-6"},
-			&cli.StringFlag{Name: "temperature", Usage: "T of the noise; 1 samples the posterior", DefaultText: "0.25"},
+			&cli.StringFlag{Name: "temperature", Usage: "T of the noise; 1 samples the posterior", DefaultText: "0.3"},
 			&cli.StringFlag{Name: "batch", Usage: "examples in the gradient of a step", DefaultText: "100"},
-			&cli.StringFlag{Name: "steps", Usage: "steps", DefaultText: "240000"},
+			&cli.StringFlag{Name: "steps", Usage: "steps", DefaultText: "280000"},
 			&cli.StringFlag{Name: "looks", Usage: "looks at the networks, equally spaced", DefaultText: "40"},
 			&cli.StringFlag{Name: "probes", Usage: "test images whose representations are followed", DefaultText: "1000"},
 		}, networkFlags()...),

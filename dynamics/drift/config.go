@@ -28,7 +28,7 @@ func DefaultConfig() (Config, error) {
 	training, err := train.Preset("published")
 	training.Noise, training.Epochs, training.LearningRate = "none", 20, 5e-4
 	return Config{
-		Start: dynamics.Start{Training: training}, StepSize: 1e-6, Temperature: 0.25, Batch: 100, Steps: 240_000, Looks: 40, Probes: 1000,
+		Start: dynamics.Start{Training: training}, StepSize: 1e-6, Temperature: 0.3, Batch: 100, Steps: 280_000, Looks: 40, Probes: 1000,
 		Resamples: 200, Seed: 1,
 	}, err
 }
