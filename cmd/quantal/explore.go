@@ -117,13 +117,13 @@ func exploreConfig(c *cli.Context) (explore.Config, error) {
 // printExplore writes what came out, for a person.
 func printExplore(out io.Writer, f explore.Findings) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "world\tnoise\thow much\treturn of an episode\tin the last tenth\toptimum\tmet the reward\tlearned it")
+	fmt.Fprintln(w, "world\tnoise\thow much\treturn of an episode\tin the last tenth\tregret\tmet the reward\tlearned it")
 	for _, o := range f.Summary.Outcomes {
 		world := o.World
 		if o.Size > 0 {
 			world = fmt.Sprintf("%s of %d", o.World, o.Size)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%g\t%.3f ± %.3f\t%.3f ± %.3f\t%.3f", world, o.Explorer, o.Strength, o.Return, o.ReturnHalfWidth, o.Late, o.LateHalfWidth, o.Optimum)
+		fmt.Fprintf(w, "%s\t%s\t%g\t%.3f ± %.3f\t%.3f ± %.3f\t%.3f ± %.3f", world, o.Explorer, o.Strength, o.Return, o.ReturnHalfWidth, o.Late, o.LateHalfWidth, o.Regret, o.RegretHalfWidth)
 		if r := o.FarReward; r != nil {
 			fmt.Fprintf(w, "\t%d of %d\t%d", r.Found, o.Agents, r.Learned)
 		}

@@ -140,6 +140,7 @@ func (a *agent) policy() func(state int) int {
 type course struct {
 	returns []float64    // of each episode
 	found   int          // the first episode, from 1, with a reward of more than a half in one step; 0 for none
+	optimum float64      // the largest expected return there is
 	learned float64      // expected return at the end, by the means
 	sigmas  [][2]float64 // after each block of episodes: mean sigma of the synapses of the best behaviour, and of the others
 }
@@ -168,7 +169,7 @@ func (a *agent) live(w world, episodes int, tell func() error) (course, error) {
 			}
 		}
 	}
-	c.learned = w.value(a.policy())
+	c.learned, c.optimum = w.value(a.policy()), w.optimum()
 	return c, nil
 }
 

@@ -56,6 +56,8 @@ type Performance struct {
 	Learned          float64 `json:"learned_return"`
 	LearnedHalfWidth float64 `json:"learned_return_half_width"`
 	Optimum          float64 `json:"optimum"`
+	Regret           float64 `json:"regret"` // the optimum less the return; each agent has its own bandit
+	RegretHalfWidth  float64 `json:"regret_half_width"`
 	// At the end, over the synapses of the best behaviour, and over all others; biases are neither. 0 without noise.
 	SigmaBest   float64 `json:"sigma_best"`
 	SigmaOthers float64 `json:"sigma_others"`
@@ -333,13 +335,12 @@ func (e *experiment) choose(tried []setting, courses [][]course) []Strength {
 // outcome sums up the agents of a setting.
 func (e *experiment) outcome(s setting, courses []course) Outcome {
 	o := Outcome{World: s.world, Size: s.size, Explorer: s.explorer, Strength: s.strength, Agents: len(courses)}
-	var mean, late, learned, optimum, first []float64
+	var mean, late, learned, optimum, regret, first []float64
 	far := FarReward{}
 	for k, c := range courses {
 		n := len(c.returns)
 		mean, late, learned = append(mean, stat.Mean(c.returns, nil)), append(late, stat.Mean(c.returns[n-n/10:], nil)), append(learned, c.learned)
-		w, _ := e.world(s, e.Seed+uint64(k))
-		optimum = append(optimum, w.optimum())
+		optimum, regret = append(optimum, c.optimum), append(regret, c.optimum-mean[k])
 		last := c.sigmas[len(c.sigmas)-1]
 		o.SigmaBest += last[0] / float64(len(courses))
 		o.SigmaOthers += last[1] / float64(len(courses))
@@ -357,7 +358,7 @@ func (e *experiment) outcome(s setting, courses []course) Outcome {
 	for _, f := range []struct {
 		mean, half *float64
 		values     []float64
-	}{{&o.Return, &o.ReturnHalfWidth, mean}, {&o.Late, &o.LateHalfWidth, late}, {&o.Learned, &o.LearnedHalfWidth, learned}} {
+	}{{&o.Return, &o.ReturnHalfWidth, mean}, {&o.Late, &o.LateHalfWidth, late}, {&o.Learned, &o.LearnedHalfWidth, learned}, {&o.Regret, &o.RegretHalfWidth, regret}} {
 		i := results.NewInterval(f.values)
 		*f.mean, *f.half = i.Mean, i.HalfWidth
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/dynamics"
@@ -17,6 +18,9 @@ const (
 	fromSimulation = "simulation"
 	fromClosedForm = "closed form"
 )
+
+// bandits is the title of the panels about them.
+const bandits = "Bandit"
 
 // look is how a strategy is drawn.
 func look(explorer string) results.Color {
@@ -93,7 +97,12 @@ func acrossAgents(agents [][]float64) (mean, half []float64) {
 func (e *experiment) returnsFigure(s Summary) (*results.Illustration, error) {
 	sheet := &dynamics.Sheet{}
 	panel := func(name, label string, keep func(Outcome) bool) {
-		sheet.Panel(name, results.Axis{Label: label}, results.Axis{Label: "Return of an episode"})
+		y := "Return of an episode"
+		if name == bandits {
+			y = "Return − optimum"
+		}
+		sheet.Panel(name, results.Axis{Label: label}, results.Axis{Label: y})
+		optimum := 0.0
 		for i, o := range s.Outcomes {
 			if !keep(o) {
 				continue
@@ -102,25 +111,28 @@ func (e *experiment) returnsFigure(s Summary) (*results.Illustration, error) {
 			var means [][]float64
 			for _, c := range e.lived[i] {
 				m, mean := blockMeans(c.returns)
+				if name == bandits {
+					floats.AddConst(-c.optimum, mean)
+				} else {
+					optimum = c.optimum
+				}
 				middle, means = m, append(means, mean)
 			}
 			mean, half := acrossAgents(means)
 			sheet.Banded(fromSimulation, results.Curve{Label: title(o.Explorer), X: middle, Y: mean, Color: look(o.Explorer)}, half)
 			sheet.Last().X.Max = float64(len(e.lived[i][0].returns))
-			if o.Explorer == e.Explorers[0].Name {
-				sheet.Curve("optimum", results.Curve{Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{o.Optimum, o.Optimum}, Color: results.Ink, Thin: true, Dashed: true})
-			}
 		}
+		sheet.Curve("optimum", results.Curve{Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{optimum, optimum}, Color: results.Ink, Thin: true, Dashed: true})
 	}
-	panel("Bandit", "Choice", func(o Outcome) bool { return o.World == BanditWorld })
+	panel(bandits, "Choice", func(o Outcome) bool { return o.World == BanditWorld })
 	for _, size := range e.drawnSizes() {
 		panel(fmt.Sprintf("Deep sea of %d", size), "Episode", func(o Outcome) bool { return o.World == DeepSeaWorld && o.Size == size })
 		sheet.Last().Y.Min, sheet.Last().Y.Max = -0.05, 1.05
 	}
 	return sheet.Illustration(3, 68, results.Illustration{
 		Name: "returns", Title: "Return over episodes, with the noise on synapses, on actions, or nowhere",
-		Caption: fmt.Sprintf("Means over agents with 95 %% intervals, in blocks of a %dth of all episodes. A: a bandit with %d contexts and %d arms; its optimum is "+
-			"the mean over agents. The others: deep sea, where the only reward is behind as many steps to the right as it is deep, and actions mean something else "+
+		Caption: fmt.Sprintf("Means over agents with 95 %% intervals, in blocks of a %dth of all episodes. A: a bandit with %d contexts and %d arms, another for each "+
+			"agent; what is missing to the largest return there is. The others: deep sea, where the only reward is behind as many steps to the right as it is deep, and actions mean something else "+
 			"in each cell. ", blocks, e.Contexts, e.Arms) + e.protocol(s),
 	})
 }
@@ -164,7 +176,7 @@ func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
 		// The median of a geometric distribution; about ln 2 times 2^n.
 		x, chance = append(x, float64(n)), append(chance, math.Pow(2, float64(n))*math.Ln2)
 	}
-	sheet.Curve(fromClosedForm, results.Curve{Label: "all actions at random, 2^{N} ln 2", X: x, Y: chance, Color: results.Ink, Thin: true, Dashed: true})
+	sheet.Curve(fromClosedForm, results.Curve{Label: "B: actions at random", X: x, Y: chance, Color: results.Ink, Thin: true, Dashed: true})
 	sheet.Panel("Before learning", results.Axis{Label: "Size of deep sea", Min: 1, Max: float64(slices.Max(e.Sizes)) + 1},
 		results.Axis{Label: "Chance of the reward in an episode", Log: true, Min: 0.2 * math.Pow(2, -redrawnSizes), Max: 1})
 	for i, noise := range []string{Held, Redrawn, OwnWays, ByChance} {
@@ -183,7 +195,7 @@ func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
 	return sheet.Illustration(3, 76, results.Illustration{
 		Name: "depth", Title: "How deep noise on synapses, on actions, or nowhere explores",
 		Caption: fmt.Sprintf("A: share of the agents that meet the far reward at least once in %d episodes, with exact 95 %% intervals. At the largest size: %s. B: the median over "+
-			"agents of the episode in which they first meet it, where at least half do. C: networks that have learned nothing, whose synapses all have σ = 1, in a deep sea where an action "+
+			"agents of the episode in which they first meet it, where at least half do; actions at random take 2^N ln 2. C: networks that have learned nothing, whose synapses all have σ = 1, in a deep sea where an action "+
 			"means the same in all cells; in %d episodes each. Held for an episode, the noise makes the same choice in many cells and reaches the reward with "+
 			"probability 1/(N+1); redrawn in every step, or where each cell has its own meaning of the actions, with 2^-N, as noise on the actions does. ",
 			e.Episodes, strings.Join(texts, ", "), e.Untrained) + e.protocol(s),
@@ -193,7 +205,7 @@ func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
 // untrainedLabel is the key of a kind of noise before learning.
 func untrainedLabel(noise string) string {
 	return map[string]string{
-		Held: "held for an episode", Redrawn: "redrawn in every step", OwnWays: "held, own meaning in each cell", ByChance: "actions at random",
+		Held: "C: held for an episode", Redrawn: "C: redrawn in every step", OwnWays: "C: held, own meanings", ByChance: "C: actions at random",
 	}[noise]
 }
 
@@ -229,7 +241,7 @@ func (e *experiment) sigmaFigure(s Summary) (*results.Illustration, error) {
 			sheet.FromZero()
 		}
 	}
-	panel("Bandit", "Choice", func(o Outcome) bool { return o.World == BanditWorld })
+	panel(bandits, "Choice", func(o Outcome) bool { return o.World == BanditWorld })
 	for _, size := range e.drawnSizes() {
 		panel(fmt.Sprintf("Deep sea of %d", size), "Episode", func(o Outcome) bool { return o.World == DeepSeaWorld && o.Size == size })
 	}
