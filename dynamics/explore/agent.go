@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"quantal/kernels"
+	"quantal/train"
 )
 
 // Where an agent explores from. Each has one number that says how much.
@@ -123,7 +124,8 @@ func (a *agent) learn(steps int) error {
 			batch = append(batch, a.memory[int(u*float64(len(a.memory)))])
 		}
 		if !a.net.learn(batch, place(a.seed, layerLearn, a.net.steps, 0)) {
-			return fmt.Errorf("explore: %s with %g diverged in learning step %d: want a smaller rate", a.explorer, a.strength, a.net.steps)
+			what := kernels.Divergence{Step: a.net.steps, What: "gradient"}
+			return fmt.Errorf("explore: %s with %g: %w: want a smaller rate", a.explorer, a.strength, &train.DivergedError{Divergence: what})
 		}
 	}
 	return nil
