@@ -57,9 +57,12 @@ func exploreCommand() *cli.Command {
 func exploreConfig(c *cli.Context) (explore.Config, error) {
 	config := explore.DefaultConfig()
 	if path := c.String("config"); path != "" {
-		config.Sizes, config.Explorers = nil, nil
+		config.Explorers = nil // the file's would be added to them
 		if err := results.ReadConfigFile(path, &config); err != nil {
 			return config, &usageError{err}
+		}
+		if config.Explorers == nil {
+			config.Explorers = explore.DefaultConfig().Explorers
 		}
 	}
 	if c.Bool("quick") {

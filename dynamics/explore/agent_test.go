@@ -44,6 +44,9 @@ func (i instance) live(explorer string, seed uint64) (course, error) {
 
 // What the figures show, on small instances, in at least 9 of 10 consecutive seeds each.
 func TestClaims(t *testing.T) {
+	if testing.Short() {
+		t.Skip("lets many agents live")
+	}
 	type agents map[instance]map[string]course
 	var lives [10]agents // of each seed
 	var g errgroup.Group
