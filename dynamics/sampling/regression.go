@@ -1,0 +1,242 @@
+package sampling
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Of the regressions: how long chains run before anything is taken from them, in relaxation times of the slowest direction, and how
+// many vectors they give per relaxation time of the fastest.
+const (
+	burnTimes    = 14
+	vectorsPer   = 2
+	keptVectors  = 4096 // about how many are kept for figures, of the problems of two parameters
+	gridPoints   = 321
+	gridWidths   = 8   // standard deviations of the Laplace approximation, to each side
+	timesMargin  = 1.2 // for laws that are not quite Gaussian
+	metropolisBy = 10  // how much longer the steps are with Metropolis, which makes them exact
+)
+
+// problem is a regression with what is known about its posterior.
+type problem struct {
+	Problem
+	name     string
+	target   Target
+	linear   *Linear   // one of the two
+	logistic *Logistic //
+	mode     []float64 // the posterior mean of linear regression
+	modes    Modes     // of the Hessian there
+}
+
+// linearProblem draws data and solves the regression.
+func (e *experiment) linearProblem(p Problem) (*problem, error) {
+	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, e.Seed, e.newLayer())
+	l := NewLinear(data, p.NoiseVariance, p.PriorVariance)
+	mode, hessian, err := l.Posterior()
+	if err != nil {
+		return nil, err
+	}
+	modes, err := NewModes(hessian)
+	return &problem{p, fmt.Sprintf("linear, %d parameters", p.Dimension), l, l, nil, mode, modes}, err
+}
+
+// logisticProblem draws data and finds the mode of the posterior.
+func (e *experiment) logisticProblem(p Problem) (*problem, error) {
+	l := &Logistic{logisticData(p.Examples, p.Dimension, p.Correlation, p.PriorVariance, e.Seed, e.newLayer()), p.PriorVariance}
+	mode, hessian, err := l.Laplace()
+	if err != nil {
+		return nil, err
+	}
+	modes, err := NewModes(hessian)
+	return &problem{p, fmt.Sprintf("logistic, %d parameters", p.Dimension), l, nil, l, mode, modes}, err
+}
+
+// plan says how long chains have to run for as many effective samples as are wanted, going by the relaxation of a Gaussian law.
+func (e *experiment) plan(p *problem, l Langevin) Plan {
+	fastest, slowest := 1.0, 0.0
+	for _, h := range p.modes.Values {
+		r := math.Abs(1 - l.Step*h)
+		fastest, slowest = min(fastest, r), max(slowest, r)
+	}
+	every := max(1, int(math.Round(-1/(vectorsPer*math.Log(fastest)))))
+	r := math.Pow(slowest, float64(every))
+	perSample := (1 + r) / (1 - r) // vectors
+	take := max(2, int(math.Ceil(timesMargin*float64(p.Effective)*perSample/float64(e.Chains))))
+	plan := Plan{
+		Chains: e.Chains, Burn: int(math.Ceil(-burnTimes / math.Log(slowest))), Every: every, Take: take,
+		Start: make([]float64, p.Dimension), Spread: math.Sqrt(p.PriorVariance), Directions: p.modes.Directions,
+		Seed: e.Seed, Layer: e.newLayer(), Threads: e.Threads,
+	}
+	if p.Dimension == 2 {
+		plan.Keep = max(1, min(take, keptVectors/e.Chains))
+	}
+	return plan
+}
+
+// outcome is a run of chains on a regression.
+type outcome struct {
+	*problem
+	Langevin
+	plan   Plan
+	sample *Sample
+	share  float64 // the step over 1 / Stiffest
+	row    Row
+}
+
+// job is a run of chains to be made.
+type job struct {
+	*problem
+	Langevin
+	share float64
+	keep  func(*outcome)
+}
+
+// cost is about how long a step of a chain takes, in arbitrary units.
+func (j job) cost() float64 {
+	d, n := float64(j.Dimension), float64(j.Problem.Examples)
+	switch {
+	case j.Batch > 0:
+		return 30*d + 4*float64(j.Batch)*d
+	case j.linear != nil:
+		return 30*d + d*d
+	case j.Metropolis:
+		return 30*d + n*(40+4*d)
+	}
+	return 30*d + n*(15+2*d)
+}
+
+// do runs the chains of a job.
+func (e *experiment) do(ctx context.Context, j job) (*outcome, error) {
+	plan := e.plan(j.problem, j.Langevin)
+	cost := j.cost()
+	name := j.name
+	if j.Metropolis {
+		name += ", Metropolis"
+	}
+	s, err := j.Langevin.Sample(ctx, j.target, plan, func(steps int) { e.advance(cost*float64(steps), name) })
+	if err != nil {
+		return nil, fmt.Errorf("%w (%s, step %.3g over the largest eigenvalue)", err, j.name, j.share)
+	}
+	o := &outcome{problem: j.problem, Langevin: j.Langevin, plan: plan, sample: s, share: j.share}
+	e.chainSteps += plan.Chains * (plan.Burn + plan.Every*plan.Take)
+	o.row = Row{
+		Part: partRegression, Problem: j.name, Method: "Langevin", Parameters: j.Dimension, Examples: j.Problem.Examples, Temperature: j.Temperature,
+		Step: j.Step, StepShare: &o.share, Chains: plan.Chains, Samples: s.Vectors,
+	}
+	effective := s.Effective()
+	o.row.Effective = &effective
+	switch {
+	case j.Metropolis:
+		o.row.Method, o.row.Accepted = "Metropolis", &s.Accepted
+	case j.Batch > 0:
+		o.row.Method, o.row.Batch = "Langevin, minibatches", &j.Batch
+	}
+	return o, nil
+}
+
+// against compares an outcome with mean and covariance that were found in another way.
+func (o *outcome) against(reference string, mean []float64, covariance mat.Symmetric) Row {
+	row := o.row
+	row.Reference = reference
+	meanError, covarianceError := MeanError(o.sample.Mean, mean, covariance), RelativeError(o.sample.Covariance, covariance)
+	trace := mat.Trace(o.sample.Covariance) / mat.Trace(covariance)
+	row.MeanError, row.CovarianceError, row.VarianceRatio = &meanError, &covarianceError, &trace
+	return row
+}
+
+// regressions is what the part about regressions found.
+type regressions struct {
+	linear, logistic     []*outcome
+	metropolis           []*outcome // one for each of logistic
+	steps, temps, batchs []*outcome // scans on the first linear problem
+	densities            []*Density // of the logistic problems of two parameters; nil for others
+	rows                 []Row
+}
+
+// regress makes all runs on regressions.
+func (e *experiment) regress(ctx context.Context) (*regressions, error) {
+	r := &regressions{}
+	var jobs []job
+	add := func(p *problem, share float64, l Langevin, to *[]*outcome) {
+		l.Step = share / p.modes.Stiffest()
+		jobs = append(jobs, job{p, l, share, func(o *outcome) { *to = append(*to, o) }})
+	}
+	var scanned *problem
+	for _, p := range e.Linear {
+		l, err := e.linearProblem(p)
+		if err != nil {
+			return nil, err
+		}
+		add(l, e.Step, Langevin{Temperature: e.Temperature}, &r.linear)
+		if scanned == nil {
+			scanned = l
+		}
+	}
+	if scanned != nil {
+		for _, share := range e.Steps {
+			add(scanned, share, Langevin{Temperature: e.Temperature}, &r.steps)
+		}
+		for _, t := range e.Temperatures {
+			add(scanned, e.Step, Langevin{Temperature: t}, &r.temps)
+		}
+		for _, b := range e.Batches {
+			add(scanned, e.Step, Langevin{Temperature: e.Temperature, Batch: b}, &r.batchs)
+		}
+	}
+	for _, p := range e.Logistic {
+		l, err := e.logisticProblem(p)
+		if err != nil {
+			return nil, err
+		}
+		add(l, e.Step, Langevin{Temperature: e.Temperature}, &r.logistic)
+		add(l, min(1, metropolisBy*e.Step), Langevin{Temperature: e.Temperature, Metropolis: true}, &r.metropolis)
+	}
+	layer := e.layer // planning takes layers, running takes the same again
+	for _, j := range jobs {
+		p := e.plan(j.problem, j.Langevin)
+		e.total += j.cost() * float64(p.Chains*(p.Burn+p.Every*p.Take))
+	}
+	e.layer = layer
+	for _, j := range jobs {
+		o, err := e.do(ctx, j)
+		if err != nil {
+			return nil, err
+		}
+		j.keep(o)
+	}
+	return r, r.compare()
+}
+
+// compare puts every outcome beside what it should be.
+func (r *regressions) compare() error {
+	for _, group := range [][]*outcome{r.linear, r.steps, r.temps, r.batchs} {
+		for _, o := range group {
+			r.rows = append(r.rows, o.against(fromClosedForm, o.mode, o.modes.Covariance(o.Temperature)))
+			steps := o.modes.StepCovariance(o.Langevin.Step, o.Temperature)
+			if o.Batch > 0 {
+				var err error
+				if steps, err = o.linear.MinibatchCovariance(o.Langevin.Step, o.Temperature, o.Batch); err != nil {
+					return err
+				}
+			}
+			r.rows = append(r.rows, o.against(fromStepLaw, o.mode, steps))
+		}
+	}
+	for i, o := range r.logistic {
+		laplace := o.modes.Covariance(o.Temperature)
+		m := r.metropolis[i]
+		var density *Density
+		if o.Dimension == 2 {
+			d := o.logistic.Quadrature(o.mode, laplace, o.Temperature, gridWidths, gridPoints)
+			density = &d
+			mean, covariance := d.Moments()
+			r.rows = append(r.rows, o.against(fromQuadrature, mean, covariance), m.against(fromQuadrature, mean, covariance))
+		}
+		r.densities = append(r.densities, density)
+		r.rows = append(r.rows, o.against(fromMetropolis, m.sample.Mean, m.sample.Covariance), o.against(fromLaplace, o.mode, laplace))
+	}
+	return nil
+}
