@@ -41,6 +41,12 @@ func (s *Sheet) Points(source string, p results.Points) {
 	s.numbers = append(s.numbers, series{s.Last().Letter, p.Label, source, p.X, p.Y})
 }
 
+// Area draws an area into the last panel, such as an interval around a curve; see Curve. Its numbers are its corners.
+func (s *Sheet) Area(source string, a results.Area) {
+	s.Last().Layers = append(s.Last().Layers, a)
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: a.Label, Source: source, X: a.X, Y: a.Y})
+}
+
 // FromZero lets the last panel's axis of y begin at 0 and end above all curves and points in it.
 func (s *Sheet) FromZero() {
 	top := 0.0

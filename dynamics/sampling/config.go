@@ -33,6 +33,7 @@ type Config struct {
 	Chains       int       `toml:"chains" json:"chains"`             // a multiple of Block
 	Linear       []Problem `toml:"linear" json:"linear"`             //
 	Logistic     []Problem `toml:"logistic" json:"logistic"`         //
+	Graph        Problem   `toml:"graph" json:"graph"`               // linear, in the compiled graph; its prior is flat
 	Steps        []float64 `toml:"steps" json:"steps"`               // on the first linear problem
 	Temperatures []float64 `toml:"temperatures" json:"temperatures"` // on the first linear problem
 	Batches      []int     `toml:"batches" json:"batches"`           // on the first linear problem
@@ -62,6 +63,7 @@ func DefaultConfig() (Config, error) {
 			{Dimension: 2, Examples: 40, Correlation: 0.5, PriorVariance: 4, Effective: 50_000},
 			{Dimension: 10, Examples: 100, Correlation: 0.3, PriorVariance: 1, Effective: 20_000},
 		},
+		Graph: Problem{Dimension: 5, Examples: 50, Correlation: 0.3, NoiseVariance: 1, PriorVariance: 1, Effective: 20_000},
 		Steps: []float64{0.1, 0.2, 0.4, 0.8, 1.2, 1.6}, Temperatures: []float64{0.25, 0.5, 2, 4}, Batches: []int{1, 2, 5, 10, 20},
 	}, err
 }
@@ -77,6 +79,7 @@ func (c Config) Quick() Config {
 			p.Effective = min(p.Effective, 10_000)
 		}
 	}
+	c.Graph.Effective = min(c.Graph.Effective, 4000)
 	return c
 }
 
@@ -120,11 +123,16 @@ func (c Config) Check() error {
 		}
 	}
 	for _, p := range c.Linear {
-		if err := p.check(); err != nil {
+		if err := p.checkLinear(); err != nil {
 			return fmt.Errorf("linear: %w", err)
 		}
-		if !positive(p.NoiseVariance) {
-			return fmt.Errorf("linear: noise-variance %g: want a number above 0", p.NoiseVariance)
+	}
+	if c.has(partGraph) {
+		if err := c.Graph.checkLinear(); err != nil {
+			return fmt.Errorf("graph: %w", err)
+		}
+		if c.Graph.Dimension < 2 {
+			return fmt.Errorf("graph: dimension %d: want 2 or more, of which one is the bias", c.Graph.Dimension)
 		}
 	}
 	for _, p := range c.Logistic {
@@ -147,6 +155,16 @@ func (p Problem) check() error {
 		return fmt.Errorf("prior-variance %g: want a number above 0", p.PriorVariance)
 	case p.Effective < 100:
 		return fmt.Errorf("effective %d: want 100 samples or more", p.Effective)
+	}
+	return nil
+}
+
+func (p Problem) checkLinear() error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	if !positive(p.NoiseVariance) {
+		return fmt.Errorf("noise-variance %g: want a number above 0", p.NoiseVariance)
 	}
 	return nil
 }

@@ -89,17 +89,52 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		e.Threads = runtime.GOMAXPROCS(0)
 	}
 	began := time.Now()
+	var r regressions
+	var jobs []job
 	if e.has(partRegression) {
-		r, err := e.regress(ctx)
+		var err error
+		if jobs, err = e.planRegressions(&r); err != nil {
+			return findings, err
+		}
+	}
+	var inGraph job
+	if e.has(partGraph) {
+		p, err := e.graphProblem(e.Graph)
 		if err != nil {
 			return findings, err
 		}
-		findings.Table = append(findings.Table, r.rows...)
-		figures, err := e.regressionFigures(r)
+		inGraph = e.newJob(p, e.Step, Langevin{Temperature: e.Temperature})
+		e.total += inGraph.work(graphCost(p))
+	}
+
+	for _, j := range jobs {
+		o, err := e.do(ctx, j)
 		if err != nil {
 			return findings, err
 		}
-		findings.Figures = append(findings.Figures, figures...)
+		j.keep(o)
+	}
+	if e.has(partRegression) {
+		if err := r.compare(); err != nil {
+			return findings, err
+		}
+		figures, err := e.regressionFigures(&r)
+		if err != nil {
+			return findings, err
+		}
+		findings.Table, findings.Figures = r.rows, figures
+	}
+	if e.has(partGraph) {
+		o, err := e.graphChains(ctx, inGraph)
+		if err != nil {
+			return findings, err
+		}
+		findings.Table = append(findings.Table, o.beside(o.modes.Covariance(o.Temperature), o.modes.StepCovariance(o.Langevin.Step, o.Temperature))...)
+		figure, err := e.graphFigure(o)
+		if err != nil {
+			return findings, err
+		}
+		findings.Figures = append(findings.Figures, *figure)
 	}
 	findings.Summary = Summary{Rows: findings.Table, Seed: config.Seed, ChainSteps: e.chainSteps, Seconds: time.Since(began).Seconds()}
 	return findings, nil

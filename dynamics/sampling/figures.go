@@ -172,7 +172,7 @@ func (e *experiment) relaxationPanel(s *dynamics.Sheet, o *outcome) {
 
 // stepsFigure is how the law of the chains depends on the length of the steps, on the temperature and on minibatches.
 func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) {
-	if len(r.linear) == 0 || len(r.steps)+len(r.temps)+len(r.batchs) == 0 {
+	if len(r.linear) == 0 || len(r.steps)+len(r.temps)+len(r.batches) == 0 {
 		return nil, nil
 	}
 	s := &dynamics.Sheet{}
@@ -208,11 +208,11 @@ func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) 
 	s.Points(fromChains, results.Points{X: x, Y: y, Color: results.Green})
 
 	var notes []string
-	if len(r.batchs) > 0 {
+	if len(r.batches) > 0 {
 		s.Panel("", results.Axis{Label: "Examples in a minibatch", Log: true}, results.Axis{Label: "Variance over posterior’s"})
 		exact := mat.Trace(first.modes.Covariance(first.Temperature))
 		x, y, line := []float64(nil), []float64(nil), []float64(nil)
-		for _, o := range r.batchs {
+		for _, o := range r.batches {
 			closed, err := o.linear.MinibatchCovariance(o.Langevin.Step, o.Temperature, o.Batch)
 			if err != nil {
 				return nil, err

@@ -11,6 +11,7 @@ const (
 	drawInputs  = 4
 	drawTruth   = 5
 	drawAnswers = 6
+	drawSeeds   = 7 // of chains that are members of a Program
 )
 
 func at(seed uint64, layer uint16, draw uint32) kernels.Noise {

@@ -90,8 +90,14 @@ type outcome struct {
 type job struct {
 	*problem
 	Langevin
+	plan  Plan
 	share float64
 	keep  func(*outcome)
+}
+
+// work is about how long a job takes.
+func (j job) work(cost float64) float64 {
+	return cost * float64(j.plan.Chains*(j.plan.Burn+j.plan.Every*j.plan.Take))
 }
 
 // cost is about how long a step of a chain takes, in arbitrary units.
@@ -108,26 +114,31 @@ func (j job) cost() float64 {
 	return 30*d + n*(15+2*d)
 }
 
+// outcome is what the chains of a job brought, with a row of the table that is not compared with anything yet.
+func (j job) outcome(s *Sample, part, method string) *outcome {
+	effective := s.Effective()
+	return &outcome{
+		problem: j.problem, Langevin: j.Langevin, plan: j.plan, sample: s, share: j.share,
+		row: Row{
+			Part: part, Problem: j.name, Method: method, Parameters: j.Dimension, Examples: j.Problem.Examples, Temperature: j.Temperature,
+			Step: j.Langevin.Step, StepShare: &j.share, Chains: j.plan.Chains, Samples: s.Vectors, Effective: &effective,
+		},
+	}
+}
+
 // do runs the chains of a job.
 func (e *experiment) do(ctx context.Context, j job) (*outcome, error) {
-	plan := e.plan(j.problem, j.Langevin)
 	cost := j.cost()
 	name := j.name
 	if j.Metropolis {
 		name += ", Metropolis"
 	}
-	s, err := j.Langevin.Sample(ctx, j.target, plan, func(steps int) { e.advance(cost*float64(steps), name) })
+	s, err := j.Langevin.Sample(ctx, j.target, j.plan, func(steps int) { e.advance(cost*float64(steps), name) })
 	if err != nil {
 		return nil, fmt.Errorf("%w (%s, step %.3g over the largest eigenvalue)", err, j.name, j.share)
 	}
-	o := &outcome{problem: j.problem, Langevin: j.Langevin, plan: plan, sample: s, share: j.share}
-	e.chainSteps += plan.Chains * (plan.Burn + plan.Every*plan.Take)
-	o.row = Row{
-		Part: partRegression, Problem: j.name, Method: "Langevin", Parameters: j.Dimension, Examples: j.Problem.Examples, Temperature: j.Temperature,
-		Step: j.Step, StepShare: &o.share, Chains: plan.Chains, Samples: s.Vectors,
-	}
-	effective := s.Effective()
-	o.row.Effective = &effective
+	e.chainSteps += j.plan.Chains * (j.plan.Burn + j.plan.Every*j.plan.Take)
+	o := j.outcome(s, partRegression, "Langevin")
 	switch {
 	case j.Metropolis:
 		o.row.Method, o.row.Accepted = "Metropolis", &s.Accepted
@@ -147,22 +158,27 @@ func (o *outcome) against(reference string, mean []float64, covariance mat.Symme
 	return row
 }
 
-// regressions is what the part about regressions found.
-type regressions struct {
-	linear, logistic     []*outcome
-	metropolis           []*outcome // one for each of logistic
-	steps, temps, batchs []*outcome // scans on the first linear problem
-	densities            []*Density // of the logistic problems of two parameters; nil for others
-	rows                 []Row
+// beside compares an outcome of linear regression with the posterior and with the stationary law of the steps.
+func (o *outcome) beside(posterior, steps mat.Symmetric) []Row {
+	return []Row{o.against(fromClosedForm, o.mode, posterior), o.against(fromStepLaw, o.mode, steps)}
 }
 
-// regress makes all runs on regressions.
-func (e *experiment) regress(ctx context.Context) (*regressions, error) {
-	r := &regressions{}
-	var jobs []job
+// regressions is what the part about regressions found.
+type regressions struct {
+	linear, logistic      []*outcome
+	metropolis            []*outcome // one for each of logistic
+	steps, temps, batches []*outcome // scans on the first linear problem
+	densities             []*Density // of the logistic problems of two parameters; nil for others
+	rows                  []Row
+}
+
+// planRegressions makes the problems and says what chains will run on them; what they bring goes into r.
+func (e *experiment) planRegressions(r *regressions) (jobs []job, err error) {
 	add := func(p *problem, share float64, l Langevin, to *[]*outcome) {
-		l.Step = share / p.modes.Stiffest()
-		jobs = append(jobs, job{p, l, share, func(o *outcome) { *to = append(*to, o) }})
+		j := e.newJob(p, share, l)
+		j.keep = func(o *outcome) { *to = append(*to, o) }
+		e.total += j.work(j.cost())
+		jobs = append(jobs, j)
 	}
 	var scanned *problem
 	for _, p := range e.Linear {
@@ -183,7 +199,7 @@ func (e *experiment) regress(ctx context.Context) (*regressions, error) {
 			add(scanned, e.Step, Langevin{Temperature: t}, &r.temps)
 		}
 		for _, b := range e.Batches {
-			add(scanned, e.Step, Langevin{Temperature: e.Temperature, Batch: b}, &r.batchs)
+			add(scanned, e.Step, Langevin{Temperature: e.Temperature, Batch: b}, &r.batches)
 		}
 	}
 	for _, p := range e.Logistic {
@@ -194,27 +210,19 @@ func (e *experiment) regress(ctx context.Context) (*regressions, error) {
 		add(l, e.Step, Langevin{Temperature: e.Temperature}, &r.logistic)
 		add(l, min(1, metropolisBy*e.Step), Langevin{Temperature: e.Temperature, Metropolis: true}, &r.metropolis)
 	}
-	layer := e.layer // planning takes layers, running takes the same again
-	for _, j := range jobs {
-		p := e.plan(j.problem, j.Langevin)
-		e.total += j.cost() * float64(p.Chains*(p.Burn+p.Every*p.Take))
-	}
-	e.layer = layer
-	for _, j := range jobs {
-		o, err := e.do(ctx, j)
-		if err != nil {
-			return nil, err
-		}
-		j.keep(o)
-	}
-	return r, r.compare()
+	return jobs, nil
+}
+
+// newJob plans chains on a problem, with steps of a share of 1 / Stiffest.
+func (e *experiment) newJob(p *problem, share float64, l Langevin) job {
+	l.Step = share / p.modes.Stiffest()
+	return job{problem: p, Langevin: l, plan: e.plan(p, l), share: share}
 }
 
 // compare puts every outcome beside what it should be.
 func (r *regressions) compare() error {
-	for _, group := range [][]*outcome{r.linear, r.steps, r.temps, r.batchs} {
+	for _, group := range [][]*outcome{r.linear, r.steps, r.temps, r.batches} {
 		for _, o := range group {
-			r.rows = append(r.rows, o.against(fromClosedForm, o.mode, o.modes.Covariance(o.Temperature)))
 			steps := o.modes.StepCovariance(o.Langevin.Step, o.Temperature)
 			if o.Batch > 0 {
 				var err error
@@ -222,7 +230,7 @@ func (r *regressions) compare() error {
 					return err
 				}
 			}
-			r.rows = append(r.rows, o.against(fromStepLaw, o.mode, steps))
+			r.rows = append(r.rows, o.beside(o.modes.Covariance(o.Temperature), steps)...)
 		}
 	}
 	for i, o := range r.logistic {
