@@ -30,6 +30,11 @@ func samplingCommand() *cli.Command {
 			&cli.StringFlag{Name: "step", Usage: "length of the steps on regressions, in units of 1 over the largest eigenvalue of the Hessian, below 2", DefaultText: "0.05"},
 			&cli.StringFlag{Name: "temperature", Usage: "T on regressions", DefaultText: "1"},
 			&cli.StringFlag{Name: "chains", Usage: "chains on regressions", DefaultText: "512; 256 with --quick"},
+			&cli.StringFlag{Name: "temperatures", Usage: "list of `T,...` at which the posterior of the network is sampled", DefaultText: "0,0.1,0.3,1"},
+			&cli.StringFlag{Name: "network-step", Usage: "N eps on the network: the learning rate of descent on the mean loss of an example", DefaultText: "0.2"},
+			&cli.StringFlag{Name: "burn", Usage: "epochs on the network before the first sample", DefaultText: "20; 5 with --quick"},
+			&cli.StringFlag{Name: "samples", Usage: "samples of each chain on the network, one per epoch", DefaultText: "40; 10 with --quick"},
+			&cli.StringFlag{Name: "network-chains", Usage: "chains on the network, at each temperature", DefaultText: "4; 2 with --quick"},
 			&cli.StringFlag{Name: "effective", Usage: "effective samples on each regression", DefaultText: "20000 to 100000 by problem; 10000 with --quick"},
 		}, networkFlags()...),
 		Action: func(c *cli.Context) error {
@@ -83,15 +88,30 @@ func samplingConfig(c *cli.Context) (sampling.Config, error) {
 	if c.IsSet("threads") {
 		config.Threads = c.Int("threads")
 	}
-	for name, to := range map[string]*float64{"step": &config.Step, "temperature": &config.Temperature} {
+	for name, to := range map[string]*float64{
+		"step": &config.Step, "temperature": &config.Temperature, "network-step": &config.Posterior.Step,
+	} {
 		if c.IsSet(name) {
 			if err := numbersOf(c, name, to); err != nil {
 				return config, err
 			}
 		}
 	}
+	if c.IsSet("temperatures") {
+		config.Posterior.Temperatures = make([]float64, strings.Count(c.String("temperatures"), ",")+1)
+		var to []*float64
+		for i := range config.Posterior.Temperatures {
+			to = append(to, &config.Posterior.Temperatures[i])
+		}
+		if err := numbersOf(c, "temperatures", to...); err != nil {
+			return config, err
+		}
+	}
 	var effective int
-	for name, to := range map[string]*int{"chains": &config.Chains, "effective": &effective} {
+	for name, to := range map[string]*int{
+		"chains": &config.Chains, "effective": &effective,
+		"network-chains": &config.Posterior.Chains, "burn": &config.Posterior.Burn, "samples": &config.Posterior.Samples,
+	} {
 		if c.IsSet(name) {
 			if *to, err = strconv.Atoi(c.String(name)); err != nil {
 				return config, usage("--%s %q: want a whole number", name, c.String(name))
@@ -119,23 +139,26 @@ func samplingConfig(c *cli.Context) (sampling.Config, error) {
 // printSampling writes what came out, for a person.
 func printSampling(out io.Writer, f sampling.Findings) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "problem\tmethod\tT\tstep\tbatch\teffective samples\tbeside\tmean off by (s.d.)\tcovariance off by")
+	heading := "problem\tmethod\tT\tstep\tbatch\teffective samples\tbeside\tmean off by (s.d.)\tcovariance off by\n"
 	for _, r := range f.Table {
 		if r.CovarianceError == nil {
 			continue
 		}
-		text := func(format string, v *float64) string {
-			if v == nil {
-				return ""
-			}
-			return fmt.Sprintf(format, *v)
-		}
+		fmt.Fprint(w, heading)
+		heading = ""
 		batch := "all"
 		if r.Batch != nil {
 			batch = strconv.Itoa(*r.Batch)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%g\t%s\t%s\t%s\t%s\t%.4f\t%.2f %%\n", r.Problem, r.Method, r.Temperature, text("%.3g", r.StepShare), batch,
-			text("%.0f", r.Effective), r.Reference, *r.MeanError, 100**r.CovarianceError)
+		fmt.Fprintf(w, "%s\t%s\t%g\t%.3g\t%s\t%.0f\t%s\t%.4f\t%.2f %%\n", r.Problem, r.Method, *r.Temperature, *r.StepShare, batch,
+			*r.Effective, r.Reference, *r.MeanError, 100**r.CovarianceError)
+	}
+	if n := f.Summary.Network; n != nil {
+		fmt.Fprintf(w, "\n%s, %d test images\taveraged\taccuracy\tNLL\tECE\taccuracy against w = μ\tNLL against w = μ\n", n.Network, n.Tested)
+		for _, p := range n.Predictors {
+			fmt.Fprintf(w, "%s\t%d\t%.2f %%\t%.4f\t%.2f %%\t%+.2f ± %.2f points\t%+.4f ± %.4f\n", p.Name, p.Averaged, 100*p.Accuracy, p.NLL, 100*p.ECE,
+				100*p.AccuracyGain, 100*p.AccuracyGainInterval, -p.NLLGain, p.NLLGainInterval)
+		}
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -37,6 +37,7 @@ type Config struct {
 	Steps        []float64 `toml:"steps" json:"steps"`               // on the first linear problem
 	Temperatures []float64 `toml:"temperatures" json:"temperatures"` // on the first linear problem
 	Batches      []int     `toml:"batches" json:"batches"`           // on the first linear problem
+	Posterior    Posterior `toml:"posterior" json:"posterior"`       // of the trained network
 }
 
 // Problem is a regression on examples that are made up: each input has variance 1 and a correlation with its neighbour.
@@ -65,12 +66,14 @@ func DefaultConfig() (Config, error) {
 		},
 		Graph: Problem{Dimension: 5, Examples: 50, Correlation: 0.3, NoiseVariance: 1, PriorVariance: 1, Effective: 20_000},
 		Steps: []float64{0.1, 0.2, 0.4, 0.8, 1.2, 1.6}, Temperatures: []float64{0.25, 0.5, 2, 4}, Batches: []int{1, 2, 5, 10, 20},
+		Posterior: Posterior{
+			Temperatures: []float64{0, 0.1, 0.3, 1}, Step: 0.2, Decay: 0.55, Delay: 20, Batch: 100, Chains: 4, Burn: 20, Samples: 40,
+		},
 	}, err
 }
 
-// Quick makes the experiment small enough for two cores to do in well under a minute.
+// Quick makes the experiment small enough for two cores to do in well under a minute, together with Start.Quick.
 func (c Config) Quick() Config {
-	c.Start = c.Start.Quick()
 	c.Chains = 256
 	for _, problems := range []*[]Problem{&c.Linear, &c.Logistic} {
 		*problems = slices.Clone(*problems)
@@ -79,6 +82,7 @@ func (c Config) Quick() Config {
 			p.Effective = min(p.Effective, 10_000)
 		}
 	}
+	c.Posterior.Chains, c.Posterior.Burn, c.Posterior.Samples = 2, 5, 10
 	c.Graph.Effective = min(c.Graph.Effective, 4000)
 	return c
 }
@@ -125,6 +129,11 @@ func (c Config) Check() error {
 	for _, p := range c.Linear {
 		if err := p.checkLinear(); err != nil {
 			return fmt.Errorf("linear: %w", err)
+		}
+	}
+	if c.has(partNetwork) {
+		if err := c.Posterior.check(); err != nil {
+			return fmt.Errorf("posterior: %w", err)
 		}
 	}
 	if c.has(partGraph) {

@@ -2,11 +2,13 @@ package sampling
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
 
 	"quantal/dynamics"
+	"quantal/train"
 )
 
 // What a result is compared with.
@@ -21,10 +23,11 @@ const (
 
 // Summary is what came out.
 type Summary struct {
-	Rows       []Row   `json:"rows"` // those of the table
-	Seed       uint64  `json:"seed"`
-	ChainSteps int     `json:"chain_steps"` // on regressions
-	Seconds    float64 `json:"seconds"`     // of everything but drawing
+	Rows       []Row           `json:"rows"` // those of the table
+	Network    *NetworkOutcome `json:"network,omitempty"`
+	Seed       uint64          `json:"seed"`
+	ChainSteps int             `json:"chain_steps"` // on regressions
+	Seconds    float64         `json:"seconds"`     // of everything but drawing
 }
 
 // Row is a row of the table: what chains brought on a problem, beside one thing that it is compared with. Errors of means are the largest
@@ -36,18 +39,23 @@ type Row struct {
 	Reference   string   `json:"reference"`
 	Parameters  int      `json:"parameters"`
 	Examples    int      `json:"examples"`
-	Temperature float64  `json:"temperature"`
-	Step        float64  `json:"step"`       // eps
+	Temperature *float64 `json:"temperature"`
+	Step        *float64 `json:"step"`       // eps; the first, where it has a schedule
 	StepShare   *float64 `json:"step_share"` // eps times the largest eigenvalue of the Hessian
 	Batch       *int     `json:"batch"`      // examples of a minibatch; none for all
-	Chains      int      `json:"chains"`
-	Samples     int      `json:"samples"` // vectors taken from all chains
+	Chains      *int     `json:"chains"`
+	Samples     int      `json:"samples"` // vectors taken from all chains, or predictions averaged
 	Effective   *float64 `json:"effective_samples"`
 	Accepted    *float64 `json:"accepted"`
 
 	MeanError       *float64 `json:"mean_error"`
 	CovarianceError *float64 `json:"covariance_error"`
 	VarianceRatio   *float64 `json:"variance_ratio"` // of the traces of the covariances
+
+	// Of predictions on the test set of a trained network, by the average of so many samples.
+	Accuracy *float64 `json:"accuracy"`
+	NLL      *float64 `json:"nll"`
+	ECE      *float64 `json:"ece"`
 }
 
 // Findings are what the experiment leaves.
@@ -107,6 +115,13 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		e.total += inGraph.work(graphCost(p))
 	}
 
+	if e.has(partNetwork) {
+		if network == nil {
+			return findings, errors.New("sampling: want a trained network")
+		}
+		e.total += e.networkWork(network)
+	}
+
 	for _, j := range jobs {
 		o, err := e.do(ctx, j)
 		if err != nil {
@@ -136,6 +151,22 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		}
 		findings.Figures = append(findings.Figures, *figure)
 	}
-	findings.Summary = Summary{Rows: findings.Table, Seed: config.Seed, ChainSteps: e.chainSteps, Seconds: time.Since(began).Seconds()}
+	var outcome *NetworkOutcome
+	if e.has(partNetwork) {
+		var err error
+		if outcome, err = e.sampleNetwork(ctx, network); err != nil {
+			if errors.Is(err, train.ErrInterrupted) {
+				err = ctx.Err()
+			}
+			return findings, err
+		}
+		findings.Table = append(findings.Table, outcome.rows(e.Posterior)...)
+		figure, err := e.networkFigure(outcome)
+		if err != nil {
+			return findings, err
+		}
+		findings.Figures = append(findings.Figures, *figure)
+	}
+	findings.Summary = Summary{Rows: findings.Table, Network: outcome, Seed: config.Seed, ChainSteps: e.chainSteps, Seconds: time.Since(began).Seconds()}
 	return findings, nil
 }

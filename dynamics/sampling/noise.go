@@ -12,6 +12,8 @@ const (
 	drawTruth   = 5
 	drawAnswers = 6
 	drawSeeds   = 7 // of chains that are members of a Program
+	// Weights of a network, w = mu + sigma xi: draw n of them from here on, the step numbers the network's layer.
+	drawWeightsFrom = 8
 )
 
 func at(seed uint64, layer uint16, draw uint32) kernels.Noise {

@@ -76,23 +76,20 @@ func (e *experiment) plan(p *problem, l Langevin) Plan {
 	return plan
 }
 
-// outcome is a run of chains on a regression.
-type outcome struct {
-	*problem
-	Langevin
-	plan   Plan
-	sample *Sample
-	share  float64 // the step over 1 / Stiffest
-	row    Row
-}
-
 // job is a run of chains to be made.
 type job struct {
 	*problem
 	Langevin
 	plan  Plan
-	share float64
+	share float64 // the step over 1 / Stiffest
 	keep  func(*outcome)
+}
+
+// outcome is what the chains of a job brought, and a row of the table that is not compared with anything yet.
+type outcome struct {
+	job
+	sample *Sample
+	row    Row
 }
 
 // work is about how long a job takes.
@@ -114,16 +111,15 @@ func (j job) cost() float64 {
 	return 30*d + n*(15+2*d)
 }
 
-// outcome is what the chains of a job brought, with a row of the table that is not compared with anything yet.
+// outcome has what the chains brought.
 func (j job) outcome(s *Sample, part, method string) *outcome {
 	effective := s.Effective()
-	return &outcome{
-		problem: j.problem, Langevin: j.Langevin, plan: j.plan, sample: s, share: j.share,
-		row: Row{
-			Part: part, Problem: j.name, Method: method, Parameters: j.Dimension, Examples: j.Problem.Examples, Temperature: j.Temperature,
-			Step: j.Langevin.Step, StepShare: &j.share, Chains: j.plan.Chains, Samples: s.Vectors, Effective: &effective,
-		},
+	o := &outcome{job: j, sample: s}
+	o.row = Row{
+		Part: part, Problem: j.name, Method: method, Parameters: j.Dimension, Examples: j.Problem.Examples, Temperature: &o.Temperature,
+		Step: &o.Langevin.Step, StepShare: &o.share, Chains: &o.plan.Chains, Samples: s.Vectors, Effective: &effective,
 	}
+	return o
 }
 
 // do runs the chains of a job.
