@@ -27,15 +27,19 @@ func samplingCommand() *cli.Command {
 			"samples' predictions. `go doc quantal/dynamics/sampling` has the equations.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "parts", Usage: "what is made: a list of " + strings.Join(sampling.Parts(), ", "), DefaultText: "all"},
-			&cli.StringFlag{Name: "step", Usage: "length of the steps on regressions, in units of 1 over the largest eigenvalue of the Hessian, below 2", DefaultText: "0.05"},
+			&cli.StringFlag{Name: "step", Usage: "length of the steps on regressions, in units of 1 over the largest eigenvalue of the " +
+				"Hessian, below 2", DefaultText: "0.05"},
 			&cli.StringFlag{Name: "temperature", Usage: "T on regressions", DefaultText: "1"},
 			&cli.StringFlag{Name: "chains", Usage: "chains on regressions", DefaultText: "512; 256 with --quick"},
-			&cli.StringFlag{Name: "temperatures", Usage: "list of `T,...` at which the posterior of the network is sampled", DefaultText: "0,0.1,0.3,1"},
-			&cli.StringFlag{Name: "network-step", Usage: "N eps on the network: the learning rate of descent on the mean loss of an example", DefaultText: "0.2"},
+			&cli.StringFlag{Name: "temperatures", Usage: "list of `T,...` at which the posterior of the network is " +
+				"sampled", DefaultText: "0,0.1,0.3,1"},
+			&cli.StringFlag{Name: "network-step", Usage: "N eps on the network: the learning rate of descent on the mean loss of an " +
+				"example", DefaultText: "0.2"},
 			&cli.StringFlag{Name: "burn", Usage: "epochs on the network before the first sample", DefaultText: "20; 5 with --quick"},
 			&cli.StringFlag{Name: "samples", Usage: "samples of each chain on the network, one per epoch", DefaultText: "40; 10 with --quick"},
 			&cli.StringFlag{Name: "network-chains", Usage: "chains on the network, at each temperature", DefaultText: "4; 2 with --quick"},
-			&cli.StringFlag{Name: "effective", Usage: "effective samples on each regression", DefaultText: "20000 to 100000 by problem; 10000 with --quick"},
+			&cli.StringFlag{Name: "effective", Usage: "effective samples on each regression", DefaultText: "20000 to 100000 by problem; 10000 " +
+				"with --quick"},
 		}, networkFlags()...),
 		Action: func(c *cli.Context) error {
 			config, err := samplingConfig(c)
@@ -156,7 +160,8 @@ func printSampling(out io.Writer, f sampling.Findings) error {
 	if n := f.Summary.Network; n != nil {
 		fmt.Fprintf(w, "\n%s, %d test images\taveraged\taccuracy\tNLL\tECE\taccuracy against w = μ\tNLL against w = μ\n", n.Network, n.Tested)
 		for _, p := range n.Predictors {
-			fmt.Fprintf(w, "%s\t%d\t%.2f %%\t%.4f\t%.2f %%\t%+.2f ± %.2f points\t%+.4f ± %.4f\n", p.Name, p.Averaged, 100*p.Accuracy, p.NLL, 100*p.ECE,
+			fmt.Fprintf(w, "%s\t%d\t%.2f %%\t%.4f\t%.2f %%\t%+.2f ± %.2f points\t%+.4f ± "+
+				"%.4f\n", p.Name, p.Averaged, 100*p.Accuracy, p.NLL, 100*p.ECE,
 				100*p.AccuracyGain, 100*p.AccuracyGainInterval, -p.NLLGain, p.NLLGainInterval)
 		}
 	}

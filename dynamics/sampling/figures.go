@@ -124,7 +124,8 @@ func (e *experiment) posteriorFigure(r *regressions) (*results.Illustration, err
 		} else {
 			covariancePanel(s, o.title(), results.Axis{Label: "Covariance, posterior in closed form"}, exact, o.sample.Covariance)
 		}
-		notes = append(notes, fmt.Sprintf("%s; error of the covariance %.2f %%, of which %.2f %% come from the length of the steps; the mean is off by %.3f s.d. at most",
+		notes = append(notes, fmt.Sprintf("%s; error of the covariance %.2f %%, of which %.2f %% come from the length of the steps; the "+
+			"mean is off by %.3f s.d. at most",
 			o.describe(), 100*RelativeError(o.sample.Covariance, exact), 100*RelativeError(o.modes.StepCovariance(o.Langevin.Step, o.Temperature), exact),
 			MeanError(o.sample.Mean, o.mode, exact)))
 	}
@@ -142,8 +143,10 @@ func (e *experiment) posteriorFigure(r *regressions) (*results.Illustration, err
 	e.relaxationPanel(s, o)
 	return s.Illustration(2, 66, results.Illustration{
 		Name: "posterior", Title: "Chains sample the posterior of linear regression",
-		Caption: "The chains beside the posterior Normal(m, T H^-1) in closed form. The last two panels are of " + o.name + ": the variance along the eigenvectors " +
-			"of H over that of the posterior, with what steps of finite length make of it, and the autocorrelation along the stiffest and the softest, with " +
+		Caption: "The chains beside the posterior Normal(m, T H^-1) in closed form. The last two panels are of " + o.name + ": the " +
+			"variance along the eigenvectors " +
+			"of H over that of the posterior, with what steps of finite length make of it, and the autocorrelation along the stiffest and the " +
+			"softest, with " +
 			"(1 - eps h)^lag. " + strings.Join(notes, ". ") + fmt.Sprintf(". Seed %d.", e.Seed),
 	})
 }
@@ -204,7 +207,8 @@ func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) 
 		top = max(top, o.Temperature)
 	}
 	slope := mat.Trace(first.modes.StepCovariance(first.Langevin.Step, 1)) / exact
-	s.Curve(fromStepLaw, results.Curve{Label: "steps of this length, in closed form", X: []float64{0, top}, Y: []float64{0, top * slope}, Color: results.Red})
+	s.Curve(fromStepLaw, results.Curve{Label: "steps of this length, in closed " +
+		"form", X: []float64{0, top}, Y: []float64{0, top * slope}, Color: results.Red})
 	s.Points(fromChains, results.Points{X: x, Y: y, Color: results.Green})
 
 	var notes []string
@@ -225,10 +229,12 @@ func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) 
 		s.Points(fromChains, results.Points{X: x, Y: y, Color: results.Green})
 		s.Curve(fromStepLaw, results.Curve{Label: "with all examples", X: []float64{x[0], x[len(x)-1]}, Y: []float64{slope, slope}, Color: results.Red, Thin: true})
 	}
-	caption := "A: the variance along each eigenvector of the Hessian, over that of the posterior, for steps from short to nearly unstable, with that of the stationary law of the " +
+	caption := "A: the variance along each eigenvector of the Hessian, over that of the posterior, for steps from short to nearly " +
+		"unstable, with that of the stationary law of the " +
 		"steps, T / (h (1 - eps h / 2)). B: over the temperature. "
 	if notes != nil {
-		caption += "C: with the gradient of minibatches drawn with replacement; measured (closed form), by the number of examples: " + strings.Join(notes, ", ") + ". "
+		caption += "C: with the gradient of minibatches drawn with replacement; measured (closed form), by the number of examples: " +
+			"" + strings.Join(notes, ", ") + ". "
 	}
 	return s.Illustration(3, 66, results.Illustration{
 		Name: "steps", Title: "What steps of finite length, temperature and minibatches make of the posterior",
@@ -260,8 +266,10 @@ func (e *experiment) logisticFigure(r *regressions) (*results.Illustration, erro
 	}
 	return s.Illustration(2, 66, results.Illustration{
 		Name: "logistic", Title: "Chains sample the posterior of logistic regression",
-		Caption: "Two parameters: the posterior by quadrature on a grid (lines of equal density that hold 39, 86 and 99 %, those within 1, 2 and 3 s.d. of a Gaussian law), and the " +
-			"marginal density of the first parameter, with the Laplace approximation, which is a Gaussian law at the mode. More parameters: the chains with the Metropolis step, which " +
+		Caption: "Two parameters: the posterior by quadrature on a grid (lines of equal density that hold 39, 86 and 99 %, those within 1, " +
+			"2 and 3 s.d. of a Gaussian law), and the " +
+			"marginal density of the first parameter, with the Laplace approximation, which is a Gaussian law at the mode. More parameters: " +
+			"the chains with the Metropolis step, which " +
 			"makes them exact, in place of quadrature. " + strings.Join(notes, ". ") + fmt.Sprintf(". Seed %d.", e.Seed),
 	})
 }

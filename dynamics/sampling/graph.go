@@ -63,6 +63,9 @@ func inOrder(to []int32, _ uint64, _ int) {
 // graphChains runs the compiled graph under the rule Langevin: each chain is a member of the Program, with a seed of its own.
 func (e *experiment) graphChains(ctx context.Context, j job) (_ *outcome, err error) {
 	p, l, plan := j.problem, j.Langevin, j.plan
+	if err := plan.check(p.target); err != nil {
+		return nil, err
+	}
 	program, data, err := compileLinear(p.linear, kernels.Langevin{})
 	if err != nil {
 		return nil, err
@@ -137,7 +140,8 @@ func (e *experiment) graphChains(ctx context.Context, j job) (_ *outcome, err er
 	return j.outcome(combine(blocks, plan), partGraph, "rule Langevin, "+device.Kernels), nil
 }
 
-// chainSeed is the seed of a member of a Program, a word of the noise of a seed and a layer, so that chains with seeds next to each other have nothing in common.
+// chainSeed is the seed of a member of a Program: words of the noise of a seed and a layer, so that no chain shares its noise with one of
+// another experiment whose seed is near.
 func chainSeed(seed uint64, layer uint16, chain int) uint64 {
 	words := at(seed, layer, drawSeeds).Words(uint32(chain))
 	return uint64(words[0])<<32 | uint64(words[1])
@@ -163,8 +167,10 @@ func (e *experiment) graphFigure(o *outcome) (*results.Illustration, error) {
 	s.Points(fromChains, results.Points{Label: "means", X: number, Y: off, Color: results.Green})
 	return s.Illustration(2, 66, results.Illustration{
 		Name: "graph", Title: "The compiled graph samples the posterior of linear regression",
-		Caption: fmt.Sprintf("A network of one output without hidden layers and with lambda = 0, under the update rule Langevin in float32, each chain a member of one Program, all examples in "+
-			"a minibatch. Its posterior is Normal(m, v (X'X)^-1), m from least squares. A: entries of the covariance. B: means, in standard deviations from the closed form, with the "+
+		Caption: fmt.Sprintf("A network of one output without hidden layers and with lambda = 0, under the update rule Langevin in "+
+			"float32, each chain a member of one Program, all examples in "+
+			"a minibatch. Its posterior is Normal(m, v (X'X)^-1), m from least squares. A: entries of the covariance. B: means, in standard "+
+			"deviations from the closed form, with the "+
 			"interval of two standard errors. %s; error of the covariance %.2f %%, of which %.2f %% come from the length of the steps. Seed %d.",
 			o.describe(), 100*RelativeError(o.sample.Covariance, exact),
 			100*RelativeError(o.modes.StepCovariance(o.Langevin.Step, o.Temperature), exact), e.Seed),

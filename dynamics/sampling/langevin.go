@@ -59,6 +59,9 @@ type Plan struct {
 	Threads    int    // 0 for all processors
 }
 
+// mostValues is how many values are held of a block, a gigabyte for each thread.
+const mostValues = 1 << 27
+
 func (p Plan) check(t Target) error {
 	d := t.Dimension()
 	rows, columns := p.Directions.Dims()
@@ -70,6 +73,8 @@ func (p Plan) check(t Target) error {
 			p.Burn, p.Every, p.Take, p.Keep)
 	case p.Burn+p.Every*p.Take > math.MaxUint32:
 		return errors.New("sampling: want at most 2^32 steps")
+	case d*p.Take > mostValues/Block:
+		return fmt.Errorf("sampling: %d vectors of %d parameters from each of %d chains: want more chains, with fewer vectors each", p.Take, d, p.Chains)
 	case len(p.Start) != d || rows != d || columns != d:
 		return fmt.Errorf("sampling: start and directions: want %d parameters", d)
 	}
@@ -121,6 +126,9 @@ func (l Langevin) Sample(ctx context.Context, t Target, p Plan, done func(chainS
 	side.SetLimit(threads)
 	for i := range blocks {
 		side.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			b := l.newBlock(t, p, i)
 			series, err := b.run(ctx, p, done)
 			if err != nil {

@@ -39,6 +39,14 @@ func (p Posterior) rule(stepsPerEpoch int) kernels.Langevin {
 	return kernels.Langevin{Delay: p.Delay * float64(stepsPerEpoch), Decay: p.Decay}
 }
 
+// schedule writes the lengths of the steps.
+func (p Posterior) schedule() string {
+	if p.Decay == 0 {
+		return fmt.Sprintf("N eps = %g", p.Step)
+	}
+	return fmt.Sprintf("N eps = %g (1 + epoch/%g)^-%g", p.Step, p.Delay, p.Decay)
+}
+
 func (p Posterior) check() error {
 	switch {
 	case len(p.Temperatures) == 0:

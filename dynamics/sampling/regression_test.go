@@ -529,8 +529,18 @@ func TestThreads(t *testing.T) {
 			t.Error("another seed or layer brings the same")
 		}
 	}
-	// More chains are more of the same kind: the first do not change.
+	// Each chain has noise of its own: from one start no two of them come to the same place.
 	p := plan
+	p.Spread = 0
+	there := map[[2]float64]bool{}
+	for _, v := range sample(p).Kept {
+		there[[2]float64(v)] = true
+	}
+	if len(there) != p.Chains*p.Take {
+		t.Errorf("%d chains have been in %d places in %d vectors", p.Chains, len(there), p.Take)
+	}
+	// More chains are more of the same kind: the first do not change.
+	p = plan
 	p.Chains *= 2
 	if got := sample(p); !reflect.DeepEqual(got.Kept[:len(want.Kept)], want.Kept) {
 		t.Error("more chains change the first")
@@ -552,6 +562,7 @@ func TestSampleRefuses(t *testing.T) {
 		"chains not in blocks":       {Langevin{Step: 0.01}, func(p *Plan) { p.Chains = 65 }},
 		"one vector":                 {Langevin{Step: 0.01}, func(p *Plan) { p.Take = 1 }},
 		"more kept than taken":       {Langevin{Step: 0.01}, func(p *Plan) { p.Keep = 11 }},
+		"more than memory holds":     {Langevin{Step: 0.01}, func(p *Plan) { p.Take = 1 << 21 }},
 		"a start of other dimension": {Langevin{Step: 0.01}, func(p *Plan) { p.Start = []float64{0} }},
 	} {
 		p := good
