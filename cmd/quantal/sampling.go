@@ -158,11 +158,10 @@ func printSampling(out io.Writer, f sampling.Findings) error {
 			*r.Effective, r.Reference, *r.MeanError, 100**r.CovarianceError)
 	}
 	if n := f.Summary.Network; n != nil {
-		fmt.Fprintf(w, "\n%s, %d test images\taveraged\taccuracy\tNLL\tECE\taccuracy against w = μ\tNLL against w = μ\n", n.Network, n.Tested)
+		fmt.Fprintf(w, "\n%s, %d test images\taveraged\taccuracy\tNLL\tECE\taccuracy and NLL over w = μ\tover descent\n", n.Network, n.Tested)
 		for _, p := range n.Predictors {
-			fmt.Fprintf(w, "%s\t%d\t%.2f %%\t%.4f\t%.2f %%\t%+.2f ± %.2f points\t%+.4f ± "+
-				"%.4f\n", p.Name, p.Averaged, 100*p.Accuracy, p.NLL, 100*p.ECE,
-				100*p.AccuracyGain, 100*p.AccuracyGainInterval, -p.NLLGain, p.NLLGainInterval)
+			fmt.Fprintf(w, "%s\t%d\t%.2f %%\t%.4f\t%.2f %%\t%s\t%s\n", p.Name, p.Averaged, 100*p.Accuracy, p.NLL, 100*p.ECE,
+				gain(&p.OverTrained), gain(p.OverDescent))
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -170,4 +169,12 @@ func printSampling(out io.Writer, f sampling.Findings) error {
 	}
 	_, err := fmt.Fprintf(out, "\n%.1f s\n", f.Summary.Seconds)
 	return err
+}
+
+// gain writes differences with their intervals.
+func gain(g *sampling.Gain) string {
+	if g == nil {
+		return ""
+	}
+	return fmt.Sprintf("%+.2f ± %.2f points, %+.4f ± %.4f", 100*g.Accuracy, 100*g.AccuracyInterval, -g.NLL, g.NLLInterval)
 }

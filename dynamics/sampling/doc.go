@@ -62,11 +62,12 @@
 // probabilities that the samples predict for the test set are averaged with weights eps_t, as those authors do. The average is judged by
 // accuracy, NLL (mean of -ln p of the right class, nats) and ECE (15 bins of equal width, Guo et al. 2017), beside
 //
-//   - the trained network at w = mu: the point estimate; differences come with 95 % intervals over test images, which are the same for
-//     both;
+//   - the trained network at w = mu, one point estimate;
 //   - the average over draws of the network's own synaptic noise, w = mu + sigma xi, as many as there are samples;
-//   - T = 0, which is descent from the trained network: a point estimate of the posterior sampled, and, as the average over its path, what
-//     minibatches do by themselves.
+//   - T = 0, which is descent from the trained network: the end of a chain is a point estimate of the posterior sampled, and the average over
+//     its path shows what minibatches do by themselves.
+//
+// Differences from both point estimates come with 95 % intervals over test images, which are the same for both.
 //
 // Such chains do not reach the stationary law of a network. The prior of the preset is wide (lambda = 0.01 is a scale of 100), and in the
 // many directions that the data do not determine theta goes on diffusing; what is averaged is where the chains have been, around the trained

@@ -83,11 +83,20 @@ type Predictor struct {
 	Temperature *float64 `json:"temperature"` // of chains
 	Averaged    int      `json:"averaged"`    // predictions in the average
 	Calibration
-	// Difference from the trained network at w = mu on the same test examples, with half of its 95 % interval over examples.
-	AccuracyGain         float64 `json:"accuracy_gain"`
-	AccuracyGainInterval float64 `json:"accuracy_gain_interval"`
-	NLLGain              float64 `json:"nll_gain"` // how much lower it is
-	NLLGainInterval      float64 `json:"nll_gain_interval"`
+	// Differences from two point estimates on the same test examples: the trained network at w = mu, and descent from there, the end of
+	// one chain at T = 0; none if there is no such chain.
+	OverTrained Gain  `json:"over_trained"`
+	OverDescent *Gain `json:"over_descent"`
+
+	probabilities []float64
+}
+
+// Gain is how much better one predictor is than another: the mean over test examples, with half of its 95 % interval.
+type Gain struct {
+	Accuracy         float64 `json:"accuracy"`
+	AccuracyInterval float64 `json:"accuracy_interval"`
+	NLL              float64 `json:"nll"` // how much lower it is
+	NLLInterval      float64 `json:"nll_interval"`
 }
 
 // NetworkOutcome is what came out for a trained network.
@@ -246,11 +255,10 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 
 // judge is the test set and what the trained network makes of it.
 type judge struct {
-	set           *mnist.Set
-	config        train.Config
-	probabilities []float64 // of the trained network at w = mu
-	point         Predictor
-	noise         average // over draws of its synaptic noise
+	set    *mnist.Set
+	config train.Config
+	point  Predictor // the trained network at w = mu
+	noise  average   // over draws of its synaptic noise
 }
 
 func (j *judge) predict(state *kernels.State) ([]float64, error) {
@@ -262,11 +270,11 @@ func (j *judge) predict(state *kernels.State) ([]float64, error) {
 func (e *experiment) judge(ctx context.Context, n *dynamics.Network, config train.Config) (*judge, error) {
 	j := &judge{set: n.Set, config: config}
 	j.config.Threads = 1 // whole predictions go to the threads
-	var err error
-	if j.probabilities, err = j.predict(n.State.State); err != nil {
+	probabilities, err := j.predict(n.State.State)
+	if err != nil {
 		return nil, err
 	}
-	if j.point, err = j.predictor("trained network, w = μ", nil, 1, j.probabilities); err != nil {
+	if j.point, err = j.predictor("trained network, w = μ", nil, 1, probabilities); err != nil {
 		return nil, err
 	}
 	if n.State.Layout.Sharing == kernels.NoNoise {
@@ -368,29 +376,31 @@ func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws 
 	return nil
 }
 
-// predictor judges predictions.
+// predictor judges predictions; what they are compared with comes later.
 func (j *judge) predictor(name string, temperature *float64, averaged int, probabilities []float64) (Predictor, error) {
-	p := Predictor{Name: name, Temperature: temperature, Averaged: averaged}
-	var err error
-	if p.Calibration, err = Calibrate(probabilities, j.set.Test.Labels); err != nil {
-		return p, err
-	}
+	c, err := Calibrate(probabilities, j.set.Test.Labels)
+	return Predictor{Name: name, Temperature: temperature, Averaged: averaged, Calibration: c, probabilities: probabilities}, err
+}
+
+// gain compares two predictors.
+func (j *judge) gain(p, over Predictor) Gain {
 	classes := j.set.Classes
-	right := func(all []float64, i int) float64 {
-		row := all[i*classes : (i+1)*classes]
-		if row[j.set.Test.Labels[i]] == slices.Max(row) {
+	right := func(row []float64, label byte) float64 {
+		if slices.Index(row, slices.Max(row)) == int(label) {
 			return 1
 		}
 		return 0
 	}
 	var accuracy, nll []float64
 	for i, label := range j.set.Test.Labels {
-		accuracy = append(accuracy, right(probabilities, i)-right(j.probabilities, i))
-		nll = append(nll, math.Log(probabilities[i*classes+int(label)])-math.Log(j.probabilities[i*classes+int(label)]))
+		a, b := p.probabilities[i*classes:(i+1)*classes], over.probabilities[i*classes:(i+1)*classes]
+		accuracy = append(accuracy, right(a, label)-right(b, label))
+		nll = append(nll, math.Log(a[label])-math.Log(b[label]))
 	}
-	p.AccuracyGain, p.AccuracyGainInterval = meanWithInterval(accuracy)
-	p.NLLGain, p.NLLGainInterval = meanWithInterval(nll)
-	return p, nil
+	var g Gain
+	g.Accuracy, g.AccuracyInterval = meanWithInterval(accuracy)
+	g.NLL, g.NLLInterval = meanWithInterval(nll)
+	return g
 }
 
 // meanWithInterval is a mean with half of its 95 % interval, for many values.
@@ -425,6 +435,7 @@ func (e *experiment) finishNetwork(
 		}
 		out.Predictors = append(out.Predictors, p)
 	}
+	var descent *Predictor
 	var ends []*results.Checkpoint
 	var networks []train.Config
 	for i, l := range laws {
@@ -445,6 +456,9 @@ func (e *experiment) finishNetwork(
 			if err != nil {
 				return nil, err
 			}
+			if l.Temperature == 0 && of.averaged == 1 {
+				descent = &p
+			}
 			out.Predictors = append(out.Predictors, p)
 		}
 		moved, spread, synapses := 0.0, 0.0, float64(out.Synapses)
@@ -461,6 +475,14 @@ func (e *experiment) finishNetwork(
 	sums, err := train.Gradients(ctx, n.Set, networks, ends, kernels.Accumulate{AtMu: true}, 1, nil)
 	if err != nil {
 		return nil, err
+	}
+	for i := range out.Predictors {
+		p := &out.Predictors[i]
+		p.OverTrained = j.gain(*p, j.point)
+		if descent != nil {
+			g := j.gain(*p, *descent)
+			p.OverDescent = &g
+		}
 	}
 	eps := e.Posterior.Step / float64(training.N()) * e.Posterior.rule(chains.StepsPerEpoch()).Schedule(chains.Step())
 	for i, l := range laws {

@@ -191,8 +191,21 @@ func TestNetworkAverages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := out.Predictors[0]; !reflect.DeepEqual(got.Calibration, want) || got.NLLGain != 0 || got.AccuracyGain != 0 {
+	if got := out.Predictors[0]; !reflect.DeepEqual(got.Calibration, want) || got.OverTrained != (Gain{}) {
 		t.Errorf("the trained network: %+v, want %+v", got, want)
+	}
+	var descent Predictor
+	for _, p := range out.Predictors {
+		if p.Name == "T = 0, end of one chain" {
+			descent = p
+		}
+	}
+	for _, p := range out.Predictors {
+		for of, g := range map[*Predictor]Gain{&out.Predictors[0]: p.OverTrained, &descent: *p.OverDescent} {
+			if math.Abs(g.NLL-(of.NLL-p.NLL)) > 1e-12 || math.Abs(g.Accuracy-(p.Accuracy-of.Accuracy)) > 1e-12 {
+				t.Errorf("%s over %s: %+v", p.Name, of.Name, g)
+			}
+		}
 	}
 	cold, warm := out.Chains[0], out.Chains[1]
 	if !(cold.Spread < warm.Spread/5) || cold.MinibatchNoise != nil || !(*warm.MinibatchNoise > 0) {
@@ -243,6 +256,13 @@ func TestDrawWeights(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestMeanWithInterval(t *testing.T) {
+	mean, half := meanWithInterval([]float64{1, 2, 3, 6})
+	if want := 1.96 * math.Sqrt((4+1+0+9)/3./4); mean != 3 || math.Abs(half-want) > 1e-12 {
+		t.Errorf("%v ± %v, want 3 ± %v", mean, half, want)
 	}
 }
 

@@ -532,6 +532,7 @@ func TestThreads(t *testing.T) {
 	// Each chain has noise of its own: from one start no two of them come to the same place.
 	p := plan
 	p.Spread = 0
+	langevin.Batch = 0 // or the minibatches would do
 	there := map[[2]float64]bool{}
 	for _, v := range sample(p).Kept {
 		there[[2]float64(v)] = true
@@ -539,6 +540,7 @@ func TestThreads(t *testing.T) {
 	if len(there) != p.Chains*p.Take {
 		t.Errorf("%d chains have been in %d places in %d vectors", p.Chains, len(there), p.Take)
 	}
+	langevin.Batch = 3
 	// More chains are more of the same kind: the first do not change.
 	p = plan
 	p.Chains *= 2
