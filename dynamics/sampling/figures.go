@@ -259,8 +259,8 @@ func (e *experiment) logisticFigure(r *regressions) (*results.Illustration, erro
 		covariancePanel(s, o.title(), results.Axis{Label: "Covariance, chains with Metropolis"}, m.sample.Covariance, o.sample.Covariance)
 		s.Panel(o.title(), results.Axis{Label: "Mean, chains with Metropolis"}, results.Axis{Label: "Mean"})
 		s.Curve("equality", results.Curve{Label: "equal", X: m.sample.Mean, Y: m.sample.Mean, Color: results.Ink, Thin: true})
-		s.Points(fromLaplace, results.Points{Label: "Laplace approximation", X: m.sample.Mean, Y: o.mode, Color: results.Purple})
-		s.Points(fromChains, results.Points{Label: "Langevin", X: m.sample.Mean, Y: o.sample.Mean, Color: results.Green})
+		s.Points(fromLaplace, results.Points{Label: "Laplace approximation, mode", X: m.sample.Mean, Y: o.mode, Color: results.Purple})
+		s.Points(fromChains, results.Points{Label: "Langevin, mean", X: m.sample.Mean, Y: o.sample.Mean, Color: results.Green})
 		notes = append(notes, fmt.Sprintf("covariance of Langevin %.2f %%, of the Laplace approximation %.1f %% from that with Metropolis",
 			100*RelativeError(o.sample.Covariance, m.sample.Covariance), 100*RelativeError(laplace, m.sample.Covariance)))
 	}

@@ -63,7 +63,7 @@ func (e *experiment) networkFigure(o *NetworkOutcome) (*results.Illustration, er
 	p := e.Posterior
 	return s.Illustration(2, 64, results.Illustration{
 		Name: "network", Title: "Averaging over the posterior of a trained network",
-		Caption: fmt.Sprintf("Chains from the trained network %s on %s (%d synapses) under the rule Langevin, %s, minibatches of %d of %d examples, "+
+		Caption: fmt.Sprintf("Chains from a trained network (%s, on %s, %d synapses) under the rule Langevin, %s, minibatches of %d of %d examples, "+
 			"%d chains for each temperature, samples after each epoch behind the first %d. A: accuracy over confidence on %d test images, %d bins of "+
 			"equal width, those with %d images or more. B, C, D: accuracy, negative log-likelihood and expected calibration error of the average of "+
 			"the predicted probabilities; dashed: the trained network at w = mu. %s. Seed %d.",
