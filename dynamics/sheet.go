@@ -1,6 +1,7 @@
 package dynamics
 
 import (
+	"math"
 	"slices"
 
 	"quantal/results"
@@ -19,6 +20,8 @@ type series struct {
 	Source string    `json:"source"`
 	X      []float64 `json:"x"`
 	Y      []float64 `json:"y"`
+	// HalfWidth is half of the 95 % interval around y, where there is one.
+	HalfWidth []float64 `json:"half_width,omitempty"`
 }
 
 // Panel starts a panel, with the next letter.
@@ -32,13 +35,27 @@ func (s *Sheet) Last() *results.Panel { return &s.panels[len(s.panels)-1] }
 // Curve draws a curve into the last panel. The source says where its numbers come from, for the file beside the figure.
 func (s *Sheet) Curve(source string, c results.Curve) {
 	s.Last().Layers = append(s.Last().Layers, c)
-	s.numbers = append(s.numbers, series{s.Last().Letter, c.Label, source, c.X, c.Y})
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: c.Label, Source: source, X: c.X, Y: c.Y})
 }
 
 // Points draws points into the last panel; see Curve.
 func (s *Sheet) Points(source string, p results.Points) {
 	s.Last().Layers = append(s.Last().Layers, p)
-	s.numbers = append(s.numbers, series{s.Last().Letter, p.Label, source, p.X, p.Y})
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: p.Label, Source: source, X: p.X, Y: p.Y})
+}
+
+// Banded draws a curve with a band of plus and minus a half-width of each point; see Curve. A NaN is none.
+func (s *Sheet) Banded(source string, c results.Curve, halfWidth []float64) {
+	var low, high []float64
+	for i, h := range halfWidth {
+		if math.IsNaN(h) {
+			h = 0
+		}
+		low, high = append(low, c.Y[i]-h), append(high, c.Y[i]+h)
+	}
+	s.Last().Layers = append(s.Last().Layers, results.Band("", c.X, low, high, c.Color))
+	s.Curve(source, c)
+	s.numbers[len(s.numbers)-1].HalfWidth = halfWidth
 }
 
 // Area draws an area into the last panel, such as an interval around a curve; see Curve. Its numbers are its corners.
