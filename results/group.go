@@ -64,11 +64,11 @@ func (s Settings) seedless() Settings {
 	return s
 }
 
-// Interval is a figure over the seeds of a group.
+// Interval is a figure over repetitions: the seeds of a group, or draws.
 type Interval struct {
 	N         int
 	Mean      float64
-	SD        float64 // of one seed, with N - 1 in the denominator; NaN for one
+	SD        float64 // of one of them, with N - 1 in the denominator; NaN for one
 	HalfWidth float64 // of the 95 % interval of the mean: t(N-1) SD / sqrt(N); NaN for one
 }
 
@@ -82,10 +82,11 @@ func (g Group) Interval(figure func(Outcome) float64) Interval {
 	for _, r := range g.Done {
 		values = append(values, figure(r.Outcome))
 	}
-	return newInterval(values)
+	return NewInterval(values)
 }
 
-func newInterval(values []float64) Interval {
+// NewInterval is the interval of the mean of independent values.
+func NewInterval(values []float64) Interval {
 	n := len(values)
 	i := Interval{N: n, Mean: math.NaN(), SD: math.NaN(), HalfWidth: math.NaN()}
 	if n == 0 {

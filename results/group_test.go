@@ -16,13 +16,13 @@ func TestIntervalsAgainstTheTTable(t *testing.T) {
 		}
 		mean := 0.1 * float64(n-1) / 2
 		sd := 0.1 * math.Sqrt(float64(n*(n+1))/12) // of 0, 1, ..., n-1
-		i := newInterval(values)
+		i := NewInterval(values)
 		if i.N != n || !near(i.Mean, mean, 1e-12) || !near(i.SD, sd, 1e-12) || !near(i.HalfWidth, quantile*sd/math.Sqrt(float64(n)), 3e-5) {
 			t.Errorf("n = %d: %+v, want mean %v, sd %v, half-width %v", n, i, mean, sd, quantile*sd/math.Sqrt(float64(n)))
 		}
 	}
 	for n, values := range [][]float64{nil, {7}} {
-		i := newInterval(values)
+		i := NewInterval(values)
 		if i.N != n || math.IsNaN(i.Mean) != (n == 0) || !math.IsNaN(i.SD) || !math.IsNaN(i.HalfWidth) {
 			t.Errorf("%v: %+v", values, i)
 		}
