@@ -14,11 +14,12 @@ type Sheet struct {
 
 // series is one curve, or set of points, in the numbers beside a figure.
 type series struct {
-	Panel  string    `json:"panel"`
-	Label  string    `json:"label"`
-	Source string    `json:"source"`
-	X      []float64 `json:"x"`
-	Y      []float64 `json:"y"`
+	Panel  string      `json:"panel"`
+	Label  string      `json:"label"`
+	Source string      `json:"source"`
+	X      []float64   `json:"x,omitempty"`
+	Y      []float64   `json:"y,omitempty"`
+	Rows   [][]float64 `json:"rows,omitempty"` // of a matrix, in place of X and Y
 }
 
 // Panel starts a panel, with the next letter.
@@ -32,13 +33,25 @@ func (s *Sheet) Last() *results.Panel { return &s.panels[len(s.panels)-1] }
 // Curve draws a curve into the last panel. The source says where its numbers come from, for the file beside the figure.
 func (s *Sheet) Curve(source string, c results.Curve) {
 	s.Last().Layers = append(s.Last().Layers, c)
-	s.numbers = append(s.numbers, series{s.Last().Letter, c.Label, source, c.X, c.Y})
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: c.Label, Source: source, X: c.X, Y: c.Y})
 }
 
 // Points draws points into the last panel; see Curve.
 func (s *Sheet) Points(source string, p results.Points) {
 	s.Last().Layers = append(s.Last().Layers, p)
-	s.numbers = append(s.numbers, series{s.Last().Letter, p.Label, source, p.X, p.Y})
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: p.Label, Source: source, X: p.X, Y: p.Y})
+}
+
+// Area draws an area into the last panel, such as an interval around a curve; see Curve. Its numbers are its corners.
+func (s *Sheet) Area(source string, a results.Area) {
+	s.Last().Layers = append(s.Last().Layers, a)
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: a.Label, Source: source, X: a.X, Y: a.Y})
+}
+
+// Heat draws a matrix of values as shades into the last panel; see Curve.
+func (s *Sheet) Heat(source string, h results.Heat) {
+	s.Last().Layers = append(s.Last().Layers, h)
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: h.Label, Source: source, Rows: h.Rows})
 }
 
 // FromZero lets the last panel's axis of y begin at 0 and end above all curves and points in it.
