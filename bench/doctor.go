@@ -99,7 +99,7 @@ type checkup struct {
 }
 
 // checkups go through every kernel: each sharing, likelihood and activation, every special case of the power law, layers that
-// fit one block and layers that do not; in training, and with frozen parameters.
+// fit one block and layers that do not; in training, with frozen parameters, and in fluctuation.
 func checkups() []checkup {
 	var all []checkup
 	rhos := []float64{0.5, 2. / 3, 4. / 3, 2, 0}
@@ -117,6 +117,10 @@ func checkups() []checkup {
 	}
 	for i, trained := range all[:6] {
 		trained.rule = kernels.Accumulate{AtMu: i%2 == 1}
+		all = append(all, trained)
+	}
+	for i, trained := range all[3:6] {
+		trained.rule = kernels.Langevin{Delay: 2, Decay: 0.5 * float64(i%2)}
 		all = append(all, trained)
 	}
 	return all
@@ -219,8 +223,8 @@ type outcome struct {
 // input makes up two networks that differ in seed and c, and examples for them.
 func (n checkup) input(p *kernels.Program) (members []kernels.Member, data *kernels.Data, states []*kernels.State) {
 	members = []kernels.Member{
-		{Seed: 1 << 40, C: 1e-4, Rho: n.rho, Lambda: 0.3, LearningRate: 1e-3, NoiseVariance: 0.2},
-		{Seed: 7, C: 1e-3, Rho: n.rho, Lambda: 0.1, LearningRate: 2e-3, NoiseVariance: 0.1},
+		{Seed: 1 << 40, C: 1e-4, Rho: n.rho, Lambda: 0.3, LearningRate: 1e-3, NoiseVariance: 0.2, Temperature: 0.1},
+		{Seed: 7, C: 1e-3, Rho: n.rho, Lambda: 0.1, LearningRate: 2e-3, NoiseVariance: 0.1, Temperature: 0.2},
 	}
 	data = Data(5*p.Batch+3, p.Widths[0], p.Widths[p.Output])
 	if p.Likelihood == kernels.Gaussian {

@@ -26,12 +26,12 @@ func CompileSpec(s Spec, rule kernels.Rule) (*kernels.Program, error) {
 // stands between them, which costs the loss has and which gradients reach each parameter.
 //
 // What is fused: an activation with the layer before it, its gradient with the layer (or the loss) behind it, and all
-// gradients of a layer's parameters with what the rule does with them: kernels.Adam trains, kernels.Accumulate measures. What
-// Compile does not know, or cannot prove to be the training step of a chain of noisy layers, it refuses by name, whatever the
-// rule.
+// gradients of a layer's parameters with what the rule does with them: kernels.Adam trains, kernels.Accumulate measures,
+// kernels.Langevin samples. What Compile does not know, or cannot prove to be the training step of a chain of noisy layers, it
+// refuses by name, whatever the rule.
 func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*kernels.Program, error) {
 	if rule == nil {
-		return nil, fmt.Errorf("graph: Compile: there is no update rule: want kernels.Adam or kernels.Accumulate")
+		return nil, fmt.Errorf("graph: Compile: there is no update rule: want one of package kernels")
 	}
 	c := compiler{
 		graph: g, program: &kernels.Program{Rule: rule},
@@ -512,6 +512,7 @@ func (c *compiler) checkGradient(param *gorgonia.Node, parts gorgonia.Nodes, cos
 // fillTerms writes the costs into the instructions that form dW, and adds the one for what layers share.
 func (c *compiler) fillTerms(magnitude, reliability map[*gorgonia.Node]int) error {
 	shared := 0
+	_, drawn := c.program.Rule.Draws()
 	for _, g := range c.pending {
 		l := c.layers[g.Layer]
 		g.MagnitudeTerms = magnitude[l.mu]
@@ -523,8 +524,14 @@ func (c *compiler) fillTerms(magnitude, reliability map[*gorgonia.Node]int) erro
 			}
 			shared = g.ReliabilityTerms
 		}
-		c.program.Instructions[g.at] = c.program.Rule.Layer(g.Gradient)
+		instruction := c.program.Rule.Layer(g.Gradient)
+		if drawn {
+			c.program.Instructions[g.at] = instruction
+		} else { // weights are mu itself, which must not move before every Backward has read it
+			c.emit(instruction)
+		}
 	}
+	c.program.Instructions = slices.DeleteFunc(c.program.Instructions, func(i kernels.Instruction) bool { return i == nil })
 	if s := c.program.Layout.Sharing; s != kernels.PerSynapse && s != kernels.NoNoise {
 		if instruction := c.program.Rule.Shared(shared); instruction != nil {
 			c.emit(instruction)

@@ -45,6 +45,14 @@ d2 = categorical loss(b2), through linear
 d1 = d2 w1, through relu
 sum gradient of layer 1 with d2 b1, without 1 magnitude, 1 reliability
 sum gradient of layer 0 with d1 b0, without 1 magnitude, 1 reliability`},
+		{kernels.Langevin{Delay: 100, Decay: 0.55}, `Langevin(1 + t/100)^-0.55, batch 4, sigma per layer, layers 5x7 3x5
+b0 = gather
+b1 = relu(b0 w0)
+b2 = linear(b1 w1)
+d2 = categorical loss(b2), through linear
+d1 = d2 w1, through relu
+fluctuate layer 1 with d2 b1, 1 magnitude, without 1 reliability
+fluctuate layer 0 with d1 b0, 1 magnitude, without 1 reliability`},
 	} {
 		p, err := CompileSpec(Spec{
 			Sizes: []int{7, 5, 3}, Batch: 4, Activation: kernels.ReLU, Sharing: kernels.PerLayer, Magnitude: true, Reliability: true,
@@ -59,7 +67,7 @@ sum gradient of layer 0 with d1 b0, without 1 magnitude, 1 reliability`},
 }
 
 // rules are those that a program can be compiled for.
-var rules = []kernels.Rule{kernels.DefaultAdam(), kernels.Accumulate{}, kernels.Accumulate{AtMu: true}}
+var rules = []kernels.Rule{kernels.DefaultAdam(), kernels.Accumulate{}, kernels.Accumulate{AtMu: true}, kernels.Langevin{}}
 
 // hand builds a graph of two layers by hand, so that a test can put something else in its place.
 type hand struct {
@@ -152,14 +160,52 @@ func TestCompileFollowsTheGraph(t *testing.T) {
 				}
 				listing := p.String() + "\n"
 				for _, line := range c.want {
-					if _, trains := rule.(kernels.Adam); !trains && strings.HasPrefix(line, "update") {
-						line = strings.Replace(strings.Replace(line, "update", "sum gradient of", 1), ", ", ", without ", 1)
+					if strings.HasPrefix(line, "update") {
+						line = inWordsOf(rule, line)
 					}
 					if !strings.Contains(listing, "\n"+line+"\n") {
 						t.Errorf("want %q in\n%s", line, listing)
 					}
 				}
 			})
+		}
+	}
+}
+
+// inWordsOf is the line of an Update in the words of the rule's instruction.
+func inWordsOf(rule kernels.Rule, update string) string {
+	what, costs, _ := strings.Cut(strings.TrimPrefix(update, "update"), ", ")
+	switch rule.(type) {
+	case kernels.Accumulate:
+		return "sum gradient of" + what + ", without " + costs
+	case kernels.Langevin:
+		return "fluctuate" + what + ", " + strings.Replace(costs, ", ", ", without ", 1)
+	}
+	return update
+}
+
+// Without draws the weights are the parameters themselves, so that whatever moves these comes last, in a network of any depth; and
+// so it does if the graph is sorted otherwise: the order of what Gorgonia calls roots is its own affair.
+func TestCompileMovesMuLast(t *testing.T) {
+	for depth := 1; depth < 7; depth++ {
+		sizes := []int{3}
+		for i := range depth {
+			sizes = append(sizes, 2+i)
+		}
+		p, err := CompileSpec(Spec{Sizes: sizes, Batch: 2, Activation: kernels.ReLU, Magnitude: true}, kernels.Langevin{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		moves := 0
+		for _, instruction := range p.Instructions {
+			if _, ok := instruction.(kernels.Fluctuate); ok {
+				moves++
+			} else if moves > 0 {
+				t.Errorf("%v comes after something has moved:\n%v", instruction, p)
+			}
+		}
+		if moves != depth {
+			t.Errorf("%d layers of %d move:\n%v", moves, depth, p)
 		}
 	}
 }

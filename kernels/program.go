@@ -59,6 +59,9 @@ type (
 	// SumGradient forms dW of a layer and the squared gradients of the examples, adds them to the Sums of the network, and
 	// the layer's input too. The costs stay out of it.
 	SumGradient struct{ Gradient }
+	// Fluctuate forms dW of a layer, adds the magnitude cost, and moves mu down this gradient and by noise. It comes after
+	// every Backward, which works at the mu of the step's beginning.
+	Fluctuate struct{ Gradient }
 )
 
 func (Gather) instruction()       {}
@@ -69,6 +72,7 @@ func (Backward) instruction()     {}
 func (Update) instruction()       {}
 func (UpdateShared) instruction() {}
 func (SumGradient) instruction()  {}
+func (Fluctuate) instruction()    {}
 
 func (i Gather) String() string { return fmt.Sprintf("b%d = gather", i.Dst) }
 func (i Sample) String() string { return fmt.Sprintf("w%d = sample", i.Layer) }
@@ -94,6 +98,11 @@ func (i SumGradient) String() string {
 		i.MagnitudeTerms, i.ReliabilityTerms)
 }
 
+func (i Fluctuate) String() string {
+	return fmt.Sprintf("fluctuate layer %d with d%d b%d, %d magnitude, without %d reliability", i.Layer, i.Dst, i.Src,
+		i.MagnitudeTerms, i.ReliabilityTerms)
+}
+
 // Program is a compiled step: what a VM runs. It holds structure only; the numbers come with each Member.
 type Program struct {
 	Layout       Layout
@@ -113,6 +122,8 @@ func (p *Program) Gradients() []Gradient {
 		case Update:
 			gradients[i.Layer] = i.Gradient
 		case SumGradient:
+			gradients[i.Layer] = i.Gradient
+		case Fluctuate:
 			gradients[i.Layer] = i.Gradient
 		}
 	}
@@ -140,6 +151,10 @@ type Member struct {
 	Lambda        float64 // magnitude cost multiplier
 	LearningRate  float64
 	NoiseVariance float64 // of the Gaussian likelihood
+
+	// Of the rule Langevin only.
+	Temperature float64
+	Uncorrected bool // the noise alone, without the gradient: the control
 }
 
 // Data is a set of examples. Inputs are either Bytes, read as Scale*byte + Shift, or Floats; the answers are Labels for a

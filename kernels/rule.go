@@ -1,6 +1,9 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Rule says what a step does with the gradients of the likelihood and of the costs: train the network, or measure it. The
 // compiler takes it as an argument, beside the graph.
@@ -57,3 +60,50 @@ func (Accumulate) Layer(g Gradient) Instruction { return SumGradient{g} }
 
 // Shared is nil: the sums know nothing of phi.
 func (Accumulate) Shared(int) Instruction { return nil }
+
+// Langevin takes samples of the posterior p(theta | data) ~ exp(-U(theta) / T) with theta = mu (stochastic gradient Langevin
+// dynamics: Welling and Teh 2011; as a model of synapses: Kappel et al. 2015). U is the objective of the data set without the
+// reliability cost, and a step works at w = mu:
+//
+//	U(theta) = sum_n NLL_n + lambda sum |theta|
+//	theta   <- theta - eps_t (N/B) (dW + (B/N) lambda sign(theta)) + sqrt(2 eps_t T) xi
+//	eps_t    = eps (1 + t/Delay)^-Decay
+//
+// with t the step, eps the member's LearningRate, T its Temperature, and xi from the stream of dynamics. T = 0 is gradient
+// descent. Phi and all moments stay as they are.
+type Langevin struct {
+	Delay float64 // in steps; without meaning where Decay is 0
+	Decay float64 // 0 for steps of one size; between 1/2 and 1 for samples that converge
+}
+
+func (l Langevin) String() string {
+	if l.Decay == 0 {
+		return "Langevin"
+	}
+	return fmt.Sprintf("Langevin(1 + t/%g)^-%g", l.Delay, l.Decay)
+}
+
+// Draws is false: weights are their means.
+func (Langevin) Draws() (Stream, bool) { return StreamDynamics, false }
+
+// Layer is a Fluctuate.
+func (Langevin) Layer(g Gradient) Instruction { return Fluctuate{g} }
+
+// Shared is nil: phi stays as it is.
+func (Langevin) Shared(int) Instruction { return nil }
+
+// Check reports whether the steps have sizes.
+func (l Langevin) Check() error {
+	if l.Decay != 0 && !(l.Decay > 0 && l.Delay > 0 && !math.IsInf(l.Decay+l.Delay, 0)) {
+		return fmt.Errorf("kernels: Langevin: delay %g, decay %g: want both above 0, or a decay of 0", l.Delay, l.Decay)
+	}
+	return nil
+}
+
+// Schedule is eps_t / eps.
+func (l Langevin) Schedule(step int) float64 {
+	if l.Decay == 0 {
+		return 1
+	}
+	return math.Pow(1+float64(step)/l.Delay, -l.Decay)
+}

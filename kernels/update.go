@@ -131,3 +131,41 @@ func (u AdamStep[T]) UpdateShared(phi, m, v *T, gradient float64, synapses int) 
 	*phi -= u.move(m, v, g)
 	return *v-*v == 0
 }
+
+// LangevinStep holds the numbers of one step of the rule Langevin for one network.
+type LangevinStep[T Float] struct {
+	Rate      T // eps_t N/B; 0 without the gradient
+	Magnitude T // slope of the magnitude cost: lambda B/N
+	Noise     T // sqrt(2 eps_t T)
+}
+
+// NewLangevinStep returns the numbers of the given step, counted from 0; fraction is B/N.
+func NewLangevinStep[T Float](l Langevin, m Member, fraction float64, step int) LangevinStep[T] {
+	eps := m.LearningRate * l.Schedule(step)
+	s := LangevinStep[T]{
+		Rate: T(eps / fraction), Magnitude: T(m.Lambda * fraction), Noise: T(math.Sqrt(2 * eps * m.Temperature)),
+	}
+	if m.Uncorrected {
+		s.Rate = 0
+	}
+	return s
+}
+
+// Times returns the numbers with the magnitude cost counted the given number of times.
+func (u LangevinStep[T]) Times(magnitude int) LangevinStep[T] {
+	u.Magnitude *= T(magnitude)
+	return u
+}
+
+// Descend moves mu of a row down the gradient, mu <- mu - Rate (dW + Magnitude sign(mu)), and reports whether that was finite.
+// The noise follows: WeightsShared(mu, mu, Noise, xi).
+func (u LangevinStep[T]) Descend(mu, dw []T) bool {
+	mu = mu[:len(dw)]
+	var check T
+	for k, g := range dw {
+		g += u.Magnitude * Sign(mu[k])
+		mu[k] -= u.Rate * g
+		check += g - g // NaN unless it is finite
+	}
+	return check == 0
+}

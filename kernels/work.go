@@ -52,6 +52,9 @@ func (p *Program) Work(instruction Instruction) Work {
 			return Work{Bytes: 48 * n, Operations: (product + 2*adamOperations + costOperations) * n}
 		}
 		return Work{Bytes: 24 * n, Operations: (product + adamOperations + 2) * n}
+	case Fluctuate:
+		n := synapses(i.Layer) // mu, read and written
+		return Work{Bytes: 8 * n, Operations: (product + philoxOperations + boxMullerOperations + 2 + 2) * n}
 	case SumGradient:
 		n := synapses(i.Layer) // four sums in float64, read and written
 		return Work{Bytes: 64 * n, Operations: (2*product + sumOperations) * n}

@@ -27,4 +27,10 @@
 // test figures with one draw per 20 test images, accuracy_mean and loss_mean those with the weights at mu,
 // accuracy_predictive by the mean probability over K draws, accuracy_expected_log by the mean log-probability. sigma_rms is
 // sqrt(mean sigma^2), and reliability_cost is (1/rho) sum sigma^-rho, both over weights without biases.
+//
+// # What else is done with trained networks
+//
+// The same graph, compiled under other rules: [Gradients] adds up gradients with the parameters as they are, [OptimiseNoise] trains
+// the standard deviations alone, and [Fluctuate] lets the means fluctuate on, by the gradient of the objective without the
+// reliability cost and by noise. [Activations] and [Probabilities] are what a network answers with its weights at mu.
 package train

@@ -25,6 +25,9 @@ func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch i
 	m := make([]kernels.Member, members)
 	for i := range m {
 		m[i] = kernels.Member{Seed: uint64(i), C: 0.1, Rho: rho, Lambda: 0.01, LearningRate: 1e-4}
+		if _, walks := rule.(kernels.Langevin); walks {
+			m[i].LearningRate, m[i].Temperature = 1e-10, 1
+		}
 	}
 	vm, err := cpu.Open(p, m, data, threads)
 	if err != nil {
@@ -102,6 +105,17 @@ func BenchmarkAccumulate(b *testing.B) {
 				})
 			})
 		}
+	}
+}
+
+// BenchmarkLangevin times a step of the published preset under the rule Langevin on one thread.
+func BenchmarkLangevin(b *testing.B) {
+	for _, set := range cpu.KernelSets() {
+		b.Run(set, func(b *testing.B) {
+			benchmark(b, set, kernels.Langevin{}, published, 20, kernels.PerSynapse, 2, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) {
+				train(b, vm, publishedSynapses)
+			})
+		})
 	}
 }
 

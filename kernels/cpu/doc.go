@@ -29,6 +29,8 @@
 //   - Polynomials are chains in which each step waits for the last: two vectors go through them side by side.
 //   - With frozen parameters (the rule Accumulate) sigma is made once, and instead of the update a kernel of the same tiles adds
 //     up, in float64, what dW and a second product, of squared inputs and squared errors, say.
+//   - Under the rule Langevin a kernel of those tiles takes mu down the gradient, and the draw with one sigma for all adds the noise
+//     to the rows that have just moved. No sigma is made, and a step costs half of one of Adam.
 //   - Divisions and square roots are slow: 1/sigma and sigma' share a division, and so do the two steps of Adam.
 //
 // [Diffuser] moves numbers by a diffusion with the same sets: normals and Milstein's step in one pass, coefficients that are linear

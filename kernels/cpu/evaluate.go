@@ -2,7 +2,9 @@ package cpu
 
 import (
 	"context"
+	"errors"
 	"math"
+	"runtime"
 
 	"quantal/kernels"
 )
@@ -35,6 +37,49 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 		scores[m] = score(tallies[m*jobs:(m+1)*jobs], data.N, draws, vm.program.Likelihood)
 	}
 	return scores, ctx.Err()
+}
+
+// Activations takes all examples of data through a network with its weights at mu, and returns what each layer answers, in the order
+// of the layers: [N x outputs of the layer], after the activation. Threads 0 means all processors.
+func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threads int) ([][]float32, error) {
+	set, err := choose()
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.Check(p.Layout), data.Check(p)); err != nil {
+		return nil, err
+	}
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	layers := make([][]float32, len(p.Layout.Layers))
+	buffers := make([]kernels.Buffer, len(layers))
+	for _, instruction := range p.Instructions {
+		if f, ok := instruction.(kernels.Forward); ok {
+			layers[f.Layer], buffers[f.Layer] = make([]float32, data.N*p.Widths[f.Dst]), f.Dst
+		}
+	}
+	groups := (data.N + kernels.EvaluationGroup - 1) / kernels.EvaluationGroup
+	jobs := (groups + groupsPerJob - 1) / groupsPerJob
+	workers := make([]*worker, min(threads, jobs))
+	spread(len(workers), jobs, func(thread, job int) {
+		if workers[thread] == nil {
+			workers[thread] = newWorker(p, set, kernels.EvaluationGroup, 1)
+		}
+		k := workers[thread]
+		examples := make([]int32, 0, k.batch)
+		for g := job * groupsPerJob; g < min((job+1)*groupsPerJob, groups); g++ {
+			examples = fill(examples, g*k.batch, data.N)
+			k.infer(test{state: s, data: data}, examples, means, kernels.Noise{})
+			for l, dst := range layers {
+				width := p.Widths[buffers[l]]
+				for b, e := range examples {
+					copy(dst[int(e)*width:][:width], k.buffers[buffers[l]][b*kernels.Stride(width):])
+				}
+			}
+		}
+	})
+	return layers, nil
 }
 
 // tally sums what a score averages.

@@ -26,6 +26,8 @@ type kernelSet struct {
 	backward func(p *product, dx, x, dy, w []float32, first, n int)
 	// update forms dW of rows and moves their parameters; it reports whether every gradient was finite.
 	update func(u *updating, s *scratch, first, rows int) bool
+	// descend forms dW of rows and moves mu down the gradient; it reports whether every gradient was finite.
+	descend func(u *updating, s *scratch, first, rows int) bool
 	// squares computes dst = x^2 of whole rows.
 	squares func(dst, x []float32)
 	// sumInputs squares columns first to first+n of the input, in units of 16, and adds the minibatch up.
@@ -64,6 +66,7 @@ type updating struct {
 	batch   int
 	sharing kernels.Sharing
 	rule    kernels.AdamStep[float32]
+	descent kernels.LangevinStep[float32] // in place of rule, for descend
 	x, dy   []float32
 	row     kernels.Row[float32]
 	slope   []float32 // as in drawing
@@ -95,6 +98,12 @@ type scratch struct {
 func (u *updating) setRule(r kernels.AdamStep[float32]) {
 	u.rule = r
 	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, r.Magnitude, -r.Magnitude}
+}
+
+// setDescent sets the numbers of descend.
+func (u *updating) setDescent(r kernels.LangevinStep[float32]) {
+	u.descent = r
+	u.numbers = [...]float32{4: r.Rate, 7: r.Magnitude, 8: -r.Magnitude}
 }
 
 // portable is plain Go: the reference for the others, and what runs where there are none.
@@ -162,6 +171,16 @@ var portable = &kernelSet{
 			if u.sharing != kernels.NoNoise {
 				u.sums[r] = kernels.SigmaGradient(dw, u.slope[at:])
 			}
+		}
+		return finite
+	},
+	descend: func(u *updating, s *scratch, first, rows int) bool {
+		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
+		finite := true
+		dw := s.dw[:u.Columns()]
+		for r := first; r < first+rows; r++ {
+			p.WeightGradient(dw, u.dy, u.x, r)
+			finite = u.descent.Descend(u.row.Mu[r*u.Stride():], dw) && finite
 		}
 		return finite
 	},

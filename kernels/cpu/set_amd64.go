@@ -33,6 +33,7 @@ type assembly struct {
 	update             func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	updateShared       func(mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	updateMeans        func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	descend            func(mu, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, rows, batch int) uint32
 	squares            func(dst, x *float32, n int)
 	sumInputs          func(magnitude, square *float64, squares, x *float32, stride, columns, batch int)
@@ -51,7 +52,7 @@ var avx512 = assembly{
 	rho0:   sampleRho0AVX512, rhoHalf: sampleRhoHalfAVX512, rho1: sampleRho1AVX512, rho2: sampleRho2AVX512, anyRho: sampleAnyRhoAVX512,
 	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
-	update: updateAVX512, updateShared: updateSharedAVX512, updateMeans: updateMeansAVX512,
+	update: updateAVX512, updateShared: updateSharedAVX512, updateMeans: updateMeansAVX512, descend: descendAVX512,
 	sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
 	uniforms: uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
 	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
@@ -62,7 +63,7 @@ var avx2 = assembly{
 	rho0:   sampleRho0AVX2, rhoHalf: sampleRhoHalfAVX2, rho1: sampleRho1AVX2, rho2: sampleRho2AVX2, anyRho: sampleAnyRhoAVX2,
 	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
-	update: updateAVX2, updateShared: updateSharedAVX2, updateMeans: updateMeansAVX2,
+	update: updateAVX2, updateShared: updateSharedAVX2, updateMeans: updateMeansAVX2, descend: descendAVX2,
 	sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
 	uniforms: uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
 	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,
@@ -109,6 +110,11 @@ func (a assembly) set(name string) *kernelSet {
 			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, stride, p.Out, n, p.floor())
 		},
 		update: func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+		descend: func(u *updating, _ *scratch, first, rows int) bool {
+			stride, dyStride := u.Stride(), kernels.Stride(u.Out)
+			mu, x, dy := u.row.Mu[first*stride:(first+rows)*stride], u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
+			return a.descend(&mu[0], &x[0], &dy[0], &u.numbers[0], stride, dyStride, rows, u.batch) == 0
+		},
 		squares: func(dst, x []float32) {
 			dst = dst[:len(x)]
 			a.squares(&dst[0], &x[0], len(x))

@@ -94,6 +94,7 @@ func TestKernelsAgainstPortable(t *testing.T) {
 		t.Run(set.name+"/draw", func(t *testing.T) { rapid.Check(t, set.checkDraw) })
 		t.Run(set.name+"/product", func(t *testing.T) { rapid.Check(t, set.checkProduct) })
 		t.Run(set.name+"/update", func(t *testing.T) { rapid.Check(t, set.checkUpdate) })
+		t.Run(set.name+"/descent", func(t *testing.T) { rapid.Check(t, set.checkDescent) })
 		t.Run(set.name+"/sum", func(t *testing.T) { rapid.Check(t, set.checkSum) })
 	}
 }
@@ -260,6 +261,33 @@ func (set *kernelSet) checkUpdate(t *rapid.T) {
 	}
 }
 
+// checkDescent compares mu, pads included, for some rows at a time and for all at once.
+func (set *kernelSet) checkDescent(t *rapid.T) {
+	s := drawShape(t)
+	space := newScratch(s.Layer)
+	make := func() *updating {
+		u := &updating{
+			Layer: s.Layer, batch: s.batch, x: activations(s.batch, s.In, 3), dy: activations(s.batch, s.Out, 80),
+			row: kernels.Row[float32]{Mu: rowsOf(s.Layer, 1, -1, 1)},
+		}
+		u.row.Mu[0] = 0 // where |mu| has its kink
+		u.setDescent(kernels.LangevinStep[float32]{Rate: 0.1, Magnitude: 0.3})
+		return u
+	}
+	got, want, whole := make(), make(), make()
+	s.each(func(first, rows int) {
+		if !set.descend(got, space, first, rows) {
+			t.Fatal("reports a gradient that is not finite")
+		}
+	})
+	portable.descend(want, space, 0, s.Out)
+	set.descend(whole, space, 0, s.Out)
+	closeTo(t, "mu", got.row.Mu, want.row.Mu, s.Stride(), s.Stride(), 1e-6*math.Sqrt(float64(s.batch)), 1)
+	if !slices.Equal(got.row.Mu, whole.row.Mu) {
+		t.Fatal("mu depends on how the rows are divided")
+	}
+}
+
 // newSumming prepares the sums of a layer, with something in them already.
 func newSumming(l kernels.Layer, batch int) *summing {
 	some := func(n int, seed uint64) []float64 {
@@ -364,6 +392,13 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 						},
 						slope: rowsOf(l, 7, -1, 1), cost: rowsOf(l, 8, -1, 1),
 						sums: make([]float64, l.Out),
+					}
+					if sharing == kernels.NoNoise {
+						u.setDescent(kernels.LangevinStep[float32]{Rate: 1e-3})
+						u.dy[kernels.Stride(l.Out)+r] = bad * 100
+						if set.descend(u, space, 0, l.Out) {
+							t.Errorf("%s, %v: %v in row %d of dy goes unnoticed by the descent", set.name, sharing, bad, r)
+						}
 					}
 					u.setRule(kernels.NewAdamStep[float32](kernels.DefaultAdam(), kernels.Member{LearningRate: 0.1}, 1, 0))
 					u.dy[kernels.Stride(l.Out)+r] = bad

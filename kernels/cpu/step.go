@@ -346,6 +346,39 @@ func (k *worker) updateShared(i kernels.UpdateShared, s *kernels.State, rule ker
 	return bad
 }
 
+// fluctuate runs a Fluctuate instruction and reports whether the gradient was finite.
+func (k *worker) fluctuate(i kernels.Fluctuate, s *kernels.State, noise kernels.Noise, step kernels.LangevinStep[float32]) bool {
+	layout, u := k.program.Layout, &k.updating
+	u.Layer, u.batch = layout.Layers[i.Layer], k.batch
+	u.setDescent(step.Times(i.MagnitudeTerms))
+	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
+	u.row = kernels.Row[float32]{Mu: s.Mu[layout.Offset(i.Layer):][:u.Slots()]}
+	k.begin(i.Layer, s, noise, kernels.AdamStep[float32]{})
+	k.fork(u.Slots(), (*worker).fluctuatePart)
+	return k.finite()
+}
+
+// fluctuatePart moves some rows, block by block: down the gradient, and by noise.
+func (k *worker) fluctuatePart(s share) {
+	u, scratch := &k.updating, &k.team.scratch[s.thread]
+	stride := u.Stride()
+	begin, n := s.of(u.Out, shareRows)
+	for first := begin; first < begin+n; first += blockRows {
+		rows := min(blockRows, begin+n-first)
+		if !k.set.descend(u, scratch, first, rows) {
+			scratch.bad = true
+		}
+		if u.descent.Noise == 0 {
+			continue
+		}
+		mu := u.row.Mu[first*stride:][:rows*stride]
+		k.set.sampleShared(&k.drawing, mu, first, rows, u.descent.Noise)
+		for r := range rows { // the kernel knows of no pads
+			clear(mu[r*stride+u.Columns() : (r+1)*stride])
+		}
+	}
+}
+
 // sum runs a SumGradient instruction and reports whether everything stayed finite.
 func (k *worker) sum(i kernels.SumGradient, sums *kernels.Sums) bool {
 	layout, u := k.program.Layout, &k.summing
@@ -382,6 +415,7 @@ func (k *worker) step(vm *VM, m, first, end int, nll *float64) *kernels.Divergen
 	perEpoch := vm.train.N / k.batch
 	order := vm.orders[member.Seed].index
 	adam, trains := k.program.Rule.(kernels.Adam)
+	langevin, _ := k.program.Rule.(kernels.Langevin)
 	stream, _ := k.program.Rule.Draws()
 	kind, weights := k.draws(), k.w
 	switch kind {
@@ -415,6 +449,10 @@ func (k *worker) step(vm *VM, m, first, end int, nll *float64) *kernels.Divergen
 				k.backward(i, weights)
 			case kernels.Update:
 				if !k.update(i, s, rule) {
+					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
+				}
+			case kernels.Fluctuate:
+				if !k.fluctuate(i, s, noise, kernels.NewLangevinStep[float32](langevin, member, fraction, step)) {
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
 				}
 			case kernels.SumGradient:

@@ -259,13 +259,13 @@ func (n network) checkFaults(t *testing.T, got *kernels.Sums, rule kernels.Accum
 	}
 }
 
-// stockGradient is the gradient of a minibatch's negative log-likelihood by Gorgonia's own operations in float64,
-// [layer][row][column], with xi from the given stream, or 0.
-func (n network) stockGradient(t *testing.T, step int, stream kernels.Stream, noisy bool) [][][]float64 {
+// stockGradient is the gradient of a minibatch's negative log-likelihood, and of the magnitude cost if it is asked for, by Gorgonia's
+// own operations in float64, [layer][row][column], with xi from the given stream, or 0.
+func (n network) stockGradient(t *testing.T, step int, stream kernels.Stream, noisy, magnitude bool) [][][]float64 {
 	t.Helper()
 	spec := n.spec
-	spec.Magnitude, spec.Reliability = false, false
-	s, err := graph.BuildStock(spec, tensor.Float64, n.member, 1)
+	spec.Magnitude, spec.Reliability = magnitude, false
+	s, err := graph.BuildStock(spec, tensor.Float64, n.member, float64(spec.Batch)/float64(n.data.N))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -364,7 +364,7 @@ func testSumsAgainstStockOperations(t *testing.T) {
 				s := ref.accumulate(rule.AtMu, 0, count)
 				s.gradient, s.magnitude, s.square = ref.zeros(), ref.zeros(), ref.zeros()
 				for step := range count {
-					ref.each(n.stockGradient(t, step, stream, noisy), func(l, r, k int, v float64) {
+					ref.each(n.stockGradient(t, step, stream, noisy, false), func(l, r, k int, v float64) {
 						s.gradient[l][r][k] += v
 						s.magnitude[l][r][k] += math.Abs(v)
 						s.square[l][r][k] += v * v

@@ -105,8 +105,10 @@ func checkRule(rule kernels.Rule) error {
 			return fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", r.Epsilon, smallestEpsilon)
 		}
 	case kernels.Accumulate:
+	case kernels.Langevin:
+		return r.Check()
 	default:
-		return fmt.Errorf("cpu: the program's rule is %v: want kernels.Adam or kernels.Accumulate", rule)
+		return fmt.Errorf("cpu: the program's rule is %v: want kernels.Adam, kernels.Accumulate or kernels.Langevin", rule)
 	}
 	return nil
 }

@@ -254,7 +254,7 @@ func (c *checker) step(step int) {
 			c.launch(vm.loss(pass, i))
 		case kernels.Backward:
 			c.launch(vm.backward(pass, i))
-		case kernels.Update, kernels.UpdateShared, kernels.SumGradient:
+		case kernels.Update, kernels.UpdateShared, kernels.SumGradient, kernels.Fluctuate:
 			last = append(last, i)
 			continue
 		}
@@ -296,6 +296,9 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 			c.sigmaUpdated(i, m, before[m], rule)
 		case kernels.SumGradient:
 			c.summed(i, m)
+		case kernels.Fluctuate:
+			langevin, _ := c.vm.shape.Rule.(kernels.Langevin)
+			c.fluctuated(i, m, noise, before[m], kernels.NewLangevinStep[float64](langevin, member, float64(batch)/float64(c.data.N), step))
 		}
 	}
 }
@@ -445,6 +448,29 @@ func (c *checker) summed(i kernels.SumGradient, m int) {
 	}
 	c.same("sum of |x|", got.Inputs[i.Layer].Magnitude, in.Magnitude, stride, stride, 1e-6)
 	c.same("sum of x^2", got.Inputs[i.Layer].Square, in.Square, stride, stride, 1e-6)
+}
+
+// fluctuated checks mu, and that nothing else has changed.
+func (c *checker) fluctuated(i kernels.Fluctuate, m int, noise kernels.Noise, s *kernels.State, rule kernels.LangevinStep[float64]) {
+	layout := c.vm.shape.Layout
+	p := kernels.Product[float64]{Layer: layout.Layers[i.Layer], Batch: c.vm.shape.Batch}
+	n, stride, off := p.Columns(), p.Stride(), layout.Offset(i.Layer)
+	dy, x, want := c.delta(i.Dst, m), c.buffer(i.Src, m), c.means(i.Layer, s)
+	rule = rule.Times(i.MagnitudeTerms)
+	noise.Layer = uint16(i.Layer)
+	dw, xi := make([]float64, n), make([]float64, n)
+	for r := range p.Out {
+		p.WeightGradient(dw, dy, x, r)
+		mu := want[r*stride:][:n]
+		rule.Descend(mu, dw)
+		kernels.Normals(xi, noise, r)
+		kernels.WeightsShared(mu, mu, rule.Noise, xi)
+	}
+	got := c.state(m)
+	// Pads included.
+	c.same("mu", wide(got.Mu[off:][:p.Slots()]), want, stride, stride, 1e-6)
+	got.Mu = s.Mu
+	c.sameState("frozen ", got, s)
 }
 
 // means are the mus of a layer.

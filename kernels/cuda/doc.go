@@ -20,6 +20,7 @@
 //	update_*            Update of all layers                            sum over layers of (columns/64) (out/16)
 //	update_sigma        UpdateShared                                    groups; only where sigma is shared
 //	accumulate          SumGradient of all layers                       as update_*, whose place it takes
+//	langevin            Fluctuate of all layers                         the same
 //
 // The middle kernel also gathers the minibatch of the next step, into the half of the input buffer that rests. With larger
 // layers every instruction is a launch of its own:
@@ -31,6 +32,7 @@
 //	update_*            Update of all layers, after the last Backward
 //	update_sigma        UpdateShared
 //	accumulate          SumGradient of all layers, after the last Backward
+//	langevin            Fluctuate of all layers, after the last Backward
 //
 // The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of the step,
 // the place of its minibatch and Adam's bias corrections come from an array on the device, computed on the host in float64.
@@ -63,7 +65,7 @@
 //
 // Later layers add 12 for the stored weights. So 240 published networks move 1.25 GB a step when sigma is per synapse.
 //
-// A step with frozen parameters moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64,
+// A step of the rule Langevin moves mu alone: 4 bytes forward and 8 in the place of the update. A step with frozen parameters moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64,
 // and behind it the sums of the inputs. The block that has a layer's first row adds those up as well.
 //
 // # Registers, shared memory, occupancy
@@ -88,6 +90,7 @@
 //	update_synapse    256      64          6,400              4       50 %
 //	update_sigma      64       32          256                32      100 %
 //	accumulate        256      80          6,400              3       38 %
+//	langevin          256      64          6,400              4       50 %
 //	score             32       32          160                32      50 %
 //	mixture_add       32       32 (40)     0                  32      50 %
 //	mixture_score     32       32          160                32      50 %

@@ -16,6 +16,7 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 			n := d.network(t)
 			n.check(t)
 			n.under(t, accumulations[i%2]).check(t)
+			n.fluctuating(t, walks[i%2]).check(t)
 		})
 	}
 }
@@ -63,6 +64,7 @@ func TestRandomShapesAgainstFloat64(t *testing.T) {
 			n := d.network(t)
 			n.check(t)
 			n.under(t, accumulations[seed%2]).check(t)
+			n.fluctuating(t, walks[seed%2]).check(t)
 		})
 	}
 }

@@ -80,8 +80,11 @@ func (vm *VM) step(t int) []Launch {
 
 // useGradients lists the launches that form dW of all layers, and what follows them.
 func (vm *VM) useGradients(p pass) []Launch {
-	if vm.shape.sums {
+	switch {
+	case vm.shape.sums:
 		return []Launch{vm.accumulate(p)}
+	case vm.shape.walks:
+		return []Launch{vm.langevin(p)}
 	}
 	launches := []Launch{vm.update(p)}
 	for _, instruction := range vm.shape.Instructions {
@@ -231,6 +234,16 @@ func (vm *VM) accumulate(p pass) Launch {
 		Kernel: vm.kernels["accumulate"], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
 		Args: []any{m.totals, p.halts, m.bad, m.gradients, len(vm.shape.Layout.Layers), p.base, p.t, vm.shape.totalSize,
 			vm.shape.slots, vm.shape.inputs, p.batch},
+	}
+}
+
+// langevin moves mu of all layers down the gradient and by noise.
+func (vm *VM) langevin(p pass) Launch {
+	m := vm.memory
+	return Launch{
+		Kernel: vm.kernels["langevin"], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
+		Args: []any{m.state, p.halts, m.bad, m.gradients, len(vm.shape.Layout.Layers), m.members, m.walks, p.steps, p.base, p.t,
+			vm.shape.stateSize, p.batch, uint32(p.stream) << 16},
 	}
 }
 

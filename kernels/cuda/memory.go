@@ -52,6 +52,7 @@ type shape struct {
 	sumGroups int  // column groups of the widest layer
 	partSize  int  // per instance and example: partial sums of the layer that needs most
 	sums      bool // whether the program adds gradients up
+	walks     bool // whether it moves mu by the rule Langevin
 	inputs    int  // slots of one row of mu of every layer
 	totalSize int  // sums of one member, in numbers of 8 bytes: four of every slot and two of every input
 	dataFirst kernels.Buffer
@@ -86,6 +87,7 @@ func newShape(p *kernels.Program) shape {
 	if _, s.sums = p.Rule.(kernels.Accumulate); s.sums {
 		s.totalSize = 4*s.slots + 2*s.inputs
 	}
+	_, s.walks = p.Rule.(kernels.Langevin)
 	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
 }
@@ -106,7 +108,7 @@ type memory struct {
 	part, weights, sums                             Address
 	rowsOf, synapses, layerOf                       Address
 	sampled, gradients, operations                  Address
-	totals                                          Address
+	totals, walks                                   Address
 }
 
 // regions lists what the device holds for a number of members with the given number of distinct seeds.
@@ -151,6 +153,9 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 	}
 	if s.sums {
 		regions = append(regions, region{"sums", 8 * s.totalSize * members, &m.totals})
+	}
+	if s.walks {
+		regions = append(regions, region{"walks", 8 * members, &m.walks})
 	}
 	if groups := len(s.Layout.Groups()); groups > 0 {
 		regions = append(regions,

@@ -20,6 +20,7 @@ var entries = map[string][]string{
 	"update":     {"update_means", "update_shared", "update_synapse"},
 	"sigma":      {"update_sigma"},
 	"accumulate": {"accumulate"},
+	"langevin":   {"langevin"},
 	"score":      {"score", "mixture_add", "mixture_score"},
 }
 

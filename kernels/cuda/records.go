@@ -28,10 +28,15 @@ type (
 	}
 	stepRecord struct {
 		Step, First                uint32
-		Rate, Root                 float32 // 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t)
+		Rate, Root                 float32 // 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t); of Langevin eps_t / eps and its root
 		Beta1, Gain1, Beta2, Gain2 float32
 		Epsilon                    float32
 		_                          [3]float32
+	}
+	// walkRecord holds the numbers of a network under the rule Langevin.
+	walkRecord struct {
+		Rate      float32 // eps N/B; 0 without the gradient
+		Amplitude float32 // sqrt(2 eps T)
 	}
 	haltRecord   struct{ Loss, Gradient int32 }
 	figureRecord struct{ NLL, Correct float32 }
@@ -66,7 +71,18 @@ func newMemberRecord(m kernels.Member, fraction float64, outputs int) memberReco
 	}
 }
 
-func newStepRecord(a kernels.Adam, step, first int) stepRecord {
+// newWalkRecord holds what the schedule does not change: the numbers of steps of one size.
+func newWalkRecord(m kernels.Member, fraction float64) walkRecord {
+	s := kernels.NewLangevinStep[float32](kernels.Langevin{}, m, fraction, 0)
+	return walkRecord{Rate: s.Rate, Amplitude: s.Noise}
+}
+
+func newStepRecord(rule kernels.Rule, step, first int) stepRecord {
+	if l, ok := rule.(kernels.Langevin); ok {
+		size := l.Schedule(step)
+		return stepRecord{Step: uint32(step), First: uint32(first), Rate: float32(size), Root: float32(math.Sqrt(size))}
+	}
+	a, _ := rule.(kernels.Adam)
 	t := float64(step + 1)
 	return stepRecord{
 		Step: uint32(step), First: uint32(first),

@@ -100,10 +100,14 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 
 // check refuses programs that the launches below cannot express.
 func (s shape) check() error {
-	switch s.Rule.(type) {
+	switch r := s.Rule.(type) {
 	case kernels.Adam, kernels.Accumulate:
+	case kernels.Langevin:
+		if err := r.Check(); err != nil {
+			return err
+		}
 	default:
-		return fmt.Errorf("cuda: program: its rule is %v: want kernels.Adam or kernels.Accumulate", s.Rule)
+		return fmt.Errorf("cuda: program: its rule is %v: want kernels.Adam, kernels.Accumulate or kernels.Langevin", s.Rule)
 	}
 	_, drawn := s.Rule.Draws()
 	sampled := map[int]bool{}
@@ -119,8 +123,9 @@ func (s shape) check() error {
 			if drawn && !sampled[i.Layer] {
 				return fmt.Errorf("cuda: program: %v comes before its weights are drawn", i)
 			}
-		case kernels.Update, kernels.SumGradient:
-			if _, sums := i.(kernels.SumGradient); sums != s.sums {
+		case kernels.Update, kernels.SumGradient, kernels.Fluctuate:
+			_, sums := i.(kernels.SumGradient)
+			if _, walks := i.(kernels.Fluctuate); sums != s.sums || walks != s.walks {
 				return fmt.Errorf("cuda: program: %v, though its rule is %v", i, s.Rule)
 			}
 			gradients++
@@ -262,6 +267,7 @@ func (vm *VM) bring(b batch) error {
 	vm.resident, vm.epoch = b, -1
 	vm.slots = map[uint64]int{}
 	records, slots := make([]memberRecord, b.len()), make([]int32, b.len())
+	walks := make([]walkRecord, b.len())
 	fraction := 1.0
 	if vm.train != nil {
 		fraction = float64(vm.shape.Batch) / float64(vm.train.N)
@@ -272,12 +278,18 @@ func (vm *VM) bring(b batch) error {
 		}
 		slots[i] = int32(vm.slots[m.Seed])
 		records[i] = newMemberRecord(m, fraction, vm.shape.Widths[vm.shape.Output])
+		walks[i] = newWalkRecord(m, fraction)
 		if err := vm.uploadMember(b.from + i); err != nil {
 			return err
 		}
 	}
 	if vm.train != nil {
 		if err := vm.upload(vm.memory.slots, bytesOf(slots), "slots"); err != nil {
+			return err
+		}
+	}
+	if vm.shape.walks && vm.train != nil {
+		if err := vm.upload(vm.memory.walks, bytesOf(walks), "walks"); err != nil {
 			return err
 		}
 	}
@@ -493,7 +505,7 @@ func (vm *VM) prepare(first, end int) error {
 	steps := make([]stepRecord, end-first+1) // and one that is gathered for nothing, at the start of the epoch
 	for i := range steps {
 		step := first + i
-		steps[i] = newStepRecord(vm.adam, step, step%perEpoch*vm.shape.Batch)
+		steps[i] = newStepRecord(vm.shape.Rule, step, step%perEpoch*vm.shape.Batch)
 	}
 	halts := make([]haltRecord, vm.resident.len())
 	for i := range halts {
@@ -607,6 +619,10 @@ func (vm *VM) firstBad(bad []int32, mark int32) int {
 				return i.Layer
 			}
 		case kernels.SumGradient:
+			if bad[i.Layer] == mark {
+				return i.Layer
+			}
+		case kernels.Fluctuate:
 			if bad[i.Layer] == mark {
 				return i.Layer
 			}

@@ -48,6 +48,7 @@ func (a *assembler) write(folder, hash string) error {
 	a.update()
 	a.updateShared()
 	a.updateMeans()
+	a.descend()
 	a.sum()
 	a.squares()
 	a.sumInputs()

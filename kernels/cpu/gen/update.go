@@ -246,6 +246,20 @@ func (u *updating) moveMean(bases []reg.Register, dw vec) {
 	u.store(m, u.slot(bases[0]))
 }
 
+// descend moves mu down the gradient: mu - rate (dW + lambda B/N sign(mu)).
+func (a *assembler) descend() {
+	a.function("descend", "mu, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
+		"forms dW and moves mu down the gradient.")
+	u := &updating{assembler: a}
+	u.move([]string{"mu"}, func(bases []reg.Register, dw vec) {
+		m := u.load(u.slot(bases[0]))
+		u.addMagnitudeSlope(m, dw)
+		u.fma231(dw, u.zero(), u.finite) // NaN if the gradient is not finite
+		u.fnma231(u.splat(u.number(rate)), dw, m)
+		u.store(m, u.slot(bases[0]))
+	})
+}
+
 func (a *assembler) arguments(names []string) []reg.Register {
 	var r []reg.Register
 	for _, n := range names {

@@ -21,7 +21,7 @@ struct Member {
   float constant;    // outputs log(2 pi variance)/2
 };
 
-// Step holds what changes from step to step, and the constants of Adam.
+// Step holds what changes from step to step, and the constants of Adam. Under the rule Langevin rate is eps_t / eps, and root its root.
 struct Step {
   unsigned step;
   unsigned first; // place of the minibatch in the order of the examples

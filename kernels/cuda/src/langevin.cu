@@ -1,0 +1,57 @@
+// dW[r][k] = sum_b dy[b][r] x[b][k]
+// mu      <- mu - rate (dW + lambda B/N sign(mu)) + amplitude xi,   rate = eps_t N/B, amplitude = sqrt(2 eps_t T)
+//
+// in place of the update, with xi from the stream of dynamics; nothing else of the state changes. A thread takes one row and the
+// four columns of one block of Philox (gradient.cuh), so that a synapse costs the reading and writing of mu: 8 bytes.
+// grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
+#include "adam.cuh"
+#include "gradient.cuh"
+#include "noise.cuh"
+
+// Walk holds the numbers of one network at the first step; those of a step are the product with Step's rate and root.
+struct Walk {
+  float rate;      // eps N/B; 0 without the gradient
+  float amplitude; // sqrt(2 eps T)
+};
+
+KERNEL __launch_bounds__(256, 4) langevin(float *state, Halt *halts, int *bad, const Gradient *gradients, int layers,
+                                          const Member *members, const Walk *walks, const Step *steps, const int *base, int t,
+                                          int stateSize, int batch, unsigned stream) {
+  int member = blockIdx.z, index = *base + t;
+  if (halted(halts, member, index)) return;
+  Tile at = tileOf(gradients, layers);
+  float *mu = state + (size_t)member * stateSize + at.u->muOffset + at.slot;
+  float MU[4]; // read before the barrier, to arrive during dW
+#pragma unroll
+  for (int j = 0; j < 4; j++) MU[j] = at.valid(j) ? mu[j * lanes] : 0.f;
+
+  float dw[4] = {0.f, 0.f, 0.f, 0.f};
+  eachExample(at, member, index, batch, [&](float g, float4 v) {
+    dw[0] = fmaf(g, v.x, dw[0]);
+    dw[1] = fmaf(g, v.y, dw[1]);
+    dw[2] = fmaf(g, v.z, dw[2]);
+    dw[3] = fmaf(g, v.w, dw[3]);
+  });
+
+  Member m = members[member];
+  Walk w = walks[member];
+  Step s = steps[index];
+  float rate = w.rate * s.rate, amplitude = w.amplitude * s.root, magnitude = m.magnitude * at.u->magnitudeTerms;
+  float xi[4] = {0.f, 0.f, 0.f, 0.f};
+  if (amplitude != 0.f) {
+    Noise noise = {m.key0, m.key1, s.step, stream | (unsigned)at.u->layer, 0u};
+    normals(xi, noise, firstBlock(at.r, at.columns) + at.group * 16 + at.lane);
+  }
+  float check = 0.f; // NaN unless the gradient is finite
+#pragma unroll
+  for (int j = 0; j < 4; j++) {
+    if (!at.valid(j)) continue;
+    float g = fmaf(magnitude, sign(MU[j]), dw[j]);
+    mu[j * lanes] = fmaf(amplitude, xi[j], fmaf(-rate, g, MU[j]));
+    check += g - g;
+  }
+  if (check != 0.f) { // whoever writes here writes the same
+    halts[member].gradient = index + 1;
+    bad[member * layers + at.u->layer] = index + 1;
+  }
+}
