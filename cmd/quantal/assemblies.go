@@ -19,20 +19,21 @@ func assembliesCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "assemblies",
 		Usage: "cell assemblies in a recurrent network under Hebbian plasticity and fluctuation: weights, recall, how long memory lasts",
-		UsageText: "quantal dynamics assemblies [--neurons 500] [--seeds 10] [--out FOLDER] [--quick] [--json]\n" +
+		UsageText: "quantal dynamics assemblies [--neurons 400] [--seeds 10] [--out FOLDER] [--quick] [--json]\n" +
 			"quantal dynamics assemblies --strengths 0,1,1.5,2",
 		Description: "Assemblies are imprinted by stimulation and left alone, with plasticity and fluctuation, with one of them, and with fluctuation\n" +
 			"of several strengths. Weights are in µm³, times in days. `go doc quantal/dynamics/assemblies` has the equations.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "neurons", Usage: "neurons, a multiple of the assemblies", DefaultText: "500"},
+			&cli.StringFlag{Name: "neurons", Usage: "neurons, a multiple of the assemblies", DefaultText: "400"},
 			&cli.StringFlag{Name: "assemblies", Usage: "assemblies, of equal size", DefaultText: "10"},
 			&cli.StringFlag{Name: "plasticity", Usage: "rate of Hebbian plasticity, µm³ per day", DefaultText: "0.42"},
 			&cli.StringFlag{Name: "mu", Usage: "intrinsic drift `A,B` for mu = A + B w, µm³ per day", DefaultText: "0.00175,-0.06"},
 			&cli.StringFlag{Name: "sigma", Usage: "fluctuation `A,B` for sigma = A + B w, µm³ per square root of a day", DefaultText: "0.015,0.2"},
-			&cli.StringFlag{Name: "strengths", Usage: "factors of the fluctuation after the imprint, ascending, with 0 and 1", DefaultText: "0,0.5,1,1.2,1.3,1.4,1.5,1.6,1.8,2,2.3"},
+			&cli.StringFlag{Name: "strengths", Usage: "factors of the fluctuation after the imprint, ascending, with 0 and 1", DefaultText: "0,0.5,1,1.2,1.3,1.4,1.5,1.6,1.8,2.2"},
 			&cli.StringFlag{Name: "homeostasis", Usage: "how fast excitability keeps each neuron's mean rate, per pattern; 0 for not at all", DefaultText: "0.02"},
+			&cli.StringFlag{Name: "moves", Usage: "steps of the intrinsic dynamics to one of plasticity", DefaultText: "8"},
 			&cli.StringFlag{Name: "imprint", Usage: "days of stimulation", DefaultText: "40"},
-			&cli.StringFlag{Name: "alone", Usage: "days after it", DefaultText: "200"},
+			&cli.StringFlag{Name: "alone", Usage: "days after it", DefaultText: "160"},
 			&cli.StringFlag{Name: "seeds", Usage: "networks, with consecutive seeds from --seed", DefaultText: "10"},
 		}, dynamicsFlags()...),
 		Action: func(c *cli.Context) error {
@@ -81,7 +82,7 @@ func assembliesConfig(c *cli.Context) (assemblies.Config, error) {
 		strengths = append(strengths, &config.Strengths[i])
 	}
 	if err := readNumbers(c, []numberFlag{
-		{"neurons", &config.Neurons, nil}, {"assemblies", &config.Assemblies, nil}, {"seeds", &config.Seeds, nil},
+		{"neurons", &config.Neurons, nil}, {"assemblies", &config.Assemblies, nil}, {"seeds", &config.Seeds, nil}, {"moves", &config.Moves, nil},
 		{"plasticity", nil, []*float64{&config.Plasticity}}, {"homeostasis", nil, []*float64{&config.Homeostasis}},
 		{"mu", nil, []*float64{&config.Mu.Offset, &config.Mu.Slope}}, {"sigma", nil, []*float64{&config.Sigma.Offset, &config.Sigma.Slope}},
 		{"strengths", nil, strengths}, {"imprint", nil, []*float64{&config.Imprint}}, {"alone", nil, []*float64{&config.Alone}},

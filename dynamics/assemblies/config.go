@@ -47,11 +47,11 @@ type Config struct {
 func DefaultConfig() Config {
 	law, _ := spines.Named("network") // that of ISD Fig. 3 without assemblies, which is always there
 	return Config{
-		Neurons: 500, Assemblies: 10,
+		Neurons: 400, Assemblies: 10,
 		Low: law.Low, High: law.High, Mu: law.Mu, Sigma: law.Sigma,
 		Excitation: 10, Inhibition: 2, Stimulus: 1, Noise: 0.3, Homeostasis: 0.02,
 		Plasticity: 0.42, Step: 0.2, Patterns: 4, Moves: 8,
-		Imprint: 40, Alone: 200, Every: 2, Strengths: []float64{0, 0.5, 1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.3},
+		Imprint: 40, Alone: 160, Every: 2, Strengths: []float64{0, 0.5, 1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.2},
 		Seeds: 10, Seed: 1,
 	}
 }

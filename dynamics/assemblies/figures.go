@@ -152,10 +152,10 @@ func (e *experiment) distributionFigure() (*results.Illustration, error) {
 	return s.Illustration(2, 62, results.Illustration{
 		Name: "fig3", Title: "Cell assemblies in the distribution of synaptic weights (ISD Fig. 3)",
 		Caption: fmt.Sprintf("A: density of the weights of networks with assemblies, %g days after their imprint, and of networks that were never stimulated, "+
-			"under plasticity and fluctuation. B: density of the logarithm, w f(w). The second peak, at %.2g µm³ in cells of this size, is %.2f times as high as the "+
+			"under plasticity and fluctuation. B: density of the logarithm, w f(w). The second peak, at %.2g µm³, is %.2f times as high as the "+
 			"valley before it. C: the same networks, synapses within and between assemblies; dots simulated, curves the stationary density of the intrinsic "+
 			"dynamics with the mean drift that plasticity adds when each assembly is active as often as the others: %+.4f and %+.4f µm³ per day. D: the share of synapses in each of %d "+
-			"cells when one part is missing after the imprint: without intrinsic dynamics, without its fluctuation only, and without plasticity. ",
+			"cells (not below 1e-5) when one part is missing after the imprint: without intrinsic dynamics, without its fluctuation only, and without plasticity. ",
 			e.Alone, peak.Size, peak.Height, e.pull(), e.push(), drawnCells) + e.protocol(),
 	})
 }
@@ -165,22 +165,23 @@ func (e *experiment) matrixFigure() (*results.Illustration, error) {
 	s := &dynamics.Sheet{}
 	n := float64(e.groups())
 	shades := func(title string, rows [][]float64) {
-		axis := results.Axis{Label: "To neuron group", Min: 0, Max: n}
-		s.Panel(title, axis, results.Axis{Label: "From neuron group", Min: 0, Max: n})
-		s.Heat(fromSimulation, results.Heat{Label: "mean weight from 0.02 (pale) to 1 µm³ (dark), logarithmic", Rows: rows, Low: 0.02, High: 1, Color: results.Purple})
+		s.Panel(title, results.Axis{Label: "to neuron, by assembly", Min: 0, Max: n, Bare: true}, results.Axis{Min: 0, Max: n, Bare: true})
+		s.Heat(fromSimulation, results.Heat{Label: "mean weight, 0.01 (pale) to 1 µm³ (dark), logarithmic", Rows: rows, Low: 0.01, High: 1, Color: results.Purple})
 	}
 	shades("after the imprint", e.imprint)
-	for _, name := range []string{Together, PlasticityAlone, FluctuationAlone, Unimprinted} {
+	s.Last().Y.Label = "from neuron, by assembly"
+	for _, name := range []string{Together, PlasticityAlone, FluctuationAlone} {
 		title, _ := look(name)
+		if name == Together {
+			title = "both" // there is no room for more
+		}
 		shades(title, e.courses[0][e.index(name)].blocks)
 	}
-	strongest := strengthName(e.Strengths[len(e.Strengths)-1])
-	shades(strongest, e.courses[0][e.index(strongest)].blocks)
-	return s.Illustration(3, 62, results.Illustration{
+	return s.Illustration(4, 56, results.Illustration{
 		Name: "matrix", Title: "Weights between neurons, sorted by assembly",
-		Caption: fmt.Sprintf("Mean weights between groups of %d neurons of one network (seed %d), %d groups in an assembly, counted from below; those of the first neurons are at the lower left. A: at the end of the "+
-			"imprint. B to F: %g days later, under plasticity and fluctuation, under one of them alone, in a network that was never stimulated, and with the strongest "+
-			"fluctuation. ", e.Neurons/e.groups(), e.Seed, e.groups()/e.Assemblies, e.Alone) + e.protocol(),
+		Caption: fmt.Sprintf("Mean weights between groups of %d neurons of one network (seed %d), %d groups in an assembly, the first at the upper left. A: at the end of "+
+			"the imprint. B to D: %g days later, under plasticity and fluctuation, and under one of them alone. ",
+			e.Neurons/e.groups(), e.Seed, e.groups()/e.Assemblies, e.Alone) + e.protocol(),
 	})
 }
 
@@ -220,7 +221,7 @@ func (e *experiment) memoryFigure() (*results.Illustration, error) {
 	s.Curve("threshold", results.Curve{X: []float64{0, e.Alone}, Y: []float64{threshold, threshold}, Color: results.Grey, Thin: true})
 	s.Panel("", time, results.Axis{Label: "Separation", Min: 0.4, Max: 1.05})
 	curves(func(m Measurement) float64 { return m.Separation })
-	s.Panel("", time, results.Axis{Label: "Mean weight within assemblies (µm³)", Min: 0, Max: 1.05 * e.High})
+	s.Panel("", time, results.Axis{Label: "Weight within assemblies (µm³)", Min: 0, Max: 1.05 * e.High})
 	curves(func(m Measurement) float64 { return m.Inside })
 
 	s.Panel("", results.Axis{Label: "Strength of the fluctuation"}, results.Axis{Label: "Retention (days)"})
@@ -237,10 +238,10 @@ func (e *experiment) memoryFigure() (*results.Illustration, error) {
 		low, high = append(low, max(0, i.Mean-i.HalfWidth)), append(high, min(e.Alone, i.Mean+i.HalfWidth))
 	}
 	if e.Seeds > 1 {
-		s.Area(fromSimulation, results.Band("", x, low, high, results.Purple))
+		s.Area(fromSimulation, results.Band("", x, low, high, results.Green))
 	}
-	s.Points(fromSimulation, results.Points{Label: "a network", X: all, Y: days, Color: results.Purple, Small: true})
-	s.Curve(fromSimulation, results.Curve{Label: "mean", X: x, Y: mean, Color: results.Purple})
+	s.Points(fromSimulation, results.Points{Label: "a network", X: all, Y: days, Color: results.Green, Small: true})
+	s.Curve(fromSimulation, results.Curve{Label: "mean of networks", X: x, Y: mean, Color: results.Green})
 	s.FromZero()
 	var lost []string
 	for _, strength := range e.Strengths {
