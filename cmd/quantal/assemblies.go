@@ -19,12 +19,12 @@ func assembliesCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "assemblies",
 		Usage: "cell assemblies in a recurrent network under Hebbian plasticity and fluctuation: weights, recall, how long memory lasts",
-		UsageText: "quantal dynamics assemblies [--neurons 400] [--seeds 10] [--out FOLDER] [--quick] [--json]\n" +
+		UsageText: "quantal dynamics assemblies [--neurons 300] [--seeds 10] [--out FOLDER] [--quick] [--json]\n" +
 			"quantal dynamics assemblies --strengths 0,1,1.5,2",
 		Description: "Assemblies are imprinted by stimulation and left alone, with plasticity and fluctuation, with one of them, and with fluctuation\n" +
 			"of several strengths. Weights are in µm³, times in days. `go doc quantal/dynamics/assemblies` has the equations.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "neurons", Usage: "neurons, a multiple of the assemblies", DefaultText: "400"},
+			&cli.StringFlag{Name: "neurons", Usage: "neurons, a multiple of the assemblies", DefaultText: "300"},
 			&cli.StringFlag{Name: "assemblies", Usage: "assemblies, of equal size", DefaultText: "10"},
 			&cli.StringFlag{Name: "plasticity", Usage: "rate of Hebbian plasticity, µm³ per day", DefaultText: "0.42"},
 			&cli.StringFlag{Name: "mu", Usage: "intrinsic drift `A,B` for mu = A + B w, µm³ per day", DefaultText: "0.00175,-0.06"},

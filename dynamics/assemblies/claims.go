@@ -12,7 +12,7 @@ const (
 	peakHeight     = 1.15 // of a second peak of w f(w) over the valley before it, at least
 	peakSigmas     = 2.5  // and in standard errors
 	largeWeight    = 0.2  // µm³; it is at a larger weight than this
-	emptyMiddle    = 0.05 // share of synapses in the middle third where the distribution has run away, at most
+	emptyMiddle    = 0.1  // share of synapses in the middle third where the distribution has run away, at most
 	filledMiddle   = 0.25 // and at least where it has not
 	piledUp        = 0.95 // share of synapses at the bounds where it has run onto them, at least
 	stepError      = 0.006

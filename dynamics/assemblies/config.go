@@ -47,7 +47,7 @@ type Config struct {
 func DefaultConfig() Config {
 	law, _ := spines.Named("network") // that of ISD Fig. 3 without assemblies, which is always there
 	return Config{
-		Neurons: 400, Assemblies: 10,
+		Neurons: 300, Assemblies: 10,
 		Low: law.Low, High: law.High, Mu: law.Mu, Sigma: law.Sigma,
 		Excitation: 10, Inhibition: 2, Stimulus: 1, Noise: 0.3, Homeostasis: 0.02,
 		Plasticity: 0.42, Step: 0.2, Patterns: 4, Moves: 8,

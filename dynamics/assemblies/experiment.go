@@ -327,7 +327,7 @@ func (e *experiment) pooled(condition int) Tally {
 // groups is how many groups of neurons a weight matrix is drawn with: as many in each assembly as give a picture of moderate size.
 func (c Config) groups() int {
 	per := 1
-	for n := 2; n <= c.size()/5 && n*c.Assemblies <= 50; n++ {
+	for n := 2; n <= c.size()/5 && n*c.Assemblies <= 30; n++ {
 		if c.size()%n == 0 {
 			per = n
 		}
