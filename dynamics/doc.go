@@ -1,8 +1,9 @@
 // Package dynamics makes experiments on synapses that change by themselves: the models of Shimizu, Yoshida, Kasai and Toyoizumi,
 // Computational roles of intrinsic synaptic dynamics (2021), ISD in what follows. Each experiment is a package of its own:
 //
-//	dynamics/spines       sizes of dendritic spines as a diffusion (ISD Fig. 1B, 2C, 3)
-//	dynamics/assemblies   cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
+//	dynamics/spines      sizes of dendritic spines as a diffusion (ISD Fig. 1B, 2C, 3)
+//	dynamics/tolerance   what a trained network makes of synapses that fluctuate, are rewired or deleted (ISD Fig. 2A)
+//	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //
 // What they have in common is here: an experiment takes its configuration, tells how far it is ([Progress]), and leaves [Findings],
 // which go into a run folder of package results:

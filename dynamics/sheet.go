@@ -1,6 +1,7 @@
 package dynamics
 
 import (
+	"math"
 	"slices"
 
 	"quantal/results"
@@ -14,12 +15,15 @@ type Sheet struct {
 
 // series is one curve, or set of points, in the numbers beside a figure.
 type series struct {
-	Panel  string      `json:"panel"`
-	Label  string      `json:"label"`
-	Source string      `json:"source"`
-	X      []float64   `json:"x,omitempty"`
-	Y      []float64   `json:"y,omitempty"`
-	Rows   [][]float64 `json:"rows,omitempty"` // of a matrix, in place of X and Y
+	Panel  string    `json:"panel"`
+	Label  string    `json:"label"`
+	Source string    `json:"source"`
+	X      []float64 `json:"x,omitempty"`
+	Y      []float64 `json:"y,omitempty"`
+	// HalfWidth is half of the 95 % interval around y, where there is one.
+	HalfWidth []float64 `json:"half_width,omitempty"`
+	// Rows are those of a matrix, in place of x and y.
+	Rows [][]float64 `json:"rows,omitempty"`
 }
 
 // Panel starts a panel, with the next letter.
@@ -42,10 +46,18 @@ func (s *Sheet) Points(source string, p results.Points) {
 	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: p.Label, Source: source, X: p.X, Y: p.Y})
 }
 
-// Area draws an area into the last panel, such as an interval around a curve; see Curve. Its numbers are its corners.
-func (s *Sheet) Area(source string, a results.Area) {
-	s.Last().Layers = append(s.Last().Layers, a)
-	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: a.Label, Source: source, X: a.X, Y: a.Y})
+// Banded draws a curve with a band of plus and minus a half-width of each point; see Curve. A NaN is none.
+func (s *Sheet) Banded(source string, c results.Curve, halfWidth []float64) {
+	var low, high []float64
+	for i, h := range halfWidth {
+		if math.IsNaN(h) {
+			h = 0
+		}
+		low, high = append(low, c.Y[i]-h), append(high, c.Y[i]+h)
+	}
+	s.Last().Layers = append(s.Last().Layers, results.Band("", c.X, low, high, c.Color))
+	s.Curve(source, c)
+	s.numbers[len(s.numbers)-1].HalfWidth = halfWidth
 }
 
 // Heat draws a matrix of values as shades into the last panel; see Curve.

@@ -24,7 +24,7 @@ func dynamicsCommand() *cli.Command {
 		UsageText: "quantal dynamics EXPERIMENT [--out FOLDER] [--quick] [--json]",
 		Description: "Each experiment leaves a run folder: config.toml, which repeats it with --config, environment.json, summary.json,\n" +
 			"table.csv, and figures with captions and numbers.",
-		Subcommands: []*cli.Command{spinesCommand(), assembliesCommand()},
+		Subcommands: []*cli.Command{spinesCommand(), toleranceCommand(), assembliesCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("dynamics: there is no experiment %q: `quantal dynamics --help` lists them", c.Args().First())

@@ -185,20 +185,17 @@ func (e *experiment) matrixFigure() (*results.Illustration, error) {
 	})
 }
 
-// course returns a measured figure over time: days, means over networks and the ends of their 95 % intervals.
-func (e *experiment) course(condition int, of func(Measurement) float64) (day, mean, low, high []float64) {
+// course returns a measured figure over time: days, means over networks and the half-widths of their 95 % intervals.
+func (e *experiment) course(condition int, of func(Measurement) float64) (day, mean, halfWidth []float64) {
 	for m, first := range e.courses[0][condition].measured {
 		var values []float64
 		for _, network := range e.courses {
 			values = append(values, of(network[condition].measured[m]))
 		}
 		i := results.NewInterval(values)
-		day, mean = append(day, first.Day), append(mean, i.Mean)
-		if e.Seeds > 1 {
-			low, high = append(low, i.Mean-i.HalfWidth), append(high, i.Mean+i.HalfWidth)
-		}
+		day, mean, halfWidth = append(day, first.Day), append(mean, i.Mean), append(halfWidth, i.HalfWidth)
 	}
-	return day, mean, low, high
+	return day, mean, halfWidth
 }
 
 // memoryFigure shows how long assemblies are remembered.
@@ -209,11 +206,8 @@ func (e *experiment) memoryFigure() (*results.Illustration, error) {
 	curves := func(of func(Measurement) float64) {
 		for _, name := range names {
 			label, color := look(name)
-			day, mean, low, high := e.course(e.index(name), of)
-			if low != nil {
-				s.Area(fromSimulation, results.Band("", day, low, high, color))
-			}
-			s.Curve(fromSimulation, results.Curve{Label: label, X: day, Y: mean, Color: color, Dashed: name == PlasticityAlone})
+			day, mean, halfWidth := e.course(e.index(name), of)
+			s.Banded(fromSimulation, results.Curve{Label: label, X: day, Y: mean, Color: color, Dashed: name == PlasticityAlone}, halfWidth)
 		}
 	}
 	s.Panel("", time, results.Axis{Label: "Recall", Min: -0.1, Max: 1.1})
@@ -225,7 +219,7 @@ func (e *experiment) memoryFigure() (*results.Illustration, error) {
 	curves(func(m Measurement) float64 { return m.Inside })
 
 	s.Panel("", results.Axis{Label: "Strength of the fluctuation"}, results.Axis{Label: "Retention (days)"})
-	var x, mean, low, high, all, days []float64
+	var x, mean, halfWidth, all, days []float64
 	for _, strength := range e.Strengths {
 		k := e.index(strengthName(strength))
 		var values []float64
@@ -234,14 +228,10 @@ func (e *experiment) memoryFigure() (*results.Illustration, error) {
 			all, days = append(all, strength), append(days, network[k].Retention)
 		}
 		i := results.NewInterval(values)
-		x, mean = append(x, strength), append(mean, i.Mean)
-		low, high = append(low, max(0, i.Mean-i.HalfWidth)), append(high, min(e.Alone, i.Mean+i.HalfWidth))
-	}
-	if e.Seeds > 1 {
-		s.Area(fromSimulation, results.Band("", x, low, high, results.Green))
+		x, mean, halfWidth = append(x, strength), append(mean, i.Mean), append(halfWidth, i.HalfWidth)
 	}
 	s.Points(fromSimulation, results.Points{Label: "a network", X: all, Y: days, Color: results.Green, Small: true})
-	s.Curve(fromSimulation, results.Curve{Label: "mean of networks", X: x, Y: mean, Color: results.Green})
+	s.Banded(fromSimulation, results.Curve{Label: "mean of networks", X: x, Y: mean, Color: results.Green}, halfWidth)
 	s.FromZero()
 	var lost []string
 	for _, strength := range e.Strengths {

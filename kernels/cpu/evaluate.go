@@ -137,6 +137,10 @@ func (k *worker) evaluate(t test, firstGroup, endGroup int) tallies {
 		k.infer(t, examples, means, noise)
 		k.count(&sum.mean, len(examples), t.member)
 	}
+	if k.program.Layout.Sharing == kernels.NoNoise && t.draws == 0 {
+		sum.sampled = sum.mean // a draw without noise is the mean
+		return sum
+	}
 	mixture := newMixture(k.program, k.batch, t.draws)
 	for g := firstGroup; g < endGroup; g++ {
 		examples = fill(examples, g*k.batch, t.data.N)

@@ -1,0 +1,254 @@
+package tolerance
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"quantal/dynamics"
+	"quantal/results"
+)
+
+const (
+	tested     = "test set"
+	linearised = "linearised"
+
+	accuracyLabel = "Test accuracy (%)"
+	panelHeight   = 62
+)
+
+func percent(list []float64) []float64 {
+	out := make([]float64, len(list))
+	for i, v := range list {
+		out[i] = 100 * v
+	}
+	return out
+}
+
+// column takes a figure of each row.
+func column(list []Row, figure func(Row) float64) []float64 {
+	var values []float64
+	for _, r := range list {
+		values = append(values, figure(r))
+	}
+	return values
+}
+
+func amountOf(r Row) float64   { return r.Amount }
+func accuracyOf(r Row) float64 { return r.Accuracy }
+func lossOf(r Row) float64     { return r.Loss }
+
+// accuracy draws the accuracy over the amount.
+func accuracy(s *dynamics.Sheet, list []Row, c results.Curve) {
+	c.X, c.Y = column(list, amountOf), percent(column(list, accuracyOf))
+	s.Banded(tested, c, percent(column(list, func(r Row) float64 { return r.AccuracyCI95 })))
+}
+
+// loss draws the loss over the amount.
+func loss(s *dynamics.Sheet, list []Row, c results.Curve) {
+	c.X, c.Y = column(list, amountOf), column(list, lossOf)
+	s.Banded(tested, c, column(list, func(r Row) float64 { return r.LossCI95 }))
+}
+
+// figures draws what there is.
+func (e *experiment) figures() ([]results.Illustration, error) {
+	var all []results.Illustration
+	keep := func(i *results.Illustration, err error) error {
+		if i != nil {
+			all = append(all, *i)
+		}
+		return err
+	}
+	for _, p := range e.Perturbations {
+		if err := keep(e.subsetsFigure(p)); err != nil {
+			return nil, err
+		}
+	}
+	for _, draw := range []func() (*results.Illustration, error){e.contactsFigure, e.sharedFigure, e.profilesFigure} {
+		if err := keep(draw()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// protocol says on what all was tested.
+func (e *experiment) protocol() string {
+	c := e.network.Config
+	return fmt.Sprintf("Network %s: %s, hidden layers %s, noise %s, rho %s, c %g, test accuracy %.2f %% at mu; means and bands of 95 %% over %d draws, "+
+		"all %d test examples; seed %d, %s kernels.", e.network.ID, e.network.Set.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Hidden), " ", ", "), "[]"),
+		c.Noise, c.Rho, c.C, 100*e.trials[0].Accuracy, e.Draws, e.network.Set.Test.N(), e.Seed, e.device.Kernels)
+}
+
+// described is what a perturbation is called, what is on the axis of its amount, and what it does.
+func described(perturbation string) (title, axis, definition string) {
+	switch perturbation {
+	case relative:
+		return "Synapses fluctuate in proportion to their strength", "Amplitude of relative fluctuations", "w = mu + amplitude |mu| xi"
+	case additive:
+		return "All synapses of a layer fluctuate alike", "Amplitude (rms μ of the layer)", "w = mu + amplitude m xi, with m the root mean square of mu in the layer"
+	case rewiredNeuron:
+		return "Synapses are rewired within a neuron", "Share that is rewired (%)", "the synapses that are hit exchange their strengths with others of the same neuron"
+	case rewiredLayer:
+		return "Synapses are rewired within a layer", "Share that is rewired (%)", "the synapses that are hit exchange their strengths with others of the same layer"
+	}
+	return "Synapses are deleted", "Share that is deleted (%)", "the synapses that are hit are set to 0"
+}
+
+// subsetsFigure is accuracy over the amount of a perturbation, for all subsets.
+func (e *experiment) subsetsFigure(perturbation string) (*results.Illustration, error) {
+	title, axis, definition := described(perturbation)
+	shares := perturbation != relative && perturbation != additive
+	s := &dynamics.Sheet{}
+	curve := func(subset string, c results.Curve) {
+		list := append([]Row{e.trials[0].Row}, e.rowsOf(perturbation, subset)...)
+		if shares {
+			for i := range list {
+				list[i].Amount *= 100
+			}
+		}
+		accuracy(s, list, c)
+	}
+	panel := func(title string) {
+		s.Panel(title, results.Axis{Label: axis, Max: map[bool]float64{false: e.Amplitudes[len(e.Amplitudes)-1], true: 100 * e.Hit[len(e.Hit)-1]}[shares]},
+			results.Axis{Label: accuracyLabel, Max: 100})
+		curve("all", results.Curve{Label: "all synapses", Color: results.Ink})
+	}
+	part := fmt.Sprintf("%g %%", 100*e.Share)
+	for _, by := range e.importance() {
+		panel("by " + by.title)
+		curve("random", results.Curve{Label: "random " + part, Color: results.Grey, Dashed: true})
+		curve(by.name+"-most", results.Curve{Label: "most important " + part, Color: results.Red})
+		curve(by.name+"-least", results.Curve{Label: "least important " + part, Color: results.Blue})
+	}
+	panel("by sign")
+	curve("random-as-positive", results.Curve{Label: "random, as many as positive", Color: results.Orange, Pale: 0.3, Dashed: true})
+	curve("random-as-negative", results.Curve{Label: "random, as many as negative", Color: results.Purple, Pale: 0.3, Dashed: true})
+	curve("positive", results.Curve{Label: "positive", Color: results.Orange})
+	curve("negative", results.Curve{Label: "negative", Color: results.Purple})
+	hit := ""
+	if shares {
+		hit = " Hit is a share of the subset, drawn at random."
+	}
+	return s.Illustration(2, panelHeight, results.Illustration{
+		Name: perturbation, Title: title,
+		Caption: fmt.Sprintf("%s; subsets of each layer, importance by the empirical Fisher information (diagonal, at mu), by |mu|, and by |mu|/sigma; biases "+
+			"stay as they are.%s Dashed: as many synapses of each layer drawn at random. ", strings.ToUpper(definition[:1])+definition[1:], hit) + e.protocol(),
+	})
+}
+
+// ranking is a measure of importance.
+type ranking struct{ name, title string }
+
+func (e *experiment) importance() []ranking {
+	list := []ranking{{"fisher", "Fisher information"}, {"magnitude", "|μ|"}}
+	if e.sigma != nil {
+		list = append(list, ranking{"snr", "|μ|/σ"})
+	}
+	return list
+}
+
+// shade is how pale the i-th of n curves is: the last is not.
+func shade(i, n int) float64 {
+	if n < 2 {
+		return 0
+	}
+	return 0.75 * (1 - float64(i)/float64(n-1))
+}
+
+// contactsFigure shows what several contacts per connection are good for.
+func (e *experiment) contactsFigure() (*results.Illustration, error) {
+	if len(e.contacts) == 0 {
+		return nil, nil
+	}
+	s := &dynamics.Sheet{}
+	s.Panel("", results.Axis{Label: "Contacts per connection", Log: true}, results.Axis{Label: "Variance of the logits", Log: true})
+	colors := []results.Color{results.Green, results.Orange, results.Purple, results.Sky, results.Red}
+	var notes []string
+	for i, amplitude := range e.ContactAmplitudes {
+		var n, variance, linear []float64
+		worst := 0.0
+		for _, v := range e.contacts {
+			if v.Amplitude == amplitude {
+				n, variance, linear = append(n, float64(v.Contacts)), append(variance, v.Variance), append(linear, v.Linearised)
+				worst = math.Max(worst, math.Abs(v.Law-1))
+			}
+		}
+		color := colors[i%len(colors)]
+		law := results.Curve{X: n, Y: linear, Color: results.Ink, Dashed: true}
+		if i == 0 {
+			law.Label = "linearised network, 1/n"
+		}
+		s.Curve(linearised, law)
+		s.Points(tested, results.Points{Label: fmt.Sprintf("amplitude %g", amplitude), X: n, Y: variance, Color: color})
+		notes = append(notes, fmt.Sprintf("amplitude %g: n times the variance is within %.1f %% of that with one contact", amplitude, 100*worst))
+	}
+	s.Panel("", results.Axis{Label: "Amplitude of a contact's fluctuations"}, results.Axis{Label: accuracyLabel, Max: 100})
+	for i, n := range e.Contacts {
+		list := append([]Row{e.trials[0].Row}, e.rowsOf(contacts, contactsName(n))...)
+		accuracy(s, list, results.Curve{Label: contactsName(n), Color: results.Blue, Pale: shade(i, len(e.Contacts))})
+	}
+	return s.Illustration(2, 72, results.Illustration{
+		Name: contacts, Title: "Several contacts per connection average their fluctuations out",
+		Caption: fmt.Sprintf("A connection of strength mu is n contacts of mean mu/n, each with a relative fluctuation of its own: its variance is amplitude^2 mu^2/n. "+
+			"A: variance of the network's outputs, mean over %d test examples and the outputs, over %d draws; dashed: that of the linearised network, "+
+			"amplitude^2/n sum mu^2 (dy/dw)^2. B: accuracy. %s. ", e.Probes, e.ContactDraws, strings.Join(notes, "; ")) + e.protocol(),
+	})
+}
+
+// sharedFigure shows what is left when all connections have one strength.
+func (e *experiment) sharedFigure() (*results.Illustration, error) {
+	s := &dynamics.Sheet{}
+	weight := results.Axis{Label: "Shared weight", Log: true}
+	for k, draw := range []func(*dynamics.Sheet, []Row, results.Curve){accuracy, loss} {
+		s.Panel("", weight, []results.Axis{{Label: accuracyLabel, Max: 100}, {Label: "Test loss (nats)", Log: true}}[k])
+		for i, kept := range e.Kept {
+			c := results.Curve{Color: results.Grey, Pale: shade(i, len(e.Kept)), Dashed: true}
+			if i == len(e.Kept)-1 {
+				c.Label = "shuffled"
+			}
+			draw(s, e.rowsOf(sharedWeight, wiringName(shuffledWiring, kept)), c)
+		}
+		for i, kept := range e.Kept {
+			c := results.Curve{Label: fmt.Sprintf("%g %% of synapses kept", 100*kept), Color: results.Green, Pale: shade(i, len(e.Kept))}
+			draw(s, e.rowsOf(sharedWeight, wiringName(ownWiring, kept)), c)
+		}
+	}
+	return s.Illustration(2, 72, results.Illustration{
+		Name: sharedWeight, Title: "One weight for all connections (after Gaier and Ha 2019)",
+		Caption: "The share of each layer's synapses with the largest |mu| is kept, with its signs and one strength for all; biases stay as they are. Dashed: the same " +
+			"signs on other inputs of each neuron, at random. A: accuracy. B: loss. Without biases the strength would scale the outputs and leave the " +
+			"accuracy as it is, as neurons are rectified linear units. " + e.protocol(),
+	})
+}
+
+// profilesFigure compares profiles of sigma of one cost.
+func (e *experiment) profilesFigure() (*results.Illustration, error) {
+	if e.sigma == nil {
+		return nil, nil
+	}
+	s := &dynamics.Sheet{}
+	factor := results.Axis{Label: "All σ multiplied by", Log: true}
+	looks := []struct {
+		name string
+		c    results.Curve
+	}{
+		{homogeneous, results.Curve{Label: "homogeneous, of equal cost", Color: results.Grey}},
+		{shuffled, results.Curve{Label: "shuffled within layers", Color: results.Orange}},
+		{heterogeneous, results.Curve{Label: "heterogeneous, as trained", Color: results.Green}},
+	}
+	for k, draw := range []func(*dynamics.Sheet, []Row, results.Curve){accuracy, loss} {
+		s.Panel("", factor, []results.Axis{{Label: accuracyLabel, Max: 100}, {Label: "Test loss (nats)", Log: true}}[k])
+		for _, look := range looks {
+			draw(s, e.rowsOf(profile, look.name), look.c)
+		}
+	}
+	one := e.homogeneousSigma()
+	cost := e.reliabilityCost(func(slot int) float64 { return e.sigma[slot] })
+	return s.Illustration(2, 72, results.Illustration{
+		Name: profile, Title: "Noise of equal reliability cost: where the synapses pay for it matters",
+		Caption: fmt.Sprintf("w = mu + factor sigma xi, for all synapses and biases. Green: sigma as trained. Grey: one sigma for all of the same cost, %.4g. Orange: the trained "+
+			"sigma, those of each layer on other synapses, at random. At each factor all three have the same cost; at factor 1 it is sum sigma^-rho = %.4g. "+
+			"A: accuracy. B: loss. ", one, cost) + e.protocol(),
+	})
+}

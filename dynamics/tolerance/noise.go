@@ -1,0 +1,54 @@
+package tolerance
+
+import "quantal/kernels"
+
+// use separates the uses of noise in this package: it is the upper byte of kernels.Noise.Draw. Draws of networks are steps there.
+type use uint32
+
+const (
+	forFluctuation use = iota
+	forHit             // which synapses of a subset are rewired or deleted
+	forRewiring        // who gets whose strength
+	forSubsets         // subsets at random
+	forContacts
+	forProfile
+	forShuffledSigma
+	forShuffledSigns
+)
+
+// source is the noise of a use in one draw of a network. Further numbers tell what it is drawn for several times, below 2^12 each.
+func source(seed uint64, u use, draw int, further ...int) kernels.Noise {
+	n := kernels.Noise{Seed: seed, Stream: kernels.StreamDynamics, Step: uint32(draw), Draw: uint32(u) << 24}
+	for i, v := range further {
+		n.Draw |= uint32(v) << (12 * i)
+	}
+	return n
+}
+
+// rows calls f for every row of a layout: the synapses of a neuron, which start at a slot, its bias last.
+func rows(l kernels.Layout, f func(layer, row, from int)) {
+	for i, layer := range l.Layers {
+		for r := range layer.Out {
+			f(i, r, l.Offset(i)+r*layer.Stride())
+		}
+	}
+}
+
+// normals draws a standard normal for every synapse, biases included, laid out like mu.
+func normals(l kernels.Layout, n kernels.Noise) []float32 {
+	return drawn(l, n, kernels.Normals[float32])
+}
+
+// uniforms draws a uniform in (0, 1) for every synapse.
+func uniforms(l kernels.Layout, n kernels.Noise) []float32 {
+	return drawn(l, n, kernels.Uniforms[float32])
+}
+
+func drawn(l kernels.Layout, n kernels.Noise, fill func([]float32, kernels.Noise, int)) []float32 {
+	values := make([]float32, l.Slots())
+	rows(l, func(layer, row, from int) {
+		n.Layer = uint16(layer)
+		fill(values[from:][:l.Layers[layer].Columns()], n, row)
+	})
+	return values
+}
