@@ -99,7 +99,7 @@ func assembliesConfig(c *cli.Context) (assemblies.Config, error) {
 func printAssemblies(out io.Writer, f assemblies.Findings) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	s := f.Summary
-	fmt.Fprintln(w, "at the end\trecall\tseparation\tmean weight within (µm³)\tbetween\tat the bounds\tsecond peak of w f(w)\tmemory lost\tretention (days)")
+	fmt.Fprintln(w, "at the end\trecall\tseparation\tweight within (µm³)\tbetween\tat the bounds\tsecond peak of w f(w)\tmemory lost\tretention (days)")
 	for _, a := range s.Averages {
 		peak := "none"
 		if a.SecondPeak.Height > 1 {

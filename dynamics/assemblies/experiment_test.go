@@ -58,6 +58,9 @@ func TestClaims(t *testing.T) {
 
 // Each claim notices what would take it away.
 func TestFaultsTakeClaimsAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("lets six more networks live")
+	}
 	all := Claims{true, true, true, true}
 	for _, fault := range []struct {
 		name   string
