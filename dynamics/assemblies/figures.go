@@ -59,7 +59,7 @@ func (e *experiment) index(name string) int {
 
 // protocol says how the networks were made.
 func (e *experiment) protocol() string {
-	return fmt.Sprintf("%d neurons in %d assemblies, %d synapses; %d networks, seeds %d to %d; %g days of imprint, %g days alone; mu = " +
+	return fmt.Sprintf("%d neurons in %d assemblies, %d synapses; %d networks, seeds %d to %d; %g days of imprint, %g days alone; mu = "+
 		"%v, sigma = %v, "+
 		"from %g to %g µm³; plasticity %g µm³ per day; %s kernels.", e.Neurons, e.Assemblies, e.Neurons*(e.Neurons-1), e.Seeds, e.Seed,
 		e.Seed+uint64(e.Seeds)-1, e.Imprint, e.Alone, e.Mu, e.Sigma, e.Low, e.High, e.Plasticity, e.kernels)
@@ -155,14 +155,14 @@ func (e *experiment) distributionFigure() (*results.Illustration, error) {
 	peak := both.SecondPeak()
 	return s.Illustration(2, 62, results.Illustration{
 		Name: "fig3", Title: "Cell assemblies in the distribution of synaptic weights (ISD Fig. 3)",
-		Caption: fmt.Sprintf("A: density of the weights of networks with assemblies, %g days after their imprint, and of networks that " +
+		Caption: fmt.Sprintf("A: density of the weights of networks with assemblies, %g days after their imprint, and of networks that "+
 			"were never stimulated, "+
 			"under plasticity and fluctuation. B: density of the logarithm, w f(w). The second peak, at %.2g µm³, is %.2f times as high as the "+
-			"valley before it. C: the same networks, synapses within and between assemblies; dots simulated, curves the stationary " +
+			"valley before it. C: the same networks, synapses within and between assemblies; dots simulated, curves the stationary "+
 			"density of the intrinsic "+
-			"dynamics with the mean drift that plasticity adds when each assembly is active as often as the others: %+.4f and %+.4f " +
+			"dynamics with the mean drift that plasticity adds when each assembly is active as often as the others: %+.4f and %+.4f "+
 			"µm³ per day. D: the share of synapses in each of %d "+
-			"cells (not below 1e-5) when one part is missing after the imprint: without intrinsic dynamics, without its fluctuation " +
+			"cells (not below 1e-5) when one part is missing after the imprint: without intrinsic dynamics, without its fluctuation "+
 			"only, and without plasticity. ",
 			e.Alone, peak.Size, peak.Height, e.pull(), e.push(), drawnCells) + e.protocol(),
 	})
@@ -189,7 +189,7 @@ func (e *experiment) matrixFigure() (*results.Illustration, error) {
 	}
 	return s.Illustration(4, 56, results.Illustration{
 		Name: "matrix", Title: "Weights between neurons, sorted by assembly",
-		Caption: fmt.Sprintf("Mean weights between groups of %d neurons of one network (seed %d), %d groups in an assembly, the first " +
+		Caption: fmt.Sprintf("Mean weights between groups of %d neurons of one network (seed %d), %d groups in an assembly, the first "+
 			"at the upper left. A: at the end of "+
 			"the imprint. B to D: %g days later, under plasticity and fluctuation, and under one of them alone. ",
 			e.Neurons/e.groups(), e.Seed, e.groups()/e.Assemblies, e.Alone) + e.protocol(),
@@ -261,11 +261,11 @@ func (e *experiment) memoryFigure() (*results.Illustration, error) {
 	}
 	return s.Illustration(2, 62, results.Illustration{
 		Name: "memory", Title: "How long assemblies last",
-		Caption: fmt.Sprintf("A: recall, the rate of the half of an assembly that is not stimulated less that of the other neurons. B: " +
+		Caption: fmt.Sprintf("A: recall, the rate of the half of an assembly that is not stimulated less that of the other neurons. B: "+
 			"separation, the probability that a synapse "+
-			"within an assembly is stronger than one between them; 1/2 by chance. C: mean weight within assemblies. Means over " +
+			"within an assembly is stronger than one between them; 1/2 by chance. C: mean weight within assemblies. Means over "+
 			"networks with 95 %% intervals. D: days until "+
-			"recall is below %g, over the strength that sigma is multiplied with after the imprint; memory that is not lost counts " +
+			"recall is below %g, over the strength that sigma is multiplied with after the imprint; memory that is not lost counts "+
 			"with all %g days. Lost: %s. ",
 			threshold, e.Alone, strings.Join(lost, ", ")) + e.protocol(),
 	})
