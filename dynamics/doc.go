@@ -4,6 +4,7 @@
 //	dynamics/spines      sizes of dendritic spines as a diffusion (ISD Fig. 1B, 2C, 3)
 //	dynamics/sampling    Langevin chains as samplers of posteriors (ISD, statistical inference via synaptic stochasticity)
 //	dynamics/tolerance   what a trained network makes of synapses that fluctuate, are rewired or deleted (ISD Fig. 2A)
+//	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //
 // What they have in common is here: an experiment takes its configuration, tells how far it is ([Progress]), and leaves [Findings],
 // which go into a run folder of package results:
