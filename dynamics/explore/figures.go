@@ -145,7 +145,7 @@ func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
 	var texts []string
 	var sizes, first [][]float64
 	for _, x := range e.Explorers {
-		var at, share, low, high, median []float64
+		var at, share, low, high, met, median []float64
 		for _, o := range s.Outcomes {
 			if o.Explorer != x.Name || o.FarReward == nil {
 				continue
@@ -154,7 +154,7 @@ func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
 			at, share = append(at, float64(o.Size)), append(share, 100*f.Share)
 			low, high = append(low, 100*f.ShareLow), append(high, 100*f.ShareHigh)
 			if f.FirstMedian != nil {
-				median = append(median, *f.FirstMedian)
+				met, median = append(met, float64(o.Size)), append(median, *f.FirstMedian)
 			}
 			if o.Size == slices.Max(e.Sizes) {
 				texts = append(texts, fmt.Sprintf("%s %d of %d", title(x.Name), f.Found, o.Agents))
@@ -164,7 +164,7 @@ func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
 		sheet.Area(fromSimulation, results.Band("", at, low, high, c))
 		sheet.Curve(fromSimulation, results.Curve{Label: title(x.Name), X: at, Y: share, Color: c})
 		sheet.Points(fromSimulation, results.Points{X: at, Y: share, Color: c})
-		sizes, first = append(sizes, at[:len(median)]), append(first, median)
+		sizes, first = append(sizes, met), append(first, median)
 	}
 	sheet.Panel("", size, results.Axis{Label: "First met, median (episode)", Log: true, Min: 1, Max: float64(e.Episodes)})
 	for i, x := range e.Explorers {
