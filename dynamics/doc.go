@@ -2,8 +2,11 @@
 // Computational roles of intrinsic synaptic dynamics (2021), ISD in what follows. Each experiment is a package of its own:
 //
 //	dynamics/spines      sizes of dendritic spines as a diffusion (ISD Fig. 1B, 2C, 3)
+//	dynamics/sampling    Langevin chains as samplers of posteriors (ISD, statistical inference via synaptic stochasticity)
 //	dynamics/tolerance   what a trained network makes of synapses that fluctuate, are rewired or deleted (ISD Fig. 2A)
 //	dynamics/drift       a trained network that fluctuates on: its representations drift (ISD, representational drift)
+//	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
+//	dynamics/explore     noise on synapses as exploration in reinforcement learning (ISD, "Exploration via intrinsic dynamics?")
 //
 // What they have in common is here: an experiment takes its configuration, tells how far it is ([Progress]), and leaves [Findings],
 // which go into a run folder of package results:

@@ -18,10 +18,12 @@ type series struct {
 	Panel  string    `json:"panel"`
 	Label  string    `json:"label"`
 	Source string    `json:"source"`
-	X      []float64 `json:"x"`
-	Y      []float64 `json:"y"`
+	X      []float64 `json:"x,omitempty"`
+	Y      []float64 `json:"y,omitempty"`
 	// HalfWidth is half of the 95 % interval around y, where there is one.
 	HalfWidth []float64 `json:"half_width,omitempty"`
+	// Rows are those of a matrix, in place of x and y.
+	Rows [][]float64 `json:"rows,omitempty"`
 }
 
 // Panel starts a panel, with the next letter.
@@ -56,6 +58,18 @@ func (s *Sheet) Banded(source string, c results.Curve, halfWidth []float64) {
 	s.Last().Layers = append(s.Last().Layers, results.Band("", c.X, low, high, c.Color))
 	s.Curve(source, c)
 	s.numbers[len(s.numbers)-1].HalfWidth = halfWidth
+}
+
+// Area draws an area into the last panel, such as an interval around a curve; see Curve. Its numbers are its corners.
+func (s *Sheet) Area(source string, a results.Area) {
+	s.Last().Layers = append(s.Last().Layers, a)
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: a.Label, Source: source, X: a.X, Y: a.Y})
+}
+
+// Heat draws a matrix of values as shades into the last panel; see Curve.
+func (s *Sheet) Heat(source string, h results.Heat) {
+	s.Last().Layers = append(s.Last().Layers, h)
+	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: h.Label, Source: source, Rows: h.Rows})
 }
 
 // FromZero lets the last panel's axis of y begin at 0 and end above all curves and points in it.

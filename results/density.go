@@ -7,8 +7,6 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // Density is points too many to be told apart: the panel is cut into square bins, each as dark as points in it are many, on a
@@ -31,10 +29,10 @@ func (d Density) draw(p *plot.Plot, x, y Axis) (keyEntry, error) {
 	if err != nil || len(points) == 0 {
 		return keyEntry{}, err
 	}
-	bins := bin(points, d.Bins)
-	bins.shades = shadesOf(d.Color.nrgba())
-	p.Add(bins)
-	return keyEntry{label: d.Label, fill: bins.shades[shades/2]}, nil
+	b := bin(points, d.Bins)
+	c := cells{b.low, b.high, b.n, b.n, func(column, row int) int { return b.shade(b.counts[row*b.n+column]) }, shadesOf(d.Color.nrgba())}
+	p.Add(c)
+	return keyEntry{label: d.Label, fill: c.colors[shades/2]}, nil
 }
 
 // shadesOf goes from a pale tint of a colour to a deep one.
@@ -58,7 +56,6 @@ type binned struct {
 	n         int
 	counts    []int // [y][x]
 	most      int
-	shades    [shades]color.NRGBA
 }
 
 // bin counts points. Where all have one x, or one y, the bin is a unit wide there.
@@ -89,35 +86,4 @@ func (b *binned) shade(count int) int {
 		return shades / 2
 	}
 	return min(shades-1, int(shades*math.Log(float64(count))/math.Log(float64(b.most))))
-}
-
-// DataRange is what the axes have to show.
-func (b *binned) DataRange() (xmin, xmax, ymin, ymax float64) {
-	return b.low.X, b.high.X, b.low.Y, b.high.Y
-}
-
-// Plot fills the bins; neighbours of one shade in a row are one rectangle. Each is a little larger than its bins, to close the
-// gaps that viewers leave between areas.
-func (b *binned) Plot(c draw.Canvas, p *plot.Plot) {
-	const more = 0.1 // points
-	toX, toY := p.Transforms(&c)
-	at := func(column, row int) vg.Point {
-		return vg.Point{
-			X: toX(b.low.X + float64(column)*(b.high.X-b.low.X)/float64(b.n)), Y: toY(b.low.Y + float64(row)*(b.high.Y-b.low.Y)/float64(b.n)),
-		}
-	}
-	for row := range b.n {
-		for from := 0; from < b.n; {
-			shade, to := b.shade(b.counts[row*b.n+from]), from+1
-			for to < b.n && b.shade(b.counts[row*b.n+to]) == shade {
-				to++
-			}
-			if shade >= 0 {
-				low, high := at(from, row), at(to, row+1)
-				low.X, low.Y, high.X, high.Y = low.X-more, low.Y-more, high.X+more, high.Y+more
-				c.FillPolygon(b.shades[shade], c.ClipPolygonXY([]vg.Point{low, {X: high.X, Y: low.Y}, high, {X: low.X, Y: high.Y}}))
-			}
-			from = to
-		}
-	}
 }

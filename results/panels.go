@@ -85,7 +85,7 @@ func pale(c color.NRGBA, white float64) color.NRGBA {
 	return color.NRGBA{R: mix(c.R), G: mix(c.G), B: mix(c.B), A: c.A}
 }
 
-// Layer is something drawn on axes: a Curve, Points, a Density or an Area.
+// Layer is something drawn on axes: a Curve, Points, a Density, a Heat or an Area.
 type Layer interface {
 	draw(p *plot.Plot, x, y Axis) (keyEntry, error)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +24,9 @@ func dynamicsCommand() *cli.Command {
 		UsageText: "quantal dynamics EXPERIMENT [--out FOLDER] [--quick] [--json]",
 		Description: "Each experiment leaves a run folder: config.toml, which repeats it with --config, environment.json, summary.json,\n" +
 			"table.csv, and figures with captions and numbers.",
-		Subcommands: []*cli.Command{spinesCommand(), toleranceCommand(), driftCommand()},
+		Subcommands: []*cli.Command{
+			spinesCommand(), samplingCommand(), driftCommand(), toleranceCommand(), assembliesCommand(), exploreCommand(),
+		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("dynamics: there is no experiment %q: `quantal dynamics --help` lists them", c.Args().First())
@@ -43,6 +46,50 @@ func dynamicsFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "quick", Usage: "a small version, under a minute"},
 		jsonFlag(),
 	}
+}
+
+// numberFlag is a flag with a whole number, or with as many numbers as To has, separated by commas.
+type numberFlag struct {
+	name  string
+	whole *int
+	to    []*float64
+}
+
+// readNumbers reads the flags that are set.
+func readNumbers(c *cli.Context, flags []numberFlag) error {
+	for _, f := range flags {
+		switch {
+		case !c.IsSet(f.name):
+			continue
+		case f.whole != nil:
+			n, err := strconv.Atoi(c.String(f.name))
+			if err != nil {
+				return usage("--%s %q: want a whole number", f.name, c.String(f.name))
+			}
+			*f.whole = n
+		default:
+			if err := numbersOf(c, f.name, f.to...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// numbersOf reads the numbers of a flag, separated by commas.
+func numbersOf(c *cli.Context, name string, to ...*float64) error {
+	parts := strings.Split(c.String(name), ",")
+	if len(parts) != len(to) {
+		return usage("--%s %q: want %s", name, c.String(name), map[int]string{1: "a number", 2: "two numbers, separated by a comma"}[len(to)])
+	}
+	for i, p := range parts {
+		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
+		if err != nil {
+			return usage("--%s %q: want a number, got %q", name, c.String(name), p)
+		}
+		*to[i] = v
+	}
+	return nil
 }
 
 // experimentFolder is the run folder of an experiment.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -86,51 +85,18 @@ func spinesConfig(c *cli.Context) (spines.Config, error) {
 	if c.IsSet("threads") {
 		config.Threads = c.Int("threads")
 	}
-	for _, f := range []struct {
-		name  string
-		whole *int
-		to    []*float64
-	}{
+	if err := readNumbers(c, []numberFlag{
 		{"spines", &config.Spines, nil}, {"cells", &config.Cells, nil},
 		{"days", nil, []*float64{&config.Days}}, {"step", nil, []*float64{&config.Step}}, {"follow", nil, []*float64{&config.Follow}},
 		{"start", nil, []*float64{&config.Start[0], &config.Start[1]}}, {"births", nil, []*float64{&config.Turnover.Rate}},
 		{"newborn", nil, []*float64{&config.Turnover.Smallest, &config.Turnover.Largest}},
-	} {
-		switch {
-		case !c.IsSet(f.name):
-			continue
-		case f.whole != nil:
-			n, err := strconv.Atoi(c.String(f.name))
-			if err != nil {
-				return config, usage("--%s %q: want a whole number", f.name, c.String(f.name))
-			}
-			*f.whole = n
-		default:
-			if err := numbersOf(c, f.name, f.to...); err != nil {
-				return config, err
-			}
-		}
+	}); err != nil {
+		return config, err
 	}
 	if err := config.Check(); err != nil {
 		return config, usage("--%w", err)
 	}
 	return config, nil
-}
-
-// numbersOf reads the numbers of a flag, separated by commas.
-func numbersOf(c *cli.Context, name string, to ...*float64) error {
-	parts := strings.Split(c.String(name), ",")
-	if len(parts) != len(to) {
-		return usage("--%s %q: want %s", name, c.String(name), map[int]string{1: "a number", 2: "two numbers, separated by a comma"}[len(to)])
-	}
-	for i, p := range parts {
-		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
-		if err != nil {
-			return usage("--%s %q: want a number, got %q", name, c.String(name), p)
-		}
-		*to[i] = v
-	}
-	return nil
 }
 
 // spinesConditions are the named conditions, and those that the user brings.

@@ -109,8 +109,18 @@ func (d Distribution) cumulative() []float64 {
 }
 
 // Quantile returns the size that a share p of the spines lies below.
-func (d Distribution) Quantile(p float64) float64 {
+func (d Distribution) Quantile(p float64) float64 { return d.quantile(d.cumulative(), p) }
+
+// Draw turns uniforms between 0 and 1 into sizes that are distributed so.
+func (d Distribution) Draw(u []float32) {
 	c := d.cumulative()
+	for i, p := range u {
+		u[i] = float32(d.quantile(c, float64(p)))
+	}
+}
+
+// quantile is Quantile, from the cumulative distribution.
+func (d Distribution) quantile(c []float64, p float64) float64 {
 	i := min(max(sort.SearchFloat64s(c, p), 1), len(c)-1)
 	if c[i] == c[i-1] {
 		return d.Edges[i]

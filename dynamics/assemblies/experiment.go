@@ -1,0 +1,336 @@
+package assemblies
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"quantal/dynamics"
+	"quantal/dynamics/spines"
+	"quantal/results"
+)
+
+// The conditions by name; those with fluctuation of another strength than 1 have the names of strengthName.
+const (
+	Together         = "together"             // plasticity and intrinsic dynamics, as while the assemblies were imprinted
+	PlasticityAlone  = "plasticity alone"     // no intrinsic dynamics: neither drift nor fluctuation
+	FluctuationAlone = "fluctuation alone"    // intrinsic dynamics without plasticity
+	Unimprinted      = "never imprinted"      // plasticity and intrinsic dynamics in a network that was not stimulated
+	withStrength     = "fluctuation times %g" // plasticity and intrinsic dynamics, with a fluctuation of another strength
+)
+
+func strengthName(s float64) string {
+	if s == 1 {
+		return Together
+	}
+	return fmt.Sprintf(withStrength, s)
+}
+
+// condition is what happens to a network after the imprint.
+type condition struct {
+	name      string
+	regime    Regime
+	imprinted bool
+}
+
+func (c Config) conditions() []condition {
+	both := Regime{Plasticity: true, Intrinsic: true, Strength: 1}
+	list := []condition{
+		{Together, both, true}, {PlasticityAlone, Regime{Plasticity: true}, true},
+		{FluctuationAlone, Regime{Intrinsic: true, Strength: 1}, true}, {Unimprinted, both, false},
+	}
+	for _, s := range c.Strengths {
+		if s != 1 {
+			list = append(list, condition{strengthName(s), Regime{Plasticity: true, Intrinsic: true, Strength: s}, true})
+		}
+	}
+	return list
+}
+
+// Outcome is what a network came to under a condition. It is a row of the table.
+type Outcome struct {
+	Condition string  `json:"condition"`
+	Seed      uint64  `json:"seed"`
+	Strength  float64 `json:"strength"` // of the fluctuation
+	Measurement
+	Retention float64 `json:"retention_days"` // until recall is below 0.5, or all days
+	Lost      bool    `json:"lost"`           // it fell below
+	AtBounds  float64 `json:"at_bounds"`      // share of the synapses within a hundredth of the range from a bound
+	Middle    float64 `json:"middle"`         // share in the middle third of ln w
+	Rise      float64 `json:"rise"`           // of f(w), see Tally
+	Peak              // the second one of w f(w)
+	// Kolmogorov-Smirnov distances: of all weights from the stationary density of the intrinsic dynamics, and of those within assemblies
+	// from that with the drift that plasticity adds if each pattern is one assembly. Only where they are to be expected.
+	KSStationary *float64 `json:"ks_stationary"`
+	KSInside     *float64 `json:"ks_inside"`
+}
+
+// Count is in how many networks a claim was seen.
+type Count struct {
+	Claim string `json:"claim"`
+	Seen  int    `json:"seen"`
+	Of    int    `json:"of"`
+}
+
+// Mean is a figure over the networks, with its 95 % interval.
+type Mean struct {
+	Mean      float64 `json:"mean"`
+	HalfWidth float64 `json:"half_width"` // NaN for one network
+}
+
+// Average is what the networks came to under a condition, on average.
+type Average struct {
+	Condition  string  `json:"condition"`
+	Strength   float64 `json:"strength"`
+	Recall     Mean    `json:"recall"`
+	Separation Mean    `json:"separation"`
+	Inside     Mean    `json:"inside"`
+	Outside    Mean    `json:"outside"`
+	Middle     Mean    `json:"middle"`
+	AtBounds   Mean    `json:"at_bounds"`
+	Retention  Mean    `json:"retention_days"` // all days where memory was not lost
+	Lost       int     `json:"lost"`           // networks whose memory was
+	Networks   int     `json:"networks"`
+	SecondPeak Peak    `json:"second_peak"` // in all networks taken together, as is
+	Rise       float64 `json:"rise"`
+}
+
+// Summary is what came out.
+type Summary struct {
+	Claims   []Count   `json:"claims"`
+	Averages []Average `json:"averages"`
+	Kernels  string    `json:"kernels"`
+	Seed     uint64    `json:"seed"`     // the first
+	Synapses int       `json:"synapses"` // in a network
+	Seconds  float64   `json:"seconds"`
+}
+
+// Findings are what the experiment leaves.
+type Findings = dynamics.Findings[Summary, Outcome]
+
+// Run makes the experiment. Cancelled, it returns the context's error.
+func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findings, error) {
+	var findings Findings
+	if err := config.Check(); err != nil {
+		return findings, err
+	}
+	e := &experiment{Config: config, progress: progress}
+	began := time.Now()
+	if err := e.run(ctx); err != nil {
+		return findings, err
+	}
+	findings.Summary = e.summary()
+	findings.Summary.Seconds = time.Since(began).Seconds()
+	for _, network := range e.outcomes {
+		findings.Table = append(findings.Table, network...)
+	}
+	var err error
+	findings.Figures, err = e.figures()
+	return findings, err
+}
+
+// experiment is one under way.
+type experiment struct {
+	Config
+	progress dynamics.Progress
+	kernels  string
+	outcomes [][]Outcome // of each network under each condition
+	courses  [][]course
+	imprint  [][]float64 // mean weights between groups of neurons of the first network after the imprint
+
+	counting    sync.Mutex
+	done, total int // steps
+}
+
+// course is how a network went under a condition.
+type course struct {
+	measured []Measurement
+	tally    Tally       // at the end
+	blocks   [][]float64 // mean weights between groups of neurons at the end; of the first network
+}
+
+// run lets all networks live.
+func (e *experiment) run(ctx context.Context) error {
+	conditions, imprint, alone := e.conditions(), e.steps(e.Imprint), e.steps(e.Alone)
+	e.total = e.Seeds * (2*imprint + len(conditions)*alone)
+	e.outcomes, e.courses = make([][]Outcome, e.Seeds), make([][]course, e.Seeds)
+	threads := e.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(threads)
+	for n := range e.Seeds {
+		e.outcomes[n], e.courses[n] = make([]Outcome, len(conditions)), make([]course, len(conditions))
+		// The conditions after the imprint share it.
+		start := map[bool]func() (*Life, error){}
+		for _, imprinted := range []bool{true, false} {
+			start[imprinted] = sync.OnceValues(func() (*Life, error) {
+				l := e.NewLife(e.Seed + uint64(n))
+				return l, e.advance(ctx, l, Regime{Plasticity: true, Intrinsic: true, Strength: 1}, imprinted, imprint, "imprint")
+			})
+		}
+		for k, c := range conditions {
+			g.Go(func() error {
+				begin, err := start[c.imprinted]()
+				if err != nil {
+					return err
+				}
+				l := begin.Clone()
+				e.courses[n][k], err = e.follow(ctx, l, c, alone)
+				if err != nil {
+					return err
+				}
+				e.outcomes[n][k] = e.outcome(l, c, e.courses[n][k])
+				if n == 0 {
+					e.courses[n][k].blocks = l.blocks(e.groups())
+				}
+				if n == 0 && k == 0 {
+					e.imprint, e.kernels = begin.blocks(e.groups()), l.kernels
+				}
+				return nil
+			})
+		}
+	}
+	return g.Wait()
+}
+
+// follow lets a network live under a condition, and measures it now and then.
+func (e *experiment) follow(ctx context.Context, l *Life, c condition, steps int) (course, error) {
+	var k course
+	every := e.steps(e.Every)
+	for left := steps; ; {
+		m, tally := l.measure()
+		k.measured, k.tally = append(k.measured, m), tally
+		if left == 0 {
+			return k, nil
+		}
+		n := min(every, left)
+		if err := e.advance(ctx, l, c.regime, false, n, c.name); err != nil {
+			return k, err
+		}
+		left -= n
+	}
+}
+
+// advance moves a network on and tells how far the experiment is.
+func (e *experiment) advance(ctx context.Context, l *Life, r Regime, stimulated bool, steps int, what string) error {
+	if err := l.Advance(ctx, r, stimulated, steps); err != nil {
+		return err
+	}
+	e.counting.Lock()
+	defer e.counting.Unlock()
+	e.done += steps
+	e.progress(float64(e.done)/float64(e.total), what)
+	return nil
+}
+
+// outcome is what a network came to.
+func (e *experiment) outcome(l *Life, c condition, k course) Outcome {
+	o := Outcome{
+		Condition: c.name, Seed: l.seed, Strength: c.regime.Strength, Measurement: k.measured[len(k.measured)-1],
+		AtBounds: float64(k.tally.AtBounds) / float64(k.tally.synapses()), Middle: k.tally.Middle(), Rise: k.tally.Rise(), Peak: k.tally.SecondPeak(),
+	}
+	o.Retention, o.Lost = retention(k.measured)
+	distance := func(drift float64, weights []float32) *float64 {
+		d := e.stationary(c.regime.Strength, drift).KolmogorovSmirnov(weights)
+		return &d
+	}
+	if c.name == FluctuationAlone {
+		o.KSStationary = distance(0, l.W)
+	}
+	if c.regime.Plasticity && c.regime.Intrinsic && c.regime.Strength > 0 && c.imprinted && !o.Lost {
+		o.KSInside = distance(e.pull(), l.inside(e.size()))
+	}
+	return o
+}
+
+// pull is the drift that plasticity gives to synapses within assemblies if each pattern is one assembly at its highest rate, and all
+// are equally often: the mean of (r_i - a) (r_j - a) is a (1-a) then, and that of synapses between assemblies -a^2.
+func (c Config) pull() float64 { return c.Plasticity * c.share() * (1 - c.share()) }
+
+func (c Config) push() float64 { return -c.Plasticity * c.share() * c.share() }
+
+// stationary is the density in closed form of the intrinsic dynamics, with more drift.
+func (c Config) stationary(strength, drift float64) spines.Distribution {
+	law := c.law(strength)
+	law.Mu.Offset += drift
+	k := law.Coefficients()
+	return k.Stationary(k.Grid(stationaryCells))
+}
+
+// summary brings the networks together.
+func (e *experiment) summary() Summary {
+	s := Summary{Kernels: e.kernels, Seed: e.Seed, Synapses: e.Neurons * (e.Neurons - 1)}
+	var together, runsAway, fades, impairs int
+	for _, network := range e.outcomes {
+		k := claims(e.Config, network)
+		for _, c := range []struct {
+			seen bool
+			n    *int
+		}{{k.Together, &together}, {k.RunsAway, &runsAway}, {k.Fades, &fades}, {k.Impairs, &impairs}} {
+			if c.seen {
+				*c.n++
+			}
+		}
+	}
+	s.Claims = []Count{
+		{"plasticity and fluctuation: strong within assemblies, f(w) falls, w f(w) has a second peak", together, e.Seeds},
+		{"plasticity without fluctuation: the distribution runs away", runsAway, e.Seeds},
+		{"fluctuation without plasticity: memory fades, the stationary density returns", fades, e.Seeds},
+		{"strong fluctuation shortens memory", impairs, e.Seeds},
+	}
+	for k, c := range e.conditions() {
+		mean := func(of func(o Outcome) float64) Mean {
+			var values []float64
+			for _, network := range e.outcomes {
+				values = append(values, of(network[k]))
+			}
+			i := results.NewInterval(values)
+			return Mean{i.Mean, i.HalfWidth}
+		}
+		a := Average{
+			Condition: c.name, Strength: c.regime.Strength, Networks: e.Seeds,
+			Recall:     mean(func(o Outcome) float64 { return o.Recall }),
+			Separation: mean(func(o Outcome) float64 { return o.Separation }),
+			Inside:     mean(func(o Outcome) float64 { return o.Inside }),
+			Outside:    mean(func(o Outcome) float64 { return o.Outside }),
+			Middle:     mean(func(o Outcome) float64 { return o.Middle }),
+			AtBounds:   mean(func(o Outcome) float64 { return o.AtBounds }),
+			Retention:  mean(func(o Outcome) float64 { return o.Retention }),
+		}
+		for _, network := range e.outcomes {
+			if network[k].Lost {
+				a.Lost++
+			}
+		}
+		pooled := e.pooled(k)
+		a.SecondPeak, a.Rise = pooled.SecondPeak(), pooled.Rise()
+		s.Averages = append(s.Averages, a)
+	}
+	return s
+}
+
+// pooled counts the synapses of all networks under a condition.
+func (e *experiment) pooled(condition int) Tally {
+	var t Tally
+	for _, network := range e.courses {
+		t.add(network[condition].tally)
+	}
+	return t
+}
+
+// groups is how many groups of neurons a weight matrix is drawn with: as many in each assembly as give a picture of moderate size.
+func (c Config) groups() int {
+	per := 1
+	for n := 2; n <= c.size()/5 && n*c.Assemblies <= 30; n++ {
+		if c.size()%n == 0 {
+			per = n
+		}
+	}
+	return per * c.Assemblies
+}

@@ -1,0 +1,228 @@
+package assemblies
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"quantal/dynamics/spines"
+	"quantal/results"
+)
+
+func quiet(float64, string) {}
+
+// small is an instance in which all claims can be seen, and a network takes a second or two.
+func small() Config {
+	c := DefaultConfig()
+	c.Neurons, c.Alone, c.Every, c.Moves, c.Strengths = 100, 100, 4, 5, []float64{0, 1, 1.6, 1.9}
+	return c
+}
+
+// tiny is for everything but the claims.
+func tiny() Config {
+	c := small()
+	c.Neurons, c.Assemblies, c.Imprint, c.Alone, c.Seeds = 20, 4, 4, 8, 2
+	return c
+}
+
+// The claims that the experiment is for, each in 9 of 10 consecutive seeds.
+func TestClaims(t *testing.T) {
+	c := small()
+	if testing.Short() {
+		c.Seeds = 1
+	}
+	f, err := Run(context.Background(), c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, claim := range f.Summary.Claims {
+		if claim.Of != c.Seeds || claim.Seen < c.Seeds-c.Seeds/10 {
+			t.Errorf("%s: in %d of %d networks", claim.Claim, claim.Seen, claim.Of)
+		}
+	}
+	for _, o := range f.Table {
+		// What the mean drift of plasticity predicts of the weights within assemblies; some 900 of them, not independent over time.
+		if o.Condition == Together && (o.KSInside == nil || *o.KSInside > 0.08) {
+			t.Errorf("seed %d: weights within assemblies are not distributed as predicted", o.Seed)
+		}
+		if t.Failed() {
+			t.Logf("%+v", o)
+		}
+	}
+}
+
+// Each claim notices what would take it away.
+func TestFaultsTakeClaimsAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("lets six more networks live")
+	}
+	all := Claims{true, true, true, true}
+	for _, fault := range []struct {
+		name   string
+		change func(c *Config)
+		lost   func(k Claims) bool
+	}{
+		{"additive fluctuation", func(c *Config) { c.Sigma = spines.Line{Offset: 0.03} }, func(k Claims) bool { return !k.Together }},
+		{"reversed plasticity", func(c *Config) { c.Plasticity = -c.Plasticity }, func(k Claims) bool { return !k.Together && !k.Impairs }},
+		{"hardly any fluctuation", func(c *Config) { c.Sigma = spines.Line{Offset: 0.0015, Slope: 0.02} }, func(k Claims) bool { return !k.Together && !k.Impairs }},
+		{"hardly any plasticity", func(c *Config) { c.Plasticity /= 20 }, func(k Claims) bool { return !k.Together && !k.RunsAway && !k.Impairs }},
+		{"little time", func(c *Config) { c.Alone = 8 }, func(k Claims) bool { return !k.Fades }},
+		{"no inhibition", func(c *Config) { c.Inhibition = 0 }, func(k Claims) bool { return !k.Together }},
+	} {
+		c := small()
+		c.Seeds, c.Alone, c.Strengths = 1, 40, []float64{0, 1, 1.9}
+		fault.change(&c)
+		e := &experiment{Config: c, progress: quiet}
+		if err := e.run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if k := claims(c, e.outcomes[0]); k == all || !fault.lost(k) {
+			t.Errorf("%s: %+v", fault.name, k)
+		}
+	}
+}
+
+// everything makes an experiment and returns all that it finds as text but for the summary, which has the time it took.
+func everything(t *testing.T, c Config) string {
+	t.Helper()
+	f, err := Run(context.Background(), c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, v := range []any{f.Table, f.Figures, f.Summary.Averages} {
+		line, err := results.EncodeJSON(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.Write(line)
+	}
+	return text.String()
+}
+
+func TestBytesDoNotDependOnThreads(t *testing.T) {
+	c := tiny()
+	c.Threads = 1
+	want := everything(t, c)
+	for _, c.Threads = range []int{2, 3} {
+		if everything(t, c) != want {
+			t.Errorf("%d threads find something else than one", c.Threads)
+		}
+	}
+	c.Seed++
+	if everything(t, c) == want {
+		t.Error("another seed finds the same")
+	}
+}
+
+// The first network is the same alone, and without the other strengths.
+func TestNetworksDoNotDependOnOthers(t *testing.T) {
+	outcomes := func(c Config) []Outcome {
+		e := &experiment{Config: c, progress: quiet}
+		if err := e.run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return e.outcomes[0]
+	}
+	c := tiny()
+	all := outcomes(c)
+	c.Seeds, c.Strengths = 1, []float64{0, 1, 1.9}
+	for _, o := range outcomes(c) {
+		k := slices.IndexFunc(all, func(other Outcome) bool { return other.Condition == o.Condition })
+		if o.KSStationary, o.KSInside, all[k].KSStationary, all[k].KSInside = nil, nil, nil, nil; o != all[k] {
+			t.Errorf("%+v among others, %+v by itself", all[k], o)
+		}
+	}
+}
+
+func TestSave(t *testing.T) {
+	c := tiny()
+	last := 0.0
+	f, err := Run(context.Background(), c, func(done float64, what string) {
+		if done < last || done > 1 || what == "" {
+			t.Errorf("%v done after %v: %q", done, last, what)
+		}
+		last = done
+	})
+	if err != nil || last != 1 {
+		t.Fatalf("%v done: %v", last, err)
+	}
+	folder, err := results.CreateExperiment(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	if _, err := f.Save(folder); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fig3", "matrix", "memory"} {
+		for _, ending := range []string{".svg", ".png", ".txt", ".json"} {
+			if info, err := os.Stat(folder.Path(name + ending)); err != nil || info.Size() == 0 {
+				t.Errorf("there is no %s%s: %v", name, ending, err)
+			}
+		}
+	}
+	file, err := os.Open(folder.Path("table.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil || len(rows) != 1+c.Seeds*(4+len(c.Strengths)-1) {
+		t.Fatalf("%d rows: %v", len(rows), err)
+	}
+	for _, column := range []string{"condition", "seed", "strength", "recall", "separation", "retention_days", "peak_height", "ks_stationary"} {
+		if !slices.Contains(rows[0], column) {
+			t.Errorf("no column %s in %v", column, rows[0])
+		}
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := Run(ctx, tiny(), func(float64, string) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for want, change := range map[string]func(c *Config){
+		"assemblies 1":                     func(c *Config) { c.Assemblies = 1 },
+		"neurons 101: want a multiple":     func(c *Config) { c.Neurons = 101 },
+		"neurons 10: want a multiple":      func(c *Config) { c.Neurons = 10 },
+		"step 0":                           func(c *Config) { c.Step = 0 },
+		"patterns 0":                       func(c *Config) { c.Patterns = 0 },
+		"moves 0":                          func(c *Config) { c.Moves = 0 },
+		"imprint 0.1":                      func(c *Config) { c.Imprint = 0.1 },
+		"every 0.1":                        func(c *Config) { c.Every = 0.1 },
+		"alone 1":                          func(c *Config) { c.Alone = 1 },
+		"want at most 2147483647 steps":    func(c *Config) { c.Alone = 1e9 },
+		"strengths: want them ascending":   func(c *Config) { c.Strengths = []float64{1, 0} },
+		"with 0 and 1 among them":          func(c *Config) { c.Strengths = []float64{0, 2} },
+		"strengths: want each once":        func(c *Config) { c.Strengths = []float64{0, 1, 1} },
+		"strengths: want 0 or more, got -": func(c *Config) { c.Strengths = []float64{-1, 0, 1} },
+		"seeds 0":                          func(c *Config) { c.Seeds = 0 },
+		"threads -1":                       func(c *Config) { c.Threads = -1 },
+		"low 0: want a number above 0":     func(c *Config) { c.Low = 0 },
+		"plasticity -1":                    func(c *Config) { c.Plasticity = -1 },
+		"noise NaN":                        func(c *Config) { c.Noise = math.NaN() },
+		"sigma: condition intrinsic":       func(c *Config) { c.Sigma.Offset = -1 },
+		"moves 1: at strength 1.9":         func(c *Config) { c.Moves = 1 },
+	} {
+		c := small()
+		change(&c)
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	for _, c := range []Config{DefaultConfig(), DefaultConfig().Quick(), small(), tiny()} {
+		if err := c.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,272 @@
+package assemblies
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"quantal/dynamics"
+	"quantal/results"
+)
+
+// Sources of numbers.
+const (
+	fromSimulation = "simulation"
+	fromClosedForm = "closed form"
+)
+
+const weightLabel = "Synaptic weight w (µm³)"
+
+// look is how a condition is drawn.
+func look(name string) (title string, color results.Color) {
+	switch name {
+	case Together:
+		return "plasticity and fluctuation", results.Purple
+	case PlasticityAlone:
+		return "plasticity alone", results.Orange
+	case FluctuationAlone:
+		return "fluctuation alone", results.Blue
+	case Unimprinted:
+		return "without assemblies", results.Grey
+	case strengthName(0):
+		return "plasticity and drift, no fluctuation", results.Red
+	}
+	return name, results.Ink
+}
+
+// figures draws what there is.
+func (e *experiment) figures() ([]results.Illustration, error) {
+	var all []results.Illustration
+	for _, draw := range []func() (*results.Illustration, error){e.distributionFigure, e.matrixFigure, e.memoryFigure} {
+		i, err := draw()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, *i)
+	}
+	return all, nil
+}
+
+// index is where a condition is among all.
+func (e *experiment) index(name string) int {
+	for k, c := range e.conditions() {
+		if c.name == name {
+			return k
+		}
+	}
+	return -1
+}
+
+// protocol says how the networks were made.
+func (e *experiment) protocol() string {
+	return fmt.Sprintf("%d neurons in %d assemblies, %d synapses; %d networks, seeds %d to %d; %g days of imprint, %g days alone; mu = "+
+		"%v, sigma = %v, "+
+		"from %g to %g µm³; plasticity %g µm³ per day; %s kernels.", e.Neurons, e.Assemblies, e.Neurons*(e.Neurons-1), e.Seeds, e.Seed,
+		e.Seed+uint64(e.Seeds)-1, e.Imprint, e.Alone, e.Mu, e.Sigma, e.Low, e.High, e.Plasticity, e.kernels)
+}
+
+// Of the figures: cells of a distribution in ln w.
+const drawnCells = 36
+
+// logarithmic returns w f(w), the density of ln w, of synapses that are a share of all.
+func (t Tally) logarithmic(counts []int) (w, density []float64) {
+	width := math.Log(t.High/t.Low) / drawnCells
+	for i, n := range join(counts, drawnCells) {
+		w = append(w, t.edge(2*i+1, 2*drawnCells))
+		density = append(density, float64(n)/float64(t.synapses())/width)
+	}
+	return w, density
+}
+
+// linear returns f(w).
+func (t Tally) linear() (w, density []float64) {
+	width := (t.High - t.Low) / linearCells
+	for i, n := range t.Linear {
+		w = append(w, t.Low+(float64(i)+0.5)*width)
+		density = append(density, float64(n)/float64(t.synapses())/width)
+	}
+	return w, density
+}
+
+// distributionFigure is ISD Fig. 3, and what becomes of it without one of the two.
+func (e *experiment) distributionFigure() (*results.Illustration, error) {
+	s := &dynamics.Sheet{}
+	both, free := e.pooled(e.index(Together)), e.pooled(e.index(Unimprinted))
+	pair := []struct {
+		name string
+		t    Tally
+	}{{Unimprinted, free}, {Together, both}}
+	title := func(name string) (string, results.Color) {
+		label, color := look(name)
+		if name == Together {
+			label = "with assemblies"
+		}
+		return label, color
+	}
+	s.Panel("", results.Axis{Label: weightLabel, Min: 0, Max: e.High}, results.Axis{Label: "Density f (µm^{−3})"})
+	for _, p := range pair {
+		label, color := title(p.name)
+		w, f := p.t.linear()
+		s.Curve(fromSimulation, results.Curve{Label: label, X: w, Y: f, Color: color})
+	}
+	s.FromZero()
+	semilog := results.Axis{Label: weightLabel, Log: true, Min: e.Low, Max: e.High}
+	s.Panel("", semilog, results.Axis{Label: "Density w f of ln w"})
+	for _, p := range pair {
+		label, color := title(p.name)
+		w, wf := p.t.logarithmic(p.t.All)
+		s.Curve(fromSimulation, results.Curve{Label: label, X: w, Y: wf, Color: color})
+	}
+	s.FromZero()
+	s.Panel("", semilog, results.Axis{Label: "Density w f of ln w"})
+	for _, part := range []struct {
+		label  string
+		counts []int
+		drift  float64
+		share  float64
+		color  results.Color
+	}{
+		{"within assemblies", both.Inside, e.pull(), float64(total(both.Inside)), results.Green},
+		{"between assemblies", both.outside(), e.push(), float64(total(both.outside())), results.Sky},
+	} {
+		d := e.stationary(1, part.drift)
+		var x, y []float64
+		f := d.Density()
+		for i := 0; i < len(f); i += len(f) / 400 {
+			x = append(x, d.Centre(i))
+			y = append(y, part.share/float64(both.synapses())*d.Centre(i)*f[i])
+		}
+		s.Curve(fromClosedForm, results.Curve{Label: part.label, X: x, Y: y, Color: part.color})
+		w, wf := both.logarithmic(part.counts)
+		s.Points(fromSimulation, results.Points{X: w, Y: wf, Color: part.color})
+	}
+	s.FromZero()
+	s.Panel("", semilog, results.Axis{Label: "Share of synapses in a cell", Log: true, Min: 1e-5, Max: 1.2})
+	for _, name := range []string{PlasticityAlone, strengthName(0), FluctuationAlone} {
+		label, color := look(name)
+		t := e.pooled(e.index(name))
+		var w, share []float64
+		for i, n := range join(t.All, drawnCells) {
+			w = append(w, t.edge(2*i+1, 2*drawnCells))
+			share = append(share, float64(n)/float64(t.synapses()))
+		}
+		s.Points(fromSimulation, results.Points{Label: label, X: w, Y: share, Color: color})
+	}
+	peak := both.SecondPeak()
+	return s.Illustration(2, 62, results.Illustration{
+		Name: "fig3", Title: "Cell assemblies in the distribution of synaptic weights (ISD Fig. 3)",
+		Caption: fmt.Sprintf("A: density of the weights of networks with assemblies, %g days after their imprint, and of networks that "+
+			"were never stimulated, "+
+			"under plasticity and fluctuation. B: density of the logarithm, w f(w). The second peak, at %.2g µm³, is %.2f times as high as the "+
+			"valley before it. C: the same networks, synapses within and between assemblies; dots simulated, curves the stationary "+
+			"density of the intrinsic "+
+			"dynamics with the mean drift that plasticity adds when each assembly is active as often as the others: %+.4f and %+.4f "+
+			"µm³ per day. D: the share of synapses in each of %d "+
+			"cells (not below 1e-5) when one part is missing after the imprint: without intrinsic dynamics, without its fluctuation "+
+			"only, and without plasticity. ",
+			e.Alone, peak.Size, peak.Height, e.pull(), e.push(), drawnCells) + e.protocol(),
+	})
+}
+
+// matrixFigure shows the weights, sorted by assembly.
+func (e *experiment) matrixFigure() (*results.Illustration, error) {
+	s := &dynamics.Sheet{}
+	n := float64(e.groups())
+	shades := func(title string, rows [][]float64) {
+		s.Panel(title, results.Axis{Label: "to neuron, by assembly", Min: 0, Max: n, Bare: true}, results.Axis{Min: 0, Max: n, Bare: true})
+		s.Heat(fromSimulation, results.Heat{
+			Label: "mean weight, 0.01 (pale) to 1 µm³ (dark), logarithmic", Rows: rows, Low: 0.01, High: 1, Color: results.Purple,
+		})
+	}
+	shades("after the imprint", e.imprint)
+	s.Last().Y.Label = "from neuron, by assembly"
+	for _, name := range []string{Together, PlasticityAlone, FluctuationAlone} {
+		title, _ := look(name)
+		if name == Together {
+			title = "both" // there is no room for more
+		}
+		shades(title, e.courses[0][e.index(name)].blocks)
+	}
+	return s.Illustration(4, 56, results.Illustration{
+		Name: "matrix", Title: "Weights between neurons, sorted by assembly",
+		Caption: fmt.Sprintf("Mean weights between groups of %d neurons of one network (seed %d), %d groups in an assembly, the first "+
+			"at the upper left. A: at the end of "+
+			"the imprint. B to D: %g days later, under plasticity and fluctuation, and under one of them alone. ",
+			e.Neurons/e.groups(), e.Seed, e.groups()/e.Assemblies, e.Alone) + e.protocol(),
+	})
+}
+
+// course returns a measured figure over time: days, means over networks and the half-widths of their 95 % intervals.
+func (e *experiment) course(condition int, of func(Measurement) float64) (day, mean, halfWidth []float64) {
+	for m, first := range e.courses[0][condition].measured {
+		var values []float64
+		for _, network := range e.courses {
+			values = append(values, of(network[condition].measured[m]))
+		}
+		i := results.NewInterval(values)
+		day, mean, halfWidth = append(day, first.Day), append(mean, i.Mean), append(halfWidth, i.HalfWidth)
+	}
+	return day, mean, halfWidth
+}
+
+// memoryFigure shows how long assemblies are remembered.
+func (e *experiment) memoryFigure() (*results.Illustration, error) {
+	s := &dynamics.Sheet{}
+	time := results.Axis{Label: "Time after the imprint (days)", Min: 0, Max: e.Alone}
+	names := []string{PlasticityAlone, FluctuationAlone, Unimprinted, Together}
+	curves := func(of func(Measurement) float64) {
+		for _, name := range names {
+			label, color := look(name)
+			day, mean, halfWidth := e.course(e.index(name), of)
+			s.Banded(fromSimulation, results.Curve{Label: label, X: day, Y: mean, Color: color, Dashed: name == PlasticityAlone}, halfWidth)
+		}
+	}
+	s.Panel("", time, results.Axis{Label: "Recall", Min: -0.1, Max: 1.1})
+	curves(func(m Measurement) float64 { return m.Recall })
+	s.Curve("threshold", results.Curve{X: []float64{0, e.Alone}, Y: []float64{threshold, threshold}, Color: results.Grey, Thin: true})
+	s.Panel("", time, results.Axis{Label: "Separation", Min: 0.4, Max: 1.05})
+	curves(func(m Measurement) float64 { return m.Separation })
+	s.Panel("", time, results.Axis{Label: "Weight within assemblies (µm³)", Min: 0, Max: 1.05 * e.High})
+	curves(func(m Measurement) float64 { return m.Inside })
+
+	s.Panel("", results.Axis{Label: "Strength of the fluctuation"}, results.Axis{Label: "Retention (days)"})
+	var x, mean, halfWidth, all, days []float64
+	for _, strength := range e.Strengths {
+		k := e.index(strengthName(strength))
+		var values []float64
+		for _, network := range e.outcomes {
+			values = append(values, network[k].Retention)
+			all, days = append(all, strength), append(days, network[k].Retention)
+		}
+		i := results.NewInterval(values)
+		x, mean, halfWidth = append(x, strength), append(mean, i.Mean), append(halfWidth, i.HalfWidth)
+	}
+	s.Points(fromSimulation, results.Points{Label: "a network", X: all, Y: days, Color: results.Green, Small: true})
+	s.Banded(fromSimulation, results.Curve{Label: "mean of networks", X: x, Y: mean, Color: results.Green}, halfWidth)
+	s.FromZero()
+	var lost []string
+	for _, strength := range e.Strengths {
+		n := 0
+		for _, network := range e.outcomes {
+			if network[e.index(strengthName(strength))].Lost {
+				n++
+			}
+		}
+		if n > 0 {
+			lost = append(lost, fmt.Sprintf("%d of %d at strength %g", n, e.Seeds, strength))
+		}
+	}
+	if lost == nil {
+		lost = []string{"none"}
+	}
+	return s.Illustration(2, 62, results.Illustration{
+		Name: "memory", Title: "How long assemblies last",
+		Caption: fmt.Sprintf("A: recall, the rate of the half of an assembly that is not stimulated less that of the other neurons. B: "+
+			"separation, the probability that a synapse "+
+			"within an assembly is stronger than one between them; 1/2 by chance. C: mean weight within assemblies. Means over "+
+			"networks with 95 %% intervals. D: days until "+
+			"recall is below %g, over the strength that sigma is multiplied with after the imprint; memory that is not lost counts "+
+			"with all %g days. Lost: %s. ",
+			threshold, e.Alone, strings.Join(lost, ", ")) + e.protocol(),
+	})
+}

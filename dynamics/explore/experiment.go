@@ -1,0 +1,465 @@
+package explore
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
+
+	"quantal/dynamics"
+	"quantal/kernels"
+	"quantal/results"
+)
+
+// Worlds.
+const (
+	BanditWorld  = "bandit"
+	DeepSeaWorld = "deep sea"
+)
+
+// Summary is what came out.
+type Summary struct {
+	Outcomes  []Outcome   `json:"outcomes"`
+	Depths    []Depth     `json:"depths"`
+	Strengths []Strength  `json:"strengths"` // of strategies that have a choice
+	Untrained []Untrained `json:"untrained"`
+	Seed      uint64      `json:"seed"`
+	Seconds   float64     `json:"seconds"` // of everything but drawing
+}
+
+// Outcome is what the agents with one strategy reached in one world.
+type Outcome struct {
+	World    string  `json:"world"`
+	Size     int     `json:"size"` // of deep sea; 0 for the bandit
+	Explorer string  `json:"explorer"`
+	Strength float64 `json:"strength"`
+	Agents   int     `json:"agents"`
+	Performance
+	FarReward *FarReward `json:"far_reward,omitempty"` // in deep sea
+}
+
+// Performance is means over agents. Intervals are t intervals of 95 % over the agents.
+type Performance struct {
+	// Return is that of an episode, over all of them; Late over the last tenth; and Learned is what the means of the synapses are worth
+	// at the end, as expected return. Optimum is the largest expected return.
+	Return           float64 `json:"return"`
+	ReturnHalfWidth  float64 `json:"return_half_width"`
+	Late             float64 `json:"late_return"`
+	LateHalfWidth    float64 `json:"late_return_half_width"`
+	Learned          float64 `json:"learned_return"`
+	LearnedHalfWidth float64 `json:"learned_return_half_width"`
+	Optimum          float64 `json:"optimum"`
+	Regret           float64 `json:"regret"` // the optimum less the return; each agent has its own bandit
+	RegretHalfWidth  float64 `json:"regret_half_width"`
+	// At the end, over the synapses of the best behaviour, and over all others; biases are neither. 0 without noise.
+	SigmaBest   float64 `json:"sigma_best"`
+	SigmaOthers float64 `json:"sigma_others"`
+}
+
+// FarReward is how many agents met the far reward of deep sea at least once, with the exact interval of 95 %, and how many get it at the
+// end by the means of their synapses.
+type FarReward struct {
+	Found     int     `json:"found"`
+	Share     float64 `json:"found_share"`
+	ShareLow  float64 `json:"found_low"`
+	ShareHigh float64 `json:"found_high"`
+	// FirstMedian is the median over agents of the episode in which they met it first; nothing if half of them never did.
+	FirstMedian *float64 `json:"first_median"`
+	Learned     int      `json:"learned"`
+}
+
+// Depth is how deep a strategy goes: the largest size up to which, at all sizes, so large a share of agents meets the far reward; 0
+// where they do not even at the smallest.
+type Depth struct {
+	Explorer   string `json:"explorer"`
+	Half       int    `json:"half"`
+	NineTenths int    `json:"nine_tenths"`
+}
+
+// Strength is what was chosen for a strategy in a world.
+type Strength struct {
+	World    string    `json:"world"`
+	Explorer string    `json:"explorer"`
+	Tried    []float64 `json:"tried"`
+	Returns  []float64 `json:"returns"` // of each: mean over all episodes, tuning agents and tuning sizes
+	Chosen   float64   `json:"chosen"`
+}
+
+// Untrained is how often networks that have learned nothing come to the far reward of a deep sea in which an action means the same in
+// all cells.
+type Untrained struct {
+	Noise    string  `json:"noise"`
+	Size     int     `json:"size"`
+	Episodes int     `json:"episodes"`
+	Found    int     `json:"found"`
+	Share    float64 `json:"share"`
+	Expected float64 `json:"expected"`
+}
+
+// Row is a row of the table: an outcome.
+type Row struct {
+	World    string  `json:"world"`
+	Size     int     `json:"size"`
+	Explorer string  `json:"explorer"`
+	Strength float64 `json:"strength"`
+	Agents   int     `json:"agents"`
+	Performance
+	Found       *int     `json:"found"`
+	Share       *float64 `json:"found_share"`
+	ShareLow    *float64 `json:"found_low"`
+	ShareHigh   *float64 `json:"found_high"`
+	FirstMedian *float64 `json:"first_median"`
+	LearnedIt   *int     `json:"learned"`
+}
+
+// Findings are what the experiment leaves.
+type Findings = dynamics.Findings[Summary, Row]
+
+// setting is one kind of agent in one kind of world.
+type setting struct {
+	world    string
+	size     int
+	explorer string
+	strength float64
+}
+
+// experiment is one under way.
+type experiment struct {
+	Config
+	progress dynamics.Progress
+
+	lived       [][]course // of each outcome
+	telling     sync.Mutex
+	done, total float64
+}
+
+// Run makes the experiment. Cancelled, it returns the context's error.
+func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findings, error) {
+	var findings Findings
+	if err := config.Check(); err != nil {
+		return findings, err
+	}
+	e := &experiment{Config: config, progress: progress}
+	if e.Threads == 0 {
+		e.Threads = runtime.GOMAXPROCS(0)
+	}
+	began := time.Now()
+	tuning := e.tuning()
+	for _, s := range tuning {
+		e.total += e.work(s) * float64(e.Tuning.Seeds)
+	}
+	for _, s := range e.settings(nil) {
+		e.total += e.work(s) * float64(e.Seeds)
+	}
+	summary := Summary{Seed: config.Seed}
+	courses, err := e.live(ctx, tuning, e.Tuning.Seeds, tuningSeeds, "choosing strengths")
+	if err != nil {
+		return findings, err
+	}
+	summary.Strengths = e.choose(tuning, courses)
+	settings := e.settings(summary.Strengths)
+	if courses, err = e.live(ctx, settings, e.Seeds, 0, ""); err != nil {
+		return findings, err
+	}
+	e.lived = courses
+	for i, s := range settings {
+		summary.Outcomes = append(summary.Outcomes, e.outcome(s, courses[i]))
+	}
+	summary.Depths = e.depths(summary.Outcomes)
+	if summary.Untrained, err = e.untrained(ctx); err != nil {
+		return findings, err
+	}
+	summary.Seconds = time.Since(began).Seconds()
+	findings.Summary = summary
+	for _, o := range summary.Outcomes {
+		findings.Table = append(findings.Table, o.row())
+	}
+	findings.Figures, err = e.figures(summary)
+	return findings, err
+}
+
+// tuningSeeds is how far the seeds of the agents that strengths are chosen on are from those of the others.
+const tuningSeeds = 1 << 32
+
+// tuning lists what is tried, all sizes of a strength in a row. Where there is one strength, nothing is.
+func (e *experiment) tuning() []setting {
+	var all []setting
+	for _, world := range []string{BanditWorld, DeepSeaWorld} {
+		sizes := []int{0}
+		if world == DeepSeaWorld {
+			sizes = e.Tuning.Sizes
+		}
+		for _, x := range e.Explorers {
+			if len(x.Strengths) == 1 {
+				continue
+			}
+			for _, strength := range x.Strengths {
+				for _, size := range sizes {
+					all = append(all, setting{world, size, x.Name, strength})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// settings lists what is done with the chosen strengths; where none was chosen, the first is taken.
+func (e *experiment) settings(chosen []Strength) []setting {
+	strength := func(world, explorer string) float64 {
+		for _, s := range chosen {
+			if s.World == world && s.Explorer == explorer {
+				return s.Chosen
+			}
+		}
+		i := slices.IndexFunc(e.Explorers, func(x Explorer) bool { return x.Name == explorer })
+		return e.Explorers[i].Strengths[0]
+	}
+	var all []setting
+	for _, x := range e.Explorers {
+		all = append(all, setting{BanditWorld, 0, x.Name, strength(BanditWorld, x.Name)})
+	}
+	for _, size := range e.Sizes {
+		for _, x := range e.Explorers {
+			all = append(all, setting{DeepSeaWorld, size, x.Name, strength(DeepSeaWorld, x.Name)})
+		}
+	}
+	return all
+}
+
+// String is the setting for the progress bar.
+func (s setting) String() string {
+	if s.world == BanditWorld {
+		return s.world + ", " + s.explorer
+	}
+	return fmt.Sprintf("%s of %d, %s", s.world, s.size, s.explorer)
+}
+
+// work is about how long an agent takes, in units of its own.
+func (e *experiment) work(s setting) float64 {
+	noise := 1.0
+	if s.explorer == Synapses || s.explorer == Frozen {
+		noise = 3
+	}
+	if s.world == BanditWorld {
+		return noise * float64(e.Choices*e.Contexts*e.Arms)
+	}
+	return noise * float64(e.Episodes*s.size*s.size*s.size)
+}
+
+// world makes the world of an agent.
+func (e *experiment) world(s setting, seed uint64) (w world, episodes int) {
+	if s.world == BanditWorld {
+		return newBandit(e.Contexts, e.Arms, place(seed, layerArms, 0, 0), func(episode int) kernels.Noise {
+			return place(seed, layerEpisode, episode, 0)
+		}), e.Choices
+	}
+	return newDeepSea(s.size, false, place(seed, layerMeaning, s.size, 0)), e.Episodes
+}
+
+// live lets agents with seeds from first on live in each of the settings.
+func (e *experiment) live(ctx context.Context, settings []setting, agents int, first uint64, what string) ([][]course, error) {
+	courses := make([][]course, len(settings))
+	for i := range courses {
+		courses[i] = make([]course, agents)
+	}
+	// The longest ones come first, so that no thread is left with one of them at the end.
+	order := make([]int, len(settings))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return int(e.work(settings[j]) - e.work(settings[i])) })
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(e.Threads)
+	for _, i := range order {
+		for k := range agents {
+			g.Go(func() error {
+				s, seed := settings[i], e.Seed+first+uint64(k)
+				w, episodes := e.world(s, seed)
+				doing := what
+				if doing == "" {
+					doing = s.String()
+				}
+				var err error
+				courses[i][k], err = newAgent(e.Learner, w, s.explorer, s.strength, seed).live(w, episodes, func() error {
+					e.tell(e.work(s)/blocks, doing)
+					return ctx.Err()
+				})
+				return err
+			})
+		}
+	}
+	return courses, g.Wait()
+}
+
+// tell adds to what is done.
+func (e *experiment) tell(work float64, what string) {
+	e.telling.Lock()
+	defer e.telling.Unlock()
+	e.done += work
+	e.progress(min(e.done/e.total, 1), what)
+}
+
+// choose takes the strength with the largest mean return for each strategy and world, the first of equal ones.
+func (e *experiment) choose(tried []setting, courses [][]course) []Strength {
+	var all []Strength
+	for i, s := range tried {
+		if n := len(all); n == 0 || all[n-1].World != s.world || all[n-1].Explorer != s.explorer {
+			all = append(all, Strength{World: s.world, Explorer: s.explorer})
+		}
+		x := &all[len(all)-1]
+		sizes := 1
+		if s.world == DeepSeaWorld {
+			sizes = len(e.Tuning.Sizes)
+		}
+		if n := len(x.Tried); n == 0 || x.Tried[n-1] != s.strength {
+			x.Tried, x.Returns = append(x.Tried, s.strength), append(x.Returns, 0)
+		}
+		for _, c := range courses[i] {
+			x.Returns[len(x.Returns)-1] += stat.Mean(c.returns, nil) / float64(len(courses[i])*sizes)
+		}
+	}
+	for i := range all {
+		x := &all[i]
+		x.Chosen = x.Tried[floats.MaxIdx(x.Returns)]
+	}
+	return all
+}
+
+// outcome sums up the agents of a setting.
+func (e *experiment) outcome(s setting, courses []course) Outcome {
+	o := Outcome{World: s.world, Size: s.size, Explorer: s.explorer, Strength: s.strength, Agents: len(courses)}
+	var mean, late, learned, optimum, regret, first []float64
+	far := FarReward{}
+	for k, c := range courses {
+		n := len(c.returns)
+		mean, late, learned = append(mean, stat.Mean(c.returns, nil)), append(late, stat.Mean(c.returns[n-n/10:], nil)), append(learned, c.learned)
+		optimum, regret = append(optimum, c.optimum), append(regret, c.optimum-mean[k])
+		last := c.sigmas[len(c.sigmas)-1]
+		o.SigmaBest += last[0] / float64(len(courses))
+		o.SigmaOthers += last[1] / float64(len(courses))
+		at := math.Inf(1)
+		if c.found > 0 {
+			far.Found++
+			at = float64(c.found)
+		}
+		if c.learned > 0.5 {
+			far.Learned++
+		}
+		first = append(first, at)
+	}
+	o.Optimum = stat.Mean(optimum, nil)
+	for _, f := range []struct {
+		mean, half *float64
+		values     []float64
+	}{{&o.Return, &o.ReturnHalfWidth, mean}, {&o.Late, &o.LateHalfWidth, late}, {&o.Learned, &o.LearnedHalfWidth, learned}, {&o.Regret, &o.RegretHalfWidth, regret}} {
+		i := results.NewInterval(f.values)
+		*f.mean, *f.half = i.Mean, i.HalfWidth
+	}
+	if s.world == DeepSeaWorld {
+		p := results.NewProportion(far.Found, len(courses))
+		far.Share, far.ShareLow, far.ShareHigh = p.Share, p.Low, p.High
+		slices.Sort(first)
+		if median := first[(len(first)-1)/2]; !math.IsInf(median, 0) {
+			far.FirstMedian = &median
+		}
+		o.FarReward = &far
+	}
+	return o
+}
+
+func (o Outcome) row() Row {
+	r := Row{World: o.World, Size: o.Size, Explorer: o.Explorer, Strength: o.Strength, Agents: o.Agents, Performance: o.Performance}
+	if f := o.FarReward; f != nil {
+		r.Found, r.Share, r.ShareLow, r.ShareHigh, r.FirstMedian, r.LearnedIt = &f.Found, &f.Share, &f.ShareLow, &f.ShareHigh, f.FirstMedian, &f.Learned
+	}
+	return r
+}
+
+// depths are those of all strategies.
+func (e *experiment) depths(outcomes []Outcome) []Depth {
+	var all []Depth
+	for _, x := range e.Explorers {
+		d := Depth{Explorer: x.Name}
+		for _, limit := range []struct {
+			depth *int
+			share float64
+		}{{&d.Half, 0.5}, {&d.NineTenths, 0.9}} {
+			for _, o := range outcomes { // by size
+				if o.Explorer != x.Name || o.FarReward == nil {
+					continue
+				}
+				if o.FarReward.Share < limit.share {
+					break
+				}
+				*limit.depth = o.Size
+			}
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// Kinds of noise in the comparison of untrained networks.
+const (
+	Held     = "synapses, held for an episode"
+	Redrawn  = "synapses, redrawn in every step"
+	OwnWays  = "synapses, held, but each cell has its own meaning of the actions"
+	ByChance = "actions"
+)
+
+// redrawnSizes are the depths up to which a chance of 2^-size can be counted.
+const redrawnSizes = 10
+
+// untrained counts how often networks that have learned nothing, all of whose sigmas are 1, come to the far reward. See the package
+// documentation for what is expected.
+func (e *experiment) untrained(ctx context.Context) ([]Untrained, error) {
+	var all []Untrained
+	for _, noise := range []string{Held, Redrawn, OwnWays, ByChance} {
+		for size := 2; size <= slices.Max(e.Sizes); size++ {
+			if size > redrawnSizes && (noise != Held || !slices.Contains(e.Sizes, size)) {
+				continue
+			}
+			u := Untrained{Noise: noise, Size: size, Episodes: e.Untrained, Expected: math.Pow(2, -float64(size))}
+			if noise == Held {
+				u.Expected = 1 / float64(size+1)
+			}
+			all = append(all, u)
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(e.Threads)
+	for i := range all {
+		g.Go(func() error {
+			u := &all[i]
+			explorer := Synapses
+			if u.Noise == ByChance {
+				explorer = Softmax // of equal values: all actions are as likely
+			}
+			w := newDeepSea(u.Size, true, kernels.Noise{})
+			a := newAgent(e.Learner, w, explorer, 1, e.Seed)
+			a.redrawn, a.net.common = u.Noise == Redrawn, 1
+			for episode := range u.Episodes {
+				if episode%64 == 0 && ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if u.Noise == OwnWays { // each time others
+					w = newDeepSea(u.Size, false, place(e.Seed, layerMeaning, u.Size, 1+episode))
+				}
+				if _, largest := a.episode(w, episode, u.Episodes); largest > 0.5 {
+					u.Found++
+				}
+				a.memory = a.memory[:0]
+			}
+			u.Share = float64(u.Found) / float64(u.Episodes)
+			return nil
+		})
+	}
+	return all, g.Wait()
+}

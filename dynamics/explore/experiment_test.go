@@ -1,0 +1,262 @@
+package explore
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"math"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/gonum/stat"
+
+	"quantal/results"
+	"quantal/train"
+)
+
+// small is an experiment that takes a moment.
+func small() Config {
+	c := DefaultConfig()
+	c.Sizes, c.Episodes, c.Choices, c.Seeds, c.Untrained = []int{3, 6}, 80, 100, 3, 300
+	c.Tuning = Tuning{Seeds: 2, Sizes: []int{3, 4}}
+	for i := range c.Explorers {
+		x := &c.Explorers[i]
+		x.Strengths = x.Strengths[:min(2, len(x.Strengths))]
+	}
+	return c
+}
+
+func quiet(float64, string) {}
+
+// run makes an experiment, and returns what it finds and all of that as text but for the time it took.
+func run(t *testing.T, c Config) (findings Findings, text string) {
+	t.Helper()
+	findings, err := Run(context.Background(), c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	summary := findings.Summary
+	summary.Seconds = 0
+	for _, v := range []any{summary, findings.Table, findings.Figures} {
+		line, err := results.EncodeJSON(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(line)
+	}
+	return findings, text
+}
+
+// The experiment finds the same for any number of threads; its table and its summary say the same; strengths are the best of those
+// tried; and means are those of the agents when they live by themselves.
+func TestRun(t *testing.T) {
+	c := small()
+	c.Threads = 1
+	findings, text := run(t, c)
+	for threads := 2; threads <= 3; threads++ {
+		c.Threads = threads
+		if _, again := run(t, c); again != text {
+			t.Errorf("%d threads find something else than one", threads)
+		}
+	}
+	s := findings.Summary
+	if len(s.Outcomes) != 5*3 || len(findings.Table) != len(s.Outcomes) || len(s.Depths) != 5 || len(s.Strengths) != 8 {
+		t.Fatalf("%d outcomes, %d rows, %d depths, %d strengths", len(s.Outcomes), len(findings.Table), len(s.Depths), len(s.Strengths))
+	}
+	for _, x := range s.Strengths {
+		if i := slices.Index(x.Tried, x.Chosen); i < 0 || x.Returns[i] != slices.Max(x.Returns) || len(x.Tried) != 2 {
+			t.Errorf("chosen: %+v", x)
+		}
+	}
+	for i, o := range s.Outcomes {
+		if (o.FarReward != nil) != (o.World == DeepSeaWorld) || o.Agents != 3 {
+			t.Fatalf("%+v", o)
+		}
+		if chosen := slices.IndexFunc(s.Strengths, func(x Strength) bool { return x.World == o.World && x.Explorer == o.Explorer }); chosen >= 0 && s.Strengths[chosen].Chosen != o.Strength {
+			t.Errorf("%s, %s: strength %g, chosen %g", o.World, o.Explorer, o.Strength, s.Strengths[chosen].Chosen)
+		}
+		e := &experiment{Config: c}
+		var means []float64
+		found := 0
+		for k := range 3 {
+			seed := c.Seed + uint64(k)
+			w, episodes := e.world(setting{o.World, o.Size, o.Explorer, o.Strength}, seed)
+			alone, err := newAgent(c.Learner, w, o.Explorer, o.Strength, seed).live(w, episodes, func() error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			means = append(means, stat.Mean(alone.returns, nil))
+			if alone.found > 0 {
+				found++
+			}
+		}
+		if math.Abs(o.Return-stat.Mean(means, nil)) > 1e-12 || findings.Table[i].Return != o.Return {
+			t.Errorf("%s of %d, %s: return %g, row %g, want %g", o.World, o.Size, o.Explorer, o.Return, findings.Table[i].Return, stat.Mean(means, nil))
+		}
+		if o.FarReward != nil && (o.FarReward.Found != found || *findings.Table[i].Found != found) {
+			t.Errorf("%s of %d, %s: %d found, want %d", o.World, o.Size, o.Explorer, o.FarReward.Found, found)
+		}
+	}
+}
+
+// The depth is the largest size up to which, at all sizes, enough agents meet the reward.
+func TestDepths(t *testing.T) {
+	e := &experiment{Config: Config{Explorers: []Explorer{{Name: Synapses}, {Name: Greedy}}}}
+	var outcomes []Outcome
+	add := func(explorer string, size int, share float64) {
+		outcomes = append(outcomes, Outcome{World: DeepSeaWorld, Explorer: explorer, Size: size, FarReward: &FarReward{Share: share}})
+	}
+	for size, share := range map[int]float64{5: 1, 10: 0.95} {
+		add(Synapses, size, share)
+	}
+	slices.SortFunc(outcomes, func(a, b Outcome) int { return a.Size - b.Size })
+	add(Synapses, 15, 0.6)
+	add(Synapses, 20, 0.4)
+	add(Synapses, 30, 1)
+	add(Greedy, 5, 0.4)
+	add(Greedy, 10, 0.9)
+	want := []Depth{{Synapses, 15, 10}, {Greedy, 0, 0}}
+	if got := e.depths(outcomes); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// The files that an experiment leaves.
+func TestSave(t *testing.T) {
+	findings, _ := run(t, small())
+	folder, err := results.CreateExperiment(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	pictures, err := findings.Save(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"returns", "depth", "sigma"} {
+		for _, ending := range []string{".svg", ".png", ".txt", ".json"} {
+			info, err := os.Stat(folder.Path(name + ending))
+			if err != nil || info.Size() == 0 || !slices.Contains(pictures, folder.Path(name+ending)) {
+				t.Errorf("there is no %s%s: %v", name, ending, err)
+			}
+		}
+	}
+	var summary Summary
+	if err := folder.ReadSummary(&summary); err != nil || !reflect.DeepEqual(summary, findings.Summary) {
+		t.Errorf("summary: %v, %+v, want %+v", err, summary, findings.Summary)
+	}
+	text, err := os.ReadFile(folder.Path("table.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := slices.Index(rows[0], "return")
+	if len(rows) != 1+15 || rows[1][0] != BanditWorld || column < 0 || rows[1][slices.Index(rows[0], "found")] != "" {
+		t.Fatalf("table: %d rows, the first %v", len(rows), rows[:2])
+	}
+	if v, err := strconv.ParseFloat(rows[1][column], 64); err != nil || v != findings.Summary.Outcomes[0].Return {
+		t.Errorf("table: return %v, want %v", rows[1][column], findings.Summary.Outcomes[0].Return)
+	}
+}
+
+// Fewer strategies, and one size, make fewer figures and no error.
+func TestRunWithoutSynapses(t *testing.T) {
+	c := small()
+	c.Sizes = []int{4}
+	var err error
+	if c.Explorers, err = Named([]string{Greedy}); err != nil {
+		t.Fatal(err)
+	}
+	findings, _ := run(t, c)
+	if len(findings.Figures) != 2 || len(findings.Summary.Strengths) != 0 {
+		t.Errorf("%d figures, %d strengths", len(findings.Figures), len(findings.Summary.Strengths))
+	}
+}
+
+func TestProgress(t *testing.T) {
+	c := small()
+	c.Threads = 2
+	last := 0.0
+	if _, err := Run(context.Background(), c, func(done float64, what string) {
+		if done < last || done > 1 || what == "" {
+			t.Errorf("%v done after %v: %q", done, last, what)
+		}
+		last = done
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(last-1) > 1e-9 {
+		t.Errorf("%v done at the end", last)
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := Run(ctx, small(), func(float64, string) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A network that leaves the finite numbers is an error that names it.
+func TestDiverged(t *testing.T) {
+	c := small()
+	c.Learner.Rate = 1e300
+	_, err := Run(context.Background(), c, quiet)
+	var diverged *train.DivergedError
+	if !errors.As(err, &diverged) || !strings.Contains(err.Error(), "want a smaller rate") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for want, change := range map[string]func(c *Config){
+		"sizes : want":                  func(c *Config) { c.Sizes = nil },
+		"sizes 6,3: want":               func(c *Config) { c.Sizes = []int{6, 3} },
+		"sizes 1: want":                 func(c *Config) { c.Sizes = []int{1} },
+		"sizes 61: want":                func(c *Config) { c.Sizes = []int{61} },
+		"episodes 39":                   func(c *Config) { c.Episodes = 39 },
+		"choices 39":                    func(c *Config) { c.Choices = 39 },
+		"contexts 0":                    func(c *Config) { c.Contexts = 0 },
+		"arms 1":                        func(c *Config) { c.Arms = 1 },
+		"seeds 1: want 2":               func(c *Config) { c.Seeds = 1 },
+		"untrained 0":                   func(c *Config) { c.Untrained = 0 },
+		"rate 0":                        func(c *Config) { c.Learner.Rate = 0 },
+		"rate +Inf":                     func(c *Config) { c.Learner.Rate = math.Inf(1) },
+		"momentum 1":                    func(c *Config) { c.Learner.Momentum = 1 },
+		"adam_epsilon 0":                func(c *Config) { c.Learner.AdamEpsilon = 0 },
+		"every 0":                       func(c *Config) { c.Learner.Every = 0 },
+		"replay -1":                     func(c *Config) { c.Learner.Replay = -1 },
+		"tuning: seeds 0":               func(c *Config) { c.Tuning.Seeds = 0 },
+		"tuning: sizes 4,4":             func(c *Config) { c.Tuning.Sizes = []int{4, 4} },
+		"threads -1":                    func(c *Config) { c.Threads = -1 },
+		"explorer: want one":            func(c *Config) { c.Explorers = nil },
+		`explorer "luck": want one of`:  func(c *Config) { c.Explorers[0].Name = "luck" },
+		"explorer frozen: want it once": func(c *Config) { c.Explorers[0].Name = Frozen },
+		"strengths of explorer synapses: want one":    func(c *Config) { c.Explorers[0].Strengths = nil },
+		"strengths of explorer synapses: 0":           func(c *Config) { c.Explorers[0].Strengths[0] = 0 },
+		"strengths of explorer epsilon: 1.5: want pr": func(c *Config) { c.Explorers[3].Strengths[0] = 1.5 },
+		"strengths of explorer greedy: 1: want 0":     func(c *Config) { c.Explorers[4].Strengths[0] = 1 },
+	} {
+		c := small()
+		change(&c)
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	for _, c := range []Config{small(), DefaultConfig(), DefaultConfig().Quick()} {
+		if err := c.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := Named([]string{Softmax, "luck"}); err == nil || !strings.Contains(err.Error(), `"luck"`) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,524 @@
+package sampling
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"quantal/dynamics"
+	"quantal/kernels"
+	"quantal/mnist"
+	"quantal/results"
+	"quantal/train"
+)
+
+// Posterior says how the posterior of a trained network is sampled: by the rule Langevin, with steps
+//
+//	eps_t = Step/N (1 + t/(Delay epochs))^-Decay
+//
+// The prior is that of the objective, exp(-lambda sum |mu|), and weights are their means: sigma has no part in it.
+type Posterior struct {
+	Temperatures []float64 `toml:"temperatures" json:"temperatures"`
+	Step         float64   `toml:"step" json:"step"`   // N eps: the learning rate of descent on the mean loss of an example
+	Decay        float64   `toml:"decay" json:"decay"` // 0 for steps of one length
+	Delay        float64   `toml:"delay" json:"delay"` // epochs
+	Batch        int       `toml:"batch" json:"batch"` // examples of a minibatch
+	Chains       int       `toml:"chains" json:"chains"`
+	Burn         int       `toml:"burn" json:"burn"`       // epochs before the first sample
+	Samples      int       `toml:"samples" json:"samples"` // of each chain, one per epoch
+}
+
+// rule is the update rule with the schedule of the steps.
+func (p Posterior) rule(stepsPerEpoch int) kernels.Langevin {
+	if p.Decay == 0 {
+		return kernels.Langevin{}
+	}
+	return kernels.Langevin{Delay: p.Delay * float64(stepsPerEpoch), Decay: p.Decay}
+}
+
+// schedule writes the lengths of the steps.
+func (p Posterior) schedule() string {
+	if p.Decay == 0 {
+		return fmt.Sprintf("N eps = %g", p.Step)
+	}
+	return fmt.Sprintf("N eps = %g (1 + epoch/%g)^-%g", p.Step, p.Delay, p.Decay)
+}
+
+func (p Posterior) check() error {
+	switch {
+	case len(p.Temperatures) == 0:
+		return fmt.Errorf("temperatures: want one or more")
+	case !positive(p.Step):
+		return fmt.Errorf("step %g: want a number above 0", p.Step)
+	case !(p.Decay >= 0 && p.Decay <= 1):
+		return fmt.Errorf("decay %g: want 0 to 1", p.Decay)
+	case p.Decay > 0 && !positive(p.Delay):
+		return fmt.Errorf("delay %g: want a number of epochs above 0", p.Delay)
+	case p.Batch < 1:
+		return fmt.Errorf("batch %d: want 1 example or more", p.Batch)
+	case p.Chains < 1:
+		return fmt.Errorf("chains %d: want 1 or more", p.Chains)
+	case p.Burn < 0:
+		return fmt.Errorf("burn %d: want 0 epochs or more", p.Burn)
+	case p.Samples < 1:
+		return fmt.Errorf("samples %d: want 1 or more", p.Samples)
+	}
+	for i, t := range p.Temperatures {
+		if !(t >= 0) || math.IsInf(t, 0) {
+			return fmt.Errorf("temperatures %g: want 0 or more", t)
+		}
+		if slices.Contains(p.Temperatures[:i], t) {
+			return fmt.Errorf("temperatures %g: want it once", t)
+		}
+	}
+	return nil
+}
+
+// Predictor is something that predicts classes, with how well it does on the test set.
+type Predictor struct {
+	Name        string   `json:"name"`
+	Temperature *float64 `json:"temperature"` // of chains
+	Averaged    int      `json:"averaged"`    // predictions in the average
+	Calibration
+	// Differences from two point estimates on the same test examples: the trained network at w = mu, and descent from there, the end of
+	// one chain at T = 0; none if there is no such chain.
+	OverTrained Gain  `json:"over_trained"`
+	OverDescent *Gain `json:"over_descent"`
+
+	probabilities []float64
+}
+
+// Gain is how much better one predictor is than another: the mean over test examples, with half of its 95 % interval.
+type Gain struct {
+	Accuracy         float64 `json:"accuracy"`
+	AccuracyInterval float64 `json:"accuracy_interval"`
+	NLL              float64 `json:"nll"` // how much lower it is
+	NLLInterval      float64 `json:"nll_interval"`
+}
+
+// NetworkOutcome is what came out for a trained network.
+type NetworkOutcome struct {
+	Network  string `json:"network"`
+	Data     string `json:"data"`
+	Examples int    `json:"examples"` // of training
+	Tested   int    `json:"tested"`
+	Synapses int    `json:"synapses"`
+	// Predictors are the trained network at w = mu; where it has noise, the average over as many draws of that as there are samples of a
+	// temperature; and for each temperature the end of the first chain alone and the average over all samples.
+	Predictors []Predictor `json:"predictors"`
+	Chains     []ChainLaw  `json:"chains"`
+}
+
+// ChainLaw is how the chains of one temperature went.
+type ChainLaw struct {
+	Temperature float64 `json:"temperature"`
+	// TrainingLoss is the mean negative log-likelihood of a training example in each epoch, over the chains.
+	TrainingLoss []float64 `json:"training_loss"`
+	// Single is the mean over single samples of accuracy, NLL and ECE on the test set.
+	Single Calibration `json:"single"`
+	// Course is what averages over more and more samples reach: those of all chains at the first time, then at the second, ...
+	Course []Calibrated `json:"course"`
+	// MinibatchNoise is the variance that minibatches add to a step over that of the noise of the rule, the mean over synapses, at the end of
+	// the first chain; none where T = 0.
+	MinibatchNoise *float64 `json:"minibatch_noise"`
+	// Moved is the root mean square over synapses of how far the first chain is from the trained network at the end.
+	Moved float64 `json:"moved"`
+	// Spread is the root mean square over synapses of the standard deviation over samples, of all chains together.
+	Spread float64 `json:"spread"`
+}
+
+// Calibrated is what the average over so many samples reaches.
+type Calibrated struct {
+	Samples  int     `json:"samples"`
+	Accuracy float64 `json:"accuracy"`
+	NLL      float64 `json:"nll"`
+	ECE      float64 `json:"ece"`
+}
+
+// networkWork is about how long the part about networks takes; see job.cost.
+func (e *experiment) networkWork(n *dynamics.Network) float64 {
+	p := e.Posterior
+	members, synapses := float64(len(p.Temperatures)*p.Chains), float64(n.State.Layout.Synapses())
+	perExample := 0.12 * synapses // three products with the weights
+	epochs := float64(p.Burn+p.Samples) * float64(n.Set.Train.N()) * (perExample + 5*synapses/float64(p.Batch))
+	return members * (epochs + float64(p.Samples)*float64(n.Set.Test.N())*perExample/2)
+}
+
+// average adds up predictions with weights.
+type average struct {
+	sum    []float64
+	weight float64
+	n      int
+}
+
+func (a *average) add(probabilities []float64, weight float64) {
+	if a.sum == nil {
+		a.sum = make([]float64, len(probabilities))
+	}
+	for i, p := range probabilities {
+		a.sum[i] += weight * p
+	}
+	a.weight += weight
+	a.n++
+}
+
+func (a *average) probabilities() []float64 {
+	p := make([]float64, len(a.sum))
+	for i, s := range a.sum {
+		p[i] = s / a.weight
+	}
+	return p
+}
+
+// law is the chains of one temperature under way.
+type law struct {
+	ChainLaw
+	average average
+	kept    int
+	// Sums over samples of theta and of its square, for Spread.
+	sum, square []float64
+}
+
+// sampleNetwork samples from the posterior of a trained network and judges the predictions.
+func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (out *NetworkOutcome, err error) {
+	p := e.Posterior
+	config := n.Config
+	config.Batch, config.Device, config.Threads = p.Batch, e.Training.Device, e.Threads
+	training, _, err := n.Set.Split(config.Validation)
+	if err != nil {
+		return nil, err
+	}
+	if p.Batch > training.N() {
+		return nil, fmt.Errorf("sampling: batch %d: want at most the %d training examples of %s", p.Batch, training.N(), n.Set.Name)
+	}
+	perEpoch := training.N() / p.Batch
+	rule := p.rule(perEpoch)
+	layer := e.newLayer()
+	var members []train.Fluctuation
+	for i, t := range p.Temperatures {
+		for c := range p.Chains {
+			members = append(members, train.Fluctuation{
+				Start: n.State.State, Seed: chainSeed(e.Seed, layer, i*p.Chains+c), StepSize: p.Step / float64(training.N()), Temperature: t,
+			})
+		}
+	}
+	chains, err := train.Fluctuate(n.Set, config, rule, members...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if closing := chains.Close(); err == nil {
+			err = closing
+		}
+	}()
+	judge, err := e.judge(ctx, n, config)
+	if err != nil {
+		return nil, err
+	}
+	laws := make([]*law, len(p.Temperatures))
+	for i, t := range p.Temperatures {
+		slots := len(n.State.State.Mu)
+		laws[i] = &law{ChainLaw: ChainLaw{Temperature: t}, sum: make([]float64, slots), square: make([]float64, slots)}
+	}
+	work := e.networkWork(n) / float64(p.Burn+p.Samples)
+	for epoch := range p.Burn + p.Samples {
+		told := 0
+		err := chains.Run(ctx, perEpoch, func(done, steps int) {
+			e.advance(work*float64(done-told)/float64(steps), fmt.Sprintf("network, epoch %d", epoch+1))
+			told = done
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, l := range laws {
+			loss := 0.0
+			for c := range p.Chains {
+				if d := chains.Diverged(i*p.Chains + c); d != nil {
+					return nil, &train.DivergedError{Divergence: *d}
+				}
+				loss += chains.Loss(i*p.Chains+c) / float64(p.Chains)
+			}
+			l.TrainingLoss = append(l.TrainingLoss, loss)
+		}
+		if epoch < p.Burn {
+			continue
+		}
+		if err := e.take(ctx, chains, laws, judge, rule.Schedule(chains.Step())); err != nil {
+			return nil, err
+		}
+	}
+	return e.finishNetwork(ctx, n, config, chains, laws, judge)
+}
+
+// judge is the test set and what the trained network makes of it.
+type judge struct {
+	set    *mnist.Set
+	config train.Config
+	point  Predictor // the trained network at w = mu
+	noise  average   // over draws of its synaptic noise
+}
+
+func (j *judge) predict(state *kernels.State) ([]float64, error) {
+	return train.Probabilities(j.set, j.config, state, j.set.Test)
+}
+
+// judge makes the predictions that the samples are compared with: the trained network at w = mu, and the average over draws of its own
+// synaptic noise, as many as there are samples.
+func (e *experiment) judge(ctx context.Context, n *dynamics.Network, config train.Config) (*judge, error) {
+	j := &judge{set: n.Set, config: config}
+	j.config.Threads = 1 // whole predictions go to the threads
+	probabilities, err := j.predict(n.State.State)
+	if err != nil {
+		return nil, err
+	}
+	if j.point, err = j.predictor("trained network, w = μ", nil, 1, probabilities); err != nil {
+		return nil, err
+	}
+	if n.State.Layout.Sharing == kernels.NoNoise {
+		return j, nil
+	}
+	layer := e.newLayer()
+	draws := make([][]float64, e.Posterior.Chains*e.Posterior.Samples)
+	side := e.side()
+	for k := range draws {
+		side.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			var err error
+			draws[k], err = j.predict(drawWeights(n.State.Layout, n.State.State, e.Seed, layer, k))
+			return err
+		})
+	}
+	if err := side.Wait(); err != nil {
+		return nil, err
+	}
+	for _, p := range draws {
+		j.noise.add(p, 1)
+	}
+	return j, nil
+}
+
+func (e *experiment) side() *errgroup.Group {
+	side := &errgroup.Group{}
+	side.SetLimit(e.Threads)
+	return side
+}
+
+// drawWeights is a network with w = mu + sigma xi in place of mu.
+func drawWeights(l kernels.Layout, s *kernels.State, seed uint64, layer uint16, draw int) *kernels.State {
+	out := kernels.NewState(l)
+	for i, shape := range l.Layers {
+		phi := s.Phi[l.PhiOffset(i):]
+		xi := make([]float32, shape.Columns())
+		noise := at(seed, layer, drawWeightsFrom+uint32(draw))
+		noise.Step = uint32(i)
+		for r := range shape.Out {
+			kernels.Normals(xi, noise, r)
+			first := l.Offset(i) + r*shape.Stride()
+			for k, x := range xi {
+				sigma, _ := kernels.Softplus(phi[shape.PhiIndex(l.Sharing, r, k)])
+				out.Mu[first+k] = s.Mu[first+k] + sigma*x
+			}
+		}
+	}
+	return out
+}
+
+// take takes a sample of every chain.
+func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws []*law, j *judge, weight float64) error {
+	perLaw := e.Posterior.Chains
+	states := make([]*kernels.State, len(laws)*perLaw)
+	predictions := make([][]float64, len(states))
+	side := e.side()
+	for m := range states {
+		var err error
+		if states[m], err = chains.State(m); err != nil {
+			return err
+		}
+		side.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			var err error
+			predictions[m], err = j.predict(states[m])
+			return err
+		})
+	}
+	if err := side.Wait(); err != nil {
+		return err
+	}
+	for m, p := range predictions {
+		l := laws[m/perLaw]
+		single, err := Calibrate(p, j.set.Test.Labels)
+		if err != nil {
+			return err
+		}
+		l.kept++
+		k := float64(l.kept)
+		l.Single.Accuracy += (single.Accuracy - l.Single.Accuracy) / k
+		l.Single.NLL += (single.NLL - l.Single.NLL) / k
+		l.Single.ECE += (single.ECE - l.Single.ECE) / k
+		l.average.add(p, weight)
+		c, err := Calibrate(l.average.probabilities(), j.set.Test.Labels)
+		if err != nil {
+			return err
+		}
+		l.Course = append(l.Course, Calibrated{l.kept, c.Accuracy, c.NLL, c.ECE})
+		for i, w := range states[m].Mu {
+			l.sum[i] += float64(w)
+			l.square[i] += float64(w) * float64(w)
+		}
+	}
+	return nil
+}
+
+// predictor judges predictions; what they are compared with comes later.
+func (j *judge) predictor(name string, temperature *float64, averaged int, probabilities []float64) (Predictor, error) {
+	c, err := Calibrate(probabilities, j.set.Test.Labels)
+	return Predictor{Name: name, Temperature: temperature, Averaged: averaged, Calibration: c, probabilities: probabilities}, err
+}
+
+// gain compares two predictors.
+func (j *judge) gain(p, over Predictor) Gain {
+	classes := j.set.Classes
+	right := func(row []float64, label byte) float64 {
+		if slices.Index(row, slices.Max(row)) == int(label) {
+			return 1
+		}
+		return 0
+	}
+	var accuracy, nll []float64
+	for i, label := range j.set.Test.Labels {
+		a, b := p.probabilities[i*classes:(i+1)*classes], over.probabilities[i*classes:(i+1)*classes]
+		accuracy = append(accuracy, right(a, label)-right(b, label))
+		nll = append(nll, math.Log(a[label])-math.Log(b[label]))
+	}
+	var g Gain
+	g.Accuracy, g.AccuracyInterval = meanWithInterval(accuracy)
+	g.NLL, g.NLLInterval = meanWithInterval(nll)
+	return g
+}
+
+// meanWithInterval is a mean with half of its 95 % interval, for many values.
+func meanWithInterval(values []float64) (mean, half float64) {
+	n := float64(len(values))
+	for _, v := range values {
+		mean += v / n
+	}
+	sum := 0.0
+	for _, v := range values {
+		sum += (v - mean) * (v - mean)
+	}
+	return mean, 1.96 * math.Sqrt(sum/(n*(n-1)))
+}
+
+// finishNetwork puts together what the chains brought.
+func (e *experiment) finishNetwork(
+	ctx context.Context, n *dynamics.Network, config train.Config, chains *train.Fluctuations, laws []*law, j *judge,
+) (*NetworkOutcome, error) {
+	training, _, err := n.Set.Split(config.Validation)
+	if err != nil {
+		return nil, err
+	}
+	out := &NetworkOutcome{
+		Network: n.ID, Data: n.Set.Name, Examples: training.N(), Tested: n.Set.Test.N(), Synapses: n.State.Layout.Synapses(),
+		Predictors: []Predictor{j.point},
+	}
+	if j.noise.n > 0 {
+		p, err := j.predictor("trained network, average over its synaptic noise", nil, j.noise.n, j.noise.probabilities())
+		if err != nil {
+			return nil, err
+		}
+		out.Predictors = append(out.Predictors, p)
+	}
+	var descent *Predictor
+	var ends []*results.Checkpoint
+	var networks []train.Config
+	for i, l := range laws {
+		end, err := chains.State(i * e.Posterior.Chains)
+		if err != nil {
+			return nil, err
+		}
+		alone, err := j.predict(end)
+		if err != nil {
+			return nil, err
+		}
+		for _, of := range []struct {
+			name          string
+			averaged      int
+			probabilities []float64
+		}{{"end of one chain", 1, alone}, {"average over samples", l.kept, l.average.probabilities()}} {
+			p, err := j.predictor(fmt.Sprintf("T = %g, %s", l.Temperature, of.name), &l.Temperature, of.averaged, of.probabilities)
+			if err != nil {
+				return nil, err
+			}
+			if l.Temperature == 0 && of.averaged == 1 {
+				descent = &p
+			}
+			out.Predictors = append(out.Predictors, p)
+		}
+		moved, spread, synapses := 0.0, 0.0, float64(out.Synapses)
+		for k, w := range end.Mu { // pads are 0 throughout
+			moved += square(float64(w-n.State.State.Mu[k])) / synapses
+			mean := l.sum[k] / float64(l.kept)
+			spread += max(0, l.square[k]/float64(l.kept)-mean*mean) / synapses
+		}
+		l.Moved, l.Spread = math.Sqrt(moved), math.Sqrt(spread)
+		checkpoint := *n.State
+		checkpoint.State = end
+		ends, networks = append(ends, &checkpoint), append(networks, config)
+	}
+	sums, err := train.Gradients(ctx, n.Set, networks, ends, kernels.Accumulate{AtMu: true}, 1, nil)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.Predictors {
+		p := &out.Predictors[i]
+		p.OverTrained = j.gain(*p, j.point)
+		if descent != nil {
+			g := j.gain(*p, *descent)
+			p.OverDescent = &g
+		}
+	}
+	eps := e.Posterior.Step / float64(training.N()) * e.Posterior.rule(chains.StepsPerEpoch()).Schedule(chains.Step())
+	for i, l := range laws {
+		if l.Temperature > 0 {
+			ratio := minibatchNoise(sums[i], out.Synapses) * square(eps*float64(training.N())/float64(config.Batch)) / (2 * eps * l.Temperature)
+			l.MinibatchNoise = &ratio
+		}
+		out.Chains = append(out.Chains, l.ChainLaw)
+	}
+	return out, nil
+}
+
+// minibatchNoise is the variance over minibatches of the gradient of their summed negative log-likelihood, the mean over synapses.
+func minibatchNoise(s *kernels.Sums, synapses int) float64 {
+	n, sum := float64(s.Minibatches), 0.0
+	for i, g := range s.Gradient {
+		sum += s.Square[i]/n - square(g/n)
+	}
+	return sum / float64(synapses)
+}
+
+func square(x float64) float64 { return x * x }
+
+// rows are the rows of the table.
+func (o *NetworkOutcome) rows(p Posterior) []Row {
+	var rows []Row
+	for _, r := range o.Predictors {
+		row := Row{
+			Part: partNetwork, Problem: o.Data + ", " + o.Network, Method: r.Name, Parameters: o.Synapses, Examples: o.Examples,
+			Samples: r.Averaged, Accuracy: &r.Accuracy, NLL: &r.NLL, ECE: &r.ECE,
+		}
+		if r.Temperature != nil {
+			step := p.Step / float64(o.Examples)
+			row.Temperature, row.Step, row.Chains, row.Batch = r.Temperature, &step, &p.Chains, &p.Batch
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
