@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -12,7 +11,6 @@ import (
 	"quantal/dynamics"
 	"quantal/dynamics/assemblies"
 	"quantal/kernels/cpu"
-	"quantal/results"
 )
 
 func assembliesCommand() *cli.Command {
@@ -50,7 +48,7 @@ func assembliesCommand() *cli.Command {
 			}
 			logger(c).Info("assemblies", "neurons", config.Neurons, "assemblies", config.Assemblies, "networks", config.Seeds,
 				"days", config.Imprint+config.Alone, "kernels", kernels)
-			return runExperiment(c, kernels, config, func(ctx context.Context, p dynamics.Progress) (assemblies.Findings, error) {
+			return runExperiment(c, "cpu", kernels, config, func(ctx context.Context, p dynamics.Progress) (assemblies.Findings, error) {
 				return assemblies.Run(ctx, config, p)
 			}, printAssemblies)
 		},
@@ -59,40 +57,20 @@ func assembliesCommand() *cli.Command {
 
 // assembliesConfig puts the configuration together: defaults, the file on top, the flags on top of both.
 func assembliesConfig(c *cli.Context) (assemblies.Config, error) {
-	config := assemblies.DefaultConfig()
-	if path := c.String("config"); path != "" {
-		if err := results.ReadConfigFile(path, &config); err != nil {
-			return config, &usageError{err}
-		}
-	}
-	if c.Bool("quick") {
-		config = config.Quick()
-	}
-	if c.IsSet("seed") {
-		config.Seed = c.Uint64("seed")
-	}
-	if c.IsSet("threads") {
-		config.Threads = c.Int("threads")
-	}
-	if c.IsSet("strengths") {
-		config.Strengths = make([]float64, 1+strings.Count(c.String("strengths"), ","))
-	}
-	var strengths []*float64
-	for i := range config.Strengths {
-		strengths = append(strengths, &config.Strengths[i])
-	}
-	if err := readNumbers(c, []numberFlag{
-		{"neurons", &config.Neurons, nil}, {"assemblies", &config.Assemblies, nil}, {"seeds", &config.Seeds, nil}, {"moves", &config.Moves, nil},
-		{"plasticity", nil, []*float64{&config.Plasticity}}, {"homeostasis", nil, []*float64{&config.Homeostasis}},
-		{"mu", nil, []*float64{&config.Mu.Offset, &config.Mu.Slope}}, {"sigma", nil, []*float64{&config.Sigma.Offset, &config.Sigma.Slope}},
-		{"strengths", nil, strengths}, {"imprint", nil, []*float64{&config.Imprint}}, {"alone", nil, []*float64{&config.Alone}},
-	}); err != nil {
+	config, err := readConfig(c, assemblies.DefaultConfig())
+	if err != nil {
 		return config, err
 	}
-	if err := config.Check(); err != nil {
-		return config, usage("--%w", err)
+	if err := readNumbers(c,
+		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
+		numberFlag{"neurons", &config.Neurons}, numberFlag{"assemblies", &config.Assemblies}, numberFlag{"seeds", &config.Seeds},
+		numberFlag{"moves", &config.Moves}, numberFlag{"plasticity", &config.Plasticity}, numberFlag{"homeostasis", &config.Homeostasis},
+		numberFlag{"mu", []*float64{&config.Mu.Offset, &config.Mu.Slope}}, numberFlag{"sigma", []*float64{&config.Sigma.Offset, &config.Sigma.Slope}},
+		numberFlag{"strengths", &config.Strengths}, numberFlag{"imprint", &config.Imprint}, numberFlag{"alone", &config.Alone},
+	); err != nil {
+		return config, err
 	}
-	return config, nil
+	return checked(config)
 }
 
 // printAssemblies writes what came out, for a person.

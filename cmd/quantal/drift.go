@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"quantal/dynamics"
 	"quantal/dynamics/drift"
-	"quantal/results"
-	"quantal/train"
 )
 
 func driftCommand() *cli.Command {
@@ -37,16 +34,8 @@ func driftCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			device, err := train.ChooseDevice(config.Training.Device)
-			if err != nil {
-				return err
-			}
-			return runExperiment(c, device.Kernels, config, func(ctx context.Context, p dynamics.Progress) (drift.Findings, error) {
-				network, err := startNetwork(c, config.Start)
-				if err != nil {
-					return drift.Findings{}, err
-				}
-				return drift.Run(ctx, config, network, p)
+			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network, p dynamics.Progress) (drift.Findings, error) {
+				return drift.Run(ctx, config, n, p)
 			}, printDrift)
 		},
 	}
@@ -58,48 +47,20 @@ func driftConfig(c *cli.Context) (drift.Config, error) {
 	if err != nil {
 		return config, err
 	}
-	if path := c.String("config"); path != "" {
-		if err := results.ReadConfigFile(path, &config); err != nil {
-			return config, &usageError{err}
-		}
-	}
-	if c.Bool("quick") {
-		config = config.Quick()
+	if config, err = readConfig(c, config); err != nil {
+		return config, err
 	}
 	if err := applyStart(c, &config.Start); err != nil {
 		return config, err
 	}
-	if c.IsSet("seed") {
-		config.Seed = c.Uint64("seed")
+	if err := readNumbers(c,
+		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
+		numberFlag{"step-size", &config.StepSize}, numberFlag{"temperature", &config.Temperature}, numberFlag{"batch", &config.Batch},
+		numberFlag{"steps", &config.Steps}, numberFlag{"looks", &config.Looks}, numberFlag{"probes", &config.Probes},
+	); err != nil {
+		return config, err
 	}
-	if c.IsSet("threads") {
-		config.Threads = c.Int("threads")
-	}
-	for _, f := range []struct {
-		name string
-		to   *float64
-	}{{"step-size", &config.StepSize}, {"temperature", &config.Temperature}} {
-		if c.IsSet(f.name) {
-			if err := numbersOf(c, f.name, f.to); err != nil {
-				return config, err
-			}
-		}
-	}
-	for _, f := range []struct {
-		name string
-		to   *int
-	}{{"batch", &config.Batch}, {"steps", &config.Steps}, {"looks", &config.Looks}, {"probes", &config.Probes}} {
-		if !c.IsSet(f.name) {
-			continue
-		}
-		if *f.to, err = strconv.Atoi(c.String(f.name)); err != nil {
-			return config, usage("--%s %q: want a whole number", f.name, c.String(f.name))
-		}
-	}
-	if err := config.Check(); err != nil {
-		return config, usage("--%w", err)
-	}
-	return config, nil
+	return checked(config)
 }
 
 // printDrift writes what came out, for a person.

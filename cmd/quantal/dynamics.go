@@ -48,48 +48,103 @@ func dynamicsFlags() []cli.Flag {
 	}
 }
 
-// numberFlag is a flag with a whole number, or with as many numbers as To has, separated by commas.
+// readConfig puts the file of --config on top of the defaults of an experiment, and makes it --quick.
+func readConfig[Config interface{ Quick() Config }](c *cli.Context, config Config) (Config, error) {
+	if path := c.String("config"); path != "" {
+		if err := results.ReadConfigFile(path, &config); err != nil {
+			return config, &usageError{err}
+		}
+	}
+	if c.Bool("quick") {
+		config = config.Quick()
+	}
+	return config, nil
+}
+
+// numberFlag is a flag and where its numbers go: to a *int, a *uint64, a *float64, or, separated by commas, to a *[]int, a *[]float64, or
+// the places of a []*float64.
 type numberFlag struct {
-	name  string
-	whole *int
-	to    []*float64
+	name string
+	to   any
 }
 
 // readNumbers reads the flags that are set.
-func readNumbers(c *cli.Context, flags []numberFlag) error {
+func readNumbers(c *cli.Context, flags ...numberFlag) error {
 	for _, f := range flags {
-		switch {
-		case !c.IsSet(f.name):
+		if !c.IsSet(f.name) {
 			continue
-		case f.whole != nil:
-			n, err := strconv.Atoi(c.String(f.name))
-			if err != nil {
-				return usage("--%s %q: want a whole number", f.name, c.String(f.name))
-			}
-			*f.whole = n
-		default:
-			if err := numbersOf(c, f.name, f.to...); err != nil {
-				return err
-			}
+		}
+		if err := f.read(c.String(f.name)); err != nil {
+			return usage("--%s %q: %w", f.name, c.String(f.name), err)
 		}
 	}
 	return nil
 }
 
-// numbersOf reads the numbers of a flag, separated by commas.
-func numbersOf(c *cli.Context, name string, to ...*float64) error {
-	parts := strings.Split(c.String(name), ",")
-	if len(parts) != len(to) {
-		return usage("--%s %q: want %s", name, c.String(name), map[int]string{1: "a number", 2: "two numbers, separated by a comma"}[len(to)])
-	}
-	for i, p := range parts {
-		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
-		if err != nil {
-			return usage("--%s %q: want a number, got %q", name, c.String(name), p)
+func (f numberFlag) read(text string) (err error) {
+	parts := strings.Split(text, ",")
+	switch to := f.to.(type) {
+	case *int:
+		*to, err = whole(text)
+	case *uint64:
+		if *to, err = strconv.ParseUint(text, 10, 64); err != nil {
+			err = errors.New("want a whole number of 0 or more")
 		}
-		*to[i] = v
+	case *float64:
+		*to, err = number(text)
+	case *[]int:
+		*to, err = list(parts, whole)
+	case *[]float64:
+		*to, err = list(parts, number)
+	case []*float64:
+		if len(parts) != len(to) {
+			return fmt.Errorf("want %d numbers, separated by commas", len(to))
+		}
+		var values []float64
+		if values, err = list(parts, number); err != nil {
+			return err
+		}
+		for i, v := range values {
+			*to[i] = v
+		}
 	}
-	return nil
+	return err
+}
+
+func list[T any](parts []string, read func(string) (T, error)) ([]T, error) {
+	var values []T
+	for _, p := range parts {
+		v, err := read(p)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+func number(text string) (float64, error) {
+	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil {
+		return 0, fmt.Errorf("want a number, got %q", text)
+	}
+	return v, nil
+}
+
+func whole(text string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		return 0, fmt.Errorf("want a whole number, got %q", text)
+	}
+	return n, nil
+}
+
+// checked returns a configuration, unless it cannot be used.
+func checked[Config interface{ Check() error }](config Config) (Config, error) {
+	if err := config.Check(); err != nil {
+		return config, usage("--%w", err)
+	}
+	return config, nil
 }
 
 // experimentFolder is the run folder of an experiment.
@@ -101,8 +156,8 @@ func experimentFolder(c *cli.Context) string {
 }
 
 // runExperiment makes an experiment in a new run folder: it writes the configuration and the environment, shows how far the experiment
-// is, and saves and prints what it finds. The name is the subcommand's; kernels is the kernel set that will run.
-func runExperiment[Summary, Row any](c *cli.Context, kernels string, config any,
+// is, and saves and prints what it finds. The name is the subcommand's; device and kernels are what it will run on.
+func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, config any,
 	run func(context.Context, dynamics.Progress) (dynamics.Findings[Summary, Row], error), print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
 	dir := experimentFolder(c)
 	folder, err := results.CreateExperiment(dir)
@@ -114,7 +169,7 @@ func runExperiment[Summary, Row any](c *cli.Context, kernels string, config any,
 		return err
 	}
 	environment := results.ReadEnvironmentHere(version)
-	environment.Kernels, environment.Device = kernels, "cpu"
+	environment.Device, environment.Kernels = device, kernels
 	if err := folder.WriteEnvironment(environment); err != nil {
 		return err
 	}

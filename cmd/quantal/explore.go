@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -12,7 +11,6 @@ import (
 
 	"quantal/dynamics"
 	"quantal/dynamics/explore"
-	"quantal/results"
 )
 
 func exploreCommand() *cli.Command {
@@ -46,7 +44,7 @@ func exploreCommand() *cli.Command {
 			}
 			logger(c).Info("explore", "sizes", strings.Trim(fmt.Sprint(config.Sizes), "[]"), "episodes", config.Episodes, "choices", config.Choices, "seeds", config.Seeds)
 			// The portable kernels, in 64-bit floats, whatever the processor.
-			return runExperiment(c, "portable", config, func(ctx context.Context, p dynamics.Progress) (explore.Findings, error) {
+			return runExperiment(c, "cpu", "portable", config, func(ctx context.Context, p dynamics.Progress) (explore.Findings, error) {
 				return explore.Run(ctx, config, p)
 			}, printExplore)
 		},
@@ -56,65 +54,30 @@ func exploreCommand() *cli.Command {
 // exploreConfig puts the configuration together: defaults, the file on top, the flags on top of both.
 func exploreConfig(c *cli.Context) (explore.Config, error) {
 	config := explore.DefaultConfig()
-	if path := c.String("config"); path != "" {
+	if c.String("config") != "" {
 		config.Explorers = nil // the file's would be added to them
-		if err := results.ReadConfigFile(path, &config); err != nil {
-			return config, &usageError{err}
-		}
-		if config.Explorers == nil {
-			config.Explorers = explore.DefaultConfig().Explorers
-		}
 	}
-	if c.Bool("quick") {
-		config = config.Quick()
+	config, err := readConfig(c, config)
+	if err != nil {
+		return config, err
 	}
-	if c.IsSet("seed") {
-		config.Seed = c.Uint64("seed")
-	}
-	if c.IsSet("threads") {
-		config.Threads = c.Int("threads")
+	if config.Explorers == nil {
+		config.Explorers = explore.DefaultConfig().Explorers
 	}
 	if c.IsSet("explorer") {
-		var err error
 		if config.Explorers, err = explore.Named(strings.Split(c.String("explorer"), ",")); err != nil {
 			return config, usage("--%w", err)
 		}
 	}
-	if c.IsSet("rate") {
-		if err := numbersOf(c, "rate", &config.Learner.Rate); err != nil {
-			return config, err
-		}
+	if err := readNumbers(c,
+		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
+		numberFlag{"sizes", &config.Sizes}, numberFlag{"episodes", &config.Episodes}, numberFlag{"contexts", &config.Contexts},
+		numberFlag{"arms", &config.Arms}, numberFlag{"choices", &config.Choices}, numberFlag{"seeds", &config.Seeds},
+		numberFlag{"untrained", &config.Untrained}, numberFlag{"rate", &config.Learner.Rate}, numberFlag{"replay", &config.Learner.Replay},
+	); err != nil {
+		return config, err
 	}
-	if c.IsSet("sizes") {
-		config.Sizes = nil
-		for part := range strings.SplitSeq(c.String("sizes"), ",") {
-			n, err := strconv.Atoi(part)
-			if err != nil {
-				return config, usage("--sizes %q: want whole numbers, got %q", c.String("sizes"), part)
-			}
-			config.Sizes = append(config.Sizes, n)
-		}
-	}
-	for _, f := range []struct {
-		name string
-		to   *int
-	}{
-		{"episodes", &config.Episodes}, {"contexts", &config.Contexts}, {"arms", &config.Arms}, {"choices", &config.Choices},
-		{"seeds", &config.Seeds}, {"untrained", &config.Untrained}, {"replay", &config.Learner.Replay},
-	} {
-		if !c.IsSet(f.name) {
-			continue
-		}
-		n, err := strconv.Atoi(c.String(f.name))
-		if err != nil {
-			return config, usage("--%s %q: want a whole number", f.name, c.String(f.name))
-		}
-		*f.to = n
-	}
-	if err := config.Check(); err != nil {
-		return config, usage("--%w", err)
-	}
-	return config, nil
+	return checked(config)
 }
 
 // printExplore writes what came out, for a person.

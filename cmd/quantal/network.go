@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"reflect"
@@ -116,4 +118,21 @@ func trainedAlready(dir string, config train.Config) (bool, error) {
 		return false, nil
 	}
 	return err == nil && reflect.DeepEqual(earlier, config), err
+}
+
+// runOnNetwork is runExperiment for an experiment on a trained network.
+func runOnNetwork[Summary, Row any](c *cli.Context, start dynamics.Start, config any,
+	run func(context.Context, *dynamics.Network, dynamics.Progress) (dynamics.Findings[Summary, Row], error),
+	print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
+	device, err := train.ChooseDevice(start.Training.Device)
+	if err != nil {
+		return err
+	}
+	return runExperiment(c, device.Name, device.Kernels, config, func(ctx context.Context, p dynamics.Progress) (dynamics.Findings[Summary, Row], error) {
+		network, err := startNetwork(c, start)
+		if err != nil {
+			return dynamics.Findings[Summary, Row]{}, err
+		}
+		return run(ctx, network, p)
+	}, print)
 }

@@ -12,8 +12,7 @@ import (
 
 	"quantal/dynamics"
 	"quantal/dynamics/sampling"
-	"quantal/kernels/cpu"
-	"quantal/results"
+	"quantal/train"
 )
 
 func samplingCommand() *cli.Command {
@@ -46,20 +45,18 @@ func samplingCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			kernels, err := cpu.Kernels()
-			if err != nil {
-				return &usageError{err}
+			run := func(ctx context.Context, n *dynamics.Network, p dynamics.Progress) (sampling.Findings, error) {
+				return sampling.Run(ctx, config, n, p)
 			}
-			logger(c).Info("sampling", "parts", strings.Join(config.Parts, ", "), "kernels", kernels)
-			return runExperiment(c, kernels, config, func(ctx context.Context, p dynamics.Progress) (sampling.Findings, error) {
-				var network *dynamics.Network
-				if config.NeedsNetwork() {
-					var err error
-					if network, err = startNetwork(c, config.Start); err != nil {
-						return sampling.Findings{}, err
-					}
-				}
-				return sampling.Run(ctx, config, network, p)
+			if config.NeedsNetwork() {
+				return runOnNetwork(c, config.Start, config, run, printSampling)
+			}
+			device, err := train.ChooseDevice(config.Training.Device) // for the compiled graph
+			if err != nil {
+				return err
+			}
+			return runExperiment(c, device.Name, device.Kernels, config, func(ctx context.Context, p dynamics.Progress) (sampling.Findings, error) {
+				return run(ctx, nil, p)
 			}, printSampling)
 		},
 	}
@@ -71,14 +68,11 @@ func samplingConfig(c *cli.Context) (sampling.Config, error) {
 	if err != nil {
 		return config, err
 	}
-	if path := c.String("config"); path != "" {
-		config.Linear, config.Logistic = nil, nil
-		if err := results.ReadConfigFile(path, &config); err != nil {
-			return config, &usageError{err}
-		}
+	if c.String("config") != "" {
+		config.Linear, config.Logistic = nil, nil // the file's would be added to them
 	}
-	if c.Bool("quick") {
-		config = config.Quick()
+	if config, err = readConfig(c, config); err != nil {
+		return config, err
 	}
 	if c.IsSet("parts") {
 		config.Parts = nil
@@ -86,41 +80,20 @@ func samplingConfig(c *cli.Context) (sampling.Config, error) {
 			config.Parts = append(config.Parts, strings.TrimSpace(part))
 		}
 	}
-	if c.IsSet("seed") {
-		config.Seed = c.Uint64("seed")
-	}
-	if c.IsSet("threads") {
-		config.Threads = c.Int("threads")
-	}
-	for name, to := range map[string]*float64{
-		"step": &config.Step, "temperature": &config.Temperature, "network-step": &config.Posterior.Step,
-	} {
-		if c.IsSet(name) {
-			if err := numbersOf(c, name, to); err != nil {
-				return config, err
-			}
-		}
-	}
-	if c.IsSet("temperatures") {
-		config.Posterior.Temperatures = make([]float64, strings.Count(c.String("temperatures"), ",")+1)
-		var to []*float64
-		for i := range config.Posterior.Temperatures {
-			to = append(to, &config.Posterior.Temperatures[i])
-		}
-		if err := numbersOf(c, "temperatures", to...); err != nil {
+	if config.NeedsNetwork() || c.Args().Present() {
+		if err := applyStart(c, &config.Start); err != nil {
 			return config, err
 		}
 	}
 	var effective int
-	for name, to := range map[string]*int{
-		"chains": &config.Chains, "effective": &effective,
-		"network-chains": &config.Posterior.Chains, "burn": &config.Posterior.Burn, "samples": &config.Posterior.Samples,
-	} {
-		if c.IsSet(name) {
-			if *to, err = strconv.Atoi(c.String(name)); err != nil {
-				return config, usage("--%s %q: want a whole number", name, c.String(name))
-			}
-		}
+	posterior := &config.Posterior
+	if err := readNumbers(c,
+		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
+		numberFlag{"step", &config.Step}, numberFlag{"temperature", &config.Temperature}, numberFlag{"chains", &config.Chains},
+		numberFlag{"effective", &effective}, numberFlag{"network-step", &posterior.Step}, numberFlag{"temperatures", &posterior.Temperatures},
+		numberFlag{"network-chains", &posterior.Chains}, numberFlag{"burn", &posterior.Burn}, numberFlag{"samples", &posterior.Samples},
+	); err != nil {
+		return config, err
 	}
 	if c.IsSet("effective") {
 		for _, problems := range [][]sampling.Problem{config.Linear, config.Logistic} {
@@ -129,15 +102,7 @@ func samplingConfig(c *cli.Context) (sampling.Config, error) {
 			}
 		}
 	}
-	if config.NeedsNetwork() || c.Args().Present() {
-		if err := applyStart(c, &config.Start); err != nil {
-			return config, err
-		}
-	}
-	if err := config.Check(); err != nil {
-		return config, usage("--%w", err)
-	}
-	return config, nil
+	return checked(config)
 }
 
 // printSampling writes what came out, for a person.

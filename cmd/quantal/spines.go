@@ -14,7 +14,6 @@ import (
 	"quantal/dynamics"
 	"quantal/dynamics/spines"
 	"quantal/kernels/cpu"
-	"quantal/results"
 )
 
 func spinesCommand() *cli.Command {
@@ -57,7 +56,7 @@ func spinesCommand() *cli.Command {
 			}
 			logger(c).Info("spines", "conditions", config.Names(), "spines", config.Spines,
 				"days", config.Days, "step", config.Step, "kernels", kernels)
-			return runExperiment(c, kernels, config, func(ctx context.Context, p dynamics.Progress) (spines.Findings, error) {
+			return runExperiment(c, "cpu", kernels, config, func(ctx context.Context, p dynamics.Progress) (spines.Findings, error) {
 				return spines.Run(ctx, config, p)
 			}, printSpines)
 		},
@@ -67,36 +66,25 @@ func spinesCommand() *cli.Command {
 // spinesConfig puts the configuration together: defaults, the file on top, the flags on top of both.
 func spinesConfig(c *cli.Context) (spines.Config, error) {
 	config := spines.DefaultConfig()
-	if path := c.String("config"); path != "" {
-		config.Conditions = nil
-		if err := results.ReadConfigFile(path, &config); err != nil {
-			return config, &usageError{err}
-		}
+	if c.String("config") != "" {
+		config.Conditions = nil // the file's would be added to them
 	}
-	if c.Bool("quick") {
-		config = config.Quick()
+	config, err := readConfig(c, config)
+	if err != nil {
+		return config, err
 	}
 	if err := spinesConditions(c, &config); err != nil {
 		return config, err
 	}
-	if c.IsSet("seed") {
-		config.Seed = c.Uint64("seed")
-	}
-	if c.IsSet("threads") {
-		config.Threads = c.Int("threads")
-	}
-	if err := readNumbers(c, []numberFlag{
-		{"spines", &config.Spines, nil}, {"cells", &config.Cells, nil},
-		{"days", nil, []*float64{&config.Days}}, {"step", nil, []*float64{&config.Step}}, {"follow", nil, []*float64{&config.Follow}},
-		{"start", nil, []*float64{&config.Start[0], &config.Start[1]}}, {"births", nil, []*float64{&config.Turnover.Rate}},
-		{"newborn", nil, []*float64{&config.Turnover.Smallest, &config.Turnover.Largest}},
-	}); err != nil {
+	if err := readNumbers(c,
+		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
+		numberFlag{"spines", &config.Spines}, numberFlag{"cells", &config.Cells}, numberFlag{"days", &config.Days}, numberFlag{"step", &config.Step},
+		numberFlag{"follow", &config.Follow}, numberFlag{"start", []*float64{&config.Start[0], &config.Start[1]}},
+		numberFlag{"births", &config.Turnover.Rate}, numberFlag{"newborn", []*float64{&config.Turnover.Smallest, &config.Turnover.Largest}},
+	); err != nil {
 		return config, err
 	}
-	if err := config.Check(); err != nil {
-		return config, usage("--%w", err)
-	}
-	return config, nil
+	return checked(config)
 }
 
 // spinesConditions are the named conditions, and those that the user brings.
@@ -125,10 +113,9 @@ func spinesConditions(c *cli.Context, config *spines.Config) error {
 	}
 	if c.IsSet("mu") {
 		own := spines.Own("own", nil)
-		if err := numbersOf(c, "mu", &own.Mu.Offset, &own.Mu.Slope); err != nil {
-			return err
-		}
-		if err := numbersOf(c, "sigma", &own.Sigma.Offset, &own.Sigma.Slope); err != nil {
+		if err := readNumbers(c,
+			numberFlag{"mu", []*float64{&own.Mu.Offset, &own.Mu.Slope}}, numberFlag{"sigma", []*float64{&own.Sigma.Offset, &own.Sigma.Slope}},
+		); err != nil {
 			return err
 		}
 		list = append(list, own)
@@ -144,15 +131,8 @@ func spinesConditions(c *cli.Context, config *spines.Config) error {
 				k.Bounds = []string{spines.Reflecting, spines.WithTurnover}
 			}
 		}
-		if c.IsSet("low") {
-			if err := numbersOf(c, "low", &k.Low); err != nil {
-				return err
-			}
-		}
-		if c.IsSet("high") {
-			if err := numbersOf(c, "high", &k.High); err != nil {
-				return err
-			}
+		if err := readNumbers(c, numberFlag{"low", &k.Low}, numberFlag{"high", &k.High}); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"quantal/dynamics"
 	"quantal/dynamics/tolerance"
-	"quantal/results"
-	"quantal/train"
 )
 
 func toleranceCommand() *cli.Command {
@@ -33,16 +30,8 @@ func toleranceCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			device, err := train.ChooseDevice(config.Training.Device)
-			if err != nil {
-				return err
-			}
-			return runExperiment(c, device.Kernels, config, func(ctx context.Context, p dynamics.Progress) (tolerance.Findings, error) {
-				network, err := startNetwork(c, config.Start)
-				if err != nil {
-					return tolerance.Findings{}, err
-				}
-				return tolerance.Run(ctx, config, network, p)
+			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network, p dynamics.Progress) (tolerance.Findings, error) {
+				return tolerance.Run(ctx, config, n, p)
 			}, printTolerance)
 		},
 	}
@@ -54,37 +43,19 @@ func toleranceConfig(c *cli.Context) (tolerance.Config, error) {
 	if err != nil {
 		return config, err
 	}
-	if path := c.String("config"); path != "" {
-		if err := results.ReadConfigFile(path, &config); err != nil {
-			return config, &usageError{err}
-		}
-	}
-	if c.Bool("quick") {
-		config = config.Quick()
+	if config, err = readConfig(c, config); err != nil {
+		return config, err
 	}
 	if err := applyStart(c, &config.Start); err != nil {
 		return config, err
 	}
-	if c.IsSet("seed") {
-		config.Seed = c.Uint64("seed")
+	if err := readNumbers(c,
+		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
+		numberFlag{"share", &config.Share}, numberFlag{"draws", &config.Draws},
+	); err != nil {
+		return config, err
 	}
-	if c.IsSet("threads") {
-		config.Threads = c.Int("threads")
-	}
-	if c.IsSet("share") {
-		if err := numbersOf(c, "share", &config.Share); err != nil {
-			return config, err
-		}
-	}
-	if c.IsSet("draws") {
-		if config.Draws, err = strconv.Atoi(c.String("draws")); err != nil {
-			return config, usage("--draws %q: want a whole number", c.String("draws"))
-		}
-	}
-	if err := config.Check(); err != nil {
-		return config, usage("--%w", err)
-	}
-	return config, nil
+	return checked(config)
 }
 
 // printTolerance writes what came out, for a person.
