@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -73,7 +75,36 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	return app
 }
 
-func onUsageError(_ *cli.Context, err error, _ bool) error { return &usageError{err} }
+// onUsageError is told of what the library could not read. Of a value the library says no more than that it is invalid.
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+		return usage("--%s: there is no such flag: `%s --help` lists them", strings.TrimPrefix(name, "-"), c.Command.HelpName)
+	}
+	invalid := regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-(\S+):`).FindStringSubmatch(err.Error())
+	if invalid == nil {
+		return &usageError{err}
+	}
+	value, name := invalid[1], invalid[2]
+	want := "another value"
+	for _, f := range c.Command.Flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		switch f.(type) {
+		case *cli.IntFlag:
+			want = "a whole number"
+		case *cli.Uint64Flag:
+			want = "a whole number of 0 or more"
+		case *cli.Float64Flag:
+			want = "a number"
+		case *cli.DurationFlag:
+			want = "a time such as 30s or 5m"
+		case *cli.BoolFlag:
+			want = "true, false, or the flag alone"
+		}
+	}
+	return usage("--%s %q: want %s", name, value, want)
+}
 
 // usageError is a mistake in how the program was called.
 type usageError struct{ err error }
