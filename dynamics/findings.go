@@ -31,3 +31,18 @@ func (f Findings[Summary, Row]) Save(folder *results.Folder) ([]string, error) {
 	}
 	return pictures, folder.WriteSummary(f.Summary)
 }
+
+// Draw draws figures one after the other. One that has nothing to show is nil, and left out.
+func Draw(figures ...func() (*results.Illustration, error)) ([]results.Illustration, error) {
+	var all []results.Illustration
+	for _, draw := range figures {
+		i, err := draw()
+		if err != nil {
+			return nil, err
+		}
+		if i != nil {
+			all = append(all, *i)
+		}
+	}
+	return all, nil
+}

@@ -27,7 +27,8 @@
 //
 // What a step does with its gradients is an argument of the compiler: a [Rule]. [Adam] trains. [Accumulate] leaves the
 // parameters as they are and adds up the gradients of the likelihood, from which analyses start: with noise, a draw per
-// minibatch, or at w = mu. [Langevin] samples: mu moves down the gradient at w = mu, and by noise. Whatever the rule, it is one graph and one Program, and dW is formed in one way.
+// minibatch, or at w = mu. [Langevin] samples: mu moves down the gradient at w = mu, and by noise. Whatever the rule, it is one
+// graph and one Program, and dW is formed in one way.
 //
 // # The noise
 //

@@ -118,9 +118,9 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
-	e := &experiment{Config: config, progress: progress}
+	e := &experiment{Config: config}
 	began := time.Now()
-	if err := e.run(ctx); err != nil {
+	if err := e.run(ctx, progress); err != nil {
 		return findings, err
 	}
 	findings.Summary = e.summary()
@@ -136,14 +136,11 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 // experiment is one under way.
 type experiment struct {
 	Config
-	progress dynamics.Progress
 	kernels  string
 	outcomes [][]Outcome // of each network under each condition
 	courses  [][]course
 	imprint  [][]float64 // mean weights between groups of neurons of the first network after the imprint
-
-	counting    sync.Mutex
-	done, total int // steps
+	work     *dynamics.Work
 }
 
 // course is how a network went under a condition.
@@ -154,9 +151,9 @@ type course struct {
 }
 
 // run lets all networks live.
-func (e *experiment) run(ctx context.Context) error {
+func (e *experiment) run(ctx context.Context, progress dynamics.Progress) error {
 	conditions, imprint, alone := e.conditions(), e.steps(e.Imprint), e.steps(e.Alone)
-	e.total = e.Seeds * (2*imprint + len(conditions)*alone)
+	e.work = dynamics.NewWork(float64(e.Seeds*(2*imprint+len(conditions)*alone)), progress)
 	e.outcomes, e.courses = make([][]Outcome, e.Seeds), make([][]course, e.Seeds)
 	threads := e.Threads
 	if threads == 0 {
@@ -222,10 +219,7 @@ func (e *experiment) advance(ctx context.Context, l *Life, r Regime, stimulated 
 	if err := l.Advance(ctx, r, stimulated, steps); err != nil {
 		return err
 	}
-	e.counting.Lock()
-	defer e.counting.Unlock()
-	e.done += steps
-	e.progress(float64(e.done)/float64(e.total), what)
+	e.work.Did(float64(steps), what)
 	return nil
 }
 

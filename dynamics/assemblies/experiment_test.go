@@ -2,19 +2,15 @@ package assemblies
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"quantal/dynamics/spines"
-	"quantal/results"
+	"quantal/internal/dynamicstest"
 )
-
-func quiet(float64, string) {}
 
 // small is an instance in which all claims can be seen, and a network takes a second or two.
 func small() Config {
@@ -36,7 +32,7 @@ func TestClaims(t *testing.T) {
 	if testing.Short() {
 		c.Seeds = 1
 	}
-	f, err := Run(context.Background(), c, quiet)
+	f, err := Run(context.Background(), c, dynamicstest.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +73,8 @@ func TestFaultsTakeClaimsAway(t *testing.T) {
 		c := small()
 		c.Seeds, c.Alone, c.Strengths = 1, 40, []float64{0, 1, 1.9}
 		fault.change(&c)
-		e := &experiment{Config: c, progress: quiet}
-		if err := e.run(context.Background()); err != nil {
+		e := &experiment{Config: c}
+		if err := e.run(context.Background(), dynamicstest.Quiet); err != nil {
 			t.Fatal(err)
 		}
 		if k := claims(c, e.outcomes[0]); k == all || !fault.lost(k) {
@@ -90,19 +86,11 @@ func TestFaultsTakeClaimsAway(t *testing.T) {
 // everything makes an experiment and returns all that it finds as text but for the summary, which has the time it took.
 func everything(t *testing.T, c Config) string {
 	t.Helper()
-	f, err := Run(context.Background(), c, quiet)
+	f, err := Run(context.Background(), c, dynamicstest.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
-	for _, v := range []any{f.Table, f.Figures, f.Summary.Averages} {
-		line, err := results.EncodeJSON(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text.Write(line)
-	}
-	return text.String()
+	return dynamicstest.Text(t, f.Table, f.Figures, f.Summary.Averages)
 }
 
 func TestBytesDoNotDependOnThreads(t *testing.T) {
@@ -123,8 +111,8 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 // The first network is the same alone, and without the other strengths.
 func TestNetworksDoNotDependOnOthers(t *testing.T) {
 	outcomes := func(c Config) []Outcome {
-		e := &experiment{Config: c, progress: quiet}
-		if err := e.run(context.Background()); err != nil {
+		e := &experiment{Config: c}
+		if err := e.run(context.Background(), dynamicstest.Quiet); err != nil {
 			t.Fatal(err)
 		}
 		return e.outcomes[0]
@@ -142,43 +130,17 @@ func TestNetworksDoNotDependOnOthers(t *testing.T) {
 
 func TestSave(t *testing.T) {
 	c := tiny()
-	last := 0.0
-	f, err := Run(context.Background(), c, func(done float64, what string) {
-		if done < last || done > 1 || what == "" {
-			t.Errorf("%v done after %v: %q", done, last, what)
-		}
-		last = done
-	})
-	if err != nil || last != 1 {
-		t.Fatalf("%v done: %v", last, err)
-	}
-	folder, err := results.CreateExperiment(t.TempDir())
+	f, err := Run(context.Background(), c, dynamicstest.Rising(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer folder.Close()
-	if _, err := f.Save(folder); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"fig3", "matrix", "memory"} {
-		for _, ending := range []string{".svg", ".png", ".txt", ".json"} {
-			if info, err := os.Stat(folder.Path(name + ending)); err != nil || info.Size() == 0 {
-				t.Errorf("there is no %s%s: %v", name, ending, err)
-			}
-		}
-	}
-	file, err := os.Open(folder.Path("table.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil || len(rows) != 1+c.Seeds*(4+len(c.Strengths)-1) {
-		t.Fatalf("%d rows: %v", len(rows), err)
+	columns, rows := dynamicstest.Save(t, f, "fig3", "matrix", "memory")
+	if len(rows) != c.Seeds*(4+len(c.Strengths)-1) {
+		t.Fatalf("%d rows", len(rows))
 	}
 	for _, column := range []string{"condition", "seed", "strength", "recall", "separation", "retention_days", "peak_height", "ks_stationary"} {
-		if !slices.Contains(rows[0], column) {
-			t.Errorf("no column %s in %v", column, rows[0])
+		if !slices.Contains(columns, column) {
+			t.Errorf("no column %s in %v", column, columns)
 		}
 	}
 }

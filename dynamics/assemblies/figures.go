@@ -36,15 +36,7 @@ func look(name string) (title string, color results.Color) {
 
 // figures draws what there is.
 func (e *experiment) figures() ([]results.Illustration, error) {
-	var all []results.Illustration
-	for _, draw := range []func() (*results.Illustration, error){e.distributionFigure, e.matrixFigure, e.memoryFigure} {
-		i, err := draw()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, *i)
-	}
-	return all, nil
+	return dynamics.Draw(e.distributionFigure, e.matrixFigure, e.memoryFigure)
 }
 
 // index is where a condition is among all.

@@ -2,19 +2,16 @@ package drift
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/stat"
 
-	"quantal/analysis"
 	"quantal/dynamics"
+	"quantal/internal/dynamicstest"
 	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/results"
@@ -37,40 +34,23 @@ func small(t *testing.T) (Config, *dynamics.Network) {
 	c.Training.Hidden, c.Training.Epochs, c.Training.Batch, c.Training.LearningRate = []int{16, 12}, 8, 20, 3e-3
 	c.Training.Device = "cpu"
 	c.StepSize, c.Temperature, c.Batch, c.Steps, c.Looks, c.Probes, c.Resamples = 5e-5, 1, 40, 8000, 20, 120, 200
-	r, err := train.New(set, c.Training)
+	n, err := dynamicstest.Train(set, c.Training)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	if err := r.Train(context.Background(), train.Events{}); err != nil {
-		t.Fatal(err)
-	}
-	s, err := r.Checkpoint(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c, &dynamics.Network{Set: set, Network: analysis.Network{ID: "small", Config: c.Training, State: s}}
+	return c, n
 }
-
-func quiet(float64, string) {}
 
 // run makes an experiment, and returns what it finds and all of that as text but for the time it took.
 func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
-	findings, err := Run(context.Background(), c, n, quiet)
+	findings, err := Run(context.Background(), c, n, dynamicstest.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := findings.Summary
 	s.Seconds = 0
-	for _, v := range []any{s, findings.Table, findings.Figures} {
-		line, err := results.EncodeJSON(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += string(line)
-	}
-	return findings, text
+	return findings, dynamicstest.Text(t, s, findings.Table, findings.Figures)
 }
 
 // The claims on a small network: representations drift while the task is solved, without the gradient it is lost, without noise
@@ -264,7 +244,7 @@ func TestShareOfTheFlatterHalf(t *testing.T) {
 // The curvature against squared gradients of single examples, by finite differences of the loss.
 func TestFisher(t *testing.T) {
 	c, n := small(t)
-	e := &experiment{Config: c, network: n, progress: quiet}
+	e := &experiment{Config: c, network: n, progress: dynamicstest.Quiet}
 	e.Steps, e.Looks, e.StepSize, e.Temperature = 2, 2, 1e-8, 1e-2
 	if err := e.measure(context.Background()); err != nil {
 		t.Fatal(err)
@@ -300,29 +280,10 @@ func TestFilesOfDrift(t *testing.T) {
 	c, n := small(t)
 	c.Steps, c.Looks = 40, 4
 	findings, _ := run(t, c, n)
-	dir := filepath.Join(t.TempDir(), "a")
-	folder, err := results.CreateExperiment(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	if _, err := findings.Save(folder); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"drift.svg", "drift.png", "curvature.txt", "tuning.json", "summary.json"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			t.Error(err)
-		}
-	}
-	f, err := os.Open(filepath.Join(dir, "table.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil || len(rows) != 1+3*5*3 || strings.Join(rows[0], ",") !=
+	columns, rows := dynamicstest.Save(t, findings, "drift", "curvature", "tuning")
+	if len(rows) != 3*5*3 || strings.Join(columns, ",") !=
 		"condition,step,time,accuracy,loss,training_loss,layer,units,silent,similarity,displacement" {
-		t.Errorf("%d rows, %v, %v", len(rows), rows[0], err)
+		t.Errorf("%d rows, %v", len(rows), columns)
 	}
 }
 
@@ -355,13 +316,13 @@ func TestDriftRefuses(t *testing.T) {
 	} {
 		bad := c
 		change(&bad)
-		if _, err := Run(context.Background(), bad, n, quiet); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Run(context.Background(), bad, n, dynamicstest.Quiet); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to say %q", err, want)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Run(ctx, c, n, quiet); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, c, n, dynamicstest.Quiet); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

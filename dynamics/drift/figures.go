@@ -59,17 +59,7 @@ func (e *experiment) layerColor(l int) results.Color {
 }
 
 func (e *experiment) figures() ([]results.Illustration, error) {
-	var all []results.Illustration
-	for _, draw := range []func() (*results.Illustration, error){e.driftFigure, e.curvatureFigure, e.tuningFigure} {
-		i, err := draw()
-		if err != nil {
-			return nil, err
-		}
-		if i != nil {
-			all = append(all, *i)
-		}
-	}
-	return all, nil
+	return dynamics.Draw(e.driftFigure, e.curvatureFigure, e.tuningFigure)
 }
 
 // protocol says how it was made.

@@ -6,7 +6,6 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -133,11 +132,8 @@ type setting struct {
 // experiment is one under way.
 type experiment struct {
 	Config
-	progress dynamics.Progress
-
-	lived       [][]course // of each outcome
-	telling     sync.Mutex
-	done, total float64
+	lived [][]course // of each outcome
+	doing *dynamics.Work
 }
 
 // Run makes the experiment. Cancelled, it returns the context's error.
@@ -146,18 +142,19 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
-	e := &experiment{Config: config, progress: progress}
+	e := &experiment{Config: config}
 	if e.Threads == 0 {
 		e.Threads = runtime.GOMAXPROCS(0)
 	}
 	began := time.Now()
-	tuning := e.tuning()
+	tuning, total := e.tuning(), 0.
 	for _, s := range tuning {
-		e.total += e.work(s) * float64(e.Tuning.Seeds)
+		total += e.work(s) * float64(e.Tuning.Seeds)
 	}
 	for _, s := range e.settings(nil) {
-		e.total += e.work(s) * float64(e.Seeds)
+		total += e.work(s) * float64(e.Seeds)
 	}
+	e.doing = dynamics.NewWork(total, progress)
 	summary := Summary{Seed: config.Seed}
 	courses, err := e.live(ctx, tuning, e.Tuning.Seeds, tuningSeeds, "choosing strengths")
 	if err != nil {
@@ -288,7 +285,7 @@ func (e *experiment) live(ctx context.Context, settings []setting, agents int, f
 				}
 				var err error
 				courses[i][k], err = newAgent(e.Learner, w, s.explorer, s.strength, seed).live(w, episodes, func() error {
-					e.tell(e.work(s)/blocks, doing)
+					e.doing.Did(e.work(s)/blocks, doing)
 					return ctx.Err()
 				})
 				return err
@@ -296,14 +293,6 @@ func (e *experiment) live(ctx context.Context, settings []setting, agents int, f
 		}
 	}
 	return courses, g.Wait()
-}
-
-// tell adds to what is done.
-func (e *experiment) tell(work float64, what string) {
-	e.telling.Lock()
-	defer e.telling.Unlock()
-	e.done += work
-	e.progress(min(e.done/e.total, 1), what)
 }
 
 // choose takes the strength with the largest mean return for each strategy and world, the first of equal ones.

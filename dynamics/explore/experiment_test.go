@@ -1,12 +1,9 @@
 package explore
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"math"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -15,7 +12,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"quantal/results"
+	"quantal/internal/dynamicstest"
 	"quantal/train"
 )
 
@@ -31,25 +28,16 @@ func small() Config {
 	return c
 }
 
-func quiet(float64, string) {}
-
 // run makes an experiment, and returns what it finds and all of that as text but for the time it took.
 func run(t *testing.T, c Config) (findings Findings, text string) {
 	t.Helper()
-	findings, err := Run(context.Background(), c, quiet)
+	findings, err := Run(context.Background(), c, dynamicstest.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	summary := findings.Summary
 	summary.Seconds = 0
-	for _, v := range []any{summary, findings.Table, findings.Figures} {
-		line, err := results.EncodeJSON(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += string(line)
-	}
-	return findings, text
+	return findings, dynamicstest.Text(t, summary, findings.Table, findings.Figures)
 }
 
 // The experiment finds the same for any number of threads; its table and its summary say the same; strengths are the best of those
@@ -129,41 +117,13 @@ func TestDepths(t *testing.T) {
 // The files that an experiment leaves.
 func TestSave(t *testing.T) {
 	findings, _ := run(t, small())
-	folder, err := results.CreateExperiment(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	pictures, err := findings.Save(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"returns", "depth", "sigma"} {
-		for _, ending := range []string{".svg", ".png", ".txt", ".json"} {
-			info, err := os.Stat(folder.Path(name + ending))
-			if err != nil || info.Size() == 0 || !slices.Contains(pictures, folder.Path(name+ending)) {
-				t.Errorf("there is no %s%s: %v", name, ending, err)
-			}
-		}
-	}
-	var summary Summary
-	if err := folder.ReadSummary(&summary); err != nil || !reflect.DeepEqual(summary, findings.Summary) {
-		t.Errorf("summary: %v, %+v, want %+v", err, summary, findings.Summary)
-	}
-	text, err := os.ReadFile(folder.Path("table.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	column := slices.Index(rows[0], "return")
-	if len(rows) != 1+15 || rows[1][0] != BanditWorld || column < 0 || rows[1][slices.Index(rows[0], "found")] != "" {
+	columns, rows := dynamicstest.Save(t, findings, "returns", "depth", "sigma")
+	column := slices.Index(columns, "return")
+	if len(rows) != 15 || rows[0][0] != BanditWorld || column < 0 || rows[0][slices.Index(columns, "found")] != "" {
 		t.Fatalf("table: %d rows, the first %v", len(rows), rows[:2])
 	}
-	if v, err := strconv.ParseFloat(rows[1][column], 64); err != nil || v != findings.Summary.Outcomes[0].Return {
-		t.Errorf("table: return %v, want %v", rows[1][column], findings.Summary.Outcomes[0].Return)
+	if v, err := strconv.ParseFloat(rows[0][column], 64); err != nil || v != findings.Summary.Outcomes[0].Return {
+		t.Errorf("table: return %v, want %v", rows[0][column], findings.Summary.Outcomes[0].Return)
 	}
 }
 
@@ -184,17 +144,8 @@ func TestRunWithoutSynapses(t *testing.T) {
 func TestProgress(t *testing.T) {
 	c := small()
 	c.Threads = 2
-	last := 0.0
-	if _, err := Run(context.Background(), c, func(done float64, what string) {
-		if done < last || done > 1 || what == "" {
-			t.Errorf("%v done after %v: %q", done, last, what)
-		}
-		last = done
-	}); err != nil {
+	if _, err := Run(context.Background(), c, dynamicstest.Rising(t)); err != nil {
 		t.Fatal(err)
-	}
-	if math.Abs(last-1) > 1e-9 {
-		t.Errorf("%v done at the end", last)
 	}
 }
 
@@ -209,7 +160,7 @@ func TestRunStops(t *testing.T) {
 func TestDiverged(t *testing.T) {
 	c := small()
 	c.Learner.Rate = 1e300
-	_, err := Run(context.Background(), c, quiet)
+	_, err := Run(context.Background(), c, dynamicstest.Quiet)
 	var diverged *train.DivergedError
 	if !errors.As(err, &diverged) || !strings.Contains(err.Error(), "want a smaller rate") {
 		t.Errorf("got %v", err)

@@ -38,17 +38,11 @@ func title(explorer string) string {
 
 // figures draws what there is.
 func (e *experiment) figures(s Summary) ([]results.Illustration, error) {
-	var all []results.Illustration
-	for _, draw := range []func(Summary) (*results.Illustration, error){e.returnsFigure, e.depthFigure, e.sigmaFigure} {
-		i, err := draw(s)
-		if err != nil {
-			return nil, err
-		}
-		if i != nil {
-			all = append(all, *i)
-		}
+	var draw []func() (*results.Illustration, error)
+	for _, figure := range []func(Summary) (*results.Illustration, error){e.returnsFigure, e.depthFigure, e.sigmaFigure} {
+		draw = append(draw, func() (*results.Illustration, error) { return figure(s) })
 	}
-	return all, nil
+	return dynamics.Draw(draw...)
 }
 
 // protocol says how the agents were made.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"sync"
 	"time"
 
 	"quantal/dynamics"
@@ -64,12 +63,10 @@ type Findings = dynamics.Findings[Summary, Row]
 // experiment is one under way.
 type experiment struct {
 	Config
-	progress   dynamics.Progress
 	layer      uint16 // of the noise, the next that is free
 	chainSteps int
 
-	counting    sync.Mutex
-	done, total float64 // work, in about nanoseconds of one core
+	work *dynamics.Work // in about nanoseconds of one core
 }
 
 // newLayer is a layer of the noise that nothing else draws from.
@@ -78,31 +75,27 @@ func (e *experiment) newLayer() uint16 {
 	return e.layer
 }
 
-// advance tells how far the experiment is.
-func (e *experiment) advance(work float64, what string) {
-	e.counting.Lock()
-	defer e.counting.Unlock()
-	e.done += work
-	e.progress(min(1, e.done/e.total), what)
-}
-
 // Run makes the experiment. Cancelled, it returns the context's error.
 func Run(ctx context.Context, config Config, network *dynamics.Network, progress dynamics.Progress) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
-	e := &experiment{Config: config, progress: progress}
+	e := &experiment{Config: config}
 	if e.Threads == 0 {
 		e.Threads = runtime.GOMAXPROCS(0)
 	}
 	began := time.Now()
+	total := 0.
 	var r regressions
 	var jobs []job
 	if e.has(partRegression) {
 		var err error
 		if jobs, err = e.planRegressions(&r); err != nil {
 			return findings, err
+		}
+		for _, j := range jobs {
+			total += j.work(j.cost())
 		}
 	}
 	var inGraph job
@@ -112,15 +105,15 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 			return findings, err
 		}
 		inGraph = e.newJob(p, e.Step, Langevin{Temperature: e.Temperature})
-		e.total += inGraph.work(graphCost(p))
+		total += inGraph.work(graphCost(p))
 	}
-
 	if e.has(partNetwork) {
 		if network == nil {
 			return findings, errors.New("sampling: want a trained network")
 		}
-		e.total += e.networkWork(network)
+		total += e.networkWork(network)
 	}
+	e.work = dynamics.NewWork(total, progress)
 
 	for _, j := range jobs {
 		o, err := e.do(ctx, j)

@@ -111,7 +111,7 @@ func (e *experiment) graphChains(ctx context.Context, j job) (_ *outcome, err er
 			}
 		}
 		step += n
-		e.advance(graphCost(p)*float64(n*plan.Chains), p.name)
+		e.work.Did(graphCost(p)*float64(n*plan.Chains), p.name)
 		return nil
 	}
 	for left := plan.Burn; left > 0; left -= min(left, 100) {

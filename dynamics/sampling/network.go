@@ -227,7 +227,7 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 	for epoch := range p.Burn + p.Samples {
 		told := 0
 		err := chains.Run(ctx, perEpoch, func(done, steps int) {
-			e.advance(work*float64(done-told)/float64(steps), fmt.Sprintf("network, epoch %d", epoch+1))
+			e.work.Did(work*float64(done-told)/float64(steps), fmt.Sprintf("network, epoch %d", epoch+1))
 			told = done
 		})
 		if err != nil {

@@ -8,11 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"quantal/analysis"
 	"quantal/dynamics"
+	"quantal/internal/dynamicstest"
 	"quantal/internal/stripes"
 	"quantal/kernels"
-	"quantal/results"
 	"quantal/train"
 )
 
@@ -42,43 +41,21 @@ func small(t *testing.T) Config {
 // network trains a small network.
 func network(t *testing.T, c train.Config) *dynamics.Network {
 	t.Helper()
-	set := stripes.Set(200, 100, 4, 4, 4)
-	run, err := train.New(set, c)
+	n, err := dynamicstest.Train(stripes.Set(200, 100, 4, 4, 4), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer run.Close()
-	if err := run.Train(context.Background(), train.Events{}); err != nil {
-		t.Fatal(err)
-	}
-	checkpoint, err := run.Checkpoint(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &dynamics.Network{Set: set, Network: analysis.Network{ID: "small", Config: c, State: checkpoint}}
+	return n
 }
 
 // find makes an experiment, and returns what it finds and all of that as text but for the time it took.
 func find(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
-	last := 0.0
-	findings, err := Run(context.Background(), c, n, func(done float64, what string) {
-		if done < last || done > 1 || what == "" {
-			t.Errorf("%v done after %v: %q", done, last, what)
-		}
-		last = done
-	})
+	findings, err := Run(context.Background(), c, n, dynamicstest.Rising(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []any{findings.Table, findings.Figures, findings.Summary.Network} {
-		line, err := results.EncodeJSON(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += string(line)
-	}
-	return findings, text
+	return findings, dynamicstest.Text(t, findings.Table, findings.Figures, findings.Summary.Network)
 }
 
 // The whole experiment: every part is there, and everything is the same for any number of threads.
@@ -279,7 +256,7 @@ func TestMinibatchNoise(t *testing.T) {
 // The compiled graph samples Normal(m, T v (X'X)^-1), m from least squares; a temperature that is ignored, a prior that is not there and
 // noise without the factor 2 are told apart.
 func TestGraphPosterior(t *testing.T) {
-	e := &experiment{Config: small(t), progress: func(float64, string) {}, total: 1}
+	e := &experiment{Config: small(t), work: dynamics.NewWork(1, dynamicstest.Quiet)}
 	e.Step, e.Temperature, e.Chains, e.Threads = 0.1, 0.7, 2*Block, 2
 	p, err := e.graphProblem(Problem{Dimension: 4, Examples: 30, Correlation: 0.3, NoiseVariance: 0.5, PriorVariance: 1, Effective: 8000})
 	if err != nil {
@@ -307,7 +284,7 @@ func TestGraphPosterior(t *testing.T) {
 
 // At T = 0 the compiled graph descends as gradient descent in float64 does, to the precision of float32.
 func TestGraphDescends(t *testing.T) {
-	e := &experiment{Config: small(t), progress: func(float64, string) {}, total: 1}
+	e := &experiment{Config: small(t), work: dynamics.NewWork(1, dynamicstest.Quiet)}
 	p, err := e.graphProblem(Problem{Dimension: 4, Examples: 30, Correlation: 0.3, NoiseVariance: 0.5, PriorVariance: 1, Effective: 100})
 	if err != nil {
 		t.Fatal(err)

@@ -129,7 +129,7 @@ func (e *experiment) do(ctx context.Context, j job) (*outcome, error) {
 	if j.Metropolis {
 		name += ", Metropolis"
 	}
-	s, err := j.Langevin.Sample(ctx, j.target, j.plan, func(steps int) { e.advance(cost*float64(steps), name) })
+	s, err := j.Langevin.Sample(ctx, j.target, j.plan, func(steps int) { e.work.Did(cost*float64(steps), name) })
 	if err != nil {
 		return nil, fmt.Errorf("%w (%s, step %.3g over the largest eigenvalue)", err, j.name, j.share)
 	}
@@ -173,7 +173,6 @@ func (e *experiment) planRegressions(r *regressions) (jobs []job, err error) {
 	add := func(p *problem, share float64, l Langevin, to *[]*outcome) {
 		j := e.newJob(p, share, l)
 		j.keep = func(o *outcome) { *to = append(*to, o) }
-		e.total += j.work(j.cost())
 		jobs = append(jobs, j)
 	}
 	var scanned *problem

@@ -5,7 +5,6 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"quantal/dynamics"
@@ -87,14 +86,15 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
-	e := &experiment{Config: config, progress: progress}
+	e := &experiment{Config: config}
 	if e.Threads == 0 {
 		e.Threads = runtime.GOMAXPROCS(0)
 	}
 	began := time.Now()
 	for _, c := range config.Conditions {
-		e.total += len(c.Bounds) * config.Spines * config.steps(config.Days)
+		e.spineSteps += len(c.Bounds) * config.Spines * config.steps(config.Days)
 	}
+	e.work = dynamics.NewWork(float64(e.spineSteps), progress)
 	for _, c := range config.Conditions {
 		for _, bounds := range c.Bounds {
 			if err := e.run(ctx, c, bounds); err != nil {
@@ -102,8 +102,8 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 			}
 		}
 	}
-	summary := Summary{Kernels: e.kernels, Seed: config.Seed, SpineSteps: e.done, Seconds: time.Since(began).Seconds()}
-	summary.SpineStepsPerSecond = float64(e.done) / e.moving.Seconds()
+	summary := Summary{Kernels: e.kernels, Seed: config.Seed, SpineSteps: e.spineSteps, Seconds: time.Since(began).Seconds()}
+	summary.SpineStepsPerSecond = float64(e.spineSteps) / e.moving.Seconds()
 	for _, c := range e.courses {
 		summary.Outcomes = append(summary.Outcomes, c.outcome)
 		findings.Table = append(findings.Table, c.outcome.rows()...)
@@ -130,14 +130,13 @@ func (o Outcome) rows() []Row {
 // experiment is one under way.
 type experiment struct {
 	Config
-	progress dynamics.Progress
-	kernels  string
-	moving   time.Duration // spent on moving spines
-	courses  []*course
-	traces   *traces
+	kernels string
+	moving  time.Duration // spent on moving spines
+	courses []*course
+	traces  *traces
 
-	counting    sync.Mutex
-	done, total int // spine steps
+	spineSteps int // in all
+	work       *dynamics.Work
 }
 
 // course is how the spines of one condition went.
@@ -274,12 +273,7 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 func (e *experiment) advance(ctx context.Context, spines *Population, steps int, what string) error {
 	began := time.Now()
 	defer func() { e.moving += time.Since(began) }()
-	return spines.Advance(ctx, steps, func(n int) {
-		e.counting.Lock()
-		defer e.counting.Unlock()
-		e.done += n
-		e.progress(float64(e.done)/float64(e.total), what)
-	})
+	return spines.Advance(ctx, steps, func(n int) { e.work.Did(float64(n), what) })
 }
 
 // finish compares what is there at the end.

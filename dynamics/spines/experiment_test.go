@@ -1,21 +1,17 @@
 package spines
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"quantal/internal/dynamicstest"
 	"quantal/internal/measured"
-	"quantal/results"
 )
 
 // small is an experiment that takes a moment, with a condition of each kind.
@@ -27,23 +23,14 @@ func small() Config {
 	return c
 }
 
-func quiet(float64, string) {}
-
 // run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it took.
 func run(t *testing.T, c Config) (findings Findings, text string) {
 	t.Helper()
-	findings, err := Run(context.Background(), c, quiet)
+	findings, err := Run(context.Background(), c, dynamicstest.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []any{findings.Table, findings.Figures} {
-		line, err := results.EncodeJSON(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += string(line)
-	}
-	return findings, text
+	return findings, dynamicstest.Text(t, findings.Table, findings.Figures)
 }
 
 // The whole experiment: its table has a row for each source, what should agree does, the books are balanced, and everything is the
@@ -83,57 +70,20 @@ func TestSave(t *testing.T) {
 		t.Skip("draws many figures")
 	}
 	findings, _ := run(t, small())
-	folder, err := results.CreateExperiment(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	pictures, err := findings.Save(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"fig1b", "fig2c", "fig3", "noise", "relaxation", "turnover"} {
-		for _, ending := range []string{".svg", ".png", ".txt", ".json"} {
-			info, err := os.Stat(folder.Path(name + ending))
-			if err != nil || info.Size() == 0 || !slices.Contains(pictures, folder.Path(name+ending)) {
-				t.Errorf("there is no %s%s: %v", name, ending, err)
-			}
-		}
-	}
-	var summary Summary
-	if err := folder.ReadSummary(&summary); err != nil || !reflect.DeepEqual(summary, findings.Summary) {
-		t.Errorf("summary: %v, %+v, want %+v", err, summary, findings.Summary)
-	}
-	text, err := os.ReadFile(folder.Path("table.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(rows) != 1+3*11 || rows[1][0] != "control" || rows[1][2] != fromSimulation || rows[2][2] != fromFokkerPlanck || rows[3][2] != fromClosedForm {
+	_, rows := dynamicstest.Save(t, findings, "fig1b", "fig2c", "fig3", "noise", "relaxation", "turnover")
+	if len(rows) != 3*11 || rows[0][0] != "control" || rows[0][2] != fromSimulation || rows[1][2] != fromFokkerPlanck || rows[2][2] != fromClosedForm {
 		t.Fatalf("table: %d rows, the first %v", len(rows), rows[:2])
 	}
-	if mean, err := strconv.ParseFloat(rows[1][3], 64); err != nil || mean != findings.Summary.Outcomes[0].Simulation.Mean {
-		t.Errorf("table: mean %v, want %v", rows[1][3], findings.Summary.Outcomes[0].Simulation.Mean)
+	if mean, err := strconv.ParseFloat(rows[0][3], 64); err != nil || mean != findings.Summary.Outcomes[0].Simulation.Mean {
+		t.Errorf("table: mean %v, want %v", rows[0][3], findings.Summary.Outcomes[0].Simulation.Mean)
 	}
 }
 
 func TestProgress(t *testing.T) {
 	c := small()
 	c.Conditions, c.Threads = c.Conditions[:2], 2
-	last := 0.0
-	if _, err := Run(context.Background(), c, func(done float64, what string) {
-		if done < last || done > 1 || what == "" {
-			t.Errorf("%v done after %v: %q", done, last, what)
-		}
-		last = done
-	}); err != nil {
+	if _, err := Run(context.Background(), c, dynamicstest.Rising(t)); err != nil {
 		t.Fatal(err)
-	}
-	if last != 1 {
-		t.Errorf("%v done at the end", last)
 	}
 }
 

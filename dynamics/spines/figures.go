@@ -55,17 +55,7 @@ func (c *course) curve(i int, x, y []float64) results.Curve {
 
 // figures draws what there is.
 func (e *experiment) figures() ([]results.Illustration, error) {
-	var all []results.Illustration
-	for _, draw := range []func() (*results.Illustration, error){e.tracesFigure, e.conditionsFigure, e.semilogFigure, e.noiseFigure, e.relaxationFigure, e.turnoverFigure} {
-		i, err := draw()
-		if err != nil {
-			return nil, err
-		}
-		if i != nil {
-			all = append(all, *i)
-		}
-	}
-	return all, nil
+	return dynamics.Draw(e.tracesFigure, e.conditionsFigure, e.semilogFigure, e.noiseFigure, e.relaxationFigure, e.turnoverFigure)
 }
 
 // with returns the courses that a figure is about.

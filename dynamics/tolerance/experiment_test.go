@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"quantal/analysis"
 	"quantal/dynamics"
+	"quantal/internal/dynamicstest"
 	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/results"
@@ -25,19 +25,7 @@ var trained = sync.OnceValues(func() (*dynamics.Network, error) {
 		return nil, err
 	}
 	c.Hidden, c.Epochs, c.LearningRate, c.SigmaInit, c.C, c.Batch, c.Device = []int{20, 12}, 30, 3e-3, 0.05, 1e-2, 10, "cpu"
-	set := stripes.Set(400, 150, 8, 8, 4)
-	run, err := train.New(set, c)
-	if err != nil {
-		return nil, err
-	}
-	if err := run.Train(context.Background(), train.Events{}); err != nil {
-		return nil, err
-	}
-	state, err := run.Checkpoint(0)
-	if err != nil {
-		return nil, err
-	}
-	return &dynamics.Network{Set: set, Network: analysis.Network{ID: "stripes", Config: c, State: state}}, run.Close()
+	return dynamicstest.Train(stripes.Set(400, 150, 8, 8, 4), c)
 })
 
 func small(t *testing.T) (Config, *dynamics.Network) {
@@ -55,12 +43,10 @@ func small(t *testing.T) (Config, *dynamics.Network) {
 	return c, n
 }
 
-func quiet(float64, string) {}
-
 // prepared is an experiment whose subsets are made and whose trials are listed.
 func prepared(t *testing.T, c Config, n *dynamics.Network) *experiment {
 	t.Helper()
-	e, err := newExperiment(c, n, quiet)
+	e, err := newExperiment(c, n, dynamicstest.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,18 +60,11 @@ func prepared(t *testing.T, c Config, n *dynamics.Network) *experiment {
 // run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it took.
 func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
-	findings, err := Run(context.Background(), c, n, quiet)
+	findings, err := Run(context.Background(), c, n, dynamicstest.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []any{findings.Table, findings.Figures} {
-		line, err := results.EncodeJSON(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += string(line)
-	}
-	return findings, text
+	return findings, dynamicstest.Text(t, findings.Table, findings.Figures)
 }
 
 // forward is the network in float64, straight from the equations: the outputs for a test example.
@@ -396,7 +375,7 @@ func TestCheck(t *testing.T) {
 	} {
 		c := good
 		change(&c)
-		if _, err := Run(context.Background(), c, n, quiet); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Run(context.Background(), c, n, dynamicstest.Quiet); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

@@ -52,24 +52,11 @@ func loss(s *dynamics.Sheet, list []Row, c results.Curve) {
 
 // figures draws what there is.
 func (e *experiment) figures() ([]results.Illustration, error) {
-	var all []results.Illustration
-	keep := func(i *results.Illustration, err error) error {
-		if i != nil {
-			all = append(all, *i)
-		}
-		return err
-	}
+	var draw []func() (*results.Illustration, error)
 	for _, p := range e.Perturbations {
-		if err := keep(e.subsetsFigure(p)); err != nil {
-			return nil, err
-		}
+		draw = append(draw, func() (*results.Illustration, error) { return e.subsetsFigure(p) })
 	}
-	for _, draw := range []func() (*results.Illustration, error){e.contactsFigure, e.sharedFigure, e.profilesFigure} {
-		if err := keep(draw()); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	return dynamics.Draw(append(draw, e.contactsFigure, e.sharedFigure, e.profilesFigure)...)
 }
 
 // protocol says on what all was tested.

@@ -65,8 +65,9 @@
 //
 // Later layers add 12 for the stored weights. So 240 published networks move 1.25 GB a step when sigma is per synapse.
 //
-// A step of the rule Langevin moves mu alone: 4 bytes forward and 8 in the place of the update. A step with frozen parameters moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64,
-// and behind it the sums of the inputs. The block that has a layer's first row adds those up as well.
+// A step of the rule Langevin moves mu alone: 4 bytes forward and 8 in the place of the update. A step with frozen parameters
+// moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64, and behind it the sums of the
+// inputs. The block that has a layer's first row adds those up as well.
 //
 // # Registers, shared memory, occupancy
 //
