@@ -127,7 +127,8 @@ func checkups() []checkup {
 }
 
 func (n checkup) String() string {
-	return fmt.Sprintf("%v, sigma per %v, %v, %v, batch %d, rho %.3g, %v", n.spec.Sizes, n.spec.Sharing, n.spec.Activation, n.spec.Likelihood, n.spec.Batch, n.rho, n.rule)
+	return fmt.Sprintf("%v, sigma per %v, %v, %v, batch %d, rho %.3g, %v", n.spec.Sizes, n.spec.Sharing, n.spec.Activation,
+		n.spec.Likelihood, n.spec.Batch, n.rho, n.rule)
 }
 
 // What rounding allows after three steps, of the largest entry of a field. The moments are tight; fields of a few entries are

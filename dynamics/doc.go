@@ -3,8 +3,8 @@
 //
 //	dynamics/spines      sizes of dendritic spines as a diffusion (ISD Fig. 1B, 2C, 3)
 //	dynamics/sampling    Langevin chains as samplers of posteriors (ISD, statistical inference via synaptic stochasticity)
-//	dynamics/tolerance   what a trained network makes of synapses that fluctuate, are rewired or deleted (ISD Fig. 2A)
 //	dynamics/drift       a trained network that fluctuates on: its representations drift (ISD, representational drift)
+//	dynamics/tolerance   what a trained network makes of synapses that fluctuate, are rewired or deleted (ISD Fig. 2A)
 //	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //	dynamics/explore     noise on synapses as exploration in reinforcement learning (ISD, "Exploration via intrinsic dynamics?")
 //

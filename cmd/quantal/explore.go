@@ -89,7 +89,8 @@ func printExplore(out io.Writer, f explore.Findings) error {
 		if o.Size > 0 {
 			world = fmt.Sprintf("%s of %d", o.World, o.Size)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%g\t%.3f ± %.3f\t%.3f ± %.3f\t%.3f ± %.3f", world, o.Explorer, o.Strength, o.Return, o.ReturnHalfWidth, o.Late, o.LateHalfWidth, o.Regret, o.RegretHalfWidth)
+		fmt.Fprintf(w, "%s\t%s\t%g\t%.3f ± %.3f\t%.3f ± %.3f\t%.3f ± %.3f", world, o.Explorer, o.Strength,
+			o.Return, o.ReturnHalfWidth, o.Late, o.LateHalfWidth, o.Regret, o.RegretHalfWidth)
 		if r := o.FarReward; r != nil {
 			fmt.Fprintf(w, "\t%d of %d\t%d", r.Found, o.Agents, r.Learned)
 		}

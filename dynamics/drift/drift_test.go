@@ -66,7 +66,8 @@ func TestDrift(t *testing.T) {
 	t.Logf("start %.3f, accuracies %.3f %.3f %.3f", s.Accuracy, drift.Accuracy, control.Accuracy, descent.Accuracy)
 	t.Logf("similarities %.3f %.3f %.3f", drift.Similarity, control.Similarity, descent.Similarity)
 	for l, m := range append(s.Layers, s.All) {
-		t.Logf("weights %d: slope %v, control %v, relative %v, fisher %.3g, share %.3f, %.3f", l, m.Drift.Slope, m.Control.Slope, m.Relative, m.Fisher, m.Drift.LowShare, m.Control.LowShare)
+		t.Logf("weights %d: slope %v, control %v, relative %v, fisher %.3g, share %.3f, %.3f", l, m.Drift.Slope, m.Control.Slope, m.Relative,
+			m.Fisher, m.Drift.LowShare, m.Control.LowShare)
 	}
 	if !(s.All.Relative.High < 0) || s.All.Drift.Slope.Value > s.All.Control.Slope.Value-0.01 || s.All.Drift.LowShare < s.All.Control.LowShare {
 		t.Errorf("slope %v, control %v, of their ratio %v, shares of the flatter half %.3f, %.3f", s.All.Drift.Slope, s.All.Control.Slope, s.All.Relative,

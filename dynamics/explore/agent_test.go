@@ -133,7 +133,8 @@ func TestRedrawn(t *testing.T) {
 		t.Errorf("redrawn noise meets the reward in %d of %d seeds only", met, seeds)
 	}
 	held, redrawn := stat.Mean(returns[0], nil), stat.Mean(returns[1], nil)
-	if wide := math.Sqrt((stat.Variance(returns[0], nil) + stat.Variance(returns[1], nil)) / seeds); math.Abs(held-redrawn) > 3*wide || slices.Equal(returns[0], returns[1]) {
+	wide := math.Sqrt((stat.Variance(returns[0], nil) + stat.Variance(returns[1], nil)) / seeds)
+	if math.Abs(held-redrawn) > 3*wide || slices.Equal(returns[0], returns[1]) {
 		t.Errorf("mean return %.3f held, %.3f redrawn, with an error of %.3f", held, redrawn, wide)
 	}
 }

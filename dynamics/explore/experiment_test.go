@@ -65,7 +65,8 @@ func TestRun(t *testing.T) {
 		if (o.FarReward != nil) != (o.World == DeepSeaWorld) || o.Agents != 3 {
 			t.Fatalf("%+v", o)
 		}
-		if chosen := slices.IndexFunc(s.Strengths, func(x Strength) bool { return x.World == o.World && x.Explorer == o.Explorer }); chosen >= 0 && s.Strengths[chosen].Chosen != o.Strength {
+		chosen := slices.IndexFunc(s.Strengths, func(x Strength) bool { return x.World == o.World && x.Explorer == o.Explorer })
+		if chosen >= 0 && s.Strengths[chosen].Chosen != o.Strength {
 			t.Errorf("%s, %s: strength %g, chosen %g", o.World, o.Explorer, o.Strength, s.Strengths[chosen].Chosen)
 		}
 		e := &experiment{Config: c}

@@ -116,7 +116,9 @@ func (e *experiment) returnsFigure(s Summary) (*results.Illustration, error) {
 			sheet.Banded(fromSimulation, results.Curve{Label: title(o.Explorer), X: middle, Y: mean, Color: look(o.Explorer)}, half)
 			sheet.Last().X.Max = float64(len(e.lived[i][0].returns))
 		}
-		sheet.Curve("optimum", results.Curve{Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{optimum, optimum}, Color: results.Ink, Thin: true, Dashed: true})
+		sheet.Curve("optimum", results.Curve{
+			Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{optimum, optimum}, Color: results.Ink, Thin: true, Dashed: true,
+		})
 	}
 	panel(bandits, "Choice", func(o Outcome) bool { return o.World == BanditWorld })
 	for _, size := range e.drawnSizes() {
