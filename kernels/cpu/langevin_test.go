@@ -136,6 +136,9 @@ func testLangevinAgainstFloat64(t *testing.T) {
 	for i, sizes := range [][]int{{13, 4}, {33, 17, 9, 5}, {9, 6, 7, 5, 3}, {70, 20, 15, 3}} {
 		for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
 			for j, batch := range []int{1, 20, 7} {
+				if testing.Short() && (i+j+int(sharing))%4 != 0 {
+					continue
+				}
 				rule := walks[(i+j+int(sharing))%2]
 				spec := graph.Spec{Sizes: sizes, Batch: batch, Sharing: sharing, Likelihood: kernels.Likelihood((i + j + int(sharing)) % 2)}
 				for _, uncorrected := range []bool{false, true} {
@@ -379,6 +382,9 @@ func testLangevinDoesNotDependOnCompany(t *testing.T) {
 		other.Temperature *= 2
 		control.Uncorrected = true
 		for _, threads := range []int{1, 2, 5} {
+			if testing.Short() && threads == 2 {
+				continue
+			}
 			for at, members := range [][]kernels.Member{{n.member}, {other, n.member, control}} {
 				vm := n.open(t, threads, members...)
 				for _, cut := range [][2]int{{0, 1}, {1, 4}, {5, 2}} {
@@ -405,6 +411,9 @@ func testLangevinDoesNotDependOnCompany(t *testing.T) {
 func TestLangevinSamplesThePosterior(t *testing.T) { eachSet(t, testLangevinSamplesThePosterior) }
 
 func testLangevinSamplesThePosterior(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a million steps")
+	}
 	const (
 		examples, chains, v = 12, 200, 0.3
 		burn, apart, looks  = 300, 60, 40

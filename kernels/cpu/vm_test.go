@@ -312,6 +312,9 @@ func TestOneStepAgainstFloat64(t *testing.T) {
 }
 
 func TestHundredStepsAgainstFloat64(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thread, and a hundred times a step")
+	}
 	eachSet(t, func(t *testing.T) {
 		testNetworks(t, func(t *testing.T, n network) { compare(t, n, 100, hundred) })
 	})
