@@ -134,8 +134,8 @@ func (d Device) Open(p *kernels.Program, members []kernels.Member, data *kernels
 	return vm, nil
 }
 
-// failed marks an error of a VM at work as the GPU's, where it is one.
-func (d Device) failed(err error) error {
+// Failed marks an error of a VM at work as the GPU's, where it is one.
+func (d Device) Failed(err error) error {
 	if err == nil || d.gpu < 0 || errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -102,7 +102,7 @@ func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps
 		do := min(sumSlice, n-done)
 		reached, err := f.vm.Run(context.WithoutCancel(ctx), f.step, do)
 		if err != nil {
-			return f.Device.failed(err)
+			return f.Device.Failed(err)
 		}
 		f.step += do
 		done += do
@@ -141,7 +141,7 @@ func (f *Fluctuations) State(network int) (*kernels.State, error) {
 	}
 	s, err := f.vm.State(network)
 	if err != nil {
-		return nil, f.Device.failed(err)
+		return nil, f.Device.Failed(err)
 	}
 	if !s.Finite() {
 		return nil, fmt.Errorf("train: fluctuate: network %d: the state after step %d is not finite", network, f.step)
@@ -153,7 +153,7 @@ func (f *Fluctuations) State(network int) (*kernels.State, error) {
 // with the standard deviations of the start.
 func (f *Fluctuations) Evaluate(ctx context.Context) ([]kernels.Score, error) {
 	scores, err := f.vm.Evaluate(ctx, f.testing, f.step, 0)
-	return scores, f.Device.failed(err)
+	return scores, f.Device.Failed(err)
 }
 
 // Close frees the networks.

@@ -108,7 +108,7 @@ func optimiseStage(
 		}
 		reached, err := vm.Run(context.WithoutCancel(ctx), step, 1)
 		if err != nil {
-			return 0, device.failed(err)
+			return 0, device.Failed(err)
 		}
 		for m, s := range states {
 			if reached[m].Diverged != nil {
@@ -116,7 +116,7 @@ func optimiseStage(
 			}
 			after, err := vm.State(m)
 			if err != nil {
-				return 0, device.failed(err)
+				return 0, device.Failed(err)
 			}
 			s.Phi, s.PhiM, s.PhiV = after.Phi, after.PhiM, after.PhiV // and the means with zero moments as before
 		}

@@ -34,7 +34,7 @@ func ScoreMeans(ctx context.Context, set *mnist.Set, c Config, weights [][]float
 		}
 	}
 	scores, err := vm.Evaluate(ctx, describe(set, set.Test), 0, 0)
-	return scores, device.failed(err)
+	return scores, device.Failed(err)
 }
 
 // withoutNoise is the structure of a network of the configuration, for the examples of a set, whose weights are what they are.

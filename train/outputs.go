@@ -57,11 +57,11 @@ func OutputSquares(ctx context.Context, set *mnist.Set, c Config, weights, outpu
 		return nil, err
 	}
 	if _, err := vm.Run(ctx, 0, examples); err != nil {
-		return nil, device.failed(err)
+		return nil, device.Failed(err)
 	}
 	sums, err := vm.Sums(0)
 	if err != nil {
-		return nil, device.failed(err)
+		return nil, device.Failed(err)
 	}
 	return sums.ExampleSquare, nil
 }

@@ -62,7 +62,7 @@ func Gradients(
 		}
 		n := min(sumSlice, steps-step)
 		if _, err := vm.Run(context.WithoutCancel(ctx), step, n); err != nil {
-			return nil, device.failed(err)
+			return nil, device.Failed(err)
 		}
 		step += n
 		if progress != nil {
@@ -72,7 +72,7 @@ func Gradients(
 	for m := range networks {
 		s, err := vm.Sums(m)
 		if err != nil {
-			return nil, device.failed(err)
+			return nil, device.Failed(err)
 		}
 		sums = append(sums, s)
 	}

@@ -164,10 +164,10 @@ func (r *Run) Diverged(network int) *kernels.Divergence { return r.diverged[netw
 func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
 	state, err := r.vm.State(network)
 	if err != nil {
-		return nil, r.Device.failed(err)
+		return nil, r.Device.Failed(err)
 	}
 	if !state.Finite() {
-		return nil, r.Device.failed(fmt.Errorf("train: checkpoint: the state after step %d is not finite", r.step))
+		return nil, r.Device.Failed(fmt.Errorf("train: checkpoint: the state after step %d is not finite", r.step))
 	}
 	structure, err := json.Marshal(r.Spec)
 	if err != nil {
@@ -274,7 +274,7 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 		// Not ctx: all steps of a slice are done, or none.
 		progress, err := r.vm.Run(context.WithoutCancel(ctx), r.step, do)
 		if err != nil {
-			return r.Device.failed(err)
+			return r.Device.Failed(err)
 		}
 		took := time.Since(began)
 		r.busy += took
@@ -432,7 +432,7 @@ func (r *Run) evaluate(ctx context.Context, data *kernels.Data, draws int) ([]ke
 	began := time.Now()
 	scores, err := r.vm.Evaluate(ctx, data, r.step, draws)
 	r.busy += time.Since(began)
-	return scores, r.Device.failed(err)
+	return scores, r.Device.Failed(err)
 }
 
 // Busy is the time that this process has spent in the VM, training and testing.

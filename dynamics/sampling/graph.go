@@ -89,7 +89,7 @@ func (e *experiment) graphChains(ctx context.Context, j job) (_ *outcome, err er
 		state := kernels.NewState(program.Layout)
 		kernels.Normals(state.Mu[:p.Dimension], at(e.Seed, plan.Layer, drawStart), c)
 		if err := vm.Load(c, state); err != nil {
-			return nil, err
+			return nil, device.Failed(err)
 		}
 	}
 	series := make([][]float64, plan.Chains/Block)
@@ -103,7 +103,7 @@ func (e *experiment) graphChains(ctx context.Context, j job) (_ *outcome, err er
 		}
 		progress, err := vm.Run(ctx, step, n)
 		if err != nil {
-			return err
+			return device.Failed(err)
 		}
 		for _, p := range progress {
 			if p.Diverged != nil {
@@ -126,7 +126,7 @@ func (e *experiment) graphChains(ctx context.Context, j job) (_ *outcome, err er
 		for c := range plan.Chains {
 			state, err := vm.State(c)
 			if err != nil {
-				return nil, err
+				return nil, device.Failed(err)
 			}
 			for i := range p.Dimension {
 				series[c/Block][(i*plan.Take+t)*Block+c%Block] = float64(state.Mu[i])
