@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"quantal/mnist"
 	"quantal/results"
@@ -93,6 +94,27 @@ func (f *Folder) Close() error {
 // Path is the path of something in the folder.
 func (f *Folder) Path(parts ...string) string {
 	return filepath.Join(append([]string{f.Dir}, parts...)...)
+}
+
+// files returns the paths of the files in a part of the folder whose names begin and end so, in the order of their names. A part
+// that is not there has none. (A pattern of filepath.Glob would take a folder named a[1] for another one.)
+func (f *Folder) files(part, prefix, suffix string) ([]string, error) {
+	entries, err := os.ReadDir(f.Path(part))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("grid: %w", err)
+	}
+	var paths []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) && strings.HasSuffix(e.Name(), suffix) {
+			paths = append(paths, f.Path(part, e.Name()))
+		}
+	}
+	return paths, nil
+}
+
+// checkpoints are the files of networks under way.
+func (f *Folder) checkpoints() ([]string, error) {
+	return f.files(checkpointsName, "team-", ".safetensors")
 }
 
 func planName(number int) string {

@@ -71,13 +71,31 @@ func planned(t testing.TB, dir string, points []Point) *Folder {
 	return f
 }
 
+// hardFolder is a new folder with a name that a pattern, a shell, a format or Slurm would take for another one.
+func hardFolder(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), `a grid [of] 100%A \* ? {x} $HOME's "1"`)
+	check(t, os.Mkdir(dir, 0o755))
+	return dir
+}
+
+// listed are the paths of what is in a folder.
+func listed(t testing.TB, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	check(t, err)
+	var paths []string
+	for _, e := range entries {
+		paths = append(paths, filepath.Join(dir, e.Name()))
+	}
+	return paths
+}
+
 // contents are the bytes of all that a grid keeps of its points.
 func contents(t testing.TB, f *Folder) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob(f.Path(pointsName, "*"))
-	check(t, err)
 	all := map[string]string{}
-	for _, path := range files {
+	for _, path := range listed(t, f.Path(pointsName)) {
 		raw, err := os.ReadFile(path)
 		check(t, err)
 		all[filepath.Base(path)] = string(raw)
@@ -231,10 +249,10 @@ func TestPointEqualsRun(t *testing.T) {
 		}
 		check(t, run.Close())
 	}
-	if files, _ := filepath.Glob(f.Path(checkpointsName, "*")); len(files) > 0 {
+	if files := listed(t, f.Path(checkpointsName)); len(files) > 0 {
 		t.Errorf("checkpoints are left: %v", files)
 	}
-	if files, _ := filepath.Glob(f.Path(progressName, "*")); len(files) > 0 {
+	if files := listed(t, f.Path(progressName)); len(files) > 0 {
 		t.Errorf("progress is left: %v", files)
 	}
 }
@@ -468,8 +486,7 @@ func TestFoldersThatAreNone(t *testing.T) {
 func TestDamagedCheckpoint(t *testing.T) {
 	c, set := small(t)
 	points := several(t, c)[:2]
-	dir := t.TempDir()
-	f := planned(t, dir, points)
+	f := planned(t, hardFolder(t), points)
 	ctx, cancel := context.WithCancel(context.Background())
 	err := f.Run(ctx, set, points, options(), Events{Progress: func(p Progress) {
 		if p.Step > 0 {
@@ -479,9 +496,8 @@ func TestDamagedCheckpoint(t *testing.T) {
 	if !errors.Is(err, train.ErrInterrupted) {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(f.Path(checkpointsName, "team-*"))
-	check(t, err)
-	if len(files) != 1 {
+	files := listed(t, f.Path(checkpointsName))
+	if len(files) != 1 || !strings.HasPrefix(filepath.Base(files[0]), "team-") {
 		t.Fatalf("checkpoints: %v", files)
 	}
 	raw, err := os.ReadFile(files[0])
@@ -493,7 +509,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	if len(damaged) != 1 || !strings.Contains(damaged[0], files[0]) {
 		t.Errorf("damaged: %v, want %s", damaged, files[0])
 	}
-	if left, _ := filepath.Glob(f.Path(checkpointsName, "*")); len(left) > 0 {
+	if left := listed(t, f.Path(checkpointsName)); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -501,7 +517,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 func TestStatusOfRunning(t *testing.T) {
 	c, set := small(t)
 	points := several(t, c)
-	f := planned(t, t.TempDir(), points)
+	f := planned(t, hardFolder(t), points)
 	seen := false
 	check(t, f.Run(context.Background(), set, points, options(), Events{Finished: func(results.Record) {
 		view, err := View(f.Dir)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -146,7 +145,7 @@ func (f *Folder) batches(set *mnist.Set, missing []Point, o Options) (batches []
 
 // teams reads the checkpoints with networks that are wanted, those furthest on first.
 func (f *Folder) teams(wanted map[string]Point) (teams []*results.TeamCheckpoint, damaged []error, err error) {
-	files, err := filepath.Glob(f.Path(checkpointsName, "team-*.safetensors"))
+	files, err := f.checkpoints()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -325,7 +324,7 @@ func (r *runner) finish(b batch, records []results.Record, networks []*results.C
 
 // clear removes the checkpoints of which every network is finished.
 func (f *Folder) clear() error {
-	files, err := filepath.Glob(f.Path(checkpointsName, "team-*.safetensors"))
+	files, err := f.checkpoints()
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -74,7 +73,7 @@ func (f *Folder) Status() (Status, error) {
 			s.Done++
 		}
 	}
-	if s.Processes, err = readProcesses(f.Path(progressName)); err != nil {
+	if s.Processes, err = f.processes(); err != nil {
 		return s, err
 	}
 	running := map[string]bool{}
@@ -115,10 +114,10 @@ func (f *Folder) Status() (Status, error) {
 	return s, nil
 }
 
-// readProcesses reads what working processes say of themselves.
-func readProcesses(dir string) ([]Process, error) {
+// processes reads what working processes say of themselves.
+func (f *Folder) processes() ([]Process, error) {
 	processes := []Process{}
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	files, err := f.files(progressName, "", ".json")
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +157,7 @@ func alive(pid int) bool {
 // sweep removes what killed processes left: files in the making, and the progress of those of this machine. What another process
 // may still be writing stays.
 func (f *Folder) sweep() error {
-	processes, err := readProcesses(f.Path(progressName))
+	processes, err := f.processes()
 	if err != nil {
 		return err
 	}

@@ -180,14 +180,21 @@ func same(ts *testscript.TestScript, neg bool, runs []string) {
 }
 
 func lastCheckpointBytes(ts *testscript.TestScript, run string) string {
-	files, err := filepath.Glob(filepath.Join(ts.MkAbs(run), "checkpoints", "step-*.safetensors"))
+	dir := filepath.Join(ts.MkAbs(run), "checkpoints")
+	files, err := os.ReadDir(dir)
 	ts.Check(err)
-	if len(files) == 0 {
+	last := ""
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), "step-") {
+			last = f.Name()
+		}
+	}
+	if last == "" {
 		ts.Fatalf("%s has no checkpoint", run)
 	}
-	raw, err := os.ReadFile(files[len(files)-1])
+	raw, err := os.ReadFile(filepath.Join(dir, last))
 	ts.Check(err)
-	return filepath.Base(files[len(files)-1]) + string(raw)
+	return last + string(raw)
 }
 
 // killed trains in a folder, killing the program with SIGKILL again and again at moments that look random, resuming each
