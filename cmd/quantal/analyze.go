@@ -8,9 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"text/tabwriter"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
 	"quantal/analysis"
@@ -200,24 +198,10 @@ func (t *trained) readRun(c *cli.Context, dir string, keep func(train.Config) bo
 
 // measure computes the patterns of the networks, with a bar on a terminal.
 func (t *trained) measure(c *cli.Context, epochs int) (*analysis.Patterns, error) {
-	var bar *progressbar.ProgressBar
-	progress := func(done, steps int) {
-		if bar == nil {
-			bar = progressbar.NewOptions(steps, progressbar.OptionSetWriter(c.App.ErrWriter), progressbar.OptionSetDescription("gradients"),
-				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(16),
-				progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true), progressbar.OptionSetTheme(progressbar.ThemeASCII))
-		}
-		_ = bar.Set(done) // it only fails when the terminal does
-	}
-	if !isTerminal(c.App.ErrWriter) {
-		progress = nil
-	}
-	patterns, err := analysis.MeasurePatterns(c.Context, t.set, t.networks, epochs, bootstrap(c), progress)
-	if bar != nil {
-		_ = bar.Exit()
-		fmt.Fprintln(c.App.ErrWriter)
-	}
-	return patterns, err
+	bar := newBar(c.App.ErrWriter)
+	defer bar.close()
+	progress := func(done, steps int) { bar.show(float64(done)/float64(steps), -1, "gradients") }
+	return analysis.MeasurePatterns(c.Context, t.set, t.networks, epochs, bootstrap(c), progress)
 }
 
 // printSlopes writes the table of slopes for people.

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
 	"quantal/dynamics"
@@ -173,7 +172,7 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 	if err := folder.WriteEnvironment(environment); err != nil {
 		return err
 	}
-	watch := &experimentWatcher{out: c.App.ErrWriter, told: time.Now()}
+	watch := newExperimentWatcher(c)
 	findings, err := run(c.Context, watch.progress)
 	watch.close()
 	if err != nil {
@@ -206,31 +205,20 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 // experimentWatcher shows how an experiment goes: a bar on a terminal, now and then a line otherwise.
 type experimentWatcher struct {
 	out  io.Writer
-	bar  *progressbar.ProgressBar
+	bar  *bar
 	told time.Time
 }
 
-func (w *experimentWatcher) progress(done float64, what string) {
-	if !isTerminal(w.out) {
-		if time.Since(w.told) >= quiet {
-			w.told = time.Now()
-			fmt.Fprintf(w.out, "%.0f %%  %s\n", 100*done, what)
-		}
-		return
-	}
-	if w.bar == nil {
-		w.bar = progressbar.NewOptions(1000,
-			progressbar.OptionSetWriter(w.out), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(20),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true),
-			progressbar.OptionSetTheme(progressbar.ThemeASCII))
-	}
-	w.bar.Describe(what)
-	_ = w.bar.Set(min(1000, int(1000*done))) // it only fails when the terminal does
+func newExperimentWatcher(c *cli.Context) *experimentWatcher {
+	return &experimentWatcher{out: c.App.ErrWriter, bar: newBar(c.App.ErrWriter), told: time.Now()}
 }
 
-func (w *experimentWatcher) close() {
-	if w.bar != nil {
-		_ = w.bar.Exit()
-		fmt.Fprintln(w.out)
+func (w *experimentWatcher) progress(done float64, what string) {
+	if w.bar == nil && time.Since(w.told) >= quiet {
+		w.told = time.Now()
+		fmt.Fprintf(w.out, "%.0f %%  %s\n", 100*done, what)
 	}
+	w.bar.show(done, -1, what)
 }
+
+func (w *experimentWatcher) close() { w.bar.close() }

@@ -7,46 +7,44 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
 	"quantal/results"
 )
 
-// gridWatcher shows how a grid goes: on a terminal a bar with the finished points above it, otherwise a line for each finished
-// point and now and then one for the whole.
+// gridWatcher shows how a grid goes: a line for each finished point; below them a bar on a terminal, otherwise now and then a
+// line for the whole.
 type gridWatcher struct {
-	out   io.Writer
-	bar   *progressbar.ProgressBar
-	state grid.Progress
-	told  time.Time
+	out  io.Writer
+	bar  *bar
+	told time.Time
 }
 
 func newGridWatcher(c *cli.Context) *gridWatcher {
-	return &gridWatcher{out: c.App.ErrWriter, told: time.Now()}
+	return &gridWatcher{out: c.App.ErrWriter, bar: newBar(c.App.ErrWriter), told: time.Now()}
 }
 
 // quiet is the time between two lines on the whole where there is no terminal.
 const quiet = 30 * time.Second
 
 func (w *gridWatcher) progress(p grid.Progress) {
-	w.state = p
-	if !isTerminal(w.out) {
+	if w.bar == nil {
 		if time.Since(w.told) >= quiet {
 			w.told = time.Now()
-			fmt.Fprintln(w.out, gridLine(p))
+			parts := gridParts(p)
+			if p.NetworkStepsPerSecond > 0 {
+				parts = append(parts, fmt.Sprintf("%v left", seconds(p.SecondsLeft)))
+			}
+			fmt.Fprintln(w.out, strings.Join(parts, "  "))
 		}
 		return
 	}
-	if w.bar == nil {
-		w.bar = progressbar.NewOptions(1000,
-			progressbar.OptionSetWriter(w.out), progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(20),
-			progressbar.OptionSetElapsedTime(false), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionUseANSICodes(true), progressbar.OptionSetTheme(progressbar.ThemeASCII))
+	left := time.Duration(-1)
+	if p.NetworkStepsPerSecond > 0 {
+		left = seconds(p.SecondsLeft)
 	}
-	w.bar.Describe(gridLine(p))
-	_ = w.bar.Set(min(1000, int(1000*fraction(p)))) // it only fails when the terminal does
+	w.bar.show(fraction(p), left, gridParts(p)...)
 }
 
 // fraction is how much of the work is done: finished points, and the running ones as far as they are.
@@ -61,31 +59,27 @@ func fraction(p grid.Progress) float64 {
 	return min(1, done/float64(p.Points))
 }
 
-func gridLine(p grid.Progress) string {
+// gridParts is where a grid stands, in parts of falling weight.
+func gridParts(p grid.Progress) []string {
 	text := fmt.Sprintf("%d/%d points", p.Finished, p.Points)
 	if p.Diverged > 0 {
 		text += fmt.Sprintf(", %d diverged", p.Diverged)
 	}
+	parts := []string{text}
 	if len(p.Running) > 0 {
-		text += fmt.Sprintf("  %d running, step %d/%d", len(p.Running), p.Step, p.Steps)
+		parts = append(parts, fmt.Sprintf("%d running, step %d/%d", len(p.Running), p.Step, p.Steps))
 	}
 	if p.NetworkStepsPerSecond > 0 {
-		text += fmt.Sprintf("  %.0f network-steps/s  %v left", p.NetworkStepsPerSecond, seconds(p.SecondsLeft))
+		parts = append(parts, fmt.Sprintf("%.0f network-steps/s", p.NetworkStepsPerSecond))
 	}
-	return text
+	return parts
 }
 
 func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second)).Round(time.Second)
 }
 
-func (w *gridWatcher) finished(r results.Record) {
-	line := recordLine(r)
-	if w.bar != nil {
-		_ = w.bar.Clear()
-	}
-	fmt.Fprintln(w.out, line)
-}
+func (w *gridWatcher) finished(r results.Record) { w.bar.println(w.out, recordLine(r)) }
 
 // recordLine is a finished point for a person.
 func recordLine(r results.Record) string {
@@ -99,12 +93,7 @@ func recordLine(r results.Record) string {
 	return fmt.Sprintf("%s  accuracy %6.2f %%  sigma %.4g", text, 100*r.AccuracySampled, r.SigmaRMS)
 }
 
-func (w *gridWatcher) close() {
-	if w.bar != nil {
-		_ = w.bar.Exit()
-		fmt.Fprintln(w.out)
-	}
-}
+func (w *gridWatcher) close() { w.bar.close() }
 
 func statusCommand() *cli.Command {
 	return &cli.Command{

@@ -8,7 +8,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
@@ -22,68 +21,47 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// watcher shows how a run goes: a bar on a terminal, a line per epoch otherwise.
+// watcher shows how a run goes: a line per epoch, and on a terminal a bar below them.
 type watcher struct {
 	out    io.Writer
 	epochs int
-	bar    *progressbar.ProgressBar
-	last   results.Epoch
+	bar    *bar
 }
 
-func newWatcher(c *cli.Context) *watcher { return &watcher{out: c.App.ErrWriter} }
+func newWatcher(c *cli.Context) *watcher {
+	return &watcher{out: c.App.ErrWriter, bar: newBar(c.App.ErrWriter)}
+}
 
 func (w *watcher) progress(p train.Progress) {
 	w.epochs = p.Epochs
-	if !isTerminal(w.out) {
-		return
-	}
-	if w.bar == nil {
-		w.bar = progressbar.NewOptions(p.Steps,
-			progressbar.OptionSetWriter(w.out), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("steps"), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(16),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true),
-			progressbar.OptionSetTheme(progressbar.ThemeASCII))
-	}
-	text := fmt.Sprintf("epoch %d/%d  loss %.4f", p.Epoch, p.Epochs, p.NLL)
-	if w.last.Epoch > 0 {
-		text += fmt.Sprintf("  accuracy %.2f %%  sigma %.3g", 100*w.last.AccuracySampled, w.last.SigmaRMS)
-	}
-	w.bar.Describe(text)
-	_ = w.bar.Set(p.Step) // it only fails when the terminal does
+	w.bar.show(float64(p.Step)/float64(p.Steps), -1, fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs), fmt.Sprintf("loss %.4f", p.NLL))
 }
 
 func (w *watcher) epoch(e results.Epoch) {
-	w.last = e
-	if isTerminal(w.out) {
-		return
-	}
 	left := ""
-	if e.Epoch < w.epochs && e.Epoch > 0 {
+	if e.Epoch < w.epochs && e.Epoch > 0 && w.bar == nil {
 		each := e.Seconds / float64(e.Epoch)
 		left = fmt.Sprintf("  %v left", time.Duration(each*float64(w.epochs-e.Epoch)*float64(time.Second)).Round(time.Second))
 	}
-	fmt.Fprintf(w.out, "epoch %d/%d  loss %.4f  accuracy %.2f %%  sigma %.3g  %.0f steps/s%s\n",
-		e.Epoch, w.epochs, e.NLL, 100*e.AccuracySampled, e.SigmaRMS, e.StepsPerSecond, left)
+	w.bar.println(w.out, fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%  sigma %.3g  %.0f steps/s%s",
+		e.Epoch, w.epochs, e.NLL, 100*e.AccuracySampled, e.SigmaRMS, e.StepsPerSecond, left))
 }
 
-func (w *watcher) close() {
-	if w.bar != nil {
-		_ = w.bar.Exit()
-		fmt.Fprintln(w.out)
-	}
-}
+func (w *watcher) close() { w.bar.close() }
 
-// downloadProgress shows a download on a terminal.
+// downloadProgress shows a download on a terminal, and leaves a line for each file.
 func downloadProgress(c *cli.Context) func(file string, got, total int64) {
 	w := c.App.ErrWriter
-	if !isTerminal(w) {
+	bar := newBar(w)
+	if bar == nil {
 		return nil
 	}
 	return func(file string, got, total int64) {
-		fmt.Fprintf(w, "\rfetching %s: %.1f MB", file, float64(got)/1e6)
 		if got == total {
-			fmt.Fprintln(w)
+			bar.println(w, fmt.Sprintf("fetched %s, %.1f MB", file, float64(got)/1e6))
+			return
 		}
+		bar.show(float64(got)/float64(max(total, got, 1)), -1, "fetching "+file, fmt.Sprintf("%.1f MB", float64(got)/1e6))
 	}
 }
 
