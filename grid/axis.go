@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"quantal/internal/nearest"
 	"quantal/train"
 )
 
@@ -27,8 +28,8 @@ const maxValues = 100_000
 // twice counts once.
 func ParseAxis(name, text string) (Axis, error) {
 	axis := Axis{Name: name}
-	if !slices.Contains([]string{"c", scale, "rho", "noise", "seed"}, name) && !slices.Contains(numeric, name) {
-		return axis, fmt.Errorf("%q cannot be an axis: want c, s, rho, noise, seed, %s", name, strings.Join(numeric, ", "))
+	if names := append([]string{"c", scale, "rho", "noise", "seed"}, numeric...); !slices.Contains(names, name) {
+		return axis, fmt.Errorf("%q cannot be an axis: %s", name, nearest.OneOf(name, names))
 	}
 	var probe train.Config
 	for _, part := range strings.Split(text, ",") {
@@ -45,7 +46,7 @@ func ParseAxis(name, text string) (Axis, error) {
 				return axis, fmt.Errorf("%q: %w", v, err)
 			}
 			if name == "noise" && !slices.Contains(train.Noises(), v) {
-				return axis, fmt.Errorf("%q: want one of %s", v, strings.Join(train.Noises(), ", "))
+				return axis, fmt.Errorf("%q: %s", v, nearest.OneOf(v, train.Noises()))
 			}
 			if !slices.Contains(axis.Values, v) {
 				axis.Values = append(axis.Values, v)
@@ -87,7 +88,7 @@ func example(name string) string {
 }
 
 func space(kind string, fields []string) ([]string, error) {
-	bad := fmt.Errorf("%s:%s: want %s:FROM:TO:N with N of 1 or more", kind, strings.Join(fields, ":"), kind)
+	bad := fmt.Errorf("%s:%s: want %s:FROM:TO:N with N from 1 to %d", kind, strings.Join(fields, ":"), kind, maxValues)
 	if len(fields) != 3 {
 		return nil, bad
 	}
@@ -112,7 +113,7 @@ func space(kind string, fields []string) ([]string, error) {
 }
 
 func seeds(part string) ([]string, error) {
-	bad := fmt.Errorf("%q: want a seed or a range of seeds such as 1-5", part)
+	bad := fmt.Errorf("%q: want a seed or a range of seeds such as 1-5, of at most %d", part, maxValues)
 	low, high, _ := strings.Cut(part, "-")
 	first, err1 := strconv.ParseUint(low, 10, 64)
 	last, err2 := strconv.ParseUint(high, 10, 64)

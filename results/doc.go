@@ -93,7 +93,8 @@
 // Grid.Figures, Grid.Report, Compare and ExportGrid, and can be made again at any time.
 //
 // table.csv and table.jsonl have a row for each record, in the order of Settings.Compare, and always these columns. An empty
-// cell, null in JSON, means that there is no value; numbers are written so that they read back the same.
+// cell, null in JSON, means that there is no value; numbers are written so that they read back the same. In CSV, text that a
+// spreadsheet would take for a formula has an apostrophe in front.
 //
 //	id                                     of the network
 //	data, hidden, noise                    data set; units of the hidden layers; who shares a sigma

@@ -47,13 +47,11 @@ func decodeConfig(data []byte, v any) error {
 	case errors.As(err, &unknown):
 		var keys []string
 		for _, e := range unknown.Errors {
-			line, _ := e.Position()
-			keys = append(keys, fmt.Sprintf("%q in line %d", strings.Join(e.Key(), "."), line))
+			keys = append(keys, unknownKey(e, v))
 		}
 		return fmt.Errorf("unknown key %s", strings.Join(keys, ", "))
 	case errors.As(err, &wrong):
-		line, column := wrong.Position()
-		return fmt.Errorf("line %d, column %d: %s", line, column, strings.TrimPrefix(wrong.Error(), "toml: "))
+		return misfit(wrong, v)
 	case err != nil:
 		return errors.New(strings.TrimPrefix(err.Error(), "toml: "))
 	}

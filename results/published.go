@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"quantal/internal/nearest"
 )
 
 // Published is the published values of one network, in the units of the paper. NaN where there is none.
@@ -108,7 +110,7 @@ func checkHeader(header []string) error {
 	known := publishedColumns()
 	for i, name := range header {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("line 1, column %d: %q is not known: want %s", i+1, name, strings.Join(known, ", "))
+			return fmt.Errorf("line 1, column %d: %q is not known: %s", i+1, name, nearest.OneOf(name, known))
 		}
 		if slices.Index(header, name) < i {
 			return fmt.Errorf("line 1, column %d: %s is there twice", i+1, name)
@@ -142,7 +144,7 @@ func publishedRow(header, row []string, parseRho func(string) (float64, error)) 
 		switch name {
 		case "noise":
 			if p.Noise = text; !slices.Contains(noiseNames(), text) {
-				err = fmt.Errorf("%q: want one of %s", text, strings.Join(noiseNames(), ", "))
+				err = fmt.Errorf("%q: %s", text, nearest.OneOf(text, noiseNames()))
 			}
 		case "rho":
 			p.Rho = text

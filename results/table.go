@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -160,9 +161,21 @@ func csvField(text string) string {
 	case strings.HasPrefix(text, "["):
 		return strings.ReplaceAll(strings.ReplaceAll(strings.Trim(text, "[]"), ",", ";"), null, "")
 	case json.Unmarshal([]byte(text), &s) == nil:
-		return s
+		return textCell(s)
 	}
 	return text
+}
+
+// textCell is text as a cell that spreadsheets show: what begins like a formula has a ' in front, which makes them take it as text. A
+// number is left as it is.
+func textCell(s string) string {
+	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return s
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return s
+	}
+	return "'" + s
 }
 
 // jsonl writes each row as a JSON object in a line of its own, with all columns.

@@ -176,3 +176,18 @@ func TestWriteTable(t *testing.T) {
 type Inner struct {
 	SD float64 `json:"sd"`
 }
+
+// What a spreadsheet would run is text there; a number stays one, of either sign.
+func TestTextCell(t *testing.T) {
+	for text, want := range map[string]string{
+		"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0", "-2+3": "'-2+3", "-": "'-", "\t=1": "'\t=1",
+		"-0.5": "-0.5", "+1e3": "+1e3", "-Inf": "-Inf", "": "", "digits": "digits", "a=b": "a=b", "1/2": "1/2",
+	} {
+		if got := textCell(text); got != want {
+			t.Errorf("textCell(%q) = %q, want %q", text, got, want)
+		}
+	}
+	if got := csvField("-0.25"); got != "-0.25" {
+		t.Errorf("the number -0.25 is the cell %q", got)
+	}
+}

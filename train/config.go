@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"quantal/graph"
+	"quantal/internal/nearest"
 	"quantal/kernels"
 )
 
@@ -68,7 +68,7 @@ func Preset(name string) (Config, error) {
 		text.LearningRate, text.Lambda = 5e-4, 1e-4
 		return text, nil
 	}
-	return Config{}, fmt.Errorf("preset %q: want published or text", name)
+	return Config{}, fmt.Errorf("preset %q: want published or text%s", name, nearest.Hint(name, []string{"published", "text"}))
 }
 
 // Check reports the first value that cannot be used, by its flag's name.
@@ -81,7 +81,7 @@ func (c Config) Check() error {
 	}
 	switch {
 	case !slices.Contains(Noises(), c.Noise):
-		return fmt.Errorf("noise %q: want one of %s", c.Noise, strings.Join(Noises(), ", "))
+		return fmt.Errorf("noise %q: %s", c.Noise, nearest.OneOf(c.Noise, Noises()))
 	case c.Rho.name == "":
 		return fmt.Errorf("rho is missing: want a number or fraction above 0, or the name of a mechanism")
 	case !positive(c.C):

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"quantal/internal/nearest"
 	"quantal/synapse"
 )
 
@@ -24,6 +25,15 @@ func named(name string) (float64, bool) {
 		}
 	}
 	return 0, name == "entropic"
+}
+
+// names lists the names of exponents.
+func names() []string {
+	var list []string
+	for _, m := range synapse.Mechanisms() {
+		list = append(list, m.String())
+	}
+	return append(list, "entropic")
 }
 
 // DescribeExponent writes an exponent for people, with the mechanism that has it: "calcium, ρ = 1/2".
@@ -55,7 +65,7 @@ func ParseExponent(s string) (Exponent, error) {
 		e.value = v
 		return e, nil
 	}
-	bad := fmt.Errorf("rho %q: want a number or fraction above 0, or one of calcium, membrane, actin, trafficking, entropic", s)
+	bad := fmt.Errorf("rho %q: want a number or fraction above 0, or one of %s%s", s, strings.Join(names(), ", "), nearest.Hint(s, names()))
 	numerator, denominator, fraction := strings.Cut(e.name, "/")
 	v, err := strconv.ParseFloat(strings.TrimSpace(numerator), 64)
 	if err != nil {

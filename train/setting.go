@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"quantal/internal/nearest"
 )
 
 // setting reads one value of a configuration from text.
@@ -68,7 +70,7 @@ func SettingNames() []string { return slices.Sorted(maps.Keys(settings())) }
 func (c *Config) Set(name, value string) error {
 	set := settings()[name]
 	if set == nil {
-		return fmt.Errorf("%q is no setting: want one of %s", name, strings.Join(SettingNames(), ", "))
+		return fmt.Errorf("%q is no setting: %s", name, nearest.OneOf(name, SettingNames()))
 	}
 	return set(c, value)
 }

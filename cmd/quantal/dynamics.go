@@ -28,7 +28,7 @@ func dynamicsCommand() *cli.Command {
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usage("dynamics: there is no experiment %q: `quantal dynamics --help` lists them", c.Args().First())
+				return noCommand("experiment", c.Args().First(), "quantal dynamics --help", c.Command.Subcommands)
 			}
 			return cli.ShowSubcommandHelp(c)
 		},

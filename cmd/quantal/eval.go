@@ -61,13 +61,22 @@ func evalCommand() *cli.Command {
 // lastCheckpoint reads the last good checkpoint of a run and says which newer ones are not.
 func lastCheckpoint(c *cli.Context, folder *results.Folder) (*results.Checkpoint, error) {
 	checkpoint, skipped, err := folder.LastCheckpoint()
-	for _, s := range skipped {
-		logger(c).Warn("checkpoint skipped, taking the one before", "reason", s)
-	}
+	warnSkipped(c, skipped, checkpoint)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", folder.Path(""), err)
 	}
 	return checkpoint, nil
+}
+
+// warnSkipped names checkpoints that cannot be read, and what is taken in their place: the last good one, if there is any.
+func warnSkipped(c *cli.Context, skipped []error, instead *results.Checkpoint) {
+	for _, s := range skipped {
+		if instead == nil {
+			logger(c).Warn("checkpoint skipped, there is none before it", "reason", s)
+		} else {
+			logger(c).Warn("checkpoint skipped, taking an earlier one", "reason", s, "step", instead.Step)
+		}
+	}
 }
 
 func exportCommand() *cli.Command {

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
+	"quantal/internal/nearest"
 	"quantal/mnist"
 	"quantal/results"
 	"quantal/train"
@@ -124,7 +125,7 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 	}
 	base, err := train.Preset(preset)
 	if err != nil {
-		return nil, usage("--preset %q: want published, text or fig2", preset)
+		return nil, usage("--preset %q: %s", preset, nearest.OneOf(preset, []string{"published", "text", "fig2"}))
 	}
 	vary := map[string]string{}
 	var order []string // of what varies, slowest first

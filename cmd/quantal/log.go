@@ -10,18 +10,22 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// logger writes remarks for people to standard error.
-func logger(c *cli.Context) *slog.Logger { return slog.New(&remarks{out: c.App.ErrWriter}) }
+// logger writes remarks for people to standard error, as many as the flags of talk ask for.
+func logger(c *cli.Context) *slog.Logger {
+	t, _ := c.App.Metadata[talkKey].(*talk)
+	return slog.New(&remarks{out: printable{t.to}, level: t.level})
+}
 
 // remarks writes a log record as a line for people: the message, then key=value pairs; no clock, and a level only if it is a
 // warning or worse.
 type remarks struct {
 	out   io.Writer
+	level slog.Level
 	attrs []slog.Attr
 }
 
-// Enabled takes everything from Info up.
-func (h *remarks) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+// Enabled takes everything from the level up.
+func (h *remarks) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
 
 // Handle writes one record.
 func (h *remarks) Handle(_ context.Context, r slog.Record) error {
@@ -32,6 +36,9 @@ func (h *remarks) Handle(_ context.Context, r slog.Record) error {
 	b.WriteString(r.Message)
 	add := func(a slog.Attr) bool {
 		value := a.Value.String()
+		if err, ok := a.Value.Any().(error); ok {
+			value = sentence(err)
+		}
 		if strings.ContainsAny(value, " \t\n\"") || value == "" {
 			value = fmt.Sprintf("%q", value)
 		}
@@ -49,7 +56,7 @@ func (h *remarks) Handle(_ context.Context, r slog.Record) error {
 
 // WithAttrs returns a handler that adds the attributes to each record.
 func (h *remarks) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &remarks{out: h.out, attrs: append(append([]slog.Attr{}, h.attrs...), attrs...)}
+	return &remarks{out: h.out, level: h.level, attrs: append(append([]slog.Attr{}, h.attrs...), attrs...)}
 }
 
 // WithGroup ignores groups: remarks are flat.

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/internal/measured"
+	"quantal/internal/nearest"
 	"quantal/mnist"
 	"quantal/results"
 	"quantal/train"
@@ -30,10 +31,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	stop, signalled := catchSignals()
 	defer stop.release()
 	app := newApp(stdout, stderr)
-	err := app.RunContext(stop.ctx, intersperse(app, args))
+	err := guarded(func() error { return app.RunContext(stop.ctx, intersperse(app, args)) })
 	code := exitCode(err, signalled())
 	if err != nil {
-		fmt.Fprintf(stderr, "quantal: %v\n", err)
+		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence(err))
 	}
 	return code
 }
@@ -45,8 +46,11 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Description: "Start with `quantal demo`, or `quantal train --data glyphs --epochs 3`. Each command explains itself:\n" +
 			"quantal train --help.",
 		Version:              version,
-		HideVersion:          true, // `quantal version` says more
-		Writer:               stdout,
+		HideVersion:          true, // --version is among the flags
+		Flags:                append(talkFlags(nil), &cli.BoolFlag{Name: "version", Usage: "say which version this is; `quantal version` says more"}),
+		Before:               setTalk,
+		Metadata:             map[string]any{talkKey: &talk{to: stderr}},
+		Writer:               printable{stdout},
 		ErrWriter:            stderr,
 		EnableBashCompletion: true,
 		// A comma separates the values of an axis, not flags.
@@ -61,11 +65,16 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usage("there is no command %q: `quantal help` lists them", c.Args().First())
+				return noCommand("command", c.Args().First(), "quantal help", c.App.Commands)
+			}
+			if c.Bool("version") {
+				_, err := fmt.Fprintln(c.App.Writer, "quantal", version)
+				return err
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
+	withTalk(app.Commands)
 	for _, command := range app.Commands {
 		command.OnUsageError = onUsageError
 		for _, sub := range command.Subcommands {
@@ -78,7 +87,12 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 // onUsageError is told of what the library could not read. Of a value the library says no more than that it is invalid.
 func onUsageError(c *cli.Context, err error, _ bool) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
-		return usage("--%s: there is no such flag: `%s --help` lists them", strings.TrimPrefix(name, "-"), c.Command.HelpName)
+		name = strings.TrimPrefix(name, "-")
+		hint := ""
+		if meant := nearest.Name(name, flagNames(c)); meant != "" {
+			hint = "; did you mean --" + meant + "?"
+		}
+		return usage("--%s: there is no such flag: `%s --help` lists them%s", name, c.Command.HelpName, hint)
 	}
 	invalid := regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-(\S+):`).FindStringSubmatch(err.Error())
 	if invalid == nil {
@@ -104,6 +118,28 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 		}
 	}
 	return usage("--%s %q: want %s", name, value, want)
+}
+
+// flagNames lists the flags of a command as they are written, without the dashes.
+func flagNames(c *cli.Context) []string {
+	flags := c.Command.Flags
+	if len(flags) == 0 {
+		flags = c.App.Flags
+	}
+	var names []string
+	for _, f := range flags {
+		names = append(names, f.Names()...)
+	}
+	return names
+}
+
+// noCommand says that there is no command, or other thing that is a command to the parser, of a name.
+func noCommand(what, name, help string, commands []*cli.Command) error {
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.Names()...)
+	}
+	return usage("there is no %s %q: `%s` lists them%s", what, name, help, nearest.Hint(name, names))
 }
 
 // usageError is a mistake in how the program was called.
@@ -178,21 +214,27 @@ func catchSignals() (stopper, func() os.Signal) {
 // signalled is the cause of a cancellation by signal; it is a context.Canceled to everyone who does not ask.
 type signalled struct{ os.Signal }
 
-func (s signalled) Error() string        { return s.Signal.String() }
+func (s signalled) Error() string        { return "interrupted" }
 func (s signalled) Is(target error) bool { return target == context.Canceled }
 
 // intersperse moves the flags of a command before its arguments, where the parser wants them: `quantal eval runs/a --json`.
 func intersperse(app *cli.App, args []string) []string {
-	if len(args) < 3 || args[len(args)-1] == "--generate-bash-completion" {
+	words := 1 // the program, flags of its own, and the command
+	for words < len(args) && strings.HasPrefix(args[words], "-") {
+		words++
+	}
+	if len(args) < words+2 || args[len(args)-1] == "--generate-bash-completion" {
 		return args
 	}
-	command, words := app.Command(args[1]), 2 // words: program and command
+	command := app.Command(args[words])
 	if command == nil {
 		return args
 	}
+	words++
 	for _, sub := range command.Subcommands {
-		if sub.HasName(args[2]) {
-			command, words = sub, 3
+		if sub.HasName(args[words]) {
+			command = sub
+			words++
 			break
 		}
 	}

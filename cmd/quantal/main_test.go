@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/scripts",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "same": same,
-			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid,
+			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names,
 		},
 		Setup: func(e *testscript.Env) error {
 			// No network, no cache of the person who runs the tests.
@@ -56,6 +56,9 @@ func dataset4Script(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(writeDataset(ts.MkAbs(args[0]), n[0], n[1], n[2], n[3], n[4]))
 }
+
+// names sets EVIL to a name that tells a terminal to change its title.
+func names(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("EVIL", "\x1b]0;title\x07") }
 
 func writeDataset(dir string, train, test, rows, columns, classes int) error {
 	set := stripes.Set(train, test, rows, columns, classes)

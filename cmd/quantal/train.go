@@ -75,6 +75,8 @@ func openData(c *cli.Context, name string) (*mnist.Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	logger(c).Debug("data read", "name", set.Name, "from", set.Source, "training", set.Train.N(), "test", set.Test.N(),
+		"pixels", fmt.Sprintf("%dx%d", set.Rows, set.Columns), "classes", set.Classes)
 	if !set.Known {
 		logger(c).Info("no checksum is known for this data set: taken as it is", "data", set.Source)
 	}
@@ -238,9 +240,7 @@ func spent(folder *results.Folder) (time.Duration, error) {
 func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 	log := logger(c)
 	checkpoint, skipped, err := folder.LastCheckpoint()
-	for _, s := range skipped {
-		log.Warn("checkpoint skipped, taking the one before", "reason", s)
-	}
+	warnSkipped(c, skipped, checkpoint)
 	if errors.Is(err, results.ErrNoCheckpoint) {
 		log.Info("no checkpoint yet: starting from the beginning")
 		return folder.TruncateMetrics(0)
@@ -278,7 +278,10 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 			watch.epoch(e)
 			return folder.AppendMetrics(e)
 		},
-		Checkpoint: func(networks map[int]*results.Checkpoint) error { return folder.SaveCheckpoint(networks[0]) },
+		Checkpoint: func(networks map[int]*results.Checkpoint) error {
+			log.Debug("checkpoint", "step", networks[0].Step)
+			return folder.SaveCheckpoint(networks[0])
+		},
 	})
 	watch.close()
 	if errors.Is(err, train.ErrInterrupted) {

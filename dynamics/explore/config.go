@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"quantal/internal/nearest"
 )
 
 // Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
@@ -118,7 +120,7 @@ func (c Config) Check() error {
 	var names []string
 	for _, x := range c.Explorers {
 		if !slices.Contains(Explorers(), x.Name) {
-			return fmt.Errorf("explorer %q: want one of %s", x.Name, strings.Join(Explorers(), ", "))
+			return fmt.Errorf("explorer %q: %s", x.Name, nearest.OneOf(x.Name, Explorers()))
 		}
 		if slices.Contains(names, x.Name) {
 			return fmt.Errorf("explorer %s: want it once", x.Name)
@@ -170,7 +172,7 @@ func Named(names []string) ([]Explorer, error) {
 		all := DefaultConfig().Explorers
 		i := slices.IndexFunc(all, func(x Explorer) bool { return x.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("explorer %q: want some of %s", name, strings.Join(Explorers(), ", "))
+			return nil, fmt.Errorf("explorer %q: %s", name, nearest.OneOf(name, Explorers()))
 		}
 		named = append(named, all[i])
 	}

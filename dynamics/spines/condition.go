@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"quantal/internal/measured"
+	"quantal/internal/nearest"
 )
 
 // Line is a quantity that is linear in the size of a spine: Offset + Slope w.
@@ -111,7 +111,7 @@ func Named(name string) (Condition, error) {
 			return c, nil
 		}
 	}
-	return Condition{}, fmt.Errorf("condition %q: want one of %s", name, strings.Join(ConditionNames(), ", "))
+	return Condition{}, fmt.Errorf("condition %q: %s", name, nearest.OneOf(name, ConditionNames()))
 }
 
 // Own returns a condition of the user's own, from a table or with mu and sigma to be set. Its bounds are those of the table, or of the

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A terminal obeys none of what comes through, and text in any script stays as it is.
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"σ = 0.1\tμ³ 数字\n":                "σ = 0.1\tμ³ 数字\n",
+		"a\x1b]0;title\x07b":              `a\u001b]0;title\u0007b`,
+		"\r100 %":                         `\u000d100 %`,
+		"csi \u009b31m":                   `csi \u009b31m`,
+		"raw \x9b31m":                     `raw \x9b31m`,
+		"del\x7f":                         `del\u007f`,
+		"gpj.\u202efdp":                   `gpj.\u202efdp`,
+		"{\"name\": \"\u0085\", \"n\":1}": `{"name": "\u0085", "n":1}`,
+	} {
+		var b bytes.Buffer
+		n, err := printable{&b}.Write([]byte(text))
+		if b.String() != want || n != len(text) || err != nil {
+			t.Errorf("Write(%q) wrote %q, %d, %v; want %q, %d", text, b.String(), n, err, want, len(text))
+		}
+	}
+}
+
+func TestSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"results: runs/a/config.toml: is empty":                      "runs/a/config.toml: is empty",
+		"device cuda: cuda: there is none":                           "device cuda: there is none",
+		"mnist: train-images-idx3-ubyte: want 16 bytes, got 1":       "train-images-idx3-ubyte: want 16 bytes, got 1",
+		"grid: train: resume: results: a: b":                         "resume: a: b",
+		"context canceled":                                           "interrupted",
+		"interrupted while measuring: to go on: x: context canceled": "interrupted while measuring: to go on: x",
+		"results: /data/train: no such folder\nmnist: b: is a file":  "/data/train: no such folder\nb: is a file",
+		"want one of train, test":                                    "want one of train, test",
+	} {
+		if got := sentence(errors.New(text)); got != want {
+			t.Errorf("sentence(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Every package that may put its name in front of an error is known to sentence.
+func TestPackages(t *testing.T) {
+	var missing []string
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if slices.Contains([]string{"cmd", "internal", "peers", "gen", "testdata"}, d.Name()) || strings.HasPrefix(d.Name(), ".") && len(d.Name()) > 2 {
+			return fs.SkipDir
+		}
+		if files, _ := filepath.Glob(filepath.Join(path, "*.go")); len(files) > 0 && !slices.Contains(packages(), d.Name()) {
+			missing = append(missing, path)
+		}
+		return nil
+	})
+	if err != nil || len(missing) > 0 {
+		t.Errorf("not in packages: %v, %v", missing, err)
+	}
+}
+
+// A panic becomes one sentence, with its details in a file that the sentence names, and the status of a failure, not of usage.
+func TestFault(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	err := guarded(func() error {
+		var none []int
+		return fmt.Errorf("%d", none[2])
+	})
+	if err == nil || exitCode(err, nil) != 1 {
+		t.Fatalf("guarded: %v, exit status %d; want an error and 1", err, exitCode(err, nil))
+	}
+	text := sentence(err)
+	_, file, named := strings.Cut(text, "details in ")
+	if strings.Contains(text, "\n") || !strings.Contains(text, "fault of the program") || !strings.Contains(text, "index out of range") || !named {
+		t.Fatalf("guarded: %q", text)
+	}
+	details, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(details), "TestFault") || !strings.Contains(string(details), version) {
+		t.Errorf("%s, %v, has no stack and version: %q", file, err, details)
+	}
+}
