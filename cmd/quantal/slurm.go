@@ -70,9 +70,13 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error 
 	}
 	waiting := missing
 	if !c.Bool("force") {
-		if waiting, err = notUnderWay(c.Context, folder, missing); err != nil {
+		var ended []slurm.Ended
+		if waiting, ended, err = notUnderWay(c.Context, folder, missing); err != nil {
 			return fmt.Errorf("%w; so it is not known which of the %d missing networks are in the queue already, and nothing was submitted "+
 				"(--force submits them all: a network trained twice does no harm)", err, len(missing))
+		}
+		for _, line := range endedLines(ended) {
+			log.Warn(line)
 		}
 	}
 	if len(waiting) == 0 {
@@ -110,24 +114,26 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error 
 	return reportStatus(c, folder)
 }
 
-// notUnderWay leaves out the points that a task in the queue has.
-func notUnderWay(ctx context.Context, folder *grid.Folder, points []grid.Point) ([]grid.Point, error) {
+// notUnderWay leaves out the points that a task in the queue has, and says which tasks have left some of the others.
+func notUnderWay(ctx context.Context, folder *grid.Folder, points []grid.Point) (rest []grid.Point, ended []slurm.Ended, err error) {
 	launches, err := slurm.Launches(folder.Dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tasks, err := slurm.Queue(ctx, launches)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	underWay := slurm.UnderWay(launches, tasks)
-	var rest []grid.Point
+	var unfinished []string
 	for _, p := range points {
 		if _, ok := underWay[p.ID]; !ok {
 			rest = append(rest, p)
+			unfinished = append(unfinished, p.ID)
 		}
 	}
-	return rest, nil
+	ended, err = slurm.FindEnded(launches, unfinished)
+	return rest, ended, err
 }
 
 // workCommand is what a task of a cluster runs.
@@ -220,6 +226,7 @@ type slurmStatus struct {
 	Tasks    []slurm.Queued `json:"tasks"`             // in the queue
 	InTasks  int            `json:"in_tasks"`          // points of theirs that are not finished
 	InNone   int            `json:"in_no_task"`        // points that are neither finished, nor theirs, nor under way in a process
+	Ended    []slurm.Ended  `json:"ended"`             // tasks that left some of these
 	Unknown  string         `json:"unknown,omitempty"` // why squeue could not be asked
 }
 
@@ -229,7 +236,7 @@ func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Statu
 	if err != nil || len(launches) == 0 || status.Running+status.Waiting == 0 {
 		return nil, err
 	}
-	s := &slurmStatus{Launches: len(launches), Tasks: []slurm.Queued{}}
+	s := &slurmStatus{Launches: len(launches), Tasks: []slurm.Queued{}, Ended: []slurm.Ended{}}
 	tasks, err := slurm.Queue(ctx, launches)
 	if err != nil {
 		s.Unknown = err.Error()
@@ -256,12 +263,52 @@ func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Statu
 			settled[id] = settled[id] || !p.Silent
 		}
 	}
+	var unfinished []string
 	for _, p := range folder.Points() {
 		if !settled[p.ID] {
 			s.InNone++
+			unfinished = append(unfinished, p.ID)
 		}
 	}
-	return s, nil
+	ended, err := slurm.FindEnded(launches, unfinished)
+	s.Ended = append(s.Ended, ended...)
+	return s, err
+}
+
+// endedLines say of tasks that are gone how they ended, as far as can be seen, and where to look: a line per launch and kind.
+func endedLines(ended []slurm.Ended) []string {
+	type group struct {
+		launch     string
+		began, log bool
+	}
+	groups := map[group][]slurm.Ended{}
+	var order []group
+	for _, e := range ended {
+		g := group{e.Launch, e.Starts > 0, e.Log != ""}
+		if groups[g] == nil {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], e)
+	}
+	var lines []string
+	for _, g := range order {
+		networks := 0
+		for _, e := range groups[g] {
+			networks += len(e.Points)
+		}
+		first := groups[g][0]
+		when := ""
+		if !g.began {
+			when = " before quantal began"
+		}
+		where := fmt.Sprintf("without a log: `scontrol show job %[1]s` or `sacct -j %[1]s` may say why, or slurmd's log on its node", first.Job)
+		if g.log {
+			where = "see " + first.Log
+		}
+		lines = append(lines, fmt.Sprintf("launch %s: %s ended%s, with %s unfinished, %s",
+			g.launch, count(len(groups[g]), "task"), when, count(networks, "network"), where))
+	}
+	return lines
 }
 
 // print writes a line per launch and state.
@@ -286,6 +333,9 @@ func (s *slurmStatus) print(w io.Writer) {
 			fmt.Fprintf(w, " (%s)", g.reason)
 		}
 		fmt.Fprintln(w)
+	}
+	for _, line := range endedLines(s.Ended) {
+		fmt.Fprintf(w, "slurm\t%s\n", line)
 	}
 	if len(s.Tasks) == 0 {
 		fmt.Fprintln(w, "slurm\tno task in the queue")

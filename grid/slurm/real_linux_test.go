@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"quantal/grid/slurm"
 	"quantal/internal/slurmtest"
 	"quantal/results"
@@ -116,7 +118,9 @@ func TestRealSlurm(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		killed := g.task(0)
 		g.until("the queue is empty", func() bool { return len(g.queue()) == 0 })
+		g.ended(slurm.Ended{Launch: "0001", Job: killed, Starts: 1, Log: filepath.Join(l.Dir, "task-"+killed+".log"), Points: l.Plan.Chunks[0]})
 		g.release()
 		g.again(3)
 		g.finished()
@@ -146,6 +150,22 @@ func TestRealSlurm(t *testing.T) {
 		alive.finished()
 	})
 
+	t.Run("without a trace", func(t *testing.T) {
+		t.Parallel()
+		g := newGrid(t, 2)
+		l := g.submit(2, slurm.Options{MaxStarts: 3}, "--nodelist=n1 --hold")
+		g.ended() // nothing yet
+		output(t, "scancel", l.Jobs[0].ID)
+		g.until("the queue is empty", func() bool { return len(g.queue()) == 0 })
+		g.ended(
+			slurm.Ended{Launch: "0001", Chunk: 0, Job: l.Jobs[0].ID + "_0", Points: l.Plan.Chunks[0]},
+			slurm.Ended{Launch: "0001", Chunk: 1, Job: l.Jobs[0].ID + "_1", Points: l.Plan.Chunks[1]},
+		)
+		g.again(2)
+		g.finished()
+		g.ended()
+	})
+
 	t.Run("refused", func(t *testing.T) {
 		t.Parallel()
 		g := newGrid(t, 2)
@@ -163,10 +183,10 @@ type grid struct {
 	ids []string
 }
 
-// newGrid makes a folder for n points, with a name that has to be quoted wherever it goes.
+// newGrid makes a folder for n points, with a name that has to be quoted wherever it goes: %A is a symbol of Slurm's.
 func newGrid(t *testing.T, n int) *grid {
 	t.Helper()
-	g := &grid{t: t, dir: filepath.Join(t.TempDir(), `a grid's 50% of "$HOME"`)}
+	g := &grid{t: t, dir: filepath.Join(t.TempDir(), `a grid's 100%A_%a [of] %% "$HOME"`)}
 	for _, d := range []string{"points", "checkpoints"} {
 		if err := os.MkdirAll(filepath.Join(g.dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -219,12 +239,26 @@ func (g *grid) submit(chunks int, o slurm.Options, sbatch string) slurm.Launch {
 	return l
 }
 
+// inNoTask are the points without a record that no task in the queue has.
+func (g *grid) inNoTask() []string {
+	g.t.Helper()
+	underWay := slurm.UnderWay(g.launches(), g.queue())
+	return slices.DeleteFunc(g.missing(), func(id string) bool { _, ok := underWay[id]; return ok })
+}
+
+// ended checks what is said of tasks that are gone.
+func (g *grid) ended(want ...slurm.Ended) {
+	g.t.Helper()
+	got, err := slurm.FindEnded(g.launches(), g.inNoTask())
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		g.t.Errorf("%v %s", err, diff)
+	}
+}
+
 // again submits what is missing and not under way, which should be so many points.
 func (g *grid) again(points int) {
 	g.t.Helper()
-	launches := g.launches()
-	underWay := slurm.UnderWay(launches, g.queue())
-	ids := slices.DeleteFunc(g.missing(), func(id string) bool { _, ok := underWay[id]; return ok })
+	ids := g.inNoTask()
 	if len(ids) != points {
 		g.t.Fatalf("missing and not under way: %v, want %d points", ids, points)
 	}

@@ -110,10 +110,32 @@ func TestParseSbatch(t *testing.T) {
 		want []string // nil for an error
 	}{
 		{"", []string{}},
-		{"--time=4:00:00 -p gpu", []string{"--time=4:00:00", "-p", "gpu"}},
-		{`--comment='two words' --constraint="a&b" $HOME\ x`, []string{"--comment=two words", "--constraint=a&b", "$HOME x"}},
-		{`--mem=4G --cpus-per-task 4`, []string{"--mem=4G", "--cpus-per-task", "4"}},
+		{"--time=4:00:00 -p gpu", []string{"--time=4:00:00", "-pgpu"}},
+		{`--comment='two words' --constraint="a&b" -A $HOME\ x`, []string{"--comment=two words", "--constraint=a&b", "-A$HOME x"}},
+		{`--mem=4G --cpus-per-task 4`, []string{"--mem=4G", "--cpus-per-task=4"}},
 		{"--account=a", []string{"--account=a"}},
+		{"-HOp gpu -c4 --exclusive --comment ''", []string{"-HOpgpu", "-c4", "--exclusive", "--comment="}},
+		{"--of-a-plugin --of-a-plugin=3 --of-a-plugin 4", []string{"--of-a-plugin", "--of-a-plugin=3", "--of-a-plugin=4"}},
+		{"evil.sh", nil},
+		{"--mem=4G evil.sh", nil},
+		{"--mem 4G evil.sh", nil},
+		{"-p gpu evil.sh", nil},
+		{"-pgpu evil.sh", nil},
+		{"-H evil.sh", nil},
+		{"--exclusive evil.sh", nil},
+		{"--of-a-plugin=3 evil.sh", nil},
+		{"''", nil},
+		{"-", nil},
+		{"--", nil},
+		{"--mem=4G -- evil.sh", nil},
+		{"--comment", nil}, // would take the script for its value
+		{"--mem=4G -p", nil},
+		{"-p --mem=4G", nil},
+		{"-z", nil},
+		{"-é", nil},
+		{"-Ha1-3", nil},
+		{"-o x.log", nil},
+		{"--out=x.log", nil},
 		{"--array=1-3", nil},
 		{"--arr 1-3", nil},
 		{"-a1-3", nil},
@@ -183,6 +205,61 @@ func TestParseQueue(t *testing.T) {
 		if tasks, err := parseQueue(bad+"\n", launches); err == nil {
 			t.Errorf("%q: %v and no error", bad, tasks)
 		}
+	}
+}
+
+// What a task has left is its, until a later one had it.
+func TestFindEnded(t *testing.T) {
+	dir := t.TempDir()
+	first := Launch{Dir: filepath.Join(dir, "0001"), Plan: Plan{Chunks: [][]string{{"a", "b"}, {"c"}, {"d"}, {"e"}}}, Jobs: []Job{{"7", 0, 1}, {"8", 1, 2}}}
+	second := Launch{Dir: filepath.Join(dir, "0002"), Plan: Plan{Chunks: [][]string{{"b"}, {"f"}}}, Jobs: []Job{{"9", 0, 2}}}
+	for _, name := range []string{"0001/task-8_0.log", "0001/starts/chunk-0001.log", "0001/starts/chunk-0002.log", "0002/task-9_0.log"} {
+		if err := results.MakeFolder(filepath.Dir(filepath.Join(dir, name))); err != nil {
+			t.Fatal(err)
+		}
+		text := "one\ntwo\n"
+		if strings.HasPrefix(name, "0002") {
+			text = "" // as a task leaves it that is killed at once
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The chunk with e was never submitted, f is finished.
+	ended, err := FindEnded([]Launch{first, second}, []string{"e", "d", "c", "b", "a"})
+	want := []Ended{
+		{"0001", 0, "7_0", 0, "", []string{"a"}},
+		{"0001", 1, "8_0", 2, filepath.Join(dir, "0001/task-8_0.log"), []string{"c"}},
+		{"0001", 2, "8_1", 2, "", []string{"d"}},
+		{"0002", 0, "9_0", 0, "", []string{"b"}},
+	}
+	if diff := cmp.Diff(want, ended); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// A list of jobs that does not fit its plan is named.
+func TestLaunchesWithDamagedJobs(t *testing.T) {
+	for _, jobs := range [][]Job{{{"7", -1, 1}}, {{"7", 0, 0}}, {{"7", 4, 2}}, {{"7", 1 << 62, 1 << 62}}} {
+		l := written(t)
+		if err := results.WriteJSONFile(l.path("jobs.json"), jobs); err != nil {
+			t.Fatal(err)
+		}
+		launches, err := Launches(filepath.Dir(filepath.Dir(l.Dir)))
+		var corrupt *results.CorruptError
+		if !errors.As(err, &corrupt) || corrupt.Path != l.path("jobs.json") {
+			t.Errorf("%+v: %v, %v", jobs, launches, err)
+		}
+	}
+}
+
+// Slurm drops a backslash from the name of a log, and with it what the task prints.
+func TestSubmitBesideABackslash(t *testing.T) {
+	fake(t, map[string]string{"scontrol": config4, "sbatch": "echo 41"})
+	dir := filepath.Join(t.TempDir(), `a\b`)
+	_, err := Submit(context.Background(), dir, [][]string{{"a"}}, Options{Program: "/bin/quantal", MaxStarts: 2})
+	if err == nil || !strings.Contains(err.Error(), `a\b: want a folder without backslashes`) {
+		t.Errorf("error %v", err)
 	}
 }
 

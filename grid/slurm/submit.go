@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -41,31 +42,6 @@ type Job struct {
 	Count int    `json:"count"`
 }
 
-// ours are the options of sbatch, long and short, that the launch needs for itself.
-var ours = map[string]string{"--array": "-a", "--job-name": "-J", "--chdir": "-D", "--clusters": "-M", "--wrap": "", "--test-only": "", "--parsable": ""}
-
-// ParseSbatch splits the user's further options for sbatch as a shell would, quotes respected and nothing expanded. Options
-// that the launch needs for itself give an error.
-func ParseSbatch(text string) ([]string, error) {
-	if i := strings.IndexFunc(text, unicode.IsControl); i >= 0 {
-		return nil, fmt.Errorf("%q: want options on one line", text)
-	}
-	words, err := shellquote.Split(text)
-	if err != nil {
-		return nil, fmt.Errorf("%q: %s", text, strings.ToLower(err.Error()))
-	}
-	for _, w := range words {
-		name, _, _ := strings.Cut(w, "=")
-		for long, short := range ours {
-			abbreviated := len(name) > len("--x") && strings.HasPrefix(long, name)
-			if abbreviated || short != "" && !strings.HasPrefix(w, "--") && strings.HasPrefix(w, short) {
-				return nil, fmt.Errorf("%q: quantal sets sbatch's %s itself", w, long)
-			}
-		}
-	}
-	return words, nil
-}
-
 // Submit writes a new launch into the folder of a grid and gives its chunks to sbatch. With an error, the launch says which
 // arrays are in the queue all the same; none are if it has no folder.
 func Submit(ctx context.Context, grid string, chunks [][]string, o Options) (Launch, error) {
@@ -75,6 +51,9 @@ func Submit(ctx context.Context, grid string, chunks [][]string, o Options) (Lau
 	}
 	if strings.ContainsFunc(grid+o.Program, unicode.IsControl) {
 		return Launch{}, fmt.Errorf("slurm: %q, %q: want paths without control characters", grid, o.Program)
+	}
+	if strings.Contains(grid, `\`) {
+		return Launch{}, fmt.Errorf("slurm: %s: want a folder without backslashes in its path: Slurm drops them from the names of logs", grid)
 	}
 	limit, err := arrayLimit(ctx)
 	if err != nil {
@@ -159,9 +138,19 @@ func (l *Launch) arguments(a Array, o Options) []string {
 	if a.AtOnce > 0 {
 		indices += "%" + strconv.Itoa(a.AtOnce)
 	}
-	args := append([]string{"--parsable", indices, "--job-name=" + l.Plan.jobName(a), "--chdir=" + l.Dir}, o.Sbatch...)
+	// The user's come first: should the last of them lack its value, sbatch takes the next word, and that must not be the script.
+	args := append(slices.Clone(o.Sbatch), "--parsable", indices, "--job-name="+l.Plan.jobName(a), "--chdir="+l.Dir, "--output="+l.logPattern())
 	return append(args, l.path("job.sh"), strconv.Itoa(a.First))
 }
+
+// logPattern is where Slurm writes what a task prints. It is absolute, because Slurm puts its working folder before a relative
+// one and then takes a percent sign in either for a symbol of its own; two are one.
+func (l *Launch) logPattern() string {
+	return filepath.Join(strings.ReplaceAll(l.Dir, "%", "%%"), logName("%A", "%a"))
+}
+
+// logName is the name of a task's log.
+func logName(array, index string) string { return "task-" + array + "_" + index + ".log" }
 
 func (l *Launch) path(name string) string { return filepath.Join(l.Dir, name) }
 
@@ -172,8 +161,7 @@ func (l *Launch) job(o Options) string {
 	for _, a := range l.Plan.Arrays {
 		fmt.Fprintf(&b, "#   sbatch %s\n", shellquote.Join(l.arguments(a, o)...))
 	}
-	b.WriteString(`#SBATCH --output=task-%A_%a.log
-#SBATCH --open-mode=append
+	b.WriteString(`#SBATCH --open-mode=append
 #SBATCH --requeue
 #SBATCH --signal=B:TERM@120
 `)

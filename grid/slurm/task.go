@@ -39,7 +39,7 @@ func Begin(planPath string, chunk int) (*Task, error) {
 	launch := filepath.Dir(planPath)
 	t := &Task{Name: taskName(), Grid: filepath.Dir(filepath.Dir(launch)), Points: plan.Chunks[chunk], MaxStarts: plan.MaxStarts}
 	t.CPUs, _ = strconv.Atoi(os.Getenv("SLURM_CPUS_ON_NODE")) // not there, 0
-	if t.Starts, err = countStart(filepath.Join(launch, "starts"), chunk, t.Name); err != nil {
+	if t.Starts, err = countStart(startsPath(launch, chunk), t.Name); err != nil {
 		return nil, fmt.Errorf("slurm: %w", err)
 	}
 	return t, nil
@@ -55,12 +55,16 @@ func (e *RangeError) Error() string {
 	return fmt.Sprintf("slurm: %s: there is no chunk %d, only 0 to %d", e.Path, e.Chunk, e.Chunks-1)
 }
 
-// countStart adds a line to the chunk's file and returns how many there are.
-func countStart(dir string, chunk int, task string) (int, error) {
-	if err := results.MakeFolder(dir); err != nil {
+// startsPath is the file of a chunk's starts.
+func startsPath(launch string, chunk int) string {
+	return filepath.Join(launch, "starts", fmt.Sprintf("chunk-%04d.log", chunk))
+}
+
+// countStart adds a line to a chunk's file and returns how many there are.
+func countStart(path, task string) (int, error) {
+	if err := results.MakeFolder(filepath.Dir(path)); err != nil {
 		return 0, err
 	}
-	path := filepath.Join(dir, fmt.Sprintf("chunk-%04d.log", chunk))
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 0, err
@@ -70,6 +74,10 @@ func countStart(dir string, chunk int, task string) (int, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return 0, err
 	}
+	return countStarts(path)
+}
+
+func countStarts(path string) (int, error) {
 	text, err := os.ReadFile(path)
 	return bytes.Count(text, []byte("\n")), err
 }
