@@ -132,7 +132,7 @@ func (s setting) measure(ctx context.Context, duration time.Duration) (Speed, er
 
 // Members measures networks of the published preset side by side on a device.
 func Members(ctx context.Context, d train.Device, noise, rho string, members, threads int, duration time.Duration) (Speed, error) {
-	s := setting{d.Kernels, []int{784, 100, 100, 10}, 20, noise, rho, members, threads}
+	s := setting{d.Kernels, []int{784, 100, 100, 10}, 20, noise, rho, members, kernels.Threads(threads)}
 	var vm kernels.VM
 	program, err := s.start(func(p *kernels.Program, members []kernels.Member, data *kernels.Data) (_ kernels.VM, err error) {
 		vm, err = d.Open(p, members, data, threads)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -86,11 +85,7 @@ const perThread = 2
 func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	c := networks[0]
 	if d.gpu < 0 {
-		threads := c.Threads
-		if threads == 0 {
-			threads = runtime.GOMAXPROCS(0)
-		}
-		return perThread * threads, nil
+		return perThread * kernels.Threads(c.Threads), nil
 	}
 	p, err := graph.CompileSpec(c.Spec(set.Rows*set.Columns, set.Classes), kernels.DefaultAdam())
 	if err != nil {

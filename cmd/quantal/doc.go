@@ -3,11 +3,13 @@
 // This package reads flags, calls the packages that do the work, and writes text or JSON. With --json the result is one JSON
 // object on standard output and nothing else is written there; progress and remarks go to standard error. Exit status:
 //
-//	0        done
-//	1        failed
-//	2        usage: a flag, a value or a configuration file
-//	3        data or checkpoint missing, damaged or not the expected one
-//	4        the network diverged
-//	5        the device asked for cannot be used
-//	130/143  interrupted (SIGINT/SIGTERM), with a checkpoint written
+//	0            done
+//	1            failed
+//	2            usage: a flag, a value or a configuration file
+//	3            data or checkpoint missing, damaged or not the expected one
+//	4            the network diverged
+//	5            the device asked for cannot be used
+//	129/130/143  interrupted (SIGHUP/SIGINT/SIGTERM), with a checkpoint written
+//
+// A closed terminal sends SIGHUP. A program that is to survive it is started with nohup.
 package main

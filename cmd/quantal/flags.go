@@ -2,12 +2,16 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"quantal/kernels"
 	"quantal/results"
 	"quantal/train"
 )
@@ -51,6 +55,20 @@ func applyFlags(c *cli.Context, config *train.Config) error {
 		}
 	}
 	return nil
+}
+
+// sayThreads says when --threads asks for more than will work.
+func sayThreads(c *cli.Context) error {
+	if asked, err := strconv.Atoi(fmt.Sprint(c.Value("threads"))); err == nil && c.IsSet("threads") {
+		warnThreads(c, asked)
+	}
+	return nil
+}
+
+func warnThreads(c *cli.Context, asked int) {
+	if working := kernels.Threads(asked); working < asked {
+		logger(c).Warn("fewer threads work than were asked for: a few for each processor", "asked", asked, "working", working, "processors", runtime.GOMAXPROCS(0))
+	}
 }
 
 // resolve puts a configuration together: the preset, the configuration file on top, the flags on top of both.

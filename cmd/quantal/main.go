@@ -76,9 +76,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	}
 	withTalk(app.Commands)
 	for _, command := range app.Commands {
-		command.OnUsageError = onUsageError
+		command.OnUsageError, command.Before = onUsageError, sayThreads
 		for _, sub := range command.Subcommands {
-			sub.OnUsageError = onUsageError
+			sub.OnUsageError, sub.Before = onUsageError, sayThreads
 		}
 	}
 	return app
@@ -184,22 +184,37 @@ type stopper struct {
 	release func()
 }
 
-// catchSignals returns a context that the first SIGINT or SIGTERM cancels, and which signal it was. A second one ends the
-// program the usual way.
+// catchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, and which signal it was. A second SIGINT or
+// SIGTERM ends the program the usual way. A second SIGHUP does not: a closed terminal sends several, from the shell and the
+// system. A signal that whoever started the program has it ignore, as nohup does, stays ignored. From the first signal on, nobody
+// has to listen any more: Ctrl-C also ends the tee or less that reads what this program writes.
 func catchSignals() (stopper, func() os.Signal) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	stop, hangUp := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	for s, c := range map[os.Signal]chan os.Signal{os.Interrupt: stop, syscall.SIGTERM: stop, syscall.SIGHUP: hangUp} {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
+	released := make(chan struct{})
 	go func() {
-		select {
-		case s := <-c:
-			signal.Stop(c)
-			cancel(signalled{s})
-		case <-ctx.Done():
+		for {
+			select {
+			case s := <-stop:
+				signal.Stop(stop)
+				signal.Ignore(syscall.SIGPIPE)
+				cancel(signalled{s}) // the first cause counts
+			case s := <-hangUp:
+				signal.Ignore(syscall.SIGPIPE)
+				cancel(signalled{s})
+			case <-released:
+				return
+			}
 		}
 	}()
 	release := func() {
-		signal.Stop(c)
+		signal.Stop(stop) // not hangUp: what remains is to exit with the right status
+		close(released)
 		cancel(nil)
 	}
 	return stopper{ctx, release}, func() os.Signal {

@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/scripts",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "same": same,
+			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "nohup": nohup, "same": same,
 			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names,
 		},
 		Setup: func(e *testscript.Env) error {
@@ -135,20 +135,57 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // interrupt starts a command, waits until it has written to a file, sends a signal, and checks the exit status:
-// interrupt SIGNAL CODE FILE COMMAND ARG...
+// interrupt SIGNAL CODE FILE COMMAND ARG... SIGHUP is sent again and again until the program ends.
 func interrupt(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	path, err := exec.LookPath("quantal")
+	cmd, stderr := begun(ts, args[2], "quantal", args[3:]...)
+	ts.Check(cmd.Process.Signal(signals[args[0]]))
+	for args[0] == "HUP" && cmd.Process.Signal(syscall.SIGHUP) == nil && !exited(cmd) {
+		time.Sleep(time.Millisecond)
+	}
+	_ = cmd.Wait()
+	ts.Logf("%s", stderr.String())
+	got := cmd.ProcessState.ExitCode()
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+	if want == 130 && !strings.Contains(stderr.String(), "to continue: quantal train --resume") {
+		ts.Fatalf("the program does not say how to resume")
+	}
+}
+
+// exited reports whether a command has ended, without waiting for it.
+func exited(cmd *exec.Cmd) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+	return err != nil || strings.Contains(string(stat), ") Z ")
+}
+
+// nohup starts a command that ignores SIGHUP, waits until it has written to a file, sends the signal, and checks that the command
+// comes to its end: nohup FILE ARG...
+func nohup(ts *testscript.TestScript, _ bool, args []string) {
+	cmd, stderr := begun(ts, args[0], "sh", append([]string{"-c", `trap '' HUP; exec quantal "$@"`, "sh"}, args[1:]...)...)
+	for range 5 {
+		ts.Check(cmd.Process.Signal(syscall.SIGHUP))
+		time.Sleep(time.Millisecond)
+	}
+	if err := cmd.Wait(); err != nil {
+		ts.Fatalf("%v; stderr:\n%s", err, stderr.String())
+	}
+}
+
+// begun starts a command and waits until it has written to a file.
+func begun(ts *testscript.TestScript, file, name string, args ...string) (*exec.Cmd, *strings.Builder) {
+	path, err := exec.LookPath(name)
 	ts.Check(err)
-	cmd := exec.Command(path, args[3:]...)
+	cmd := exec.Command(path, args...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "QUANTAL_CACHE="+ts.Getenv("QUANTAL_CACHE"), "QUANTAL_MIRRORS="+ts.Getenv("QUANTAL_MIRRORS"))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	size := func() int64 {
-		info, err := os.Stat(ts.MkAbs(args[2]))
+		info, err := os.Stat(ts.MkAbs(file))
 		if err != nil {
 			return 0
 		}
@@ -159,19 +196,10 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	for deadline := time.Now().Add(60 * time.Second); size() <= before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			_ = cmd.Process.Kill()
-			ts.Fatalf("nothing was written to %s; stderr:\n%s", args[2], stderr.String())
+			ts.Fatalf("nothing was written to %s; stderr:\n%s", file, stderr.String())
 		}
 	}
-	ts.Check(cmd.Process.Signal(signals[args[0]]))
-	_ = cmd.Wait()
-	ts.Logf("%s", stderr.String())
-	got := cmd.ProcessState.ExitCode()
-	if got != want {
-		ts.Fatalf("exit status %d, want %d", got, want)
-	}
-	if want == 130 && !strings.Contains(stderr.String(), "to continue: quantal train --resume") {
-		ts.Fatalf("the program does not say how to resume")
-	}
+	return cmd, &stderr
 }
 
 // same checks that the last checkpoints of two runs have the same bytes: same RUN RUN; with ! that they differ.

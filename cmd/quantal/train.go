@@ -271,6 +271,9 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 	if run.Device.MemoryFree > 0 {
 		log.Info("GPU memory", "needed", megabytes(run.Memory()), "free", megabytes(run.Device.MemoryFree))
 	}
+	if !c.IsSet("threads") { // then it has been said
+		warnThreads(c, run.Networks[0].Threads)
+	}
 	watch := newWatcher(c)
 	err := run.Train(c.Context, train.Events{
 		Progress: watch.progress,

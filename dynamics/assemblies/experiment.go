@@ -3,7 +3,6 @@ package assemblies
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"quantal/dynamics"
 	"quantal/dynamics/spines"
+	"quantal/kernels"
 	"quantal/results"
 )
 
@@ -155,12 +155,8 @@ func (e *experiment) run(ctx context.Context, progress dynamics.Progress) error 
 	conditions, imprint, alone := e.conditions(), e.steps(e.Imprint), e.steps(e.Alone)
 	e.work = dynamics.NewWork(float64(e.Seeds*(2*imprint+len(conditions)*alone)), progress)
 	e.outcomes, e.courses = make([][]Outcome, e.Seeds), make([][]course, e.Seeds)
-	threads := e.Threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(threads)
+	g.SetLimit(kernels.Threads(e.Threads))
 	for n := range e.Seeds {
 		e.outcomes[n], e.courses[n] = make([]Outcome, len(conditions)), make([]course, len(conditions))
 		// The conditions after the imprint share it.

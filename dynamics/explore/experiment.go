@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"time"
 
@@ -143,9 +142,7 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 		return findings, err
 	}
 	e := &experiment{Config: config}
-	if e.Threads == 0 {
-		e.Threads = runtime.GOMAXPROCS(0)
-	}
+	e.Threads = kernels.Threads(e.Threads)
 	began := time.Now()
 	tuning, total := e.tuning(), 0.
 	for _, s := range tuning {

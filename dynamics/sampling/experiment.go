@@ -3,10 +3,10 @@ package sampling
 import (
 	"context"
 	"errors"
-	"runtime"
 	"time"
 
 	"quantal/dynamics"
+	"quantal/kernels"
 	"quantal/train"
 )
 
@@ -82,9 +82,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		return findings, err
 	}
 	e := &experiment{Config: config}
-	if e.Threads == 0 {
-		e.Threads = runtime.GOMAXPROCS(0)
-	}
+	e.Threads = kernels.Threads(e.Threads)
 	began := time.Now()
 	total := 0.
 	var r regressions

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/mat"
@@ -118,12 +117,8 @@ func (l Langevin) Sample(ctx context.Context, t Target, p Plan, done func(chainS
 	blocks := make([]*moments, p.Chains/Block)
 	kept := make([][][]float64, len(blocks))
 	accepted := make([]int, len(blocks))
-	threads := p.Threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
 	var side errgroup.Group
-	side.SetLimit(threads)
+	side.SetLimit(kernels.Threads(p.Threads))
 	for i := range blocks {
 		side.Go(func() error {
 			if err := ctx.Err(); err != nil {

@@ -3,11 +3,11 @@ package spines
 import (
 	"context"
 	"math"
-	"runtime"
 	"slices"
 	"time"
 
 	"quantal/dynamics"
+	"quantal/kernels"
 )
 
 // Sources of numbers.
@@ -87,9 +87,7 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 		return findings, err
 	}
 	e := &experiment{Config: config}
-	if e.Threads == 0 {
-		e.Threads = runtime.GOMAXPROCS(0)
-	}
+	e.Threads = kernels.Threads(e.Threads)
 	began := time.Now()
 	for _, c := range config.Conditions {
 		e.spineSteps += len(c.Bounds) * config.Spines * config.steps(config.Days)

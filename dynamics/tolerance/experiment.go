@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"time"
 
@@ -162,9 +161,7 @@ func (s subset) size() (n int) {
 }
 
 func newExperiment(config Config, network *dynamics.Network, progress dynamics.Progress) (*experiment, error) {
-	if config.Threads == 0 {
-		config.Threads = runtime.GOMAXPROCS(0)
-	}
+	config.Threads = kernels.Threads(config.Threads)
 	config.Probes = min(config.Probes, network.Set.Test.N())
 	e := &experiment{Config: config, network: network, layout: network.State.Layout, mu: network.State.State.Mu, progress: progress}
 	if e.layout.Sharing == kernels.PerSynapse {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"runtime"
 
 	"quantal/kernels"
 )
@@ -26,7 +25,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 			return
 		}
 		if vm.testers[thread] == nil {
-			vm.testers[thread] = newWorker(vm.program, vm.set, kernels.EvaluationGroup, 1)
+			vm.testers[thread] = newWorker(vm.program, vm.set, kernels.EvaluationGroup, 1, 1)
 		}
 		m, first := job/jobs, job%jobs*groupsPerJob
 		test := test{vm.members[m], vm.states[m], data, step, draws}
@@ -40,7 +39,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 }
 
 // Activations takes all examples of data through a network with its weights at mu, and returns what each layer answers, in the order
-// of the layers: [N x outputs of the layer], after the activation. Threads 0 means all processors.
+// of the layers: [N x outputs of the layer], after the activation. For threads see kernels.Threads.
 func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threads int) ([][]float32, error) {
 	set, err := choose()
 	if err != nil {
@@ -49,9 +48,7 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 	if err := errors.Join(s.Check(p.Layout), data.Check(p)); err != nil {
 		return nil, err
 	}
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
+	threads = kernels.Threads(threads)
 	layers := make([][]float32, len(p.Layout.Layers))
 	buffers := make([]kernels.Buffer, len(layers))
 	for _, instruction := range p.Instructions {
@@ -64,7 +61,7 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 	workers := make([]*worker, min(threads, jobs))
 	spread(len(workers), jobs, func(thread, job int) {
 		if workers[thread] == nil {
-			workers[thread] = newWorker(p, set, kernels.EvaluationGroup, 1)
+			workers[thread] = newWorker(p, set, kernels.EvaluationGroup, 1, 1)
 		}
 		k := workers[thread]
 		examples := make([]int32, 0, k.batch)

@@ -50,8 +50,8 @@ type worker struct {
 	clock    func(instruction int) // called behind each instruction of a profiled step
 }
 
-// newWorker returns a worker for minibatches of the given size, with the given number of threads.
-func newWorker(p *kernels.Program, set *kernelSet, batch, threads int) *worker {
+// newWorker returns a worker for minibatches of the given size, whose work is divided into shares among threads.
+func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *worker {
 	slots := p.Layout.Slots()
 	k := &worker{
 		program: p, set: set, batch: batch, gradients: p.Gradients(), keep: make([]bool, len(p.Layout.Layers)),
@@ -84,7 +84,7 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, threads int) *worker {
 	k.groups = p.Layout.Groups()
 	k.shared = make([]float64, max(len(k.groups), len(p.Layout.Layers)))
 	k.updating.sums = make([]float64, rows)
-	k.team.scratch = make([]scratch, threads)
+	k.team.shares, k.team.scratch = shares, make([]scratch, threads)
 	for i := range k.team.scratch {
 		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest), lanes: aligned(16 * blockRows)}
 	}

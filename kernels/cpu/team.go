@@ -12,7 +12,11 @@ import (
 // that reads an atomic number. A thread takes the same share of the same layer in every step, so that its part of the
 // parameters stays in its cache, unless it is late, because the processor is busy with something else: then the thread that
 // leads takes the share as well. The kernels' results do not depend on how rows or examples are divided.
+//
+// There are as many shares as threads were asked for, but never more threads than processors: threads that wait in a loop would
+// keep those with work from their processor. Where there are more shares than threads, each thread has several.
 type team struct {
+	shares  int
 	scratch []scratch // one per thread
 	task    func(*worker, share)
 	claimed []atomic.Uint64 // for each share the round in which somebody last took it
@@ -45,7 +49,7 @@ const worthForking = 4096
 // fork does a task of the given size, in shares if it is big enough.
 func (k *worker) fork(size int, task func(*worker, share)) {
 	t := &k.team
-	parts := len(t.scratch)
+	parts := t.shares
 	if parts == 1 || size < worthForking {
 		task(k, share{0, 1, 0})
 		return
@@ -63,7 +67,7 @@ func (k *worker) fork(size int, task func(*worker, share)) {
 func (k *worker) take(part, thread int, round uint64) {
 	t := &k.team
 	if t.claimed[part].CompareAndSwap(round-1, round) { // and now the round cannot end before the share is done
-		t.task(k, share{part, len(t.scratch), thread})
+		t.task(k, share{part, t.shares, thread})
 		t.open.Add(-1)
 	}
 }
@@ -73,7 +77,7 @@ func (k *worker) together(f func()) {
 	t := &k.team
 	var helpers sync.WaitGroup
 	t.round.Store(0)
-	t.claimed = make([]atomic.Uint64, len(t.scratch))
+	t.claimed = make([]atomic.Uint64, t.shares)
 	for thread := 1; thread < len(t.scratch); thread++ {
 		helpers.Go(func() { k.help(thread) })
 	}
@@ -88,7 +92,9 @@ func (k *worker) help(thread int) {
 		if last = k.team.round.Load(); last == ended {
 			return
 		}
-		k.take(thread, thread, last)
+		for part := thread; part < k.team.shares; part += len(k.team.scratch) {
+			k.take(part, thread, last)
+		}
 	}
 }
 

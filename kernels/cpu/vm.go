@@ -37,7 +37,7 @@ type order struct {
 
 var _ kernels.VM = (*VM)(nil)
 
-// Open returns a VM for the program with one state per member, all zero until Load. Threads 0 means all processors. train
+// Open returns a VM for the program with one state per member, all zero until Load. For threads see kernels.Threads. train
 // may be nil for a VM that only evaluates. The kernels are those that Kernels names.
 func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
 	set, err := choose()
@@ -64,9 +64,7 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 	if threads < 0 {
 		return nil, fmt.Errorf("cpu: want 0 or more threads, got %d", threads)
 	}
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
+	threads = kernels.Threads(threads)
 	if err := checkRule(p.Rule); err != nil {
 		return nil, err
 	}
@@ -92,7 +90,8 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		}
 	}
 	for i := range vm.workers {
-		vm.workers[i] = newWorker(p, set, p.Batch, threads/len(vm.workers))
+		shares, running := threads/len(vm.workers), min(threads, runtime.GOMAXPROCS(0))/len(vm.workers)
+		vm.workers[i] = newWorker(p, set, p.Batch, shares, max(1, running))
 	}
 	return vm, nil
 }
