@@ -3,7 +3,6 @@ package mnist
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -72,10 +71,10 @@ func readIDX(r io.Reader, s source) (*idx, error) {
 	if len(start) == 0 {
 		return nil, badf(s.name, "the file is empty")
 	}
-	if !bytes.Equal(start, []byte{0x1f, 0x8b}) { // the magic number of gzip (RFC 1952)
+	if !bytes.Equal(start, gzipMagic) {
 		return s.readPlain(packed)
 	}
-	unpacked, err := gzip.NewReader(packed)
+	unpacked, err := newMembers(packed)
 	if err != nil {
 		return nil, s.readError(err, 0, 0)
 	}
@@ -148,9 +147,37 @@ func (s source) checkMagic(magic uint32) error {
 		return badf(s.name, "holds images (magic number 0x%08x) where labels (0x%08x) belong: was it swapped with a file of images?",
 			magic, s.magic)
 	case magic>>16 == 0 && magic&0xff == s.magic&0xff:
-		return badf(s.name, "want elements of type 0x08 (unsigned bytes), got type 0x%02x", magic>>8)
+		return badf(s.name, "want elements of type 0x08 (unsigned bytes), got type 0x%02x (%s)", magic>>8, elementType(magic))
+	case magic>>16 == 0:
+		return badf(s.name, "want magic number 0x%08x (%s, dimensions: %d), got 0x%08x (%s, dimensions: %d)",
+			s.magic, elementType(s.magic), s.magic&0xff, magic, elementType(magic), magic&0xff)
+	case bits.ReverseBytes32(magic) == s.magic:
+		return badf(s.name, "want magic number 0x%08x, got its bytes in reverse: whoever wrote the file has to write big-endian numbers", s.magic)
+	case magic>>16 == uint32(gzipMagic[0])<<8|uint32(gzipMagic[1]):
+		return badf(s.name, "holds gzip within gzip: it was packed twice, unpack it once")
+	case magic>>24 == '<':
+		return badf(s.name, "want magic number 0x%08x, got 0x%08x, which begins a web page: a download was answered with one", s.magic, magic)
 	}
 	return badf(s.name, "want magic number 0x%08x, got 0x%08x: this is not the IDX file it should be", s.magic, magic)
+}
+
+// elementType names the type of the elements that a magic number announces.
+func elementType(magic uint32) string {
+	switch magic >> 8 & 0xff {
+	case 0x08:
+		return "unsigned bytes"
+	case 0x09:
+		return "signed bytes"
+	case 0x0b:
+		return "16-bit integers"
+	case 0x0c:
+		return "32-bit integers"
+	case 0x0d:
+		return "32-bit floats"
+	case 0x0e:
+		return "64-bit floats"
+	}
+	return "a type that IDX does not have"
 }
 
 // readRest reads the elements behind the header, and that nothing follows them. It hashes what it has just unpacked,
@@ -182,9 +209,14 @@ func (s source) readRest(r io.Reader, head []byte, dims []int, want int64) (*idx
 // readError tells a bad file from a bad disk. got of want bytes had been unpacked.
 func (s source) readError(err error, want, got int64) error {
 	var disk *fs.PathError
+	var tail *tailError
 	switch {
 	case errors.As(err, &disk):
 		return fmt.Errorf("mnist: %s: %w", s.name, err)
+	case errors.As(err, &tail) && got < want:
+		return badf(s.name, "want %d bytes, got %d: %v", want, got, tail)
+	case errors.As(err, &tail):
+		return badf(s.name, "%v: the data in front of it are whole, so pack them again, or unpack the file", tail)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		if want == 0 {
 			return badf(s.name, "the gzip data end before they begin")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,7 +49,16 @@ func readBytes(content []byte, magic uint32) (*idx, error) {
 
 func TestReadIDX(t *testing.T) {
 	images, labels := file(counting(2*3*4), 2, 3, 4), file([]byte{0, 1, 2}, 3)
-	for name, content := range map[string][]byte{"plain": images, "gzip": zip(t, images)} {
+	packed := zip(t, images)
+	for name, content := range map[string][]byte{
+		"plain": images, "gzip": packed,
+		// As download tools and archives leave them.
+		"two members":         slices.Concat(zip(t, images[:19]), zip(t, images[19:])),
+		"two members, zeros":  slices.Concat(zip(t, images[:3]), zip(t, images[3:]), make([]byte, 70000)),
+		"empty member in all": slices.Concat(zip(t, nil), zip(t, images[:10]), zip(t, nil), zip(t, images[10:]), zip(t, nil)),
+		"one zero":            append(bytes.Clone(packed), 0),
+		"zeros":               append(bytes.Clone(packed), make([]byte, 512)...),
+	} {
 		x, err := readBytes(content, magicImages)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -87,7 +97,12 @@ func TestReadIDXBad(t *testing.T) {
 		{"labels for images", labels, magicImages, "holds labels (magic number 0x00000801) where images"},
 		{"images for labels", images, magicLabels, "holds images (magic number 0x00000803) where labels"},
 		{"floats", append([]byte{0, 0, 0x0d, 3}, images[4:]...), magicImages, "got type 0x0d"},
-		{"text", []byte("<html>not found</html>"), magicImages, "want magic number 0x00000803, got 0x3c68746d"},
+		{"text", []byte("<html>not found</html>"), magicImages, "got 0x3c68746d, which begins a web page"},
+		{"no IDX", []byte("no images here at all"), magicImages, "want magic number 0x00000803, got 0x6e6f2069"},
+		{"little-endian", append([]byte{3, 8, 0, 0}, images[4:]...), magicImages, "in reverse"},
+		{"integers of QMNIST", append([]byte{0, 0, 0x0c, 2}, images[4:]...), magicLabels,
+			"want magic number 0x00000801 (unsigned bytes, dimensions: 1), got 0x00000c02 (32-bit integers, dimensions: 2)"},
+		{"colours", append([]byte{0, 0, 8, 4}, images[4:]...), magicImages, "got 0x00000804 (unsigned bytes, dimensions: 4)"},
 		{"no images", file(nil, 0, 3, 4), magicImages, "dimension 1 of 3 is 0"},
 		{"no columns", file(nil, 2, 3, 0), magicImages, "dimension 3 of 3 is 0"},
 		{"overflow", file(nil, huge, huge, huge), magicImages, "more data than any file can hold"},
@@ -100,7 +115,15 @@ func TestReadIDXBad(t *testing.T) {
 		{"gzip: truncated", packed[:len(packed)-20], magicImages, "want 40 bytes, got"},
 		{"gzip: no checksum", packed[:len(packed)-8], magicImages, "lack the checksum"},
 		{"gzip: wrong checksum", flipped, magicImages, "damaged: gzip: invalid checksum"},
-		{"gzip: garbage behind", append(bytes.Clone(packed), "garbage..."...), magicImages, "damaged"},
+		{"gzip: garbage behind", append(bytes.Clone(packed), "garbage..."...), magicImages, "behind the gzip data follows the byte 0x67"},
+		{"gzip: newline behind", append(bytes.Clone(packed), '\n'), magicImages, "behind the gzip data follows the byte 0x0a"},
+		{"gzip: zeros and more behind", append(bytes.Clone(packed), 0, 0, 1), magicImages, "follows the byte 0x01, which is neither gzip nor padding"},
+		{"gzip: half a header behind", append(bytes.Clone(packed), gzipMagic...), magicImages, "follows the beginning of gzip data"},
+		{"gzip: half in zeros", append(zip(t, images[:30]), 0, 0), magicImages, "want 40 bytes, got 30"},
+		{"gzip: half and garbage", append(zip(t, images[:30]), '-'), magicImages, "want 40 bytes, got 30: behind the gzip data follows the byte 0x2d"},
+		{"gzip: another member too many", append(bytes.Clone(packed), zip(t, images)...), magicImages, "want 40 bytes, got more"},
+		{"gzip: another member without its end", append(bytes.Clone(packed), zip(t, nil)[:14]...), magicImages, "lack the checksum"},
+		{"gzip: in gzip", zip(t, packed), magicImages, "holds gzip within gzip"},
 		{"gzip: labels for images", zip(t, labels), magicImages, "holds labels"},
 	} {
 		x, err := readBytes(c.content, c.magic)
