@@ -135,10 +135,10 @@ func TestBadMeasurements(t *testing.T) {
 		content string
 		want    string
 	}{
-		{connections, "", "want a line of names and lines of numbers"},
+		{connections, "", "is empty: want a line with the names"},
 		{connections, "mean,var\n1,2\n", `want a column "foopsi_mean", got mean, var`},
 		{connections, "\"mean\", \"var\", \"foopsi_mean\",\n1,2,3\n\n1,-2,3\n", `line 4, column var: want a number above 0, got "-2"`},
-		{connections, "mean,var,foopsi_mean\n1,2\n", `line 2, column foopsi_mean: want a number above 0, got ""`},
+		{connections, "mean,var,foopsi_mean\n1,2\n", "line 2: want 3 values, one for each name, got 2"},
 		{connections, "mean,var,foopsi_mean\n1,2,nan\n", `column foopsi_mean: want a number above 0, got "nan"`},
 		{connections, "mean,var,foopsi_mean\n1,\"2,3\n", "quote"},
 		{plasticity, header + "0.5,1.5,1,1\n", `column Pr (after): want a number between 0 and 1, got "1.5"`},

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"quantal/internal/textfile"
 )
 
 // WriteConfig writes config.toml: everything resolved that is needed to repeat the run.
@@ -26,7 +28,7 @@ func (f *Folder) WriteConfig(v any) error {
 // ReadConfig reads config.toml into v. Errors are those of ReadConfigFile.
 func (f *Folder) ReadConfig(v any) error { return ReadConfigFile(f.Path(configName), v) }
 
-// ReadConfigFile reads a TOML file into v. A key that v has no field for, a value of another type and broken syntax give
+// ReadConfigFile reads a TOML file into v, as Windows' programs write it, too. A key that v has no field for, a value of another type and broken syntax give
 // a CorruptError with the line.
 func ReadConfigFile(path string, v any) error {
 	data, err := os.ReadFile(path)
@@ -40,7 +42,11 @@ func ReadConfigFile(path string, v any) error {
 }
 
 func decodeConfig(data []byte, v any) error {
-	err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(v)
+	data, err := textfile.Decode(data)
+	if err != nil {
+		return err
+	}
+	err = toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(v)
 	var unknown *toml.StrictMissingError
 	var wrong *toml.DecodeError
 	switch {

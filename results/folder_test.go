@@ -187,6 +187,18 @@ func TestConfig(t *testing.T) {
 	if d := cmp.Diff(config{Rho: 2, Hidden: []int{100, 100}}, got); d != "" {
 		t.Error(d)
 	}
+	for form, text := range map[string]string{
+		"mark":    "\ufeffrho = 3\nhidden = [7]\n",
+		"Windows": "\ufeffrho = 3\r\n\r\nhidden = [7]\r\n",
+		"old Mac": "rho = 3\rhidden = [7]\r",
+	} {
+		var c config
+		check(t, os.WriteFile(f.Path(configName), []byte(text), 0o644))
+		check(t, f.ReadConfig(&c))
+		if d := cmp.Diff(config{Rho: 3, Hidden: []int{7}}, c); d != "" {
+			t.Errorf("%s: %s", form, d)
+		}
+	}
 	for text, want := range map[string]string{
 		"rho = 2\nrhoo = 3\n":            `unknown key "rhoo" in line 2`,
 		"[optimizer]\nlr = 1\nrho = 3\n": `unknown key "optimizer" in line 1`,

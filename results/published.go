@@ -1,17 +1,15 @@
 package results
 
 import (
-	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
+	"quantal/internal/measured"
 	"quantal/internal/nearest"
 )
 
@@ -37,92 +35,70 @@ func (p Published) is(s Settings) bool {
 	return p.Noise == s.Noise && (p.Noise == withoutNoise || p.hasRho(s.RhoValue) && math.Abs(p.C-s.C) <= sameNumber*p.C)
 }
 
-// ReadPublished reads published values from a CSV file. The first line names the columns: rho, c and noise, and one or more of
-// accuracy_percent, loss_nats, sigma_rms and reliability_cost; a cell of these may be empty, and so may rho and c where the
-// noise is none. rho is what parseRho reads. Anything else gives a CorruptError with line and column.
+// ReadPublished reads published values from a CSV file, in any of the forms that package internal/measured reads. The first line
+// names the columns: rho, c and noise, and one or more of accuracy_percent, loss_nats, sigma_rms and reliability_cost; a cell of
+// these may be empty, and so may rho and c where the noise is none. rho is what parseRho reads. Anything else gives a CorruptError
+// with line and column.
 func ReadPublished(path string, parseRho func(string) (float64, error)) ([]Published, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fileError(path, err)
+	table, err := measured.Read(path)
+	var bad *measured.Error
+	var disk syscall.Errno
+	switch {
+	case errors.As(err, &disk):
+		return nil, fileError(path, disk)
+	case errors.As(err, &bad):
+		return nil, corrupt(path, "%v", bad.Err)
+	case err != nil:
+		return nil, err
 	}
-	list, err := decodePublished(data, parseRho)
+	list, err := publishedIn(table, parseRho)
 	if err != nil {
 		return nil, corrupt(path, "%v", err)
 	}
 	return list, nil
 }
 
-func decodePublished(data []byte, parseRho func(string) (float64, error)) ([]Published, error) {
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff")))) // which spreadsheets put in front
-	r.TrimLeadingSpace = true
-	header, err := r.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("is empty: want a line with the names of the columns, such as " + strings.Join(publishedColumns(), ","))
-	}
-	if err != nil {
-		return nil, csvError(err)
-	}
-	if err := checkHeader(header); err != nil {
-		return nil, err
+func publishedIn(table *measured.Table, parseRho func(string) (float64, error)) ([]Published, error) {
+	if err := checkNames(table.Names); err != nil {
+		return nil, fmt.Errorf("line %d, %w", table.Line, err)
 	}
 	var list []Published
-	var lines []int
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for _, row := range table.Rows {
+		p, err := publishedRow(table.Names, row.Cells, parseRho)
 		if err != nil {
-			return nil, csvError(err)
-		}
-		line, _ := r.FieldPos(0)
-		p, err := publishedRow(header, row, parseRho)
-		if err != nil {
-			return nil, fmt.Errorf("line %d, %w", line, err)
+			return nil, fmt.Errorf("line %d, %w", row.Line, err)
 		}
 		for i, other := range list {
 			if other.is(Settings{Noise: p.Noise, RhoValue: p.RhoValue, C: p.C}) {
-				return nil, fmt.Errorf("line %d: rho %s, c %g, %s is in line %d already", line, p.Rho, p.C, p.Noise, lines[i])
+				return nil, fmt.Errorf("line %d: rho %s, c %g, %s is in line %d already", row.Line, p.Rho, p.C, p.Noise, table.Rows[i].Line)
 			}
 		}
-		list, lines = append(list, p), append(lines, line)
-	}
-	if len(list) == 0 {
-		return nil, errors.New("has no line below the names of the columns")
+		list = append(list, p)
 	}
 	return list, nil
-}
-
-// csvError is the error of package csv without its name.
-func csvError(err error) error {
-	var p *csv.ParseError
-	if errors.As(err, &p) {
-		return fmt.Errorf("line %d, character %d: %w", p.Line, p.Column, p.Err)
-	}
-	return err
 }
 
 func publishedColumns() []string {
 	return []string{"rho", "c", "noise", "accuracy_percent", "loss_nats", "sigma_rms", "reliability_cost"}
 }
 
-func checkHeader(header []string) error {
+func checkNames(names []string) error {
 	known := publishedColumns()
-	for i, name := range header {
+	for i, name := range names {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("line 1, column %d: %q is not known: %s", i+1, name, nearest.OneOf(name, known))
+			return fmt.Errorf("column %d: %q is not known: %s", i+1, name, nearest.OneOf(name, known))
 		}
-		if slices.Index(header, name) < i {
-			return fmt.Errorf("line 1, column %d: %s is there twice", i+1, name)
+		if slices.Index(names, name) < i {
+			return fmt.Errorf("column %d: %s is there twice", i+1, name)
 		}
 	}
 	for _, name := range known[:3] {
-		if !slices.Contains(header, name) {
-			return fmt.Errorf("line 1: there is no column %s", name)
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("the names of the columns: there is no %s", name)
 		}
 	}
-	if len(header) == 3 {
-		return fmt.Errorf("line 1: there is nothing to compare: want one or more of %s", strings.Join(known[3:], ", "))
+	if len(names) == 3 {
+		return fmt.Errorf("the names of the columns: there is nothing to compare: want one or more of %s", strings.Join(known[3:], ", "))
 	}
 	return nil
 }
@@ -132,7 +108,7 @@ func publishedRow(header, row []string, parseRho func(string) (float64, error)) 
 	p := Published{AccuracyPercent: nan, LossNats: nan, SigmaRMS: nan, ReliabilityCost: nan}
 	texts := map[string]string{}
 	for i, name := range header {
-		texts[name] = strings.TrimSpace(row[i])
+		texts[name] = row[i]
 	}
 	noise := texts["noise"]
 	for _, name := range header {
@@ -152,13 +128,13 @@ func publishedRow(header, row []string, parseRho func(string) (float64, error)) 
 		case "c":
 			p.C, err = numberIn(text, math.SmallestNonzeroFloat64, math.MaxFloat64, "a number above 0")
 		case "accuracy_percent":
-			p.AccuracyPercent, err = measured(text, 0, 100, "a number from 0 to 100")
+			p.AccuracyPercent, err = numberOrNone(text, 0, 100, "a number from 0 to 100")
 		case "loss_nats":
-			p.LossNats, err = measured(text, -math.MaxFloat64, math.MaxFloat64, "a number")
+			p.LossNats, err = numberOrNone(text, -math.MaxFloat64, math.MaxFloat64, "a number")
 		case "sigma_rms":
-			p.SigmaRMS, err = measured(text, 0, math.MaxFloat64, "a number from 0 on")
+			p.SigmaRMS, err = numberOrNone(text, 0, math.MaxFloat64, "a number from 0 on")
 		case "reliability_cost":
-			p.ReliabilityCost, err = measured(text, -math.MaxFloat64, math.MaxFloat64, "a number")
+			p.ReliabilityCost, err = numberOrNone(text, -math.MaxFloat64, math.MaxFloat64, "a number")
 		}
 		if err != nil {
 			return p, fmt.Errorf("column %s: %w", name, err)
@@ -167,8 +143,8 @@ func publishedRow(header, row []string, parseRho func(string) (float64, error)) 
 	return p, nil
 }
 
-// measured reads a number, or NaN from an empty cell.
-func measured(text string, low, high float64, want string) (float64, error) {
+// numberOrNone reads a number, or NaN from an empty cell.
+func numberOrNone(text string, low, high float64, want string) (float64, error) {
 	if text == "" {
 		return math.NaN(), nil
 	}

@@ -67,26 +67,32 @@ func TestReadPublished(t *testing.T) {
 		!math.IsNaN(list[0].AccuracyPercent) || !math.IsNaN(list[0].LossNats) || list[1].AccuracyPercent != 98.5 || list[1].Noise != "none" {
 		t.Errorf("read %+v", list)
 	}
+	// As a spreadsheet of a country with decimal commas saves it.
+	list, err = readText(t, "\ufeffrho;c ;noise;accuracy_percent;;\r\n0,5;1E-3;layer;97,25;;\r\n1/2;0,01;layer;98;;\r\n;;;;;\r\n")
+	check(t, err)
+	if len(list) != 2 || list[0].RhoValue != 0.5 || list[0].C != 1e-3 || list[0].AccuracyPercent != 97.25 || list[1].RhoValue != 0.5 || list[1].C != 0.01 {
+		t.Errorf("read %+v", list)
+	}
 	const header = "rho,c,noise,accuracy_percent\n"
 	for text, parts := range map[string][]string{
-		"":                                             {"is empty", "rho,c,noise"},
-		header:                                         {"no line below"},
-		"rho,c,noise\n2,1,layer\n":                     {"line 1", "nothing to compare", "sigma_rms"},
-		"rho,noise,sigma_rms\n":                        {"line 1", "no column c"},
-		"rho,c,noise,accuracy\n":                       {"line 1, column 4", `"accuracy"`, "accuracy_percent"},
-		"rho,c,noise,sigma_rms,c\n":                    {"line 1, column 5", "twice"},
-		header + "2,1,layer\n":                         {"line 2", "wrong number of fields"},
-		header + "2,1,\"layer,5\n":                     {"line 2", "quote"},
-		header + "2,x,layer,5\n":                       {"line 2, column c", `"x"`, "above 0"},
-		header + "2,0,layer,5\n":                       {"line 2, column c", "above 0"},
-		header + "2,,layer,5\n":                        {"line 2, column c", "above 0"},
-		header + "-1,1,layer,5\n":                      {"line 2, column rho", "number or fraction"},
-		header + "2,1,loud,5\n":                        {"line 2, column noise", `"loud"`, "homogeneous"},
-		header + "2,1,layer,0.91%\n":                   {"line 2, column accuracy_percent", "0 to 100"},
-		header + "2,1,layer,101\n":                     {"line 2, column accuracy_percent", "0 to 100"},
-		header + "2,1,layer,NaN\n":                     {"line 2, column accuracy_percent", "0 to 100"},
-		header + "2,1,layer,5\n\n4/2,1.0001,layer,6\n": {"line 4", "is in line 2 already"},
-		"rho,c,noise,sigma_rms\n2,1,layer,-0.5\n":      {"line 2, column sigma_rms", "from 0"},
+		"":                                    {"is empty", "names of the columns"},
+		header:                                {"no line below"},
+		"rho,c,noise\n2,1,layer\n":            {"line 1", "nothing to compare", "sigma_rms"},
+		"rho,noise,sigma_rms\n2,layer,1\n":    {"line 1", "there is no c"},
+		"rho,c,noise,accuracy\n2,1,layer,5\n": {"line 1, column 4", `"accuracy"`, "accuracy_percent"},
+		"rho,c,noise,sigma_rms,c\n2,1,layer,5,1\n":             {"line 1, column 5", "twice"},
+		header + "2,1,layer\n":                                 {"line 2", "want 4 values, one for each name, got 3"},
+		header + "2,1,\"layer,5\n":                             {"line 2", "quote"},
+		header + "2,x,layer,5\n":                               {"line 2, column c", `"x"`, "above 0"},
+		header + "2,0,layer,5\n":                               {"line 2, column c", "above 0"},
+		header + "2,,layer,5\n":                                {"line 2, column c", "above 0"},
+		header + "-1,1,layer,5\n":                              {"line 2, column rho", "number or fraction"},
+		header + "2,1,loud,5\n":                                {"line 2, column noise", `"loud"`, "homogeneous"},
+		header + "2,1,layer,0.91%\n":                           {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,101\n":                             {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,NaN\n":                             {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,5\n\n4/2,1.0001,layer,6\n":         {"line 4", "is in line 2 already"},
+		"rho,c,noise,sigma_rms\n2,1,layer,-0.5\n":              {"line 2, column sigma_rms", "from 0"},
 		"rho,c,noise,loss_nats,reliability_cost\n2,1,layer,,y": {"line 2, column reliability_cost", `"y"`},
 	} {
 		_, err := readText(t, text)

@@ -152,7 +152,7 @@ func TestReadTable(t *testing.T) {
 		t.Errorf("from %g to %g: %v", c.Low, c.High, c.Check())
 	}
 	for text, want := range map[string]string{
-		"w,mu,sigma\n":                      "want a line of names and lines of numbers",
+		"w,mu,sigma\n":                      "no line below the names of the columns",
 		"w,mu\n1,2\n":                       `want a column "sigma"`,
 		"w,mu,sigma\n1,2,3\n":               "want two sizes or more",
 		"w,mu,sigma\n1,2,3\n2,x,4\n":        `line 3, column mu: want a number, got "x"`,

@@ -1,8 +1,9 @@
-// Package measured reads files of measurements: tables of numbers in CSV, with a line of names.
+// Package measured reads tables of numbers, measured or published, in CSV files with a line of names.
 package measured
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -10,12 +11,15 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"quantal/internal/textfile"
 )
 
-// Error says that a file of measurements is missing or not what it has to be.
+// Error says that a table is missing or not what it has to be.
 type Error struct {
 	Path string
 	Err  error
@@ -26,13 +30,22 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Table is a CSV file with a line of names.
 type Table struct {
+	Names []string // of the columns; those at the end that have none are left out
+	Line  int      // of the file that has the names, counted from 1
+	Rows  []Row
 	path  string
-	names []string
-	rows  [][]string
-	lines []int // of the file, of each row
 }
 
-// Read reads a table; its errors, and those of its columns, are Errors.
+// Row is a line of a table below that of the names.
+type Row struct {
+	Line  int      // of the file
+	Cells []string // one for each name, without blanks around it
+}
+
+// Read reads a table, as programs of many kinds and countries write them. The text is what package textfile decodes. What separates
+// cells is a comma, a semicolon or a tab: that of which the line of names has most. If it is no comma, numbers may have decimal commas,
+// and cells have points then; a table has one of the two. Blanks around cells, empty lines, lines of empty cells, separators at the
+// ends of lines, and lines that begin with # mean nothing. The errors, and those of Column, are Errors, with the line.
 func Read(path string) (*Table, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -42,37 +55,129 @@ func Read(path string) (*Table, error) {
 		}
 		return nil, &Error{path, err}
 	}
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	r.TrimLeadingSpace, r.FieldsPerRecord = true, -1 // the files have spaces behind commas, and a comma behind the last name
 	t := &Table{path: path}
+	if err := t.parse(data); err != nil {
+		return nil, &Error{path, err}
+	}
+	return t, nil
+}
+
+func (t *Table) parse(data []byte) error {
+	text, err := textfile.Decode(data)
+	if err != nil {
+		return err
+	}
+	r := csv.NewReader(bytes.NewReader(text))
+	r.Comma, r.Comment, r.FieldsPerRecord = separator(text), comment, -1
+	r.TrimLeadingSpace = r.Comma != '\t' // a tab is a blank, too
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, &Error{path, err}
-		}
-		if t.names == nil {
-			for _, name := range row {
-				t.names = append(t.names, strings.TrimSpace(name))
-			}
-			continue
+			return csvError(err)
 		}
 		line, _ := r.FieldPos(0)
-		t.rows, t.lines = append(t.rows, row), append(t.lines, line)
+		if err := t.add(line, row); err != nil {
+			return err
+		}
 	}
-	if len(t.rows) == 0 {
-		return nil, &Error{path, errors.New("want a line of names and lines of numbers, separated by commas")}
+	switch {
+	case t.Names == nil:
+		return errors.New("is empty: want a line with the names of the columns, and lines of values below it")
+	case len(t.Rows) == 0:
+		return errors.New("has no line below the names of the columns")
+	case r.Comma != ',':
+		return t.replaceDecimalCommas()
 	}
-	return t, nil
+	return nil
+}
+
+const comment = '#'
+
+// separator is what separates the cells of a table.
+func separator(text []byte) rune {
+	for line := range bytes.Lines(text) {
+		if len(bytes.TrimSpace(line)) == 0 || line[0] == comment {
+			continue
+		}
+		most := ','
+		for _, candidate := range ";\t" {
+			if strings.Count(string(line), string(candidate)) > strings.Count(string(line), string(most)) {
+				most = candidate
+			}
+		}
+		return most
+	}
+	return ','
+}
+
+// add takes the next line that is not empty: the names first.
+func (t *Table) add(line int, row []string) error {
+	for i := range row {
+		row[i] = strings.TrimSpace(row[i])
+	}
+	used := len(row)
+	for used > 0 && row[used-1] == "" {
+		used--
+	}
+	switch {
+	case used == 0:
+		return nil
+	case t.Names == nil:
+		t.Names, t.Line = row[:used], line
+		return nil
+	case used > len(t.Names):
+		return fmt.Errorf("line %d: want %d values, one for each name, got %d", line, len(t.Names), used)
+	case len(row) < len(t.Names):
+		return fmt.Errorf("line %d: want %d values, one for each name, got %d", line, len(t.Names), len(row))
+	}
+	t.Rows = append(t.Rows, Row{line, row[:len(t.Names)]})
+	return nil
+}
+
+// Numbers that have a decimal comma, or a point.
+var (
+	withComma = regexp.MustCompile(`^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$`)
+	withPoint = regexp.MustCompile(`^[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
+)
+
+// replaceDecimalCommas puts points in the place of decimal commas. In a table that has both, one is more likely to separate thousands.
+func (t *Table) replaceDecimalCommas() error {
+	var comma, point string // where the first of each is
+	for _, row := range t.Rows {
+		for i, cell := range row.Cells {
+			here := fmt.Sprintf("line %d, column %s: %q", row.Line, t.Names[i], cell)
+			switch {
+			case withComma.MatchString(cell):
+				row.Cells[i] = strings.Replace(cell, ",", ".", 1)
+				comma = cmp.Or(comma, here)
+			case withPoint.MatchString(cell):
+				point = cmp.Or(point, here)
+			}
+		}
+	}
+	if comma != "" && point != "" {
+		return fmt.Errorf("want decimal points or decimal commas, got both: %s; %s", comma, point)
+	}
+	return nil
+}
+
+// csvError is the error of package csv without its name.
+func csvError(err error) error {
+	var p *csv.ParseError
+	if errors.As(err, &p) {
+		return fmt.Errorf("line %d, character %d: %w", p.Line, p.Column, p.Err)
+	}
+	return err
 }
 
 // Column returns the numbers of the first column of a name, which have to lie between low and high, bounds not included.
 func (t *Table) Column(name string, low, high float64) ([]float64, error) {
-	at := slices.Index(t.names, name)
+	at := slices.Index(t.Names, name)
 	if at < 0 {
-		return nil, &Error{t.path, fmt.Errorf("want a column %q, got %s", name, strings.Join(t.names, ", "))}
+		return nil, &Error{t.path, fmt.Errorf("want a column %q, got %s", name, strings.Join(t.Names, ", "))}
 	}
 	want := fmt.Sprintf("a number between %g and %g", low, high)
 	switch {
@@ -82,14 +187,10 @@ func (t *Table) Column(name string, low, high float64) ([]float64, error) {
 		want = fmt.Sprintf("a number above %g", low)
 	}
 	var out []float64
-	for i, row := range t.rows {
-		text := ""
-		if at < len(row) {
-			text = row[at]
-		}
-		v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	for _, row := range t.Rows {
+		v, err := strconv.ParseFloat(row.Cells[at], 64)
 		if err != nil || !(v > low && v < high) {
-			return nil, &Error{t.path, fmt.Errorf("line %d, column %s: want %s, got %q", t.lines[i], name, want, text)}
+			return nil, &Error{t.path, fmt.Errorf("line %d, column %s: want %s, got %q", row.Line, name, want, row.Cells[at])}
 		}
 		out = append(out, v)
 	}
