@@ -217,6 +217,39 @@ func TestPoints(t *testing.T) {
 	}
 }
 
+// What joins a grid is compared with what is there: a value that is new is a mixture, with how many networks have which.
+func TestMixture(t *testing.T) {
+	c, err := train.Preset("published")
+	check(t, err)
+	make := func(specs ...string) []Point {
+		t.Helper()
+		points, err := Points(c, axes(t, specs...)...)
+		check(t, err)
+		return points
+	}
+	before := make("c=1,2", "seed=1-3", "lambda=0.01,0.1")
+	for _, test := range []struct {
+		added []Point
+		want  []Mix
+	}{
+		{make("c=7,8", "rho=calcium", "noise=homogeneous,none", "seed=9"), nil},
+		{make("c=7", "lambda=0.1"), nil},
+		{nil, nil},
+		{make("c=7,8", "lambda=0.1,5"), []Mix{{"lambda", []MixValue{{"0.01", 6}, {"0.1", 8}, {"5", 2}}}}},
+		{make("hidden=5,none,100x100", "epochs=2"), []Mix{
+			{"epochs", []MixValue{{"50", 12}, {"2", 3}}}, {"hidden", []MixValue{{"100x100", 13}, {"5", 1}, {"none", 1}}},
+		}},
+	} {
+		got, err := Mixture(before, test.added)
+		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+			t.Errorf("%v %s", err, diff)
+		}
+		if got, err := Mixture(nil, test.added); err != nil || got != nil {
+			t.Errorf("into an empty folder: %v, %v", got, err)
+		}
+	}
+}
+
 // A point of a grid is the network that package train trains, to the byte, and what it reached too.
 func TestPointEqualsRun(t *testing.T) {
 	c, set := small(t)

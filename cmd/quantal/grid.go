@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,7 +39,7 @@ var fig2 = map[string]string{
 func gridFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, a := range axisFlags {
-		f := &cli.StringFlag{Name: a.flag, Usage: a.usage, DefaultText: "the preset's"}
+		f := &cli.GenericFlag{Name: a.flag, Usage: a.usage, DefaultText: "the preset's", Value: new(axisText)}
 		if a.flag == "seeds" {
 			f.Aliases = []string{"seed"}
 		}
@@ -55,6 +57,23 @@ func gridFlags() []cli.Flag {
 	)
 	return append(flags, launchFlags()...)
 }
+
+// axisText is the text of an axis's flag, which may be given once: of two lists one would be lost.
+type axisText struct {
+	text  string
+	given bool
+}
+
+// Set takes the text. The same again is its alias.
+func (a *axisText) Set(text string) error {
+	if a.given && text != a.text {
+		return errors.New("given twice")
+	}
+	a.text, a.given = text, true
+	return nil
+}
+
+func (a *axisText) String() string { return a.text }
 
 func checkpointIntervalFlag() cli.Flag {
 	return &cli.DurationFlag{Name: "checkpoint-interval", Value: 5 * time.Minute, Usage: "time between checkpoints of networks under way"}
@@ -141,13 +160,12 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 		if err := base.Set(name, c.String(name)); err != nil {
 			return nil, usage("--%s %q: %w", name, c.String(name), err)
 		}
+		delete(vary, name) // the file's
 	}
+	given := map[string]string{} // axes, by setting
 	for _, a := range axisFlags {
 		if c.IsSet(a.flag) {
-			values[a.setting] = c.String(a.flag)
-			if a.setting == "s" && !c.IsSet("c") {
-				delete(values, "c") // the preset's
-			}
+			given[a.setting] = c.String(a.flag)
 		}
 	}
 	for _, text := range c.StringSlice("vary") {
@@ -155,13 +173,28 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 		if !ok {
 			return nil, usage("--vary %q: want NAME=VALUES, as in lambda=0.001,0.01", text)
 		}
-		if _, again := vary[name]; !again {
+		if _, again := given[name]; again || c.IsSet(name) {
+			return nil, usage("--vary %s: %s is given twice: want all of its values in one list", text, name)
+		}
+		given[name] = list
+		if !isAxisFlag(name) {
+			vary[name] = list
 			order = append(order, name)
 		}
-		vary[name] = list
+	}
+	for name, list := range given {
+		if isAxisFlag(name) {
+			values[name] = list
+		}
+	}
+	if given["s"] != "" && given["c"] == "" {
+		delete(values, "c") // the preset's
 	}
 	asked := &gridRequest{base: base}
-	for _, name := range order {
+	for i, name := range order {
+		if _, there := vary[name]; !there || slices.Contains(order[:i], name) {
+			continue
+		}
 		axis, err := grid.ParseAxis(name, vary[name])
 		if err != nil {
 			return nil, usage("--vary %s=%s: %w", name, vary[name], err)
@@ -181,6 +214,16 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 	return asked, nil
 }
 
+// isAxisFlag reports whether a setting has a flag of its own for its values.
+func isAxisFlag(setting string) bool {
+	for _, a := range axisFlags {
+		if a.setting == setting {
+			return true
+		}
+	}
+	return false
+}
+
 // readGridFile reads a configuration file of a grid: settings as for train, the axes as text or lists, and a table [vary]. It
 // returns the names in [vary] in alphabetical order, for TOML has none.
 func readGridFile(path string, base *train.Config, values, vary map[string]string) ([]string, error) {
@@ -189,25 +232,44 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 		return nil, &usageError{err}
 	}
 	var order []string
-	for key, value := range file {
+	places := map[string]string{} // where each setting stands in the file
+	once := func(setting, place string) error {
+		if before, again := places[setting]; again {
+			return usage("%s: %s is given twice, as %s and as %s", path, setting, before, place)
+		}
+		places[setting] = place
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(file)) {
+		value := file[key]
 		if key == "vary" {
 			table, ok := value.(map[string]any)
 			if !ok {
 				return nil, usage("%s: vary: want a table, [vary], with settings as keys", path)
 			}
-			for name, v := range table {
-				vary[name] = listText(v, ",")
+			for _, name := range slices.Sorted(maps.Keys(table)) {
+				if err := once(name, "vary."+name); err != nil {
+					return nil, err
+				}
+				if isAxisFlag(name) {
+					values[name] = listText(table[name], ",")
+					continue
+				}
+				vary[name] = listText(table[name], ",")
 				order = append(order, name)
 			}
 			continue
 		}
-		setting := ""
+		setting := key
 		for _, a := range axisFlags {
-			if key == a.flag || key == a.setting {
+			if key == a.flag {
 				setting = a.setting
 			}
 		}
-		if setting != "" {
+		if err := once(setting, key); err != nil {
+			return nil, err
+		}
+		if isAxisFlag(setting) {
 			values[setting] = listText(value, ",")
 			continue
 		}
@@ -215,7 +277,6 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 			return nil, usage("%s: %s: %w", path, key, err)
 		}
 	}
-	slices.Sort(order)
 	return order, nil
 }
 
@@ -260,12 +321,43 @@ func startGrid(c *cli.Context, asked *gridRequest, o grid.Options) error {
 	if err := enterGrid(c, folder, set, o.Device); err != nil {
 		return err
 	}
+	before := folder.Points()
 	added, err := folder.Extend(commandLine(), points)
 	if err != nil {
 		return err
 	}
 	logger(c).Info("grid", "folder", dir, "networks", len(points), "new", added)
+	if err := warnMixture(c, before, folder.Points()[len(before):], asked.axes); err != nil {
+		return err
+	}
 	return trainGrid(c, folder, set, points, o)
+}
+
+// warnMixture says in what added networks differ from those before them. It is a warning if it may be a slip: unless all of it
+// was asked for as an axis.
+func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) error {
+	mixture, err := grid.Mixture(before, added)
+	if err != nil || len(mixture) == 0 {
+		return err
+	}
+	const shown = 8 // values of a setting
+	level := slog.LevelInfo
+	var parts []string
+	for _, m := range mixture {
+		var values []string
+		for _, v := range m.Values[:min(shown, len(m.Values))] {
+			values = append(values, fmt.Sprintf("%s (%s)", v.Text, count(v.Networks, "network")))
+		}
+		if more := len(m.Values) - shown; more > 0 {
+			values = append(values, fmt.Sprintf("and %s more", count(more, "value")))
+		}
+		parts = append(parts, m.Setting+" "+strings.Join(values, ", "))
+		if !slices.ContainsFunc(axes, func(a grid.Axis) bool { return a.Name == m.Setting }) {
+			level = slog.LevelWarn
+		}
+	}
+	logger(c).Log(c.Context, level, "the folder now mixes networks with "+strings.Join(parts, "; "))
+	return nil
 }
 
 // continueGrid trains whatever is missing in the folder of a grid.

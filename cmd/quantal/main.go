@@ -113,6 +113,8 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 			want = "a number"
 		case *cli.DurationFlag:
 			want = "a time such as 30s or 5m"
+		case *cli.GenericFlag: // see axisText
+			want = "all values in one list: the flag was given before"
 		case *cli.BoolFlag:
 			want = "true, false, or the flag alone"
 		}
