@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"quantal/internal/safefile"
 	"quantal/results"
 )
 
@@ -41,7 +42,7 @@ func openJournal(dir string) (*journal, error) {
 	host := hostName()
 	now := time.Now().UTC()
 	name := fmt.Sprintf("%s-%s-%d.jsonl", now.Format("20060102-150405.000"), host, os.Getpid())
-	file, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	file, err := safefile.Open(filepath.Join(dir, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 	if err != nil {
 		return nil, fmt.Errorf("grid: %w", err)
 	}

@@ -2,14 +2,15 @@ package grid
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"quantal/internal/safefile"
 	"quantal/mnist"
 	"quantal/results"
 	"quantal/train"
@@ -135,8 +136,13 @@ func (r *reporter) write() {
 	if err != nil {
 		return
 	}
-	temporary := strings.TrimSuffix(r.path, ".json") + ".new"
-	if os.WriteFile(temporary, append(text, '\n'), 0o644) == nil {
+	temporary := filepath.Join(filepath.Dir(r.path), "."+filepath.Base(r.path)+"0") // a name that is swept
+	file, err := safefile.Open(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
+	if err != nil {
+		return
+	}
+	_, err = file.Write(append(text, '\n'))
+	if errors.Join(err, file.Close()) == nil {
 		_ = os.Rename(temporary, r.path)
 	}
 }

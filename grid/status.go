@@ -173,7 +173,7 @@ func (f *Folder) sweep() error {
 			_ = os.Remove(p.path)
 		}
 	}
-	for _, name := range []string{"", pointsName, checkpointsName} {
+	for _, name := range []string{"", pointsName, checkpointsName, progressName} {
 		if err := results.Sweep(f.Path(name), age); err != nil {
 			return err
 		}

@@ -3,7 +3,7 @@
 // What enters: the name of a data set. A folder with the four IDX files of MNIST or of any set in its format
 // ([Load]), the cache of this machine, which a download fills ([Fetch]), or the built-in digits ([Glyphs]). [Open]
 // takes any of these names. What leaves: a [Set] with training and test [Examples], the checksums of their files, the
-// order of the examples in an epoch ([Order]), and pictures of them ([Sheet], [WritePNG]).
+// order of the examples in an epoch ([Order]), and pictures of them ([Sheet]).
 //
 // Nothing is believed before it is checked: a file has the magic number, the dimensions and the exact length it should
 // have, images and labels agree, and files that should be MNIST's are compared with the published checksums. A file

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"quantal/internal/safefile"
 )
 
 // DefaultMirrors are the addresses from which MNIST is downloaded unless others are given.
@@ -99,8 +101,9 @@ func (e edition) fetch(ctx context.Context, opt Options) (dir string, err error)
 		if err != nil {
 			return "", err
 		}
-		if err := writeFile(filepath.Join(dir, fileNames[i]), content); err != nil {
-			return "", err
+		path := filepath.Join(dir, fileNames[i])
+		if err := safefile.Write(path, func(w io.Writer) error { _, err := w.Write(content); return err }); err != nil {
+			return "", fmt.Errorf("mnist: %s: %w", path, err)
 		}
 	}
 	return dir, nil

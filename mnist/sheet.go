@@ -1,15 +1,9 @@
 package mnist
 
 import (
-	"bytes"
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
-	"os"
-	"path/filepath"
-
-	"github.com/google/renameio/v2"
 )
 
 // Colours of a sheet: dark ink on a white tile, tiles on a grey ground, labels in blue.
@@ -110,30 +104,4 @@ func drawNumber(sheet *image.RGBA, x, y, dot, number int) {
 		}
 		x += (letterColumns + 1) * dot
 	}
-}
-
-// WritePNG writes the picture to a file, which appears complete or not at all.
-func WritePNG(path string, picture image.Image) error {
-	var b bytes.Buffer
-	if err := png.Encode(&b, picture); err != nil {
-		return fmt.Errorf("mnist: %s: %w", path, err)
-	}
-	return writeFile(path, b.Bytes())
-}
-
-// writeFile writes a file so that it survives a crash whole or does not appear: a temporary file, synced, renamed, and
-// the folder synced.
-func writeFile(path string, content []byte) error {
-	if err := renameio.WriteFile(path, content, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
-		return fmt.Errorf("mnist: %s: %w", path, err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("mnist: %s: %w", path, err)
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil {
-		return fmt.Errorf("mnist: %s: %w", path, err)
-	}
-	return nil
 }

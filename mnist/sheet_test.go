@@ -2,9 +2,6 @@ package mnist
 
 import (
 	"image"
-	"image/png"
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -46,26 +43,5 @@ func TestSheet(t *testing.T) {
 	}
 	if !Sheet(e, 28, 28, 3).Bounds().Empty() {
 		t.Error("a sheet of images of another size is not empty")
-	}
-}
-
-func TestWritePNG(t *testing.T) {
-	e := newExamples(50, 4)
-	sheet := Sheet(e, 2, 2, 50)
-	path := filepath.Join(t.TempDir(), "sheet.png")
-	if err := WritePNG(path, sheet); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	got, err := png.Decode(f)
-	if err != nil || got.Bounds() != sheet.Bounds() {
-		t.Errorf("read back: %v", err)
-	}
-	if err := WritePNG(filepath.Join(t.TempDir(), "nowhere", "sheet.png"), sheet); err == nil {
-		t.Error("no error for a folder that does not exist")
 	}
 }

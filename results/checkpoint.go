@@ -51,7 +51,7 @@ func (c *Checkpoint) write(path, format string, list func(kernels.Layout) []piec
 	}
 	metadata := c.metadata(format)
 	metadata["seed"], metadata["driver"] = strconv.FormatUint(c.Seed, 10), c.Driver
-	return WriteSafetensors(path, c.tensors("", list(c.Layout)), metadata)
+	return writeCheckpoint(path, c.tensors("", list(c.Layout)), metadata)
 }
 
 // check reports whether the checkpoint can be written.

@@ -17,7 +17,8 @@
 //	.lock              held by the process that works in the folder
 //
 // All files but metrics.jsonl are written under a temporary name (a dot, the name, a random number), flushed to disk,
-// renamed, and the folder is flushed; temporary files of killed processes go when the folder is next locked. A line of
+// renamed, and the folder is flushed; temporary files of killed processes go when the folder is next locked, or beside an export
+// when it is next written. Only regular files are written to: never through a symbolic link, nor onto a device or a pipe. A line of
 // metrics.jsonl counts when its line end is there. One process at a time has a folder (Create, Open); View reads without
 // the lock.
 //

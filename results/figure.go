@@ -69,7 +69,7 @@ func (f *Figure) Save(path string) error {
 	if err := f.encode(&b, ext); err != nil {
 		return fmt.Errorf("results: %s: %w", path, err)
 	}
-	return writeAtomicBytes(path, b.Bytes())
+	return WriteBytes(path, b.Bytes())
 }
 
 func (f *Figure) encode(w io.Writer, ext string) error {

@@ -22,40 +22,36 @@ const (
 // of their settings. Numbers are float64, NaN where the table is empty; counts are int64, with -1 there, and seed is uint64;
 // text is unicode; sigma_rms_layers is [records][layers]. With ExportMu or ExportSigma there are also the arrays
 // ID/layerN.weight.mu of [neurons][inputs] and ID/layerN.bias.mu of [neurons], or the same of sigma, float32, of every network
-// that has finished; network reads one by its id. A network that cannot be read is left out, and damaged tells of it. The file
-// is replaced as a whole or not at all, and the same grid gives the same bytes.
-func ExportGrid(path string, records []Record, what string, network func(id string) (*Checkpoint, error)) (damaged []error, err error) {
+// that has finished; network reads one by its id. A network that cannot be read is left out, and damaged tells of it. The same
+// grid gives the same bytes.
+func ExportGrid(w io.Writer, records []Record, what string, network func(id string) (*Checkpoint, error)) (damaged []error, err error) {
 	if !slices.Contains([]string{ExportSummary, ExportMu, ExportSigma}, what) {
-		return nil, fmt.Errorf("results: export of %q: want %s, %s or %s", what, ExportSummary, ExportMu, ExportSigma)
+		return nil, fmt.Errorf("export of %q: want %s, %s or %s", what, ExportSummary, ExportMu, ExportSigma)
 	}
 	if len(records) == 0 {
-		return nil, nothing("results: no point has finished yet: nothing to export")
+		return nil, nothing("no point has finished yet: nothing to export")
 	}
 	sorted := slices.SortedFunc(slices.Values(records), compareRecords)
-	err = writeAtomic(path, func(w io.Writer) error {
-		damaged = nil
-		archive := npz.NewWriter(w)
-		for _, c := range summaryArrays(sorted) {
-			if err := archive.Write(c.name+".npy", c.value); err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
-			}
+	archive := npz.NewWriter(w)
+	for _, c := range summaryArrays(sorted) {
+		if err := archive.Write(c.name+".npy", c.value); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		for _, r := range sorted {
-			if what == ExportSummary || r.Status != Done {
-				continue
-			}
-			c, err := network(r.ID)
-			if err != nil {
-				damaged = append(damaged, err)
-				continue
-			}
-			if err := writeNetworkArrays(archive, r.ID, what, c); err != nil {
-				return err
-			}
+	}
+	for _, r := range sorted {
+		if what == ExportSummary || r.Status != Done {
+			continue
 		}
-		return archive.Close()
-	})
-	return damaged, err
+		c, err := network(r.ID)
+		if err != nil {
+			damaged = append(damaged, err)
+			continue
+		}
+		if err := writeNetworkArrays(archive, r.ID, what, c); err != nil {
+			return damaged, err
+		}
+	}
+	return damaged, archive.Close()
 }
 
 // writeNetworkArrays writes mu or sigma of a network into an archive.

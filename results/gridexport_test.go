@@ -3,6 +3,7 @@ package results
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,6 +29,15 @@ def plain(x):
 print(json.dumps({n: {"Kind": z[n].dtype.str[1:], "Shape": z[n].shape, "List": [plain(x) for x in z[n].ravel().tolist()][:8]} for n in z.files}))
 `
 
+// exportGrid exports a grid into a file.
+func exportGrid(path string, records []Record, what string, network func(string) (*Checkpoint, error)) (damaged []error, err error) {
+	err = WriteFile(path, func(w io.Writer) (err error) {
+		damaged, err = ExportGrid(w, records, what, network)
+		return err
+	})
+	return damaged, err
+}
+
 func TestPythonReadsAnExportedGrid(t *testing.T) {
 	records := tableRecords()
 	full, lost := records[1], records[3]
@@ -47,14 +57,14 @@ func TestPythonReadsAnExportedGrid(t *testing.T) {
 	dir := t.TempDir()
 	for _, what := range []string{"summary", "sigma", "mu"} {
 		path := filepath.Join(dir, what+".npz")
-		damaged, err := ExportGrid(path, records, what, read)
+		damaged, err := exportGrid(path, records, what, read)
 		check(t, err)
 		if len(damaged) != map[string]int{"summary": 0, "sigma": 1, "mu": 1}[what] {
 			t.Errorf("%s: damaged %v", what, damaged)
 		}
 		first, err := os.ReadFile(path)
 		check(t, err)
-		if _, err := ExportGrid(path, records, what, read); err != nil {
+		if _, err := exportGrid(path, records, what, read); err != nil {
 			t.Error(err)
 		}
 		if again, err := os.ReadFile(path); err != nil || !bytes.Equal(first, again) {
@@ -116,23 +126,23 @@ func TestExportOfLittle(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.npz")
 	none := func(string) (*Checkpoint, error) { return nil, errors.New("none") }
-	_, err := ExportGrid(path, nil, ExportSummary, none)
+	_, err := exportGrid(path, nil, ExportSummary, none)
 	if wantError(t, err, "no point has finished"); !errors.Is(err, ErrNothing) {
 		t.Error("want ErrNothing")
 	}
-	_, err = ExportGrid(path, tableRecords(), "phi", none)
+	_, err = exportGrid(path, tableRecords(), "phi", none)
 	wantError(t, err, `"phi"`, "summary, mu or sigma")
-	_, err = ExportGrid(filepath.Join(dir, "missing", "x.npz"), tableRecords(), ExportSummary, none)
+	_, err = exportGrid(filepath.Join(dir, "missing", "x.npz"), tableRecords(), ExportSummary, none)
 	wantError(t, err, "missing", "no such file")
 	// Only diverged networks, so no layers and no text in some columns.
-	_, err = ExportGrid(path, []Record{diverged(2, 0.1, 1)}, ExportMu, none)
+	_, err = exportGrid(path, []Record{diverged(2, 0.1, 1)}, ExportMu, none)
 	check(t, err)
 	var got map[string]exported
 	pythontest.Run(t, describeExport, &got, path)
 	if g := got["sigma_rms_layers"]; len(g.Shape) != 2 || g.Shape[1] != 0 {
 		t.Errorf("sigma_rms_layers is %+v", g)
 	}
-	if _, err = ExportGrid(path, []Record{record(2, 0.1, 1)}, ExportSummary, none); err != nil {
+	if _, err = exportGrid(path, []Record{record(2, 0.1, 1)}, ExportSummary, none); err != nil {
 		t.Error(err)
 	}
 	pythontest.Run(t, describeExport, &got, path)

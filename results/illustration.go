@@ -38,7 +38,7 @@ func (i Illustration) Save(dir string) ([]string, error) {
 	for _, text := range []struct{ ending, content string }{
 		{".txt", i.Title + "\n\n" + i.Caption + "\n"}, {".json", string(numbers) + "\n"},
 	} {
-		if err := save(text.ending, func(path string) error { return writeAtomicBytes(path, []byte(text.content)) }); err != nil {
+		if err := save(text.ending, func(path string) error { return WriteBytes(path, []byte(text.content)) }); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"math"
 	"os"
+
+	"quantal/internal/safefile"
 )
 
 // Epoch is a line of metrics.jsonl: what was measured at the end of an epoch. Losses are in nats per example, objectives
@@ -52,7 +54,7 @@ func (f *Folder) AppendMetrics(v any) error {
 	if err != nil {
 		return fmt.Errorf("results: %s: %w", path, err)
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	file, err := safefile.Open(path, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return fileError(path, err)
 	}

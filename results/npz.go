@@ -12,25 +12,28 @@ import (
 // replaced as a whole or not at all, and holds no clock: the same tensors give the same bytes. Errors: a name given
 // twice, a shape that does not fit the data or has a zero in it, and whatever the file system reports.
 func WriteNPZ(path string, tensors []Tensor) error {
+	return WriteFile(path, func(w io.Writer) error { return EncodeNPZ(w, tensors) })
+}
+
+// EncodeNPZ writes what WriteNPZ does.
+func EncodeNPZ(w io.Writer, tensors []Tensor) error {
 	names := map[string]bool{}
 	for _, t := range tensors {
 		if names[t.Name] {
-			return fmt.Errorf("results: %s: the tensor name %q is taken", path, t.Name)
+			return fmt.Errorf("the tensor name %q is taken", t.Name)
 		}
 		names[t.Name] = true
 		if n, err := elements(t.Shape); err != nil || n != len(t.Data) || n == 0 {
-			return fmt.Errorf("results: %s: tensor %s: shape %v does not hold %d values", path, t.Name, t.Shape, len(t.Data))
+			return fmt.Errorf("tensor %s: shape %v does not hold %d values", t.Name, t.Shape, len(t.Data))
 		}
 	}
-	return writeAtomic(path, func(w io.Writer) error {
-		archive := npz.NewWriter(w)
-		for _, t := range tensors {
-			if err := archive.Write(t.Name+".npy", nested(t.Shape, t.Data)); err != nil {
-				return err
-			}
+	archive := npz.NewWriter(w)
+	for _, t := range tensors {
+		if err := archive.Write(t.Name+".npy", nested(t.Shape, t.Data)); err != nil {
+			return err
 		}
-		return archive.Close()
-	})
+	}
+	return archive.Close()
 }
 
 // nested returns the data as an array of arrays such as [3][4]float32, which is how npyio is told a shape.

@@ -50,7 +50,7 @@ func (r Report) Write(path string) error {
 	if err := page.Execute(&b, r); err != nil {
 		return fmt.Errorf("results: %s: %w", path, err)
 	}
-	return writeAtomicBytes(path, b.Bytes())
+	return WriteBytes(path, b.Bytes())
 }
 
 // inlineSVG is a figure as a part of a page.

@@ -28,7 +28,7 @@ func WriteRows[T any](dir, name string, items []T) ([]string, error) {
 		data   []byte
 	}{{".csv", t.csv()}, {".jsonl", t.jsonl()}} {
 		path := filepath.Join(dir, name+file.ending)
-		if err := writeAtomicBytes(path, file.data); err != nil {
+		if err := WriteBytes(path, file.data); err != nil {
 			return nil, err
 		}
 		files = append(files, path)

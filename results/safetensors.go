@@ -40,6 +40,21 @@ var noDigits = strings.Repeat("0", 2*sha256.Size)
 // key, "sha256", the checksum of the file. The file is replaced as a whole or not at all. Errors: a name given twice, a
 // shape that does not fit the data, text that is not UTF-8, and whatever the file system reports.
 func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string) error {
+	return WriteFile(path, func(w io.Writer) error { return EncodeSafetensors(w, tensors, metadata) })
+}
+
+// EncodeSafetensors writes what WriteSafetensors does.
+func EncodeSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+	data, err := encodeSafetensors(tensors, metadata)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+// writeCheckpoint is WriteSafetensors for a folder that is swept when it is opened.
+func writeCheckpoint(path string, tensors []Tensor, metadata map[string]string) error {
 	data, err := encodeSafetensors(tensors, metadata)
 	if err != nil {
 		return fmt.Errorf("results: %s: %w", path, err)

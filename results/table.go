@@ -37,7 +37,7 @@ func WriteTables(dir string, records []Record) error {
 	for name, data := range map[string][]byte{
 		tableCSVName: points.csv(), tableJSONLName: points.jsonl(), meansName: means.csv(),
 	} {
-		if err := writeAtomicBytes(filepath.Join(dir, name), data); err != nil {
+		if err := WriteBytes(filepath.Join(dir, name), data); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func WriteTable[T any](path string, items []T) error {
 	if err != nil {
 		return err
 	}
-	return writeAtomicBytes(path, t.csv())
+	return WriteBytes(path, t.csv())
 }
 
 // table is rows of cells, each the JSON text of a value; null where there is none.

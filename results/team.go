@@ -49,7 +49,7 @@ func (t *TeamCheckpoint) Write(path string) error {
 		return fmt.Errorf("results: %s: %w", path, err)
 	}
 	first["networks"] = string(line)
-	return WriteSafetensors(path, tensors, first)
+	return writeCheckpoint(path, tensors, first)
 }
 
 // ReadTeamCheckpoint reads a file of TeamCheckpoint.Write and verifies all of it. A file that is damaged, is something else, or

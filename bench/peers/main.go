@@ -22,6 +22,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"quantal/results"
 )
 
 func main() {
@@ -94,7 +96,7 @@ func run(ctx context.Context, o options) error {
 	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(o.out, []byte(report), 0o644); err != nil {
+	if err := results.WriteBytes(o.out, []byte(report)); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "written to %s\n", o.out)

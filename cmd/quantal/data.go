@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"image/png"
 	"io"
 	"text/tabwriter"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/mnist"
+	"quantal/results"
 )
 
 func dataCommand() *cli.Command {
@@ -77,7 +79,7 @@ func dataAction(c *cli.Context) error {
 	}
 	if path := c.String("sheet"); path != "" {
 		sheet := mnist.Sheet(set.Train, set.Rows, set.Columns, min(c.Int("examples"), set.Train.N()))
-		if err := mnist.WritePNG(path, sheet); err != nil {
+		if err := results.WriteFile(path, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 			return err
 		}
 		logger(c).Info("drawn", "file", path)

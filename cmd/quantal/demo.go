@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/mnist"
+	"quantal/results"
 	"quantal/train"
 )
 
@@ -56,7 +57,7 @@ func demoCommand() *cli.Command {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
 			}
-			if err := os.WriteFile(filepath.Join(dir, demoMark), []byte("made by quantal demo, which may replace this folder\n"), 0o644); err != nil {
+			if err := results.WriteBytes(filepath.Join(dir, demoMark), []byte("made by quantal demo, which may replace this folder\n")); err != nil {
 				return err
 			}
 			summary, err := startRun(c, config, set, dir)

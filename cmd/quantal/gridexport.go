@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -43,7 +44,11 @@ func gridExportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			damaged, err := results.ExportGrid(out, records, what, folder.Network)
+			var damaged []error
+			err = results.WriteFile(out, func(w io.Writer) (err error) {
+				damaged, err = results.ExportGrid(w, records, what, folder.Network)
+				return err
+			})
 			if err != nil {
 				return err
 			}

@@ -72,8 +72,8 @@ func Submit(ctx context.Context, grid string, chunks [][]string, o Options) (Lau
 	if err := results.WriteJSONFile(l.path("plan.json"), l.Plan); err != nil {
 		return l, err
 	}
-	if err := os.WriteFile(l.path("job.sh"), []byte(l.job(o)), 0o644); err != nil {
-		return l, fmt.Errorf("slurm: %w", err)
+	if err := results.WriteBytes(l.path("job.sh"), []byte(l.job(o))); err != nil {
+		return l, err
 	}
 	for _, a := range l.Plan.Arrays {
 		if err := l.submit(ctx, a, o); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"quantal/internal/safefile"
 	"quantal/results"
 )
 
@@ -65,7 +66,7 @@ func countStart(path, task string) (int, error) {
 	if err := results.MakeFolder(filepath.Dir(path)); err != nil {
 		return 0, err
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := safefile.Open(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY)
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,174 @@
+// Package safefile writes files where others may write too: as a whole, or in place, never through a symbolic link, and never onto a
+// device, a pipe or a folder. A symbolic link to the folder of a file is followed.
+package safefile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
+)
+
+// Write replaces the file at path by what write produces, or leaves it as it was. After a crash at any moment the old or the
+// new content is there in full; after a return without error, the new one is, even if the power fails. What is there must be a
+// regular file, or nothing. Temporary files that killed processes left of the same file are removed.
+func Write(path string, write func(io.Writer) error) error {
+	ours := regexp.MustCompile(`^\.` + regexp.QuoteMeta(filepath.Base(path)) + `[0-9]+$`)
+	// Where locks do not work, nobody needs an hour to write a file.
+	_ = sweep(filepath.Dir(path), ours, 0, time.Hour) // a folder that cannot be listed can still be written to
+	return Replace(path, write)
+}
+
+// Replace is Write without a look for what killed processes left: for folders with many files, which Sweep clears once.
+func Replace(path string, write func(io.Writer) error) error {
+	if err := regularOrNone(path); err != nil {
+		return err
+	}
+	f, lock, err := create(path)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	defer f.Cleanup() // does nothing once the file is in its place
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	return SyncFolder(filepath.Dir(path))
+}
+
+// create makes the temporary file for path. As long as it is being written it is locked, where the file system has locks, by
+// which a sweep knows that its process lives.
+func create(path string) (*renameio.PendingFile, *flock.Flock, error) {
+	for {
+		f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644),
+			renameio.WithExistingPermissions())
+		if err != nil {
+			return nil, nil, err
+		}
+		lock := lockOf(f.Name())
+		locked, err := lock.TryLock()
+		_, gone := os.Lstat(f.Name())
+		if gone == nil && (locked || err != nil) {
+			return f, lock, nil
+		}
+		// A sweep of another process came between.
+		_ = lock.Unlock()
+		_ = f.Cleanup()
+	}
+}
+
+func lockOf(path string) *flock.Flock {
+	return flock.New(path, flock.SetFlag(os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK))
+}
+
+// temporary matches the names that renameio gives to files in the making: a dot, the final name, a random number.
+var temporary = regexp.MustCompile(`^\..+\.(toml|json|jsonl|safetensors|npz|csv|txt|html|svg|png|pdf)[0-9]+$`)
+
+// Sweep removes the temporary files that killed processes left in a folder that is the program's own. Nobody else may be writing
+// there, or only files younger than the given age. No folder is an empty one.
+func Sweep(dir string, age time.Duration) error { return sweep(dir, temporary, age, age) }
+
+// sweep removes what matches, is older than age, and is not locked; where it cannot be locked, it has to be older than unlocked.
+func sweep(dir string, names *regexp.Regexp, age, unlocked time.Duration) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !names.MatchString(e.Name()) {
+			continue
+		}
+		if info, err := e.Info(); err == nil { // else it is gone already
+			if err := removeDead(filepath.Join(dir, e.Name()), time.Since(info.ModTime()), age, unlocked); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func removeDead(path string, old, age, unlocked time.Duration) error {
+	if old < age {
+		return nil
+	}
+	lock := lockOf(path)
+	locked, err := lock.TryLock()
+	if err == nil && !locked || err != nil && old < unlocked {
+		return nil // someone's, perhaps
+	}
+	defer lock.Unlock()
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Open opens a file to write to it in place, with flags as for os.OpenFile: a regular file, or one that it makes if the flags say so.
+func Open(path string, flag int) (*os.File, error) {
+	if err := regularOrNone(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = regular(path, info) // it may have been exchanged since
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func regularOrNone(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return regular(path, info)
+}
+
+func regular(path string, info fs.FileInfo) error {
+	what := "something else"
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		what = "a folder"
+	case mode&fs.ModeSymlink != 0:
+		what = "a symbolic link"
+	case mode&fs.ModeDevice != 0:
+		what = "a device"
+	case mode&fs.ModeNamedPipe != 0:
+		what = "a pipe"
+	case mode&fs.ModeSocket != 0:
+		what = "a socket"
+	}
+	return &fs.PathError{Op: "write", Path: path, Err: fmt.Errorf("is not a regular file but %s: want a regular file, or a new name", what)}
+}
+
+// SyncFolder makes the names in a folder survive a power failure.
+func SyncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
