@@ -30,6 +30,7 @@ test: go numpy slurm
 
 race: go
 	$(GO) test -race -short ./kernels/cpu ./kernels/ptx ./mnist ./train ./results ./grid/... ./dynamics/... ./cmd/...
+	$(GO) test -race -run TestOrders ./kernels/cuda
 
 lint: go
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }

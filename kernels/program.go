@@ -166,7 +166,8 @@ type Data struct {
 	Floats       []float32 // N x Width
 	Labels       []byte    // N
 	Targets      []float32 // N x outputs
-	// Order fills dst with the order of the N = len(dst) examples in an epoch. Only training data needs one.
+	// Order fills dst with the order of the N = len(dst) examples in an epoch. Only training data needs one. A VM calls it from
+	// several goroutines at once.
 	Order func(dst []int32, seed uint64, epoch int)
 }
 

@@ -186,6 +186,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 
 // order makes sure that vm.orders holds the given epoch for every seed.
 func (vm *VM) order(epoch int) {
+	var stale []uint64
 	for _, m := range vm.members {
 		o := vm.orders[m.Seed]
 		if o == nil {
@@ -193,10 +194,13 @@ func (vm *VM) order(epoch int) {
 			vm.orders[m.Seed] = o
 		}
 		if o.epoch != epoch {
-			vm.train.Order(o.index, m.Seed, epoch)
 			o.epoch = epoch
+			stale = append(stale, m.Seed)
 		}
 	}
+	spread(len(vm.workers), len(stale), func(_, i int) {
+		vm.train.Order(vm.orders[stale[i]].index, stale[i], epoch)
+	})
 }
 
 // spread calls f for the jobs 0 to n-1 on several threads. Which thread takes which job does not matter: a worker holds nothing

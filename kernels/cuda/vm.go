@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"quantal/kernels"
 )
@@ -28,7 +29,9 @@ type VM struct {
 	sums     []*kernels.Sums  // the same; nil unless the program adds gradients up
 	resident batch            // the members on the device
 	slots    map[uint64]int   // of their seeds
+	seeds    []uint64         // by slot
 	epoch    int              // whose order of examples is on the device, or -1
+	orders   orders
 	memory   memory
 	owned    []Address
 	graphs   map[batch]Graph
@@ -72,7 +75,7 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 	}
 	vm := &VM{
 		driver: d, shape: newShape(p), members: members, train: train, stopped: make([]*kernels.Divergence, len(members)),
-		epoch: -1, graphs: map[batch]Graph{},
+		epoch: -1, orders: orders{data: train}, graphs: map[batch]Graph{},
 	}
 	if err := vm.shape.check(); err != nil {
 		return nil, err
@@ -265,7 +268,7 @@ func (vm *VM) bring(b batch) error {
 		}
 	}
 	vm.resident, vm.epoch = b, -1
-	vm.slots = map[uint64]int{}
+	vm.slots, vm.seeds = map[uint64]int{}, nil
 	records, slots := make([]memberRecord, b.len()), make([]int32, b.len())
 	walks := make([]walkRecord, b.len())
 	fraction := 1.0
@@ -275,6 +278,7 @@ func (vm *VM) bring(b batch) error {
 	for i, m := range vm.members[b.from:b.to] {
 		if _, ok := vm.slots[m.Seed]; !ok {
 			vm.slots[m.Seed] = len(vm.slots)
+			vm.seeds = append(vm.seeds, m.Seed)
 		}
 		slots[i] = int32(vm.slots[m.Seed])
 		records[i] = newMemberRecord(m, fraction, vm.shape.Widths[vm.shape.Output])
@@ -425,6 +429,7 @@ func (vm *VM) Sums(member int) (*kernels.Sums, error) {
 func (vm *VM) Close() error { return errors.Join(vm.release(), vm.driver.Close()) }
 
 func (vm *VM) release() error {
+	vm.orders.end()
 	var all []error
 	for _, g := range vm.graphs {
 		all = append(all, g.Release())
@@ -473,15 +478,16 @@ func (vm *VM) order(epoch int) error {
 	if vm.epoch == epoch {
 		return nil
 	}
-	index := make([]int32, vm.train.N)
-	for seed, slot := range vm.slots {
-		vm.train.Order(index, seed, epoch)
-		at := vm.memory.order + Address(4*vm.train.N*slot)
-		if err := vm.upload(at, bytesOf(index), fmt.Sprintf("order of epoch %d", epoch)); err != nil {
-			return err
-		}
+	processors := runtime.GOMAXPROCS(0)
+	index := vm.orders.take(vm.seeds, epoch, processors)
+	if err := vm.upload(vm.memory.order, bytesOf(index), fmt.Sprintf("order of epoch %d", epoch)); err != nil {
+		return err
 	}
 	vm.epoch = epoch
+	// Members that take turns go through the same epoch one batch after the other: which order comes next is not known here.
+	if vm.resident.len() == len(vm.members) {
+		vm.orders.begin(vm.seeds, epoch+1, processors/2) // the others are left to whoever else works on this machine
+	}
 	return nil
 }
 
