@@ -29,6 +29,9 @@ func Data(n, width, classes int) *kernels.Data {
 	return d
 }
 
+// examples is how many of a width are made up: as many bytes as MNIST has.
+func examples(width int) int { return 60000 * 784 / width }
+
 // Speed is how fast a network trains.
 type Speed struct {
 	Kernels        string  `json:"kernels"`
@@ -38,8 +41,10 @@ type Speed struct {
 	Rho            string  `json:"rho"`
 	Members        int     `json:"members"`
 	Threads        int     `json:"threads"`
-	StepsPerSecond float64 `json:"steps_per_second"` // of all networks together, median over slices
+	StepsPerSecond float64 `json:"steps_per_second"` // of all networks together, by the rule of pace
 	NsPerSynapse   float64 `json:"ns_per_synapse"`   // and step of one network
+	Steps          int     `json:"steps"`            // timed, of each network
+	Epochs         int     `json:"epochs"`           // whole ones that these steps make up; 0 if they are parts of one
 }
 
 // Part is an instruction of a step and what it could not go without.
@@ -108,7 +113,7 @@ func (s setting) start(open func(*kernels.Program, []kernels.Member, *kernels.Da
 		members = append(members, config.Member())
 		states = append(states, config.InitialState(program.Layout))
 	}
-	vm, err := open(program, members, Data(60000*784/s.sizes[0], s.sizes[0], outputs))
+	vm, err := open(program, members, Data(examples(s.sizes[0]), s.sizes[0], outputs))
 	if err != nil {
 		return nil, err
 	}
@@ -146,24 +151,18 @@ func Members(ctx context.Context, d train.Device, noise, rho string, members, th
 }
 
 func (s setting) time(ctx context.Context, vm kernels.VM, program *kernels.Program, duration time.Duration) (Speed, error) {
-	var rates []float64
-	step, n := 0, 1
-	const slice = 50 * time.Millisecond
-	for began := time.Now(); time.Since(began) < duration || len(rates) < 5; {
-		start := time.Now()
-		if _, err := vm.Run(ctx, step, n); err != nil {
-			return Speed{}, err
-		}
-		took := time.Since(start)
-		step += n
-		rates = append(rates, float64(n*s.members)/took.Seconds())
-		n = max(1, min(int(float64(n)*float64(slice)/float64(took)), 4*n))
+	perEpoch := examples(s.sizes[0]) / s.batch
+	t, err := pace(duration, perEpoch, time.Now, func(first, n int) error {
+		_, err := vm.Run(ctx, first, n)
+		return err
+	})
+	if err != nil {
+		return Speed{}, err
 	}
-	slices.Sort(rates)
-	median := rates[len(rates)/2]
+	rate := float64(s.members) / t.perStep
 	return Speed{
 		Kernels: s.kernels, Sizes: s.sizes, Batch: s.batch, Noise: s.noise, Rho: s.rho, Members: s.members, Threads: s.threads,
-		StepsPerSecond: median, NsPerSynapse: 1e9 / median / float64(program.Layout.Synapses()),
+		StepsPerSecond: rate, NsPerSynapse: 1e9 / rate / float64(program.Layout.Synapses()), Steps: t.steps, Epochs: t.epochs,
 	}, nil
 }
 

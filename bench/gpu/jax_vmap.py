@@ -116,6 +116,10 @@ class Networks:
     def unit(self):
         return math.gcd(STEPS_PER_CALL, self.settings.steps_per_epoch)
 
+    def begin(self):
+        """Jumps to the beginning of an epoch."""
+        self.taken = -(-self.taken // self.settings.steps_per_epoch) * self.settings.steps_per_epoch
+
     def train(self, n):
         """Takes n steps, a multiple of unit(), and waits for them."""
         for _ in range(n // self.unit()):
@@ -194,6 +198,8 @@ def main():
         for prng in a.prng.split(","):
             check_noise(prng)
         return
+    if a.checked:
+        model.check("jax_vmap.py", dtype, lambda problem: checked(problem, dtype), a)
     failed = False
     for noise in a.noise:
         for prng in a.prng.split(","):
@@ -201,7 +207,7 @@ def main():
                 settings = model.Settings(noise, members, a.rho)
                 try:
                     networks = Networks(settings, dtype, *settings.initial(), prng=prng, unroll=a.unroll)
-                    figures = model.measure(networks.train, members, a.seconds, networks.unit())
+                    figures = model.measure(networks.train, networks.begin, members, a.seconds, settings.steps_per_epoch, networks.unit())
                     way = " ".join(filter(None, [prng, f"unroll {a.unroll}" if a.unroll > 1 else "", a.label, "tf32" if a.tf32 else ""]))
                     model.report(peer="jax", way=way, version=jax.__version__, dtype=dtype, noise=noise, rho=a.rho,
                                  round=a.round, **figures, loss=networks.loss())

@@ -26,7 +26,6 @@ LAMBDA, MU_INIT, SIGMA_INIT, C = 0.01, 0.1, 1e-4, 0.1
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 SCALE, SHIFT = 1 / (255 * 0.3081), -0.1307 / 0.3081  # of a pixel from 0 to 255
 NOISES = ("heterogeneous", "homogeneous")
-WARM_UP, CHUNK = 0.3, 0.1  # seconds, as in bench/peers/timing
 
 
 class Settings:
@@ -204,9 +203,13 @@ def deviation(got, want):
 TOLERANCES = {"float64": 1e-10, "float32": 3e-5}
 
 
-def check(name, dtype, steps):
-    """Compares steps(problem), which returns FIELDS after CHECK_STEPS steps with the problem's xi, with the reference."""
-    for problem in problems():
+def check(name, dtype, steps, a=None):
+    """Compares steps(problem), which returns FIELDS after CHECK_STEPS steps with the problem's xi, with the reference; given
+    parsed arguments, on those problems alone whose noise and exponent are going to be measured."""
+    chosen = [p for p in problems() if a is None or p.settings.noise in a.noise and p.settings.rho == a.rho]
+    if not chosen:
+        sys.exit(f"{name}: no check for --rho {a.rho:g}")
+    for problem in chosen:
         error, field = deviation(steps(problem), problem.want())
         if not error < TOLERANCES[dtype]:
             sys.exit(f"{name}, {dtype}, {problem}: {field} is off by {error:.2g} of its largest entry after {CHECK_STEPS} steps")
@@ -233,6 +236,7 @@ def faults(problem):
 
 
 def self_test():
+    check_measure()
     for problem in problems():
         s = problem.settings
         for n in range(s.members):
@@ -267,6 +271,7 @@ def arguments(description, **extra):
     parser.add_argument("--round", type=int, default=0, help="goes into the output")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     parser.add_argument("--check", action="store_true", help="compare a few steps with the reference, measure nothing")
+    parser.add_argument("--checked", action="store_true", help="compare first, and measure only if the steps are right")
     for name, options in extra.items():
         parser.add_argument("--" + name.replace("_", "-"), **options)
     a = parser.parse_args()
@@ -278,28 +283,66 @@ def arguments(description, **extra):
     return a
 
 
-def measure(train, members, seconds, unit=1):
-    """Calls train(n), which trains n steps (a multiple of unit) and waits for the device, for the given time after a warm-up.
+def measure(train, begin, members, seconds, epoch, unit=1, clock=time.perf_counter):
+    """The mean time of a step with its share of what the beginning of an epoch takes, such as shuffling, by the rule of
+    bench/pace.go: after a warm-up whole epochs, as many as begin within the given time, if one fits into it; otherwise steps
+    within an epoch for that time, plus an epoch-th of what the first steps of the epoch took longer.
 
-    Returns microseconds per step of all networks: the mean, and the median over chunks.
+    train(n) trains n steps (a multiple of unit, as is the number of steps of an epoch) and waits for the device; begin() jumps
+    to the beginning of an epoch. Returns microseconds per step of all networks.
     """
-    n = unit
-    train(unit)  # compiles
-    began = time.perf_counter()
-    while (start := time.perf_counter()) - began < WARM_UP:
+    def took(n):
+        start = clock()
         train(n)
-        took = time.perf_counter() - start
-        n = max(1, min(int(n / unit * CHUNK / took), 4 * n // unit)) * unit
-    chunks, total = [], 0.0
-    while total < seconds:
-        start = time.perf_counter()
-        train(n)
-        took = time.perf_counter() - start
-        total += took
-        chunks.append(1e6 * took / n)
-    mean = 1e6 * total / (n * len(chunks))
-    return {"members": members, "steps": n * len(chunks), "us_per_step": mean, "us_median": float(np.median(chunks)),
-            "network_steps_per_second": 1e6 * members / mean}
+        return clock() - start
+
+    n, spent = unit, 0.0
+    took(unit)  # compiles
+    while True:
+        t = took(n)
+        spent += t
+        step = t / n
+        if spent >= 0.3 * seconds:
+            break
+        n = max(1, min(int(0.1 * seconds / max(step, 1e-9)), 4 * n, epoch // 2) // unit) * unit
+    begin()
+    total, steps, epochs = 0.0, 0, 0
+    if epoch < 2 * unit or step * epoch <= seconds:
+        while epochs == 0 or total < seconds:
+            total += took(epoch)
+            epochs += 1
+        steps = epochs * epoch
+        mean = total / steps
+    else:
+        first, steps = took(n), n
+        while steps == n or total < seconds and steps + n <= epoch:
+            total += took(n)
+            steps += n
+        within = total / (steps - n)
+        mean = within + max(0.0, first - n * within) / epoch
+    return {"members": members, "steps": steps, "epochs": epochs, "us_per_step": 1e6 * mean, "network_steps_per_second": members / mean}
+
+
+def check_measure():
+    """A step counts with its share of the beginning of an epoch, whether an epoch fits into the time or not."""
+    for seconds, epoch, unit, step, beginning, epochs in ((1, 100, 20, 1e-3, 0.05, 7), (1, 900, 100, 1e-3, 0.2, 1), (1, 3000, 100, 1e-3, 0.45, 0),
+                                                          (1, 3000, 1, 0.4, 1, 0), (1e-3, 3000, 20, 1, 60, 0), (1e-3, 1, 1, 1, 1, 1)):
+        now, taken = 0.0, 0
+
+        def train(n):
+            nonlocal now, taken
+            assert n % unit == 0
+            for _ in range(n):
+                now += step + (beginning if taken % epoch == 0 else 0) + (3600 if now == 0 else 0)
+                taken += 1
+
+        def begin():
+            nonlocal taken
+            taken = -(-taken // epoch) * epoch
+
+        got = measure(train, begin, 2, seconds, epoch, unit, clock=lambda: now)
+        want = 1e6 * (step + beginning / epoch)
+        assert abs(got["us_per_step"] / want - 1) < 1e-6 and got["epochs"] == epochs, (got, want, epochs)
 
 
 def report(**line):

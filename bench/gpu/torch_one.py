@@ -42,6 +42,10 @@ class Network:
     def draw(self):
         self.xi.normal_()
 
+    def begin(self):
+        """Jumps to the beginning of an epoch."""
+        self.step = -(-self.step // self.settings.steps_per_epoch) * self.settings.steps_per_epoch
+
     def train(self):
         """Takes a step and returns the objective, which stays on the device."""
         s = self.settings
@@ -117,6 +121,9 @@ def main():
         for dtype in ("float64",) if a.device == "cpu" else ("float64", "float32"):
             model.check("torch_one.py", dtype, lambda problem: checked(problem, getattr(torch, dtype), a.device))
         return
+    if a.checked:
+        for dtype in a.dtype.split(","):
+            model.check("torch_one.py", dtype, lambda problem: checked(problem, getattr(torch, dtype), a.device), a)
     torch.manual_seed(1)
     for noise in a.noise:
         settings = model.Settings(noise, 1, a.rho)
@@ -128,7 +135,7 @@ def main():
                     network.loss = network.train()
                 sync(a.device)
 
-            figures = model.measure(train, 1, a.seconds)
+            figures = model.measure(train, network.begin, 1, a.seconds, settings.steps_per_epoch)
             model.report(peer="torch-one", way="eager", version=torch.__version__, dtype=dtype, noise=noise, rho=a.rho,
                          round=a.round, **figures, loss=float(network.loss) / model.BATCH)
 

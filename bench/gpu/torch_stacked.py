@@ -104,6 +104,10 @@ class Stack:
     def unit(self):
         return math.gcd(STEPS_PER_GRAPH, self.settings.steps_per_epoch) if self.device == "cuda" else 1
 
+    def begin(self):
+        """Jumps to the beginning of an epoch."""
+        self.taken = -(-self.taken // self.settings.steps_per_epoch) * self.settings.steps_per_epoch
+
     def train(self, n):
         """Takes n steps, a multiple of unit(), and waits for them."""
         for _ in range(n // self.unit()):
@@ -385,6 +389,8 @@ def main():
             if way == "hand":
                 check_noise(a.device)
             continue
+        if a.checked:
+            model.check(f"torch_stacked.py {way}", "float32", lambda p: checked(way, p, torch.float32, a.device), a)
         for noise in a.noise:
             for members in map(int, a.members.split(",")):
                 torch.manual_seed(1)
@@ -392,7 +398,7 @@ def main():
                 try:
                     stack = WAYS[way](settings, torch.float32, a.device, *settings.initial())
                     stack.capture()
-                    figures = model.measure(stack.train, members, a.seconds, stack.unit())
+                    figures = model.measure(stack.train, stack.begin, members, a.seconds, settings.steps_per_epoch, stack.unit())
                     name = way + (f" {a.mode}" if a.mode and way == "compile" else "") + (" tf32" if a.tf32 else "")
                     model.report(peer="torch-stacked", way=name, version=torch.__version__, dtype="float32",
                                  noise=noise, rho=a.rho, round=a.round, **figures, loss=stack.loss())
