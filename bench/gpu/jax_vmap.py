@@ -200,6 +200,8 @@ def main():
         return
     if a.checked:
         model.check("jax_vmap.py", dtype, lambda problem: checked(problem, dtype), a)
+        for prng in a.prng.split(","):
+            check_noise(prng)
     failed = False
     for noise in a.noise:
         for prng in a.prng.split(","):

@@ -391,6 +391,8 @@ def main():
             continue
         if a.checked:
             model.check(f"torch_stacked.py {way}", "float32", lambda p: checked(way, p, torch.float32, a.device), a)
+            if way == "hand":
+                check_noise(a.device)
         for noise in a.noise:
             for members in map(int, a.members.split(",")):
                 torch.manual_seed(1)
