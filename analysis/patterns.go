@@ -214,6 +214,31 @@ func (p *Patterns) Rows() []SignatureSlope {
 	return rows
 }
 
+// settledRatio is how far the median of sigma^2 over the optimum of Eq. 66 may be from 1, either way, where sigma has settled.
+const settledRatio = 1.25
+
+// Unsettled says in a sentence in how many layers sigma is away from the optimum that the slopes presume; it is empty if in none.
+func (p *Patterns) Unsettled() string {
+	count, layers := 0, 0
+	for _, n := range p.Networks {
+		for i := range n.Layers {
+			ratio := n.Slope(i, Hessian).VarianceRatio
+			if math.IsNaN(ratio) {
+				continue
+			}
+			layers++
+			if ratio > settledRatio || ratio < 1/settledRatio {
+				count++
+			}
+		}
+	}
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("sigma has not settled in %d of %d layers: the median of sigma^2 over its optimum (Eq. 66) is outside %.2g to %.3g "+
+		"there, and the slopes are not yet what they will become", count, layers, 1/settledRatio, settledRatio)
+}
+
 // Tensors are the signatures of all networks as arrays, ID/layerN.hessian and so on, layers counted from 0 as in other files.
 func (p *Patterns) Tensors() []results.Tensor {
 	var list []results.Tensor

@@ -65,6 +65,7 @@ func analyzeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			warnUnsettled(c, patterns.Unsettled())
 			files, err := results.WriteRows(out, "slopes", patterns.Rows())
 			if err != nil {
 				return err

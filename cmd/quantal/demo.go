@@ -15,14 +15,6 @@ import (
 	"quantal/train"
 )
 
-// demoConfig trains for well under a minute. The published learning rate and initial sigma would leave every sigma where it
-// started in that time: Adam moves phi, the logarithm of a small sigma, by at most the learning rate per step.
-func demoConfig() (train.Config, error) {
-	config, err := train.Preset("published")
-	config.Epochs, config.LearningRate, config.SigmaInit, config.C, config.Draws = 3, 1e-3, 0.02, 0.01, 5
-	return config, err
-}
-
 func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "demo",
@@ -36,7 +28,7 @@ func demoCommand() *cli.Command {
 			if c.Args().Present() {
 				return usage("demo: want flags only, got %q", c.Args().First())
 			}
-			config, err := demoConfig()
+			config, err := train.Preset("quick")
 			if err != nil {
 				return err
 			}

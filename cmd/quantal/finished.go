@@ -32,6 +32,7 @@ func finishedGrid(c *cli.Context, dir string) (*results.Grid, *grid.Folder, erro
 		return nil, nil, err
 	}
 	warnDamaged(c, g.Damaged)
+	warnUnsettled(c, results.UnsettledPoints(g.Records))
 	if missing := g.Missing(); missing > 0 {
 		logger(c).Info("the grid has not finished", "missing", missing, "of", g.Points)
 	}

@@ -48,7 +48,7 @@ func gridFlags() []cli.Flag {
 	flags = append(flags, trainingFlags("noise", "rho", "c", "seed", "checkpoint-every")...)
 	flags = append(flags,
 		&cli.StringSliceFlag{Name: "vary", Usage: "another setting to vary, `NAME=VALUES`, as in lambda=0.001,0.01 or hidden=100x100,50x50; may be given several times"},
-		&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the rest comes from: published, text, or fig2 (the authors' grid of 240)"},
+		&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the rest comes from: published, quick, text, or fig2 (the authors' grid of 240)"},
 		&cli.StringFlag{Name: "config", Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
 		&cli.StringFlag{Name: "out", Usage: "grid `FOLDER`", DefaultText: "grids/ and the data set's name"},
 		checkpointIntervalFlag(),
@@ -83,7 +83,7 @@ func gridCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "grid",
 		Usage: "train many networks over c, rho, noise and seed, and continue where it stopped",
-		UsageText: "quantal grid --c logspace:-2:1:7 --rho calcium,trafficking --seeds 1-3 --out grids/a\n" +
+		UsageText: "quantal grid --preset quick --c logspace:-3:1:5 --seeds 1-2 --out grids/a\n" +
 			"quantal grid --preset fig2 --out grids/fig2 --dry-run\n" +
 			"quantal grid --out grids/a      (continues what is there)",
 		Description: "The same command again trains what is missing; more values add networks to the folder. Points with one seed share\n" +
@@ -144,7 +144,7 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 	}
 	base, err := train.Preset(preset)
 	if err != nil {
-		return nil, usage("--preset %q: %s", preset, nearest.OneOf(preset, []string{"published", "text", "fig2"}))
+		return nil, usage("--preset %q: %s", preset, nearest.OneOf(preset, append(train.Presets(), "fig2")))
 	}
 	vary := map[string]string{}
 	var order []string // of what varies, slowest first
@@ -468,6 +468,7 @@ func concludeGrid(c *cli.Context, folder *grid.Folder) error {
 	if err := results.WriteTables(folder.Dir, records); err != nil {
 		return err
 	}
+	warnUnsettled(c, results.UnsettledPoints(records))
 	return reportStatus(c, folder)
 }
 

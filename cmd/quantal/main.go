@@ -43,7 +43,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:  "quantal",
 		Usage: "train neural networks whose synapses are unreliable and pay for reliability",
-		Description: "Start with `quantal demo`, or `quantal train --data glyphs --epochs 3`. Each command explains itself:\n" +
+		Description: "Start with `quantal demo`, or `quantal train --preset quick`. Each command explains itself:\n" +
 			"quantal train --help.",
 		Version:              version,
 		HideVersion:          true, // --version is among the flags

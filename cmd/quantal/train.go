@@ -23,10 +23,10 @@ func trainCommand() *cli.Command {
 		Name:  "train",
 		Usage: "train a network and keep what came out in a run folder",
 		UsageText: "quantal train [options]\n" +
-			"quantal train --data glyphs --rho 2 --c 0.1 --epochs 3\n" +
+			"quantal train --preset quick --out runs/a\n" +
 			"quantal train --resume runs/a",
 		Flags: append(trainingFlags(),
-			&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the defaults come from: published, or text (lr 5e-4, lambda 1e-4)"},
+			&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the defaults come from: published, quick (3 epochs, lr 1e-3, sigma-init 0.02, c 0.01), or text (lr 5e-4, lambda 1e-4)"},
 			&cli.StringFlag{Name: "config", Usage: "read settings from a TOML `FILE` with the flags' names as keys; flags override it"},
 			&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "named after the settings, in runs/"},
 			&cli.StringFlag{Name: "resume", Usage: "continue the run in `FOLDER` from its last checkpoint"},
@@ -302,7 +302,23 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 		return train.Summary{}, err
 	}
 	summary.RunFolder = folder.Path("")
-	return summary, folder.WriteSummary(summary)
+	if err := folder.WriteSummary(summary); err != nil {
+		return summary, err
+	}
+	config := run.Networks[0]
+	if config.Noise == "none" {
+		return summary, nil
+	}
+	epochs, err := folder.Metrics()
+	warnUnsettled(c, results.UnsettledRun(epochs, results.SigmaTravel(config.SigmaInit, summary.SigmaRMS, config.LearningRate, summary.Steps)))
+	return summary, err
+}
+
+// warnUnsettled passes on the sentence that says that sigma has not settled, if there is one.
+func warnUnsettled(c *cli.Context, sentence string) {
+	if sentence != "" {
+		logger(c).Warn(sentence)
+	}
 }
 
 // printOutcome prints what a run reached, for a person or as JSON.
