@@ -287,6 +287,31 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (results.Illustr
 	}, err
 }
 
+// Importance draws the first network's variances over the Hessian, the importance of a synapse, with the layers side by side: the
+// paper's point in one picture.
+func (p *Patterns) Importance() (results.Illustration, error) {
+	n := p.Networks[0]
+	block := results.Block{Height: 62, Rows: make([][]results.Panel, 1)}
+	var text []string
+	for layer, l := range n.Layers {
+		panel := n.panel(layer, Hessian, false)
+		panel.Letter, panel.Title = string(rune('A'+layer)), fmt.Sprintf("Layer %d (%d → %d)", layer+1, l.Inputs, l.Outputs)
+		panel.Y.Min, panel.Y.Max = varianceRange([]*Pattern{n}, layer, Hessian)
+		if layer == 0 {
+			panel.Y.Label = "Variance σ²"
+		}
+		block.Rows[0] = append(block.Rows[0], panel)
+		text = append(text, n.Slope(layer, Hessian).line())
+	}
+	figure, err := results.NewFigure(block)
+	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: []Signature{Hessian}}
+	return results.Illustration{
+		Name: "importance", Title: "Important synapses are reliable", Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "slopes": n.Slopes},
+		Caption: "Variance of the weights of each layer over their importance. " + strings.Replace(p.caption(s), "Rows:", "Columns:", 1) +
+			"\n" + strings.Join(text, "\n"),
+	}, err
+}
+
 // groups sorts the networks into those that belong in one figure: first by all settings but rho, c and seed, then by which value of
 // c it is for their exponent; within, by exponent.
 func (p *Patterns) groups() [][][]*Pattern {

@@ -144,6 +144,49 @@ func TestFigureFormats(t *testing.T) {
 	wantError(t, figure.Save(filepath.Join(dir, "missing", "a.svg")), filepath.Join("missing", "a.svg"), "no such file")
 }
 
+// TestLearningCurveExplains: beside the accuracy stand sigma per layer and the terms of the objective, where there are any.
+func TestLearningCurveExplains(t *testing.T) {
+	plain, noisy, entropic := curvePoints(5), curvePoints(5), curvePoints(5)
+	for i := range noisy {
+		noisy[i].SigmaRMSLayers = []float64{0.001 * math.Exp(float64(i)), 0.001}
+		noisy[i].ObjectiveNLL, noisy[i].ObjectiveReliability = 1e3, 1e9*math.Exp(float64(-i))
+		entropic[i].ObjectiveReliability = -1e3 - float64(i) // below 0: no logarithmic axis
+	}
+	for name, c := range map[string]struct {
+		epochs []Epoch
+		want   string // the label and the key of each panel of the second row
+		top    float64
+	}{
+		"plain":    {plain, "", 0},
+		"noisy":    {noisy, "σ, root mean square: layer 1, layer 2; Objective (nats): performance, reliability", 9},
+		"entropic": {entropic, "Objective (nats): reliability", -1000},
+	} {
+		figure, err := LearningCurve(c.epochs)
+		check(t, err)
+		var got []string
+		top := 0.
+		for _, row := range figure.blocks[0].rows[1:] {
+			for _, p := range row {
+				if p.plot == nil {
+					continue
+				}
+				var keys []string
+				for _, k := range p.key {
+					keys = append(keys, k.label)
+				}
+				got = append(got, p.plot.Y.Label.Text+": "+strings.Join(keys, ", "))
+				top = p.plot.Y.Max
+			}
+		}
+		if text := strings.Join(got, "; "); text != c.want {
+			t.Errorf("%s: the second row is %q, want %q", name, text, c.want)
+		}
+		if math.Abs(top-c.top) > 0.5 {
+			t.Errorf("%s: the last axis ends at %g, want about %g", name, top, c.top)
+		}
+	}
+}
+
 func TestNothingToDraw(t *testing.T) {
 	_, empty := LearningCurve(nil)
 	_, nan := LearningCurve([]Epoch{{AccuracySampled: math.NaN(), AccuracyMean: math.NaN(), NLL: math.NaN(),

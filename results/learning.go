@@ -2,17 +2,21 @@ package results
 
 import (
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// LearningCurve draws what the network reached over the epochs: on the left the accuracy on the test set in percent,
-// with sampled weights and with the weights at their means; on the right the negative log-likelihood of the training
-// examples. Without accuracies, as in regression, the left panel shows the losses on the test set. Values that are not
-// finite are left out; with none at all, an error comes back.
+// LearningCurve draws what the network reached over the epochs: the accuracy on the test set in percent, with sampled weights and
+// with the weights at their means; the negative log-likelihood of the training examples; and below, which explains both, the root
+// mean square of sigma in each layer and the objective by its terms. A healthy run loses accuracy while sigma grows: it pays with
+// performance for cheaper synapses. Without accuracies, as in regression, the first panel shows the losses on the test set. Values
+// that are not finite are left out, and panels without any; with none at all, an error comes back.
 func LearningCurve(epochs []Epoch) (*Figure, error) {
 	percent := func(x float64) float64 { return 100 * x }
 	same := func(x float64) float64 { return x }
@@ -37,9 +41,35 @@ func LearningCurve(epochs []Epoch) (*Figure, error) {
 	if len(sampled)+len(mean)+len(training) == 0 {
 		return nil, errors.New("results: learning curve: there is no epoch to draw")
 	}
+	var sigmas []namedCurve
+	for layer := range layersOf(epochs) {
+		of := func(e Epoch) float64 {
+			if layer < len(e.SigmaRMSLayers) && e.SigmaRMSLayers[layer] > 0 {
+				return e.SigmaRMSLayers[layer]
+			}
+			return math.NaN()
+		}
+		if points := series(of, same); len(points) > 0 {
+			sigmas = append(sigmas, namedCurve{fmt.Sprintf("layer %d", layer+1), points, solid(palette(layer), curve)})
+		}
+	}
+	var terms []namedCurve
+	for i, term := range []struct {
+		name string
+		of   func(Epoch) float64
+	}{
+		{"performance", func(e Epoch) float64 { return e.ObjectiveNLL }},
+		{"magnitude", func(e Epoch) float64 { return e.ObjectiveMagnitude }},
+		{"reliability", func(e Epoch) float64 { return e.ObjectiveReliability }},
+	} {
+		points := series(term.of, same)
+		if slices.ContainsFunc(points, func(p plotter.XY) bool { return p.Y != 0 }) {
+			terms = append(terms, namedCurve{term.name, points, solid(palette(i), curve)})
+		}
+	}
 	style := newHouse()
-	var row []panel
-	for i, p := range []struct {
+	rows := [][]panel{{}}
+	for _, p := range []struct {
 		label  string
 		curves []namedCurve
 	}{
@@ -50,15 +80,47 @@ func LearningCurve(epochs []Epoch) (*Figure, error) {
 		{"Training NLL (nats per example)", []namedCurve{
 			{"mean over the epoch", training, solid(palette(2), curve)},
 		}},
+		{"σ, root mean square", sigmas},
+		{"Objective (nats)", terms},
 	} {
-		panel, err := style.curves(p.label, p.curves)
+		if len(p.curves) == 0 {
+			continue
+		}
+		last := len(rows) - 1
+		if len(rows[last]) == 2 {
+			rows = append(rows, nil)
+			last++
+		}
+		panel, err := style.curves(p.label, p.curves, last > 0 && positive(p.curves))
 		if err != nil {
 			return nil, err
 		}
-		panel.letter = letter(i)
-		row = append(row, panel)
+		panel.letter = letter(2*last + len(rows[last]))
+		rows[last] = append(rows[last], panel)
 	}
-	return newFigure(style, twoColumn, "", block{rows: [][]panel{row}, height: tall}), nil
+	if last := len(rows) - 1; len(rows[last]) == 1 {
+		rows[last] = append(rows[last], panel{})
+	}
+	return newFigure(style, twoColumn, "", block{rows: rows, height: tall * vg.Length(len(rows))}), nil
+}
+
+// layersOf is the number of layers that the epochs tell of.
+func layersOf(epochs []Epoch) int {
+	n := 0
+	for _, e := range epochs {
+		n = max(n, len(e.SigmaRMSLayers))
+	}
+	return n
+}
+
+// positive says whether all curves are above 0, so that a logarithmic axis has a place for each point.
+func positive(curves []namedCurve) bool {
+	for _, c := range curves {
+		if slices.ContainsFunc(c.points, func(p plotter.XY) bool { return !(p.Y > 0) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
@@ -69,17 +131,26 @@ type namedCurve struct {
 	line   draw.LineStyle
 }
 
-// curves draws curves over epochs, with a mark at each point as long as the marks stay apart.
-func (h house) curves(label string, curves []namedCurve) (panel, error) {
+// curves draws curves over epochs, with a mark at each point as long as the marks stay apart. log asks for a logarithmic axis.
+func (h house) curves(label string, curves []namedCurve, log bool) (panel, error) {
 	const fewPoints = 30
 	p := h.axes("Training time (epochs)", label)
 	p.X.Tick.Marker = niceTicks{whole: true}
+	if log {
+		p.Y.Tick.Marker = decadeTicks{plain: true}
+	}
 	out := panel{plot: p}
 	for _, c := range curves {
 		if len(c.points) == 0 {
 			continue
 		}
-		line, marks, err := plotter.NewLinePoints(c.points)
+		points := slices.Clone(c.points)
+		for i := range points {
+			if log {
+				points[i].Y = math.Log10(points[i].Y)
+			}
+		}
+		line, marks, err := plotter.NewLinePoints(points)
 		if err != nil {
 			return panel{}, err
 		}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +74,35 @@ func (c *Config) Set(name, value string) error {
 		return fmt.Errorf("%q is no setting: %s", name, nearest.OneOf(name, SettingNames()))
 	}
 	return set(c, value)
+}
+
+// NamedValue is a setting as text.
+type NamedValue struct{ Name, Value string }
+
+// Differences lists the settings that are not as in another configuration, in alphabetical order.
+func (c Config) Differences(other Config) []NamedValue {
+	var list []NamedValue
+	ours, theirs := c.values(), other.values()
+	for _, name := range SettingNames() {
+		if ours[name] != theirs[name] {
+			list = append(list, NamedValue{name, ours[name]})
+		}
+	}
+	return list
+}
+
+// values are the settings as Set reads them.
+func (c Config) values() map[string]string {
+	values := map[string]string{}
+	fields := reflect.ValueOf(c)
+	for i := range fields.NumField() {
+		text := fmt.Sprint(fields.Field(i).Interface())
+		if hidden, ok := fields.Field(i).Interface().([]int); ok {
+			text = FormatHidden(hidden)
+		}
+		values[fields.Type().Field(i).Tag.Get("toml")] = text
+	}
+	return values
 }
 
 // parseHidden reads the units of the hidden layers: 100,100 or 100x100, the latter where commas separate something else.

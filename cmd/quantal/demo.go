@@ -63,10 +63,31 @@ func demoCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.App.ErrWriter, "drawn: %s\n", strings.Join(files, ", "))
+			importance, err := demoImportance(c, dir)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.App.ErrWriter, "drawn: %s\n", strings.Join(append(files, importance...), ", "))
 			return nil
 		},
 	}
+}
+
+// demoImportance draws what the paper is about, sigma over the importance of the synapse, from one more pass through the data.
+func demoImportance(c *cli.Context, dir string) ([]string, error) {
+	t, err := readTrained(c, dir, func(train.Config) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	patterns, err := t.measure(c, 1)
+	if err != nil {
+		return nil, err
+	}
+	picture, err := patterns.Importance()
+	if err != nil {
+		return nil, err
+	}
+	return picture.Save(dir)
 }
 
 // demoMark is the file that says that a folder is a demo's, which the next demo may replace.

@@ -30,7 +30,7 @@ func experimentCommand() *cli.Command {
 			"the authors of the paper publish.",
 		Flags: append(experimentFlags(),
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the bootstrap"},
-			&cli.StringFlag{Name: "out", Value: ".", Usage: "`FOLDER` for the picture, its caption and its numbers"},
+			&cli.StringFlag{Name: "out", Value: "runs/experiment", Usage: "`FOLDER` for the picture, its caption and its numbers"},
 			jsonFlag()),
 		Action: func(c *cli.Context) error {
 			e, err := readExperiment(c, c.Args().Slice()) // the files behind the first of --sjostrom

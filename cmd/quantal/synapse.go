@@ -26,7 +26,7 @@ func synapseCommand() *cli.Command {
 			&cli.Float64Flag{Name: "q", Value: 1, Usage: "quantal size: what a vesicle adds to the potential"},
 			&cli.IntFlag{Name: "draws", Value: 10000, Usage: "spikes to simulate"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the draws"},
-			&cli.StringFlag{Name: "out", Value: ".", Usage: "`FOLDER` for the picture, its caption and its numbers"},
+			&cli.StringFlag{Name: "out", Value: "runs/synapse", Usage: "`FOLDER` for the picture, its caption and its numbers"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {

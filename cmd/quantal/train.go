@@ -52,7 +52,9 @@ func trainCommand() *cli.Command {
 			}
 			dir := c.String("out")
 			if dir == "" {
-				dir = defaultFolder(config, set)
+				if dir, err = defaultFolder(config, set); err != nil {
+					return err
+				}
 			}
 			summary, err := startRun(c, config, set, dir)
 			if err != nil {
@@ -63,10 +65,19 @@ func trainCommand() *cli.Command {
 	}
 }
 
-// defaultFolder names a run after its settings.
-func defaultFolder(config train.Config, set *mnist.Set) string {
+// defaultFolder names a run after its settings: those that a comparison varies, and what else is not as in the preset published.
+func defaultFolder(config train.Config, set *mnist.Set) (string, error) {
 	name := fmt.Sprintf("%s-%s-rho%s-c%g-seed%d", set.Name, config.Noise, strings.ReplaceAll(config.Rho.String(), "/", "_"), config.C, config.Seed)
-	return filepath.Join("runs", name)
+	published, err := train.Preset("published")
+	if err != nil {
+		return "", err
+	}
+	for _, difference := range config.Differences(published) {
+		if !slices.Contains([]string{"data", "noise", "rho", "c", "seed", "device", "threads", "checkpoint-every"}, difference.Name) {
+			name += "-" + difference.Name + difference.Value
+		}
+	}
+	return filepath.Join("runs", name), nil
 }
 
 // openData opens a data set and says what a person should know about it.
