@@ -24,7 +24,8 @@
 //	journal/*.jsonl               clocks, hosts and restarts, a file per process
 //	progress/*.json               where each process stands, about once per second
 //	launches/0001 ...             what was submitted to a cluster: package slurm
-//	.lock                         held by the process that works in the folder; tasks of a cluster hold none
+//	.lock                         held by the process that works in the folder; tasks of a cluster hold none, nor does anyone
+//	                              where the file system has no locks
 //
 // A point is done when its record is there and good; the record is written after the network. So a process may be killed at
 // any moment: what is lost is at most the time since the last checkpoint. Records and networks hold no clock and no host, and

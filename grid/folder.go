@@ -36,25 +36,29 @@ type Plan struct {
 
 // Folder is the folder of a grid.
 type Folder struct {
-	Dir   string
-	Plans []Plan // in the order in which they were asked for
-	lock  *results.Lock
+	Dir     string
+	Plans   []Plan                // in the order in which they were asked for
+	NoLocks *results.NoLocksError // the file system has no locks, so nothing keeps another process out; or nil
+	lock    *results.Lock
 }
 
 // Open opens the folder of a grid to work in it, and makes it if it is not there. A folder in use gives a results.InUseError,
-// one with something else in it an error.
-func Open(dir string) (*Folder, error) {
+// one with something else in it an error. Where the file system has no locks it goes on without, and says so in NoLocks: a network that
+// two processes train is the same.
+func Open(dir string) (*Folder, error) { return open(dir, results.TakeLock) }
+
+func open(dir string, take func(dir string) (*results.Lock, error)) (*Folder, error) {
 	if _, err := os.Stat(filepath.Join(dir, "config.toml")); err == nil {
 		return nil, fmt.Errorf("grid: %s: holds a single run: choose another folder", dir)
 	}
 	if err := results.MakeFolder(dir); err != nil {
 		return nil, err
 	}
-	lock, err := results.TakeLock(dir)
-	if err != nil {
+	f := &Folder{Dir: dir}
+	var err error
+	if f.lock, err = take(dir); err != nil && !errors.As(err, &f.NoLocks) {
 		return nil, err
 	}
-	f := &Folder{Dir: dir, lock: lock}
 	if f.Plans, err = readPlans(dir); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -183,11 +187,20 @@ func (f *Folder) Extend(command string, points []Point) (int, error) {
 		return 0, nil
 	}
 	plan := Plan{Format: planFormat, Version: 1, Command: command, Points: points}
+	// Without locks two processes may ask for more at a time; neither may take the other's points away.
+	if path := f.Path(planName(len(f.Plans) + 1)); exists(path) {
+		return 0, fmt.Errorf("grid: %s: another process has just asked for networks: try again", path)
+	}
 	if err := results.WriteJSONFile(f.Path(planName(len(f.Plans)+1)), plan); err != nil {
 		return 0, err
 	}
 	f.Plans = append(f.Plans, plan)
 	return len(points), nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // Environment reads what the grid's first process recorded of itself and the data.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -368,6 +369,51 @@ func TestOnlyTheMissingRun(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, contents(t, f)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Where there are no locks, two processes may train the same networks: nothing is lost, and neither takes the other's plan away.
+func TestFoldersWithoutLocks(t *testing.T) {
+	c, set := small(t)
+	c.Epochs = 1
+	dir := t.TempDir()
+	take := func(string) (*results.Lock, error) {
+		return nil, fmt.Errorf("lock: %w", &results.NoLocksError{Path: dir, Err: syscall.ENOLCK})
+	}
+	var folders []*Folder
+	for range 2 {
+		f, err := open(dir, take)
+		check(t, err)
+		if f.NoLocks == nil || !errors.Is(f.NoLocks, syscall.ENOLCK) {
+			t.Errorf("NoLocks is %v", f.NoLocks)
+		}
+		folders = append(folders, f)
+	}
+	points, err := Points(c, axes(t, "seed=1-3")...)
+	check(t, err)
+	_, err = folders[0].Extend("test", points[:2])
+	check(t, err)
+	if _, err = folders[1].Extend("test", points[1:]); err == nil || !strings.Contains(err.Error(), "plan.json: another process") {
+		t.Errorf("two plans at a time: %v", err)
+	}
+	check(t, folders[1].Close())
+	if folders[1], err = open(dir, take); err != nil {
+		t.Fatal(err)
+	}
+	_, err = folders[1].Extend("test", points[1:])
+	check(t, err)
+	var trained []string
+	check(t, folders[0].Run(context.Background(), set, points[:2], options(), Events{Finished: func(results.Record) {
+		if len(trained) > 0 {
+			return
+		}
+		// Before the first knows that they are finished, the second trains them too.
+		check(t, folders[1].Run(context.Background(), set, points, options(), Events{Finished: func(r results.Record) { trained = append(trained, r.ID) }}))
+	}}))
+	records, damaged, err := folders[1].Records()
+	check(t, err)
+	if len(records) != 3 || len(damaged) > 0 || len(trained) == 0 {
+		t.Errorf("%d records, damaged %v, trained by the second %v", len(records), damaged, trained)
 	}
 }
 

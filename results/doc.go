@@ -15,6 +15,7 @@
 //	checkpoints/       step-000003000.safetensors: the newest two that are good
 //	summary.json       what the run reached
 //	.lock              held by the process that works in the folder
+//	.lock.held         there only where the file system has no locks, and stands for one: process and host
 //
 // All files but metrics.jsonl are written under a temporary name (a dot, the name, a random number), flushed to disk,
 // renamed, and the folder is flushed; temporary files of killed processes go when the folder is next locked, or beside an export

@@ -30,15 +30,38 @@ func (e *CorruptError) Error() string { return fmt.Sprintf("results: %s: %s", e.
 // InUseError says that another process works in the run folder.
 type InUseError struct {
 	Path string
-	PID  int // the other process, or 0 if it is not known
+	PID  int    // the other process, or 0 if it is not known
+	Host string // its machine, or nothing if it is not known
+	Held string // the file that stands for the lock, where the file system has none
 }
 
 func (e *InUseError) Error() string {
-	if e.PID == 0 {
-		return fmt.Sprintf("results: %s: in use by another process", e.Path)
+	who := "another process"
+	if e.PID > 0 {
+		who = fmt.Sprintf("process %d", e.PID)
 	}
-	return fmt.Sprintf("results: %s: in use by process %d", e.Path, e.PID)
+	if e.Host != "" {
+		who += fmt.Sprintf(" on %q", e.Host)
+	}
+	text := fmt.Sprintf("results: %s: in use by %s", e.Path, who)
+	if e.Held != "" {
+		text += fmt.Sprintf(", says %s: if that process has ended, remove this file (its file system has no locks, which would tell)", e.Held)
+	}
+	return text
 }
+
+// NoLocksError says that a file system does not lock files.
+type NoLocksError struct {
+	Path string
+	Err  error // how it says so
+}
+
+func (e *NoLocksError) Error() string {
+	return fmt.Sprintf("results: %s: the file system does not lock files (%v): NFS needs its lock daemon, Lustre the mount option flock", e.Path, e.Err)
+}
+
+// Unwrap returns the system's error.
+func (e *NoLocksError) Unwrap() error { return e.Err }
 
 func corrupt(path, format string, args ...any) error {
 	return &CorruptError{Path: path, Reason: fmt.Sprintf(format, args...)}

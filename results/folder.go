@@ -111,7 +111,7 @@ func checkRun(dir string) error {
 
 // locked takes the lock of a folder and clears it of what a killed process left.
 func locked(dir string) (*Folder, error) {
-	lock, err := TakeLock(dir)
+	lock, err := holdFolder(dir, flock)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,6 +114,88 @@ func TestLockEndsWithItsProcess(t *testing.T) {
 	again, err := Open(f.Path(""))
 	check(t, err)
 	check(t, again.Close())
+}
+
+// What .lock is a link to, or no file at all, stays as it is.
+func TestLockIsAFile(t *testing.T) {
+	f := newRun(t)
+	check(t, f.Close())
+	target := filepath.Join(t.TempDir(), "target")
+	check(t, os.WriteFile(target, []byte("precious"), 0o644))
+	for what, place := range map[string]func(string) error{
+		"a symbolic link": func(path string) error { return os.Symlink(target, path) },
+		"a pipe":          func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"a folder":        func(path string) error { return os.Mkdir(path, 0o755) },
+	} {
+		check(t, os.Remove(f.Path(lockName)))
+		check(t, place(f.Path(lockName)))
+		_, err := Open(f.Path(""))
+		wantError(t, err, f.Path(lockName), "is not a regular file but "+what)
+	}
+	if text, err := os.ReadFile(target); err != nil || string(text) != "precious" {
+		t.Errorf("the target holds %q, %v", text, err)
+	}
+}
+
+// The file of a lock that another process has is not written to.
+func TestLockOfAnother(t *testing.T) {
+	f := newRun(t)
+	check(t, os.WriteFile(f.Path(lockName), []byte("77 elsewhere and more\n"), 0o644))
+	_, err := Open(f.Path(""))
+	wantError(t, err, `in use by process 77 on "elsewhere"`)
+	if text, err := os.ReadFile(f.Path(lockName)); err != nil || string(text) != "77 elsewhere and more\n" {
+		t.Errorf("the lock holds %q, %v", text, err)
+	}
+}
+
+// Where the file system has no locks, a file stands for the lock of a run, and a person can break it.
+func TestFoldersWithoutLocks(t *testing.T) {
+	for _, errno := range []error{syscall.ENOLCK, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EBADF} {
+		dir := t.TempDir()
+		none := func(*os.File) error { return errno }
+		_, err := takeLock(dir, none)
+		var noLocks *NoLocksError
+		if !errors.As(err, &noLocks) || !errors.Is(err, errno) {
+			t.Fatalf("%v: error %v, want a NoLocksError", errno, err)
+		}
+		wantError(t, err, dir, errno.Error(), "lock daemon", "mount option flock")
+		lock, err := holdFolder(dir, none)
+		check(t, err)
+		held, host := filepath.Join(dir, heldName), hostName(t)
+		for _, take := range []func() (*Lock, error){
+			func() (*Lock, error) { return holdFolder(dir, none) },
+			func() (*Lock, error) { return holdFolder(dir, flock) }, // another machine, on which there are locks
+		} {
+			_, err = take()
+			var inUse *InUseError
+			if !errors.As(err, &inUse) || inUse.PID != os.Getpid() || inUse.Host != host || inUse.Held != held {
+				t.Errorf("error %#v, want an InUseError with this process", err)
+			}
+			wantError(t, err, dir, fmt.Sprintf("process %d on %q", os.Getpid(), host), "if that process has ended, remove this file")
+		}
+		check(t, lock.Release())
+		check(t, lock.Release())
+		if _, err := os.Lstat(held); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left: %v", held, err)
+		}
+
+		// Of a killed process it stays until someone removes it.
+		_, err = holdFolder(dir, none)
+		check(t, err)
+		check(t, os.Remove(held))
+		lock, err = holdFolder(dir, none)
+		check(t, err)
+		check(t, lock.Release())
+	}
+	_, err := holdFolder(t.TempDir(), func(*os.File) error { return syscall.EIO })
+	wantError(t, err, lockName, "input/output error")
+}
+
+func hostName(t *testing.T) string {
+	t.Helper()
+	host, err := os.Hostname()
+	check(t, err)
+	return host
 }
 
 func TestOpenNeedsARun(t *testing.T) {

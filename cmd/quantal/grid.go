@@ -401,6 +401,9 @@ func commandLine() string {
 // enterGrid makes sure that the grid's data set is this one, and says if other kernels ran before. Where others train, only the
 // data matter: this machine need not have their device.
 func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, name string) error {
+	if folder.NoLocks != nil {
+		logger(c).Warn("nothing keeps a second command from training the same networks, which wastes time but does no harm", "reason", folder.NoLocks)
+	}
 	if c.IsSet("launch") {
 		return folder.CheckData(set)
 	}

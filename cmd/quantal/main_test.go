@@ -32,6 +32,12 @@ func TestScripts(t *testing.T) {
 			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "nohup": nohup, "same": same,
 			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names,
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "strace" {
+				return false, fmt.Errorf("there is no condition %q", name)
+			}
+			return exec.Command("strace", "-qq", "-e", "trace=none", "true").Run() == nil, nil
+		},
 		Setup: func(e *testscript.Env) error {
 			// No network, no cache of the person who runs the tests.
 			e.Setenv("QUANTAL_CACHE", filepath.Join(e.WorkDir, "cache"))
