@@ -1,10 +1,10 @@
-# quantal: make demo | build | build-gpu | test | race | lint | fuzz | bench | bench-peers | ptx
+# quantal: make demo | build | build-gpu | cuda.test | test | race | lint | fuzz | bench | bench-peers | ptx
 
 GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo build build-gpu ptx test race lint fuzz bench bench-peers go numpy slurm
+.PHONY: demo build build-gpu cuda.test ptx test race lint fuzz bench bench-peers go numpy slurm
 
 demo: build
 	./quantal demo
@@ -12,12 +12,14 @@ demo: build
 build: go
 	CGO_ENABLED=0 $(GO) build -o quantal ./cmd/quantal
 
-# One program for machines with and without a GPU. Building it needs a C compiler and cuda.h (Debian: nvidia-cuda-dev in
-# contrib and non-free, or CUDA 11.8, 12 or 13 in /usr/local/cuda; the folder cuda13 mends what 13 renamed); running it needs only the driver, or nothing.
-CUDA ?= $(firstword $(wildcard /usr/local/cuda) /usr)
+# One program for machines with and without a GPU. Building it needs a C compiler and nothing of NVIDIA's; running it needs
+# only NVIDIA's driver, or nothing. Without the symbols for debuggers it is small enough to carry around.
 build-gpu: go
-	@test -e $(CUDA)/include/cuda.h || { echo "no cuda.h in $(CUDA)/include: install CUDA's headers (Debian: nvidia-cuda-dev) or set CUDA="; exit 1; }
-	CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CURDIR)/kernels/cuda/libcuda/cuda13 -I$(CUDA)/include" $(GO) build -tags gpu -o quantal-gpu ./cmd/quantal
+	GO="$(GO)" kernels/cuda/go.sh build -ldflags=-s -o quantal-gpu ./cmd/quantal
+
+# The tests of the GPU kernels as a program, for bench/gpu.sh on a machine without Go.
+cuda.test: go
+	GO="$(GO)" kernels/cuda/go.sh test -c -ldflags=-s -o cuda.test ./kernels/cuda
 
 # Compiles the CUDA sources anew; needs nvcc.
 ptx:

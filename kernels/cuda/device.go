@@ -15,6 +15,9 @@ import (
 	"quantal/kernels/cuda/libcuda"
 )
 
+// Built says that this program has GPU support.
+const Built = true
+
 // minMajor is the compute capability that the PTX is compiled for: 8.0.
 const minMajor = 8
 

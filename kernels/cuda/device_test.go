@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The GPU's driver library is loaded before main, so each case is a process of its own.
+// The driver library is loaded once in a process, so each case is one of its own.
 func TestDevice(t *testing.T) {
 	if want, ok := os.LookupEnv("QUANTAL_TEST_DEVICE"); ok {
 		if want == "works" {
