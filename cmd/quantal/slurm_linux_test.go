@@ -11,12 +11,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"quantal/grid/slurm"
 	"quantal/internal/slurmtest"
+	"quantal/results"
 )
 
 // TestGridOnSlurm trains a grid on a real Slurm where one task is killed, one told to end, one cancelled and one loses its node,
@@ -26,13 +26,16 @@ func TestGridOnSlurm(t *testing.T) {
 		t.Skip("takes a minute, and longer with slower kernels")
 	}
 	c := slurmtest.Start(t)
-	s := &slurmScript{t: t, dir: t.TempDir()}
+	s := &slurmScript{t: t, dir: filepath.Join(t.TempDir(), "100%A [of] $HOME's")}
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	s.quantal = filepath.Join(s.dir, "quantal")
 	if out, err := exec.Command("go", "build", "-o", s.quantal, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	points := strings.Fields("grid --data glyphs --noise heterogeneous,homogeneous --c 0.1,1 --seeds 1-2 --epochs 2 --draws 1")
-	launch := append(points, "--out", "disturbed", "--launch", "slurm", "--chunks", "4", "--checkpoint-interval", "500ms")
+	launch := append(points, "--out", "disturbed", "--launch", "slurm", "--chunks", "4", "--checkpoint-interval", "10ms")
 	s.run(launch...)
 
 	l := s.launches()[0]
@@ -40,42 +43,47 @@ func TestGridOnSlurm(t *testing.T) {
 		t.Fatalf("launch %+v", l)
 	}
 	task := func(chunk int) string { return fmt.Sprintf("%s_%d", l.Jobs[0].ID, chunk) }
+	// A task whose networks have a checkpoint stands still, so that none is through before it is disturbed.
 	s.until("four tasks have checkpoints", func() bool {
-		files, err := os.ReadDir(filepath.Join(s.dir, "disturbed", "checkpoints"))
-		teams := slices.DeleteFunc(files, func(f os.DirEntry) bool { return !strings.HasPrefix(f.Name(), "team-") })
-		return err == nil && len(teams) == 4
+		held := 0
+		for chunk, points := range l.Plan.Chunks {
+			if s.hasCheckpoint(points[0]) {
+				signalAll(t, c.Processes(task(chunk)), syscall.SIGSTOP)
+				held++
+			}
+		}
+		return held == 4
 	})
 	// The same command again finds everything in the queue.
 	s.run(launch...)
 	if n := len(s.launches()); n != 1 {
 		t.Errorf("%d launches although everything is in the queue", n)
 	}
-	for _, pid := range c.Processes(task(0)) {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, args := range [][]string{{"--batch", "--signal=TERM", task(1)}, {task(2)}} {
+	signalAll(t, c.Processes(task(0)), syscall.SIGKILL)
+	for chunk, args := range map[int][]string{1: {"--batch", "--signal=TERM", task(1)}, 2: {task(2)}} {
+		pids := c.Processes(task(chunk))
 		if out, err := exec.Command("scancel", args...).CombinedOutput(); err != nil {
 			t.Fatalf("scancel: %v: %s", err, out)
 		}
+		signalAll(t, pids, syscall.SIGCONT)
 	}
-	s.until("one of four tasks runs", func() bool {
-		running := []string{}
+	s.until("one task is gone, one cancelled and one back", func() bool {
+		states := map[string]string{}
 		for _, q := range s.status().Slurm.Tasks {
-			if q.State == "RUNNING" {
-				running = append(running, q.Job)
-			}
+			states[q.Job] = q.State
 		}
-		return slices.Equal(running, []string{task(3)})
+		return states[task(0)] == "" && states[task(2)] == "" && (states[task(1)] == "PENDING" || s.starts(l, 1) == 2)
 	})
 	c.LoseNode(t, "n2", task(3))
-	whole := s.command(append(points, "--out", "whole")...) // while Slurm takes its time to notice
+	whole := s.command(append(points, "--out", "whole")...) // while the others go on
 	if err := whole.Start(); err != nil {
 		t.Fatal(err)
 	}
 	s.until("what was not killed or cancelled is done", func() bool { return s.status().Slurm.InTasks == 0 })
 	status := s.status()
+	if ended := status.Slurm.Ended; len(ended) != 2 || ended[0].Job != task(0) || ended[1].Job != task(2) || ended[0].Log == "" || ended[1].Starts != 1 {
+		t.Errorf("ended before their time: %+v, want the killed task and the cancelled one", ended)
+	}
 	if status.Done != 4 || status.Slurm.InNone != 4 {
 		t.Errorf("%d points done, %d in no task: want the 4 of two tasks done and the other 4 in none", status.Done, status.Slurm.InNone)
 	}
@@ -182,12 +190,33 @@ func (s *slurmScript) status() gridStatus {
 	return status
 }
 
-// until waits, with a limit that is far away.
 func (s *slurmScript) until(what string, holds func() bool) {
 	s.t.Helper()
-	for began := time.Now(); !holds(); time.Sleep(200 * time.Millisecond) {
-		if time.Since(began) > 5*time.Minute {
-			s.t.Fatalf("waited 5 minutes until %s: %s", what, s.run("status", "disturbed"))
+	slurmtest.Until(s.t, what, holds, func() string { return s.run("status", "disturbed") })
+}
+
+// hasCheckpoint reports whether a point is in a checkpoint of networks under way.
+func (s *slurmScript) hasCheckpoint(id string) bool {
+	dir := filepath.Join(s.dir, "disturbed", "checkpoints")
+	files, _ := os.ReadDir(dir) // none before the first task
+	return slices.ContainsFunc(files, func(f os.DirEntry) bool {
+		names, err := results.TeamNames(filepath.Join(dir, f.Name()))
+		return err == nil && slices.Contains(names, id)
+	})
+}
+
+// starts counts the starts of a chunk.
+func (s *slurmScript) starts(l slurm.Launch, chunk int) int {
+	text, _ := os.ReadFile(filepath.Join(l.Dir, "starts", fmt.Sprintf("chunk-%04d.log", chunk))) // not there before the first
+	return strings.Count(string(text), "\n")
+}
+
+// signalAll signals processes; one may have ended.
+func signalAll(t *testing.T, pids []int, signal syscall.Signal) {
+	t.Helper()
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Fatal(err)
 		}
 	}
 }

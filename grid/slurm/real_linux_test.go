@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,9 +52,12 @@ func TestRealSlurm(t *testing.T) {
 		t.Parallel()
 		g := newGrid(t, 2)
 		g.hold()
+		l := g.submit(1, slurm.Options{MaxStarts: 3}, "--nodelist=n1 --time=30")
+		g.until("the task runs", func() bool { return g.starts(l, 0) == 1 })
 		// Two minutes less the warning's two: TERM comes as soon as Slurm looks at the clock, every 30 s.
-		l := g.submit(1, slurm.Options{MaxStarts: 3}, "--nodelist=n1 --time=2")
+		output(t, "scontrol", "update", "JobId="+g.task(0), "TimeLimit=2")
 		g.until("the task is back after its TERM", func() bool { return g.starts(l, 0) == 2 })
+		output(t, "scontrol", "update", "JobId="+g.task(0), "TimeLimit=30") // a requeued task keeps its limit
 		g.release()
 		g.finished()
 		if log := g.log(l); !strings.Contains(log, fmt.Sprintf("continues at step %d", steps/2)) {
@@ -333,17 +335,15 @@ func (g *grid) log(l slurm.Launch) string {
 	return b.String()
 }
 
-// until waits. How long it may take says nothing about the program, so there is only a limit far away.
+// until waits. How long it may take says nothing about the program.
 func (g *grid) until(what string, holds func() bool) {
 	g.t.Helper()
-	for began := time.Now(); !holds(); time.Sleep(100 * time.Millisecond) {
-		if time.Since(began) > 3*time.Minute {
-			for _, l := range g.launches() {
-				g.t.Logf("%s\n%s", l.Dir, g.log(l))
-			}
-			g.t.Fatalf("waited 3 minutes until %s; in the queue: %+v", what, g.queue())
+	slurmtest.Until(g.t, what, holds, func() string {
+		for _, l := range g.launches() {
+			g.t.Logf("%s\n%s", l.Dir, g.log(l))
 		}
-	}
+		return fmt.Sprintf("in the queue: %+v", g.queue())
+	})
 }
 
 // finished waits until the queue is empty and compares the records with those of an undisturbed run.

@@ -68,21 +68,47 @@ func Start(t *testing.T) *Cluster {
 	c.start(t, "controller", "slurmctld", "-D")
 	c.start(t, "n1", "slurmd", "-D", "-N", "n1")
 	c.start(t, "n2", "slurmd", "-D", "-N", "n2")
+	// Only a Slurm that cannot run here takes that long, or ends.
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		states, _ := exec.Command("sinfo", "--noheader", "--Node", "--format=%t").Output()
 		if string(states) == "idle\nidle\n" {
 			return c
 		}
-		if time.Since(began) > time.Minute {
-			unable("it does not start: nodes %q\n%s", states, c.logs())
+		if name := c.gone(); name != "" || time.Since(began) > 15*time.Minute {
+			unable("it does not start: nodes %q, ended: %q\n%s", states, name, c.logs())
+		}
+	}
+}
+
+// gone names a daemon that has ended, or is empty.
+func (c *Cluster) gone() string {
+	for name, d := range c.daemons {
+		select {
+		case <-d.ended:
+			return name
+		default:
+		}
+	}
+	return ""
+}
+
+// Until waits until something holds, however long a busy machine takes for it. Shortly before the tests run into the time limit that
+// they have in all, it fails with what state says.
+func Until(t *testing.T, what string, holds func() bool, state func() string) {
+	t.Helper()
+	limit, limited := t.Deadline()
+	for ; !holds(); time.Sleep(100 * time.Millisecond) {
+		if limited && time.Until(limit) < time.Minute {
+			t.Fatalf("waited in vain until %s: %s", what, state())
 		}
 	}
 }
 
 func (c *Cluster) conf() string { return filepath.Join(c.dir, "slurm.conf") }
 
-// configure writes slurm.conf. Times are short where the defaults would make a test wait: a node is given up after 10 s, a
-// requeued task may start after 5 s and not 120, and the scheduler looks every 2 s.
+// configure writes slurm.conf. Times are short where the defaults would make a test wait: a requeued task may start after 20 s and not
+// 120, and the scheduler looks every 2 s. They are long where a busy machine would run into them: whatever is waited for an answer,
+// a task's start or its end. A node that does not answer is never given up: LoseNode says when.
 func (c *Cluster) configure(t *testing.T) {
 	t.Helper()
 	host, err := os.Hostname()
@@ -102,7 +128,7 @@ SlurmctldPort=%[3]d
 SlurmUser=root
 AuthType=auth/none
 CredType=cred/none
-AuthInfo=cred_expire=5
+AuthInfo=cred_expire=20
 StateSaveLocation=%[2]s/state
 SlurmdSpoolDir=%[2]s/spool/%%n
 SlurmctldPidFile=%[2]s/controller.pid
@@ -116,7 +142,13 @@ SchedulerParameters=sched_interval=2,bf_interval=2
 SlurmdParameters=config_overrides
 ReturnToService=2
 JobRequeue=0
-SlurmdTimeout=10
+SlurmdTimeout=0
+MessageTimeout=90
+TCPTimeout=60
+BatchStartTimeout=3600
+KillWait=3600
+UnkillableStepTimeout=7200
+MinJobAge=7200
 MaxArraySize=%[6]d
 NodeName=n1 NodeHostname=%[1]s NodeAddr=127.0.0.1 Port=%[4]d CPUs=16 RealMemory=1000 Weight=2
 NodeName=n2 NodeHostname=%[1]s NodeAddr=127.0.0.1 Port=%[5]d CPUs=16 RealMemory=1000 Weight=1
@@ -207,7 +239,7 @@ func (c *Cluster) logs() string {
 }
 
 // LoseNode makes a node vanish: its daemon dies at once, and so does what watches over its tasks. The named tasks die too, the
-// others go on unwatched, as on a node that the network cannot reach.
+// others go on unwatched, as on a node that the network cannot reach. Then the controller learns that the node is down.
 func (c *Cluster) LoseNode(t *testing.T, node string, dying ...string) {
 	t.Helper()
 	if err := c.daemons[node].Kill(); err != nil {
@@ -222,6 +254,9 @@ func (c *Cluster) LoseNode(t *testing.T, node string, dying ...string) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if out, err := exec.Command("scontrol", "update", "NodeName="+node, "State=DOWN", "Reason=lost").CombinedOutput(); err != nil {
+		t.Fatalf("scontrol: %v: %s", err, out)
 	}
 }
 
