@@ -146,50 +146,85 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	cmd, stderr := begun(ts, args[2], "quantal", args[3:]...)
-	ts.Check(cmd.Process.Signal(signals[args[0]]))
-	for args[0] == "HUP" && cmd.Process.Signal(syscall.SIGHUP) == nil && !exited(cmd) {
+	p := begun(ts, args[2], "quantal", args[3:]...)
+	ts.Check(p.Process.Signal(signals[args[0]]))
+	for args[0] == "HUP" && p.Process.Signal(syscall.SIGHUP) == nil && p.running() {
 		time.Sleep(time.Millisecond)
 	}
-	_ = cmd.Wait()
-	ts.Logf("%s", stderr.String())
-	got := cmd.ProcessState.ExitCode()
+	_ = p.wait() // the exit status is looked at
+	ts.Logf("%s", p.stderr.String())
+	got := p.ProcessState.ExitCode()
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
-	if want == 130 && !strings.Contains(stderr.String(), "to continue: quantal train --resume") {
+	if want == 130 && !strings.Contains(p.stderr.String(), "to continue: quantal train --resume") {
 		ts.Fatalf("the program does not say how to resume")
 	}
 }
 
-// exited reports whether a command has ended, without waiting for it.
-func exited(cmd *exec.Cmd) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
-	return err != nil || strings.Contains(string(stat), ") Z ")
+// program is a command under way.
+type program struct {
+	*exec.Cmd
+	stderr strings.Builder // to be read when it has ended
+	ended  chan struct{}
+	err    error // how
+}
+
+// started starts a command in the folder of the script.
+func started(ts *testscript.TestScript, name string, args ...string) *program {
+	path, err := exec.LookPath(name)
+	ts.Check(err)
+	p := &program{Cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	p.Dir = ts.MkAbs(".")
+	p.Env = append(os.Environ(), "QUANTAL_CACHE="+ts.Getenv("QUANTAL_CACHE"), "QUANTAL_MIRRORS="+ts.Getenv("QUANTAL_MIRRORS"))
+	p.Stderr = &p.stderr
+	ts.Check(p.Start())
+	go func() {
+		p.err = p.Wait()
+		close(p.ended)
+	}()
+	return p
+}
+
+func (p *program) wait() error {
+	<-p.ended
+	return p.err
+}
+
+func (p *program) running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// until waits until something holds of a command that is under way, however long a busy machine takes.
+func (p *program) until(ts *testscript.TestScript, what string, holds func() bool) {
+	for !holds() {
+		if !p.running() {
+			ts.Fatalf("it ended (%v) before %s; stderr:\n%s", p.err, what, p.stderr.String())
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // nohup starts a command that ignores SIGHUP, waits until it has written to a file, sends the signal, and checks that the command
 // comes to its end: nohup FILE ARG...
 func nohup(ts *testscript.TestScript, _ bool, args []string) {
-	cmd, stderr := begun(ts, args[0], "sh", append([]string{"-c", `trap '' HUP; exec quantal "$@"`, "sh"}, args[1:]...)...)
+	p := begun(ts, args[0], "sh", append([]string{"-c", `trap '' HUP; exec quantal "$@"`, "sh"}, args[1:]...)...)
 	for range 5 {
-		ts.Check(cmd.Process.Signal(syscall.SIGHUP))
+		ts.Check(p.Process.Signal(syscall.SIGHUP))
 		time.Sleep(time.Millisecond)
 	}
-	if err := cmd.Wait(); err != nil {
-		ts.Fatalf("%v; stderr:\n%s", err, stderr.String())
+	if err := p.wait(); err != nil {
+		ts.Fatalf("%v; stderr:\n%s", err, p.stderr.String())
 	}
 }
 
 // begun starts a command and waits until it has written to a file.
-func begun(ts *testscript.TestScript, file, name string, args ...string) (*exec.Cmd, *strings.Builder) {
-	path, err := exec.LookPath(name)
-	ts.Check(err)
-	cmd := exec.Command(path, args...)
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "QUANTAL_CACHE="+ts.Getenv("QUANTAL_CACHE"), "QUANTAL_MIRRORS="+ts.Getenv("QUANTAL_MIRRORS"))
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
+func begun(ts *testscript.TestScript, file, name string, args ...string) *program {
 	size := func() int64 {
 		info, err := os.Stat(ts.MkAbs(file))
 		if err != nil {
@@ -198,14 +233,9 @@ func begun(ts *testscript.TestScript, file, name string, args ...string) (*exec.
 		return info.Size()
 	}
 	before := size()
-	ts.Check(cmd.Start())
-	for deadline := time.Now().Add(60 * time.Second); size() <= before; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			_ = cmd.Process.Kill()
-			ts.Fatalf("nothing was written to %s; stderr:\n%s", file, stderr.String())
-		}
-	}
-	return cmd, &stderr
+	p := started(ts, name, args...)
+	p.until(ts, "it wrote to "+file, func() bool { return size() > before })
+	return p
 }
 
 // same checks that the last checkpoints of two runs have the same bytes: same RUN RUN; with ! that they differ.
@@ -256,8 +286,6 @@ func killedGrid(ts *testscript.TestScript, _ bool, args []string) {
 // kill calls the program until it gets through, killing it on the way. If it gets through too early, it starts once more from
 // nothing, with less time between the kills.
 func kill(ts *testscript.TestScript, folder string, want int, arguments func(begun bool) []string) {
-	path, err := exec.LookPath("quantal")
-	ts.Check(err)
 	kills, unit := 0, 1. // unit: what the delays are multiplied by
 	for attempt := range 2000 {
 		_, err := os.Stat(filepath.Join(ts.MkAbs(folder), "config.toml"))
@@ -265,20 +293,13 @@ func kill(ts *testscript.TestScript, folder string, want int, arguments func(beg
 		if _, err := os.Stat(filepath.Join(ts.MkAbs(folder), "plan.json")); !begun && err != nil {
 			ts.Check(os.RemoveAll(ts.MkAbs(folder)))
 		}
-		cmd := exec.Command(path, arguments(begun)...)
-		cmd.Dir = ts.MkAbs(".")
-		cmd.Env = os.Environ()
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
-		ts.Check(cmd.Start())
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
+		p := started(ts, "quantal", arguments(begun)...)
 		u := make([]float64, 1)
 		kernels.Uniforms(u, kernels.Noise{Seed: 99, Step: uint32(attempt)}, 0)
 		select {
-		case err := <-done:
-			if err != nil {
-				ts.Fatalf("the program failed when called again: %v; stderr:\n%s", err, stderr.String())
+		case <-p.ended:
+			if p.err != nil {
+				ts.Fatalf("the program failed when called again: %v; stderr:\n%s", p.err, p.stderr.String())
 			}
 			if kills >= want {
 				ts.Logf("%d kills", kills)
@@ -287,8 +308,8 @@ func kill(ts *testscript.TestScript, folder string, want int, arguments func(beg
 			ts.Check(os.RemoveAll(ts.MkAbs(folder)))
 			kills, unit = 0, unit/2
 		case <-time.After(time.Duration(unit * (30 + 200*u[0]) * float64(time.Millisecond))):
-			_ = cmd.Process.Kill()
-			<-done
+			_ = p.Process.Kill()
+			_ = p.wait() // its error is the kill
 			kills++
 			unit *= 1 + 0.3/float64(want) // ever later, so that a slow machine gets through too
 		}
@@ -309,21 +330,15 @@ func holdGrid(ts *testscript.TestScript, _ bool, args []string) {
 
 // held runs a command while another process has a folder, and checks its exit status.
 func held(ts *testscript.TestScript, folder string, command []string, holder ...string) {
-	path, err := exec.LookPath("quantal")
-	ts.Check(err)
-	cmd := exec.Command(path, holder...)
-	cmd.Dir = ts.MkAbs(".")
-	ts.Check(cmd.Start())
+	p := started(ts, "quantal", holder...)
 	defer func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		_ = p.Process.Kill()
+		_ = p.wait() // its error is the kill
 	}()
 	lock := filepath.Join(ts.MkAbs(folder), ".lock")
-	for range 1000 {
-		if raw, err := os.ReadFile(lock); err == nil && strings.Contains(string(raw), fmt.Sprint(cmd.Process.Pid)) {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	p.until(ts, "it had the folder", func() bool {
+		raw, err := os.ReadFile(lock)
+		return err == nil && strings.Contains(string(raw), fmt.Sprint(p.Process.Pid))
+	})
 	exits(ts, false, command)
 }
