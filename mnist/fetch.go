@@ -123,7 +123,7 @@ func newDownloader(opt Options, wanted edition) *downloader {
 	d := &downloader{
 		wanted: wanted,
 		// The files are packed already, and what was sent is what is counted and checked.
-		client:  &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true}},
+		client:  &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, DialContext: opt.dial}},
 		mirrors: opt.mirrors(), connect: opt.ConnectTimeout, stall: opt.StallTimeout, progress: opt.Progress,
 	}
 	d.silent = make([]error, len(d.mirrors))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,8 +13,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -28,18 +31,79 @@ type answer func(w http.ResponseWriter, r *http.Request, packed []byte)
 
 func newMirror(t *testing.T, a answer) *mirror {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newMirrorOn(t, l, a)
+}
+
+func newMirrorOn(t *testing.T, l net.Listener, a answer) *mirror {
+	t.Helper()
 	files := make(map[string][]byte)
 	for i, content := range tiny() {
 		files["/mnist/"+fileNames[i]+".gz"] = zip(t, content)
 	}
 	m := new(mirror)
-	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	m.Server = &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.requests.Add(1)
 		a(w, r, files[r.URL.Path])
-	}))
+	})}}
+	m.Start()
 	t.Cleanup(m.Close)
 	return m
 }
+
+// wires is a network without a machine's speed: within a synctest bubble, time passes only when all wait. From an address where nobody
+// listens nothing ever comes back.
+type wires map[string]*wire
+
+// wire is what a mirror listens on.
+type wire struct {
+	address string
+	calls   chan net.Conn
+	closed  chan struct{}
+	close   sync.Once
+}
+
+func (n wires) listen() *wire {
+	w := &wire{address: fmt.Sprintf("127.0.0.1:%d", len(n)+1), calls: make(chan net.Conn), closed: make(chan struct{})}
+	n[w.address] = w
+	return w
+}
+
+func (n wires) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	w := n[address]
+	if w == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	here, there := net.Pipe()
+	select {
+	case w.calls <- there:
+		return here, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (w *wire) Accept() (net.Conn, error) {
+	select {
+	case c := <-w.calls:
+		return c, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (w *wire) Close() error {
+	w.close.Do(func() { close(w.closed) })
+	return nil
+}
+
+func (w *wire) Addr() net.Addr  { return w }
+func (w *wire) Network() string { return "tcp" }
+func (w *wire) String() string  { return w.address }
 
 func (m *mirror) address() string { return m.URL + "/mnist/" }
 
@@ -74,11 +138,8 @@ func endless(w http.ResponseWriter, r *http.Request, _ []byte) {
 	}
 }
 
-// patient are times long enough for a busy machine, hasty ones for what must run out.
-var (
-	patient = Options{ConnectTimeout: 20 * time.Second, StallTimeout: 20 * time.Second}
-	hasty   = Options{ConnectTimeout: time.Second, StallTimeout: 500 * time.Millisecond}
-)
+// patient are times that no machine takes.
+var patient = Options{ConnectTimeout: time.Hour, StallTimeout: time.Hour}
 
 // checkCache checks that the folder holds the tiny set and nothing else.
 func checkCache(t *testing.T, dir string) {
@@ -124,22 +185,19 @@ func TestFetchFromSecondMirror(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		first   answer // nil: nobody listens
-		opt     Options
 		want    string // in the error when there is no second mirror
 		bad     bool   // that is a DataError
 		perFile bool   // the mirror answers, so it is asked for the next file too
 	}{
-		{"not there", notFound, patient, "answered 404 Not Found", false, true},
-		{"truncated", truncate, patient, "cut short after", false, true},
-		{"truncated without a length", truncateUnannounced, patient, "want 616 bytes, got", true, true},
-		{"stalled", stall, hasty, "no byte for 500ms after", false, true},
-		{"silent", silence, hasty, "no answer within 1s", false, false},
-		{"wrong bytes", wrong(t), patient, "damaged: want SHA-256 " + tinyEdition()[0].sum, true, true},
-		{"endless", endless, patient, "want at most 4712 bytes, got more", true, true},
+		{"not there", notFound, "answered 404 Not Found", false, true},
+		{"truncated", truncate, "cut short after", false, true},
+		{"truncated without a length", truncateUnannounced, "want 616 bytes, got", true, true},
+		{"wrong bytes", wrong(t), "damaged: want SHA-256 " + tinyEdition()[0].sum, true, true},
+		{"endless", endless, "want at most 4712 bytes, got more", true, true},
 		{"a page", func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 			w.Write([]byte("<html>Please log in to the library's network.</html>"))
-		}, patient, "want magic number", true, true},
-		{"refusing", nil, patient, "connection refused", false, false},
+		}, "want magic number", true, true},
+		{"refusing", nil, "connection refused", false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +208,7 @@ func TestFetchFromSecondMirror(t *testing.T) {
 				m := newMirror(t, c.first)
 				first, requests = m.address(), m.requests.Load
 			}
-			opt := c.opt
+			opt := patient
 			opt.CacheDir = filepath.Join(t.TempDir(), "new", "cache")
 
 			opt.Mirrors = []string{first}
@@ -188,21 +246,51 @@ func TestFetchFromSecondMirror(t *testing.T) {
 	}
 }
 
-// An address from which nothing ever comes back (RFC 5737 keeps it free) costs the connect timeout, once.
-func TestFetchUnroutable(t *testing.T) {
-	opt := hasty
-	opt.CacheDir, opt.Mirrors = t.TempDir(), []string{"http://192.0.2.1/", newMirror(t, serve).address()}
-	start := time.Now()
-	if _, err := tinyEdition().fetch(context.Background(), opt); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("took %v", took)
+// A mirror that stalls costs the stall timeout for each file, one that gives no answer, or cannot be reached (RFC 5737 keeps its address
+// free), the connect timeout once.
+func TestFetchTimeouts(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		first    answer        // nil: an address that nothing comes back from
+		want     string        // in the error when there is no second mirror
+		requests int32         // to the first mirror when there is one
+		cost     time.Duration // then
+	}{
+		{"stalled", stall, "no byte for 500ms after", fileCount, fileCount * 500 * time.Millisecond},
+		{"silent", silence, "no answer within 3s", 1, 3 * time.Second},
+		{"unroutable", nil, "no answer within 3s", 0, 3 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := wires{}
+				address, requests := "http://192.0.2.1/", new(atomic.Int32)
+				if c.first != nil {
+					m := newMirrorOn(t, network.listen(), c.first)
+					address, requests = m.address(), &m.requests
+				}
+				opt := Options{CacheDir: t.TempDir(), Mirrors: []string{address}, ConnectTimeout: 3 * time.Second, StallTimeout: 500 * time.Millisecond, dial: network.dial}
+				_, err := tinyEdition().fetch(t.Context(), opt)
+				var failed *FetchError
+				if !errors.As(err, &failed) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), address) {
+					t.Errorf("alone: got error %v, want %q", err, c.want)
+				}
+				requests.Store(0)
+				start := time.Now()
+				opt.Mirrors = append(opt.Mirrors, newMirrorOn(t, network.listen(), serve).address())
+				if _, err := tinyEdition().fetch(t.Context(), opt); err != nil {
+					t.Fatal(err)
+				}
+				checkCache(t, opt.CacheDir)
+				if n, took := requests.Load(), time.Since(start); n != c.requests || took != c.cost {
+					t.Errorf("the first mirror was asked %d times and cost %v, want %d and %v", n, took, c.requests, c.cost)
+				}
+			})
+		})
 	}
 }
 
 func TestFetchNamesEveryMirror(t *testing.T) {
-	opt := hasty
+	opt := patient
 	opt.CacheDir = t.TempDir()
 	opt.Mirrors = []string{refusing(t), newMirror(t, notFound).address(), "ftp://example.org/", "::"}
 	_, err := tinyEdition().fetch(context.Background(), opt)

@@ -3,6 +3,7 @@ package mnist
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,6 +24,8 @@ type Options struct {
 	// Progress, if not nil, is told how many bytes of a file have arrived, of how many (-1 if the mirror does not
 	// say). It is called from the goroutine that called Fetch or Open.
 	Progress func(file string, got, total int64)
+
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // in place of the network's, for tests
 }
 
 // CacheDir is the folder where MNIST is kept on this machine: the environment variable QUANTAL_CACHE, else

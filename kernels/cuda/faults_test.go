@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -310,18 +308,13 @@ func TestPublishedPresetStep(t *testing.T) {
 			Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Sharing: sharing,
 		}, 2, 1)
 		got, want := n.open(t, nil), n.cpu(t)
-		start := time.Now()
 		run(t, got, 0, 1)
-		elapsed := time.Since(start)
 		run(t, want, 0, 1)
 		worst, where := n.excess(t, got, want, tenSteps)
 		stats := got.driver.(*interpreted).machine.Stats()
-		t.Logf("%v: %v for a step, %d million instructions; %s", sharing, elapsed.Round(time.Millisecond), stats.Instructions/1e6, where)
+		t.Logf("%v: %d million instructions for a step; %s", sharing, stats.Instructions/1e6, where)
 		if worst > 1 {
 			t.Errorf("%v: %s", sharing, where)
-		}
-		if elapsed > 10*time.Second && os.Getenv("CI") == "" {
-			t.Errorf("a step takes %v", elapsed)
 		}
 	}
 }
