@@ -75,7 +75,7 @@ func estimate(ctx context.Context, set *mnist.Set, cohort []Point, o Options, ea
 	if err != nil && last == 0 {
 		return e, err
 	}
-	perStep := run.Elapsed().Seconds() / float64(max(1, run.Step()))
+	perStep := run.Busy().Seconds() / float64(max(1, run.Step()))
 	if last > first {
 		perStep = lastAt.Sub(began).Seconds() / float64(last-first)
 	}

@@ -217,13 +217,19 @@ func (r *runner) batch(ctx context.Context, b batch, finished chan<- func() erro
 	event := "start"
 	if b.from != nil {
 		event = "resume"
-		if err := run.Resume(0, b.from.Networks...); err != nil {
+		if err := run.Resume(results.Times{}, b.from.Networks...); err != nil {
 			return err
 		}
 	}
 	r.journal.write(entry{Event: event, Points: ids(b.points), Step: run.Step(), Device: run.Device.Name, Kernels: run.Device.Kernels})
 	r.report.begin(b.points, run.Step(), run.Steps())
-	save := func(networks map[int]*results.Checkpoint) error { return r.save(b.points, networks) }
+	save := func(networks map[int]*results.Checkpoint) error {
+		if err := r.save(b.points, networks); err != nil {
+			return err
+		}
+		r.journal.write(entry{Event: "checkpoint", Points: ids(b.points), Step: run.Step(), Seconds: run.Busy().Seconds()})
+		return nil
+	}
 	err = run.Train(ctx, train.Events{
 		Interval: r.options.Interval, Checkpoint: save, Progress: r.report.progress,
 		Diverged: func(network int, d kernels.Divergence) error { return r.diverged(run, b.points[network], d) },

@@ -115,7 +115,7 @@ func TestRunOnCUDA(t *testing.T) {
 	}
 	rest := newRun(t, c, set)
 	onCUDA(t, rest)
-	if err := rest.Resume(0, checkpoint); err != nil {
+	if err := rest.Resume(results.Times{}, checkpoint); err != nil {
 		t.Fatal(err)
 	}
 	if mixed := finish(rest); math.Abs(mixed.NLL-want.NLL) > 1e-4*want.NLL {

@@ -94,13 +94,13 @@ func TestBytesDoNotDependOnCompany(t *testing.T) {
 		for name, vm := range map[string]*VM{"in company": company, "in batches": batches} {
 			nll := 0.0
 			for _, cut := range [][2]int{{0, 1}, {1, 3}, {4, steps - 4}} {
-				nll += run(t, vm, cut[0], cut[1])[at].NLL
+				nll += run(t, vm, cut[0], cut[1])[at].NLL()
 			}
 			if diff := cmp.Diff(stateOf(t, want, 0), stateOf(t, vm, at)); diff != "" {
 				t.Errorf("%v, %s: the state differs", sharing, name)
 			}
-			if d := nll - wantProgress[0].NLL; d > 1e-9*nll || d < -1e-9*nll {
-				t.Errorf("%v, %s: negative log-likelihood %v, alone %v", sharing, name, nll, wantProgress[0].NLL)
+			if d := nll - wantProgress[0].NLL(); d > 1e-9*nll || d < -1e-9*nll {
+				t.Errorf("%v, %s: negative log-likelihood %v, alone %v", sharing, name, nll, wantProgress[0].NLL())
 			}
 			scores, err := vm.Evaluate(context.Background(), n.data, steps, 2)
 			if err != nil {
