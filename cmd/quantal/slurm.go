@@ -115,7 +115,9 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error 
 }
 
 // notUnderWay leaves out the points that a task in the queue has, and says which tasks have left some of the others.
-func notUnderWay(ctx context.Context, folder *grid.Folder, points []grid.Point) (rest []grid.Point, ended []slurm.Ended, err error) {
+func notUnderWay(
+	ctx context.Context, folder *grid.Folder, points []grid.Point,
+) (rest []grid.Point, ended []slurm.Ended, err error) {
 	launches, err := slurm.Launches(folder.Dir)
 	if err != nil {
 		return nil, nil, err
@@ -301,7 +303,8 @@ func endedLines(ended []slurm.Ended) []string {
 		if !g.began {
 			when = " before quantal began"
 		}
-		where := fmt.Sprintf("without a log: `scontrol show job %[1]s` or `sacct -j %[1]s` may say why, or slurmd's log on its node", first.Job)
+		where := fmt.Sprintf("without a log: `scontrol show job %[1]s` or `sacct -j %[1]s` may say why, "+
+			"or slurmd's log on its node", first.Job)
 		if g.log {
 			where = "see " + first.Log
 		}
