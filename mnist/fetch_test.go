@@ -159,6 +159,21 @@ func checkCache(t *testing.T, dir string) {
 	}
 }
 
+// What a killed download left in the cache goes with the next one.
+func TestFetchClearsTheCache(t *testing.T) {
+	opt := patient
+	opt.CacheDir, opt.Mirrors = t.TempDir(), []string{newMirror(t, serve).address()}
+	for _, name := range fileNames {
+		if err := os.WriteFile(filepath.Join(opt.CacheDir, "."+name+"1234567890"), []byte("half"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := tinyEdition().fetch(context.Background(), opt); err != nil {
+		t.Fatal(err)
+	}
+	checkCache(t, opt.CacheDir)
+}
+
 // refusing is an address where nobody listens.
 func refusing(t *testing.T) string {
 	t.Helper()

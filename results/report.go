@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"io"
 )
 
 // Report is a page about a run or a grid: sections one after the other.
@@ -38,19 +39,18 @@ var reportPage string
 
 // Write writes the report as one HTML file that needs nothing else: no network, no other file. Figures are drawn into it. The
 // file is replaced as a whole or not at all, and the same report gives the same bytes.
-func (r Report) Write(path string) error {
+func (r Report) Write(path string) error { return WriteFile(path, r.Encode) }
+
+// Encode writes what Write does.
+func (r Report) Encode(w io.Writer) error {
 	page, err := template.New("report").Funcs(template.FuncMap{
 		"svg": inlineSVG,
 		"bad": func(text string) bool { return text == Beyond || text == Diverged },
 	}).Parse(reportPage)
 	if err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return err
 	}
-	var b bytes.Buffer
-	if err := page.Execute(&b, r); err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
-	}
-	return WriteBytes(path, b.Bytes())
+	return page.Execute(w, r)
 }
 
 // inlineSVG is a figure as a part of a page.

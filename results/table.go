@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -42,6 +43,16 @@ func WriteTables(dir string, records []Record) error {
 		}
 	}
 	return nil
+}
+
+// EncodeTable writes what WriteTables writes into table.csv.
+func EncodeTable(w io.Writer, records []Record) error {
+	points, err := tableOf(slices.SortedFunc(slices.Values(records), compareRecords), recordRow)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(points.csv())
+	return err
 }
 
 // MeansJSON is the rows of means.csv as JSON objects.

@@ -10,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/mnist"
-	"quantal/results"
 )
 
 func dataCommand() *cli.Command {
@@ -25,7 +24,7 @@ func dataCommand() *cli.Command {
 			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`", DefaultText: "MNIST from the cache"},
 			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
-			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a PNG `FILE`"},
+			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a `FILE`.png, or - for standard output"},
 			&cli.IntFlag{Name: "examples", Value: 100, Usage: "how many to draw"},
 			&cli.StringSliceFlag{Name: "mirror", Usage: "`URL` of a folder with the four files; may be repeated, tried in order", DefaultText: "the usual ones"},
 			&cli.DurationFlag{Name: "connect-timeout", Value: 5 * time.Second, Usage: "how long a mirror may take to answer"},
@@ -59,6 +58,15 @@ func dataAction(c *cli.Context) error {
 	if c.Int("examples") < 1 {
 		return usage("--examples %d: want 1 or more", c.Int("examples"))
 	}
+	sheetPath, out := c.String("sheet"), c.App.Writer
+	if sheetPath != "" {
+		if _, err := outputEnding(c, "sheet", ".png"); err != nil {
+			return err
+		}
+	}
+	if sheetPath == standardOutput {
+		out = c.App.ErrWriter // for the description
+	}
 	options := mnist.Options{
 		Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"), Progress: downloadProgress(c),
 	}
@@ -69,7 +77,7 @@ func dataAction(c *cli.Context) error {
 		}
 		logger(c).Info("MNIST is in the cache", "folder", dir)
 	}
-	if !c.Bool("verify") && c.String("sheet") == "" && !c.Bool("fetch") && !c.IsSet("data") {
+	if !c.Bool("verify") && sheetPath == "" && !c.Bool("fetch") && !c.IsSet("data") {
 		return listData(c, options)
 	}
 	name := c.String("data")
@@ -77,17 +85,17 @@ func dataAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if path := c.String("sheet"); path != "" {
+	if sheetPath != "" {
 		sheet := mnist.Sheet(set.Train, set.Rows, set.Columns, min(c.Int("examples"), set.Train.N()))
-		if err := results.WriteFile(path, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+		if err := writeOutput(c, sheetPath, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 			return err
 		}
-		logger(c).Info("drawn", "file", path)
+		logger(c).Info("drawn", "file", sheetPath)
 	}
 	if c.Bool("json") {
 		return printJSON(c, describe(set))
 	}
-	return printDataset(c.App.Writer, describe(set))
+	return printDataset(out, describe(set))
 }
 
 func printDataset(out io.Writer, d dataset) error {

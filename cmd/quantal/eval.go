@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -79,12 +81,12 @@ func exportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
 		Usage:     "write mu and sigma of a run's last checkpoint for Python",
-		UsageText: "quantal export RUN --format npz --out FILE",
+		UsageText: "quantal export RUN [--out FILE.npz|FILE.safetensors]",
 		Description: "Per layer N: layerN.weight.mu, layerN.weight.sigma of [out][in] and layerN.bias.mu, layerN.bias.sigma of [out],\n" +
 			"float32, in the shapes of PyTorch's Linear. Inputs are pixels as (x/255 - 0.1307)/0.3081.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Usage: "npz or safetensors", DefaultText: "as the file's name ends, else npz"},
-			&cli.StringFlag{Name: "out", Usage: "`FILE` to write", DefaultText: "RUN/export.npz or .safetensors"},
+			&cli.StringFlag{Name: "format", Usage: "npz or safetensors", DefaultText: "as the file's name ends, or npz"},
+			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz or FILE.safetensors to write, or - for standard output", DefaultText: "RUN/export.npz or .safetensors"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -92,15 +94,10 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			out, format := c.String("out"), c.String("format")
-			if format == "" {
-				format = "npz"
-				if strings.HasSuffix(out, ".safetensors") {
-					format = "safetensors"
-				}
-			}
-			if format != "npz" && format != "safetensors" {
-				return usage("--format %q: want npz or safetensors", format)
+			out := c.String("out")
+			format, err := exportFormat(c)
+			if err != nil {
+				return err
 			}
 			folder, err := existing(results.View(dir))
 			if err != nil {
@@ -115,14 +112,15 @@ func exportCommand() *cli.Command {
 				out = folder.Path("export." + format)
 			}
 			tensors := checkpoint.Export()
-			if format == "npz" {
-				err = results.WriteNPZ(out, tensors)
-			} else {
-				err = results.WriteSafetensors(out, tensors, map[string]string{
+			err = writeOutput(c, out, func(w io.Writer) error {
+				if format == "npz" {
+					return results.EncodeNPZ(w, tensors)
+				}
+				return results.EncodeSafetensors(w, tensors, map[string]string{
 					"format": "quantal-export", "step": strconv.Itoa(checkpoint.Step), "seed": strconv.FormatUint(checkpoint.Seed, 10),
 				})
-			}
-			if err != nil {
+			})
+			if err != nil || out == standardOutput {
 				return err
 			}
 			if c.Bool("json") {
@@ -132,4 +130,27 @@ func exportCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// exportFormat is npz or safetensors, as --format says and the name of the file ends, which have to agree.
+func exportFormat(c *cli.Context) (string, error) {
+	format := c.String("format")
+	if c.IsSet("format") && format != "npz" && format != "safetensors" {
+		return "", usage("--format %q: want npz or safetensors", format)
+	}
+	if c.String("out") == "" {
+		return cmp.Or(format, "npz"), nil
+	}
+	ending, err := outputEnding(c, "out", ".npz", ".safetensors")
+	if err != nil {
+		return "", err
+	}
+	named := strings.TrimPrefix(ending, ".")
+	switch {
+	case format == "":
+		return named, nil
+	case c.String("out") != standardOutput && format != named:
+		return "", usage("--format %s --out %q: the name ends in %s, want .%s or no --format", format, c.String("out"), ending, format)
+	}
+	return format, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -72,13 +73,14 @@ func readPublished(path string) ([]results.Published, error) {
 
 func tablesCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "tables",
-		Usage:     "write the tables of a grid: a row for each point, and means over seeds",
-		UsageText: "quantal tables GRID [--out FOLDER] [--json]",
+		Name:  "tables",
+		Usage: "write the tables of a grid: a row for each point, and means over seeds",
+		UsageText: "quantal tables GRID [--out FOLDER] [--json]\n" +
+			"quantal tables GRID --out - | ...           table.csv to standard output",
 		Description: "table.csv and table.jsonl have a row for each finished point, means.csv the mean and half of the 95 % interval over seeds.\n" +
 			"`go doc quantal/results` has columns and units. With --json the means are printed too.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables", DefaultText: "the grid folder"},
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables, or - for table.csv on standard output", DefaultText: "the grid folder"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -86,11 +88,19 @@ func tablesCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			out := c.String("out")
+			if out == standardOutput {
+				if _, err := outputEnding(c, "out", ".csv"); err != nil {
+					return err
+				}
+			}
 			g, _, err := finishedGrid(c, dir)
 			if err != nil {
 				return err
 			}
-			out := c.String("out")
+			if out == standardOutput {
+				return writeOutput(c, out, func(w io.Writer) error { return results.EncodeTable(w, g.Records) })
+			}
 			if out == "" {
 				out = dir
 			}
@@ -126,7 +136,7 @@ func reportCommand() *cli.Command {
 		Description: "The page has the configuration and the command that repeats it, figures and tables, and needs no other file. What\n" +
 			"`quantal analyze` has drawn is there too, or with --illustrations what another folder has, such as that of the paper's figures.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FILE` to write", DefaultText: "report.html in the run or grid folder"},
+			&cli.StringFlag{Name: "out", Usage: "`FILE`.html to write, or - for standard output", DefaultText: "report.html in the run or grid folder"},
 			&cli.StringFlag{Name: "illustrations", Usage: "`FOLDER` of pictures with captions", DefaultText: analysisFolder + " in the run or grid folder"},
 			referenceFlag(),
 			jsonFlag(),
@@ -139,6 +149,8 @@ func reportCommand() *cli.Command {
 			out := c.String("out")
 			if out == "" {
 				out = filepath.Join(dir, "report.html")
+			} else if _, err := outputEnding(c, "out", ".html", ".htm"); err != nil {
+				return err
 			}
 			drawings, err := readDrawings(c, dir)
 			if err != nil {
@@ -156,7 +168,7 @@ func reportCommand() *cli.Command {
 			if len(drawings) > 0 {
 				report.Sections = append(report.Sections, results.Section{Title: "Analyses", Drawings: drawings})
 			}
-			if err := report.Write(out); err != nil {
+			if err := writeOutput(c, out, report.Encode); err != nil || out == standardOutput {
 				return err
 			}
 			if c.Bool("json") {

@@ -19,7 +19,7 @@ func gridExportCommand() *cli.Command {
 		Description: "Every column of table.csv is an array with one entry per point. With --what sigma or mu, ID/layerN.weight.sigma of [out][in]\n" +
 			"and ID/layerN.bias.sigma of [out], or the same of mu, are there besides, float32, of each network that has not diverged.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FILE` to write"},
+			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz to write, or - for standard output"},
 			&cli.StringFlag{Name: "what", Value: results.ExportSummary, Usage: "summary, sigma or mu"},
 			&cli.StringFlag{Name: "points", Usage: "ids of points, separated by commas", DefaultText: "all that have finished"},
 			jsonFlag(),
@@ -30,8 +30,8 @@ func gridExportCommand() *cli.Command {
 				return err
 			}
 			out, what := c.String("out"), c.String("what")
-			if !strings.HasSuffix(out, ".npz") {
-				return usage("--out %q: want the name of a file that ends in .npz", out)
+			if _, err := outputEnding(c, "out", ".npz"); err != nil {
+				return err
 			}
 			if !slices.Contains([]string{results.ExportSummary, results.ExportSigma, results.ExportMu}, what) {
 				return usage("--what %q: want summary, sigma or mu", what)
@@ -45,7 +45,7 @@ func gridExportCommand() *cli.Command {
 				return err
 			}
 			var damaged []error
-			err = results.WriteFile(out, func(w io.Writer) (err error) {
+			err = writeOutput(c, out, func(w io.Writer) (err error) {
 				damaged, err = results.ExportGrid(w, records, what, folder.Network)
 				return err
 			})
@@ -53,6 +53,9 @@ func gridExportCommand() *cli.Command {
 				return err
 			}
 			warnDamaged(c, damaged)
+			if out == standardOutput {
+				return nil
+			}
 			if c.Bool("json") {
 				return printJSON(c, map[string]any{"file": out, "what": what, "points": len(records), "damaged": len(damaged)})
 			}
