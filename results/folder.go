@@ -15,7 +15,6 @@ const (
 	metricsName     = "metrics.jsonl"
 	summaryName     = "summary.json"
 	checkpointsName = "checkpoints"
-	timesName       = "times.json"
 )
 
 // Folder is the folder of one run. It is not for concurrent use.

@@ -42,7 +42,6 @@ type Fluctuations struct {
 	vm       kernels.VM
 	training *kernels.Data
 	testing  *kernels.Data
-	pace     pace
 	step     int
 	loss     []float64
 	diverged []*kernels.Divergence
@@ -62,7 +61,7 @@ func Fluctuate(set *mnist.Set, network Config, rule kernels.Langevin, members ..
 		return nil, err
 	}
 	f := &Fluctuations{
-		training: describe(set, training), testing: describe(set, set.Test), pace: newPace(),
+		training: describe(set, training), testing: describe(set, set.Test),
 		loss: make([]float64, len(members)), diverged: make([]*kernels.Divergence, len(members)),
 	}
 	var numbers []kernels.Member
@@ -95,21 +94,21 @@ func Fluctuate(set *mnist.Set, network Config, rule kernels.Langevin, members ..
 // network's DivergedError when all have diverged. Progress, if not nil, is told of the steps of this call done and to do.
 func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps int)) error {
 	clear(f.loss)
+	examples := float64(n * f.Program.Batch)
 	for done := 0; done < n; {
 		if ctx.Err() != nil {
 			return ErrInterrupted
 		}
-		reached, did, _, err := f.pace.run(f.vm, f.step, n-done)
+		do := min(sumSlice, n-done)
+		reached, err := f.vm.Run(context.WithoutCancel(ctx), f.step, do)
 		if err != nil {
 			return f.Device.Failed(err)
 		}
-		f.step += did
-		done += did
+		f.step += do
+		done += do
 		left := false
 		for m, p := range reached {
-			for _, loss := range p.Losses {
-				f.loss[m] += loss
-			}
+			f.loss[m] += p.NLL / examples
 			f.diverged[m] = p.Diverged
 			left = left || p.Diverged == nil
 		}
@@ -119,9 +118,6 @@ func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps
 		if progress != nil {
 			progress(done, n)
 		}
-	}
-	for m := range f.loss {
-		f.loss[m] /= float64(n * f.Program.Batch)
 	}
 	return nil
 }

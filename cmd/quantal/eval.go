@@ -43,7 +43,11 @@ func evalCommand() *cli.Command {
 				return err
 			}
 			defer run.Close()
-			if err := run.Resume(timesAt(c, folder, checkpoint.Step), checkpoint); err != nil {
+			earlier, err := spent(folder)
+			if err != nil {
+				return err
+			}
+			if err := run.Resume(earlier, checkpoint); err != nil {
 				return err
 			}
 			summary, err := run.Summarise(c.Context, run.Networks[0].Draws)
