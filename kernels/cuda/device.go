@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"runtime"
 	"time"
@@ -105,6 +106,7 @@ func (d *device) Info() Info {
 	i.Major, _ = d.number.Attribute(cu.ComputeCapabilityMajor)
 	i.Minor, _ = d.number.Attribute(cu.ComputeCapabilityMinor)
 	i.Processors, _ = d.number.Attribute(cu.MultiprocessorCount)
+	i.Shared, _ = d.number.Attribute(libcuda.SharedPerBlock)
 	i.MemoryTotal, _ = d.number.TotalMem()
 	i.Driver = cu.Version()
 	if d.ctx != (cu.CUContext{}) {
@@ -202,28 +204,29 @@ func (d *device) launch(l Launch) error {
 	if !ok {
 		return errors.New("a kernel of another driver")
 	}
+	parameters, err := l.parameters()
+	if err != nil {
+		return err
+	}
 	if l.Shared > 48<<10 && d.shared[k.function] < l.Shared {
 		if err := libcuda.AllowShared(handle(&k.function), l.Shared); err != nil {
 			return fmt.Errorf("%d bytes of shared memory: %w", l.Shared, err)
 		}
 		d.shared[k.function] = l.Shared
 	}
-	values, pointers := make([]uint64, len(l.Args)), make([]unsafe.Pointer, len(l.Args)) // cu reads eight bytes of each
-	for i, a := range l.Args {
-		p := unsafe.Pointer(&values[i])
-		switch v := a.(type) {
-		case Address:
-			values[i] = uint64(v)
-		case int:
-			*(*int32)(p) = int32(v)
+	values, pointers := make([]uint64, len(parameters)), make([]unsafe.Pointer, len(parameters)) // cu reads eight bytes of each
+	for i, p := range parameters {
+		switch v := p.(type) {
+		case uint64:
+			values[i] = v
+		case int32:
+			values[i] = uint64(uint32(v))
 		case uint32:
-			*(*uint32)(p) = v
+			values[i] = uint64(v)
 		case float32:
-			*(*float32)(p) = v
-		default:
-			return fmt.Errorf("%s: argument %d: type %T", k.name, i, a)
+			values[i] = uint64(math.Float32bits(v))
 		}
-		pointers[i] = p
+		pointers[i] = unsafe.Pointer(&values[i])
 	}
 	return k.function.Launch(l.Grid[0], l.Grid[1], l.Grid[2], l.Block[0], l.Block[1], l.Block[2], l.Shared, d.stream, pointers)
 }

@@ -3,6 +3,7 @@ package cuda
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -255,5 +256,118 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if _, err := blind.Evaluate(context.Background(), n.data, 0, 0); err != nil {
 		t.Errorf("testing without training data: %v", err)
+	}
+}
+
+// What a GPU cannot count or hold is refused when the VM is opened, before anything of its size is allocated.
+func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
+	n := small.network(t)
+	examples := func(count int) *kernels.Data {
+		d := *n.data
+		d.N, d.Bytes, d.Labels = count, make([]byte, count*d.Width), make([]byte, count)
+		return &d
+	}
+	batch := func(size int) *kernels.Program {
+		p := *n.program
+		p.Batch = size
+		return &p
+	}
+	layer := func(sharing kernels.Sharing, in, out int) *kernels.Program {
+		p := *n.program
+		p.Layout = kernels.Layout{Layers: []kernels.Layer{{In: in, Out: out}}, Sharing: sharing}
+		p.Widths, p.Output = []int{in, out}, 1
+		p.Instructions = []kernels.Instruction{
+			kernels.Sample{}, kernels.Forward{Dst: 1}, kernels.Loss{Src: 1}, kernels.Update{Gradient: kernels.Gradient{Dst: 1}},
+		}
+		return &p
+	}
+	const stateTooLarge = "its state and sums have places for"
+	for _, c := range []struct {
+		name    string
+		program *kernels.Program
+		data    *kernels.Data
+		want    string // of the error; empty if there is none
+	}{
+		{"the largest minibatch of a grid", batch(65535), examples(65536), "its losses take 262140 bytes of shared memory; this GPU has 166912, enough for 41728"},
+		{"one more", batch(65536), examples(65536), "a minibatch of 65536 examples: a GPU takes 65535 at most"},
+		{"beyond shared memory", batch(41729), examples(65536), "its losses take 166916 bytes of shared memory; this GPU has 166912, enough for 41728"},
+		{"all of shared memory", batch(41728), examples(65536), ""},
+		{"3 slots pass 2^31", layer(kernels.PerSynapse, 1<<16-1, 1<<14), nil, stateTooLarge},
+		{"6 slots pass 2^31", layer(kernels.PerSynapse, 1<<16-1, 5462), nil, stateTooLarge},
+		{"3 slots pass 2^31 by moments of mu alone", layer(kernels.PerLayer, 1<<16-1, 10923), nil, stateTooLarge},
+	} {
+		vm, err := open(Interpreted(testMemory), c.program, n.members, c.data, nil)
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", c.name, err)
+				continue
+			}
+			if err := vm.Close(); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+
+	// More than a test can allocate: asked of the sizes alone.
+	wide := layer(kernels.PerLayer, 1<<16-1, 4)
+	wide.Batch = 1 << 15
+	err := newShape(wide).fits(Info{Shared: 227 << 10}, true)
+	if err == nil || !strings.Contains(err.Error(), "in a layer of 65535 neurons: that makes 2147483648 numbers") {
+		t.Errorf("a wide layer: %v", err)
+	}
+	// Two minibatches of each seed lie one behind the other; what they would be too many for is cut into batches.
+	d := small
+	d.sizes, d.batch, d.members = []int{784, 10, 4}, 256, 1
+	many := d.network(t)
+	seeded := make([]kernels.Member, 12000)
+	for i := range seeded {
+		seeded[i].Seed = uint64(i)
+	}
+	if got, want := Capacity(many.program, seeded, many.data, 1<<60), math.MaxInt32/(256*800); got != want {
+		t.Errorf("capacity %d, want %d", got, want)
+	}
+}
+
+// A number that does not fit a parameter of the kernel, or a grid that no GPU takes, never reaches the device.
+func TestLaunchesThatDoNotFit(t *testing.T) {
+	d := Interpreted(testMemory)
+	found, err := loadKernels(d, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.Alloc(256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := [3]int{1, 1, 1}
+	for _, c := range []struct {
+		grid, block [3]int
+		shared      int
+		args        []any
+		want        string
+	}{
+		{one, one, 0, []any{a, math.MaxInt32}, ""},
+		{one, one, 0, []any{a, math.MinInt32}, ""},
+		{one, one, 0, []any{a, math.MaxInt32 + 1}, "argument 1 is 2147483648: want one that fits 32 bits"},
+		{one, one, 0, []any{a, math.MinInt32 - 1}, "argument 1 is -2147483649: want one that fits 32 bits"},
+		{one, one, 0, []any{a, uint(math.MaxUint32)}, ""},
+		{one, one, 0, []any{a, uint(math.MaxUint32 + 1)}, "argument 1 is 4294967296: want one that fits 32 bits"},
+		{one, one, 0, []any{a, int64(1)}, "argument 1 is of type int64: want Address, int, uint, uint32 or float32"},
+		{[3]int{1, 65536, 1}, one, 0, []any{a, 0}, "a grid of [1 65536 1] blocks: want 1 to 65535 in dimension 1"},
+		{[3]int{1, 1, 65536}, one, 0, []any{a, 0}, "a grid of [1 1 65536] blocks: want 1 to 65535 in dimension 2"},
+		{[3]int{1 << 31, 1, 1}, one, 0, []any{a, 0}, "want 1 to 2147483647 in dimension 0"},
+		{[3]int{0, 1, 1}, one, 0, []any{a, 0}, "a grid of [0 1 1] blocks"},
+		{one, [3]int{1025, 1, 1}, 0, []any{a, 0}, "a block of [1025 1 1] threads: want 1 to 1024 in dimension 0"},
+		{one, one, 1 << 32, []any{a, 0}, "4294967296 bytes of shared memory"},
+		{one, one, -1, []any{a, 0}, "-1 bytes of shared memory"},
+	} {
+		err := d.Launch(Launch{Kernel: found["advance"], Grid: c.grid, Block: c.block, Shared: c.shared, Args: c.args})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%v: got %v, want %q", c.args, err, c.want)
+		}
 	}
 }

@@ -17,6 +17,9 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if groups := ceil(data.N, kernels.EvaluationGroup); draws > math.MaxUint32/groups {
+		return nil, fmt.Errorf("cuda: evaluate: %d draws for each of %d groups of examples: there are 2^32 draws in all", draws, groups)
+	}
 	scores := make([]kernels.Score, len(vm.members))
 	for _, b := range vm.batches() {
 		if err := vm.bring(b); err != nil {
@@ -174,7 +177,7 @@ func (t *tester) test(sums []tallies, step, firstGroup int) error {
 	}
 	infer := func(kind string, draw0, drawStride int, then Launch) error {
 		p := t.pass
-		p.kind, p.draw0, p.drawStride = kind, uint32(draw0), uint32(drawStride)
+		p.kind, p.draw0, p.drawStride = kind, uint(draw0), uint(drawStride)
 		var launches []Launch
 		for _, instruction := range vm.shape.Instructions {
 			if f, ok := instruction.(kernels.Forward); ok {

@@ -37,7 +37,8 @@ func (interpretedGraph) Release() error { return nil }
 
 func (d *interpreted) Info() Info {
 	return Info{
-		Name: "PTX interpreter", Major: 8, Processors: 1, MemoryFree: d.memory - d.used, MemoryTotal: d.memory,
+		Name: "PTX interpreter", Major: 8, Processors: 1, Shared: d.machine.SharedLimit, MemoryFree: d.memory - d.used,
+		MemoryTotal: d.memory,
 	}
 }
 
@@ -98,18 +99,9 @@ func (d *interpreted) Launch(l Launch) error {
 	if !ok {
 		return errors.New("a kernel of another driver")
 	}
-	args := make([]any, len(l.Args))
-	for i, a := range l.Args {
-		switch v := a.(type) {
-		case Address:
-			args[i] = uint64(v)
-		case int:
-			args[i] = int32(v)
-		case uint32, float32:
-			args[i] = v
-		default:
-			return fmt.Errorf("%s: argument %d: type %T", k.name, i, a)
-		}
+	args, err := l.parameters()
+	if err != nil {
+		return err
 	}
 	return d.machine.Launch(k.kernel, ptx.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared, Args: args})
 }

@@ -10,8 +10,8 @@ type pass struct {
 	halts       Address // 0 in tests: networks that left the finite numbers are tested too
 	stream      kernels.Stream
 	kind        string // of forward: means, shared or synapse
-	draw0       uint32
-	drawStride  uint32
+	draw0       uint
+	drawStride  uint
 	xslot       Address // place of an instance's examples in the input buffer
 	identity    Address // 0, 1, ...
 	values      []Address
@@ -112,7 +112,7 @@ func (vm *VM) parity(p pass) int {
 	if !p.ahead {
 		return 0
 	}
-	return vm.most * p.batch * kernels.Stride(vm.train.Width)
+	return vm.shape.parity(vm.most, vm.train)
 }
 
 func (vm *VM) gather(p pass, slots int, data *kernels.Data, inputs, order Address) Launch {
@@ -184,7 +184,7 @@ func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 	m := vm.memory
 	labels, targets := vm.answers()
 	return Launch{
-		Kernel: vm.kernels["loss"], Grid: [3]int{1, 1, p.instances}, Block: [3]int{256, 1, 1}, Shared: 4 * p.batch,
+		Kernel: vm.kernels["loss"], Grid: [3]int{1, 1, p.instances}, Block: [3]int{256, 1, 1}, Shared: lossBytes * p.batch,
 		Args: []any{m.deltas[i.Src], m.losses, m.halts, m.values[i.Src], labels, targets, m.order, m.slots, m.members, p.steps,
 			p.base, p.t, vm.train.N, vm.shape.Widths[i.Src], p.batch, int(i.Activation), vm.closed()},
 	}
@@ -199,7 +199,8 @@ func (vm *VM) middle(p pass) Launch {
 	}
 	gathering := ceil(p.batch*data.Width, gatherValues)
 	return Launch{
-		Kernel: vm.kernels["middle"], Grid: [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, Block: [3]int{512, 1, 1}, Shared: 4 * p.batch,
+		Kernel: vm.kernels["middle"], Grid: [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, Block: [3]int{512, 1, 1},
+		Shared: lossBytes * p.batch,
 		Args: []any{m.operations, len(vm.operationRecords()), m.part, m.weights, m.losses, m.halts, labels, targets, m.order,
 			m.slots, m.members, p.steps, p.base, p.t, data.N, p.batch, vm.shape.wSize, m.values[vm.shape.dataFirst], bytes, floats,
 			data.Width, vm.parity(p), p.instances, len(vm.slots), data.Scale, data.Shift, vm.closed()},

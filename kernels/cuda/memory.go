@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"math"
 
 	"quantal/kernels"
 )
@@ -34,8 +35,11 @@ const (
 	middleBatch = 256
 )
 
-// maxInstances is the limit of the third dimension of a grid.
+// maxInstances is the limit of the second and third dimension of a grid.
 const maxInstances = 65535
+
+// lossBytes of shared memory hold the loss of an example.
+const lossBytes = 4
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
@@ -90,6 +94,11 @@ func newShape(p *kernels.Program) shape {
 	_, s.walks = p.Rule.(kernels.Langevin)
 	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
+}
+
+// parity is the distance between the halves of the input buffer, in numbers, where there are two.
+func (s shape) parity(seeds int, train *kernels.Data) int {
+	return seeds * s.Batch * kernels.Stride(train.Width)
 }
 
 // region is a piece of device memory, in bytes.
@@ -203,8 +212,8 @@ func need(s shape, members []kernels.Member, train *kernels.Data) int64 {
 	return sum
 }
 
-// Capacity is the largest number of members of which any run of neighbours fits into the given memory, in bytes; 0 if not even
-// one does.
+// Capacity is the largest number of members of which any run of neighbours fits into the given memory, in bytes, and into the
+// kernels; 0 if not even one does.
 func Capacity(p *kernels.Program, members []kernels.Member, train *kernels.Data, free int64) int {
 	return capacity(newShape(p), members, train, free)
 }
@@ -213,7 +222,12 @@ func Capacity(p *kernels.Program, members []kernels.Member, train *kernels.Data,
 func capacity(s shape, members []kernels.Member, train *kernels.Data, free int64) int {
 	fits := func(n int) bool {
 		for from := 0; from < len(members); from += n {
-			if need(s, members[from:min(from+n, len(members))], train) > free {
+			together := members[from:min(from+n, len(members))]
+			if need(s, together, train) > free {
+				return false
+			}
+			// The kernels count in 32 bits.
+			if train != nil && s.fused && s.parity(seeds(together), train) > math.MaxInt32 {
 				return false
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 
 	"quantal/kernels"
@@ -77,7 +78,7 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 		driver: d, shape: newShape(p), members: members, train: train, stopped: make([]*kernels.Divergence, len(members)),
 		epoch: -1, orders: orders{data: train}, graphs: map[batch]Graph{},
 	}
-	if err := vm.shape.check(); err != nil {
+	if err := errors.Join(vm.shape.check(), vm.shape.fits(d.Info(), train != nil)); err != nil {
 		return nil, err
 	}
 	vm.adam, _ = p.Rule.(kernels.Adam)
@@ -139,6 +140,32 @@ func (s shape) check() error {
 	}
 	if gradients != len(s.Layout.Layers) {
 		return fmt.Errorf("cuda: program: dW is formed %d times for %d layers", gradients, len(s.Layout.Layers))
+	}
+	return nil
+}
+
+// fits refuses what kernels cannot count, which they do in 32 bits, and minibatches that a grid or the shared memory of the
+// kernel loss cannot hold.
+func (s shape) fits(gpu Info, training bool) error {
+	if size := max(s.stateSize, s.totalSize); size > math.MaxInt32 {
+		return fmt.Errorf("cuda: a network of %d synapses: its state and sums have places for %d numbers, the kernels count %d at most",
+			s.Layout.Synapses(), size, math.MaxInt32)
+	}
+	if !training {
+		return nil
+	}
+	if s.Batch > maxInstances {
+		return fmt.Errorf("cuda: a minibatch of %d examples: a GPU takes %d at most", s.Batch, maxInstances)
+	}
+	if need := lossBytes * s.Batch; need > gpu.Shared {
+		return fmt.Errorf("cuda: a minibatch of %d examples: its losses take %d bytes of shared memory; this GPU has %d, enough for %d",
+			s.Batch, need, gpu.Shared, gpu.Shared/lossBytes)
+	}
+	for _, width := range s.Widths {
+		if size := s.Batch * kernels.Stride(width); size > math.MaxInt32 {
+			return fmt.Errorf("cuda: a minibatch of %d examples in a layer of %d neurons: that makes %d numbers, the kernels count %d at most",
+				s.Batch, width, size, math.MaxInt32)
+		}
 	}
 	return nil
 }

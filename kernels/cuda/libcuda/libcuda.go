@@ -106,6 +106,9 @@ func (g *Graph) Launch(stream Handle) error {
 // Release frees the graph.
 func (g *Graph) Release() error { return check(C.cuGraphExecDestroy(g.exec)) }
 
+// SharedPerBlock is an attribute of devices that cu has no name for: the shared memory that a block may ask for.
+const SharedPerBlock = C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+
 // AllowShared lets a function be launched with the given dynamic shared memory, which beyond 48 KiB must be asked for.
 func AllowShared(function Handle, bytes int) error {
 	const attribute = C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES

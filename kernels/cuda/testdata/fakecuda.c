@@ -30,7 +30,7 @@ int cuDeviceGetName(char *name, int n, int d) { (void)d; snprintf(name, n, "Fake
 int cuDeviceTotalMem_v2(size_t *n, int d) { (void)d; *n = (size_t)1 << 30; return 0; }
 int cuDeviceGetAttribute(int *v, int attribute, int d) {
 	(void)d;
-	*v = attribute == 75 ? (getenv("FAKE_OLD") ? 7 : 9) : attribute == 76 ? (getenv("FAKE_OLD") ? 5 : 0) : 132;
+	*v = attribute == 75 ? (getenv("FAKE_OLD") ? 7 : 9) : attribute == 76 ? (getenv("FAKE_OLD") ? 5 : 0) : attribute == 97 ? 227 << 10 : 132;
 	return 0;
 }
 int cuDevicePrimaryCtxRetain(void **ctx, int d) { (void)d; *ctx = &used; return 0; }
