@@ -4,6 +4,10 @@ GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+# How long the tests of one package may take before they count as hung. Only a machine that does much else comes near it.
+TEST_TIMEOUT ?= 6h
+TEST = $(GO) test -timeout $(TEST_TIMEOUT)
+
 .PHONY: demo build build-gpu cuda.test ptx test race lint fuzz bench bench-peers go numpy slurm
 
 demo: build
@@ -28,25 +32,26 @@ ptx:
 # What the tests need beside Go: python3 with numpy, which reads what quantal exports. Those on a Slurm start one if it is installed.
 test: go numpy slurm
 	$(GO) vet ./...
-	$(GO) test ./...
+	$(TEST) ./...
 
 race: go
-	$(GO) test -race -short ./kernels/cpu ./kernels/ptx ./mnist ./train ./results ./grid/... ./dynamics/... ./cmd/...
-	$(GO) test -race -run TestOrders ./kernels/cuda
+	$(TEST) -race -short ./kernels/cpu ./kernels/ptx ./mnist ./train ./results ./grid/... ./dynamics/... ./cmd/...
+	$(TEST) -race -run TestOrders ./kernels/cuda
 
 lint: go
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
+# So many executions, about 20 s of each: at the end of a time instead, a busy machine makes go test fail now and then.
 fuzz: go
-	$(GO) test ./mnist -run '^$$' -fuzz FuzzReadIDX -fuzztime 20s
-	$(GO) test ./results -run '^$$' -fuzz FuzzReadSafetensors -fuzztime 20s
-	$(GO) test ./results -run '^$$' -fuzz FuzzReadConfig -fuzztime 20s
-	$(GO) test ./kernels/ptx -run '^$$' -fuzz FuzzParse -fuzztime 20s
+	$(TEST) ./mnist -run '^$$' -fuzz FuzzReadIDX -fuzztime 500000x
+	$(TEST) ./results -run '^$$' -fuzz FuzzReadSafetensors -fuzztime 200000x
+	$(TEST) ./results -run '^$$' -fuzz FuzzReadConfig -fuzztime 200000x
+	$(TEST) ./kernels/ptx -run '^$$' -fuzz FuzzParse -fuzztime 500000x
 
 bench: go
-	$(GO) test ./kernels ./kernels/cpu ./mnist -run '^$$' -bench .
+	$(TEST) ./kernels ./kernels/cpu ./mnist -run '^$$' -bench .
 
 # quantal beside PyTorch, Gorgonia and, given FLOOR_C and MNIST, C: ten minutes, best alone on the machine.
 # PYTHON, FLOOR_C (the C program's source), MNIST (a folder with the unpacked files): go doc ./bench/peers

@@ -41,7 +41,7 @@ type Speed struct {
 	Rho            string  `json:"rho"`
 	Members        int     `json:"members"`
 	Threads        int     `json:"threads"`
-	StepsPerSecond float64 `json:"steps_per_second"` // of all networks together, by the rule of pace
+	StepsPerSecond float64 `json:"steps_per_second"` // of all networks together, the mean
 	NsPerSynapse   float64 `json:"ns_per_synapse"`   // and step of one network
 	Steps          int     `json:"steps"`            // timed, of each network
 	Epochs         int     `json:"epochs"`           // whole ones that these steps make up; 0 if they are parts of one

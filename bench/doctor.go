@@ -268,7 +268,7 @@ func (n checkup) run(ctx context.Context, p *kernels.Program, open func([]kernel
 		if progress[m].Diverged != nil {
 			return o, fmt.Errorf("%v", progress[m].Diverged)
 		}
-		o.nll = append(o.nll, progress[m].NLL)
+		o.nll = append(o.nll, progress[m].NLL())
 		state, err := vm.State(m)
 		if err != nil {
 			return o, err

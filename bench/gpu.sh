@@ -1,38 +1,58 @@
 #!/usr/bin/env bash
-# Measures quantal on a GPU beside its peers in PyTorch and JAX, and checks it there. The machine needs an NVIDIA GPU and, for the
+# Checks quantal on a GPU and measures it beside its peers in PyTorch and JAX. The machine needs an NVIDIA GPU and, for the
 # peers, python3 with PyTorch and JAX; it needs neither Go nor a network: build here, carry the binaries over, run.
 #
 #   make build-gpu && go test -c -tags gpu -o cuda.test ./kernels/cuda     # gzip -k or xz -k them if size matters
-#   bench/gpu.sh                        # everything that fits into nine minutes
-#   bench/gpu.sh --only time            # some stages, with commas: facts doctor checks repeat parity time grid sanitizer ways full
+#   bench/gpu.sh                        # what fits into nine minutes, the most valuable first
+#   bench/gpu.sh --only speed,hand      # some stages, which share the time in proportion to their caps
 #   bench/gpu.sh --minutes 20 --out DIR
+#
+# The stages, in order:
+#
+#   facts doctor         what is there, and whether it works
+#   repeat parity        same seed, same bytes; every kernel and ten steps against the CPU
+#   memcheck             NVIDIA's memory checker over fifty steps
+#   speed grid           quantal: 240 networks and one; one epoch of the preset fig2
+#   hand jax compile eager    the peers, each checked against gpu/model.py first: 240 networks and one
+#   racecheck            NVIDIA's race checker over fifty steps; both checkers over the parity tests
+#   sizes ways full      other numbers of networks; other ways for the peers; all epochs of the preset fig2
+#
+# A stage may use its cap and what those before it left over. Then it is ended with all that it started, so that it takes no time of
+# those behind it. A stage that fails is recorded, and the rest goes on. What was measured is in its file at once, so that
+# the script may be killed at any time. Results, six files at most: gpu.md (the report), gpu.jsonl (what it is made from),
+# doctor.json, parity.txt, sanitizer.txt, log.txt. Results of several calls become one report by: bench/gpu/report.py write DIR DIR...
 #
 # Environment: QUANTAL (./quantal-gpu), CUDA_TEST (./cuda.test), each also found as .gz or .xz; MNIST, a folder with the four
 # unpacked IDX files (otherwise built-in or made-up examples: a step takes as long); PYTHON (python3); OUT (as --out; by default
-# bench/results/gpu-<date>); MEMBERS, SECONDS_EACH, ROUNDS. DEVICE=cpu rehearses the script without a GPU: its figures mean nothing.
+# bench/results/gpu-<date>); MEMBERS, SIZES, SECONDS_EACH. DEVICE=cpu rehearses the script without a GPU: its figures mean
+# nothing. GPU_CLOCK: see gpu/within.py.
 #
-# A stage that fails or runs out of time is recorded, and the rest goes on; what was measured until then is kept. Results, six
-# files at most: gpu.md (the report), gpu.jsonl (what it is made from), doctor.json, parity.txt, sanitizer.txt, log.txt. Results of several calls
-# become one report by: bench/gpu/report.py write DIR DIR...
-#
-# Exit status: 0 if every stage passed or was skipped, 1 if one failed, 2 for a mistake in the call.
+# Exit status: 0 if every stage passed, was skipped or cut short at the end, 1 if one failed, 2 for a mistake in the call, 130 if interrupted.
+
+# shellcheck disable=SC2317 # functions are called by the names of stages, or by try
 set -uo pipefail
 
-stages=(facts doctor checks repeat parity time grid sanitizer ways full)
-# At most so many seconds for each; the total is what --minutes leaves. Correctness comes before speed, and what takes longest last.
-declare -A most=([facts]=20 [doctor]=45 [checks]=150 [repeat]=45 [parity]=90 [time]=270 [grid]=30 [sanitizer]=75 [ways]=90 [full]=150)
+# The order of value: what was never seen on a GPU comes first, what takes longest last. The caps, in seconds, are nine minutes
+# less ten seconds for the reports.
+stages=(facts doctor repeat parity memcheck speed grid hand jax compile eager racecheck sizes ways full)
+declare -A cap=(
+	[facts]=10 [doctor]=35 [repeat]=30 [parity]=70 [memcheck]=40 [speed]=40 [grid]=25
+	[hand]=40 [jax]=50 [compile]=70 [eager]=25
+	[racecheck]=30 [sizes]=35 [ways]=20 [full]=10
+)
 
 minutes=9
 only=
+stage=
 out=${OUT:-}
 while (($#)); do
 	case $1 in
-	--only | --minutes | --out)
+	--only | --minutes | --out | --stage)
 		(($# > 1)) || { echo "gpu.sh: $1 needs a value" >&2; exit 2; }
-		case $1 in --only) only=$2 ;; --minutes) minutes=$2 ;; --out) out=$2 ;; esac
+		case $1 in --only) only=$2 ;; --minutes) minutes=$2 ;; --out) out=$2 ;; --stage) stage=$2 ;; esac
 		shift 2
 		;;
-	-h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+	-h | --help) sed -n '2,/^$/{/^$/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
 	*) echo "gpu.sh: unknown argument $1; see --help" >&2; exit 2 ;;
 	esac
 done
@@ -40,7 +60,7 @@ done
 chosen=("${stages[@]}")
 [[ -z $only ]] || IFS=, read -ra chosen <<<"$only"
 for s in "${chosen[@]}"; do
-	[[ -n ${most[$s]:-} ]] || { echo "gpu.sh: --only $s: the stages are ${stages[*]}" >&2; exit 2; }
+	[[ -n ${cap[$s]:-} ]] || { echo "gpu.sh: --only $s: the stages are ${stages[*]}" >&2; exit 2; }
 done
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -48,19 +68,24 @@ gpu=$root/bench/gpu
 python=${PYTHON:-python3}
 device=${DEVICE:-cuda}
 each=${SECONDS_EACH:-1}
-read -ra members <<<"${MEMBERS:-240 1 120 8 64}" # the ones with goals first, should time run out
-list=$(IFS=,; echo "${members[*]}")
-out=${out:-$root/bench/results/gpu-$(date -u +%Y-%m-%d)}
-mkdir -p "$out" || exit 2
-out=$(cd "$out" && pwd)
-lines=$out/gpu.jsonl log=$out/log.txt
-touch "$lines"
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-trap 'echo "gpu.sh: interrupted" >&2; exit 130' INT TERM
-deadline=$((SECONDS + 60 * minutes - 10)) # the report takes a moment, too
+read -ra members <<<"${MEMBERS:-240 1}" # the ones with goals
+read -ra sizes <<<"${SIZES:-120 8 64}"
+# Seconds since some moment.
+now() { if [[ -n ${GPU_CLOCK:-} ]]; then cat "$GPU_CLOCK"; else echo "$SECONDS"; fi; }
 
-# Later rounds need not compile again, and what is written stays in one place.
+if [[ -z $stage ]]; then
+	out=${out:-$root/bench/results/gpu-$(date -u +%Y-%m-%d)}
+	mkdir -p "$out" || exit 2
+	out=$(cd "$out" && pwd)
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+else # a stage is a process of its own, which gpu/within.py can end
+	scratch=$GPU_SCRATCH stage_deadline=$(($(now) + GPU_LEFT))
+fi
+lines=$out/gpu.jsonl
+touch "$lines"
+
+# Nothing is compiled twice, and what is written stays in one place.
 export TORCHINDUCTOR_CACHE_DIR=$scratch/inductor TRITON_CACHE_DIR=$scratch/triton CUDA_CACHE_PATH=$scratch/cuda
 export JAX_COMPILATION_CACHE_DIR=$scratch/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
@@ -80,22 +105,29 @@ binary() {
 	chmod +x "$plain" 2>/dev/null
 	echo "$plain"
 }
-quantal=$(binary "${QUANTAL:-./quantal-gpu}") || { quantal=; echo "gpu.sh: no ${QUANTAL:-./quantal-gpu}: only the peers are measured" >&2; }
-cuda_test=$(binary "${CUDA_TEST:-./cuda.test}") || cuda_test=
 
-# put KEY=VALUE...: a line of results.
-put() { "$python" "$gpu/report.py" line "$@" >>"$lines"; }
+# put KEY=VALUE...: a line of results, after the end of one that was cut.
+put() {
+	[[ -z $(tail -c 1 "$lines") ]] || echo >>"$lines"
+	"$python" "$gpu/report.py" line "$@" >>"$lines"
+}
 fact() { [[ -z $2 ]] || put "fact=$1" "value=$2"; }
 
 # within COMMAND...: as long as the stage has time; functions see to that themselves. Exit status 124: it had none (left).
 within() {
-	local left=$((stage_deadline - SECONDS))
+	local left=$((stage_deadline - $(now)))
 	if declare -F "$1" >/dev/null; then
 		"$@"
 		return
 	fi
 	((left > 0)) || return 124
-	timeout --kill-after=5 "$left" "$@"
+	"$python" "$gpu/within.py" "$left" "$@"
+}
+# part N COMMAND...: in an N-th of the time that the stage has left.
+part() {
+	local stage_deadline=$(($(now) + (stage_deadline - $(now)) / $1))
+	shift
+	"$@"
 }
 # why STATUS: in words.
 why() { case $1 in 124 | 137) echo "out of time" ;; 127) echo "not there" ;; 3) echo "a library is missing" ;; *) echo "exit status $1" ;; esac; }
@@ -120,14 +152,12 @@ need_quantal() { [[ -n $quantal ]] || skip "no quantal binary"; }
 # quantal_bench NOISE MEMBERS: JSON, in it an object with noise, members and steps_per_second, of all networks together.
 quantal_bench() { within "$quantal" bench --device "$device" --noise "$1" --rho 2 --members "$2" --each "${each}s" --json; }
 # quantal_train FOLDER ARGUMENTS...: one epoch of one network in which the noise matters, into a run folder with checkpoints.
-# shellcheck disable=SC2317 # try calls it
 quantal_train() {
 	local folder=$1
 	shift
 	within "$quantal" train --device "$device" --data "${MNIST:-glyphs}" --epochs 1 --draws 0 --sigma-init 0.1 --c 1e-4 --out "$folder" --json "$@"
 }
 # quantal_grid EPOCHS FOLDER: the authors' 240 networks.
-# shellcheck disable=SC2317 # try calls it
 quantal_grid() { within "$quantal" grid --preset fig2 --device "$device" --data "${MNIST:-glyphs}" --epochs "$1" --out "$2"; }
 
 stage_facts() {
@@ -138,7 +168,7 @@ stage_facts() {
 		fact driver "$(within nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)"
 		fact "clocks (SM, memory; limit)" "$(within nvidia-smi --query-gpu=clocks.sm,clocks.mem,clocks.max.sm --format=csv,noheader | head -n 1)"
 	else
-		fail "no nvidia-smi"
+		[[ $device = cpu ]] || fail "no nvidia-smi"
 	fi
 	fact CUDA "$(nvcc --version 2>/dev/null | grep -o 'release .*')"
 	fact processor "$(grep -m 1 -o 'model name.*' /proc/cpuinfo | cut -d: -f2- | xargs), $(nproc) cores"
@@ -150,26 +180,10 @@ stage_facts() {
 }
 
 stage_doctor() {
-	if [[ $device = cuda ]]; then
-		within "$python" "$gpu/torch_one.py" --copy >>"$lines" || note "bandwidth by PyTorch: $(why $?)"
-	fi
 	need_quantal
 	try "quantal doctor" "$quantal" doctor --json >"$out/doctor.json"
-	! grep -q '"no_gpu"' "$out/doctor.json" || fail "the doctor finds no GPU"
+	[[ $device = cpu ]] || ! grep -q '"no_gpu"' "$out/doctor.json" || fail "the doctor finds no GPU"
 	cat "$out/doctor.json"
-}
-
-# The peers do the same step as quantal: against a float64 reference, on the CPU in float64 and on the GPU in float32.
-stage_checks() {
-	local where
-	try reference "$python" "$gpu/model.py"
-	try report "$python" "$gpu/report.py" --self-test
-	for where in cpu "$device"; do
-		try "torch_one $where" "$python" "$gpu/torch_one.py" --check --device "$where"
-		try "torch_stacked $where" "$python" "$gpu/torch_stacked.py" --check --device "$where" --way hand,autograd,compile
-		try "jax_vmap $where" "$python" "$gpu/jax_vmap.py" --check --device "$where" --prng rbg,threefry2x32
-		[[ $device != cpu ]] || break
-	done
 }
 
 # Two identical runs give identical bytes, and another seed gives others.
@@ -178,6 +192,7 @@ stage_repeat() {
 	need_quantal
 	for name in a b other; do
 		try "run $name" quantal_train "$scratch/$name" --seed "$([[ $name = other ]] && echo 2 || echo 1)" || return
+		[[ -n $(ls "$scratch/$name/checkpoints") ]] || { fail "run $name left no checkpoint"; return; }
 	done
 	a=$(cat "$scratch"/a/checkpoints/* | sha256sum) b=$(cat "$scratch"/b/checkpoints/* | sha256sum)
 	echo "checkpoints: $a, $b"
@@ -190,7 +205,6 @@ stage_repeat() {
 
 # The GPU against the CPU: kernels/cuda/gpu_test.go. Tests that run on the device have GPU in their names and skip without one;
 # tests find their files from their own folder.
-# shellcheck disable=SC2317 # try calls it
 gpu_tests() { (cd "$root/kernels/cuda" && within "$@" "$cuda_test" -test.v -test.run GPU); }
 stage_parity() {
 	[[ -n $cuda_test ]] || skip "no ${CUDA_TEST:-./cuda.test}"
@@ -200,140 +214,184 @@ stage_parity() {
 	grep -q '^--- PASS' "$out/parity.txt" || fail "no test of the device ran"
 }
 
-# Rounds of quantal and its peers one after the other, for as long as there is time: A B C A B C. One that cannot run at all is
-# not asked again; one that ran out of time kept what it had and may come again. That the last round is cut is no failure.
-stage_time() {
-	local round noise m name status before begun=0 rounds=${ROUNDS:-100}
-	local -A dead=() peers=(
-		[1]="torch_one"
-		[2]="torch_stacked --members $list --way hand"
-		[3]="torch_stacked --members $list --way compile"
-		[4]="jax_vmap --members $list"
-	)
-	for ((round = 1; round <= rounds && stage_deadline - SECONDS > 20; round++)); do
-		echo "round $round"
-		begun=$round
-		before=$(wc -l <"$lines")
-		for noise in heterogeneous homogeneous; do
-			for m in "${members[@]}"; do
-				[[ -n $quantal && -z ${dead[quantal]:-} ]] || continue
-				status=0
-				quantal_bench "$noise" "$m" | "$python" "$gpu/report.py" take --noise "$noise" --members "$m" --round "$round" |
-					tee -a "$lines" || status=${PIPESTATUS[0]}
-				late "$status" && ((round > 1)) && continue
-				tail -n 1 "$lines" | grep -q '"peer": "quantal"' || fail "quantal, $noise, $m networks, round $round: $(why "$status")"
-			done
-		done
-		tail -n +$((before + 1)) "$lines" | grep -q '"peer": "quantal"' || dead[quantal]=1
-		for name in 1 2 3 4; do
-			[[ -z ${dead[$name]:-} ]] || continue
-			status=0
-			# shellcheck disable=SC2086 # a name with its arguments
-			peer ${peers[$name]} --round "$round" | tee -a "$lines" || status=${PIPESTATUS[0]}
-			late "$status" && ((round > 1)) && continue
-			((status == 0)) || fail "${peers[$name]}, round $round: $(why "$status")"
-			((status == 0)) || late "$status" || dead[$name]=1
-		done
-		(($(wc -l <"$lines") > before)) || break
-	done
-	note "rounds: $begun, the last maybe cut"
+# sanitize TOOL NOISE: one of NVIDIA's checkers over fifty steps and a test of one network of the preset.
+sanitize() {
+	echo "== $1, one network, $2"
+	try "$1, $2" compute-sanitizer --tool "$1" --error-exitcode 9 "$quantal" train --device "$device" --data glyphs --validation 59000 \
+		--epochs 1 --draws 0 --sigma-init 0.1 --c 1e-4 --noise "$2" --out "$scratch/$1-$2" --json
 }
-late() { (($1 == 124 || $1 == 137)); }
-# peer NAME ARGUMENTS...: one of the peers in Python.
-peer() {
-	local name=$1
-	shift
-	within "$python" "$gpu/$name.py" "$@" --device "$device" --seconds "$each"
-}
-
-# timed_grid EPOCHS: runs the grid and records its wall time.
-timed_grid() {
-	local began now
-	need_quantal
-	"$quantal" grid --help >/dev/null 2>&1 || skip "this quantal has no command grid"
-	began=$(date +%s.%N)
-	try "grid of $1 epochs" quantal_grid "$1" "$scratch/grid$1" || return
-	now=$(date +%s.%N)
-	put "grid_epochs=$1" "seconds=$(echo "$began $now" | awk '{ printf "%.2f", $2 - $1 }')" "what=start, data, tests and files included"
-}
-
-# NVIDIA's memory and race checkers over fifty steps and a test of one network of the preset and, if they were carried, over the
-# parity tests, which have several networks, all sharings and odd sizes.
-stage_sanitizer() {
-	local tool noise sanitizer
+need_sanitizer() {
 	[[ $device != cpu ]] || skip "no GPU"
 	command -v compute-sanitizer >/dev/null || skip "no compute-sanitizer"
+}
+stage_memcheck() {
+	need_sanitizer
+	need_quantal
+	sanitize memcheck heterogeneous
+	sanitize memcheck homogeneous
+}
+# The parity tests have several networks, all sharings and odd sizes.
+stage_racecheck() {
+	local tool
+	need_sanitizer
 	[[ -n $quantal$cuda_test ]] || skip "no quantal binary and no ${CUDA_TEST:-./cuda.test}"
-	for tool in memcheck racecheck; do
-		sanitizer=(compute-sanitizer --tool "$tool" --error-exitcode 9)
-		[[ -z $quantal ]] || for noise in heterogeneous homogeneous; do
-			echo "== $tool, one network, $noise"
-			try "$tool, $noise" "${sanitizer[@]}" "$quantal" train --device "$device" --data glyphs --validation 59000 --epochs 1 --draws 0 \
-				--sigma-init 0.1 --c 1e-4 --noise "$noise" --out "$scratch/$tool-$noise" --json
-		done
-	done
+	[[ -z $quantal ]] || sanitize racecheck heterogeneous
+	[[ -z $quantal ]] || sanitize racecheck homogeneous
 	[[ -z $cuda_test ]] || for tool in memcheck racecheck; do
 		echo "== $tool, parity tests"
 		try "$tool, parity tests" gpu_tests compute-sanitizer --tool "$tool" --error-exitcode 9
 	done
 }
 
+# own MEMBERS...: quantal's speed with so many networks each, in both modes. A result becomes a line as soon as it is there.
+own() {
+	local noise m
+	for noise in heterogeneous homogeneous; do
+		for m in "$@"; do
+			try "$noise, $m networks" own_speed "$noise" "$m"
+		done
+	done
+}
+own_speed() {
+	quantal_bench "$1" "$2" >"$scratch/speed.json" &&
+		"$python" "$gpu/report.py" take --noise "$1" --members "$2" --round "$GPU_ROUND" <"$scratch/speed.json" >>"$lines"
+}
+# peer NAME ARGUMENTS...: one of the peers in Python, which writes a line for each result as soon as it has it.
+peer() {
+	local name=$1
+	shift
+	within "$python" "$gpu/$name.py" "$@" --device "$device" --seconds "$each" --round "$GPU_ROUND" >>"$lines"
+}
+commas() { local IFS=,; echo "$*"; }
+
+stage_speed() {
+	need_quantal
+	own "${members[@]}"
+}
+stage_hand() { try PyTorch peer torch_stacked --checked --way hand --members "$(commas "${members[@]}")"; }
+stage_jax() { try JAX peer jax_vmap --checked --members "$(commas "${members[@]}")"; }
+stage_compile() { try PyTorch peer torch_stacked --checked --way compile --members "$(commas "${members[@]}")"; }
+stage_eager() {
+	try PyTorch peer torch_one --checked
+	[[ $device = cpu ]] || try "bandwidth by PyTorch" copy_rate
+}
+copy_rate() { within "$python" "$gpu/torch_one.py" --copy >>"$lines"; }
+
+# A quarter of the stage for each.
+stage_sizes() {
+	local list
+	list=$(commas "${sizes[@]}")
+	[[ -z $quantal ]] || part 4 own "${sizes[@]}"
+	part 3 try "PyTorch, hand" peer torch_stacked --way hand --members "$list"
+	part 2 try JAX peer jax_vmap --members "$list"
+	try "PyTorch, compile" peer torch_stacked --way compile --members "$list"
+}
+
 # Other ways for the peers, so that none is beaten in a way that suits us.
 stage_ways() {
 	local loop="--xla_gpu_enable_command_buffer=FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION,WHILE --xla_gpu_graph_min_graph_size=1"
-	local few=(--members "240,1" --noise heterogeneous --round 0)
-	[[ $device = cuda ]] || few[1]=1
-	{
-		try "JAX, threefry" peer jax_vmap "${few[@]}" --prng threefry2x32,unsafe_rbg
-		XLA_FLAGS="${XLA_FLAGS:-} $loop" try "JAX, loop in a graph" peer jax_vmap "${few[@]}" --label "loop in a graph"
-		try "JAX, unrolled" peer jax_vmap "${few[@]}" --unroll 5
-		try "PyTorch, autograd" peer torch_stacked "${few[@]}" --way autograd
-		try "PyTorch, TF32" peer torch_stacked "${few[@]}" --way hand,compile --tf32
-		try "JAX, TF32" peer jax_vmap "${few[@]}" --tf32
-		try "PyTorch, autotuned" peer torch_stacked "${few[@]}" --way compile --mode max-autotune-no-cudagraphs
-	} | tee -a "$lines"
+	local few=(--members "$(commas "${members[@]}")" --noise heterogeneous)
+	XLA_FLAGS="${XLA_FLAGS:-} $loop" part 7 try "JAX, loop in a graph" peer jax_vmap "${few[@]}" --label "loop in a graph"
+	part 6 try "PyTorch, autograd" peer torch_stacked "${few[@]}" --way autograd
+	part 5 try "JAX, threefry" peer jax_vmap "${few[@]}" --prng threefry2x32,unsafe_rbg
+	part 4 try "JAX, unrolled" peer jax_vmap "${few[@]}" --unroll 5
+	part 3 try "PyTorch, TF32" peer torch_stacked "${few[@]}" --way hand,compile --tf32
+	part 2 try "JAX, TF32" peer jax_vmap "${few[@]}" --tf32
+	try "PyTorch, autotuned" peer torch_stacked "${few[@]}" --way compile --mode max-autotune-no-cudagraphs
 }
 
-run_stage() {
-	case $1 in
-	facts) stage_facts ;;
-	doctor) stage_doctor ;;
-	checks) stage_checks ;;
-	repeat) stage_repeat ;;
-	parity) stage_parity ;;
-	time) stage_time ;;
-	grid) timed_grid 1 ;;
-	sanitizer)
-		stage_sanitizer >"$out/sanitizer.txt" 2>&1
-		local status=$?
-		grep -hE '^==|SUMMARY|out of time|exit status' "$out/sanitizer.txt" | grep -v '^=========$'
-		return $status
-		;;
-	ways) stage_ways ;;
-	full) timed_grid 50 ;;
+# timed_grid EPOCHS: runs the grid and records its wall time.
+timed_grid() {
+	local began ended
+	need_quantal
+	began=$(date +%s.%N)
+	try "grid of $1 epochs" quantal_grid "$1" "$scratch/grid$1" || return
+	ended=$(date +%s.%N)
+	put "grid_epochs=$1" "seconds=$(echo "$began $ended" | awk '{ printf "%.2f", $2 - $1 }')" "what=start, data, tests and files included"
+}
+stage_grid() { timed_grid 1; }
+# The whole grid has a goal of 90 s; with much less it would not end.
+stage_full() {
+	local left=$((stage_deadline - $(now)))
+	((left >= 60)) || skip "$left s are left: --only full"
+	timed_grid 50
+}
+
+stage_sanitized() {
+	"stage_$1" >>"$out/sanitizer.txt" 2>&1
+	local status=$?
+	grep -hE '^==|SUMMARY|out of time|exit status' "$out/sanitizer.txt" | grep -v '^=========$'
+	return $status
+}
+
+if [[ -n $stage ]]; then
+	quantal=$GPU_QUANTAL cuda_test=$GPU_CUDA_TEST
+	case $stage in
+	memcheck | racecheck) (stage_sanitized "$stage") ;;
+	*) (stage_"$stage") ;;
 	esac
-}
+	(($? != skipped)) || exit "$skipped"
+	exit 0 # what failed has said so
+fi
 
-failures=0
+exec > >(tee -ia "$out/log.txt") 2>&1
+log=$!
+quantal=$(binary "${QUANTAL:-./quantal-gpu}") || { quantal=; echo "gpu.sh: no ${QUANTAL:-./quantal-gpu}: only the peers are measured"; }
+cuda_test=$(binary "${CUDA_TEST:-./cuda.test}") || cuda_test=
+export GPU_SCRATCH=$scratch GPU_QUANTAL=$quantal GPU_CUDA_TEST=$cuda_test GPU_LEFT GPU_ROUND
+GPU_ROUND=$((1 + $(grep -c '"call"' "$lines")))
+put "call=$GPU_ROUND"
+
+# outcome STAGE OK: the stage's line, and the report as it then is.
+outcome() {
+	put "stage=$1" "ok=$2" "seconds=$(($(now) - began))" "note=$(paste -s -d ';' "$scratch/note" | sed 's/;/; /g')"
+	"$python" "$gpu/report.py" write "$out" >/dev/null
+}
+child=
+interrupted() {
+	trap '' INT TERM PIPE
+	[[ -z $child ]] || { kill "$child"; wait "$child"; } 2>/dev/null
+	note interrupted
+	outcome "$s" cut
+	exit 130
+}
+trap interrupted INT TERM
+
+total=0 sofar=0 failures=0
+for s in "${chosen[@]}"; do total=$((total + cap[$s])); done
+started=$(now)
 for s in "${chosen[@]}"; do
-	stage_deadline=$((SECONDS + most[$s]))
-	((stage_deadline <= deadline)) || stage_deadline=$deadline
+	began=$(now) sofar=$((sofar + cap[$s]))
+	GPU_LEFT=$((started + (60 * minutes - 10) * sofar / total - began))
 	: >"$scratch/note"
 	rm -f "$scratch/bad"
-	began=$SECONDS
-	if ((stage_deadline - began < 5)); then
-		put "stage=$s" ok=skipped "note=no time left"
+	if ((GPU_LEFT < 3)); then
+		note "no time left"
+		outcome "$s" skipped
 		continue
 	fi
-	printf '\n== %s, at most %d s\n' "$s" $((stage_deadline - began)) | tee -a "$log"
-	# In a subshell, so that nothing a stage does ends the script.
-	(run_stage "$s") 2>&1 | tee -a "$log"
-	status=${PIPESTATUS[0]} ok=true
-	((status != skipped)) || ok=skipped
-	[[ ! -e $scratch/bad ]] || { ok=false; failures=$((failures + 1)); }
-	put "stage=$s" "ok=$ok" "seconds=$((SECONDS - began))" "note=$(paste -s -d ';' "$scratch/note" | sed 's/;/; /g')"
+	printf '\n== %s, at most %d s\n' "$s" "$GPU_LEFT"
+	"$python" "$gpu/within.py" "$GPU_LEFT" bash "$gpu/../gpu.sh" --stage "$s" --out "$out" &
+	child=$!
+	wait "$child"
+	status=$? child='' ok=true
+	case $status in
+	0) ;;
+	"$skipped") ok=skipped ;;
+	124) note "out of time" ;;
+	*) fail "$(why "$status")" ;;
+	esac
+	if [[ -e $scratch/bad || $status = 124 ]]; then
+		ok=false
+		# What stands last fills the time that is left: that it is cut short is no failure.
+		case $s in racecheck | sizes | ways | full) grep -qv 'out of time$' "$scratch/note" || ok='cut' ;; esac
+	fi
+	[[ $ok != false ]] || failures=$((failures + 1))
+	outcome "$s" "$ok"
 done
-printf '\n' | tee -a "$log"
-"$python" "$gpu/report.py" write "$out" 2>&1 | tee -a "$log"
-echo "written to $out" >&2
+printf '\n'
+cat "$out/gpu.md"
+echo "written to $out"
+exec >&- 2>&-
+wait "$log"
 exit $((failures > 0))

@@ -57,7 +57,7 @@ func TestGPUScript(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	c := exec.Command("bash", "gpu.sh", "--only", "repeat,parity,grid,sanitizer,full", "--out", filepath.Join(dir, "out"))
+	c := exec.Command("bash", "gpu.sh", "--only", "repeat,parity,grid,racecheck,full", "--out", filepath.Join(dir, "out"))
 	c.Env = append(os.Environ(), "DEVICE=cpu", "PYTHON="+python, "PYTHONDONTWRITEBYTECODE=1",
 		"QUANTAL="+filepath.Join(dir, "none"), "CUDA_TEST="+filepath.Join(dir, "none"))
 	if out, err := c.CombinedOutput(); err != nil {

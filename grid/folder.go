@@ -311,12 +311,12 @@ func cohorts(points []Point) [][]Point {
 	return groups
 }
 
-// networks are the configurations of points, for this process's threads.
+// networks are the configurations of points, for this process's device and threads.
 func networks(points []Point, o Options) []train.Config {
 	var configs []train.Config
 	for _, p := range points {
 		c := p.Config
-		c.Threads = o.Threads
+		c.Device, c.Threads = o.Device, o.Threads
 		configs = append(configs, c)
 	}
 	return configs

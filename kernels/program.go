@@ -213,8 +213,19 @@ func (d *Divergence) String() string {
 
 // Progress is what a network did in a call of Run.
 type Progress struct {
-	NLL      float64     // sum over the examples of the steps, in nats
+	// Losses has a number for each step: the negative log-likelihood, summed over its examples, in nats. Whoever adds them up in the
+	// order of the steps gets the same sum however the steps are cut into calls.
+	Losses   []float64
 	Diverged *Divergence // nil unless the network has left the finite numbers; it then stands still
+}
+
+// NLL is the sum over the steps of the call.
+func (p Progress) NLL() float64 {
+	sum := 0.0
+	for _, loss := range p.Losses {
+		sum += loss
+	}
+	return sum
 }
 
 // EvaluationGroup is the number of test examples that share one draw of the weights.

@@ -45,17 +45,18 @@ func newMirrorOn(t *testing.T, l net.Listener, a answer) *mirror {
 		files["/mnist/"+fileNames[i]+".gz"] = zip(t, content)
 	}
 	m := new(mirror)
-	m.Server = &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.requests.Add(1)
 		a(w, r, files[r.URL.Path])
-	})}}
+	})
+	m.Server = &httptest.Server{Listener: l, Config: &http.Server{Handler: handler}}
 	m.Start()
 	t.Cleanup(m.Close)
 	return m
 }
 
-// wires is a network without a machine's speed: within a synctest bubble, time passes only when all wait. From an address where nobody
-// listens nothing ever comes back.
+// wires is a network without a machine's speed: within a synctest bubble, time passes only when all wait. From an address where
+// nobody listens nothing ever comes back.
 type wires map[string]*wire
 
 // wire is what a mirror listens on.
@@ -261,8 +262,8 @@ func TestFetchFromSecondMirror(t *testing.T) {
 	}
 }
 
-// A mirror that stalls costs the stall timeout for each file, one that gives no answer, or cannot be reached (RFC 5737 keeps its address
-// free), the connect timeout once.
+// A mirror that stalls costs the stall timeout for each file, one that gives no answer, or cannot be reached (RFC 5737 keeps its
+// address free), the connect timeout once.
 func TestFetchTimeouts(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -283,7 +284,10 @@ func TestFetchTimeouts(t *testing.T) {
 					m := newMirrorOn(t, network.listen(), c.first)
 					address, requests = m.address(), &m.requests
 				}
-				opt := Options{CacheDir: t.TempDir(), Mirrors: []string{address}, ConnectTimeout: 3 * time.Second, StallTimeout: 500 * time.Millisecond, dial: network.dial}
+				opt := Options{
+					CacheDir: t.TempDir(), Mirrors: []string{address}, dial: network.dial,
+					ConnectTimeout: 3 * time.Second, StallTimeout: 500 * time.Millisecond,
+				}
 				_, err := tinyEdition().fetch(t.Context(), opt)
 				var failed *FetchError
 				if !errors.As(err, &failed) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), address) {

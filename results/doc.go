@@ -13,6 +13,7 @@
 //	environment.json   program, processor, kernels, data set and its checksums
 //	metrics.jsonl      one JSON object per line and epoch, see Epoch
 //	checkpoints/       step-000003000.safetensors: the newest two that are good
+//	times.json         the seconds that the run had taken at its last checkpoints, which hold no clock themselves
 //	summary.json       what the run reached
 //	.lock              held by the process that works in the folder
 //	.lock.held         there only where the file system has no locks, and stands for one: process and host

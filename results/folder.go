@@ -15,6 +15,7 @@ const (
 	metricsName     = "metrics.jsonl"
 	summaryName     = "summary.json"
 	checkpointsName = "checkpoints"
+	timesName       = "times.json"
 )
 
 // Folder is the folder of one run. It is not for concurrent use.

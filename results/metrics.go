@@ -16,9 +16,9 @@ import (
 // are sums over the training set, accuracies are fractions of the test set. A number that is not finite, or not measured,
 // is null in the file and NaN here.
 type Epoch struct {
-	Epoch   int     `json:"epoch"`   // epochs done
-	Step    int     `json:"step"`    // training steps done
-	Seconds float64 `json:"seconds"` // wall time since the start of the run
+	Epoch int `json:"epoch"` // epochs done
+	Step  int `json:"step"`  // training steps done
+	Times     // since the start of the run
 
 	NLL float64 `json:"nll"` // mean negative log-likelihood of the training examples during the epoch
 
@@ -40,7 +40,7 @@ type Epoch struct {
 	ReliabilityCost float64   `json:"reliability_cost"` // over weights, biases not included
 	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // SigmaRMS of each layer
 
-	StepsPerSecond float64 `json:"steps_per_second"`
+	StepsPerSecond float64 `json:"steps_per_second"` // while training
 }
 
 // AppendMetrics adds one line to metrics.jsonl, with null for NaN and infinities, and flushes it to disk. If that fails
@@ -139,7 +139,7 @@ func (f *Folder) Metrics() ([]Epoch, error) {
 func decodeEpoch(line []byte) (Epoch, error) {
 	nan := math.NaN()
 	e := Epoch{
-		Seconds: nan, NLL: nan, Objective: nan, ObjectiveNLL: nan, ObjectiveMagnitude: nan, ObjectiveReliability: nan,
+		Times: Times{nan, nan}, NLL: nan, Objective: nan, ObjectiveNLL: nan, ObjectiveMagnitude: nan, ObjectiveReliability: nan,
 		AccuracySampled: nan, LossSampled: nan, AccuracyMean: nan, LossMean: nan,
 		SigmaRMS: nan, ReliabilityCost: nan, StepsPerSecond: nan,
 	}

@@ -42,6 +42,7 @@ type Fluctuations struct {
 	vm       kernels.VM
 	training *kernels.Data
 	testing  *kernels.Data
+	pace     pace
 	step     int
 	loss     []float64
 	diverged []*kernels.Divergence
@@ -61,7 +62,7 @@ func Fluctuate(set *mnist.Set, network Config, rule kernels.Langevin, members ..
 		return nil, err
 	}
 	f := &Fluctuations{
-		training: describe(set, training), testing: describe(set, set.Test),
+		training: describe(set, training), testing: describe(set, set.Test), pace: newPace(),
 		loss: make([]float64, len(members)), diverged: make([]*kernels.Divergence, len(members)),
 	}
 	var numbers []kernels.Member
@@ -94,21 +95,21 @@ func Fluctuate(set *mnist.Set, network Config, rule kernels.Langevin, members ..
 // network's DivergedError when all have diverged. Progress, if not nil, is told of the steps of this call done and to do.
 func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps int)) error {
 	clear(f.loss)
-	examples := float64(n * f.Program.Batch)
 	for done := 0; done < n; {
 		if ctx.Err() != nil {
 			return ErrInterrupted
 		}
-		do := min(sumSlice, n-done)
-		reached, err := f.vm.Run(context.WithoutCancel(ctx), f.step, do)
+		reached, did, _, err := f.pace.run(f.vm, f.step, n-done)
 		if err != nil {
 			return f.Device.Failed(err)
 		}
-		f.step += do
-		done += do
+		f.step += did
+		done += did
 		left := false
 		for m, p := range reached {
-			f.loss[m] += p.NLL / examples
+			for _, loss := range p.Losses {
+				f.loss[m] += loss
+			}
 			f.diverged[m] = p.Diverged
 			left = left || p.Diverged == nil
 		}
@@ -118,6 +119,9 @@ func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps
 		if progress != nil {
 			progress(done, n)
 		}
+	}
+	for m := range f.loss {
+		f.loss[m] /= float64(n * f.Program.Batch)
 	}
 	return nil
 }

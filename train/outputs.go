@@ -56,8 +56,16 @@ func OutputSquares(ctx context.Context, set *mnist.Set, c Config, weights, outpu
 	if err := vm.Load(0, &kernels.State{Mu: weights, MuM: weights, MuV: weights}); err != nil {
 		return nil, err
 	}
-	if _, err := vm.Run(ctx, 0, examples); err != nil {
-		return nil, device.Failed(err)
+	pace := newPace()
+	for step := 0; step < examples; {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		_, did, _, err := pace.run(vm, step, examples-step)
+		if err != nil {
+			return nil, device.Failed(err)
+		}
+		step += did
 	}
 	sums, err := vm.Sums(0)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,9 +16,9 @@ import (
 type Summary struct {
 	results.Outcome
 
-	Epochs         float64 `json:"epochs"`
-	Seconds        float64 `json:"seconds"` // of training
-	StepsPerSecond float64 `json:"steps_per_second"`
+	Epochs float64 `json:"epochs"`
+	results.Times
+	StepsPerSecond float64 `json:"steps_per_second"` // while training
 
 	Noise     string   `json:"noise"`
 	Rho       Exponent `json:"rho"`
@@ -40,7 +41,7 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	}
 	c := r.Networks[0]
 	s := Summary{
-		Outcome: outcomes[0], Epochs: float64(r.step) / float64(r.StepsPerEpoch()), Seconds: r.Elapsed().Seconds(),
+		Outcome: outcomes[0], Epochs: float64(r.step) / float64(r.StepsPerEpoch()), Times: r.Times(),
 		Noise: c.Noise, Rho: c.Rho, C: c.C, Seed: c.Seed,
 		Device: r.Device.Name, Kernels: r.Device.Kernels, Data: r.set.Name,
 		Training: r.training.N, TestSet: r.testing.N, Synapses: r.Program.Layout.Synapses(),
@@ -54,6 +55,7 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 // Outcomes measures all networks as they stand, with the given number of draws for the K-draw figures. A network that diverged
 // has results.NoOutcome.
 func (r *Run) Outcomes(ctx context.Context, draws int) ([]results.Outcome, error) {
+	began := time.Now()
 	testing, err := r.evaluate(ctx, r.testing, draws)
 	if err != nil {
 		return nil, err
@@ -72,6 +74,7 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]results.Outcome, error
 	if err != nil {
 		return nil, err
 	}
+	r.spent.MeasuringSeconds += time.Since(began).Seconds()
 	for m := range outcomes {
 		if r.diverged[m] != nil {
 			continue

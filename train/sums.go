@@ -11,9 +11,6 @@ import (
 	"quantal/results"
 )
 
-// sumSlice is the number of steps between two looks at the context.
-const sumSlice = 500
-
 // Gradients adds up the gradients of the likelihood of trained networks over whole epochs of their training set, with the
 // parameters as they are: through the same graph and on the same device as training, under another rule. The networks must
 // agree in Cohort; states are theirs, in the same order. Progress, if not nil, is told of the steps done and to do.
@@ -56,15 +53,16 @@ func Gradients(
 		}
 	}
 	steps := training.N() / c.Batch * epochs
+	pace := newPace()
 	for step := 0; step < steps; {
 		if ctx.Err() != nil {
 			return nil, ErrInterrupted
 		}
-		n := min(sumSlice, steps-step)
-		if _, err := vm.Run(context.WithoutCancel(ctx), step, n); err != nil {
+		_, did, _, err := pace.run(vm, step, steps-step)
+		if err != nil {
 			return nil, device.Failed(err)
 		}
-		step += n
+		step += did
 		if progress != nil {
 			progress(step, steps)
 		}

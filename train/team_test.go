@@ -128,7 +128,7 @@ func TestCheckpointsByTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rest.Close()
-	if err := rest.Resume(0, middle[0], middle[1]); err != nil {
+	if err := rest.Resume(results.Times{}, middle[0], middle[1]); err != nil {
 		t.Fatal(err)
 	}
 	if err := rest.Train(context.Background(), Events{}); err != nil {
@@ -141,10 +141,10 @@ func TestCheckpointsByTime(t *testing.T) {
 	}
 	late := *middle[1]
 	late.Step++
-	if err := rest.Resume(0, middle[0], &late); err == nil {
+	if err := rest.Resume(results.Times{}, middle[0], &late); err == nil {
 		t.Error("checkpoints of two steps are taken for one run")
 	}
-	if err := rest.Resume(0, middle[0]); err == nil {
+	if err := rest.Resume(results.Times{}, middle[0]); err == nil {
 		t.Error("one checkpoint is taken for two networks")
 	}
 }

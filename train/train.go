@@ -37,9 +37,9 @@ type Run struct {
 	step                    int
 	nll                     []float64             // of each network over the steps of the running epoch
 	diverged                []*kernels.Divergence // of each network, nil while it is finite
-	busy                    time.Duration         // spent in the VM, by this process
-	earlier                 time.Duration         // spent before this process resumed the run
-	started                 time.Time
+	unmeasured              bool                  // the epoch that ends at step has not been measured and handed out
+	pace                    pace
+	spent, earlier          results.Times // by this process, and before it resumed the run
 }
 
 // New prepares networks, which must agree in Cohort, from their beginning: the graph is built, differentiated and compiled, and
@@ -47,21 +47,7 @@ type Run struct {
 // checkpoint-every) the first counts.
 func New(set *mnist.Set, networks ...Config) (*Run, error) {
 	if len(networks) == 0 {
-		return nil, errNoNetworks
-	}
-	device, err := ChooseDevice(networks[0].Device)
-	if err != nil {
-		return nil, err
-	}
-	return NewOn(device, set, networks...)
-}
-
-var errNoNetworks = errors.New("train: want at least one network")
-
-// NewOn is New on a device that has been chosen, whatever the networks say of theirs.
-func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
-	if len(networks) == 0 {
-		return nil, errNoNetworks
+		return nil, errors.New("train: want at least one network")
 	}
 	for _, n := range networks {
 		if err := n.Check(); err != nil {
@@ -80,8 +66,12 @@ func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
 		return nil, fmt.Errorf("batch %d: want at most the %d training examples of %s", c.Batch, training.N(), set.Name)
 	}
 	r := &Run{
-		Networks: networks, Device: device, set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes),
+		Networks: networks, set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes),
 		nll: make([]float64, len(networks)), diverged: make([]*kernels.Divergence, len(networks)),
+		pace: newPace(),
+	}
+	if r.Device, err = ChooseDevice(c.Device); err != nil {
+		return nil, err
 	}
 	if r.Program, err = graph.CompileSpec(r.Spec, kernels.DefaultAdam()); err != nil {
 		return nil, err
@@ -146,7 +136,7 @@ func (r *Run) Close() error { return r.vm.Close() }
 
 // Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on the CPU.
 func (r *Run) Memory() int64 {
-	if r.Device.open == nil {
+	if r.Device.MemoryFree == 0 {
 		const fields = 3 // the parameter and two moments
 		return int64(len(r.Networks)) * fields * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
 	}
@@ -162,9 +152,10 @@ func (r *Run) Steps() int { return r.StepsPerEpoch() * r.Networks[0].Epochs }
 // Step is the number of steps done.
 func (r *Run) Step() int { return r.step }
 
-// unfinished is what a checkpoint within an epoch has to remember besides the state.
+// unfinished is what a checkpoint within an epoch, or before its measurement, has to remember besides the state.
 type unfinished struct {
-	EpochNLL float64 `json:"epoch_nll"`
+	EpochNLL   float64 `json:"epoch_nll"`
+	Unmeasured bool    `json:"unmeasured,omitempty"`
 }
 
 // Diverged says where a network left the finite numbers; nil if it has not.
@@ -184,7 +175,7 @@ func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
-	driver, err := json.Marshal(unfinished{r.nll[network]})
+	driver, err := json.Marshal(unfinished{r.nll[network], r.unmeasured})
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
@@ -194,9 +185,18 @@ func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
 	}, nil
 }
 
-// Resume continues from checkpoints of this run, one for each network and all of the same step; earlier is the time already
-// spent.
-func (r *Run) Resume(earlier time.Duration, checkpoints ...*results.Checkpoint) error {
+// Measured is the number of epochs that have been measured and handed out.
+func (r *Run) Measured() int {
+	epochs := r.step / r.StepsPerEpoch()
+	if r.unmeasured {
+		epochs--
+	}
+	return epochs
+}
+
+// Resume continues from checkpoints of this run, one for each network and all of the same step; earlier is what the run has taken
+// up to there.
+func (r *Run) Resume(earlier results.Times, checkpoints ...*results.Checkpoint) error {
 	if len(checkpoints) != len(r.Networks) {
 		return fmt.Errorf("train: resume: want %d checkpoints, got %d", len(r.Networks), len(checkpoints))
 	}
@@ -222,7 +222,7 @@ func (r *Run) Resume(earlier time.Duration, checkpoints ...*results.Checkpoint) 
 		if err := r.vm.Load(m, c.State); err != nil {
 			return err
 		}
-		r.nll[m] = u.EpochNLL
+		r.nll[m], r.unmeasured = u.EpochNLL, u.Unmeasured
 	}
 	r.step, r.earlier = checkpoints[0].Step, earlier
 	return nil
@@ -257,16 +257,17 @@ type DivergedError struct{ kernels.Divergence }
 
 func (e *DivergedError) Error() string { return "diverged: " + e.Divergence.String() }
 
-// slice is how long the VM works between two looks at the context.
-const slice = 100 * time.Millisecond
-
-// Train takes the run to its end. When ctx is cancelled it finishes the steps under way, hands out a checkpoint and returns
-// ErrInterrupted. When all networks have diverged, the error is the first one's DivergedError.
+// Train takes the run to its end. When ctx is cancelled it finishes the steps under way, or leaves the measurement of an epoch for
+// later, hands out a checkpoint and returns ErrInterrupted. When all networks have diverged, the error is the first one's
+// DivergedError.
 func (r *Run) Train(ctx context.Context, events Events) error {
-	r.started = time.Now()
-	saved := r.started
+	saved := time.Now()
 	perEpoch := r.StepsPerEpoch()
-	n := 1 // steps per slice
+	if r.unmeasured {
+		if err := r.finishEpoch(ctx, events); err != nil {
+			return err
+		}
+	}
 	for r.step < r.Steps() {
 		if ctx.Err() != nil {
 			if err := r.hand(events); err != nil {
@@ -281,21 +282,17 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 			saved = time.Now()
 		}
 		end := (r.step/perEpoch + 1) * perEpoch
-		began, do := time.Now(), min(n, end-r.step)
-		// Not ctx: all steps of a slice are done, or none.
-		progress, err := r.vm.Run(context.WithoutCancel(ctx), r.step, do)
+		progress, did, took, err := r.pace.run(r.vm, r.step, end-r.step)
 		if err != nil {
 			return r.Device.Failed(err)
 		}
-		took := time.Since(began)
-		r.busy += took
+		r.spent.Seconds += took.Seconds()
 		if err := r.account(progress, events); err != nil {
 			return err
 		}
-		r.step += do
-		n = max(1, min(int(float64(do)*float64(slice)/float64(max(took, 1))), 4*do))
+		r.step += did
 		if events.Progress != nil {
-			events.Progress(r.progress(float64(do) / took.Seconds()))
+			events.Progress(r.progress(float64(did) / took.Seconds()))
 		}
 		if r.step == end {
 			if err := r.finishEpoch(ctx, events); err != nil {
@@ -310,7 +307,9 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 func (r *Run) account(progress []kernels.Progress, events Events) error {
 	left := false
 	for m, p := range progress {
-		r.nll[m] += p.NLL
+		for _, loss := range p.Losses {
+			r.nll[m] += loss
+		}
 		if p.Diverged != nil && r.diverged[m] == nil {
 			r.diverged[m] = p.Diverged
 			if events.Diverged != nil {
@@ -348,17 +347,18 @@ func (r *Run) finishEpoch(ctx context.Context, events Events) error {
 	epoch := r.step / r.StepsPerEpoch()
 	last := r.step == r.Steps()
 	if events.Epoch != nil {
+		r.unmeasured = true
 		epochs, err := r.measure(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				return err
 			}
-			// Interrupted while measuring: a checkpoint before the last step of the epoch is not to be had, so measure to the
-			// end, which takes seconds at most.
-			if epochs, err = r.measure(context.WithoutCancel(ctx)); err != nil {
+			if err := r.hand(events); err != nil {
 				return err
 			}
+			return ErrInterrupted
 		}
+		r.unmeasured = false
 		for m, e := range epochs {
 			if r.diverged[m] != nil {
 				continue
@@ -401,6 +401,7 @@ func (r *Run) HandOut(to func(map[int]*results.Checkpoint) error) error {
 // measure is the line of the epoch that just ended, for each network; empty for those that diverged.
 func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 	examples := r.StepsPerEpoch() * r.Networks[0].Batch
+	began := time.Now()
 	scores, err := r.evaluate(ctx, r.testing, 0)
 	if err != nil {
 		return nil, err
@@ -415,13 +416,14 @@ func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.spent.MeasuringSeconds += time.Since(began).Seconds()
 	epochs := make([]results.Epoch, len(r.Networks))
 	for m, o := range outcomes {
 		if r.diverged[m] != nil {
 			continue
 		}
 		e := results.Epoch{
-			Epoch: r.step / r.StepsPerEpoch(), Step: r.step, Seconds: r.Elapsed().Seconds(),
+			Epoch: r.step / r.StepsPerEpoch(), Step: r.step, Times: r.Times(),
 			NLL:             r.nll[m] / float64(examples),
 			AccuracySampled: o.AccuracySampled, LossSampled: o.LossSampled, AccuracyMean: o.AccuracyMean, LossMean: o.LossMean,
 			SigmaRMS: o.SigmaRMS, SigmaRMSLayers: o.SigmaRMSLayers, ReliabilityCost: o.ReliabilityCost,
@@ -440,19 +442,14 @@ func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 
 // evaluate tests all networks as they stand.
 func (r *Run) evaluate(ctx context.Context, data *kernels.Data, draws int) ([]kernels.Score, error) {
-	began := time.Now()
 	scores, err := r.vm.Evaluate(ctx, data, r.step, draws)
-	r.busy += time.Since(began)
 	return scores, r.Device.Failed(err)
 }
 
-// Busy is the time that this process has spent in the VM, training and testing.
-func (r *Run) Busy() time.Duration { return r.busy }
-
-// Elapsed is the time spent training, in this process and before.
-func (r *Run) Elapsed() time.Duration {
-	if r.started.IsZero() {
-		return r.earlier
-	}
-	return r.earlier + time.Since(r.started)
+// Busy is the time that this process has spent training and testing.
+func (r *Run) Busy() time.Duration {
+	return time.Duration((r.spent.Seconds + r.spent.MeasuringSeconds) * float64(time.Second))
 }
+
+// Times is what the run has taken, in this process and before.
+func (r *Run) Times() results.Times { return r.earlier.Plus(r.spent) }

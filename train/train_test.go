@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -174,7 +173,7 @@ func TestInterruptedRunsEndWithTheSameBytes(t *testing.T) {
 		for {
 			r := newRun(t, c, set)
 			if saved != nil {
-				if err := r.Resume(time.Second, saved); err != nil {
+				if err := r.Resume(results.Times{Seconds: 1}, saved); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -235,7 +234,7 @@ func TestResumeRefuses(t *testing.T) {
 	} {
 		spoiled := *checkpoint
 		change(&spoiled)
-		if err := r.Resume(0, &spoiled); err == nil {
+		if err := r.Resume(results.Times{}, &spoiled); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

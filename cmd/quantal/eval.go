@@ -43,11 +43,7 @@ func evalCommand() *cli.Command {
 				return err
 			}
 			defer run.Close()
-			earlier, err := spent(folder)
-			if err != nil {
-				return err
-			}
-			if err := run.Resume(earlier, checkpoint); err != nil {
+			if err := run.Resume(timesAt(c, folder, checkpoint.Step), checkpoint); err != nil {
 				return err
 			}
 			summary, err := run.Summarise(c.Context, run.Networks[0].Draws)

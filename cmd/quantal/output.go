@@ -40,7 +40,7 @@ func (w *watcher) progress(p train.Progress) {
 func (w *watcher) epoch(e results.Epoch) {
 	left := ""
 	if e.Epoch < w.epochs && e.Epoch > 0 && w.bar == nil {
-		each := e.Seconds / float64(e.Epoch)
+		each := (e.Seconds + e.MeasuringSeconds) / float64(e.Epoch)
 		left = fmt.Sprintf("  %v left", time.Duration(each*float64(w.epochs-e.Epoch)*float64(time.Second)).Round(time.Second))
 	}
 	w.bar.println(w.out, fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%  sigma %.3g  %.0f steps/s%s",
@@ -87,7 +87,7 @@ func printSummary(out io.Writer, s train.Summary) error {
 	fmt.Fprintf(w, "objective\t%.6g = %.6g likelihood + %.6g magnitude + %.6g reliability\n",
 		s.Objective, s.ObjectiveNLL, s.ObjectiveMagnitude, s.ObjectiveReliability)
 	if s.StepsPerSecond > 0 && !math.IsInf(s.StepsPerSecond, 0) {
-		fmt.Fprintf(w, "trained\t%d steps in %.1f s (%.0f steps/s) on %s, %s kernels\n", s.Steps, s.Seconds, s.StepsPerSecond, s.Device, s.Kernels)
+		fmt.Fprintf(w, "trained\t%d steps in %.1f s (%.0f steps/s) on %s, %s kernels; tests took %.1f s\n", s.Steps, s.Seconds, s.StepsPerSecond, s.Device, s.Kernels, s.MeasuringSeconds)
 	}
 	if s.RunFolder != "" {
 		fmt.Fprintf(w, "run folder\t%s\n", s.RunFolder)

@@ -81,7 +81,8 @@ func TestGridOnSlurm(t *testing.T) {
 	}
 	s.until("what was not killed or cancelled is done", func() bool { return s.status().Slurm.InTasks == 0 })
 	status := s.status()
-	if ended := status.Slurm.Ended; len(ended) != 2 || ended[0].Job != task(0) || ended[1].Job != task(2) || ended[0].Log == "" || ended[1].Starts != 1 {
+	ended := status.Slurm.Ended
+	if len(ended) != 2 || ended[0].Job != task(0) || ended[1].Job != task(2) || ended[0].Log == "" || ended[1].Starts != 1 {
 		t.Errorf("ended before their time: %+v, want the killed task and the cancelled one", ended)
 	}
 	if status.Done != 4 || status.Slurm.InNone != 4 {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -238,13 +237,13 @@ func viewRun(dir string) (*results.Folder, train.Config, error) {
 	return folder, config, nil
 }
 
-// spent is the time that a run has trained for.
-func spent(folder *results.Folder) (time.Duration, error) {
-	epochs, err := folder.Metrics()
-	if err != nil || len(epochs) == 0 {
-		return 0, err
+// timesAt is what a run had taken at a step. Nothing but a report depends on it.
+func timesAt(c *cli.Context, folder *results.Folder, step int) results.Times {
+	times, err := folder.Times(step)
+	if err != nil {
+		logger(c).Warn("what the run has taken so far is not known", "reason", err)
 	}
-	return time.Duration(epochs[len(epochs)-1].Seconds * float64(time.Second)), nil
+	return times
 }
 
 // restore takes a run to its last good checkpoint, or leaves it at the beginning if it has none yet.
@@ -259,19 +258,14 @@ func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 	if err != nil {
 		return err
 	}
-	done := checkpoint.Step / run.StepsPerEpoch()
-	if err := folder.TruncateMetrics(done); err != nil {
-		return err
-	}
-	earlier, err := spent(folder)
-	if err != nil {
-		return err
-	}
 	if e, err := folder.ReadEnvironment(); err == nil && e.Kernels != run.Device.Kernels {
 		log.Warn("other kernels than before: the last bits may differ from an uninterrupted run", "before", e.Kernels, "now", run.Device.Kernels)
 	}
 	log.Info("resuming", "run", folder.Path(""), "step", checkpoint.Step, "of", run.Steps())
-	return run.Resume(earlier, checkpoint)
+	if err := run.Resume(timesAt(c, folder, checkpoint.Step), checkpoint); err != nil {
+		return err
+	}
+	return folder.TruncateMetrics(run.Measured())
 }
 
 // finish trains to the end, measures, and writes the summary.
@@ -294,6 +288,9 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 		},
 		Checkpoint: func(networks map[int]*results.Checkpoint) error {
 			log.Debug("checkpoint", "step", networks[0].Step)
+			if err := folder.KeepTimes(run.Step(), run.Times()); err != nil {
+				return err
+			}
 			return folder.SaveCheckpoint(networks[0])
 		},
 	})

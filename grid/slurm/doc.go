@@ -25,8 +25,8 @@
 // its array as argument and adds the index.
 //
 // A task whose node cannot open its log, or start it at all, ends without a trace. Therefore FindEnded says of every task that
-// left points unfinished whether its log is there and whether quantal began in it. The log's name is given to sbatch as an absolute
-// path in which a percent sign is doubled; for a backslash Slurm has no way of writing, so such folders are refused.
+// left points unfinished whether its log is there and whether quantal began in it. The log's name is given to sbatch as an
+// absolute path in which a percent sign is doubled; for a backslash Slurm has no way of writing, so such folders are refused.
 //
 // Slurm sends TERM to a task some time before its time limit (120 s, and up to 60 s earlier than that). The task saves its
 // work and asks for another turn with Task.Requeue. Scancel sends TERM too, and a cancelled job that is requeued the plain way

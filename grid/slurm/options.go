@@ -10,21 +10,22 @@ import (
 
 // ours are the options of sbatch, long and short, that the launch needs for itself.
 var ours = map[string]string{
-	"--array": "-a", "--job-name": "-J", "--chdir": "-D", "--clusters": "-M", "--output": "-o", "--error": "-e", "--open-mode": "",
-	"--wrap": "", "--test-only": "", "--parsable": "",
+	"--array": "-a", "--job-name": "-J", "--chdir": "-D", "--clusters": "-M", "--output": "-o", "--error": "-e",
+	"--open-mode": "", "--wrap": "", "--test-only": "", "--parsable": "",
 }
 
 // What man sbatch says of options: those that need a value, which may be a word of its own, and those that take none, or only
 // behind an equals sign. Plugins and later versions have more, so a long option that is in neither is no mistake.
 var (
-	needValue = words(`account acctg-freq batch bb bbf begin cluster-constraint comment constraint container core-spec cores-per-socket
-		cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency distribution exclude export export-file extra-node-info gid
-		gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket gpus-per-task gres gres-flags hint input kill-on-invalid-dep licenses
-		mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mincpus network nodefile nodelist nodes ntasks
-		ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket partition power prefer priority profile qos reservation signal
-		sockets-per-node switches thread-spec threads-per-core time time-min tmp uid wait-all-nodes wckey`)
-	needNone = words(`contiguous exclusive get-user-env help hold ignore-pbs nice no-kill no-requeue overcommit oversubscribe propagate
-		quiet reboot requeue spread-job usage use-min-nodes verbose version wait`)
+	needValue = words(`account acctg-freq batch bb bbf begin cluster-constraint comment constraint container core-spec
+		cores-per-socket cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency distribution exclude export
+		export-file extra-node-info gid gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket gpus-per-task gres gres-flags
+		hint input kill-on-invalid-dep licenses mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mincpus
+		network nodefile nodelist nodes ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket partition
+		power prefer priority profile qos reservation signal sockets-per-node switches thread-spec threads-per-core time
+		time-min tmp uid wait-all-nodes wckey`)
+	needNone = words(`contiguous exclusive get-user-env help hold ignore-pbs nice no-kill no-requeue overcommit
+		oversubscribe propagate quiet reboot requeue spread-job usage use-min-nodes verbose version wait`)
 )
 
 const (

@@ -53,7 +53,8 @@ func Submit(ctx context.Context, grid string, chunks [][]string, o Options) (Lau
 		return Launch{}, fmt.Errorf("slurm: %q, %q: want paths without control characters", grid, o.Program)
 	}
 	if strings.Contains(grid, `\`) {
-		return Launch{}, fmt.Errorf("slurm: %s: want a folder without backslashes in its path: Slurm drops them from the names of logs", grid)
+		return Launch{}, fmt.Errorf("slurm: %s: want a folder without backslashes in its path: "+
+			"Slurm drops them from the names of logs", grid)
 	}
 	limit, err := arrayLimit(ctx)
 	if err != nil {
@@ -139,8 +140,9 @@ func (l *Launch) arguments(a Array, o Options) []string {
 		indices += "%" + strconv.Itoa(a.AtOnce)
 	}
 	// The user's come first: should the last of them lack its value, sbatch takes the next word, and that must not be the script.
-	args := append(slices.Clone(o.Sbatch), "--parsable", indices, "--job-name="+l.Plan.jobName(a), "--chdir="+l.Dir, "--output="+l.logPattern())
-	return append(args, l.path("job.sh"), strconv.Itoa(a.First))
+	return append(slices.Clone(o.Sbatch),
+		"--parsable", indices, "--job-name="+l.Plan.jobName(a), "--chdir="+l.Dir, "--output="+l.logPattern(),
+		l.path("job.sh"), strconv.Itoa(a.First))
 }
 
 // logPattern is where Slurm writes what a task prints. It is absolute, because Slurm puts its working folder before a relative

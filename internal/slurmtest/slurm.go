@@ -92,8 +92,8 @@ func (c *Cluster) gone() string {
 	return ""
 }
 
-// Until waits until something holds, however long a busy machine takes for it. Shortly before the tests run into the time limit that
-// they have in all, it fails with what state says.
+// Until waits until something holds, however long a busy machine takes for it. Shortly before the tests run into the time
+// limit that they have in all, it fails with what state says.
 func Until(t *testing.T, what string, holds func() bool, state func() string) {
 	t.Helper()
 	limit, limited := t.Deadline()
@@ -106,9 +106,9 @@ func Until(t *testing.T, what string, holds func() bool, state func() string) {
 
 func (c *Cluster) conf() string { return filepath.Join(c.dir, "slurm.conf") }
 
-// configure writes slurm.conf. Times are short where the defaults would make a test wait: a requeued task may start after 20 s and not
-// 120, and the scheduler looks every 2 s. They are long where a busy machine would run into them: whatever is waited for an answer,
-// a task's start or its end. A node that does not answer is never given up: LoseNode says when.
+// configure writes slurm.conf. Times are short where the defaults would make a test wait: a requeued task may start after 20 s
+// and not 120, and the scheduler looks every 2 s. They are long where a busy machine would run into them: for an answer, and for a
+// task's start and end. A node that does not answer is never given up: LoseNode says when.
 func (c *Cluster) configure(t *testing.T) {
 	t.Helper()
 	host, err := os.Hostname()

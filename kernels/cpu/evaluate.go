@@ -29,7 +29,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 		}
 		m, first := job/jobs, job%jobs*groupsPerJob
 		test := test{vm.members[m], vm.states[m], data, step, draws}
-		tallies[job] = vm.testers[thread].evaluate(test, first, min(first+groupsPerJob, groups))
+		tallies[job] = vm.testers[thread].evaluate(ctx, test, first, min(first+groupsPerJob, groups))
 	})
 	scores := make([]kernels.Score, len(vm.members))
 	for m := range scores {
@@ -123,13 +123,14 @@ type test struct {
 	draws  int
 }
 
-// evaluate tests a network on the given groups of examples.
-func (k *worker) evaluate(t test, firstGroup, endGroup int) tallies {
+// evaluate tests a network on the given groups of examples. It looks at ctx before each pass of a group through the network;
+// when that is cancelled the tallies mean nothing.
+func (k *worker) evaluate(ctx context.Context, t test, firstGroup, endGroup int) tallies {
 	var sum tallies
 	noise := kernels.Noise{Seed: t.member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(t.step)}
 	k.sigmas(t.state)
 	examples := make([]int32, 0, k.batch)
-	for g := firstGroup; g < endGroup; g++ {
+	for g := firstGroup; g < endGroup && ctx.Err() == nil; g++ {
 		examples = fill(examples, g*k.batch, t.data.N)
 		k.infer(t, examples, means, noise)
 		k.count(&sum.mean, len(examples), t.member)
@@ -139,12 +140,15 @@ func (k *worker) evaluate(t test, firstGroup, endGroup int) tallies {
 		return sum
 	}
 	mixture := newMixture(k.program, k.batch, t.draws)
-	for g := firstGroup; g < endGroup; g++ {
+	for g := firstGroup; g < endGroup && ctx.Err() == nil; g++ {
 		examples = fill(examples, g*k.batch, t.data.N)
 		noise.Draw = uint32(g)
 		k.infer(t, examples, evaluation, noise)
 		k.count(&sum.sampled, len(examples), t.member)
 		for d := range t.draws {
+			if ctx.Err() != nil {
+				return sum
+			}
 			noise.Draw = uint32(g*t.draws + d)
 			k.infer(t, examples, evaluation, noise)
 			mixture.add(k, len(examples), t.member, d)

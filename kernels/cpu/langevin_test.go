@@ -162,8 +162,8 @@ func testLangevinAgainstFloat64(t *testing.T) {
 							t.Errorf("means deviate by %.2g of the largest displacement, want at most %g", e, displacementTolerance)
 						}
 						worst = max(worst, e)
-						if e := math.Abs(progress[0].NLL-nll) / math.Abs(nll); e > 1e-5 {
-							t.Errorf("negative log-likelihood %v, want %v", progress[0].NLL, nll)
+						if e := math.Abs(progress[0].NLL()-nll) / math.Abs(nll); e > 1e-5 {
+							t.Errorf("negative log-likelihood %v, want %v", progress[0].NLL(), nll)
 						}
 						n.onlyMu(t, got)
 						for flaw, matters := range map[string]bool{

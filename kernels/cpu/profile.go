@@ -38,11 +38,11 @@ func (vm *VM) Profile(ctx context.Context, firstStep, n int) ([]Timing, error) {
 		last = now
 	}
 	defer func() { k.clock = nil }()
-	nll := 0.0
+	var losses []float64
 	var diverged *kernels.Divergence
 	k.together(func() {
 		last = time.Now()
-		diverged = k.step(vm, 0, firstStep, firstStep+n, &nll)
+		diverged = k.step(vm, 0, firstStep, firstStep+n, &losses)
 	})
 	if diverged != nil {
 		return nil, errors.New("cpu: Profile: " + diverged.String())

@@ -408,8 +408,9 @@ func (k *worker) sumPart(s share) {
 	}
 }
 
-// step takes member m through the steps [first, end) of one epoch and adds their negative log-likelihoods to nll.
-func (k *worker) step(vm *VM, m, first, end int, nll *float64) *kernels.Divergence {
+// step takes member m through the steps [first, end) of one epoch and appends the negative log-likelihood of each to
+// losses.
+func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Divergence {
 	member, s := vm.members[m], vm.states[m]
 	fraction := float64(k.batch) / float64(vm.train.N)
 	perEpoch := vm.train.N / k.batch
@@ -444,7 +445,7 @@ func (k *worker) step(vm *VM, m, first, end int, nll *float64) *kernels.Divergen
 				if math.IsNaN(loss) || math.IsInf(loss, 0) {
 					return k.explain(step, s)
 				}
-				*nll += loss
+				*losses = append(*losses, loss)
 			case kernels.Backward:
 				k.backward(i, weights)
 			case kernels.Update:

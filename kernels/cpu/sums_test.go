@@ -184,8 +184,8 @@ func testSumsAgainstFloat64(t *testing.T) {
 							}
 							worst[field] = max(worst[field], e)
 						}
-						if e := math.Abs(progress[0].NLL-want.nll) / math.Abs(want.nll); e > 1e-5 {
-							t.Errorf("negative log-likelihood %v, want %v", progress[0].NLL, want.nll)
+						if e := math.Abs(progress[0].NLL()-want.nll) / math.Abs(want.nll); e > 1e-5 {
+							t.Errorf("negative log-likelihood %v, want %v", progress[0].NLL(), want.nll)
 						}
 						if got.Minibatches != count || got.Examples != count*batch {
 							t.Errorf("%d examples in %d minibatches, want %d in %d", got.Examples, got.Minibatches, count*batch, count)

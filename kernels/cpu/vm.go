@@ -166,6 +166,9 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 		return nil, err
 	}
 	progress := make([]kernels.Progress, len(vm.members))
+	for m := range progress {
+		progress[m].Losses = make([]float64, 0, min(n, 1<<16)) // so that no step of a usual call has to make room
+	}
 	perEpoch := vm.train.N / vm.program.Batch // a last partial batch is dropped
 	for step, end := firstStep, firstStep+n; step < end; {
 		epoch := step / perEpoch
@@ -173,7 +176,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 		vm.order(epoch)
 		spread(len(vm.workers), len(vm.members), func(thread, m int) {
 			if w := vm.workers[thread]; vm.stopped[m] == nil {
-				w.together(func() { vm.stopped[m] = w.step(vm, m, step, stop, &progress[m].NLL) })
+				w.together(func() { vm.stopped[m] = w.step(vm, m, step, stop, &progress[m].Losses) })
 			}
 		})
 		step = stop

@@ -73,7 +73,8 @@
 //
 // By ptxas 11.8 for sm_90 (sm_80 in brackets where it differs); no kernel spills. Blocks per multiprocessor are the least of
 // 2048/threads, 65,536 registers over the block's, and 228 (164) kB over shared memory + 1 kB; occupancy is the share of the
-// 64 warps. ptxas_test.go checks spills and registers where ptxas is installed.
+// 64 warps. Registers are given to warps, 256 at a time, out of each quarter's 16,384. B is the size of a minibatch.
+// ptxas_test.go checks every number where ptxas is installed.
 //
 //	kernel            threads  registers   shared bytes       blocks  occupancy
 //	gather_bytes      256      18 (16)     0                  8       100 %
@@ -99,4 +100,47 @@
 // The forward kernels have few warps, but each has eight independent chains of arithmetic, and 40 sums that spare shared memory.
 // Their inner loop is 931 instructions (sm_90) for 8 synapses and 20 examples, so that the forward pass is bound by
 // arithmetic; the update has enough loads in flight, 64 bytes per thread, to be bound by memory.
+//
+// # The next design, should figures ask for it
+//
+// Nothing of this is built. A published network has 2.2 MB of parameters and moments (92,320 slots of 24 bytes), and an
+// H100 or H200 has 65 MB of registers and shared memory (132 multiprocessors of 256 KB and 228 KB). Twelve networks at
+// a time, 11 multiprocessors each, leave 201 kB of state to a multiprocessor: it fits into the 232 kB of shared memory
+// that a block may have, and the registers stay free for work. No parameter leaves the chip then in the 150,000 steps
+// of 50 epochs; the next twelve networks follow. What moves in a step is a minibatch (16 kB), and activations and
+// gradients of 100 neurons between the blocks of a network.
+//
+// A cluster of blocks, which has a barrier and reads one another's shared memory, lies within one of the GPU's eight
+// groups of multiprocessors (GPCs), which have at most 18, and has at most 8 blocks, or 16 where a kernel asks for it
+// (CUDA C++ Programming Guide, Thread Block Clusters; NVIDIA H100 Tensor Core GPU Architecture). So eight clusters of
+// 11 fit, not twelve. Either the blocks of a network meet through the L2 cache, or up to 16 networks are held in
+// clusters of 8: 277 kB per multiprocessor, of which 50 kB or more have to stay in registers, which at 512 threads are
+// 25 of a thread's 128.
+//
+// The estimate. A multiprocessor issues 128 instructions of threads per cycle, 1.98 GHz at best. The kernels of today
+// issue 116 per synapse and step in the forward pass (above) and up to 314 in the update (1,256 for 4 synapses;
+// branches seldom taken are in, and loops that stage inputs count once). Noise kept from the forward pass to the
+// update, no addresses of device memory and no loads would leave perhaps 250; 40 multiplications and additions, one
+// draw of noise, two of Adam's steps, a softplus and the cost make 150 at least, counted by hand. A step has six meetings of a network's
+// blocks (three layers forward, the loss, two layers backward), here taken to be 0.5 us each. Microseconds per step of
+// all networks, and of the first alone:
+//
+//	                                       a turn of 12     240 networks   1 network
+//	held, 430 instructions per synapse     13.8 + 3         336            17
+//	held, 250                              8.0 + 3          221            11
+//	held, 150                              4.8 + 3          157            8
+//	today's design, bound by memory        -                290 (H200, 4.3 TB/s), 415 (H100, 3.0 TB/s); arithmetic alone 280
+//
+// With clusters of 8 a turn of 16 takes 22, 14 or 10, and 240 networks the same within a tenth. So with the update of
+// today holding the state loses on an H200 and gains a fifth on an H100; at 250 instructions it gains a quarter and
+// half. One network's arithmetic takes 1.2 us on the whole GPU today: there it is launches and waiting that count, of
+// which nothing is known yet.
+//
+// What would have to be measured first, on the GPU: how long today's step takes for 240 networks and for one, and each
+// of its three launches; how near the update is to the bandwidth, and how many instructions it issues (ncu,
+// smsp__inst_executed); the clock under this load; how long a barrier of a cluster of 8 and of 16 takes with an
+// exchange of 8 kB through shared memory, and a meeting of 11 blocks through the L2 cache; how many clusters of 8 with
+// 220 kB of shared memory each are resident at once (cuOccupancyMaxActiveClusters); and whether ptxas keeps a thread's
+// part of the state in registers over a loop of steps. It would need PTX for compute capability 9.0, and barriers and
+// shared memory of clusters in the interpreter; older GPUs keep today's design.
 package cuda

@@ -95,13 +95,13 @@ func TestBytesDoNotDependOnCompany(t *testing.T) {
 		for name, vm := range map[string]*VM{"in company": company, "in batches": batches} {
 			nll := 0.0
 			for _, cut := range [][2]int{{0, 1}, {1, 3}, {4, steps - 4}} {
-				nll += run(t, vm, cut[0], cut[1])[at].NLL
+				nll += run(t, vm, cut[0], cut[1])[at].NLL()
 			}
 			if diff := cmp.Diff(stateOf(t, want, 0), stateOf(t, vm, at)); diff != "" {
 				t.Errorf("%v, %s: the state differs", sharing, name)
 			}
-			if d := nll - wantProgress[0].NLL; d > 1e-9*nll || d < -1e-9*nll {
-				t.Errorf("%v, %s: negative log-likelihood %v, alone %v", sharing, name, nll, wantProgress[0].NLL)
+			if d := nll - wantProgress[0].NLL(); d > 1e-9*nll || d < -1e-9*nll {
+				t.Errorf("%v, %s: negative log-likelihood %v, alone %v", sharing, name, nll, wantProgress[0].NLL())
 			}
 			scores, err := vm.Evaluate(context.Background(), n.data, steps, 2)
 			if err != nil {
@@ -220,10 +220,11 @@ func TestOpenRefuses(t *testing.T) {
 	unsampled := *n.program
 	unsampled.Instructions = unsampled.Instructions[2:]
 	for name, open := range map[string]func() (*VM, error){
-		"no members":          func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, nil, n.data) },
-		"batch beyond data":   func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &few) },
-		"wrong width":         func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &wide) },
-		"weights never drawn": func() (*VM, error) { return OpenOn(Interpreted(testMemory), &unsampled, n.members, n.data) },
+		"no members":             func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, nil, n.data) },
+		"batch beyond data":      func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &few) },
+		"wrong width":            func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &wide) },
+		"weights never drawn":    func() (*VM, error) { return OpenOn(Interpreted(testMemory), &unsampled, n.members, n.data) },
+		"without a GPU in build": func() (*VM, error) { return Open(n.program, n.members, n.data, 1<<20) },
 	} {
 		if _, err := open(); err == nil {
 			t.Errorf("%s: no error", name)

@@ -149,7 +149,7 @@ func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := t.test(sums, step, g); err != nil {
+		if err := t.test(ctx, sums, step, g); err != nil {
 			return nil, fmt.Errorf("test examples from %d on: %w", g*kernels.EvaluationGroup, err)
 		}
 	}
@@ -157,7 +157,7 @@ func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 }
 
 // test takes the groups from firstGroup on through the networks and adds to the sums, group by group.
-func (t *tester) test(sums []tallies, step, firstGroup int) error {
+func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int) error {
 	vm, first := t.vm, firstGroup*batchTile
 	record := []stepRecord{{Step: uint32(step), First: uint32(first)}}
 	if err := vm.upload(t.steps, bytesOf(record), "step"); err != nil {
@@ -202,6 +202,9 @@ func (t *tester) test(sums []tallies, step, firstGroup int) error {
 		return err
 	}
 	for d := range t.draws {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		err := infer(vm.kind(), firstGroup*t.draws+d, t.draws, Launch{
 			Kernel: vm.kernels["mixture_add"], Grid: grid, Block: block,
 			Args: []any{t.mixture, output, targets, vm.memory.members, first, t.data.N, width, t.outcomes, t.groups, d},

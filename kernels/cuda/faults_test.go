@@ -282,14 +282,14 @@ func TestDivergenceIsReported(t *testing.T) {
 					t.Errorf("got %v, want %v", progress[1].Diverged, &c.want)
 				}
 			}
-			if second[1].NLL != 0 || !math.IsNaN(first[1].NLL-first[1].NLL) && math.IsInf(first[1].NLL, 0) {
-				t.Errorf("losses of the stopped member: %v, %v", first[1].NLL, second[1].NLL)
+			if second[1].NLL() != 0 || !math.IsNaN(first[1].NLL()-first[1].NLL()) && math.IsInf(first[1].NLL(), 0) {
+				t.Errorf("losses of the stopped member: %v, %v", first[1].NLL(), second[1].NLL())
 			}
 			// Compared as bits: there are NaNs among them.
 			if !cmp.Equal(bytesOf(stands.Mu), bytesOf(stateOf(t, vm, 1).Mu)) {
 				t.Error("the stopped member moved")
 			}
-			if !cmp.Equal(stateOf(t, healthy, 0), stateOf(t, vm, 0)) || healthyProgress[0].NLL != first[0].NLL+second[0].NLL {
+			if !cmp.Equal(stateOf(t, healthy, 0), stateOf(t, vm, 0)) || healthyProgress[0].NLL() != first[0].NLL()+second[0].NLL() {
 				t.Error("the healthy member's result depends on the other")
 			}
 			// A new state starts it again.

@@ -1,16 +1,90 @@
 package cuda
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+
+	"quantal/kernels"
 )
 
-// Without spills, and with the registers that doc.go tells, for the two architectures it names. Needs ptxas of CUDA 11.8.
-func TestRegistersAreAsDocumented(t *testing.T) {
+// resources is what ptxas says of a kernel.
+type resources struct{ registers, shared int }
+
+var report = regexp.MustCompile(`entry function '(\w+)'[^\n]*\n[^\n]*\n\s*(\d+) bytes stack frame, (\d+) bytes spill stores[^\n]*\n` +
+	`[^\n]*Used (\d+) registers(?:[^\n]*?, (\d+) bytes smem)?`)
+
+// assemble runs ptxas on a source and fails the test if a kernel spills.
+func assemble(t *testing.T, ptxas, source, architecture string) map[string]resources {
+	t.Helper()
+	out, err := exec.Command(ptxas, "-v", "-arch="+architecture, "-o", os.DevNull, filepath.Join("ptx", source+".ptx")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", source, err, out)
+	}
+	found := map[string]resources{}
+	for _, f := range report.FindAllStringSubmatch(string(out), -1) {
+		if f[2] != "0" || f[3] != "0" {
+			t.Errorf("%s, %s: spills: %s", f[1], architecture, f[0])
+		}
+		var r resources
+		r.registers, _ = strconv.Atoi(f[4])
+		r.shared, _ = strconv.Atoi(f[5]) // none is 0
+		found[f[1]] = r
+	}
+	for _, name := range entries[source] {
+		if _, ok := found[name]; !ok {
+			t.Errorf("%s: nothing in the report of ptxas\n%s", name, out)
+		}
+	}
+	return found
+}
+
+// blocks is how many blocks of a kernel a multiprocessor runs at once. Numbers of compute capability 8.0 and 9.0 are from the table
+// of technical specifications in the CUDA C++ Programming Guide: 64 warps, 32 blocks, 64 K registers, given to warps by 256 out of
+// quarters, and shared memory, 1 KB of it reserved for each block.
+func blocks(threads int, r resources, dynamic, sharedKB int) int {
+	const batch = 20
+	warps := ceil(threads, 32)
+	resident := 4 * (16384 / (ceil(32*r.registers, 256) * 256)) // warps, by their registers
+	shared := ceil(r.shared+dynamic*batch, 128)*128 + 1024
+	return min(32, 64/warps, resident/warps, sharedKB*1024/shared)
+}
+
+// documented is a row of doc.go's table as it has to be: what differs for sm_80 is in brackets.
+func documented(name string, threads, dynamic int, sm80, sm90 resources) string {
+	either := func(a, b string) string {
+		if a == b {
+			return a
+		}
+		return a + " (" + b + ")"
+	}
+	shared := strings.TrimPrefix(fmt.Sprintf("%d,%03d", sm90.shared/1000, sm90.shared%1000), "0,")
+	if sm90.shared < 1000 {
+		shared = strconv.Itoa(sm90.shared)
+	}
+	if dynamic > 0 {
+		shared = strings.TrimPrefix(fmt.Sprintf("%s + %d B", shared, dynamic), "0 + ")
+	}
+	b90, b80 := blocks(threads, sm90, dynamic, 228), blocks(threads, sm80, dynamic, 164)
+	occupancy := func(blocks int) string {
+		return fmt.Sprintf("%.0f %%", math.Floor(100*float64(blocks*ceil(threads, 32))/64+0.5))
+	}
+	return strings.Join([]string{
+		name, strconv.Itoa(threads), either(strconv.Itoa(sm90.registers), strconv.Itoa(sm80.registers)), shared,
+		either(strconv.Itoa(b90), strconv.Itoa(b80)), either(occupancy(b90), occupancy(b80)),
+	}, "|")
+}
+
+// No kernel spills, and where ptxas is that of CUDA 11.8 every number of doc.go's table is its own or follows.
+func TestResourcesAreAsDocumented(t *testing.T) {
 	ptxas, err := exec.LookPath("ptxas")
 	if err != nil {
 		t.Skip("no ptxas here")
@@ -19,41 +93,112 @@ func TestRegistersAreAsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	documented, err := os.ReadFile("doc.go")
+	text, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := regexp.MustCompile(`entry function '(\w+)'[^\n]*\n[^\n]*\n\s*(\d+) bytes stack frame, (\d+) bytes spill stores[^\n]*\n[^\n]*Used (\d+) registers`)
-	for source, kernels := range entries {
-		for _, architecture := range []string{"sm_80", "sm_90"} {
-			out, err := exec.Command(ptxas, "-v", "-arch="+architecture, "-o", os.DevNull, filepath.Join("ptx", source+".ptx")).CombinedOutput()
-			if err != nil {
-				t.Fatalf("%s: %v\n%s", source, err, out)
+	_, table, ok := strings.Cut(string(text), "//\tkernel            threads  registers")
+	if !ok {
+		t.Fatal("doc.go has no table of registers")
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "//\t") {
+			if len(rows) > 0 {
+				break
 			}
-			found := report.FindAllStringSubmatch(string(out), -1)
-			if len(found) != len(kernels) {
-				t.Errorf("%s, %s: %d kernels in the report of ptxas, want %d\n%s", source, architecture, len(found), len(kernels), out)
+			continue
+		}
+		columns := regexp.MustCompile(` {2,}`).Split(strings.TrimSpace(strings.TrimPrefix(line, "//\t")), -1)
+		rows[columns[0]] = strings.Join(columns, "|")
+	}
+	launched := launchSizes(t)
+	count := 0
+	for source, names := range entries {
+		sm80, sm90 := assemble(t, ptxas, source, "sm_80"), assemble(t, ptxas, source, "sm_90")
+		for _, name := range names {
+			if name == "advance" || !strings.Contains(string(version), "release 11.8") {
+				continue
 			}
-			for _, f := range found {
-				if f[2] != "0" || f[3] != "0" {
-					t.Errorf("%s, %s: spills: %s", f[1], architecture, f[0])
-				}
-				if f[1] == "advance" || !strings.Contains(string(version), "release 11.8") {
-					continue
-				}
-				row := regexp.MustCompile(`//\t` + f[1] + ` +\d+ +(\d+)(?: \((\d+)\))?`).FindSubmatch(documented)
-				if row == nil {
-					t.Errorf("doc.go has no row for %s", f[1])
-					continue
-				}
-				want := string(row[1])
-				if architecture == "sm_80" && row[2] != nil {
-					want = string(row[2])
-				}
-				if f[4] != want {
-					t.Errorf("%s, %s: %s registers, doc.go says %s", f[1], architecture, f[4], want)
-				}
+			count++
+			size, ok := launched[name]
+			if !ok {
+				t.Errorf("%s is never launched below", name)
+				continue
+			}
+			if want := documented(name, size.threads, size.perExample, sm80[name], sm90[name]); rows[name] != want {
+				t.Errorf("doc.go says %q, want %q", rows[name], want)
 			}
 		}
 	}
+	if count > 0 && len(rows) != count {
+		t.Errorf("%d rows in doc.go, %d kernels", len(rows), count)
+	}
+}
+
+// launchSize is what decides, beside a kernel's resources, how many of its blocks run at once.
+type launchSize struct {
+	threads    int
+	perExample int // bytes of dynamic shared memory for each example of a minibatch
+}
+
+// recorder is a driver that notes what is launched.
+type recorder struct {
+	Driver
+	batch int
+	seen  map[string]launchSize
+}
+
+func (r recorder) note(launches []Launch) error {
+	for _, l := range launches {
+		size := launchSize{l.Block[0] * l.Block[1] * l.Block[2], l.Shared / r.batch}
+		if before, ok := r.seen[l.Kernel.Name()]; ok && before != size {
+			return fmt.Errorf("%s is launched as %+v and as %+v", l.Kernel.Name(), before, size)
+		}
+		r.seen[l.Kernel.Name()] = size
+	}
+	return nil
+}
+
+func (r recorder) Launch(l Launch) error { return errors.Join(r.note([]Launch{l}), r.Driver.Launch(l)) }
+
+func (r recorder) Record(l []Launch) (Graph, error) {
+	if err := r.note(l); err != nil {
+		return nil, err
+	}
+	return r.Driver.Record(l)
+}
+
+// launchSizes launches every kernel.
+func launchSizes(t *testing.T) map[string]launchSize {
+	seen := map[string]launchSize{}
+	wide := design{sizes: []int{140, 5, 3}, activation: kernels.ReLU, batch: 4, members: 1, rho: 2}
+	shared, none := wide, wide
+	shared.sharing, shared.likelihood, none.sharing = kernels.PerLayer, kernels.Gaussian, kernels.NoNoise
+	n := wide.network(t)
+	for _, n := range []network{n, shared.network(t), none.network(t), n.under(t, kernels.Accumulate{}), n.fluctuating(t, walks[0])} {
+		for _, fused := range []bool{true, false} {
+			d := recorder{Interpreted(testMemory), n.spec.Batch, seen}
+			vm, err := open(d, n.program, n.members, n.data, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.load(t, vm)
+			if !fused {
+				single(t, vm)
+			}
+			run(t, vm, 0, 1)
+			if _, err := vm.Evaluate(context.Background(), n.data, 1, 2); err != nil {
+				t.Fatal(err)
+			}
+			if err := vm.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	d := recorder{Interpreted(testMemory), 1, seen}
+	if _, err := Measure(d, 1<<12); err != nil {
+		t.Fatal(err)
+	}
+	return seen
 }

@@ -92,8 +92,8 @@ func TestSumsAgainstCPU(t *testing.T) {
 			}
 			gotProgress, wantProgress := run(t, got, 0, 10), run(t, want, 0, 10)
 			for m := range n.members {
-				if e := math.Abs(gotProgress[m].NLL-wantProgress[m].NLL) / math.Abs(wantProgress[m].NLL); e > 1e-5 {
-					t.Errorf("member %d: negative log-likelihood %v, want %v", m, gotProgress[m].NLL, wantProgress[m].NLL)
+				if e := math.Abs(gotProgress[m].NLL()-wantProgress[m].NLL()) / math.Abs(wantProgress[m].NLL()); e > 1e-5 {
+					t.Errorf("member %d: negative log-likelihood %v, want %v", m, gotProgress[m].NLL(), wantProgress[m].NLL())
 				}
 				if diff := cmp.Diff(n.start[m], stateOf(t, got, m)); diff != "" {
 					t.Errorf("member %d: the parameters are not frozen (-want +got)\n%s", m, diff)
@@ -290,7 +290,7 @@ func TestSumsOfACertainNetwork(t *testing.T) {
 			want := n.cpu(t)
 			run(t, vm, 0, 3)
 			for m, p := range run(t, want, 0, 3) {
-				if mean := p.NLL / (3 * 7); mean > 1e-6 {
+				if mean := p.NLL() / (3 * 7); mean > 1e-6 {
 					t.Errorf("member %d: the mean negative log-likelihood is %g: the network is not certain", m, mean)
 				}
 			}

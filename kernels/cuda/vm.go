@@ -589,7 +589,7 @@ func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
 			vm.stopped[m] = &kernels.Divergence{Step: first + valid - 1, Layer: layer, What: "gradient"}
 		}
 		for step := range valid {
-			progress[m].NLL += float64(losses[step*count+i])
+			progress[m].Losses = append(progress[m].Losses, float64(losses[step*count+i]))
 		}
 		if vm.sums != nil {
 			vm.sums[m].Minibatches += valid

@@ -286,8 +286,8 @@ func TestTenStepsAgainstCPU(t *testing.T) {
 			}
 			gotProgress, wantProgress := run(t, got, 0, 10), run(t, want, 0, 10)
 			for m := range n.members {
-				if e := math.Abs(gotProgress[m].NLL-wantProgress[m].NLL) / math.Abs(wantProgress[m].NLL); e > 1e-5 {
-					t.Errorf("member %d: negative log-likelihood %v, want %v", m, gotProgress[m].NLL, wantProgress[m].NLL)
+				if e := math.Abs(gotProgress[m].NLL()-wantProgress[m].NLL()) / math.Abs(wantProgress[m].NLL()); e > 1e-5 {
+					t.Errorf("member %d: negative log-likelihood %v, want %v", m, gotProgress[m].NLL(), wantProgress[m].NLL())
 				}
 			}
 			worst, where := n.excess(t, got, want, tenSteps)

@@ -75,7 +75,7 @@ func run(noise, rho string, threads, members int, duration time.Duration) error 
 			}
 		}
 		step += n
-		loss = progress[0].NLL / float64(n*config.Batch)
+		loss = progress[0].NLL() / float64(n*config.Batch)
 		return nil
 	})
 	if err != nil {

@@ -1,0 +1,64 @@
+package cpu
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"quantal/graph"
+	"quantal/kernels"
+)
+
+// countdown is a context that is cancelled when it has been looked at so many times.
+type countdown struct {
+	context.Context
+	looks, left atomic.Int64
+}
+
+func (c *countdown) Err() error {
+	c.looks.Add(1)
+	if c.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// An evaluation looks at its context before each pass of a group through a network, so that it stops within one pass per thread
+// however many draws were asked for.
+func TestEvaluateStopsWithinAPass(t *testing.T) {
+	const groups, draws, threads = 3, 50, 2
+	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.NoNoise} {
+		spec := graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Sharing: sharing, Magnitude: true, Reliability: sharing != kernels.NoNoise}
+		p, err := graph.CompileSpec(spec, kernels.DefaultAdam())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := groups * kernels.EvaluationGroup
+		data := &kernels.Data{N: n, Width: 9, Floats: make([]float32, 9*n), Labels: make([]byte, n)}
+		vm, err := Open(p, make([]kernels.Member, 2), nil, threads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := &countdown{Context: context.Background()}
+		whole.left.Store(1 << 40)
+		if _, err := vm.Evaluate(whole, data, 0, draws); err != nil {
+			t.Fatal(err)
+		}
+		passes := int64(2 * groups * (2 + draws)) // of two networks: at the means, one draw, and K draws
+		if whole.looks.Load() < passes {
+			t.Errorf("%v: looked at the context %d times in %d passes", sharing, whole.looks.Load(), passes)
+		}
+		for _, left := range []int64{0, 1, 3, 10, passes / 2} {
+			cut := &countdown{Context: context.Background()}
+			cut.left.Store(left)
+			if _, err := vm.Evaluate(cut, data, 0, draws); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v, cancelled after %d looks: %v, want context.Canceled", sharing, left, err)
+			}
+			// Each thread finds out once or twice in its job, each job once at its start, and Evaluate at its end.
+			if after := cut.looks.Load() - left; after > 2*threads+2+1 {
+				t.Errorf("%v, cancelled after %d looks: %d more", sharing, left, after)
+			}
+		}
+	}
+}
