@@ -214,7 +214,7 @@ func (f *Folder) Environment() (results.Environment, error) {
 // and returns the kernel set that ran before.
 func (f *Folder) Enter(now results.Environment) (kernelsBefore string, err error) {
 	before, err := f.Environment()
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || len(f.Plans) == 0 { // without a plan nothing was trained: the first process was killed
 		return now.Kernels, results.WriteJSONFile(f.Path(environmentName), now)
 	}
 	if err != nil {
@@ -226,7 +226,7 @@ func (f *Folder) Enter(now results.Environment) (kernelsBefore string, err error
 // CheckData returns an error if networks of the grid have been trained on another data set.
 func (f *Folder) CheckData(set *mnist.Set) error {
 	before, err := f.Environment()
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || len(f.Plans) == 0 {
 		return nil
 	}
 	if err != nil {

@@ -18,6 +18,17 @@ type Point struct {
 	Config train.Config `json:"config"`
 }
 
+// UnmarshalJSON reads a point of a plan. A setting that a plan of an earlier version lacks is as it was then.
+func (p *Point) UnmarshalJSON(text []byte) error {
+	type plain Point
+	read := plain{Config: train.Before()}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	*p = Point(read)
+	return nil
+}
+
 // Work is about how much training a point takes, compared with others: epochs times synapses, as if the data were MNIST.
 func (p Point) Work() float64 {
 	synapses, inputs := 0, 784

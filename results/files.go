@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -25,8 +26,29 @@ func (f *Folder) WriteConfig(v any) error {
 	return writeAtomicBytes(f.Path(configName), data)
 }
 
-// ReadConfig reads config.toml into v. Errors are those of ReadConfigFile.
-func (f *Folder) ReadConfig(v any) error { return ReadConfigFile(f.Path(configName), v) }
+// ReadConfig reads config.toml into v, which has the defaults, and lists the keys of v that the file lacks. Errors are those of
+// ReadConfigFile; a file without any key gives a CorruptError, too.
+func (f *Folder) ReadConfig(v any) (missing []string, err error) {
+	path := f.Path(configName)
+	if err := ReadConfigFile(path, v); err != nil {
+		return nil, err
+	}
+	var there map[string]any
+	if err := ReadConfigFile(path, &there); err != nil {
+		return nil, err
+	}
+	if len(there) == 0 {
+		return nil, corrupt(path, "is empty: want the settings of the run")
+	}
+	t := reflect.TypeOf(v).Elem()
+	for i := range t.NumField() {
+		key := t.Field(i).Tag.Get("toml")
+		if _, ok := there[key]; !ok && key != "" {
+			missing = append(missing, key)
+		}
+	}
+	return missing, nil
+}
 
 // ReadConfigFile reads a TOML file into v, as Windows' programs write it, too. A key that v has no field for, a value of another type and broken syntax give
 // a CorruptError with the line.

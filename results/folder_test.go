@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -254,7 +255,7 @@ func TestViewCannotWrite(t *testing.T) {
 	before := names(t, f.Path(""))
 	for _, err := range []error{
 		view.WriteConfig(config{}), view.WriteEnvironment(Environment{}), view.WriteSummary(1), view.AppendMetrics(1),
-		view.TruncateMetrics(0), view.SaveCheckpoint(small(1)),
+		view.KeepTimes(0, Times{}), view.SaveCheckpoint(small(1)),
 	} {
 		wantError(t, err, "is not open for writing")
 	}
@@ -266,7 +267,11 @@ func TestViewCannotWrite(t *testing.T) {
 func TestConfig(t *testing.T) {
 	f := newRun(t)
 	var got config
-	check(t, f.ReadConfig(&got))
+	missing, err := f.ReadConfig(&got)
+	check(t, err)
+	if len(missing) > 0 {
+		t.Errorf("missing: %v", missing)
+	}
 	if d := cmp.Diff(config{Rho: 2, Hidden: []int{100, 100}}, got); d != "" {
 		t.Error(d)
 	}
@@ -277,7 +282,8 @@ func TestConfig(t *testing.T) {
 	} {
 		var c config
 		check(t, os.WriteFile(f.Path(configName), []byte(text), 0o644))
-		check(t, f.ReadConfig(&c))
+		_, err := f.ReadConfig(&c)
+		check(t, err)
 		if d := cmp.Diff(config{Rho: 3, Hidden: []int{7}}, c); d != "" {
 			t.Errorf("%s: %s", form, d)
 		}
@@ -289,13 +295,23 @@ func TestConfig(t *testing.T) {
 		"rho = \"two\"\n":                "line 1",
 		"rho = 2\nrho = 2\n":             "rho",
 		"rho = \xff\n":                   "line 1",
+		"":                               "is empty",
+		"\ufeff\n# nothing\n\n":          "is empty",
 	} {
 		check(t, os.WriteFile(f.Path(configName), []byte(text), 0o644))
-		err := f.ReadConfig(&got)
+		_, err := f.ReadConfig(&got)
 		wantError(t, err, f.Path(configName), want)
 		if !isCorrupt(err) {
 			t.Errorf("%T is not a CorruptError", err)
 		}
+	}
+	// What is missing keeps the value that it had, and is named.
+	check(t, os.WriteFile(f.Path(configName), []byte("rho = 3\n"), 0o644))
+	got = config{Hidden: []int{5}}
+	missing, err = f.ReadConfig(&got)
+	check(t, err)
+	if d := cmp.Diff(config{Rho: 3, Hidden: []int{5}}, got); d != "" || !slices.Equal(missing, []string{"hidden"}) {
+		t.Errorf("missing %v: %s", missing, d)
 	}
 	wantError(t, ReadConfigFile("nowhere.toml", &got), "nowhere.toml", "no such file")
 }

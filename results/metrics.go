@@ -77,32 +77,40 @@ func (f *Folder) AppendMetrics(v any) error {
 	return nil
 }
 
-// TruncateMetrics keeps the first lines of metrics.jsonl and drops the rest, a half-written last line always. Fewer
-// lines than asked for are kept as they are.
-func (f *Folder) TruncateMetrics(keep int) error {
+// CutMetrics keeps the lines of the first epochs and drops the rest, for a run that goes on behind them. A line that is not what was
+// written is dropped, too: the epoch has been trained, but what was measured then is lost. Damaged says of each which and why.
+func (f *Folder) CutMetrics(epochs int) (damaged []error, err error) {
 	if err := f.writable(); err != nil {
-		return err
+		return nil, err
 	}
+	data, err := f.readMetrics()
+	if err != nil {
+		return nil, err
+	}
+	var keep []byte
+	lines, damaged := f.metricsLines(data)
+	for _, l := range lines {
+		if l.epoch.Epoch <= epochs {
+			keep = append(append(keep, l.text...), '\n')
+		}
+	}
+	if bytes.Equal(keep, data) {
+		return damaged, nil
+	}
+	return damaged, writeAtomicBytes(f.Path(metricsName), keep)
+}
+
+// dropHalfLine removes what follows the last complete line: AppendMetrics was cut off by a crash.
+func (f *Folder) dropHalfLine() error {
 	data, err := f.readMetrics()
 	if err != nil {
 		return err
 	}
-	end := 0
-	for range keep {
-		n := bytes.IndexByte(data[end:], '\n') + 1
-		if n == 0 {
-			break
-		}
-		end += n
+	if end := bytes.LastIndexByte(data, '\n') + 1; end < len(data) {
+		return writeAtomicBytes(f.Path(metricsName), data[:end])
 	}
-	if end == len(data) {
-		return nil
-	}
-	return writeAtomicBytes(f.Path(metricsName), data[:end])
+	return nil
 }
-
-// dropHalfLine removes what follows the last complete line: AppendMetrics was cut off by a crash.
-func (f *Folder) dropHalfLine() error { return f.TruncateMetrics(math.MaxInt) }
 
 // readMetrics returns the content of metrics.jsonl, which is empty before the first epoch.
 func (f *Folder) readMetrics() ([]byte, error) {
@@ -121,16 +129,41 @@ func (f *Folder) Metrics() ([]Epoch, error) {
 		return nil, err
 	}
 	var epochs []Epoch
-	for {
-		line, rest, complete := bytes.Cut(data, []byte("\n"))
+	lines, damaged := f.metricsLines(data)
+	if len(damaged) > 0 {
+		return nil, damaged[0]
+	}
+	for _, l := range lines {
+		epochs = append(epochs, l.epoch)
+	}
+	return epochs, nil
+}
+
+// metricsLine is a line of metrics.jsonl that is what was written.
+type metricsLine struct {
+	text  []byte
+	epoch Epoch
+}
+
+// metricsLines reads the complete lines of metrics.jsonl. Damaged has a CorruptError for each that is not what was written: no epoch,
+// or one that does not follow those before it.
+func (f *Folder) metricsLines(data []byte) (lines []metricsLine, damaged []error) {
+	last := 0
+	for number := 1; ; number++ {
+		text, rest, complete := bytes.Cut(data, []byte("\n"))
 		if !complete {
-			return epochs, nil
+			return lines, damaged
 		}
-		e, err := decodeEpoch(line)
+		data = rest
+		e, err := decodeEpoch(text)
+		if err == nil && e.Epoch <= last {
+			err = fmt.Errorf("epoch %d does not follow epoch %d", e.Epoch, last)
+		}
 		if err != nil {
-			return nil, corrupt(f.Path(metricsName), "line %d: %v", len(epochs)+1, err)
+			damaged = append(damaged, corrupt(f.Path(metricsName), "line %d: %v", number, err))
+			continue
 		}
-		epochs, data = append(epochs, e), rest
+		lines, last = append(lines, metricsLine{text, e}), e.Epoch
 	}
 }
 

@@ -48,16 +48,17 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 
-	check(t, f.TruncateMetrics(5))
-	check(t, f.TruncateMetrics(2))
-	got, err = f.Metrics()
-	check(t, err)
-	if d := cmp.Diff(want[:2], got, cmpopts.EquateNaNs()); d != "" {
-		t.Error(d)
-	}
-	check(t, f.TruncateMetrics(0))
-	if got, err = f.Metrics(); err != nil || len(got) != 0 {
-		t.Errorf("%d epochs after truncation to none, %v", len(got), err)
+	for _, keep := range []int{5, 2, 0} {
+		damaged, err := f.CutMetrics(keep)
+		check(t, err)
+		if len(damaged) > 0 {
+			t.Errorf("damaged: %v", damaged)
+		}
+		got, err = f.Metrics()
+		check(t, err)
+		if d := cmp.Diff(want[:min(keep, 3)], got, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("cut to %d: %s", keep, d)
+		}
 	}
 }
 
@@ -93,6 +94,51 @@ func TestDamagedMetrics(t *testing.T) {
 	wantError(t, err, f.Path(metricsName), "line 2")
 	if !isCorrupt(err) {
 		t.Errorf("%T is not a CorruptError", err)
+	}
+}
+
+// Lines that are not what was written are dropped and named when a run goes on, however they are damaged; the others stay.
+func TestDamagedMetricsAreCutOut(t *testing.T) {
+	line := func(epoch int) string {
+		text, err := EncodeJSON(Epoch{Epoch: epoch, Step: 10 * epoch})
+		check(t, err)
+		return string(text) + "\n"
+	}
+	whole := line(1) + line(2) + line(3) + line(4)
+	for name, c := range map[string]struct {
+		text string
+		want string
+		bad  []string
+	}{
+		"whole":             {whole, line(1) + line(2) + line(3), nil},
+		"a letter":          {line(1) + "x" + line(2) + line(3) + line(4), line(1) + line(3), []string{"line 2"}},
+		"zeros":             {line(1) + strings.Repeat("\x00", 99) + "\n" + line(3), line(1) + line(3), []string{"line 2"}},
+		"two lines joined":  {strings.TrimSuffix(line(1), "\n") + line(2) + line(3), line(3), []string{"line 1"}},
+		"no epoch":          {line(1) + "{}\nnull\n\n" + line(2), line(1) + line(2), []string{"line 2", "line 3", "line 4"}},
+		"a line twice":      {line(1) + line(1) + line(2), line(1) + line(2), []string{"line 2"}},
+		"behind the end":    {line(1) + line(2) + line(3) + line(4) + "x\n", line(1) + line(2) + line(3), []string{"line 5"}},
+		"half a line there": {line(1) + line(2)[:7], line(1), nil},
+		"all":               {"\xff\xfe\n", "", []string{"line 1"}},
+	} {
+		f := newRun(t)
+		check(t, os.WriteFile(f.Path(metricsName), []byte(c.text), 0o644))
+		damaged, err := f.CutMetrics(3)
+		check(t, err)
+		if len(damaged) != len(c.bad) {
+			t.Errorf("%s: %v, want errors of %v", name, damaged, c.bad)
+		} else {
+			for i, bad := range c.bad {
+				wantError(t, damaged[i], f.Path(metricsName), bad)
+			}
+		}
+		text, err := os.ReadFile(f.Path(metricsName))
+		check(t, err)
+		if string(text) != c.want {
+			t.Errorf("%s: kept\n%s\nwant\n%s", name, text, c.want)
+		}
+		if _, err := f.Metrics(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -51,18 +51,19 @@ func (f *Folder) Times(step int) (Times, error) {
 			return at.Times, nil
 		}
 	}
-	epochs, err := f.Metrics()
+	data, err := f.readMetrics()
 	if err != nil {
 		return Times{}, err
 	}
+	lines, _ := f.metricsLines(data) // the damaged are named by who needs them
 	known := func(x float64) float64 {
 		if math.IsNaN(x) {
 			return 0
 		}
 		return x
 	}
-	for _, e := range slices.Backward(epochs) {
-		if e.Step <= step {
+	for _, l := range slices.Backward(lines) {
+		if e := l.epoch; e.Step <= step {
 			return Times{known(e.Seconds), known(e.MeasuringSeconds)}, nil
 		}
 	}

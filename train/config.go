@@ -60,24 +60,31 @@ func Presets() []string { return []string{"published", "quick", "text"} }
 // rate and initial sigma would leave every sigma where it started in that time, for Adam moves phi, the logarithm of a small
 // sigma, by about the learning rate per step at most.
 func Preset(name string) (Config, error) {
-	published := Config{
-		Hidden: []int{100, 100}, Noise: "heterogeneous", Rho: Exponent{"2", 2}, C: 0.1, Lambda: 0.01,
-		Epochs: 50, Batch: 20, LearningRate: 1e-4, MuInit: 0.1, SigmaInit: 1e-4, Seed: 1, Draws: 20,
-		Device: "auto", CheckpointEvery: 1,
-	}
 	switch name {
 	case "published":
-		return published, nil
+		return published(), nil
 	case "text":
-		text := published
+		text := published()
 		text.LearningRate, text.Lambda = 5e-4, 1e-4
 		return text, nil
 	case "quick":
-		quick := published
+		quick := published()
 		quick.Epochs, quick.LearningRate, quick.SigmaInit, quick.C, quick.Draws = 3, 1e-3, 0.02, 0.01, 5
 		return quick, nil
 	}
 	return Config{}, fmt.Errorf("preset %q: %s", name, nearest.OneOf(name, Presets()))
+}
+
+// Before is what a kept configuration means that lacks a key: each setting as it was before there was the key. A setting that is
+// added to Config gets here what all runs did until then, which need not be what new runs do.
+func Before() Config { return published() }
+
+func published() Config {
+	return Config{
+		Hidden: []int{100, 100}, Noise: "heterogeneous", Rho: Exponent{"2", 2}, C: 0.1, Lambda: 0.01,
+		Epochs: 50, Batch: 20, LearningRate: 1e-4, MuInit: 0.1, SigmaInit: 1e-4, Seed: 1, Draws: 20,
+		Device: "auto", CheckpointEvery: 1,
+	}
 }
 
 // Check reports the first value that cannot be used, by its flag's name.

@@ -43,7 +43,7 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	s := Summary{
 		Outcome: outcomes[0], Epochs: float64(r.step) / float64(r.StepsPerEpoch()), Times: r.Times(),
 		Noise: c.Noise, Rho: c.Rho, C: c.C, Seed: c.Seed,
-		Device: r.Device.Name, Kernels: r.Device.Kernels, Data: r.set.Name,
+		Device: r.Device.Name, Kernels: r.Device.Kernels, Data: r.Set.Name,
 		Training: r.training.N, TestSet: r.testing.N, Synapses: r.Program.Layout.Synapses(),
 	}
 	if s.Seconds > 0 {

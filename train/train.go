@@ -27,11 +27,11 @@ const (
 // Run is one network in training, or several of one graph side by side.
 type Run struct {
 	Networks []Config // what decides each; all agree in Cohort
+	Set      *mnist.Set
 	Spec     graph.Spec
 	Program  *kernels.Program
 	Device   Device
 
-	set                     *mnist.Set
 	training, held, testing *kernels.Data // held is nil without a validation split
 	vm                      kernels.VM
 	step                    int
@@ -66,7 +66,7 @@ func New(set *mnist.Set, networks ...Config) (*Run, error) {
 		return nil, fmt.Errorf("batch %d: want at most the %d training examples of %s", c.Batch, training.N(), set.Name)
 	}
 	r := &Run{
-		Networks: networks, set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes),
+		Networks: networks, Set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes),
 		nll: make([]float64, len(networks)), diverged: make([]*kernels.Divergence, len(networks)),
 		pace: newPace(),
 	}

@@ -177,7 +177,7 @@ func (t *trained) readRun(c *cli.Context, dir string, keep func(train.Config) bo
 	if c.IsSet("points") {
 		return nil, usage("--points goes with the folder of a grid, which %s is not", dir)
 	}
-	folder, config, err := viewRun(dir)
+	folder, config, err := viewRun(c, dir)
 	if err != nil {
 		return nil, err
 	}

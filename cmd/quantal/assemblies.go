@@ -70,7 +70,7 @@ func assembliesConfig(c *cli.Context) (assemblies.Config, error) {
 	); err != nil {
 		return config, err
 	}
-	return checked(config)
+	return checked(c, config)
 }
 
 // printAssemblies writes what came out, for a person.

@@ -60,7 +60,7 @@ func driftConfig(c *cli.Context) (drift.Config, error) {
 	); err != nil {
 		return config, err
 	}
-	return checked(config)
+	return checked(c, config)
 }
 
 // printDrift writes what came out, for a person.

@@ -138,12 +138,18 @@ func whole(text string) (int, error) {
 	return n, nil
 }
 
-// checked returns a configuration, unless it cannot be used.
-func checked[Config interface{ Check() error }](config Config) (Config, error) {
-	if err := config.Check(); err != nil {
-		return config, usage("--%w", err)
+// checked returns a configuration, unless it cannot be used. The error, which begins with the name of the setting, says whether that is
+// in the file of --config or was given as a flag.
+func checked[Config interface{ Check() error }](c *cli.Context, config Config) (Config, error) {
+	err := config.Check()
+	if err == nil {
+		return config, nil
 	}
-	return config, nil
+	name, _, _ := strings.Cut(err.Error(), " ")
+	if path := c.String("config"); path != "" && !c.IsSet(name) {
+		return config, usage("%s: %w", path, err)
+	}
+	return config, usage("--%w", err)
 }
 
 // experimentFolder is the run folder of an experiment.

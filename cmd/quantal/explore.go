@@ -77,7 +77,7 @@ func exploreConfig(c *cli.Context) (explore.Config, error) {
 	); err != nil {
 		return config, err
 	}
-	return checked(config)
+	return checked(c, config)
 }
 
 // printExplore writes what came out, for a person.

@@ -126,7 +126,7 @@ func runFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
 	if c.IsSet("reference") {
 		return nil, usage("--reference goes with the folder of a grid, which %s is not", dir)
 	}
-	folder, config, err := viewRun(dir)
+	folder, config, err := viewRun(c, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func resolve(c *cli.Context) (train.Config, error) {
 	if err := applyFlags(c, &config); err != nil {
 		return config, err
 	}
-	return config, check(config)
+	return checked(c, config)
 }
 
 func check(config train.Config) error {

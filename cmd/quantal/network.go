@@ -37,7 +37,7 @@ func applyStart(c *cli.Context, s *dynamics.Start) error {
 		s.Network = c.Args().First()
 	}
 	if s.Network != "" {
-		folder, config, err := viewRun(s.Network)
+		folder, config, err := viewRun(c, s.Network)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func startNetwork(c *cli.Context, s dynamics.Start) (*dynamics.Network, error) {
 			return nil, err
 		}
 	}
-	folder, _, err := viewRun(dir)
+	folder, _, err := viewRun(c, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func trainOnce(c *cli.Context, config train.Config, dir string) error {
 	if err != nil {
 		return err
 	}
-	if finished, err := trainedAlready(dir, config); finished || err != nil {
+	if finished, err := trainedAlready(c, dir, config); finished || err != nil {
 		return err
 	}
 	_, err = startRun(c, config, set, dir)
@@ -101,8 +101,8 @@ func trainOnce(c *cli.Context, config train.Config, dir string) error {
 }
 
 // trainedAlready reports whether a folder holds the finished run of a configuration, on whatever device.
-func trainedAlready(dir string, config train.Config) (bool, error) {
-	folder, earlier, err := viewRun(dir)
+func trainedAlready(c *cli.Context, dir string, config train.Config) (bool, error) {
+	folder, earlier, err := viewRun(c, dir)
 	var missing *missingError
 	if errors.As(err, &missing) {
 		return false, nil

@@ -102,7 +102,7 @@ func samplingConfig(c *cli.Context) (sampling.Config, error) {
 			}
 		}
 	}
-	return checked(config)
+	return checked(c, config)
 }
 
 // printSampling writes what came out, for a person.

@@ -84,7 +84,7 @@ func spinesConfig(c *cli.Context) (spines.Config, error) {
 	); err != nil {
 		return config, err
 	}
-	return checked(config)
+	return checked(c, config)
 }
 
 // spinesConditions are the named conditions, and those that the user brings.

@@ -55,7 +55,7 @@ func toleranceConfig(c *cli.Context) (tolerance.Config, error) {
 	); err != nil {
 		return config, err
 	}
-	return checked(config)
+	return checked(c, config)
 }
 
 // printTolerance writes what came out, for a person.

@@ -165,6 +165,11 @@ func resumeRun(c *cli.Context) error {
 	if err := folder.WriteConfig(run.Networks[0]); err != nil {
 		return err
 	}
+	if _, err := folder.ReadEnvironment(); errors.Is(err, fs.ErrNotExist) {
+		if err := folder.WriteEnvironment(environment(run, run.Set)); err != nil {
+			return err
+		}
+	}
 	summary, err := finish(c, run, folder)
 	if err != nil {
 		return err
@@ -174,8 +179,8 @@ func resumeRun(c *cli.Context) error {
 
 // reopen prepares the run of a folder, at its beginning, with the flags that override its configuration.
 func reopen(c *cli.Context, folder *results.Folder) (*train.Run, error) {
-	var config train.Config
-	if err := folder.ReadConfig(&config); err != nil {
+	config, err := runConfig(c, folder)
+	if err != nil {
 		return nil, err
 	}
 	if err := applyFlags(c, &config); err != nil {
@@ -201,6 +206,10 @@ func openRunData(c *cli.Context, folder *results.Folder, name string) (*mnist.Se
 		return nil, err
 	}
 	e, err := folder.ReadEnvironment()
+	if errors.Is(err, fs.ErrNotExist) { // the process that began the run was killed before it wrote that
+		logger(c).Warn("the run does not say what its data set was: taken as it is", "missing", folder.Path("environment.json"), "data", set.Source)
+		return set, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -225,16 +234,32 @@ func existing(folder *results.Folder, err error) (*results.Folder, error) {
 }
 
 // viewRun opens the folder of a run to look at it, and reads its settings.
-func viewRun(dir string) (*results.Folder, train.Config, error) {
-	var config train.Config
+func viewRun(c *cli.Context, dir string) (*results.Folder, train.Config, error) {
 	folder, err := existing(results.View(dir))
 	if err != nil {
-		return nil, config, err
+		return nil, train.Config{}, err
 	}
-	if err := folder.ReadConfig(&config); err != nil {
+	config, err := runConfig(c, folder)
+	if err != nil {
 		return nil, config, errors.Join(err, folder.Close())
 	}
 	return folder, config, nil
+}
+
+// runConfig reads the settings of a run. One that is missing is said, and has the value that it had before it could be set.
+func runConfig(c *cli.Context, folder *results.Folder) (train.Config, error) {
+	config := train.Before()
+	missing, err := folder.ReadConfig(&config)
+	if err != nil {
+		return config, err
+	}
+	if len(missing) > 0 {
+		logger(c).Info("a setting that the run does not have is as it was before it could be set", "run", folder.Path(""), "settings", strings.Join(missing, ","))
+	}
+	if err := config.Check(); err != nil {
+		return config, &results.CorruptError{Path: folder.Path("config.toml"), Reason: err.Error()}
+	}
+	return config, nil
 }
 
 // timesAt is what a run had taken at a step. Nothing but a report depends on it.
@@ -253,7 +278,7 @@ func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 	warnSkipped(c, skipped, checkpoint)
 	if errors.Is(err, results.ErrNoCheckpoint) {
 		log.Info("no checkpoint yet: starting from the beginning")
-		return folder.TruncateMetrics(0)
+		return cutMetrics(c, folder, 0)
 	}
 	if err != nil {
 		return err
@@ -263,9 +288,18 @@ func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 	}
 	log.Info("resuming", "run", folder.Path(""), "step", checkpoint.Step, "of", run.Steps())
 	if err := run.Resume(timesAt(c, folder, checkpoint.Step), checkpoint); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", folder.Path(""), err)
 	}
-	return folder.TruncateMetrics(run.Measured())
+	return cutMetrics(c, folder, run.Measured())
+}
+
+// cutMetrics cuts the metrics of a run back to the epochs that its checkpoint has behind it.
+func cutMetrics(c *cli.Context, folder *results.Folder, epochs int) error {
+	damaged, err := folder.CutMetrics(epochs)
+	for _, d := range damaged {
+		logger(c).Warn("a line of the metrics is damaged, and cut out", "reason", d)
+	}
+	return err
 }
 
 // finish trains to the end, measures, and writes the summary.
