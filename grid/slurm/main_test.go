@@ -78,8 +78,6 @@ func work(plan string, chunk int) error {
 			fmt.Printf("%s continues at step %d\n", id, s.Step)
 		}
 		for s.Step < steps {
-			s.advance(id)
-			time.Sleep(5 * time.Millisecond)
 			for s.Step == steps/2 && exists(filepath.Join(task.Grid, "hold")) && ctx.Err() == nil {
 				time.Sleep(5 * time.Millisecond)
 			}
@@ -92,6 +90,8 @@ func work(plan string, chunk int) error {
 				}
 				return errors.New("asked for another turn")
 			}
+			s.advance(id)
+			time.Sleep(5 * time.Millisecond)
 		}
 		if err := results.WriteJSONFile(record, s.Value); err != nil {
 			return err

@@ -11,7 +11,9 @@ import (
 // ours are the options of sbatch, long and short, that the launch needs for itself.
 var ours = map[string]string{
 	"--array": "-a", "--job-name": "-J", "--chdir": "-D", "--clusters": "-M", "--output": "-o", "--error": "-e",
-	"--open-mode": "", "--wrap": "", "--test-only": "", "--parsable": "",
+	"--open-mode": "", "--wrap": "",
+	// What it answers has to be the number of a job that is in the queue.
+	"--parsable": "", "--quiet": "-Q", "--test-only": "", "--help": "-h", "--usage": "", "--version": "-V", "--wait": "-W",
 }
 
 // What man sbatch says of options: those that need a value, which may be a word of its own, and those that take none, or only
@@ -24,8 +26,8 @@ var (
 		network nodefile nodelist nodes ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket partition
 		power prefer priority profile qos reservation signal sockets-per-node switches thread-spec threads-per-core time
 		time-min tmp uid wait-all-nodes wckey`)
-	needNone = words(`contiguous exclusive get-user-env help hold ignore-pbs nice no-kill no-requeue overcommit
-		oversubscribe propagate quiet reboot requeue spread-job usage use-min-nodes verbose version wait`)
+	needNone = words(`contiguous exclusive get-user-env hold ignore-pbs nice no-kill no-requeue overcommit oversubscribe
+		propagate reboot requeue spread-job use-min-nodes verbose`)
 )
 
 const (
@@ -108,20 +110,21 @@ func parseOption(word string) (option, error) {
 
 // parseLetters reads short options: any number without a value, then at most one with, which is the rest of the word or the next.
 func parseLetters(word string) (option, error) {
-	letters := strings.TrimLeft(word[1:], lettersWithoutValue)
-	if letters == "" {
-		return option{complete, ""}, nil
-	}
-	if !strings.Contains(lettersWithValue, letters[:1]) {
-		return option{}, fmt.Errorf("%q: sbatch has no option -%c", word, []rune(letters)[0])
-	}
-	for long, short := range ours {
-		if short == "-"+letters[:1] {
-			return option{}, fmt.Errorf("%q: quantal sets sbatch's %s itself", word, long)
+	for i, letter := range word[1:] {
+		for long, short := range ours {
+			if short == "-"+string(letter) {
+				return option{}, fmt.Errorf("%q: quantal sets sbatch's %s itself", word, long)
+			}
+		}
+		switch {
+		case strings.ContainsRune(lettersWithoutValue, letter):
+		case !strings.ContainsRune(lettersWithValue, letter):
+			return option{}, fmt.Errorf("%q: sbatch has no option -%c", word, letter)
+		case i+2 < len(word):
+			return option{complete, ""}, nil
+		default:
+			return option{needed, ""}, nil
 		}
 	}
-	if len(letters) > 1 {
-		return option{complete, ""}, nil
-	}
-	return option{needed, ""}, nil
+	return option{complete, ""}, nil
 }

@@ -69,7 +69,7 @@ func TestRealSlurm(t *testing.T) {
 		t.Parallel()
 		g := newGrid(t, 2)
 		g.hold()
-		l := g.submit(1, slurm.Options{MaxStarts: 2}, "--nodelist=n1")
+		l := g.submit(1, slurm.Options{MaxStarts: 2}, "-w n1")
 		for start := 1; start <= 2; start++ {
 			g.until("the task runs", func() bool { return g.starts(l, 0) == start && g.state(0) == "RUNNING" })
 			output(t, "scancel", "--batch", "--signal=TERM", g.task(0)) // as Slurm itself does before the time limit
@@ -87,7 +87,7 @@ func TestRealSlurm(t *testing.T) {
 		t.Parallel()
 		g := newGrid(t, 2)
 		g.hold()
-		l := g.submit(2, slurm.Options{MaxStarts: 3}, "--nodelist=n1")
+		l := g.submit(2, slurm.Options{MaxStarts: 3}, "-O --nodelist n1")
 		g.until("both tasks run", func() bool {
 			return g.state(0) == "RUNNING" && g.state(1) == "RUNNING" && g.starts(l, 0)+g.starts(l, 1) == 2
 		})

@@ -134,6 +134,12 @@ func TestParseSbatch(t *testing.T) {
 		{"-z", nil},
 		{"-é", nil},
 		{"-Ha1-3", nil},
+		{"-Q", nil}, // would take the job's number from sbatch's answer
+		{"--quiet", nil},
+		{"-HW", nil},
+		{"--wait", nil},
+		{"--wait-all-nodes=1", []string{"--wait-all-nodes=1"}},
+		{"--wait-all-nodes 1", []string{"--wait-all-nodes=1"}},
 		{"-o x.log", nil},
 		{"--out=x.log", nil},
 		{"--array=1-3", nil},
