@@ -2,7 +2,7 @@
 # Checks quantal on a GPU and measures it beside its peers in PyTorch and JAX. The machine needs an NVIDIA GPU and, for the
 # peers, python3 with PyTorch and JAX; it needs neither Go nor a network: build here, carry the binaries over, run.
 #
-#   make build-gpu && go test -c -tags gpu -o cuda.test ./kernels/cuda     # gzip -k or xz -k them if size matters
+#   make build-gpu cuda.test            # gzip -k or xz -k them if size matters
 #   bench/gpu.sh                        # what fits into nine minutes, the most valuable first
 #   bench/gpu.sh --only speed,hand      # some stages, which share the time in proportion to their caps
 #   bench/gpu.sh --minutes 20 --out DIR

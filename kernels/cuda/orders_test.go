@@ -72,7 +72,10 @@ func TestOrdersAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	<-ahead // epoch 2 was begun, though the run is at the first step of epoch 1
+	if vm.orders.quit == nil || vm.orders.epoch != 2 {
+		t.Fatalf("at the first step of epoch 1 the orders at work are %v of epoch %d, want epoch 2", vm.orders.quit != nil, vm.orders.epoch)
+	}
+	<-ahead
 	if err := vm.Close(); err != nil {
 		t.Fatal(err)
 	}
