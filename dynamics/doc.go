@@ -8,7 +8,7 @@
 //	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //	dynamics/explore     noise on synapses as exploration in reinforcement learning (ISD, "Exploration via intrinsic dynamics?")
 //
-// What they have in common is here: an experiment takes its configuration, tells how far it is ([Progress]), and leaves [Findings],
+// What they have in common is here: an experiment takes its configuration and a [Job], tells how far it is, keeps its finished parts, and leaves [Findings],
 // which go into a run folder of package results:
 //
 //	config.toml        everything resolved, enough to repeat the experiment
@@ -16,6 +16,7 @@
 //	summary.json       what came out, with how long it took
 //	table.csv          the same numbers in rows
 //	NAME.svg, .png     each figure, with its caption in NAME.txt and the numbers drawn in NAME.json
+//	parts/             while it is under way: what is finished of it ([Parts]), from which the same command goes on
 //
 // Noise comes from stream dynamics of the noise of package kernels, a pure function of the seed and of where it is used: table and
 // figures have the same bytes for one seed and kernel set, with any number of threads. Experiments may share words of that stream, as

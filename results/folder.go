@@ -38,8 +38,13 @@ func Create(dir string) (*Folder, error) {
 	return f, nil
 }
 
-// CreateExperiment is Create for an experiment that is made in one go, without checkpoints. One that did not come to its summary may be
-// made again in its folder.
+// Finished reports whether a folder holds a run or an experiment that came to its summary.
+func Finished(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, summaryName))
+	return err == nil
+}
+
+// CreateExperiment is Create for an experiment. One that did not come to its summary may be gone on with in its folder.
 func CreateExperiment(dir string) (*Folder, error) {
 	return create(dir, "choose another --out", metricsName, summaryName)
 }

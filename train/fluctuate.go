@@ -126,6 +126,24 @@ func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps
 	return nil
 }
 
+// Continue takes the networks to where they were after so many steps; of their states only mu counts. What follows is what would have
+// followed without a break.
+func (f *Fluctuations) Continue(step int, states []*kernels.State) error {
+	if len(states) != len(f.loss) {
+		return fmt.Errorf("train: fluctuate: %d states for %d networks", len(states), len(f.loss))
+	}
+	for i, s := range states {
+		if err := f.vm.Load(i, s); err != nil {
+			return f.Device.Failed(fmt.Errorf("train: fluctuate: network %d: %w", i, err))
+		}
+	}
+	f.step = step
+	return nil
+}
+
+// Networks is how many there are.
+func (f *Fluctuations) Networks() int { return len(f.loss) }
+
 // Step is the number of steps done since the start.
 func (f *Fluctuations) Step() int { return f.step }
 

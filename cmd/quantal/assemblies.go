@@ -48,7 +48,7 @@ func assembliesCommand() *cli.Command {
 			}
 			logger(c).Info("assemblies", "neurons", config.Neurons, "assemblies", config.Assemblies, "networks", config.Seeds,
 				"days", config.Imprint+config.Alone, "kernels", kernels)
-			return runExperiment(c, "cpu", kernels, config, func(ctx context.Context, p dynamics.Progress) (assemblies.Findings, error) {
+			return runExperiment(c, "cpu", kernels, config, func(ctx context.Context, p dynamics.Job) (assemblies.Findings, error) {
 				return assemblies.Run(ctx, config, p)
 			}, printAssemblies)
 		},

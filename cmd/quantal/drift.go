@@ -34,7 +34,7 @@ func driftCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network, p dynamics.Progress) (drift.Findings, error) {
+			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network, p dynamics.Job) (drift.Findings, error) {
 				return drift.Run(ctx, config, n, p)
 			}, printDrift)
 		},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"quantal/dynamics"
 	"quantal/results"
+	"quantal/train"
 )
 
 func dynamicsCommand() *cli.Command {
@@ -22,7 +24,7 @@ func dynamicsCommand() *cli.Command {
 		Usage:     "synapses that change by themselves: the models of Shimizu, Yoshida, Kasai and Toyoizumi 2021",
 		UsageText: "quantal dynamics EXPERIMENT [--out FOLDER] [--quick] [--json]",
 		Description: "Each experiment leaves a run folder: config.toml, which repeats it with --config, environment.json, summary.json,\n" +
-			"table.csv, and figures with captions and numbers.",
+			"table.csv, and figures with captions and numbers. After an interruption the same command goes on from what it holds.",
 		Subcommands: []*cli.Command{
 			spinesCommand(), samplingCommand(), driftCommand(), toleranceCommand(), assembliesCommand(), exploreCommand(),
 		},
@@ -41,7 +43,7 @@ func dynamicsFlags() []cli.Flag {
 		&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random", DefaultText: "1"},
 		&cli.IntFlag{Name: "threads", Usage: "threads", DefaultText: "all processors"},
 		&cli.StringFlag{Name: "config", Usage: "read the configuration from a TOML `FILE`, such as config.toml of a run folder; flags override it"},
-		&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "runs/ and the experiment's name"},
+		&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "runs/ and the experiment's name, with a number if that is taken"},
 		&cli.BoolFlag{Name: "quick", Usage: "a small version, under a minute"},
 		jsonFlag(),
 	}
@@ -152,19 +154,29 @@ func checked[Config interface{ Check() error }](c *cli.Context, config Config) (
 	return config, usage("--%w", err)
 }
 
-// experimentFolder is the run folder of an experiment.
-func experimentFolder(c *cli.Context) string {
-	if dir := c.String("out"); dir != "" {
-		return dir
+// experimentFolder is the run folder of an experiment: without --out the first of runs/NAME, runs/NAME-2, ... that holds no finished
+// one, or is that of an earlier call of this function.
+func experimentFolder(c *cli.Context) (string, error) {
+	if c.String("out") == "" {
+		dir := filepath.Join("runs", c.Command.Name)
+		for n := 2; results.Finished(dir); n++ {
+			dir = filepath.Join("runs", fmt.Sprintf("%s-%d", c.Command.Name, n))
+		}
+		if err := c.Set("out", dir); err != nil {
+			return "", err
+		}
 	}
-	return filepath.Join("runs", c.Command.Name)
+	return c.String("out"), nil
 }
 
 // runExperiment makes an experiment in a new run folder: it writes the configuration and the environment, shows how far the experiment
 // is, and saves and prints what it finds. The name is the subcommand's; device and kernels are what it will run on.
 func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, config any,
-	run func(context.Context, dynamics.Progress) (dynamics.Findings[Summary, Row], error), print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
-	dir := experimentFolder(c)
+	run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row], error), print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
+	dir, err := experimentFolder(c)
+	if err != nil {
+		return err
+	}
 	folder, err := results.CreateExperiment(dir)
 	if err != nil {
 		return err
@@ -178,17 +190,31 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 	if err := folder.WriteEnvironment(environment); err != nil {
 		return err
 	}
+	owner, err := partsOwner(folder, kernels)
+	if err != nil {
+		return err
+	}
+	parts, dropped, err := dynamics.OpenParts(dir, owner)
+	if err != nil {
+		return err
+	}
+	if dropped {
+		logger(c).Warn("what was kept in the folder is of other settings, kernels or version: starting from the beginning", "folder", dir)
+	}
 	watch := newExperimentWatcher(c)
-	findings, err := run(c.Context, watch.progress)
+	findings, err := run(c.Context, dynamics.Job{Progress: watch.progress, Parts: parts})
 	watch.close()
 	if err != nil {
-		if errors.Is(err, context.Canceled) {
-			err = fmt.Errorf("interrupted; %s holds no results: %w", dir, err)
+		if errors.Is(err, context.Canceled) || errors.Is(err, train.ErrInterrupted) {
+			err = fmt.Errorf("interrupted; the same command goes on from what %s holds: %w", dir, err)
 		}
 		return err
 	}
 	files, err := findings.Save(folder)
 	if err != nil {
+		return err
+	}
+	if err := parts.Remove(); err != nil {
 		return err
 	}
 	var pictures []string
@@ -206,6 +232,21 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "run folder  %s\n", dir)
 	return err
+}
+
+// partsOwner is all that the parts of an experiment depend on. They are the same on any number of threads.
+func partsOwner(folder *results.Folder, kernels string) (string, error) {
+	config, err := os.ReadFile(folder.Path("config.toml"))
+	if err != nil {
+		return "", err
+	}
+	owner := "quantal " + version + ", " + kernels + " kernels\n"
+	for line := range strings.Lines(string(config)) {
+		if name, _, _ := strings.Cut(line, "="); strings.TrimSpace(name) != "threads" && strings.TrimSpace(name) != "device" {
+			owner += line
+		}
+	}
+	return owner, nil
 }
 
 // experimentWatcher shows how an experiment goes: a bar on a terminal, now and then a line otherwise.

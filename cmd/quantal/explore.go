@@ -44,7 +44,7 @@ func exploreCommand() *cli.Command {
 			}
 			logger(c).Info("explore", "sizes", strings.Trim(fmt.Sprint(config.Sizes), "[]"), "episodes", config.Episodes, "choices", config.Choices, "seeds", config.Seeds)
 			// The portable kernels, in 64-bit floats, whatever the processor.
-			return runExperiment(c, "cpu", "portable", config, func(ctx context.Context, p dynamics.Progress) (explore.Findings, error) {
+			return runExperiment(c, "cpu", "portable", config, func(ctx context.Context, p dynamics.Job) (explore.Findings, error) {
 				return explore.Run(ctx, config, p)
 			}, printExplore)
 		},

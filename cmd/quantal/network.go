@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -66,7 +69,11 @@ func applyStart(c *cli.Context, s *dynamics.Start) error {
 func startNetwork(c *cli.Context, s dynamics.Start) (*dynamics.Network, error) {
 	dir := s.Network
 	if dir == "" {
-		dir = filepath.Join(experimentFolder(c), networkFolder)
+		out, err := experimentFolder(c)
+		if err != nil {
+			return nil, err
+		}
+		dir = filepath.Join(out, networkFolder)
 		if err := trainOnce(c, s.Training, dir); err != nil {
 			return nil, err
 		}
@@ -122,17 +129,35 @@ func trainedAlready(c *cli.Context, dir string, config train.Config) (bool, erro
 
 // runOnNetwork is runExperiment for an experiment on a trained network.
 func runOnNetwork[Summary, Row any](c *cli.Context, start dynamics.Start, config any,
-	run func(context.Context, *dynamics.Network, dynamics.Progress) (dynamics.Findings[Summary, Row], error),
+	run func(context.Context, *dynamics.Network, dynamics.Job) (dynamics.Findings[Summary, Row], error),
 	print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
 	device, err := train.ChooseDevice(start.Training.Device)
 	if err != nil {
 		return err
 	}
-	return runExperiment(c, device.Name, device.Kernels, config, func(ctx context.Context, p dynamics.Progress) (dynamics.Findings[Summary, Row], error) {
+	return runExperiment(c, device.Name, device.Kernels, config, func(ctx context.Context, p dynamics.Job) (dynamics.Findings[Summary, Row], error) {
 		network, err := startNetwork(c, start)
 		if err != nil {
 			return dynamics.Findings[Summary, Row]{}, err
 		}
+		if err := claimNetwork(c, p, network); err != nil {
+			return dynamics.Findings[Summary, Row]{}, err
+		}
 		return run(ctx, network, p)
 	}, print)
+}
+
+// claimNetwork makes sure that what is kept of an experiment is of this network: that of a run folder may have been trained on.
+func claimNetwork(c *cli.Context, job dynamics.Job, n *dynamics.Network) error {
+	sum := sha256.New()
+	for _, values := range [][]float32{n.State.State.Mu, n.State.State.Phi} {
+		if err := binary.Write(sum, binary.LittleEndian, values); err != nil {
+			return err
+		}
+	}
+	dropped, err := job.Parts.Claim("network", hex.EncodeToString(sum.Sum(nil)))
+	if dropped {
+		logger(c).Warn("what was kept is of another network: starting from the beginning", "network", n.ID)
+	}
+	return err
 }

@@ -45,7 +45,7 @@ func samplingCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			run := func(ctx context.Context, n *dynamics.Network, p dynamics.Progress) (sampling.Findings, error) {
+			run := func(ctx context.Context, n *dynamics.Network, p dynamics.Job) (sampling.Findings, error) {
 				return sampling.Run(ctx, config, n, p)
 			}
 			if config.NeedsNetwork() {
@@ -55,7 +55,7 @@ func samplingCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runExperiment(c, device.Name, device.Kernels, config, func(ctx context.Context, p dynamics.Progress) (sampling.Findings, error) {
+			return runExperiment(c, device.Name, device.Kernels, config, func(ctx context.Context, p dynamics.Job) (sampling.Findings, error) {
 				return run(ctx, nil, p)
 			}, printSampling)
 		},

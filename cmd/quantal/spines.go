@@ -56,7 +56,7 @@ func spinesCommand() *cli.Command {
 			}
 			logger(c).Info("spines", "conditions", config.Names(), "spines", config.Spines,
 				"days", config.Days, "step", config.Step, "kernels", kernels)
-			return runExperiment(c, "cpu", kernels, config, func(ctx context.Context, p dynamics.Progress) (spines.Findings, error) {
+			return runExperiment(c, "cpu", kernels, config, func(ctx context.Context, p dynamics.Job) (spines.Findings, error) {
 				return spines.Run(ctx, config, p)
 			}, printSpines)
 		},

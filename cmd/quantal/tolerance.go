@@ -30,7 +30,7 @@ func toleranceCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network, p dynamics.Progress) (tolerance.Findings, error) {
+			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network, p dynamics.Job) (tolerance.Findings, error) {
 				return tolerance.Run(ctx, config, n, p)
 			}, printTolerance)
 		},

@@ -113,18 +113,18 @@ type Summary struct {
 type Findings = dynamics.Findings[Summary, Outcome]
 
 // Run makes the experiment. Cancelled, it returns the context's error.
-func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findings, error) {
+func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
 	e := &experiment{Config: config}
 	began := time.Now()
-	if err := e.run(ctx, progress); err != nil {
+	if err := e.run(ctx, job); err != nil {
 		return findings, err
 	}
 	findings.Summary = e.summary()
-	findings.Summary.Seconds = time.Since(began).Seconds()
+	findings.Summary.Seconds = job.Seconds(began)
 	for _, network := range e.outcomes {
 		findings.Table = append(findings.Table, network...)
 	}
@@ -145,15 +145,23 @@ type experiment struct {
 
 // course is how a network went under a condition.
 type course struct {
-	measured []Measurement
-	tally    Tally       // at the end
-	blocks   [][]float64 // mean weights between groups of neurons at the end; of the first network
+	Measured []Measurement
+	Tally    Tally       // at the end
+	Blocks   [][]float64 // mean weights between groups of neurons at the end; of the first network
+}
+
+// lived is what is kept of a network under a condition.
+type lived struct {
+	Course  course
+	Outcome Outcome
+	Imprint [][]float64 // of the first network under the first condition
+	Kernels string
 }
 
 // run lets all networks live.
-func (e *experiment) run(ctx context.Context, progress dynamics.Progress) error {
+func (e *experiment) run(ctx context.Context, job dynamics.Job) error {
 	conditions, imprint, alone := e.conditions(), e.steps(e.Imprint), e.steps(e.Alone)
-	e.work = dynamics.NewWork(float64(e.Seeds*(2*imprint+len(conditions)*alone)), progress)
+	e.work = dynamics.NewWork(float64(e.Seeds*(2*imprint+len(conditions)*alone)), job)
 	e.outcomes, e.courses = make([][]Outcome, e.Seeds), make([][]course, e.Seeds)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(kernels.Threads(e.Threads))
@@ -169,21 +177,20 @@ func (e *experiment) run(ctx context.Context, progress dynamics.Progress) error 
 		}
 		for k, c := range conditions {
 			g.Go(func() error {
-				begin, err := start[c.imprinted]()
+				done := false
+				part, err := dynamics.Part(job.Parts, fmt.Sprintf("network%d-condition%d", n, k), func() (lived, error) {
+					done = true
+					return e.live(ctx, start[c.imprinted], n, k)
+				})
 				if err != nil {
 					return err
 				}
-				l := begin.Clone()
-				e.courses[n][k], err = e.follow(ctx, l, c, alone)
-				if err != nil {
-					return err
+				if !done { // it was kept
+					e.work.Did(float64(alone), c.name)
 				}
-				e.outcomes[n][k] = e.outcome(l, c, e.courses[n][k])
-				if n == 0 {
-					e.courses[n][k].blocks = l.blocks(e.groups())
-				}
+				e.courses[n][k], e.outcomes[n][k] = part.Course, part.Outcome
 				if n == 0 && k == 0 {
-					e.imprint, e.kernels = begin.blocks(e.groups()), l.kernels
+					e.imprint, e.kernels = part.Imprint, part.Kernels
 				}
 				return nil
 			})
@@ -192,13 +199,35 @@ func (e *experiment) run(ctx context.Context, progress dynamics.Progress) error 
 	return g.Wait()
 }
 
+// live lets network n live under condition k.
+func (e *experiment) live(ctx context.Context, start func() (*Life, error), n, k int) (lived, error) {
+	c := e.conditions()[k]
+	begin, err := start()
+	if err != nil {
+		return lived{}, err
+	}
+	l := begin.Clone()
+	course, err := e.follow(ctx, l, c, e.steps(e.Alone))
+	if err != nil {
+		return lived{}, err
+	}
+	if n == 0 {
+		course.Blocks = l.blocks(e.groups())
+	}
+	out := lived{Course: course, Outcome: e.outcome(l, c, course), Kernels: l.kernels}
+	if n == 0 && k == 0 {
+		out.Imprint = begin.blocks(e.groups())
+	}
+	return out, nil
+}
+
 // follow lets a network live under a condition, and measures it now and then.
 func (e *experiment) follow(ctx context.Context, l *Life, c condition, steps int) (course, error) {
 	var k course
 	every := e.steps(e.Every)
 	for left := steps; ; {
 		m, tally := l.measure()
-		k.measured, k.tally = append(k.measured, m), tally
+		k.Measured, k.Tally = append(k.Measured, m), tally
 		if left == 0 {
 			return k, nil
 		}
@@ -222,10 +251,10 @@ func (e *experiment) advance(ctx context.Context, l *Life, r Regime, stimulated 
 // outcome is what a network came to.
 func (e *experiment) outcome(l *Life, c condition, k course) Outcome {
 	o := Outcome{
-		Condition: c.name, Seed: l.seed, Strength: c.regime.Strength, Measurement: k.measured[len(k.measured)-1],
-		AtBounds: float64(k.tally.AtBounds) / float64(k.tally.synapses()), Middle: k.tally.Middle(), Rise: k.tally.Rise(), Peak: k.tally.SecondPeak(),
+		Condition: c.name, Seed: l.seed, Strength: c.regime.Strength, Measurement: k.Measured[len(k.Measured)-1],
+		AtBounds: float64(k.Tally.AtBounds) / float64(k.Tally.synapses()), Middle: k.Tally.Middle(), Rise: k.Tally.Rise(), Peak: k.Tally.SecondPeak(),
 	}
-	o.Retention, o.Lost = retention(k.measured)
+	o.Retention, o.Lost = retention(k.Measured)
 	distance := func(drift float64, weights []float32) *float64 {
 		d := e.stationary(c.regime.Strength, drift).KolmogorovSmirnov(weights)
 		return &d
@@ -309,7 +338,7 @@ func (e *experiment) summary() Summary {
 func (e *experiment) pooled(condition int) Tally {
 	var t Tally
 	for _, network := range e.courses {
-		t.add(network[condition].tally)
+		t.add(network[condition].Tally)
 	}
 	return t
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"quantal/dynamics"
 	"quantal/dynamics/spines"
 	"quantal/internal/dynamicstest"
 )
@@ -147,7 +148,7 @@ func TestSave(t *testing.T) {
 
 func TestRunStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, tiny(), func(float64, string) { cancel() }); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, tiny(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -187,4 +188,9 @@ func TestCheck(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// Interrupted at any time, the experiment goes on from what it has kept.
+func TestResume(t *testing.T) {
+	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, tiny(), job) })
 }

@@ -177,7 +177,7 @@ func (e *experiment) matrixFigure() (*results.Illustration, error) {
 		if name == Together {
 			title = "both" // there is no room for more
 		}
-		shades(title, e.courses[0][e.index(name)].blocks)
+		shades(title, e.courses[0][e.index(name)].Blocks)
 	}
 	return s.Illustration(4, 56, results.Illustration{
 		Name: "matrix", Title: "Weights between neurons, sorted by assembly",
@@ -190,10 +190,10 @@ func (e *experiment) matrixFigure() (*results.Illustration, error) {
 
 // course returns a measured figure over time: days, means over networks and the half-widths of their 95 % intervals.
 func (e *experiment) course(condition int, of func(Measurement) float64) (day, mean, halfWidth []float64) {
-	for m, first := range e.courses[0][condition].measured {
+	for m, first := range e.courses[0][condition].Measured {
 		var values []float64
 		for _, network := range e.courses {
-			values = append(values, of(network[condition].measured[m]))
+			values = append(values, of(network[condition].Measured[m]))
 		}
 		i := results.NewInterval(values)
 		day, mean, halfWidth = append(day, first.Day), append(mean, i.Mean), append(halfWidth, i.HalfWidth)

@@ -245,7 +245,7 @@ func TestShareOfTheFlatterHalf(t *testing.T) {
 // The curvature against squared gradients of single examples, by finite differences of the loss.
 func TestFisher(t *testing.T) {
 	c, n := small(t)
-	e := &experiment{Config: c, network: n, progress: dynamicstest.Quiet}
+	e := &experiment{Config: c, network: n, job: dynamicstest.Quiet}
 	e.Steps, e.Looks, e.StepSize, e.Temperature = 2, 2, 1e-8, 1e-2
 	if err := e.measure(context.Background()); err != nil {
 		t.Fatal(err)
@@ -326,4 +326,10 @@ func TestDriftRefuses(t *testing.T) {
 	if _, err := Run(ctx, c, n, dynamicstest.Quiet); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+}
+
+// Interrupted at any time, the experiment goes on from what it has kept.
+func TestResume(t *testing.T) {
+	c, n := small(t)
+	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, c, n, job) })
 }

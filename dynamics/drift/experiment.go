@@ -105,13 +105,13 @@ type Row struct {
 type Findings = dynamics.Findings[Summary, Row]
 
 // Run makes the experiment with a trained network. Cancelled, it returns the context's error.
-func Run(ctx context.Context, config Config, network *dynamics.Network, progress dynamics.Progress) (Findings, error) {
+func Run(ctx context.Context, config Config, network *dynamics.Network, job dynamics.Job) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
 	began := time.Now()
-	e := &experiment{Config: config, network: network, progress: progress}
+	e := &experiment{Config: config, network: network, job: job}
 	if err := e.measure(ctx); err != nil {
 		if errors.Is(err, train.ErrInterrupted) {
 			err = context.Cause(ctx)
@@ -119,7 +119,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		return findings, err
 	}
 	findings.Table = e.table()
-	findings.Summary = e.summary(time.Since(began).Seconds())
+	findings.Summary = e.summary(job.Seconds(began))
 	var err error
 	findings.Figures, err = e.figures()
 	return findings, err
@@ -129,7 +129,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 type experiment struct {
 	Config
 	network  *dynamics.Network
-	progress dynamics.Progress
+	job      dynamics.Job
 	device   train.Device
 	layout   kernels.Layout
 	perEpoch int            // steps
@@ -210,34 +210,36 @@ func (e *experiment) measure(ctx context.Context) error {
 	for _, condition := range Conditions() {
 		e.courses = append(e.courses, &course{condition: condition})
 	}
+	var before []*kernels.State // at the last look
 	for i := range e.Looks + 1 {
 		at := i * e.Steps / e.Looks
-		if err := fluctuations.Run(ctx, at-fluctuations.Step(), func(done, steps int) {
-			share := float64(at-steps+done) / float64(e.Steps)
-			e.progress((1-fitWork)*share, "fluctuating")
-		}); err != nil {
+		var now standing
+		kept, err := e.job.Parts.Read(lookPart(i), &now)
+		if err != nil {
 			return err
 		}
-		for m, c := range e.courses {
-			state, err := fluctuations.State(m)
-			if err != nil {
-				var diverged *train.DivergedError
-				if errors.As(err, &diverged) {
-					return fmt.Errorf("%s: %w: want a smaller --step-size than %g, or a lower --temperature than %g", c.condition, err, e.StepSize, e.Temperature)
-				}
+		if !kept {
+			if now, err = e.fluctuate(ctx, fluctuations, i, before); err != nil {
 				return err
 			}
-			if err := e.look(c, at, fluctuations.Loss(m), state); err != nil {
+		}
+		e.job.Tell((1-fitWork)*float64(at)/float64(e.Steps), "fluctuating")
+		before = nil
+		for m, c := range e.courses {
+			state := *start.State // but for mu
+			state.Mu = now.Mu[m]
+			before = append(before, &state)
+			if err := e.look(c, at, now.Loss[m], &state); err != nil {
 				return err
 			}
 			if c.condition == fluctuation && i > 0 && (i*fisherLooks/e.Looks > (i-1)*fisherLooks/e.Looks) {
-				if err := e.addFisher(ctx, state); err != nil {
+				if err := e.addFisher(ctx, &state); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	e.progress(1-fitWork, "fitting slopes")
+	e.job.Tell(1-fitWork, "fitting slopes")
 	for l := range e.layout.Layers {
 		m, err := e.compare(l, l+1)
 		if err != nil {
@@ -255,8 +257,47 @@ func (e *experiment) measure(ctx context.Context) error {
 		}
 		e.lags = append(e.lags, overLags(looks))
 	}
-	e.progress(1, "fitting slopes")
+	e.job.Tell(1, "fitting slopes")
 	return nil
+}
+
+// standing is how the networks stand at a look.
+type standing struct {
+	Mu   [][]float32
+	Loss []float64 // of the minibatches since the look before
+}
+
+func lookPart(i int) string { return fmt.Sprintf("look%d", i) }
+
+// fluctuate takes the networks from the look before, with these states, to look i, and keeps how they stand.
+func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, i int, before []*kernels.State) (standing, error) {
+	var now standing
+	if i > 0 {
+		if from := (i - 1) * e.Steps / e.Looks; f.Step() != from { // what comes before was kept
+			if err := f.Continue(from, before); err != nil {
+				return now, err
+			}
+		}
+	}
+	at := i * e.Steps / e.Looks
+	if err := f.Run(ctx, at-f.Step(), func(done, steps int) {
+		share := float64(at-steps+done) / float64(e.Steps)
+		e.job.Tell((1-fitWork)*share, "fluctuating")
+	}); err != nil {
+		return now, err
+	}
+	for m, c := range e.courses {
+		state, err := f.State(m)
+		if err != nil {
+			var diverged *train.DivergedError
+			if errors.As(err, &diverged) {
+				return now, fmt.Errorf("%s: %w: want a smaller --step-size than %g, or a lower --temperature than %g", c.condition, err, e.StepSize, e.Temperature)
+			}
+			return now, err
+		}
+		now.Mu, now.Loss = append(now.Mu, state.Mu), append(now.Loss, f.Loss(m))
+	}
+	return now, e.job.Parts.Write(lookPart(i), now)
 }
 
 // members are the networks of the conditions: they share start, minibatches and noise.

@@ -140,11 +140,11 @@ func (a *agent) policy() func(state int) int {
 
 // course is how an agent fared.
 type course struct {
-	returns []float64    // of each episode
-	found   int          // the first episode, from 1, with a reward of more than a half in one step; 0 for none
-	optimum float64      // the largest expected return there is
-	learned float64      // expected return at the end, by the means
-	sigmas  [][2]float64 // after each block of episodes: mean sigma of the synapses of the best behaviour, and of the others
+	Returns []float64    // of each episode
+	Found   int          // the first episode, from 1, with a reward of more than a half in one step; 0 for none
+	Optimum float64      // the largest expected return there is
+	Learned float64      // expected return at the end, by the means
+	Sigmas  [][2]float64 // after each block of episodes: mean sigma of the synapses of the best behaviour, and of the others
 }
 
 // blocks is into how many blocks a course is divided in figures.
@@ -153,25 +153,25 @@ const blocks = 40
 // live lets an agent act and learn for so many episodes; tell is called after each of the blocks.
 func (a *agent) live(w world, episodes int, tell func() error) (course, error) {
 	var c course
-	c.sigmas = append(c.sigmas, a.sigmas(w))
+	c.Sigmas = append(c.Sigmas, a.sigmas(w))
 	for e := range episodes {
 		before := len(a.memory)
 		total, largest := a.episode(w, e, episodes)
-		c.returns = append(c.returns, total)
-		if c.found == 0 && largest > 0.5 {
-			c.found = e + 1
+		c.Returns = append(c.Returns, total)
+		if c.Found == 0 && largest > 0.5 {
+			c.Found = e + 1
 		}
 		if err := a.learn(len(a.memory) - before); err != nil {
 			return c, err
 		}
 		if (e+1)*blocks/episodes > e*blocks/episodes {
-			c.sigmas = append(c.sigmas, a.sigmas(w))
+			c.Sigmas = append(c.Sigmas, a.sigmas(w))
 			if err := tell(); err != nil {
 				return c, err
 			}
 		}
 	}
-	c.learned, c.optimum = w.value(a.policy()), w.optimum()
+	c.Learned, c.Optimum = w.value(a.policy()), w.optimum()
 	return c, nil
 }
 

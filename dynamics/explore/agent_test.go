@@ -71,10 +71,10 @@ func TestClaims(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	mean := func(c course) float64 { return stat.Mean(c.returns, nil) }
-	late := func(c course) float64 { return stat.Mean(c.returns[len(c.returns)*9/10:], nil) }
+	mean := func(c course) float64 { return stat.Mean(c.Returns, nil) }
+	late := func(c course) float64 { return stat.Mean(c.Returns[len(c.Returns)*9/10:], nil) }
 	shed := func(c course) bool {
-		first, last := c.sigmas[0], c.sigmas[len(c.sigmas)-1]
+		first, last := c.Sigmas[0], c.Sigmas[len(c.Sigmas)-1]
 		return last[0] < first[0]/4 && last[0] < last[1]
 	}
 	for _, claim := range []struct {
@@ -83,12 +83,12 @@ func TestClaims(t *testing.T) {
 	}{
 		{"learned noise on synapses meets a reward 14 steps away and learns to get it", func(a agents) bool {
 			c := a[far][Synapses]
-			return c.found > 0 && late(c) > 0.9 && c.learned > 0.9
+			return c.Found > 0 && late(c) > 0.9 && c.Learned > 0.9
 		}},
-		{"noise on actions does not meet a reward 14 steps away", func(a agents) bool { return a[far][Softmax].found == 0 && a[far][Epsilon].found == 0 }},
-		{"noise on synapses that is not learned does not meet it either", func(a agents) bool { return a[far][Frozen].found == 0 }},
-		{"noise on actions meets a reward 6 steps away", func(a agents) bool { return a[near][Softmax].found > 0 && a[near][Epsilon].found > 0 }},
-		{"no noise does not", func(a agents) bool { return a[near][Greedy].found == 0 }},
+		{"noise on actions does not meet a reward 14 steps away", func(a agents) bool { return a[far][Softmax].Found == 0 && a[far][Epsilon].Found == 0 }},
+		{"noise on synapses that is not learned does not meet it either", func(a agents) bool { return a[far][Frozen].Found == 0 }},
+		{"noise on actions meets a reward 6 steps away", func(a agents) bool { return a[near][Softmax].Found > 0 && a[near][Epsilon].Found > 0 }},
+		{"no noise does not", func(a agents) bool { return a[near][Greedy].Found == 0 }},
 		{"bandit: learned noise on synapses gets more than softmax", func(a agents) bool { return mean(a[arms][Synapses]) > mean(a[arms][Softmax]) }},
 		{"bandit: learned noise on synapses gets more than epsilon-greedy", func(a agents) bool { return mean(a[arms][Synapses]) > mean(a[arms][Epsilon]) }},
 		{"bandit: softmax gets more than no noise", func(a agents) bool { return mean(a[arms][Softmax]) > mean(a[arms][Greedy]) }},
@@ -123,8 +123,8 @@ func TestRedrawn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			returns[i] = append(returns[i], stat.Mean(c.returns, nil))
-			if redrawn && c.found > 0 {
+			returns[i] = append(returns[i], stat.Mean(c.Returns, nil))
+			if redrawn && c.Found > 0 {
 				met++
 			}
 		}
@@ -190,10 +190,10 @@ func TestWithoutNoise(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.found != 0 || a.found != 0 || math.Abs(stat.Mean(a.returns, nil)-stat.Mean(b.returns, nil)) > 0.01 {
-		t.Errorf("mean returns %g and %g", stat.Mean(a.returns, nil), stat.Mean(b.returns, nil))
+	if b.Found != 0 || a.Found != 0 || math.Abs(stat.Mean(a.Returns, nil)-stat.Mean(b.Returns, nil)) > 0.01 {
+		t.Errorf("mean returns %g and %g", stat.Mean(a.Returns, nil), stat.Mean(b.Returns, nil))
 	}
-	if last := a.returns[50:]; slices.Max(last) != slices.Min(last) {
+	if last := a.Returns[50:]; slices.Max(last) != slices.Min(last) {
 		t.Errorf("without noise the returns go on changing: %v", last)
 	}
 }

@@ -133,15 +133,16 @@ type experiment struct {
 	Config
 	lived [][]course // of each outcome
 	doing *dynamics.Work
+	parts *dynamics.Parts
 }
 
 // Run makes the experiment. Cancelled, it returns the context's error.
-func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findings, error) {
+func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
-	e := &experiment{Config: config}
+	e := &experiment{Config: config, parts: job.Parts}
 	e.Threads = kernels.Threads(e.Threads)
 	began := time.Now()
 	tuning, total := e.tuning(), 0.
@@ -151,7 +152,7 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 	for _, s := range e.settings(nil) {
 		total += e.work(s) * float64(e.Seeds)
 	}
-	e.doing = dynamics.NewWork(total, progress)
+	e.doing = dynamics.NewWork(total, job)
 	summary := Summary{Seed: config.Seed}
 	courses, err := e.live(ctx, tuning, e.Tuning.Seeds, tuningSeeds, "choosing strengths")
 	if err != nil {
@@ -170,7 +171,7 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 	if summary.Untrained, err = e.untrained(ctx); err != nil {
 		return findings, err
 	}
-	summary.Seconds = time.Since(began).Seconds()
+	summary.Seconds = job.Seconds(began)
 	findings.Summary = summary
 	for _, o := range summary.Outcomes {
 		findings.Table = append(findings.Table, o.row())
@@ -235,6 +236,11 @@ func (s setting) String() string {
 	return fmt.Sprintf("%s of %d, %s", s.world, s.size, s.explorer)
 }
 
+// part names what is kept of an agent.
+func (s setting) part(seed uint64) string {
+	return fmt.Sprintf("%s%d-%s-%g-%d", s.world, s.size, s.explorer, s.strength, seed)
+}
+
 // work is about how long an agent takes, in units of its own.
 func (e *experiment) work(s setting) float64 {
 	noise := 1.0
@@ -280,11 +286,18 @@ func (e *experiment) live(ctx context.Context, settings []setting, agents int, f
 				if doing == "" {
 					doing = s.String()
 				}
-				var err error
-				courses[i][k], err = newAgent(e.Learner, w, s.explorer, s.strength, seed).live(w, episodes, func() error {
-					e.doing.Did(e.work(s)/blocks, doing)
-					return ctx.Err()
+				done := 0
+				c, err := dynamics.Part(e.parts, s.part(seed), func() (course, error) {
+					return newAgent(e.Learner, w, s.explorer, s.strength, seed).live(w, episodes, func() error {
+						done++
+						e.doing.Did(e.work(s)/blocks, doing)
+						return ctx.Err()
+					})
 				})
+				if err == nil && done == 0 { // it was kept
+					e.doing.Did(e.work(s), doing)
+				}
+				courses[i][k] = c
 				return err
 			})
 		}
@@ -308,7 +321,7 @@ func (e *experiment) choose(tried []setting, courses [][]course) []Strength {
 			x.Tried, x.Returns = append(x.Tried, s.strength), append(x.Returns, 0)
 		}
 		for _, c := range courses[i] {
-			x.Returns[len(x.Returns)-1] += stat.Mean(c.returns, nil) / float64(len(courses[i])*sizes)
+			x.Returns[len(x.Returns)-1] += stat.Mean(c.Returns, nil) / float64(len(courses[i])*sizes)
 		}
 	}
 	for i := range all {
@@ -324,18 +337,18 @@ func (e *experiment) outcome(s setting, courses []course) Outcome {
 	var mean, late, learned, optimum, regret, first []float64
 	far := FarReward{}
 	for k, c := range courses {
-		n := len(c.returns)
-		mean, late, learned = append(mean, stat.Mean(c.returns, nil)), append(late, stat.Mean(c.returns[n-n/10:], nil)), append(learned, c.learned)
-		optimum, regret = append(optimum, c.optimum), append(regret, c.optimum-mean[k])
-		last := c.sigmas[len(c.sigmas)-1]
+		n := len(c.Returns)
+		mean, late, learned = append(mean, stat.Mean(c.Returns, nil)), append(late, stat.Mean(c.Returns[n-n/10:], nil)), append(learned, c.Learned)
+		optimum, regret = append(optimum, c.Optimum), append(regret, c.Optimum-mean[k])
+		last := c.Sigmas[len(c.Sigmas)-1]
 		o.SigmaBest += last[0] / float64(len(courses))
 		o.SigmaOthers += last[1] / float64(len(courses))
 		at := math.Inf(1)
-		if c.found > 0 {
+		if c.Found > 0 {
 			far.Found++
-			at = float64(c.found)
+			at = float64(c.Found)
 		}
-		if c.learned > 0.5 {
+		if c.Learned > 0.5 {
 			far.Learned++
 		}
 		first = append(first, at)
@@ -423,29 +436,37 @@ func (e *experiment) untrained(ctx context.Context) ([]Untrained, error) {
 	g.SetLimit(e.Threads)
 	for i := range all {
 		g.Go(func() error {
-			u := &all[i]
-			explorer := Synapses
-			if u.Noise == ByChance {
-				explorer = Softmax // of equal values: all actions are as likely
-			}
-			w := newDeepSea(u.Size, true, kernels.Noise{})
-			a := newAgent(e.Learner, w, explorer, 1, e.Seed)
-			a.redrawn, a.net.common = u.Noise == Redrawn, 1
-			for episode := range u.Episodes {
-				if episode%64 == 0 && ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if u.Noise == OwnWays { // each time others
-					w = newDeepSea(u.Size, false, place(e.Seed, layerMeaning, u.Size, 1+episode))
-				}
-				if _, largest := a.episode(w, episode, u.Episodes); largest > 0.5 {
-					u.Found++
-				}
-				a.memory = a.memory[:0]
-			}
-			u.Share = float64(u.Found) / float64(u.Episodes)
-			return nil
+			var err error
+			all[i], err = dynamics.Part(e.parts, fmt.Sprintf("untrained-%s-%d", all[i].Noise, all[i].Size), func() (Untrained, error) {
+				return e.search(ctx, all[i])
+			})
+			return err
 		})
 	}
 	return all, g.Wait()
+}
+
+// search lets an agent that learns nothing look for the far reward.
+func (e *experiment) search(ctx context.Context, u Untrained) (Untrained, error) {
+	explorer := Synapses
+	if u.Noise == ByChance {
+		explorer = Softmax // of equal values: all actions are as likely
+	}
+	w := newDeepSea(u.Size, true, kernels.Noise{})
+	a := newAgent(e.Learner, w, explorer, 1, e.Seed)
+	a.redrawn, a.net.common = u.Noise == Redrawn, 1
+	for episode := range u.Episodes {
+		if episode%64 == 0 && ctx.Err() != nil {
+			return u, ctx.Err()
+		}
+		if u.Noise == OwnWays { // each time others
+			w = newDeepSea(u.Size, false, place(e.Seed, layerMeaning, u.Size, 1+episode))
+		}
+		if _, largest := a.episode(w, episode, u.Episodes); largest > 0.5 {
+			u.Found++
+		}
+		a.memory = a.memory[:0]
+	}
+	u.Share = float64(u.Found) / float64(u.Episodes)
+	return u, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"quantal/dynamics"
 	"quantal/internal/dynamicstest"
 	"quantal/train"
 )
@@ -79,8 +80,8 @@ func TestRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			means = append(means, stat.Mean(alone.returns, nil))
-			if alone.found > 0 {
+			means = append(means, stat.Mean(alone.Returns, nil))
+			if alone.Found > 0 {
 				found++
 			}
 		}
@@ -152,7 +153,7 @@ func TestProgress(t *testing.T) {
 
 func TestRunStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, small(), func(float64, string) { cancel() }); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, small(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -211,4 +212,9 @@ func TestCheck(t *testing.T) {
 	if _, err := Named([]string{Softmax, "luck"}); err == nil || !strings.Contains(err.Error(), `"luck"`) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Interrupted at any time, the experiment goes on from what it has kept.
+func TestResume(t *testing.T) {
+	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, small(), job) })
 }

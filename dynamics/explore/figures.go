@@ -104,17 +104,17 @@ func (e *experiment) returnsFigure(s Summary) (*results.Illustration, error) {
 			var middle []float64
 			var means [][]float64
 			for _, c := range e.lived[i] {
-				m, mean := blockMeans(c.returns)
+				m, mean := blockMeans(c.Returns)
 				if name == bandits {
-					floats.AddConst(-c.optimum, mean)
+					floats.AddConst(-c.Optimum, mean)
 				} else {
-					optimum = c.optimum
+					optimum = c.Optimum
 				}
 				middle, means = m, append(means, mean)
 			}
 			mean, half := acrossAgents(means)
 			sheet.Banded(fromSimulation, results.Curve{Label: title(o.Explorer), X: middle, Y: mean, Color: look(o.Explorer)}, half)
-			sheet.Last().X.Max = float64(len(e.lived[i][0].returns))
+			sheet.Last().X.Max = float64(len(e.lived[i][0].Returns))
 		}
 		sheet.Curve("optimum", results.Curve{
 			Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{optimum, optimum}, Color: results.Ink, Thin: true, Dashed: true,
@@ -221,7 +221,7 @@ func (e *experiment) sigmaFigure(s Summary) (*results.Illustration, error) {
 				var agents [][]float64
 				for _, c := range e.lived[i] {
 					var sigma []float64
-					for _, v := range c.sigmas {
+					for _, v := range c.Sigmas {
 						sigma = append(sigma, v[k])
 					}
 					agents = append(agents, sigma)
@@ -229,7 +229,7 @@ func (e *experiment) sigmaFigure(s Summary) (*results.Illustration, error) {
 				mean, half := acrossAgents(agents)
 				var at []float64
 				for b := range mean {
-					at = append(at, float64(b*len(e.lived[i][0].returns)/blocks))
+					at = append(at, float64(b*len(e.lived[i][0].Returns)/blocks))
 				}
 				sheet.Last().X.Max = at[len(at)-1]
 				sheet.Banded(fromSimulation, results.Curve{Label: group, X: at, Y: mean, Color: []results.Color{results.Green, results.Grey}[k]}, half)

@@ -67,6 +67,7 @@ type experiment struct {
 	chainSteps int
 
 	work *dynamics.Work // in about nanoseconds of one core
+	job  dynamics.Job
 }
 
 // newLayer is a layer of the noise that nothing else draws from.
@@ -76,12 +77,12 @@ func (e *experiment) newLayer() uint16 {
 }
 
 // Run makes the experiment. Cancelled, it returns the context's error.
-func Run(ctx context.Context, config Config, network *dynamics.Network, progress dynamics.Progress) (Findings, error) {
+func Run(ctx context.Context, config Config, network *dynamics.Network, with dynamics.Job) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
-	e := &experiment{Config: config}
+	e := &experiment{Config: config, job: with}
 	e.Threads = kernels.Threads(e.Threads)
 	began := time.Now()
 	total := 0.
@@ -111,10 +112,10 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		}
 		total += e.networkWork(network)
 	}
-	e.work = dynamics.NewWork(total, progress)
+	e.work = dynamics.NewWork(total, with)
 
-	for _, j := range jobs {
-		o, err := e.do(ctx, j)
+	for i, j := range jobs {
+		o, err := e.do(ctx, j, i)
 		if err != nil {
 			return findings, err
 		}
@@ -158,6 +159,6 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		}
 		findings.Figures = append(findings.Figures, *figure)
 	}
-	findings.Summary = Summary{Rows: findings.Table, Network: outcome, Seed: config.Seed, ChainSteps: e.chainSteps, Seconds: time.Since(began).Seconds()}
+	findings.Summary = Summary{Rows: findings.Table, Network: outcome, Seed: config.Seed, ChainSteps: e.chainSteps, Seconds: with.Seconds(began)}
 	return findings, nil
 }

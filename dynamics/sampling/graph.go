@@ -61,16 +61,25 @@ func inOrder(to []int32, _ uint64, _ int) {
 }
 
 // graphChains runs the compiled graph under the rule Langevin: each chain is a member of the Program, with a seed of its own.
-func (e *experiment) graphChains(ctx context.Context, j job) (_ *outcome, err error) {
+func (e *experiment) graphChains(ctx context.Context, j job) (*outcome, error) {
+	device, err := train.ChooseDevice(e.Training.Device)
+	if err != nil {
+		return nil, err
+	}
+	sample, err := e.sample("graph", j.name, j.work(graphCost(j.problem)), func() (*Sample, error) { return e.runGraph(ctx, j, device) })
+	if err != nil {
+		return nil, err
+	}
+	return j.outcome(sample, partGraph, "rule Langevin, "+device.Kernels), nil
+}
+
+// runGraph runs the chains of the compiled graph.
+func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (_ *Sample, err error) {
 	p, l, plan := j.problem, j.Langevin, j.plan
 	if err := plan.check(p.target); err != nil {
 		return nil, err
 	}
 	program, data, err := compileLinear(p.linear, kernels.Langevin{})
-	if err != nil {
-		return nil, err
-	}
-	device, err := train.ChooseDevice(e.Training.Device)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +146,7 @@ func (e *experiment) graphChains(ctx context.Context, j job) (_ *outcome, err er
 	for _, s := range series {
 		blocks = append(blocks, measure(s, p.Dimension, plan))
 	}
-	return j.outcome(combine(blocks, plan), partGraph, "rule Langevin, "+device.Kernels), nil
+	return combine(blocks, plan), nil
 }
 
 // chainSeed is the seed of a member of a Program: words of the noise of a seed and a layer, so that no chain shares its noise with one of

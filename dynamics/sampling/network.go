@@ -224,7 +224,15 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 		laws[i] = &law{ChainLaw: ChainLaw{Temperature: t}, sum: make([]float64, slots), square: make([]float64, slots)}
 	}
 	work := e.networkWork(n) / float64(p.Burn+p.Samples)
-	for epoch := range p.Burn + p.Samples {
+	done, err := e.restore(chains, n.State.State, laws)
+	if err != nil {
+		return nil, err
+	}
+	if done > 0 {
+		e.work.Did(work*float64(done), fmt.Sprintf("network, epoch %d", done))
+	}
+	keep := keeper{parts: e.job.Parts}
+	for epoch := done; epoch < p.Burn+p.Samples; epoch++ {
 		told := 0
 		err := chains.Run(ctx, perEpoch, func(done, steps int) {
 			e.work.Did(work*float64(done-told)/float64(steps), fmt.Sprintf("network, epoch %d", epoch+1))
@@ -243,10 +251,12 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 			}
 			l.TrainingLoss = append(l.TrainingLoss, loss)
 		}
-		if epoch < p.Burn {
-			continue
+		if epoch >= p.Burn {
+			if err := e.take(ctx, chains, laws, judge, rule.Schedule(chains.Step())); err != nil {
+				return nil, err
+			}
 		}
-		if err := e.take(ctx, chains, laws, judge, rule.Schedule(chains.Step())); err != nil {
+		if err := keep.keep(epoch+1, chains, laws); err != nil {
 			return nil, err
 		}
 	}

@@ -334,17 +334,17 @@ func TestRunStops(t *testing.T) {
 	for _, part := range Parts() {
 		c.Parts = []string{part}
 		ctx, cancel := context.WithCancel(context.Background())
-		if _, err := Run(ctx, c, n, func(float64, string) { cancel() }); !errors.Is(err, context.Canceled) {
+		if _, err := Run(ctx, c, n, dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v", part, err)
 		}
 		cancel()
 	}
 	c.Parts = []string{partNetwork}
-	if _, err := Run(context.Background(), c, nil, func(float64, string) {}); err == nil {
+	if _, err := Run(context.Background(), c, nil, dynamicstest.Quiet); err == nil {
 		t.Error("no network is needed")
 	}
 	c.Posterior.Step = 1e4
-	if _, err := Run(context.Background(), c, n, func(float64, string) {}); !errors.As(err, new(*train.DivergedError)) {
+	if _, err := Run(context.Background(), c, n, dynamicstest.Quiet); !errors.As(err, new(*train.DivergedError)) {
 		t.Errorf("steps that are too long: %v", err)
 	}
 }
@@ -388,4 +388,11 @@ func TestCheck(t *testing.T) {
 	if err := small(t).Check(); err != nil {
 		t.Error(err)
 	}
+}
+
+// Interrupted at any time, the experiment goes on from what it has kept.
+func TestResume(t *testing.T) {
+	c := small(t)
+	n := network(t, c.Training)
+	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, c, n, job) })
 }

@@ -122,14 +122,16 @@ func (j job) outcome(s *Sample, part, method string) *outcome {
 	return o
 }
 
-// do runs the chains of a job.
-func (e *experiment) do(ctx context.Context, j job) (*outcome, error) {
+// do runs the chains of a job, which has a number.
+func (e *experiment) do(ctx context.Context, j job, number int) (*outcome, error) {
 	cost := j.cost()
 	name := j.name
 	if j.Metropolis {
 		name += ", Metropolis"
 	}
-	s, err := j.Langevin.Sample(ctx, j.target, j.plan, func(steps int) { e.work.Did(cost*float64(steps), name) })
+	s, err := e.sample(fmt.Sprintf("job%d", number), name, j.work(cost), func() (*Sample, error) {
+		return j.Langevin.Sample(ctx, j.target, j.plan, func(steps int) { e.work.Did(cost*float64(steps), name) })
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w (%s, step %.3g over the largest eigenvalue)", err, j.name, j.share)
 	}

@@ -81,7 +81,7 @@ type Row struct {
 type Findings = dynamics.Findings[Summary, Row]
 
 // Run makes the experiment. Cancelled, it returns the context's error.
-func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findings, error) {
+func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
 		return findings, err
@@ -92,24 +92,44 @@ func Run(ctx context.Context, config Config, progress dynamics.Progress) (Findin
 	for _, c := range config.Conditions {
 		e.spineSteps += len(c.Bounds) * config.Spines * config.steps(config.Days)
 	}
-	e.work = dynamics.NewWork(float64(e.spineSteps), progress)
+	e.work = dynamics.NewWork(float64(e.spineSteps), job)
 	for _, c := range config.Conditions {
 		for _, bounds := range c.Bounds {
-			if err := e.run(ctx, c, bounds); err != nil {
+			made := false
+			part, err := dynamics.Part(job.Parts, c.Name+", "+bounds, func() (done, error) {
+				made = true
+				return e.run(ctx, c, bounds)
+			})
+			if err != nil {
 				return findings, err
 			}
+			if !made { // it was kept
+				e.work.Did(float64(config.Spines*config.steps(config.Days)), c.Name+", "+bounds)
+			}
+			e.add(part)
 		}
 	}
-	summary := Summary{Kernels: e.kernels, Seed: config.Seed, SpineSteps: e.spineSteps, Seconds: time.Since(began).Seconds()}
+	summary := Summary{Kernels: e.kernels, Seed: config.Seed, SpineSteps: e.spineSteps, Seconds: job.Seconds(began)}
 	summary.SpineStepsPerSecond = float64(e.spineSteps) / e.moving.Seconds()
 	for _, c := range e.courses {
-		summary.Outcomes = append(summary.Outcomes, c.outcome)
-		findings.Table = append(findings.Table, c.outcome.rows()...)
+		summary.Outcomes = append(summary.Outcomes, c.Outcome)
+		findings.Table = append(findings.Table, c.Outcome.rows()...)
 	}
 	findings.Summary = summary
 	var err error
 	findings.Figures, err = e.figures()
 	return findings, err
+}
+
+// add takes in how one condition went.
+func (e *experiment) add(d done) {
+	e.kernels = d.Kernels
+	e.moving += d.Moving
+	e.courses = append(e.courses, d.Course)
+	if d.Traces != nil {
+		d.Traces.of = d.Course
+		e.traces = d.Traces
+	}
 }
 
 // rows are the rows of the table that an outcome makes.
@@ -137,34 +157,42 @@ type experiment struct {
 	work       *dynamics.Work
 }
 
+// done is what is kept of one condition.
+type done struct {
+	Course  *course
+	Traces  *traces // of the first condition
+	Kernels string
+	Moving  time.Duration // spent on moving spines
+}
+
 // course is how the spines of one condition went.
 type course struct {
 	Condition
-	bounds     string
-	k          Coefficients
-	stationary Distribution
-	snapshots  []snapshot // the last one is at the end
-	counts     []count    // with turnover
-	survival   []survival
-	outcome    Outcome
+	Kind       string // of the bounds
+	K          Coefficients
+	Stationary Distribution
+	Snapshots  []snapshot // the last one is at the end
+	Counts     []count    // with turnover
+	Survival   []survival
+	Outcome    Outcome
 }
 
 // snapshot is the distribution at some time.
 type snapshot struct {
-	day       float64
-	simulated Distribution // in the wide cells of a figure
-	expected  Distribution
+	Day       float64
+	Simulated Distribution // in the wide cells of a figure
+	Expected  Distribution
 }
 
 // count is how many spines there are on a site, and have come and gone so far.
 type count struct {
-	day                                            float64
-	spines, births, losses                         float64 // simulated
-	expectedSpines, expectedBirths, expectedLosses float64
+	Day                                            float64
+	Spines, Births, Losses                         float64 // simulated
+	ExpectedSpines, ExpectedBirths, ExpectedLosses float64
 }
 
 // survival is the share of the spines at some time that are still there so many days later.
-type survival struct{ days, simulated, expected float64 }
+type survival struct{ Days, Simulated, Expected float64 }
 
 // Of the figures: cells of a histogram, times of snapshots as shares of all, and points along the curves of turnover.
 const (
@@ -207,33 +235,34 @@ func (p plan) stops() []int {
 }
 
 // run follows one condition.
-func (e *experiment) run(ctx context.Context, condition Condition, bounds string) error {
-	c := &course{Condition: condition, bounds: bounds, k: condition.Coefficients()}
-	c.outcome.Condition, c.outcome.Bounds = condition.Name, bounds
-	edges := c.k.Grid(e.Cells)
+func (e *experiment) run(ctx context.Context, condition Condition, bounds string) (done, error) {
+	var out done
+	c := &course{Condition: condition, Kind: bounds, K: condition.Coefficients()}
+	c.Outcome.Condition, c.Outcome.Bounds = condition.Name, bounds
+	edges := c.K.Grid(e.Cells)
 	start, lifetime := uniform(edges, e.Start[0], e.Start[1]), math.NaN()
 	var turnover *Turnover
 	if bounds == WithTurnover {
 		turnover = &e.Turnover
-		c.stationary, lifetime = c.k.StationaryTurnover(*turnover, edges)
+		c.Stationary, lifetime = c.K.StationaryTurnover(*turnover, edges)
 		clear(start.Mass)
 	} else {
-		c.stationary = c.k.Stationary(edges)
+		c.Stationary = c.K.Stationary(edges)
 	}
-	density := c.k.FokkerPlanck(start, turnover, e.Step)
-	spines, err := c.k.NewPopulation(e.Spines, e.Step, e.Start, turnover, e.Seed, e.Threads)
+	density := c.K.FokkerPlanck(start, turnover, e.Step)
+	spines, err := c.K.NewPopulation(e.Spines, e.Step, e.Start, turnover, e.Seed, e.Threads)
 	if err != nil {
-		return err
+		return out, err
 	}
-	e.kernels = spines.Kernels()
+	out.Kernels = spines.Kernels()
 
 	plan := e.plan(bounds)
 	there := 0             // spines when survival begins to be followed,
 	var left *FokkerPlanck // and the density of those that are left of them
 	for _, at := range plan.stops() {
 		n := at - spines.Step
-		if err := e.advance(ctx, spines, n, condition.Name+", "+bounds); err != nil {
-			return err
+		if err := e.advance(ctx, spines, n, condition.Name+", "+bounds, &out.Moving); err != nil {
+			return out, err
 		}
 		density.Advance(n)
 		if left != nil {
@@ -242,71 +271,71 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 		day := float64(at) * e.Step
 		if slices.Contains(plan.snapshots, at) {
 			now := Distribution{edges, slices.Clone(density.Mass)}
-			c.snapshots = append(c.snapshots, snapshot{day, histogram(spines.W, c.k.Grid(wideCells)), now})
+			c.Snapshots = append(c.Snapshots, snapshot{day, histogram(spines.W, c.K.Grid(wideCells)), now})
 		}
 		if slices.Contains(plan.counts, at) {
 			sites := float64(e.Spines)
-			c.counts = append(c.counts, count{
+			c.Counts = append(c.Counts, count{
 				day, float64(spines.Spines()) / sites, float64(spines.Births) / sites, float64(spines.Losses) / sites,
 				density.Total(), density.Births, density.Losses,
 			})
 		}
 		if turnover != nil && at == plan.follow {
-			there, left = spines.Spines(), c.k.FokkerPlanck(density.Distribution, turnover.withoutBirths(), e.Step)
+			there, left = spines.Spines(), c.K.FokkerPlanck(density.Distribution, turnover.withoutBirths(), e.Step)
 		}
 		if slices.Contains(plan.survival, at) {
 			share := float64(spines.Survivors(plan.follow)) / float64(there)
-			c.survival = append(c.survival, survival{float64(at-plan.follow) * e.Step, share, left.Total() / (left.Total() + left.Losses)})
+			c.Survival = append(c.Survival, survival{float64(at-plan.follow) * e.Step, share, left.Total() / (left.Total() + left.Losses)})
 		}
 	}
 	c.finish(spines, density, lifetime)
-	e.courses = append(e.courses, c)
+	out.Course = c
 	if e.traces == nil {
-		e.traces = e.trace(c, spines)
+		out.Traces = e.trace(c, spines)
 	}
-	return nil
+	return out, nil
 }
 
 // advance moves the spines and tells how far the experiment is.
-func (e *experiment) advance(ctx context.Context, spines *Population, steps int, what string) error {
+func (e *experiment) advance(ctx context.Context, spines *Population, steps int, what string, moving *time.Duration) error {
 	began := time.Now()
-	defer func() { e.moving += time.Since(began) }()
+	defer func() { *moving += time.Since(began) }()
 	return spines.Advance(ctx, steps, func(n int) { e.work.Did(float64(n), what) })
 }
 
 // finish compares what is there at the end.
 func (c *course) finish(spines *Population, density *FokkerPlanck, lifetime float64) {
 	sizes := sorted(spines.W)
-	o := &c.outcome
+	o := &c.Outcome
 	o.Simulation = sampleStatistics(sizes, c.High)
-	o.FokkerPlanck, o.ClosedForm = density.Statistics(), c.stationary.Statistics()
-	o.KSClosedForm, o.KSFokkerPlanck = c.stationary.kolmogorovSmirnov(sizes), density.kolmogorovSmirnov(sizes)
-	o.L1 = density.Distance(c.stationary)
+	o.FokkerPlanck, o.ClosedForm = density.Statistics(), c.Stationary.Statistics()
+	o.KSClosedForm, o.KSFokkerPlanck = c.Stationary.kolmogorovSmirnov(sizes), density.kolmogorovSmirnov(sizes)
+	o.L1 = density.Distance(c.Stationary)
 	if slope := c.Sigma.Slope; slope != 0 && c.Table == nil {
 		limit := 2 - 2*c.Mu.Slope/(slope*slope)
 		o.TailLimit = &limit
 	}
-	if c.bounds == Reflecting {
+	if c.Kind == Reflecting {
 		o.MassError = math.Abs(density.Total() - 1)
 		return
 	}
 	o.MassError = math.Abs(density.Births - density.Losses - density.Total())
-	last := c.survival[len(c.survival)-1]
+	last := c.Survival[len(c.Survival)-1]
 	o.Turnover = &TurnoverCount{
 		Sites: len(spines.W), Spines: len(sizes), Births: spines.Births, Losses: spines.Losses,
-		Occupied: float64(len(sizes)) / float64(len(spines.W)), OccupiedClosedForm: c.stationary.Total(), Lifetime: lifetime,
-		Lost: 1 - last.simulated, LostFokkerPlanck: 1 - last.expected, LostDays: last.days,
+		Occupied: float64(len(sizes)) / float64(len(spines.W)), OccupiedClosedForm: c.Stationary.Total(), Lifetime: lifetime,
+		Lost: 1 - last.Simulated, LostFokkerPlanck: 1 - last.Expected, LostDays: last.Days,
 	}
 }
 
 // traces are the sizes of some spines over time, and the change of many in a day.
 type traces struct {
 	of       *course
-	days     []float64
-	sizes    [][]float64 // of each spine at each of the days; NaN when it is lost
-	interval float64     // days in which a change is made
-	before   []float64   // sizes of many spines
-	change   []float64   // of these
+	Days     []float64
+	Sizes    [][]float64 // of each spine at each of the days; NaN when it is lost
+	Interval float64     // days in which a change is made
+	Before   []float64   // sizes of many spines
+	Change   []float64   // of these
 }
 
 // Of the traces: days, recorded at how many times, spines drawn one by one, and spines whose change is drawn.
@@ -324,27 +353,27 @@ func (e *experiment) trace(c *course, spines *Population) *traces {
 	// The spines to be drawn one by one are spread over the sizes.
 	var chosen []int
 	for i := range traced {
-		want := c.stationary.Quantile((float64(i) + 0.5) / traced)
+		want := c.Stationary.Quantile((float64(i) + 0.5) / traced)
 		chosen = append(chosen, copies.nearest(want))
 	}
 	day := spines.first(len(copies.W))
 	day.step(e.steps(1))
-	t.interval = float64(e.steps(1)) * e.Step
+	t.Interval = float64(e.steps(1)) * e.Step
 	for i, w := range copies.W {
 		if w != 0 && day.W[i] != 0 {
-			t.before, t.change = append(t.before, float64(w)), append(t.change, float64(day.W[i]-w))
+			t.Before, t.Change = append(t.Before, float64(w)), append(t.Change, float64(day.W[i]-w))
 		}
 	}
 	every := max(1, e.steps(traceDays)/tracePoints)
-	t.sizes = make([][]float64, len(chosen))
+	t.Sizes = make([][]float64, len(chosen))
 	for n := range tracePoints + 1 {
-		t.days = append(t.days, float64(n*every)*e.Step)
+		t.Days = append(t.Days, float64(n*every)*e.Step)
 		for i, at := range chosen {
 			size := float64(copies.W[at])
 			if size == 0 {
 				size = math.NaN()
 			}
-			t.sizes[i] = append(t.sizes[i], size)
+			t.Sizes[i] = append(t.Sizes[i], size)
 		}
 		copies.step(every)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"quantal/dynamics"
 	"quantal/internal/dynamicstest"
 	"quantal/internal/measured"
 )
@@ -90,7 +91,7 @@ func TestProgress(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	c := small()
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, c, func(float64, string) { cancel() }); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, c, dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -171,4 +172,9 @@ func TestReadTable(t *testing.T) {
 	if _, err := ReadTable(filepath.Join(t.TempDir(), "none.csv")); !errors.As(err, &bad) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Interrupted at any time, the experiment goes on from what it has kept.
+func TestResume(t *testing.T) {
+	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, small(), job) })
 }

@@ -60,7 +60,7 @@ func (e *experiment) figures() ([]results.Illustration, error) {
 
 // with returns the courses that a figure is about.
 func (e *experiment) with(bounds string, keep func(name string) bool) []*course {
-	return slices.DeleteFunc(slices.Clone(e.courses), func(c *course) bool { return c.bounds != bounds || !keep(c.Name) })
+	return slices.DeleteFunc(slices.Clone(e.courses), func(c *course) bool { return c.Kind != bounds || !keep(c.Name) })
 }
 
 func anyName(string) bool { return true }
@@ -113,12 +113,12 @@ func itself(x float64) float64 { return x }
 // density draws f, or w f, of courses: curves for the closed form, dots for the simulation.
 func density(s *dynamics.Sheet, courses []*course, factor func(w float64) float64) {
 	for i, c := range courses {
-		d := c.stationary.coarse(drawnCells)
+		d := c.Stationary.coarse(drawnCells)
 		w := d.Centres()
 		s.Curve(fromClosedForm, c.curve(i, w, scaled(w, d.Density(), factor)))
 	}
 	for i, c := range courses {
-		d := c.snapshots[len(c.snapshots)-1].simulated
+		d := c.Snapshots[len(c.Snapshots)-1].Simulated
 		w := d.Centres()
 		s.Points(fromSimulation, results.Points{X: w, Y: scaled(w, d.Density(), factor), Color: look(i, c.Name)})
 	}
@@ -139,7 +139,7 @@ func (e *experiment) conditionsFigure() (*results.Illustration, error) {
 			var w, y []float64
 			for j := range 201 {
 				w = append(w, c.Low+(c.High-c.Low)*float64(j)/200)
-				mu, sigma, _ := c.k.at(w[j])
+				mu, sigma, _ := c.K.at(w[j])
 				y = append(y, []float64{mu, sigma}[k])
 			}
 			line := c.curve(i, w, y)
@@ -215,14 +215,14 @@ func (e *experiment) noiseFigure() (*results.Illustration, error) {
 			}
 			return share
 		}
-		d := c.stationary.coarse(drawnCells)
+		d := c.Stationary.coarse(drawnCells)
 		s.Curve(fromClosedForm, c.curve(i, d.Edges, above(d)))
-		d = c.snapshots[len(c.snapshots)-1].simulated
+		d = c.Snapshots[len(c.Snapshots)-1].Simulated
 		s.Points(fromSimulation, results.Points{X: d.Edges, Y: above(d), Color: look(i, c.Name)})
 	}
 	var notes []string
 	for _, c := range courses {
-		notes = append(notes, fmt.Sprintf("%s: skewness %.2f, tail exponent %.1f", title(c.Name), c.outcome.Simulation.Skewness, c.outcome.Simulation.TailExponent))
+		notes = append(notes, fmt.Sprintf("%s: skewness %.2f, tail exponent %.1f", title(c.Name), c.Outcome.Simulation.Skewness, c.Outcome.Simulation.TailExponent))
 	}
 	return s.Illustration(2, 72, results.Illustration{
 		Name: "noise", Title: "Noise proportional to the size makes the skewed, heavy tail (ISD, after Yasumatsu et al. 2008)",
@@ -245,14 +245,14 @@ func (e *experiment) relaxationFigure() (*results.Illustration, error) {
 		if j == 0 {
 			s.Last().Y.Label = "Density f (µm^{−3})"
 		}
-		for i, snap := range c.snapshots {
-			pale := 0.75 * (1 - float64(i)/float64(len(c.snapshots)-1))
-			d := snap.expected.coarse(drawnCells)
-			s.Curve(fromFokkerPlanck, results.Curve{Label: fmt.Sprintf("%.3g days", snap.day), X: d.Centres(), Y: d.Density(), Color: results.Blue, Pale: pale})
+		for i, snap := range c.Snapshots {
+			pale := 0.75 * (1 - float64(i)/float64(len(c.Snapshots)-1))
+			d := snap.Expected.coarse(drawnCells)
+			s.Curve(fromFokkerPlanck, results.Curve{Label: fmt.Sprintf("%.3g days", snap.Day), X: d.Centres(), Y: d.Density(), Color: results.Blue, Pale: pale})
 		}
-		for i, snap := range c.snapshots {
-			pale := 0.75 * (1 - float64(i)/float64(len(c.snapshots)-1))
-			s.Points(fromSimulation, results.Points{X: snap.simulated.Centres(), Y: snap.simulated.Density(), Color: results.Blue, Pale: pale})
+		for i, snap := range c.Snapshots {
+			pale := 0.75 * (1 - float64(i)/float64(len(c.Snapshots)-1))
+			s.Points(fromSimulation, results.Points{X: snap.Simulated.Centres(), Y: snap.Simulated.Density(), Color: results.Blue, Pale: pale})
 		}
 		s.FromZero()
 	}
@@ -277,8 +277,8 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 	s.Panel("", time, results.Axis{Label: "Spines per site"})
 	for i, c := range courses {
 		var day, simulated, expected []float64
-		for _, n := range c.counts {
-			day, simulated, expected = append(day, n.day), append(simulated, n.spines), append(expected, n.expectedSpines)
+		for _, n := range c.Counts {
+			day, simulated, expected = append(day, n.Day), append(simulated, n.Spines), append(expected, n.ExpectedSpines)
 		}
 		s.Curve(fromFokkerPlanck, c.curve(i, day, expected))
 		s.Points(fromSimulation, results.Points{X: day, Y: simulated, Color: look(i, c.Name)})
@@ -288,12 +288,12 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 	for i, c := range courses {
 		var day, births, losses, expectedBirths, expectedLosses []float64
 		before := count{}
-		for _, n := range c.counts {
-			rate := func(now, then float64) float64 { return 100 * (now - then) / (n.day - before.day) }
-			day = append(day, (n.day+before.day)/2)
-			births, losses = append(births, rate(n.births, before.births)), append(losses, rate(n.losses, before.losses))
-			expectedBirths = append(expectedBirths, rate(n.expectedBirths, before.expectedBirths))
-			expectedLosses = append(expectedLosses, rate(n.expectedLosses, before.expectedLosses))
+		for _, n := range c.Counts {
+			rate := func(now, then float64) float64 { return 100 * (now - then) / (n.Day - before.Day) }
+			day = append(day, (n.Day+before.Day)/2)
+			births, losses = append(births, rate(n.Births, before.Births)), append(losses, rate(n.Losses, before.Losses))
+			expectedBirths = append(expectedBirths, rate(n.ExpectedBirths, before.ExpectedBirths))
+			expectedLosses = append(expectedLosses, rate(n.ExpectedLosses, before.ExpectedLosses))
 			before = n
 		}
 		s.Curve(fromFokkerPlanck, results.Curve{X: day, Y: expectedBirths, Color: look(i, c.Name)})
@@ -306,8 +306,8 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 	s.Panel("", results.Axis{Label: "Time later (days)"}, results.Axis{Label: "Spines still there (%)", Max: 100})
 	for i, c := range courses {
 		var later, simulated, expected []float64
-		for _, v := range c.survival {
-			later, simulated, expected = append(later, v.days), append(simulated, 100*v.simulated), append(expected, 100*v.expected)
+		for _, v := range c.Survival {
+			later, simulated, expected = append(later, v.Days), append(simulated, 100*v.Simulated), append(expected, 100*v.Expected)
 		}
 		s.Curve(fromFokkerPlanck, c.curve(i, later, expected))
 		s.Points(fromSimulation, results.Points{X: later, Y: simulated, Color: look(i, c.Name)})
@@ -317,7 +317,7 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 	s.FromZero()
 	var notes []string
 	for _, c := range courses {
-		t := c.outcome.Turnover
+		t := c.Outcome.Turnover
 		notes = append(notes, fmt.Sprintf("%s: %d births - %d losses = %d spines, lifetime %.1f days, %.0f %% gone after %.3g days",
 			title(c.Name), t.Births, t.Losses, t.Spines, t.Lifetime, 100*t.Lost, t.LostDays))
 	}
@@ -334,20 +334,20 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 func (e *experiment) tracesFigure() (*results.Illustration, error) {
 	t := e.traces
 	s := &dynamics.Sheet{}
-	s.Panel("", results.Axis{Label: "Time (days)", Max: t.days[len(t.days)-1]}, results.Axis{Label: sizeLabel})
+	s.Panel("", results.Axis{Label: "Time (days)", Max: t.Days[len(t.Days)-1]}, results.Axis{Label: sizeLabel})
 	colors := []results.Color{results.Grey, results.Sky, results.Blue, results.Green, results.Orange}
-	for i, sizes := range t.sizes {
-		s.Curve(fromSimulation, results.Curve{X: t.days, Y: sizes, Color: colors[i%len(colors)], Thin: true})
+	for i, sizes := range t.Sizes {
+		s.Curve(fromSimulation, results.Curve{X: t.Days, Y: sizes, Color: colors[i%len(colors)], Thin: true})
 	}
-	s.Panel("", results.Axis{Label: sizeLabel}, results.Axis{Label: fmt.Sprintf("Change in %s (µm³)", days(t.interval))})
-	s.Points(fromSimulation, results.Points{Label: "a spine", X: t.before, Y: t.change, Color: results.Grey, Small: true})
-	high := slices.Max(t.before)
+	s.Panel("", results.Axis{Label: sizeLabel}, results.Axis{Label: fmt.Sprintf("Change in %s (µm³)", days(t.Interval))})
+	s.Points(fromSimulation, results.Points{Label: "a spine", X: t.Before, Y: t.Change, Color: results.Grey, Small: true})
+	high := slices.Max(t.Before)
 	var w, mean, above, below []float64
 	for i := range 101 {
 		w = append(w, t.of.Low+(high-t.of.Low)*float64(i)/100)
-		mu, sigma, _ := t.of.k.at(w[i])
-		mean = append(mean, mu*t.interval)
-		above, below = append(above, mu*t.interval+sigma*math.Sqrt(t.interval)), append(below, mu*t.interval-sigma*math.Sqrt(t.interval))
+		mu, sigma, _ := t.of.K.at(w[i])
+		mean = append(mean, mu*t.Interval)
+		above, below = append(above, mu*t.Interval+sigma*math.Sqrt(t.Interval)), append(below, mu*t.Interval-sigma*math.Sqrt(t.Interval))
 	}
 	s.Curve("condition", results.Curve{Label: "μ Δt", X: w, Y: mean, Color: results.Red})
 	s.Curve("condition", results.Curve{Label: "μ Δt ± σ √Δt", X: w, Y: above, Color: results.Red, Dashed: true})
@@ -355,6 +355,6 @@ func (e *experiment) tracesFigure() (*results.Illustration, error) {
 	return s.Illustration(2, 68, results.Illustration{
 		Name: "fig1b", Title: "Single spines fluctuate, larger ones more (ISD Fig. 1B)",
 		Caption: fmt.Sprintf("A: sizes of %d spines of condition %s, lower bound: %s. B: change of %d spines within %s. ",
-			len(t.sizes), title(t.of.Name), t.of.bounds, len(t.change), days(t.interval)) + laws([]*course{t.of}) + " " + e.protocol(),
+			len(t.Sizes), title(t.of.Name), t.of.Kind, len(t.Change), days(t.Interval)) + laws([]*course{t.of}) + " " + e.protocol(),
 	})
 }

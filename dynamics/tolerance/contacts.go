@@ -2,11 +2,13 @@ package tolerance
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/stat"
 
+	"quantal/dynamics"
 	"quantal/mnist"
 	"quantal/results"
 	"quantal/train"
@@ -54,20 +56,36 @@ func (e *experiment) measureContacts(ctx context.Context) error {
 	const before = rankingShare + testingShare
 	e.contacts = make([]ContactVariance, len(e.ContactAmplitudes)*len(e.Contacts)) // by amplitude, then contacts
 	for i, n := range e.Contacts {
-		e.progress(before+(1-before)*float64(i)/float64(len(e.Contacts)), "variance with "+contactsName(n))
-		outputs, err := e.outputs(ctx, n)
+		e.job.Tell(before+(1-before)*float64(i)/float64(len(e.Contacts)), "variance with "+contactsName(n))
+		variances, err := dynamics.Part(e.job.Parts, fmt.Sprintf("contacts%d", n), func() ([]ContactVariance, error) {
+			return e.contactVariances(ctx, n)
+		})
 		if err != nil {
 			return err
 		}
-		for j, amplitude := range e.ContactAmplitudes {
-			v := ContactVariance{Amplitude: amplitude, Contacts: n, Linearised: amplitude * amplitude / float64(n) * linear}
-			v.Variance, v.VarianceCI95 = meanVariance(outputs[j])
+		for j, v := range variances {
+			v.Linearised = v.Amplitude * v.Amplitude / float64(n) * linear
 			at := e.contacts[j*len(e.Contacts):][:i+1]
 			at[i] = v
 			at[i].Law = float64(n) * v.Variance / at[0].Variance
 		}
 	}
 	return nil
+}
+
+// contactVariances are those of the outputs of networks with n contacts per connection, for each amplitude.
+func (e *experiment) contactVariances(ctx context.Context, n int) ([]ContactVariance, error) {
+	outputs, err := e.outputs(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	var list []ContactVariance
+	for j, amplitude := range e.ContactAmplitudes {
+		v := ContactVariance{Amplitude: amplitude, Contacts: n}
+		v.Variance, v.VarianceCI95 = meanVariance(outputs[j])
+		list = append(list, v)
+	}
+	return list, nil
 }
 
 // outputs are those of the probes, one row after the other, for each amplitude and draw of the network with n contacts per connection.

@@ -94,12 +94,12 @@ type Row struct {
 type Findings = dynamics.Findings[Summary, Row]
 
 // Run makes the experiment on a trained network. Cancelled, it returns the context's error.
-func Run(ctx context.Context, config Config, network *dynamics.Network, progress dynamics.Progress) (Findings, error) {
+func Run(ctx context.Context, config Config, network *dynamics.Network, job dynamics.Job) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
-	e, err := newExperiment(config, network, progress)
+	e, err := newExperiment(config, network, job)
 	if err != nil {
 		return findings, err
 	}
@@ -115,7 +115,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 		return findings, err
 	}
 	findings.Summary = e.summary()
-	findings.Summary.Seconds = time.Since(began).Seconds()
+	findings.Summary.Seconds = job.Seconds(began)
 	for _, t := range e.trials {
 		findings.Table = append(findings.Table, t.Row)
 	}
@@ -126,11 +126,11 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, progress
 // experiment is one under way.
 type experiment struct {
 	Config
-	network  *dynamics.Network
-	layout   kernels.Layout
-	mu       []float32
-	device   train.Device
-	progress dynamics.Progress
+	network *dynamics.Network
+	layout  kernels.Layout
+	mu      []float32
+	device  train.Device
+	job     dynamics.Job
 
 	subsets  []subset
 	sigma    []float64 // of every slot; nil unless there is one for each synapse
@@ -160,10 +160,10 @@ func (s subset) size() (n int) {
 	return n
 }
 
-func newExperiment(config Config, network *dynamics.Network, progress dynamics.Progress) (*experiment, error) {
+func newExperiment(config Config, network *dynamics.Network, job dynamics.Job) (*experiment, error) {
 	config.Threads = kernels.Threads(config.Threads)
 	config.Probes = min(config.Probes, network.Set.Test.N())
-	e := &experiment{Config: config, network: network, layout: network.State.Layout, mu: network.State.State.Mu, progress: progress}
+	e := &experiment{Config: config, network: network, layout: network.State.Layout, mu: network.State.State.Mu, job: job}
 	if e.layout.Sharing == kernels.PerSynapse {
 		e.sigma = sigmas(network.State.State)
 	}
@@ -175,7 +175,7 @@ func newExperiment(config Config, network *dynamics.Network, progress dynamics.P
 // rank makes the subsets.
 func (e *experiment) rank(ctx context.Context) error {
 	sums, err := train.Gradients(ctx, e.network.Set, []train.Config{e.network.Config}, []*results.Checkpoint{e.network.State},
-		kernels.Accumulate{AtMu: true}, 1, func(done, steps int) { e.progress(rankingShare*float64(done)/float64(steps), "gradients") })
+		kernels.Accumulate{AtMu: true}, 1, func(done, steps int) { e.job.Tell(rankingShare*float64(done)/float64(steps), "gradients") })
 	if err != nil {
 		return err
 	}
@@ -386,6 +386,12 @@ func (e *experiment) planProfiles() {
 	}
 }
 
+// testedPart is what is kept of networks that were tested.
+type testedPart struct {
+	Scores []kernels.Score
+	Moved  []float64 // displacements
+}
+
 // atOnce is how many networks are tested in one call.
 const atOnce = 32
 
@@ -404,27 +410,31 @@ func (e *experiment) test(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		e.progress(rankingShare+testingShare*float64(done)/float64(len(jobs)), e.trials[some[0].trial].Perturbation)
-		weights := make([][]float32, len(some))
-		var making errgroup.Group
-		making.SetLimit(e.Threads)
-		for i, j := range some {
-			making.Go(func() error {
-				t := e.trials[j.trial]
-				weights[i] = t.weights(j.draw)
-				t.moved[j.draw] = e.distance(weights[i]) / norm
-				return nil
-			})
-		}
-		if err := making.Wait(); err != nil {
-			return err
-		}
-		scores, err := train.ScoreMeans(ctx, e.network.Set, e.network.Config, weights)
+		e.job.Tell(rankingShare+testingShare*float64(done)/float64(len(jobs)), e.trials[some[0].trial].Perturbation)
+		part, err := dynamics.Part(e.job.Parts, fmt.Sprintf("networks%d", done), func() (testedPart, error) {
+			out := testedPart{Moved: make([]float64, len(some))}
+			weights := make([][]float32, len(some))
+			var making errgroup.Group
+			making.SetLimit(e.Threads)
+			for i, j := range some {
+				making.Go(func() error {
+					weights[i] = e.trials[j.trial].weights(j.draw)
+					out.Moved[i] = e.distance(weights[i]) / norm
+					return nil
+				})
+			}
+			err := making.Wait()
+			if err == nil {
+				out.Scores, err = train.ScoreMeans(ctx, e.network.Set, e.network.Config, weights)
+			}
+			return out, err
+		})
 		if err != nil {
 			return err
 		}
 		for i, j := range some {
-			e.trials[j.trial].scores[j.draw] = scores[i]
+			t := e.trials[j.trial]
+			t.scores[j.draw], t.moved[j.draw] = part.Scores[i], part.Moved[i]
 		}
 		done += len(some)
 	}

@@ -389,14 +389,20 @@ func TestCancel(t *testing.T) {
 	c, n := small(t)
 	for _, at := range []string{"gradients", deleted, "variance with 4 contacts"} {
 		ctx, cancel := context.WithCancel(context.Background())
-		_, err := Run(ctx, c, n, func(_ float64, what string) {
+		_, err := Run(ctx, c, n, dynamics.Job{Progress: func(_ float64, what string) {
 			if what == at {
 				cancel()
 			}
-		})
+		}})
 		cancel()
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, train.ErrInterrupted) {
 			t.Errorf("cancelled at %s: %v", at, err)
 		}
 	}
+}
+
+// Interrupted at any time, the experiment goes on from what it has kept.
+func TestResume(t *testing.T) {
+	c, n := small(t)
+	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, c, n, job) })
 }

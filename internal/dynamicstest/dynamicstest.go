@@ -4,10 +4,13 @@ package dynamicstest
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"quantal/analysis"
 	"quantal/dynamics"
@@ -33,23 +36,23 @@ func Train(set *mnist.Set, c train.Config) (*dynamics.Network, error) {
 	return &dynamics.Network{Set: set, Network: analysis.Network{ID: "small", Config: c, State: state}}, nil
 }
 
-// Quiet is told of progress.
-func Quiet(float64, string) {}
+// Quiet is a job that nobody is told of, and that keeps nothing.
+var Quiet dynamics.Job
 
-// Rising is told of progress, which must go up to 1 and say of what.
-func Rising(t testing.TB) dynamics.Progress {
+// Rising is a job whose progress must go up to 1 and say of what.
+func Rising(t testing.TB) dynamics.Job {
 	last := 0.
 	t.Cleanup(func() {
 		if math.Abs(last-1) > 1e-9 && !t.Failed() {
 			t.Errorf("the last that was told is that %v is done", last)
 		}
 	})
-	return func(done float64, what string) {
+	return dynamics.Job{Progress: func(done float64, what string) {
 		if done < last || done > 1 || what == "" {
 			t.Errorf("%v done after %v: %q", done, last, what)
 		}
 		last = done
-	}
+	}}
 }
 
 // Text is what an experiment found as text, to be compared.
@@ -106,4 +109,76 @@ func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row], fig
 		t.Fatalf("table: %d rows, %v", len(rows), err)
 	}
 	return rows[0], rows[1:]
+}
+
+// Resumes interrupts an experiment now and again, which must then go on from what it kept, and find what it finds undisturbed.
+func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row], error)) {
+	t.Helper()
+	text := func(f dynamics.Findings[Summary, Row]) string {
+		return Text(t, f.Table, f.Figures)
+	}
+	whole, err := run(context.Background(), Quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	open := func() *dynamics.Parts {
+		parts, dropped, err := dynamics.OpenParts(dir, "this experiment")
+		if err != nil || dropped {
+			t.Fatalf("parts dropped %v: %v", dropped, err)
+		}
+		return parts
+	}
+	for _, at := range []float64{0.2, 0.5, 0.8} {
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := run(ctx, dynamics.Job{Parts: open(), Progress: func(done float64, _ string) {
+			if done >= at {
+				cancel()
+			}
+		}})
+		cancel()
+		if !errors.Is(err, context.Canceled) && !errors.Is(err, train.ErrInterrupted) {
+			t.Fatalf("interrupted when %g was done: %v", at, err)
+		}
+	}
+	before := partTimes(t, dir)
+	if len(before) == 0 {
+		t.Error("nothing was kept")
+	}
+	again, err := run(context.Background(), dynamics.Job{Parts: open()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := partTimes(t, dir)
+	same := 0
+	for name, written := range before {
+		if after[name].Equal(written) {
+			same++
+		}
+	}
+	if same == 0 {
+		t.Errorf("every one of %d parts was made again", len(before))
+	}
+	if text(again) != text(whole) {
+		t.Error("interrupted and gone on with, the experiment finds something else")
+	}
+}
+
+// partTimes are the times at which the parts in a run folder were written, by name.
+func partTimes(t *testing.T, dir string) map[string]time.Time {
+	entries, err := os.ReadDir(filepath.Join(dir, "parts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := map[string]time.Time{}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Name() != "owner" && e.Name() != "spent" {
+			times[e.Name()] = info.ModTime()
+		}
+	}
+	return times
 }
