@@ -24,12 +24,12 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51
-
 require (
-	github.com/fxamacker/cbor/v2 v2.9.0 // indirect
-	github.com/x448/float16 v0.8.4 // indirect
+	github.com/fxamacker/cbor/v2 v2.9.0
+	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51
 )
+
+require github.com/x448/float16 v0.8.4 // indirect
 
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect

@@ -8,8 +8,8 @@
 //	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //	dynamics/explore     noise on synapses as exploration in reinforcement learning (ISD, "Exploration via intrinsic dynamics?")
 //
-// What they have in common is here: an experiment takes its configuration and a [Job], tells how far it is, keeps its finished parts, and leaves [Findings],
-// which go into a run folder of package results:
+// What they have in common is here: an experiment takes its configuration and a [Job], tells how far it is, keeps its finished
+// parts, and leaves [Findings], which go into a run folder of package results:
 //
 //	config.toml        everything resolved, enough to repeat the experiment
 //	environment.json   program, processor, kernels
