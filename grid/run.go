@@ -62,16 +62,16 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 			events.Damaged(d)
 		}
 	}
+	if err := f.sweep(); err != nil {
+		return err
+	}
 	if len(missing) == 0 {
-		return nil
+		return f.clear() // a process may be killed when all is done
 	}
 	for _, name := range []string{pointsName, checkpointsName, journalName, progressName} {
 		if err := results.MakeFolder(f.Path(name)); err != nil {
 			return err
 		}
-	}
-	if err := f.sweep(); err != nil {
-		return err
 	}
 	batches, damaged, err := f.batches(set, missing, o)
 	if err != nil {
