@@ -71,6 +71,9 @@ type Condition struct {
 	Table  []Measurement `toml:"table,omitempty" json:"table,omitempty"` // in place of Mu and Sigma: linear in between, constant beyond
 }
 
+// largestMeasured is the largest size that a table may have, in µm³: a hundred times that of the largest spines.
+const largestMeasured = 100.
+
 // The bounds of the conditions after Fig. 2C of the review: about the smallest spine that two-photon microscopy resolves, and where
 // the review says that the tail of the distribution ends.
 const (
@@ -228,6 +231,9 @@ func ReadTable(path string) ([]Measurement, error) {
 	}
 	var table []Measurement
 	for i := range size {
+		if size[i] < 0 || size[i] > largestMeasured {
+			return nil, &measured.Error{Path: path, Err: fmt.Errorf("line %d, column w: want a size of 0 to %g µm³, got %g", t.Rows[i].Line, largestMeasured, size[i])}
+		}
 		table = append(table, Measurement{size[i], mu[i], sigma[i]})
 	}
 	slices.SortStableFunc(table, func(a, b Measurement) int { return cmp.Compare(a.Size, b.Size) })

@@ -160,6 +160,11 @@ func TestReadTable(t *testing.T) {
 		"w,mu,sigma\n1,2,3\n2,3,0\n":        "line 3, column sigma: want a number above 0",
 		"w,mu,sigma\n1,2,3\n2,2,3\n1,4,5\n": "got 1 twice",
 		"w,mu,sigma\n1,2,3\n2,,1\n":         "line 3, column mu",
+		"w,mu,sigma\n1,2,3\n1_000,2,1\n":    `line 3, column w: want a number, got "1_000"`,
+		"w,mu,sigma\n1,2,3\n0x1p4,2,1\n":    `line 3, column w: want a number, got "0x1p4"`,
+		"w,mu,sigma\n1,2,3\n2,Inf,1\n":      `line 3, column mu: want a number, got "Inf"`,
+		"w,mu,sigma\n1,2,3\n9e18,2,1\n":     "line 3, column w: want a size of 0 to 100 µm³, got 9e+18",
+		"w,mu,sigma\n-1,2,3\n1,2,1\n":       "line 2, column w: want a size of 0 to 100 µm³, got -1",
 	} {
 		path := write(text)
 		_, err := ReadTable(path)

@@ -137,6 +137,9 @@ func (t *Table) add(line int, row []string) error {
 	return nil
 }
 
+// A number as tables have it: decimal, without the underscores, hexadecimal digits and names that Go reads too.
+var decimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
+
 // Numbers that have a decimal comma, or a point.
 var (
 	withComma = regexp.MustCompile(`^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$`)
@@ -189,7 +192,7 @@ func (t *Table) Column(name string, low, high float64) ([]float64, error) {
 	var out []float64
 	for _, row := range t.Rows {
 		v, err := strconv.ParseFloat(row.Cells[at], 64)
-		if err != nil || !(v > low && v < high) {
+		if err != nil || !decimal.MatchString(row.Cells[at]) || !(v > low && v < high) {
 			return nil, &Error{t.path, fmt.Errorf("line %d, column %s: want %s, got %q", row.Line, name, want, row.Cells[at])}
 		}
 		out = append(out, v)
