@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -248,13 +249,17 @@ func (f *Folder) Records() (records []results.Record, damaged []error, err error
 	if err != nil {
 		return nil, nil, err
 	}
-	planned := map[string]bool{}
+	planned := map[string]train.Config{}
 	for _, p := range f.Points() {
-		planned[p.ID] = true
+		planned[p.ID] = p.Config
 	}
 	for _, r := range all {
-		if !planned[r.ID] {
-			damaged = append(damaged, &results.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: "is the record of a network that is in no plan"})
+		reason := "is the record of a network that is in no plan"
+		if config, ok := planned[r.ID]; ok {
+			reason = unplanned(r, config)
+		}
+		if reason != "" {
+			damaged = append(damaged, &results.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: reason})
 			continue
 		}
 		records = append(records, r)
@@ -262,12 +267,41 @@ func (f *Folder) Records() (records []results.Record, damaged []error, err error
 	return records, damaged, nil
 }
 
+// unplanned says what in a record is not as in the plan, or nothing. The data set may have another name now, and the exponent.
+func unplanned(r results.Record, config train.Config) string {
+	want := settings(config, r.Data)
+	want.Rho = r.Rho
+	switch {
+	case r.Settings != want:
+		return "does not have the settings of the plan"
+	case r.Status == results.Done && r.Draws != config.Draws:
+		return fmt.Sprintf("has figures of %d draws, the plan wants %d", r.Draws, config.Draws)
+	}
+	return ""
+}
+
 // networkPath is the file of a finished network's parameters.
 func (f *Folder) networkPath(id string) string { return f.Path(pointsName, id+".safetensors") }
 
-// Network reads the parameters of a finished network.
+// Network reads the parameters of a finished network. A file that holds another network than that of the record, or a number that is
+// not finite, gives a results.CorruptError.
 func (f *Folder) Network(id string) (*results.Checkpoint, error) {
-	return results.ReadNetwork(f.networkPath(id))
+	r, err := results.ReadRecord(f.Path(pointsName), id)
+	if err != nil {
+		return nil, err
+	}
+	return f.network(r)
+}
+
+func (f *Folder) network(r results.Record) (*results.Checkpoint, error) {
+	c, err := results.ReadNetwork(f.networkPath(r.ID))
+	if err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(c.CheckFinite(), r.Check(c)); err != nil {
+		return nil, &results.CorruptError{Path: f.networkPath(r.ID), Reason: err.Error()}
+	}
+	return c, nil
 }
 
 // Missing lists those of the points that have no good record, or whose network cannot be read.
@@ -279,7 +313,7 @@ func (f *Folder) Missing(points []Point) (missing []Point, damaged []error, err 
 	finished := map[string]bool{}
 	for _, r := range records {
 		if r.Status == results.Done {
-			if _, err := f.Network(r.ID); err != nil {
+			if _, err := f.network(r); err != nil {
 				damaged = append(damaged, err)
 				continue
 			}

@@ -372,6 +372,62 @@ func TestOnlyTheMissingRun(t *testing.T) {
 	}
 }
 
+// What was edited counts only if it is what the plan asks for, whatever checksum it has: records, and networks in another's place.
+func TestOnlyThePlannedCounts(t *testing.T) {
+	c, set := small(t)
+	c.Epochs = 1
+	points, err := Points(c, axes(t, "noise=heterogeneous,none", "lambda=0.01,0.02", "c=1e-4,1e-3,1e-2")...)
+	check(t, err)
+	f := planned(t, t.TempDir(), points)
+	check(t, f.Run(context.Background(), set, points, options(), Events{}))
+	want := contents(t, f)
+	record := func(i int, change func(*results.Record)) {
+		t.Helper()
+		r, err := results.ReadRecord(f.Path(pointsName), points[i].ID)
+		check(t, err)
+		change(&r)
+		check(t, results.WriteRecord(f.Path(pointsName), r))
+	}
+	network := func(i int, change func(*results.Checkpoint)) {
+		t.Helper()
+		n, err := f.Network(points[i].ID)
+		check(t, err)
+		change(n)
+		check(t, results.WriteNetwork(f.networkPath(points[i].ID), n))
+	}
+	none := len(points) - 2 // two without noise, which differ in lambda only
+	record(0, func(r *results.Record) { r.C *= 2 })
+	record(1, func(r *results.Record) { r.Draws++ })
+	network(2, func(n *results.Checkpoint) { n.State.Mu[3] = float32(math.NaN()) })
+	check(t, os.WriteFile(f.networkPath(points[3].ID), []byte(want[points[4].ID+".safetensors"]), 0o644))
+	check(t, os.WriteFile(f.networkPath(points[none].ID), []byte(want[points[none+1].ID+".safetensors"]), 0o644))
+	spoilt := []int{0, 1, 2, 3, none}
+	_, err = f.Network(points[3].ID)
+	var corrupt *results.CorruptError
+	if !errors.As(err, &corrupt) || !strings.Contains(err.Error(), "is not the network of this record") {
+		t.Errorf("another's network: %v", err)
+	}
+	if _, err = f.Network(points[2].ID); !errors.As(err, &corrupt) || !strings.Contains(err.Error(), "layer0.weight.mu holds NaN (row 0, column 3)") {
+		t.Errorf("a network that is not finite: %v", err)
+	}
+	missing, damaged, err := f.Missing(points)
+	check(t, err)
+	var lost []string
+	for _, i := range spoilt {
+		lost = append(lost, points[i].ID)
+		if !slices.ContainsFunc(damaged, func(err error) bool { return strings.Contains(err.Error(), points[i].ID) }) {
+			t.Errorf("%s is not named: %v", points[i].ID, damaged)
+		}
+	}
+	if diff := cmp.Diff(lost, ids(missing)); diff != "" {
+		t.Errorf("missing: %s", diff)
+	}
+	check(t, f.Run(context.Background(), set, points, options(), Events{}))
+	if diff := cmp.Diff(want, contents(t, f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Where there are no locks, two processes may train the same networks: nothing is lost, and neither takes the other's plan away.
 func TestFoldersWithoutLocks(t *testing.T) {
 	c, set := small(t)

@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"quantal/kernels"
 )
@@ -58,6 +59,31 @@ func (c *Checkpoint) sigmas(layer, first, last int) []float32 {
 		}
 	}
 	return out
+}
+
+// CheckFinite reports whether every mean and every phi is a finite number; the error names the tensor and the place of the first that is not.
+func (c *Checkpoint) CheckFinite() error {
+	for _, p := range parameters(c.Layout) {
+		for i, x := range p.gather(c.State).Data {
+			if !finite(float64(x)) {
+				return fmt.Errorf("%s holds %v (row %d, column %d)", p.name, x, i/p.cols, i%p.cols)
+			}
+		}
+	}
+	return nil
+}
+
+// magnitude is the sum of |mu| over all synapses.
+func (c *Checkpoint) magnitude() float64 {
+	sum := 0.0
+	for _, p := range parameters(c.Layout) {
+		if strings.HasSuffix(p.name, ".mu") {
+			for _, mu := range p.gather(c.State).Data {
+				sum += math.Abs(float64(mu))
+			}
+		}
+	}
+	return sum
 }
 
 // Weights is the number of weights, biases not included.

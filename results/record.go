@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -60,7 +63,8 @@ const (
 	Diverged = "diverged" // left the finite numbers; there are no figures then
 )
 
-// Record is a finished point of a grid. It holds no clock and no host: the same network gives the same bytes.
+// Record is a finished point of a grid. It holds no clock and no host: the same network gives the same bytes. Every field without
+// omitempty is in every record, so what a later version adds has it.
 type Record struct {
 	ID string `json:"id"`
 	Settings
@@ -159,5 +163,71 @@ func decodeRecord(line []byte) (Record, error) {
 	if recordChecksum(blank) != digits {
 		return r, errors.New("does not have the checksum that was written in it")
 	}
-	return r, json.Unmarshal(line, &r)
+	if err := json.Unmarshal(line, &r); err != nil {
+		return r, err
+	}
+	return r, r.complete(line)
+}
+
+// complete reports whether a line has all that WriteRecord writes of a network: a record that someone has edited may have a checksum.
+func (r Record) complete(line []byte) error {
+	var written map[string]json.RawMessage
+	if err := json.Unmarshal(line, &written); err != nil {
+		return err
+	}
+	needed := []string{"id", "status", "kernels", "steps", "draws"}
+	for _, f := range fieldsOf(reflect.ValueOf(r.Settings)) {
+		needed = append(needed, f.name)
+	}
+	switch r.Status {
+	case Done:
+		needed = append(needed, "accuracy_sampled", "sigma_rms", "sigma_rms_layers")
+	case Diverged:
+		needed = append(needed, "diverged_step", "diverged_layer", "diverged_what")
+	default:
+		return fmt.Errorf("status is %q, want %s or %s", r.Status, Done, Diverged)
+	}
+	for _, f := range fieldsOf(reflect.ValueOf(r)) {
+		if _, ok := written[f.name]; !ok && !strings.Contains(f.options, "omit") {
+			return fmt.Errorf("lacks %q", f.name)
+		}
+	}
+	for _, name := range needed {
+		if text := string(written[name]); text == "" || text == null || text == `""` {
+			return fmt.Errorf("has no value for %q", name)
+		}
+	}
+	return nil
+}
+
+// Check reports whether a network is the one that the record is of, as far as numbers in it tell: seed, sizes and steps, the sigma of
+// each layer and the cost of magnitude.
+func (r Record) Check(c *Checkpoint) error {
+	var hidden []string
+	for _, l := range c.Layout.Layers[:len(c.Layout.Layers)-1] {
+		hidden = append(hidden, strconv.Itoa(l.Out))
+	}
+	if len(hidden) == 0 {
+		hidden = []string{"none"}
+	}
+	for _, pair := range []struct{ what, network, record any }{
+		{"seed", c.Seed, r.Seed}, {"step", c.Step, r.Steps}, {"hidden", strings.Join(hidden, "x"), r.Hidden},
+		{"number of layers", len(c.Layout.Layers), len(r.SigmaRMSLayers)},
+	} {
+		if pair.network != pair.record {
+			return fmt.Errorf("is not the network of this record: its %s is %v, the record says %v", pair.what, pair.network, pair.record)
+		}
+	}
+	const rounding = 1e-6 // relative; another processor adds up in the same order, but may round otherwise
+	differ := func(what string, network, record float64) error {
+		if math.Abs(network-record) <= rounding*math.Abs(record) || math.IsNaN(record) {
+			return nil
+		}
+		return fmt.Errorf("is not the network of this record: its %s is %g, the record says %g", what, network, record)
+	}
+	err := differ("cost of magnitude", r.Lambda*c.magnitude(), r.ObjectiveMagnitude)
+	for i, sigma := range c.SigmaRMSLayers() {
+		err = cmp.Or(err, differ(fmt.Sprintf("sigma_rms of layer %d", i), sigma, r.SigmaRMSLayers[i]))
+	}
+	return err
 }

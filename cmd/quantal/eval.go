@@ -108,6 +108,9 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if err := checkpoint.CheckFinite(); err != nil {
+				return &results.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + err.Error()}
+			}
 			if out == "" {
 				out = folder.Path("export." + format)
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/mnist"
+	"quantal/results"
 )
 
 func TestMain(m *testing.M) {
@@ -30,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/scripts",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "nohup": nohup, "same": same,
-			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names,
+			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names, "poison": poison,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "strace" {
@@ -69,6 +71,17 @@ func names(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("EVIL", "\
 func writeDataset(dir string, train, test, rows, columns, classes int) error {
 	set := stripes.Set(train, test, rows, columns, classes)
 	return writeIDX(dir, rows, columns, set.Train, set.Test)
+}
+
+// poison writes NaN for a mean into the last checkpoint of a run, with the right checksum: poison RUN.
+func poison(ts *testscript.TestScript, _ bool, args []string) {
+	folder, err := results.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer folder.Close()
+	checkpoint, _, err := folder.LastCheckpoint()
+	ts.Check(err)
+	checkpoint.State.Mu[1] = float32(math.NaN())
+	ts.Check(folder.SaveCheckpoint(checkpoint))
 }
 
 // writeIDX writes a data set as the four files of MNIST.
