@@ -10,6 +10,9 @@
 // train.Config.Cohort (graph, data, minibatch, number of steps) train as members of one Program: on a GPU as many as fit its
 // memory in one launch set, on the CPU a few per thread at a time.
 //
+// Several GPUs take batches of points from one queue (type queue says how large). One that is done early takes over half of what the
+// slowest is at, and what a GPU had that fails goes back to the queue. No result depends on it.
+//
 // Points with one seed share their initial means, the order of the minibatches and every draw of noise (common random
 // numbers): what differs between them is what the setting does, not chance. Intervals over seeds therefore belong to each
 // point, while differences along c have less scatter than the intervals suggest.
@@ -21,7 +24,7 @@
 //	points/ID.json                results.Record of a finished or diverged network: the truth about what is done
 //	points/ID.safetensors         its mu and phi (results.ReadNetwork)
 //	checkpoints/team-*.safetensors  networks under way, every few minutes (results.TeamCheckpoint)
-//	journal/*.jsonl               clocks, hosts and restarts, a file per process
+//	journal/*.jsonl               clocks, hosts, devices and restarts, a file per process
 //	progress/*.json               where each process stands, about once per second
 //	launches/0001 ...             what was submitted to a cluster: package slurm
 //	.lock                         held by the process that works in the folder; tasks of a cluster hold none, nor does anyone

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"quantal/mnist"
 	"quantal/train"
 )
@@ -13,13 +15,14 @@ type Estimate struct {
 	Cohort  string  `json:"cohort"` // what the networks have in common
 	Points  int     `json:"points"`
 	Steps   int     `json:"steps"`        // of each network
-	Beside  int     `json:"side_by_side"` // networks at a time
+	Devices int     `json:"devices"`      // that share them
+	Beside  int     `json:"side_by_side"` // networks at a time on the device that takes most
 	Memory  int64   `json:"memory_bytes"` // for these: of the GPU, or for parameters and Adam's moments on the CPU
 	Seconds float64 `json:"seconds"`
 }
 
-// Estimates measures, for the given time per cohort, how fast points train on this machine, and says what all of them will
-// take. Nothing is written.
+// Estimates measures, for the given time per cohort and device, how fast points train on this machine, and says what all of them
+// will take. Nothing is written.
 func Estimates(ctx context.Context, set *mnist.Set, points []Point, o Options, each time.Duration) ([]Estimate, error) {
 	var estimates []Estimate
 	for _, cohort := range cohorts(points) {
@@ -37,26 +40,53 @@ func Estimates(ctx context.Context, set *mnist.Set, points []Point, o Options, e
 
 func estimate(ctx context.Context, set *mnist.Set, cohort []Point, o Options, each time.Duration) (Estimate, error) {
 	configs := networks(cohort, o)
-	e := Estimate{Cohort: configs[0].Cohort(), Points: len(cohort), Steps: steps(set, cohort[0])}
-	device, err := train.ChooseDevice(o.Device)
-	if err != nil {
+	e := Estimate{Cohort: configs[0].Cohort(), Points: len(cohort), Steps: steps(set, cohort[0]), Devices: len(o.Devices)}
+	share := (len(cohort) + len(o.Devices) - 1) / len(o.Devices)
+	found := make([]measured, len(o.Devices))
+	var side errgroup.Group
+	for i, device := range o.Devices {
+		side.Go(func() (err error) {
+			found[i], err = measure(ctx, set, device, configs, share, each)
+			return err
+		})
+	}
+	if err := side.Wait(); err != nil {
 		return e, err
 	}
-	if e.Beside, err = device.Capacity(set, configs); err != nil {
-		return e, err
+	perSecond := 0. // networks, on all devices together
+	for _, m := range found {
+		perSecond += float64(m.beside) / m.seconds
+		e.Beside, e.Memory = max(e.Beside, m.beside), max(e.Memory, m.memory)
 	}
-	e.Beside = min(e.Beside, len(cohort))
+	e.Seconds = float64(len(cohort)) / perSecond
+	return e, nil
+}
+
+// measured is how a device trains networks of a cohort.
+type measured struct {
+	beside  int     // networks at a time
+	seconds float64 // that these take, with the test at the end
+	memory  int64   // that these need
+}
+
+// measure has a device train as many of the networks side by side as it can take, and at most a share of them.
+func measure(
+	ctx context.Context, set *mnist.Set, device train.Device, configs []train.Config, share int, each time.Duration,
+) (m measured, err error) {
+	if m.beside, err = device.Capacity(set, configs); err != nil {
+		return m, err
+	}
+	m.beside = min(m.beside, share)
 	// Networks from all along the axes, for the exponent decides how fast a step is.
 	var sample []train.Config
-	for i := range e.Beside {
-		sample = append(sample, configs[i*len(configs)/e.Beside])
+	for i := range m.beside {
+		sample = append(sample, configs[i*len(configs)/m.beside])
 	}
-	run, err := train.New(set, sample...)
+	run, err := train.NewOn(device, set, sample...)
 	if err != nil {
-		return e, err
+		return m, err
 	}
 	defer run.Close()
-	e.Memory = run.Memory()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var began time.Time
@@ -73,7 +103,7 @@ func estimate(ctx context.Context, set *mnist.Set, cohort []Point, o Options, ea
 		}
 	}})
 	if err != nil && last == 0 {
-		return e, err
+		return m, err
 	}
 	perStep := run.Busy().Seconds() / float64(max(1, run.Step()))
 	if last > first {
@@ -81,11 +111,10 @@ func estimate(ctx context.Context, set *mnist.Set, cohort []Point, o Options, ea
 	}
 	began = time.Now()
 	if _, err := run.Outcomes(context.WithoutCancel(ctx), 0); err != nil {
-		return e, err
+		return m, err
 	}
 	// A test with K draws takes about K times as long as the one with a single draw.
-	test := float64(set.Test.N()*(2+cohort[0].Config.Draws)+set.Train.N()) / float64(2*set.Test.N()+set.Train.N())
-	batches := float64(len(cohort)) / float64(e.Beside)
-	e.Seconds = batches * (perStep*float64(e.Steps) + test*time.Since(began).Seconds())
-	return e, nil
+	test := float64(set.Test.N()*(2+configs[0].Draws)+set.Train.N()) / float64(2*set.Test.N()+set.Train.N())
+	m.seconds, m.memory = perStep*float64(run.Steps())+test*time.Since(began).Seconds(), run.Memory()
+	return m, nil
 }

@@ -345,12 +345,12 @@ func cohorts(points []Point) [][]Point {
 	return groups
 }
 
-// networks are the configurations of points, for this process's device and threads.
+// networks are the configurations of points, for this process's threads.
 func networks(points []Point, o Options) []train.Config {
 	var configs []train.Config
 	for _, p := range points {
 		c := p.Config
-		c.Device, c.Threads = o.Device, o.Threads
+		c.Threads = o.Threads
 		configs = append(configs, c)
 	}
 	return configs

@@ -58,7 +58,11 @@ func several(t testing.TB, c train.Config) []Point {
 }
 
 func options() Options {
-	return Options{Device: "cpu", Threads: 2, Interval: time.Hour}
+	device, err := train.ChooseDevice("cpu")
+	if err != nil {
+		panic(err)
+	}
+	return Options{Devices: []train.Device{device}, Threads: 2, Interval: time.Hour}
 }
 
 // planned is a new grid of points.
@@ -624,7 +628,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	f := planned(t, hardFolder(t), points)
 	ctx, cancel := context.WithCancel(context.Background())
 	err := f.Run(ctx, set, points, options(), Events{Progress: func(p Progress) {
-		if p.Step > 0 {
+		if len(p.Batches) > 0 && p.Batches[0].Step > 0 {
 			cancel()
 		}
 	}})
@@ -668,7 +672,7 @@ func TestStatusOfRunning(t *testing.T) {
 		t.Error("the process was never seen at work")
 	}
 	// A process of this machine that is gone is silent, and swept away by the next.
-	gone := fmt.Sprintf(`{"host":%q,"pid":%d,"running":[%q],"updated":%q}`, hostName(), 1<<22-1, points[0].ID, time.Now().Format(time.RFC3339))
+	gone := fmt.Sprintf(`{"host":%q,"pid":%d,"batches":[{"running":[%q]}],"updated":%q}`, hostName(), 1<<22-1, points[0].ID, time.Now().Format(time.RFC3339))
 	check(t, os.WriteFile(f.Path(progressName, "gone.json"), []byte(gone), 0o644))
 	s, err := f.Status()
 	check(t, err)

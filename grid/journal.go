@@ -20,7 +20,7 @@ import (
 // entry is a line of a journal: all that depends on clocks, hosts and interruptions is here and nowhere else.
 type entry struct {
 	Time    time.Time `json:"time"`
-	Event   string    `json:"event"` // start, resume, checkpoint, finish, diverged, failed, end
+	Event   string    `json:"event"` // start, resume, checkpoint, share, finish, diverged, lost (a device), failed (all), end
 	Points  []string  `json:"points,omitempty"`
 	Step    int       `json:"step,omitempty"`
 	Seconds float64   `json:"seconds,omitempty"` // that this process has spent on these points, training and testing

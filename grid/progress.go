@@ -13,7 +13,6 @@ import (
 	"quantal/internal/safefile"
 	"quantal/mnist"
 	"quantal/results"
-	"quantal/train"
 )
 
 // Progress is where a process stands.
@@ -23,15 +22,21 @@ type Progress struct {
 	Started time.Time `json:"started"`
 	Updated time.Time `json:"updated"`
 
-	Points   int      `json:"points"`   // that the process was asked for
-	Finished int      `json:"finished"` // of these; those finished before it began, and diverged ones, among them
-	Diverged int      `json:"diverged"` // since it began
-	Running  []string `json:"running"`  // ids
-	Step     int      `json:"step"`     // of each running network
-	Steps    int      `json:"steps"`
+	Points   int     `json:"points"`   // that the process was asked for
+	Finished int     `json:"finished"` // of these; those finished before it began, and diverged ones, among them
+	Diverged int     `json:"diverged"` // since it began
+	Batches  []Batch `json:"batches"`  // under way
 
 	NetworkStepsPerSecond float64 `json:"network_steps_per_second"` // steps of all networks together, since it began
 	SecondsLeft           float64 `json:"seconds_left"`             // at that rate
+}
+
+// Batch is the networks that a device has.
+type Batch struct {
+	Device  string   `json:"device"`
+	Running []string `json:"running"` // ids
+	Step    int      `json:"step"`    // of each
+	Steps   int      `json:"steps"`
 }
 
 // progressInterval is how often the file of a process is written.
@@ -41,12 +46,14 @@ const progressInterval = time.Second
 type reporter struct {
 	mutex   sync.Mutex
 	events  Events
+	set     *mnist.Set
 	path    string
 	state   Progress
+	batches []*Batch
 	began   time.Time
 	written time.Time
-	done    float64 // network-steps done by this process
-	left    float64 // network-steps that it has before it
+	done    float64        // network-steps done by this process
+	left    map[string]int // steps that each point has before it
 }
 
 // steps is the number of steps that a point trains for.
@@ -54,49 +61,77 @@ func steps(set *mnist.Set, p Point) int {
 	return (set.Train.N() - p.Config.Validation) / p.Config.Batch * p.Config.Epochs
 }
 
-func newReporter(dir string, set *mnist.Set, points int, batches []batch, events Events) *reporter {
+func newReporter(dir string, set *mnist.Set, points, missing int, events Events) *reporter {
 	now := time.Now()
-	r := &reporter{events: events, began: now, state: Progress{
-		Host: hostName(), PID: os.Getpid(), Started: now.UTC(), Points: points, Finished: points,
+	r := &reporter{events: events, set: set, began: now, left: map[string]int{}, state: Progress{
+		Host: hostName(), PID: os.Getpid(), Started: now.UTC(), Points: points, Finished: points - missing,
 	}}
 	r.path = filepath.Join(dir, fmt.Sprintf("%s-%s-%d.json", now.UTC().Format("20060102-150405.000"), r.state.Host, r.state.PID))
-	for _, b := range batches {
-		for i, p := range b.points {
-			r.state.Finished--
-			r.left += float64(steps(set, p))
-			if b.from != nil {
-				r.left -= float64(b.from.Networks[i].Step)
-			}
-		}
-	}
 	return r
 }
 
-// begin says that points are under way.
-func (r *reporter) begin(points []Point, step, steps int) {
+// damaged says that files are not what was written.
+func (r *reporter) damaged(files []error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.state.Running, r.state.Step, r.state.Steps = ids(points), step, steps
+	for _, err := range files {
+		if r.events.Damaged != nil {
+			r.events.Damaged(err)
+		}
+	}
+}
+
+// lost says that a device has failed.
+func (r *reporter) lost(device string, err error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.events.Lost != nil {
+		r.events.Lost(device, err)
+	}
+}
+
+// wait says that points have to be trained, some again.
+func (r *reporter) wait(batches []batch) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, b := range batches {
+		for i, p := range b.points {
+			r.left[p.ID] = steps(r.set, p)
+			if b.from != nil {
+				r.left[p.ID] -= b.from.Networks[i].Step
+			}
+		}
+	}
+}
+
+// begin says that points are under way on a device.
+func (r *reporter) begin(device string, points []Point, step, steps int) *Batch {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	b := &Batch{device, ids(points), step, steps}
+	r.batches = append(r.batches, b)
 	r.tell(true)
+	return b
 }
 
 // progress says how far they are.
-func (r *reporter) progress(p train.Progress) {
+func (r *reporter) progress(b *Batch, step int) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	did := float64(len(r.state.Running) * (p.Step - r.state.Step))
-	r.state.Step = p.Step
-	r.done += did
-	r.left -= did
+	for _, id := range b.Running {
+		r.done += float64(step - b.Step)
+		r.left[id] = b.Steps - step
+	}
+	b.Step = step
 	r.tell(false)
 }
 
-// stop says that a running network is no longer trained.
-func (r *reporter) stop(id string) {
+// end says that they are no longer, though not finished.
+func (r *reporter) end(b *Batch) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.state.Running = slices.DeleteFunc(r.state.Running, func(running string) bool { return running == id })
-	r.left -= float64(r.state.Steps - r.state.Step)
+	b.Running = nil
+	r.tell(true)
 }
 
 // finished says that a record has been written.
@@ -106,6 +141,10 @@ func (r *reporter) finished(record results.Record) {
 	r.state.Finished++
 	if record.Status == results.Diverged {
 		r.state.Diverged++
+	}
+	delete(r.left, record.ID)
+	for _, b := range r.batches { // a copy, for who watches may have the list
+		b.Running = slices.DeleteFunc(slices.Clone(b.Running), func(id string) bool { return id == record.ID })
 	}
 	if r.events.Finished != nil {
 		r.events.Finished(record)
@@ -117,9 +156,18 @@ func (r *reporter) finished(record results.Record) {
 func (r *reporter) tell(always bool) {
 	now := time.Now()
 	r.state.Updated = now.UTC()
+	r.batches = slices.DeleteFunc(r.batches, func(b *Batch) bool { return len(b.Running) == 0 })
+	r.state.Batches = []Batch{}
+	for _, b := range r.batches {
+		r.state.Batches = append(r.state.Batches, *b)
+	}
 	if seconds := now.Sub(r.began).Seconds(); seconds > 0 && r.done > 0 {
+		left := 0
+		for _, steps := range r.left {
+			left += steps
+		}
 		r.state.NetworkStepsPerSecond = r.done / seconds
-		r.state.SecondsLeft = max(0, r.left/r.state.NetworkStepsPerSecond)
+		r.state.SecondsLeft = float64(left) / r.state.NetworkStepsPerSecond
 	}
 	if r.events.Progress != nil {
 		r.events.Progress(r.state)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -21,9 +22,9 @@ import (
 
 // Options are what a process decides for itself.
 type Options struct {
-	Device   string        // auto, cpu, cuda or cuda:N
-	Threads  int           // 0 for all processors
-	Interval time.Duration // between checkpoints of networks under way
+	Devices  []train.Device // the networks spread over all of them, which have one kernel set
+	Threads  int            // of the CPU, 0 for all processors
+	Interval time.Duration  // between checkpoints of networks under way
 }
 
 // Events is who watches. The functions are not called at the same time; a nil function is not called.
@@ -31,12 +32,8 @@ type Events struct {
 	Progress func(Progress)
 	Finished func(results.Record)
 	Damaged  func(error) // a file that is not what was written, and is done again
-}
-
-// batch is points that train side by side, from the beginning or from a checkpoint.
-type batch struct {
-	points []Point
-	from   *results.TeamCheckpoint // nil for the beginning; its networks are those of points
+	// Lost is told of a device that failed while others go on with what it had.
+	Lost func(device string, err error)
 }
 
 // runner is one call of Run.
@@ -44,24 +41,21 @@ type runner struct {
 	folder  *Folder
 	set     *mnist.Set
 	options Options
-	events  Events
 	journal *journal
 	report  *reporter
+	queue   *queue
 }
 
 // Run trains those of the points that are missing. When ctx is cancelled it checkpoints and returns train.ErrInterrupted. A
-// network that diverges is a result; an error is of the device or the disk, and what was under way continues from its last
-// checkpoint when Run is called again.
+// network that diverges is a result. A device that fails hands back what it had, and the others go on from the last checkpoint. An error
+// is of the last device or of the disk, and what was under way continues from its last checkpoint when Run is called again.
 func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Options, events Events) (err error) {
 	missing, damaged, err := f.Missing(points)
 	if err != nil {
 		return err
 	}
-	if events.Damaged != nil {
-		for _, d := range damaged {
-			events.Damaged(d)
-		}
-	}
+	report := newReporter(f.Path(progressName), set, len(points), len(missing), events)
+	report.damaged(damaged)
 	if err := f.sweep(); err != nil {
 		return err
 	}
@@ -73,39 +67,35 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 			return err
 		}
 	}
-	batches, damaged, err := f.batches(set, missing, o)
-	if err != nil {
-		return err
-	}
-	if events.Damaged != nil {
-		for _, d := range damaged {
-			events.Damaged(d)
-		}
-	}
-	r := &runner{folder: f, set: set, options: o, events: events}
+	r := &runner{folder: f, set: set, options: o, report: report}
 	if r.journal, err = openJournal(f.Path(journalName)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.journal.close()) }()
-	r.report = newReporter(f.Path(progressName), set, len(points), batches, events)
-	defer r.report.close()
-	err = r.all(ctx, batches)
+	defer report.close()
+	batches, err := r.batches(missing)
+	if err == nil {
+		r.queue = newQueue(batches, len(o.Devices))
+		err = r.all(ctx)
+	}
 	if err != nil && !errors.Is(err, train.ErrInterrupted) {
 		r.journal.write(entry{Event: "failed", Error: err.Error()})
 	}
 	return err
 }
 
-// batches cuts missing points into what trains side by side: networks of one checkpoint first, then what has none.
-func (f *Folder) batches(set *mnist.Set, missing []Point, o Options) (batches []batch, damaged []error, err error) {
+// batches is what can train side by side of missing points: networks of one checkpoint first, then what has none.
+func (r *runner) batches(missing []Point) ([]batch, error) {
 	wanted := map[string]Point{}
 	for _, p := range missing {
 		wanted[p.ID] = p
 	}
-	teams, damaged, err := f.teams(wanted)
+	teams, damaged, err := r.folder.teams(wanted)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	r.report.damaged(damaged)
+	var batches []batch
 	for _, team := range teams {
 		b := batch{from: &results.TeamCheckpoint{}}
 		for i, name := range team.Names {
@@ -127,20 +117,11 @@ func (f *Folder) batches(set *mnist.Set, missing []Point, o Options) (batches []
 			fresh = append(fresh, p)
 		}
 	}
-	device, err := train.ChooseDevice(o.Device)
-	if err != nil {
-		return nil, nil, err
-	}
 	for _, cohort := range cohorts(fresh) {
-		n, err := device.Capacity(set, networks(cohort, o))
-		if err != nil {
-			return nil, nil, err
-		}
-		for from := 0; from < len(cohort); from += n {
-			batches = append(batches, batch{points: cohort[from:min(from+n, len(cohort))]})
-		}
+		batches = append(batches, batch{points: cohort})
 	}
-	return batches, damaged, nil
+	r.report.wait(batches)
+	return batches, nil
 }
 
 // teams reads the checkpoints with networks that are wanted, those furthest on first.
@@ -173,12 +154,13 @@ func (f *Folder) teams(wanted map[string]Point) (teams []*results.TeamCheckpoint
 	return teams, damaged, nil
 }
 
-// all trains the batches one after the other, while another goroutine writes what is finished.
-func (r *runner) all(ctx context.Context, batches []batch) error {
+// all empties the queue, with a goroutine for each device and one that writes what is finished.
+func (r *runner) all(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer context.AfterFunc(ctx, r.queue.close)()
 	finished := make(chan func() error, 1)
-	var writing sync.WaitGroup
+	var writing, working sync.WaitGroup
 	var writeError error
 	writing.Go(func() {
 		for write := range finished {
@@ -190,86 +172,198 @@ func (r *runner) all(ctx context.Context, batches []batch) error {
 			}
 		}
 	})
-	var err error
-	for _, b := range batches {
-		if err = r.batch(ctx, b, finished); err != nil {
-			break
-		}
+	errs := make([]error, len(r.options.Devices))
+	for i, device := range r.options.Devices {
+		working.Go(func() {
+			errs[i] = r.work(ctx, device, finished)
+			var failed *train.DeviceError
+			if errs[i] != nil && !errors.As(errs[i], &failed) {
+				cancel(errs[i])
+			}
+		})
 	}
+	working.Wait()
 	close(finished)
 	writing.Wait()
 	if writeError != nil {
 		return writeError
 	}
-	return err
+	return verdict(errs)
 }
 
-// batch trains points side by side and hands what they reached to be written.
-func (r *runner) batch(ctx context.Context, b batch, finished chan<- func() error) error {
-	if ctx.Err() != nil {
-		return train.ErrInterrupted
+// verdict is how all went, from how each device ended: that some failed is no error, for the others have done all.
+func verdict(errs []error) error {
+	interrupted := false
+	var lost []error
+	for _, err := range errs {
+		var failed *train.DeviceError
+		switch {
+		case err == nil:
+		case errors.Is(err, train.ErrInterrupted):
+			interrupted = true
+		case errors.As(err, &failed):
+			lost = append(lost, err)
+		default:
+			return err
+		}
 	}
-	run, err := train.New(r.set, networks(b.points, r.options)...)
+	switch {
+	case interrupted:
+		return train.ErrInterrupted
+	case len(lost) < len(errs):
+		return nil
+	case len(lost) == 1:
+		return lost[0]
+	}
+	return fmt.Errorf("none of %d devices is left: %w", len(lost), train.Together(lost))
+}
+
+// work has a device train one batch after the other, until all is done or the device fails.
+func (r *runner) work(ctx context.Context, device train.Device, finished chan<- func() error) error {
+	able := func(points []Point) (int, error) { return device.Capacity(r.set, networks(points, r.options)) }
+	for {
+		j, err := r.queue.take(able)
+		if err != nil {
+			r.lost(device, nil, nil, err)
+			return err
+		}
+		if j == nil {
+			if ctx.Err() != nil {
+				return train.ErrInterrupted
+			}
+			return nil
+		}
+		left, err := r.batch(ctx, device, j, finished)
+		var failed *train.DeviceError
+		again := err == nil || errors.As(err, &failed) // what is left has to be trained here or elsewhere
+		var rest []batch
+		if again && len(left) > 0 {
+			var unread error
+			if rest, unread = r.batches(left); unread != nil {
+				err = unread
+			}
+		}
+		switch {
+		case errors.As(err, &failed):
+			r.lost(device, j, rest, err)
+			return err
+		case err != nil:
+			return err
+		}
+		r.queue.done(j, rest)
+	}
+}
+
+// lost gives back what a device had that failed, and says so.
+func (r *runner) lost(device train.Device, j *job, rest []batch, err error) {
+	e := entry{Event: "lost", Device: device.Name, Error: err.Error()}
+	if j != nil {
+		e.Points = ids(j.points)
+	}
+	r.journal.write(e)
+	if r.queue.failed(j, rest) > 0 {
+		r.report.lost(device.Name, err)
+	}
+}
+
+// batch trains the points of a job side by side and hands what they reached to be written. It returns the points that are left to be
+// trained, from their last checkpoints: where the device fails, and where others are free to share them.
+func (r *runner) batch(ctx context.Context, device train.Device, j *job, finished chan<- func() error) (left []Point, err error) {
+	if ctx.Err() != nil {
+		return nil, train.ErrInterrupted
+	}
+	run, err := train.NewOn(device, r.set, networks(j.points, r.options)...)
 	if err != nil {
-		return err
+		return j.points, err
 	}
 	defer run.Close()
-	event := "start"
-	if b.from != nil {
-		event = "resume"
-		if err := run.Resume(results.Times{}, b.from.Networks...); err != nil {
-			return err
+	unfinished := func() (points []Point) {
+		for m, p := range j.points {
+			if run.Diverged(m) == nil {
+				points = append(points, p)
+			}
+		}
+		return points
+	}
+	did := func(event string) entry {
+		return entry{
+			Event: event, Points: ids(j.points), Step: run.Step(), Seconds: run.Busy().Seconds(), Device: device.Name, Kernels: device.Kernels,
 		}
 	}
-	r.journal.write(entry{Event: event, Points: ids(b.points), Step: run.Step(), Device: run.Device.Name, Kernels: run.Device.Kernels})
-	r.report.begin(b.points, run.Step(), run.Steps())
+	event := "start"
+	if j.from != nil {
+		event = "resume"
+		if err := run.Resume(results.Times{}, j.from.Networks...); err != nil {
+			return j.points, err
+		}
+		j.from = nil // its memory
+	}
+	r.journal.write(did(event))
+	now := r.report.begin(device.Name, j.points, run.Step(), run.Steps())
+	defer func() {
+		if err != nil || left != nil {
+			r.report.end(now)
+		}
+	}()
 	save := func(networks map[int]*results.Checkpoint) error {
-		if err := r.save(b.points, networks); err != nil {
+		if err := r.save(j.points, networks); err != nil {
 			return err
 		}
-		r.journal.write(entry{Event: "checkpoint", Points: ids(b.points), Step: run.Step(), Seconds: run.Busy().Seconds()})
+		r.journal.write(did("checkpoint"))
 		return nil
 	}
-	err = run.Train(ctx, train.Events{
-		Interval: r.options.Interval, Checkpoint: save, Progress: r.report.progress,
-		Diverged: func(network int, d kernels.Divergence) error { return r.diverged(run, b.points[network], d) },
+	training, stop := context.WithCancel(ctx)
+	defer stop()
+	j.handBack = stop
+	err = run.Train(training, train.Events{
+		Interval: r.options.Interval, Checkpoint: save,
+		Progress: func(p train.Progress) {
+			r.report.progress(now, p.Step)
+			r.queue.goesOn(j, time.Duration(float64(p.Steps-p.Step)/p.StepsPerSecond*float64(time.Second)))
+		},
+		Diverged: func(network int, d kernels.Divergence) error { return r.diverged(run, j.points[network], d) },
 	})
 	var diverged *train.DivergedError
-	if errors.As(err, &diverged) { // all of them, and all are recorded
-		finished <- func() error { return r.finish(b, nil, nil, run.Busy()) }
-		return nil
+	switch {
+	case errors.As(err, &diverged): // all of them, and all are recorded
+		e := did("finish")
+		finished <- func() error { return r.finish(e, nil, nil) }
+		return nil, nil
+	case errors.Is(err, train.ErrInterrupted) && ctx.Err() == nil:
+		r.journal.write(did("share"))
+		return unfinished(), nil
+	case err != nil:
+		return unfinished(), err
 	}
-	if err != nil {
-		return err
-	}
-	outcomes, err := run.Outcomes(ctx, b.points[0].Config.Draws)
+	outcomes, err := run.Outcomes(ctx, j.points[0].Config.Draws)
 	if err != nil {
 		if ctx.Err() == nil {
-			return err
+			return unfinished(), err
 		}
 		if err := run.HandOut(save); err != nil {
-			return err
+			return unfinished(), err
 		}
-		return train.ErrInterrupted
+		return nil, train.ErrInterrupted
 	}
 	var (
 		records  []results.Record
 		networks []*results.Checkpoint
 	)
-	for m, p := range b.points {
+	for m, p := range j.points {
 		if run.Diverged(m) != nil {
 			continue
 		}
 		c, err := run.Checkpoint(m)
 		if err != nil {
-			return err
+			return unfinished(), err
 		}
 		record := r.record(run, p)
 		record.Status, record.Outcome = results.Done, outcomes[m]
 		records, networks = append(records, record), append(networks, c)
 	}
-	finished <- func() error { return r.finish(b, records, networks, run.Busy()) }
-	return nil
+	e := did("finish")
+	finished <- func() error { return r.finish(e, records, networks) }
+	return nil, nil
 }
 
 // record is what a record says before there is a result.
@@ -287,8 +381,7 @@ func (r *runner) diverged(run *train.Run, p Point, d kernels.Divergence) error {
 	if err := results.WriteRecord(r.folder.Path(pointsName), record); err != nil {
 		return err
 	}
-	r.report.stop(p.ID)
-	r.journal.write(entry{Event: "diverged", Points: []string{p.ID}, Step: d.Step})
+	r.journal.write(entry{Event: "diverged", Points: []string{p.ID}, Step: d.Step, Device: run.Device.Name})
 	r.report.finished(record)
 	return nil
 }
@@ -314,7 +407,7 @@ func (r *runner) teamPath(points []Point) string {
 }
 
 // finish keeps what a batch reached: first each network, then its record, which makes it count, at last the checkpoint goes.
-func (r *runner) finish(b batch, records []results.Record, networks []*results.Checkpoint, busy time.Duration) error {
+func (r *runner) finish(e entry, records []results.Record, networks []*results.Checkpoint) error {
 	for i, record := range records {
 		if err := results.WriteNetwork(r.folder.networkPath(record.ID), networks[i]); err != nil {
 			return err
@@ -324,7 +417,7 @@ func (r *runner) finish(b batch, records []results.Record, networks []*results.C
 		}
 		r.report.finished(record)
 	}
-	r.journal.write(entry{Event: "finish", Points: ids(b.points), Seconds: busy.Seconds()})
+	r.journal.write(e)
 	return r.folder.clear()
 }
 

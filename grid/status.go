@@ -29,7 +29,8 @@ type Status struct {
 	SecondsLeft           float64 `json:"seconds_left"` // of the process that needs longest; 0 if none works
 
 	Processes []Process        `json:"processes"`
-	Latest    []results.Record `json:"latest"` // the last few finished, the newest last
+	Devices   []DeviceWork     `json:"devices"` // that finished something or failed, by host and name
+	Latest    []results.Record `json:"latest"`  // the last few finished, the newest last
 }
 
 // Failure is the error that ended a process.
@@ -37,6 +38,15 @@ type Failure struct {
 	Time  time.Time `json:"time"`
 	Host  string    `json:"host"`
 	Error string    `json:"error"`
+}
+
+// DeviceWork is what a device has done for a grid.
+type DeviceWork struct {
+	Host     string  `json:"host"`
+	Device   string  `json:"device"`
+	Networks int     `json:"networks"`         // that it finished, diverged ones among them
+	Seconds  float64 `json:"seconds"`          // that training and testing took the processes that finished or shared them
+	Failed   string  `json:"failed,omitempty"` // its error, where it failed after the last that it finished
 }
 
 // Process is a process that works in the folder, or seems to.
@@ -56,7 +66,7 @@ const (
 
 // Status reads where the grid stands.
 func (f *Folder) Status() (Status, error) {
-	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{}, Latest: []results.Record{}}
+	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{}, Devices: []DeviceWork{}, Latest: []results.Record{}}
 	records, damaged, err := f.Records()
 	if err != nil {
 		return s, err
@@ -81,9 +91,11 @@ func (f *Folder) Status() (Status, error) {
 		if p.Silent {
 			continue
 		}
-		for _, id := range p.Running {
-			if _, ok := finished[id]; !ok {
-				running[id] = true
+		for _, b := range p.Batches {
+			for _, id := range b.Running {
+				if _, ok := finished[id]; !ok {
+					running[id] = true
+				}
 			}
 		}
 		s.NetworkStepsPerSecond += p.NetworkStepsPerSecond
@@ -95,6 +107,7 @@ func (f *Folder) Status() (Status, error) {
 	if err != nil {
 		return s, err
 	}
+	s.Devices = devicesIn(entries)
 	var order []string
 	for _, e := range entries {
 		switch {
@@ -112,6 +125,48 @@ func (f *Folder) Status() (Status, error) {
 	}
 	slices.Reverse(s.Latest)
 	return s, nil
+}
+
+// devicesIn adds up what journals say of devices.
+func devicesIn(entries []entry) []DeviceWork {
+	type key struct{ host, device string }
+	all := map[key]*DeviceWork{}
+	last := map[string]*DeviceWork{} // that finished a network
+	for _, e := range entries {
+		if e.Device == "" {
+			continue // not of a device, or from a version that named it with the start only
+		}
+		k := key{e.Host, e.Device}
+		if all[k] == nil {
+			all[k] = &DeviceWork{Host: e.Host, Device: e.Device}
+		}
+		d := all[k]
+		switch e.Event {
+		case "share":
+			d.Seconds += e.Seconds
+		case "lost":
+			d.Failed = e.Error
+		case "finish":
+			d.Seconds += e.Seconds
+			d.Failed = ""
+			fallthrough
+		case "diverged":
+			for _, id := range e.Points {
+				last[id] = d
+			}
+		}
+	}
+	for _, d := range last {
+		d.Networks++
+	}
+	devices := []DeviceWork{}
+	for _, d := range all {
+		if d.Networks > 0 || d.Failed != "" {
+			devices = append(devices, *d)
+		}
+	}
+	slices.SortFunc(devices, func(a, b DeviceWork) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Device, b.Device)) })
+	return devices
 }
 
 // processes reads what working processes say of themselves.

@@ -123,8 +123,7 @@ func (c Config) Check() error {
 	case c.CheckpointEvery < 1:
 		return fmt.Errorf("checkpoint-every %d: want 1 or more epochs", c.CheckpointEvery)
 	}
-	_, _, err := parseDevice(c.Device)
-	return err
+	return checkDevice(c.Device)
 }
 
 // Cohort names what networks must have in common to train side by side as members of one Program: structure, data, and the

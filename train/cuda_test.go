@@ -12,15 +12,13 @@ import (
 )
 
 // onCUDA puts a run on the CUDA VM, interpreted.
-func onCUDA(t *testing.T, r *Run) { onDriver(t, r, cuda.Interpreted(1<<30)) }
-
-func onDriver(t *testing.T, r *Run, d cuda.Driver) {
+func onCUDA(t *testing.T, r *Run) {
 	t.Helper()
 	var states []*kernels.State
 	for m := range r.Networks {
 		states = append(states, stateOf(t, r.vm, m))
 	}
-	vm, err := cuda.OpenOn(d, r.Program, membersOf(r.Networks), r.training)
+	vm, err := cuda.OpenOn(cuda.Interpreted(1<<30), r.Program, membersOf(r.Networks), r.training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,12 +137,18 @@ func (l *lost) Download(dst []byte, src cuda.Address) error {
 // A device lost in the middle of a run is an error of the device; the checkpoints from before are the last.
 func TestLostDevice(t *testing.T) {
 	c, set := small(t)
-	r := newRun(t, c, set)
 	driver := &lost{Driver: cuda.Interpreted(1 << 30)}
-	onDriver(t, r, driver)
-	r.Device = Device{Name: "cuda:0"}
+	device, err := GPU("cuda:0", func() (cuda.Driver, error) { return driver, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewOn(device, set, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }() // the device is lost
 	checkpoints := 0
-	err := r.Train(context.Background(), Events{
+	err = r.Train(context.Background(), Events{
 		Checkpoint: func(map[int]*results.Checkpoint) error { checkpoints++; return nil },
 		Epoch:      func(_ int, e results.Epoch) error { driver.gone = e.Epoch == 2; return nil },
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,18 +25,51 @@ type DeviceError struct {
 func (e *DeviceError) Error() string { return fmt.Sprintf("device %s: %v", e.Device, e.Err) }
 func (e *DeviceError) Unwrap() error { return e.Err }
 
-// parseDevice splits a device into its kind and, for CUDA, the number of the GPU.
-func parseDevice(name string) (kind string, gpu int, err error) {
-	kind, number, numbered := strings.Cut(name, ":")
+// Together is one error of several, in one line.
+func Together(errs []error) error {
+	all := errs[0]
+	for _, err := range errs[1:] {
+		all = fmt.Errorf("%w; %w", all, err)
+	}
+	return all
+}
+
+// parseDevice splits a device into its kind and, for CUDA, the numbers of the GPUs, if any are named.
+func parseDevice(name string) (kind string, gpus []int, err error) {
+	bad := fmt.Errorf("device %q: want auto, cpu, cuda or cuda:N; a grid also takes several GPUs, cuda:N,N", name)
+	kind, numbers, numbered := strings.Cut(name, ":")
 	switch {
 	case !numbered && (kind == "auto" || kind == "cpu" || kind == "cuda"):
-		return kind, 0, nil
-	case kind == "cuda":
-		if gpu, err = strconv.Atoi(number); err == nil && gpu >= 0 {
-			return kind, gpu, nil
-		}
+		return kind, nil, nil
+	case kind != "cuda":
+		return "", nil, bad
 	}
-	return "", 0, fmt.Errorf("device %q: want auto, cpu, cuda or cuda:N", name)
+	for _, number := range strings.Split(numbers, ",") {
+		gpu, err := strconv.Atoi(number)
+		switch {
+		case err != nil || gpu < 0:
+			return "", nil, bad
+		case slices.Contains(gpus, gpu):
+			return "", nil, fmt.Errorf("device %q: names GPU %d twice", name, gpu)
+		}
+		gpus = append(gpus, gpu)
+	}
+	return kind, gpus, nil
+}
+
+// checkDevice reports a name that is not of one device.
+func checkDevice(name string) error {
+	_, gpus, err := parseDevice(name)
+	if len(gpus) > 1 {
+		return fmt.Errorf("device %q: one run takes one GPU, want auto, cpu, cuda or cuda:N; a grid spreads over several", name)
+	}
+	return err
+}
+
+// CheckDevices reports a name that ChooseDevices does not know.
+func CheckDevices(name string) error {
+	_, _, err := parseDevice(name)
+	return err
 }
 
 // Device is where a run computes.
@@ -44,37 +79,102 @@ type Device struct {
 	Reason  string // why this one
 	// MemoryFree is what a GPU has to offer, in bytes; 0 for the CPU.
 	MemoryFree int64
-	gpu        int // -1 for the CPU
+	open       func() (cuda.Driver, error) // nil for the CPU
 }
 
-// ChooseDevice resolves the device a user asked for. auto takes the first GPU if it can be used, and the CPU otherwise, and says
-// why; a GPU that was asked for by name and cannot be had is a DeviceError.
+// GPU is the device that open opens, under a name such as cuda:0. It has to take our kernels.
+func GPU(name string, open func() (cuda.Driver, error)) (Device, error) {
+	info, err := probe(open)
+	if err != nil {
+		return Device{}, &DeviceError{Device: name, Err: err}
+	}
+	return Device{
+		Name: name, Kernels: cuda.KernelSet, Reason: "there is a GPU: " + info.String(), MemoryFree: info.MemoryFree, open: open,
+	}, nil
+}
+
+// numbered is the GPU that the driver counts by a number.
+func numbered(gpu int) (Device, error) {
+	return GPU(fmt.Sprintf("cuda:%d", gpu), func() (cuda.Driver, error) { return cuda.Device(gpu) })
+}
+
+// allGPUs are the numbers of the GPUs there are.
+func allGPUs() (gpus []int, err error) {
+	n, err := cuda.Devices()
+	for gpu := range n {
+		gpus = append(gpus, gpu)
+	}
+	return gpus, err
+}
+
+// ChooseDevice resolves the device a user asked for. auto and cuda take the first GPU that can be used; without one, auto takes the
+// CPU and says why. A GPU that was asked for and cannot be had is a DeviceError.
 func ChooseDevice(name string) (Device, error) {
-	kind, gpu, err := parseDevice(name)
+	if err := checkDevice(name); err != nil {
+		return Device{}, err
+	}
+	devices, _, err := choose(name, 1)
 	if err != nil {
 		return Device{}, err
 	}
-	reason := "asked for"
-	if kind != "cpu" {
-		info, err := probe(gpu)
-		if err == nil {
-			if kind == "auto" {
-				reason = "there is a GPU: " + info.String()
+	return devices[0], nil
+}
+
+// ChooseDevices resolves the devices that networks spread over. auto and cuda take all GPUs that can be used, and tell of those that
+// cannot; without any, auto takes the CPU and says why. A GPU that was asked for by its number and cannot be had is a DeviceError,
+// and so is cuda where no GPU can be used.
+func ChooseDevices(name string) (devices []Device, unusable []error, err error) {
+	return choose(name, math.MaxInt)
+}
+
+// choose finds at most the given number of devices.
+func choose(name string, most int) (devices []Device, unusable []error, err error) {
+	kind, gpus, err := parseDevice(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if kind == "cpu" {
+		return onCPU("asked for")
+	}
+	named := len(gpus) > 0
+	if !named {
+		if gpus, err = allGPUs(); err != nil {
+			unusable = append(unusable, &DeviceError{Device: name, Err: err})
+		}
+	}
+	for _, gpu := range gpus {
+		if len(devices) == most {
+			break
+		}
+		device, err := numbered(gpu)
+		if err != nil {
+			if named {
+				return nil, nil, err
 			}
-			return Device{
-				Name: fmt.Sprintf("cuda:%d", gpu), Kernels: cuda.KernelSet, Reason: reason, MemoryFree: info.MemoryFree, gpu: gpu,
-			}, nil
+			unusable = append(unusable, err)
+			continue
 		}
 		if kind == "cuda" {
-			return Device{}, &DeviceError{Device: name, Err: err}
+			device.Reason = "asked for"
 		}
-		reason = "no GPU: " + strings.TrimPrefix(err.Error(), "cuda: ")
+		devices = append(devices, device)
 	}
+	switch {
+	case len(devices) > 0:
+		return devices, unusable, nil
+	case kind == "cuda":
+		return nil, nil, Together(unusable)
+	}
+	var reasons []string
+	for _, err := range unusable {
+		reasons = append(reasons, strings.TrimPrefix(errors.Unwrap(err).Error(), "cuda: "))
+	}
+	return onCPU("no GPU: " + strings.Join(reasons, "; "))
+}
+
+func onCPU(reason string) ([]Device, []error, error) {
 	set, err := cpu.Kernels()
-	if err != nil {
-		return Device{}, err
-	}
-	return Device{Name: "cpu", Kernels: set, Reason: reason, gpu: -1}, nil
+	return []Device{{Name: "cpu", Kernels: set, Reason: reason}}, nil, err
 }
 
 // perThread is how many networks a thread of the CPU has at a time: two, so that a thread that is held up leaves work to others.
@@ -84,7 +184,7 @@ const perThread = 2
 // for each thread of the CPU, so that results come early.
 func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	c := networks[0]
-	if d.gpu < 0 {
+	if d.open == nil {
 		return perThread * kernels.Threads(c.Threads), nil
 	}
 	p, err := graph.CompileSpec(c.Spec(set.Rows*set.Columns, set.Classes), kernels.DefaultAdam())
@@ -103,9 +203,9 @@ func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	return n, nil
 }
 
-// probe reports what the GPU is, or why it cannot be used: it has to take our kernels, too.
-func probe(gpu int) (cuda.Info, error) {
-	d, err := cuda.Device(gpu)
+// probe reports what a GPU is, or why it cannot be used: it has to take our kernels, too.
+func probe(open func() (cuda.Driver, error)) (cuda.Info, error) {
+	d, err := open()
 	if err != nil {
 		return cuda.Info{}, err
 	}
@@ -119,19 +219,23 @@ func probe(gpu int) (cuda.Info, error) {
 
 // Open starts a VM on the device.
 func (d Device) Open(p *kernels.Program, members []kernels.Member, data *kernels.Data, threads int) (kernels.VM, error) {
-	if d.gpu < 0 {
+	if d.open == nil {
 		return cpu.Open(p, members, data, threads)
 	}
-	vm, err := cuda.Open(p, members, data, d.gpu)
+	driver, err := d.open()
 	if err != nil {
-		return nil, &DeviceError{Device: d.Name, Err: err}
+		return nil, d.Failed(err)
+	}
+	vm, err := cuda.OpenOn(driver, p, members, data)
+	if err != nil {
+		return nil, d.Failed(err)
 	}
 	return vm, nil
 }
 
 // Failed marks an error of a VM at work as the GPU's, where it is one.
 func (d Device) Failed(err error) error {
-	if err == nil || d.gpu < 0 || errors.Is(err, context.Canceled) {
+	if err == nil || d.open == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return &DeviceError{Device: d.Name, Err: err}

@@ -47,7 +47,21 @@ type Run struct {
 // checkpoint-every) the first counts.
 func New(set *mnist.Set, networks ...Config) (*Run, error) {
 	if len(networks) == 0 {
-		return nil, errors.New("train: want at least one network")
+		return nil, errNoNetworks
+	}
+	device, err := ChooseDevice(networks[0].Device)
+	if err != nil {
+		return nil, err
+	}
+	return NewOn(device, set, networks...)
+}
+
+var errNoNetworks = errors.New("train: want at least one network")
+
+// NewOn is New on a device that has been chosen, whatever the networks say of theirs.
+func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
+	if len(networks) == 0 {
+		return nil, errNoNetworks
 	}
 	for _, n := range networks {
 		if err := n.Check(); err != nil {
@@ -66,12 +80,9 @@ func New(set *mnist.Set, networks ...Config) (*Run, error) {
 		return nil, fmt.Errorf("batch %d: want at most the %d training examples of %s", c.Batch, training.N(), set.Name)
 	}
 	r := &Run{
-		Networks: networks, Set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes),
+		Networks: networks, Device: device, Set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes),
 		nll: make([]float64, len(networks)), diverged: make([]*kernels.Divergence, len(networks)),
 		pace: newPace(),
-	}
-	if r.Device, err = ChooseDevice(c.Device); err != nil {
-		return nil, err
 	}
 	if r.Program, err = graph.CompileSpec(r.Spec, kernels.DefaultAdam()); err != nil {
 		return nil, err
@@ -136,7 +147,7 @@ func (r *Run) Close() error { return r.vm.Close() }
 
 // Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on the CPU.
 func (r *Run) Memory() int64 {
-	if r.Device.MemoryFree == 0 {
+	if r.Device.open == nil {
 		const fields = 3 // the parameter and two moments
 		return int64(len(r.Networks)) * fields * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
 	}

@@ -8,7 +8,7 @@
 //	2            usage: a flag, a value or a configuration file
 //	3            data or checkpoint missing, damaged or not the expected one
 //	4            the network diverged
-//	5            the device asked for cannot be used
+//	5            the device asked for cannot be used, or failed
 //	129/130/143  interrupted (SIGHUP/SIGINT/SIGTERM), with a checkpoint written
 //
 // A closed terminal sends SIGHUP. A program that is to survive it is started with nohup.

@@ -19,12 +19,18 @@ const copiedBytes = 1 << 30
 
 // checkupReport is what the doctor found.
 type checkupReport struct {
-	Processor string             `json:"processor"`
-	Cores     int                `json:"cores"`
-	Kernels   []string           `json:"kernel_sets"`
-	GPUs      []*bench.Diagnosis `json:"gpus"`
-	NoGPU     string             `json:"no_gpu,omitempty"`
-	Healthy   bool               `json:"healthy"`
+	Processor string     `json:"processor"`
+	Cores     int        `json:"cores"`
+	Kernels   []string   `json:"kernel_sets"`
+	GPUs      []examined `json:"gpus"`
+	NoGPU     string     `json:"no_gpu,omitempty"`
+	Healthy   bool       `json:"healthy"`
+}
+
+// examined is a GPU that could be examined, with the driver's number of it.
+type examined struct {
+	Number int `json:"number"`
+	*bench.Diagnosis
 }
 
 func doctorCommand() *cli.Command {
@@ -38,11 +44,8 @@ func doctorCommand() *cli.Command {
 			}
 			here := results.ReadEnvironmentHere(version)
 			report := checkupReport{Processor: here.Processor, Cores: here.Cores, Kernels: cpu.KernelSets(), Healthy: true}
-			var failure error
+			var failures []error
 			count, err := cuda.Devices()
-			if err == nil && count == 0 {
-				err = errors.New("cuda: the NVIDIA driver finds no GPU")
-			}
 			if err != nil {
 				report.NoGPU = err.Error()
 			}
@@ -50,15 +53,17 @@ func doctorCommand() *cli.Command {
 				open := func() (cuda.Driver, error) { return cuda.Device(gpu) }
 				diagnosis, err := bench.Doctor(c.Context, open, copiedBytes)
 				if err != nil {
-					failure = deviceError(gpu, err)
-					report.Healthy = false
+					failures = append(failures, deviceError(gpu, err))
 					continue
 				}
-				report.GPUs = append(report.GPUs, diagnosis)
+				report.GPUs = append(report.GPUs, examined{gpu, diagnosis})
 				if !diagnosis.Healthy {
-					failure = deviceError(gpu, errors.New("its results are not those of the CPU"))
-					report.Healthy = false
+					failures = append(failures, deviceError(gpu, errors.New("its results are not those of the CPU")))
 				}
+			}
+			var failure error
+			if len(failures) > 0 {
+				failure, report.Healthy = train.Together(failures), false
 			}
 			if c.Bool("json") {
 				if err := printJSON(c, report); err != nil {
@@ -85,8 +90,8 @@ func printCheckup(c *cli.Context, r checkupReport) error {
 	if r.NoGPU != "" {
 		fmt.Fprintf(w, "GPU\tnone: %s\n", r.NoGPU)
 	}
-	for i, d := range r.GPUs {
-		fmt.Fprintf(w, "\nGPU %d\t%s, compute capability %s, driver for CUDA %s\n", i, d.Device, d.Compute, d.CUDA)
+	for _, d := range r.GPUs {
+		fmt.Fprintf(w, "\nGPU %d\t%s, compute capability %s, driver for CUDA %s\n", d.Number, d.Device, d.Compute, d.CUDA)
 		fmt.Fprintf(w, "memory\t%.1f of %.1f GB free; a network of the published preset takes %.1f MB\n",
 			float64(d.MemoryFree)/1e9, float64(d.MemoryTotal)/1e9, float64(d.NetworkBytes)/1e6)
 		fmt.Fprintf(w, "loading the kernels\t%.2f s\n", d.LoadSeconds)

@@ -44,6 +44,9 @@ func trainingFlags(without ...string) []cli.Flag {
 	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(without, f.Names()[0]) })
 }
 
+// devicesUsage is of the flag --device where networks spread over several.
+const devicesUsage = "auto, cpu, cuda (all GPUs), cuda:N or cuda:N,N"
+
 // applyFlags overrides a configuration with the flags that were given.
 func applyFlags(c *cli.Context, config *train.Config) error {
 	for _, name := range train.SettingNames() {

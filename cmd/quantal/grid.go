@@ -45,8 +45,9 @@ func gridFlags() []cli.Flag {
 		}
 		flags = append(flags, f)
 	}
-	flags = append(flags, trainingFlags("noise", "rho", "c", "seed", "checkpoint-every")...)
+	flags = append(flags, trainingFlags("noise", "rho", "c", "seed", "device", "checkpoint-every")...)
 	flags = append(flags,
+		&cli.StringFlag{Name: "device", DefaultText: "auto", Usage: devicesUsage},
 		&cli.StringSliceFlag{Name: "vary", Usage: "another setting to vary, `NAME=VALUES`, as in lambda=0.001,0.01 or hidden=100x100,50x50; may be given several times"},
 		&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the rest comes from: published, quick, text, or fig2 (the authors' grid of 240)"},
 		&cli.StringFlag{Name: "config", Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
@@ -107,6 +108,10 @@ func gridCommand() *cli.Command {
 			}
 			if asked == nil {
 				return continueGrid(c, o)
+			}
+			o.device, o.Threads = asked.base.Device, asked.base.Threads // the configuration file may name them, too
+			if err := train.CheckDevices(o.device); err != nil {
+				return usage("--%w", err)
 			}
 			return startGrid(c, asked, o)
 		},
@@ -294,7 +299,7 @@ func listText(v any, separator string) string {
 }
 
 // startGrid plans what was asked for and trains what of it is missing.
-func startGrid(c *cli.Context, asked *gridRequest, o grid.Options) error {
+func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	set, err := openData(c, asked.base.Data)
 	if err != nil {
 		return err
@@ -318,7 +323,7 @@ func startGrid(c *cli.Context, asked *gridRequest, o grid.Options) error {
 		return err
 	}
 	defer folder.Close()
-	if err := enterGrid(c, folder, set, o.Device); err != nil {
+	if err := enterGrid(c, folder, set, &o); err != nil {
 		return err
 	}
 	before := folder.Points()
@@ -361,7 +366,7 @@ func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) e
 }
 
 // continueGrid trains whatever is missing in the folder of a grid.
-func continueGrid(c *cli.Context, o grid.Options) error {
+func continueGrid(c *cli.Context, o workOptions) error {
 	folder, err := grid.Open(c.String("out"))
 	if err != nil {
 		return err
@@ -379,7 +384,7 @@ func continueGrid(c *cli.Context, o grid.Options) error {
 		}
 		return dryRun(c, set, missing, o)
 	}
-	if err := enterGrid(c, folder, set, o.Device); err != nil {
+	if err := enterGrid(c, folder, set, &o); err != nil {
 		return err
 	}
 	logger(c).Info("grid", "folder", folder.Dir, "networks", len(points))
@@ -398,37 +403,64 @@ func commandLine() string {
 	return strings.Join(words, " ")
 }
 
-// enterGrid makes sure that the grid's data set is this one, and says if other kernels ran before. Where others train, only the
-// data matter: this machine need not have their device.
-func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, name string) error {
+// enterGrid makes sure that the grid's data set is this one, chooses the devices, and says if other kernels ran before. Where others
+// train, only the data matter: this machine need not have their devices.
+func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptions) error {
 	if folder.NoLocks != nil {
 		logger(c).Warn("nothing keeps a second command from training the same networks, which wastes time but does no harm", "reason", folder.NoLocks)
 	}
 	if c.IsSet("launch") {
 		return folder.CheckData(set)
 	}
-	device, err := train.ChooseDevice(name)
-	if err != nil {
+	if err := o.choose(c); err != nil {
 		return err
 	}
 	now := results.ReadEnvironmentHere(version)
-	now.Kernels, now.Device = device.Kernels, device.Name
+	var names []string
+	for _, device := range o.Devices {
+		names = append(names, device.Name)
+	}
+	now.Kernels, now.Device = o.Devices[0].Kernels, strings.Join(names, ",")
 	now.Data, now.DataSource, now.DataSHA256 = set.Name, set.Source, set.SHA256
 	before, err := folder.Enter(now)
 	if err != nil {
 		return err
 	}
-	log := logger(c)
 	if before != now.Kernels {
-		log.Warn("other kernels than before: the last bits may differ from those of an undisturbed grid", "before", before, "now", now.Kernels)
+		logger(c).Warn("other kernels than before: the last bits may differ from those of an undisturbed grid", "before", before, "now", now.Kernels)
 	}
-	log.Info("device", "device", device.Name, "why", device.Reason, "kernels", device.Kernels)
 	return nil
 }
 
-// gridOptions are what this process decides for itself.
-func gridOptions(c *cli.Context) (grid.Options, error) {
-	o := grid.Options{Interval: c.Duration("checkpoint-interval")}
+// workOptions are what this process decides for itself. The devices are still to be chosen, by the name that was given.
+type workOptions struct {
+	grid.Options
+	device string
+}
+
+// choose finds the devices and says which.
+func (o *workOptions) choose(c *cli.Context) error {
+	devices, unusable, err := train.ChooseDevices(o.device)
+	if err != nil {
+		return err
+	}
+	log := logger(c)
+	if devices[0].Name != "cpu" { // of the CPU it is the reason
+		for _, err := range unusable {
+			log.Warn("a GPU cannot be used", "reason", err)
+		}
+	}
+	for _, device := range devices {
+		log.Info("device", "device", device.Name, "why", device.Reason, "kernels", device.Kernels)
+	}
+	o.Devices = devices
+	return nil
+}
+
+// gridOptions reads what this process decides for itself from the flags.
+func gridOptions(c *cli.Context) (workOptions, error) {
+	var o workOptions
+	o.Interval = c.Duration("checkpoint-interval")
 	if o.Interval <= 0 {
 		return o, usage("--checkpoint-interval %v: want more than 0", o.Interval)
 	}
@@ -436,27 +468,30 @@ func gridOptions(c *cli.Context) (grid.Options, error) {
 	if err != nil {
 		return o, err
 	}
-	for _, name := range []string{"device", "threads"} {
-		if !c.IsSet(name) {
-			continue
-		}
-		if err := config.Set(name, c.String(name)); err != nil {
-			return o, usage("--%s %q: %w", name, c.String(name), err)
+	if c.IsSet("threads") {
+		if err := config.Set("threads", c.String("threads")); err != nil {
+			return o, usage("--threads %q: %w", c.String("threads"), err)
 		}
 	}
 	if err := config.Check(); err != nil {
 		return o, &usageError{err}
 	}
-	o.Device, o.Threads = config.Device, config.Threads
+	o.device, o.Threads = "auto", config.Threads
+	if c.IsSet("device") {
+		o.device = c.String("device")
+	}
+	if err := train.CheckDevices(o.device); err != nil {
+		return o, usage("--%w", err)
+	}
 	return o, nil
 }
 
 // trainGrid trains what is missing of the points, here or on a cluster.
-func trainGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o grid.Options) error {
+func trainGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o workOptions) error {
 	if c.IsSet("launch") {
-		return launchGrid(c, folder, points)
+		return launchGrid(c, folder, points, o)
 	}
-	if err := runGrid(c, folder, set, points, o); err != nil {
+	if err := runGrid(c, folder, set, points, o.Options); err != nil {
 		return err
 	}
 	return concludeGrid(c, folder)
@@ -478,12 +513,7 @@ func concludeGrid(c *cli.Context, folder *grid.Folder) error {
 // runGrid trains what is missing of the points in this process.
 func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o grid.Options) error {
 	watch := newGridWatcher(c)
-	log := logger(c)
-	err := folder.Run(c.Context, set, points, o, grid.Events{
-		Progress: watch.progress,
-		Finished: watch.finished,
-		Damaged:  func(err error) { log.Warn("damaged, trained again", "reason", err) },
-	})
+	err := folder.Run(c.Context, set, points, o, watch.events(c))
 	watch.close()
 	if errors.Is(err, train.ErrInterrupted) {
 		return fmt.Errorf("%w; to continue: quantal grid --out %s", err, folder.Dir)
@@ -491,9 +521,12 @@ func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.
 	return err
 }
 
-func dryRun(c *cli.Context, set *mnist.Set, points []grid.Point, o grid.Options) error {
+func dryRun(c *cli.Context, set *mnist.Set, points []grid.Point, o workOptions) error {
+	if err := o.choose(c); err != nil {
+		return err
+	}
 	logger(c).Info("measuring how fast this machine trains")
-	estimates, err := grid.Estimates(c.Context, set, points, o, time.Second)
+	estimates, err := grid.Estimates(c.Context, set, points, o.Options, time.Second)
 	if err != nil {
 		return err
 	}

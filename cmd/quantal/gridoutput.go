@@ -25,6 +25,19 @@ func newGridWatcher(c *cli.Context) *gridWatcher {
 	return &gridWatcher{out: c.App.ErrWriter, bar: newBar(c.App.ErrWriter), told: time.Now()}
 }
 
+// events has the watcher and the log told of what happens.
+func (w *gridWatcher) events(c *cli.Context) grid.Events {
+	log := logger(c)
+	return grid.Events{
+		Progress: w.progress,
+		Finished: w.finished,
+		Damaged:  func(err error) { log.Warn("damaged, trained again", "reason", err) },
+		Lost: func(device string, err error) {
+			log.Warn("a GPU failed: the others go on with its networks", "device", device, "reason", err)
+		},
+	}
+}
+
 // quiet is the time between two lines on the whole where there is no terminal.
 const quiet = 30 * time.Second
 
@@ -53,8 +66,8 @@ func fraction(p grid.Progress) float64 {
 		return 1
 	}
 	done := float64(p.Finished)
-	if p.Steps > 0 {
-		done += float64(len(p.Running)) * float64(p.Step) / float64(p.Steps)
+	for _, b := range p.Batches {
+		done += float64(len(b.Running)) * float64(b.Step) / float64(b.Steps)
 	}
 	return min(1, done/float64(p.Points))
 }
@@ -66,13 +79,30 @@ func gridParts(p grid.Progress) []string {
 		text += fmt.Sprintf(", %d diverged", p.Diverged)
 	}
 	parts := []string{text}
-	if len(p.Running) > 0 {
-		parts = append(parts, fmt.Sprintf("%d running, step %d/%d", len(p.Running), p.Step, p.Steps))
+	if text := running(p.Batches); text != "" {
+		parts = append(parts, text)
 	}
 	if p.NetworkStepsPerSecond > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f network-steps/s", p.NetworkStepsPerSecond))
 	}
 	return parts
+}
+
+// running says how far the networks under way are.
+func running(batches []grid.Batch) string {
+	if len(batches) == 0 {
+		return ""
+	}
+	n, least, most := 0, 1., 0.
+	for _, b := range batches {
+		n += len(b.Running)
+		done := float64(b.Step) / float64(b.Steps)
+		least, most = min(least, done), max(most, done)
+	}
+	if len(batches) == 1 {
+		return fmt.Sprintf("%d running, step %d/%d", n, batches[0].Step, batches[0].Steps)
+	}
+	return fmt.Sprintf("%d running on %d devices, %.0f to %.0f %% of their steps", n, len(batches), 100*least, 100*most)
 }
 
 func seconds(s float64) time.Duration {
@@ -156,11 +186,23 @@ func printStatus(out io.Writer, s gridStatus) error {
 		fmt.Fprintf(w, "speed\t%.0f network-steps/s, about %v left\n", s.NetworkStepsPerSecond, seconds(s.SecondsLeft))
 	}
 	for _, p := range s.Processes {
-		state := fmt.Sprintf("step %d/%d of %d networks", p.Step, p.Steps, len(p.Running))
+		silent := ""
 		if p.Silent {
-			state += fmt.Sprintf("; not heard of since %s", p.Updated.Local().Format(time.DateTime))
+			silent = fmt.Sprintf("; not heard of since %s", p.Updated.Local().Format(time.DateTime))
 		}
-		fmt.Fprintf(w, "process\t%d on %s: %s\n", p.PID, p.Host, state)
+		if len(p.Batches) == 0 {
+			fmt.Fprintf(w, "process\t%d on %s%s\n", p.PID, p.Host, silent)
+		}
+		for _, b := range p.Batches {
+			fmt.Fprintf(w, "process\t%d on %s: step %d/%d of %s on %s%s\n", p.PID, p.Host, b.Step, b.Steps, count(len(b.Running), "network"), b.Device, silent)
+		}
+	}
+	for _, d := range s.Devices {
+		if d.Failed != "" {
+			fmt.Fprintf(w, "device\t%s on %s: %s; failed: %s\n", d.Device, d.Host, count(d.Networks, "network"), d.Failed)
+		} else if len(s.Devices) > 1 {
+			fmt.Fprintf(w, "device\t%s on %s: %s in %v\n", d.Device, d.Host, count(d.Networks, "network"), seconds(d.Seconds))
+		}
 	}
 	if s.Slurm != nil {
 		s.Slurm.print(w)
@@ -197,7 +239,11 @@ func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "networks\tsteps of each\tside by side\tmemory\ttime\t")
 	for _, e := range estimates {
-		fmt.Fprintf(w, "%d\t%d\t%d\t%s\t%v\t%s\n", e.Points, e.Steps, e.Beside, megabytes(e.Memory), seconds(e.Seconds), strings.TrimPrefix(e.Cohort, "data "))
+		beside := fmt.Sprint(e.Beside)
+		if e.Devices > 1 {
+			beside += fmt.Sprintf(" on each of %d", e.Devices)
+		}
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%v\t%s\n", e.Points, e.Steps, beside, megabytes(e.Memory), seconds(e.Seconds), strings.TrimPrefix(e.Cohort, "data "))
 	}
 	fmt.Fprintf(w, "%d\t\t\t%s\t%v\tin all\n", points, megabytes(memory), seconds(total))
 	return w.Flush()

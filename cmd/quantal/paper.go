@@ -337,7 +337,8 @@ func trainPoints(c *cli.Context, dir string, set *mnist.Set, points []grid.Point
 		return err
 	}
 	defer folder.Close()
-	if err := enterGrid(c, folder, set, "auto"); err != nil {
+	o := workOptions{grid.Options{Interval: checkpointInterval}, "auto"}
+	if err := enterGrid(c, folder, set, &o); err != nil {
 		return err
 	}
 	if _, err := folder.Extend(commandLine(), points); err != nil {
@@ -345,8 +346,5 @@ func trainPoints(c *cli.Context, dir string, set *mnist.Set, points []grid.Point
 	}
 	watch := newGridWatcher(c)
 	defer watch.close()
-	return folder.Run(c.Context, set, points, grid.Options{Device: "auto", Interval: checkpointInterval}, grid.Events{
-		Progress: watch.progress, Finished: watch.finished,
-		Damaged: func(err error) { logger(c).Warn("damaged, trained again", "reason", err) },
-	})
+	return folder.Run(c.Context, set, points, o.Options, watch.events(c))
 }

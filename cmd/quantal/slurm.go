@@ -55,7 +55,7 @@ func checkLaunch(c *cli.Context) error {
 }
 
 // launchGrid submits what is missing of the points and not in the queue yet.
-func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error {
+func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point, work workOptions) error {
 	log := logger(c)
 	missing, damaged, err := folder.Missing(points)
 	if err != nil {
@@ -87,10 +87,14 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point) error 
 	if o.Program, err = os.Executable(); err != nil {
 		return fmt.Errorf("slurm: the path of this program: %w", err)
 	}
-	for _, name := range []string{"device", "threads", "checkpoint-interval"} {
-		if c.IsSet(name) {
-			o.Arguments = append(o.Arguments, fmt.Sprintf("--%s=%v", name, c.Value(name)))
-		}
+	if work.device != "auto" {
+		o.Arguments = append(o.Arguments, "--device="+work.device)
+	}
+	if work.Threads > 0 {
+		o.Arguments = append(o.Arguments, fmt.Sprintf("--threads=%d", work.Threads))
+	}
+	if c.IsSet("checkpoint-interval") {
+		o.Arguments = append(o.Arguments, fmt.Sprintf("--checkpoint-interval=%v", work.Interval))
 	}
 	if o.Sbatch, err = slurm.ParseSbatch(c.String("sbatch")); err != nil {
 		return usage("--sbatch: %w", err)
@@ -147,7 +151,7 @@ func workCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "plan", Usage: "the launch's plan.json, `FILE`"},
 			&cli.IntFlag{Name: "chunk", Usage: "the chunk's `NUMBER`, from 0"},
-			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: devicesUsage},
 			&cli.StringFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "the processors that Slurm gave the task, or all"},
 			checkpointIntervalFlag(),
 		},
@@ -177,7 +181,7 @@ func workCommand() *cli.Command {
 }
 
 // work trains the points of a task.
-func work(c *cli.Context, task *slurm.Task, o grid.Options) error {
+func work(c *cli.Context, task *slurm.Task, o workOptions) error {
 	folder, err := viewGrid(task.Grid)
 	if err != nil {
 		return err
@@ -190,14 +194,14 @@ func work(c *cli.Context, task *slurm.Task, o grid.Options) error {
 	if err != nil {
 		return err
 	}
-	if err := enterGrid(c, folder, set, o.Device); err != nil {
+	if err := enterGrid(c, folder, set, &o); err != nil {
 		return err
 	}
 	if !c.IsSet("threads") && task.CPUs > 0 {
 		o.Threads = min(task.CPUs, runtime.GOMAXPROCS(0))
 	}
 	logger(c).Info("task", "grid", task.Grid, "networks", len(points), "start", task.Starts)
-	return runGrid(c, folder, set, points, o)
+	return runGrid(c, folder, set, points, o.Options)
 }
 
 // terminated reports whether a SIGTERM has ended the work.
@@ -261,8 +265,10 @@ func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Statu
 		settled[id] = true
 	}
 	for _, p := range status.Processes {
-		for _, id := range p.Running {
-			settled[id] = settled[id] || !p.Silent
+		for _, b := range p.Batches {
+			for _, id := range b.Running {
+				settled[id] = settled[id] || !p.Silent
+			}
 		}
 	}
 	var unfinished []string

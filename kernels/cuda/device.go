@@ -48,12 +48,16 @@ type (
 
 func (k deviceKernel) Name() string { return k.name }
 
-// Devices returns the number of GPUs.
+// Devices returns the number of GPUs. None is an [Unavailable].
 func Devices() (int, error) {
 	if err := libcuda.Init(); err != nil {
 		return 0, &Unavailable{err.Error()}
 	}
-	return cu.NumDevices()
+	n, err := cu.NumDevices()
+	if err == nil && n == 0 {
+		err = &Unavailable{"the NVIDIA driver finds no GPU"}
+	}
+	return n, err
 }
 
 // Device opens the GPU of the given number.
@@ -61,9 +65,6 @@ func Device(number int) (Driver, error) {
 	n, err := Devices()
 	if err != nil {
 		return nil, err
-	}
-	if n == 0 {
-		return nil, &Unavailable{"the NVIDIA driver finds no GPU"}
 	}
 	if number < 0 || number >= n {
 		return nil, &Unavailable{fmt.Sprintf("there is no GPU %d; the driver finds %d, counted from 0", number, n)}

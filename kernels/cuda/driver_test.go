@@ -220,11 +220,10 @@ func TestOpenRefuses(t *testing.T) {
 	unsampled := *n.program
 	unsampled.Instructions = unsampled.Instructions[2:]
 	for name, open := range map[string]func() (*VM, error){
-		"no members":             func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, nil, n.data) },
-		"batch beyond data":      func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &few) },
-		"wrong width":            func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &wide) },
-		"weights never drawn":    func() (*VM, error) { return OpenOn(Interpreted(testMemory), &unsampled, n.members, n.data) },
-		"without a GPU in build": func() (*VM, error) { return Open(n.program, n.members, n.data, 1<<20) },
+		"no members":          func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, nil, n.data) },
+		"batch beyond data":   func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &few) },
+		"wrong width":         func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &wide) },
+		"weights never drawn": func() (*VM, error) { return OpenOn(Interpreted(testMemory), &unsampled, n.members, n.data) },
 	} {
 		if _, err := open(); err == nil {
 			t.Errorf("%s: no error", name)
