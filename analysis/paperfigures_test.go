@@ -11,7 +11,7 @@ import (
 )
 
 // pattern is a network whose layers have a sigma that falls with their Hessian.
-func pattern(t *testing.T, rho string, factor float64, seed uint64, layers int) *Pattern {
+func pattern(t *testing.T, rho string, factor float64, seed results.Seed, layers int) *Pattern {
 	t.Helper()
 	e, err := train.ParseExponent(rho)
 	if err != nil {
@@ -23,7 +23,7 @@ func pattern(t *testing.T, rho string, factor float64, seed uint64, layers int) 
 	}
 	for i := range layers {
 		s := Signatures{Inputs: 5, Outputs: 8, InputRate: []float64{1, 2, 3, 4, 5}, InputSquare: []float64{1, 4, 9, 16, 25}}
-		for _, u := range uniforms(40, noise(seed, forInputs), i) {
+		for _, u := range uniforms(40, noise(uint64(seed), forInputs), i) {
 			s.Hessian, s.Variance, s.LearningRate = append(s.Hessian, 1+u), append(s.Variance, 1e-4/(1+u)), append(s.LearningRate, 1/(1+u))
 		}
 		s.HessianExamples = s.Hessian

@@ -167,7 +167,7 @@ func (p *Pattern) fit(b Bootstrap) {
 		for _, which := range AllSignatures() {
 			x, limited := layer.Of(which), b.limited(len(layer.Variance))
 			s := SignatureSlope{
-				ID: p.ID, Data: filepath.Base(c.Data), Hidden: train.FormatHidden(c.Hidden), Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C, Seed: c.Seed,
+				ID: p.ID, Data: filepath.Base(c.Data), Hidden: train.FormatHidden(c.Hidden), Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C, Seed: uint64(c.Seed),
 				Layer: i + 1, Inputs: layer.Inputs, Outputs: layer.Outputs, Signature: which,
 				Analytic: which.Analytic(c.Rho.Value()), Resamples: limited.Resamples, VarianceRatio: math.NaN(),
 			}

@@ -70,7 +70,7 @@ func (v naive) weights(step int, atMu bool) [][][]float64 {
 		for r := range layer.Out {
 			xi := make([]float64, layer.Columns())
 			if !atMu {
-				kernels.Normals(xi, kernels.Noise{Seed: v.n.Config.Seed, Stream: kernels.StreamAnalysis, Layer: uint16(i), Step: uint32(step)}, r)
+				kernels.Normals(xi, kernels.Noise{Seed: uint64(v.n.Config.Seed), Stream: kernels.StreamAnalysis, Layer: uint16(i), Step: uint32(step)}, r)
 			}
 			at := l.Offset(i) + r*layer.Stride()
 			for k := range xi {
@@ -142,7 +142,7 @@ func (v naive) signatures(epochs int) []Signatures {
 	}
 	order := make([]int32, n)
 	for step := range epochs * perEpoch {
-		mnist.Order(order, v.n.Config.Seed, step/perEpoch)
+		mnist.Order(order, uint64(v.n.Config.Seed), step/perEpoch)
 		w := v.weights(step, false)
 		var sum [][]float64
 		for _, s := range list {
@@ -169,7 +169,7 @@ func (v naive) signatures(epochs int) []Signatures {
 			}
 		}
 	}
-	mnist.Order(order, v.n.Config.Seed, 0)
+	mnist.Order(order, uint64(v.n.Config.Seed), 0)
 	used := order[:perEpoch*batch] // a last partial minibatch is dropped
 	for _, e := range used {
 		_, gradients := v.example(int(e), v.weights(0, true))

@@ -12,6 +12,7 @@ import (
 	"quantal/kernels"
 	"quantal/kernels/cpu"
 	"quantal/mnist"
+	"quantal/results"
 	"quantal/train"
 )
 
@@ -109,7 +110,7 @@ func (s setting) start(open func(*kernels.Program, []kernels.Member, *kernels.Da
 	var members []kernels.Member
 	var states []*kernels.State
 	for m := range s.members {
-		config.Seed = uint64(m + 1)
+		config.Seed = results.Seed(m + 1)
 		members = append(members, config.Member())
 		states = append(states, config.InitialState(program.Layout))
 	}

@@ -118,7 +118,7 @@ func settings(c train.Config, data string) results.Settings {
 	return results.Settings{
 		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C,
 		Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs,
-		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: c.Seed,
+		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: uint64(c.Seed),
 	}
 }
 

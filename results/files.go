@@ -19,11 +19,11 @@ func (f *Folder) WriteConfig(v any) error {
 	if err := f.writable(); err != nil {
 		return err
 	}
-	data, err := toml.Marshal(v)
-	if err != nil {
+	var text bytes.Buffer
+	if err := toml.NewEncoder(&text).EnableMarshalerInterface().Encode(v); err != nil {
 		return fmt.Errorf("results: %s: %w", f.Path(configName), err)
 	}
-	return writeAtomicBytes(f.Path(configName), data)
+	return writeAtomicBytes(f.Path(configName), text.Bytes())
 }
 
 // ReadConfig reads config.toml into v, which has the defaults, and lists the keys of v that the file lacks. Errors are those of
@@ -68,7 +68,7 @@ func decodeConfig(data []byte, v any) error {
 	if err != nil {
 		return err
 	}
-	err = toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(v)
+	err = toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().EnableUnmarshalerInterface().Decode(v)
 	var unknown *toml.StrictMissingError
 	var wrong *toml.DecodeError
 	switch {

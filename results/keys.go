@@ -51,6 +51,9 @@ func misfit(e *toml.DecodeError, v any) error {
 	if t, _ := typeAt(v, key); t != nil && regexp.MustCompile(`^(cannot (decode|store)|negative integer|decimal number)`).MatchString(reason) {
 		reason = strings.Join(key, ".") + ": want " + describeType(t)
 	}
+	if strings.Contains(reason, "too large to fit in a 64-bit signed integer") { // a seed may be so large
+		reason += ": write it as text in quotes"
+	}
 	return fmt.Errorf("line %d, column %d: %s", line, column, reason)
 }
 

@@ -8,27 +8,28 @@ import (
 	"quantal/graph"
 	"quantal/internal/nearest"
 	"quantal/kernels"
+	"quantal/results"
 )
 
 // Config is all that decides what a run computes, besides the data. The keys of its TOML form are the names of the flags.
 type Config struct {
-	Data            string   `toml:"data" json:"data"` // "mnist", "glyphs", a folder, or empty for MNIST from the cache
-	Hidden          []int    `toml:"hidden" json:"hidden"`
-	Noise           string   `toml:"noise" json:"noise"` // see Noises
-	Rho             Exponent `toml:"rho" json:"rho"`
-	C               float64  `toml:"c" json:"c"`           // reliability cost multiplier
-	Lambda          float64  `toml:"lambda" json:"lambda"` // magnitude cost multiplier
-	Epochs          int      `toml:"epochs" json:"epochs"`
-	Batch           int      `toml:"batch" json:"batch"`
-	LearningRate    float64  `toml:"lr" json:"lr"`
-	MuInit          float64  `toml:"mu-init" json:"mu-init"`       // initial means are uniform in (-MuInit, MuInit)
-	SigmaInit       float64  `toml:"sigma-init" json:"sigma-init"` // initial standard deviation of every synapse
-	Seed            uint64   `toml:"seed" json:"seed"`
-	Validation      int      `toml:"validation" json:"validation"` // training examples held out
-	Draws           int      `toml:"draws" json:"draws"`           // K of the K-draw figures at the end; 0 for none
-	Device          string   `toml:"device" json:"device"`
-	Threads         int      `toml:"threads" json:"threads"`                   // 0 for all processors
-	CheckpointEvery int      `toml:"checkpoint-every" json:"checkpoint-every"` // epochs; the last epoch always has one
+	Data            string       `toml:"data" json:"data"` // "mnist", "glyphs", a folder, or empty for MNIST from the cache
+	Hidden          []int        `toml:"hidden" json:"hidden"`
+	Noise           string       `toml:"noise" json:"noise"` // see Noises
+	Rho             Exponent     `toml:"rho" json:"rho"`
+	C               float64      `toml:"c" json:"c"`           // reliability cost multiplier
+	Lambda          float64      `toml:"lambda" json:"lambda"` // magnitude cost multiplier
+	Epochs          int          `toml:"epochs" json:"epochs"`
+	Batch           int          `toml:"batch" json:"batch"`
+	LearningRate    float64      `toml:"lr" json:"lr"`
+	MuInit          float64      `toml:"mu-init" json:"mu-init"`       // initial means are uniform in (-MuInit, MuInit)
+	SigmaInit       float64      `toml:"sigma-init" json:"sigma-init"` // initial standard deviation of every synapse
+	Seed            results.Seed `toml:"seed" json:"seed"`
+	Validation      int          `toml:"validation" json:"validation"` // training examples held out
+	Draws           int          `toml:"draws" json:"draws"`           // K of the K-draw figures at the end; 0 for none
+	Device          string       `toml:"device" json:"device"`
+	Threads         int          `toml:"threads" json:"threads"`                   // 0 for all processors
+	CheckpointEvery int          `toml:"checkpoint-every" json:"checkpoint-every"` // epochs; the last epoch always has one
 }
 
 // noises maps how users call the noise to which synapses share a sigma.
@@ -149,14 +150,14 @@ func (c Config) Spec(inputs, classes int) graph.Spec {
 
 // Member holds the numbers of the network.
 func (c Config) Member() kernels.Member {
-	return kernels.Member{Seed: c.Seed, C: c.C, Rho: c.Rho.Value(), Lambda: c.Lambda, LearningRate: c.LearningRate}
+	return kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: c.Rho.Value(), Lambda: c.Lambda, LearningRate: c.LearningRate}
 }
 
 // InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to SigmaInit.
 func (c Config) InitialState(l kernels.Layout) *kernels.State {
 	s := kernels.NewState(l)
 	for i, layer := range l.Layers {
-		noise := kernels.Noise{Seed: c.Seed, Stream: kernels.StreamInitialMu, Layer: uint16(i)}
+		noise := kernels.Noise{Seed: uint64(c.Seed), Stream: kernels.StreamInitialMu, Layer: uint16(i)}
 		for r := range layer.Out {
 			row := s.Mu[l.Offset(i)+r*layer.Stride():][:layer.Columns()]
 			kernels.Uniforms(row, noise, r)

@@ -7,6 +7,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/mnist"
+	"quantal/results"
 )
 
 // forward is the network in float64, straight from the equations: the outputs for a test example. The bias of a neuron is the last of its
@@ -41,7 +42,7 @@ func someWeights(c Config, set *mnist.Set, n int) (kernels.Layout, [][]float32, 
 	var narrow [][]float32
 	var wide [][]float64
 	for m := range n {
-		c.Seed, c.MuInit = uint64(m+1), 0.5
+		c.Seed, c.MuInit = results.Seed(m+1), 0.5
 		w := c.InitialState(l).Mu
 		narrow = append(narrow, w)
 		wide = append(wide, make([]float64, len(w)))

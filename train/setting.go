@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"quantal/internal/nearest"
+	"quantal/results"
 )
 
 // setting reads one value of a configuration from text.
@@ -59,8 +60,7 @@ func settings() map[string]setting {
 		"draws":            whole(func(c *Config) *int { return &c.Draws }),
 		"threads":          whole(func(c *Config) *int { return &c.Threads }),
 		"checkpoint-every": whole(func(c *Config) *int { return &c.CheckpointEvery }),
-		"seed": number(func(c *Config) *uint64 { return &c.Seed },
-			func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }, "a whole number from 0 to 2^64-1"),
+		"seed":             number(func(c *Config) *results.Seed { return &c.Seed }, results.ParseSeed, "a whole number from 0 to 2^64-1"),
 	}
 }
 

@@ -42,7 +42,7 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	c := r.Networks[0]
 	s := Summary{
 		Outcome: outcomes[0], Epochs: float64(r.step) / float64(r.StepsPerEpoch()), Times: r.Times(),
-		Noise: c.Noise, Rho: c.Rho, C: c.C, Seed: c.Seed,
+		Noise: c.Noise, Rho: c.Rho, C: c.C, Seed: uint64(c.Seed),
 		Device: r.Device.Name, Kernels: r.Device.Kernels, Data: r.Set.Name,
 		Training: r.training.N, TestSet: r.testing.N, Synapses: r.Program.Layout.Synapses(),
 	}

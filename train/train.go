@@ -191,7 +191,7 @@ func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
 	return &results.Checkpoint{
-		Step: r.step, Seed: r.Networks[network].Seed, Graph: string(structure), Driver: string(driver),
+		Step: r.step, Seed: uint64(r.Networks[network].Seed), Graph: string(structure), Driver: string(driver),
 		Layout: r.Program.Layout, State: state,
 	}, nil
 }
@@ -219,7 +219,7 @@ func (r *Run) Resume(earlier results.Times, checkpoints ...*results.Checkpoint) 
 		switch {
 		case c.Graph != string(structure):
 			return fmt.Errorf("train: resume: the checkpoint is of the network %s, the configuration asks for %s", c.Graph, structure)
-		case c.Seed != r.Networks[m].Seed:
+		case c.Seed != uint64(r.Networks[m].Seed):
 			return fmt.Errorf("train: resume: the checkpoint has seed %d, the configuration %d", c.Seed, r.Networks[m].Seed)
 		case c.Step > r.Steps():
 			return fmt.Errorf("train: resume: the checkpoint is at step %d, the run ends at %d", c.Step, r.Steps())

@@ -202,7 +202,7 @@ func TestInterruptedRunsEndWithTheSameBytes(t *testing.T) {
 
 func TestSeedDecides(t *testing.T) {
 	c, set := small(t)
-	train := func(seed uint64, threads int) string {
+	train := func(seed results.Seed, threads int) string {
 		c.Seed, c.Threads = seed, threads
 		r := newRun(t, c, set)
 		if err := r.Train(context.Background(), Events{}); err != nil {

@@ -62,7 +62,7 @@ func readConfig[Config interface{ Quick() Config }](c *cli.Context, config Confi
 	return config, nil
 }
 
-// numberFlag is a flag and where its numbers go: to a *int, a *uint64, a *float64, or, separated by commas, to a *[]int, a *[]float64, or
+// numberFlag is a flag and where its numbers go: to a *int, a *results.Seed, a *float64, or, separated by commas, to a *[]int, a *[]float64, or
 // the places of a []*float64.
 type numberFlag struct {
 	name string
@@ -87,9 +87,9 @@ func (f numberFlag) read(text string) (err error) {
 	switch to := f.to.(type) {
 	case *int:
 		*to, err = whole(text)
-	case *uint64:
-		if *to, err = strconv.ParseUint(text, 10, 64); err != nil {
-			err = errors.New("want a whole number of 0 or more")
+	case *results.Seed:
+		if *to, err = results.ParseSeed(text); err != nil {
+			err = errors.New("want a whole number from 0 to 2^64-1")
 		}
 	case *float64:
 		*to, err = number(text)

@@ -222,7 +222,7 @@ func trainQuick(c *cli.Context, dir string) ([]string, error) {
 	if !c.IsSet("data") {
 		base.Data = set.Name
 	}
-	base.Seed = c.Uint64("seed")
+	base.Seed = results.Seed(c.Uint64("seed"))
 	grids, err := quickGrids(base)
 	if err != nil {
 		return nil, err

@@ -171,7 +171,7 @@ func (e *experiment) run(ctx context.Context, job dynamics.Job) error {
 		start := map[bool]func() (*Life, error){}
 		for _, imprinted := range []bool{true, false} {
 			start[imprinted] = sync.OnceValues(func() (*Life, error) {
-				l := e.NewLife(e.Seed + uint64(n))
+				l := e.NewLife(uint64(e.Seed) + uint64(n))
 				return l, e.advance(ctx, l, Regime{Plasticity: true, Intrinsic: true, Strength: 1}, imprinted, imprint, "imprint")
 			})
 		}
@@ -284,7 +284,7 @@ func (c Config) stationary(strength, drift float64) spines.Distribution {
 
 // summary brings the networks together.
 func (e *experiment) summary() Summary {
-	s := Summary{Kernels: e.kernels, Seed: e.Seed, Synapses: e.Neurons * (e.Neurons - 1)}
+	s := Summary{Kernels: e.kernels, Seed: uint64(e.Seed), Synapses: e.Neurons * (e.Neurons - 1)}
 	var together, runsAway, fades, impairs int
 	for _, network := range e.outcomes {
 		k := claims(e.Config, network)

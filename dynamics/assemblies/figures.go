@@ -54,7 +54,7 @@ func (e *experiment) protocol() string {
 	return fmt.Sprintf("%d neurons in %d assemblies, %d synapses; %d networks, seeds %d to %d; %g days of imprint, %g days alone; mu = "+
 		"%v, sigma = %v, "+
 		"from %g to %g µm³; plasticity %g µm³ per day; %s kernels.", e.Neurons, e.Assemblies, e.Neurons*(e.Neurons-1), e.Seeds, e.Seed,
-		e.Seed+uint64(e.Seeds)-1, e.Imprint, e.Alone, e.Mu, e.Sigma, e.Low, e.High, e.Plasticity, e.kernels)
+		e.Seed+results.Seed(e.Seeds)-1, e.Imprint, e.Alone, e.Mu, e.Sigma, e.Low, e.High, e.Plasticity, e.kernels)
 }
 
 // Of the figures: cells of a distribution in ln w.

@@ -114,7 +114,7 @@ func TestTableAgainstStates(t *testing.T) {
 	settings := n.Config
 	settings.Batch = c.Batch
 	f, err := train.Fluctuate(n.Set, settings, kernels.Langevin{}, train.Fluctuation{
-		Start: n.State.State, Seed: c.Seed, StepSize: c.StepSize, Temperature: c.Temperature,
+		Start: n.State.State, Seed: uint64(c.Seed), StepSize: c.StepSize, Temperature: c.Temperature,
 	})
 	if err != nil {
 		t.Fatal(err)

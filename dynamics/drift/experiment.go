@@ -302,7 +302,7 @@ func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, i int
 
 // members are the networks of the conditions: they share start, minibatches and noise.
 func (e *experiment) members() []train.Fluctuation {
-	m := train.Fluctuation{Start: e.network.State.State, Seed: e.Seed, StepSize: e.StepSize, Temperature: e.Temperature}
+	m := train.Fluctuation{Start: e.network.State.State, Seed: uint64(e.Seed), StepSize: e.StepSize, Temperature: e.Temperature}
 	alone, cold := m, m
 	alone.Uncorrected = true
 	cold.Temperature = 0
@@ -372,7 +372,7 @@ func (e *experiment) compare(from, end int) (Motions, error) {
 		weights = append(weights, displacements(e.layout, l, kernels.NewState(e.layout), e.network.State.State)...)
 	}
 	all.Synapses, all.Weight, all.Fisher = len(curvature), math.Sqrt(mean(weights)), mean(curvature)
-	bootstrap := analysis.Bootstrap{Seed: e.Seed, Resamples: e.Resamples}
+	bootstrap := analysis.Bootstrap{Seed: uint64(e.Seed), Resamples: e.Resamples}
 	var gone [2][]float64
 	for i, c := range e.courses[:2] {
 		var states []*kernels.State
@@ -432,7 +432,7 @@ func (e *experiment) time(step int) float64 { return e.StepSize * float64(step) 
 func (e *experiment) summary(seconds float64) Summary {
 	first := e.courses[0].looks[0]
 	s := Summary{
-		Data: e.network.Set.Name, Network: e.network.ID, Seed: e.Seed, Test: e.network.Set.Test.N(), Probes: e.probes.N(),
+		Data: e.network.Set.Name, Network: e.network.ID, Seed: uint64(e.Seed), Test: e.network.Set.Test.N(), Probes: e.probes.N(),
 		StepSize: e.StepSize, Temperature: e.Temperature, Batch: e.Batch, Steps: e.Steps, Epochs: float64(e.Steps) / float64(e.perEpoch),
 		Time: e.time(e.Steps), Accuracy: first.accuracy, Loss: first.loss, All: e.all, Layers: e.layers, Kernels: e.device.Kernels, Seconds: seconds,
 	}

@@ -153,7 +153,7 @@ func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error)
 		total += e.work(s) * float64(e.Seeds)
 	}
 	e.doing = dynamics.NewWork(total, job)
-	summary := Summary{Seed: config.Seed}
+	summary := Summary{Seed: uint64(config.Seed)}
 	courses, err := e.live(ctx, tuning, e.Tuning.Seeds, tuningSeeds, "choosing strengths")
 	if err != nil {
 		return findings, err
@@ -280,7 +280,7 @@ func (e *experiment) live(ctx context.Context, settings []setting, agents int, f
 	for _, i := range order {
 		for k := range agents {
 			g.Go(func() error {
-				s, seed := settings[i], e.Seed+first+uint64(k)
+				s, seed := settings[i], uint64(e.Seed)+first+uint64(k)
 				w, episodes := e.world(s, seed)
 				doing := what
 				if doing == "" {
@@ -453,14 +453,14 @@ func (e *experiment) search(ctx context.Context, u Untrained) (Untrained, error)
 		explorer = Softmax // of equal values: all actions are as likely
 	}
 	w := newDeepSea(u.Size, true, kernels.Noise{})
-	a := newAgent(e.Learner, w, explorer, 1, e.Seed)
+	a := newAgent(e.Learner, w, explorer, 1, uint64(e.Seed))
 	a.redrawn, a.net.common = u.Noise == Redrawn, 1
 	for episode := range u.Episodes {
 		if episode%64 == 0 && ctx.Err() != nil {
 			return u, ctx.Err()
 		}
 		if u.Noise == OwnWays { // each time others
-			w = newDeepSea(u.Size, false, place(e.Seed, layerMeaning, u.Size, 1+episode))
+			w = newDeepSea(u.Size, false, place(uint64(e.Seed), layerMeaning, u.Size, 1+episode))
 		}
 		if _, largest := a.episode(w, episode, u.Episodes); largest > 0.5 {
 			u.Found++

@@ -74,7 +74,7 @@ func TestRun(t *testing.T) {
 		var means []float64
 		found := 0
 		for k := range 3 {
-			seed := c.Seed + uint64(k)
+			seed := uint64(c.Seed) + uint64(k)
 			w, episodes := e.world(setting{o.World, o.Size, o.Explorer, o.Strength}, seed)
 			alone, err := newAgent(c.Learner, w, o.Explorer, o.Strength, seed).live(w, episodes, func() error { return nil })
 			if err != nil {

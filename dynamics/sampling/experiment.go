@@ -159,6 +159,6 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, with dyn
 		}
 		findings.Figures = append(findings.Figures, *figure)
 	}
-	findings.Summary = Summary{Rows: findings.Table, Network: outcome, Seed: config.Seed, ChainSteps: e.chainSteps, Seconds: with.Seconds(began)}
+	findings.Summary = Summary{Rows: findings.Table, Network: outcome, Seed: uint64(config.Seed), ChainSteps: e.chainSteps, Seconds: with.Seconds(began)}
 	return findings, nil
 }

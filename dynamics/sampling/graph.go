@@ -16,7 +16,7 @@ import (
 // graphProblem is a linear regression as a network without hidden layers has it: the last parameter is the bias, and the prior is flat, for
 // lambda is 0.
 func (e *experiment) graphProblem(p Problem) (*problem, error) {
-	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, e.Seed, e.newLayer())
+	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, uint64(e.Seed), e.newLayer())
 	last := p.Dimension - 1
 	for i, y := range data.Y {
 		data.Y[i] = float64(float32(y + (1-data.X.At(i, last))*data.Truth[last])) // with an input of 1 in place of the last
@@ -86,7 +86,7 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 	var members []kernels.Member
 	for c := range plan.Chains {
 		members = append(members, kernels.Member{
-			Seed: chainSeed(e.Seed, plan.Layer, c), LearningRate: l.Step, NoiseVariance: p.NoiseVariance, Temperature: l.Temperature,
+			Seed: chainSeed(uint64(e.Seed), plan.Layer, c), LearningRate: l.Step, NoiseVariance: p.NoiseVariance, Temperature: l.Temperature,
 		})
 	}
 	vm, err := device.Open(program, members, data, e.Threads)
@@ -96,7 +96,7 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 	defer func() { err = errors.Join(err, vm.Close()) }()
 	for c := range plan.Chains {
 		state := kernels.NewState(program.Layout)
-		kernels.Normals(state.Mu[:p.Dimension], at(e.Seed, plan.Layer, drawStart), c)
+		kernels.Normals(state.Mu[:p.Dimension], at(uint64(e.Seed), plan.Layer, drawStart), c)
 		if err := vm.Load(c, state); err != nil {
 			return nil, device.Failed(err)
 		}

@@ -201,7 +201,7 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 	for i, t := range p.Temperatures {
 		for c := range p.Chains {
 			members = append(members, train.Fluctuation{
-				Start: n.State.State, Seed: chainSeed(e.Seed, layer, i*p.Chains+c), StepSize: p.Step / float64(training.N()), Temperature: t,
+				Start: n.State.State, Seed: chainSeed(uint64(e.Seed), layer, i*p.Chains+c), StepSize: p.Step / float64(training.N()), Temperature: t,
 			})
 		}
 	}
@@ -299,7 +299,7 @@ func (e *experiment) judge(ctx context.Context, n *dynamics.Network, config trai
 				return err
 			}
 			var err error
-			draws[k], err = j.predict(drawWeights(n.State.Layout, n.State.State, e.Seed, layer, k))
+			draws[k], err = j.predict(drawWeights(n.State.Layout, n.State.State, uint64(e.Seed), layer, k))
 			return err
 		})
 	}

@@ -106,7 +106,7 @@ func TestNetworkAverages(t *testing.T) {
 		var members []train.Fluctuation
 		for chain := range p.Chains {
 			members = append(members, train.Fluctuation{
-				Start: n.State.State, Seed: chainSeed(c.Seed, layer, i*p.Chains+chain), StepSize: p.Step / float64(n.Set.Train.N()), Temperature: temperature,
+				Start: n.State.State, Seed: chainSeed(uint64(c.Seed), layer, i*p.Chains+chain), StepSize: p.Step / float64(n.Set.Train.N()), Temperature: temperature,
 			})
 		}
 		chains, err := train.Fluctuate(n.Set, config, kernels.Langevin{Delay: 2 * float64(perEpoch), Decay: 0.6}, members...)

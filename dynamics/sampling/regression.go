@@ -33,7 +33,7 @@ type problem struct {
 
 // linearProblem draws data and solves the regression.
 func (e *experiment) linearProblem(p Problem) (*problem, error) {
-	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, e.Seed, e.newLayer())
+	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, uint64(e.Seed), e.newLayer())
 	l := NewLinear(data, p.NoiseVariance, p.PriorVariance)
 	mode, hessian, err := l.Posterior()
 	if err != nil {
@@ -45,7 +45,7 @@ func (e *experiment) linearProblem(p Problem) (*problem, error) {
 
 // logisticProblem draws data and finds the mode of the posterior.
 func (e *experiment) logisticProblem(p Problem) (*problem, error) {
-	l := &Logistic{logisticData(p.Examples, p.Dimension, p.Correlation, p.PriorVariance, e.Seed, e.newLayer()), p.PriorVariance}
+	l := &Logistic{logisticData(p.Examples, p.Dimension, p.Correlation, p.PriorVariance, uint64(e.Seed), e.newLayer()), p.PriorVariance}
 	mode, hessian, err := l.Laplace()
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (e *experiment) plan(p *problem, l Langevin) Plan {
 	plan := Plan{
 		Chains: e.Chains, Burn: int(math.Ceil(-burnTimes / math.Log(slowest))), Every: every, Take: take,
 		Start: make([]float64, p.Dimension), Spread: math.Sqrt(p.PriorVariance), Directions: p.modes.Directions,
-		Seed: e.Seed, Layer: e.newLayer(), Threads: e.Threads,
+		Seed: uint64(e.Seed), Layer: e.newLayer(), Threads: e.Threads,
 	}
 	if p.Dimension == 2 {
 		plan.Keep = max(1, min(take, keptVectors/e.Chains))

@@ -109,7 +109,7 @@ func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error)
 			e.add(part)
 		}
 	}
-	summary := Summary{Kernels: e.kernels, Seed: config.Seed, SpineSteps: e.spineSteps, Seconds: job.Seconds(began)}
+	summary := Summary{Kernels: e.kernels, Seed: uint64(config.Seed), SpineSteps: e.spineSteps, Seconds: job.Seconds(began)}
 	summary.SpineStepsPerSecond = float64(e.spineSteps) / e.moving.Seconds()
 	for _, c := range e.courses {
 		summary.Outcomes = append(summary.Outcomes, c.Outcome)
@@ -250,7 +250,7 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 		c.Stationary = c.K.Stationary(edges)
 	}
 	density := c.K.FokkerPlanck(start, turnover, e.Step)
-	spines, err := c.K.NewPopulation(e.Spines, e.Step, e.Start, turnover, e.Seed, e.Threads)
+	spines, err := c.K.NewPopulation(e.Spines, e.Step, e.Start, turnover, uint64(e.Seed), e.Threads)
 	if err != nil {
 		return out, err
 	}

@@ -187,7 +187,7 @@ func (e *experiment) rank(ctx context.Context) error {
 	random := func(name string, counts []int) {
 		number := len(e.subsets)
 		e.subsets = append(e.subsets, subset{name, counts, func(draw int) Subset {
-			return all.Pick(l, counts, source(e.Seed, forSubsets, draw, number))
+			return all.Pick(l, counts, source(uint64(e.Seed), forSubsets, draw, number))
 		}})
 	}
 	fixed("all", all)
@@ -254,20 +254,20 @@ func (e *experiment) perturbed(perturbation string, s subset, amount float64) fu
 		scale = Additive(l, e.mu)
 	}
 	hit := func(draw int) Subset {
-		return s.of(draw).PickShare(l, amount, source(e.Seed, forHit, draw))
+		return s.of(draw).PickShare(l, amount, source(uint64(e.Seed), forHit, draw))
 	}
 	switch perturbation {
 	case relative, additive:
 		return func(draw int) []float32 {
-			return Fluctuate(e.mu, scale, s.of(draw), amount, normals(l, source(e.Seed, forFluctuation, draw)))
+			return Fluctuate(e.mu, scale, s.of(draw), amount, normals(l, source(uint64(e.Seed), forFluctuation, draw)))
 		}
 	case rewiredNeuron:
 		return func(draw int) []float32 {
-			return RewireNeurons(l, e.mu, hit(draw), source(e.Seed, forRewiring, draw))
+			return RewireNeurons(l, e.mu, hit(draw), source(uint64(e.Seed), forRewiring, draw))
 		}
 	case rewiredLayer:
 		return func(draw int) []float32 {
-			return RewireLayers(l, e.mu, hit(draw), source(e.Seed, forRewiring, draw))
+			return RewireLayers(l, e.mu, hit(draw), source(uint64(e.Seed), forRewiring, draw))
 		}
 	}
 	return func(draw int) []float32 { return Delete(e.mu, hit(draw)) }
@@ -282,7 +282,7 @@ func contactsName(n int) string {
 
 // meanNoise is that of n contacts of every connection.
 func (e *experiment) meanNoise(n, draw int) []float64 {
-	return MeanNoise(n, func(k int) []float32 { return normals(e.layout, source(e.Seed, forContacts, draw, n, k)) })
+	return MeanNoise(n, func(k int) []float32 { return normals(e.layout, source(uint64(e.Seed), forContacts, draw, n, k)) })
 }
 
 func (e *experiment) planContacts() {
@@ -319,7 +319,7 @@ func (e *experiment) planSharedWeights() {
 		for _, strength := range e.SharedWeights {
 			e.add(e.Draws, Row{Perturbation: sharedWeight, Subset: wiringName(shuffledWiring, kept), Synapses: size, Amount: strength},
 				func(draw int) []float32 {
-					return SharedWeight(l, e.mu, RewireNeurons(l, signs, all, source(e.Seed, forShuffledSigns, draw)), strength)
+					return SharedWeight(l, e.mu, RewireNeurons(l, signs, all, source(uint64(e.Seed), forShuffledSigns, draw)), strength)
 				})
 		}
 	}
@@ -374,13 +374,13 @@ func (e *experiment) planProfiles() {
 		{heterogeneous, func(int) []float32 { return own }},
 		{homogeneous, func(int) []float32 { return same }},
 		{shuffled, func(draw int) []float32 {
-			return RewireLayers(l, own, all, source(e.Seed, forShuffledSigma, draw))
+			return RewireLayers(l, own, all, source(uint64(e.Seed), forShuffledSigma, draw))
 		}},
 	} {
 		for _, factor := range e.Factors {
 			e.add(e.Draws, Row{Perturbation: profile, Subset: p.name, Synapses: everywhere.Size(), Amount: factor},
 				func(draw int) []float32 {
-					return Fluctuate(e.mu, p.scale(draw), everywhere, factor, normals(l, source(e.Seed, forProfile, draw)))
+					return Fluctuate(e.mu, p.scale(draw), everywhere, factor, normals(l, source(uint64(e.Seed), forProfile, draw)))
 				})
 		}
 	}
@@ -499,7 +499,7 @@ func (e *experiment) summary() Summary {
 	none := e.trials[0]
 	s := Summary{
 		Network: e.network.ID, Data: e.network.Set.Name, Test: e.network.Set.Test.N(), Synapses: none.Synapses,
-		Accuracy: none.Accuracy, Loss: none.Loss, Kernels: e.device.Kernels, Seed: e.Seed,
+		Accuracy: none.Accuracy, Loss: none.Loss, Kernels: e.device.Kernels, Seed: uint64(e.Seed),
 		Contacts: e.contacts, ContactSlopes: contactSlopes(e.contacts),
 	}
 	for _, p := range e.Perturbations {

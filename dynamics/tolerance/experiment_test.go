@@ -268,7 +268,7 @@ func TestProfiles(t *testing.T) {
 				continue
 			}
 			// What the noise of a draw says sigma is, from the weights.
-			w, xi, sum := x.weights(1), normals(e.layout, source(c.Seed, forProfile, 1)), 0.0
+			w, xi, sum := x.weights(1), normals(e.layout, source(uint64(c.Seed), forProfile, 1)), 0.0
 			for slot, in := range synapses(e.layout) {
 				if in {
 					sum += kernels.ReliabilityCost((float64(w[slot])-float64(e.mu[slot]))/float64(xi[slot]), network.Config.Rho.Value())
