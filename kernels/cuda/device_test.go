@@ -3,20 +3,28 @@
 package cuda
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // The driver library is loaded once in a process, so each case is one of its own.
 func TestDevice(t *testing.T) {
 	if want, ok := os.LookupEnv("QUANTAL_TEST_DEVICE"); ok {
-		if want == "works" {
+		switch want {
+		case "works":
 			deviceWorks(t)
+			return
+		case "work together":
+			devicesWorkTogether(t)
 			return
 		}
 		_, err := Device(0)
@@ -33,8 +41,9 @@ func TestDevice(t *testing.T) {
 	for _, c := range []struct{ driver, want, more string }{
 		{"nothing.so", "no NVIDIA driver on this machine", ""},
 		{fake, "the NVIDIA driver finds no GPU", "FAKE_NO_DEVICE=1"},
-		{fake, "GPU 0, Fake, is too old: it has compute capability 7.5, 8.0 or newer is needed", "FAKE_OLD=1"},
+		{fake, "GPU 0, Fake, is too old: it has compute capability 7.5, 8.0 or newer is needed", "FAKE_OLD=0"},
 		{fake, "works", ""},
+		{fake, "work together", "FAKE_GPUS=3"},
 	} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestDevice$")
 		cmd.Env = append(os.Environ(), "QUANTAL_LIBCUDA="+c.driver, "QUANTAL_TEST_DEVICE="+c.want, c.more)
@@ -109,4 +118,56 @@ func deviceWorks(t *testing.T) {
 	}
 	must(d.Free(a))
 	must(d.Close())
+}
+
+// devicesWorkTogether has several GPUs work at the same time, on goroutines that change threads. Each call has to find the context of its
+// GPU: the library refuses what belongs to another.
+func devicesWorkTogether(t *testing.T) {
+	if n, err := Devices(); n != 3 || err != nil {
+		t.Fatalf("%d GPUs, %v", n, err)
+	}
+	work := func(number int) error {
+		d, err := Device(number)
+		if err != nil {
+			return err
+		}
+		kernels, err := loadKernels(d, nil)
+		if err != nil {
+			return err
+		}
+		a, err := d.Alloc(4)
+		if err != nil {
+			return err
+		}
+		if err := d.Zero(a, 4); err != nil {
+			return err
+		}
+		step := Launch{Kernel: kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1}, Args: []any{a, number + 1}}
+		g, err := d.Record([]Launch{step, step})
+		if err != nil {
+			return err
+		}
+		const times = 200
+		for range times {
+			if err := errors.Join(d.Launch(step), d.Replay(g)); err != nil {
+				return err
+			}
+			runtime.Gosched()
+		}
+		got := make([]byte, 4)
+		if err := d.Download(got, a); err != nil {
+			return err
+		}
+		if n, want := int(binary.LittleEndian.Uint32(got)), 3*times*(number+1); n != want {
+			t.Errorf("GPU %d counted to %d, want %d", number, n, want)
+		}
+		return errors.Join(g.Release(), d.Free(a), d.Close())
+	}
+	var side errgroup.Group
+	for i := range 6 { // each GPU twice, for its context is shared
+		side.Go(func() error { return work(i % 3) })
+	}
+	if err := side.Wait(); err != nil {
+		t.Error(err)
+	}
 }
