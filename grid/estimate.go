@@ -82,7 +82,7 @@ func measure(
 	for i := range m.beside {
 		sample = append(sample, configs[i*len(configs)/m.beside])
 	}
-	run, err := train.NewOn(device, set, sample...)
+	run, err := train.Prepare(ctx, func() (*train.Run, error) { return train.NewOn(device, set, sample...) })
 	if err != nil {
 		return m, err
 	}

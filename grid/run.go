@@ -272,7 +272,9 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 	if ctx.Err() != nil {
 		return nil, train.ErrInterrupted
 	}
-	run, err := train.NewOn(device, r.set, networks(j.points, r.options)...)
+	run, err := train.Prepare(ctx, func() (*train.Run, error) {
+		return train.NewOn(device, r.set, networks(j.points, r.options)...)
+	})
 	if err != nil {
 		return j.points, err
 	}

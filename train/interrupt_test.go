@@ -138,6 +138,54 @@ func TestMetricsDoNotDependOnTheClock(t *testing.T) {
 	}
 }
 
+// An interruption does not wait for a run to be prepared, which is closed when it is; a panic reaches who asked.
+func TestPrepareIsInterrupted(t *testing.T) {
+	c, set := small(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	goOn, closed := make(chan struct{}), make(chan struct{})
+	_, err := Prepare(ctx, func() (*Run, error) {
+		r, err := New(set, c)
+		if err == nil {
+			r.vm = closing{r.vm, closed}
+		}
+		cancel()
+		<-goOn
+		return r, err
+	})
+	if !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("%v, want ErrInterrupted", err)
+	}
+	close(goOn)
+	<-closed
+	never := func() (*Run, error) { t.Error("prepared after an interruption"); return nil, nil }
+	if _, err := Prepare(ctx, never); !errors.Is(err, ErrInterrupted) {
+		t.Errorf("%v, want ErrInterrupted", err)
+	}
+	r, err := Prepare(context.Background(), func() (*Run, error) { return New(set, c) })
+	if err != nil || r.Close() != nil {
+		t.Error(err)
+	}
+	func() {
+		defer func() {
+			if recover() != "broken" {
+				t.Error("the panic did not reach the caller")
+			}
+		}()
+		_, _ = Prepare(context.Background(), func() (*Run, error) { panic("broken") })
+	}()
+}
+
+// closing is a VM that tells when it is closed.
+type closing struct {
+	kernels.VM
+	closed chan struct{}
+}
+
+func (c closing) Close() error {
+	close(c.closed)
+	return c.VM.Close()
+}
+
 // What a run has taken is counted over all its processes, and steps apart from tests.
 func TestTimesOfARun(t *testing.T) {
 	c, set := small(t)

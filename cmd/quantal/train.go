@@ -95,7 +95,7 @@ func openData(c *cli.Context, name string) (*mnist.Set, error) {
 
 // startRun trains from the beginning in a new folder.
 func startRun(c *cli.Context, config train.Config, set *mnist.Set, dir string) (train.Summary, error) {
-	run, err := newRun(config, set)
+	run, err := newRun(c, config, set)
 	if err != nil {
 		return train.Summary{}, err
 	}
@@ -115,11 +115,11 @@ func startRun(c *cli.Context, config train.Config, set *mnist.Set, dir string) (
 }
 
 // newRun tells mistakes in the settings, which only the data set brings to light, from failures.
-func newRun(config train.Config, set *mnist.Set) (*train.Run, error) {
-	run, err := train.New(set, config)
+func newRun(c *cli.Context, config train.Config, set *mnist.Set) (*train.Run, error) {
+	run, err := train.Prepare(c.Context, func() (*train.Run, error) { return train.New(set, config) })
 	if err != nil {
 		var device *train.DeviceError
-		if errors.As(err, &device) {
+		if errors.As(err, &device) || errors.Is(err, train.ErrInterrupted) {
 			return nil, err
 		}
 		return nil, &usageError{err}
@@ -196,7 +196,7 @@ func reopen(c *cli.Context, folder *results.Folder) (*train.Run, error) {
 	if config.Data, err = dataName(config.Data); err != nil {
 		return nil, err
 	}
-	return newRun(config, set)
+	return newRun(c, config, set)
 }
 
 // openRunData opens the data set of an existing run and makes sure that it is the same one.
