@@ -37,16 +37,20 @@ func newOp(name string, shape tensor.Shape, dtype tensor.Dtype, in gorgonia.Node
 	for _, i := range diff {
 		o.diff[i] = true
 	}
-	if shape.IsScalar() {
-		return o
-	}
-	if dtype == tensor.Float64 {
-		o.data = make([]float64, shape.TotalSize())
-	} else {
-		o.data = make([]float32, shape.TotalSize())
-	}
-	o.out = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(o.data))
 	return o
+}
+
+// allocate makes the output, when the operation runs for the first time: a graph that is only compiled takes no memory.
+func (o *op) allocate() {
+	if o.out != nil || o.shape.IsScalar() {
+		return
+	}
+	if o.dtype == tensor.Float64 {
+		o.data = make([]float64, o.shape.TotalSize())
+	} else {
+		o.data = make([]float32, o.shape.TotalSize())
+	}
+	o.out = tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(o.data))
 }
 
 // Arity is the number of inputs.
@@ -123,6 +127,7 @@ func scalarValue[T kernels.Float](x T) gorgonia.Value {
 
 // dispatch runs the kernel in the arithmetic of the operation.
 func (o *op) dispatch(single func() gorgonia.Value, double func() gorgonia.Value) (gorgonia.Value, error) {
+	o.allocate()
 	switch o.dtype {
 	case tensor.Float32:
 		return single(), nil

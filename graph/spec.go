@@ -27,8 +27,13 @@ func (s Spec) Check() error {
 		return fmt.Errorf("graph: sizes %v: want at least inputs and outputs", s.Sizes)
 	}
 	for i, n := range s.Sizes {
-		if n < 1 {
-			return fmt.Errorf("graph: sizes %v: want 1 or more units in layer %d, got %d", s.Sizes, i, n)
+		if n < 1 || n > kernels.MaxUnits {
+			return fmt.Errorf("graph: sizes %v: want 1 to %d units in layer %d, got %d", s.Sizes, kernels.MaxUnits, i, n)
+		}
+	}
+	for i, l := range s.Layout().Layers {
+		if !l.Countable() {
+			return fmt.Errorf("graph: layer %d of %d inputs and %d outputs is too large: want less than 2^34 synapses, with rows rounded up to multiples of 64, for noise is counted in 32 bits", i+1, l.In, l.Out)
 		}
 	}
 	if len(s.Sizes) > 1<<16 {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"quantal/internal/input"
 	"quantal/results"
 )
 
@@ -178,7 +179,7 @@ func (f *Folder) processes() ([]Process, error) {
 	}
 	host := hostName()
 	for _, path := range files {
-		text, err := os.ReadFile(path)
+		text, err := input.Read(path, input.Own)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it has just ended
 		}

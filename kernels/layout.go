@@ -1,6 +1,9 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Layer is a fully connected layer of Out neurons with In inputs each. A bias is a synapse like any other: column In of
 // a neuron's row, whose presynaptic activation is always 1.
@@ -24,6 +27,14 @@ func (l Layer) Slots() int { return l.Out * l.Stride() }
 
 // Synapses is the number of synapses, biases included: Out * (In + 1).
 func (l Layer) Synapses() int { return l.Out * l.Columns() }
+
+// MaxUnits is the most inputs or outputs that a layer may have: with it no product of sizes overflows.
+const MaxUnits = 1 << 30
+
+// Countable reports whether every synapse of a layer of at most MaxUnits has noise of its own: blocks are numbered in 32 bits.
+func (l Layer) Countable() bool {
+	return int64(l.Out)*int64((l.Stride()+63)/64)*16 <= math.MaxUint32
+}
 
 // Sharing says which synapses have their standard deviation in common.
 type Sharing int

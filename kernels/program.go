@@ -3,6 +3,7 @@ package kernels
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -230,6 +231,9 @@ func (p Progress) NLL() float64 {
 
 // EvaluationGroup is the number of test examples that share one draw of the weights.
 const EvaluationGroup = 20
+
+// MaxDraws is the most draws of the weights that each group of n test examples can have: they are numbered in 32 bits.
+func MaxDraws(n int) int { return math.MaxUint32 / max(1, (n+EvaluationGroup-1)/EvaluationGroup) }
 
 // Score holds the test figures of one network. Losses are mean negative log-likelihoods in nats; accuracies are fractions
 // and NaN for a Gaussian likelihood. Predictive and expected-log figures are NaN when no draws were asked for.

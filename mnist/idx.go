@@ -13,6 +13,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"quantal/internal/memory"
 )
 
 // The IDX format (LeCun, Cortes, Burges: the MNIST database): a big-endian magic number 0x0000TTDD of the element type
@@ -183,6 +185,9 @@ func elementType(magic uint32) string {
 // readRest reads the elements behind the header, and that nothing follows them. It hashes what it has just unpacked,
 // while that is in the cache.
 func (s source) readRest(r io.Reader, head []byte, dims []int, want int64) (*idx, error) {
+	if err := memory.Check(s.name, float64(want)); err != nil {
+		return nil, err
+	}
 	content := append(make([]byte, 0, min(want, firstAllocation)), head...)
 	hash := sha256.New()
 	hash.Write(head)

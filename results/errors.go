@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"quantal/internal/input"
 )
 
 // ErrNoCheckpoint is returned by Folder.LastCheckpoint for a run that has not written a checkpoint yet.
@@ -65,6 +67,19 @@ func (e *NoLocksError) Unwrap() error { return e.Err }
 
 func corrupt(path, format string, args ...any) error {
 	return &CorruptError{Path: path, Reason: fmt.Sprintf(format, args...)}
+}
+
+// readFile returns the content of a file. One with more than most bytes gives a CorruptError.
+func readFile(path string, most int64) ([]byte, error) {
+	data, err := input.Read(path, most)
+	var limit *input.LimitError
+	switch {
+	case errors.As(err, &limit):
+		return nil, corrupt(path, "%v", err)
+	case err != nil:
+		return nil, fileError(path, err)
+	}
+	return data, nil
 }
 
 // fileError names the file that the user knows in place of the one the system call saw, which may be a temporary one.

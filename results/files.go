@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"quantal/internal/input"
 	"quantal/internal/textfile"
 )
 
@@ -53,9 +53,9 @@ func (f *Folder) ReadConfig(v any) (missing []string, err error) {
 // ReadConfigFile reads a TOML file into v, as Windows' programs write it, too. A key that v has no field for, a value of another type and broken syntax give
 // a CorruptError with the line.
 func ReadConfigFile(path string, v any) error {
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, input.Settings)
 	if err != nil {
-		return fileError(path, err)
+		return err
 	}
 	if err := decodeConfig(data, v); err != nil {
 		return corrupt(path, "%v", err)
@@ -127,9 +127,9 @@ func (f *Folder) readJSON(name string, v any) error { return ReadJSONFile(f.Path
 
 // ReadJSONFile reads a JSON file into v. Text that does not fit v gives a CorruptError.
 func ReadJSONFile(path string, v any) error {
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, input.Own)
 	if err != nil {
-		return fileError(path, err)
+		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return corrupt(path, "%v", err)

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 
+	"quantal/internal/input"
 	"quantal/internal/safefile"
 )
 
@@ -114,9 +115,9 @@ func (f *Folder) dropHalfLine() error {
 
 // readMetrics returns the content of metrics.jsonl, which is empty before the first epoch.
 func (f *Folder) readMetrics() ([]byte, error) {
-	data, err := os.ReadFile(f.Path(metricsName))
+	data, err := readFile(f.Path(metricsName), input.Own)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fileError(f.Path(metricsName), err)
+		return nil, err
 	}
 	return data, nil
 }

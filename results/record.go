@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"quantal/internal/input"
 )
 
 // Settings say which network of a grid a record is of: everything that decides what it reaches, on one data set.
@@ -137,9 +139,9 @@ func compareRecords(a, b Record) int {
 // ReadRecord reads the record of one point.
 func ReadRecord(dir, id string) (Record, error) {
 	path := filepath.Join(dir, recordName(id))
-	line, err := os.ReadFile(path)
+	line, err := readFile(path, input.Own)
 	if err != nil {
-		return Record{}, fileError(path, err)
+		return Record{}, err
 	}
 	r, err := decodeRecord(line)
 	if err == nil && r.ID != id {

@@ -4,15 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
+
+	"quantal/internal/input"
 )
 
 // Report makes the page of a single run: the configuration and how to repeat it, what it reached, and figures.
 func (f *Folder) Report(figures []NamedFigure) (Report, error) {
-	config, err := os.ReadFile(f.Path(configName))
+	config, err := readFile(f.Path(configName), input.Settings)
 	if err != nil {
-		return Report{}, fileError(f.Path(configName), err)
+		return Report{}, err
 	}
 	e, err := f.ReadEnvironment()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

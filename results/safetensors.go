@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"quantal/internal/input"
 )
 
 // Tensor is a named array of float32 in C order: the last index of Shape runs fastest. A Shape without entries is a
@@ -66,7 +68,7 @@ func writeCheckpoint(path string, tensors []Tensor, metadata map[string]string) 
 // checksum, which is verified. A file that is cut short, changed in any byte, without a checksum, or not laid out as the
 // format asks gives a CorruptError.
 func ReadSafetensors(path string) ([]Tensor, map[string]string, error) {
-	data, err := os.ReadFile(path)
+	data, err := input.ReadLarge(path, 3) // it is decoded, and copied into a state
 	if err != nil {
 		return nil, nil, fileError(path, err)
 	}

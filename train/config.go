@@ -92,8 +92,8 @@ func published() Config {
 func (c Config) Check() error {
 	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 	for i, h := range c.Hidden {
-		if h < 1 {
-			return fmt.Errorf("hidden %v: want 1 or more units in each hidden layer, got %d in layer %d", c.Hidden, h, i+1)
+		if h < 1 || h > kernels.MaxUnits {
+			return fmt.Errorf("hidden %v: want 1 or more units in each hidden layer, and at most %d, got %d in layer %d", c.Hidden, kernels.MaxUnits, h, i+1)
 		}
 	}
 	switch {

@@ -12,7 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"quantal/graph"
+	"quantal/internal/memory"
 	"quantal/kernels"
+	"quantal/kernels/cpu"
 	"quantal/kernels/cuda"
 	"quantal/mnist"
 	"quantal/results"
@@ -87,6 +89,12 @@ func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
 	if r.Program, err = graph.CompileSpec(r.Spec, kernels.DefaultAdam()); err != nil {
 		return nil, err
 	}
+	if most := kernels.MaxDraws(max(held.N(), set.Test.N())); c.Draws > most {
+		return nil, fmt.Errorf("draws %d: want at most %d with %d test examples, for draws are counted in 32 bits", c.Draws, most, set.Test.N())
+	}
+	if err := r.checkMemory(); err != nil {
+		return nil, err
+	}
 	if perEpoch := training.N() / c.Batch; c.Epochs > math.MaxUint32/perEpoch {
 		return nil, fmt.Errorf("epochs %d: want at most %d, for the step counter has 32 bits", c.Epochs, math.MaxUint32/perEpoch)
 	}
@@ -101,6 +109,31 @@ func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
 		return nil, errors.Join(err, r.vm.Close())
 	}
 	return r, nil
+}
+
+// checkMemory makes sure that the machine holds the networks, and beside them once more each to start from and to checkpoint, and the
+// predictions of all draws.
+func (r *Run) checkMemory() error {
+	c, networks := r.Networks[0], len(r.Networks)
+	threads := c.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	if r.Device.open != nil {
+		threads = 0
+	}
+	const copies = 2 // the states, and the bytes of a checkpoint
+	state := 4 * 3 * (float64(r.Program.Layout.Slots()) + float64(r.Program.Layout.PhiSize()))
+	draws := 8 * kernels.EvaluationGroup * float64(r.Set.Classes) * float64(c.Draws) * float64(threads)
+	need := copies*float64(networks)*state + draws
+	what := fmt.Sprintf("%d networks of hidden %s and draws %d", networks, FormatHidden(c.Hidden), c.Draws)
+	if networks == 1 {
+		what = fmt.Sprintf("a network of hidden %s and draws %d", FormatHidden(c.Hidden), c.Draws)
+	}
+	if r.Device.open == nil {
+		need += cpu.Memory(r.Program, networks, threads)
+	}
+	return memory.Check(what, need)
 }
 
 // loadInitial draws the parameters of the networks.

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/internal/measured"
+	"quantal/internal/memory"
 	"quantal/internal/nearest"
 	"quantal/mnist"
 	"quantal/results"
@@ -24,10 +25,20 @@ import (
 // version is the program's own; the commit comes from the build.
 const version = "0.1.0"
 
+// What the program needs to do anything at all: memory for a data set such as MNIST and for a small network, and a few files.
+const (
+	leastMemory = 256e6
+	leastFiles  = 32
+)
+
 func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
 // run is the whole program but for the exit.
 func run(args []string, stdout, stderr io.Writer) int {
+	if err := start(); err != nil {
+		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence(err))
+		return 1
+	}
 	stop, signalled := catchSignals()
 	defer stop.release()
 	app := newApp(stdout, stderr)
@@ -37,6 +48,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence(err))
 	}
 	return code
+}
+
+// start makes sure that there is what Go's runtime and every command need: without it they end in traces.
+func start() error {
+	if most := openFiles(); most < leastFiles { // first: without a few Go cannot even read what memory there is
+		return fmt.Errorf("want leave to open %d files or more, got %d (ulimit -n)", leastFiles, most)
+	}
+	memory.Obey()
+	if left := memory.Own(); left.Bytes < leastMemory {
+		return &memory.Error{What: "this program", Need: leastMemory, Limit: left}
+	}
+	return nil
 }
 
 func newApp(stdout, stderr io.Writer) *cli.App {

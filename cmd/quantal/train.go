@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"quantal/internal/memory"
 	"quantal/mnist"
 	"quantal/results"
 	"quantal/train"
@@ -119,7 +120,8 @@ func newRun(c *cli.Context, config train.Config, set *mnist.Set) (*train.Run, er
 	run, err := train.Prepare(c.Context, func() (*train.Run, error) { return train.New(set, config) })
 	if err != nil {
 		var device *train.DeviceError
-		if errors.As(err, &device) || errors.Is(err, train.ErrInterrupted) {
+		var short *memory.Error
+		if errors.As(err, &device) || errors.As(err, &short) || errors.Is(err, train.ErrInterrupted) {
 			return nil, err
 		}
 		return nil, &usageError{err}

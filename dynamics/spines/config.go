@@ -38,12 +38,18 @@ func (c Config) Quick() Config {
 	return c
 }
 
+// maxSpines is as many as have noise of their own, four in each block of 32 bits.
+const maxSpines = 1 << 34
+
+// bytesPerSpine is about what a spine takes: its size and birth, and its size in the order of all.
+const bytesPerSpine = 16
+
 // Check reports the first value that cannot be used, by its flag's name.
 func (c Config) Check() error {
 	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 	switch {
-	case c.Spines < 100:
-		return fmt.Errorf("spines %d: want 100 or more", c.Spines)
+	case c.Spines < 100 || c.Spines > maxSpines:
+		return fmt.Errorf("spines %d: want 100 to %d", c.Spines, maxSpines)
 	case !positive(c.Days):
 		return fmt.Errorf("days %g: want a number above 0", c.Days)
 	case !positive(c.Step) || c.Step > c.Days:

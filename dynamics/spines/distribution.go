@@ -198,7 +198,7 @@ func (d Distribution) Statistics() Statistics {
 	return s
 }
 
-// sampleStatistics are those of sizes in ascending order up to an upper bound.
+// sampleStatistics are those of sizes, one or more, in ascending order up to an upper bound.
 func sampleStatistics(ascending []float32, high float64) Statistics {
 	n := float64(len(ascending))
 	var s Statistics

@@ -2,11 +2,13 @@ package spines
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"quantal/dynamics"
+	"quantal/internal/memory"
 	"quantal/kernels"
 )
 
@@ -84,6 +86,9 @@ type Findings = dynamics.Findings[Summary, Row]
 func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
+		return findings, err
+	}
+	if err := memory.Check(fmt.Sprintf("a population of %d spines", config.Spines), bytesPerSpine*float64(config.Spines)); err != nil {
 		return findings, err
 	}
 	e := &experiment{Config: config}
@@ -287,6 +292,9 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 			share := float64(spines.Survivors(plan.follow)) / float64(there)
 			c.Survival = append(c.Survival, survival{float64(at-plan.follow) * e.Step, share, left.Total() / (left.Total() + left.Losses)})
 		}
+	}
+	if spines.Spines() == 0 {
+		return out, fmt.Errorf("condition %s, %s: after %g days no site has a spine: nothing to compare", condition.Name, bounds, e.Days)
 	}
 	c.finish(spines, density, lifetime)
 	out.Course = c

@@ -330,9 +330,12 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 	})
 }
 
-// tracesFigure is ISD Fig. 1B: how single spines fluctuate, and more so the larger they are.
+// tracesFigure is ISD Fig. 1B: how single spines fluctuate, and more so the larger they are. Nil where all are lost within the time.
 func (e *experiment) tracesFigure() (*results.Illustration, error) {
 	t := e.traces
+	if len(t.Before) == 0 {
+		return nil, nil // none is there for as long as it takes to change
+	}
 	s := &dynamics.Sheet{}
 	s.Panel("", results.Axis{Label: "Time (days)", Max: t.Days[len(t.Days)-1]}, results.Axis{Label: sizeLabel})
 	colors := []results.Color{results.Grey, results.Sky, results.Blue, results.Green, results.Orange}

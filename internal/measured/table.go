@@ -10,12 +10,12 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"quantal/internal/input"
 	"quantal/internal/textfile"
 )
 
@@ -47,7 +47,7 @@ type Row struct {
 // and cells have points then; a table has one of the two. Blanks around cells, empty lines, lines of empty cells, separators at the
 // ends of lines, and lines that begin with # mean nothing. The errors, and those of Column, are Errors, with the line.
 func Read(path string) (*Table, error) {
-	data, err := os.ReadFile(path)
+	data, err := input.Read(path, input.Table)
 	if err != nil {
 		var p *fs.PathError
 		if errors.As(err, &p) {

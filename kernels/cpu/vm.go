@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"quantal/internal/memory"
 	"quantal/kernels"
 )
 
@@ -68,6 +69,13 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 	if err := checkRule(p.Rule); err != nil {
 		return nil, err
 	}
+	what := "the network " + sizesText(p.Layout)
+	if len(members) > 1 {
+		what = fmt.Sprintf("%d networks %s", len(members), sizesText(p.Layout))
+	}
+	if err := memory.Check(what, Memory(p, len(members), threads)); err != nil {
+		return nil, err
+	}
 	vm := &VM{
 		program: p, members: members, train: train, set: set,
 		stopped: make([]*kernels.Divergence, len(members)),
@@ -94,6 +102,42 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		vm.workers[i] = newWorker(p, set, p.Batch, shares, max(1, running))
 	}
 	return vm, nil
+}
+
+// Memory is about the number of bytes that a VM takes: the states of its members and what they sum up, and for each thread a set of weights and
+// slopes, and the activations of a minibatch. Sizes may be such that no machine holds them.
+func Memory(p *kernels.Program, members, threads int) float64 {
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	slots, phi := float64(p.Layout.Slots()), float64(p.Layout.PhiSize())
+	member := 4 * 3 * (slots + phi)
+	if _, sums := p.Rule.(kernels.Accumulate); sums {
+		member += 8 * 4 * slots
+	}
+	worker := func(batch int) float64 {
+		fields := 2. // the weights and the slopes of sigma
+		if p.Layout.Sharing == kernels.PerSynapse {
+			fields = 4 // the costs, and sigma where it stands still
+		}
+		bytes := 4 * fields * slots
+		for _, width := range p.Widths {
+			bytes += 4 * 2 * float64(batch) * float64(kernels.Stride(width))
+		}
+		return bytes
+	}
+	training := worker(p.Batch) * float64(min(threads, members))
+	testing := worker(kernels.EvaluationGroup) * float64(threads)
+	return float64(members)*member + training + testing
+}
+
+// sizesText is the sizes of a network's layers, as in 784-100-100-10.
+func sizesText(l kernels.Layout) string {
+	text := fmt.Sprint(l.Layers[0].In)
+	for _, layer := range l.Layers {
+		text += fmt.Sprintf("-%d", layer.Out)
+	}
+	return text
 }
 
 // checkRule refuses rules that the steps here cannot follow.

@@ -1,0 +1,61 @@
+// Package input reads files that users name, and takes no more of one than it is given leave to: a device, a pipe or a wrong file may have no
+// end.
+package input
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"quantal/internal/memory"
+)
+
+// How much of a file is read, in bytes.
+const (
+	Settings = 1 << 20  // what people write by hand
+	Table    = 64 << 20 // tables of numbers: some million lines
+	Own      = 1 << 30  // what this program writes as text
+)
+
+// LimitError says that a file is longer than it may be.
+type LimitError struct{ Most int64 }
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("is longer than %d MB, the most that is read", e.Most>>20)
+}
+
+// Read returns the content of a file, or a LimitError if it has more than most bytes.
+func Read(path string, most int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().IsRegular() && info.Size() > most {
+		return nil, &LimitError{most}
+	}
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = &LimitError{most}
+	}
+	return data, err
+}
+
+// ReadLarge returns the content of a regular file that may be as long as memory takes it several times.
+func ReadLarge(path string, times float64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("is not a regular file")}
+	}
+	if err := memory.Check("the file", times*float64(info.Size())); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
