@@ -115,10 +115,7 @@ func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
 // predictions of all draws.
 func (r *Run) checkMemory() error {
 	c, networks := r.Networks[0], len(r.Networks)
-	threads := c.Threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
+	threads := kernels.Threads(c.Threads)
 	if r.Device.open != nil {
 		threads = 0
 	}

@@ -99,12 +99,20 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	}
 	withTalk(app.Commands)
 	for _, command := range app.Commands {
-		command.OnUsageError, command.Before = onUsageError, sayThreads
+		command.OnUsageError, command.Before = onUsageError, before
 		for _, sub := range command.Subcommands {
-			sub.OnUsageError, sub.Before = onUsageError, sayThreads
+			sub.OnUsageError, sub.Before = onUsageError, before
 		}
 	}
 	return app
+}
+
+// before is what every command does first.
+func before(c *cli.Context) error {
+	if err := setTalk(c); err != nil {
+		return err
+	}
+	return sayThreads(c)
 }
 
 // onUsageError is told of what the library could not read. Of a value the library says no more than that it is invalid.

@@ -50,11 +50,10 @@ func setTalk(c *cli.Context) error {
 	return nil
 }
 
-// withTalk gives commands, and those below them, the flags of talk.
+// withTalk gives commands, and those below them, the talkFlags; their Before has to call setTalk.
 func withTalk(commands []*cli.Command) {
 	for _, command := range commands {
 		command.Flags = append(command.Flags, talkFlags(command)...)
-		command.Before = setTalk
 		withTalk(command.Subcommands)
 	}
 }

@@ -107,9 +107,7 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 // Memory is about the number of bytes that a VM takes: the states of its members and what they sum up, and for each thread a set of weights and
 // slopes, and the activations of a minibatch. Sizes may be such that no machine holds them.
 func Memory(p *kernels.Program, members, threads int) float64 {
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
+	threads = kernels.Threads(threads)
 	slots, phi := float64(p.Layout.Slots()), float64(p.Layout.PhiSize())
 	member := 4 * 3 * (slots + phi)
 	if _, sums := p.Rule.(kernels.Accumulate); sums {
