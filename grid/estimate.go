@@ -40,6 +40,10 @@ func Estimates(ctx context.Context, set *mnist.Set, points []Point, o Options, e
 
 func estimate(ctx context.Context, set *mnist.Set, cohort []Point, o Options, each time.Duration) (Estimate, error) {
 	configs := networks(cohort, o)
+	set, err := examples(set, configs)
+	if err != nil {
+		return Estimate{}, err
+	}
 	e := Estimate{Cohort: configs[0].Cohort(), Points: len(cohort), Steps: steps(set, cohort[0]), Devices: len(o.Devices)}
 	share := (len(cohort) + len(o.Devices) - 1) / len(o.Devices)
 	found := make([]measured, len(o.Devices))

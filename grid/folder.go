@@ -269,7 +269,7 @@ func (f *Folder) Records() (records []results.Record, damaged []error, err error
 
 // unplanned says what in a record is not as in the plan, or nothing. The data set may have another name now, and the exponent.
 func unplanned(r results.Record, config train.Config) string {
-	want := settings(config, r.Data)
+	want := SettingsOf(config, r.Data)
 	want.Rho = r.Rho
 	switch {
 	case r.Settings != want:
@@ -343,6 +343,11 @@ func cohorts(points []Point) [][]Point {
 		groups[i] = append(groups[i], p)
 	}
 	return groups
+}
+
+// examples is a data set as the networks of a cohort see it: they have one number of classes.
+func examples(set *mnist.Set, cohort []train.Config) (*mnist.Set, error) {
+	return set.WithClasses(cohort[0].Classes)
 }
 
 // networks are the configurations of points, for this process's threads.

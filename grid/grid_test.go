@@ -126,6 +126,7 @@ func TestParseAxis(t *testing.T) {
 		"noise=heterogeneous, homogeneous":     "heterogeneous homogeneous",
 		"rho=entropic":                         "entropic",
 		"mu-init=0.1":                          "0.1",
+		"normalise=mnist,0.5x0.25,auto":        "mnist 0.5x0.25 auto",
 		"validation=0,5000":                    "0 5000",
 		"epochs=1,2":                           "1 2",
 		"c=linspace:0.1:0.3:3":                 "0.1 0.2 0.3",
@@ -189,6 +190,8 @@ func TestPoints(t *testing.T) {
 		func(c *train.Config) { c.Batch++ }, func(c *train.Config) { c.MuInit *= 2 }, func(c *train.Config) { c.SigmaInit *= 2 },
 		func(c *train.Config) { c.Validation++ }, func(c *train.Config) { c.Draws++ }, func(c *train.Config) { c.Hidden = []int{9, 7} },
 		func(c *train.Config) { c.Seed = 77 }, func(c *train.Config) { c.C *= 1 + 1e-9 },
+		func(c *train.Config) { c.Normalise = "auto" }, func(c *train.Config) { c.Normalise = "none" },
+		func(c *train.Config) { c.Normalise = "0.1307,0.3" }, func(c *train.Config) { c.Classes = 5 },
 		func(c *train.Config) { check(t, c.Set("rho", "1.999999999")) }, func(c *train.Config) { c.Noise = "layer" },
 	} {
 		one, err := Points(c)
@@ -223,6 +226,20 @@ func TestPoints(t *testing.T) {
 }
 
 // What joins a grid is compared with what is there: a value that is new is a mixture, with how many networks have which.
+// Settings that came later than others leave the ids of the networks of before as they were: those of the published grid.
+func TestOldIDs(t *testing.T) {
+	c, err := train.Preset("published")
+	check(t, err)
+	for _, normalise := range []string{"", "mnist", "0.1307,0.3081"} {
+		c.Normalise = normalise
+		points, err := Points(c, axes(t, "c=0.0001", "rho=1/2", "seed=1,2")...)
+		check(t, err)
+		if points[0].ID != "heterogeneous-rho0.5-c0.0001-seed1-7330390f" || points[1].ID != "heterogeneous-rho0.5-c0.0001-seed2-78de4a84" {
+			t.Errorf("normalise %q: %s, %s", normalise, points[0].ID, points[1].ID)
+		}
+	}
+}
+
 func TestMixture(t *testing.T) {
 	c, err := train.Preset("published")
 	check(t, err)
@@ -244,6 +261,7 @@ func TestMixture(t *testing.T) {
 		{make("hidden=5,none,100x100", "epochs=2"), []Mix{
 			{"epochs", []MixValue{{"50", 12}, {"2", 3}}}, {"hidden", []MixValue{{"100x100", 13}, {"5", 1}, {"none", 1}}},
 		}},
+		{make("normalise=mnist,0.1307x0.3081,auto"), []Mix{{"normalise", []MixValue{{"mnist", 13}, {"auto", 1}}}}},
 	} {
 		got, err := Mixture(before, test.added)
 		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {

@@ -76,5 +76,11 @@ func settingTexts(c train.Config) (map[string]string, error) {
 	for name, value := range fields {
 		texts[name] = cmp.Or(strings.ReplaceAll(strings.Trim(string(value), `[]"`), ",", "x"), "none")
 	}
+	// Older networks do not have these.
+	texts["normalise"] = cmp.Or(strings.ReplaceAll(c.NormaliseRule(), ",", "x"), "mnist")
+	texts["classes"] = "those of the labels"
+	if c.Classes > 0 {
+		texts["classes"] = fmt.Sprint(c.Classes)
+	}
 	return texts, nil
 }

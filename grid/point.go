@@ -113,18 +113,20 @@ func set(c *train.Config, name, value string) error {
 	return nil
 }
 
-// settings is what decides the record of a network, as tables show it.
-func settings(c train.Config, data string) results.Settings {
+// SettingsOf is what decides the record of a network, as tables show it, on a data set of a name.
+func SettingsOf(c train.Config, data string) results.Settings {
 	return results.Settings{
 		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C,
 		Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs,
-		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: uint64(c.Seed),
+		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation,
+		Normalise: c.NormaliseRule(), Classes: c.Classes, Seed: uint64(c.Seed),
 	}
 }
 
-// id names a network after its settings, whatever the exponent was called and wherever the data lies.
+// id names a network after its settings, whatever the exponent was called and wherever the data lies. A setting that came later than
+// others is no part of it where it is as it was before.
 func id(c train.Config) (string, error) {
-	s := settings(c, "")
+	s := SettingsOf(c, "")
 	s.Rho = ""
 	text, err := json.Marshal(struct {
 		results.Settings

@@ -220,7 +220,14 @@ func verdict(errs []error) error {
 
 // work has a device train one batch after the other, until all is done or the device fails.
 func (r *runner) work(ctx context.Context, device train.Device, finished chan<- func() error) error {
-	able := func(points []Point) (int, error) { return device.Capacity(r.set, networks(points, r.options)) }
+	able := func(points []Point) (int, error) {
+		configs := networks(points, r.options)
+		set, err := examples(r.set, configs)
+		if err != nil {
+			return 0, err
+		}
+		return device.Capacity(set, configs)
+	}
 	for {
 		j, err := r.queue.take(able)
 		if err != nil {
@@ -272,9 +279,12 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 	if ctx.Err() != nil {
 		return nil, train.ErrInterrupted
 	}
-	run, err := train.Prepare(ctx, func() (*train.Run, error) {
-		return train.NewOn(device, r.set, networks(j.points, r.options)...)
-	})
+	configs := networks(j.points, r.options)
+	set, err := examples(r.set, configs)
+	if err != nil {
+		return j.points, err
+	}
+	run, err := train.Prepare(ctx, func() (*train.Run, error) { return train.NewOn(device, set, configs...) })
 	if err != nil {
 		return j.points, err
 	}
@@ -371,7 +381,7 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 // record is what a record says before there is a result.
 func (r *runner) record(run *train.Run, p Point) results.Record {
 	return results.Record{
-		ID: p.ID, Settings: settings(p.Config, r.set.Name), Kernels: run.Device.Kernels, Outcome: results.NoOutcome(),
+		ID: p.ID, Settings: SettingsOf(p.Config, r.set.Name), Kernels: run.Device.Kernels, Outcome: results.NoOutcome(),
 	}
 }
 

@@ -49,14 +49,14 @@ func magicOf(i int) uint32 {
 
 // Load reads the data set in a folder: four files in IDX format with MNIST's names (train-images-idx3-ubyte, or with a
 // dot before idx), plain or as .gz; where both are there, the plain one. Any image size, number of examples and number
-// of classes up to 256 will do.
+// of classes up to 256 will do; WithClasses, with 0, says what of labels.
 //
 // Files that are not what they should be give a [DataError]. If at least one of the files is MNIST's by its checksum,
 // then a file of MNIST's length with another checksum is one of them. A data set that is not MNIST is none:
 // Set.Known is false.
-func Load(dir string) (*Set, error) { return published.load(dir) }
+func Load(dir string) (*Set, error) { return published.load(dir, 0) }
 
-func (e edition) load(dir string) (*Set, error) {
+func (e edition) load(dir string, classes int) (*Set, error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,14 @@ func (e edition) load(dir string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mnist: %s: %w", dir, err)
 	}
-	return e.assemble(filepath.Base(source), source, files)
+	s, err := e.assemble(filepath.Base(source), source, files)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Known && (s.Name == "mnist" || s.Name == "glyphs") {
+		s.Name += "-folder" // what has these names is known
+	}
+	return s.WithClasses(classes)
 }
 
 func checkFolder(dir string) error {
@@ -145,7 +152,7 @@ func findFile(dir string, i int) string {
 	return ""
 }
 
-// assemble checks that the files belong together and makes a Set of them.
+// assemble checks that the files belong together and makes a Set of them, but for the number of classes.
 func (e edition) assemble(name, source string, files [fileCount]loaded) (*Set, error) {
 	known, err := e.compare(files)
 	if err != nil {
@@ -169,14 +176,6 @@ func (e edition) assemble(name, source string, files [fileCount]loaded) (*Set, e
 	}
 	if s.Test, err = pair(files[testImages], files[testLabels]); err != nil {
 		return nil, err
-	}
-	for _, labels := range [][]byte{s.Train.Labels, s.Test.Labels} {
-		for _, label := range labels {
-			s.Classes = max(s.Classes, int(label)+1)
-		}
-	}
-	if s.Classes < 2 {
-		return nil, badf(files[trainLabels].name, "want at least two classes, got the label 0 only")
 	}
 	return s, nil
 }

@@ -21,6 +21,8 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// StallTimeout is how long an answer may then pause. 0 stands for 10 s.
 	StallTimeout time.Duration
+	// Classes is the number of classes, where labels do not show it or look like none: see WithClasses. 0 takes it from them.
+	Classes int
 	// Progress, if not nil, is told how many bytes of a file have arrived, of how many (-1 if the mirror does not
 	// say). It is called from the goroutine that called Fetch or Open.
 	Progress func(file string, got, total int64)
@@ -59,11 +61,11 @@ func (o Options) cacheDir() (string, error) {
 func Open(ctx context.Context, name string, opt Options) (*Set, error) {
 	switch name {
 	case "glyphs":
-		return Glyphs(), nil
+		return Glyphs().WithClasses(opt.Classes)
 	case "", "mnist":
 		return published.openCache(ctx, name == "mnist", opt)
 	}
-	return Load(name)
+	return published.load(name, opt.Classes)
 }
 
 func (e edition) openCache(ctx context.Context, fetch bool, opt Options) (*Set, error) {
@@ -88,7 +90,7 @@ func (e edition) openCache(ctx context.Context, fetch bool, opt Options) (*Set, 
 	if err != nil {
 		return nil, fmt.Errorf("%w (in the cache %s: `quantal data --fetch` replaces it)", err, dir)
 	}
-	return s, nil
+	return s.WithClasses(opt.Classes)
 }
 
 // loadCache reads MNIST, and nothing but MNIST, from the cache.

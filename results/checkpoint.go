@@ -3,11 +3,14 @@ package results
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"quantal/kernels"
+	"quantal/mnist"
 )
 
 const (
@@ -25,6 +28,17 @@ type Checkpoint struct {
 	Driver string // what the driver needs besides; opaque here
 	Layout kernels.Layout
 	State  *kernels.State
+	// Pixels is how the network's inputs come from pixels. Nothing stands for mnist.Published, which is not in the file: nor was it
+	// before there was a choice.
+	Pixels mnist.Normalisation
+}
+
+// Normalisation is how the network's inputs come from pixels.
+func (c *Checkpoint) Normalisation() mnist.Normalisation {
+	if c.Pixels == (mnist.Normalisation{}) {
+		return mnist.Published()
+	}
+	return c.Pixels
 }
 
 // Write writes the checkpoint to a file, which is replaced as a whole or not at all. The bytes depend on the checkpoint
@@ -67,7 +81,7 @@ func (c *Checkpoint) check() error {
 
 // metadata is what checkpoints of several networks have in common.
 func (c *Checkpoint) metadata(format string) map[string]string {
-	return map[string]string{
+	metadata := map[string]string{
 		"format":         format,
 		"format_version": checkpointVersion,
 		"step":           strconv.Itoa(c.Step),
@@ -75,6 +89,39 @@ func (c *Checkpoint) metadata(format string) map[string]string {
 		"layers":         formatLayers(c.Layout.Layers),
 		"graph":          c.Graph,
 	}
+	if n := c.Normalisation(); n != mnist.Published() {
+		maps.Copy(metadata, pixelText(n))
+	}
+	return metadata
+}
+
+// The keys of a normalisation in metadata, and its names in archives.
+const (
+	pixelMean = "pixel_mean"
+	pixelSD   = "pixel_sd"
+)
+
+// pixelText is a normalisation as metadata.
+func pixelText(n mnist.Normalisation) map[string]string {
+	format := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	return map[string]string{pixelMean: format(n.Mean), pixelSD: format(n.SD)}
+}
+
+// parsePixels reads what pixelText writes; there may be nothing.
+func parsePixels(metadata map[string]string) (mnist.Normalisation, error) {
+	mean, first := metadata[pixelMean]
+	sd, second := metadata[pixelSD]
+	if !first && !second {
+		return mnist.Normalisation{}, nil
+	}
+	var n mnist.Normalisation
+	var err1, err2 error
+	n.Mean, err1 = strconv.ParseFloat(mean, 64)
+	n.SD, err2 = strconv.ParseFloat(sd, 64)
+	if err1 != nil || err2 != nil || math.IsNaN(n.Mean) || math.IsInf(n.Mean, 0) || !(n.SD > 0) || math.IsInf(n.SD, 0) {
+		return n, fmt.Errorf("%s %q and %s %q are no mean and standard deviation", pixelMean, mean, pixelSD, sd)
+	}
+	return n, nil
 }
 
 func (c *Checkpoint) tensors(prefix string, list []piece) []Tensor {
@@ -150,7 +197,11 @@ func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, err
 	if err != nil {
 		return nil, err
 	}
-	return &Checkpoint{Step: step, Graph: metadata["graph"], Layout: kernels.Layout{Layers: layers, Sharing: sharing}}, nil
+	pixels, err := parsePixels(metadata)
+	if err != nil {
+		return nil, err
+	}
+	return &Checkpoint{Step: step, Graph: metadata["graph"], Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}, nil
 }
 
 // checkTensors reports whether tensors, as many as wanted, are those that a layout makes. All shapes are compared before a

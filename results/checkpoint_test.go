@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"quantal/kernels"
+	"quantal/mnist"
 )
 
 func TestCheckpointRoundTrip(t *testing.T) {
@@ -57,6 +58,39 @@ func TestCheckpointRoundTrip(t *testing.T) {
 			t.Error("the same checkpoint gave other bytes")
 		}
 	})
+}
+
+// A normalisation that is not MNIST's is in the header; files of before there was a choice have none.
+func TestCheckpointPixels(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.safetensors")
+	c := small(1)
+	for _, n := range []mnist.Normalisation{{}, mnist.Published(), {Mean: 1. / 3, SD: 0.1}, {Mean: 0, SD: 1}} {
+		c.Pixels = n
+		check(t, c.Write(path))
+		_, metadata, err := ReadSafetensors(path)
+		check(t, err)
+		got, err := ReadCheckpoint(path)
+		check(t, err)
+		team := filepath.Join(t.TempDir(), "team.safetensors")
+		check(t, (&TeamCheckpoint{[]string{"a"}, []*Checkpoint{c}}).Write(team))
+		networks, err := ReadTeamCheckpoint(team)
+		check(t, err)
+		mean, stated := metadata["pixel_mean"]
+		want := c.Normalisation()
+		if got.Normalisation() != want || networks.Networks[0].Normalisation() != want || stated == (want == mnist.Published()) {
+			t.Errorf("%+v: read %+v and %+v, header %q", n, got.Pixels, networks.Networks[0].Pixels, mean)
+		}
+	}
+	if c.Pixels = (mnist.Normalisation{}); c.Normalisation() != (mnist.Normalisation{Mean: 0.1307, SD: 0.3081}) {
+		t.Errorf("without one: %+v", c.Normalisation())
+	}
+	for _, bad := range []mnist.Normalisation{{Mean: 0.5, SD: 0}, {Mean: 0.5, SD: -1}, {Mean: math.NaN(), SD: 1}} {
+		c.Pixels = bad
+		check(t, c.Write(path))
+		if _, err := ReadCheckpoint(path); !isCorrupt(err) {
+			t.Errorf("%+v: error %v, want a CorruptError", bad, err)
+		}
+	}
 }
 
 func TestCheckpointTensors(t *testing.T) {

@@ -18,8 +18,15 @@ type Comparison struct {
 	Points  []ComparedPoint `json:"points"` // in the order of their settings
 
 	// What could not be compared.
-	NotTrained   []string `json:"not_trained"`   // published, but no network of ours has finished or diverged there
-	NotPublished []string `json:"not_published"` // ours
+	Unfit        []UnfitPoint `json:"unfit"`         // ours, where the published values are of networks of another kind
+	NotTrained   []string     `json:"not_trained"`   // published, but no network of ours has finished or diverged there
+	NotPublished []string     `json:"not_published"` // ours
+}
+
+// UnfitPoint is networks of ours that are of another kind than the published one of their rho, c and noise.
+type UnfitPoint struct {
+	Name        string       `json:"network"`
+	Differences []Difference `json:"differences"`
 }
 
 // ColumnVerdict sums a column up.
@@ -56,7 +63,8 @@ type ComparedPoint struct {
 
 // Deviation is how far a figure is from the published one. The published value is that of a single network, so among n seeds
 // of standard deviation s around a mean m it is expected within m ± t(n-1) s sqrt(1 + 1/n): SeedSDs is the distance from m in
-// units of s sqrt(1 + 1/n), and P how likely one as large is by Student's t. Both need two seeds and are NaN without.
+// units of s sqrt(1 + 1/n), and P how likely one as large is by Student's t. Both are NaN for fewer than three seeds, of which s says
+// next to nothing, and where seeds differ by no more than numbers are rounded.
 type Deviation struct {
 	Column    string  `json:"column"`
 	Ours      float64 `json:"ours"` // mean over seeds; NaN if all diverged
@@ -73,6 +81,13 @@ type Deviation struct {
 // (near chance it scatters by less than 1, but lies on the steep flank of the curve for some c), 8 % of sigma_rms; none for
 // loss_nats and reliability_cost, which are reported without a verdict.
 type Tolerances map[string]float64
+
+// What a standard deviation over seeds has to be to be told: of as many seeds, and larger than the rounding of sums of float32, relative
+// to the mean.
+const (
+	fewSeeds = 3
+	rounding = 1e-6
+)
 
 // The default tolerances.
 const (
@@ -159,10 +174,11 @@ func (c comparedColumn) unit() string {
 	return "percentage points"
 }
 
-// Compare compares networks with published values. They belong together if rho, c (up to a thousandth) and noise agree; data
-// set and network are for the caller to choose alike. With nothing in common an error comes back.
+// Compare compares networks with published values. They belong together if rho, c (up to a thousandth) and noise agree, and
+// all other settings but the seed do too: of networks of another kind there is no verdict. With no rho, c and noise in common an error
+// comes back.
 func Compare(records []Record, published []Published, tolerances Tolerances) (*Comparison, error) {
-	c := &Comparison{NotTrained: []string{}, NotPublished: []string{}}
+	c := &Comparison{Points: []ComparedPoint{}, Unfit: []UnfitPoint{}, NotTrained: []string{}, NotPublished: []string{}}
 	for _, column := range comparedColumns() {
 		c.Columns = append(c.Columns, ColumnVerdict{Column: column.name, Ours: column.ours, Unit: column.unit(),
 			Tolerance: tolerances.describe(column), Largest: math.NaN(), Verdict: NotJudged})
@@ -170,13 +186,16 @@ func Compare(records []Record, published []Published, tolerances Tolerances) (*C
 	found := make([]bool, len(published))
 	for _, v := range variantsOf(records) {
 		for _, g := range v.groups {
-			at := slices.IndexFunc(published, func(p Published) bool { return p.is(g.Settings) })
-			if at < 0 {
+			at, differences := nearestPublished(published, g.Settings)
+			switch {
+			case at < 0:
 				c.NotPublished = append(c.NotPublished, placeName(g.Rho, g.C, g.Noise, v.label))
-				continue
+			case len(differences) > 0:
+				c.Unfit = append(c.Unfit, UnfitPoint{placeName(g.Rho, g.C, g.Noise, v.label), differences})
+			default:
+				found[at] = true
+				c.add(g, v.label, published[at], tolerances)
 			}
-			found[at] = true
-			c.add(g, v.label, published[at], tolerances)
 		}
 	}
 	for i, p := range published {
@@ -184,13 +203,36 @@ func Compare(records []Record, published []Published, tolerances Tolerances) (*C
 			c.NotTrained = append(c.NotTrained, placeName(p.Rho, p.C, p.Noise, ""))
 		}
 	}
-	if len(c.Points) == 0 {
+	if len(c.Points)+len(c.Unfit) == 0 {
 		if len(records) == 0 {
 			return nil, nothing("results: no point has finished yet: nothing to compare")
 		}
 		return nil, nothing("results: no finished point has rho, c and noise of a published one: nothing to compare")
 	}
 	return c, nil
+}
+
+// nearestPublished finds the published values of a network's rho, c and noise, and in what else they differ; of several, those that
+// differ least. The index is -1 if there are none.
+func nearestPublished(published []Published, s Settings) (at int, differences []Difference) {
+	at = -1
+	for i, p := range published {
+		if !p.isAt(s) {
+			continue
+		}
+		if d := p.differences(s); at < 0 || len(d) < len(differences) {
+			at, differences = i, d
+		}
+	}
+	return at, differences
+}
+
+// Fits is nil if there is a verdict on any network; else it is an UnfitError.
+func (c *Comparison) Fits() error {
+	if len(c.Points) > 0 {
+		return nil
+	}
+	return &UnfitError{c.Unfit[0].Differences}
 }
 
 // placeName names a point: "rho 1/2, c 0.1, homogeneous".
@@ -230,7 +272,7 @@ func newDeviation(column comparedColumn, ours Interval, published, tolerance flo
 	if column.relative && d.Deviation != 0 {
 		d.Deviation /= math.Abs(published)
 	}
-	if ours.SD > 0 {
+	if ours.N >= fewSeeds && ours.SD > rounding*math.Abs(ours.Mean) {
 		d.SeedSDs = (ours.Mean - published) / (ours.SD * math.Sqrt(1+1/float64(ours.N)))
 		d.P = 2 * studentT(ours.N).CDF(-math.Abs(d.SeedSDs))
 	}

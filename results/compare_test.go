@@ -17,7 +17,8 @@ func asRecords(list []Published) []Record {
 	var records []Record
 	for _, p := range list {
 		r := Record{ID: fmt.Sprintf("%s-rho%g-c%g", p.Noise, p.RhoValue, p.C), Status: Done, Kernels: "portable", Outcome: NoOutcome()}
-		r.Settings = Settings{Data: "mnist", Hidden: "100x100", Noise: p.Noise, Rho: p.Rho, RhoValue: p.RhoValue, C: p.C, Seed: 1}
+		r.Settings = p.Settings
+		r.Seed = 1
 		r.AccuracySampled, r.LossSampled, r.SigmaRMS, r.ReliabilityCost = p.AccuracyPercent/100, p.LossNats, p.SigmaRMS, p.ReliabilityCost
 		records = append(records, r)
 	}
@@ -36,18 +37,21 @@ func at(rho, c float64, figures ...[2]float64) []Record {
 }
 
 func heterogeneous(rho, c, accuracy, sigma float64) Published {
-	return Published{Rho: fmt.Sprint(rho), RhoValue: rho, C: c, Noise: "heterogeneous", AccuracyPercent: accuracy, LossNats: 0.4, SigmaRMS: sigma, ReliabilityCost: 800}
+	s := record(rho, c, 1).Settings
+	s.Seed = 0
+	return Published{Settings: s, AccuracyPercent: accuracy, LossNats: 0.4, SigmaRMS: sigma, ReliabilityCost: 800}
 }
 
 func TestDeviationsByHand(t *testing.T) {
-	c, err := Compare(at(2, 0.1, [2]float64{91, 0.21}, [2]float64{92, 0.23}), []Published{heterogeneous(2, 0.1, 90, 0.2)}, nil)
+	c, err := Compare(at(2, 0.1, [2]float64{91, 0.21}, [2]float64{92, 0.22}, [2]float64{93, 0.23}), []Published{heterogeneous(2, 0.1, 90, 0.2)}, nil)
 	check(t, err)
-	// Two seeds, 91 and 92: mean 91.5, standard deviation 1/sqrt(2). 1.5 in units of it times sqrt(3/2) is sqrt(3), and Student's
-	// t with one degree of freedom is Cauchy's distribution: P = 1 - (2/pi) atan(sqrt(3)) = 1/3. Of sigma: 0.22, 0.02/2, 0.02.
+	// Three seeds, 91, 92 and 93: mean 92, standard deviation 1. 2 in units of it times sqrt(4/3) is sqrt(3). Student's t with two
+	// degrees of freedom has P = 1 - t/sqrt(2 + t^2), here 1 - sqrt(3/5). Of sigma: 0.22, 0.01, 0.02, which is the same.
+	same := 1 - math.Sqrt(3./5)
 	for i, want := range []Deviation{
-		{"accuracy_percent", 91.5, 90, 1.5, math.Sqrt(3), 1. / 3, 3, Within},
-		{"loss_nats", 0.5, 0.4, 0.25, math.NaN(), math.NaN(), math.NaN(), NotJudged}, // both seeds the same
-		{"sigma_rms", 0.22, 0.2, 0.1, 2 / math.Sqrt(3), 1 - 2/math.Pi*math.Atan(2/math.Sqrt(3)), 0.08, Beyond},
+		{"accuracy_percent", 92, 90, 2, math.Sqrt(3), same, 3, Within},
+		{"loss_nats", 0.5, 0.4, 0.25, math.NaN(), math.NaN(), math.NaN(), NotJudged}, // all seeds the same
+		{"sigma_rms", 0.22, 0.2, 0.1, math.Sqrt(3), same, 0.08, Beyond},
 		{"reliability_cost", 1000, 800, 0.25, math.NaN(), math.NaN(), math.NaN(), NotJudged},
 	} {
 		d := c.Points[0].Deviations[i]
@@ -58,6 +62,21 @@ func TestDeviationsByHand(t *testing.T) {
 	}
 	if got := strings.Join(c.Beyond(), "; "); got != "sigma_rms at 1 of 1 points" {
 		t.Errorf("beyond: %s", got)
+	}
+	// A standard deviation of two seeds, or of rounding, is none to count in.
+	for _, seeds := range [][][2]float64{{{91, 0.21}}, {{91, 0.21}, {92, 0.23}}, {{91, 0.2}, {91, 0.2 + 1e-12}, {91, 0.2 - 1e-12}}} {
+		c, err = Compare(at(2, 0.1, seeds...), []Published{heterogeneous(2, 0.1, 90, 0.3)}, nil)
+		check(t, err)
+		for _, d := range c.Points[0].Deviations {
+			if !math.IsNaN(d.SeedSDs) || !math.IsNaN(d.P) {
+				t.Errorf("seeds %v: %s: %g SD, P %g", seeds, d.Column, d.SeedSDs, d.P)
+			}
+		}
+	}
+	for x, want := range map[float64]string{math.Sqrt(3): "+1.7", -100: "-100.0", 101: "over 100", -1e12: "over 100", math.NaN(): ""} {
+		if got := FormatSDs(x); got != want {
+			t.Errorf("%g SD is %q, want %q", x, got, want)
+		}
 	}
 	// Five seeds: t(4) of 2.776 has P = 0.05 by any table.
 	list := at(2, 0.1, [2]float64{90, 1}, [2]float64{91, 1}, [2]float64{92, 1}, [2]float64{93, 1}, [2]float64{94, 1})
@@ -120,8 +139,8 @@ func TestWhatIsCompared(t *testing.T) {
 	records = append(records, quiet, lost, other)
 	reference := []Published{
 		heterogeneous(0.33333, math.Pow(10, -0.75), 50, 1), heterogeneous(2, 1, 50, 1), heterogeneous(2, 5.01, 50, 1),
-		{Noise: "none", AccuracyPercent: 50, LossNats: math.NaN(), SigmaRMS: 0, ReliabilityCost: math.NaN()},
-		{Rho: "2", RhoValue: 2, C: 5, Noise: "homogeneous", AccuracyPercent: 1},
+		{Settings: Settings{Data: "glyphs", Hidden: "100x100", Noise: "none"}, AccuracyPercent: 50, LossNats: math.NaN(), SigmaRMS: 0, ReliabilityCost: math.NaN()},
+		{Settings: Settings{Data: "glyphs", Hidden: "100x100", Noise: "homogeneous", Rho: "2", RhoValue: 2, C: 5}, AccuracyPercent: 1},
 	}
 	c, err := Compare(records, reference, nil)
 	check(t, err)
@@ -130,11 +149,14 @@ func TestWhatIsCompared(t *testing.T) {
 		compared = append(compared, fmt.Sprintf("%s %d+%d", p.Name(), p.Seeds, p.Diverged))
 	}
 	got := strings.Join(compared, "; ") + " | " + strings.Join(c.NotTrained, "; ") + " | " + strings.Join(c.NotPublished, "; ")
-	want := "rho 0.3333333333333333, c 0.177828, heterogeneous, lambda 0 1+0; rho 2, c 1, heterogeneous, lambda 0 0+1; none, lambda 0 1+0; " +
-		"rho 0.3333333333333333, c 0.177828, heterogeneous, lambda 0.5 1+0 | " +
+	want := "rho 0.3333333333333333, c 0.177828, heterogeneous, lambda 0 1+0; rho 2, c 1, heterogeneous, lambda 0 0+1; none, lambda 0 1+0 | " +
 		"rho 2, c 5.01, heterogeneous; rho 2, c 5, homogeneous | rho 2, c 5, heterogeneous, lambda 0"
 	if got != want {
 		t.Errorf("compared\n%s\nwant\n%s", got, want)
+	}
+	if u := c.Unfit; len(u) != 1 || u[0].Name != "rho 0.3333333333333333, c 0.177828, heterogeneous, lambda 0.5" || len(u[0].Differences) != 1 ||
+		u[0].Differences[0].String() != "lambda is 0.5, in the reference 0" {
+		t.Errorf("unfit: %+v", u)
 	}
 	// A network that diverged has not reached what was published. Without noise there are two columns to compare.
 	if d := c.Points[1].Deviations; len(d) != 4 || d[0].Verdict != Beyond || !math.IsNaN(d[0].Ours) || d[1].Verdict != NotJudged {
@@ -143,7 +165,7 @@ func TestWhatIsCompared(t *testing.T) {
 	if d := c.Points[2].Deviations; len(d) != 2 || d[0].Verdict != Within || d[1].Column != "sigma_rms" || d[1].Verdict != Beyond {
 		t.Errorf("without noise: %+v", d)
 	}
-	if v := c.Columns[0]; v.Compared != 4 || v.Beyond != 1 || v.Verdict != Beyond || v.Largest != 0 {
+	if v := c.Columns[0]; v.Compared != 3 || v.Beyond != 1 || v.Verdict != Beyond || v.Largest != 0 {
 		t.Errorf("accuracy: %+v", v)
 	}
 
@@ -153,6 +175,52 @@ func TestWhatIsCompared(t *testing.T) {
 	wantError(t, err2, "no finished point has rho, c and noise")
 	if !errors.Is(err, ErrNothing) || !errors.Is(err2, ErrNothing) {
 		t.Error("want ErrNothing")
+	}
+}
+
+// There is no verdict on networks of another kind than the published.
+func TestUnfit(t *testing.T) {
+	records := at(2, 0.1, [2]float64{50, 1})
+	kinds := map[string]func(*Settings){
+		"data is glyphs, in the reference mnist":             func(s *Settings) { s.Data = "mnist" },
+		"hidden is 100x100, in the reference 8":              func(s *Settings) { s.Hidden = "8" },
+		"epochs is 0, in the reference 50":                   func(s *Settings) { s.Epochs = 50 },
+		"batch is 0, in the reference 20":                    func(s *Settings) { s.Batch = 20 },
+		"lr is 0, in the reference 0.0001":                   func(s *Settings) { s.LearningRate = 1e-4 },
+		"lambda is 0, in the reference 0.01":                 func(s *Settings) { s.Lambda = 0.01 },
+		"mu_init is 0, in the reference 0.1":                 func(s *Settings) { s.MuInit = 0.1 },
+		"sigma_init is 0, in the reference 0.5":              func(s *Settings) { s.SigmaInit = 0.5 },
+		"validation is 0, in the reference 9":                func(s *Settings) { s.Validation = 9 },
+		"normalise is mnist, in the reference auto":          func(s *Settings) { s.Normalise = "auto" },
+		"classes is that of the labels, in the reference 12": func(s *Settings) { s.Classes = 12 },
+	}
+	var all []Published
+	for want, change := range kinds {
+		p := heterogeneous(2, 0.1, 50, 1)
+		change(&p.Settings)
+		all = append(all, p)
+		c, err := Compare(records, []Published{p}, nil)
+		check(t, err)
+		var unfit *UnfitError
+		if !errors.As(c.Fits(), &unfit) || !errors.As(Fits(records, []Published{p}), &unfit) {
+			t.Fatalf("%s: %v", want, c.Fits())
+		}
+		wantError(t, unfit, "is of other networks: "+want)
+		if len(c.Points) != 0 || len(c.Beyond()) != 0 || c.Columns[0].Verdict != NotJudged || len(c.NotTrained) != 1 {
+			t.Errorf("%s: %+v", want, c)
+		}
+		g := &Grid{Dir: "grid", Points: 1, Records: records}
+		figures, err := g.Figures(rhoTitle, []Published{p})
+		check(t, err)
+		if !strings.Contains(figures[0].note, "The published values are of other networks") {
+			t.Errorf("%s: note %q", want, figures[0].note)
+		}
+	}
+	// Of several kinds that which fits counts.
+	c, err := Compare(records, append(all, heterogeneous(2, 0.1, 50, 1)), nil)
+	check(t, err)
+	if len(c.Points) != 1 || c.Fits() != nil || Fits(records, append(all, heterogeneous(2, 0.1, 50, 1))) != nil || len(c.NotTrained) != len(all) {
+		t.Errorf("%+v", c)
 	}
 }
 
@@ -176,7 +244,9 @@ func TestTrainedNetworksAgainstPublished(t *testing.T) {
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		r := Record{Status: Done, Outcome: NoOutcome()}
 		check(t, json.Unmarshal(lines.Bytes(), &r))
-		r.RhoValue, r.ID = 2, fmt.Sprint(r.Noise, r.Seed)
+		r.Settings = Settings{Data: "mnist", Hidden: "100x100", Noise: r.Noise, Rho: "2", RhoValue: 2, C: r.C, Lambda: 0.01, LearningRate: 1e-4,
+			Batch: 20, Epochs: 50, MuInit: 0.1, SigmaInit: 1e-4, Seed: r.Seed}
+		r.ID = fmt.Sprint(r.Noise, r.Seed)
 		records = append(records, r)
 	}
 	c, err := Compare(records, list, Tolerances{})

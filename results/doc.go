@@ -49,6 +49,8 @@
 //	sharing         which synapses share a sigma: synapse (each its own), neuron, layer, network, or none (no noise)
 //	graph           structure of the network, for the program that continues the run
 //	driver          what else that program needs
+//	pixel_mean      inputs are pixels x, 0 to 255, as (x/255 - pixel_mean) / pixel_sd
+//	pixel_sd        where both are absent they are 0.1307 and 0.3081
 //
 // Tensors, for layers N = 0, 1, ... in turn, shapes as in PyTorch's Linear (rows are neurons):
 //
@@ -103,7 +105,8 @@
 //	data, hidden, noise                    data set; units of the hidden layers; who shares a sigma
 //	rho, rho_value, c                      exponent as written, and as a number (0 for entropic); multiplier in nats; empty without noise
 //	lambda, lr, batch, epochs              multiplier of the magnitude cost in nats; learning rate; examples per minibatch; passes
-//	mu_init, sigma_init, validation, seed  in units of a weight; in units of a weight; held-out examples; seed
+//	mu_init, sigma_init, validation        in units of a weight; in units of a weight; held-out examples
+//	normalise, classes, seed               how pixels became inputs; number of classes, if it was stated; seed
 //	status, kernels                        done or diverged; the kernel set that ran
 //	accuracy_sampled, accuracy_mean,       fractions of the test set: one draw of the weights per 20 test examples; weights at mu;
 //	  accuracy_predictive, accuracy_expected_log   mean probability and mean log-probability over draws

@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"quantal/kernels"
@@ -25,6 +26,19 @@ func (c *Checkpoint) Export() []Tensor {
 			bias, Tensor{fmt.Sprintf("layer%d.bias.sigma", i), bias.Shape, c.sigmas(i, layer.In, layer.In+1)})
 	}
 	return out
+}
+
+// ExportPixels is what belongs to Export: the network's inputs are pixels, 0 to 255, as (x/255 - pixel_mean) / pixel_sd.
+func (c *Checkpoint) ExportPixels() []Scalar {
+	n := c.Normalisation()
+	return []Scalar{{pixelMean, n.Mean}, {pixelSD, n.SD}}
+}
+
+// ExportMetadata is what describes Export in the metadata of a safetensors file, with ExportPixels as text.
+func (c *Checkpoint) ExportMetadata() map[string]string {
+	metadata := pixelText(c.Normalisation())
+	metadata["format"], metadata["step"], metadata["seed"] = "quantal-export", strconv.Itoa(c.Step), strconv.FormatUint(c.Seed, 10)
+	return metadata
 }
 
 // Sigmas returns the standard deviation of each weight of a layer, biases not included, as [neurons][inputs] in C order.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -26,8 +28,8 @@ func (f *Folder) WriteConfig(v any) error {
 	return writeAtomicBytes(f.Path(configName), text.Bytes())
 }
 
-// ReadConfig reads config.toml into v, which has the defaults, and lists the keys of v that the file lacks. Errors are those of
-// ReadConfigFile; a file without any key gives a CorruptError, too.
+// ReadConfig reads config.toml into v, which has the defaults, and lists the keys of v that the file lacks, but for those that stand in
+// a file only if they are not empty. Errors are those of ReadConfigFile; a file without any key gives a CorruptError, too.
 func (f *Folder) ReadConfig(v any) (missing []string, err error) {
 	path := f.Path(configName)
 	if err := ReadConfigFile(path, v); err != nil {
@@ -42,12 +44,18 @@ func (f *Folder) ReadConfig(v any) (missing []string, err error) {
 	}
 	t := reflect.TypeOf(v).Elem()
 	for i := range t.NumField() {
-		key := t.Field(i).Tag.Get("toml")
-		if _, ok := there[key]; !ok && key != "" {
+		key, options, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
+		if _, ok := there[key]; !ok && key != "" && options == "" { // what is left out where it is empty is not missing
 			missing = append(missing, key)
 		}
 	}
 	return missing, nil
+}
+
+// IsRunConfig reports whether a file is the config.toml of a run folder.
+func IsRunConfig(path string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(path), environmentName))
+	return err == nil && filepath.Base(path) == configName
 }
 
 // ReadConfigFile reads a TOML file into v, as Windows' programs write it, too. A key that v has no field for, a value of another type and broken syntax give

@@ -21,8 +21,8 @@ const (
 // ExportGrid writes records as a NumPy archive: every column of table.csv is an array with one entry per record, in the order
 // of their settings. Numbers are float64, NaN where the table is empty; counts are int64, with -1 there, and seed is uint64;
 // text is unicode; sigma_rms_layers is [records][layers]. With ExportMu or ExportSigma there are also the arrays
-// ID/layerN.weight.mu of [neurons][inputs] and ID/layerN.bias.mu of [neurons], or the same of sigma, float32, of every network
-// that has finished; network reads one by its id. A network that cannot be read is left out, and damaged tells of it. The same
+// ID/layerN.weight.mu of [neurons][inputs] and ID/layerN.bias.mu of [neurons], or the same of sigma, float32, and the numbers
+// ID/pixel_mean and ID/pixel_sd, of every network that has finished; network reads one by its id. A network that cannot be read is left out, and damaged tells of it. The same
 // grid gives the same bytes.
 func ExportGrid(w io.Writer, records []Record, what string, network func(id string) (*Checkpoint, error)) (damaged []error, err error) {
 	if !slices.Contains([]string{ExportSummary, ExportMu, ExportSigma}, what) {
@@ -63,6 +63,11 @@ func writeNetworkArrays(archive *npz.Writer, id, what string, c *Checkpoint) err
 		name := id + "/" + t.Name
 		if err := archive.Write(name+".npy", nested(t.Shape, t.Data)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	for _, s := range c.ExportPixels() {
+		if err := archive.Write(id+"/"+s.Name+".npy", s.Value); err != nil {
+			return fmt.Errorf("%s/%s: %w", id, s.Name, err)
 		}
 	}
 	return nil

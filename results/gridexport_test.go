@@ -73,7 +73,7 @@ func TestPythonReadsAnExportedGrid(t *testing.T) {
 		var got map[string]exported
 		pythontest.Run(t, describeExport, &got, path)
 		columns := len(recordRow(full))
-		if what == "summary" && len(got) != columns || what != "summary" && len(got) != columns+2*4 {
+		if what == "summary" && len(got) != columns || what != "summary" && len(got) != columns+2*(4+2) {
 			t.Errorf("%s: %d arrays, %d columns", what, len(got), columns)
 		}
 		// The order of table.csv: full, its seed 2, the diverged one, the one without noise.

@@ -55,7 +55,7 @@ type relation struct{ y, x quantity }
 // sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy over
 // that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is interrupted at a
 // network that diverged; a band is the 95 % interval. Published values, if there are any, are open marks. If more than noise,
-// rho, c and seed varies, each combination of the rest has figures of its own. title names an exponent. With nothing to
+// rho, c and seed varies, each combination of the rest has figures of its own; published values are in those of their kind. title names an exponent. With nothing to
 // draw, an error says why.
 func (g *Grid) Figures(title func(rho float64) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
@@ -68,6 +68,7 @@ func (g *Grid) Figures(title func(rho float64) string, published []Published) ([
 		if len(variants) > 1 {
 			name, about = "-"+strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(v.label), " "+v.label+"."
 		}
+		reference, misfit := v.reference(published)
 		for _, f := range []struct {
 			name, caption string
 			rows          []relation
@@ -77,7 +78,7 @@ func (g *Grid) Figures(title func(rho float64) string, published []Published) ([
 			{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as EES Fig. 3.",
 				[]relation{{testAccuracy(), noiseLevel()}, {reliabilityCost(), noiseLevel()}, {testAccuracy(), reliabilityCost()}}},
 		} {
-			figure, err := newSheet(v, f.rows, title, published).draw(strings.TrimSpace(about + " " + g.remark()))
+			figure, err := newSheet(v, f.rows, title, reference).draw(strings.TrimSpace(about + " " + g.remark() + misfit))
 			if err != nil {
 				return nil, fmt.Errorf("results: %s: %w", f.name+name, err)
 			}
@@ -142,7 +143,7 @@ func distinction(all []Settings, i int) string {
 	var parts []string
 	for k, f := range fieldsOf(reflect.ValueOf(all[i])) {
 		if slices.ContainsFunc(all, func(s Settings) bool { return !fieldsOf(reflect.ValueOf(s))[k].value.Equal(f.value) }) {
-			parts = append(parts, fmt.Sprintf("%s %v", f.name, f.value))
+			parts = append(parts, f.name+" "+settingText(f))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -162,6 +163,19 @@ func (v variant) withoutNoise() float64 {
 type column struct {
 	rho    float64
 	groups []Group // by noise, then c
+}
+
+// reference is the published values that are of networks of this kind, and a remark if there are none among those given.
+func (v variant) reference(published []Published) (reference []Published, remark string) {
+	for _, p := range published {
+		if len(p.differences(v.groups[0].Settings)) == 0 {
+			reference = append(reference, p)
+		}
+	}
+	if len(published) > 0 && len(reference) == 0 {
+		remark = " The published values are of other networks, and not shown."
+	}
+	return reference, remark
 }
 
 // columns lists the exponents of which there is something to draw.

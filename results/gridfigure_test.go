@@ -67,7 +67,7 @@ func TestFiguresShowTheRecords(t *testing.T) {
 		}
 	}
 	records := gridRecords([]float64{2, 0.5}, append(bothNoises, "none"), []float64{1e-2, 0.1, 1, 10}, 3, lose)
-	reference := []Published{heterogeneous(2, 0.1, 60, 0.25), heterogeneous(3, 0.1, 1, 1), {Noise: "neuron", Rho: "2", RhoValue: 2, C: 1}}
+	reference := []Published{heterogeneous(2, 0.1, 60, 0.25), heterogeneous(3, 0.1, 1, 1), {Settings: Settings{Noise: "neuron", Rho: "2", RhoValue: 2, C: 1}}}
 	v := variantsOf(records)
 	if len(v) != 1 || v[0].label != "" {
 		t.Fatalf("%d variants, label %q", len(v), v[0].label)

@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -259,18 +260,30 @@ func (c *Comparison) section() Section {
 	for _, p := range c.Points {
 		for _, d := range p.Deviations {
 			t.Rows = append(t.Rows, []string{p.Name(), d.Column, d.Verdict, strconv.Itoa(p.Seeds), number("%.5g", d.Ours), number("%.5g", d.Published),
-				FormatDeviation(d.Column, d.Deviation), number("%+.2f", d.SeedSDs), number("%.3f", d.P)})
+				FormatDeviation(d.Column, d.Deviation), FormatSDs(d.SeedSDs), number("%.3f", d.P)})
 		}
 	}
 	prose := []string{"Ours is the mean over seeds. Seed SDs is the deviation in units of s √(1 + 1/n), s being the standard deviation of n seeds, and p " +
 		"how likely one as large is by chance (Student's t): the published value is that of a single network."}
+	if n := len(c.Unfit); n > 0 {
+		var texts []string
+		for _, d := range c.Unfit[0].Differences {
+			texts = append(texts, d.String())
+		}
+		prose = append(prose, sentence(count(n, "point")+" of the grid "+isAre(n)+" of another kind than the published, so there is no verdict: "+
+			strings.Join(texts, "; ")))
+	}
 	if n := len(c.NotTrained); n > 0 {
 		prose = append(prose, sentence(count(n, "published point")+" "+hasHave(n)+" no counterpart here"))
 	}
 	if n := len(c.NotPublished); n > 0 {
 		prose = append(prose, sentence(count(n, "point")+" of the grid "+isAre(n)+" not among the published"))
 	}
-	return Section{Title: "Comparison with published values", Prose: prose, Tables: []ReportTable{verdicts, t}}
+	section := Section{Title: "Comparison with published values", Prose: prose}
+	if len(c.Points) > 0 {
+		section.Tables = []ReportTable{verdicts, t}
+	}
+	return section
 }
 
 func hasHave(n int) string {
@@ -278,6 +291,15 @@ func hasHave(n int) string {
 		return "has"
 	}
 	return "have"
+}
+
+// FormatSDs writes a deviation in standard deviations of a seed for people: "+1.5", or "over 100", where a number would say no more.
+// It is empty for NaN.
+func FormatSDs(x float64) string {
+	if math.Abs(x) > 100 {
+		return "over 100"
+	}
+	return number("%+.1f", x)
 }
 
 // FormatDeviation writes a deviation of a compared column for people: "+1.25" in percentage points, or "-3.1 %".

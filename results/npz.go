@@ -8,15 +8,21 @@ import (
 	"github.com/sbinet/npyio/npz"
 )
 
-// WriteNPZ writes tensors to a NumPy archive, float32 in C order; numpy.load(path)[name] reads one back. The file is
+// Scalar is a number in a NumPy archive, float64.
+type Scalar struct {
+	Name  string
+	Value float64
+}
+
+// WriteNPZ writes tensors to a NumPy archive, float32 in C order, and numbers; numpy.load(path)[name] reads one back. The file is
 // replaced as a whole or not at all, and holds no clock: the same tensors give the same bytes. Errors: a name given
 // twice, a shape that does not fit the data or has a zero in it, and whatever the file system reports.
-func WriteNPZ(path string, tensors []Tensor) error {
-	return WriteFile(path, func(w io.Writer) error { return EncodeNPZ(w, tensors) })
+func WriteNPZ(path string, tensors []Tensor, numbers ...Scalar) error {
+	return WriteFile(path, func(w io.Writer) error { return EncodeNPZ(w, tensors, numbers...) })
 }
 
 // EncodeNPZ writes what WriteNPZ does.
-func EncodeNPZ(w io.Writer, tensors []Tensor) error {
+func EncodeNPZ(w io.Writer, tensors []Tensor, numbers ...Scalar) error {
 	names := map[string]bool{}
 	for _, t := range tensors {
 		if names[t.Name] {
@@ -30,6 +36,15 @@ func EncodeNPZ(w io.Writer, tensors []Tensor) error {
 	archive := npz.NewWriter(w)
 	for _, t := range tensors {
 		if err := archive.Write(t.Name+".npy", nested(t.Shape, t.Data)); err != nil {
+			return err
+		}
+	}
+	for _, s := range numbers {
+		if names[s.Name] {
+			return fmt.Errorf("the tensor name %q is taken", s.Name)
+		}
+		names[s.Name] = true
+		if err := archive.Write(s.Name+".npy", s.Value); err != nil {
 			return err
 		}
 	}

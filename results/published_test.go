@@ -26,6 +26,11 @@ func fraction(s string) (float64, error) {
 	return n / d, nil
 }
 
+// standard is what a reference is of that does not say it.
+func standard() Settings {
+	return Settings{Data: "mnist", Hidden: "100x100", Lambda: 0.01, LearningRate: 1e-4, Batch: 20, Epochs: 50, MuInit: 0.1, SigmaInit: 1e-4}
+}
+
 // published is the arrays behind EES Fig. 2 and 3, where they are there.
 func published(t *testing.T) []Published {
 	t.Helper()
@@ -33,7 +38,7 @@ func published(t *testing.T) []Published {
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("the published arrays are not here")
 	}
-	list, err := ReadPublished(path, fraction)
+	list, err := ReadPublished(path, standard(), fraction)
 	check(t, err)
 	return list
 }
@@ -42,7 +47,7 @@ func readText(t *testing.T, text string) ([]Published, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "published.csv")
 	check(t, os.WriteFile(path, []byte(text), 0o644))
-	return ReadPublished(path, fraction)
+	return ReadPublished(path, standard(), fraction)
 }
 
 func TestPublishedValues(t *testing.T) {
@@ -50,7 +55,9 @@ func TestPublishedValues(t *testing.T) {
 	if len(list) != 120 {
 		t.Fatalf("%d points", len(list))
 	}
-	want := Published{"2", 2, 0.1, "homogeneous", 63.35, 1.3295, 0.31949, 437917}
+	settings := standard()
+	settings.Rho, settings.RhoValue, settings.C, settings.Noise = "2", 2, 0.1, "homogeneous"
+	want := Published{settings, 63.35, 1.3295, 0.31949, 437917}
 	found := false
 	for _, p := range list {
 		found = found || p == want
@@ -73,6 +80,24 @@ func TestReadPublished(t *testing.T) {
 	if len(list) != 2 || list[0].RhoValue != 0.5 || list[0].C != 1e-3 || list[0].AccuracyPercent != 97.25 || list[1].RhoValue != 0.5 || list[1].C != 0.01 {
 		t.Errorf("read %+v", list)
 	}
+	// What the networks are.
+	list, err = readText(t, "data,hidden,epochs,batch,lr,lambda,mu_init,sigma_init,validation,normalise,classes,rho,c,noise,loss_nats\n"+
+		"digits,8x9,2,7,0.5,0,0.2,0.3,11,auto,12,2,1,layer,1\n,,,,,,,,,,,2,1,layer,1\n,none,,,,,,,,mnist,,2,1,layer,1\n")
+	check(t, err)
+	place := func(s Settings) Settings {
+		s.Noise, s.Rho, s.RhoValue, s.C = "layer", "2", 2, 1
+		return s
+	}
+	linear := standard()
+	linear.Hidden = "none"
+	for i, want := range []Settings{
+		{Data: "digits", Hidden: "8x9", Lambda: 0, LearningRate: 0.5, Batch: 7, Epochs: 2, MuInit: 0.2, SigmaInit: 0.3, Validation: 11, Normalise: "auto", Classes: 12},
+		standard(), linear,
+	} {
+		if list[i].Settings != place(want) {
+			t.Errorf("line %d: read %+v, want %+v", i+2, list[i].Settings, place(want))
+		}
+	}
 	const header = "rho,c,noise,accuracy_percent\n"
 	for text, parts := range map[string][]string{
 		"":                                    {"is empty", "names of the columns"},
@@ -80,20 +105,25 @@ func TestReadPublished(t *testing.T) {
 		"rho,c,noise\n2,1,layer\n":            {"line 1", "nothing to compare", "sigma_rms"},
 		"rho,noise,sigma_rms\n2,layer,1\n":    {"line 1", "there is no c"},
 		"rho,c,noise,accuracy\n2,1,layer,5\n": {"line 1, column 4", `"accuracy"`, "accuracy_percent"},
-		"rho,c,noise,sigma_rms,c\n2,1,layer,5,1\n":             {"line 1, column 5", "twice"},
-		header + "2,1,layer\n":                                 {"line 2", "want 4 values, one for each name, got 3"},
-		header + "2,1,\"layer,5\n":                             {"line 2", "quote"},
-		header + "2,x,layer,5\n":                               {"line 2, column c", `"x"`, "above 0"},
-		header + "2,0,layer,5\n":                               {"line 2, column c", "above 0"},
-		header + "2,,layer,5\n":                                {"line 2, column c", "above 0"},
-		header + "-1,1,layer,5\n":                              {"line 2, column rho", "number or fraction"},
-		header + "2,1,loud,5\n":                                {"line 2, column noise", `"loud"`, "homogeneous"},
-		header + "2,1,layer,0.91%\n":                           {"line 2, column accuracy_percent", "0 to 100"},
-		header + "2,1,layer,101\n":                             {"line 2, column accuracy_percent", "0 to 100"},
-		header + "2,1,layer,NaN\n":                             {"line 2, column accuracy_percent", "0 to 100"},
-		header + "2,1,layer,5\n\n4/2,1.0001,layer,6\n":         {"line 4", "is in line 2 already"},
-		"rho,c,noise,sigma_rms\n2,1,layer,-0.5\n":              {"line 2, column sigma_rms", "from 0"},
-		"rho,c,noise,loss_nats,reliability_cost\n2,1,layer,,y": {"line 2, column reliability_cost", `"y"`},
+		"rho,c,noise,sigma_rms,c\n2,1,layer,5,1\n":                   {"line 1, column 5", "twice"},
+		header + "2,1,layer\n":                                       {"line 2", "want 4 values, one for each name, got 3"},
+		header + "2,1,\"layer,5\n":                                   {"line 2", "quote"},
+		header + "2,x,layer,5\n":                                     {"line 2, column c", `"x"`, "above 0"},
+		header + "2,0,layer,5\n":                                     {"line 2, column c", "above 0"},
+		header + "2,,layer,5\n":                                      {"line 2, column c", "above 0"},
+		header + "-1,1,layer,5\n":                                    {"line 2, column rho", "number or fraction"},
+		header + "2,1,loud,5\n":                                      {"line 2, column noise", `"loud"`, "homogeneous"},
+		header + "2,1,layer,0.91%\n":                                 {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,101\n":                                   {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,NaN\n":                                   {"line 2, column accuracy_percent", "0 to 100"},
+		header + "2,1,layer,5\n\n4/2,1.0001,layer,6\n":               {"line 4", "is in line 2 already"},
+		"rho,c,noise,sigma_rms\n2,1,layer,-0.5\n":                    {"line 2, column sigma_rms", "from 0"},
+		"rho,c,noise,data\n2,1,layer,mnist\n":                        {"line 1", "nothing to compare"},
+		"rho,c,noise,loss_nats,hidden\n2,1,layer,1,8-9":              {"line 2, column hidden", "100x100"},
+		"rho,c,noise,loss_nats,epochs\n2,1,layer,1,0.5":              {"line 2, column epochs", "whole number"},
+		"rho,c,noise,loss_nats,lr\n2,1,layer,1,-1":                   {"line 2, column lr", "from 0 on"},
+		"rho,c,noise,loss_nats,data\n2,1,layer,1,a\n2,1,layer,1,a\n": {"line 3", "is in line 2 already"},
+		"rho,c,noise,loss_nats,reliability_cost\n2,1,layer,,y":       {"line 2, column reliability_cost", `"y"`},
 	} {
 		_, err := readText(t, text)
 		wantError(t, err, append(parts, "published.csv: ")...)
@@ -101,7 +131,7 @@ func TestReadPublished(t *testing.T) {
 			t.Errorf("%q: want a CorruptError", text)
 		}
 	}
-	_, err = ReadPublished(filepath.Join(t.TempDir(), "none.csv"), fraction)
+	_, err = ReadPublished(filepath.Join(t.TempDir(), "none.csv"), standard(), fraction)
 	if wantError(t, err, "none.csv"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}

@@ -34,7 +34,9 @@ type Settings struct {
 	Epochs       int     `json:"epochs"`
 	MuInit       float64 `json:"mu_init"`
 	SigmaInit    float64 `json:"sigma_init"`
-	Validation   int     `json:"validation"` // training examples held out
+	Validation   int     `json:"validation"`          // training examples held out
+	Normalise    string  `json:"normalise,omitempty"` // of pixels: auto, none or MEAN,SD; empty for mnist
+	Classes      int     `json:"classes,omitempty"`   // as stated; 0 if they are those of the labels
 	Seed         uint64  `json:"seed"`
 }
 
@@ -46,6 +48,7 @@ func (s Settings) Compare(t Settings) int {
 		cmp.Compare(s.Lambda, t.Lambda), cmp.Compare(s.LearningRate, t.LearningRate),
 		cmp.Compare(s.Batch, t.Batch), cmp.Compare(s.Epochs, t.Epochs),
 		cmp.Compare(s.MuInit, t.MuInit), cmp.Compare(s.SigmaInit, t.SigmaInit), cmp.Compare(s.Validation, t.Validation),
+		strings.Compare(s.Normalise, t.Normalise), cmp.Compare(s.Classes, t.Classes),
 		cmp.Compare(slices.Index(noises, s.Noise), slices.Index(noises, t.Noise)),
 		cmp.Compare(s.RhoValue, t.RhoValue), cmp.Compare(s.C, t.C), cmp.Compare(s.Seed, t.Seed),
 	)
@@ -179,7 +182,9 @@ func (r Record) complete(line []byte) error {
 	}
 	needed := []string{"id", "status", "kernels", "steps", "draws"}
 	for _, f := range fieldsOf(reflect.ValueOf(r.Settings)) {
-		needed = append(needed, f.name)
+		if !strings.Contains(f.options, "omit") {
+			needed = append(needed, f.name)
+		}
 	}
 	switch r.Status {
 	case Done:

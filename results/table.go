@@ -133,13 +133,19 @@ func meanRow(g Group) []cell {
 	return cells
 }
 
+// asMNIST is how people call the normalisation of settings that name none.
+const asMNIST = "mnist"
+
 // cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they mean nothing.
 func cellsOf(v any, noise string) []cell {
 	var cells []cell
 	for _, f := range fieldsOf(reflect.ValueOf(v)) {
 		value := f.value.Interface()
 		meaningless := noise == withoutNoise && slices.Contains([]string{"rho", "rho_value", "c"}, f.name)
-		if meaningless || value == "" {
+		switch {
+		case f.name == "normalise" && value == "":
+			value = asMNIST
+		case meaningless, value == "", f.name == "classes" && value == 0:
 			value = nil
 		}
 		cells = append(cells, cell{f.name, value})

@@ -8,6 +8,7 @@ import (
 	"quantal/graph"
 	"quantal/internal/nearest"
 	"quantal/kernels"
+	"quantal/mnist"
 	"quantal/results"
 )
 
@@ -30,6 +31,10 @@ type Config struct {
 	Device          string       `toml:"device" json:"device"`
 	Threads         int          `toml:"threads" json:"threads"`                   // 0 for all processors
 	CheckpointEvery int          `toml:"checkpoint-every" json:"checkpoint-every"` // epochs; the last epoch always has one
+
+	// What older files do not have.
+	Normalise string `toml:"normalise,omitempty" json:"normalise,omitempty"` // of pixels: mnist, auto, none, or MEAN,SD; empty for mnist
+	Classes   int    `toml:"classes,omitempty" json:"classes,omitempty"`     // 0 to take them from the labels
 }
 
 // noises maps how users call the noise to which synapses share a sigma.
@@ -123,6 +128,11 @@ func (c Config) Check() error {
 		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
 	case c.CheckpointEvery < 1:
 		return fmt.Errorf("checkpoint-every %d: want 1 or more epochs", c.CheckpointEvery)
+	case c.Classes != 0 && (c.Classes < 2 || c.Classes > mnist.MaxClasses):
+		return fmt.Errorf("classes %d: want 2 to %d, or 0 to take them from the labels", c.Classes, mnist.MaxClasses)
+	}
+	if _, _, err := parseNormalise(c.Normalise); err != nil {
+		return err
 	}
 	return checkDevice(c.Device)
 }
@@ -130,7 +140,14 @@ func (c Config) Check() error {
 // Cohort names what networks must have in common to train side by side as members of one Program: structure, data, and the
 // number of steps. They may differ in seed, c, rho, lambda, lr and how they start.
 func (c Config) Cohort() string {
-	return fmt.Sprintf("data %s, hidden %v, noise %s, batch %d, epochs %d, validation %d", c.Data, c.Hidden, c.Noise, c.Batch, c.Epochs, c.Validation)
+	text := fmt.Sprintf("data %s, hidden %v, noise %s, batch %d, epochs %d, validation %d", c.Data, c.Hidden, c.Noise, c.Batch, c.Epochs, c.Validation)
+	if rule := c.NormaliseRule(); rule != "" {
+		text += ", normalise " + rule
+	}
+	if c.Classes != 0 {
+		text += fmt.Sprintf(", classes %d", c.Classes)
+	}
+	return text
 }
 
 // Spec is the structure of the network for examples of the given number of values and classes.

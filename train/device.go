@@ -195,8 +195,12 @@ func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	pixels, err := c.Normalisation(set)
+	if err != nil {
+		return 0, err
+	}
 	const most = 0.9 // of the free memory: the driver needs some for itself
-	n := cuda.Capacity(p, membersOf(networks), describe(set, training), int64(most*float64(d.MemoryFree)))
+	n := cuda.Capacity(p, membersOf(networks), describe(set, training, pixels), int64(most*float64(d.MemoryFree)))
 	if n == 0 {
 		return 0, &DeviceError{Device: d.Name, Err: fmt.Errorf("one network of %s does not fit its free memory of %d MB", c.Cohort(), d.MemoryFree/1e6)}
 	}

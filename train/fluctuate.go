@@ -61,8 +61,12 @@ func Fluctuate(set *mnist.Set, network Config, rule kernels.Langevin, members ..
 	if err != nil {
 		return nil, err
 	}
+	pixels, err := network.Normalisation(set)
+	if err != nil {
+		return nil, err
+	}
 	f := &Fluctuations{
-		training: describe(set, training), testing: describe(set, set.Test), pace: newPace(),
+		training: describe(set, training, pixels), testing: describe(set, set.Test, pixels), pace: newPace(),
 		loss: make([]float64, len(members)), diverged: make([]*kernels.Divergence, len(members)),
 	}
 	var numbers []kernels.Member
@@ -188,7 +192,11 @@ func Activations(set *mnist.Set, network Config, state *kernels.State, examples 
 	if err != nil {
 		return nil, err
 	}
-	return cpu.Activations(program, state, describe(set, examples), network.Threads)
+	pixels, err := network.Normalisation(set)
+	if err != nil {
+		return nil, err
+	}
+	return cpu.Activations(program, state, describe(set, examples, pixels), network.Threads)
 }
 
 // Probabilities returns the class probabilities of examples, [examples x classes], with the weights at mu.

@@ -40,6 +40,10 @@ func OptimiseNoise(
 	if err != nil {
 		return nil, err
 	}
+	pixels, err := c.Normalisation(set)
+	if err != nil {
+		return nil, err
+	}
 	device, err := ChooseDevice(c.Device)
 	if err != nil {
 		return nil, err
@@ -66,7 +70,7 @@ func OptimiseNoise(
 	}
 	step := 0
 	for _, stage := range stages {
-		if step, err = optimiseStage(ctx, device, program, describe(set, training), networks, current, stage, step, perEpoch, func(done int) {
+		if step, err = optimiseStage(ctx, device, program, describe(set, training, pixels), networks, current, stage, step, perEpoch, func(done int) {
 			if progress != nil {
 				progress(done, steps)
 			}

@@ -33,7 +33,11 @@ func ScoreMeans(ctx context.Context, set *mnist.Set, c Config, weights [][]float
 			return nil, err
 		}
 	}
-	scores, err := vm.Evaluate(ctx, describe(set, set.Test), 0, 0)
+	pixels, err := c.Normalisation(set)
+	if err != nil {
+		return nil, err
+	}
+	scores, err := vm.Evaluate(ctx, describe(set, set.Test, pixels), 0, 0)
 	return scores, device.Failed(err)
 }
 

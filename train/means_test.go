@@ -16,7 +16,7 @@ func forward(set *mnist.Set, l kernels.Layout, w []float64, example int) []float
 	pixels := set.Rows * set.Columns
 	var x []float64
 	for _, v := range set.Test.Images[example*pixels : (example+1)*pixels] {
-		x = append(x, (float64(v)/255-pixelMean)/pixelDeviation)
+		x = append(x, (float64(v)/255-0.1307)/0.3081)
 	}
 	for i, layer := range l.Layers {
 		var y []float64

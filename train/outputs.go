@@ -36,8 +36,12 @@ func OutputSquares(ctx context.Context, set *mnist.Set, c Config, weights, outpu
 	if err != nil {
 		return nil, err
 	}
+	normalisation, err := c.Normalisation(set)
+	if err != nil {
+		return nil, err
+	}
 	pixels := set.Rows * set.Columns
-	data := describe(set, set.Test)
+	data := describe(set, set.Test, normalisation)
 	images := data.Bytes
 	data.N, data.Labels, data.Bytes, data.Order = examples*set.Classes, nil, nil, inOrder
 	for b := range examples {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -44,10 +45,16 @@ func word(field func(c *Config) *string) setting {
 // settings says what each name sets: the names of the flags, which are the keys of a configuration file.
 func settings() map[string]setting {
 	return map[string]setting{
-		"data":             word(func(c *Config) *string { return &c.Data }),
-		"noise":            word(func(c *Config) *string { return &c.Noise }),
-		"device":           word(func(c *Config) *string { return &c.Device }),
-		"hidden":           parseHidden,
+		"data":   word(func(c *Config) *string { return &c.Data }),
+		"noise":  word(func(c *Config) *string { return &c.Noise }),
+		"device": word(func(c *Config) *string { return &c.Device }),
+		"hidden": parseHidden,
+		"normalise": func(c *Config, value string) error {
+			c.Normalise = strings.TrimSpace(value)
+			_, _, err := parseNormalise(c.Normalise)
+			return err
+		},
+		"classes":          whole(func(c *Config) *int { return &c.Classes }),
 		"rho":              func(c *Config, value string) error { return c.Rho.UnmarshalText([]byte(value)) },
 		"c":                float(func(c *Config) *float64 { return &c.C }),
 		"lambda":           float(func(c *Config) *float64 { return &c.Lambda }),
@@ -100,8 +107,10 @@ func (c Config) values() map[string]string {
 		if hidden, ok := fields.Field(i).Interface().([]int); ok {
 			text = FormatHidden(hidden)
 		}
-		values[fields.Type().Field(i).Tag.Get("toml")] = text
+		name, _, _ := strings.Cut(fields.Type().Field(i).Tag.Get("toml"), ",")
+		values[name] = text
 	}
+	values["normalise"] = cmp.Or(c.NormaliseRule(), asMNIST)
 	return values
 }
 

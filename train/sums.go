@@ -34,6 +34,10 @@ func Gradients(
 	if err != nil {
 		return nil, err
 	}
+	pixels, err := c.Normalisation(set)
+	if err != nil {
+		return nil, err
+	}
 	device, err := ChooseDevice(c.Device)
 	if err != nil {
 		return nil, err
@@ -42,7 +46,7 @@ func Gradients(
 	if err != nil {
 		return nil, err
 	}
-	vm, err := device.Open(program, membersOf(networks), describe(set, training), c.Threads)
+	vm, err := device.Open(program, membersOf(networks), describe(set, training, pixels), c.Threads)
 	if err != nil {
 		return nil, err
 	}

@@ -20,12 +20,6 @@ import (
 	"quantal/results"
 )
 
-// The normalisation of pixels, (x/255 - mean) / deviation: MNIST's own statistics, as in the authors' script.
-const (
-	pixelMean      = 0.1307
-	pixelDeviation = 0.3081
-)
-
 // Run is one network in training, or several of one graph side by side.
 type Run struct {
 	Networks []Config // what decides each; all agree in Cohort
@@ -33,6 +27,7 @@ type Run struct {
 	Spec     graph.Spec
 	Program  *kernels.Program
 	Device   Device
+	Pixels   mnist.Normalisation // how inputs come from pixels
 
 	training, held, testing *kernels.Data // held is nil without a validation split
 	vm                      kernels.VM
@@ -98,9 +93,12 @@ func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
 	if perEpoch := training.N() / c.Batch; c.Epochs > math.MaxUint32/perEpoch {
 		return nil, fmt.Errorf("epochs %d: want at most %d, for the step counter has 32 bits", c.Epochs, math.MaxUint32/perEpoch)
 	}
-	r.training, r.testing = describe(set, training), describe(set, set.Test)
+	if r.Pixels, err = c.Normalisation(set); err != nil {
+		return nil, err
+	}
+	r.training, r.testing = describe(set, training, r.Pixels), describe(set, set.Test, r.Pixels)
 	if held.N() > 0 {
-		r.held = describe(set, held)
+		r.held = describe(set, held, r.Pixels)
 	}
 	if r.vm, err = r.Device.Open(r.Program, membersOf(r.Networks), r.training, c.Threads); err != nil {
 		return nil, err
@@ -164,14 +162,6 @@ func membersOf(networks []Config) []kernels.Member {
 	return members
 }
 
-// describe describes examples of a set to the VM.
-func describe(set *mnist.Set, e mnist.Examples) *kernels.Data {
-	return &kernels.Data{
-		N: e.N(), Width: set.Rows * set.Columns, Bytes: e.Images, Labels: e.Labels,
-		Scale: 1. / (255 * pixelDeviation), Shift: -pixelMean / pixelDeviation, Order: mnist.Order,
-	}
-}
-
 // Close frees the VM.
 func (r *Run) Close() error { return r.vm.Close() }
 
@@ -220,10 +210,14 @@ func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
-	return &results.Checkpoint{
+	c := &results.Checkpoint{
 		Step: r.step, Seed: uint64(r.Networks[network].Seed), Graph: string(structure), Driver: string(driver),
 		Layout: r.Program.Layout, State: state,
-	}, nil
+	}
+	if r.Pixels != mnist.Published() {
+		c.Pixels = r.Pixels
+	}
+	return c, nil
 }
 
 // Measured is the number of epochs that have been measured and handed out.
@@ -249,6 +243,9 @@ func (r *Run) Resume(earlier results.Times, checkpoints ...*results.Checkpoint) 
 		switch {
 		case c.Graph != string(structure):
 			return fmt.Errorf("train: resume: the checkpoint is of the network %s, the configuration asks for %s", c.Graph, structure)
+		case c.Normalisation() != r.Pixels:
+			return fmt.Errorf("train: resume: the checkpoint's network takes pixels less %g over %g, the configuration asks for less %g over %g",
+				c.Normalisation().Mean, c.Normalisation().SD, r.Pixels.Mean, r.Pixels.SD)
 		case c.Seed != uint64(r.Networks[m].Seed):
 			return fmt.Errorf("train: resume: the checkpoint has seed %d, the configuration %d", c.Seed, r.Networks[m].Seed)
 		case c.Step > r.Steps():

@@ -230,6 +230,7 @@ func TestResumeRefuses(t *testing.T) {
 		"another seed":     func(c *results.Checkpoint) { c.Seed++ },
 		"beyond the end":   func(c *results.Checkpoint) { c.Step = 1 << 30 },
 		"no driver's text": func(c *results.Checkpoint) { c.Driver = "" },
+		"other inputs":     func(c *results.Checkpoint) { c.Pixels = mnist.Normalisation{Mean: 0.5, SD: 0.5} },
 		"another shape":    func(c *results.Checkpoint) { c.State = kernels.NewState(kernels.Layout{}) },
 	} {
 		spoiled := *checkpoint

@@ -118,11 +118,14 @@ func readTrained(c *cli.Context, dir string, keep func(train.Config) bool) (*tra
 	if err != nil || len(t.networks) == 0 {
 		return t, err
 	}
-	name := t.networks[0].Config.Data
+	name, classes := t.networks[0].Config.Data, t.networks[0].Config.Classes
 	for i := range t.networks {
 		config := &t.networks[i].Config
 		if config.Data != name {
 			return nil, usage("%s: its networks learned %s and %s: choose those of one data set with --points", dir, name, config.Data)
+		}
+		if config.Classes != classes {
+			return nil, usage("%s: its networks have %d and %d classes: choose those of one number with --points", dir, classes, config.Classes)
 		}
 		config.Device, config.Threads = "auto", 0
 		if c.IsSet("device") {
@@ -138,7 +141,7 @@ func readTrained(c *cli.Context, dir string, keep func(train.Config) bool) (*tra
 	if c.IsSet("data") {
 		name = c.String("data")
 	}
-	if t.set, err = openData(c, name); err != nil {
+	if t.set, err = openData(c, name, classes); err != nil {
 		return nil, err
 	}
 	if !maps.Equal(checksums, t.set.SHA256) {

@@ -17,8 +17,11 @@ func compareCommand() *cli.Command {
 		Name:      "compare",
 		Usage:     "compare a grid with published values, and say whether it reproduces them",
 		UsageText: "quantal compare GRID FILE.csv [--tolerance COLUMN=VALUE]... [--json]",
-		Description: "Networks and published values belong together if rho, c and noise agree. Deviations are of the mean over seeds: percentage points\n" +
-			"for accuracy_percent (ours: accuracy_sampled), relative for loss_nats (loss_sampled), sigma_rms and reliability_cost; with two\n" +
+		Description: "Networks and published values belong together if rho, c and noise agree. What else the published networks are, the file may say\n" +
+			"in columns named as in table.csv: data, hidden, lambda, lr, batch, epochs, mu_init, sigma_init, validation, normalise, classes.\n" +
+			"What it does not say is that of the preset published on MNIST. Where the grid's networks differ there is no verdict, and the exit\n" +
+			"status is 3 if there is none at all. Deviations are of the mean over seeds: percentage points\n" +
+			"for accuracy_percent (ours: accuracy_sampled), relative for loss_nats (loss_sampled), sigma_rms and reliability_cost; with three\n" +
 			"seeds or more also in standard deviations of a seed, s sqrt(1 + 1/n). Tolerances: 3 points of accuracy where the published one\n" +
 			"is up to 90 %, 1 above, 8 % of sigma_rms. Exit status 1 if anything is beyond its tolerance.",
 		Flags: []cli.Flag{
@@ -49,10 +52,15 @@ func compareCommand() *cli.Command {
 			if err != nil {
 				return fmt.Errorf("%s: %w", dir, err)
 			}
-			if c.Bool("json") {
+			unfit := comparison.Fits()
+			switch {
+			case c.Bool("json"):
 				err = printJSON(c, comparison)
-			} else {
+			case unfit == nil:
 				err = printComparison(c.App.Writer, comparison)
+			}
+			if err == nil && unfit != nil {
+				return fmt.Errorf("%s: no verdict by %s: %w", dir, path, unfit)
 			}
 			if beyond := comparison.Beyond(); err == nil && len(beyond) > 0 {
 				err = fmt.Errorf("%s is not within the tolerances of %s: %s", dir, path, strings.Join(beyond, ", "))
@@ -91,6 +99,9 @@ func printComparison(out io.Writer, c *results.Comparison) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%s\n", v.Column, tolerance, v.Verdict, v.Beyond, v.Compared, largest)
 	}
+	if n := len(c.Unfit); n > 0 {
+		fmt.Fprintf(w, "\n%d points of the grid are of another kind than the published, so there is no verdict on them: %s, ...\n", n, c.Unfit[0].Differences[0])
+	}
 	fmt.Fprintf(w, "\n%d published points have no counterpart in the grid, %d points of the grid are not published\n", len(c.NotTrained), len(c.NotPublished))
 	return w.Flush()
 }
@@ -102,8 +113,8 @@ func deviationText(p results.ComparedPoint, column string) string {
 			continue
 		}
 		text := fmt.Sprintf("%.4g / %.4g, %s", d.Ours, d.Published, results.FormatDeviation(column, d.Deviation))
-		if !math.IsNaN(d.SeedSDs) {
-			text += fmt.Sprintf(" (%+.1f SD)", d.SeedSDs)
+		if sds := results.FormatSDs(d.SeedSDs); sds != "" {
+			text += fmt.Sprintf(" (%s SD)", sds)
 		}
 		if d.Verdict == results.Beyond {
 			text += " !"

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"image/png"
 	"io"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -22,6 +25,7 @@ func dataCommand() *cli.Command {
 			"quantal data --sheet FILE.png [--data X]  draw examples",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`", DefaultText: "MNIST from the cache"},
+			&cli.IntFlag{Name: "classes", Usage: "number of classes, where the labels do not show it", DefaultText: "the largest label plus one"},
 			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
 			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a `FILE`.png, or - for standard output"},
@@ -36,19 +40,30 @@ func dataCommand() *cli.Command {
 
 // dataset describes a set for the output.
 type dataset struct {
-	Name    string            `json:"name"`
-	Source  string            `json:"source"`
-	Train   int               `json:"train"`
-	Test    int               `json:"test"`
-	Rows    int               `json:"rows"`
-	Columns int               `json:"columns"`
-	Classes int               `json:"classes"`
-	Known   bool              `json:"known"`
-	SHA256  map[string]string `json:"sha256"`
+	Name    string `json:"name"`
+	Source  string `json:"source"`
+	Train   int    `json:"train"`
+	Test    int    `json:"test"`
+	Rows    int    `json:"rows"`
+	Columns int    `json:"columns"`
+	Classes int    `json:"classes"`
+	// Labels that no example has, of training and of test.
+	AbsentTraining []int `json:"absent_training"`
+	AbsentTest     []int `json:"absent_test"`
+	// Mean and standard deviation of the training pixels, of 0 to 1.
+	PixelMean float64           `json:"pixel_mean"`
+	PixelSD   float64           `json:"pixel_sd"`
+	Known     bool              `json:"known"`
+	SHA256    map[string]string `json:"sha256"`
 }
 
 func describe(s *mnist.Set) dataset {
-	return dataset{s.Name, s.Source, s.Train.N(), s.Test.N(), s.Rows, s.Columns, s.Classes, s.Known, s.SHA256}
+	training, test := s.Absent()
+	pixels := s.Train.Normalisation()
+	return dataset{
+		s.Name, s.Source, s.Train.N(), s.Test.N(), s.Rows, s.Columns, s.Classes, append([]int{}, training...), append([]int{}, test...),
+		pixels.Mean, pixels.SD, s.Known, s.SHA256,
+	}
 }
 
 func dataAction(c *cli.Context) error {
@@ -68,7 +83,7 @@ func dataAction(c *cli.Context) error {
 		out = c.App.ErrWriter // for the description
 	}
 	options := mnist.Options{
-		Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"), Progress: downloadProgress(c),
+		Classes: c.Int("classes"), Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"), Progress: downloadProgress(c),
 	}
 	if c.Bool("fetch") {
 		dir, err := mnist.Fetch(c.Context, options)
@@ -103,12 +118,38 @@ func printDataset(out io.Writer, d dataset) error {
 	fmt.Fprintf(w, "%s\t%s\n", d.Name, d.Source)
 	fmt.Fprintf(w, "examples\t%d training, %d test\n", d.Train, d.Test)
 	fmt.Fprintf(w, "images\t%d x %d pixels, %d classes\n", d.Rows, d.Columns, d.Classes)
+	fmt.Fprintf(w, "pixels\tmean %.4f, SD %.4f of 0 to 1 (training)\n", d.PixelMean, d.PixelSD)
+	if len(d.AbsentTraining)+len(d.AbsentTest) == 0 {
+		fmt.Fprintf(w, "labels\teach in training and test\n")
+	} else {
+		fmt.Fprintf(w, "labels\tnever in training: %s; never in test: %s\n", listLabels(d.AbsentTraining), listLabels(d.AbsentTest))
+	}
 	if d.Known {
 		fmt.Fprintf(w, "checksums\tas expected\n")
 	} else {
 		fmt.Fprintf(w, "checksums\tnone known for this data set: taken as it is\n")
 	}
 	return w.Flush()
+}
+
+// listLabels writes labels in ascending order, ranges as 3-7.
+func listLabels(labels []int) string {
+	var parts []string
+	for i := 0; i < len(labels); {
+		end := i
+		for end+1 < len(labels) && labels[end+1] == labels[end]+1 {
+			end++
+		}
+		switch text := strconv.Itoa(labels[i]); {
+		case end > i+1:
+			parts = append(parts, text+"-"+strconv.Itoa(labels[end]))
+			i = end + 1
+		default:
+			parts = append(parts, text)
+			i++
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "none")
 }
 
 // listData says what data sets there are, without downloading any.

@@ -111,7 +111,7 @@ func clearDemo(dir string) error {
 func demoData(c *cli.Context) (*mnist.Set, error) {
 	log := logger(c)
 	if name := c.String("data"); name != "" {
-		return openData(c, name)
+		return openData(c, name, 0)
 	}
 	// Two mirrors and five seconds to find out.
 	options := mnist.Options{ConnectTimeout: 2500 * time.Millisecond, Progress: downloadProgress(c)}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -83,7 +82,8 @@ func exportCommand() *cli.Command {
 		Usage:     "write mu and sigma of a run's last checkpoint for Python",
 		UsageText: "quantal export RUN [--out FILE.npz|FILE.safetensors]",
 		Description: "Per layer N: layerN.weight.mu, layerN.weight.sigma of [out][in] and layerN.bias.mu, layerN.bias.sigma of [out],\n" +
-			"float32, in the shapes of PyTorch's Linear. Inputs are pixels as (x/255 - 0.1307)/0.3081.",
+			"float32, in the shapes of PyTorch's Linear. Inputs are pixels as (x/255 - pixel_mean)/pixel_sd,\n" +
+			"two numbers that are there too (of safetensors in the metadata).",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Usage: "npz or safetensors", DefaultText: "as the file's name ends, or npz"},
 			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz or FILE.safetensors to write, or - for standard output", DefaultText: "RUN/export.npz or .safetensors"},
@@ -117,11 +117,9 @@ func exportCommand() *cli.Command {
 			tensors := checkpoint.Export()
 			err = writeOutput(c, out, func(w io.Writer) error {
 				if format == "npz" {
-					return results.EncodeNPZ(w, tensors)
+					return results.EncodeNPZ(w, tensors, checkpoint.ExportPixels()...)
 				}
-				return results.EncodeSafetensors(w, tensors, map[string]string{
-					"format": "quantal-export", "step": strconv.Itoa(checkpoint.Step), "seed": strconv.FormatUint(checkpoint.Seed, 10),
-				})
+				return results.EncodeSafetensors(w, tensors, checkpoint.ExportMetadata())
 			})
 			if err != nil || out == standardOutput {
 				return err

@@ -109,6 +109,7 @@ func gridFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnUnfit(c, g.Records, published)
 	return g.Figures(train.DescribeExponent, published)
 }
 

@@ -49,7 +49,7 @@ func warnDamaged(c *cli.Context, damaged []error) {
 
 func referenceFlag() cli.Flag {
 	return &cli.StringFlag{Name: "reference", Usage: "published values of a grid, a CSV `FILE` with the columns rho, c, noise, and of " +
-		"accuracy_percent, loss_nats, sigma_rms, reliability_cost those that there are"}
+		"accuracy_percent, loss_nats, sigma_rms, reliability_cost those that there are; `quantal compare --help` has the rest"}
 }
 
 // readReference reads the published values of --reference; none without it.
@@ -61,7 +61,11 @@ func readReference(c *cli.Context) ([]results.Published, error) {
 }
 
 func readPublished(path string) ([]results.Published, error) {
-	list, err := results.ReadPublished(path, func(text string) (float64, error) {
+	preset, err := train.Preset("published")
+	if err != nil {
+		return nil, err
+	}
+	list, err := results.ReadPublished(path, grid.SettingsOf(preset, "mnist"), func(text string) (float64, error) {
 		e, err := train.ParseExponent(text)
 		return e.Value(), err
 	})
@@ -193,6 +197,13 @@ func readDrawings(c *cli.Context, dir string) ([]results.Drawing, error) {
 	return drawings, err
 }
 
+// warnUnfit says that published values are of other networks than the grid's.
+func warnUnfit(c *cli.Context, records []results.Record, published []results.Published) {
+	if err := results.Fits(records, published); err != nil {
+		logger(c).Warn("the published values are not shown, and not compared", "reason", err)
+	}
+}
+
 // gridReport makes the report of a grid. What cannot be drawn or compared is said there.
 func gridReport(c *cli.Context, dir string) (results.Report, error) {
 	published, err := readReference(c)
@@ -203,6 +214,7 @@ func gridReport(c *cli.Context, dir string) (results.Report, error) {
 	if err != nil {
 		return results.Report{}, err
 	}
+	warnUnfit(c, g.Records, published)
 	figures, err := g.Figures(train.DescribeExponent, published)
 	if err != nil && !errors.Is(err, results.ErrNothing) {
 		return results.Report{}, err

@@ -36,6 +36,9 @@ func trainingFlags(without ...string) []cli.Flag {
 		text("sigma-init", "1e-4", "initial standard deviation of every synapse"),
 		text("seed", "1", "seed of everything random"),
 		text("validation", "0", "training examples to hold out"),
+		text("normalise", "mnist; auto for a FOLDER that is not MNIST", "what makes inputs of pixels: mnist (less 0.1307, over 0.3081), auto (mean and SD of the "+
+			"training examples, without those held out), none (0 to 1), or `MEAN,SD`"),
+		text("classes", "the largest label plus one", "number of classes, where the labels do not show it"),
 		text("draws", "20", "draws of the weights for the predictive figures at the end"),
 		text("device", "auto", "auto, cpu, cuda or cuda:N"),
 		text("threads", "all processors", "threads on the CPU"),
@@ -84,6 +87,9 @@ func resolve(c *cli.Context) (train.Config, error) {
 	if path := c.String("config"); path != "" {
 		if err := results.ReadConfigFile(path, &config); err != nil {
 			return config, &usageError{err}
+		}
+		if config.Normalise == "" && results.IsRunConfig(path) {
+			config.Normalise = "mnist" // the run that it is to repeat had no other
 		}
 	}
 	if err := applyFlags(c, &config); err != nil {

@@ -300,11 +300,18 @@ func listText(v any, separator string) string {
 
 // startGrid plans what was asked for and trains what of it is missing.
 func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
-	set, err := openData(c, asked.base.Data)
+	set, err := openData(c, asked.base.Data, asked.base.Classes)
 	if err != nil {
 		return err
 	}
 	if asked.base.Data, err = dataName(asked.base.Data); err != nil {
+		return err
+	}
+	dir := c.String("out")
+	if dir == "" {
+		dir = filepath.Join("grids", set.Name)
+	}
+	if err := settleNormalise(dir, &asked.base, set); err != nil {
 		return err
 	}
 	points, err := grid.Points(asked.base, asked.axes...)
@@ -313,10 +320,6 @@ func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	}
 	if c.Bool("dry-run") {
 		return dryRun(c, set, points, o)
-	}
-	dir := c.String("out")
-	if dir == "" {
-		dir = filepath.Join("grids", set.Name)
 	}
 	folder, err := grid.Open(dir)
 	if err != nil {
@@ -332,6 +335,9 @@ func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 		return err
 	}
 	logger(c).Info("grid", "folder", dir, "networks", len(points), "new", added)
+	if rule := asked.base.NormaliseRule(); rule != "" {
+		logger(c).Info("pixels", "normalise", rule)
+	}
 	if err := warnMixture(c, before, folder.Points()[len(before):], asked.axes); err != nil {
 		return err
 	}
@@ -365,6 +371,21 @@ func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) e
 	return nil
 }
 
+// settleNormalise decides on the normalisation of networks for which nobody has: those that join a grid have that of its first, so
+// that the command that made it still does.
+func settleNormalise(dir string, base *train.Config, set *mnist.Set) error {
+	if base.Normalise != "" || !grid.Is(dir) {
+		base.SettleNormalise(set)
+		return nil
+	}
+	folder, err := viewGrid(dir)
+	if err != nil {
+		return err
+	}
+	base.Normalise = folder.Points()[0].Config.Normalise
+	return nil
+}
+
 // continueGrid trains whatever is missing in the folder of a grid.
 func continueGrid(c *cli.Context, o workOptions) error {
 	folder, err := grid.Open(c.String("out"))
@@ -373,7 +394,7 @@ func continueGrid(c *cli.Context, o workOptions) error {
 	}
 	defer folder.Close()
 	points := folder.Points()
-	set, err := openData(c, points[0].Config.Data)
+	set, err := openData(c, points[0].Config.Data, points[0].Config.Classes)
 	if err != nil {
 		return err
 	}

@@ -194,6 +194,7 @@ func exitCode(err error, got os.Signal) int {
 		corrupt    *results.CorruptError
 		missing    *missingError
 		table      *measured.Error
+		unfit      *results.UnfitError
 	)
 	switch {
 	case err == nil:
@@ -206,7 +207,7 @@ func exitCode(err error, got os.Signal) int {
 		return 4
 	case errors.As(err, &device):
 		return 5
-	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &table), errors.Is(err, results.ErrNoCheckpoint):
+	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &table), errors.As(err, &unfit), errors.Is(err, results.ErrNoCheckpoint):
 		return 3
 	}
 	return 1

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,7 +33,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/scripts",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "nohup": nohup, "same": same,
-			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names, "poison": poison,
+			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names, "poison": poison, "drop": drop,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "strace" {
@@ -51,18 +52,34 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// dataset4Script writes IDX files: dataset FOLDER TRAIN TEST ROWS COLUMNS CLASSES. Each class is a bright stripe in noise.
+// dataset4Script writes IDX files: dataset FOLDER TRAIN TEST ROWS COLUMNS CLASSES [FIRST]. Each class is a bright stripe in noise;
+// labels count from FIRST, or from 0.
 func dataset4Script(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 6 {
-		ts.Fatalf("usage: dataset folder train test rows columns classes")
+	if len(args) != 6 && len(args) != 7 {
+		ts.Fatalf("usage: dataset folder train test rows columns classes [first]")
 	}
-	var n [5]int
-	for i := range n {
+	var n [6]int
+	for i := range args[1:] {
 		v, err := strconv.Atoi(args[i+1])
 		ts.Check(err)
 		n[i] = v
 	}
-	ts.Check(writeDataset(ts.MkAbs(args[0]), n[0], n[1], n[2], n[3], n[4]))
+	set := stripes.Set(n[0], n[1], n[2], n[3], n[4])
+	for _, e := range []mnist.Examples{set.Train, set.Test} {
+		for i := range e.Labels {
+			e.Labels[i] += byte(n[5])
+		}
+	}
+	ts.Check(writeIDX(ts.MkAbs(args[0]), n[2], n[3], set.Train, set.Test))
+}
+
+// drop takes what matches a pattern out of a file, as a key that an older version did not know: drop PATTERN FILE.
+func drop(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, text := regexp.MustCompile(args[0]), ts.ReadFile(args[1])
+	if !pattern.MatchString(text) {
+		ts.Fatalf("%s has no %s", args[1], args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(pattern.ReplaceAllString(text, "")), 0o644))
 }
 
 // names sets EVIL to a name that tells a terminal to change its title.

@@ -78,12 +78,13 @@ func startNetwork(c *cli.Context, s dynamics.Start) (*dynamics.Network, error) {
 			return nil, err
 		}
 	}
-	folder, _, err := viewRun(c, dir)
+	folder, config, err := viewRun(c, dir)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.Close()
-	set, err := openRunData(c, folder, s.Training.Data)
+	s.Training.Normalise, s.Training.Classes = config.Normalise, config.Classes // as the network was trained
+	set, err := openRunData(c, folder, s.Training.Data, s.Training.Classes)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func startNetwork(c *cli.Context, s dynamics.Start) (*dynamics.Network, error) {
 
 // trainOnce trains a network in a run folder, unless an experiment that was interrupted has done so before.
 func trainOnce(c *cli.Context, config train.Config, dir string) error {
-	set, err := openData(c, config.Data)
+	set, err := openData(c, config.Data, config.Classes)
 	if err != nil {
 		return err
 	}
@@ -119,6 +120,7 @@ func trainedAlready(c *cli.Context, dir string, config train.Config) (bool, erro
 	}
 	defer folder.Close()
 	earlier.Device, earlier.Threads = config.Device, config.Threads
+	earlier.Normalise = config.Normalise // an experiment takes what the network has
 	var summary train.Summary
 	err = folder.ReadSummary(&summary)
 	if errors.Is(err, fs.ErrNotExist) {

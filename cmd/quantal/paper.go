@@ -223,6 +223,7 @@ func trainQuick(c *cli.Context, dir string) ([]string, error) {
 		base.Data = set.Name
 	}
 	base.Seed = results.Seed(c.Uint64("seed"))
+	base.SettleNormalise(set)
 	grids, err := quickGrids(base)
 	if err != nil {
 		return nil, err

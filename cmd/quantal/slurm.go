@@ -190,7 +190,7 @@ func work(c *cli.Context, task *slurm.Task, o workOptions) error {
 	if err != nil {
 		return err
 	}
-	set, err := openData(c, points[0].Config.Data)
+	set, err := openData(c, points[0].Config.Data, points[0].Config.Classes)
 	if err != nil {
 		return err
 	}

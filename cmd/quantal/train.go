@@ -43,7 +43,7 @@ func trainCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			set, err := openData(c, config.Data)
+			set, err := openData(c, config.Data, config.Classes)
 			if err != nil {
 				return err
 			}
@@ -81,8 +81,8 @@ func defaultFolder(config train.Config, set *mnist.Set) (string, error) {
 }
 
 // openData opens a data set and says what a person should know about it.
-func openData(c *cli.Context, name string) (*mnist.Set, error) {
-	set, err := mnist.Open(c.Context, name, mnist.Options{Progress: downloadProgress(c)})
+func openData(c *cli.Context, name string, classes int) (*mnist.Set, error) {
+	set, err := mnist.Open(c.Context, name, mnist.Options{Classes: classes, Progress: downloadProgress(c)})
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +91,16 @@ func openData(c *cli.Context, name string) (*mnist.Set, error) {
 	if !set.Known {
 		logger(c).Info("no checksum is known for this data set: taken as it is", "data", set.Source)
 	}
+	if training, test := set.Absent(); len(training)+len(test) > 0 {
+		logger(c).Warn("labels that never occur: the network has an output for each, whose synapses are paid for",
+			"classes", set.Classes, "never_in_training", listLabels(training), "never_in_test", listLabels(test))
+	}
 	return set, nil
 }
 
 // startRun trains from the beginning in a new folder.
 func startRun(c *cli.Context, config train.Config, set *mnist.Set, dir string) (train.Summary, error) {
+	config.SettleNormalise(set)
 	run, err := newRun(c, config, set)
 	if err != nil {
 		return train.Summary{}, err
@@ -121,7 +126,8 @@ func newRun(c *cli.Context, config train.Config, set *mnist.Set) (*train.Run, er
 	if err != nil {
 		var device *train.DeviceError
 		var short *memory.Error
-		if errors.As(err, &device) || errors.As(err, &short) || errors.Is(err, train.ErrInterrupted) {
+		var data *mnist.DataError
+		if errors.As(err, &device) || errors.As(err, &short) || errors.As(err, &data) || errors.Is(err, train.ErrInterrupted) {
 			return nil, err
 		}
 		return nil, &usageError{err}
@@ -191,7 +197,7 @@ func reopen(c *cli.Context, folder *results.Folder) (*train.Run, error) {
 	if err := check(config); err != nil {
 		return nil, err
 	}
-	set, err := openRunData(c, folder, config.Data)
+	set, err := openRunData(c, folder, config.Data, config.Classes)
 	if err != nil {
 		return nil, err
 	}
@@ -202,8 +208,8 @@ func reopen(c *cli.Context, folder *results.Folder) (*train.Run, error) {
 }
 
 // openRunData opens the data set of an existing run and makes sure that it is the same one.
-func openRunData(c *cli.Context, folder *results.Folder, name string) (*mnist.Set, error) {
-	set, err := openData(c, name)
+func openRunData(c *cli.Context, folder *results.Folder, name string, classes int) (*mnist.Set, error) {
+	set, err := openData(c, name, classes)
 	if err != nil {
 		return nil, err
 	}
@@ -309,6 +315,9 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 	log := logger(c)
 	log.Info("training", "device", run.Device.Name, "why", run.Device.Reason, "kernels", run.Device.Kernels,
 		"network", sizes(run.Spec.Sizes), "noise", run.Networks[0].Noise, "rho", run.Networks[0].Rho, "c", run.Networks[0].C, "run", folder.Path(""))
+	if rule := run.Networks[0].NormaliseRule(); rule != "" {
+		log.Info("pixels", "normalise", rule, "mean", run.Pixels.Mean, "sd", run.Pixels.SD)
+	}
 	if run.Device.MemoryFree > 0 {
 		log.Info("GPU memory", "needed", megabytes(run.Memory()), "free", megabytes(run.Device.MemoryFree))
 	}

@@ -1,0 +1,31 @@
+package mnist
+
+import "math"
+
+// Normalisation makes inputs of pixels: x, from 0 to 255, becomes (x/255 - Mean) / SD.
+type Normalisation struct {
+	Mean, SD float64
+}
+
+// Published is the normalisation of the authors' script: the statistics of MNIST's training images, rounded.
+func Published() Normalisation { return Normalisation{0.1307, 0.3081} }
+
+// Normalisation is that after which all pixels of the images together have mean 0 and standard deviation 1. If they are all the same,
+// SD is 0.
+func (e Examples) Normalisation() Normalisation {
+	var counts [256]int
+	for _, x := range e.Images {
+		counts[x]++
+	}
+	n, sum := float64(len(e.Images)), 0.
+	for x, count := range counts {
+		sum += float64(count) * float64(x)
+	}
+	mean, squares := sum/n, 0.
+	for x, count := range counts {
+		d := float64(x) - mean
+		squares += float64(count) * d * d
+	}
+	variance := squares / n
+	return Normalisation{mean / 255, math.Sqrt(variance) / 255}
+}

@@ -1,0 +1,91 @@
+package train
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"quantal/kernels"
+	"quantal/mnist"
+)
+
+// The rules of Config.Normalise, besides MEAN,SD.
+const (
+	asMNIST   = "mnist" // as the authors: the rounded statistics of MNIST
+	byItself  = "auto"  // the statistics of the training examples
+	asTheyAre = "none"  // x/255
+)
+
+const wantNormalise = "want mnist, auto, none, or MEAN,SD of pixels from 0 to 1, such as 0.1307,0.3081"
+
+// parseNormalise reads a rule, and the numbers that it states; with auto they are still to be measured. No rule is mnist, which was
+// the only one before there was a choice.
+func parseNormalise(text string) (rule string, n mnist.Normalisation, err error) {
+	switch text {
+	case "", asMNIST:
+		return asMNIST, mnist.Published(), nil
+	case byItself:
+		return byItself, mnist.Normalisation{}, nil
+	case asTheyAre:
+		return asTheyAre, mnist.Normalisation{Mean: 0, SD: 1}, nil
+	}
+	bad := fmt.Errorf("normalise %q: %s", text, wantNormalise)
+	mean, sd, two := strings.Cut(strings.ReplaceAll(text, "x", ","), ",") // x where commas separate something else, as in Hidden
+	if !two {
+		return "", n, bad
+	}
+	var err1, err2 error
+	n.Mean, err1 = strconv.ParseFloat(strings.TrimSpace(mean), 64)
+	n.SD, err2 = strconv.ParseFloat(strings.TrimSpace(sd), 64)
+	if err1 != nil || err2 != nil || !(n.Mean >= 0 && n.Mean <= 1) || !(n.SD >= 1e-6 && n.SD <= 1) {
+		return "", n, bad
+	}
+	if n == mnist.Published() {
+		return asMNIST, n, nil
+	}
+	return fmt.Sprintf("%g,%g", n.Mean, n.SD), n, nil
+}
+
+// NormaliseRule is Normalise in one way of writing it. It is empty for mnist, so that networks of before there was a choice are called
+// what they were.
+func (c Config) NormaliseRule() string {
+	rule, _, err := parseNormalise(c.Normalise)
+	if err != nil || rule == asMNIST {
+		return ""
+	}
+	return rule
+}
+
+// SettleNormalise decides on the normalisation of a new network where nobody has: a set of one's own is normalised by itself. What is
+// known as MNIST or the built-in digits stays as the authors had it.
+func (c *Config) SettleNormalise(set *mnist.Set) {
+	if c.Normalise == "" && !set.Known {
+		c.Normalise = byItself
+	}
+}
+
+// Normalisation is that of the configuration for the examples of a set. auto takes the training examples without those held out for
+// validation.
+func (c Config) Normalisation(set *mnist.Set) (mnist.Normalisation, error) {
+	rule, n, err := parseNormalise(c.Normalise)
+	if err != nil || rule != byItself {
+		return n, err
+	}
+	training, _, err := set.Split(c.Validation)
+	if err != nil {
+		return n, err
+	}
+	if n = training.Normalisation(); n.SD == 0 {
+		return n, &mnist.DataError{File: set.Source, Reason: fmt.Sprintf(
+			"every pixel of the training images is %d, which no normalisation makes inputs of: want images that differ", training.Images[0])}
+	}
+	return n, nil
+}
+
+// describe describes examples of a set to the VM.
+func describe(set *mnist.Set, e mnist.Examples, n mnist.Normalisation) *kernels.Data {
+	return &kernels.Data{
+		N: e.N(), Width: set.Rows * set.Columns, Bytes: e.Images, Labels: e.Labels,
+		Scale: float32(1 / (255 * n.SD)), Shift: float32(-n.Mean / n.SD), Order: mnist.Order,
+	}
+}
