@@ -68,10 +68,11 @@ type Report struct {
 		CacheBytes  float64 `json:"cache_bytes_per_second"`
 		Operations  float64 `json:"operations_per_second"`
 	} `json:"rates"`
-	Presets []Speed `json:"presets"` // the published preset in each kernel set, one thread
-	Widths  []Speed `json:"widths"`  // other sizes, one thread
-	Members []Speed `json:"members"` // several networks, all threads
-	Parts   []Part  `json:"parts"`   // of a step of the published preset, one thread
+	Doubts  []string `json:"doubts"`  // what of it cannot be, or was measured while something else ran
+	Presets []Speed  `json:"presets"` // the published preset in each kernel set, one thread
+	Widths  []Speed  `json:"widths"`  // other sizes, one thread
+	Members []Speed  `json:"members"` // several networks, all threads
+	Parts   []Part   `json:"parts"`   // of a step of the published preset, one thread
 }
 
 // setting is what a measurement trains.
@@ -173,7 +174,7 @@ func Run(ctx context.Context, each time.Duration, progress func(string)) (*Repor
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Kernels: chosen}
+	r := &Report{Kernels: chosen, Doubts: []string{}}
 	preset := setting{chosen, []int{784, 100, 100, 10}, 20, "heterogeneous", "2", 1, 1}
 	measure := func(list *[]Speed, s setting) error {
 		progress(fmt.Sprintf("%s kernels, %v, batch %d, %s noise, rho %s, %d networks, %d threads", s.kernels, s.sizes, s.batch, s.noise, s.rho, s.members, s.threads))
@@ -253,5 +254,24 @@ func (r *Report) profile(ctx context.Context, s setting) error {
 			MemoryShare: work.Bytes / rates.CacheBytes / seconds, OperationShare: work.Operations / rates.Operations / seconds,
 		})
 	}
+	r.doubt(rates.Disturbed)
 	return nil
+}
+
+// doubt notes what was disturbed, and what cannot be.
+func (r *Report) doubt(disturbed []string) {
+	for _, what := range disturbed {
+		r.Doubts = append(r.Doubts, what+": measurements differ by a quarter and more, so something else uses this machine")
+	}
+	if r.Rates.MemoryBytes > r.Rates.CacheBytes {
+		r.Doubts = append(r.Doubts, "memory: faster than the second cache, which cannot be")
+	}
+	for _, p := range r.Parts {
+		if p.MemoryShare > 1 {
+			r.Doubts = append(r.Doubts, p.Instruction+": faster than the second cache gives its bytes: they are in the nearest, or that rate is too low")
+		}
+		if p.OperationShare > 1 {
+			r.Doubts = append(r.Doubts, p.Instruction+": more operations than one thread can do: that rate is too low")
+		}
+	}
 }

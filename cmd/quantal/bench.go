@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -114,5 +115,9 @@ func printReport(out io.Writer, r *bench.Report) error {
 		fmt.Fprintf(w, "%s\t%.1f\t%.0f\t%.0f\t%.0f %%\t%.0f %%\n", p.Instruction, p.Microseconds, p.Bytes/1e3, p.Operations/1e3,
 			100*p.MemoryShare, 100*p.OperationShare)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || len(r.Doubts) == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\nDoubtful:\n  %s\n", strings.Join(r.Doubts, "\n  "))
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"quantal/internal/memory"
 	"quantal/kernels"
 )
 
@@ -60,9 +61,19 @@ type Rates struct {
 	MemoryBytes float64 // bytes per second, read and written, over memory that fits no cache
 	CacheBytes  float64 // the same over 1 MB in and 1 MB out, which fit most second caches
 	Operations  float64 // float32 additions and multiplications per second, in the product kernel on data in the nearest cache
+	// Disturbed names those of the three that came out so differently from one time to the next that something else must have used the
+	// machine: memory, second cache, operations.
+	Disturbed []string
 }
 
-// Measure measures the rates with a kernel set, taking about half a second.
+// Memory that fits no cache is copied in pieces, which take less time than a system gives to a thread before it turns to another.
+const (
+	farMegabytes  = 256 // read, and as many written
+	farPiece      = 4   // megabytes
+	nearMegabytes = 1
+)
+
+// Measure measures the rates with a kernel set, taking about a second and half a gigabyte of memory, or less where there is less.
 func Measure(set string) (Rates, error) {
 	var chosen *kernelSet
 	for _, s := range available() {
@@ -73,35 +84,77 @@ func Measure(set string) (Rates, error) {
 	if chosen == nil {
 		return Rates{}, errors.New("cpu: Measure: no kernel set " + set)
 	}
-	copied := func(megabytes int) float64 {
-		from, to := aligned(megabytes<<18), aligned(megabytes<<18)
-		return best(func() float64 {
-			copy(to, from)
-			return float64(8 * len(from))
-		})
+	far := farMegabytes
+	for far > 8*farPiece && memory.Check("", float64(2*far<<20)) != nil {
+		far /= 2
+	}
+	if err := memory.Check("the measurement of the memory", float64(2*far<<20)); err != nil {
+		return Rates{}, err
 	}
 	// 16 KB of weights and 20 KB of activations.
 	p := product{Layer: kernels.Layer{In: 255, Out: 16}, batch: 20}
 	w, x, y := aligned(p.Slots()), aligned(p.batch*p.Stride()), aligned(p.batch*kernels.Stride(p.Out))
-	return Rates{
-		MemoryBytes: copied(256),
-		CacheBytes:  copied(1),
-		Operations: best(func() float64 {
+	var r Rates
+	for _, m := range []struct {
+		name string
+		to   *float64
+		do   func() float64
+	}{
+		{"memory", &r.MemoryBytes, copier(far, farPiece)},
+		{"second cache", &r.CacheBytes, copier(nearMegabytes, nearMegabytes)},
+		{"operations", &r.Operations, func() float64 {
 			for range 50 {
 				chosen.forward(&p, y, x, w, 0, p.Out)
 			}
 			return 50 * 2 * float64(p.Out*p.Stride()*p.batch)
-		}),
-	}, nil
+		}},
+	} {
+		rate, disturbed := summarise(repeat(m.do))
+		if *m.to = rate; disturbed {
+			r.Disturbed = append(r.Disturbed, m.name)
+		}
+	}
+	return r, nil
 }
 
-// best repeats f, which says how much it did, for a sixth of a second and returns the highest rate.
-func best(f func() float64) float64 {
-	highest := 0.0
-	for began := time.Now(); time.Since(began) < time.Second/6; {
+// copier returns a function that copies the next piece of so many megabytes, around and around, and returns how many bytes it has moved.
+func copier(megabytes, piece int) func() float64 {
+	from, to := touched(megabytes<<18), touched(megabytes<<18)
+	n, at := piece<<18, 0
+	return func() float64 {
+		copy(to[at:at+n], from[at:at+n])
+		at = (at + n) % len(from)
+		return 8 * float64(n)
+	}
+}
+
+// touched returns n numbers in memory that is there: a system gives out pages when they are first written to, which takes longer than to copy
+// them.
+func touched(n int) []float32 {
+	s := aligned(n)
+	for i := range s {
+		s[i] = float32(i)
+	}
+	return s
+}
+
+// repeat calls f, which says how much it did, for a quarter of a second and a number of times, and returns the rates.
+func repeat(f func() float64) []float64 {
+	const least = 64
+	var rates []float64
+	for began := time.Now(); time.Since(began) < time.Second/4 || len(rates) < least; {
 		start := time.Now()
 		done := f()
-		highest = max(highest, done/time.Since(start).Seconds())
+		rates = append(rates, done/max(time.Since(start), 1).Seconds())
 	}
-	return highest
+	return rates
+}
+
+// summarise returns the rate that a quarter of the measurements reach: interruptions do not count, nor does a single lucky one. They were
+// disturbed if half of them do not come near it.
+func summarise(rates []float64) (rate float64, disturbed bool) {
+	sorted := slices.Sorted(slices.Values(rates))
+	rate = sorted[len(sorted)-1-len(sorted)/4]
+	const near = 0.75
+	return rate, sorted[len(sorted)/2] < near*rate
 }
