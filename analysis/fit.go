@@ -42,14 +42,11 @@ func (n *network) start(seed uint64, spread, sigma float64) *kernels.State {
 	l := n.program.Layout
 	s := kernels.NewState(l)
 	from := noise(seed, forWeights)
-	for i, layer := range l.Layers {
-		from.Layer = uint16(i)
-		for r := range layer.Out {
-			at := l.Offset(i) + r*layer.Stride()
-			for k, u := range uniforms(layer.Columns(), from, r) {
-				s.Mu[at+k] = float32(spread * (2*u - 1))
-				s.Phi[at+k] = float32(kernels.SoftplusInverse(sigma))
-			}
+	for n := range l.Rows() {
+		from.Layer = uint16(n.Layer)
+		for k, u := range uniforms(n.Columns(), from, n.Row) {
+			s.Mu[n.First+k] = float32(spread * (2*u - 1))
+			s.Phi[n.First+k] = float32(kernels.SoftplusInverse(sigma))
 		}
 	}
 	return s
@@ -113,14 +110,10 @@ func (n *network) train(ctx context.Context, members []kernels.Member, start *ke
 // weights are all synapses of a state, without the pads, layer by layer and neuron by neuron, each neuron's bias last.
 func (n *network) weights(s *kernels.State) Weights {
 	var w Weights
-	l := n.program.Layout
-	for i, layer := range l.Layers {
-		for r := range layer.Out {
-			at := l.Offset(i) + r*layer.Stride()
-			for k := range layer.Columns() {
-				sigma, _ := kernels.Softplus(float64(s.Phi[at+k]))
-				w.Mu, w.Sigma = append(w.Mu, float64(s.Mu[at+k])), append(w.Sigma, sigma)
-			}
+	for r := range n.program.Layout.Rows() {
+		for at := r.First; at < r.First+r.Columns(); at++ {
+			sigma, _ := kernels.Softplus(float64(s.Phi[at]))
+			w.Mu, w.Sigma = append(w.Mu, float64(s.Mu[at])), append(w.Sigma, sigma)
 		}
 	}
 	return w

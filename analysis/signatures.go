@@ -88,7 +88,7 @@ func NewSignatures(c *results.Checkpoint, examples int, learningRate float64, no
 		s := Signatures{Inputs: layer.In, Outputs: layer.Out}
 		for r := range layer.Out {
 			for k := range layer.In {
-				at := l.Offset(i) + r*layer.Stride() + k
+				at := l.Slot(i, r, k)
 				sigma, _ := kernels.Softplus(float64(c.State.Phi[at]))
 				gradient := noisy.Magnitude[at] / minibatches
 				s.Variance = append(s.Variance, sigma*sigma)

@@ -39,12 +39,9 @@ func smallNetwork(t *testing.T, hidden []int, batch int, sigma func(u float64) f
 		l.Layers = append(l.Layers, kernels.Layer{In: sizes[i], Out: sizes[i+1]})
 	}
 	s := c.InitialState(l)
-	for i, layer := range l.Layers {
-		for r := range layer.Out {
-			at := l.PhiOffset(i) + r*layer.Stride()
-			for k, u := range uniforms(layer.Columns(), noise(uint64(i), forWeights), r) {
-				s.Phi[at+k] = float32(kernels.SoftplusInverse(sigma(u)))
-			}
+	for n := range l.Rows() {
+		for k, u := range uniforms(n.Columns(), noise(uint64(n.Layer), forWeights), n.Row) {
+			s.Phi[n.First+k] = float32(kernels.SoftplusInverse(sigma(u)))
 		}
 	}
 	return Network{"small", c, &results.Checkpoint{Layout: l, State: s}}
@@ -72,7 +69,7 @@ func (v naive) weights(step int, atMu bool) [][][]float64 {
 			if !atMu {
 				kernels.Normals(xi, kernels.Noise{Seed: uint64(v.n.Config.Seed), Stream: kernels.StreamAnalysis, Layer: uint16(i), Step: uint32(step)}, r)
 			}
-			at := l.Offset(i) + r*layer.Stride()
+			at := l.Slot(i, r, 0)
 			for k := range xi {
 				xi[k] = float64(v.n.State.State.Mu[at+k]) + math.Log1p(math.Exp(float64(v.n.State.State.Phi[at+k])))*xi[k]
 			}
@@ -229,7 +226,7 @@ func TestSignatures(t *testing.T) {
 			for r := range got.Outputs {
 				for k := range got.Inputs {
 					l := n.State.Layout
-					at := l.Offset(i) + r*l.Layers[i].Stride() + k
+					at := l.Slot(i, r, k)
 					sigma := math.Log1p(math.Exp(float64(n.State.State.Phi[at])))
 					if v := got.Variance[r*got.Inputs+k]; math.Abs(v/(sigma*sigma)-1) > 1e-9 {
 						t.Fatalf("variance %g, want %g", v, sigma*sigma)

@@ -303,13 +303,10 @@ func noisyState(l kernels.Layout, seed uint64) *kernels.State {
 	// Away from the kink of |mu|, which three steps of rounding could put a mean on the other side of.
 	mu := func(u float64) float64 { return math.Copysign(0.02, u-0.5) + scale*(u-0.5) }
 	phi := func(u float64) float64 { return kernels.SoftplusInverse(0.05 * scale * math.Pow(10, u)) }
-	for i, layer := range l.Layers {
-		for r := range layer.Out {
-			at := l.Offset(i) + r*layer.Stride()
-			draw(s.Mu[at:], r, layer.Columns(), mu)
-			if l.Sharing == kernels.PerSynapse {
-				draw(s.Phi[at:], r, layer.Columns(), phi)
-			}
+	for n := range l.Rows() {
+		draw(s.Mu[n.First:], n.Row, n.Columns(), mu)
+		if l.Sharing == kernels.PerSynapse {
+			draw(s.Phi[n.First:], n.Row, n.Columns(), phi)
 		}
 	}
 	if l.Sharing != kernels.PerSynapse && len(s.Phi) > 0 {

@@ -7,7 +7,8 @@
 //
 // The functions in this package are the portable kernels: plain Go, generic over float32 and float64, written to be
 // read. They are the reference for every other implementation. A virtual machine ([VM]) that runs a Program lives in
-// a folder of its own: kernels/cpu.
+// a folder of its own: kernels/cpu for processors, kernels/cuda for NVIDIA GPUs (kernels/ptx interprets its kernels where there is
+// none).
 //
 // # The model
 //

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"iter"
 	"math"
 )
 
@@ -92,6 +93,34 @@ func (l Layout) Slots() int {
 
 // Offset is the first slot of layer i in mu.
 func (l Layout) Offset(i int) int { return Layout{Layers: l.Layers[:i]}.Slots() }
+
+// Neuron is a row of a layer: where a neuron's synapses stand, the bias last.
+type Neuron struct {
+	Layer, Row int
+	First      int // slot of the first synapse
+	In         int // synapses without the bias
+}
+
+// Columns is the number of synapses, the bias included.
+func (n Neuron) Columns() int { return n.In + 1 }
+
+// Rows yields the neurons, layer by layer and row by row.
+func (l Layout) Rows() iter.Seq[Neuron] {
+	return func(yield func(Neuron) bool) {
+		first := 0
+		for i, layer := range l.Layers {
+			for r := range layer.Out {
+				if !yield(Neuron{Layer: i, Row: r, First: first, In: layer.In}) {
+					return
+				}
+				first += layer.Stride()
+			}
+		}
+	}
+}
+
+// Slot is the place in mu of synapse k of row r of a layer.
+func (l Layout) Slot(layer, r, k int) int { return l.Offset(layer) + r*l.Layers[layer].Stride() + k }
 
 // PhiSize is the length of phi: the number of slots or of groups.
 func (l Layout) PhiSize() int {

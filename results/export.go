@@ -54,8 +54,7 @@ func (c *Checkpoint) sigmas(layer, first, last int) []float32 {
 	offset := c.Layout.PhiOffset(layer)
 	for r := range l.Out {
 		if c.Layout.Sharing == kernels.PerSynapse {
-			at := offset + r*l.Stride()
-			for _, phi := range c.State.Phi[at+first : at+last] {
+			for _, phi := range c.State.Phi[c.Layout.Slot(layer, r, first):c.Layout.Slot(layer, r, last)] {
 				sigma, _ := kernels.Softplus(phi)
 				out = append(out, sigma)
 			}

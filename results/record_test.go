@@ -149,11 +149,9 @@ func TestRecordOfItsNetwork(t *testing.T) {
 	r := record(2, 0.1, c.Seed)
 	r.Hidden, r.Lambda, r.SigmaRMSLayers = "2", 0.5, c.SigmaRMSLayers()
 	sum := 0.0
-	for i, l := range layout.Layers {
-		for row := range l.Out {
-			for k := range l.In + 1 {
-				sum += math.Abs(float64(c.State.Mu[layout.Offset(i)+row*l.Stride()+k]))
-			}
+	for n := range layout.Rows() {
+		for _, v := range c.State.Mu[n.First:][:n.Columns()] {
+			sum += math.Abs(float64(v))
 		}
 	}
 	r.ObjectiveMagnitude = 0.5 * sum

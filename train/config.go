@@ -173,14 +173,11 @@ func (c Config) Member() kernels.Member {
 // InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to SigmaInit.
 func (c Config) InitialState(l kernels.Layout) *kernels.State {
 	s := kernels.NewState(l)
-	for i, layer := range l.Layers {
-		noise := kernels.Noise{Seed: uint64(c.Seed), Stream: kernels.StreamInitialMu, Layer: uint16(i)}
-		for r := range layer.Out {
-			row := s.Mu[l.Offset(i)+r*layer.Stride():][:layer.Columns()]
-			kernels.Uniforms(row, noise, r)
-			for k := range row {
-				row[k] = float32(c.MuInit) * (2*row[k] - 1)
-			}
+	for n := range l.Rows() {
+		row := s.Mu[n.First:][:n.Columns()]
+		kernels.Uniforms(row, kernels.Noise{Seed: uint64(c.Seed), Stream: kernels.StreamInitialMu, Layer: uint16(n.Layer)}, n.Row)
+		for k := range row {
+			row[k] = float32(c.MuInit) * (2*row[k] - 1)
 		}
 	}
 	phi := float32(kernels.SoftplusInverse(c.SigmaInit))
@@ -190,12 +187,9 @@ func (c Config) InitialState(l kernels.Layout) *kernels.State {
 		}
 		return s
 	}
-	for i, layer := range l.Layers {
-		for r := range layer.Out {
-			row := s.Phi[l.PhiOffset(i)+r*layer.Stride():][:layer.Columns()]
-			for k := range row {
-				row[k] = phi
-			}
+	for n := range l.Rows() {
+		for k := range n.Columns() {
+			s.Phi[n.First+k] = phi
 		}
 	}
 	return s

@@ -168,7 +168,7 @@ func TestActivations(t *testing.T) {
 				y := make([]float64, layer.Out)
 				for r := range y {
 					for k, v := range x {
-						y[r] += v * float64(s.Mu[layout.Offset(l)+r*layer.Stride()+k])
+						y[r] += v * float64(s.Mu[layout.Slot(l, r, k)])
 					}
 					if l < 2 {
 						y[r] = math.Max(y[r], 0)

@@ -21,7 +21,7 @@ func forward(set *mnist.Set, l kernels.Layout, w []float64, example int) []float
 	for i, layer := range l.Layers {
 		var y []float64
 		for r := range layer.Out {
-			row := w[l.Offset(i)+r*layer.Stride():]
+			row := w[l.Slot(i, r, 0):]
 			sum := row[layer.In]
 			for k, v := range x {
 				sum += v * row[k]
@@ -114,7 +114,7 @@ func TestOutputSquares(t *testing.T) {
 		layer := l.Layers[i]
 		for r := range layer.Out {
 			for k := range layer.Columns() {
-				slot := l.Offset(i) + r*layer.Stride() + k
+				slot := l.Slot(i, r, k)
 				for b := range examples {
 					was := w[slot]
 					w[slot] = was + h

@@ -179,7 +179,7 @@ func TestTableAgainstStates(t *testing.T) {
 			square := 0.0
 			for r := range shape.Out {
 				for k := range shape.In {
-					at := n.State.Layout.Offset(l) + r*shape.Stride() + k
+					at := n.State.Layout.Slot(l, r, k)
 					square += math.Pow(float64(state.Mu[at]-n.State.State.Mu[at]), 2) / float64(shape.In*shape.Out)
 				}
 			}
@@ -253,12 +253,11 @@ func TestFisher(t *testing.T) {
 	layout := n.State.Layout
 	for _, at := range [][3]int{{0, 3, 7}, {1, 2, 5}, {2, 1, 4}, {2, 0, 9}} {
 		l, r, k := at[0], at[1], at[2]
-		shape := layout.Layers[l]
 		const h = 1e-2
 		moved := func(by float32) []float64 {
 			s := kernels.NewState(layout)
 			s.CopyFrom(n.State.State)
-			s.Mu[layout.Offset(l)+r*shape.Stride()+k] += by
+			s.Mu[layout.Slot(l, r, k)] += by
 			p, err := train.Probabilities(n.Set, n.Config, s, n.Set.Train)
 			if err != nil {
 				t.Fatal(err)
@@ -271,7 +270,7 @@ func TestFisher(t *testing.T) {
 			g := (math.Log(down[3*i+int(label)]) - math.Log(up[3*i+int(label)])) / (2 * h)
 			want += g * g
 		}
-		if got := e.fisher[l][r*shape.In+k]; math.Abs(got-want) > 0.03*want+1e-4 {
+		if got := e.fisher[l][r*layout.Layers[l].In+k]; math.Abs(got-want) > 0.03*want+1e-4 {
 			t.Errorf("layer %d, row %d, column %d: Fisher information %v, by differences %v", l, r, k, got, want)
 		}
 	}

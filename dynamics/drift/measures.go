@@ -133,10 +133,9 @@ func fisher(l kernels.Layout, layer, examples int, s *kernels.Sums) []float64 {
 
 // eachWeight calls f with the slot of each weight of a layer, row by row.
 func eachWeight(l kernels.Layout, layer int, f func(at int)) {
-	shape := l.Layers[layer]
-	for r := range shape.Out {
-		for k := range shape.In {
-			f(l.Offset(layer) + r*shape.Stride() + k)
+	for r := range l.Layers[layer].Out {
+		for k := range l.Layers[layer].In {
+			f(l.Slot(layer, r, k))
 		}
 	}
 }

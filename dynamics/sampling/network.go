@@ -321,18 +321,14 @@ func (e *experiment) side() *errgroup.Group {
 // drawWeights is a network with w = mu + sigma xi in place of mu.
 func drawWeights(l kernels.Layout, s *kernels.State, seed uint64, layer uint16, draw int) *kernels.State {
 	out := kernels.NewState(l)
-	for i, shape := range l.Layers {
-		phi := s.Phi[l.PhiOffset(i):]
-		xi := make([]float32, shape.Columns())
-		noise := at(seed, layer, drawWeightsFrom+uint32(draw))
-		noise.Step = uint32(i)
-		for r := range shape.Out {
-			kernels.Normals(xi, noise, r)
-			first := l.Offset(i) + r*shape.Stride()
-			for k, x := range xi {
-				sigma, _ := kernels.Softplus(phi[shape.PhiIndex(l.Sharing, r, k)])
-				out.Mu[first+k] = s.Mu[first+k] + sigma*x
-			}
+	noise := at(seed, layer, drawWeightsFrom+uint32(draw))
+	for n := range l.Rows() {
+		noise.Step = uint32(n.Layer)
+		phi, xi := s.Phi[l.PhiOffset(n.Layer):], make([]float32, n.Columns())
+		kernels.Normals(xi, noise, n.Row)
+		for k, x := range xi {
+			sigma, _ := kernels.Softplus(phi[l.Layers[n.Layer].PhiIndex(l.Sharing, n.Row, k)])
+			out.Mu[n.First+k] = s.Mu[n.First+k] + sigma*x
 		}
 	}
 	return out

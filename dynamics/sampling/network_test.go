@@ -225,7 +225,7 @@ func TestDrawWeights(t *testing.T) {
 		for i, layer := range l.Layers {
 			for r := range layer.Out {
 				for k := range layer.Columns() {
-					at := l.Offset(i) + r*layer.Stride() + k
+					at := l.Slot(i, r, k)
 					sigma, _ := kernels.Softplus(float64(s.Phi[l.PhiOffset(i)+layer.PhiIndex(sharing, r, k)]))
 					if math.Abs(mean[at]) > 4.5*sigma/math.Sqrt(draws) || math.Abs(square[at]/(sigma*sigma)-1) > 4.5*math.Sqrt(2./draws) {
 						t.Errorf("%v, layer %d, row %d, column %d: mean off by %g, variance %g, sigma %g", sharing, i, r, k, mean[at], square[at], sigma)

@@ -447,12 +447,12 @@ func (e *experiment) test(ctx context.Context) error {
 // distance is |w - mu| over the synapses between neurons.
 func (e *experiment) distance(w []float32) float64 {
 	sum := 0.0
-	rows(e.layout, func(layer, _, from int) {
-		for slot := from; slot < from+e.layout.Layers[layer].In; slot++ {
+	for r := range e.layout.Rows() {
+		for slot := r.First; slot < r.First+r.In; slot++ {
 			d := float64(w[slot]) - float64(e.mu[slot])
 			sum += d * d
 		}
-	})
+	}
 	return math.Sqrt(sum)
 }
 

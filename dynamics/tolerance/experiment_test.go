@@ -77,7 +77,7 @@ func forward(n *dynamics.Network, w []float32, example int) []float64 {
 	for i, layer := range l.Layers {
 		var y []float64
 		for r := range layer.Out {
-			row := w[l.Offset(i)+r*layer.Stride():]
+			row := w[l.Slot(i, r, 0):]
 			sum := float64(row[layer.In])
 			for k, v := range x {
 				sum += v * float64(row[k])
@@ -302,7 +302,9 @@ func TestSharedWeightIsAFactor(t *testing.T) {
 	state := *n.State
 	network.State, state.State = &state, kernels.NewState(state.Layout)
 	state.State.CopyFrom(n.State.State)
-	rows(state.Layout, func(layer, _, from int) { state.State.Mu[from+state.Layout.Layers[layer].In] = 0 })
+	for r := range state.Layout.Rows() {
+		state.State.Mu[r.First+r.In] = 0
+	}
 	findings, _ := run(t, c, &network)
 	var list []float64
 	for _, r := range findings.Table {

@@ -25,15 +25,6 @@ func source(seed uint64, u use, draw int, further ...int) kernels.Noise {
 	return n
 }
 
-// rows calls f for every row of a layout: the synapses of a neuron, which start at a slot, its bias last.
-func rows(l kernels.Layout, f func(layer, row, from int)) {
-	for i, layer := range l.Layers {
-		for r := range layer.Out {
-			f(i, r, l.Offset(i)+r*layer.Stride())
-		}
-	}
-}
-
 // normals draws a standard normal for every synapse, biases included, laid out like mu.
 func normals(l kernels.Layout, n kernels.Noise) []float32 {
 	return drawn(l, n, kernels.Normals[float32])
@@ -46,9 +37,9 @@ func uniforms(l kernels.Layout, n kernels.Noise) []float32 {
 
 func drawn(l kernels.Layout, n kernels.Noise, fill func([]float32, kernels.Noise, int)) []float32 {
 	values := make([]float32, l.Slots())
-	rows(l, func(layer, row, from int) {
-		n.Layer = uint16(layer)
-		fill(values[from:][:l.Layers[layer].Columns()], n, row)
-	})
+	for r := range l.Rows() {
+		n.Layer = uint16(r.Layer)
+		fill(values[r.First:][:r.Columns()], n, r.Row)
+	}
 	return values
 }

@@ -159,10 +159,10 @@ func sigmas(s *kernels.State) []float64 {
 // synapses is all synapses of a layout that its objective counts, biases included.
 func synapses(l kernels.Layout) Subset {
 	s := make(Subset, l.Slots())
-	rows(l, func(layer, _, from int) {
-		for k := range l.Layers[layer].Columns() {
-			s[from+k] = true
+	for r := range l.Rows() {
+		for k := range r.Columns() {
+			s[r.First+k] = true
 		}
-	})
+	}
 	return s
 }

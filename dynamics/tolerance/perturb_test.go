@@ -22,12 +22,9 @@ func tiny() kernels.Layout {
 // lay places rows of synapses, each with its bias last, in the slots of a layout.
 func lay(l kernels.Layout, rows ...[]float32) []float32 {
 	values := make([]float32, l.Slots())
-	at := 0
-	for i, layer := range l.Layers {
-		for r := range layer.Out {
-			copy(values[l.Offset(i)+r*layer.Stride():], rows[at])
-			at++
-		}
+	for n := range l.Rows() {
+		copy(values[n.First:], rows[0])
+		rows = rows[1:]
 	}
 	return values
 }
@@ -87,7 +84,7 @@ func TestSubsetsAgainstSort(t *testing.T) {
 			var slots []int
 			for r := range layer.Out {
 				for k := range layer.In {
-					slots = append(slots, l.Offset(i)+r*layer.Stride()+k)
+					slots = append(slots, l.Slot(i, r, k))
 				}
 			}
 			sort.SliceStable(slots, func(a, b int) bool { return values[slots[a]] < values[slots[b]] })

@@ -15,11 +15,11 @@ type Subset []bool
 // All are all synapses between neurons.
 func All(l kernels.Layout) Subset {
 	s := make(Subset, l.Slots())
-	rows(l, func(layer, _, from int) {
-		for k := range l.Layers[layer].In {
-			s[from+k] = true
+	for r := range l.Rows() {
+		for k := range r.In {
+			s[r.First+k] = true
 		}
-	})
+	}
 	return s
 }
 
@@ -105,19 +105,23 @@ func (s Subset) Size() int {
 // layers are the slots of the subset, layer by layer, in their order.
 func (s Subset) layers(l kernels.Layout) [][]int {
 	lists := make([][]int, len(l.Layers))
-	rows(l, func(layer, _, from int) { lists[layer] = s.appendRow(lists[layer], l.Layers[layer], from) })
+	for r := range l.Rows() {
+		lists[r.Layer] = s.appendRow(lists[r.Layer], r)
+	}
 	return lists
 }
 
 // neurons are the slots of the subset, neuron by neuron.
 func (s Subset) neurons(l kernels.Layout) [][]int {
 	var lists [][]int
-	rows(l, func(layer, _, from int) { lists = append(lists, s.appendRow(nil, l.Layers[layer], from)) })
+	for r := range l.Rows() {
+		lists = append(lists, s.appendRow(nil, r))
+	}
 	return lists
 }
 
-func (s Subset) appendRow(slots []int, layer kernels.Layer, from int) []int {
-	for slot := from; slot < from+layer.In; slot++ {
+func (s Subset) appendRow(slots []int, r kernels.Neuron) []int {
+	for slot := r.First; slot < r.First+r.In; slot++ {
 		if s[slot] {
 			slots = append(slots, slot)
 		}
