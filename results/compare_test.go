@@ -229,7 +229,7 @@ func TestPublishedAgainstItself(t *testing.T) {
 	list := published(t)
 	c, err := Compare(asRecords(list), list, Tolerances{"accuracy_percent": 1e-9, "loss_nats": 0, "sigma_rms": 0, "reliability_cost": 0})
 	check(t, err)
-	if len(c.Points) != 120 || len(c.Beyond()) > 0 || len(c.NotTrained)+len(c.NotPublished) > 0 {
+	if len(c.Points) != 240 || len(c.Beyond()) > 0 || len(c.NotTrained)+len(c.NotPublished) > 0 {
 		t.Errorf("%d points, beyond %v", len(c.Points), c.Beyond())
 	}
 }

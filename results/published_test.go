@@ -52,7 +52,7 @@ func readText(t *testing.T, text string) ([]Published, error) {
 
 func TestPublishedValues(t *testing.T) {
 	list := published(t)
-	if len(list) != 120 {
+	if len(list) != 240 {
 		t.Fatalf("%d points", len(list))
 	}
 	settings := standard()
