@@ -28,6 +28,10 @@
 // accuracy_predictive by the mean probability over K draws, accuracy_expected_log by the mean log-probability. sigma_rms is
 // sqrt(mean sigma^2), and reliability_cost is (1/rho) sum sigma^-rho, both over weights without biases.
 //
+// All of these but the times are functions of the settings and the kernel set, to the last digit: sums go from step to step, however
+// the steps are cut by a clock, by interruptions or among threads. seconds are those of training steps, measuring_seconds those of
+// tests, both of all processes that worked on the run.
+//
 // # What else is done with trained networks
 //
 // The same graph, compiled under other rules: [Gradients] adds up gradients with the parameters as they are, [OptimiseNoise] trains

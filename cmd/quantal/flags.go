@@ -41,7 +41,7 @@ func trainingFlags(without ...string) []cli.Flag {
 		text("classes", "the largest label plus one", "number of classes, where the labels do not show it"),
 		text("draws", "20", "draws of the weights for the predictive figures at the end"),
 		text("device", "auto", "auto, cpu, cuda or cuda:N"),
-		text("threads", "all processors", "threads on the CPU"),
+		text("threads", "all processors", "threads on the CPU, at most 4 for each processor"),
 		text("checkpoint-every", "1", "epochs between checkpoints"),
 	}
 	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(without, f.Names()[0]) })
