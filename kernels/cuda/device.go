@@ -5,7 +5,6 @@ package cuda
 import (
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"runtime"
 	"time"
@@ -204,7 +203,7 @@ func (d *device) launch(l Launch) error {
 	if !ok {
 		return errors.New("a kernel of another driver")
 	}
-	parameters, err := l.parameters()
+	parameters, err := l.bytes()
 	if err != nil {
 		return err
 	}
@@ -214,21 +213,7 @@ func (d *device) launch(l Launch) error {
 		}
 		d.shared[k.function] = l.Shared
 	}
-	values, pointers := make([]uint64, len(parameters)), make([]unsafe.Pointer, len(parameters)) // cu reads eight bytes of each
-	for i, p := range parameters {
-		switch v := p.(type) {
-		case uint64:
-			values[i] = v
-		case int32:
-			values[i] = uint64(uint32(v))
-		case uint32:
-			values[i] = uint64(v)
-		case float32:
-			values[i] = uint64(math.Float32bits(v))
-		}
-		pointers[i] = unsafe.Pointer(&values[i])
-	}
-	return k.function.Launch(l.Grid[0], l.Grid[1], l.Grid[2], l.Block[0], l.Block[1], l.Block[2], l.Shared, d.stream, pointers)
+	return libcuda.Launch(handle(&k.function), l.Grid, l.Block, l.Shared, handle(&d.stream), parameters)
 }
 
 // handle is the driver's handle inside a type of package cu, each of which is a struct of just that.

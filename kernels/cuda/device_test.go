@@ -90,9 +90,9 @@ func deviceWorks(t *testing.T) {
 	}
 	kernels, err := loadKernels(d, nil)
 	must(err)
-	advance := Launch{Kernel: kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1}, Args: []any{a, 5}}
+	advance := Launch{Kernel: kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1}, Parameters: advanceParameters{a, 5}}
 	must(d.Launch(advance))
-	advance.Args = []any{a, -2}
+	advance.Parameters = advanceParameters{a, -2}
 	g, err := d.Record([]Launch{advance, advance})
 	must(err)
 	must(d.Replay(g))
@@ -104,12 +104,12 @@ func deviceWorks(t *testing.T) {
 	must(g.Release())
 	advance.Shared = 64 << 10
 	must(d.Launch(advance))
-	if err := d.Launch(Launch{Kernel: kernels["loss"], Grid: advance.Grid, Block: advance.Block, Args: []any{a, 1}}); err == nil {
+	if err := d.Launch(Launch{Kernel: kernels["loss"], Grid: advance.Grid, Block: advance.Block, Parameters: lossParameters{}}); err == nil {
 		t.Error("a launch that fails: no error")
 	}
-	advance.Args = []any{a, 1 << 31}
-	if err := d.Launch(advance); err == nil || !strings.Contains(err.Error(), "argument 1 is 2147483648") {
-		t.Errorf("an argument of more than 32 bits: %v", err)
+	advance.Parameters = copyParameters{}
+	if err := d.Launch(advance); err == nil || !strings.Contains(err.Error(), "want cuda.advanceParameters") {
+		t.Errorf("parameters of another kernel: %v", err)
 	}
 	elapsed, err := d.Time(func() error { return nil })
 	must(err)
@@ -142,7 +142,10 @@ func devicesWorkTogether(t *testing.T) {
 		if err := d.Zero(a, 4); err != nil {
 			return err
 		}
-		step := Launch{Kernel: kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1}, Args: []any{a, number + 1}}
+		step := Launch{
+			Kernel: kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1},
+			Parameters: advanceParameters{a, int32(number + 1)},
+		}
 		g, err := d.Record([]Launch{step, step})
 		if err != nil {
 			return err

@@ -86,7 +86,7 @@
 //	activate          256      32          0                  8       100 %
 //	loss              256      40 (45)     4 B                6 (5)   75 % (63 %)
 //	backward          128      48          15,360             10      63 %
-//	middle            512      127 (126)   46,096 + 4 B       1       25 %
+//	middle            512      128 (126)   46,096 + 4 B       1       25 %
 //	update_means      256      64          6,400              4       50 %
 //	update_shared     256      64          6,400              4       50 %
 //	update_synapse    256      64          6,400              4       50 %
@@ -94,7 +94,7 @@
 //	accumulate        256      80          6,400              3       38 %
 //	langevin          256      64          6,400              4       50 %
 //	score             32       32          160                32      50 %
-//	mixture_add       32       32 (40)     0                  32      50 %
+//	mixture_add       32       32          0                  32      50 %
 //	mixture_score     32       32          160                32      50 %
 //
 // The forward kernels have few warps, but each has eight independent chains of arithmetic, and 40 sums that spare shared memory.

@@ -3,7 +3,9 @@ package cuda
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"time"
+	"unsafe"
 )
 
 // Address is a place in the memory of a device.
@@ -58,21 +60,20 @@ type Module interface {
 // Kernel is a function of a Module that can be launched.
 type Kernel interface{ Name() string }
 
-// Launch is one run of a kernel over a grid of blocks. Args are of type Address, int or uint, which must fit the 32 bits of
-// their parameters, uint32 or float32.
+// Launch is one run of a kernel over a grid of blocks.
 type Launch struct {
 	Kernel      Kernel
 	Grid, Block [3]int
 	Shared      int // bytes of dynamic shared memory
-	Args        []any
+	Parameters  any // the struct that the kernel takes: see records.go
 }
 
 // maxGrid are the limits of a grid (CUDA C++ Programming Guide, technical specifications).
 var maxGrid = [3]int{math.MaxInt32, maxInstances, maxInstances}
 
-// parameters are the arguments with the types of the kernel's parameters: uint64, int32, uint32 and float32. It is here that
-// whatever a parameter, a grid or a block cannot hold is an error, for all drivers.
-func (l Launch) parameters() ([]any, error) {
+// bytes are the parameters as they lie in the kernel's memory. It is here that those of another kernel, and a grid or a
+// block that no GPU takes, are an error, for all drivers.
+func (l Launch) bytes() ([]byte, error) {
 	for i, limit := range maxGrid {
 		if l.Grid[i] < 1 || l.Grid[i] > limit {
 			return nil, fmt.Errorf("a grid of %v blocks: want 1 to %d in dimension %d", l.Grid, limit, i)
@@ -86,28 +87,13 @@ func (l Launch) parameters() ([]any, error) {
 	if l.Shared < 0 || l.Shared > math.MaxInt32 {
 		return nil, fmt.Errorf("%d bytes of shared memory: want 0 to %d", l.Shared, math.MaxInt32)
 	}
-	parameters := make([]any, len(l.Args))
-	for i, a := range l.Args {
-		switch v := a.(type) {
-		case Address:
-			parameters[i] = uint64(v)
-		case int:
-			if v < math.MinInt32 || v > math.MaxInt32 {
-				return nil, fmt.Errorf("argument %d is %d: want one that fits 32 bits with a sign", i, v)
-			}
-			parameters[i] = int32(v)
-		case uint:
-			if v > math.MaxUint32 {
-				return nil, fmt.Errorf("argument %d is %d: want one that fits 32 bits", i, v)
-			}
-			parameters[i] = uint32(v)
-		case uint32, float32:
-			parameters[i] = v
-		default:
-			return nil, fmt.Errorf("argument %d is of type %T: want Address, int, uint, uint32 or float32", i, a)
-		}
+	typ := reflect.TypeOf(l.Parameters)
+	if want := reflect.TypeOf(entries[l.Kernel.Name()].parameters); typ != want {
+		return nil, fmt.Errorf("parameters of type %v: want %v", typ, want)
 	}
-	return parameters, nil
+	p := reflect.New(typ)
+	p.Elem().Set(reflect.ValueOf(l.Parameters))
+	return unsafe.Slice((*byte)(p.UnsafePointer()), typ.Size()), nil
 }
 
 // Graph is a recorded sequence of launches.

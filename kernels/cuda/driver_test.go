@@ -3,6 +3,7 @@ package cuda
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -27,7 +28,6 @@ func (m *meddler) Launch(l Launch) error {
 		return m.launch
 	}
 	if m.edit != nil {
-		l.Args = append([]any(nil), l.Args...)
 		m.edit(&l)
 	}
 	return m.Driver.Launch(l)
@@ -332,7 +332,8 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 	}
 }
 
-// A number that does not fit a parameter of the kernel, or a grid that no GPU takes, never reaches the device.
+// A number that does not fit a parameter of the kernel, the parameters of another one, or a grid that no GPU takes, never
+// reaches the device.
 func TestLaunchesThatDoNotFit(t *testing.T) {
 	d := Interpreted(testMemory)
 	found, err := loadKernels(d, nil)
@@ -347,27 +348,38 @@ func TestLaunchesThatDoNotFit(t *testing.T) {
 	for _, c := range []struct {
 		grid, block [3]int
 		shared      int
-		args        []any
+		parameters  any
 		want        string
 	}{
-		{one, one, 0, []any{a, math.MaxInt32}, ""},
-		{one, one, 0, []any{a, math.MinInt32}, ""},
-		{one, one, 0, []any{a, math.MaxInt32 + 1}, "argument 1 is 2147483648: want one that fits 32 bits"},
-		{one, one, 0, []any{a, math.MinInt32 - 1}, "argument 1 is -2147483649: want one that fits 32 bits"},
-		{one, one, 0, []any{a, uint(math.MaxUint32)}, ""},
-		{one, one, 0, []any{a, uint(math.MaxUint32 + 1)}, "argument 1 is 4294967296: want one that fits 32 bits"},
-		{one, one, 0, []any{a, int64(1)}, "argument 1 is of type int64: want Address, int, uint, uint32 or float32"},
-		{[3]int{1, 65536, 1}, one, 0, []any{a, 0}, "a grid of [1 65536 1] blocks: want 1 to 65535 in dimension 1"},
-		{[3]int{1, 1, 65536}, one, 0, []any{a, 0}, "a grid of [1 1 65536] blocks: want 1 to 65535 in dimension 2"},
-		{[3]int{1 << 31, 1, 1}, one, 0, []any{a, 0}, "want 1 to 2147483647 in dimension 0"},
-		{[3]int{0, 1, 1}, one, 0, []any{a, 0}, "a grid of [0 1 1] blocks"},
-		{one, [3]int{1025, 1, 1}, 0, []any{a, 0}, "a block of [1025 1 1] threads: want 1 to 1024 in dimension 0"},
-		{one, one, 1 << 32, []any{a, 0}, "4294967296 bytes of shared memory"},
-		{one, one, -1, []any{a, 0}, "-1 bytes of shared memory"},
+		{one, one, 0, advanceParameters{a, 1}, ""},
+		{one, one, 0, copyParameters{a, a, 1}, "parameters of type cuda.copyParameters: want cuda.advanceParameters"},
+		{one, one, 0, &advanceParameters{a, 1}, "parameters of type *cuda.advanceParameters: want cuda.advanceParameters"},
+		{one, one, 0, nil, "parameters of type <nil>: want cuda.advanceParameters"},
+		{[3]int{1, 65536, 1}, one, 0, advanceParameters{a, 0}, "a grid of [1 65536 1] blocks: want 1 to 65535 in dimension 1"},
+		{[3]int{1, 1, 65536}, one, 0, advanceParameters{a, 0}, "a grid of [1 1 65536] blocks: want 1 to 65535 in dimension 2"},
+		{[3]int{1 << 31, 1, 1}, one, 0, advanceParameters{a, 0}, "want 1 to 2147483647 in dimension 0"},
+		{[3]int{0, 1, 1}, one, 0, advanceParameters{a, 0}, "a grid of [0 1 1] blocks"},
+		{one, [3]int{1025, 1, 1}, 0, advanceParameters{a, 0}, "a block of [1025 1 1] threads: want 1 to 1024 in dimension 0"},
+		{one, one, 1 << 32, advanceParameters{a, 0}, "4294967296 bytes of shared memory"},
+		{one, one, -1, advanceParameters{a, 0}, "-1 bytes of shared memory"},
 	} {
-		err := d.Launch(Launch{Kernel: found["advance"], Grid: c.grid, Block: c.block, Shared: c.shared, Args: c.args})
+		err := d.Launch(Launch{Kernel: found["advance"], Grid: c.grid, Block: c.block, Shared: c.shared, Parameters: c.parameters})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%v: got %v, want %q", c.args, err, c.want)
+			t.Errorf("%v: got %v, want %q", c, err, c.want)
+		}
+	}
+
+	for _, c := range []struct {
+		number int
+		fits   bool
+	}{{math.MaxInt32, true}, {math.MinInt32, true}, {math.MaxInt32 + 1, false}, {math.MinInt32 - 1, false}} {
+		reached := false
+		vm := small.network(t).open(t, nil)
+		vm.driver = &meddler{Driver: vm.driver, edit: on(func(p *advanceParameters) { reached = true })}
+		err := vm.launch([]Launch{vm.advance(c.number)})
+		if want := fmt.Sprintf("the number %d: the kernels count from -2147483648 to 2147483647", c.number); reached != c.fits ||
+			!c.fits && (err == nil || !strings.Contains(err.Error(), want)) || c.fits && err != nil {
+			t.Errorf("%d reaches the device: %v; error %v", c.number, reached, err)
 		}
 	}
 }

@@ -80,8 +80,8 @@ func (t *tester) regions(groups int) []region {
 		{"slots", 4 * instances, &t.xslot},
 		{"identity", 4 * instances, &t.identity},
 		{"partial sums", 4 * s.partSize * batchTile * instances, &t.part},
-		{"figures", 8 * 2 * instances, &t.result},
-		{"step", 48, &t.steps},
+		{"figures", bytesFor[figuresRecord](2 * instances), &t.result},
+		{"step", bytesFor[stepRecord](1), &t.steps},
 		{"step index", 4, &t.base},
 	}
 	if t.draws > 0 {
@@ -159,25 +159,23 @@ func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 // test takes the groups from firstGroup on through the networks and adds to the sums, group by group.
 func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int) error {
 	vm, first := t.vm, firstGroup*batchTile
-	record := []stepRecord{{Step: uint32(step), First: uint32(first)}}
+	record := []stepRecord{{step: uint32(step), first: uint32(first)}}
 	if err := vm.upload(t.steps, bytesOf(record), "step"); err != nil {
 		return err
 	}
-	var labels, targets Address
-	if vm.shape.Likelihood == kernels.Gaussian {
-		targets = t.answers
-	} else {
-		labels = t.answers
-	}
+	answers, n := vm.answers(t.answers), vm.counts.of
 	grid, block := [3]int{1, 1, t.instances}, [3]int{32, 1, 1}
 	output, width := t.values[vm.shape.Output], vm.shape.Widths[vm.shape.Output]
 	score := Launch{
 		Kernel: vm.kernels["score"], Grid: grid, Block: block,
-		Args: []any{t.result, output, labels, targets, vm.memory.members, first, t.data.N, width, t.groups},
+		Parameters: scoreParameters{
+			answers: answers, members: vm.memory.members, y: output, result: t.result, first: n(first), n: n(t.data.N),
+			out: n(width), groups: n(t.groups),
+		},
 	}
 	infer := func(kind string, draw0, drawStride int, then Launch) error {
 		p := t.pass
-		p.kind, p.draw0, p.drawStride = kind, uint(draw0), uint(drawStride)
+		p.kind, p.draw0, p.drawStride = kind, uint32(draw0), uint32(drawStride) // Evaluate has counted them
 		var launches []Launch
 		for _, instruction := range vm.shape.Instructions {
 			if f, ok := instruction.(kernels.Forward); ok {
@@ -207,7 +205,10 @@ func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int)
 		}
 		err := infer(vm.kind(), firstGroup*t.draws+d, t.draws, Launch{
 			Kernel: vm.kernels["mixture_add"], Grid: grid, Block: block,
-			Args: []any{t.mixture, output, targets, vm.memory.members, first, t.data.N, width, t.outcomes, t.groups, d},
+			Parameters: mixtureAddParameters{
+				answers: answers, members: vm.memory.members, y: output, mixture: t.mixture, first: n(first), n: n(t.data.N),
+				out: n(width), outcomes: n(t.outcomes), groups: n(t.groups), draw: n(d),
+			},
 		})
 		if err != nil {
 			return err
@@ -215,7 +216,10 @@ func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int)
 	}
 	if err := vm.launch([]Launch{{
 		Kernel: vm.kernels["mixture_score"], Grid: grid, Block: block,
-		Args: []any{t.result, t.mixture, labels, first, t.data.N, t.outcomes, t.groups, t.draws},
+		Parameters: mixtureScoreParameters{
+			answers: answers, mixture: t.mixture, result: t.result, first: n(first), n: n(t.data.N), outcomes: n(t.outcomes),
+			groups: n(t.groups), draws: n(t.draws),
+		},
 	}}); err != nil {
 		return err
 	}
@@ -224,14 +228,14 @@ func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int)
 
 // add adds the figures of all groups, from the given place of the result on, to one kind of tally.
 func (t *tester) add(sums []tallies, kind, from int) error {
-	figures := make([]figureRecord, t.instances)
-	if err := t.vm.driver.Download(bytesOf(figures), t.result+Address(8*from)); err != nil {
+	figures := make([]figuresRecord, t.instances)
+	if err := t.vm.driver.Download(bytesOf(figures), t.result+Address(bytesFor[figuresRecord](from))); err != nil {
 		return err
 	}
 	for i, f := range figures {
 		sum := &sums[i/t.groups][kind]
-		sum.nll += float64(f.NLL)
-		sum.correct += float64(f.Correct)
+		sum.nll += float64(f.nll)
+		sum.correct += float64(f.correct)
 	}
 	return nil
 }

@@ -34,11 +34,14 @@ func edited(t *testing.T, source, pattern, replacement string, nth int) map[stri
 	return map[string]string{source: changed}
 }
 
-// shifted changes an integer parameter of a kernel by delta where the kernel reads it.
-func shifted(t *testing.T, source, kernel string, parameter, delta int) map[string]string {
-	t.Helper()
-	return edited(t, source, fmt.Sprintf(`ld\.param\.u32\s+(%%r\d+), \[%s_param_%d\];`, kernel, parameter),
-		fmt.Sprintf("$0 add.s32 $1, $1, %d;", delta), -1)
+// on changes the parameters of launches whose kernel takes these.
+func on[P any](change func(p *P)) func(l *Launch) {
+	return func(l *Launch) {
+		if p, ok := l.Parameters.(P); ok {
+			change(&p)
+			l.Parameters = p
+		}
+	}
 }
 
 // barriers counts the barriers of a source's PTX.
@@ -149,54 +152,52 @@ func TestPlantedFaults(t *testing.T) {
 		check("accumulate: "+what, summed, wantSums, fault{ptx: edited(t, "accumulate", f[0], f[1], -1)})
 	}
 
-	for _, f := range []struct {
-		source, kernel, what string
-		parameter, delta     int
-	}{
-		{"forward", "forward_synapse", "in", 15, -1},
-		{"forward", "forward_synapse", "out", 16, -1},
-		{"forward", "forward_synapse", "batch", 17, -1},
-		{"forward", "forward_synapse", "layer of the noise", 20, 1},
-		{"forward", "forward_synapse", "draw of the noise", 21, 1},
-		{"backward", "backward", "in", 7, -1},
-		{"backward", "backward", "out", 8, -1},
-		{"backward", "backward", "out", 8, 1},
-		{"update", "update_synapse", "batch", 13, -1},
-		{"update", "update_synapse", "layers", 5, -1},
-		{"accumulate", "accumulate", "layers", 4, -1},
-		{"accumulate", "accumulate", "sums of a member", 7, -1},
-		{"accumulate", "accumulate", "slots", 8, 1},
-		{"accumulate", "accumulate", "inputs", 9, 1},
-		{"accumulate", "accumulate", "batch", 10, -1},
-		{"loss", "loss", "batch", 14, -1},
-		{"middle", "middle", "operations", 1, -1},
-		{"middle", "middle", "batch", 15, -1},
-		{"middle", "middle", "stride of the weights", 16, -1},
-		{"gather", "gather_bytes", "width", 7, -1},
-		{"gather", "gather_bytes", "examples", 6, -1},
+	for what, edit := range map[string]func(l *Launch){
+		"forward: in-1":                   on(func(p *forwardParameters) { p.in-- }),
+		"forward: out-1":                  on(func(p *forwardParameters) { p.out-- }),
+		"forward: batch-1":                on(func(p *forwardParameters) { p.batch-- }),
+		"forward: layer of the noise+1":   on(func(p *forwardParameters) { p.streamLayer++ }),
+		"forward: draw of the noise+1":    on(func(p *forwardParameters) { p.draw0++ }),
+		"update: batch-1":                 on(func(p *updateParameters) { p.batch-- }),
+		"update: layers-1":                on(func(p *updateParameters) { p.layers-- }),
+		"middle: operations-1":            on(func(p *middleParameters) { p.operationCount-- }),
+		"middle: batch-1":                 on(func(p *middleParameters) { p.next.batch-- }),
+		"middle: stride of the weights-1": on(func(p *middleParameters) { p.wSize-- }),
 	} {
-		n, want := n, want
-		if f.source == "accumulate" {
-			n, want = summed, wantSums
-		}
-		check(fmt.Sprintf("%s: %s%+d", f.kernel, f.what, f.delta), n, want, fault{
-			ptx:    shifted(t, f.source, f.kernel, f.parameter, f.delta),
-			single: f.source == "backward" || f.source == "loss" || f.source == "gather",
-		})
+		check(what, n, want, fault{edit: edit})
+	}
+	for what, edit := range map[string]func(l *Launch){
+		"backward: in-1":     on(func(p *backwardParameters) { p.in-- }),
+		"backward: out-1":    on(func(p *backwardParameters) { p.out-- }),
+		"backward: out+1":    on(func(p *backwardParameters) { p.out++ }),
+		"loss: batch-1":      on(func(p *lossParameters) { p.batch-- }),
+		"gather: width-1":    on(func(p *gatherParameters) { p.minibatch.width-- }),
+		"gather: examples-1": on(func(p *gatherParameters) { p.minibatch.n-- }),
+	} {
+		check(what, n, want, fault{single: true, edit: edit})
+	}
+	for what, edit := range map[string]func(l *Launch){
+		"accumulate: layers-1":           on(func(p *accumulateParameters) { p.layers-- }),
+		"accumulate: sums of a member-1": on(func(p *accumulateParameters) { p.totalSize-- }),
+		"accumulate: slots+1":            on(func(p *accumulateParameters) { p.muSlots++ }),
+		"accumulate: inputs+1":           on(func(p *accumulateParameters) { p.inputs++ }),
+		"accumulate: batch-1":            on(func(p *accumulateParameters) { p.batch-- }),
+	} {
+		check(what, summed, wantSums, fault{edit: edit})
 	}
 
 	for name, records := range map[string]func(u []gradientRecord){
-		"in-1":                           func(u []gradientRecord) { u[0].In-- },
-		"in+1":                           func(u []gradientRecord) { u[0].In++ },
-		"out-1":                          func(u []gradientRecord) { u[1].Out-- },
-		"out+1":                          func(u []gradientRecord) { u[1].Out++ },
-		"noise of another layer":         func(u []gradientRecord) { u[1].Layer-- },
-		"phi of the next synapse":        func(u []gradientRecord) { u[1].PhiOffset-- },
-		"reliability cost counted twice": func(u []gradientRecord) { u[0].ReliabilityTerms *= 2; u[1].ReliabilityTerms *= 2 },
-		"magnitude cost counted twice":   func(u []gradientRecord) { u[0].MagnitudeTerms *= 2; u[1].MagnitudeTerms *= 2 },
+		"in-1":                           func(u []gradientRecord) { u[0].in-- },
+		"in+1":                           func(u []gradientRecord) { u[0].in++ },
+		"out-1":                          func(u []gradientRecord) { u[1].out-- },
+		"out+1":                          func(u []gradientRecord) { u[1].out++ },
+		"noise of another layer":         func(u []gradientRecord) { u[1].layer-- },
+		"phi of the next synapse":        func(u []gradientRecord) { u[1].phiOffset-- },
+		"reliability cost counted twice": func(u []gradientRecord) { u[0].reliabilityTerms *= 2; u[1].reliabilityTerms *= 2 },
+		"magnitude cost counted twice":   func(u []gradientRecord) { u[0].magnitudeTerms *= 2; u[1].magnitudeTerms *= 2 },
 		"B/N missing": func(u []gradientRecord) {
 			for i := range u {
-				u[i].ReliabilityTerms *= float32(n.data.N) / float32(n.program.Batch)
+				u[i].reliabilityTerms *= float32(n.data.N) / float32(n.program.Batch)
 			}
 		},
 	} {
@@ -207,29 +208,20 @@ func TestPlantedFaults(t *testing.T) {
 	}
 
 	check("a wrong counter everywhere", n, want, fault{edit: func(l *Launch) {
-		switch l.Kernel.Name() {
-		case "forward_synapse":
-			l.Args[20] = l.Args[20].(uint32) + 1<<16
-		case "update_synapse":
-			l.Args[16] = l.Args[16].(uint32) + 1<<16
-		}
+		on(func(p *forwardParameters) { p.streamLayer += 1 << 16 })(l)
+		on(func(p *updateParameters) { p.stream += 1 << 16 })(l)
 	}})
-	check("the noise of training", summed, wantSums, fault{edit: func(l *Launch) {
-		if l.Kernel.Name() == "forward_synapse" {
-			l.Args[20] = l.Args[20].(uint32)&0xffff | uint32(kernels.StreamTrain)<<16
+	check("the noise of training", summed, wantSums, fault{edit: on(func(p *forwardParameters) {
+		p.streamLayer = p.streamLayer&0xffff | uint32(kernels.StreamTrain)<<16
+	})})
+	check("reliability cost counted twice, sigma per layer", shared, wantShared, fault{edit: on(func(p *updateSigmaParameters) {
+		p.reliabilityTerms *= 2
+	})})
+	check("inputs of another member", n, want, fault{single: true, edit: on(func(p *forwardParameters) {
+		if p.in == 41 {
+			p.xslot += 4
 		}
-	}})
-	check("reliability cost counted twice, sigma per layer", shared, wantShared, fault{edit: func(l *Launch) {
-		if l.Kernel.Name() == "update_sigma" {
-			last := len(l.Args) - 1
-			l.Args[last] = 2 * l.Args[last].(float32)
-		}
-	}})
-	check("inputs of another member", n, want, fault{single: true, edit: func(l *Launch) {
-		if l.Kernel.Name() == "forward_synapse" && l.Args[15].(int) == 41 {
-			l.Args[4] = l.Args[4].(Address) + 4
-		}
-	}})
+	})})
 	check("a column of blocks forgotten", n, want, fault{single: true, edit: func(l *Launch) {
 		if l.Kernel.Name() == "backward" {
 			l.Grid[0]--

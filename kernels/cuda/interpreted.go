@@ -99,11 +99,11 @@ func (d *interpreted) Launch(l Launch) error {
 	if !ok {
 		return errors.New("a kernel of another driver")
 	}
-	args, err := l.parameters()
+	parameters, err := l.bytes()
 	if err != nil {
 		return err
 	}
-	return d.machine.Launch(k.kernel, ptx.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared, Args: args})
+	return d.machine.Launch(k.kernel, ptx.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared, Args: []any{parameters}})
 }
 
 func (d *interpreted) Record(launches []Launch) (Graph, error) {

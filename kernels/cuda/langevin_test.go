@@ -213,34 +213,34 @@ func TestPlantedFaultsOfLangevin(t *testing.T) {
 	check("no fault, single operations", fault{single: true}, nil)
 	check("no fault, records written again", fault{}, func([]walkRecord) {})
 	check("xi = 0", fault{ptx: edited(t, "langevin", `sqrt\.approx\.ftz\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, 0f00000000;", -1)}, nil)
-	check("a factor of 2 missing", fault{}, all(func(w *walkRecord) { w.Amplitude /= math.Sqrt2 }))
-	check("N/B missing", fault{}, all(func(w *walkRecord) { w.Rate *= float32(n.program.Batch) / float32(n.data.N) }))
-	check("a control with a gradient", fault{}, func(w []walkRecord) { w[1].Rate = w[0].Rate })
+	check("a factor of 2 missing", fault{}, all(func(w *walkRecord) { w.amplitude /= math.Sqrt2 }))
+	check("N/B missing", fault{}, all(func(w *walkRecord) { w.rate *= float32(n.program.Batch) / float32(n.data.N) }))
+	check("a control with a gradient", fault{}, func(w []walkRecord) { w[1].rate = w[0].rate })
 	check("numbers of another member", fault{}, func(w []walkRecord) { w[0], w[1] = w[1], w[0] })
 	check("the sign of the prior", fault{records: func(u []gradientRecord) {
 		for i := range u {
-			u[i].MagnitudeTerms *= -1
+			u[i].magnitudeTerms *= -1
 		}
 	}}, nil)
 	check("B/N of the prior missing", fault{records: func(u []gradientRecord) {
 		for i := range u {
-			u[i].MagnitudeTerms *= float32(n.data.N) / float32(n.program.Batch)
+			u[i].magnitudeTerms *= float32(n.data.N) / float32(n.program.Batch)
 		}
 	}}, nil)
-	check("noise of another layer", fault{records: func(u []gradientRecord) { u[1].Layer-- }}, nil)
-	check("the noise of training", fault{edit: func(l *Launch) {
-		if l.Kernel.Name() == "langevin" {
-			l.Args[12] = uint32(kernels.StreamTrain) << 16
-		}
-	}}, nil)
+	check("noise of another layer", fault{records: func(u []gradientRecord) { u[1].layer-- }}, nil)
+	check("the noise of training", fault{edit: on(func(p *langevinParameters) {
+		p.stream = uint32(kernels.StreamTrain) << 16
+	})}, nil)
 	for i := range barriers(t, "langevin") {
 		check("barrier removed", fault{ptx: edited(t, "langevin", `bar\.sync\s+0;`, "", i)}, nil)
 	}
-	for _, f := range []struct {
-		what             string
-		parameter, delta int
-	}{{"layers", 4, -1}, {"state of a member", 10, -1}, {"batch", 11, -1}, {"stream", 12, 1}} {
-		check("langevin: "+f.what, fault{ptx: shifted(t, "langevin", "langevin", f.parameter, f.delta)}, nil)
+	for what, edit := range map[string]func(l *Launch){
+		"layers-1":            on(func(p *langevinParameters) { p.layers-- }),
+		"state of a member-1": on(func(p *langevinParameters) { p.stateSize-- }),
+		"batch-1":             on(func(p *langevinParameters) { p.batch-- }),
+		"stream+1":            on(func(p *langevinParameters) { p.stream++ }),
+	} {
+		check("langevin: "+what, fault{edit: edit}, nil)
 	}
 }
 

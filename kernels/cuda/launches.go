@@ -4,22 +4,20 @@ import "quantal/kernels"
 
 // pass is the setting of a forward pass: training on the resident members, or testing them on groups of examples.
 type pass struct {
-	instances   int     // blocks of the third dimension of the grid: members, times groups
-	groups      int     // per member
-	batch       int     // examples of an instance
-	halts       Address // 0 in tests: networks that left the finite numbers are tested too
-	stream      kernels.Stream
-	kind        string // of forward: means, shared or synapse
-	draw0       uint
-	drawStride  uint
-	xslot       Address // place of an instance's examples in the input buffer
-	identity    Address // 0, 1, ...
-	values      []Address
-	part        Address
-	weights     Address
-	ahead       bool // the first layer's launch draws the weights of the others too
-	steps, base Address
-	t           int
+	clock
+	instances  int // blocks of the third dimension of the grid: members, times groups
+	groups     int // per member
+	batch      int // examples of an instance
+	stream     kernels.Stream
+	kind       string // of forward: means, shared or synapse
+	draw0      uint32
+	drawStride uint32
+	xslot      Address // place of an instance's examples in the input buffer
+	identity   Address // 0, 1, ...
+	values     []Address
+	part       Address
+	weights    Address
+	ahead      bool // the first layer's launch draws the weights of the others too
 }
 
 // training is the pass of a step of the program, the t-th from the base index.
@@ -29,11 +27,11 @@ func (vm *VM) training(t int) pass {
 	if !drawn {
 		kind = "means"
 	}
+	m := vm.memory
 	return pass{
-		instances: vm.resident.len(), groups: 1, batch: vm.shape.Batch, halts: vm.memory.halts,
-		stream: stream, kind: kind, xslot: vm.memory.slots, identity: vm.memory.identity,
-		values: vm.memory.values, part: vm.memory.part, weights: vm.memory.weights,
-		ahead: vm.shape.fused, steps: vm.memory.steps, base: vm.memory.base, t: t,
+		clock:     clock{steps: m.steps, base: m.base, halts: m.halts, t: vm.counts.of(t)},
+		instances: vm.resident.len(), groups: 1, batch: vm.shape.Batch, stream: stream, kind: kind, xslot: m.slots,
+		identity: m.identity, values: m.values, part: m.part, weights: m.weights, ahead: vm.shape.fused,
 	}
 }
 
@@ -98,7 +96,8 @@ func (vm *VM) useGradients(p pass) []Launch {
 // advance moves the base index of the steps.
 func (vm *VM) advance(steps int) Launch {
 	return Launch{
-		Kernel: vm.kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1}, Args: []any{vm.memory.base, steps},
+		Kernel: vm.kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1},
+		Parameters: advanceParameters{base: vm.memory.base, steps: vm.counts.of(steps)},
 	}
 }
 
@@ -116,15 +115,26 @@ func (vm *VM) parity(p pass) int {
 }
 
 func (vm *VM) gather(p pass, slots int, data *kernels.Data, inputs, order Address) Launch {
-	kernel, scale, shift := "gather_bytes", data.Scale, data.Shift
+	kernel := "gather_bytes"
 	if data.Bytes == nil {
-		kernel, scale, shift = "gather_floats", 1, 0
+		kernel = "gather_floats"
 	}
 	return Launch{
 		Kernel: vm.kernels[kernel], Grid: [3]int{ceil(data.Width, 256), p.batch, slots}, Block: [3]int{256, 1, 1},
-		Args: []any{p.values[vm.shape.dataFirst], inputs, order, p.steps, p.base, p.t, data.N, data.Width, p.batch, vm.parity(p),
-			scale, shift},
+		Parameters: gatherParameters{clock: p.clock, minibatch: vm.minibatch(p, data, inputs, order)},
 	}
+}
+
+func (vm *VM) minibatch(p pass, data *kernels.Data, inputs, order Address) minibatch {
+	n := vm.counts.of
+	m := minibatch{
+		x: p.values[vm.shape.dataFirst], bytes: inputs, order: order, n: n(data.N), width: n(data.Width), batch: n(p.batch),
+		parity: n(vm.parity(p)), scale: data.Scale, shift: data.Shift,
+	}
+	if data.Bytes == nil {
+		m.bytes, m.floats, m.scale, m.shift = 0, inputs, 1, 0
+	}
+	return m
 }
 
 func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
@@ -147,33 +157,40 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 	if p.ahead {
 		blocks += ceil(vm.tasks(), forwardTasks*slices)
 	}
+	n := vm.counts.of
 	launches := []Launch{{
 		Kernel: vm.kernels["forward_"+p.kind], Grid: [3]int{blocks, slices, p.instances}, Block: [3]int{160, 1, 1},
-		Args: []any{p.values[i.Dst], p.part, weights, p.values[i.Src], slot, vm.memory.state, vm.memory.members,
-			p.steps, p.base, p.t, p.halts, vm.shape.stateSize, layout.Offset(i.Layer),
-			3*vm.shape.slots + layout.PhiOffset(i.Layer), vm.phiStride(), l.In, l.Out, p.batch, p.groups, vm.shape.wSize,
-			uint32(p.stream)<<16 | uint32(i.Layer), p.draw0, p.drawStride, int(i.Activation),
-			p.weights, vm.memory.sampled, len(vm.shape.Layout.Layers) - 1, parity},
+		Parameters: forwardParameters{
+			clock: p.clock, members: vm.memory.members, state: vm.memory.state, x: p.values[i.Src], xslot: slot,
+			y: p.values[i.Dst], part: p.part, w: weights, sampledW: p.weights, sampled: vm.memory.sampled,
+			sampledCount: n(len(layout.Layers) - 1), stateSize: n(vm.shape.stateSize), muOffset: n(layout.Offset(i.Layer)),
+			phiOffset: n(3*vm.shape.slots + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In), out: n(l.Out),
+			batch: n(p.batch), groups: n(p.groups), wSize: n(vm.shape.wSize), activation: n(int(i.Activation)),
+			parity: n(parity), streamLayer: uint32(p.stream)<<16 | uint32(i.Layer), draw0: p.draw0, drawStride: p.drawStride,
+		},
 	}}
 	if slices == 1 {
 		return launches
 	}
 	return append(launches, Launch{
 		Kernel: vm.kernels["activate"], Grid: [3]int{ceil(p.batch*l.Out, 256), 1, p.instances}, Block: [3]int{256, 1, 1},
-		Args: []any{p.values[i.Dst], p.part, p.base, p.t, p.halts, l.Out, p.batch, p.groups, slices, int(i.Activation)},
+		Parameters: activateParameters{
+			clock: p.clock, y: p.values[i.Dst], part: p.part, out: n(l.Out), batch: n(p.batch), groups: n(p.groups),
+			slices: n(slices), activation: n(int(i.Activation)),
+		},
 	})
 }
 
-// answers are the addresses of labels and of targets, one of which is 0.
-func (vm *VM) answers() (labels, targets Address) {
+// answers are the labels or the targets at an address.
+func (vm *VM) answers(at Address) answers {
 	if vm.shape.Likelihood == kernels.Gaussian {
-		return 0, vm.memory.answers
+		return answers{targets: at}
 	}
-	return vm.memory.answers, 0
+	return answers{labels: at}
 }
 
 // closed is 1 if the gradients of a loss are to be closed: see kernels.CloseGradient.
-func (vm *VM) closed() int {
+func (vm *VM) closed() int32 {
 	if vm.shape.sums {
 		return 1
 	}
@@ -181,70 +198,80 @@ func (vm *VM) closed() int {
 }
 
 func (vm *VM) loss(p pass, i kernels.Loss) Launch {
-	m := vm.memory
-	labels, targets := vm.answers()
+	m, n := vm.memory, vm.counts.of
 	return Launch{
 		Kernel: vm.kernels["loss"], Grid: [3]int{1, 1, p.instances}, Block: [3]int{256, 1, 1}, Shared: lossBytes * p.batch,
-		Args: []any{m.deltas[i.Src], m.losses, m.halts, m.values[i.Src], labels, targets, m.order, m.slots, m.members, p.steps,
-			p.base, p.t, vm.train.N, vm.shape.Widths[i.Src], p.batch, int(i.Activation), vm.closed()},
+		Parameters: lossParameters{
+			clock: p.clock, answers: vm.answers(m.answers), members: m.members, order: m.order, slots: m.slots,
+			y: m.values[i.Src], d: m.deltas[i.Src], losses: m.losses, n: n(vm.train.N), out: n(vm.shape.Widths[i.Src]),
+			batch: n(p.batch), activation: n(int(i.Activation)), closed: vm.closed(),
+		},
 	}
 }
 
 func (vm *VM) middle(p pass) Launch {
-	m := vm.memory
-	labels, targets := vm.answers()
-	data, bytes, floats := vm.train, m.inputs, Address(0)
-	if data.Bytes == nil {
-		bytes, floats = 0, m.inputs
-	}
-	gathering := ceil(p.batch*data.Width, gatherValues)
+	m, n := vm.memory, vm.counts.of
+	gathering := ceil(p.batch*vm.train.Width, gatherValues)
 	return Launch{
 		Kernel: vm.kernels["middle"], Grid: [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, Block: [3]int{512, 1, 1},
 		Shared: lossBytes * p.batch,
-		Args: []any{m.operations, len(vm.operationRecords()), m.part, m.weights, m.losses, m.halts, labels, targets, m.order,
-			m.slots, m.members, p.steps, p.base, p.t, data.N, p.batch, vm.shape.wSize, m.values[vm.shape.dataFirst], bytes, floats,
-			data.Width, vm.parity(p), p.instances, len(vm.slots), data.Scale, data.Shift, vm.closed()},
+		Parameters: middleParameters{
+			clock: p.clock, answers: vm.answers(m.answers), next: vm.minibatch(p, vm.train, m.inputs, m.order),
+			operations: m.operations, members: m.members, slots: m.slots, part: m.part, w: m.weights, losses: m.losses,
+			operationCount: n(len(vm.operationRecords())), memberCount: n(p.instances), slotCount: n(len(vm.slots)),
+			wSize: n(vm.shape.wSize), closed: vm.closed(),
+		},
 	}
 }
 
 func (vm *VM) backward(p pass, i kernels.Backward) Launch {
-	m, l := vm.memory, vm.shape.Layout.Layers[i.Layer]
+	m, l, n := vm.memory, vm.shape.Layout.Layers[i.Layer], vm.counts.of
 	return Launch{
 		Kernel: vm.kernels["backward"], Grid: [3]int{ceil(l.In, backwardCols), ceil(p.batch, batchTile), p.instances},
 		Block: [3]int{128, 1, 1},
-		Args: []any{m.deltas[i.Src], m.deltas[i.Dst], m.weights + Address(4*vm.shape.wOffset[i.Layer]), m.values[i.Src], p.base,
-			p.t, p.halts, l.In, l.Out, p.batch, vm.shape.wSize, int(i.Activation)},
+		Parameters: backwardParameters{
+			clock: p.clock, dy: m.deltas[i.Dst], w: m.weights + Address(4*vm.shape.wOffset[i.Layer]), x: m.values[i.Src],
+			dx: m.deltas[i.Src], in: n(l.In), out: n(l.Out), batch: n(p.batch), wSize: n(vm.shape.wSize),
+			activation: n(int(i.Activation)),
+		},
 	}
 }
 
 // update moves mu, and phi where it is per synapse, of all layers.
 func (vm *VM) update(p pass) Launch {
-	m, layout := vm.memory, vm.shape.Layout
+	m, s, n := vm.memory, vm.shape, vm.counts.of
 	return Launch{
 		Kernel: vm.kernels["update_"+p.kind], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
-		Args: []any{m.state, m.sums, p.halts, m.bad, m.gradients, len(layout.Layers), m.members, p.steps, p.base, p.t,
-			vm.shape.stateSize, vm.shape.slots, vm.shape.phiSlots, p.batch, vm.shape.rows, vm.shape.sumGroups,
-			uint32(p.stream) << 16},
+		Parameters: updateParameters{
+			clock: p.clock, gradients: m.gradients, members: m.members, state: m.state, sums: m.sums, bad: m.bad,
+			layers: n(len(s.Layout.Layers)), stateSize: n(s.stateSize), muSlots: n(s.slots), phiSlots: n(s.phiSlots),
+			batch: n(p.batch), rows: n(s.rows), sumGroups: n(s.sumGroups), stream: uint32(p.stream) << 16,
+		},
 	}
 }
 
 // accumulate adds the gradients of all layers up.
 func (vm *VM) accumulate(p pass) Launch {
-	m := vm.memory
+	m, s, n := vm.memory, vm.shape, vm.counts.of
 	return Launch{
 		Kernel: vm.kernels["accumulate"], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
-		Args: []any{m.totals, p.halts, m.bad, m.gradients, len(vm.shape.Layout.Layers), p.base, p.t, vm.shape.totalSize,
-			vm.shape.slots, vm.shape.inputs, p.batch},
+		Parameters: accumulateParameters{
+			clock: p.clock, gradients: m.gradients, totals: m.totals, bad: m.bad, layers: n(len(s.Layout.Layers)),
+			totalSize: n(s.totalSize), muSlots: n(s.slots), inputs: n(s.inputs), batch: n(p.batch),
+		},
 	}
 }
 
 // langevin moves mu of all layers down the gradient and by noise.
 func (vm *VM) langevin(p pass) Launch {
-	m := vm.memory
+	m, n := vm.memory, vm.counts.of
 	return Launch{
 		Kernel: vm.kernels["langevin"], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
-		Args: []any{m.state, p.halts, m.bad, m.gradients, len(vm.shape.Layout.Layers), m.members, m.walks, p.steps, p.base, p.t,
-			vm.shape.stateSize, p.batch, uint32(p.stream) << 16},
+		Parameters: langevinParameters{
+			clock: p.clock, gradients: m.gradients, members: m.members, walks: m.walks, state: m.state, bad: m.bad,
+			layers: n(len(vm.shape.Layout.Layers)), stateSize: n(vm.shape.stateSize), batch: n(p.batch),
+			stream: uint32(p.stream) << 16,
+		},
 	}
 }
 
@@ -262,12 +289,15 @@ func gradientTiles(l kernels.Layer) int {
 }
 
 func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
-	m := vm.memory
+	m, s, n := vm.memory, vm.shape, vm.counts.of
 	return Launch{
-		Kernel: vm.kernels["update_sigma"], Grid: [3]int{len(vm.shape.Layout.Groups()), 1, p.instances}, Block: [3]int{64, 1, 1},
-		Args: []any{m.state, m.sums, p.halts, m.bad, m.members, p.steps, p.base, p.t, m.rowsOf, m.synapses, m.layerOf,
-			vm.shape.stateSize, 3 * vm.shape.slots, vm.shape.phiSlots, len(vm.shape.Layout.Layers), vm.shape.rows,
-			vm.shape.sumGroups, float32(i.ReliabilityTerms)},
+		Kernel: vm.kernels["update_sigma"], Grid: [3]int{len(s.Layout.Groups()), 1, p.instances}, Block: [3]int{64, 1, 1},
+		Parameters: updateSigmaParameters{
+			clock: p.clock, members: m.members, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf, sums: m.sums,
+			state: m.state, bad: m.bad, stateSize: n(s.stateSize), phiOffset: n(3 * s.slots), phiSlots: n(s.phiSlots),
+			layers: n(len(s.Layout.Layers)), rows: n(s.rows), sumGroups: n(s.sumGroups),
+			reliabilityTerms: float32(i.ReliabilityTerms),
+		},
 	}
 }
 
@@ -282,12 +312,12 @@ func (vm *VM) phiStride() int {
 // sampledRecords are the layers after the first, whose weights the first one's launch draws.
 func (vm *VM) sampledRecords() []sampledRecord {
 	var records []sampledRecord
-	layout, task := vm.shape.Layout, 0
+	layout, task, n := vm.shape.Layout, 0, vm.counts.of
 	for i, l := range layout.Layers[1:] {
 		records = append(records, sampledRecord{
-			In: int32(l.In), Out: int32(l.Out), MuOffset: int32(layout.Offset(1 + i)),
-			PhiOffset: int32(3*vm.shape.slots + layout.PhiOffset(1+i)), PhiStride: int32(vm.phiStride()),
-			WOffset: int32(vm.shape.wOffset[1+i]), Layer: int32(1 + i), FirstTask: int32(task),
+			in: n(l.In), out: n(l.Out), muOffset: n(layout.Offset(1 + i)),
+			phiOffset: n(3*vm.shape.slots + layout.PhiOffset(1+i)), phiStride: n(vm.phiStride()),
+			wOffset: n(vm.shape.wOffset[1+i]), layer: n(1 + i), firstTask: n(task),
 		})
 		task += layerTasks(l)
 	}
@@ -308,18 +338,18 @@ func (vm *VM) tasks() int {
 // gradientRecords are the layers as the kernels that form dW see them.
 func (vm *VM) gradientRecords() []gradientRecord {
 	var records []gradientRecord
-	m, layout, tile := vm.memory, vm.shape.Layout, 0
+	m, layout, tile, n := vm.memory, vm.shape.Layout, 0, vm.counts.of
 	for _, u := range vm.shape.Gradients() {
 		l, slot, parity := layout.Layers[u.Layer], m.identity, 0
 		if u.Src == vm.shape.dataFirst {
 			slot, parity = m.slots, vm.parity(vm.training(0))
 		}
 		records = append(records, gradientRecord{
-			X: m.values[u.Src], XSlot: slot, DY: m.deltas[u.Dst], In: int32(l.In), Out: int32(l.Out),
-			MuOffset: int32(layout.Offset(u.Layer)), PhiOffset: int32(3*vm.shape.slots + layout.PhiOffset(u.Layer)),
-			Layer: int32(u.Layer), FirstRow: int32(vm.shape.firstRow[u.Layer]), FirstTile: int32(tile),
-			MagnitudeTerms: float32(u.MagnitudeTerms), ReliabilityTerms: float32(u.ReliabilityTerms),
-			Parity: int32(parity),
+			x: m.values[u.Src], xslot: slot, dy: m.deltas[u.Dst], in: n(l.In), out: n(l.Out),
+			muOffset: n(layout.Offset(u.Layer)), phiOffset: n(3*vm.shape.slots + layout.PhiOffset(u.Layer)),
+			layer: n(u.Layer), firstRow: n(vm.shape.firstRow[u.Layer]), firstTile: n(tile),
+			magnitudeTerms: float32(u.MagnitudeTerms), reliabilityTerms: float32(u.ReliabilityTerms),
+			parity: n(parity),
 		})
 		tile += gradientTiles(l)
 	}
@@ -330,33 +360,33 @@ func (vm *VM) gradientRecords() []gradientRecord {
 // those that form dW.
 func (vm *VM) operationRecords() []operationRecord {
 	var records []operationRecord
-	m, layers := vm.memory, vm.shape.Layout.Layers
+	m, layers, n := vm.memory, vm.shape.Layout.Layers, vm.counts.of
 	for _, instruction := range vm.shape.Instructions {
 		switch i := instruction.(type) {
 		case kernels.Forward:
 			l := layers[i.Layer]
 			slices := ceil(l.Columns(), forwardColumns)
 			r := operationRecord{
-				Kind: forwardOperation, In: int32(l.In), Out: int32(l.Out), Activation: int32(i.Activation),
-				WOffset: int32(vm.shape.wOffset[i.Layer]), Slices: int32(slices), X: m.values[i.Src], Y: m.values[i.Dst],
+				kind: forwardOperation, in: n(l.In), out: n(l.Out), activation: n(int(i.Activation)),
+				wOffset: n(vm.shape.wOffset[i.Layer]), slices: n(slices), x: m.values[i.Src], y: m.values[i.Dst],
 			}
 			if i.Src == vm.shape.dataFirst {
 				if slices == 1 {
 					continue
 				}
-				r.Kind = activateOperation
+				r.kind = activateOperation
 			}
 			records = append(records, r)
 		case kernels.Loss:
 			records = append(records, operationRecord{
-				Kind: lossOperation, Out: int32(vm.shape.Widths[i.Src]), Activation: int32(i.Activation),
-				X: m.values[i.Src], Y: m.deltas[i.Src],
+				kind: lossOperation, out: n(vm.shape.Widths[i.Src]), activation: n(int(i.Activation)),
+				x: m.values[i.Src], y: m.deltas[i.Src],
 			})
 		case kernels.Backward:
 			l := layers[i.Layer]
 			records = append(records, operationRecord{
-				Kind: backwardOperation, In: int32(l.In), Out: int32(l.Out), Activation: int32(i.Activation),
-				WOffset: int32(vm.shape.wOffset[i.Layer]), X: m.values[i.Src], DY: m.deltas[i.Dst], DX: m.deltas[i.Src],
+				kind: backwardOperation, in: n(l.In), out: n(l.Out), activation: n(int(i.Activation)),
+				wOffset: n(vm.shape.wOffset[i.Layer]), x: m.values[i.Src], dy: m.deltas[i.Dst], dx: m.deltas[i.Src],
 			})
 		}
 	}

@@ -38,11 +38,16 @@ func Measure(d Driver, bytes int64) (r Rates, err error) {
 			return r, fmt.Errorf("cuda: measure: clear: %w", err)
 		}
 	}
+	var count counts
+	words := count.of(int(bytes / 16))
+	if count.err != nil {
+		return r, fmt.Errorf("cuda: measure: copy %d bytes: %w", bytes, count.err)
+	}
 	processors := d.Info().Processors
-	copying := func(n int64) Launch {
+	copying := func(n int32) Launch {
 		return Launch{
-			Kernel: all["copy"], Grid: [3]int{max(1, min(32*processors, int((n+255)/256))), 1, 1}, Block: [3]int{256, 1, 1},
-			Args: []any{to, from, int(n)},
+			Kernel: all["copy"], Grid: [3]int{max(1, min(32*processors, ceil(int(n), 256))), 1, 1}, Block: [3]int{256, 1, 1},
+			Parameters: copyParameters{to: to, from: from, n: n},
 		}
 	}
 	const launches = 200
@@ -84,7 +89,7 @@ func Measure(d Driver, bytes int64) (r Rates, err error) {
 		return r, fmt.Errorf("cuda: measure: replay: %w", err)
 	}
 	r.Replay = took / launches
-	if took, err = best(func() error { return d.Launch(copying(bytes / 16)) }); err != nil {
+	if took, err = best(func() error { return d.Launch(copying(words)) }); err != nil {
 		return r, fmt.Errorf("cuda: measure: copy: %w", err)
 	}
 	r.Bytes = 2 * float64(bytes) / max(took, 1).Seconds()

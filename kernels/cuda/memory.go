@@ -126,12 +126,12 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 	m.values, m.deltas = make([]Address, len(s.Widths)), make([]Address, len(s.Widths))
 	regions := []region{
 		{"states", 4 * s.stateSize * members, &m.state},
-		{"members", 32 * members, &m.members},
-		{"flags", 8 * members, &m.halts},
+		{"members", bytesFor[memberRecord](members), &m.members},
+		{"flags", bytesFor[haltRecord](members), &m.halts},
 		{"flags of layers", 4 * len(s.Layout.Layers) * members, &m.bad},
 		{"identity", 4 * members, &m.identity},
 		{"base", 4, &m.base},
-		{"steps", 48 * (chunkSteps + 1), &m.steps},
+		{"steps", bytesFor[stepRecord](chunkSteps + 1), &m.steps},
 	}
 	if train == nil {
 		return regions
@@ -143,9 +143,9 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		region{"slots", 4 * members, &m.slots},
 		region{"losses", 4 * chunkSteps * members, &m.losses},
 		region{"stored weights", 4 * s.wSize * members, &m.weights},
-		region{"layers drawn ahead", 32 * len(s.Layout.Layers), &m.sampled},
-		region{"gradients", 64 * len(s.Layout.Layers), &m.gradients},
-		region{"operations", 56 * len(s.Instructions), &m.operations},
+		region{"layers drawn ahead", bytesFor[sampledRecord](len(s.Layout.Layers)), &m.sampled},
+		region{"gradients", bytesFor[gradientRecord](len(s.Layout.Layers)), &m.gradients},
+		region{"operations", bytesFor[operationRecord](len(s.Instructions)), &m.operations},
 		region{"partial sums", 4 * s.partSize * batch * members, &m.part},
 	)
 	for b, width := range s.Widths {
@@ -164,7 +164,7 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		regions = append(regions, region{"sums", 8 * s.totalSize * members, &m.totals})
 	}
 	if s.walks {
-		regions = append(regions, region{"walks", 8 * members, &m.walks})
+		regions = append(regions, region{"walks", bytesFor[walkRecord](members), &m.walks})
 	}
 	if groups := len(s.Layout.Groups()); groups > 0 {
 		regions = append(regions,

@@ -8,20 +8,34 @@ import (
 //go:embed ptx/*.ptx
 var compiled embed.FS
 
-// entries are the kernels of each compiled source.
-var entries = map[string][]string{
-	"copy":       {"copy"},
-	"gather":     {"gather_bytes", "gather_floats", "advance"},
-	"forward":    {"forward_means", "forward_shared", "forward_synapse"},
-	"activate":   {"activate"},
-	"loss":       {"loss"},
-	"middle":     {"middle"},
-	"backward":   {"backward"},
-	"update":     {"update_means", "update_shared", "update_synapse"},
-	"sigma":      {"update_sigma"},
-	"accumulate": {"accumulate"},
-	"langevin":   {"langevin"},
-	"score":      {"score", "mixture_add", "mixture_score"},
+// entry is a kernel: the source with which it is compiled, and the type of its parameters.
+type entry struct {
+	source     string
+	parameters any
+}
+
+// entries are all kernels, by their names.
+var entries = map[string]entry{
+	"copy":            {"copy", copyParameters{}},
+	"gather_bytes":    {"gather", gatherParameters{}},
+	"gather_floats":   {"gather", gatherParameters{}},
+	"advance":         {"gather", advanceParameters{}},
+	"forward_means":   {"forward", forwardParameters{}},
+	"forward_shared":  {"forward", forwardParameters{}},
+	"forward_synapse": {"forward", forwardParameters{}},
+	"activate":        {"activate", activateParameters{}},
+	"loss":            {"loss", lossParameters{}},
+	"middle":          {"middle", middleParameters{}},
+	"backward":        {"backward", backwardParameters{}},
+	"update_means":    {"update", updateParameters{}},
+	"update_shared":   {"update", updateParameters{}},
+	"update_synapse":  {"update", updateParameters{}},
+	"update_sigma":    {"sigma", updateSigmaParameters{}},
+	"accumulate":      {"accumulate", accumulateParameters{}},
+	"langevin":        {"langevin", langevinParameters{}},
+	"score":           {"score", scoreParameters{}},
+	"mixture_add":     {"score", mixtureAddParameters{}},
+	"mixture_score":   {"score", mixtureScoreParameters{}},
 }
 
 // PTX returns the compiled text of a source, "forward" for src/forward.cu.
@@ -32,23 +46,25 @@ func PTX(source string) (string, error) {
 
 // loadKernels loads all kernels; text replaces the PTX of the sources it names, for tests.
 func loadKernels(d Driver, text map[string]string) (map[string]Kernel, error) {
-	found := map[string]Kernel{}
-	for source, names := range entries {
-		body, ok := text[source]
-		if !ok {
+	found, modules := map[string]Kernel{}, map[string]Module{}
+	for name, e := range entries {
+		m, loaded := modules[e.source]
+		if !loaded {
+			body, ok := text[e.source]
 			var err error
-			if body, err = PTX(source); err != nil {
-				return nil, err
+			if !ok {
+				if body, err = PTX(e.source); err != nil {
+					return nil, err
+				}
 			}
-		}
-		m, err := d.Load(body)
-		if err != nil {
-			return nil, fmt.Errorf("cuda: load %s.ptx: %w", source, err)
-		}
-		for _, name := range names {
-			if found[name], err = m.Kernel(name); err != nil {
-				return nil, fmt.Errorf("cuda: %s.ptx: %w", source, err)
+			if m, err = d.Load(body); err != nil {
+				return nil, fmt.Errorf("cuda: load %s.ptx: %w", e.source, err)
 			}
+			modules[e.source] = m
+		}
+		var err error
+		if found[name], err = m.Kernel(name); err != nil {
+			return nil, fmt.Errorf("cuda: %s.ptx: %w", e.source, err)
 		}
 	}
 	return found, nil

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"fmt"
 	"math"
 	"unsafe"
 
@@ -15,80 +16,172 @@ const (
 	backwardOperation
 )
 
-// The records that kernels read and write, as their sources declare them.
+// What the kernels take, as src/records.cuh declares and describes it: there memberRecord is Member, forwardParameters
+// ForwardParameters. Fields have the same names in the same order.
 type (
 	memberRecord struct {
-		Key         [2]uint32
-		Rho         float32
-		Magnitude   float32 // lambda B/N
-		Reliability float32 // k B/N
-		Rate        float32
-		Variance    float32
-		Constant    float32 // outputs log(2 pi variance)/2
+		key0, key1                                            uint32
+		rho, magnitude, reliability, rate, variance, constant float32
 	}
 	stepRecord struct {
-		Step, First                uint32
-		Rate, Root                 float32 // 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t); of Langevin eps_t / eps and its root
-		Beta1, Gain1, Beta2, Gain2 float32
-		Epsilon                    float32
-		_                          [3]float32
+		step, first                                     uint32
+		rate, root, beta1, gain1, beta2, gain2, epsilon float32
 	}
-	// walkRecord holds the numbers of a network under the rule Langevin.
-	walkRecord struct {
-		Rate      float32 // eps N/B; 0 without the gradient
-		Amplitude float32 // sqrt(2 eps T)
-	}
-	haltRecord   struct{ Loss, Gradient int32 }
-	figureRecord struct{ NLL, Correct float32 }
-
-	// sampledRecord is a layer whose weights are drawn ahead, in tasks of 64 columns of a row.
+	walkRecord    struct{ rate, amplitude float32 }
+	haltRecord    struct{ loss, gradient int32 }
+	figuresRecord struct{ nll, correct float32 }
 	sampledRecord struct {
-		In, Out, MuOffset, PhiOffset, PhiStride, WOffset, Layer, FirstTask int32
+		in, out, muOffset, phiOffset, phiStride, wOffset, layer, firstTask int32
 	}
-	// gradientRecord is a layer whose dW is to be formed.
 	gradientRecord struct {
-		X, XSlot, DY                     Address
-		In, Out, MuOffset, PhiOffset     int32
-		Layer, FirstRow, FirstTile       int32
-		MagnitudeTerms, ReliabilityTerms float32
-		Parity                           int32 // numbers between the two halves of X, or 0
+		x, xslot, dy                                             Address
+		in, out, muOffset, phiOffset, layer, firstRow, firstTile int32
+		magnitudeTerms, reliabilityTerms                         float32
+		parity                                                   int32
 	}
-	// operationRecord is one operation of the middle kernel.
 	operationRecord struct {
-		Kind, In, Out, Activation, WOffset, Slices int32
-		X, Y, DY, DX                               Address
+		kind, in, out, activation, wOffset, slices int32
+		x, y, dy, dx                               Address
+	}
+
+	clock struct {
+		steps, base, halts Address
+		t                  int32
+	}
+	answers   struct{ labels, targets Address }
+	minibatch struct {
+		x, bytes, floats, order Address
+		n, width, batch, parity int32
+		scale, shift            float32
+	}
+
+	copyParameters struct {
+		to, from Address
+		n        int32
+	}
+	advanceParameters struct {
+		base  Address
+		steps int32
+	}
+	gatherParameters struct {
+		clock     clock
+		minibatch minibatch
+	}
+	forwardParameters struct {
+		clock                                                   clock
+		members, state, x, xslot, y, part, w, sampledW, sampled Address
+		sampledCount, stateSize, muOffset, phiOffset, phiStride int32
+		in, out, batch, groups, wSize, activation, parity       int32
+		streamLayer, draw0, drawStride                          uint32
+	}
+	activateParameters struct {
+		clock                                  clock
+		y, part                                Address
+		out, batch, groups, slices, activation int32
+	}
+	lossParameters struct {
+		clock                               clock
+		answers                             answers
+		members, order, slots, y, d, losses Address
+		n, out, batch, activation, closed   int32
+	}
+	middleParameters struct {
+		clock                                                 clock
+		answers                                               answers
+		next                                                  minibatch
+		operations, members, slots, part, w, losses           Address
+		operationCount, memberCount, slotCount, wSize, closed int32
+	}
+	backwardParameters struct {
+		clock                             clock
+		dy, w, x, dx                      Address
+		in, out, batch, wSize, activation int32
+	}
+	updateParameters struct {
+		clock                                                        clock
+		gradients, members, state, sums, bad                         Address
+		layers, stateSize, muSlots, phiSlots, batch, rows, sumGroups int32
+		stream                                                       uint32
+	}
+	updateSigmaParameters struct {
+		clock                                                   clock
+		members, rowsOf, synapses, layerOf, sums, state, bad    Address
+		stateSize, phiOffset, phiSlots, layers, rows, sumGroups int32
+		reliabilityTerms                                        float32
+	}
+	accumulateParameters struct {
+		clock                                     clock
+		gradients, totals, bad                    Address
+		layers, totalSize, muSlots, inputs, batch int32
+	}
+	langevinParameters struct {
+		clock                                 clock
+		gradients, members, walks, state, bad Address
+		layers, stateSize, batch              int32
+		stream                                uint32
+	}
+	scoreParameters struct {
+		answers               answers
+		members, y, result    Address
+		first, n, out, groups int32
+	}
+	mixtureAddParameters struct {
+		answers                               answers
+		members, y, mixture                   Address
+		first, n, out, outcomes, groups, draw int32
+	}
+	mixtureScoreParameters struct {
+		answers                           answers
+		mixture, result                   Address
+		first, n, outcomes, groups, draws int32
 	}
 )
 
+// bytesFor is the memory for n records.
+func bytesFor[T any](n int) int {
+	var record T
+	return n * int(unsafe.Sizeof(record))
+}
+
+// counts makes numbers of the host those of the kernels, which count in 32 bits. The first that does not fit is err.
+type counts struct{ err error }
+
+func (c *counts) of(n int) int32 {
+	if int(int32(n)) != n && c.err == nil {
+		c.err = fmt.Errorf("the number %d: the kernels count from %d to %d", n, math.MinInt32, math.MaxInt32)
+	}
+	return int32(n)
+}
+
 func newMemberRecord(m kernels.Member, fraction float64, outputs int) memberRecord {
 	return memberRecord{
-		Key: [2]uint32{uint32(m.Seed), uint32(m.Seed >> 32)}, Rho: float32(m.Rho),
-		Magnitude:   float32(m.Lambda * fraction),
-		Reliability: float32(kernels.ReliabilitySlope(m.C, m.Rho) * fraction),
-		Rate:        float32(m.LearningRate),
-		Variance:    float32(m.NoiseVariance),
-		Constant:    float32(float64(outputs) * math.Log(2*math.Pi*float64(float32(m.NoiseVariance))) / 2),
+		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rho: float32(m.Rho),
+		magnitude:   float32(m.Lambda * fraction),
+		reliability: float32(kernels.ReliabilitySlope(m.C, m.Rho) * fraction),
+		rate:        float32(m.LearningRate),
+		variance:    float32(m.NoiseVariance),
+		constant:    float32(float64(outputs) * math.Log(2*math.Pi*float64(float32(m.NoiseVariance))) / 2),
 	}
 }
 
 // newWalkRecord holds what the schedule does not change: the numbers of steps of one size.
 func newWalkRecord(m kernels.Member, fraction float64) walkRecord {
 	s := kernels.NewLangevinStep[float32](kernels.Langevin{}, m, fraction, 0)
-	return walkRecord{Rate: s.Rate, Amplitude: s.Noise}
+	return walkRecord{rate: s.Rate, amplitude: s.Noise}
 }
 
 func newStepRecord(rule kernels.Rule, step, first int) stepRecord {
 	if l, ok := rule.(kernels.Langevin); ok {
 		size := l.Schedule(step)
-		return stepRecord{Step: uint32(step), First: uint32(first), Rate: float32(size), Root: float32(math.Sqrt(size))}
+		return stepRecord{step: uint32(step), first: uint32(first), rate: float32(size), root: float32(math.Sqrt(size))}
 	}
 	a, _ := rule.(kernels.Adam)
 	t := float64(step + 1)
 	return stepRecord{
-		Step: uint32(step), First: uint32(first),
-		Rate: float32(1 / (1 - math.Pow(a.Beta1, t))), Root: float32(1 / math.Sqrt(1-math.Pow(a.Beta2, t))),
-		Beta1: float32(a.Beta1), Gain1: float32(1 - a.Beta1), Beta2: float32(a.Beta2), Gain2: float32(1 - a.Beta2),
-		Epsilon: float32(a.Epsilon),
+		step: uint32(step), first: uint32(first),
+		rate: float32(1 / (1 - math.Pow(a.Beta1, t))), root: float32(1 / math.Sqrt(1-math.Pow(a.Beta2, t))),
+		beta1: float32(a.Beta1), gain1: float32(1 - a.Beta1), beta2: float32(a.Beta2), gain2: float32(1 - a.Beta2),
+		epsilon: float32(a.Epsilon),
 	}
 }
 

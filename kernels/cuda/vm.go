@@ -35,6 +35,7 @@ type VM struct {
 	orders   orders
 	memory   memory
 	owned    []Address
+	counts   counts
 	graphs   map[batch]Graph
 }
 
@@ -207,6 +208,7 @@ func (vm *VM) allocate() error {
 		vm.upload(vm.memory.sampled, bytesOf(vm.sampledRecords()), "layers drawn ahead"),
 		vm.upload(vm.memory.gradients, bytesOf(vm.gradientRecords()), "gradients"),
 		vm.upload(vm.memory.operations, bytesOf(vm.operationRecords()), "operations"),
+		vm.counts.err,
 	)
 }
 
@@ -543,7 +545,7 @@ func (vm *VM) prepare(first, end int) error {
 	halts := make([]haltRecord, vm.resident.len())
 	for i := range halts {
 		if vm.stopped[vm.resident.from+i] != nil {
-			halts[i].Loss = 1
+			halts[i].loss = 1
 		}
 	}
 	bad := make([]int32, len(halts)*len(vm.shape.Layout.Layers))
@@ -576,16 +578,16 @@ func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
 		}
 		valid := n // steps whose loss counts
 		switch h := halts[i]; {
-		case h.Loss != 0:
-			valid = int(h.Loss) - 1
+		case h.loss != 0:
+			valid = int(h.loss) - 1
 			d, err := vm.explain(first+valid, i)
 			if err != nil {
 				return err
 			}
 			vm.stopped[m] = d
-		case h.Gradient != 0:
-			valid = int(h.Gradient)
-			layer := vm.firstBad(bad[i*len(vm.shape.Layout.Layers):], h.Gradient)
+		case h.gradient != 0:
+			valid = int(h.gradient)
+			layer := vm.firstBad(bad[i*len(vm.shape.Layout.Layers):], h.gradient)
 			vm.stopped[m] = &kernels.Divergence{Step: first + valid - 1, Layer: layer, What: "gradient"}
 		}
 		for step := range valid {
@@ -614,6 +616,9 @@ func (vm *VM) launchSteps(n int) error {
 				launches = append(launches, vm.step(t)...)
 			}
 			launches = append(launches, vm.advance(graphSteps))
+			if vm.counts.err != nil {
+				return vm.counts.err
+			}
 			var err error
 			if g, err = vm.driver.Record(launches); err != nil {
 				return fmt.Errorf("record %d steps: %w", graphSteps, err)
@@ -635,6 +640,9 @@ func (vm *VM) launchSteps(n int) error {
 }
 
 func (vm *VM) launch(launches []Launch) error {
+	if vm.counts.err != nil {
+		return vm.counts.err
+	}
 	for _, l := range launches {
 		if err := vm.driver.Launch(l); err != nil {
 			return fmt.Errorf("launch %s: %w", l.Kernel.Name(), err)

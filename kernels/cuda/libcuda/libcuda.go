@@ -12,7 +12,8 @@
 // The environment variable QUANTAL_LIBCUDA names another library than libcuda.so.1, or one that does not exist to
 // hide the GPU.
 //
-// The package also calls the few functions that cu lacks: recording launches as a graph, and large shared memory.
+// The package also calls the few functions that cu lacks: recording launches as a graph, large shared memory, and the
+// launch of a kernel whose parameter is a struct.
 package libcuda
 
 /*
@@ -22,6 +23,11 @@ package libcuda
 #endif
 #include "cuda.h"
 #include "table.h"
+
+static CUresult launch(CUfunction f, const unsigned *grid, const unsigned *block, unsigned shared, CUstream stream,
+	void *parameter) {
+	return cuLaunchKernel(f, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, stream, &parameter, 0);
+}
 */
 import "C"
 
@@ -113,6 +119,13 @@ const SharedPerBlock = C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
 func AllowShared(function Handle, bytes int) error {
 	const attribute = C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 	return check(C.cuFuncSetAttribute(C.CUfunction(function), attribute, C.int(bytes)))
+}
+
+// Launch runs a function that takes one struct, of which the bytes are given.
+func Launch(function Handle, grid, block [3]int, shared int, stream Handle, parameter []byte) error {
+	sizes := func(s [3]int) *C.uint { return &[]C.uint{C.uint(s[0]), C.uint(s[1]), C.uint(s[2])}[0] }
+	return check(C.launch(C.CUfunction(function), sizes(grid), sizes(block), C.uint(shared), C.CUstream(stream),
+		unsafe.Pointer(&parameter[0])))
 }
 
 // TooOld reports whether an error of loading PTX means that GPU or driver are older than the PTX.

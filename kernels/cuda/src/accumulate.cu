@@ -11,12 +11,11 @@
 // grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
 #include "gradient.cuh"
 
-KERNEL __launch_bounds__(256, 3) accumulate(double *totals, Halt *halts, int *bad, const Gradient *gradients, int layers,
-                                            const int *base, int t, int totalSize, int muSlots, int inputs, int batch) {
-  int member = blockIdx.z, index = *base + t;
-  if (halted(halts, member, index)) return;
-  Tile at = tileOf(gradients, layers);
-  double *total = totals + (size_t)member * totalSize, *mine = total + at.u->muOffset + at.slot;
+KERNEL __launch_bounds__(256, 3) accumulate(AccumulateParameters p) {
+  int member = blockIdx.z, index = indexOf(p.clock), muSlots = p.muSlots;
+  if (halted(p.clock, member)) return;
+  Tile at = tileOf(p.gradients, p.layers);
+  double *total = p.totals + (size_t)member * p.totalSize, *mine = total + at.u->muOffset + at.slot;
 
   double sums[4][4]; // read before the barrier, to arrive during dW
 #pragma unroll
@@ -27,7 +26,7 @@ KERNEL __launch_bounds__(256, 3) accumulate(double *totals, Halt *halts, int *ba
   float dw[4] = {0.f, 0.f, 0.f, 0.f}, squares[4] = {0.f, 0.f, 0.f, 0.f};
   double magnitude[4] = {0., 0., 0., 0.}, square[4] = {0., 0., 0., 0.};
   bool first = at.r == 0;
-  eachExample(at, member, index, batch, [&](float g, float4 v) {
+  eachExample(at, member, index, p.batch, [&](float g, float4 v) {
     float x[4] = {v.x, v.y, v.z, v.w}, g2 = g * g;
 #pragma unroll
     for (int j = 0; j < 4; j++) {
@@ -52,16 +51,16 @@ KERNEL __launch_bounds__(256, 3) accumulate(double *totals, Halt *halts, int *ba
     check += (dw[j] - dw[j]) + (squares[j] - squares[j]);
   }
   if (check != 0.f) { // whoever writes here writes the same
-    halts[member].gradient = index + 1;
-    bad[member * layers + at.u->layer] = index + 1;
+    p.clock.halts[member].gradient = index + 1;
+    p.bad[member * p.layers + at.u->layer] = index + 1;
   }
   if (!first) return;
   double *in = total + 4 * muSlots + at.k0 + at.lane;
-  for (const Gradient *u = gradients; u < at.u; u++) in += strideOf(u->in);
+  for (const Gradient *u = p.gradients; u < at.u; u++) in += strideOf(u->in);
 #pragma unroll
   for (int j = 0; j < 4; j++) {
     if (!at.valid(j)) continue;
     in[j * lanes] += magnitude[j];
-    in[inputs + j * lanes] += square[j];
+    in[p.inputs + j * lanes] += square[j];
   }
 }

@@ -2,10 +2,9 @@
 // grid (ceil(batch out/256), 1, instances), block 256
 #include "forward.cuh"
 
-KERNEL activate(float *y, const float *part, const int *base, int t, const Halt *halts, int out, int batch, int groups,
-                int slices, int activation) {
+KERNEL activate(ActivateParameters p) {
   int i = blockIdx.x * blockDim.x + threadIdx.x, z = blockIdx.z;
-  if (i >= batch * out || halted(halts, z / groups, *base + t)) return;
-  activateSlices(y + (size_t)z * batch * strideOf(out), part + (size_t)z * slices * batch * out, i, out, batch, slices,
-                 activation);
+  if (i >= p.batch * p.out || halted(p.clock, z / p.groups)) return;
+  activateSlices(p.y + (size_t)z * p.batch * strideOf(p.out), p.part + (size_t)z * p.slices * p.batch * p.out, i, p.out, p.batch,
+                 p.slices, p.activation);
 }

@@ -4,13 +4,12 @@
 
 constexpr int threads = 128;
 
-KERNEL __launch_bounds__(threads) backward(float *dx, const float *dy, const float *w, const float *x, const int *base, int t,
-                                           const Halt *halts, int in, int out, int batch, int wSize, int activation) {
+KERNEL __launch_bounds__(threads) backward(BackwardParameters p) {
   __shared__ Gradients dys;
   __shared__ float sums[threads * batchTile];
   int member = blockIdx.z;
-  if (halted(halts, member, *base + t)) return;
-  size_t at = (size_t)member * batch * strideOf(in);
-  backwardTile(dys, sums, dx + at, dy + (size_t)member * batch * strideOf(out), w + (size_t)member * wSize, x + at, in, out,
-               batch, blockIdx.x * (threads / rowParts), blockIdx.y * batchTile, activation);
+  if (halted(p.clock, member)) return;
+  size_t at = (size_t)member * p.batch * strideOf(p.in);
+  backwardTile(dys, sums, p.dx + at, p.dy + (size_t)member * p.batch * strideOf(p.out), p.w + (size_t)member * p.wSize, p.x + at,
+               p.in, p.out, p.batch, blockIdx.x * (threads / rowParts), blockIdx.y * batchTile, p.activation);
 }

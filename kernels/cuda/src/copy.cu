@@ -2,7 +2,7 @@
 // grid any, block 256
 #include "common.cuh"
 
-KERNEL copy(float4 *to, const float4 *from, int n) {
+KERNEL copy(CopyParameters p) {
   int stride = gridDim.x * blockDim.x;
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += stride) to[i] = from[i];
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < p.n; i += stride) p.to[i] = p.from[i];
 }

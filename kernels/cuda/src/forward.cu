@@ -14,12 +14,6 @@
 
 constexpr int threads = 160, blockRows = threads / lanes * rowsPerThread;
 
-// Sampled is a layer whose weights are drawn ahead.
-struct Sampled {
-  int in, out, muOffset, phiOffset, phiStride, wOffset, layer;
-  int firstTask; // a task is 64 columns of a row; those of the next layer start where these end
-};
-
 template <Kind kind>
 DEVICE void sample(int task, const Sampled *layers, int count, Weights from, const float *state, unsigned stream) {
   int i = 0;
@@ -37,47 +31,35 @@ DEVICE void sample(int task, const Sampled *layers, int count, Weights from, con
 }
 
 template <Kind kind>
-DEVICE void forward(float *y, float *part, float *w, const float *x, const int *xslot, const float *state,
-                    const Member *members, const Step *steps, const int *base, int t, const Halt *halts, int stateSize,
-                    int muOffset, int phiOffset, int phiStride, int in, int out, int batch, int groups, int wSize,
-                    unsigned streamLayer, unsigned draw0, unsigned drawStride, int activation, float *sampledW,
-                    const Sampled *sampled, int sampledCount, int parity) {
+DEVICE void forward(const ForwardParameters &p) {
   __shared__ Inputs xs;
-  int z = blockIdx.z, member = z / groups, index = *base + t;
-  if (halted(halts, member, index)) return;
-  int rowBlocks = (out + blockRows - 1) / blockRows, tiles = (batch + batchTile - 1) / batchTile;
-  const float *mine = state + (size_t)member * stateSize;
-  Member m = members[member];
-  Weights from = {mine + muOffset, mine + phiOffset, phiStride, w + (size_t)z * wSize,
-                  {m.key0, m.key1, steps[index].step, streamLayer, draw0 + drawStride * (unsigned)(z % groups)}};
+  int z = blockIdx.z, member = z / p.groups, index = indexOf(p.clock);
+  if (halted(p.clock, member)) return;
+  int rowBlocks = (p.out + blockRows - 1) / blockRows, tiles = (p.batch + batchTile - 1) / batchTile;
+  const float *mine = p.state + (size_t)member * p.stateSize;
+  Member m = p.members[member];
+  Weights from = {mine + p.muOffset, mine + p.phiOffset, p.phiStride, p.w + (size_t)z * p.wSize,
+                  {m.key0, m.key1, p.clock.steps[index].step, p.streamLayer, p.draw0 + p.drawStride * (unsigned)(z % p.groups)}};
   int extra = (int)blockIdx.x - rowBlocks * tiles;
   if (extra >= 0) {
-    from.w = sampledW + (size_t)z * wSize;
-    sample<kind>((extra * gridDim.y + blockIdx.y) * (threads / lanes) + threadIdx.x / lanes, sampled, sampledCount, from, mine,
-                 streamLayer & 0xffff0000u);
+    from.w = p.sampledW + (size_t)z * p.wSize;
+    sample<kind>((extra * gridDim.y + blockIdx.y) * (threads / lanes) + threadIdx.x / lanes, p.sampled, p.sampledCount, from, mine,
+                 p.streamLayer & 0xffff0000u);
     return;
   }
   int tile = blockIdx.x / rowBlocks, b0 = tile * batchTile, k0 = blockIdx.y * sliceColumns;
   int r0 = blockIdx.x % rowBlocks * blockRows + threadIdx.x / lanes * rowsPerThread;
-  stage(xs, x + (size_t)(index & 1) * parity + (size_t)xslot[z] * batch * strideOf(in), in, batch, b0, k0);
+  const float *x = p.x + (size_t)(index & 1) * p.parity + (size_t)p.xslot[z] * p.batch * strideOf(p.in);
+  stage(xs, x, p.in, p.batch, b0, k0);
   __syncthreads();
   float sum[values];
 #pragma unroll
   for (int i = 0; i < values; i++) sum[i] = 0.f;
-  accumulate<kind>(sum, xs, from, w && tile == 0, in, out, r0, k0);
-  float *slice = gridDim.y > 1 ? part + ((size_t)z * gridDim.y + blockIdx.y) * batch * out : 0;
-  finish(sum, y + (size_t)z * batch * strideOf(out), slice, out, batch, r0, b0, activation);
+  accumulate<kind>(sum, xs, from, p.w && tile == 0, p.in, p.out, r0, k0);
+  float *slice = gridDim.y > 1 ? p.part + ((size_t)z * gridDim.y + blockIdx.y) * p.batch * p.out : 0;
+  finish(sum, p.y + (size_t)z * p.batch * strideOf(p.out), slice, p.out, p.batch, r0, b0, p.activation);
 }
 
-#define PARAMETERS                                                                                                         \
-  float *y, float *part, float *w, const float *x, const int *xslot, const float *state, const Member *members,            \
-      const Step *steps, const int *base, int t, const Halt *halts, int stateSize, int muOffset, int phiOffset,            \
-      int phiStride, int in, int out, int batch, int groups, int wSize, unsigned streamLayer, unsigned draw0,              \
-      unsigned drawStride, int activation, float *sampledW, const Sampled *sampled, int sampledCount, int parity
-#define ARGUMENTS                                                                                                          \
-  y, part, w, x, xslot, state, members, steps, base, t, halts, stateSize, muOffset, phiOffset, phiStride, in, out, batch,  \
-      groups, wSize, streamLayer, draw0, drawStride, activation, sampledW, sampled, sampledCount, parity
-
-KERNEL __launch_bounds__(threads, 3) forward_means(PARAMETERS) { forward<means>(ARGUMENTS); }
-KERNEL __launch_bounds__(threads, 3) forward_shared(PARAMETERS) { forward<shared>(ARGUMENTS); }
-KERNEL __launch_bounds__(threads, 3) forward_synapse(PARAMETERS) { forward<synapse>(ARGUMENTS); }
+KERNEL __launch_bounds__(threads, 3) forward_means(ForwardParameters p) { forward<means>(p); }
+KERNEL __launch_bounds__(threads, 3) forward_shared(ForwardParameters p) { forward<shared>(p); }
+KERNEL __launch_bounds__(threads, 3) forward_synapse(ForwardParameters p) { forward<synapse>(p); }

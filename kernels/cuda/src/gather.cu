@@ -7,25 +7,17 @@
 #include "gather.cuh"
 
 template <typename T>
-DEVICE void gather(float *x, const T *data, const int *order, const Step *steps, const int *base, int t, int n, int width,
-                   int batch, int parity, float scale, float shift) {
-  int k = blockIdx.x * blockDim.x + threadIdx.x, b = blockIdx.y, slot = blockIdx.z, index = *base + t;
-  if (k >= width) return;
-  int first = steps[index].first;
-  int example = order ? order[(size_t)slot * n + first + b] : first + slot * batch + b;
-  x += (size_t)(index & 1) * parity + ((size_t)slot * batch + b) * strideOf(width);
-  x[k] = gatherOne(data, example, k, n, width, scale, shift);
+DEVICE void gather(const Clock &c, const Minibatch &m, const T *data) {
+  int k = blockIdx.x * blockDim.x + threadIdx.x, b = blockIdx.y, slot = blockIdx.z, index = indexOf(c);
+  if (k >= m.width) return;
+  int first = c.steps[index].first;
+  int example = m.order ? m.order[(size_t)slot * m.n + first + b] : first + slot * m.batch + b;
+  float *x = m.x + (size_t)(index & 1) * m.parity + ((size_t)slot * m.batch + b) * strideOf(m.width);
+  x[k] = gatherOne(m, data, example, k);
 }
 
-KERNEL gather_bytes(float *x, const unsigned char *data, const int *order, const Step *steps, const int *base, int t, int n,
-                    int width, int batch, int parity, float scale, float shift) {
-  gather(x, data, order, steps, base, t, n, width, batch, parity, scale, shift);
-}
-
-KERNEL gather_floats(float *x, const float *data, const int *order, const Step *steps, const int *base, int t, int n,
-                     int width, int batch, int parity, float scale, float shift) {
-  gather(x, data, order, steps, base, t, n, width, batch, parity, scale, shift);
-}
+KERNEL gather_bytes(GatherParameters p) { gather(p.clock, p.minibatch, p.minibatch.bytes); }
+KERNEL gather_floats(GatherParameters p) { gather(p.clock, p.minibatch, p.minibatch.floats); }
 
 // advance moves the index of the current step, so that a recorded set of steps can be replayed. grid 1, block 1
-KERNEL advance(int *base, int steps) { *base += steps; }
+KERNEL advance(AdvanceParameters p) { *p.base += p.steps; }

@@ -4,6 +4,6 @@
 
 // gatherOne reads one value. Examples past the last are zero.
 template <typename T>
-DEVICE float gatherOne(const T *data, int example, int k, int n, int width, float scale, float shift) {
-  return example < n ? fmaf((float)data[(size_t)example * width + k], scale, shift) : 0.f;
+DEVICE float gatherOne(const Minibatch &m, const T *data, int example, int k) {
+  return example < m.n ? fmaf((float)data[(size_t)example * m.width + k], m.scale, m.shift) : 0.f;
 }

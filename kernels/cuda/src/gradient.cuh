@@ -7,17 +7,6 @@
 
 constexpr int blockRows = 16;
 
-// Gradient is a layer whose dW is to be formed. Pointers are those of member 0, or of slot 0.
-struct Gradient {
-  const float *x;   // of its input
-  const int *xslot; // of each member, in x
-  const float *dy;  // gradient at its output
-  int in, out, muOffset, phiOffset;
-  int layer, firstRow, firstTile;
-  float magnitudeTerms, reliabilityTerms;
-  int parity; // numbers between the two halves of x that steps take turns with, or 0
-};
-
 // Tile is the part of a layer that a block takes, and within it a thread's.
 struct Tile {
   const Gradient *u;

@@ -8,38 +8,30 @@
 #include "gradient.cuh"
 #include "noise.cuh"
 
-// Walk holds the numbers of one network at the first step; those of a step are the product with Step's rate and root.
-struct Walk {
-  float rate;      // eps N/B; 0 without the gradient
-  float amplitude; // sqrt(2 eps T)
-};
-
-KERNEL __launch_bounds__(256, 4) langevin(float *state, Halt *halts, int *bad, const Gradient *gradients, int layers,
-                                          const Member *members, const Walk *walks, const Step *steps, const int *base, int t,
-                                          int stateSize, int batch, unsigned stream) {
-  int member = blockIdx.z, index = *base + t;
-  if (halted(halts, member, index)) return;
-  Tile at = tileOf(gradients, layers);
-  float *mu = state + (size_t)member * stateSize + at.u->muOffset + at.slot;
+KERNEL __launch_bounds__(256, 4) langevin(LangevinParameters p) {
+  int member = blockIdx.z, index = indexOf(p.clock);
+  if (halted(p.clock, member)) return;
+  Tile at = tileOf(p.gradients, p.layers);
+  float *mu = p.state + (size_t)member * p.stateSize + at.u->muOffset + at.slot;
   float MU[4]; // read before the barrier, to arrive during dW
 #pragma unroll
   for (int j = 0; j < 4; j++) MU[j] = at.valid(j) ? mu[j * lanes] : 0.f;
 
   float dw[4] = {0.f, 0.f, 0.f, 0.f};
-  eachExample(at, member, index, batch, [&](float g, float4 v) {
+  eachExample(at, member, index, p.batch, [&](float g, float4 v) {
     dw[0] = fmaf(g, v.x, dw[0]);
     dw[1] = fmaf(g, v.y, dw[1]);
     dw[2] = fmaf(g, v.z, dw[2]);
     dw[3] = fmaf(g, v.w, dw[3]);
   });
 
-  Member m = members[member];
-  Walk w = walks[member];
-  Step s = steps[index];
+  Member m = p.members[member];
+  Walk w = p.walks[member];
+  Step s = p.clock.steps[index];
   float rate = w.rate * s.rate, amplitude = w.amplitude * s.root, magnitude = m.magnitude * at.u->magnitudeTerms;
   float xi[4] = {0.f, 0.f, 0.f, 0.f};
   if (amplitude != 0.f) {
-    Noise noise = {m.key0, m.key1, s.step, stream | (unsigned)at.u->layer, 0u};
+    Noise noise = {m.key0, m.key1, s.step, p.stream | (unsigned)at.u->layer, 0u};
     normals(xi, noise, firstBlock(at.r, at.columns) + at.group * 16 + at.lane);
   }
   float check = 0.f; // NaN unless the gradient is finite
@@ -51,7 +43,7 @@ KERNEL __launch_bounds__(256, 4) langevin(float *state, Halt *halts, int *bad, c
     check += g - g;
   }
   if (check != 0.f) { // whoever writes here writes the same
-    halts[member].gradient = index + 1;
-    bad[member * layers + at.u->layer] = index + 1;
+    p.clock.halts[member].gradient = index + 1;
+    p.bad[member * p.layers + at.u->layer] = index + 1;
   }
 }

@@ -3,17 +3,15 @@
 // grid (1, 1, members), block 256, shared memory 4 batch
 #include "loss.cuh"
 
-KERNEL __launch_bounds__(256) loss(float *d, float *losses, Halt *halts, const float *y, const unsigned char *labels,
-                                   const float *targets, const int *order, const int *slots, const Member *members,
-                                   const Step *steps, const int *base, int t, int n, int out, int batch, int activation,
-                                   int closed) {
+KERNEL __launch_bounds__(256) loss(LossParameters p) {
   extern __shared__ float nll[];
-  int member = blockIdx.z, index = *base + t;
-  if (halted(halts, member, index)) return;
-  size_t offset = (size_t)member * batch * strideOf(out);
-  const int *examples = order + (size_t)slots[member] * n + steps[index].first;
-  float sum = lossOf(d + offset, nll, y + offset, labels, targets, examples, members[member], out, batch, activation, closed);
+  int member = blockIdx.z, index = indexOf(p.clock);
+  if (halted(p.clock, member)) return;
+  size_t offset = (size_t)member * p.batch * strideOf(p.out);
+  const int *examples = p.order + (size_t)p.slots[member] * p.n + p.clock.steps[index].first;
+  float sum = lossOf(p.d + offset, nll, p.y + offset, p.answers, examples, p.members[member], p.out, p.batch, p.activation,
+                     p.closed);
   if (threadIdx.x != 0) return;
-  losses[(size_t)index * gridDim.z + member] = sum;
-  if (!finite(sum)) halts[member].loss = index + 1;
+  p.losses[(size_t)index * gridDim.z + member] = sum;
+  if (!finite(sum)) p.clock.halts[member].loss = index + 1;
 }

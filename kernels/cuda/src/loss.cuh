@@ -20,17 +20,17 @@ DEVICE float maxOfWarp(float v) { // a NaN may get lost: the sum of exponentials
   return v;
 }
 
-// lossOf does a minibatch with all warps of the block; y and d are the member's, answers are labels or else targets, and
+// lossOf does a minibatch with all warps of the block; y and d are the member's, and
 // examples is where the minibatch starts in the order. nll has room for batch numbers. The result is valid in thread 0.
-DEVICE float lossOf(float *d, float *nll, const float *y, const unsigned char *labels, const float *targets,
-                    const int *examples, const Member &m, int out, int batch, int activation, bool closed) {
+DEVICE float lossOf(float *d, float *nll, const float *y, const Answers &answers, const int *examples,
+                    const Member &m, int out, int batch, int activation, bool closed) {
   int lane = threadIdx.x % warp, stride = strideOf(out);
   for (int b = threadIdx.x / warp; b < batch; b += blockDim.x / warp) {
     int example = examples[b];
     const float *yb = y + b * stride;
     float *db = d + b * stride, l, sum = 0.f;
-    if (labels) {
-      int label = labels[example];
+    if (answers.labels) {
+      int label = answers.labels[example];
       float top = -3.402823466e38f, others = 0.f;
       for (int o = lane; o < out; o += warp) top = fmaxf(top, yb[o]);
       top = maxOfWarp(top);
@@ -48,7 +48,7 @@ DEVICE float lossOf(float *d, float *nll, const float *y, const unsigned char *l
       l = logAny(sum) + (top - yb[label]);
     } else {
       for (int o = lane; o < out; o += warp) {
-        float e = yb[o] - targets[(size_t)example * out + o];
+        float e = yb[o] - answers.targets[(size_t)example * out + o];
         sum = fmaf(e, e, sum);
         db[o] = activationGradient(activation, divide(e, m.variance), yb[o]);
       }

@@ -14,36 +14,18 @@ constexpr int threads = 512;
 
 enum Operations { activateOp, forwardOp, lossOp, backwardOp };
 
-// Operation is one of them. Pointers are those of member 0.
-struct Operation {
-  int kind, in, out, activation;
-  int wOffset, slices; // of the weights in w; of the sums in part
-  const float *x;      // of the layer's input
-  float *y;            // of its output, or of the gradient of the loss
-  const float *dy;     // gradient at its output
-  float *dx;           // gradient at its input
-};
-
 // gatherNext gathers the minibatch of step index, with the given number of blocks, of which this is one.
-DEVICE void gatherNext(float *x, const unsigned char *bytes, const float *floats, const int *order, const Step *steps,
-                       int index, int n, int width, int batch, int parity, int block, int blocks, int slots, float scale,
-                       float shift) {
-  int slot = block % slots, stride = strideOf(width);
-  const int *examples = order + (size_t)slot * n + steps[index].first;
-  x += (size_t)(index & 1) * parity + (size_t)slot * batch * stride;
-  for (int i = block / slots * threads + threadIdx.x; i < batch * width; i += blocks / slots * threads) {
-    int b = i / width, k = i % width;
-    x[b * stride + k] = bytes ? gatherOne(bytes, examples[b], k, n, width, scale, shift)
-                              : gatherOne(floats, examples[b], k, n, width, 1.f, 0.f);
+DEVICE void gatherNext(const Minibatch &m, const Step *steps, int index, int block, int blocks, int slots) {
+  int slot = block % slots, stride = strideOf(m.width);
+  const int *examples = m.order + (size_t)slot * m.n + steps[index].first;
+  float *x = m.x + (size_t)(index & 1) * m.parity + (size_t)slot * m.batch * stride;
+  for (int i = block / slots * threads + threadIdx.x; i < m.batch * m.width; i += blocks / slots * threads) {
+    int b = i / m.width, k = i % m.width;
+    x[b * stride + k] = m.bytes ? gatherOne(m, m.bytes, examples[b], k) : gatherOne(m, m.floats, examples[b], k);
   }
 }
 
-KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int count, float *part, float *w, float *losses,
-                                            Halt *halts, const unsigned char *labels, const float *targets, const int *order,
-                                            const int *slots, const Member *members, const Step *steps, const int *base, int t,
-                                            int n, int batch, int wSize, float *input, const unsigned char *bytes,
-                                            const float *floats, int width, int parity, int memberCount,
-                                            int slotCount, float scale, float shift, int closed) {
+KERNEL __launch_bounds__(threads, 1) middle(MiddleParameters p) {
   extern __shared__ float nll[];
   __shared__ union {
     Inputs inputs;
@@ -53,20 +35,19 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
     } back;
   } buffer;
   __shared__ int bad;
-  int member = blockIdx.x, index = *base + t;
-  if (member >= memberCount) {
-    gatherNext(input, bytes, floats, order, steps, index + 1, n, width, batch, parity, member - memberCount,
-               gridDim.x - memberCount, slotCount, scale, shift);
+  int member = blockIdx.x, index = indexOf(p.clock), batch = p.next.batch;
+  if (member >= p.memberCount) {
+    gatherNext(p.next, p.clock.steps, index + 1, member - p.memberCount, gridDim.x - p.memberCount, p.slotCount);
     return;
   }
-  if (halted(halts, member, index)) return;
-  float *mine = w + (size_t)member * wSize;
-  for (int i = 0; i < count; i++) {
-    Operation o = operations[i];
+  if (halted(p.clock, member)) return;
+  float *mine = p.w + (size_t)member * p.wSize;
+  for (int i = 0; i < p.operationCount; i++) {
+    Operation o = p.operations[i];
     size_t atIn = (size_t)member * batch * strideOf(o.in), atOut = (size_t)member * batch * strideOf(o.out);
     if (o.kind == activateOp) { // only ever the first: what it reads is of another kernel
       for (int e = threadIdx.x; e < batch * o.out; e += threads)
-        activateSlices(o.y + atOut, part + (size_t)member * o.slices * batch * o.out, e, o.out, batch, o.slices, o.activation);
+        activateSlices(o.y + atOut, p.part + (size_t)member * o.slices * batch * o.out, e, o.out, batch, o.slices, o.activation);
     } else if (o.kind == forwardOp) {
       Weights from = {0, 0, 0, mine + o.wOffset, {0, 0, 0, 0, 0}};
       for (int b0 = 0; b0 < batch; b0 += batchTile)
@@ -85,13 +66,13 @@ KERNEL __launch_bounds__(threads, 1) middle(const Operation *operations, int cou
         }
     } else if (o.kind == lossOp) {
       __syncthreads();
-      const int *examples = order + (size_t)slots[member] * n + steps[index].first;
-      float sum = lossOf(o.y + atOut, nll, o.x + atOut, labels, targets, examples, members[member], o.out, batch, o.activation,
-                         closed);
+      const int *examples = p.next.order + (size_t)p.slots[member] * p.next.n + p.clock.steps[index].first;
+      float sum = lossOf(o.y + atOut, nll, o.x + atOut, p.answers, examples, p.members[member], o.out, batch, o.activation,
+                         p.closed);
       if (threadIdx.x == 0) {
-        losses[(size_t)index * memberCount + member] = sum;
+        p.losses[(size_t)index * p.memberCount + member] = sum;
         bad = !finite(sum);
-        if (bad) halts[member].loss = index + 1;
+        if (bad) p.clock.halts[member].loss = index + 1;
       }
       __syncthreads();
       if (bad) return;

@@ -9,11 +9,6 @@
 // adds in order. grid (1, 1, instances), block 32
 #include "math.cuh"
 
-// Figures of a group of examples; correct is a count.
-struct Figures {
-  float nll, correct;
-};
-
 DEVICE void add(Figures *result, float nll, bool correct, int examples) {
   __shared__ float nlls[batchTile], hits[batchTile];
   int b = threadIdx.x;
@@ -60,40 +55,37 @@ DEVICE float gaussian(const float *y, const float *target, int out, const Member
   return divide(sum, 2.f * m.variance) + m.constant;
 }
 
-KERNEL score(Figures *result, const float *y, const unsigned char *labels, const float *targets, const Member *members,
-             int first, int n, int out, int groups) {
-  int z = blockIdx.z, b = threadIdx.x, start = first + z % groups * batchTile, examples = examplesOf(start, n);
-  int stride = strideOf(out);
+KERNEL score(ScoreParameters p) {
+  int z = blockIdx.z, b = threadIdx.x, start = p.first + z % p.groups * batchTile, examples = examplesOf(start, p.n), out = p.out;
   float nll = 0.f;
   bool correct = false;
   if (b < examples) {
-    const float *yb = y + ((size_t)z * batchTile + b) * stride;
-    if (labels) {
-      int label = labels[start + b];
+    const float *yb = p.y + ((size_t)z * batchTile + b) * strideOf(out);
+    if (p.answers.labels) {
+      int label = p.answers.labels[start + b];
       nll = shiftOf(yb, out) - yb[label];
       correct = argmax(yb, out, 1) == label;
     } else {
-      nll = gaussian(yb, targets + (size_t)(start + b) * out, out, members[z / groups]);
+      nll = gaussian(yb, p.answers.targets + (size_t)(start + b) * out, out, p.members[z / p.groups]);
     }
   }
-  add(&result[z], nll, correct, examples);
+  add(&p.result[z], nll, correct, examples);
 }
 
 // mixture[z][outcome][b] holds {top, sum, sum of log p}; the first draw starts it. grid (1, 1, instances), block 32
-KERNEL mixture_add(float *mixture, const float *y, const float *targets, const Member *members, int first, int n, int out,
-                   int outcomes, int groups, int draw) {
-  int z = blockIdx.z, b = threadIdx.x, start = first + z % groups * batchTile, examples = examplesOf(start, n);
-  if (b >= examples) return;
-  int stride = strideOf(out), cells = outcomes * batchTile;
-  const float *yb = y + ((size_t)z * batchTile + b) * stride;
+KERNEL mixture_add(MixtureAddParameters p) {
+  int z = blockIdx.z, b = threadIdx.x, start = p.first + z % p.groups * batchTile, out = p.out;
+  if (b >= examplesOf(start, p.n)) return;
+  int cells = p.outcomes * batchTile;
+  const float *yb = p.y + ((size_t)z * batchTile + b) * strideOf(out), *targets = p.answers.targets;
   float shift = 0.f, observed = 0.f;
   if (targets)
-    observed = -gaussian(yb, targets + (size_t)(start + b) * out, out, members[z / groups]);
+    observed = -gaussian(yb, targets + (size_t)(start + b) * out, out, p.members[z / p.groups]);
   else
     shift = shiftOf(yb, out);
-  for (int o = 0; o < outcomes; o++) {
-    float *cell = mixture + (size_t)z * cells * 3 + o * batchTile + b, v = targets ? observed : yb[o] - shift;
-    if (draw == 0) {
+  for (int o = 0; o < p.outcomes; o++) {
+    float *cell = p.mixture + (size_t)z * cells * 3 + o * batchTile + b, v = targets ? observed : yb[o] - shift;
+    if (p.draw == 0) {
       cell[0] = v;
       cell[cells] = 1.f;
       cell[2 * cells] = v;
@@ -107,16 +99,15 @@ KERNEL mixture_add(float *mixture, const float *y, const float *targets, const M
 }
 
 // result[z] holds the predictive figures, result[instances + z] those of the mean log-probability.
-KERNEL mixture_score(Figures *result, float *mixture, const unsigned char *labels, int first, int n, int outcomes,
-                     int groups, int draws) {
-  int z = blockIdx.z, b = threadIdx.x, start = first + z % groups * batchTile, examples = examplesOf(start, n);
-  int cells = outcomes * batchTile;
-  float *cell = mixture + (size_t)z * cells * 3 + b;
+KERNEL mixture_score(MixtureScoreParameters p) {
+  int z = blockIdx.z, b = threadIdx.x, start = p.first + z % p.groups * batchTile, examples = examplesOf(start, p.n);
+  int outcomes = p.outcomes, cells = outcomes * batchTile;
+  float *cell = p.mixture + (size_t)z * cells * 3 + b;
   float nll = 0.f, nllLog = 0.f;
   bool correct = false, correctLog = false;
   if (b < examples) {
-    int answer = labels ? labels[start + b] : 0;
-    float share = divide(1.f, (float)draws);
+    int answer = p.answers.labels ? p.answers.labels[start + b] : 0;
+    float share = divide(1.f, (float)p.draws);
     for (int o = 0; o < outcomes; o++) // log of the mean probability takes the place of top
       cell[o * batchTile] += logAny(cell[cells + o * batchTile] * share);
     nll = -cell[answer * batchTile];
@@ -124,6 +115,6 @@ KERNEL mixture_score(Figures *result, float *mixture, const unsigned char *label
     correct = argmax(cell, outcomes, batchTile) == answer;
     correctLog = argmax(cell + 2 * cells, outcomes, batchTile) == answer;
   }
-  add(&result[z], nll, correct, examples);
-  add(&result[gridDim.z + z], nllLog, correctLog, examples);
+  add(&p.result[z], nll, correct, examples);
+  add(&p.result[gridDim.z + z], nllLog, correctLog, examples);
 }

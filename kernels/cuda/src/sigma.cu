@@ -7,15 +7,12 @@
 
 constexpr int blockRows = 16, threads = 64;
 
-KERNEL __launch_bounds__(64) update_sigma(float *state, const float *sums, Halt *halts, int *bad, const Member *members,
-                                          const Step *steps, const int *base, int t, const int *rowsOf,
-                                          const int *synapses, const int *layerOf, int stateSize, int phiOffset,
-                                          int phiSlots, int layers, int rows, int sumGroups, float reliabilityTerms) {
+KERNEL __launch_bounds__(64) update_sigma(UpdateSigmaParameters p) {
   __shared__ float partial[threads];
-  int group = blockIdx.x, member = blockIdx.z, index = *base + t;
-  if (halted(halts, member, index)) return;
-  int first = rowsOf[group], end = rowsOf[group + 1];
-  const float *s = sums + (size_t)member * rows * sumGroups;
+  int group = blockIdx.x, member = blockIdx.z, index = indexOf(p.clock), phiSlots = p.phiSlots;
+  if (halted(p.clock, member)) return;
+  int first = p.rowsOf[group], end = p.rowsOf[group + 1], sumGroups = p.sumGroups;
+  const float *s = p.sums + (size_t)member * p.rows * sumGroups;
   float total = 0.f;
   for (int r0 = first; r0 < end; r0 += blockRows * threads) {
     int from = r0 + threadIdx.x * blockRows, to = min(from + blockRows, end);
@@ -29,18 +26,18 @@ KERNEL __launch_bounds__(64) update_sigma(float *state, const float *sums, Halt 
       for (int i = 0; i < threads && r0 + i * blockRows < end; i++) total += partial[i];
   }
   if (threadIdx.x != 0) return;
-  Member m = members[member];
-  Adam adam = adamOf(steps[index], m);
-  float *phi = state + (size_t)member * stateSize + phiOffset + group;
+  Member m = p.members[member];
+  Adam adam = adamOf(p.clock.steps[index], m);
+  float *phi = p.state + (size_t)member * p.stateSize + p.phiOffset + group;
   float slope, sigma = softplus(*phi, &slope), power;
   inversePowers<1>(&power, &sigma, m.rho);
-  float cost = m.reliability * reliabilityTerms * (float)synapses[group] * power;
+  float cost = m.reliability * p.reliabilityTerms * (float)p.synapses[group] * power;
   float mean = phi[phiSlots], square = phi[2 * phiSlots];
   *phi -= move(adam, &mean, &square, (total - cost) * slope);
   phi[phiSlots] = mean;
   phi[2 * phiSlots] = square;
   if (!finite(square)) {
-    halts[member].gradient = index + 1;
-    bad[member * layers + layerOf[group]] = index + 1;
+    p.clock.halts[member].gradient = index + 1;
+    p.bad[member * p.layers + p.layerOf[group]] = index + 1;
   }
 }

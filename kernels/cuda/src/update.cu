@@ -13,16 +13,14 @@
 enum Kind { means, shared, synapse };
 
 template <Kind kind>
-DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Gradient *gradients, int layers, const Member *members,
-                   const Step *steps, const int *base, int t, int stateSize, int muSlots, int phiSlots, int batch, int rows,
-                   int sumGroups, unsigned stream) {
-  int member = blockIdx.z, index = *base + t;
-  if (halted(halts, member, index)) return;
-  Tile at = tileOf(gradients, layers);
+DEVICE void update(const UpdateParameters &p) {
+  int member = blockIdx.z, index = indexOf(p.clock), muSlots = p.muSlots, phiSlots = p.phiSlots;
+  if (halted(p.clock, member)) return;
+  Tile at = tileOf(p.gradients, p.layers);
   const Gradient *u = at.u;
   int columns = at.columns, lane = at.lane, r = at.r;
-  float *mu = state + (size_t)member * stateSize + u->muOffset + at.slot;
-  float *phi = state + (size_t)member * stateSize + u->phiOffset + at.slot;
+  float *mu = p.state + (size_t)member * p.stateSize + u->muOffset + at.slot;
+  float *phi = p.state + (size_t)member * p.stateSize + u->phiOffset + at.slot;
 
   // The reads of mu and its moments go out before the barrier and arrive during dW; those of phi arrive while mu moves
   // and xi is drawn.
@@ -37,7 +35,7 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Gradi
   }
 
   float dw[4] = {0.f, 0.f, 0.f, 0.f};
-  eachExample(at, member, index, batch, [&](float g, float4 v) {
+  eachExample(at, member, index, p.batch, [&](float g, float4 v) {
     dw[0] = fmaf(g, v.x, dw[0]);
     dw[1] = fmaf(g, v.y, dw[1]);
     dw[2] = fmaf(g, v.z, dw[2]);
@@ -53,8 +51,8 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Gradi
     }
   }
   if (at.r0 + (int)threadIdx.x / warp * (warp / lanes) >= u->out) return; // neither row of this warp exists
-  Member m = members[member];
-  Step s = steps[index];
+  Member m = p.members[member];
+  Step s = p.clock.steps[index];
   Adam adam = adamOf(s, m);
   float magnitude = m.magnitude * u->magnitudeTerms;
   float check = 0.f; // NaN unless all second moments are finite
@@ -72,7 +70,7 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Gradi
   }
   float xi[4], sum = 0.f;
   if (kind != means) {
-    Noise noise = {m.key0, m.key1, s.step, stream | (unsigned)u->layer, 0u};
+    Noise noise = {m.key0, m.key1, s.step, p.stream | (unsigned)u->layer, 0u};
     normals(xi, noise, firstBlock(r, columns) + at.group * 16 + lane);
   }
   if (kind == shared) {
@@ -98,24 +96,16 @@ DEVICE void update(float *state, float *sums, Halt *halts, int *bad, const Gradi
     }
   }
   if (check != 0.f) { // whoever writes here writes the same
-    halts[member].gradient = index + 1;
-    bad[member * layers + u->layer] = index + 1;
+    p.clock.halts[member].gradient = index + 1;
+    p.bad[member * p.layers + u->layer] = index + 1;
   }
   if (kind == shared) {
 #pragma unroll
     for (int bit = 8; bit; bit >>= 1) sum += __shfl_xor_sync(allLanes, sum, bit);
-    if (lane == 0 && r < u->out) sums[((size_t)member * rows + u->firstRow + r) * sumGroups + at.group] = sum;
+    if (lane == 0 && r < u->out) p.sums[((size_t)member * p.rows + u->firstRow + r) * p.sumGroups + at.group] = sum;
   }
 }
 
-#define PARAMETERS                                                                                                         \
-  float *state, float *sums, Halt *halts, int *bad, const Gradient *gradients, int layers, const Member *members,          \
-      const Step *steps, const int *base, int t, int stateSize, int muSlots, int phiSlots, int batch, int rows,            \
-      int sumGroups, unsigned stream
-#define ARGUMENTS                                                                                                          \
-  state, sums, halts, bad, gradients, layers, members, steps, base, t, stateSize, muSlots, phiSlots, batch, rows,          \
-      sumGroups, stream
-
-KERNEL __launch_bounds__(256, 4) update_means(PARAMETERS) { update<means>(ARGUMENTS); }
-KERNEL __launch_bounds__(256, 4) update_shared(PARAMETERS) { update<shared>(ARGUMENTS); }
-KERNEL __launch_bounds__(256, 4) update_synapse(PARAMETERS) { update<synapse>(ARGUMENTS); }
+KERNEL __launch_bounds__(256, 4) update_means(UpdateParameters p) { update<means>(p); }
+KERNEL __launch_bounds__(256, 4) update_shared(UpdateParameters p) { update<shared>(p); }
+KERNEL __launch_bounds__(256, 4) update_synapse(UpdateParameters p) { update<synapse>(p); }

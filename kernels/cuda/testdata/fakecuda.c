@@ -173,7 +173,8 @@ int cuLaunchKernel(void *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, 
 	if (wrongStream(s)) return wrongStream(s);
 	if (wrong(((function *)f)->owner)) return wrong(((function *)f)->owner);
 	if (gx * gy * gz != 1 || bx * by * bz != 1 || extra) return invalidValue;
-	launch l = {f, *(void **)params[0], *(int *)params[1]};
+	const struct { void *base; int steps; } *advance = params[0];
+	launch l = {f, advance->base, advance->steps};
 	if (!s->capturing) return perform(&l);
 	s->captured.launches[s->captured.count++] = l;
 	return 0;

@@ -1,0 +1,226 @@
+// What the host hands to the kernels: one struct of parameters for each, passed by value, and the records in memory to which
+// they point. records.go declares the same structs; TestRecordsMatchSources compares names, types, offsets and sizes.
+#pragma once
+
+// Member holds the numbers of one network.
+struct Member {
+  unsigned key0, key1; // the seed
+  float rho;
+  float magnitude;   // lambda B/N
+  float reliability; // k B/N, k = c rho or c
+  float rate;        // learning rate
+  float variance;    // of the Gaussian likelihood
+  float constant;    // outputs log(2 pi variance)/2
+};
+
+// Step holds what changes from step to step, and the constants of Adam. Under the rule Langevin rate is eps_t / eps, and root its root.
+struct Step {
+  unsigned step;
+  unsigned first; // place of the minibatch in the order of the examples
+  float rate;     // 1 / (1 - beta1^t)
+  float root;     // 1 / sqrt(1 - beta2^t)
+  float beta1, gain1, beta2, gain2;
+  float epsilon;
+};
+
+// Walk holds the numbers of one network under the rule Langevin at the first step; those of a step are the product with Step's
+// rate and root.
+struct Walk {
+  float rate;      // eps N/B; 0 without the gradient
+  float amplitude; // sqrt(2 eps T)
+};
+
+// Halt says when a network left the finite numbers: 1 + the index of the step, or 0. After a bad loss nothing more happens to
+// the network; after a bad gradient the step is finished first, so that the result does not depend on the order of blocks.
+struct Halt {
+  int loss, gradient;
+};
+
+// Figures of a group of test examples; correct is a count.
+struct Figures {
+  float nll, correct;
+};
+
+// Sampled is a layer whose weights are drawn ahead.
+struct Sampled {
+  int in, out, muOffset, phiOffset, phiStride, wOffset, layer;
+  int firstTask; // a task is 64 columns of a row; those of the next layer start where these end
+};
+
+// Gradient is a layer whose dW is to be formed. Pointers are those of member 0, or of slot 0.
+struct Gradient {
+  const float *x;   // of its input
+  const int *xslot; // of each member, in x
+  const float *dy;  // gradient at its output
+  int in, out, muOffset, phiOffset;
+  int layer, firstRow, firstTile;
+  float magnitudeTerms, reliabilityTerms;
+  int parity; // numbers between the two halves of x that steps take turns with, or 0
+};
+
+// Operation is one operation of the middle kernel. Pointers are those of member 0.
+struct Operation {
+  int kind, in, out, activation;
+  int wOffset, slices; // of the weights in w; of the sums in part
+  const float *x;      // of the layer's input
+  float *y;            // of its output, or of the gradient of the loss
+  const float *dy;     // gradient at its output
+  float *dx;           // gradient at its input
+};
+
+static_assert(sizeof(Member) == 32 && sizeof(Step) == 36 && sizeof(Walk) == 8 && sizeof(Halt) == 8);
+static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 64 && sizeof(Operation) == 56);
+
+// What several kernels take.
+
+// Clock tells the step: that of index *base + t.
+struct Clock {
+  const Step *steps;
+  const int *base;
+  Halt *halts; // of each member; null in tests: networks that left the finite numbers are tested too
+  int t;
+};
+
+// Answers are labels or else targets; the other is null.
+struct Answers {
+  const unsigned char *labels;
+  const float *targets;
+};
+
+// Minibatch says what is gathered: x[b][k] = scale byte[example(b)][k] + shift, or the floats where there are no bytes.
+struct Minibatch {
+  float *x;
+  const unsigned char *bytes;
+  const float *floats;
+  const int *order; // of the n examples, for each slot; null for test data
+  int n, width, batch;
+  int parity; // see Gradient
+  float scale, shift;
+};
+
+// The parameters of each kernel.
+
+struct CopyParameters {
+  float4 *to;
+  const float4 *from;
+  int n;
+};
+
+struct AdvanceParameters {
+  int *base;
+  int steps;
+};
+
+struct GatherParameters {
+  Clock clock;
+  Minibatch minibatch;
+};
+
+struct ForwardParameters {
+  Clock clock;
+  const Member *members;
+  const float *state, *x;
+  const int *xslot; // of each instance, in x
+  float *y, *part, *w, *sampledW;
+  const Sampled *sampled;
+  int sampledCount, stateSize, muOffset, phiOffset, phiStride, in, out, batch, groups, wSize, activation, parity;
+  unsigned streamLayer, draw0, drawStride;
+};
+
+struct ActivateParameters {
+  Clock clock;
+  float *y;
+  const float *part;
+  int out, batch, groups, slices, activation;
+};
+
+struct LossParameters {
+  Clock clock;
+  Answers answers;
+  const Member *members;
+  const int *order, *slots;
+  const float *y;
+  float *d, *losses;
+  int n, out, batch, activation, closed;
+};
+
+struct MiddleParameters {
+  Clock clock;
+  Answers answers;
+  Minibatch next; // that of the step after this one
+  const Operation *operations;
+  const Member *members;
+  const int *slots;
+  float *part, *w, *losses;
+  int operationCount, memberCount, slotCount, wSize, closed;
+};
+
+struct BackwardParameters {
+  Clock clock;
+  const float *dy, *w, *x;
+  float *dx;
+  int in, out, batch, wSize, activation;
+};
+
+struct UpdateParameters {
+  Clock clock;
+  const Gradient *gradients;
+  const Member *members;
+  float *state, *sums;
+  int *bad;
+  int layers, stateSize, muSlots, phiSlots, batch, rows, sumGroups;
+  unsigned stream;
+};
+
+struct UpdateSigmaParameters {
+  Clock clock;
+  const Member *members;
+  const int *rowsOf, *synapses, *layerOf; // of each group
+  const float *sums;
+  float *state;
+  int *bad;
+  int stateSize, phiOffset, phiSlots, layers, rows, sumGroups;
+  float reliabilityTerms;
+};
+
+struct AccumulateParameters {
+  Clock clock;
+  const Gradient *gradients;
+  double *totals;
+  int *bad;
+  int layers, totalSize, muSlots, inputs, batch;
+};
+
+struct LangevinParameters {
+  Clock clock;
+  const Gradient *gradients;
+  const Member *members;
+  const Walk *walks;
+  float *state;
+  int *bad;
+  int layers, stateSize, batch;
+  unsigned stream;
+};
+
+struct ScoreParameters {
+  Answers answers;
+  const Member *members;
+  const float *y;
+  Figures *result;
+  int first, n, out, groups;
+};
+
+struct MixtureAddParameters {
+  Answers answers;
+  const Member *members;
+  const float *y;
+  float *mixture;
+  int first, n, out, outcomes, groups, draw;
+};
+
+struct MixtureScoreParameters {
+  Answers answers;
+  float *mixture;
+  Figures *result;
+  int first, n, outcomes, groups, draws;
+};
