@@ -13,9 +13,15 @@ func Published() Normalisation { return Normalisation{0.1307, 0.3081} }
 // Normalisation is that after which all pixels of the images together have mean 0 and standard deviation 1. If they are all the same,
 // SD is 0.
 func (e Examples) Normalisation() Normalisation {
-	var counts [256]int
-	for _, x := range e.Images {
-		counts[x]++
+	var parts [4][256]int // several, so that one count need not wait for the last where pixels are the same
+	for i, x := range e.Images {
+		parts[i%len(parts)][x]++
+	}
+	counts := parts[0]
+	for _, part := range parts[1:] {
+		for x, n := range part {
+			counts[x] += n
+		}
 	}
 	n, sum := float64(len(e.Images)), 0.
 	for x, count := range counts {

@@ -58,8 +58,8 @@ func IsRunConfig(path string) bool {
 	return err == nil && filepath.Base(path) == configName
 }
 
-// ReadConfigFile reads a TOML file into v, as Windows' programs write it, too. A key that v has no field for, a value of another type and broken syntax give
-// a CorruptError with the line.
+// ReadConfigFile reads a TOML file into v, as Windows' programs write it, too. A key that v has no field for, a value of another type
+// and broken syntax give a CorruptError with the line.
 func ReadConfigFile(path string, v any) error {
 	data, err := readFile(path, input.Settings)
 	if err != nil {
