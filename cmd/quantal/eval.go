@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -14,8 +15,8 @@ import (
 func evalCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "eval",
-		Usage:     "test the network of a run's last checkpoint",
-		UsageText: "quantal eval RUN [--data DIR] [--draws 20] [--json]",
+		Usage:     "test the network of a run's last checkpoint, or one of a grid",
+		UsageText: "quantal eval RUN|GRID/ID [--data DIR] [--draws 20] [--json]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "where the run's data set is now, if it has moved: a `FOLDER`", DefaultText: "as the run"},
 			&cli.StringFlag{Name: "draws", Usage: "draws of the weights for the predictive figures", DefaultText: "as the run"},
@@ -27,6 +28,12 @@ func evalCommand() *cli.Command {
 			dir, err := oneArgument(c, "the run folder")
 			if err != nil {
 				return err
+			}
+			if point, err := readPoint(dir); point != nil || err != nil {
+				if err != nil {
+					return err
+				}
+				return point.eval(c)
 			}
 			folder, err := existing(results.View(dir))
 			if err != nil {
@@ -80,13 +87,13 @@ func exportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
 		Usage:     "write mu and sigma of a run's last checkpoint for Python",
-		UsageText: "quantal export RUN [--out FILE.npz|FILE.safetensors]",
+		UsageText: "quantal export RUN|GRID/ID [--out FILE.npz|FILE.safetensors]",
 		Description: "Per layer N: layerN.weight.mu, layerN.weight.sigma of [out][in] and layerN.bias.mu, layerN.bias.sigma of [out],\n" +
 			"float32, in the shapes of PyTorch's Linear. Inputs are pixels as (x/255 - pixel_mean)/pixel_sd,\n" +
 			"two numbers that are there too (of safetensors in the metadata).",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Usage: "npz or safetensors", DefaultText: "as the file's name ends, or npz"},
-			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz or FILE.safetensors to write, or - for standard output", DefaultText: "RUN/export.npz or .safetensors"},
+			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz or FILE.safetensors to write, or - for standard output", DefaultText: "export.npz or .safetensors in the folder RUN or GRID/ID"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -99,12 +106,7 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			folder, err := existing(results.View(dir))
-			if err != nil {
-				return err
-			}
-			defer folder.Close()
-			checkpoint, err := lastCheckpoint(c, folder)
+			checkpoint, err := toExport(c, dir)
 			if err != nil {
 				return err
 			}
@@ -112,7 +114,10 @@ func exportCommand() *cli.Command {
 				return &results.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + err.Error()}
 			}
 			if out == "" {
-				out = folder.Path("export." + format)
+				out = filepath.Join(dir, "export."+format)
+				if err := results.MakeFolder(dir); err != nil { // that of a network of a grid
+					return err
+				}
 			}
 			tensors := checkpoint.Export()
 			err = writeOutput(c, out, func(w io.Writer) error {
@@ -131,6 +136,21 @@ func exportCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// toExport is the last checkpoint of a run, or a network of a grid.
+func toExport(c *cli.Context, dir string) (*results.Checkpoint, error) {
+	if point, err := readPoint(dir); err != nil {
+		return nil, err
+	} else if point != nil {
+		return point.state, nil
+	}
+	folder, err := existing(results.View(dir))
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	return lastCheckpoint(c, folder)
 }
 
 // exportFormat is npz or safetensors, as --format says and the name of the file ends, which have to agree.

@@ -17,7 +17,7 @@ func figuresCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "figures",
 		Usage: "draw the figures of a run, of a grid, or of the paper",
-		UsageText: "quantal figures RUN [--out FOLDER] [--pdf]\n" +
+		UsageText: "quantal figures RUN|GRID/ID [--out FOLDER] [--pdf]\n" +
 			"quantal figures GRID [--reference FILE.csv] [--out FOLDER] [--pdf]\n" +
 			"quantal figures --paper FOLDER [GRID...] [--quick] [--ko FILE --sjostrom FILE...]",
 		Description: "Of a run: the learning curve and the distribution of sigma. Of a grid: fig2, accuracy and sigma over c, and fig3, accuracy over\n" +
@@ -26,7 +26,7 @@ func figuresCommand() *cli.Command {
 			"Fig. 2, 3, 5 and Appendix 5 and 6 show the networks of the grids (or runs) that are named; with --quick and none named,\n" +
 			"small ones are trained for them, a few minutes, and kept in FOLDER/networks. The others need no more than seconds.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures of a run or a grid", DefaultText: "its own folder"},
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures of a run or a grid", DefaultText: "its own folder, GRID/ID for a network of a grid"},
 			&cli.BoolFlag{Name: "pdf", Usage: "write PDF besides SVG and PNG"},
 			referenceFlag(),
 			&cli.StringFlag{Name: "paper", Usage: "draw the paper's figures into this `FOLDER`"},
@@ -127,6 +127,11 @@ func runFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
 	if c.IsSet("reference") {
 		return nil, usage("--reference goes with the folder of a grid, which %s is not", dir)
 	}
+	if point, err := readPoint(dir); err != nil {
+		return nil, err
+	} else if point != nil {
+		return point.figures(c)
+	}
 	folder, config, err := viewRun(c, dir)
 	if err != nil {
 		return nil, err
@@ -152,9 +157,6 @@ func runFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
 	if err != nil {
 		return nil, err
 	}
-	sigma, err := results.SigmaDistribution(checkpoint, config.SigmaInit)
-	if err != nil {
-		return nil, err
-	}
-	return append(figures, results.NamedFigure{Name: "sigma", Caption: "Distribution of sigma over the weights of each layer.", Figure: sigma}), nil
+	sigma, err := sigmaFigure(checkpoint, config)
+	return append(figures, sigma...), err
 }
