@@ -2,6 +2,7 @@ package mnist
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,7 +144,7 @@ func newDownloader(opt Options, wanted edition) *downloader {
 func (d *downloader) file(ctx context.Context, i int) ([]byte, error) {
 	failed := &FetchError{File: fileNames[i]}
 	for m, mirror := range d.mirrors {
-		err := d.silent[m]
+		err := cmp.Or(ctx.Err(), d.silent[m])
 		if err == nil {
 			var content []byte
 			if content, err = d.fileFrom(ctx, mirror, i); err == nil {
@@ -151,7 +152,7 @@ func (d *downloader) file(ctx context.Context, i int) ([]byte, error) {
 			}
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("mnist: download of %s: %w", fileNames[i], context.Cause(ctx))
+			return nil, fmt.Errorf("mnist: download of %s: %w; files that had come are kept", fileNames[i], context.Cause(ctx))
 		}
 		var silent *silentError
 		if errors.As(err, &silent) {
@@ -166,8 +167,11 @@ func (d *downloader) file(ctx context.Context, i int) ([]byte, error) {
 // 5 bytes per block of deflate.
 const packingOverhead = 4096
 
-// fileFrom downloads file i from a mirror and compares it with what was published.
+// fileFrom downloads file i from a mirror, or reads it from a mirror that is a folder, and compares it with what was published.
 func (d *downloader) fileFrom(ctx context.Context, mirror string, i int) ([]byte, error) {
+	if folder, local := localFolder(mirror); local {
+		return d.fileIn(folder, i)
+	}
 	address := strings.TrimSuffix(mirror, "/") + "/" + fileNames[i] + ".gz"
 	sent, err := d.get(ctx, address, fileNames[i], d.wanted[i].length+packingOverhead)
 	if err != nil {
@@ -183,6 +187,27 @@ func (d *downloader) fileFrom(ctx context.Context, mirror string, i int) ([]byte
 		return nil, d.wanted.wrongSum(i, loaded{fileNames[i] + ".gz", content})
 	}
 	return content.content, nil
+}
+
+// localFolder is the folder that a mirror is, if it is no address on the web: a path, or a file:// address.
+func localFolder(mirror string) (string, bool) {
+	path, file := strings.CutPrefix(mirror, "file://")
+	return path, file || !strings.Contains(mirror, "://")
+}
+
+// fileIn reads file i, plain or packed, from a folder on this machine.
+func (d *downloader) fileIn(folder string, i int) ([]byte, error) {
+	if err := checkFolder(folder); err != nil {
+		return nil, &silentError{err}
+	}
+	f, err := readFile(folder, i)
+	if err != nil {
+		return nil, err
+	}
+	if f.sum != d.wanted[i].sum {
+		return nil, d.wanted.wrongSum(i, f)
+	}
+	return f.content, nil
 }
 
 // silentError says that a mirror gave no answer at all.

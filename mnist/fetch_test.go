@@ -324,6 +324,52 @@ func TestFetchNamesEveryMirror(t *testing.T) {
 	}
 }
 
+// A mirror may be a folder on this machine, with the files plain or packed. What is wrong or missing there comes from the next.
+func TestFetchFromFolder(t *testing.T) {
+	plain := folder(t, tiny())
+	packed := t.TempDir()
+	for i, content := range tiny() {
+		write(t, packed, fileNames[i]+".gz", zip(t, content))
+	}
+	partly := folder(t, tiny())
+	write(t, partly, fileNames[1], []byte("damaged"))
+	if err := os.Remove(filepath.Join(partly, fileNames[2])); err != nil {
+		t.Fatal(err)
+	}
+	for name, mirrors := range map[string][]string{
+		"plain": {plain}, "packed": {packed + "/"}, "address": {"file://" + plain}, "the next": {filepath.Join(plain, "none"), partly, packed},
+	} {
+		opt := patient
+		opt.CacheDir, opt.Mirrors = t.TempDir(), mirrors
+		dir, err := tinyEdition().fetch(context.Background(), opt)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for i, want := range tiny() {
+			if got, err := os.ReadFile(filepath.Join(dir, fileNames[i])); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %s is not what it was: %v", name, fileNames[i], err)
+			}
+		}
+	}
+	opt := patient
+	opt.CacheDir, opt.Mirrors = t.TempDir(), []string{filepath.Join(plain, "none"), partly}
+	_, err := tinyEdition().fetch(context.Background(), opt)
+	if err == nil || !strings.Contains(err.Error(), "none: no such folder") || !strings.Contains(err.Error(), fileNames[1]) {
+		t.Errorf("error %v, want one that names both folders", err)
+	}
+	// What was complete when it stopped is there for the next time.
+	if got, err := os.ReadFile(filepath.Join(opt.CacheDir, fileNames[0])); err != nil || !bytes.Equal(got, tiny()[0]) {
+		t.Errorf("the first file was not kept: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	opt.CacheDir, opt.Mirrors = t.TempDir(), []string{plain}
+	if _, err := tinyEdition().fetch(ctx, opt); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: error %v", err)
+	}
+}
+
 func TestFetchOnlyWhatIsMissing(t *testing.T) {
 	m := newMirror(t, serve)
 	opt := patient

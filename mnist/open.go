@@ -11,8 +11,9 @@ import (
 
 // Options say where data sets are kept and how they are fetched. The zero value is ready for use.
 type Options struct {
-	// Mirrors are the addresses of folders on the web with the four files of MNIST (.gz), tried in order. Without
-	// any: those of the environment variable QUANTAL_MIRRORS, separated by commas; else [DefaultMirrors].
+	// Mirrors are the addresses of folders on the web with the four files of MNIST (.gz), or folders on this machine with
+	// them, plain or packed, tried in order. Without any: those of the environment variable QUANTAL_MIRRORS, separated by
+	// commas; else [DefaultMirrors].
 	Mirrors []string
 	// CacheDir is the folder that holds MNIST on this machine; if empty, that of the function [CacheDir].
 	CacheDir string

@@ -30,7 +30,7 @@ func dataCommand() *cli.Command {
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
 			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a `FILE`.png, or - for standard output"},
 			&cli.IntFlag{Name: "examples", Value: 100, Usage: "how many to draw"},
-			&cli.StringSliceFlag{Name: "mirror", Usage: "`URL` of a folder with the four files; may be repeated, tried in order", DefaultText: "the usual ones"},
+			&cli.StringSliceFlag{Name: "mirror", Usage: "`URL` of a folder with the four files, or a folder on this machine; may be repeated, tried in order", DefaultText: "the usual ones"},
 			&cli.DurationFlag{Name: "connect-timeout", Value: 5 * time.Second, Usage: "how long a mirror may take to answer"},
 			jsonFlag(),
 		},
