@@ -6,7 +6,8 @@
 // are cut into calls: every sum has a fixed order, and there are no floating-point atomics.
 //
 // The kernels are CUDA C++ in src, compiled by ptx.sh to PTX for compute capability 8.0, which is committed, embedded, and
-// compiled by the driver for the GPU at hand. A [Driver] is what the VM needs of a device. There are two: the GPU through
+// compiled by the driver for the GPU at hand. Each takes one struct, which src/records.cuh and records.go declare with the
+// same fields. A [Driver] is what the VM needs of a device. There are two: the GPU through
 // gorgonia.org/cu, in programs built with the tag gpu ([Device]), and an interpreter of the same PTX ([Interpreted]), with
 // which the tests run every kernel and the whole VM without a GPU, watching for accesses out of bounds and for races.
 //
@@ -90,8 +91,8 @@
 //	update_means      256      64          6,400              4       50 %
 //	update_shared     256      64          6,400              4       50 %
 //	update_synapse    256      64          6,400              4       50 %
-//	update_sigma      64       32          256                32      100 %
-//	accumulate        256      80          6,400              3       38 %
+//	update_sigma      64       30          256                32      100 %
+//	accumulate        256      80 (79)     6,400              3       38 %
 //	langevin          256      64          6,400              4       50 %
 //	score             32       32          160                32      50 %
 //	mixture_add       32       32          0                  32      50 %

@@ -164,15 +164,13 @@ func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int)
 		return err
 	}
 	answers, n := vm.answers(t.answers), vm.counts.of
-	grid, block := [3]int{1, 1, t.instances}, [3]int{32, 1, 1}
+	const threads = 32
+	grid := [3]int{1, 1, t.instances}
 	output, width := t.values[vm.shape.Output], vm.shape.Widths[vm.shape.Output]
-	score := Launch{
-		Kernel: vm.kernels["score"], Grid: grid, Block: block,
-		Parameters: scoreParameters{
-			answers: answers, members: vm.memory.members, y: output, result: t.result, first: n(first), n: n(t.data.N),
-			out: n(width), groups: n(t.groups),
-		},
-	}
+	score := vm.call("score", grid, threads, scoreParameters{
+		answers: answers, members: vm.memory.members, y: output, result: t.result, first: n(first), n: n(t.data.N),
+		out: n(width), groups: n(t.groups),
+	})
 	infer := func(kind string, draw0, drawStride int, then Launch) error {
 		p := t.pass
 		p.kind, p.draw0, p.drawStride = kind, uint32(draw0), uint32(drawStride) // Evaluate has counted them
@@ -203,24 +201,18 @@ func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := infer(vm.kind(), firstGroup*t.draws+d, t.draws, Launch{
-			Kernel: vm.kernels["mixture_add"], Grid: grid, Block: block,
-			Parameters: mixtureAddParameters{
-				answers: answers, members: vm.memory.members, y: output, mixture: t.mixture, first: n(first), n: n(t.data.N),
-				out: n(width), outcomes: n(t.outcomes), groups: n(t.groups), draw: n(d),
-			},
-		})
+		err := infer(vm.kind(), firstGroup*t.draws+d, t.draws, vm.call("mixture_add", grid, threads, mixtureAddParameters{
+			answers: answers, members: vm.memory.members, y: output, mixture: t.mixture, first: n(first), n: n(t.data.N),
+			out: n(width), outcomes: n(t.outcomes), groups: n(t.groups), draw: n(d),
+		}))
 		if err != nil {
 			return err
 		}
 	}
-	if err := vm.launch([]Launch{{
-		Kernel: vm.kernels["mixture_score"], Grid: grid, Block: block,
-		Parameters: mixtureScoreParameters{
-			answers: answers, mixture: t.mixture, result: t.result, first: n(first), n: n(t.data.N), outcomes: n(t.outcomes),
-			groups: n(t.groups), draws: n(t.draws),
-		},
-	}}); err != nil {
+	if err := vm.launch([]Launch{vm.call("mixture_score", grid, threads, mixtureScoreParameters{
+		answers: answers, mixture: t.mixture, result: t.result, first: n(first), n: n(t.data.N), outcomes: n(t.outcomes),
+		groups: n(t.groups), draws: n(t.draws),
+	})}); err != nil {
 		return err
 	}
 	return errors.Join(t.add(sums, 2, 0), t.add(sums, 3, t.instances))

@@ -158,8 +158,8 @@ func TestPlantedFaults(t *testing.T) {
 		"forward: batch-1":                on(func(p *forwardParameters) { p.batch-- }),
 		"forward: layer of the noise+1":   on(func(p *forwardParameters) { p.streamLayer++ }),
 		"forward: draw of the noise+1":    on(func(p *forwardParameters) { p.draw0++ }),
-		"update: batch-1":                 on(func(p *updateParameters) { p.batch-- }),
-		"update: layers-1":                on(func(p *updateParameters) { p.layers-- }),
+		"update: batch-1":                 on(func(p *updateParameters) { p.layers.batch-- }),
+		"update: layers-1":                on(func(p *updateParameters) { p.layers.count-- }),
 		"middle: operations-1":            on(func(p *middleParameters) { p.operationCount-- }),
 		"middle: batch-1":                 on(func(p *middleParameters) { p.next.batch-- }),
 		"middle: stride of the weights-1": on(func(p *middleParameters) { p.wSize-- }),
@@ -177,11 +177,11 @@ func TestPlantedFaults(t *testing.T) {
 		check(what, n, want, fault{single: true, edit: edit})
 	}
 	for what, edit := range map[string]func(l *Launch){
-		"accumulate: layers-1":           on(func(p *accumulateParameters) { p.layers-- }),
+		"accumulate: layers-1":           on(func(p *accumulateParameters) { p.layers.count-- }),
 		"accumulate: sums of a member-1": on(func(p *accumulateParameters) { p.totalSize-- }),
 		"accumulate: slots+1":            on(func(p *accumulateParameters) { p.muSlots++ }),
 		"accumulate: inputs+1":           on(func(p *accumulateParameters) { p.inputs++ }),
-		"accumulate: batch-1":            on(func(p *accumulateParameters) { p.batch-- }),
+		"accumulate: batch-1":            on(func(p *accumulateParameters) { p.layers.batch-- }),
 	} {
 		check(what, summed, wantSums, fault{edit: edit})
 	}

@@ -235,9 +235,9 @@ func TestPlantedFaultsOfLangevin(t *testing.T) {
 		check("barrier removed", fault{ptx: edited(t, "langevin", `bar\.sync\s+0;`, "", i)}, nil)
 	}
 	for what, edit := range map[string]func(l *Launch){
-		"layers-1":            on(func(p *langevinParameters) { p.layers-- }),
+		"layers-1":            on(func(p *langevinParameters) { p.layers.count-- }),
 		"state of a member-1": on(func(p *langevinParameters) { p.stateSize-- }),
-		"batch-1":             on(func(p *langevinParameters) { p.batch-- }),
+		"batch-1":             on(func(p *langevinParameters) { p.layers.batch-- }),
 		"stream+1":            on(func(p *langevinParameters) { p.stream++ }),
 	} {
 		check("langevin: "+what, fault{edit: edit}, nil)

@@ -93,12 +93,14 @@ func (vm *VM) useGradients(p pass) []Launch {
 	return launches
 }
 
+// call is a launch of a kernel on a grid of blocks, which have so many threads each.
+func (vm *VM) call(kernel string, grid [3]int, threads int, parameters any) Launch {
+	return Launch{Kernel: vm.kernels[kernel], Grid: grid, Block: [3]int{threads, 1, 1}, Parameters: parameters}
+}
+
 // advance moves the base index of the steps.
 func (vm *VM) advance(steps int) Launch {
-	return Launch{
-		Kernel: vm.kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1},
-		Parameters: advanceParameters{base: vm.memory.base, steps: vm.counts.of(steps)},
-	}
+	return vm.call("advance", [3]int{1, 1, 1}, 1, advanceParameters{base: vm.memory.base, steps: vm.counts.of(steps)})
 }
 
 // gatherTraining gathers the minibatches of a training step.
@@ -119,10 +121,8 @@ func (vm *VM) gather(p pass, slots int, data *kernels.Data, inputs, order Addres
 	if data.Bytes == nil {
 		kernel = "gather_floats"
 	}
-	return Launch{
-		Kernel: vm.kernels[kernel], Grid: [3]int{ceil(data.Width, 256), p.batch, slots}, Block: [3]int{256, 1, 1},
-		Parameters: gatherParameters{clock: p.clock, minibatch: vm.minibatch(p, data, inputs, order)},
-	}
+	return vm.call(kernel, [3]int{ceil(data.Width, 256), p.batch, slots}, 256,
+		gatherParameters{clock: p.clock, minibatch: vm.minibatch(p, data, inputs, order)})
 }
 
 func (vm *VM) minibatch(p pass, data *kernels.Data, inputs, order Address) minibatch {
@@ -158,27 +158,21 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 		blocks += ceil(vm.tasks(), forwardTasks*slices)
 	}
 	n := vm.counts.of
-	launches := []Launch{{
-		Kernel: vm.kernels["forward_"+p.kind], Grid: [3]int{blocks, slices, p.instances}, Block: [3]int{160, 1, 1},
-		Parameters: forwardParameters{
-			clock: p.clock, members: vm.memory.members, state: vm.memory.state, x: p.values[i.Src], xslot: slot,
-			y: p.values[i.Dst], part: p.part, w: weights, sampledW: p.weights, sampled: vm.memory.sampled,
-			sampledCount: n(len(layout.Layers) - 1), stateSize: n(vm.shape.stateSize), muOffset: n(layout.Offset(i.Layer)),
-			phiOffset: n(3*vm.shape.slots + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In), out: n(l.Out),
-			batch: n(p.batch), groups: n(p.groups), wSize: n(vm.shape.wSize), activation: n(int(i.Activation)),
-			parity: n(parity), streamLayer: uint32(p.stream)<<16 | uint32(i.Layer), draw0: p.draw0, drawStride: p.drawStride,
-		},
-	}}
+	launches := []Launch{vm.call("forward_"+p.kind, [3]int{blocks, slices, p.instances}, 160, forwardParameters{
+		clock: p.clock, members: vm.memory.members, state: vm.memory.state, x: p.values[i.Src], xslot: slot,
+		y: p.values[i.Dst], part: p.part, w: weights, sampledW: p.weights, sampled: vm.memory.sampled,
+		sampledCount: n(len(layout.Layers) - 1), stateSize: n(vm.shape.stateSize), muOffset: n(layout.Offset(i.Layer)),
+		phiOffset: n(3*vm.shape.slots + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In), out: n(l.Out),
+		batch: n(p.batch), groups: n(p.groups), wSize: n(vm.shape.wSize), activation: n(int(i.Activation)), parity: n(parity),
+		streamLayer: uint32(p.stream)<<16 | uint32(i.Layer), draw0: p.draw0, drawStride: p.drawStride,
+	})}
 	if slices == 1 {
 		return launches
 	}
-	return append(launches, Launch{
-		Kernel: vm.kernels["activate"], Grid: [3]int{ceil(p.batch*l.Out, 256), 1, p.instances}, Block: [3]int{256, 1, 1},
-		Parameters: activateParameters{
-			clock: p.clock, y: p.values[i.Dst], part: p.part, out: n(l.Out), batch: n(p.batch), groups: n(p.groups),
-			slices: n(slices), activation: n(int(i.Activation)),
-		},
-	})
+	return append(launches, vm.call("activate", [3]int{ceil(p.batch*l.Out, 256), 1, p.instances}, 256, activateParameters{
+		clock: p.clock, y: p.values[i.Dst], part: p.part, out: n(l.Out), batch: n(p.batch), groups: n(p.groups),
+		slices: n(slices), activation: n(int(i.Activation)),
+	}))
 }
 
 // answers are the labels or the targets at an address.
@@ -199,80 +193,69 @@ func (vm *VM) closed() int32 {
 
 func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 	m, n := vm.memory, vm.counts.of
-	return Launch{
-		Kernel: vm.kernels["loss"], Grid: [3]int{1, 1, p.instances}, Block: [3]int{256, 1, 1}, Shared: lossBytes * p.batch,
-		Parameters: lossParameters{
-			clock: p.clock, answers: vm.answers(m.answers), members: m.members, order: m.order, slots: m.slots,
-			y: m.values[i.Src], d: m.deltas[i.Src], losses: m.losses, n: n(vm.train.N), out: n(vm.shape.Widths[i.Src]),
-			batch: n(p.batch), activation: n(int(i.Activation)), closed: vm.closed(),
-		},
-	}
+	launch := vm.call("loss", [3]int{1, 1, p.instances}, 256, lossParameters{
+		clock: p.clock, answers: vm.answers(m.answers), members: m.members, order: m.order, slots: m.slots,
+		y: m.values[i.Src], d: m.deltas[i.Src], losses: m.losses, n: n(vm.train.N), out: n(vm.shape.Widths[i.Src]),
+		batch: n(p.batch), activation: n(int(i.Activation)), closed: vm.closed(),
+	})
+	launch.Shared = lossBytes * p.batch
+	return launch
 }
 
 func (vm *VM) middle(p pass) Launch {
 	m, n := vm.memory, vm.counts.of
 	gathering := ceil(p.batch*vm.train.Width, gatherValues)
-	return Launch{
-		Kernel: vm.kernels["middle"], Grid: [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, Block: [3]int{512, 1, 1},
-		Shared: lossBytes * p.batch,
-		Parameters: middleParameters{
-			clock: p.clock, answers: vm.answers(m.answers), next: vm.minibatch(p, vm.train, m.inputs, m.order),
-			operations: m.operations, members: m.members, slots: m.slots, part: m.part, w: m.weights, losses: m.losses,
-			operationCount: n(len(vm.operationRecords())), memberCount: n(p.instances), slotCount: n(len(vm.slots)),
-			wSize: n(vm.shape.wSize), closed: vm.closed(),
-		},
-	}
+	launch := vm.call("middle", [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, 512, middleParameters{
+		clock: p.clock, answers: vm.answers(m.answers), next: vm.minibatch(p, vm.train, m.inputs, m.order),
+		operations: m.operations, members: m.members, slots: m.slots, part: m.part, w: m.weights, losses: m.losses,
+		operationCount: n(len(vm.operationRecords())), memberCount: n(p.instances), slotCount: n(len(vm.slots)),
+		wSize: n(vm.shape.wSize), closed: vm.closed(),
+	})
+	launch.Shared = lossBytes * p.batch
+	return launch
 }
 
 func (vm *VM) backward(p pass, i kernels.Backward) Launch {
 	m, l, n := vm.memory, vm.shape.Layout.Layers[i.Layer], vm.counts.of
-	return Launch{
-		Kernel: vm.kernels["backward"], Grid: [3]int{ceil(l.In, backwardCols), ceil(p.batch, batchTile), p.instances},
-		Block: [3]int{128, 1, 1},
-		Parameters: backwardParameters{
-			clock: p.clock, dy: m.deltas[i.Dst], w: m.weights + Address(4*vm.shape.wOffset[i.Layer]), x: m.values[i.Src],
-			dx: m.deltas[i.Src], in: n(l.In), out: n(l.Out), batch: n(p.batch), wSize: n(vm.shape.wSize),
-			activation: n(int(i.Activation)),
-		},
-	}
+	grid := [3]int{ceil(l.In, backwardCols), ceil(p.batch, batchTile), p.instances}
+	return vm.call("backward", grid, 128, backwardParameters{
+		clock: p.clock, dy: m.deltas[i.Dst], w: m.weights + Address(4*vm.shape.wOffset[i.Layer]), x: m.values[i.Src],
+		dx: m.deltas[i.Src], in: n(l.In), out: n(l.Out), batch: n(p.batch), wSize: n(vm.shape.wSize),
+		activation: n(int(i.Activation)),
+	})
+}
+
+// layers are what the kernels that form dW take.
+func (vm *VM) layers(p pass) layers {
+	m, n := vm.memory, vm.counts.of
+	return layers{gradients: m.gradients, bad: m.bad, count: n(len(vm.shape.Layout.Layers)), batch: n(p.batch)}
 }
 
 // update moves mu, and phi where it is per synapse, of all layers.
 func (vm *VM) update(p pass) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
-	return Launch{
-		Kernel: vm.kernels["update_"+p.kind], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
-		Parameters: updateParameters{
-			clock: p.clock, gradients: m.gradients, members: m.members, state: m.state, sums: m.sums, bad: m.bad,
-			layers: n(len(s.Layout.Layers)), stateSize: n(s.stateSize), muSlots: n(s.slots), phiSlots: n(s.phiSlots),
-			batch: n(p.batch), rows: n(s.rows), sumGroups: n(s.sumGroups), stream: uint32(p.stream) << 16,
-		},
-	}
+	return vm.call("update_"+p.kind, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
+		clock: p.clock, layers: vm.layers(p), members: m.members, state: m.state, sums: m.sums, stateSize: n(s.stateSize),
+		muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows), sumGroups: n(s.sumGroups), stream: uint32(p.stream) << 16,
+	})
 }
 
 // accumulate adds the gradients of all layers up.
 func (vm *VM) accumulate(p pass) Launch {
-	m, s, n := vm.memory, vm.shape, vm.counts.of
-	return Launch{
-		Kernel: vm.kernels["accumulate"], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
-		Parameters: accumulateParameters{
-			clock: p.clock, gradients: m.gradients, totals: m.totals, bad: m.bad, layers: n(len(s.Layout.Layers)),
-			totalSize: n(s.totalSize), muSlots: n(s.slots), inputs: n(s.inputs), batch: n(p.batch),
-		},
-	}
+	s, n := vm.shape, vm.counts.of
+	return vm.call("accumulate", [3]int{s.tiles(), 1, p.instances}, 256, accumulateParameters{
+		clock: p.clock, layers: vm.layers(p), totals: vm.memory.totals, totalSize: n(s.totalSize), muSlots: n(s.slots),
+		inputs: n(s.inputs),
+	})
 }
 
 // langevin moves mu of all layers down the gradient and by noise.
 func (vm *VM) langevin(p pass) Launch {
-	m, n := vm.memory, vm.counts.of
-	return Launch{
-		Kernel: vm.kernels["langevin"], Grid: [3]int{vm.shape.tiles(), 1, p.instances}, Block: [3]int{256, 1, 1},
-		Parameters: langevinParameters{
-			clock: p.clock, gradients: m.gradients, members: m.members, walks: m.walks, state: m.state, bad: m.bad,
-			layers: n(len(vm.shape.Layout.Layers)), stateSize: n(vm.shape.stateSize), batch: n(p.batch),
-			stream: uint32(p.stream) << 16,
-		},
-	}
+	m := vm.memory
+	return vm.call("langevin", [3]int{vm.shape.tiles(), 1, p.instances}, 256, langevinParameters{
+		clock: p.clock, layers: vm.layers(p), members: m.members, walks: m.walks, state: m.state,
+		stateSize: vm.counts.of(vm.shape.stateSize), stream: uint32(p.stream) << 16,
+	})
 }
 
 // tiles counts the blocks that form dW of all layers.
@@ -290,15 +273,11 @@ func gradientTiles(l kernels.Layer) int {
 
 func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
-	return Launch{
-		Kernel: vm.kernels["update_sigma"], Grid: [3]int{len(s.Layout.Groups()), 1, p.instances}, Block: [3]int{64, 1, 1},
-		Parameters: updateSigmaParameters{
-			clock: p.clock, members: m.members, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf, sums: m.sums,
-			state: m.state, bad: m.bad, stateSize: n(s.stateSize), phiOffset: n(3 * s.slots), phiSlots: n(s.phiSlots),
-			layers: n(len(s.Layout.Layers)), rows: n(s.rows), sumGroups: n(s.sumGroups),
-			reliabilityTerms: float32(i.ReliabilityTerms),
-		},
-	}
+	return vm.call("update_sigma", [3]int{len(s.Layout.Groups()), 1, p.instances}, 64, updateSigmaParameters{
+		clock: p.clock, layers: vm.layers(p), members: m.members, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf,
+		sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(3 * s.slots), phiSlots: n(s.phiSlots),
+		rows: n(s.rows), sumGroups: n(s.sumGroups), reliabilityTerms: float32(i.ReliabilityTerms),
+	})
 }
 
 // phiStride is the distance between the phis of neighbouring rows that have one each, else 0.

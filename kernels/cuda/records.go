@@ -48,6 +48,10 @@ type (
 		steps, base, halts Address
 		t                  int32
 	}
+	layers struct {
+		gradients, bad Address
+		count, batch   int32
+	}
 	answers   struct{ labels, targets Address }
 	minibatch struct {
 		x, bytes, floats, order Address
@@ -98,27 +102,31 @@ type (
 		in, out, batch, wSize, activation int32
 	}
 	updateParameters struct {
-		clock                                                        clock
-		gradients, members, state, sums, bad                         Address
-		layers, stateSize, muSlots, phiSlots, batch, rows, sumGroups int32
-		stream                                                       uint32
+		clock                                         clock
+		layers                                        layers
+		members, state, sums                          Address
+		stateSize, muSlots, phiSlots, rows, sumGroups int32
+		stream                                        uint32
 	}
 	updateSigmaParameters struct {
-		clock                                                   clock
-		members, rowsOf, synapses, layerOf, sums, state, bad    Address
-		stateSize, phiOffset, phiSlots, layers, rows, sumGroups int32
-		reliabilityTerms                                        float32
+		clock                                           clock
+		layers                                          layers
+		members, rowsOf, synapses, layerOf, sums, state Address
+		stateSize, phiOffset, phiSlots, rows, sumGroups int32
+		reliabilityTerms                                float32
 	}
 	accumulateParameters struct {
-		clock                                     clock
-		gradients, totals, bad                    Address
-		layers, totalSize, muSlots, inputs, batch int32
+		clock                      clock
+		layers                     layers
+		totals                     Address
+		totalSize, muSlots, inputs int32
 	}
 	langevinParameters struct {
-		clock                                 clock
-		gradients, members, walks, state, bad Address
-		layers, stateSize, batch              int32
-		stream                                uint32
+		clock                 clock
+		layers                layers
+		members, walks, state Address
+		stateSize             int32
+		stream                uint32
 	}
 	scoreParameters struct {
 		answers               answers

@@ -2,7 +2,9 @@ package ptx
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -163,5 +165,35 @@ func TestManyShapes(t *testing.T) {
 	}
 	if len(g.idle) > maxIdle {
 		t.Errorf("%d shapes are kept", len(g.idle))
+	}
+}
+
+// A struct that is passed by value is read at the offsets of its fields, alone or several at a time, and not beyond its end.
+func TestStructParameter(t *testing.T) {
+	text := header + `.entry k(.param .u32 before, .param .align 8 .b8 p[24]) {
+	.reg .b64 %rd<2>; .reg .b32 %r<4>; .reg .f32 %f;
+	ld.param.u64 %rd0, [p]; ld.param.v2.u32 {%r0, %r1}, [p+8]; ld.param.f32 %f, [p+16]; ld.param.s32 %r2, [p+20];
+	st.global.v2.u32 [%rd0], {%r1, %r0}; st.global.f32 [%rd0+8], %f; st.global.u32 [%rd0+12], %r2; ret; }`
+	mod, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := mod.Kernel("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGPU(t)
+	out := g.upload(make([]uint32, 4))
+	p := binary.LittleEndian.AppendUint64(nil, out)
+	for _, v := range []uint32{7, 8, math.Float32bits(1.5), math.MaxUint32} {
+		p = binary.LittleEndian.AppendUint32(p, v)
+	}
+	if err := g.Launch(k, Launch{Grid: d1(1), Block: d1(1), Args: []any{uint32(1), p}}); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]uint32, 4)
+	g.download(out, got)
+	if want := []uint32{8, 7, math.Float32bits(1.5), math.MaxUint32}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -25,5 +25,10 @@ DEVICE bool halted(const Clock &c, int member) {
 
 DEVICE bool finite(float x) { return x - x == 0; }
 
+// notFinite notes that a gradient is not finite. Whoever notes it writes the same.
+DEVICE void notFinite(const Clock &c, const Layers &l, int member, int layer) {
+  c.halts[member].gradient = l.bad[member * l.count + layer] = indexOf(c) + 1;
+}
+
 // The activations, numbered as kernels.Activation.
 constexpr int relu = 1, tanhActivation = 2;

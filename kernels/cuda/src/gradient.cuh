@@ -17,11 +17,11 @@ struct Tile {
   DEVICE bool valid(int j) const { return r < u->out && k0 + lane + j * lanes < columns; }
 };
 
-DEVICE Tile tileOf(const Gradient *gradients, int layers) {
+DEVICE Tile tileOf(const Layers &l) {
   int which = 0;
-  while (which + 1 < layers && (int)blockIdx.x >= gradients[which + 1].firstTile) which++;
+  while (which + 1 < l.count && (int)blockIdx.x >= l.gradients[which + 1].firstTile) which++;
   Tile at;
-  at.u = gradients + which;
+  at.u = l.gradients + which;
   at.columns = at.u->in + 1;
   at.stride = strideOf(at.u->in);
   at.dyStride = strideOf(at.u->out);

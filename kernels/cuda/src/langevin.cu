@@ -11,14 +11,14 @@
 KERNEL __launch_bounds__(256, 4) langevin(LangevinParameters p) {
   int member = blockIdx.z, index = indexOf(p.clock);
   if (halted(p.clock, member)) return;
-  Tile at = tileOf(p.gradients, p.layers);
+  Tile at = tileOf(p.layers);
   float *mu = p.state + (size_t)member * p.stateSize + at.u->muOffset + at.slot;
   float MU[4]; // read before the barrier, to arrive during dW
 #pragma unroll
   for (int j = 0; j < 4; j++) MU[j] = at.valid(j) ? mu[j * lanes] : 0.f;
 
   float dw[4] = {0.f, 0.f, 0.f, 0.f};
-  eachExample(at, member, index, p.batch, [&](float g, float4 v) {
+  eachExample(at, member, index, p.layers.batch, [&](float g, float4 v) {
     dw[0] = fmaf(g, v.x, dw[0]);
     dw[1] = fmaf(g, v.y, dw[1]);
     dw[2] = fmaf(g, v.z, dw[2]);
@@ -42,8 +42,5 @@ KERNEL __launch_bounds__(256, 4) langevin(LangevinParameters p) {
     mu[j * lanes] = fmaf(amplitude, xi[j], fmaf(-rate, g, MU[j]));
     check += g - g;
   }
-  if (check != 0.f) { // whoever writes here writes the same
-    p.clock.halts[member].gradient = index + 1;
-    p.bad[member * p.layers + at.u->layer] = index + 1;
-  }
+  if (check != 0.f) notFinite(p.clock, p.layers, member, at.u->layer);
 }

@@ -32,14 +32,10 @@ struct Walk {
 
 // Halt says when a network left the finite numbers: 1 + the index of the step, or 0. After a bad loss nothing more happens to
 // the network; after a bad gradient the step is finished first, so that the result does not depend on the order of blocks.
-struct Halt {
-  int loss, gradient;
-};
+struct Halt { int loss, gradient; };
 
 // Figures of a group of test examples; correct is a count.
-struct Figures {
-  float nll, correct;
-};
+struct Figures { float nll, correct; };
 
 // Sampled is a layer whose weights are drawn ahead.
 struct Sampled {
@@ -81,6 +77,13 @@ struct Clock {
   int t;
 };
 
+// Layers are those whose dW is formed, in tiles that one launch takes through a minibatch.
+struct Layers {
+  const Gradient *gradients;
+  int *bad; // of each member and layer: 1 + the index of the step whose gradient is not finite, or 0
+  int count, batch;
+};
+
 // Answers are labels or else targets; the other is null.
 struct Answers {
   const unsigned char *labels;
@@ -100,21 +103,9 @@ struct Minibatch {
 
 // The parameters of each kernel.
 
-struct CopyParameters {
-  float4 *to;
-  const float4 *from;
-  int n;
-};
-
-struct AdvanceParameters {
-  int *base;
-  int steps;
-};
-
-struct GatherParameters {
-  Clock clock;
-  Minibatch minibatch;
-};
+struct CopyParameters { float4 *to; const float4 *from; int n; };
+struct AdvanceParameters { int *base; int steps; };
+struct GatherParameters { Clock clock; Minibatch minibatch; };
 
 struct ForwardParameters {
   Clock clock;
@@ -164,41 +155,38 @@ struct BackwardParameters {
 
 struct UpdateParameters {
   Clock clock;
-  const Gradient *gradients;
+  Layers layers;
   const Member *members;
   float *state, *sums;
-  int *bad;
-  int layers, stateSize, muSlots, phiSlots, batch, rows, sumGroups;
+  int stateSize, muSlots, phiSlots, rows, sumGroups;
   unsigned stream;
 };
 
 struct UpdateSigmaParameters {
   Clock clock;
+  Layers layers;
   const Member *members;
   const int *rowsOf, *synapses, *layerOf; // of each group
   const float *sums;
   float *state;
-  int *bad;
-  int stateSize, phiOffset, phiSlots, layers, rows, sumGroups;
+  int stateSize, phiOffset, phiSlots, rows, sumGroups;
   float reliabilityTerms;
 };
 
 struct AccumulateParameters {
   Clock clock;
-  const Gradient *gradients;
+  Layers layers;
   double *totals;
-  int *bad;
-  int layers, totalSize, muSlots, inputs, batch;
+  int totalSize, muSlots, inputs;
 };
 
 struct LangevinParameters {
   Clock clock;
-  const Gradient *gradients;
+  Layers layers;
   const Member *members;
   const Walk *walks;
   float *state;
-  int *bad;
-  int layers, stateSize, batch;
+  int stateSize;
   unsigned stream;
 };
 

@@ -36,8 +36,5 @@ KERNEL __launch_bounds__(64) update_sigma(UpdateSigmaParameters p) {
   *phi -= move(adam, &mean, &square, (total - cost) * slope);
   phi[phiSlots] = mean;
   phi[2 * phiSlots] = square;
-  if (!finite(square)) {
-    p.clock.halts[member].gradient = index + 1;
-    p.bad[member * p.layers + p.layerOf[group]] = index + 1;
-  }
+  if (!finite(square)) notFinite(p.clock, p.layers, member, p.layerOf[group]);
 }

@@ -16,7 +16,7 @@ template <Kind kind>
 DEVICE void update(const UpdateParameters &p) {
   int member = blockIdx.z, index = indexOf(p.clock), muSlots = p.muSlots, phiSlots = p.phiSlots;
   if (halted(p.clock, member)) return;
-  Tile at = tileOf(p.gradients, p.layers);
+  Tile at = tileOf(p.layers);
   const Gradient *u = at.u;
   int columns = at.columns, lane = at.lane, r = at.r;
   float *mu = p.state + (size_t)member * p.stateSize + u->muOffset + at.slot;
@@ -35,7 +35,7 @@ DEVICE void update(const UpdateParameters &p) {
   }
 
   float dw[4] = {0.f, 0.f, 0.f, 0.f};
-  eachExample(at, member, index, p.batch, [&](float g, float4 v) {
+  eachExample(at, member, index, p.layers.batch, [&](float g, float4 v) {
     dw[0] = fmaf(g, v.x, dw[0]);
     dw[1] = fmaf(g, v.y, dw[1]);
     dw[2] = fmaf(g, v.z, dw[2]);
@@ -95,10 +95,7 @@ DEVICE void update(const UpdateParameters &p) {
       phi[2 * phiSlots + j * lanes] = PHIV[j];
     }
   }
-  if (check != 0.f) { // whoever writes here writes the same
-    p.clock.halts[member].gradient = index + 1;
-    p.bad[member * p.layers + u->layer] = index + 1;
-  }
+  if (check != 0.f) notFinite(p.clock, p.layers, member, u->layer);
   if (kind == shared) {
 #pragma unroll
     for (int bit = 8; bit; bit >>= 1) sum += __shfl_xor_sync(allLanes, sum, bit);
