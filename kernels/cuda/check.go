@@ -1,8 +1,8 @@
 package cuda
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -34,7 +34,7 @@ func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels
 		return nil, err
 	}
 	c := &checker{vm: vm, members: members, data: data}
-	return c.deviations, errors.Join(c.run(states, step), vm.release())
+	return c.deviations, cmp.Or(c.run(states, step), vm.release())
 }
 
 // checker collects deviations.

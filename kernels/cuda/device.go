@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -235,7 +236,7 @@ func (d *device) Record(launches []Launch) (Graph, error) {
 		}
 		var end error
 		g.graph, end = libcuda.EndCapture(handle(&d.stream))
-		return errors.Join(err, end)
+		return cmp.Or(err, end)
 	})
 	if err != nil {
 		return nil, err
@@ -279,12 +280,12 @@ func (d *device) Time(f func() error) (time.Duration, error) {
 		if milliseconds, err = start.Elapsed(end); err != nil {
 			return err
 		}
-		return errors.Join(cu.DestroyEvent(&start), cu.DestroyEvent(&end))
+		return cmp.Or(cu.DestroyEvent(&start), cu.DestroyEvent(&end))
 	})
 	return time.Duration(milliseconds * float64(time.Millisecond)), err
 }
 
 func (d *device) Close() error {
 	err := d.on(func() error { return d.stream.Destroy() })
-	return errors.Join(err, d.number.ReleasePrimaryCtx())
+	return cmp.Or(err, d.number.ReleasePrimaryCtx())
 }

@@ -187,6 +187,60 @@ func TestErrorsNameOperationAndMembers(t *testing.T) {
 	}
 }
 
+// lost is a Driver on which nothing works from a launch of the kernel named on.
+type lost struct {
+	Driver
+	named string
+	gone  bool
+}
+
+var errLost = errors.New("device lost")
+
+func (d *lost) works(do func() error) error {
+	if d.gone {
+		return errLost
+	}
+	return do()
+}
+
+func (d *lost) Launch(l Launch) error {
+	d.gone = d.gone || strings.HasPrefix(l.Kernel.Name(), d.named)
+	return d.works(func() error { return d.Driver.Launch(l) })
+}
+
+func (d *lost) Replay(g Graph) error { return d.works(func() error { return d.Driver.Replay(g) }) }
+func (d *lost) Free(a Address) error { return d.works(func() error { return d.Driver.Free(a) }) }
+func (d *lost) Upload(to Address, src []byte) error {
+	return d.works(func() error { return d.Driver.Upload(to, src) })
+}
+func (d *lost) Download(to []byte, a Address) error {
+	return d.works(func() error { return d.Driver.Download(to, a) })
+}
+func (d *lost) Close() error { return d.works(d.Driver.Close) }
+
+// A device that is lost is told of once, not again for each piece of memory that cannot be freed then.
+func TestLostDeviceIsOneError(t *testing.T) {
+	n := small.network(t)
+	for named, work := range map[string]func(*VM) error{
+		"middle":  func(vm *VM) error { _, err := vm.Run(context.Background(), 0, 2); return err },
+		"forward": func(vm *VM) error { _, err := vm.Evaluate(context.Background(), n.data, 0, 2); return err },
+		"gather":  func(vm *VM) error { _, err := vm.Evaluate(context.Background(), n.data, 0, 0); return err },
+	} {
+		vm, err := OpenOn(&lost{Driver: Interpreted(testMemory), named: named}, n.program, n.members, n.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.load(t, vm)
+		err = work(vm)
+		if !errors.Is(err, errLost) || strings.Count(err.Error(), errLost.Error()) != 1 || !strings.Contains(err.Error(), "launch "+named) {
+			t.Errorf("%s: %v", named, err)
+		}
+		if err := vm.Close(); !errors.Is(err, errLost) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: closed: %v", named, err)
+		}
+	}
+}
+
 func TestMemoryIsEnough(t *testing.T) {
 	n := small.network(t)
 	need := Memory(n.program, n.members, n.data)

@@ -1,8 +1,8 @@
 package cuda
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -120,7 +120,7 @@ func (vm *VM) newTester(data *kernels.Data, draws int) (*tester, error) {
 	for i := range slots {
 		slots[i], identity[i] = int32(i%t.atOnce), int32(i)
 	}
-	return t, errors.Join(
+	return t, cmp.Or(
 		vm.upload(t.inputs, inputs, "test inputs"), vm.upload(t.answers, answers, "test answers"),
 		vm.upload(t.xslot, bytesOf(slots), "slots"), vm.upload(t.identity, bytesOf(identity), "identity"),
 		vm.upload(t.base, make([]byte, 4), "step index"),
@@ -132,13 +132,13 @@ func (t *tester) release() error {
 	for _, a := range t.owned {
 		all = append(all, t.vm.driver.Free(a))
 	}
-	return errors.Join(all...)
+	return cmp.Or(all...)
 }
 
 // evaluate tests the members on the device.
 func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int) (sums []tallies, err error) {
 	t, err := vm.newTester(data, draws)
-	defer func() { err = errors.Join(err, t.release()) }()
+	defer func() { err = cmp.Or(err, t.release()) }()
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int)
 	})}); err != nil {
 		return err
 	}
-	return errors.Join(t.add(sums, 2, 0), t.add(sums, 3, t.instances))
+	return cmp.Or(t.add(sums, 2, 0), t.add(sums, 3, t.instances))
 }
 
 // add adds the figures of all groups, from the given place of the result on, to one kind of tally.

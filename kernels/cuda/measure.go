@@ -1,7 +1,7 @@
 package cuda
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -33,7 +33,7 @@ func Measure(d Driver, bytes int64) (r Rates, err error) {
 		if *a, err = d.Alloc(bytes); err != nil {
 			return r, fmt.Errorf("cuda: measure: allocate %d bytes: %w", bytes, err)
 		}
-		defer func() { err = errors.Join(err, d.Free(*a)) }()
+		defer func() { err = cmp.Or(err, d.Free(*a)) }()
 		if err := d.Zero(*a, bytes); err != nil {
 			return r, fmt.Errorf("cuda: measure: clear: %w", err)
 		}
@@ -67,7 +67,7 @@ func Measure(d Driver, bytes int64) (r Rates, err error) {
 	if err != nil {
 		return r, fmt.Errorf("cuda: measure: record: %w", err)
 	}
-	defer func() { err = errors.Join(err, graph.Release()) }()
+	defer func() { err = cmp.Or(err, graph.Release()) }()
 	// The best of a few: the first pays for waking the device.
 	best := func(f func() error) (time.Duration, error) {
 		fastest := time.Duration(1<<63 - 1)

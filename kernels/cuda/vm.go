@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ var _ kernels.VM = (*VM)(nil)
 func OpenOn(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data) (*VM, error) {
 	vm, err := open(d, p, members, train, nil)
 	if err != nil {
-		return nil, errors.Join(err, d.Close())
+		return nil, cmp.Or(err, d.Close())
 	}
 	return vm, nil
 }
@@ -79,7 +80,7 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 		driver: d, shape: newShape(p), members: members, train: train, stopped: make([]*kernels.Divergence, len(members)),
 		epoch: -1, orders: orders{data: train}, graphs: map[batch]Graph{},
 	}
-	if err := errors.Join(vm.shape.check(), vm.shape.fits(d.Info(), train != nil)); err != nil {
+	if err := cmp.Or(vm.shape.check(), vm.shape.fits(d.Info(), train != nil)); err != nil {
 		return nil, err
 	}
 	vm.adam, _ = p.Rule.(kernels.Adam)
@@ -98,7 +99,7 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 		return nil, fmt.Errorf("cuda: member 0 alone needs %d bytes of device memory, %d are free", need(vm.shape, members[:1], train), free)
 	}
 	if err := vm.allocate(); err != nil {
-		return nil, errors.Join(err, vm.release())
+		return nil, cmp.Or(err, vm.release())
 	}
 	return vm, nil
 }
@@ -203,7 +204,7 @@ func (vm *VM) allocate() error {
 	if err := vm.upload(vm.memory.answers, answerBytes(vm.shape.Likelihood, vm.train), "training answers"); err != nil {
 		return err
 	}
-	return errors.Join(
+	return cmp.Or(
 		vm.uploadGroups(),
 		vm.upload(vm.memory.sampled, bytesOf(vm.sampledRecords()), "layers drawn ahead"),
 		vm.upload(vm.memory.gradients, bytesOf(vm.gradientRecords()), "gradients"),
@@ -455,7 +456,7 @@ func (vm *VM) Sums(member int) (*kernels.Sums, error) {
 }
 
 // Close frees the device.
-func (vm *VM) Close() error { return errors.Join(vm.release(), vm.driver.Close()) }
+func (vm *VM) Close() error { return cmp.Or(vm.release(), vm.driver.Close()) }
 
 func (vm *VM) release() error {
 	vm.orders.end()
@@ -467,7 +468,7 @@ func (vm *VM) release() error {
 		all = append(all, vm.driver.Free(a))
 	}
 	vm.graphs, vm.owned, vm.resident = map[batch]Graph{}, nil, batch{}
-	return errors.Join(all...)
+	return cmp.Or(all...)
 }
 
 // Run takes every network from firstStep through n steps.
@@ -549,7 +550,7 @@ func (vm *VM) prepare(first, end int) error {
 		}
 	}
 	bad := make([]int32, len(halts)*len(vm.shape.Layout.Layers))
-	return errors.Join(
+	return cmp.Or(
 		vm.upload(vm.memory.steps, bytesOf(steps), "steps"),
 		vm.upload(vm.memory.base, make([]byte, 4), "step index"),
 		vm.upload(vm.memory.halts, bytesOf(halts), "flags"),
