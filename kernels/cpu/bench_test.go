@@ -7,6 +7,7 @@ import (
 
 	"quantal/graph"
 	"quantal/kernels"
+	"quantal/kernels/conformance"
 	"quantal/kernels/cpu"
 )
 
@@ -33,7 +34,7 @@ func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch i
 	if err != nil {
 		b.Fatal(err)
 	}
-	start := initial(p.Layout, 1, 0.1)
+	start := conformance.Initial(p.Layout, 1, 0.1)
 	for i := range m {
 		if err := vm.Load(i, start); err != nil {
 			b.Fatal(err)
@@ -50,7 +51,7 @@ var made = map[int]*kernels.Data{}
 func images(p *kernels.Program, n int) *kernels.Data {
 	key := n*10000 + p.Widths[0]
 	if made[key] == nil || p.Widths[p.Output] != 10 {
-		made[key] = synthetic(p, n)
+		made[key] = conformance.Synthetic(p, n)
 	}
 	return made[key]
 }
@@ -98,7 +99,7 @@ func BenchmarkStep(b *testing.B) {
 // BenchmarkAccumulate times a step of the published preset with frozen parameters on one thread.
 func BenchmarkAccumulate(b *testing.B) {
 	for _, set := range cpu.KernelSets() {
-		for _, rule := range accumulations {
+		for _, rule := range conformance.Accumulations {
 			b.Run(fmt.Sprintf("%s/%v", set, rule), func(b *testing.B) {
 				benchmark(b, set, rule, published, 20, kernels.PerSynapse, 2, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) {
 					train(b, vm, publishedSynapses)

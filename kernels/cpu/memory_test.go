@@ -7,6 +7,7 @@ import (
 
 	"quantal/graph"
 	"quantal/kernels"
+	"quantal/kernels/conformance"
 	"quantal/kernels/cpu"
 )
 
@@ -20,7 +21,7 @@ func TestMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data := synthetic(p, 4000) // two jobs of tests for each network
+		data := conformance.Synthetic(p, 4000) // two jobs of tests for each network
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"quantal/kernels"
+	"quantal/kernels/conformance"
 )
 
 // meddler is a Driver that spoils launches, for planted faults and failures.
@@ -61,102 +62,22 @@ func (m *meddler) Free(a Address) error {
 	return m.Driver.Free(a)
 }
 
-var small = design{sizes: []int{30, 17, 4}, activation: kernels.ReLU, batch: 5, rho: 2, members: 5}
-
-// A network's numbers must not depend on the networks beside it, on the batches that memory forces, on how its steps are cut
-// into calls, or on graphs.
-func TestBytesDoNotDependOnCompany(t *testing.T) {
-	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
-		if testing.Short() && sharing%2 == 1 {
-			continue
-		}
-		d := small
-		d.sharing = sharing
-		n := d.network(t)
-		const at, steps = 3, graphSteps + 6
-		alone := n
-		alone.members, alone.start = n.members[at:at+1], n.start[at:at+1]
-		want := alone.open(t, nil)
-		wantProgress := run(t, want, 0, steps)
-		wantScore, err := want.Evaluate(context.Background(), n.data, steps, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		company := n.open(t, nil)
-		need := Memory(n.program, n.members[:2], n.data)
-		batches, err := open(Interpreted(need+256), n.program, n.members, n.data, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if batches.size != 2 {
-			t.Errorf("memory for two members: batches of %d", batches.size)
-		}
-		n.load(t, batches)
-		for name, vm := range map[string]*VM{"in company": company, "in batches": batches} {
-			nll := 0.0
-			for _, cut := range [][2]int{{0, 1}, {1, 3}, {4, steps - 4}} {
-				nll += run(t, vm, cut[0], cut[1])[at].NLL()
-			}
-			if diff := cmp.Diff(stateOf(t, want, 0), stateOf(t, vm, at)); diff != "" {
-				t.Errorf("%v, %s: the state differs", sharing, name)
-			}
-			if d := nll - wantProgress[0].NLL(); d > 1e-9*nll || d < -1e-9*nll {
-				t.Errorf("%v, %s: negative log-likelihood %v, alone %v", sharing, name, nll, wantProgress[0].NLL())
-			}
-			scores, err := vm.Evaluate(context.Background(), n.data, steps, 2)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if scores[at] != wantScore[0] {
-				t.Errorf("%v, %s: score %+v, alone %+v", sharing, name, scores[at], wantScore[0])
-			}
-			if sharing != kernels.NoNoise && cmp.Equal(stateOf(t, vm, 1), stateOf(t, vm, at)) {
-				t.Errorf("%v, %s: another member has the same state", sharing, name)
-			}
-		}
-		if err := batches.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// The middle kernel does what the single operations do, to the last bit where no layer behind the first is cut into slices.
-func TestMiddleIsTheSingleOperations(t *testing.T) {
-	for i, d := range designs() {
-		if i%3 != 0 {
-			continue
-		}
-		n := d.network(t)
-		operations, middle := n.open(t, nil), n.open(t, nil)
-		single(t, operations)
-		a, b := run(t, operations, 0, 3), run(t, middle, 0, 3)
-		if !cmp.Equal(a, b) {
-			t.Errorf("%v: progress %v by single operations, %v through the middle kernel", d, a, b)
-		}
-		for m := range n.members {
-			if !cmp.Equal(stateOf(t, operations, m), stateOf(t, middle, m)) {
-				t.Errorf("%v: member %d: the state differs", d, m)
-			}
-		}
-	}
-}
-
 func TestErrorsNameOperationAndMembers(t *testing.T) {
-	n := small.network(t)
+	n := small.Network(t)
 	boom := errors.New("boom")
 	d := &meddler{Driver: Interpreted(testMemory)}
-	vm, err := OpenOn(d, n.program, n.members, n.data)
+	vm, err := OpenOn(d, n.Program, n.Members, n.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.load(t, vm)
+	n.Load(t, vm)
 	d.launch, d.named = boom, "middle"
 	_, err = vm.Run(context.Background(), 8, 2)
 	if !errors.Is(err, boom) || !strings.Contains(err.Error(), "steps 8 to 9 of members 0 to 4: launch middle") {
 		t.Errorf("a failing launch: %v", err)
 	}
 	d.named = "forward"
-	_, err = vm.Evaluate(context.Background(), n.data, 7, 0)
+	_, err = vm.Evaluate(context.Background(), n.Data, 7, 0)
 	if !errors.Is(err, boom) || !strings.Contains(err.Error(), "evaluate members 0 to 4: test examples from 0 on: launch forward_synapse") {
 		t.Errorf("a failing launch: %v", err)
 	}
@@ -173,7 +94,7 @@ func TestErrorsNameOperationAndMembers(t *testing.T) {
 			}
 			return nil
 		}}
-		vm, err := OpenOn(d, n.program, n.members, n.data)
+		vm, err := OpenOn(d, n.Program, n.Members, n.Data)
 		if err == nil {
 			err = vm.Close()
 			if err != nil {
@@ -220,17 +141,17 @@ func (d *lost) Close() error { return d.works(d.Driver.Close) }
 
 // A device that is lost is told of once, not again for each piece of memory that cannot be freed then.
 func TestLostDeviceIsOneError(t *testing.T) {
-	n := small.network(t)
+	n := small.Network(t)
 	for named, work := range map[string]func(*VM) error{
 		"middle":  func(vm *VM) error { _, err := vm.Run(context.Background(), 0, 2); return err },
-		"forward": func(vm *VM) error { _, err := vm.Evaluate(context.Background(), n.data, 0, 2); return err },
-		"gather":  func(vm *VM) error { _, err := vm.Evaluate(context.Background(), n.data, 0, 0); return err },
+		"forward": func(vm *VM) error { _, err := vm.Evaluate(context.Background(), n.Data, 0, 2); return err },
+		"gather":  func(vm *VM) error { _, err := vm.Evaluate(context.Background(), n.Data, 0, 0); return err },
 	} {
-		vm, err := OpenOn(&lost{Driver: Interpreted(testMemory), named: named}, n.program, n.members, n.data)
+		vm, err := OpenOn(&lost{Driver: Interpreted(testMemory), named: named}, n.Program, n.Members, n.Data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n.load(t, vm)
+		n.Load(t, vm)
 		err = work(vm)
 		if !errors.Is(err, errLost) || strings.Count(err.Error(), errLost.Error()) != 1 || !strings.Contains(err.Error(), "launch "+named) {
 			t.Errorf("%s: %v", named, err)
@@ -242,45 +163,87 @@ func TestLostDeviceIsOneError(t *testing.T) {
 }
 
 func TestMemoryIsEnough(t *testing.T) {
-	n := small.network(t)
-	need := Memory(n.program, n.members, n.data)
+	n := small.Network(t)
+	need := Memory(n.Program, n.Members, n.Data)
 	d := Interpreted(need)
-	vm, err := OpenOn(d, n.program, n.members, n.data)
+	vm, err := OpenOn(d, n.Program, n.Members, n.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if vm.size != len(n.members) {
+	if vm.size != len(n.Members) {
 		t.Errorf("memory for all, yet batches of %d", vm.size)
 	}
-	n.load(t, vm)
-	run(t, vm, 0, 2)
-	if _, err := vm.Evaluate(context.Background(), n.data, 2, 3); err != nil {
+	n.Load(t, vm)
+	conformance.Run(t, vm, 0, 2)
+	if _, err := vm.Evaluate(context.Background(), n.Data, 2, 3); err != nil {
 		t.Error(err)
 	}
 	if err := vm.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := OpenOn(Interpreted(need/2), n.program, n.members[:1], n.data); err == nil || !strings.Contains(err.Error(), "member 0 alone needs") {
+	if _, err := OpenOn(Interpreted(need/2), n.Program, n.Members[:1], n.Data); err == nil || !strings.Contains(err.Error(), "member 0 alone needs") {
 		t.Errorf("too little memory: %v", err)
 	}
 }
 
+// Memory counts the sums, and what it counts is enough.
+func TestMemoryOfSums(t *testing.T) {
+	n := small.Network(t)
+	summed := n.Under(t, kernels.Accumulate{})
+	// For each slot of mu four numbers of 8 bytes, for each slot of an input two; each member's end where the next one's start.
+	l := n.Program.Layout
+	want := int64(8 * (4*l.Slots() + 2*(l.Layers[0].Stride()+l.Layers[1].Stride())) * len(n.Members))
+	need := Memory(summed.Program, n.Members, n.Data)
+	if got := need - Memory(n.Program, n.Members, n.Data); got < want || got >= want+256 {
+		t.Errorf("the sums of %d members take %d bytes, want %d", len(n.Members), got, want)
+	}
+	vm, err := OpenOn(Interpreted(need), summed.Program, n.Members, n.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if vm.size != len(n.Members) {
+		t.Errorf("memory for all, yet batches of %d", vm.size)
+	}
+	n.Load(t, vm)
+	conformance.Run(t, vm, 0, 2)
+	conformance.SumsOf(t, vm, 1)
+	if err := vm.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
-	n := small.network(t)
-	few := *n.data
+	n := small.Network(t)
+	few := *n.Data
 	few.N, few.Bytes, few.Labels = 3, few.Bytes[:90], few.Labels[:3]
-	wide := *n.data
+	wide := *n.Data
 	wide.Width = 29
-	unsampled := *n.program
+	unsampled := *n.Program
 	unsampled.Instructions = unsampled.Instructions[2:]
 	for name, open := range map[string]func() (*VM, error){
-		"no members":          func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, nil, n.data) },
-		"batch beyond data":   func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &few) },
-		"wrong width":         func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.program, n.members, &wide) },
-		"weights never drawn": func() (*VM, error) { return OpenOn(Interpreted(testMemory), &unsampled, n.members, n.data) },
+		"no members":          func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.Program, nil, n.Data) },
+		"batch beyond data":   func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.Program, n.Members, &few) },
+		"wrong width":         func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.Program, n.Members, &wide) },
+		"weights never drawn": func() (*VM, error) { return OpenOn(Interpreted(testMemory), &unsampled, n.Members, n.Data) },
 	} {
 		if _, err := open(); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+	summed, walking := n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, kernels.Langevin{})
+	for name, c := range map[string]struct {
+		of     *conformance.Network
+		change func(p *kernels.Program)
+	}{
+		"updates that are sums":    {summed, func(p *kernels.Program) { p.Rule = kernels.DefaultAdam() }},
+		"weights drawn, yet at mu": {summed, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} }},
+		"a layer without its dW":   {summed, func(p *kernels.Program) { p.Instructions = p.Instructions[:len(p.Instructions)-1] }},
+		"steps that are updates":   {walking, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} }},
+	} {
+		p := *c.of.Program
+		c.change(&p)
+		if _, err := OpenOn(Interpreted(testMemory), &p, n.Members, n.Data); err == nil || !strings.Contains(err.Error(), "cuda: program:") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, err := Device(1 << 20)
@@ -288,7 +251,7 @@ func TestOpenRefuses(t *testing.T) {
 	if !errors.As(err, &unavailable) {
 		t.Errorf("a GPU that does not exist: %v", err)
 	}
-	vm := n.open(t, nil)
+	vm := interpret(t, n)
 	if err := vm.Load(0, kernels.NewState(kernels.Layout{})); err == nil {
 		t.Error("a state of another shape: no error")
 	}
@@ -297,37 +260,37 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := vm.Run(canceled, 0, 1); err == nil {
 		t.Error("a canceled context: no error")
 	}
-	if diff := cmp.Diff(n.start[0], stateOf(t, vm, 0)); diff != "" {
+	if diff := cmp.Diff(n.Start[0], conformance.StateOf(t, vm, 0)); diff != "" {
 		t.Error("a canceled Run changed the state")
 	}
-	blind, err := OpenOn(Interpreted(testMemory), n.program, n.members, nil)
+	blind, err := OpenOn(Interpreted(testMemory), n.Program, n.Members, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.load(t, blind)
+	n.Load(t, blind)
 	if _, err := blind.Run(context.Background(), 0, 1); err == nil {
 		t.Error("training without data: no error")
 	}
-	if _, err := blind.Evaluate(context.Background(), n.data, 0, 0); err != nil {
+	if _, err := blind.Evaluate(context.Background(), n.Data, 0, 0); err != nil {
 		t.Errorf("testing without training data: %v", err)
 	}
 }
 
 // What a GPU cannot count or hold is refused when the VM is opened, before anything of its size is allocated.
 func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
-	n := small.network(t)
+	n := small.Network(t)
 	examples := func(count int) *kernels.Data {
-		d := *n.data
+		d := *n.Data
 		d.N, d.Bytes, d.Labels = count, make([]byte, count*d.Width), make([]byte, count)
 		return &d
 	}
 	batch := func(size int) *kernels.Program {
-		p := *n.program
+		p := *n.Program
 		p.Batch = size
 		return &p
 	}
 	layer := func(sharing kernels.Sharing, in, out int) *kernels.Program {
-		p := *n.program
+		p := *n.Program
 		p.Layout = kernels.Layout{Layers: []kernels.Layer{{In: in, Out: out}}, Sharing: sharing}
 		p.Widths, p.Output = []int{in, out}, 1
 		p.Instructions = []kernels.Instruction{
@@ -350,7 +313,7 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 		{"6 slots pass 2^31", layer(kernels.PerSynapse, 1<<16-1, 5462), nil, stateTooLarge},
 		{"3 slots pass 2^31 by moments of mu alone", layer(kernels.PerLayer, 1<<16-1, 10923), nil, stateTooLarge},
 	} {
-		vm, err := open(Interpreted(testMemory), c.program, n.members, c.data, nil)
+		vm, err := open(Interpreted(testMemory), c.program, n.Members, c.data, nil)
 		if c.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", c.name, err)
@@ -375,13 +338,13 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 	}
 	// Two minibatches of each seed lie one behind the other; what they would be too many for is cut into batches.
 	d := small
-	d.sizes, d.batch, d.members = []int{784, 10, 4}, 256, 1
-	many := d.network(t)
+	d.Sizes, d.Batch, d.Members = []int{784, 10, 4}, 256, 1
+	many := d.Network(t)
 	seeded := make([]kernels.Member, 12000)
 	for i := range seeded {
 		seeded[i].Seed = uint64(i)
 	}
-	if got, want := Capacity(many.program, seeded, many.data, 1<<60), math.MaxInt32/(256*800); got != want {
+	if got, want := Capacity(many.Program, seeded, many.Data, 1<<60), math.MaxInt32/(256*800); got != want {
 		t.Errorf("capacity %d, want %d", got, want)
 	}
 }
@@ -428,7 +391,7 @@ func TestLaunchesThatDoNotFit(t *testing.T) {
 		fits   bool
 	}{{math.MaxInt32, true}, {math.MinInt32, true}, {math.MaxInt32 + 1, false}, {math.MinInt32 - 1, false}} {
 		reached := false
-		vm := small.network(t).open(t, nil)
+		vm := interpret(t, small.Network(t))
 		vm.driver = &meddler{Driver: vm.driver, edit: on(func(p *advanceParameters) { reached = true })}
 		err := vm.launch([]Launch{vm.advance(c.number)})
 		if want := fmt.Sprintf("the number %d: the kernels count from -2147483648 to 2147483647", c.number); reached != c.fits ||

@@ -12,6 +12,7 @@ import (
 
 	"quantal/graph"
 	"quantal/kernels"
+	"quantal/kernels/conformance"
 )
 
 // gpu opens the first GPU, or skips.
@@ -28,69 +29,57 @@ func gpu(t testing.TB) Driver {
 	return d
 }
 
-func (n network) openOn(t testing.TB, d Driver) *VM {
-	t.Helper()
-	vm, err := OpenOn(d, n.program, n.members, n.data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := vm.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	n.load(t, vm)
-	return vm
+// The suite on a real GPU.
+func TestConformanceOnGPU(t *testing.T) {
+	gpu(t)
+	conformance.Test(t, machine("gpu", func(memory int64) (Driver, error) {
+		d, err := Device(0)
+		return limited{d, memory}, err
+	}))
 }
 
-// What the interpreter's tests say of the kernels, on a real GPU: every kernel against float64, ten steps against the CPU, and
-// the same bytes twice.
+// limited is a GPU with less memory.
+type limited struct {
+	Driver
+	memory int64
+}
+
+func (d limited) Info() Info {
+	i := d.Driver.Info()
+	i.MemoryFree = min(i.MemoryFree, d.memory)
+	return i
+}
+
+// Every kernel against float64, and the same bytes twice.
 func TestOnGPU(t *testing.T) {
-	gpu(t)
-	for _, d := range designs() {
+	device := func() (Driver, error) { return gpu(t), nil }
+	for _, d := range conformance.Designs() {
 		t.Run(d.String(), func(t *testing.T) {
-			n := d.network(t)
-			for _, rule := range []kernels.Rule{n.program.Rule, accumulations[0], accumulations[1]} {
-				driver, p := gpu(t), n.under(t, rule).program
-				deviations, err := Check(driver, p, n.members, n.data, n.start, 2)
+			n := d.Network(t)
+			for _, n := range []*conformance.Network{n, n.Under(t, conformance.Accumulations[0]), n.Under(t, conformance.Accumulations[1])} {
+				driver := gpu(t)
+				deviations, err := Check(driver, n.Program, n.Members, n.Data, n.Start, 2)
 				if err = errors.Join(err, driver.Close()); err != nil {
 					t.Fatal(err)
 				}
 				for _, d := range deviations {
 					if !d.OK() {
-						t.Errorf("%v: %v", rule, d)
+						t.Errorf("%v: %v", n.Program.Rule, d)
 					}
 				}
-			}
-			first, second, want := n.openOn(t, gpu(t)), n.openOn(t, gpu(t)), n.cpu(t)
-			a, b := run(t, first, 0, 40), run(t, second, 0, 40)
-			if !cmp.Equal(a, b) {
-				t.Errorf("progress %v, the second time %v", a, b)
-			}
-			for m := range n.members {
-				if !cmp.Equal(stateOf(t, first, m), stateOf(t, second, m)) {
-					t.Errorf("member %d: the state differs the second time", m)
+				first, second := n.Open(t, opening(device, asItIs)), n.Open(t, opening(device, asItIs))
+				a, b := conformance.Run(t, first, 0, 40), conformance.Run(t, second, 0, 40)
+				if !cmp.Equal(a, b) {
+					t.Errorf("%v: progress %v, the second time %v", n.Program.Rule, a, b)
 				}
-			}
-			n.load(t, first)
-			run(t, first, 0, 10)
-			run(t, want, 0, 10)
-			if worst, where := n.excess(t, first, want, tenSteps); worst > 1 {
-				t.Error(where)
-			}
-			for _, rule := range accumulations {
-				n := n.under(t, rule)
-				first, second, want := n.openOn(t, gpu(t)), n.openOn(t, gpu(t)), n.cpu(t)
-				for _, vm := range []kernels.VM{first, second, want} {
-					run(t, vm, 0, 40)
-				}
-				for m := range n.members {
-					if !same(sumsOf(t, first, m), sumsOf(t, second, m)) {
-						t.Errorf("%v: member %d: the sums differ the second time", rule, m)
+				_, sums := n.Program.Rule.(kernels.Accumulate)
+				for m := range n.Members {
+					if !cmp.Equal(conformance.StateOf(t, first, m), conformance.StateOf(t, second, m)) {
+						t.Errorf("%v: member %d: the state differs the second time", n.Program.Rule, m)
 					}
-				}
-				if worst, where := n.sumExcess(t, first, want, sumTolerance); worst > 1 {
-					t.Errorf("%v: %s", rule, where)
+					if sums && !conformance.Same(conformance.SumsOf(t, first, m), conformance.SumsOf(t, second, m)) {
+						t.Errorf("%v: member %d: the sums differ the second time", n.Program.Rule, m)
+					}
 				}
 			}
 		})
@@ -109,13 +98,13 @@ func BenchmarkStep(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				n := network{program: p, data: synthetic(p, 60000)}
+				n := conformance.Network{Program: p, Data: conformance.Synthetic(p, 60000)}
 				for i := range members {
-					n.members = append(n.members, kernels.Member{Seed: uint64(i % 10), C: 0.1, Rho: 2, Lambda: 0.01, LearningRate: 1e-4})
-					n.start = append(n.start, initial(p.Layout, 3))
+					n.Members = append(n.Members, kernels.Member{Seed: uint64(i % 10), C: 0.1, Rho: 2, Lambda: 0.01, LearningRate: 1e-4})
+					n.Start = append(n.Start, conformance.Initial(p.Layout, 3, 0.15))
 				}
-				vm := n.openOn(b, d)
-				run(b, vm, 0, 2*chunkSteps)
+				vm := n.Open(b, opening(func() (Driver, error) { return d, nil }, asItIs))
+				conformance.Run(b, vm, 0, 2*chunkSteps)
 				step := 2 * chunkSteps
 				for b.Loop() {
 					if _, err := vm.Run(context.Background(), step, chunkSteps); err != nil {

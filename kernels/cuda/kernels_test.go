@@ -4,40 +4,41 @@ import (
 	"testing"
 
 	"quantal/kernels"
+	"quantal/kernels/conformance"
 )
 
 // Every kernel against the portable one in float64, with all hazards between threads and blocks watched.
 func TestKernelsAgainstFloat64(t *testing.T) {
-	for i, d := range designs() {
+	for i, d := range conformance.Designs() {
 		if testing.Short() && i%4 != 0 {
 			continue
 		}
 		t.Run(d.String(), func(t *testing.T) {
-			n := d.network(t)
-			n.check(t)
-			n.under(t, accumulations[i%2]).check(t)
-			n.fluctuating(t, walks[i%2]).check(t)
+			n := d.Network(t)
+			check(t, n)
+			check(t, n.Under(t, conformance.Accumulations[i%2]))
+			check(t, n.Fluctuating(t, conformance.Walks[i%2]))
 		})
 	}
 }
 
 // check compares every kernel of a step with float64.
-func (n network) check(t *testing.T) {
+func check(t *testing.T, n *conformance.Network) {
 	t.Helper()
 	driver := Interpreted(testMemory)
 	driver.(*interpreted).machine.GlobalRaces = true
 	driver.(*interpreted).machine.Uninitialised = true
-	deviations, err := Check(driver, n.program, n.members, n.data, n.start, 2)
+	deviations, err := Check(driver, n.Program, n.Members, n.Data, n.Start, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range deviations {
 		if !d.OK() {
-			t.Errorf("%v: %v", n.program.Rule, d)
+			t.Errorf("%v: %v", n.Program.Rule, d)
 		}
 	}
 	if live := driver.(*interpreted).used; live != 0 || len(deviations) < 10 {
-		t.Errorf("%v: %d comparisons, %d bytes live afterwards", n.program.Rule, len(deviations), live)
+		t.Errorf("%v: %d comparisons, %d bytes live afterwards", n.Program.Rule, len(deviations), live)
 	}
 }
 
@@ -48,23 +49,23 @@ func TestRandomShapesAgainstFloat64(t *testing.T) {
 		count = 3
 	}
 	for seed := range count {
-		u := numbers(make([]float64, 16), uint64(1000+seed), 0, 1)
+		u := conformance.Numbers(make([]float64, 16), uint64(1000+seed), 0, 1)
 		pick := func(i, lo, hi int) int { return lo + int(u[i]*float64(hi-lo+1)) }
-		d := design{
-			sizes:   []int{pick(0, 1, 280)},
-			sharing: kernels.Sharing(pick(1, 0, 4)), likelihood: kernels.Likelihood(pick(2, 0, 1)),
-			activation: kernels.Activation(pick(3, 1, 2)), batch: pick(4, 1, 45), members: pick(5, 1, 2),
-			rho: 2 * u[6],
+		d := conformance.Design{
+			Sizes:   []int{pick(0, 1, 280)},
+			Sharing: kernels.Sharing(pick(1, 0, 4)), Likelihood: kernels.Likelihood(pick(2, 0, 1)),
+			Activation: kernels.Activation(pick(3, 1, 2)), Batch: pick(4, 1, 45), Members: pick(5, 1, 2),
+			Rho: 2 * u[6],
 		}
 		for i := range pick(7, 0, 3) {
-			d.sizes = append(d.sizes, pick(8+i, 1, 70))
+			d.Sizes = append(d.Sizes, pick(8+i, 1, 70))
 		}
-		d.sizes = append(d.sizes, pick(12, 2, 70))
+		d.Sizes = append(d.Sizes, pick(12, 2, 70))
 		t.Run(d.String(), func(t *testing.T) {
-			n := d.network(t)
-			n.check(t)
-			n.under(t, accumulations[seed%2]).check(t)
-			n.fluctuating(t, walks[seed%2]).check(t)
+			n := d.Network(t)
+			check(t, n)
+			check(t, n.Under(t, conformance.Accumulations[seed%2]))
+			check(t, n.Fluctuating(t, conformance.Walks[seed%2]))
 		})
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"quantal/graph"
 	"quantal/kernels"
+	"quantal/kernels/conformance"
 )
 
 // Whatever was begun before, what is taken is what was asked for.
 func TestOrders(t *testing.T) {
-	data := &kernels.Data{N: 100, Order: rotate}
+	data := &kernels.Data{N: 100, Order: conformance.Order}
 	o := orders{data: data}
 	defer o.end()
 	many, few := make([]uint64, 50), []uint64{7, 3}
@@ -28,7 +28,7 @@ func TestOrders(t *testing.T) {
 		got := o.take(a.seeds, a.epoch, 3)
 		for s, seed := range a.seeds {
 			want := make([]int32, data.N)
-			rotate(want, seed, a.epoch)
+			conformance.Order(want, seed, a.epoch)
 			if !slices.Equal(got[s*data.N:][:data.N], want) {
 				t.Errorf("%d: the order of seed %d, epoch %d is not that of the data", i, seed, a.epoch)
 			}
@@ -44,29 +44,29 @@ func TestOrders(t *testing.T) {
 
 // A run computes the next epoch's orders while it stands in this one, and Close leaves no goroutine behind, even in the midst of them.
 func TestOrdersAhead(t *testing.T) {
-	n := design{sizes: []int{5, 4, 3}, batch: 2, members: 64, rho: 2, activation: kernels.ReLU}.network(t)
-	if n.spec.Batch != 2 || n.data.N/2 != 4 {
-		t.Fatalf("%d examples in minibatches of %d: the steps below are of 4 an epoch", n.data.N, n.spec.Batch)
+	n := conformance.Design{Sizes: []int{5, 4, 3}, Batch: 2, Members: 64, Rho: 2, Activation: kernels.ReLU}.Network(t)
+	if n.Batch != 2 || n.Data.N/2 != 4 {
+		t.Fatalf("%d examples in minibatches of %d: the steps below are of 4 an epoch", n.Data.N, n.Batch)
 	}
-	for i := range n.members {
-		n.members[i].Seed = uint64(i)
+	for i := range n.Members {
+		n.Members[i].Seed = uint64(i)
 	}
 	var vm *VM
 	var running, begun atomic.Int64
-	ahead := make(chan struct{}, len(n.members))
-	data := *n.data
+	ahead := make(chan struct{}, len(n.Members))
+	data := *n.Data
 	data.Order = func(dst []int32, seed uint64, epoch int) {
 		running.Add(1)
 		defer running.Add(-1)
-		rotate(dst, seed, epoch)
+		conformance.Order(dst, seed, epoch)
 		if epoch == 2 {
 			begun.Add(1)
 			ahead <- struct{}{}
 			<-vm.orders.quit // so that Close finds it at work
 		}
 	}
-	n.data = &data
-	vm = n.open(t, nil)
+	n.Data = &data
+	vm = interpret(t, n)
 	for epoch := range 2 {
 		if _, err := vm.Run(context.Background(), 4*epoch, 1+3*(1-epoch)); err != nil {
 			t.Fatal(err)
@@ -82,15 +82,15 @@ func TestOrdersAhead(t *testing.T) {
 	if n := running.Load(); n != 0 {
 		t.Errorf("%d orders are still being computed after Close", n)
 	}
-	if got := begun.Load(); got >= int64(len(n.members)) {
+	if got := begun.Load(); got >= int64(len(n.Members)) {
 		t.Errorf("Close computed all %d orders of an epoch that nobody asked for", got)
 	}
 }
 
 // Members that take turns on the device, and jumps between epochs, train on the same minibatches.
 func TestOrdersOfTurns(t *testing.T) {
-	n := newNetwork(t, graph.Spec{Sizes: []int{5, 4, 3}, Batch: 2, Activation: kernels.ReLU}, 2, 6)
-	together, turns := n.open(t, nil), n.open(t, nil)
+	n := conformance.Design{Sizes: []int{5, 4, 3}, Batch: 2, Members: 6, Rho: 2, Activation: kernels.ReLU}.Network(t)
+	together, turns := interpret(t, n), interpret(t, n)
 	turns.size = 4
 	for _, first := range []int{0, 3, 6, 9, 4, 20} {
 		for _, vm := range []*VM{together, turns} {
@@ -99,8 +99,8 @@ func TestOrdersOfTurns(t *testing.T) {
 			}
 		}
 	}
-	for m := range n.members {
-		if !slices.Equal(stateOf(t, together, m).Mu, stateOf(t, turns, m).Mu) {
+	for m := range n.Members {
+		if !slices.Equal(conformance.StateOf(t, together, m).Mu, conformance.StateOf(t, turns, m).Mu) {
 			t.Errorf("member %d differs if members take turns", m)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"quantal/kernels"
+	"quantal/kernels/conformance"
 )
 
 // resources is what ptxas says of a kernel.
@@ -173,23 +174,23 @@ func (r recorder) Record(l []Launch) (Graph, error) {
 // launchSizes launches every kernel.
 func launchSizes(t *testing.T) map[string]launchSize {
 	seen := map[string]launchSize{}
-	wide := design{sizes: []int{140, 5, 3}, activation: kernels.ReLU, batch: 4, members: 1, rho: 2}
+	wide := conformance.Design{Sizes: []int{140, 5, 3}, Activation: kernels.ReLU, Batch: 4, Members: 1, Rho: 2}
 	shared, none := wide, wide
-	shared.sharing, shared.likelihood, none.sharing = kernels.PerLayer, kernels.Gaussian, kernels.NoNoise
-	n := wide.network(t)
-	for _, n := range []network{n, shared.network(t), none.network(t), n.under(t, kernels.Accumulate{}), n.fluctuating(t, walks[0])} {
+	shared.Sharing, shared.Likelihood, none.Sharing = kernels.PerLayer, kernels.Gaussian, kernels.NoNoise
+	n := wide.Network(t)
+	for _, n := range []*conformance.Network{n, shared.Network(t), none.Network(t), n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, conformance.Walks[0])} {
 		for _, fused := range []bool{true, false} {
-			d := recorder{Interpreted(testMemory), n.spec.Batch, seen}
-			vm, err := open(d, n.program, n.members, n.data, nil)
+			d := recorder{Interpreted(testMemory), n.Batch, seen}
+			vm, err := open(d, n.Program, n.Members, n.Data, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			n.load(t, vm)
-			if !fused {
-				single(t, vm)
+			n.Load(t, vm)
+			if err := vm.setFused(fused); err != nil {
+				t.Fatal(err)
 			}
-			run(t, vm, 0, 1)
-			if _, err := vm.Evaluate(context.Background(), n.data, 1, 2); err != nil {
+			conformance.Run(t, vm, 0, 1)
+			if _, err := vm.Evaluate(context.Background(), n.Data, 1, 2); err != nil {
 				t.Fatal(err)
 			}
 			if err := vm.Close(); err != nil {

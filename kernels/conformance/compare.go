@@ -1,0 +1,202 @@
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"testing"
+
+	"quantal/kernels"
+)
+
+// What machines may deviate from float64 under Adam, by the number of steps, relative to each field's largest entry.
+//
+// After one step the moments are a tenth of the gradient and a thousandth of its square: float32 rounding of sums over the
+// minibatch and the layers, typically 2e-7, with room to 1e-5 (twice that for the square) where noise and cost partly cancel.
+// After a hundred steps they remember about ten (first) or all (second) gradients of slightly different parameters. The
+// parameters are measured against entries of up to 0.3 and not against how far they moved, 1e-3 per step, so 5e-5 of the
+// largest is some 1e-2 of a step: loose, because Adam divides the first moment by the root of the second, and where
+// gradients nearly vanish that divides rounding by rounding.
+var (
+	oneStep = map[string]float64{"mu": 5e-6, "mu.m": 1e-5, "mu.v": 1e-5, "phi": 1e-6, "phi.m": 1e-5, "phi.v": 2e-5}
+	ten     = map[string]float64{"mu": 1e-5, "mu.m": 1e-5, "mu.v": 1e-5, "phi": 1e-5, "phi.m": 1e-5, "phi.v": 2e-5}
+	hundred = map[string]float64{"mu": 5e-5, "mu.m": 5e-5, "mu.v": 1e-5, "phi": 1e-5, "phi.m": 1e-4, "phi.v": 2e-5}
+)
+
+// What sums in which each minibatch is computed in float32 may deviate, relative to the largest entry of a layer: where single
+// examples of few dominate, three times that.
+const sumTolerance, fewExamples = 1e-6, 50
+
+// What means may deviate after a few steps of Langevin, relative to the largest displacement of their layer, some 0.1: means of up to
+// 0.4 are rounded to 3e-8 in each.
+const displacementTolerance = 5e-6
+
+// relative is the largest difference of two lists, relative to the largest entry of want; infinite if that is no number.
+func relative[A, B kernels.Float](got []A, want []B) float64 {
+	scale, e := 0.0, 0.0
+	for i, w := range want {
+		scale = max(scale, math.Abs(float64(w)))
+		d := math.Abs(float64(got[i]) - float64(w))
+		if math.IsNaN(d) {
+			d = math.Inf(1)
+		}
+		e = max(e, d)
+	}
+	if e == 0 {
+		return 0
+	}
+	return e / scale
+}
+
+// Excess is by how much the members of a VM exceed what they may deviate from their references, 1 at the limit, and where.
+func (n *Network) Excess(t testing.TB, vm kernels.VM, want []*Reference) (worst float64, where string) {
+	t.Helper()
+	for m, r := range want {
+		tolerance, deviations := sumTolerance, map[string]float64{}
+		var each map[string]float64
+		switch n.Program.Rule.(type) {
+		case kernels.Accumulate:
+			got := SumsOf(t, vm, m)
+			if got.Minibatches != r.sums.Minibatches || got.Examples != r.sums.Examples {
+				return math.Inf(1), fmt.Sprintf("member %d: %d examples in %d minibatches, want %d in %d", m, got.Examples, got.Minibatches,
+					r.sums.Examples, r.sums.Minibatches)
+			}
+			if deviations = r.deviationOfSums(got); n.Data.N < fewExamples {
+				tolerance *= 3
+			}
+		case kernels.Langevin:
+			tolerance, deviations["mu"] = displacementTolerance, r.displacement(StateOf(t, vm, m).Mu, n.Start[m].Mu)
+		default:
+			each, deviations = r.tolerance(), r.deviation(StateOf(t, vm, m))
+		}
+		for _, field := range slices.Sorted(maps.Keys(deviations)) {
+			if each != nil {
+				tolerance = each[field]
+			}
+			if e := deviations[field]; e/tolerance > worst {
+				worst, where = e/tolerance, fmt.Sprintf("member %d: %s deviates by %.2g of its scale, want at most %g", m, field, e, tolerance)
+			}
+		}
+	}
+	return worst, where
+}
+
+func (r *Reference) tolerance() map[string]float64 {
+	tolerance := hundred
+	switch {
+	case r.steps == 1:
+		tolerance = oneStep
+	case r.steps <= 10:
+		tolerance = ten
+	}
+	if r.n.Sharing != kernels.PerLayer && r.n.Sharing != kernels.PerNetwork {
+		return tolerance
+	}
+	// The gradient of a sigma is a sum of dW xi over many synapses, in which the terms cancel to some 1/3000 of the sum of
+	// their absolute values: float32's 6e-8 of that is 2e-4 of the gradient, and twice that of its square.
+	tolerance = maps.Clone(tolerance)
+	tolerance["phi.m"], tolerance["phi.v"] = max(tolerance["phi.m"], 2e-4), max(tolerance["phi.v"], 4e-4)
+	return tolerance
+}
+
+// deviation compares a state: the worst error of each field relative to its largest entry.
+func (r *Reference) deviation(s *kernels.State) map[string]float64 {
+	got, want := map[string][]float64{}, map[string][]float64{}
+	add := func(name string, g float32, w float64) {
+		got[name], want[name] = append(got[name], float64(g)), append(want[name], w)
+	}
+	layout := r.n.Program.Layout
+	groups := 0
+	r.each(r.mu, func(l, row, k int, mu float64) {
+		at, a := layout.Slot(l, row, k), r.muMoments[l][row][k]
+		if g := r.group(l, row, k); r.n.Sharing != kernels.NoNoise && g == groups {
+			groups++
+			at := layout.PhiOffset(l) + layout.Layers[l].PhiIndex(r.n.Sharing, row, k)
+			add("phi", s.Phi[at], r.phi[g])
+			add("phi.m", s.PhiM[at], r.phiMoments[g].m)
+			add("phi.v", s.PhiV[at], r.phiMoments[g].v)
+		}
+		if math.Abs(mu) < 3*r.member.LearningRate {
+			return // at the kink of |mu| it may have been on the other side for a step
+		}
+		add("mu", s.Mu[at], mu)
+		add("mu.m", s.MuM[at], a.m)
+		add("mu.v", s.MuV[at], a.v)
+	})
+	worst := map[string]float64{}
+	for name := range want {
+		worst[name] = relative(got[name], want[name])
+	}
+	return worst
+}
+
+// displacement compares means: the worst error of any layer relative to how far the layer's have moved at most.
+func (r *Reference) displacement(got, start []float32) float64 {
+	worst, layout, want := 0.0, r.n.Program.Layout, r.mean()
+	for l, layer := range layout.Layers {
+		var moved, should []float64
+		for at := layout.Offset(l); at < layout.Offset(l)+layer.Slots(); at++ {
+			moved, should = append(moved, float64(got[at])-float64(start[at])), append(should, want[at]-float64(start[at]))
+		}
+		worst = max(worst, relative(moved, should))
+	}
+	return worst
+}
+
+// sumFields are the names under which sums are compared.
+var sumFields = []string{"g", "|g|", "g^2", "g^2 of examples", "|x|", "x^2"}
+
+// deviationOfSums compares sums: for each field the worst error of any layer relative to the layer's largest entry.
+func (r *Reference) deviationOfSums(got *kernels.Sums) map[string]float64 {
+	worst := map[string]float64{}
+	layout := r.n.Program.Layout
+	for l, layer := range layout.Layers {
+		fields := func(s *kernels.Sums) [][]float64 {
+			row, n := s.Row(layout.Offset(l)), layer.Slots()
+			return [][]float64{row.Gradient[:n], row.Magnitude[:n], row.Square[:n], row.ExampleSquare[:n], s.Inputs[l].Magnitude, s.Inputs[l].Square}
+		}
+		g, w := fields(got), fields(r.sums)
+		for i, name := range sumFields {
+			worst[name] = max(worst[name], relative(g[i], w[i]))
+		}
+	}
+	return worst
+}
+
+// Same reports whether two sums have the same bits.
+func Same(a, b *kernels.Sums) bool {
+	equal := a.Minibatches == b.Minibatches && a.Examples == b.Examples && slices.Equal(a.Gradient, b.Gradient) &&
+		slices.Equal(a.Magnitude, b.Magnitude) && slices.Equal(a.Square, b.Square) && slices.Equal(a.ExampleSquare, b.ExampleSquare)
+	for i, in := range a.Inputs {
+		equal = equal && slices.Equal(in.Magnitude, b.Inputs[i].Magnitude) && slices.Equal(in.Square, b.Inputs[i].Square)
+	}
+	return equal
+}
+
+// checkPads checks that the slots between the rows are 0.
+func (n *Network) checkPads(t *testing.T, fields ...[]float32) {
+	t.Helper()
+	for row := range n.Program.Layout.Rows() {
+		for _, f := range fields {
+			for _, v := range f[row.First+row.Columns() : row.First+kernels.Stride(row.In)] {
+				if v != 0 {
+					t.Fatalf("layer %d: a pad of row %d is %v", row.Layer, row.Row, v)
+				}
+			}
+		}
+	}
+}
+
+// checkLosses compares the negative log-likelihood of the steps.
+func checkLosses(t *testing.T, progress []kernels.Progress, want []*Reference, tolerance float64) {
+	t.Helper()
+	for m, p := range progress {
+		if e := math.Abs(p.NLL()-want[m].nll) / math.Abs(want[m].nll); !(e <= tolerance) {
+			t.Errorf("member %d: negative log-likelihood %v, want %v", m, p.NLL(), want[m].nll)
+		}
+		if len(p.Losses) != want[m].steps {
+			t.Errorf("member %d: %d losses of %d steps", m, len(p.Losses), want[m].steps)
+		}
+	}
+}
