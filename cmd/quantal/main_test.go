@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -181,6 +183,7 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	inTime(ts, args[2], func() bool {
 		p = begun(ts, args[2], "quantal", args[3:]...)
 		err := p.Process.Signal(signals[args[0]])
+		p.hear()
 		for args[0] == "HUP" && err == nil && p.running() {
 			time.Sleep(time.Millisecond)
 			err = p.Process.Signal(syscall.SIGHUP)
@@ -226,20 +229,33 @@ func inTime(ts *testscript.TestScript, file string, disturb func() bool) {
 // program is a command under way.
 type program struct {
 	*exec.Cmd
-	stderr strings.Builder // to be read when it has ended
+	stderr strings.Builder // to be read when it has been waited for
 	ended  chan struct{}
 	err    error // how
+
+	pipe   *os.File // its standard error
+	listen sync.Once
+	heard  chan struct{}
 }
+
+// deaf is how many bytes a command that says more than that can say before somebody listens: it then stands still. A command with
+// much to say is so under way for as long as a busy machine takes to disturb it.
+const deaf = 4096
 
 // started starts a command in the folder of the script.
 func started(ts *testscript.TestScript, name string, args ...string) *program {
 	path, err := exec.LookPath(name)
 	ts.Check(err)
-	p := &program{Cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	p := &program{Cmd: exec.Command(path, args...), ended: make(chan struct{}), heard: make(chan struct{})}
 	p.Dir = ts.MkAbs(".")
 	p.Env = append(os.Environ(), "QUANTAL_CACHE="+ts.Getenv("QUANTAL_CACHE"), "QUANTAL_MIRRORS="+ts.Getenv("QUANTAL_MIRRORS"))
-	p.Stderr = &p.stderr
+	var said *os.File
+	p.pipe, said, err = os.Pipe()
+	ts.Check(err)
+	setPipeSize(said, deaf)
+	p.Stderr = said
 	ts.Check(p.Start())
+	ts.Check(said.Close())
 	go func() {
 		p.err = p.Wait()
 		close(p.ended)
@@ -247,8 +263,21 @@ func started(ts *testscript.TestScript, name string, args ...string) *program {
 	return p
 }
 
+// hear listens to the command from now on.
+func (p *program) hear() {
+	p.listen.Do(func() {
+		go func() {
+			_, _ = io.Copy(&p.stderr, p.pipe)
+			_ = p.pipe.Close()
+			close(p.heard)
+		}()
+	})
+}
+
 func (p *program) wait() error {
+	p.hear()
 	<-p.ended
+	<-p.heard
 	return p.err
 }
 
@@ -269,6 +298,7 @@ func (p *program) until(ts *testscript.TestScript, what string, holds func() boo
 			return
 		}
 		if !running {
+			_ = p.wait() // its error is told
 			ts.Fatalf("it ended (%v) before %s; stderr:\n%s", p.err, what, p.stderr.String())
 		}
 		time.Sleep(time.Millisecond)
