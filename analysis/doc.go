@@ -34,7 +34,7 @@
 //
 // # Where the analytic lines hold
 //
-// With mu held and phi optimised until it stands still ([train.OptimiseNoise]), a network without hidden layers has the sigma
+// With mu held and phi optimised until it stands still ([train.Session.OptimiseNoise]), a network without hidden layers has the sigma
 // of Eq. 66: on MNIST the slope is within 3 % of the analytic one and the median of sigma^2 within 5 %, for c that make sigma
 // about 0.02. For smaller c the slope of rho = 2 was still 4 to 10 % too steep after hundreds of epochs
 // (results/published/fig5.md). The H for which this is so is the curvature of the expected negative log-likelihood, sum_b p

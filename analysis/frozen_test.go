@@ -163,17 +163,22 @@ func TestOptimisedNoise(t *testing.T) {
 func optimised(t *testing.T, set *mnist.Set, networks []Network, stages []train.Stage) *Patterns {
 	t.Helper()
 	var configs []train.Config
-	var states []*results.Checkpoint
+	var states []*kernels.State
 	for _, n := range networks {
-		configs, states = append(configs, n.Config), append(states, n.State)
+		configs, states = append(configs, n.Config), append(states, n.State.State)
 	}
-	states, err := train.OptimiseNoise(context.Background(), set, configs, states, stages, nil)
+	session, err := train.Open(set, configs...)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if states, err = session.OptimiseNoise(context.Background(), states, stages, nil); err != nil {
 		t.Fatal(err)
 	}
 	var after []Network
 	for i, n := range networks {
-		after = append(after, Network{n.ID, n.Config, states[i]})
+		optimised := *n.State
+		optimised.State = states[i]
+		after = append(after, Network{n.ID, n.Config, &optimised})
 	}
 	p, err := MeasurePatterns(context.Background(), set, after, 1, Bootstrap{}, nil)
 	if err != nil {

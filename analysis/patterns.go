@@ -72,23 +72,29 @@ func MeasurePatterns(
 	}
 	p := &Patterns{Epochs: epochs, Bootstrap: b}
 	cohorts := cohortsOf(networks)
+	var sessions []*train.Session
 	all, before := 0, 0
 	for _, cohort := range cohorts {
-		n, err := trainingExamples(set, cohort[0].Config)
+		var configs []train.Config
+		for _, n := range cohort {
+			configs = append(configs, n.Config)
+		}
+		session, err := train.Open(set, configs...)
 		if err != nil {
 			return nil, err
 		}
-		all += n / cohort[0].Config.Batch * (epochs + 1)
+		sessions = append(sessions, session)
+		all += session.StepsPerEpoch() * (epochs + 1)
 	}
-	for _, cohort := range cohorts {
-		var configs []train.Config
-		var states []*results.Checkpoint
+	for i, cohort := range cohorts {
+		session := sessions[i]
+		var states []*kernels.State
 		for _, n := range cohort {
-			configs, states = append(configs, n.Config), append(states, n.State)
+			states = append(states, n.State.State)
 		}
 		pass := func(rule kernels.Accumulate, epochs int) ([]*kernels.Sums, error) {
 			last := 0
-			sums, err := train.Gradients(ctx, set, configs, states, rule, epochs, func(done, steps int) {
+			sums, err := session.Gradients(ctx, states, rule, epochs, func(done, steps int) {
 				if last = steps; progress != nil {
 					progress(before+done, all)
 				}
@@ -104,12 +110,8 @@ func MeasurePatterns(
 		if err != nil {
 			return nil, err
 		}
-		examples, err := trainingExamples(set, configs[0])
-		if err != nil {
-			return nil, err
-		}
 		for i, n := range cohort {
-			layers, err := NewSignatures(n.State, examples, n.Config.LearningRate, noisy[i], atMu[i])
+			layers, err := NewSignatures(n.State, session.Examples(), n.Config.LearningRate, noisy[i], atMu[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", n.ID, err)
 			}
@@ -125,12 +127,6 @@ func MeasurePatterns(
 		})
 	}
 	return p, side.Wait()
-}
-
-// trainingExamples is how many examples a network learns.
-func trainingExamples(set *mnist.Set, c train.Config) (int, error) {
-	training, _, err := set.Split(c.Validation)
-	return training.N(), err
 }
 
 // cohortsOf groups networks that pass through one Program, in the order of their first ones.

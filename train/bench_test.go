@@ -19,7 +19,7 @@ func BenchmarkOutsideTheVM(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer r.Close()
-	scores, err := r.evaluate(context.Background(), r.testing, 0)
+	scores, err := r.vm.Evaluate(context.Background(), r.testing, 0, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func onCUDA(t *testing.T, r *Run) {
 	for m := range r.Networks {
 		states = append(states, stateOf(t, r.vm, m))
 	}
-	vm, err := cuda.OpenOn(cuda.Interpreted(1<<30), r.Program, membersOf(r.Networks), r.training)
+	vm, err := cuda.OpenOn(cuda.Interpreted(1<<30), r.Program, r.members(), r.training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,14 +121,21 @@ func TestRunOnCUDA(t *testing.T) {
 	}
 }
 
-// lost is a device that can be lost: nothing comes back from it then.
+// lost is a device that can be lost: nothing comes back from it then, or nothing can be sent to it.
 type lost struct {
 	cuda.Driver
-	gone bool
+	gone, sending bool
+}
+
+func (l *lost) Upload(dst cuda.Address, src []byte) error {
+	if l.gone && l.sending {
+		return errors.New("device lost")
+	}
+	return l.Driver.Upload(dst, src)
 }
 
 func (l *lost) Download(dst []byte, src cuda.Address) error {
-	if l.gone {
+	if l.gone && !l.sending {
 		return errors.New("device lost")
 	}
 	return l.Driver.Download(dst, src)

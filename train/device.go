@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"quantal/graph"
 	"quantal/kernels"
 	"quantal/kernels/cpu"
 	"quantal/kernels/cuda"
@@ -187,20 +186,16 @@ func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	if d.open == nil {
 		return perThread * kernels.Threads(c.Threads), nil
 	}
-	p, err := graph.CompileSpec(c.Spec(set.Rows*set.Columns, set.Classes), kernels.DefaultAdam())
+	session, err := OpenOn(d, set, networks...)
 	if err != nil {
 		return 0, err
 	}
-	training, _, err := set.Split(c.Validation)
-	if err != nil {
-		return 0, err
-	}
-	pixels, err := c.Normalisation(set)
+	p, err := session.program(session.spec(), kernels.DefaultAdam())
 	if err != nil {
 		return 0, err
 	}
 	const most = 0.9 // of the free memory: the driver needs some for itself
-	n := cuda.Capacity(p, membersOf(networks), describe(set, training, pixels), int64(most*float64(d.MemoryFree)))
+	n := cuda.Capacity(p, session.members(), session.training, int64(most*float64(d.MemoryFree)))
 	if n == 0 {
 		return 0, &DeviceError{Device: d.Name, Err: fmt.Errorf("one network of %s does not fit its free memory of %d MB", c.Cohort(), d.MemoryFree/1e6)}
 	}
@@ -221,26 +216,56 @@ func probe(open func() (cuda.Driver, error)) (cuda.Info, error) {
 	return info, d.Close()
 }
 
-// Open starts a VM on the device.
+// Open starts a VM on the device. Its errors are DeviceErrors, where the device is a GPU.
 func (d Device) Open(p *kernels.Program, members []kernels.Member, data *kernels.Data, threads int) (kernels.VM, error) {
 	if d.open == nil {
 		return cpu.Open(p, members, data, threads)
 	}
 	driver, err := d.open()
 	if err != nil {
-		return nil, d.Failed(err)
+		return nil, d.failed(err)
 	}
 	vm, err := cuda.OpenOn(driver, p, members, data)
 	if err != nil {
-		return nil, d.Failed(err)
+		return nil, d.failed(err)
 	}
-	return vm, nil
+	return onGPU{vm, d}, nil
 }
 
-// Failed marks an error of a VM at work as the GPU's, where it is one.
-func (d Device) Failed(err error) error {
+// failed marks an error of a VM at work as the GPU's, where it is one.
+func (d Device) failed(err error) error {
 	if err == nil || d.open == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return &DeviceError{Device: d.Name, Err: err}
 }
+
+// onGPU is a VM whose errors are marked as its device's.
+type onGPU struct {
+	kernels.VM
+	device Device
+}
+
+func (v onGPU) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
+	progress, err := v.VM.Run(ctx, firstStep, n)
+	return progress, v.device.failed(err)
+}
+
+func (v onGPU) Evaluate(ctx context.Context, data *kernels.Data, step, draws int) ([]kernels.Score, error) {
+	scores, err := v.VM.Evaluate(ctx, data, step, draws)
+	return scores, v.device.failed(err)
+}
+
+func (v onGPU) State(member int) (*kernels.State, error) {
+	state, err := v.VM.State(member)
+	return state, v.device.failed(err)
+}
+
+func (v onGPU) Load(member int, s *kernels.State) error { return v.device.failed(v.VM.Load(member, s)) }
+
+func (v onGPU) Sums(member int) (*kernels.Sums, error) {
+	sums, err := v.VM.Sums(member)
+	return sums, v.device.failed(err)
+}
+
+func (v onGPU) Close() error { return v.device.failed(v.VM.Close()) }

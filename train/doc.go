@@ -34,7 +34,8 @@
 //
 // # What else is done with trained networks
 //
-// The same graph, compiled under other rules: [Gradients] adds up gradients with the parameters as they are, [OptimiseNoise] trains
-// the standard deviations alone, and [Fluctuate] lets the means fluctuate on, by the gradient of the objective without the
-// reliability cost and by noise. [Activations] and [Probabilities] are what a network answers with its weights at mu.
+// [Open] opens them once for all that is asked of them, in a [Session]. The same graph, compiled under other rules:
+// [Session.Gradients] adds up gradients with the parameters as they are, [Session.OptimiseNoise] trains the standard deviations alone,
+// and [Session.Fluctuate] lets the means fluctuate on, by the gradient of the objective without the reliability cost and by noise.
+// [Session.Activations] and [Session.Probabilities] are what a network answers with its weights at mu, and a [Tester] tests any weights.
 package train

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"math"
 
-	"quantal/graph"
 	"quantal/kernels"
-	"quantal/kernels/cpu"
-	"quantal/mnist"
 )
 
 // Fluctuation says from where and how the synapses of one network fluctuate: see kernels.Langevin.
@@ -37,78 +34,50 @@ func (f Fluctuation) check() error {
 // set. Weights are their means throughout.
 type Fluctuations struct {
 	Program *kernels.Program
-	Device  Device
 
-	vm       kernels.VM
-	training *kernels.Data
 	testing  *kernels.Data
-	pace     pace
-	step     int
 	loss     []float64
 	diverged []*kernels.Divergence
+	running
 }
 
-// Fluctuate prepares networks of the given structure, minibatch, lambda and validation split; the rest of the configuration does
-// not count, but for device and threads. Close frees them.
-func Fluctuate(set *mnist.Set, network Config, rule kernels.Langevin, members ...Fluctuation) (*Fluctuations, error) {
+// Fluctuate starts networks of the session's structure, minibatch and lambda; the rest of its configuration does not count. Close
+// frees them.
+func (s *Session) Fluctuate(rule kernels.Langevin, members ...Fluctuation) (*Fluctuations, error) {
 	if len(members) == 0 {
 		return nil, errors.New("train: fluctuate: want at least one network")
 	}
 	if err := rule.Check(); err != nil {
 		return nil, err
 	}
-	training, _, err := set.Split(network.Validation)
-	if err != nil {
-		return nil, err
-	}
-	pixels, err := network.Normalisation(set)
-	if err != nil {
-		return nil, err
-	}
-	f := &Fluctuations{
-		training: describe(set, training, pixels), testing: describe(set, set.Test, pixels), pace: newPace(),
-		loss: make([]float64, len(members)), diverged: make([]*kernels.Divergence, len(members)),
-	}
 	var numbers []kernels.Member
+	var states []*kernels.State
 	for i, m := range members {
 		if err := m.check(); err != nil {
 			return nil, fmt.Errorf("train: fluctuate: network %d: %w", i, err)
 		}
-		n := network.Member()
+		n := s.Networks[0].Member()
 		n.Seed, n.LearningRate, n.Temperature, n.Uncorrected = m.Seed, m.StepSize, m.Temperature, m.Uncorrected
-		numbers = append(numbers, n)
+		numbers, states = append(numbers, n), append(states, m.Start)
 	}
-	if f.Device, err = ChooseDevice(network.Device); err != nil {
+	program, err := s.program(s.spec(), rule)
+	if err != nil {
 		return nil, err
 	}
-	if f.Program, err = graph.CompileSpec(network.Spec(set.Rows*set.Columns, set.Classes), rule); err != nil {
+	started, err := s.start(program, numbers, s.training, states...)
+	if err != nil {
 		return nil, err
 	}
-	if f.vm, err = f.Device.Open(f.Program, numbers, f.training, network.Threads); err != nil {
-		return nil, err
-	}
-	for i, m := range members {
-		if err := f.vm.Load(i, m.Start); err != nil {
-			return nil, errors.Join(fmt.Errorf("train: fluctuate: network %d: %w", i, err), f.vm.Close())
-		}
-	}
-	return f, nil
+	return &Fluctuations{
+		program, s.testing, make([]float64, len(members)), make([]*kernels.Divergence, len(members)), started,
+	}, nil
 }
 
 // Run takes all networks through n steps. It returns ErrInterrupted when ctx is cancelled, between two steps, and the first
 // network's DivergedError when all have diverged. Progress, if not nil, is told of the steps of this call done and to do.
 func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps int)) error {
 	clear(f.loss)
-	for done := 0; done < n; {
-		if ctx.Err() != nil {
-			return ErrInterrupted
-		}
-		reached, did, _, err := f.pace.run(f.vm, f.step, n-done)
-		if err != nil {
-			return f.Device.Failed(err)
-		}
-		f.step += did
-		done += did
+	if err := f.advance(ctx, n, func(reached []kernels.Progress, done int) error {
 		left := false
 		for m, p := range reached {
 			for _, loss := range p.Losses {
@@ -123,6 +92,9 @@ func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps
 		if progress != nil {
 			progress(done, n)
 		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	for m := range f.loss {
 		f.loss[m] /= float64(n * f.Program.Batch)
@@ -136,13 +108,8 @@ func (f *Fluctuations) Continue(step int, states []*kernels.State) error {
 	if len(states) != len(f.loss) {
 		return fmt.Errorf("train: fluctuate: %d states for %d networks", len(states), len(f.loss))
 	}
-	for i, s := range states {
-		if err := f.vm.Load(i, s); err != nil {
-			return f.Device.Failed(fmt.Errorf("train: fluctuate: network %d: %w", i, err))
-		}
-	}
 	f.step = step
-	return nil
+	return f.load(f.Program, states)
 }
 
 // Networks is how many there are.
@@ -150,9 +117,6 @@ func (f *Fluctuations) Networks() int { return len(f.loss) }
 
 // Step is the number of steps done since the start.
 func (f *Fluctuations) Step() int { return f.step }
-
-// StepsPerEpoch is the number of minibatches in a pass through the training set.
-func (f *Fluctuations) StepsPerEpoch() int { return f.training.N / f.Program.Batch }
 
 // Loss is a network's mean negative log-likelihood of the minibatches of the last Run, per example, in nats.
 func (f *Fluctuations) Loss(network int) float64 { return f.loss[network] }
@@ -167,7 +131,7 @@ func (f *Fluctuations) State(network int) (*kernels.State, error) {
 	}
 	s, err := f.vm.State(network)
 	if err != nil {
-		return nil, f.Device.Failed(err)
+		return nil, err
 	}
 	if !s.Finite() {
 		return nil, fmt.Errorf("train: fluctuate: network %d: the state after step %d is not finite", network, f.step)
@@ -178,41 +142,5 @@ func (f *Fluctuations) State(network int) (*kernels.State, error) {
 // Evaluate tests all networks on the test set. AccuracyMean and LossMean are what belongs to them; the sampled figures are those
 // with the standard deviations of the start.
 func (f *Fluctuations) Evaluate(ctx context.Context) ([]kernels.Score, error) {
-	scores, err := f.vm.Evaluate(ctx, f.testing, f.step, 0)
-	return scores, f.Device.Failed(err)
-}
-
-// Close frees the networks.
-func (f *Fluctuations) Close() error { return f.vm.Close() }
-
-// Activations takes examples through a network with its weights at mu, on the processor, and returns what each layer answers: for the
-// hidden layers, from the first to the last, and the outputs (logits) behind them, one row of the layer's width per example.
-func Activations(set *mnist.Set, network Config, state *kernels.State, examples mnist.Examples) ([][]float32, error) {
-	program, err := graph.CompileSpec(network.Spec(set.Rows*set.Columns, set.Classes), kernels.Langevin{})
-	if err != nil {
-		return nil, err
-	}
-	pixels, err := network.Normalisation(set)
-	if err != nil {
-		return nil, err
-	}
-	return cpu.Activations(program, state, describe(set, examples, pixels), network.Threads)
-}
-
-// Probabilities returns the class probabilities of examples, [examples x classes], with the weights at mu.
-func Probabilities(set *mnist.Set, network Config, state *kernels.State, examples mnist.Examples) ([]float64, error) {
-	layers, err := Activations(set, network, state, examples)
-	if err != nil {
-		return nil, err
-	}
-	logits := layers[len(layers)-1]
-	p := make([]float64, len(logits))
-	for at := 0; at < len(p); at += set.Classes {
-		row := p[at : at+set.Classes]
-		kernels.LogSoftmax(row, logits[at:at+set.Classes])
-		for i, v := range row {
-			row[i] = math.Exp(v)
-		}
-	}
-	return p, nil
+	return f.vm.Evaluate(ctx, f.testing, f.step, 0)
 }

@@ -30,7 +30,7 @@ func trained(t *testing.T, noise string) (Config, *mnist.Set, *kernels.State) {
 
 func fluctuate(t *testing.T, set *mnist.Set, c Config, members ...Fluctuation) *Fluctuations {
 	t.Helper()
-	f, err := Fluctuate(set, c, kernels.Langevin{}, members...)
+	f, err := opened(t, set, c).Fluctuate(kernels.Langevin{}, members...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +65,8 @@ func TestFluctuate(t *testing.T) {
 		}
 		t.Logf("%s: accuracies %.2f %.2f %.2f, losses %.3f %.3f %.3f", noise, scores[0].AccuracyMean, scores[1].AccuracyMean, scores[2].AccuracyMean,
 			f.Loss(0), f.Loss(1), f.Loss(2))
-		if f.Step() != 1200 || told != 2400 || f.StepsPerEpoch() != 14 {
-			t.Errorf("%s: at step %d of %d per epoch, told of %d", noise, f.Step(), f.StepsPerEpoch(), told)
+		if f.Step() != 1200 || told != 2400 {
+			t.Errorf("%s: at step %d, told of %d", noise, f.Step(), told)
 		}
 		if !(f.Loss(0) < f.Loss(1) && f.Loss(1) < 0.2*f.Loss(2)) {
 			t.Errorf("%s: losses %g, %g, %g: want gradient descent below fluctuation, and that far below its control", noise, f.Loss(0), f.Loss(1), f.Loss(2))
@@ -119,7 +119,7 @@ func TestFluctuationsDiverge(t *testing.T) {
 
 func TestFluctuateRefuses(t *testing.T) {
 	c, set, start := trained(t, "none")
-	good := Fluctuation{Start: start, StepSize: 1e-4, Temperature: 1}
+	good, session := Fluctuation{Start: start, StepSize: 1e-4, Temperature: 1}, opened(t, set, c)
 	for want, change := range map[string]func(f *Fluctuation){
 		"a state to start": func(f *Fluctuation) { f.Start = nil },
 		"step size 0":      func(f *Fluctuation) { f.StepSize = 0 },
@@ -128,15 +128,15 @@ func TestFluctuateRefuses(t *testing.T) {
 	} {
 		f := good
 		change(&f)
-		_, err := Fluctuate(set, c, kernels.Langevin{}, good, f)
+		_, err := session.Fluctuate(kernels.Langevin{}, good, f)
 		if err == nil || !strings.Contains(err.Error(), "network 1") || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to say %q", err, want)
 		}
 	}
-	if _, err := Fluctuate(set, c, kernels.Langevin{}); err == nil {
+	if _, err := session.Fluctuate(kernels.Langevin{}); err == nil {
 		t.Error("no networks: no error")
 	}
-	if _, err := Fluctuate(set, c, kernels.Langevin{Decay: 1}, good); err == nil {
+	if _, err := session.Fluctuate(kernels.Langevin{Decay: 1}, good); err == nil {
 		t.Error("a schedule without a delay: no error")
 	}
 }
@@ -145,7 +145,8 @@ func TestFluctuateRefuses(t *testing.T) {
 func TestActivations(t *testing.T) {
 	for _, noise := range []string{"heterogeneous", "none"} {
 		c, set, s := trained(t, noise)
-		layers, err := Activations(set, c, s, set.Test)
+		session := opened(t, set, c)
+		layers, err := session.Activations(s, set.Test, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +155,7 @@ func TestActivations(t *testing.T) {
 			t.Fatalf("%d layers, want 3", len(layers))
 		}
 		correct, loss, moving := 0, 0.0, 0
-		p, err := Probabilities(set, c, s, set.Test)
+		p, err := session.Probabilities(s, set.Test, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,8 +214,7 @@ func TestActivations(t *testing.T) {
 			t.Errorf("%s: nearly all answers are 0", noise)
 		}
 		// One thread or many.
-		c.Threads = 1
-		one, err := Activations(set, c, s, set.Test)
+		one, err := session.Activations(s, set.Test, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,10 +232,13 @@ func BenchmarkActivations(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c.Threads = 1
-	s := c.InitialState(c.Spec(784, 10).Layout())
+	s, err := Open(set, c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	state := c.InitialState(c.Spec(784, 10).Layout())
 	for b.Loop() {
-		if _, err := Activations(set, c, s, set.Test); err != nil {
+		if _, err := s.Activations(state, set.Test, 1); err != nil {
 			b.Fatal(err)
 		}
 	}

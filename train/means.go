@@ -2,48 +2,88 @@ package train
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"math"
 
-	"quantal/graph"
 	"quantal/kernels"
+	"quantal/kernels/cpu"
 	"quantal/mnist"
 )
 
-// ScoreMeans tests networks without noise on the test set: networks with the layers of a configuration, whose weights are given, each
-// laid out like kernels.State.Mu. What is sampled in their scores is what is at the means.
-func ScoreMeans(ctx context.Context, set *mnist.Set, c Config, weights [][]float32) (_ []kernels.Score, err error) {
-	if len(weights) == 0 {
-		return nil, errors.New("train: score: want the weights of one or more networks")
-	}
-	device, err := ChooseDevice(c.Device)
-	if err != nil {
-		return nil, err
-	}
-	program, err := graph.CompileSpec(c.withoutNoise(set), kernels.DefaultAdam())
-	if err != nil {
-		return nil, err
-	}
-	vm, err := device.Open(program, make([]kernels.Member, len(weights)), nil, c.Threads)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, vm.Close()) }()
-	for m, w := range weights {
-		if err := vm.Load(m, &kernels.State{Mu: w, MuM: w, MuV: w}); err != nil { // no step is made that moments would enter
-			return nil, err
-		}
-	}
-	pixels, err := c.Normalisation(set)
-	if err != nil {
-		return nil, err
-	}
-	scores, err := vm.Evaluate(ctx, describe(set, set.Test, pixels), 0, 0)
-	return scores, device.Failed(err)
+// Tester tests networks with the layers of a session and no noise, of any weights, on its test set.
+type Tester struct {
+	session *Session
+	program *kernels.Program
+	most    int
+	running
 }
 
-// withoutNoise is the structure of a network of the configuration, for the examples of a set, whose weights are what they are.
-func (c Config) withoutNoise(set *mnist.Set) graph.Spec {
-	s := c.Spec(set.Rows*set.Columns, set.Classes)
-	s.Sharing, s.Reliability = kernels.NoNoise, false
-	return s
+// Tester is ready for at most so many networks at once. Close frees it.
+func (s *Session) Tester(most int) (*Tester, error) {
+	if most < 1 {
+		return nil, fmt.Errorf("train: tester: want at least one network, got %d", most)
+	}
+	program, err := s.program(s.withoutNoise(), kernels.DefaultAdam())
+	if err != nil {
+		return nil, err
+	}
+	vm, err := s.Device.Open(program, make([]kernels.Member, most), nil, s.Networks[0].Threads)
+	if err != nil {
+		return nil, err
+	}
+	return &Tester{s, program, most, running{vm: vm}}, nil
+}
+
+// Scores tests networks, whose weights are each laid out like kernels.State.Mu. What is sampled in their scores is what is at the
+// means.
+func (t *Tester) Scores(ctx context.Context, weights [][]float32) ([]kernels.Score, error) {
+	if len(weights) == 0 || len(weights) > t.most {
+		return nil, fmt.Errorf("train: test: want the weights of 1 to %d networks, got %d", t.most, len(weights))
+	}
+	states := make([]*kernels.State, len(weights))
+	for m, w := range weights {
+		states[m] = standingAt(w)
+	}
+	if err := t.load(t.program, states); err != nil {
+		return nil, err
+	}
+	scores, err := t.vm.Evaluate(ctx, t.session.testing, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	return scores[:len(weights)], nil
+}
+
+// standingAt is the state of a network without noise of which no steps are made.
+func standingAt(weights []float32) *kernels.State {
+	return &kernels.State{Mu: weights, MuM: weights, MuV: weights}
+}
+
+// Activations takes examples through a network of the session with its weights at mu, on so many threads of the processor, and
+// returns what each layer answers: for the hidden layers, from the first to the last, and the outputs (logits) behind them, one row
+// of the layer's width per example.
+func (s *Session) Activations(state *kernels.State, examples mnist.Examples, threads int) ([][]float32, error) {
+	program, err := s.program(s.spec(), kernels.Langevin{})
+	if err != nil {
+		return nil, err
+	}
+	return cpu.Activations(program, state, describe(s.Set, examples, s.Pixels), threads)
+}
+
+// Probabilities returns the class probabilities of examples, [examples x classes], as Activations has them.
+func (s *Session) Probabilities(state *kernels.State, examples mnist.Examples, threads int) ([]float64, error) {
+	layers, err := s.Activations(state, examples, threads)
+	if err != nil {
+		return nil, err
+	}
+	logits, classes := layers[len(layers)-1], s.Set.Classes
+	p := make([]float64, len(logits))
+	for at := 0; at < len(p); at += classes {
+		row := p[at : at+classes]
+		kernels.LogSoftmax(row, logits[at:at+classes])
+		for i, v := range row {
+			row[i] = math.Exp(v)
+		}
+	}
+	return p, nil
 }

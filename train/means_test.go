@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"testing"
 
@@ -37,8 +38,8 @@ func forward(set *mnist.Set, l kernels.Layout, w []float64, example int) []float
 }
 
 // someWeights are weights of networks of a configuration, which differ.
-func someWeights(c Config, set *mnist.Set, n int) (kernels.Layout, [][]float32, [][]float64) {
-	l := c.withoutNoise(set).Layout()
+func someWeights(t *testing.T, c Config, set *mnist.Set, n int) (kernels.Layout, [][]float32, [][]float64) {
+	l := opened(t, set, c).withoutNoise().Layout()
 	var narrow [][]float32
 	var wide [][]float64
 	for m := range n {
@@ -53,10 +54,15 @@ func someWeights(c Config, set *mnist.Set, n int) (kernels.Layout, [][]float32, 
 	return l, narrow, wide
 }
 
-func TestScoreMeans(t *testing.T) {
+func TestTester(t *testing.T) {
 	c, set := small(t)
-	l, weights, wide := someWeights(c, set, 5)
-	scores, err := ScoreMeans(context.Background(), set, c, weights)
+	l, weights, wide := someWeights(t, c, set, 5)
+	tester, err := opened(t, set, c).Tester(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tester.Close()
+	scores, err := tester.Scores(context.Background(), weights)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,18 +90,22 @@ func TestScoreMeans(t *testing.T) {
 			t.Errorf("network %d: sampled %g, %g are not those at the means", m, s.AccuracySampled, s.LossSampled)
 		}
 	}
-	if _, err := ScoreMeans(context.Background(), set, c, nil); err == nil {
-		t.Error("no weights: no error")
+	// Again, of fewer networks: those of the call before do not count.
+	again, err := tester.Scores(context.Background(), weights[3:])
+	if err != nil || fmt.Sprint(again) != fmt.Sprint(scores[3:]) {
+		t.Errorf("%v, %v: want %v", again, err, scores[3:])
 	}
-	if _, err := ScoreMeans(context.Background(), set, c, [][]float32{{1}}); err == nil {
-		t.Error("weights of another network: no error")
+	for what, wrong := range map[string][][]float32{"none": nil, "too many": make([][]float32, 6), "another network": {{1}}} {
+		if _, err := tester.Scores(context.Background(), wrong); err == nil {
+			t.Errorf("weights of %s: no error", what)
+		}
 	}
 }
 
 // Against central differences of the network in float64.
 func TestOutputSquares(t *testing.T) {
 	c, set := small(t)
-	l, weights, wide := someWeights(c, set, 1)
+	l, weights, wide := someWeights(t, c, set, 1)
 	const examples = 7
 	w := wide[0]
 	var outputs []float32
@@ -104,7 +114,8 @@ func TestOutputSquares(t *testing.T) {
 			outputs = append(outputs, float32(v))
 		}
 	}
-	squares, err := OutputSquares(context.Background(), set, c, weights[0], outputs)
+	session := opened(t, set, c)
+	squares, err := session.OutputSquares(context.Background(), weights[0], outputs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +151,7 @@ func TestOutputSquares(t *testing.T) {
 		t.Error("no output depends on any weight")
 	}
 	for what, wrong := range map[string][]float32{"none": nil, "half an example": outputs[:len(outputs)-1], "too many": make([]float32, 3*(set.Test.N()+1))} {
-		if _, err := OutputSquares(context.Background(), set, c, weights[0], wrong); err == nil {
+		if _, err := session.OutputSquares(context.Background(), weights[0], wrong); err == nil {
 			t.Errorf("outputs of %s: no error", what)
 		}
 	}

@@ -69,7 +69,7 @@ func TestNormalise(t *testing.T) {
 		clear(state.Mu)
 		const pixel = 7
 		state.Mu[pixel] = 1
-		layers, err := Activations(v.set, c, state, v.set.Test)
+		layers, err := r.Activations(state, v.set.Test, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,17 +56,17 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 // has results.NoOutcome.
 func (r *Run) Outcomes(ctx context.Context, draws int) ([]results.Outcome, error) {
 	began := time.Now()
-	testing, err := r.evaluate(ctx, r.testing, draws)
+	testing, err := r.vm.Evaluate(ctx, r.testing, r.step, draws)
 	if err != nil {
 		return nil, err
 	}
 	var held []kernels.Score
 	if r.held != nil {
-		if held, err = r.evaluate(ctx, r.held, 0); err != nil {
+		if held, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
 			return nil, err
 		}
 	}
-	training, err := r.evaluate(ctx, r.training, 0)
+	training, err := r.vm.Evaluate(ctx, r.training, r.step, 0)
 	if err != nil {
 		return nil, err
 	}

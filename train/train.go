@@ -22,89 +22,66 @@ import (
 
 // Run is one network in training, or several of one graph side by side.
 type Run struct {
-	Networks []Config // what decides each; all agree in Cohort
-	Set      *mnist.Set
-	Spec     graph.Spec
-	Program  *kernels.Program
-	Device   Device
-	Pixels   mnist.Normalisation // how inputs come from pixels
+	*Session
+	Spec    graph.Spec
+	Program *kernels.Program
 
-	training, held, testing *kernels.Data // held is nil without a validation split
-	vm                      kernels.VM
-	step                    int
-	nll                     []float64             // of each network over the steps of the running epoch
-	diverged                []*kernels.Divergence // of each network, nil while it is finite
-	unmeasured              bool                  // the epoch that ends at step has not been measured and handed out
-	pace                    pace
-	spent, earlier          results.Times // by this process, and before it resumed the run
+	nll        []float64             // of each network over the steps of the running epoch
+	diverged   []*kernels.Divergence // of each network, nil while it is finite
+	unmeasured bool                  // the epoch that ends at step has not been measured and handed out
+	spent      results.Times         // by this process
+	earlier    results.Times         // before it resumed the run
+	running
 }
 
 // New prepares networks, which must agree in Cohort, from their beginning: the graph is built, differentiated and compiled, and
-// the parameters are drawn. Where the networks differ in what does not decide their numbers (device, threads, draws,
-// checkpoint-every) the first counts.
+// the parameters are drawn. See Open for where the networks differ.
 func New(set *mnist.Set, networks ...Config) (*Run, error) {
-	if len(networks) == 0 {
-		return nil, errNoNetworks
-	}
-	device, err := ChooseDevice(networks[0].Device)
-	if err != nil {
-		return nil, err
-	}
-	return NewOn(device, set, networks...)
+	return begin(Open(set, networks...))
 }
-
-var errNoNetworks = errors.New("train: want at least one network")
 
 // NewOn is New on a device that has been chosen, whatever the networks say of theirs.
 func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
-	if len(networks) == 0 {
-		return nil, errNoNetworks
-	}
-	for _, n := range networks {
-		if err := n.Check(); err != nil {
-			return nil, err
-		}
-		if n.Cohort() != networks[0].Cohort() {
-			return nil, fmt.Errorf("train: networks that train together must have one graph and data: %s and %s", networks[0].Cohort(), n.Cohort())
-		}
-	}
-	c := networks[0]
-	training, held, err := set.Split(c.Validation)
+	return begin(OpenOn(device, set, networks...))
+}
+
+// begin prepares the networks of a session that has been opened.
+func begin(s *Session, err error) (*Run, error) {
 	if err != nil {
-		return nil, fmt.Errorf("validation %d: %w", c.Validation, err)
-	}
-	if c.Batch > training.N() {
-		return nil, fmt.Errorf("batch %d: want at most the %d training examples of %s", c.Batch, training.N(), set.Name)
-	}
-	r := &Run{
-		Networks: networks, Device: device, Set: set, Spec: c.Spec(set.Rows*set.Columns, set.Classes),
-		nll: make([]float64, len(networks)), diverged: make([]*kernels.Divergence, len(networks)),
-		pace: newPace(),
-	}
-	if r.Program, err = graph.CompileSpec(r.Spec, kernels.DefaultAdam()); err != nil {
 		return nil, err
 	}
-	if most := kernels.MaxDraws(max(held.N(), set.Test.N())); c.Draws > most {
-		return nil, fmt.Errorf("draws %d: want at most %d with %d test examples, for draws are counted in 32 bits", c.Draws, most, set.Test.N())
+	c := s.Networks[0]
+	r := &Run{Session: s, Spec: s.spec(), nll: make([]float64, len(s.Networks)), diverged: make([]*kernels.Divergence, len(s.Networks))}
+	if r.Program, err = s.program(r.Spec, kernels.DefaultAdam()); err != nil {
+		return nil, err
+	}
+	tests := s.testing.N
+	if s.held != nil {
+		tests = max(tests, s.held.N)
+	}
+	if most := kernels.MaxDraws(tests); c.Draws > most {
+		return nil, fmt.Errorf("draws %d: want at most %d with %d test examples, for draws are counted in 32 bits", c.Draws, most, s.testing.N)
 	}
 	if err := r.checkMemory(); err != nil {
 		return nil, err
 	}
-	if perEpoch := training.N() / c.Batch; c.Epochs > math.MaxUint32/perEpoch {
+	if perEpoch := r.StepsPerEpoch(); c.Epochs > math.MaxUint32/perEpoch {
 		return nil, fmt.Errorf("epochs %d: want at most %d, for the step counter has 32 bits", c.Epochs, math.MaxUint32/perEpoch)
 	}
-	if r.Pixels, err = c.Normalisation(set); err != nil {
+	states := make([]*kernels.State, len(s.Networks))
+	var side errgroup.Group
+	side.SetLimit(runtime.GOMAXPROCS(0))
+	for m, n := range s.Networks {
+		side.Go(func() error {
+			states[m] = n.InitialState(r.Program.Layout)
+			return nil
+		})
+	}
+	if err := side.Wait(); err != nil {
 		return nil, err
 	}
-	r.training, r.testing = describe(set, training, r.Pixels), describe(set, set.Test, r.Pixels)
-	if held.N() > 0 {
-		r.held = describe(set, held, r.Pixels)
-	}
-	if r.vm, err = r.Device.Open(r.Program, membersOf(r.Networks), r.training, c.Threads); err != nil {
+	if r.running, err = s.start(r.Program, s.members(), s.training, states...); err != nil {
 		return nil, err
-	}
-	if err := r.loadInitial(); err != nil {
-		return nil, errors.Join(err, r.vm.Close())
 	}
 	return r, nil
 }
@@ -131,51 +108,14 @@ func (r *Run) checkMemory() error {
 	return memory.Check(what, need)
 }
 
-// loadInitial draws the parameters of the networks.
-func (r *Run) loadInitial() error {
-	states := make([]*kernels.State, len(r.Networks))
-	var side errgroup.Group
-	side.SetLimit(runtime.GOMAXPROCS(0))
-	for m, n := range r.Networks {
-		side.Go(func() error {
-			states[m] = n.InitialState(r.Program.Layout)
-			return nil
-		})
-	}
-	if err := side.Wait(); err != nil {
-		return err
-	}
-	for m, s := range states {
-		if err := r.vm.Load(m, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// membersOf holds the numbers of each network.
-func membersOf(networks []Config) []kernels.Member {
-	var members []kernels.Member
-	for _, n := range networks {
-		members = append(members, n.Member())
-	}
-	return members
-}
-
-// Close frees the VM.
-func (r *Run) Close() error { return r.vm.Close() }
-
 // Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on the CPU.
 func (r *Run) Memory() int64 {
 	if r.Device.open == nil {
 		const fields = 3 // the parameter and two moments
 		return int64(len(r.Networks)) * fields * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
 	}
-	return cuda.Memory(r.Program, membersOf(r.Networks), r.training)
+	return cuda.Memory(r.Program, r.members(), r.training)
 }
-
-// StepsPerEpoch is the number of minibatches of an epoch.
-func (r *Run) StepsPerEpoch() int { return r.training.N / r.Networks[0].Batch }
 
 // Steps is the number of steps of the whole run.
 func (r *Run) Steps() int { return r.StepsPerEpoch() * r.Networks[0].Epochs }
@@ -197,10 +137,10 @@ func (r *Run) Diverged(network int) *kernels.Divergence { return r.diverged[netw
 func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
 	state, err := r.vm.State(network)
 	if err != nil {
-		return nil, r.Device.Failed(err)
+		return nil, err
 	}
 	if !state.Finite() {
-		return nil, r.Device.Failed(fmt.Errorf("train: checkpoint: the state after step %d is not finite", r.step))
+		return nil, r.Device.failed(fmt.Errorf("train: checkpoint: the state after step %d is not finite", r.step))
 	}
 	structure, err := json.Marshal(r.Spec)
 	if err != nil {
@@ -239,6 +179,7 @@ func (r *Run) Resume(earlier results.Times, checkpoints ...*results.Checkpoint) 
 	if err != nil {
 		return fmt.Errorf("train: resume: %w", err)
 	}
+	states := make([]*kernels.State, len(checkpoints))
 	for m, c := range checkpoints {
 		switch {
 		case c.Graph != string(structure):
@@ -257,13 +198,10 @@ func (r *Run) Resume(earlier results.Times, checkpoints ...*results.Checkpoint) 
 		if err := json.Unmarshal([]byte(c.Driver), &u); err != nil {
 			return fmt.Errorf("train: resume: %w", err)
 		}
-		if err := r.vm.Load(m, c.State); err != nil {
-			return err
-		}
-		r.nll[m], r.unmeasured = u.EpochNLL, u.Unmeasured
+		states[m], r.nll[m], r.unmeasured = c.State, u.EpochNLL, u.Unmeasured
 	}
 	r.step, r.earlier = checkpoints[0].Step, earlier
-	return nil
+	return r.load(r.Program, states)
 }
 
 // Events is who watches a run. A nil function is not called; an error from one stops the run.
@@ -322,7 +260,7 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 		end := (r.step/perEpoch + 1) * perEpoch
 		progress, did, took, err := r.pace.run(r.vm, r.step, end-r.step)
 		if err != nil {
-			return r.Device.Failed(err)
+			return err
 		}
 		r.spent.Seconds += took.Seconds()
 		if err := r.account(progress, events); err != nil {
@@ -440,13 +378,13 @@ func (r *Run) HandOut(to func(map[int]*results.Checkpoint) error) error {
 func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 	examples := r.StepsPerEpoch() * r.Networks[0].Batch
 	began := time.Now()
-	scores, err := r.evaluate(ctx, r.testing, 0)
+	scores, err := r.vm.Evaluate(ctx, r.testing, r.step, 0)
 	if err != nil {
 		return nil, err
 	}
 	var held []kernels.Score
 	if r.held != nil {
-		if held, err = r.evaluate(ctx, r.held, 0); err != nil {
+		if held, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -476,12 +414,6 @@ func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 		epochs[m] = e
 	}
 	return epochs, nil
-}
-
-// evaluate tests all networks as they stand.
-func (r *Run) evaluate(ctx context.Context, data *kernels.Data, draws int) ([]kernels.Score, error) {
-	scores, err := r.vm.Evaluate(ctx, data, r.step, draws)
-	return scores, r.Device.Failed(err)
 }
 
 // Busy is the time that this process has spent training and testing.

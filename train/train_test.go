@@ -27,6 +27,15 @@ func small(t *testing.T) (Config, *mnist.Set) {
 	return c, stripes.Set(100, 45, 5, 6, 3)
 }
 
+func opened(t *testing.T, set *mnist.Set, networks ...Config) *Session {
+	t.Helper()
+	s, err := Open(set, networks...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func newRun(t *testing.T, c Config, set *mnist.Set) *Run {
 	t.Helper()
 	r, err := New(set, c)

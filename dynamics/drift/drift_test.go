@@ -113,14 +113,18 @@ func TestTableAgainstStates(t *testing.T) {
 	}
 	settings := n.Config
 	settings.Batch = c.Batch
-	f, err := train.Fluctuate(n.Set, settings, kernels.Langevin{}, train.Fluctuation{
+	session, err := train.Open(n.Set, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := session.Fluctuate(kernels.Langevin{}, train.Fluctuation{
 		Start: n.State.State, Seed: uint64(c.Seed), StepSize: c.StepSize, Temperature: c.Temperature,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	first, err := train.Activations(n.Set, settings, n.State.State, n.Set.Test)
+	first, err := session.Activations(n.State.State, n.Set.Test, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +138,11 @@ func TestTableAgainstStates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		now, err := train.Activations(n.Set, settings, state, n.Set.Test)
+		now, err := session.Activations(state, n.Set.Test, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := train.Probabilities(n.Set, settings, state, n.Set.Test)
+		p, err := session.Probabilities(state, n.Set.Test, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,7 +262,7 @@ func TestFisher(t *testing.T) {
 			s := kernels.NewState(layout)
 			s.CopyFrom(n.State.State)
 			s.Mu[layout.Slot(l, r, k)] += by
-			p, err := train.Probabilities(n.Set, n.Config, s, n.Set.Train)
+			p, err := e.session.Probabilities(s, n.Set.Train, 0)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,7 +13,6 @@ import (
 	"quantal/dynamics"
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
 	"quantal/train"
 )
 
@@ -128,18 +127,16 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, job dyna
 // experiment is one under way.
 type experiment struct {
 	Config
-	network  *dynamics.Network
-	job      dynamics.Job
-	device   train.Device
-	layout   kernels.Layout
-	perEpoch int            // steps
-	probes   mnist.Examples // the first of the test examples
-	courses  []*course
-	examples int         // of the training set
-	fisher   [][]float64 // of each layer: the mean over looks at the drift
-	layers   []Motions
-	all      Motions
-	lags     [][]float64 // under drift, of each layer: the similarity of looks 1, 2, ... apart
+	network *dynamics.Network
+	job     dynamics.Job
+	session *train.Session
+	layout  kernels.Layout
+	probes  mnist.Examples // the first of the test examples
+	courses []*course
+	fisher  [][]float64 // of each layer: the mean over looks at the drift
+	layers  []Motions
+	all     Motions
+	lags    [][]float64 // under drift, of each layer: the similarity of looks 1, 2, ... apart
 }
 
 // course is how a network went.
@@ -160,13 +157,6 @@ type look struct {
 	classMeans          [][]float64 // of each unit of the last hidden layer: its mean responses to the probes of each class
 }
 
-// settings is the configuration of the network as Fluctuate wants it.
-func (e *experiment) settings() train.Config {
-	c := e.network.Config
-	c.Batch, c.Threads = e.Batch, e.Threads
-	return c
-}
-
 // fisherLooks is the number of looks at the drift over which the Fisher information is averaged, equally spaced, the last at the end.
 const fisherLooks = 8
 
@@ -175,8 +165,7 @@ const fitWork = 0.02
 
 // addFisher adds the Fisher information of a state to the mean over looks.
 func (e *experiment) addFisher(ctx context.Context, state *kernels.State) error {
-	c := e.settings()
-	sums, err := train.Gradients(ctx, e.network.Set, []train.Config{c}, []*results.Checkpoint{{Layout: e.layout, State: state}}, kernels.Accumulate{AtMu: true}, 1, nil)
+	sums, err := e.session.Gradients(ctx, []*kernels.State{state}, kernels.Accumulate{AtMu: true}, 1, nil)
 	if err != nil {
 		return err
 	}
@@ -184,15 +173,16 @@ func (e *experiment) addFisher(ctx context.Context, state *kernels.State) error 
 		if l == len(e.fisher) {
 			e.fisher = append(e.fisher, make([]float64, shape.In*shape.Out))
 		}
-		floats.AddScaled(e.fisher[l], 1./float64(min(fisherLooks, e.Looks)), fisher(e.layout, l, e.examples, sums[0]))
+		floats.AddScaled(e.fisher[l], 1./float64(min(fisherLooks, e.Looks)), fisher(e.layout, l, e.session.Examples(), sums[0]))
 	}
 	return nil
 }
 
 func (e *experiment) measure(ctx context.Context) error {
-	set, start := e.network.Set, e.network.State
-	training, _, err := set.Split(e.network.Config.Validation)
-	if err != nil {
+	set, start, config := e.network.Set, e.network.State, e.network.Config
+	config.Batch, config.Threads = e.Batch, e.Threads
+	var err error
+	if e.session, err = train.Open(set, config); err != nil {
 		return err
 	}
 	e.layout = start.Layout
@@ -200,13 +190,11 @@ func (e *experiment) measure(ctx context.Context) error {
 	if e.Probes < set.Test.N() {
 		e.probes = mnist.Examples{Images: set.Test.Images[:e.Probes*set.Rows*set.Columns], Labels: set.Test.Labels[:e.Probes]}
 	}
-	e.examples = training.N()
-	fluctuations, err := train.Fluctuate(set, e.settings(), kernels.Langevin{}, e.members()...)
+	fluctuations, err := e.session.Fluctuate(kernels.Langevin{}, e.members()...)
 	if err != nil {
 		return err
 	}
 	defer fluctuations.Close()
-	e.device, e.perEpoch = fluctuations.Device, fluctuations.StepsPerEpoch()
 	for _, condition := range Conditions() {
 		e.courses = append(e.courses, &course{condition: condition})
 	}
@@ -312,7 +300,7 @@ func (e *experiment) members() []train.Fluctuation {
 // look notes how a network stands.
 func (e *experiment) look(c *course, step int, trainingLoss float64, state *kernels.State) error {
 	set := e.network.Set
-	answers, err := train.Activations(set, e.settings(), state, set.Test)
+	answers, err := e.session.Activations(state, set.Test, e.Threads)
 	if err != nil {
 		return err
 	}
@@ -433,8 +421,8 @@ func (e *experiment) summary(seconds float64) Summary {
 	first := e.courses[0].looks[0]
 	s := Summary{
 		Data: e.network.Set.Name, Network: e.network.ID, Seed: uint64(e.Seed), Test: e.network.Set.Test.N(), Probes: e.probes.N(),
-		StepSize: e.StepSize, Temperature: e.Temperature, Batch: e.Batch, Steps: e.Steps, Epochs: float64(e.Steps) / float64(e.perEpoch),
-		Time: e.time(e.Steps), Accuracy: first.accuracy, Loss: first.loss, All: e.all, Layers: e.layers, Kernels: e.device.Kernels, Seconds: seconds,
+		StepSize: e.StepSize, Temperature: e.Temperature, Batch: e.Batch, Steps: e.Steps, Epochs: float64(e.Steps) / float64(e.session.StepsPerEpoch()),
+		Time: e.time(e.Steps), Accuracy: first.accuracy, Loss: first.loss, All: e.all, Layers: e.layers, Kernels: e.session.Device.Kernels, Seconds: seconds,
 	}
 	for _, c := range e.courses {
 		last := c.looks[len(c.looks)-1]

@@ -66,7 +66,7 @@ func (e *experiment) figures() ([]results.Illustration, error) {
 func (e *experiment) protocol() string {
 	return fmt.Sprintf("Network %s, %s, %s; step size %g, temperature %g, minibatches of %d, %d steps (%.3g epochs), seed %d, %s kernels.",
 		e.network.ID, filepath.Base(e.network.Set.Name), shapeOf(e), e.StepSize, e.Temperature, e.Batch, e.Steps,
-		float64(e.Steps)/float64(e.perEpoch), e.Seed, e.device.Kernels)
+		float64(e.Steps)/float64(e.session.StepsPerEpoch()), e.Seed, e.session.Device.Kernels)
 }
 
 func shapeOf(e *experiment) string {

@@ -98,7 +98,7 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 		state := kernels.NewState(program.Layout)
 		kernels.Normals(state.Mu[:p.Dimension], at(uint64(e.Seed), plan.Layer, drawStart), c)
 		if err := vm.Load(c, state); err != nil {
-			return nil, device.Failed(err)
+			return nil, err
 		}
 	}
 	series := make([][]float64, plan.Chains/Block)
@@ -112,7 +112,7 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 		}
 		progress, err := vm.Run(ctx, step, n)
 		if err != nil {
-			return device.Failed(err)
+			return err
 		}
 		for _, p := range progress {
 			if p.Diverged != nil {
@@ -135,7 +135,7 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 		for c := range plan.Chains {
 			state, err := vm.State(c)
 			if err != nil {
-				return nil, device.Failed(err)
+				return nil, err
 			}
 			for i := range p.Dimension {
 				series[c/Block][(i*plan.Take+t)*Block+c%Block] = float64(state.Mu[i])

@@ -108,7 +108,7 @@ func (k *keeper) keep(epochs int, chains *train.Fluctuations, laws []*law) error
 }
 
 // restore takes chains and laws to where they were kept, and returns after how many epochs that was; 0 if they were not.
-func (e *experiment) restore(chains *train.Fluctuations, start *kernels.State, laws []*law) (epochs int, err error) {
+func (e *experiment) restore(chains *train.Fluctuations, perEpoch int, start *kernels.State, laws []*law) (epochs int, err error) {
 	var kept keptChains
 	if found, err := e.job.Parts.Read(chainsPart, &kept); !found || err != nil {
 		return 0, err
@@ -122,5 +122,5 @@ func (e *experiment) restore(chains *train.Fluctuations, start *kernels.State, l
 	for i, k := range kept.Laws {
 		*laws[i] = law{k.Chains, average{k.Sum, k.Weight, k.N}, k.Kept, k.Theta, k.ThetaSquare}
 	}
-	return kept.Epoch, chains.Continue(kept.Epoch*chains.StepsPerEpoch(), states)
+	return kept.Epoch, chains.Continue(kept.Epoch*perEpoch, states)
 }

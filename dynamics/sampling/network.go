@@ -10,8 +10,6 @@ import (
 
 	"quantal/dynamics"
 	"quantal/kernels"
-	"quantal/mnist"
-	"quantal/results"
 	"quantal/train"
 )
 
@@ -187,25 +185,22 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 	p := e.Posterior
 	config := n.Config
 	config.Batch, config.Device, config.Threads = p.Batch, e.Training.Device, e.Threads
-	training, _, err := n.Set.Split(config.Validation)
+	session, err := train.Open(n.Set, slices.Repeat([]train.Config{config}, len(p.Temperatures))...)
 	if err != nil {
 		return nil, err
 	}
-	if p.Batch > training.N() {
-		return nil, fmt.Errorf("sampling: batch %d: want at most the %d training examples of %s", p.Batch, training.N(), n.Set.Name)
-	}
-	perEpoch := training.N() / p.Batch
+	perEpoch := session.StepsPerEpoch()
 	rule := p.rule(perEpoch)
 	layer := e.newLayer()
 	var members []train.Fluctuation
 	for i, t := range p.Temperatures {
 		for c := range p.Chains {
 			members = append(members, train.Fluctuation{
-				Start: n.State.State, Seed: chainSeed(uint64(e.Seed), layer, i*p.Chains+c), StepSize: p.Step / float64(training.N()), Temperature: t,
+				Start: n.State.State, Seed: chainSeed(uint64(e.Seed), layer, i*p.Chains+c), StepSize: p.Step / float64(session.Examples()), Temperature: t,
 			})
 		}
 	}
-	chains, err := train.Fluctuate(n.Set, config, rule, members...)
+	chains, err := session.Fluctuate(rule, members...)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +209,7 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 			err = closing
 		}
 	}()
-	judge, err := e.judge(ctx, n, config)
+	judge, err := e.judge(ctx, n, session)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +219,7 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 		laws[i] = &law{ChainLaw: ChainLaw{Temperature: t}, sum: make([]float64, slots), square: make([]float64, slots)}
 	}
 	work := e.networkWork(n) / float64(p.Burn+p.Samples)
-	done, err := e.restore(chains, n.State.State, laws)
+	done, err := e.restore(chains, perEpoch, n.State.State, laws)
 	if err != nil {
 		return nil, err
 	}
@@ -260,26 +255,24 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 			return nil, err
 		}
 	}
-	return e.finishNetwork(ctx, n, config, chains, laws, judge)
+	return e.finishNetwork(ctx, n, chains, laws, judge)
 }
 
 // judge is the test set and what the trained network makes of it.
 type judge struct {
-	set    *mnist.Set
-	config train.Config
-	point  Predictor // the trained network at w = mu
-	noise  average   // over draws of its synaptic noise
+	*train.Session
+	point Predictor // the trained network at w = mu
+	noise average   // over draws of its synaptic noise
 }
 
 func (j *judge) predict(state *kernels.State) ([]float64, error) {
-	return train.Probabilities(j.set, j.config, state, j.set.Test)
+	return j.Probabilities(state, j.Set.Test, 1) // whole predictions go to the threads
 }
 
 // judge makes the predictions that the samples are compared with: the trained network at w = mu, and the average over draws of its own
 // synaptic noise, as many as there are samples.
-func (e *experiment) judge(ctx context.Context, n *dynamics.Network, config train.Config) (*judge, error) {
-	j := &judge{set: n.Set, config: config}
-	j.config.Threads = 1 // whole predictions go to the threads
+func (e *experiment) judge(ctx context.Context, n *dynamics.Network, session *train.Session) (*judge, error) {
+	j := &judge{Session: session}
 	probabilities, err := j.predict(n.State.State)
 	if err != nil {
 		return nil, err
@@ -359,7 +352,7 @@ func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws 
 	}
 	for m, p := range predictions {
 		l := laws[m/perLaw]
-		single, err := Calibrate(p, j.set.Test.Labels)
+		single, err := Calibrate(p, j.Set.Test.Labels)
 		if err != nil {
 			return err
 		}
@@ -369,7 +362,7 @@ func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws 
 		l.Single.NLL += (single.NLL - l.Single.NLL) / k
 		l.Single.ECE += (single.ECE - l.Single.ECE) / k
 		l.average.add(p, weight)
-		c, err := Calibrate(l.average.probabilities(), j.set.Test.Labels)
+		c, err := Calibrate(l.average.probabilities(), j.Set.Test.Labels)
 		if err != nil {
 			return err
 		}
@@ -384,13 +377,13 @@ func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws 
 
 // predictor judges predictions; what they are compared with comes later.
 func (j *judge) predictor(name string, temperature *float64, averaged int, probabilities []float64) (Predictor, error) {
-	c, err := Calibrate(probabilities, j.set.Test.Labels)
+	c, err := Calibrate(probabilities, j.Set.Test.Labels)
 	return Predictor{Name: name, Temperature: temperature, Averaged: averaged, Calibration: c, probabilities: probabilities}, err
 }
 
 // gain compares two predictors.
 func (j *judge) gain(p, over Predictor) Gain {
-	classes := j.set.Classes
+	classes := j.Set.Classes
 	right := func(row []float64, label byte) float64 {
 		if slices.Index(row, slices.Max(row)) == int(label) {
 			return 1
@@ -398,7 +391,7 @@ func (j *judge) gain(p, over Predictor) Gain {
 		return 0
 	}
 	var accuracy, nll []float64
-	for i, label := range j.set.Test.Labels {
+	for i, label := range j.Set.Test.Labels {
 		a, b := p.probabilities[i*classes:(i+1)*classes], over.probabilities[i*classes:(i+1)*classes]
 		accuracy = append(accuracy, right(a, label)-right(b, label))
 		nll = append(nll, math.Log(a[label])-math.Log(b[label]))
@@ -424,14 +417,11 @@ func meanWithInterval(values []float64) (mean, half float64) {
 
 // finishNetwork puts together what the chains brought.
 func (e *experiment) finishNetwork(
-	ctx context.Context, n *dynamics.Network, config train.Config, chains *train.Fluctuations, laws []*law, j *judge,
+	ctx context.Context, n *dynamics.Network, chains *train.Fluctuations, laws []*law, j *judge,
 ) (*NetworkOutcome, error) {
-	training, _, err := n.Set.Split(config.Validation)
-	if err != nil {
-		return nil, err
-	}
+	examples := float64(j.Examples())
 	out := &NetworkOutcome{
-		Network: n.ID, Data: n.Set.Name, Examples: training.N(), Tested: n.Set.Test.N(), Synapses: n.State.Layout.Synapses(),
+		Network: n.ID, Data: n.Set.Name, Examples: j.Examples(), Tested: n.Set.Test.N(), Synapses: n.State.Layout.Synapses(),
 		Predictors: []Predictor{j.point},
 	}
 	if j.noise.n > 0 {
@@ -442,8 +432,7 @@ func (e *experiment) finishNetwork(
 		out.Predictors = append(out.Predictors, p)
 	}
 	var descent *Predictor
-	var ends []*results.Checkpoint
-	var networks []train.Config
+	var ends []*kernels.State
 	for i, l := range laws {
 		end, err := chains.State(i * e.Posterior.Chains)
 		if err != nil {
@@ -474,11 +463,9 @@ func (e *experiment) finishNetwork(
 			spread += max(0, l.square[k]/float64(l.kept)-mean*mean) / synapses
 		}
 		l.Moved, l.Spread = math.Sqrt(moved), math.Sqrt(spread)
-		checkpoint := *n.State
-		checkpoint.State = end
-		ends, networks = append(ends, &checkpoint), append(networks, config)
+		ends = append(ends, end)
 	}
-	sums, err := train.Gradients(ctx, n.Set, networks, ends, kernels.Accumulate{AtMu: true}, 1, nil)
+	sums, err := j.Gradients(ctx, ends, kernels.Accumulate{AtMu: true}, 1, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -490,10 +477,10 @@ func (e *experiment) finishNetwork(
 			p.OverDescent = &g
 		}
 	}
-	eps := e.Posterior.Step / float64(training.N()) * e.Posterior.rule(chains.StepsPerEpoch()).Schedule(chains.Step())
+	eps := e.Posterior.Step / examples * e.Posterior.rule(j.StepsPerEpoch()).Schedule(chains.Step())
 	for i, l := range laws {
 		if l.Temperature > 0 {
-			ratio := minibatchNoise(sums[i], out.Synapses) * square(eps*float64(training.N())/float64(config.Batch)) / (2 * eps * l.Temperature)
+			ratio := minibatchNoise(sums[i], out.Synapses) * square(eps*examples/float64(e.Posterior.Batch)) / (2 * eps * l.Temperature)
 			l.MinibatchNoise = &ratio
 		}
 		out.Chains = append(out.Chains, l.ChainLaw)

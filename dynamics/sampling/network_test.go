@@ -100,7 +100,11 @@ func TestNetworkAverages(t *testing.T) {
 
 	config := n.Config
 	config.Batch, config.Threads = p.Batch, 1
-	perEpoch := n.Set.Train.N() / p.Batch
+	session, err := train.Open(n.Set, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	perEpoch := session.StepsPerEpoch()
 	const layer = 1 // the first that the experiment takes
 	for i, temperature := range p.Temperatures {
 		var members []train.Fluctuation
@@ -109,7 +113,7 @@ func TestNetworkAverages(t *testing.T) {
 				Start: n.State.State, Seed: chainSeed(uint64(c.Seed), layer, i*p.Chains+chain), StepSize: p.Step / float64(n.Set.Train.N()), Temperature: temperature,
 			})
 		}
-		chains, err := train.Fluctuate(n.Set, config, kernels.Langevin{Delay: 2 * float64(perEpoch), Decay: 0.6}, members...)
+		chains, err := session.Fluctuate(kernels.Langevin{Delay: 2 * float64(perEpoch), Decay: 0.6}, members...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +132,7 @@ func TestNetworkAverages(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				probabilities, err := train.Probabilities(n.Set, config, s, n.Set.Test)
+				probabilities, err := session.Probabilities(s, n.Set.Test, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -160,7 +164,7 @@ func TestNetworkAverages(t *testing.T) {
 			t.Errorf("T = %g: the course ends at %+v", temperature, last)
 		}
 	}
-	point, err := train.Probabilities(n.Set, config, n.State.State, n.Set.Test)
+	point, err := session.Probabilities(n.State.State, n.Set.Test, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

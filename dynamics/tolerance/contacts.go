@@ -9,9 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/dynamics"
-	"quantal/mnist"
 	"quantal/results"
-	"quantal/train"
 )
 
 // ContactVariance is how much the outputs of the network fluctuate when its connections have so many contacts each.
@@ -42,7 +40,7 @@ func (e *experiment) measureContacts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	squares, err := train.OutputSquares(ctx, e.network.Set, e.network.Config, e.mu, unperturbed)
+	squares, err := e.session.OutputSquares(ctx, e.mu, unperturbed)
 	if err != nil {
 		return err
 	}
@@ -116,12 +114,9 @@ func (e *experiment) outputs(ctx context.Context, n int) ([][][]float32, error) 
 
 // logits are the outputs of the network with other weights for the probes, one row after the other.
 func (e *experiment) logits(w []float32) ([]float32, error) {
-	set, config, state := e.network.Set, e.network.Config, *e.network.State.State
-	config.Threads, state.Mu = 1, w // threads take networks
-	pixels := set.Rows * set.Columns
-	layers, err := train.Activations(set, config, &state, mnist.Examples{
-		Images: set.Test.Images[:e.Probes*pixels], Labels: set.Test.Labels[:e.Probes],
-	})
+	state := *e.network.State.State
+	state.Mu = w
+	layers, err := e.session.Activations(&state, e.network.Set.Test.Slice(0, e.Probes), 1) // threads take networks
 	if err != nil {
 		return nil, err
 	}

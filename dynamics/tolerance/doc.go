@@ -26,7 +26,7 @@
 //
 //	all
 //	fisher-most, fisher-least         half (or Share) with the largest, smallest diagonal of the empirical Fisher information, sum_b g_b^2
-//	                                  over the training examples, at w = mu (package train, Gradients)
+//	                                  over the training examples, at w = mu (train.Session.Gradients)
 //	magnitude-most, magnitude-least   by |mu|
 //	snr-most, snr-least               by |mu|/sigma, where there is a sigma for each synapse
 //	random                            as many, others in each draw
@@ -52,7 +52,7 @@
 //
 //	Var y_j = (a^2/n) sum_i mu_i^2 (dy_j/dw_i)^2
 //
-// Both are measured: the variance over draws of the network, mean over probes and outputs, and the sum (train.OutputSquares). law in
+// Both are measured: the variance over draws of the network, mean over probes and outputs, and the sum (train.Session.OutputSquares). law in
 // summary.json is n Var(n) / Var(1).
 //
 // # One weight for all connections

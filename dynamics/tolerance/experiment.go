@@ -3,6 +3,7 @@ package tolerance
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -93,7 +94,7 @@ type Row struct {
 // Findings are what the experiment leaves.
 type Findings = dynamics.Findings[Summary, Row]
 
-// Run makes the experiment on a trained network. Cancelled, it returns the context's error.
+// Run makes the experiment on a trained network. Cancelled, it returns the context's error or train.ErrInterrupted.
 func Run(ctx context.Context, config Config, network *dynamics.Network, job dynamics.Job) (Findings, error) {
 	var findings Findings
 	if err := config.Check(); err != nil {
@@ -129,7 +130,7 @@ type experiment struct {
 	network *dynamics.Network
 	layout  kernels.Layout
 	mu      []float32
-	device  train.Device
+	session *train.Session
 	job     dynamics.Job
 
 	subsets  []subset
@@ -168,13 +169,13 @@ func newExperiment(config Config, network *dynamics.Network, job dynamics.Job) (
 		e.sigma = sigmas(network.State.State)
 	}
 	var err error
-	e.device, err = train.ChooseDevice(network.Config.Device)
+	e.session, err = train.Open(network.Set, network.Config)
 	return e, err
 }
 
 // rank makes the subsets.
 func (e *experiment) rank(ctx context.Context) error {
-	sums, err := train.Gradients(ctx, e.network.Set, []train.Config{e.network.Config}, []*results.Checkpoint{e.network.State},
+	sums, err := e.session.Gradients(ctx, []*kernels.State{e.network.State.State},
 		kernels.Accumulate{AtMu: true}, 1, func(done, steps int) { e.job.Tell(rankingShare*float64(done)/float64(steps), "gradients") })
 	if err != nil {
 		return err
@@ -396,7 +397,7 @@ type testedPart struct {
 const atOnce = 32
 
 // test passes the test set through all networks of all trials.
-func (e *experiment) test(ctx context.Context) error {
+func (e *experiment) test(ctx context.Context) (err error) {
 	type job struct{ trial, draw int }
 	var jobs []job
 	for i, t := range e.trials {
@@ -404,6 +405,11 @@ func (e *experiment) test(ctx context.Context) error {
 			jobs = append(jobs, job{i, d})
 		}
 	}
+	tester, err := e.session.Tester(min(atOnce, len(jobs)))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tester.Close()) }()
 	norm := e.distance(make([]float32, len(e.mu)))
 	done := 0
 	for some := range slices.Chunk(jobs, atOnce) {
@@ -425,7 +431,7 @@ func (e *experiment) test(ctx context.Context) error {
 			}
 			err := making.Wait()
 			if err == nil {
-				out.Scores, err = train.ScoreMeans(ctx, e.network.Set, e.network.Config, weights)
+				out.Scores, err = tester.Scores(ctx, weights)
 			}
 			return out, err
 		})
@@ -499,7 +505,7 @@ func (e *experiment) summary() Summary {
 	none := e.trials[0]
 	s := Summary{
 		Network: e.network.ID, Data: e.network.Set.Name, Test: e.network.Set.Test.N(), Synapses: none.Synapses,
-		Accuracy: none.Accuracy, Loss: none.Loss, Kernels: e.device.Kernels, Seed: uint64(e.Seed),
+		Accuracy: none.Accuracy, Loss: none.Loss, Kernels: e.session.Device.Kernels, Seed: uint64(e.Seed),
 		Contacts: e.contacts, ContactSlopes: contactSlopes(e.contacts),
 	}
 	for _, p := range e.Perturbations {

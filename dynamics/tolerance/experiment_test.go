@@ -14,7 +14,6 @@ import (
 	"quantal/internal/dynamicstest"
 	"quantal/internal/stripes"
 	"quantal/kernels"
-	"quantal/results"
 	"quantal/train"
 )
 
@@ -170,7 +169,11 @@ func TestPerturbationsKeepToTheirSubset(t *testing.T) {
 		}
 	}
 	// Half of each layer, by what their names say.
-	fisher, err := train.Gradients(context.Background(), n.Set, []train.Config{n.Config}, []*results.Checkpoint{n.State}, kernels.Accumulate{AtMu: true}, 1, nil)
+	session, err := train.Open(n.Set, n.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fisher, err := session.Gradients(context.Background(), []*kernels.State{n.State.State}, kernels.Accumulate{AtMu: true}, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func (e *experiment) protocol() string {
 	c := e.network.Config
 	return fmt.Sprintf("Network %s: %s, hidden layers %s, noise %s, rho %s, c %g, test accuracy %.2f %% at mu; means and bands of 95 %% over %d draws, "+
 		"all %d test examples; seed %d, %s kernels.", e.network.ID, e.network.Set.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Hidden), " ", ", "), "[]"),
-		c.Noise, c.Rho, c.C, 100*e.trials[0].Accuracy, e.Draws, e.network.Set.Test.N(), e.Seed, e.device.Kernels)
+		c.Noise, c.Rho, c.C, 100*e.trials[0].Accuracy, e.Draws, e.network.Set.Test.N(), e.Seed, e.session.Device.Kernels)
 }
 
 // described is what a perturbation is called, what is on the axis of its amount, and what it does.

@@ -1,0 +1,178 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"quantal/graph"
+	"quantal/kernels"
+	"quantal/mnist"
+)
+
+// Session is networks of one graph and data, open on a device: what training, tests and measurements of them have in common is
+// prepared once, each Program when it is first needed. Several goroutines may use it at a time.
+type Session struct {
+	Set      *mnist.Set
+	Networks []Config // what decides each; all agree in Cohort
+	Device   Device
+	Pixels   mnist.Normalisation // how inputs come from pixels
+
+	training, held, testing *kernels.Data // held is nil without a validation split
+
+	mutex    sync.Mutex
+	programs map[string]*kernels.Program // by structure and rule
+}
+
+// Open opens networks, which must agree in Cohort, on the device that the first one names. Where the networks differ in what does
+// not decide their numbers (device, threads, draws, checkpoint-every) the first counts.
+func Open(set *mnist.Set, networks ...Config) (*Session, error) {
+	if len(networks) == 0 {
+		return nil, errNoNetworks
+	}
+	device, err := ChooseDevice(networks[0].Device)
+	if err != nil {
+		return nil, err
+	}
+	return OpenOn(device, set, networks...)
+}
+
+var errNoNetworks = errors.New("train: want at least one network")
+
+// OpenOn is Open on a device that has been chosen, whatever the networks say of theirs.
+func OpenOn(device Device, set *mnist.Set, networks ...Config) (*Session, error) {
+	if len(networks) == 0 {
+		return nil, errNoNetworks
+	}
+	for _, n := range networks {
+		if err := n.Check(); err != nil {
+			return nil, err
+		}
+		if n.Cohort() != networks[0].Cohort() {
+			return nil, fmt.Errorf("train: networks that are opened together must have one graph and data: %s and %s", networks[0].Cohort(), n.Cohort())
+		}
+	}
+	c := networks[0]
+	training, held, err := set.Split(c.Validation)
+	if err != nil {
+		return nil, fmt.Errorf("validation %d: %w", c.Validation, err)
+	}
+	if c.Batch > training.N() {
+		return nil, fmt.Errorf("batch %d: want at most the %d training examples of %s", c.Batch, training.N(), set.Name)
+	}
+	pixels, err := c.Normalisation(set)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{
+		Set: set, Networks: networks, Device: device, Pixels: pixels, programs: map[string]*kernels.Program{},
+		training: describe(set, training, pixels), testing: describe(set, set.Test, pixels),
+	}
+	if held.N() > 0 {
+		s.held = describe(set, held, pixels)
+	}
+	return s, nil
+}
+
+// Examples is the number of training examples, without those held out for validation.
+func (s *Session) Examples() int { return s.training.N }
+
+// StepsPerEpoch is the number of minibatches in a pass through the training examples.
+func (s *Session) StepsPerEpoch() int { return s.training.N / s.Networks[0].Batch }
+
+// spec is the structure of the networks.
+func (s *Session) spec() graph.Spec {
+	return s.Networks[0].Spec(s.Set.Rows*s.Set.Columns, s.Set.Classes)
+}
+
+// withoutNoise is the structure of the networks where their weights are what they are.
+func (s *Session) withoutNoise() graph.Spec {
+	spec := s.spec()
+	spec.Sharing, spec.Reliability = kernels.NoNoise, false
+	return spec
+}
+
+// program compiles a structure under a rule, once.
+func (s *Session) program(spec graph.Spec, rule kernels.Rule) (*kernels.Program, error) {
+	key := fmt.Sprintf("%+v under %#v", spec, rule)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if p := s.programs[key]; p != nil {
+		return p, nil
+	}
+	p, err := graph.CompileSpec(spec, rule)
+	if err == nil {
+		s.programs[key] = p
+	}
+	return p, err
+}
+
+// members holds the numbers of each network.
+func (s *Session) members() []kernels.Member {
+	members := make([]kernels.Member, len(s.Networks))
+	for m, n := range s.Networks {
+		members[m] = n.Member()
+	}
+	return members
+}
+
+// start takes networks of a Program with these numbers and states to the device, to run through data.
+func (s *Session) start(p *kernels.Program, members []kernels.Member, data *kernels.Data, states ...*kernels.State) (running, error) {
+	if len(states) != len(members) {
+		return running{}, fmt.Errorf("train: want the state of each of %d networks, got %d", len(members), len(states))
+	}
+	vm, err := s.Device.Open(p, members, data, s.Networks[0].Threads)
+	if err != nil {
+		return running{}, err
+	}
+	r := running{vm: vm, pace: newPace()}
+	if err := r.load(p, states); err != nil {
+		return running{}, errors.Join(err, vm.Close())
+	}
+	return r, nil
+}
+
+// running is networks on a device, all at one step.
+type running struct {
+	vm   kernels.VM
+	pace pace
+	step int
+}
+
+// load sets the states of all networks.
+func (r *running) load(p *kernels.Program, states []*kernels.State) error {
+	for m, s := range states {
+		err := s.Check(p.Layout) // before the VM, all of whose errors are its device's
+		if err == nil {
+			err = r.vm.Load(m, s)
+		}
+		if err != nil {
+			return fmt.Errorf("train: network %d: %w", m, err)
+		}
+	}
+	return nil
+}
+
+// advance takes all networks through so many steps and tells after each slice what it brought and how many are done. It returns
+// ErrInterrupted when ctx is cancelled, between two steps.
+func (r *running) advance(ctx context.Context, steps int, tell func(reached []kernels.Progress, done int) error) error {
+	for done := 0; done < steps; {
+		if ctx.Err() != nil {
+			return ErrInterrupted
+		}
+		reached, did, _, err := r.pace.run(r.vm, r.step, steps-done)
+		if err != nil {
+			return err
+		}
+		r.step += did
+		done += did
+		if err := tell(reached, done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close frees the networks.
+func (r *running) Close() error { return r.vm.Close() }
