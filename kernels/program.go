@@ -119,13 +119,8 @@ type Program struct {
 func (p *Program) Gradients() []Gradient {
 	gradients := make([]Gradient, len(p.Layout.Layers))
 	for _, instruction := range p.Instructions {
-		switch i := instruction.(type) {
-		case Update:
-			gradients[i.Layer] = i.Gradient
-		case SumGradient:
-			gradients[i.Layer] = i.Gradient
-		case Fluctuate:
-			gradients[i.Layer] = i.Gradient
+		if g, ok := GradientOf(instruction); ok {
+			gradients[g.Layer] = g
 		}
 	}
 	return gradients

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,15 @@ import (
 	"quantal/kernels"
 )
 
-// refusals: what a machine cannot run, it refuses.
+type (
+	unknownRule        struct{ kernels.Adam }
+	unknownInstruction struct{ kernels.Instruction }
+)
+
+func (unknownRule) String() string        { return "hill climbing" }
+func (unknownInstruction) String() string { return "b1 = pool(b0)" }
+
+// refusals: what a machine cannot run, it refuses, and names what that is.
 func refusals(t *testing.T, m Machine) {
 	n := small.Network(t)
 	summed, walking := n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, kernels.Langevin{})
@@ -33,7 +42,23 @@ func refusals(t *testing.T, m Machine) {
 		change  func(p *kernels.Program)
 		want    string
 	}{
-		{"no rule", summed, func(p *kernels.Program) { p.Rule = nil }, "rule"},
+		{"no rule", summed, func(p *kernels.Program) { p.Rule = nil }, "no kernel for its rule <nil>"},
+		{"an unknown rule", n, func(p *kernels.Program) { p.Rule = unknownRule{kernels.DefaultAdam()} }, "no kernel for its rule hill climbing"},
+		{"an unknown instruction", n, func(p *kernels.Program) {
+			p.Instructions = append(p.Instructions, unknownInstruction{kernels.Gather{}})
+		}, "no kernel for the instruction b1 = pool(b0)"},
+		{"an unknown activation, forward", n, each(func(i *kernels.Forward) { i.Activation = 9 }), "no kernel for the activation Activation(9)"},
+		{"an unknown activation, backward", n, each(func(i *kernels.Backward) { i.Activation = 9 }), "no kernel for the activation Activation(9)"},
+		{"an unknown activation of the output", n, each(func(i *kernels.Loss) { i.Activation = 9 }), "no kernel for the activation Activation(9)"},
+		{"an unknown likelihood of the loss", n, each(func(i *kernels.Loss) { i.Likelihood = 9 }), "no kernel for the likelihood Likelihood(9)"},
+		{"an unknown likelihood", n, func(p *kernels.Program) { p.Likelihood = 9 }, "no kernel for the likelihood Likelihood(9)"},
+		{"an unknown sharing", n, func(p *kernels.Program) { p.Layout.Sharing = 9 }, "no kernel for the sharing Sharing(9)"},
+		{"a negative cost", n, each(func(i *kernels.Update) { i.ReliabilityTerms = -1 }), "no kernel for a cost of reliability"},
+		{"weights never drawn", n, func(p *kernels.Program) { p.Instructions = p.Instructions[2:] }, "comes before its weights are drawn"},
+		{"updates that are sums", summed, func(p *kernels.Program) { p.Rule = kernels.DefaultAdam() }, "though its rule is Adam"},
+		{"weights drawn, yet at mu", summed, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} }, "though its rule is accumulate at mu"},
+		{"a layer without its dW", summed, func(p *kernels.Program) { p.Instructions = p.Instructions[:len(p.Instructions)-1] }, "dW is formed 1 times for 2 layers"},
+		{"steps that are updates", walking, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} }, "though its rule is accumulate at mu"},
 		{"a schedule without a delay", walking, func(p *kernels.Program) { p.Rule = kernels.Langevin{Decay: 0.5} }, "delay 0"},
 	} {
 		p := *c.network.Program
@@ -42,6 +67,12 @@ func refusals(t *testing.T, m Machine) {
 		if _, err := m.Open(&p, n.Members, n.Data); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
+	}
+
+	infinite := slices.Clone(n.Members)
+	infinite[2].Rho = math.Inf(1)
+	if _, err := m.Open(n.Program, infinite, n.Data); err == nil || !strings.Contains(err.Error(), "member 2: no kernel for the cost sigma^-+Inf") {
+		t.Errorf("an unknown cost: %v", err)
 	}
 
 	vm := n.Open(t, m.Open)
@@ -77,5 +108,17 @@ func refusals(t *testing.T, m Machine) {
 	ScoresOf(t, vm, n.Data, 0, 0)
 	if s := SumsOf(t, vm, 0); !Same(s, kernels.NewSums(n.Program.Layout)) {
 		t.Error("sums without training data are not empty")
+	}
+}
+
+// each changes all instructions of a type.
+func each[I any](change func(i *I)) func(p *kernels.Program) {
+	return func(p *kernels.Program) {
+		for at, instruction := range p.Instructions {
+			if i, ok := instruction.(I); ok {
+				change(&i)
+				p.Instructions[at] = any(i).(kernels.Instruction)
+			}
+		}
 	}
 }

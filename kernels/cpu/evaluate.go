@@ -19,7 +19,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	}
 	groups := (data.N + kernels.EvaluationGroup - 1) / kernels.EvaluationGroup
 	jobs := (groups + groupsPerJob - 1) / groupsPerJob
-	tallies := make([]tallies, len(vm.members)*jobs)
+	tallies := make([]kernels.Tallies, len(vm.members)*jobs)
 	spread(len(vm.testers), len(tallies), func(thread, job int) {
 		if ctx.Err() != nil {
 			return
@@ -33,7 +33,11 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	})
 	scores := make([]kernels.Score, len(vm.members))
 	for m := range scores {
-		scores[m] = score(tallies[m*jobs:(m+1)*jobs], data.N, draws, vm.program.Likelihood)
+		var sum kernels.Tallies
+		for _, t := range tallies[m*jobs : (m+1)*jobs] {
+			sum.Add(t)
+		}
+		scores[m] = sum.Score(data.N, draws, vm.program.Likelihood)
 	}
 	return scores, ctx.Err()
 }
@@ -45,7 +49,7 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(s.Check(p.Layout), data.Check(p)); err != nil {
+	if err := errors.Join(capabilities.Check(p, make([]kernels.Member, 1), nil), s.Check(p.Layout), data.Check(p)); err != nil {
 		return nil, err
 	}
 	threads = kernels.Threads(threads)
@@ -79,41 +83,6 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 	return layers, nil
 }
 
-// tally sums what a score averages.
-type tally struct {
-	correct int
-	nll     float64
-}
-
-// tallies are those of one job.
-type tallies struct{ sampled, mean, predictive, expectedLog tally }
-
-func score(parts []tallies, n, draws int, l kernels.Likelihood) kernels.Score {
-	average := func(part func(t *tallies) tally) (accuracy, loss float64) {
-		var sum tally
-		for i := range parts {
-			t := part(&parts[i])
-			sum.correct += t.correct
-			sum.nll += t.nll
-		}
-		accuracy, loss = float64(sum.correct)/float64(n), sum.nll/float64(n)
-		if l == kernels.Gaussian {
-			accuracy = math.NaN()
-		}
-		return accuracy, loss
-	}
-	var s kernels.Score
-	s.AccuracySampled, s.LossSampled = average(func(t *tallies) tally { return t.sampled })
-	s.AccuracyMean, s.LossMean = average(func(t *tallies) tally { return t.mean })
-	s.AccuracyPredictive, s.LossPredictive = average(func(t *tallies) tally { return t.predictive })
-	s.AccuracyExpectedLog, s.LossExpectedLog = average(func(t *tallies) tally { return t.expectedLog })
-	if draws == 0 {
-		nan := math.NaN()
-		s.AccuracyPredictive, s.LossPredictive, s.AccuracyExpectedLog, s.LossExpectedLog = nan, nan, nan, nan
-	}
-	return s
-}
-
 // test is what a job needs to know of an evaluation.
 type test struct {
 	member kernels.Member
@@ -125,18 +94,18 @@ type test struct {
 
 // evaluate tests a network on the given groups of examples. It looks at ctx before each pass of a group through the network;
 // when that is cancelled the tallies mean nothing.
-func (k *worker) evaluate(ctx context.Context, t test, firstGroup, endGroup int) tallies {
-	var sum tallies
+func (k *worker) evaluate(ctx context.Context, t test, firstGroup, endGroup int) kernels.Tallies {
+	var sum kernels.Tallies
 	noise := kernels.Noise{Seed: t.member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(t.step)}
 	k.sigmas(t.state)
 	examples := make([]int32, 0, k.batch)
 	for g := firstGroup; g < endGroup && ctx.Err() == nil; g++ {
 		examples = fill(examples, g*k.batch, t.data.N)
 		k.infer(t, examples, means, noise)
-		k.count(&sum.mean, len(examples), t.member)
+		k.count(&sum.Mean, len(examples), t.member)
 	}
 	if k.program.Layout.Sharing == kernels.NoNoise && t.draws == 0 {
-		sum.sampled = sum.mean // a draw without noise is the mean
+		sum.Sampled = sum.Mean // a draw without noise is the mean
 		return sum
 	}
 	mixture := newMixture(k.program, k.batch, t.draws)
@@ -144,7 +113,7 @@ func (k *worker) evaluate(ctx context.Context, t test, firstGroup, endGroup int)
 		examples = fill(examples, g*k.batch, t.data.N)
 		noise.Draw = uint32(g)
 		k.infer(t, examples, evaluation, noise)
-		k.count(&sum.sampled, len(examples), t.member)
+		k.count(&sum.Sampled, len(examples), t.member)
 		for d := range t.draws {
 			if ctx.Err() != nil {
 				return sum
@@ -154,7 +123,7 @@ func (k *worker) evaluate(ctx context.Context, t test, firstGroup, endGroup int)
 			mixture.add(k, len(examples), t.member, d)
 		}
 		if t.draws > 0 {
-			mixture.count(&sum.predictive, &sum.expectedLog, k.labels[:len(examples)])
+			mixture.count(&sum.Predictive, &sum.ExpectedLog, k.labels[:len(examples)])
 		}
 	}
 	return sum
@@ -192,16 +161,16 @@ func (k *worker) target(b int) []float32 {
 	return k.targets[b*width:][:width]
 }
 
-func (k *worker) count(t *tally, n int, m kernels.Member) {
+func (k *worker) count(t *kernels.Tally, n int, m kernels.Member) {
 	for b := range n {
 		y := k.output(b)
 		if k.program.Likelihood == kernels.Gaussian {
-			t.nll += kernels.GaussianNLL(nil, y, k.target(b), float32(m.NoiseVariance))
+			t.NLL += kernels.GaussianNLL(nil, y, k.target(b), float32(m.NoiseVariance))
 			continue
 		}
-		t.nll += kernels.CrossEntropy(nil, y, int(k.labels[b]))
+		t.NLL += kernels.CrossEntropy(nil, y, int(k.labels[b]))
 		if argmax(y) == int(k.labels[b]) {
-			t.correct++
+			t.Correct++
 		}
 	}
 }
@@ -250,7 +219,7 @@ func (m *mixture) add(k *worker, n int, member kernels.Member, draw int) {
 	}
 }
 
-func (m *mixture) count(predictive, expectedLog *tally, labels []byte) {
+func (m *mixture) count(predictive, expectedLog *kernels.Tally, labels []byte) {
 	meanP, meanLog := make([]float64, m.outcomes), make([]float64, m.outcomes)
 	for b, label := range labels {
 		for o := range m.outcomes {
@@ -268,13 +237,13 @@ func (m *mixture) count(predictive, expectedLog *tally, labels []byte) {
 		if m.likelihood == kernels.Gaussian {
 			answer = 0
 		}
-		predictive.nll -= meanP[answer]
-		expectedLog.nll -= meanLog[answer]
+		predictive.NLL -= meanP[answer]
+		expectedLog.NLL -= meanLog[answer]
 		if argmax(meanP) == answer {
-			predictive.correct++
+			predictive.Correct++
 		}
 		if argmax(meanLog) == answer {
-			expectedLog.correct++
+			expectedLog.Correct++
 		}
 	}
 }

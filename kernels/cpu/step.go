@@ -443,7 +443,8 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 			case kernels.Loss:
 				loss := k.loss(i, member)
 				if math.IsNaN(loss) || math.IsInf(loss, 0) {
-					return k.explain(step, s)
+					d, _ := k.program.Explain(step, s, func(b kernels.Buffer) ([]float32, error) { return k.buffers[b], nil })
+					return d
 				}
 				*losses = append(*losses, loss)
 			case kernels.Backward:
@@ -487,28 +488,3 @@ func (k *worker) sigmas(s *kernels.State) {
 	}
 	kernels.Sigmas(k.sigma, k.slope, s.Phi)
 }
-
-// explain finds where a loss that is not finite came from: the first layer with a bad sigma, else the first whose output
-// is bad.
-func (k *worker) explain(step int, s *kernels.State) *kernels.Divergence {
-	layout := k.program.Layout
-	for l := range layout.Layers {
-		for _, phi := range s.Phi[layout.PhiOffset(l):][:layout.PhiLen(l)] {
-			if sigma, _ := kernels.Softplus(phi); !isFinite(sigma) {
-				return &kernels.Divergence{Step: step, Layer: l, What: "sigma"}
-			}
-		}
-	}
-	for _, instruction := range k.program.Instructions {
-		if f, ok := instruction.(kernels.Forward); ok {
-			for _, y := range k.buffers[f.Dst] {
-				if !isFinite(y) {
-					return &kernels.Divergence{Step: step, Layer: f.Layer, What: "loss"}
-				}
-			}
-		}
-	}
-	return &kernels.Divergence{Step: step, Layer: len(layout.Layers) - 1, What: "loss"}
-}
-
-func isFinite(x float32) bool { return x-x == 0 }

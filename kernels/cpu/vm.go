@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -25,6 +24,19 @@ type VM struct {
 	set     *kernelSet
 	workers []*worker // for training: as many as networks can train side by side
 	testers []*worker // for evaluation: one per thread, made when first needed
+}
+
+// capabilities are those of all kernel sets.
+var capabilities = kernels.Capabilities{
+	Machine: "cpu",
+	Instructions: []kernels.Instruction{
+		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{}, kernels.UpdateShared{},
+		kernels.SumGradient{}, kernels.Fluctuate{},
+	},
+	Rules:       []kernels.Rule{kernels.Adam{}, kernels.Accumulate{}, kernels.Langevin{}},
+	Activations: []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Tanh},
+	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
+	Sharings:    []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork, kernels.NoNoise},
 }
 
 // smallestEpsilon keeps the denominators of Adam's steps where the product of two of them is a normal float32.
@@ -59,15 +71,15 @@ func OpenWith(set string, p *kernels.Program, members []kernels.Member, train *k
 }
 
 func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
-	if len(members) == 0 {
-		return nil, errors.New("cpu: want at least one member")
-	}
 	if threads < 0 {
 		return nil, fmt.Errorf("cpu: want 0 or more threads, got %d", threads)
 	}
 	threads = kernels.Threads(threads)
-	if err := checkRule(p.Rule); err != nil {
+	if err := capabilities.Check(p, members, train); err != nil {
 		return nil, err
+	}
+	if a, ok := p.Rule.(kernels.Adam); ok && a.Epsilon < smallestEpsilon {
+		return nil, fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", a.Epsilon, smallestEpsilon)
 	}
 	what := "the network " + sizesText(p.Layout)
 	if len(members) > 1 {
@@ -82,14 +94,6 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		orders:  map[uint64]*order{},
 		workers: make([]*worker, min(threads, len(members))),
 		testers: make([]*worker, threads),
-	}
-	if train != nil {
-		if err := train.Check(p); err != nil {
-			return nil, err
-		}
-		if train.N < p.Batch {
-			return nil, fmt.Errorf("cpu: a minibatch takes %d examples, there are %d", p.Batch, train.N)
-		}
 	}
 	for range members {
 		vm.states = append(vm.states, kernels.NewState(p.Layout))
@@ -138,22 +142,6 @@ func sizesText(l kernels.Layout) string {
 	return text
 }
 
-// checkRule refuses rules that the steps here cannot follow.
-func checkRule(rule kernels.Rule) error {
-	switch r := rule.(type) {
-	case kernels.Adam:
-		if r.Epsilon < smallestEpsilon {
-			return fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", r.Epsilon, smallestEpsilon)
-		}
-	case kernels.Accumulate:
-	case kernels.Langevin:
-		return r.Check()
-	default:
-		return fmt.Errorf("cpu: the program's rule is %v: want kernels.Adam, kernels.Accumulate or kernels.Langevin", rule)
-	}
-	return nil
-}
-
 // Kernels returns the name of the kernel set the VM runs, for the record of a run.
 func (vm *VM) Kernels() string { return vm.set.name }
 
@@ -179,11 +167,8 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 
 // Sums returns a copy of what a network has added up since its state was loaded.
 func (vm *VM) Sums(member int) (*kernels.Sums, error) {
-	if vm.sums == nil {
-		return nil, fmt.Errorf("cpu: Sums: the program's rule is %v: want kernels.Accumulate", vm.program.Rule)
-	}
-	if d := vm.stopped[member]; d != nil {
-		return nil, fmt.Errorf("cpu: Sums: member %d: %v", member, d)
+	if err := kernels.CheckSums(vm.program.Rule, member, vm.stopped[member]); err != nil {
+		return nil, fmt.Errorf("cpu: %w", err)
 	}
 	s := kernels.NewSums(vm.program.Layout)
 	s.CopyFrom(vm.sums[member])
@@ -198,11 +183,8 @@ func (vm *VM) Close() error {
 
 // Run takes every network from firstStep through n steps.
 func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
-	if vm.train == nil {
-		return nil, errors.New("cpu: Run: this VM was opened without training data")
-	}
-	if firstStep < 0 || n < 0 || int64(firstStep)+int64(n) > 1<<32 {
-		return nil, fmt.Errorf("cpu: Run: steps %d to %d: want them within 0 to 2^32", firstStep, firstStep+n)
+	if err := kernels.CheckSteps(vm.train, firstStep, n); err != nil {
+		return nil, fmt.Errorf("cpu: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

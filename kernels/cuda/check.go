@@ -519,8 +519,8 @@ func (c *checker) evaluation(step int) {
 	for m := range c.members {
 		c.member = m
 		s, n := c.state(m), float64(c.data.N)
-		var want [4]tally // in the order of tallies
-		count := func(t *tally, logp []float64, answer int) {
+		var want [4]kernels.Tally // in the order of Tallies
+		count := func(t *kernels.Tally, logp []float64, answer int) {
 			best := 0
 			for o, v := range logp {
 				if v > logp[best] {
@@ -528,9 +528,9 @@ func (c *checker) evaluation(step int) {
 				}
 			}
 			if best == answer {
-				t.correct += 1 / n
+				t.Correct += 1 / n
 			}
-			t.nll -= logp[answer] / n
+			t.NLL -= logp[answer] / n
 		}
 		for e := range c.data.N {
 			answer := 0
@@ -565,9 +565,9 @@ func (c *checker) evaluation(step int) {
 			{"predictive", got.AccuracyPredictive, got.LossPredictive},
 			{"expected log", got.AccuracyExpectedLog, got.LossExpectedLog},
 		} {
-			c.sameOnScale("loss "+f.what, []float64{f.loss}, []float64{want[i].nll}, 1, 1, 2e-6, 1)
+			c.sameOnScale("loss "+f.what, []float64{f.loss}, []float64{want[i].NLL}, 1, 1, 2e-6, 1)
 			if c.vm.shape.Likelihood == kernels.Categorical { // rounding may decide one example otherwise
-				c.sameOnScale("accuracy "+f.what, []float64{f.accuracy}, []float64{want[i].correct}, 1, 1, 1.01/n, 1)
+				c.sameOnScale("accuracy "+f.what, []float64{f.accuracy}, []float64{want[i].Correct}, 1, 1, 1.01/n, 1)
 			}
 		}
 	}

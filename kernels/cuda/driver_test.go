@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"quantal/kernels"
 	"quantal/kernels/conformance"
 )
@@ -212,67 +210,11 @@ func TestMemoryOfSums(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
-	n := small.Network(t)
-	few := *n.Data
-	few.N, few.Bytes, few.Labels = 3, few.Bytes[:90], few.Labels[:3]
-	wide := *n.Data
-	wide.Width = 29
-	unsampled := *n.Program
-	unsampled.Instructions = unsampled.Instructions[2:]
-	for name, open := range map[string]func() (*VM, error){
-		"no members":          func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.Program, nil, n.Data) },
-		"batch beyond data":   func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.Program, n.Members, &few) },
-		"wrong width":         func() (*VM, error) { return OpenOn(Interpreted(testMemory), n.Program, n.Members, &wide) },
-		"weights never drawn": func() (*VM, error) { return OpenOn(Interpreted(testMemory), &unsampled, n.Members, n.Data) },
-	} {
-		if _, err := open(); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-	summed, walking := n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, kernels.Langevin{})
-	for name, c := range map[string]struct {
-		of     *conformance.Network
-		change func(p *kernels.Program)
-	}{
-		"updates that are sums":    {summed, func(p *kernels.Program) { p.Rule = kernels.DefaultAdam() }},
-		"weights drawn, yet at mu": {summed, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} }},
-		"a layer without its dW":   {summed, func(p *kernels.Program) { p.Instructions = p.Instructions[:len(p.Instructions)-1] }},
-		"steps that are updates":   {walking, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} }},
-	} {
-		p := *c.of.Program
-		c.change(&p)
-		if _, err := OpenOn(Interpreted(testMemory), &p, n.Members, n.Data); err == nil || !strings.Contains(err.Error(), "cuda: program:") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
+func TestDeviceThatDoesNotExist(t *testing.T) {
 	_, err := Device(1 << 20)
 	var unavailable *Unavailable
 	if !errors.As(err, &unavailable) {
 		t.Errorf("a GPU that does not exist: %v", err)
-	}
-	vm := interpret(t, n)
-	if err := vm.Load(0, kernels.NewState(kernels.Layout{})); err == nil {
-		t.Error("a state of another shape: no error")
-	}
-	canceled, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := vm.Run(canceled, 0, 1); err == nil {
-		t.Error("a canceled context: no error")
-	}
-	if diff := cmp.Diff(n.Start[0], conformance.StateOf(t, vm, 0)); diff != "" {
-		t.Error("a canceled Run changed the state")
-	}
-	blind, err := OpenOn(Interpreted(testMemory), n.Program, n.Members, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.Load(t, blind)
-	if _, err := blind.Run(context.Background(), 0, 1); err == nil {
-		t.Error("training without data: no error")
-	}
-	if _, err := blind.Evaluate(context.Background(), n.Data, 0, 0); err != nil {
-		t.Errorf("testing without training data: %v", err)
 	}
 }
 

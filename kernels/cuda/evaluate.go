@@ -30,33 +30,10 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 			return nil, fmt.Errorf("cuda: evaluate %v: %w", b, err)
 		}
 		for i, t := range tallies {
-			scores[b.from+i] = t.score(data.N, draws, vm.shape.Likelihood)
+			scores[b.from+i] = t.Score(data.N, draws, vm.shape.Likelihood)
 		}
 	}
 	return scores, ctx.Err()
-}
-
-// tally sums what a score averages.
-type tally struct{ correct, nll float64 }
-
-// tallies are those of one member: sampled, at the means, predictive, expected log.
-type tallies [4]tally
-
-func (t tallies) score(n, draws int, l kernels.Likelihood) kernels.Score {
-	var accuracy, loss [4]float64
-	for i, sum := range t {
-		accuracy[i], loss[i] = sum.correct/float64(n), sum.nll/float64(n)
-		if l == kernels.Gaussian {
-			accuracy[i] = math.NaN()
-		}
-		if i >= 2 && draws == 0 {
-			accuracy[i], loss[i] = math.NaN(), math.NaN()
-		}
-	}
-	return kernels.Score{
-		AccuracySampled: accuracy[0], LossSampled: loss[0], AccuracyMean: accuracy[1], LossMean: loss[1],
-		AccuracyPredictive: accuracy[2], LossPredictive: loss[2], AccuracyExpectedLog: accuracy[3], LossExpectedLog: loss[3],
-	}
 }
 
 // tester is the device memory of an evaluation.
@@ -136,14 +113,14 @@ func (t *tester) release() error {
 }
 
 // evaluate tests the members on the device.
-func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int) (sums []tallies, err error) {
+func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int) (sums []kernels.Tallies, err error) {
 	t, err := vm.newTester(data, draws)
 	defer func() { err = cmp.Or(err, t.release()) }()
 	if err != nil {
 		return nil, err
 	}
 	t.instances, t.groups, t.batch, t.stream = t.members*t.atOnce, t.atOnce, batchTile, kernels.StreamEvaluation
-	sums = make([]tallies, t.members)
+	sums = make([]kernels.Tallies, t.members)
 	groups := ceil(data.N, kernels.EvaluationGroup)
 	for g := 0; g < groups; g += t.atOnce {
 		if err := ctx.Err(); err != nil {
@@ -157,7 +134,7 @@ func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 }
 
 // test takes the groups from firstGroup on through the networks and adds to the sums, group by group.
-func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int) error {
+func (t *tester) test(ctx context.Context, sums []kernels.Tallies, step, firstGroup int) error {
 	vm, first := t.vm, firstGroup*batchTile
 	record := []stepRecord{{step: uint32(step), first: uint32(first)}}
 	if err := vm.upload(t.steps, bytesOf(record), "step"); err != nil {
@@ -188,13 +165,13 @@ func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int)
 	if err := infer(vm.kind(), firstGroup, 1, score); err != nil {
 		return err
 	}
-	if err := t.add(sums, 0, 0); err != nil {
+	if err := t.add(sums, 0, func(s *kernels.Tallies) *kernels.Tally { return &s.Sampled }); err != nil {
 		return err
 	}
 	if err := infer("means", 0, 0, score); err != nil {
 		return err
 	}
-	if err := t.add(sums, 1, 0); err != nil || t.draws == 0 {
+	if err := t.add(sums, 0, func(s *kernels.Tallies) *kernels.Tally { return &s.Mean }); err != nil || t.draws == 0 {
 		return err
 	}
 	for d := range t.draws {
@@ -215,19 +192,22 @@ func (t *tester) test(ctx context.Context, sums []tallies, step, firstGroup int)
 	})}); err != nil {
 		return err
 	}
-	return cmp.Or(t.add(sums, 2, 0), t.add(sums, 3, t.instances))
+	return cmp.Or(
+		t.add(sums, 0, func(s *kernels.Tallies) *kernels.Tally { return &s.Predictive }),
+		t.add(sums, t.instances, func(s *kernels.Tallies) *kernels.Tally { return &s.ExpectedLog }),
+	)
 }
 
-// add adds the figures of all groups, from the given place of the result on, to one kind of tally.
-func (t *tester) add(sums []tallies, kind, from int) error {
+// add adds the figures of all groups, from the given place of the result on, to one of the tallies.
+func (t *tester) add(sums []kernels.Tallies, from int, of func(*kernels.Tallies) *kernels.Tally) error {
 	figures := make([]figuresRecord, t.instances)
 	if err := t.vm.driver.Download(bytesOf(figures), t.result+Address(bytesFor[figuresRecord](from))); err != nil {
 		return err
 	}
 	for i, f := range figures {
-		sum := &sums[i/t.groups][kind]
-		sum.nll += float64(f.nll)
-		sum.correct += float64(f.correct)
+		sum := of(&sums[i/t.groups])
+		sum.NLL += float64(f.nll)
+		sum.Correct += float64(f.correct)
 	}
 	return nil
 }

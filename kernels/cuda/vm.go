@@ -3,7 +3,6 @@ package cuda
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -40,6 +39,19 @@ type VM struct {
 	graphs   map[batch]Graph
 }
 
+// capabilities are those of the kernels in this package.
+var capabilities = kernels.Capabilities{
+	Machine: "cuda",
+	Instructions: []kernels.Instruction{
+		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{}, kernels.UpdateShared{},
+		kernels.SumGradient{}, kernels.Fluctuate{},
+	},
+	Rules:       []kernels.Rule{kernels.Adam{}, kernels.Accumulate{}, kernels.Langevin{}},
+	Activations: []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Tanh},
+	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
+	Sharings:    []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork, kernels.NoNoise},
+}
+
 // batch is a run of neighbouring members.
 type batch struct{ from, to int }
 
@@ -65,22 +77,14 @@ func OpenOn(d Driver, p *kernels.Program, members []kernels.Member, train *kerne
 }
 
 func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data, ptx map[string]string) (*VM, error) {
-	if len(members) == 0 {
-		return nil, errors.New("cuda: want at least one member")
-	}
-	if train != nil {
-		if err := train.Check(p); err != nil {
-			return nil, err
-		}
-		if train.N < p.Batch {
-			return nil, fmt.Errorf("cuda: a minibatch takes %d examples, there are %d", p.Batch, train.N)
-		}
+	if err := capabilities.Check(p, members, train); err != nil {
+		return nil, err
 	}
 	vm := &VM{
 		driver: d, shape: newShape(p), members: members, train: train, stopped: make([]*kernels.Divergence, len(members)),
 		epoch: -1, orders: orders{data: train}, graphs: map[batch]Graph{},
 	}
-	if err := cmp.Or(vm.shape.check(), vm.shape.fits(d.Info(), train != nil)); err != nil {
+	if err := vm.shape.fits(d.Info(), train != nil); err != nil {
 		return nil, err
 	}
 	vm.adam, _ = p.Rule.(kernels.Adam)
@@ -102,48 +106,6 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 		return nil, cmp.Or(err, vm.release())
 	}
 	return vm, nil
-}
-
-// check refuses programs that the launches below cannot express.
-func (s shape) check() error {
-	switch r := s.Rule.(type) {
-	case kernels.Adam, kernels.Accumulate:
-	case kernels.Langevin:
-		if err := r.Check(); err != nil {
-			return err
-		}
-	default:
-		return fmt.Errorf("cuda: program: its rule is %v: want kernels.Adam, kernels.Accumulate or kernels.Langevin", s.Rule)
-	}
-	_, drawn := s.Rule.Draws()
-	sampled := map[int]bool{}
-	gradients := 0
-	for _, instruction := range s.Instructions {
-		switch i := instruction.(type) {
-		case kernels.Sample:
-			if !drawn {
-				return fmt.Errorf("cuda: program: %v, though its rule is %v", i, s.Rule)
-			}
-			sampled[i.Layer] = true
-		case kernels.Forward:
-			if drawn && !sampled[i.Layer] {
-				return fmt.Errorf("cuda: program: %v comes before its weights are drawn", i)
-			}
-		case kernels.Update, kernels.SumGradient, kernels.Fluctuate:
-			_, sums := i.(kernels.SumGradient)
-			if _, walks := i.(kernels.Fluctuate); sums != s.sums || walks != s.walks {
-				return fmt.Errorf("cuda: program: %v, though its rule is %v", i, s.Rule)
-			}
-			gradients++
-		case kernels.Gather, kernels.Loss, kernels.Backward, kernels.UpdateShared:
-		default:
-			return fmt.Errorf("cuda: program: no launch for %v", i)
-		}
-	}
-	if gradients != len(s.Layout.Layers) {
-		return fmt.Errorf("cuda: program: dW is formed %d times for %d layers", gradients, len(s.Layout.Layers))
-	}
-	return nil
 }
 
 // fits refuses what kernels cannot count, which they do in 32 bits, and minibatches that a grid or the shared memory of the
@@ -441,11 +403,8 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 
 // Sums returns a copy of what a network has added up since its state was loaded.
 func (vm *VM) Sums(member int) (*kernels.Sums, error) {
-	if vm.sums == nil {
-		return nil, fmt.Errorf("cuda: Sums: the program's rule is %v: want kernels.Accumulate", vm.shape.Rule)
-	}
-	if d := vm.stopped[member]; d != nil {
-		return nil, fmt.Errorf("cuda: Sums: member %d: %v", member, d)
+	if err := kernels.CheckSums(vm.shape.Rule, member, vm.stopped[member]); err != nil {
+		return nil, fmt.Errorf("cuda: %w", err)
 	}
 	if vm.onDevice(member) && vm.totalled() {
 		return vm.downloadSums(member)
@@ -473,11 +432,8 @@ func (vm *VM) release() error {
 
 // Run takes every network from firstStep through n steps.
 func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
-	if vm.train == nil {
-		return nil, errors.New("cuda: Run: this VM was opened without training data")
-	}
-	if firstStep < 0 || n < 0 || int64(firstStep)+int64(n) > 1<<32 {
-		return nil, fmt.Errorf("cuda: Run: steps %d to %d: want them within 0 to 2^32", firstStep, firstStep+n)
+	if err := kernels.CheckSteps(vm.train, firstStep, n); err != nil {
+		return nil, fmt.Errorf("cuda: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -655,55 +611,21 @@ func (vm *VM) launch(launches []Launch) error {
 // firstBad is the layer whose dW came first, among those that met a gradient that is not finite.
 func (vm *VM) firstBad(bad []int32, mark int32) int {
 	for _, instruction := range vm.shape.Instructions {
-		switch i := instruction.(type) {
-		case kernels.Update:
-			if bad[i.Layer] == mark {
-				return i.Layer
-			}
-		case kernels.SumGradient:
-			if bad[i.Layer] == mark {
-				return i.Layer
-			}
-		case kernels.Fluctuate:
-			if bad[i.Layer] == mark {
-				return i.Layer
-			}
+		if g, ok := kernels.GradientOf(instruction); ok && bad[g.Layer] == mark {
+			return g.Layer
 		}
 	}
 	return 0
 }
 
-// explain finds where a loss that is not finite came from: the first layer with a bad sigma, else the first whose output is
-// bad. A network that halted keeps its state and its activations.
+// explain finds where a loss that is not finite came from. A network that halted keeps its state and its activations.
 func (vm *VM) explain(step, i int) (*kernels.Divergence, error) {
 	s, err := vm.download(vm.resident.from + i)
 	if err != nil {
 		return nil, err
 	}
-	layout := vm.shape.Layout
-	for l := range layout.Layers {
-		for _, phi := range s.Phi[layout.PhiOffset(l):][:layout.PhiLen(l)] {
-			if sigma, _ := kernels.Softplus(phi); !isFinite(sigma) {
-				return &kernels.Divergence{Step: step, Layer: l, What: "sigma"}, nil
-			}
-		}
-	}
-	for _, instruction := range vm.shape.Instructions {
-		f, ok := instruction.(kernels.Forward)
-		if !ok {
-			continue
-		}
-		y := make([]float32, vm.shape.Batch*kernels.Stride(vm.shape.Widths[f.Dst]))
-		if err := vm.driver.Download(bytesOf(y), vm.memory.values[f.Dst]+Address(4*len(y)*i)); err != nil {
-			return nil, err
-		}
-		for _, v := range y {
-			if !isFinite(v) {
-				return &kernels.Divergence{Step: step, Layer: f.Layer, What: "loss"}, nil
-			}
-		}
-	}
-	return &kernels.Divergence{Step: step, Layer: len(layout.Layers) - 1, What: "loss"}, nil
+	return vm.shape.Explain(step, s, func(b kernels.Buffer) ([]float32, error) {
+		y := make([]float32, vm.shape.Batch*kernels.Stride(vm.shape.Widths[b]))
+		return y, vm.driver.Download(bytesOf(y), vm.memory.values[b]+Address(4*len(y)*i))
+	})
 }
-
-func isFinite(x float32) bool { return x-x == 0 }

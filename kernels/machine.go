@@ -1,0 +1,243 @@
+package kernels
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Capabilities is what a machine runs. A VM refuses a Program that asks for more when it is opened, and names what that is.
+type Capabilities struct {
+	Machine      string        // as messages name it
+	Instructions []Instruction // one of each type
+	Rules        []Rule        // one of each type
+	Activations  []Activation
+	Likelihoods  []Likelihood
+	Sharings     []Sharing
+}
+
+// Check reports whether the machine can run a Program for the members, and train them on the data; train is nil for a VM that only
+// evaluates.
+func (c Capabilities) Check(p *Program, members []Member, train *Data) error {
+	if len(members) == 0 {
+		return fmt.Errorf("%s: want at least one member", c.Machine)
+	}
+	for i, m := range members {
+		if math.IsNaN(m.Rho) || math.IsInf(m.Rho, 0) {
+			return fmt.Errorf("%s: member %d: no kernel for the cost sigma^-%v of reliability", c.Machine, i, m.Rho)
+		}
+	}
+	if err := c.knows(p); err != nil {
+		return fmt.Errorf("%s: program: %w", c.Machine, err)
+	}
+	if err := p.check(); err != nil {
+		return fmt.Errorf("%s: program: %w", c.Machine, err)
+	}
+	if train == nil {
+		return nil
+	}
+	if err := train.Check(p); err != nil {
+		return err
+	}
+	if train.N < p.Batch {
+		return fmt.Errorf("%s: a minibatch takes %d examples, there are %d", c.Machine, p.Batch, train.N)
+	}
+	return nil
+}
+
+// knows reports whether there are kernels for all that the program is made of.
+func (c Capabilities) knows(p *Program) error {
+	if !has(c.Rules, p.Rule) {
+		return fmt.Errorf("no kernel for its rule %v; there are some for %s", p.Rule, types(c.Rules))
+	}
+	if l, ok := p.Rule.(Langevin); ok {
+		if err := l.Check(); err != nil {
+			return err
+		}
+	}
+	all := []error{known("sharing", c.Sharings, p.Layout.Sharing), known("likelihood", c.Likelihoods, p.Likelihood)}
+	for _, instruction := range p.Instructions {
+		if !has(c.Instructions, instruction) {
+			return fmt.Errorf("no kernel for the instruction %v; there are some for %s", instruction, types(c.Instructions))
+		}
+		switch i := instruction.(type) {
+		case Forward:
+			all = append(all, known("activation", c.Activations, i.Activation))
+		case Loss:
+			all = append(all, known("activation", c.Activations, i.Activation), known("likelihood", c.Likelihoods, i.Likelihood))
+		case Backward:
+			all = append(all, known("activation", c.Activations, i.Activation))
+		case UpdateShared:
+			all = append(all, counted("reliability", i.ReliabilityTerms))
+		}
+		if g, ok := GradientOf(instruction); ok {
+			all = append(all, counted("magnitude", g.MagnitudeTerms), counted("reliability", g.ReliabilityTerms))
+		}
+	}
+	for _, err := range all {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// has reports whether a list has a value of a type.
+func has[T any](list []T, v T) bool {
+	return slices.ContainsFunc(list, func(known T) bool { return reflect.TypeOf(known) == reflect.TypeOf(v) })
+}
+
+func types[T any](list []T) string {
+	var names []string
+	for _, v := range list {
+		names = append(names, strings.ToLower(reflect.TypeOf(v).Name()))
+	}
+	return strings.Join(names, ", ")
+}
+
+func known[T comparable](kind string, list []T, v T) error {
+	if slices.Contains(list, v) {
+		return nil
+	}
+	return fmt.Errorf("no kernel for the %s %v; there are some for %s", kind, v, strings.Trim(fmt.Sprint(list), "[]"))
+}
+
+func counted(cost string, terms int) error {
+	if terms < 0 {
+		return fmt.Errorf("no kernel for a cost of %s that is taken %d times", cost, terms)
+	}
+	return nil
+}
+
+// GradientOf is what an instruction that forms dW makes it of.
+func GradientOf(instruction Instruction) (g Gradient, ok bool) {
+	switch i := instruction.(type) {
+	case Update:
+		return i.Gradient, true
+	case SumGradient:
+		return i.Gradient, true
+	case Fluctuate:
+		return i.Gradient, true
+	}
+	return g, false
+}
+
+// check reports whether the instructions are those of the rule.
+func (p *Program) check() error {
+	_, drawn := p.Rule.Draws()
+	sampled := map[int]bool{}
+	gradients := 0
+	for _, instruction := range p.Instructions {
+		switch i := instruction.(type) {
+		case Sample:
+			if !drawn {
+				return fmt.Errorf("%v, though its rule is %v", i, p.Rule)
+			}
+			sampled[i.Layer] = true
+		case Forward:
+			if drawn && !sampled[i.Layer] {
+				return fmt.Errorf("%v comes before its weights are drawn", i)
+			}
+		}
+		if g, ok := GradientOf(instruction); ok {
+			if instruction != p.Rule.Layer(g) {
+				return fmt.Errorf("%v, though its rule is %v", instruction, p.Rule)
+			}
+			gradients++
+		}
+	}
+	if gradients != len(p.Layout.Layers) {
+		return fmt.Errorf("dW is formed %d times for %d layers", gradients, len(p.Layout.Layers))
+	}
+	return nil
+}
+
+// CheckSteps reports whether a VM that was opened with the given training data can run n steps from firstStep on.
+func CheckSteps(train *Data, firstStep, n int) error {
+	if train == nil {
+		return errors.New("Run: this VM was opened without training data")
+	}
+	if firstStep < 0 || n < 0 || int64(firstStep)+int64(n) > 1<<32 {
+		return fmt.Errorf("Run: steps %d to %d: want them within 0 to 2^32", firstStep, firstStep+n)
+	}
+	return nil
+}
+
+// CheckSums reports whether a member has sums: its rule is Accumulate, and it has not stopped.
+func CheckSums(rule Rule, member int, stopped *Divergence) error {
+	if _, ok := rule.(Accumulate); !ok {
+		return fmt.Errorf("Sums: the program's rule is %v: want kernels.Accumulate", rule)
+	}
+	if stopped != nil {
+		return fmt.Errorf("Sums: member %d: %v", member, stopped)
+	}
+	return nil
+}
+
+// Explain finds where a loss that is not finite came from: the first layer with a bad sigma, else the first whose output is bad.
+// Output returns the activations in a buffer.
+func (p *Program) Explain(step int, s *State, output func(b Buffer) ([]float32, error)) (*Divergence, error) {
+	for l := range p.Layout.Layers {
+		for _, phi := range s.Phi[p.Layout.PhiOffset(l):][:p.Layout.PhiLen(l)] {
+			if sigma, _ := Softplus(phi); sigma-sigma != 0 {
+				return &Divergence{Step: step, Layer: l, What: "sigma"}, nil
+			}
+		}
+	}
+	for _, instruction := range p.Instructions {
+		f, ok := instruction.(Forward)
+		if !ok {
+			continue
+		}
+		values, err := output(f.Dst)
+		if err != nil {
+			return nil, err
+		}
+		for _, y := range values {
+			if y-y != 0 {
+				return &Divergence{Step: step, Layer: f.Layer, What: "loss"}, nil
+			}
+		}
+	}
+	return &Divergence{Step: step, Layer: len(p.Layout.Layers) - 1, What: "loss"}, nil
+}
+
+// Tally sums what a score averages.
+type Tally struct{ Correct, NLL float64 }
+
+// Tallies are those of one network.
+type Tallies struct{ Sampled, Mean, Predictive, ExpectedLog Tally }
+
+// Add adds the tallies of other examples.
+func (t *Tallies) Add(o Tallies) {
+	for _, f := range []struct {
+		sum *Tally
+		of  Tally
+	}{{&t.Sampled, o.Sampled}, {&t.Mean, o.Mean}, {&t.Predictive, o.Predictive}, {&t.ExpectedLog, o.ExpectedLog}} {
+		f.sum.Correct += f.of.Correct
+		f.sum.NLL += f.of.NLL
+	}
+}
+
+// Score is the score of n examples.
+func (t Tallies) Score(n, draws int, l Likelihood) Score {
+	average := func(sum Tally, asked bool) (accuracy, loss float64) {
+		accuracy, loss = sum.Correct/float64(n), sum.NLL/float64(n)
+		if l == Gaussian || !asked {
+			accuracy = math.NaN()
+		}
+		if !asked {
+			loss = math.NaN()
+		}
+		return accuracy, loss
+	}
+	var s Score
+	s.AccuracySampled, s.LossSampled = average(t.Sampled, true)
+	s.AccuracyMean, s.LossMean = average(t.Mean, true)
+	s.AccuracyPredictive, s.LossPredictive = average(t.Predictive, draws > 0)
+	s.AccuracyExpectedLog, s.LossExpectedLog = average(t.ExpectedLog, draws > 0)
+	return s
+}
