@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -156,23 +155,23 @@ func (p *Program) check() error {
 }
 
 // CheckSteps reports whether a VM that was opened with the given training data can run n steps from firstStep on.
-func CheckSteps(train *Data, firstStep, n int) error {
+func (c Capabilities) CheckSteps(train *Data, firstStep, n int) error {
 	if train == nil {
-		return errors.New("Run: this VM was opened without training data")
+		return fmt.Errorf("%s: Run: this VM was opened without training data", c.Machine)
 	}
 	if firstStep < 0 || n < 0 || int64(firstStep)+int64(n) > 1<<32 {
-		return fmt.Errorf("Run: steps %d to %d: want them within 0 to 2^32", firstStep, firstStep+n)
+		return fmt.Errorf("%s: Run: steps %d to %d: want them within 0 to 2^32", c.Machine, firstStep, firstStep+n)
 	}
 	return nil
 }
 
 // CheckSums reports whether a member has sums: its rule is Accumulate, and it has not stopped.
-func CheckSums(rule Rule, member int, stopped *Divergence) error {
+func (c Capabilities) CheckSums(rule Rule, member int, stopped *Divergence) error {
 	if _, ok := rule.(Accumulate); !ok {
-		return fmt.Errorf("Sums: the program's rule is %v: want kernels.Accumulate", rule)
+		return fmt.Errorf("%s: Sums: the program's rule is %v: want kernels.Accumulate", c.Machine, rule)
 	}
 	if stopped != nil {
-		return fmt.Errorf("Sums: member %d: %v", member, stopped)
+		return fmt.Errorf("%s: Sums: member %d: %v", c.Machine, member, stopped)
 	}
 	return nil
 }

@@ -403,8 +403,8 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 
 // Sums returns a copy of what a network has added up since its state was loaded.
 func (vm *VM) Sums(member int) (*kernels.Sums, error) {
-	if err := kernels.CheckSums(vm.shape.Rule, member, vm.stopped[member]); err != nil {
-		return nil, fmt.Errorf("cuda: %w", err)
+	if err := capabilities.CheckSums(vm.shape.Rule, member, vm.stopped[member]); err != nil {
+		return nil, err
 	}
 	if vm.onDevice(member) && vm.totalled() {
 		return vm.downloadSums(member)
@@ -432,8 +432,8 @@ func (vm *VM) release() error {
 
 // Run takes every network from firstStep through n steps.
 func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
-	if err := kernels.CheckSteps(vm.train, firstStep, n); err != nil {
-		return nil, fmt.Errorf("cuda: %w", err)
+	if err := capabilities.CheckSteps(vm.train, firstStep, n); err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
