@@ -35,7 +35,7 @@ test: go numpy slurm
 	$(TEST) ./...
 
 race: go
-	$(TEST) -race -short ./kernels/cpu ./kernels/ptx ./mnist ./train ./results ./grid/... ./dynamics/... ./cmd/...
+	$(TEST) -race -short ./kernels/cpu ./kernels/ptx ./mnist ./train ./results/... ./grid/... ./dynamics/... ./cmd/...
 	$(TEST) -race -run TestOrders ./kernels/cuda
 
 lint: go
@@ -46,8 +46,8 @@ lint: go
 # So many executions, about 20 s of each: at the end of a time instead, a busy machine makes go test fail now and then.
 fuzz: go
 	$(TEST) ./mnist -run '^$$' -fuzz FuzzReadIDX -fuzztime 500000x
-	$(TEST) ./results -run '^$$' -fuzz FuzzReadSafetensors -fuzztime 200000x
-	$(TEST) ./results -run '^$$' -fuzz FuzzReadConfig -fuzztime 200000x
+	$(TEST) ./results/store -run '^$$' -fuzz FuzzReadSafetensors -fuzztime 200000x
+	$(TEST) ./results/store -run '^$$' -fuzz FuzzReadConfig -fuzztime 200000x
 	$(TEST) ./kernels/ptx -run '^$$' -fuzz FuzzParse -fuzztime 500000x
 
 bench: go

@@ -3,7 +3,7 @@
 //
 // What enters: quantal parameters (package synapse), problems small enough to be solved in closed form or by quadrature, networks
 // trained on the spot through package graph and the CPU's virtual machine, and the files of two experiments. What leaves: numbers
-// with bootstrap intervals ([Slope]), and a [results.Illustration] of each figure, drawn in the house style of package results,
+// with bootstrap intervals ([Slope]), and a [draw.Illustration] of each figure, drawn in the house style of package draw,
 // with a caption that states data, seeds, configuration and slopes.
 //
 // Nothing here trains or runs a network of its own: training goes through graph.Spec and kernels.VM, predictions through the

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"quantal/internal/measured"
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 )
 
@@ -256,21 +256,21 @@ func newPlasticityExperiment(slopes []PlasticitySlope) *PlasticityExperiment {
 }
 
 // Illustration draws Fig. 6.
-func (e *Experiment) Illustration() (results.Illustration, error) {
-	var panels []results.Panel
+func (e *Experiment) Illustration() (draw.Illustration, error) {
+	var panels []draw.Panel
 	var caption []string
 	letter := func() string { return string(rune('A' + len(panels))) }
 	if p := e.Plasticity; p != nil {
 		s := p.Definitions[0]
 		x, y := []float64{}, []float64{}
-		panel := results.Panel{
+		panel := draw.Panel{
 			Letter: letter(), Title: fmt.Sprintf("slope %v, published %.2f", s.Slope, p.Published),
-			X: results.Axis{Label: "Normalised EPSP variance σ²/μ before (mV)", Log: true},
-			Y: results.Axis{Label: "Absolute change of the weight (%)", Log: true},
+			X: draw.Axis{Label: "Normalised EPSP variance σ²/μ before (mV)", Log: true},
+			Y: draw.Axis{Label: "Absolute change of the weight (%)", Log: true},
 		}
 		for i, f := range e.files {
-			colors := [...]results.Color{results.Blue, results.Orange, results.Purple}
-			dots := results.Points{Label: strings.ReplaceAll(f.Name, "_", " "), Color: colors[i%len(colors)]}
+			colors := [...]draw.Color{draw.Blue, draw.Orange, draw.Purple}
+			dots := draw.Points{Label: strings.ReplaceAll(f.Name, "_", " "), Color: colors[i%len(colors)]}
 			for j := range f.Before {
 				dots.X = append(dots.X, variabilities[0].of(f.Before[j]))
 				dots.Y = append(dots.Y, 100*changes[0].of(f.Before[j].Mean(), f.After[j].Mean()))
@@ -287,14 +287,14 @@ func (e *Experiment) Illustration() (results.Illustration, error) {
 		panels = append(panels, panel)
 	}
 	if r := e.Rate; r != nil {
-		panel := results.Panel{
+		panel := draw.Panel{
 			Letter: letter(), Title: minus(fmt.Sprintf("slope %v, published %.2f", r.Slope, r.Published)),
-			X: results.Axis{Label: "Presynaptic firing rate (arbitrary units)", Log: true},
-			Y: results.Axis{Label: "Normalised EPSP variance σ²/μ (mV)", Log: true},
+			X: draw.Axis{Label: "Presynaptic firing rate (arbitrary units)", Log: true},
+			Y: draw.Axis{Label: "Normalised EPSP variance σ²/μ (mV)", Log: true},
 		}
 		x, y := e.connections.Rate, e.connections.Normalised()
 		fit, published := lines(x, y, r.Slope.Value, r.Published)
-		panel.Layers = []results.Layer{results.Points{X: x, Y: y, Color: results.Blue}, fit, published}
+		panel.Layers = []draw.Layer{draw.Points{X: x, Y: y, Color: draw.Blue}, fit, published}
 		caption = append(caption, fmt.Sprintf("%s: variance over mean of the EPSP over the firing rate of the presynaptic cell, %d "+
 			"connections; "+
 			"slope %v (r = %.2f), published %.2f.", panel.Letter, r.Points, r.Slope, r.Correlation, r.Published))
@@ -304,10 +304,10 @@ func (e *Experiment) Illustration() (results.Illustration, error) {
 		"connections, seed %d.",
 		e.bootstrap.Resamples, e.bootstrap.Seed))
 	if len(panels) == 1 {
-		panels = append(panels, results.Panel{})
+		panels = append(panels, draw.Panel{})
 	}
-	figure, err := results.NewFigure(results.Block{Rows: [][]results.Panel{panels}, Height: 78})
-	return results.Illustration{
+	figure, err := draw.NewFigure(draw.Block{Rows: [][]draw.Panel{panels}, Height: 78})
+	return draw.Illustration{
 		Name: "fig6", Title: "Variability of synapses in two experiments (EES Fig. 6)", Caption: strings.Join(caption, "\n"),
 		Figure: figure, Numbers: e,
 	}, err
@@ -323,7 +323,7 @@ func (e *Experiment) names() string {
 
 // lines are two straight lines on logarithmic axes through the mean of the logarithms of the points: least squares goes through
 // it, and another slope is best compared there.
-func lines(x, y []float64, fitted, published float64) (fit, other results.Curve) {
+func lines(x, y []float64, fitted, published float64) (fit, other draw.Curve) {
 	centre := func(v []float64) float64 {
 		sum := 0.0
 		for _, v := range v {
@@ -336,8 +336,8 @@ func lines(x, y []float64, fitted, published float64) (fit, other results.Curve)
 		return []float64{math.Exp(cy + slope*(math.Log(slices.Min(x))-cx)), math.Exp(cy + slope*(math.Log(slices.Max(x))-cx))}
 	}
 	ends := []float64{slices.Min(x), slices.Max(x)}
-	fit = results.Curve{Label: "least squares", X: ends, Y: through(fitted), Color: results.Red}
-	other = results.Curve{Label: "published slope", X: ends, Y: through(published), Color: results.Grey, Dashed: true}
+	fit = draw.Curve{Label: "least squares", X: ends, Y: through(fitted), Color: draw.Red}
+	other = draw.Curve{Label: "published slope", X: ends, Y: through(published), Color: draw.Grey, Dashed: true}
 	return fit, other
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/synapse"
 	"quantal/train"
 )
@@ -129,7 +129,7 @@ func TestOptimisedNoise(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.C = synapse.Multiplier(s, c.Rho.Value())
-		networks = append(networks, Network{name, c, &results.Checkpoint{Layout: layout, State: start}})
+		networks = append(networks, Network{name, c, &store.Checkpoint{Layout: layout, State: start}})
 	}
 	stages := []train.Stage{{Epochs: 25, LearningRate: 3e-2}, {Epochs: 50, LearningRate: 1e-2}, {Epochs: 100, LearningRate: 2e-3}, {Epochs: 150, LearningRate: 5e-4}}
 	p := optimised(t, set, networks, stages)

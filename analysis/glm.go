@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 )
 
@@ -23,8 +23,8 @@ func exponents() []float64 {
 }
 
 // exponentColor is the colour of the i-th of the exponents where they share a panel.
-func exponentColor(i int) results.Color {
-	return [...]results.Color{results.Green, results.Orange, results.Red, results.Purple}[i]
+func exponentColor(i int) draw.Color {
+	return [...]draw.Color{draw.Green, draw.Orange, draw.Red, draw.Purple}[i]
 }
 
 // rhoName writes an exponent as figures show it.
@@ -138,13 +138,13 @@ func (g *GLMComparison) compare(trained Weights, sums []float64, noiseVariance f
 }
 
 // Illustration draws the trained variances over the inputs beside the closed form.
-func (t *TrainedGLM) Illustration() (results.Illustration, error) {
-	var panels []results.Panel
+func (t *TrainedGLM) Illustration() (draw.Illustration, error) {
+	var panels []draw.Panel
 	var lines []string
 	for i, g := range t.Models {
-		p := results.Panel{
+		p := draw.Panel{
 			Title: fmt.Sprintf("ρ = %s", rhoName(g.Rho)),
-			X:     results.Axis{Label: "Input Σx²", Log: true}, Y: results.Axis{Log: true, Min: 1e-5, Max: 1},
+			X:     draw.Axis{Label: "Input Σx²", Log: true}, Y: draw.Axis{Log: true, Min: 1e-5, Max: 1},
 		}
 		if g.Rho == 0 {
 			p.Title = "entropic"
@@ -152,8 +152,8 @@ func (t *TrainedGLM) Illustration() (results.Illustration, error) {
 		if i == 0 {
 			p.Y.Label = "Variance of the weight σ²"
 		}
-		solved := results.Curve{Label: "closed form (Eq. 32)", Color: results.Blue, X: []float64{}, Y: []float64{}}
-		dots := results.Points{Label: "trained", Color: results.Green}
+		solved := draw.Curve{Label: "closed form (Eq. 32)", Color: draw.Blue, X: []float64{}, Y: []float64{}}
+		dots := draw.Points{Label: "trained", Color: draw.Green}
 		for j, sum := range t.MeanSquares {
 			dots.X, dots.Y = append(dots.X, sum), append(dots.Y, g.Trained.Sigma[j]*g.Trained.Sigma[j])
 		}
@@ -161,15 +161,15 @@ func (t *TrainedGLM) Illustration() (results.Illustration, error) {
 		for _, k := range []int{low, high} {
 			solved.X, solved.Y = append(solved.X, t.MeanSquares[k]), append(solved.Y, g.Solved.Sigma[k]*g.Solved.Sigma[k])
 		}
-		p.Layers = []results.Layer{solved, dots}
+		p.Layers = []draw.Layer{solved, dots}
 		panels = append(panels, p)
 		lines = append(lines, fmt.Sprintf("rho %s, c = %.3g: slope %v, closed form %.3f; worst error of sigma %.1f %%, of mu %.2f "+
 			"posterior sd",
 			rhoName(g.Rho), g.C, g.Slope, g.Predicted, 100*g.WorstSigma, g.WorstMu))
 	}
 	panels[0].Letter = "A"
-	figure, err := results.NewFigure(results.Block{Rows: [][]results.Panel{panels}, Height: 60})
-	return results.Illustration{
+	figure, err := draw.NewFigure(draw.Block{Rows: [][]draw.Panel{panels}, Height: 60})
+	return draw.Illustration{
 		Name: "appendix2", Title: "A generalised linear model, solved and trained (EES Appendix 2)", Figure: figure, Numbers: t,
 		Caption: fmt.Sprintf("Variance of each weight of a linear model with Gaussian noise over the sum of its squared inputs: "+
 			"trained (dots) as a network "+

@@ -10,12 +10,12 @@ import (
 
 	"pgregory.net/rapid"
 
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 )
 
 // saved draws an illustration, saves it and looks at the files.
-func saved(t *testing.T, draw func() (results.Illustration, error)) results.Illustration {
+func saved(t *testing.T, draw func() (draw.Illustration, error)) draw.Illustration {
 	t.Helper()
 	i, err := draw()
 	if err != nil {

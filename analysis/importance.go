@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 )
 
@@ -89,46 +89,46 @@ func (t *TwoWeights) sampled(n PairNoise) float64 {
 }
 
 // Illustration draws Fig. 4.
-func (t *TwoWeights) Illustration() (results.Illustration, error) {
+func (t *TwoWeights) Illustration() (draw.Illustration, error) {
 	reach := 3 * max(t.Heterogeneous.Sigma[0], t.Heterogeneous.Sigma[1])
 	highest := t.Hessian[0] * reach * reach / 8
-	var parabolas []results.Panel
+	var parabolas []draw.Panel
 	for i, h := range t.Hessian {
-		p := results.Panel{
+		p := draw.Panel{
 			Letter: string(rune('A' + i)), Title: [...]string{"important synapse", "unimportant synapse"}[i],
-			X: results.Axis{Label: fmt.Sprintf("w%s", [...]string{"₁", "₂"}[i]), Min: -reach, Max: reach},
-			Y: results.Axis{Label: "Performance cost", Min: 0, Max: highest},
+			X: draw.Axis{Label: fmt.Sprintf("w%s", [...]string{"₁", "₂"}[i]), Min: -reach, Max: reach},
+			Y: draw.Axis{Label: "Performance cost", Min: 0, Max: highest},
 		}
-		curve := results.Curve{Label: "performance cost", Color: results.Purple}
+		curve := draw.Curve{Label: "performance cost", Color: draw.Purple}
 		for k := range 201 {
 			w := reach * (float64(k)/100 - 1)
 			curve.X, curve.Y = append(curve.X, w), append(curve.Y, h*w*w/2)
 		}
-		p.Layers = []results.Layer{curve}
+		p.Layers = []draw.Layer{curve}
 		parabolas = append(parabolas, p)
 	}
-	var clouds []results.Panel
+	var clouds []draw.Panel
 	for i, n := range []PairNoise{t.Homogeneous, t.Heterogeneous} {
 		w := t.draw(n)
-		p := results.Panel{
+		p := draw.Panel{
 			Title: [...]string{"homogeneous", "heterogeneous"}[i],
-			X:     results.Axis{Label: "w₁", Min: -reach, Max: reach}, Y: results.Axis{Label: "w₂", Min: -reach, Max: reach},
+			X:     draw.Axis{Label: "w₁", Min: -reach, Max: reach}, Y: draw.Axis{Label: "w₂", Min: -reach, Max: reach},
 		}
 		if i == 0 {
 			p.Letter = "C"
 		}
 		for _, level := range []float64{0.02, 0.08, 0.18, 0.32, 0.5} {
 			x, y := t.contour(level * highest)
-			p.Layers = append(p.Layers, results.Curve{X: x, Y: y, Color: results.Purple, Thin: true})
+			p.Layers = append(p.Layers, draw.Curve{X: x, Y: y, Color: draw.Purple, Thin: true})
 		}
-		color := [...]results.Color{results.Grey, results.Green}[i]
-		p.Layers = append(p.Layers, results.Points{X: w[0], Y: w[1], Color: color, Small: true})
+		color := [...]draw.Color{draw.Grey, draw.Green}[i]
+		p.Layers = append(p.Layers, draw.Points{X: w[0], Y: w[1], Color: color, Small: true})
 		clouds = append(clouds, p)
 	}
-	figure, err := results.NewFigure(
-		results.Block{Rows: [][]results.Panel{parabolas}, Height: 52},
-		results.Block{Rows: [][]results.Panel{append(clouds, t.bars())}, Height: 64})
-	return results.Illustration{
+	figure, err := draw.NewFigure(
+		draw.Block{Rows: [][]draw.Panel{parabolas}, Height: 52},
+		draw.Block{Rows: [][]draw.Panel{append(clouds, t.bars())}, Height: 64})
+	return draw.Illustration{
 		Name: "fig4", Title: "Noise on synapses of different importance (EES Fig. 4)", Figure: figure, Caption: t.caption(), Numbers: t,
 	}, err
 }
@@ -139,21 +139,21 @@ func (t *TwoWeights) contour(cost float64) (x, y []float64) {
 }
 
 // bars stack the costs of both kinds of noise.
-func (t *TwoWeights) bars() results.Panel {
-	p := results.Panel{
-		Letter: "D", Y: results.Axis{Label: "Expected cost"},
-		X: results.Axis{Label: "homogeneous     heterogeneous", Bare: true, Min: 0, Max: 2},
+func (t *TwoWeights) bars() draw.Panel {
+	p := draw.Panel{
+		Letter: "D", Y: draw.Axis{Label: "Expected cost"},
+		X: draw.Axis{Label: "homogeneous     heterogeneous", Bare: true, Min: 0, Max: 2},
 	}
 	for i, n := range []PairNoise{t.Homogeneous, t.Heterogeneous} {
 		left, right := float64(i)+0.2, float64(i)+0.8
-		color := [...]results.Color{results.Grey, results.Green}[i]
+		color := [...]draw.Color{draw.Grey, draw.Green}[i]
 		reliability, performance := "", ""
 		if i == 0 {
 			reliability, performance = "reliability cost", "performance cost"
 		}
 		p.Layers = append(p.Layers,
-			results.Box(reliability, left, right, 0, n.Reliability, color, true),
-			results.Box(performance, left, right, n.Reliability, n.Reliability+n.Performance, results.Purple, false))
+			draw.Box(reliability, left, right, 0, n.Reliability, color, true),
+			draw.Box(performance, left, right, n.Reliability, n.Reliability+n.Performance, draw.Purple, false))
 	}
 	p.Y.Max = 1.08 * (t.Homogeneous.Performance + t.Homogeneous.Reliability)
 	return p

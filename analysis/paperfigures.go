@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 	"quantal/train"
 )
@@ -55,10 +55,10 @@ func shallow(n int) bool { return n == 1 }
 var figure5Signatures = []Signature{Hessian, LearningRate, InputRate}
 
 // Figure5 draws the synapses between the hidden layers (Fig. 5).
-func (p *Patterns) Figure5() (results.Illustration, error) {
+func (p *Patterns) Figure5() (draw.Illustration, error) {
 	networks := p.chosen(1, deep)
 	if len(networks) == 0 {
-		return results.Illustration{}, ErrNoNetworks
+		return draw.Illustration{}, ErrNoNetworks
 	}
 	return p.draw(sheet{
 		name: "fig5", title: "Synaptic variability and what goes with importance, between the hidden layers (EES Fig. 5)",
@@ -68,10 +68,10 @@ func (p *Patterns) Figure5() (results.Illustration, error) {
 }
 
 // Appendix6Layers draws the first and the last layer (Appendix 6, Fig. 1).
-func (p *Patterns) Appendix6Layers() (results.Illustration, error) {
+func (p *Patterns) Appendix6Layers() (draw.Illustration, error) {
 	networks := p.chosen(1, deep)
 	if len(networks) == 0 {
-		return results.Illustration{}, ErrNoNetworks
+		return draw.Illustration{}, ErrNoNetworks
 	}
 	last := len(networks[0].Layers)
 	return p.draw(sheet{
@@ -84,10 +84,10 @@ func (p *Patterns) Appendix6Layers() (results.Illustration, error) {
 }
 
 // Appendix6Costs draws the synapses between the hidden layers for a tenth and ten times the reliability cost (Appendix 6, Fig. 2).
-func (p *Patterns) Appendix6Costs() (results.Illustration, error) {
+func (p *Patterns) Appendix6Costs() (draw.Illustration, error) {
 	low, high := p.chosen(PaperFactors()[0], deep), p.chosen(PaperFactors()[2], deep)
 	if len(low) == 0 || len(high) == 0 {
-		return results.Illustration{}, ErrNoNetworks
+		return draw.Illustration{}, ErrNoNetworks
 	}
 	return p.draw(sheet{
 		name: "appendix6-fig2", title: "The same for other costs of reliability (EES Appendix 6, Fig. 2)",
@@ -98,10 +98,10 @@ func (p *Patterns) Appendix6Costs() (results.Illustration, error) {
 }
 
 // Appendix5 draws networks without hidden layers beside the analytic predictions and the experiments (Appendix 5, Fig. 1).
-func (p *Patterns) Appendix5() (results.Illustration, error) {
+func (p *Patterns) Appendix5() (draw.Illustration, error) {
 	networks := p.chosen(1, shallow)
 	if len(networks) == 0 {
-		return results.Illustration{}, ErrNoNetworks
+		return draw.Illustration{}, ErrNoNetworks
 	}
 	return p.draw(sheet{
 		name: "appendix5", title: "A network without hidden layers beside the analytic predictions (EES Appendix 5, Fig. 1)",

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"quantal/results"
+	"quantal/results/draw"
+	"quantal/results/store"
 	"quantal/synapse"
 	"quantal/train"
 )
 
 // pattern is a network whose layers have a sigma that falls with their Hessian.
-func pattern(t *testing.T, rho string, factor float64, seed results.Seed, layers int) *Pattern {
+func pattern(t *testing.T, rho string, factor float64, seed store.Seed, layers int) *Pattern {
 	t.Helper()
 	e, err := train.ParseExponent(rho)
 	if err != nil {
@@ -46,7 +47,7 @@ func TestPaperFigures(t *testing.T) {
 		t.Fatalf("%d networks", len(list))
 	}
 	draw := []struct {
-		of    func(*Patterns) (results.Illustration, error)
+		of    func(*Patterns) (draw.Illustration, error)
 		name  string
 		lines []string // of the caption, one for each panel
 	}{

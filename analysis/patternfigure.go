@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 	"quantal/train"
 )
@@ -33,16 +33,16 @@ type sheetBlock struct {
 }
 
 // draw puts a sheet together.
-func (p *Patterns) draw(s sheet) (results.Illustration, error) {
+func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 	const rowHeight = 44 // millimetres
-	var blocks []results.Block
+	var blocks []draw.Block
 	var lines []string
 	var rows []SignatureSlope
 	letters := 0
 	for _, b := range s.blocks {
-		block := results.Block{Height: 8 + rowHeight*float64(len(s.signatures))}
+		block := draw.Block{Height: 8 + rowHeight*float64(len(s.signatures))}
 		for i, which := range s.signatures {
-			var row []results.Panel
+			var row []draw.Panel
 			low, high := varianceRange(b.networks, b.layer, which)
 			for j, n := range b.networks {
 				panel := n.panel(b.layer, which, s.experiments)
@@ -64,8 +64,8 @@ func (p *Patterns) draw(s sheet) (results.Illustration, error) {
 	for _, r := range rows {
 		lines = append(lines, r.line())
 	}
-	figure, err := results.NewFigure(blocks...)
-	return results.Illustration{
+	figure, err := draw.NewFigure(blocks...)
+	return draw.Illustration{
 		Name: s.name, Title: s.title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "bootstrap_seed": p.Bootstrap.Seed, "slopes": rows},
 		Caption: s.lead + " " + p.caption(s) + "\n" + strings.Join(lines, "\n"),
 	}, err
@@ -106,27 +106,27 @@ func (p *Pattern) optimalVariance(h float64) float64 {
 }
 
 // panel draws sigma^2 of a layer over a signature, with the fitted line, the analytic one and that of the experiment.
-func (p *Pattern) panel(layer int, which Signature, experiments bool) results.Panel {
+func (p *Pattern) panel(layer int, which Signature, experiments bool) draw.Panel {
 	x, y := placed(p.Layers[layer].Of(which), p.Layers[layer].Variance)
 	s := p.Slope(layer, which)
-	panel := results.Panel{
-		X: results.Axis{Label: which.label(), Log: true, Room: 4}, Y: results.Axis{Log: true, Room: 5},
+	panel := draw.Panel{
+		X: draw.Axis{Label: which.label(), Log: true, Room: 4}, Y: draw.Axis{Log: true, Room: 5},
 		Title: minus(fmt.Sprintf("slope %.2f", s.Value)),
 	}
 	if len(x) == 0 || math.IsNaN(s.Value) {
 		panel.Title = "no slope"
-		panel.Layers = []results.Layer{results.Points{X: x, Y: y, Color: results.Green}}
+		panel.Layers = []draw.Layer{draw.Points{X: x, Y: y, Color: draw.Green}}
 		return panel
 	}
 	if len(x) > scattered {
-		panel.Layers = append(panel.Layers, results.Density{Label: "synapses, darker where more", X: x, Y: y, Color: results.Green, Bins: 40})
+		panel.Layers = append(panel.Layers, draw.Density{Label: "synapses, darker where more", X: x, Y: y, Color: draw.Green, Bins: 40})
 	} else {
-		panel.Layers = append(panel.Layers, results.Points{Label: "synapses", X: x, Y: y, Color: results.Green, Small: true})
+		panel.Layers = append(panel.Layers, draw.Points{Label: "synapses", X: x, Y: y, Color: draw.Green, Small: true})
 	}
 	ends := []float64{slices.Min(x), slices.Max(x)}
 	fit, analytic := lines(x, y, s.Value, s.Analytic)
-	fit.Label, fit.Color = "fitted", results.Grey
-	analytic.Label, analytic.Color, analytic.Dashed = "analytic (Eq. 67, 68)", results.Blue, false
+	fit.Label, fit.Color = "fitted", draw.Grey
+	analytic.Label, analytic.Color, analytic.Dashed = "analytic (Eq. 67, 68)", draw.Blue, false
 	if which == Hessian || which == HessianExamples { // the place is predicted too
 		analytic.Y = nil
 		for _, h := range ends {
@@ -139,7 +139,7 @@ func (p *Pattern) panel(layer int, which Signature, experiments bool) results.Pa
 	}
 	if slope := experimentSlope(which); experiments && slope != 0 {
 		_, experiment := lines(x, y, s.Value, slope)
-		experiment.Label, experiment.Color = "slope of the experiment (Fig. 6)", results.Red
+		experiment.Label, experiment.Color = "slope of the experiment (Fig. 6)", draw.Red
 		panel.Layers = append(panel.Layers, experiment)
 	}
 	return panel
@@ -211,8 +211,8 @@ func (p *Patterns) caption(s sheet) string {
 // Illustrations draws all networks: a figure for each layer with the exponents as columns, or for a single exponent one figure with
 // the layers as rows. Networks that differ in more than rho, c and seed are in figures of their own; so are several values of c, the
 // lowest of each exponent first. Of several seeds the lowest is drawn.
-func (p *Patterns) Illustrations() ([]results.Illustration, error) {
-	var list []results.Illustration
+func (p *Patterns) Illustrations() ([]draw.Illustration, error) {
+	var list []draw.Illustration
 	groups := p.groups()
 	for g, group := range groups {
 		for level, networks := range group {
@@ -259,12 +259,12 @@ func (p *Patterns) inputSignature(n *Pattern) Signature {
 }
 
 // single draws one network with its layers as rows.
-func (p *Patterns) single(name string, n *Pattern, lead string) (results.Illustration, error) {
+func (p *Patterns) single(name string, n *Pattern, lead string) (draw.Illustration, error) {
 	signatures := []Signature{Hessian, LearningRate, p.inputSignature(n)}
-	block := results.Block{Height: 10 + 55*float64(len(n.Layers))}
+	block := draw.Block{Height: 10 + 55*float64(len(n.Layers))}
 	var text []string
 	for layer := range n.Layers {
-		var row []results.Panel
+		var row []draw.Panel
 		for i, which := range signatures {
 			panel := n.panel(layer, which, false)
 			low, high := varianceRange([]*Pattern{n}, layer, which)
@@ -277,10 +277,10 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (results.Illustr
 		}
 		block.Rows = append(block.Rows, row)
 	}
-	figure, err := results.NewFigure(block)
+	figure, err := draw.NewFigure(block)
 	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: signatures}
 	title := "Synaptic variability, " + train.DescribeExponent(n.Config.Rho.Value())
-	return results.Illustration{
+	return draw.Illustration{
 		Name: name, Title: title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "bootstrap_seed": p.Bootstrap.Seed, "slopes": n.Slopes},
 		Caption: "Variance of the weights of each layer over what goes with their importance." + lead + " " +
 			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) + "\n" + strings.Join(text, "\n"),
@@ -289,9 +289,9 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (results.Illustr
 
 // Importance draws the first network's variances over the Hessian, the importance of a synapse, with the layers side by side: the
 // paper's point in one picture.
-func (p *Patterns) Importance() (results.Illustration, error) {
+func (p *Patterns) Importance() (draw.Illustration, error) {
 	n := p.Networks[0]
-	block := results.Block{Height: 62, Rows: make([][]results.Panel, 1)}
+	block := draw.Block{Height: 62, Rows: make([][]draw.Panel, 1)}
 	var text []string
 	for layer, l := range n.Layers {
 		panel := n.panel(layer, Hessian, false)
@@ -303,9 +303,9 @@ func (p *Patterns) Importance() (results.Illustration, error) {
 		block.Rows[0] = append(block.Rows[0], panel)
 		text = append(text, n.Slope(layer, Hessian).line())
 	}
-	figure, err := results.NewFigure(block)
+	figure, err := draw.NewFigure(block)
 	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: []Signature{Hessian}}
-	return results.Illustration{
+	return draw.Illustration{
 		Name: "importance", Title: "Important synapses are reliable", Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "slopes": n.Slopes},
 		Caption: "Variance of the weights of each layer over their importance. " + strings.Replace(p.caption(s), "Rows:", "Columns:", 1) +
 			"\n" + strings.Join(text, "\n"),

@@ -13,7 +13,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/synapse"
 	"quantal/train"
 )
@@ -22,7 +22,7 @@ import (
 type Network struct {
 	ID     string // in tables
 	Config train.Config
-	State  *results.Checkpoint
+	State  *store.Checkpoint
 }
 
 // Pattern is what the noise of a network goes with.
@@ -236,8 +236,8 @@ func (p *Patterns) Unsettled() string {
 }
 
 // Tensors are the signatures of all networks as arrays, ID/layerN.hessian and so on, layers counted from 0 as in other files.
-func (p *Patterns) Tensors() []results.Tensor {
-	var list []results.Tensor
+func (p *Patterns) Tensors() []store.Tensor {
+	var list []store.Tensor
 	for _, n := range p.Networks {
 		for i, layer := range n.Layers {
 			list = append(list, layer.Tensors(fmt.Sprintf("%s/layer%d.", n.ID, i))...)

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 )
 
@@ -100,7 +100,7 @@ func optimalOverPosterior(c, rho float64) (posterior, optimal []float64) {
 }
 
 // Illustration draws Fig. 7.
-func (p *PosteriorComparison) Illustration() (results.Illustration, error) {
+func (p *PosteriorComparison) Illustration() (draw.Illustration, error) {
 	const shown = 2 // standard deviations, of all ellipses
 	reach := 0.0
 	for _, at := range p.Cells {
@@ -108,13 +108,13 @@ func (p *PosteriorComparison) Illustration() (results.Illustration, error) {
 	}
 	reach = max(reach, 1.1*shown*p.SD[0], 1.1*shown*p.SD[1])
 	columns := len(exponents())
-	var rows [][]results.Panel
+	var rows [][]draw.Panel
 	for i := range p.Scales {
-		var row []results.Panel
+		var row []draw.Panel
 		for j := range columns {
 			at := p.Cells[i*columns+j]
-			panel := results.Panel{
-				X: results.Axis{Min: -reach, Max: reach}, Y: results.Axis{Min: -reach, Max: reach},
+			panel := draw.Panel{
+				X: draw.Axis{Min: -reach, Max: reach}, Y: draw.Axis{Min: -reach, Max: reach},
 				Note: fmt.Sprintf("c = %s", short(at.C)),
 			}
 			if i == 0 {
@@ -132,49 +132,49 @@ func (p *PosteriorComparison) Illustration() (results.Illustration, error) {
 			r := p.Correlation
 			x, y := ellipse(shown*p.SD[0], shown*r*p.SD[1], shown*p.SD[1]*math.Sqrt(1-r*r))
 			u, v := ellipse(shown*at.Sigma[0], 0, shown*at.Sigma[1])
-			panel.Layers = []results.Layer{
-				results.Curve{Label: "posterior", X: x, Y: y, Color: results.Grey, Dashed: true},
-				results.Curve{Label: "optimised noise", X: u, Y: v, Color: results.Green},
+			panel.Layers = []draw.Layer{
+				draw.Curve{Label: "posterior", X: x, Y: y, Color: draw.Grey, Dashed: true},
+				draw.Curve{Label: "optimised noise", X: u, Y: v, Color: draw.Green},
 			}
 			row = append(row, panel)
 		}
 		rows = append(rows, row)
 	}
-	figure, err := results.NewFigure(
-		results.Block{Rows: rows, Height: 130},
-		results.Block{Rows: [][]results.Panel{{p.overRho(), p.overC()}}, Height: 80})
-	return results.Illustration{
+	figure, err := draw.NewFigure(
+		draw.Block{Rows: rows, Height: 130},
+		draw.Block{Rows: [][]draw.Panel{{p.overRho(), p.overC()}}, Height: 80})
+	return draw.Illustration{
 		Name: "fig7", Title: "Optimised noise and the Bayesian posterior (EES Fig. 7)",
 		Figure: figure, Caption: p.caption(), Numbers: p,
 	}, err
 }
 
-func posteriorAxes(letter string) results.Panel {
+func posteriorAxes(letter string) draw.Panel {
 	ends := []float64{1e-6, 1e-2}
-	identity := results.Curve{Label: "identity", X: ends, Y: ends, Color: results.Grey, Dashed: true, Thin: true}
-	return results.Panel{
-		Letter: letter, Layers: []results.Layer{identity},
-		X: results.Axis{Label: "Posterior variance 1/H", Log: true, Min: 1e-6, Max: 1e-2},
-		Y: results.Axis{Label: "Optimised variance σ²", Log: true, Min: 1e-6, Max: 1e-2},
+	identity := draw.Curve{Label: "identity", X: ends, Y: ends, Color: draw.Grey, Dashed: true, Thin: true}
+	return draw.Panel{
+		Letter: letter, Layers: []draw.Layer{identity},
+		X: draw.Axis{Label: "Posterior variance 1/H", Log: true, Min: 1e-6, Max: 1e-2},
+		Y: draw.Axis{Label: "Optimised variance σ²", Log: true, Min: 1e-6, Max: 1e-2},
 	}
 }
 
-func (p *PosteriorComparison) overRho() results.Panel {
+func (p *PosteriorComparison) overRho() draw.Panel {
 	panel := posteriorAxes("B")
 	for i, rho := range exponents() {
 		x, y := optimalOverPosterior(synapse.Multiplier(middleScale, rho), rho)
-		panel.Layers = append(panel.Layers, results.Curve{Label: "ρ = " + rhoName(rho), X: x, Y: y, Color: exponentColor(i)})
+		panel.Layers = append(panel.Layers, draw.Curve{Label: "ρ = " + rhoName(rho), X: x, Y: y, Color: exponentColor(i)})
 	}
 	return panel
 }
 
-func (p *PosteriorComparison) overC() results.Panel {
+func (p *PosteriorComparison) overC() draw.Panel {
 	const rho = 1. / 2 // as in the caption
 	panel := posteriorAxes("C")
 	for i, s := range p.Scales {
 		c := synapse.Multiplier(s, rho)
 		x, y := optimalOverPosterior(c, rho)
-		line := results.Curve{Label: fmt.Sprintf("c = %.3f", c), X: x, Y: y, Color: results.Blue, Pale: 0.35 * float64(i)}
+		line := draw.Curve{Label: fmt.Sprintf("c = %.3f", c), X: x, Y: y, Color: draw.Blue, Pale: 0.35 * float64(i)}
 		panel.Layers = append(panel.Layers, line)
 	}
 	return panel

@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 )
 
@@ -195,14 +195,14 @@ func boundedModels(seed uint64) ([]Bounds, error) {
 }
 
 // Illustration draws the figure of Appendix 4, with the gap of the bound.
-func (r *Regression) Illustration() (results.Illustration, error) {
+func (r *Regression) Illustration() (draw.Illustration, error) {
 	first := r.panel(r.Networks[0])
 	first.Letter, first.Title = "A", "variational Bayes"
 	first.X.Label, first.Y.Label = "x", "f(x)"
 	columns := len(exponents())
-	var rows [][]results.Panel
+	var rows [][]draw.Panel
 	for i := range regressionScales() {
-		var row []results.Panel
+		var row []draw.Panel
 		for j := range columns {
 			n := r.Networks[1+i*columns+j]
 			p := r.panel(n)
@@ -220,47 +220,47 @@ func (r *Regression) Illustration() (results.Illustration, error) {
 		}
 		rows = append(rows, row)
 	}
-	figure, err := results.NewFigure(
-		results.Block{Rows: [][]results.Panel{{first}}, Height: 62},
-		results.Block{Rows: rows, Height: 125},
-		results.Block{Rows: [][]results.Panel{{r.gapPanel(), r.evidencePanel()}}, Height: 64})
-	return results.Illustration{
+	figure, err := draw.NewFigure(
+		draw.Block{Rows: [][]draw.Panel{{first}}, Height: 62},
+		draw.Block{Rows: rows, Height: 125},
+		draw.Block{Rows: [][]draw.Panel{{r.gapPanel(), r.evidencePanel()}}, Height: 64})
+	return draw.Illustration{
 		Name: "appendix4", Title: "Predictions of variational Bayes and of power laws (EES Appendix 4)",
 		Figure: figure, Caption: r.caption(), Numbers: r,
 	}, err
 }
 
-func (r *Regression) panel(n RegressionNetwork) results.Panel {
+func (r *Regression) panel(n RegressionNetwork) draw.Panel {
 	grid := regressionGrid()
 	truth := make([]float64, len(grid))
 	for i, x := range grid {
 		truth[i] = cubic(x)
 	}
-	color := results.Green
+	color := draw.Green
 	if n.Rho == 0 {
-		color = results.Blue
+		color = draw.Blue
 	}
-	return results.Panel{
-		X: results.Axis{Min: -2.6, Max: 1.2}, Y: results.Axis{Min: -2, Max: 3},
-		Layers: []results.Layer{
-			results.Band("mean ± 2 sd", grid, n.low, n.high, color),
-			results.Curve{X: grid, Y: n.mean, Color: color},
-			results.Curve{Label: "x³ + 2x²", X: grid, Y: truth, Color: results.Grey, Thin: true},
-			results.Points{Label: "examples", X: r.X, Y: r.Y, Color: results.Ink, Small: true},
+	return draw.Panel{
+		X: draw.Axis{Min: -2.6, Max: 1.2}, Y: draw.Axis{Min: -2, Max: 3},
+		Layers: []draw.Layer{
+			draw.Band("mean ± 2 sd", grid, n.low, n.high, color),
+			draw.Curve{X: grid, Y: n.mean, Color: color},
+			draw.Curve{Label: "x³ + 2x²", X: grid, Y: truth, Color: draw.Grey, Thin: true},
+			draw.Points{Label: "examples", X: r.X, Y: r.Y, Color: draw.Ink, Small: true},
 		},
 	}
 }
 
 // gapPanel draws the gap of the bound over s for the noise that variational Bayes finds.
-func (r *Regression) gapPanel() results.Panel {
+func (r *Regression) gapPanel() draw.Panel {
 	sigmas := r.Networks[0].weights.Sigma
-	p := results.Panel{
+	p := draw.Panel{
 		Letter: "C", Title: "bound for the noise of A",
-		X: results.Axis{Label: "Scale s", Log: true}, Y: results.Axis{Label: "Gap (nats per synapse)", Log: true, Min: 0.3, Max: 300},
+		X: draw.Axis{Label: "Scale s", Log: true}, Y: draw.Axis{Label: "Gap (nats per synapse)", Log: true, Min: 0.3, Max: 300},
 	}
 	scales := floats.LogSpan(make([]float64, 61), 1e-3, 10)
 	for i, rho := range exponents() {
-		c := results.Curve{Label: "ρ = " + rhoName(rho), Color: exponentColor(i)}
+		c := draw.Curve{Label: "ρ = " + rhoName(rho), Color: exponentColor(i)}
 		for _, s := range scales {
 			c.X, c.Y = append(c.X, s), append(c.Y, MeanGap(sigmas, s, rho))
 		}
@@ -270,18 +270,18 @@ func (r *Regression) gapPanel() results.Panel {
 }
 
 // evidencePanel draws how far the bounds of the linear-Gaussian models are below the evidence.
-func (r *Regression) evidencePanel() results.Panel {
-	p := results.Panel{
+func (r *Regression) evidencePanel() draw.Panel {
+	p := draw.Panel{
 		Letter: "D", Title: "linear-Gaussian models",
-		X: results.Axis{Label: "Exponent ρ", Min: 0.3, Max: 2.2}, Y: results.Axis{Label: "Below log P(y|x) (nats)", Log: true},
+		X: draw.Axis{Label: "Exponent ρ", Min: 0.3, Max: 2.2}, Y: draw.Axis{Label: "Below log P(y|x) (nats)", Log: true},
 	}
-	elbos, bounds := map[int]*results.Curve{}, map[int]*results.Curve{}
+	elbos, bounds := map[int]*draw.Curve{}, map[int]*draw.Curve{}
 	for _, b := range r.Models {
 		n := len(b.Mu)
 		if elbos[n] == nil {
-			color := [...]results.Color{results.Blue, results.Sky, results.Ink}[n-1]
-			elbos[n] = &results.Curve{Color: color, Dashed: true}
-			bounds[n] = &results.Curve{Label: fmt.Sprintf("%d weights", n), Color: color}
+			color := [...]draw.Color{draw.Blue, draw.Sky, draw.Ink}[n-1]
+			elbos[n] = &draw.Curve{Color: color, Dashed: true}
+			bounds[n] = &draw.Curve{Label: fmt.Sprintf("%d weights", n), Color: color}
 			if n == 1 {
 				elbos[n].Label, bounds[n].Label = "ELBO", "bound, 1 weight"
 			}

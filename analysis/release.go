@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 )
 
@@ -129,19 +129,19 @@ func newCostCurve(t synapse.Tradeoff) costCurve {
 }
 
 // Illustration draws Fig. 1, b and c.
-func (a *ReleaseAnalysis) Illustration() (results.Illustration, error) {
+func (a *ReleaseAnalysis) Illustration() (draw.Illustration, error) {
 	r := a.Release
 	higherP, err := synapse.FromMoments(r.Mean(), r.SD()/2, synapse.N, r.N)
 	if err != nil {
-		return results.Illustration{}, err
+		return draw.Illustration{}, err
 	}
 	moreVesicles, err := synapse.FromMoments(r.Mean(), r.SD()/2, synapse.P, r.P)
 	if err != nil {
-		return results.Illustration{}, err
+		return draw.Illustration{}, err
 	}
 	moreVesicles.N = math.Round(moreVesicles.N) // four times the vesicles, but for rounding
 	top := r.Mean() + 4*r.SD()
-	var histograms []results.Panel
+	var histograms []draw.Panel
 	for i, example := range []synapse.Release{r, higherP, moreVesicles} {
 		p := histogram(example, top)
 		p.Letter, p.Title = string(rune('A'+i)), [...]string{"this synapse", "higher p", "more vesicles"}[i]
@@ -152,38 +152,38 @@ func (a *ReleaseAnalysis) Illustration() (results.Illustration, error) {
 		}
 		histograms = append(histograms, p)
 	}
-	var costs []results.Panel
+	var costs []draw.Panel
 	for i, c := range a.Costs {
 		curve := a.curves[i]
-		p := results.Panel{
+		p := draw.Panel{
 			Letter: string(rune('D' + i)), Title: minus(fmt.Sprintf("%s, slope %.3g", c.Mechanism, c.Slope.Value)),
-			X: results.Axis{Label: "PSP standard deviation σ", Log: true}, Y: results.Axis{Log: true},
-			Layers: []results.Layer{results.Curve{Label: "at the same mean", X: curve.sigma, Y: curve.cost, Color: results.Green}},
+			X: draw.Axis{Label: "PSP standard deviation σ", Log: true}, Y: draw.Axis{Log: true},
+			Layers: []draw.Layer{draw.Curve{Label: "at the same mean", X: curve.sigma, Y: curve.cost, Color: draw.Green}},
 		}
 		if i == 0 {
 			p.Y.Label = "Cost (relative)"
 		}
 		if c.Mechanism == synapse.Trafficking.String() {
-			p.Layers = append(p.Layers, results.Curve{
-				Label: "trafficking through p (Eq. 18)", X: a.throughP.sigma, Y: a.throughP.cost, Color: results.Red, Dashed: true,
+			p.Layers = append(p.Layers, draw.Curve{
+				Label: "trafficking through p (Eq. 18)", X: a.throughP.sigma, Y: a.throughP.cost, Color: draw.Red, Dashed: true,
 			})
 		}
-		p.Layers = append(p.Layers, results.Points{Label: "this synapse", X: []float64{r.SD()}, Y: []float64{c.Cost}, Color: results.Ink})
+		p.Layers = append(p.Layers, draw.Points{Label: "this synapse", X: []float64{r.SD()}, Y: []float64{c.Cost}, Color: draw.Ink})
 		costs = append(costs, p)
 	}
-	figure, err := results.NewFigure(
-		results.Block{Rows: [][]results.Panel{histograms}, Height: 58},
-		results.Block{Rows: [][]results.Panel{costs}, Height: 58})
-	return results.Illustration{
+	figure, err := draw.NewFigure(
+		draw.Block{Rows: [][]draw.Panel{histograms}, Height: 58},
+		draw.Block{Rows: [][]draw.Panel{costs}, Height: 58})
+	return draw.Illustration{
 		Name: "fig1", Title: "Quantal release and what its reliability costs (EES Fig. 1)",
 		Figure: figure, Caption: a.caption(higherP, moreVesicles), Numbers: a,
 	}, err
 }
 
 // histogram is the distribution of the potential, with its mean and standard deviation.
-func histogram(r synapse.Release, top float64) results.Panel {
-	p := results.Panel{
-		X: results.Axis{Label: "Postsynaptic potential (units of q)", Max: top}, Y: results.Axis{Label: "Probability"},
+func histogram(r synapse.Release, top float64) draw.Panel {
+	p := draw.Panel{
+		X: draw.Axis{Label: "Postsynaptic potential (units of q)", Max: top}, Y: draw.Axis{Label: "Probability"},
 		Note: fmt.Sprintf("n = %.3g, p = %.2g\nμ = %.3g, σ = %.3g", r.N, r.P, r.Mean(), r.SD()),
 	}
 	p.X.Min = -0.6 * r.Q
@@ -191,24 +191,24 @@ func histogram(r synapse.Release, top float64) results.Panel {
 	for k := 0; float64(k) <= r.N; k++ {
 		highest = max(highest, r.Probability(k))
 		at := float64(k) * r.Q
-		p.Layers = append(p.Layers, results.Box("", at-0.4*r.Q, at+0.4*r.Q, 0, r.Probability(k), results.Blue, false))
+		p.Layers = append(p.Layers, draw.Box("", at-0.4*r.Q, at+0.4*r.Q, 0, r.Probability(k), draw.Blue, false))
 	}
 	p.Y.Max = 1.35 * highest // room for the note
 	mean, sd := r.Mean(), r.SD()
 	level := 1.06 * highest
 	p.Layers = append(p.Layers,
-		results.Curve{Label: "mean μ", X: []float64{mean, mean}, Y: []float64{0, level}, Color: results.Ink},
-		results.Curve{Label: "μ ± σ", X: []float64{mean - sd, mean + sd}, Y: []float64{level, level}, Color: results.Red})
+		draw.Curve{Label: "mean μ", X: []float64{mean, mean}, Y: []float64{0, level}, Color: draw.Ink},
+		draw.Curve{Label: "μ ± σ", X: []float64{mean - sd, mean + sd}, Y: []float64{level, level}, Color: draw.Red})
 	return p
 }
 
 // drawn are the fractions of the draws.
-func (a *ReleaseAnalysis) drawn() results.Points {
+func (a *ReleaseAnalysis) drawn() draw.Points {
 	counts := make([]float64, int(a.Release.N)+1)
 	for _, v := range a.potentials {
 		counts[int(math.Round(v/a.Release.Q))] += 1 / float64(a.Draws)
 	}
-	d := results.Points{Label: "simulated", Color: results.Orange}
+	d := draw.Points{Label: "simulated", Color: draw.Orange}
 	for k, c := range counts {
 		d.X, d.Y = append(d.X, float64(k)*a.Release.Q), append(d.Y, c)
 	}

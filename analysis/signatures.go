@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/synapse"
 )
 
@@ -70,7 +70,7 @@ type Signatures struct {
 // NewSignatures computes the signatures of each layer of a network with a sigma per synapse from what it has added up over whole
 // epochs: under the rule kernels.Accumulate, with weights drawn and at their means. Both estimates of the Hessian are of the
 // objective's likelihood summed over all examples of the training set (EES Eq. 35).
-func NewSignatures(c *results.Checkpoint, examples int, learningRate float64, noisy, atMu *kernels.Sums) ([]Signatures, error) {
+func NewSignatures(c *store.Checkpoint, examples int, learningRate float64, noisy, atMu *kernels.Sums) ([]Signatures, error) {
 	l := c.Layout
 	if l.Sharing != kernels.PerSynapse {
 		return nil, fmt.Errorf("analysis: signatures: want a network with a sigma for each synapse, got sharing %v", l.Sharing)
@@ -130,8 +130,8 @@ func (s Signatures) Of(which Signature) []float64 {
 
 // Tensors are the signatures as arrays for files, their names beginning with a prefix: variance, hessian, hessian_examples,
 // gradient and learning_rate of [outputs][inputs], input_rate and input_square of [inputs], in float32.
-func (s Signatures) Tensors(prefix string) []results.Tensor {
-	var list []results.Tensor
+func (s Signatures) Tensors(prefix string) []store.Tensor {
+	var list []store.Tensor
 	synapses, inputs := []int{s.Outputs, s.Inputs}, []int{s.Inputs}
 	for _, t := range []struct {
 		name  string
@@ -146,7 +146,7 @@ func (s Signatures) Tensors(prefix string) []results.Tensor {
 		for i, v := range t.data {
 			data[i] = float32(v)
 		}
-		list = append(list, results.Tensor{Name: prefix + t.name, Shape: t.shape, Data: data})
+		list = append(list, store.Tensor{Name: prefix + t.name, Shape: t.shape, Data: data})
 	}
 	return list
 }

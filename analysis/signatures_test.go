@@ -8,7 +8,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -44,7 +44,7 @@ func smallNetwork(t *testing.T, hidden []int, batch int, sigma func(u float64) f
 			s.Phi[n.First+k] = float32(kernels.SoftplusInverse(sigma(u)))
 		}
 	}
-	return Network{"small", c, &results.Checkpoint{Layout: l, State: s}}
+	return Network{"small", c, &store.Checkpoint{Layout: l, State: s}}
 }
 
 func noisySigma(u float64) float64 { return 0.05 * math.Pow(10, u) }

@@ -12,7 +12,7 @@ import (
 	"quantal/kernels"
 	"quantal/kernels/cpu"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -111,7 +111,7 @@ func (s setting) start(open func(*kernels.Program, []kernels.Member, *kernels.Da
 	var members []kernels.Member
 	var states []*kernels.State
 	for m := range s.members {
-		config.Seed = results.Seed(m + 1)
+		config.Seed = store.Seed(m + 1)
 		members = append(members, config.Member())
 		states = append(states, config.InitialState(program.Layout))
 	}

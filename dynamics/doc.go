@@ -9,7 +9,7 @@
 //	dynamics/explore     noise on synapses as exploration in reinforcement learning (ISD, "Exploration via intrinsic dynamics?")
 //
 // What they have in common is here: an experiment takes its configuration and a [Job], tells how far it is, keeps its finished
-// parts, and leaves [Findings], which go into a run folder of package results:
+// parts, and leaves [Findings], which go into a run folder of package store:
 //
 //	config.toml        everything resolved, enough to repeat the experiment
 //	environment.json   program, processor, kernels

@@ -1,6 +1,10 @@
 package dynamics
 
-import "quantal/results"
+import (
+	"quantal/results/draw"
+	"quantal/results/store"
+	"quantal/results/tables"
+)
 
 // Progress is told how much of the work is done, between 0 and 1, and what is being done. It may be called from several threads, but
 // only by one at a time.
@@ -10,15 +14,15 @@ type Progress func(done float64, what string)
 type Findings[Summary, Row any] struct {
 	Summary Summary
 	Table   []Row
-	Figures []results.Illustration
+	Figures []draw.Illustration
 }
 
 // tableName is the table in the folder of an experiment.
 const tableName = "table.csv"
 
 // Save writes the findings into a run folder, the summary last, and names the pictures.
-func (f Findings[Summary, Row]) Save(folder *results.Folder) ([]string, error) {
-	if err := results.WriteTable(folder.Path(tableName), f.Table); err != nil {
+func (f Findings[Summary, Row]) Save(folder *store.Folder) ([]string, error) {
+	if err := tables.WriteTable(folder.Path(tableName), f.Table); err != nil {
 		return nil, err
 	}
 	var pictures []string
@@ -33,8 +37,8 @@ func (f Findings[Summary, Row]) Save(folder *results.Folder) ([]string, error) {
 }
 
 // Draw draws figures one after the other. One that has nothing to show is nil, and left out.
-func Draw(figures ...func() (*results.Illustration, error)) ([]results.Illustration, error) {
-	var all []results.Illustration
+func Draw(figures ...func() (*draw.Illustration, error)) ([]draw.Illustration, error) {
+	var all []draw.Illustration
 	for _, draw := range figures {
 		i, err := draw()
 		if err != nil {

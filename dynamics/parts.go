@@ -14,7 +14,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Job is what an experiment is given beside its configuration.
@@ -88,7 +88,7 @@ func (p *Parts) Claim(name, owner string) (dropped bool, err error) {
 	if err := p.Remove(); err != nil {
 		return false, err
 	}
-	if err := results.MakeFolder(p.dir); err != nil {
+	if err := store.MakeFolder(p.dir); err != nil {
 		return false, err
 	}
 	p.earlier = 0
@@ -133,7 +133,7 @@ func (p *Parts) Write(name string, value any) error {
 		return fmt.Errorf("dynamics: part %s: %w", name, err)
 	}
 	sum := sha256.Sum256(raw)
-	if err := results.WriteBytes(p.path(name), append(sum[:], raw...)); err != nil || name == spentName {
+	if err := store.WriteBytes(p.path(name), append(sum[:], raw...)); err != nil || name == spentName {
 		return err
 	}
 	p.writing.Lock()

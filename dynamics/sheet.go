@@ -4,12 +4,12 @@ import (
 	"math"
 	"slices"
 
-	"quantal/results"
+	"quantal/results/draw"
 )
 
 // Sheet puts a figure together from panels, and keeps the numbers drawn in them.
 type Sheet struct {
-	panels  []results.Panel
+	panels  []draw.Panel
 	numbers []series
 }
 
@@ -27,27 +27,27 @@ type series struct {
 }
 
 // Panel starts a panel, with the next letter.
-func (s *Sheet) Panel(title string, x, y results.Axis) {
-	s.panels = append(s.panels, results.Panel{Letter: string(rune('A' + len(s.panels))), Title: title, X: x, Y: y})
+func (s *Sheet) Panel(title string, x, y draw.Axis) {
+	s.panels = append(s.panels, draw.Panel{Letter: string(rune('A' + len(s.panels))), Title: title, X: x, Y: y})
 }
 
 // Last is the panel that was started last.
-func (s *Sheet) Last() *results.Panel { return &s.panels[len(s.panels)-1] }
+func (s *Sheet) Last() *draw.Panel { return &s.panels[len(s.panels)-1] }
 
 // Curve draws a curve into the last panel. The source says where its numbers come from, for the file beside the figure.
-func (s *Sheet) Curve(source string, c results.Curve) {
+func (s *Sheet) Curve(source string, c draw.Curve) {
 	s.Last().Layers = append(s.Last().Layers, c)
 	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: c.Label, Source: source, X: c.X, Y: c.Y})
 }
 
 // Points draws points into the last panel; see Curve.
-func (s *Sheet) Points(source string, p results.Points) {
+func (s *Sheet) Points(source string, p draw.Points) {
 	s.Last().Layers = append(s.Last().Layers, p)
 	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: p.Label, Source: source, X: p.X, Y: p.Y})
 }
 
 // Banded draws a curve with a band of plus and minus a half-width of each point; see Curve. A NaN is none.
-func (s *Sheet) Banded(source string, c results.Curve, halfWidth []float64) {
+func (s *Sheet) Banded(source string, c draw.Curve, halfWidth []float64) {
 	var low, high []float64
 	for i, h := range halfWidth {
 		if math.IsNaN(h) {
@@ -55,19 +55,19 @@ func (s *Sheet) Banded(source string, c results.Curve, halfWidth []float64) {
 		}
 		low, high = append(low, c.Y[i]-h), append(high, c.Y[i]+h)
 	}
-	s.Last().Layers = append(s.Last().Layers, results.Band("", c.X, low, high, c.Color))
+	s.Last().Layers = append(s.Last().Layers, draw.Band("", c.X, low, high, c.Color))
 	s.Curve(source, c)
 	s.numbers[len(s.numbers)-1].HalfWidth = halfWidth
 }
 
 // Area draws an area into the last panel, such as an interval around a curve; see Curve. Its numbers are its corners.
-func (s *Sheet) Area(source string, a results.Area) {
+func (s *Sheet) Area(source string, a draw.Area) {
 	s.Last().Layers = append(s.Last().Layers, a)
 	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: a.Label, Source: source, X: a.X, Y: a.Y})
 }
 
 // Heat draws a matrix of values as shades into the last panel; see Curve.
-func (s *Sheet) Heat(source string, h results.Heat) {
+func (s *Sheet) Heat(source string, h draw.Heat) {
 	s.Last().Layers = append(s.Last().Layers, h)
 	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: h.Label, Source: source, Rows: h.Rows})
 }
@@ -87,17 +87,17 @@ func (s *Sheet) FromZero() {
 
 // Illustration lays the panels out, so many in a row of a height in millimetres, and adds figure and numbers to an illustration that has
 // the rest.
-func (s *Sheet) Illustration(perRow int, height float64, i results.Illustration) (*results.Illustration, error) {
-	var b results.Block
+func (s *Sheet) Illustration(perRow int, height float64, i draw.Illustration) (*draw.Illustration, error) {
+	var b draw.Block
 	for row := range slices.Chunk(s.panels, perRow) {
 		for len(row) < perRow && len(b.Rows) > 0 {
-			row = append(row, results.Panel{}) // an empty place
+			row = append(row, draw.Panel{}) // an empty place
 		}
 		b.Rows = append(b.Rows, row)
 	}
 	b.Height = height * float64(len(b.Rows))
 	var err error
-	i.Figure, err = results.NewFigure(b)
+	i.Figure, err = draw.NewFigure(b)
 	i.Numbers = map[string]any{"series": s.numbers}
 	return &i, err
 }

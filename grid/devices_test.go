@@ -17,7 +17,8 @@ import (
 
 	"quantal/kernels/cuda"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -131,7 +132,7 @@ func kept(t testing.TB, f *Folder) map[string]string {
 	if len(damaged) > 0 {
 		t.Errorf("damaged: %v", damaged)
 	}
-	check(t, results.WriteTables(f.Dir, records))
+	check(t, tables.WriteTables(f.Dir, records))
 	table, err := os.ReadFile(f.Path("table.csv"))
 	check(t, err)
 	all["table.csv"] = string(table)
@@ -257,7 +258,7 @@ func TestOneOfTwoDevicesFails(t *testing.T) {
 					}
 					lost = append(lost, device)
 				},
-				Finished: func(r results.Record) { finished[r.ID]++ },
+				Finished: func(r store.Record) { finished[r.ID]++ },
 				Progress: func(p Progress) {
 					if p.SecondsLeft < 0 || p.Finished > p.Points || len(p.Batches) > 2 {
 						t.Errorf("progress %+v", p)
@@ -330,7 +331,7 @@ func TestDevicesShare(t *testing.T) {
 	f := planned(t, t.TempDir(), g.points)
 	r := &runner{folder: f, set: g.set, options: g.options(t, fast, slow), report: newReporter(f.Path(progressName), g.set, len(g.points), len(g.points), Events{})}
 	for _, name := range []string{pointsName, checkpointsName, journalName, progressName} {
-		check(t, results.MakeFolder(f.Path(name)))
+		check(t, store.MakeFolder(f.Path(name)))
 	}
 	var err error
 	r.journal, err = openJournal(f.Path(journalName))

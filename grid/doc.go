@@ -1,7 +1,7 @@
 // Package grid trains many networks that differ in their settings, and can be stopped and continued at any moment.
 //
 // What enters: a configuration, the axes along which it varies, and a data set. What leaves: a folder with one record per
-// finished network (package results draws tables and figures from them).
+// finished network (package tables draws tables and figures from them).
 //
 // # Points and cohorts
 //
@@ -21,9 +21,9 @@
 //
 //	plan.json, plan-2.json, ...   the points, and the command that asked for them; never changed. Asking for more adds a file
 //	environment.json              program, processor, kernels, data set and its checksums
-//	points/ID.json                results.Record of a finished or diverged network: the truth about what is done
-//	points/ID.safetensors         its mu and phi (results.ReadNetwork)
-//	checkpoints/team-*.safetensors  networks under way, every few minutes (results.TeamCheckpoint)
+//	points/ID.json                store.Record of a finished or diverged network: the truth about what is done
+//	points/ID.safetensors         its mu and phi (store.ReadNetwork)
+//	checkpoints/team-*.safetensors  networks under way, every few minutes (store.TeamCheckpoint)
 //	journal/*.jsonl               clocks, hosts, devices and restarts, a file per process
 //	progress/*.json               where each process stands, about once per second
 //	launches/0001 ...             what was submitted to a cluster: package slurm

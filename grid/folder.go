@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -38,21 +38,21 @@ type Plan struct {
 // Folder is the folder of a grid.
 type Folder struct {
 	Dir     string
-	Plans   []Plan                // in the order in which they were asked for
-	NoLocks *results.NoLocksError // the file system has no locks, so nothing keeps another process out; or nil
-	lock    *results.Lock
+	Plans   []Plan              // in the order in which they were asked for
+	NoLocks *store.NoLocksError // the file system has no locks, so nothing keeps another process out; or nil
+	lock    *store.Lock
 }
 
-// Open opens the folder of a grid to work in it, and makes it if it is not there. A folder in use gives a results.InUseError,
+// Open opens the folder of a grid to work in it, and makes it if it is not there. A folder in use gives a store.InUseError,
 // one with something else in it an error. Where the file system has no locks it goes on without, and says so in NoLocks: a network that
 // two processes train is the same.
-func Open(dir string) (*Folder, error) { return open(dir, results.TakeLock) }
+func Open(dir string) (*Folder, error) { return open(dir, store.TakeLock) }
 
-func open(dir string, take func(dir string) (*results.Lock, error)) (*Folder, error) {
+func open(dir string, take func(dir string) (*store.Lock, error)) (*Folder, error) {
 	if _, err := os.Stat(filepath.Join(dir, "config.toml")); err == nil {
 		return nil, fmt.Errorf("grid: %s: holds a single run: choose another folder", dir)
 	}
-	if err := results.MakeFolder(dir); err != nil {
+	if err := store.MakeFolder(dir); err != nil {
 		return nil, err
 	}
 	f := &Folder{Dir: dir}
@@ -77,7 +77,7 @@ func View(dir string) (*Folder, error) {
 		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("grid: %s: %w", dir, fs.ErrNotExist)
 		}
-		return nil, &results.CorruptError{Path: dir, Reason: "is not the folder of a grid (there is no " + planName(1) + " in it)"}
+		return nil, &store.CorruptError{Path: dir, Reason: "is not the folder of a grid (there is no " + planName(1) + " in it)"}
 	}
 	return &Folder{Dir: dir, Plans: plans}, nil
 }
@@ -134,17 +134,17 @@ func readPlans(dir string) ([]Plan, error) {
 	for {
 		path := filepath.Join(dir, planName(len(plans)+1))
 		var p Plan
-		if err := results.ReadJSONFile(path, &p); errors.Is(err, fs.ErrNotExist) {
+		if err := store.ReadJSONFile(path, &p); errors.Is(err, fs.ErrNotExist) {
 			return plans, nil
 		} else if err != nil {
 			return nil, err
 		}
 		if p.Format != planFormat || p.Version != 1 {
-			return nil, &results.CorruptError{Path: path, Reason: fmt.Sprintf("is %s version %d, want %s version 1", p.Format, p.Version, planFormat)}
+			return nil, &store.CorruptError{Path: path, Reason: fmt.Sprintf("is %s version %d, want %s version 1", p.Format, p.Version, planFormat)}
 		}
 		for _, point := range p.Points {
 			if want, err := id(point.Config); err != nil || want != point.ID {
-				return nil, &results.CorruptError{Path: path, Reason: fmt.Sprintf("the settings of %s have been changed", point.ID)}
+				return nil, &store.CorruptError{Path: path, Reason: fmt.Sprintf("the settings of %s have been changed", point.ID)}
 			}
 		}
 		plans = append(plans, p)
@@ -192,7 +192,7 @@ func (f *Folder) Extend(command string, points []Point) (int, error) {
 	if path := f.Path(planName(len(f.Plans) + 1)); exists(path) {
 		return 0, fmt.Errorf("grid: %s: another process has just asked for networks: try again", path)
 	}
-	if err := results.WriteJSONFile(f.Path(planName(len(f.Plans)+1)), plan); err != nil {
+	if err := store.WriteJSONFile(f.Path(planName(len(f.Plans)+1)), plan); err != nil {
 		return 0, err
 	}
 	f.Plans = append(f.Plans, plan)
@@ -205,18 +205,18 @@ func exists(path string) bool {
 }
 
 // Environment reads what the grid's first process recorded of itself and the data.
-func (f *Folder) Environment() (results.Environment, error) {
-	var e results.Environment
-	err := results.ReadJSONFile(f.Path(environmentName), &e)
+func (f *Folder) Environment() (store.Environment, error) {
+	var e store.Environment
+	err := store.ReadJSONFile(f.Path(environmentName), &e)
 	return e, err
 }
 
 // Enter records the environment of a grid's first process. In a grid that has one, it checks that the data set is the same,
 // and returns the kernel set that ran before.
-func (f *Folder) Enter(now results.Environment) (kernelsBefore string, err error) {
+func (f *Folder) Enter(now store.Environment) (kernelsBefore string, err error) {
 	before, err := f.Environment()
 	if errors.Is(err, fs.ErrNotExist) || len(f.Plans) == 0 { // without a plan nothing was trained: the first process was killed
-		return now.Kernels, results.WriteJSONFile(f.Path(environmentName), now)
+		return now.Kernels, store.WriteJSONFile(f.Path(environmentName), now)
 	}
 	if err != nil {
 		return "", err
@@ -236,7 +236,7 @@ func (f *Folder) CheckData(set *mnist.Set) error {
 	return f.sameData(before, set.Source, set.SHA256)
 }
 
-func (f *Folder) sameData(before results.Environment, source string, sha256 map[string]string) error {
+func (f *Folder) sameData(before store.Environment, source string, sha256 map[string]string) error {
 	if !maps.Equal(before.DataSHA256, sha256) {
 		return &mnist.DataError{File: source, Reason: "its checksums are not those of the data set that the grid " + f.Dir + " is trained on"}
 	}
@@ -244,8 +244,8 @@ func (f *Folder) sameData(before results.Environment, source string, sha256 map[
 }
 
 // Records reads what is finished. Damaged tells of each file that is not what was written: such a point counts as missing.
-func (f *Folder) Records() (records []results.Record, damaged []error, err error) {
-	all, damaged, err := results.ReadRecords(f.Path(pointsName))
+func (f *Folder) Records() (records []store.Record, damaged []error, err error) {
+	all, damaged, err := store.ReadRecords(f.Path(pointsName))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -259,7 +259,7 @@ func (f *Folder) Records() (records []results.Record, damaged []error, err error
 			reason = unplanned(r, config)
 		}
 		if reason != "" {
-			damaged = append(damaged, &results.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: reason})
+			damaged = append(damaged, &store.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: reason})
 			continue
 		}
 		records = append(records, r)
@@ -268,13 +268,13 @@ func (f *Folder) Records() (records []results.Record, damaged []error, err error
 }
 
 // unplanned says what in a record is not as in the plan, or nothing. The data set may have another name now, and the exponent.
-func unplanned(r results.Record, config train.Config) string {
+func unplanned(r store.Record, config train.Config) string {
 	want := SettingsOf(config, r.Data)
 	want.Rho = r.Rho
 	switch {
 	case r.Settings != want:
 		return "does not have the settings of the plan"
-	case r.Status == results.Done && r.Draws != config.Draws:
+	case r.Status == store.Done && r.Draws != config.Draws:
 		return fmt.Sprintf("has figures of %d draws, the plan wants %d", r.Draws, config.Draws)
 	}
 	return ""
@@ -284,22 +284,22 @@ func unplanned(r results.Record, config train.Config) string {
 func (f *Folder) networkPath(id string) string { return f.Path(pointsName, id+".safetensors") }
 
 // Network reads the parameters of a finished network. A file that holds another network than that of the record, or a number that is
-// not finite, gives a results.CorruptError.
-func (f *Folder) Network(id string) (*results.Checkpoint, error) {
-	r, err := results.ReadRecord(f.Path(pointsName), id)
+// not finite, gives a store.CorruptError.
+func (f *Folder) Network(id string) (*store.Checkpoint, error) {
+	r, err := store.ReadRecord(f.Path(pointsName), id)
 	if err != nil {
 		return nil, err
 	}
 	return f.network(r)
 }
 
-func (f *Folder) network(r results.Record) (*results.Checkpoint, error) {
-	c, err := results.ReadNetwork(f.networkPath(r.ID))
+func (f *Folder) network(r store.Record) (*store.Checkpoint, error) {
+	c, err := store.ReadNetwork(f.networkPath(r.ID))
 	if err != nil {
 		return nil, err
 	}
 	if err := cmp.Or(c.CheckFinite(), r.Check(c)); err != nil {
-		return nil, &results.CorruptError{Path: f.networkPath(r.ID), Reason: err.Error()}
+		return nil, &store.CorruptError{Path: f.networkPath(r.ID), Reason: err.Error()}
 	}
 	return c, nil
 }
@@ -312,7 +312,7 @@ func (f *Folder) Missing(points []Point) (missing []Point, damaged []error, err 
 	}
 	finished := map[string]bool{}
 	for _, r := range records {
-		if r.Status == results.Done {
+		if r.Status == store.Done {
 			if _, err := f.network(r); err != nil {
 				damaged = append(damaged, err)
 				continue

@@ -17,7 +17,7 @@ import (
 
 	"quantal/internal/stripes"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -299,7 +299,7 @@ func TestPointEqualsRun(t *testing.T) {
 		}
 		summary, err := run.Summarise(context.Background(), config.Draws)
 		check(t, err)
-		i := slices.IndexFunc(records, func(r results.Record) bool { return r.ID == p.ID })
+		i := slices.IndexFunc(records, func(r store.Record) bool { return r.ID == p.ID })
 		if diff := cmp.Diff(summary.Outcome, records[i].Outcome); diff != "" {
 			t.Errorf("%s: %s", p.ID, diff)
 		}
@@ -378,7 +378,7 @@ func TestOnlyTheMissingRun(t *testing.T) {
 	var trained []string
 	var damaged []string
 	check(t, f.Run(context.Background(), set, points, options(), Events{
-		Finished: func(r results.Record) { trained = append(trained, r.ID) },
+		Finished: func(r store.Record) { trained = append(trained, r.ID) },
 		Damaged:  func(err error) { damaged = append(damaged, err.Error()) },
 	}))
 	if diff := cmp.Diff(slices.Sorted(slices.Values(ids(points[:6]))), slices.Sorted(slices.Values(trained))); diff != "" {
@@ -403,29 +403,29 @@ func TestOnlyThePlannedCounts(t *testing.T) {
 	f := planned(t, t.TempDir(), points)
 	check(t, f.Run(context.Background(), set, points, options(), Events{}))
 	want := contents(t, f)
-	record := func(i int, change func(*results.Record)) {
+	record := func(i int, change func(*store.Record)) {
 		t.Helper()
-		r, err := results.ReadRecord(f.Path(pointsName), points[i].ID)
+		r, err := store.ReadRecord(f.Path(pointsName), points[i].ID)
 		check(t, err)
 		change(&r)
-		check(t, results.WriteRecord(f.Path(pointsName), r))
+		check(t, store.WriteRecord(f.Path(pointsName), r))
 	}
-	network := func(i int, change func(*results.Checkpoint)) {
+	network := func(i int, change func(*store.Checkpoint)) {
 		t.Helper()
 		n, err := f.Network(points[i].ID)
 		check(t, err)
 		change(n)
-		check(t, results.WriteNetwork(f.networkPath(points[i].ID), n))
+		check(t, store.WriteNetwork(f.networkPath(points[i].ID), n))
 	}
 	none := len(points) - 2 // two without noise, which differ in lambda only
-	record(0, func(r *results.Record) { r.C *= 2 })
-	record(1, func(r *results.Record) { r.Draws++ })
-	network(2, func(n *results.Checkpoint) { n.State.Mu[3] = float32(math.NaN()) })
+	record(0, func(r *store.Record) { r.C *= 2 })
+	record(1, func(r *store.Record) { r.Draws++ })
+	network(2, func(n *store.Checkpoint) { n.State.Mu[3] = float32(math.NaN()) })
 	check(t, os.WriteFile(f.networkPath(points[3].ID), []byte(want[points[4].ID+".safetensors"]), 0o644))
 	check(t, os.WriteFile(f.networkPath(points[none].ID), []byte(want[points[none+1].ID+".safetensors"]), 0o644))
 	spoilt := []int{0, 1, 2, 3, none}
 	_, err = f.Network(points[3].ID)
-	var corrupt *results.CorruptError
+	var corrupt *store.CorruptError
 	if !errors.As(err, &corrupt) || !strings.Contains(err.Error(), "is not the network of this record") {
 		t.Errorf("another's network: %v", err)
 	}
@@ -455,8 +455,8 @@ func TestFoldersWithoutLocks(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 1
 	dir := t.TempDir()
-	take := func(string) (*results.Lock, error) {
-		return nil, fmt.Errorf("lock: %w", &results.NoLocksError{Path: dir, Err: syscall.ENOLCK})
+	take := func(string) (*store.Lock, error) {
+		return nil, fmt.Errorf("lock: %w", &store.NoLocksError{Path: dir, Err: syscall.ENOLCK})
 	}
 	var folders []*Folder
 	for range 2 {
@@ -481,12 +481,12 @@ func TestFoldersWithoutLocks(t *testing.T) {
 	_, err = folders[1].Extend("test", points[1:])
 	check(t, err)
 	var trained []string
-	check(t, folders[0].Run(context.Background(), set, points[:2], options(), Events{Finished: func(results.Record) {
+	check(t, folders[0].Run(context.Background(), set, points[:2], options(), Events{Finished: func(store.Record) {
 		if len(trained) > 0 {
 			return
 		}
 		// Before the first knows that they are finished, the second trains them too.
-		check(t, folders[1].Run(context.Background(), set, points, options(), Events{Finished: func(r results.Record) { trained = append(trained, r.ID) }}))
+		check(t, folders[1].Run(context.Background(), set, points, options(), Events{Finished: func(r store.Record) { trained = append(trained, r.ID) }}))
 	}}))
 	records, damaged, err := folders[1].Records()
 	check(t, err)
@@ -517,7 +517,7 @@ func TestGridsGrow(t *testing.T) {
 		t.Errorf("again: %d added, %v, %d plans", again, err, len(f.Plans))
 	}
 	trained := 0
-	check(t, f.Run(context.Background(), set, more, options(), Events{Finished: func(results.Record) { trained++ }}))
+	check(t, f.Run(context.Background(), set, more, options(), Events{Finished: func(store.Record) { trained++ }}))
 	if trained != 4 {
 		t.Errorf("%d trained, want the 4 new ones", trained)
 	}
@@ -548,12 +548,12 @@ func TestDivergenceIsAResult(t *testing.T) {
 	records, _, err := f.Records()
 	check(t, err)
 	for _, r := range records {
-		if r.Status == results.Diverged && (r.DivergedStep == nil || r.DivergedLayer == nil || r.DivergedWhat == "") {
+		if r.Status == store.Diverged && (r.DivergedStep == nil || r.DivergedLayer == nil || r.DivergedWhat == "") {
 			t.Errorf("%s: where did it diverge? %+v", r.ID, r)
 		}
 	}
 	trained := 0
-	check(t, f.Run(context.Background(), set, points, o, Events{Finished: func(results.Record) { trained++ }}))
+	check(t, f.Run(context.Background(), set, points, o, Events{Finished: func(store.Record) { trained++ }}))
 	if trained > 0 {
 		t.Errorf("%d trained again", trained)
 	}
@@ -599,7 +599,7 @@ func TestFoldersThatAreNone(t *testing.T) {
 	if _, err := View(filepath.Join(dir, "none")); err == nil || !strings.Contains(err.Error(), "none") {
 		t.Errorf("no folder: %v", err)
 	}
-	var corrupt *results.CorruptError
+	var corrupt *store.CorruptError
 	if _, err := View(dir); !errors.As(err, &corrupt) {
 		t.Errorf("an empty folder: %v", err)
 	}
@@ -611,7 +611,7 @@ func TestFoldersThatAreNone(t *testing.T) {
 	points, err := Points(c, axes(t, "seed=1-2")...)
 	check(t, err)
 	f := planned(t, t.TempDir(), points)
-	var used *results.InUseError
+	var used *store.InUseError
 	if _, err := Open(f.Dir); !errors.As(err, &used) || used.PID != os.Getpid() {
 		t.Errorf("a folder in use: %v", err)
 	}
@@ -627,14 +627,14 @@ func TestFoldersThatAreNone(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := f.Enter(results.Environment{Kernels: "a", DataSHA256: set.SHA256}); err != nil {
+	if _, err := f.Enter(store.Environment{Kernels: "a", DataSHA256: set.SHA256}); err != nil {
 		t.Fatal(err)
 	}
-	if before, err := f.Enter(results.Environment{Kernels: "b", DataSHA256: set.SHA256}); err != nil || before != "a" {
+	if before, err := f.Enter(store.Environment{Kernels: "b", DataSHA256: set.SHA256}); err != nil || before != "a" {
 		t.Errorf("kernels before: %q, %v", before, err)
 	}
 	var data *mnist.DataError
-	if _, err := f.Enter(results.Environment{DataSHA256: map[string]string{"images": "2"}}); !errors.As(err, &data) {
+	if _, err := f.Enter(store.Environment{DataSHA256: map[string]string{"images": "2"}}); !errors.As(err, &data) {
 		t.Errorf("other data: %v", err)
 	}
 }
@@ -676,7 +676,7 @@ func TestStatusOfRunning(t *testing.T) {
 	points := several(t, c)
 	f := planned(t, hardFolder(t), points)
 	seen := false
-	check(t, f.Run(context.Background(), set, points, options(), Events{Finished: func(results.Record) {
+	check(t, f.Run(context.Background(), set, points, options(), Events{Finished: func(store.Record) {
 		view, err := View(f.Dir)
 		check(t, err)
 		s, err := view.Status()

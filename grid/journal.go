@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"quantal/internal/safefile"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // entry is a line of a journal: all that depends on clocks, hosts and interruptions is here and nowhere else.
@@ -61,7 +61,7 @@ func (j *journal) write(e entry) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	e.Time, e.Host, e.PID = time.Now().UTC(), j.host, os.Getpid()
-	line, err := results.EncodeJSON(e)
+	line, err := store.EncodeJSON(e)
 	if err != nil {
 		return
 	}

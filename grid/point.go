@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -114,8 +114,8 @@ func set(c *train.Config, name, value string) error {
 }
 
 // SettingsOf is what decides the record of a network, as tables show it, on a data set of a name.
-func SettingsOf(c train.Config, data string) results.Settings {
-	return results.Settings{
+func SettingsOf(c train.Config, data string) store.Settings {
+	return store.Settings{
 		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C,
 		Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs,
 		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation,
@@ -129,7 +129,7 @@ func id(c train.Config) (string, error) {
 	s := SettingsOf(c, "")
 	s.Rho = ""
 	text, err := json.Marshal(struct {
-		results.Settings
+		store.Settings
 		Draws int
 	}{s, c.Draws})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"quantal/internal/safefile"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Progress is where a process stands.
@@ -135,11 +135,11 @@ func (r *reporter) end(b *Batch) {
 }
 
 // finished says that a record has been written.
-func (r *reporter) finished(record results.Record) {
+func (r *reporter) finished(record store.Record) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.state.Finished++
-	if record.Status == results.Diverged {
+	if record.Status == store.Diverged {
 		r.state.Diverged++
 	}
 	delete(r.left, record.ID)

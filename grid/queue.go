@@ -5,13 +5,13 @@ import (
 	"sync"
 	"time"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // batch is points that train side by side, from the beginning or from a checkpoint.
 type batch struct {
 	points []Point
-	from   *results.TeamCheckpoint // nil for the beginning; its networks are those of points
+	from   *store.TeamCheckpoint // nil for the beginning; its networks are those of points
 }
 
 // cut takes the first n points off a batch.
@@ -19,8 +19,8 @@ func (b *batch) cut(n int) batch {
 	first := batch{points: b.points[:n]}
 	b.points = b.points[n:]
 	if b.from != nil {
-		first.from = &results.TeamCheckpoint{Names: b.from.Names[:n], Networks: b.from.Networks[:n]}
-		b.from = &results.TeamCheckpoint{Names: b.from.Names[n:], Networks: b.from.Networks[n:]}
+		first.from = &store.TeamCheckpoint{Names: b.from.Names[:n], Networks: b.from.Networks[:n]}
+		b.from = &store.TeamCheckpoint{Names: b.from.Names[n:], Networks: b.from.Networks[n:]}
 	}
 	return first
 }

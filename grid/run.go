@@ -16,7 +16,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -30,7 +30,7 @@ type Options struct {
 // Events is who watches. The functions are not called at the same time; a nil function is not called.
 type Events struct {
 	Progress func(Progress)
-	Finished func(results.Record)
+	Finished func(store.Record)
 	Damaged  func(error) // a file that is not what was written, and is done again
 	// Lost is told of a device that failed while others go on with what it had.
 	Lost func(device string, err error)
@@ -63,7 +63,7 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 		return f.clear() // a process may be killed when all is done
 	}
 	for _, name := range []string{pointsName, checkpointsName, journalName, progressName} {
-		if err := results.MakeFolder(f.Path(name)); err != nil {
+		if err := store.MakeFolder(f.Path(name)); err != nil {
 			return err
 		}
 	}
@@ -97,7 +97,7 @@ func (r *runner) batches(missing []Point) ([]batch, error) {
 	r.report.damaged(damaged)
 	var batches []batch
 	for _, team := range teams {
-		b := batch{from: &results.TeamCheckpoint{}}
+		b := batch{from: &store.TeamCheckpoint{}}
 		for i, name := range team.Names {
 			p, ok := wanted[name]
 			if !ok {
@@ -125,21 +125,21 @@ func (r *runner) batches(missing []Point) ([]batch, error) {
 }
 
 // teams reads the checkpoints with networks that are wanted, those furthest on first.
-func (f *Folder) teams(wanted map[string]Point) (teams []*results.TeamCheckpoint, damaged []error, err error) {
+func (f *Folder) teams(wanted map[string]Point) (teams []*store.TeamCheckpoint, damaged []error, err error) {
 	files, err := f.checkpoints()
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, path := range files {
-		var team *results.TeamCheckpoint
-		names, err := results.TeamNames(path)
+		var team *store.TeamCheckpoint
+		names, err := store.TeamNames(path)
 		if err == nil {
 			if !slices.ContainsFunc(names, func(name string) bool { _, ok := wanted[name]; return ok }) {
 				continue
 			}
-			team, err = results.ReadTeamCheckpoint(path)
+			team, err = store.ReadTeamCheckpoint(path)
 		}
-		var corrupt *results.CorruptError
+		var corrupt *store.CorruptError
 		switch {
 		case errors.As(err, &corrupt):
 			damaged = append(damaged, err)
@@ -150,7 +150,7 @@ func (f *Folder) teams(wanted map[string]Point) (teams []*results.TeamCheckpoint
 			teams = append(teams, team)
 		}
 	}
-	slices.SortStableFunc(teams, func(a, b *results.TeamCheckpoint) int { return cmp.Compare(b.Networks[0].Step, a.Networks[0].Step) })
+	slices.SortStableFunc(teams, func(a, b *store.TeamCheckpoint) int { return cmp.Compare(b.Networks[0].Step, a.Networks[0].Step) })
 	return teams, damaged, nil
 }
 
@@ -305,7 +305,7 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 	event := "start"
 	if j.from != nil {
 		event = "resume"
-		if err := run.Resume(results.Times{}, j.from.Networks...); err != nil {
+		if err := run.Resume(store.Times{}, j.from.Networks...); err != nil {
 			return j.points, err
 		}
 		j.from = nil // its memory
@@ -317,7 +317,7 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 			r.report.end(now)
 		}
 	}()
-	save := func(networks map[int]*results.Checkpoint) error {
+	save := func(networks map[int]*store.Checkpoint) error {
 		if err := r.save(j.points, networks); err != nil {
 			return err
 		}
@@ -358,8 +358,8 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 		return nil, train.ErrInterrupted
 	}
 	var (
-		records  []results.Record
-		networks []*results.Checkpoint
+		records  []store.Record
+		networks []*store.Checkpoint
 	)
 	for m, p := range j.points {
 		if run.Diverged(m) != nil {
@@ -370,7 +370,7 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 			return unfinished(), err
 		}
 		record := r.record(run, p)
-		record.Status, record.Outcome = results.Done, outcomes[m]
+		record.Status, record.Outcome = store.Done, outcomes[m]
 		records, networks = append(records, record), append(networks, c)
 	}
 	e := did("finish")
@@ -379,18 +379,18 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 }
 
 // record is what a record says before there is a result.
-func (r *runner) record(run *train.Run, p Point) results.Record {
-	return results.Record{
-		ID: p.ID, Settings: SettingsOf(p.Config, r.set.Name), Kernels: run.Device.Kernels, Outcome: results.NoOutcome(),
+func (r *runner) record(run *train.Run, p Point) store.Record {
+	return store.Record{
+		ID: p.ID, Settings: SettingsOf(p.Config, r.set.Name), Kernels: run.Device.Kernels, Outcome: store.NoOutcome(),
 	}
 }
 
 // diverged records a network that left the finite numbers, at once: the next checkpoint is without it.
 func (r *runner) diverged(run *train.Run, p Point, d kernels.Divergence) error {
 	record := r.record(run, p)
-	record.Status, record.Steps = results.Diverged, d.Step
+	record.Status, record.Steps = store.Diverged, d.Step
 	record.DivergedStep, record.DivergedLayer, record.DivergedWhat = &d.Step, &d.Layer, d.What
-	if err := results.WriteRecord(r.folder.Path(pointsName), record); err != nil {
+	if err := store.WriteRecord(r.folder.Path(pointsName), record); err != nil {
 		return err
 	}
 	r.journal.write(entry{Event: "diverged", Points: []string{p.ID}, Step: d.Step, Device: run.Device.Name})
@@ -399,8 +399,8 @@ func (r *runner) diverged(run *train.Run, p Point, d kernels.Divergence) error {
 }
 
 // save writes the checkpoint of networks under way.
-func (r *runner) save(points []Point, networks map[int]*results.Checkpoint) error {
-	team := &results.TeamCheckpoint{}
+func (r *runner) save(points []Point, networks map[int]*store.Checkpoint) error {
+	team := &store.TeamCheckpoint{}
 	for m, p := range points {
 		if c, ok := networks[m]; ok {
 			team.Names, team.Networks = append(team.Names, p.ID), append(team.Networks, c)
@@ -419,12 +419,12 @@ func (r *runner) teamPath(points []Point) string {
 }
 
 // finish keeps what a batch reached: first each network, then its record, which makes it count, at last the checkpoint goes.
-func (r *runner) finish(e entry, records []results.Record, networks []*results.Checkpoint) error {
+func (r *runner) finish(e entry, records []store.Record, networks []*store.Checkpoint) error {
 	for i, record := range records {
-		if err := results.WriteNetwork(r.folder.networkPath(record.ID), networks[i]); err != nil {
+		if err := store.WriteNetwork(r.folder.networkPath(record.ID), networks[i]); err != nil {
 			return err
 		}
-		if err := results.WriteRecord(r.folder.Path(pointsName), record); err != nil {
+		if err := store.WriteRecord(r.folder.Path(pointsName), record); err != nil {
 			return err
 		}
 		r.report.finished(record)
@@ -440,13 +440,13 @@ func (f *Folder) clear() error {
 		return err
 	}
 	for _, path := range files {
-		names, err := results.TeamNames(path)
+		names, err := store.TeamNames(path)
 		if err != nil {
 			continue // damaged: named when the grid is opened, and replaced by the next of its batch
 		}
 		done := true
 		for _, name := range names {
-			_, err := results.ReadRecord(f.Path(pointsName), name)
+			_, err := store.ReadRecord(f.Path(pointsName), name)
 			done = done && err == nil
 		}
 		if !done {

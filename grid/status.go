@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"quantal/internal/input"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Status is where a grid stands, as its folder tells.
@@ -29,9 +29,9 @@ type Status struct {
 	NetworkStepsPerSecond float64 `json:"network_steps_per_second"`
 	SecondsLeft           float64 `json:"seconds_left"` // of the process that needs longest; 0 if none works
 
-	Processes []Process        `json:"processes"`
-	Devices   []DeviceWork     `json:"devices"` // that finished something or failed, by host and name
-	Latest    []results.Record `json:"latest"`  // the last few finished, the newest last
+	Processes []Process      `json:"processes"`
+	Devices   []DeviceWork   `json:"devices"` // that finished something or failed, by host and name
+	Latest    []store.Record `json:"latest"`  // the last few finished, the newest last
 }
 
 // Failure is the error that ended a process.
@@ -67,7 +67,7 @@ const (
 
 // Status reads where the grid stands.
 func (f *Folder) Status() (Status, error) {
-	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{}, Devices: []DeviceWork{}, Latest: []results.Record{}}
+	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{}, Devices: []DeviceWork{}, Latest: []store.Record{}}
 	records, damaged, err := f.Records()
 	if err != nil {
 		return s, err
@@ -75,10 +75,10 @@ func (f *Folder) Status() (Status, error) {
 	for _, d := range damaged {
 		s.Damaged = append(s.Damaged, d.Error())
 	}
-	finished := map[string]results.Record{}
+	finished := map[string]store.Record{}
 	for _, r := range records {
 		finished[r.ID] = r
-		if r.Status == results.Diverged {
+		if r.Status == store.Diverged {
 			s.Diverged++
 		} else {
 			s.Done++
@@ -230,7 +230,7 @@ func (f *Folder) sweep() error {
 		}
 	}
 	for _, name := range []string{"", pointsName, checkpointsName, progressName} {
-		if err := results.Sweep(f.Path(name), age); err != nil {
+		if err := store.Sweep(f.Path(name), age); err != nil {
 			return err
 		}
 	}

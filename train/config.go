@@ -9,28 +9,28 @@ import (
 	"quantal/internal/nearest"
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Config is all that decides what a run computes, besides the data. The keys of its TOML form are the names of the flags.
 type Config struct {
-	Data            string       `toml:"data" json:"data"` // "mnist", "glyphs", a folder, or empty for MNIST from the cache
-	Hidden          []int        `toml:"hidden" json:"hidden"`
-	Noise           string       `toml:"noise" json:"noise"` // see Noises
-	Rho             Exponent     `toml:"rho" json:"rho"`
-	C               float64      `toml:"c" json:"c"`           // reliability cost multiplier
-	Lambda          float64      `toml:"lambda" json:"lambda"` // magnitude cost multiplier
-	Epochs          int          `toml:"epochs" json:"epochs"`
-	Batch           int          `toml:"batch" json:"batch"`
-	LearningRate    float64      `toml:"lr" json:"lr"`
-	MuInit          float64      `toml:"mu-init" json:"mu-init"`       // initial means are uniform in (-MuInit, MuInit)
-	SigmaInit       float64      `toml:"sigma-init" json:"sigma-init"` // initial standard deviation of every synapse
-	Seed            results.Seed `toml:"seed" json:"seed"`
-	Validation      int          `toml:"validation" json:"validation"` // training examples held out
-	Draws           int          `toml:"draws" json:"draws"`           // K of the K-draw figures at the end; 0 for none
-	Device          string       `toml:"device" json:"device"`
-	Threads         int          `toml:"threads" json:"threads"`                   // 0 for all processors
-	CheckpointEvery int          `toml:"checkpoint-every" json:"checkpoint-every"` // epochs; the last epoch always has one
+	Data            string     `toml:"data" json:"data"` // "mnist", "glyphs", a folder, or empty for MNIST from the cache
+	Hidden          []int      `toml:"hidden" json:"hidden"`
+	Noise           string     `toml:"noise" json:"noise"` // see Noises
+	Rho             Exponent   `toml:"rho" json:"rho"`
+	C               float64    `toml:"c" json:"c"`           // reliability cost multiplier
+	Lambda          float64    `toml:"lambda" json:"lambda"` // magnitude cost multiplier
+	Epochs          int        `toml:"epochs" json:"epochs"`
+	Batch           int        `toml:"batch" json:"batch"`
+	LearningRate    float64    `toml:"lr" json:"lr"`
+	MuInit          float64    `toml:"mu-init" json:"mu-init"`       // initial means are uniform in (-MuInit, MuInit)
+	SigmaInit       float64    `toml:"sigma-init" json:"sigma-init"` // initial standard deviation of every synapse
+	Seed            store.Seed `toml:"seed" json:"seed"`
+	Validation      int        `toml:"validation" json:"validation"` // training examples held out
+	Draws           int        `toml:"draws" json:"draws"`           // K of the K-draw figures at the end; 0 for none
+	Device          string     `toml:"device" json:"device"`
+	Threads         int        `toml:"threads" json:"threads"`                   // 0 for all processors
+	CheckpointEvery int        `toml:"checkpoint-every" json:"checkpoint-every"` // epochs; the last epoch always has one
 
 	// What older files do not have.
 	Normalise string `toml:"normalise,omitempty" json:"normalise,omitempty"` // of pixels: mnist, auto, none, or MEAN,SD; empty for mnist

@@ -8,7 +8,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/kernels/cuda"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // onCUDA puts a run on the CUDA VM, interpreted.
@@ -80,10 +80,10 @@ func TestNetworksSideBySideOnCUDA(t *testing.T) {
 func TestRunOnCUDA(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 2
-	finish := func(r *Run) results.Epoch {
+	finish := func(r *Run) store.Epoch {
 		t.Helper()
-		var last results.Epoch
-		if err := r.Train(context.Background(), Events{Epoch: func(_ int, e results.Epoch) error { last = e; return nil }}); err != nil {
+		var last store.Epoch
+		if err := r.Train(context.Background(), Events{Epoch: func(_ int, e store.Epoch) error { last = e; return nil }}); err != nil {
 			t.Fatal(err)
 		}
 		return last
@@ -113,7 +113,7 @@ func TestRunOnCUDA(t *testing.T) {
 	}
 	rest := newRun(t, c, set)
 	onCUDA(t, rest)
-	if err := rest.Resume(results.Times{}, checkpoint); err != nil {
+	if err := rest.Resume(store.Times{}, checkpoint); err != nil {
 		t.Fatal(err)
 	}
 	if mixed := finish(rest); math.Abs(mixed.NLL-want.NLL) > 1e-4*want.NLL {
@@ -156,8 +156,8 @@ func TestLostDevice(t *testing.T) {
 	defer func() { _ = r.Close() }() // the device is lost
 	checkpoints := 0
 	err = r.Train(context.Background(), Events{
-		Checkpoint: func(map[int]*results.Checkpoint) error { checkpoints++; return nil },
-		Epoch:      func(_ int, e results.Epoch) error { driver.gone = e.Epoch == 2; return nil },
+		Checkpoint: func(map[int]*store.Checkpoint) error { checkpoints++; return nil },
+		Epoch:      func(_ int, e store.Epoch) error { driver.gone = e.Epoch == 2; return nil },
 	})
 	var failed *DeviceError
 	if !errors.As(err, &failed) || failed.Device != "cuda:0" {

@@ -10,7 +10,7 @@ import (
 
 	"quantal/internal/stripes"
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // counting is a VM that cancels a context when it is called for the last of so many times, and counts the steps and tests that it is
@@ -46,24 +46,24 @@ func (c *counting) Evaluate(ctx context.Context, data *kernels.Data, step, draws
 
 // lines is the metrics and the last checkpoint of a run, as somebody keeps them who is interrupted and resumes.
 type lines struct {
-	epochs []results.Epoch
-	last   *results.Checkpoint
+	epochs []store.Epoch
+	last   *store.Checkpoint
 }
 
 func (l *lines) events() Events {
 	return Events{
-		Epoch:      func(_ int, e results.Epoch) error { l.epochs = append(l.epochs, e); return nil },
-		Checkpoint: func(c map[int]*results.Checkpoint) error { l.last = c[0]; return nil },
+		Epoch:      func(_ int, e store.Epoch) error { l.epochs = append(l.epochs, e); return nil },
+		Checkpoint: func(c map[int]*store.Checkpoint) error { l.last = c[0]; return nil },
 	}
 }
 
 // timeless are lines of metrics without what a clock says.
-func timeless(t *testing.T, epochs []results.Epoch) []string {
+func timeless(t *testing.T, epochs []store.Epoch) []string {
 	t.Helper()
 	var list []string
 	for _, e := range epochs {
-		e.Times, e.StepsPerSecond = results.Times{}, 0
-		line, err := results.EncodeJSON(e)
+		e.Times, e.StepsPerSecond = store.Times{}, 0
+		line, err := store.EncodeJSON(e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestMetricsDoNotDependOnTheClock(t *testing.T) {
 			for done := false; !done; {
 				r := newRun(t, c, set)
 				if l.last != nil {
-					if err := r.Resume(results.Times{}, l.last); err != nil {
+					if err := r.Resume(store.Times{}, l.last); err != nil {
 						t.Fatal(err)
 					}
 					l.epochs = l.epochs[:r.Measured()]
@@ -208,7 +208,7 @@ func TestTimesOfARun(t *testing.T) {
 		t.Errorf("%+v, epoch %+v: want times that add up to at most %v s", s.Times, l.epochs[3].Times, took)
 	}
 	resumed := newRun(t, c, set)
-	if err := resumed.Resume(results.Times{Seconds: 1000, MeasuringSeconds: 500}, l.last); err != nil {
+	if err := resumed.Resume(store.Times{Seconds: 1000, MeasuringSeconds: 500}, l.last); err != nil {
 		t.Fatal(err)
 	}
 	if s, err = resumed.Summarise(context.Background(), 5); err != nil {

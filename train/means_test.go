@@ -8,7 +8,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // forward is the network in float64, straight from the equations: the outputs for a test example. The bias of a neuron is the last of its
@@ -43,7 +43,7 @@ func someWeights(t *testing.T, c Config, set *mnist.Set, n int) (kernels.Layout,
 	var narrow [][]float32
 	var wide [][]float64
 	for m := range n {
-		c.Seed, c.MuInit = results.Seed(m+1), 0.5
+		c.Seed, c.MuInit = store.Seed(m+1), 0.5
 		w := c.InitialState(l).Mu
 		narrow = append(narrow, w)
 		wide = append(wide, make([]float64, len(w)))

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // statistics are mean and standard deviation of the pixels, of 0 to 1, in the plain way.
@@ -79,11 +79,11 @@ func TestNormalise(t *testing.T) {
 				t.Fatalf("%q: example %d: input %g, want %g", v.normalise, e, got, want)
 			}
 		}
-		if err := newRun(t, c, v.set).Resume(results.Times{}, checkpoint); err != nil {
+		if err := newRun(t, c, v.set).Resume(store.Times{}, checkpoint); err != nil {
 			t.Errorf("%q: %v", v.normalise, err)
 		}
 		c.Normalise = "0.5,0.5"
-		if err := newRun(t, c, v.set).Resume(results.Times{}, checkpoint); err == nil || !strings.Contains(err.Error(), "less 0.5 over 0.5") {
+		if err := newRun(t, c, v.set).Resume(store.Times{}, checkpoint); err == nil || !strings.Contains(err.Error(), "less 0.5 over 0.5") {
 			t.Errorf("%q: resumed with another normalisation: %v", v.normalise, err)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/kernels/cuda"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // uses are all that a session does with trained networks on its device, by name.
@@ -104,7 +104,7 @@ func TestDeviceLostOnResume(t *testing.T) {
 	}
 	driver.gone = true
 	var failed *DeviceError
-	if err := r.Resume(results.Times{}, checkpoint); !errors.As(err, &failed) {
+	if err := r.Resume(store.Times{}, checkpoint); !errors.As(err, &failed) {
 		t.Errorf("got %v, want an error of cuda:0", err)
 	}
 }

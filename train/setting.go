@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"quantal/internal/nearest"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // setting reads one value of a configuration from text.
@@ -67,7 +67,7 @@ func settings() map[string]setting {
 		"draws":            whole(func(c *Config) *int { return &c.Draws }),
 		"threads":          whole(func(c *Config) *int { return &c.Threads }),
 		"checkpoint-every": whole(func(c *Config) *int { return &c.CheckpointEvery }),
-		"seed":             number(func(c *Config) *results.Seed { return &c.Seed }, results.ParseSeed, "a whole number from 0 to 2^64-1"),
+		"seed":             number(func(c *Config) *store.Seed { return &c.Seed }, store.ParseSeed, "a whole number from 0 to 2^64-1"),
 	}
 }
 

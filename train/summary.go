@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Summary is what a run reached, and what it took; see the package documentation.
 type Summary struct {
-	results.Outcome
+	store.Outcome
 
 	Epochs float64 `json:"epochs"`
-	results.Times
+	store.Times
 	StepsPerSecond float64 `json:"steps_per_second"` // while training
 
 	Noise     string   `json:"noise"`
@@ -53,8 +53,8 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 }
 
 // Outcomes measures all networks as they stand, with the given number of draws for the K-draw figures. A network that diverged
-// has results.NoOutcome.
-func (r *Run) Outcomes(ctx context.Context, draws int) ([]results.Outcome, error) {
+// has store.NoOutcome.
+func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) {
 	began := time.Now()
 	testing, err := r.vm.Evaluate(ctx, r.testing, r.step, draws)
 	if err != nil {
@@ -91,12 +91,12 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]results.Outcome, error
 }
 
 // outcomes is what the test scores and the parameters of each network say by themselves.
-func (r *Run) outcomes(test []kernels.Score) ([]results.Outcome, error) {
-	outcomes := make([]results.Outcome, len(r.Networks))
+func (r *Run) outcomes(test []kernels.Score) ([]store.Outcome, error) {
+	outcomes := make([]store.Outcome, len(r.Networks))
 	var side errgroup.Group
 	side.SetLimit(runtime.GOMAXPROCS(0))
 	for m := range outcomes {
-		outcomes[m] = results.NoOutcome()
+		outcomes[m] = store.NoOutcome()
 		if r.diverged[m] != nil {
 			continue
 		}
@@ -112,9 +112,9 @@ func (r *Run) outcomes(test []kernels.Score) ([]results.Outcome, error) {
 	return outcomes, side.Wait()
 }
 
-func (r *Run) outcome(n Config, c *results.Checkpoint, test kernels.Score) results.Outcome {
+func (r *Run) outcome(n Config, c *store.Checkpoint, test kernels.Score) store.Outcome {
 	costs := r.Program.Costs(c.State, n.Member())
-	return results.Outcome{
+	return store.Outcome{
 		Steps:           c.Step,
 		AccuracySampled: test.AccuracySampled, LossSampled: test.LossSampled,
 		AccuracyMean: test.AccuracyMean, LossMean: test.LossMean,

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Networks that train side by side come out as each does alone; one that diverges does not stop the others.
@@ -32,11 +32,11 @@ func TestNetworksSideBySide(t *testing.T) {
 			fell = append(fell, network)
 			return nil
 		},
-		Epoch: func(network int, e results.Epoch) error {
+		Epoch: func(network int, e store.Epoch) error {
 			epochs[network]++
 			return nil
 		},
-		Checkpoint: func(c map[int]*results.Checkpoint) error {
+		Checkpoint: func(c map[int]*store.Checkpoint) error {
 			handed = append(handed, len(c))
 			return nil
 		},
@@ -107,10 +107,10 @@ func TestCheckpointsByTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer whole.Close()
-	var middle map[int]*results.Checkpoint
+	var middle map[int]*store.Checkpoint
 	err = whole.Train(context.Background(), Events{
 		Interval: time.Nanosecond,
-		Checkpoint: func(c map[int]*results.Checkpoint) error {
+		Checkpoint: func(c map[int]*store.Checkpoint) error {
 			if c[0].Step%whole.StepsPerEpoch() != 0 {
 				middle = c
 			}
@@ -128,7 +128,7 @@ func TestCheckpointsByTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rest.Close()
-	if err := rest.Resume(results.Times{}, middle[0], middle[1]); err != nil {
+	if err := rest.Resume(store.Times{}, middle[0], middle[1]); err != nil {
 		t.Fatal(err)
 	}
 	if err := rest.Train(context.Background(), Events{}); err != nil {
@@ -141,10 +141,10 @@ func TestCheckpointsByTime(t *testing.T) {
 	}
 	late := *middle[1]
 	late.Step++
-	if err := rest.Resume(results.Times{}, middle[0], &late); err == nil {
+	if err := rest.Resume(store.Times{}, middle[0], &late); err == nil {
 		t.Error("checkpoints of two steps are taken for one run")
 	}
-	if err := rest.Resume(results.Times{}, middle[0]); err == nil {
+	if err := rest.Resume(store.Times{}, middle[0]); err == nil {
 		t.Error("one checkpoint is taken for two networks")
 	}
 }
@@ -167,7 +167,7 @@ func TestAllDiverged(t *testing.T) {
 
 func encode(t *testing.T, v any) string {
 	t.Helper()
-	line, err := results.EncodeJSON(v)
+	line, err := store.EncodeJSON(v)
 	if err != nil {
 		t.Fatal(err)
 	}

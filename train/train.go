@@ -17,7 +17,7 @@ import (
 	"quantal/kernels/cpu"
 	"quantal/kernels/cuda"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Run is one network in training, or several of one graph side by side.
@@ -29,8 +29,8 @@ type Run struct {
 	nll        []float64             // of each network over the steps of the running epoch
 	diverged   []*kernels.Divergence // of each network, nil while it is finite
 	unmeasured bool                  // the epoch that ends at step has not been measured and handed out
-	spent      results.Times         // by this process
-	earlier    results.Times         // before it resumed the run
+	spent      store.Times           // by this process
+	earlier    store.Times           // before it resumed the run
 	running
 }
 
@@ -134,7 +134,7 @@ func (r *Run) Diverged(network int) *kernels.Divergence { return r.diverged[netw
 
 // Checkpoint returns a network as it stands. A state that is not finite is no place to continue from: a network that diverges
 // has stopped before, so it means that the device failed.
-func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
+func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 	state, err := r.vm.State(network)
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (r *Run) Checkpoint(network int) (*results.Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
-	c := &results.Checkpoint{
+	c := &store.Checkpoint{
 		Step: r.step, Seed: uint64(r.Networks[network].Seed), Graph: string(structure), Driver: string(driver),
 		Layout: r.Program.Layout, State: state,
 	}
@@ -171,7 +171,7 @@ func (r *Run) Measured() int {
 
 // Resume continues from checkpoints of this run, one for each network and all of the same step; earlier is what the run has taken
 // up to there.
-func (r *Run) Resume(earlier results.Times, checkpoints ...*results.Checkpoint) error {
+func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) error {
 	if len(checkpoints) != len(r.Networks) {
 		return fmt.Errorf("train: resume: want %d checkpoints, got %d", len(r.Networks), len(checkpoints))
 	}
@@ -208,10 +208,10 @@ func (r *Run) Resume(earlier results.Times, checkpoints ...*results.Checkpoint) 
 type Events struct {
 	Progress func(Progress)
 	// Epoch gets what was measured at the end of an epoch. Without it nothing is.
-	Epoch func(network int, e results.Epoch) error
+	Epoch func(network int, e store.Epoch) error
 	// Checkpoint gets the networks that have not diverged, by their number: after every Config.CheckpointEvery epochs and the
 	// last, or, with an Interval, whenever that much time has passed since the start or the one before.
-	Checkpoint func(map[int]*results.Checkpoint) error
+	Checkpoint func(map[int]*store.Checkpoint) error
 	Interval   time.Duration
 	// Diverged gets a network that left the finite numbers. It stands still then; the others go on.
 	Diverged func(network int, d kernels.Divergence) error
@@ -359,8 +359,8 @@ func (r *Run) hand(events Events) error {
 }
 
 // HandOut gives the checkpoints of the networks that have not diverged, by their number, to a function.
-func (r *Run) HandOut(to func(map[int]*results.Checkpoint) error) error {
-	checkpoints := map[int]*results.Checkpoint{}
+func (r *Run) HandOut(to func(map[int]*store.Checkpoint) error) error {
+	checkpoints := map[int]*store.Checkpoint{}
 	for m := range r.Networks {
 		if r.diverged[m] != nil {
 			continue
@@ -375,7 +375,7 @@ func (r *Run) HandOut(to func(map[int]*results.Checkpoint) error) error {
 }
 
 // measure is the line of the epoch that just ended, for each network; empty for those that diverged.
-func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
+func (r *Run) measure(ctx context.Context) ([]store.Epoch, error) {
 	examples := r.StepsPerEpoch() * r.Networks[0].Batch
 	began := time.Now()
 	scores, err := r.vm.Evaluate(ctx, r.testing, r.step, 0)
@@ -393,12 +393,12 @@ func (r *Run) measure(ctx context.Context) ([]results.Epoch, error) {
 		return nil, err
 	}
 	r.spent.MeasuringSeconds += time.Since(began).Seconds()
-	epochs := make([]results.Epoch, len(r.Networks))
+	epochs := make([]store.Epoch, len(r.Networks))
 	for m, o := range outcomes {
 		if r.diverged[m] != nil {
 			continue
 		}
-		e := results.Epoch{
+		e := store.Epoch{
 			Epoch: r.step / r.StepsPerEpoch(), Step: r.step, Times: r.Times(),
 			NLL:             r.nll[m] / float64(examples),
 			AccuracySampled: o.AccuracySampled, LossSampled: o.LossSampled, AccuracyMean: o.AccuracyMean, LossMean: o.LossMean,
@@ -422,4 +422,4 @@ func (r *Run) Busy() time.Duration {
 }
 
 // Times is what the run has taken, in this process and before.
-func (r *Run) Times() results.Times { return r.earlier.Plus(r.spent) }
+func (r *Run) Times() store.Times { return r.earlier.Plus(r.spent) }

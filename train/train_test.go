@@ -13,7 +13,7 @@ import (
 	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // small is a data set of a few bright stripes, and a configuration in which everything moves in seconds.
@@ -71,16 +71,16 @@ func TestEventsOfARun(t *testing.T) {
 	c.CheckpointEvery, c.Validation = 3, 16
 	r := newRun(t, c, set)
 	perEpoch := (100 - 16) / 7
-	var epochs []results.Epoch
+	var epochs []store.Epoch
 	var checkpoints []int
 	steps := 0
 	err := r.Train(context.Background(), Events{
 		Progress: func(p Progress) { steps = p.Step },
-		Epoch: func(_ int, e results.Epoch) error {
+		Epoch: func(_ int, e store.Epoch) error {
 			epochs = append(epochs, e)
 			return nil
 		},
-		Checkpoint: func(c map[int]*results.Checkpoint) error {
+		Checkpoint: func(c map[int]*store.Checkpoint) error {
 			checkpoints = append(checkpoints, c[0].Step)
 			return nil
 		},
@@ -177,19 +177,19 @@ func TestInterruptedRunsEndWithTheSameBytes(t *testing.T) {
 		want := bytesOf(t, whole)
 
 		// Interrupted after each slice of steps, each time resumed by a new process from what was handed out.
-		var saved *results.Checkpoint
+		var saved *store.Checkpoint
 		interruptions := 0
 		for {
 			r := newRun(t, c, set)
 			if saved != nil {
-				if err := r.Resume(results.Times{Seconds: 1}, saved); err != nil {
+				if err := r.Resume(store.Times{Seconds: 1}, saved); err != nil {
 					t.Fatal(err)
 				}
 			}
 			ctx, cancel := context.WithCancel(context.Background())
 			err := r.Train(ctx, Events{
 				Progress:   func(Progress) { cancel() },
-				Checkpoint: func(c map[int]*results.Checkpoint) error { saved = c[0]; return nil },
+				Checkpoint: func(c map[int]*store.Checkpoint) error { saved = c[0]; return nil },
 			})
 			cancel()
 			if err == nil {
@@ -211,7 +211,7 @@ func TestInterruptedRunsEndWithTheSameBytes(t *testing.T) {
 
 func TestSeedDecides(t *testing.T) {
 	c, set := small(t)
-	train := func(seed results.Seed, threads int) string {
+	train := func(seed store.Seed, threads int) string {
 		c.Seed, c.Threads = seed, threads
 		r := newRun(t, c, set)
 		if err := r.Train(context.Background(), Events{}); err != nil {
@@ -234,17 +234,17 @@ func TestResumeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func(c *results.Checkpoint){
-		"another network":  func(c *results.Checkpoint) { c.Graph = "{}" },
-		"another seed":     func(c *results.Checkpoint) { c.Seed++ },
-		"beyond the end":   func(c *results.Checkpoint) { c.Step = 1 << 30 },
-		"no driver's text": func(c *results.Checkpoint) { c.Driver = "" },
-		"other inputs":     func(c *results.Checkpoint) { c.Pixels = mnist.Normalisation{Mean: 0.5, SD: 0.5} },
-		"another shape":    func(c *results.Checkpoint) { c.State = kernels.NewState(kernels.Layout{}) },
+	for name, change := range map[string]func(c *store.Checkpoint){
+		"another network":  func(c *store.Checkpoint) { c.Graph = "{}" },
+		"another seed":     func(c *store.Checkpoint) { c.Seed++ },
+		"beyond the end":   func(c *store.Checkpoint) { c.Step = 1 << 30 },
+		"no driver's text": func(c *store.Checkpoint) { c.Driver = "" },
+		"other inputs":     func(c *store.Checkpoint) { c.Pixels = mnist.Normalisation{Mean: 0.5, SD: 0.5} },
+		"another shape":    func(c *store.Checkpoint) { c.State = kernels.NewState(kernels.Layout{}) },
 	} {
 		spoiled := *checkpoint
 		change(&spoiled)
-		if err := r.Resume(results.Times{}, &spoiled); err == nil {
+		if err := r.Resume(store.Times{}, &spoiled); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -327,8 +327,8 @@ func TestEpochOfThePublishedPreset(t *testing.T) {
 	}
 	c.Epochs = 1
 	r := newRun(t, c, set)
-	var epoch results.Epoch
-	err = r.Train(context.Background(), Events{Epoch: func(_ int, e results.Epoch) error { epoch = e; return nil }})
+	var epoch store.Epoch
+	err = r.Train(context.Background(), Events{Epoch: func(_ int, e store.Epoch) error { epoch = e; return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,8 +353,8 @@ func TestGlyphsCanBeLearnt(t *testing.T) {
 	}
 	c.Noise, c.Epochs, c.LearningRate = "none", 3, 1e-3
 	r := newRun(t, c, mnist.Glyphs())
-	var last results.Epoch
-	if err := r.Train(context.Background(), Events{Epoch: func(_ int, e results.Epoch) error { last = e; return nil }}); err != nil {
+	var last store.Epoch
+	if err := r.Train(context.Background(), Events{Epoch: func(_ int, e store.Epoch) error { last = e; return nil }}); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("accuracy %.4f", last.AccuracyMean)

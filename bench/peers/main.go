@@ -23,7 +23,7 @@ import (
 	"strings"
 	"time"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 func main() {
@@ -96,7 +96,7 @@ func run(ctx context.Context, o options) error {
 	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
 		return err
 	}
-	if err := results.WriteBytes(o.out, []byte(report)); err != nil {
+	if err := store.WriteBytes(o.out, []byte(report)); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "written to %s\n", o.out)

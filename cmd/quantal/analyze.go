@@ -14,7 +14,8 @@ import (
 	"quantal/analysis"
 	"quantal/grid"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -66,7 +67,7 @@ func analyzeCommand() *cli.Command {
 				return err
 			}
 			warnUnsettled(c, patterns.Unsettled())
-			files, err := results.WriteRows(out, "slopes", patterns.Rows())
+			files, err := tables.WriteRows(out, "slopes", patterns.Rows())
 			if err != nil {
 				return err
 			}
@@ -83,7 +84,7 @@ func analyzeCommand() *cli.Command {
 			}
 			if c.Bool("npz") {
 				path := filepath.Join(out, "signatures.npz")
-				if err := results.WriteNPZ(path, patterns.Tensors()); err != nil {
+				if err := store.WriteNPZ(path, patterns.Tensors()); err != nil {
 					return err
 				}
 				files = append(files, path)
@@ -164,7 +165,7 @@ func (t *trained) readGrid(c *cli.Context, dir string, keep func(train.Config) b
 	points := folder.Points()
 	for _, r := range records {
 		at := slices.IndexFunc(points, func(p grid.Point) bool { return p.ID == r.ID })
-		if at < 0 || r.Status != results.Done || r.Noise != perSynapse || !keep(points[at].Config) {
+		if at < 0 || r.Status != store.Done || r.Noise != perSynapse || !keep(points[at].Config) {
 			continue
 		}
 		state, err := folder.Network(r.ID)

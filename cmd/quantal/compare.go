@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"quantal/results"
+	"quantal/results/tables"
 )
 
 func compareCommand() *cli.Command {
@@ -34,7 +34,7 @@ func compareCommand() *cli.Command {
 				return usage("compare: want two arguments, the grid folder and a CSV file; got %d", c.Args().Len())
 			}
 			dir, path := c.Args().Get(0), c.Args().Get(1)
-			tolerances := results.Tolerances{}
+			tolerances := tables.Tolerances{}
 			for _, text := range c.StringSlice("tolerance") {
 				if err := tolerances.Set(text); err != nil {
 					return usage("--tolerance %w", err)
@@ -48,7 +48,7 @@ func compareCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			comparison, err := results.Compare(g.Records, published, tolerances)
+			comparison, err := tables.Compare(g.Records, published, tolerances)
 			if err != nil {
 				return fmt.Errorf("%s: %w", dir, err)
 			}
@@ -71,7 +71,7 @@ func compareCommand() *cli.Command {
 }
 
 // printComparison writes a comparison for a person: a line for each point, then the verdicts.
-func printComparison(out io.Writer, c *results.Comparison) error {
+func printComparison(out io.Writer, c *tables.Comparison) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	header := []string{"ours / published, deviation", "seeds"}
 	for _, v := range c.Columns {
@@ -95,7 +95,7 @@ func printComparison(out io.Writer, c *results.Comparison) error {
 			tolerance = "-"
 		}
 		if !math.IsNaN(v.Largest) {
-			largest = fmt.Sprintf("%s at %s", results.FormatDeviation(v.Column, v.Largest), v.At)
+			largest = fmt.Sprintf("%s at %s", tables.FormatDeviation(v.Column, v.Largest), v.At)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%s\n", v.Column, tolerance, v.Verdict, v.Beyond, v.Compared, largest)
 	}
@@ -107,16 +107,16 @@ func printComparison(out io.Writer, c *results.Comparison) error {
 }
 
 // deviationText is what a point says of a column; ! marks what is beyond the tolerance.
-func deviationText(p results.ComparedPoint, column string) string {
+func deviationText(p tables.ComparedPoint, column string) string {
 	for _, d := range p.Deviations {
 		if d.Column != column {
 			continue
 		}
-		text := fmt.Sprintf("%.4g / %.4g, %s", d.Ours, d.Published, results.FormatDeviation(column, d.Deviation))
-		if sds := results.FormatSDs(d.SeedSDs); sds != "" {
+		text := fmt.Sprintf("%.4g / %.4g, %s", d.Ours, d.Published, tables.FormatDeviation(column, d.Deviation))
+		if sds := tables.FormatSDs(d.SeedSDs); sds != "" {
 			text += fmt.Sprintf(" (%s SD)", sds)
 		}
-		if d.Verdict == results.Beyond {
+		if d.Verdict == tables.Beyond {
 			text += " !"
 		}
 		return text

@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -49,7 +49,7 @@ func demoCommand() *cli.Command {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
 			}
-			if err := results.WriteBytes(filepath.Join(dir, demoMark), []byte("made by quantal demo, which may replace this folder\n")); err != nil {
+			if err := store.WriteBytes(filepath.Join(dir, demoMark), []byte("made by quantal demo, which may replace this folder\n")); err != nil {
 				return err
 			}
 			summary, err := startRun(c, config, set, dir)

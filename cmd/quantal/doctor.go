@@ -10,7 +10,7 @@ import (
 	"quantal/bench"
 	"quantal/kernels/cpu"
 	"quantal/kernels/cuda"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -42,7 +42,7 @@ func doctorCommand() *cli.Command {
 			if c.Args().Present() {
 				return usage("doctor: want flags only, got %q", c.Args().First())
 			}
-			here := results.ReadEnvironmentHere(version)
+			here := store.ReadEnvironmentHere(version)
 			report := checkupReport{Processor: here.Processor, Cores: here.Cores, Kernels: cpu.KernelSets(), Healthy: true}
 			var failures []error
 			count, err := cuda.Devices()

@@ -14,7 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -52,7 +52,7 @@ func dynamicsFlags() []cli.Flag {
 // readConfig puts the file of --config on top of the defaults of an experiment, and makes it --quick.
 func readConfig[Config interface{ Quick() Config }](c *cli.Context, config Config) (Config, error) {
 	if path := c.String("config"); path != "" {
-		if err := results.ReadConfigFile(path, &config); err != nil {
+		if err := store.ReadConfigFile(path, &config); err != nil {
 			return config, &usageError{err}
 		}
 	}
@@ -62,7 +62,7 @@ func readConfig[Config interface{ Quick() Config }](c *cli.Context, config Confi
 	return config, nil
 }
 
-// numberFlag is a flag and where its numbers go: to a *int, a *results.Seed, a *float64, or, separated by commas, to a *[]int, a *[]float64, or
+// numberFlag is a flag and where its numbers go: to a *int, a *store.Seed, a *float64, or, separated by commas, to a *[]int, a *[]float64, or
 // the places of a []*float64.
 type numberFlag struct {
 	name string
@@ -87,8 +87,8 @@ func (f numberFlag) read(text string) (err error) {
 	switch to := f.to.(type) {
 	case *int:
 		*to, err = whole(text)
-	case *results.Seed:
-		if *to, err = results.ParseSeed(text); err != nil {
+	case *store.Seed:
+		if *to, err = store.ParseSeed(text); err != nil {
 			err = errors.New("want a whole number from 0 to 2^64-1")
 		}
 	case *float64:
@@ -159,7 +159,7 @@ func checked[Config interface{ Check() error }](c *cli.Context, config Config) (
 func experimentFolder(c *cli.Context) (string, error) {
 	if c.String("out") == "" {
 		dir := filepath.Join("runs", c.Command.Name)
-		for n := 2; results.Finished(dir); n++ {
+		for n := 2; store.Finished(dir); n++ {
 			dir = filepath.Join("runs", fmt.Sprintf("%s-%d", c.Command.Name, n))
 		}
 		if err := c.Set("out", dir); err != nil {
@@ -177,7 +177,7 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 	if err != nil {
 		return err
 	}
-	folder, err := results.CreateExperiment(dir)
+	folder, err := store.CreateExperiment(dir)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 	if err := folder.WriteConfig(config); err != nil {
 		return err
 	}
-	environment := results.ReadEnvironmentHere(version)
+	environment := store.ReadEnvironmentHere(version)
 	environment.Device, environment.Kernels = device, kernels
 	if err := folder.WriteEnvironment(environment); err != nil {
 		return err
@@ -235,7 +235,7 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 }
 
 // partsOwner is all that the parts of an experiment depend on. They are the same on any number of threads.
-func partsOwner(folder *results.Folder, kernels string) (string, error) {
+func partsOwner(folder *store.Folder, kernels string) (string, error) {
 	config, err := os.ReadFile(folder.Path("config.toml"))
 	if err != nil {
 		return "", err

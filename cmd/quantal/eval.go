@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 func evalCommand() *cli.Command {
@@ -35,7 +35,7 @@ func evalCommand() *cli.Command {
 				}
 				return point.eval(c)
 			}
-			folder, err := existing(results.View(dir))
+			folder, err := existing(store.View(dir))
 			if err != nil {
 				return err
 			}
@@ -63,7 +63,7 @@ func evalCommand() *cli.Command {
 }
 
 // lastCheckpoint reads the last good checkpoint of a run and says which newer ones are not.
-func lastCheckpoint(c *cli.Context, folder *results.Folder) (*results.Checkpoint, error) {
+func lastCheckpoint(c *cli.Context, folder *store.Folder) (*store.Checkpoint, error) {
 	checkpoint, skipped, err := folder.LastCheckpoint()
 	warnSkipped(c, skipped, checkpoint)
 	if err != nil {
@@ -73,7 +73,7 @@ func lastCheckpoint(c *cli.Context, folder *results.Folder) (*results.Checkpoint
 }
 
 // warnSkipped names checkpoints that cannot be read, and what is taken in their place: the last good one, if there is any.
-func warnSkipped(c *cli.Context, skipped []error, instead *results.Checkpoint) {
+func warnSkipped(c *cli.Context, skipped []error, instead *store.Checkpoint) {
 	for _, s := range skipped {
 		if instead == nil {
 			logger(c).Warn("checkpoint skipped, there is none before it", "reason", s)
@@ -111,20 +111,20 @@ func exportCommand() *cli.Command {
 				return err
 			}
 			if err := checkpoint.CheckFinite(); err != nil {
-				return &results.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + err.Error()}
+				return &store.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + err.Error()}
 			}
 			if out == "" {
 				out = filepath.Join(dir, "export."+format)
-				if err := results.MakeFolder(dir); err != nil { // that of a network of a grid
+				if err := store.MakeFolder(dir); err != nil { // that of a network of a grid
 					return err
 				}
 			}
 			tensors := checkpoint.Export()
 			err = writeOutput(c, out, func(w io.Writer) error {
 				if format == "npz" {
-					return results.EncodeNPZ(w, tensors, checkpoint.ExportPixels()...)
+					return store.EncodeNPZ(w, tensors, checkpoint.ExportPixels()...)
 				}
-				return results.EncodeSafetensors(w, tensors, checkpoint.ExportMetadata())
+				return store.EncodeSafetensors(w, tensors, checkpoint.ExportMetadata())
 			})
 			if err != nil || out == standardOutput {
 				return err
@@ -139,13 +139,13 @@ func exportCommand() *cli.Command {
 }
 
 // toExport is the last checkpoint of a run, or a network of a grid.
-func toExport(c *cli.Context, dir string) (*results.Checkpoint, error) {
+func toExport(c *cli.Context, dir string) (*store.Checkpoint, error) {
 	if point, err := readPoint(dir); err != nil {
 		return nil, err
 	} else if point != nil {
 		return point.state, nil
 	}
-	folder, err := existing(results.View(dir))
+	folder, err := existing(store.View(dir))
 	if err != nil {
 		return nil, err
 	}

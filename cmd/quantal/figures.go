@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
-	"quantal/results"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -59,7 +59,7 @@ func figuresCommand() *cli.Command {
 			if c.Bool("pdf") {
 				endings = append(endings, ".pdf")
 			}
-			var figures []results.NamedFigure
+			var figures []tables.NamedFigure
 			if grid.Is(dir) {
 				figures, err = gridFigures(c, dir)
 			} else {
@@ -82,7 +82,7 @@ func figuresCommand() *cli.Command {
 }
 
 // saveFigures writes figures into a folder, a file for each ending, and names the files.
-func saveFigures(figures []results.NamedFigure, out string, endings []string) ([]string, error) {
+func saveFigures(figures []tables.NamedFigure, out string, endings []string) ([]string, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func saveFigures(figures []results.NamedFigure, out string, endings []string) ([
 }
 
 // gridFigures draws the figures of a grid.
-func gridFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
+func gridFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	published, err := readReference(c)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func drawRun(c *cli.Context, dir, out string) ([]string, error) {
 }
 
 // runFigures draws the figures of a run.
-func runFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
+func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	if c.IsSet("reference") {
 		return nil, usage("--reference goes with the folder of a grid, which %s is not", dir)
 	}
@@ -144,11 +144,11 @@ func runFigures(c *cli.Context, dir string) ([]results.NamedFigure, error) {
 	if len(epochs) == 0 {
 		return nil, fmt.Errorf("%s: no epoch has been finished yet: nothing to draw", dir)
 	}
-	curve, err := results.LearningCurve(epochs)
+	curve, err := tables.LearningCurve(epochs)
 	if err != nil {
 		return nil, err
 	}
-	figures := []results.NamedFigure{{Name: "learning-curve", Caption: "What the network reached over the epochs.", Figure: curve}}
+	figures := []tables.NamedFigure{{Name: "learning-curve", Caption: "What the network reached over the epochs.", Figure: curve}}
 	if config.Noise == "none" {
 		logger(c).Info("a network without noise has no sigma to draw")
 		return figures, nil

@@ -12,17 +12,19 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
-	"quantal/results"
+	"quantal/results/draw"
+	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
 // finishedGrid reads what has finished in a grid, and warns of files that are damaged.
-func finishedGrid(c *cli.Context, dir string) (*results.Grid, *grid.Folder, error) {
+func finishedGrid(c *cli.Context, dir string) (*tables.Grid, *grid.Folder, error) {
 	folder, err := viewGrid(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	g := &results.Grid{Dir: dir, Points: len(folder.Points())}
+	g := &tables.Grid{Dir: dir, Points: len(folder.Points())}
 	for _, p := range folder.Plans {
 		g.Commands = append(g.Commands, p.Command)
 	}
@@ -33,7 +35,7 @@ func finishedGrid(c *cli.Context, dir string) (*results.Grid, *grid.Folder, erro
 		return nil, nil, err
 	}
 	warnDamaged(c, g.Damaged)
-	warnUnsettled(c, results.UnsettledPoints(g.Records))
+	warnUnsettled(c, tables.UnsettledPoints(g.Records))
 	if missing := g.Missing(); missing > 0 {
 		logger(c).Info("the grid has not finished", "missing", missing, "of", g.Points)
 	}
@@ -53,19 +55,19 @@ func referenceFlag() cli.Flag {
 }
 
 // readReference reads the published values of --reference; none without it.
-func readReference(c *cli.Context) ([]results.Published, error) {
+func readReference(c *cli.Context) ([]tables.Published, error) {
 	if !c.IsSet("reference") {
 		return nil, nil
 	}
 	return readPublished(c.String("reference"))
 }
 
-func readPublished(path string) ([]results.Published, error) {
+func readPublished(path string) ([]tables.Published, error) {
 	preset, err := train.Preset("published")
 	if err != nil {
 		return nil, err
 	}
-	list, err := results.ReadPublished(path, grid.SettingsOf(preset, "mnist"), func(text string) (float64, error) {
+	list, err := tables.ReadPublished(path, grid.SettingsOf(preset, "mnist"), func(text string) (float64, error) {
 		e, err := train.ParseExponent(text)
 		return e.Value(), err
 	})
@@ -82,7 +84,7 @@ func tablesCommand() *cli.Command {
 		UsageText: "quantal tables GRID [--out FOLDER] [--json]\n" +
 			"quantal tables GRID --out - | ...           table.csv to standard output",
 		Description: "table.csv and table.jsonl have a row for each finished point, means.csv the mean and half of the 95 % interval over seeds.\n" +
-			"`go doc quantal/results` has columns and units. With --json the means are printed too.",
+			"`go doc quantal/results/tables` has columns and units. With --json the means are printed too.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables, or - for table.csv on standard output", DefaultText: "the grid folder"},
 			jsonFlag(),
@@ -103,7 +105,7 @@ func tablesCommand() *cli.Command {
 				return err
 			}
 			if out == standardOutput {
-				return writeOutput(c, out, func(w io.Writer) error { return results.EncodeTable(w, g.Records) })
+				return writeOutput(c, out, func(w io.Writer) error { return tables.EncodeTable(w, g.Records) })
 			}
 			if out == "" {
 				out = dir
@@ -111,18 +113,18 @@ func tablesCommand() *cli.Command {
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return err
 			}
-			if err := results.WriteTables(out, g.Records); err != nil {
+			if err := tables.WriteTables(out, g.Records); err != nil {
 				return err
 			}
 			var files []string
-			for _, name := range results.TableNames() {
+			for _, name := range tables.TableNames() {
 				files = append(files, filepath.Join(out, name))
 			}
 			if !c.Bool("json") {
 				_, err = fmt.Fprintf(c.App.Writer, "%d points: %s\n", len(g.Records), strings.Join(files, ", "))
 				return err
 			}
-			means, err := results.MeansJSON(g.Records)
+			means, err := tables.MeansJSON(g.Records)
 			if err != nil {
 				return err
 			}
@@ -160,7 +162,7 @@ func reportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			var report results.Report
+			var report tables.Report
 			if grid.Is(dir) {
 				report, err = gridReport(c, dir)
 			} else {
@@ -170,7 +172,7 @@ func reportCommand() *cli.Command {
 				return err
 			}
 			if len(drawings) > 0 {
-				report.Sections = append(report.Sections, results.Section{Title: "Analyses", Drawings: drawings})
+				report.Sections = append(report.Sections, tables.Section{Title: "Analyses", Drawings: drawings})
 			}
 			if err := writeOutput(c, out, report.Encode); err != nil || out == standardOutput {
 				return err
@@ -185,12 +187,12 @@ func reportCommand() *cli.Command {
 }
 
 // readDrawings reads the illustrations for a report: those of --illustrations, which have to be there, or those of an analysis.
-func readDrawings(c *cli.Context, dir string) ([]results.Drawing, error) {
+func readDrawings(c *cli.Context, dir string) ([]draw.Drawing, error) {
 	if !c.IsSet("illustrations") {
-		return results.ReadDrawings(filepath.Join(dir, analysisFolder))
+		return draw.ReadDrawings(filepath.Join(dir, analysisFolder))
 	}
 	from := c.String("illustrations")
-	drawings, err := results.ReadDrawings(from)
+	drawings, err := draw.ReadDrawings(from)
 	if err == nil && len(drawings) == 0 {
 		err = &missingError{fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their captions (NAME.txt)", from)}
 	}
@@ -198,49 +200,49 @@ func readDrawings(c *cli.Context, dir string) ([]results.Drawing, error) {
 }
 
 // warnUnfit says that published values are of other networks than the grid's.
-func warnUnfit(c *cli.Context, records []results.Record, published []results.Published) {
-	if err := results.Fits(records, published); err != nil {
+func warnUnfit(c *cli.Context, records []store.Record, published []tables.Published) {
+	if err := tables.Fits(records, published); err != nil {
 		logger(c).Warn("the published values are not shown, and not compared", "reason", err)
 	}
 }
 
 // gridReport makes the report of a grid. What cannot be drawn or compared is said there.
-func gridReport(c *cli.Context, dir string) (results.Report, error) {
+func gridReport(c *cli.Context, dir string) (tables.Report, error) {
 	published, err := readReference(c)
 	if err != nil {
-		return results.Report{}, err
+		return tables.Report{}, err
 	}
 	g, _, err := finishedGrid(c, dir)
 	if err != nil {
-		return results.Report{}, err
+		return tables.Report{}, err
 	}
 	warnUnfit(c, g.Records, published)
 	figures, err := g.Figures(train.DescribeExponent, published)
-	if err != nil && !errors.Is(err, results.ErrNothing) {
-		return results.Report{}, err
+	if err != nil && !errors.Is(err, store.ErrNothing) {
+		return tables.Report{}, err
 	}
-	var comparison *results.Comparison
+	var comparison *tables.Comparison
 	if published != nil {
-		comparison, err = results.Compare(g.Records, published, results.Tolerances{})
-		if errors.Is(err, results.ErrNothing) {
+		comparison, err = tables.Compare(g.Records, published, tables.Tolerances{})
+		if errors.Is(err, store.ErrNothing) {
 			logger(c).Warn("no comparison in the report", "reason", err)
 		} else if err != nil {
-			return results.Report{}, err
+			return tables.Report{}, err
 		}
 	}
 	return g.Report(figures, comparison), nil
 }
 
 // runReport makes the report of a single run.
-func runReport(c *cli.Context, dir string) (results.Report, error) {
+func runReport(c *cli.Context, dir string) (tables.Report, error) {
 	figures, err := runFigures(c, dir)
 	if err != nil {
-		return results.Report{}, err
+		return tables.Report{}, err
 	}
-	folder, err := existing(results.View(dir))
+	folder, err := existing(store.View(dir))
 	if err != nil {
-		return results.Report{}, err
+		return tables.Report{}, err
 	}
 	defer folder.Close()
-	return folder.Report(figures)
+	return tables.RunReport(folder, figures)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -85,10 +85,10 @@ func resolve(c *cli.Context) (train.Config, error) {
 		return config, usage("--%w", err)
 	}
 	if path := c.String("config"); path != "" {
-		if err := results.ReadConfigFile(path, &config); err != nil {
+		if err := store.ReadConfigFile(path, &config); err != nil {
 			return config, &usageError{err}
 		}
-		if config.Normalise == "" && results.IsRunConfig(path) {
+		if config.Normalise == "" && store.IsRunConfig(path) {
 			config.Normalise = "mnist" // the run that it is to repeat had no other
 		}
 	}

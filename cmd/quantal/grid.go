@@ -17,7 +17,8 @@ import (
 	"quantal/grid"
 	"quantal/internal/nearest"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -233,7 +234,7 @@ func isAxisFlag(setting string) bool {
 // returns the names in [vary] in alphabetical order, for TOML has none.
 func readGridFile(path string, base *train.Config, values, vary map[string]string) ([]string, error) {
 	var file map[string]any
-	if err := results.ReadConfigFile(path, &file); err != nil {
+	if err := store.ReadConfigFile(path, &file); err != nil {
 		return nil, &usageError{err}
 	}
 	var order []string
@@ -436,7 +437,7 @@ func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptio
 	if err := o.choose(c); err != nil {
 		return err
 	}
-	now := results.ReadEnvironmentHere(version)
+	now := store.ReadEnvironmentHere(version)
 	var names []string
 	for _, device := range o.Devices {
 		names = append(names, device.Name)
@@ -524,10 +525,10 @@ func concludeGrid(c *cli.Context, folder *grid.Folder) error {
 	if err != nil {
 		return err
 	}
-	if err := results.WriteTables(folder.Dir, records); err != nil {
+	if err := tables.WriteTables(folder.Dir, records); err != nil {
 		return err
 	}
-	warnUnsettled(c, results.UnsettledPoints(records))
+	warnUnsettled(c, tables.UnsettledPoints(records))
 	return reportStatus(c, folder)
 }
 

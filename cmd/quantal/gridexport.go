@@ -8,7 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"quantal/results"
+	"quantal/results/store"
+	"quantal/results/tables"
 )
 
 func gridExportCommand() *cli.Command {
@@ -21,7 +22,7 @@ func gridExportCommand() *cli.Command {
 			"and ID/pixel_mean and ID/pixel_sd, by which inputs are (pixel/255 - pixel_mean)/pixel_sd.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz to write, or - for standard output"},
-			&cli.StringFlag{Name: "what", Value: results.ExportSummary, Usage: "summary, sigma or mu"},
+			&cli.StringFlag{Name: "what", Value: tables.ExportSummary, Usage: "summary, sigma or mu"},
 			&cli.StringFlag{Name: "points", Usage: "ids of points, separated by commas", DefaultText: "all that have finished"},
 			jsonFlag(),
 		},
@@ -34,7 +35,7 @@ func gridExportCommand() *cli.Command {
 			if _, err := outputEnding(c, "out", ".npz"); err != nil {
 				return err
 			}
-			if !slices.Contains([]string{results.ExportSummary, results.ExportSigma, results.ExportMu}, what) {
+			if !slices.Contains([]string{tables.ExportSummary, tables.ExportSigma, tables.ExportMu}, what) {
 				return usage("--what %q: want summary, sigma or mu", what)
 			}
 			g, folder, err := finishedGrid(c, dir)
@@ -47,7 +48,7 @@ func gridExportCommand() *cli.Command {
 			}
 			var damaged []error
 			err = writeOutput(c, out, func(w io.Writer) (err error) {
-				damaged, err = results.ExportGrid(w, records, what, folder.Network)
+				damaged, err = tables.ExportGrid(w, records, what, folder.Network)
 				return err
 			})
 			if err != nil {
@@ -67,14 +68,14 @@ func gridExportCommand() *cli.Command {
 }
 
 // chosen is the records of --points, or all.
-func chosen(c *cli.Context, records []results.Record) ([]results.Record, error) {
+func chosen(c *cli.Context, records []store.Record) ([]store.Record, error) {
 	if !c.IsSet("points") {
 		return records, nil
 	}
-	var list []results.Record
+	var list []store.Record
 	for _, id := range strings.Split(c.String("points"), ",") {
 		id = strings.TrimSpace(id)
-		at := slices.IndexFunc(records, func(r results.Record) bool { return r.ID == id })
+		at := slices.IndexFunc(records, func(r store.Record) bool { return r.ID == id })
 		if at < 0 {
 			return nil, usage("--points %q: no finished point of the grid has this id: table.csv has them", id)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // gridWatcher shows how a grid goes: a line for each finished point; below them a bar on a terminal, otherwise now and then a
@@ -109,15 +109,15 @@ func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second)).Round(time.Second)
 }
 
-func (w *gridWatcher) finished(r results.Record) { w.bar.println(w.out, recordLine(r)) }
+func (w *gridWatcher) finished(r store.Record) { w.bar.println(w.out, recordLine(r)) }
 
 // recordLine is a finished point for a person.
-func recordLine(r results.Record) string {
+func recordLine(r store.Record) string {
 	text := fmt.Sprintf("%-13s  rho %-5s  c %-9.4g  seed %-3d", r.Noise, r.Rho, r.C, r.Seed)
 	if r.Noise == "none" {
 		text = fmt.Sprintf("%-13s  seed %-3d", r.Noise, r.Seed)
 	}
-	if r.Status == results.Diverged {
+	if r.Status == store.Diverged {
 		return fmt.Sprintf("%s  diverged: %s is not finite at step %d in layer %d", text, r.DivergedWhat, *r.DivergedStep, *r.DivergedLayer)
 	}
 	return fmt.Sprintf("%s  accuracy %6.2f %%  sigma %.4g", text, 100*r.AccuracySampled, r.SigmaRMS)

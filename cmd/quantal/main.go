@@ -18,7 +18,8 @@ import (
 	"quantal/internal/memory"
 	"quantal/internal/nearest"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -191,10 +192,10 @@ func exitCode(err error, got os.Signal) int {
 		device     *train.DeviceError
 		data       *mnist.DataError
 		fetch      *mnist.FetchError
-		corrupt    *results.CorruptError
+		corrupt    *store.CorruptError
 		missing    *missingError
 		table      *measured.Error
-		unfit      *results.UnfitError
+		unfit      *tables.UnfitError
 	)
 	switch {
 	case err == nil:
@@ -207,7 +208,7 @@ func exitCode(err error, got os.Signal) int {
 		return 4
 	case errors.As(err, &device):
 		return 5
-	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &table), errors.As(err, &unfit), errors.Is(err, results.ErrNoCheckpoint):
+	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &table), errors.As(err, &unfit), errors.Is(err, store.ErrNoCheckpoint):
 		return 3
 	}
 	return 1
@@ -320,7 +321,7 @@ func intersperse(app *cli.App, args []string) []string {
 
 // printJSON writes the result of a command.
 func printJSON(c *cli.Context, v any) error {
-	line, err := results.EncodeJSON(v)
+	line, err := store.EncodeJSON(v)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ import (
 	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 func TestMain(m *testing.M) {
@@ -94,7 +94,7 @@ func writeDataset(dir string, train, test, rows, columns, classes int) error {
 
 // poison writes NaN for a mean into the last checkpoint of a run, with the right checksum: poison RUN.
 func poison(ts *testscript.TestScript, _ bool, args []string) {
-	folder, err := results.Open(ts.MkAbs(args[0]))
+	folder, err := store.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer folder.Close()
 	checkpoint, _, err := folder.LastCheckpoint()

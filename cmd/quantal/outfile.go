@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // standardOutput is what a flag for a file takes for standard output.
@@ -42,7 +42,7 @@ func writeOutput(c *cli.Context, path string, write func(io.Writer) error) error
 		}
 		return write(c.App.Writer)
 	}
-	return results.WriteFile(path, write)
+	return store.WriteFile(path, write)
 }
 
 // bare is standard output as it is, for bytes that are not text.

@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -37,7 +37,7 @@ func (w *watcher) progress(p train.Progress) {
 	w.bar.show(float64(p.Step)/float64(p.Steps), -1, fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs), fmt.Sprintf("loss %.4f", p.NLL))
 }
 
-func (w *watcher) epoch(e results.Epoch) {
+func (w *watcher) epoch(e store.Epoch) {
 	left := ""
 	if e.Epoch < w.epochs && e.Epoch > 0 && w.bar == nil {
 		each := (e.Seconds + e.MeasuringSeconds) / float64(e.Epoch)

@@ -12,7 +12,9 @@ import (
 	"quantal/analysis"
 	"quantal/grid"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/draw"
+	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/synapse"
 	"quantal/train"
 )
@@ -20,7 +22,7 @@ import (
 // paperFigure is one of the paper's figures and how it is made. One that needs what is not at hand has no draw, and says so.
 type paperFigure struct {
 	name    string
-	draw    func() (results.Illustration, error)
+	draw    func() (draw.Illustration, error)
 	missing string
 }
 
@@ -40,28 +42,28 @@ func paperFigures(c *cli.Context, experiment *analysis.Experiment, n *paperNetwo
 		fig6.draw = experiment.Illustration
 	}
 	seed, quick := c.Uint64("seed"), c.Bool("quick")
-	pattern := func(name string, draw func(*analysis.Patterns) (results.Illustration, error), missing string) paperFigure {
+	pattern := func(name string, of func(*analysis.Patterns) (draw.Illustration, error), missing string) paperFigure {
 		f := paperFigure{name: name, missing: missing}
 		if n.patterns != nil {
-			f.draw = func() (results.Illustration, error) { return draw(n.patterns) }
+			f.draw = func() (draw.Illustration, error) { return of(n.patterns) }
 		}
 		return f
 	}
 	list := []paperFigure{
-		{name: "fig1", draw: func() (results.Illustration, error) {
+		{name: "fig1", draw: func() (draw.Illustration, error) {
 			const draws = 10000
 			return illustrate(analysis.AnalyseRelease(synapse.Release{N: 10, P: 0.3, Q: 1}, draws, seed))
 		}},
 		n.tradeoffFigure("fig2", "Accuracy and noise over the cost of reliability (EES Fig. 2)"),
 		n.tradeoffFigure("fig3", "The tradeoff between accuracy and reliability (EES Fig. 3)"),
-		{name: "fig4", draw: func() (results.Illustration, error) { return illustrate(analysis.DefaultTwoWeights(seed)) }},
+		{name: "fig4", draw: func() (draw.Illustration, error) { return illustrate(analysis.DefaultTwoWeights(seed)) }},
 		pattern("fig5", (*analysis.Patterns).Figure5, needsPatterns),
 		fig6,
-		{name: "fig7", draw: func() (results.Illustration, error) { return illustrate(analysis.DefaultPosterior()) }},
-		{name: "appendix2", draw: func() (results.Illustration, error) {
+		{name: "fig7", draw: func() (draw.Illustration, error) { return illustrate(analysis.DefaultPosterior()) }},
+		{name: "appendix2", draw: func() (draw.Illustration, error) {
 			return illustrate(analysis.TrainGLM(c.Context, seed, bootstrap(c), quick))
 		}},
-		{name: "appendix4", draw: func() (results.Illustration, error) {
+		{name: "appendix4", draw: func() (draw.Illustration, error) {
 			return illustrate(analysis.TrainRegression(c.Context, seed, quick))
 		}},
 		pattern("appendix5", (*analysis.Patterns).Appendix5, needsPatterns),
@@ -73,18 +75,18 @@ func paperFigures(c *cli.Context, experiment *analysis.Experiment, n *paperNetwo
 
 // paperNetworks is what trained networks have to show.
 type paperNetworks struct {
-	tradeoff *results.Grid                  // with several c for an exponent; nil if there is none
-	figures  map[string]results.NamedFigure // of the tradeoff
-	patterns *analysis.Patterns             // nil if no network has the paper's c
+	tradeoff *tables.Grid                  // with several c for an exponent; nil if there is none
+	figures  map[string]tables.NamedFigure // of the tradeoff
+	patterns *analysis.Patterns            // nil if no network has the paper's c
 }
 
 // tradeoffFigure is a figure of a grid over c.
 func (n *paperNetworks) tradeoffFigure(name, title string) paperFigure {
 	f := paperFigure{name: name, missing: needsTradeoff}
 	if drawn, ok := n.figures[name]; ok {
-		f.draw = func() (results.Illustration, error) {
+		f.draw = func() (draw.Illustration, error) {
 			caption, numbers, err := n.tradeoff.Summary()
-			return results.Illustration{
+			return draw.Illustration{
 				Name: name, Title: title, Figure: drawn.Figure, Numbers: numbers, Caption: drawn.Caption + "\n" + caption,
 			}, err
 		}
@@ -94,7 +96,7 @@ func (n *paperNetworks) tradeoffFigure(name, title string) paperFigure {
 
 // readPaperNetworks reads the folders of runs and grids; quick makes small grids in a folder of their own first.
 func readPaperNetworks(c *cli.Context, folders []string) (*paperNetworks, error) {
-	n := &paperNetworks{figures: map[string]results.NamedFigure{}}
+	n := &paperNetworks{figures: map[string]tables.NamedFigure{}}
 	if c.Bool("quick") && len(folders) == 0 {
 		var err error
 		if folders, err = trainQuick(c, filepath.Join(c.String("paper"), "networks")); err != nil {
@@ -222,7 +224,7 @@ func trainQuick(c *cli.Context, dir string) ([]string, error) {
 	if !c.IsSet("data") {
 		base.Data = set.Name
 	}
-	base.Seed = results.Seed(c.Uint64("seed"))
+	base.Seed = store.Seed(c.Uint64("seed"))
 	base.SettleNormalise(set)
 	grids, err := quickGrids(base)
 	if err != nil {
@@ -253,10 +255,10 @@ func splitPaperArguments(args []string) (folders, files []string) {
 
 // illustrate draws what an analysis has found.
 func illustrate(found interface {
-	Illustration() (results.Illustration, error)
-}, err error) (results.Illustration, error) {
+	Illustration() (draw.Illustration, error)
+}, err error) (draw.Illustration, error) {
 	if err != nil {
-		return results.Illustration{}, err
+		return draw.Illustration{}, err
 	}
 	return found.Illustration()
 }
@@ -284,7 +286,7 @@ func drawPaper(c *cli.Context) error {
 	}
 	files, leftOut := []string{}, map[string]string{}
 	for _, f := range paperFigures(c, experiment, networks) {
-		drawing, err := results.Illustration{}, error(analysis.ErrNoNetworks)
+		drawing, err := draw.Illustration{}, error(analysis.ErrNoNetworks)
 		if f.draw != nil {
 			drawing, err = f.draw()
 		}
@@ -306,18 +308,18 @@ func drawPaper(c *cli.Context) error {
 		}
 	}
 	if networks.patterns != nil {
-		saved, err := results.WriteRows(c.String("paper"), "slopes", networks.patterns.Rows())
+		saved, err := tables.WriteRows(c.String("paper"), "slopes", networks.patterns.Rows())
 		if err != nil {
 			return err
 		}
 		files = append(files, saved...)
 	}
-	drawings, err := results.ReadDrawings(c.String("paper"))
+	drawings, err := draw.ReadDrawings(c.String("paper"))
 	if err != nil {
 		return err
 	}
 	page := filepath.Join(c.String("paper"), "report.html")
-	report := results.Report{Title: "Figures of Malkin et al. 2024", Sections: []results.Section{{Title: "Figures", Drawings: drawings}}}
+	report := tables.Report{Title: "Figures of Malkin et al. 2024", Sections: []tables.Section{{Title: "Figures", Drawings: drawings}}}
 	if err := report.Write(page); err != nil {
 		return err
 	}

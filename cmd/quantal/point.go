@@ -12,7 +12,8 @@ import (
 
 	"quantal/grid"
 	"quantal/internal/nearest"
-	"quantal/results"
+	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -21,7 +22,7 @@ type finishedPoint struct {
 	path   string // as it was named
 	grid   *grid.Folder
 	config train.Config
-	state  *results.Checkpoint
+	state  *store.Checkpoint
 }
 
 // readPoint reads the network that GRID/ID names, or the path of one of its files in GRID/points. It is nil if the path does not lie in the
@@ -81,7 +82,7 @@ func (p *finishedPoint) eval(c *cli.Context) error {
 		return err
 	}
 	defer run.Close()
-	if err := run.Resume(results.Times{}, p.state); err != nil {
+	if err := run.Resume(store.Times{}, p.state); err != nil {
 		return err
 	}
 	summary, err := run.Summarise(c.Context, p.config.Draws)
@@ -93,7 +94,7 @@ func (p *finishedPoint) eval(c *cli.Context) error {
 }
 
 // figures draws the network. A grid keeps no learning curves.
-func (p *finishedPoint) figures(c *cli.Context) ([]results.NamedFigure, error) {
+func (p *finishedPoint) figures(c *cli.Context) ([]tables.NamedFigure, error) {
 	if p.config.Noise == "none" {
 		return nil, fmt.Errorf("%s: a network without noise has no sigma to draw, and a grid keeps no learning curves", p.path)
 	}
@@ -102,10 +103,10 @@ func (p *finishedPoint) figures(c *cli.Context) ([]results.NamedFigure, error) {
 }
 
 // sigmaFigure draws the standard deviations of a network.
-func sigmaFigure(state *results.Checkpoint, config train.Config) ([]results.NamedFigure, error) {
-	sigma, err := results.SigmaDistribution(state, config.SigmaInit)
+func sigmaFigure(state *store.Checkpoint, config train.Config) ([]tables.NamedFigure, error) {
+	sigma, err := tables.SigmaDistribution(state, config.SigmaInit)
 	if err != nil {
 		return nil, err
 	}
-	return []results.NamedFigure{{Name: "sigma", Caption: "Distribution of sigma over the weights of each layer.", Figure: sigma}}, nil
+	return []tables.NamedFigure{{Name: "sigma", Caption: "Distribution of sigma over the weights of each layer.", Figure: sigma}}, nil
 }

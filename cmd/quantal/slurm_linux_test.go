@@ -16,7 +16,7 @@ import (
 
 	"quantal/grid/slurm"
 	"quantal/internal/slurmtest"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // TestGridOnSlurm trains a grid on a real Slurm where one task is killed, one told to end, one cancelled and one loses its node,
@@ -201,7 +201,7 @@ func (s *slurmScript) hasCheckpoint(id string) bool {
 	dir := filepath.Join(s.dir, "disturbed", "checkpoints")
 	files, _ := os.ReadDir(dir) // none before the first task
 	return slices.ContainsFunc(files, func(f os.DirEntry) bool {
-		names, err := results.TeamNames(filepath.Join(dir, f.Name()))
+		names, err := store.TeamNames(filepath.Join(dir, f.Name()))
 		return err == nil && slices.Contains(names, id)
 	})
 }

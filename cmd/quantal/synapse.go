@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/analysis"
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/synapse"
 )
 
@@ -58,7 +58,7 @@ func synapseCommand() *cli.Command {
 }
 
 // saveIllustration writes a drawing into the folder of --out and says so.
-func saveIllustration(c *cli.Context, i results.Illustration) ([]string, error) {
+func saveIllustration(c *cli.Context, i draw.Illustration) ([]string, error) {
 	files, err := i.Save(c.String("out"))
 	if err == nil {
 		fmt.Fprintf(c.App.ErrWriter, "drawn: %s, with %s and %s\n", files[0], files[2], files[3])

@@ -14,7 +14,8 @@ import (
 
 	"quantal/internal/memory"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -106,7 +107,7 @@ func startRun(c *cli.Context, config train.Config, set *mnist.Set, dir string) (
 		return train.Summary{}, err
 	}
 	defer run.Close()
-	folder, err := results.Create(dir)
+	folder, err := store.Create(dir)
 	if err != nil {
 		return train.Summary{}, err
 	}
@@ -135,8 +136,8 @@ func newRun(c *cli.Context, config train.Config, set *mnist.Set) (*train.Run, er
 	return run, nil
 }
 
-func environment(run *train.Run, set *mnist.Set) results.Environment {
-	e := results.ReadEnvironmentHere(version)
+func environment(run *train.Run, set *mnist.Set) store.Environment {
+	e := store.ReadEnvironmentHere(version)
 	e.Kernels, e.Device = run.Device.Kernels, run.Device.Name
 	e.Data, e.DataSource, e.DataSHA256 = set.Name, set.Source, set.SHA256
 	return e
@@ -157,7 +158,7 @@ func resumeRun(c *cli.Context) error {
 			return usage("--%s does not go with --resume: the settings are those of the run folder", name)
 		}
 	}
-	folder, err := existing(results.Open(c.String("resume")))
+	folder, err := existing(store.Open(c.String("resume")))
 	if err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func resumeRun(c *cli.Context) error {
 }
 
 // reopen prepares the run of a folder, at its beginning, with the flags that override its configuration.
-func reopen(c *cli.Context, folder *results.Folder) (*train.Run, error) {
+func reopen(c *cli.Context, folder *store.Folder) (*train.Run, error) {
 	config, err := runConfig(c, folder)
 	if err != nil {
 		return nil, err
@@ -208,7 +209,7 @@ func reopen(c *cli.Context, folder *results.Folder) (*train.Run, error) {
 }
 
 // openRunData opens the data set of an existing run and makes sure that it is the same one.
-func openRunData(c *cli.Context, folder *results.Folder, name string, classes int) (*mnist.Set, error) {
+func openRunData(c *cli.Context, folder *store.Folder, name string, classes int) (*mnist.Set, error) {
 	set, err := openData(c, name, classes)
 	if err != nil {
 		return nil, err
@@ -234,7 +235,7 @@ func (e *missingError) Error() string { return e.err.Error() }
 func (e *missingError) Unwrap() error { return e.err }
 
 // existing tells a run folder that is not there from one that cannot be opened.
-func existing(folder *results.Folder, err error) (*results.Folder, error) {
+func existing(folder *store.Folder, err error) (*store.Folder, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &missingError{err}
 	}
@@ -242,8 +243,8 @@ func existing(folder *results.Folder, err error) (*results.Folder, error) {
 }
 
 // viewRun opens the folder of a run to look at it, and reads its settings.
-func viewRun(c *cli.Context, dir string) (*results.Folder, train.Config, error) {
-	folder, err := existing(results.View(dir))
+func viewRun(c *cli.Context, dir string) (*store.Folder, train.Config, error) {
+	folder, err := existing(store.View(dir))
 	if err != nil {
 		return nil, train.Config{}, err
 	}
@@ -255,7 +256,7 @@ func viewRun(c *cli.Context, dir string) (*results.Folder, train.Config, error) 
 }
 
 // runConfig reads the settings of a run. One that is missing is said, and has the value that it had before it could be set.
-func runConfig(c *cli.Context, folder *results.Folder) (train.Config, error) {
+func runConfig(c *cli.Context, folder *store.Folder) (train.Config, error) {
 	config := train.Before()
 	missing, err := folder.ReadConfig(&config)
 	if err != nil {
@@ -265,13 +266,13 @@ func runConfig(c *cli.Context, folder *results.Folder) (train.Config, error) {
 		logger(c).Info("a setting that the run does not have is as it was before it could be set", "run", folder.Path(""), "settings", strings.Join(missing, ","))
 	}
 	if err := config.Check(); err != nil {
-		return config, &results.CorruptError{Path: folder.Path("config.toml"), Reason: err.Error()}
+		return config, &store.CorruptError{Path: folder.Path("config.toml"), Reason: err.Error()}
 	}
 	return config, nil
 }
 
 // timesAt is what a run had taken at a step. Nothing but a report depends on it.
-func timesAt(c *cli.Context, folder *results.Folder, step int) results.Times {
+func timesAt(c *cli.Context, folder *store.Folder, step int) store.Times {
 	times, err := folder.Times(step)
 	if err != nil {
 		logger(c).Warn("what the run has taken so far is not known", "reason", err)
@@ -280,11 +281,11 @@ func timesAt(c *cli.Context, folder *results.Folder, step int) results.Times {
 }
 
 // restore takes a run to its last good checkpoint, or leaves it at the beginning if it has none yet.
-func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
+func restore(c *cli.Context, run *train.Run, folder *store.Folder) error {
 	log := logger(c)
 	checkpoint, skipped, err := folder.LastCheckpoint()
 	warnSkipped(c, skipped, checkpoint)
-	if errors.Is(err, results.ErrNoCheckpoint) {
+	if errors.Is(err, store.ErrNoCheckpoint) {
 		log.Info("no checkpoint yet: starting from the beginning")
 		return cutMetrics(c, folder, 0)
 	}
@@ -302,7 +303,7 @@ func restore(c *cli.Context, run *train.Run, folder *results.Folder) error {
 }
 
 // cutMetrics cuts the metrics of a run back to the epochs that its checkpoint has behind it.
-func cutMetrics(c *cli.Context, folder *results.Folder, epochs int) error {
+func cutMetrics(c *cli.Context, folder *store.Folder, epochs int) error {
 	damaged, err := folder.CutMetrics(epochs)
 	for _, d := range damaged {
 		logger(c).Warn("a line of the metrics is damaged, and cut out", "reason", d)
@@ -311,7 +312,7 @@ func cutMetrics(c *cli.Context, folder *results.Folder, epochs int) error {
 }
 
 // finish trains to the end, measures, and writes the summary.
-func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summary, error) {
+func finish(c *cli.Context, run *train.Run, folder *store.Folder) (train.Summary, error) {
 	log := logger(c)
 	log.Info("training", "device", run.Device.Name, "why", run.Device.Reason, "kernels", run.Device.Kernels,
 		"network", sizes(run.Spec.Sizes), "noise", run.Networks[0].Noise, "rho", run.Networks[0].Rho, "c", run.Networks[0].C, "run", folder.Path(""))
@@ -327,11 +328,11 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 	watch := newWatcher(c)
 	err := run.Train(c.Context, train.Events{
 		Progress: watch.progress,
-		Epoch: func(_ int, e results.Epoch) error {
+		Epoch: func(_ int, e store.Epoch) error {
 			watch.epoch(e)
 			return folder.AppendMetrics(e)
 		},
-		Checkpoint: func(networks map[int]*results.Checkpoint) error {
+		Checkpoint: func(networks map[int]*store.Checkpoint) error {
 			log.Debug("checkpoint", "step", networks[0].Step)
 			if err := folder.KeepTimes(run.Step(), run.Times()); err != nil {
 				return err
@@ -363,7 +364,7 @@ func finish(c *cli.Context, run *train.Run, folder *results.Folder) (train.Summa
 		return summary, nil
 	}
 	epochs, err := folder.Metrics()
-	warnUnsettled(c, results.UnsettledRun(epochs, results.SigmaTravel(config.SigmaInit, summary.SigmaRMS, config.LearningRate, summary.Steps)))
+	warnUnsettled(c, tables.UnsettledRun(epochs, tables.SigmaTravel(config.SigmaInit, summary.SigmaRMS, config.LearningRate, summary.Steps)))
 	return summary, err
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"quantal/kernels/cpu"
 	"quantal/kernels/cuda"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 func versionCommand() *cli.Command {
@@ -17,7 +17,7 @@ func versionCommand() *cli.Command {
 		Usage: "say what this program is and what it runs on",
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
-			e := results.ReadEnvironmentHere(version)
+			e := store.ReadEnvironmentHere(version)
 			set, err := cpu.Kernels()
 			if err != nil {
 				return &usageError{err}

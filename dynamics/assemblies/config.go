@@ -8,7 +8,7 @@ import (
 
 	"quantal/dynamics/spines"
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
@@ -39,9 +39,9 @@ type Config struct {
 	Every     float64   `toml:"every" json:"every"`         // days between measurements
 	Strengths []float64 `toml:"strengths" json:"strengths"` // of the fluctuation, times Sigma, ascending
 
-	Seeds   int          `toml:"seeds" json:"seeds"`     // networks, with consecutive seeds
-	Seed    results.Seed `toml:"seed" json:"seed"`       // the first
-	Threads int          `toml:"threads" json:"threads"` // 0 for all processors
+	Seeds   int        `toml:"seeds" json:"seeds"`     // networks, with consecutive seeds
+	Seed    store.Seed `toml:"seed" json:"seed"`       // the first
+	Threads int        `toml:"threads" json:"threads"` // 0 for all processors
 }
 
 // DefaultConfig is the experiment in full.

@@ -11,7 +11,7 @@ import (
 	"quantal/dynamics"
 	"quantal/dynamics/spines"
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/tables"
 )
 
 // The conditions by name; those with fluctuation of another strength than 1 have the names of strengthName.
@@ -309,7 +309,7 @@ func (e *experiment) summary() Summary {
 			for _, network := range e.outcomes {
 				values = append(values, of(network[k]))
 			}
-			i := results.NewInterval(values)
+			i := tables.NewInterval(values)
 			return Mean{i.Mean, i.HalfWidth}
 		}
 		a := Average{

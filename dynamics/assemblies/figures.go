@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/draw"
+	"quantal/results/store"
+	"quantal/results/tables"
 )
 
 // Sources of numbers.
@@ -18,24 +20,24 @@ const (
 const weightLabel = "Synaptic weight w (µm³)"
 
 // look is how a condition is drawn.
-func look(name string) (title string, color results.Color) {
+func look(name string) (title string, color draw.Color) {
 	switch name {
 	case Together:
-		return "plasticity and fluctuation", results.Purple
+		return "plasticity and fluctuation", draw.Purple
 	case PlasticityAlone:
-		return "plasticity alone", results.Orange
+		return "plasticity alone", draw.Orange
 	case FluctuationAlone:
-		return "fluctuation alone", results.Blue
+		return "fluctuation alone", draw.Blue
 	case Unimprinted:
-		return "without assemblies", results.Grey
+		return "without assemblies", draw.Grey
 	case strengthName(0):
-		return "plasticity and drift, no fluctuation", results.Red
+		return "plasticity and drift, no fluctuation", draw.Red
 	}
-	return name, results.Ink
+	return name, draw.Ink
 }
 
 // figures draws what there is.
-func (e *experiment) figures() ([]results.Illustration, error) {
+func (e *experiment) figures() ([]draw.Illustration, error) {
 	return dynamics.Draw(e.distributionFigure, e.matrixFigure, e.memoryFigure)
 }
 
@@ -54,7 +56,7 @@ func (e *experiment) protocol() string {
 	return fmt.Sprintf("%d neurons in %d assemblies, %d synapses; %d networks, seeds %d to %d; %g days of imprint, %g days alone; mu = "+
 		"%v, sigma = %v, "+
 		"from %g to %g µm³; plasticity %g µm³ per day; %s kernels.", e.Neurons, e.Assemblies, e.Neurons*(e.Neurons-1), e.Seeds, e.Seed,
-		e.Seed+results.Seed(e.Seeds)-1, e.Imprint, e.Alone, e.Mu, e.Sigma, e.Low, e.High, e.Plasticity, e.kernels)
+		e.Seed+store.Seed(e.Seeds)-1, e.Imprint, e.Alone, e.Mu, e.Sigma, e.Low, e.High, e.Plasticity, e.kernels)
 }
 
 // Of the figures: cells of a distribution in ln w.
@@ -81,45 +83,45 @@ func (t Tally) linear() (w, density []float64) {
 }
 
 // distributionFigure is ISD Fig. 3, and what becomes of it without one of the two.
-func (e *experiment) distributionFigure() (*results.Illustration, error) {
+func (e *experiment) distributionFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	both, free := e.pooled(e.index(Together)), e.pooled(e.index(Unimprinted))
 	pair := []struct {
 		name string
 		t    Tally
 	}{{Unimprinted, free}, {Together, both}}
-	title := func(name string) (string, results.Color) {
+	title := func(name string) (string, draw.Color) {
 		label, color := look(name)
 		if name == Together {
 			label = "with assemblies"
 		}
 		return label, color
 	}
-	s.Panel("", results.Axis{Label: weightLabel, Min: 0, Max: e.High}, results.Axis{Label: "Density f (µm^{−3})"})
+	s.Panel("", draw.Axis{Label: weightLabel, Min: 0, Max: e.High}, draw.Axis{Label: "Density f (µm^{−3})"})
 	for _, p := range pair {
 		label, color := title(p.name)
 		w, f := p.t.linear()
-		s.Curve(fromSimulation, results.Curve{Label: label, X: w, Y: f, Color: color})
+		s.Curve(fromSimulation, draw.Curve{Label: label, X: w, Y: f, Color: color})
 	}
 	s.FromZero()
-	semilog := results.Axis{Label: weightLabel, Log: true, Min: e.Low, Max: e.High}
-	s.Panel("", semilog, results.Axis{Label: "Density w f of ln w"})
+	semilog := draw.Axis{Label: weightLabel, Log: true, Min: e.Low, Max: e.High}
+	s.Panel("", semilog, draw.Axis{Label: "Density w f of ln w"})
 	for _, p := range pair {
 		label, color := title(p.name)
 		w, wf := p.t.logarithmic(p.t.All)
-		s.Curve(fromSimulation, results.Curve{Label: label, X: w, Y: wf, Color: color})
+		s.Curve(fromSimulation, draw.Curve{Label: label, X: w, Y: wf, Color: color})
 	}
 	s.FromZero()
-	s.Panel("", semilog, results.Axis{Label: "Density w f of ln w"})
+	s.Panel("", semilog, draw.Axis{Label: "Density w f of ln w"})
 	for _, part := range []struct {
 		label  string
 		counts []int
 		drift  float64
 		share  float64
-		color  results.Color
+		color  draw.Color
 	}{
-		{"within assemblies", both.Inside, e.pull(), float64(total(both.Inside)), results.Green},
-		{"between assemblies", both.outside(), e.push(), float64(total(both.outside())), results.Sky},
+		{"within assemblies", both.Inside, e.pull(), float64(total(both.Inside)), draw.Green},
+		{"between assemblies", both.outside(), e.push(), float64(total(both.outside())), draw.Sky},
 	} {
 		d := e.stationary(1, part.drift)
 		var x, y []float64
@@ -128,12 +130,12 @@ func (e *experiment) distributionFigure() (*results.Illustration, error) {
 			x = append(x, d.Centre(i))
 			y = append(y, part.share/float64(both.synapses())*d.Centre(i)*f[i])
 		}
-		s.Curve(fromClosedForm, results.Curve{Label: part.label, X: x, Y: y, Color: part.color})
+		s.Curve(fromClosedForm, draw.Curve{Label: part.label, X: x, Y: y, Color: part.color})
 		w, wf := both.logarithmic(part.counts)
-		s.Points(fromSimulation, results.Points{X: w, Y: wf, Color: part.color})
+		s.Points(fromSimulation, draw.Points{X: w, Y: wf, Color: part.color})
 	}
 	s.FromZero()
-	s.Panel("", semilog, results.Axis{Label: "Share of synapses in a cell", Log: true, Min: 1e-5, Max: 1.2})
+	s.Panel("", semilog, draw.Axis{Label: "Share of synapses in a cell", Log: true, Min: 1e-5, Max: 1.2})
 	for _, name := range []string{PlasticityAlone, strengthName(0), FluctuationAlone} {
 		label, color := look(name)
 		t := e.pooled(e.index(name))
@@ -142,10 +144,10 @@ func (e *experiment) distributionFigure() (*results.Illustration, error) {
 			w = append(w, t.edge(2*i+1, 2*drawnCells))
 			share = append(share, float64(n)/float64(t.synapses()))
 		}
-		s.Points(fromSimulation, results.Points{Label: label, X: w, Y: share, Color: color})
+		s.Points(fromSimulation, draw.Points{Label: label, X: w, Y: share, Color: color})
 	}
 	peak := both.SecondPeak()
-	return s.Illustration(2, 62, results.Illustration{
+	return s.Illustration(2, 62, draw.Illustration{
 		Name: "fig3", Title: "Cell assemblies in the distribution of synaptic weights (ISD Fig. 3)",
 		Caption: fmt.Sprintf("A: density of the weights of networks with assemblies, %g days after their imprint, and of networks that "+
 			"were never stimulated, "+
@@ -161,13 +163,13 @@ func (e *experiment) distributionFigure() (*results.Illustration, error) {
 }
 
 // matrixFigure shows the weights, sorted by assembly.
-func (e *experiment) matrixFigure() (*results.Illustration, error) {
+func (e *experiment) matrixFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	n := float64(e.groups())
 	shades := func(title string, rows [][]float64) {
-		s.Panel(title, results.Axis{Label: "to neuron, by assembly", Min: 0, Max: n, Bare: true}, results.Axis{Min: 0, Max: n, Bare: true})
-		s.Heat(fromSimulation, results.Heat{
-			Label: "mean weight, 0.01 (pale) to 1 µm³ (dark), logarithmic", Rows: rows, Low: 0.01, High: 1, Color: results.Purple,
+		s.Panel(title, draw.Axis{Label: "to neuron, by assembly", Min: 0, Max: n, Bare: true}, draw.Axis{Min: 0, Max: n, Bare: true})
+		s.Heat(fromSimulation, draw.Heat{
+			Label: "mean weight, 0.01 (pale) to 1 µm³ (dark), logarithmic", Rows: rows, Low: 0.01, High: 1, Color: draw.Purple,
 		})
 	}
 	shades("after the imprint", e.imprint)
@@ -179,7 +181,7 @@ func (e *experiment) matrixFigure() (*results.Illustration, error) {
 		}
 		shades(title, e.courses[0][e.index(name)].Blocks)
 	}
-	return s.Illustration(4, 56, results.Illustration{
+	return s.Illustration(4, 56, draw.Illustration{
 		Name: "matrix", Title: "Weights between neurons, sorted by assembly",
 		Caption: fmt.Sprintf("Mean weights between groups of %d neurons of one network (seed %d), %d groups in an assembly, the first "+
 			"at the upper left. A: at the end of "+
@@ -195,33 +197,33 @@ func (e *experiment) course(condition int, of func(Measurement) float64) (day, m
 		for _, network := range e.courses {
 			values = append(values, of(network[condition].Measured[m]))
 		}
-		i := results.NewInterval(values)
+		i := tables.NewInterval(values)
 		day, mean, halfWidth = append(day, first.Day), append(mean, i.Mean), append(halfWidth, i.HalfWidth)
 	}
 	return day, mean, halfWidth
 }
 
 // memoryFigure shows how long assemblies are remembered.
-func (e *experiment) memoryFigure() (*results.Illustration, error) {
+func (e *experiment) memoryFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
-	time := results.Axis{Label: "Time after the imprint (days)", Min: 0, Max: e.Alone}
+	time := draw.Axis{Label: "Time after the imprint (days)", Min: 0, Max: e.Alone}
 	names := []string{PlasticityAlone, FluctuationAlone, Unimprinted, Together}
 	curves := func(of func(Measurement) float64) {
 		for _, name := range names {
 			label, color := look(name)
 			day, mean, halfWidth := e.course(e.index(name), of)
-			s.Banded(fromSimulation, results.Curve{Label: label, X: day, Y: mean, Color: color, Dashed: name == PlasticityAlone}, halfWidth)
+			s.Banded(fromSimulation, draw.Curve{Label: label, X: day, Y: mean, Color: color, Dashed: name == PlasticityAlone}, halfWidth)
 		}
 	}
-	s.Panel("", time, results.Axis{Label: "Recall", Min: -0.1, Max: 1.1})
+	s.Panel("", time, draw.Axis{Label: "Recall", Min: -0.1, Max: 1.1})
 	curves(func(m Measurement) float64 { return m.Recall })
-	s.Curve("threshold", results.Curve{X: []float64{0, e.Alone}, Y: []float64{threshold, threshold}, Color: results.Grey, Thin: true})
-	s.Panel("", time, results.Axis{Label: "Separation", Min: 0.4, Max: 1.05})
+	s.Curve("threshold", draw.Curve{X: []float64{0, e.Alone}, Y: []float64{threshold, threshold}, Color: draw.Grey, Thin: true})
+	s.Panel("", time, draw.Axis{Label: "Separation", Min: 0.4, Max: 1.05})
 	curves(func(m Measurement) float64 { return m.Separation })
-	s.Panel("", time, results.Axis{Label: "Weight within assemblies (µm³)", Min: 0, Max: 1.05 * e.High})
+	s.Panel("", time, draw.Axis{Label: "Weight within assemblies (µm³)", Min: 0, Max: 1.05 * e.High})
 	curves(func(m Measurement) float64 { return m.Inside })
 
-	s.Panel("", results.Axis{Label: "Strength of the fluctuation"}, results.Axis{Label: "Retention (days)"})
+	s.Panel("", draw.Axis{Label: "Strength of the fluctuation"}, draw.Axis{Label: "Retention (days)"})
 	var x, mean, halfWidth, all, days []float64
 	for _, strength := range e.Strengths {
 		k := e.index(strengthName(strength))
@@ -230,11 +232,11 @@ func (e *experiment) memoryFigure() (*results.Illustration, error) {
 			values = append(values, network[k].Retention)
 			all, days = append(all, strength), append(days, network[k].Retention)
 		}
-		i := results.NewInterval(values)
+		i := tables.NewInterval(values)
 		x, mean, halfWidth = append(x, strength), append(mean, i.Mean), append(halfWidth, i.HalfWidth)
 	}
-	s.Points(fromSimulation, results.Points{Label: "a network", X: all, Y: days, Color: results.Green, Small: true})
-	s.Banded(fromSimulation, results.Curve{Label: "mean of networks", X: x, Y: mean, Color: results.Green}, halfWidth)
+	s.Points(fromSimulation, draw.Points{Label: "a network", X: all, Y: days, Color: draw.Green, Small: true})
+	s.Banded(fromSimulation, draw.Curve{Label: "mean of networks", X: x, Y: mean, Color: draw.Green}, halfWidth)
 	s.FromZero()
 	var lost []string
 	for _, strength := range e.Strengths {
@@ -251,7 +253,7 @@ func (e *experiment) memoryFigure() (*results.Illustration, error) {
 	if lost == nil {
 		lost = []string{"none"}
 	}
-	return s.Illustration(2, 62, results.Illustration{
+	return s.Illustration(2, 62, draw.Illustration{
 		Name: "memory", Title: "How long assemblies last",
 		Caption: fmt.Sprintf("A: recall, the rate of the half of an assembly that is not stimulated less that of the other neurons. B: "+
 			"separation, the probability that a synapse "+

@@ -5,22 +5,22 @@ import (
 	"math"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
 // Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
 type Config struct {
 	dynamics.Start
-	StepSize    float64      `toml:"step-size" json:"step-size"`     // eps
-	Temperature float64      `toml:"temperature" json:"temperature"` // T; 1 samples the posterior
-	Batch       int          `toml:"batch" json:"batch"`             // examples in the gradient of a step
-	Steps       int          `toml:"steps" json:"steps"`             //
-	Looks       int          `toml:"looks" json:"looks"`             // at the networks, equally spaced, the last at the end
-	Probes      int          `toml:"probes" json:"probes"`           // test examples whose representations are followed: the first, or all if there are fewer
-	Resamples   int          `toml:"resamples" json:"resamples"`     // of the bootstrap intervals
-	Seed        results.Seed `toml:"seed" json:"seed"`               // of noise and minibatches
-	Threads     int          `toml:"threads" json:"threads"`         // 0 for all processors
+	StepSize    float64    `toml:"step-size" json:"step-size"`     // eps
+	Temperature float64    `toml:"temperature" json:"temperature"` // T; 1 samples the posterior
+	Batch       int        `toml:"batch" json:"batch"`             // examples in the gradient of a step
+	Steps       int        `toml:"steps" json:"steps"`             //
+	Looks       int        `toml:"looks" json:"looks"`             // at the networks, equally spaced, the last at the end
+	Probes      int        `toml:"probes" json:"probes"`           // test examples whose representations are followed: the first, or all if there are fewer
+	Resamples   int        `toml:"resamples" json:"resamples"`     // of the bootstrap intervals
+	Seed        store.Seed `toml:"seed" json:"seed"`               // of noise and minibatches
+	Threads     int        `toml:"threads" json:"threads"`         // 0 for all processors
 }
 
 // DefaultConfig is the experiment in full; the package documentation says how step size, temperature and number of steps were chosen.

@@ -14,7 +14,7 @@ import (
 	"quantal/internal/dynamicstest"
 	"quantal/internal/stripes"
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -297,7 +297,7 @@ func TestDriftWithoutHiddenLayers(t *testing.T) {
 	c.Training.Hidden = nil
 	n.Config = c.Training
 	layout := c.Training.Spec(16, 3).Layout()
-	n.State = &results.Checkpoint{Layout: layout, State: c.Training.InitialState(layout)}
+	n.State = &store.Checkpoint{Layout: layout, State: c.Training.InitialState(layout)}
 	c.Steps, c.Looks, c.Probes = 40, 2, 100000
 	findings, _ := run(t, c, n)
 	if len(findings.Figures) != 2 || findings.Summary.Probes != 200 {

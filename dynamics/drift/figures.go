@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/draw"
 )
 
 // drawnBins is the number of dots in which the synapses of a layer are drawn.
@@ -20,14 +20,14 @@ const (
 	fromTheory   = "closed form"
 )
 
-func lookOf(condition string) (results.Color, bool) {
+func lookOf(condition string) (draw.Color, bool) {
 	switch condition {
 	case fluctuation:
-		return results.Blue, false
+		return draw.Blue, false
 	case control:
-		return results.Red, false
+		return draw.Red, false
 	}
-	return results.Grey, true
+	return draw.Grey, true
 }
 
 // names are the conditions as figures call them.
@@ -49,16 +49,16 @@ func (e *experiment) layerName(l int) string {
 	return fmt.Sprintf("hidden layer %d", l+1)
 }
 
-var layerColors = []results.Color{results.Purple, results.Green, results.Sky}
+var layerColors = []draw.Color{draw.Purple, draw.Green, draw.Sky}
 
-func (e *experiment) layerColor(l int) results.Color {
+func (e *experiment) layerColor(l int) draw.Color {
 	if l == len(e.layout.Layers)-1 {
-		return results.Orange
+		return draw.Orange
 	}
 	return layerColors[l%len(layerColors)]
 }
 
-func (e *experiment) figures() ([]results.Illustration, error) {
+func (e *experiment) figures() ([]draw.Illustration, error) {
 	return dynamics.Draw(e.driftFigure, e.curvatureFigure, e.tuningFigure)
 }
 
@@ -95,22 +95,22 @@ func (c *course) each(of func(k look) float64) []float64 {
 }
 
 // driftFigure: accuracy, representations, and how far weights go.
-func (e *experiment) driftFigure() (*results.Illustration, error) {
+func (e *experiment) driftFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
-	steps := results.Axis{Label: "Steps (thousands)"}
-	s.Panel("", steps, results.Axis{Label: "Test accuracy (%)", Max: 100})
+	steps := draw.Axis{Label: "Steps (thousands)"}
+	s.Panel("", steps, draw.Axis{Label: "Test accuracy (%)", Max: 100})
 	for _, c := range e.courses {
 		color, dashed := lookOf(c.condition)
-		s.Curve(fromSampling, results.Curve{
+		s.Curve(fromSampling, draw.Curve{
 			Label: names(c.condition), X: c.thousands(), Y: c.each(func(k look) float64 { return 100 * k.accuracy }), Color: color, Dashed: dashed,
 		})
 	}
-	s.Panel("", steps, results.Axis{Label: "Displacement of weights, rms"})
+	s.Panel("", steps, draw.Axis{Label: "Displacement of weights, rms"})
 	for _, c := range e.courses {
 		color, dashed := lookOf(c.condition)
-		s.Curve(fromSampling, results.Curve{X: c.thousands(), Y: c.each(func(k look) float64 { return math.Sqrt(e.overLayers(k.squares)) }), Color: color, Dashed: dashed})
+		s.Curve(fromSampling, draw.Curve{X: c.thousands(), Y: c.each(func(k look) float64 { return math.Sqrt(e.overLayers(k.squares)) }), Color: color, Dashed: dashed})
 	}
-	walk := results.Curve{Label: "free diffusion, √(2Tεt)", Color: results.Ink, Thin: true}
+	walk := draw.Curve{Label: "free diffusion, √(2Tεt)", Color: draw.Ink, Thin: true}
 	for _, k := range e.courses[0].looks {
 		walk.X, walk.Y = append(walk.X, float64(k.step)/1000), append(walk.Y, math.Sqrt(2*e.Temperature*e.time(k.step)))
 	}
@@ -123,11 +123,11 @@ func (e *experiment) driftFigure() (*results.Illustration, error) {
 			}
 		}
 	}
-	similarity := results.Axis{Label: "Similarity to the start", Min: low, Max: 1.03}
+	similarity := draw.Axis{Label: "Similarity to the start", Min: low, Max: 1.03}
 	s.Panel("", steps, similarity)
 	for l := range e.layout.Layers {
 		for _, c := range e.courses[:2] {
-			line := results.Curve{
+			line := draw.Curve{
 				X: c.thousands(), Y: c.each(func(k look) float64 { return k.similarity[l] }), Color: e.layerColor(l), Dashed: c.condition == control,
 			}
 			switch {
@@ -139,9 +139,9 @@ func (e *experiment) driftFigure() (*results.Illustration, error) {
 			s.Curve(fromSampling+", "+c.condition, line)
 		}
 	}
-	s.Panel("", results.Axis{Label: "Lag (thousands of steps)"}, results.Axis{Label: "Similarity at a lag", Min: low, Max: 1.03})
+	s.Panel("", draw.Axis{Label: "Lag (thousands of steps)"}, draw.Axis{Label: "Similarity at a lag", Min: low, Max: 1.03})
 	for l, lags := range e.lags {
-		line := results.Curve{Color: e.layerColor(l), X: []float64{0}, Y: []float64{1}}
+		line := draw.Curve{Color: e.layerColor(l), X: []float64{0}, Y: []float64{1}}
 		for i, v := range lags {
 			line.X, line.Y = append(line.X, float64((i+1)*e.Steps)/float64(e.Looks)/1000), append(line.Y, v)
 		}
@@ -153,7 +153,7 @@ func (e *experiment) driftFigure() (*results.Illustration, error) {
 	for l := range e.layout.Layers {
 		parts = append(parts, fmt.Sprintf("%s %.3f (noise without gradient %.3f)", e.layerName(l), b.similarity[l], alone.similarity[l]))
 	}
-	return s.Illustration(2, 62, results.Illustration{
+	return s.Illustration(2, 62, draw.Illustration{
 		Name: "drift", Title: "Representations drift while the task is still solved (ISD, after Kappel et al. 2018)",
 		Caption: fmt.Sprintf("Synapses of a trained network fluctuate by Langevin dynamics. A: accuracy on %d test images with the weights as they are, %.2f %% at "+
 			"the start and %.2f %% at the end; without the gradient %.2f %%. B: root mean squared displacement of the weights of all layers, biases aside. "+
@@ -175,7 +175,7 @@ func (e *experiment) overLayers(means []float64) float64 {
 }
 
 // curvatureFigure: displacement against Fisher information, of all synapses and layer by layer.
-func (e *experiment) curvatureFigure() (*results.Illustration, error) {
+func (e *experiment) curvatureFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	free := 2 * e.Temperature * e.time(e.Steps) * float64(e.lag()) / float64(e.Looks)
 	low, high := free, free
@@ -195,30 +195,30 @@ func (e *experiment) curvatureFigure() (*results.Illustration, error) {
 	}
 	var notes []string
 	for i, m := range panels {
-		y := results.Axis{Log: true, Min: low / 1.3, Max: 2.6 * high}
+		y := draw.Axis{Log: true, Min: low / 1.3, Max: 2.6 * high}
 		if i%2 == 0 {
 			y.Label = "Squared displacement"
 		}
-		s.Panel(titles[i], results.Axis{Label: "Fisher information", Log: true, Room: 4}, y)
+		s.Panel(titles[i], draw.Axis{Label: "Fisher information", Log: true, Room: 4}, y)
 		ends := noRange()
 		for _, part := range []struct {
 			condition string
 			bins      []bin
 		}{{control, m.control}, {fluctuation, m.drift}} {
 			color, _ := lookOf(part.condition)
-			p := results.Points{Label: names(part.condition), Color: color}
+			p := draw.Points{Label: names(part.condition), Color: color}
 			for _, b := range part.bins {
 				p.X, p.Y = append(p.X, b.curvature), append(p.Y, b.displacement)
 				ends[0], ends[1] = min(ends[0], b.curvature), max(ends[1], b.curvature)
 			}
 			s.Points(fromSampling, p)
 		}
-		s.Curve(fromTheory, results.Curve{Label: "free diffusion, 2Tεt", X: ends[:], Y: []float64{free, free}, Color: results.Ink, Thin: true})
+		s.Curve(fromTheory, draw.Curve{Label: "free diffusion, 2Tεt", X: ends[:], Y: []float64{free, free}, Color: draw.Ink, Thin: true})
 		s.Last().Note = fmt.Sprintf("slope %v\ncontrol %v\nratio %v", m.Drift.Slope, m.Control.Slope, m.Relative)
 		notes = append(notes, fmt.Sprintf("%s: slope %v, control %v, of the ratio of the two %v; the half of lower Fisher information has %.1f %% of the squared "+
 			"displacement (control %.1f %%)", titles[i], m.Drift.Slope, m.Control.Slope, m.Relative, 100*m.Drift.LowShare, 100*m.Control.LowShare))
 	}
-	return s.Illustration(2, 62, results.Illustration{
+	return s.Illustration(2, 62, draw.Illustration{
 		Name: "curvature", Title: "Synapses go farther in directions of low curvature (ISD, after Kappel et al. 2018)",
 		Caption: fmt.Sprintf("Squared displacement of synapses within a quarter of the run, mean over all such windows between looks, over the diagonal of their empirical "+
 			"Fisher information, the curvature of the summed negative log-likelihood, mean of %d looks at the drift. Dots: means of %d groups of synapses of "+
@@ -234,7 +234,7 @@ func noRange() [2]float64 { return [2]float64{math.Inf(1), 0} }
 const tuned = 6
 
 // tuningFigure: what single units of the last hidden layer answer to the classes, in time.
-func (e *experiment) tuningFigure() (*results.Illustration, error) {
+func (e *experiment) tuningFigure() (*draw.Illustration, error) {
 	hidden := len(e.layout.Layers) - 2
 	if hidden < 0 {
 		return nil, nil
@@ -254,17 +254,17 @@ func (e *experiment) tuningFigure() (*results.Illustration, error) {
 	}
 	for i := range count {
 		u := units[i*len(units)/count]
-		y := results.Axis{}
+		y := draw.Axis{}
 		if i%3 == 0 {
 			y.Label = "Mean response"
 		}
-		s.Panel(fmt.Sprintf("unit %d", u+1), results.Axis{Label: "Class"}, y)
+		s.Panel(fmt.Sprintf("unit %d", u+1), draw.Axis{Label: "Class"}, y)
 		for j, t := range times {
-			line := results.Curve{
-				Label: fmt.Sprintf("after %.3g thousand steps", float64(looks[t].step)/1000), Color: results.Blue, Pale: 0.75 * (1 - float64(j)/float64(len(times)-1)),
+			line := draw.Curve{
+				Label: fmt.Sprintf("after %.3g thousand steps", float64(looks[t].step)/1000), Color: draw.Blue, Pale: 0.75 * (1 - float64(j)/float64(len(times)-1)),
 			}
 			if j == 0 {
-				line.Label, line.Color, line.Pale, line.Dashed = "at the start", results.Ink, 0, true
+				line.Label, line.Color, line.Pale, line.Dashed = "at the start", draw.Ink, 0, true
 			}
 			for class, v := range looks[t].classMeans[u] {
 				line.X, line.Y = append(line.X, float64(class)), append(line.Y, v)
@@ -273,7 +273,7 @@ func (e *experiment) tuningFigure() (*results.Illustration, error) {
 		}
 		s.FromZero()
 	}
-	return s.Illustration(min(3, count), 58, results.Illustration{
+	return s.Illustration(min(3, count), 58, draw.Illustration{
 		Name: "tuning", Title: "What single units answer changes",
 		Caption: fmt.Sprintf("Mean response of %d of the %d units of the last hidden layer, evenly spaced among those that answer at all, to the fixed test images of "+
 			"each class, under noise and gradient. ", count, e.layout.Layers[hidden].Out) + e.protocol(),

@@ -8,23 +8,23 @@ import (
 	"strings"
 
 	"quantal/internal/nearest"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
 type Config struct {
-	Sizes     []int        `toml:"sizes" json:"sizes"`         // of deep sea
-	Episodes  int          `toml:"episodes" json:"episodes"`   // in deep sea
-	Contexts  int          `toml:"contexts" json:"contexts"`   // of the bandit
-	Arms      int          `toml:"arms" json:"arms"`           //
-	Choices   int          `toml:"choices" json:"choices"`     // episodes of the bandit
-	Seeds     int          `toml:"seeds" json:"seeds"`         // agents of each kind: Seed, Seed+1, ...
-	Untrained int          `toml:"untrained" json:"untrained"` // episodes of networks that do not learn, for their chance of the far reward
-	Learner   Learner      `toml:"learner" json:"learner"`     //
-	Tuning    Tuning       `toml:"tuning" json:"tuning"`       //
-	Explorers []Explorer   `toml:"explorer" json:"explorer"`   //
-	Seed      results.Seed `toml:"seed" json:"seed"`           //
-	Threads   int          `toml:"threads" json:"threads"`     // 0 for all processors
+	Sizes     []int      `toml:"sizes" json:"sizes"`         // of deep sea
+	Episodes  int        `toml:"episodes" json:"episodes"`   // in deep sea
+	Contexts  int        `toml:"contexts" json:"contexts"`   // of the bandit
+	Arms      int        `toml:"arms" json:"arms"`           //
+	Choices   int        `toml:"choices" json:"choices"`     // episodes of the bandit
+	Seeds     int        `toml:"seeds" json:"seeds"`         // agents of each kind: Seed, Seed+1, ...
+	Untrained int        `toml:"untrained" json:"untrained"` // episodes of networks that do not learn, for their chance of the far reward
+	Learner   Learner    `toml:"learner" json:"learner"`     //
+	Tuning    Tuning     `toml:"tuning" json:"tuning"`       //
+	Explorers []Explorer `toml:"explorer" json:"explorer"`   //
+	Seed      store.Seed `toml:"seed" json:"seed"`           //
+	Threads   int        `toml:"threads" json:"threads"`     // 0 for all processors
 }
 
 // Learner is how values are learned, the same for all agents.

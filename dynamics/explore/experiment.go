@@ -13,7 +13,7 @@ import (
 
 	"quantal/dynamics"
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/tables"
 )
 
 // Worlds.
@@ -358,11 +358,11 @@ func (e *experiment) outcome(s setting, courses []course) Outcome {
 		mean, half *float64
 		values     []float64
 	}{{&o.Return, &o.ReturnHalfWidth, mean}, {&o.Late, &o.LateHalfWidth, late}, {&o.Learned, &o.LearnedHalfWidth, learned}, {&o.Regret, &o.RegretHalfWidth, regret}} {
-		i := results.NewInterval(f.values)
+		i := tables.NewInterval(f.values)
 		*f.mean, *f.half = i.Mean, i.HalfWidth
 	}
 	if s.world == DeepSeaWorld {
-		p := results.NewProportion(far.Found, len(courses))
+		p := tables.NewProportion(far.Found, len(courses))
 		far.Share, far.ShareLow, far.ShareHigh = p.Share, p.Low, p.High
 		slices.Sort(first)
 		if median := first[(len(first)-1)/2]; !math.IsInf(median, 0) {

@@ -10,7 +10,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/draw"
+	"quantal/results/tables"
 )
 
 // Sources of numbers.
@@ -23,9 +24,9 @@ const (
 const bandits = "Bandit"
 
 // look is how a strategy is drawn.
-func look(explorer string) results.Color {
-	return map[string]results.Color{
-		Synapses: results.Green, Frozen: results.Purple, Softmax: results.Orange, Epsilon: results.Red, Greedy: results.Grey,
+func look(explorer string) draw.Color {
+	return map[string]draw.Color{
+		Synapses: draw.Green, Frozen: draw.Purple, Softmax: draw.Orange, Epsilon: draw.Red, Greedy: draw.Grey,
 	}[explorer]
 }
 
@@ -37,12 +38,12 @@ func title(explorer string) string {
 }
 
 // figures draws what there is.
-func (e *experiment) figures(s Summary) ([]results.Illustration, error) {
-	var draw []func() (*results.Illustration, error)
-	for _, figure := range []func(Summary) (*results.Illustration, error){e.returnsFigure, e.depthFigure, e.sigmaFigure} {
-		draw = append(draw, func() (*results.Illustration, error) { return figure(s) })
+func (e *experiment) figures(s Summary) ([]draw.Illustration, error) {
+	var makers []func() (*draw.Illustration, error)
+	for _, figure := range []func(Summary) (*draw.Illustration, error){e.returnsFigure, e.depthFigure, e.sigmaFigure} {
+		makers = append(makers, func() (*draw.Illustration, error) { return figure(s) })
 	}
-	return dynamics.Draw(draw...)
+	return dynamics.Draw(makers...)
 }
 
 // protocol says how the agents were made.
@@ -81,21 +82,21 @@ func acrossAgents(agents [][]float64) (mean, half []float64) {
 		for _, a := range agents {
 			values = append(values, a[i])
 		}
-		interval := results.NewInterval(values)
+		interval := tables.NewInterval(values)
 		mean, half = append(mean, interval.Mean), append(half, interval.HalfWidth)
 	}
 	return mean, half
 }
 
 // returnsFigure shows the return over episodes: on the bandit, and on two sizes of deep sea.
-func (e *experiment) returnsFigure(s Summary) (*results.Illustration, error) {
+func (e *experiment) returnsFigure(s Summary) (*draw.Illustration, error) {
 	sheet := &dynamics.Sheet{}
 	panel := func(name, label string, keep func(Outcome) bool) {
 		y := "Return of an episode"
 		if name == bandits {
 			y = "Return − optimum"
 		}
-		sheet.Panel(name, results.Axis{Label: label}, results.Axis{Label: y})
+		sheet.Panel(name, draw.Axis{Label: label}, draw.Axis{Label: y})
 		optimum := 0.0
 		for i, o := range s.Outcomes {
 			if !keep(o) {
@@ -113,11 +114,11 @@ func (e *experiment) returnsFigure(s Summary) (*results.Illustration, error) {
 				middle, means = m, append(means, mean)
 			}
 			mean, half := acrossAgents(means)
-			sheet.Banded(fromSimulation, results.Curve{Label: title(o.Explorer), X: middle, Y: mean, Color: look(o.Explorer)}, half)
+			sheet.Banded(fromSimulation, draw.Curve{Label: title(o.Explorer), X: middle, Y: mean, Color: look(o.Explorer)}, half)
 			sheet.Last().X.Max = float64(len(e.lived[i][0].Returns))
 		}
-		sheet.Curve("optimum", results.Curve{
-			Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{optimum, optimum}, Color: results.Ink, Thin: true, Dashed: true,
+		sheet.Curve("optimum", draw.Curve{
+			Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{optimum, optimum}, Color: draw.Ink, Thin: true, Dashed: true,
 		})
 	}
 	panel(bandits, "Choice", func(o Outcome) bool { return o.World == BanditWorld })
@@ -125,7 +126,7 @@ func (e *experiment) returnsFigure(s Summary) (*results.Illustration, error) {
 		panel(fmt.Sprintf("Deep sea of %d", size), "Episode", func(o Outcome) bool { return o.World == DeepSeaWorld && o.Size == size })
 		sheet.Last().Y.Min, sheet.Last().Y.Max = -0.05, 1.05
 	}
-	return sheet.Illustration(3, 68, results.Illustration{
+	return sheet.Illustration(3, 68, draw.Illustration{
 		Name: "returns", Title: "Return over episodes, with the noise on synapses, on actions, or nowhere",
 		Caption: fmt.Sprintf("Means over agents with 95 %% intervals, in blocks of a %dth of all episodes. A: a bandit with %d contexts and %d arms, another for each "+
 			"agent; what is missing to the largest return there is. The others: deep sea, where the only reward is behind as many steps to the right as it is deep, and actions mean something else "+
@@ -134,10 +135,10 @@ func (e *experiment) returnsFigure(s Summary) (*results.Illustration, error) {
 }
 
 // depthFigure shows how deep each strategy goes.
-func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
+func (e *experiment) depthFigure(s Summary) (*draw.Illustration, error) {
 	sheet := &dynamics.Sheet{}
-	size := results.Axis{Label: "Size of deep sea", Min: float64(e.Sizes[0]) - 1, Max: float64(slices.Max(e.Sizes)) + 1}
-	sheet.Panel("", size, results.Axis{Label: "Agents that met the reward (%)", Min: -4, Max: 104})
+	size := draw.Axis{Label: "Size of deep sea", Min: float64(e.Sizes[0]) - 1, Max: float64(slices.Max(e.Sizes)) + 1}
+	sheet.Panel("", size, draw.Axis{Label: "Agents that met the reward (%)", Min: -4, Max: 104})
 	var texts []string
 	var sizes, first [][]float64
 	for _, x := range e.Explorers {
@@ -157,24 +158,24 @@ func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
 			}
 		}
 		c := look(x.Name)
-		sheet.Area(fromSimulation, results.Band("", at, low, high, c))
-		sheet.Curve(fromSimulation, results.Curve{Label: title(x.Name), X: at, Y: share, Color: c})
-		sheet.Points(fromSimulation, results.Points{X: at, Y: share, Color: c})
+		sheet.Area(fromSimulation, draw.Band("", at, low, high, c))
+		sheet.Curve(fromSimulation, draw.Curve{Label: title(x.Name), X: at, Y: share, Color: c})
+		sheet.Points(fromSimulation, draw.Points{X: at, Y: share, Color: c})
 		sizes, first = append(sizes, met), append(first, median)
 	}
-	sheet.Panel("", size, results.Axis{Label: "First met, median (episode)", Log: true, Min: 1, Max: float64(e.Episodes)})
+	sheet.Panel("", size, draw.Axis{Label: "First met, median (episode)", Log: true, Min: 1, Max: float64(e.Episodes)})
 	for i, x := range e.Explorers {
-		sheet.Curve(fromSimulation, results.Curve{X: sizes[i], Y: first[i], Color: look(x.Name)})
-		sheet.Points(fromSimulation, results.Points{X: sizes[i], Y: first[i], Color: look(x.Name)})
+		sheet.Curve(fromSimulation, draw.Curve{X: sizes[i], Y: first[i], Color: look(x.Name)})
+		sheet.Points(fromSimulation, draw.Points{X: sizes[i], Y: first[i], Color: look(x.Name)})
 	}
 	var x, chance []float64
 	for n := 2; n <= slices.Max(e.Sizes); n++ {
 		// The median of a geometric distribution; about ln 2 times 2^n.
 		x, chance = append(x, float64(n)), append(chance, math.Pow(2, float64(n))*math.Ln2)
 	}
-	sheet.Curve(fromClosedForm, results.Curve{Label: "B: actions at random", X: x, Y: chance, Color: results.Ink, Thin: true, Dashed: true})
-	sheet.Panel("Before learning", results.Axis{Label: "Size of deep sea", Min: 1, Max: float64(slices.Max(e.Sizes)) + 1},
-		results.Axis{Label: "Chance of the reward in an episode", Log: true, Min: 0.2 * math.Pow(2, -redrawnSizes), Max: 1})
+	sheet.Curve(fromClosedForm, draw.Curve{Label: "B: actions at random", X: x, Y: chance, Color: draw.Ink, Thin: true, Dashed: true})
+	sheet.Panel("Before learning", draw.Axis{Label: "Size of deep sea", Min: 1, Max: float64(slices.Max(e.Sizes)) + 1},
+		draw.Axis{Label: "Chance of the reward in an episode", Log: true, Min: 0.2 * math.Pow(2, -redrawnSizes), Max: 1})
 	for i, noise := range []string{Held, Redrawn, OwnWays, ByChance} {
 		var at, share, expected []float64
 		for _, u := range s.Untrained {
@@ -182,13 +183,13 @@ func (e *experiment) depthFigure(s Summary) (*results.Illustration, error) {
 				at, share, expected = append(at, float64(u.Size)), append(share, u.Share), append(expected, u.Expected)
 			}
 		}
-		c := []results.Color{results.Green, results.Blue, results.Sky, results.Orange}[i]
+		c := []draw.Color{draw.Green, draw.Blue, draw.Sky, draw.Orange}[i]
 		if noise == Held || noise == Redrawn {
-			sheet.Curve(fromClosedForm, results.Curve{X: at, Y: expected, Color: c, Thin: true})
+			sheet.Curve(fromClosedForm, draw.Curve{X: at, Y: expected, Color: c, Thin: true})
 		}
-		sheet.Points(fromSimulation, results.Points{Label: untrainedLabel(noise), X: at, Y: share, Color: c})
+		sheet.Points(fromSimulation, draw.Points{Label: untrainedLabel(noise), X: at, Y: share, Color: c})
 	}
-	return sheet.Illustration(3, 76, results.Illustration{
+	return sheet.Illustration(3, 76, draw.Illustration{
 		Name: "depth", Title: "How deep noise on synapses, on actions, or nowhere explores",
 		Caption: fmt.Sprintf("A: share of the agents that meet the far reward at least once in %d episodes, with exact 95 %% intervals. At the largest size: %s. B: the median over "+
 			"agents of the episode in which they first meet it, where at least half do; actions at random take 2^N ln 2. C: networks that have learned nothing, whose synapses all have σ = 1, in a deep sea where an action "+
@@ -206,7 +207,7 @@ func untrainedLabel(noise string) string {
 }
 
 // sigmaFigure shows the learned sigma over training.
-func (e *experiment) sigmaFigure(s Summary) (*results.Illustration, error) {
+func (e *experiment) sigmaFigure(s Summary) (*draw.Illustration, error) {
 	if !slices.ContainsFunc(e.Explorers, func(x Explorer) bool { return x.Name == Synapses }) {
 		return nil, nil
 	}
@@ -216,7 +217,7 @@ func (e *experiment) sigmaFigure(s Summary) (*results.Illustration, error) {
 			if o.Explorer != Synapses || !keep(o) {
 				continue
 			}
-			sheet.Panel(name, results.Axis{Label: label}, results.Axis{Label: "Mean σ"})
+			sheet.Panel(name, draw.Axis{Label: label}, draw.Axis{Label: "Mean σ"})
 			for k, group := range []string{"synapses of the best behaviour", "other synapses"} {
 				var agents [][]float64
 				for _, c := range e.lived[i] {
@@ -232,7 +233,7 @@ func (e *experiment) sigmaFigure(s Summary) (*results.Illustration, error) {
 					at = append(at, float64(b*len(e.lived[i][0].Returns)/blocks))
 				}
 				sheet.Last().X.Max = at[len(at)-1]
-				sheet.Banded(fromSimulation, results.Curve{Label: group, X: at, Y: mean, Color: []results.Color{results.Green, results.Grey}[k]}, half)
+				sheet.Banded(fromSimulation, draw.Curve{Label: group, X: at, Y: mean, Color: []draw.Color{draw.Green, draw.Grey}[k]}, half)
 			}
 			sheet.FromZero()
 		}
@@ -241,7 +242,7 @@ func (e *experiment) sigmaFigure(s Summary) (*results.Illustration, error) {
 	for _, size := range e.drawnSizes() {
 		panel(fmt.Sprintf("Deep sea of %d", size), "Episode", func(o Outcome) bool { return o.World == DeepSeaWorld && o.Size == size })
 	}
-	return sheet.Illustration(3, 68, results.Illustration{
+	return sheet.Illustration(3, 68, draw.Illustration{
 		Name: "sigma", Title: "Noise is shed where behaviour is learned",
 		Caption: "Mean σ over the synapses from the states of the best behaviour to its actions (in deep sea, from the cells of the diagonal to the steps to the right; on the bandit, from " +
 			"each context to its best arm), and over all other synapses; means over agents with 95 % intervals. " + e.protocol(s),

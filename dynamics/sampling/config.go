@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -24,9 +24,9 @@ func Parts() []string { return []string{partRegression, partGraph, partNetwork} 
 // Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
 type Config struct {
 	dynamics.Start
-	Parts   []string     `toml:"parts" json:"parts"`
-	Seed    results.Seed `toml:"seed" json:"seed"`
-	Threads int          `toml:"threads" json:"threads"` // 0 for all processors
+	Parts   []string   `toml:"parts" json:"parts"`
+	Seed    store.Seed `toml:"seed" json:"seed"`
+	Threads int        `toml:"threads" json:"threads"` // 0 for all processors
 
 	// Of the regressions. Steps are in units of 1 over the largest eigenvalue of the Hessian of U, beyond 2 of which they are unstable.
 	Step         float64   `toml:"step" json:"step"`

@@ -9,13 +9,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/draw"
 )
 
 // regressionFigures draws what there is.
-func (e *experiment) regressionFigures(r *regressions) ([]results.Illustration, error) {
-	var all []results.Illustration
-	for _, draw := range []func(*regressions) (*results.Illustration, error){e.posteriorFigure, e.stepsFigure, e.logisticFigure} {
+func (e *experiment) regressionFigures(r *regressions) ([]draw.Illustration, error) {
+	var all []draw.Illustration
+	for _, draw := range []func(*regressions) (*draw.Illustration, error){e.posteriorFigure, e.stepsFigure, e.logisticFigure} {
 		i, err := draw(r)
 		if err != nil {
 			return nil, err
@@ -69,8 +69,8 @@ func cloudOf(kept [][]float64) (x, y []float64) {
 	return x, y
 }
 
-func parameterAxis(k int) results.Axis {
-	return results.Axis{Label: fmt.Sprintf("Parameter %d", k+1)}
+func parameterAxis(k int) draw.Axis {
+	return draw.Axis{Label: fmt.Sprintf("Parameter %d", k+1)}
 }
 
 // matrixEntries pairs entries of two symmetric matrices, those on the diagonal and some of the others.
@@ -90,20 +90,20 @@ func matrixEntries(a, b mat.Symmetric) (diagonalA, diagonalB, otherA, otherB []f
 }
 
 // covariancePanel draws the entries of a measured covariance over those of another.
-func covariancePanel(s *dynamics.Sheet, title string, x results.Axis, exact, measured mat.Symmetric) {
-	s.Panel(title, x, results.Axis{Label: "Covariance, measured"})
+func covariancePanel(s *dynamics.Sheet, title string, x draw.Axis, exact, measured mat.Symmetric) {
+	s.Panel(title, x, draw.Axis{Label: "Covariance, measured"})
 	diagonalX, diagonalY, otherX, otherY := matrixEntries(exact, measured)
-	s.Points(fromChains, results.Points{Label: "variances", X: diagonalX, Y: diagonalY, Color: results.Green, Small: true})
-	s.Points(fromChains, results.Points{Label: "covariances", X: otherX, Y: otherY, Color: results.Blue, Small: true})
+	s.Points(fromChains, draw.Points{Label: "variances", X: diagonalX, Y: diagonalY, Color: draw.Green, Small: true})
+	s.Points(fromChains, draw.Points{Label: "covariances", X: otherX, Y: otherY, Color: draw.Blue, Small: true})
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, v := range append(diagonalX, otherX...) {
 		low, high = min(low, v), max(high, v)
 	}
-	s.Curve("equality", results.Curve{Label: "equal", X: []float64{low, high}, Y: []float64{low, high}, Color: results.Ink, Thin: true})
+	s.Curve("equality", draw.Curve{Label: "equal", X: []float64{low, high}, Y: []float64{low, high}, Color: draw.Ink, Thin: true})
 }
 
 // posteriorFigure puts the chains beside the posterior of linear regression.
-func (e *experiment) posteriorFigure(r *regressions) (*results.Illustration, error) {
+func (e *experiment) posteriorFigure(r *regressions) (*draw.Illustration, error) {
 	if len(r.linear) == 0 {
 		return nil, nil
 	}
@@ -114,15 +114,15 @@ func (e *experiment) posteriorFigure(r *regressions) (*results.Illustration, err
 		if o.Dimension == 2 {
 			x, y := cloudOf(o.sample.Kept)
 			s.Panel(o.title(), parameterAxis(0), parameterAxis(1))
-			s.Points(fromChains, results.Points{Label: "samples", X: x, Y: y, Color: results.Green, Small: true})
+			s.Points(fromChains, draw.Points{Label: "samples", X: x, Y: y, Color: draw.Green, Small: true})
 			for _, deviations := range []float64{1, 2, 3} {
 				x, y := ellipse(o.mode, exact, deviations)
-				s.Curve(fromClosedForm, results.Curve{Label: "posterior, 1, 2 and 3 s.d.", X: x, Y: y, Color: results.Ink})
+				s.Curve(fromClosedForm, draw.Curve{Label: "posterior, 1, 2 and 3 s.d.", X: x, Y: y, Color: draw.Ink})
 				x, y = ellipse(o.sample.Mean, o.sample.Covariance, deviations)
-				s.Curve(fromChains, results.Curve{Label: "the same of the samples", X: x, Y: y, Color: results.Orange, Dashed: true})
+				s.Curve(fromChains, draw.Curve{Label: "the same of the samples", X: x, Y: y, Color: draw.Orange, Dashed: true})
 			}
 		} else {
-			covariancePanel(s, o.title(), results.Axis{Label: "Covariance, posterior in closed form"}, exact, o.sample.Covariance)
+			covariancePanel(s, o.title(), draw.Axis{Label: "Covariance, posterior in closed form"}, exact, o.sample.Covariance)
 		}
 		notes = append(notes, fmt.Sprintf("%s; error of the covariance %.2f %%, of which %.2f %% come from the length of the steps; the "+
 			"mean is off by %.3f s.d. at most",
@@ -130,18 +130,18 @@ func (e *experiment) posteriorFigure(r *regressions) (*results.Illustration, err
 			MeanError(o.sample.Mean, o.mode, exact)))
 	}
 	o := r.linear[len(r.linear)-1]
-	s.Panel(o.title(), results.Axis{Label: "Direction, from the softest to the stiffest"}, results.Axis{Label: "Variance over posterior’s"})
+	s.Panel(o.title(), draw.Axis{Label: "Direction, from the softest to the stiffest"}, draw.Axis{Label: "Variance over posterior’s"})
 	var number, ratio, expected []float64
 	for k, h := range o.modes.Values {
 		number = append(number, float64(k+1))
 		ratio = append(ratio, along(o.sample.Covariance, o.modes.Directions, k)*h/o.Temperature)
 		expected = append(expected, 1/(1-o.Langevin.Step*h/2))
 	}
-	s.Points(fromChains, results.Points{Label: "variance along eigenvectors", X: number, Y: ratio, Color: results.Green})
-	s.Curve(fromStepLaw, results.Curve{Label: "1 / (1 − εh/2)", X: number, Y: expected, Color: results.Red})
-	s.Curve(fromClosedForm, results.Curve{X: []float64{1, number[len(number)-1]}, Y: []float64{1, 1}, Color: results.Ink, Thin: true})
+	s.Points(fromChains, draw.Points{Label: "variance along eigenvectors", X: number, Y: ratio, Color: draw.Green})
+	s.Curve(fromStepLaw, draw.Curve{Label: "1 / (1 − εh/2)", X: number, Y: expected, Color: draw.Red})
+	s.Curve(fromClosedForm, draw.Curve{X: []float64{1, number[len(number)-1]}, Y: []float64{1, 1}, Color: draw.Ink, Thin: true})
 	e.relaxationPanel(s, o)
-	return s.Illustration(2, 66, results.Illustration{
+	return s.Illustration(2, 66, draw.Illustration{
 		Name: "posterior", Title: "Chains sample the posterior of linear regression",
 		Caption: "The chains beside the posterior Normal(m, T H^-1) in closed form. The last two panels are of " + o.name + ": the " +
 			"variance along the eigenvectors " +
@@ -156,7 +156,7 @@ func (e *experiment) relaxationPanel(s *dynamics.Sheet, o *outcome) {
 	last := len(o.modes.Values) - 1
 	span := int(3 / (o.Langevin.Step * o.modes.Softest()) / float64(o.plan.Every)) // vectors
 	span = max(2, min(span, o.plan.Take/2))
-	s.Panel(o.title(), results.Axis{Label: "Lag (steps)"}, results.Axis{Label: "Autocorrelation"})
+	s.Panel(o.title(), draw.Axis{Label: "Lag (steps)"}, draw.Axis{Label: "Autocorrelation"})
 	for _, k := range []int{0, last} {
 		var lag, measured, expected []float64
 		for i := range span {
@@ -164,23 +164,23 @@ func (e *experiment) relaxationPanel(s *dynamics.Sheet, o *outcome) {
 			measured = append(measured, o.sample.Autocorrelation[k][i])
 			expected = append(expected, math.Pow(1-o.Langevin.Step*o.modes.Values[k], lag[i]))
 		}
-		label, color := "softest direction", results.Blue
+		label, color := "softest direction", draw.Blue
 		if k == last {
-			label, color = "stiffest direction", results.Orange
+			label, color = "stiffest direction", draw.Orange
 		}
-		s.Curve(fromStepLaw, results.Curve{X: lag, Y: expected, Color: color})
-		s.Points(fromChains, results.Points{Label: label, X: lag, Y: measured, Color: color})
+		s.Curve(fromStepLaw, draw.Curve{X: lag, Y: expected, Color: color})
+		s.Points(fromChains, draw.Points{Label: label, X: lag, Y: measured, Color: color})
 	}
 }
 
 // stepsFigure is how the law of the chains depends on the length of the steps, on the temperature and on minibatches.
-func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) {
+func (e *experiment) stepsFigure(r *regressions) (*draw.Illustration, error) {
 	if len(r.linear) == 0 || len(r.steps)+len(r.temps)+len(r.batches) == 0 {
 		return nil, nil
 	}
 	s := &dynamics.Sheet{}
 	first := r.linear[0]
-	s.Panel("", results.Axis{Label: "Step times eigenvalue, εh"}, results.Axis{Label: "Variance over posterior’s"})
+	s.Panel("", draw.Axis{Label: "Step times eigenvalue, εh"}, draw.Axis{Label: "Variance over posterior’s"})
 	var x, y []float64
 	for _, o := range append(r.linear[:len(r.linear):len(r.linear)], r.steps...) {
 		for k, h := range o.modes.Values {
@@ -196,10 +196,10 @@ func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) 
 		lineX = append(lineX, most*float64(i)/200)
 		lineY = append(lineY, 1/(1-lineX[i]/2))
 	}
-	s.Curve(fromStepLaw, results.Curve{Label: "1 / (1 − εh/2)", X: lineX, Y: lineY, Color: results.Red})
-	s.Points(fromChains, results.Points{Label: "chains, along each eigenvector", X: x, Y: y, Color: results.Green})
+	s.Curve(fromStepLaw, draw.Curve{Label: "1 / (1 − εh/2)", X: lineX, Y: lineY, Color: draw.Red})
+	s.Points(fromChains, draw.Points{Label: "chains, along each eigenvector", X: x, Y: y, Color: draw.Green})
 
-	s.Panel("", results.Axis{Label: "Temperature T"}, results.Axis{Label: "Variance over that at T = 1"})
+	s.Panel("", draw.Axis{Label: "Temperature T"}, draw.Axis{Label: "Variance over that at T = 1"})
 	exact := mat.Trace(first.modes.Covariance(1))
 	x, y, top := nil, nil, 0.0
 	for _, o := range append([]*outcome{first}, r.temps...) {
@@ -207,13 +207,13 @@ func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) 
 		top = max(top, o.Temperature)
 	}
 	slope := mat.Trace(first.modes.StepCovariance(first.Langevin.Step, 1)) / exact
-	s.Curve(fromStepLaw, results.Curve{Label: "steps of this length, in closed " +
-		"form", X: []float64{0, top}, Y: []float64{0, top * slope}, Color: results.Red})
-	s.Points(fromChains, results.Points{X: x, Y: y, Color: results.Green})
+	s.Curve(fromStepLaw, draw.Curve{Label: "steps of this length, in closed " +
+		"form", X: []float64{0, top}, Y: []float64{0, top * slope}, Color: draw.Red})
+	s.Points(fromChains, draw.Points{X: x, Y: y, Color: draw.Green})
 
 	var notes []string
 	if len(r.batches) > 0 {
-		s.Panel("", results.Axis{Label: "Examples in a minibatch", Log: true}, results.Axis{Label: "Variance over posterior’s"})
+		s.Panel("", draw.Axis{Label: "Examples in a minibatch", Log: true}, draw.Axis{Label: "Variance over posterior’s"})
 		exact := mat.Trace(first.modes.Covariance(first.Temperature))
 		x, y, line := []float64(nil), []float64(nil), []float64(nil)
 		for _, o := range r.batches {
@@ -225,9 +225,9 @@ func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) 
 			line = append(line, mat.Trace(closed)/exact)
 			notes = append(notes, fmt.Sprintf("%d: %.4f (%.4f)", o.Batch, y[len(y)-1], line[len(line)-1]))
 		}
-		s.Curve("law of minibatches in closed form", results.Curve{Label: "with minibatches, in closed form", X: x, Y: line, Color: results.Purple})
-		s.Points(fromChains, results.Points{X: x, Y: y, Color: results.Green})
-		s.Curve(fromStepLaw, results.Curve{Label: "with all examples", X: []float64{x[0], x[len(x)-1]}, Y: []float64{slope, slope}, Color: results.Red, Thin: true})
+		s.Curve("law of minibatches in closed form", draw.Curve{Label: "with minibatches, in closed form", X: x, Y: line, Color: draw.Purple})
+		s.Points(fromChains, draw.Points{X: x, Y: y, Color: draw.Green})
+		s.Curve(fromStepLaw, draw.Curve{Label: "with all examples", X: []float64{x[0], x[len(x)-1]}, Y: []float64{slope, slope}, Color: draw.Red, Thin: true})
 	}
 	caption := "A: the variance along each eigenvector of the Hessian, over that of the posterior, for steps from short to nearly " +
 		"unstable, with that of the stationary law of the " +
@@ -236,14 +236,14 @@ func (e *experiment) stepsFigure(r *regressions) (*results.Illustration, error) 
 		caption += "C: with the gradient of minibatches drawn with replacement; measured (closed form), by the number of examples: " +
 			"" + strings.Join(notes, ", ") + ". "
 	}
-	return s.Illustration(3, 66, results.Illustration{
+	return s.Illustration(3, 66, draw.Illustration{
 		Name: "steps", Title: "What steps of finite length, temperature and minibatches make of the posterior",
 		Caption: caption + "B and C, and of A what is not of the other linear problems: " + first.describe() + fmt.Sprintf(". Seed %d.", e.Seed),
 	})
 }
 
 // logisticFigure puts the chains beside quadrature, Metropolis and the Laplace approximation.
-func (e *experiment) logisticFigure(r *regressions) (*results.Illustration, error) {
+func (e *experiment) logisticFigure(r *regressions) (*draw.Illustration, error) {
 	if len(r.logistic) == 0 {
 		return nil, nil
 	}
@@ -256,15 +256,15 @@ func (e *experiment) logisticFigure(r *regressions) (*results.Illustration, erro
 			e.logisticPanels(s, o, d)
 			continue
 		}
-		covariancePanel(s, o.title(), results.Axis{Label: "Covariance, chains with Metropolis"}, m.sample.Covariance, o.sample.Covariance)
-		s.Panel(o.title(), results.Axis{Label: "Mean, chains with Metropolis"}, results.Axis{Label: "Mean"})
-		s.Curve("equality", results.Curve{Label: "equal", X: m.sample.Mean, Y: m.sample.Mean, Color: results.Ink, Thin: true})
-		s.Points(fromLaplace, results.Points{Label: "Laplace approximation, mode", X: m.sample.Mean, Y: o.mode, Color: results.Purple})
-		s.Points(fromChains, results.Points{Label: "Langevin, mean", X: m.sample.Mean, Y: o.sample.Mean, Color: results.Green})
+		covariancePanel(s, o.title(), draw.Axis{Label: "Covariance, chains with Metropolis"}, m.sample.Covariance, o.sample.Covariance)
+		s.Panel(o.title(), draw.Axis{Label: "Mean, chains with Metropolis"}, draw.Axis{Label: "Mean"})
+		s.Curve("equality", draw.Curve{Label: "equal", X: m.sample.Mean, Y: m.sample.Mean, Color: draw.Ink, Thin: true})
+		s.Points(fromLaplace, draw.Points{Label: "Laplace approximation, mode", X: m.sample.Mean, Y: o.mode, Color: draw.Purple})
+		s.Points(fromChains, draw.Points{Label: "Langevin, mean", X: m.sample.Mean, Y: o.sample.Mean, Color: draw.Green})
 		notes = append(notes, fmt.Sprintf("covariance of Langevin %.2f %%, of the Laplace approximation %.1f %% from that with Metropolis",
 			100*RelativeError(o.sample.Covariance, m.sample.Covariance), 100*RelativeError(laplace, m.sample.Covariance)))
 	}
-	return s.Illustration(2, 66, results.Illustration{
+	return s.Illustration(2, 66, draw.Illustration{
 		Name: "logistic", Title: "Chains sample the posterior of logistic regression",
 		Caption: "Two parameters: the posterior by quadrature on a grid (lines of equal density that hold 39, 86 and 99 %, those within 1, " +
 			"2 and 3 s.d. of a Gaussian law), and the " +
@@ -278,25 +278,25 @@ func (e *experiment) logisticFigure(r *regressions) (*results.Illustration, erro
 func (e *experiment) logisticPanels(s *dynamics.Sheet, o *outcome, d *Density) {
 	s.Panel(o.title(), parameterAxis(0), parameterAxis(1))
 	x, y := cloudOf(o.sample.Kept)
-	s.Points(fromChains, results.Points{Label: "samples", X: x, Y: y, Color: results.Green, Small: true})
+	s.Points(fromChains, draw.Points{Label: "samples", X: x, Y: y, Color: draw.Green, Small: true})
 	for _, deviations := range []float64{1, 2, 3} {
 		x, y := d.contour(1 - math.Exp(-deviations*deviations/2))
-		s.Curve(fromQuadrature, results.Curve{Label: "posterior by quadrature", X: x, Y: y, Color: results.Ink})
+		s.Curve(fromQuadrature, draw.Curve{Label: "posterior by quadrature", X: x, Y: y, Color: draw.Ink})
 		x, y = ellipse(o.mode, o.modes.Covariance(o.Temperature), deviations)
-		s.Curve(fromLaplace, results.Curve{Label: "Laplace approximation", X: x, Y: y, Color: results.Purple, Dashed: true})
+		s.Curve(fromLaplace, draw.Curve{Label: "Laplace approximation", X: x, Y: y, Color: draw.Purple, Dashed: true})
 	}
-	s.Panel(o.title(), parameterAxis(0), results.Axis{Label: "Marginal density"})
+	s.Panel(o.title(), parameterAxis(0), draw.Axis{Label: "Marginal density"})
 	marginal, mean, deviation := d.marginal(), o.mode[0], math.Sqrt(o.modes.Covariance(o.Temperature).At(0, 0))
 	var laplace []float64
 	for _, v := range d.X {
 		z := (v - mean) / deviation
 		laplace = append(laplace, math.Exp(-z*z/2)/(deviation*math.Sqrt(2*math.Pi)))
 	}
-	s.Curve(fromQuadrature, results.Curve{Label: "posterior by quadrature", X: d.X, Y: marginal, Color: results.Ink})
-	s.Curve(fromLaplace, results.Curve{Label: "Laplace approximation", X: d.X, Y: laplace, Color: results.Purple, Dashed: true})
+	s.Curve(fromQuadrature, draw.Curve{Label: "posterior by quadrature", X: d.X, Y: marginal, Color: draw.Ink})
+	s.Curve(fromLaplace, draw.Curve{Label: "Laplace approximation", X: d.X, Y: laplace, Color: draw.Purple, Dashed: true})
 	low, high := visible(d.X, marginal)
 	centres, density := histogram(o.sample.Kept, 0, low, high, 40)
-	s.Points(fromChains, results.Points{Label: "samples", X: centres, Y: density, Color: results.Green})
+	s.Points(fromChains, draw.Points{Label: "samples", X: centres, Y: density, Color: draw.Green})
 	s.Last().X.Min, s.Last().X.Max = low, high
 }
 

@@ -9,7 +9,7 @@ import (
 	"quantal/dynamics"
 	"quantal/graph"
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/draw"
 	"quantal/train"
 )
 
@@ -160,11 +160,11 @@ func chainSeed(seed uint64, layer uint16, chain int) uint64 {
 func graphCost(p *problem) float64 { return 1000 + 2*float64(p.Dimension*p.Problem.Examples) }
 
 // graphFigure puts the chains of the compiled graph beside the closed form.
-func (e *experiment) graphFigure(o *outcome) (*results.Illustration, error) {
+func (e *experiment) graphFigure(o *outcome) (*draw.Illustration, error) {
 	exact := o.modes.Covariance(o.Temperature)
 	s := &dynamics.Sheet{}
-	covariancePanel(s, o.title(), results.Axis{Label: "Covariance, posterior in closed form"}, exact, o.sample.Covariance)
-	s.Panel(o.title(), results.Axis{Label: "Parameter"}, results.Axis{Label: "Mean, from the posterior’s (s.d.)"})
+	covariancePanel(s, o.title(), draw.Axis{Label: "Covariance, posterior in closed form"}, exact, o.sample.Covariance)
+	s.Panel(o.title(), draw.Axis{Label: "Parameter"}, draw.Axis{Label: "Mean, from the posterior’s (s.d.)"})
 	var number, off, low, high []float64
 	for i, m := range o.sample.Mean {
 		deviation := math.Sqrt(exact.At(i, i))
@@ -172,9 +172,9 @@ func (e *experiment) graphFigure(o *outcome) (*results.Illustration, error) {
 		interval := 2 / math.Sqrt(o.sample.Effective())
 		low, high = append(low, -interval), append(high, interval)
 	}
-	s.Area("standard error", results.Band("two standard errors", number, low, high, results.Grey))
-	s.Points(fromChains, results.Points{Label: "means", X: number, Y: off, Color: results.Green})
-	return s.Illustration(2, 66, results.Illustration{
+	s.Area("standard error", draw.Band("two standard errors", number, low, high, draw.Grey))
+	s.Points(fromChains, draw.Points{Label: "means", X: number, Y: off, Color: draw.Green})
+	return s.Illustration(2, 66, draw.Illustration{
 		Name: "graph", Title: "The compiled graph samples the posterior of linear regression",
 		Caption: fmt.Sprintf("A network of one output without hidden layers and with lambda = 0, under the update rule Langevin in "+
 			"float32, each chain a member of one Program, all examples in "+

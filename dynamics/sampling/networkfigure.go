@@ -5,33 +5,33 @@ import (
 	"strings"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/draw"
 )
 
 // temperatureColor is the colour of a law in the figure.
-func temperatureColor(i int) results.Color {
-	colors := []results.Color{results.Grey, results.Sky, results.Blue, results.Green, results.Orange, results.Purple}
+func temperatureColor(i int) draw.Color {
+	colors := []draw.Color{draw.Grey, draw.Sky, draw.Blue, draw.Green, draw.Orange, draw.Purple}
 	return colors[i%len(colors)]
 }
 
 // networkFigure puts the average over samples beside the trained network.
-func (e *experiment) networkFigure(o *NetworkOutcome) (*results.Illustration, error) {
+func (e *experiment) networkFigure(o *NetworkOutcome) (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	point := o.Predictors[0]
 
-	s.Panel("", results.Axis{Label: "Confidence", Min: 0, Max: 1}, results.Axis{Label: "Accuracy", Min: 0, Max: 1})
-	s.Curve("equality", results.Curve{X: []float64{0, 1}, Y: []float64{0, 1}, Color: results.Ink, Thin: true})
-	reliability := func(p Predictor, label string, color results.Color) {
+	s.Panel("", draw.Axis{Label: "Confidence", Min: 0, Max: 1}, draw.Axis{Label: "Accuracy", Min: 0, Max: 1})
+	s.Curve("equality", draw.Curve{X: []float64{0, 1}, Y: []float64{0, 1}, Color: draw.Ink, Thin: true})
+	reliability := func(p Predictor, label string, color draw.Color) {
 		var x, y []float64
 		for _, b := range p.Bins {
 			if b.Examples >= leastInBin {
 				x, y = append(x, b.Confidence), append(y, b.Accuracy)
 			}
 		}
-		s.Curve("test set", results.Curve{X: x, Y: y, Color: color})
-		s.Points("test set", results.Points{Label: label, X: x, Y: y, Color: color})
+		s.Curve("test set", draw.Curve{X: x, Y: y, Color: color})
+		s.Points("test set", draw.Points{Label: label, X: x, Y: y, Color: color})
 	}
-	reliability(point, "trained network, w = μ", results.Red)
+	reliability(point, "trained network, w = μ", draw.Red)
 	for i, l := range o.Chains {
 		reliability(o.averageOf(l.Temperature), fmt.Sprintf("T = %g", l.Temperature), temperatureColor(i))
 	}
@@ -46,14 +46,14 @@ func (e *experiment) networkFigure(o *NetworkOutcome) (*results.Illustration, er
 		{"NLL (nats)", point.NLL, func(c Calibrated) float64 { return c.NLL }},
 		{"ECE (%)", 100 * point.ECE, func(c Calibrated) float64 { return 100 * c.ECE }},
 	} {
-		s.Panel("", results.Axis{Label: "Samples averaged", Log: true}, results.Axis{Label: of.label})
-		s.Curve("test set", results.Curve{X: []float64{1, most}, Y: []float64{of.point, of.point}, Color: results.Red, Dashed: true})
+		s.Panel("", draw.Axis{Label: "Samples averaged", Log: true}, draw.Axis{Label: of.label})
+		s.Curve("test set", draw.Curve{X: []float64{1, most}, Y: []float64{of.point, of.point}, Color: draw.Red, Dashed: true})
 		for i, l := range o.Chains {
 			var x, y []float64
 			for _, c := range l.Course {
 				x, y = append(x, float64(c.Samples)), append(y, of.value(c))
 			}
-			s.Curve("test set", results.Curve{X: x, Y: y, Color: temperatureColor(i)})
+			s.Curve("test set", draw.Curve{X: x, Y: y, Color: temperatureColor(i)})
 		}
 	}
 	var notes []string
@@ -61,7 +61,7 @@ func (e *experiment) networkFigure(o *NetworkOutcome) (*results.Illustration, er
 		notes = append(notes, fmt.Sprintf("%s: accuracy %.2f %%, NLL %.4f, ECE %.2f %%", p.Name, 100*p.Accuracy, p.NLL, 100*p.ECE))
 	}
 	p := e.Posterior
-	return s.Illustration(2, 64, results.Illustration{
+	return s.Illustration(2, 64, draw.Illustration{
 		Name: "network", Title: "Averaging over the posterior of a trained network",
 		Caption: fmt.Sprintf("Chains from a trained network (%s, on %s, %d synapses) under the rule Langevin, %s, minibatches of %d of %d examples, "+
 			"%d chains for each temperature, samples after each epoch behind the first %d. A: accuracy over confidence on %d test images, %d bins of "+

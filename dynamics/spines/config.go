@@ -7,21 +7,21 @@ import (
 	"slices"
 	"strings"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
 type Config struct {
-	Spines     int          `toml:"spines" json:"spines"`       // or sites, with turnover
-	Days       float64      `toml:"days" json:"days"`           // that are simulated
-	Step       float64      `toml:"step" json:"step"`           // days
-	Start      [2]float64   `toml:"start" json:"start"`         // reflected spines start uniformly between these sizes, µm³; with turnover sites start empty
-	Turnover   Turnover     `toml:"turnover" json:"turnover"`   //
-	Follow     float64      `toml:"follow" json:"follow"`       // days at the end over which survival is followed
-	Cells      int          `toml:"cells" json:"cells"`         // of densities
-	Seed       results.Seed `toml:"seed" json:"seed"`           //
-	Threads    int          `toml:"threads" json:"threads"`     // 0 for all processors
-	Conditions []Condition  `toml:"condition" json:"condition"` //
+	Spines     int         `toml:"spines" json:"spines"`       // or sites, with turnover
+	Days       float64     `toml:"days" json:"days"`           // that are simulated
+	Step       float64     `toml:"step" json:"step"`           // days
+	Start      [2]float64  `toml:"start" json:"start"`         // reflected spines start uniformly between these sizes, µm³; with turnover sites start empty
+	Turnover   Turnover    `toml:"turnover" json:"turnover"`   //
+	Follow     float64     `toml:"follow" json:"follow"`       // days at the end over which survival is followed
+	Cells      int         `toml:"cells" json:"cells"`         // of densities
+	Seed       store.Seed  `toml:"seed" json:"seed"`           //
+	Threads    int         `toml:"threads" json:"threads"`     // 0 for all processors
+	Conditions []Condition `toml:"condition" json:"condition"` //
 }
 
 // DefaultConfig is the experiment in full, under all named conditions.

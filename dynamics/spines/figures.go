@@ -7,24 +7,24 @@ import (
 	"strings"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/draw"
 )
 
 // look is how a condition is drawn: in the colours of ISD Fig. 2C where it is there.
-func look(i int, name string) results.Color {
+func look(i int, name string) draw.Color {
 	switch name {
 	case "control":
-		return results.Orange
+		return draw.Orange
 	case "silenced":
-		return results.Blue
+		return draw.Blue
 	case "fmr1":
-		return results.Green
+		return draw.Green
 	case "additive", "network":
-		return results.Grey
+		return draw.Grey
 	case "assembly":
-		return results.Purple
+		return draw.Purple
 	}
-	others := []results.Color{results.Red, results.Sky, results.Ink}
+	others := []draw.Color{draw.Red, draw.Sky, draw.Ink}
 	return others[i%len(others)]
 }
 
@@ -49,12 +49,12 @@ const drawnCells = 400
 const sizeLabel = "Spine size w (µm³)"
 
 // curveOf is a curve in the colour of a condition.
-func (c *course) curve(i int, x, y []float64) results.Curve {
-	return results.Curve{Label: title(c.Name), X: x, Y: y, Color: look(i, c.Name)}
+func (c *course) curve(i int, x, y []float64) draw.Curve {
+	return draw.Curve{Label: title(c.Name), X: x, Y: y, Color: look(i, c.Name)}
 }
 
 // figures draws what there is.
-func (e *experiment) figures() ([]results.Illustration, error) {
+func (e *experiment) figures() ([]draw.Illustration, error) {
 	return dynamics.Draw(e.tracesFigure, e.conditionsFigure, e.semilogFigure, e.noiseFigure, e.relaxationFigure, e.turnoverFigure)
 }
 
@@ -120,21 +120,21 @@ func density(s *dynamics.Sheet, courses []*course, factor func(w float64) float6
 	for i, c := range courses {
 		d := c.Snapshots[len(c.Snapshots)-1].Simulated
 		w := d.Centres()
-		s.Points(fromSimulation, results.Points{X: w, Y: scaled(w, d.Density(), factor), Color: look(i, c.Name)})
+		s.Points(fromSimulation, draw.Points{X: w, Y: scaled(w, d.Density(), factor), Color: look(i, c.Name)})
 	}
 }
 
 // conditionsFigure is ISD Fig. 2C: drift and noise of the conditions, and the distributions that come of them.
-func (e *experiment) conditionsFigure() (*results.Illustration, error) {
+func (e *experiment) conditionsFigure() (*draw.Illustration, error) {
 	courses := e.with(Reflecting, func(name string) bool { return !ofFig3(name) && name != "additive" })
 	if len(courses) == 0 {
 		return nil, nil
 	}
 	s := &dynamics.Sheet{}
 	high := courses[0].High
-	size := results.Axis{Label: sizeLabel}
+	size := draw.Axis{Label: sizeLabel}
 	for k, label := range []string{"Drift μ (µm³ day^{−1})", "Noise σ (µm³ day^{−1/2})"} {
-		s.Panel("", size, results.Axis{Label: label})
+		s.Panel("", size, draw.Axis{Label: label})
 		for i, c := range courses {
 			var w, y []float64
 			for j := range 201 {
@@ -150,15 +150,15 @@ func (e *experiment) conditionsFigure() (*results.Illustration, error) {
 			s.Curve("condition", line)
 		}
 		if k == 0 {
-			s.Curve("condition", results.Curve{X: []float64{0, high}, Y: []float64{0, 0}, Color: results.Grey, Thin: true})
+			s.Curve("condition", draw.Curve{X: []float64{0, high}, Y: []float64{0, 0}, Color: draw.Grey, Thin: true})
 		}
 	}
-	s.Panel("", results.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, results.Axis{Label: "Density f (µm^{−3})"})
+	s.Panel("", draw.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, draw.Axis{Label: "Density f (µm^{−3})"})
 	density(s, courses, one)
 	s.FromZero()
-	s.Panel("", results.Axis{Label: sizeLabel, Min: 0, Max: high}, results.Axis{Label: "Density f (µm^{−3})", Log: true})
+	s.Panel("", draw.Axis{Label: sizeLabel, Min: 0, Max: high}, draw.Axis{Label: "Density f (µm^{−3})", Log: true})
 	density(s, courses, one)
-	return s.Illustration(2, 62, results.Illustration{
+	return s.Illustration(2, 62, draw.Illustration{
 		Name: "fig2c", Title: "Spine sizes under three conditions (ISD Fig. 2C)",
 		Caption: "A, B: drift and noise. C, D: the stationary density with reflecting bounds, on a linear and on a logarithmic axis; curves in " +
 			"closed form, dots simulated. The shapes of drift and noise are illustrations. " + laws(courses) + " " + e.protocol(),
@@ -166,7 +166,7 @@ func (e *experiment) conditionsFigure() (*results.Illustration, error) {
 }
 
 // semilogFigure is ISD Fig. 3: f and w f.
-func (e *experiment) semilogFigure() (*results.Illustration, error) {
+func (e *experiment) semilogFigure() (*draw.Illustration, error) {
 	courses := e.with(Reflecting, ofFig3)
 	name := "Multistability in a semi-logarithmic plot (ISD Fig. 3)"
 	if len(courses) == 0 {
@@ -181,13 +181,13 @@ func (e *experiment) semilogFigure() (*results.Illustration, error) {
 	for _, c := range courses {
 		low, high = min(low, c.Low), max(high, c.High)
 	}
-	s.Panel("", results.Axis{Label: sizeLabel, Min: 0, Max: high}, results.Axis{Label: "Density f (µm^{−3})"})
+	s.Panel("", draw.Axis{Label: sizeLabel, Min: 0, Max: high}, draw.Axis{Label: "Density f (µm^{−3})"})
 	density(s, courses, one)
 	s.FromZero()
-	s.Panel("", results.Axis{Label: sizeLabel, Log: true, Min: low, Max: high}, results.Axis{Label: "Density w f of ln w"})
+	s.Panel("", draw.Axis{Label: sizeLabel, Log: true, Min: low, Max: high}, draw.Axis{Label: "Density w f of ln w"})
 	density(s, courses, itself)
 	s.FromZero()
-	return s.Illustration(2, 72, results.Illustration{
+	return s.Illustration(2, 72, draw.Illustration{
 		Name: "fig3", Title: name,
 		Caption: "A: density of the size. B: density of its logarithm, w f(w), in which what strong synapses do to the distribution is seen. " +
 			"Curves in closed form, dots simulated, reflecting bounds. The drift that stands for assemblies is an illustration. " +
@@ -196,17 +196,17 @@ func (e *experiment) semilogFigure() (*results.Illustration, error) {
 }
 
 // noiseFigure compares multiplicative with additive noise under one drift.
-func (e *experiment) noiseFigure() (*results.Illustration, error) {
+func (e *experiment) noiseFigure() (*draw.Illustration, error) {
 	courses := e.with(Reflecting, func(name string) bool { return name == "control" || name == "additive" })
 	if len(courses) != 2 {
 		return nil, nil
 	}
 	s := &dynamics.Sheet{}
 	high := courses[0].High
-	s.Panel("", results.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, results.Axis{Label: "Density f (µm^{−3})"})
+	s.Panel("", draw.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, draw.Axis{Label: "Density f (µm^{−3})"})
 	density(s, courses, one)
 	s.FromZero()
-	s.Panel("", results.Axis{Label: sizeLabel, Log: true, Min: 0.05, Max: high}, results.Axis{Label: "Share of spines above w", Log: true, Min: 1e-5, Max: 1.5})
+	s.Panel("", draw.Axis{Label: sizeLabel, Log: true, Min: 0.05, Max: high}, draw.Axis{Label: "Share of spines above w", Log: true, Min: 1e-5, Max: 1.5})
 	for i, c := range courses {
 		above := func(d Distribution) []float64 {
 			share := d.cumulative()
@@ -218,13 +218,13 @@ func (e *experiment) noiseFigure() (*results.Illustration, error) {
 		d := c.Stationary.coarse(drawnCells)
 		s.Curve(fromClosedForm, c.curve(i, d.Edges, above(d)))
 		d = c.Snapshots[len(c.Snapshots)-1].Simulated
-		s.Points(fromSimulation, results.Points{X: d.Edges, Y: above(d), Color: look(i, c.Name)})
+		s.Points(fromSimulation, draw.Points{X: d.Edges, Y: above(d), Color: look(i, c.Name)})
 	}
 	var notes []string
 	for _, c := range courses {
 		notes = append(notes, fmt.Sprintf("%s: skewness %.2f, tail exponent %.1f", title(c.Name), c.Outcome.Simulation.Skewness, c.Outcome.Simulation.TailExponent))
 	}
-	return s.Illustration(2, 72, results.Illustration{
+	return s.Illustration(2, 72, draw.Illustration{
 		Name: "noise", Title: "Noise proportional to the size makes the skewed, heavy tail (ISD, after Yasumatsu et al. 2008)",
 		Caption: "A: stationary density under the control's drift, with its noise and with the same noise for all sizes. B: the share of spines " +
 			"larger than w: a power law is straight. Curves in closed form, dots simulated. Simulated: " + strings.Join(notes, "; ") + ". " +
@@ -233,7 +233,7 @@ func (e *experiment) noiseFigure() (*results.Illustration, error) {
 }
 
 // relaxationFigure shows distributions in time.
-func (e *experiment) relaxationFigure() (*results.Illustration, error) {
+func (e *experiment) relaxationFigure() (*draw.Illustration, error) {
 	courses := e.with(Reflecting, anyName)
 	if len(courses) == 0 {
 		return nil, nil
@@ -241,22 +241,22 @@ func (e *experiment) relaxationFigure() (*results.Illustration, error) {
 	courses = courses[:min(3, len(courses))]
 	s := &dynamics.Sheet{}
 	for j, c := range courses {
-		s.Panel(title(c.Name), results.Axis{Label: sizeLabel, Min: 0, Max: 0.6 * c.High}, results.Axis{})
+		s.Panel(title(c.Name), draw.Axis{Label: sizeLabel, Min: 0, Max: 0.6 * c.High}, draw.Axis{})
 		if j == 0 {
 			s.Last().Y.Label = "Density f (µm^{−3})"
 		}
 		for i, snap := range c.Snapshots {
 			pale := 0.75 * (1 - float64(i)/float64(len(c.Snapshots)-1))
 			d := snap.Expected.coarse(drawnCells)
-			s.Curve(fromFokkerPlanck, results.Curve{Label: fmt.Sprintf("%.3g days", snap.Day), X: d.Centres(), Y: d.Density(), Color: results.Blue, Pale: pale})
+			s.Curve(fromFokkerPlanck, draw.Curve{Label: fmt.Sprintf("%.3g days", snap.Day), X: d.Centres(), Y: d.Density(), Color: draw.Blue, Pale: pale})
 		}
 		for i, snap := range c.Snapshots {
 			pale := 0.75 * (1 - float64(i)/float64(len(c.Snapshots)-1))
-			s.Points(fromSimulation, results.Points{X: snap.Simulated.Centres(), Y: snap.Simulated.Density(), Color: results.Blue, Pale: pale})
+			s.Points(fromSimulation, draw.Points{X: snap.Simulated.Centres(), Y: snap.Simulated.Density(), Color: draw.Blue, Pale: pale})
 		}
 		s.FromZero()
 	}
-	return s.Illustration(len(courses), 68, results.Illustration{
+	return s.Illustration(len(courses), 68, draw.Illustration{
 		Name: "relaxation", Title: "The distribution of spine sizes in time",
 		Caption: fmt.Sprintf("Spines start between %g and %g µm³ and move between reflecting bounds; curves from the Fokker-Planck equation, dots simulated. ", e.Start[0], e.Start[1]) +
 			laws(courses) + " " + e.protocol(),
@@ -264,7 +264,7 @@ func (e *experiment) relaxationFigure() (*results.Illustration, error) {
 }
 
 // turnoverFigure shows how spines come and go.
-func (e *experiment) turnoverFigure() (*results.Illustration, error) {
+func (e *experiment) turnoverFigure() (*draw.Illustration, error) {
 	courses := e.with(WithTurnover, func(name string) bool { return name != "additive" && !ofFig3(name) })
 	if len(courses) == 0 {
 		courses = e.with(WithTurnover, anyName)
@@ -273,18 +273,18 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 		return nil, nil
 	}
 	s := &dynamics.Sheet{}
-	time := results.Axis{Label: "Time (days)"}
-	s.Panel("", time, results.Axis{Label: "Spines per site"})
+	time := draw.Axis{Label: "Time (days)"}
+	s.Panel("", time, draw.Axis{Label: "Spines per site"})
 	for i, c := range courses {
 		var day, simulated, expected []float64
 		for _, n := range c.Counts {
 			day, simulated, expected = append(day, n.Day), append(simulated, n.Spines), append(expected, n.ExpectedSpines)
 		}
 		s.Curve(fromFokkerPlanck, c.curve(i, day, expected))
-		s.Points(fromSimulation, results.Points{X: day, Y: simulated, Color: look(i, c.Name)})
+		s.Points(fromSimulation, draw.Points{X: day, Y: simulated, Color: look(i, c.Name)})
 	}
 	s.FromZero()
-	s.Panel("", time, results.Axis{Label: "Births, losses (% of sites per day)"})
+	s.Panel("", time, draw.Axis{Label: "Births, losses (% of sites per day)"})
 	for i, c := range courses {
 		var day, births, losses, expectedBirths, expectedLosses []float64
 		before := count{}
@@ -296,23 +296,23 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 			expectedLosses = append(expectedLosses, rate(n.ExpectedLosses, before.ExpectedLosses))
 			before = n
 		}
-		s.Curve(fromFokkerPlanck, results.Curve{X: day, Y: expectedBirths, Color: look(i, c.Name)})
-		s.Curve(fromFokkerPlanck, results.Curve{X: day, Y: expectedLosses, Color: look(i, c.Name), Dashed: true})
-		s.Points(fromSimulation, results.Points{X: day, Y: births, Color: look(i, c.Name), Small: true})
-		s.Points(fromSimulation, results.Points{X: day, Y: losses, Color: look(i, c.Name), Small: true})
+		s.Curve(fromFokkerPlanck, draw.Curve{X: day, Y: expectedBirths, Color: look(i, c.Name)})
+		s.Curve(fromFokkerPlanck, draw.Curve{X: day, Y: expectedLosses, Color: look(i, c.Name), Dashed: true})
+		s.Points(fromSimulation, draw.Points{X: day, Y: births, Color: look(i, c.Name), Small: true})
+		s.Points(fromSimulation, draw.Points{X: day, Y: losses, Color: look(i, c.Name), Small: true})
 	}
 	s.FromZero()
 	s.Last().Note = "births: full lines\nlosses: dashed"
-	s.Panel("", results.Axis{Label: "Time later (days)"}, results.Axis{Label: "Spines still there (%)", Max: 100})
+	s.Panel("", draw.Axis{Label: "Time later (days)"}, draw.Axis{Label: "Spines still there (%)", Max: 100})
 	for i, c := range courses {
 		var later, simulated, expected []float64
 		for _, v := range c.Survival {
 			later, simulated, expected = append(later, v.Days), append(simulated, 100*v.Simulated), append(expected, 100*v.Expected)
 		}
 		s.Curve(fromFokkerPlanck, c.curve(i, later, expected))
-		s.Points(fromSimulation, results.Points{X: later, Y: simulated, Color: look(i, c.Name)})
+		s.Points(fromSimulation, draw.Points{X: later, Y: simulated, Color: look(i, c.Name)})
 	}
-	s.Panel("", results.Axis{Label: sizeLabel, Max: 0.5 * courses[0].High}, results.Axis{Label: "Density f (µm^{−3})"})
+	s.Panel("", draw.Axis{Label: sizeLabel, Max: 0.5 * courses[0].High}, draw.Axis{Label: "Density f (µm^{−3})"})
 	density(s, courses, one)
 	s.FromZero()
 	var notes []string
@@ -321,7 +321,7 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 		notes = append(notes, fmt.Sprintf("%s: %d births - %d losses = %d spines, lifetime %.1f days, %.0f %% gone after %.3g days",
 			title(c.Name), t.Births, t.Losses, t.Spines, t.Lifetime, 100*t.Lost, t.LostDays))
 	}
-	return s.Illustration(2, 62, results.Illustration{
+	return s.Illustration(2, 62, draw.Illustration{
 		Name: "turnover", Title: "Spines that come and go",
 		Caption: fmt.Sprintf("A spine is lost at the lower bound; each empty site gets one at a rate of %g per day, of a size from %g to %g µm³. All sites are empty "+
 			"at first. A: spines per site. B: births (full lines) and losses (dashed). C: how many of the spines that are there after %g days are there later. "+
@@ -331,19 +331,19 @@ func (e *experiment) turnoverFigure() (*results.Illustration, error) {
 }
 
 // tracesFigure is ISD Fig. 1B: how single spines fluctuate, and more so the larger they are. Nil where all are lost within the time.
-func (e *experiment) tracesFigure() (*results.Illustration, error) {
+func (e *experiment) tracesFigure() (*draw.Illustration, error) {
 	t := e.traces
 	if len(t.Before) == 0 {
 		return nil, nil // none is there for as long as it takes to change
 	}
 	s := &dynamics.Sheet{}
-	s.Panel("", results.Axis{Label: "Time (days)", Max: t.Days[len(t.Days)-1]}, results.Axis{Label: sizeLabel})
-	colors := []results.Color{results.Grey, results.Sky, results.Blue, results.Green, results.Orange}
+	s.Panel("", draw.Axis{Label: "Time (days)", Max: t.Days[len(t.Days)-1]}, draw.Axis{Label: sizeLabel})
+	colors := []draw.Color{draw.Grey, draw.Sky, draw.Blue, draw.Green, draw.Orange}
 	for i, sizes := range t.Sizes {
-		s.Curve(fromSimulation, results.Curve{X: t.Days, Y: sizes, Color: colors[i%len(colors)], Thin: true})
+		s.Curve(fromSimulation, draw.Curve{X: t.Days, Y: sizes, Color: colors[i%len(colors)], Thin: true})
 	}
-	s.Panel("", results.Axis{Label: sizeLabel}, results.Axis{Label: fmt.Sprintf("Change in %s (µm³)", days(t.Interval))})
-	s.Points(fromSimulation, results.Points{Label: "a spine", X: t.Before, Y: t.Change, Color: results.Grey, Small: true})
+	s.Panel("", draw.Axis{Label: sizeLabel}, draw.Axis{Label: fmt.Sprintf("Change in %s (µm³)", days(t.Interval))})
+	s.Points(fromSimulation, draw.Points{Label: "a spine", X: t.Before, Y: t.Change, Color: draw.Grey, Small: true})
 	high := slices.Max(t.Before)
 	var w, mean, above, below []float64
 	for i := range 101 {
@@ -352,10 +352,10 @@ func (e *experiment) tracesFigure() (*results.Illustration, error) {
 		mean = append(mean, mu*t.Interval)
 		above, below = append(above, mu*t.Interval+sigma*math.Sqrt(t.Interval)), append(below, mu*t.Interval-sigma*math.Sqrt(t.Interval))
 	}
-	s.Curve("condition", results.Curve{Label: "μ Δt", X: w, Y: mean, Color: results.Red})
-	s.Curve("condition", results.Curve{Label: "μ Δt ± σ √Δt", X: w, Y: above, Color: results.Red, Dashed: true})
-	s.Curve("condition", results.Curve{X: w, Y: below, Color: results.Red, Dashed: true})
-	return s.Illustration(2, 68, results.Illustration{
+	s.Curve("condition", draw.Curve{Label: "μ Δt", X: w, Y: mean, Color: draw.Red})
+	s.Curve("condition", draw.Curve{Label: "μ Δt ± σ √Δt", X: w, Y: above, Color: draw.Red, Dashed: true})
+	s.Curve("condition", draw.Curve{X: w, Y: below, Color: draw.Red, Dashed: true})
+	return s.Illustration(2, 68, draw.Illustration{
 		Name: "fig1b", Title: "Single spines fluctuate, larger ones more (ISD Fig. 1B)",
 		Caption: fmt.Sprintf("A: sizes of %d spines of condition %s, lower bound: %s. B: change of %d spines within %s. ",
 			len(t.Sizes), title(t.of.Name), t.of.Kind, len(t.Change), days(t.Interval)) + laws([]*course{t.of}) + " " + e.protocol(),

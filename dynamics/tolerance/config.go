@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -31,9 +31,9 @@ func Perturbations() []string {
 // Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
 type Config struct {
 	dynamics.Start
-	Seed    results.Seed `toml:"seed" json:"seed"`       // of all perturbations
-	Threads int          `toml:"threads" json:"threads"` // 0 for all processors
-	Draws   int          `toml:"draws" json:"draws"`     // networks behind an accuracy and its interval
+	Seed    store.Seed `toml:"seed" json:"seed"`       // of all perturbations
+	Threads int        `toml:"threads" json:"threads"` // 0 for all processors
+	Draws   int        `toml:"draws" json:"draws"`     // networks behind an accuracy and its interval
 
 	Perturbations []string  `toml:"perturbations" json:"perturbations"` // of subsets
 	Share         float64   `toml:"share" json:"share"`                 // of each layer's synapses that are the most, or the least, important ones

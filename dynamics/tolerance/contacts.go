@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/tables"
 )
 
 // ContactVariance is how much the outputs of the network fluctuate when its connections have so many contacts each.
@@ -141,7 +141,7 @@ func meanVariance(draws [][]float32) (variance, halfWidth float64) {
 		}
 		squares = append(squares, sum/float64(len(values))*n/(n-1))
 	}
-	i := results.NewInterval(squares)
+	i := tables.NewInterval(squares)
 	return i.Mean, i.HalfWidth
 }
 

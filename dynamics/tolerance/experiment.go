@@ -14,7 +14,7 @@ import (
 	"quantal/analysis"
 	"quantal/dynamics"
 	"quantal/kernels"
-	"quantal/results"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -464,17 +464,17 @@ func (e *experiment) distance(w []float32) float64 {
 
 // finish takes the means over draws.
 func (t *trial) finish() {
-	over := func(figure func(s kernels.Score) float64) results.Interval {
+	over := func(figure func(s kernels.Score) float64) tables.Interval {
 		var values []float64
 		for _, s := range t.scores {
 			values = append(values, figure(s))
 		}
-		return results.NewInterval(values)
+		return tables.NewInterval(values)
 	}
 	accuracy := over(func(s kernels.Score) float64 { return s.AccuracyMean })
 	loss := over(func(s kernels.Score) float64 { return s.LossMean })
 	t.Accuracy, t.AccuracyCI95, t.Loss, t.LossCI95 = accuracy.Mean, accuracy.HalfWidth, loss.Mean, loss.HalfWidth
-	t.Displacement = results.NewInterval(t.moved).Mean
+	t.Displacement = tables.NewInterval(t.moved).Mean
 }
 
 // rows are the finished trials of a perturbation and subset, in the order of their amounts.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"quantal/dynamics"
-	"quantal/results"
+	"quantal/results/draw"
 )
 
 const (
@@ -39,24 +39,24 @@ func accuracyOf(r Row) float64 { return r.Accuracy }
 func lossOf(r Row) float64     { return r.Loss }
 
 // accuracy draws the accuracy over the amount.
-func accuracy(s *dynamics.Sheet, list []Row, c results.Curve) {
+func accuracy(s *dynamics.Sheet, list []Row, c draw.Curve) {
 	c.X, c.Y = column(list, amountOf), percent(column(list, accuracyOf))
 	s.Banded(tested, c, percent(column(list, func(r Row) float64 { return r.AccuracyCI95 })))
 }
 
 // loss draws the loss over the amount.
-func loss(s *dynamics.Sheet, list []Row, c results.Curve) {
+func loss(s *dynamics.Sheet, list []Row, c draw.Curve) {
 	c.X, c.Y = column(list, amountOf), column(list, lossOf)
 	s.Banded(tested, c, column(list, func(r Row) float64 { return r.LossCI95 }))
 }
 
 // figures draws what there is.
-func (e *experiment) figures() ([]results.Illustration, error) {
-	var draw []func() (*results.Illustration, error)
+func (e *experiment) figures() ([]draw.Illustration, error) {
+	var makers []func() (*draw.Illustration, error)
 	for _, p := range e.Perturbations {
-		draw = append(draw, func() (*results.Illustration, error) { return e.subsetsFigure(p) })
+		makers = append(makers, func() (*draw.Illustration, error) { return e.subsetsFigure(p) })
 	}
-	return dynamics.Draw(append(draw, e.contactsFigure, e.sharedFigure, e.profilesFigure)...)
+	return dynamics.Draw(append(makers, e.contactsFigure, e.sharedFigure, e.profilesFigure)...)
 }
 
 // protocol says on what all was tested.
@@ -83,11 +83,11 @@ func described(perturbation string) (title, axis, definition string) {
 }
 
 // subsetsFigure is accuracy over the amount of a perturbation, for all subsets.
-func (e *experiment) subsetsFigure(perturbation string) (*results.Illustration, error) {
+func (e *experiment) subsetsFigure(perturbation string) (*draw.Illustration, error) {
 	title, axis, definition := described(perturbation)
 	shares := perturbation != relative && perturbation != additive
 	s := &dynamics.Sheet{}
-	curve := func(subset string, c results.Curve) {
+	curve := func(subset string, c draw.Curve) {
 		list := append([]Row{e.trials[0].Row}, e.rowsOf(perturbation, subset)...)
 		if shares {
 			for i := range list {
@@ -97,27 +97,27 @@ func (e *experiment) subsetsFigure(perturbation string) (*results.Illustration, 
 		accuracy(s, list, c)
 	}
 	panel := func(title string) {
-		s.Panel(title, results.Axis{Label: axis, Max: map[bool]float64{false: e.Amplitudes[len(e.Amplitudes)-1], true: 100 * e.Hit[len(e.Hit)-1]}[shares]},
-			results.Axis{Label: accuracyLabel, Max: 100})
-		curve("all", results.Curve{Label: "all synapses", Color: results.Ink})
+		s.Panel(title, draw.Axis{Label: axis, Max: map[bool]float64{false: e.Amplitudes[len(e.Amplitudes)-1], true: 100 * e.Hit[len(e.Hit)-1]}[shares]},
+			draw.Axis{Label: accuracyLabel, Max: 100})
+		curve("all", draw.Curve{Label: "all synapses", Color: draw.Ink})
 	}
 	part := fmt.Sprintf("%g %%", 100*e.Share)
 	for _, by := range e.importance() {
 		panel("by " + by.title)
-		curve("random", results.Curve{Label: "random " + part, Color: results.Grey, Dashed: true})
-		curve(by.name+"-most", results.Curve{Label: "most important " + part, Color: results.Red})
-		curve(by.name+"-least", results.Curve{Label: "least important " + part, Color: results.Blue})
+		curve("random", draw.Curve{Label: "random " + part, Color: draw.Grey, Dashed: true})
+		curve(by.name+"-most", draw.Curve{Label: "most important " + part, Color: draw.Red})
+		curve(by.name+"-least", draw.Curve{Label: "least important " + part, Color: draw.Blue})
 	}
 	panel("by sign")
-	curve("random-as-positive", results.Curve{Label: "random, as many as positive", Color: results.Orange, Pale: 0.3, Dashed: true})
-	curve("random-as-negative", results.Curve{Label: "random, as many as negative", Color: results.Purple, Pale: 0.3, Dashed: true})
-	curve("positive", results.Curve{Label: "positive", Color: results.Orange})
-	curve("negative", results.Curve{Label: "negative", Color: results.Purple})
+	curve("random-as-positive", draw.Curve{Label: "random, as many as positive", Color: draw.Orange, Pale: 0.3, Dashed: true})
+	curve("random-as-negative", draw.Curve{Label: "random, as many as negative", Color: draw.Purple, Pale: 0.3, Dashed: true})
+	curve("positive", draw.Curve{Label: "positive", Color: draw.Orange})
+	curve("negative", draw.Curve{Label: "negative", Color: draw.Purple})
 	hit := ""
 	if shares {
 		hit = " Hit is a share of the subset, drawn at random."
 	}
-	return s.Illustration(2, panelHeight, results.Illustration{
+	return s.Illustration(2, panelHeight, draw.Illustration{
 		Name: perturbation, Title: title,
 		Caption: fmt.Sprintf("%s; subsets of each layer, importance by the empirical Fisher information (diagonal, at mu), by |mu|, and by |mu|/sigma; biases "+
 			"stay as they are.%s Dashed: as many synapses of each layer drawn at random. ", strings.ToUpper(definition[:1])+definition[1:], hit) + e.protocol(),
@@ -144,13 +144,13 @@ func shade(i, n int) float64 {
 }
 
 // contactsFigure shows what several contacts per connection are good for.
-func (e *experiment) contactsFigure() (*results.Illustration, error) {
+func (e *experiment) contactsFigure() (*draw.Illustration, error) {
 	if len(e.contacts) == 0 {
 		return nil, nil
 	}
 	s := &dynamics.Sheet{}
-	s.Panel("", results.Axis{Label: "Contacts per connection", Log: true}, results.Axis{Label: "Variance of the logits", Log: true})
-	colors := []results.Color{results.Green, results.Orange, results.Purple, results.Sky, results.Red}
+	s.Panel("", draw.Axis{Label: "Contacts per connection", Log: true}, draw.Axis{Label: "Variance of the logits", Log: true})
+	colors := []draw.Color{draw.Green, draw.Orange, draw.Purple, draw.Sky, draw.Red}
 	var notes []string
 	for i, amplitude := range e.ContactAmplitudes {
 		var n, variance, linear []float64
@@ -162,20 +162,20 @@ func (e *experiment) contactsFigure() (*results.Illustration, error) {
 			}
 		}
 		color := colors[i%len(colors)]
-		law := results.Curve{X: n, Y: linear, Color: results.Ink, Dashed: true}
+		law := draw.Curve{X: n, Y: linear, Color: draw.Ink, Dashed: true}
 		if i == 0 {
 			law.Label = "linearised network, 1/n"
 		}
 		s.Curve(linearised, law)
-		s.Points(tested, results.Points{Label: fmt.Sprintf("amplitude %g", amplitude), X: n, Y: variance, Color: color})
+		s.Points(tested, draw.Points{Label: fmt.Sprintf("amplitude %g", amplitude), X: n, Y: variance, Color: color})
 		notes = append(notes, fmt.Sprintf("amplitude %g: n times the variance is within %.1f %% of that with one contact", amplitude, 100*worst))
 	}
-	s.Panel("", results.Axis{Label: "Amplitude of a contact's fluctuations"}, results.Axis{Label: accuracyLabel, Max: 100})
+	s.Panel("", draw.Axis{Label: "Amplitude of a contact's fluctuations"}, draw.Axis{Label: accuracyLabel, Max: 100})
 	for i, n := range e.Contacts {
 		list := append([]Row{e.trials[0].Row}, e.rowsOf(contacts, contactsName(n))...)
-		accuracy(s, list, results.Curve{Label: contactsName(n), Color: results.Blue, Pale: shade(i, len(e.Contacts))})
+		accuracy(s, list, draw.Curve{Label: contactsName(n), Color: draw.Blue, Pale: shade(i, len(e.Contacts))})
 	}
-	return s.Illustration(2, 72, results.Illustration{
+	return s.Illustration(2, 72, draw.Illustration{
 		Name: contacts, Title: "Several contacts per connection average their fluctuations out",
 		Caption: fmt.Sprintf("A connection of strength mu is n contacts of mean mu/n, each with a relative fluctuation of its own: its variance is amplitude^2 mu^2/n. "+
 			"A: variance of the network's outputs, mean over %d test examples and the outputs, over %d draws; dashed: that of the linearised network, "+
@@ -184,24 +184,24 @@ func (e *experiment) contactsFigure() (*results.Illustration, error) {
 }
 
 // sharedFigure shows what is left when all connections have one strength.
-func (e *experiment) sharedFigure() (*results.Illustration, error) {
+func (e *experiment) sharedFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
-	weight := results.Axis{Label: "Shared weight", Log: true}
-	for k, draw := range []func(*dynamics.Sheet, []Row, results.Curve){accuracy, loss} {
-		s.Panel("", weight, []results.Axis{{Label: accuracyLabel, Max: 100}, {Label: "Test loss (nats)", Log: true}}[k])
+	weight := draw.Axis{Label: "Shared weight", Log: true}
+	for k, add := range []func(*dynamics.Sheet, []Row, draw.Curve){accuracy, loss} {
+		s.Panel("", weight, []draw.Axis{{Label: accuracyLabel, Max: 100}, {Label: "Test loss (nats)", Log: true}}[k])
 		for i, kept := range e.Kept {
-			c := results.Curve{Color: results.Grey, Pale: shade(i, len(e.Kept)), Dashed: true}
+			c := draw.Curve{Color: draw.Grey, Pale: shade(i, len(e.Kept)), Dashed: true}
 			if i == len(e.Kept)-1 {
 				c.Label = "shuffled"
 			}
-			draw(s, e.rowsOf(sharedWeight, wiringName(shuffledWiring, kept)), c)
+			add(s, e.rowsOf(sharedWeight, wiringName(shuffledWiring, kept)), c)
 		}
 		for i, kept := range e.Kept {
-			c := results.Curve{Label: fmt.Sprintf("%g %% of synapses kept", 100*kept), Color: results.Green, Pale: shade(i, len(e.Kept))}
-			draw(s, e.rowsOf(sharedWeight, wiringName(ownWiring, kept)), c)
+			c := draw.Curve{Label: fmt.Sprintf("%g %% of synapses kept", 100*kept), Color: draw.Green, Pale: shade(i, len(e.Kept))}
+			add(s, e.rowsOf(sharedWeight, wiringName(ownWiring, kept)), c)
 		}
 	}
-	return s.Illustration(2, 72, results.Illustration{
+	return s.Illustration(2, 72, draw.Illustration{
 		Name: sharedWeight, Title: "One weight for all connections (after Gaier and Ha 2019)",
 		Caption: "The share of each layer's synapses with the largest |mu| is kept, with its signs and one strength for all; biases stay as they are. Dashed: the same " +
 			"signs on other inputs of each neuron, at random. A: accuracy. B: loss. Without biases the strength would scale the outputs and leave the " +
@@ -210,29 +210,29 @@ func (e *experiment) sharedFigure() (*results.Illustration, error) {
 }
 
 // profilesFigure compares profiles of sigma of one cost.
-func (e *experiment) profilesFigure() (*results.Illustration, error) {
+func (e *experiment) profilesFigure() (*draw.Illustration, error) {
 	if e.sigma == nil {
 		return nil, nil
 	}
 	s := &dynamics.Sheet{}
-	factor := results.Axis{Label: "All σ multiplied by", Log: true}
+	factor := draw.Axis{Label: "All σ multiplied by", Log: true}
 	looks := []struct {
 		name string
-		c    results.Curve
+		c    draw.Curve
 	}{
-		{homogeneous, results.Curve{Label: "homogeneous, of equal cost", Color: results.Grey}},
-		{shuffled, results.Curve{Label: "shuffled within layers", Color: results.Orange}},
-		{heterogeneous, results.Curve{Label: "heterogeneous, as trained", Color: results.Green}},
+		{homogeneous, draw.Curve{Label: "homogeneous, of equal cost", Color: draw.Grey}},
+		{shuffled, draw.Curve{Label: "shuffled within layers", Color: draw.Orange}},
+		{heterogeneous, draw.Curve{Label: "heterogeneous, as trained", Color: draw.Green}},
 	}
-	for k, draw := range []func(*dynamics.Sheet, []Row, results.Curve){accuracy, loss} {
-		s.Panel("", factor, []results.Axis{{Label: accuracyLabel, Max: 100}, {Label: "Test loss (nats)", Log: true}}[k])
+	for k, add := range []func(*dynamics.Sheet, []Row, draw.Curve){accuracy, loss} {
+		s.Panel("", factor, []draw.Axis{{Label: accuracyLabel, Max: 100}, {Label: "Test loss (nats)", Log: true}}[k])
 		for _, look := range looks {
-			draw(s, e.rowsOf(profile, look.name), look.c)
+			add(s, e.rowsOf(profile, look.name), look.c)
 		}
 	}
 	one := e.homogeneousSigma()
 	cost := e.reliabilityCost(func(slot int) float64 { return e.sigma[slot] })
-	return s.Illustration(2, 72, results.Illustration{
+	return s.Illustration(2, 72, draw.Illustration{
 		Name: profile, Title: "Noise of equal reliability cost: where the synapses pay for it matters",
 		Caption: fmt.Sprintf("w = mu + factor sigma xi, for all synapses and biases. Green: sigma as trained. Grey: one sigma for all of the same cost, %.4g. Orange: the trained "+
 			"sigma, those of each layer on other synapses, at random. At each factor all three have the same cost; at factor 1 it is sum sigma^-rho = %.4g. "+

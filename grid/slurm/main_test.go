@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"quantal/grid/slurm"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // TestMain is also what the tasks run in place of quantal: they find this binary called with quantal's arguments.
@@ -72,7 +72,7 @@ func work(plan string, chunk int) error {
 		}
 		var s state
 		if exists(checkpoint) {
-			if err := results.ReadJSONFile(checkpoint, &s); err != nil {
+			if err := store.ReadJSONFile(checkpoint, &s); err != nil {
 				return err
 			}
 			fmt.Printf("%s continues at step %d\n", id, s.Step)
@@ -82,7 +82,7 @@ func work(plan string, chunk int) error {
 				time.Sleep(5 * time.Millisecond)
 			}
 			if ctx.Err() != nil {
-				if err := results.WriteJSONFile(checkpoint, s); err != nil {
+				if err := store.WriteJSONFile(checkpoint, s); err != nil {
 					return err
 				}
 				if err := task.Requeue(context.Background()); err != nil {
@@ -93,7 +93,7 @@ func work(plan string, chunk int) error {
 			s.advance(id)
 			time.Sleep(5 * time.Millisecond)
 		}
-		if err := results.WriteJSONFile(record, s.Value); err != nil {
+		if err := store.WriteJSONFile(record, s.Value); err != nil {
 			return err
 		}
 		fmt.Printf("%s done\n", id)

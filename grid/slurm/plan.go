@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Plan is what a launch asked Slurm for.
@@ -30,14 +30,14 @@ type Array struct {
 // jobName is the name of an array's job.
 func (p Plan) jobName(a Array) string { return fmt.Sprintf("%s.%d", p.Name, a.First) }
 
-// ReadPlan reads a plan.json. One that is not a plan gives a results.CorruptError.
+// ReadPlan reads a plan.json. One that is not a plan gives a store.CorruptError.
 func ReadPlan(path string) (Plan, error) {
 	var p Plan
-	if err := results.ReadJSONFile(path, &p); err != nil {
+	if err := store.ReadJSONFile(path, &p); err != nil {
 		return p, err
 	}
 	if p.Name == "" || len(p.Chunks) == 0 || len(p.Arrays) == 0 {
-		return p, &results.CorruptError{Path: path, Reason: "is not the plan of a launch"}
+		return p, &store.CorruptError{Path: path, Reason: "is not the plan of a launch"}
 	}
 	return p, nil
 }

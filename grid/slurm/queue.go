@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Queued is a task that squeue shows: one that waits, runs, or is just ending.
@@ -50,12 +50,12 @@ func Launches(grid string) ([]Launch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := results.ReadJSONFile(l.path("jobs.json"), &l.Jobs); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := store.ReadJSONFile(l.path("jobs.json"), &l.Jobs); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		for _, j := range l.Jobs {
 			if j.First < 0 || j.Count < 1 || j.Count > len(l.Plan.Chunks)-j.First {
-				return nil, &results.CorruptError{Path: l.path("jobs.json"), Reason: fmt.Sprintf(
+				return nil, &store.CorruptError{Path: l.path("jobs.json"), Reason: fmt.Sprintf(
 					"has a job of %d chunks from %d, and the plan has %d chunks", j.Count, j.First, len(l.Plan.Chunks))}
 			}
 		}

@@ -16,7 +16,7 @@ import (
 
 	"quantal/grid/slurm"
 	"quantal/internal/slurmtest"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // TestRealSlurm runs stand-in workers on a real Slurm, disturbs them, and compares what is in the folder in the end with what
@@ -364,7 +364,7 @@ func (g *grid) finished() {
 	}
 	for _, e := range entries {
 		var value string
-		if err := results.ReadJSONFile(filepath.Join(g.dir, "points", e.Name()), &value); err != nil {
+		if err := store.ReadJSONFile(filepath.Join(g.dir, "points", e.Name()), &value); err != nil {
 			g.t.Fatal(err)
 		}
 		got[e.Name()] = value

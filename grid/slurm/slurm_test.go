@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 func TestPack(t *testing.T) {
@@ -220,7 +220,7 @@ func TestFindEnded(t *testing.T) {
 	first := Launch{Dir: filepath.Join(dir, "0001"), Plan: Plan{Chunks: [][]string{{"a", "b"}, {"c"}, {"d"}, {"e"}}}, Jobs: []Job{{"7", 0, 1}, {"8", 1, 2}}}
 	second := Launch{Dir: filepath.Join(dir, "0002"), Plan: Plan{Chunks: [][]string{{"b"}, {"f"}}}, Jobs: []Job{{"9", 0, 2}}}
 	for _, name := range []string{"0001/task-8_0.log", "0001/starts/chunk-0001.log", "0001/starts/chunk-0002.log", "0002/task-9_0.log"} {
-		if err := results.MakeFolder(filepath.Dir(filepath.Join(dir, name))); err != nil {
+		if err := store.MakeFolder(filepath.Dir(filepath.Join(dir, name))); err != nil {
 			t.Fatal(err)
 		}
 		text := "one\ntwo\n"
@@ -248,11 +248,11 @@ func TestFindEnded(t *testing.T) {
 func TestLaunchesWithDamagedJobs(t *testing.T) {
 	for _, jobs := range [][]Job{{{"7", -1, 1}}, {{"7", 0, 0}}, {{"7", 4, 2}}, {{"7", 1 << 62, 1 << 62}}} {
 		l := written(t)
-		if err := results.WriteJSONFile(l.path("jobs.json"), jobs); err != nil {
+		if err := store.WriteJSONFile(l.path("jobs.json"), jobs); err != nil {
 			t.Fatal(err)
 		}
 		launches, err := Launches(filepath.Dir(filepath.Dir(l.Dir)))
-		var corrupt *results.CorruptError
+		var corrupt *store.CorruptError
 		if !errors.As(err, &corrupt) || corrupt.Path != l.path("jobs.json") {
 			t.Errorf("%+v: %v, %v", jobs, launches, err)
 		}
@@ -391,10 +391,10 @@ func TestLaunchFolders(t *testing.T) {
 func written(t *testing.T) Launch {
 	t.Helper()
 	l := launch2(filepath.Join(t.TempDir(), "launches", "0002"))
-	if err := results.MakeFolder(l.Dir); err != nil {
+	if err := store.MakeFolder(l.Dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := results.WriteJSONFile(l.path("plan.json"), l.Plan); err != nil {
+	if err := store.WriteJSONFile(l.path("plan.json"), l.Plan); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -449,7 +449,7 @@ func TestBeginErrors(t *testing.T) {
 			t.Errorf("chunk %d: %v", chunk, err)
 		}
 	}
-	var corrupt *results.CorruptError
+	var corrupt *store.CorruptError
 	for _, text := range []string{"", "{}", `{"name":"x"`} {
 		if err := os.WriteFile(l.path("plan.json"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/kballard/go-shellquote"
 
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Options is how a launch is submitted.
@@ -70,10 +70,10 @@ func Submit(ctx context.Context, grid string, chunks [][]string, o Options) (Lau
 	}
 	name := fmt.Sprintf("quantal-%s-%s", filepath.Base(l.Dir), strings.ToLower(rand.Text()[:6]))
 	l.Plan = Plan{Name: name, Chunks: chunks, Arrays: parts, MaxStarts: o.MaxStarts}
-	if err := results.WriteJSONFile(l.path("plan.json"), l.Plan); err != nil {
+	if err := store.WriteJSONFile(l.path("plan.json"), l.Plan); err != nil {
 		return l, err
 	}
-	if err := results.WriteBytes(l.path("job.sh"), []byte(l.job(o))); err != nil {
+	if err := store.WriteBytes(l.path("job.sh"), []byte(l.job(o))); err != nil {
 		return l, err
 	}
 	for _, a := range l.Plan.Arrays {
@@ -99,7 +99,7 @@ func (l *Launch) submit(ctx context.Context, a Array, o Options) error {
 		return l.refused(a, err)
 	}
 	l.Jobs = append(l.Jobs, Job{ID: id, First: a.First, Count: a.Count})
-	if err := results.WriteJSONFile(l.path("jobs.json"), l.Jobs); err != nil {
+	if err := store.WriteJSONFile(l.path("jobs.json"), l.Jobs); err != nil {
 		return fmt.Errorf("slurm: job %s is in the queue, but: %w", id, err)
 	}
 	return nil
@@ -175,7 +175,7 @@ func (l *Launch) job(o Options) string {
 // newLaunch makes the next launch's folder. Two submitters never get the same one.
 func newLaunch(grid string) (Launch, error) {
 	dir := launchesFolder(grid)
-	if err := results.MakeFolder(dir); err != nil {
+	if err := store.MakeFolder(dir); err != nil {
 		return Launch{}, err
 	}
 	entries, err := os.ReadDir(dir)

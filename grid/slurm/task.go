@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"quantal/internal/safefile"
-	"quantal/results"
+	"quantal/results/store"
 )
 
 // Task is a chunk at work, on whatever machine.
@@ -63,7 +63,7 @@ func startsPath(launch string, chunk int) string {
 
 // countStart adds a line to a chunk's file and returns how many there are.
 func countStart(path, task string) (int, error) {
-	if err := results.MakeFolder(filepath.Dir(path)); err != nil {
+	if err := store.MakeFolder(filepath.Dir(path)); err != nil {
 		return 0, err
 	}
 	f, err := safefile.Open(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY)

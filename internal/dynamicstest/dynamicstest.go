@@ -15,7 +15,7 @@ import (
 	"quantal/analysis"
 	"quantal/dynamics"
 	"quantal/mnist"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -60,7 +60,7 @@ func Text(t testing.TB, found ...any) string {
 	t.Helper()
 	text := ""
 	for _, v := range found {
-		line, err := results.EncodeJSON(v)
+		line, err := store.EncodeJSON(v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func Text(t testing.TB, found ...any) string {
 // the names of the columns, and the rows.
 func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row], figures ...string) (columns []string, rows [][]string) {
 	t.Helper()
-	folder, err := results.CreateExperiment(t.TempDir())
+	folder, err := store.CreateExperiment(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"quantal/graph"
 	"quantal/kernels"
 	"quantal/kernels/cpu"
-	"quantal/results"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -50,7 +50,7 @@ func run(noise, rho string, threads, members int, duration time.Duration) error 
 	var states []*kernels.State
 	for m := range members {
 		// Seeds of their own, so that no work can be shared between them: what copies of another program would do.
-		config.Seed = results.Seed(m + 1)
+		config.Seed = store.Seed(m + 1)
 		networks = append(networks, config.Member())
 		states = append(states, config.InitialState(program.Layout))
 	}

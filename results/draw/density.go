@@ -1,0 +1,89 @@
+package draw
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+)
+
+// Density is points too many to be told apart: the panel is cut into square bins, each as dark as points in it are many, on a
+// logarithmic scale. The range that is cut is that of the points.
+type Density struct {
+	Label string
+	X, Y  []float64
+	Color Color
+	Bins  int // along each axis
+}
+
+// shades is the number of steps between the bin with one point and the fullest.
+const shades = 6
+
+func (d Density) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {
+	if d.Bins < 1 {
+		return KeyEntry{}, fmt.Errorf("results: density: want 1 or more bins, got %d", d.Bins)
+	}
+	points, err := place(d.X, d.Y, x, y)
+	if err != nil || len(points) == 0 {
+		return KeyEntry{}, err
+	}
+	b := bin(points, d.Bins)
+	c := cells{b.low, b.high, b.n, b.n, func(column, row int) int { return b.shade(b.counts[row*b.n+column]) }, shadesOf(d.Color.NRGBA())}
+	p.Add(c)
+	return KeyEntry{Label: d.Label, Fill: c.colors[shades/2]}, nil
+}
+
+// shadesOf goes from a pale tint of a colour to a deep one.
+func shadesOf(c color.NRGBA) (list [shades]color.NRGBA) {
+	dark := color.NRGBA{R: c.R / 3, G: c.G / 3, B: c.B / 3, A: c.A}
+	for i := range list {
+		switch t := float64(i) / (shades - 1); {
+		case t < 0.5:
+			list[i] = pale(c, 0.75*(1-2*t))
+		default:
+			mix := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + (2*t-1)*(float64(b)-float64(a)))) }
+			list[i] = color.NRGBA{R: mix(c.R, dark.R), G: mix(c.G, dark.G), B: mix(c.B, dark.B), A: c.A}
+		}
+	}
+	return list
+}
+
+// binned is the counts of points in n x n bins between two corners.
+type binned struct {
+	low, high plotter.XY
+	n         int
+	counts    []int // [y][x]
+	most      int
+}
+
+// bin counts points. Where all have one x, or one y, the bin is a unit wide there.
+func bin(points plotter.XYs, n int) *binned {
+	b := &binned{n: n, counts: make([]int, n*n)}
+	b.low.X, b.high.X, b.low.Y, b.high.Y = plotter.XYRange(points)
+	if b.low.X == b.high.X {
+		b.low.X, b.high.X = b.low.X-0.5, b.high.X+0.5
+	}
+	if b.low.Y == b.high.Y {
+		b.low.Y, b.high.Y = b.low.Y-0.5, b.high.Y+0.5
+	}
+	for _, p := range points {
+		column := min(n-1, int(float64(n)*(p.X-b.low.X)/(b.high.X-b.low.X)))
+		row := min(n-1, int(float64(n)*(p.Y-b.low.Y)/(b.high.Y-b.low.Y)))
+		b.counts[row*n+column]++
+		b.most = max(b.most, b.counts[row*n+column])
+	}
+	return b
+}
+
+// shade is the index of a count's shade; -1 for none.
+func (b *binned) shade(count int) int {
+	if count == 0 {
+		return -1
+	}
+	if b.most == 1 {
+		return shades / 2
+	}
+	return min(shades-1, int(shades*math.Log(float64(count))/math.Log(float64(b.most))))
+}

@@ -1,0 +1,24 @@
+package draw_test
+
+import (
+	"fmt"
+	"testing"
+
+	"quantal/internal/resultstest"
+	"quantal/results/draw"
+	"quantal/results/tables"
+)
+
+// Panels stand in straight rows and columns with data areas of one size, nothing reaches over its neighbour or out of the figure,
+// and numbers at the axes stay apart, in the figures of grids of all kinds.
+func TestPanelsStayApart(t *testing.T) {
+	for name, g := range resultstest.GridCases() {
+		figures, err := (&tables.Grid{Points: g.Points, Records: g.Records}).Figures(resultstest.RhoTitle, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range figures {
+			draw.Straight(t, fmt.Sprint(name, " ", f.Name), f.Figure)
+		}
+	}
+}

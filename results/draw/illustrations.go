@@ -1,0 +1,194 @@
+package draw
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"html"
+	"html/template"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"quantal/results/store"
+)
+
+// Drawing is an illustration that was saved: its picture and what its caption says.
+type Drawing struct {
+	Name, Title string
+	Caption     []string // paragraphs
+	SVG         template.HTML
+}
+
+// ReadDrawings reads the illustrations in a folder, in the order of their names; files of other kinds do not matter. No folder
+// means none.
+func ReadDrawings(dir string) ([]Drawing, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, store.FileError(dir, err)
+	}
+	var list []Drawing
+	for _, e := range entries {
+		name, isText := strings.CutSuffix(e.Name(), ".txt")
+		if !isText {
+			continue
+		}
+		picture, err := readDrawing(filepath.Join(dir, name+".svg"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a text of another kind
+		}
+		if err != nil {
+			return nil, err
+		}
+		text, err := readDrawing(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		d := Drawing{Name: name}
+		title, caption, _ := strings.Cut(strings.TrimSpace(string(text)), "\n\n")
+		d.Title, d.Caption = title, strings.Split(caption, "\n")
+		if d.SVG, err = partOfPage(picture); err != nil {
+			return nil, store.Corrupt(filepath.Join(dir, name+".svg"), "%v", err)
+		}
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b Drawing) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// readDrawing reads a file that becomes a part of a page: not one that a link points to, which may be a secret.
+func readDrawing(path string) ([]byte, error) {
+	const most = 64 << 20
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil, store.FileError(path, err)
+	case !info.Mode().IsRegular():
+		return nil, store.Corrupt(path, "is not a regular file")
+	case info.Size() > most:
+		return nil, store.Corrupt(path, "has %d bytes, want a picture or a caption of at most %d", info.Size(), most)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, store.FileError(path, err)
+	}
+	return data, nil
+}
+
+// partOfPage is a picture in SVG, as Figure.Save writes it, as a part of a page, which decides how large it is shown. It is written anew
+// from the shapes that are in it; a picture with anything else, such as scripts, links, text or styles of other kinds, is refused.
+func partOfPage(svg []byte) (template.HTML, error) {
+	var b strings.Builder
+	depth, width := 0, ""
+	for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			if (depth == 0) != (token.Name.Local == "svg") || depth == 0 && width != "" {
+				return "", foreign("<%s> at this place", token.Name.Local)
+			}
+			attributes, err := shapeAttributes(token)
+			if err != nil {
+				return "", err
+			}
+			if depth == 0 {
+				width = attributes["width"]
+				if width == "" || attributes["viewBox"] == "" {
+					return "", foreign("no width or viewBox")
+				}
+				attributes = map[string]string{"style": "--width:" + width, "viewBox": attributes["viewBox"]}
+			}
+			b.WriteString("<" + token.Name.Local)
+			for _, name := range slices.Sorted(maps.Keys(attributes)) {
+				fmt.Fprintf(&b, ` %s="%s"`, name, html.EscapeString(attributes[name]))
+			}
+			b.WriteString(">")
+			depth++
+		case xml.EndElement:
+			depth--
+			b.WriteString("</" + token.Name.Local + ">\n")
+		case xml.CharData:
+			if len(bytes.TrimSpace(token)) > 0 {
+				return "", foreign("text")
+			}
+		case xml.ProcInst:
+			if token.Target != "xml" {
+				return "", foreign("the instruction %q", token.Target)
+			}
+		case xml.Directive:
+			return "", foreign("a declaration")
+		}
+	}
+	if width == "" {
+		return "", foreign("nothing")
+	}
+	return template.HTML(b.String()), nil
+}
+
+func foreign(format string, args ...any) error {
+	return fmt.Errorf("want a picture as this program writes it, got one with "+format, args...)
+}
+
+const svgSpace = "http://www.w3.org/2000/svg"
+
+// shapes is what gonum's SVG canvas writes: elements, their attributes, and what those can be. What has no pattern is left out.
+var shapes = map[string]map[string]*regexp.Regexp{
+	"svg": {
+		"width": regexp.MustCompile(`^[0-9.]+pt$`), "viewBox": regexp.MustCompile(`^[-0-9.eE ]+$`), "height": nil, "version": nil, "xmlns": nil,
+	},
+	"g": {"transform": regexp.MustCompile(`^((scale|translate|rotate)\([-+0-9.eE, ]*\) ?)*$`)},
+	"path": {
+		"d": regexp.MustCompile(`^[MLQCAZ0-9.,eE +-]*$`),
+		"style": regexp.MustCompile(`^((fill|stroke|fill-opacity|stroke-opacity|stroke-width|stroke-dasharray|stroke-dashoffset)` +
+			`:(none|#[0-9A-F]{6}|[-+0-9.,eE]*)(;|$))*$`),
+	},
+}
+
+// shapeAttributes are the attributes of an element of a picture.
+func shapeAttributes(e xml.StartElement) (map[string]string, error) {
+	known, ok := shapes[e.Name.Local]
+	if !ok || e.Name.Space != svgSpace {
+		return nil, foreign("<%s>", e.Name.Local)
+	}
+	attributes := map[string]string{}
+	for _, a := range e.Attr {
+		if a.Name.Space == "xmlns" {
+			continue // a prefix, of which no element makes use
+		}
+		pattern, ok := known[a.Name.Local]
+		switch {
+		case !ok || a.Name.Space != "":
+			return nil, foreign("the attribute %s of <%s>", a.Name.Local, e.Name.Local)
+		case pattern == nil:
+		case !pattern.MatchString(a.Value):
+			return nil, foreign("%s=%.40q", a.Name.Local, a.Value)
+		default:
+			attributes[a.Name.Local] = a.Value
+		}
+	}
+	return attributes, nil
+}
+
+// HTML is the figure as a part of a page, in SVG.
+func (f *Figure) HTML() (template.HTML, error) {
+	var b bytes.Buffer
+	if err := f.encode(&b, ".svg"); err != nil {
+		return "", err
+	}
+	return partOfPage(b.Bytes())
+}

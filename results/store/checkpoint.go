@@ -1,0 +1,287 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"quantal/kernels"
+	"quantal/mnist"
+)
+
+const (
+	checkpointFormat  = "quantal-checkpoint"
+	networkFormat     = "quantal-network"
+	teamFormat        = "quantal-team-checkpoint"
+	checkpointVersion = "1"
+)
+
+// Checkpoint is all that is needed to continue a run.
+type Checkpoint struct {
+	Step   int    // training steps done
+	Seed   uint64 // the network's seed, the key of its noise
+	Graph  string // the structure of the network as text; opaque here
+	Driver string // what the driver needs besides; opaque here
+	Layout kernels.Layout
+	State  *kernels.State
+	// Pixels is how the network's inputs come from pixels. Nothing stands for mnist.Published, which is not in the file: nor was it
+	// before there was a choice.
+	Pixels mnist.Normalisation
+}
+
+// Normalisation is how the network's inputs come from pixels.
+func (c *Checkpoint) Normalisation() mnist.Normalisation {
+	if c.Pixels == (mnist.Normalisation{}) {
+		return mnist.Published()
+	}
+	return c.Pixels
+}
+
+// Write writes the checkpoint to a file, which is replaced as a whole or not at all. The bytes depend on the checkpoint
+// only. The pad slots of the state are not written; reading gives zeros there.
+func (c *Checkpoint) Write(path string) error { return c.write(path, checkpointFormat, pieces) }
+
+// ReadCheckpoint reads a checkpoint and verifies all of it. A file that is damaged, is no checkpoint, or is of a version
+// this program does not know gives a CorruptError.
+func ReadCheckpoint(path string) (*Checkpoint, error) {
+	return readCheckpoint(path, checkpointFormat, pieces)
+}
+
+// WriteNetwork writes what is kept of a network that is trained no more: a checkpoint without Adam's moments.
+func WriteNetwork(path string, c *Checkpoint) error { return c.write(path, networkFormat, parameters) }
+
+// ReadNetwork reads a file of WriteNetwork; the moments are zero. Errors are those of ReadCheckpoint.
+func ReadNetwork(path string) (*Checkpoint, error) {
+	return readCheckpoint(path, networkFormat, parameters)
+}
+
+func (c *Checkpoint) write(path, format string, list func(kernels.Layout) []piece) error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	metadata := c.metadata(format)
+	metadata["seed"], metadata["driver"] = strconv.FormatUint(c.Seed, 10), c.Driver
+	return writeCheckpoint(path, c.tensors("", list(c.Layout)), metadata)
+}
+
+// check reports whether the checkpoint can be written.
+func (c *Checkpoint) check() error {
+	if err := checkLayout(c.Layout); err != nil {
+		return err
+	}
+	if c.State == nil || c.Step < 0 {
+		return errors.New("a checkpoint needs a state and a step from 0 on")
+	}
+	return c.State.Check(c.Layout)
+}
+
+// metadata is what checkpoints of several networks have in common.
+func (c *Checkpoint) metadata(format string) map[string]string {
+	metadata := map[string]string{
+		"format":         format,
+		"format_version": checkpointVersion,
+		"step":           strconv.Itoa(c.Step),
+		"sharing":        c.Layout.Sharing.String(),
+		"layers":         formatLayers(c.Layout.Layers),
+		"graph":          c.Graph,
+	}
+	if n := c.Normalisation(); n != mnist.Published() {
+		maps.Copy(metadata, pixelText(n))
+	}
+	return metadata
+}
+
+// The keys of a normalisation in metadata, and its names in archives.
+const (
+	pixelMean = "pixel_mean"
+	pixelSD   = "pixel_sd"
+)
+
+// pixelText is a normalisation as metadata.
+func pixelText(n mnist.Normalisation) map[string]string {
+	format := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	return map[string]string{pixelMean: format(n.Mean), pixelSD: format(n.SD)}
+}
+
+// parsePixels reads what pixelText writes; there may be nothing.
+func parsePixels(metadata map[string]string) (mnist.Normalisation, error) {
+	mean, first := metadata[pixelMean]
+	sd, second := metadata[pixelSD]
+	if !first && !second {
+		return mnist.Normalisation{}, nil
+	}
+	var n mnist.Normalisation
+	var err1, err2 error
+	n.Mean, err1 = strconv.ParseFloat(mean, 64)
+	n.SD, err2 = strconv.ParseFloat(sd, 64)
+	if err1 != nil || err2 != nil || math.IsNaN(n.Mean) || math.IsInf(n.Mean, 0) || !(n.SD > 0) || math.IsInf(n.SD, 0) {
+		return n, fmt.Errorf("%s %q and %s %q are no mean and standard deviation", pixelMean, mean, pixelSD, sd)
+	}
+	return n, nil
+}
+
+func (c *Checkpoint) tensors(prefix string, list []piece) []Tensor {
+	var tensors []Tensor
+	for _, p := range list {
+		t := p.gather(c.State)
+		t.Name = prefix + t.Name
+		tensors = append(tensors, t)
+	}
+	return tensors
+}
+
+func readCheckpoint(path, format string, list func(kernels.Layout) []piece) (*Checkpoint, error) {
+	tensors, metadata, err := ReadSafetensors(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := decodeCheckpoint(tensors, metadata, format, list)
+	if err != nil {
+		return nil, Corrupt(path, "%v", err)
+	}
+	return c, nil
+}
+
+func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format string, list func(kernels.Layout) []piece) (*Checkpoint, error) {
+	c, err := decodeMetadata(metadata, format)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{"seed", "driver"} {
+		if _, ok := metadata[key]; !ok {
+			return nil, fmt.Errorf("the metadata lacks %q", key)
+		}
+	}
+	if c.Seed, err = parseSeed(metadata["seed"]); err != nil {
+		return nil, err
+	}
+	c.Driver = metadata["driver"]
+	want := list(c.Layout)
+	if len(tensors) != len(want) {
+		return nil, fmt.Errorf("has %d tensors, layers %s with sharing %s make %d",
+			len(tensors), metadata["layers"], metadata["sharing"], len(want))
+	}
+	if err := checkTensors(tensors, "", want); err != nil {
+		return nil, err
+	}
+	c.restore(tensors, want)
+	return c, nil
+}
+
+// decodeMetadata reads what metadata writes.
+func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, error) {
+	if f := metadata["format"]; f != format {
+		return nil, fmt.Errorf("is not a %s: its format is %q, want %q", strings.TrimPrefix(format, "quantal-"), f, format)
+	}
+	if v := metadata["format_version"]; v != checkpointVersion {
+		return nil, fmt.Errorf("is of format version %q, this program reads version %q", v, checkpointVersion)
+	}
+	for _, key := range []string{"step", "sharing", "layers", "graph"} {
+		if _, ok := metadata[key]; !ok {
+			return nil, fmt.Errorf("the metadata lacks %q", key)
+		}
+	}
+	step, err := strconv.Atoi(metadata["step"])
+	if err != nil || step < 0 || strconv.Itoa(step) != metadata["step"] {
+		return nil, fmt.Errorf("step %q is not a count", metadata["step"])
+	}
+	sharing, err := parseSharing(metadata["sharing"])
+	if err != nil {
+		return nil, err
+	}
+	layers, err := parseLayers(metadata["layers"])
+	if err != nil {
+		return nil, err
+	}
+	pixels, err := parsePixels(metadata)
+	if err != nil {
+		return nil, err
+	}
+	return &Checkpoint{Step: step, Graph: metadata["graph"], Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}, nil
+}
+
+// checkTensors reports whether tensors, as many as wanted, are those that a layout makes. All shapes are compared before a
+// state is made: so sizes that the file does not hold reserve no memory.
+func checkTensors(tensors []Tensor, prefix string, want []piece) error {
+	for i, p := range want {
+		if t := tensors[i]; t.Name != prefix+p.name || !slices.Equal(t.Shape, p.shape) {
+			return fmt.Errorf("tensor %d is %s %v, want %s%s %v", i, t.Name, t.Shape, prefix, p.name, p.shape)
+		}
+	}
+	return nil
+}
+
+// restore fills the state from checked tensors.
+func (c *Checkpoint) restore(tensors []Tensor, want []piece) {
+	c.State = kernels.NewState(c.Layout)
+	for i, p := range want {
+		p.scatter(c.State, tensors[i].Data)
+	}
+}
+
+func parseSeed(text string) (uint64, error) {
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || strconv.FormatUint(seed, 10) != text {
+		return 0, fmt.Errorf("seed %q is not a 64-bit number", text)
+	}
+	return seed, nil
+}
+
+// checkLayout reports whether the layout is a chain of layers that can be written as text.
+func checkLayout(l kernels.Layout) error {
+	if len(l.Layers) == 0 {
+		return errors.New("a checkpoint needs at least one layer")
+	}
+	for i, layer := range l.Layers {
+		if layer.In < 1 || layer.Out < 1 {
+			return fmt.Errorf("layer %d of %d inputs and %d neurons is empty", i, layer.In, layer.Out)
+		}
+		if i > 0 && layer.In != l.Layers[i-1].Out {
+			return fmt.Errorf("layer %d has %d inputs, the one before %d neurons", i, layer.In, l.Layers[i-1].Out)
+		}
+	}
+	_, err := parseSharing(l.Sharing.String())
+	return err
+}
+
+// formatLayers writes layer sizes as in 784-100-100-10.
+func formatLayers(layers []kernels.Layer) string {
+	var b strings.Builder
+	fmt.Fprint(&b, layers[0].In)
+	for _, l := range layers {
+		fmt.Fprintf(&b, "-%d", l.Out)
+	}
+	return b.String()
+}
+
+func parseLayers(text string) ([]kernels.Layer, error) {
+	var sizes []int
+	for field := range strings.SplitSeq(text, "-") {
+		n, err := strconv.ParseInt(field, 10, 32)
+		if err != nil || n < 1 || strconv.FormatInt(n, 10) != field {
+			return nil, fmt.Errorf("layers %q are not sizes such as 784-100-10", text)
+		}
+		sizes = append(sizes, int(n))
+	}
+	if len(sizes) < 2 {
+		return nil, fmt.Errorf("layers %q are not sizes such as 784-100-10", text)
+	}
+	var layers []kernels.Layer
+	for i, out := range sizes[1:] {
+		layers = append(layers, kernels.Layer{In: sizes[i], Out: out})
+	}
+	return layers, nil
+}
+
+func parseSharing(name string) (kernels.Sharing, error) {
+	for s := kernels.PerSynapse; s <= kernels.NoNoise; s++ {
+		if s.String() == name {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("sharing %q is not known", name)
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// kept is how many good checkpoints stay in a run folder: one to continue from, and one should that be damaged.
+const kept = 2
+
+type savedCheckpoint struct {
+	step int
+	path string
+}
+
+// read reads the checkpoint, which must be of the step that the file's name says: a copy under another name would
+// continue another run.
+func (s savedCheckpoint) read() (*Checkpoint, error) {
+	c, err := ReadCheckpoint(s.path)
+	if err != nil {
+		return nil, err
+	}
+	if c.Step != s.step {
+		return nil, Corrupt(s.path, "holds step %d, not the one in its name", c.Step)
+	}
+	return c, nil
+}
+
+func checkpointName(step int) string { return fmt.Sprintf("step-%09d.safetensors", step) }
+
+// checkpoints lists the checkpoint files, newest first.
+func (f *Folder) checkpoints() ([]savedCheckpoint, error) {
+	dir := f.Path(checkpointsName)
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, FileError(dir, err)
+	}
+	var list []savedCheckpoint
+	for _, e := range entries {
+		digits := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "step-"), ".safetensors")
+		step, err := strconv.Atoi(digits)
+		if err == nil && step >= 0 && checkpointName(step) == e.Name() {
+			list = append(list, savedCheckpoint{step, filepath.Join(dir, e.Name())})
+		}
+	}
+	slices.SortFunc(list, func(a, b savedCheckpoint) int { return cmp.Compare(b.step, a.step) })
+	return list, nil
+}
+
+// SaveCheckpoint writes checkpoints/step-NNNNNNNNN.safetensors, and when that is safe on disk removes older files except
+// the newest good one. If writing fails all files are as they were.
+func (f *Folder) SaveCheckpoint(c *Checkpoint) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	if err := c.Write(filepath.Join(f.Path(checkpointsName), checkpointName(c.Step))); err != nil {
+		return err
+	}
+	return f.prune(c.Step)
+}
+
+// prune removes checkpoints that are not needed beside the one just written. Damaged files go when they are older than
+// the last one kept, or are of a later step: then the run has gone back behind them.
+func (f *Folder) prune(written int) error {
+	list, err := f.checkpoints()
+	if err != nil {
+		return err
+	}
+	good := 0
+	for _, s := range list {
+		remove := false
+		switch {
+		case s.step == written:
+			good++
+		case s.step > written:
+			_, err := s.read()
+			remove = err != nil
+		case good == kept:
+			remove = true
+		default:
+			if _, err := s.read(); err == nil {
+				good++
+			}
+		}
+		if remove {
+			if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return FileError(s.path, err)
+			}
+		}
+	}
+	return nil
+}
+
+// LastCheckpoint reads the newest checkpoint that is good. Skipped tells of each newer file why it is not. Without any
+// file the error is ErrNoCheckpoint; if there are files but no good one, it is a CorruptError.
+func (f *Folder) LastCheckpoint() (c *Checkpoint, skipped []error, err error) {
+	list, err := f.checkpoints()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range list {
+		c, err := s.read()
+		switch {
+		case err == nil:
+			return c, skipped, nil
+		case !errors.Is(err, fs.ErrNotExist): // the run going on may have removed it since the folder was listed
+			skipped = append(skipped, err)
+		}
+	}
+	dir := f.Path(checkpointsName)
+	if len(skipped) == 0 {
+		return nil, nil, fmt.Errorf("results: %s: %w", dir, ErrNoCheckpoint)
+	}
+	return nil, skipped, Corrupt(dir, "no checkpoint can be read, of %d", len(skipped))
+}

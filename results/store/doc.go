@@ -1,0 +1,92 @@
+// Package store keeps what came out of a run.
+//
+// What enters: the layout and state of a network (package kernels) with the text that a driver needs to continue, the figures measured
+// after each epoch, the resolved configuration, and a [Record] for each network of a grid. What leaves: a run folder that survives
+// crashes, and files that Python reads. The package knows neither the driver nor the graph; what they want kept is text. Package tables
+// makes tables and reports of what is kept here, package draw writes figures by [WriteBytes].
+//
+// # Run folder
+//
+//	config.toml        everything resolved, enough to repeat the run
+//	environment.json   program, processor, kernels, data set and its checksums
+//	metrics.jsonl      one JSON object per line and epoch, see Epoch
+//	checkpoints/       step-000003000.safetensors: the newest two that are good
+//	times.json         the seconds that the run had taken at its last checkpoints, which hold no clock themselves
+//	summary.json       what the run reached
+//	.lock              held by the process that works in the folder
+//	.lock.held         there only where the file system has no locks, and stands for one: process and host
+//
+// All files but metrics.jsonl are written under a temporary name (a dot, the name, a random number), flushed to disk,
+// renamed, and the folder is flushed; temporary files of killed processes go when the folder is next locked, or beside an export
+// when it is next written. Only regular files are written to: never through a symbolic link, nor onto a device or a pipe. A line of
+// metrics.jsonl counts when its line end is there. One process at a time has a folder (Create, Open); View reads without
+// the lock.
+//
+// An experiment that is made in one go (CreateExperiment) has a table.csv and its figures there, and no checkpoints.
+//
+// # Checkpoint format
+//
+// A checkpoint is a safetensors file (https://github.com/huggingface/safetensors):
+//
+//	8 bytes   length n of the header, unsigned little-endian
+//	n bytes   header: JSON in UTF-8, padded at the end with spaces to a multiple of 8
+//	the rest  tensors one after the other in the order of the header, without gaps: float32, little-endian, C order
+//
+// The header is an object. Its first key, "__metadata__", is an object of strings; every other key is a tensor's name
+// with {"dtype":"F32","shape":[...],"data_offsets":[begin,end]}, bytes counted from the end of the header.
+//
+// Metadata:
+//
+//	sha256          SHA-256 of the whole file, in lower-case hexadecimal, computed with 64 zeros ("0") in place of its own
+//	                digits. It is the first key, so the digits are bytes 35 to 98 of the file, counted from 0.
+//	format          quantal-checkpoint
+//	format_version  1
+//	step            training steps done, decimal
+//	seed            the network's 64-bit seed, decimal
+//	layers          sizes, as in 784-100-100-10
+//	sharing         which synapses share a sigma: synapse (each its own), neuron, layer, network, or none (no noise)
+//	graph           structure of the network, for the program that continues the run
+//	driver          what else that program needs
+//	pixel_mean      inputs are pixels x, 0 to 255, as (x/255 - pixel_mean) / pixel_sd
+//	pixel_sd        where both are absent they are 0.1307 and 0.3081
+//
+// Tensors, for layers N = 0, 1, ... in turn, shapes as in PyTorch's Linear (rows are neurons):
+//
+//	layerN.weight.mu [neurons][inputs]     means
+//	layerN.bias.mu   [neurons]
+//	layerN.weight.mu.m, layerN.bias.mu.m   their first Adam moments
+//	layerN.weight.mu.v, layerN.bias.mu.v   their second Adam moments
+//
+// and phi, where sigma = ln(1 + e^phi), each with .m and .v alike:
+//
+//	sharing synapse   layerN.weight.phi [neurons][inputs], layerN.bias.phi [neurons]
+//	sharing neuron    layerN.phi [neurons]
+//	sharing layer     layerN.phi [1]
+//	sharing network   phi [1], once, after all layers
+//	sharing none      none
+//
+// A file of WriteNetwork has format quantal-network and no moments, and is otherwise the same. A file of TeamCheckpoint has format
+// quantal-team-checkpoint: the tensors of each network with its name and a slash in front, seed and driver of each in the
+// metadata's key networks, a list in JSON.
+//
+// There is no clock and no host name in the file: the same state gives the same bytes. A reader in Python:
+//
+//	import hashlib, json, struct
+//	import numpy as np
+//
+//	def read(path):
+//	    raw = open(path, "rb").read()
+//	    (n,) = struct.unpack("<Q", raw[:8])
+//	    header = json.loads(raw[8:8 + n])
+//	    metadata = header.pop("__metadata__")
+//	    blank = raw[:35] + b"0" * 64 + raw[99:]
+//	    assert hashlib.sha256(blank).hexdigest() == metadata["sha256"]
+//	    tensors = {}
+//	    for name, t in header.items():
+//	        begin, end = t["data_offsets"]
+//	        tensors[name] = np.frombuffer(raw[8 + n + begin:8 + n + end], "<f4").reshape(t["shape"])
+//	    return tensors, metadata
+//
+// Files of WriteSafetensors have the same form with the writer's own metadata; those of WriteNPZ hold the same arrays
+// for numpy.load.
+package store

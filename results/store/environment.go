@@ -1,0 +1,70 @@
+package store
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// Environment is what a run's bytes and speed depend on besides its configuration.
+type Environment struct {
+	Version   string `json:"version"`          // of the program
+	Commit    string `json:"commit,omitempty"` // of its source, with "+changes" behind if that was modified; empty if unknown
+	Go        string `json:"go"`
+	OS        string `json:"os"`
+	Arch      string `json:"arch"`
+	Processor string `json:"processor"`
+	Cores     int    `json:"cores"` // logical processors
+
+	Kernels string `json:"kernels"` // the kernel set that ran, on which the last bits depend
+	Device  string `json:"device"`
+
+	// Of a run on data:
+	Data       string            `json:"data,omitempty"`        // the data set
+	DataSource string            `json:"data_source,omitempty"` // where it came from
+	DataSHA256 map[string]string `json:"data_sha256,omitempty"` // by file
+}
+
+// ReadEnvironmentHere fills in what is known without a run: the program, the system and the processor.
+func ReadEnvironmentHere(version string) Environment {
+	return Environment{
+		Version: version, Commit: commit(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+		Processor: processor(), Cores: runtime.NumCPU(),
+	}
+}
+
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	revision, changes := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changes = "+changes"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision + changes
+}
+
+// processor is the model as Linux names it, or the architecture elsewhere.
+func processor() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}

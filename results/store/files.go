@@ -1,0 +1,146 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"quantal/internal/input"
+	"quantal/internal/textfile"
+)
+
+// WriteConfig writes config.toml: everything resolved that is needed to repeat the run.
+func (f *Folder) WriteConfig(v any) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := toml.NewEncoder(&text).EnableMarshalerInterface().Encode(v); err != nil {
+		return fmt.Errorf("results: %s: %w", f.Path(ConfigName), err)
+	}
+	return writeAtomicBytes(f.Path(ConfigName), text.Bytes())
+}
+
+// ReadConfig reads config.toml into v, which has the defaults, and lists the keys of v that the file lacks, but for those that stand in
+// a file only if they are not empty. Errors are those of ReadConfigFile; a file without any key gives a CorruptError, too.
+func (f *Folder) ReadConfig(v any) (missing []string, err error) {
+	path := f.Path(ConfigName)
+	if err := ReadConfigFile(path, v); err != nil {
+		return nil, err
+	}
+	var there map[string]any
+	if err := ReadConfigFile(path, &there); err != nil {
+		return nil, err
+	}
+	if len(there) == 0 {
+		return nil, Corrupt(path, "is empty: want the settings of the run")
+	}
+	t := reflect.TypeOf(v).Elem()
+	for i := range t.NumField() {
+		key, options, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
+		if _, ok := there[key]; !ok && key != "" && options == "" { // what is left out where it is empty is not missing
+			missing = append(missing, key)
+		}
+	}
+	return missing, nil
+}
+
+// IsRunConfig reports whether a file is the config.toml of a run folder.
+func IsRunConfig(path string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(path), environmentName))
+	return err == nil && filepath.Base(path) == ConfigName
+}
+
+// ReadConfigFile reads a TOML file into v, as Windows' programs write it, too. A key that v has no field for, a value of another type
+// and broken syntax give a CorruptError with the line.
+func ReadConfigFile(path string, v any) error {
+	data, err := ReadFile(path, input.Settings)
+	if err != nil {
+		return err
+	}
+	if err := decodeConfig(data, v); err != nil {
+		return Corrupt(path, "%v", err)
+	}
+	return nil
+}
+
+func decodeConfig(data []byte, v any) error {
+	data, err := textfile.Decode(data)
+	if err != nil {
+		return err
+	}
+	err = toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().EnableUnmarshalerInterface().Decode(v)
+	var unknown *toml.StrictMissingError
+	var wrong *toml.DecodeError
+	switch {
+	case errors.As(err, &unknown):
+		var keys []string
+		for _, e := range unknown.Errors {
+			keys = append(keys, unknownKey(e, v))
+		}
+		return fmt.Errorf("unknown key %s", strings.Join(keys, ", "))
+	case errors.As(err, &wrong):
+		return misfit(wrong, v)
+	case err != nil:
+		return errors.New(strings.TrimPrefix(err.Error(), "toml: "))
+	}
+	return nil
+}
+
+// WriteEnvironment writes environment.json.
+func (f *Folder) WriteEnvironment(e Environment) error { return f.writeJSON(environmentName, e) }
+
+// ReadEnvironment reads environment.json.
+func (f *Folder) ReadEnvironment() (Environment, error) {
+	var e Environment
+	err := f.readJSON(environmentName, &e)
+	return e, err
+}
+
+// WriteSummary writes summary.json, with null for numbers that JSON does not have (NaN and infinities).
+func (f *Folder) WriteSummary(v any) error { return f.writeJSON(summaryName, v) }
+
+// ReadSummary reads summary.json into v.
+func (f *Folder) ReadSummary(v any) error { return f.readJSON(summaryName, v) }
+
+func (f *Folder) writeJSON(name string, v any) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	return WriteJSONFile(f.Path(name), v)
+}
+
+// WriteJSONFile writes v, indented, to a file, which is replaced as a whole or not at all.
+func WriteJSONFile(path string, v any) error {
+	line, err := EncodeJSON(v)
+	if err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, line, "", "  "); err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	b.WriteByte('\n')
+	return writeAtomicBytes(path, b.Bytes())
+}
+
+func (f *Folder) readJSON(name string, v any) error { return ReadJSONFile(f.Path(name), v) }
+
+// ReadJSONFile reads a JSON file into v. Text that does not fit v gives a CorruptError.
+func ReadJSONFile(path string, v any) error {
+	data, err := ReadFile(path, input.Own)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return Corrupt(path, "%v", err)
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"quantal/kernels"
+)
+
+// helperVariable names the part that a copy of the test program plays when a test needs a second process.
+const helperVariable = "QUANTAL_RESULTS_HELPER"
+
+func TestMain(m *testing.M) {
+	if part := os.Getenv(helperVariable); part != "" {
+		os.Exit(helper(part, os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// helper plays a part and returns an exit status.
+func helper(part string, args []string) int {
+	switch part {
+	case "hold": // locks the run folder and waits to be killed
+		f, err := Open(args[0])
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		defer f.Close()
+		fmt.Println("held")
+		_, _ = io.ReadAll(os.Stdin)
+		return 0
+	case "save": // writes into the run folder until it is killed
+		f, err := Open(args[0])
+		for step := 1; err == nil; step++ {
+			if err = f.AppendMetrics(Epoch{Epoch: step, Step: step}); err == nil {
+				err = f.SaveCheckpoint(small(step))
+			}
+			if step == kept {
+				fmt.Println("saving")
+			}
+		}
+		fmt.Println(err)
+		return 1
+	case "full": // works in the run folder where files cannot grow
+		return fullDisk(args[0])
+	}
+	return 2
+}
+
+// helperCommand is a second process that plays the given part.
+func helperCommand(t *testing.T, part string, args ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(os.Args[0], args...)
+	c.Env = append(os.Environ(), helperVariable+"="+part)
+	return c
+}
+
+// layoutOf makes a layout of layers with the given sizes.
+func layoutOf(sharing kernels.Sharing, sizes ...int) kernels.Layout {
+	l := kernels.Layout{Sharing: sharing}
+	for i, out := range sizes[1:] {
+		l.Layers = append(l.Layers, kernels.Layer{In: sizes[i], Out: out})
+	}
+	return l
+}
+
+// filled is a checkpoint whose every number is another one, with zeros in the pads.
+func filled(l kernels.Layout, step int, next func() float32) *Checkpoint {
+	c := &Checkpoint{Step: step, Seed: math.MaxUint64 - 7, Graph: `{"hidden":"ReLU \"σ\" <&>"}`, Driver: "{\"a\":1}\n",
+		Layout: l, State: kernels.NewState(l)}
+	for _, p := range pieces(l) {
+		field := p.field(c.State)
+		for r := range p.rows {
+			for k := range p.cols {
+				field[p.offset+r*p.stride+k] = next()
+			}
+		}
+	}
+	return c
+}
+
+// normal returns normally distributed numbers of a fixed sequence.
+func normal(seed uint64) func() float32 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	return func() float32 { return float32(r.NormFloat64()) }
+}
+
+func small(step int) *Checkpoint {
+	return filled(layoutOf(kernels.PerSynapse, 3, 2, 1), step, normal(uint64(step)))
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantError checks an error's text, and that it is one line that names the package.
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one with %q", parts)
+	}
+	text := err.Error()
+	if !strings.HasPrefix(text, "results: ") || strings.Contains(text, "\n") {
+		t.Errorf("error is not one line that begins with the package: %s", text)
+	}
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("error lacks %q: %s", part, text)
+		}
+	}
+}
+
+func isCorrupt(err error) bool {
+	var c *CorruptError
+	return errors.As(err, &c)
+}
+
+func equalBits(a, b []float32) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if math.Float32bits(a[i]) != math.Float32bits(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func equalStates(a, b *kernels.State) bool {
+	return equalBits(a.Mu, b.Mu) && equalBits(a.MuM, b.MuM) && equalBits(a.MuV, b.MuV) &&
+		equalBits(a.Phi, b.Phi) && equalBits(a.PhiM, b.PhiM) && equalBits(a.PhiV, b.PhiV)
+}
+
+// names lists a folder, hidden files included, less the lock.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	check(t, err)
+	var list []string
+	for _, e := range entries {
+		if e.Name() != lockName {
+			list = append(list, e.Name())
+		}
+	}
+	return list
+}

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"quantal/internal/nearest"
+)
+
+// typeAt is the type that the value of a TOML key has to fit, and the names of the keys beside it; nil where there is none.
+func typeAt(v any, key []string) (t reflect.Type, beside []string) {
+	t = reflect.TypeOf(v)
+	for _, part := range key {
+		for t != nil && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array) {
+			t = t.Elem()
+		}
+		if t == nil || t.Kind() != reflect.Struct {
+			return nil, nil
+		}
+		fields := t
+		t, beside = nil, nil
+		for i := range fields.NumField() {
+			name, _, _ := strings.Cut(fields.Field(i).Tag.Get("toml"), ",")
+			beside = append(beside, name)
+			if name == part {
+				t = fields.Field(i).Type
+			}
+		}
+	}
+	return t, beside
+}
+
+// unknownKey names a key that v has no field for, and the one that may be meant.
+func unknownKey(e toml.DecodeError, v any) string {
+	line, _ := e.Position()
+	key := e.Key()
+	_, beside := typeAt(v, key)
+	return fmt.Sprintf("%q in line %d%s", strings.Join(key, "."), line, nearest.Hint(key[len(key)-1], beside))
+}
+
+// misfit says in which key and line a value of a TOML file does not fit v, and what would. What is wrong with the syntax is in the
+// error's own words.
+func misfit(e *toml.DecodeError, v any) error {
+	line, column := e.Position()
+	reason := strings.TrimPrefix(e.Error(), "toml: ")
+	key := e.Key()
+	if t, _ := typeAt(v, key); t != nil && regexp.MustCompile(`^(cannot (decode|store)|negative integer|decimal number)`).MatchString(reason) {
+		reason = strings.Join(key, ".") + ": want " + describeType(t)
+	}
+	if strings.Contains(reason, "too large to fit in a 64-bit signed integer") { // a seed may be so large
+		reason += ": write it as text in quotes"
+	}
+	return fmt.Errorf("line %d, column %d: %s", line, column, reason)
+}
+
+// describeType is what a user writes for a value of a type.
+func describeType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint64:
+		return "a whole number of 0 or more"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Array, reflect.Slice:
+		of := t.Elem().Kind()
+		switch {
+		case of == reflect.Struct:
+			return "tables, [[...]]"
+		case t.Kind() == reflect.Array:
+			return fmt.Sprintf("a list [...] of %d, each %s", t.Len(), describeType(t.Elem()))
+		}
+		return "a list [...], each of it " + describeType(t.Elem())
+	case reflect.Struct, reflect.Map:
+		return "a table, [...]"
+	}
+	return "text in quotes"
+}

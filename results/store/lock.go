@@ -1,0 +1,143 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"quantal/internal/safefile"
+)
+
+const (
+	lockName = ".lock"
+	heldName = ".lock.held" // stands for the lock where the file system has none
+)
+
+// Lock is the right to write in a folder. It belongs to the open file, so the system takes it back when the process ends,
+// however it ends; the process id in the file is for people only. Where the file system has no locks, a file stands for it,
+// which a killed process leaves behind.
+type Lock struct {
+	file *os.File // locked, or nil
+	held string   // the file that stands for the lock, or nothing
+}
+
+// TakeLock takes the lock of a folder. A folder in use gives an InUseError, one where there are no locks a NoLocksError.
+func TakeLock(dir string) (*Lock, error) { return takeLock(dir, flock) }
+
+func flock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+func takeLock(dir string, flock func(*os.File) error) (*Lock, error) {
+	path := filepath.Join(dir, lockName)
+	file, err := safefile.Open(path, os.O_RDWR|os.O_CREATE)
+	if errors.Is(err, fs.ErrPermission) { // of another user in a folder of several, and can be locked all the same
+		file, err = safefile.Open(path, os.O_RDONLY)
+	}
+	if err != nil {
+		return nil, FileError(path, err)
+	}
+	err = flock(file)
+	if err == nil {
+		err = notHeld(dir)
+	}
+	switch {
+	case err == nil:
+		// A full disk must not keep anyone from opening a run, so the process id is written if possible.
+		if file.Truncate(0) == nil {
+			_, _ = file.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
+		}
+		return &Lock{file: file}, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = holder(dir, file)
+	case hasNoLocks(err):
+		err = &NoLocksError{Path: path, Err: err}
+	case !errors.As(err, new(*InUseError)):
+		err = FileError(path, err)
+	}
+	_ = file.Close() // nothing has been written to it
+	return nil, err
+}
+
+// hasNoLocks reports whether this is how a file system says that it has no locks: NFS without a lock daemon, Lustre mounted
+// without flock, autofs.
+func hasNoLocks(err error) bool {
+	for _, e := range []error{syscall.ENOLCK, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EBADF} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// holdFolder is TakeLock for a folder in which two processes would spoil each other's work: where there are no locks, a file that
+// only one process can make stands for the lock.
+func holdFolder(dir string, flock func(*os.File) error) (*Lock, error) {
+	lock, err := takeLock(dir, flock)
+	var none *NoLocksError
+	if !errors.As(err, &none) {
+		return lock, err
+	}
+	path := filepath.Join(dir, heldName)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		if err := notHeld(dir); err != nil {
+			return nil, err
+		}
+		return holdFolder(dir, flock) // it has just been given back
+	}
+	if err != nil {
+		return nil, FileError(path, err)
+	}
+	host, _ := os.Hostname() // for people only, as all that is in the file
+	_, _ = fmt.Fprintln(file, os.Getpid(), host)
+	_ = file.Close()
+	return &Lock{held: path}, nil
+}
+
+// notHeld gives an InUseError if a file stands for the lock of a folder.
+func notHeld(dir string) error {
+	path := filepath.Join(dir, heldName)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	inUse := &InUseError{Path: dir, Held: path}
+	if file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0); err == nil {
+		defer file.Close()
+		inUse = holder(dir, file)
+		inUse.Held = path
+	}
+	return inUse
+}
+
+// holder says who has the lock of a folder, as far as its file tells.
+func holder(dir string, file *os.File) *InUseError {
+	text, _ := io.ReadAll(io.LimitReader(file, 300)) // without it the holder is unknown, which InUseError can say
+	inUse := &InUseError{Path: dir}
+	_, _ = fmt.Sscan(string(text), &inUse.PID, &inUse.Host)
+	inUse.PID = max(inUse.PID, 0)
+	inUse.Host = strings.ToValidUTF8(inUse.Host, "?")
+	return inUse
+}
+
+// Release gives the lock back. Releasing twice does nothing.
+func (l *Lock) Release() error {
+	file, held := l.file, l.held
+	l.file, l.held = nil, ""
+	if held != "" {
+		if err := os.Remove(held); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return FileError(held, err)
+		}
+	}
+	if file == nil {
+		return nil
+	}
+	_ = file.Truncate(0) // nobody holds it any more
+	if err := file.Close(); err != nil {
+		return FileError(file.Name(), err)
+	}
+	return nil
+}

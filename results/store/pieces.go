@@ -1,0 +1,88 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+
+	"quantal/kernels"
+)
+
+// piece is one tensor of a checkpoint and its place in a State: entry k of row r is at offset + r stride + k of a field.
+type piece struct {
+	name                       string
+	shape                      []int
+	field                      func(*kernels.State) []float32
+	offset, rows, cols, stride int
+	moment                     bool // one of Adam's
+}
+
+// parameters lists the tensors of a network that is trained no more: its means and phis.
+func parameters(l kernels.Layout) []piece {
+	return slices.DeleteFunc(pieces(l), func(p piece) bool { return p.moment })
+}
+
+// pieces lists the tensors of a checkpoint in the order of the file.
+func pieces(l kernels.Layout) []piece {
+	type field struct {
+		suffix string
+		of     func(*kernels.State) []float32
+		moment bool
+	}
+	mu := []field{
+		{"mu", func(s *kernels.State) []float32 { return s.Mu }, false},
+		{"mu.m", func(s *kernels.State) []float32 { return s.MuM }, true},
+		{"mu.v", func(s *kernels.State) []float32 { return s.MuV }, true},
+	}
+	phi := []field{
+		{"phi", func(s *kernels.State) []float32 { return s.Phi }, false},
+		{"phi.m", func(s *kernels.State) []float32 { return s.PhiM }, true},
+		{"phi.v", func(s *kernels.State) []float32 { return s.PhiV }, true},
+	}
+	perSynapse := mu
+	if l.Sharing == kernels.PerSynapse {
+		perSynapse = append(perSynapse, phi...)
+	}
+	var list []piece
+	groups := func(prefix string, offset, n int) {
+		for _, f := range phi {
+			list = append(list, piece{name: prefix + f.suffix, shape: []int{n}, field: f.of, moment: f.moment,
+				offset: offset, rows: n, cols: 1, stride: 1})
+		}
+	}
+	for i, layer := range l.Layers {
+		offset, stride := l.Offset(i), layer.Stride()
+		for _, f := range perSynapse {
+			list = append(list,
+				piece{name: fmt.Sprintf("layer%d.weight.%s", i, f.suffix), shape: []int{layer.Out, layer.In}, field: f.of, moment: f.moment,
+					offset: offset, rows: layer.Out, cols: layer.In, stride: stride},
+				piece{name: fmt.Sprintf("layer%d.bias.%s", i, f.suffix), shape: []int{layer.Out}, field: f.of, moment: f.moment,
+					offset: offset + layer.In, rows: layer.Out, cols: 1, stride: stride})
+		}
+		if l.Sharing == kernels.PerNeuron || l.Sharing == kernels.PerLayer {
+			groups(fmt.Sprintf("layer%d.", i), l.PhiOffset(i), l.PhiLen(i))
+		}
+	}
+	if l.Sharing == kernels.PerNetwork {
+		groups("", 0, 1)
+	}
+	return list
+}
+
+// gather copies the tensor out of a state, without the pads.
+func (p piece) gather(s *kernels.State) Tensor {
+	from := p.field(s)
+	data := make([]float32, 0, p.rows*p.cols)
+	for r := range p.rows {
+		at := p.offset + r*p.stride
+		data = append(data, from[at:at+p.cols]...)
+	}
+	return Tensor{Name: p.name, Shape: p.shape, Data: data}
+}
+
+// scatter is the inverse of gather.
+func (p piece) scatter(s *kernels.State, data []float32) {
+	to := p.field(s)
+	for r := range p.rows {
+		copy(to[p.offset+r*p.stride:], data[r*p.cols:(r+1)*p.cols])
+	}
+}

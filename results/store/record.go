@@ -1,0 +1,241 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"quantal/internal/input"
+)
+
+// Settings say which network of a grid a record is of: everything that decides what it reaches, on one data set.
+type Settings struct {
+	Data         string  `json:"data"`      // the data set's name
+	Hidden       string  `json:"hidden"`    // units of the hidden layers, as in 100x100, or none
+	Noise        string  `json:"noise"`     // heterogeneous, homogeneous, neuron, layer or none
+	Rho          string  `json:"rho"`       // the exponent as the user wrote it
+	RhoValue     float64 `json:"rho_value"` // 0 for entropic
+	C            float64 `json:"c"`
+	Lambda       float64 `json:"lambda"`
+	LearningRate float64 `json:"lr"`
+	Batch        int     `json:"batch"`
+	Epochs       int     `json:"epochs"`
+	MuInit       float64 `json:"mu_init"`
+	SigmaInit    float64 `json:"sigma_init"`
+	Validation   int     `json:"validation"`          // training examples held out
+	Normalise    string  `json:"normalise,omitempty"` // of pixels: auto, none or MEAN,SD; empty for mnist
+	Classes      int     `json:"classes,omitempty"`   // as stated; 0 if they are those of the labels
+	Seed         uint64  `json:"seed"`
+}
+
+// Compare orders settings as tables do: by what the networks are, then rho, c, and the seed last.
+func (s Settings) Compare(t Settings) int {
+	noises := NoiseNames()
+	return cmp.Or(
+		strings.Compare(s.Data, t.Data), strings.Compare(s.Hidden, t.Hidden),
+		cmp.Compare(s.Lambda, t.Lambda), cmp.Compare(s.LearningRate, t.LearningRate),
+		cmp.Compare(s.Batch, t.Batch), cmp.Compare(s.Epochs, t.Epochs),
+		cmp.Compare(s.MuInit, t.MuInit), cmp.Compare(s.SigmaInit, t.SigmaInit), cmp.Compare(s.Validation, t.Validation),
+		strings.Compare(s.Normalise, t.Normalise), cmp.Compare(s.Classes, t.Classes),
+		cmp.Compare(slices.Index(noises, s.Noise), slices.Index(noises, t.Noise)),
+		cmp.Compare(s.RhoValue, t.RhoValue), cmp.Compare(s.C, t.C), cmp.Compare(s.Seed, t.Seed),
+	)
+}
+
+// NoiseNames lists the values of Settings.Noise in the order of tables and figures.
+func NoiseNames() []string {
+	return []string{"heterogeneous", "homogeneous", "neuron", "layer", WithoutNoise}
+}
+
+// WithoutNoise is the noise of a network that has none, for which rho and c mean nothing.
+const WithoutNoise = "none"
+
+// What became of a point of a grid.
+const (
+	Done     = "done"
+	Diverged = "diverged" // left the finite numbers; there are no figures then
+)
+
+// Record is a finished point of a grid. It holds no clock and no host: the same network gives the same bytes. Every field without
+// omitempty is in every record, so what a later version adds has it.
+type Record struct {
+	ID string `json:"id"`
+	Settings
+	Status  string `json:"status"`  // Done or Diverged
+	Kernels string `json:"kernels"` // the kernel set that ran, on which the last bits depend
+	Outcome
+
+	// Where a diverged network left the finite numbers.
+	DivergedStep  *int   `json:"diverged_step,omitempty"`
+	DivergedLayer *int   `json:"diverged_layer,omitempty"`
+	DivergedWhat  string `json:"diverged_what,omitempty"` // loss, gradient or sigma
+}
+
+// recordName is the file of a record in the folder of records.
+func recordName(id string) string { return id + ".json" }
+
+// The checksum of a record's file stands at its beginning and covers the file with zeros in its place.
+const recordPrefix = `{"sha256":"`
+
+// WriteRecord writes a record to its file in dir, which is replaced as a whole or not at all.
+func WriteRecord(dir string, r Record) error {
+	path := filepath.Join(dir, recordName(r.ID))
+	body, err := EncodeJSON(r)
+	if err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	line := slices.Concat([]byte(recordPrefix+noDigits+`",`), body[1:], []byte("\n"))
+	copy(line[len(recordPrefix):], recordChecksum(line))
+	return writeAtomicBytes(path, line)
+}
+
+func recordChecksum(line []byte) string {
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:])
+}
+
+// ReadRecords reads the records in dir, in the order of their settings. Damaged names each file that is not what was
+// written; a point with such a record has to be run again. No folder means no records.
+func ReadRecords(dir string) (records []Record, damaged []error, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, FileError(dir, err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".json" {
+			continue
+		}
+		r, err := ReadRecord(dir, strings.TrimSuffix(e.Name(), ".json"))
+		var bad *CorruptError
+		switch {
+		case errors.As(err, &bad):
+			damaged = append(damaged, err)
+		case err != nil:
+			return nil, nil, err
+		default:
+			records = append(records, r)
+		}
+	}
+	slices.SortFunc(records, CompareRecords)
+	return records, damaged, nil
+}
+
+// CompareRecords orders records by their settings, then by their ids.
+func CompareRecords(a, b Record) int {
+	return cmp.Or(a.Compare(b.Settings), strings.Compare(a.ID, b.ID))
+}
+
+// ReadRecord reads the record of one point.
+func ReadRecord(dir, id string) (Record, error) {
+	path := filepath.Join(dir, recordName(id))
+	line, err := ReadFile(path, input.Own)
+	if err != nil {
+		return Record{}, err
+	}
+	r, err := decodeRecord(line)
+	if err == nil && r.ID != id {
+		err = fmt.Errorf("is the record of %s", r.ID)
+	}
+	if err != nil {
+		return Record{}, Corrupt(path, "%v", err)
+	}
+	return r, nil
+}
+
+func decodeRecord(line []byte) (Record, error) {
+	r := Record{Outcome: NoOutcome()}
+	end := len(recordPrefix) + len(noDigits)
+	if len(line) < end || !bytes.HasPrefix(line, []byte(recordPrefix)) {
+		return r, errors.New("is not a record, or is cut short")
+	}
+	digits := string(line[len(recordPrefix):end])
+	blank := slices.Clone(line)
+	copy(blank[len(recordPrefix):], noDigits)
+	if recordChecksum(blank) != digits {
+		return r, errors.New("does not have the checksum that was written in it")
+	}
+	if err := json.Unmarshal(line, &r); err != nil {
+		return r, err
+	}
+	return r, r.complete(line)
+}
+
+// complete reports whether a line has all that WriteRecord writes of a network: a record that someone has edited may have a checksum.
+func (r Record) complete(line []byte) error {
+	var written map[string]json.RawMessage
+	if err := json.Unmarshal(line, &written); err != nil {
+		return err
+	}
+	needed := []string{"id", "status", "kernels", "steps", "draws"}
+	for _, f := range FieldsOf(reflect.ValueOf(r.Settings)) {
+		if !strings.Contains(f.options, "omit") {
+			needed = append(needed, f.Name)
+		}
+	}
+	switch r.Status {
+	case Done:
+		needed = append(needed, "accuracy_sampled", "sigma_rms", "sigma_rms_layers")
+	case Diverged:
+		needed = append(needed, "diverged_step", "diverged_layer", "diverged_what")
+	default:
+		return fmt.Errorf("status is %q, want %s or %s", r.Status, Done, Diverged)
+	}
+	for _, f := range FieldsOf(reflect.ValueOf(r)) {
+		if _, ok := written[f.Name]; !ok && !strings.Contains(f.options, "omit") {
+			return fmt.Errorf("lacks %q", f.Name)
+		}
+	}
+	for _, name := range needed {
+		if text := string(written[name]); text == "" || text == "null" || text == `""` {
+			return fmt.Errorf("has no value for %q", name)
+		}
+	}
+	return nil
+}
+
+// Check reports whether a network is the one that the record is of, as far as numbers in it tell: seed, sizes and steps, the sigma of
+// each layer and the cost of magnitude.
+func (r Record) Check(c *Checkpoint) error {
+	var hidden []string
+	for _, l := range c.Layout.Layers[:len(c.Layout.Layers)-1] {
+		hidden = append(hidden, strconv.Itoa(l.Out))
+	}
+	if len(hidden) == 0 {
+		hidden = []string{"none"}
+	}
+	for _, pair := range []struct{ what, network, record any }{
+		{"seed", c.Seed, r.Seed}, {"step", c.Step, r.Steps}, {"hidden", strings.Join(hidden, "x"), r.Hidden},
+		{"number of layers", len(c.Layout.Layers), len(r.SigmaRMSLayers)},
+	} {
+		if pair.network != pair.record {
+			return fmt.Errorf("is not the network of this record: its %s is %v, the record says %v", pair.what, pair.network, pair.record)
+		}
+	}
+	const rounding = 1e-6 // relative; another processor adds up in the same order, but may round otherwise
+	differ := func(what string, network, record float64) error {
+		if math.Abs(network-record) <= rounding*math.Abs(record) || math.IsNaN(record) {
+			return nil
+		}
+		return fmt.Errorf("is not the network of this record: its %s is %g, the record says %g", what, network, record)
+	}
+	err := differ("cost of magnitude", r.Lambda*c.magnitude(), r.ObjectiveMagnitude)
+	for i, sigma := range c.SigmaRMSLayers() {
+		err = cmp.Or(err, differ(fmt.Sprintf("sigma_rms of layer %d", i), sigma, r.SigmaRMSLayers[i]))
+	}
+	return err
+}

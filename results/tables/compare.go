@@ -1,0 +1,313 @@
+package tables
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"quantal/results/store"
+)
+
+// Comparison is how a grid's networks compare with published values.
+//
+// Published accuracies and losses are compared with accuracy_sampled and loss_sampled, one draw of the weights per minibatch
+// of 20 test images: at rho = 2, c = 0.1 with homogeneous noise the paper has 63.4 %, and so have these, while
+// accuracy_predictive and accuracy_expected_log of 20 draws are 86 %.
+type Comparison struct {
+	Columns []ColumnVerdict `json:"columns"`
+	Points  []ComparedPoint `json:"points"` // in the order of their settings
+
+	// What could not be compared.
+	Unfit        []UnfitPoint `json:"unfit"`         // ours, where the published values are of networks of another kind
+	NotTrained   []string     `json:"not_trained"`   // published, but no network of ours has finished or diverged there
+	NotPublished []string     `json:"not_published"` // ours
+}
+
+// UnfitPoint is networks of ours that are of another kind than the published one of their rho, c and noise.
+type UnfitPoint struct {
+	Name        string       `json:"network"`
+	Differences []Difference `json:"differences"`
+}
+
+// ColumnVerdict sums a column up.
+type ColumnVerdict struct {
+	Column    string  `json:"column"` // of the published values
+	Ours      string  `json:"ours"`   // what it is compared with
+	Unit      string  `json:"unit"`   // of deviations and tolerance: percentage points, or relative
+	Tolerance string  `json:"tolerance,omitempty"`
+	Compared  int     `json:"compared"`
+	Beyond    int     `json:"beyond"`  // the tolerance
+	Largest   float64 `json:"largest"` // deviation, by its size
+	At        string  `json:"at"`      // where that is
+	Verdict   string  `json:"verdict"` // Within, Beyond, or NotJudged without a tolerance or a value
+}
+
+// Verdicts on a column.
+const (
+	Within    = "within"
+	Beyond    = "beyond"
+	NotJudged = "not judged"
+)
+
+// ComparedPoint compares the networks of one rho, c and noise.
+type ComparedPoint struct {
+	Rho        string      `json:"rho"`
+	RhoValue   float64     `json:"rho_value"`
+	C          float64     `json:"c"`
+	Noise      string      `json:"noise"`
+	About      string      `json:"about,omitempty"` // other settings, if they vary in the grid
+	Seeds      int         `json:"seeds"`
+	Diverged   int         `json:"diverged"`
+	Deviations []Deviation `json:"deviations"`
+}
+
+// Deviation is how far a figure is from the published one. The published value is that of a single network, so among n seeds
+// of standard deviation s around a mean m it is expected within m ± t(n-1) s sqrt(1 + 1/n): SeedSDs is the distance from m in
+// units of s sqrt(1 + 1/n), and P how likely one as large is by Student's t. Both are NaN for fewer than three seeds, of which s says
+// next to nothing, and where seeds differ by no more than numbers are rounded.
+type Deviation struct {
+	Column    string  `json:"column"`
+	Ours      float64 `json:"ours"` // mean over seeds; NaN if all diverged
+	Published float64 `json:"published"`
+	Deviation float64 `json:"deviation"` // ours less published: in percentage points, or relative to published
+	SeedSDs   float64 `json:"seed_sds"`
+	P         float64 `json:"p"`
+	Tolerance float64 `json:"tolerance"` // NaN if there is none
+	Verdict   string  `json:"verdict"`
+}
+
+// Tolerances are how far columns of the published values may be from ours, by name: accuracy_percent in percentage points, the
+// others relative. They replace the defaults: 3 percentage points of accuracy where the published one is up to 90 %, 1 above
+// (near chance it scatters by less than 1, but lies on the steep flank of the curve for some c), 8 % of sigma_rms; none for
+// loss_nats and reliability_cost, which are reported without a verdict.
+type Tolerances map[string]float64
+
+// What a standard deviation over seeds has to be to be told: of as many seeds, and larger than the rounding of sums of float32, relative
+// to the mean.
+const (
+	fewSeeds = 3
+	rounding = 1e-6
+)
+
+// The default tolerances.
+const (
+	accuracyTolerance     = 3. // percentage points
+	highAccuracy          = 90.
+	highAccuracyTolerance = 1.
+	sigmaTolerance        = 0.08 // relative
+)
+
+// Set reads COLUMN=VALUE, as in accuracy_percent=2, sigma_rms=0.05 or sigma_rms=5%.
+func (t Tolerances) Set(text string) error {
+	name, value, _ := strings.Cut(text, "=")
+	at := slices.IndexFunc(comparedColumns(), func(c comparedColumn) bool { return c.name == name })
+	if at < 0 {
+		return fmt.Errorf("%q: want COLUMN=VALUE with one of the columns %s", text, strings.Join(publishedColumns()[3:], ", "))
+	}
+	number, percent := strings.CutSuffix(value, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(x >= 0) || math.IsInf(x, 0) {
+		return fmt.Errorf("%q: want a number from 0 on, got %q", text, value)
+	}
+	if percent && comparedColumns()[at].relative {
+		x /= 100
+	}
+	t[name] = x
+	return nil
+}
+
+// of is the tolerance of a column at a published value, NaN if there is none.
+func (t Tolerances) of(column string, published float64) float64 {
+	x, given := t[column]
+	switch {
+	case given:
+		return x
+	case column == "accuracy_percent" && published > highAccuracy:
+		return highAccuracyTolerance
+	case column == "accuracy_percent":
+		return accuracyTolerance
+	case column == "sigma_rms":
+		return sigmaTolerance
+	}
+	return math.NaN()
+}
+
+// describe says what the tolerance of a column is, or nothing.
+func (t Tolerances) describe(c comparedColumn) string {
+	low, high := t.of(c.name, 0), t.of(c.name, math.Inf(1))
+	switch {
+	case math.IsNaN(low):
+		return ""
+	case c.relative:
+		return fmt.Sprintf("%.4g %%", 100*low)
+	case low != high:
+		return fmt.Sprintf("%g points, %g above %g %%", low, high, highAccuracy)
+	}
+	return fmt.Sprintf("%g points", low)
+}
+
+// comparedColumn is a column of published values and the figure of ours that it is compared with.
+type comparedColumn struct {
+	name, ours string
+	relative   bool // deviations are relative to the published value
+	of         func(store.Outcome) float64
+	published  func(Published) float64
+}
+
+func comparedColumns() []comparedColumn {
+	return []comparedColumn{
+		{"accuracy_percent", "accuracy_sampled", false,
+			func(o store.Outcome) float64 { return 100 * o.AccuracySampled }, func(p Published) float64 { return p.AccuracyPercent }},
+		{"loss_nats", "loss_sampled", true,
+			func(o store.Outcome) float64 { return o.LossSampled }, func(p Published) float64 { return p.LossNats }},
+		{"sigma_rms", "sigma_rms", true,
+			func(o store.Outcome) float64 { return o.SigmaRMS }, func(p Published) float64 { return p.SigmaRMS }},
+		{"reliability_cost", "reliability_cost", true,
+			func(o store.Outcome) float64 { return o.ReliabilityCost }, func(p Published) float64 { return p.ReliabilityCost }},
+	}
+}
+
+func (c comparedColumn) unit() string {
+	if c.relative {
+		return "relative"
+	}
+	return "percentage points"
+}
+
+// Compare compares networks with published values. They belong together if rho, c (up to a thousandth) and noise agree, and
+// all other settings but the seed do too: of networks of another kind there is no verdict. With no rho, c and noise in common an error
+// comes back.
+func Compare(records []store.Record, published []Published, tolerances Tolerances) (*Comparison, error) {
+	c := &Comparison{Points: []ComparedPoint{}, Unfit: []UnfitPoint{}, NotTrained: []string{}, NotPublished: []string{}}
+	for _, column := range comparedColumns() {
+		c.Columns = append(c.Columns, ColumnVerdict{Column: column.name, Ours: column.ours, Unit: column.unit(),
+			Tolerance: tolerances.describe(column), Largest: math.NaN(), Verdict: NotJudged})
+	}
+	found := make([]bool, len(published))
+	for _, v := range variantsOf(records) {
+		for _, g := range v.groups {
+			at, differences := nearestPublished(published, g.Settings)
+			switch {
+			case at < 0:
+				c.NotPublished = append(c.NotPublished, placeName(g.Rho, g.C, g.Noise, v.label))
+			case len(differences) > 0:
+				c.Unfit = append(c.Unfit, UnfitPoint{placeName(g.Rho, g.C, g.Noise, v.label), differences})
+			default:
+				found[at] = true
+				c.add(g, v.label, published[at], tolerances)
+			}
+		}
+	}
+	for i, p := range published {
+		if !found[i] {
+			c.NotTrained = append(c.NotTrained, placeName(p.Rho, p.C, p.Noise, ""))
+		}
+	}
+	if len(c.Points)+len(c.Unfit) == 0 {
+		if len(records) == 0 {
+			return nil, store.Nothing("results: no point has finished yet: nothing to compare")
+		}
+		return nil, store.Nothing("results: no finished point has rho, c and noise of a published one: nothing to compare")
+	}
+	return c, nil
+}
+
+// nearestPublished finds the published values of a network's rho, c and noise, and in what else they differ; of several, those that
+// differ least. The index is -1 if there are none.
+func nearestPublished(published []Published, s store.Settings) (at int, differences []Difference) {
+	at = -1
+	for i, p := range published {
+		if !p.isAt(s) {
+			continue
+		}
+		if d := p.differences(s); at < 0 || len(d) < len(differences) {
+			at, differences = i, d
+		}
+	}
+	return at, differences
+}
+
+// Fits is nil if there is a verdict on any network; else it is an UnfitError.
+func (c *Comparison) Fits() error {
+	if len(c.Points) > 0 {
+		return nil
+	}
+	return &UnfitError{c.Unfit[0].Differences}
+}
+
+// placeName names a point: "rho 1/2, c 0.1, homogeneous".
+func placeName(rho string, c float64, noise, about string) string {
+	name := noise
+	if noise != store.WithoutNoise {
+		name = fmt.Sprintf("rho %s, c %.6g, %s", rho, c, noise)
+	}
+	if about != "" {
+		name += ", " + about
+	}
+	return name
+}
+
+// Name names the point: "rho 1/2, c 0.1, homogeneous".
+func (p ComparedPoint) Name() string { return placeName(p.Rho, p.C, p.Noise, p.About) }
+
+// add compares a group with the published values of its place.
+func (c *Comparison) add(g Group, about string, p Published, tolerances Tolerances) {
+	point := ComparedPoint{Rho: g.Rho, RhoValue: g.RhoValue, C: g.C, Noise: g.Noise, About: about,
+		Seeds: len(g.Done), Diverged: len(g.Diverged), Deviations: []Deviation{}}
+	for i, column := range comparedColumns() {
+		ours, theirs := g.Interval(column.of), column.published(p)
+		if math.IsNaN(theirs) || math.IsNaN(ours.Mean) && ours.N > 0 {
+			continue // not published, or not measured
+		}
+		d := newDeviation(column, ours, theirs, tolerances.of(column.name, theirs))
+		point.Deviations = append(point.Deviations, d)
+		c.Columns[i].count(d, point.Name())
+	}
+	c.Points = append(c.Points, point)
+}
+
+func newDeviation(column comparedColumn, ours Interval, published, tolerance float64) Deviation {
+	d := Deviation{Column: column.name, Ours: ours.Mean, Published: published, Deviation: ours.Mean - published,
+		SeedSDs: math.NaN(), P: math.NaN(), Tolerance: tolerance, Verdict: NotJudged}
+	if column.relative && d.Deviation != 0 {
+		d.Deviation /= math.Abs(published)
+	}
+	if ours.N >= fewSeeds && ours.SD > rounding*math.Abs(ours.Mean) {
+		d.SeedSDs = (ours.Mean - published) / (ours.SD * math.Sqrt(1+1/float64(ours.N)))
+		d.P = 2 * studentT(ours.N).CDF(-math.Abs(d.SeedSDs))
+	}
+	if !math.IsNaN(tolerance) {
+		d.Verdict = Beyond // also if there is no value because all diverged
+		if math.Abs(d.Deviation) <= tolerance {
+			d.Verdict = Within
+		}
+	}
+	return d
+}
+
+// count takes a deviation into the verdict on its column.
+func (v *ColumnVerdict) count(d Deviation, where string) {
+	v.Compared++
+	if math.IsNaN(v.Largest) || math.Abs(d.Deviation) > math.Abs(v.Largest) {
+		v.Largest, v.At = d.Deviation, where
+	}
+	if d.Verdict == Beyond {
+		v.Beyond++
+	}
+	if d.Verdict != NotJudged && v.Verdict != Beyond {
+		v.Verdict = d.Verdict
+	}
+}
+
+// Beyond lists the columns that are beyond their tolerance, with how often: "sigma_rms at 2 of 24 points".
+func (c *Comparison) Beyond() []string {
+	var list []string
+	for _, v := range c.Columns {
+		if v.Verdict == Beyond {
+			list = append(list, fmt.Sprintf("%s at %d of %d points", v.Column, v.Beyond, v.Compared))
+		}
+	}
+	return list
+}

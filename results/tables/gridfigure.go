@@ -1,0 +1,203 @@
+package tables
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+
+	"quantal/results/draw"
+	"quantal/results/store"
+)
+
+// NamedFigure is a figure with the name of its file, without the ending, and what it shows.
+type NamedFigure struct {
+	Name, Caption string
+	*draw.Figure
+}
+
+// quantity is what is drawn along an axis.
+type quantity struct {
+	draw.Scale
+	ours      func(Group) Interval
+	published func(Published) float64
+}
+
+func multiplierC() quantity {
+	return quantity{draw.Scale{Label: "Cost multiplier c (nats)", Log: true},
+		func(g Group) Interval { return Interval{N: len(g.Done), Mean: g.C, HalfWidth: math.NaN()} },
+		func(p Published) float64 { return p.C }}
+}
+
+func testAccuracy() quantity {
+	return quantity{draw.Scale{Label: "Test accuracy (%)", Least: 0, Most: 100},
+		func(g Group) Interval {
+			return g.Interval(func(o store.Outcome) float64 { return 100 * o.AccuracySampled })
+		},
+		func(p Published) float64 { return p.AccuracyPercent }}
+}
+
+func noiseLevel() quantity {
+	return quantity{draw.Scale{Label: "σ (rms over weights)", Log: true},
+		func(g Group) Interval { return g.Interval(func(o store.Outcome) float64 { return o.SigmaRMS }) },
+		func(p Published) float64 { return p.SigmaRMS }}
+}
+
+func reliabilityCost() quantity {
+	return quantity{draw.Scale{Label: "Reliability cost Σσ^{−ρ}/ρ", Log: true},
+		func(g Group) Interval { return g.Interval(func(o store.Outcome) float64 { return o.ReliabilityCost }) },
+		func(p Published) float64 { return p.ReliabilityCost }}
+}
+
+// relation is a row of panels: one quantity over another.
+type relation struct{ y, x quantity }
+
+// Figures draws what the grid reached as EES Fig. 2 and 3 do, with a column for each rho: fig2 has the test accuracy and
+// sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy over
+// that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is interrupted at a
+// network that diverged; a band is the 95 % interval. Published values, if there are any, are open marks. If more than noise,
+// rho, c and seed varies, each combination of the rest has figures of its own; published values are in those of their kind. title names an exponent. With nothing to
+// draw, an error says why.
+func (g *Grid) Figures(title func(rho float64) string, published []Published) ([]NamedFigure, error) {
+	var figures []NamedFigure
+	variants := variantsOf(g.Records)
+	for _, v := range variants {
+		if len(v.columns()) == 0 {
+			continue
+		}
+		name, about := "", ""
+		if len(variants) > 1 {
+			name, about = "-"+strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(v.label), " "+v.label+"."
+		}
+		reference, misfit := v.reference(published)
+		for _, f := range []struct {
+			name, caption string
+			rows          []relation
+		}{
+			{"fig2", "Test accuracy and noise over the multiplier c of the reliability cost, as EES Fig. 2.",
+				[]relation{{testAccuracy(), multiplierC()}, {noiseLevel(), multiplierC()}}},
+			{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as EES Fig. 3.",
+				[]relation{{testAccuracy(), noiseLevel()}, {reliabilityCost(), noiseLevel()}, {testAccuracy(), reliabilityCost()}}},
+		} {
+			figure, err := newSheet(v, f.rows, title, reference).draw(strings.TrimSpace(about + " " + g.remark() + misfit))
+			if err != nil {
+				return nil, fmt.Errorf("results: %s: %w", f.name+name, err)
+			}
+			figures = append(figures, NamedFigure{f.name + name, f.caption + about, figure})
+		}
+	}
+	if len(figures) == 0 {
+		return nil, fmt.Errorf("results: %s: %w", g.Dir, g.nothingToDraw())
+	}
+	return figures, nil
+}
+
+func (g *Grid) nothingToDraw() error {
+	switch {
+	case len(g.Records) == 0:
+		return store.Nothing("no point has finished yet: nothing to draw")
+	case !slices.ContainsFunc(g.Records, func(r store.Record) bool { return r.Status == store.Done }):
+		return store.Nothing("every finished point has diverged: nothing to draw")
+	}
+	return store.Nothing("every finished point is without noise: there is no c or sigma to draw over")
+}
+
+// remark says what of the grid is not in the figures.
+func (g *Grid) remark() string {
+	missing := g.Missing()
+	if missing <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d points have not finished.", missing, g.Points)
+}
+
+// variant is the networks that differ in noise, rho, c and seed only.
+type variant struct {
+	label  string // what they have in common that others have not: "lambda 0.01, batch 20"
+	groups []Group
+}
+
+// variantsOf splits records into variants, in the order of their settings.
+func variantsOf(records []store.Record) []variant {
+	var list []variant
+	at := map[store.Settings]int{}
+	var common []store.Settings
+	for _, g := range Groups(records) {
+		rest := g.Settings
+		rest.Noise, rest.Rho, rest.RhoValue, rest.C = "", "", 0, 0
+		i, ok := at[rest]
+		if !ok {
+			i = len(list)
+			at[rest] = i
+			list, common = append(list, variant{}), append(common, rest)
+		}
+		list[i].groups = append(list[i].groups, g)
+	}
+	for i := range list {
+		list[i].label = distinction(common, i)
+	}
+	return list
+}
+
+// distinction is what settings i have in their own way: "lambda 0.01, batch 20".
+func distinction(all []store.Settings, i int) string {
+	var parts []string
+	for k, f := range store.FieldsOf(reflect.ValueOf(all[i])) {
+		if slices.ContainsFunc(all, func(s store.Settings) bool { return !store.FieldsOf(reflect.ValueOf(s))[k].Value.Equal(f.Value) }) {
+			parts = append(parts, f.Name+" "+settingText(f))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// withoutNoise is the test accuracy in percent of the networks without noise, NaN if there is none.
+func (v variant) withoutNoise() float64 {
+	for _, g := range v.groups {
+		if g.Noise == store.WithoutNoise {
+			return testAccuracy().ours(g).Mean
+		}
+	}
+	return math.NaN()
+}
+
+// column is the groups of one rho.
+type column struct {
+	rho    float64
+	groups []Group // by noise, then c
+}
+
+// reference is the published values that are of networks of this kind, and a remark if there are none among those given.
+func (v variant) reference(published []Published) (reference []Published, remark string) {
+	for _, p := range published {
+		if len(p.differences(v.groups[0].Settings)) == 0 {
+			reference = append(reference, p)
+		}
+	}
+	if len(published) > 0 && len(reference) == 0 {
+		remark = " The published values are of other networks, and not shown."
+	}
+	return reference, remark
+}
+
+// columns lists the exponents of which there is something to draw.
+func (v variant) columns() []column {
+	var list []column
+	for _, g := range v.groups {
+		if g.Noise == store.WithoutNoise {
+			continue
+		}
+		i := slices.IndexFunc(list, func(c column) bool { return c.rho == g.RhoValue })
+		if i < 0 {
+			i = len(list)
+			list = append(list, column{rho: g.RhoValue})
+		}
+		list[i].groups = append(list[i].groups, g)
+	}
+	list = slices.DeleteFunc(list, func(c column) bool {
+		return !slices.ContainsFunc(c.groups, func(g Group) bool { return len(g.Done) > 0 })
+	})
+	slices.SortFunc(list, func(a, b column) int { return cmp.Compare(a.rho, b.rho) })
+	return list
+}

@@ -1,0 +1,315 @@
+package tables
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"quantal/results/store"
+)
+
+// Report makes the page of a grid: what was run and how to repeat it, figures, means over seeds, the comparison with published
+// values if there is one, what diverged, and all points. figures are those of Figures, none if there is nothing to draw.
+func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
+	r := Report{Title: "Grid " + g.Dir, Sections: []Section{g.runSection()}}
+	if len(figures) > 0 {
+		r.Sections = append(r.Sections, Section{Title: "Figures", Figures: figures})
+	} else {
+		r.Sections = append(r.Sections, Section{Title: "Figures", Prose: []string{sentence(g.nothingToDraw().Error())}})
+	}
+	if comparison != nil {
+		r.Sections = append(r.Sections, comparison.section())
+	}
+	if len(g.Records) > 0 {
+		r.Sections = append(r.Sections, g.meansSection())
+	}
+	if s := g.divergedSection(); len(s.Tables) > 0 {
+		r.Sections = append(r.Sections, s)
+	}
+	if len(g.Records) > 0 {
+		r.Sections = append(r.Sections, g.pointsSection())
+	}
+	if len(g.Damaged) > 0 {
+		s := Section{Title: "Damaged files", Prose: []string{"These points count as missing; the grid's command trains them again."}}
+		for _, err := range g.Damaged {
+			s.Code = append(s.Code, err.Error())
+		}
+		r.Sections = append(r.Sections, s)
+	}
+	return r
+}
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+
+// runSection says what was run, and how to repeat it.
+func (g *Grid) runSection() Section {
+	diverged := 0
+	for _, r := range g.Records {
+		if r.Status == store.Diverged {
+			diverged++
+		}
+	}
+	text := fmt.Sprintf("%s asked for, %d finished", count(g.Points, "network"), len(g.Records)-diverged)
+	if diverged > 0 {
+		text += fmt.Sprintf(", %d diverged", diverged)
+	}
+	if missing := g.Missing(); missing > 0 {
+		text += fmt.Sprintf(", %d missing", missing)
+	}
+	s := Section{Title: "What was run", Prose: []string{text + "."}, Code: g.Commands}
+	if len(g.Commands) > 0 {
+		s.Prose = append(s.Prose, "To repeat it:")
+	}
+	if len(g.Records) > 0 {
+		s.Tables = append(s.Tables, g.settingsTable())
+	}
+	s.Tables = append(s.Tables, environmentTables(g.Environment)...)
+	return s
+}
+
+// settingsTable lists every setting with the values that it takes.
+func (g *Grid) settingsTable() ReportTable {
+	t := ReportTable{Caption: "Settings of the networks that have a record", Header: []string{"setting", "values"}, Text: 2, Wide: true}
+	table := pointTable{g.Records}
+	for _, f := range store.FieldsOf(reflect.ValueOf(store.Settings{})) {
+		t.Rows = append(t.Rows, []string{f.Name, strings.Join(table.values(f.Name), ", ")})
+	}
+	t.Rows = append(t.Rows, []string{"draws", strings.Join(table.values("draws"), ", ")})
+	return t
+}
+
+// environmentTables says on what a run was made, and on which data.
+func environmentTables(e store.Environment) []ReportTable {
+	machine := ReportTable{Caption: "Environment", Header: []string{"", ""}, Text: 2, Wide: true}
+	for _, f := range store.FieldsOf(reflect.ValueOf(e)) {
+		if text := fmt.Sprint(f.Value.Interface()); f.Value.Kind() != reflect.Map && text != "" && text != "0" {
+			machine.Rows = append(machine.Rows, []string{f.Name, text})
+		}
+	}
+	files := ReportTable{Caption: "Data files", Header: []string{"file", "SHA-256"}, Text: 2, Wide: true}
+	for _, name := range slices.Sorted(maps.Keys(e.DataSHA256)) {
+		files.Rows = append(files.Rows, []string{name, e.DataSHA256[name]})
+	}
+	return slices.DeleteFunc([]ReportTable{machine, files}, func(t ReportTable) bool { return len(t.Rows) == 0 })
+}
+
+// pointTable reads values of records as tables show them.
+type pointTable struct{ records []store.Record }
+
+// values lists the different values of a column in the order of the records, without empty ones.
+func (t pointTable) values(name string) []string {
+	var list []string
+	for _, r := range t.records {
+		if text := cellText(recordRow(r), name); text != "" && !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// varying lists the settings that tell the records apart, besides those that are always shown.
+func (t pointTable) varying() []string {
+	var names []string
+	for _, f := range store.FieldsOf(reflect.ValueOf(store.Settings{})) {
+		shown := slices.Contains([]string{"noise", "rho", "rho_value", "c", "seed"}, f.Name)
+		if !shown && len(t.values(f.Name)) > 1 {
+			names = append(names, f.Name)
+		}
+	}
+	return append([]string{"noise", "rho", "c"}, names...)
+}
+
+// cellText is a value of a row for people; nothing if there is none.
+func cellText(row []cell, name string) string {
+	at := slices.IndexFunc(row, func(c cell) bool { return c.name == name })
+	v := reflect.Indirect(reflect.ValueOf(row[at].value))
+	switch {
+	case !v.IsValid():
+		return ""
+	case v.Kind() == reflect.Float64:
+		return number("%.6g", v.Float())
+	}
+	return fmt.Sprint(v)
+}
+
+// shown is a figure of an outcome as reports show it.
+type shown struct {
+	title  string
+	format string
+	of     func(store.Outcome) float64
+}
+
+func shownFigures() []shown {
+	var list []shown
+	for _, m := range measures() {
+		s := shown{strings.ReplaceAll(m.name, "_", " "), "%.5g", m.of}
+		switch {
+		case strings.Contains(m.name, "accuracy"):
+			s = shown{s.title + " (%)", "%.2f", func(o store.Outcome) float64 { return 100 * m.of(o) }}
+		case strings.Contains(m.name, "loss"):
+			s.title, s.format = s.title+" (nats)", "%.4f"
+		case strings.HasPrefix(m.name, "objective"):
+			s.title += " (nats)"
+		case m.name == "sigma_rms":
+			s.format = "%.4g"
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// number writes a value, or nothing for NaN.
+func number(format string, x float64) string {
+	if !finite(x) {
+		return ""
+	}
+	return fmt.Sprintf(format, x)
+}
+
+func (g *Grid) meansSection() Section {
+	groups := Groups(g.Records)
+	names := pointTable{g.Records}.varying()
+	t := ReportTable{Header: append(slices.Clone(names), "seeds", "diverged"), Text: len(names)}
+	for _, group := range groups {
+		var row []string
+		for _, name := range names {
+			row = append(row, cellText(cellsOf(group.Settings, group.Noise), name))
+		}
+		t.Rows = append(t.Rows, append(row, strconv.Itoa(len(group.Done)), strconv.Itoa(len(group.Diverged))))
+	}
+	for _, s := range shownFigures() {
+		t.addColumn(s.title, func(row int) string {
+			i := groups[row].Interval(s.of)
+			text := number(s.format, i.Mean)
+			if half := number("%.2g", i.HalfWidth); half != "" {
+				text += " ± " + half
+			}
+			return text
+		})
+	}
+	return Section{Title: "Means over seeds", Tables: []ReportTable{t},
+		Prose: []string{"Mean ± half of the 95 % interval of the mean (Student's t), where there are two seeds or more. Diverged networks do not count."}}
+}
+
+// addColumn adds a column of numbers, unless all its cells are empty.
+func (t *ReportTable) addColumn(title string, cell func(row int) string) {
+	texts, some := make([]string, len(t.Rows)), false
+	for i := range t.Rows {
+		texts[i] = cell(i)
+		some = some || texts[i] != ""
+	}
+	if !some {
+		return
+	}
+	t.Header = append(t.Header, title)
+	for i, text := range texts {
+		t.Rows[i] = append(t.Rows[i], text)
+	}
+}
+
+func (g *Grid) divergedSection() Section {
+	names := append(pointTable{g.Records}.varying(), "seed")
+	t := ReportTable{Header: append(slices.Clone(names), "not finite", "at step", "in layer"), Text: len(names) + 1}
+	for _, r := range g.Records {
+		if r.Status != store.Diverged {
+			continue
+		}
+		var row []string
+		for _, name := range append(slices.Clone(names), "diverged_what", "diverged_step", "diverged_layer") {
+			row = append(row, cellText(recordRow(r), name))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	s := Section{Title: "Diverged networks", Prose: []string{"They left the finite numbers, so they have no figures. Layers are counted from 0."}}
+	if len(t.Rows) > 0 {
+		s.Tables = []ReportTable{t}
+	}
+	return s
+}
+
+func (g *Grid) pointsSection() Section {
+	names := append(pointTable{g.Records}.varying(), "seed", "status")
+	t := ReportTable{Header: slices.Clone(names), Text: len(names)}
+	for _, r := range g.Records {
+		var row []string
+		for _, name := range names {
+			row = append(row, cellText(recordRow(r), name))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	for _, s := range shownFigures() {
+		t.addColumn(s.title, func(row int) string { return number(s.format, s.of(g.Records[row].Outcome)) })
+	}
+	return Section{Title: "Points", Tables: []ReportTable{t},
+		Prose: []string{"accuracy_sampled and loss_sampled are with one draw of the weights per 20 test images, mean with the weights at mu, " +
+			"predictive and expected log over several draws. sigma_rms and the reliability cost are over weights without biases. " +
+			"table.csv has all digits."}}
+}
+
+// section is the comparison with published values.
+func (c *Comparison) section() Section {
+	verdicts := ReportTable{Header: []string{"published", "ours", "tolerance", "verdict", "largest deviation at", "by", "beyond", "compared"}, Text: 5}
+	for _, v := range c.Columns {
+		verdicts.Rows = append(verdicts.Rows, []string{v.Column, v.Ours, v.Tolerance, v.Verdict, v.At,
+			FormatDeviation(v.Column, v.Largest), strconv.Itoa(v.Beyond), strconv.Itoa(v.Compared)})
+	}
+	t := ReportTable{Header: []string{"network", "column", "verdict", "seeds", "ours", "published", "deviation", "seed SDs", "p"}, Text: 3}
+	for _, p := range c.Points {
+		for _, d := range p.Deviations {
+			t.Rows = append(t.Rows, []string{p.Name(), d.Column, d.Verdict, strconv.Itoa(p.Seeds), number("%.5g", d.Ours), number("%.5g", d.Published),
+				FormatDeviation(d.Column, d.Deviation), FormatSDs(d.SeedSDs), number("%.3f", d.P)})
+		}
+	}
+	prose := []string{"Ours is the mean over seeds. Seed SDs is the deviation in units of s √(1 + 1/n), s being the standard deviation of n seeds, and p " +
+		"how likely one as large is by chance (Student's t): the published value is that of a single network."}
+	if n := len(c.Unfit); n > 0 {
+		var texts []string
+		for _, d := range c.Unfit[0].Differences {
+			texts = append(texts, d.String())
+		}
+		prose = append(prose, sentence(count(n, "point")+" of the grid "+isAre(n)+" of another kind than the published, so there is no verdict: "+
+			strings.Join(texts, "; ")))
+	}
+	if n := len(c.NotTrained); n > 0 {
+		prose = append(prose, sentence(count(n, "published point")+" "+hasHave(n)+" no counterpart here"))
+	}
+	if n := len(c.NotPublished); n > 0 {
+		prose = append(prose, sentence(count(n, "point")+" of the grid "+isAre(n)+" not among the published"))
+	}
+	section := Section{Title: "Comparison with published values", Prose: prose}
+	if len(c.Points) > 0 {
+		section.Tables = []ReportTable{verdicts, t}
+	}
+	return section
+}
+
+func hasHave(n int) string {
+	if n == 1 {
+		return "has"
+	}
+	return "have"
+}
+
+// FormatSDs writes a deviation in standard deviations of a seed for people: "+1.5", or "over 100", where a number would say no more.
+// It is empty for NaN.
+func FormatSDs(x float64) string {
+	if math.Abs(x) > 100 {
+		return "over 100"
+	}
+	return number("%+.1f", x)
+}
+
+// FormatDeviation writes a deviation of a compared column for people: "+1.25" in percentage points, or "-3.1 %".
+func FormatDeviation(column string, deviation float64) string {
+	for _, c := range comparedColumns() {
+		if c.name == column && c.relative {
+			return number("%+.1f %%", 100*deviation)
+		}
+	}
+	return number("%+.2f", deviation)
+}

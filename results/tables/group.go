@@ -1,0 +1,140 @@
+package tables
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"quantal/results/store"
+)
+
+// Group is the networks that differ in the seed only, each seed once.
+type Group struct {
+	store.Settings                // of all; Seed is 0, and without noise Rho, RhoValue and C are nothing
+	Done           []store.Record // by seed
+	Diverged       []store.Record
+}
+
+// Groups puts records of one network but for the seed together, in the order of their settings. Networks whose rho is
+// written in two ways (2, trafficking) are one, and so are those without noise that differ in rho or c; of records with
+// one seed the first counts.
+func Groups(records []store.Record) []Group {
+	sorted := slices.SortedFunc(slices.Values(records), store.CompareRecords)
+	var groups []Group
+	at := map[store.Settings]int{}
+	seen := map[store.Settings]bool{}
+	for _, r := range sorted {
+		key := seedless(r.Settings)
+		key.Rho = ""
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, Group{Settings: seedless(r.Settings)})
+		}
+		g, network := &groups[i], key
+		network.Seed = r.Seed
+		if seen[network] {
+			continue
+		}
+		seen[network] = true
+		if r.Status == store.Done {
+			g.Done = append(g.Done, r)
+		} else {
+			g.Diverged = append(g.Diverged, r)
+		}
+	}
+	for _, g := range groups {
+		slices.SortStableFunc(g.Done, bySeed)
+		slices.SortStableFunc(g.Diverged, bySeed)
+	}
+	slices.SortStableFunc(groups, func(a, b Group) int { return a.Compare(b.Settings) })
+	return groups
+}
+
+func bySeed(a, b store.Record) int { return cmp.Compare(a.Seed, b.Seed) }
+
+// seedless is the settings without what does not tell networks of a group apart.
+func seedless(s store.Settings) store.Settings {
+	s.Seed = 0
+	if s.Noise == store.WithoutNoise {
+		s.Rho, s.RhoValue, s.C = "", 0, 0
+	}
+	return s
+}
+
+// Interval is a figure over repetitions: the seeds of a group, or draws.
+type Interval struct {
+	N         int
+	Mean      float64
+	SD        float64 // of one of them, with N - 1 in the denominator; NaN for one
+	HalfWidth float64 // of the 95 % interval of the mean: t(N-1) SD / sqrt(N); NaN for one
+}
+
+// confidence is the probability that intervals are made for.
+const confidence = 0.95
+
+// Interval is a figure over the seeds that finished. It is NaN if there is none, or if the figure was not measured for one of
+// them.
+func (g Group) Interval(figure func(store.Outcome) float64) Interval {
+	var values []float64
+	for _, r := range g.Done {
+		values = append(values, figure(r.Outcome))
+	}
+	return NewInterval(values)
+}
+
+// NewInterval is the interval of the mean of independent values.
+func NewInterval(values []float64) Interval {
+	n := len(values)
+	i := Interval{N: n, Mean: math.NaN(), SD: math.NaN(), HalfWidth: math.NaN()}
+	if n == 0 {
+		return i
+	}
+	if i.Mean = stat.Mean(values, nil); n == 1 {
+		return i
+	}
+	i.SD = stat.StdDev(values, nil)
+	i.HalfWidth = studentT(n).Quantile((1+confidence)/2) * i.SD / math.Sqrt(float64(n))
+	return i
+}
+
+// studentT is the distribution of the mean of n normal values, less the true one, in units of its estimated error.
+func studentT(n int) distuv.StudentsT { return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)} }
+
+// measure is a figure of an outcome by its name in files.
+type measure struct {
+	name string
+	of   func(store.Outcome) float64
+}
+
+// measures lists the figures that means are taken of.
+func measures() []measure {
+	or := func(x *float64) float64 {
+		if x == nil {
+			return math.NaN()
+		}
+		return *x
+	}
+	return []measure{
+		{"accuracy_sampled", func(o store.Outcome) float64 { return o.AccuracySampled }},
+		{"accuracy_mean", func(o store.Outcome) float64 { return o.AccuracyMean }},
+		{"accuracy_predictive", func(o store.Outcome) float64 { return o.AccuracyPredictive }},
+		{"accuracy_expected_log", func(o store.Outcome) float64 { return o.AccuracyExpectedLog }},
+		{"loss_sampled", func(o store.Outcome) float64 { return o.LossSampled }},
+		{"loss_mean", func(o store.Outcome) float64 { return o.LossMean }},
+		{"loss_predictive", func(o store.Outcome) float64 { return o.LossPredictive }},
+		{"loss_expected_log", func(o store.Outcome) float64 { return o.LossExpectedLog }},
+		{"validation_accuracy_sampled", func(o store.Outcome) float64 { return or(o.ValidationAccuracySampled) }},
+		{"validation_loss_sampled", func(o store.Outcome) float64 { return or(o.ValidationLossSampled) }},
+		{"sigma_rms", func(o store.Outcome) float64 { return o.SigmaRMS }},
+		{"reliability_cost", func(o store.Outcome) float64 { return o.ReliabilityCost }},
+		{"objective", func(o store.Outcome) float64 { return o.Objective }},
+		{"objective_nll", func(o store.Outcome) float64 { return o.ObjectiveNLL }},
+		{"objective_magnitude", func(o store.Outcome) float64 { return o.ObjectiveMagnitude }},
+		{"objective_reliability", func(o store.Outcome) float64 { return o.ObjectiveReliability }},
+	}
+}

@@ -1,0 +1,55 @@
+package tables
+
+import (
+	_ "embed"
+	"html/template"
+	"io"
+
+	"quantal/results/draw"
+	"quantal/results/store"
+)
+
+// Report is a page about a run or a grid: sections one after the other.
+type Report struct {
+	Title    string
+	Sections []Section
+}
+
+// Section is a part of a report: paragraphs, text as it is (commands, files), figures, drawings, then tables.
+type Section struct {
+	Title    string
+	Prose    []string
+	Code     []string
+	Figures  []NamedFigure
+	Drawings []draw.Drawing
+	Tables   []ReportTable
+}
+
+// ReportTable is a table of text. The first columns are names, set to the left; the others are numbers, set to the right.
+// Verdicts that want attention (beyond, diverged) stand out.
+type ReportTable struct {
+	Caption string
+	Header  []string
+	Text    int  // how many columns are names
+	Wide    bool // names may take several lines
+	Rows    [][]string
+}
+
+//go:embed report.html
+var reportPage string
+
+// Write writes the report as one HTML file that needs nothing else: no network, no other file. Figures are drawn into it. The
+// file is replaced as a whole or not at all, and the same report gives the same bytes.
+func (r Report) Write(path string) error { return store.WriteFile(path, r.Encode) }
+
+// Encode writes what Write does.
+func (r Report) Encode(w io.Writer) error {
+	page, err := template.New("report").Funcs(template.FuncMap{
+		"svg": func(f NamedFigure) (template.HTML, error) { return f.HTML() },
+		"bad": func(text string) bool { return text == Beyond || text == store.Diverged },
+	}).Parse(reportPage)
+	if err != nil {
+		return err
+	}
+	return page.Execute(w, r)
+}

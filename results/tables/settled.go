@@ -1,0 +1,96 @@
+package tables
+
+import (
+	"fmt"
+	"math"
+
+	"quantal/kernels"
+	"quantal/results/store"
+)
+
+// Has sigma settled, or would it go on changing if training went on? There is no proof of that in what a network leaves, but
+// there are signs that it has not:
+//
+//   - The learning curve of a run: the root mean square of sigma in some layer still changes by more than settledChange in the
+//     last tenth of the epochs.
+//   - The way from the start, of runs and of points of a grid, which have no curve: Adam moves phi by about the learning rate per step at
+//     most, so that lr times steps is the farthest that phi can get. A sigma that took more than settledTravel of that way has
+//     spent most of the training on it, and tells how long it trained. The 240 networks of the paper's Fig. 2 took 0.76 at most.
+const (
+	settledChange = 0.05
+	settledTravel = 0.8
+)
+
+// SigmaChange is the largest change of a layer's root mean square sigma in the last tenth of the epochs, at least one, as a
+// fraction of it. Without two epochs to compare it is NaN.
+func SigmaChange(epochs []store.Epoch) float64 {
+	if len(epochs) < 2 {
+		return math.NaN()
+	}
+	last := epochs[len(epochs)-1]
+	before := epochs[0]
+	for _, e := range epochs[:len(epochs)-1] {
+		if 10*e.Epoch <= 9*last.Epoch {
+			before = e
+		}
+	}
+	change := math.NaN()
+	for i, sigma := range last.SigmaRMSLayers {
+		if i < len(before.SigmaRMSLayers) && sigma > 0 {
+			if c := math.Abs(1 - before.SigmaRMSLayers[i]/sigma); !(c <= change) {
+				change = c
+			}
+		}
+	}
+	return change
+}
+
+// SigmaTravel is the way of sigma from its start to its root mean square, in phi, as a fraction of the farthest that Adam can
+// take it: the learning rate times the steps. It is NaN if one of them is.
+func SigmaTravel(initial, rms, learningRate float64, steps int) float64 {
+	way := kernels.SoftplusInverse(rms) - kernels.SoftplusInverse(initial)
+	return math.Abs(way) / (learningRate * float64(steps))
+}
+
+// travelOf is the SigmaTravel of a point, NaN for a network without noise and for one that diverged.
+func travelOf(r store.Record) float64 {
+	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 {
+		return math.NaN()
+	}
+	return SigmaTravel(r.SigmaInit, r.SigmaRMS, r.LearningRate, r.Steps)
+}
+
+const trainLonger = "train longer, or start nearer to where sigma goes (sigma-init, lr)"
+
+// UnsettledRun says in a sentence that the sigma of a run, given its learning curve and SigmaTravel, has not settled; it is empty
+// if nothing speaks for that.
+func UnsettledRun(epochs []store.Epoch, travel float64) string {
+	switch change := SigmaChange(epochs); {
+	case travel > settledTravel:
+		return fmt.Sprintf("sigma has not settled: it took %.0f %% of the way that lr times steps allows, so it tells how long the network trained: %s",
+			100*travel, trainLonger)
+	case change > settledChange:
+		return fmt.Sprintf("sigma has not settled: in the last tenth of the epochs it changed by %.0f %% in some layer: %s", 100*change, trainLonger)
+	}
+	return ""
+}
+
+// UnsettledPoints says in a sentence that points of a grid have a sigma that has not settled; it is empty if nothing speaks for
+// that.
+func UnsettledPoints(records []store.Record) string {
+	count, noisy := 0, 0
+	for _, r := range records {
+		travel := travelOf(r)
+		if !math.IsNaN(travel) {
+			noisy++
+		}
+		if travel > settledTravel {
+			count++
+		}
+	}
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("sigma has not settled in %d of %d points: it took more than %.0f %% of the way that lr times steps allows, "+
+		"so it tells how long they trained: %s", count, noisy, 100*settledTravel, trainLonger)
+}

@@ -1,0 +1,224 @@
+package tables
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"quantal/results/store"
+)
+
+// Names of the tables in a grid's folder.
+const (
+	tableCSVName   = "table.csv"
+	tableJSONLName = "table.jsonl"
+	meansName      = "means.csv"
+)
+
+// TableNames lists the files that WriteTables writes.
+func TableNames() []string { return []string{tableCSVName, tableJSONLName, meansName} }
+
+// WriteTables writes table.csv and table.jsonl, one row per record in the order of their settings, and means.csv, one row
+// per group, into a folder; the package documentation has the columns. The bytes depend on the records only, not on their
+// order.
+func WriteTables(dir string, records []store.Record) error {
+	points, err := tableOf(slices.SortedFunc(slices.Values(records), store.CompareRecords), recordRow)
+	if err != nil {
+		return err
+	}
+	means, err := tableOf(Groups(records), meanRow)
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{
+		tableCSVName: points.csv(), tableJSONLName: points.jsonl(), meansName: means.csv(),
+	} {
+		if err := store.WriteBytes(filepath.Join(dir, name), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EncodeTable writes what WriteTables writes into table.csv.
+func EncodeTable(w io.Writer, records []store.Record) error {
+	points, err := tableOf(slices.SortedFunc(slices.Values(records), store.CompareRecords), recordRow)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(points.csv())
+	return err
+}
+
+// MeansJSON is the rows of means.csv as JSON objects.
+func MeansJSON(records []store.Record) ([]json.RawMessage, error) {
+	means, err := tableOf(Groups(records), meanRow)
+	if err != nil {
+		return nil, err
+	}
+	list := []json.RawMessage{}
+	for _, row := range means.rows {
+		list = append(list, means.object(row))
+	}
+	return list, nil
+}
+
+// WriteTable writes a CSV file with a row for each item, which is replaced as a whole or not at all. The columns are the fields of the
+// items, structs, under their names in JSON; what JSON has null for is an empty cell.
+func WriteTable[T any](path string, items []T) error {
+	t, err := tableOf(items, func(item T) []cell {
+		var cells []cell
+		for _, f := range store.FieldsOf(reflect.ValueOf(item)) {
+			cells = append(cells, cell{f.Name, f.Value.Interface()})
+		}
+		return cells
+	})
+	if err != nil {
+		return err
+	}
+	return store.WriteBytes(path, t.csv())
+}
+
+// table is rows of cells, each the JSON text of a value; null where there is none.
+type table struct {
+	names []string
+	rows  [][]string
+}
+
+const null = "null"
+
+// cell is a value under the name of its column.
+type cell struct {
+	name  string
+	value any
+}
+
+// tableOf makes a table with a row for each item. The columns are those of an empty item, so they are there without any.
+func tableOf[T any](items []T, row func(T) []cell) (table, error) {
+	var t table
+	for _, c := range row(*new(T)) {
+		t.names = append(t.names, c.name)
+	}
+	for _, item := range items {
+		var texts []string
+		for _, c := range row(item) {
+			text, err := store.EncodeJSON(c.value)
+			if err != nil {
+				return t, fmt.Errorf("results: table: %s: %w", c.name, err)
+			}
+			texts = append(texts, string(text))
+		}
+		t.rows = append(t.rows, texts)
+	}
+	return t, nil
+}
+
+// recordRow is all that a record says, under its names in JSON.
+func recordRow(r store.Record) []cell { return cellsOf(r, r.Noise) }
+
+// meanRow is the settings of a group, how many seeds finished and how many diverged, and the mean and the half-width of the
+// 95 % interval of each figure.
+func meanRow(g Group) []cell {
+	cells := slices.DeleteFunc(cellsOf(g.Settings, g.Noise), func(c cell) bool { return c.name == "seed" })
+	cells = append(cells, cell{"seeds", len(g.Done)}, cell{"diverged", len(g.Diverged)})
+	for _, m := range measures() {
+		i := g.Interval(m.of)
+		cells = append(cells, cell{m.name, i.Mean}, cell{m.name + "_ci95", i.HalfWidth})
+	}
+	return cells
+}
+
+// asMNIST is how people call the normalisation of settings that name none.
+const asMNIST = "mnist"
+
+// cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they mean nothing.
+func cellsOf(v any, noise string) []cell {
+	var cells []cell
+	for _, f := range store.FieldsOf(reflect.ValueOf(v)) {
+		value := f.Value.Interface()
+		meaningless := noise == store.WithoutNoise && slices.Contains([]string{"rho", "rho_value", "c"}, f.Name)
+		switch {
+		case f.Name == "normalise" && value == "":
+			value = asMNIST
+		case meaningless, value == "", f.Name == "classes" && value == 0:
+			value = nil
+		}
+		cells = append(cells, cell{f.Name, value})
+	}
+	return cells
+}
+
+// csv writes the table with a header. A number is as in JSON, the shortest that reads back the same; the numbers of a
+// list are joined by semicolons; an empty cell has no value.
+func (t table) csv() []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write(t.names) // a buffer takes everything
+	for _, row := range t.rows {
+		fields := make([]string, len(row))
+		for i, text := range row {
+			fields[i] = csvField(text)
+		}
+		_ = w.Write(fields)
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+func csvField(text string) string {
+	var s string
+	switch {
+	case text == null:
+		return ""
+	case strings.HasPrefix(text, "["):
+		return strings.ReplaceAll(strings.ReplaceAll(strings.Trim(text, "[]"), ",", ";"), null, "")
+	case json.Unmarshal([]byte(text), &s) == nil:
+		return textCell(s)
+	}
+	return text
+}
+
+// textCell is text as a cell that spreadsheets show: what begins like a formula has a ' in front, which makes them take it as text. A
+// number is left as it is.
+func textCell(s string) string {
+	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return s
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return s
+	}
+	return "'" + s
+}
+
+// jsonl writes each row as a JSON object in a line of its own, with all columns.
+func (t table) jsonl() []byte {
+	var b bytes.Buffer
+	for _, row := range t.rows {
+		b.Write(t.object(row))
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+func (t table) object(row []string) []byte {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, text := range row {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name, _ := json.Marshal(t.names[i]) // a string can always be written
+		b.Write(name)
+		b.WriteByte(':')
+		b.WriteString(text)
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
