@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/stat"
 
+	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/mnist"
 	"quantal/results/store"
@@ -121,10 +122,10 @@ func MeasurePatterns(
 	var side errgroup.Group
 	side.SetLimit(runtime.GOMAXPROCS(0))
 	for _, n := range p.Networks {
-		side.Go(func() error {
+		side.Go(fault.Guarded(func() error {
 			n.fit(b)
 			return ctx.Err()
-		})
+		}))
 	}
 	return p, side.Wait()
 }

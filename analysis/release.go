@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
+	"quantal/internal/memory"
 	"quantal/results/draw"
 	"quantal/synapse"
 )
@@ -73,6 +74,12 @@ func AnalyseRelease(r synapse.Release, draws int, seed uint64) (*ReleaseAnalysis
 	}
 	if draws < 2 {
 		return nil, fmt.Errorf("analysis: %d draws: want 2 or more", draws)
+	}
+	if err := r.CheckDraws(draws); err != nil {
+		return nil, err
+	}
+	if err := memory.Check(fmt.Sprintf("the simulation of %d spikes", draws), 8*float64(draws)); err != nil {
+		return nil, err
 	}
 	a := &ReleaseAnalysis{Release: r, Draws: draws, Seed: seed, potentials: make([]float64, draws)}
 	a.Binomial = ReleaseMoments{r.Mean(), r.Variance(), r.SD(), r.CV(), r.Failure()}

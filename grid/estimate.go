@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"quantal/internal/fault"
 	"quantal/mnist"
 	"quantal/train"
 )
@@ -49,10 +50,10 @@ func estimate(ctx context.Context, set *mnist.Set, cohort []Point, o Options, ea
 	found := make([]measured, len(o.Devices))
 	var side errgroup.Group
 	for i, device := range o.Devices {
-		side.Go(func() (err error) {
+		side.Go(fault.Guarded(func() (err error) {
 			found[i], err = measure(ctx, set, device, configs, share, each)
 			return err
-		})
+		}))
 	}
 	if err := side.Wait(); err != nil {
 		return e, err

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/mnist"
 	"quantal/results/store"
@@ -167,7 +168,7 @@ func (r *runner) all(ctx context.Context) error {
 			if writeError != nil {
 				continue
 			}
-			if writeError = write(); writeError != nil {
+			if writeError = fault.Guard(write); writeError != nil {
 				cancel(writeError) // no use in training what cannot be kept
 			}
 		}
@@ -175,7 +176,7 @@ func (r *runner) all(ctx context.Context) error {
 	errs := make([]error, len(r.options.Devices))
 	for i, device := range r.options.Devices {
 		working.Go(func() {
-			errs[i] = r.work(ctx, device, finished)
+			errs[i] = fault.Guard(func() error { return r.work(ctx, device, finished) })
 			var failed *train.DeviceError
 			if errs[i] != nil && !errors.As(errs[i], &failed) {
 				cancel(errs[i])

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"quantal/internal/fault"
 )
 
 // The four files of a data set under their usual names: images before labels, training before test.
@@ -107,7 +109,12 @@ func readFolder(dir string) (files [fileCount]loaded, err error) {
 	var failures [fileCount]error
 	var wg sync.WaitGroup
 	for i := range files {
-		wg.Go(func() { files[i], failures[i] = readFile(dir, i) })
+		wg.Go(func() {
+			failures[i] = fault.Guard(func() (err error) {
+				files[i], err = readFile(dir, i)
+				return err
+			})
+		})
 	}
 	wg.Wait()
 	for _, err := range failures { // the first in the order of the files, not in time: the message is always the same

@@ -10,10 +10,8 @@ import (
 // purpose keeps the draws of release apart from others of the analysis stream; see kernels.StreamAnalysis.
 const purpose = 1 << 24
 
-// Sample fills potentials with draws of the potential that follows a spike: q times the number of vesicles released. Draw i
-// depends on seed and i only. Vesicle k of draw i is released if the uniform of column k of row i of the analysis stream is
-// below p. N has to be whole, and draws times vesicles below 2^32.
-func (r Release) Sample(potentials []float64, seed uint64) error {
+// CheckDraws reports why so many draws cannot be had: see Sample.
+func (r Release) CheckDraws(draws int) error {
 	if err := r.Check(); err != nil {
 		return fmt.Errorf("synapse: %w", err)
 	}
@@ -21,8 +19,18 @@ func (r Release) Sample(potentials []float64, seed uint64) error {
 		return fmt.Errorf("synapse: n %g: want a whole number of vesicles to draw from", r.N)
 	}
 	// 64 columns a block of 16; see kernels.Noise.
-	if r.N > math.MaxInt32 || float64(len(potentials))*(r.N+63)/4 > math.MaxUint32 {
-		return fmt.Errorf("synapse: %d draws of %g vesicles: want fewer, their numbers run out", len(potentials), r.N)
+	if r.N > math.MaxInt32 || float64(draws)*(r.N+63)/4 > math.MaxUint32 {
+		return fmt.Errorf("synapse: %d draws of %g vesicles: want fewer, their numbers run out", draws, r.N)
+	}
+	return nil
+}
+
+// Sample fills potentials with draws of the potential that follows a spike: q times the number of vesicles released. Draw i
+// depends on seed and i only. Vesicle k of draw i is released if the uniform of column k of row i of the analysis stream is
+// below p. N has to be whole, and draws times vesicles below 2^32.
+func (r Release) Sample(potentials []float64, seed uint64) error {
+	if err := r.CheckDraws(len(potentials)); err != nil {
+		return err
 	}
 	noise := kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis, Draw: purpose}
 	u := make([]float64, int(r.N))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"quantal/internal/fault"
 	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/results/store"
@@ -167,7 +168,7 @@ func TestPrepareIsInterrupted(t *testing.T) {
 	}
 	func() {
 		defer func() {
-			if recover() != "broken" {
+			if f, ok := recover().(*fault.Error); !ok || f.Value != "broken" {
 				t.Error("the panic did not reach the caller")
 			}
 		}()

@@ -1,6 +1,10 @@
 package train
 
-import "context"
+import (
+	"context"
+
+	"quantal/internal/fault"
+)
 
 // Prepare calls a function that prepares a run, and returns ErrInterrupted when ctx is cancelled before it is ready: a network of
 // thousands of layers takes its time, and nothing would be lost. The function then ends by itself, and its run is closed.
@@ -11,13 +15,15 @@ func Prepare(ctx context.Context, prepare func() (*Run, error)) (*Run, error) {
 	type prepared struct {
 		run   *Run
 		err   error
-		panic any
+		panic *fault.Error
 	}
 	ready := make(chan prepared, 1)
 	go func() {
 		var p prepared
 		defer func() {
-			p.panic = recover() // for the caller, who may keep its details
+			if value := recover(); value != nil {
+				p.panic = fault.Caught(value) // for the caller, who may keep its details
+			}
 			ready <- p
 		}()
 		p.run, p.err = prepare()

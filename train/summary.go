@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/results/store"
 )
@@ -104,10 +105,10 @@ func (r *Run) outcomes(test []kernels.Score) ([]store.Outcome, error) {
 		if err != nil {
 			return nil, errors.Join(err, side.Wait())
 		}
-		side.Go(func() error {
+		side.Go(fault.Guarded(func() error {
 			outcomes[m] = r.outcome(r.Networks[m], c, test[m])
 			return nil
-		})
+		}))
 	}
 	return outcomes, side.Wait()
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"quantal/graph"
+	"quantal/internal/fault"
 	"quantal/internal/memory"
 	"quantal/kernels"
 	"quantal/kernels/cpu"
@@ -72,10 +73,10 @@ func begin(s *Session, err error) (*Run, error) {
 	var side errgroup.Group
 	side.SetLimit(runtime.GOMAXPROCS(0))
 	for m, n := range s.Networks {
-		side.Go(func() error {
+		side.Go(fault.Guarded(func() error {
 			states[m] = n.InitialState(r.Program.Layout)
 			return nil
-		})
+		}))
 	}
 	if err := side.Wait(); err != nil {
 		return nil, err

@@ -4,7 +4,7 @@
 // object on standard output and nothing else is written there; progress and remarks go to standard error. Exit status:
 //
 //	0            done
-//	1            failed
+//	1            failed; a fault of the program too: the message names the file with its details
 //	2            usage: a flag, a value or a configuration file
 //	3            data or checkpoint missing, damaged or not the expected one
 //	4            the network diverged

@@ -1,34 +1,25 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
+
+	"quantal/internal/fault"
 )
 
-// fault is a panic: a mistake of the program, not of who uses it.
-type fault struct {
-	value   any
-	details string // the file that has them
-}
-
-func (f *fault) Error() string {
-	return fmt.Sprintf("a fault of the program, not of what it was asked for: %v; %s", f.value, f.details)
-}
-
-// guarded calls f and turns a panic into a fault, with its details in a file.
-func guarded(f func() error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &fault{value, keepDetails(value, debug.Stack())}
-		}
-	}()
-	return f()
+// keepFault returns errors as they are, but for a panic: its details go into a file, which the error then names.
+func keepFault(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	return fmt.Errorf("a fault of the program, not of what it was asked for: %v; %s", f.Value, keepDetails(f))
 }
 
 // keepDetails writes what a programmer has to know of a panic into a file, and says where it is.
-func keepDetails(value any, stack []byte) string {
-	text := fmt.Sprintf("quantal %s\n%s\npanic: %v\n\n%s", version, commandLine(), value, stack)
+func keepDetails(f *fault.Error) string {
+	text := fmt.Sprintf("quantal %s\n%s\npanic: %v\n\n%s", version, commandLine(), f.Value, f.Stack)
 	file, err := os.CreateTemp("", "quantal-fault-*.txt")
 	if err == nil {
 		_, err = file.WriteString(text)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"quantal/internal/fault"
 	"quantal/internal/measured"
 	"quantal/internal/memory"
 	"quantal/internal/nearest"
@@ -43,7 +44,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	stop, signalled := catchSignals()
 	defer stop.release()
 	app := newApp(stdout, stderr)
-	err := guarded(func() error { return app.RunContext(stop.ctx, intersperse(app, args)) })
+	err := fault.Guard(func() error { return app.RunContext(stop.ctx, intersperse(app, args)) })
+	err = keepFault(err)
 	code := exitCode(err, signalled())
 	if err != nil {
 		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence(err))

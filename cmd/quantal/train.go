@@ -325,6 +325,8 @@ func finish(c *cli.Context, run *train.Run, folder *store.Folder) (train.Summary
 	if !c.IsSet("threads") { // then it has been said
 		warnThreads(c, run.Networks[0].Threads)
 	}
+	left := memory.Left()
+	log.Debug("memory", "networks", megabytes(run.Memory()), "left", memory.Text(left.Bytes), "where", left.By)
 	watch := newWatcher(c)
 	err := run.Train(c.Context, train.Events{
 		Progress: watch.progress,

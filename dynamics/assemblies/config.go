@@ -91,8 +91,8 @@ func (c Config) Check() error {
 		return errors.New("strengths: want each once")
 	case c.Strengths[0] < 0:
 		return fmt.Errorf("strengths: want 0 or more, got %g", c.Strengths[0])
-	case c.Seeds < 1:
-		return fmt.Errorf("seeds %d: want 1 or more", c.Seeds)
+	case c.Seeds < 1 || c.Seeds > 10_000:
+		return fmt.Errorf("seeds %d: want 1 to 10000", c.Seeds)
 	case c.Threads < 0:
 		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
 	case !positive(c.Low):

@@ -10,6 +10,7 @@ import (
 
 	"quantal/dynamics"
 	"quantal/dynamics/spines"
+	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/results/tables"
 )
@@ -176,7 +177,7 @@ func (e *experiment) run(ctx context.Context, job dynamics.Job) error {
 			})
 		}
 		for k, c := range conditions {
-			g.Go(func() error {
+			g.Go(fault.Guarded(func() error {
 				done := false
 				part, err := dynamics.Part(job.Parts, fmt.Sprintf("network%d-condition%d", n, k), func() (lived, error) {
 					done = true
@@ -193,7 +194,7 @@ func (e *experiment) run(ctx context.Context, job dynamics.Job) error {
 					e.imprint, e.kernels = part.Imprint, part.Kernels
 				}
 				return nil
-			})
+			}))
 		}
 	}
 	return g.Wait()

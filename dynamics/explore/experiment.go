@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/dynamics"
+	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/results/tables"
 )
@@ -279,7 +280,7 @@ func (e *experiment) live(ctx context.Context, settings []setting, agents int, f
 	g.SetLimit(e.Threads)
 	for _, i := range order {
 		for k := range agents {
-			g.Go(func() error {
+			g.Go(fault.Guarded(func() error {
 				s, seed := settings[i], uint64(e.Seed)+first+uint64(k)
 				w, episodes := e.world(s, seed)
 				doing := what
@@ -299,7 +300,7 @@ func (e *experiment) live(ctx context.Context, settings []setting, agents int, f
 				}
 				courses[i][k] = c
 				return err
-			})
+			}))
 		}
 	}
 	return courses, g.Wait()
@@ -435,13 +436,13 @@ func (e *experiment) untrained(ctx context.Context) ([]Untrained, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Threads)
 	for i := range all {
-		g.Go(func() error {
+		g.Go(fault.Guarded(func() error {
 			var err error
 			all[i], err = dynamics.Part(e.parts, fmt.Sprintf("untrained-%s-%d", all[i].Noise, all[i].Size), func() (Untrained, error) {
 				return e.search(ctx, all[i])
 			})
 			return err
-		})
+		}))
 	}
 	return all, g.Wait()
 }

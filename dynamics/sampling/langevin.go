@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/mat"
 
+	"quantal/internal/fault"
 	"quantal/kernels"
 )
 
@@ -120,7 +121,7 @@ func (l Langevin) Sample(ctx context.Context, t Target, p Plan, done func(chainS
 	var side errgroup.Group
 	side.SetLimit(kernels.Threads(p.Threads))
 	for i := range blocks {
-		side.Go(func() error {
+		side.Go(fault.Guarded(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -134,7 +135,7 @@ func (l Langevin) Sample(ctx context.Context, t Target, p Plan, done func(chainS
 			}
 			blocks[i], accepted[i] = measure(series, b.d, p), b.accepted
 			return nil
-		})
+		}))
 	}
 	if err := side.Wait(); err != nil {
 		return nil, err

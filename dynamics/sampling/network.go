@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"quantal/dynamics"
+	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/train"
 )
@@ -287,14 +288,14 @@ func (e *experiment) judge(ctx context.Context, n *dynamics.Network, session *tr
 	draws := make([][]float64, e.Posterior.Chains*e.Posterior.Samples)
 	side := e.side()
 	for k := range draws {
-		side.Go(func() error {
+		side.Go(fault.Guarded(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			var err error
 			draws[k], err = j.predict(drawWeights(n.State.Layout, n.State.State, uint64(e.Seed), layer, k))
 			return err
-		})
+		}))
 	}
 	if err := side.Wait(); err != nil {
 		return nil, err
@@ -338,14 +339,14 @@ func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws 
 		if states[m], err = chains.State(m); err != nil {
 			return err
 		}
-		side.Go(func() error {
+		side.Go(fault.Guarded(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			var err error
 			predictions[m], err = j.predict(states[m])
 			return err
-		})
+		}))
 	}
 	if err := side.Wait(); err != nil {
 		return err

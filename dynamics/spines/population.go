@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/kernels/cpu"
 )
@@ -88,7 +89,7 @@ func (p *Population) Advance(ctx context.Context, steps int, done func(spineStep
 	var g errgroup.Group
 	g.SetLimit(max(1, p.threads))
 	for first := 0; first < len(p.W); first += blockSize {
-		g.Go(func() error {
+		g.Go(fault.Guarded(func() error {
 			w := p.W[first:min(first+blockSize, len(p.W))]
 			for from := 0; from < steps; from += blockSteps {
 				if err := ctx.Err(); err != nil {
@@ -106,7 +107,7 @@ func (p *Population) Advance(ctx context.Context, steps int, done func(spineStep
 				done(n * len(w))
 			}
 			return nil
-		})
+		}))
 	}
 	if err := g.Wait(); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/dynamics"
+	"quantal/internal/fault"
 	"quantal/results/tables"
 )
 
@@ -95,7 +96,7 @@ func (e *experiment) outputs(ctx context.Context, n int) ([][][]float32, error) 
 	making, ctx := errgroup.WithContext(ctx)
 	making.SetLimit(e.Threads)
 	for d := range e.ContactDraws {
-		making.Go(func() error {
+		making.Go(fault.Guarded(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -107,7 +108,7 @@ func (e *experiment) outputs(ctx context.Context, n int) ([][][]float32, error) 
 				}
 			}
 			return nil
-		})
+		}))
 	}
 	return all, making.Wait()
 }

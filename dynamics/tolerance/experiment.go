@@ -13,6 +13,7 @@ import (
 
 	"quantal/analysis"
 	"quantal/dynamics"
+	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/results/tables"
 	"quantal/train"
@@ -423,11 +424,11 @@ func (e *experiment) test(ctx context.Context) (err error) {
 			var making errgroup.Group
 			making.SetLimit(e.Threads)
 			for i, j := range some {
-				making.Go(func() error {
+				making.Go(fault.Guarded(func() error {
 					weights[i] = e.trials[j.trial].weights(j.draw)
 					out.Moved[i] = e.distance(weights[i]) / norm
 					return nil
-				})
+				}))
 			}
 			err := making.Wait()
 			if err == nil {

@@ -1,13 +1,16 @@
 package cpu
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
+
+	"quantal/internal/fault"
 	"quantal/internal/memory"
 	"quantal/kernels"
 )
@@ -231,22 +234,24 @@ func (vm *VM) order(epoch int) {
 }
 
 // spread calls f for the jobs 0 to n-1 on several threads. Which thread takes which job does not matter: a worker holds nothing
-// that outlives a job.
+// that outlives a job. A panic in one goes on here.
 func spread(threads, n int, f func(thread, job int)) {
 	var next atomic.Int64
-	work := func(thread int) {
+	work := func(thread int) error {
 		for {
 			job := int(next.Add(1)) - 1
 			if job >= n {
-				return
+				return nil
 			}
 			f(thread, job)
 		}
 	}
-	var wg sync.WaitGroup
+	var g errgroup.Group
 	for thread := 1; thread < min(threads, n); thread++ {
-		wg.Go(func() { work(thread) })
+		g.Go(fault.Guarded(func() error { return work(thread) }))
 	}
-	work(0)
-	wg.Wait()
+	own := fault.Guard(func() error { return work(0) })
+	if err := cmp.Or(own, g.Wait()); err != nil {
+		panic(err)
+	}
 }
