@@ -40,7 +40,7 @@ func newNetwork(hidden []int, activation kernels.Activation, magnitude bool, x [
 // start is a state with means uniform within plus or minus spread, and one sigma everywhere.
 func (n *network) start(seed uint64, spread, sigma float64) *kernels.State {
 	l := n.program.Layout
-	s := kernels.NewState(l)
+	s := kernels.NewState(l, 0)
 	from := noise(seed, forWeights)
 	for n := range l.Rows() {
 		from.Layer = uint16(n.Layer)

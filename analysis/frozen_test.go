@@ -105,7 +105,7 @@ func TestOptimisedNoise(t *testing.T) {
 		set.Train.Images = append(set.Train.Images, byte(255*u*float64(1+i%inputs)/inputs))
 	}
 	layout := kernels.Layout{Layers: []kernels.Layer{{In: inputs, Out: classes}}}
-	start := kernels.NewState(layout)
+	start := kernels.NewState(layout, 0)
 	for r := range classes {
 		at := r * layout.Layers[0].Stride()
 		for k, xi := range normals(inputs+1, noise(8, forWeights), r) {

@@ -287,7 +287,7 @@ func (n checkup) run(ctx context.Context, p *kernels.Program, open func([]kernel
 
 // noisyState has means and sigmas of a size at which the noise shows and activations stay of order one.
 func noisyState(l kernels.Layout, seed uint64) *kernels.State {
-	s := kernels.NewState(l)
+	s := kernels.NewState(l, 0)
 	widest := 0
 	for _, layer := range l.Layers {
 		widest = max(widest, layer.Columns())
@@ -315,10 +315,6 @@ func noisyState(l kernels.Layout, seed uint64) *kernels.State {
 	return s
 }
 
-func fields(s *kernels.State) [][]float32 {
-	return [][]float32{s.Mu, s.MuM, s.MuV, s.Phi, s.PhiM, s.PhiV}
-}
-
 // sumFields are the sums of a network.
 func sumFields(s *kernels.Sums) [][]float64 {
 	all := [][]float64{s.Gradient, s.Magnitude, s.Square, s.ExampleSquare}
@@ -337,8 +333,8 @@ func (o outcome) equal(p outcome) bool {
 		}
 	}
 	for m := range o.states {
-		for i, f := range fields(o.states[m]) {
-			if !slices.Equal(f, fields(p.states[m])[i]) {
+		for i, f := range o.states[m].Fields() {
+			if !slices.Equal(f, p.states[m].Fields()[i]) {
 				return false
 			}
 		}
@@ -369,7 +365,7 @@ func (o outcome) deviation(want outcome) float64 {
 		}
 	}
 	for m := range o.states {
-		for i, f := range fields(want.states[m]) {
+		for i, f := range want.states[m].Fields() {
 			scale := 0.0
 			for _, v := range f {
 				scale = max(scale, math.Abs(float64(v)))
@@ -384,7 +380,7 @@ func (o outcome) deviation(want outcome) float64 {
 			case len(f) < 10:
 				tolerance = fewTolerance
 			}
-			for k, v := range fields(o.states[m])[i] {
+			for k, v := range o.states[m].Fields()[i] {
 				note(math.Abs(float64(v)-float64(f[k])) / scale / tolerance)
 			}
 		}

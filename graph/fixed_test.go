@@ -125,7 +125,7 @@ func (f fixedRun) check(t *testing.T, machine, want string,
 	}
 	defer func() { _ = vm.Close() }()
 	for m := range members {
-		s := kernels.NewState(program.Layout)
+		s := kernels.NewState(program.Layout, 0)
 		eachSynapse(program.Layout, func(slot, phi int) {
 			s.Mu[slot] = uniform(-0.4, 0.4)
 			if phi >= 0 {
@@ -159,7 +159,7 @@ func (f fixedRun) check(t *testing.T, machine, want string,
 		write(s.Phi)
 		switch f.rule.(type) {
 		case kernels.Adam:
-			for _, moments := range [][]float32{s.MuM, s.MuV, s.PhiM, s.PhiV} {
+			for _, moments := range slices.Concat(s.MuMoments, s.PhiMoments) {
 				write(moments)
 			}
 		case kernels.Accumulate:

@@ -28,7 +28,7 @@ const maxValues = 100_000
 // and MEAN,SD of a normalisation 0.5x0.25. A value given twice counts once.
 func ParseAxis(name, text string) (Axis, error) {
 	axis := Axis{Name: name}
-	if names := append([]string{"c", scale, "rho", "noise", "seed"}, numeric...); !slices.Contains(names, name) {
+	if names := append([]string{"c", scale, "rho", "noise", "seed", "rule"}, numeric...); !slices.Contains(names, name) {
 		return axis, fmt.Errorf("%q cannot be an axis: %s", name, nearest.OneOf(name, names))
 	}
 	var probe train.Config

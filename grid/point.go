@@ -119,7 +119,7 @@ func SettingsOf(c train.Config, data string) store.Settings {
 		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C,
 		Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs,
 		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation,
-		Normalise: c.NormaliseRule(), Classes: c.Classes, Seed: uint64(c.Seed),
+		Normalise: c.NormaliseRule(), Classes: c.Classes, Rule: string(c.Rule), Seed: uint64(c.Seed),
 	}
 }
 

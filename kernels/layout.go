@@ -74,7 +74,7 @@ func (l Layer) PhiIndex(s Sharing, r, k int) int {
 	return 0
 }
 
-// Layout places the parameters of a network in memory. A field (mu, or one of its Adam moments) is all layers one after
+// Layout places the parameters of a network in memory. A field (mu, or one of its moments) is all layers one after
 // the other, each as Out rows of Stride slots. Phi has the same shape when sigma is per synapse, and otherwise one entry
 // per group: per neuron in the order of layers and rows, per layer, or a single one.
 type Layout struct {
@@ -190,34 +190,63 @@ func (l Layout) Synapses() int {
 	return n
 }
 
-// State is everything training changes in one network: the parameters and their Adam moments (first M, second V). The
-// fields of mu have length Layout.Slots, those of phi Layout.PhiSize.
+// State is everything training changes in one network: the parameters, and the moments that the rule keeps of each. The fields
+// of mu have length Layout.Slots, those of phi Layout.PhiSize.
 type State struct {
-	Mu, MuM, MuV    []float32
-	Phi, PhiM, PhiV []float32
+	Mu, Phi               []float32
+	MuMoments, PhiMoments [][]float32 // as many of both, in the order of Mover.Moments
 }
 
-// NewState returns a zero state.
-func NewState(l Layout) *State {
-	slots, phi := l.Slots(), l.PhiSize()
-	return &State{
-		Mu: make([]float32, slots), MuM: make([]float32, slots), MuV: make([]float32, slots),
-		Phi: make([]float32, phi), PhiM: make([]float32, phi), PhiV: make([]float32, phi),
+// NewState returns a zero state with the given number of moments.
+func NewState(l Layout, moments int) *State {
+	s := &State{Mu: make([]float32, l.Slots()), Phi: make([]float32, l.PhiSize())}
+	s.addMoments(moments)
+	return s
+}
+
+func (s *State) addMoments(n int) {
+	for range n {
+		s.MuMoments = append(s.MuMoments, make([]float32, len(s.Mu)))
+		s.PhiMoments = append(s.PhiMoments, make([]float32, len(s.Phi)))
 	}
+}
+
+// Moments is the number of moments of each parameter.
+func (s *State) Moments() int { return len(s.MuMoments) }
+
+// Fields lists the parameters, each before its moments: those of mu, then those of phi.
+func (s *State) Fields() [][]float32 {
+	fields := append([][]float32{s.Mu}, s.MuMoments...)
+	return append(append(fields, s.Phi), s.PhiMoments...)
+}
+
+// Params are the parameters with their moments.
+func (s *State) Params() (mu, phi Param[float32]) {
+	mu.Values, phi.Values = s.Mu, s.Phi
+	copy(mu.Moments[:], s.MuMoments)
+	copy(phi.Moments[:], s.PhiMoments)
+	return mu, phi
 }
 
 // Check reports whether s has the shape of the layout.
 func (s *State) Check(l Layout) error {
-	for _, f := range []struct {
-		name string
-		got  []float32
-		want int
-	}{
-		{"mu", s.Mu, l.Slots()}, {"mu.m", s.MuM, l.Slots()}, {"mu.v", s.MuV, l.Slots()},
-		{"phi", s.Phi, l.PhiSize()}, {"phi.m", s.PhiM, l.PhiSize()}, {"phi.v", s.PhiV, l.PhiSize()},
-	} {
-		if len(f.got) != f.want {
-			return fmt.Errorf("kernels: state: want %d values of %s, got %d", f.want, f.name, len(f.got))
+	if len(s.PhiMoments) != len(s.MuMoments) {
+		return fmt.Errorf("kernels: state: mu has %d moments, phi %d", len(s.MuMoments), len(s.PhiMoments))
+	}
+	if n := len(s.MuMoments); n > MaxMoments {
+		return fmt.Errorf("kernels: state: want at most %d moments, got %d", MaxMoments, n)
+	}
+	fields := s.Fields()
+	for i, f := range fields {
+		name, want := "mu", l.Slots()
+		if i >= len(fields)/2 {
+			name, want = "phi", l.PhiSize()
+		}
+		if i%(len(fields)/2) > 0 {
+			name = "a moment of " + name
+		}
+		if len(f) != want {
+			return fmt.Errorf("kernels: state: want %d values of %s, got %d", want, name, len(f))
 		}
 	}
 	return nil
@@ -225,7 +254,7 @@ func (s *State) Check(l Layout) error {
 
 // Finite reports whether no parameter and no moment is infinite or not a number.
 func (s *State) Finite() bool {
-	for _, field := range [][]float32{s.Mu, s.MuM, s.MuV, s.Phi, s.PhiM, s.PhiV} {
+	for _, field := range s.Fields() {
 		for _, v := range field {
 			if v-v != 0 {
 				return false
@@ -235,12 +264,30 @@ func (s *State) Finite() bool {
 	return true
 }
 
-// CopyFrom overwrites s with t, which must have the same shape.
+// CopyFrom overwrites s with t, which must have the same shape and as many moments.
 func (s *State) CopyFrom(t *State) {
-	copy(s.Mu, t.Mu)
-	copy(s.MuM, t.MuM)
-	copy(s.MuV, t.MuV)
-	copy(s.Phi, t.Phi)
-	copy(s.PhiM, t.PhiM)
-	copy(s.PhiV, t.PhiV)
+	from := t.Fields()
+	for i, field := range s.Fields() {
+		copy(field, from[i])
+	}
+}
+
+// For returns a copy of the state as a network of the layout starts from it under a rule. Moments that the state lacks begin at zero;
+// a rule without moments leaves the state's out. It is an error if the state does not fit the layout, or has other moments.
+func (s *State) For(l Layout, rule Rule) (*State, error) {
+	if err := s.Check(l); err != nil {
+		return nil, err
+	}
+	want := Moments(rule)
+	if n := s.Moments(); n != 0 && len(want) != 0 && n != len(want) {
+		return nil, fmt.Errorf("kernels: state: it has %d moments of each parameter, the rule %v has %d", n, rule, len(want))
+	}
+	t := NewState(l, len(want))
+	if s.Moments() == t.Moments() {
+		t.CopyFrom(s)
+	} else {
+		copy(t.Mu, s.Mu)
+		copy(t.Phi, s.Phi)
+	}
+	return t, nil
 }

@@ -9,6 +9,8 @@ import (
 // compiler takes it as an argument, beside the graph.
 type Rule interface {
 	fmt.Stringer
+	// Name is how files and the command line call the rule, whatever its constants.
+	Name() string
 	// Draws says from which stream a step draws its weights, w = mu + sigma xi. Without draws it works at w = mu.
 	Draws() (stream Stream, drawn bool)
 	// Layer returns the instruction that forms dW of a layer and does with it what the rule is there for.
@@ -18,32 +20,14 @@ type Rule interface {
 	Shared(reliabilityTerms int) Instruction
 }
 
-// Adam is the update rule of Kingma and Ba (2015), with their notation.
-type Adam struct {
-	Beta1, Beta2, Epsilon float64
-}
-
-// DefaultAdam has the constants of the paper.
-func DefaultAdam() Adam { return Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8} }
-
-func (a Adam) String() string {
-	return fmt.Sprintf("Adam(%g, %g, %g)", a.Beta1, a.Beta2, a.Epsilon)
-}
-
-// Draws is from the stream of training.
-func (Adam) Draws() (Stream, bool) { return StreamTrain, true }
-
-// Layer is an Update.
-func (Adam) Layer(g Gradient) Instruction { return Update{g} }
-
-// Shared is an UpdateShared.
-func (Adam) Shared(reliabilityTerms int) Instruction { return UpdateShared{reliabilityTerms} }
-
 // Accumulate leaves the parameters as they are and adds up the gradients of the likelihood and the inputs of every layer: see
 // Sums. The costs do not enter.
 type Accumulate struct {
 	AtMu bool // weights are their means; otherwise each minibatch draws them, from the stream of analyses
 }
+
+// Name is accumulate.
+func (Accumulate) Name() string { return "accumulate" }
 
 func (a Accumulate) String() string {
 	if a.AtMu {
@@ -70,11 +54,14 @@ func (Accumulate) Shared(int) Instruction { return nil }
 //	eps_t    = eps (1 + t/Delay)^-Decay
 //
 // with t the step, eps the member's LearningRate, T its Temperature, and xi from the stream of dynamics. T = 0 is gradient
-// descent. Phi and all moments stay as they are.
+// descent. Phi stays as it is.
 type Langevin struct {
 	Delay float64 // in steps; without meaning where Decay is 0
 	Decay float64 // 0 for steps of one size; between 1/2 and 1 for samples that converge
 }
+
+// Name is langevin.
+func (Langevin) Name() string { return "langevin" }
 
 func (l Langevin) String() string {
 	if l.Decay == 0 {

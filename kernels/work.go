@@ -16,8 +16,6 @@ const (
 	boxMullerOperations = (2*9+8)/2 + 1 + 2*5 + 6
 	// softplus and its derivative: an exponential (7), a logarithm (9), two divisions.
 	softplusOperations = 2*7 + 2*9 + 12
-	// Adam: two moments (3 + 4), the quotient with its root (6), the subtraction.
-	adamOperations = 14
 	// sigma^-(rho+1) and the gradient of phi.
 	costOperations = 8
 	// g, |g|, g^2 and the squares of the examples.
@@ -47,11 +45,15 @@ func (p *Program) Work(instruction Instruction) Work {
 	case Backward:
 		return Work{Operations: product * synapses(i.Layer)}
 	case Update:
-		n := synapses(i.Layer)
-		if perSynapse { // mu, phi and two moments of each, read and written
-			return Work{Bytes: 48 * n, Operations: (product + 2*adamOperations + costOperations) * n}
+		n, operations := synapses(i.Layer), 0.
+		if m, ok := p.Rule.(Mover); ok {
+			operations = m.operations()
 		}
-		return Work{Bytes: 24 * n, Operations: (product + adamOperations + 2) * n}
+		bytes := float64(8 * (1 + len(Moments(p.Rule)))) // a parameter and its moments, read and written
+		if perSynapse {
+			return Work{Bytes: 2 * bytes * n, Operations: (product + 2*operations + costOperations) * n}
+		}
+		return Work{Bytes: bytes * n, Operations: (product + operations + 2) * n}
 	case Fluctuate:
 		n := synapses(i.Layer) // mu, read and written
 		return Work{Bytes: 8 * n, Operations: (product + philoxOperations + boxMullerOperations + 2 + 2) * n}

@@ -22,6 +22,7 @@ type Config struct {
 	Lambda          float64    `toml:"lambda" json:"lambda"` // magnitude cost multiplier
 	Epochs          int        `toml:"epochs" json:"epochs"`
 	Batch           int        `toml:"batch" json:"batch"`
+	Rule            Rule       `toml:"rule,omitempty" json:"rule,omitempty"`
 	LearningRate    float64    `toml:"lr" json:"lr"`
 	MuInit          float64    `toml:"mu-init" json:"mu-init"`       // initial means are uniform in (-MuInit, MuInit)
 	SigmaInit       float64    `toml:"sigma-init" json:"sigma-init"` // initial standard deviation of every synapse
@@ -134,10 +135,13 @@ func (c Config) Check() error {
 	if _, _, err := parseNormalise(c.Normalise); err != nil {
 		return err
 	}
+	if _, err := c.mover(); err != nil {
+		return err
+	}
 	return checkDevice(c.Device)
 }
 
-// Cohort names what networks must have in common to train side by side as members of one Program: structure, data, and the
+// Cohort names what networks must have in common to train side by side as members of one Program: structure, data, rule, and the
 // number of steps. They may differ in seed, c, rho, lambda, lr and how they start.
 func (c Config) Cohort() string {
 	text := fmt.Sprintf("data %s, hidden %v, noise %s, batch %d, epochs %d, validation %d", c.Data, c.Hidden, c.Noise, c.Batch, c.Epochs, c.Validation)
@@ -146,6 +150,9 @@ func (c Config) Cohort() string {
 	}
 	if c.Classes != 0 {
 		text += fmt.Sprintf(", classes %d", c.Classes)
+	}
+	if c.Rule != "" {
+		text += fmt.Sprintf(", rule %v", c.Rule)
 	}
 	return text
 }
@@ -172,7 +179,7 @@ func (c Config) Member() kernels.Member {
 
 // InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to SigmaInit.
 func (c Config) InitialState(l kernels.Layout) *kernels.State {
-	s := kernels.NewState(l)
+	s := kernels.NewState(l, 0)
 	for n := range l.Rows() {
 		row := s.Mu[n.First:][:n.Columns()]
 		kernels.Uniforms(row, kernels.Noise{Seed: uint64(c.Seed), Stream: kernels.StreamInitialMu, Layer: uint16(n.Layer)}, n.Row)

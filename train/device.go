@@ -190,7 +190,11 @@ func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	p, err := session.program(session.spec(), kernels.DefaultAdam())
+	rule, err := session.Networks[0].mover()
+	if err != nil {
+		return 0, err
+	}
+	p, err := session.program(session.spec(), rule)
 	if err != nil {
 		return 0, err
 	}

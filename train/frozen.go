@@ -41,7 +41,7 @@ func (s *Session) OptimiseNoise(
 		if err := from.Check(program.Layout); err != nil {
 			return nil, err
 		}
-		current[m] = kernels.NewState(program.Layout)
+		current[m] = kernels.NewState(program.Layout, len(kernels.Moments(program.Rule)))
 		copy(current[m].Mu, from.Mu)
 		copy(current[m].Phi, from.Phi)
 	}
@@ -81,7 +81,7 @@ func (s *Session) optimiseStage(
 			if err != nil {
 				return 0, err
 			}
-			state.Phi, state.PhiM, state.PhiV = after.Phi, after.PhiM, after.PhiV // and the means with zero moments as before
+			state.Phi, state.PhiMoments = after.Phi, after.PhiMoments // and the means with zero moments as before
 		}
 		if err := r.load(program, states); err != nil {
 			return 0, err

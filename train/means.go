@@ -56,7 +56,7 @@ func (t *Tester) Scores(ctx context.Context, weights [][]float32) ([]kernels.Sco
 
 // standingAt is the state of a network without noise of which no steps are made.
 func standingAt(weights []float32) *kernels.State {
-	return &kernels.State{Mu: weights, MuM: weights, MuV: weights}
+	return &kernels.State{Mu: weights}
 }
 
 // Activations takes examples through a network of the session with its weights at mu, on so many threads of the processor, and

@@ -143,7 +143,7 @@ type running struct {
 // load sets the states of all networks.
 func (r *running) load(p *kernels.Program, states []*kernels.State) error {
 	for m, s := range states {
-		err := s.Check(p.Layout) // before the VM, all of whose errors are its device's
+		_, err := s.For(p.Layout, p.Rule) // before the VM, all of whose errors are its device's
 		if err == nil {
 			err = r.vm.Load(m, s)
 		}

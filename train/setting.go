@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -58,6 +59,7 @@ func settings() map[string]setting {
 		"rho":              func(c *Config, value string) error { return c.Rho.UnmarshalText([]byte(value)) },
 		"c":                float(func(c *Config) *float64 { return &c.C }),
 		"lambda":           float(func(c *Config) *float64 { return &c.Lambda }),
+		"rule":             parseRule,
 		"lr":               float(func(c *Config) *float64 { return &c.LearningRate }),
 		"mu-init":          float(func(c *Config) *float64 { return &c.MuInit }),
 		"sigma-init":       float(func(c *Config) *float64 { return &c.SigmaInit }),
@@ -112,6 +114,14 @@ func (c Config) values() map[string]string {
 	}
 	values["normalise"] = cmp.Or(c.NormaliseRule(), asMNIST)
 	return values
+}
+
+// parseRule reads the name of a rule.
+func parseRule(c *Config, value string) error {
+	if !slices.Contains(Rules(), value) {
+		return errors.New(nearest.OneOf(value, Rules()))
+	}
+	return c.Rule.UnmarshalText([]byte(value))
 }
 
 // parseHidden reads the units of the hidden layers: 100,100 or 100x100, the latter where commas separate something else.

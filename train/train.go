@@ -53,7 +53,11 @@ func begin(s *Session, err error) (*Run, error) {
 	}
 	c := s.Networks[0]
 	r := &Run{Session: s, Spec: s.spec(), nll: make([]float64, len(s.Networks)), diverged: make([]*kernels.Divergence, len(s.Networks))}
-	if r.Program, err = s.program(r.Spec, kernels.DefaultAdam()); err != nil {
+	rule, err := s.Networks[0].mover()
+	if err != nil {
+		return nil, err
+	}
+	if r.Program, err = s.program(r.Spec, rule); err != nil {
 		return nil, err
 	}
 	tests := s.testing.N
@@ -112,8 +116,8 @@ func (r *Run) checkMemory() error {
 // Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on the CPU.
 func (r *Run) Memory() int64 {
 	if r.Device.open == nil {
-		const fields = 3 // the parameter and two moments
-		return int64(len(r.Networks)) * fields * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
+		fields := 1 + len(kernels.Moments(r.Program.Rule)) // the parameter and its moments
+		return int64(len(r.Networks)) * int64(fields) * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
 	}
 	return cuda.Memory(r.Program, r.members(), r.training)
 }
@@ -153,7 +157,7 @@ func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 	}
 	c := &store.Checkpoint{
 		Step: r.step, Seed: uint64(r.Networks[network].Seed), Graph: string(structure), Driver: string(driver),
-		Layout: r.Program.Layout, State: state,
+		Rule: r.Program.Rule.Name(), Layout: r.Program.Layout, State: state,
 	}
 	if r.Pixels != mnist.Published() {
 		c.Pixels = r.Pixels
@@ -190,6 +194,8 @@ func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) erro
 				c.Normalisation().Mean, c.Normalisation().SD, r.Pixels.Mean, r.Pixels.SD)
 		case c.Seed != uint64(r.Networks[m].Seed):
 			return fmt.Errorf("train: resume: the checkpoint has seed %d, the configuration %d", c.Seed, r.Networks[m].Seed)
+		case c.Rule != r.Program.Rule.Name():
+			return fmt.Errorf("train: resume: the checkpoint is of the rule %s, the configuration asks for %s", c.Rule, r.Program.Rule.Name())
 		case c.Step > r.Steps():
 			return fmt.Errorf("train: resume: the checkpoint is at step %d, the run ends at %d", c.Step, r.Steps())
 		case c.Step != checkpoints[0].Step:

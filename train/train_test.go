@@ -240,7 +240,7 @@ func TestResumeRefuses(t *testing.T) {
 		"beyond the end":   func(c *store.Checkpoint) { c.Step = 1 << 30 },
 		"no driver's text": func(c *store.Checkpoint) { c.Driver = "" },
 		"other inputs":     func(c *store.Checkpoint) { c.Pixels = mnist.Normalisation{Mean: 0.5, SD: 0.5} },
-		"another shape":    func(c *store.Checkpoint) { c.State = kernels.NewState(kernels.Layout{}) },
+		"another shape":    func(c *store.Checkpoint) { c.State = kernels.NewState(kernels.Layout{}, 0) },
 	} {
 		spoiled := *checkpoint
 		change(&spoiled)
@@ -266,7 +266,7 @@ func TestNoCheckpointOfGarbage(t *testing.T) {
 	c, set := small(t)
 	r := newRun(t, c, set)
 	state := stateOf(t, r.vm, 0)
-	state.PhiV[3] = float32(math.NaN())
+	state.PhiMoments[1][3] = float32(math.NaN())
 	if err := r.vm.Load(0, state); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -366,7 +367,11 @@ func finish(c *cli.Context, run *train.Run, folder *store.Folder) (train.Summary
 		return summary, nil
 	}
 	epochs, err := folder.Metrics()
-	warnUnsettled(c, tables.UnsettledRun(epochs, tables.SigmaTravel(config.SigmaInit, summary.SigmaRMS, config.LearningRate, summary.Steps)))
+	travel := math.NaN() // only Adam bounds the way of sigma
+	if config.Rule.String() == "adam" {
+		travel = tables.SigmaTravel(config.SigmaInit, summary.SigmaRMS, config.LearningRate, summary.Steps)
+	}
+	warnUnsettled(c, tables.UnsettledRun(epochs, travel))
 	return summary, err
 }
 

@@ -259,7 +259,7 @@ func TestFisher(t *testing.T) {
 		l, r, k := at[0], at[1], at[2]
 		const h = 1e-2
 		moved := func(by float32) []float64 {
-			s := kernels.NewState(layout)
+			s := kernels.NewState(layout, 0)
 			s.CopyFrom(n.State.State)
 			s.Mu[layout.Slot(l, r, k)] += by
 			p, err := e.session.Probabilities(s, n.Set.Train, 0)

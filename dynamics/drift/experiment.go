@@ -357,7 +357,7 @@ func (e *experiment) compare(from, end int) (Motions, error) {
 	var curvature, weights []float64
 	for l := from; l < end; l++ {
 		curvature = append(curvature, e.fisher[l]...)
-		weights = append(weights, displacements(e.layout, l, kernels.NewState(e.layout), e.network.State.State)...)
+		weights = append(weights, displacements(e.layout, l, kernels.NewState(e.layout, 0), e.network.State.State)...)
 	}
 	all.Synapses, all.Weight, all.Fisher = len(curvature), math.Sqrt(mean(weights)), mean(curvature)
 	bootstrap := analysis.Bootstrap{Seed: uint64(e.Seed), Resamples: e.Resamples}

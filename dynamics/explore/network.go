@@ -17,9 +17,8 @@ type network struct {
 	frozen bool // sigma stays as it is
 	steps  int  // learning steps done
 
-	mu, muM, muV    []float64
-	phi, phiM, phiV []float64
-	w, slope, cost  []float64 // of the last draw, as AdamStep.SampleRow leaves them
+	mu, phi        kernels.Param[float64]
+	w, slope, cost []float64 // of the last draw, as Slopes.SampleRow leaves them
 
 	x, y, dy, dw []float64 // rows of Stride(states), Stride(actions), Stride(actions); one row of weights
 	active       []int     // the unit that is active in each row of x
@@ -32,14 +31,14 @@ func newNetwork(states, actions int, adam kernels.Adam, member kernels.Member, s
 	if sigma == 0 {
 		n.Sharing = kernels.NoNoise
 	}
-	for _, f := range []*[]float64{&n.mu, &n.muM, &n.muV, &n.w, &n.slope, &n.cost} {
+	for _, f := range []*[]float64{&n.mu.Values, &n.mu.Moments[0], &n.mu.Moments[1], &n.w, &n.slope, &n.cost} {
 		*f = make([]float64, n.Slots())
 	}
-	for _, f := range []*[]float64{&n.phi, &n.phiM, &n.phiV} {
+	for _, f := range []*[]float64{&n.phi.Values, &n.phi.Moments[0], &n.phi.Moments[1]} {
 		*f = make([]float64, n.PhiSize())
 	}
-	for i := range n.phi {
-		n.phi[i] = kernels.SoftplusInverse(sigma)
+	for i := range n.phi.Values {
+		n.phi.Values[i] = kernels.SoftplusInverse(sigma)
 	}
 	n.dw = make([]float64, n.layer().Columns())
 	return n
@@ -55,7 +54,7 @@ func (n *network) sigma(state, action int) float64 {
 	if n.Sharing == kernels.NoNoise {
 		return 0
 	}
-	sigma, _ := kernels.Softplus(n.phi[n.at(action)+state])
+	sigma, _ := kernels.Softplus(n.phi.Values[n.at(action)+state])
 	return sigma
 }
 
@@ -70,16 +69,16 @@ func (n *network) draw(noise kernels.Noise) {
 		from, to := n.at(r), n.at(r)+n.layer().Columns()
 		xi := n.slope[from:to]
 		kernels.Normals(xi, noise, r)
-		u.SampleRow(n.w[from:to], xi, n.cost[from:to], n.mu[from:to], n.phi[from:to], xi)
+		u.SampleRow(n.w[from:to], xi, n.cost[from:to], n.mu.Values[from:to], n.phi.Values[from:to], xi)
 	}
 }
 
 // rest sets all weights to their means.
-func (n *network) rest() { copy(n.w, n.mu) }
+func (n *network) rest() { copy(n.w, n.mu.Values) }
 
 // update holds the numbers of the next learning step. The objective has no costs: see the package documentation.
-func (n *network) update() kernels.AdamStep[float64] {
-	return kernels.NewAdamStep[float64](n.adam, n.member, 1, n.steps)
+func (n *network) update() kernels.TrainingStep[float64] {
+	return kernels.NewTrainingStep[float64](n.adam, n.member, 1, n.steps)
 }
 
 // product is the layer with the weights of the last draw, for so many states.
@@ -156,13 +155,13 @@ func (n *network) learn(batch []transition, noise kernels.Noise) bool {
 	u, p, finite := n.update(), n.product(len(batch)), true
 	for r := range n.layer().Out {
 		p.WeightGradient(n.dw, n.dy, n.x, r)
-		at := n.at(r)
-		row := kernels.Row[float64]{Mu: n.mu[at:], MuM: n.muM[at:], MuV: n.muV[at:]}
+		at, columns := n.at(r), len(n.dw)
+		row := kernels.Row[float64]{Mu: n.mu.Slice(at, columns)}
 		if n.Sharing == kernels.NoNoise || n.frozen {
 			finite = u.UpdateMeans(row, n.dw) && finite
 			continue
 		}
-		row.Phi, row.PhiM, row.PhiV = n.phi[at:], n.phiM[at:], n.phiV[at:]
+		row.Phi = n.phi.Slice(at, columns)
 		finite = u.UpdateRow(row, n.dw, n.slope[at:], n.cost[at:]) && finite
 	}
 	n.steps++

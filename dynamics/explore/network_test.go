@@ -27,10 +27,10 @@ func some(states, actions int, noise bool, common float64) *network {
 	n := newNetwork(states, actions, adam, member, sigma)
 	n.common = common
 	for r := range actions {
-		mu := n.mu[n.at(r):][:states+1]
+		mu := n.mu.Values[n.at(r):][:states+1]
 		kernels.Normals(mu, kernels.Noise{Seed: 1, Layer: 1}, r)
 		if noise {
-			phi := n.phi[n.at(r):][:states+1]
+			phi := n.phi.Values[n.at(r):][:states+1]
 			kernels.Uniforms(phi, kernels.Noise{Seed: 1, Layer: 2}, r)
 			for k, u := range phi {
 				phi[k] = kernels.SoftplusInverse(0.05 + 0.45*u)
@@ -67,7 +67,7 @@ func TestLearnAgainstFiniteDifferences(t *testing.T) {
 				return w(s) + common*w(states)
 			}
 			var start []float64
-			for _, field := range [][]float64{n.mu, n.phi} {
+			for _, field := range [][]float64{n.mu.Values, n.phi.Values} {
 				for r := range actions {
 					if len(field) > 0 {
 						start = append(start, field[n.at(r):][:columns]...)
@@ -101,7 +101,7 @@ func TestLearnAgainstFiniteDifferences(t *testing.T) {
 			}
 			largest := slices.Max(want)
 			i := 0
-			for f, field := range [][]float64{n.mu, n.phi} {
+			for f, field := range [][]float64{n.mu.Values, n.phi.Values} {
 				if len(field) == 0 {
 					continue
 				}
@@ -157,9 +157,9 @@ func TestSigmaFallsWithVisits(t *testing.T) {
 func TestFrozen(t *testing.T) {
 	n := some(4, 2, true, 0)
 	n.frozen = true
-	mu, phi := slices.Clone(n.mu), slices.Clone(n.phi)
+	mu, phi := slices.Clone(n.mu.Values), slices.Clone(n.phi.Values)
 	n.learn([]transition{{1, 0, 0.5, 2}}, place(2, layerLearn, 0, 0))
-	if !slices.Equal(n.phi, phi) || slices.Equal(n.mu, mu) {
+	if !slices.Equal(n.phi.Values, phi) || slices.Equal(n.mu.Values, mu) {
 		t.Error("want phi as it was, and other means")
 	}
 }

@@ -95,7 +95,7 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 	}
 	defer func() { err = errors.Join(err, vm.Close()) }()
 	for c := range plan.Chains {
-		state := kernels.NewState(program.Layout)
+		state := kernels.NewState(program.Layout, 0)
 		kernels.Normals(state.Mu[:p.Dimension], at(uint64(e.Seed), plan.Layer, drawStart), c)
 		if err := vm.Load(c, state); err != nil {
 			return nil, err

@@ -314,7 +314,7 @@ func (e *experiment) side() *errgroup.Group {
 
 // drawWeights is a network with w = mu + sigma xi in place of mu.
 func drawWeights(l kernels.Layout, s *kernels.State, seed uint64, layer uint16, draw int) *kernels.State {
-	out := kernels.NewState(l)
+	out := kernels.NewState(l, 0)
 	noise := at(seed, layer, drawWeightsFrom+uint32(draw))
 	for n := range l.Rows() {
 		noise.Step = uint32(n.Layer)

@@ -199,7 +199,7 @@ func TestNetworkAverages(t *testing.T) {
 	other.Config.Noise = "none" // without noise of its own there is no average over it
 	state := *n.State
 	state.Layout.Sharing = kernels.NoNoise
-	state.State = &kernels.State{Mu: state.State.Mu, MuM: state.State.MuM, MuV: state.State.MuV}
+	state.State = &kernels.State{Mu: state.State.Mu}
 	other.State = &state
 	if findings, _ := find(t, c, &other); len(findings.Summary.Network.Predictors) != len(out.Predictors)-1 {
 		t.Errorf("%d predictors without noise", len(findings.Summary.Network.Predictors))
@@ -210,7 +210,7 @@ func TestNetworkAverages(t *testing.T) {
 func TestDrawWeights(t *testing.T) {
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron} {
 		l := kernels.Layout{Layers: []kernels.Layer{{In: 2, Out: 3}, {In: 3, Out: 2}}, Sharing: sharing}
-		s := kernels.NewState(l)
+		s := kernels.NewState(l, 0)
 		for i := range s.Mu {
 			s.Mu[i] = float32(i)
 		}

@@ -303,7 +303,7 @@ func TestSharedWeightIsAFactor(t *testing.T) {
 	c.Kept, c.SharedWeights = []float64{0.3}, []float64{0.25, 0.5, 2, 8} // powers of two, so that nothing is rounded otherwise
 	network := *n
 	state := *n.State
-	network.State, state.State = &state, kernels.NewState(state.Layout)
+	network.State, state.State = &state, kernels.NewState(state.Layout, 0)
 	state.State.CopyFrom(n.State.State)
 	for r := range state.Layout.Rows() {
 		state.State.Mu[r.First+r.In] = 0
@@ -327,7 +327,7 @@ func TestWithoutSigma(t *testing.T) {
 	state := *n.State
 	network.Config.Noise = "none"
 	network.State, state.Layout.Sharing = &state, kernels.NoNoise
-	state.State = kernels.NewState(state.Layout)
+	state.State = kernels.NewState(state.Layout, 0)
 	copy(state.State.Mu, n.State.State.Mu)
 	findings, _ := run(t, c, &network)
 	if findings.Summary.Profiles != nil || len(findings.Figures) != 7 {

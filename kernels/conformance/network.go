@@ -62,7 +62,7 @@ func Synthetic(p *kernels.Program, n int) *kernels.Data {
 
 // Initial is a state with sigma around the given value, over a factor of about three both ways.
 func Initial(l kernels.Layout, seed uint64, sigma float64) *kernels.State {
-	s := kernels.NewState(l)
+	s := kernels.NewState(l, 0)
 	for n := range l.Rows() {
 		Numbers(s.Mu[n.First:][:n.Columns()], seed+uint64(100*n.Layer+n.Row), -0.3, 0.3)
 	}

@@ -23,6 +23,8 @@ type Reference struct {
 
 type moments struct{ m, v float64 }
 
+func (a moments) named(name string) float64 { return map[string]float64{"m": a.m, "v": a.v}[name] }
+
 // After returns all members as they are after some steps from their start. A flaw is the name of a fault.
 func (n *Network) After(first, count int, flaw string) []*Reference {
 	var all []*Reference
@@ -30,7 +32,7 @@ func (n *Network) After(first, count int, flaw string) []*Reference {
 		r := n.reference(m, flaw)
 		for step := first; step < first+count; step++ {
 			switch rule := n.Program.Rule.(type) {
-			case kernels.Adam:
+			case kernels.Mover:
 				r.train(step)
 			case kernels.Accumulate:
 				r.accumulate(rule.AtMu, step)
@@ -289,14 +291,21 @@ func (r *Reference) train(step int) {
 		c *= 2
 	}
 	gPhi := make([]float64, len(r.phi))
-	adam := func(a *moments, g float64) float64 {
+	follow := func(a *moments, g float64) float64 {
+		switch r.n.Program.Rule.Name() {
+		case "sgd":
+			return m.LearningRate * g
+		case "momentum":
+			a.v = 0.9*a.v + g
+			return m.LearningRate * a.v
+		}
 		a.m, a.v = 0.9*a.m+0.1*g, 0.999*a.v+0.001*g*g
 		t := float64(step + 1)
 		return m.LearningRate * (a.m / (1 - math.Pow(0.9, t))) / (math.Sqrt(a.v/(1-math.Pow(0.999, t))) + 1e-8)
 	}
 	r.each(dw, func(l, row, k int, g float64) {
 		mu := &r.mu[l][row][k]
-		*mu -= adam(&r.muMoments[l][row][k], g+m.Lambda*fraction*math.Copysign(1, *mu))
+		*mu -= follow(&r.muMoments[l][row][k], g+m.Lambda*fraction*math.Copysign(1, *mu))
 		if r.n.Sharing == kernels.NoNoise {
 			return
 		}
@@ -309,7 +318,7 @@ func (r *Reference) train(step int) {
 		gPhi[i] += (g*xi[l][row][k] + fraction*slope) / (1 + math.Exp(-r.phi[i]))
 	})
 	for i, g := range gPhi {
-		r.phi[i] -= adam(&r.phiMoments[i], g)
+		r.phi[i] -= follow(&r.phiMoments[i], g)
 	}
 }
 

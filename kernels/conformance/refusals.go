@@ -13,10 +13,11 @@ import (
 )
 
 type (
-	unknownRule        struct{ kernels.Adam }
+	unknownRule        struct{ kernels.SGD }
 	unknownInstruction struct{ kernels.Instruction }
 )
 
+func (unknownRule) Name() string          { return "climb" }
 func (unknownRule) String() string        { return "hill climbing" }
 func (unknownInstruction) String() string { return "b1 = pool(b0)" }
 
@@ -36,6 +37,10 @@ func refusals(t *testing.T, m Machine) {
 	if _, err := m.Open(n.Program, nil, n.Data); err == nil {
 		t.Error("no members: no error")
 	}
+	other := kernels.NewState(n.Program.Layout, 1)
+	if err := n.Open(t, m.Open).Load(0, other); err == nil || !strings.Contains(err.Error(), "1 moments") {
+		t.Errorf("a state of a rule with one moment for Adam: got %v", err)
+	}
 	for _, c := range []struct {
 		name    string
 		network *Network
@@ -43,7 +48,7 @@ func refusals(t *testing.T, m Machine) {
 		want    string
 	}{
 		{"no rule", summed, func(p *kernels.Program) { p.Rule = nil }, "no kernel for its rule <nil>"},
-		{"an unknown rule", n, func(p *kernels.Program) { p.Rule = unknownRule{kernels.DefaultAdam()} }, "no kernel for its rule hill climbing"},
+		{"an unknown rule", n, func(p *kernels.Program) { p.Rule = unknownRule{} }, "no kernel for its rule hill climbing"},
 		{"an unknown instruction", n, func(p *kernels.Program) {
 			p.Instructions = append(p.Instructions, unknownInstruction{kernels.Gather{}})
 		}, "no kernel for the instruction b1 = pool(b0)"},
@@ -76,7 +81,7 @@ func refusals(t *testing.T, m Machine) {
 	}
 
 	vm := n.Open(t, m.Open)
-	if err := vm.Load(0, kernels.NewState(kernels.Layout{})); err == nil {
+	if err := vm.Load(0, kernels.NewState(kernels.Layout{}, 0)); err == nil {
 		t.Error("a state of another shape: no error")
 	}
 	canceled, cancel := context.WithCancel(context.Background())
@@ -89,7 +94,11 @@ func refusals(t *testing.T, m Machine) {
 			t.Errorf("%d steps from %d on: no error", steps[1], steps[0])
 		}
 	}
-	if diff := cmp.Diff(n.Start[0], StateOf(t, vm, 0)); diff != "" {
+	start, err := n.Start[0].For(n.Program.Layout, n.Program.Rule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(start, StateOf(t, vm, 0)); diff != "" {
 		t.Error("a Run that was refused changed the state")
 	}
 	if _, err := vm.Sums(0); err == nil || !strings.Contains(err.Error(), "Adam") {

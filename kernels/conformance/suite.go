@@ -26,6 +26,7 @@ func Test(t *testing.T, machines ...Machine) {
 		test func(t *testing.T, machines []Machine)
 	}{
 		{"StepsAgainstFloat64", stepsAgainstFloat64},
+		{"MoversAgainstFloat64", moversAgainstFloat64},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},
 		{"LangevinAgainstFloat64", langevinAgainstFloat64},

@@ -376,7 +376,7 @@ func gradientsBeyondFloat32(t *testing.T, m Machine) {
 
 	// A mean that is no number gives a loss that is none.
 	n.Members[1] = n.Members[0]
-	spoiled := kernels.NewState(n.Program.Layout)
+	spoiled := kernels.NewState(n.Program.Layout, 0)
 	spoiled.CopyFrom(n.Start[0])
 	spoiled.Mu[3] = float32(math.NaN())
 	vm = n.Open(t, m.Open)

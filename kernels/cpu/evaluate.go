@@ -145,7 +145,7 @@ func (k *worker) infer(t test, examples []int32, kind draws, noise kernels.Noise
 		case kernels.Gather:
 			k.gather(i.Dst, t.data, examples)
 		case kernels.Forward:
-			k.begin(i.Layer, t.state, noise, kernels.AdamStep[float32]{})
+			k.begin(i.Layer, t.state, noise, kernels.Slopes[float32]{})
 			k.forward(i, kind, len(examples))
 		}
 	}

@@ -24,9 +24,10 @@ type kernelSet struct {
 	forward func(p *product, y, x, w []float32, first, rows int)
 	// backward computes dx = dy w for examples first to first+n, times the derivative of a rectifier. Tanh is left to the caller.
 	backward func(p *product, dx, x, dy, w []float32, first, n int)
-	// update forms dW of rows and moves their parameters; it reports whether every gradient was finite.
-	update func(u *updating, s *scratch, first, rows int) bool
-	// descend forms dW of rows and moves mu down the gradient; it reports whether every gradient was finite.
+	// update forms dW of rows and moves their parameters by the rule of the given name; it reports whether gradients, parameters and
+	// moments are finite then.
+	update map[string]func(u *updating, s *scratch, first, rows int) bool
+	// descend forms dW of rows and moves mu down the gradient; it reports whether both were finite.
 	descend func(u *updating, s *scratch, first, rows int) bool
 	// squares computes dst = x^2 of whole rows.
 	squares func(dst, x []float32)
@@ -47,7 +48,7 @@ type drawing struct {
 	keys  [20]uint32 // noise.Keys()
 	mu    []float32
 	phi   []float32 // one per synapse; unused when sigma is shared
-	rule  kernels.AdamStep[float32]
+	costs kernels.Slopes[float32]
 	slope []float32 // dw/dphi, to be filled; xi when sigma is shared
 	cost  []float32 // the derivative of the reliability cost with respect to phi, to be filled
 	sigma []float32 // of every synapse, for redraw
@@ -65,11 +66,11 @@ type updating struct {
 	kernels.Layer
 	batch   int
 	sharing kernels.Sharing
-	rule    kernels.AdamStep[float32]
+	rule    kernels.TrainingStep[float32]
 	descent kernels.LangevinStep[float32] // in place of rule, for descend
 	x, dy   []float32
 	row     kernels.Row[float32]
-	slope   []float32 // as in drawing
+	slope   []float32 // as in drawing; lost
 	cost    []float32
 	sums    []float64  // for each row sum_k dW xi, to be filled when sigma is shared
 	numbers [9]float32 // of the rule, as the assembly reads them
@@ -95,7 +96,7 @@ type scratch struct {
 }
 
 // setRule sets the rule.
-func (u *updating) setRule(r kernels.AdamStep[float32]) {
+func (u *updating) setRule(r kernels.TrainingStep[float32]) {
 	u.rule = r
 	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, r.Magnitude, -r.Magnitude}
 }
@@ -118,7 +119,7 @@ var portable = &kernelSet{
 		d.each(w, first, rows, func(w []float32, r, at, n int) {
 			xi := d.slope[at:][:n]
 			kernels.Normals(xi, d.noise, r)
-			d.rule.SampleRow(w, xi, d.cost[at:], d.mu[at:], d.phi[at:], xi)
+			d.costs.SampleRow(w, xi, d.cost[at:], d.mu[at:], d.phi[at:], xi)
 		})
 	},
 	sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
@@ -154,33 +155,14 @@ var portable = &kernelSet{
 			kernels.ApplyGradient(p.activation, dx[b*stride:][:p.In], x[b*stride:][:p.In])
 		}
 	},
-	update: func(u *updating, s *scratch, first, rows int) bool {
-		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
-		finite := true
-		dw := s.dw[:u.Columns()]
-		for r := first; r < first+rows; r++ {
-			p.WeightGradient(dw, u.dy, u.x, r)
-			at := r * u.Stride()
-			row := kernels.Row[float32]{Mu: u.row.Mu[at:], MuM: u.row.MuM[at:], MuV: u.row.MuV[at:]}
-			if u.sharing == kernels.PerSynapse {
-				row.Phi, row.PhiM, row.PhiV = u.row.Phi[at:], u.row.PhiM[at:], u.row.PhiV[at:]
-				finite = u.rule.UpdateRow(row, dw, u.slope[at:], u.cost[at:]) && finite
-				continue
-			}
-			finite = u.rule.UpdateMeans(row, dw) && finite
-			if u.sharing != kernels.NoNoise {
-				u.sums[r] = kernels.SigmaGradient(dw, u.slope[at:])
-			}
-		}
-		return finite
-	},
+	update: portableUpdates,
 	descend: func(u *updating, s *scratch, first, rows int) bool {
 		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
 		finite := true
 		dw := s.dw[:u.Columns()]
 		for r := first; r < first+rows; r++ {
 			p.WeightGradient(dw, u.dy, u.x, r)
-			finite = u.descent.Descend(u.row.Mu[r*u.Stride():], dw) && finite
+			finite = u.descent.Descend(u.row.Mu.Values[r*u.Stride():], dw) && finite
 		}
 		return finite
 	},
@@ -208,6 +190,36 @@ var portable = &kernelSet{
 	},
 	advance:      (*kernels.Diffusion[float32]).Advance,
 	advanceSites: (*kernels.Diffusion[float32]).AdvanceSites,
+}
+
+// portableUpdates are of all rules that train.
+var portableUpdates = func() map[string]func(u *updating, s *scratch, first, rows int) bool {
+	updates := map[string]func(u *updating, s *scratch, first, rows int) bool{}
+	for _, name := range kernels.MoverNames() {
+		updates[name] = portableUpdate
+	}
+	return updates
+}()
+
+func portableUpdate(u *updating, s *scratch, first, rows int) bool {
+	p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
+	finite := true
+	dw := s.dw[:u.Columns()]
+	for r := first; r < first+rows; r++ {
+		p.WeightGradient(dw, u.dy, u.x, r)
+		at, n := r*u.Stride(), u.Columns()
+		row := kernels.Row[float32]{Mu: u.row.Mu.Slice(at, n)}
+		if u.sharing == kernels.PerSynapse {
+			row.Phi = u.row.Phi.Slice(at, n)
+			finite = u.rule.UpdateRow(row, dw, u.slope[at:], u.cost[at:]) && finite
+			continue
+		}
+		if u.sharing != kernels.NoNoise {
+			u.sums[r] = kernels.SigmaGradient(dw, u.slope[at:])
+		}
+		finite = u.rule.UpdateMeans(row, dw) && finite
+	}
+	return finite
 }
 
 // each calls f for every row with its weights, its number, its first slot in the layer and its number of columns.

@@ -30,9 +30,7 @@ type assembly struct {
 	redraw             func(w, mu, sigma *float32, keys *[20]uint32, block uint32, stride, rows int)
 	forward            func(y, x, w *float32, yStride, stride, rows, batch int, floor float32)
 	backward           func(dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32)
-	update             func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
-	updateShared       func(mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
-	updateMeans        func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	movers             map[string]mover // by the name of the rule
 	descend            func(mu, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, rows, batch int) uint32
 	squares            func(dst, x *float32, n int)
@@ -45,6 +43,13 @@ type assembly struct {
 	advanceSitesTable func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law, cells *float32) (births, losses int)
 }
 
+// mover holds the kernels of a rule that trains. Moments that the rule does not have are nil.
+type mover struct {
+	update       func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	updateShared func(mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	updateMeans  func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+}
+
 type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, factor, exponent float32)
 
 var avx512 = assembly{
@@ -52,7 +57,12 @@ var avx512 = assembly{
 	rho0:   sampleRho0AVX512, rhoHalf: sampleRhoHalfAVX512, rho1: sampleRho1AVX512, rho2: sampleRho2AVX512, anyRho: sampleAnyRhoAVX512,
 	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
-	update: updateAVX512, updateShared: updateSharedAVX512, updateMeans: updateMeansAVX512, descend: descendAVX512,
+	descend: descendAVX512,
+	movers: map[string]mover{
+		"adam":     {updateAVX512, updateSharedAVX512, updateMeansAVX512},
+		"sgd":      {updateSGDAVX512, updateSharedSGDAVX512, updateMeansSGDAVX512},
+		"momentum": {updateMomentumAVX512, updateSharedMomentumAVX512, updateMeansMomentumAVX512},
+	},
 	sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
 	uniforms: uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
 	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
@@ -63,7 +73,12 @@ var avx2 = assembly{
 	rho0:   sampleRho0AVX2, rhoHalf: sampleRhoHalfAVX2, rho1: sampleRho1AVX2, rho2: sampleRho2AVX2, anyRho: sampleAnyRhoAVX2,
 	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
-	update: updateAVX2, updateShared: updateSharedAVX2, updateMeans: updateMeansAVX2, descend: descendAVX2,
+	descend: descendAVX2,
+	movers: map[string]mover{
+		"adam":     {updateAVX2, updateSharedAVX2, updateMeansAVX2},
+		"sgd":      {updateSGDAVX2, updateSharedSGDAVX2, updateMeansSGDAVX2},
+		"momentum": {updateMomentumAVX2, updateSharedMomentumAVX2, updateMeansMomentumAVX2},
+	},
 	sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
 	uniforms: uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
 	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,
@@ -71,6 +86,10 @@ var avx2 = assembly{
 
 // set wraps the kernels in Go's bounds: slices in, pointers out.
 func (a assembly) set(name string) *kernelSet {
+	updates := map[string]func(u *updating, s *scratch, first, rows int) bool{}
+	for rule, m := range a.movers {
+		updates[rule] = func(u *updating, s *scratch, first, rows int) bool { return u.run(&m, s, first, rows) == 0 }
+	}
 	return &kernelSet{
 		name: name,
 		gather: func(x []float32, bytes []byte, scale, shift float32) {
@@ -85,8 +104,8 @@ func (a assembly) set(name string) *kernelSet {
 			from, to := d.slots(first, rows)
 			w, slope, cost := w[:to-from], d.slope[from:to], d.cost[from:to]
 			mu, phi := d.mu[from:to], d.phi[from:to]
-			a.sampler(d.rule.Rho)(&w[0], &slope[0], &cost[0], &mu[0], &phi[0], &d.keys, &padMasks[d.Stride()-d.Columns()], d.block(first),
-				d.Stride(), rows, -d.rule.Reliability, -(d.rule.Rho + 1))
+			a.sampler(d.costs.Rho)(&w[0], &slope[0], &cost[0], &mu[0], &phi[0], &d.keys, &padMasks[d.Stride()-d.Columns()], d.block(first),
+				d.Stride(), rows, -d.costs.Reliability, -(d.costs.Rho + 1))
 		},
 		sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
 			from, to := d.slots(first, rows)
@@ -109,10 +128,10 @@ func (a assembly) set(name string) *kernelSet {
 			dy, w = dy[first*dyStride:(first+n)*dyStride], w[:p.Slots()]
 			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, stride, p.Out, n, p.floor())
 		},
-		update: func(u *updating, s *scratch, first, rows int) bool { return u.run(a, s, first, rows) == 0 },
+		update: updates,
 		descend: func(u *updating, _ *scratch, first, rows int) bool {
 			stride, dyStride := u.Stride(), kernels.Stride(u.Out)
-			mu, x, dy := u.row.Mu[first*stride:(first+rows)*stride], u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
+			mu, x, dy := u.row.Mu.Values[first*stride:(first+rows)*stride], u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
 			return a.descend(&mu[0], &x[0], &dy[0], &u.numbers[0], stride, dyStride, rows, u.batch) == 0
 		},
 		squares: func(dst, x []float32) {
@@ -181,29 +200,39 @@ func (p *product) floor() float32 {
 }
 
 // run calls the update kernel for the sharing and returns what it reports.
-func (u *updating) run(a assembly, s *scratch, first, rows int) (bad uint32) {
+func (u *updating) run(m *mover, s *scratch, first, rows int) (bad uint32) {
 	stride, dyStride := u.Stride(), kernels.Stride(u.Out)
 	from, to := first*stride, (first+rows)*stride
 	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
-	mu, muM, muV := u.row.Mu[from:to], u.row.MuM[from:to], u.row.MuV[from:to]
+	mu, muM, muV := pointers(u.row.Mu, from, to)
 	rule := &u.numbers[0]
 	switch u.sharing {
 	case kernels.PerSynapse:
-		phi, phiM, phiV := u.row.Phi[from:to], u.row.PhiM[from:to], u.row.PhiV[from:to]
+		phi, phiM, phiV := pointers(u.row.Phi, from, to)
 		slope, cost := u.slope[from:to], u.cost[from:to]
-		return a.update(&mu[0], &muM[0], &muV[0], &phi[0], &phiM[0], &phiV[0], &slope[0], &cost[0], &x[0], &dy[0],
-			rule, stride, dyStride, rows, u.batch)
+		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
 	case kernels.NoNoise:
-		return a.updateMeans(&mu[0], &muM[0], &muV[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
+		return m.updateMeans(mu, muM, muV, &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
 	}
 	lanes := s.lanes[:16*rows]
 	clear(lanes)
-	bad = a.updateShared(&mu[0], &muM[0], &muV[0], &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
+	bad = m.updateShared(mu, muM, muV, &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
 	for r := range rows {
 		l := (*[16]float32)(lanes[16*r:])
 		u.sums[first+r] = (sum4(l[0:]) + sum4(l[4:])) + (sum4(l[8:]) + sum4(l[12:]))
 	}
 	return bad
+}
+
+// pointers are where some parameters and their moments start; nil for moments that the rule does not have.
+func pointers(p kernels.Param[float32], from, to int) (values, first, second *float32) {
+	at := func(s []float32) *float32 {
+		if s == nil {
+			return nil
+		}
+		return &s[from:to][0]
+	}
+	return at(p.Values), at(p.Moments[0]), at(p.Moments[1])
 }
 
 // sum4 adds four numbers in float64.

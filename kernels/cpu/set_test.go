@@ -121,7 +121,7 @@ func (set *kernelSet) checkDraw(t *rapid.T) {
 	make := func() *drawing {
 		return &drawing{
 			Layer: s.Layer, noise: noise, keys: noise.Keys(), mu: mu, phi: phi,
-			rule:  kernels.AdamStep[float32]{Reliability: 0.3, Rho: rho},
+			costs: kernels.Slopes[float32]{Reliability: 0.3, Rho: rho},
 			slope: aligned(s.Slots()), cost: aligned(s.Slots()), sigma: rowsOf(s.Layer, 99, 0, 1),
 		}
 	}
@@ -199,47 +199,65 @@ func newScratch(l kernels.Layer) *scratch {
 	return &scratch{dw: make([]float32, l.Stride()), squares: make([]float32, l.Stride()), lanes: aligned(16 * l.Out)}
 }
 
+// rowParams are parameters with the moments of a rule; those of Adam's second moment are positive.
+func rowParams(l kernels.Layer, rule kernels.Mover) kernels.Row[float32] {
+	param := func(seed uint64) kernels.Param[float32] {
+		p := kernels.Param[float32]{Values: rowsOf(l, seed, -1, 1)}
+		for i := range rule.Moments() {
+			p.Moments[i] = rowsOf(l, seed+1+uint64(i), float32(i-1), 1)
+		}
+		return p
+	}
+	return kernels.Row[float32]{Mu: param(1), Phi: param(4)}
+}
+
 // A step moves the parameters by up to the learning rate, here 0.1; its relative error is that of dW, amplified where m/sqrt(v) is
 // near a sum that cancels.
 func (set *kernelSet) checkUpdate(t *rapid.T) {
 	s := drawShape(t)
 	sharing := rapid.SampledFrom([]kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork, kernels.NoNoise}).Draw(t, "sharing")
 	x, dy := activations(s.batch, s.In, 3), activations(s.batch, s.Out, 80)
+	rule := rapid.SampledFrom(kernels.Movers()).Draw(t, "rule")
 	make := func() *updating {
 		u := &updating{
-			Layer: s.Layer, batch: s.batch, sharing: sharing, x: x, dy: dy,
-			row: kernels.Row[float32]{
-				Mu: rowsOf(s.Layer, 1, -1, 1), MuM: rowsOf(s.Layer, 2, -1, 1), MuV: rowsOf(s.Layer, 3, 0, 1),
-				Phi: rowsOf(s.Layer, 4, -1, 1), PhiM: rowsOf(s.Layer, 5, -1, 1), PhiV: rowsOf(s.Layer, 6, 0, 1),
-			},
+			Layer: s.Layer, batch: s.batch, sharing: sharing, x: x, dy: dy, row: rowParams(s.Layer, rule),
 			slope: rowsOf(s.Layer, 7, -1, 1), cost: rowsOf(s.Layer, 8, -1, 1),
 			sums: make([]float64, s.Out),
 		}
-		u.row.Mu[0], u.row.MuM[0] = 0, 0 // the kink of |mu|
-		u.setRule(kernels.NewAdamStep[float32](kernels.DefaultAdam(), kernels.Member{Lambda: 0.7, LearningRate: 0.1}, 1, 9))
+		u.row.Mu.Values[0] = 0 // the kink of |mu|
+		if m := u.row.Mu.Moments[0]; m != nil {
+			m[0] = 0
+		}
+		u.setRule(kernels.NewTrainingStep[float32](rule, kernels.Member{Lambda: 0.7, LearningRate: 0.1}, 1, 9))
 		return u
 	}
 	got, want, whole := make(), make(), make()
 	space := newScratch(s.Layer)
 	s.each(func(first, rows int) {
-		if !set.update(got, space, first, rows) {
+		if !set.update[rule.Name()](got, space, first, rows) {
 			t.Fatal("reports a gradient that is not finite")
 		}
 	})
-	portable.update(want, space, 0, s.Out)
-	set.update(whole, space, 0, s.Out)
+	portable.update[rule.Name()](want, space, 0, s.Out)
+	set.update[rule.Name()](whole, space, 0, s.Out)
 	tolerance := 1e-6 * math.Sqrt(float64(s.batch))
-	for i, f := range []struct {
+	type triple struct {
 		name             string
 		got, want, whole []float32
-	}{
-		{"mu", got.row.Mu, want.row.Mu, whole.row.Mu}, {"mu.m", got.row.MuM, want.row.MuM, whole.row.MuM},
-		{"mu.v", got.row.MuV, want.row.MuV, whole.row.MuV}, {"phi", got.row.Phi, want.row.Phi, whole.row.Phi},
-		{"phi.m", got.row.PhiM, want.row.PhiM, whole.row.PhiM}, {"phi.v", got.row.PhiV, want.row.PhiV, whole.row.PhiV},
-	} {
-		if i >= 3 && sharing != kernels.PerSynapse {
-			continue
+	}
+	triples := func(name string, of func(u *updating) kernels.Param[float32]) []triple {
+		g, w, all := of(got), of(want), of(whole)
+		list := []triple{{name, g.Values, w.Values, all.Values}}
+		for i, moment := range rule.Moments() {
+			list = append(list, triple{name + "." + moment, g.Moments[i], w.Moments[i], all.Moments[i]})
 		}
+		return list
+	}
+	fields := triples("mu", func(u *updating) kernels.Param[float32] { return u.row.Mu })
+	if sharing == kernels.PerSynapse {
+		fields = append(fields, triples("phi", func(u *updating) kernels.Param[float32] { return u.row.Phi })...)
+	}
+	for _, f := range fields {
 		// Pads included: they are 0 in the one and must be in the other.
 		closeTo(t, f.name, f.got, f.want, s.Stride(), s.Stride(), tolerance, 1)
 		if !slices.Equal(f.got, f.whole) {
@@ -268,10 +286,10 @@ func (set *kernelSet) checkDescent(t *rapid.T) {
 	make := func() *updating {
 		u := &updating{
 			Layer: s.Layer, batch: s.batch, x: activations(s.batch, s.In, 3), dy: activations(s.batch, s.Out, 80),
-			row: kernels.Row[float32]{Mu: rowsOf(s.Layer, 1, -1, 1)},
+			row: kernels.Row[float32]{Mu: kernels.Param[float32]{Values: rowsOf(s.Layer, 1, -1, 1)}},
 		}
-		u.row.Mu[0] = 0 // where |mu| has its kink
-		u.setDescent(kernels.LangevinStep[float32]{Rate: 0.1, Magnitude: 0.3})
+		u.row.Mu.Values[0] = 0 // where |mu| has its kink
+		u.setDescent(kernels.LangevinStep[float32]{Slopes: kernels.Slopes[float32]{Magnitude: 0.3}, Rate: 0.1})
 		return u
 	}
 	got, want, whole := make(), make(), make()
@@ -282,8 +300,8 @@ func (set *kernelSet) checkDescent(t *rapid.T) {
 	})
 	portable.descend(want, space, 0, s.Out)
 	set.descend(whole, space, 0, s.Out)
-	closeTo(t, "mu", got.row.Mu, want.row.Mu, s.Stride(), s.Stride(), 1e-6*math.Sqrt(float64(s.batch)), 1)
-	if !slices.Equal(got.row.Mu, whole.row.Mu) {
+	closeTo(t, "mu", got.row.Mu.Values, want.row.Mu.Values, s.Stride(), s.Stride(), 1e-6*math.Sqrt(float64(s.batch)), 1)
+	if !slices.Equal(got.row.Mu.Values, whole.row.Mu.Values) {
 		t.Fatal("mu depends on how the rows are divided")
 	}
 }
@@ -376,44 +394,55 @@ func TestSumReportsWhatIsNotFinite(t *testing.T) {
 	}
 }
 
-// A NaN or an infinity anywhere in the gradient must be reported.
+// A NaN or an infinity anywhere in the gradient must be reported, and a parameter that leaves the finite numbers by itself.
 func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 	l := kernels.Layer{In: 40, Out: 7}
 	space := newScratch(l)
 	for _, set := range available() {
 		for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerLayer, kernels.NoNoise} {
-			for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 3e38} {
-				for r := range l.Out {
-					u := &updating{
-						Layer: l, batch: 3, sharing: sharing, x: activations(3, l.In, 1), dy: activations(3, l.Out, 2),
-						row: kernels.Row[float32]{
-							Mu: rowsOf(l, 1, -1, 1), MuM: rowsOf(l, 2, -1, 1), MuV: rowsOf(l, 3, 0, 1),
-							Phi: rowsOf(l, 4, -1, 1), PhiM: rowsOf(l, 5, -1, 1), PhiV: rowsOf(l, 6, 0, 1),
-						},
-						slope: rowsOf(l, 7, -1, 1), cost: rowsOf(l, 8, -1, 1),
-						sums: make([]float64, l.Out),
-					}
-					if sharing == kernels.NoNoise {
-						u.setDescent(kernels.LangevinStep[float32]{Rate: 1e-3})
-						u.dy[kernels.Stride(l.Out)+r] = bad * 100
-						if set.descend(u, space, 0, l.Out) {
-							t.Errorf("%s, %v: %v in row %d of dy goes unnoticed by the descent", set.name, sharing, bad, r)
+			for _, rule := range kernels.Movers() {
+				// try updates with what spoil does, for a row; huge gradients are finite, but Adam's square is not.
+				try := func(what string, rate float64, spoil func(u *updating, r int)) {
+					t.Helper()
+					for r := range l.Out {
+						u := &updating{
+							Layer: l, batch: 3, sharing: sharing, x: activations(3, l.In, 1), dy: activations(3, l.Out, 2),
+							row: rowParams(l, rule), slope: rowsOf(l, 7, -1, 1), cost: rowsOf(l, 8, -1, 1), sums: make([]float64, l.Out),
+						}
+						u.setRule(kernels.NewTrainingStep[float32](rule, kernels.Member{LearningRate: rate}, 1, 0))
+						spoil(u, r)
+						if set.update[rule.Name()](u, space, 0, l.Out) {
+							t.Errorf("%s, %v, %v: %s of row %d goes unnoticed", set.name, sharing, rule, what, r)
 						}
 					}
-					u.setRule(kernels.NewAdamStep[float32](kernels.DefaultAdam(), kernels.Member{LearningRate: 0.1}, 1, 0))
-					u.dy[kernels.Stride(l.Out)+r] = bad
-					if set.update(u, space, 0, l.Out) {
-						t.Errorf("%s, %v: %v in row %d of dy goes unnoticed", set.name, sharing, bad, r)
+				}
+				for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 3e38} {
+					if bad == 3e38 && rule.Name() != "adam" {
+						continue // finite, as is what it makes of a parameter
 					}
-					if sharing != kernels.PerSynapse {
-						continue
+					try(fmt.Sprintf("%v in dy", bad), 0.1, func(u *updating, r int) { u.dy[kernels.Stride(l.Out)+r] = bad })
+					if sharing == kernels.PerSynapse {
+						try(fmt.Sprintf("%v in the reliability cost", bad), 0.1, func(u *updating, r int) { u.cost[r*l.Stride()+r] = bad })
 					}
-					u.dy[kernels.Stride(l.Out)+r] = 0
-					u.row.MuV, u.row.PhiV = rowsOf(l, 3, 0, 1), rowsOf(l, 6, 0, 1)
-					u.cost[r*l.Stride()+r] = bad
-					if set.update(u, space, 0, l.Out) {
-						t.Errorf("%s: %v in the reliability cost of row %d goes unnoticed", set.name, bad, r)
+				}
+				try("a mu beyond float32", 3e38, func(u *updating, r int) {
+					u.row.Mu.Values[r*l.Stride()] = -3e38
+					if m := u.row.Mu.Moments[0]; m != nil {
+						m[r*l.Stride()] = 1e3
 					}
+					for b := range 3 {
+						u.x[b*l.Stride()], u.dy[b*kernels.Stride(l.Out)+r] = 1, 10
+					}
+				})
+			}
+		}
+		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 3e38} {
+			for r := range l.Out {
+				u := &updating{Layer: l, batch: 3, x: activations(3, l.In, 1), dy: activations(3, l.Out, 2), row: rowParams(l, kernels.SGD{})}
+				u.setDescent(kernels.LangevinStep[float32]{Rate: 1e-3})
+				u.dy[kernels.Stride(l.Out)+r] = bad * 100
+				if set.descend(u, space, 0, l.Out) {
+					t.Errorf("%s: %v in row %d of dy goes unnoticed by the descent", set.name, bad*100, r)
 				}
 			}
 		}

@@ -12,7 +12,9 @@ type worker struct {
 	program   *kernels.Program
 	set       *kernelSet
 	batch     int
-	sums      bool               // whether the program adds gradients up
+	sums      bool          // whether the program adds gradients up
+	mover     kernels.Mover // nil unless the program trains
+	update    func(u *updating, s *scratch, first, rows int) bool
 	gradients []kernels.Gradient // by layer
 	keep      []bool             // layers whose weights are needed again after their product: by a Backward
 	w         []float32          // the drawn weights, laid out like mu
@@ -24,7 +26,8 @@ type worker struct {
 	xSquares  []float32          // squares of an activation and of a gradient, where the program adds gradients up
 	dySquares []float32
 	groups    []kernels.Group
-	shared    []float64 // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
+	gradient  [1]float32 // of a shared phi
+	shared    []float64  // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
 	labels    []byte
 	targets   []float32
 
@@ -65,6 +68,9 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 		if b, ok := i.(kernels.Backward); ok {
 			k.keep[b.Layer] = true
 		}
+	}
+	if k.mover, _ = p.Rule.(kernels.Mover); k.mover != nil {
+		k.update = set.update[k.mover.Name()]
 	}
 	widest, rows := 0, 0
 	for _, width := range p.Widths {
@@ -146,14 +152,14 @@ func (k *worker) draws() draws {
 	if _, drawn := k.program.Rule.Draws(); !drawn {
 		return means
 	}
-	if _, trains := k.program.Rule.(kernels.Adam); trains {
+	if k.mover != nil {
 		return training
 	}
 	return measuring
 }
 
 // begin prepares the drawing of a layer's weights.
-func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, rule kernels.AdamStep[float32]) {
+func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, costs kernels.Slopes[float32]) {
 	layout, d := k.program.Layout, &k.drawing
 	from, n := layout.Offset(layer), layout.Layers[layer].Slots()
 	d.Layer = layout.Layers[layer]
@@ -161,7 +167,7 @@ func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, rule ke
 	d.noise, d.keys = noise, noise.Keys()
 	d.mu, d.slope = s.Mu[from:][:n], k.slope[from:][:n]
 	d.phi = s.Phi[layout.PhiOffset(layer):][:layout.PhiLen(layer)]
-	d.rule = rule.Times(1, k.gradients[layer].ReliabilityTerms)
+	d.costs = costs.Times(1, k.gradients[layer].ReliabilityTerms)
 	if layout.Sharing == kernels.PerSynapse {
 		d.cost = k.cost[from:][:n]
 		if k.sigma != nil {
@@ -274,20 +280,21 @@ func (k *worker) backwardPart(s share) {
 // reductionRows is the number of rows whose sums form one partial sum, so that every machine adds in the same order.
 const reductionRows = 16
 
-// update runs an Update instruction and reports whether everything stayed finite.
-func (k *worker) update(i kernels.Update, s *kernels.State, rule kernels.AdamStep[float32]) bool {
+// move runs an Update instruction and reports whether everything stayed finite.
+func (k *worker) move(i kernels.Update, s *kernels.State, rule kernels.TrainingStep[float32]) bool {
 	layout, u := k.program.Layout, &k.updating
 	u.Layer, u.batch, u.sharing = layout.Layers[i.Layer], k.batch, layout.Sharing
 	u.setRule(rule.Times(i.MagnitudeTerms, i.ReliabilityTerms))
 	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
 	from, n := layout.Offset(i.Layer), u.Slots()
-	u.row = kernels.Row[float32]{Mu: s.Mu[from:][:n], MuM: s.MuM[from:][:n], MuV: s.MuV[from:][:n]}
+	mu, phi := s.Params()
+	u.row = kernels.Row[float32]{Mu: mu.Slice(from, n)}
 	u.slope = k.slope[from:][:n]
 	if layout.Sharing == kernels.PerSynapse {
-		u.row.Phi, u.row.PhiM, u.row.PhiV = s.Phi[from:][:n], s.PhiM[from:][:n], s.PhiV[from:][:n]
+		u.row.Phi = phi.Slice(from, n)
 		u.cost = k.cost[from:][:n]
 	}
-	k.fork(n, (*worker).updatePart)
+	k.fork(n, (*worker).movePart)
 	finite := k.finite()
 	switch layout.Sharing {
 	case kernels.PerNeuron:
@@ -316,30 +323,33 @@ func (k *worker) finite() bool {
 	return finite
 }
 
-func (k *worker) updatePart(s share) {
+func (k *worker) movePart(s share) {
 	u, scratch := &k.updating, &k.team.scratch[s.thread]
 	begin, n := s.of(u.Out, shareRows)
 	// Last rows first: their parameters were read last, by the draw, and the first rows are then at hand for the next draw.
 	for end := begin + n; end > begin; {
 		first := max(begin, end-blockRows)
-		if !k.set.update(u, scratch, first, end-first) {
+		if !k.update(u, scratch, first, end-first) {
 			scratch.bad = true
 		}
 		end = first
 	}
 }
 
-// updateShared moves the shared phis and returns the layer of the first that left the finite numbers, or -1.
-func (k *worker) updateShared(i kernels.UpdateShared, s *kernels.State, rule kernels.AdamStep[float32]) int {
-	rule = rule.Times(0, i.ReliabilityTerms)
+// moveShared moves the shared phis and returns the layer of the first that left the finite numbers, or -1.
+func (k *worker) moveShared(i kernels.UpdateShared, s *kernels.State, rule kernels.TrainingStep[float32]) int {
+	k.updating.setRule(rule.Times(0, i.ReliabilityTerms))
+	step := &k.updating.rule
 	if k.program.Layout.Sharing == kernels.PerNetwork {
 		for _, part := range k.shared[1:] {
 			k.shared[0] += part
 		}
 	}
+	_, phi := s.Params()
 	bad := -1
 	for g, group := range k.groups {
-		if !rule.UpdateShared(&s.Phi[g], &s.PhiM[g], &s.PhiV[g], k.shared[g], group.Synapses) && bad < 0 {
+		k.gradient[0] = step.SharedGradient(s.Phi[g], k.shared[g], group.Synapses)
+		if !step.Row(phi.Slice(g, 1), k.gradient[:]) && bad < 0 {
 			bad = group.Layer
 		}
 	}
@@ -350,10 +360,10 @@ func (k *worker) updateShared(i kernels.UpdateShared, s *kernels.State, rule ker
 func (k *worker) fluctuate(i kernels.Fluctuate, s *kernels.State, noise kernels.Noise, step kernels.LangevinStep[float32]) bool {
 	layout, u := k.program.Layout, &k.updating
 	u.Layer, u.batch = layout.Layers[i.Layer], k.batch
-	u.setDescent(step.Times(i.MagnitudeTerms))
+	u.setDescent(step.Times(i.MagnitudeTerms, 0))
 	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
-	u.row = kernels.Row[float32]{Mu: s.Mu[layout.Offset(i.Layer):][:u.Slots()]}
-	k.begin(i.Layer, s, noise, kernels.AdamStep[float32]{})
+	u.row = kernels.Row[float32]{Mu: kernels.Param[float32]{Values: s.Mu[layout.Offset(i.Layer):][:u.Slots()]}}
+	k.begin(i.Layer, s, noise, kernels.Slopes[float32]{})
 	k.fork(u.Slots(), (*worker).fluctuatePart)
 	return k.finite()
 }
@@ -371,7 +381,7 @@ func (k *worker) fluctuatePart(s share) {
 		if u.descent.Noise == 0 {
 			continue
 		}
-		mu := u.row.Mu[first*stride:][:rows*stride]
+		mu := u.row.Mu.Values[first*stride:][:rows*stride]
 		k.set.sampleShared(&k.drawing, mu, first, rows, u.descent.Noise)
 		for r := range rows { // the kernel knows of no pads
 			clear(mu[r*stride+u.Columns() : (r+1)*stride])
@@ -415,7 +425,6 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 	fraction := float64(k.batch) / float64(vm.train.N)
 	perEpoch := vm.train.N / k.batch
 	order := vm.orders[member.Seed].index
-	adam, trains := k.program.Rule.(kernels.Adam)
 	langevin, _ := k.program.Rule.(kernels.Langevin)
 	stream, _ := k.program.Rule.Draws()
 	kind, weights := k.draws(), k.w
@@ -428,9 +437,9 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 	for step := first; step < end; step++ {
 		at := step % perEpoch * k.batch
 		noise := kernels.Noise{Seed: member.Seed, Stream: stream, Step: uint32(step)}
-		var rule kernels.AdamStep[float32]
-		if trains {
-			rule = kernels.NewAdamStep[float32](adam, member, fraction, step)
+		var rule kernels.TrainingStep[float32]
+		if k.mover != nil {
+			rule = kernels.NewTrainingStep[float32](k.mover, member, fraction, step)
 		}
 		for number, instruction := range k.program.Instructions {
 			switch i := instruction.(type) {
@@ -438,7 +447,7 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 				k.gather(i.Dst, vm.train, order[at:at+k.batch])
 			case kernels.Sample: // the Forward draws the weights, when it needs them
 			case kernels.Forward:
-				k.begin(i.Layer, s, noise, rule)
+				k.begin(i.Layer, s, noise, rule.Slopes)
 				k.forward(i, kind, k.batch)
 			case kernels.Loss:
 				loss := k.loss(i, member)
@@ -450,7 +459,7 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 			case kernels.Backward:
 				k.backward(i, weights)
 			case kernels.Update:
-				if !k.update(i, s, rule) {
+				if !k.move(i, s, rule) {
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
 				}
 			case kernels.Fluctuate:
@@ -462,7 +471,7 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
 				}
 			case kernels.UpdateShared:
-				if layer := k.updateShared(i, s, rule); layer >= 0 {
+				if layer := k.moveShared(i, s, rule); layer >= 0 {
 					return &kernels.Divergence{Step: step, Layer: layer, What: "gradient"}
 				}
 			}

@@ -36,7 +36,7 @@ var capabilities = kernels.Capabilities{
 		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{}, kernels.UpdateShared{},
 		kernels.SumGradient{}, kernels.Fluctuate{},
 	},
-	Rules:       []kernels.Rule{kernels.Adam{}, kernels.Accumulate{}, kernels.Langevin{}},
+	Rules:       []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.Accumulate{}, kernels.Langevin{}},
 	Activations: []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Tanh},
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings:    []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork, kernels.NoNoise},
@@ -99,7 +99,7 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		testers: make([]*worker, threads),
 	}
 	for range members {
-		vm.states = append(vm.states, kernels.NewState(p.Layout))
+		vm.states = append(vm.states, kernels.NewState(p.Layout, len(kernels.Moments(p.Rule))))
 		if _, sums := p.Rule.(kernels.Accumulate); sums {
 			vm.sums = append(vm.sums, kernels.NewSums(p.Layout))
 		}
@@ -116,7 +116,7 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 func Memory(p *kernels.Program, members, threads int) float64 {
 	threads = kernels.Threads(threads)
 	slots, phi := float64(p.Layout.Slots()), float64(p.Layout.PhiSize())
-	member := 4 * 3 * (slots + phi)
+	member := 4 * float64(1+len(kernels.Moments(p.Rule))) * (slots + phi)
 	if _, sums := p.Rule.(kernels.Accumulate); sums {
 		member += 8 * 4 * slots
 	}
@@ -150,17 +150,16 @@ func (vm *VM) Kernels() string { return vm.set.name }
 
 // State returns a copy of a network's state. The error is always nil.
 func (vm *VM) State(member int) (*kernels.State, error) {
-	s := kernels.NewState(vm.program.Layout)
-	s.CopyFrom(vm.states[member])
-	return s, nil
+	return vm.states[member].For(vm.program.Layout, vm.program.Rule)
 }
 
 // Load sets a network's state.
 func (vm *VM) Load(member int, s *kernels.State) error {
-	if err := s.Check(vm.program.Layout); err != nil {
+	start, err := s.For(vm.program.Layout, vm.program.Rule)
+	if err != nil {
 		return err
 	}
-	vm.states[member].CopyFrom(s)
+	vm.states[member].CopyFrom(start)
 	vm.stopped[member] = nil
 	if vm.sums != nil {
 		vm.sums[member] = kernels.NewSums(vm.program.Layout)

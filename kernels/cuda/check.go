@@ -102,12 +102,11 @@ func (c *checker) fail(err error) {
 }
 
 func (c *checker) sameState(prefix string, got, want *kernels.State) {
-	gotFields, _ := c.vm.shape.fields(got)
-	wantFields, _ := c.vm.shape.fields(want)
-	for i, name := range [...]string{"mu", "mu.m", "mu.v", "phi", "phi.m", "phi.v"} {
+	gotFields, wantFields := got.Fields(), want.Fields()
+	for i, f := range c.vm.shape.fields() {
 		n := len(wantFields[i])
 		if n > 0 {
-			c.same(prefix+name, wide(gotFields[i]), wide(wantFields[i]), n, n, 5e-6)
+			c.same(prefix+f.name, wide(gotFields[i]), wide(wantFields[i]), n, n, 5e-6)
 		}
 	}
 }
@@ -214,7 +213,7 @@ func (c *checker) state(member int) *kernels.State {
 	s, err := c.vm.download(member)
 	if err != nil {
 		c.fail(err)
-		return kernels.NewState(c.vm.shape.Layout)
+		return kernels.NewState(c.vm.shape.Layout, len(c.vm.shape.moments))
 	}
 	return s
 }
@@ -274,7 +273,10 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 		order := make([]int32, c.data.N)
 		c.data.Order(order, member.Seed, step/perEpoch)
 		examples := order[step%perEpoch*batch:][:batch]
-		rule := kernels.NewAdamStep[float64](c.vm.adam, member, float64(batch)/float64(c.data.N), step)
+		var rule kernels.TrainingStep[float64]
+		if mover, ok := c.vm.shape.Rule.(kernels.Mover); ok {
+			rule = kernels.NewTrainingStep[float64](mover, member, float64(batch)/float64(c.data.N), step)
+		}
 		noise := kernels.Noise{Seed: member.Seed, Step: uint32(step)}
 		noise.Stream, _ = c.vm.shape.Rule.Draws()
 		switch i := instruction.(type) {
@@ -369,42 +371,37 @@ func (c *checker) lost(i kernels.Loss, m int, examples []int32) {
 }
 
 // updated checks mu, and phi where it is per synapse; where it is shared, the rows' sums of dW xi.
-func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State, rule kernels.AdamStep[float64]) {
+func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State, rule kernels.TrainingStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	off := layout.Offset(i.Layer)
 	n, stride := st.Columns(), st.Stride()
 	dy, x := c.delta(i.Dst, m), c.buffer(i.Src, m)
 	rule = rule.Times(i.MagnitudeTerms, i.ReliabilityTerms)
-	part := func(f []float32) []float64 { return wide(f[off:][:st.Slots()]) }
-	mu, muM, muV := part(s.Mu), part(s.MuM), part(s.MuV)
-	var phi, phiM, phiV []float64
+	mu, phi := s.Params()
+	params := kernels.Row[float64]{Mu: widePart(mu, off, st.Slots())}
 	if layout.Sharing == kernels.PerSynapse {
-		phi, phiM, phiV = part(s.Phi), part(s.PhiM), part(s.PhiV)
+		params.Phi = widePart(phi, off, st.Slots())
 	}
 	sums := make([]float64, st.Out)
 	dw := make([]float64, n)
 	for r := range st.Out {
 		st.WeightGradient(dw, dy, x, r)
 		at := r * stride
-		row := kernels.Row[float64]{Mu: mu[at:], MuM: muM[at:], MuV: muV[at:]}
+		row := kernels.Row[float64]{Mu: params.Mu.Slice(at, n)}
 		if layout.Sharing == kernels.PerSynapse {
-			row.Phi, row.PhiM, row.PhiV = phi[at:], phiM[at:], phiV[at:]
+			row.Phi = params.Phi.Slice(at, n)
 			slope, cost := make([]float64, n), make([]float64, n)
-			rule.SampleRow(make([]float64, n), slope, cost, mu[at:], phi[at:], st.xi[at:])
+			rule.SampleRow(make([]float64, n), slope, cost, row.Mu.Values, row.Phi.Values, st.xi[at:])
 			rule.UpdateRow(row, dw, slope, cost)
 			continue
 		}
-		rule.UpdateMeans(row, dw)
 		sums[r] = kernels.SigmaGradient(dw, st.xi[at:])
+		rule.UpdateMeans(row, dw)
 	}
-	got := c.state(m)
-	c.same("mu", part(got.Mu), mu, n, stride, 1e-6)
-	c.same("mu.m", part(got.MuM), muM, n, stride, 1e-6)
-	c.same("mu.v", part(got.MuV), muV, n, stride, 2e-6)
+	mu, phi = c.state(m).Params()
+	c.sameParam("mu", widePart(mu, off, st.Slots()), params.Mu, n, stride, 1e-6)
 	if layout.Sharing == kernels.PerSynapse {
-		c.same("phi", part(got.Phi), phi, n, stride, 1e-6)
-		c.same("phi.m", part(got.PhiM), phiM, n, stride, 2e-6)
-		c.same("phi.v", part(got.PhiV), phiV, n, stride, 4e-6)
+		c.sameParam("phi", widePart(phi, off, st.Slots()), params.Phi, n, stride, 1e-6)
 	}
 	if c.vm.kind() != "shared" {
 		return
@@ -417,6 +414,29 @@ func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.Sta
 		}
 	}
 	c.same("sum dW xi", gotSums, sums, st.Out, st.Out, 2e-6)
+}
+
+// widePart is n parameters from the given one on, with their moments.
+func widePart(p kernels.Param[float32], from, n int) kernels.Param[float64] {
+	w := kernels.Param[float64]{Values: wide(p.Values[from:][:n])}
+	for i, m := range p.Moments {
+		if m != nil {
+			w.Moments[i] = wide(m[from:][:n])
+		}
+	}
+	return w
+}
+
+// sameParam compares parameters with the tolerance, and their moments: the first with twice as much where the gradient comes through
+// sigma, a square with twice that.
+func (c *checker) sameParam(name string, got, want kernels.Param[float64], width, stride int, tolerance float64) {
+	c.same(name, got.Values, want.Values, width, stride, tolerance)
+	if name == "phi" {
+		tolerance *= 2
+	}
+	for i, moment := range c.vm.shape.moments {
+		c.same(name+"."+moment, got.Moments[i], want.Moments[i], width, stride, tolerance*float64(1+i))
+	}
 }
 
 // summed checks the sums of a single minibatch.
@@ -456,7 +476,7 @@ func (c *checker) fluctuated(i kernels.Fluctuate, m int, noise kernels.Noise, s 
 	p := kernels.Product[float64]{Layer: layout.Layers[i.Layer], Batch: c.vm.shape.Batch}
 	n, stride, off := p.Columns(), p.Stride(), layout.Offset(i.Layer)
 	dy, x, want := c.delta(i.Dst, m), c.buffer(i.Src, m), c.means(i.Layer, s)
-	rule = rule.Times(i.MagnitudeTerms)
+	rule = rule.Times(i.MagnitudeTerms, 0)
 	noise.Layer = uint16(i.Layer)
 	dw, xi := make([]float64, n), make([]float64, n)
 	for r := range p.Out {
@@ -480,11 +500,12 @@ func (c *checker) means(layer int, s *kernels.State) []float64 {
 }
 
 // sigmaUpdated checks the phis that are shared, from the row sums on the device.
-func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.AdamStep[float64]) {
+func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.TrainingStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	all := c.read(c.vm.memory.sums, shape.rows*shape.sumGroups, m)
 	rule = rule.Times(0, i.ReliabilityTerms)
-	phi, phiM, phiV := wide(s.Phi), wide(s.PhiM), wide(s.PhiV)
+	_, before := s.Params()
+	phi := widePart(before, 0, len(s.Phi))
 	row := 0
 	for g, group := range layout.Groups() {
 		rows := 1
@@ -499,13 +520,16 @@ func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, 
 			sum += v
 		}
 		row += rows
-		rule.UpdateShared(&phi[g], &phiM[g], &phiV[g], sum, group.Synapses)
+		rule.Row(phi.Slice(g, 1), []float64{rule.SharedGradient(phi.Values[g], sum, group.Synapses)})
 	}
-	got, n := c.state(m), len(phi)
+	n := len(s.Phi)
+	_, after := c.state(m).Params()
+	got := widePart(after, 0, n)
 	// Noise and cost may cancel in a phi that stands alone, to a tenth or so.
-	c.same("phi", wide(got.Phi), phi, n, n, 1e-6)
-	c.same("phi.m", wide(got.PhiM), phiM, n, n, 5e-6)
-	c.same("phi.v", wide(got.PhiV), phiV, n, n, 1e-5)
+	c.same("phi", got.Values, phi.Values, n, n, 1e-6)
+	for i, moment := range shape.moments {
+		c.same("phi."+moment, got.Moments[i], phi.Moments[i], n, n, 5e-6*float64(1+i))
+	}
 }
 
 // evaluation checks the figures of a test on the data: those of the means, of one draw per group, and of two draws.

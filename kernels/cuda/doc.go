@@ -19,7 +19,7 @@
 //	forward_*           Sample of all layers, Forward of the first      (out/20) (columns/128), and those that draw ahead
 //	middle              all between the first Forward and dW            1
 //	update_*            Update of all layers                            sum over layers of (columns/64) (out/16)
-//	update_sigma        UpdateShared                                    groups; only where sigma is shared
+//	update_*sigma       UpdateShared                                    groups; only where sigma is shared
 //	accumulate          SumGradient of all layers                       as update_*, whose place it takes
 //	langevin            Fluctuate of all layers                         the same
 //
@@ -31,7 +31,7 @@
 //	loss                Loss
 //	backward            Backward
 //	update_*            Update of all layers, after the last Backward
-//	update_sigma        UpdateShared
+//	update_*sigma       UpdateShared
 //	accumulate          SumGradient of all layers, after the last Backward
 //	langevin            Fluctuate of all layers, after the last Backward
 //
@@ -56,8 +56,11 @@
 // reading them costs no more bytes than drawing them again for the backward pass, and the middle kernel, one block per
 // member, has no time to draw.
 //
-// State is [member][field][layer][row][stride]: mu and its two moments, phi and its two. Bytes moved per synapse and step of
-// the first layer, which has 85 % of the published network's synapses:
+// Each rule that trains has its own update kernels, from one template: without more in their names they are Adam's, with _sgd and
+// _momentum those of these rules.
+//
+// State is [member][field][layer][row][stride]: mu and its moments, phi and its. Bytes moved per synapse and step of the first layer,
+// which has 85 % of the published network's synapses, with Adam's two moments (8 less per moment and parameter without):
 //
 //	                       forward   update          sum
 //	sigma per synapse      8         24 + 24         56
@@ -77,26 +80,34 @@
 // 64 warps. Registers are given to warps, 256 at a time, out of each quarter's 16,384. B is the size of a minibatch.
 // ptxas_test.go checks every number where ptxas is installed.
 //
-//	kernel            threads  registers   shared bytes       blocks  occupancy
-//	gather_bytes      256      18 (16)     0                  8       100 %
-//	gather_floats     256      19 (18)     0                  8       100 %
-//	copy              256      32 (22)     0                  8       100 %
-//	forward_means     160      98 (94)     10,240             3 (4)   23 % (31 %)
-//	forward_shared    160      122 (116)   10,240             3       23 %
-//	forward_synapse   160      124 (122)   10,240             3       23 %
-//	activate          256      32          0                  8       100 %
-//	loss              256      40 (45)     4 B                6 (5)   75 % (63 %)
-//	backward          128      48          15,360             10      63 %
-//	middle            512      128 (126)   46,096 + 4 B       1       25 %
-//	update_means      256      64          6,400              4       50 %
-//	update_shared     256      64          6,400              4       50 %
-//	update_synapse    256      64          6,400              4       50 %
-//	update_sigma      64       30          256                32      100 %
-//	accumulate        256      80 (79)     6,400              3       38 %
-//	langevin          256      64          6,400              4       50 %
-//	score             32       32          160                32      50 %
-//	mixture_add       32       32          0                  32      50 %
-//	mixture_score     32       32          160                32      50 %
+//	kernel                   threads  registers   shared bytes       blocks  occupancy
+//	gather_bytes             256      18 (16)     0                  8       100 %
+//	gather_floats            256      19 (18)     0                  8       100 %
+//	copy                     256      32 (22)     0                  8       100 %
+//	forward_means            160      98 (94)     10,240             3 (4)   23 % (31 %)
+//	forward_shared           160      122 (116)   10,240             3       23 %
+//	forward_synapse          160      124 (122)   10,240             3       23 %
+//	activate                 256      32          0                  8       100 %
+//	loss                     256      40 (45)     4 B                6 (5)   75 % (63 %)
+//	backward                 128      48          15,360             10      63 %
+//	middle                   512      128 (126)   46,096 + 4 B       1       25 %
+//	update_means             256      64          6,400              4       50 %
+//	update_shared            256      64          6,400              4       50 %
+//	update_synapse           256      64          6,400              4       50 %
+//	update_sigma             64       30          256                32      100 %
+//	update_sgd_means         256      64          6,400              4       50 %
+//	update_sgd_shared        256      64          6,400              4       50 %
+//	update_sgd_synapse       256      64          6,400              4       50 %
+//	update_momentum_means    256      64          6,400              4       50 %
+//	update_momentum_shared   256      64          6,400              4       50 %
+//	update_momentum_synapse  256      64          6,400              4       50 %
+//	update_sgd_sigma         64       32 (30)     256                32      100 %
+//	update_momentum_sigma    64       32 (30)     256                32      100 %
+//	accumulate               256      80 (79)     6,400              3       38 %
+//	langevin                 256      64          6,400              4       50 %
+//	score                    32       32          160                32      50 %
+//	mixture_add              32       32          0                  32      50 %
+//	mixture_score            32       32          160                32      50 %
 //
 // The forward kernels have few warps, but each has eight independent chains of arithmetic, and 40 sums that spare shared memory.
 // Their inner loop is 931 instructions (sm_90) for 8 synapses and 20 examples, so that the forward pass is bound by

@@ -16,6 +16,7 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.Network(t)
 			check(t, n)
+			check(t, n.Under(t, kernels.Movers()[1+i%2]))
 			check(t, n.Under(t, conformance.Accumulations[i%2]))
 			check(t, n.Fluctuating(t, conformance.Walks[i%2]))
 		})

@@ -162,7 +162,7 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 		clock: p.clock, members: vm.memory.members, state: vm.memory.state, x: p.values[i.Src], xslot: slot,
 		y: p.values[i.Dst], part: p.part, w: weights, sampledW: p.weights, sampled: vm.memory.sampled,
 		sampledCount: n(len(layout.Layers) - 1), stateSize: n(vm.shape.stateSize), muOffset: n(layout.Offset(i.Layer)),
-		phiOffset: n(3*vm.shape.slots + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In), out: n(l.Out),
+		phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In), out: n(l.Out),
 		batch: n(p.batch), groups: n(p.groups), wSize: n(vm.shape.wSize), activation: n(int(i.Activation)), parity: n(parity),
 		streamLayer: uint32(p.stream)<<16 | uint32(i.Layer), draw0: p.draw0, drawStride: p.drawStride,
 	})}
@@ -231,10 +231,13 @@ func (vm *VM) layers(p pass) layers {
 	return layers{gradients: m.gradients, bad: m.bad, count: n(len(vm.shape.Layout.Layers)), batch: n(p.batch)}
 }
 
+// movers are the rules that train, with what their kernels have in their names.
+var movers = map[string]string{"adam": "", "sgd": "_sgd", "momentum": "_momentum"}
+
 // update moves mu, and phi where it is per synapse, of all layers.
 func (vm *VM) update(p pass) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
-	return vm.call("update_"+p.kind, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
+	return vm.call("update"+movers[s.Rule.Name()]+"_"+p.kind, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
 		clock: p.clock, layers: vm.layers(p), members: m.members, state: m.state, sums: m.sums, stateSize: n(s.stateSize),
 		muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows), sumGroups: n(s.sumGroups), stream: uint32(p.stream) << 16,
 	})
@@ -273,9 +276,9 @@ func gradientTiles(l kernels.Layer) int {
 
 func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
-	return vm.call("update_sigma", [3]int{len(s.Layout.Groups()), 1, p.instances}, 64, updateSigmaParameters{
+	return vm.call("update"+movers[s.Rule.Name()]+"_sigma", [3]int{len(s.Layout.Groups()), 1, p.instances}, 64, updateSigmaParameters{
 		clock: p.clock, layers: vm.layers(p), members: m.members, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf,
-		sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(3 * s.slots), phiSlots: n(s.phiSlots),
+		sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(s.phiOffset()), phiSlots: n(s.phiSlots),
 		rows: n(s.rows), sumGroups: n(s.sumGroups), reliabilityTerms: float32(i.ReliabilityTerms),
 	})
 }
@@ -295,7 +298,7 @@ func (vm *VM) sampledRecords() []sampledRecord {
 	for i, l := range layout.Layers[1:] {
 		records = append(records, sampledRecord{
 			in: n(l.In), out: n(l.Out), muOffset: n(layout.Offset(1 + i)),
-			phiOffset: n(3*vm.shape.slots + layout.PhiOffset(1+i)), phiStride: n(vm.phiStride()),
+			phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(1+i)), phiStride: n(vm.phiStride()),
 			wOffset: n(vm.shape.wOffset[1+i]), layer: n(1 + i), firstTask: n(task),
 		})
 		task += layerTasks(l)
@@ -325,7 +328,7 @@ func (vm *VM) gradientRecords() []gradientRecord {
 		}
 		records = append(records, gradientRecord{
 			x: m.values[u.Src], xslot: slot, dy: m.deltas[u.Dst], in: n(l.In), out: n(l.Out),
-			muOffset: n(layout.Offset(u.Layer)), phiOffset: n(3*vm.shape.slots + layout.PhiOffset(u.Layer)),
+			muOffset: n(layout.Offset(u.Layer)), phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(u.Layer)),
 			layer: n(u.Layer), firstRow: n(vm.shape.firstRow[u.Layer]), firstTile: n(tile),
 			magnitudeTerms: float32(u.MagnitudeTerms), reliabilityTerms: float32(u.ReliabilityTerms),
 			parity: n(parity),

@@ -46,9 +46,10 @@ func ceil(a, b int) int { return (a + b - 1) / b }
 // shape holds the sizes that follow from the program.
 type shape struct {
 	*kernels.Program
-	slots     int // of mu
-	phiSlots  int // of a field of phi, rounded up to whole lines
-	stateSize int // mu, phi and their moments of one member, in numbers
+	slots     int      // of mu
+	phiSlots  int      // of a field of phi, rounded up to whole lines
+	moments   []string // of each parameter, by name
+	stateSize int      // mu, phi and their moments of one member, in numbers
 	wOffset   []int
 	wSize     int // stored weights of one member: the layers with a Backward
 	rows      int // neurons of all layers
@@ -65,7 +66,8 @@ type shape struct {
 
 func newShape(p *kernels.Program) shape {
 	s := shape{Program: p, slots: p.Layout.Slots(), phiSlots: ceil(p.Layout.PhiSize(), 16) * 16}
-	s.stateSize = 3 * (s.slots + s.phiSlots)
+	s.moments = kernels.Moments(p.Rule)
+	s.stateSize = (1 + len(s.moments)) * (s.slots + s.phiSlots)
 	s.wOffset = make([]int, len(p.Layout.Layers))
 	for i := range s.wOffset {
 		s.wOffset[i] = -1
@@ -95,6 +97,9 @@ func newShape(p *kernels.Program) shape {
 	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
 }
+
+// phiOffset is where phi starts in a state: behind mu and its moments.
+func (s shape) phiOffset() int { return (1 + len(s.moments)) * s.slots }
 
 // parity is the distance between the halves of the input buffer, in numbers, where there are two.
 func (s shape) parity(seeds int, train *kernels.Data) int {

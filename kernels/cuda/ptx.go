@@ -31,11 +31,21 @@ var entries = map[string]entry{
 	"update_shared":   {"update", updateParameters{}},
 	"update_synapse":  {"update", updateParameters{}},
 	"update_sigma":    {"sigma", updateSigmaParameters{}},
-	"accumulate":      {"accumulate", accumulateParameters{}},
-	"langevin":        {"langevin", langevinParameters{}},
-	"score":           {"score", scoreParameters{}},
-	"mixture_add":     {"score", mixtureAddParameters{}},
-	"mixture_score":   {"score", mixtureScoreParameters{}},
+
+	"update_sgd_means":        {"update", updateParameters{}},
+	"update_sgd_shared":       {"update", updateParameters{}},
+	"update_sgd_synapse":      {"update", updateParameters{}},
+	"update_sgd_sigma":        {"sigma", updateSigmaParameters{}},
+	"update_momentum_means":   {"update", updateParameters{}},
+	"update_momentum_shared":  {"update", updateParameters{}},
+	"update_momentum_synapse": {"update", updateParameters{}},
+	"update_momentum_sigma":   {"sigma", updateSigmaParameters{}},
+
+	"accumulate":    {"accumulate", accumulateParameters{}},
+	"langevin":      {"langevin", langevinParameters{}},
+	"score":         {"score", scoreParameters{}},
+	"mixture_add":   {"score", mixtureAddParameters{}},
+	"mixture_score": {"score", mixtureScoreParameters{}},
 }
 
 // PTX returns the compiled text of a source, "forward" for src/forward.cu.

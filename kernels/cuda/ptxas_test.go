@@ -98,7 +98,7 @@ func TestResourcesAreAsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, ok := strings.Cut(string(text), "//\tkernel            threads  registers")
+	_, table, ok := strings.Cut(string(text), "//\tkernel                   threads  registers")
 	if !ok {
 		t.Fatal("doc.go has no table of registers")
 	}
@@ -178,7 +178,13 @@ func launchSizes(t *testing.T) map[string]launchSize {
 	shared, none := wide, wide
 	shared.Sharing, shared.Likelihood, none.Sharing = kernels.PerLayer, kernels.Gaussian, kernels.NoNoise
 	n := wide.Network(t)
-	for _, n := range []*conformance.Network{n, shared.Network(t), none.Network(t), n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, conformance.Walks[0])} {
+	networks := []*conformance.Network{n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, conformance.Walks[0])}
+	for _, n := range []*conformance.Network{n, shared.Network(t), none.Network(t)} {
+		for _, rule := range kernels.Movers() {
+			networks = append(networks, n.Under(t, rule))
+		}
+	}
+	for _, n := range networks {
 		for _, fused := range []bool{true, false} {
 			d := recorder{Interpreted(testMemory), n.Batch, seen}
 			vm, err := open(d, n.Program, n.Members, n.Data, nil)

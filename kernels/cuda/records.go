@@ -162,13 +162,11 @@ func (c *counts) of(n int) int32 {
 }
 
 func newMemberRecord(m kernels.Member, fraction float64, outputs int) memberRecord {
+	slopes := kernels.NewSlopes[float32](m, fraction)
 	return memberRecord{
-		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rho: float32(m.Rho),
-		magnitude:   float32(m.Lambda * fraction),
-		reliability: float32(kernels.ReliabilitySlope(m.C, m.Rho) * fraction),
-		rate:        float32(m.LearningRate),
-		variance:    float32(m.NoiseVariance),
-		constant:    float32(float64(outputs) * math.Log(2*math.Pi*float64(float32(m.NoiseVariance))) / 2),
+		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rho: slopes.Rho, magnitude: slopes.Magnitude,
+		reliability: slopes.Reliability, rate: float32(m.LearningRate), variance: float32(m.NoiseVariance),
+		constant: float32(float64(outputs) * math.Log(2*math.Pi*float64(float32(m.NoiseVariance))) / 2),
 	}
 }
 
@@ -179,18 +177,17 @@ func newWalkRecord(m kernels.Member, fraction float64) walkRecord {
 }
 
 func newStepRecord(rule kernels.Rule, step, first int) stepRecord {
-	if l, ok := rule.(kernels.Langevin); ok {
-		size := l.Schedule(step)
-		return stepRecord{step: uint32(step), first: uint32(first), rate: float32(size), root: float32(math.Sqrt(size))}
+	r := stepRecord{step: uint32(step), first: uint32(first)}
+	switch rule := rule.(type) {
+	case kernels.Langevin:
+		size := rule.Schedule(step)
+		r.rate, r.root = float32(size), float32(math.Sqrt(size))
+	case kernels.Mover:
+		c := rule.Constants(step)
+		r.rate, r.root, r.epsilon = float32(1/c.Correction), float32(c.Root), float32(c.Epsilon)
+		r.beta1, r.gain1, r.beta2, r.gain2 = float32(c.Beta1), float32(c.Gain1), float32(c.Beta2), float32(c.Gain2)
 	}
-	a, _ := rule.(kernels.Adam)
-	t := float64(step + 1)
-	return stepRecord{
-		step: uint32(step), first: uint32(first),
-		rate: float32(1 / (1 - math.Pow(a.Beta1, t))), root: float32(1 / math.Sqrt(1-math.Pow(a.Beta2, t))),
-		beta1: float32(a.Beta1), gain1: float32(1 - a.Beta1), beta2: float32(a.Beta2), gain2: float32(1 - a.Beta2),
-		epsilon: float32(a.Epsilon),
-	}
+	return r
 }
 
 // bytesOf views numbers or records as the bytes a little-endian device sees.

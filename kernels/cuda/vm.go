@@ -19,7 +19,6 @@ type VM struct {
 	driver  Driver
 	kernels map[string]Kernel
 	shape   shape
-	adam    kernels.Adam // zero unless the program trains
 	members []kernels.Member
 	train   *kernels.Data
 	stopped []*kernels.Divergence // per member, nil while it is finite
@@ -46,7 +45,7 @@ var capabilities = kernels.Capabilities{
 		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{}, kernels.UpdateShared{},
 		kernels.SumGradient{}, kernels.Fluctuate{},
 	},
-	Rules:       []kernels.Rule{kernels.Adam{}, kernels.Accumulate{}, kernels.Langevin{}},
+	Rules:       []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.Accumulate{}, kernels.Langevin{}},
 	Activations: []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Tanh},
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings:    []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork, kernels.NoNoise},
@@ -87,9 +86,8 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 	if err := vm.shape.fits(d.Info(), train != nil); err != nil {
 		return nil, err
 	}
-	vm.adam, _ = p.Rule.(kernels.Adam)
 	for range members {
-		vm.states = append(vm.states, kernels.NewState(p.Layout))
+		vm.states = append(vm.states, kernels.NewState(p.Layout, len(vm.shape.moments)))
 		if vm.shape.sums {
 			vm.sums = append(vm.sums, kernels.NewSums(p.Layout))
 		}
@@ -296,20 +294,35 @@ func (vm *VM) stateAddress(member int) Address {
 	return vm.memory.state + Address(4*vm.shape.stateSize*(member-vm.resident.from))
 }
 
-// fields are the six fields of a state with their places on the device, in numbers.
-func (s shape) fields(state *kernels.State) (fields [6][]float32, at [6]int) {
-	fields = [6][]float32{state.Mu, state.MuM, state.MuV, state.Phi, state.PhiM, state.PhiV}
-	for i := range 3 {
-		at[i], at[3+i] = i*s.slots, 3*s.slots+i*s.phiSlots
+// stateField is a field of a state: its name, and its place on the device in numbers.
+type stateField struct {
+	name string
+	at   int
+}
+
+// fields are in the order of State.Fields.
+func (s shape) fields() []stateField {
+	var fields []stateField
+	at := 0
+	for _, param := range []struct {
+		name  string
+		slots int
+	}{{"mu", s.slots}, {"phi", s.phiSlots}} {
+		fields = append(fields, stateField{param.name, at})
+		at += param.slots
+		for _, moment := range s.moments {
+			fields = append(fields, stateField{param.name + "." + moment, at})
+			at += param.slots
+		}
 	}
-	return fields, at
+	return fields
 }
 
 func (vm *VM) uploadState(member int) error {
 	image := make([]float32, vm.shape.stateSize)
-	fields, at := vm.shape.fields(vm.states[member])
-	for i, f := range fields {
-		copy(image[at[i]:], f)
+	fields := vm.states[member].Fields()
+	for i, f := range vm.shape.fields() {
+		copy(image[f.at:], fields[i])
 	}
 	return vm.upload(vm.stateAddress(member), bytesOf(image), fmt.Sprintf("state of member %d", member))
 }
@@ -363,10 +376,10 @@ func (vm *VM) download(member int) (*kernels.State, error) {
 	if err := vm.driver.Download(bytesOf(image), vm.stateAddress(member)); err != nil {
 		return nil, fmt.Errorf("cuda: download state of member %d: %w", member, err)
 	}
-	s := kernels.NewState(vm.shape.Layout)
-	fields, at := vm.shape.fields(s)
-	for i, f := range fields {
-		copy(f, image[at[i]:])
+	s := kernels.NewState(vm.shape.Layout, len(vm.shape.moments))
+	fields := s.Fields()
+	for i, f := range vm.shape.fields() {
+		copy(fields[i], image[f.at:])
 	}
 	return s, nil
 }
@@ -380,17 +393,16 @@ func (vm *VM) State(member int) (*kernels.State, error) {
 	if vm.onDevice(member) {
 		return vm.download(member)
 	}
-	s := kernels.NewState(vm.shape.Layout)
-	s.CopyFrom(vm.states[member])
-	return s, nil
+	return vm.states[member].For(vm.shape.Layout, vm.shape.Rule)
 }
 
 // Load sets a network's state.
 func (vm *VM) Load(member int, s *kernels.State) error {
-	if err := s.Check(vm.shape.Layout); err != nil {
+	start, err := s.For(vm.shape.Layout, vm.shape.Rule)
+	if err != nil {
 		return err
 	}
-	vm.states[member].CopyFrom(s)
+	vm.states[member] = start
 	vm.stopped[member] = nil
 	if vm.sums != nil {
 		vm.sums[member] = kernels.NewSums(vm.shape.Layout)

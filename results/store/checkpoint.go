@@ -18,6 +18,8 @@ const (
 	networkFormat     = "quantal-network"
 	teamFormat        = "quantal-team-checkpoint"
 	checkpointVersion = "1"
+
+	firstRule = "adam" // is meant where a file names none: there was no other at first
 )
 
 // Checkpoint is all that is needed to continue a run.
@@ -26,6 +28,7 @@ type Checkpoint struct {
 	Seed   uint64 // the network's seed, the key of its noise
 	Graph  string // the structure of the network as text; opaque here
 	Driver string // what the driver needs besides; opaque here
+	Rule   string // the name of the rule that trains the network
 	Layout kernels.Layout
 	State  *kernels.State
 	// Pixels is how the network's inputs come from pixels. Nothing stands for mnist.Published, which is not in the file: nor was it
@@ -43,29 +46,54 @@ func (c *Checkpoint) Normalisation() mnist.Normalisation {
 
 // Write writes the checkpoint to a file, which is replaced as a whole or not at all. The bytes depend on the checkpoint
 // only. The pad slots of the state are not written; reading gives zeros there.
-func (c *Checkpoint) Write(path string) error { return c.write(path, checkpointFormat, pieces) }
+func (c *Checkpoint) Write(path string) error {
+	if err := c.complete(); err != nil {
+		return fmt.Errorf("results: %s: %w", path, err)
+	}
+	return c.write(path, checkpointFormat, c.pieces())
+}
 
 // ReadCheckpoint reads a checkpoint and verifies all of it. A file that is damaged, is no checkpoint, or is of a version
 // this program does not know gives a CorruptError.
 func ReadCheckpoint(path string) (*Checkpoint, error) {
-	return readCheckpoint(path, checkpointFormat, pieces)
+	return readCheckpoint(path, checkpointFormat, (*Checkpoint).pieces)
 }
 
-// WriteNetwork writes what is kept of a network that is trained no more: a checkpoint without Adam's moments.
-func WriteNetwork(path string, c *Checkpoint) error { return c.write(path, networkFormat, parameters) }
-
-// ReadNetwork reads a file of WriteNetwork; the moments are zero. Errors are those of ReadCheckpoint.
-func ReadNetwork(path string) (*Checkpoint, error) {
-	return readCheckpoint(path, networkFormat, parameters)
-}
-
-func (c *Checkpoint) write(path, format string, list func(kernels.Layout) []piece) error {
-	if err := c.check(); err != nil {
+// WriteNetwork writes what is kept of a network that is trained no more: a checkpoint without moments.
+func WriteNetwork(path string, c *Checkpoint) error {
+	bare := *c
+	if c.State != nil {
+		bare.State = &kernels.State{Mu: c.State.Mu, Phi: c.State.Phi}
+	}
+	if err := bare.check(); err != nil {
 		return fmt.Errorf("results: %s: %w", path, err)
 	}
+	return bare.write(path, networkFormat, bare.parameters())
+}
+
+// ReadNetwork reads a file of WriteNetwork. Its state has no moments. Errors are those of ReadCheckpoint.
+func ReadNetwork(path string) (*Checkpoint, error) {
+	return readCheckpoint(path, networkFormat, (*Checkpoint).parameters)
+}
+
+// pieces are the tensors of a checkpoint of the rule.
+func (c *Checkpoint) pieces() []piece { return pieces(c.Layout, momentsOf(c.Rule)) }
+
+func (c *Checkpoint) parameters() []piece { return parameters(c.Layout) }
+
+// momentsOf names the moments of a rule.
+func momentsOf(rule string) []string {
+	r, err := kernels.ParseMover(rule)
+	if err != nil {
+		return nil
+	}
+	return r.Moments()
+}
+
+func (c *Checkpoint) write(path, format string, list []piece) error {
 	metadata := c.metadata(format)
 	metadata["seed"], metadata["driver"] = strconv.FormatUint(c.Seed, 10), c.Driver
-	return writeCheckpoint(path, c.tensors("", list(c.Layout)), metadata)
+	return writeCheckpoint(path, c.tensors("", list), metadata)
 }
 
 // check reports whether the checkpoint can be written.
@@ -76,7 +104,22 @@ func (c *Checkpoint) check() error {
 	if c.State == nil || c.Step < 0 {
 		return errors.New("a checkpoint needs a state and a step from 0 on")
 	}
-	return c.State.Check(c.Layout)
+	if err := c.State.Check(c.Layout); err != nil {
+		return err
+	}
+	_, err := kernels.ParseMover(c.Rule)
+	return err
+}
+
+// complete is check, and that the state has the moments of the rule.
+func (c *Checkpoint) complete() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if got, want := c.State.Moments(), len(momentsOf(c.Rule)); got != want {
+		return fmt.Errorf("the state has %d moments of each parameter, those of %s have %d", got, c.Rule, want)
+	}
+	return nil
 }
 
 // metadata is what checkpoints of several networks have in common.
@@ -91,6 +134,9 @@ func (c *Checkpoint) metadata(format string) map[string]string {
 	}
 	if n := c.Normalisation(); n != mnist.Published() {
 		maps.Copy(metadata, pixelText(n))
+	}
+	if c.Rule != firstRule {
+		metadata["rule"] = c.Rule
 	}
 	return metadata
 }
@@ -134,7 +180,7 @@ func (c *Checkpoint) tensors(prefix string, list []piece) []Tensor {
 	return tensors
 }
 
-func readCheckpoint(path, format string, list func(kernels.Layout) []piece) (*Checkpoint, error) {
+func readCheckpoint(path, format string, list func(*Checkpoint) []piece) (*Checkpoint, error) {
 	tensors, metadata, err := ReadSafetensors(path)
 	if err != nil {
 		return nil, err
@@ -146,7 +192,7 @@ func readCheckpoint(path, format string, list func(kernels.Layout) []piece) (*Ch
 	return c, nil
 }
 
-func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format string, list func(kernels.Layout) []piece) (*Checkpoint, error) {
+func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format string, list func(*Checkpoint) []piece) (*Checkpoint, error) {
 	c, err := decodeMetadata(metadata, format)
 	if err != nil {
 		return nil, err
@@ -160,7 +206,7 @@ func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format strin
 		return nil, err
 	}
 	c.Driver = metadata["driver"]
-	want := list(c.Layout)
+	want := list(c)
 	if len(tensors) != len(want) {
 		return nil, fmt.Errorf("has %d tensors, layers %s with sharing %s make %d",
 			len(tensors), metadata["layers"], metadata["sharing"], len(want))
@@ -168,7 +214,11 @@ func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format strin
 	if err := checkTensors(tensors, "", want); err != nil {
 		return nil, err
 	}
-	c.restore(tensors, want)
+	moments := 0
+	if format == checkpointFormat {
+		moments = len(momentsOf(c.Rule))
+	}
+	c.restore(tensors, want, moments)
 	return c, nil
 }
 
@@ -201,7 +251,14 @@ func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, err
 	if err != nil {
 		return nil, err
 	}
-	return &Checkpoint{Step: step, Graph: metadata["graph"], Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}, nil
+	c := &Checkpoint{Step: step, Graph: metadata["graph"], Rule: firstRule, Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}
+	if rule, ok := metadata["rule"]; ok {
+		c.Rule = rule
+		if _, err := kernels.ParseMover(rule); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // checkTensors reports whether tensors, as many as wanted, are those that a layout makes. All shapes are compared before a
@@ -216,8 +273,8 @@ func checkTensors(tensors []Tensor, prefix string, want []piece) error {
 }
 
 // restore fills the state from checked tensors.
-func (c *Checkpoint) restore(tensors []Tensor, want []piece) {
-	c.State = kernels.NewState(c.Layout)
+func (c *Checkpoint) restore(tensors []Tensor, want []piece, moments int) {
+	c.State = kernels.NewState(c.Layout, moments)
 	for i, p := range want {
 		p.scatter(c.State, tensors[i].Data)
 	}

@@ -43,7 +43,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 			t.Error("the state has changed")
 		}
 		got.State, want.State = nil, got.State // NaNs differ from themselves
-		if d := cmp.Diff(&Checkpoint{Step: want.Step, Seed: want.Seed, Graph: want.Graph, Driver: want.Driver,
+		if d := cmp.Diff(&Checkpoint{Step: want.Step, Seed: want.Seed, Graph: want.Graph, Driver: want.Driver, Rule: "adam",
 			Layout: want.Layout}, got); d != "" {
 			t.Error(d)
 		}
@@ -103,8 +103,8 @@ func TestCheckpointTensors(t *testing.T) {
 		kernels.NoNoise:    "",
 	} {
 		var list []string
-		for _, p := range pieces(layoutOf(sharing, 3, 2)) {
-			tensor := p.gather(kernels.NewState(layoutOf(sharing, 3, 2)))
+		for _, p := range pieces(layoutOf(sharing, 3, 2), []string{"m", "v"}) {
+			tensor := p.gather(kernels.NewState(layoutOf(sharing, 3, 2), 2))
 			list = append(list, fmt.Sprint(tensor.Name, " ", tensor.Shape))
 		}
 		mu := "layer0.weight.mu [2 3], layer0.bias.mu [2], layer0.weight.mu.m [2 3], layer0.bias.mu.m [2], " +

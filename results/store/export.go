@@ -14,12 +14,12 @@ import (
 // Sigma is softplus(phi), repeated for each synapse where it is shared, and 0 without noise.
 func (c *Checkpoint) Export() []Tensor {
 	var tensors []Tensor
-	for _, p := range pieces(kernels.Layout{Layers: c.Layout.Layers, Sharing: kernels.NoNoise}) {
+	for _, p := range parameters(kernels.Layout{Layers: c.Layout.Layers, Sharing: kernels.NoNoise}) {
 		tensors = append(tensors, p.gather(c.State))
 	}
 	var out []Tensor
 	for i, layer := range c.Layout.Layers {
-		const perLayer = 6 // weight and bias, each mu and its two moments, which are not exported
+		const perLayer = 2 // the mu of weight and bias
 		weight, bias := tensors[perLayer*i], tensors[perLayer*i+1]
 		out = append(out,
 			weight, Tensor{fmt.Sprintf("layer%d.weight.sigma", i), weight.Shape, c.sigmas(i, 0, layer.In)},

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,8 +76,8 @@ func layoutOf(sharing kernels.Sharing, sizes ...int) kernels.Layout {
 // filled is a checkpoint whose every number is another one, with zeros in the pads.
 func filled(l kernels.Layout, step int, next func() float32) *Checkpoint {
 	c := &Checkpoint{Step: step, Seed: math.MaxUint64 - 7, Graph: `{"hidden":"ReLU \"σ\" <&>"}`, Driver: "{\"a\":1}\n",
-		Layout: l, State: kernels.NewState(l)}
-	for _, p := range pieces(l) {
+		Layout: l, State: kernels.NewState(l, 2), Rule: "adam"}
+	for _, p := range pieces(l, []string{"m", "v"}) {
 		field := p.field(c.State)
 		for r := range p.rows {
 			for k := range p.cols {
@@ -139,8 +140,7 @@ func equalBits(a, b []float32) bool {
 }
 
 func equalStates(a, b *kernels.State) bool {
-	return equalBits(a.Mu, b.Mu) && equalBits(a.MuM, b.MuM) && equalBits(a.MuV, b.MuV) &&
-		equalBits(a.Phi, b.Phi) && equalBits(a.PhiM, b.PhiM) && equalBits(a.PhiV, b.PhiV)
+	return slices.EqualFunc(a.Fields(), b.Fields(), equalBits)
 }
 
 // names lists a folder, hidden files included, less the lock.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"slices"
 
 	"quantal/kernels"
 )
@@ -13,30 +12,22 @@ type piece struct {
 	shape                      []int
 	field                      func(*kernels.State) []float32
 	offset, rows, cols, stride int
-	moment                     bool // one of Adam's
 }
 
 // parameters lists the tensors of a network that is trained no more: its means and phis.
-func parameters(l kernels.Layout) []piece {
-	return slices.DeleteFunc(pieces(l), func(p piece) bool { return p.moment })
-}
+func parameters(l kernels.Layout) []piece { return pieces(l, nil) }
 
-// pieces lists the tensors of a checkpoint in the order of the file.
-func pieces(l kernels.Layout) []piece {
+// pieces lists the tensors of a checkpoint in the order of the file, with the moments of the given names.
+func pieces(l kernels.Layout, moments []string) []piece {
 	type field struct {
 		suffix string
 		of     func(*kernels.State) []float32
-		moment bool
 	}
-	mu := []field{
-		{"mu", func(s *kernels.State) []float32 { return s.Mu }, false},
-		{"mu.m", func(s *kernels.State) []float32 { return s.MuM }, true},
-		{"mu.v", func(s *kernels.State) []float32 { return s.MuV }, true},
-	}
-	phi := []field{
-		{"phi", func(s *kernels.State) []float32 { return s.Phi }, false},
-		{"phi.m", func(s *kernels.State) []float32 { return s.PhiM }, true},
-		{"phi.v", func(s *kernels.State) []float32 { return s.PhiV }, true},
+	mu := []field{{"mu", func(s *kernels.State) []float32 { return s.Mu }}}
+	phi := []field{{"phi", func(s *kernels.State) []float32 { return s.Phi }}}
+	for i, name := range moments {
+		mu = append(mu, field{"mu." + name, func(s *kernels.State) []float32 { return s.MuMoments[i] }})
+		phi = append(phi, field{"phi." + name, func(s *kernels.State) []float32 { return s.PhiMoments[i] }})
 	}
 	perSynapse := mu
 	if l.Sharing == kernels.PerSynapse {
@@ -45,7 +36,7 @@ func pieces(l kernels.Layout) []piece {
 	var list []piece
 	groups := func(prefix string, offset, n int) {
 		for _, f := range phi {
-			list = append(list, piece{name: prefix + f.suffix, shape: []int{n}, field: f.of, moment: f.moment,
+			list = append(list, piece{name: prefix + f.suffix, shape: []int{n}, field: f.of,
 				offset: offset, rows: n, cols: 1, stride: 1})
 		}
 	}
@@ -53,9 +44,9 @@ func pieces(l kernels.Layout) []piece {
 		offset, stride := l.Offset(i), layer.Stride()
 		for _, f := range perSynapse {
 			list = append(list,
-				piece{name: fmt.Sprintf("layer%d.weight.%s", i, f.suffix), shape: []int{layer.Out, layer.In}, field: f.of, moment: f.moment,
+				piece{name: fmt.Sprintf("layer%d.weight.%s", i, f.suffix), shape: []int{layer.Out, layer.In}, field: f.of,
 					offset: offset, rows: layer.Out, cols: layer.In, stride: stride},
-				piece{name: fmt.Sprintf("layer%d.bias.%s", i, f.suffix), shape: []int{layer.Out}, field: f.of, moment: f.moment,
+				piece{name: fmt.Sprintf("layer%d.bias.%s", i, f.suffix), shape: []int{layer.Out}, field: f.of,
 					offset: offset + layer.In, rows: layer.Out, cols: 1, stride: stride})
 		}
 		if l.Sharing == kernels.PerNeuron || l.Sharing == kernels.PerLayer {

@@ -80,7 +80,7 @@ files = [read(path) for path in sys.argv[1:]]
 print(json.dumps([{"Tensors": describe(t), "Metadata": m} for t, m in files]))`, &read, paths...)
 	for i, c := range checkpoints {
 		var want []Tensor
-		for _, p := range pieces(c.Layout) {
+		for _, p := range c.pieces() {
 			want = append(want, p.gather(c.State))
 		}
 		wantDescribed(t, read[i].Tensors, want)

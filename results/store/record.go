@@ -37,6 +37,7 @@ type Settings struct {
 	Validation   int     `json:"validation"`          // training examples held out
 	Normalise    string  `json:"normalise,omitempty"` // of pixels: auto, none or MEAN,SD; empty for mnist
 	Classes      int     `json:"classes,omitempty"`   // as stated; 0 if they are those of the labels
+	Rule         string  `json:"rule,omitempty"`      // that trained it; empty for adam
 	Seed         uint64  `json:"seed"`
 }
 
@@ -46,7 +47,7 @@ func (s Settings) Compare(t Settings) int {
 	return cmp.Or(
 		strings.Compare(s.Data, t.Data), strings.Compare(s.Hidden, t.Hidden),
 		cmp.Compare(s.Lambda, t.Lambda), cmp.Compare(s.LearningRate, t.LearningRate),
-		cmp.Compare(s.Batch, t.Batch), cmp.Compare(s.Epochs, t.Epochs),
+		cmp.Compare(s.Batch, t.Batch), cmp.Compare(s.Epochs, t.Epochs), strings.Compare(s.Rule, t.Rule),
 		cmp.Compare(s.MuInit, t.MuInit), cmp.Compare(s.SigmaInit, t.SigmaInit), cmp.Compare(s.Validation, t.Validation),
 		strings.Compare(s.Normalise, t.Normalise), cmp.Compare(s.Classes, t.Classes),
 		cmp.Compare(slices.Index(noises, s.Noise), slices.Index(noises, t.Noise)),

@@ -230,8 +230,8 @@ func FuzzReadSafetensors(f *testing.F) {
 			t.Fatalf("read again: %v %q %v, want %v %q", got, gotMetadata, err, tensors, metadata)
 		}
 		// None of these may panic.
-		_, _ = decodeCheckpoint(tensors, metadata, checkpointFormat, pieces)
-		_, _ = decodeCheckpoint(tensors, metadata, networkFormat, parameters)
+		_, _ = decodeCheckpoint(tensors, metadata, checkpointFormat, (*Checkpoint).pieces)
+		_, _ = decodeCheckpoint(tensors, metadata, networkFormat, (*Checkpoint).parameters)
 		_, _ = decodeTeam(tensors, metadata)
 	})
 }

@@ -29,11 +29,11 @@ func (t *TeamCheckpoint) Write(path string) error {
 	var (
 		tensors []Tensor
 		texts   []networkText
-		list    = pieces(t.Networks[0].Layout)
+		list    = t.Networks[0].pieces()
 	)
 	first := t.Networks[0].metadata(teamFormat)
 	for i, c := range t.Networks {
-		if err := c.check(); err != nil {
+		if err := c.complete(); err != nil {
 			return fmt.Errorf("results: %s: %s: %w", path, t.Names[i], err)
 		}
 		for key, value := range c.metadata(teamFormat) {
@@ -100,7 +100,7 @@ func decodeTeam(tensors []Tensor, metadata map[string]string) (*TeamCheckpoint, 
 	if err := json.Unmarshal([]byte(metadata["networks"]), &texts); err != nil {
 		return nil, fmt.Errorf("the list of networks cannot be read: %w", err)
 	}
-	list := pieces(common.Layout)
+	list := common.pieces()
 	if len(tensors) != len(texts)*len(list) {
 		return nil, fmt.Errorf("has %d tensors, want %d for each of %d networks", len(tensors), len(list), len(texts))
 	}
@@ -115,7 +115,7 @@ func decodeTeam(tensors []Tensor, metadata map[string]string) (*TeamCheckpoint, 
 			return nil, err
 		}
 		c.Driver = text.Driver
-		c.restore(own, list)
+		c.restore(own, list, len(momentsOf(c.Rule)))
 		team.Names, team.Networks = append(team.Names, text.Name), append(team.Networks, &c)
 	}
 	return team, nil

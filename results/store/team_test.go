@@ -86,7 +86,7 @@ func TestNetworkRoundTrip(t *testing.T) {
 		if !equalBits(got.State.Mu, c.State.Mu) || !equalBits(got.State.Phi, c.State.Phi) || got.Seed != c.Seed || got.Step != 9 {
 			t.Errorf("sharing %v: the network has changed", sharing)
 		}
-		for _, moments := range [][]float32{got.State.MuM, got.State.MuV, got.State.PhiM, got.State.PhiV} {
+		for _, moments := range slices.Concat(got.State.MuMoments, got.State.PhiMoments) {
 			if slices.ContainsFunc(moments, func(x float32) bool { return x != 0 }) {
 				t.Errorf("sharing %v: moments that are not zero", sharing)
 			}

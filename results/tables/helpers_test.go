@@ -49,7 +49,7 @@ func layoutOf(sharing kernels.Sharing, sizes ...int) kernels.Layout {
 
 // filled is a checkpoint whose every mean and phi is another number, with zeros in the pads.
 func filled(l kernels.Layout, step int, next func() float32) *store.Checkpoint {
-	c := &store.Checkpoint{Step: step, Seed: 7, Layout: l, State: kernels.NewState(l)}
+	c := &store.Checkpoint{Step: step, Seed: 7, Layout: l, State: kernels.NewState(l, 2), Rule: "adam"}
 	perSynapse := [][]float32{c.State.Mu}
 	if l.Sharing == kernels.PerSynapse {
 		perSynapse = append(perSynapse, c.State.Phi)

@@ -52,9 +52,9 @@ func SigmaTravel(initial, rms, learningRate float64, steps int) float64 {
 	return math.Abs(way) / (learningRate * float64(steps))
 }
 
-// travelOf is the SigmaTravel of a point, NaN for a network without noise and for one that diverged.
+// travelOf is the SigmaTravel of a point, NaN for a network without noise and for one that diverged, and unless Adam trained it.
 func travelOf(r store.Record) float64 {
-	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 {
+	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Rule != "" { // only Adam bounds the way
 		return math.NaN()
 	}
 	return SigmaTravel(r.SigmaInit, r.SigmaRMS, r.LearningRate, r.Steps)

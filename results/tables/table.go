@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"quantal/kernels"
 	"quantal/results/store"
 )
 
@@ -147,6 +148,8 @@ func cellsOf(v any, noise string) []cell {
 		switch {
 		case f.Name == "normalise" && value == "":
 			value = asMNIST
+		case f.Name == "rule" && value == "":
+			value = kernels.Movers()[0].Name()
 		case meaningless, value == "", f.Name == "classes" && value == 0:
 			value = nil
 		}

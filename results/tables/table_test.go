@@ -29,17 +29,17 @@ func tableRecords() []store.Record {
 	return []store.Record{resultstest.Record(2, 0.1, 2), full, quiet, diverged(2, 0.1, 3)}
 }
 
-const goldenCSV = `id,data,hidden,noise,rho,rho_value,c,lambda,lr,batch,epochs,mu_init,sigma_init,validation,normalise,classes,seed,status,kernels,` +
+const goldenCSV = `id,data,hidden,noise,rho,rho_value,c,lambda,lr,batch,epochs,mu_init,sigma_init,validation,normalise,classes,rule,seed,status,kernels,` +
 	`accuracy_sampled,accuracy_mean,accuracy_predictive,accuracy_expected_log,loss_sampled,loss_mean,loss_predictive,loss_expected_log,draws,` +
 	`validation_accuracy_sampled,validation_loss_sampled,sigma_rms,sigma_rms_layers,reliability_cost,` +
 	`objective,objective_nll,objective_magnitude,objective_reliability,steps,diverged_step,diverged_layer,diverged_what
-"a,""b""",<σ>,100x100,heterogeneous,1/3,0.3333333333333333,1e-7,0,0,0,0,0,0,0,mnist,,9223372036854775809,done,portable,` +
+"a,""b""",<σ>,100x100,heterogeneous,1/3,0.3333333333333333,1e-7,0,0,0,0,0,0,0,mnist,,adam,9223372036854775809,done,portable,` +
 	`0.5,,,,,,,,20,,0.1,0.3333333333333333,0.1;1e-9;,1.2345678901234568e+22,,,,,100,,,
-rho2-c0.1-seed2,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,mnist,,2,done,portable,` +
+rho2-c0.1-seed2,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,mnist,,adam,2,done,portable,` +
 	`0.5,,,,,,,,0,,,0.3333333333333333,0.25;1e-9,,,,,,100,,,
-rho2-c0.1-seed3-diverged,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,mnist,,3,diverged,portable,` +
+rho2-c0.1-seed3-diverged,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,mnist,,adam,3,diverged,portable,` +
 	`,,,,,,,,0,,,,,,,,,,0,12,1,loss
-quiet,glyphs,100x100,none,,,,0,0,0,0,0,0,0,mnist,,1,done,portable,` +
+quiet,glyphs,100x100,none,,,,0,0,0,0,0,0,0,mnist,,adam,1,done,portable,` +
 	`0.5,,,,,,,,0,,,0.3333333333333333,0.25;1e-9,,,,,,100,,,
 `
 
@@ -58,10 +58,11 @@ func writtenTables(t *testing.T, records []store.Record) map[string]string {
 
 // Settings that came later than others: records of before have the first of these.
 func TestTablesOfLaterSettings(t *testing.T) {
-	old, auto, stated := resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1)
-	auto.Normalise, stated.Normalise, stated.Classes = "auto", "0.5,0.25", 12
-	lines := strings.Split(writtenTables(t, []store.Record{auto, stated, old})["table.csv"], "\n")
-	for i, want := range []string{",validation,normalise,classes,seed,", ",0,mnist,,1,", `,0,"0.5,0.25",12,1,`, ",0,auto,,1,"} {
+	old, auto, stated, sgd := resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1)
+	auto.Normalise, stated.Normalise, stated.Classes, sgd.Rule = "auto", "0.5,0.25", 12, "sgd"
+	lines := strings.Split(writtenTables(t, []store.Record{auto, stated, sgd, old})["table.csv"], "\n")
+	for i, want := range []string{",validation,normalise,classes,rule,seed,", ",0,mnist,,adam,1,", `,0,"0.5,0.25",12,adam,1,`, ",0,auto,,adam,1,",
+		",0,mnist,,sgd,1,"} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d is %q, want %s in it", i, lines[i], want)
 		}

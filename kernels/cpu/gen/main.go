@@ -58,6 +58,9 @@ func (a *assembler) write(folder, hash string) error {
 		a.advance(tabulated)
 		a.advanceSites(tabulated)
 	}
+	for _, rule := range movers {
+		a.updates(rule)
+	}
 	a.probe()
 	file, err := a.Result()
 	if err != nil {

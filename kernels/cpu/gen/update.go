@@ -71,10 +71,75 @@ func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec
 	old = u.splat(u.number(beta2))
 	u.fma231(u.slot(v), old, square)
 	u.store(square, u.slot(v))
-	u.fma231(square, u.zero(), u.finite) // NaN if square is not finite
+	u.fma231(square, u.zero(), u.finite) // NaN if square is not finite: g is not then, or its square
 	u.sqrt(square, square)
 	u.fma213(u.splat(u.number(epsilon)), u.splat(u.number(root)), square)
 	return numerator, square
+}
+
+// mover is a rule that trains: it writes how a parameter at param, with value p in a register, follows its gradient g. Both are lost.
+// The moments are at m and v, if the rule has them.
+type mover struct {
+	name string
+	step func(u *updating, p, g vec, param, m, v reg.Register)
+}
+
+// movers are the rules but Adam, of which two parameters share a division. See package kernels for the formulas.
+var movers = []mover{
+	{"SGD", func(u *updating, p, g vec, param, _, _ reg.Register) {
+		u.fnma231(u.splat(u.number(rate)), g, p)
+		u.moved(p, param)
+	}},
+	{"Momentum", func(u *updating, p, g vec, param, v, _ reg.Register) {
+		u.fma231(u.slot(v), u.splat(u.number(beta1)), g)
+		u.store(g, u.slot(v))
+		u.fnma231(u.splat(u.number(rate)), g, p)
+		u.moved(p, param)
+	}},
+}
+
+// moved stores a parameter that has moved, and sees whether it is finite. Where gradient, rate and moments make a step that is not, it
+// is not either.
+func (u *updating) moved(p vec, param reg.Register) {
+	u.fma231(p, u.zero(), u.finite)
+	u.store(p, u.slot(param))
+}
+
+// updates are update, updateShared and updateMeans of a rule.
+func (a *assembler) updates(rule mover) {
+	a.function("update"+rule.name,
+		"mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
+		"forms dW and moves mu and phi.")
+	u := &updating{assembler: a}
+	names := []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}
+	u.move(names, func(bases []reg.Register, dw vec) {
+		gPhi := a.load(u.slot(bases[6]))
+		a.fma213(u.slot(bases[7]), dw, gPhi)
+		rule.step(u, a.load(u.slot(bases[3])), gPhi, bases[3], bases[4], bases[5])
+		m := a.load(u.slot(bases[0]))
+		u.addMagnitudeSlope(m, dw)
+		rule.step(u, m, dw, bases[0], bases[1], bases[2])
+	})
+
+	a.function("updateShared"+rule.name, "mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
+		"forms dW, moves mu and sums dW xi.")
+	u = &updating{assembler: a}
+	u.sums = a.argument("sums")
+	u.move([]string{"mu", "muM", "muV", "xi"}, func(bases []reg.Register, dw vec) {
+		u.addToSums(bases[3], dw)
+		m := a.load(u.slot(bases[0]))
+		u.addMagnitudeSlope(m, dw)
+		rule.step(u, m, dw, bases[0], bases[1], bases[2])
+	})
+
+	a.function("updateMeans"+rule.name, "mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
+		"forms dW and moves mu.")
+	u = &updating{assembler: a}
+	u.move([]string{"mu", "muM", "muV"}, func(bases []reg.Register, dw vec) {
+		m := a.load(u.slot(bases[0]))
+		u.addMagnitudeSlope(m, dw)
+		rule.step(u, m, dw, bases[0], bases[1], bases[2])
+	})
 }
 
 // operands names the parameters that a product sum_b dy[b][r] x[b][k] is made of.
@@ -182,7 +247,7 @@ func (u *updating) move(names []string, move func(bases []reg.Register, dw vec))
 //	dL/dmu  = dW + lambda B/N sign(mu)
 //	dL/dphi = dW dw/dphi + d cost/dphi
 //
-// bad is not 0 if a gradient was not finite.
+// bad is not 0 if a gradient was not finite, or a parameter is not.
 func (a *assembler) update() {
 	names := []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}
 	a.function("update",
@@ -204,10 +269,10 @@ func (a *assembler) update() {
 		a.mul(inverse, phiD, phiD)
 		a.mul(inverse, muD, muD)
 		a.fnma231(muN, phiD, m)
-		a.store(m, u.slot(mu))
+		u.moved(m, mu)
 		p := a.load(u.slot(phi))
 		a.fnma231(phiN, muD, p)
-		a.store(p, u.slot(phi))
+		u.moved(p, phi)
 	})
 }
 
@@ -220,12 +285,17 @@ func (a *assembler) updateShared() {
 	u := &updating{assembler: a}
 	u.sums = a.argument("sums")
 	u.move(names, func(bases []reg.Register, dw vec) {
-		at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
-		sum := a.load(at)
-		a.fma231(u.slot(bases[3]), dw, sum)
-		a.store(sum, at)
+		u.addToSums(bases[3], dw)
 		u.moveMean(bases, dw)
 	})
+}
+
+// addToSums adds dW xi to the sums of the row.
+func (u *updating) addToSums(xi reg.Register, dw vec) {
+	at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
+	sum := u.load(at)
+	u.fma231(u.slot(xi), dw, sum)
+	u.store(sum, at)
 }
 
 // updateMeans moves mu only.
@@ -243,7 +313,7 @@ func (u *updating) moveMean(bases []reg.Register, dw vec) {
 	n, d := u.moments(dw, bases[1], bases[2])
 	u.div(d, n, n)
 	u.sub(n, m, m)
-	u.store(m, u.slot(bases[0]))
+	u.moved(m, bases[0])
 }
 
 // descend moves mu down the gradient: mu - rate (dW + lambda B/N sign(mu)).
@@ -254,9 +324,8 @@ func (a *assembler) descend() {
 	u.move([]string{"mu"}, func(bases []reg.Register, dw vec) {
 		m := u.load(u.slot(bases[0]))
 		u.addMagnitudeSlope(m, dw)
-		u.fma231(dw, u.zero(), u.finite) // NaN if the gradient is not finite
 		u.fnma231(u.splat(u.number(rate)), dw, m)
-		u.store(m, u.slot(bases[0]))
+		u.moved(m, bases[0])
 	})
 }
 

@@ -4,8 +4,8 @@
 // in place of the update, with xi from the stream of dynamics; nothing else of the state changes. A thread takes one row and the
 // four columns of one block of Philox (gradient.cuh), so that a synapse costs the reading and writing of mu: 8 bytes.
 // grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
-#include "adam.cuh"
 #include "gradient.cuh"
+#include "mover.cuh"
 #include "noise.cuh"
 
 KERNEL __launch_bounds__(256, 4) langevin(LangevinParameters p) {
@@ -34,13 +34,14 @@ KERNEL __launch_bounds__(256, 4) langevin(LangevinParameters p) {
     Noise noise = {m.key0, m.key1, s.step, p.stream | (unsigned)at.u->layer, 0u};
     normals(xi, noise, firstBlock(at.r, at.columns) + at.group * 16 + at.lane);
   }
-  float check = 0.f; // NaN unless the gradient is finite
+  float check = 0.f; // NaN unless gradients and parameters are finite
 #pragma unroll
   for (int j = 0; j < 4; j++) {
     if (!at.valid(j)) continue;
     float g = fmaf(magnitude, sign(MU[j]), dw[j]);
-    mu[j * lanes] = fmaf(amplitude, xi[j], fmaf(-rate, g, MU[j]));
-    check += g - g;
+    float moved = fmaf(-rate, g, MU[j]);
+    mu[j * lanes] = fmaf(amplitude, xi[j], moved);
+    check += (g - g) + (moved - moved);
   }
   if (check != 0.f) notFinite(p.clock, p.layers, member, at.u->layer);
 }

@@ -1,13 +1,14 @@
-// dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi     for a phi that many synapses share, and Adam.
+// dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi     for a phi that many synapses share, and the rule.
 //
 // Group g stands for the rows rowsOf[g] to rowsOf[g+1] of the network. Their sums are added in two stages: 16 rows at a time
 // by one thread, then the 16-row sums in order.
 // grid (groups, 1, members), block 64
-#include "adam.cuh"
+#include "mover.cuh"
 
 constexpr int blockRows = 16, threads = 64;
 
-KERNEL __launch_bounds__(64) update_sigma(UpdateSigmaParameters p) {
+template <typename Mover>
+DEVICE void updateSigma(const UpdateSigmaParameters &p) {
   __shared__ float partial[threads];
   int group = blockIdx.x, member = blockIdx.z, index = indexOf(p.clock), phiSlots = p.phiSlots;
   if (halted(p.clock, member)) return;
@@ -27,14 +28,19 @@ KERNEL __launch_bounds__(64) update_sigma(UpdateSigmaParameters p) {
   }
   if (threadIdx.x != 0) return;
   Member m = p.members[member];
-  Adam adam = adamOf(p.clock.steps[index], m);
+  Mover mover(p.clock.steps[index], m);
   float *phi = p.state + (size_t)member * p.stateSize + p.phiOffset + group;
   float slope, sigma = softplus(*phi, &slope), power;
   inversePowers<1>(&power, &sigma, m.rho);
   float cost = m.reliability * p.reliabilityTerms * (float)p.synapses[group] * power;
-  float mean = phi[phiSlots], square = phi[2 * phiSlots];
-  *phi -= move(adam, &mean, &square, (total - cost) * slope);
-  phi[phiSlots] = mean;
-  phi[2 * phiSlots] = square;
-  if (!finite(square)) notFinite(p.clock, p.layers, member, p.layerOf[group]);
+  float moment1 = Mover::moments > 0 ? phi[phiSlots] : 0.f, moment2 = Mover::moments > 1 ? phi[2 * phiSlots] : 0.f;
+  float g = (total - cost) * slope, moved = *phi - mover.move(&moment1, &moment2, g);
+  *phi = moved;
+  if (Mover::moments > 0) phi[phiSlots] = moment1;
+  if (Mover::moments > 1) phi[2 * phiSlots] = moment2;
+  if (Mover::bad(moment1, moment2, g) + (moved - moved) != 0.f) notFinite(p.clock, p.layers, member, p.layerOf[group]);
 }
+
+KERNEL __launch_bounds__(64) update_sigma(UpdateSigmaParameters p) { updateSigma<Adam>(p); }
+KERNEL __launch_bounds__(64) update_sgd_sigma(UpdateSigmaParameters p) { updateSigma<SGD>(p); }
+KERNEL __launch_bounds__(64) update_momentum_sigma(UpdateSigmaParameters p) { updateSigma<Momentum>(p); }

@@ -2,17 +2,17 @@
 // dL/dmu   = dW + lambda B/N sign(mu)
 // dL/dphi  = (dW xi - k B/N sigma^-(rho+1)) dsigma/dphi
 //
-// and Adam on both. dW never leaves the registers and xi is drawn again, so that a synapse costs the reading and writing of
-// its two parameters and their four moments: 48 bytes. A block takes 16 rows and 64 columns (gradient.cuh). Where sigma is
+// and the rule on both. dW never leaves the registers and xi is drawn again, so that a synapse costs the reading and writing of
+// its two parameters and their moments: 48 bytes with Adam. A block takes 16 rows and 64 columns (gradient.cuh). Where sigma is
 // shared, mu alone moves, and the row's share of sum dW xi goes to sums[member][row of the network][column group].
 // grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
-#include "adam.cuh"
 #include "gradient.cuh"
+#include "mover.cuh"
 #include "noise.cuh"
 
 enum Kind { means, shared, synapse };
 
-template <Kind kind>
+template <typename Mover, Kind kind>
 DEVICE void update(const UpdateParameters &p) {
   int member = blockIdx.z, index = indexOf(p.clock), muSlots = p.muSlots, phiSlots = p.phiSlots;
   if (halted(p.clock, member)) return;
@@ -30,8 +30,8 @@ DEVICE void update(const UpdateParameters &p) {
   for (int j = 0; j < 4; j++) {
     valid[j] = at.valid(j);
     MU[j] = valid[j] ? mu[j * lanes] : 0.f;
-    MUM[j] = valid[j] ? mu[muSlots + j * lanes] : 0.f;
-    MUV[j] = valid[j] ? mu[2 * muSlots + j * lanes] : 0.f;
+    MUM[j] = Mover::moments > 0 && valid[j] ? mu[muSlots + j * lanes] : 0.f;
+    MUV[j] = Mover::moments > 1 && valid[j] ? mu[2 * muSlots + j * lanes] : 0.f;
   }
 
   float dw[4] = {0.f, 0.f, 0.f, 0.f};
@@ -46,27 +46,28 @@ DEVICE void update(const UpdateParameters &p) {
 #pragma unroll
     for (int j = 0; j < 4; j++) {
       PHI[j] = valid[j] ? phi[j * lanes] : 0.f;
-      PHIM[j] = valid[j] ? phi[phiSlots + j * lanes] : 0.f;
-      PHIV[j] = valid[j] ? phi[2 * phiSlots + j * lanes] : 0.f;
+      PHIM[j] = Mover::moments > 0 && valid[j] ? phi[phiSlots + j * lanes] : 0.f;
+      PHIV[j] = Mover::moments > 1 && valid[j] ? phi[2 * phiSlots + j * lanes] : 0.f;
     }
   }
   if (at.r0 + (int)threadIdx.x / warp * (warp / lanes) >= u->out) return; // neither row of this warp exists
   Member m = p.members[member];
   Step s = p.clock.steps[index];
-  Adam adam = adamOf(s, m);
+  Mover mover(s, m);
   float magnitude = m.magnitude * u->magnitudeTerms;
-  float check = 0.f; // NaN unless all second moments are finite
+  float check = 0.f; // NaN unless all gradients, parameters and moments are finite
 #pragma unroll
   for (int j = 0; j < 4; j++) { // no branches around the arithmetic, so that the compiler can interleave the four
-    MU[j] -= move(adam, &MUM[j], &MUV[j], fmaf(magnitude, sign(MU[j]), dw[j]));
-    check += valid[j] ? MUV[j] - MUV[j] : 0.f;
+    float g = fmaf(magnitude, sign(MU[j]), dw[j]);
+    MU[j] -= mover.move(&MUM[j], &MUV[j], g);
+    check += valid[j] ? Mover::bad(MUM[j], MUV[j], g) + (MU[j] - MU[j]) : 0.f;
   }
 #pragma unroll
   for (int j = 0; j < 4; j++) {
     if (!valid[j]) continue;
     mu[j * lanes] = MU[j];
-    mu[muSlots + j * lanes] = MUM[j];
-    mu[2 * muSlots + j * lanes] = MUV[j];
+    if (Mover::moments > 0) mu[muSlots + j * lanes] = MUM[j];
+    if (Mover::moments > 1) mu[2 * muSlots + j * lanes] = MUV[j];
   }
   float xi[4], sum = 0.f;
   if (kind != means) {
@@ -84,15 +85,16 @@ DEVICE void update(const UpdateParameters &p) {
     inversePowers<4>(power, sigma, m.rho);
 #pragma unroll
     for (int j = 0; j < 4; j++) {
-      PHI[j] -= move(adam, &PHIM[j], &PHIV[j], fmaf(dw[j], xi[j], -reliability * power[j]) * slope[j]);
-      check += valid[j] ? PHIV[j] - PHIV[j] : 0.f;
+      float g = fmaf(dw[j], xi[j], -reliability * power[j]) * slope[j];
+      PHI[j] -= mover.move(&PHIM[j], &PHIV[j], g);
+      check += valid[j] ? Mover::bad(PHIM[j], PHIV[j], g) + (PHI[j] - PHI[j]) : 0.f;
     }
 #pragma unroll
     for (int j = 0; j < 4; j++) {
       if (!valid[j]) continue;
       phi[j * lanes] = PHI[j];
-      phi[phiSlots + j * lanes] = PHIM[j];
-      phi[2 * phiSlots + j * lanes] = PHIV[j];
+      if (Mover::moments > 0) phi[phiSlots + j * lanes] = PHIM[j];
+      if (Mover::moments > 1) phi[2 * phiSlots + j * lanes] = PHIV[j];
     }
   }
   if (check != 0.f) notFinite(p.clock, p.layers, member, u->layer);
@@ -103,6 +105,11 @@ DEVICE void update(const UpdateParameters &p) {
   }
 }
 
-KERNEL __launch_bounds__(256, 4) update_means(UpdateParameters p) { update<means>(p); }
-KERNEL __launch_bounds__(256, 4) update_shared(UpdateParameters p) { update<shared>(p); }
-KERNEL __launch_bounds__(256, 4) update_synapse(UpdateParameters p) { update<synapse>(p); }
+#define KERNELS(name, Mover)                                                                                      \
+  KERNEL __launch_bounds__(256, 4) name##_means(UpdateParameters p) { update<Mover, means>(p); }                     \
+  KERNEL __launch_bounds__(256, 4) name##_shared(UpdateParameters p) { update<Mover, shared>(p); }                   \
+  KERNEL __launch_bounds__(256, 4) name##_synapse(UpdateParameters p) { update<Mover, synapse>(p); }
+
+KERNELS(update_sgd, SGD)
+KERNELS(update_momentum, Momentum)
+KERNELS(update, Adam)

@@ -1,0 +1,37 @@
+package train
+
+import (
+	"fmt"
+
+	"quantal/internal/nearest"
+	"quantal/kernels"
+)
+
+// Rule names the rule by which parameters follow their gradients. The first of Rules is empty in a Config, and files leave it out: the
+// setting came when there were runs and grids that do not name it.
+type Rule string
+
+// Rules lists what Config.Set takes.
+func Rules() []string { return kernels.MoverNames() }
+
+func (r Rule) String() string {
+	if r == "" {
+		return Rules()[0]
+	}
+	return string(r)
+}
+
+// UnmarshalText reads a name.
+func (r *Rule) UnmarshalText(text []byte) error {
+	name := string(text)
+	if _, err := kernels.ParseMover(name); err != nil {
+		return fmt.Errorf("rule %q: %s", name, nearest.OneOf(name, Rules()))
+	}
+	if *r = Rule(name); name == Rules()[0] {
+		*r = ""
+	}
+	return nil
+}
+
+// mover is the rule itself.
+func (c Config) mover() (kernels.Mover, error) { return kernels.ParseMover(c.Rule.String()) }
