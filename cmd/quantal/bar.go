@@ -85,6 +85,7 @@ func (b *bar) show(done float64, left time.Duration, parts ...string) {
 func fit(parts []string, width int) string {
 	text := ""
 	for i, part := range parts {
+		part = string(visible([]byte(part)))
 		if i > 0 {
 			part = text + "  " + part
 		}

@@ -80,7 +80,7 @@ func dataAction(c *cli.Context) error {
 		}
 	}
 	if sheetPath == standardOutput {
-		out = c.App.ErrWriter // for the description
+		out = printable{c.App.ErrWriter} // for the description
 	}
 	options := mnist.Options{
 		Classes: c.Int("classes"), Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"), Progress: downloadProgress(c),

@@ -67,7 +67,7 @@ func demoCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.App.ErrWriter, "drawn: %s\n", strings.Join(append(files, importance...), ", "))
+			fmt.Fprintf(printable{c.App.ErrWriter}, "drawn: %s\n", strings.Join(append(files, importance...), ", "))
 			return nil
 		},
 	}

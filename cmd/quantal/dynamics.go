@@ -257,7 +257,7 @@ type experimentWatcher struct {
 }
 
 func newExperimentWatcher(c *cli.Context) *experimentWatcher {
-	return &experimentWatcher{out: c.App.ErrWriter, bar: newBar(c.App.ErrWriter), told: time.Now()}
+	return &experimentWatcher{out: printable{c.App.ErrWriter}, bar: newBar(c.App.ErrWriter), told: time.Now()}
 }
 
 func (w *experimentWatcher) progress(done float64, what string) {

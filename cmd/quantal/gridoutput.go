@@ -22,7 +22,7 @@ type gridWatcher struct {
 }
 
 func newGridWatcher(c *cli.Context) *gridWatcher {
-	return &gridWatcher{out: c.App.ErrWriter, bar: newBar(c.App.ErrWriter), told: time.Now()}
+	return &gridWatcher{out: printable{c.App.ErrWriter}, bar: newBar(c.App.ErrWriter), told: time.Now()}
 }
 
 // events has the watcher and the log told of what happens.

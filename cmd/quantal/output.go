@@ -29,7 +29,7 @@ type watcher struct {
 }
 
 func newWatcher(c *cli.Context) *watcher {
-	return &watcher{out: c.App.ErrWriter, bar: newBar(c.App.ErrWriter)}
+	return &watcher{out: printable{c.App.ErrWriter}, bar: newBar(c.App.ErrWriter)}
 }
 
 func (w *watcher) progress(p train.Progress) {

@@ -292,7 +292,7 @@ func drawPaper(c *cli.Context) error {
 		}
 		if errors.Is(err, analysis.ErrNoNetworks) {
 			leftOut[f.name] = f.missing
-			fmt.Fprintf(c.App.ErrWriter, "%s: left out: %s\n", f.name, f.missing)
+			fmt.Fprintf(printable{c.App.ErrWriter}, "%s: left out: %s\n", f.name, f.missing)
 			continue
 		}
 		if err != nil {

@@ -61,7 +61,7 @@ func synapseCommand() *cli.Command {
 func saveIllustration(c *cli.Context, i draw.Illustration) ([]string, error) {
 	files, err := i.Save(c.String("out"))
 	if err == nil {
-		fmt.Fprintf(c.App.ErrWriter, "drawn: %s, with %s and %s\n", files[0], files[2], files[3])
+		fmt.Fprintf(printable{c.App.ErrWriter}, "drawn: %s, with %s and %s\n", files[0], files[2], files[3])
 	}
 	return files, err
 }

@@ -34,6 +34,13 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+// What a bar says is no exception.
+func TestBarIsPrintable(t *testing.T) {
+	if got, want := fit([]string{"condition a\x1b[2J", "b\r"}, 80), `condition a\u001b[2J  b\u000d`; got != want {
+		t.Errorf("fit = %q, want %q", got, want)
+	}
+}
+
 func TestSentence(t *testing.T) {
 	for text, want := range map[string]string{
 		"results: runs/a/config.toml: is empty":                      "runs/a/config.toml: is empty",
