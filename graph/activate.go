@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"fmt"
+
 	"gorgonia.org/gorgonia"
 
 	"quantal/kernels"
@@ -14,6 +16,9 @@ type Activate struct {
 
 // ApplyActivation adds an activation.
 func ApplyActivation(a kernels.Activation, y *gorgonia.Node) (*gorgonia.Node, error) {
+	if err := a.Check(); err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
+	}
 	return apply(&Activate{newOp("Activate", y.Shape(), y.Dtype(), gorgonia.Nodes{y}, 0), a}, y)
 }
 

@@ -2,9 +2,11 @@ package graph
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/diff/fd"
+	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"quantal/kernels"
@@ -40,6 +42,28 @@ func noticed(t *testing.T, p *problem, got gradients, tolerance float64) {
 		// Ten times the tolerance: noticed with room, not by luck.
 		if e, _ := distance(got, p.stock(t, f)); e < 10*tolerance {
 			t.Errorf("the planted fault %q goes unnoticed: error %.3g", f, e)
+		}
+	}
+}
+
+// What is no activation is refused, and the model of stock operations has all that are.
+func TestActivationsOfGraphs(t *testing.T) {
+	none := kernels.Activation(len(kernels.Activations()))
+	spec := Spec{Sizes: []int{2, 2, 2}, Batch: 1, Activation: none}
+	_, built := Build(spec, tensor.Float32)
+	_, stocked := BuildStock(spec, tensor.Float32, kernels.Member{}, 1)
+	s := &stock{g: gorgonia.NewGraph(), dt: tensor.Float32}
+	y := s.input("y", 1, 2)
+	_, applied := ApplyActivation(none, y)
+	for _, a := range kernels.Activations() {
+		if s.activate(a, y) == nil || s.err != nil {
+			t.Errorf("the model of stock operations lacks %v: %v", a, s.err)
+		}
+	}
+	s.activate(none, y)
+	for _, err := range []error{built, stocked, applied, s.err} {
+		if err == nil || !strings.Contains(err.Error(), none.String()) {
+			t.Errorf("got %v, want %v in it", err, none)
 		}
 	}
 }

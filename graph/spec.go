@@ -42,6 +42,9 @@ func (s Spec) Check() error {
 	if s.Batch < 1 {
 		return fmt.Errorf("graph: want a batch of 1 or more, got %d", s.Batch)
 	}
+	if err := s.Activation.Check(); err != nil {
+		return fmt.Errorf("graph: %w", err)
+	}
 	if s.Likelihood == kernels.Categorical && s.Sizes[len(s.Sizes)-1] > 256 {
 		return fmt.Errorf("graph: want at most 256 classes, got %d", s.Sizes[len(s.Sizes)-1])
 	}

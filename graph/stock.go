@@ -118,12 +118,7 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 		y = s.binary(gorgonia.Add, s.binary(gorgonia.Mul, y, s.transpose(w)),
 			s.binary(gorgonia.Mul, s.ones(spec.Batch, 1), s.transpose(b)))
 		if i < len(layers)-1 {
-			switch spec.Activation {
-			case kernels.ReLU:
-				y = s.unary(gorgonia.Rectify, y)
-			case kernels.Tanh:
-				y = s.unary(gorgonia.Tanh, y)
-			}
+			y = s.activate(spec.Activation, y)
 		}
 		if spec.Magnitude {
 			for _, mu := range []*gorgonia.Node{l.Mu, l.MuBias} {
@@ -140,6 +135,19 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 		return nil, fmt.Errorf("graph: stock operations: %w", s.err)
 	}
 	return model, nil
+}
+
+// activate applies an activation.
+func (s *stock) activate(a kernels.Activation, y *gorgonia.Node) *gorgonia.Node {
+	switch a {
+	case kernels.Linear:
+		return y
+	case kernels.ReLU:
+		return s.unary(gorgonia.Rectify, y)
+	case kernels.Tanh:
+		return s.unary(gorgonia.Tanh, y)
+	}
+	return s.keep(nil, fmt.Errorf("no operation for the activation %v", a))
 }
 
 // sigmas adds the inputs phi and xi of a layer and returns the standard deviations of its weights and biases.

@@ -1,8 +1,13 @@
 package kernels
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
-// Activation is the function a layer's output passes through.
+// Activation is the function a layer's output passes through. What stands here is the whole of an activation: its name, its value in
+// Apply and its derivative, as a function of the output a(y), in ApplyGradient. A machine refuses those that it has no code for.
 type Activation int
 
 // The activations.
@@ -16,6 +21,23 @@ var activationNames = [...]string{"linear", "relu", "tanh"}
 
 func (a Activation) String() string { return name(activationNames[:], "Activation", int(a)) }
 
+// Activations lists them all.
+func Activations() []Activation {
+	var all []Activation
+	for i := range activationNames {
+		all = append(all, Activation(i))
+	}
+	return all
+}
+
+// Check reports a number that stands for no activation.
+func (a Activation) Check() error {
+	if a < 0 || int(a) >= len(activationNames) {
+		return fmt.Errorf("kernels: %v is no activation: want one of %s", a, strings.Join(activationNames[:], ", "))
+	}
+	return nil
+}
+
 // MarshalText writes the name.
 func (a Activation) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
@@ -26,9 +48,11 @@ func (a *Activation) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Apply replaces y by a(y). A NaN stays one: a rectifier that hid it would hide a diverged network.
+// Apply replaces y by a(y). A NaN stays one: a rectifier that hid it would hide a diverged network. What is no activation makes NaNs:
+// see Check.
 func Apply[T Float](a Activation, y []T) {
 	switch a {
+	case Linear:
 	case ReLU:
 		for i, v := range y {
 			if v < 0 {
@@ -39,6 +63,8 @@ func Apply[T Float](a Activation, y []T) {
 		for i, v := range y {
 			y[i] = T(math.Tanh(float64(v)))
 		}
+	default:
+		fill(y, T(math.NaN()))
 	}
 }
 
@@ -46,6 +72,7 @@ func Apply[T Float](a Activation, y []T) {
 func ApplyGradient[T Float](a Activation, dy, y []T) {
 	y = y[:len(dy)]
 	switch a {
+	case Linear:
 	case ReLU:
 		for i, v := range y {
 			if !(v > 0) {
@@ -56,5 +83,13 @@ func ApplyGradient[T Float](a Activation, dy, y []T) {
 		for i, v := range y {
 			dy[i] *= 1 - v*v
 		}
+	default:
+		fill(dy, T(math.NaN()))
+	}
+}
+
+func fill[T Float](s []T, v T) {
+	for i := range s {
+		s[i] = v
 	}
 }

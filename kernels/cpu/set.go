@@ -20,9 +20,10 @@ type kernelSet struct {
 	sample       func(d *drawing, w []float32, first, rows int) // one sigma per synapse, for training
 	redraw       func(d *drawing, w []float32, first, rows int) // sigmas that are known already
 	sampleShared func(d *drawing, w []float32, first, rows int, sigma float32)
-	// forward computes rows of y = a(x w) for all examples, with w as above. Tanh is left to the caller.
+	// forward computes rows of y = a(x w) for all examples, with w as above. Activations that are not fused are left to the caller.
 	forward func(p *product, y, x, w []float32, first, rows int)
-	// backward computes dx = dy w for examples first to first+n, times the derivative of a rectifier. Tanh is left to the caller.
+	// backward computes dx = dy w for examples first to first+n, times the derivative of a fused
+	// activation.
 	backward func(p *product, dx, x, dy, w []float32, first, n int)
 	// update forms dW of rows and moves their parameters by the rule of the given name; it reports whether gradients, parameters and
 	// moments are finite then.
@@ -60,6 +61,10 @@ type product struct {
 	batch      int
 	activation kernels.Activation // behind y in forward, behind x in backward
 }
+
+// fused reports whether the products of every kernel set apply an activation themselves. Others, of which package kernels has the code,
+// are applied after them.
+func fused(a kernels.Activation) bool { return a == kernels.Linear || a == kernels.ReLU }
 
 // updating is what the update of a layer needs. The slices cover the whole layer. Threads share it.
 type updating struct {
@@ -137,7 +142,7 @@ var portable = &kernelSet{
 	},
 	forward: func(p *product, y, x, w []float32, first, rows int) {
 		kernels.Product[float32]{Layer: p.Layer, Batch: p.batch, W: w}.ForwardRows(y, x, first, rows)
-		if p.activation != kernels.ReLU {
+		if !fused(p.activation) {
 			return
 		}
 		for b := range p.batch {
@@ -148,7 +153,7 @@ var portable = &kernelSet{
 		stride, dyStride := p.Stride(), kernels.Stride(p.Out)
 		dx, x, dy = dx[first*stride:], x[first*stride:], dy[first*dyStride:]
 		kernels.Product[float32]{Layer: p.Layer, Batch: n, W: w}.BackwardInput(dx, dy)
-		if p.activation != kernels.ReLU {
+		if !fused(p.activation) {
 			return
 		}
 		for b := range n {

@@ -205,10 +205,10 @@ func (k *worker) forward(i kernels.Forward, kind draws, n int) {
 	k.product = product{Layer: layer, batch: n, activation: i.Activation}
 	k.forwarding.Forward, k.forwarding.kind = i, kind
 	k.fork(layer.Slots(), (*worker).forwardPart)
-	if i.Activation == kernels.Tanh {
+	if !fused(i.Activation) {
 		stride := kernels.Stride(layer.Out)
 		for b := range n {
-			kernels.Apply(kernels.Tanh, k.buffers[i.Dst][b*stride:][:layer.Out])
+			kernels.Apply(i.Activation, k.buffers[i.Dst][b*stride:][:layer.Out])
 		}
 	}
 }
@@ -269,10 +269,10 @@ func (k *worker) backwardPart(s share) {
 		return
 	}
 	k.set.backward(p, dx, x, k.deltas[i.Dst], k.backing.w, first, n)
-	if i.Activation == kernels.Tanh {
+	if !fused(i.Activation) {
 		for b := first; b < first+n; b++ {
 			at := b * p.Stride()
-			kernels.ApplyGradient(kernels.Tanh, dx[at:][:p.In], x[at:][:p.In])
+			kernels.ApplyGradient(i.Activation, dx[at:][:p.In], x[at:][:p.In])
 		}
 	}
 }

@@ -37,7 +37,7 @@ var capabilities = kernels.Capabilities{
 		kernels.SumGradient{}, kernels.Fluctuate{},
 	},
 	Rules:       []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.Accumulate{}, kernels.Langevin{}},
-	Activations: []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Tanh},
+	Activations: kernels.Activations(),
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings:    []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork, kernels.NoNoise},
 }

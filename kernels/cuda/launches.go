@@ -163,7 +163,7 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 		y: p.values[i.Dst], part: p.part, w: weights, sampledW: p.weights, sampled: vm.memory.sampled,
 		sampledCount: n(len(layout.Layers) - 1), stateSize: n(vm.shape.stateSize), muOffset: n(layout.Offset(i.Layer)),
 		phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In), out: n(l.Out),
-		batch: n(p.batch), groups: n(p.groups), wSize: n(vm.shape.wSize), activation: n(int(i.Activation)), parity: n(parity),
+		batch: n(p.batch), groups: n(p.groups), wSize: n(vm.shape.wSize), activation: activations[i.Activation], parity: n(parity),
 		streamLayer: uint32(p.stream)<<16 | uint32(i.Layer), draw0: p.draw0, drawStride: p.drawStride,
 	})}
 	if slices == 1 {
@@ -171,7 +171,7 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 	}
 	return append(launches, vm.call("activate", [3]int{ceil(p.batch*l.Out, 256), 1, p.instances}, 256, activateParameters{
 		clock: p.clock, y: p.values[i.Dst], part: p.part, out: n(l.Out), batch: n(p.batch), groups: n(p.groups),
-		slices: n(slices), activation: n(int(i.Activation)),
+		slices: n(slices), activation: activations[i.Activation],
 	}))
 }
 
@@ -196,7 +196,7 @@ func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 	launch := vm.call("loss", [3]int{1, 1, p.instances}, 256, lossParameters{
 		clock: p.clock, answers: vm.answers(m.answers), members: m.members, order: m.order, slots: m.slots,
 		y: m.values[i.Src], d: m.deltas[i.Src], losses: m.losses, n: n(vm.train.N), out: n(vm.shape.Widths[i.Src]),
-		batch: n(p.batch), activation: n(int(i.Activation)), closed: vm.closed(),
+		batch: n(p.batch), activation: activations[i.Activation], closed: vm.closed(),
 	})
 	launch.Shared = lossBytes * p.batch
 	return launch
@@ -221,7 +221,7 @@ func (vm *VM) backward(p pass, i kernels.Backward) Launch {
 	return vm.call("backward", grid, 128, backwardParameters{
 		clock: p.clock, dy: m.deltas[i.Dst], w: m.weights + Address(4*vm.shape.wOffset[i.Layer]), x: m.values[i.Src],
 		dx: m.deltas[i.Src], in: n(l.In), out: n(l.Out), batch: n(p.batch), wSize: n(vm.shape.wSize),
-		activation: n(int(i.Activation)),
+		activation: activations[i.Activation],
 	})
 }
 
@@ -230,6 +230,9 @@ func (vm *VM) layers(p pass) layers {
 	m, n := vm.memory, vm.counts.of
 	return layers{gradients: m.gradients, bad: m.bad, count: n(len(vm.shape.Layout.Layers)), batch: n(p.batch)}
 }
+
+// activations are those that the kernels know, with their numbers in src/common.cuh.
+var activations = map[kernels.Activation]int32{kernels.Linear: 0, kernels.ReLU: 1, kernels.Tanh: 2}
 
 // movers are the rules that train, with what their kernels have in their names.
 var movers = map[string]string{"adam": "", "sgd": "_sgd", "momentum": "_momentum"}
@@ -349,7 +352,7 @@ func (vm *VM) operationRecords() []operationRecord {
 			l := layers[i.Layer]
 			slices := ceil(l.Columns(), forwardColumns)
 			r := operationRecord{
-				kind: forwardOperation, in: n(l.In), out: n(l.Out), activation: n(int(i.Activation)),
+				kind: forwardOperation, in: n(l.In), out: n(l.Out), activation: activations[i.Activation],
 				wOffset: n(vm.shape.wOffset[i.Layer]), slices: n(slices), x: m.values[i.Src], y: m.values[i.Dst],
 			}
 			if i.Src == vm.shape.dataFirst {
@@ -361,13 +364,13 @@ func (vm *VM) operationRecords() []operationRecord {
 			records = append(records, r)
 		case kernels.Loss:
 			records = append(records, operationRecord{
-				kind: lossOperation, out: n(vm.shape.Widths[i.Src]), activation: n(int(i.Activation)),
+				kind: lossOperation, out: n(vm.shape.Widths[i.Src]), activation: activations[i.Activation],
 				x: m.values[i.Src], y: m.deltas[i.Src],
 			})
 		case kernels.Backward:
 			l := layers[i.Layer]
 			records = append(records, operationRecord{
-				kind: backwardOperation, in: n(l.In), out: n(l.Out), activation: n(int(i.Activation)),
+				kind: backwardOperation, in: n(l.In), out: n(l.Out), activation: activations[i.Activation],
 				wOffset: n(vm.shape.wOffset[i.Layer]), x: m.values[i.Src], dy: m.deltas[i.Dst], dx: m.deltas[i.Src],
 			})
 		}

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
 
 	"quantal/kernels"
 )
@@ -46,7 +48,7 @@ var capabilities = kernels.Capabilities{
 		kernels.SumGradient{}, kernels.Fluctuate{},
 	},
 	Rules:       []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.Accumulate{}, kernels.Langevin{}},
-	Activations: []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Tanh},
+	Activations: slices.Sorted(maps.Keys(activations)),
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings:    []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork, kernels.NoNoise},
 }
