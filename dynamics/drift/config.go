@@ -43,6 +43,7 @@ func (c Config) Quick() Config {
 // Check reports the first value that cannot be used, by its flag's name.
 func (c Config) Check() error {
 	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
+	const most = 1_000_000 // of what is kept each
 	switch {
 	case !positive(c.StepSize):
 		return fmt.Errorf("step-size %g: want a number above 0", c.StepSize)
@@ -50,16 +51,16 @@ func (c Config) Check() error {
 		return fmt.Errorf("temperature %g: want a number above 0; the run without noise is made beside it", c.Temperature)
 	case c.Batch < 1:
 		return fmt.Errorf("batch %d: want 1 or more", c.Batch)
-	case c.Looks < 2:
-		return fmt.Errorf("looks %d: want 2 or more", c.Looks)
+	case c.Looks < 2 || c.Looks > most:
+		return fmt.Errorf("looks %d: want 2 to %d", c.Looks, most)
 	case c.Steps < c.Looks:
 		return fmt.Errorf("steps %d: want %d or more, one for each look", c.Steps, c.Looks)
 	case c.Steps > math.MaxInt32:
 		return fmt.Errorf("steps %d: want at most %d", c.Steps, math.MaxInt32)
 	case c.Probes < 3:
 		return fmt.Errorf("probes %d: want 3 or more, for correlations over them", c.Probes)
-	case c.Resamples < 1:
-		return fmt.Errorf("resamples %d: want 1 or more", c.Resamples)
+	case c.Resamples < 1 || c.Resamples > most:
+		return fmt.Errorf("resamples %d: want 1 to %d", c.Resamples, most)
 	case c.Threads < 0:
 		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
 	}

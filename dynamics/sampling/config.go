@@ -90,6 +90,9 @@ func (c Config) Quick() Config {
 
 func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 
+// maxChains is more than anyone waits for, and few enough for what they need to be held against memory.
+const maxChains = 1 << 20
+
 // Check reports the first value that cannot be used, by its flag's name.
 func (c Config) Check() error {
 	switch {
@@ -99,8 +102,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("step %g: want a number above 0 and below 2, in units of 1 over the largest eigenvalue of the Hessian", c.Step)
 	case !positive(c.Temperature):
 		return fmt.Errorf("temperature %g: want a number above 0", c.Temperature)
-	case c.Chains < Block || c.Chains%Block != 0:
-		return fmt.Errorf("chains %d: want a multiple of %d", c.Chains, Block)
+	case c.Chains < Block || c.Chains%Block != 0 || c.Chains > maxChains:
+		return fmt.Errorf("chains %d: want a multiple of %d, at most %d", c.Chains, Block, maxChains)
 	case c.Threads < 0:
 		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
 	}

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"quantal/internal/fault"
+	"quantal/internal/memory"
 	"quantal/kernels"
 )
 
@@ -113,6 +114,12 @@ func (l Langevin) Sample(ctx context.Context, t Target, p Plan, done func(chainS
 		return nil, err
 	}
 	if err := p.check(t); err != nil {
+		return nil, err
+	}
+	// Of each block the products of all parameters and of those of one at different times, and the vectors that are kept.
+	d := float64(t.Dimension())
+	block := 8 * d * (d + float64(p.Take) + Block*float64(p.Keep))
+	if err := memory.Check(fmt.Sprintf("a sample of %d chains", p.Chains), block*float64(p.Chains/Block)); err != nil {
 		return nil, err
 	}
 	blocks := make([]*moments, p.Chains/Block)

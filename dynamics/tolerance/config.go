@@ -77,18 +77,21 @@ func (c Config) Quick() Config {
 	return c
 }
 
+// mostDraws bounds the draws, each of which leaves results.
+const mostDraws = 1_000_000
+
 // Check reports the first value that cannot be used, by its flag's name.
 func (c Config) Check() error {
 	const most = 1 << 12 // numbers that a use of noise tells apart
 	switch {
 	case c.Threads < 0:
 		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
-	case c.Draws < 2:
-		return fmt.Errorf("draws %d: want 2 or more, for intervals", c.Draws)
+	case c.Draws < 2 || c.Draws > mostDraws:
+		return fmt.Errorf("draws %d: want 2 to %d, for intervals", c.Draws, mostDraws)
 	case !(c.Share > 0 && c.Share < 1):
 		return fmt.Errorf("share %g: want a number above 0 and below 1", c.Share)
-	case c.ContactDraws < 10:
-		return fmt.Errorf("contact-draws %d: want 10 or more", c.ContactDraws)
+	case c.ContactDraws < 10 || c.ContactDraws > mostDraws:
+		return fmt.Errorf("contact-draws %d: want 10 to %d", c.ContactDraws, mostDraws)
 	case c.Probes < 1:
 		return fmt.Errorf("probes %d: want 1 or more", c.Probes)
 	case len(c.Contacts) > 0 && c.Contacts[0] != 1:
