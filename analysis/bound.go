@@ -7,7 +7,8 @@ import "math"
 //	C_VI = -1/2 ln(2 pi e sigma^2)   (Malkin et al. 2024, Eq. 44)
 func EntropicCost(sigma float64) float64 { return -0.5 * math.Log(2*math.Pi*math.E*sigma*sigma) }
 
-// BoundGap is what a power law costs above the entropic cost, C_BI - C_VI of one synapse (Eq. 45-47), for the scale s of Eq. 51:
+// BoundGap is what a power law costs above the entropic cost, C_BI - C_VI of one synapse (Eq. 45-47), for the scale s
+// of Eq. 51:
 //
 //	gap = ((s/sigma)^rho - 1)/rho - ln(s/sigma)
 //
@@ -30,8 +31,8 @@ func MeanGap(sigmas []float64, s, rho float64) float64 {
 	return sum / float64(len(sigmas))
 }
 
-// TightestScale is the s that makes the mean gap over synapses least for an exponent: s^-rho = mean sigma^-rho, which for rho = 0
-// is the geometric mean.
+// TightestScale is the s that makes the mean gap over synapses least for an exponent: s^-rho = mean sigma^-rho, which
+// for rho = 0 is the geometric mean.
 func TightestScale(sigmas []float64, rho float64) float64 {
 	// In logarithms, about the first, so that nothing overflows.
 	first, sum := math.Log(sigmas[0]), 0.0
@@ -48,7 +49,8 @@ func TightestScale(sigmas []float64, rho float64) float64 {
 	return math.Exp(first - math.Log(sum)/rho)
 }
 
-// FoldedMean is E|w| of a Gaussian weight, the mean of the folded normal distribution (Leone, Nelson and Nottingham 1961):
+// FoldedMean is E|w| of a Gaussian weight, the mean of the folded normal distribution (Leone, Nelson and Nottingham
+// 1961):
 //
 //	sigma sqrt(2/pi) exp(-mu^2/(2 sigma^2)) + mu erf(mu/(sigma sqrt 2))
 //

@@ -13,7 +13,8 @@ import (
 // Eq. 44 to 48 as printed, C_BI from the reliability cost of Eq. 48 and its constant.
 func TestBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		sigma, s := math.Exp(rapid.Float64Range(-6, 3).Draw(t, "ln sigma")), math.Exp(rapid.Float64Range(-6, 3).Draw(t, "ln s"))
+		sigma, s := math.Exp(rapid.Float64Range(-6, 3).Draw(t, "ln sigma")),
+			math.Exp(rapid.Float64Range(-6, 3).Draw(t, "ln s"))
 		rho := rapid.Float64Range(0.01, 3).Draw(t, "rho")
 		vi := -distuv.Normal{Mu: 0, Sigma: sigma}.Entropy()
 		bi := math.Pow(s/sigma, rho)/rho - 1/rho - 0.5*math.Log(2*math.Pi*math.E*s*s)
@@ -87,7 +88,8 @@ func TestFoldedMean(t *testing.T) {
 	}
 }
 
-// laplaceIntegral is the integral of N(w; m, v) lambda/2 exp(-lambda |w|) over w, by completing the square on both sides of 0.
+// laplaceIntegral is the integral of N(w; m, v) lambda/2 exp(-lambda |w|) over w, by completing the square on both
+// sides of 0.
 func laplaceIntegral(m, v, lambda float64) float64 {
 	side := func(m float64) float64 { // over w > 0
 		shifted := m - lambda*v
@@ -102,7 +104,8 @@ func TestEvidenceOfOrthogonalInputs(t *testing.T) {
 		inputs := rapid.IntRange(0, 2).Draw(t, "inputs")
 		l := Linear{NoiseVariance: math.Exp(rapid.Float64Range(-3, 2).Draw(t, "ln noise variance"))}
 		patterns := [][]float64{{1, 1}, {-1, 1}, {1, -1}, {-1, -1}} // columns orthogonal to each other and to the bias
-		rates := []float64{math.Exp(rapid.Float64Range(-1, 2).Draw(t, "ln rate 1")), math.Exp(rapid.Float64Range(-1, 2).Draw(t, "ln rate 2"))}
+		rates := []float64{math.Exp(rapid.Float64Range(-1, 2).Draw(t, "ln rate 1")),
+			math.Exp(rapid.Float64Range(-1, 2).Draw(t, "ln rate 2"))}
 		for _, p := range patterns {
 			x := []float64{}
 			for i := range inputs {
@@ -156,7 +159,8 @@ func TestEvidenceOfCorrelatedInputs(t *testing.T) {
 	}
 }
 
-// log P >= ELBO >= bound (Eq. 52) for models of one to three weights. That is not so for the cost as the paper identifies it, with
+// log P >= ELBO >= bound (Eq. 52) for models of one to three weights. That is not so for the cost as the paper
+// identifies it, with
 // |mu| for E|w|: it may lie above the ELBO.
 func TestEvidenceAboveELBOAboveBound(t *testing.T) {
 	above := 0
@@ -210,7 +214,8 @@ func sampledELBO(l Linear, w Weights, lambda float64) (mean, e float64) {
 }
 
 func TestEvidenceRefuses(t *testing.T) {
-	l := Linear{X: [][]float64{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 1}, {2, 1, 0}}, V: []float64{1, 2, 3, 4, 5}, NoiseVariance: 1}
+	l := Linear{X: [][]float64{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 1}, {2, 1, 0}}, V: []float64{1, 2, 3, 4, 5},
+		NoiseVariance: 1}
 	if _, err := l.Evidence(1); err == nil || !strings.Contains(err.Error(), "4 weights: want at most 3") {
 		t.Error(err)
 	}

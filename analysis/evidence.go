@@ -9,12 +9,14 @@ import (
 	"quantal/synapse"
 )
 
-// Evidence is log P(v | x), the log of the likelihood integrated over a Laplace prior of scale 1/lambda on every weight, by quadrature.
-// It is for models of at most three weights. Over the posterior of a flat prior, w = mean + L z with z standard normal,
+// Evidence is log P(v | x), the log of the likelihood integrated over a Laplace prior of scale 1/lambda on every
+// weight, by quadrature. It is for models of at most three weights. Over the posterior of a flat prior, w = mean + L z
+// with z standard normal,
 //
 //	log P = log max likelihood + log( (2 pi)^(n/2) |L| E_z[ prod_i lambda/2 exp(-lambda |w_i|) ] )
 //
-// and z is integrated one after the other, by Gauss-Legendre on both sides of where the next weight is zero, the kink of the prior.
+// and z is integrated one after the other, by Gauss-Legendre on both sides of where the next weight is zero, the kink
+// of the prior.
 func (l Linear) Evidence(lambda float64) (float64, error) {
 	mean, factor, err := l.Posterior()
 	if err != nil {
@@ -23,12 +25,14 @@ func (l Linear) Evidence(lambda float64) (float64, error) {
 	n := len(mean)
 	const most = 3
 	if n > most {
-		return 0, fmt.Errorf("analysis: evidence: %d weights: want at most %d, for quadrature takes them all at once", n, most)
+		return 0, fmt.Errorf("analysis: evidence: %d weights: want at most %d, for quadrature takes them all at once", n,
+			most)
 	}
 	if !(lambda > 0) {
 		return 0, fmt.Errorf("analysis: evidence: lambda %g: want a number above 0", lambda)
 	}
-	// The prior moves the peak in z by at most lambda times a column of L; ten standard deviations beyond, nothing is left.
+	// The prior moves the peak in z by at most lambda times a column of L; ten standard deviations beyond, nothing is
+	// left.
 	reach := 0.0
 	for j := range n {
 		column := 0.0
@@ -42,7 +46,8 @@ func (l Linear) Evidence(lambda float64) (float64, error) {
 		return 0, fmt.Errorf("analysis: evidence: lambda %g: want one that does not outweigh the examples", lambda)
 	}
 	z := make([]float64, n)
-	// integrate returns the integral over z_i, z_i+1, ... given those before, with the prior's factors of weights i, i+1, ...
+	// integrate returns the integral over z_i, z_i+1, ... given those before, with the prior's factors of weights i, i+1,
+	// ...
 	var integrate func(i int) float64
 	integrate = func(i int) float64 {
 		if i == n {
@@ -76,7 +81,8 @@ func (l Linear) Evidence(lambda float64) (float64, error) {
 	return log, nil
 }
 
-// ELBO is the evidence lower bound of Gaussian weights under a Laplace prior of scale 1/lambda (Eq. 36), in closed form:
+// ELBO is the evidence lower bound of Gaussian weights under a Laplace prior of scale 1/lambda (Eq. 36), in closed
+// form:
 //
 //	-E[NLL] + sum_i ( log(lambda/2) - lambda E|w_i| + 1/2 log(2 pi e sigma_i^2) )
 func (l Linear) ELBO(w Weights, lambda float64) float64 {
@@ -94,8 +100,8 @@ type Bounds struct {
 	LogEvidence float64 `json:"log_evidence"` // log P(y|x), by quadrature
 	ELBO        float64 `json:"elbo"`
 	Bound       float64 `json:"bound"` // the ELBO with the power law C_BI in place of the entropic C_VI
-	// WithAbsMu is Bound with lambda |mu| in place of lambda E|w|, as Eq. 43 has it: minus the overall cost, but for a constant. It is
-	// larger than Bound, and is not itself a bound.
+	// WithAbsMu is Bound with lambda |mu| in place of lambda E|w|, as Eq. 43 has it: minus the overall cost, but for a
+	// constant. It is larger than Bound, and is not itself a bound.
 	WithAbsMu float64 `json:"with_abs_mu"`
 	Weights
 }

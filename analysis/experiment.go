@@ -25,8 +25,8 @@ type Connections struct {
 	Rate           []float64 // of the presynaptic cell, in arbitrary units, deconvolved from calcium
 }
 
-// ReadConnections reads the file of Ko et al. as Malkin et al. publish it: CSV with the columns mean, var and foopsi_mean, all
-// numbers positive. An error is a measured.Error.
+// ReadConnections reads the file of Ko et al. as Malkin et al. publish it: CSV with the columns mean, var and
+// foopsi_mean, all numbers positive. An error is a measured.Error.
 func ReadConnections(path string) (Connections, error) {
 	var c Connections
 	t, err := measured.Read(path)
@@ -52,16 +52,16 @@ func (c Connections) Normalised() []float64 {
 	return out
 }
 
-// Plasticity is what a plasticity protocol did to connections (Sjöström et al. 2001, 2003), as quantal parameters that Costa et al.
-// (2017) fitted. The number of vesicles was held in the fits and is not in the files: it stands as 1 here, and cancels in all that is
-// made of it but for a constant factor.
+// Plasticity is what a plasticity protocol did to connections (Sjöström et al. 2001, 2003), as quantal parameters
+// that Costa et al. (2017) fitted. The number of vesicles was held in the fits and is not in the files: it stands as 1
+// here, and cancels in all that is made of it but for a constant factor.
 type Plasticity struct {
 	Name          string // of the file, without its ending
 	Before, After []synapse.Release
 }
 
-// ReadPlasticity reads a file of Costa et al.'s parameters as Malkin et al. publish it: CSV with the columns Pr (before), Pr (after),
-// q (mV, before) and q (mV, after). An error is a measured.Error.
+// ReadPlasticity reads a file of Costa et al.'s parameters as Malkin et al. publish it: CSV with the columns Pr
+// (before), Pr (after), q (mV, before) and q (mV, after). An error is a measured.Error.
 func ReadPlasticity(path string) (Plasticity, error) {
 	p := Plasticity{Name: strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))}
 	t, err := measured.Read(path)
@@ -144,8 +144,8 @@ func (s PlasticitySlope) String() string {
 // allFiles is the name of all connections together.
 const allFiles = "all connections"
 
-// PlasticitySlopes fits every definition: for all files together first and then each alone. The first is the one that the
-// paper's words and its other panel suggest: |dw|/w over variance/mean before the protocol.
+// PlasticitySlopes fits every definition: for all files together first and then each alone. The first is the one that
+// the paper's words and its other panel suggest: |dw|/w over variance/mean before the protocol.
 func PlasticitySlopes(files []Plasticity, b Bootstrap) ([]PlasticitySlope, error) {
 	sets := []Plasticity{{Name: allFiles}}
 	for _, f := range files {
@@ -249,7 +249,8 @@ func newPlasticityExperiment(slopes []PlasticitySlope) *PlasticityExperiment {
 	if exact == 0 {
 		count = fmt.Sprintf("None of %d definitions gives it.", len(slopes))
 	}
-	p.Verdict = fmt.Sprintf("The published slope is %.2f. What the paper's words suggest, %v, gives %v (r = %.2f, %d connections). %s "+
+	p.Verdict = fmt.Sprintf("The published slope is %.2f. What the paper's words suggest, %v, gives %v (r = %.2f, %d "+
+		"connections). %s "+
 		"The nearest is %v: %v (r = %.2f, %d connections).", published, first, first.Slope, first.Correlation, first.Points,
 		count, best, best.Slope, best.Correlation, best.Points)
 	return p
@@ -280,10 +281,12 @@ func (e *Experiment) Illustration() (draw.Illustration, error) {
 		}
 		fit, published := lines(x, y, s.Slope.Value, p.Published)
 		panel.Layers = append(panel.Layers, fit, published)
-		caption = append(caption, fmt.Sprintf("%s: change of the weight in a plasticity protocol over the variability of the EPSP "+
-			"before it, from %s; "+
-			"both lines go through the mean of the logarithms. %s The number of vesicles, which the files lack, cancels in the slopes.",
-			panel.Letter, e.names(), p.Verdict))
+		caption = append(caption,
+			fmt.Sprintf("%s: change of the weight in a plasticity protocol over the variability of the EPSP "+
+				"before it, from %s; "+
+				"both lines go through the mean of the logarithms. %s The number of vesicles, which the files lack, cancels in "+
+				"the slopes.",
+				panel.Letter, e.names(), p.Verdict))
 		panels = append(panels, panel)
 	}
 	if r := e.Rate; r != nil {
@@ -295,14 +298,16 @@ func (e *Experiment) Illustration() (draw.Illustration, error) {
 		x, y := e.connections.Rate, e.connections.Normalised()
 		fit, published := lines(x, y, r.Slope.Value, r.Published)
 		panel.Layers = []draw.Layer{draw.Points{X: x, Y: y, Color: draw.Blue}, fit, published}
-		caption = append(caption, fmt.Sprintf("%s: variance over mean of the EPSP over the firing rate of the presynaptic cell, %d "+
-			"connections; "+
-			"slope %v (r = %.2f), published %.2f.", panel.Letter, r.Points, r.Slope, r.Correlation, r.Published))
+		caption = append(caption,
+			fmt.Sprintf("%s: variance over mean of the EPSP over the firing rate of the presynaptic cell, %d "+
+				"connections; "+
+				"slope %v (r = %.2f), published %.2f.", panel.Letter, r.Points, r.Slope, r.Correlation, r.Published))
 		panels = append(panels, panel)
 	}
-	caption = append(caption, fmt.Sprintf("Least squares on logarithmic axes; intervals are 95 %% of %d bootstrap resamples of the "+
-		"connections, seed %d.",
-		e.bootstrap.Resamples, e.bootstrap.Seed))
+	caption = append(caption,
+		fmt.Sprintf("Least squares on logarithmic axes; intervals are 95 %% of %d bootstrap resamples of the "+
+			"connections, seed %d.",
+			e.bootstrap.Resamples, e.bootstrap.Seed))
 	if len(panels) == 1 {
 		panels = append(panels, draw.Panel{})
 	}
@@ -321,8 +326,8 @@ func (e *Experiment) names() string {
 	return strings.Join(names, " and ")
 }
 
-// lines are two straight lines on logarithmic axes through the mean of the logarithms of the points: least squares goes through
-// it, and another slope is best compared there.
+// lines are two straight lines on logarithmic axes through the mean of the logarithms of the points: least squares goes
+// through it, and another slope is best compared there.
 func lines(x, y []float64, fitted, published float64) (fit, other draw.Curve) {
 	centre := func(v []float64) float64 {
 		sum := 0.0

@@ -37,7 +37,8 @@ func write(t *testing.T, name, content string) string {
 
 // The published slope of Fig. 6b, and what numpy makes of the same files.
 func TestPublishedExperiments(t *testing.T) {
-	ko, ltp, ltd := reference(t, "fig6_ko2013.csv"), reference(t, "Sjostrom2001_LTP_schug.csv"), reference(t, "Sjostrom2001_LTD_schug.csv")
+	ko, ltp, ltd := reference(t, "fig6_ko2013.csv"), reference(t, "Sjostrom2001_LTP_schug.csv"),
+		reference(t, "Sjostrom2001_LTD_schug.csv")
 	connections, err := ReadConnections(ko)
 	if err != nil {
 		t.Fatal(err)
@@ -54,16 +55,19 @@ func TestPublishedExperiments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := e.Rate; math.Abs(r.Value+0.714) > 5e-4 || r.Points != 136 || r.Dropped != 0 || r.Low > -0.71 || r.High < -0.71 || r.High > 0 {
+	if r := e.Rate; math.Abs(r.Value+0.714) > 5e-4 || r.Points != 136 || r.Dropped != 0 || r.Low > -0.71 ||
+		r.High < -0.71 || r.High > 0 {
 		t.Errorf("rate: %+v", r)
 	}
 	if len(files[0].Before) != 30 || len(files[1].Before) != 14 {
 		t.Errorf("%d and %d connections", len(files[0].Before), len(files[1].Before))
 	}
-	if s := e.Plasticity.Definitions[0]; s.String() != "|dw|/w over variance/mean before, all connections" || math.Abs(s.Value-0.130) > 5e-4 || s.Points != 44 {
+	if s := e.Plasticity.Definitions[0]; s.String() != "|dw|/w over variance/mean before, all connections" ||
+		math.Abs(s.Value-0.130) > 5e-4 || s.Points != 44 {
 		t.Errorf("first definition: %v %+v", s, s)
 	}
-	if v := e.Plasticity.Verdict; !strings.Contains(v, "None of 108 definitions gives it") || !strings.Contains(v, "gives 0.13 [") ||
+	if v := e.Plasticity.Verdict; !strings.Contains(v, "None of 108 definitions gives it") ||
+		!strings.Contains(v, "gives 0.13 [") ||
 		!strings.Contains(v, "nearest is CV^2 after over |dw|/w, Sjostrom2001_LTD_schug: 1.48 [") {
 		t.Errorf("verdict: %s", v)
 	}
@@ -137,7 +141,8 @@ func TestBadMeasurements(t *testing.T) {
 	}{
 		{connections, "", "is empty: want a line with the names"},
 		{connections, "mean,var\n1,2\n", `want a column "foopsi_mean", got mean, var`},
-		{connections, "\"mean\", \"var\", \"foopsi_mean\",\n1,2,3\n\n1,-2,3\n", `line 4, column var: want a number above 0, got "-2"`},
+		{connections, "\"mean\", \"var\", \"foopsi_mean\",\n1,2,3\n\n1,-2,3\n",
+			`line 4, column var: want a number above 0, got "-2"`},
 		{connections, "mean,var,foopsi_mean\n1,2\n", "line 2: want 3 values, one for each name, got 2"},
 		{connections, "mean,var,foopsi_mean\n1,2,nan\n", `column foopsi_mean: want a number above 0, got "nan"`},
 		{connections, "mean,var,foopsi_mean\n1,\"2,3\n", "quote"},
@@ -151,7 +156,8 @@ func TestBadMeasurements(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.content, err, c.want)
 		}
 	}
-	if err := connections(filepath.Join(t.TempDir(), "none.csv")); err == nil || !strings.Contains(err.Error(), "none.csv: no such file") {
+	if err := connections(filepath.Join(t.TempDir(), "none.csv")); err == nil ||
+		!strings.Contains(err.Error(), "none.csv: no such file") {
 		t.Error(err)
 	}
 	if _, err := NewExperiment(nil, nil, DefaultBootstrap()); err == nil {

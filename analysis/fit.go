@@ -17,7 +17,8 @@ type network struct {
 }
 
 // newNetwork compiles a network with one output, a sigma per synapse and a Gaussian likelihood.
-func newNetwork(hidden []int, activation kernels.Activation, magnitude bool, x [][]float64, targets []float64) (*network, error) {
+func newNetwork(hidden []int, activation kernels.Activation, magnitude bool, x [][]float64,
+	targets []float64) (*network, error) {
 	inputs := len(x[0])
 	spec := graph.Spec{
 		Sizes: append(append([]int{inputs}, hidden...), 1), Batch: len(x), Activation: activation,
@@ -58,9 +59,10 @@ type Stage struct {
 	Rate  float64 `json:"rate"`
 }
 
-// train takes a network for each member from one start through the stages, and returns their states. The stages set the members'
-// learning rates. With all examples at every step, an epoch is a step.
-func (n *network) train(ctx context.Context, members []kernels.Member, start *kernels.State, stages []Stage) ([]*kernels.State, error) {
+// train takes a network for each member from one start through the stages, and returns their states. The stages set the
+// members' learning rates. With all examples at every step, an epoch is a step.
+func (n *network) train(ctx context.Context, members []kernels.Member, start *kernels.State,
+	stages []Stage) ([]*kernels.State, error) {
 	const slice = 500 // steps between looks at the context
 	states := make([]*kernels.State, len(members))
 	for i := range states {
@@ -119,8 +121,8 @@ func (n *network) weights(s *kernels.State) Weights {
 	return w
 }
 
-// predict computes the output for every x under draws of all weights, each shared by all x: draws x len(x). It follows the
-// Program's own instructions with the portable kernels, in float64.
+// predict computes the output for every x under draws of all weights, each shared by all x: draws x len(x). It follows
+// the Program's own instructions with the portable kernels, in float64.
 func (n *network) predict(s *kernels.State, x []float64, draws int, seed uint64) [][]float64 {
 	out := make([][]float64, draws)
 	l := n.program.Layout

@@ -48,8 +48,8 @@ func (m softmaxRegression) probabilities(image []byte) (x, p []float64) {
 	return x, p
 }
 
-// curvature is the diagonal of the Hessian of the summed negative log-likelihood at mu, sum_b p (1 - p) x^2 (biases left out). It has
-// no labels in it.
+// curvature is the diagonal of the Hessian of the summed negative log-likelihood at mu, sum_b p (1 - p) x^2 (biases
+// left out). It has no labels in it.
 func (m softmaxRegression) curvature(e mnist.Examples) []float64 {
 	h := make([]float64, m.classes*m.inputs)
 	for b := range e.N() {
@@ -92,11 +92,12 @@ func agree(t *testing.T, n *Pattern, h []float64) agreement {
 
 func (a agreement) within() bool { return math.Abs(a.slope-1) < 0.03 && math.Abs(a.ratio-1) < 0.05 }
 
-// With mu frozen and phi optimised to convergence, sigma is the optimum of Eq. 66: slope within 3 %, median of sigma^2 within 5 %.
+// With mu frozen and phi optimised to convergence, sigma is the optimum of Eq. 66: slope within 3 %, median of sigma^2
+// within 5 %.
 //
-// The Hessian for which this holds is the curvature of the expected negative log-likelihood, in which there are no labels. The
-// empirical Fisher information is that curvature where the labels are drawn from the model (Eq. 35), up to the draw; for other
-// labels it is not, and the same sigma^2 misses the bounds against it, however well they converge.
+// The Hessian for which this holds is the curvature of the expected negative log-likelihood, in which there are no
+// labels. The empirical Fisher information is that curvature where the labels are drawn from the model (Eq. 35), up to
+// the draw; for other labels it is not, and the same sigma^2 misses the bounds against it, however well they converge.
 func TestOptimisedNoise(t *testing.T) {
 	const inputs, classes, examples = 16, 4, 8000
 	set := &mnist.Set{Name: "small", Rows: 4, Columns: 4, Classes: classes}
@@ -131,10 +132,12 @@ func TestOptimisedNoise(t *testing.T) {
 		c.C = synapse.Multiplier(s, c.Rho.Value())
 		networks = append(networks, Network{name, c, &store.Checkpoint{Layout: layout, State: start}})
 	}
-	stages := []train.Stage{{Epochs: 25, LearningRate: 3e-2}, {Epochs: 50, LearningRate: 1e-2}, {Epochs: 100, LearningRate: 2e-3}, {Epochs: 150, LearningRate: 5e-4}}
+	stages := []train.Stage{{Epochs: 25, LearningRate: 3e-2}, {Epochs: 50, LearningRate: 1e-2},
+		{Epochs: 100, LearningRate: 2e-3}, {Epochs: 150, LearningRate: 5e-4}}
 	p := optimised(t, set, networks, stages)
 	for i, n := range p.Networks {
-		if !slices.Equal(n.State.State.Mu, start.Mu) || n.State.State.Phi[0] == start.Phi[0] || networks[i].State.State != start {
+		if !slices.Equal(n.State.State.Mu, start.Mu) || n.State.State.Phi[0] == start.Phi[0] ||
+			networks[i].State.State != start {
 			t.Error("the means have moved, or the standard deviations have not, or the given state is another")
 		}
 		curvature, fisher := agree(t, n, model.curvature(set.Train)), agree(t, n, n.Layers[0].HessianExamples)
@@ -144,7 +147,8 @@ func TestOptimisedNoise(t *testing.T) {
 			t.Errorf("rho %s: not at the optimum", n.Config.Rho)
 		}
 		if !fisher.within() {
-			t.Errorf("rho %s: the empirical Fisher information is not the curvature, though the labels are the model's", n.Config.Rho)
+			t.Errorf("rho %s: the empirical Fisher information is not the curvature, though the labels are the model's",
+				n.Config.Rho)
 		}
 	}
 	// Labels of which mu knows nothing.
@@ -189,9 +193,10 @@ func optimised(t *testing.T, set *mnist.Set, networks []Network, stages []train.
 
 // The same on MNIST, from the means of trained networks. It takes minutes.
 //
-// Sigma settles where the curvature says, whatever the labels, and the empirical Fisher information is the curvature with labels
-// drawn from the network. On the real labels it is off by how sure the network is compared with how right: a few per cent here,
-// ten per cent of sigma^2 in the networks of the published setting, which are less sure than they are right.
+// Sigma settles where the curvature says, whatever the labels, and the empirical Fisher information is the curvature
+// with labels drawn from the network. On the real labels it is off by how sure the network is compared with how right:
+// a few per cent here, ten per cent of sigma^2 in the networks of the published setting, which are less sure than they
+// are right.
 func TestOptimisedNoiseMNIST(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "mnist")
 	if _, err := os.Stat(dir); err != nil || os.Getenv("QUANTAL_LONG_TESTS") == "" {
@@ -209,7 +214,8 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 	var configs []train.Config
 	for _, e := range []struct {
 		name string
-		s    float64 // gives the exponents about the same sigma: larger ones converge sooner, but bring terms beyond the second order
+		// gives the exponents about the same sigma: larger ones converge sooner, but bring terms beyond the second order
+		s float64
 	}{{"calcium", 0.001}, {"trafficking", 0.012}} {
 		c := config
 		if c.Rho, err = train.ParseExponent(e.name); err != nil {
@@ -235,7 +241,8 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 		c.Batch = 1000 // the same objective, less noise in a step
 		networks = append(networks, Network{c.Rho.String(), c, state})
 	}
-	stages := []train.Stage{{Epochs: 20, LearningRate: 3e-2}, {Epochs: 40, LearningRate: 1e-2}, {Epochs: 60, LearningRate: 3e-3}, {Epochs: 120, LearningRate: 1e-3}, {Epochs: 120, LearningRate: 3e-4}}
+	stages := []train.Stage{{Epochs: 20, LearningRate: 3e-2}, {Epochs: 40, LearningRate: 1e-2},
+		{Epochs: 60, LearningRate: 3e-3}, {Epochs: 120, LearningRate: 1e-3}, {Epochs: 120, LearningRate: 3e-4}}
 	p := optimised(t, set, networks, stages)
 	for _, n := range p.Networks {
 		model := softmaxRegression{set.Rows * set.Columns, set.Classes, n.State.State}
@@ -247,16 +254,18 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 			t.Fatal(err)
 		}
 		own := agree(t, n, q.Networks[0].Layers[0].HessianExamples)
-		t.Logf("rho %s: slope over the analytic one and median of sigma^2 over Eq. 66: %.3f, %.3f by the curvature; empirical Fisher %.3f, %.3f "+
-			"on the real labels, %.3f, %.3f on the network's own", n.Config.Rho, curvature.slope, curvature.ratio, fisher.slope, fisher.ratio, own.slope, own.ratio)
+		t.Logf("rho %s: slope over the analytic one and median of sigma^2 over Eq. 66: %.3f, %.3f by the curvature; "+
+			"empirical Fisher %.3f, %.3f "+
+			"on the real labels, %.3f, %.3f on the network's own", n.Config.Rho, curvature.slope, curvature.ratio, fisher.slope,
+			fisher.ratio, own.slope, own.ratio)
 		if !curvature.within() || !own.within() {
 			t.Errorf("rho %s: not at the optimum", n.Config.Rho)
 		}
 	}
 }
 
-// The paper's setting without hidden layers (Appendix 5, Fig. 1): s = 0.001, 50 epochs. Signs and order over rho are the analytic ones,
-// points lie on lines, and the slopes fall short, for sigma has not converged. It takes minutes.
+// The paper's setting without hidden layers (Appendix 5, Fig. 1): s = 0.001, 50 epochs. Signs and order over rho are
+// the analytic ones, points lie on lines, and the slopes fall short, for sigma has not converged. It takes minutes.
 func TestAppendix5MNIST(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "mnist")
 	if _, err := os.Stat(dir); err != nil || os.Getenv("QUANTAL_LONG_TESTS") == "" {
@@ -305,8 +314,10 @@ func TestAppendix5MNIST(t *testing.T) {
 		for _, n := range p.Networks {
 			s := n.Slope(0, which)
 			t.Logf("%s", s.line())
-			if s.Value*s.Analytic <= 0 || s.Low*s.High <= 0 || math.Abs(s.Correlation) < 0.7 || math.Abs(s.Value) >= before || math.Abs(s.Value) > math.Abs(s.Analytic) {
-				t.Errorf("%v, rho %s: slope %v, analytic %.3f, r %.2f, with %.3f for the exponent before", which, s.Rho, s.Slope, s.Analytic, s.Correlation, before)
+			if s.Value*s.Analytic <= 0 || s.Low*s.High <= 0 || math.Abs(s.Correlation) < 0.7 || math.Abs(s.Value) >= before ||
+				math.Abs(s.Value) > math.Abs(s.Analytic) {
+				t.Errorf("%v, rho %s: slope %v, analytic %.3f, r %.2f, with %.3f for the exponent before", which, s.Rho, s.Slope,
+					s.Analytic, s.Correlation, before)
 			}
 			before = math.Abs(s.Value)
 		}

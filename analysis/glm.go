@@ -60,14 +60,14 @@ type GLMComparison struct {
 	// Slope is that of the trained sigma^2 over sum x^2; the closed form's is Predicted.
 	Slope     Slope   `json:"slope"`
 	Predicted float64 `json:"predicted"`
-	// WorstSigma is the largest relative error of a trained sigma; WorstMu that of a mean, in units of the posterior's standard
-	// deviation of that weight given the others.
+	// WorstSigma is the largest relative error of a trained sigma; WorstMu that of a mean, in units of the posterior's
+	// standard deviation of that weight given the others.
 	WorstSigma float64 `json:"worst_sigma"`
 	WorstMu    float64 `json:"worst_mu"`
 }
 
-// TrainGLM makes a regression problem whose ten inputs have rates that span two decades, solves it for each exponent, and trains it
-// as a network without hidden layers; quick trains a third as long, to half the precision.
+// TrainGLM makes a regression problem whose ten inputs have rates that span two decades, solves it for each exponent,
+// and trains it as a network without hidden layers; quick trains a third as long, to half the precision.
 func TrainGLM(ctx context.Context, seed uint64, b Bootstrap, quick bool) (*TrainedGLM, error) {
 	stages := []Stage{{2000, 3e-2}, {2000, 1e-2}, {4000, 1e-3}, {8000, 1e-4}}
 	if quick {
@@ -106,8 +106,8 @@ func TrainGLM(ctx context.Context, seed uint64, b Bootstrap, quick bool) (*Train
 	return t, nil
 }
 
-// newGLM draws inputs x = rate |xi|, as rates are positive, so that all are correlated, and targets from weights of a size that
-// gives each input the same say.
+// newGLM draws inputs x = rate |xi|, as rates are positive, so that all are correlated, and targets from weights of a
+// size that gives each input the same say.
 func newGLM(seed uint64, rates []float64, examples int, noiseVariance float64) Linear {
 	l, inputs := Linear{NoiseVariance: noiseVariance}, len(rates)
 	truth := normals(inputs+1, noise(seed, forTargets), 0)
@@ -163,15 +163,18 @@ func (t *TrainedGLM) Illustration() (draw.Illustration, error) {
 		}
 		p.Layers = []draw.Layer{solved, dots}
 		panels = append(panels, p)
-		lines = append(lines, fmt.Sprintf("rho %s, c = %.3g: slope %v, closed form %.3f; worst error of sigma %.1f %%, of mu %.2f "+
-			"posterior sd",
-			rhoName(g.Rho), g.C, g.Slope, g.Predicted, 100*g.WorstSigma, g.WorstMu))
+		lines = append(lines,
+			fmt.Sprintf("rho %s, c = %.3g: slope %v, closed form %.3f; worst error of sigma %.1f %%, of mu %.2f "+
+				"posterior sd",
+				rhoName(g.Rho), g.C, g.Slope, g.Predicted, 100*g.WorstSigma, g.WorstMu))
 	}
 	panels[0].Letter = "A"
 	figure, err := draw.NewFigure(draw.Block{Rows: [][]draw.Panel{panels}, Height: 60})
 	return draw.Illustration{
-		Name: "appendix2", Title: "A generalised linear model, solved and trained (EES Appendix 2)", Figure: figure, Numbers: t,
-		Caption: fmt.Sprintf("Variance of each weight of a linear model with Gaussian noise over the sum of its squared inputs: "+
+		Name: "appendix2", Title: "A generalised linear model, solved and trained (EES Appendix 2)", Figure: figure,
+		Numbers: t,
+		Caption: fmt.Sprintf("Variance of each weight of a linear model with Gaussian noise over the sum of its squared "+
+			"inputs: "+
 			"trained (dots) as a network "+
 			"without hidden layers, and from the closed form (lines). %d examples of ten inputs with rates from 0.1 to 10 and a "+
 			"bias; noise variance 0.25; "+

@@ -9,8 +9,8 @@ import (
 	"quantal/kernels"
 )
 
-// Training through the graph and the virtual machine finds the closed form. The tolerances are those of the last learning rate:
-// sigma wanders by a few percent around its optimum.
+// Training through the graph and the virtual machine finds the closed form. The tolerances are those of the last
+// learning rate: sigma wanders by a few percent around its optimum.
 func TestTrainingFindsTheClosedForm(t *testing.T) {
 	g, err := TrainGLM(context.Background(), 3, Bootstrap{Seed: 1, Resamples: 100}, false)
 	if err != nil {
@@ -41,9 +41,11 @@ func TestComparisonNoticesAnotherCost(t *testing.T) {
 	sums := []float64{a.At(0, 0), a.At(1, 1), a.At(2, 2), a.At(3, 3)}
 	const c, rho = 0.1, 1.
 	members := []kernels.Member{
-		{Seed: 1, C: c, Rho: rho, NoiseVariance: 0.25}, {Seed: 1, C: 1.5 * c, Rho: rho, NoiseVariance: 0.25}, {Seed: 1, C: c, Rho: 2, NoiseVariance: 0.25},
+		{Seed: 1, C: c, Rho: rho, NoiseVariance: 0.25}, {Seed: 1, C: 1.5 * c, Rho: rho, NoiseVariance: 0.25},
+		{Seed: 1, C: c, Rho: 2, NoiseVariance: 0.25},
 	}
-	states, err := n.train(context.Background(), members, n.start(1, 0, 0.03), []Stage{{2000, 3e-2}, {2000, 3e-3}, {2000, 3e-4}})
+	states, err := n.train(context.Background(), members, n.start(1, 0, 0.03),
+		[]Stage{{2000, 3e-2}, {2000, 3e-3}, {2000, 3e-4}})
 	if err != nil {
 		t.Fatal(err)
 	}

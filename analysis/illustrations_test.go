@@ -37,7 +37,8 @@ func saved(t *testing.T, draw func() (draw.Illustration, error)) draw.Illustrati
 		t.Errorf("%s: %v", i.Name, err)
 	}
 	for _, ending := range []string{".svg", ".txt"} {
-		if bytes.Contains(content[ending], []byte("NaN")) || bytes.Contains(content[ending], []byte("%!")) || bytes.Contains(content[ending], []byte("Inf")) {
+		if bytes.Contains(content[ending], []byte("NaN")) || bytes.Contains(content[ending], []byte("%!")) ||
+			bytes.Contains(content[ending], []byte("Inf")) {
 			t.Errorf("%s%s has a number that is none", i.Name, ending)
 		}
 	}
@@ -87,7 +88,8 @@ func TestReleaseAnalysis(t *testing.T) {
 
 func TestTwoWeights(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := [2]float64{math.Exp(rapid.Float64Range(-3, 6).Draw(t, "ln h1")), math.Exp(rapid.Float64Range(-3, 6).Draw(t, "ln h2"))}
+		h := [2]float64{math.Exp(rapid.Float64Range(-3, 6).Draw(t, "ln h1")),
+			math.Exp(rapid.Float64Range(-3, 6).Draw(t, "ln h2"))}
 		c, rho := math.Exp(rapid.Float64Range(-6, 3).Draw(t, "ln c")), rapid.Float64Range(0.2, 3).Draw(t, "rho")
 		w, err := NewTwoWeights(h, c, rho, 500, 1)
 		if err != nil {
@@ -148,7 +150,8 @@ func TestEllipse(t *testing.T) {
 
 func TestComparePosterior(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		sd := [2]float64{math.Exp(rapid.Float64Range(-6, 0).Draw(t, "ln sd 1")), math.Exp(rapid.Float64Range(-6, 0).Draw(t, "ln sd 2"))}
+		sd := [2]float64{math.Exp(rapid.Float64Range(-6, 0).Draw(t, "ln sd 1")),
+			math.Exp(rapid.Float64Range(-6, 0).Draw(t, "ln sd 2"))}
 		r := rapid.Float64Range(-0.95, 0.95).Draw(t, "correlation")
 		p, err := ComparePosterior(sd, r)
 		if err != nil {
@@ -193,7 +196,8 @@ func TestComparePosterior(t *testing.T) {
 }
 
 func TestShort(t *testing.T) {
-	for x, want := range map[float64]string{0.2: "0.2", 0.00162: "0.00162", 5e-5: "5×10^{−5}", 3.46e-4: "3.5×10^{−4}", 1.5: "1.5"} {
+	for x, want := range map[float64]string{0.2: "0.2", 0.00162: "0.00162", 5e-5: "5×10^{−5}",
+		3.46e-4: "3.5×10^{−4}", 1.5: "1.5"} {
 		if got := short(x); got != want {
 			t.Errorf("%v is written %s", x, got)
 		}

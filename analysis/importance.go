@@ -10,8 +10,8 @@ import (
 	"quantal/synapse"
 )
 
-// TwoWeights is the quadratic performance cost 1/2 (h_1 w_1^2 + h_2 w_2^2) of an important and an unimportant synapse, with noise
-// of two kinds and the same reliability cost: one sigma for both, or the optimum of each (Fig. 4).
+// TwoWeights is the quadratic performance cost 1/2 (h_1 w_1^2 + h_2 w_2^2) of an important and an unimportant synapse,
+// with noise of two kinds and the same reliability cost: one sigma for both, or the optimum of each (Fig. 4).
 type TwoWeights struct {
 	Hessian       [2]float64 `json:"hessian"`
 	Rho           float64    `json:"rho"`
@@ -129,7 +129,8 @@ func (t *TwoWeights) Illustration() (draw.Illustration, error) {
 		draw.Block{Rows: [][]draw.Panel{parabolas}, Height: 52},
 		draw.Block{Rows: [][]draw.Panel{append(clouds, t.bars())}, Height: 64})
 	return draw.Illustration{
-		Name: "fig4", Title: "Noise on synapses of different importance (EES Fig. 4)", Figure: figure, Caption: t.caption(), Numbers: t,
+		Name: "fig4", Title: "Noise on synapses of different importance (EES Fig. 4)", Figure: figure, Caption: t.caption(),
+		Numbers: t,
 	}, err
 }
 
@@ -161,25 +162,29 @@ func (t *TwoWeights) bars() draw.Panel {
 
 func (t *TwoWeights) caption() string {
 	describe := func(n PairNoise) string {
-		return fmt.Sprintf("sigma %.3g and %.3g, performance cost %.3g (%.3g over the %d weights drawn), reliability cost %.3g",
+		return fmt.Sprintf("sigma %.3g and %.3g, performance cost %.3g (%.3g over the %d weights drawn), reliability "+
+			"cost %.3g",
 			n.Sigma[0], n.Sigma[1], n.Performance, n.Sampled, t.Draws, n.Reliability)
 	}
 	var ratios []string
 	for _, rho := range exponents() {
 		ratios = append(ratios, fmt.Sprintf("%.2f for rho = %s", t.PerformanceRatios[rhoName(rho)], rhoName(rho)))
 	}
-	return fmt.Sprintf("A, B: a quadratic performance cost, h w^2/2, with curvature h = %g for the important synapse and %g for the "+
+	return fmt.Sprintf("A, B: a quadratic performance cost, h w^2/2, with curvature h = %g for the important synapse "+
+		"and %g for the "+
 		"unimportant one. "+
-		"C: its contours, with weights drawn from noise of one sigma (grey) and of each synapse's optimum (green; Eq. 66), seed %d. "+
-		"D: the expected costs. The sigma in common is such that both pay the same reliability cost, c sum sigma^-rho with c = %.3g "+
+		"C: its contours, with weights drawn from noise of one sigma (grey) and of each synapse's optimum (green; Eq. "+
+		"66), seed %d. "+
+		"D: the expected costs. The sigma in common is such that both pay the same reliability cost, c sum sigma^-rho "+
+		"with c = %.3g "+
 		"and rho = %s.\n"+
 		"Heterogeneous: %s.\nHomogeneous: %s.\nPerformance cost of homogeneous over heterogeneous noise: %s.",
 		t.Hessian[0], t.Hessian[1], t.Seed, t.C, rhoName(t.Rho), describe(t.Heterogeneous), describe(t.Homogeneous),
 		strings.Join(ratios, ", "))
 }
 
-// ellipse returns the points z with z = L u, |u| = 1, for a lower triangular L = [[a, 0], [b, d]]: one standard deviation of a Gaussian
-// with that factor of its covariance.
+// ellipse returns the points z with z = L u, |u| = 1, for a lower triangular L = [[a, 0], [b, d]]: one standard
+// deviation of a Gaussian with that factor of its covariance.
 func ellipse(a, b, d float64) (x, y []float64) {
 	const points = 120
 	for k := range points + 1 {

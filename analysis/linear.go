@@ -10,15 +10,16 @@ import (
 	"quantal/synapse"
 )
 
-// Linear is a generalised linear model behind its link (Malkin et al. 2024, Appendix 2): targets v_a = x_a.w + noise. The last
-// weight is a bias, whose input is 1 in every example, as the bias of a neuron is a synapse like any other.
+// Linear is a generalised linear model behind its link (Malkin et al. 2024, Appendix 2): targets v_a = x_a.w + noise.
+// The last weight is a bias, whose input is 1 in every example, as the bias of a neuron is a synapse like any other.
 type Linear struct {
 	X             [][]float64 // examples x inputs, the bias not included; may have no inputs
 	V             []float64   // the targets, f(y_a)
 	NoiseVariance float64     // epsilon^2
 }
 
-// Weights are independent Gaussians, one per weight, the bias last: what optimised noise or variational Bayes makes of a model.
+// Weights are independent Gaussians, one per weight, the bias last: what optimised noise or variational Bayes makes of
+// a model.
 type Weights struct {
 	Mu    []float64 `json:"mu"`
 	Sigma []float64 `json:"sigma"`
@@ -27,7 +28,8 @@ type Weights struct {
 // Check reports what is wrong with the model.
 func (l Linear) Check() error {
 	if len(l.X) == 0 || len(l.X) != len(l.V) {
-		return fmt.Errorf("analysis: linear model: %d examples with %d targets: want one target for each of at least one example",
+		return fmt.Errorf("analysis: linear model: %d examples with %d targets: want one target for each of at least "+
+			"one example",
 			len(l.X), len(l.V))
 	}
 	for a, x := range l.X {
@@ -66,16 +68,16 @@ func (l Linear) correlation() *mat.SymDense {
 	return m
 }
 
-// Hessian is A / epsilon^2 (Eq. 27), the Hessian of the performance cost, and the inverse covariance of the posterior under a flat
-// prior.
+// Hessian is A / epsilon^2 (Eq. 27), the Hessian of the performance cost, and the inverse covariance of the posterior
+// under a flat prior.
 func (l Linear) Hessian() *mat.SymDense {
 	h := l.correlation()
 	h.ScaleSym(1/l.NoiseVariance, h)
 	return h
 }
 
-// Posterior is the Gaussian posterior of the weights under a flat prior: mean A^-1 c, covariance epsilon^2 A^-1, as a lower
-// triangular factor of it. It fails if the examples do not determine the weights.
+// Posterior is the Gaussian posterior of the weights under a flat prior: mean A^-1 c, covariance epsilon^2 A^-1, as a
+// lower triangular factor of it. It fails if the examples do not determine the weights.
 func (l Linear) Posterior() (mean []float64, factor *mat.TriDense, err error) {
 	if err := l.Check(); err != nil {
 		return nil, nil, err
@@ -108,9 +110,9 @@ func (l Linear) Posterior() (mean []float64, factor *mat.TriDense, err error) {
 	return mu.RawVector().Data, factor, nil
 }
 
-// Solve returns the weights that minimise performance and reliability cost (Eq. 22): the means are those of least squares,
-// mu = A^-1 c (Eq. 26 without its stray 1/epsilon^2), and sigma_i^(rho+2) = c rho epsilon^2 / A_ii (Eq. 31, with s^rho = c rho; c in
-// the entropic limit). There is no magnitude cost.
+// Solve returns the weights that minimise performance and reliability cost (Eq. 22): the means are those of least
+// squares, mu = A^-1 c (Eq. 26 without its stray 1/epsilon^2), and sigma_i^(rho+2) = c rho epsilon^2 / A_ii (Eq. 31,
+// with s^rho = c rho; c in the entropic limit). There is no magnitude cost.
 func (l Linear) Solve(c, rho float64) (Weights, error) {
 	mean, _, err := l.Posterior()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"quantal/synapse"
 )
 
-// objective is performance and reliability cost, from the definition: for the performance, every example's expected squared error
-// from the moments of w.x.
+// objective is performance and reliability cost, from the definition: for the performance, every example's expected
+// squared error from the moments of w.x.
 func objective(l Linear, w Weights, c, rho float64) float64 {
 	sum := 0.0
 	for a, v := range l.V {
@@ -95,7 +95,8 @@ func TestSolveForRhoTwo(t *testing.T) {
 	})
 }
 
-// The entropic limit with c = 1 is mean-field variational Bayes: its variances are those of each weight given the others, 1/H_ii.
+// The entropic limit with c = 1 is mean-field variational Bayes: its variances are those of each weight given the
+// others, 1/H_ii.
 func TestEntropicSigmaIsTheConditionalPosterior(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := drawLinear(t, rapid.IntRange(1, 4).Draw(t, "inputs"))

@@ -2,8 +2,8 @@ package analysis
 
 import "quantal/kernels"
 
-// purpose separates the draws of this package from each other and from those of others on the analysis stream: it is the upper
-// byte of kernels.Noise.Draw.
+// purpose separates the draws of this package from each other and from those of others on the analysis stream: it is
+// the upper byte of kernels.Noise.Draw.
 type purpose uint32
 
 const (

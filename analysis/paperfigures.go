@@ -21,7 +21,8 @@ var ErrNoNetworks = errors.New("no finished network with a sigma per synapse and
 // PaperFactors are the multiples of c in Appendix 6.
 func PaperFactors() []float64 { return []float64{0.1, 1, 10} }
 
-// PaperFactor is how many times the multiplier of Fig. 5 a network's c is; ok is false unless that is one of PaperFactors.
+// PaperFactor is how many times the multiplier of Fig. 5 a network's c is; ok is false unless that is one of
+// PaperFactors.
 func PaperFactor(c train.Config) (factor float64, ok bool) {
 	if c.Rho.Value() == 0 {
 		return 0, false
@@ -35,7 +36,8 @@ func PaperFactor(c train.Config) (factor float64, ok bool) {
 	return 0, false
 }
 
-// chosen are the networks with so many layers and a multiple of the paper's c, one for each exponent, that with the lowest seed.
+// chosen are the networks with so many layers and a multiple of the paper's c, one for each exponent, that with the
+// lowest seed.
 func (p *Patterns) chosen(factor float64, layers func(n int) bool) []*Pattern {
 	var list []*Pattern
 	for _, n := range p.Networks {
@@ -78,12 +80,14 @@ func (p *Patterns) Appendix6Layers() (draw.Illustration, error) {
 		name: "appendix6-fig1", title: "The same in the other layers (EES Appendix 6, Fig. 1)",
 		lead: fmt.Sprintf("Variance of the weights of the networks of Fig. 5. A-C: from the input to the first hidden layer; "+
 			"D-F: from the last hidden layer, to the output (layer %d).", last),
-		blocks:     []sheetBlock{{heading: "layer 1", layer: 0, networks: networks}, {heading: fmt.Sprintf("layer %d", last), layer: last - 1, networks: networks}},
+		blocks: []sheetBlock{{heading: "layer 1", layer: 0, networks: networks},
+			{heading: fmt.Sprintf("layer %d", last), layer: last - 1, networks: networks}},
 		signatures: figure5Signatures,
 	})
 }
 
-// Appendix6Costs draws the synapses between the hidden layers for a tenth and ten times the reliability cost (Appendix 6, Fig. 2).
+// Appendix6Costs draws the synapses between the hidden layers for a tenth and ten times the reliability cost (Appendix
+// 6, Fig. 2).
 func (p *Patterns) Appendix6Costs() (draw.Illustration, error) {
 	low, high := p.chosen(PaperFactors()[0], deep), p.chosen(PaperFactors()[2], deep)
 	if len(low) == 0 || len(high) == 0 {
@@ -91,13 +95,15 @@ func (p *Patterns) Appendix6Costs() (draw.Illustration, error) {
 	}
 	return p.draw(sheet{
 		name: "appendix6-fig2", title: "The same for other costs of reliability (EES Appendix 6, Fig. 2)",
-		lead:       "Variance of the weights between the hidden layers, with a tenth (A-C) and ten times (D-F) the c of Fig. 5.",
+		lead: "Variance of the weights between the hidden layers, with a tenth (A-C) and ten times (D-F) the c of " +
+			"Fig. 5.",
 		blocks:     []sheetBlock{{heading: "c/10", layer: 1, networks: low}, {heading: "10 c", layer: 1, networks: high}},
 		signatures: figure5Signatures,
 	})
 }
 
-// Appendix5 draws networks without hidden layers beside the analytic predictions and the experiments (Appendix 5, Fig. 1).
+// Appendix5 draws networks without hidden layers beside the analytic predictions and the experiments (Appendix 5, Fig.
+// 1).
 func (p *Patterns) Appendix5() (draw.Illustration, error) {
 	networks := p.chosen(1, shallow)
 	if len(networks) == 0 {
@@ -105,8 +111,10 @@ func (p *Patterns) Appendix5() (draw.Illustration, error) {
 	}
 	return p.draw(sheet{
 		name: "appendix5", title: "A network without hidden layers beside the analytic predictions (EES Appendix 5, Fig. 1)",
-		lead: "Variance of the weights of networks without hidden layers, c = s^rho/rho with s = 0.001. Where the points lie below the analytic " +
-			"optimum with a flatter slope, sigma has not arrived there: Adam moves phi by at most the learning rate per step, and less where " +
+		lead: "Variance of the weights of networks without hidden layers, c = s^rho/rho with s = 0.001. Where the " +
+			"points lie below the analytic " +
+			"optimum with a flatter slope, sigma has not arrived there: Adam moves phi by at most the learning rate per " +
+			"step, and less where " +
 			"the gradient is mostly noise.",
 		blocks:     []sheetBlock{{layer: 0, networks: networks}},
 		signatures: []Signature{Hessian, LearningRate, InputSquare}, experiments: true,

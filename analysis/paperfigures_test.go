@@ -18,14 +18,16 @@ func pattern(t *testing.T, rho string, factor float64, seed store.Seed, layers i
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Pattern{Network: Network{ID: rho, Config: train.Config{Rho: e, C: 1, Seed: seed, Data: "/somewhere/digits", Hidden: make([]int, layers-1)}}}
+	p := &Pattern{Network: Network{ID: rho, Config: train.Config{Rho: e, C: 1, Seed: seed, Data: "/somewhere/digits",
+		Hidden: make([]int, layers-1)}}}
 	if e.Value() > 0 {
 		p.Config.C = factor * synapse.Multiplier(PaperScale, e.Value())
 	}
 	for i := range layers {
 		s := Signatures{Inputs: 5, Outputs: 8, InputRate: []float64{1, 2, 3, 4, 5}, InputSquare: []float64{1, 4, 9, 16, 25}}
 		for _, u := range uniforms(40, noise(uint64(seed), forInputs), i) {
-			s.Hessian, s.Variance, s.LearningRate = append(s.Hessian, 1+u), append(s.Variance, 1e-4/(1+u)), append(s.LearningRate, 1/(1+u))
+			s.Hessian, s.Variance, s.LearningRate = append(s.Hessian, 1+u), append(s.Variance, 1e-4/(1+u)),
+				append(s.LearningRate, 1/(1+u))
 		}
 		s.HessianExamples = s.Hessian
 		p.Layers = append(p.Layers, s)
@@ -69,7 +71,8 @@ func TestPaperFigures(t *testing.T) {
 				t.Errorf("%s lacks %q: %s", i.Name, line, i.Caption)
 			}
 		}
-		if _, err := d.of(&Patterns{Networks: all.Networks[:2]}); d.name != "appendix6-fig2" && !errors.Is(err, ErrNoNetworks) {
+		if _, err := d.of(&Patterns{Networks: all.Networks[:2]}); d.name != "appendix6-fig2" &&
+			!errors.Is(err, ErrNoNetworks) {
 			t.Errorf("%s from networks of another cost: %v", d.name, err)
 		}
 	}

@@ -66,7 +66,8 @@ func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 	}
 	figure, err := draw.NewFigure(blocks...)
 	return draw.Illustration{
-		Name: s.name, Title: s.title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "bootstrap_seed": p.Bootstrap.Seed, "slopes": rows},
+		Name: s.name, Title: s.title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs,
+			"bootstrap_seed": p.Bootstrap.Seed, "slopes": rows},
 		Caption: s.lead + " " + p.caption(s) + "\n" + strings.Join(lines, "\n"),
 	}, err
 }
@@ -79,8 +80,8 @@ func columnTitle(rho float64) string {
 	return "ρ = " + rhoName(rho)
 }
 
-// varianceRange is the range of sigma^2 in a layer of networks, with room around it. Without hidden layers, where the analytic line
-// is what the points are compared with, that of the Hessian belongs to it.
+// varianceRange is the range of sigma^2 in a layer of networks, with room around it. Without hidden layers, where the
+// analytic line is what the points are compared with, that of the Hessian belongs to it.
 func varianceRange(networks []*Pattern, layer int, which Signature) (low, high float64) {
 	const room = 1.3
 	low, high = math.Inf(1), 0
@@ -119,7 +120,8 @@ func (p *Pattern) panel(layer int, which Signature, experiments bool) draw.Panel
 		return panel
 	}
 	if len(x) > scattered {
-		panel.Layers = append(panel.Layers, draw.Density{Label: "synapses, darker where more", X: x, Y: y, Color: draw.Green, Bins: 40})
+		panel.Layers = append(panel.Layers, draw.Density{Label: "synapses, darker where more", X: x, Y: y, Color: draw.Green,
+			Bins: 40})
 	} else {
 		panel.Layers = append(panel.Layers, draw.Points{Label: "synapses", X: x, Y: y, Color: draw.Green, Small: true})
 	}
@@ -155,8 +157,8 @@ func placed(xs, ys []float64) (x, y []float64) {
 	return x, y
 }
 
-// experimentSlope is what the experiments of Fig. 6 say about a signature; 0 for nothing. A firing rate stands for |x|, so that its
-// slope counts half against the square.
+// experimentSlope is what the experiments of Fig. 6 say about a signature; 0 for nothing. A firing rate stands for |x|,
+// so that its slope counts half against the square.
 func experimentSlope(which Signature) float64 {
 	switch which {
 	case LearningRate:
@@ -171,7 +173,8 @@ func experimentSlope(which Signature) float64 {
 
 // line is a row of the table as text.
 func (s SignatureSlope) line() string {
-	text := fmt.Sprintf("layer %d, rho %s, c %.4g, %s: ", s.Layer, s.Rho, s.C, strings.ReplaceAll(s.Signature.String(), "_", " "))
+	text := fmt.Sprintf("layer %d, rho %s, c %.4g, %s: ", s.Layer, s.Rho, s.C,
+		strings.ReplaceAll(s.Signature.String(), "_", " "))
 	if s.Note != "" {
 		return text + "no slope: " + s.Note
 	}
@@ -191,26 +194,33 @@ func (s SignatureSlope) line() string {
 // caption says what is seen in any sheet, and from which networks.
 func (p *Patterns) caption(s sheet) string {
 	first := s.blocks[0].networks[0].Config
-	what := "Rows: the Hessian, as the empirical Fisher information in units of the summed objective, (N/B) times the mean squared gradient of a minibatch; " +
-		"the learning rate, eta over the mean size of that gradient; and the input, the mean of |x| or x^2 of the presynaptic unit."
+	what := "Rows: the Hessian, as the empirical Fisher information in units of the summed objective, (N/B) times " +
+		"the mean squared gradient of a minibatch; " +
+		"the learning rate, eta over the mean size of that gradient; and the input, the mean of |x| or x^2 of the " +
+		"presynaptic unit."
 	if len(s.signatures) < 3 {
 		what = ""
 	}
-	lines := "Grey: least squares on logarithmic axes. Blue: the optimum under a quadratic cost (Eq. 66), or its slope through the mean of the logarithms."
+	lines := "Grey: least squares on logarithmic axes. Blue: the optimum under a quadratic cost (Eq. 66), or its " +
+		"slope through the mean of the logarithms."
 	if s.experiments {
-		lines += fmt.Sprintf(" Red: the slopes of the experiments, %.2f for plasticity and %.2f for the firing rate, half of it over its square.",
+		lines += fmt.Sprintf(" Red: the slopes of the experiments, %.2f for plasticity and %.2f for the firing rate, "+
+			"half of it over its square.",
 			publishedPlasticitySlope, publishedRateSlope)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s %s\nData %s; hidden %s; seed %d; %d epochs at learning rate %g, minibatches of %d, lambda %g; "+
-		"signatures over %d more epochs with the parameters as they are. Biases are left out. Intervals are 95 %% of bootstrap resamples of the synapses "+
+	return strings.TrimSpace(fmt.Sprintf("%s %s\nData %s; hidden %s; seed %d; %d epochs at learning rate %g, "+
+		"minibatches of %d, lambda %g; "+
+		"signatures over %d more epochs with the parameters as they are. Biases are left out. Intervals are 95 %% of "+
+		"bootstrap resamples of the synapses "+
 		"(up to %d, fewer where they are many), as if these were independent of each other.",
-		what, lines, filepath.Base(first.Data), train.FormatHidden(first.Hidden), first.Seed, first.Epochs, first.LearningRate, first.Batch, first.Lambda, p.Epochs,
+		what, lines, filepath.Base(first.Data), train.FormatHidden(first.Hidden), first.Seed, first.Epochs,
+		first.LearningRate, first.Batch, first.Lambda, p.Epochs,
 		p.Bootstrap.Resamples))
 }
 
-// Illustrations draws all networks: a figure for each layer with the exponents as columns, or for a single exponent one figure with
-// the layers as rows. Networks that differ in more than rho, c and seed are in figures of their own; so are several values of c, the
-// lowest of each exponent first. Of several seeds the lowest is drawn.
+// Illustrations draws all networks: a figure for each layer with the exponents as columns, or for a single exponent one
+// figure with the layers as rows. Networks that differ in more than rho, c and seed are in figures of their own; so are
+// several values of c, the lowest of each exponent first. Of several seeds the lowest is drawn.
 func (p *Patterns) Illustrations() ([]draw.Illustration, error) {
 	var list []draw.Illustration
 	groups := p.groups()
@@ -235,7 +245,8 @@ func (p *Patterns) Illustrations() ([]draw.Illustration, error) {
 			for layer := range networks[0].Layers {
 				i, err := p.draw(sheet{
 					name: fmt.Sprintf("layer%d%s", layer+1, suffix), title: fmt.Sprintf("Synaptic variability in layer %d", layer+1),
-					lead:       fmt.Sprintf("Variance of the weights of layer %d over what goes with their importance; columns are mechanisms.%s", layer+1, lead),
+					lead: fmt.Sprintf("Variance of the weights of layer %d over what goes with their importance; columns "+
+						"are mechanisms.%s", layer+1, lead),
 					blocks:     []sheetBlock{{layer: layer, networks: networks}},
 					signatures: []Signature{Hessian, LearningRate, p.inputSignature(networks[0])},
 				})
@@ -249,8 +260,8 @@ func (p *Patterns) Illustrations() ([]draw.Illustration, error) {
 	return list, nil
 }
 
-// inputSignature is the measure of the input that the paper shows: the rate, or for a network without hidden layers, about which
-// there is a prediction, the mean square.
+// inputSignature is the measure of the input that the paper shows: the rate, or for a network without hidden layers,
+// about which there is a prediction, the mean square.
 func (p *Patterns) inputSignature(n *Pattern) Signature {
 	if len(n.Layers) == 1 {
 		return InputSquare
@@ -281,14 +292,15 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (draw.Illustrati
 	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: signatures}
 	title := "Synaptic variability, " + train.DescribeExponent(n.Config.Rho.Value())
 	return draw.Illustration{
-		Name: name, Title: title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "bootstrap_seed": p.Bootstrap.Seed, "slopes": n.Slopes},
+		Name: name, Title: title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs,
+			"bootstrap_seed": p.Bootstrap.Seed, "slopes": n.Slopes},
 		Caption: "Variance of the weights of each layer over what goes with their importance." + lead + " " +
 			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) + "\n" + strings.Join(text, "\n"),
 	}, err
 }
 
-// Importance draws the first network's variances over the Hessian, the importance of a synapse, with the layers side by side: the
-// paper's point in one picture.
+// Importance draws the first network's variances over the Hessian, the importance of a synapse, with the layers side by
+// side: the paper's point in one picture.
 func (p *Patterns) Importance() (draw.Illustration, error) {
 	n := p.Networks[0]
 	block := draw.Block{Height: 62, Rows: make([][]draw.Panel, 1)}
@@ -306,14 +318,16 @@ func (p *Patterns) Importance() (draw.Illustration, error) {
 	figure, err := draw.NewFigure(block)
 	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: []Signature{Hessian}}
 	return draw.Illustration{
-		Name: "importance", Title: "Important synapses are reliable", Figure: figure, Numbers: map[string]any{"epochs": p.Epochs, "slopes": n.Slopes},
-		Caption: "Variance of the weights of each layer over their importance. " + strings.Replace(p.caption(s), "Rows:", "Columns:", 1) +
+		Name: "importance", Title: "Important synapses are reliable", Figure: figure,
+		Numbers: map[string]any{"epochs": p.Epochs, "slopes": n.Slopes},
+		Caption: "Variance of the weights of each layer over their importance. " +
+			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) +
 			"\n" + strings.Join(text, "\n"),
 	}, err
 }
 
-// groups sorts the networks into those that belong in one figure: first by all settings but rho, c and seed, then by which value of
-// c it is for their exponent; within, by exponent.
+// groups sorts the networks into those that belong in one figure: first by all settings but rho, c and seed, then by
+// which value of c it is for their exponent; within, by exponent.
 func (p *Patterns) groups() [][][]*Pattern {
 	var order []train.Config
 	members := map[int][]*Pattern{}
@@ -331,7 +345,8 @@ func (p *Patterns) groups() [][][]*Pattern {
 	for g := range order {
 		networks := slices.Clone(members[g])
 		slices.SortStableFunc(networks, func(a, b *Pattern) int {
-			return cmp.Or(cmp.Compare(a.Config.Rho.Value(), b.Config.Rho.Value()), cmp.Compare(a.Config.C, b.Config.C), cmp.Compare(a.Config.Seed, b.Config.Seed))
+			return cmp.Or(cmp.Compare(a.Config.Rho.Value(), b.Config.Rho.Value()), cmp.Compare(a.Config.C, b.Config.C),
+				cmp.Compare(a.Config.Seed, b.Config.Seed))
 		})
 		var levels [][]*Pattern
 		level := 0

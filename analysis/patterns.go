@@ -33,7 +33,8 @@ type Pattern struct {
 	Slopes []SignatureSlope // layer by layer, the signatures in their order
 }
 
-// SignatureSlope is a row of a table: the slope of sigma^2 against a signature over the synapses of a layer, on log axes.
+// SignatureSlope is a row of a table: the slope of sigma^2 against a signature over the synapses of a layer, on log
+// axes.
 type SignatureSlope struct {
 	ID       string  `json:"id"`
 	Data     string  `json:"data"`
@@ -50,7 +51,8 @@ type SignatureSlope struct {
 	Slope
 	Resamples int     `json:"resamples"` // of the interval
 	Analytic  float64 `json:"analytic"`  // the slope of Eq. 67 or 68, NaN for input_rate
-	// VarianceRatio is the median over synapses of sigma^2 over the optimum of Eq. 66; NaN unless the signature is a Hessian.
+	// VarianceRatio is the median over synapses of sigma^2 over the optimum of Eq. 66; NaN unless the signature is a
+	// Hessian.
 	VarianceRatio float64 `json:"variance_ratio"`
 	Note          string  `json:"note"` // why there is no slope
 }
@@ -62,9 +64,9 @@ type Patterns struct {
 	Networks  []*Pattern
 }
 
-// MeasurePatterns passes the training set through each network, with the parameters as they are, for a number of epochs with noise
-// and one at w = mu, and fits sigma^2 against the signatures. The networks may differ in anything but the data. Progress, if not
-// nil, is told of the steps done and to do.
+// MeasurePatterns passes the training set through each network, with the parameters as they are, for a number of epochs
+// with noise and one at w = mu, and fits sigma^2 against the signatures. The networks may differ in anything but the
+// data. Progress, if not nil, is told of the steps done and to do.
 func MeasurePatterns(
 	ctx context.Context, set *mnist.Set, networks []Network, epochs int, b Bootstrap, progress func(done, steps int),
 ) (*Patterns, error) {
@@ -148,7 +150,8 @@ func cohortsOf(networks []Network) [][]Network {
 	return list
 }
 
-// mostWork bounds resamples times points of an interval, which takes some 15 ns each: a layer of 78,400 synapses gets 255 resamples.
+// mostWork bounds resamples times points of an interval, which takes some 15 ns each: a layer of 78,400 synapses gets
+// 255 resamples.
 const mostWork = 20_000_000
 
 // limited is the bootstrap with fewer resamples where points are many.
@@ -164,13 +167,15 @@ func (p *Pattern) fit(b Bootstrap) {
 		for _, which := range AllSignatures() {
 			x, limited := layer.Of(which), b.limited(len(layer.Variance))
 			s := SignatureSlope{
-				ID: p.ID, Data: filepath.Base(c.Data), Hidden: train.FormatHidden(c.Hidden), Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C, Seed: uint64(c.Seed),
+				ID: p.ID, Data: filepath.Base(c.Data), Hidden: train.FormatHidden(c.Hidden), Rho: c.Rho.String(),
+				RhoValue: c.Rho.Value(), C: c.C, Seed: uint64(c.Seed),
 				Layer: i + 1, Inputs: layer.Inputs, Outputs: layer.Outputs, Signature: which,
 				Analytic: which.Analytic(c.Rho.Value()), Resamples: limited.Resamples, VarianceRatio: math.NaN(),
 			}
 			var err error
 			if s.Slope, err = FitSlope(x, layer.Variance, limited); err != nil {
-				s.Slope = Slope{Value: math.NaN(), Low: math.NaN(), High: math.NaN(), Intercept: math.NaN(), Correlation: math.NaN()}
+				s.Slope = Slope{Value: math.NaN(), Low: math.NaN(), High: math.NaN(), Intercept: math.NaN(),
+					Correlation: math.NaN()}
 				s.Note = err.Error()
 			}
 			if which == Hessian || which == HessianExamples {
@@ -181,7 +186,8 @@ func (p *Pattern) fit(b Bootstrap) {
 	}
 }
 
-// medianRatio is the median of variances over the optimal ones (Eq. 66), of the synapses that have an importance; NaN without any.
+// medianRatio is the median of variances over the optimal ones (Eq. 66), of the synapses that have an importance; NaN
+// without any.
 func medianRatio(variances, hessian []float64, c, rho float64) float64 {
 	var ratios []float64
 	for i, h := range hessian {
@@ -211,10 +217,12 @@ func (p *Patterns) Rows() []SignatureSlope {
 	return rows
 }
 
-// settledRatio is how far the median of sigma^2 over the optimum of Eq. 66 may be from 1, either way, where sigma has settled.
+// settledRatio is how far the median of sigma^2 over the optimum of Eq. 66 may be from 1, either way, where sigma has
+// settled.
 const settledRatio = 1.25
 
-// Unsettled says in a sentence in how many layers sigma is away from the optimum that the slopes presume; it is empty if in none.
+// Unsettled says in a sentence in how many layers sigma is away from the optimum that the slopes presume; it is empty
+// if in none.
 func (p *Patterns) Unsettled() string {
 	count, layers := 0, 0
 	for _, n := range p.Networks {
@@ -232,11 +240,13 @@ func (p *Patterns) Unsettled() string {
 	if count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("sigma has not settled in %d of %d layers: the median of sigma^2 over its optimum (Eq. 66) is outside %.2g to %.3g "+
+	return fmt.Sprintf("sigma has not settled in %d of %d layers: the median of sigma^2 over its optimum (Eq. 66) is "+
+		"outside %.2g to %.3g "+
 		"there, and the slopes are not yet what they will become", count, layers, 1/settledRatio, settledRatio)
 }
 
-// Tensors are the signatures of all networks as arrays, ID/layerN.hessian and so on, layers counted from 0 as in other files.
+// Tensors are the signatures of all networks as arrays, ID/layerN.hessian and so on, layers counted from 0 as in other
+// files.
 func (p *Patterns) Tensors() []store.Tensor {
 	var list []store.Tensor
 	for _, n := range p.Networks {

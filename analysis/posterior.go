@@ -20,7 +20,8 @@ type PosteriorComparison struct {
 	Conditional [2]float64 `json:"conditional_sd"`        // of each weight given the other, 1/sqrt(H_ii)
 	Scales      []float64  `json:"s"`                     // of the rows, c = s^rho/rho
 	Cells       []NoiseAt  `json:"cells"`                 // rows of Scales, columns of exponents
-	// OverRho are the slopes of sigma^2 over 1/H_ii for each exponent, measured on the curves; below one for all but the entropic.
+	// OverRho are the slopes of sigma^2 over 1/H_ii for each exponent, measured on the curves; below one for all but the
+	// entropic.
 	OverRho []PosteriorSlope `json:"slopes"`
 }
 
@@ -47,13 +48,15 @@ func DefaultPosterior() (*PosteriorComparison, error) {
 	return ComparePosterior([2]float64{0.03, 0.01}, 0.7)
 }
 
-// ComparePosterior takes a Gaussian posterior of two weights by its marginal standard deviations and their correlation. Its
-// precision is the Hessian, and each synapse's importance is a diagonal entry of it. The scales are those of the caption: c =
+// ComparePosterior takes a Gaussian posterior of two weights by its marginal standard deviations and their correlation.
+// Its precision is the Hessian, and each synapse's importance is a diagonal entry of it. The scales are those of the
+// caption: c =
 // 0.112, 0.2 and 0.356 for rho = 1/2.
 func ComparePosterior(sd [2]float64, correlation float64) (*PosteriorComparison, error) {
 	if !(sd[0] > 0 && sd[1] > 0) || !(math.Abs(correlation) < 1) {
-		return nil, fmt.Errorf("analysis: posterior: standard deviations %v and correlation %g: want positive ones and one within "+
-			"-1 to 1", sd, correlation)
+		return nil,
+			fmt.Errorf("analysis: posterior: standard deviations %v and correlation %g: want positive ones and one within "+
+				"-1 to 1", sd, correlation)
 	}
 	covariance := mat.NewSymDense(2, []float64{sd[0] * sd[0], correlation * sd[0] * sd[1], 0, sd[1] * sd[1]})
 	var chol mat.Cholesky
@@ -84,7 +87,8 @@ func ComparePosterior(sd [2]float64, correlation float64) (*PosteriorComparison,
 		if err != nil {
 			return nil, err
 		}
-		p.OverRho = append(p.OverRho, PosteriorSlope{Rho: rho, Measured: slope.Value, Predicted: synapse.OptimalSlopes(rho).Posterior})
+		p.OverRho = append(p.OverRho, PosteriorSlope{Rho: rho, Measured: slope.Value,
+			Predicted: synapse.OptimalSlopes(rho).Posterior})
 	}
 	return p, nil
 }
@@ -198,14 +202,18 @@ func (p *PosteriorComparison) caption() string {
 	for _, s := range p.OverRho {
 		slopes = append(slopes, fmt.Sprintf("%.3f for rho = %s (2/(rho+2) = %.3f)", s.Measured, rhoName(s.Rho), s.Predicted))
 	}
-	return fmt.Sprintf("A: posterior of two weights (dashed) and noise optimised for its Hessian (Eq. 66), as ellipses of two "+
+	return fmt.Sprintf("A: posterior of two weights (dashed) and noise optimised for its Hessian (Eq. 66), as "+
+		"ellipses of two "+
 		"standard deviations; columns are exponents, "+
-		"rows scales s = %.4g, %.4g and %.4g with c = s^rho/rho. The posterior has standard deviations %g and %g, correlation %g, "+
+		"rows scales s = %.4g, %.4g and %.4g with c = s^rho/rho. The posterior has standard deviations %g and %g, "+
+		"correlation %g, "+
 		"and %.4g and %.4g of each "+
 		"weight given the other; independent noise can follow those only. "+
-		"B: optimised variance over posterior variance 1/H_ii for each exponent, c = 10^(-2 rho)/rho. C: the same for rho = 1/2 and "+
+		"B: optimised variance over posterior variance 1/H_ii for each exponent, c = 10^(-2 rho)/rho. C: the same for "+
+		"rho = 1/2 and "+
 		"c = %.3f, %.3f, %.3f. "+
-		"Nothing is random here.\nSlopes on logarithmic axes: %s: below one for every power law, so that optimised noise is less "+
+		"Nothing is random here.\nSlopes on logarithmic axes: %s: below one for every power law, so that optimised "+
+		"noise is less "+
 		"heterogeneous than the posterior.",
 		p.Scales[0], p.Scales[1], p.Scales[2], p.SD[0], p.SD[1], p.Correlation, p.Conditional[0], p.Conditional[1],
 		synapse.Multiplier(p.Scales[0], 0.5), synapse.Multiplier(p.Scales[1], 0.5), synapse.Multiplier(p.Scales[2], 0.5),

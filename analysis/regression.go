@@ -38,14 +38,16 @@ func regressionScales() []float64 { return []float64{0.001, 0.03, 1} }
 
 // Regression is variational Bayes beside power laws on a curve to be learned (Appendix 4).
 type Regression struct {
-	Seed          uint64              `json:"seed"`
-	Lambda        float64             `json:"lambda"`
-	NoiseVariance float64             `json:"noise_variance"`
-	Stages        []Stage             `json:"stages"`
-	X             []float64           `json:"x"`
-	Y             []float64           `json:"y"`
-	Networks      []RegressionNetwork `json:"networks"` // variational Bayes first, then rows of scales, columns of exponents
-	Models        []Bounds            `json:"models"`   // evidence and bounds of linear-Gaussian models with 1 to 3 weights
+	Seed          uint64    `json:"seed"`
+	Lambda        float64   `json:"lambda"`
+	NoiseVariance float64   `json:"noise_variance"`
+	Stages        []Stage   `json:"stages"`
+	X             []float64 `json:"x"`
+	Y             []float64 `json:"y"`
+	// variational Bayes first, then rows of scales, columns of exponents
+	Networks []RegressionNetwork `json:"networks"`
+	// evidence and bounds of linear-Gaussian models with 1 to 3 weights
+	Models []Bounds `json:"models"`
 }
 
 // RegressionNetwork is one trained network.
@@ -54,15 +56,15 @@ type RegressionNetwork struct {
 	S   float64 `json:"s"`   // null for variational Bayes
 	C   float64 `json:"c"`
 
-	// Error is the root mean squared distance of the mean prediction from the true function, and Spread the mean standard deviation
-	// of the predictions, where there are examples; Beyond is that half a unit outside of them, on both sides.
+	// Error is the root mean squared distance of the mean prediction from the true function, and Spread the mean standard
+	// deviation of the predictions, where there are examples; Beyond is that half a unit outside of them, on both sides.
 	Error  float64 `json:"error"`
 	Spread float64 `json:"spread"`
 	Beyond float64 `json:"spread_beyond"`
 
 	MedianSigma float64 `json:"median_sigma"`
-	// LargestSigma is that of a synapse without importance, such as one of a rectifier that is never active: nothing but the length
-	// of training bounds it, as the magnitude cost with |mu| does not see sigma.
+	// LargestSigma is that of a synapse without importance, such as one of a rectifier that is never active: nothing but
+	// the length of training bounds it, as the magnitude cost with |mu| does not see sigma.
 	LargestSigma float64 `json:"largest_sigma"`
 	// The magnitude cost with |mu|, as trained and as Eq. 43 has it, and with E|w|, as a Laplace prior has it.
 	MagnitudeAbsMu float64 `json:"magnitude_abs_mu"`
@@ -84,8 +86,8 @@ type Gap struct {
 	Tightest float64 `json:"tightest_s"`
 }
 
-// TrainRegression trains a network with one hidden layer of 20 rectifiers for the entropic cost and for each power law and scale,
-// all from one start and with the same noise; quick trains a quarter as long.
+// TrainRegression trains a network with one hidden layer of 20 rectifiers for the entropic cost and for each power law
+// and scale, all from one start and with the same noise; quick trains a quarter as long.
 func TrainRegression(ctx context.Context, seed uint64, quick bool) (*Regression, error) {
 	r := &Regression{
 		Seed: seed, Lambda: regressionLambda, NoiseVariance: regressionNoise,
@@ -256,7 +258,8 @@ func (r *Regression) gapPanel() draw.Panel {
 	sigmas := r.Networks[0].weights.Sigma
 	p := draw.Panel{
 		Letter: "C", Title: "bound for the noise of A",
-		X: draw.Axis{Label: "Scale s", Log: true}, Y: draw.Axis{Label: "Gap (nats per synapse)", Log: true, Min: 0.3, Max: 300},
+		X: draw.Axis{Label: "Scale s", Log: true}, Y: draw.Axis{Label: "Gap (nats per synapse)", Log: true, Min: 0.3,
+			Max: 300},
 	}
 	scales := floats.LogSpan(make([]float64, 61), 1e-3, 10)
 	for i, rho := range exponents() {
@@ -301,7 +304,8 @@ func (r *Regression) caption() string {
 		if n.Rho == 0 {
 			name = "variational Bayes"
 		}
-		return fmt.Sprintf("%s: error %.3f, spread %.3f and %.3f beyond; sigma %.3g in the median, %.3g at most; magnitude cost "+
+		return fmt.Sprintf("%s: error %.3f, spread %.3f and %.3f beyond; sigma %.3g in the median, %.3g at most; "+
+			"magnitude cost "+
 			"%.1f with |mu|, %.1f with E|w|",
 			name, n.Error, n.Spread, n.Beyond, n.MedianSigma, n.LargestSigma, n.MagnitudeAbsMu, n.MagnitudeAbsW)
 	}
@@ -313,15 +317,18 @@ func (r *Regression) caption() string {
 	for _, g := range r.Networks[0].Gaps[:len(exponents())] {
 		gaps = append(gaps, fmt.Sprintf("%.3g at s = %.3g for rho = %s", g.Least, g.Tightest, rhoName(g.Rho)))
 	}
-	return fmt.Sprintf("Predictive distributions (mean and two standard deviations over %d draws of the weights) of a network with "+
+	return fmt.Sprintf("Predictive distributions (mean and two standard deviations over %d draws of the weights) of "+
+		"a network with "+
 		"one hidden layer of %d rectifiers, "+
 		"trained on %d examples of x^3 + 2x^2 with noise of variance 0.05^2 (dots), which lie within %g to %g and %g to %g. "+
-		"A: variational Bayes, the entropic cost with c = 1. B: power laws, columns are exponents, rows scales s = %g, %g, %g with "+
+		"A: variational Bayes, the entropic cost with c = 1. B: power laws, columns are exponents, rows scales s = %g, "+
+		"%g, %g with "+
 		"c = s^rho/rho. "+
 		"C: gap of the bound, mean of C_BI - C_VI over the synapses of A, against s; least %s. "+
 		"D: how far the ELBO (dashed) and the bound (lines) are below the evidence in linear-Gaussian models.\n"+
 		"lambda = %g on |mu|; initial means within +-1, sigma 0.003; all examples at every step; %s; seed %d. "+
-		"A synapse of a rectifier that is never active has no importance: its sigma grows for as long as training lasts.\n%s.\n%s",
+		"A synapse of a rectifier that is never active has no importance: its sigma grows for as long as training "+
+		"lasts.\n%s.\n%s",
 		regressionDraws, regressionHidden, len(r.X),
 		regressionIntervals()[0][0], regressionIntervals()[0][1], regressionIntervals()[1][0], regressionIntervals()[1][1],
 		regressionScales()[0], regressionScales()[1], regressionScales()[2], strings.Join(gaps, ", "),
@@ -338,8 +345,10 @@ func (r *Regression) modelsText() string {
 			above++
 		}
 	}
-	return fmt.Sprintf("In %d linear-Gaussian models of one to three weights, log P(y|x) by quadrature is %.3g to %.3g nats above "+
+	return fmt.Sprintf("In %d linear-Gaussian models of one to three weights, log P(y|x) by quadrature is %.3g to "+
+		"%.3g nats above "+
 		"the ELBO, and the ELBO %.3g to %.3g above the bound; "+
 		"|mu| for E|w| raises the bound by %.3g to %.3g, above the ELBO in %d of them.",
-		len(r.Models), slices.Min(elbo), slices.Max(elbo), slices.Min(bound), slices.Max(bound), slices.Min(abs), slices.Max(abs), above)
+		len(r.Models), slices.Min(elbo), slices.Max(elbo), slices.Min(bound), slices.Max(bound), slices.Min(abs),
+		slices.Max(abs), above)
 }

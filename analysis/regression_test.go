@@ -8,8 +8,8 @@ import (
 	"quantal/kernels"
 )
 
-// What Appendix 4 describes: predictions that spread where there are no examples, narrow ones for small c, and a bad fit for large
-// c and rho.
+// What Appendix 4 describes: predictions that spread where there are no examples, narrow ones for small c, and a bad
+// fit for large c and rho.
 func TestRegression(t *testing.T) {
 	r, err := TrainRegression(context.Background(), 1, true)
 	if err != nil {
@@ -18,13 +18,16 @@ func TestRegression(t *testing.T) {
 	bayes, rows := r.Networks[0], r.Networks[1:]
 	small, large := rows[3], rows[11] // rho = 2 with the smallest and the largest c
 	if bayes.Beyond < 1.5*bayes.Spread || bayes.Error > 0.1 {
-		t.Errorf("variational Bayes: spread %v within the examples, %v beyond, error %v", bayes.Spread, bayes.Beyond, bayes.Error)
+		t.Errorf("variational Bayes: spread %v within the examples, %v beyond, error %v", bayes.Spread, bayes.Beyond,
+			bayes.Error)
 	}
 	if small.Beyond > 0.5*bayes.Beyond || small.Spread > 0.5*bayes.Spread || small.Error > 0.1 {
-		t.Errorf("small c: spread %v and %v, error %v; variational Bayes %v and %v", small.Spread, small.Beyond, small.Error, bayes.Spread, bayes.Beyond)
+		t.Errorf("small c: spread %v and %v, error %v; variational Bayes %v and %v", small.Spread, small.Beyond, small.Error,
+			bayes.Spread, bayes.Beyond)
 	}
 	if large.Error < 2*bayes.Error || large.Spread < 2*bayes.Spread {
-		t.Errorf("large c: error %v, spread %v; variational Bayes %v, %v", large.Error, large.Spread, bayes.Error, bayes.Spread)
+		t.Errorf("large c: error %v, spread %v; variational Bayes %v, %v", large.Error, large.Spread, bayes.Error,
+			bayes.Spread)
 	}
 	for _, n := range r.Networks {
 		inside, width := 0, 0.0
@@ -74,7 +77,8 @@ func TestPredict(t *testing.T) {
 		for layer, shape := range [][2]int{{hidden, 2}, {1, hidden + 1}} {
 			for r := range shape[0] {
 				xi := make([]float64, shape[1])
-				kernels.Normals(xi, kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis, Layer: uint16(layer), Draw: uint32(forPredictions)<<24 + uint32(d)}, r)
+				kernels.Normals(xi, kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis, Layer: uint16(layer),
+					Draw: uint32(forPredictions)<<24 + uint32(d)}, r)
 				for _, v := range xi {
 					drawn[at] = w.Mu[at] + w.Sigma[at]*v
 					at++

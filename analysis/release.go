@@ -30,7 +30,8 @@ type ReliabilityCost struct {
 	Rho       float64 `json:"rho"`    // the exponent that the paper derives
 	Cost      float64 `json:"cost"`   // of this release; its unit is open
 	Slope     Slope   `json:"slope"`  // of ln cost over ln sigma along the curve at this mean; -rho where the law holds
-	// Exponents are -d ln cost / d ln sigma at this release when one parameter is held and the other two change, keeping the mean.
+	// Exponents are -d ln cost / d ln sigma at this release when one parameter is held and the other two change, keeping
+	// the mean.
 	Exponents struct {
 		N float64 `json:"n_held"`
 		P float64 `json:"p_held"`
@@ -63,14 +64,15 @@ type LocalExponent struct {
 // costCurve is a cost over sigma at fixed mean.
 type costCurve struct{ sigma, cost []float64 }
 
-// AnalyseRelease draws from a release, whose n has to be whole, and prices its reliability. Along the curves sigma goes from a
-// tenth of the release's to ten times it, as far as a vesicle is left.
+// AnalyseRelease draws from a release, whose n has to be whole, and prices its reliability. Along the curves sigma goes
+// from a tenth of the release's to ten times it, as far as a vesicle is left.
 func AnalyseRelease(r synapse.Release, draws int, seed uint64) (*ReleaseAnalysis, error) {
 	if err := r.Check(); err != nil {
 		return nil, fmt.Errorf("analysis: %w", err)
 	}
 	if r.P == 1 {
-		return nil, fmt.Errorf("analysis: p 1: want a probability below 1; without variance there is no reliability to pay for")
+		return nil,
+			fmt.Errorf("analysis: p 1: want a probability below 1; without variance there is no reliability to pay for")
 	}
 	if draws < 2 {
 		return nil, fmt.Errorf("analysis: %d draws: want 2 or more", draws)
@@ -94,7 +96,8 @@ func AnalyseRelease(r synapse.Release, draws int, seed uint64) (*ReleaseAnalysis
 		}
 	}
 	for _, m := range synapse.Mechanisms() {
-		c := ReliabilityCost{Mechanism: m.String(), Formula: m.Formula(), Drives: m.Drives().String(), Rho: m.Rho(), Cost: m.Cost(r)}
+		c := ReliabilityCost{Mechanism: m.String(), Formula: m.Formula(), Drives: m.Drives().String(), Rho: m.Rho(),
+			Cost: m.Cost(r)}
 		t := synapse.Tradeoff{Mechanism: m, From: r, Drives: m.Drives(), Compensates: synapse.Q}
 		curve := newCostCurve(t)
 		var err error
@@ -106,7 +109,8 @@ func AnalyseRelease(r synapse.Release, draws int, seed uint64) (*ReleaseAnalysis
 		c.Exponents.Q = exponent(m, r, synapse.P, synapse.N)
 		a.Costs, a.curves = append(a.Costs, c), append(a.curves, curve)
 	}
-	a.throughP = newCostCurve(synapse.Tradeoff{Mechanism: synapse.Trafficking, From: r, Drives: synapse.P, Compensates: synapse.Q})
+	a.throughP = newCostCurve(synapse.Tradeoff{Mechanism: synapse.Trafficking, From: r, Drives: synapse.P,
+		Compensates: synapse.Q})
 	for _, p := range []float64{0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9} {
 		e := exponent(synapse.Trafficking, synapse.Release{N: r.N, P: p, Q: r.Q}, synapse.P, synapse.Q)
 		a.Equation18 = append(a.Equation18, LocalExponent{p, e})
@@ -175,7 +179,8 @@ func (a *ReleaseAnalysis) Illustration() (draw.Illustration, error) {
 				Label: "trafficking through p (Eq. 18)", X: a.throughP.sigma, Y: a.throughP.cost, Color: draw.Red, Dashed: true,
 			})
 		}
-		p.Layers = append(p.Layers, draw.Points{Label: "this synapse", X: []float64{r.SD()}, Y: []float64{c.Cost}, Color: draw.Ink})
+		p.Layers = append(p.Layers, draw.Points{Label: "this synapse", X: []float64{r.SD()}, Y: []float64{c.Cost},
+			Color: draw.Ink})
 		costs = append(costs, p)
 	}
 	figure, err := draw.NewFigure(
@@ -232,10 +237,12 @@ func (a *ReleaseAnalysis) caption(higherP, moreVesicles synapse.Release) string 
 	for _, e := range a.Equation18 {
 		local = append(local, fmt.Sprintf("%.2f at p = %g", e.Exponent, e.P))
 	}
-	return fmt.Sprintf("A: probability of the potential of a synapse with n = %g vesicles, release probability p = %g and quantal "+
+	return fmt.Sprintf("A: probability of the potential of a synapse with n = %g vesicles, release probability p = "+
+		"%g and quantal "+
 		"size q = %g; "+
 		"mean %.4g, standard deviation %.4g; dots are %d draws, seed %d, with mean %.4g and standard deviation %.4g. "+
-		"B, C: the same mean with half the standard deviation, by a higher p (%.3g, q %.3g) or more vesicles (%.4g, q %.3g).\n"+
+		"B, C: the same mean with half the standard deviation, by a higher p (%.3g, q %.3g) or more vesicles (%.4g, q "+
+		"%.3g).\n"+
 		"D to G: cost over sigma at this mean, q compensating; calcium through p, the others through n: %s. "+
 		"Dashed: trafficking changed through p instead (Eq. 18), (1-p)/sigma^2, whose exponent at its place is 2 (1-p): %s.",
 		r.N, r.P, r.Q, a.Binomial.Mean, a.Binomial.SD, a.Draws, a.Seed, a.Simulated.Mean, a.Simulated.SD,

@@ -40,20 +40,21 @@ func (s Signature) MarshalText() ([]byte, error) { return []byte(s.String()), ni
 
 // label is that of an axis.
 func (s Signature) label() string {
-	return [...]string{"Hessian H (Fisher)", "Hessian H (Fisher, at μ)", "Learning rate η/mean |g|", "Input rate, mean |x|", "Input, mean x²"}[s]
+	return [...]string{"Hessian H (Fisher)", "Hessian H (Fisher, at μ)", "Learning rate η/mean |g|",
+		"Input rate, mean |x|", "Input, mean x²"}[s]
 }
 
-// Analytic is the slope of the optimal sigma^2 against the signature on log axes (EES Eq. 67 and 68); NaN for mean |x|, about which
-// the paper's derivation says nothing: H goes as mean x^2.
+// Analytic is the slope of the optimal sigma^2 against the signature on log axes (EES Eq. 67 and 68); NaN for mean |x|,
+// about which the paper's derivation says nothing: H goes as mean x^2.
 func (s Signature) Analytic(rho float64) float64 {
 	slopes := synapse.OptimalSlopes(rho)
 	return [...]float64{slopes.Hessian, slopes.Hessian, slopes.LearningRate, math.NaN(), slopes.Input}[s]
 }
 
-// Signatures are what goes with the importance of the synapses of a layer, biases left out. Lists of synapses are [outputs][inputs],
-// a neuron's synapses one after the other, as the layer's weights in the files; those of inputs have one value for each
-// presynaptic unit. With N the examples of the training set, B those of a minibatch, g the gradient of a minibatch's summed
-// negative log-likelihood and g_b that of one example:
+// Signatures are what goes with the importance of the synapses of a layer, biases left out. Lists of synapses are
+// [outputs][inputs], a neuron's synapses one after the other, as the layer's weights in the files; those of inputs have
+// one value for each presynaptic unit. With N the examples of the training set, B those of a minibatch, g the gradient
+// of a minibatch's summed negative log-likelihood and g_b that of one example:
 type Signatures struct {
 	Inputs, Outputs int
 
@@ -67,18 +68,22 @@ type Signatures struct {
 	InputSquare []float64 // mean of x^2
 }
 
-// NewSignatures computes the signatures of each layer of a network with a sigma per synapse from what it has added up over whole
-// epochs: under the rule kernels.Accumulate, with weights drawn and at their means. Both estimates of the Hessian are of the
-// objective's likelihood summed over all examples of the training set (EES Eq. 35).
-func NewSignatures(c *store.Checkpoint, examples int, learningRate float64, noisy, atMu *kernels.Sums) ([]Signatures, error) {
+// NewSignatures computes the signatures of each layer of a network with a sigma per synapse from what it has added up
+// over whole epochs: under the rule kernels.Accumulate, with weights drawn and at their means. Both estimates of the
+// Hessian are of the objective's likelihood summed over all examples of the training set (EES Eq. 35).
+func NewSignatures(c *store.Checkpoint, examples int, learningRate float64, noisy,
+	atMu *kernels.Sums) ([]Signatures, error) {
 	l := c.Layout
 	if l.Sharing != kernels.PerSynapse {
-		return nil, fmt.Errorf("analysis: signatures: want a network with a sigma for each synapse, got sharing %v", l.Sharing)
+		return nil, fmt.Errorf("analysis: signatures: want a network with a sigma for each synapse, got sharing %v",
+			l.Sharing)
 	}
 	for _, s := range []*kernels.Sums{noisy, atMu} {
 		if s.Minibatches < 1 || len(s.Square) != l.Slots() || len(s.Inputs) != len(l.Layers) {
-			return nil, fmt.Errorf("analysis: signatures: want sums over minibatches of a network of %d slots and %d layers, got %d, %d and %d",
-				l.Slots(), len(l.Layers), s.Minibatches, len(s.Square), len(s.Inputs))
+			return nil,
+				fmt.Errorf("analysis: signatures: want sums over minibatches of a network of %d slots and %d layers, got %d, "+
+					"%d and %d",
+					l.Slots(), len(l.Layers), s.Minibatches, len(s.Square), len(s.Inputs))
 		}
 	}
 	minibatches := float64(noisy.Minibatches)
@@ -128,8 +133,9 @@ func (s Signatures) Of(which Signature) []float64 {
 	return all
 }
 
-// Tensors are the signatures as arrays for files, their names beginning with a prefix: variance, hessian, hessian_examples,
-// gradient and learning_rate of [outputs][inputs], input_rate and input_square of [inputs], in float32.
+// Tensors are the signatures as arrays for files, their names beginning with a prefix: variance, hessian,
+// hessian_examples, gradient and learning_rate of [outputs][inputs], input_rate and input_square of [inputs], in
+// float32.
 func (s Signatures) Tensors(prefix string) []store.Tensor {
 	var list []store.Tensor
 	synapses, inputs := []int{s.Outputs, s.Inputs}, []int{s.Inputs}
@@ -138,7 +144,8 @@ func (s Signatures) Tensors(prefix string) []store.Tensor {
 		shape []int
 		data  []float64
 	}{
-		{"variance", synapses, s.Variance}, {"hessian", synapses, s.Hessian}, {"hessian_examples", synapses, s.HessianExamples},
+		{"variance", synapses, s.Variance}, {"hessian", synapses, s.Hessian},
+		{"hessian_examples", synapses, s.HessianExamples},
 		{"gradient", synapses, s.Gradient}, {"learning_rate", synapses, s.LearningRate},
 		{"input_rate", inputs, s.InputRate}, {"input_square", inputs, s.InputSquare},
 	} {

@@ -49,8 +49,8 @@ func smallNetwork(t *testing.T, hidden []int, batch int, sigma func(u float64) f
 
 func noisySigma(u float64) float64 { return 0.05 * math.Pow(10, u) }
 
-// naive computes everything example by example in float64, from the definitions: the gradients of each example's negative
-// log-likelihood by backpropagation through plain loops.
+// naive computes everything example by example in float64, from the definitions: the gradients of each example's
+// negative log-likelihood by backpropagation through plain loops.
 type naive struct {
 	set *mnist.Set
 	n   Network
@@ -67,7 +67,8 @@ func (v naive) weights(step int, atMu bool) [][][]float64 {
 		for r := range layer.Out {
 			xi := make([]float64, layer.Columns())
 			if !atMu {
-				kernels.Normals(xi, kernels.Noise{Seed: uint64(v.n.Config.Seed), Stream: kernels.StreamAnalysis, Layer: uint16(i), Step: uint32(step)}, r)
+				kernels.Normals(xi, kernels.Noise{Seed: uint64(v.n.Config.Seed), Stream: kernels.StreamAnalysis, Layer: uint16(i),
+					Step: uint32(step)}, r)
 			}
 			at := l.Slot(i, r, 0)
 			for k := range xi {
@@ -80,7 +81,8 @@ func (v naive) weights(step int, atMu bool) [][][]float64 {
 	return w
 }
 
-// example returns the inputs of each layer, with a 1 behind, and the gradients of the NLL of an example, [layer][out][in+1].
+// example returns the inputs of each layer, with a 1 behind, and the gradients of the NLL of an example,
+// [layer][out][in+1].
 func (v naive) example(e int, w [][][]float64) (inputs [][]float64, gradients [][][]float64) {
 	x := make([]float64, 9)
 	for k := range x {
@@ -134,7 +136,8 @@ func (v naive) signatures(epochs int) []Signatures {
 	var list []Signatures
 	for _, layer := range v.layout().Layers {
 		many := func() []float64 { return make([]float64, layer.In*layer.Out) }
-		list = append(list, Signatures{Inputs: layer.In, Outputs: layer.Out, Hessian: many(), HessianExamples: many(), Gradient: many(),
+		list = append(list, Signatures{Inputs: layer.In, Outputs: layer.Out, Hessian: many(), HessianExamples: many(),
+			Gradient:  many(),
 			InputRate: make([]float64, layer.In), InputSquare: make([]float64, layer.In)})
 	}
 	order := make([]int32, n)

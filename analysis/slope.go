@@ -21,8 +21,8 @@ type Slope struct {
 	Dropped     int     `json:"dropped"` // points that logarithmic axes have no place for: zero, negative or not finite
 }
 
-// Bootstrap says how intervals are drawn: cases are resampled with replacement (Efron and Tibshirani 1993), and the interval is
-// that between the 2.5 and the 97.5 percent quantile of the slopes.
+// Bootstrap says how intervals are drawn: cases are resampled with replacement (Efron and Tibshirani 1993), and the
+// interval is that between the 2.5 and the 97.5 percent quantile of the slopes.
 type Bootstrap struct {
 	Seed      uint64
 	Resamples int // 0 leaves the interval NaN
@@ -31,8 +31,8 @@ type Bootstrap struct {
 // DefaultBootstrap is what the commands use.
 func DefaultBootstrap() Bootstrap { return Bootstrap{Seed: 1, Resamples: 2000} }
 
-// FitSlope fits a line to ln y over ln x. Points with an x or y that is not positive and finite are dropped and counted. It fails if
-// fewer than three are left or all have one x.
+// FitSlope fits a line to ln y over ln x. Points with an x or y that is not positive and finite are dropped and
+// counted. It fails if fewer than three are left or all have one x.
 func FitSlope(x, y []float64, b Bootstrap) (Slope, error) {
 	if len(x) != len(y) {
 		return Slope{}, fmt.Errorf("analysis: slope: %d values of x, %d of y", len(x), len(y))
@@ -80,8 +80,8 @@ func (b Bootstrap) interval(u, v []float64) (low, high float64) {
 	return stat.Quantile(0.025, stat.LinInterp, slopes, nil), stat.Quantile(0.975, stat.LinInterp, slopes, nil)
 }
 
-// resample fills counts with how often each of the cases is in resample number i. Case j of the resample is floor(n x/2^32), x
-// being word j mod 4 of block j/4 of the bootstrap stream with step i; the bias is below n 2^-32.
+// resample fills counts with how often each of the cases is in resample number i. Case j of the resample is floor(n
+// x/2^32), x being word j mod 4 of block j/4 of the bootstrap stream with step i; the bias is below n 2^-32.
 func (b Bootstrap) resample(counts []float64, i int) {
 	clear(counts)
 	noise := kernels.Noise{Seed: b.Seed, Stream: kernels.StreamBootstrap, Step: uint32(i)}

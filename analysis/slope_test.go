@@ -47,7 +47,8 @@ func TestFitSlope(t *testing.T) {
 		if math.Abs(s.Value-want) > 1e-8 || math.Abs(s.Intercept-intercept) > 1e-8 || math.Abs(s.Correlation-r) > 1e-6 {
 			t.Fatalf("slope %v, intercept %v, r %v; want %v, %v, %v", s.Value, s.Intercept, s.Correlation, want, intercept, r)
 		}
-		if s.Points != n || s.Dropped != 5 || !math.IsNaN(s.Low) || !near(s.At(2), math.Exp(intercept+want*math.Log(2)), 1e-7) {
+		if s.Points != n || s.Dropped != 5 || !math.IsNaN(s.Low) ||
+			!near(s.At(2), math.Exp(intercept+want*math.Log(2)), 1e-7) {
 			t.Fatalf("%+v", s)
 		}
 	})
@@ -68,7 +69,8 @@ func TestFitSlopeRefuses(t *testing.T) {
 	}
 }
 
-// A resample has as many cases as there are, every case comes as often as any other, and the noise is the bootstrap stream's.
+// A resample has as many cases as there are, every case comes as often as any other, and the noise is the bootstrap
+// stream's.
 func TestResample(t *testing.T) {
 	b := Bootstrap{Seed: 4}
 	const n, resamples = 7, 3000
@@ -99,8 +101,9 @@ func TestResample(t *testing.T) {
 	}
 }
 
-// Of many data sets with one true slope, the intervals of about 95 % contain it. Intervals by the bootstrap of quantiles are a
-// little narrow for few points, so fewer than 95 % are allowed; 200 data sets have a standard error of 1.5 %.
+// Of many data sets with one true slope, the intervals of about 95 % contain it. Intervals by the bootstrap of
+// quantiles are a little narrow for few points, so fewer than 95 % are allowed; 200 data sets have a standard error of
+// 1.5 %.
 func TestIntervalCoversTheSlope(t *testing.T) {
 	const sets, n, slope = 200, 60, -0.7
 	covered := 0

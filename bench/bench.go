@@ -94,7 +94,8 @@ func (s setting) open() (vm *cpu.VM, program *kernels.Program, err error) {
 }
 
 // start compiles the network and starts the VM that open opens, with as many of them as there are members.
-func (s setting) start(open func(*kernels.Program, []kernels.Member, *kernels.Data) (kernels.VM, error)) (*kernels.Program, error) {
+func (s setting) start(open func(*kernels.Program, []kernels.Member, *kernels.Data) (kernels.VM,
+	error)) (*kernels.Program, error) {
 	config, err := train.Preset("published")
 	if err != nil {
 		return nil, err
@@ -138,10 +139,12 @@ func (s setting) measure(ctx context.Context, duration time.Duration) (Speed, er
 }
 
 // Members measures networks of the published preset side by side on a device.
-func Members(ctx context.Context, d train.Device, noise, rho string, members, threads int, duration time.Duration) (Speed, error) {
+func Members(ctx context.Context, d train.Device, noise, rho string, members, threads int,
+	duration time.Duration) (Speed, error) {
 	s := setting{d.Kernels, []int{784, 100, 100, 10}, 20, noise, rho, members, kernels.Threads(threads)}
 	var vm kernels.VM
-	program, err := s.start(func(p *kernels.Program, members []kernels.Member, data *kernels.Data) (_ kernels.VM, err error) {
+	program, err := s.start(func(p *kernels.Program, members []kernels.Member, data *kernels.Data) (_ kernels.VM,
+		err error) {
 		vm, err = d.Open(p, members, data, threads)
 		return vm, err
 	})
@@ -152,7 +155,8 @@ func Members(ctx context.Context, d train.Device, noise, rho string, members, th
 	return s.time(ctx, vm, program, duration)
 }
 
-func (s setting) time(ctx context.Context, vm kernels.VM, program *kernels.Program, duration time.Duration) (Speed, error) {
+func (s setting) time(ctx context.Context, vm kernels.VM, program *kernels.Program,
+	duration time.Duration) (Speed, error) {
 	perEpoch := examples(s.sizes[0]) / s.batch
 	t, err := pace(duration, perEpoch, time.Now, func(first, n int) error {
 		_, err := vm.Run(ctx, first, n)
@@ -163,7 +167,8 @@ func (s setting) time(ctx context.Context, vm kernels.VM, program *kernels.Progr
 	}
 	rate := float64(s.members) / t.perStep
 	return Speed{
-		Kernels: s.kernels, Sizes: s.sizes, Batch: s.batch, Noise: s.noise, Rho: s.rho, Members: s.members, Threads: s.threads,
+		Kernels: s.kernels, Sizes: s.sizes, Batch: s.batch, Noise: s.noise, Rho: s.rho, Members: s.members,
+		Threads:        s.threads,
 		StepsPerSecond: rate, NsPerSynapse: 1e9 / rate / float64(program.Layout.Synapses()), Steps: t.steps, Epochs: t.epochs,
 	}, nil
 }
@@ -177,13 +182,15 @@ func Run(ctx context.Context, each time.Duration, progress func(string)) (*Repor
 	r := &Report{Kernels: chosen, Doubts: []string{}}
 	preset := setting{chosen, []int{784, 100, 100, 10}, 20, "heterogeneous", "2", 1, 1}
 	measure := func(list *[]Speed, s setting) error {
-		progress(fmt.Sprintf("%s kernels, %v, batch %d, %s noise, rho %s, %d networks, %d threads", s.kernels, s.sizes, s.batch, s.noise, s.rho, s.members, s.threads))
+		progress(fmt.Sprintf("%s kernels, %v, batch %d, %s noise, rho %s, %d networks, %d threads", s.kernels, s.sizes,
+			s.batch, s.noise, s.rho, s.members, s.threads))
 		speed, err := s.measure(ctx, each)
 		*list = append(*list, speed)
 		return err
 	}
 	for _, set := range cpu.KernelSets() {
-		for _, kind := range [][2]string{{"heterogeneous", "2"}, {"heterogeneous", "2/3"}, {"homogeneous", "2"}, {"none", "2"}} {
+		for _, kind := range [][2]string{{"heterogeneous", "2"}, {"heterogeneous", "2/3"}, {"homogeneous", "2"},
+			{"none", "2"}} {
 			s := preset
 			s.kernels, s.noise, s.rho = set, kind[0], kind[1]
 			if err := measure(&r.Presets, s); err != nil {
@@ -268,7 +275,8 @@ func (r *Report) doubt(disturbed []string) {
 	}
 	for _, p := range r.Parts {
 		if p.MemoryShare > 1 {
-			r.Doubts = append(r.Doubts, p.Instruction+": faster than the second cache gives its bytes: they are in the nearest, or that rate is too low")
+			r.Doubts = append(r.Doubts,
+				p.Instruction+": faster than the second cache gives its bytes: they are in the nearest, or that rate is too low")
 		}
 		if p.OperationShare > 1 {
 			r.Doubts = append(r.Doubts, p.Instruction+": more operations than one thread can do: that rate is too low")

@@ -12,7 +12,8 @@ func TestDoubt(t *testing.T) {
 	if sound.doubt(nil); len(sound.Doubts) > 0 {
 		t.Errorf("doubts of what may well be: %q", sound.Doubts)
 	}
-	odd := Report{Parts: []Part{{Instruction: "b0 = gather", MemoryShare: 5}, {Instruction: "update layer 0", OperationShare: 1.2}}}
+	odd := Report{Parts: []Part{{Instruction: "b0 = gather", MemoryShare: 5},
+		{Instruction: "update layer 0", OperationShare: 1.2}}}
 	odd.Rates.MemoryBytes, odd.Rates.CacheBytes = 8e10, 2e8
 	odd.doubt([]string{"operations"})
 	for i, want := range []string{"operations: ", "memory: ", "b0 = gather: ", "update layer 0: "} {

@@ -32,16 +32,16 @@ type Diagnosis struct {
 // Check compares a small network on the GPU with the portable kernels on the CPU.
 type Check struct {
 	Network string `json:"network"`
-	// The worst deviation of any one kernel from float64, and of three steps and an evaluation from the CPU, in units of what
-	// rounding allows.
+	// The worst deviation of any one kernel from float64, and of three steps and an evaluation from the CPU, in units of
+	// what rounding allows.
 	KernelDeviation float64 `json:"kernel_deviation"`
 	Deviation       float64 `json:"deviation"`
 	Repeats         bool    `json:"repeats"` // a second run gave the same bytes
 	Problem         string  `json:"problem,omitempty"`
 }
 
-// Doctor examines a device, which open opens anew each time, down to every kernel against its portable Go twin. copied is the
-// number of bytes to measure the memory with.
+// Doctor examines a device, which open opens anew each time, down to every kernel against its portable Go twin. copied
+// is the number of bytes to measure the memory with.
 func Doctor(ctx context.Context, open func() (cuda.Driver, error), copied int64) (d *Diagnosis, err error) {
 	driver, err := open()
 	if err != nil {
@@ -49,7 +49,8 @@ func Doctor(ctx context.Context, open func() (cuda.Driver, error), copied int64)
 	}
 	info := driver.Info()
 	d = &Diagnosis{
-		Device: info.Name, Compute: fmt.Sprintf("%d.%d", info.Major, info.Minor), CUDA: fmt.Sprintf("%d.%d", info.Driver/1000, info.Driver%1000/10),
+		Device: info.Name, Compute: fmt.Sprintf("%d.%d", info.Major, info.Minor),
+		CUDA:       fmt.Sprintf("%d.%d", info.Driver/1000, info.Driver%1000/10),
 		MemoryFree: info.MemoryFree, MemoryTotal: info.MemoryTotal, Healthy: true,
 	}
 	load, err := cuda.LoadAll(driver)
@@ -98,8 +99,8 @@ type checkup struct {
 	rule kernels.Rule
 }
 
-// checkups go through every kernel: each sharing, likelihood and activation, every special case of the power law, layers that
-// fit one block and layers that do not; in training, with frozen parameters, and in fluctuation.
+// checkups go through every kernel: each sharing, likelihood and activation, every special case of the power law,
+// layers that fit one block and layers that do not; in training, with frozen parameters, and in fluctuation.
 func checkups() []checkup {
 	var all []checkup
 	rhos := []float64{0.5, 2. / 3, 4. / 3, 2, 0}
@@ -131,9 +132,10 @@ func (n checkup) String() string {
 		n.spec.Likelihood, n.spec.Batch, n.rho, n.rule)
 }
 
-// What rounding allows after three steps, of the largest entry of a field. The moments are tight; fields of a few entries are
-// not, which may be differences of a noise and a cost that nearly cancel; nor are the parameters, because Adam divides rounding by
-// rounding where a gradient nearly vanishes. Of a loss, for which single entries matter little.
+// What rounding allows after three steps, of the largest entry of a field. The moments are tight; fields of a few
+// entries are not, which may be differences of a noise and a cost that nearly cancel; nor are the parameters, because
+// Adam divides rounding by rounding where a gradient nearly vanishes. Of a loss, for which single entries matter
+// little.
 const (
 	momentTolerance    = 3e-5
 	fewTolerance       = 3e-3
@@ -199,8 +201,8 @@ func (n checkup) checkKernels(p *kernels.Program, open func() (cuda.Driver, erro
 	if err = errors.Join(err, driver.Close()); err != nil {
 		return 0, err.Error()
 	}
-	// The tolerances are for noise and cost of one size. Here they are as they come, and a sigma that all share may see them cancel
-	// to a tenth.
+	// The tolerances are for noise and cost of one size. Here they are as they come, and a sigma that all share may see
+	// them cancel to a tenth.
 	const slack = 10
 	for _, d := range deviations {
 		if e := d.Error / d.Tolerance / slack; !(e <= worst) {
@@ -241,7 +243,8 @@ func (n checkup) input(p *kernels.Program) (members []kernels.Member, data *kern
 }
 
 // run takes the networks through three steps and tests them.
-func (n checkup) run(ctx context.Context, p *kernels.Program, open func([]kernels.Member, *kernels.Data) (kernels.VM, error)) (o outcome, err error) {
+func (n checkup) run(ctx context.Context, p *kernels.Program,
+	open func([]kernels.Member, *kernels.Data) (kernels.VM, error)) (o outcome, err error) {
 	members, data, states := n.input(p)
 	vm, err := open(members, data)
 	if err != nil {
@@ -295,7 +298,8 @@ func noisyState(l kernels.Layout, seed uint64) *kernels.State {
 	u := make([]float64, max(widest, len(s.Phi)))
 	scale := math.Min(1, 2/math.Sqrt(float64(widest)))
 	draw := func(field []float32, row, columns int, f func(u float64) float64) {
-		kernels.Uniforms(u[:columns], kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis, Draw: uint32(len(field))}, row)
+		kernels.Uniforms(u[:columns], kernels.Noise{Seed: seed, Stream: kernels.StreamAnalysis, Draw: uint32(len(field))},
+			row)
 		for k := range columns {
 			field[k] = float32(f(u[k]))
 		}

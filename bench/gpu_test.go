@@ -10,8 +10,8 @@ import (
 	"quantal/internal/pythontest"
 )
 
-// What of the GPU benchmark runs without a GPU: the report, the peers' reference with its planted faults, and, where there is
-// PyTorch, its peers against the reference. bench/gpu.sh does the rest on a GPU, JAX included.
+// What of the GPU benchmark runs without a GPU: the report, the peers' reference with its planted faults, and, where
+// there is PyTorch, its peers against the reference. bench/gpu.sh does the rest on a GPU, JAX included.
 func TestGPUPeers(t *testing.T) {
 	python := pythontest.Find(t)
 	for _, command := range [][]string{{"gpu/report.py", "--self-test"}, {"gpu/model.py"}} {

@@ -18,12 +18,14 @@ import (
 )
 
 // gpuStages is the order of value.
-var gpuStages = []string{"facts", "doctor", "repeat", "parity", "memcheck", "speed", "grid", "hand", "jax", "compile", "eager",
+var gpuStages = []string{"facts", "doctor", "repeat", "parity", "memcheck", "speed", "grid", "hand", "jax", "compile",
+	"eager",
 	"racecheck", "sizes", "ways", "full"}
 
-// standIn plays nvidia-smi, compute-sanitizer, quantal, its test binary and, through Python, the peers. It writes down how it was
-// called, and takes a second. Calls that match HANG take all the time that they are given, do not end when asked to, and have a
-// child in a session of its own that does not either; HANG_FIRST does so too, but what it has to say is said before.
+// standIn plays nvidia-smi, compute-sanitizer, quantal, its test binary and, through Python, the peers. It writes down
+// how it was called, and takes a second. Calls that match HANG take all the time that they are given, do not end when
+// asked to, and have a child in a session of its own that does not either; HANG_FIRST does so too, but what it has to
+// say is said before.
 const standIn = `#!/bin/bash
 name=$(basename "$0")
 if [ "$name" = python ]; then
@@ -88,8 +90,10 @@ func rehearse(t *testing.T, environment ...string) *rehearsal {
 		t.Fatal(err)
 	}
 	r.cmd = exec.Command("bash", "gpu.sh", "--out", r.path("out"))
-	r.cmd.Env = append(os.Environ(), "PATH="+r.dir+":"+os.Getenv("PATH"), "REHEARSAL="+r.dir, "GPU_CLOCK="+r.path("clock"), "REAL_PYTHON="+real,
-		"PYTHON="+r.path("python"), "QUANTAL="+r.path("quantal"), "CUDA_TEST="+r.path("cuda.test"), "PYTHONDONTWRITEBYTECODE=1",
+	r.cmd.Env = append(os.Environ(), "PATH="+r.dir+":"+os.Getenv("PATH"), "REHEARSAL="+r.dir, "GPU_CLOCK="+r.path("clock"),
+		"REAL_PYTHON="+real,
+		"PYTHON="+r.path("python"), "QUANTAL="+r.path("quantal"), "CUDA_TEST="+r.path("cuda.test"),
+		"PYTHONDONTWRITEBYTECODE=1",
 		"HANG=", "HANG_FIRST=", "STAND_STILL=", "GPU_DEADLINE=", "DEVICE=cuda", "TMPDIR="+r.dir)
 	r.cmd.Env = append(r.cmd.Env, environment...)
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -162,15 +166,16 @@ func (r *rehearsal) outcomes(t *testing.T) (all []stageOutcome) {
 func (r *rehearsal) given(t *testing.T) (stages []string, seconds map[string]int) {
 	t.Helper()
 	seconds = map[string]int{}
-	for _, m := range regexp.MustCompile(`(?m)^== (\w+), at most (\d+) s$`).FindAllStringSubmatch(r.read(t, "out/log.txt"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^== (\w+), at most (\d+) s$`).FindAllStringSubmatch(r.read(t, "out/log.txt"),
+		-1) {
 		stages = append(stages, m[1])
 		seconds[m[1]], _ = strconv.Atoi(m[2])
 	}
 	return stages, seconds
 }
 
-// If everything takes all the time that it can have, each stage has its cap, the caps are nine minutes less what the reports take,
-// and nothing is left behind.
+// If everything takes all the time that it can have, each stage has its cap, the caps are nine minutes less what the
+// reports take, and nothing is left behind.
 func TestGPUScriptWhereEverythingHangs(t *testing.T) {
 	r := rehearse(t, "HANG=.")
 	out, err := r.cmd.CombinedOutput()
@@ -199,13 +204,14 @@ func TestGPUScriptWhereEverythingHangs(t *testing.T) {
 	if total != 9*60-10 {
 		t.Errorf("the caps add up to %d s, want %d", total, 9*60-10)
 	}
-	if report := r.read(t, "out/gpu.md"); strings.Count(report, "| **failed** |") != 11 || strings.Count(report, "| cut |") != 3 {
+	if report := r.read(t, "out/gpu.md"); strings.Count(report, "| **failed** |") != 11 ||
+		strings.Count(report, "| cut |") != 3 {
 		t.Errorf("the report:\n%s", report)
 	}
 }
 
-// The first thing that runs on a GPU is the doctor, and 240 networks of every peer come before other sizes of any. A stage that ends
-// early gives its rest on, and one that hangs takes nothing from those behind it.
+// The first thing that runs on a GPU is the doctor, and 240 networks of every peer come before other sizes of any. A
+// stage that ends early gives its rest on, and one that hangs takes nothing from those behind it.
 func TestGPUScriptOrder(t *testing.T) {
 	r := rehearse(t, "HANG=^jax_vmap.*--checked")
 	out, err := r.cmd.CombinedOutput()
@@ -216,15 +222,20 @@ func TestGPUScriptOrder(t *testing.T) {
 	calls := r.read(t, "calls")
 	rest := calls
 	for _, call := range []string{
-		"nvidia-smi", "quantal version", "quantal doctor --json", "quantal train .*--seed 1", "quantal train .*--seed 1", "quantal train .*--seed 2",
-		"cuda.test .*-test.run GPU", "compute-sanitizer --tool memcheck .*heterogeneous", "compute-sanitizer --tool memcheck .*homogeneous",
+		"nvidia-smi", "quantal version", "quantal doctor --json", "quantal train .*--seed 1", "quantal train .*--seed 1",
+		"quantal train .*--seed 2",
+		"cuda.test .*-test.run GPU", "compute-sanitizer --tool memcheck .*heterogeneous",
+		"compute-sanitizer --tool memcheck .*homogeneous",
 		"quantal bench .*heterogeneous.*--members 240 ", "quantal bench .*heterogeneous.*--members 1 ",
 		"quantal bench .*homogeneous.*--members 240 ", "quantal bench .*homogeneous.*--members 1 ",
-		"quantal grid .*--epochs 1 ", "torch_stacked.py --checked --way hand --members 240,1 ", "jax_vmap.py --checked --members 240,1 ",
+		"quantal grid .*--epochs 1 ", "torch_stacked.py --checked --way hand --members 240,1 ",
+		"jax_vmap.py --checked --members 240,1 ",
 		"torch_stacked.py --checked --way compile --members 240,1 ", "torch_one.py --checked ", "torch_one.py --copy",
 		"compute-sanitizer --tool racecheck .*heterogeneous", "compute-sanitizer --tool racecheck .*homogeneous",
-		"compute-sanitizer --tool memcheck .*cuda.test", "compute-sanitizer --tool racecheck .*cuda.test", "quantal bench .*--members 120 ", "quantal bench .*--members 64 ",
-		"torch_stacked.py --way hand --members 120,8,64 ", "jax_vmap.py --members 120,8,64 ", "torch_stacked.py --way compile --members 120,8,64 ",
+		"compute-sanitizer --tool memcheck .*cuda.test", "compute-sanitizer --tool racecheck .*cuda.test",
+		"quantal bench .*--members 120 ", "quantal bench .*--members 64 ",
+		"torch_stacked.py --way hand --members 120,8,64 ", "jax_vmap.py --members 120,8,64 ",
+		"torch_stacked.py --way compile --members 120,8,64 ",
 		"jax_vmap.py .*loop in a graph", "torch_stacked.py .*max-autotune", "quantal grid .*--epochs 50 ",
 	} {
 		at := regexp.MustCompile(`(?m)^\d+ ` + call).FindStringIndex(rest)
@@ -244,7 +255,8 @@ func TestGPUScriptOrder(t *testing.T) {
 		}
 	}
 	report := r.read(t, "out/gpu.md")
-	for _, want := range []string{"| the whole grid: seconds | under 90 |", "| 240 | 800,000 | 300 |", "| jax | **failed** |", "out of time"} {
+	for _, want := range []string{"| the whole grid: seconds | under 90 |", "| 240 | 800,000 | 300 |",
+		"| jax | **failed** |", "out of time"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("not in the report: %s\n%s", want, report)
 		}
@@ -278,7 +290,8 @@ func TestGPUScriptKilled(t *testing.T) {
 			if signal != syscall.SIGKILL && r.cmd.ProcessState.ExitCode() != 130 {
 				t.Errorf("exit status %d, want 130\n%s", r.cmd.ProcessState.ExitCode(), out.String())
 			}
-			if report := r.read(t, "out/gpu.md"); !strings.Contains(report, "| hand | passed |") || !strings.Contains(report, "| 240 | 800,000 | 300 |") {
+			if report := r.read(t, "out/gpu.md"); !strings.Contains(report, "| hand | passed |") ||
+				!strings.Contains(report, "| 240 | 800,000 | 300 |") {
 				t.Errorf("the report that was there:\n%s", report)
 			}
 			write := exec.Command("bash", "-c", `"$PYTHON" gpu/report.py write "$1"`, "-", r.path("out"))
@@ -303,7 +316,8 @@ func TestWithin(t *testing.T) {
 		{"1000", "setsid sleep 100000 & echo $! >$PIDS; exit 0", 0},
 		{"0", "echo $$ >$PIDS; sleep 100000", 124},
 		{"3", "setsid sh -c 'trap \"\" TERM; echo $$ >$PIDS; while :; do sleep 1; done' & while :; do sleep 1; done", 124},
-		{"1000", "setsid sh -c 'trap \"\" TERM; echo $$ >$PIDS; while :; do sleep 1; done' & kill $PPID; while :; do sleep 1; done", 143},
+		{"1000", "setsid sh -c 'trap \"\" TERM; echo $$ >$PIDS; while :; do sleep 1; done' & kill $PPID; while :; do " +
+			"sleep 1; done", 143},
 	} {
 		pids := filepath.Join(t.TempDir(), "pids")
 		command := exec.Command(python, "gpu/within.py", c.seconds, "sh", "-c", c.code)
@@ -314,7 +328,8 @@ func TestWithin(t *testing.T) {
 		}
 		text, _ := os.ReadFile(pids) // not every command has it
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-			if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(stat), ") Z ") {
+			if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil &&
+				!strings.Contains(string(stat), ") Z ") {
 				t.Errorf("%s: process %d is left", c.code, pid)
 			}
 		}

@@ -9,11 +9,12 @@ type timing struct {
 	epochs  int // whole ones that the steps make up, or 0
 }
 
-// pace measures the mean time of a step with its share of what the beginning of an epoch takes, such as shuffling. run takes n
-// steps from the first given. After a warm-up of three tenths of the duration it times whole epochs, as many as begin within the
-// duration, if one fits into it. Otherwise it times steps within an epoch for the duration and adds a perEpoch-th of what the first
-// steps of the epoch took longer. gpu/model.py measures the peers by the same rule.
-func pace(duration time.Duration, perEpoch int, now func() time.Time, run func(first, n int) error) (t timing, err error) {
+// pace measures the mean time of a step with its share of what the beginning of an epoch takes, such as shuffling. run
+// takes n steps from the first given. After a warm-up of three tenths of the duration it times whole epochs, as many as
+// begin within the duration, if one fits into it. Otherwise it times steps within an epoch for the duration and adds a
+// perEpoch-th of what the first steps of the epoch took longer. gpu/model.py measures the peers by the same rule.
+func pace(duration time.Duration, perEpoch int, now func() time.Time,
+	run func(first, n int) error) (t timing, err error) {
 	step := 0
 	took := func(n int) (seconds float64) {
 		if err != nil {

@@ -16,12 +16,18 @@ func TestPace(t *testing.T) {
 		step, beginning time.Duration
 		epochs, steps   int // wanted; steps at least
 	}{
-		{name: "many epochs", duration: time.Second, perEpoch: 100, step: time.Millisecond, beginning: 50 * time.Millisecond, epochs: 7, steps: 700},
-		{name: "one epoch", duration: time.Second, perEpoch: 900, step: time.Millisecond, beginning: 200 * time.Millisecond, epochs: 1, steps: 900},
-		{name: "part of an epoch", duration: time.Second, perEpoch: 3000, step: time.Millisecond, beginning: 450 * time.Millisecond, steps: 1000},
-		{name: "few steps", duration: time.Second, perEpoch: 3000, step: 400 * time.Millisecond, beginning: time.Second, steps: 3},
-		{name: "steps longer than the time", duration: time.Millisecond, perEpoch: 3000, step: time.Second, beginning: time.Minute, steps: 2},
-		{name: "an epoch of one step", duration: time.Millisecond, perEpoch: 1, step: time.Second, beginning: time.Second, epochs: 1, steps: 1},
+		{name: "many epochs", duration: time.Second, perEpoch: 100, step: time.Millisecond, beginning: 50 * time.Millisecond,
+			epochs: 7, steps: 700},
+		{name: "one epoch", duration: time.Second, perEpoch: 900, step: time.Millisecond, beginning: 200 * time.Millisecond,
+			epochs: 1, steps: 900},
+		{name: "part of an epoch", duration: time.Second, perEpoch: 3000, step: time.Millisecond,
+			beginning: 450 * time.Millisecond, steps: 1000},
+		{name: "few steps", duration: time.Second, perEpoch: 3000, step: 400 * time.Millisecond, beginning: time.Second,
+			steps: 3},
+		{name: "steps longer than the time", duration: time.Millisecond, perEpoch: 3000, step: time.Second,
+			beginning: time.Minute, steps: 2},
+		{name: "an epoch of one step", duration: time.Millisecond, perEpoch: 1, step: time.Second, beginning: time.Second,
+			epochs: 1, steps: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			clock := time.Unix(0, 0)

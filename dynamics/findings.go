@@ -6,11 +6,12 @@ import (
 	"quantal/results/tables"
 )
 
-// Progress is told how much of the work is done, between 0 and 1, and what is being done. It may be called from several threads, but
-// only by one at a time.
+// Progress is told how much of the work is done, between 0 and 1, and what is being done. It may be called from several
+// threads, but only by one at a time.
 type Progress func(done float64, what string)
 
-// Findings are what an experiment leaves in its run folder besides configuration and environment. Row is a row of its table.
+// Findings are what an experiment leaves in its run folder besides configuration and environment. Row is a row of its
+// table.
 type Findings[Summary, Row any] struct {
 	Summary Summary
 	Table   []Row

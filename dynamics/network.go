@@ -8,8 +8,9 @@ import (
 
 // Start says which network an experiment starts from: that of a run folder, or else one that it trains first.
 type Start struct {
-	Network  string       `toml:"network" json:"network"`   // run folder; empty for a network of the experiment's own
-	Training train.Config `toml:"training" json:"training"` // how that is trained; with a run folder, how the network there was
+	Network string `toml:"network" json:"network"` // run folder; empty for a network of the experiment's own
+	// how that is trained; with a run folder, how the network there was
+	Training train.Config `toml:"training" json:"training"`
 }
 
 // Quick trains a smaller network, on the built-in digits, in a few seconds.

@@ -39,8 +39,8 @@ func (j Job) Seconds(began time.Time) float64 {
 	return spent.Seconds()
 }
 
-// Parts are the finished parts of an experiment, in a folder, from which it goes on after an interruption. A part is a value
-// with exported fields; CBOR (RFC 8949) keeps all bits of its numbers, NaN and infinity among them.
+// Parts are the finished parts of an experiment, in a folder, from which it goes on after an interruption. A part is a
+// value with exported fields; CBOR (RFC 8949) keeps all bits of its numbers, NaN and infinity among them.
 type Parts struct {
 	dir     string
 	owner   string
@@ -60,8 +60,8 @@ const (
 // noteInterval is how often the time spent is written.
 const noteInterval = time.Second
 
-// OpenParts opens the parts of an experiment in its run folder. The owner is all that the values depend on, such as configuration
-// and kernels; parts of another owner are removed, and dropped says so.
+// OpenParts opens the parts of an experiment in its run folder. The owner is all that the values depend on, such as
+// configuration and kernels; parts of another owner are removed, and dropped says so.
 func OpenParts(runFolder, owner string) (p *Parts, dropped bool, err error) {
 	p = &Parts{dir: filepath.Join(runFolder, partsName), owner: owner, began: time.Now()}
 	if dropped, err = p.Claim(ownerName, owner); err != nil {
@@ -71,8 +71,8 @@ func OpenParts(runFolder, owner string) (p *Parts, dropped bool, err error) {
 	return p, dropped, err
 }
 
-// Claim says something more that the parts depend on. If something else is kept under that name, all parts are removed, and
-// dropped says so.
+// Claim says something more that the parts depend on. If something else is kept under that name, all parts are removed,
+// and dropped says so.
 func (p *Parts) Claim(name, owner string) (dropped bool, err error) {
 	if p == nil {
 		return false, nil

@@ -85,8 +85,8 @@ func (s *Sheet) FromZero() {
 	s.Last().Y.Min, s.Last().Y.Max = 0, 1.06*top
 }
 
-// Illustration lays the panels out, so many in a row of a height in millimetres, and adds figure and numbers to an illustration that has
-// the rest.
+// Illustration lays the panels out, so many in a row of a height in millimetres, and adds figure and numbers to an
+// illustration that has the rest.
 func (s *Sheet) Illustration(perRow int, height float64, i draw.Illustration) (*draw.Illustration, error) {
 	var b draw.Block
 	for row := range slices.Chunk(s.panels, perRow) {

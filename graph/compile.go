@@ -26,9 +26,9 @@ func CompileSpec(s Spec, rule kernels.Rule) (*kernels.Program, error) {
 // stands between them, which costs the loss has and which gradients reach each parameter.
 //
 // What is fused: an activation with the layer before it, its gradient with the layer (or the loss) behind it, and all
-// gradients of a layer's parameters with what the rule does with them: kernels.Adam trains, kernels.Accumulate measures,
-// kernels.Langevin samples. What Compile does not know, or cannot prove to be the training step of a chain of noisy layers, it
-// refuses by name, whatever the rule.
+// gradients of a layer's parameters with what the rule does with them: kernels.Adam trains, kernels.Accumulate
+// measures, kernels.Langevin samples. What Compile does not know, or cannot prove to be the training step of a chain of
+// noisy layers, it refuses by name, whatever the rule.
 func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*kernels.Program, error) {
 	if rule == nil {
 		return nil, fmt.Errorf("graph: Compile: there is no update rule: want one of package kernels")
@@ -87,8 +87,8 @@ type compiler struct {
 	pending []pending
 }
 
-// pending is an instruction that forms dW and has its place in the program. Its costs are known only when the sums have been
-// read.
+// pending is an instruction that forms dW and has its place in the program. Its costs are known only when the sums have
+// been read.
 type pending struct {
 	at int
 	kernels.Gradient
@@ -146,8 +146,8 @@ func (c *compiler) visit(n *gorgonia.Node) error {
 	}
 }
 
-// isSum reports whether an operation is Gorgonia's own addition, which joins the terms of the loss and the gradients of a
-// parameter. Its type is not exported; its name is.
+// isSum reports whether an operation is Gorgonia's own addition, which joins the terms of the loss and the gradients of
+// a parameter. Its type is not exported; its name is.
 func isSum(op gorgonia.Op) bool { return op.Arity() == 2 && op.String() == "+ false" }
 
 func isConstant(n *gorgonia.Node) bool {
@@ -193,7 +193,8 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 	case op.Index != i:
 		return fmt.Errorf("%v is layer %d of the chain, but its noise is that of layer %d", op, i, op.Index)
 	case i > 0 && op.Sharing != c.layers[0].op.Sharing:
-		return fmt.Errorf("%v shares sigma per %v, the layers before it per %v: want one sharing", op, op.Sharing, c.layers[0].op.Sharing)
+		return fmt.Errorf("%v shares sigma per %v, the layers before it per %v: want one sharing", op, op.Sharing,
+			c.layers[0].op.Sharing)
 	case !mu.IsVar():
 		return fmt.Errorf("%v: its mu, %v, is not an input of the graph", op, mu)
 	}
@@ -449,7 +450,8 @@ func (c *compiler) costs(loss *gorgonia.Node) (magnitude, reliability map[*gorgo
 				return nil, nil, fmt.Errorf("%v: %v is not the phi of a layer", op, in[0])
 			}
 			if want := sharers(c.program.Layout, i); op.Synapses != want {
-				return nil, nil, fmt.Errorf("%v: %d synapses pay for each sigma of %v, but %d share it", op, op.Synapses, in[0], want)
+				return nil, nil, fmt.Errorf("%v: %d synapses pay for each sigma of %v, but %d share it", op, op.Synapses, in[0],
+					want)
 			}
 			if err := scalars(op, in[1:], nameC, nameRho, nameFraction); err != nil {
 				return nil, nil, err
@@ -474,8 +476,8 @@ func scalars(op gorgonia.Op, in gorgonia.Nodes, names ...string) error {
 	return nil
 }
 
-// checkGradient checks that the gradient of a parameter is the sum of the given likelihood parts and as many cost gradients
-// as the loss has costs.
+// checkGradient checks that the gradient of a parameter is the sum of the given likelihood parts and as many cost
+// gradients as the loss has costs.
 func (c *compiler) checkGradient(param *gorgonia.Node, parts gorgonia.Nodes, costs int) error {
 	if param.Deriv() == nil || slices.Contains(parts, nil) {
 		return fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", param)
@@ -518,8 +520,10 @@ func (c *compiler) fillTerms(magnitude, reliability map[*gorgonia.Node]int) erro
 		g.MagnitudeTerms = magnitude[l.mu]
 		if l.phi != nil {
 			g.ReliabilityTerms = reliability[l.phi]
-			if first := c.layers[0]; c.program.Layout.Sharing != kernels.PerSynapse && reliability[l.phi] != reliability[first.phi] {
-				return fmt.Errorf("the reliability cost stands in the loss %d times for %v and %d times for %v: want the same where sigma is shared",
+			if first := c.layers[0]; c.program.Layout.Sharing != kernels.PerSynapse &&
+				reliability[l.phi] != reliability[first.phi] {
+				return fmt.Errorf("the reliability cost stands in the loss %d times for %v and %d times for %v: want the same "+
+					"where sigma is shared",
 					reliability[l.phi], l.phi, reliability[first.phi], first.phi)
 			}
 			shared = g.ReliabilityTerms
@@ -531,7 +535,8 @@ func (c *compiler) fillTerms(magnitude, reliability map[*gorgonia.Node]int) erro
 			c.emit(instruction)
 		}
 	}
-	c.program.Instructions = slices.DeleteFunc(c.program.Instructions, func(i kernels.Instruction) bool { return i == nil })
+	c.program.Instructions = slices.DeleteFunc(c.program.Instructions,
+		func(i kernels.Instruction) bool { return i == nil })
 	if s := c.program.Layout.Sharing; s != kernels.PerSynapse && s != kernels.NoNoise {
 		if instruction := c.program.Rule.Shared(shared); instruction != nil {
 			c.emit(instruction)

@@ -55,7 +55,8 @@ fluctuate layer 1 with d2 b1, 1 magnitude, without 1 reliability
 fluctuate layer 0 with d1 b0, 1 magnitude, without 1 reliability`},
 	} {
 		p, err := CompileSpec(Spec{
-			Sizes: []int{7, 5, 3}, Batch: 4, Activation: kernels.ReLU, Sharing: kernels.PerLayer, Magnitude: true, Reliability: true,
+			Sizes: []int{7, 5, 3}, Batch: 4, Activation: kernels.ReLU, Sharing: kernels.PerLayer, Magnitude: true,
+			Reliability: true,
 		}, c.rule)
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +68,8 @@ fluctuate layer 0 with d1 b0, 1 magnitude, without 1 reliability`},
 }
 
 // rules are those that a program can be compiled for.
-var rules = []kernels.Rule{kernels.DefaultAdam(), kernels.Accumulate{}, kernels.Accumulate{AtMu: true}, kernels.Langevin{}}
+var rules = []kernels.Rule{kernels.DefaultAdam(), kernels.Accumulate{}, kernels.Accumulate{AtMu: true},
+	kernels.Langevin{}}
 
 // hand builds a graph of two layers by hand, so that a test can put something else in its place.
 type hand struct {
@@ -89,7 +91,8 @@ func (h *hand) layer(t *testing.T, x *gorgonia.Node, out int) *gorgonia.Node {
 	t.Helper()
 	i, in := len(h.mu), x.Shape()[1]
 	param := func(name string) *gorgonia.Node {
-		return gorgonia.NewMatrix(h.g, tensor.Float32, gorgonia.WithShape(out, in+1), gorgonia.WithName(name+string(rune('0'+i))))
+		return gorgonia.NewMatrix(h.g, tensor.Float32, gorgonia.WithShape(out, in+1),
+			gorgonia.WithName(name+string(rune('0'+i))))
 	}
 	h.mu, h.phi = append(h.mu, param("mu")), append(h.phi, param("phi"))
 	return must(t)(ApplyNoisyLinear(i, kernels.PerSynapse, x, h.mu[i], h.phi[i], h.Seed, h.Step))
@@ -134,7 +137,8 @@ func TestCompileFollowsTheGraph(t *testing.T) {
 		{"costs of one layer only", func(t *testing.T, h *hand) *gorgonia.Node {
 			y := h.layer(t, h.layer(t, h.x, 5), 3)
 			return reliability(t, h, 0, magnitude(t, h, 1, must(t)(ApplyCrossEntropy(y, h.y))))
-		}, []string{"update layer 1 with d2 b1, 1 magnitude, 0 reliability", "update layer 0 with d1 b0, 0 magnitude, 1 reliability"}},
+		}, []string{"update layer 1 with d2 b1, 1 magnitude, 0 reliability",
+			"update layer 0 with d1 b0, 0 magnitude, 1 reliability"}},
 		{"a cost twice", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
 			return reliability(t, h, 0, reliability(t, h, 0, loss))
@@ -184,8 +188,8 @@ func inWordsOf(rule kernels.Rule, update string) string {
 	return update
 }
 
-// Without draws the weights are the parameters themselves, so that whatever moves these comes last, in a network of any depth; and
-// so it does if the graph is sorted otherwise: the order of what Gorgonia calls roots is its own affair.
+// Without draws the weights are the parameters themselves, so that whatever moves these comes last, in a network of any
+// depth; and so it does if the graph is sorted otherwise: the order of what Gorgonia calls roots is its own affair.
 func TestCompileMovesMuLast(t *testing.T) {
 	for depth := 1; depth < 7; depth++ {
 		sizes := []int{3}
@@ -288,7 +292,8 @@ func TestCompileRefuses(t *testing.T) {
 	})
 	t.Run("no rule", func(t *testing.T) {
 		h := newHand()
-		if _, err := h.compile(t, must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y)), nil); err == nil || !strings.Contains(err.Error(), "no update rule") {
+		if _, err := h.compile(t, must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y)), nil); err == nil ||
+			!strings.Contains(err.Error(), "no update rule") {
 			t.Errorf("error %v, want it to say that there is no update rule", err)
 		}
 	})

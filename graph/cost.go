@@ -59,8 +59,8 @@ func magnitudeGradient[T kernels.Float](o *MagnitudeGradient, v values[T]) gorgo
 	return o.out
 }
 
-// ReliabilityCost is c (B/N) sum sigma^-rho over synapses, or -c (B/N) sum log sigma where rho is 0. Inputs: phi, c, rho, the
-// fraction B/N. Output: a scalar.
+// ReliabilityCost is c (B/N) sum sigma^-rho over synapses, or -c (B/N) sum log sigma where rho is 0. Inputs: phi, c,
+// rho, the fraction B/N. Output: a scalar.
 type ReliabilityCost struct {
 	op
 	Synapses int // that share each entry of phi, and pay
@@ -91,12 +91,13 @@ func reliabilityCost[T kernels.Float](o *ReliabilityCost, v values[T]) float64 {
 // SymDiff adds the gradient with respect to phi.
 func (o *ReliabilityCost) SymDiff(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	operands := gorgonia.Nodes{in[0], in[1], in[2], in[3], grad}
-	d, err := apply(&ReliabilityGradient{newOp("ReliabilityGradient", in[0].Shape(), o.dtype, operands), o.Synapses}, operands...)
+	d, err := apply(&ReliabilityGradient{newOp("ReliabilityGradient", in[0].Shape(), o.dtype, operands), o.Synapses},
+		operands...)
 	return gorgonia.Nodes{d, nil, nil, nil}, err
 }
 
-// ReliabilityGradient is -c rho (B/N) sigma^-(rho+1) dsigma/dphi per synapse. Inputs: phi, c, rho, fraction, the gradient of
-// the cost.
+// ReliabilityGradient is -c rho (B/N) sigma^-(rho+1) dsigma/dphi per synapse. Inputs: phi, c, rho, fraction, the
+// gradient of the cost.
 type ReliabilityGradient struct {
 	op
 	Synapses int

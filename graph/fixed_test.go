@@ -16,7 +16,8 @@ import (
 	"quantal/kernels/cuda"
 )
 
-// fixedRun is a small training, or measurement, whose numbers may not change, with the start of the SHA-256 of what it leaves.
+// fixedRun is a small training, or measurement, whose numbers may not change, with the start of the SHA-256 of what it
+// leaves.
 type fixedRun struct {
 	sizes      []int
 	batch      int
@@ -30,31 +31,37 @@ type fixedRun struct {
 }
 
 func (f fixedRun) String() string {
-	return fmt.Sprintf("%v %v, sigma per %v, %v, rho %.3g, %v", f.sizes, f.activation, f.sharing, f.likelihood, f.rho, f.rule)
+	return fmt.Sprintf("%v %v, sigma per %v, %v, rho %.3g, %v", f.sizes, f.activation, f.sharing, f.likelihood, f.rho,
+		f.rule)
 }
 
-// fixedRuns have all sharings, likelihoods, rules, activations and exponents with code of their own, and 0 to 3 hidden layers.
-// Where a change of the arithmetic is meant, the failing test says the new sums.
+// fixedRuns have all sharings, likelihoods, rules, activations and exponents with code of their own, and 0 to 3 hidden
+// layers. Where a change of the arithmetic is meant, the failing test says the new sums.
 var fixedRuns = []fixedRun{
 	{[]int{19, 4}, 5, kernels.Linear, kernels.PerSynapse, kernels.Categorical, [2]float64{0, 0.5}, kernels.DefaultAdam(),
 		"f7b03351eae407a6", "8a2b8aad1901e091", "6538eeb09705b13e", "00325c0d21ca001f"},
 	{[]int{70, 9, 5}, 20, kernels.ReLU, kernels.PerSynapse, kernels.Categorical, [2]float64{1, 2}, kernels.DefaultAdam(),
 		"7cdbc86f3df9d22b", "20046ee4cf2d6054", "1eacfb877b7b669d", "b342007e5c5b8922"},
-	{[]int{150, 18, 7, 3}, 21, kernels.Tanh, kernels.PerSynapse, kernels.Gaussian, [2]float64{4. / 3, 2}, kernels.DefaultAdam(),
+	{[]int{150, 18, 7, 3}, 21, kernels.Tanh, kernels.PerSynapse, kernels.Gaussian, [2]float64{4. / 3, 2},
+		kernels.DefaultAdam(),
 		"484ec6380663629f", "cad1558e5c8c420a", "c2f3e031d241f00e", "d808df66fe51b7a2"},
-	{[]int{33, 8, 9, 6, 4}, 7, kernels.ReLU, kernels.PerNeuron, kernels.Categorical, [2]float64{2, 2. / 3}, kernels.DefaultAdam(),
+	{[]int{33, 8, 9, 6, 4}, 7, kernels.ReLU, kernels.PerNeuron, kernels.Categorical, [2]float64{2, 2. / 3},
+		kernels.DefaultAdam(),
 		"093c37169b48b9e8", "3c09b58e07665d91", "0fc00aaecb7133fa", "acbe0356ae95e0ad"},
 	{[]int{20, 30, 3}, 6, kernels.Linear, kernels.PerLayer, kernels.Gaussian, [2]float64{0, 1}, kernels.DefaultAdam(),
 		"6999446f4433baa2", "31914f3a183d85a3", "64943df2d74f4b64", "c0090435df032c59"},
-	{[]int{140, 12, 4}, 20, kernels.ReLU, kernels.PerNetwork, kernels.Categorical, [2]float64{0.5, 2}, kernels.DefaultAdam(),
+	{[]int{140, 12, 4}, 20, kernels.ReLU, kernels.PerNetwork, kernels.Categorical, [2]float64{0.5, 2},
+		kernels.DefaultAdam(),
 		"8fa7bcd44eec5ed5", "1975c432c12638f9", "dbbb76e646d7b3e2", "6eefac233ea57ef6"},
 	{[]int{17, 5, 3}, 9, kernels.Tanh, kernels.NoNoise, kernels.Categorical, [2]float64{2, 2}, kernels.DefaultAdam(),
 		"abeaa69a202a77b5", "053a25c9804b2d4a", "24f7375f024f3fc7", "4c287ed4e6649554"},
-	{[]int{40, 20, 4}, 10, kernels.ReLU, kernels.PerSynapse, kernels.Categorical, [2]float64{2, 1}, kernels.Langevin{Delay: 10, Decay: 0.6},
+	{[]int{40, 20, 4}, 10, kernels.ReLU, kernels.PerSynapse, kernels.Categorical, [2]float64{2, 1},
+		kernels.Langevin{Delay: 10, Decay: 0.6},
 		"e1423b13566c9be1", "00cef403d4ae290b", "43a0aa240ea7dc73", "3c5baefe2bc98de7"},
 	{[]int{40, 15, 4}, 10, kernels.ReLU, kernels.PerSynapse, kernels.Categorical, [2]float64{2, 1}, kernels.Accumulate{},
 		"8f3a355b952955f9", "6fc4a2a59d641afb", "84add0e1c21fbdac", "08a9bc90f8bd44aa"},
-	{[]int{24, 6, 5, 2}, 8, kernels.Tanh, kernels.PerLayer, kernels.Gaussian, [2]float64{2, 0}, kernels.Accumulate{AtMu: true},
+	{[]int{24, 6, 5, 2}, 8, kernels.Tanh, kernels.PerLayer, kernels.Gaussian, [2]float64{2, 0},
+		kernels.Accumulate{AtMu: true},
 		"3f23307079eaa183", "cc1bc197c3d23c65", "4137ed1160ce69b5", "4ae31c2ddb089cc2"},
 }
 
@@ -188,7 +195,8 @@ func turned(dst []int32, seed uint64, epoch int) {
 	}
 }
 
-// eachSynapse calls f with the slots of every synapse: of its mu, and of its phi the first time that it is met, else -1.
+// eachSynapse calls f with the slots of every synapse: of its mu, and of its phi the first time that it is met, else
+// -1.
 func eachSynapse(l kernels.Layout, f func(mu, phi int)) {
 	met := map[int]bool{}
 	for i, layer := range l.Layers {

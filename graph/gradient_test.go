@@ -12,8 +12,8 @@ import (
 	"quantal/kernels"
 )
 
-// The tolerances: float64 against stock-operation autodiff, which rounds in another order; central finite differences with
-// steps of 1e-5 and an error of about 1e-10 each; float32, whose rounding is 6e-8 per operation, against float64.
+// The tolerances: float64 against stock-operation autodiff, which rounds in another order; central finite differences
+// with steps of 1e-5 and an error of about 1e-10 each; float32, whose rounding is 6e-8 per operation, against float64.
 const (
 	stockTolerance   = 1e-9
 	finiteTolerance  = 1e-5
@@ -191,7 +191,8 @@ func TestObjectiveDoesNotDependOnTheBatch(t *testing.T) {
 	const examples = 12
 	for _, likelihood := range []kernels.Likelihood{kernels.Categorical, kernels.Gaussian} {
 		base := newProblem(t, Spec{
-			Sizes: []int{5, 4, 3}, Batch: examples, Activation: kernels.ReLU, Likelihood: likelihood, Magnitude: true, Reliability: true,
+			Sizes: []int{5, 4, 3}, Batch: examples, Activation: kernels.ReLU, Likelihood: likelihood, Magnitude: true,
+			Reliability: true,
 		}, 2)
 		// total is the objective of the data set from minibatches of B with one draw of the weights.
 		total := func(batch int, fraction float64) float64 {

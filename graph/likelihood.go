@@ -9,8 +9,8 @@ import (
 	"quantal/kernels"
 )
 
-// CrossEntropy is the summed negative log-likelihood of a minibatch under a softmax. Inputs: logits [batch, classes], labels
-// [batch] of int. Output: a scalar.
+// CrossEntropy is the summed negative log-likelihood of a minibatch under a softmax. Inputs: logits [batch, classes],
+// labels [batch] of int. Output: a scalar.
 type CrossEntropy struct{ op }
 
 // ApplyCrossEntropy adds the categorical likelihood.
@@ -81,14 +81,15 @@ func (o *CrossEntropyGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) 
 		})
 }
 
-// GaussianNLL is the summed negative log-likelihood of a minibatch under Gaussians of one variance. Inputs: y [batch, out],
-// target [batch, out], the variance. Output: a scalar.
+// GaussianNLL is the summed negative log-likelihood of a minibatch under Gaussians of one variance. Inputs: y [batch,
+// out], target [batch, out], the variance. Output: a scalar.
 type GaussianNLL struct{ op }
 
 // ApplyGaussianNLL adds the Gaussian likelihood.
 func ApplyGaussianNLL(y, target, variance *gorgonia.Node) (*gorgonia.Node, error) {
 	if !y.Shape().Eq(target.Shape()) {
-		return nil, fmt.Errorf("graph: Gaussian likelihood: want outputs and targets of one shape, got %v and %v", y.Shape(), target.Shape())
+		return nil, fmt.Errorf("graph: Gaussian likelihood: want outputs and targets of one shape, got %v and %v", y.Shape(),
+			target.Shape())
 	}
 	in := gorgonia.Nodes{y, target, variance}
 	return apply(&GaussianNLL{newOp("GaussianNLL", tensor.ScalarShape(), y.Dtype(), in, 0)}, in...)
@@ -101,8 +102,8 @@ func (o *GaussianNLL) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 		func() gorgonia.Value { return scalarValue(gaussianNLL[float64](nil, in, 1)) })
 }
 
-// gaussianNLL sums over the minibatch and fills d, unless it is nil, with the gradient times scale. The minibatch counts as
-// one long example: the sum is the same.
+// gaussianNLL sums over the minibatch and fills d, unless it is nil, with the gradient times scale. The minibatch
+// counts as one long example: the sum is the same.
 func gaussianNLL[T kernels.Float](d []T, v values[T], scale T) float64 {
 	sum := kernels.GaussianNLL(d, v.slice(0), v.slice(1), v.slice(2)[0])
 	for i := range d {

@@ -19,18 +19,20 @@ type Linear struct {
 
 // NoisyLinear is a layer of unreliable synapses: y = x w^T with w = mu + softplus(phi) xi, one draw for the minibatch.
 //
-// Inputs: x [batch, in]; mu [out, in+1], the bias in the last column; and, unless there is no noise, phi, seed and step.
-// Phi is [out, in+1], [out], or [1, 1] for a layer or a network. xi is kernels.Noise of the seed, the step and the layer's
-// number. Output: y [batch, out].
+// Inputs: x [batch, in]; mu [out, in+1], the bias in the last column; and, unless there is no noise, phi, seed and
+// step. Phi is [out, in+1], [out], or [1, 1] for a layer or a network. xi is kernels.Noise of the seed, the step and
+// the layer's number. Output: y [batch, out].
 type NoisyLinear struct {
 	op
 	Linear
 }
 
 // ApplyNoisyLinear adds a layer. phi, seed and step are nil when sharing is NoNoise.
-func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, phi, seed, step *gorgonia.Node) (*gorgonia.Node, error) {
+func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, phi, seed,
+	step *gorgonia.Node) (*gorgonia.Node, error) {
 	if x.Dims() != 2 || mu.Dims() != 2 || mu.Shape()[1] != x.Shape()[1]+1 {
-		return nil, fmt.Errorf("graph: layer %d: want x [batch, in] and mu [out, in+1], got %v and %v", index, x.Shape(), mu.Shape())
+		return nil, fmt.Errorf("graph: layer %d: want x [batch, in] and mu [out, in+1], got %v and %v", index, x.Shape(),
+			mu.Shape())
 	}
 	l := Linear{
 		Layer: kernels.Layer{In: x.Shape()[1], Out: mu.Shape()[0]},
@@ -74,7 +76,8 @@ func phiOf[T any](l Linear, phi []T, r int) []T {
 }
 
 func (l Linear) noise(seed, step gorgonia.Value) kernels.Noise {
-	return kernels.Noise{Seed: integer(seed), Stream: kernels.StreamTrain, Layer: uint16(l.Index), Step: uint32(integer(step))}
+	return kernels.Noise{Seed: integer(seed), Stream: kernels.StreamTrain, Layer: uint16(l.Index),
+		Step: uint32(integer(step))}
 }
 
 // product draws the weights from mu and, with noise, phi, seed and step, which stand in this order behind input 'at'.
@@ -156,8 +159,8 @@ func (o *NoisyLinear) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia
 	return grads, err
 }
 
-// NoisyLinearInputGradient is the gradient with respect to a layer's input: dx = dy w. Inputs: dy, mu, and with noise phi,
-// seed and step.
+// NoisyLinearInputGradient is the gradient with respect to a layer's input: dx = dy w. Inputs: dy, mu, and with noise
+// phi, seed and step.
 type NoisyLinearInputGradient struct {
 	op
 	Linear
@@ -200,8 +203,8 @@ func linearMuGradient[T kernels.Float](o *NoisyLinearMuGradient, v values[T]) go
 	return o.out
 }
 
-// NoisyLinearPhiGradient is the gradient of the likelihood with respect to phi: dphi = dsigma/dphi sum dW xi, the sum over
-// the synapses that share the phi. Inputs: dW, phi, seed, step.
+// NoisyLinearPhiGradient is the gradient of the likelihood with respect to phi: dphi = dsigma/dphi sum dW xi, the sum
+// over the synapses that share the phi. Inputs: dW, phi, seed, step.
 type NoisyLinearPhiGradient struct {
 	op
 	Linear

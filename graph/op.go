@@ -16,7 +16,8 @@ import (
 // instances numbers the operations: Gorgonia merges nodes of equal hash, but ours own their output buffers.
 var instances atomic.Int64
 
-// op is what the operations of this package have in common: the parts of gorgonia.Op that do not depend on what is computed.
+// op is what the operations of this package have in common: the parts of gorgonia.Op that do not depend on what is
+// computed.
 type op struct {
 	name   string
 	number int64

@@ -11,8 +11,8 @@ import (
 	"quantal/kernels"
 )
 
-// problem is a Spec with numbers: a member, parameters and a minibatch, in the regime in which the noise is visible (sigma
-// between 0.05 and 0.5, the largest gradients of noise and cost of one size). Parameters are as in Model.
+// problem is a Spec with numbers: a member, parameters and a minibatch, in the regime in which the noise is visible
+// (sigma between 0.05 and 0.5, the largest gradients of noise and cost of one size). Parameters are as in Model.
 type problem struct {
 	spec     Spec
 	member   kernels.Member
@@ -40,7 +40,8 @@ func (s *stream) uniform(n int, lo, hi float64) []float64 {
 // newProblem draws a problem for a Spec.
 func newProblem(t *testing.T, spec Spec, rho float64) *problem {
 	t.Helper()
-	r := stream{kernels.Noise{Seed: 77, Stream: kernels.StreamAnalysis, Layer: uint16(len(spec.Sizes)), Step: uint32(spec.Sharing)}}
+	r := stream{kernels.Noise{Seed: 77, Stream: kernels.StreamAnalysis, Layer: uint16(len(spec.Sizes)),
+		Step: uint32(spec.Sharing)}}
 	p := &problem{
 		spec: spec, fraction: 0.03, step: 1234,
 		member: kernels.Member{Seed: 0xdeadbeefcafe, C: 1, Rho: rho, Lambda: 0.4, LearningRate: 1e-3, NoiseVariance: 0.3},
@@ -73,8 +74,8 @@ func newProblem(t *testing.T, spec Spec, rho float64) *problem {
 	return p
 }
 
-// balance chooses c such that the largest gradient of the cost is 0.4 times that of the noise, so that neither hides the
-// other, and a single sigma's do not cancel.
+// balance chooses c such that the largest gradient of the cost is 0.4 times that of the noise, so that neither hides
+// the other, and a single sigma's do not cancel.
 func (p *problem) balance(t *testing.T) {
 	t.Helper()
 	likelihood, cost := *p, *p
@@ -329,9 +330,9 @@ func join(w, b []float64, l kernels.Layer) (a []float64) {
 	return a
 }
 
-// distance is the worst error of any gradient of got, relative to that gradient's largest entry in want, or that of the loss.
-// Phis of one entry each, one per layer, count as one gradient: alone, an entry in which noise and cost happen to cancel would
-// have nothing to be measured by.
+// distance is the worst error of any gradient of got, relative to that gradient's largest entry in want, or that of the
+// loss. Phis of one entry each, one per layer, count as one gradient: alone, an entry in which noise and cost happen to
+// cancel would have nothing to be measured by.
 func distance(got, want gradients) (worst float64, where string) {
 	note := func(e float64, name string) {
 		if e > worst || e != e {

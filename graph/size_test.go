@@ -7,7 +7,8 @@ import (
 	"quantal/kernels"
 )
 
-// To compile a network takes no memory for its parameters, however many they are: what holds them says first whether there is room.
+// To compile a network takes no memory for its parameters, however many they are: what holds them says first whether
+// there is room.
 func TestCompileTakesNoMemory(t *testing.T) {
 	spec := Spec{Sizes: []int{784, 3_000_000, 10}, Batch: 20, Activation: kernels.ReLU, Magnitude: true, Reliability: true}
 	var before, after runtime.MemStats

@@ -12,13 +12,14 @@ import (
 // Spec is the structure of a network and its objective. It holds no number that could differ between the members of one
 // Program.
 type Spec struct {
-	Sizes       []int              `json:"sizes" toml:"sizes"` // inputs, hidden layers, outputs
-	Batch       int                `json:"batch" toml:"batch"`
-	Activation  kernels.Activation `json:"activation" toml:"activation"` // of the hidden layers
-	Sharing     kernels.Sharing    `json:"sharing" toml:"sharing"`
-	Likelihood  kernels.Likelihood `json:"likelihood" toml:"likelihood"`
-	Magnitude   bool               `json:"magnitude" toml:"magnitude"`     // whether lambda sum |mu| stands in the objective
-	Reliability bool               `json:"reliability" toml:"reliability"` // whether c sum sigma^-rho does
+	Sizes      []int              `json:"sizes" toml:"sizes"` // inputs, hidden layers, outputs
+	Batch      int                `json:"batch" toml:"batch"`
+	Activation kernels.Activation `json:"activation" toml:"activation"` // of the hidden layers
+	Sharing    kernels.Sharing    `json:"sharing" toml:"sharing"`
+	Likelihood kernels.Likelihood `json:"likelihood" toml:"likelihood"`
+	// whether lambda sum |mu| stands in the objective
+	Magnitude   bool `json:"magnitude" toml:"magnitude"`
+	Reliability bool `json:"reliability" toml:"reliability"` // whether c sum sigma^-rho does
 }
 
 // Check reports what is wrong with the Spec.
@@ -33,7 +34,8 @@ func (s Spec) Check() error {
 	}
 	for i, l := range s.Layout().Layers {
 		if !l.Countable() {
-			return fmt.Errorf("graph: layer %d of %d inputs and %d outputs is too large: want less than 2^34 synapses, with rows rounded up to multiples of 64, for noise is counted in 32 bits", i+1, l.In, l.Out)
+			return fmt.Errorf("graph: layer %d of %d inputs and %d outputs is too large: want less than 2^34 synapses, "+
+				"with rows rounded up to multiples of 64, for noise is counted in 32 bits", i+1, l.In, l.Out)
 		}
 	}
 	if len(s.Sizes) > 1<<16 {
@@ -144,7 +146,8 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 	var terms gorgonia.Nodes
 	y := m.X
 	for i, layer := range layout.Layers {
-		mu := gorgonia.NewMatrix(g, dt, gorgonia.WithShape(layer.Out, layer.Columns()), gorgonia.WithName(fmt.Sprintf("mu%d", i)))
+		mu := gorgonia.NewMatrix(g, dt, gorgonia.WithShape(layer.Out, layer.Columns()),
+			gorgonia.WithName(fmt.Sprintf("mu%d", i)))
 		m.Mu = append(m.Mu, mu)
 		phi := m.phi(i, layer, dt)
 		var err error

@@ -9,8 +9,9 @@ import (
 	"quantal/kernels"
 )
 
-// Stock is the model of a Spec written with Gorgonia's own operations only, weights and biases apart. Its noise comes in as
-// tensors and its numbers are constants. It shares no arithmetic with the fused operations and exists to check them.
+// Stock is the model of a Spec written with Gorgonia's own operations only, weights and biases apart. Its noise comes
+// in as tensors and its numbers are constants. It shares no arithmetic with the fused operations and exists to check
+// them.
 type Stock struct {
 	Graph  *gorgonia.ExprGraph
 	Loss   *gorgonia.Node
@@ -19,8 +20,8 @@ type Stock struct {
 	Layers []StockLayer
 }
 
-// StockLayer holds the inputs of one layer. Phi is per synapse [out, in] and [out, 1]; otherwise Phi is [out, 1] per neuron or
-// [1, 1] per layer or network, weights and biases having it in common, and PhiBias is nil.
+// StockLayer holds the inputs of one layer. Phi is per synapse [out, in] and [out, 1]; otherwise Phi is [out, 1] per
+// neuron or [1, 1] per layer or network, weights and biases having it in common, and PhiBias is nil.
 type StockLayer struct {
 	Mu, MuBias   *gorgonia.Node // [out, in], [out, 1]
 	Phi, PhiBias *gorgonia.Node
@@ -47,7 +48,8 @@ func (s *stock) number(x float64) *gorgonia.Node {
 
 // ones is a constant matrix of ones, which spreads a vector over a matrix.
 func (s *stock) ones(rows, columns int) *gorgonia.Node {
-	return gorgonia.NewConstant(tensor.Ones(s.dt, rows, columns), gorgonia.WithName(fmt.Sprintf("ones%dx%d", rows, columns)))
+	return gorgonia.NewConstant(tensor.Ones(s.dt, rows, columns),
+		gorgonia.WithName(fmt.Sprintf("ones%dx%d", rows, columns)))
 }
 
 func (s *stock) keep(n *gorgonia.Node, err error) *gorgonia.Node {
@@ -151,7 +153,8 @@ func (s *stock) activate(a kernels.Activation, y *gorgonia.Node) *gorgonia.Node 
 }
 
 // sigmas adds the inputs phi and xi of a layer and returns the standard deviations of its weights and biases.
-func (s *stock) sigmas(l *StockLayer, i int, layer kernels.Layer, sharing kernels.Sharing, first *StockLayer) (w, b *gorgonia.Node) {
+func (s *stock) sigmas(l *StockLayer, i int, layer kernels.Layer, sharing kernels.Sharing,
+	first *StockLayer) (w, b *gorgonia.Node) {
 	l.Xi = s.input(fmt.Sprintf("xi%d", i), layer.Out, layer.In)
 	l.XiBias = s.input(fmt.Sprintf("xibias%d", i), layer.Out, 1)
 	name := fmt.Sprintf("phi%d", i)

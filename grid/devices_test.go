@@ -206,12 +206,14 @@ func TestTwoDevicesGiveTheBytesOfOne(t *testing.T) {
 	o := g.options(t, large, little)
 	together(large, little)
 	f := planned(t, t.TempDir(), g.points)
-	check(t, f.Run(context.Background(), g.set, g.points, o, Events{Lost: func(device string, err error) { t.Error(device, err) }}))
+	check(t, f.Run(context.Background(), g.set, g.points, o,
+		Events{Lost: func(device string, err error) { t.Error(device, err) }}))
 	if diff := cmp.Diff(want, kept(t, f)); diff != "" {
 		t.Error(diff)
 	}
 	networks, failed := finishedOn(t, f)
-	if networks["cuda:0"] < 1 || networks["cuda:1"] < 1 || networks["cuda:0"]+networks["cuda:1"] != len(g.points) || len(failed) > 0 {
+	if networks["cuda:0"] < 1 || networks["cuda:1"] < 1 || networks["cuda:0"]+networks["cuda:1"] != len(g.points) ||
+		len(failed) > 0 {
 		t.Errorf("networks by device: %v, failed %v", networks, failed)
 	}
 	entries, err := readJournals(f.Path(journalName))
@@ -299,7 +301,8 @@ func TestAllDevicesFail(t *testing.T) {
 	together(gpus...)
 	f := planned(t, t.TempDir(), g.points)
 	var lost []string
-	err := f.Run(context.Background(), g.set, g.points, o, Events{Lost: func(device string, err error) { lost = append(lost, device) }})
+	err := f.Run(context.Background(), g.set, g.points, o,
+		Events{Lost: func(device string, err error) { lost = append(lost, device) }})
 	var failed *train.DeviceError
 	if !errors.As(err, &failed) || !errors.Is(err, errGone) {
 		t.Fatalf("got %v, want an error of the devices", err)
@@ -329,7 +332,8 @@ func TestDevicesShare(t *testing.T) {
 	want, _ := g.undisturbed(t)
 	fast, slow := &standIn{memory: plenty}, &standIn{memory: plenty}
 	f := planned(t, t.TempDir(), g.points)
-	r := &runner{folder: f, set: g.set, options: g.options(t, fast, slow), report: newReporter(f.Path(progressName), g.set, len(g.points), len(g.points), Events{})}
+	r := &runner{folder: f, set: g.set, options: g.options(t, fast, slow),
+		report: newReporter(f.Path(progressName), g.set, len(g.points), len(g.points), Events{})}
 	for _, name := range []string{pointsName, checkpointsName, journalName, progressName} {
 		check(t, store.MakeFolder(f.Path(name)))
 	}
@@ -361,7 +365,10 @@ func TestDevicesShare(t *testing.T) {
 	}
 	entries, err := readJournals(f.Path(journalName))
 	check(t, err)
-	if !slices.ContainsFunc(entries, func(e entry) bool { return e.Event == "share" && e.Device == "cuda:1" && e.Step > 0 }) {
+	if !slices.ContainsFunc(entries, func(e entry) bool {
+		return e.Event == "share" && e.Device == "cuda:1" &&
+			e.Step > 0
+	}) {
 		t.Errorf("the slow one has shared nothing: %+v", entries)
 	}
 	if networks, _ := finishedOn(t, f); networks["cuda:0"] <= len(g.points)/2 {
@@ -379,11 +386,12 @@ func TestInterruptedOnTwoDevices(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		f := planned(t, dir, g.points)
 		calls := 0
-		err := f.Run(ctx, g.set, g.points, g.options(t, &standIn{memory: plenty}, &standIn{memory: plenty}), Events{Progress: func(Progress) {
-			if calls++; calls == 3 {
-				cancel()
-			}
-		}})
+		err := f.Run(ctx, g.set, g.points, g.options(t, &standIn{memory: plenty}, &standIn{memory: plenty}),
+			Events{Progress: func(Progress) {
+				if calls++; calls == 3 {
+					cancel()
+				}
+			}})
 		cancel()
 		check(t, f.Close())
 		if err == nil {
@@ -438,7 +446,8 @@ func TestQueueDealsShares(t *testing.T) {
 	}
 }
 
-// What is handed back is the batch that has longest to go, if that is worth it, and only while others have nothing to do.
+// What is handed back is the batch that has longest to go, if that is worth it, and only while others have nothing to
+// do.
 func TestQueueHandsBack(t *testing.T) {
 	q := newQueue([]batch{{points: make([]Point, 6)}}, 3)
 	able := func([]Point) (int, error) { return 6, nil }

@@ -1,21 +1,21 @@
 // Package grid trains many networks that differ in their settings, and can be stopped and continued at any moment.
 //
-// What enters: a configuration, the axes along which it varies, and a data set. What leaves: a folder with one record per
-// finished network (package tables draws tables and figures from them).
+// What enters: a configuration, the axes along which it varies, and a data set. What leaves: a folder with one record
+// per finished network (package tables draws tables and figures from them).
 //
 // # Points and cohorts
 //
 // A point is one network: a resolved configuration without the device. Its id is readable and ends in a checksum of
-// everything that decides what the network reaches, so the same settings have the same id in any grid. Points that agree in
-// train.Config.Cohort (graph, data, minibatch, number of steps) train as members of one Program: on a GPU as many as fit its
-// memory in one launch set, on the CPU a few per thread at a time.
+// everything that decides what the network reaches, so the same settings have the same id in any grid. Points that
+// agree in train.Config.Cohort (graph, data, minibatch, number of steps) train as members of one Program: on a GPU as
+// many as fit its memory in one launch set, on the CPU a few per thread at a time.
 //
-// Several GPUs take batches of points from one queue (type queue says how large). One that is done early takes over half of what the
-// slowest is at, and what a GPU had that fails goes back to the queue. No result depends on it.
+// Several GPUs take batches of points from one queue (type queue says how large). One that is done early takes over
+// half of what the slowest is at, and what a GPU had that fails goes back to the queue. No result depends on it.
 //
 // Points with one seed share their initial means, the order of the minibatches and every draw of noise (common random
-// numbers): what differs between them is what the setting does, not chance. Intervals over seeds therefore belong to each
-// point, while differences along c have less scatter than the intervals suggest.
+// numbers): what differs between them is what the setting does, not chance. Intervals over seeds therefore belong to
+// each point, while differences along c have less scatter than the intervals suggest.
 //
 // # Folder
 //
@@ -30,7 +30,7 @@
 //	.lock                         held by the process that works in the folder; tasks of a cluster hold none, nor does anyone
 //	                              where the file system has no locks
 //
-// A point is done when its record is there and good; the record is written after the network. So a process may be killed at
-// any moment: what is lost is at most the time since the last checkpoint. Records and networks hold no clock and no host, and
-// every file is replaced as a whole, so two processes that train the same point do no harm.
+// A point is done when its record is there and good; the record is written after the network. So a process may be
+// killed at any moment: what is lost is at most the time since the last checkpoint. Records and networks hold no clock
+// and no host, and every file is replaced as a whole, so two processes that train the same point do no harm.
 package grid

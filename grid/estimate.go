@@ -22,8 +22,8 @@ type Estimate struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Estimates measures, for the given time per cohort and device, how fast points train on this machine, and says what all of them
-// will take. Nothing is written.
+// Estimates measures, for the given time per cohort and device, how fast points train on this machine, and says what
+// all of them will take. Nothing is written.
 func Estimates(ctx context.Context, set *mnist.Set, points []Point, o Options, each time.Duration) ([]Estimate, error) {
 	var estimates []Estimate
 	for _, cohort := range cohorts(points) {

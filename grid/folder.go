@@ -43,9 +43,9 @@ type Folder struct {
 	lock    *store.Lock
 }
 
-// Open opens the folder of a grid to work in it, and makes it if it is not there. A folder in use gives a store.InUseError,
-// one with something else in it an error. Where the file system has no locks it goes on without, and says so in NoLocks: a network that
-// two processes train is the same.
+// Open opens the folder of a grid to work in it, and makes it if it is not there. A folder in use gives a
+// store.InUseError, one with something else in it an error. Where the file system has no locks it goes on without, and
+// says so in NoLocks: a network that two processes train is the same.
 func Open(dir string) (*Folder, error) { return open(dir, store.TakeLock) }
 
 func open(dir string, take func(dir string) (*store.Lock, error)) (*Folder, error) {
@@ -66,8 +66,8 @@ func open(dir string, take func(dir string) (*store.Lock, error)) (*Folder, erro
 	return f, nil
 }
 
-// View opens the folder of an existing grid without its lock: to look at it, or as one of several processes that each train
-// points of their own.
+// View opens the folder of an existing grid without its lock: to look at it, or as one of several processes that each
+// train points of their own.
 func View(dir string) (*Folder, error) {
 	plans, err := readPlans(dir)
 	if err != nil {
@@ -77,7 +77,8 @@ func View(dir string) (*Folder, error) {
 		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("grid: %s: %w", dir, fs.ErrNotExist)
 		}
-		return nil, &store.CorruptError{Path: dir, Reason: "is not the folder of a grid (there is no " + planName(1) + " in it)"}
+		return nil, &store.CorruptError{Path: dir, Reason: "is not the folder of a grid (there is no " + planName(1) +
+			" in it)"}
 	}
 	return &Folder{Dir: dir, Plans: plans}, nil
 }
@@ -101,8 +102,9 @@ func (f *Folder) Path(parts ...string) string {
 	return filepath.Join(append([]string{f.Dir}, parts...)...)
 }
 
-// files returns the paths of the files in a part of the folder whose names begin and end so, in the order of their names. A part
-// that is not there has none. (A pattern of filepath.Glob would take a folder named a[1] for another one.)
+// files returns the paths of the files in a part of the folder whose names begin and end so, in the order of their
+// names. A part that is not there has none. (A pattern of filepath.Glob would take a folder named a[1] for another
+// one.)
 func (f *Folder) files(part, prefix, suffix string) ([]string, error) {
 	entries, err := os.ReadDir(f.Path(part))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -140,7 +142,8 @@ func readPlans(dir string) ([]Plan, error) {
 			return nil, err
 		}
 		if p.Format != planFormat || p.Version != 1 {
-			return nil, &store.CorruptError{Path: path, Reason: fmt.Sprintf("is %s version %d, want %s version 1", p.Format, p.Version, planFormat)}
+			return nil, &store.CorruptError{Path: path, Reason: fmt.Sprintf("is %s version %d, want %s version 1", p.Format,
+				p.Version, planFormat)}
 		}
 		for _, point := range p.Points {
 			if want, err := id(point.Config); err != nil || want != point.ID {
@@ -211,11 +214,12 @@ func (f *Folder) Environment() (store.Environment, error) {
 	return e, err
 }
 
-// Enter records the environment of a grid's first process. In a grid that has one, it checks that the data set is the same,
-// and returns the kernel set that ran before.
+// Enter records the environment of a grid's first process. In a grid that has one, it checks that the data set is the
+// same, and returns the kernel set that ran before.
 func (f *Folder) Enter(now store.Environment) (kernelsBefore string, err error) {
 	before, err := f.Environment()
-	if errors.Is(err, fs.ErrNotExist) || len(f.Plans) == 0 { // without a plan nothing was trained: the first process was killed
+	// without a plan nothing was trained: the first process was killed
+	if errors.Is(err, fs.ErrNotExist) || len(f.Plans) == 0 {
 		return now.Kernels, store.WriteJSONFile(f.Path(environmentName), now)
 	}
 	if err != nil {
@@ -238,12 +242,14 @@ func (f *Folder) CheckData(set *mnist.Set) error {
 
 func (f *Folder) sameData(before store.Environment, source string, sha256 map[string]string) error {
 	if !maps.Equal(before.DataSHA256, sha256) {
-		return &mnist.DataError{File: source, Reason: "its checksums are not those of the data set that the grid " + f.Dir + " is trained on"}
+		return &mnist.DataError{File: source, Reason: "its checksums are not those of the data set that the grid " + f.Dir +
+			" is trained on"}
 	}
 	return nil
 }
 
-// Records reads what is finished. Damaged tells of each file that is not what was written: such a point counts as missing.
+// Records reads what is finished. Damaged tells of each file that is not what was written: such a point counts as
+// missing.
 func (f *Folder) Records() (records []store.Record, damaged []error, err error) {
 	all, damaged, err := store.ReadRecords(f.Path(pointsName))
 	if err != nil {
@@ -267,7 +273,8 @@ func (f *Folder) Records() (records []store.Record, damaged []error, err error) 
 	return records, damaged, nil
 }
 
-// unplanned says what in a record is not as in the plan, or nothing. The data set may have another name now, and the exponent.
+// unplanned says what in a record is not as in the plan, or nothing. The data set may have another name now, and the
+// exponent.
 func unplanned(r store.Record, config train.Config) string {
 	want := SettingsOf(config, r.Data)
 	want.Rho = r.Rho
@@ -283,8 +290,8 @@ func unplanned(r store.Record, config train.Config) string {
 // networkPath is the file of a finished network's parameters.
 func (f *Folder) networkPath(id string) string { return f.Path(pointsName, id+".safetensors") }
 
-// Network reads the parameters of a finished network. A file that holds another network than that of the record, or a number that is
-// not finite, gives a store.CorruptError.
+// Network reads the parameters of a finished network. A file that holds another network than that of the record, or a
+// number that is not finite, gives a store.CorruptError.
 func (f *Folder) Network(id string) (*store.Checkpoint, error) {
 	r, err := store.ReadRecord(f.Path(pointsName), id)
 	if err != nil {

@@ -52,7 +52,8 @@ func axes(t testing.TB, texts ...string) []Axis {
 // several is a grid of networks of four graphs.
 func several(t testing.TB, c train.Config) []Point {
 	t.Helper()
-	points, err := Points(c, axes(t, "hidden=9x6,4", "noise=heterogeneous,homogeneous", "rho=2,1/2", "c=1e-4,1e-3", "seed=1-2")...)
+	points, err := Points(c, axes(t, "hidden=9x6,4", "noise=heterogeneous,homogeneous", "rho=2,1/2", "c=1e-4,1e-3",
+		"seed=1-2")...)
 	check(t, err)
 	return points
 }
@@ -141,17 +142,20 @@ func TestParseAxis(t *testing.T) {
 			continue
 		}
 		if text == "c=logspace:-4:3.25:30" { // the authors' values
-			if len(axis.Values) != 30 || axis.Values[0] != "0.0001" || !strings.HasPrefix(axis.Values[13], "0.17782794") || axis.Values[12] != "0.1" {
+			if len(axis.Values) != 30 || axis.Values[0] != "0.0001" || !strings.HasPrefix(axis.Values[13], "0.17782794") ||
+				axis.Values[12] != "0.1" {
 				t.Errorf("%s: %v", text, axis.Values)
 			}
 			continue
 		}
-		if got := strings.Join(axis.Values, " "); got != want && !(text == "c=linspace:0.1:0.3:3" && strings.HasPrefix(got, "0.1 0.2")) {
+		if got := strings.Join(axis.Values, " "); got != want &&
+			!(text == "c=linspace:0.1:0.3:3" && strings.HasPrefix(got, "0.1 0.2")) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 	for _, text := range []string{
-		"c=", "c=1,,2", "c=x", "c=logspace:1:2", "c=logspace:1:2:0", "c=logspace:a:2:3", "c=logspace:1:2:1000000", "seed=3-1", "seed=-1",
+		"c=", "c=1,,2", "c=x", "c=logspace:1:2", "c=logspace:1:2:0", "c=logspace:a:2:3", "c=logspace:1:2:1000000", "seed=3-1",
+		"seed=-1",
 		"seed=1-99999999", "rho=-1", "noise=some", "hidden=ax3", "device=cpu,cuda", "gamma=1", "batch=1.5",
 	} {
 		name, values, _ := strings.Cut(text, "=")
@@ -186,9 +190,12 @@ func TestPoints(t *testing.T) {
 		}
 	}
 	for _, change := range []func(*train.Config){
-		func(c *train.Config) { c.Lambda *= 2 }, func(c *train.Config) { c.LearningRate *= 2 }, func(c *train.Config) { c.Epochs++ },
-		func(c *train.Config) { c.Batch++ }, func(c *train.Config) { c.MuInit *= 2 }, func(c *train.Config) { c.SigmaInit *= 2 },
-		func(c *train.Config) { c.Validation++ }, func(c *train.Config) { c.Draws++ }, func(c *train.Config) { c.Hidden = []int{9, 7} },
+		func(c *train.Config) { c.Lambda *= 2 }, func(c *train.Config) { c.LearningRate *= 2 },
+		func(c *train.Config) { c.Epochs++ },
+		func(c *train.Config) { c.Batch++ }, func(c *train.Config) { c.MuInit *= 2 },
+		func(c *train.Config) { c.SigmaInit *= 2 },
+		func(c *train.Config) { c.Validation++ }, func(c *train.Config) { c.Draws++ },
+		func(c *train.Config) { c.Hidden = []int{9, 7} },
 		func(c *train.Config) { c.Seed = 77 }, func(c *train.Config) { c.C *= 1 + 1e-9 },
 		func(c *train.Config) { c.Normalise = "auto" }, func(c *train.Config) { c.Normalise = "none" },
 		func(c *train.Config) { c.Normalise = "0.1307,0.3" }, func(c *train.Config) { c.Classes = 5 },
@@ -225,8 +232,9 @@ func TestPoints(t *testing.T) {
 	}
 }
 
-// What joins a grid is compared with what is there: a value that is new is a mixture, with how many networks have which.
-// Settings that came later than others leave the ids of the networks of before as they were: those of the published grid.
+// What joins a grid is compared with what is there: a value that is new is a mixture, with how many networks have
+// which. Settings that came later than others leave the ids of the networks of before as they were: those of the
+// published grid.
 func TestOldIDs(t *testing.T) {
 	c, err := train.Preset("published")
 	check(t, err)
@@ -234,7 +242,8 @@ func TestOldIDs(t *testing.T) {
 		c.Normalise = normalise
 		points, err := Points(c, axes(t, "c=0.0001", "rho=1/2", "seed=1,2")...)
 		check(t, err)
-		if points[0].ID != "heterogeneous-rho0.5-c0.0001-seed1-7330390f" || points[1].ID != "heterogeneous-rho0.5-c0.0001-seed2-78de4a84" {
+		if points[0].ID != "heterogeneous-rho0.5-c0.0001-seed1-7330390f" ||
+			points[1].ID != "heterogeneous-rho0.5-c0.0001-seed2-78de4a84" {
 			t.Errorf("normalise %q: %s, %s", normalise, points[0].ID, points[1].ID)
 		}
 	}
@@ -385,7 +394,10 @@ func TestOnlyTheMissingRun(t *testing.T) {
 		t.Errorf("trained again: %s", diff)
 	}
 	for i, name := range []string{".json", ".json", ".safetensors", ".json", "", ".safetensors"} {
-		if name != "" && !slices.ContainsFunc(damaged, func(text string) bool { return strings.Contains(text, points[i].ID+name) }) {
+		if name != "" && !slices.ContainsFunc(damaged, func(text string) bool {
+			return strings.Contains(text,
+				points[i].ID+name)
+		}) {
 			t.Errorf("%s%s is not named: %v", points[i].ID, name, damaged)
 		}
 	}
@@ -394,7 +406,8 @@ func TestOnlyTheMissingRun(t *testing.T) {
 	}
 }
 
-// What was edited counts only if it is what the plan asks for, whatever checksum it has: records, and networks in another's place.
+// What was edited counts only if it is what the plan asks for, whatever checksum it has: records, and networks in
+// another's place.
 func TestOnlyThePlannedCounts(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 1
@@ -429,7 +442,8 @@ func TestOnlyThePlannedCounts(t *testing.T) {
 	if !errors.As(err, &corrupt) || !strings.Contains(err.Error(), "is not the network of this record") {
 		t.Errorf("another's network: %v", err)
 	}
-	if _, err = f.Network(points[2].ID); !errors.As(err, &corrupt) || !strings.Contains(err.Error(), "layer0.weight.mu holds NaN (row 0, column 3)") {
+	if _, err = f.Network(points[2].ID); !errors.As(err, &corrupt) ||
+		!strings.Contains(err.Error(), "layer0.weight.mu holds NaN (row 0, column 3)") {
 		t.Errorf("a network that is not finite: %v", err)
 	}
 	missing, damaged, err := f.Missing(points)
@@ -450,7 +464,8 @@ func TestOnlyThePlannedCounts(t *testing.T) {
 	}
 }
 
-// Where there are no locks, two processes may train the same networks: nothing is lost, and neither takes the other's plan away.
+// Where there are no locks, two processes may train the same networks: nothing is lost, and neither takes the other's
+// plan away.
 func TestFoldersWithoutLocks(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 1
@@ -471,7 +486,8 @@ func TestFoldersWithoutLocks(t *testing.T) {
 	check(t, err)
 	_, err = folders[0].Extend("test", points[:2])
 	check(t, err)
-	if _, err = folders[1].Extend("test", points[1:]); err == nil || !strings.Contains(err.Error(), "plan.json: another process") {
+	if _, err = folders[1].Extend("test", points[1:]); err == nil ||
+		!strings.Contains(err.Error(), "plan.json: another process") {
 		t.Errorf("two plans at a time: %v", err)
 	}
 	check(t, folders[1].Close())
@@ -486,7 +502,8 @@ func TestFoldersWithoutLocks(t *testing.T) {
 			return
 		}
 		// Before the first knows that they are finished, the second trains them too.
-		check(t, folders[1].Run(context.Background(), set, points, options(), Events{Finished: func(r store.Record) { trained = append(trained, r.ID) }}))
+		check(t, folders[1].Run(context.Background(), set, points, options(),
+			Events{Finished: func(r store.Record) { trained = append(trained, r.ID) }}))
 	}}))
 	records, damaged, err := folders[1].Records()
 	check(t, err)
@@ -662,7 +679,8 @@ func TestDamagedCheckpoint(t *testing.T) {
 	raw[len(raw)-5] ^= 1
 	check(t, os.WriteFile(files[0], raw, 0o644))
 	var damaged []string
-	check(t, f.Run(context.Background(), set, points, options(), Events{Damaged: func(err error) { damaged = append(damaged, err.Error()) }}))
+	check(t, f.Run(context.Background(), set, points, options(),
+		Events{Damaged: func(err error) { damaged = append(damaged, err.Error()) }}))
 	if len(damaged) != 1 || !strings.Contains(damaged[0], files[0]) {
 		t.Errorf("damaged: %v, want %s", damaged, files[0])
 	}
@@ -690,7 +708,8 @@ func TestStatusOfRunning(t *testing.T) {
 		t.Error("the process was never seen at work")
 	}
 	// A process of this machine that is gone is silent, and swept away by the next.
-	gone := fmt.Sprintf(`{"host":%q,"pid":%d,"batches":[{"running":[%q]}],"updated":%q}`, hostName(), 1<<22-1, points[0].ID, time.Now().Format(time.RFC3339))
+	gone := fmt.Sprintf(`{"host":%q,"pid":%d,"batches":[{"running":[%q]}],"updated":%q}`, hostName(), 1<<22-1,
+		points[0].ID, time.Now().Format(time.RFC3339))
 	check(t, os.WriteFile(f.Path(progressName, "gone.json"), []byte(gone), 0o644))
 	s, err := f.Status()
 	check(t, err)

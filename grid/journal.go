@@ -19,16 +19,17 @@ import (
 
 // entry is a line of a journal: all that depends on clocks, hosts and interruptions is here and nowhere else.
 type entry struct {
-	Time    time.Time `json:"time"`
-	Event   string    `json:"event"` // start, resume, checkpoint, share, finish, diverged, lost (a device), failed (all), end
-	Points  []string  `json:"points,omitempty"`
-	Step    int       `json:"step,omitempty"`
-	Seconds float64   `json:"seconds,omitempty"` // that this process has spent on these points, training and testing
-	Host    string    `json:"host,omitempty"`
-	PID     int       `json:"pid,omitempty"`
-	Device  string    `json:"device,omitempty"`
-	Kernels string    `json:"kernels,omitempty"`
-	Error   string    `json:"error,omitempty"`
+	Time time.Time `json:"time"`
+	// start, resume, checkpoint, share, finish, diverged, lost (a device), failed (all), end
+	Event   string   `json:"event"`
+	Points  []string `json:"points,omitempty"`
+	Step    int      `json:"step,omitempty"`
+	Seconds float64  `json:"seconds,omitempty"` // that this process has spent on these points, training and testing
+	Host    string   `json:"host,omitempty"`
+	PID     int      `json:"pid,omitempty"`
+	Device  string   `json:"device,omitempty"`
+	Kernels string   `json:"kernels,omitempty"`
+	Error   string   `json:"error,omitempty"`
 }
 
 // journal is this process's file. What cannot be written there is lost without harm: no result depends on it.

@@ -26,8 +26,8 @@ type MixValue struct {
 // notMixed are settings in which networks of a grid are meant to differ, and those that are not the network's.
 var notMixed = []string{"noise", "rho", "c", "seed", "data", "device", "threads", "checkpoint-every"}
 
-// Mixture lists the settings, besides those that every grid is there to vary, of which the added points have a value that none of
-// the points before them has.
+// Mixture lists the settings, besides those that every grid is there to vary, of which the added points have a value
+// that none of the points before them has.
 func Mixture(before, added []Point) ([]Mix, error) {
 	mixes, places := map[string]*Mix{}, map[[2]string]int{} // by setting; by setting and value
 	var news []string

@@ -29,7 +29,8 @@ func (p *Point) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Work is about how much training a point takes, compared with others: epochs times synapses, as if the data were MNIST.
+// Work is about how much training a point takes, compared with others: epochs times synapses, as if the data were
+// MNIST.
 func (p Point) Work() float64 {
 	synapses, inputs := 0, 784
 	for _, units := range p.Config.Hidden {
@@ -39,12 +40,13 @@ func (p Point) Work() float64 {
 	return float64(p.Config.Epochs) * float64(synapses+10*inputs)
 }
 
-// scale is the axis of the s in c = s^rho / rho (EES Eq. 51), which puts costs of different exponents on one scale of sigma.
+// scale is the axis of the s in c = s^rho / rho (EES Eq. 51), which puts costs of different exponents on one scale of
+// sigma.
 const scale = "s"
 
-// Points is the product of the axes over a base configuration: the first axis varies slowest. Without noise c and rho decide
-// nothing, so the networks that differ in them only are one, with those of the base. The first configuration that cannot be
-// trained gives an error.
+// Points is the product of the axes over a base configuration: the first axis varies slowest. Without noise c and rho
+// decide nothing, so the networks that differ in them only are one, with those of the base. The first configuration
+// that cannot be trained gives an error.
 func Points(base train.Config, axes ...Axis) ([]Point, error) {
 	base.Device, base.Threads, base.CheckpointEvery = "auto", 0, 1 // of the process that works, not of the network
 	has := func(name string) bool { return slices.ContainsFunc(axes, func(a Axis) bool { return a.Name == name }) }
@@ -116,15 +118,16 @@ func set(c *train.Config, name, value string) error {
 // SettingsOf is what decides the record of a network, as tables show it, on a data set of a name.
 func SettingsOf(c train.Config, data string) store.Settings {
 	return store.Settings{
-		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(), C: c.C,
+		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(),
+		C:      c.C,
 		Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs,
 		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation,
 		Normalise: c.NormaliseRule(), Classes: c.Classes, Rule: string(c.Rule), Seed: uint64(c.Seed),
 	}
 }
 
-// id names a network after its settings, whatever the exponent was called and wherever the data lies. A setting that came later than
-// others is no part of it where it is as it was before.
+// id names a network after its settings, whatever the exponent was called and wherever the data lies. A setting that
+// came later than others is no part of it where it is as it was before.
 func id(c train.Config) (string, error) {
 	s := SettingsOf(c, "")
 	s.Rho = ""

@@ -66,7 +66,8 @@ func newReporter(dir string, set *mnist.Set, points, missing int, events Events)
 	r := &reporter{events: events, set: set, began: now, left: map[string]int{}, state: Progress{
 		Host: hostName(), PID: os.Getpid(), Started: now.UTC(), Points: points, Finished: points - missing,
 	}}
-	r.path = filepath.Join(dir, fmt.Sprintf("%s-%s-%d.json", now.UTC().Format("20060102-150405.000"), r.state.Host, r.state.PID))
+	r.path = filepath.Join(dir, fmt.Sprintf("%s-%s-%d.json", now.UTC().Format("20060102-150405.000"), r.state.Host,
+		r.state.PID))
 	return r
 }
 

@@ -25,10 +25,11 @@ func (b *batch) cut(n int) batch {
 	return first
 }
 
-// queue deals out what waits to the devices: to each that is free its share of what waits, as far as its memory takes it. When
-// nothing waits any more, a device that is free has the one that has longest to go hand back what it is at, and they share that.
-// So devices of one speed work in as few, large batches as there can be, and those of different speeds end together. What fails on
-// a device comes back too. No result depends on who trains what, how it is cut, or when.
+// queue deals out what waits to the devices: to each that is free its share of what waits, as far as its memory takes
+// it. When nothing waits any more, a device that is free has the one that has longest to go hand back what it is at,
+// and they share that. So devices of one speed work in as few, large batches as there can be, and those of different
+// speeds end together. What fails on a device comes back too. No result depends on who trains what, how it is cut, or
+// when.
 type queue struct {
 	mutex   sync.Mutex
 	changed *sync.Cond
@@ -56,8 +57,8 @@ func newQueue(waiting []batch, devices int) *queue {
 	return q
 }
 
-// take waits for the next job of a device, which is able to train some of the points of a batch at a time. It returns nil when all
-// is done or the queue is closed. A job has to be given back by done or failed.
+// take waits for the next job of a device, which is able to train some of the points of a batch at a time. It returns
+// nil when all is done or the queue is closed. A job has to be given back by done or failed.
 func (q *queue) take(able func([]Point) (int, error)) (*job, error) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()

@@ -47,9 +47,10 @@ type runner struct {
 	queue   *queue
 }
 
-// Run trains those of the points that are missing. When ctx is cancelled it checkpoints and returns train.ErrInterrupted. A
-// network that diverges is a result. A device that fails hands back what it had, and the others go on from the last checkpoint. An error
-// is of the last device or of the disk, and what was under way continues from its last checkpoint when Run is called again.
+// Run trains those of the points that are missing. When ctx is cancelled it checkpoints and returns
+// train.ErrInterrupted. A network that diverges is a result. A device that fails hands back what it had, and the others
+// go on from the last checkpoint. An error is of the last device or of the disk, and what was under way continues from
+// its last checkpoint when Run is called again.
 func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Options, events Events) (err error) {
 	missing, damaged, err := f.Missing(points)
 	if err != nil {
@@ -151,7 +152,10 @@ func (f *Folder) teams(wanted map[string]Point) (teams []*store.TeamCheckpoint, 
 			teams = append(teams, team)
 		}
 	}
-	slices.SortStableFunc(teams, func(a, b *store.TeamCheckpoint) int { return cmp.Compare(b.Networks[0].Step, a.Networks[0].Step) })
+	slices.SortStableFunc(teams, func(a, b *store.TeamCheckpoint) int {
+		return cmp.Compare(b.Networks[0].Step,
+			a.Networks[0].Step)
+	})
 	return teams, damaged, nil
 }
 
@@ -274,9 +278,10 @@ func (r *runner) lost(device train.Device, j *job, rest []batch, err error) {
 	}
 }
 
-// batch trains the points of a job side by side and hands what they reached to be written. It returns the points that are left to be
-// trained, from their last checkpoints: where the device fails, and where others are free to share them.
-func (r *runner) batch(ctx context.Context, device train.Device, j *job, finished chan<- func() error) (left []Point, err error) {
+// batch trains the points of a job side by side and hands what they reached to be written. It returns the points that
+// are left to be trained, from their last checkpoints: where the device fails, and where others are free to share them.
+func (r *runner) batch(ctx context.Context, device train.Device, j *job,
+	finished chan<- func() error) (left []Point, err error) {
 	if ctx.Err() != nil {
 		return nil, train.ErrInterrupted
 	}
@@ -300,7 +305,8 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job, finishe
 	}
 	did := func(event string) entry {
 		return entry{
-			Event: event, Points: ids(j.points), Step: run.Step(), Seconds: run.Busy().Seconds(), Device: device.Name, Kernels: device.Kernels,
+			Event: event, Points: ids(j.points), Step: run.Step(), Seconds: run.Busy().Seconds(), Device: device.Name,
+			Kernels: device.Kernels,
 		}
 	}
 	event := "start"
@@ -419,7 +425,8 @@ func (r *runner) teamPath(points []Point) string {
 	return r.folder.Path(checkpointsName, "team-"+hex.EncodeToString(sum[:8])+".safetensors")
 }
 
-// finish keeps what a batch reached: first each network, then its record, which makes it count, at last the checkpoint goes.
+// finish keeps what a batch reached: first each network, then its record, which makes it count, at last the checkpoint
+// goes.
 func (r *runner) finish(e entry, records []store.Record, networks []*store.Checkpoint) error {
 	for i, record := range records {
 		if err := store.WriteNetwork(r.folder.networkPath(record.ID), networks[i]); err != nil {

@@ -67,7 +67,8 @@ const (
 
 // Status reads where the grid stands.
 func (f *Folder) Status() (Status, error) {
-	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{}, Devices: []DeviceWork{}, Latest: []store.Record{}}
+	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{},
+		Devices: []DeviceWork{}, Latest: []store.Record{}}
 	records, damaged, err := f.Records()
 	if err != nil {
 		return s, err
@@ -166,7 +167,10 @@ func devicesIn(entries []entry) []DeviceWork {
 			devices = append(devices, *d)
 		}
 	}
-	slices.SortFunc(devices, func(a, b DeviceWork) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Device, b.Device)) })
+	slices.SortFunc(devices, func(a, b DeviceWork) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host),
+			cmp.Compare(a.Device, b.Device))
+	})
 	return devices
 }
 
@@ -196,7 +200,10 @@ func (f *Folder) processes() ([]Process, error) {
 		}
 		processes = append(processes, p)
 	}
-	slices.SortFunc(processes, func(a, b Process) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID)) })
+	slices.SortFunc(processes, func(a, b Process) int {
+		return cmp.Or(a.Started.Compare(b.Started),
+			cmp.Compare(a.PID, b.PID))
+	})
 	return processes, nil
 }
 
@@ -210,8 +217,8 @@ func alive(pid int) bool {
 	return err == nil || errors.Is(err, os.ErrPermission)
 }
 
-// sweep removes what killed processes left: files in the making, and the progress of those of this machine. What another process
-// may still be writing stays.
+// sweep removes what killed processes left: files in the making, and the progress of those of this machine. What
+// another process may still be writing stays.
 func (f *Folder) sweep() error {
 	processes, err := f.processes()
 	if err != nil {

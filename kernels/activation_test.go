@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// The derivative of each activation, from its output, is that of its value, in both arithmetics; away from the kink of a rectifier.
+// The derivative of each activation, from its output, is that of its value, in both arithmetics; away from the kink of
+// a rectifier.
 func TestActivations(t *testing.T) {
 	for _, a := range Activations() {
 		for _, y := range []float64{-30, -3, -0.7, -0.1, 0.2, 0.9, 4, 30} {

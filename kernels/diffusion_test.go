@@ -23,8 +23,9 @@ func slope(steps, errors []float64) float64 {
 	return b
 }
 
-// Coarse steps are driven by the sums of the same fine increments, and compared with the exact solution on each path: the mean
-// distance at the end is of order dt, and so is the distance of the means. Euler's scheme has strong order 1/2 here.
+// Coarse steps are driven by the sums of the same fine increments, and compared with the exact solution on each path:
+// the mean distance at the end is of order dt, and so is the distance of the means. Euler's scheme has strong order 1/2
+// here.
 func TestMilsteinOrders(t *testing.T) {
 	const (
 		a, b, start, end = 0.5, 0.8, 1.0, 1.0
@@ -54,7 +55,8 @@ func TestMilsteinOrders(t *testing.T) {
 		lengths, strong, weak = append(lengths, dt), append(strong, distance), append(weak, math.Abs(difference))
 	}
 	s, w := slope(lengths, strong), slope(lengths, weak)
-	t.Logf("steps %.3g, mean distance %.3g (order %.3f), distance of the means %.3g (order %.3f)", lengths, strong, s, weak, w)
+	t.Logf("steps %.3g, mean distance %.3g (order %.3f), distance of the means %.3g (order %.3f)", lengths, strong, s,
+		weak, w)
 	if math.Abs(s-1) > 0.1 {
 		t.Errorf("strong order %.3f, want 1: mean distances %.3g at steps %.3g", s, strong, lengths)
 	}
@@ -63,8 +65,8 @@ func TestMilsteinOrders(t *testing.T) {
 	}
 }
 
-// Mean and variance of an Ornstein-Uhlenbeck process obey, in steps, a recursion that can be solved; a geometric one is lognormal
-// in the end.
+// Mean and variance of an Ornstein-Uhlenbeck process obey, in steps, a recursion that can be solved; a geometric one is
+// lognormal in the end.
 func TestAdvanceAgainstKnownSolutions(t *testing.T) {
 	const n = 50000
 	t.Run("Ornstein-Uhlenbeck", func(t *testing.T) {
@@ -104,7 +106,8 @@ func filled(n int, v float64) []float64 {
 	return w
 }
 
-// A diffusion on cells is the one whose coefficients are linear between the edges, also where it has come out of the bounds.
+// A diffusion on cells is the one whose coefficients are linear between the edges, also where it has come out of the
+// bounds.
 func TestStepOnCells(t *testing.T) {
 	mu, sigma := []float64{1, -2, 0.5, 3}, []float64{0.1, 0.5, 0.2, 1}
 	const low, high, dt = 0.5, 2.0, 0.01
@@ -167,8 +170,8 @@ func TestAdvanceInParts(t *testing.T) {
 	}
 }
 
-// Brownian motion that starts at a above an absorbing bound is still there after a time t with probability erf(a / sqrt(2 t)).
-// Without the bridge far too many would be left, with 20 steps.
+// Brownian motion that starts at a above an absorbing bound is still there after a time t with probability erf(a /
+// sqrt(2 t)). Without the bridge far too many would be left, with 20 steps.
 func TestLossesOfBrownianMotion(t *testing.T) {
 	const n, steps, start, end = 200000, 20, 0.5, 1.0
 	d := NewDiffusion[float64](1, 100, []float64{0, 0}, []float64{1, 1}, end/steps)

@@ -7,8 +7,8 @@
 //
 // The functions in this package are the portable kernels: plain Go, generic over float32 and float64, written to be
 // read. They are the reference for every other implementation. A virtual machine ([VM]) that runs a Program lives in
-// a folder of its own: kernels/cpu for processors, kernels/cuda for NVIDIA GPUs (kernels/ptx interprets its kernels where there is
-// none).
+// a folder of its own: kernels/cpu for processors, kernels/cuda for NVIDIA GPUs (kernels/ptx interprets its kernels
+// where there is none).
 //
 // # The model
 //
@@ -28,8 +28,8 @@
 //
 // What a step does with its gradients is an argument of the compiler: a [Rule]. [Adam] trains. [Accumulate] leaves the
 // parameters as they are and adds up the gradients of the likelihood, from which analyses start: with noise, a draw per
-// minibatch, or at w = mu. [Langevin] samples: mu moves down the gradient at w = mu, and by noise. Whatever the rule, it is one
-// graph and one Program, and dW is formed in one way.
+// minibatch, or at w = mu. [Langevin] samples: mu moves down the gradient at w = mu, and by noise. Whatever the rule,
+// it is one graph and one Program, and dW is formed in one way.
 //
 // # The noise
 //
@@ -37,5 +37,6 @@
 //
 // # Diffusions
 //
-// [Diffusion] is not of a network: many numbers that move by themselves, dw = mu(w) dt + sigma(w) dB, with the same noise.
+// [Diffusion] is not of a network: many numbers that move by themselves, dw = mu(w) dt + sigma(w) dB, with the same
+// noise.
 package kernels

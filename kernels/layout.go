@@ -15,8 +15,8 @@ type Layer struct {
 // Columns is the number of synapses of one neuron, its bias included: In + 1.
 func (l Layer) Columns() int { return l.In + 1 }
 
-// Stride is the distance between rows in memory: Columns rounded up to a multiple of 16. The pad slots between hold zero
-// and take no part in anything.
+// Stride is the distance between rows in memory: Columns rounded up to a multiple of 16. The pad slots between hold
+// zero and take no part in anything.
 func (l Layer) Stride() int { return Stride(l.In) }
 
 // Stride is the row length of activations (or of the weights that read them) with the given width and the constant 1
@@ -32,7 +32,8 @@ func (l Layer) Synapses() int { return l.Out * l.Columns() }
 // MaxUnits is the most inputs or outputs that a layer may have: with it no product of sizes overflows.
 const MaxUnits = 1 << 30
 
-// Countable reports whether every synapse of a layer of at most MaxUnits has noise of its own: blocks are numbered in 32 bits.
+// Countable reports whether every synapse of a layer of at most MaxUnits has noise of its own: blocks are numbered in
+// 32 bits.
 func (l Layer) Countable() bool {
 	return int64(l.Out)*int64((l.Stride()+63)/64)*16 <= math.MaxUint32
 }
@@ -75,8 +76,8 @@ func (l Layer) PhiIndex(s Sharing, r, k int) int {
 }
 
 // Layout places the parameters of a network in memory. A field (mu, or one of its moments) is all layers one after
-// the other, each as Out rows of Stride slots. Phi has the same shape when sigma is per synapse, and otherwise one entry
-// per group: per neuron in the order of layers and rows, per layer, or a single one.
+// the other, each as Out rows of Stride slots. Phi has the same shape when sigma is per synapse, and otherwise one
+// entry per group: per neuron in the order of layers and rows, per layer, or a single one.
 type Layout struct {
 	Layers  []Layer
 	Sharing Sharing
@@ -190,8 +191,8 @@ func (l Layout) Synapses() int {
 	return n
 }
 
-// State is everything training changes in one network: the parameters, and the moments that the rule keeps of each. The fields
-// of mu have length Layout.Slots, those of phi Layout.PhiSize.
+// State is everything training changes in one network: the parameters, and the moments that the rule keeps of each. The
+// fields of mu have length Layout.Slots, those of phi Layout.PhiSize.
 type State struct {
 	Mu, Phi               []float32
 	MuMoments, PhiMoments [][]float32 // as many of both, in the order of Mover.Moments
@@ -272,8 +273,9 @@ func (s *State) CopyFrom(t *State) {
 	}
 }
 
-// For returns a copy of the state as a network of the layout starts from it under a rule. Moments that the state lacks begin at zero;
-// a rule without moments leaves the state's out. It is an error if the state does not fit the layout, or has other moments.
+// For returns a copy of the state as a network of the layout starts from it under a rule. Moments that the state lacks
+// begin at zero; a rule without moments leaves the state's out. It is an error if the state does not fit the layout, or
+// has other moments.
 func (s *State) For(l Layout, rule Rule) (*State, error) {
 	if err := s.Check(l); err != nil {
 		return nil, err

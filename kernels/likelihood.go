@@ -47,9 +47,9 @@ func CrossEntropy[T Float](d, logits []T, label int) float64 {
 	return float64(log(sum)) + float64(top) - float64(logits[label])
 }
 
-// CloseGradient replaces the label's entry of a gradient of CrossEntropy, softmax - 1, by minus the sum of the others. Where the
-// network is all but certain of the label, the difference has lost its digits and the sum has them: sums of gradients over a data
-// set that a network has learnt would otherwise be off by some 1e-5.
+// CloseGradient replaces the label's entry of a gradient of CrossEntropy, softmax - 1, by minus the sum of the others.
+// Where the network is all but certain of the label, the difference has lost its digits and the sum has them: sums of
+// gradients over a data set that a network has learnt would otherwise be off by some 1e-5.
 func CloseGradient[T Float](d []T, label int) {
 	var others T
 	for i, v := range d {
@@ -78,8 +78,8 @@ func LogSoftmax[T Float](dst []float64, logits []T) {
 	}
 }
 
-// GaussianNLL returns the negative log-likelihood sum_o (y_o - t_o)^2 / (2 v) + log(2 pi v) / 2 of one example, v being the
-// noise variance, and fills d, unless it is nil, with its gradient (y - t) / v.
+// GaussianNLL returns the negative log-likelihood sum_o (y_o - t_o)^2 / (2 v) + log(2 pi v) / 2 of one example, v being
+// the noise variance, and fills d, unless it is nil, with its gradient (y - t) / v.
 func GaussianNLL[T Float](d, y, target []T, variance T) float64 {
 	sum := 0.0
 	for i, v := range y {

@@ -24,8 +24,8 @@ func WeightsShared[T Float](w, mu []T, sigma T, xi []T) {
 	}
 }
 
-// Product is a layer with its weights, applied to a minibatch. Rows of the matrices below lie Stride(width) slots apart,
-// where width is In for x and dx, Out for y and dy, and In for the rows of w.
+// Product is a layer with its weights, applied to a minibatch. Rows of the matrices below lie Stride(width) slots
+// apart, where width is In for x and dx, Out for y and dy, and In for the rows of w.
 type Product[T Float] struct {
 	Layer
 	Batch int
@@ -116,7 +116,8 @@ func (p Product[T]) WeightGradient(dw, dy, x []T, r int) {
 	b := 0
 	for ; b+4 <= p.Batch; b += 4 {
 		g0, g1, g2, g3 := dy[b*dyStride+r], dy[(b+1)*dyStride+r], dy[(b+2)*dyStride+r], dy[(b+3)*dyStride+r]
-		x0, x1, x2, x3 := x[b*stride:][:len(dw)], x[(b+1)*stride:][:len(dw)], x[(b+2)*stride:][:len(dw)], x[(b+3)*stride:][:len(dw)]
+		x0, x1, x2, x3 := x[b*stride:][:len(dw)], x[(b+1)*stride:][:len(dw)], x[(b+2)*stride:][:len(dw)],
+			x[(b+3)*stride:][:len(dw)]
 		for k := range dw {
 			dw[k] += (g0*x0[k] + g1*x1[k]) + (g2*x2[k] + g3*x3[k])
 		}

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Capabilities is what a machine runs. A VM refuses a Program that asks for more when it is opened, and names what that is.
+// Capabilities is what a machine runs. A VM refuses a Program that asks for more when it is opened, and names what that
+// is.
 type Capabilities struct {
 	Machine      string        // as messages name it
 	Instructions []Instruction // one of each type
@@ -18,8 +19,8 @@ type Capabilities struct {
 	Sharings     []Sharing
 }
 
-// Check reports whether the machine can run a Program for the members, and train them on the data; train is nil for a VM that only
-// evaluates.
+// Check reports whether the machine can run a Program for the members, and train them on the data; train is nil for a
+// VM that only evaluates.
 func (c Capabilities) Check(p *Program, members []Member, train *Data) error {
 	if len(members) == 0 {
 		return fmt.Errorf("%s: want at least one member", c.Machine)
@@ -176,8 +177,8 @@ func (c Capabilities) CheckSums(rule Rule, member int, stopped *Divergence) erro
 	return nil
 }
 
-// Explain finds where a loss that is not finite came from: the first layer with a bad sigma, else the first whose output is bad.
-// Output returns the activations in a buffer.
+// Explain finds where a loss that is not finite came from: the first layer with a bad sigma, else the first whose
+// output is bad. Output returns the activations in a buffer.
 func (p *Program) Explain(step int, s *State, output func(b Buffer) ([]float32, error)) (*Divergence, error) {
 	for l := range p.Layout.Layers {
 		for _, phi := range s.Phi[p.Layout.PhiOffset(l):][:p.Layout.PhiLen(l)] {

@@ -80,8 +80,8 @@ func roundEven32(x float32) float32 {
 	return float32(x+magic) - magic
 }
 
-// log32 is the natural logarithm: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then the polynomial of Cephes' logf (Moshier
-// 1989). Relative error below 2e-7, subnormal numbers included.
+// log32 is the natural logarithm: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then the polynomial of Cephes' logf
+// (Moshier 1989). Relative error below 2e-7, subnormal numbers included.
 func log32(x float32) float32 {
 	if x < 0x1p-126 || !(x <= math.MaxFloat32) {
 		return float32(math.Log(float64(x))) // zero, subnormal, negative, infinite, NaN

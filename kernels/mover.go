@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Mover is a Rule that trains: it says how a parameter follows the gradient of the objective. There is one in this package for
-// each that a machine can run, and no others.
+// Mover is a Rule that trains: it says how a parameter follows the gradient of the objective. There is one in this
+// package for each that a machine can run, and no others.
 type Mover interface {
 	Rule
 	// Moments names the numbers that each parameter carries from step to step, at most MaxMoments, as files call them.
@@ -80,7 +80,8 @@ type Move[T Float] struct {
 	row                        rowMove[T]
 }
 
-// rowMove moves parameters, given their gradients, and reports whether gradients, parameters and moments are finite then.
+// rowMove moves parameters, given their gradients, and reports whether gradients, parameters and moments are finite
+// then.
 type rowMove[T Float] func(u *Move[T], p Param[T], gradient []T) bool
 
 // NewMove returns the numbers of a step, counted from 0, for a learning rate.
@@ -196,8 +197,8 @@ func sgdRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 	return check == 0
 }
 
-// Momentum is stochastic gradient descent with momentum, in PyTorch's convention: the learning rate multiplies the velocity when
-// the parameter moves, not the gradient when it enters (as in Polyak 1964 and Sutskever et al. 2013):
+// Momentum is stochastic gradient descent with momentum, in PyTorch's convention: the learning rate multiplies the
+// velocity when the parameter moves, not the gradient when it enters (as in Polyak 1964 and Sutskever et al. 2013):
 //
 //	v <- Factor v + g
 //	theta <- theta - lr v

@@ -11,10 +11,11 @@ const (
 	StreamInitialMu  Stream = 1 // initial means
 	StreamOrder      Stream = 2 // order of the examples in an epoch
 	StreamEvaluation Stream = 3 // xi of test passes; step is the checkpoint's
-	StreamAnalysis   Stream = 4 // Draw>>24 is 0 for passes of a trained network, 1 in package synapse, more in package analysis
-	StreamGlyphs     Stream = 5 // the built-in digits
-	StreamDynamics   Stream = 6
-	StreamBootstrap  Stream = 7
+	// Draw>>24 is 0 for passes of a trained network, 1 in package synapse, more in package analysis
+	StreamAnalysis  Stream = 4
+	StreamGlyphs    Stream = 5 // the built-in digits
+	StreamDynamics  Stream = 6
+	StreamBootstrap Stream = 7
 )
 
 // Noise says where randomness is used. The numbers drawn there depend on nothing else: not on the other networks
@@ -81,7 +82,8 @@ func Normals[T Float](xi []T, n Noise, row int) {
 	}
 }
 
-// Uniforms fills u with the uniforms in (0, 1) of columns 0, 1, ... of a row: ((x>>8) + 1/2) 2^-24 of each column's word.
+// Uniforms fills u with the uniforms in (0, 1) of columns 0, 1, ... of a row: ((x>>8) + 1/2) 2^-24 of each column's
+// word.
 func Uniforms[T Float](u []T, n Noise, row int) {
 	q := FirstBlock(row, len(u))
 	for k0 := 0; k0 < len(u); k0 += 64 {

@@ -10,7 +10,8 @@ import (
 // definition is the noise of one synapse, written down from the definition a word at a time.
 func definition(n Noise, columns, row, k int) float64 {
 	q := uint32(row*16*int(math.Ceil(float64(columns)/64)) + 16*(k/64) + k%16)
-	x := Philox([4]uint32{q, n.Step, uint32(n.Stream)<<16 | uint32(n.Layer), n.Draw}, [2]uint32{uint32(n.Seed), uint32(n.Seed >> 32)})
+	x := Philox([4]uint32{q, n.Step, uint32(n.Stream)<<16 | uint32(n.Layer), n.Draw},
+		[2]uint32{uint32(n.Seed), uint32(n.Seed >> 32)})
 	j := k / 16 % 4
 	first, second := x[j/2*2], x[j/2*2+1]
 	u := (float64(first>>8) + 0.5) / (1 << 24)

@@ -11,8 +11,8 @@ func ReliabilityCost(sigma, rho float64) float64 {
 	return math.Pow(sigma, -rho)
 }
 
-// ReliabilitySlope is the factor k in the derivative -k sigma^-(rho+1) of c ReliabilityCost(sigma, rho): c rho, or c in the
-// entropic limit.
+// ReliabilitySlope is the factor k in the derivative -k sigma^-(rho+1) of c ReliabilityCost(sigma, rho): c rho, or c in
+// the entropic limit.
 func ReliabilitySlope(c, rho float64) float64 {
 	if rho == 0 {
 		return c

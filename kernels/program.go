@@ -21,7 +21,8 @@ type Instruction interface {
 //
 //	dW[r][k] = sum_b dy[b][r] x[b][k],   x = buffer Src, dy = the gradient of buffer Dst
 //
-// The terms say how often each cost of the layer's synapses stands in the objective: 0 or 1, unless a user adds one twice.
+// The terms say how often each cost of the layer's synapses stands in the objective: 0 or 1, unless a user adds one
+// twice.
 type Gradient struct {
 	Layer                            int
 	Src, Dst                         Buffer
@@ -40,7 +41,8 @@ type (
 		Src, Dst   Buffer
 		Activation Activation
 	}
-	// Loss compares a buffer with the labels or targets and starts the gradient there. Activation is the one that made Src.
+	// Loss compares a buffer with the labels or targets and starts the gradient there. Activation is the one that made
+	// Src.
 	Loss struct {
 		Likelihood Likelihood
 		Src        Buffer
@@ -95,7 +97,8 @@ func (i UpdateShared) String() string {
 }
 
 func (i SumGradient) String() string {
-	return fmt.Sprintf("sum gradient of layer %d with d%d b%d, without %d magnitude, %d reliability", i.Layer, i.Dst, i.Src,
+	return fmt.Sprintf("sum gradient of layer %d with d%d b%d, without %d magnitude, %d reliability", i.Layer, i.Dst,
+		i.Src,
 		i.MagnitudeTerms, i.ReliabilityTerms)
 }
 
@@ -153,8 +156,8 @@ type Member struct {
 	Uncorrected bool // the noise alone, without the gradient: the control
 }
 
-// Data is a set of examples. Inputs are either Bytes, read as Scale*byte + Shift, or Floats; the answers are Labels for a
-// categorical likelihood and Targets for a Gaussian one.
+// Data is a set of examples. Inputs are either Bytes, read as Scale*byte + Shift, or Floats; the answers are Labels for
+// a categorical likelihood and Targets for a Gaussian one.
 type Data struct {
 	N, Width     int
 	Bytes        []byte    // N x Width
@@ -162,8 +165,8 @@ type Data struct {
 	Floats       []float32 // N x Width
 	Labels       []byte    // N
 	Targets      []float32 // N x outputs
-	// Order fills dst with the order of the N = len(dst) examples in an epoch. Only training data needs one. A VM calls it from
-	// several goroutines at once.
+	// Order fills dst with the order of the N = len(dst) examples in an epoch. Only training data needs one. A VM calls it
+	// from several goroutines at once.
 	Order func(dst []int32, seed uint64, epoch int)
 }
 
@@ -209,8 +212,8 @@ func (d *Divergence) String() string {
 
 // Progress is what a network did in a call of Run.
 type Progress struct {
-	// Losses has a number for each step: the negative log-likelihood, summed over its examples, in nats. Whoever adds them up in the
-	// order of the steps gets the same sum however the steps are cut into calls.
+	// Losses has a number for each step: the negative log-likelihood, summed over its examples, in nats. Whoever adds them
+	// up in the order of the steps gets the same sum however the steps are cut into calls.
 	Losses   []float64
 	Diverged *Divergence // nil unless the network has left the finite numbers; it then stands still
 }
@@ -230,8 +233,9 @@ const EvaluationGroup = 20
 // MaxDraws is the most draws of the weights that each group of n test examples can have: they are numbered in 32 bits.
 func MaxDraws(n int) int { return math.MaxUint32 / max(1, (n+EvaluationGroup-1)/EvaluationGroup) }
 
-// Score holds the test figures of one network. Losses are mean negative log-likelihoods in nats; accuracies are fractions
-// and NaN for a Gaussian likelihood. Predictive and expected-log figures are NaN when no draws were asked for.
+// Score holds the test figures of one network. Losses are mean negative log-likelihoods in nats; accuracies are
+// fractions and NaN for a Gaussian likelihood. Predictive and expected-log figures are NaN when no draws were asked
+// for.
 type Score struct {
 	AccuracySampled float64 // one draw of the weights per EvaluationGroup examples
 	LossSampled     float64
@@ -246,18 +250,18 @@ type Score struct {
 
 // VM runs a Program for M networks at once. A network's numbers do not depend on the others, nor on threads.
 type VM interface {
-	// Run takes every network from firstStep through n steps. All networks always stand at the same step: ctx is looked at on
-	// entry only, so a driver that wants to stop soon asks for few steps at a time. How the steps are cut into calls does
-	// not change the result.
+	// Run takes every network from firstStep through n steps. All networks always stand at the same step: ctx is looked at
+	// on entry only, so a driver that wants to stop soon asks for few steps at a time. How the steps are cut into calls
+	// does not change the result.
 	Run(ctx context.Context, firstStep, n int) ([]Progress, error)
 	// Evaluate tests every network on data; step enters the noise. With draws = K > 0 it adds the K-draw figures.
 	Evaluate(ctx context.Context, data *Data, step, draws int) ([]Score, error)
-	// State returns a copy of a network's state. Load sets it, and starts the network's sums anew. Either fails only if the
-	// device does.
+	// State returns a copy of a network's state. Load sets it, and starts the network's sums anew. Either fails only if
+	// the device does.
 	State(member int) (*State, error)
 	Load(member int, s *State) error
-	// Sums returns a copy of what a network has added up since its state was loaded. It is an error if the Program's rule is
-	// not Accumulate, or if the network has left the finite numbers.
+	// Sums returns a copy of what a network has added up since its state was loaded. It is an error if the Program's rule
+	// is not Accumulate, or if the network has left the finite numbers.
 	Sums(member int) (*Sums, error)
 	// Close frees what the VM holds.
 	Close() error

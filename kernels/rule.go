@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Rule says what a step does with the gradients of the likelihood and of the costs: train the network, or measure it. The
-// compiler takes it as an argument, beside the graph.
+// Rule says what a step does with the gradients of the likelihood and of the costs: train the network, or measure it.
+// The compiler takes it as an argument, beside the graph.
 type Rule interface {
 	fmt.Stringer
 	// Name is how files and the command line call the rule, whatever its constants.
@@ -15,13 +15,13 @@ type Rule interface {
 	Draws() (stream Stream, drawn bool)
 	// Layer returns the instruction that forms dW of a layer and does with it what the rule is there for.
 	Layer(g Gradient) Instruction
-	// Shared returns the instruction that follows those of all layers where synapses share a phi, or nil if there is nothing
-	// left to do.
+	// Shared returns the instruction that follows those of all layers where synapses share a phi, or nil if there is
+	// nothing left to do.
 	Shared(reliabilityTerms int) Instruction
 }
 
-// Accumulate leaves the parameters as they are and adds up the gradients of the likelihood and the inputs of every layer: see
-// Sums. The costs do not enter.
+// Accumulate leaves the parameters as they are and adds up the gradients of the likelihood and the inputs of every
+// layer: see Sums. The costs do not enter.
 type Accumulate struct {
 	AtMu bool // weights are their means; otherwise each minibatch draws them, from the stream of analyses
 }
@@ -45,16 +45,16 @@ func (Accumulate) Layer(g Gradient) Instruction { return SumGradient{g} }
 // Shared is nil: the sums know nothing of phi.
 func (Accumulate) Shared(int) Instruction { return nil }
 
-// Langevin takes samples of the posterior p(theta | data) ~ exp(-U(theta) / T) with theta = mu (stochastic gradient Langevin
-// dynamics: Welling and Teh 2011; as a model of synapses: Kappel et al. 2015). U is the objective of the data set without the
-// reliability cost, and a step works at w = mu:
+// Langevin takes samples of the posterior p(theta | data) ~ exp(-U(theta) / T) with theta = mu (stochastic gradient
+// Langevin dynamics: Welling and Teh 2011; as a model of synapses: Kappel et al. 2015). U is the objective of the data
+// set without the reliability cost, and a step works at w = mu:
 //
 //	U(theta) = sum_n NLL_n + lambda sum |theta|
 //	theta   <- theta - eps_t (N/B) (dW + (B/N) lambda sign(theta)) + sqrt(2 eps_t T) xi
 //	eps_t    = eps (1 + t/Delay)^-Decay
 //
-// with t the step, eps the member's LearningRate, T its Temperature, and xi from the stream of dynamics. T = 0 is gradient
-// descent. Phi stays as it is.
+// with t the step, eps the member's LearningRate, T its Temperature, and xi from the stream of dynamics. T = 0 is
+// gradient descent. Phi stays as it is.
 type Langevin struct {
 	Delay float64 // in steps; without meaning where Decay is 0
 	Decay float64 // 0 for steps of one size; between 1/2 and 1 for samples that converge

@@ -2,14 +2,15 @@ package kernels
 
 import "math"
 
-// Sums is what a network has added up under the rule Accumulate since its state was loaded. With g_b the gradient of the
-// negative log-likelihood of example b with respect to the weights, and g the sum of the g_b over a minibatch, they hold what
-// the empirical Fisher information is made of (Malkin et al. 2024, Eq. 34 and 35). Nothing in them is divided by anything, and
-// the costs have no part in them.
+// Sums is what a network has added up under the rule Accumulate since its state was loaded. With g_b the gradient of
+// the negative log-likelihood of example b with respect to the weights, and g the sum of the g_b over a minibatch, they
+// hold what the empirical Fisher information is made of (Malkin et al. 2024, Eq. 34 and 35). Nothing in them is divided
+// by anything, and the costs have no part in them.
 //
-// The gradients of a minibatch are computed in float32 and added up in float64: the sums are within 1e-6 of each layer's
-// largest entry, for minibatches of up to some thousand examples. Where a network has learnt all examples but a handful, which
-// then hold the gradient by themselves, the rounding of their outputs shows in the squares at w = mu: 2e-6 to 4e-6.
+// The gradients of a minibatch are computed in float32 and added up in float64: the sums are within 1e-6 of each
+// layer's largest entry, for minibatches of up to some thousand examples. Where a network has learnt all examples but a
+// handful, which then hold the gradient by themselves, the rounding of their outputs shows in the squares at w = mu:
+// 2e-6 to 4e-6.
 type Sums struct {
 	Minibatches int // added up
 	Examples    int // in them
@@ -23,8 +24,8 @@ type Sums struct {
 	Inputs []InputSums // of every layer
 }
 
-// InputSums are sums over examples of the activations that a layer reads, laid out like a row of mu: the bias, in column In,
-// has the constant 1 as its activation, and so the number of examples as both sums.
+// InputSums are sums over examples of the activations that a layer reads, laid out like a row of mu: the bias, in
+// column In, has the constant 1 as its activation, and so the number of examples as both sums.
 type InputSums struct {
 	Magnitude []float64 // of |x|
 	Square    []float64 // of x^2
@@ -71,15 +72,16 @@ func (r SumRow) From(slot int) SumRow {
 	return SumRow{r.Gradient[slot:], r.Magnitude[slot:], r.Square[slot:], r.ExampleSquare[slot:]}
 }
 
-// AddGradient adds a minibatch to the sums of a row: its dW, and the sum over its examples of their squared gradients. It
-// reports whether both were finite.
+// AddGradient adds a minibatch to the sums of a row: its dW, and the sum over its examples of their squared gradients.
+// It reports whether both were finite.
 //
-// For a linear layer, example b has the gradient dy[b][r] x[b][k], so that the sum of the squares is the WeightGradient of the
-// squared dy and the squared x.
+// For a linear layer, example b has the gradient dy[b][r] x[b][k], so that the sum of the squares is the WeightGradient
+// of the squared dy and the squared x.
 func AddGradient[T Float](row SumRow, dw, squares []T) bool {
 	n := len(dw)
 	squares = squares[:n]
-	gradient, magnitude, square, exampleSquare := row.Gradient[:n], row.Magnitude[:n], row.Square[:n], row.ExampleSquare[:n]
+	gradient, magnitude, square, exampleSquare := row.Gradient[:n], row.Magnitude[:n], row.Square[:n],
+		row.ExampleSquare[:n]
 	var check T
 	for k, v := range dw {
 		g := float64(v)
@@ -92,8 +94,8 @@ func AddGradient[T Float](row SumRow, dw, squares []T) bool {
 	return check == 0
 }
 
-// AddInputs adds the columns of a minibatch to the sums of a layer's inputs, given x and its squares, whose rows lie stride
-// apart.
+// AddInputs adds the columns of a minibatch to the sums of a layer's inputs, given x and its squares, whose rows lie
+// stride apart.
 func AddInputs[T Float](sums InputSums, x, squares []T, batch, stride int) {
 	n := len(sums.Magnitude)
 	square := sums.Square[:n]

@@ -18,8 +18,8 @@ func NewSlopes[T Float](m Member, fraction float64) Slopes[T] {
 	}
 }
 
-// TrainingStep holds the numbers of one step of training for one network: the slopes of its costs, and those with which its
-// parameters follow their gradients.
+// TrainingStep holds the numbers of one step of training for one network: the slopes of its costs, and those with which
+// its parameters follow their gradients.
 type TrainingStep[T Float] struct {
 	Slopes[T]
 	Move[T]
@@ -60,8 +60,8 @@ type Row[T Float] struct {
 	Phi Param[T] // one per synapse; unused when sigma is shared
 }
 
-// SampleRow draws the weights of a row whose synapses have a phi each, given xi, and derives all that the update will need of
-// phi while sigma is at hand:
+// SampleRow draws the weights of a row whose synapses have a phi each, given xi, and derives all that the update will
+// need of phi while sigma is at hand:
 //
 //	w     = mu + sigma xi
 //	slope = dw/dphi = xi dsigma/dphi
@@ -92,7 +92,8 @@ func (u Slopes[T]) addMagnitude(gradient, mu []T) {
 //	dL/dmu  = dW + lambda B/N sign(mu)
 //	dL/dphi = dW slope + cost
 //
-// with slope and cost from SampleRow, and reports whether everything stayed finite. It leaves the gradients in dw and slope.
+// with slope and cost from SampleRow, and reports whether everything stayed finite. It leaves the gradients in dw and
+// slope.
 func (u *TrainingStep[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 	n := len(dw)
 	slope, cost = slope[:n], cost[:n]
@@ -109,8 +110,8 @@ func (u *TrainingStep[T]) UpdateMeans(row Row[T], dw []T) bool {
 	return u.Row(row.Mu, dw)
 }
 
-// SigmaGradient is the gradient of the negative log-likelihood with respect to a sigma that the row's synapses share, as
-// far as this row contributes: sum_k dW_k xi_k.
+// SigmaGradient is the gradient of the negative log-likelihood with respect to a sigma that the row's synapses share,
+// as far as this row contributes: sum_k dW_k xi_k.
 func SigmaGradient[T Float](dw, xi []T) float64 {
 	xi = xi[:len(dw)]
 	sum := 0.0
@@ -120,8 +121,8 @@ func SigmaGradient[T Float](dw, xi []T) float64 {
 	return sum
 }
 
-// SharedGradient is the gradient with respect to a phi shared by the given number of synapses, each of which pays, given the sum
-// of dW xi:
+// SharedGradient is the gradient with respect to a phi shared by the given number of synapses, each of which pays,
+// given the sum of dW xi:
 //
 //	dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi
 func (u Slopes[T]) SharedGradient(phi T, sum float64, synapses int) T {
@@ -154,8 +155,8 @@ func (u LangevinStep[T]) Times(magnitude, reliability int) LangevinStep[T] {
 	return u
 }
 
-// Descend moves mu of a row down the gradient, mu <- mu - Rate (dW + Magnitude sign(mu)), and reports whether both were finite;
-// it leaves the gradient in dw. The noise follows: WeightsShared(mu, mu, Noise, xi).
+// Descend moves mu of a row down the gradient, mu <- mu - Rate (dW + Magnitude sign(mu)), and reports whether both were
+// finite; it leaves the gradient in dw. The noise follows: WeightsShared(mu, mu, Noise, xi).
 func (u LangevinStep[T]) Descend(mu, dw []T) bool {
 	mu = mu[:len(dw)]
 	u.addMagnitude(dw, mu)

@@ -2,17 +2,18 @@ package kernels
 
 // Work is what an instruction has to do in one step of one network, at the least.
 type Work struct {
-	Bytes      float64 // parameters and moments to be read and written; what is made and used within a step is not counted
-	Operations float64 // float32 additions and multiplications, a fused one counting two, and as many integer ones in the noise
+	Bytes float64 // parameters and moments to be read and written; what is made and used within a step is not counted
+	// float32 additions and multiplications, a fused one counting two, and as many integer ones in the noise
+	Operations float64
 }
 
 // Operations per synapse that are not products. They count what the formulas ask for: one kernel set may do more.
 const (
-	// Philox per normal: ten rounds of two widening multiplications (two words each), four exclusive ors and two additions, for
-	// four normals.
+	// Philox per normal: ten rounds of two widening multiplications (two words each), four exclusive ors and two
+	// additions, for four normals.
 	philoxOperations = 10 * (4 + 4 + 2) / 4
-	// Box-Muller per normal: a logarithm (9 coefficients), a root and a sine or cosine (5), each coefficient a multiplication and
-	// an addition, and reductions.
+	// Box-Muller per normal: a logarithm (9 coefficients), a root and a sine or cosine (5), each coefficient a
+	// multiplication and an addition, and reductions.
 	boxMullerOperations = (2*9+8)/2 + 1 + 2*5 + 6
 	// softplus and its derivative: an exponential (7), a logarithm (9), two divisions.
 	softplusOperations = 2*7 + 2*9 + 12

@@ -5,7 +5,8 @@ import "testing"
 // A step of the published preset moves 56 bytes of parameters and moments per synapse.
 func TestWorkOfAStep(t *testing.T) {
 	p := &Program{
-		Layout: Layout{Layers: []Layer{{784, 100}, {100, 100}, {100, 10}}}, Batch: 20, Widths: []int{784, 100, 100, 10}, Rule: DefaultAdam(),
+		Layout: Layout{Layers: []Layer{{784, 100}, {100, 100}, {100, 10}}}, Batch: 20, Widths: []int{784, 100, 100, 10},
+		Rule: DefaultAdam(),
 	}
 	var total Work
 	for l := range p.Layout.Layers {

@@ -5,12 +5,13 @@ import "slices"
 // MaxClasses is how many classes labels, which are bytes, can tell apart.
 const MaxClasses = 256
 
-// WithClasses returns the set with n classes, labels 0 to n-1, in the same memory. With n = 0 their number is the largest label of
-// training and test examples plus one; labels that then look like anything but numbers of classes are refused.
+// WithClasses returns the set with n classes, labels 0 to n-1, in the same memory. With n = 0 their number is the
+// largest label of training and test examples plus one; labels that then look like anything but numbers of classes are
+// refused.
 //
-// The error is a [DataError] if training examples have less than two labels, or any example one of n or more; and, with n = 0, if
-// there are fewer training examples than classes, as with measured values for labels, or if fewer than half of the labels
-// up to the largest occur, as with 0 and 255 for no and yes. n says then that this is what is meant.
+// The error is a [DataError] if training examples have less than two labels, or any example one of n or more; and, with
+// n = 0, if there are fewer training examples than classes, as with measured values for labels, or if fewer than half
+// of the labels up to the largest occur, as with 0 and 255 for no and yes. n says then that this is what is meant.
 func (s *Set) WithClasses(n int) (*Set, error) {
 	training, test := counts(s.Train), counts(s.Test)
 	largest, used := 0, 0
@@ -27,7 +28,8 @@ func (s *Set) WithClasses(n int) (*Set, error) {
 	case n < 2 || n > MaxClasses:
 		return nil, badf(s.Source, "want 2 to %d classes, got %d", MaxClasses, n)
 	case n <= largest:
-		return nil, badf(s.Source, "%d classes have the labels 0 to %d, and there are examples with the label %d", n, n-1, largest)
+		return nil, badf(s.Source, "%d classes have the labels 0 to %d, and there are examples with the label %d", n, n-1,
+			largest)
 	}
 	if at := slices.Index(training[:], s.Train.N()); at >= 0 {
 		return nil, badf(s.Source, "every training example has the label %d: want at least two classes", at)
@@ -36,12 +38,15 @@ func (s *Set) WithClasses(n int) (*Set, error) {
 		return &set, nil
 	}
 	if s.Train.N() < set.Classes {
-		return nil, badf(s.Source, "labels up to %d for %d training examples, fewer than classes, look like measured values: want "+
-			"labels that number the classes from 0 on, or --classes %d if they do", largest, s.Train.N(), set.Classes)
+		return nil,
+			badf(s.Source, "labels up to %d for %d training examples, fewer than classes, look like measured values: want "+
+				"labels that number the classes from 0 on, or --classes %d if they do", largest, s.Train.N(), set.Classes)
 	}
 	if 2*used < set.Classes {
-		return nil, badf(s.Source, "only %d of the labels 0 to %d occur: want labels that number the classes from 0 on, or --classes %d if they do",
-			used, largest, set.Classes)
+		return nil,
+			badf(s.Source,
+				"only %d of the labels 0 to %d occur: want labels that number the classes from 0 on, or --classes %d if they do",
+				used, largest, set.Classes)
 	}
 	return &set, nil
 }
@@ -54,8 +59,8 @@ func counts(e Examples) (n [MaxClasses]int) {
 	return n
 }
 
-// Absent lists the labels of classes that no training example has, and those that no test example has. A network has an output for
-// such a class all the same, whose synapses are paid for.
+// Absent lists the labels of classes that no training example has, and those that no test example has. A network has an
+// output for such a class all the same, whose synapses are paid for.
 func (s *Set) Absent() (training, test []int) {
 	inTraining, inTest := counts(s.Train), counts(s.Test)
 	for label := range s.Classes {

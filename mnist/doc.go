@@ -6,8 +6,8 @@
 // order of the examples in an epoch ([Order]), and pictures of them ([Sheet]).
 //
 // Nothing is believed before it is checked: a file has the magic number, the dimensions and the exact length it should
-// have, images and labels agree, labels can be classes ([Set.WithClasses]), and files that should be MNIST's are compared
-// with the published checksums. What fails is reported by a [DataError]; the data do not enter.
+// have, images and labels agree, labels can be classes ([Set.WithClasses]), and files that should be MNIST's are
+// compared with the published checksums. What fails is reported by a [DataError]; the data do not enter.
 //
 // Everything random here (built-in digits, order of the examples) is a pure function of its arguments through
 // [quantal/kernels.Philox], the same on every machine.

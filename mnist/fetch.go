@@ -124,7 +124,8 @@ func newDownloader(opt Options, wanted edition) *downloader {
 	d := &downloader{
 		wanted: wanted,
 		// The files are packed already, and what was sent is what is counted and checked.
-		client:  &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, DialContext: opt.dial}},
+		client: &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true,
+			DialContext: opt.dial}},
 		mirrors: opt.mirrors(), connect: opt.ConnectTimeout, stall: opt.StallTimeout, progress: opt.Progress,
 	}
 	d.silent = make([]error, len(d.mirrors))
@@ -167,7 +168,8 @@ func (d *downloader) file(ctx context.Context, i int) ([]byte, error) {
 // 5 bytes per block of deflate.
 const packingOverhead = 4096
 
-// fileFrom downloads file i from a mirror, or reads it from a mirror that is a folder, and compares it with what was published.
+// fileFrom downloads file i from a mirror, or reads it from a mirror that is a folder, and compares it with what was
+// published.
 func (d *downloader) fileFrom(ctx context.Context, mirror string, i int) ([]byte, error) {
 	if folder, local := localFolder(mirror); local {
 		return d.fileIn(folder, i)
@@ -241,7 +243,8 @@ func (d *downloader) get(ctx context.Context, address, file string, most int64) 
 }
 
 // body reads the answer, and cancels it when no byte comes for the stall time.
-func (d *downloader) body(ctx context.Context, cancel context.CancelCauseFunc, answer *http.Response, file string, most int64) ([]byte, error) {
+func (d *downloader) body(ctx context.Context, cancel context.CancelCauseFunc, answer *http.Response, file string,
+	most int64) ([]byte, error) {
 	stalled := time.AfterFunc(d.stall, func() { cancel(fmt.Errorf("no byte for %v", d.stall)) })
 	defer stalled.Stop()
 	var got []byte

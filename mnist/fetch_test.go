@@ -55,8 +55,8 @@ func newMirrorOn(t *testing.T, l net.Listener, a answer) *mirror {
 	return m
 }
 
-// wires is a network without a machine's speed: within a synctest bubble, time passes only when all wait. From an address where
-// nobody listens nothing ever comes back.
+// wires is a network without a machine's speed: within a synctest bubble, time passes only when all wait. From an
+// address where nobody listens nothing ever comes back.
 type wires map[string]*wire
 
 // wire is what a mirror listens on.
@@ -262,8 +262,8 @@ func TestFetchFromSecondMirror(t *testing.T) {
 	}
 }
 
-// A mirror that stalls costs the stall timeout for each file, one that gives no answer, or cannot be reached (RFC 5737 keeps its
-// address free), the connect timeout once.
+// A mirror that stalls costs the stall timeout for each file, one that gives no answer, or cannot be reached (RFC 5737
+// keeps its address free), the connect timeout once.
 func TestFetchTimeouts(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -324,7 +324,8 @@ func TestFetchNamesEveryMirror(t *testing.T) {
 	}
 }
 
-// A mirror may be a folder on this machine, with the files plain or packed. What is wrong or missing there comes from the next.
+// A mirror may be a folder on this machine, with the files plain or packed. What is wrong or missing there comes from
+// the next.
 func TestFetchFromFolder(t *testing.T) {
 	plain := folder(t, tiny())
 	packed := t.TempDir()
@@ -337,7 +338,8 @@ func TestFetchFromFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, mirrors := range map[string][]string{
-		"plain": {plain}, "packed": {packed + "/"}, "address": {"file://" + plain}, "the next": {filepath.Join(plain, "none"), partly, packed},
+		"plain": {plain}, "packed": {packed + "/"}, "address": {"file://" + plain},
+		"the next": {filepath.Join(plain, "none"), partly, packed},
 	} {
 		opt := patient
 		opt.CacheDir, opt.Mirrors = t.TempDir(), mirrors
@@ -355,7 +357,8 @@ func TestFetchFromFolder(t *testing.T) {
 	opt := patient
 	opt.CacheDir, opt.Mirrors = t.TempDir(), []string{filepath.Join(plain, "none"), partly}
 	_, err := tinyEdition().fetch(context.Background(), opt)
-	if err == nil || !strings.Contains(err.Error(), "none: no such folder") || !strings.Contains(err.Error(), fileNames[1]) {
+	if err == nil || !strings.Contains(err.Error(), "none: no such folder") ||
+		!strings.Contains(err.Error(), fileNames[1]) {
 		t.Errorf("error %v, want one that names both folders", err)
 	}
 	// What was complete when it stopped is there for the next time.

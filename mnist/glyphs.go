@@ -100,7 +100,8 @@ func (g *glyphWords) uniform(low, high float64) float64 {
 }
 
 // bell returns a number of mean 0 and the given standard deviation: the sum of the four bytes of a word, each of
-// variance (256^2-1)/12, which is close to a normal and, unlike one, exact in integers and never beyond 3.46 deviations.
+// variance (256^2-1)/12, which is close to a normal and, unlike one, exact in integers and never beyond 3.46
+// deviations.
 func (g *glyphWords) bell(deviation float64) float64 {
 	w := g.next()
 	sum := int32(w&255+w>>8&255+w>>16&255+w>>24) - 510

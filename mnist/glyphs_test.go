@@ -60,7 +60,8 @@ func TestGlyphsStatistics(t *testing.T) {
 	deviation := math.Sqrt(sum2/n - mean*mean)
 	// MNIST: 0.1307 and 0.3081, which the presets subtract and divide by.
 	if math.Abs(mean-0.1307) > 0.01 || math.Abs(deviation-0.3081) > 0.01 {
-		t.Errorf("pixels have mean %.4f and standard deviation %.4f, want about those of MNIST, 0.1307 and 0.3081", mean, deviation)
+		t.Errorf("pixels have mean %.4f and standard deviation %.4f, want about those of MNIST, 0.1307 and 0.3081", mean,
+			deviation)
 	}
 	var count [10]int
 	for _, label := range s.Train.Labels {

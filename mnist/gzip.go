@@ -13,8 +13,8 @@ import (
 // gzipMagic is how a gzip file and each of its members begins (RFC 1952).
 var gzipMagic = []byte{0x1f, 0x8b}
 
-// members reads the unpacked content of a gzip file: its members one behind the other, then the end of the file, or zeros up to
-// there, which fill the blocks of tapes and archives. Anything else behind a member is a tailError.
+// members reads the unpacked content of a gzip file: its members one behind the other, then the end of the file, or
+// zeros up to there, which fill the blocks of tapes and archives. Anything else behind a member is a tailError.
 type members struct {
 	packed *bufio.Reader
 	member *gzip.Reader

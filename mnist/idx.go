@@ -143,10 +143,12 @@ func (s source) checkMagic(magic uint32) error {
 	case magic == s.magic:
 		return nil
 	case s.magic == magicImages && magic == magicLabels:
-		return badf(s.name, "holds labels (magic number 0x%08x) where images (0x%08x) belong: was it swapped with a file of labels?",
+		return badf(s.name,
+			"holds labels (magic number 0x%08x) where images (0x%08x) belong: was it swapped with a file of labels?",
 			magic, s.magic)
 	case s.magic == magicLabels && magic == magicImages:
-		return badf(s.name, "holds images (magic number 0x%08x) where labels (0x%08x) belong: was it swapped with a file of images?",
+		return badf(s.name,
+			"holds images (magic number 0x%08x) where labels (0x%08x) belong: was it swapped with a file of images?",
 			magic, s.magic)
 	case magic>>16 == 0 && magic&0xff == s.magic&0xff:
 		return badf(s.name, "want elements of type 0x08 (unsigned bytes), got type 0x%02x (%s)", magic>>8, elementType(magic))
@@ -154,11 +156,14 @@ func (s source) checkMagic(magic uint32) error {
 		return badf(s.name, "want magic number 0x%08x (%s, dimensions: %d), got 0x%08x (%s, dimensions: %d)",
 			s.magic, elementType(s.magic), s.magic&0xff, magic, elementType(magic), magic&0xff)
 	case bits.ReverseBytes32(magic) == s.magic:
-		return badf(s.name, "want magic number 0x%08x, got its bytes in reverse: whoever wrote the file has to write big-endian numbers", s.magic)
+		return badf(s.name,
+			"want magic number 0x%08x, got its bytes in reverse: whoever wrote the file has to write big-endian numbers",
+			s.magic)
 	case magic>>16 == uint32(gzipMagic[0])<<8|uint32(gzipMagic[1]):
 		return badf(s.name, "holds gzip within gzip: it was packed twice, unpack it once")
 	case magic>>24 == '<':
-		return badf(s.name, "want magic number 0x%08x, got 0x%08x, which begins a web page: a download was answered with one", s.magic, magic)
+		return badf(s.name, "want magic number 0x%08x, got 0x%08x, which begins a web page: a download was answered with one",
+			s.magic, magic)
 	}
 	return badf(s.name, "want magic number 0x%08x, got 0x%08x: this is not the IDX file it should be", s.magic, magic)
 }

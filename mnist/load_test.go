@@ -112,8 +112,10 @@ func TestLoadBad(t *testing.T) {
 		{"a file", filepath.Join(folder(t, good), fileNames[0]), "want a folder with the four IDX files"},
 		{"nothing in it", t.TempDir(), "none of the four IDX files"},
 		{"a file missing", folder(t, with(testLabels, nil)), "mnist: t10k-labels-idx1-ubyte: no such file, plain or .gz, in"},
-		{"truncated", folder(t, with(testImages, good[testImages][:100])), "mnist: t10k-images-idx3-ubyte: want 416 bytes, got 100"},
-		{"labels for images", folder(t, with(trainImages, good[trainLabels])), "mnist: train-images-idx3-ubyte: holds labels"},
+		{"truncated", folder(t, with(testImages, good[testImages][:100])),
+			"mnist: t10k-images-idx3-ubyte: want 416 bytes, got 100"},
+		{"labels for images", folder(t, with(trainImages, good[trainLabels])),
+			"mnist: train-images-idx3-ubyte: holds labels"},
 		{"too few labels", folder(t, with(trainLabels, file(counting(29), 29))),
 			"mnist: train-labels-idx1-ubyte: want 30 labels, one for each image of train-images-idx3-ubyte, got 29"},
 		{"other size", folder(t, with(testImages, file(counting(20*4*6), 20, 4, 6))),
@@ -121,7 +123,8 @@ func TestLoadBad(t *testing.T) {
 		{"test labels for training labels", folder(t, with(trainLabels, good[testLabels])),
 			"mnist: train-labels-idx1-ubyte: holds MNIST's t10k-labels-idx1-ubyte: the files were swapped"},
 		{"one byte changed", folder(t, with(trainImages, changed)),
-			"mnist: train-images-idx3-ubyte: damaged: want SHA-256 " + sumOf(good[trainImages]) + " of MNIST, got " + sumOf(changed)},
+			"mnist: train-images-idx3-ubyte: damaged: want SHA-256 " + sumOf(good[trainImages]) + " of MNIST, got " +
+				sumOf(changed)},
 	} {
 		s, err := tinyEdition().load(c.dir, 0)
 		var bad *DataError
@@ -174,7 +177,8 @@ func TestSplit(t *testing.T) {
 			t.Errorf("split of %d: error %v", n, err)
 		}
 	}
-	if part := s.Test.Slice(3, 5); part.N() != 2 || !bytes.Equal(part.Images, s.Test.Images[60:100]) || cap(part.Images) != 40 {
+	if part := s.Test.Slice(3, 5); part.N() != 2 || !bytes.Equal(part.Images, s.Test.Images[60:100]) ||
+		cap(part.Images) != 40 {
 		t.Errorf("slice: %d examples, %d bytes", part.N(), len(part.Images))
 	}
 }
@@ -208,7 +212,8 @@ func TestCacheDir(t *testing.T) {
 	t.Setenv("QUANTAL_CACHE", "")
 	t.Setenv("HOME", "/home/someone")
 	t.Setenv("XDG_CACHE_HOME", "")
-	if dir, err := CacheDir(); err != nil || filepath.Base(dir) != "mnist" || filepath.Base(filepath.Dir(dir)) != "quantal" {
+	if dir, err := CacheDir(); err != nil || filepath.Base(dir) != "mnist" ||
+		filepath.Base(filepath.Dir(dir)) != "quantal" {
 		t.Errorf("%s, %v", dir, err)
 	}
 	t.Setenv("HOME", "")
@@ -277,7 +282,8 @@ func TestRealMNISTDamaged(t *testing.T) {
 	changed[1000] ^= 1
 	dir := linked()
 	write(t, dir, fileNames[trainLabels], changed)
-	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "mnist: train-labels-idx1-ubyte: damaged: want SHA-256 65a50cbb") {
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(),
+		"mnist: train-labels-idx1-ubyte: damaged: want SHA-256 65a50cbb") {
 		t.Errorf("a label changed: %v", err)
 	}
 	dir = linked()

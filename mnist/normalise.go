@@ -10,8 +10,8 @@ type Normalisation struct {
 // Published is the normalisation of the authors' script: the statistics of MNIST's training images, rounded.
 func Published() Normalisation { return Normalisation{0.1307, 0.3081} }
 
-// Normalisation is that after which all pixels of the images together have mean 0 and standard deviation 1. If they are all the same,
-// SD is 0.
+// Normalisation is that after which all pixels of the images together have mean 0 and standard deviation 1. If they are
+// all the same, SD is 0.
 func (e Examples) Normalisation() Normalisation {
 	var parts [4][256]int // several, so that one count need not wait for the last where pixels are the same
 	for i, x := range e.Images {

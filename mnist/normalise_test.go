@@ -15,7 +15,8 @@ func TestNormalisation(t *testing.T) {
 		"three values":    {[]byte{0, 51, 102}, 0.2, 0.2 * math.Sqrt(2./3)},
 		"one value":       {[]byte{51, 51, 51}, 0.2, 0},
 	} {
-		if n := (Examples{Images: c.images}).Normalisation(); !near(n.Mean, c.mean) || !near(n.SD, c.sd) || (n.SD == 0) != (c.sd == 0) {
+		if n := (Examples{Images: c.images}).Normalisation(); !near(n.Mean, c.mean) || !near(n.SD, c.sd) ||
+			(n.SD == 0) != (c.sd == 0) {
 			t.Errorf("%s: %+v, want mean %g and SD %g", name, n, c.mean, c.sd)
 		}
 	}

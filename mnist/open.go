@@ -22,7 +22,8 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// StallTimeout is how long an answer may then pause. 0 stands for 10 s.
 	StallTimeout time.Duration
-	// Classes is the number of classes, where labels do not show it or look like none: see WithClasses. 0 takes it from them.
+	// Classes is the number of classes, where labels do not show it or look like none: see WithClasses. 0 takes it from
+	// them.
 	Classes int
 	// Progress, if not nil, is told how many bytes of a file have arrived, of how many (-1 if the mirror does not
 	// say). It is called from the goroutine that called Fetch or Open.

@@ -4,7 +4,8 @@ import "fmt"
 
 // Set is one data set: images as bytes, and the class of each.
 type Set struct {
-	Name                   string   // "mnist", "glyphs", or the folder's base name, with -folder behind it if it is one of these
+	// "mnist", "glyphs", or the folder's base name, with -folder behind it if it is one of these
+	Name                   string
 	Source                 string   // where it came from, for a person: "/path/dir", "cache /path", "built-in"
 	Rows, Columns, Classes int      // size of an image in pixels; Classes is the largest label plus one unless stated
 	Train, Test            Examples // both have at least one example

@@ -52,8 +52,8 @@ func (m Mechanism) Formula() string {
 	return [...]string{"(p/(1-p))^(1/4)", "n q^(2/3)", "n q^(1/3)", "n p"}[m]
 }
 
-// Cost is what a release costs, up to a factor that the paper leaves open (Eq. 12, 14, 16, 17). Calcium for certain release, p = 1,
-// is infinite.
+// Cost is what a release costs, up to a factor that the paper leaves open (Eq. 12, 14, 16, 17). Calcium for certain
+// release, p = 1, is infinite.
 func (m Mechanism) Cost(r Release) float64 {
 	switch m {
 	case Calcium: // release needs the binding of four ions (Heidelberger et al. 1994; Sakaba and Neher 2001)
@@ -92,8 +92,8 @@ func (t Tradeoff) At(sd float64) (Release, float64, error) {
 	return r, t.Mechanism.Cost(r), err
 }
 
-// Exponent is the exponent rho of the power law that touches the curve at the given standard deviation, -d ln cost / d ln sd, by
-// central difference on the curve itself. It fails at the ends of the curve.
+// Exponent is the exponent rho of the power law that touches the curve at the given standard deviation, -d ln cost / d
+// ln sd, by central difference on the curve itself. It fails at the ends of the curve.
 func (t Tradeoff) Exponent(sd float64) (float64, error) {
 	const step = 1e-4 // in ln sd; the error is of order step^2
 	_, below, err := t.At(sd * math.Exp(-step))

@@ -10,19 +10,21 @@ import (
 //
 //	sigma = (c rho / h)^(1/(rho+2))
 //
-// the minimum of h sigma^2 / 2 + c sigma^-rho (Malkin et al. 2024, Eq. 63-66), where h is the synapse's importance, the diagonal
-// entry of the Hessian of performance and magnitude cost. rho = 0 is the entropic limit, where c takes the place of c rho. A
-// synapse without importance, h = 0, has an infinite one.
+// the minimum of h sigma^2 / 2 + c sigma^-rho (Malkin et al. 2024, Eq. 63-66), where h is the synapse's importance, the
+// diagonal entry of the Hessian of performance and magnitude cost. rho = 0 is the entropic limit, where c takes the
+// place of c rho. A synapse without importance, h = 0, has an infinite one.
 func OptimalSigma(c, rho, h float64) float64 {
 	return math.Pow(kernels.ReliabilitySlope(c, rho)/h, 1/(rho+2))
 }
 
-// Slopes are the slopes on log axes of the optimal variance sigma^2 against what goes with a synapse's importance (Eq. 67, 68).
+// Slopes are the slopes on log axes of the optimal variance sigma^2 against what goes with a synapse's importance (Eq.
+// 67, 68).
 type Slopes struct {
-	Hessian      float64 `json:"hessian"`       // -2/(rho+2)
-	LearningRate float64 `json:"learning_rate"` // 4/(rho+2): the rate goes as one over the root of the mean squared gradient
-	Input        float64 `json:"input"`         // -2/(rho+2), against the mean square of the presynaptic activity
-	Posterior    float64 `json:"posterior"`     // 2/(rho+2), against the posterior variance
+	Hessian float64 `json:"hessian"` // -2/(rho+2)
+	// 4/(rho+2): the rate goes as one over the root of the mean squared gradient
+	LearningRate float64 `json:"learning_rate"`
+	Input        float64 `json:"input"`     // -2/(rho+2), against the mean square of the presynaptic activity
+	Posterior    float64 `json:"posterior"` // 2/(rho+2), against the posterior variance
 }
 
 // OptimalSlopes are the slopes for an exponent; those of rho = 0 are the Bayesian ones.
@@ -30,8 +32,8 @@ func OptimalSlopes(rho float64) Slopes {
 	return Slopes{Hessian: -2 / (rho + 2), LearningRate: 4 / (rho + 2), Input: -2 / (rho + 2), Posterior: 2 / (rho + 2)}
 }
 
-// Multiplier is the multiplier of the reliability cost for a scale s of sigma: c = s^rho / rho (Eq. 51). In the entropic limit
-// it is 1 for any scale.
+// Multiplier is the multiplier of the reliability cost for a scale s of sigma: c = s^rho / rho (Eq. 51). In the
+// entropic limit it is 1 for any scale.
 func Multiplier(s, rho float64) float64 {
 	if rho == 0 {
 		return 1
@@ -39,8 +41,8 @@ func Multiplier(s, rho float64) float64 {
 	return math.Pow(s, rho) / rho
 }
 
-// Scale is the inverse of Multiplier, s = (c rho)^(1/rho), the sigma at which the cost bounds the entropic one exactly. The
-// entropic limit has none: NaN.
+// Scale is the inverse of Multiplier, s = (c rho)^(1/rho), the sigma at which the cost bounds the entropic one exactly.
+// The entropic limit has none: NaN.
 func Scale(c, rho float64) float64 {
 	if rho == 0 {
 		return math.NaN()

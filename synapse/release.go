@@ -99,8 +99,8 @@ func (r Release) With(x Parameter, value float64) Release {
 	return r
 }
 
-// FromMoments returns the release that has the given mean and standard deviation and the given value of the parameter that is
-// held; the other two follow:
+// FromMoments returns the release that has the given mean and standard deviation and the given value of the parameter
+// that is held; the other two follow:
 //
 //	n held:  p = 1 / (1 + n k^2),    q = mean / (n p)    with k = sd/mean
 //	p held:  n = (1-p) / (p k^2),    q = mean / (n p)

@@ -25,9 +25,9 @@ func (r Release) CheckDraws(draws int) error {
 	return nil
 }
 
-// Sample fills potentials with draws of the potential that follows a spike: q times the number of vesicles released. Draw i
-// depends on seed and i only. Vesicle k of draw i is released if the uniform of column k of row i of the analysis stream is
-// below p. N has to be whole, and draws times vesicles below 2^32.
+// Sample fills potentials with draws of the potential that follows a spike: q times the number of vesicles released.
+// Draw i depends on seed and i only. Vesicle k of draw i is released if the uniform of column k of row i of the
+// analysis stream is below p. N has to be whole, and draws times vesicles below 2^32.
 func (r Release) Sample(potentials []float64, seed uint64) error {
 	if err := r.CheckDraws(len(potentials)); err != nil {
 		return err

@@ -20,8 +20,8 @@ func drawRelease(t *rapid.T) Release {
 	}
 }
 
-// enumerate computes mean and variance of the potential from the probabilities of every number of releases, made by adding
-// one vesicle after the other.
+// enumerate computes mean and variance of the potential from the probabilities of every number of releases, made by
+// adding one vesicle after the other.
 func enumerate(n int, p, q float64) (mean, variance float64) {
 	probability := []float64{1}
 	for range n {
@@ -133,7 +133,8 @@ func TestMechanismsGiveTheirExponents(t *testing.T) {
 				x, y = append(x, math.Log(sd)), append(y, math.Log(cost))
 			}
 			_, slope := stat.LinearRegression(x, y, nil, false)
-			if want := map[Mechanism]float64{Calcium: 0.5, Membrane: 2. / 3, Actin: 4. / 3, Trafficking: 2}[m]; !near(-slope, want, 1e-5) || m.Rho() != want {
+			if want := map[Mechanism]float64{Calcium: 0.5, Membrane: 2. / 3, Actin: 4. / 3, Trafficking: 2}[m]; !near(-slope,
+				want, 1e-5) || m.Rho() != want {
 				t.Fatalf("%v: slope %v, Rho %v, want %v", m, slope, m.Rho(), want)
 			}
 			if r := stat.Correlation(x, y, nil); math.Abs(r+1) > 1e-9 {
@@ -145,7 +146,8 @@ func TestMechanismsGiveTheirExponents(t *testing.T) {
 
 // The cost of Eq. 18, and its exponent 2 (1-p): near 2 for small p only.
 func TestTraffickingThroughP(t *testing.T) {
-	for _, c := range []struct{ p, least, most float64 }{{0.01, 1.97, 1.99}, {0.3, 1.39, 1.41}, {0.5, 0.99, 1.01}, {0.95, 0.09, 0.11}} {
+	for _, c := range []struct{ p, least, most float64 }{{0.01, 1.97, 1.99}, {0.3, 1.39, 1.41}, {0.5, 0.99, 1.01},
+		{0.95, 0.09, 0.11}} {
 		from := Release{10, c.p, 1}
 		curve := Tradeoff{Mechanism: Trafficking, From: from, Drives: P, Compensates: Q}
 		rho, err := curve.Exponent(from.SD())
@@ -288,7 +290,8 @@ func TestSampleRefuses(t *testing.T) {
 	for _, c := range []struct {
 		r    Release
 		want string
-	}{{Release{2.5, 0.5, 1}, "n 2.5: want a whole number"}, {Release{2, 1.5, 1}, "p 1.5"}, {Release{1e10, 0.5, 1}, "want fewer"}} {
+	}{{Release{2.5, 0.5, 1}, "n 2.5: want a whole number"}, {Release{2, 1.5, 1}, "p 1.5"},
+		{Release{1e10, 0.5, 1}, "want fewer"}} {
 		if err := c.r.Sample(x, 1); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.r, err)
 		}
@@ -324,7 +327,8 @@ func TestOptimalSigmaIsTheMinimum(t *testing.T) {
 		rise := 2 * math.Log(OptimalSigma(c, rho, 100*h)/OptimalSigma(c, rho, h)) / math.Log(100)
 		s := OptimalSlopes(rho)
 		// The rate goes as h^-1/2, mean squares of the input as h, the posterior variance as 1/h.
-		if !near(s.Hessian, rise, 1e-9) || !near(s.Input, rise, 1e-9) || !near(s.LearningRate, rise/-0.5, 1e-9) || !near(s.Posterior, -rise, 1e-9) {
+		if !near(s.Hessian, rise, 1e-9) || !near(s.Input, rise, 1e-9) || !near(s.LearningRate, rise/-0.5, 1e-9) ||
+			!near(s.Posterior, -rise, 1e-9) {
 			t.Fatalf("slopes %+v, two synapses give %v", s, rise)
 		}
 	})
@@ -354,7 +358,8 @@ func TestNames(t *testing.T) {
 	for _, m := range Mechanisms() {
 		names = append(names, m.String()+" "+m.Drives().String()+" "+m.Formula())
 	}
-	if got := strings.Join(names, "; "); got != "calcium p (p/(1-p))^(1/4); membrane n n q^(2/3); actin n n q^(1/3); trafficking n n p" {
+	if got := strings.Join(names,
+		"; "); got != "calcium p (p/(1-p))^(1/4); membrane n n q^(2/3); actin n n q^(1/3); trafficking n n p" {
 		t.Error(got)
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"quantal/results/store"
 )
 
-// Config is all that decides what a run computes, besides the data. The keys of its TOML form are the names of the flags.
+// Config is all that decides what a run computes, besides the data. The keys of its TOML form are the names of the
+// flags.
 type Config struct {
 	Data            string     `toml:"data" json:"data"` // "mnist", "glyphs", a folder, or empty for MNIST from the cache
 	Hidden          []int      `toml:"hidden" json:"hidden"`
@@ -34,8 +35,9 @@ type Config struct {
 	CheckpointEvery int        `toml:"checkpoint-every" json:"checkpoint-every"` // epochs; the last epoch always has one
 
 	// What older files do not have.
-	Normalise string `toml:"normalise,omitempty" json:"normalise,omitempty"` // of pixels: mnist, auto, none, or MEAN,SD; empty for mnist
-	Classes   int    `toml:"classes,omitempty" json:"classes,omitempty"`     // 0 to take them from the labels
+	// of pixels: mnist, auto, none, or MEAN,SD; empty for mnist
+	Normalise string `toml:"normalise,omitempty" json:"normalise,omitempty"`
+	Classes   int    `toml:"classes,omitempty" json:"classes,omitempty"` // 0 to take them from the labels
 }
 
 // noises maps how users call the noise to which synapses share a sigma.
@@ -62,10 +64,10 @@ func Noises() []string {
 // Presets lists the names that Preset knows.
 func Presets() []string { return []string{"published", "quick", "text"} }
 
-// Preset returns a named configuration. "published" reproduces the published figures; "text" has the learning rate and lambda
-// that the paper's text states, with which it does not. "quick" shows what noise does in three epochs: the published learning
-// rate and initial sigma would leave every sigma where it started in that time, for Adam moves phi, the logarithm of a small
-// sigma, by about the learning rate per step at most.
+// Preset returns a named configuration. "published" reproduces the published figures; "text" has the learning rate and
+// lambda that the paper's text states, with which it does not. "quick" shows what noise does in three epochs: the
+// published learning rate and initial sigma would leave every sigma where it started in that time, for Adam moves phi,
+// the logarithm of a small sigma, by about the learning rate per step at most.
 func Preset(name string) (Config, error) {
 	switch name {
 	case "published":
@@ -82,8 +84,8 @@ func Preset(name string) (Config, error) {
 	return Config{}, fmt.Errorf("preset %q: %s", name, nearest.OneOf(name, Presets()))
 }
 
-// Before is what a kept configuration means that lacks a key: each setting as it was before there was the key. A setting that is
-// added to Config gets here what all runs did until then, which need not be what new runs do.
+// Before is what a kept configuration means that lacks a key: each setting as it was before there was the key. A
+// setting that is added to Config gets here what all runs did until then, which need not be what new runs do.
 func Before() Config { return published() }
 
 func published() Config {
@@ -99,7 +101,8 @@ func (c Config) Check() error {
 	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 	for i, h := range c.Hidden {
 		if h < 1 || h > kernels.MaxUnits {
-			return fmt.Errorf("hidden %v: want 1 or more units in each hidden layer, and at most %d, got %d in layer %d", c.Hidden, kernels.MaxUnits, h, i+1)
+			return fmt.Errorf("hidden %v: want 1 or more units in each hidden layer, and at most %d, got %d in layer %d",
+				c.Hidden, kernels.MaxUnits, h, i+1)
 		}
 	}
 	switch {
@@ -141,10 +144,11 @@ func (c Config) Check() error {
 	return checkDevice(c.Device)
 }
 
-// Cohort names what networks must have in common to train side by side as members of one Program: structure, data, rule, and the
-// number of steps. They may differ in seed, c, rho, lambda, lr and how they start.
+// Cohort names what networks must have in common to train side by side as members of one Program: structure, data,
+// rule, and the number of steps. They may differ in seed, c, rho, lambda, lr and how they start.
 func (c Config) Cohort() string {
-	text := fmt.Sprintf("data %s, hidden %v, noise %s, batch %d, epochs %d, validation %d", c.Data, c.Hidden, c.Noise, c.Batch, c.Epochs, c.Validation)
+	text := fmt.Sprintf("data %s, hidden %v, noise %s, batch %d, epochs %d, validation %d", c.Data, c.Hidden, c.Noise,
+		c.Batch, c.Epochs, c.Validation)
 	if rule := c.NormaliseRule(); rule != "" {
 		text += ", normalise " + rule
 	}
@@ -182,7 +186,8 @@ func (c Config) InitialState(l kernels.Layout) *kernels.State {
 	s := kernels.NewState(l, 0)
 	for n := range l.Rows() {
 		row := s.Mu[n.First:][:n.Columns()]
-		kernels.Uniforms(row, kernels.Noise{Seed: uint64(c.Seed), Stream: kernels.StreamInitialMu, Layer: uint16(n.Layer)}, n.Row)
+		kernels.Uniforms(row, kernels.Noise{Seed: uint64(c.Seed), Stream: kernels.StreamInitialMu, Layer: uint16(n.Layer)},
+			n.Row)
 		for k := range row {
 			row[k] = float32(c.MuInit) * (2*row[k] - 1)
 		}

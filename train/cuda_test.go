@@ -36,8 +36,8 @@ func onCUDA(t *testing.T, r *Run) {
 // Networks side by side on the CUDA VM, one of which diverges, come out as each alone.
 func TestNetworksSideBySideOnCUDA(t *testing.T) {
 	if testing.Short() {
-		// Blocks of one launch write and read the flag of a network that diverges, in any order, which changes nothing: see Halt
-		// in kernels/cuda/src/common.cuh. To the race detector, which runs -short, the interpreted stores are a race.
+		// Blocks of one launch write and read the flag of a network that diverges, in any order, which changes nothing: see
+		// Halt in kernels/cuda/src/common.cuh. To the race detector, which runs -short, the interpreted stores are a race.
 		t.Skip("a network diverges, and the GPU's flags for that are a race to Go's detector")
 	}
 	c, set := small(t)
@@ -76,14 +76,19 @@ func TestNetworksSideBySideOnCUDA(t *testing.T) {
 	}
 }
 
-// A run on the CUDA VM is the same run as on the CPU, but for rounding; checkpoints go both ways; it repeats its own bytes.
+// A run on the CUDA VM is the same run as on the CPU, but for rounding; checkpoints go both ways; it repeats its own
+// bytes.
 func TestRunOnCUDA(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 2
 	finish := func(r *Run) store.Epoch {
 		t.Helper()
 		var last store.Epoch
-		if err := r.Train(context.Background(), Events{Epoch: func(_ int, e store.Epoch) error { last = e; return nil }}); err != nil {
+		if err := r.Train(context.Background(), Events{Epoch: func(_ int,
+			e store.Epoch) error {
+			last = e
+			return nil
+		}}); err != nil {
 			t.Fatal(err)
 		}
 		return last

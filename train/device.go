@@ -60,7 +60,8 @@ func parseDevice(name string) (kind string, gpus []int, err error) {
 func checkDevice(name string) error {
 	_, gpus, err := parseDevice(name)
 	if len(gpus) > 1 {
-		return fmt.Errorf("device %q: one run takes one GPU, want auto, cpu, cuda or cuda:N; a grid spreads over several", name)
+		return fmt.Errorf("device %q: one run takes one GPU, want auto, cpu, cuda or cuda:N; a grid spreads over several",
+			name)
 	}
 	return err
 }
@@ -88,7 +89,8 @@ func GPU(name string, open func() (cuda.Driver, error)) (Device, error) {
 		return Device{}, &DeviceError{Device: name, Err: err}
 	}
 	return Device{
-		Name: name, Kernels: cuda.KernelSet, Reason: "there is a GPU: " + info.String(), MemoryFree: info.MemoryFree, open: open,
+		Name: name, Kernels: cuda.KernelSet, Reason: "there is a GPU: " + info.String(), MemoryFree: info.MemoryFree,
+		open: open,
 	}, nil
 }
 
@@ -106,8 +108,8 @@ func allGPUs() (gpus []int, err error) {
 	return gpus, err
 }
 
-// ChooseDevice resolves the device a user asked for. auto and cuda take the first GPU that can be used; without one, auto takes the
-// CPU and says why. A GPU that was asked for and cannot be had is a DeviceError.
+// ChooseDevice resolves the device a user asked for. auto and cuda take the first GPU that can be used; without one,
+// auto takes the CPU and says why. A GPU that was asked for and cannot be had is a DeviceError.
 func ChooseDevice(name string) (Device, error) {
 	if err := checkDevice(name); err != nil {
 		return Device{}, err
@@ -119,9 +121,9 @@ func ChooseDevice(name string) (Device, error) {
 	return devices[0], nil
 }
 
-// ChooseDevices resolves the devices that networks spread over. auto and cuda take all GPUs that can be used, and tell of those that
-// cannot; without any, auto takes the CPU and says why. A GPU that was asked for by its number and cannot be had is a DeviceError,
-// and so is cuda where no GPU can be used.
+// ChooseDevices resolves the devices that networks spread over. auto and cuda take all GPUs that can be used, and tell
+// of those that cannot; without any, auto takes the CPU and says why. A GPU that was asked for by its number and cannot
+// be had is a DeviceError, and so is cuda where no GPU can be used.
 func ChooseDevices(name string) (devices []Device, unusable []error, err error) {
 	return choose(name, math.MaxInt)
 }
@@ -176,11 +178,12 @@ func onCPU(reason string) ([]Device, []error, error) {
 	return []Device{{Name: "cpu", Kernels: set, Reason: reason}}, nil, err
 }
 
-// perThread is how many networks a thread of the CPU has at a time: two, so that a thread that is held up leaves work to others.
+// perThread is how many networks a thread of the CPU has at a time: two, so that a thread that is held up leaves work
+// to others.
 const perThread = 2
 
-// Capacity is how many of the networks, which agree in Cohort, train side by side best: all that a GPU's memory takes, or a few
-// for each thread of the CPU, so that results come early.
+// Capacity is how many of the networks, which agree in Cohort, train side by side best: all that a GPU's memory takes,
+// or a few for each thread of the CPU, so that results come early.
 func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	c := networks[0]
 	if d.open == nil {
@@ -201,7 +204,8 @@ func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	const most = 0.9 // of the free memory: the driver needs some for itself
 	n := cuda.Capacity(p, session.members(), session.training, int64(most*float64(d.MemoryFree)))
 	if n == 0 {
-		return 0, &DeviceError{Device: d.Name, Err: fmt.Errorf("one network of %s does not fit its free memory of %d MB", c.Cohort(), d.MemoryFree/1e6)}
+		return 0, &DeviceError{Device: d.Name, Err: fmt.Errorf("one network of %s does not fit its free memory of %d MB",
+			c.Cohort(), d.MemoryFree/1e6)}
 	}
 	return n, nil
 }
@@ -221,7 +225,8 @@ func probe(open func() (cuda.Driver, error)) (cuda.Info, error) {
 }
 
 // Open starts a VM on the device. Its errors are DeviceErrors, where the device is a GPU.
-func (d Device) Open(p *kernels.Program, members []kernels.Member, data *kernels.Data, threads int) (kernels.VM, error) {
+func (d Device) Open(p *kernels.Program, members []kernels.Member, data *kernels.Data,
+	threads int) (kernels.VM, error) {
 	if d.open == nil {
 		return cpu.Open(p, members, data, threads)
 	}

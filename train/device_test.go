@@ -8,7 +8,8 @@ import (
 )
 
 func TestDeviceNames(t *testing.T) {
-	for name, want := range map[string][]int{"auto": nil, "cpu": nil, "cuda": nil, "cuda:0": {0}, "cuda:12": {12}, "cuda:2,0": {2, 0}} {
+	for name, want := range map[string][]int{"auto": nil, "cpu": nil, "cuda": nil, "cuda:0": {0}, "cuda:12": {12},
+		"cuda:2,0": {2, 0}} {
 		_, gpus, err := parseDevice(name)
 		if err != nil || !slices.Equal(gpus, want) {
 			t.Errorf("%s: GPUs %v, %v, want %v", name, gpus, err, want)
@@ -17,7 +18,8 @@ func TestDeviceNames(t *testing.T) {
 			t.Errorf("%s is taken for one device: %v", name, one)
 		}
 	}
-	for _, name := range []string{"", "gpu", "cuda:", "cuda:-1", "cuda:x", "cuda:0,", "cuda:,0", "cuda:1,2,1", "cpu:0", "auto:0", "cuda:0:1", "CUDA", "cuda:0 1"} {
+	for _, name := range []string{"", "gpu", "cuda:", "cuda:-1", "cuda:x", "cuda:0,", "cuda:,0", "cuda:1,2,1", "cpu:0",
+		"auto:0", "cuda:0:1", "CUDA", "cuda:0 1"} {
 		if err := CheckDevices(name); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%q: %v", name, err)
 		}

@@ -10,8 +10,8 @@ import (
 	"quantal/synapse"
 )
 
-// Exponent is the exponent rho of the reliability cost as a user writes it: a number, a fraction, the name of a mechanism, or
-// entropic.
+// Exponent is the exponent rho of the reliability cost as a user writes it: a number, a fraction, the name of a
+// mechanism, or entropic.
 type Exponent struct {
 	name  string
 	value float64
@@ -65,7 +65,8 @@ func ParseExponent(s string) (Exponent, error) {
 		e.value = v
 		return e, nil
 	}
-	bad := fmt.Errorf("rho %q: want a number or fraction above 0, or one of %s%s", s, strings.Join(names(), ", "), nearest.Hint(s, names()))
+	bad := fmt.Errorf("rho %q: want a number or fraction above 0, or one of %s%s", s, strings.Join(names(), ", "),
+		nearest.Hint(s, names()))
 	numerator, denominator, fraction := strings.Cut(e.name, "/")
 	v, err := strconv.ParseFloat(strings.TrimSpace(numerator), 64)
 	if err != nil {

@@ -30,8 +30,8 @@ func (f Fluctuation) check() error {
 	return nil
 }
 
-// Fluctuations are networks of one graph whose synapses fluctuate side by side, by the rule Langevin on minibatches of the training
-// set. Weights are their means throughout.
+// Fluctuations are networks of one graph whose synapses fluctuate side by side, by the rule Langevin on minibatches of
+// the training set. Weights are their means throughout.
 type Fluctuations struct {
 	Program *kernels.Program
 
@@ -41,8 +41,8 @@ type Fluctuations struct {
 	running
 }
 
-// Fluctuate starts networks of the session's structure, minibatch and lambda; the rest of its configuration does not count. Close
-// frees them.
+// Fluctuate starts networks of the session's structure, minibatch and lambda; the rest of its configuration does not
+// count. Close frees them.
 func (s *Session) Fluctuate(rule kernels.Langevin, members ...Fluctuation) (*Fluctuations, error) {
 	if len(members) == 0 {
 		return nil, errors.New("train: fluctuate: want at least one network")
@@ -73,8 +73,9 @@ func (s *Session) Fluctuate(rule kernels.Langevin, members ...Fluctuation) (*Flu
 	}, nil
 }
 
-// Run takes all networks through n steps. It returns ErrInterrupted when ctx is cancelled, between two steps, and the first
-// network's DivergedError when all have diverged. Progress, if not nil, is told of the steps of this call done and to do.
+// Run takes all networks through n steps. It returns ErrInterrupted when ctx is cancelled, between two steps, and the
+// first network's DivergedError when all have diverged. Progress, if not nil, is told of the steps of this call done
+// and to do.
 func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps int)) error {
 	clear(f.loss)
 	if err := f.advance(ctx, n, func(reached []kernels.Progress, done int) error {
@@ -102,8 +103,8 @@ func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps
 	return nil
 }
 
-// Continue takes the networks to where they were after so many steps; of their states only mu counts. What follows is what would have
-// followed without a break.
+// Continue takes the networks to where they were after so many steps; of their states only mu counts. What follows is
+// what would have followed without a break.
 func (f *Fluctuations) Continue(step int, states []*kernels.State) error {
 	if len(states) != len(f.loss) {
 		return fmt.Errorf("train: fluctuate: %d states for %d networks", len(states), len(f.loss))
@@ -139,8 +140,8 @@ func (f *Fluctuations) State(network int) (*kernels.State, error) {
 	return s, nil
 }
 
-// Evaluate tests all networks on the test set. AccuracyMean and LossMean are what belongs to them; the sampled figures are those
-// with the standard deviations of the start.
+// Evaluate tests all networks on the test set. AccuracyMean and LossMean are what belongs to them; the sampled figures
+// are those with the standard deviations of the start.
 func (f *Fluctuations) Evaluate(ctx context.Context) ([]kernels.Score, error) {
 	return f.vm.Evaluate(ctx, f.testing, f.step, 0)
 }

@@ -47,7 +47,8 @@ func muOf(t *testing.T, f *Fluctuations, network int) []float32 {
 	return s.Mu
 }
 
-// From a trained network: gradient descent stays as good, fluctuation near it too, and the same noise without the gradient does not.
+// From a trained network: gradient descent stays as good, fluctuation near it too, and the same noise without the
+// gradient does not.
 func TestFluctuate(t *testing.T) {
 	for _, noise := range []string{"heterogeneous", "homogeneous", "none"} {
 		c, set, start := trained(t, noise)
@@ -63,13 +64,15 @@ func TestFluctuate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: accuracies %.2f %.2f %.2f, losses %.3f %.3f %.3f", noise, scores[0].AccuracyMean, scores[1].AccuracyMean, scores[2].AccuracyMean,
+		t.Logf("%s: accuracies %.2f %.2f %.2f, losses %.3f %.3f %.3f", noise, scores[0].AccuracyMean, scores[1].AccuracyMean,
+			scores[2].AccuracyMean,
 			f.Loss(0), f.Loss(1), f.Loss(2))
 		if f.Step() != 1200 || told != 2400 {
 			t.Errorf("%s: at step %d, told of %d", noise, f.Step(), told)
 		}
 		if !(f.Loss(0) < f.Loss(1) && f.Loss(1) < 0.2*f.Loss(2)) {
-			t.Errorf("%s: losses %g, %g, %g: want gradient descent below fluctuation, and that far below its control", noise, f.Loss(0), f.Loss(1), f.Loss(2))
+			t.Errorf("%s: losses %g, %g, %g: want gradient descent below fluctuation, and that far below its control", noise,
+				f.Loss(0), f.Loss(1), f.Loss(2))
 		}
 		// The sum of 1200 draws of amplitude sqrt(2 eps T).
 		walk := 0.0
@@ -208,7 +211,8 @@ func TestActivations(t *testing.T) {
 		}
 		n := float64(set.Test.N())
 		if math.Abs(scores[0].AccuracyMean-float64(correct)/n) > 1e-9 || math.Abs(scores[0].LossMean-loss/n) > 1e-5 {
-			t.Errorf("%s: accuracy %v, loss %v, want %v, %v", noise, scores[0].AccuracyMean, scores[0].LossMean, float64(correct)/n, loss/n)
+			t.Errorf("%s: accuracy %v, loss %v, want %v, %v", noise, scores[0].AccuracyMean, scores[0].LossMean,
+				float64(correct)/n, loss/n)
 		}
 		if moving < 100 {
 			t.Errorf("%s: nearly all answers are 0", noise)

@@ -15,13 +15,13 @@ type Stage struct {
 	LearningRate float64 `json:"lr"`
 }
 
-// OptimiseNoise trains the standard deviations of the networks from the given states on, with their means held where they are,
-// through the stages, and returns the states then. The networks' own epochs and learning rates do not count. Progress, if not nil,
-// is told of the steps done and to do.
+// OptimiseNoise trains the standard deviations of the networks from the given states on, with their means held where
+// they are, through the stages, and returns the states then. The networks' own epochs and learning rates do not count.
+// Progress, if not nil, is told of the steps done and to do.
 //
-// It runs the Program that trains networks, and puts the means back after each step: the noise of a step is that of the means and
-// of the standard deviations before it. All that this costs is a copy of the parameters per step, little for small networks and
-// large minibatches. Adam's moments begin at zero.
+// It runs the Program that trains networks, and puts the means back after each step: the noise of a step is that of the
+// means and of the standard deviations before it. All that this costs is a copy of the parameters per step, little for
+// small networks and large minibatches. Adam's moments begin at zero.
 func (s *Session) OptimiseNoise(
 	ctx context.Context, states []*kernels.State, stages []Stage, progress func(done, steps int),
 ) ([]*kernels.State, error) {
@@ -32,7 +32,9 @@ func (s *Session) OptimiseNoise(
 	steps := 0
 	for _, stage := range stages {
 		if stage.Epochs < 1 || !(stage.LearningRate > 0) {
-			return nil, fmt.Errorf("train: optimise noise: want stages of 1 or more epochs at a learning rate above 0, got %d at %g", stage.Epochs, stage.LearningRate)
+			return nil,
+				fmt.Errorf("train: optimise noise: want stages of 1 or more epochs at a learning rate above 0, got %d at %g",
+					stage.Epochs, stage.LearningRate)
 		}
 		steps += stage.Epochs * s.StepsPerEpoch()
 	}
@@ -73,7 +75,10 @@ func (s *Session) optimiseStage(
 	defer func() { err = errors.Join(err, r.Close()) }()
 	r.step = step
 	for end := step + stage.Epochs*s.StepsPerEpoch(); r.step < end; {
-		if err := r.advance(ctx, 1, func(reached []kernels.Progress, _ int) error { return firstDivergence(reached) }); err != nil {
+		if err := r.advance(ctx, 1, func(reached []kernels.Progress,
+			_ int) error {
+			return firstDivergence(reached)
+		}); err != nil {
 			return 0, err
 		}
 		for m, state := range states {

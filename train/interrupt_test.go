@@ -14,8 +14,8 @@ import (
 	"quantal/results/store"
 )
 
-// counting is a VM that cancels a context when it is called for the last of so many times, and counts the steps and tests that it is
-// asked for after that.
+// counting is a VM that cancels a context when it is called for the last of so many times, and counts the steps and
+// tests that it is asked for after that.
 type counting struct {
 	kernels.VM
 	left                    int
@@ -73,8 +73,8 @@ func timeless(t *testing.T, epochs []store.Epoch) []string {
 	return list
 }
 
-// What is measured, to the last digit, is a function of the settings: neither the lengths of slices, which a clock decides, nor
-// interruptions at any point enter. After an interruption the VM is asked for no step and no test.
+// What is measured, to the last digit, is a function of the settings: neither the lengths of slices, which a clock
+// decides, nor interruptions at any point enter. After an interruption the VM is asked for no step and no test.
 func TestMetricsDoNotDependOnTheClock(t *testing.T) {
 	c, _ := small(t)
 	set := stripes.Set(1500, 45, 5, 6, 3) // enough for sums to differ in their last digits when they are made in parts
@@ -120,7 +120,8 @@ func TestMetricsDoNotDependOnTheClock(t *testing.T) {
 					t.Fatal(err)
 				}
 				if vm.stepsAfter+vm.passesAfter > 0 {
-					t.Fatalf("interrupted in call %d of the VM: %d steps and %d tests after that", calls, vm.stepsAfter, vm.passesAfter)
+					t.Fatalf("interrupted in call %d of the VM: %d steps and %d tests after that", calls, vm.stepsAfter,
+						vm.passesAfter)
 				}
 				if !done {
 					interruptions++

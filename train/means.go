@@ -34,8 +34,8 @@ func (s *Session) Tester(most int) (*Tester, error) {
 	return &Tester{s, program, most, running{vm: vm}}, nil
 }
 
-// Scores tests networks, whose weights are each laid out like kernels.State.Mu. What is sampled in their scores is what is at the
-// means.
+// Scores tests networks, whose weights are each laid out like kernels.State.Mu. What is sampled in their scores is what
+// is at the means.
 func (t *Tester) Scores(ctx context.Context, weights [][]float32) ([]kernels.Score, error) {
 	if len(weights) == 0 || len(weights) > t.most {
 		return nil, fmt.Errorf("train: test: want the weights of 1 to %d networks, got %d", t.most, len(weights))
@@ -59,9 +59,9 @@ func standingAt(weights []float32) *kernels.State {
 	return &kernels.State{Mu: weights}
 }
 
-// Activations takes examples through a network of the session with its weights at mu, on so many threads of the processor, and
-// returns what each layer answers: for the hidden layers, from the first to the last, and the outputs (logits) behind them, one row
-// of the layer's width per example.
+// Activations takes examples through a network of the session with its weights at mu, on so many threads of the
+// processor, and returns what each layer answers: for the hidden layers, from the first to the last, and the outputs
+// (logits) behind them, one row of the layer's width per example.
 func (s *Session) Activations(state *kernels.State, examples mnist.Examples, threads int) ([][]float32, error) {
 	program, err := s.program(s.spec(), kernels.Langevin{})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"quantal/results/store"
 )
 
-// forward is the network in float64, straight from the equations: the outputs for a test example. The bias of a neuron is the last of its
-// row.
+// forward is the network in float64, straight from the equations: the outputs for a test example. The bias of a neuron
+// is the last of its row.
 func forward(set *mnist.Set, l kernels.Layout, w []float64, example int) []float64 {
 	pixels := set.Rows * set.Columns
 	var x []float64
@@ -84,7 +84,8 @@ func TestTester(t *testing.T) {
 		}
 		n := float64(set.Test.N())
 		if s.AccuracyMean != float64(correct)/n || math.Abs(s.LossMean-loss/n) > 1e-5*(1+loss/n) {
-			t.Errorf("network %d: accuracy %g, loss %g, want %g and %g", m, s.AccuracyMean, s.LossMean, float64(correct)/n, loss/n)
+			t.Errorf("network %d: accuracy %g, loss %g, want %g and %g", m, s.AccuracyMean, s.LossMean, float64(correct)/n,
+				loss/n)
 		}
 		if s.AccuracySampled != s.AccuracyMean || s.LossSampled != s.LossMean {
 			t.Errorf("network %d: sampled %g, %g are not those at the means", m, s.AccuracySampled, s.LossSampled)
@@ -95,7 +96,8 @@ func TestTester(t *testing.T) {
 	if err != nil || fmt.Sprint(again) != fmt.Sprint(scores[3:]) {
 		t.Errorf("%v, %v: want %v", again, err, scores[3:])
 	}
-	for what, wrong := range map[string][][]float32{"none": nil, "too many": make([][]float32, 6), "another network": {{1}}} {
+	for what, wrong := range map[string][][]float32{"none": nil, "too many": make([][]float32, 6),
+		"another network": {{1}}} {
 		if _, err := tester.Scores(context.Background(), wrong); err == nil {
 			t.Errorf("weights of %s: no error", what)
 		}
@@ -150,7 +152,8 @@ func TestOutputSquares(t *testing.T) {
 	if largest == 0 {
 		t.Error("no output depends on any weight")
 	}
-	for what, wrong := range map[string][]float32{"none": nil, "half an example": outputs[:len(outputs)-1], "too many": make([]float32, 3*(set.Test.N()+1))} {
+	for what, wrong := range map[string][]float32{"none": nil, "half an example": outputs[:len(outputs)-1],
+		"too many": make([]float32, 3*(set.Test.N()+1))} {
 		if _, err := session.OutputSquares(context.Background(), weights[0], wrong); err == nil {
 			t.Errorf("outputs of %s: no error", what)
 		}

@@ -18,8 +18,8 @@ const (
 
 const wantNormalise = "want mnist, auto, none, or MEAN,SD of pixels from 0 to 1, such as 0.1307,0.3081"
 
-// parseNormalise reads a rule, and the numbers that it states; with auto they are still to be measured. No rule is mnist, which was
-// the only one before there was a choice.
+// parseNormalise reads a rule, and the numbers that it states; with auto they are still to be measured. No rule is
+// mnist, which was the only one before there was a choice.
 func parseNormalise(text string) (rule string, n mnist.Normalisation, err error) {
 	switch text {
 	case "", asMNIST:
@@ -30,7 +30,8 @@ func parseNormalise(text string) (rule string, n mnist.Normalisation, err error)
 		return asTheyAre, mnist.Normalisation{Mean: 0, SD: 1}, nil
 	}
 	bad := fmt.Errorf("normalise %q: %s", text, wantNormalise)
-	mean, sd, two := strings.Cut(strings.ReplaceAll(text, "x", ","), ",") // x where commas separate something else, as in Hidden
+	// x where commas separate something else, as in Hidden
+	mean, sd, two := strings.Cut(strings.ReplaceAll(text, "x", ","), ",")
 	if !two {
 		return "", n, bad
 	}
@@ -46,8 +47,8 @@ func parseNormalise(text string) (rule string, n mnist.Normalisation, err error)
 	return fmt.Sprintf("%g,%g", n.Mean, n.SD), n, nil
 }
 
-// NormaliseRule is Normalise in one way of writing it. It is empty for mnist, so that networks of before there was a choice are called
-// what they were.
+// NormaliseRule is Normalise in one way of writing it. It is empty for mnist, so that networks of before there was a
+// choice are called what they were.
 func (c Config) NormaliseRule() string {
 	rule, _, err := parseNormalise(c.Normalise)
 	if err != nil || rule == asMNIST {
@@ -56,16 +57,16 @@ func (c Config) NormaliseRule() string {
 	return rule
 }
 
-// SettleNormalise decides on the normalisation of a new network where nobody has: a set of one's own is normalised by itself. What is
-// known as MNIST or the built-in digits stays as the authors had it.
+// SettleNormalise decides on the normalisation of a new network where nobody has: a set of one's own is normalised by
+// itself. What is known as MNIST or the built-in digits stays as the authors had it.
 func (c *Config) SettleNormalise(set *mnist.Set) {
 	if c.Normalise == "" && !set.Known {
 		c.Normalise = byItself
 	}
 }
 
-// Normalisation is that of the configuration for the examples of a set. auto takes the training examples without those held out for
-// validation.
+// Normalisation is that of the configuration for the examples of a set. auto takes the training examples without those
+// held out for validation.
 func (c Config) Normalisation(set *mnist.Set) (mnist.Normalisation, error) {
 	rule, n, err := parseNormalise(c.Normalise)
 	if err != nil || rule != byItself {
@@ -77,7 +78,8 @@ func (c Config) Normalisation(set *mnist.Set) (mnist.Normalisation, error) {
 	}
 	if n = training.Normalisation(); n.SD == 0 {
 		return n, &mnist.DataError{File: set.Source, Reason: fmt.Sprintf(
-			"every pixel of the training images is %d, which no normalisation makes inputs of: want images that differ", training.Images[0])}
+			"every pixel of the training images is %d, which no normalisation makes inputs of: want images that differ",
+			training.Images[0])}
 	}
 	return n, nil
 }

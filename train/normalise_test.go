@@ -83,7 +83,8 @@ func TestNormalise(t *testing.T) {
 			t.Errorf("%q: %v", v.normalise, err)
 		}
 		c.Normalise = "0.5,0.5"
-		if err := newRun(t, c, v.set).Resume(store.Times{}, checkpoint); err == nil || !strings.Contains(err.Error(), "less 0.5 over 0.5") {
+		if err := newRun(t, c, v.set).Resume(store.Times{}, checkpoint); err == nil ||
+			!strings.Contains(err.Error(), "less 0.5 over 0.5") {
 			t.Errorf("%q: resumed with another normalisation: %v", v.normalise, err)
 		}
 	}
@@ -101,7 +102,8 @@ func TestNormaliseOfBefore(t *testing.T) {
 
 func TestNormaliseBad(t *testing.T) {
 	c, set := small(t)
-	for _, text := range []string{"minst", "0.5", "0.5,0", "0.5,-1", "33.3,78.6", "0.5,nan", "nan,0.5", "0.1,0.2,0.3", ",", "-0.5,0.5"} {
+	for _, text := range []string{"minst", "0.5", "0.5,0", "0.5,-1", "33.3,78.6", "0.5,nan", "nan,0.5", "0.1,0.2,0.3", ",",
+		"-0.5,0.5"} {
 		if err := c.Set("normalise", text); err == nil || !strings.Contains(err.Error(), "MEAN,SD") {
 			t.Errorf("%q: error %v", text, err)
 		}
@@ -110,14 +112,16 @@ func TestNormaliseBad(t *testing.T) {
 	flat.Train.Images = bytes.Repeat([]byte{9}, len(set.Train.Images))
 	c.Normalise = "auto"
 	var bad *mnist.DataError
-	if _, err := New(&flat, c); !errors.As(err, &bad) || !strings.Contains(err.Error(), "every pixel of the training images is 9") {
+	if _, err := New(&flat, c); !errors.As(err, &bad) || !strings.Contains(err.Error(),
+		"every pixel of the training images is 9") {
 		t.Errorf("images of one grey: %v", err)
 	}
 }
 
 func TestNormaliseRule(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "mnist": "", "0.1307,0.3081": "", "0.1307x3081e-4": "", "auto": "auto", "none": "none", "0.50, 0.250": "0.5,0.25", "0.5x0.25": "0.5,0.25",
+		"": "", "mnist": "", "0.1307,0.3081": "", "0.1307x3081e-4": "", "auto": "auto", "none": "none",
+		"0.50, 0.250": "0.5,0.25", "0.5x0.25": "0.5,0.25",
 	} {
 		c := Config{Normalise: text}
 		if got := c.NormaliseRule(); got != want {

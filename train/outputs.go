@@ -8,22 +8,23 @@ import (
 	"quantal/kernels"
 )
 
-// OutputSquares sums the squared derivatives of a network's outputs (logits) with respect to its weights over the first examples of the
-// test set and over outputs:
+// OutputSquares sums the squared derivatives of a network's outputs (logits) with respect to its weights over the first
+// examples of the test set and over outputs:
 //
 //	sum_b sum_j (dy_bj / dw_i)^2, laid out like mu
 //
-// at the given weights. outputs are those of the examples there, one row after the other. It is what a linearised network makes of
-// small, independent changes of its weights.
+// at the given weights. outputs are those of the examples there, one row after the other. It is what a linearised
+// network makes of small, independent changes of its weights.
 //
-// The network is the same graph under another likelihood: that of a Gaussian of variance 1 has the gradient y - t with respect to the
-// outputs y, which is the unit vector of output j where the target t is y without it. So each example stands there once for each output,
-// and the squares of its gradients are those of rule Accumulate.
+// The network is the same graph under another likelihood: that of a Gaussian of variance 1 has the gradient y - t with
+// respect to the outputs y, which is the unit vector of output j where the target t is y without it. So each example
+// stands there once for each output, and the squares of its gradients are those of rule Accumulate.
 func (s *Session) OutputSquares(ctx context.Context, weights, outputs []float32) (_ []float64, err error) {
 	classes := s.Set.Classes
 	examples := len(outputs) / classes
 	if examples < 1 || len(outputs) != examples*classes || examples > s.testing.N {
-		return nil, fmt.Errorf("train: output squares: want the %d outputs of each of 1 to %d examples, got %d values", classes, s.testing.N, len(outputs))
+		return nil, fmt.Errorf("train: output squares: want the %d outputs of each of 1 to %d examples, got %d values",
+			classes, s.testing.N, len(outputs))
 	}
 	spec := s.withoutNoise()
 	spec.Likelihood, spec.Batch = kernels.Gaussian, classes

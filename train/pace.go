@@ -10,7 +10,8 @@ import (
 // slice is how long a VM works between two looks at the context.
 const slice = 100 * time.Millisecond
 
-// pace takes a VM through its steps, about a slice of time at once. Nothing that a VM answers depends on how its steps are cut.
+// pace takes a VM through its steps, about a slice of time at once. Nothing that a VM answers depends on how its steps
+// are cut.
 type pace struct {
 	slice time.Duration
 	steps int // of the next slice, if so many are left
@@ -20,7 +21,8 @@ type pace struct {
 func newPace() pace { return pace{slice, 1} }
 
 // run makes a slice of steps, of which there are left, and says how many it made and how long that took.
-func (p *pace) run(vm kernels.VM, first, left int) (progress []kernels.Progress, did int, took time.Duration, err error) {
+func (p *pace) run(vm kernels.VM, first,
+	left int) (progress []kernels.Progress, did int, took time.Duration, err error) {
 	began := time.Now()
 	did = min(p.steps, left)
 	// No context of a caller: all steps of a slice are done, or none.

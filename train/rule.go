@@ -7,8 +7,8 @@ import (
 	"quantal/kernels"
 )
 
-// Rule names the rule by which parameters follow their gradients. The first of Rules is empty in a Config, and files leave it out: the
-// setting came when there were runs and grids that do not name it.
+// Rule names the rule by which parameters follow their gradients. The first of Rules is empty in a Config, and files
+// leave it out: the setting came when there were runs and grids that do not name it.
 type Rule string
 
 // Rules lists what Config.Set takes.

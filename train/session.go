@@ -11,8 +11,8 @@ import (
 	"quantal/mnist"
 )
 
-// Session is networks of one graph and data, open on a device: what training, tests and measurements of them have in common is
-// prepared once, each Program when it is first needed. Several goroutines may use it at a time.
+// Session is networks of one graph and data, open on a device: what training, tests and measurements of them have in
+// common is prepared once, each Program when it is first needed. Several goroutines may use it at a time.
 type Session struct {
 	Set      *mnist.Set
 	Networks []Config // what decides each; all agree in Cohort
@@ -25,8 +25,8 @@ type Session struct {
 	programs map[string]*kernels.Program // by structure and rule
 }
 
-// Open opens networks, which must agree in Cohort, on the device that the first one names. Where the networks differ in what does
-// not decide their numbers (device, threads, draws, checkpoint-every) the first counts.
+// Open opens networks, which must agree in Cohort, on the device that the first one names. Where the networks differ in
+// what does not decide their numbers (device, threads, draws, checkpoint-every) the first counts.
 func Open(set *mnist.Set, networks ...Config) (*Session, error) {
 	if len(networks) == 0 {
 		return nil, errNoNetworks
@@ -50,7 +50,8 @@ func OpenOn(device Device, set *mnist.Set, networks ...Config) (*Session, error)
 			return nil, err
 		}
 		if n.Cohort() != networks[0].Cohort() {
-			return nil, fmt.Errorf("train: networks that are opened together must have one graph and data: %s and %s", networks[0].Cohort(), n.Cohort())
+			return nil, fmt.Errorf("train: networks that are opened together must have one graph and data: %s and %s",
+				networks[0].Cohort(), n.Cohort())
 		}
 	}
 	c := networks[0]
@@ -118,7 +119,8 @@ func (s *Session) members() []kernels.Member {
 }
 
 // start takes networks of a Program with these numbers and states to the device, to run through data.
-func (s *Session) start(p *kernels.Program, members []kernels.Member, data *kernels.Data, states ...*kernels.State) (running, error) {
+func (s *Session) start(p *kernels.Program, members []kernels.Member, data *kernels.Data,
+	states ...*kernels.State) (running, error) {
 	if len(states) != len(members) {
 		return running{}, fmt.Errorf("train: want the state of each of %d networks, got %d", len(members), len(states))
 	}
@@ -154,8 +156,8 @@ func (r *running) load(p *kernels.Program, states []*kernels.State) error {
 	return nil
 }
 
-// advance takes all networks through so many steps and tells after each slice what it brought and how many are done. It returns
-// ErrInterrupted when ctx is cancelled, between two steps.
+// advance takes all networks through so many steps and tells after each slice what it brought and how many are done. It
+// returns ErrInterrupted when ctx is cancelled, between two steps.
 func (r *running) advance(ctx context.Context, steps int, tell func(reached []kernels.Progress, done int) error) error {
 	for done := 0; done < steps; {
 		if ctx.Err() != nil {

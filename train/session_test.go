@@ -48,7 +48,8 @@ func uses(s *Session, state *kernels.State) map[string]func(context.Context) err
 	}
 }
 
-// A device that is lost is an error of the device whatever is done there: when states are sent to it, and when anything comes back.
+// A device that is lost is an error of the device whatever is done there: when states are sent to it, and when anything
+// comes back.
 func TestDeviceLostAtWork(t *testing.T) {
 	c, set := small(t)
 	for _, sending := range []bool{false, true} {
@@ -194,7 +195,8 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	s := opened(t, set, c, c)
-	if _, err := s.Gradients(context.Background(), []*kernels.State{c.InitialState(s.spec().Layout())}, kernels.Accumulate{}, 1, nil); err == nil ||
+	if _, err := s.Gradients(context.Background(), []*kernels.State{c.InitialState(s.spec().Layout())},
+		kernels.Accumulate{}, 1, nil); err == nil ||
 		!strings.Contains(err.Error(), "the state of each of 2 networks, got 1") {
 		t.Errorf("one state for two networks: %v", err)
 	}

@@ -69,7 +69,8 @@ func settings() map[string]setting {
 		"draws":            whole(func(c *Config) *int { return &c.Draws }),
 		"threads":          whole(func(c *Config) *int { return &c.Threads }),
 		"checkpoint-every": whole(func(c *Config) *int { return &c.CheckpointEvery }),
-		"seed":             number(func(c *Config) *store.Seed { return &c.Seed }, store.ParseSeed, "a whole number from 0 to 2^64-1"),
+		"seed": number(func(c *Config) *store.Seed { return &c.Seed }, store.ParseSeed,
+			"a whole number from 0 to 2^64-1"),
 	}
 }
 
@@ -124,7 +125,8 @@ func parseRule(c *Config, value string) error {
 	return c.Rule.UnmarshalText([]byte(value))
 }
 
-// parseHidden reads the units of the hidden layers: 100,100 or 100x100, the latter where commas separate something else.
+// parseHidden reads the units of the hidden layers: 100,100 or 100x100, the latter where commas separate something
+// else.
 func parseHidden(c *Config, value string) error {
 	c.Hidden = []int{}
 	if value == "none" {

@@ -53,8 +53,8 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	return s, nil
 }
 
-// Outcomes measures all networks as they stand, with the given number of draws for the K-draw figures. A network that diverged
-// has store.NoOutcome.
+// Outcomes measures all networks as they stand, with the given number of draws for the K-draw figures. A network that
+// diverged has store.NoOutcome.
 func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) {
 	began := time.Now()
 	testing, err := r.vm.Evaluate(ctx, r.testing, r.step, draws)

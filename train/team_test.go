@@ -177,16 +177,19 @@ func encode(t *testing.T, v any) string {
 func TestSet(t *testing.T) {
 	var c Config
 	for name, value := range map[string]string{
-		"c": "1e-3", "rho": "2/3", "hidden": "30x20", "seed": "18446744073709551615", "epochs": " 3", "noise": "layer", "lr": "0.5",
+		"c": "1e-3", "rho": "2/3", "hidden": "30x20", "seed": "18446744073709551615", "epochs": " 3", "noise": "layer",
+		"lr": "0.5",
 	} {
 		if err := c.Set(name, value); err != nil {
 			t.Errorf("%s = %s: %v", name, value, err)
 		}
 	}
-	if c.C != 1e-3 || c.Rho.Value() != 2./3 || FormatHidden(c.Hidden) != "30x20" || c.Seed != math.MaxUint64 || c.Epochs != 3 || c.LearningRate != 0.5 {
+	if c.C != 1e-3 || c.Rho.Value() != 2./3 || FormatHidden(c.Hidden) != "30x20" || c.Seed != math.MaxUint64 ||
+		c.Epochs != 3 || c.LearningRate != 0.5 {
 		t.Errorf("got %+v", c)
 	}
-	for name, value := range map[string]string{"c": "x", "rho": "-1", "hidden": "", "seed": "-1", "epochs": "1.5", "gamma": "1"} {
+	for name, value := range map[string]string{"c": "x", "rho": "-1", "hidden": "", "seed": "-1", "epochs": "1.5",
+		"gamma": "1"} {
 		if err := c.Set(name, value); err == nil {
 			t.Errorf("%s = %q is taken", name, value)
 		}

@@ -35,8 +35,8 @@ type Run struct {
 	running
 }
 
-// New prepares networks, which must agree in Cohort, from their beginning: the graph is built, differentiated and compiled, and
-// the parameters are drawn. See Open for where the networks differ.
+// New prepares networks, which must agree in Cohort, from their beginning: the graph is built, differentiated and
+// compiled, and the parameters are drawn. See Open for where the networks differ.
 func New(set *mnist.Set, networks ...Config) (*Run, error) {
 	return begin(Open(set, networks...))
 }
@@ -52,7 +52,8 @@ func begin(s *Session, err error) (*Run, error) {
 		return nil, err
 	}
 	c := s.Networks[0]
-	r := &Run{Session: s, Spec: s.spec(), nll: make([]float64, len(s.Networks)), diverged: make([]*kernels.Divergence, len(s.Networks))}
+	r := &Run{Session: s, Spec: s.spec(), nll: make([]float64, len(s.Networks)),
+		diverged: make([]*kernels.Divergence, len(s.Networks))}
 	rule, err := s.Networks[0].mover()
 	if err != nil {
 		return nil, err
@@ -65,13 +66,15 @@ func begin(s *Session, err error) (*Run, error) {
 		tests = max(tests, s.held.N)
 	}
 	if most := kernels.MaxDraws(tests); c.Draws > most {
-		return nil, fmt.Errorf("draws %d: want at most %d with %d test examples, for draws are counted in 32 bits", c.Draws, most, s.testing.N)
+		return nil, fmt.Errorf("draws %d: want at most %d with %d test examples, for draws are counted in 32 bits", c.Draws,
+			most, s.testing.N)
 	}
 	if err := r.checkMemory(); err != nil {
 		return nil, err
 	}
 	if perEpoch := r.StepsPerEpoch(); c.Epochs > math.MaxUint32/perEpoch {
-		return nil, fmt.Errorf("epochs %d: want at most %d, for the step counter has 32 bits", c.Epochs, math.MaxUint32/perEpoch)
+		return nil, fmt.Errorf("epochs %d: want at most %d, for the step counter has 32 bits", c.Epochs,
+			math.MaxUint32/perEpoch)
 	}
 	states := make([]*kernels.State, len(s.Networks))
 	var side errgroup.Group
@@ -91,8 +94,8 @@ func begin(s *Session, err error) (*Run, error) {
 	return r, nil
 }
 
-// checkMemory makes sure that the machine holds the networks, and beside them once more each to start from and to checkpoint, and the
-// predictions of all draws.
+// checkMemory makes sure that the machine holds the networks, and beside them once more each to start from and to
+// checkpoint, and the predictions of all draws.
 func (r *Run) checkMemory() error {
 	c, networks := r.Networks[0], len(r.Networks)
 	threads := kernels.Threads(c.Threads)
@@ -113,7 +116,8 @@ func (r *Run) checkMemory() error {
 	return memory.Check(what, need)
 }
 
-// Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on the CPU.
+// Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on
+// the CPU.
 func (r *Run) Memory() int64 {
 	if r.Device.open == nil {
 		fields := 1 + len(kernels.Moments(r.Program.Rule)) // the parameter and its moments
@@ -137,8 +141,8 @@ type unfinished struct {
 // Diverged says where a network left the finite numbers; nil if it has not.
 func (r *Run) Diverged(network int) *kernels.Divergence { return r.diverged[network] }
 
-// Checkpoint returns a network as it stands. A state that is not finite is no place to continue from: a network that diverges
-// has stopped before, so it means that the device failed.
+// Checkpoint returns a network as it stands. A state that is not finite is no place to continue from: a network that
+// diverges has stopped before, so it means that the device failed.
 func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 	state, err := r.vm.State(network)
 	if err != nil {
@@ -174,8 +178,8 @@ func (r *Run) Measured() int {
 	return epochs
 }
 
-// Resume continues from checkpoints of this run, one for each network and all of the same step; earlier is what the run has taken
-// up to there.
+// Resume continues from checkpoints of this run, one for each network and all of the same step; earlier is what the run
+// has taken up to there.
 func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) error {
 	if len(checkpoints) != len(r.Networks) {
 		return fmt.Errorf("train: resume: want %d checkpoints, got %d", len(r.Networks), len(checkpoints))
@@ -188,14 +192,17 @@ func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) erro
 	for m, c := range checkpoints {
 		switch {
 		case c.Graph != string(structure):
-			return fmt.Errorf("train: resume: the checkpoint is of the network %s, the configuration asks for %s", c.Graph, structure)
+			return fmt.Errorf("train: resume: the checkpoint is of the network %s, the configuration asks for %s", c.Graph,
+				structure)
 		case c.Normalisation() != r.Pixels:
-			return fmt.Errorf("train: resume: the checkpoint's network takes pixels less %g over %g, the configuration asks for less %g over %g",
+			return fmt.Errorf("train: resume: the checkpoint's network takes pixels less %g over %g, the configuration "+
+				"asks for less %g over %g",
 				c.Normalisation().Mean, c.Normalisation().SD, r.Pixels.Mean, r.Pixels.SD)
 		case c.Seed != uint64(r.Networks[m].Seed):
 			return fmt.Errorf("train: resume: the checkpoint has seed %d, the configuration %d", c.Seed, r.Networks[m].Seed)
 		case c.Rule != r.Program.Rule.Name():
-			return fmt.Errorf("train: resume: the checkpoint is of the rule %s, the configuration asks for %s", c.Rule, r.Program.Rule.Name())
+			return fmt.Errorf("train: resume: the checkpoint is of the rule %s, the configuration asks for %s", c.Rule,
+				r.Program.Rule.Name())
 		case c.Step > r.Steps():
 			return fmt.Errorf("train: resume: the checkpoint is at step %d, the run ends at %d", c.Step, r.Steps())
 		case c.Step != checkpoints[0].Step:
@@ -216,8 +223,8 @@ type Events struct {
 	Progress func(Progress)
 	// Epoch gets what was measured at the end of an epoch. Without it nothing is.
 	Epoch func(network int, e store.Epoch) error
-	// Checkpoint gets the networks that have not diverged, by their number: after every Config.CheckpointEvery epochs and the
-	// last, or, with an Interval, whenever that much time has passed since the start or the one before.
+	// Checkpoint gets the networks that have not diverged, by their number: after every Config.CheckpointEvery epochs and
+	// the last, or, with an Interval, whenever that much time has passed since the start or the one before.
 	Checkpoint func(map[int]*store.Checkpoint) error
 	Interval   time.Duration
 	// Diverged gets a network that left the finite numbers. It stands still then; the others go on.
@@ -240,9 +247,9 @@ type DivergedError struct{ kernels.Divergence }
 
 func (e *DivergedError) Error() string { return "diverged: " + e.Divergence.String() }
 
-// Train takes the run to its end. When ctx is cancelled it finishes the steps under way, or leaves the measurement of an epoch for
-// later, hands out a checkpoint and returns ErrInterrupted. When all networks have diverged, the error is the first one's
-// DivergedError.
+// Train takes the run to its end. When ctx is cancelled it finishes the steps under way, or leaves the measurement of
+// an epoch for later, hands out a checkpoint and returns ErrInterrupted. When all networks have diverged, the error is
+// the first one's DivergedError.
 func (r *Run) Train(ctx context.Context, events Events) error {
 	saved := time.Now()
 	perEpoch := r.StepsPerEpoch()

@@ -105,15 +105,18 @@ func TestEventsOfARun(t *testing.T) {
 		t.Errorf("nothing was learnt: %+v", epochs)
 	}
 	for _, e := range epochs {
-		if sum := e.ObjectiveNLL + e.ObjectiveMagnitude + e.ObjectiveReliability; e.Objective != sum || e.ObjectiveNLL != e.NLL*84 {
-			t.Errorf("epoch %d: objective %v of %v + %v + %v", e.Epoch, e.Objective, e.ObjectiveNLL, e.ObjectiveMagnitude, e.ObjectiveReliability)
+		if sum := e.ObjectiveNLL + e.ObjectiveMagnitude + e.ObjectiveReliability; e.Objective != sum ||
+			e.ObjectiveNLL != e.NLL*84 {
+			t.Errorf("epoch %d: objective %v of %v + %v + %v", e.Epoch, e.Objective, e.ObjectiveNLL, e.ObjectiveMagnitude,
+				e.ObjectiveReliability)
 		}
 	}
 	s, err := r.Summarise(context.Background(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.AccuracySampled != last.AccuracySampled || s.SigmaRMS != last.SigmaRMS || s.ObjectiveMagnitude != last.ObjectiveMagnitude ||
+	if s.AccuracySampled != last.AccuracySampled || s.SigmaRMS != last.SigmaRMS ||
+		s.ObjectiveMagnitude != last.ObjectiveMagnitude ||
 		*s.ValidationLossSampled != *last.ValidationLossSampled || s.Training != 84 {
 		t.Errorf("summary %+v does not fit the last epoch %+v", s, last)
 	}
@@ -277,8 +280,10 @@ func TestNoCheckpointOfGarbage(t *testing.T) {
 
 func TestDescribeExponent(t *testing.T) {
 	for text, want := range map[string]string{
-		"calcium": "calcium, ρ = 1/2", "2/3": "membrane, ρ = 2/3", "actin": "actin, ρ = 4/3", "2": "trafficking, ρ = 2", "entropic": "entropic, ρ → 0",
-		"3": "ρ = 3", "1.5": "ρ = 3/2", "0.1": "ρ = 0.1", "0.7071067811865476": "ρ = 0.7071", "1e-3": "ρ = 0.001", "0.6666667": "ρ = 0.6667",
+		"calcium": "calcium, ρ = 1/2", "2/3": "membrane, ρ = 2/3", "actin": "actin, ρ = 4/3", "2": "trafficking, ρ = 2",
+		"entropic": "entropic, ρ → 0",
+		"3":        "ρ = 3", "1.5": "ρ = 3/2", "0.1": "ρ = 0.1", "0.7071067811865476": "ρ = 0.7071", "1e-3": "ρ = 0.001",
+		"0.6666667": "ρ = 0.6667",
 	} {
 		e, err := ParseExponent(text)
 		if err != nil {
@@ -307,8 +312,8 @@ func TestParseExponent(t *testing.T) {
 	}
 }
 
-// One epoch of the published preset on real MNIST. An independent C program with its own noise reaches 92.8 to 93.1 % and
-// sigma_rms 1.314e-4.
+// One epoch of the published preset on real MNIST. An independent C program with its own noise reaches 92.8 to 93.1 %
+// and sigma_rms 1.314e-4.
 func TestEpochOfThePublishedPreset(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for a quarter of a minute with the portable kernels")
@@ -341,8 +346,8 @@ func TestEpochOfThePublishedPreset(t *testing.T) {
 	}
 }
 
-// The built-in digits are hard enough to be worth training on and easy enough to learn: without noise the paper's network
-// reaches 97 %.
+// The built-in digits are hard enough to be worth training on and easy enough to learn: without noise the paper's
+// network reaches 97 %.
 func TestGlyphsCanBeLearnt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for half a minute with the portable kernels")
@@ -354,12 +359,17 @@ func TestGlyphsCanBeLearnt(t *testing.T) {
 	c.Noise, c.Epochs, c.LearningRate = "none", 3, 1e-3
 	r := newRun(t, c, mnist.Glyphs())
 	var last store.Epoch
-	if err := r.Train(context.Background(), Events{Epoch: func(_ int, e store.Epoch) error { last = e; return nil }}); err != nil {
+	if err := r.Train(context.Background(), Events{Epoch: func(_ int,
+		e store.Epoch) error {
+		last = e
+		return nil
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("accuracy %.4f", last.AccuracyMean)
 	if last.AccuracyMean < 0.97 || last.AccuracySampled != last.AccuracyMean {
-		t.Errorf("accuracy %.4f (sampled %.4f), want at least 0.97 and no difference", last.AccuracyMean, last.AccuracySampled)
+		t.Errorf("accuracy %.4f (sampled %.4f), want at least 0.97 and no difference", last.AccuracyMean,
+			last.AccuracySampled)
 	}
 }
 

@@ -1,12 +1,13 @@
-// Command peers measures quantal's training step beside the same step in PyTorch, in stock-op Gorgonia and, where its source is
-// at hand, in hand-written C, all in one interleaved run.
+// Command peers measures quantal's training step beside the same step in PyTorch, in stock-op Gorgonia and, where its
+// source is at hand, in hand-written C, all in one interleaved run.
 //
 // In: this source tree, run from its root; a Python with PyTorch (PYTHON, otherwise python3 or /usr/bin/python3), the C
-// program's source (FLOOR_C, compiled with CC) and the folder with the unpacked MNIST files that it reads (MNIST). What is
-// missing is named and left out. Out: a report in Markdown, bench/results/cpu.md by default.
+// program's source (FLOOR_C, compiled with CC) and the folder with the unpacked MNIST files that it reads (MNIST). What
+// is missing is named and left out. Out: a report in Markdown, bench/results/cpu.md by default.
 //
-// Other programs on the machine come and go. So each round runs every program once, for two seconds or so, one after the other
-// (A B C A B C ...); programs are compared within a round, and the report gives the median and the range of those ratios.
+// Other programs on the machine come and go. So each round runs every program once, for two seconds or so, one after
+// the other (A B C A B C ...); programs are compared within a round, and the report gives the median and the range of
+// those ratios.
 package main
 
 import (

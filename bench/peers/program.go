@@ -31,8 +31,8 @@ type program struct {
 // patience is how long a run may take beyond what it measures: it also starts up and warms up.
 const patience = time.Minute
 
-// run trains a configuration and returns the milliseconds per step of one network. Networks side by side count together: two,
-// each taking a step per millisecond, take half a millisecond per step.
+// run trains a configuration and returns the milliseconds per step of one network. Networks side by side count
+// together: two, each taking a step per millisecond, take half a millisecond per step.
 func (p *program) run(ctx context.Context, c configuration, seconds float64) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(3*seconds*float64(time.Second)))
 	defer cancel()
@@ -66,12 +66,12 @@ func (p *program) runPeer(ctx context.Context, command []string, c configuration
 	return r.MsPerStep, nil
 }
 
-// brackets are the parts of a step in the C program's report. Their sum leaves out what the total before them includes: the
-// test at the end, and the shuffle of each epoch.
+// brackets are the parts of a step in the C program's report. Their sum leaves out what the total before them includes:
+// the test at the end, and the shuffle of each epoch.
 var brackets = regexp.MustCompile(`\[samp ([\d.]+) fwd ([\d.]+) bwdx ([\d.]+) upd ([\d.]+)\]`)
 
-// runC runs the C program for a number of steps, since it takes no duration: as many as it does in the given time on a processor
-// on which a step takes 0.5 ms, and at least 500. Beyond 30,000 steps it would test in between.
+// runC runs the C program for a number of steps, since it takes no duration: as many as it does in the given time on a
+// processor on which a step takes 0.5 ms, and at least 500. Beyond 30,000 steps it would test in between.
 func (p *program) runC(ctx context.Context, command []string, c configuration, seconds float64) (float64, error) {
 	rho, err := number(c.rho)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// noisy is the range of a program's times, the largest over the smallest, above which the report calls the machine busy.
+// noisy is the range of a program's times, the largest over the smallest, above which the report calls the machine
+// busy.
 const noisy = 1.25
 
 // spread is the median and the range of some numbers.

@@ -19,7 +19,8 @@ import (
 	"quantal/train"
 )
 
-// analysisFolder is where `analyze` writes unless told otherwise, in the folder of the run or grid; `report` looks there.
+// analysisFolder is where `analyze` writes unless told otherwise, in the folder of the run or grid; `report` looks
+// there.
 const analysisFolder = "analysis"
 
 func analyzeCommand() *cli.Command {
@@ -33,12 +34,16 @@ func analyzeCommand() *cli.Command {
 			"log axes, with a bootstrap interval, beside the analytic one. slopes.csv and slopes.jsonl have a row for each network, layer and\n" +
 			"signature; the pictures have columns for rho. `go doc quantal/analysis` has definitions and units.",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "epochs", Value: 10, Usage: "passes through the training set, with a draw of the weights per minibatch"},
-			&cli.StringFlag{Name: "points", Usage: "ids of a grid's points, separated by commas", DefaultText: "all that have a sigma per synapse"},
-			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for tables and pictures", DefaultText: analysisFolder + " in the run or grid folder"},
+			&cli.IntFlag{Name: "epochs", Value: 10,
+				Usage: "passes through the training set, with a draw of the weights per minibatch"},
+			&cli.StringFlag{Name: "points", Usage: "ids of a grid's points, separated by commas",
+				DefaultText: "all that have a sigma per synapse"},
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for tables and pictures",
+				DefaultText: analysisFolder + " in the run or grid folder"},
 			&cli.BoolFlag{Name: "npz", Usage: "write the signatures of every synapse as arrays too: signatures.npz"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the bootstrap"},
-			&cli.StringFlag{Name: "data", Usage: "where the data set is now, if it has moved: a `FOLDER`", DefaultText: "as the networks"},
+			&cli.StringFlag{Name: "data", Usage: "where the data set is now, if it has moved: a `FOLDER`",
+				DefaultText: "as the networks"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
 			&cli.IntFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "all processors"},
 			jsonFlag(),
@@ -107,8 +112,8 @@ type trained struct {
 	networks []analysis.Network
 }
 
-// readTrained reads the finished networks of a run or grid that have a sigma per synapse and a configuration to keep. The flags
-// data, device and threads count where a command has them.
+// readTrained reads the finished networks of a run or grid that have a sigma per synapse and a configuration to keep.
+// The flags data, device and threads count where a command has them.
 func readTrained(c *cli.Context, dir string, keep func(train.Config) bool) (*trained, error) {
 	t, checksums, err := &trained{}, map[string]string(nil), error(nil)
 	if grid.Is(dir) {
@@ -123,10 +128,12 @@ func readTrained(c *cli.Context, dir string, keep func(train.Config) bool) (*tra
 	for i := range t.networks {
 		config := &t.networks[i].Config
 		if config.Data != name {
-			return nil, usage("%s: its networks learned %s and %s: choose those of one data set with --points", dir, name, config.Data)
+			return nil, usage("%s: its networks learned %s and %s: choose those of one data set with --points", dir, name,
+				config.Data)
 		}
 		if config.Classes != classes {
-			return nil, usage("%s: its networks have %d and %d classes: choose those of one number with --points", dir, classes, config.Classes)
+			return nil, usage("%s: its networks have %d and %d classes: choose those of one number with --points", dir, classes,
+				config.Classes)
 		}
 		config.Device, config.Threads = "auto", 0
 		if c.IsSet("device") {
@@ -146,7 +153,8 @@ func readTrained(c *cli.Context, dir string, keep func(train.Config) bool) (*tra
 		return nil, err
 	}
 	if !maps.Equal(checksums, t.set.SHA256) {
-		return nil, &mnist.DataError{File: t.set.Source, Reason: "its checksums are not those of the data set that " + dir + " was trained on"}
+		return nil, &mnist.DataError{File: t.set.Source, Reason: "its checksums are not those of the data set that " + dir +
+			" was trained on"}
 	}
 	return t, nil
 }
@@ -214,8 +222,10 @@ func printSlopes(out io.Writer, rows []analysis.SignatureSlope) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "hidden\trho\tc\tseed\tlayer\tsignature\tslope\t95 % interval\tr\tanalytic\tsigma^2 / Eq. 66")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%.4g\t%d\t%d\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\n", r.Hidden, r.Rho, r.C, r.Seed, r.Layer, r.Signature,
-			known(r.Value, 3), known(r.Low, 3), known(r.High, 3), known(r.Correlation, 2), known(r.Analytic, 3), known(r.VarianceRatio, 2))
+		fmt.Fprintf(w, "%s\t%s\t%.4g\t%d\t%d\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\n", r.Hidden, r.Rho, r.C, r.Seed, r.Layer,
+			r.Signature,
+			known(r.Value, 3), known(r.Low, 3), known(r.High, 3), known(r.Correlation, 2), known(r.Analytic, 3),
+			known(r.VarianceRatio, 2))
 	}
 	return w.Flush()
 }

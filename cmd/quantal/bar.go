@@ -49,8 +49,9 @@ func columns(out io.Writer) int {
 	return 80
 }
 
-// show draws the bar, unless that was done a moment ago. done is from 0 to 1; the parts are shown as far as they fit, the first
-// ones rather than the later. Without an estimate of the time left, below 0, it follows from how long it took so far.
+// show draws the bar, unless that was done a moment ago. done is from 0 to 1; the parts are shown as far as they fit,
+// the first ones rather than the later. Without an estimate of the time left, below 0, it follows from how long it took
+// so far.
 func (b *bar) show(done float64, left time.Duration, parts ...string) {
 	if b == nil || time.Since(b.drawn) < redrawn {
 		return

@@ -99,7 +99,8 @@ func printReport(out io.Writer, r *bench.Report) error {
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintf(w, "kernels\tnetwork\tbatch\tnoise\trho\tnetworks\tthreads\tsteps/s\tµs/step\tns/synapse\t\n")
 		for _, s := range table.speeds {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%d\t%d\t%.0f\t%.1f\t%.2f\t\n", s.Kernels, sizes(s.Sizes), s.Batch, s.Noise, s.Rho,
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%d\t%d\t%.0f\t%.1f\t%.2f\t\n", s.Kernels, sizes(s.Sizes), s.Batch, s.Noise,
+				s.Rho,
 				s.Members, s.Threads, s.StepsPerSecond, 1e6/s.StepsPerSecond, s.NsPerSynapse)
 		}
 		if err := w.Flush(); err != nil {
@@ -112,7 +113,8 @@ func printReport(out io.Writer, r *bench.Report) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "instruction of a step of the published preset\tµs\tkB moved\tkop\tbytes alone\toperations alone\n")
 	for _, p := range r.Parts {
-		fmt.Fprintf(w, "%s\t%.1f\t%.0f\t%.0f\t%.0f %%\t%.0f %%\n", p.Instruction, p.Microseconds, p.Bytes/1e3, p.Operations/1e3,
+		fmt.Fprintf(w, "%s\t%.1f\t%.0f\t%.0f\t%.0f %%\t%.0f %%\n", p.Instruction, p.Microseconds, p.Bytes/1e3,
+			p.Operations/1e3,
 			100*p.MemoryShare, 100*p.OperationShare)
 	}
 	if err := w.Flush(); err != nil || len(r.Doubts) == 0 {

@@ -25,8 +25,9 @@ func compareCommand() *cli.Command {
 			"seeds or more also in standard deviations of a seed, s sqrt(1 + 1/n). Tolerances: 3 points of accuracy where the published one\n" +
 			"is up to 90 %, 1 above, 8 % of sigma_rms. Exit status 1 if anything is beyond its tolerance.",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "tolerance", Usage: "another tolerance, `COLUMN=VALUE`, as in accuracy_percent=2, sigma_rms=5% or loss_nats=0.1; " +
-				"may be given several times"},
+			&cli.StringSliceFlag{Name: "tolerance",
+				Usage: "another tolerance, `COLUMN=VALUE`, as in accuracy_percent=2, sigma_rms=5% or loss_nats=0.1; " +
+					"may be given several times"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -100,9 +101,12 @@ func printComparison(out io.Writer, c *tables.Comparison) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%s\n", v.Column, tolerance, v.Verdict, v.Beyond, v.Compared, largest)
 	}
 	if n := len(c.Unfit); n > 0 {
-		fmt.Fprintf(w, "\n%d points of the grid are of another kind than the published, so there is no verdict on them: %s, ...\n", n, c.Unfit[0].Differences[0])
+		fmt.Fprintf(w,
+			"\n%d points of the grid are of another kind than the published, so there is no verdict on them: %s, ...\n", n,
+			c.Unfit[0].Differences[0])
 	}
-	fmt.Fprintf(w, "\n%d published points have no counterpart in the grid, %d points of the grid are not published\n", len(c.NotTrained), len(c.NotPublished))
+	fmt.Fprintf(w, "\n%d published points have no counterpart in the grid, %d points of the grid are not published\n",
+		len(c.NotTrained), len(c.NotPublished))
 	return w.Flush()
 }
 

@@ -15,8 +15,9 @@ import (
 	"testing"
 )
 
-// A process may be killed between any two of its file operations, from the first on. Whatever it leaves then is either taken by the
-// same command again, or that command says that --resume takes it; and then it ends as if nothing had happened.
+// A process may be killed between any two of its file operations, from the first on. Whatever it leaves then is either
+// taken by the same command again, or that command says that --resume takes it; and then it ends as if nothing had
+// happened.
 func TestCutAfterEveryFileOperation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the program some hundred times")
@@ -25,7 +26,8 @@ func TestCutAfterEveryFileOperation(t *testing.T) {
 	if err := writeDataset(filepath.Join(home, "digits"), 40, 20, 3, 3, 2); err != nil {
 		t.Fatal(err)
 	}
-	common := []string{"--data", "digits", "--hidden", "3", "--epochs", "2", "--threads", "1", "--device", "cpu", "--draws", "1"}
+	common := []string{"--data", "digits", "--hidden", "3", "--epochs", "2", "--threads", "1", "--device", "cpu",
+		"--draws", "1"}
 	for name, c := range map[string]struct {
 		command []string
 		marks   []string // files that the folder has at some moment
@@ -33,8 +35,10 @@ func TestCutAfterEveryFileOperation(t *testing.T) {
 	}{
 		"train": {
 			append([]string{"train"}, common...),
-			[]string{"config.toml", "environment.json", "metrics.jsonl", "times.json", "checkpoints/step-000000002.safetensors", "summary.json"},
-			[]string{"config.toml", "metrics.jsonl", "checkpoints/step-000000002.safetensors", "checkpoints/step-000000004.safetensors"},
+			[]string{"config.toml", "environment.json", "metrics.jsonl", "times.json", "checkpoints/step-000000002.safetensors",
+				"summary.json"},
+			[]string{"config.toml", "metrics.jsonl", "checkpoints/step-000000002.safetensors",
+				"checkpoints/step-000000004.safetensors"},
 		},
 		"grid": {
 			append([]string{"grid", "--c", "1,0.1", "--checkpoint-interval", "1ns"}, common...),
@@ -167,8 +171,8 @@ func state(dir string) map[string]stamp {
 	return files
 }
 
-// snapshots runs a command that works in dir and copies the folder to states/0, states/1, ... as it is after each system call of the
-// command that has changed it. It returns how many there are.
+// snapshots runs a command that works in dir and copies the folder to states/0, states/1, ... as it is after each
+// system call of the command that has changed it. It returns how many there are.
 func snapshots(t *testing.T, cmd *exec.Cmd, dir, states string) int {
 	t.Helper()
 	const (
@@ -188,7 +192,8 @@ func snapshots(t *testing.T, cmd *exec.Cmd, dir, states string) int {
 	if _, err := syscall.Wait4(group, &status, syscall.WALL, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.PtraceSetOptions(group, syscall.PTRACE_O_TRACESYSGOOD|syscall.PTRACE_O_TRACECLONE|exitKill); err != nil {
+	if err := syscall.PtraceSetOptions(group,
+		syscall.PTRACE_O_TRACESYSGOOD|syscall.PTRACE_O_TRACECLONE|exitKill); err != nil {
 		t.Fatal(err)
 	}
 	n := 0
@@ -232,7 +237,8 @@ func snapshots(t *testing.T, cmd *exec.Cmd, dir, states string) int {
 				t.Fatalf("traced, the command ended with %v", status)
 			}
 			return n
-		case status.Stopped() && status.StopSignal() != syscall.SIGTRAP && status.StopSignal() != syscall.SIGSTOP && status.StopSignal()&inCall == 0:
+		case status.Stopped() && status.StopSignal() != syscall.SIGTRAP && status.StopSignal() != syscall.SIGSTOP &&
+			status.StopSignal()&inCall == 0:
 			signal = int(status.StopSignal())
 		}
 	}

@@ -25,12 +25,15 @@ func dataCommand() *cli.Command {
 			"quantal data --sheet FILE.png [--data X]  draw examples",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`", DefaultText: "MNIST from the cache"},
-			&cli.IntFlag{Name: "classes", Usage: "number of classes, where the labels do not show it", DefaultText: "the largest label plus one"},
+			&cli.IntFlag{Name: "classes", Usage: "number of classes, where the labels do not show it",
+				DefaultText: "the largest label plus one"},
 			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
 			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a `FILE`.png, or - for standard output"},
 			&cli.IntFlag{Name: "examples", Value: 100, Usage: "how many to draw"},
-			&cli.StringSliceFlag{Name: "mirror", Usage: "`URL` of a folder with the four files, or a folder on this machine; may be repeated, tried in order", DefaultText: "the usual ones"},
+			&cli.StringSliceFlag{Name: "mirror",
+				Usage:       "`URL` of a folder with the four files, or a folder on this machine; may be repeated, tried in order",
+				DefaultText: "the usual ones"},
 			&cli.DurationFlag{Name: "connect-timeout", Value: 5 * time.Second, Usage: "how long a mirror may take to answer"},
 			jsonFlag(),
 		},
@@ -61,7 +64,8 @@ func describe(s *mnist.Set) dataset {
 	training, test := s.Absent()
 	pixels := s.Train.Normalisation()
 	return dataset{
-		s.Name, s.Source, s.Train.N(), s.Test.N(), s.Rows, s.Columns, s.Classes, append([]int{}, training...), append([]int{}, test...),
+		s.Name, s.Source, s.Train.N(), s.Test.N(), s.Rows, s.Columns, s.Classes, append([]int{}, training...),
+		append([]int{}, test...),
 		pixels.Mean, pixels.SD, s.Known, s.SHA256,
 	}
 }
@@ -83,7 +87,8 @@ func dataAction(c *cli.Context) error {
 		out = printable{c.App.ErrWriter} // for the description
 	}
 	options := mnist.Options{
-		Classes: c.Int("classes"), Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"), Progress: downloadProgress(c),
+		Classes: c.Int("classes"), Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"),
+		Progress: downloadProgress(c),
 	}
 	if c.Bool("fetch") {
 		dir, err := mnist.Fetch(c.Context, options)
@@ -122,7 +127,8 @@ func printDataset(out io.Writer, d dataset) error {
 	if len(d.AbsentTraining)+len(d.AbsentTest) == 0 {
 		fmt.Fprintf(w, "labels\teach in training and test\n")
 	} else {
-		fmt.Fprintf(w, "labels\tnever in training: %s; never in test: %s\n", listLabels(d.AbsentTraining), listLabels(d.AbsentTest))
+		fmt.Fprintf(w, "labels\tnever in training: %s; never in test: %s\n", listLabels(d.AbsentTraining),
+			listLabels(d.AbsentTest))
 	}
 	if d.Known {
 		fmt.Fprintf(w, "checksums\tas expected\n")

@@ -20,7 +20,8 @@ func demoCommand() *cli.Command {
 		Name:  "demo",
 		Usage: "train a small run in under a minute and draw what came of it",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`", DefaultText: "MNIST if it can be had, else glyphs"},
+			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`",
+				DefaultText: "MNIST if it can be had, else glyphs"},
 			&cli.StringFlag{Name: "out", Value: "demo", Usage: "run `FOLDER`; one of an earlier demo is replaced"},
 			jsonFlag(),
 		},
@@ -49,7 +50,8 @@ func demoCommand() *cli.Command {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
 			}
-			if err := store.WriteBytes(filepath.Join(dir, demoMark), []byte("made by quantal demo, which may replace this folder\n")); err != nil {
+			if err := store.WriteBytes(filepath.Join(dir, demoMark),
+				[]byte("made by quantal demo, which may replace this folder\n")); err != nil {
 				return err
 			}
 			summary, err := startRun(c, config, set, dir)
@@ -73,7 +75,8 @@ func demoCommand() *cli.Command {
 	}
 }
 
-// demoImportance draws what the paper is about, sigma over the importance of the synapse, from one more pass through the data.
+// demoImportance draws what the paper is about, sigma over the importance of the synapse, from one more pass through
+// the data.
 func demoImportance(c *cli.Context, dir string) ([]string, error) {
 	t, err := readTrained(c, dir, func(train.Config) bool { return true })
 	if err != nil {

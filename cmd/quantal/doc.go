@@ -1,7 +1,8 @@
 // Command quantal trains neural networks whose synapses are unreliable and pay for reliability.
 //
-// This package reads flags, calls the packages that do the work, and writes text or JSON. With --json the result is one JSON
-// object on standard output and nothing else is written there; progress and remarks go to standard error. Exit status:
+// This package reads flags, calls the packages that do the work, and writes text or JSON. With --json the result is one
+// JSON object on standard output and nothing else is written there; progress and remarks go to standard error. Exit
+// status:
 //
 //	0            done
 //	1            failed; a fault of the program too: the message names the file with its details

@@ -98,7 +98,8 @@ func printCheckup(c *cli.Context, r checkupReport) error {
 		fmt.Fprintf(w, "launch\t%.2f µs, in a graph %.2f µs\n", d.LaunchMicros, d.ReplayMicros)
 		fmt.Fprintf(w, "bandwidth\t%.0f GB/s\n", d.BytesPerSecond/1e9)
 		for _, check := range d.Checks {
-			verdict := fmt.Sprintf("agrees (kernels %.2g, steps %.2g of what rounding allows)", check.KernelDeviation, check.Deviation)
+			verdict := fmt.Sprintf("agrees (kernels %.2g, steps %.2g of what rounding allows)", check.KernelDeviation,
+				check.Deviation)
 			if check.Problem != "" {
 				verdict = "PROBLEM: " + check.Problem
 			}

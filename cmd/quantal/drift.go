@@ -22,7 +22,8 @@ func driftCommand() *cli.Command {
 			"beside them, how far synapses go against their Fisher information, and the same noise without the gradient as a control.\n" +
 			"Without RUN it trains a network first. `go doc quantal/dynamics/drift` has the definitions.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "step-size", Usage: "eps, of the gradient of the whole data set's objective", DefaultText: "1e-6"},
+			&cli.StringFlag{Name: "step-size", Usage: "eps, of the gradient of the whole data set's objective",
+				DefaultText: "1e-6"},
 			&cli.StringFlag{Name: "temperature", Usage: "T of the noise; 1 samples the posterior", DefaultText: "0.3"},
 			&cli.StringFlag{Name: "batch", Usage: "examples in the gradient of a step", DefaultText: "100"},
 			&cli.StringFlag{Name: "steps", Usage: "steps", DefaultText: "280000"},
@@ -34,7 +35,8 @@ func driftCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network, p dynamics.Job) (drift.Findings, error) {
+			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network,
+				p dynamics.Job) (drift.Findings, error) {
 				return drift.Run(ctx, config, n, p)
 			}, printDrift)
 		},
@@ -55,7 +57,8 @@ func driftConfig(c *cli.Context) (drift.Config, error) {
 	}
 	if err := readNumbers(c,
 		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
-		numberFlag{"step-size", &config.StepSize}, numberFlag{"temperature", &config.Temperature}, numberFlag{"batch", &config.Batch},
+		numberFlag{"step-size", &config.StepSize}, numberFlag{"temperature", &config.Temperature},
+		numberFlag{"batch", &config.Batch},
 		numberFlag{"steps", &config.Steps}, numberFlag{"looks", &config.Looks}, numberFlag{"probes", &config.Probes},
 	); err != nil {
 		return config, err
@@ -78,19 +81,23 @@ func printDrift(out io.Writer, f drift.Findings) error {
 	}
 	fmt.Fprintln(w)
 	for _, o := range s.Outcomes {
-		fmt.Fprintf(w, "%s\t%.2f %%\t%.2f %%\t%.4f\t%.3f", o.Condition, 100*o.Accuracy, 100*o.LowestAccuracy, o.Loss, o.Hidden)
+		fmt.Fprintf(w, "%s\t%.2f %%\t%.2f %%\t%.4f\t%.3f", o.Condition, 100*o.Accuracy, 100*o.LowestAccuracy, o.Loss,
+			o.Hidden)
 		for _, v := range o.Similarity {
 			fmt.Fprintf(w, "\t%.3f", v)
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w, "\nweights\trms\trms displacement (control)\tslope over Fisher information\tcontrol\tratio of the two\tshare of the flatter half (control)")
+	fmt.Fprintln(w,
+		"\nweights\trms\trms displacement (control)\tslope over Fisher information\tcontrol\tratio of the two\tshare of "+
+			"the flatter half (control)")
 	for i, m := range append(s.Layers, s.All) {
 		name := fmt.Sprintf("of layer %d", i+1)
 		if i == len(s.Layers) {
 			name = "of all layers"
 		}
-		fmt.Fprintf(w, "%s\t%.4f\t%.4f (%.4f)\t%v\t%v\t%v\t%.1f %% (%.1f %%)\n", name, m.Weight, m.Drift.Displacement, m.Control.Displacement,
+		fmt.Fprintf(w, "%s\t%.4f\t%.4f (%.4f)\t%v\t%v\t%v\t%.1f %% (%.1f %%)\n", name, m.Weight, m.Drift.Displacement,
+			m.Control.Displacement,
 			m.Drift.Slope, m.Control.Slope, m.Relative, 100*m.Drift.LowShare, 100*m.Control.LowShare)
 	}
 	if err := w.Flush(); err != nil {

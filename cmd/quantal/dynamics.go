@@ -24,7 +24,8 @@ func dynamicsCommand() *cli.Command {
 		Usage:     "synapses that change by themselves: the models of Shimizu, Yoshida, Kasai and Toyoizumi 2021",
 		UsageText: "quantal dynamics EXPERIMENT [--out FOLDER] [--quick] [--json]",
 		Description: "Each experiment leaves a run folder: config.toml, which repeats it with --config, environment.json, summary.json,\n" +
-			"table.csv, and figures with captions and numbers. After an interruption the same command goes on from what it holds.",
+			"table.csv, and figures with captions and numbers. After an interruption the same command goes on from what it " +
+			"holds.",
 		Subcommands: []*cli.Command{
 			spinesCommand(), samplingCommand(), driftCommand(), toleranceCommand(), assembliesCommand(), exploreCommand(),
 		},
@@ -42,8 +43,10 @@ func dynamicsFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random", DefaultText: "1"},
 		&cli.IntFlag{Name: "threads", Usage: "threads", DefaultText: "all processors"},
-		&cli.StringFlag{Name: "config", Usage: "read the configuration from a TOML `FILE`, such as config.toml of a run folder; flags override it"},
-		&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "runs/ and the experiment's name, with a number if that is taken"},
+		&cli.StringFlag{Name: "config",
+			Usage: "read the configuration from a TOML `FILE`, such as config.toml of a run folder; flags override it"},
+		&cli.StringFlag{Name: "out", Usage: "run `FOLDER`",
+			DefaultText: "runs/ and the experiment's name, with a number if that is taken"},
 		&cli.BoolFlag{Name: "quick", Usage: "a small version, under a minute"},
 		jsonFlag(),
 	}
@@ -62,8 +65,8 @@ func readConfig[Config interface{ Quick() Config }](c *cli.Context, config Confi
 	return config, nil
 }
 
-// numberFlag is a flag and where its numbers go: to a *int, a *store.Seed, a *float64, or, separated by commas, to a *[]int, a *[]float64, or
-// the places of a []*float64.
+// numberFlag is a flag and where its numbers go: to a *int, a *store.Seed, a *float64, or, separated by commas, to a
+// *[]int, a *[]float64, or the places of a []*float64.
 type numberFlag struct {
 	name string
 	to   any
@@ -140,8 +143,8 @@ func whole(text string) (int, error) {
 	return n, nil
 }
 
-// checked returns a configuration, unless it cannot be used. The error, which begins with the name of the setting, says whether that is
-// in the file of --config or was given as a flag.
+// checked returns a configuration, unless it cannot be used. The error, which begins with the name of the setting, says
+// whether that is in the file of --config or was given as a flag.
 func checked[Config interface{ Check() error }](c *cli.Context, config Config) (Config, error) {
 	err := config.Check()
 	if err == nil {
@@ -154,8 +157,8 @@ func checked[Config interface{ Check() error }](c *cli.Context, config Config) (
 	return config, usage("--%w", err)
 }
 
-// experimentFolder is the run folder of an experiment: without --out the first of runs/NAME, runs/NAME-2, ... that holds no finished
-// one, or is that of an earlier call of this function.
+// experimentFolder is the run folder of an experiment: without --out the first of runs/NAME, runs/NAME-2, ... that
+// holds no finished one, or is that of an earlier call of this function.
 func experimentFolder(c *cli.Context) (string, error) {
 	if c.String("out") == "" {
 		dir := filepath.Join("runs", c.Command.Name)
@@ -169,10 +172,12 @@ func experimentFolder(c *cli.Context) (string, error) {
 	return c.String("out"), nil
 }
 
-// runExperiment makes an experiment in a new run folder: it writes the configuration and the environment, shows how far the experiment
-// is, and saves and prints what it finds. The name is the subcommand's; device and kernels are what it will run on.
+// runExperiment makes an experiment in a new run folder: it writes the configuration and the environment, shows how far
+// the experiment is, and saves and prints what it finds. The name is the subcommand's; device and kernels are what it
+// will run on.
 func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, config any,
-	run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row], error), print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
+	run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row], error),
+	print func(io.Writer, dynamics.Findings[Summary, Row]) error) error {
 	dir, err := experimentFolder(c)
 	if err != nil {
 		return err
@@ -199,7 +204,8 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 		return err
 	}
 	if dropped {
-		logger(c).Warn("what was kept in the folder is of other settings, kernels or version: starting from the beginning", "folder", dir)
+		logger(c).Warn("what was kept in the folder is of other settings, kernels or version: starting from the beginning",
+			"folder", dir)
 	}
 	watch := newExperimentWatcher(c)
 	findings, err := run(c.Context, dynamics.Job{Progress: watch.progress, Parts: parts})

@@ -18,7 +18,8 @@ func evalCommand() *cli.Command {
 		Usage:     "test the network of a run's last checkpoint, or one of a grid",
 		UsageText: "quantal eval RUN|GRID/ID [--data DIR] [--draws 20] [--json]",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "data", Usage: "where the run's data set is now, if it has moved: a `FOLDER`", DefaultText: "as the run"},
+			&cli.StringFlag{Name: "data", Usage: "where the run's data set is now, if it has moved: a `FOLDER`",
+				DefaultText: "as the run"},
 			&cli.StringFlag{Name: "draws", Usage: "draws of the weights for the predictive figures", DefaultText: "as the run"},
 			&cli.StringFlag{Name: "device", Usage: "auto, cpu, cuda or cuda:N", DefaultText: "as the run"},
 			&cli.StringFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "as the run"},
@@ -72,7 +73,8 @@ func lastCheckpoint(c *cli.Context, folder *store.Folder) (*store.Checkpoint, er
 	return checkpoint, nil
 }
 
-// warnSkipped names checkpoints that cannot be read, and what is taken in their place: the last good one, if there is any.
+// warnSkipped names checkpoints that cannot be read, and what is taken in their place: the last good one, if there is
+// any.
 func warnSkipped(c *cli.Context, skipped []error, instead *store.Checkpoint) {
 	for _, s := range skipped {
 		if instead == nil {
@@ -93,7 +95,8 @@ func exportCommand() *cli.Command {
 			"two numbers that are there too (of safetensors in the metadata).",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Usage: "npz or safetensors", DefaultText: "as the file's name ends, or npz"},
-			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz or FILE.safetensors to write, or - for standard output", DefaultText: "export.npz or .safetensors in the folder RUN or GRID/ID"},
+			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz or FILE.safetensors to write, or - for standard output",
+				DefaultText: "export.npz or .safetensors in the folder RUN or GRID/ID"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -130,9 +133,11 @@ func exportCommand() *cli.Command {
 				return err
 			}
 			if c.Bool("json") {
-				return printJSON(c, map[string]any{"file": out, "format": format, "step": checkpoint.Step, "synapses": checkpoint.Synapses()})
+				return printJSON(c, map[string]any{"file": out, "format": format, "step": checkpoint.Step,
+					"synapses": checkpoint.Synapses()})
 			}
-			_, err = fmt.Fprintf(c.App.Writer, "wrote %s: mu and sigma of %d synapses at step %d\n", out, checkpoint.Synapses(), checkpoint.Step)
+			_, err = fmt.Fprintf(c.App.Writer, "wrote %s: mu and sigma of %d synapses at step %d\n", out, checkpoint.Synapses(),
+				checkpoint.Step)
 			return err
 		},
 	}
@@ -171,7 +176,8 @@ func exportFormat(c *cli.Context) (string, error) {
 	case format == "":
 		return named, nil
 	case c.String("out") != standardOutput && format != named:
-		return "", usage("--format %s --out %q: the name ends in %s, want .%s or no --format", format, c.String("out"), ending, format)
+		return "", usage("--format %s --out %q: the name ends in %s, want .%s or no --format", format, c.String("out"),
+			ending, format)
 	}
 	return format, nil
 }

@@ -14,9 +14,11 @@ import (
 // experimentFlags name the files of measurements.
 func experimentFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "ko", Usage: "`FILE` of connections in visual cortex: CSV with mean, var and foopsi_mean (Ko et al. 2013)"},
-		&cli.StringSliceFlag{Name: "sjostrom", Usage: "`FILE` of quantal parameters before and after plasticity: CSV with Pr and q " +
-			"(Sjöström et al., Costa et al. 2017); may come several times"},
+		&cli.StringFlag{Name: "ko",
+			Usage: "`FILE` of connections in visual cortex: CSV with mean, var and foopsi_mean (Ko et al. 2013)"},
+		&cli.StringSliceFlag{Name: "sjostrom",
+			Usage: "`FILE` of quantal parameters before and after plasticity: CSV with Pr and q " +
+				"(Sjöström et al., Costa et al. 2017); may come several times"},
 	}
 }
 
@@ -30,7 +32,8 @@ func experimentCommand() *cli.Command {
 			"the authors of the paper publish.",
 		Flags: append(experimentFlags(),
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the bootstrap"},
-			&cli.StringFlag{Name: "out", Value: "runs/experiment", Usage: "`FOLDER` for the picture, its caption and its numbers"},
+			&cli.StringFlag{Name: "out", Value: "runs/experiment",
+				Usage: "`FOLDER` for the picture, its caption and its numbers"},
 			jsonFlag()),
 		Action: func(c *cli.Context) error {
 			e, err := readExperiment(c, c.Args().Slice()) // the files behind the first of --sjostrom
@@ -97,7 +100,8 @@ func printExperiment(out io.Writer, e *analysis.Experiment) error {
 	if err := w.Flush(); err != nil || e.Plasticity == nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nchange of the weight and variability, log-log slopes with 95 %% intervals; published %.2f\n\n", e.Plasticity.Published)
+	fmt.Fprintf(w, "\nchange of the weight and variability, log-log slopes with 95 %% intervals; published %.2f\n\n",
+		e.Plasticity.Published)
 	// One line for each definition; beside each other the connections, whose order repeats.
 	header, lines := "y axis\tx axis", []string{}
 	seen := map[string]bool{}

@@ -21,16 +21,19 @@ func exploreCommand() *cli.Command {
 			"quantal dynamics explore --explorer synapses,softmax,greedy --sizes 10,20 --episodes 1000",
 		Description: "Agents learn the values of actions on a contextual bandit and in deep sea, a grid with one far reward. They differ in where\n" +
 			"their noise is: on synapses with a learned sigma each (synapses) or a fixed one (frozen), on actions (softmax, epsilon), or nowhere\n" +
-			"(greedy). How much noise each has is chosen on agents of their own. `go doc quantal/dynamics/explore` has the equations.",
+			"(greedy). How much noise each has is chosen on agents of their own. `go doc quantal/dynamics/explore` has the " +
+			"equations.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "explorer", Usage: "strategies: a list of " + strings.Join(explore.Explorers(), ", "), DefaultText: "all"},
+			&cli.StringFlag{Name: "explorer", Usage: "strategies: a list of " + strings.Join(explore.Explorers(), ", "),
+				DefaultText: "all"},
 			&cli.StringFlag{Name: "sizes", Usage: "sizes of deep sea, a list", DefaultText: "5,7,10,12,15,20,25,30"},
 			&cli.StringFlag{Name: "episodes", Usage: "episodes in deep sea", DefaultText: "2000"},
 			&cli.StringFlag{Name: "contexts", Usage: "contexts of the bandit", DefaultText: "10"},
 			&cli.StringFlag{Name: "arms", Usage: "its arms", DefaultText: "10"},
 			&cli.StringFlag{Name: "choices", Usage: "episodes of the bandit", DefaultText: "2000"},
 			&cli.StringFlag{Name: "seeds", Usage: "agents of each kind", DefaultText: "20"},
-			&cli.StringFlag{Name: "untrained", Usage: "episodes of networks that have learned nothing, at each size", DefaultText: "20000"},
+			&cli.StringFlag{Name: "untrained", Usage: "episodes of networks that have learned nothing, at each size",
+				DefaultText: "20000"},
 			&cli.StringFlag{Name: "rate", Usage: "learning rate", DefaultText: "0.03"},
 			&cli.StringFlag{Name: "replay", Usage: "remembered steps in a minibatch", DefaultText: "20"},
 		}, dynamicsFlags()...),
@@ -42,9 +45,11 @@ func exploreCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			logger(c).Info("explore", "sizes", strings.Trim(fmt.Sprint(config.Sizes), "[]"), "episodes", config.Episodes, "choices", config.Choices, "seeds", config.Seeds)
+			logger(c).Info("explore", "sizes", strings.Trim(fmt.Sprint(config.Sizes), "[]"), "episodes", config.Episodes,
+				"choices", config.Choices, "seeds", config.Seeds)
 			// The portable kernels, in 64-bit floats, whatever the processor.
-			return runExperiment(c, "cpu", "portable", config, func(ctx context.Context, p dynamics.Job) (explore.Findings, error) {
+			return runExperiment(c, "cpu", "portable", config, func(ctx context.Context, p dynamics.Job) (explore.Findings,
+				error) {
 				return explore.Run(ctx, config, p)
 			}, printExplore)
 		},
@@ -71,9 +76,11 @@ func exploreConfig(c *cli.Context) (explore.Config, error) {
 	}
 	if err := readNumbers(c,
 		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
-		numberFlag{"sizes", &config.Sizes}, numberFlag{"episodes", &config.Episodes}, numberFlag{"contexts", &config.Contexts},
+		numberFlag{"sizes", &config.Sizes}, numberFlag{"episodes", &config.Episodes},
+		numberFlag{"contexts", &config.Contexts},
 		numberFlag{"arms", &config.Arms}, numberFlag{"choices", &config.Choices}, numberFlag{"seeds", &config.Seeds},
-		numberFlag{"untrained", &config.Untrained}, numberFlag{"rate", &config.Learner.Rate}, numberFlag{"replay", &config.Learner.Replay},
+		numberFlag{"untrained", &config.Untrained}, numberFlag{"rate", &config.Learner.Rate},
+		numberFlag{"replay", &config.Learner.Replay},
 	); err != nil {
 		return config, err
 	}

@@ -26,12 +26,14 @@ func figuresCommand() *cli.Command {
 			"Fig. 2, 3, 5 and Appendix 5 and 6 show the networks of the grids (or runs) that are named; with --quick and none named,\n" +
 			"small ones are trained for them, a few minutes, and kept in FOLDER/networks. The others need no more than seconds.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures of a run or a grid", DefaultText: "its own folder, GRID/ID for a network of a grid"},
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures of a run or a grid",
+				DefaultText: "its own folder, GRID/ID for a network of a grid"},
 			&cli.BoolFlag{Name: "pdf", Usage: "write PDF besides SVG and PNG"},
 			referenceFlag(),
 			&cli.StringFlag{Name: "paper", Usage: "draw the paper's figures into this `FOLDER`"},
 			&cli.BoolFlag{Name: "quick", Usage: "train for the paper's figures as little as still shows what they show"},
-			&cli.StringFlag{Name: "data", Usage: "data set of --quick: mnist, glyphs or a `FOLDER`", DefaultText: "MNIST if it can be had, else glyphs"},
+			&cli.StringFlag{Name: "data", Usage: "data set of --quick: mnist, glyphs or a `FOLDER`",
+				DefaultText: "MNIST if it can be had, else glyphs"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of everything random in the paper's figures"},
 			jsonFlag(),
 		}, experimentFlags()...),
@@ -148,7 +150,8 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	if err != nil {
 		return nil, err
 	}
-	figures := []tables.NamedFigure{{Name: "learning-curve", Caption: "What the network reached over the epochs.", Figure: curve}}
+	figures := []tables.NamedFigure{{Name: "learning-curve", Caption: "What the network reached over the epochs.",
+		Figure: curve}}
 	if config.Noise == "none" {
 		logger(c).Info("a network without noise has no sigma to draw")
 		return figures, nil

@@ -50,8 +50,10 @@ func warnDamaged(c *cli.Context, damaged []error) {
 }
 
 func referenceFlag() cli.Flag {
-	return &cli.StringFlag{Name: "reference", Usage: "published values of a grid, a CSV `FILE` with the columns rho, c, noise, and of " +
-		"accuracy_percent, loss_nats, sigma_rms, reliability_cost those that there are; `quantal compare --help` has the rest"}
+	return &cli.StringFlag{Name: "reference",
+		Usage: "published values of a grid, a CSV `FILE` with the columns rho, c, noise, and of " +
+			"accuracy_percent, loss_nats, sigma_rms, reliability_cost those that there are; `quantal compare --help` has " +
+			"the rest"}
 }
 
 // readReference reads the published values of --reference; none without it.
@@ -86,7 +88,8 @@ func tablesCommand() *cli.Command {
 		Description: "table.csv and table.jsonl have a row for each finished point, means.csv the mean and half of the 95 % interval over seeds.\n" +
 			"`go doc quantal/results/tables` has columns and units. With --json the means are printed too.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables, or - for table.csv on standard output", DefaultText: "the grid folder"},
+			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables, or - for table.csv on standard output",
+				DefaultText: "the grid folder"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -140,10 +143,13 @@ func reportCommand() *cli.Command {
 		UsageText: "quantal report GRID [--reference FILE.csv] [--illustrations FOLDER] [--out FILE.html]\n" +
 			"quantal report RUN [--illustrations FOLDER] [--out FILE.html]",
 		Description: "The page has the configuration and the command that repeats it, figures and tables, and needs no other file. What\n" +
-			"`quantal analyze` has drawn is there too, or with --illustrations what another folder has, such as that of the paper's figures.",
+			"`quantal analyze` has drawn is there too, or with --illustrations what another folder has, such as that of " +
+			"the paper's figures.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "`FILE`.html to write, or - for standard output", DefaultText: "report.html in the run or grid folder"},
-			&cli.StringFlag{Name: "illustrations", Usage: "`FOLDER` of pictures with captions", DefaultText: analysisFolder + " in the run or grid folder"},
+			&cli.StringFlag{Name: "out", Usage: "`FILE`.html to write, or - for standard output",
+				DefaultText: "report.html in the run or grid folder"},
+			&cli.StringFlag{Name: "illustrations", Usage: "`FOLDER` of pictures with captions",
+				DefaultText: analysisFolder + " in the run or grid folder"},
 			referenceFlag(),
 			jsonFlag(),
 		},
@@ -186,7 +192,8 @@ func reportCommand() *cli.Command {
 	}
 }
 
-// readDrawings reads the illustrations for a report: those of --illustrations, which have to be there, or those of an analysis.
+// readDrawings reads the illustrations for a report: those of --illustrations, which have to be there, or those of an
+// analysis.
 func readDrawings(c *cli.Context, dir string) ([]draw.Drawing, error) {
 	if !c.IsSet("illustrations") {
 		return draw.ReadDrawings(filepath.Join(dir, analysisFolder))
@@ -194,7 +201,8 @@ func readDrawings(c *cli.Context, dir string) ([]draw.Drawing, error) {
 	from := c.String("illustrations")
 	drawings, err := draw.ReadDrawings(from)
 	if err == nil && len(drawings) == 0 {
-		err = &missingError{fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their captions (NAME.txt)", from)}
+		err = &missingError{fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their captions "+
+			"(NAME.txt)", from)}
 	}
 	return drawings, err
 }

@@ -22,11 +22,12 @@ import (
 	"quantal/train"
 )
 
-// axisFlags are the settings that a grid takes several values of, with the name of the setting, in the order in which they
-// vary: the seed fastest.
+// axisFlags are the settings that a grid takes several values of, with the name of the setting, in the order in which
+// they vary: the seed fastest.
 var axisFlags = []struct{ flag, setting, usage string }{
 	{"noise", "noise", "who shares a sigma: a list of " + strings.Join(train.Noises(), ", ")},
-	{"rho", "rho", "exponents of the reliability cost: a list of numbers, fractions, calcium, membrane, actin, trafficking, entropic"},
+	{"rho", "rho",
+		"exponents of the reliability cost: a list of numbers, fractions, calcium, membrane, actin, trafficking, entropic"},
 	{"c", "c", "multipliers of the reliability cost: a list, logspace:FROM:TO:N (powers of ten) or linspace:FROM:TO:N"},
 	{"s", "s", "instead of c: s in c = s^rho / rho, which puts exponents on one scale; values as for c"},
 	{"seeds", "seed", "seeds: a list, or ranges such as 1-5"},
@@ -49,9 +50,13 @@ func gridFlags() []cli.Flag {
 	flags = append(flags, trainingFlags("noise", "rho", "c", "seed", "device", "checkpoint-every")...)
 	flags = append(flags,
 		&cli.StringFlag{Name: "device", DefaultText: "auto", Usage: devicesUsage},
-		&cli.StringSliceFlag{Name: "vary", Usage: "another setting to vary, `NAME=VALUES`, as in lambda=0.001,0.01 or hidden=100x100,50x50; may be given several times"},
-		&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the rest comes from: published, quick, text, or fig2 (the authors' grid of 240)"},
-		&cli.StringFlag{Name: "config", Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
+		&cli.StringSliceFlag{Name: "vary",
+			Usage: "another setting to vary, `NAME=VALUES`, as in lambda=0.001,0.01 or hidden=100x100,50x50; may be given " +
+				"several times"},
+		&cli.StringFlag{Name: "preset", Value: "published",
+			Usage: "where the rest comes from: published, quick, text, or fig2 (the authors' grid of 240)"},
+		&cli.StringFlag{Name: "config",
+			Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
 		&cli.StringFlag{Name: "out", Usage: "grid `FOLDER`", DefaultText: "grids/ and the data set's name"},
 		checkpointIntervalFlag(),
 		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be trained and how long it would take, and stop"},
@@ -78,7 +83,8 @@ func (a *axisText) Set(text string) error {
 func (a *axisText) String() string { return a.text }
 
 func checkpointIntervalFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "checkpoint-interval", Value: 5 * time.Minute, Usage: "time between checkpoints of networks under way"}
+	return &cli.DurationFlag{Name: "checkpoint-interval", Value: 5 * time.Minute,
+		Usage: "time between checkpoints of networks under way"}
 }
 
 func gridCommand() *cli.Command {
@@ -138,7 +144,8 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 		if c.IsSet("out") && grid.Is(c.String("out")) {
 			return nil, nil
 		}
-		return nil, usage("grid: want axes such as --c logspace:-2:1:7, or --preset fig2, or --out with the folder of a grid to continue")
+		return nil,
+			usage("grid: want axes such as --c logspace:-2:1:7, or --preset fig2, or --out with the folder of a grid to continue")
 	}
 	values := map[string]string{} // of the axes, by setting
 	preset := c.String("preset")
@@ -230,8 +237,8 @@ func isAxisFlag(setting string) bool {
 	return false
 }
 
-// readGridFile reads a configuration file of a grid: settings as for train, the axes as text or lists, and a table [vary]. It
-// returns the names in [vary] in alphabetical order, for TOML has none.
+// readGridFile reads a configuration file of a grid: settings as for train, the axes as text or lists, and a table
+// [vary]. It returns the names in [vary] in alphabetical order, for TOML has none.
 func readGridFile(path string, base *train.Config, values, vary map[string]string) ([]string, error) {
 	var file map[string]any
 	if err := store.ReadConfigFile(path, &file); err != nil {
@@ -345,8 +352,8 @@ func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	return trainGrid(c, folder, set, points, o)
 }
 
-// warnMixture says in what added networks differ from those before them. It is a warning if it may be a slip: unless all of it
-// was asked for as an axis.
+// warnMixture says in what added networks differ from those before them. It is a warning if it may be a slip: unless
+// all of it was asked for as an axis.
 func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) error {
 	mixture, err := grid.Mixture(before, added)
 	if err != nil || len(mixture) == 0 {
@@ -372,8 +379,8 @@ func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) e
 	return nil
 }
 
-// settleNormalise decides on the normalisation of networks for which nobody has: those that join a grid have that of its first, so
-// that the command that made it still does.
+// settleNormalise decides on the normalisation of networks for which nobody has: those that join a grid have that of
+// its first, so that the command that made it still does.
 func settleNormalise(dir string, base *train.Config, set *mnist.Set) error {
 	if base.Normalise != "" || !grid.Is(dir) {
 		base.SettleNormalise(set)
@@ -425,11 +432,12 @@ func commandLine() string {
 	return strings.Join(words, " ")
 }
 
-// enterGrid makes sure that the grid's data set is this one, chooses the devices, and says if other kernels ran before. Where others
-// train, only the data matter: this machine need not have their devices.
+// enterGrid makes sure that the grid's data set is this one, chooses the devices, and says if other kernels ran before.
+// Where others train, only the data matter: this machine need not have their devices.
 func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptions) error {
 	if folder.NoLocks != nil {
-		logger(c).Warn("nothing keeps a second command from training the same networks, which wastes time but does no harm", "reason", folder.NoLocks)
+		logger(c).Warn("nothing keeps a second command from training the same networks, which wastes time but does no harm",
+			"reason", folder.NoLocks)
 	}
 	if c.IsSet("launch") {
 		return folder.CheckData(set)
@@ -449,7 +457,8 @@ func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptio
 		return err
 	}
 	if before != now.Kernels {
-		logger(c).Warn("other kernels than before: the last bits may differ from those of an undisturbed grid", "before", before, "now", now.Kernels)
+		logger(c).Warn("other kernels than before: the last bits may differ from those of an undisturbed grid", "before",
+			before, "now", now.Kernels)
 	}
 	return nil
 }

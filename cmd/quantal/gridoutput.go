@@ -13,8 +13,8 @@ import (
 	"quantal/results/store"
 )
 
-// gridWatcher shows how a grid goes: a line for each finished point; below them a bar on a terminal, otherwise now and then a
-// line for the whole.
+// gridWatcher shows how a grid goes: a line for each finished point; below them a bar on a terminal, otherwise now and
+// then a line for the whole.
 type gridWatcher struct {
 	out  io.Writer
 	bar  *bar
@@ -118,7 +118,8 @@ func recordLine(r store.Record) string {
 		text = fmt.Sprintf("%-13s  seed %-3d", r.Noise, r.Seed)
 	}
 	if r.Status == store.Diverged {
-		return fmt.Sprintf("%s  diverged: %s is not finite at step %d in layer %d", text, r.DivergedWhat, *r.DivergedStep, *r.DivergedLayer)
+		return fmt.Sprintf("%s  diverged: %s is not finite at step %d in layer %d", text, r.DivergedWhat, *r.DivergedStep,
+			*r.DivergedLayer)
 	}
 	return fmt.Sprintf("%s  accuracy %6.2f %%  sigma %.4g", text, 100*r.AccuracySampled, r.SigmaRMS)
 }
@@ -194,7 +195,8 @@ func printStatus(out io.Writer, s gridStatus) error {
 			fmt.Fprintf(w, "process\t%d on %s%s\n", p.PID, p.Host, silent)
 		}
 		for _, b := range p.Batches {
-			fmt.Fprintf(w, "process\t%d on %s: step %d/%d of %s on %s%s\n", p.PID, p.Host, b.Step, b.Steps, count(len(b.Running), "network"), b.Device, silent)
+			fmt.Fprintf(w, "process\t%d on %s: step %d/%d of %s on %s%s\n", p.PID, p.Host, b.Step, b.Steps,
+				count(len(b.Running), "network"), b.Device, silent)
 		}
 	}
 	for _, d := range s.Devices {
@@ -234,7 +236,8 @@ func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
 		steps += e.Points * e.Steps
 	}
 	if c.Bool("json") {
-		return printJSON(c, map[string]any{"points": points, "network_steps": steps, "memory_bytes": memory, "seconds": total, "cohorts": estimates})
+		return printJSON(c, map[string]any{"points": points, "network_steps": steps, "memory_bytes": memory, "seconds": total,
+			"cohorts": estimates})
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "networks\tsteps of each\tside by side\tmemory\ttime\t")
@@ -243,7 +246,8 @@ func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
 		if e.Devices > 1 {
 			beside += fmt.Sprintf(" on each of %d", e.Devices)
 		}
-		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%v\t%s\n", e.Points, e.Steps, beside, megabytes(e.Memory), seconds(e.Seconds), strings.TrimPrefix(e.Cohort, "data "))
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%v\t%s\n", e.Points, e.Steps, beside, megabytes(e.Memory), seconds(e.Seconds),
+			strings.TrimPrefix(e.Cohort, "data "))
 	}
 	fmt.Fprintf(w, "%d\t\t\t%s\t%v\tin all\n", points, megabytes(memory), seconds(total))
 	return w.Flush()

@@ -10,12 +10,14 @@ import (
 
 // Who trains what is told of each device, and which of them failed.
 func TestStatusOfSeveralDevices(t *testing.T) {
-	batches := []grid.Batch{{Device: "cuda:0", Running: []string{"a", "b"}, Step: 30, Steps: 60}, {Device: "cuda:1", Running: []string{"c"}, Step: 6, Steps: 60}}
+	batches := []grid.Batch{{Device: "cuda:0", Running: []string{"a", "b"}, Step: 30, Steps: 60},
+		{Device: "cuda:1", Running: []string{"c"}, Step: 6, Steps: 60}}
 	s := gridStatus{Status: grid.Status{
 		Dir: "g", Points: 9, Done: 5, Running: 3, Waiting: 1,
 		Processes: []grid.Process{{Progress: grid.Progress{Host: "node", PID: 7, Updated: time.Now(), Batches: batches}}},
 		Devices: []grid.DeviceWork{
-			{Host: "node", Device: "cuda:0", Networks: 4, Seconds: 90}, {Host: "node", Device: "cuda:2", Networks: 1, Failed: "device cuda:2: no more"},
+			{Host: "node", Device: "cuda:0", Networks: 4, Seconds: 90},
+			{Host: "node", Device: "cuda:2", Networks: 1, Failed: "device cuda:2: no more"},
 		},
 	}}
 	var out strings.Builder
@@ -31,14 +33,16 @@ func TestStatusOfSeveralDevices(t *testing.T) {
 		}
 	}
 	p := grid.Progress{Points: 9, Finished: 5, Batches: batches}
-	if got, want := strings.Join(gridParts(p), "  "), "5/9 points  3 running on 2 devices, 10 to 50 % of their steps"; got != want {
+	if got, want := strings.Join(gridParts(p), "  "),
+		"5/9 points  3 running on 2 devices, 10 to 50 % of their steps"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	p.Batches = batches[:1]
 	if got, want := strings.Join(gridParts(p), "  "), "5/9 points  2 running, step 30/60"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got, want := fraction(grid.Progress{Points: 9, Finished: 5, Batches: batches}), (5+1+0.1)/9; got-want > 1e-12 || want-got > 1e-12 {
+	if got, want := fraction(grid.Progress{Points: 9, Finished: 5, Batches: batches}), (5+1+0.1)/9; got-want > 1e-12 ||
+		want-got > 1e-12 {
 		t.Errorf("fraction %v, want %v", got, want)
 	}
 }

@@ -16,8 +16,8 @@ func logger(c *cli.Context) *slog.Logger {
 	return slog.New(&remarks{out: printable{t.to}, level: t.level})
 }
 
-// remarks writes a log record as a line for people: the message, then key=value pairs; no clock, and a level only if it is a
-// warning or worse.
+// remarks writes a log record as a line for people: the message, then key=value pairs; no clock, and a level only if it
+// is a warning or worse.
 type remarks struct {
 	out   io.Writer
 	level slog.Level

@@ -27,7 +27,8 @@ import (
 // version is the program's own; the commit comes from the build.
 const version = "0.1.0"
 
-// What the program needs to do anything at all: memory for a data set such as MNIST and for a small network, and a few files.
+// What the program needs to do anything at all: memory for a data set such as MNIST and for a small network, and a few
+// files.
 const (
 	leastMemory = 256e6
 	leastFiles  = 32
@@ -71,9 +72,10 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Usage: "train neural networks whose synapses are unreliable and pay for reliability",
 		Description: "Start with `quantal demo`, or `quantal train --preset quick`. Each command explains itself:\n" +
 			"quantal train --help.",
-		Version:              version,
-		HideVersion:          true, // --version is among the flags
-		Flags:                append(talkFlags(nil), &cli.BoolFlag{Name: "version", Usage: "say which version this is; `quantal version` says more"}),
+		Version:     version,
+		HideVersion: true, // --version is among the flags
+		Flags: append(talkFlags(nil), &cli.BoolFlag{Name: "version",
+			Usage: "say which version this is; `quantal version` says more"}),
 		Before:               setTalk,
 		Metadata:             map[string]any{talkKey: &talk{to: stderr}},
 		Writer:               printable{stdout},
@@ -210,7 +212,8 @@ func exitCode(err error, got os.Signal) int {
 		return 4
 	case errors.As(err, &device):
 		return 5
-	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &table), errors.As(err, &unfit), errors.Is(err, store.ErrNoCheckpoint):
+	case errors.As(err, &data), errors.As(err, &fetch), errors.As(err, &corrupt), errors.As(err, &missing),
+		errors.As(err, &table), errors.As(err, &unfit), errors.Is(err, store.ErrNoCheckpoint):
 		return 3
 	}
 	return 1
@@ -221,10 +224,10 @@ type stopper struct {
 	release func()
 }
 
-// catchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, and which signal it was. A second SIGINT or
-// SIGTERM ends the program the usual way. A second SIGHUP does not: a closed terminal sends several, from the shell and the
-// system. A signal that whoever started the program has it ignore, as nohup does, stays ignored. From the first signal on, nobody
-// has to listen any more: Ctrl-C also ends the tee or less that reads what this program writes.
+// catchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, and which signal it was. A second
+// SIGINT or SIGTERM ends the program the usual way. A second SIGHUP does not: a closed terminal sends several, from the
+// shell and the system. A signal that whoever started the program has it ignore, as nohup does, stays ignored. From the
+// first signal on, nobody has to listen any more: Ctrl-C also ends the tee or less that reads what this program writes.
 func catchSignals() (stopper, func() os.Signal) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	stop, hangUp := make(chan os.Signal, 1), make(chan os.Signal, 1)
@@ -269,7 +272,8 @@ type signalled struct{ os.Signal }
 func (s signalled) Error() string        { return "interrupted" }
 func (s signalled) Is(target error) bool { return target == context.Canceled }
 
-// intersperse moves the flags of a command before its arguments, where the parser wants them: `quantal eval runs/a --json`.
+// intersperse moves the flags of a command before its arguments, where the parser wants them: `quantal eval runs/a
+// --json`.
 func intersperse(app *cli.App, args []string) []string {
 	words := 1 // the program, flags of its own, and the command
 	for words < len(args) && strings.HasPrefix(args[words], "-") {

@@ -34,8 +34,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/scripts",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "nohup": nohup, "same": same,
-			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names, "poison": poison, "drop": drop,
+			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "nohup": nohup,
+			"same":   same,
+			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names, "poison": poison,
+			"drop": drop,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "strace" {
@@ -54,8 +56,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// dataset4Script writes IDX files: dataset FOLDER TRAIN TEST ROWS COLUMNS CLASSES [FIRST]. Each class is a bright stripe in noise;
-// labels count from FIRST, or from 0.
+// dataset4Script writes IDX files: dataset FOLDER TRAIN TEST ROWS COLUMNS CLASSES [FIRST]. Each class is a bright
+// stripe in noise; labels count from FIRST, or from 0.
 func dataset4Script(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 6 && len(args) != 7 {
 		ts.Fatalf("usage: dataset folder train test rows columns classes [first]")
@@ -114,10 +116,12 @@ func writeIDX(dir string, rows, columns int, train, test mnist.Examples) error {
 			images = binary.BigEndian.AppendUint32(images, uint32(v))
 		}
 		labels = binary.BigEndian.AppendUint32(labels, uint32(e.N()))
-		if err := os.WriteFile(filepath.Join(dir, prefix+"-images-idx3-ubyte"), append(images, e.Images...), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, prefix+"-images-idx3-ubyte"), append(images, e.Images...),
+			0o644); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, prefix+"-labels-idx1-ubyte"), append(labels, e.Labels...), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, prefix+"-labels-idx1-ubyte"), append(labels, e.Labels...),
+			0o644); err != nil {
 			return err
 		}
 	}
@@ -175,7 +179,8 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 // interrupt starts a command, waits until it has written to a file, sends a signal, and checks the exit status:
 // interrupt SIGNAL CODE FILE COMMAND ARG... SIGHUP is sent again and again until the program ends.
 func interrupt(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "TERM": syscall.SIGTERM,
+		"KILL": syscall.SIGKILL}
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	var p *program
@@ -201,8 +206,8 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// inTime does something to a program that writes to a file, which reports whether that came before the program was through. On a
-// busy machine it may not, and is then tried again with the folder as it was.
+// inTime does something to a program that writes to a file, which reports whether that came before the program was
+// through. On a busy machine it may not, and is then tried again with the folder as it was.
 func inTime(ts *testscript.TestScript, file string, disturb func() bool) {
 	folder, _, _ := strings.Cut(file, "/")
 	folder = ts.MkAbs(folder)
@@ -238,8 +243,8 @@ type program struct {
 	heard  chan struct{}
 }
 
-// deaf is how many bytes a command that says more than that can say before somebody listens: it then stands still. A command with
-// much to say is so under way for as long as a busy machine takes to disturb it.
+// deaf is how many bytes a command that says more than that can say before somebody listens: it then stands still. A
+// command with much to say is so under way for as long as a busy machine takes to disturb it.
 const deaf = 4096
 
 // started starts a command in the folder of the script.
@@ -248,7 +253,8 @@ func started(ts *testscript.TestScript, name string, args ...string) *program {
 	ts.Check(err)
 	p := &program{Cmd: exec.Command(path, args...), ended: make(chan struct{}), heard: make(chan struct{})}
 	p.Dir = ts.MkAbs(".")
-	p.Env = append(os.Environ(), "QUANTAL_CACHE="+ts.Getenv("QUANTAL_CACHE"), "QUANTAL_MIRRORS="+ts.Getenv("QUANTAL_MIRRORS"))
+	p.Env = append(os.Environ(), "QUANTAL_CACHE="+ts.Getenv("QUANTAL_CACHE"),
+		"QUANTAL_MIRRORS="+ts.Getenv("QUANTAL_MIRRORS"))
 	var said *os.File
 	p.pipe, said, err = os.Pipe()
 	ts.Check(err)
@@ -305,8 +311,8 @@ func (p *program) until(ts *testscript.TestScript, what string, holds func() boo
 	}
 }
 
-// nohup starts a command that ignores SIGHUP, waits until it has written to a file, sends the signal, and checks that the command
-// comes to its end: nohup FILE ARG...
+// nohup starts a command that ignores SIGHUP, waits until it has written to a file, sends the signal, and checks that
+// the command comes to its end: nohup FILE ARG...
 func nohup(ts *testscript.TestScript, _ bool, args []string) {
 	inTime(ts, args[0], func() bool {
 		p := begun(ts, args[0], "sh", append([]string{"-c", `trap '' HUP; exec quantal "$@"`, "sh"}, args[1:]...)...)
@@ -359,8 +365,8 @@ func lastCheckpointBytes(ts *testscript.TestScript, run string) string {
 	return last + string(raw)
 }
 
-// killed trains in a folder, killing the program with SIGKILL again and again at moments that look random, resuming each
-// time, until it gets through: killed FOLDER ARG...
+// killed trains in a folder, killing the program with SIGKILL again and again at moments that look random, resuming
+// each time, until it gets through: killed FOLDER ARG...
 func killed(ts *testscript.TestScript, _ bool, args []string) {
 	kill(ts, args[0], 3, func(begun bool) []string {
 		if begun {
@@ -370,16 +376,16 @@ func killed(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// killedGrid trains a grid, killing the program with SIGKILL at least as many times as asked for at moments that look random,
-// and calling it again in the same way each time, until it gets through: killedgrid FOLDER KILLS ARG...
+// killedGrid trains a grid, killing the program with SIGKILL at least as many times as asked for at moments that look
+// random, and calling it again in the same way each time, until it gets through: killedgrid FOLDER KILLS ARG...
 func killedGrid(ts *testscript.TestScript, _ bool, args []string) {
 	kills, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	kill(ts, args[0], kills, func(bool) []string { return append([]string{"grid", "--out", args[0]}, args[2:]...) })
 }
 
-// kill calls the program until it gets through, killing it on the way. If it gets through too early, it starts once more from
-// nothing, with less time between the kills.
+// kill calls the program until it gets through, killing it on the way. If it gets through too early, it starts once
+// more from nothing, with less time between the kills.
 func kill(ts *testscript.TestScript, folder string, want int, arguments func(begun bool) []string) {
 	kills, unit := 0, 1. // unit: what the delays are multiplied by
 	for attempt := range 2000 {

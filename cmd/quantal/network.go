@@ -21,20 +21,24 @@ import (
 // networkFolder is the run folder, in that of an experiment, of the network that the experiment trains first.
 const networkFolder = "network"
 
-// networkFlags are those of the experiments of dynamics that start from a trained network: dynamicsFlags, and where the data are.
+// networkFlags are those of the experiments of dynamics that start from a trained network: dynamicsFlags, and where the
+// data are.
 func networkFlags() []cli.Flag {
 	return append([]cli.Flag{
-		&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`: what a network is trained on first, or where the data of RUN are now, if they have moved",
+		&cli.StringFlag{Name: "data",
+			Usage: "mnist, glyphs or a `FOLDER`: what a network is trained on first, or where the data of RUN are now, if " +
+				"they have moved",
 			DefaultText: "as RUN, else MNIST from the cache; glyphs with --quick"},
 		&cli.StringFlag{Name: "device", Usage: "auto, cpu, cuda or cuda:N", DefaultText: "auto"},
 	}, dynamicsFlags()...)
 }
 
-// applyStart puts the argument RUN and the flags of networkFlags into a Start that has the defaults of an experiment, and looks at the
-// run, so that what cannot be used is said before anything is made.
+// applyStart puts the argument RUN and the flags of networkFlags into a Start that has the defaults of an experiment,
+// and looks at the run, so that what cannot be used is said before anything is made.
 func applyStart(c *cli.Context, s *dynamics.Start) error {
 	if c.Args().Len() > 1 {
-		return usage("%s: want at most one argument, the run folder of a trained network; got %d", c.Command.Name, c.Args().Len())
+		return usage("%s: want at most one argument, the run folder of a trained network; got %d", c.Command.Name,
+			c.Args().Len())
 	}
 	if c.Args().Present() {
 		s.Network = c.Args().First()
@@ -92,7 +96,8 @@ func startNetwork(c *cli.Context, s dynamics.Start) (*dynamics.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dynamics.Network{Set: set, Network: analysis.Network{ID: filepath.Base(filepath.Clean(dir)), Config: s.Training, State: state}}, nil
+	return &dynamics.Network{Set: set, Network: analysis.Network{ID: filepath.Base(filepath.Clean(dir)),
+		Config: s.Training, State: state}}, nil
 }
 
 // trainOnce trains a network in a run folder, unless an experiment that was interrupted has done so before.
@@ -137,19 +142,21 @@ func runOnNetwork[Summary, Row any](c *cli.Context, start dynamics.Start, config
 	if err != nil {
 		return err
 	}
-	return runExperiment(c, device.Name, device.Kernels, config, func(ctx context.Context, p dynamics.Job) (dynamics.Findings[Summary, Row], error) {
-		network, err := startNetwork(c, start)
-		if err != nil {
-			return dynamics.Findings[Summary, Row]{}, err
-		}
-		if err := claimNetwork(c, p, network); err != nil {
-			return dynamics.Findings[Summary, Row]{}, err
-		}
-		return run(ctx, network, p)
-	}, print)
+	return runExperiment(c, device.Name, device.Kernels, config,
+		func(ctx context.Context, p dynamics.Job) (dynamics.Findings[Summary, Row], error) {
+			network, err := startNetwork(c, start)
+			if err != nil {
+				return dynamics.Findings[Summary, Row]{}, err
+			}
+			if err := claimNetwork(c, p, network); err != nil {
+				return dynamics.Findings[Summary, Row]{}, err
+			}
+			return run(ctx, network, p)
+		}, print)
 }
 
-// claimNetwork makes sure that what is kept of an experiment is of this network: that of a run folder may have been trained on.
+// claimNetwork makes sure that what is kept of an experiment is of this network: that of a run folder may have been
+// trained on.
 func claimNetwork(c *cli.Context, job dynamics.Job, n *dynamics.Network) error {
 	sum := sha256.New()
 	for _, values := range [][]float32{n.State.State.Mu, n.State.State.Phi} {

@@ -29,8 +29,8 @@ func TestFoldersOfVersion1(t *testing.T) {
 	})
 }
 
-// tensors checks the start of the SHA-256 of the tensors in a safetensors file, all that follows the header. The sums are those of
-// the three kernel sets: tensors FILE PORTABLE AVX2 AVX512.
+// tensors checks the start of the SHA-256 of the tensors in a safetensors file, all that follows the header. The sums
+// are those of the three kernel sets: tensors FILE PORTABLE AVX2 AVX512.
 func tensors(ts *testscript.TestScript, _ bool, args []string) {
 	raw, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)

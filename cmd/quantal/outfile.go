@@ -14,8 +14,8 @@ import (
 // standardOutput is what a flag for a file takes for standard output.
 const standardOutput = "-"
 
-// outputEnding says of which kind the file of a flag is to be: the ending of its name, which has to be known, or the first one for
-// standard output, which then has nothing else on it.
+// outputEnding says of which kind the file of a flag is to be: the ending of its name, which has to be known, or the
+// first one for standard output, which then has nothing else on it.
 func outputEnding(c *cli.Context, flag string, known ...string) (string, error) {
 	path := c.String(flag)
 	if path == standardOutput {
@@ -29,7 +29,8 @@ func outputEnding(c *cli.Context, flag string, known ...string) (string, error) 
 	}
 	ending := strings.ToLower(filepath.Ext(path))
 	if !slices.Contains(known, ending) {
-		return "", usage("--%s %q: want a name that ends in %s, or - for standard output", flag, path, strings.Join(known, " or "))
+		return "", usage("--%s %q: want a name that ends in %s, or - for standard output", flag, path,
+			strings.Join(known, " or "))
 	}
 	return ending, nil
 }

@@ -34,7 +34,8 @@ func newWatcher(c *cli.Context) *watcher {
 
 func (w *watcher) progress(p train.Progress) {
 	w.epochs = p.Epochs
-	w.bar.show(float64(p.Step)/float64(p.Steps), -1, fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs), fmt.Sprintf("loss %.4f", p.NLL))
+	w.bar.show(float64(p.Step)/float64(p.Steps), -1, fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs),
+		fmt.Sprintf("loss %.4f", p.NLL))
 }
 
 func (w *watcher) epoch(e store.Epoch) {
@@ -70,14 +71,18 @@ func printSummary(out io.Writer, s train.Summary) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	percent := func(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }
 	fmt.Fprintf(w, "\taccuracy\tloss (nats)\t\n")
-	fmt.Fprintf(w, "sampled\t%s\t%.4f\tone draw of the weights per 20 test images\n", percent(s.AccuracySampled), s.LossSampled)
+	fmt.Fprintf(w, "sampled\t%s\t%.4f\tone draw of the weights per 20 test images\n", percent(s.AccuracySampled),
+		s.LossSampled)
 	fmt.Fprintf(w, "mean\t%s\t%.4f\tweights at mu\n", percent(s.AccuracyMean), s.LossMean)
 	if s.Draws > 0 {
-		fmt.Fprintf(w, "predictive\t%s\t%.4f\tmean probability of %d draws\n", percent(s.AccuracyPredictive), s.LossPredictive, s.Draws)
-		fmt.Fprintf(w, "expected log\t%s\t%.4f\tmean log-probability of %d draws\n", percent(s.AccuracyExpectedLog), s.LossExpectedLog, s.Draws)
+		fmt.Fprintf(w, "predictive\t%s\t%.4f\tmean probability of %d draws\n", percent(s.AccuracyPredictive),
+			s.LossPredictive, s.Draws)
+		fmt.Fprintf(w, "expected log\t%s\t%.4f\tmean log-probability of %d draws\n", percent(s.AccuracyExpectedLog),
+			s.LossExpectedLog, s.Draws)
 	}
 	if s.ValidationAccuracySampled != nil {
-		fmt.Fprintf(w, "validation\t%s\t%.4f\tsampled, on the held-out examples\n", percent(*s.ValidationAccuracySampled), *s.ValidationLossSampled)
+		fmt.Fprintf(w, "validation\t%s\t%.4f\tsampled, on the held-out examples\n", percent(*s.ValidationAccuracySampled),
+			*s.ValidationLossSampled)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -87,7 +92,8 @@ func printSummary(out io.Writer, s train.Summary) error {
 	fmt.Fprintf(w, "objective\t%.6g = %.6g likelihood + %.6g magnitude + %.6g reliability\n",
 		s.Objective, s.ObjectiveNLL, s.ObjectiveMagnitude, s.ObjectiveReliability)
 	if s.StepsPerSecond > 0 && !math.IsInf(s.StepsPerSecond, 0) {
-		fmt.Fprintf(w, "trained\t%d steps in %.1f s (%.0f steps/s) on %s, %s kernels; tests took %.1f s\n", s.Steps, s.Seconds, s.StepsPerSecond, s.Device, s.Kernels, s.MeasuringSeconds)
+		fmt.Fprintf(w, "trained\t%d steps in %.1f s (%.0f steps/s) on %s, %s kernels; tests took %.1f s\n", s.Steps,
+			s.Seconds, s.StepsPerSecond, s.Device, s.Kernels, s.MeasuringSeconds)
 	}
 	if s.RunFolder != "" {
 		fmt.Fprintf(w, "run folder\t%s\n", s.RunFolder)

@@ -19,7 +19,8 @@ import (
 	"quantal/train"
 )
 
-// paperFigure is one of the paper's figures and how it is made. One that needs what is not at hand has no draw, and says so.
+// paperFigure is one of the paper's figures and how it is made. One that needs what is not at hand has no draw, and
+// says so.
 type paperFigure struct {
 	name    string
 	draw    func() (draw.Illustration, error)
@@ -31,7 +32,8 @@ const (
 	needsTradeoff = "needs the folder of a grid over c, as `quantal grid --preset fig2 --out FOLDER` makes it, or --quick"
 	needsPatterns = "needs the folder of a grid, as `quantal grid --s 0.001 --rho calcium,membrane,actin,trafficking --vary hidden=100x100,none " +
 		"--out FOLDER` makes it, or --quick"
-	needsCosts = "needs networks with a tenth and ten times the c of s = 0.001 besides, as `quantal grid --rho RHO --c C,C --out FOLDER` adds them " +
+	needsCosts = "needs networks with a tenth and ten times the c of s = 0.001 besides, as `quantal grid --rho RHO " +
+		"--c C,C --out FOLDER` adds them " +
 		"for each rho, or --quick"
 )
 
@@ -121,7 +123,8 @@ func readPaperNetworks(c *cli.Context, folders []string) (*paperNetworks, error)
 			continue
 		}
 		if all.set != nil && all.networks[0].Config.Data != t.networks[0].Config.Data {
-			return nil, usage("figures: the networks in %s learned %s, those before %s: want one data set", dir, t.networks[0].Config.Data, all.networks[0].Config.Data)
+			return nil, usage("figures: the networks in %s learned %s, those before %s: want one data set", dir,
+				t.networks[0].Config.Data, all.networks[0].Config.Data)
 		}
 		all.set, all.networks = t.set, append(all.networks, t.networks...)
 	}
@@ -166,8 +169,9 @@ func (n *paperNetworks) readTradeoff(c *cli.Context, dir string) error {
 	return nil
 }
 
-// quickGrids are small grids that show what the paper's figures show: how accuracy and noise go over c, and the patterns of noise.
-// As in a demo, the learning rate is larger than the published one, for Adam moves phi by at most that per step.
+// quickGrids are small grids that show what the paper's figures show: how accuracy and noise go over c, and the
+// patterns of noise. As in a demo, the learning rate is larger than the published one, for Adam moves phi by at most
+// that per step.
 func quickGrids(base train.Config) (map[string][]grid.Point, error) {
 	mechanisms := grid.Axis{Name: "rho"}
 	for _, m := range synapse.Mechanisms() {
@@ -176,7 +180,8 @@ func quickGrids(base train.Config) (map[string][]grid.Point, error) {
 	base.LearningRate, base.Draws = 1e-3, 0
 	tradeoff := base
 	tradeoff.Hidden, tradeoff.Epochs, tradeoff.SigmaInit = []int{30, 30}, 2, 0.02
-	points, err := grid.Points(tradeoff, mechanisms, grid.Axis{Name: "c", Values: []string{"0.001", "0.01", "0.1", "1", "10"}},
+	points, err := grid.Points(tradeoff, mechanisms, grid.Axis{Name: "c",
+		Values: []string{"0.001", "0.01", "0.1", "1", "10"}},
 		grid.Axis{Name: "noise", Values: []string{"heterogeneous", "homogeneous"}})
 	if err != nil {
 		return nil, err
@@ -319,7 +324,8 @@ func drawPaper(c *cli.Context) error {
 		return err
 	}
 	page := filepath.Join(c.String("paper"), "report.html")
-	report := tables.Report{Title: "Figures of Malkin et al. 2024", Sections: []tables.Section{{Title: "Figures", Drawings: drawings}}}
+	report := tables.Report{Title: "Figures of Malkin et al. 2024",
+		Sections: []tables.Section{{Title: "Figures", Drawings: drawings}}}
 	if err := report.Write(page); err != nil {
 		return err
 	}

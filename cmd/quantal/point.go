@@ -25,8 +25,8 @@ type finishedPoint struct {
 	state  *store.Checkpoint
 }
 
-// readPoint reads the network that GRID/ID names, or the path of one of its files in GRID/points. It is nil if the path does not lie in the
-// folder of a grid: then it is that of a run.
+// readPoint reads the network that GRID/ID names, or the path of one of its files in GRID/points. It is nil if the path
+// does not lie in the folder of a grid: then it is that of a run.
 func readPoint(path string) (*finishedPoint, error) {
 	dir, id := filepath.Split(filepath.Clean(path))
 	dir = filepath.Clean(dir)
@@ -50,11 +50,13 @@ func readPoint(path string) (*finishedPoint, error) {
 		for _, p := range points {
 			ids = append(ids, p.ID)
 		}
-		return nil, &missingError{fmt.Errorf("%s: the grid has no network %s: table.csv lists them%s", dir, id, nearest.Hint(id, ids))}
+		return nil, &missingError{fmt.Errorf("%s: the grid has no network %s: table.csv lists them%s", dir, id,
+			nearest.Hint(id, ids))}
 	}
 	state, err := folder.Network(id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &missingError{fmt.Errorf("%s: the network has not finished, or has diverged: quantal status %s", path, dir)}
+		return nil, &missingError{fmt.Errorf("%s: the network has not finished, or has diverged: quantal status %s", path,
+			dir)}
 	}
 	if err != nil {
 		return nil, err
@@ -96,7 +98,8 @@ func (p *finishedPoint) eval(c *cli.Context) error {
 // figures draws the network. A grid keeps no learning curves.
 func (p *finishedPoint) figures(c *cli.Context) ([]tables.NamedFigure, error) {
 	if p.config.Noise == "none" {
-		return nil, fmt.Errorf("%s: a network without noise has no sigma to draw, and a grid keeps no learning curves", p.path)
+		return nil, fmt.Errorf("%s: a network without noise has no sigma to draw, and a grid keeps no learning curves",
+			p.path)
 	}
 	logger(c).Info("a grid keeps no learning curves: only sigma is drawn")
 	return sigmaFigure(p.state, p.config)
@@ -108,5 +111,6 @@ func sigmaFigure(state *store.Checkpoint, config train.Config) ([]tables.NamedFi
 	if err != nil {
 		return nil, err
 	}
-	return []tables.NamedFigure{{Name: "sigma", Caption: "Distribution of sigma over the weights of each layer.", Figure: sigma}}, nil
+	return []tables.NamedFigure{{Name: "sigma", Caption: "Distribution of sigma over the weights of each layer.",
+		Figure: sigma}}, nil
 }

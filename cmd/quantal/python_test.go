@@ -39,8 +39,8 @@ print(json.dumps({"correct": int((h.argmax(1) == labels).sum()), "sigma": float(
     np.concatenate([net[f"layer{i}.weight.sigma"].ravel() for i in range(layers)]).astype(float) ** 2)))}))
 `
 
-// A forward pass in numpy with the exported means gives accuracy_mean to the last image, and the exported sigma sigma_rms, however
-// pixels became inputs. The digits here are grey, so that it matters.
+// A forward pass in numpy with the exported means gives accuracy_mean to the last image, and the exported sigma
+// sigma_rms, however pixels became inputs. The digits here are grey, so that it matters.
 func TestNumpyReproducesAccuracyMean(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	if err := writeGlyphs(data, 6000, func(x byte) byte { return 40 + x/2 }); err != nil {
@@ -65,7 +65,8 @@ func numpyReproducesAccuracyMean(t *testing.T, data, normalise string) {
 			t.Fatalf("quantal %v: exit status %d", args, code)
 		}
 	}
-	args := []string{"train", "--data", data, "--epochs", "1", "--lr", "1e-3", "--sigma-init", "0.05", "--c", "0.001", "--draws", "0", "--out", out}
+	args := []string{"train", "--data", data, "--epochs", "1", "--lr", "1e-3", "--sigma-init", "0.05", "--c", "0.001",
+		"--draws", "0", "--out", out}
 	if normalise != "" {
 		args = append(args, "--normalise", normalise)
 	}
@@ -100,7 +101,8 @@ func numpyReproducesAccuracyMean(t *testing.T, data, normalise string) {
 	}
 }
 
-// writeGlyphs writes the built-in digits as IDX files, with the first train training images, and pixels as they are shown.
+// writeGlyphs writes the built-in digits as IDX files, with the first train training images, and pixels as they are
+// shown.
 func writeGlyphs(dir string, train int, shown func(byte) byte) error {
 	glyphs := mnist.Glyphs()
 	for _, images := range [][]byte{glyphs.Train.Images, glyphs.Test.Images} {
@@ -111,7 +113,8 @@ func writeGlyphs(dir string, train int, shown func(byte) byte) error {
 	return writeIDX(dir, 28, 28, glyphs.Train.Slice(0, train), glyphs.Test)
 }
 
-// The example in the README reads a grid that `quantal grid export` wrote, and prints a line per network with its numbers.
+// The example in the README reads a grid that `quantal grid export` wrote, and prints a line per network with its
+// numbers.
 func TestREADMEsPythonReadsAnExportedGrid(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
@@ -128,7 +131,8 @@ func TestREADMEsPythonReadsAnExportedGrid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range []string{
-		"grid --data digits --hidden 16 --epochs 1 --draws 0 --sigma-init 0.05 --c 1e-3,1e-4 --rho 1/2 --noise heterogeneous,none --seeds 1-2 --out grid",
+		"grid --data digits --hidden 16 --epochs 1 --draws 0 --sigma-init 0.05 --c 1e-3,1e-4 --rho 1/2 --noise " +
+			"heterogeneous,none --seeds 1-2 --out grid",
 		"grid export grid --what sigma --out grid.npz", "tables grid",
 	} {
 		if code := run(append([]string{"quantal"}, strings.Fields(args)...), io.Discard, io.Discard); code != 0 {

@@ -23,9 +23,12 @@ func launchFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "launch", Usage: "`slurm`: have a cluster train the networks, and return"},
 		&cli.IntFlag{Name: "chunks", Usage: "with --launch, `N` tasks share the networks", DefaultText: "one per 8 networks"},
-		&cli.IntFlag{Name: "at-once", Usage: "with --launch, at most `K` tasks run at the same time", DefaultText: "as many as Slurm likes"},
-		&cli.StringFlag{Name: "sbatch", Usage: "with --launch, further `OPTIONS` of sbatch, as in \"--time=4:00:00 --cpus-per-task=4 --partition=cpu\""},
-		&cli.IntFlag{Name: "max-starts", Value: starts, Usage: "with --launch, a task starts at most `N` times; it goes back to the queue when its time limit is near"},
+		&cli.IntFlag{Name: "at-once", Usage: "with --launch, at most `K` tasks run at the same time",
+			DefaultText: "as many as Slurm likes"},
+		&cli.StringFlag{Name: "sbatch",
+			Usage: "with --launch, further `OPTIONS` of sbatch, as in \"--time=4:00:00 --cpus-per-task=4 --partition=cpu\""},
+		&cli.IntFlag{Name: "max-starts", Value: starts,
+			Usage: "with --launch, a task starts at most `N` times; it goes back to the queue when its time limit is near"},
 		&cli.BoolFlag{Name: "force", Usage: "with --launch, submit also what tasks in the queue have, or may have"},
 	}
 }
@@ -72,7 +75,8 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point, work w
 	if !c.Bool("force") {
 		var ended []slurm.Ended
 		if waiting, ended, err = notUnderWay(c.Context, folder, missing); err != nil {
-			return fmt.Errorf("%w; so it is not known which of the %d missing networks are in the queue already, and nothing was submitted "+
+			return fmt.Errorf("%w; so it is not known which of the %d missing networks are in the queue already, and "+
+				"nothing was submitted "+
 				"(--force submits them all: a network trained twice does no harm)", err, len(missing))
 		}
 		for _, line := range endedLines(ended) {
@@ -114,7 +118,8 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point, work w
 	for _, job := range launch.Jobs {
 		log.Info("submitted", "job", job.ID, "tasks", job.Count)
 	}
-	log.Info("launch", "networks", len(waiting), "tasks", len(launch.Plan.Chunks), "in the queue already", len(missing)-len(waiting), "folder", launch.Dir)
+	log.Info("launch", "networks", len(waiting), "tasks", len(launch.Plan.Chunks), "in the queue already",
+		len(missing)-len(waiting), "folder", launch.Dir)
 	return reportStatus(c, folder)
 }
 
@@ -152,7 +157,8 @@ func workCommand() *cli.Command {
 			&cli.StringFlag{Name: "plan", Usage: "the launch's plan.json, `FILE`"},
 			&cli.IntFlag{Name: "chunk", Usage: "the chunk's `NUMBER`, from 0"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: devicesUsage},
-			&cli.StringFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "the processors that Slurm gave the task, or all"},
+			&cli.StringFlag{Name: "threads", Usage: "threads on the CPU",
+				DefaultText: "the processors that Slurm gave the task, or all"},
 			checkpointIntervalFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -210,8 +216,8 @@ func terminated(ctx context.Context) bool {
 	return errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGTERM
 }
 
-// anotherTurn asks Slurm to start the task again, which was ended by a SIGTERM with an error. It says so first, because Slurm may
-// end this process before it returns.
+// anotherTurn asks Slurm to start the task again, which was ended by a SIGTERM with an error. It says so first, because
+// Slurm may end this process before it returns.
 func anotherTurn(c *cli.Context, task *slurm.Task, ended error) error {
 	if task.Name == "" {
 		return ended
@@ -229,14 +235,16 @@ func anotherTurn(c *cli.Context, task *slurm.Task, ended error) error {
 // slurmStatus is what Slurm says about a grid.
 type slurmStatus struct {
 	Launches int            `json:"launches"`
-	Tasks    []slurm.Queued `json:"tasks"`             // in the queue
-	InTasks  int            `json:"in_tasks"`          // points of theirs that are not finished
-	InNone   int            `json:"in_no_task"`        // points that are neither finished, nor theirs, nor under way in a process
-	Ended    []slurm.Ended  `json:"ended"`             // tasks that left some of these
-	Unknown  string         `json:"unknown,omitempty"` // why squeue could not be asked
+	Tasks    []slurm.Queued `json:"tasks"`    // in the queue
+	InTasks  int            `json:"in_tasks"` // points of theirs that are not finished
+	// points that are neither finished, nor theirs, nor under way in a process
+	InNone  int           `json:"in_no_task"`
+	Ended   []slurm.Ended `json:"ended"`             // tasks that left some of these
+	Unknown string        `json:"unknown,omitempty"` // why squeue could not be asked
 }
 
-// readSlurmStatus asks Slurm about the tasks of a grid. It returns nil if there were none ever, or nothing is left to do.
+// readSlurmStatus asks Slurm about the tasks of a grid. It returns nil if there were none ever, or nothing is left to
+// do.
 func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Status) (*slurmStatus, error) {
 	launches, err := slurm.Launches(folder.Dir)
 	if err != nil || len(launches) == 0 || status.Running+status.Waiting == 0 {
@@ -283,7 +291,8 @@ func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Statu
 	return s, err
 }
 
-// endedLines say of tasks that are gone how they ended, as far as can be seen, and where to look: a line per launch and kind.
+// endedLines say of tasks that are gone how they ended, as far as can be seen, and where to look: a line per launch and
+// kind.
 func endedLines(ended []slurm.Ended) []string {
 	type group struct {
 		launch     string

@@ -19,8 +19,8 @@ import (
 	"quantal/results/store"
 )
 
-// TestGridOnSlurm trains a grid on a real Slurm where one task is killed, one told to end, one cancelled and one loses its node,
-// and compares all records and networks with those of a grid that nobody disturbed.
+// TestGridOnSlurm trains a grid on a real Slurm where one task is killed, one told to end, one cancelled and one loses
+// its node, and compares all records and networks with those of a grid that nobody disturbed.
 func TestGridOnSlurm(t *testing.T) {
 	if testing.Short() || os.Getenv("QUANTAL_KERNELS") != "" {
 		t.Skip("takes a minute, and longer with slower kernels")
@@ -34,7 +34,8 @@ func TestGridOnSlurm(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", s.quantal, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	points := strings.Fields("grid --data glyphs --noise heterogeneous,homogeneous --c 0.1,1 --seeds 1-2 --epochs 2 --draws 1")
+	points := strings.Fields("grid --data glyphs --noise heterogeneous,homogeneous --c 0.1,1 --seeds 1-2 --epochs 2 " +
+		"--draws 1")
 	launch := append(points, "--out", "disturbed", "--launch", "slurm", "--chunks", "4", "--checkpoint-interval", "10ms")
 	s.run(launch...)
 
@@ -82,11 +83,13 @@ func TestGridOnSlurm(t *testing.T) {
 	s.until("what was not killed or cancelled is done", func() bool { return s.status().Slurm.InTasks == 0 })
 	status := s.status()
 	ended := status.Slurm.Ended
-	if len(ended) != 2 || ended[0].Job != task(0) || ended[1].Job != task(2) || ended[0].Log == "" || ended[1].Starts != 1 {
+	if len(ended) != 2 || ended[0].Job != task(0) || ended[1].Job != task(2) || ended[0].Log == "" ||
+		ended[1].Starts != 1 {
 		t.Errorf("ended before their time: %+v, want the killed task and the cancelled one", ended)
 	}
 	if status.Done != 4 || status.Slurm.InNone != 4 {
-		t.Errorf("%d points done, %d in no task: want the 4 of two tasks done and the other 4 in none", status.Done, status.Slurm.InNone)
+		t.Errorf("%d points done, %d in no task: want the 4 of two tasks done and the other 4 in none", status.Done,
+			status.Slurm.InNone)
 	}
 	log, err := os.ReadFile(filepath.Join(l.Dir, "task-"+task(1)+".log"))
 	if err != nil {
@@ -117,7 +120,8 @@ func TestGridOnSlurm(t *testing.T) {
 	}
 	copies := []*exec.Cmd{}
 	for range 2 {
-		copy := s.command("grid", "work", "--plan", filepath.Join(l.Dir, "plan.json"), "--chunk", "0", "--checkpoint-interval", "100ms")
+		copy := s.command("grid", "work", "--plan", filepath.Join(l.Dir, "plan.json"), "--chunk", "0",
+			"--checkpoint-interval", "100ms")
 		if err := copy.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +212,8 @@ func (s *slurmScript) hasCheckpoint(id string) bool {
 
 // starts counts the starts of a chunk.
 func (s *slurmScript) starts(l slurm.Launch, chunk int) int {
-	text, _ := os.ReadFile(filepath.Join(l.Dir, "starts", fmt.Sprintf("chunk-%04d.log", chunk))) // not there before the first
+	// not there before the first
+	text, _ := os.ReadFile(filepath.Join(l.Dir, "starts", fmt.Sprintf("chunk-%04d.log", chunk)))
 	return strings.Count(string(text), "\n")
 }
 

@@ -24,19 +24,25 @@ func spinesCommand() *cli.Command {
 			"quantal dynamics spines --table measured.csv\n" +
 			"quantal dynamics spines --mu 0.008,-0.06 --sigma 0.01,0.22 --bounds reflecting",
 		Description: "Simulates the spines, solves the Fokker-Planck equation beside them, and compares both with the stationary density in\n" +
-			"closed form. Sizes are in µm³, times in days. `go doc quantal/dynamics/spines` has the equations and the conditions.",
+			"closed form. Sizes are in µm³, times in days. `go doc quantal/dynamics/spines` has the equations and the " +
+			"conditions.",
 		Flags: append([]cli.Flag{
-			&cli.StringSliceFlag{Name: "condition", Usage: "named laws of drift and noise: a list of " + strings.Join(spines.ConditionNames(), ", "), DefaultText: "all, unless --table or --mu is given"},
-			&cli.StringFlag{Name: "table", Usage: "a law of your own: a CSV `FILE` with the columns w (µm³), mu (µm³/day) and sigma (µm³/sqrt(day))"},
+			&cli.StringSliceFlag{Name: "condition", Usage: "named laws of drift and noise: a list of " +
+				strings.Join(spines.ConditionNames(), ", "), DefaultText: "all, unless --table or --mu is given"},
+			&cli.StringFlag{Name: "table",
+				Usage: "a law of your own: a CSV `FILE` with the columns w (µm³), mu (µm³/day) and sigma (µm³/sqrt(day))"},
 			&cli.StringFlag{Name: "mu", Usage: "a law of your own: drift `A,B` for mu = A + B w; goes with --sigma"},
 			&cli.StringFlag{Name: "sigma", Usage: "noise `A,B` for sigma = A + B w; goes with --mu"},
-			&cli.StringFlag{Name: "low", Usage: "lower bound of every condition, µm³", DefaultText: "each its own, 0.02 for your own laws"},
+			&cli.StringFlag{Name: "low", Usage: "lower bound of every condition, µm³",
+				DefaultText: "each its own, 0.02 for your own laws"},
 			&cli.StringFlag{Name: "high", Usage: "upper bound, µm³", DefaultText: "each its own, 1 for your own laws"},
-			&cli.StringFlag{Name: "bounds", Usage: "what the lower bound does: reflecting, turnover, or both", DefaultText: "each its own, both for your own laws"},
+			&cli.StringFlag{Name: "bounds", Usage: "what the lower bound does: reflecting, turnover, or both",
+				DefaultText: "each its own, both for your own laws"},
 			&cli.StringFlag{Name: "spines", Usage: "spines to simulate, or sites with turnover", DefaultText: "1000000"},
 			&cli.StringFlag{Name: "days", Usage: "days to simulate", DefaultText: "200"},
 			&cli.StringFlag{Name: "step", Usage: "length of a step, days", DefaultText: "0.04"},
-			&cli.StringFlag{Name: "start", Usage: "reflected spines start between two sizes, `A,B`, µm³", DefaultText: "0.3,0.4"},
+			&cli.StringFlag{Name: "start", Usage: "reflected spines start between two sizes, `A,B`, µm³",
+				DefaultText: "0.3,0.4"},
 			&cli.StringFlag{Name: "births", Usage: "births per empty site and day", DefaultText: "0.05"},
 			&cli.StringFlag{Name: "newborn", Usage: "new spines are between two sizes, `A,B`, µm³", DefaultText: "0.03,0.06"},
 			&cli.StringFlag{Name: "follow", Usage: "days at the end over which survival is followed", DefaultText: "40"},
@@ -78,9 +84,11 @@ func spinesConfig(c *cli.Context) (spines.Config, error) {
 	}
 	if err := readNumbers(c,
 		numberFlag{"seed", &config.Seed}, numberFlag{"threads", &config.Threads},
-		numberFlag{"spines", &config.Spines}, numberFlag{"cells", &config.Cells}, numberFlag{"days", &config.Days}, numberFlag{"step", &config.Step},
+		numberFlag{"spines", &config.Spines}, numberFlag{"cells", &config.Cells}, numberFlag{"days", &config.Days},
+		numberFlag{"step", &config.Step},
 		numberFlag{"follow", &config.Follow}, numberFlag{"start", []*float64{&config.Start[0], &config.Start[1]}},
-		numberFlag{"births", &config.Turnover.Rate}, numberFlag{"newborn", []*float64{&config.Turnover.Smallest, &config.Turnover.Largest}},
+		numberFlag{"births", &config.Turnover.Rate}, numberFlag{"newborn",
+			[]*float64{&config.Turnover.Smallest, &config.Turnover.Largest}},
 	); err != nil {
 		return config, err
 	}
@@ -114,7 +122,8 @@ func spinesConditions(c *cli.Context, config *spines.Config) error {
 	if c.IsSet("mu") {
 		own := spines.Own("own", nil)
 		if err := readNumbers(c,
-			numberFlag{"mu", []*float64{&own.Mu.Offset, &own.Mu.Slope}}, numberFlag{"sigma", []*float64{&own.Sigma.Offset, &own.Sigma.Slope}},
+			numberFlag{"mu", []*float64{&own.Mu.Offset, &own.Mu.Slope}},
+			numberFlag{"sigma", []*float64{&own.Sigma.Offset, &own.Sigma.Slope}},
 		); err != nil {
 			return err
 		}
@@ -142,16 +151,19 @@ func spinesConditions(c *cli.Context, config *spines.Config) error {
 func printSpines(out io.Writer, f spines.Findings) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	s := f.Summary
-	fmt.Fprintln(w, "simulated (closed form)\tmean (µm³)\tmedian\tskewness\ttail exponent\tKS distance\tsites with a spine\tlost")
+	fmt.Fprintln(w,
+		"simulated (closed form)\tmean (µm³)\tmedian\tskewness\ttail exponent\tKS distance\tsites with a spine\tlost")
 	for _, o := range s.Outcomes {
 		both := func(format string, simulated, closed float64) string {
 			return fmt.Sprintf(format+" ("+format+")", simulated, closed)
 		}
 		a, b := o.Simulation, o.ClosedForm
-		fmt.Fprintf(w, "%s, %s\t%s\t%s\t%s\t%s\t%.4f", o.Condition, o.Bounds, both("%.4f", a.Mean, b.Mean), both("%.4f", a.Median, b.Median),
+		fmt.Fprintf(w, "%s, %s\t%s\t%s\t%s\t%s\t%.4f", o.Condition, o.Bounds, both("%.4f", a.Mean, b.Mean),
+			both("%.4f", a.Median, b.Median),
 			both("%.2f", a.Skewness, b.Skewness), both("%.2f", a.TailExponent, b.TailExponent), o.KSClosedForm)
 		if t := o.Turnover; t != nil {
-			fmt.Fprintf(w, "\t%s\t%.1f %% in %.3g days", both("%.1f %%", 100*t.Occupied, 100*t.OccupiedClosedForm), 100*t.Lost, t.LostDays)
+			fmt.Fprintf(w, "\t%s\t%.1f %% in %.3g days", both("%.1f %%", 100*t.Occupied, 100*t.OccupiedClosedForm), 100*t.Lost,
+				t.LostDays)
 		}
 		fmt.Fprintln(w)
 	}

@@ -87,7 +87,8 @@ func printRelease(out io.Writer, a *analysis.ReleaseAnalysis) error {
 	}
 	fmt.Fprintf(w, "\nexponent here, if two parameters change and one is held\n\tn held\tp held\tq held\n")
 	for _, c := range a.Costs {
-		fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%.3f\n", c.Mechanism, round(c.Exponents.N), round(c.Exponents.P), round(c.Exponents.Q))
+		fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%.3f\n", c.Mechanism, round(c.Exponents.N), round(c.Exponents.P),
+			round(c.Exponents.Q))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -22,14 +22,17 @@ const talkKey = "talk"
 // talkFlags say how much to talk, on the App and on every command.
 func talkFlags(command *cli.Command) []cli.Flag {
 	letter := func(l string) []string {
-		if command != nil && slices.ContainsFunc(command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), l) }) {
+		if command != nil && slices.ContainsFunc(command.Flags,
+			func(f cli.Flag) bool { return slices.Contains(f.Names(), l) }) {
 			return nil // the command has another use for it
 		}
 		return []string{l}
 	}
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "quiet", Aliases: letter("q"), Usage: "no progress and no remarks, only results, warnings and errors"},
-		&cli.BoolFlag{Name: "verbose", Aliases: letter("v"), Usage: "more remarks: what is read and written, how much memory, how long"},
+		&cli.BoolFlag{Name: "quiet", Aliases: letter("q"),
+			Usage: "no progress and no remarks, only results, warnings and errors"},
+		&cli.BoolFlag{Name: "verbose", Aliases: letter("v"),
+			Usage: "more remarks: what is read and written, how much memory, how long"},
 	}
 }
 
@@ -61,7 +64,8 @@ func withTalk(commands []*cli.Command) {
 // packages are those whose names stand in front of their errors, for programmers.
 func packages() []string {
 	return []string{
-		"analysis", "assemblies", "bench", "cpu", "cuda", "drift", "dynamics", "explore", "graph", "grid", "kernels", "libcuda",
+		"analysis", "assemblies", "bench", "cpu", "cuda", "drift", "dynamics", "explore", "graph", "grid", "kernels",
+		"libcuda",
 		"mnist", "ptx", "results", "sampling", "slurm", "spines", "synapse", "tolerance", "train",
 	}
 }

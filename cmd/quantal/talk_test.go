@@ -65,7 +65,8 @@ func TestPackages(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (slices.Contains([]string{"cmd", "peers", "gen"}, d.Name()) || strings.HasPrefix(d.Name(), ".") && path != "../.."):
+		case d.IsDir() && (slices.Contains([]string{"cmd", "peers", "gen"}, d.Name()) || strings.HasPrefix(d.Name(), ".") &&
+			path != "../.."):
 			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil
@@ -82,7 +83,8 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// A panic becomes one sentence, with its details in a file that the sentence names, and the status of a failure, not of usage.
+// A panic becomes one sentence, with its details in a file that the sentence names, and the status of a failure, not of
+// usage.
 func TestFault(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	err := keepFault(fmt.Errorf("while training: %w", fault.Guard(func() error {
@@ -94,7 +96,8 @@ func TestFault(t *testing.T) {
 	}
 	text := sentence(err)
 	_, file, named := strings.Cut(text, "details in ")
-	if strings.Contains(text, "\n") || !strings.Contains(text, "fault of the program") || !strings.Contains(text, "index out of range") || !named {
+	if strings.Contains(text, "\n") || !strings.Contains(text, "fault of the program") ||
+		!strings.Contains(text, "index out of range") || !named {
 		t.Fatalf("keepFault: %q", text)
 	}
 	details, err := os.ReadFile(file)

@@ -22,7 +22,8 @@ func toleranceCommand() *cli.Command {
 			"negative and random ones; gives each connection several contacts, one strength to all connections, and noise of other profiles of\n" +
 			"equal cost. Without RUN it trains a network first. `go doc quantal/dynamics/tolerance` has the definitions.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "share", Usage: "share of each layer's synapses that count as the most, or the least, important ones", DefaultText: "0.5"},
+			&cli.StringFlag{Name: "share",
+				Usage: "share of each layer's synapses that count as the most, or the least, important ones", DefaultText: "0.5"},
 			&cli.StringFlag{Name: "draws", Usage: "perturbed networks behind each accuracy and its interval", DefaultText: "20"},
 		}, networkFlags()...),
 		Action: func(c *cli.Context) error {
@@ -30,7 +31,8 @@ func toleranceCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network, p dynamics.Job) (tolerance.Findings, error) {
+			return runOnNetwork(c, config.Start, config, func(ctx context.Context, n *dynamics.Network,
+				p dynamics.Job) (tolerance.Findings, error) {
 				return tolerance.Run(ctx, config, n, p)
 			}, printTolerance)
 		},
@@ -65,11 +67,13 @@ func printTolerance(out io.Writer, f tolerance.Findings) error {
 	fmt.Fprintf(w, "unperturbed: %.2f %% of %d test examples, loss %.4f\n\n", 100*s.Accuracy, s.Test, s.Loss)
 	fmt.Fprintf(w, "perturbation\tsubset\tsynapses\ttolerated (%g points lost)\taccuracy at most\n", 100*tolerance.Drop)
 	for _, t := range s.Tolerances {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%.2f %%\n", t.Perturbation, t.Subset, t.Synapses, known(t.Tolerated, 3), 100*t.Accuracy)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%.2f %%\n", t.Perturbation, t.Subset, t.Synapses, known(t.Tolerated, 3),
+			100*t.Accuracy)
 	}
 	fmt.Fprintln(w, "\ncontacts\tamplitude\tvariance of the logits\tlinearised\tn var(n) / var(1)")
 	for _, v := range s.Contacts {
-		fmt.Fprintf(w, "%d\t%g\t%.4g ± %.2g\t%.4g\t%.3f\n", v.Contacts, v.Amplitude, v.Variance, v.VarianceCI95, v.Linearised, v.Law)
+		fmt.Fprintf(w, "%d\t%g\t%.4g ± %.2g\t%.4g\t%.3f\n", v.Contacts, v.Amplitude, v.Variance, v.VarianceCI95,
+			v.Linearised, v.Law)
 	}
 	fmt.Fprintln(w, "\none weight for all: wiring\tkept\tbest weight\taccuracy")
 	for _, b := range s.SharedWeights {

@@ -28,8 +28,11 @@ func trainCommand() *cli.Command {
 			"quantal train --preset quick --out runs/a\n" +
 			"quantal train --resume runs/a",
 		Flags: append(trainingFlags(),
-			&cli.StringFlag{Name: "preset", Value: "published", Usage: "where the defaults come from: published, quick (3 epochs, lr 1e-3, sigma-init 0.02, c 0.01), or text (lr 5e-4, lambda 1e-4)"},
-			&cli.StringFlag{Name: "config", Usage: "read settings from a TOML `FILE` with the flags' names as keys; flags override it"},
+			&cli.StringFlag{Name: "preset", Value: "published",
+				Usage: "where the defaults come from: published, quick (3 epochs, lr 1e-3, sigma-init 0.02, c 0.01), or text " +
+					"(lr 5e-4, lambda 1e-4)"},
+			&cli.StringFlag{Name: "config",
+				Usage: "read settings from a TOML `FILE` with the flags' names as keys; flags override it"},
 			&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "named after the settings, in runs/"},
 			&cli.StringFlag{Name: "resume", Usage: "continue the run in `FOLDER` from its last checkpoint"},
 			jsonFlag(),
@@ -67,15 +70,18 @@ func trainCommand() *cli.Command {
 	}
 }
 
-// defaultFolder names a run after its settings: those that a comparison varies, and what else is not as in the preset published.
+// defaultFolder names a run after its settings: those that a comparison varies, and what else is not as in the preset
+// published.
 func defaultFolder(config train.Config, set *mnist.Set) (string, error) {
-	name := fmt.Sprintf("%s-%s-rho%s-c%g-seed%d", set.Name, config.Noise, strings.ReplaceAll(config.Rho.String(), "/", "_"), config.C, config.Seed)
+	name := fmt.Sprintf("%s-%s-rho%s-c%g-seed%d", set.Name, config.Noise,
+		strings.ReplaceAll(config.Rho.String(), "/", "_"), config.C, config.Seed)
 	published, err := train.Preset("published")
 	if err != nil {
 		return "", err
 	}
 	for _, difference := range config.Differences(published) {
-		if !slices.Contains([]string{"data", "noise", "rho", "c", "seed", "device", "threads", "checkpoint-every"}, difference.Name) {
+		if !slices.Contains([]string{"data", "noise", "rho", "c", "seed", "device", "threads", "checkpoint-every"},
+			difference.Name) {
 			name += "-" + difference.Name + difference.Value
 		}
 	}
@@ -129,7 +135,8 @@ func newRun(c *cli.Context, config train.Config, set *mnist.Set) (*train.Run, er
 		var device *train.DeviceError
 		var short *memory.Error
 		var data *mnist.DataError
-		if errors.As(err, &device) || errors.As(err, &short) || errors.As(err, &data) || errors.Is(err, train.ErrInterrupted) {
+		if errors.As(err, &device) || errors.As(err, &short) || errors.As(err, &data) ||
+			errors.Is(err, train.ErrInterrupted) {
 			return nil, err
 		}
 		return nil, &usageError{err}
@@ -217,14 +224,16 @@ func openRunData(c *cli.Context, folder *store.Folder, name string, classes int)
 	}
 	e, err := folder.ReadEnvironment()
 	if errors.Is(err, fs.ErrNotExist) { // the process that began the run was killed before it wrote that
-		logger(c).Warn("the run does not say what its data set was: taken as it is", "missing", folder.Path("environment.json"), "data", set.Source)
+		logger(c).Warn("the run does not say what its data set was: taken as it is", "missing",
+			folder.Path("environment.json"), "data", set.Source)
 		return set, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !maps.Equal(e.DataSHA256, set.SHA256) {
-		return nil, &mnist.DataError{File: set.Source, Reason: "its checksums are not those of the data set that " + folder.Path("") + " was trained on"}
+		return nil, &mnist.DataError{File: set.Source, Reason: "its checksums are not those of the data set that " +
+			folder.Path("") + " was trained on"}
 	}
 	return set, nil
 }
@@ -256,7 +265,8 @@ func viewRun(c *cli.Context, dir string) (*store.Folder, train.Config, error) {
 	return folder, config, nil
 }
 
-// runConfig reads the settings of a run. One that is missing is said, and has the value that it had before it could be set.
+// runConfig reads the settings of a run. One that is missing is said, and has the value that it had before it could be
+// set.
 func runConfig(c *cli.Context, folder *store.Folder) (train.Config, error) {
 	config := train.Before()
 	missing, err := folder.ReadConfig(&config)
@@ -264,7 +274,8 @@ func runConfig(c *cli.Context, folder *store.Folder) (train.Config, error) {
 		return config, err
 	}
 	if len(missing) > 0 {
-		logger(c).Info("a setting that the run does not have is as it was before it could be set", "run", folder.Path(""), "settings", strings.Join(missing, ","))
+		logger(c).Info("a setting that the run does not have is as it was before it could be set", "run", folder.Path(""),
+			"settings", strings.Join(missing, ","))
 	}
 	if err := config.Check(); err != nil {
 		return config, &store.CorruptError{Path: folder.Path("config.toml"), Reason: err.Error()}
@@ -294,7 +305,8 @@ func restore(c *cli.Context, run *train.Run, folder *store.Folder) error {
 		return err
 	}
 	if e, err := folder.ReadEnvironment(); err == nil && e.Kernels != run.Device.Kernels {
-		log.Warn("other kernels than before: the last bits may differ from an uninterrupted run", "before", e.Kernels, "now", run.Device.Kernels)
+		log.Warn("other kernels than before: the last bits may differ from an uninterrupted run", "before", e.Kernels, "now",
+			run.Device.Kernels)
 	}
 	log.Info("resuming", "run", folder.Path(""), "step", checkpoint.Step, "of", run.Steps())
 	if err := run.Resume(timesAt(c, folder, checkpoint.Step), checkpoint); err != nil {
@@ -316,7 +328,8 @@ func cutMetrics(c *cli.Context, folder *store.Folder, epochs int) error {
 func finish(c *cli.Context, run *train.Run, folder *store.Folder) (train.Summary, error) {
 	log := logger(c)
 	log.Info("training", "device", run.Device.Name, "why", run.Device.Reason, "kernels", run.Device.Kernels,
-		"network", sizes(run.Spec.Sizes), "noise", run.Networks[0].Noise, "rho", run.Networks[0].Rho, "c", run.Networks[0].C, "run", folder.Path(""))
+		"network", sizes(run.Spec.Sizes), "noise", run.Networks[0].Noise, "rho", run.Networks[0].Rho, "c", run.Networks[0].C,
+		"run", folder.Path(""))
 	if rule := run.Networks[0].NormaliseRule(); rule != "" {
 		log.Info("pixels", "normalise", rule, "mean", run.Pixels.Mean, "sd", run.Pixels.SD)
 	}
@@ -345,7 +358,8 @@ func finish(c *cli.Context, run *train.Run, folder *store.Folder) (train.Summary
 	})
 	watch.close()
 	if errors.Is(err, train.ErrInterrupted) {
-		return train.Summary{}, fmt.Errorf("%w at step %d of %d; to continue: quantal train --resume %s", err, run.Step(), run.Steps(), folder.Path(""))
+		return train.Summary{}, fmt.Errorf("%w at step %d of %d; to continue: quantal train --resume %s", err, run.Step(),
+			run.Steps(), folder.Path(""))
 	}
 	if err != nil {
 		return train.Summary{}, err
@@ -354,7 +368,8 @@ func finish(c *cli.Context, run *train.Run, folder *store.Folder) (train.Summary
 	summary, err := run.Summarise(c.Context, run.Networks[0].Draws)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
-			err = fmt.Errorf("interrupted while measuring the trained network: quantal train --resume %s: %w", folder.Path(""), err)
+			err = fmt.Errorf("interrupted while measuring the trained network: quantal train --resume %s: %w", folder.Path(""),
+				err)
 		}
 		return train.Summary{}, err
 	}

@@ -21,18 +21,18 @@ const (
 
 // Claims says what was seen in one network of what ISD says of Fig. 3.
 type Claims struct {
-	// Together: with plasticity and fluctuation, synapses are strong within assemblies and weak elsewhere, assemblies complete
-	// themselves, f(w) falls throughout (its lowest cell left out) and w f(w) has a second peak at large weights, which it has not in a
-	// network without assemblies.
+	// Together: with plasticity and fluctuation, synapses are strong within assemblies and weak elsewhere, assemblies
+	// complete themselves, f(w) falls throughout (its lowest cell left out) and w f(w) has a second peak at large weights,
+	// which it has not in a network without assemblies.
 	Together bool `json:"together"`
-	// RunsAway: without fluctuation nearly all synapses are at one end or the other. Without any intrinsic dynamics they pile up at the
-	// bounds.
+	// RunsAway: without fluctuation nearly all synapses are at one end or the other. Without any intrinsic dynamics they
+	// pile up at the bounds.
 	RunsAway bool `json:"plasticity_alone_runs_away"`
-	// Fades: without plasticity neither recall nor synapses tell assemblies from the rest, and the weights are distributed as the
-	// intrinsic dynamics have it in closed form.
+	// Fades: without plasticity neither recall nor synapses tell assemblies from the rest, and the weights are distributed
+	// as the intrinsic dynamics have it in closed form.
 	Fades bool `json:"fluctuation_alone_fades"`
-	// Impairs: memory lasts to the end at strength 1, not longer the stronger the fluctuation, and less than half of the time at the
-	// strongest.
+	// Impairs: memory lasts to the end at strength 1, not longer the stronger the fluctuation, and less than half of the
+	// time at the strongest.
 	Impairs bool `json:"strong_fluctuation_impairs"`
 }
 
@@ -47,12 +47,15 @@ func claims(c Config, outcomes []Outcome) Claims {
 	for _, o := range outcomes {
 		of[o.Condition] = o
 	}
-	both, free, plasticity, still, fluctuation := of[Together], of[Unimprinted], of[PlasticityAlone], of[strengthName(0)], of[FluctuationAlone]
+	both, free, plasticity, still, fluctuation := of[Together], of[Unimprinted], of[PlasticityAlone], of[strengthName(0)],
+		of[FluctuationAlone]
 	k := Claims{
 		Together: both.Recall >= remembered && both.Separation >= separated && both.Rise < fallsWithin && both.secondPeak() &&
 			!free.secondPeak() && free.Recall <= forgotten,
-		RunsAway: plasticity.Middle <= emptyMiddle && still.Middle <= emptyMiddle && both.Middle >= filledMiddle && plasticity.AtBounds >= piledUp,
-		Fades: fluctuation.Recall <= forgotten && math.Abs(fluctuation.Separation-0.5) <= alike && fluctuation.KSStationary != nil &&
+		RunsAway: plasticity.Middle <= emptyMiddle && still.Middle <= emptyMiddle && both.Middle >= filledMiddle &&
+			plasticity.AtBounds >= piledUp,
+		Fades: fluctuation.Recall <= forgotten && math.Abs(fluctuation.Separation-0.5) <= alike &&
+			fluctuation.KSStationary != nil &&
 			*fluctuation.KSStationary <= stepError+criticalFactor/math.Sqrt(float64(c.Neurons*(c.Neurons-1))),
 	}
 	before, last := math.Inf(1), 0.0

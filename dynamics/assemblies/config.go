@@ -11,9 +11,9 @@ import (
 	"quantal/results/store"
 )
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
-// Weights are spine volumes in µm³, times in days, rates shares of the highest rate, and inputs in units of what brings a neuron from its
-// threshold to its highest rate.
+// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
+// there is one. Weights are spine volumes in µm³, times in days, rates shares of the highest rate, and inputs in
+// units of what brings a neuron from its threshold to its highest rate.
 type Config struct {
 	Neurons    int `toml:"neurons" json:"neurons"`       // excitatory, each onto all others
 	Assemblies int `toml:"assemblies" json:"assemblies"` // of equal size; each neuron is in one
@@ -23,11 +23,15 @@ type Config struct {
 	Mu    spines.Line `toml:"mu" json:"mu"`       // intrinsic drift, µm³ per day
 	Sigma spines.Line `toml:"sigma" json:"sigma"` // intrinsic fluctuation, µm³ per square root of a day
 
-	Excitation  float64 `toml:"excitation" json:"excitation"`   // input from an assembly at its highest rate through weights of 1 µm³
-	Inhibition  float64 `toml:"inhibition" json:"inhibition"`   // input taken from all by as many neurons as an assembly has, at their highest rate
-	Stimulus    float64 `toml:"stimulus" json:"stimulus"`       // input to a stimulated neuron
-	Noise       float64 `toml:"noise" json:"noise"`             // standard deviation of the random input to each neuron in each pattern
-	Homeostasis float64 `toml:"homeostasis" json:"homeostasis"` // change of a neuron's excitability per pattern and unit of rate
+	// input from an assembly at its highest rate through weights of 1 µm³
+	Excitation float64 `toml:"excitation" json:"excitation"`
+	// input taken from all by as many neurons as an assembly has, at their highest rate
+	Inhibition float64 `toml:"inhibition" json:"inhibition"`
+	Stimulus   float64 `toml:"stimulus" json:"stimulus"` // input to a stimulated neuron
+	// standard deviation of the random input to each neuron in each pattern
+	Noise float64 `toml:"noise" json:"noise"`
+	// change of a neuron's excitability per pattern and unit of rate
+	Homeostasis float64 `toml:"homeostasis" json:"homeostasis"`
 
 	Plasticity float64 `toml:"plasticity" json:"plasticity"` // K, µm³ per day
 	Step       float64 `toml:"step" json:"step"`             // days between changes of the weights by plasticity
@@ -70,7 +74,8 @@ func (c Config) Check() error {
 	case c.Assemblies < 2:
 		return fmt.Errorf("assemblies %d: want 2 or more", c.Assemblies)
 	case c.Neurons < 4*c.Assemblies || c.Neurons%c.Assemblies != 0 || c.Neurons > 20_000:
-		return fmt.Errorf("neurons %d: want a multiple of the %d assemblies, 4 or more for each, at most 20000", c.Neurons, c.Assemblies)
+		return fmt.Errorf("neurons %d: want a multiple of the %d assemblies, 4 or more for each, at most 20000", c.Neurons,
+			c.Assemblies)
 	case !positive(c.Step):
 		return fmt.Errorf("step %g: want a number of days above 0", c.Step)
 	case c.Patterns < 1:
@@ -85,7 +90,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("alone %g: want a number of days, as long as it is between measurements or more", c.Alone)
 	case (c.Imprint+c.Alone)/c.Step*float64(c.Moves) > math.MaxInt32:
 		return fmt.Errorf("step %g: want at most %d steps of the intrinsic dynamics", c.Step, math.MaxInt32)
-	case len(c.Strengths) == 0 || !slices.IsSorted(c.Strengths) || !slices.Contains(c.Strengths, 0) || !slices.Contains(c.Strengths, 1):
+	case len(c.Strengths) == 0 || !slices.IsSorted(c.Strengths) || !slices.Contains(c.Strengths, 0) ||
+		!slices.Contains(c.Strengths, 1):
 		return errors.New("strengths: want them ascending, with 0 and 1 among them")
 	case len(slices.Compact(slices.Clone(c.Strengths))) < len(c.Strengths):
 		return errors.New("strengths: want each once")
@@ -102,7 +108,8 @@ func (c Config) Check() error {
 		name  string
 		value float64
 	}{
-		{"excitation", c.Excitation}, {"inhibition", c.Inhibition}, {"stimulus", c.Stimulus}, {"noise", c.Noise}, {"homeostasis", c.Homeostasis},
+		{"excitation", c.Excitation}, {"inhibition", c.Inhibition}, {"stimulus", c.Stimulus}, {"noise", c.Noise},
+		{"homeostasis", c.Homeostasis},
 		{"plasticity", c.Plasticity},
 	} {
 		if !(v.value >= 0) || math.IsInf(v.value, 0) {
@@ -117,7 +124,8 @@ func (c Config) Check() error {
 	for _, w := range []float64{c.Low, c.High} {
 		mu, sigma := c.Mu.Offset+c.Mu.Slope*w, c.Sigma.Offset+c.Sigma.Slope*w
 		if move := math.Abs(mu)*dt + kernels.MaxNormal*strongest*sigma*math.Sqrt(dt); move > (c.High-c.Low)/2 {
-			return fmt.Errorf("moves %d: at strength %g a weight of %g µm³ may move by %.3g at once, more than half of the range: want more moves in a step",
+			return fmt.Errorf("moves %d: at strength %g a weight of %g µm³ may move by %.3g at once, more than half of the "+
+				"range: want more moves in a step",
 				c.Moves, strongest, w, move)
 		}
 	}
@@ -135,7 +143,8 @@ func (c Config) law(strength float64) spines.Condition {
 // size is the number of neurons in an assembly.
 func (c Config) size() int { return c.Neurons / c.Assemblies }
 
-// share is the share of the neurons that are in an assembly: the mean rate that activity is kept at, and the threshold of plasticity.
+// share is the share of the neurons that are in an assembly: the mean rate that activity is kept at, and the threshold
+// of plasticity.
 func (c Config) share() float64 { return 1 / float64(c.Assemblies) }
 
 // steps is how many steps take some days.

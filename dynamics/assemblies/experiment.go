@@ -64,8 +64,9 @@ type Outcome struct {
 	Middle    float64 `json:"middle"`         // share in the middle third of ln w
 	Rise      float64 `json:"rise"`           // of f(w), see Tally
 	Peak              // the second one of w f(w)
-	// Kolmogorov-Smirnov distances: of all weights from the stationary density of the intrinsic dynamics, and of those within assemblies
-	// from that with the drift that plasticity adds if each pattern is one assembly. Only where they are to be expected.
+	// Kolmogorov-Smirnov distances: of all weights from the stationary density of the intrinsic dynamics, and of those
+	// within assemblies from that with the drift that plasticity adds if each pattern is one assembly. Only where they are
+	// to be expected.
 	KSStationary *float64 `json:"ks_stationary"`
 	KSInside     *float64 `json:"ks_inside"`
 }
@@ -253,7 +254,8 @@ func (e *experiment) advance(ctx context.Context, l *Life, r Regime, stimulated 
 func (e *experiment) outcome(l *Life, c condition, k course) Outcome {
 	o := Outcome{
 		Condition: c.name, Seed: l.seed, Strength: c.regime.Strength, Measurement: k.Measured[len(k.Measured)-1],
-		AtBounds: float64(k.Tally.AtBounds) / float64(k.Tally.synapses()), Middle: k.Tally.Middle(), Rise: k.Tally.Rise(), Peak: k.Tally.SecondPeak(),
+		AtBounds: float64(k.Tally.AtBounds) / float64(k.Tally.synapses()), Middle: k.Tally.Middle(), Rise: k.Tally.Rise(),
+		Peak: k.Tally.SecondPeak(),
 	}
 	o.Retention, o.Lost = retention(k.Measured)
 	distance := func(drift float64, weights []float32) *float64 {
@@ -269,8 +271,9 @@ func (e *experiment) outcome(l *Life, c condition, k course) Outcome {
 	return o
 }
 
-// pull is the drift that plasticity gives to synapses within assemblies if each pattern is one assembly at its highest rate, and all
-// are equally often: the mean of (r_i - a) (r_j - a) is a (1-a) then, and that of synapses between assemblies -a^2.
+// pull is the drift that plasticity gives to synapses within assemblies if each pattern is one assembly at its highest
+// rate, and all are equally often: the mean of (r_i - a) (r_j - a) is a (1-a) then, and that of synapses between
+// assemblies -a^2.
 func (c Config) pull() float64 { return c.Plasticity * c.share() * (1 - c.share()) }
 
 func (c Config) push() float64 { return -c.Plasticity * c.share() * c.share() }
@@ -344,7 +347,8 @@ func (e *experiment) pooled(condition int) Tally {
 	return t
 }
 
-// groups is how many groups of neurons a weight matrix is drawn with: as many in each assembly as give a picture of moderate size.
+// groups is how many groups of neurons a weight matrix is drawn with: as many in each assembly as give a picture of
+// moderate size.
 func (c Config) groups() int {
 	per := 1
 	for n := 2; n <= c.size()/5 && n*c.Assemblies <= 30; n++ {

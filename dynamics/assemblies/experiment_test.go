@@ -43,7 +43,8 @@ func TestClaims(t *testing.T) {
 		}
 	}
 	for _, o := range f.Table {
-		// What the mean drift of plasticity predicts of the weights within assemblies; some 900 of them, not independent over time.
+		// What the mean drift of plasticity predicts of the weights within assemblies; some 900 of them, not independent over
+		// time.
 		if o.Condition == Together && (o.KSInside == nil || *o.KSInside > 0.08) {
 			t.Errorf("seed %d: weights within assemblies are not distributed as predicted", o.Seed)
 		}
@@ -64,10 +65,14 @@ func TestFaultsTakeClaimsAway(t *testing.T) {
 		change func(c *Config)
 		lost   func(k Claims) bool
 	}{
-		{"additive fluctuation", func(c *Config) { c.Sigma = spines.Line{Offset: 0.03} }, func(k Claims) bool { return !k.Together }},
-		{"reversed plasticity", func(c *Config) { c.Plasticity = -c.Plasticity }, func(k Claims) bool { return !k.Together && !k.Impairs }},
-		{"hardly any fluctuation", func(c *Config) { c.Sigma = spines.Line{Offset: 0.0015, Slope: 0.02} }, func(k Claims) bool { return !k.Together && !k.Impairs }},
-		{"hardly any plasticity", func(c *Config) { c.Plasticity /= 20 }, func(k Claims) bool { return !k.Together && !k.RunsAway && !k.Impairs }},
+		{"additive fluctuation", func(c *Config) { c.Sigma = spines.Line{Offset: 0.03} },
+			func(k Claims) bool { return !k.Together }},
+		{"reversed plasticity", func(c *Config) { c.Plasticity = -c.Plasticity },
+			func(k Claims) bool { return !k.Together && !k.Impairs }},
+		{"hardly any fluctuation", func(c *Config) { c.Sigma = spines.Line{Offset: 0.0015, Slope: 0.02} },
+			func(k Claims) bool { return !k.Together && !k.Impairs }},
+		{"hardly any plasticity", func(c *Config) { c.Plasticity /= 20 },
+			func(k Claims) bool { return !k.Together && !k.RunsAway && !k.Impairs }},
 		{"little time", func(c *Config) { c.Alone = 8 }, func(k Claims) bool { return !k.Fades }},
 		{"no inhibition", func(c *Config) { c.Inhibition = 0 }, func(k Claims) bool { return !k.Together }},
 	} {
@@ -139,7 +144,8 @@ func TestSave(t *testing.T) {
 	if len(rows) != c.Seeds*(4+len(c.Strengths)-1) {
 		t.Fatalf("%d rows", len(rows))
 	}
-	for _, column := range []string{"condition", "seed", "strength", "recall", "separation", "retention_days", "peak_height", "ks_stationary"} {
+	for _, column := range []string{"condition", "seed", "strength", "recall", "separation", "retention_days",
+		"peak_height", "ks_stationary"} {
 		if !slices.Contains(columns, column) {
 			t.Errorf("no column %s in %v", column, columns)
 		}
@@ -148,7 +154,8 @@ func TestSave(t *testing.T) {
 
 func TestRunStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, tiny(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, tiny(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

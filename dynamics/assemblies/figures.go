@@ -53,9 +53,11 @@ func (e *experiment) index(name string) int {
 
 // protocol says how the networks were made.
 func (e *experiment) protocol() string {
-	return fmt.Sprintf("%d neurons in %d assemblies, %d synapses; %d networks, seeds %d to %d; %g days of imprint, %g days alone; mu = "+
+	return fmt.Sprintf("%d neurons in %d assemblies, %d synapses; %d networks, seeds %d to %d; %g days of imprint, "+
+		"%g days alone; mu = "+
 		"%v, sigma = %v, "+
-		"from %g to %g µm³; plasticity %g µm³ per day; %s kernels.", e.Neurons, e.Assemblies, e.Neurons*(e.Neurons-1), e.Seeds, e.Seed,
+		"from %g to %g µm³; plasticity %g µm³ per day; %s kernels.", e.Neurons, e.Assemblies, e.Neurons*(e.Neurons-1),
+		e.Seeds, e.Seed,
 		e.Seed+store.Seed(e.Seeds)-1, e.Imprint, e.Alone, e.Mu, e.Sigma, e.Low, e.High, e.Plasticity, e.kernels)
 }
 
@@ -149,14 +151,19 @@ func (e *experiment) distributionFigure() (*draw.Illustration, error) {
 	peak := both.SecondPeak()
 	return s.Illustration(2, 62, draw.Illustration{
 		Name: "fig3", Title: "Cell assemblies in the distribution of synaptic weights (ISD Fig. 3)",
-		Caption: fmt.Sprintf("A: density of the weights of networks with assemblies, %g days after their imprint, and of networks that "+
+		Caption: fmt.Sprintf("A: density of the weights of networks with assemblies, %g days after their imprint, and "+
+			"of networks that "+
 			"were never stimulated, "+
-			"under plasticity and fluctuation. B: density of the logarithm, w f(w). The second peak, at %.2g µm³, is %.2f times as high as the "+
-			"valley before it. C: the same networks, synapses within and between assemblies; dots simulated, curves the stationary "+
+			"under plasticity and fluctuation. B: density of the logarithm, w f(w). The second peak, at %.2g µm³, is %.2f "+
+			"times as high as the "+
+			"valley before it. C: the same networks, synapses within and between assemblies; dots simulated, curves the "+
+			"stationary "+
 			"density of the intrinsic "+
-			"dynamics with the mean drift that plasticity adds when each assembly is active as often as the others: %+.4f and %+.4f "+
+			"dynamics with the mean drift that plasticity adds when each assembly is active as often as the others: %+.4f "+
+			"and %+.4f "+
 			"µm³ per day. D: the share of synapses in each of %d "+
-			"cells (not below 1e-5) when one part is missing after the imprint: without intrinsic dynamics, without its fluctuation "+
+			"cells (not below 1e-5) when one part is missing after the imprint: without intrinsic dynamics, without its "+
+			"fluctuation "+
 			"only, and without plasticity. ",
 			e.Alone, peak.Size, peak.Height, e.pull(), e.push(), drawnCells) + e.protocol(),
 	})
@@ -167,7 +174,8 @@ func (e *experiment) matrixFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	n := float64(e.groups())
 	shades := func(title string, rows [][]float64) {
-		s.Panel(title, draw.Axis{Label: "to neuron, by assembly", Min: 0, Max: n, Bare: true}, draw.Axis{Min: 0, Max: n, Bare: true})
+		s.Panel(title, draw.Axis{Label: "to neuron, by assembly", Min: 0, Max: n, Bare: true},
+			draw.Axis{Min: 0, Max: n, Bare: true})
 		s.Heat(fromSimulation, draw.Heat{
 			Label: "mean weight, 0.01 (pale) to 1 µm³ (dark), logarithmic", Rows: rows, Low: 0.01, High: 1, Color: draw.Purple,
 		})
@@ -183,7 +191,8 @@ func (e *experiment) matrixFigure() (*draw.Illustration, error) {
 	}
 	return s.Illustration(4, 56, draw.Illustration{
 		Name: "matrix", Title: "Weights between neurons, sorted by assembly",
-		Caption: fmt.Sprintf("Mean weights between groups of %d neurons of one network (seed %d), %d groups in an assembly, the first "+
+		Caption: fmt.Sprintf("Mean weights between groups of %d neurons of one network (seed %d), %d groups in an "+
+			"assembly, the first "+
 			"at the upper left. A: at the end of "+
 			"the imprint. B to D: %g days later, under plasticity and fluctuation, and under one of them alone. ",
 			e.Neurons/e.groups(), e.Seed, e.groups()/e.Assemblies, e.Alone) + e.protocol(),
@@ -212,12 +221,14 @@ func (e *experiment) memoryFigure() (*draw.Illustration, error) {
 		for _, name := range names {
 			label, color := look(name)
 			day, mean, halfWidth := e.course(e.index(name), of)
-			s.Banded(fromSimulation, draw.Curve{Label: label, X: day, Y: mean, Color: color, Dashed: name == PlasticityAlone}, halfWidth)
+			s.Banded(fromSimulation, draw.Curve{Label: label, X: day, Y: mean, Color: color, Dashed: name == PlasticityAlone},
+				halfWidth)
 		}
 	}
 	s.Panel("", time, draw.Axis{Label: "Recall", Min: -0.1, Max: 1.1})
 	curves(func(m Measurement) float64 { return m.Recall })
-	s.Curve("threshold", draw.Curve{X: []float64{0, e.Alone}, Y: []float64{threshold, threshold}, Color: draw.Grey, Thin: true})
+	s.Curve("threshold", draw.Curve{X: []float64{0, e.Alone}, Y: []float64{threshold, threshold}, Color: draw.Grey,
+		Thin: true})
 	s.Panel("", time, draw.Axis{Label: "Separation", Min: 0.4, Max: 1.05})
 	curves(func(m Measurement) float64 { return m.Separation })
 	s.Panel("", time, draw.Axis{Label: "Weight within assemblies (µm³)", Min: 0, Max: 1.05 * e.High})
@@ -255,11 +266,13 @@ func (e *experiment) memoryFigure() (*draw.Illustration, error) {
 	}
 	return s.Illustration(2, 62, draw.Illustration{
 		Name: "memory", Title: "How long assemblies last",
-		Caption: fmt.Sprintf("A: recall, the rate of the half of an assembly that is not stimulated less that of the other neurons. B: "+
+		Caption: fmt.Sprintf("A: recall, the rate of the half of an assembly that is not stimulated less that of the "+
+			"other neurons. B: "+
 			"separation, the probability that a synapse "+
 			"within an assembly is stronger than one between them; 1/2 by chance. C: mean weight within assemblies. Means over "+
 			"networks with 95 %% intervals. D: days until "+
-			"recall is below %g, over the strength that sigma is multiplied with after the imprint; memory that is not lost counts "+
+			"recall is below %g, over the strength that sigma is multiplied with after the imprint; memory that is not "+
+			"lost counts "+
 			"with all %g days. Lost: %s. ",
 			threshold, e.Alone, strings.Join(lost, ", ")) + e.protocol(),
 	})

@@ -64,8 +64,8 @@ func (c Config) circuit() Circuit {
 	return Circuit{Excitation: c.Excitation / size, Inhibition: c.Inhibition / size}
 }
 
-// Advance lets the network live for some steps: in each there are a few patterns of activity, from random input and, where stimulated,
-// from the stimulus to one assembly after the other; then plasticity, then intrinsic dynamics.
+// Advance lets the network live for some steps: in each there are a few patterns of activity, from random input and,
+// where stimulated, from the stimulus to one assembly after the other; then plasticity, then intrinsic dynamics.
 func (l *Life) Advance(ctx context.Context, r Regime, stimulated bool, steps int) error {
 	c := l.config
 	k := c.law(r.Strength).Coefficients()
@@ -100,8 +100,8 @@ func (l *Life) Advance(ctx context.Context, r Regime, stimulated bool, steps int
 	return nil
 }
 
-// respond leaves in rates the activity in a pattern of this step, with a stimulus to an assembly unless that is negative, and lets the
-// excitability follow.
+// respond leaves in rates the activity in a pattern of this step, with a stimulus to an assembly unless that is
+// negative, and lets the excitability follow.
 func (l *Life) respond(pattern, assembly int, rates []float32) {
 	c := l.config
 	input := make([]float32, l.Neurons)
@@ -120,9 +120,9 @@ func (l *Life) respond(pattern, assembly int, rates []float32) {
 	}
 }
 
-// Recall is how well assemblies complete themselves: half of one is stimulated, without random input, and the mean rate of the neurons
-// outside of it is taken from that of the other half; the mean over both halves of all assemblies. It is 1 when a half brings back
-// the whole and nothing else, and around 0 by chance.
+// Recall is how well assemblies complete themselves: half of one is stimulated, without random input, and the mean rate
+// of the neurons outside of it is taken from that of the other half; the mean over both halves of all assemblies. It is
+// 1 when a half brings back the whole and nothing else, and around 0 by chance.
 func (l *Life) Recall() float64 {
 	c := l.config
 	size, sum := c.size(), 0.0

@@ -2,8 +2,8 @@ package assemblies
 
 import "math"
 
-// Tally counts the synapses of a network by their weight, within assemblies (Inside) and all of them, in cells of equal width in ln w
-// (Inside, All) and in w (Linear) between the bounds.
+// Tally counts the synapses of a network by their weight, within assemblies (Inside) and all of them, in cells of equal
+// width in ln w (Inside, All) and in w (Linear) between the bounds.
 type Tally struct {
 	Low, High           float64
 	Inside, All, Linear []int
@@ -19,7 +19,8 @@ const (
 
 // Tally counts the synapses; neurons [0, size), [size, 2 size), ... are the assemblies.
 func (n *Network) Tally(size int, low, high float64) Tally {
-	t := Tally{Low: low, High: high, Inside: make([]int, logCells), All: make([]int, logCells), Linear: make([]int, linearCells)}
+	t := Tally{Low: low, High: high, Inside: make([]int, logCells), All: make([]int, logCells),
+		Linear: make([]int, linearCells)}
 	perLog, edge := logCells/math.Log(high/low), (high-low)/100
 	for j := range n.Neurons {
 		before, after := n.From(j)
@@ -70,7 +71,8 @@ func (t Tally) outside() []int {
 // add adds the counts of another network.
 func (t *Tally) add(other Tally) {
 	if t.All == nil {
-		*t = Tally{Low: other.Low, High: other.High, Inside: make([]int, logCells), All: make([]int, logCells), Linear: make([]int, linearCells)}
+		*t = Tally{Low: other.Low, High: other.High, Inside: make([]int, logCells), All: make([]int, logCells),
+			Linear: make([]int, linearCells)}
 	}
 	for i := range t.All {
 		t.Inside[i] += other.Inside[i]
@@ -96,8 +98,9 @@ func join(counts []int, n int) []int {
 	return out
 }
 
-// Separation is the probability that a weight of one sample is larger than one of another, equal ones counting half, from how many
-// of each are in cells of rising weights: 1/2 for samples of one distribution (the area under the ROC curve).
+// Separation is the probability that a weight of one sample is larger than one of another, equal ones counting half,
+// from how many of each are in cells of rising weights: 1/2 for samples of one distribution (the area under the ROC
+// curve).
 func Separation(larger, smaller []int) float64 {
 	below, wins, a, b := 0.0, 0.0, 0.0, 0.0
 	for i := range larger {
@@ -111,11 +114,12 @@ func Separation(larger, smaller []int) float64 {
 // Separation is that of the synapses within assemblies from those between them.
 func (t Tally) Separation() float64 { return Separation(t.Inside, t.outside()) }
 
-// Middle is the share of the synapses in the middle third of ln w between the bounds, where most of them are under the intrinsic dynamics.
+// Middle is the share of the synapses in the middle third of ln w between the bounds, where most of them are under the
+// intrinsic dynamics.
 func (t Tally) Middle() float64 { return float64(join(t.All, 3)[1]) / float64(t.synapses()) }
 
-// Rise says how far f(w) is from falling throughout: by how many standard errors a cell in w holds more synapses than one below it, at
-// the most, the lowest cell left out.
+// Rise says how far f(w) is from falling throughout: by how many standard errors a cell in w holds more synapses than
+// one below it, at the most, the lowest cell left out.
 func (t Tally) Rise() float64 {
 	worst := 0.0
 	for i, lower := range t.Linear[1:] {
@@ -152,7 +156,8 @@ func (t Tally) SecondPeak() Peak {
 		valley = min(valley, counts[i])
 		rise := float64(counts[i] - valley)
 		if sigmas := rise / math.Sqrt(float64(max(1, counts[i]+valley))); sigmas > best.Sigmas {
-			best = Peak{Size: math.Sqrt(t.edge(i, peakCells) * t.edge(i+1, peakCells)), Height: float64(counts[i]) / float64(max(1, valley)), Sigmas: sigmas}
+			best = Peak{Size: math.Sqrt(t.edge(i, peakCells) * t.edge(i+1, peakCells)),
+				Height: float64(counts[i]) / float64(max(1, valley)), Sigmas: sigmas}
 		}
 	}
 	return best

@@ -31,14 +31,16 @@ func add(y []float32, factor float32, x []float32) {
 	}
 }
 
-// Circuit says how the neurons act on each other, in units of the input that brings a neuron from its threshold to its highest rate.
+// Circuit says how the neurons act on each other, in units of the input that brings a neuron from its threshold to its
+// highest rate.
 type Circuit struct {
 	Excitation float64 // of a neuron, by a rate of 1 through a weight of 1
 	Inhibition float64 // of all neurons, by a rate of 1
 }
 
-// Of the rates: length of a step and the longest duration in time constants, the change in a step below which they are settled, and
-// the rate below which a falling one is cut off, so that a suppressed neuron costs no more time. It rises again if it has to.
+// Of the rates: length of a step and the longest duration in time constants, the change in a step below which they are
+// settled, and the rate below which a falling one is cut off, so that a suppressed neuron costs no more time. It rises
+// again if it has to.
 const (
 	settleStep = 0.2
 	settleTime = 10.0
@@ -91,7 +93,8 @@ func (n *Network) Settle(c Circuit, input, rates []float32) {
 	}
 }
 
-// Learn changes the weights by Hebb's rule in its covariance form (T. J. Sejnowski 1977), for the rates in some patterns:
+// Learn changes the weights by Hebb's rule in its covariance form (T. J. Sejnowski 1977), for the rates in some
+// patterns:
 //
 //	dw_ij = rate sum_patterns (r_i - threshold) (r_j - threshold)
 //

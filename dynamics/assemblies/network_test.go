@@ -30,8 +30,8 @@ func random(n int, seed uint64) (*Network, [][]float64) {
 	return net, w
 }
 
-// Where the rates settle, those of neurons between silence and saturation solve the linear equations that the others leave, and the
-// others are where their input puts them.
+// Where the rates settle, those of neurons between silence and saturation solve the linear equations that the others
+// leave, and the others are where their input puts them.
 func TestSettle(t *testing.T) {
 	const n = 30
 	c := Circuit{Excitation: 0.05, Inhibition: 0.06}
@@ -97,7 +97,8 @@ func seq(n int) []int {
 func TestLearn(t *testing.T) {
 	n := &Network{Neurons: 3, W: []float32{0.5, 0.5, 0.5, 0.5, 0.05, 0.9}}
 	n.Learn(0.4, 0.25, [][]float32{{1, 0.5, 0}, {0, 1, 1}}, 0.002, 1)
-	// Products of (3/4, 1/4, -1/4) and (-1/4, 3/4, 3/4): of neurons 0 and 1, 3/16 - 3/16; 0 and 2, -3/16 - 3/16; 1 and 2, -1/16 + 9/16.
+	// Products of (3/4, 1/4, -1/4) and (-1/4, 3/4, 3/4): of neurons 0 and 1, 3/16 - 3/16; 0 and 2, -3/16 - 3/16; 1 and 2,
+	// -1/16 + 9/16.
 	want := []float32{0.5, 0.35, 0.5, 0.7, 0.002, 1}
 	for i := range want {
 		if math.Abs(float64(n.W[i]-want[i])) > 1e-6 {
@@ -131,8 +132,8 @@ func TestLearn(t *testing.T) {
 	}
 }
 
-// Without plasticity and from the start, weights stay distributed as the closed form has it; fluctuation that does not grow with the
-// weight would not.
+// Without plasticity and from the start, weights stay distributed as the closed form has it; fluctuation that does not
+// grow with the weight would not.
 func TestIntrinsicDynamicsAlone(t *testing.T) {
 	c := small()
 	c.Neurons = 300
@@ -210,7 +211,8 @@ func TestTally(t *testing.T) {
 		}
 		return s
 	}
-	if total(tally.Inside) != len(within) || total(tally.outside()) != len(between) || total(tally.Linear) != tally.synapses() || tally.AtBounds != edge ||
+	if total(tally.Inside) != len(within) || total(tally.outside()) != len(between) ||
+		total(tally.Linear) != tally.synapses() || tally.AtBounds != edge ||
 		math.Abs(tally.InsideSum-sum(within)) > 1e-9 || math.Abs(tally.AllSum-sum(within)-sum(between)) > 1e-9 {
 		t.Errorf("%d within, %d between, %d at the bounds", total(tally.Inside), total(tally.outside()), tally.AtBounds)
 	}
@@ -277,14 +279,17 @@ func TestShapes(t *testing.T) {
 		t.Errorf("one peak: %+v, rise %v", p, one.Rise())
 	}
 	perCell := logCells / peakCells
-	two := of(func(cell int) int { return map[bool]int{true: 80, false: max(hill(cell), 20)}[cell == 16] }, func(cell int) int {
-		if cell == 0 {
-			return 1 // the lowest cell does not count
-		}
-		return falling(cell) + map[bool]int{true: 300}[cell == 40]
-	})
-	want := Peak{Size: 0.002 * math.Pow(500, 16.5/18), Height: 4, Sigmas: math.Sqrt(float64(perCell)) * 60 / math.Sqrt(100)}
-	if p := two.SecondPeak(); math.Abs(p.Size-want.Size) > 1e-9 || p.Height != want.Height || math.Abs(p.Sigmas-want.Sigmas) > 1e-9 {
+	two := of(func(cell int) int { return map[bool]int{true: 80, false: max(hill(cell), 20)}[cell == 16] },
+		func(cell int) int {
+			if cell == 0 {
+				return 1 // the lowest cell does not count
+			}
+			return falling(cell) + map[bool]int{true: 300}[cell == 40]
+		})
+	want := Peak{Size: 0.002 * math.Pow(500, 16.5/18), Height: 4,
+		Sigmas: math.Sqrt(float64(perCell)) * 60 / math.Sqrt(100)}
+	if p := two.SecondPeak(); math.Abs(p.Size-want.Size) > 1e-9 || p.Height != want.Height ||
+		math.Abs(p.Sigmas-want.Sigmas) > 1e-9 {
 		t.Errorf("two peaks: %+v, want %+v", p, want)
 	}
 	from, to := float64(falling(39)), float64(falling(40)+300)

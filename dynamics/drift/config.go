@@ -9,32 +9,36 @@ import (
 	"quantal/train"
 )
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
+// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
+// there is one.
 type Config struct {
 	dynamics.Start
-	StepSize    float64    `toml:"step-size" json:"step-size"`     // eps
-	Temperature float64    `toml:"temperature" json:"temperature"` // T; 1 samples the posterior
-	Batch       int        `toml:"batch" json:"batch"`             // examples in the gradient of a step
-	Steps       int        `toml:"steps" json:"steps"`             //
-	Looks       int        `toml:"looks" json:"looks"`             // at the networks, equally spaced, the last at the end
-	Probes      int        `toml:"probes" json:"probes"`           // test examples whose representations are followed: the first, or all if there are fewer
-	Resamples   int        `toml:"resamples" json:"resamples"`     // of the bootstrap intervals
-	Seed        store.Seed `toml:"seed" json:"seed"`               // of noise and minibatches
-	Threads     int        `toml:"threads" json:"threads"`         // 0 for all processors
+	StepSize    float64 `toml:"step-size" json:"step-size"`     // eps
+	Temperature float64 `toml:"temperature" json:"temperature"` // T; 1 samples the posterior
+	Batch       int     `toml:"batch" json:"batch"`             // examples in the gradient of a step
+	Steps       int     `toml:"steps" json:"steps"`             //
+	Looks       int     `toml:"looks" json:"looks"`             // at the networks, equally spaced, the last at the end
+	// test examples whose representations are followed: the first, or all if there are fewer
+	Probes    int        `toml:"probes" json:"probes"`
+	Resamples int        `toml:"resamples" json:"resamples"` // of the bootstrap intervals
+	Seed      store.Seed `toml:"seed" json:"seed"`           // of noise and minibatches
+	Threads   int        `toml:"threads" json:"threads"`     // 0 for all processors
 }
 
-// DefaultConfig is the experiment in full; the package documentation says how step size, temperature and number of steps were chosen.
-// The network that it trains has weights without noise.
+// DefaultConfig is the experiment in full; the package documentation says how step size, temperature and number of
+// steps were chosen. The network that it trains has weights without noise.
 func DefaultConfig() (Config, error) {
 	training, err := train.Preset("published")
 	training.Noise, training.Epochs, training.LearningRate = "none", 20, 5e-4
 	return Config{
-		Start: dynamics.Start{Training: training}, StepSize: 1e-6, Temperature: 0.3, Batch: 100, Steps: 280_000, Looks: 40, Probes: 1000,
+		Start: dynamics.Start{Training: training}, StepSize: 1e-6, Temperature: 0.3, Batch: 100, Steps: 280_000, Looks: 40,
+		Probes:    1000,
 		Resamples: 200, Seed: 1,
 	}, err
 }
 
-// Quick makes the experiment small enough for two cores to do in well under a minute with the network that Start.Quick trains.
+// Quick makes the experiment small enough for two cores to do in well under a minute with the network that Start.Quick
+// trains.
 func (c Config) Quick() Config {
 	c.Temperature, c.Steps, c.Looks, c.Probes, c.Resamples = 1, 30_000, 20, 500, 100
 	return c

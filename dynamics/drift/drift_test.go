@@ -53,8 +53,8 @@ func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text s
 	return findings, dynamicstest.Text(t, s, findings.Table, findings.Figures)
 }
 
-// The claims on a small network: representations drift while the task is solved, without the gradient it is lost, without noise
-// less drifts, and synapses go farther where curvature is low.
+// The claims on a small network: representations drift while the task is solved, without the gradient it is lost,
+// without noise less drifts, and synapses go farther where curvature is low.
 func TestDrift(t *testing.T) {
 	c, n := small(t)
 	findings, _ := run(t, c, n)
@@ -66,22 +66,29 @@ func TestDrift(t *testing.T) {
 	t.Logf("start %.3f, accuracies %.3f %.3f %.3f", s.Accuracy, drift.Accuracy, control.Accuracy, descent.Accuracy)
 	t.Logf("similarities %.3f %.3f %.3f", drift.Similarity, control.Similarity, descent.Similarity)
 	for l, m := range append(s.Layers, s.All) {
-		t.Logf("weights %d: slope %v, control %v, relative %v, fisher %.3g, share %.3f, %.3f", l, m.Drift.Slope, m.Control.Slope, m.Relative,
+		t.Logf("weights %d: slope %v, control %v, relative %v, fisher %.3g, share %.3f, %.3f", l, m.Drift.Slope,
+			m.Control.Slope, m.Relative,
 			m.Fisher, m.Drift.LowShare, m.Control.LowShare)
 	}
-	if !(s.All.Relative.High < 0) || s.All.Drift.Slope.Value > s.All.Control.Slope.Value-0.01 || s.All.Drift.LowShare < s.All.Control.LowShare {
-		t.Errorf("slope %v, control %v, of their ratio %v, shares of the flatter half %.3f, %.3f", s.All.Drift.Slope, s.All.Control.Slope, s.All.Relative,
+	if !(s.All.Relative.High < 0) || s.All.Drift.Slope.Value > s.All.Control.Slope.Value-0.01 ||
+		s.All.Drift.LowShare < s.All.Control.LowShare {
+		t.Errorf("slope %v, control %v, of their ratio %v, shares of the flatter half %.3f, %.3f", s.All.Drift.Slope,
+			s.All.Control.Slope, s.All.Relative,
 			s.All.Drift.LowShare, s.All.Control.LowShare)
 	}
-	if free := math.Sqrt(2 * s.Temperature * s.Time); math.Abs(s.All.Control.Displacement/free-1) > 0.1 { // some 500 weights
+	// some 500 weights
+	if free := math.Sqrt(2 * s.Temperature * s.Time); math.Abs(s.All.Control.Displacement/free-1) > 0.1 {
 		t.Errorf("the control goes %.4f, free diffusion %.4f", s.All.Control.Displacement, free)
 	}
-	if s.Accuracy < 0.98 || s.Accuracy-drift.Accuracy > 0.06 || drift.Accuracy-control.Accuracy < 0.2 || s.Accuracy-descent.Accuracy > 0.04 {
-		t.Errorf("accuracy %.3f at the start; %.3f under drift, %.3f of the control, %.3f without noise", s.Accuracy, drift.Accuracy, control.Accuracy, descent.Accuracy)
+	if s.Accuracy < 0.98 || s.Accuracy-drift.Accuracy > 0.06 || drift.Accuracy-control.Accuracy < 0.2 ||
+		s.Accuracy-descent.Accuracy > 0.04 {
+		t.Errorf("accuracy %.3f at the start; %.3f under drift, %.3f of the control, %.3f without noise", s.Accuracy,
+			drift.Accuracy, control.Accuracy, descent.Accuracy)
 	}
 	for l := range 2 {
 		if drift.Similarity[l] > 0.6 || descent.Similarity[l] < drift.Similarity[l]+0.2 {
-			t.Errorf("hidden layer %d: similarity %.3f under drift, %.3f without noise", l+1, drift.Similarity[l], descent.Similarity[l])
+			t.Errorf("hidden layer %d: similarity %.3f under drift, %.3f without noise", l+1, drift.Similarity[l],
+				descent.Similarity[l])
 		}
 	}
 	if drift.Similarity[2] < drift.Similarity[1] {
@@ -156,7 +163,8 @@ func TestTableAgainstStates(t *testing.T) {
 		}
 		for l, shape := range n.State.Layout.Layers {
 			row := findings.Table[3*i+l]
-			if row.Condition != "drift" || row.Step != 100*i || row.Layer != l+1 || row.Units != shape.Out || math.Abs(row.Time-float64(row.Step)*c.StepSize) > 1e-12 {
+			if row.Condition != "drift" || row.Step != 100*i || row.Layer != l+1 || row.Units != shape.Out ||
+				math.Abs(row.Time-float64(row.Step)*c.StepSize) > 1e-12 {
 				t.Fatalf("row %+v", row)
 			}
 			if math.Abs(row.Accuracy-correct/200) > 1e-12 || math.Abs(row.Loss-loss/200) > 1e-5 {
@@ -195,8 +203,8 @@ func TestTableAgainstStates(t *testing.T) {
 }
 
 func TestRepresentation(t *testing.T) {
-	// [probes x units]: the first unit turns over, the second is scaled and shifted, the third falls silent, the fourth always is,
-	// and the fifth answers a constant that float32 does not hold exactly.
+	// [probes x units]: the first unit turns over, the second is scaled and shifted, the third falls silent, the fourth
+	// always is, and the fifth answers a constant that float32 does not hold exactly.
 	before := []float32{
 		1, 2, 3, 0, 0.1,
 		2, 3, 5, 0, 0.1,
@@ -320,7 +328,8 @@ func TestDriftRefuses(t *testing.T) {
 	} {
 		bad := c
 		change(&bad)
-		if _, err := Run(context.Background(), bad, n, dynamicstest.Quiet); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Run(context.Background(), bad, n, dynamicstest.Quiet); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to say %q", err, want)
 		}
 	}

@@ -56,9 +56,10 @@ type Outcome struct {
 	Loss           float64   `json:"loss"`
 	LowestLoss     float64   `json:"lowest_loss"`
 	HighestLoss    float64   `json:"highest_loss"`
-	Similarity     []float64 `json:"similarity"`        // of each layer with its start, at the end; the outputs last
-	Hidden         float64   `json:"hidden_similarity"` // the same over the units of all hidden layers; NaN if there are none
-	Silent         []int     `json:"silent"`            // units of each layer that answer all probes alike at the end
+	Similarity     []float64 `json:"similarity"` // of each layer with its start, at the end; the outputs last
+	// the same over the units of all hidden layers; NaN if there are none
+	Hidden float64 `json:"hidden_similarity"`
+	Silent []int   `json:"silent"` // units of each layer that answer all probes alike at the end
 }
 
 // Motions is how far weights went, biases aside, and their curvature.
@@ -68,8 +69,8 @@ type Motions struct {
 	Fisher   float64 `json:"fisher"` // mean
 	Drift    Motion  `json:"drift"`
 	Control  Motion  `json:"control"`
-	// Relative is the slope, over the Fisher information, of each synapse's squared displacement within a quarter of the run over that of
-	// its twin in the control, which took the same noise: what the gradient does.
+	// Relative is the slope, over the Fisher information, of each synapse's squared displacement within a quarter of the
+	// run over that of its twin in the control, which took the same noise: what the gradient does.
 	Relative analysis.Slope `json:"relative_fisher_slope"`
 
 	drift, control []bin
@@ -79,8 +80,8 @@ type Motions struct {
 type Motion struct {
 	Displacement float64 `json:"displacement"`        // root mean square, from start to end
 	Lagged       float64 `json:"lagged_displacement"` // the same within a quarter of the run
-	// Slope of each synapse's squared displacement within a quarter of the run over its Fisher information, on logarithmic axes, and the
-	// share of all squared displacement that the half of the synapses with the lower Fisher information has.
+	// Slope of each synapse's squared displacement within a quarter of the run over its Fisher information, on logarithmic
+	// axes, and the share of all squared displacement that the half of the synapses with the lower Fisher information has.
 	Slope    analysis.Slope `json:"fisher_slope"`
 	LowShare float64        `json:"low_share"`
 }
@@ -154,10 +155,12 @@ type look struct {
 	silent              []int
 	state               *kernels.State // but not where there is no noise
 	layers              []Representation
-	classMeans          [][]float64 // of each unit of the last hidden layer: its mean responses to the probes of each class
+	// of each unit of the last hidden layer: its mean responses to the probes of each class
+	classMeans [][]float64
 }
 
-// fisherLooks is the number of looks at the drift over which the Fisher information is averaged, equally spaced, the last at the end.
+// fisherLooks is the number of looks at the drift over which the Fisher information is averaged, equally spaced, the
+// last at the end.
 const fisherLooks = 8
 
 // fitWork is the share of the fits at the end, for the progress.
@@ -173,7 +176,8 @@ func (e *experiment) addFisher(ctx context.Context, state *kernels.State) error 
 		if l == len(e.fisher) {
 			e.fisher = append(e.fisher, make([]float64, shape.In*shape.Out))
 		}
-		floats.AddScaled(e.fisher[l], 1./float64(min(fisherLooks, e.Looks)), fisher(e.layout, l, e.session.Examples(), sums[0]))
+		floats.AddScaled(e.fisher[l], 1./float64(min(fisherLooks, e.Looks)),
+			fisher(e.layout, l, e.session.Examples(), sums[0]))
 	}
 	return nil
 }
@@ -258,7 +262,8 @@ type standing struct {
 func lookPart(i int) string { return fmt.Sprintf("look%d", i) }
 
 // fluctuate takes the networks from the look before, with these states, to look i, and keeps how they stand.
-func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, i int, before []*kernels.State) (standing, error) {
+func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, i int,
+	before []*kernels.State) (standing, error) {
 	var now standing
 	if i > 0 {
 		if from := (i - 1) * e.Steps / e.Looks; f.Step() != from { // what comes before was kept
@@ -279,7 +284,8 @@ func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, i int
 		if err != nil {
 			var diverged *train.DivergedError
 			if errors.As(err, &diverged) {
-				return now, fmt.Errorf("%s: %w: want a smaller --step-size than %g, or a lower --temperature than %g", c.condition, err, e.StepSize, e.Temperature)
+				return now, fmt.Errorf("%s: %w: want a smaller --step-size than %g, or a lower --temperature than %g", c.condition,
+					err, e.StepSize, e.Temperature)
 			}
 			return now, err
 		}
@@ -290,7 +296,8 @@ func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, i int
 
 // members are the networks of the conditions: they share start, minibatches and noise.
 func (e *experiment) members() []train.Fluctuation {
-	m := train.Fluctuation{Start: e.network.State.State, Seed: uint64(e.Seed), StepSize: e.StepSize, Temperature: e.Temperature}
+	m := train.Fluctuation{Start: e.network.State.State, Seed: uint64(e.Seed), StepSize: e.StepSize,
+		Temperature: e.Temperature}
 	alone, cold := m, m
 	alone.Uncorrected = true
 	cold.Temperature = 0
@@ -376,7 +383,8 @@ func (e *experiment) compare(from, end int) (Motions, error) {
 		if err != nil {
 			return all, fmt.Errorf("drift: %s: %w", c.condition, err)
 		}
-		m := Motion{Displacement: math.Sqrt(mean(whole)), Lagged: math.Sqrt(mean(gone[i])), Slope: slope, LowShare: lowShare(gone[i], curvature)}
+		m := Motion{Displacement: math.Sqrt(mean(whole)), Lagged: math.Sqrt(mean(gone[i])), Slope: slope,
+			LowShare: lowShare(gone[i], curvature)}
 		if c.condition == fluctuation {
 			all.Drift = m
 		} else {
@@ -384,7 +392,8 @@ func (e *experiment) compare(from, end int) (Motions, error) {
 		}
 	}
 	var err error
-	all.Relative, err = analysis.FitSlope(curvature, floats.DivTo(make([]float64, len(curvature)), gone[0], gone[1]), bootstrap)
+	all.Relative, err = analysis.FitSlope(curvature, floats.DivTo(make([]float64, len(curvature)), gone[0], gone[1]),
+		bootstrap)
 	all.drift, all.control = binned(gone[0], curvature, drawnBins), binned(gone[1], curvature, drawnBins)
 	return all, err
 }
@@ -395,8 +404,10 @@ func (e *experiment) table() []Row {
 		for _, k := range c.looks {
 			for l, shape := range e.layout.Layers {
 				rows = append(rows, Row{
-					Condition: c.condition, Step: k.step, Time: e.time(k.step), Accuracy: k.accuracy, Loss: k.loss, TrainingLoss: k.trainingLoss,
-					Layer: l + 1, Units: shape.Out, Silent: k.silent[l], Similarity: k.similarity[l], Displacement: math.Sqrt(k.squares[l]),
+					Condition: c.condition, Step: k.step, Time: e.time(k.step), Accuracy: k.accuracy, Loss: k.loss,
+					TrainingLoss: k.trainingLoss,
+					Layer:        l + 1, Units: shape.Out, Silent: k.silent[l], Similarity: k.similarity[l],
+					Displacement: math.Sqrt(k.squares[l]),
 				})
 			}
 		}
@@ -420,9 +431,12 @@ func (e *experiment) time(step int) float64 { return e.StepSize * float64(step) 
 func (e *experiment) summary(seconds float64) Summary {
 	first := e.courses[0].looks[0]
 	s := Summary{
-		Data: e.network.Set.Name, Network: e.network.ID, Seed: uint64(e.Seed), Test: e.network.Set.Test.N(), Probes: e.probes.N(),
-		StepSize: e.StepSize, Temperature: e.Temperature, Batch: e.Batch, Steps: e.Steps, Epochs: float64(e.Steps) / float64(e.session.StepsPerEpoch()),
-		Time: e.time(e.Steps), Accuracy: first.accuracy, Loss: first.loss, All: e.all, Layers: e.layers, Kernels: e.session.Device.Kernels, Seconds: seconds,
+		Data: e.network.Set.Name, Network: e.network.ID, Seed: uint64(e.Seed), Test: e.network.Set.Test.N(),
+		Probes:   e.probes.N(),
+		StepSize: e.StepSize, Temperature: e.Temperature, Batch: e.Batch, Steps: e.Steps,
+		Epochs: float64(e.Steps) / float64(e.session.StepsPerEpoch()),
+		Time:   e.time(e.Steps), Accuracy: first.accuracy, Loss: first.loss, All: e.all, Layers: e.layers,
+		Kernels: e.session.Device.Kernels, Seconds: seconds,
 	}
 	for _, c := range e.courses {
 		last := c.looks[len(c.looks)-1]

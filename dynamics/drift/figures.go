@@ -64,7 +64,8 @@ func (e *experiment) figures() ([]draw.Illustration, error) {
 
 // protocol says how it was made.
 func (e *experiment) protocol() string {
-	return fmt.Sprintf("Network %s, %s, %s; step size %g, temperature %g, minibatches of %d, %d steps (%.3g epochs), seed %d, %s kernels.",
+	return fmt.Sprintf("Network %s, %s, %s; step size %g, temperature %g, minibatches of %d, %d steps (%.3g epochs), "+
+		"seed %d, %s kernels.",
 		e.network.ID, filepath.Base(e.network.Set.Name), shapeOf(e), e.StepSize, e.Temperature, e.Batch, e.Steps,
 		float64(e.Steps)/float64(e.session.StepsPerEpoch()), e.Seed, e.session.Device.Kernels)
 }
@@ -102,13 +103,16 @@ func (e *experiment) driftFigure() (*draw.Illustration, error) {
 	for _, c := range e.courses {
 		color, dashed := lookOf(c.condition)
 		s.Curve(fromSampling, draw.Curve{
-			Label: names(c.condition), X: c.thousands(), Y: c.each(func(k look) float64 { return 100 * k.accuracy }), Color: color, Dashed: dashed,
+			Label: names(c.condition), X: c.thousands(), Y: c.each(func(k look) float64 { return 100 * k.accuracy }),
+			Color: color, Dashed: dashed,
 		})
 	}
 	s.Panel("", steps, draw.Axis{Label: "Displacement of weights, rms"})
 	for _, c := range e.courses {
 		color, dashed := lookOf(c.condition)
-		s.Curve(fromSampling, draw.Curve{X: c.thousands(), Y: c.each(func(k look) float64 { return math.Sqrt(e.overLayers(k.squares)) }), Color: color, Dashed: dashed})
+		s.Curve(fromSampling,
+			draw.Curve{X: c.thousands(), Y: c.each(func(k look) float64 { return math.Sqrt(e.overLayers(k.squares)) }),
+				Color: color, Dashed: dashed})
 	}
 	walk := draw.Curve{Label: "free diffusion, √(2Tεt)", Color: draw.Ink, Thin: true}
 	for _, k := range e.courses[0].looks {
@@ -128,7 +132,8 @@ func (e *experiment) driftFigure() (*draw.Illustration, error) {
 	for l := range e.layout.Layers {
 		for _, c := range e.courses[:2] {
 			line := draw.Curve{
-				X: c.thousands(), Y: c.each(func(k look) float64 { return k.similarity[l] }), Color: e.layerColor(l), Dashed: c.condition == control,
+				X: c.thousands(), Y: c.each(func(k look) float64 { return k.similarity[l] }), Color: e.layerColor(l),
+				Dashed: c.condition == control,
 			}
 			switch {
 			case c.condition == fluctuation:
@@ -151,15 +156,21 @@ func (e *experiment) driftFigure() (*draw.Illustration, error) {
 	alone := e.courses[1].looks[e.Looks]
 	var parts []string
 	for l := range e.layout.Layers {
-		parts = append(parts, fmt.Sprintf("%s %.3f (noise without gradient %.3f)", e.layerName(l), b.similarity[l], alone.similarity[l]))
+		parts = append(parts, fmt.Sprintf("%s %.3f (noise without gradient %.3f)", e.layerName(l), b.similarity[l],
+			alone.similarity[l]))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
 		Name: "drift", Title: "Representations drift while the task is still solved (ISD, after Kappel et al. 2018)",
-		Caption: fmt.Sprintf("Synapses of a trained network fluctuate by Langevin dynamics. A: accuracy on %d test images with the weights as they are, %.2f %% at "+
-			"the start and %.2f %% at the end; without the gradient %.2f %%. B: root mean squared displacement of the weights of all layers, biases aside. "+
-			"C: Pearson correlation, over %d fixed test images, of each unit's response with its response at the start, mean over the units of a layer; at "+
-			"the end: %s; of all hidden units %.3f. D: the same between any two looks under noise and gradient, over their distance in time. ",
-			e.network.Set.Test.N(), 100*a.accuracy, 100*b.accuracy, 100*alone.accuracy, e.probes.N(), strings.Join(parts, ", "), e.hidden(b)) + e.protocol(),
+		Caption: fmt.Sprintf("Synapses of a trained network fluctuate by Langevin dynamics. A: accuracy on %d test "+
+			"images with the weights as they are, %.2f %% at "+
+			"the start and %.2f %% at the end; without the gradient %.2f %%. B: root mean squared displacement of the "+
+			"weights of all layers, biases aside. "+
+			"C: Pearson correlation, over %d fixed test images, of each unit's response with its response at the start, "+
+			"mean over the units of a layer; at "+
+			"the end: %s; of all hidden units %.3f. D: the same between any two looks under noise and gradient, over their "+
+			"distance in time. ",
+			e.network.Set.Test.N(), 100*a.accuracy, 100*b.accuracy, 100*alone.accuracy, e.probes.N(), strings.Join(parts, ", "),
+			e.hidden(b)) + e.protocol(),
 	})
 }
 
@@ -213,16 +224,23 @@ func (e *experiment) curvatureFigure() (*draw.Illustration, error) {
 			}
 			s.Points(fromSampling, p)
 		}
-		s.Curve(fromTheory, draw.Curve{Label: "free diffusion, 2Tεt", X: ends[:], Y: []float64{free, free}, Color: draw.Ink, Thin: true})
+		s.Curve(fromTheory, draw.Curve{Label: "free diffusion, 2Tεt", X: ends[:], Y: []float64{free, free}, Color: draw.Ink,
+			Thin: true})
 		s.Last().Note = fmt.Sprintf("slope %v\ncontrol %v\nratio %v", m.Drift.Slope, m.Control.Slope, m.Relative)
-		notes = append(notes, fmt.Sprintf("%s: slope %v, control %v, of the ratio of the two %v; the half of lower Fisher information has %.1f %% of the squared "+
-			"displacement (control %.1f %%)", titles[i], m.Drift.Slope, m.Control.Slope, m.Relative, 100*m.Drift.LowShare, 100*m.Control.LowShare))
+		notes = append(notes,
+			fmt.Sprintf("%s: slope %v, control %v, of the ratio of the two %v; the half of lower Fisher information has "+
+				"%.1f %% of the squared "+
+				"displacement (control %.1f %%)", titles[i], m.Drift.Slope, m.Control.Slope, m.Relative, 100*m.Drift.LowShare,
+				100*m.Control.LowShare))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
 		Name: "curvature", Title: "Synapses go farther in directions of low curvature (ISD, after Kappel et al. 2018)",
-		Caption: fmt.Sprintf("Squared displacement of synapses within a quarter of the run, mean over all such windows between looks, over the diagonal of their empirical "+
-			"Fisher information, the curvature of the summed negative log-likelihood, mean of %d looks at the drift. Dots: means of %d groups of synapses of "+
-			"like Fisher information. Slopes are fitted to single synapses on logarithmic axes, with bootstrap 95 %% intervals over synapses; the last is "+
+		Caption: fmt.Sprintf("Squared displacement of synapses within a quarter of the run, mean over all such windows "+
+			"between looks, over the diagonal of their empirical "+
+			"Fisher information, the curvature of the summed negative log-likelihood, mean of %d looks at the drift. Dots: "+
+			"means of %d groups of synapses of "+
+			"like Fisher information. Slopes are fitted to single synapses on logarithmic axes, with bootstrap 95 %% "+
+			"intervals over synapses; the last is "+
 			"that of a synapse's squared displacement over that of its twin in the control, which took the same noise. %s. ",
 			min(fisherLooks, e.Looks), drawnBins, strings.Join(notes, "; ")) + e.protocol(),
 	})
@@ -261,7 +279,8 @@ func (e *experiment) tuningFigure() (*draw.Illustration, error) {
 		s.Panel(fmt.Sprintf("unit %d", u+1), draw.Axis{Label: "Class"}, y)
 		for j, t := range times {
 			line := draw.Curve{
-				Label: fmt.Sprintf("after %.3g thousand steps", float64(looks[t].step)/1000), Color: draw.Blue, Pale: 0.75 * (1 - float64(j)/float64(len(times)-1)),
+				Label: fmt.Sprintf("after %.3g thousand steps", float64(looks[t].step)/1000), Color: draw.Blue,
+				Pale: 0.75 * (1 - float64(j)/float64(len(times)-1)),
 			}
 			if j == 0 {
 				line.Label, line.Color, line.Pale, line.Dashed = "at the start", draw.Ink, 0, true
@@ -275,7 +294,8 @@ func (e *experiment) tuningFigure() (*draw.Illustration, error) {
 	}
 	return s.Illustration(min(3, count), 58, draw.Illustration{
 		Name: "tuning", Title: "What single units answer changes",
-		Caption: fmt.Sprintf("Mean response of %d of the %d units of the last hidden layer, evenly spaced among those that answer at all, to the fixed test images of "+
+		Caption: fmt.Sprintf("Mean response of %d of the %d units of the last hidden layer, evenly spaced among those "+
+			"that answer at all, to the fixed test images of "+
 			"each class, under noise and gradient. ", count, e.layout.Layers[hidden].Out) + e.protocol(),
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"quantal/kernels"
 )
 
-// Representation is the responses of a layer's units to the probes, each unit's with mean 0 and length 1 over the probes, so that the
-// product of two units' responses is their Pearson correlation.
+// Representation is the responses of a layer's units to the probes, each unit's with mean 0 and length 1 over the
+// probes, so that the product of two units' responses is their Pearson correlation.
 type Representation struct {
 	units, probes int
 	z             []float32 // [units x probes]; 0 for a unit that answers all probes alike
@@ -20,7 +20,8 @@ type Representation struct {
 
 // NewRepresentation takes responses as [probes x units].
 func NewRepresentation(responses []float32, units int) Representation {
-	r := Representation{units: units, probes: len(responses) / units, z: make([]float32, len(responses)), silent: make([]bool, units)}
+	r := Representation{units: units, probes: len(responses) / units, z: make([]float32, len(responses)),
+		silent: make([]bool, units)}
 	y := make([]float64, r.probes)
 	for u := range units {
 		for p := range y {
@@ -42,9 +43,9 @@ func NewRepresentation(responses []float32, units int) Representation {
 	return r
 }
 
-// Similarity is the mean over units of the Pearson correlation, over probes, between their responses in r and in s. A unit that
-// answers all probes alike in one of the two has nothing in common with itself in the other, and counts as 0; units that do so in both
-// are left out. NaN if none is left.
+// Similarity is the mean over units of the Pearson correlation, over probes, between their responses in r and in s. A
+// unit that answers all probes alike in one of the two has nothing in common with itself in the other, and counts as 0;
+// units that do so in both are left out. NaN if none is left.
 func (r Representation) Similarity(s Representation) float64 {
 	sum, n := 0.0, 0
 	for u := range r.units {
@@ -112,7 +113,8 @@ func displacements(l kernels.Layout, layer int, from, to *kernels.State) []float
 	return list
 }
 
-// overWindows are the mean squared distances that the weights of a layer have gone within a lag, over all pairs of looks so far apart.
+// overWindows are the mean squared distances that the weights of a layer have gone within a lag, over all pairs of
+// looks so far apart.
 func overWindows(l kernels.Layout, layer int, looks []*kernels.State, lag int) []float64 {
 	sum := make([]float64, l.Layers[layer].In*l.Layers[layer].Out)
 	for i := lag; i < len(looks); i++ {
@@ -121,8 +123,8 @@ func overWindows(l kernels.Layout, layer int, looks []*kernels.State, lag int) [
 	return sum
 }
 
-// fisher is the diagonal of the empirical Fisher information of a layer's weights, biases aside: N mean g_b^2, the curvature of the
-// summed negative log-likelihood.
+// fisher is the diagonal of the empirical Fisher information of a layer's weights, biases aside: N mean g_b^2, the
+// curvature of the summed negative log-likelihood.
 func fisher(l kernels.Layout, layer, examples int, s *kernels.Sums) []float64 {
 	var list []float64
 	eachWeight(l, layer, func(at int) {
@@ -140,8 +142,9 @@ func eachWeight(l kernels.Layout, layer int, f func(at int)) {
 	}
 }
 
-// lowShare is the share of the sum of squared displacements that the half of the synapses with the lower curvature has; 1/2 if they go
-// as far as the others. Of synapses of one curvature that do not all belong to that half, each counts in part.
+// lowShare is the share of the sum of squared displacements that the half of the synapses with the lower curvature has;
+// 1/2 if they go as far as the others. Of synapses of one curvature that do not all belong to that half, each counts in
+// part.
 func lowShare(displacement, curvature []float64) float64 {
 	order := make([]int, len(curvature))
 	for i := range order {

@@ -54,7 +54,8 @@ func newAgent(l Learner, w world, explorer string, strength float64, seed uint64
 		sigma = strength
 	}
 	member := kernels.Member{Seed: seed, LearningRate: l.Rate, NoiseVariance: 1}
-	a.net = newNetwork(w.states(), w.actions(), kernels.Adam{Beta1: l.Momentum, Beta2: kernels.DefaultAdam().Beta2, Epsilon: l.AdamEpsilon}, member, sigma)
+	a.net = newNetwork(w.states(), w.actions(), kernels.Adam{Beta1: l.Momentum, Beta2: kernels.DefaultAdam().Beta2,
+		Epsilon: l.AdamEpsilon}, member, sigma)
 	a.net.frozen = explorer == Frozen
 	return a
 }
@@ -113,8 +114,8 @@ func (a *agent) episode(w world, episode, of int) (total, largest float64) {
 	return total, largest
 }
 
-// learn takes learning steps after an episode of so many steps: each from all of these, and from as many remembered ones as
-// Learner.Replay says.
+// learn takes learning steps after an episode of so many steps: each from all of these, and from as many remembered
+// ones as Learner.Replay says.
 func (a *agent) learn(steps int) error {
 	replay := make([]float64, a.Replay)
 	for range (steps + a.Every - 1) / a.Every {
@@ -125,7 +126,8 @@ func (a *agent) learn(steps int) error {
 		}
 		if !a.net.learn(batch, place(a.seed, layerLearn, a.net.steps, 0)) {
 			what := kernels.Divergence{Step: a.net.steps, What: "gradient"}
-			return fmt.Errorf("explore: %s with %g: %w: want a smaller rate", a.explorer, a.strength, &train.DivergedError{Divergence: what})
+			return fmt.Errorf("explore: %s with %g: %w: want a smaller rate", a.explorer, a.strength,
+				&train.DivergedError{Divergence: what})
 		}
 	}
 	return nil
@@ -140,11 +142,12 @@ func (a *agent) policy() func(state int) int {
 
 // course is how an agent fared.
 type course struct {
-	Returns []float64    // of each episode
-	Found   int          // the first episode, from 1, with a reward of more than a half in one step; 0 for none
-	Optimum float64      // the largest expected return there is
-	Learned float64      // expected return at the end, by the means
-	Sigmas  [][2]float64 // after each block of episodes: mean sigma of the synapses of the best behaviour, and of the others
+	Returns []float64 // of each episode
+	Found   int       // the first episode, from 1, with a reward of more than a half in one step; 0 for none
+	Optimum float64   // the largest expected return there is
+	Learned float64   // expected return at the end, by the means
+	// after each block of episodes: mean sigma of the synapses of the best behaviour, and of the others
+	Sigmas [][2]float64
 }
 
 // blocks is into how many blocks a course is divided in figures.

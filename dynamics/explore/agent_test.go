@@ -25,8 +25,8 @@ type instance struct {
 	size, episodes int
 }
 
-// The instances. The bandit has more contexts than that of the full experiment, each of which is a bandit by itself, so that agents
-// differ less.
+// The instances. The bandit has more contexts than that of the full experiment, each of which is a bandit by itself, so
+// that agents differ less.
 var (
 	near = instance{DeepSeaWorld, 6, 800}
 	mid  = instance{DeepSeaWorld, 10, 800}
@@ -55,7 +55,8 @@ func TestClaims(t *testing.T) {
 		lives[k] = agents{near: {}, mid: {}, far: {}, arms: {}}
 		g.Go(func() error {
 			for i, explorers := range map[instance][]string{
-				near: {Softmax, Epsilon, Greedy}, mid: {Synapses}, far: {Synapses, Frozen, Softmax, Epsilon}, arms: {Synapses, Softmax, Epsilon, Greedy},
+				near: {Softmax, Epsilon, Greedy}, mid: {Synapses}, far: {Synapses, Frozen, Softmax, Epsilon},
+				arms: {Synapses, Softmax, Epsilon, Greedy},
 			} {
 				for _, explorer := range explorers {
 					c, err := i.live(explorer, uint64(1+k))
@@ -85,15 +86,27 @@ func TestClaims(t *testing.T) {
 			c := a[far][Synapses]
 			return c.Found > 0 && late(c) > 0.9 && c.Learned > 0.9
 		}},
-		{"noise on actions does not meet a reward 14 steps away", func(a agents) bool { return a[far][Softmax].Found == 0 && a[far][Epsilon].Found == 0 }},
-		{"noise on synapses that is not learned does not meet it either", func(a agents) bool { return a[far][Frozen].Found == 0 }},
-		{"noise on actions meets a reward 6 steps away", func(a agents) bool { return a[near][Softmax].Found > 0 && a[near][Epsilon].Found > 0 }},
+		{"noise on actions does not meet a reward 14 steps away",
+			func(a agents) bool { return a[far][Softmax].Found == 0 && a[far][Epsilon].Found == 0 }},
+		{"noise on synapses that is not learned does not meet it either",
+			func(a agents) bool { return a[far][Frozen].Found == 0 }},
+		{"noise on actions meets a reward 6 steps away", func(a agents) bool {
+			return a[near][Softmax].Found > 0 &&
+				a[near][Epsilon].Found > 0
+		}},
 		{"no noise does not", func(a agents) bool { return a[near][Greedy].Found == 0 }},
-		{"bandit: learned noise on synapses gets more than softmax", func(a agents) bool { return mean(a[arms][Synapses]) > mean(a[arms][Softmax]) }},
-		{"bandit: learned noise on synapses gets more than epsilon-greedy", func(a agents) bool { return mean(a[arms][Synapses]) > mean(a[arms][Epsilon]) }},
-		{"bandit: softmax gets more than no noise", func(a agents) bool { return mean(a[arms][Softmax]) > mean(a[arms][Greedy]) }},
-		{"bandit: epsilon-greedy gets more than no noise", func(a agents) bool { return mean(a[arms][Epsilon]) > mean(a[arms][Greedy]) }},
-		{"noise is shed where behaviour is learned", func(a agents) bool { return shed(a[mid][Synapses]) && shed(a[arms][Synapses]) }},
+		{"bandit: learned noise on synapses gets more than softmax",
+			func(a agents) bool { return mean(a[arms][Synapses]) > mean(a[arms][Softmax]) }},
+		{"bandit: learned noise on synapses gets more than epsilon-greedy",
+			func(a agents) bool { return mean(a[arms][Synapses]) > mean(a[arms][Epsilon]) }},
+		{"bandit: softmax gets more than no noise",
+			func(a agents) bool { return mean(a[arms][Softmax]) > mean(a[arms][Greedy]) }},
+		{"bandit: epsilon-greedy gets more than no noise",
+			func(a agents) bool { return mean(a[arms][Epsilon]) > mean(a[arms][Greedy]) }},
+		{"noise is shed where behaviour is learned", func(a agents) bool {
+			return shed(a[mid][Synapses]) &&
+				shed(a[arms][Synapses])
+		}},
 	} {
 		holds := 0
 		for _, a := range lives {
@@ -108,8 +121,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// Where each cell has its own synapses, of which an episode uses each at most once, it does not matter that noise is held: redrawn in
-// every step it explores as well.
+// Where each cell has its own synapses, of which an episode uses each at most once, it does not matter that noise is
+// held: redrawn in every step it explores as well.
 func TestRedrawn(t *testing.T) {
 	const seeds = 10
 	var returns [2][]float64
@@ -151,9 +164,9 @@ func TestHeldInClosedForm(t *testing.T) {
 	}
 }
 
-// Before learning, noise that is held for an episode comes to the reward with probability 1/(N+1), and noise that is redrawn in every
-// step, or held where each cell has its own meaning of the actions, with 2^-N as random actions do. That one of them is taken for
-// another is seen at N = 6 already: 0.14 is not 0.016.
+// Before learning, noise that is held for an episode comes to the reward with probability 1/(N+1), and noise that is
+// redrawn in every step, or held where each cell has its own meaning of the actions, with 2^-N as random actions do.
+// That one of them is taken for another is seen at N = 6 already: 0.14 is not 0.016.
 func TestUntrained(t *testing.T) {
 	c := small()
 	c.Sizes, c.Untrained = []int{2, 6}, 3000
@@ -177,7 +190,8 @@ func TestUntrained(t *testing.T) {
 	}
 }
 
-// An agent without noise is the same as one whose noise is too small to matter, and takes the same way in every episode.
+// An agent without noise is the same as one whose noise is too small to matter, and takes the same way in every
+// episode.
 func TestWithoutNoise(t *testing.T) {
 	w := sea(8, 3)
 	none := newAgent(DefaultConfig().Learner, w, Greedy, 0, 3)
@@ -198,7 +212,8 @@ func TestWithoutNoise(t *testing.T) {
 	}
 }
 
-// Choices by softmax have its probabilities, those by epsilon-greedy the share of random ones that is left, and the others are greedy.
+// Choices by softmax have its probabilities, those by epsilon-greedy the share of random ones that is left, and the
+// others are greedy.
 func TestChoices(t *testing.T) {
 	const n = 20_000
 	values := []float64{0.1, 0.4, 0.2}

@@ -11,20 +11,22 @@ import (
 	"quantal/results/store"
 )
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
+// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
+// there is one.
 type Config struct {
-	Sizes     []int      `toml:"sizes" json:"sizes"`         // of deep sea
-	Episodes  int        `toml:"episodes" json:"episodes"`   // in deep sea
-	Contexts  int        `toml:"contexts" json:"contexts"`   // of the bandit
-	Arms      int        `toml:"arms" json:"arms"`           //
-	Choices   int        `toml:"choices" json:"choices"`     // episodes of the bandit
-	Seeds     int        `toml:"seeds" json:"seeds"`         // agents of each kind: Seed, Seed+1, ...
-	Untrained int        `toml:"untrained" json:"untrained"` // episodes of networks that do not learn, for their chance of the far reward
-	Learner   Learner    `toml:"learner" json:"learner"`     //
-	Tuning    Tuning     `toml:"tuning" json:"tuning"`       //
-	Explorers []Explorer `toml:"explorer" json:"explorer"`   //
-	Seed      store.Seed `toml:"seed" json:"seed"`           //
-	Threads   int        `toml:"threads" json:"threads"`     // 0 for all processors
+	Sizes    []int `toml:"sizes" json:"sizes"`       // of deep sea
+	Episodes int   `toml:"episodes" json:"episodes"` // in deep sea
+	Contexts int   `toml:"contexts" json:"contexts"` // of the bandit
+	Arms     int   `toml:"arms" json:"arms"`         //
+	Choices  int   `toml:"choices" json:"choices"`   // episodes of the bandit
+	Seeds    int   `toml:"seeds" json:"seeds"`       // agents of each kind: Seed, Seed+1, ...
+	// episodes of networks that do not learn, for their chance of the far reward
+	Untrained int        `toml:"untrained" json:"untrained"`
+	Learner   Learner    `toml:"learner" json:"learner"`   //
+	Tuning    Tuning     `toml:"tuning" json:"tuning"`     //
+	Explorers []Explorer `toml:"explorer" json:"explorer"` //
+	Seed      store.Seed `toml:"seed" json:"seed"`         //
+	Threads   int        `toml:"threads" json:"threads"`   // 0 for all processors
 }
 
 // Learner is how values are learned, the same for all agents.
@@ -33,11 +35,12 @@ type Learner struct {
 	Momentum    float64 `toml:"momentum" json:"momentum"`         // its beta1
 	AdamEpsilon float64 `toml:"adam_epsilon" json:"adam_epsilon"` //
 	Every       int     `toml:"every" json:"every"`               // steps of acting for one of learning
-	Replay      int     `toml:"replay" json:"replay"`             // remembered steps in a minibatch, beside those of the last episode
+	// remembered steps in a minibatch, beside those of the last episode
+	Replay int `toml:"replay" json:"replay"`
 }
 
-// Tuning says how the strength of each explorer is chosen for a world: of those it may have, the one with the largest mean return over
-// all episodes of some agents that are used for nothing else.
+// Tuning says how the strength of each explorer is chosen for a world: of those it may have, the one with the largest
+// mean return over all episodes of some agents that are used for nothing else.
 type Tuning struct {
 	Seeds int   `toml:"seeds" json:"seeds"`
 	Sizes []int `toml:"sizes" json:"sizes"` // of deep sea; the mean over them counts
@@ -86,7 +89,8 @@ func (c Config) Check() error {
 	l := c.Learner
 	switch {
 	case !ascending(c.Sizes):
-		return fmt.Errorf("sizes %s: want whole numbers from 2 to %d, each larger than the one before", list(c.Sizes), largestSize)
+		return fmt.Errorf("sizes %s: want whole numbers from 2 to %d, each larger than the one before", list(c.Sizes),
+			largestSize)
 	case c.Episodes < blocks || c.Episodes > mostEpisode:
 		return fmt.Errorf("episodes %d: want %d to %d", c.Episodes, blocks, mostEpisode)
 	case c.Choices < blocks || c.Choices > mostEpisode:
@@ -112,7 +116,8 @@ func (c Config) Check() error {
 	case c.Tuning.Seeds < 1 || c.Tuning.Seeds > 10_000:
 		return fmt.Errorf("tuning: seeds %d: want 1 to 10000", c.Tuning.Seeds)
 	case !ascending(c.Tuning.Sizes):
-		return fmt.Errorf("tuning: sizes %s: want whole numbers from 2 to %d, each larger than the one before", list(c.Tuning.Sizes), largestSize)
+		return fmt.Errorf("tuning: sizes %s: want whole numbers from 2 to %d, each larger than the one before",
+			list(c.Tuning.Sizes), largestSize)
 	case c.Threads < 0:
 		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
 	case len(c.Explorers) == 0:

@@ -46,8 +46,8 @@ type Outcome struct {
 
 // Performance is means over agents. Intervals are t intervals of 95 % over the agents.
 type Performance struct {
-	// Return is that of an episode, over all of them; Late over the last tenth; and Learned is what the means of the synapses are worth
-	// at the end, as expected return. Optimum is the largest expected return.
+	// Return is that of an episode, over all of them; Late over the last tenth; and Learned is what the means of the
+	// synapses are worth at the end, as expected return. Optimum is the largest expected return.
 	Return           float64 `json:"return"`
 	ReturnHalfWidth  float64 `json:"return_half_width"`
 	Late             float64 `json:"late_return"`
@@ -62,8 +62,8 @@ type Performance struct {
 	SigmaOthers float64 `json:"sigma_others"`
 }
 
-// FarReward is how many agents met the far reward of deep sea at least once, with the exact interval of 95 %, and how many get it at the
-// end by the means of their synapses.
+// FarReward is how many agents met the far reward of deep sea at least once, with the exact interval of 95 %, and how
+// many get it at the end by the means of their synapses.
 type FarReward struct {
 	Found     int     `json:"found"`
 	Share     float64 `json:"found_share"`
@@ -74,8 +74,8 @@ type FarReward struct {
 	Learned     int      `json:"learned"`
 }
 
-// Depth is how deep a strategy goes: the largest size up to which, at all sizes, so large a share of agents meets the far reward; 0
-// where they do not even at the smallest.
+// Depth is how deep a strategy goes: the largest size up to which, at all sizes, so large a share of agents meets the
+// far reward; 0 where they do not even at the smallest.
 type Depth struct {
 	Explorer   string `json:"explorer"`
 	Half       int    `json:"half"`
@@ -91,8 +91,8 @@ type Strength struct {
 	Chosen   float64   `json:"chosen"`
 }
 
-// Untrained is how often networks that have learned nothing come to the far reward of a deep sea in which an action means the same in
-// all cells.
+// Untrained is how often networks that have learned nothing come to the far reward of a deep sea in which an action
+// means the same in all cells.
 type Untrained struct {
 	Noise    string  `json:"noise"`
 	Size     int     `json:"size"`
@@ -265,7 +265,8 @@ func (e *experiment) world(s setting, seed uint64) (w world, episodes int) {
 }
 
 // live lets agents with seeds from first on live in each of the settings.
-func (e *experiment) live(ctx context.Context, settings []setting, agents int, first uint64, what string) ([][]course, error) {
+func (e *experiment) live(ctx context.Context, settings []setting, agents int, first uint64,
+	what string) ([][]course, error) {
 	courses := make([][]course, len(settings))
 	for i := range courses {
 		courses[i] = make([]course, agents)
@@ -339,7 +340,8 @@ func (e *experiment) outcome(s setting, courses []course) Outcome {
 	far := FarReward{}
 	for k, c := range courses {
 		n := len(c.Returns)
-		mean, late, learned = append(mean, stat.Mean(c.Returns, nil)), append(late, stat.Mean(c.Returns[n-n/10:], nil)), append(learned, c.Learned)
+		mean, late, learned = append(mean, stat.Mean(c.Returns, nil)), append(late, stat.Mean(c.Returns[n-n/10:], nil)),
+			append(learned, c.Learned)
 		optimum, regret = append(optimum, c.Optimum), append(regret, c.Optimum-mean[k])
 		last := c.Sigmas[len(c.Sigmas)-1]
 		o.SigmaBest += last[0] / float64(len(courses))
@@ -358,7 +360,8 @@ func (e *experiment) outcome(s setting, courses []course) Outcome {
 	for _, f := range []struct {
 		mean, half *float64
 		values     []float64
-	}{{&o.Return, &o.ReturnHalfWidth, mean}, {&o.Late, &o.LateHalfWidth, late}, {&o.Learned, &o.LearnedHalfWidth, learned}, {&o.Regret, &o.RegretHalfWidth, regret}} {
+	}{{&o.Return, &o.ReturnHalfWidth, mean}, {&o.Late, &o.LateHalfWidth, late}, {&o.Learned, &o.LearnedHalfWidth, learned},
+		{&o.Regret, &o.RegretHalfWidth, regret}} {
 		i := tables.NewInterval(f.values)
 		*f.mean, *f.half = i.Mean, i.HalfWidth
 	}
@@ -375,9 +378,11 @@ func (e *experiment) outcome(s setting, courses []course) Outcome {
 }
 
 func (o Outcome) row() Row {
-	r := Row{World: o.World, Size: o.Size, Explorer: o.Explorer, Strength: o.Strength, Agents: o.Agents, Performance: o.Performance}
+	r := Row{World: o.World, Size: o.Size, Explorer: o.Explorer, Strength: o.Strength, Agents: o.Agents,
+		Performance: o.Performance}
 	if f := o.FarReward; f != nil {
-		r.Found, r.Share, r.ShareLow, r.ShareHigh, r.FirstMedian, r.LearnedIt = &f.Found, &f.Share, &f.ShareLow, &f.ShareHigh, f.FirstMedian, &f.Learned
+		r.Found, r.Share, r.ShareLow, r.ShareHigh, r.FirstMedian, r.LearnedIt = &f.Found, &f.Share, &f.ShareLow, &f.ShareHigh,
+			f.FirstMedian, &f.Learned
 	}
 	return r
 }
@@ -417,8 +422,8 @@ const (
 // redrawnSizes are the depths up to which a chance of 2^-size can be counted.
 const redrawnSizes = 10
 
-// untrained counts how often networks that have learned nothing, all of whose sigmas are 1, come to the far reward. See the package
-// documentation for what is expected.
+// untrained counts how often networks that have learned nothing, all of whose sigmas are 1, come to the far reward. See
+// the package documentation for what is expected.
 func (e *experiment) untrained(ctx context.Context) ([]Untrained, error) {
 	var all []Untrained
 	for _, noise := range []string{Held, Redrawn, OwnWays, ByChance} {
@@ -438,9 +443,10 @@ func (e *experiment) untrained(ctx context.Context) ([]Untrained, error) {
 	for i := range all {
 		g.Go(fault.Guarded(func() error {
 			var err error
-			all[i], err = dynamics.Part(e.parts, fmt.Sprintf("untrained-%s-%d", all[i].Noise, all[i].Size), func() (Untrained, error) {
-				return e.search(ctx, all[i])
-			})
+			all[i], err = dynamics.Part(e.parts, fmt.Sprintf("untrained-%s-%d", all[i].Noise, all[i].Size),
+				func() (Untrained, error) {
+					return e.search(ctx, all[i])
+				})
 			return err
 		}))
 	}

@@ -41,8 +41,8 @@ func run(t *testing.T, c Config) (findings Findings, text string) {
 	return findings, dynamicstest.Text(t, summary, findings.Table, findings.Figures)
 }
 
-// The experiment finds the same for any number of threads; its table and its summary say the same; strengths are the best of those
-// tried; and means are those of the agents when they live by themselves.
+// The experiment finds the same for any number of threads; its table and its summary say the same; strengths are the
+// best of those tried; and means are those of the agents when they live by themselves.
 func TestRun(t *testing.T) {
 	c := small()
 	c.Threads = 1
@@ -55,7 +55,8 @@ func TestRun(t *testing.T) {
 	}
 	s := findings.Summary
 	if len(s.Outcomes) != 5*3 || len(findings.Table) != len(s.Outcomes) || len(s.Depths) != 5 || len(s.Strengths) != 8 {
-		t.Fatalf("%d outcomes, %d rows, %d depths, %d strengths", len(s.Outcomes), len(findings.Table), len(s.Depths), len(s.Strengths))
+		t.Fatalf("%d outcomes, %d rows, %d depths, %d strengths", len(s.Outcomes), len(findings.Table), len(s.Depths),
+			len(s.Strengths))
 	}
 	for _, x := range s.Strengths {
 		if i := slices.Index(x.Tried, x.Chosen); i < 0 || x.Returns[i] != slices.Max(x.Returns) || len(x.Tried) != 2 {
@@ -66,7 +67,10 @@ func TestRun(t *testing.T) {
 		if (o.FarReward != nil) != (o.World == DeepSeaWorld) || o.Agents != 3 {
 			t.Fatalf("%+v", o)
 		}
-		chosen := slices.IndexFunc(s.Strengths, func(x Strength) bool { return x.World == o.World && x.Explorer == o.Explorer })
+		chosen := slices.IndexFunc(s.Strengths, func(x Strength) bool {
+			return x.World == o.World &&
+				x.Explorer == o.Explorer
+		})
 		if chosen >= 0 && s.Strengths[chosen].Chosen != o.Strength {
 			t.Errorf("%s, %s: strength %g, chosen %g", o.World, o.Explorer, o.Strength, s.Strengths[chosen].Chosen)
 		}
@@ -86,7 +90,8 @@ func TestRun(t *testing.T) {
 			}
 		}
 		if math.Abs(o.Return-stat.Mean(means, nil)) > 1e-12 || findings.Table[i].Return != o.Return {
-			t.Errorf("%s of %d, %s: return %g, row %g, want %g", o.World, o.Size, o.Explorer, o.Return, findings.Table[i].Return, stat.Mean(means, nil))
+			t.Errorf("%s of %d, %s: return %g, row %g, want %g", o.World, o.Size, o.Explorer, o.Return, findings.Table[i].Return,
+				stat.Mean(means, nil))
 		}
 		if o.FarReward != nil && (o.FarReward.Found != found || *findings.Table[i].Found != found) {
 			t.Errorf("%s of %d, %s: %d found, want %d", o.World, o.Size, o.Explorer, o.FarReward.Found, found)
@@ -99,7 +104,8 @@ func TestDepths(t *testing.T) {
 	e := &experiment{Config: Config{Explorers: []Explorer{{Name: Synapses}, {Name: Greedy}}}}
 	var outcomes []Outcome
 	add := func(explorer string, size int, share float64) {
-		outcomes = append(outcomes, Outcome{World: DeepSeaWorld, Explorer: explorer, Size: size, FarReward: &FarReward{Share: share}})
+		outcomes = append(outcomes, Outcome{World: DeepSeaWorld, Explorer: explorer, Size: size,
+			FarReward: &FarReward{Share: share}})
 	}
 	for size, share := range map[int]float64{5: 1, 10: 0.95} {
 		add(Synapses, size, share)
@@ -153,7 +159,8 @@ func TestProgress(t *testing.T) {
 
 func TestRunStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, small(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, small(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -216,5 +223,8 @@ func TestCheck(t *testing.T) {
 
 // Interrupted at any time, the experiment goes on from what it has kept.
 func TestResume(t *testing.T) {
-	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, small(), job) })
+	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings,
+		error) {
+		return Run(ctx, small(), job)
+	})
 }

@@ -33,7 +33,8 @@ func look(explorer string) draw.Color {
 // title is the name of a strategy as it is written in a key.
 func title(explorer string) string {
 	return map[string]string{
-		Synapses: "synapses, learned σ", Frozen: "synapses, fixed σ", Softmax: "actions, softmax", Epsilon: "actions, ε-greedy", Greedy: "no noise",
+		Synapses: "synapses, learned σ", Frozen: "synapses, fixed σ", Softmax: "actions, softmax",
+		Epsilon: "actions, ε-greedy", Greedy: "no noise",
 	}[explorer]
 }
 
@@ -53,7 +54,8 @@ func (e *experiment) protocol(s Summary) string {
 		chosen = append(chosen, fmt.Sprintf("%s on the %s %g", title(x.Explorer), x.World, x.Chosen))
 	}
 	l := e.Learner
-	return fmt.Sprintf("%d agents of each kind, seeds from %d; all learn in one way (learning rate %g, Adam's epsilon %g, %d remembered steps in a minibatch). "+
+	return fmt.Sprintf("%d agents of each kind, seeds from %d; all learn in one way (learning rate %g, Adam's "+
+		"epsilon %g, %d remembered steps in a minibatch). "+
 		"Strengths are those with the largest mean return of %d other agents (deep sea of %s): %s.",
 		e.Seeds, e.Seed, l.Rate, l.AdamEpsilon, l.Replay, e.Tuning.Seeds, list(e.Tuning.Sizes), strings.Join(chosen, ", "))
 }
@@ -118,18 +120,22 @@ func (e *experiment) returnsFigure(s Summary) (*draw.Illustration, error) {
 			sheet.Last().X.Max = float64(len(e.lived[i][0].Returns))
 		}
 		sheet.Curve("optimum", draw.Curve{
-			Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{optimum, optimum}, Color: draw.Ink, Thin: true, Dashed: true,
+			Label: "optimum", X: []float64{0, sheet.Last().X.Max}, Y: []float64{optimum, optimum}, Color: draw.Ink, Thin: true,
+			Dashed: true,
 		})
 	}
 	panel(bandits, "Choice", func(o Outcome) bool { return o.World == BanditWorld })
 	for _, size := range e.drawnSizes() {
-		panel(fmt.Sprintf("Deep sea of %d", size), "Episode", func(o Outcome) bool { return o.World == DeepSeaWorld && o.Size == size })
+		panel(fmt.Sprintf("Deep sea of %d", size), "Episode",
+			func(o Outcome) bool { return o.World == DeepSeaWorld && o.Size == size })
 		sheet.Last().Y.Min, sheet.Last().Y.Max = -0.05, 1.05
 	}
 	return sheet.Illustration(3, 68, draw.Illustration{
 		Name: "returns", Title: "Return over episodes, with the noise on synapses, on actions, or nowhere",
-		Caption: fmt.Sprintf("Means over agents with 95 %% intervals, in blocks of a %dth of all episodes. A: a bandit with %d contexts and %d arms, another for each "+
-			"agent; what is missing to the largest return there is. The others: deep sea, where the only reward is behind as many steps to the right as it is deep, and actions mean something else "+
+		Caption: fmt.Sprintf("Means over agents with 95 %% intervals, in blocks of a %dth of all episodes. A: a bandit "+
+			"with %d contexts and %d arms, another for each "+
+			"agent; what is missing to the largest return there is. The others: deep sea, where the only reward is behind "+
+			"as many steps to the right as it is deep, and actions mean something else "+
 			"in each cell. ", blocks, e.Contexts, e.Arms) + e.protocol(s),
 	})
 }
@@ -173,7 +179,8 @@ func (e *experiment) depthFigure(s Summary) (*draw.Illustration, error) {
 		// The median of a geometric distribution; about ln 2 times 2^n.
 		x, chance = append(x, float64(n)), append(chance, math.Pow(2, float64(n))*math.Ln2)
 	}
-	sheet.Curve(fromClosedForm, draw.Curve{Label: "B: actions at random", X: x, Y: chance, Color: draw.Ink, Thin: true, Dashed: true})
+	sheet.Curve(fromClosedForm, draw.Curve{Label: "B: actions at random", X: x, Y: chance, Color: draw.Ink, Thin: true,
+		Dashed: true})
 	sheet.Panel("Before learning", draw.Axis{Label: "Size of deep sea", Min: 1, Max: float64(slices.Max(e.Sizes)) + 1},
 		draw.Axis{Label: "Chance of the reward in an episode", Log: true, Min: 0.2 * math.Pow(2, -redrawnSizes), Max: 1})
 	for i, noise := range []string{Held, Redrawn, OwnWays, ByChance} {
@@ -191,10 +198,14 @@ func (e *experiment) depthFigure(s Summary) (*draw.Illustration, error) {
 	}
 	return sheet.Illustration(3, 76, draw.Illustration{
 		Name: "depth", Title: "How deep noise on synapses, on actions, or nowhere explores",
-		Caption: fmt.Sprintf("A: share of the agents that meet the far reward at least once in %d episodes, with exact 95 %% intervals. At the largest size: %s. B: the median over "+
-			"agents of the episode in which they first meet it, where at least half do; actions at random take 2^N ln 2. C: networks that have learned nothing, whose synapses all have σ = 1, in a deep sea where an action "+
-			"means the same in all cells; in %d episodes each. Held for an episode, the noise makes the same choice in many cells and reaches the reward with "+
-			"probability 1/(N+1); redrawn in every step, or where each cell has its own meaning of the actions, with 2^-N, as noise on the actions does. ",
+		Caption: fmt.Sprintf("A: share of the agents that meet the far reward at least once in %d episodes, with exact "+
+			"95 %% intervals. At the largest size: %s. B: the median over "+
+			"agents of the episode in which they first meet it, where at least half do; actions at random take 2^N ln 2. "+
+			"C: networks that have learned nothing, whose synapses all have σ = 1, in a deep sea where an action "+
+			"means the same in all cells; in %d episodes each. Held for an episode, the noise makes the same choice in "+
+			"many cells and reaches the reward with "+
+			"probability 1/(N+1); redrawn in every step, or where each cell has its own meaning of the actions, with 2^-N, "+
+			"as noise on the actions does. ",
 			e.Episodes, strings.Join(texts, ", "), e.Untrained) + e.protocol(s),
 	})
 }
@@ -202,7 +213,8 @@ func (e *experiment) depthFigure(s Summary) (*draw.Illustration, error) {
 // untrainedLabel is the key of a kind of noise before learning.
 func untrainedLabel(noise string) string {
 	return map[string]string{
-		Held: "C: held for an episode", Redrawn: "C: redrawn in every step", OwnWays: "C: held, own meanings", ByChance: "C: actions at random",
+		Held: "C: held for an episode", Redrawn: "C: redrawn in every step", OwnWays: "C: held, own meanings",
+		ByChance: "C: actions at random",
 	}[noise]
 }
 
@@ -233,18 +245,22 @@ func (e *experiment) sigmaFigure(s Summary) (*draw.Illustration, error) {
 					at = append(at, float64(b*len(e.lived[i][0].Returns)/blocks))
 				}
 				sheet.Last().X.Max = at[len(at)-1]
-				sheet.Banded(fromSimulation, draw.Curve{Label: group, X: at, Y: mean, Color: []draw.Color{draw.Green, draw.Grey}[k]}, half)
+				sheet.Banded(fromSimulation, draw.Curve{Label: group, X: at, Y: mean,
+					Color: []draw.Color{draw.Green, draw.Grey}[k]}, half)
 			}
 			sheet.FromZero()
 		}
 	}
 	panel(bandits, "Choice", func(o Outcome) bool { return o.World == BanditWorld })
 	for _, size := range e.drawnSizes() {
-		panel(fmt.Sprintf("Deep sea of %d", size), "Episode", func(o Outcome) bool { return o.World == DeepSeaWorld && o.Size == size })
+		panel(fmt.Sprintf("Deep sea of %d", size), "Episode",
+			func(o Outcome) bool { return o.World == DeepSeaWorld && o.Size == size })
 	}
 	return sheet.Illustration(3, 68, draw.Illustration{
 		Name: "sigma", Title: "Noise is shed where behaviour is learned",
-		Caption: "Mean σ over the synapses from the states of the best behaviour to its actions (in deep sea, from the cells of the diagonal to the steps to the right; on the bandit, from " +
-			"each context to its best arm), and over all other synapses; means over agents with 95 % intervals. " + e.protocol(s),
+		Caption: "Mean σ over the synapses from the states of the best behaviour to its actions (in deep sea, from the " +
+			"cells of the diagonal to the steps to the right; on the bandit, from " +
+			"each context to its best arm), and over all other synapses; means over agents with 95 % intervals. " +
+			e.protocol(s),
 	})
 }

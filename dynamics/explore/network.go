@@ -6,9 +6,10 @@ import (
 	"quantal/kernels"
 )
 
-// network gives the values of all actions in a state: one layer of synapses from a unit for each state, of which one is active, and from
-// one unit that is common to all states, to a unit for each action. Its synapses are those of package kernels, w = mu + sigma xi with
-// sigma = softplus(phi), in 64-bit floats; the common unit is what they call the bias. Without noise w = mu.
+// network gives the values of all actions in a state: one layer of synapses from a unit for each state, of which one is
+// active, and from one unit that is common to all states, to a unit for each action. Its synapses are those of package
+// kernels, w = mu + sigma xi with sigma = softplus(phi), in 64-bit floats; the common unit is what they call the bias.
+// Without noise w = mu.
 type network struct {
 	kernels.Layout
 	common float64 // activity of the common unit
@@ -86,8 +87,8 @@ func (n *network) product(rows int) kernels.Product[float64] {
 	return kernels.Product[float64]{Layer: n.layer(), Batch: rows, W: n.w}
 }
 
-// values returns the values of all actions in some states; those of the first, second, ... lie Stride(actions) slots apart. They last
-// until the next call.
+// values returns the values of all actions in some states; those of the first, second, ... lie Stride(actions) slots
+// apart. They last until the next call.
 func (n *network) values(states ...int) []float64 {
 	stride := n.layer().Stride()
 	for b := len(n.active); b < len(states); b++ {
@@ -112,8 +113,8 @@ type transition struct {
 	next          int // over at the end of an episode
 }
 
-// targets are what the values of the actions taken should have been, by the weights of the last draw: the reward and the largest value
-// of the next state (Watkins and Dayan 1992), without discount.
+// targets are what the values of the actions taken should have been, by the weights of the last draw: the reward and
+// the largest value of the next state (Watkins and Dayan 1992), without discount.
 func (n *network) targets(batch []transition) []float64 {
 	var next []int
 	for _, t := range batch {
@@ -131,8 +132,8 @@ func (n *network) targets(batch []transition) []float64 {
 	return targets
 }
 
-// gradient forms the gradient of the loss with respect to the values, for weights of the last draw, and returns the loss: the Gaussian
-// negative log-likelihood of the targets, summed over the transitions.
+// gradient forms the gradient of the loss with respect to the values, for weights of the last draw, and returns the
+// loss: the Gaussian negative log-likelihood of the targets, summed over the transitions.
 func (n *network) gradient(batch []transition, targets []float64) float64 {
 	var states []int
 	for _, t := range batch {

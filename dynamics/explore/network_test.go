@@ -10,11 +10,12 @@ import (
 	"quantal/kernels"
 )
 
-// plain makes Adam take a step of the given length times the gradient, to one part in a million: its epsilon is a million times as large
-// as the gradients.
+// plain makes Adam take a step of the given length times the gradient, to one part in a million: its epsilon is a
+// million times as large as the gradients.
 func plain(rate float64) (kernels.Adam, kernels.Member) {
 	const large = 1e8
-	return kernels.Adam{Beta1: 0, Beta2: 0.999, Epsilon: large}, kernels.Member{LearningRate: rate * large, NoiseVariance: 1}
+	return kernels.Adam{Beta1: 0, Beta2: 0.999, Epsilon: large},
+		kernels.Member{LearningRate: rate * large, NoiseVariance: 1}
 }
 
 // some is a network in the midst of training, with sigmas from 0.05 to 0.5.
@@ -40,11 +41,12 @@ func some(states, actions int, noise bool, common float64) *network {
 	return n
 }
 
-// A learning step against finite differences of the loss as it is written in the package documentation, for mu and for phi: with noise
-// and without, with the common unit and without, with targets within and at the end of episodes.
+// A learning step against finite differences of the loss as it is written in the package documentation, for mu and for
+// phi: with noise and without, with the common unit and without, with targets within and at the end of episodes.
 func TestLearnAgainstFiniteDifferences(t *testing.T) {
 	const states, actions = 6, 3
-	batch := []transition{{0, 1, 0.3, 2}, {2, 0, -0.5, 4}, {2, 2, 0.1, 5}, {5, 1, 1, over}, {0, 1, 0.2, 3}, {4, 0, -1, over}, {3, 2, 0, 0}}
+	batch := []transition{{0, 1, 0.3, 2}, {2, 0, -0.5, 4}, {2, 2, 0.1, 5}, {5, 1, 1, over}, {0, 1, 0.2, 3},
+		{4, 0, -1, over}, {3, 2, 0, 0}}
 	for _, noise := range []bool{true, false} {
 		for _, common := range []float64{0, 1, 0.7} {
 			n := some(states, actions, noise, common)
@@ -109,7 +111,8 @@ func TestLearnAgainstFiniteDifferences(t *testing.T) {
 					for k := range columns {
 						// The central difference of a quadratic in mu is exact; the softplus leaves some 1e-9.
 						if got := start[i] - field[n.at(r)+k]; math.Abs(got-want[i]) > 2e-6*largest {
-							t.Errorf("noise %v, common %g, field %d, row %d, column %d: gradient %.9g, want %.9g", noise, common, f, r, k, got, want[i])
+							t.Errorf("noise %v, common %g, field %d, row %d, column %d: gradient %.9g, want %.9g", noise, common, f, r, k,
+								got, want[i])
 						}
 						i++
 					}
@@ -134,8 +137,9 @@ func TestLoss(t *testing.T) {
 	}
 }
 
-// Where plain gradient descent has brought the mean to its target, 1/sigma^2 grows by twice the step in each visit, as long as sigma is
-// small: like the precision of an estimate with the number of its measurements. A synapse that is not used keeps its sigma.
+// Where plain gradient descent has brought the mean to its target, 1/sigma^2 grows by twice the step in each visit, as
+// long as sigma is small: like the precision of an estimate with the number of its measurements. A synapse that is not
+// used keeps its sigma.
 func TestSigmaFallsWithVisits(t *testing.T) {
 	const rate, visits, sigma = 0.02, 20_000, 0.2
 	adam, member := plain(rate)

@@ -22,9 +22,9 @@ type world interface {
 	optimum() float64
 }
 
-// deepSea is a square of size x size cells (Osband et al. 2019). An episode starts in the upper left cell and takes a step down in each
-// of size steps: to the right, or to the left. A step to the right costs moveCost/size; the one in the lower right cell, which only size
-// steps to the right lead through, brings a reward of 1.
+// deepSea is a square of size x size cells (Osband et al. 2019). An episode starts in the upper left cell and takes a
+// step down in each of size steps: to the right, or to the left. A step to the right costs moveCost/size; the one in
+// the lower right cell, which only size steps to the right lead through, brings a reward of 1.
 //
 // State s is the cell of row r and column k <= r with s = r(r+1)/2 + k; no other cell can be reached.
 type deepSea struct {
@@ -98,9 +98,9 @@ func (d *deepSea) value(policy func(state int) int) float64 {
 
 func (d *deepSea) optimum() float64 { return 1 - moveCost }
 
-// bandit shows one of some contexts, drawn for each episode, of which each has its own reward for each arm: a mean, drawn once from a
-// standard normal distribution, and a standard normal number for each time. An episode is one choice of an arm. It is the ten-armed
-// testbed of Sutton and Barto (2018, section 2.3), once for each context.
+// bandit shows one of some contexts, drawn for each episode, of which each has its own reward for each arm: a mean,
+// drawn once from a standard normal distribution, and a standard normal number for each time. An episode is one choice
+// of an arm. It is the ten-armed testbed of Sutton and Barto (2018, section 2.3), once for each context.
 type bandit struct {
 	arms    int
 	means   []float64 // of [context][arm]

@@ -27,8 +27,9 @@ func play(w world, actions []int) (sum float64, rewarded bool) {
 	return sum, rewarded
 }
 
-// All action sequences of small seas: just one of the 2^N comes to the reward, so that random actions do with probability 2^-N; it has
-// the largest return, which is the optimum; and no sequence is worth more than what dynamic programming over the whole grid says.
+// All action sequences of small seas: just one of the 2^N comes to the reward, so that random actions do with
+// probability 2^-N; it has the largest return, which is the optimum; and no sequence is worth more than what dynamic
+// programming over the whole grid says.
 func TestDeepSeaAgainstAllSequences(t *testing.T) {
 	for size := 2; size <= 9; size++ {
 		d := sea(size, uint64(size))
@@ -53,8 +54,9 @@ func TestDeepSeaAgainstAllSequences(t *testing.T) {
 	}
 }
 
-// grid is the value of every cell of a square of n x n, by dynamic programming over the whole grid, and whether right is best there.
-// Written from the description alone: cell [row][column], a step right costs 0.01/n and is worth 1 in the lower right cell.
+// grid is the value of every cell of a square of n x n, by dynamic programming over the whole grid, and whether right
+// is best there. Written from the description alone: cell [row][column], a step right costs 0.01/n and is worth 1 in
+// the lower right cell.
 func grid(n int) (value [][]float64, right [][]bool) {
 	value, right = make([][]float64, n+1), make([][]bool, n+1)
 	for r := range value {
@@ -133,7 +135,8 @@ func TestMeanings(t *testing.T) {
 // The optimum of a small bandit, by all policies there are; and the rewards it gives are those it says it has.
 func TestBandit(t *testing.T) {
 	const contexts, arms = 4, 3
-	b := newBandit(contexts, arms, place(5, layerArms, 0, 0), func(episode int) kernels.Noise { return place(5, layerEpisode, episode, 0) })
+	b := newBandit(contexts, arms, place(5, layerArms, 0, 0),
+		func(episode int) kernels.Noise { return place(5, layerEpisode, episode, 0) })
 	largest, policies := math.Inf(-1), 1
 	for range contexts {
 		policies *= arms

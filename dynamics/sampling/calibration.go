@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// calibrationBins is how many bins of equal width confidences are sorted into: 15 as in C. Guo et al., On calibration of modern neural
-// networks (ICML 2017).
+// calibrationBins is how many bins of equal width confidences are sorted into: 15 as in C. Guo et al., On calibration
+// of modern neural networks (ICML 2017).
 const calibrationBins = 15
 
 // Calibration says how well probabilities that are predicted for classes go with what happens.
@@ -29,7 +29,8 @@ type Bin struct {
 func Calibrate(probabilities []float64, labels []byte) (Calibration, error) {
 	c := Calibration{Bins: make([]Bin, calibrationBins)}
 	if len(labels) == 0 || len(probabilities)%len(labels) != 0 {
-		return c, fmt.Errorf("sampling: calibration: %d probabilities for %d labels: want as many for each", len(probabilities), len(labels))
+		return c, fmt.Errorf("sampling: calibration: %d probabilities for %d labels: want as many for each",
+			len(probabilities), len(labels))
 	}
 	classes := len(probabilities) / len(labels)
 	for i, label := range labels {

@@ -21,14 +21,16 @@ const (
 // Parts lists the parts of the experiment.
 func Parts() []string { return []string{partRegression, partGraph, partNetwork} }
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
+// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
+// there is one.
 type Config struct {
 	dynamics.Start
 	Parts   []string   `toml:"parts" json:"parts"`
 	Seed    store.Seed `toml:"seed" json:"seed"`
 	Threads int        `toml:"threads" json:"threads"` // 0 for all processors
 
-	// Of the regressions. Steps are in units of 1 over the largest eigenvalue of the Hessian of U, beyond 2 of which they are unstable.
+	// Of the regressions. Steps are in units of 1 over the largest eigenvalue of the Hessian of U, beyond 2 of which they
+	// are unstable.
 	Step         float64   `toml:"step" json:"step"`
 	Temperature  float64   `toml:"temperature" json:"temperature"`
 	Chains       int       `toml:"chains" json:"chains"`             // a multiple of Block
@@ -43,12 +45,14 @@ type Config struct {
 
 // Problem is a regression on examples that are made up: each input has variance 1 and a correlation with its neighbour.
 type Problem struct {
-	Dimension     int     `toml:"dimension" json:"dimension"` // parameters
-	Examples      int     `toml:"examples" json:"examples"`
-	Correlation   float64 `toml:"correlation" json:"correlation"`
-	NoiseVariance float64 `toml:"noise-variance,omitempty" json:"noise_variance,omitempty"` // of the answers of linear regression
-	PriorVariance float64 `toml:"prior-variance" json:"prior_variance"`                     // of each parameter
-	Effective     int     `toml:"effective" json:"effective"`                               // effective samples wanted, in the direction where they are fewest
+	Dimension   int     `toml:"dimension" json:"dimension"` // parameters
+	Examples    int     `toml:"examples" json:"examples"`
+	Correlation float64 `toml:"correlation" json:"correlation"`
+	// of the answers of linear regression
+	NoiseVariance float64 `toml:"noise-variance,omitempty" json:"noise_variance,omitempty"`
+	PriorVariance float64 `toml:"prior-variance" json:"prior_variance"` // of each parameter
+	// effective samples wanted, in the direction where they are fewest
+	Effective int `toml:"effective" json:"effective"`
 }
 
 // DefaultConfig is the experiment in full.
@@ -66,9 +70,11 @@ func DefaultConfig() (Config, error) {
 			{Dimension: 10, Examples: 100, Correlation: 0.3, PriorVariance: 1, Effective: 20_000},
 		},
 		Graph: Problem{Dimension: 5, Examples: 50, Correlation: 0.3, NoiseVariance: 1, PriorVariance: 1, Effective: 20_000},
-		Steps: []float64{0.1, 0.2, 0.4, 0.8, 1.2, 1.6}, Temperatures: []float64{0.25, 0.5, 2, 4}, Batches: []int{1, 2, 5, 10, 20},
+		Steps: []float64{0.1, 0.2, 0.4, 0.8, 1.2, 1.6}, Temperatures: []float64{0.25, 0.5, 2, 4},
+		Batches: []int{1, 2, 5, 10, 20},
 		Posterior: Posterior{
-			Temperatures: []float64{0, 0.1, 0.3, 1}, Step: 0.2, Decay: 0.55, Delay: 20, Batch: 100, Chains: 4, Burn: 20, Samples: 40,
+			Temperatures: []float64{0, 0.1, 0.3, 1}, Step: 0.2, Decay: 0.55, Delay: 20, Batch: 100, Chains: 4, Burn: 20,
+			Samples: 40,
 		},
 	}, err
 }
@@ -99,7 +105,8 @@ func (c Config) Check() error {
 	case len(c.Parts) == 0:
 		return fmt.Errorf("parts: want one or more of %s", strings.Join(Parts(), ", "))
 	case !positive(c.Step) || c.Step >= 2:
-		return fmt.Errorf("step %g: want a number above 0 and below 2, in units of 1 over the largest eigenvalue of the Hessian", c.Step)
+		return fmt.Errorf("step %g: want a number above 0 and below 2, in units of 1 over the largest eigenvalue of the "+
+			"Hessian", c.Step)
 	case !positive(c.Temperature):
 		return fmt.Errorf("temperature %g: want a number above 0", c.Temperature)
 	case c.Chains < Block || c.Chains%Block != 0 || c.Chains > maxChains:

@@ -10,7 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Modes are the eigenvalues of a Hessian H and its eigenvectors, as columns: the directions along which a Gaussian law moves by itself.
+// Modes are the eigenvalues of a Hessian H and its eigenvectors, as columns: the directions along which a Gaussian law
+// moves by itself.
 type Modes struct {
 	Values     []float64 // ascending
 	Directions *mat.Dense
@@ -56,20 +57,21 @@ func (m Modes) StepCovariance(step, temperature float64) *mat.SymDense {
 	return m.function(func(h float64) float64 { return temperature / (h * (1 - step*h/2)) })
 }
 
-// MinibatchCovariance is the stationary covariance of Langevin steps with the gradient of minibatches, exactly: the solution C of
+// MinibatchCovariance is the stationary covariance of Langevin steps with the gradient of minibatches, exactly: the
+// solution C of
 //
 //	C = E[(I - eps H_B) C (I - eps H_B)] + eps^2 Var(H_B m - g_B) + 2 eps T I
 //
-// where H_B and g_B are Hessian and X'y / NoiseVariance as the minibatch estimates them, and m is the posterior mean. An error comes back
-// where the steps are too long to have one.
+// where H_B and g_B are Hessian and X'y / NoiseVariance as the minibatch estimates them, and m is the posterior mean.
+// An error comes back where the steps are too long to have one.
 func (l *Linear) MinibatchCovariance(step, temperature float64, batch int) (*mat.SymDense, error) {
 	m, _, err := l.Posterior()
 	if err != nil {
 		return nil, err
 	}
 	n, d := l.X.Dims()
-	// Of N examples with replacement: N^2/B times the covariance over the examples of x (x'delta + x'm - y) / NoiseVariance, with delta
-	// of covariance C and mean 0; what does not depend on the example drops out.
+	// Of N examples with replacement: N^2/B times the covariance over the examples of x (x'delta + x'm - y) /
+	// NoiseVariance, with delta of covariance C and mean 0; what does not depend on the example drops out.
 	perExample := float64(n) / float64(batch) / (l.NoiseVariance * l.NoiseVariance)
 	residual := make([]float64, n)
 	mean := mat.NewVecDense(d, nil) // the gradient of the likelihood at m, over N
@@ -158,7 +160,8 @@ func (l *Logistic) Laplace() (mode []float64, hessian *mat.SymDense, err error) 
 		}
 		theta.SubVec(theta, step)
 	}
-	return nil, nil, errors.New("sampling: logistic regression: Newton's method does not reach the mode: want a smaller prior variance")
+	return nil, nil,
+		errors.New("sampling: logistic regression: Newton's method does not reach the mode: want a smaller prior variance")
 }
 
 // Density is a law in two dimensions on a grid of points, equally spaced along each axis.
@@ -167,9 +170,10 @@ type Density struct {
 	Values [][]float64 // of each Y, over X
 }
 
-// Quadrature evaluates exp(-U/T) of two parameters on a grid of points x points over the mean of a Laplace approximation, plus and minus
-// widths of its standard deviations, and divides by the integral.
-func (l *Logistic) Quadrature(mode []float64, covariance mat.Symmetric, temperature, widths float64, points int) Density {
+// Quadrature evaluates exp(-U/T) of two parameters on a grid of points x points over the mean of a Laplace
+// approximation, plus and minus widths of its standard deviations, and divides by the integral.
+func (l *Logistic) Quadrature(mode []float64, covariance mat.Symmetric, temperature, widths float64,
+	points int) Density {
 	axis := func(k int) []float64 {
 		out := make([]float64, points)
 		half := widths * math.Sqrt(covariance.At(k, k))
@@ -261,8 +265,8 @@ func (f Density) marginal() []float64 {
 	return out
 }
 
-// contour is the line of equal density that holds a share of the law, for one with a single peak and convex lines: points on
-// rays from the peak.
+// contour is the line of equal density that holds a share of the law, for one with a single peak and convex lines:
+// points on rays from the peak.
 func (f Density) contour(share float64) (x, y []float64) {
 	var values []float64
 	sum, total := 0.0, 0.0

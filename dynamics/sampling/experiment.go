@@ -29,8 +29,9 @@ type Summary struct {
 	Seconds    float64         `json:"seconds"`     // of everything but drawing
 }
 
-// Row is a row of the table: what chains brought on a problem, beside one thing that it is compared with. Errors of means are the largest
-// over the parameters, in standard deviations of the law compared with; those of covariances are relative, in the Frobenius norm.
+// Row is a row of the table: what chains brought on a problem, beside one thing that it is compared with. Errors of
+// means are the largest over the parameters, in standard deviations of the law compared with; those of covariances are
+// relative, in the Frobenius norm.
 type Row struct {
 	Part        string   `json:"part"`
 	Problem     string   `json:"problem"`
@@ -136,7 +137,8 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, with dyn
 		if err != nil {
 			return findings, err
 		}
-		findings.Table = append(findings.Table, o.beside(o.modes.Covariance(o.Temperature), o.modes.StepCovariance(o.Langevin.Step, o.Temperature))...)
+		findings.Table = append(findings.Table, o.beside(o.modes.Covariance(o.Temperature),
+			o.modes.StepCovariance(o.Langevin.Step, o.Temperature))...)
 		figure, err := e.graphFigure(o)
 		if err != nil {
 			return findings, err
@@ -159,6 +161,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, with dyn
 		}
 		findings.Figures = append(findings.Figures, *figure)
 	}
-	findings.Summary = Summary{Rows: findings.Table, Network: outcome, Seed: uint64(config.Seed), ChainSteps: e.chainSteps, Seconds: with.Seconds(began)}
+	findings.Summary = Summary{Rows: findings.Table, Network: outcome, Seed: uint64(config.Seed), ChainSteps: e.chainSteps,
+		Seconds: with.Seconds(began)}
 	return findings, nil
 }

@@ -15,7 +15,8 @@ import (
 // regressionFigures draws what there is.
 func (e *experiment) regressionFigures(r *regressions) ([]draw.Illustration, error) {
 	var all []draw.Illustration
-	for _, draw := range []func(*regressions) (*draw.Illustration, error){e.posteriorFigure, e.stepsFigure, e.logisticFigure} {
+	for _, draw := range []func(*regressions) (*draw.Illustration, error){e.posteriorFigure, e.stepsFigure,
+		e.logisticFigure} {
 		i, err := draw(r)
 		if err != nil {
 			return nil, err
@@ -32,8 +33,10 @@ func (o *outcome) title() string { return fmt.Sprintf("%d parameters", o.Dimensi
 
 // describe says how an outcome came about.
 func (o *outcome) describe() string {
-	text := fmt.Sprintf("%s, %d examples: %d chains, step %.3g (%.3g over the largest eigenvalue of the Hessian), temperature %g, %d vectors taken, "+
-		"at least %.0f effective samples in every direction", o.name, o.Problem.Examples, o.plan.Chains, o.Langevin.Step, o.share, o.Temperature,
+	text := fmt.Sprintf("%s, %d examples: %d chains, step %.3g (%.3g over the largest eigenvalue of the Hessian), "+
+		"temperature %g, %d vectors taken, "+
+		"at least %.0f effective samples in every direction", o.name, o.Problem.Examples, o.plan.Chains, o.Langevin.Step,
+		o.share, o.Temperature,
 		o.sample.Vectors, o.sample.Effective())
 	if o.Metropolis {
 		text += fmt.Sprintf(", %.0f %% of the steps accepted", 100*o.sample.Accepted)
@@ -99,7 +102,8 @@ func covariancePanel(s *dynamics.Sheet, title string, x draw.Axis, exact, measur
 	for _, v := range append(diagonalX, otherX...) {
 		low, high = min(low, v), max(high, v)
 	}
-	s.Curve("equality", draw.Curve{Label: "equal", X: []float64{low, high}, Y: []float64{low, high}, Color: draw.Ink, Thin: true})
+	s.Curve("equality", draw.Curve{Label: "equal", X: []float64{low, high}, Y: []float64{low, high}, Color: draw.Ink,
+		Thin: true})
 }
 
 // posteriorFigure puts the chains beside the posterior of linear regression.
@@ -124,13 +128,16 @@ func (e *experiment) posteriorFigure(r *regressions) (*draw.Illustration, error)
 		} else {
 			covariancePanel(s, o.title(), draw.Axis{Label: "Covariance, posterior in closed form"}, exact, o.sample.Covariance)
 		}
-		notes = append(notes, fmt.Sprintf("%s; error of the covariance %.2f %%, of which %.2f %% come from the length of the steps; the "+
-			"mean is off by %.3f s.d. at most",
-			o.describe(), 100*RelativeError(o.sample.Covariance, exact), 100*RelativeError(o.modes.StepCovariance(o.Langevin.Step, o.Temperature), exact),
-			MeanError(o.sample.Mean, o.mode, exact)))
+		notes = append(notes,
+			fmt.Sprintf("%s; error of the covariance %.2f %%, of which %.2f %% come from the length of the steps; the "+
+				"mean is off by %.3f s.d. at most",
+				o.describe(), 100*RelativeError(o.sample.Covariance, exact),
+				100*RelativeError(o.modes.StepCovariance(o.Langevin.Step, o.Temperature), exact),
+				MeanError(o.sample.Mean, o.mode, exact)))
 	}
 	o := r.linear[len(r.linear)-1]
-	s.Panel(o.title(), draw.Axis{Label: "Direction, from the softest to the stiffest"}, draw.Axis{Label: "Variance over posterior’s"})
+	s.Panel(o.title(), draw.Axis{Label: "Direction, from the softest to the stiffest"},
+		draw.Axis{Label: "Variance over posterior’s"})
 	var number, ratio, expected []float64
 	for k, h := range o.modes.Values {
 		number = append(number, float64(k+1))
@@ -139,13 +146,16 @@ func (e *experiment) posteriorFigure(r *regressions) (*draw.Illustration, error)
 	}
 	s.Points(fromChains, draw.Points{Label: "variance along eigenvectors", X: number, Y: ratio, Color: draw.Green})
 	s.Curve(fromStepLaw, draw.Curve{Label: "1 / (1 − εh/2)", X: number, Y: expected, Color: draw.Red})
-	s.Curve(fromClosedForm, draw.Curve{X: []float64{1, number[len(number)-1]}, Y: []float64{1, 1}, Color: draw.Ink, Thin: true})
+	s.Curve(fromClosedForm, draw.Curve{X: []float64{1, number[len(number)-1]}, Y: []float64{1, 1}, Color: draw.Ink,
+		Thin: true})
 	e.relaxationPanel(s, o)
 	return s.Illustration(2, 66, draw.Illustration{
 		Name: "posterior", Title: "Chains sample the posterior of linear regression",
-		Caption: "The chains beside the posterior Normal(m, T H^-1) in closed form. The last two panels are of " + o.name + ": the " +
+		Caption: "The chains beside the posterior Normal(m, T H^-1) in closed form. The last two panels are of " + o.name +
+			": the " +
 			"variance along the eigenvectors " +
-			"of H over that of the posterior, with what steps of finite length make of it, and the autocorrelation along the stiffest and the " +
+			"of H over that of the posterior, with what steps of finite length make of it, and the autocorrelation along " +
+			"the stiffest and the " +
 			"softest, with " +
 			"(1 - eps h)^lag. " + strings.Join(notes, ". ") + fmt.Sprintf(". Seed %d.", e.Seed),
 	})
@@ -225,20 +235,25 @@ func (e *experiment) stepsFigure(r *regressions) (*draw.Illustration, error) {
 			line = append(line, mat.Trace(closed)/exact)
 			notes = append(notes, fmt.Sprintf("%d: %.4f (%.4f)", o.Batch, y[len(y)-1], line[len(line)-1]))
 		}
-		s.Curve("law of minibatches in closed form", draw.Curve{Label: "with minibatches, in closed form", X: x, Y: line, Color: draw.Purple})
+		s.Curve("law of minibatches in closed form", draw.Curve{Label: "with minibatches, in closed form", X: x, Y: line,
+			Color: draw.Purple})
 		s.Points(fromChains, draw.Points{X: x, Y: y, Color: draw.Green})
-		s.Curve(fromStepLaw, draw.Curve{Label: "with all examples", X: []float64{x[0], x[len(x)-1]}, Y: []float64{slope, slope}, Color: draw.Red, Thin: true})
+		s.Curve(fromStepLaw, draw.Curve{Label: "with all examples", X: []float64{x[0], x[len(x)-1]},
+			Y: []float64{slope, slope}, Color: draw.Red, Thin: true})
 	}
-	caption := "A: the variance along each eigenvector of the Hessian, over that of the posterior, for steps from short to nearly " +
+	caption := "A: the variance along each eigenvector of the Hessian, over that of the posterior, for steps from " +
+		"short to nearly " +
 		"unstable, with that of the stationary law of the " +
 		"steps, T / (h (1 - eps h / 2)). B: over the temperature. "
 	if notes != nil {
-		caption += "C: with the gradient of minibatches drawn with replacement; measured (closed form), by the number of examples: " +
+		caption += "C: with the gradient of minibatches drawn with replacement; measured (closed form), by the number " +
+			"of examples: " +
 			"" + strings.Join(notes, ", ") + ". "
 	}
 	return s.Illustration(3, 66, draw.Illustration{
 		Name: "steps", Title: "What steps of finite length, temperature and minibatches make of the posterior",
-		Caption: caption + "B and C, and of A what is not of the other linear problems: " + first.describe() + fmt.Sprintf(". Seed %d.", e.Seed),
+		Caption: caption + "B and C, and of A what is not of the other linear problems: " + first.describe() +
+			fmt.Sprintf(". Seed %d.", e.Seed),
 	})
 }
 
@@ -256,19 +271,24 @@ func (e *experiment) logisticFigure(r *regressions) (*draw.Illustration, error) 
 			e.logisticPanels(s, o, d)
 			continue
 		}
-		covariancePanel(s, o.title(), draw.Axis{Label: "Covariance, chains with Metropolis"}, m.sample.Covariance, o.sample.Covariance)
+		covariancePanel(s, o.title(), draw.Axis{Label: "Covariance, chains with Metropolis"}, m.sample.Covariance,
+			o.sample.Covariance)
 		s.Panel(o.title(), draw.Axis{Label: "Mean, chains with Metropolis"}, draw.Axis{Label: "Mean"})
 		s.Curve("equality", draw.Curve{Label: "equal", X: m.sample.Mean, Y: m.sample.Mean, Color: draw.Ink, Thin: true})
-		s.Points(fromLaplace, draw.Points{Label: "Laplace approximation, mode", X: m.sample.Mean, Y: o.mode, Color: draw.Purple})
+		s.Points(fromLaplace, draw.Points{Label: "Laplace approximation, mode", X: m.sample.Mean, Y: o.mode,
+			Color: draw.Purple})
 		s.Points(fromChains, draw.Points{Label: "Langevin, mean", X: m.sample.Mean, Y: o.sample.Mean, Color: draw.Green})
-		notes = append(notes, fmt.Sprintf("covariance of Langevin %.2f %%, of the Laplace approximation %.1f %% from that with Metropolis",
-			100*RelativeError(o.sample.Covariance, m.sample.Covariance), 100*RelativeError(laplace, m.sample.Covariance)))
+		notes = append(notes,
+			fmt.Sprintf("covariance of Langevin %.2f %%, of the Laplace approximation %.1f %% from that with Metropolis",
+				100*RelativeError(o.sample.Covariance, m.sample.Covariance), 100*RelativeError(laplace, m.sample.Covariance)))
 	}
 	return s.Illustration(2, 66, draw.Illustration{
 		Name: "logistic", Title: "Chains sample the posterior of logistic regression",
-		Caption: "Two parameters: the posterior by quadrature on a grid (lines of equal density that hold 39, 86 and 99 %, those within 1, " +
+		Caption: "Two parameters: the posterior by quadrature on a grid (lines of equal density that hold 39, 86 and 99 " +
+			"%, those within 1, " +
 			"2 and 3 s.d. of a Gaussian law), and the " +
-			"marginal density of the first parameter, with the Laplace approximation, which is a Gaussian law at the mode. More parameters: " +
+			"marginal density of the first parameter, with the Laplace approximation, which is a Gaussian law at the mode. " +
+			"More parameters: " +
 			"the chains with the Metropolis step, which " +
 			"makes them exact, in place of quadrature. " + strings.Join(notes, ". ") + fmt.Sprintf(". Seed %d.", e.Seed),
 	})

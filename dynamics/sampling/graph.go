@@ -13,10 +13,11 @@ import (
 	"quantal/train"
 )
 
-// graphProblem is a linear regression as a network without hidden layers has it: the last parameter is the bias, and the prior is flat, for
-// lambda is 0.
+// graphProblem is a linear regression as a network without hidden layers has it: the last parameter is the bias, and
+// the prior is flat, for lambda is 0.
 func (e *experiment) graphProblem(p Problem) (*problem, error) {
-	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, uint64(e.Seed), e.newLayer())
+	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, uint64(e.Seed),
+		e.newLayer())
 	last := p.Dimension - 1
 	for i, y := range data.Y {
 		data.Y[i] = float64(float32(y + (1-data.X.At(i, last))*data.Truth[last])) // with an input of 1 in place of the last
@@ -60,13 +61,15 @@ func inOrder(to []int32, _ uint64, _ int) {
 	}
 }
 
-// graphChains runs the compiled graph under the rule Langevin: each chain is a member of the Program, with a seed of its own.
+// graphChains runs the compiled graph under the rule Langevin: each chain is a member of the Program, with a seed of
+// its own.
 func (e *experiment) graphChains(ctx context.Context, j job) (*outcome, error) {
 	device, err := train.ChooseDevice(e.Training.Device)
 	if err != nil {
 		return nil, err
 	}
-	sample, err := e.sample("graph", j.name, j.work(graphCost(j.problem)), func() (*Sample, error) { return e.runGraph(ctx, j, device) })
+	sample, err := e.sample("graph", j.name, j.work(graphCost(j.problem)),
+		func() (*Sample, error) { return e.runGraph(ctx, j, device) })
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +89,8 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 	var members []kernels.Member
 	for c := range plan.Chains {
 		members = append(members, kernels.Member{
-			Seed: chainSeed(uint64(e.Seed), plan.Layer, c), LearningRate: l.Step, NoiseVariance: p.NoiseVariance, Temperature: l.Temperature,
+			Seed: chainSeed(uint64(e.Seed), plan.Layer, c), LearningRate: l.Step, NoiseVariance: p.NoiseVariance,
+			Temperature: l.Temperature,
 		})
 	}
 	vm, err := device.Open(program, members, data, e.Threads)
@@ -149,8 +153,8 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 	return combine(blocks, plan), nil
 }
 
-// chainSeed is the seed of a member of a Program: words of the noise of a seed and a layer, so that no chain shares its noise with one of
-// another experiment whose seed is near.
+// chainSeed is the seed of a member of a Program: words of the noise of a seed and a layer, so that no chain shares its
+// noise with one of another experiment whose seed is near.
 func chainSeed(seed uint64, layer uint16, chain int) uint64 {
 	words := at(seed, layer, drawSeeds).Words(uint32(chain))
 	return uint64(words[0])<<32 | uint64(words[1])
@@ -176,11 +180,14 @@ func (e *experiment) graphFigure(o *outcome) (*draw.Illustration, error) {
 	s.Points(fromChains, draw.Points{Label: "means", X: number, Y: off, Color: draw.Green})
 	return s.Illustration(2, 66, draw.Illustration{
 		Name: "graph", Title: "The compiled graph samples the posterior of linear regression",
-		Caption: fmt.Sprintf("A network of one output without hidden layers and with lambda = 0, under the update rule Langevin in "+
+		Caption: fmt.Sprintf("A network of one output without hidden layers and with lambda = 0, under the update rule "+
+			"Langevin in "+
 			"float32, each chain a member of one Program, all examples in "+
-			"a minibatch. Its posterior is Normal(m, v (X'X)^-1), m from least squares. A: entries of the covariance. B: means, in standard "+
+			"a minibatch. Its posterior is Normal(m, v (X'X)^-1), m from least squares. A: entries of the covariance. B: "+
+			"means, in standard "+
 			"deviations from the closed form, with the "+
-			"interval of two standard errors. %s; error of the covariance %.2f %%, of which %.2f %% come from the length of the steps. Seed %d.",
+			"interval of two standard errors. %s; error of the covariance %.2f %%, of which %.2f %% come from the length "+
+			"of the steps. Seed %d.",
 			o.describe(), 100*RelativeError(o.sample.Covariance, exact),
 			100*RelativeError(o.modes.StepCovariance(o.Langevin.Step, o.Temperature), exact), e.Seed),
 	})

@@ -33,10 +33,12 @@ func (s *Sample) toKeep() keptSample {
 }
 
 func (k keptSample) sample() *Sample {
-	return &Sample{k.Vectors, k.Mean, mat.NewSymDense(len(k.Mean), k.Covariance), k.Times, k.Autocorrelation, k.Kept, k.Accepted}
+	return &Sample{k.Vectors, k.Mean, mat.NewSymDense(len(k.Mean), k.Covariance), k.Times, k.Autocorrelation, k.Kept,
+		k.Accepted}
 }
 
-// sample returns what chains bring, from the parts of the experiment if it is there. Work is what running them counts for.
+// sample returns what chains bring, from the parts of the experiment if it is there. Work is what running them counts
+// for.
 func (e *experiment) sample(name, what string, work float64, run func() (*Sample, error)) (*Sample, error) {
 	made := false
 	k, err := dynamics.Part(e.job.Parts, name, func() (keptSample, error) {
@@ -100,15 +102,18 @@ func (k *keeper) keep(epochs int, chains *train.Fluctuations, laws []*law) error
 		kept.Mu = append(kept.Mu, state.Mu)
 	}
 	for _, l := range laws {
-		kept.Laws = append(kept.Laws, keptLaw{l.ChainLaw, l.average.sum, l.average.weight, l.average.n, l.kept, l.sum, l.square})
+		kept.Laws = append(kept.Laws, keptLaw{l.ChainLaw, l.average.sum, l.average.weight, l.average.n, l.kept, l.sum,
+			l.square})
 	}
 	err := k.parts.Write(chainsPart, kept)
 	k.last, k.took = time.Now(), time.Since(began)
 	return err
 }
 
-// restore takes chains and laws to where they were kept, and returns after how many epochs that was; 0 if they were not.
-func (e *experiment) restore(chains *train.Fluctuations, perEpoch int, start *kernels.State, laws []*law) (epochs int, err error) {
+// restore takes chains and laws to where they were kept, and returns after how many epochs that was; 0 if they were
+// not.
+func (e *experiment) restore(chains *train.Fluctuations, perEpoch int, start *kernels.State,
+	laws []*law) (epochs int, err error) {
 	var kept keptChains
 	if found, err := e.job.Parts.Read(chainsPart, &kept); !found || err != nil {
 		return 0, err

@@ -22,9 +22,10 @@ import (
 type Langevin struct {
 	Step        float64 // eps
 	Temperature float64 // T; 0 is gradient descent, without noise
-	Batch       int     // examples of a minibatch, drawn with replacement by each chain in each step; 0 for the gradient of all
-	// Metropolis accepts or rejects each step, so that the chains sample exp(-U/T) for any length of step (MALA: Roberts and Tweedie,
-	// Bernoulli 2, 341, 1996).
+	// examples of a minibatch, drawn with replacement by each chain in each step; 0 for the gradient of all
+	Batch int
+	// Metropolis accepts or rejects each step, so that the chains sample exp(-U/T) for any length of step (MALA: Roberts
+	// and Tweedie, Bernoulli 2, 341, 1996).
 	Metropolis bool
 }
 
@@ -52,7 +53,8 @@ type Plan struct {
 	// Start is where the chains begin, each with normal noise of deviation Spread added to each parameter.
 	Start  []float64
 	Spread float64
-	// Directions are orthonormal columns, along each of which autocorrelation is measured; all of them together are a basis.
+	// Directions are orthonormal columns, along each of which autocorrelation is measured; all of them together are a
+	// basis.
 	Directions *mat.Dense
 	Keep       int // how often the vectors of all chains are handed out, at equal distances and at the end
 	Seed       uint64
@@ -70,12 +72,14 @@ func (p Plan) check(t Target) error {
 	case p.Chains < Block || p.Chains%Block != 0:
 		return fmt.Errorf("sampling: chains %d: want a multiple of %d", p.Chains, Block)
 	case p.Burn < 0 || p.Every < 1 || p.Take < 2 || p.Keep < 0 || p.Keep > p.Take:
-		return fmt.Errorf("sampling: burn %d, every %d, take %d, keep %d: want 0, 1, 2 and 0 or more, and to keep no more than is taken",
+		return fmt.Errorf("sampling: burn %d, every %d, take %d, keep %d: want 0, 1, 2 and 0 or more, and to keep no "+
+			"more than is taken",
 			p.Burn, p.Every, p.Take, p.Keep)
 	case p.Burn+p.Every*p.Take > math.MaxUint32:
 		return errors.New("sampling: want at most 2^32 steps")
 	case d*p.Take > mostValues/Block:
-		return fmt.Errorf("sampling: %d vectors of %d parameters from each of %d chains: want more chains, with fewer vectors each", p.Take, d, p.Chains)
+		return fmt.Errorf("sampling: %d vectors of %d parameters from each of %d chains: want more chains, with fewer "+
+			"vectors each", p.Take, d, p.Chains)
 	case len(p.Start) != d || rows != d || columns != d:
 		return fmt.Errorf("sampling: start and directions: want %d parameters", d)
 	}
@@ -87,8 +91,8 @@ type Sample struct {
 	Vectors    int
 	Mean       []float64
 	Covariance *mat.SymDense
-	// Along each direction: how many vectors tell as much as one independent one (the integrated autocorrelation time, in vectors), and the
-	// autocorrelation at lags 0, 1, ... vectors.
+	// Along each direction: how many vectors tell as much as one independent one (the integrated autocorrelation time, in
+	// vectors), and the autocorrelation at lags 0, 1, ... vectors.
 	Times           []float64
 	Autocorrelation [][]float64
 	Kept            [][]float64 // vectors
@@ -107,8 +111,8 @@ func (s *Sample) Effective() float64 {
 // ErrDiverged says that chains have left the finite numbers: the step is too long.
 var ErrDiverged = errors.New("sampling: chains have left the finite numbers: want shorter steps")
 
-// Sample runs the chains. Done, if not nil, is told by several threads how many chain steps have been made. Neither the number of threads
-// nor their order changes a bit of the result.
+// Sample runs the chains. Done, if not nil, is told by several threads how many chain steps have been made. Neither the
+// number of threads nor their order changes a bit of the result.
 func (l Langevin) Sample(ctx context.Context, t Target, p Plan, done func(chainSteps int)) (*Sample, error) {
 	if err := l.Check(); err != nil {
 		return nil, err
@@ -202,7 +206,8 @@ func (b *block) draw(draw uint32, step int) {
 	}
 }
 
-// run moves the chains and returns the vectors taken: those of parameter i at i*Take*Block, each time the values of all chains.
+// run moves the chains and returns the vectors taken: those of parameter i at i*Take*Block, each time the values of all
+// chains.
 func (b *block) run(ctx context.Context, p Plan, done func(int)) ([]float64, error) {
 	const look = 256 // steps between two looks at the context
 	series := make([]float64, b.d*p.Take*Block)
@@ -249,7 +254,8 @@ func (b *block) step(step int) {
 	b.move(b.theta, step)
 }
 
-// move writes where a step leads. The products are rounded by themselves on every machine: without noise this is gradient descent to the bit.
+// move writes where a step leads. The products are rounded by themselves on every machine: without noise this is
+// gradient descent to the bit.
 func (b *block) move(to []float64, step int) {
 	if b.Temperature == 0 {
 		for i, g := range b.gradient {
@@ -278,8 +284,8 @@ func (b *block) drawExamples(step int) {
 	}
 }
 
-// metropolis proposes a step and accepts it with probability min(1, p(theta') q(theta | theta') / (p(theta) q(theta' | theta))), where
-// ln q(theta' | theta) = -||theta' - theta + eps grad U||^2 / (4 eps T).
+// metropolis proposes a step and accepts it with probability min(1, p(theta') q(theta | theta') / (p(theta) q(theta' |
+// theta))), where ln q(theta' | theta) = -||theta' - theta + eps grad U||^2 / (4 eps T).
 func (b *block) metropolis(step int) {
 	b.move(b.proposed, step)
 	b.target.Potential(b.uNext, b.proposed)

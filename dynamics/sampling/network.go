@@ -21,13 +21,14 @@ import (
 // The prior is that of the objective, exp(-lambda sum |mu|), and weights are their means: sigma has no part in it.
 type Posterior struct {
 	Temperatures []float64 `toml:"temperatures" json:"temperatures"`
-	Step         float64   `toml:"step" json:"step"`   // N eps: the learning rate of descent on the mean loss of an example
-	Decay        float64   `toml:"decay" json:"decay"` // 0 for steps of one length
-	Delay        float64   `toml:"delay" json:"delay"` // epochs
-	Batch        int       `toml:"batch" json:"batch"` // examples of a minibatch
-	Chains       int       `toml:"chains" json:"chains"`
-	Burn         int       `toml:"burn" json:"burn"`       // epochs before the first sample
-	Samples      int       `toml:"samples" json:"samples"` // of each chain, one per epoch
+	// N eps: the learning rate of descent on the mean loss of an example
+	Step    float64 `toml:"step" json:"step"`
+	Decay   float64 `toml:"decay" json:"decay"` // 0 for steps of one length
+	Delay   float64 `toml:"delay" json:"delay"` // epochs
+	Batch   int     `toml:"batch" json:"batch"` // examples of a minibatch
+	Chains  int     `toml:"chains" json:"chains"`
+	Burn    int     `toml:"burn" json:"burn"`       // epochs before the first sample
+	Samples int     `toml:"samples" json:"samples"` // of each chain, one per epoch
 }
 
 // rule is the update rule with the schedule of the steps.
@@ -82,8 +83,8 @@ type Predictor struct {
 	Temperature *float64 `json:"temperature"` // of chains
 	Averaged    int      `json:"averaged"`    // predictions in the average
 	Calibration
-	// Differences from two point estimates on the same test examples: the trained network at w = mu, and descent from there, the end of
-	// one chain at T = 0; none if there is no such chain.
+	// Differences from two point estimates on the same test examples: the trained network at w = mu, and descent from
+	// there, the end of one chain at T = 0; none if there is no such chain.
 	OverTrained Gain  `json:"over_trained"`
 	OverDescent *Gain `json:"over_descent"`
 
@@ -105,8 +106,9 @@ type NetworkOutcome struct {
 	Examples int    `json:"examples"` // of training
 	Tested   int    `json:"tested"`
 	Synapses int    `json:"synapses"`
-	// Predictors are the trained network at w = mu; where it has noise, the average over as many draws of that as there are samples of a
-	// temperature; and for each temperature the end of the first chain alone and the average over all samples.
+	// Predictors are the trained network at w = mu; where it has noise, the average over as many draws of that as there
+	// are samples of a temperature; and for each temperature the end of the first chain alone and the average over all
+	// samples.
 	Predictors []Predictor `json:"predictors"`
 	Chains     []ChainLaw  `json:"chains"`
 }
@@ -118,10 +120,11 @@ type ChainLaw struct {
 	TrainingLoss []float64 `json:"training_loss"`
 	// Single is the mean over single samples of accuracy, NLL and ECE on the test set.
 	Single Calibration `json:"single"`
-	// Course is what averages over more and more samples reach: those of all chains at the first time, then at the second, ...
+	// Course is what averages over more and more samples reach: those of all chains at the first time, then at the second,
+	// ...
 	Course []Calibrated `json:"course"`
-	// MinibatchNoise is the variance that minibatches add to a step over that of the noise of the rule, the mean over synapses, at the end of
-	// the first chain; none where T = 0.
+	// MinibatchNoise is the variance that minibatches add to a step over that of the noise of the rule, the mean over
+	// synapses, at the end of the first chain; none where T = 0.
 	MinibatchNoise *float64 `json:"minibatch_noise"`
 	// Moved is the root mean square over synapses of how far the first chain is from the trained network at the end.
 	Moved float64 `json:"moved"`
@@ -197,7 +200,8 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 	for i, t := range p.Temperatures {
 		for c := range p.Chains {
 			members = append(members, train.Fluctuation{
-				Start: n.State.State, Seed: chainSeed(uint64(e.Seed), layer, i*p.Chains+c), StepSize: p.Step / float64(session.Examples()), Temperature: t,
+				Start: n.State.State, Seed: chainSeed(uint64(e.Seed), layer, i*p.Chains+c),
+				StepSize: p.Step / float64(session.Examples()), Temperature: t,
 			})
 		}
 	}
@@ -270,8 +274,8 @@ func (j *judge) predict(state *kernels.State) ([]float64, error) {
 	return j.Probabilities(state, j.Set.Test, 1) // whole predictions go to the threads
 }
 
-// judge makes the predictions that the samples are compared with: the trained network at w = mu, and the average over draws of its own
-// synaptic noise, as many as there are samples.
+// judge makes the predictions that the samples are compared with: the trained network at w = mu, and the average over
+// draws of its own synaptic noise, as many as there are samples.
 func (e *experiment) judge(ctx context.Context, n *dynamics.Network, session *train.Session) (*judge, error) {
 	j := &judge{Session: session}
 	probabilities, err := j.predict(n.State.State)
@@ -329,7 +333,8 @@ func drawWeights(l kernels.Layout, s *kernels.State, seed uint64, layer uint16, 
 }
 
 // take takes a sample of every chain.
-func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws []*law, j *judge, weight float64) error {
+func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws []*law, j *judge,
+	weight float64) error {
 	perLaw := e.Posterior.Chains
 	states := make([]*kernels.State, len(laws)*perLaw)
 	predictions := make([][]float64, len(states))
@@ -379,7 +384,8 @@ func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws 
 // predictor judges predictions; what they are compared with comes later.
 func (j *judge) predictor(name string, temperature *float64, averaged int, probabilities []float64) (Predictor, error) {
 	c, err := Calibrate(probabilities, j.Set.Test.Labels)
-	return Predictor{Name: name, Temperature: temperature, Averaged: averaged, Calibration: c, probabilities: probabilities}, err
+	return Predictor{Name: name, Temperature: temperature, Averaged: averaged, Calibration: c,
+		probabilities: probabilities}, err
 }
 
 // gain compares two predictors.
@@ -448,7 +454,8 @@ func (e *experiment) finishNetwork(
 			averaged      int
 			probabilities []float64
 		}{{"end of one chain", 1, alone}, {"average over samples", l.kept, l.average.probabilities()}} {
-			p, err := j.predictor(fmt.Sprintf("T = %g, %s", l.Temperature, of.name), &l.Temperature, of.averaged, of.probabilities)
+			p, err := j.predictor(fmt.Sprintf("T = %g, %s", l.Temperature, of.name), &l.Temperature, of.averaged,
+				of.probabilities)
 			if err != nil {
 				return nil, err
 			}
@@ -481,7 +488,8 @@ func (e *experiment) finishNetwork(
 	eps := e.Posterior.Step / examples * e.Posterior.rule(j.StepsPerEpoch()).Schedule(chains.Step())
 	for i, l := range laws {
 		if l.Temperature > 0 {
-			ratio := minibatchNoise(sums[i], out.Synapses) * square(eps*examples/float64(e.Posterior.Batch)) / (2 * eps * l.Temperature)
+			ratio := minibatchNoise(sums[i],
+				out.Synapses) * square(eps*examples/float64(e.Posterior.Batch)) / (2 * eps * l.Temperature)
 			l.MinibatchNoise = &ratio
 		}
 		out.Chains = append(out.Chains, l.ChainLaw)
@@ -489,7 +497,8 @@ func (e *experiment) finishNetwork(
 	return out, nil
 }
 
-// minibatchNoise is the variance over minibatches of the gradient of their summed negative log-likelihood, the mean over synapses.
+// minibatchNoise is the variance over minibatches of the gradient of their summed negative log-likelihood, the mean
+// over synapses.
 func minibatchNoise(s *kernels.Sums, synapses int) float64 {
 	n, sum := float64(s.Minibatches), 0.0
 	for i, g := range s.Gradient {

@@ -32,7 +32,8 @@ func small(t *testing.T) Config {
 		}
 	}
 	c.Graph.Dimension, c.Graph.Examples, c.Graph.Effective = 3, 10, 200
-	c.Posterior = Posterior{Temperatures: []float64{0, 0.5}, Step: 0.05, Decay: 0.6, Delay: 2, Batch: 10, Chains: 2, Burn: 2, Samples: 3}
+	c.Posterior = Posterior{Temperatures: []float64{0, 0.5}, Step: 0.05, Decay: 0.6, Delay: 2, Batch: 10, Chains: 2,
+		Burn: 2, Samples: 3}
 	c.Training.Data, c.Training.Hidden, c.Training.Epochs, c.Training.LearningRate = "stripes", []int{8}, 20, 3e-3
 	c.Training.SigmaInit, c.Training.Device = 0.1, "cpu"
 	return c
@@ -84,8 +85,10 @@ func TestRun(t *testing.T) {
 			t.Errorf("row %+v: want a covariance or an accuracy", r)
 		}
 	}
-	// Two rows for each of 2 linear runs, 2 steps, a temperature, a minibatch; 4 and 2 for the logistic ones; 2 in the graph; 2 and 2 + 2 predictors.
-	if want := (map[string]int{partRegression: 2*6 + 4 + 2, partGraph: 2, partNetwork: 6}); !reflect.DeepEqual(rows, want) {
+	// Two rows for each of 2 linear runs, 2 steps, a temperature, a minibatch; 4 and 2 for the logistic ones; 2 in the
+	// graph; 2 and 2 + 2 predictors.
+	if want := (map[string]int{partRegression: 2*6 + 4 + 2, partGraph: 2, partNetwork: 6}); !reflect.DeepEqual(rows,
+		want) {
 		t.Errorf("rows %v, want %v", rows, want)
 	}
 }
@@ -110,7 +113,8 @@ func TestNetworkAverages(t *testing.T) {
 		var members []train.Fluctuation
 		for chain := range p.Chains {
 			members = append(members, train.Fluctuation{
-				Start: n.State.State, Seed: chainSeed(uint64(c.Seed), layer, i*p.Chains+chain), StepSize: p.Step / float64(n.Set.Train.N()), Temperature: temperature,
+				Start: n.State.State, Seed: chainSeed(uint64(c.Seed), layer, i*p.Chains+chain),
+				StepSize: p.Step / float64(n.Set.Train.N()), Temperature: temperature,
 			})
 		}
 		chains, err := session.Fluctuate(kernels.Langevin{Delay: 2 * float64(perEpoch), Decay: 0.6}, members...)
@@ -156,8 +160,10 @@ func TestNetworkAverages(t *testing.T) {
 			nll -= math.Log(sum[4*e+int(label)]/weights) / float64(n.Set.Test.N())
 		}
 		got := out.averageOf(temperature)
-		if math.Abs(got.NLL-nll) > 1e-12 || got.Accuracy != float64(right)/float64(n.Set.Test.N()) || got.Averaged != p.Chains*p.Samples {
-			t.Errorf("T = %g: NLL %v, accuracy %v of %d samples, want %v and %d right", temperature, got.NLL, got.Accuracy, got.Averaged, nll, right)
+		if math.Abs(got.NLL-nll) > 1e-12 || got.Accuracy != float64(right)/float64(n.Set.Test.N()) ||
+			got.Averaged != p.Chains*p.Samples {
+			t.Errorf("T = %g: NLL %v, accuracy %v of %d samples, want %v and %d right", temperature, got.NLL, got.Accuracy,
+				got.Averaged, nll, right)
 		}
 		last := out.Chains[i].Course[p.Chains*p.Samples-1]
 		if last.NLL != got.NLL || last.Samples != got.Averaged {
@@ -190,7 +196,8 @@ func TestNetworkAverages(t *testing.T) {
 	}
 	cold, warm := out.Chains[0], out.Chains[1]
 	if !(cold.Spread < warm.Spread/5) || cold.MinibatchNoise != nil || !(*warm.MinibatchNoise > 0) {
-		t.Errorf("spread %g and %g, noise of minibatches %v and %v", cold.Spread, warm.Spread, cold.MinibatchNoise, warm.MinibatchNoise)
+		t.Errorf("spread %g and %g, noise of minibatches %v and %v", cold.Spread, warm.Spread, cold.MinibatchNoise,
+			warm.MinibatchNoise)
 	}
 	if l := cold.TrainingLoss; len(l) != 5 || !(l[4] < l[0]) {
 		t.Errorf("gradient descent: training losses %v", l)
@@ -231,8 +238,10 @@ func TestDrawWeights(t *testing.T) {
 				for k := range layer.Columns() {
 					at := l.Slot(i, r, k)
 					sigma, _ := kernels.Softplus(float64(s.Phi[l.PhiOffset(i)+layer.PhiIndex(sharing, r, k)]))
-					if math.Abs(mean[at]) > 4.5*sigma/math.Sqrt(draws) || math.Abs(square[at]/(sigma*sigma)-1) > 4.5*math.Sqrt(2./draws) {
-						t.Errorf("%v, layer %d, row %d, column %d: mean off by %g, variance %g, sigma %g", sharing, i, r, k, mean[at], square[at], sigma)
+					if math.Abs(mean[at]) > 4.5*sigma/math.Sqrt(draws) ||
+						math.Abs(square[at]/(sigma*sigma)-1) > 4.5*math.Sqrt(2./draws) {
+						t.Errorf("%v, layer %d, row %d, column %d: mean off by %g, variance %g, sigma %g", sharing, i, r, k, mean[at],
+							square[at], sigma)
 					}
 				}
 			}
@@ -257,12 +266,13 @@ func TestMinibatchNoise(t *testing.T) {
 	}
 }
 
-// The compiled graph samples Normal(m, T v (X'X)^-1), m from least squares; a temperature that is ignored, a prior that is not there and
-// noise without the factor 2 are told apart.
+// The compiled graph samples Normal(m, T v (X'X)^-1), m from least squares; a temperature that is ignored, a prior that
+// is not there and noise without the factor 2 are told apart.
 func TestGraphPosterior(t *testing.T) {
 	e := &experiment{Config: small(t), work: dynamics.NewWork(1, dynamicstest.Quiet)}
 	e.Step, e.Temperature, e.Chains, e.Threads = 0.1, 0.7, 2*Block, 2
-	p, err := e.graphProblem(Problem{Dimension: 4, Examples: 30, Correlation: 0.3, NoiseVariance: 0.5, PriorVariance: 1, Effective: 8000})
+	p, err := e.graphProblem(Problem{Dimension: 4, Examples: 30, Correlation: 0.3, NoiseVariance: 0.5, PriorVariance: 1,
+		Effective: 8000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +284,8 @@ func TestGraphPosterior(t *testing.T) {
 	if err := disagrees(o.sample, mean, modes.Covariance(0.7)); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%.0f effective samples, covariance off by %.2f %%", o.sample.Effective(), 100*RelativeError(o.sample.Covariance, modes.Covariance(0.7)))
+	t.Logf("%.0f effective samples, covariance off by %.2f %%", o.sample.Effective(),
+		100*RelativeError(o.sample.Covariance, modes.Covariance(0.7)))
 	for name, temperature := range map[string]float64{"T = 1": 1, "noise without the factor 2": 0.35} {
 		if disagrees(o.sample, mean, modes.Covariance(temperature)) == nil {
 			t.Errorf("%s passes", name)
@@ -289,7 +300,8 @@ func TestGraphPosterior(t *testing.T) {
 // At T = 0 the compiled graph descends as gradient descent in float64 does, to the precision of float32.
 func TestGraphDescends(t *testing.T) {
 	e := &experiment{Config: small(t), work: dynamics.NewWork(1, dynamicstest.Quiet)}
-	p, err := e.graphProblem(Problem{Dimension: 4, Examples: 30, Correlation: 0.3, NoiseVariance: 0.5, PriorVariance: 1, Effective: 100})
+	p, err := e.graphProblem(Problem{Dimension: 4, Examples: 30, Correlation: 0.3, NoiseVariance: 0.5, PriorVariance: 1,
+		Effective: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +350,8 @@ func TestRunStops(t *testing.T) {
 	for _, part := range Parts() {
 		c.Parts = []string{part}
 		ctx, cancel := context.WithCancel(context.Background())
-		if _, err := Run(ctx, c, n, dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
+		if _, err := Run(ctx, c, n, dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("%s: got %v", part, err)
 		}
 		cancel()

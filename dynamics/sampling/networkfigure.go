@@ -47,7 +47,8 @@ func (e *experiment) networkFigure(o *NetworkOutcome) (*draw.Illustration, error
 		{"ECE (%)", 100 * point.ECE, func(c Calibrated) float64 { return 100 * c.ECE }},
 	} {
 		s.Panel("", draw.Axis{Label: "Samples averaged", Log: true}, draw.Axis{Label: of.label})
-		s.Curve("test set", draw.Curve{X: []float64{1, most}, Y: []float64{of.point, of.point}, Color: draw.Red, Dashed: true})
+		s.Curve("test set", draw.Curve{X: []float64{1, most}, Y: []float64{of.point, of.point}, Color: draw.Red,
+			Dashed: true})
 		for i, l := range o.Chains {
 			var x, y []float64
 			for _, c := range l.Course {
@@ -58,16 +59,21 @@ func (e *experiment) networkFigure(o *NetworkOutcome) (*draw.Illustration, error
 	}
 	var notes []string
 	for _, p := range o.Predictors {
-		notes = append(notes, fmt.Sprintf("%s: accuracy %.2f %%, NLL %.4f, ECE %.2f %%", p.Name, 100*p.Accuracy, p.NLL, 100*p.ECE))
+		notes = append(notes, fmt.Sprintf("%s: accuracy %.2f %%, NLL %.4f, ECE %.2f %%", p.Name, 100*p.Accuracy, p.NLL,
+			100*p.ECE))
 	}
 	p := e.Posterior
 	return s.Illustration(2, 64, draw.Illustration{
 		Name: "network", Title: "Averaging over the posterior of a trained network",
-		Caption: fmt.Sprintf("Chains from a trained network (%s, on %s, %d synapses) under the rule Langevin, %s, minibatches of %d of %d examples, "+
-			"%d chains for each temperature, samples after each epoch behind the first %d. A: accuracy over confidence on %d test images, %d bins of "+
-			"equal width, those with %d images or more. B, C, D: accuracy, negative log-likelihood and expected calibration error of the average of "+
+		Caption: fmt.Sprintf("Chains from a trained network (%s, on %s, %d synapses) under the rule Langevin, %s, "+
+			"minibatches of %d of %d examples, "+
+			"%d chains for each temperature, samples after each epoch behind the first %d. A: accuracy over confidence on "+
+			"%d test images, %d bins of "+
+			"equal width, those with %d images or more. B, C, D: accuracy, negative log-likelihood and expected "+
+			"calibration error of the average of "+
 			"the predicted probabilities; dashed: the trained network at w = mu. %s. Seed %d.",
-			o.Network, o.Data, o.Synapses, p.schedule(), p.Batch, o.Examples, p.Chains, p.Burn, o.Tested, calibrationBins, leastInBin,
+			o.Network, o.Data, o.Synapses, p.schedule(), p.Batch, o.Examples, p.Chains, p.Burn, o.Tested, calibrationBins,
+			leastInBin,
 			strings.Join(notes, "; "), e.Seed),
 	})
 }

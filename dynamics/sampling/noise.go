@@ -2,7 +2,8 @@ package sampling
 
 import "quantal/kernels"
 
-// Draws of the noise of stream dynamics. The layer numbers runs of chains and data sets, and the step of a chain is that of the noise.
+// Draws of the noise of stream dynamics. The layer numbers runs of chains and data sets, and the step of a chain is
+// that of the noise.
 const (
 	drawSteps   = 0 // normals: row i + Dimension*block, a column for each chain of the block
 	drawBatches = 1 // examples of minibatches

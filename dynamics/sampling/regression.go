@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Of the regressions: how long chains run before anything is taken from them, in relaxation times of the slowest direction, and how
-// many vectors they give per relaxation time of the fastest.
+// Of the regressions: how long chains run before anything is taken from them, in relaxation times of the slowest
+// direction, and how many vectors they give per relaxation time of the fastest.
 const (
 	burnTimes    = 14
 	vectorsPer   = 2
@@ -33,7 +33,8 @@ type problem struct {
 
 // linearProblem draws data and solves the regression.
 func (e *experiment) linearProblem(p Problem) (*problem, error) {
-	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, uint64(e.Seed), e.newLayer())
+	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, uint64(e.Seed),
+		e.newLayer())
 	l := NewLinear(data, p.NoiseVariance, p.PriorVariance)
 	mode, hessian, err := l.Posterior()
 	if err != nil {
@@ -45,7 +46,8 @@ func (e *experiment) linearProblem(p Problem) (*problem, error) {
 
 // logisticProblem draws data and finds the mode of the posterior.
 func (e *experiment) logisticProblem(p Problem) (*problem, error) {
-	l := &Logistic{logisticData(p.Examples, p.Dimension, p.Correlation, p.PriorVariance, uint64(e.Seed), e.newLayer()), p.PriorVariance}
+	l := &Logistic{logisticData(p.Examples, p.Dimension, p.Correlation, p.PriorVariance, uint64(e.Seed), e.newLayer()),
+		p.PriorVariance}
 	mode, hessian, err := l.Laplace()
 	if err != nil {
 		return nil, err
@@ -54,7 +56,8 @@ func (e *experiment) logisticProblem(p Problem) (*problem, error) {
 	return &problem{p, fmt.Sprintf("logistic, %d parameters", p.Dimension), l, nil, l, mode, modes}, err
 }
 
-// plan says how long chains have to run for as many effective samples as are wanted, going by the relaxation of a Gaussian law.
+// plan says how long chains have to run for as many effective samples as are wanted, going by the relaxation of a
+// Gaussian law.
 func (e *experiment) plan(p *problem, l Langevin) Plan {
 	fastest, slowest := 1.0, 0.0
 	for _, h := range p.modes.Values {
@@ -116,8 +119,9 @@ func (j job) outcome(s *Sample, part, method string) *outcome {
 	effective := s.Effective()
 	o := &outcome{job: j, sample: s}
 	o.row = Row{
-		Part: part, Problem: j.name, Method: method, Parameters: j.Dimension, Examples: j.Problem.Examples, Temperature: &o.Temperature,
-		Step: &o.Langevin.Step, StepShare: &o.share, Chains: &o.plan.Chains, Samples: s.Vectors, Effective: &effective,
+		Part: part, Problem: j.name, Method: method, Parameters: j.Dimension, Examples: j.Problem.Examples,
+		Temperature: &o.Temperature,
+		Step:        &o.Langevin.Step, StepShare: &o.share, Chains: &o.plan.Chains, Samples: s.Vectors, Effective: &effective,
 	}
 	return o
 }
@@ -150,7 +154,8 @@ func (e *experiment) do(ctx context.Context, j job, number int) (*outcome, error
 func (o *outcome) against(reference string, mean []float64, covariance mat.Symmetric) Row {
 	row := o.row
 	row.Reference = reference
-	meanError, covarianceError := MeanError(o.sample.Mean, mean, covariance), RelativeError(o.sample.Covariance, covariance)
+	meanError, covarianceError := MeanError(o.sample.Mean, mean, covariance),
+		RelativeError(o.sample.Covariance, covariance)
 	trace := mat.Trace(o.sample.Covariance) / mat.Trace(covariance)
 	row.MeanError, row.CovarianceError, row.VarianceRatio = &meanError, &covarianceError, &trace
 	return row
@@ -241,7 +246,8 @@ func (r *regressions) compare() error {
 			r.rows = append(r.rows, o.against(fromQuadrature, mean, covariance), m.against(fromQuadrature, mean, covariance))
 		}
 		r.densities = append(r.densities, density)
-		r.rows = append(r.rows, o.against(fromMetropolis, m.sample.Mean, m.sample.Covariance), o.against(fromLaplace, o.mode, laplace))
+		r.rows = append(r.rows, o.against(fromMetropolis, m.sample.Mean, m.sample.Covariance),
+			o.against(fromLaplace, o.mode, laplace))
 	}
 	return nil
 }

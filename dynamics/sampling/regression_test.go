@@ -121,12 +121,14 @@ func solved(t *testing.T, l *Linear) ([]float64, Modes) {
 	return mean, modes
 }
 
-// Without noise, Langevin steps are gradient descent, bit for bit, whatever the chains begin with; with all examples and with minibatches.
+// Without noise, Langevin steps are gradient descent, bit for bit, whatever the chains begin with; with all examples
+// and with minibatches.
 func TestZeroTemperatureIsGradientDescent(t *testing.T) {
 	for name, target := range map[string]Target{"linear": linear(30, 3, 1), "logistic": logistic(30, 3, 1)} {
 		for _, batch := range []int{0, 4} {
 			const eps, steps = 0.01, 50
-			p := Plan{Chains: 2 * Block, Every: 1, Take: steps, Keep: steps, Start: make([]float64, 3), Spread: 1, Directions: identity(3), Seed: 4, Layer: 2}
+			p := Plan{Chains: 2 * Block, Every: 1, Take: steps, Keep: steps, Start: make([]float64, 3), Spread: 1,
+				Directions: identity(3), Seed: 4, Layer: 2}
 			s, err := Langevin{Step: eps, Batch: batch}.Sample(context.Background(), target, p, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -179,8 +181,8 @@ func disagrees(s *Sample, mean []float64, covariance mat.Symmetric) error {
 	return nil
 }
 
-// The posterior of linear regression in two dimensions, with all examples: mean and covariance, in proportion to the temperature. What a
-// slip in the rule would give is told apart.
+// The posterior of linear regression in two dimensions, with all examples: mean and covariance, in proportion to the
+// temperature. What a slip in the rule would give is told apart.
 func TestLinearPosterior(t *testing.T) {
 	l := linear(12, 2, 0.3)
 	mean, modes := solved(t, l)
@@ -205,7 +207,8 @@ func TestLinearPosterior(t *testing.T) {
 		t.Error("a temperature that is ignored passes")
 	}
 	for _, prior := range []float64{math.Inf(1), 0.15} {
-		if disagrees(run(t, NewLinear(l.Data, 0.7, prior), modes, Langevin{Step: eps, Temperature: 1}, plan), mean, modes.Covariance(1)) == nil {
+		if disagrees(run(t, NewLinear(l.Data, 0.7, prior), modes, Langevin{Step: eps, Temperature: 1}, plan), mean,
+			modes.Covariance(1)) == nil {
 			t.Errorf("a prior of variance %g in place of 0.3 passes", prior)
 		}
 	}
@@ -218,8 +221,10 @@ func TestLinearPosteriorOfManyParameters(t *testing.T) {
 	}
 	l := NewLinear(linearData(1000, 50, 0.1, 1, 1, 8, 1), 1, 1)
 	mean, modes := solved(t, l)
-	s := run(t, l, modes, Langevin{Step: 0.06 / modes.Stiffest(), Temperature: 1}, Plan{Chains: 6 * Block, Every: 12, Take: 480})
-	t.Logf("%.0f effective samples, covariance off by %.2f %%", s.Effective(), 100*RelativeError(s.Covariance, modes.Covariance(1)))
+	s := run(t, l, modes, Langevin{Step: 0.06 / modes.Stiffest(), Temperature: 1},
+		Plan{Chains: 6 * Block, Every: 12, Take: 480})
+	t.Logf("%.0f effective samples, covariance off by %.2f %%", s.Effective(),
+		100*RelativeError(s.Covariance, modes.Covariance(1)))
 	if s.Effective() < 20_000 {
 		t.Errorf("%.0f effective samples: want more than 20000", s.Effective())
 	}
@@ -259,8 +264,8 @@ func TestPosterior(t *testing.T) {
 	}
 }
 
-// The law of steps of finite length: against the variance that the recursion v <- (1 - eps h)^2 v + 2 eps T reaches, and against chains that
-// take very long steps.
+// The law of steps of finite length: against the variance that the recursion v <- (1 - eps h)^2 v + 2 eps T reaches,
+// and against chains that take very long steps.
 func TestStepCovariance(t *testing.T) {
 	l := linear(12, 2, 1)
 	mean, modes := solved(t, l)
@@ -287,15 +292,17 @@ func TestStepCovariance(t *testing.T) {
 			t.Errorf("step %g: no bias is seen", share)
 		}
 		// With Metropolis there is none.
-		exact := run(t, l, modes, Langevin{Step: eps, Temperature: temperature, Metropolis: true}, Plan{Chains: 8 * Block, Take: 3000})
-		if err := disagrees(exact, mean, modes.Covariance(temperature)); err != nil || !(exact.Accepted > 0.2 && exact.Accepted < 0.95) {
+		exact := run(t, l, modes, Langevin{Step: eps, Temperature: temperature, Metropolis: true},
+			Plan{Chains: 8 * Block, Take: 3000})
+		if err := disagrees(exact, mean, modes.Covariance(temperature)); err != nil ||
+			!(exact.Accepted > 0.2 && exact.Accepted < 0.95) {
 			t.Errorf("Metropolis, step %g: %v, %.2f accepted", share, err, exact.Accepted)
 		}
 	}
 }
 
-// The law of steps with minibatches: against the linear equation for C, with the mean over every one of the 3^2 minibatches taken one by
-// one and solved as it stands, and against chains.
+// The law of steps with minibatches: against the linear equation for C, with the mean over every one of the 3^2
+// minibatches taken one by one and solved as it stands, and against chains.
 func TestMinibatchCovariance(t *testing.T) {
 	l := linear(3, 2, 1)
 	mean, modes := solved(t, l)
@@ -364,7 +371,8 @@ func mulVec(m *mat.Dense, v []float64) *mat.VecDense {
 	return &out
 }
 
-// Logistic regression in two dimensions against quadrature, with the Metropolis step and without; the Laplace approximation is told apart.
+// Logistic regression in two dimensions against quadrature, with the Metropolis step and without; the Laplace
+// approximation is told apart.
 func TestLogisticPosterior(t *testing.T) {
 	l := logistic(15, 2, 4)
 	mode, hessian, err := l.Laplace()
@@ -386,19 +394,23 @@ func TestLogisticPosterior(t *testing.T) {
 	if fine, _ := l.Quadrature(mode, modes.Covariance(1), 1, 12, 501).Moments(); MeanError(fine, mean, covariance) > 1e-6 {
 		t.Errorf("quadrature: mean %v, on a finer and wider grid %v", mean, fine)
 	}
-	if disagrees(&Sample{Mean: mode, Covariance: modes.Covariance(1), Vectors: 10_000, Times: []float64{1}}, mean, covariance) == nil {
+	if disagrees(&Sample{Mean: mode, Covariance: modes.Covariance(1), Vectors: 10_000, Times: []float64{1}}, mean,
+		covariance) == nil {
 		t.Error("the Laplace approximation passes")
 	}
 	plan := Plan{Chains: 4 * Block, Every: 10, Take: 800}
-	if err := disagrees(run(t, l, modes, Langevin{Step: 0.04 / modes.Stiffest(), Temperature: 1}, plan), mean, covariance); err != nil {
+	if err := disagrees(run(t, l, modes, Langevin{Step: 0.04 / modes.Stiffest(), Temperature: 1}, plan), mean,
+		covariance); err != nil {
 		t.Error(err)
 	}
-	if err := disagrees(run(t, l, modes, Langevin{Step: 0.6 / modes.Stiffest(), Temperature: 1, Metropolis: true}, plan), mean, covariance); err != nil {
+	if err := disagrees(run(t, l, modes, Langevin{Step: 0.6 / modes.Stiffest(), Temperature: 1, Metropolis: true}, plan),
+		mean, covariance); err != nil {
 		t.Errorf("Metropolis: %v", err)
 	}
 }
 
-// Quadrature where the posterior is known: examples with inputs of 0 leave the prior, whose lines of equal density are circles.
+// Quadrature where the posterior is known: examples with inputs of 0 leave the prior, whose lines of equal density are
+// circles.
 func TestQuadrature(t *testing.T) {
 	l := &Logistic{Data{X: mat.NewDense(3, 2, nil), Y: []float64{0, 1, 1}}, 2}
 	prior := mat.NewDiagDense(2, []float64{2, 2})
@@ -430,12 +442,14 @@ func TestIntegratedTime(t *testing.T) {
 			t.Errorf("r = %g: %v, want %v", r, got, want)
 		}
 	}
-	if got := IntegratedTime([]float64{1, 0.5, 0.2, 0.1, 0.3, 0.1, -0.3, 0.1, 0.9}); math.Abs(got-(2*(1.5+0.3+0.3)-1)) > 1e-12 {
+	if got := IntegratedTime([]float64{1, 0.5, 0.2, 0.1, 0.3, 0.1, -0.3, 0.1,
+		0.9}); math.Abs(got-(2*(1.5+0.3+0.3)-1)) > 1e-12 {
 		t.Errorf("noise at long lags: %v", got) // pairs 1.5, 0.3, 0.4 cut to 0.3, then a negative one
 	}
 	l := linear(12, 2, 1)
 	_, modes := solved(t, l)
-	s := run(t, l, modes, Langevin{Step: 0.1 / modes.Stiffest(), Temperature: 1}, Plan{Chains: 8 * Block, Every: 3, Take: 1500})
+	s := run(t, l, modes, Langevin{Step: 0.1 / modes.Stiffest(), Temperature: 1},
+		Plan{Chains: 8 * Block, Every: 3, Take: 1500})
 	for k, h := range modes.Values {
 		r := math.Pow(1-0.1*h/modes.Stiffest(), 3)
 		if want := (1 + r) / (1 - r); math.Abs(s.Times[k]/want-1) > 0.08 {
@@ -449,7 +463,8 @@ func TestStatistics(t *testing.T) {
 	l := linear(12, 3, 1)
 	_, modes := solved(t, l)
 	const take = 7
-	s := run(t, l, modes, Langevin{Step: 0.3 / modes.Stiffest(), Temperature: 1}, Plan{Chains: 2 * Block, Take: take, Keep: take})
+	s := run(t, l, modes, Langevin{Step: 0.3 / modes.Stiffest(), Temperature: 1},
+		Plan{Chains: 2 * Block, Take: take, Keep: take})
 	if len(s.Kept) != take*2*Block || s.Vectors != len(s.Kept) {
 		t.Fatalf("%d vectors, %d kept", s.Vectors, len(s.Kept))
 	}
@@ -505,7 +520,8 @@ func TestThreads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := Plan{Chains: 4 * Block, Every: 2, Take: 20, Keep: 20, Start: []float64{0, 0}, Spread: 1, Directions: modes.Directions, Seed: 1, Layer: 1, Threads: 1}
+	plan := Plan{Chains: 4 * Block, Every: 2, Take: 20, Keep: 20, Start: []float64{0, 0}, Spread: 1,
+		Directions: modes.Directions, Seed: 1, Layer: 1, Threads: 1}
 	langevin := Langevin{Step: 0.01, Temperature: 1, Batch: 3}
 	sample := func(p Plan) *Sample {
 		s, err := langevin.Sample(context.Background(), l, p, nil)
@@ -575,7 +591,8 @@ func TestSampleRefuses(t *testing.T) {
 	}
 	p := good
 	p.Take = 3000
-	if _, err := (Langevin{Step: 3 / modes.Stiffest(), Temperature: 1}).Sample(context.Background(), l, p, nil); err != ErrDiverged {
+	if _, err := (Langevin{Step: 3 / modes.Stiffest(), Temperature: 1}).Sample(context.Background(), l, p,
+		nil); err != ErrDiverged {
 		t.Errorf("unstable steps: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

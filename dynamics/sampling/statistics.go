@@ -10,8 +10,9 @@ import (
 // moments are the statistics of the vectors of a block.
 type moments struct {
 	n             int
-	mean, scatter []float64   // scatter: the sum of (x - mean)(x - mean)', rows one after the other
-	autoscatter   [][]float64 // along each direction: the sum over chains and times of (x_t - mean)(x_(t+k) - mean), k = 0 .. Take-1
+	mean, scatter []float64 // scatter: the sum of (x - mean)(x - mean)', rows one after the other
+	// along each direction: the sum over chains and times of (x_t - mean)(x_(t+k) - mean), k = 0 .. Take-1
+	autoscatter [][]float64
 }
 
 // vectorsOf returns the vectors of all chains at one time.
@@ -51,8 +52,8 @@ func measure(series []float64, d int, p Plan) *moments {
 	return m
 }
 
-// autoscatter returns sum over chains and t of x_t x_(t+k) for k = 0 .. take-1, by the power spectrum of the series with as many zeros
-// behind it; x has the values of all chains one time after the other.
+// autoscatter returns sum over chains and t of x_t x_(t+k) for k = 0 .. take-1, by the power spectrum of the series
+// with as many zeros behind it; x has the values of all chains one time after the other.
 func autoscatter(x []float64, take int) []float64 {
 	n := 1
 	for n < 2*take {
@@ -120,9 +121,10 @@ func combine(blocks []*moments, p Plan) *Sample {
 	return s
 }
 
-// IntegratedTime is 1 + 2 sum rho_k over lags k = 1, 2, ..., for the autocorrelation rho of a reversible chain, whose mean over n values
-// has a variance that many times that over n independent ones. The sum ends by the initial monotone sequence of C. J. Geyer (Stat. Sci. 7,
-// 473, 1992, section 3.3): the sums of neighbours rho_2k + rho_2k+1 are positive and fall, and are taken for noise from where they do not.
+// IntegratedTime is 1 + 2 sum rho_k over lags k = 1, 2, ..., for the autocorrelation rho of a reversible chain, whose
+// mean over n values has a variance that many times that over n independent ones. The sum ends by the initial monotone
+// sequence of C. J. Geyer (Stat. Sci. 7, 473, 1992, section 3.3): the sums of neighbours rho_2k + rho_2k+1 are positive
+// and fall, and are taken for noise from where they do not.
 func IntegratedTime(rho []float64) float64 {
 	sum, last := 0.0, 2.0
 	for k := 0; k+1 < len(rho); k += 2 {

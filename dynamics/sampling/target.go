@@ -11,12 +11,12 @@ import (
 	"quantal/kernels"
 )
 
-// Block is how many chains move side by side. The parameters theta of a block are Dimension rows of Block values, one for each chain:
-// parameter i of chain c is theta[i*Block+c]. Gradients have the same shape.
+// Block is how many chains move side by side. The parameters theta of a block are Dimension rows of Block values, one
+// for each chain: parameter i of chain c is theta[i*Block+c]. Gradients have the same shape.
 const Block = 64
 
-// Target is the law that chains sample, p*(theta) proportional to exp(-U(theta)), with U the sum of the negative log-likelihoods of all
-// examples and of the negative log-prior.
+// Target is the law that chains sample, p*(theta) proportional to exp(-U(theta)), with U the sum of the negative
+// log-likelihoods of all examples and of the negative log-prior.
 type Target interface {
 	Dimension() int
 	Examples() int
@@ -24,8 +24,8 @@ type Target interface {
 	Potential(u, theta []float64)
 	// Gradient writes the gradient of U.
 	Gradient(g, theta []float64)
-	// MinibatchGradient estimates it: each chain has len(examples)/Block examples, given by their numbers, those of chain 0 first, in
-	// place of all N, and counts each N/B times.
+	// MinibatchGradient estimates it: each chain has len(examples)/Block examples, given by their numbers, those of chain
+	// 0 first, in place of all N, and counts each N/B times.
 	MinibatchGradient(g, theta []float64, examples []int)
 }
 
@@ -36,7 +36,8 @@ type Data struct {
 	Truth []float64 // the parameters that made them
 }
 
-// inputs draws n examples of d inputs each. Each input has mean 0 and variance 1, and correlation^|i-j| between inputs i and j.
+// inputs draws n examples of d inputs each. Each input has mean 0 and variance 1, and correlation^|i-j| between inputs
+// i and j.
 func inputs(n, d int, correlation float64, noise kernels.Noise) *mat.Dense {
 	x := mat.NewDense(n, d, nil)
 	fresh := math.Sqrt(1 - correlation*correlation)
@@ -50,7 +51,8 @@ func inputs(n, d int, correlation float64, noise kernels.Noise) *mat.Dense {
 	return x
 }
 
-// Linear is Bayesian linear regression: y = X theta + noise of variance NoiseVariance, theta ~ Normal(0, PriorVariance I).
+// Linear is Bayesian linear regression: y = X theta + noise of variance NoiseVariance, theta ~ Normal(0, PriorVariance
+// I).
 type Linear struct {
 	Data
 	NoiseVariance, PriorVariance float64 // the latter +Inf for a flat prior
@@ -63,7 +65,8 @@ type Linear struct {
 // NewLinear prepares the regression on given data.
 func NewLinear(data Data, noiseVariance, priorVariance float64) *Linear {
 	_, d := data.X.Dims()
-	l := &Linear{Data: data, NoiseVariance: noiseVariance, PriorVariance: priorVariance, precision: mat.NewSymDense(d, nil)}
+	l := &Linear{Data: data, NoiseVariance: noiseVariance, PriorVariance: priorVariance,
+		precision: mat.NewSymDense(d, nil)}
 	l.precision.SymOuterK(1/noiseVariance, data.X.T())
 	for i := range d {
 		l.precision.SetSym(i, i, l.precision.At(i, i)+1/priorVariance)
@@ -78,7 +81,8 @@ func NewLinear(data Data, noiseVariance, priorVariance float64) *Linear {
 
 // linearData makes examples from parameters that come from the prior.
 func linearData(n, d int, correlation, noiseVariance, priorVariance float64, seed uint64, layer uint16) Data {
-	data := Data{X: inputs(n, d, correlation, at(seed, layer, drawInputs)), Y: make([]float64, n), Truth: make([]float64, d)}
+	data := Data{X: inputs(n, d, correlation, at(seed, layer, drawInputs)), Y: make([]float64, n),
+		Truth: make([]float64, d)}
 	kernels.Normals(data.Truth, at(seed, layer, drawTruth), 0)
 	for i := range data.Truth {
 		data.Truth[i] *= math.Sqrt(priorVariance)
@@ -131,7 +135,9 @@ func (l *Linear) MinibatchGradient(g, theta []float64, examples []int) {
 func (l *Linear) Posterior() (mean []float64, precision *mat.SymDense, err error) {
 	var factors mat.Cholesky
 	if !factors.Factorize(l.precision) {
-		return nil, nil, fmt.Errorf("sampling: linear regression: %d examples do not determine %d parameters under a flat prior", len(l.Y), l.Dimension())
+		return nil, nil,
+			fmt.Errorf("sampling: linear regression: %d examples do not determine %d parameters under a flat prior", len(l.Y),
+				l.Dimension())
 	}
 	m := mat.NewVecDense(l.Dimension(), nil)
 	if err := factors.SolveVecTo(m, mat.NewVecDense(len(l.shift), l.shift)); err != nil {
@@ -148,7 +154,8 @@ type Logistic struct {
 
 // logisticData makes examples from parameters that come from the prior.
 func logisticData(n, d int, correlation, priorVariance float64, seed uint64, layer uint16) Data {
-	data := Data{X: inputs(n, d, correlation, at(seed, layer, drawInputs)), Y: make([]float64, n), Truth: make([]float64, d)}
+	data := Data{X: inputs(n, d, correlation, at(seed, layer, drawInputs)), Y: make([]float64, n),
+		Truth: make([]float64, d)}
 	kernels.Normals(data.Truth, at(seed, layer, drawTruth), 0)
 	for i := range data.Truth {
 		data.Truth[i] *= math.Sqrt(priorVariance)

@@ -2,8 +2,8 @@ package spines
 
 import "math"
 
-// Coefficients are the drift mu(w) and the noise sigma(w) of a law at len(Mu) equally spaced sizes from Low to High, and linear in
-// between. Sigma is positive.
+// Coefficients are the drift mu(w) and the noise sigma(w) of a law at len(Mu) equally spaced sizes from Low to High,
+// and linear in between. Sigma is positive.
 type Coefficients struct {
 	Low, High float64
 	Mu, Sigma []float64
@@ -25,9 +25,9 @@ func (c Coefficients) at(w float64) (mu, sigma, slope float64) {
 	return c.Mu[i] + x*(c.Mu[i+1]-c.Mu[i]), c.Sigma[i] + x*(c.Sigma[i+1]-c.Sigma[i]), slope
 }
 
-// Grid divides the sizes into n cells and returns their n+1 edges. The cells are equally wide in y = int dw / sigma(w), the
-// coordinate in which the noise is the same everywhere (J. Lamperti 1964): fine where spines are small and fluctuate little, coarse
-// where they are large.
+// Grid divides the sizes into n cells and returns their n+1 edges. The cells are equally wide in y = int dw / sigma(w),
+// the coordinate in which the noise is the same everywhere (J. Lamperti 1964): fine where spines are small and
+// fluctuate little, coarse where they are large.
 func (c Coefficients) Grid(n int) []float64 {
 	width := (c.High - c.Low) / float64(len(c.Mu)-1)
 	length := func(i int) float64 { // of cell i in y: ln(sigma2/sigma1) / sigma', written so that sigma' may be 0

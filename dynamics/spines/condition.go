@@ -30,7 +30,8 @@ func (l Line) String() string {
 
 func (l Line) at(w float64) float64 { return l.Offset + l.Slope*w }
 
-// Strong is what cell assemblies add to the drift: a pull towards strong synapses that multiplies the stationary density by
+// Strong is what cell assemblies add to the drift: a pull towards strong synapses that multiplies the stationary
+// density by
 //
 //	1 + Gain exp(-ln(w/Size)^2 / (2 Width^2))
 type Strong struct {
@@ -39,7 +40,8 @@ type Strong struct {
 	Width float64 `toml:"width" json:"width"` // standard deviation of their ln w
 }
 
-// drift is the mu that multiplies the stationary density so: sigma^2/2 times the derivative of the logarithm of the factor.
+// drift is the mu that multiplies the stationary density so: sigma^2/2 times the derivative of the logarithm of the
+// factor.
 func (s Strong) drift(w, sigma float64) float64 {
 	x := math.Log(w/s.Size) / s.Width
 	bump := s.Gain * math.Exp(-x*x/2)
@@ -59,40 +61,45 @@ const (
 	WithTurnover = "turnover"
 )
 
-// Condition is a law of spine sizes between two bounds: dw = mu(w) dt + sigma(w) dB in Ito's sense, w in µm³ and t in days.
+// Condition is a law of spine sizes between two bounds: dw = mu(w) dt + sigma(w) dB in Ito's sense, w in µm³ and t in
+// days.
 type Condition struct {
-	Name   string        `toml:"name" json:"name"`
-	Bounds []string      `toml:"bounds" json:"bounds"` // what the lower one does: Reflecting, WithTurnover or both, each of which is computed
-	Low    float64       `toml:"low" json:"low"`       // µm³; the smallest spine that can be seen
-	High   float64       `toml:"high" json:"high"`     // µm³
-	Mu     Line          `toml:"mu" json:"mu"`
-	Sigma  Line          `toml:"sigma" json:"sigma"`
-	Strong *Strong       `toml:"strong,omitempty" json:"strong,omitempty"`
-	Table  []Measurement `toml:"table,omitempty" json:"table,omitempty"` // in place of Mu and Sigma: linear in between, constant beyond
+	Name string `toml:"name" json:"name"`
+	// what the lower one does: Reflecting, WithTurnover or both, each of which is computed
+	Bounds []string `toml:"bounds" json:"bounds"`
+	Low    float64  `toml:"low" json:"low"`   // µm³; the smallest spine that can be seen
+	High   float64  `toml:"high" json:"high"` // µm³
+	Mu     Line     `toml:"mu" json:"mu"`
+	Sigma  Line     `toml:"sigma" json:"sigma"`
+	Strong *Strong  `toml:"strong,omitempty" json:"strong,omitempty"`
+	// in place of Mu and Sigma: linear in between, constant beyond
+	Table []Measurement `toml:"table,omitempty" json:"table,omitempty"`
 }
 
 // largestMeasured is the largest size that a table may have, in µm³: a hundred times that of the largest spines.
 const largestMeasured = 100.
 
-// The bounds of the conditions after Fig. 2C of the review: about the smallest spine that two-photon microscopy resolves, and where
-// the review says that the tail of the distribution ends.
+// The bounds of the conditions after Fig. 2C of the review: about the smallest spine that two-photon microscopy
+// resolves, and where the review says that the tail of the distribution ends.
 const (
 	smallestSpine = 0.02
 	largestSpine  = 1.0
 )
 
-// Conditions returns the named conditions. See the package documentation for where their shapes come from; their numbers are
-// illustrations.
+// Conditions returns the named conditions. See the package documentation for where their shapes come from; their
+// numbers are illustrations.
 func Conditions() []Condition {
 	both, reflecting := []string{Reflecting, WithTurnover}, []string{Reflecting}
-	control := Condition{Name: "control", Bounds: both, Low: smallestSpine, High: largestSpine, Mu: Line{0.008, -0.06}, Sigma: Line{0.010, 0.22}}
+	control := Condition{Name: "control", Bounds: both, Low: smallestSpine, High: largestSpine, Mu: Line{0.008, -0.06},
+		Sigma: Line{0.010, 0.22}}
 	silenced := control
 	silenced.Name, silenced.Mu, silenced.Sigma = "silenced", Line{0.005, -0.04}, Line{0.005, 0.22}
 	fmr1 := control
 	fmr1.Name, fmr1.Sigma.Slope = "fmr1", 0.30
 	additive := control
 	additive.Name, additive.Bounds, additive.Sigma = "additive", reflecting, Line{0.022, 0}
-	network := Condition{Name: "network", Bounds: reflecting, Low: 0.002, High: largestSpine, Mu: Line{0.00175, -0.06}, Sigma: Line{0.015, 0.20}}
+	network := Condition{Name: "network", Bounds: reflecting, Low: 0.002, High: largestSpine, Mu: Line{0.00175, -0.06},
+		Sigma: Line{0.015, 0.20}}
 	assembly := network
 	assembly.Name, assembly.Strong = "assembly", &Strong{Gain: 5, Size: 0.45, Width: 0.35}
 	return []Condition{control, silenced, fmr1, additive, network, assembly}
@@ -117,10 +124,11 @@ func Named(name string) (Condition, error) {
 	return Condition{}, fmt.Errorf("condition %q: %s", name, nearest.OneOf(name, ConditionNames()))
 }
 
-// Own returns a condition of the user's own, from a table or with mu and sigma to be set. Its bounds are those of the table, or of the
-// named conditions.
+// Own returns a condition of the user's own, from a table or with mu and sigma to be set. Its bounds are those of the
+// table, or of the named conditions.
 func Own(name string, table []Measurement) Condition {
-	c := Condition{Name: name, Bounds: []string{Reflecting, WithTurnover}, Low: smallestSpine, High: largestSpine, Table: table}
+	c := Condition{Name: name, Bounds: []string{Reflecting, WithTurnover}, Low: smallestSpine, High: largestSpine,
+		Table: table}
 	if table != nil {
 		c.Low, c.High = table[0].Size, table[len(table)-1].Size
 	}
@@ -141,7 +149,8 @@ func (c Condition) Check() error {
 		return fmt.Errorf("condition %s: bounds from %g to %g: want 0 <= low < high", c.Name, c.Low, c.High)
 	case !finite(c.Mu.Offset, c.Mu.Slope, c.Sigma.Offset, c.Sigma.Slope):
 		return fmt.Errorf("condition %s: mu and sigma: want finite numbers", c.Name)
-	case c.Strong != nil && !(c.Strong.Gain >= 0 && c.Strong.Size > 0 && c.Strong.Width > 0 && finite(c.Strong.Gain, c.Strong.Size, c.Strong.Width)):
+	case c.Strong != nil && !(c.Strong.Gain >= 0 && c.Strong.Size > 0 && c.Strong.Width > 0 &&
+		finite(c.Strong.Gain, c.Strong.Size, c.Strong.Width)):
 		return fmt.Errorf("condition %s: strong: want gain 0 or more, size and width above 0", c.Name)
 	case c.Strong != nil && c.Low == 0:
 		return fmt.Errorf("condition %s: strong: want low above 0", c.Name)
@@ -155,7 +164,8 @@ func (c Condition) Check() error {
 	}
 	for i, m := range c.Table {
 		if !finite(m.Size, m.Mu, m.Sigma) || !(m.Sigma > 0) || i > 0 && !(m.Size > c.Table[i-1].Size) {
-			return fmt.Errorf("condition %s: table, row %d: want w above that of the row before, sigma above 0, finite numbers", c.Name, i+1)
+			return fmt.Errorf("condition %s: table, row %d: want w above that of the row before, sigma above 0, finite numbers",
+				c.Name, i+1)
 		}
 	}
 	if c.Table == nil {
@@ -209,8 +219,8 @@ func (c Condition) Coefficients() Coefficients {
 	return k
 }
 
-// ReadTable reads measurements from a CSV file with the columns w (µm³), mu (µm³ per day) and sigma (µm³ per square root of a day). Its
-// rows may come in any order. The errors are measured.Errors.
+// ReadTable reads measurements from a CSV file with the columns w (µm³), mu (µm³ per day) and sigma (µm³ per
+// square root of a day). Its rows may come in any order. The errors are measured.Errors.
 func ReadTable(path string) ([]Measurement, error) {
 	t, err := measured.Read(path)
 	if err != nil {
@@ -232,7 +242,8 @@ func ReadTable(path string) ([]Measurement, error) {
 	var table []Measurement
 	for i := range size {
 		if size[i] < 0 || size[i] > largestMeasured {
-			return nil, &measured.Error{Path: path, Err: fmt.Errorf("line %d, column w: want a size of 0 to %g µm³, got %g", t.Rows[i].Line, largestMeasured, size[i])}
+			return nil, &measured.Error{Path: path, Err: fmt.Errorf("line %d, column w: want a size of 0 to %g µm³, got %g",
+				t.Rows[i].Line, largestMeasured, size[i])}
 		}
 		table = append(table, Measurement{size[i], mu[i], sigma[i]})
 	}
@@ -242,7 +253,8 @@ func ReadTable(path string) ([]Measurement, error) {
 	}
 	for i := range table[1:] {
 		if table[i].Size == table[i+1].Size {
-			return nil, &measured.Error{Path: path, Err: fmt.Errorf("column w: want each size once, got %g twice", table[i].Size)}
+			return nil, &measured.Error{Path: path, Err: fmt.Errorf("column w: want each size once, got %g twice",
+				table[i].Size)}
 		}
 	}
 	return table, nil

@@ -10,12 +10,14 @@ import (
 	"quantal/results/store"
 )
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
+// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
+// there is one.
 type Config struct {
-	Spines     int         `toml:"spines" json:"spines"`       // or sites, with turnover
-	Days       float64     `toml:"days" json:"days"`           // that are simulated
-	Step       float64     `toml:"step" json:"step"`           // days
-	Start      [2]float64  `toml:"start" json:"start"`         // reflected spines start uniformly between these sizes, µm³; with turnover sites start empty
+	Spines int     `toml:"spines" json:"spines"` // or sites, with turnover
+	Days   float64 `toml:"days" json:"days"`     // that are simulated
+	Step   float64 `toml:"step" json:"step"`     // days
+	// reflected spines start uniformly between these sizes, µm³; with turnover sites start empty
+	Start      [2]float64  `toml:"start" json:"start"`
 	Turnover   Turnover    `toml:"turnover" json:"turnover"`   //
 	Follow     float64     `toml:"follow" json:"follow"`       // days at the end over which survival is followed
 	Cells      int         `toml:"cells" json:"cells"`         // of densities
@@ -86,8 +88,10 @@ func (c Config) Check() error {
 
 // checkBetween makes sure that spines start, or appear, between the bounds of a condition.
 func (c Config) checkBetween(k Condition) error {
-	if from, to := c.Start[0], c.Start[1]; slices.Contains(k.Bounds, Reflecting) && !(k.Low <= from && from < to && to <= k.High) {
-		return fmt.Errorf("start %g,%g: want two sizes between the bounds of condition %s, %g and %g, the smaller first", from, to, k.Name, k.Low, k.High)
+	if from, to := c.Start[0], c.Start[1]; slices.Contains(k.Bounds, Reflecting) &&
+		!(k.Low <= from && from < to && to <= k.High) {
+		return fmt.Errorf("start %g,%g: want two sizes between the bounds of condition %s, %g and %g, the smaller first",
+			from, to, k.Name, k.Low, k.High)
 	}
 	if !slices.Contains(k.Bounds, WithTurnover) {
 		return nil

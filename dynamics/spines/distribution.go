@@ -6,7 +6,8 @@ import (
 	"sort"
 )
 
-// Distribution says how spine sizes are distributed: the share of all spines, or of all sites, in each of len(Mass) cells.
+// Distribution says how spine sizes are distributed: the share of all spines, or of all sites, in each of len(Mass)
+// cells.
 type Distribution struct {
 	Edges []float64 // of the cells, µm³; len(Mass) + 1
 	Mass  []float64
@@ -43,8 +44,8 @@ func (d Distribution) Density() []float64 {
 	return f
 }
 
-// histogram is the distribution of a sample over the cells with the given edges; zeros are empty sites. What lies beyond the outer
-// edges is not counted.
+// histogram is the distribution of a sample over the cells with the given edges; zeros are empty sites. What lies
+// beyond the outer edges is not counted.
 func histogram(sample []float32, edges []float64) Distribution {
 	d := Distribution{edges, make([]float64, len(edges)-1)}
 	counts := make([]int, len(d.Mass))
@@ -137,8 +138,8 @@ func (d Distribution) Distance(e Distribution) float64 {
 	return sum
 }
 
-// KolmogorovSmirnov is the largest distance between the distribution function of a sample and that of d; zeros in the sample are
-// empty sites and do not count.
+// KolmogorovSmirnov is the largest distance between the distribution function of a sample and that of d; zeros in the
+// sample are empty sites and do not count.
 func (d Distribution) KolmogorovSmirnov(sample []float32) float64 {
 	return d.kolmogorovSmirnov(sorted(sample))
 }
@@ -170,8 +171,8 @@ type Statistics struct {
 	SD       float64 `json:"sd"`     // µm³
 	Median   float64 `json:"median"` // µm³
 	Skewness float64 `json:"skewness"`
-	// TailExponent is the alpha of the power law w^-alpha, between the size that 90 % of the spines lie below and the upper bound, that
-	// has the same mean of ln w. Large where the tail falls faster than a power law.
+	// TailExponent is the alpha of the power law w^-alpha, between the size that 90 % of the spines lie below and the
+	// upper bound, that has the same mean of ln w. Large where the tail falls faster than a power law.
 	TailExponent float64 `json:"tail_exponent"`
 }
 
@@ -223,9 +224,9 @@ func sampleStatistics(ascending []float32, high float64) Statistics {
 	return s
 }
 
-// tailExponent returns the alpha for which x = ln(w/from) has the given mean when w has density w^-alpha up to x = end: the
-// maximum-likelihood estimate for a power law that is cut off (I. B. Aban, M. M. Meerschaert, A. K. Panorska, J. Am. Stat. Assoc. 101,
-// 270, 2006). With k = alpha - 1 the mean is 1/k - end/(exp(k end) - 1), which falls with k.
+// tailExponent returns the alpha for which x = ln(w/from) has the given mean when w has density w^-alpha up to x = end:
+// the maximum-likelihood estimate for a power law that is cut off (I. B. Aban, M. M. Meerschaert, A. K. Panorska, J.
+// Am. Stat. Assoc. 101, 270, 2006). With k = alpha - 1 the mean is 1/k - end/(exp(k end) - 1), which falls with k.
 func tailExponent(mean, end float64) float64 {
 	if !(mean > 0) || !(mean < end) {
 		return math.NaN()

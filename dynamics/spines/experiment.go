@@ -42,7 +42,8 @@ type Outcome struct {
 	L1             float64 `json:"l1_fokker_planck_closed_form"`
 	// MassError is how far the Fokker-Planck mass is from what it has to be: 1, or with turnover births minus losses.
 	MassError float64 `json:"mass_error"`
-	// TailLimit is the exponent 2 - 2 mu'/sigma'^2 that the tail would have if there were no upper bound, where noise grows linearly.
+	// TailLimit is the exponent 2 - 2 mu'/sigma'^2 that the tail would have if there were no upper bound, where noise
+	// grows linearly.
 	TailLimit *float64       `json:"tail_exponent_limit"`
 	Turnover  *TurnoverCount `json:"turnover,omitempty"`
 }
@@ -58,8 +59,8 @@ type TurnoverCount struct {
 	OccupiedClosedForm float64 `json:"occupied_closed_form"`
 	// Lifetime is that of a new spine in the closed form, in days.
 	Lifetime float64 `json:"lifetime_days"`
-	// Lost is the share of the spines that are there at some time and gone after so many days; at a stationary number of spines it is
-	// also the share of those then there that are new.
+	// Lost is the share of the spines that are there at some time and gone after so many days; at a stationary number of
+	// spines it is also the share of those then there that are new.
 	Lost             float64 `json:"lost"`
 	LostFokkerPlanck float64 `json:"lost_fokker_planck"`
 	LostDays         float64 `json:"lost_days"`
@@ -88,7 +89,8 @@ func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error)
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
-	if err := memory.Check(fmt.Sprintf("a population of %d spines", config.Spines), bytesPerSpine*float64(config.Spines)); err != nil {
+	if err := memory.Check(fmt.Sprintf("a population of %d spines", config.Spines),
+		bytesPerSpine*float64(config.Spines)); err != nil {
 		return findings, err
 	}
 	e := &experiment{Config: config}
@@ -114,7 +116,8 @@ func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error)
 			e.add(part)
 		}
 	}
-	summary := Summary{Kernels: e.kernels, Seed: uint64(config.Seed), SpineSteps: e.spineSteps, Seconds: job.Seconds(began)}
+	summary := Summary{Kernels: e.kernels, Seed: uint64(config.Seed), SpineSteps: e.spineSteps,
+		Seconds: job.Seconds(began)}
 	summary.SpineStepsPerSecond = float64(e.spineSteps) / e.moving.Seconds()
 	for _, c := range e.courses {
 		summary.Outcomes = append(summary.Outcomes, c.Outcome)
@@ -139,7 +142,8 @@ func (e *experiment) add(d done) {
 
 // rows are the rows of the table that an outcome makes.
 func (o Outcome) rows() []Row {
-	simulated := Row{Condition: o.Condition, Bounds: o.Bounds, Source: fromSimulation, Statistics: o.Simulation, KSClosedForm: &o.KSClosedForm}
+	simulated := Row{Condition: o.Condition, Bounds: o.Bounds, Source: fromSimulation, Statistics: o.Simulation,
+		KSClosedForm: &o.KSClosedForm}
 	density := Row{Condition: o.Condition, Bounds: o.Bounds, Source: fromFokkerPlanck, Statistics: o.FokkerPlanck}
 	closed := Row{Condition: o.Condition, Bounds: o.Bounds, Source: fromClosedForm, Statistics: o.ClosedForm}
 	if t := o.Turnover; t != nil {
@@ -290,11 +294,13 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 		}
 		if slices.Contains(plan.survival, at) {
 			share := float64(spines.Survivors(plan.follow)) / float64(there)
-			c.Survival = append(c.Survival, survival{float64(at-plan.follow) * e.Step, share, left.Total() / (left.Total() + left.Losses)})
+			c.Survival = append(c.Survival, survival{float64(at-plan.follow) * e.Step, share,
+				left.Total() / (left.Total() + left.Losses)})
 		}
 	}
 	if spines.Spines() == 0 {
-		return out, fmt.Errorf("condition %s, %s: after %g days no site has a spine: nothing to compare", condition.Name, bounds, e.Days)
+		return out, fmt.Errorf("condition %s, %s: after %g days no site has a spine: nothing to compare", condition.Name,
+			bounds, e.Days)
 	}
 	c.finish(spines, density, lifetime)
 	out.Course = c
@@ -305,7 +311,8 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 }
 
 // advance moves the spines and tells how far the experiment is.
-func (e *experiment) advance(ctx context.Context, spines *Population, steps int, what string, moving *time.Duration) error {
+func (e *experiment) advance(ctx context.Context, spines *Population, steps int, what string,
+	moving *time.Duration) error {
 	began := time.Now()
 	defer func() { *moving += time.Since(began) }()
 	return spines.Advance(ctx, steps, func(n int) { e.work.Did(float64(n), what) })

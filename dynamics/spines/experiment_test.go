@@ -24,7 +24,8 @@ func small() Config {
 	return c
 }
 
-// run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it took.
+// run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it
+// took.
 func run(t *testing.T, c Config) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, dynamicstest.Quiet)
@@ -34,8 +35,8 @@ func run(t *testing.T, c Config) (findings Findings, text string) {
 	return findings, dynamicstest.Text(t, findings.Table, findings.Figures)
 }
 
-// The whole experiment: its table has a row for each source, what should agree does, the books are balanced, and everything is the
-// same for any number of threads.
+// The whole experiment: its table has a row for each source, what should agree does, the books are balanced, and
+// everything is the same for any number of threads.
 func TestRun(t *testing.T) {
 	c := small()
 	c.Threads = 1
@@ -51,7 +52,8 @@ func TestRun(t *testing.T) {
 		name := o.Condition + ", " + o.Bounds
 		// 5000 spines, or some of as many sites: a distance of 0.025 has a probability below 1 in 300, and the seed is given.
 		if o.KSFokkerPlanck > 0.03 || o.MassError > 1e-10 {
-			t.Errorf("%s: Kolmogorov-Smirnov distance %.4f from the Fokker-Planck equation, mass off by %.2g", name, o.KSFokkerPlanck, o.MassError)
+			t.Errorf("%s: Kolmogorov-Smirnov distance %.4f from the Fokker-Planck equation, mass off by %.2g", name,
+				o.KSFokkerPlanck, o.MassError)
 		}
 		if math.Abs(o.Simulation.Mean/o.FokkerPlanck.Mean-1) > 0.06 {
 			t.Errorf("%s: mean %.4f simulated, %.4f by the Fokker-Planck equation", name, o.Simulation.Mean, o.FokkerPlanck.Mean)
@@ -59,7 +61,8 @@ func TestRun(t *testing.T) {
 		if (o.Turnover != nil) != (o.Bounds == WithTurnover) {
 			t.Fatalf("%s: turnover %+v", name, o.Turnover)
 		}
-		if n := o.Turnover; n != nil && (n.Births-n.Losses != n.Spines || math.Abs(n.Lost-n.LostFokkerPlanck) > 0.04 || n.LostDays != 10) {
+		if n := o.Turnover; n != nil && (n.Births-n.Losses != n.Spines || math.Abs(n.Lost-n.LostFokkerPlanck) > 0.04 ||
+			n.LostDays != 10) {
 			t.Errorf("%s: %+v", name, n)
 		}
 	}
@@ -72,10 +75,12 @@ func TestSave(t *testing.T) {
 	}
 	findings, _ := run(t, small())
 	_, rows := dynamicstest.Save(t, findings, "fig1b", "fig2c", "fig3", "noise", "relaxation", "turnover")
-	if len(rows) != 3*11 || rows[0][0] != "control" || rows[0][2] != fromSimulation || rows[1][2] != fromFokkerPlanck || rows[2][2] != fromClosedForm {
+	if len(rows) != 3*11 || rows[0][0] != "control" || rows[0][2] != fromSimulation || rows[1][2] != fromFokkerPlanck ||
+		rows[2][2] != fromClosedForm {
 		t.Fatalf("table: %d rows, the first %v", len(rows), rows[:2])
 	}
-	if mean, err := strconv.ParseFloat(rows[0][3], 64); err != nil || mean != findings.Summary.Outcomes[0].Simulation.Mean {
+	if mean, err := strconv.ParseFloat(rows[0][3], 64); err != nil ||
+		mean != findings.Summary.Outcomes[0].Simulation.Mean {
 		t.Errorf("table: mean %v, want %v", rows[0][3], findings.Summary.Outcomes[0].Simulation.Mean)
 	}
 }
@@ -91,7 +96,8 @@ func TestProgress(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	c := small()
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, c, dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, c, dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -144,7 +150,8 @@ func TestReadTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := Own("measured", got)
-	for w, want := range map[float64][2]float64{0.1: {0.02, 0.1}, 0.3: {0.005, 0.15}, 0.75: {-0.02, 0.3}, 1: {-0.03, 0.4}, 0.05: {0.02, 0.1}, 2: {-0.03, 0.4}} {
+	for w, want := range map[float64][2]float64{0.1: {0.02, 0.1}, 0.3: {0.005, 0.15}, 0.75: {-0.02, 0.3}, 1: {-0.03, 0.4},
+		0.05: {0.02, 0.1}, 2: {-0.03, 0.4}} {
 		if mu, sigma := c.at(w); math.Abs(mu-want[0])+math.Abs(sigma-want[1]) > 1e-15 {
 			t.Errorf("at %g: %g, %g, want %v", w, mu, sigma, want)
 		}
@@ -174,12 +181,16 @@ func TestReadTable(t *testing.T) {
 		}
 	}
 	var bad *measured.Error
-	if _, err := ReadTable(filepath.Join(t.TempDir(), "none.csv")); !errors.As(err, &bad) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := ReadTable(filepath.Join(t.TempDir(), "none.csv")); !errors.As(err, &bad) ||
+		!errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
 
 // Interrupted at any time, the experiment goes on from what it has kept.
 func TestResume(t *testing.T) {
-	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, small(), job) })
+	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings,
+		error) {
+		return Run(ctx, small(), job)
+	})
 }

@@ -55,7 +55,8 @@ func (c *course) curve(i int, x, y []float64) draw.Curve {
 
 // figures draws what there is.
 func (e *experiment) figures() ([]draw.Illustration, error) {
-	return dynamics.Draw(e.tracesFigure, e.conditionsFigure, e.semilogFigure, e.noiseFigure, e.relaxationFigure, e.turnoverFigure)
+	return dynamics.Draw(e.tracesFigure, e.conditionsFigure, e.semilogFigure, e.noiseFigure, e.relaxationFigure,
+		e.turnoverFigure)
 }
 
 // with returns the courses that a figure is about.
@@ -70,7 +71,8 @@ func ofFig3(name string) bool { return name == "network" || name == "assembly" }
 
 // protocol says how the simulations were made.
 func (e *experiment) protocol() string {
-	return fmt.Sprintf("%d spines (sites, with turnover), %g days in steps of %g, seed %d, %s kernels; densities in %d cells.",
+	return fmt.Sprintf("%d spines (sites, with turnover), %g days in steps of %g, seed %d, %s kernels; densities in "+
+		"%d cells.",
 		e.Spines, e.Days, e.Step, e.Seed, e.kernels, e.Cells)
 }
 
@@ -91,7 +93,8 @@ func laws(courses []*course) string {
 			text = fmt.Sprintf("%s: a table of %d sizes", title(c.Name), len(c.Table))
 		}
 		if c.Strong != nil {
-			text += fmt.Sprintf(", and the drift that multiplies the density by 1 + %g exp(-ln(w/%g)^2/(2 %g^2))", c.Strong.Gain, c.Strong.Size, c.Strong.Width)
+			text += fmt.Sprintf(", and the drift that multiplies the density by 1 + %g exp(-ln(w/%g)^2/(2 %g^2))", c.Strong.Gain,
+				c.Strong.Size, c.Strong.Width)
 		}
 		texts = append(texts, text+fmt.Sprintf(", from %g to %g µm³", c.Low, c.High))
 	}
@@ -146,7 +149,8 @@ func (e *experiment) conditionsFigure() (*draw.Illustration, error) {
 			if k == 0 {
 				line.Label = "" // the key shows those of B
 			}
-			line.Dashed = k == 0 && slices.ContainsFunc(courses[:i], func(other *course) bool { return other.Mu == c.Mu }) // else it would hide the other
+			// else it would hide the other
+			line.Dashed = k == 0 && slices.ContainsFunc(courses[:i], func(other *course) bool { return other.Mu == c.Mu })
 			s.Curve("condition", line)
 		}
 		if k == 0 {
@@ -160,8 +164,10 @@ func (e *experiment) conditionsFigure() (*draw.Illustration, error) {
 	density(s, courses, one)
 	return s.Illustration(2, 62, draw.Illustration{
 		Name: "fig2c", Title: "Spine sizes under three conditions (ISD Fig. 2C)",
-		Caption: "A, B: drift and noise. C, D: the stationary density with reflecting bounds, on a linear and on a logarithmic axis; curves in " +
-			"closed form, dots simulated. The shapes of drift and noise are illustrations. " + laws(courses) + " " + e.protocol(),
+		Caption: "A, B: drift and noise. C, D: the stationary density with reflecting bounds, on a linear and on a " +
+			"logarithmic axis; curves in " +
+			"closed form, dots simulated. The shapes of drift and noise are illustrations. " + laws(courses) + " " +
+			e.protocol(),
 	})
 }
 
@@ -189,7 +195,8 @@ func (e *experiment) semilogFigure() (*draw.Illustration, error) {
 	s.FromZero()
 	return s.Illustration(2, 72, draw.Illustration{
 		Name: "fig3", Title: name,
-		Caption: "A: density of the size. B: density of its logarithm, w f(w), in which what strong synapses do to the distribution is seen. " +
+		Caption: "A: density of the size. B: density of its logarithm, w f(w), in which what strong synapses do to the " +
+			"distribution is seen. " +
 			"Curves in closed form, dots simulated, reflecting bounds. The drift that stands for assemblies is an illustration. " +
 			laws(courses) + " " + e.protocol(),
 	})
@@ -206,7 +213,8 @@ func (e *experiment) noiseFigure() (*draw.Illustration, error) {
 	s.Panel("", draw.Axis{Label: sizeLabel, Min: 0, Max: 0.5 * high}, draw.Axis{Label: "Density f (µm^{−3})"})
 	density(s, courses, one)
 	s.FromZero()
-	s.Panel("", draw.Axis{Label: sizeLabel, Log: true, Min: 0.05, Max: high}, draw.Axis{Label: "Share of spines above w", Log: true, Min: 1e-5, Max: 1.5})
+	s.Panel("", draw.Axis{Label: sizeLabel, Log: true, Min: 0.05, Max: high},
+		draw.Axis{Label: "Share of spines above w", Log: true, Min: 1e-5, Max: 1.5})
 	for i, c := range courses {
 		above := func(d Distribution) []float64 {
 			share := d.cumulative()
@@ -222,12 +230,16 @@ func (e *experiment) noiseFigure() (*draw.Illustration, error) {
 	}
 	var notes []string
 	for _, c := range courses {
-		notes = append(notes, fmt.Sprintf("%s: skewness %.2f, tail exponent %.1f", title(c.Name), c.Outcome.Simulation.Skewness, c.Outcome.Simulation.TailExponent))
+		notes = append(notes, fmt.Sprintf("%s: skewness %.2f, tail exponent %.1f", title(c.Name),
+			c.Outcome.Simulation.Skewness, c.Outcome.Simulation.TailExponent))
 	}
 	return s.Illustration(2, 72, draw.Illustration{
-		Name: "noise", Title: "Noise proportional to the size makes the skewed, heavy tail (ISD, after Yasumatsu et al. 2008)",
-		Caption: "A: stationary density under the control's drift, with its noise and with the same noise for all sizes. B: the share of spines " +
-			"larger than w: a power law is straight. Curves in closed form, dots simulated. Simulated: " + strings.Join(notes, "; ") + ". " +
+		Name:  "noise",
+		Title: "Noise proportional to the size makes the skewed, heavy tail (ISD, after Yasumatsu et al. 2008)",
+		Caption: "A: stationary density under the control's drift, with its noise and with the same noise for all " +
+			"sizes. B: the share of spines " +
+			"larger than w: a power law is straight. Curves in closed form, dots simulated. Simulated: " +
+			strings.Join(notes, "; ") + ". " +
 			laws(courses) + " " + e.protocol(),
 	})
 }
@@ -248,17 +260,20 @@ func (e *experiment) relaxationFigure() (*draw.Illustration, error) {
 		for i, snap := range c.Snapshots {
 			pale := 0.75 * (1 - float64(i)/float64(len(c.Snapshots)-1))
 			d := snap.Expected.coarse(drawnCells)
-			s.Curve(fromFokkerPlanck, draw.Curve{Label: fmt.Sprintf("%.3g days", snap.Day), X: d.Centres(), Y: d.Density(), Color: draw.Blue, Pale: pale})
+			s.Curve(fromFokkerPlanck, draw.Curve{Label: fmt.Sprintf("%.3g days", snap.Day), X: d.Centres(), Y: d.Density(),
+				Color: draw.Blue, Pale: pale})
 		}
 		for i, snap := range c.Snapshots {
 			pale := 0.75 * (1 - float64(i)/float64(len(c.Snapshots)-1))
-			s.Points(fromSimulation, draw.Points{X: snap.Simulated.Centres(), Y: snap.Simulated.Density(), Color: draw.Blue, Pale: pale})
+			s.Points(fromSimulation, draw.Points{X: snap.Simulated.Centres(), Y: snap.Simulated.Density(), Color: draw.Blue,
+				Pale: pale})
 		}
 		s.FromZero()
 	}
 	return s.Illustration(len(courses), 68, draw.Illustration{
 		Name: "relaxation", Title: "The distribution of spine sizes in time",
-		Caption: fmt.Sprintf("Spines start between %g and %g µm³ and move between reflecting bounds; curves from the Fokker-Planck equation, dots simulated. ", e.Start[0], e.Start[1]) +
+		Caption: fmt.Sprintf("Spines start between %g and %g µm³ and move between reflecting bounds; curves from the "+
+			"Fokker-Planck equation, dots simulated. ", e.Start[0], e.Start[1]) +
 			laws(courses) + " " + e.protocol(),
 	})
 }
@@ -307,7 +322,8 @@ func (e *experiment) turnoverFigure() (*draw.Illustration, error) {
 	for i, c := range courses {
 		var later, simulated, expected []float64
 		for _, v := range c.Survival {
-			later, simulated, expected = append(later, v.Days), append(simulated, 100*v.Simulated), append(expected, 100*v.Expected)
+			later, simulated, expected = append(later, v.Days), append(simulated, 100*v.Simulated),
+				append(expected, 100*v.Expected)
 		}
 		s.Curve(fromFokkerPlanck, c.curve(i, later, expected))
 		s.Points(fromSimulation, draw.Points{X: later, Y: simulated, Color: look(i, c.Name)})
@@ -318,19 +334,25 @@ func (e *experiment) turnoverFigure() (*draw.Illustration, error) {
 	var notes []string
 	for _, c := range courses {
 		t := c.Outcome.Turnover
-		notes = append(notes, fmt.Sprintf("%s: %d births - %d losses = %d spines, lifetime %.1f days, %.0f %% gone after %.3g days",
-			title(c.Name), t.Births, t.Losses, t.Spines, t.Lifetime, 100*t.Lost, t.LostDays))
+		notes = append(notes,
+			fmt.Sprintf("%s: %d births - %d losses = %d spines, lifetime %.1f days, %.0f %% gone after %.3g days",
+				title(c.Name), t.Births, t.Losses, t.Spines, t.Lifetime, 100*t.Lost, t.LostDays))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
 		Name: "turnover", Title: "Spines that come and go",
-		Caption: fmt.Sprintf("A spine is lost at the lower bound; each empty site gets one at a rate of %g per day, of a size from %g to %g µm³. All sites are empty "+
-			"at first. A: spines per site. B: births (full lines) and losses (dashed). C: how many of the spines that are there after %g days are there later. "+
-			"D: the stationary density. Curves from the Fokker-Planck equation and, in D, in closed form; dots simulated. Simulated: %s. ",
-			e.Turnover.Rate, e.Turnover.Smallest, e.Turnover.Largest, e.Days-e.Follow, strings.Join(notes, "; ")) + laws(courses) + " " + e.protocol(),
+		Caption: fmt.Sprintf("A spine is lost at the lower bound; each empty site gets one at a rate of %g per day, of "+
+			"a size from %g to %g µm³. All sites are empty "+
+			"at first. A: spines per site. B: births (full lines) and losses (dashed). C: how many of the spines that are "+
+			"there after %g days are there later. "+
+			"D: the stationary density. Curves from the Fokker-Planck equation and, in D, in closed form; dots simulated. "+
+			"Simulated: %s. ",
+			e.Turnover.Rate, e.Turnover.Smallest, e.Turnover.Largest, e.Days-e.Follow, strings.Join(notes, "; ")) +
+			laws(courses) + " " + e.protocol(),
 	})
 }
 
-// tracesFigure is ISD Fig. 1B: how single spines fluctuate, and more so the larger they are. Nil where all are lost within the time.
+// tracesFigure is ISD Fig. 1B: how single spines fluctuate, and more so the larger they are. Nil where all are lost
+// within the time.
 func (e *experiment) tracesFigure() (*draw.Illustration, error) {
 	t := e.traces
 	if len(t.Before) == 0 {
@@ -350,7 +372,8 @@ func (e *experiment) tracesFigure() (*draw.Illustration, error) {
 		w = append(w, t.of.Low+(high-t.of.Low)*float64(i)/100)
 		mu, sigma, _ := t.of.K.at(w[i])
 		mean = append(mean, mu*t.Interval)
-		above, below = append(above, mu*t.Interval+sigma*math.Sqrt(t.Interval)), append(below, mu*t.Interval-sigma*math.Sqrt(t.Interval))
+		above, below = append(above, mu*t.Interval+sigma*math.Sqrt(t.Interval)),
+			append(below, mu*t.Interval-sigma*math.Sqrt(t.Interval))
 	}
 	s.Curve("condition", draw.Curve{Label: "μ Δt", X: w, Y: mean, Color: draw.Red})
 	s.Curve("condition", draw.Curve{Label: "μ Δt ± σ √Δt", X: w, Y: above, Color: draw.Red, Dashed: true})
@@ -358,6 +381,7 @@ func (e *experiment) tracesFigure() (*draw.Illustration, error) {
 	return s.Illustration(2, 68, draw.Illustration{
 		Name: "fig1b", Title: "Single spines fluctuate, larger ones more (ISD Fig. 1B)",
 		Caption: fmt.Sprintf("A: sizes of %d spines of condition %s, lower bound: %s. B: change of %d spines within %s. ",
-			len(t.Sizes), title(t.of.Name), t.of.Kind, len(t.Change), days(t.Interval)) + laws([]*course{t.of}) + " " + e.protocol(),
+			len(t.Sizes), title(t.of.Name), t.of.Kind, len(t.Change), days(t.Interval)) + laws([]*course{t.of}) + " " +
+			e.protocol(),
 	})
 }

@@ -6,11 +6,11 @@ import "math"
 //
 //	df/dt = d/dw ( B f + C df/dw ),   C = sigma^2 / 2,   B = dC/dw - mu
 //
-// in finite volumes: what leaves a cell enters its neighbour. The flux between two cells is that of J. S. Chang and G. Cooper (J.
-// Comput. Phys. 6, 1, 1970), whose weights follow the exponential that f is between their centres where there is no flux. They take
-// its exponent at the middle; here it is integrated, so that the kinks of a table do no harm. A step is implicit, of first order in
-// time, and f stays positive however long it is. Without turnover nothing flows through the bounds. With it, f is 0 at the lower one,
-// and what flows there is lost.
+// in finite volumes: what leaves a cell enters its neighbour. The flux between two cells is that of J. S. Chang and G.
+// Cooper (J. Comput. Phys. 6, 1, 1970), whose weights follow the exponential that f is between their centres where
+// there is no flux. They take its exponent at the middle; here it is integrated, so that the kinks of a table do no
+// harm. A step is implicit, of first order in time, and f stays positive however long it is. Without turnover nothing
+// flows through the bounds. With it, f is 0 at the lower one, and what flows there is lost.
 type FokkerPlanck struct {
 	Distribution // shares of all spines, or with turnover of all sites
 
@@ -53,8 +53,8 @@ func (c Coefficients) FokkerPlanck(start Distribution, turnover *Turnover, dt fl
 			p.newborn[i] = turnover.missing(start.Edges[i]) - turnover.missing(start.Edges[i+1])
 		}
 	}
-	// The pivots of the elimination from below, 1 + down + up - down up'/pivot', in the form of W. K. Grassmann, M. I. Taksar and D. P.
-	// Heyman (Oper. Res. 33, 1107, 1985): without a difference, so that no mass is lost to rounding.
+	// The pivots of the elimination from below, 1 + down + up - down up'/pivot', in the form of W. K. Grassmann, M. I.
+	// Taksar and D. P. Heyman (Oper. Res. 33, 1107, 1985): without a difference, so that no mass is lost to rounding.
 	rest := 1 + p.down[0]
 	p.pivot[0] = rest + p.up[0]
 	for i := 1; i < n; i++ {

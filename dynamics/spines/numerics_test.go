@@ -35,14 +35,16 @@ func masses(edges []float64, f func(w float64) float64) Distribution {
 	return d
 }
 
-// With s = sigma(w) = s0 + s1 w and mu = A + B s the stationary density is s^(2B/s1-2) exp(-2A/(s1 s)): an inverse gamma in s, a
-// power law where drift and noise are proportional to w. With constant noise it is a Gaussian. All are cut off at the bounds.
+// With s = sigma(w) = s0 + s1 w and mu = A + B s the stationary density is s^(2B/s1-2) exp(-2A/(s1 s)): an inverse
+// gamma in s, a power law where drift and noise are proportional to w. With constant noise it is a Gaussian. All are
+// cut off at the bounds.
 func TestStationaryDensities(t *testing.T) {
 	for _, c := range []struct {
 		name                      string
 		low, high, m0, m1, s0, s1 float64
 	}{
-		{"control", 0.02, 1, 0.008, -0.06, 0.010, 0.22}, {"steep", 0.001, 2, 0.05, -1, 0.001, 0.9}, {"power law", 0.01, 10, 0, -0.1, 0, 0.3},
+		{"control", 0.02, 1, 0.008, -0.06, 0.010, 0.22}, {"steep", 0.001, 2, 0.05, -1, 0.001, 0.9},
+		{"power law", 0.01, 10, 0, -0.1, 0, 0.3},
 	} {
 		k := affine(c.low, c.high, c.m0, c.m1, c.s0, c.s1)
 		b := c.m1 / c.s1
@@ -70,7 +72,8 @@ func TestStationaryDensities(t *testing.T) {
 
 // The cells of a grid are equally wide in int dw / sigma, also where sigma comes from a table.
 func TestGrid(t *testing.T) {
-	table := Condition{Name: "t", Low: 0.1, High: 2, Table: []Measurement{{0.1, 0, 0.1}, {0.5, 0, 0.02}, {1, 0, 0.5}, {2, 0, 0.5}}}
+	table := Condition{Name: "t", Low: 0.1, High: 2, Table: []Measurement{{0.1, 0, 0.1}, {0.5, 0, 0.02}, {1, 0, 0.5},
+		{2, 0, 0.5}}}
 	for _, k := range []Coefficients{affine(0.02, 1, 0, 0, 0.01, 0.2), affine(0, 1, 0, 0, 0.3, 0), table.Coefficients()} {
 		edges := k.Grid(100)
 		if edges[0] != k.Low || edges[100] != k.High || !slices.IsSorted(edges) {
@@ -150,8 +153,8 @@ func TestFokkerPlanckInTime(t *testing.T) {
 	})
 }
 
-// Turnover: births minus losses are the change of the mass, and in the end births equal losses, at the rate and with the density of
-// the closed form.
+// Turnover: births minus losses are the change of the mass, and in the end births equal losses, at the rate and with
+// the density of the closed form.
 func TestFokkerPlanckWithTurnover(t *testing.T) {
 	for _, c := range Conditions() {
 		turnover := DefaultTurnover()
@@ -168,7 +171,8 @@ func TestFokkerPlanckWithTurnover(t *testing.T) {
 		p.Advance(1)
 		births, losses = (p.Births-births)/0.5, (p.Losses-losses)/0.5
 		e := p.Distance(stationary)
-		t.Logf("%s: lifetime %.2f days, %.1f %% of the sites, density %.2g from the closed form", c.Name, lifetime, 100*stationary.Total(), e)
+		t.Logf("%s: lifetime %.2f days, %.1f %% of the sites, density %.2g from the closed form", c.Name, lifetime,
+			100*stationary.Total(), e)
 		// A step of 0.5 days fills a little less than the rate says.
 		want := -math.Expm1(-turnover.Rate*0.5) / 0.5 * (1 - p.Total())
 		if !(e < 0.02) || math.Abs(births/losses-1) > 1e-9 || math.Abs(births/want-1) > 1e-9 {
@@ -180,12 +184,14 @@ func TestFokkerPlanckWithTurnover(t *testing.T) {
 			t.Errorf("%s: the closed form moves by %.3g in a day", c.Name, e)
 		}
 		if got := stationary.Total() / lifetime; math.Abs(got/(turnover.Rate*(1-stationary.Total()))-1) > 1e-9 {
-			t.Errorf("%s: %g births a day for %g spines with lifetime %g", c.Name, turnover.Rate*(1-stationary.Total()), stationary.Total(), lifetime)
+			t.Errorf("%s: %g births a day for %g spines with lifetime %g", c.Name, turnover.Rate*(1-stationary.Total()),
+				stationary.Total(), lifetime)
 		}
 	}
 }
 
-// The lifetime of Brownian motion between an absorbing bound at 0 and a reflecting one at h is x (2h - x) / sigma^2 from x on.
+// The lifetime of Brownian motion between an absorbing bound at 0 and a reflecting one at h is x (2h - x) / sigma^2
+// from x on.
 func TestLifetime(t *testing.T) {
 	const h, sigma = 2.0, 0.5
 	k := affine(0, h, 0, 0, sigma, 0)
@@ -212,8 +218,8 @@ func advanced(t *testing.T, p *Population, err error, steps int) *Population {
 	return p
 }
 
-// A million spines against the Fokker-Planck equation on their way and against the stationary density. Plain Go takes a minute for so
-// many; it moves a fifth of them.
+// A million spines against the Fokker-Planck equation on their way and against the stationary density. Plain Go takes a
+// minute for so many; it moves a fifth of them.
 func TestPopulationAgainstDensities(t *testing.T) {
 	const dt = 2e-3
 	k := fast()
@@ -246,8 +252,8 @@ func TestPopulationAgainstDensities(t *testing.T) {
 	}
 }
 
-// A population with turnover grows from nothing to as many spines as the closed form says, loses those that are there as the
-// Fokker-Planck equation does, and keeps its books.
+// A population with turnover grows from nothing to as many spines as the closed form says, loses those that are there
+// as the Fokker-Planck equation does, and keeps its books.
 func TestPopulationWithTurnover(t *testing.T) {
 	const n, dt = 100_000, 2e-3
 	k := fast()
@@ -264,7 +270,8 @@ func TestPopulationWithTurnover(t *testing.T) {
 		for _, c := range []struct {
 			what      string
 			got, want float64
-		}{{"spines", float64(p.Spines()), density.Total()}, {"births", float64(p.Births), density.Births}, {"losses", float64(p.Losses), density.Losses}} {
+		}{{"spines", float64(p.Spines()), density.Total()}, {"births", float64(p.Births), density.Births},
+			{"losses", float64(p.Losses), density.Losses}} {
 			if math.Abs(c.got/n/c.want-1) > 0.015 {
 				t.Errorf("step %d: %.4f %s per site, want %.4f", p.Step, c.got/n, c.what, c.want)
 			}
@@ -308,8 +315,10 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 				want = p
 				continue
 			}
-			if !slices.Equal(p.W, want.W) || !slices.Equal(p.Born, want.Born) || p.Births != want.Births || p.Losses != want.Losses {
-				t.Errorf("%d threads: another population, %d births and %d losses for %d and %d", threads, p.Births, p.Losses, want.Births, want.Losses)
+			if !slices.Equal(p.W, want.W) || !slices.Equal(p.Born, want.Born) || p.Births != want.Births ||
+				p.Losses != want.Losses {
+				t.Errorf("%d threads: another population, %d births and %d losses for %d and %d", threads, p.Births, p.Losses,
+					want.Births, want.Losses)
 			}
 		}
 	}
@@ -327,7 +336,8 @@ func TestAdvanceStops(t *testing.T) {
 }
 
 func TestStepsThatAreTooLong(t *testing.T) {
-	if _, err := affine(0.02, 1, 0.008, -0.06, 0.01, 0.22).NewPopulation(10, 1, [2]float64{0.1, 0.3}, nil, 1, 1); err == nil {
+	if _, err := affine(0.02, 1, 0.008, -0.06, 0.01, 0.22).NewPopulation(10, 1, [2]float64{0.1, 0.3}, nil, 1,
+		1); err == nil {
 		t.Error("a step of a day is taken")
 	}
 }
@@ -352,7 +362,8 @@ func TestOnlyMultiplicativeNoiseMakesTheTail(t *testing.T) {
 	m, a := statistics(control), statistics(additive)
 	t.Logf("multiplicative %+v, additive %+v", m, a)
 	if m.Skewness < 1.5 || m.TailExponent > 6 || math.Abs(a.Skewness) > 0.5 || a.TailExponent < 8 {
-		t.Errorf("skewness %.2f and %.2f, tail exponents %.2f and %.2f", m.Skewness, a.Skewness, m.TailExponent, a.TailExponent)
+		t.Errorf("skewness %.2f and %.2f, tail exponents %.2f and %.2f", m.Skewness, a.Skewness, m.TailExponent,
+			a.TailExponent)
 	}
 }
 
@@ -367,8 +378,8 @@ func peaks(y []float64) int {
 	return n
 }
 
-// ISD Fig. 2C and 3: f of the three conditions has one peak and they differ as described; f of a network falls throughout with and
-// without assemblies, and w f(w) shows a second peak with them only.
+// ISD Fig. 2C and 3: f of the three conditions has one peak and they differ as described; f of a network falls
+// throughout with and without assemblies, and w f(w) shows a second peak with them only.
 func TestShapesOfTheConditions(t *testing.T) {
 	at := map[string]Statistics{}
 	for _, c := range Conditions() {
@@ -380,21 +391,25 @@ func TestShapesOfTheConditions(t *testing.T) {
 			wf[i] = d.Centre(i) * f[i]
 		}
 		at[c.Name] = d.Statistics()
-		want := map[string][2]int{"control": {1, 1}, "silenced": {1, 1}, "fmr1": {1, 1}, "additive": {1, 1}, "network": {0, 1}, "assembly": {0, 2}}[c.Name]
+		want := map[string][2]int{"control": {1, 1}, "silenced": {1, 1}, "fmr1": {1, 1}, "additive": {1, 1},
+			"network": {0, 1}, "assembly": {0, 2}}[c.Name]
 		if got := [2]int{peaks(f), peaks(wf)}; got != want {
 			t.Errorf("%s: f and w f have %v peaks, want %v", c.Name, got, want)
 		}
-		if top := math.Log(d.Centre(slices.Index(wf, slices.Max(wf)))); (c.Name == "network" || c.Name == "assembly") && math.Abs(top+3) > 0.05 {
+		if top := math.Log(d.Centre(slices.Index(wf, slices.Max(wf)))); (c.Name == "network" || c.Name == "assembly") &&
+			math.Abs(top+3) > 0.05 {
 			t.Errorf("%s: w f is highest at ln w = %.2f, want -3", c.Name, top)
 		}
 		t.Logf("%s: %+v", c.Name, at[c.Name])
 	}
 	if !(at["fmr1"].Median < at["control"].Median && at["fmr1"].Mean < at["control"].Mean) {
-		t.Errorf("Fmr1 KO has median %.3f and mean %.3f, control %.3f and %.3f", at["fmr1"].Median, at["fmr1"].Mean, at["control"].Median, at["control"].Mean)
+		t.Errorf("Fmr1 KO has median %.3f and mean %.3f, control %.3f and %.3f", at["fmr1"].Median, at["fmr1"].Mean,
+			at["control"].Median, at["control"].Mean)
 	}
 }
 
-// A sample of a power law that is cut off gives its exponent back, and its quantiles and moments are those of its distribution.
+// A sample of a power law that is cut off gives its exponent back, and its quantiles and moments are those of its
+// distribution.
 func TestStatisticsOfAPowerLaw(t *testing.T) {
 	const alpha, low, high, n = 3.0, 0.1, 2.0, 200000
 	k := affine(low, high, 0, 0, 0.01, 0.3)

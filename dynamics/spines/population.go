@@ -14,16 +14,16 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// Layers of the noise of stream dynamics that this package draws from; draw 0 has the normals of the steps, draw 1 the chances of
-// births and losses.
+// Layers of the noise of stream dynamics that this package draws from; draw 0 has the normals of the steps, draw 1 the
+// chances of births and losses.
 const (
 	layerSteps = 0
 	layerStart = 1
 )
 
-// Population is many spines under one law, each with noise of its own. Without turnover W are their sizes in µm³. With it, W are the
-// sizes on as many sites, 0 where there is no spine, and Born says in which step a spine appeared, counted from 1; 0 for those that were
-// there at the start.
+// Population is many spines under one law, each with noise of its own. Without turnover W are their sizes in µm³.
+// With it, W are the sizes on as many sites, 0 where there is no spine, and Born says in which step a spine appeared,
+// counted from 1; 0 for those that were there at the start.
 type Population struct {
 	W              []float32
 	Born           []uint32
@@ -36,9 +36,11 @@ type Population struct {
 	turnover *kernels.Turnover[float32]
 }
 
-// NewPopulation makes n spines, or n empty sites if there is turnover, that move in steps of dt days. Reflected spines start uniformly
-// between two sizes. An error comes back where a step could carry a spine across the whole range, so that dt has to be smaller.
-func (c Coefficients) NewPopulation(n int, dt float64, start [2]float64, turnover *Turnover, seed uint64, threads int) (*Population, error) {
+// NewPopulation makes n spines, or n empty sites if there is turnover, that move in steps of dt days. Reflected spines
+// start uniformly between two sizes. An error comes back where a step could carry a spine across the whole range, so
+// that dt has to be smaller.
+func (c Coefficients) NewPopulation(n int, dt float64, start [2]float64, turnover *Turnover, seed uint64,
+	threads int) (*Population, error) {
 	if err := c.checkStep(dt); err != nil {
 		return nil, err
 	}
@@ -66,7 +68,8 @@ func (c Coefficients) NewPopulation(n int, dt float64, start [2]float64, turnove
 func (c Coefficients) checkStep(dt float64) error {
 	for i, sigma := range c.Sigma {
 		if step := math.Abs(c.Mu[i])*dt + kernels.MaxNormal*sigma*math.Sqrt(dt); step > (c.High-c.Low)/2 {
-			return fmt.Errorf("step %g: a spine of %.3g µm³ may move by %.3g in one step, more than half of the range from %g to %g: want shorter steps",
+			return fmt.Errorf("step %g: a spine of %.3g µm³ may move by %.3g in one step, more than half of the range from "+
+				"%g to %g: want shorter steps",
 				dt, c.edge(i), step, c.Low, c.High)
 		}
 	}
@@ -76,14 +79,15 @@ func (c Coefficients) checkStep(dt float64) error {
 // Kernels is the name of the kernel set that moves the spines, on which the last bits depend.
 func (p *Population) Kernels() string { return p.diffuser.Kernels() }
 
-// The threads take the spines in blocks that fit the nearest cache, and each block some steps at a time, so that they can stop.
+// The threads take the spines in blocks that fit the nearest cache, and each block some steps at a time, so that they
+// can stop.
 const (
 	blockSize  = 4096
 	blockSteps = 256
 )
 
-// Advance moves all spines by some steps, and tells done, from several threads, how many spine steps have been made. Cancelled, it
-// leaves the population between two steps of its parts, of no more use.
+// Advance moves all spines by some steps, and tells done, from several threads, how many spine steps have been made.
+// Cancelled, it leaves the population between two steps of its parts, of no more use.
 func (p *Population) Advance(ctx context.Context, steps int, done func(spineSteps int)) error {
 	var births, losses atomic.Int64
 	var g errgroup.Group

@@ -6,11 +6,13 @@ import (
 	"gonum.org/v1/gonum/integrate/quad"
 )
 
-// Stationary is the distribution that reflecting bounds lead to, over the cells with the given edges. Without a flux anywhere,
+// Stationary is the distribution that reflecting bounds lead to, over the cells with the given edges. Without a flux
+// anywhere,
 //
 //	f(w) = const / sigma(w)^2 exp( int 2 mu / sigma^2 dw )
 //
-// which is ISD's "stationary distribution" of Fig. 2C in closed form up to integrals; these are taken by Gauss's rule in each cell.
+// which is ISD's "stationary distribution" of Fig. 2C in closed form up to integrals; these are taken by Gauss's rule
+// in each cell.
 func (c Coefficients) Stationary(edges []float64) Distribution {
 	d := Distribution{edges, make([]float64, len(edges)-1)}
 	logs := make([]float64, len(d.Mass)) // of the masses, up to a constant: their range may be beyond float64
@@ -58,8 +60,8 @@ func gauss(from, to float64, f func(float64) float64) float64 {
 	return sum
 }
 
-// Turnover says how spines come and go: a spine that shrinks to the lower bound is lost and leaves an empty site, where a new one
-// appears at a rate, of a size anywhere between two with equal probability.
+// Turnover says how spines come and go: a spine that shrinks to the lower bound is lost and leaves an empty site, where
+// a new one appears at a rate, of a size anywhere between two with equal probability.
 type Turnover struct {
 	Rate     float64 `toml:"rate" json:"rate"`         // births per empty site and day
 	Smallest float64 `toml:"smallest" json:"smallest"` // of the new spines, µm³
@@ -79,11 +81,12 @@ func (t Turnover) missing(w float64) float64 {
 	return min(max((t.Largest-w)/(t.Largest-t.Smallest), 0), 1)
 }
 
-// StationaryTurnover is the distribution that turnover leads to, as shares of all sites, and the mean lifetime of a spine in days.
+// StationaryTurnover is the distribution that turnover leads to, as shares of all sites, and the mean lifetime of a
+// spine in days.
 //
-// Per site and day lambda spines are born and lost. With G the distribution function of the new sizes, the flux down to the lower
-// bound is lambda (1 - G(w)), and so y = sigma^2 f obeys y' = 2 mu/sigma^2 y + 2 lambda (1 - G), with y = 0 at the bound. The
-// lifetime is int f dw / lambda, and lambda = Rate times the share of empty sites.
+// Per site and day lambda spines are born and lost. With G the distribution function of the new sizes, the flux down to
+// the lower bound is lambda (1 - G(w)), and so y = sigma^2 f obeys y' = 2 mu/sigma^2 y + 2 lambda (1 - G), with y = 0
+// at the bound. The lifetime is int f dw / lambda, and lambda = Rate times the share of empty sites.
 func (c Coefficients) StationaryTurnover(t Turnover, edges []float64) (d Distribution, lifetime float64) {
 	d = Distribution{edges, make([]float64, len(edges)-1)}
 	y := 0.0 // at the lower edge, for lambda = 1

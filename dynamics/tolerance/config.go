@@ -28,31 +28,36 @@ func Perturbations() []string {
 	return []string{relative, additive, rewiredNeuron, rewiredLayer, deleted}
 }
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where there is one.
+// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
+// there is one.
 type Config struct {
 	dynamics.Start
 	Seed    store.Seed `toml:"seed" json:"seed"`       // of all perturbations
 	Threads int        `toml:"threads" json:"threads"` // 0 for all processors
 	Draws   int        `toml:"draws" json:"draws"`     // networks behind an accuracy and its interval
 
-	Perturbations []string  `toml:"perturbations" json:"perturbations"` // of subsets
-	Share         float64   `toml:"share" json:"share"`                 // of each layer's synapses that are the most, or the least, important ones
-	Amplitudes    []float64 `toml:"amplitudes" json:"amplitudes"`       // of fluctuations
-	Hit           []float64 `toml:"hit" json:"hit"`                     // shares of a subset that are rewired or deleted
+	Perturbations []string `toml:"perturbations" json:"perturbations"` // of subsets
+	// of each layer's synapses that are the most, or the least, important ones
+	Share      float64   `toml:"share" json:"share"`
+	Amplitudes []float64 `toml:"amplitudes" json:"amplitudes"` // of fluctuations
+	Hit        []float64 `toml:"hit" json:"hit"`               // shares of a subset that are rewired or deleted
 
-	Contacts          []int     `toml:"contacts" json:"contacts"`                     // per connection
-	ContactAmplitudes []float64 `toml:"contact-amplitudes" json:"contact-amplitudes"` // at which the variance of the logits is measured
-	ContactDraws      int       `toml:"contact-draws" json:"contact-draws"`           // for that
-	Probes            int       `toml:"probes" json:"probes"`                         // test examples for that: the first, or all if there are fewer
+	Contacts []int `toml:"contacts" json:"contacts"` // per connection
+	// at which the variance of the logits is measured
+	ContactAmplitudes []float64 `toml:"contact-amplitudes" json:"contact-amplitudes"`
+	ContactDraws      int       `toml:"contact-draws" json:"contact-draws"` // for that
+	// test examples for that: the first, or all if there are fewer
+	Probes int `toml:"probes" json:"probes"`
 
-	Kept          []float64 `toml:"kept" json:"kept"`                     // shares of each layer's synapses that share a weight
+	// shares of each layer's synapses that share a weight
+	Kept          []float64 `toml:"kept" json:"kept"`
 	SharedWeights []float64 `toml:"shared-weights" json:"shared-weights"` // its values
 
 	Factors []float64 `toml:"factors" json:"factors"` // by which the profiles of sigma are scaled
 }
 
-// DefaultConfig is the experiment in full. The network that it trains has heterogeneous noise at a price at which noise costs accuracy:
-// the preset of the published figures at rho 2 and c 0.1.
+// DefaultConfig is the experiment in full. The network that it trains has heterogeneous noise at a price at which noise
+// costs accuracy: the preset of the published figures at rho 2 and c 0.1.
 func DefaultConfig() (Config, error) {
 	training, err := train.Preset("published")
 	return Config{
@@ -67,7 +72,8 @@ func DefaultConfig() (Config, error) {
 	}, err
 }
 
-// Quick makes the experiment small enough for two cores to do in well under a minute with the network that Start.Quick trains.
+// Quick makes the experiment small enough for two cores to do in well under a minute with the network that Start.Quick
+// trains.
 func (c Config) Quick() Config {
 	c.Draws = 4
 	c.Amplitudes, c.Hit = []float64{0.25, 0.5, 1, 2}, []float64{0.1, 0.3, 0.6, 1}

@@ -17,16 +17,19 @@ import (
 type ContactVariance struct {
 	Amplitude float64 `json:"amplitude"` // relative fluctuation of a contact
 	Contacts  int     `json:"contacts"`
-	// Variance of an output over draws of the network, mean over probes and outputs, with half of its 95 % interval over draws.
+	// Variance of an output over draws of the network, mean over probes and outputs, with half of its 95 % interval over
+	// draws.
 	Variance     float64 `json:"variance"`
 	VarianceCI95 float64 `json:"variance_ci95"`
-	// Linearised is what it is for small amplitudes: (amplitude^2/n) sum_i mu_i^2 (dy/dw_i)^2, mean over probes and outputs.
+	// Linearised is what it is for small amplitudes: (amplitude^2/n) sum_i mu_i^2 (dy/dw_i)^2, mean over probes and
+	// outputs.
 	Linearised float64 `json:"linearised"`
 	// Law is n times the variance, over that with one contact: 1 where it falls as 1/n.
 	Law float64 `json:"law"`
 }
 
-// ContactSlope is the slope of the logarithm of the variance over that of the number of contacts: -1 where it falls as 1/n.
+// ContactSlope is the slope of the logarithm of the variance over that of the number of contacts: -1 where it falls as
+// 1/n.
 type ContactSlope struct {
 	Amplitude float64 `json:"amplitude"`
 	Slope     float64 `json:"slope"`
@@ -87,7 +90,8 @@ func (e *experiment) contactVariances(ctx context.Context, n int) ([]ContactVari
 	return list, nil
 }
 
-// outputs are those of the probes, one row after the other, for each amplitude and draw of the network with n contacts per connection.
+// outputs are those of the probes, one row after the other, for each amplitude and draw of the network with n contacts
+// per connection.
 func (e *experiment) outputs(ctx context.Context, n int) ([][][]float32, error) {
 	all := make([][][]float32, len(e.ContactAmplitudes))
 	for j := range all {

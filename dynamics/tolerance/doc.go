@@ -1,11 +1,12 @@
-// Package tolerance asks how much a trained network minds that its synapses change, and which of them (ISD, section "Some synaptic
-// fluctuations might be harmless", and Fig. 2A).
+// Package tolerance asks how much a trained network minds that its synapses change, and which of them (ISD, section
+// "Some synaptic fluctuations might be harmless", and Fig. 2A).
 //
-// What enters: a [Config] and a trained [dynamics.Network]. What leaves: [Findings]: accuracy and loss on the test set over how much of a
-// perturbation there is, for subsets of synapses, with intervals over draws of the perturbation; figures; and how the fluctuation of the
-// network's outputs depends on the number of contacts per connection. Nothing is trained here. The network's weights are its means mu,
-// changed as follows; biases are no connections and stay as they are, except in the comparison of profiles. Functions that make
-// perturbed weights and subsets can be used by themselves; all lists are laid out like kernels.State.Mu.
+// What enters: a [Config] and a trained [dynamics.Network]. What leaves: [Findings]: accuracy and loss on the test set
+// over how much of a perturbation there is, for subsets of synapses, with intervals over draws of the perturbation;
+// figures; and how the fluctuation of the network's outputs depends on the number of contacts per connection. Nothing
+// is trained here. The network's weights are its means mu, changed as follows; biases are no connections and stay as
+// they are, except in the comparison of profiles. Functions that make perturbed weights and subsets can be used by
+// themselves; all lists are laid out like kernels.State.Mu.
 //
 // # Perturbations
 //
@@ -16,9 +17,10 @@
 //	rewired-layer   w_i = mu_p(i)            the same within a layer
 //	deleted         w_i = 0                  for synapses that are hit
 //
-// with xi standard normal, a the amplitude, and a share of the subset hit, drawn in each layer. Rewiring keeps strengths and changes who
-// has them. It does so within the subset: the positive synapses, say, exchange strengths with each other and remain positive, where random
-// ones change signs. This is rewiring of excitatory or inhibitory connections under Dale's law, and not what random synapses undergo.
+// with xi standard normal, a the amplitude, and a share of the subset hit, drawn in each layer. Rewiring keeps
+// strengths and changes who has them. It does so within the subset: the positive synapses, say, exchange strengths with
+// each other and remain positive, where random ones change signs. This is rewiring of excitatory or inhibitory
+// connections under Dale's law, and not what random synapses undergo.
 //
 // # Subsets
 //
@@ -33,62 +35,69 @@
 //	positive, negative                by the sign of mu
 //	random-as-positive, -negative     as many as those in each layer
 //
-// Of equal values the later one counts as larger. The subsets of one size differ in how much of |mu|^2 they hold, and with it in how far
-// a perturbation takes the network: the column displacement of the table has |w - mu| / |mu|, all synapses taken together.
+// Of equal values the later one counts as larger. The subsets of one size differ in how much of |mu|^2 they hold, and
+// with it in how far a perturbation takes the network: the column displacement of the table has |w - mu| / |mu|, all
+// synapses taken together.
 //
-// In ISD's example (ref. 36, Mongillo, Rumpel and Loewenstein 2018), rewiring inhibitory connections of a balanced recurrent network with high
-// and diverse inhibitory rates disrupts it, and rewiring excitatory ones does not. The networks here are layered, without inhibitory neurons, and
-// positive and negative are signs of synapses: the experiment shows which subsets matter in them, not that result.
+// In ISD's example (ref. 36, Mongillo, Rumpel and Loewenstein 2018), rewiring inhibitory connections of a balanced
+// recurrent network with high and diverse inhibitory rates disrupts it, and rewiring excitatory ones does not. The
+// networks here are layered, without inhibitory neurons, and positive and negative are signs of synapses: the
+// experiment shows which subsets matter in them, not that result.
 //
 // # Several contacts per connection
 //
-// A connection of strength mu is the sum of n contacts, each of mean mu/n with a relative fluctuation of its own (ISD, after its refs. 41-43):
+// A connection of strength mu is the sum of n contacts, each of mean mu/n with a relative fluctuation of its own (ISD,
+// after its refs. 41-43):
 //
 //	w = sum_k (mu/n) (1 + a xi_k),   Var w = n (a mu/n)^2 = a^2 mu^2 / n
 //
-// That is so because fluctuations are proportional to the size of a contact. If their variance were proportional to it, that of w would not
-// depend on n; if they were additive, it would grow as n. For a small amplitude the outputs y are linear in the weights, and their
-// variance falls as 1/n too:
+// That is so because fluctuations are proportional to the size of a contact. If their variance were proportional to it,
+// that of w would not depend on n; if they were additive, it would grow as n. For a small amplitude the outputs y are
+// linear in the weights, and their variance falls as 1/n too:
 //
 //	Var y_j = (a^2/n) sum_i mu_i^2 (dy_j/dw_i)^2
 //
-// Both are measured: the variance over draws of the network, mean over probes and outputs, and the sum (train.Session.OutputSquares). law in
-// summary.json is n Var(n) / Var(1).
+// Both are measured: the variance over draws of the network, mean over probes and outputs, and the sum
+// (train.Session.OutputSquares). law in summary.json is n Var(n) / Var(1).
 //
 // # One weight for all connections
 //
-// The wiring is kept and the strengths are not (ISD, after its ref. 52, Gaier and Ha 2019): the sign of mu for the share of each layer's synapses
-// with the largest |mu|, and one strength for all of them. Gaier and Ha search for wirings that do well with any shared weight; here the wiring is
-// what training has left, which was not searched for. As a control, each neuron gets the same signs on other inputs. Without biases the strength
-// would only scale the outputs of a network of rectified linear units: the accuracy could not depend on it. So what is seen is the
-// balance between biases and connections.
+// The wiring is kept and the strengths are not (ISD, after its ref. 52, Gaier and Ha 2019): the sign of mu for the
+// share of each layer's synapses with the largest |mu|, and one strength for all of them. Gaier and Ha search for
+// wirings that do well with any shared weight; here the wiring is what training has left, which was not searched for.
+// As a control, each neuron gets the same signs on other inputs. Without biases the strength would only scale the
+// outputs of a network of rectified linear units: the accuracy could not depend on it. So what is seen is the balance
+// between biases and connections.
 //
 // # Profiles of sigma
 //
-// A network trained with a sigma for each synapse has found out where reliability is worth its cost (EES Eq. 4), sum_i sigma_i^-rho over all
-// synapses, biases included. At w = mu + f sigma_i xi_i three profiles are compared that cost the same at every factor f:
+// A network trained with a sigma for each synapse has found out where reliability is worth its cost (EES Eq. 4), sum_i
+// sigma_i^-rho over all synapses, biases included. At w = mu + f sigma_i xi_i three profiles are compared that cost the
+// same at every factor f:
 //
 //	heterogeneous  sigma_i as trained
 //	homogeneous    one sigma for all, sigma^-rho = mean sigma_i^-rho (for rho = 0, the entropic cost, the geometric mean)
 //	shuffled       the trained sigma_i, those of each layer on other synapses at random: the same distribution in other places
 //
-// The means are the same in all three, those of the network that was trained with its own profile. A network trained with homogeneous noise
-// would adapt its means to that: results/published/fig2and3.md has both.
+// The means are the same in all three, those of the network that was trained with its own profile. A network trained
+// with homogeneous noise would adapt its means to that: results/published/fig2and3.md has both.
 //
 // # Table
 //
-// table.csv has a row for each perturbation, subset and amount: perturbation (as above; none, contacts, shared-weight, profile); subset (or how
-// many contacts, which wiring, which profile); synapses in it; amount (amplitude, share that is hit, shared weight, or factor); draws; accuracy and
-// loss (nats per test example), means over draws, with half of their 95 % intervals (t(n-1) s/sqrt(n), empty for one draw); displacement.
+// table.csv has a row for each perturbation, subset and amount: perturbation (as above; none, contacts, shared-weight,
+// profile); subset (or how many contacts, which wiring, which profile); synapses in it; amount (amplitude, share that
+// is hit, shared weight, or factor); draws; accuracy and loss (nats per test example), means over draws, with half of
+// their 95 % intervals (t(n-1) s/sqrt(n), empty for one draw); displacement.
 //
 // # Noise
 //
-// Stream dynamics; step is the draw, Draw>>24 the use. Subsets and amounts of a perturbation share the noise of a draw, so that
-// differences between them are differences of what they are; those who are hit at a share are hit at every larger one.
+// Stream dynamics; step is the draw, Draw>>24 the use. Subsets and amounts of a perturbation share the noise of a draw,
+// so that differences between them are differences of what they are; those who are hit at a share are hit at every
+// larger one.
 //
 // # As published and not
 //
-// ISD prints no equations and no numbers here. As published: the questions, and that contacts fluctuate independently. Our choice: all
-// perturbations and measures of importance, halves, networks of rectified linear units on images, and a drop of five percentage points as what
-// counts as tolerated.
+// ISD prints no equations and no numbers here. As published: the questions, and that contacts fluctuate independently.
+// Our choice: all perturbations and measures of importance, halves, networks of rectified linear units on images, and a
+// drop of five percentage points as what counts as tolerated.
 package tolerance

@@ -43,7 +43,8 @@ type Tolerance struct {
 	Perturbation string `json:"perturbation"`
 	Subset       string `json:"subset"`
 	Synapses     int    `json:"synapses"`
-	// Tolerated is the amount at which the mean accuracy has fallen by Drop, linear between the amounts of the table; NaN if it has not.
+	// Tolerated is the amount at which the mean accuracy has fallen by Drop, linear between the amounts of the table; NaN
+	// if it has not.
 	Tolerated float64 `json:"tolerated"`
 	Accuracy  float64 `json:"accuracy"` // at the largest amount
 }
@@ -62,8 +63,9 @@ type Best struct {
 
 // Profiles compares profiles of sigma of one reliability cost.
 type Profiles struct {
-	Rho              float64          `json:"rho"`               // 0 for entropic
-	Cost             float64          `json:"cost"`              // sum sigma^-rho of the network's own sigma, biases included; -sum ln sigma for rho = 0
+	Rho float64 `json:"rho"` // 0 for entropic
+	// sum sigma^-rho of the network's own sigma, biases included; -sum ln sigma for rho = 0
+	Cost             float64          `json:"cost"`
 	HomogeneousSigma float64          `json:"homogeneous_sigma"` // one for all, of the same cost
 	HomogeneousCost  float64          `json:"homogeneous_cost"`
 	Outcomes         []ProfileOutcome `json:"outcomes"`
@@ -71,8 +73,9 @@ type Profiles struct {
 
 // ProfileOutcome is what a profile comes to.
 type ProfileOutcome struct {
-	Profile      string  `json:"profile"`
-	Accuracy     float64 `json:"accuracy"` // at the cost of the network's own sigma; NaN unless the factor 1 is among those tested
+	Profile string `json:"profile"`
+	// at the cost of the network's own sigma; NaN unless the factor 1 is among those tested
+	Accuracy     float64 `json:"accuracy"`
 	AccuracyCI95 float64 `json:"accuracy_ci95"`
 	// Tolerated is the factor at which the accuracy has fallen by Drop below that without noise; NaN if it has not.
 	Tolerated float64 `json:"tolerated"`
@@ -177,7 +180,10 @@ func newExperiment(config Config, network *dynamics.Network, job dynamics.Job) (
 // rank makes the subsets.
 func (e *experiment) rank(ctx context.Context) error {
 	sums, err := e.session.Gradients(ctx, []*kernels.State{e.network.State.State},
-		kernels.Accumulate{AtMu: true}, 1, func(done, steps int) { e.job.Tell(rankingShare*float64(done)/float64(steps), "gradients") })
+		kernels.Accumulate{AtMu: true}, 1, func(done, steps int) {
+			e.job.Tell(rankingShare*float64(done)/float64(steps),
+				"gradients")
+		})
 	if err != nil {
 		return err
 	}
@@ -245,7 +251,8 @@ func (e *experiment) plan() {
 
 func (e *experiment) add(draws int, row Row, weights func(draw int) []float32) {
 	row.Draws = draws
-	e.trials = append(e.trials, &trial{Row: row, weights: weights, scores: make([]kernels.Score, draws), moved: make([]float64, draws)})
+	e.trials = append(e.trials, &trial{Row: row, weights: weights, scores: make([]kernels.Score, draws),
+		moved: make([]float64, draws)})
 }
 
 // perturbed makes a perturbation of a subset.
@@ -284,7 +291,10 @@ func contactsName(n int) string {
 
 // meanNoise is that of n contacts of every connection.
 func (e *experiment) meanNoise(n, draw int) []float64 {
-	return MeanNoise(n, func(k int) []float32 { return normals(e.layout, source(uint64(e.Seed), forContacts, draw, n, k)) })
+	return MeanNoise(n, func(k int) []float32 {
+		return normals(e.layout,
+			source(uint64(e.Seed), forContacts, draw, n, k))
+	})
 }
 
 func (e *experiment) planContacts() {
@@ -319,9 +329,11 @@ func (e *experiment) planSharedWeights() {
 				func(int) []float32 { return SharedWeight(l, e.mu, signs, strength) })
 		}
 		for _, strength := range e.SharedWeights {
-			e.add(e.Draws, Row{Perturbation: sharedWeight, Subset: wiringName(shuffledWiring, kept), Synapses: size, Amount: strength},
+			e.add(e.Draws, Row{Perturbation: sharedWeight, Subset: wiringName(shuffledWiring, kept), Synapses: size,
+				Amount: strength},
 				func(draw int) []float32 {
-					return SharedWeight(l, e.mu, RewireNeurons(l, signs, all, source(uint64(e.Seed), forShuffledSigns, draw)), strength)
+					return SharedWeight(l, e.mu, RewireNeurons(l, signs, all, source(uint64(e.Seed), forShuffledSigns, draw)),
+						strength)
 				})
 		}
 	}
@@ -345,7 +357,8 @@ func (e *experiment) reliabilityCost(sigma func(slot int) float64) float64 {
 	return sum
 }
 
-// homogeneousSigma is the one sigma of the network's reliability cost: sigma^-rho = mean sigma_i^-rho over all synapses.
+// homogeneousSigma is the one sigma of the network's reliability cost: sigma^-rho = mean sigma_i^-rho over all
+// synapses.
 func (e *experiment) homogeneousSigma() float64 {
 	var all []float64
 	for slot, in := range synapses(e.layout) {
@@ -512,7 +525,8 @@ func (e *experiment) summary() Summary {
 	for _, p := range e.Perturbations {
 		for _, set := range e.subsets {
 			list := e.rowsOf(p, set.name)
-			s.Tolerances = append(s.Tolerances, Tolerance{p, set.name, set.size(), tolerated(none.Accuracy, list), list[len(list)-1].Accuracy})
+			s.Tolerances = append(s.Tolerances, Tolerance{p, set.name, set.size(), tolerated(none.Accuracy, list),
+				list[len(list)-1].Accuracy})
 		}
 	}
 	for _, kept := range e.Kept {
@@ -538,7 +552,8 @@ func (e *experiment) profiles(unperturbed float64) *Profiles {
 	}
 	for _, name := range []string{heterogeneous, homogeneous, shuffled} {
 		list := e.rowsOf(profile, name)
-		o := ProfileOutcome{Profile: name, Accuracy: math.NaN(), AccuracyCI95: math.NaN(), Tolerated: tolerated(unperturbed, list)}
+		o := ProfileOutcome{Profile: name, Accuracy: math.NaN(), AccuracyCI95: math.NaN(),
+			Tolerated: tolerated(unperturbed, list)}
 		if i := slices.IndexFunc(list, func(r Row) bool { return r.Amount == 1 }); i >= 0 {
 			o.Accuracy, o.AccuracyCI95 = list[i].Accuracy, list[i].AccuracyCI95
 		}

@@ -23,7 +23,8 @@ var trained = sync.OnceValues(func() (*dynamics.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Hidden, c.Epochs, c.LearningRate, c.SigmaInit, c.C, c.Batch, c.Device = []int{20, 12}, 30, 3e-3, 0.05, 1e-2, 10, "cpu"
+	c.Hidden, c.Epochs, c.LearningRate, c.SigmaInit, c.C, c.Batch, c.Device = []int{20, 12}, 30, 3e-3, 0.05, 1e-2, 10,
+		"cpu"
 	return dynamicstest.Train(stripes.Set(400, 150, 8, 8, 4), c)
 })
 
@@ -56,7 +57,8 @@ func prepared(t *testing.T, c Config, n *dynamics.Network) *experiment {
 	return e
 }
 
-// run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it took.
+// run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it
+// took.
 func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, n, dynamicstest.Quiet)
@@ -103,7 +105,8 @@ func accuracyOfWeights(n *dynamics.Network, w []float32) float64 {
 	return float64(correct) / float64(n.Set.Test.N())
 }
 
-// The whole experiment: what it finds is the same for any number of threads, and the table is that of the networks it says.
+// The whole experiment: what it finds is the same for any number of threads, and the table is that of the networks it
+// says.
 func TestRun(t *testing.T) {
 	c, n := small(t)
 	c.Threads = 1
@@ -120,7 +123,8 @@ func TestRun(t *testing.T) {
 	const subsets = 1 + 2*3 + 1 + 4
 	want := 1 + 5*subsets*2 + len(c.Contacts)*2 + len(c.Kept)*len(c.SharedWeights)*2 + 3*len(c.Factors)
 	if len(findings.Table) != want || len(findings.Summary.Tolerances) != 5*subsets || len(findings.Figures) != 8 {
-		t.Fatalf("%d rows, %d tolerances, %d figures, want %d, %d, 8", len(findings.Table), len(findings.Summary.Tolerances), len(findings.Figures), want, 5*subsets)
+		t.Fatalf("%d rows, %d tolerances, %d figures, want %d, %d, 8", len(findings.Table), len(findings.Summary.Tolerances),
+			len(findings.Figures), want, 5*subsets)
 	}
 	// Each row against the network in float64. An example at the border may fall to either side.
 	e := prepared(t, c, n)
@@ -173,7 +177,8 @@ func TestPerturbationsKeepToTheirSubset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fisher, err := session.Gradients(context.Background(), []*kernels.State{n.State.State}, kernels.Accumulate{AtMu: true}, 1, nil)
+	fisher, err := session.Gradients(context.Background(), []*kernels.State{n.State.State}, kernels.Accumulate{AtMu: true},
+		1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +206,8 @@ func TestPerturbationsKeepToTheirSubset(t *testing.T) {
 				}
 			}
 			if least < largest*(1-1e-12) || s.counts[layer] != part(0.5, len(slots)) {
-				t.Errorf("%s, layer %d: %d of %d synapses from %g on, the others up to %g", s.name, layer, s.counts[layer], len(slots), least, largest)
+				t.Errorf("%s, layer %d: %d of %d synapses from %g on, the others up to %g", s.name, layer, s.counts[layer],
+					len(slots), least, largest)
 			}
 		}
 	}
@@ -221,7 +227,8 @@ func TestVarianceOverContacts(t *testing.T) {
 	}
 	for _, v := range e.contacts {
 		if math.Abs(v.Law-1) > 0.05 || math.Abs(v.Variance/v.Linearised-1) > 0.05 {
-			t.Errorf("%d contacts: variance %.4g ± %.2g, linearised %.4g, n var(n)/var(1) = %.3f", v.Contacts, v.Variance, v.VarianceCI95, v.Linearised, v.Law)
+			t.Errorf("%d contacts: variance %.4g ± %.2g, linearised %.4g, n var(n)/var(1) = %.3f", v.Contacts, v.Variance,
+				v.VarianceCI95, v.Linearised, v.Law)
 		}
 	}
 	// The slope over a factor of 16 has a standard error near 0.01.
@@ -255,7 +262,8 @@ func TestVarianceOverContacts(t *testing.T) {
 	}
 }
 
-// The profiles have one cost, that of the network's own sigma; the shuffled one has the sigma of each layer on other synapses.
+// The profiles have one cost, that of the network's own sigma; the shuffled one has the sigma of each layer on other
+// synapses.
 func TestProfiles(t *testing.T) {
 	c, n := small(t)
 	for _, rho := range []string{"1/2", "2", "entropic"} {
@@ -274,7 +282,8 @@ func TestProfiles(t *testing.T) {
 			w, xi, sum := x.weights(1), normals(e.layout, source(uint64(c.Seed), forProfile, 1)), 0.0
 			for slot, in := range synapses(e.layout) {
 				if in {
-					sum += kernels.ReliabilityCost((float64(w[slot])-float64(e.mu[slot]))/float64(xi[slot]), network.Config.Rho.Value())
+					sum += kernels.ReliabilityCost((float64(w[slot])-float64(e.mu[slot]))/float64(xi[slot]),
+						network.Config.Rho.Value())
 				}
 			}
 			costs[x.Subset] = sum
@@ -297,10 +306,12 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// Without biases, rectified neurons make the strength of a shared weight a factor of the outputs: the accuracy does not depend on it.
+// Without biases, rectified neurons make the strength of a shared weight a factor of the outputs: the accuracy does not
+// depend on it.
 func TestSharedWeightIsAFactor(t *testing.T) {
 	c, n := small(t)
-	c.Kept, c.SharedWeights = []float64{0.3}, []float64{0.25, 0.5, 2, 8} // powers of two, so that nothing is rounded otherwise
+	// powers of two, so that nothing is rounded otherwise
+	c.Kept, c.SharedWeights = []float64{0.3}, []float64{0.25, 0.5, 2, 8}
 	network := *n
 	state := *n.State
 	network.State, state.State = &state, kernels.NewState(state.Layout, 0)
@@ -341,7 +352,8 @@ func TestWithoutSigma(t *testing.T) {
 }
 
 func TestTolerated(t *testing.T) {
-	list := []Row{{Amount: 0.5, Accuracy: 0.93}, {Amount: 1, Accuracy: 0.89}, {Amount: 2, Accuracy: 0.3}, {Amount: 3, Accuracy: 0.95}}
+	list := []Row{{Amount: 0.5, Accuracy: 0.93}, {Amount: 1, Accuracy: 0.89}, {Amount: 2, Accuracy: 0.3},
+		{Amount: 3, Accuracy: 0.95}}
 	for _, x := range []struct{ unperturbed, want float64 }{
 		{0.99, 0.5 * 0.05 / 0.06},    // 0.94, before the first amount
 		{0.96, 0.5 + 0.5*0.02/0.04},  // 0.91
@@ -384,7 +396,8 @@ func TestCheck(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	if c, err := DefaultConfig(); err != nil || c.Check() != nil || c.Quick().Check() != nil || reflect.DeepEqual(c, c.Quick()) {
+	if c, err := DefaultConfig(); err != nil || c.Check() != nil || c.Quick().Check() != nil ||
+		reflect.DeepEqual(c, c.Quick()) {
 		t.Errorf("defaults: %v, %v, %v", err, c.Check(), c.Quick().Check())
 	}
 }

@@ -62,8 +62,10 @@ func (e *experiment) figures() ([]draw.Illustration, error) {
 // protocol says on what all was tested.
 func (e *experiment) protocol() string {
 	c := e.network.Config
-	return fmt.Sprintf("Network %s: %s, hidden layers %s, noise %s, rho %s, c %g, test accuracy %.2f %% at mu; means and bands of 95 %% over %d draws, "+
-		"all %d test examples; seed %d, %s kernels.", e.network.ID, e.network.Set.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Hidden), " ", ", "), "[]"),
+	return fmt.Sprintf("Network %s: %s, hidden layers %s, noise %s, rho %s, c %g, test accuracy %.2f %% at mu; means "+
+		"and bands of 95 %% over %d draws, "+
+		"all %d test examples; seed %d, %s kernels.", e.network.ID, e.network.Set.Name,
+		strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Hidden), " ", ", "), "[]"),
 		c.Noise, c.Rho, c.C, 100*e.trials[0].Accuracy, e.Draws, e.network.Set.Test.N(), e.Seed, e.session.Device.Kernels)
 }
 
@@ -71,13 +73,17 @@ func (e *experiment) protocol() string {
 func described(perturbation string) (title, axis, definition string) {
 	switch perturbation {
 	case relative:
-		return "Synapses fluctuate in proportion to their strength", "Amplitude of relative fluctuations", "w = mu + amplitude |mu| xi"
+		return "Synapses fluctuate in proportion to their strength", "Amplitude of relative fluctuations",
+			"w = mu + amplitude |mu| xi"
 	case additive:
-		return "All synapses of a layer fluctuate alike", "Amplitude (rms μ of the layer)", "w = mu + amplitude m xi, with m the root mean square of mu in the layer"
+		return "All synapses of a layer fluctuate alike", "Amplitude (rms μ of the layer)",
+			"w = mu + amplitude m xi, with m the root mean square of mu in the layer"
 	case rewiredNeuron:
-		return "Synapses are rewired within a neuron", "Share that is rewired (%)", "the synapses that are hit exchange their strengths with others of the same neuron"
+		return "Synapses are rewired within a neuron", "Share that is rewired (%)",
+			"the synapses that are hit exchange their strengths with others of the same neuron"
 	case rewiredLayer:
-		return "Synapses are rewired within a layer", "Share that is rewired (%)", "the synapses that are hit exchange their strengths with others of the same layer"
+		return "Synapses are rewired within a layer", "Share that is rewired (%)",
+			"the synapses that are hit exchange their strengths with others of the same layer"
 	}
 	return "Synapses are deleted", "Share that is deleted (%)", "the synapses that are hit are set to 0"
 }
@@ -97,7 +103,8 @@ func (e *experiment) subsetsFigure(perturbation string) (*draw.Illustration, err
 		accuracy(s, list, c)
 	}
 	panel := func(title string) {
-		s.Panel(title, draw.Axis{Label: axis, Max: map[bool]float64{false: e.Amplitudes[len(e.Amplitudes)-1], true: 100 * e.Hit[len(e.Hit)-1]}[shares]},
+		s.Panel(title, draw.Axis{Label: axis, Max: map[bool]float64{false: e.Amplitudes[len(e.Amplitudes)-1],
+			true: 100 * e.Hit[len(e.Hit)-1]}[shares]},
 			draw.Axis{Label: accuracyLabel, Max: 100})
 		curve("all", draw.Curve{Label: "all synapses", Color: draw.Ink})
 	}
@@ -109,8 +116,10 @@ func (e *experiment) subsetsFigure(perturbation string) (*draw.Illustration, err
 		curve(by.name+"-least", draw.Curve{Label: "least important " + part, Color: draw.Blue})
 	}
 	panel("by sign")
-	curve("random-as-positive", draw.Curve{Label: "random, as many as positive", Color: draw.Orange, Pale: 0.3, Dashed: true})
-	curve("random-as-negative", draw.Curve{Label: "random, as many as negative", Color: draw.Purple, Pale: 0.3, Dashed: true})
+	curve("random-as-positive", draw.Curve{Label: "random, as many as positive", Color: draw.Orange, Pale: 0.3,
+		Dashed: true})
+	curve("random-as-negative", draw.Curve{Label: "random, as many as negative", Color: draw.Purple, Pale: 0.3,
+		Dashed: true})
 	curve("positive", draw.Curve{Label: "positive", Color: draw.Orange})
 	curve("negative", draw.Curve{Label: "negative", Color: draw.Purple})
 	hit := ""
@@ -119,8 +128,10 @@ func (e *experiment) subsetsFigure(perturbation string) (*draw.Illustration, err
 	}
 	return s.Illustration(2, panelHeight, draw.Illustration{
 		Name: perturbation, Title: title,
-		Caption: fmt.Sprintf("%s; subsets of each layer, importance by the empirical Fisher information (diagonal, at mu), by |mu|, and by |mu|/sigma; biases "+
-			"stay as they are.%s Dashed: as many synapses of each layer drawn at random. ", strings.ToUpper(definition[:1])+definition[1:], hit) + e.protocol(),
+		Caption: fmt.Sprintf("%s; subsets of each layer, importance by the empirical Fisher information (diagonal, at "+
+			"mu), by |mu|, and by |mu|/sigma; biases "+
+			"stay as they are.%s Dashed: as many synapses of each layer drawn at random. ",
+			strings.ToUpper(definition[:1])+definition[1:], hit) + e.protocol(),
 	})
 }
 
@@ -149,7 +160,8 @@ func (e *experiment) contactsFigure() (*draw.Illustration, error) {
 		return nil, nil
 	}
 	s := &dynamics.Sheet{}
-	s.Panel("", draw.Axis{Label: "Contacts per connection", Log: true}, draw.Axis{Label: "Variance of the logits", Log: true})
+	s.Panel("", draw.Axis{Label: "Contacts per connection", Log: true},
+		draw.Axis{Label: "Variance of the logits", Log: true})
 	colors := []draw.Color{draw.Green, draw.Orange, draw.Purple, draw.Sky, draw.Red}
 	var notes []string
 	for i, amplitude := range e.ContactAmplitudes {
@@ -168,7 +180,8 @@ func (e *experiment) contactsFigure() (*draw.Illustration, error) {
 		}
 		s.Curve(linearised, law)
 		s.Points(tested, draw.Points{Label: fmt.Sprintf("amplitude %g", amplitude), X: n, Y: variance, Color: color})
-		notes = append(notes, fmt.Sprintf("amplitude %g: n times the variance is within %.1f %% of that with one contact", amplitude, 100*worst))
+		notes = append(notes, fmt.Sprintf("amplitude %g: n times the variance is within %.1f %% of that with one contact",
+			amplitude, 100*worst))
 	}
 	s.Panel("", draw.Axis{Label: "Amplitude of a contact's fluctuations"}, draw.Axis{Label: accuracyLabel, Max: 100})
 	for i, n := range e.Contacts {
@@ -177,9 +190,12 @@ func (e *experiment) contactsFigure() (*draw.Illustration, error) {
 	}
 	return s.Illustration(2, 72, draw.Illustration{
 		Name: contacts, Title: "Several contacts per connection average their fluctuations out",
-		Caption: fmt.Sprintf("A connection of strength mu is n contacts of mean mu/n, each with a relative fluctuation of its own: its variance is amplitude^2 mu^2/n. "+
-			"A: variance of the network's outputs, mean over %d test examples and the outputs, over %d draws; dashed: that of the linearised network, "+
-			"amplitude^2/n sum mu^2 (dy/dw)^2. B: accuracy. %s. ", e.Probes, e.ContactDraws, strings.Join(notes, "; ")) + e.protocol(),
+		Caption: fmt.Sprintf("A connection of strength mu is n contacts of mean mu/n, each with a relative fluctuation "+
+			"of its own: its variance is amplitude^2 mu^2/n. "+
+			"A: variance of the network's outputs, mean over %d test examples and the outputs, over %d draws; dashed: that "+
+			"of the linearised network, "+
+			"amplitude^2/n sum mu^2 (dy/dw)^2. B: accuracy. %s. ", e.Probes, e.ContactDraws, strings.Join(notes, "; ")) +
+			e.protocol(),
 	})
 }
 
@@ -197,14 +213,17 @@ func (e *experiment) sharedFigure() (*draw.Illustration, error) {
 			add(s, e.rowsOf(sharedWeight, wiringName(shuffledWiring, kept)), c)
 		}
 		for i, kept := range e.Kept {
-			c := draw.Curve{Label: fmt.Sprintf("%g %% of synapses kept", 100*kept), Color: draw.Green, Pale: shade(i, len(e.Kept))}
+			c := draw.Curve{Label: fmt.Sprintf("%g %% of synapses kept", 100*kept), Color: draw.Green,
+				Pale: shade(i, len(e.Kept))}
 			add(s, e.rowsOf(sharedWeight, wiringName(ownWiring, kept)), c)
 		}
 	}
 	return s.Illustration(2, 72, draw.Illustration{
 		Name: sharedWeight, Title: "One weight for all connections (after Gaier and Ha 2019)",
-		Caption: "The share of each layer's synapses with the largest |mu| is kept, with its signs and one strength for all; biases stay as they are. Dashed: the same " +
-			"signs on other inputs of each neuron, at random. A: accuracy. B: loss. Without biases the strength would scale the outputs and leave the " +
+		Caption: "The share of each layer's synapses with the largest |mu| is kept, with its signs and one strength for " +
+			"all; biases stay as they are. Dashed: the same " +
+			"signs on other inputs of each neuron, at random. A: accuracy. B: loss. Without biases the strength would " +
+			"scale the outputs and leave the " +
 			"accuracy as it is, as neurons are rectified linear units. " + e.protocol(),
 	})
 }
@@ -234,8 +253,10 @@ func (e *experiment) profilesFigure() (*draw.Illustration, error) {
 	cost := e.reliabilityCost(func(slot int) float64 { return e.sigma[slot] })
 	return s.Illustration(2, 72, draw.Illustration{
 		Name: profile, Title: "Noise of equal reliability cost: where the synapses pay for it matters",
-		Caption: fmt.Sprintf("w = mu + factor sigma xi, for all synapses and biases. Green: sigma as trained. Grey: one sigma for all of the same cost, %.4g. Orange: the trained "+
-			"sigma, those of each layer on other synapses, at random. At each factor all three have the same cost; at factor 1 it is sum sigma^-rho = %.4g. "+
+		Caption: fmt.Sprintf("w = mu + factor sigma xi, for all synapses and biases. Green: sigma as trained. Grey: one "+
+			"sigma for all of the same cost, %.4g. Orange: the trained "+
+			"sigma, those of each layer on other synapses, at random. At each factor all three have the same cost; at "+
+			"factor 1 it is sum sigma^-rho = %.4g. "+
 			"A: accuracy. B: loss. ", one, cost) + e.protocol(),
 	})
 }

@@ -2,7 +2,8 @@ package tolerance
 
 import "quantal/kernels"
 
-// use separates the uses of noise in this package: it is the upper byte of kernels.Noise.Draw. Draws of networks are steps there.
+// use separates the uses of noise in this package: it is the upper byte of kernels.Noise.Draw. Draws of networks are
+// steps there.
 type use uint32
 
 const (
@@ -16,7 +17,8 @@ const (
 	forShuffledSigns
 )
 
-// source is the noise of a use in one draw of a network. Further numbers tell what it is drawn for several times, below 2^12 each.
+// source is the noise of a use in one draw of a network. Further numbers tell what it is drawn for several times, below
+// 2^12 each.
 func source(seed uint64, u use, draw int, further ...int) kernels.Noise {
 	n := kernels.Noise{Seed: seed, Stream: kernels.StreamDynamics, Step: uint32(draw), Draw: uint32(u) << 24}
 	for i, v := range further {

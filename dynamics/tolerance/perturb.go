@@ -7,8 +7,8 @@ import (
 	"quantal/kernels"
 )
 
-// Fluctuate returns weights w = mu + amplitude scale xi for the synapses of a subset, and mu for the others. All lists are laid out like
-// mu; xi are standard normals.
+// Fluctuate returns weights w = mu + amplitude scale xi for the synapses of a subset, and mu for the others. All lists
+// are laid out like mu; xi are standard normals.
 func Fluctuate(mu, scale []float32, s Subset, amplitude float64, xi []float32) []float32 {
 	w := slices.Clone(mu)
 	for slot, in := range s {
@@ -28,8 +28,8 @@ func Relative(mu []float32) []float32 {
 	return scale
 }
 
-// Additive is the scale of fluctuations that are the same for all synapses of a layer: the root mean square of their mu, so that all
-// together fluctuate as much as with Relative.
+// Additive is the scale of fluctuations that are the same for all synapses of a layer: the root mean square of their
+// mu, so that all together fluctuate as much as with Relative.
 func Additive(l kernels.Layout, mu []float32) []float32 {
 	scale := make([]float32, len(mu))
 	for _, slots := range All(l).layers(l) {
@@ -56,8 +56,8 @@ func Delete(mu []float32, s Subset) []float32 {
 	return w
 }
 
-// RewireNeurons returns weights in which the synapses of the subset that a neuron receives have exchanged their strengths at random: the
-// neuron keeps its strengths, and has them with other presynaptic partners.
+// RewireNeurons returns weights in which the synapses of the subset that a neuron receives have exchanged their
+// strengths at random: the neuron keeps its strengths, and has them with other presynaptic partners.
 func RewireNeurons(l kernels.Layout, mu []float32, s Subset, n kernels.Noise) []float32 {
 	return exchange(l, mu, s.neurons(l), n)
 }
@@ -80,12 +80,13 @@ func exchange(l kernels.Layout, values []float32, groups [][]int, n kernels.Nois
 	return out
 }
 
-// Contacts returns the weights of connections with n contacts each. A contact has the mean mu/n and a relative fluctuation xi_k of its
-// own:
+// Contacts returns the weights of connections with n contacts each. A contact has the mean mu/n and a relative
+// fluctuation xi_k of its own:
 //
 //	w = sum_k (mu/n) (1 + amplitude xi_k) = mu (1 + amplitude mean_k xi_k)
 //
-// so that the variance of w is amplitude^2 mu^2 / n. means are those of the xi_k of every synapse; see MeanNoise. Biases do not fluctuate.
+// so that the variance of w is amplitude^2 mu^2 / n. means are those of the xi_k of every synapse; see MeanNoise.
+// Biases do not fluctuate.
 func Contacts(l kernels.Layout, mu []float32, amplitude float64, means []float64) []float32 {
 	w := slices.Clone(mu)
 	for slot, in := range All(l) {
@@ -111,8 +112,8 @@ func MeanNoise(n int, xi func(k int) []float32) []float64 {
 	return means
 }
 
-// Signs is the wiring of a network without its strengths: the sign of mu for the share of each layer's synapses with the largest |mu|,
-// and 0 for the others and for biases.
+// Signs is the wiring of a network without its strengths: the sign of mu for the share of each layer's synapses with
+// the largest |mu|, and 0 for the others and for biases.
 func Signs(l kernels.Layout, mu []float32, share float64) []float32 {
 	signs := make([]float32, len(mu))
 	for slot, in := range Highest(l, magnitudes(mu), share) {

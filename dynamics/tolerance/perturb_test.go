@@ -56,7 +56,8 @@ func TestSubsetsByHand(t *testing.T) {
 	same(t, "all", members(All(l), mu), []float32{1, -2, 3, -1, 2, 0.5, 4, -4, 5, 6})
 	same(t, "positive", members(Where(l, mu, func(v float32) bool { return v > 0 }), mu), []float32{1, 3, 2, 0.5, 4, 5, 6})
 	same(t, "negative", members(Where(l, mu, func(v float32) bool { return v < 0 }), mu), []float32{-2, -1, -4})
-	// Of 6 and 4 synapses, a third: 2 and 1.33, so 1. |mu| of 1 and -1, 2 and -2, 4 and -4 are ties, in which the later slot is larger.
+	// Of 6 and 4 synapses, a third: 2 and 1.33, so 1. |mu| of 1 and -1, 2 and -2, 4 and -4 are ties, in which the later
+	// slot is larger.
 	same(t, "largest", members(Highest(l, magnitudes(mu), 1./3), mu), []float32{3, 2, 6})
 	same(t, "smallest", members(Lowest(l, magnitudes(mu), 1./3), mu), []float32{1, 0.5, 4})
 	if got := Highest(l, magnitudes(mu), 0.5).Counts(l); !slices.Equal(got, []int{3, 2}) {
@@ -91,7 +92,8 @@ func TestSubsetsAgainstSort(t *testing.T) {
 			n := int(math.Floor(share*float64(len(slots)) + 0.5))
 			for rank, slot := range slots {
 				if low[slot] != (rank < n) || high[slot] != (rank >= len(slots)-n) {
-					t.Fatalf("share %g, layer %d: slot %d of rank %d of %d: lowest %t, highest %t", share, i, slot, rank, len(slots), low[slot], high[slot])
+					t.Fatalf("share %g, layer %d: slot %d of rank %d of %d: lowest %t, highest %t", share, i, slot, rank, len(slots),
+						low[slot], high[slot])
 				}
 			}
 		}
@@ -135,7 +137,8 @@ func TestPick(t *testing.T) {
 		}
 	}
 	mean, variance := stat.MeanVariance(list, nil)
-	if mean != draws/4 || math.Abs(variance/(draws*0.25*0.75)-1) > 0.12 { // the variance of 1400 counts is within 4 % (one sigma)
+	// the variance of 1400 counts is within 4 % (one sigma)
+	if mean != draws/4 || math.Abs(variance/(draws*0.25*0.75)-1) > 0.12 {
 		t.Errorf("a synapse is drawn %g times with variance %g, want %d and %g", mean, variance, draws/4, draws*0.25*0.75)
 	}
 }
@@ -167,7 +170,8 @@ func TestPerturbationsByHand(t *testing.T) {
 			t.Errorf("layer %d: additive variance %g, relative %g", i, a, r)
 		}
 	}
-	same(t, "signs of half", Signs(l, mu, 0.5), lay(l, []float32{0, -1, 1, 0}, []float32{0, 1, 0, 0}, []float32{0, 0, 0}, []float32{1, 1, 0}))
+	same(t, "signs of half", Signs(l, mu, 0.5), lay(l, []float32{0, -1, 1, 0}, []float32{0, 1, 0, 0}, []float32{0, 0, 0},
+		[]float32{1, 1, 0}))
 	same(t, "one weight", SharedWeight(l, mu, Signs(l, mu, 0.5), 0.25),
 		lay(l, []float32{0, -0.25, 0.25, 10}, []float32{0, 0.25, 0, 20}, []float32{0, 0, 30}, []float32{0.25, 0.25, 40}))
 	if !slices.Equal(tinyMu(), mu) {
@@ -175,7 +179,8 @@ func TestPerturbationsByHand(t *testing.T) {
 	}
 }
 
-// Rewiring keeps the strengths of each neuron, or of each layer, among the synapses of the subset; each order is as likely as any other.
+// Rewiring keeps the strengths of each neuron, or of each layer, among the synapses of the subset; each order is as
+// likely as any other.
 func TestRewire(t *testing.T) {
 	l := kernels.Layout{Layers: []kernels.Layer{{In: 40, Out: 12}, {In: 12, Out: 7}}, Sharing: kernels.NoNoise}
 	mu := normals(l, source(4, forProfile, 0))
@@ -188,7 +193,8 @@ func TestRewire(t *testing.T) {
 		slices.Sort(list)
 		return list
 	}
-	neurons, layers := RewireNeurons(l, mu, s, source(1, forRewiring, 0)), RewireLayers(l, mu, s, source(1, forRewiring, 0))
+	neurons, layers := RewireNeurons(l, mu, s, source(1, forRewiring, 0)),
+		RewireLayers(l, mu, s, source(1, forRewiring, 0))
 	for _, slots := range s.neurons(l) {
 		same(t, "of a neuron", sorted(neurons, slots), sorted(mu, slots))
 	}
@@ -226,8 +232,8 @@ func TestRewire(t *testing.T) {
 	}
 }
 
-// The weight of a connection with n contacts has mean mu and variance (amplitude mu)^2/n. Contacts that share their xi fail this, and so
-// does noise that each contact has as if it were alone.
+// The weight of a connection with n contacts has mean mu and variance (amplitude mu)^2/n. Contacts that share their xi
+// fail this, and so does noise that each contact has as if it were alone.
 func TestContacts(t *testing.T) {
 	l := kernels.Layout{Layers: []kernels.Layer{{In: 120, Out: 90}}, Sharing: kernels.NoNoise}
 	mu := normals(l, source(2, forProfile, 0))
@@ -261,7 +267,8 @@ func TestContacts(t *testing.T) {
 		if math.Abs(own/want-1) > 0.06 { // 10800 synapses: 1.4 % (one sigma)
 			t.Errorf("%d contacts: variance %g, want %g", n, own, want)
 		}
-		if shared := variance(n, func(int) []float32 { return normals(l, source(6, forContacts, 0, n, 0)) }); n > 1 && math.Abs(shared/want-1) < 0.5 {
+		if shared := variance(n, func(int) []float32 { return normals(l, source(6, forContacts, 0, n, 0)) }); n > 1 &&
+			math.Abs(shared/want-1) < 0.5 {
 			t.Errorf("%d contacts that fluctuate together: variance %g is not told from %g", n, shared, want)
 		}
 	}

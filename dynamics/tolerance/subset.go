@@ -8,8 +8,8 @@ import (
 	"quantal/kernels"
 )
 
-// Subset says of every slot of a layout whether its synapse belongs to a subset. Biases never do: they are not connections between
-// neurons.
+// Subset says of every slot of a layout whether its synapse belongs to a subset. Biases never do: they are not
+// connections between neurons.
 type Subset []bool
 
 // All are all synapses between neurons.
@@ -32,8 +32,8 @@ func Where(l kernels.Layout, values []float32, holds func(float32) bool) Subset 
 	return s
 }
 
-// Highest is a share of the synapses of each layer, rounded to whole ones: those with the largest values. Of equal values the later
-// slot's counts as larger, so that Highest of a share and Lowest of the rest make up the layer.
+// Highest is a share of the synapses of each layer, rounded to whole ones: those with the largest values. Of equal
+// values the later slot's counts as larger, so that Highest of a share and Lowest of the rest make up the layer.
 func Highest(l kernels.Layout, values []float64, share float64) Subset {
 	return extreme(l, values, share, true)
 }
@@ -72,8 +72,8 @@ func (s Subset) Pick(l kernels.Layout, counts []int, n kernels.Noise) Subset {
 	return picked
 }
 
-// PickShare is Pick of a share of each layer's synapses in the subset, rounded to whole ones. With one noise a larger share contains a
-// smaller one.
+// PickShare is Pick of a share of each layer's synapses in the subset, rounded to whole ones. With one noise a larger
+// share contains a smaller one.
 func (s Subset) PickShare(l kernels.Layout, share float64, n kernels.Noise) Subset {
 	counts := s.Counts(l)
 	for i := range counts {
@@ -136,8 +136,8 @@ func sortBy(slots []int, values []float64) {
 	})
 }
 
-// shuffle sorts slots by a uniform of each, equal ones by themselves. As the bits of positive numbers are in the order of these, it sorts
-// whole numbers, which is several times as fast.
+// shuffle sorts slots by a uniform of each, equal ones by themselves. As the bits of positive numbers are in the order
+// of these, it sorts whole numbers, which is several times as fast.
 func shuffle(slots []int, uniforms []float32) {
 	keys := make([]uint64, len(slots))
 	for i, slot := range slots {

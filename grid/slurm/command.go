@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// How long Slurm's programs may take. They wait for a busy controller themselves. Who only wants to know something waits less.
+// How long Slurm's programs may take. They wait for a busy controller themselves. Who only wants to know something
+// waits less.
 const (
 	toAsk = 30 * time.Second
 	toAct = 90 * time.Second

@@ -1,8 +1,9 @@
 // Package slurm hands a grid's missing points to a Slurm cluster and tells what became of the tasks.
 //
-// What enters: ids of points packed in chunks, the grid's folder on a file system that all nodes share, and what the user
-// wants sbatch to know. What leaves: job arrays in the queue, one task per chunk, and a hint of where each task stands. The
-// package knows neither networks nor records: which points are done is for the caller to say, from the folder.
+// What enters: ids of points packed in chunks, the grid's folder on a file system that all nodes share, and what the
+// user wants sbatch to know. What leaves: job arrays in the queue, one task per chunk, and a hint of where each task
+// stands. The package knows neither networks nor records: which points are done is for the caller to say, from the
+// folder.
 //
 // # A launch
 //
@@ -16,22 +17,23 @@
 //
 // # What Slurm is relied on for, and what not
 //
-// The files of the grid's folder are the truth about points; squeue is a hint about tasks. When a node is lost Slurm starts its
-// tasks again elsewhere, and the lost ones may still be running, so a task must bear a second copy of itself. squeue finds
-// the tasks by their job's name, which is random and stands in plan.json, so even tasks of a submission that was interrupted
-// before it could write jobs.json are found.
+// The files of the grid's folder are the truth about points; squeue is a hint about tasks. When a node is lost Slurm
+// starts its tasks again elsewhere, and the lost ones may still be running, so a task must bear a second copy of
+// itself. squeue finds the tasks by their job's name, which is random and stands in plan.json, so even tasks of a
+// submission that was interrupted before it could write jobs.json are found.
 //
-// An index of an array is below MaxArraySize, so a launch of many chunks becomes several arrays; job.sh gets the first chunk of
-// its array as argument and adds the index.
+// An index of an array is below MaxArraySize, so a launch of many chunks becomes several arrays; job.sh gets the first
+// chunk of its array as argument and adds the index.
 //
-// A task whose node cannot open its log, or start it at all, ends without a trace. Therefore FindEnded says of every task that
-// left points unfinished whether its log is there and whether quantal began in it. The log's name is given to sbatch as an
-// absolute path in which a percent sign is doubled; for a backslash Slurm has no way of writing, so such folders are refused.
+// A task whose node cannot open its log, or start it at all, ends without a trace. Therefore FindEnded says of every
+// task that left points unfinished whether its log is there and whether quantal began in it. The log's name is given to
+// sbatch as an absolute path in which a percent sign is doubled; for a backslash Slurm has no way of writing, so such
+// folders are refused.
 //
-// Slurm sends TERM to a task some time before its time limit (120 s, and up to 60 s earlier than that). The task saves its
-// work and asks for another turn with Task.Requeue. Scancel sends TERM too, and a cancelled job that is requeued the plain way
-// comes back; `scontrol requeue Incomplete` leaves it cancelled, and Slurm decides that itself, without a gap in which a
-// scancel could come. A task is named by its array and index: the last task of an array has the array's own job number, and
-// a requeue of that number would be one of the whole array. How often a task was started is counted in starts/, because
-// Slurm's own count (SLURM_RESTART_COUNT) is not there after some kinds of restart.
+// Slurm sends TERM to a task some time before its time limit (120 s, and up to 60 s earlier than that). The task saves
+// its work and asks for another turn with Task.Requeue. Scancel sends TERM too, and a cancelled job that is requeued
+// the plain way comes back; `scontrol requeue Incomplete` leaves it cancelled, and Slurm decides that itself, without a
+// gap in which a scancel could come. A task is named by its array and index: the last task of an array has the array's
+// own job number, and a requeue of that number would be one of the whole array. How often a task was started is counted
+// in starts/, because Slurm's own count (SLURM_RESTART_COUNT) is not there after some kinds of restart.
 package slurm

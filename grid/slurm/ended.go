@@ -20,8 +20,8 @@ type Ended struct {
 	Points []string `json:"points"` // that it left unfinished and no later task had
 }
 
-// FindEnded returns what tasks have left unfinished, in the order of launches and chunks. The points given are those that are
-// neither finished nor under way in any process or in any task of the queue.
+// FindEnded returns what tasks have left unfinished, in the order of launches and chunks. The points given are those
+// that are neither finished nor under way in any process or in any task of the queue.
 func FindEnded(launches []Launch, unfinished []string) ([]Ended, error) {
 	wanted := map[string]bool{}
 	for _, id := range unfinished {

@@ -55,8 +55,8 @@ func (s *state) advance(id string) {
 	s.Step++
 }
 
-// work trains a chunk's points: with records, checkpoints and TERM as a worker must have them. While the grid's folder holds a
-// file hold, it stops in the middle of a point, until that is gone or a TERM comes.
+// work trains a chunk's points: with records, checkpoints and TERM as a worker must have them. While the grid's folder
+// holds a file hold, it stops in the middle of a point, until that is gone or a TERM comes.
 func work(plan string, chunk int) error {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer release()
@@ -66,7 +66,8 @@ func work(plan string, chunk int) error {
 	}
 	fmt.Printf("start %d of chunk %d\n", task.Starts, chunk)
 	for _, id := range task.Points {
-		record, checkpoint := filepath.Join(task.Grid, "points", id+".json"), filepath.Join(task.Grid, "checkpoints", id+".json")
+		record, checkpoint := filepath.Join(task.Grid, "points", id+".json"),
+			filepath.Join(task.Grid, "checkpoints", id+".json")
 		if exists(record) {
 			continue
 		}

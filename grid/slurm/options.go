@@ -16,8 +16,9 @@ var ours = map[string]string{
 	"--parsable": "", "--quiet": "-Q", "--test-only": "", "--help": "-h", "--usage": "", "--version": "-V", "--wait": "-W",
 }
 
-// What man sbatch says of options: those that need a value, which may be a word of its own, and those that take none, or only
-// behind an equals sign. Plugins and later versions have more, so a long option that is in neither is no mistake.
+// What man sbatch says of options: those that need a value, which may be a word of its own, and those that take none,
+// or only behind an equals sign. Plugins and later versions have more, so a long option that is in neither is no
+// mistake.
 var (
 	needValue = words(`account acctg-freq batch bb bbf begin cluster-constraint comment constraint container core-spec
 		cores-per-socket cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency distribution exclude export
@@ -43,9 +44,9 @@ func words(text string) map[string]bool {
 	return set
 }
 
-// ParseSbatch splits the user's further options for sbatch as a shell would, quotes respected and nothing expanded, and returns
-// each as one word with its value. What is not an option gives an error, for sbatch would take it for the job script or its
-// arguments, and so do options that the launch needs for itself.
+// ParseSbatch splits the user's further options for sbatch as a shell would, quotes respected and nothing expanded, and
+// returns each as one word with its value. What is not an option gives an error, for sbatch would take it for the job
+// script or its arguments, and so do options that the launch needs for itself.
 func ParseSbatch(text string) ([]string, error) {
 	if i := strings.IndexFunc(text, unicode.IsControl); i >= 0 {
 		return nil, fmt.Errorf("%q: want options on one line", text)
@@ -108,7 +109,8 @@ func parseOption(word string) (option, error) {
 	return option{possible, "="}, nil
 }
 
-// parseLetters reads short options: any number without a value, then at most one with, which is the rest of the word or the next.
+// parseLetters reads short options: any number without a value, then at most one with, which is the rest of the word or
+// the next.
 func parseLetters(word string) (option, error) {
 	for i, letter := range word[1:] {
 		for long, short := range ours {

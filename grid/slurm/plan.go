@@ -53,12 +53,12 @@ type Point struct {
 // many nodes have something to do.
 const pointsPerChunk = 8
 
-// DefaultChunks is the number of chunks for so many points if the user does not say: one for every 8 points, and at most 1000,
-// which one job array of a Slurm with default settings holds.
+// DefaultChunks is the number of chunks for so many points if the user does not say: one for every 8 points, and at
+// most 1000, which one job array of a Slurm with default settings holds.
 func DefaultChunks(points int) int { return min((points+pointsPerChunk-1)/pointsPerChunk, 1000) }
 
-// Pack puts points into at most n chunks of about equal work, points of one cohort together: cohorts follow each other in the
-// order of their first points, and the chunks cut this row. No chunk is empty.
+// Pack puts points into at most n chunks of about equal work, points of one cohort together: cohorts follow each other
+// in the order of their first points, and the chunks cut this row. No chunk is empty.
 func Pack(points []Point, n int) [][]string {
 	n = min(n, len(points))
 	if n < 1 {
@@ -90,13 +90,15 @@ func Pack(points []Point, n int) [][]string {
 	return chunks
 }
 
-// arrays cuts so many chunks into as few arrays of at most limit tasks as will do, equal up to one task, and shares atOnce
-// out between them.
+// arrays cuts so many chunks into as few arrays of at most limit tasks as will do, equal up to one task, and shares
+// atOnce out between them.
 func arrays(chunks, limit, atOnce int) ([]Array, error) {
 	n := (chunks + limit - 1) / limit
 	if atOnce > 0 && atOnce < n {
-		return nil, fmt.Errorf("slurm: %d tasks at once cannot be kept: Slurm takes at most %d tasks per job array here, so %d chunks are %d arrays; "+
-			"want %d at once or more, or at most %d chunks", atOnce, limit, chunks, n, n, atOnce*limit)
+		return nil,
+			fmt.Errorf("slurm: %d tasks at once cannot be kept: Slurm takes at most %d tasks per job array here, so %d "+
+				"chunks are %d arrays; "+
+				"want %d at once or more, or at most %d chunks", atOnce, limit, chunks, n, n, atOnce*limit)
 	}
 	out := make([]Array, n)
 	for i := range out {

@@ -23,8 +23,8 @@ type Queued struct {
 	Reason string `json:"reason"` // why it does not run, in Slurm's word
 }
 
-// Launches reads the launches of a grid, the oldest first. A folder whose submitter was killed before it submitted anything
-// is left out.
+// Launches reads the launches of a grid, the oldest first. A folder whose submitter was killed before it submitted
+// anything is left out.
 func Launches(grid string) ([]Launch, error) {
 	dir, err := filepath.Abs(launchesFolder(grid))
 	if err != nil {
@@ -83,7 +83,8 @@ func queue(ctx context.Context, launches []Launch) ([]Queued, error) {
 			names = append(names, l.Plan.jobName(a))
 		}
 	}
-	printed, err := command(ctx, toAsk, "squeue", "--noheader", "--array", "--name="+strings.Join(names, ","), "--format=%j|%F|%K|%T|%r")
+	printed, err := command(ctx, toAsk, "squeue", "--noheader", "--array", "--name="+strings.Join(names, ","),
+		"--format=%j|%F|%K|%T|%r")
 	if err != nil {
 		return nil, err
 	}
@@ -116,13 +117,14 @@ func parseQueue(printed string, launches []Launch) ([]Queued, error) {
 		if err != nil || index < 0 || index >= p.array.Count {
 			return nil, fmt.Errorf("squeue printed %q, want an index from 0 to %d", strings.TrimSpace(line), p.array.Count-1)
 		}
-		tasks = append(tasks, Queued{Launch: p.launch, Chunk: p.array.First + index, Job: fields[1] + "_" + fields[2], State: fields[3], Reason: fields[4]})
+		tasks = append(tasks, Queued{Launch: p.launch, Chunk: p.array.First + index, Job: fields[1] + "_" + fields[2],
+			State: fields[3], Reason: fields[4]})
 	}
 	return tasks, nil
 }
 
-// UnderWay returns the points that a task in the queue has, done or not, with that task. Every task counts that squeue shows,
-// in whatever state: one that is ending may be on its way back to the queue.
+// UnderWay returns the points that a task in the queue has, done or not, with that task. Every task counts that squeue
+// shows, in whatever state: one that is ending may be on its way back to the queue.
 func UnderWay(launches []Launch, tasks []Queued) map[string]Queued {
 	points := map[string]Queued{}
 	for _, t := range tasks {

@@ -19,8 +19,8 @@ import (
 	"quantal/results/store"
 )
 
-// TestRealSlurm runs stand-in workers on a real Slurm, disturbs them, and compares what is in the folder in the end with what
-// an undisturbed run gives.
+// TestRealSlurm runs stand-in workers on a real Slurm, disturbs them, and compares what is in the folder in the end
+// with what an undisturbed run gives.
 func TestRealSlurm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -75,7 +75,8 @@ func TestRealSlurm(t *testing.T) {
 			output(t, "scancel", "--batch", "--signal=TERM", g.task(0)) // as Slurm itself does before the time limit
 		}
 		g.until("the queue is empty", func() bool { return len(g.queue()) == 0 })
-		if log := g.log(l); strings.Count(log, "another turn") != 1 || !strings.Contains(log, "was started 2 times and the plan allows no more") {
+		if log := g.log(l); strings.Count(log, "another turn") != 1 ||
+			!strings.Contains(log, "was started 2 times and the plan allows no more") {
 			t.Errorf("want one requeue and a refusal:\n%s", log)
 		}
 		g.release()
@@ -122,7 +123,8 @@ func TestRealSlurm(t *testing.T) {
 		}
 		killed := g.task(0)
 		g.until("the queue is empty", func() bool { return len(g.queue()) == 0 })
-		g.ended(slurm.Ended{Launch: "0001", Job: killed, Starts: 1, Log: filepath.Join(l.Dir, "task-"+killed+".log"), Points: l.Plan.Chunks[0]})
+		g.ended(slurm.Ended{Launch: "0001", Job: killed, Starts: 1, Log: filepath.Join(l.Dir, "task-"+killed+".log"),
+			Points: l.Plan.Chunks[0]})
 		g.release()
 		g.again(3)
 		g.finished()
@@ -172,7 +174,8 @@ func TestRealSlurm(t *testing.T) {
 		t.Parallel()
 		g := newGrid(t, 2)
 		_, err := g.try(g.missing(), 1, slurm.Options{MaxStarts: 1}, "--partition=nowhere")
-		if err == nil || !strings.Contains(err.Error(), "nothing was submitted: sbatch: error: invalid partition specified: nowhere") {
+		if err == nil ||
+			!strings.Contains(err.Error(), "nothing was submitted: sbatch: error: invalid partition specified: nowhere") {
 			t.Errorf("error %v, want sbatch's own words", err)
 		}
 	})
@@ -214,7 +217,10 @@ func (g *grid) release() {
 
 // missing are the points without a record.
 func (g *grid) missing() []string {
-	return slices.DeleteFunc(slices.Clone(g.ids), func(id string) bool { return exists(filepath.Join(g.dir, "points", id+".json")) })
+	return slices.DeleteFunc(slices.Clone(g.ids), func(id string) bool {
+		return exists(filepath.Join(g.dir, "points",
+			id+".json"))
+	})
 }
 
 func (g *grid) try(ids []string, chunks int, o slurm.Options, sbatch string) (slurm.Launch, error) {

@@ -19,7 +19,8 @@ import (
 
 func TestPack(t *testing.T) {
 	point := func(id, cohort string, work float64) Point { return Point{id, cohort, work} }
-	even := []Point{point("a1", "a", 1), point("b1", "b", 1), point("a2", "a", 1), point("b2", "b", 1), point("a3", "a", 1), point("b3", "b", 1)}
+	even := []Point{point("a1", "a", 1), point("b1", "b", 1), point("a2", "a", 1), point("b2", "b", 1),
+		point("a3", "a", 1), point("b3", "b", 1)}
 	for _, test := range []struct {
 		points []Point
 		n      int
@@ -31,7 +32,8 @@ func TestPack(t *testing.T) {
 		{even, 3, [][]string{{"a1", "a2"}, {"a3", "b1"}, {"b2", "b3"}}},
 		{even[:2], 5, [][]string{{"a1"}, {"b1"}}},
 		// One long point is as much as four short ones.
-		{[]Point{point("l", "", 4), point("s1", "", 1), point("s2", "", 1), point("s3", "", 1), point("s4", "", 1)}, 2, [][]string{{"l"}, {"s1", "s2", "s3", "s4"}}},
+		{[]Point{point("l", "", 4), point("s1", "", 1), point("s2", "", 1), point("s3", "", 1), point("s4", "", 1)}, 2,
+			[][]string{{"l"}, {"s1", "s2", "s3", "s4"}}},
 		// The last, longest one would leave chunks empty.
 		{[]Point{point("s1", "", 1), point("s2", "", 1), point("l", "", 1000)}, 3, [][]string{{"s1"}, {"s2"}, {"l"}}},
 		{[]Point{point("l", "", 1000), point("s1", "", 1), point("s2", "", 1)}, 3, [][]string{{"l"}, {"s1"}, {"s2"}}},
@@ -111,7 +113,8 @@ func TestParseSbatch(t *testing.T) {
 	}{
 		{"", []string{}},
 		{"--time=4:00:00 -p gpu", []string{"--time=4:00:00", "-pgpu"}},
-		{`--comment='two words' --constraint="a&b" -A $HOME\ x`, []string{"--comment=two words", "--constraint=a&b", "-A$HOME x"}},
+		{`--comment='two words' --constraint="a&b" -A $HOME\ x`,
+			[]string{"--comment=two words", "--constraint=a&b", "-A$HOME x"}},
 		{`--mem=4G --cpus-per-task 4`, []string{"--mem=4G", "--cpus-per-task=4"}},
 		{"--account=a", []string{"--account=a"}},
 		{"-HOp gpu -c4 --exclusive --comment ''", []string{"-HOpgpu", "-c4", "--exclusive", "--comment="}},
@@ -180,7 +183,8 @@ func TestParseArrayLimit(t *testing.T) {
 }
 
 func TestJobID(t *testing.T) {
-	for printed, want := range map[string]string{"123\n": "123", "123;cluster\n": "123", "": "", "Submitted batch job 7\n": "", "-1\n": ""} {
+	for printed, want := range map[string]string{"123\n": "123", "123;cluster\n": "123", "": "",
+		"Submitted batch job 7\n": "", "-1\n": ""} {
 		if got, err := jobID(printed); got != want || (err != nil) != (want == "") {
 			t.Errorf("%q: %q, %v, want %q", printed, got, err, want)
 		}
@@ -190,7 +194,8 @@ func TestJobID(t *testing.T) {
 // launch2 has five chunks in two arrays.
 func launch2(dir string) Launch {
 	return Launch{Dir: dir, Plan: Plan{
-		Name: "quantal-0002-abc", Chunks: [][]string{{"p0"}, {"p1"}, {"p2", "p2b"}, {"p3"}, {"p4"}}, Arrays: []Array{{0, 2, 0}, {2, 3, 0}}, MaxStarts: 2,
+		Name: "quantal-0002-abc", Chunks: [][]string{{"p0"}, {"p1"}, {"p2", "p2b"}, {"p3"}, {"p4"}},
+		Arrays: []Array{{0, 2, 0}, {2, 3, 0}}, MaxStarts: 2,
 	}}
 }
 
@@ -206,7 +211,8 @@ func TestParseQueue(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, bad := range []string{
-		"quantal-0002-abc.0|71|2|RUNNING|None", "quantal-0002-abc.0|71|0-1%2|PENDING|None", "other|1|1|RUNNING|None", "quantal-0002-abc.0|71|1|RUNNING", "Invalid user",
+		"quantal-0002-abc.0|71|2|RUNNING|None", "quantal-0002-abc.0|71|0-1%2|PENDING|None", "other|1|1|RUNNING|None",
+		"quantal-0002-abc.0|71|1|RUNNING", "Invalid user",
 	} {
 		if tasks, err := parseQueue(bad+"\n", launches); err == nil {
 			t.Errorf("%q: %v and no error", bad, tasks)
@@ -217,9 +223,12 @@ func TestParseQueue(t *testing.T) {
 // What a task has left is its, until a later one had it.
 func TestFindEnded(t *testing.T) {
 	dir := t.TempDir()
-	first := Launch{Dir: filepath.Join(dir, "0001"), Plan: Plan{Chunks: [][]string{{"a", "b"}, {"c"}, {"d"}, {"e"}}}, Jobs: []Job{{"7", 0, 1}, {"8", 1, 2}}}
-	second := Launch{Dir: filepath.Join(dir, "0002"), Plan: Plan{Chunks: [][]string{{"b"}, {"f"}}}, Jobs: []Job{{"9", 0, 2}}}
-	for _, name := range []string{"0001/task-8_0.log", "0001/starts/chunk-0001.log", "0001/starts/chunk-0002.log", "0002/task-9_0.log"} {
+	first := Launch{Dir: filepath.Join(dir, "0001"), Plan: Plan{Chunks: [][]string{{"a", "b"}, {"c"}, {"d"}, {"e"}}},
+		Jobs: []Job{{"7", 0, 1}, {"8", 1, 2}}}
+	second := Launch{Dir: filepath.Join(dir, "0002"), Plan: Plan{Chunks: [][]string{{"b"}, {"f"}}},
+		Jobs: []Job{{"9", 0, 2}}}
+	for _, name := range []string{"0001/task-8_0.log", "0001/starts/chunk-0001.log", "0001/starts/chunk-0002.log",
+		"0002/task-9_0.log"} {
 		if err := store.MakeFolder(filepath.Dir(filepath.Join(dir, name))); err != nil {
 			t.Fatal(err)
 		}
@@ -293,7 +302,8 @@ func TestSubmitInParts(t *testing.T) {
 		"sbatch":   `for a; do last=$a; done; if [ $last = 0 ]; then echo 41; else echo "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy" >&2; exit 1; fi`,
 	})
 	l, err := Submit(context.Background(), dir, chunks, Options{Program: "/bin/quantal", MaxStarts: 2})
-	for _, words := range []string{"of 5 chunks the first 2 are in the queue (job 41), the others are not", "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy", l.Dir} {
+	for _, words := range []string{"of 5 chunks the first 2 are in the queue (job 41), the others are not",
+		"sbatch: error: Batch job submission failed: Job violates accounting/QOS policy", l.Dir} {
 		if err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("error %v, want %q", err, words)
 		}
@@ -345,7 +355,8 @@ func TestQueueWithoutAnswer(t *testing.T) {
 		t.Errorf("%v, %v without squeue", tasks, err)
 	}
 	fake(t, map[string]string{"squeue": `echo "slurm_load_jobs error: Unable to contact slurm controller (connect failure)" >&2; exit 1`})
-	if tasks, err := Queue(context.Background(), launches); err == nil || !strings.Contains(err.Error(), "Unable to contact slurm controller") {
+	if tasks, err := Queue(context.Background(), launches); err == nil ||
+		!strings.Contains(err.Error(), "Unable to contact slurm controller") {
 		t.Errorf("%v, %v without controller", tasks, err)
 	}
 	if tasks, err := Queue(context.Background(), nil); err != nil || len(tasks) > 0 {
@@ -436,7 +447,8 @@ func TestRequeue(t *testing.T) {
 	if task, err = Begin(l.path("plan.json"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := task.Requeue(context.Background()); err == nil || !strings.Contains(err.Error(), "scontrol: requeue Incomplete 71_9") {
+	if err := task.Requeue(context.Background()); err == nil ||
+		!strings.Contains(err.Error(), "scontrol: requeue Incomplete 71_9") {
 		t.Errorf("error %v, want scontrol's words", err)
 	}
 }

@@ -42,8 +42,8 @@ type Job struct {
 	Count int    `json:"count"`
 }
 
-// Submit writes a new launch into the folder of a grid and gives its chunks to sbatch. With an error, the launch says which
-// arrays are in the queue all the same; none are if it has no folder.
+// Submit writes a new launch into the folder of a grid and gives its chunks to sbatch. With an error, the launch says
+// which arrays are in the queue all the same; none are if it has no folder.
 func Submit(ctx context.Context, grid string, chunks [][]string, o Options) (Launch, error) {
 	grid, err := filepath.Abs(grid)
 	if err != nil {
@@ -128,7 +128,8 @@ func (l *Launch) refused(a Array, err error) error {
 		for i, j := range l.Jobs {
 			ids[i] = j.ID
 		}
-		what = fmt.Sprintf("of %d chunks the first %d are in the queue (job %s), the others are not", len(l.Plan.Chunks), a.First, strings.Join(ids, ", "))
+		what = fmt.Sprintf("of %d chunks the first %d are in the queue (job %s), the others are not", len(l.Plan.Chunks),
+			a.First, strings.Join(ids, ", "))
 	}
 	return fmt.Errorf("slurm: %s: %s: %w", l.Dir, what, err)
 }
@@ -139,14 +140,15 @@ func (l *Launch) arguments(a Array, o Options) []string {
 	if a.AtOnce > 0 {
 		indices += "%" + strconv.Itoa(a.AtOnce)
 	}
-	// The user's come first: should the last of them lack its value, sbatch takes the next word, and that must not be the script.
+	// The user's come first: should the last of them lack its value, sbatch takes the next word, and that must not be the
+	// script.
 	return append(slices.Clone(o.Sbatch),
 		"--parsable", indices, "--job-name="+l.Plan.jobName(a), "--chdir="+l.Dir, "--output="+l.logPattern(),
 		l.path("job.sh"), strconv.Itoa(a.First))
 }
 
-// logPattern is where Slurm writes what a task prints. It is absolute, because Slurm puts its working folder before a relative
-// one and then takes a percent sign in either for a symbol of its own; two are one.
+// logPattern is where Slurm writes what a task prints. It is absolute, because Slurm puts its working folder before a
+// relative one and then takes a percent sign in either for a symbol of its own; two are one.
 func (l *Launch) logPattern() string {
 	return filepath.Join(strings.ReplaceAll(l.Dir, "%", "%%"), logName("%A", "%a"))
 }
@@ -200,7 +202,8 @@ func newLaunch(grid string) (Launch, error) {
 	}
 }
 
-// jobID reads what sbatch --parsable prints: the job's number, and a semicolon and the cluster's name if there are several.
+// jobID reads what sbatch --parsable prints: the job's number, and a semicolon and the cluster's name if there are
+// several.
 func jobID(printed string) (string, error) {
 	id, _, _ := strings.Cut(strings.TrimSpace(printed), ";")
 	if _, err := strconv.ParseUint(id, 10, 32); err != nil {
@@ -227,7 +230,8 @@ var (
 	maxArrayTasks = regexp.MustCompile(`(?m)^SchedulerParameters\s*=.*\bmax_array_tasks=(\d+)`)
 )
 
-// parseArrayLimit reads MaxArraySize, which an index must stay below, and max_array_tasks, which the number of tasks may reach.
+// parseArrayLimit reads MaxArraySize, which an index must stay below, and max_array_tasks, which the number of tasks
+// may reach.
 func parseArrayLimit(config string) (int, error) {
 	m := maxArraySize.FindStringSubmatch(config)
 	if m == nil {

@@ -38,7 +38,8 @@ func Begin(planPath string, chunk int) (*Task, error) {
 		return nil, &RangeError{Path: planPath, Chunk: chunk, Chunks: len(plan.Chunks)}
 	}
 	launch := filepath.Dir(planPath)
-	t := &Task{Name: taskName(), Grid: filepath.Dir(filepath.Dir(launch)), Points: plan.Chunks[chunk], MaxStarts: plan.MaxStarts}
+	t := &Task{Name: taskName(), Grid: filepath.Dir(filepath.Dir(launch)), Points: plan.Chunks[chunk],
+		MaxStarts: plan.MaxStarts}
 	t.CPUs, _ = strconv.Atoi(os.Getenv("SLURM_CPUS_ON_NODE")) // not there, 0
 	if t.Starts, err = countStart(startsPath(launch, chunk), t.Name); err != nil {
 		return nil, fmt.Errorf("slurm: %w", err)
@@ -92,9 +93,9 @@ func taskName() string {
 	return array + "_" + index
 }
 
-// Requeue asks Slurm for another turn of this task, to be called when the work is saved after a TERM. Slurm then ends this
-// process, maybe before Requeue returns, and starts the task again later, unless it was cancelled. A task that has been
-// started as often as the plan allows gives an error, and so does a process that Slurm did not start as a task.
+// Requeue asks Slurm for another turn of this task, to be called when the work is saved after a TERM. Slurm then ends
+// this process, maybe before Requeue returns, and starts the task again later, unless it was cancelled. A task that has
+// been started as often as the plan allows gives an error, and so does a process that Slurm did not start as a task.
 func (t *Task) Requeue(ctx context.Context) error {
 	if t.Name == "" {
 		return errors.New("slurm: not a task of a job array, so there is nothing to requeue")

@@ -69,9 +69,10 @@ func Text(t testing.TB, found ...any) string {
 	return text
 }
 
-// Save writes findings into a run folder, which must then have the summary and these figures and no others, and returns the table:
-// the names of the columns, and the rows.
-func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row], figures ...string) (columns []string, rows [][]string) {
+// Save writes findings into a run folder, which must then have the summary and these figures and no others, and returns
+// the table: the names of the columns, and the rows.
+func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row],
+	figures ...string) (columns []string, rows [][]string) {
 	t.Helper()
 	folder, err := store.CreateExperiment(t.TempDir())
 	if err != nil {
@@ -111,8 +112,10 @@ func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row], fig
 	return rows[0], rows[1:]
 }
 
-// Resumes interrupts an experiment now and again, which must then go on from what it kept, and find what it finds undisturbed.
-func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row], error)) {
+// Resumes interrupts an experiment now and again, which must then go on from what it kept, and find what it finds
+// undisturbed.
+func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row],
+	error)) {
 	t.Helper()
 	text := func(f dynamics.Findings[Summary, Row]) string {
 		return Text(t, f.Table, f.Figures)

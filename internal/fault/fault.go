@@ -1,4 +1,5 @@
-// Package fault turns panics into errors, so that one in a goroutine reaches whoever waits for it instead of ending the program with a trace.
+// Package fault turns panics into errors, so that one in a goroutine reaches whoever waits for it instead of ending the
+// program with a trace.
 package fault
 
 import (
@@ -14,7 +15,8 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("a fault of the program: %v", e.Value) }
 
-// Caught is the Error of what recover returned. A panic that was caught before, and goes on in another goroutine, keeps its stack.
+// Caught is the Error of what recover returned. A panic that was caught before, and goes on in another goroutine, keeps
+// its stack.
 func Caught(value any) *Error {
 	if e, ok := value.(*Error); ok {
 		return e

@@ -21,7 +21,8 @@ func TestGuard(t *testing.T) {
 	}))
 	err := g.Wait()
 	var f *Error
-	if !errors.As(err, &f) || !strings.Contains(string(f.Stack), "fault.index") || !strings.Contains(err.Error(), "index out of range [3]") {
+	if !errors.As(err, &f) || !strings.Contains(string(f.Stack), "fault.index") ||
+		!strings.Contains(err.Error(), "index out of range [3]") {
 		t.Fatalf("got %v", err)
 	}
 	again := Guard(func() error { panic(f) })

@@ -1,5 +1,5 @@
-// Package input reads files that users name, and takes no more of one than it is given leave to: a device, a pipe or a wrong file may have no
-// end.
+// Package input reads files that users name, and takes no more of one than it is given leave to: a device, a pipe or a
+// wrong file may have no end.
 package input
 
 import (

@@ -29,7 +29,8 @@ func TestRead(t *testing.T) {
 	if err := os.Symlink("/dev/zero", endless); err != nil {
 		t.Skip(err)
 	}
-	if _, err := Read(endless, 1<<20); !errors.As(err, &limit) || err.Error() != "is longer than 1 MB, the most that is read" {
+	if _, err := Read(endless, 1<<20); !errors.As(err, &limit) ||
+		err.Error() != "is longer than 1 MB, the most that is read" {
 		t.Errorf("a file without an end: %v", err)
 	}
 	if _, err := ReadLarge(endless, 1); err == nil {

@@ -42,10 +42,11 @@ type Row struct {
 	Cells []string // one for each name, without blanks around it
 }
 
-// Read reads a table, as programs of many kinds and countries write them. The text is what package textfile decodes. What separates
-// cells is a comma, a semicolon or a tab: that of which the line of names has most. If it is no comma, numbers may have decimal commas,
-// and cells have points then; a table has one of the two. Blanks around cells, empty lines, lines of empty cells, separators at the
-// ends of lines, and lines that begin with # mean nothing. The errors, and those of Column, are Errors, with the line.
+// Read reads a table, as programs of many kinds and countries write them. The text is what package textfile decodes.
+// What separates cells is a comma, a semicolon or a tab: that of which the line of names has most. If it is no comma,
+// numbers may have decimal commas, and cells have points then; a table has one of the two. Blanks around cells, empty
+// lines, lines of empty cells, separators at the ends of lines, and lines that begin with # mean nothing. The errors,
+// and those of Column, are Errors, with the line.
 func Read(path string) (*Table, error) {
 	data, err := input.Read(path, input.Table)
 	if err != nil {
@@ -146,7 +147,8 @@ var (
 	withPoint = regexp.MustCompile(`^[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
 )
 
-// replaceDecimalCommas puts points in the place of decimal commas. In a table that has both, one is more likely to separate thousands.
+// replaceDecimalCommas puts points in the place of decimal commas. In a table that has both, one is more likely to
+// separate thousands.
 func (t *Table) replaceDecimalCommas() error {
 	var comma, point string // where the first of each is
 	for _, row := range t.Rows {
@@ -176,7 +178,8 @@ func csvError(err error) error {
 	return err
 }
 
-// Column returns the numbers of the first column of a name, which have to lie between low and high, bounds not included.
+// Column returns the numbers of the first column of a name, which have to lie between low and high, bounds not
+// included.
 func (t *Table) Column(name string, low, high float64) ([]float64, error) {
 	at := slices.Index(t.Names, name)
 	if at < 0 {

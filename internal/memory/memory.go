@@ -1,5 +1,5 @@
-// Package memory says how much memory this process may still take, and refuses what would need more: Go ends a program that runs out of it
-// without a word that a user could use.
+// Package memory says how much memory this process may still take, and refuses what would need more: Go ends a program
+// that runs out of it without a word that a user could use.
 package memory
 
 import (
@@ -42,8 +42,9 @@ func Text(bytes float64) string {
 	return fmt.Sprintf("%.2g GB", bytes/1e9)
 }
 
-// Check returns an Error if this process may not take so many bytes more. The number is a float64, so that sums and products of sizes that
-// users give cannot overflow on their way here. What the process has taken and no longer uses counts as free.
+// Check returns an Error if this process may not take so many bytes more. The number is a float64, so that sums and
+// products of sizes that users give cannot overflow on their way here. What the process has taken and no longer uses
+// counts as free.
 func Check(what string, bytes float64) error {
 	system := os.DirFS("/")
 	limit := left(system)
@@ -63,8 +64,8 @@ func Left() Limit { return left(os.DirFS("/")) }
 // Own is what the limits that are set for this process, whatever the machine has, still let it take.
 func Own() Limit { return own(os.DirFS("/")) }
 
-// Obey makes Go's collector work as hard as it has to where this process has a limit of its own (of its group, or ulimit): without it a
-// heap may grow to twice what is in use. GOMEMLIMIT has precedence.
+// Obey makes Go's collector work as hard as it has to where this process has a limit of its own (of its group, or
+// ulimit): without it a heap may grow to twice what is in use. GOMEMLIMIT has precedence.
 func Obey() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -145,8 +146,8 @@ func rlimits(system fs.FS) map[string]float64 {
 	return values
 }
 
-// groups reads what the control groups of this process, and those above them, have left. What they hold of files does not count: it goes when
-// memory is needed.
+// groups reads what the control groups of this process, and those above them, have left. What they hold of files does
+// not count: it goes when memory is needed.
 func groups(system fs.FS) []Limit {
 	text, _ := fs.ReadFile(system, "proc/self/cgroup")
 	var limits []Limit
@@ -193,7 +194,8 @@ func files(system fs.FS, dir, prefix string) float64 {
 	sum := 0.
 	for line := range strings.Lines(string(text)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if v, err := strconv.ParseFloat(value, 64); err == nil && (key == prefix+"inactive_file" || key == prefix+"active_file") {
+		if v, err := strconv.ParseFloat(value, 64); err == nil &&
+			(key == prefix+"inactive_file" || key == prefix+"active_file") {
 			sum += v
 		}
 	}

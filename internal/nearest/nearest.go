@@ -7,8 +7,8 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// Name is the one of names that is closest to word: the fewest letters added, dropped, changed or swapped with their neighbour.
-// It is empty if even that needs more than two of them, or if nothing of the word would be left.
+// Name is the one of names that is closest to word: the fewest letters added, dropped, changed or swapped with their
+// neighbour. It is empty if even that needs more than two of them, or if nothing of the word would be left.
 func Name(word string, names []string) string {
 	word = strings.ToLower(word)
 	best, least := "", 0

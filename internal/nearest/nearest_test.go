@@ -4,7 +4,8 @@ import "testing"
 
 func TestName(t *testing.T) {
 	commands := []string{"demo", "train", "grid", "status", "eval", "export", "figures", "data", "bench"}
-	flags := []string{"data", "hidden", "noise", "rho", "c", "lambda", "epochs", "batch", "lr", "mu-init", "sigma-init", "out", "json"}
+	flags := []string{"data", "hidden", "noise", "rho", "c", "lambda", "epochs", "batch", "lr", "mu-init", "sigma-init",
+		"out", "json"}
 	mechanisms := []string{"calcium", "membrane", "actin", "trafficking", "entropic"}
 	for _, c := range []struct {
 		word  string

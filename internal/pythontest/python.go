@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Run runs code, which prints JSON, with the arguments in sys.argv, and decodes what it printed into v. Where there is no
-// interpreter with numpy the test is skipped, and fails if CI is set.
+// Run runs code, which prints JSON, with the arguments in sys.argv, and decodes what it printed into v. Where there is
+// no interpreter with numpy the test is skipped, and fails if CI is set.
 func Run(t testing.TB, code string, v any, args ...string) {
 	t.Helper()
 	c := exec.Command(Find(t), append([]string{"-c", code}, args...)...)
@@ -24,8 +24,8 @@ func Run(t testing.TB, code string, v any, args ...string) {
 	}
 }
 
-// Find returns an interpreter that has numpy and the given modules. Without one the test is skipped; numpy alone must be there if
-// CI is set.
+// Find returns an interpreter that has numpy and the given modules. Without one the test is skipped; numpy alone must
+// be there if CI is set.
 func Find(t testing.TB, modules ...string) string {
 	t.Helper()
 	needs := strings.Join(append([]string{"numpy"}, modules...), ", ")

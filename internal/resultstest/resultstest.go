@@ -16,8 +16,10 @@ import (
 // Record is a network that has finished, with accuracy 0.5 and sigma 1/3.
 func Record(rho float64, c float64, seed uint64) store.Record {
 	r := store.Record{
-		ID: fmt.Sprintf("rho%g-c%g-seed%d", rho, c, seed), Status: store.Done, Kernels: "portable", Outcome: store.NoOutcome(),
-		Settings: store.Settings{Data: "glyphs", Hidden: "100x100", Noise: "heterogeneous", Rho: fmt.Sprint(rho), RhoValue: rho, C: c, Seed: seed},
+		ID: fmt.Sprintf("rho%g-c%g-seed%d", rho, c, seed), Status: store.Done, Kernels: "portable",
+		Outcome: store.NoOutcome(),
+		Settings: store.Settings{Data: "glyphs", Hidden: "100x100", Noise: "heterogeneous", Rho: fmt.Sprint(rho),
+			RhoValue: rho, C: c, Seed: seed},
 	}
 	r.AccuracySampled, r.SigmaRMS, r.SigmaRMSLayers, r.Steps = 0.5, 1./3, []float64{0.25, 1e-9}, 100
 	return r
@@ -29,8 +31,8 @@ func Normal(seed uint64) func() float32 {
 	return func() float32 { return float32(r.NormFloat64()) }
 }
 
-// GridRecords makes networks over c and seed whose accuracy falls and whose sigma rises, for each rho and noise. edit may
-// change one.
+// GridRecords makes networks over c and seed whose accuracy falls and whose sigma rises, for each rho and noise. edit
+// may change one.
 func GridRecords(rhos []float64, noises []string, cs []float64, seeds int, edit func(*store.Record)) []store.Record {
 	var records []store.Record
 	next := Normal(1)
@@ -81,10 +83,11 @@ func GridCases() map[string]Grid {
 		}
 	}
 	return map[string]Grid{
-		"paper":            {Records: GridRecords(four, BothNoises, Powers(-4, 3.25, 30), 1, nil)},
-		"seeds":            {Points: 1000, Records: GridRecords(four, BothNoises, Powers(-4, 3.25, 12), 3, lose)},
-		"everything":       {Records: GridRecords([]float64{0, 0.5, 2}, all, Powers(-4, 3, 8), 2, nil)},
-		"six columns":      {Records: GridRecords([]float64{0.1, 0.3, 0.5, 1, 2, 12.345678}, BothNoises, Powers(-4, 1, 5), 1, nil)},
+		"paper":      {Records: GridRecords(four, BothNoises, Powers(-4, 3.25, 30), 1, nil)},
+		"seeds":      {Points: 1000, Records: GridRecords(four, BothNoises, Powers(-4, 3.25, 12), 3, lose)},
+		"everything": {Records: GridRecords([]float64{0, 0.5, 2}, all, Powers(-4, 3, 8), 2, nil)},
+		"six columns": {Records: GridRecords([]float64{0.1, 0.3, 0.5, 1, 2, 12.345678}, BothNoises, Powers(-4, 1, 5), 1,
+			nil)},
 		"one point":        {Records: GridRecords([]float64{2}, BothNoises[:1], []float64{0.1}, 1, nil)},
 		"one, three seeds": {Records: GridRecords([]float64{2}, BothNoises[:1], []float64{0.1}, 3, nil)},
 		"homogeneous":      {Records: GridRecords([]float64{0.5, 2}, BothNoises[1:], Powers(-1, 0, 5), 2, nil)},
@@ -111,7 +114,8 @@ func WellFormed(t *testing.T, name string, svg []byte) {
 			paths++
 		}
 	}
-	if paths < 20 || bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) || bytes.Contains(svg, []byte("<text")) {
+	if paths < 20 || bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) ||
+		bytes.Contains(svg, []byte("<text")) {
 		t.Errorf("%s: %d paths, or a number or a text that does not belong there", name, paths)
 	}
 }

@@ -1,5 +1,5 @@
-// Package safefile writes files where others may write too: as a whole, or in place, never through a symbolic link, and never onto a
-// device, a pipe or a folder. A symbolic link to the folder of a file is followed.
+// Package safefile writes files where others may write too: as a whole, or in place, never through a symbolic link, and
+// never onto a device, a pipe or a folder. A symbolic link to the folder of a file is followed.
 package safefile
 
 import (
@@ -17,9 +17,9 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Write replaces the file at path by what write produces, or leaves it as it was. After a crash at any moment the old or the
-// new content is there in full; after a return without error, the new one is, even if the power fails. What is there must be a
-// regular file, or nothing. Temporary files that killed processes left of the same file are removed.
+// Write replaces the file at path by what write produces, or leaves it as it was. After a crash at any moment the old
+// or the new content is there in full; after a return without error, the new one is, even if the power fails. What is
+// there must be a regular file, or nothing. Temporary files that killed processes left of the same file are removed.
 func Write(path string, write func(io.Writer) error) error {
 	ours := regexp.MustCompile(`^\.` + regexp.QuoteMeta(filepath.Base(path)) + `[0-9]+$`)
 	// Where locks do not work, nobody needs an hour to write a file.
@@ -47,8 +47,8 @@ func Replace(path string, write func(io.Writer) error) error {
 	return SyncFolder(filepath.Dir(path))
 }
 
-// create makes the temporary file for path. As long as it is being written it is locked, where the file system has locks, by
-// which a sweep knows that its process lives.
+// create makes the temporary file for path. As long as it is being written it is locked, where the file system has
+// locks, by which a sweep knows that its process lives.
 func create(path string) (*renameio.PendingFile, *flock.Flock, error) {
 	for {
 		f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644),
@@ -75,11 +75,12 @@ func lockOf(path string) *flock.Flock {
 // temporary matches the names that renameio gives to files in the making: a dot, the final name, a random number.
 var temporary = regexp.MustCompile(`^\..+\.(toml|json|jsonl|safetensors|npz|csv|txt|html|svg|png|pdf)[0-9]+$`)
 
-// Sweep removes the temporary files that killed processes left in a folder that is the program's own. Nobody else may be writing
-// there, or only files younger than the given age. No folder is an empty one.
+// Sweep removes the temporary files that killed processes left in a folder that is the program's own. Nobody else may
+// be writing there, or only files younger than the given age. No folder is an empty one.
 func Sweep(dir string, age time.Duration) error { return sweep(dir, temporary, age, age) }
 
-// sweep removes what matches, is older than age, and is not locked; where it cannot be locked, it has to be older than unlocked.
+// sweep removes what matches, is older than age, and is not locked; where it cannot be locked, it has to be older than
+// unlocked.
 func sweep(dir string, names *regexp.Regexp, age, unlocked time.Duration) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -114,7 +115,8 @@ func removeDead(path string, old, age, unlocked time.Duration) error {
 	return nil
 }
 
-// Open opens a file to write to it in place, with flags as for os.OpenFile: a regular file, or one that it makes if the flags say so.
+// Open opens a file to write to it in place, with flags as for os.OpenFile: a regular file, or one that it makes if the
+// flags say so.
 func Open(path string, flag int) (*os.File, error) {
 	if err := regularOrNone(path); err != nil {
 		return nil, err
@@ -160,7 +162,8 @@ func regular(path string, info fs.FileInfo) error {
 	case mode&fs.ModeSocket != 0:
 		what = "a socket"
 	}
-	return &fs.PathError{Op: "write", Path: path, Err: fmt.Errorf("is not a regular file but %s: want a regular file, or a new name", what)}
+	return &fs.PathError{Op: "write", Path: path,
+		Err: fmt.Errorf("is not a regular file but %s: want a regular file, or a new name", what)}
 }
 
 // SyncFolder makes the names in a folder survive a power failure.

@@ -82,7 +82,8 @@ func TestWriteAndOpen(t *testing.T) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	failed := errors.New("failed")
-	if err := Write(path, func(w io.Writer) error { return errors.Join(text("three")(w), failed) }); !errors.Is(err, failed) {
+	if err := Write(path, func(w io.Writer) error { return errors.Join(text("three")(w), failed) }); !errors.Is(err,
+		failed) {
 		t.Errorf("error %v, want %v", err, failed)
 	}
 	wantContent(t, path, "two three")
@@ -141,7 +142,8 @@ func TestOnlyRegularFiles(t *testing.T) {
 	}
 }
 
-// What a killed process left goes with the next write of the same file; what is being written stays, and what has another name.
+// What a killed process left goes with the next write of the same file; what is being written stays, and what has
+// another name.
 func TestLeftoversGo(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a+.npz")

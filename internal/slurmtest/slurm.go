@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package slurmtest starts a real Slurm of two nodes on this machine for a test: controller, two node daemons and the client
-// programs, in a folder of its own, on free ports, without systemd, munge or accounting. Debian has them in slurmctld, slurmd
-// and slurm-client.
+// Package slurmtest starts a real Slurm of two nodes on this machine for a test: controller, two node daemons and the
+// client programs, in a folder of its own, on free ports, without systemd, munge or accounting. Debian has them in
+// slurmctld, slurmd and slurm-client.
 package slurmtest
 
 import (
@@ -36,8 +36,8 @@ type daemon struct {
 // maxArraySize is small, so that tests need several arrays.
 const maxArraySize = 4
 
-// Start starts a Slurm that ends with the test, and points SLURM_CONF to it. Where there is no Slurm, or not the right to start
-// it, the test is skipped, and fails if QUANTAL_REQUIRE_SLURM is set.
+// Start starts a Slurm that ends with the test, and points SLURM_CONF to it. Where there is no Slurm, or not the right
+// to start it, the test is skipped, and fails if QUANTAL_REQUIRE_SLURM is set.
 func Start(t *testing.T) *Cluster {
 	t.Helper()
 	unable := func(format string, args ...any) {
@@ -92,8 +92,8 @@ func (c *Cluster) gone() string {
 	return ""
 }
 
-// Until waits until something holds, however long a busy machine takes for it. Shortly before the tests run into the time
-// limit that they have in all, it fails with what state says.
+// Until waits until something holds, however long a busy machine takes for it. Shortly before the tests run into the
+// time limit that they have in all, it fails with what state says.
 func Until(t *testing.T, what string, holds func() bool, state func() string) {
 	t.Helper()
 	limit, limited := t.Deadline()
@@ -106,9 +106,9 @@ func Until(t *testing.T, what string, holds func() bool, state func() string) {
 
 func (c *Cluster) conf() string { return filepath.Join(c.dir, "slurm.conf") }
 
-// configure writes slurm.conf. Times are short where the defaults would make a test wait: a requeued task may start after 20 s
-// and not 120, and the scheduler looks every 2 s. They are long where a busy machine would run into them: for an answer, and for a
-// task's start and end. A node that does not answer is never given up: LoseNode says when.
+// configure writes slurm.conf. Times are short where the defaults would make a test wait: a requeued task may start
+// after 20 s and not 120, and the scheduler looks every 2 s. They are long where a busy machine would run into them:
+// for an answer, and for a task's start and end. A node that does not answer is never given up: LoseNode says when.
 func (c *Cluster) configure(t *testing.T) {
 	t.Helper()
 	host, err := os.Hostname()
@@ -238,8 +238,9 @@ func (c *Cluster) logs() string {
 	return b.String()
 }
 
-// LoseNode makes a node vanish: its daemon dies at once, and so does what watches over its tasks. The named tasks die too, the
-// others go on unwatched, as on a node that the network cannot reach. Then the controller learns that the node is down.
+// LoseNode makes a node vanish: its daemon dies at once, and so does what watches over its tasks. The named tasks die
+// too, the others go on unwatched, as on a node that the network cannot reach. Then the controller learns that the node
+// is down.
 func (c *Cluster) LoseNode(t *testing.T, node string, dying ...string) {
 	t.Helper()
 	if err := c.daemons[node].Kill(); err != nil {
@@ -255,7 +256,8 @@ func (c *Cluster) LoseNode(t *testing.T, node string, dying ...string) {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("scontrol", "update", "NodeName="+node, "State=DOWN", "Reason=lost").CombinedOutput(); err != nil {
+	if out, err := exec.Command("scontrol", "update", "NodeName="+node, "State=DOWN",
+		"Reason=lost").CombinedOutput(); err != nil {
 		t.Fatalf("scontrol: %v: %s", err, out)
 	}
 }
@@ -288,7 +290,8 @@ func (c *Cluster) processes(variables ...string) []int {
 	return pids
 }
 
-// supervisors are the processes, one per task, that watch over the tasks of nodes, or of all. They write in their node's log.
+// supervisors are the processes, one per task, that watch over the tasks of nodes, or of all. They write in their
+// node's log.
 func (c *Cluster) supervisors(nodes ...string) []int {
 	if len(nodes) == 0 {
 		nodes = []string{"n1", "n2"}

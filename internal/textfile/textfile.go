@@ -9,9 +9,10 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// Decode returns a text in UTF-8, without a byte order mark, whose lines end with a line feed. Windows' programs put the mark in
-// front, write UTF-16 behind one, and end lines with a carriage return and a line feed; old ones of the Mac with the former alone.
-// The number of lines stays what it is. Text in UTF-8 may be anything: whoever parses it says what is wrong.
+// Decode returns a text in UTF-8, without a byte order mark, whose lines end with a line feed. Windows' programs put
+// the mark in front, write UTF-16 behind one, and end lines with a carriage return and a line feed; old ones of the Mac
+// with the former alone. The number of lines stays what it is. Text in UTF-8 may be anything: whoever parses it says
+// what is wrong.
 func Decode(data []byte) ([]byte, error) {
 	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), data)
 	if err != nil {

@@ -12,31 +12,33 @@ import (
 
 // What machines may deviate from float64 under Adam, by the number of steps, relative to each field's largest entry.
 //
-// After one step the moments are a tenth of the gradient and a thousandth of its square: float32 rounding of sums over the
-// minibatch and the layers, typically 2e-7, with room to 1e-5 (twice that for the square) where noise and cost partly cancel.
-// After a hundred steps they remember about ten (first) or all (second) gradients of slightly different parameters. The
-// parameters are measured against entries of up to 0.3 and not against how far they moved, 1e-3 per step, so 5e-5 of the
-// largest is some 1e-2 of a step: loose, because Adam divides the first moment by the root of the second, and where
-// gradients nearly vanish that divides rounding by rounding.
+// After one step the moments are a tenth of the gradient and a thousandth of its square: float32 rounding of sums over
+// the minibatch and the layers, typically 2e-7, with room to 1e-5 (twice that for the square) where noise and cost
+// partly cancel. After a hundred steps they remember about ten (first) or all (second) gradients of slightly different
+// parameters. The parameters are measured against entries of up to 0.3 and not against how far they moved, 1e-3 per
+// step, so 5e-5 of the largest is some 1e-2 of a step: loose, because Adam divides the first moment by the root of the
+// second, and where gradients nearly vanish that divides rounding by rounding.
 var (
 	oneStep = map[string]float64{"mu": 5e-6, "mu.m": 1e-5, "mu.v": 1e-5, "phi": 1e-6, "phi.m": 1e-5, "phi.v": 2e-5}
 	ten     = map[string]float64{"mu": 1e-5, "mu.m": 1e-5, "mu.v": 1e-5, "phi": 1e-5, "phi.m": 1e-5, "phi.v": 2e-5}
 	hundred = map[string]float64{"mu": 5e-5, "mu.m": 5e-5, "mu.v": 1e-5, "phi": 1e-5, "phi.m": 1e-4, "phi.v": 2e-5}
 )
 
-// What they may deviate under the other rules that train, in ten steps. A step is the gradient itself, so that errors are those of
-// gradients, and a velocity is a sum of them.
+// What they may deviate under the other rules that train, in ten steps. A step is the gradient itself, so that errors
+// are those of gradients, and a velocity is a sum of them.
 var tenOfOthers = map[string]float64{"mu": 2e-6, "mu.v": 2e-5, "phi": 5e-6, "phi.v": 5e-5}
 
-// What sums in which each minibatch is computed in float32 may deviate, relative to the largest entry of a layer: where single
-// examples of few dominate, three times that.
+// What sums in which each minibatch is computed in float32 may deviate, relative to the largest entry of a layer: where
+// single examples of few dominate, three times that.
 const sumTolerance, fewExamples = 1e-6, 50
 
-// What means may deviate after a few steps of Langevin, relative to the largest displacement of their layer, some 0.1: means of up to
+// What means may deviate after a few steps of Langevin, relative to the largest displacement of their layer, some 0.1:
+// means of up to
 // 0.4 are rounded to 3e-8 in each.
 const displacementTolerance = 5e-6
 
-// relative is the largest difference of two lists, relative to the largest entry of want; infinite if that is no number.
+// relative is the largest difference of two lists, relative to the largest entry of want; infinite if that is no
+// number.
 func relative[A, B kernels.Float](got []A, want []B) float64 {
 	scale, e := 0.0, 0.0
 	for i, w := range want {
@@ -53,7 +55,8 @@ func relative[A, B kernels.Float](got []A, want []B) float64 {
 	return e / scale
 }
 
-// Excess is by how much the members of a VM exceed what they may deviate from their references, 1 at the limit, and where.
+// Excess is by how much the members of a VM exceed what they may deviate from their references, 1 at the limit, and
+// where.
 func (n *Network) Excess(t testing.TB, vm kernels.VM, want []*Reference) (worst float64, where string) {
 	t.Helper()
 	for m, r := range want {
@@ -63,7 +66,8 @@ func (n *Network) Excess(t testing.TB, vm kernels.VM, want []*Reference) (worst 
 		case kernels.Accumulate:
 			got := SumsOf(t, vm, m)
 			if got.Minibatches != r.sums.Minibatches || got.Examples != r.sums.Examples {
-				return math.Inf(1), fmt.Sprintf("member %d: %d examples in %d minibatches, want %d in %d", m, got.Examples, got.Minibatches,
+				return math.Inf(1), fmt.Sprintf("member %d: %d examples in %d minibatches, want %d in %d", m, got.Examples,
+					got.Minibatches,
 					r.sums.Examples, r.sums.Minibatches)
 			}
 			if deviations = r.deviationOfSums(got); n.Data.N < fewExamples {
@@ -79,7 +83,8 @@ func (n *Network) Excess(t testing.TB, vm kernels.VM, want []*Reference) (worst 
 				tolerance = each[field]
 			}
 			if e := deviations[field]; e/tolerance > worst {
-				worst, where = e/tolerance, fmt.Sprintf("member %d: %s deviates by %.2g of its scale, want at most %g", m, field, e, tolerance)
+				worst, where = e/tolerance, fmt.Sprintf("member %d: %s deviates by %.2g of its scale, want at most %g", m, field, e,
+					tolerance)
 			}
 		}
 	}
@@ -162,7 +167,8 @@ func (r *Reference) deviationOfSums(got *kernels.Sums) map[string]float64 {
 	for l, layer := range layout.Layers {
 		fields := func(s *kernels.Sums) [][]float64 {
 			row, n := s.Row(layout.Offset(l)), layer.Slots()
-			return [][]float64{row.Gradient[:n], row.Magnitude[:n], row.Square[:n], row.ExampleSquare[:n], s.Inputs[l].Magnitude, s.Inputs[l].Square}
+			return [][]float64{row.Gradient[:n], row.Magnitude[:n], row.Square[:n], row.ExampleSquare[:n], s.Inputs[l].Magnitude,
+				s.Inputs[l].Square}
 		}
 		g, w := fields(got), fields(r.sums)
 		for i, name := range sumFields {
@@ -175,7 +181,8 @@ func (r *Reference) deviationOfSums(got *kernels.Sums) map[string]float64 {
 // Same reports whether two sums have the same bits.
 func Same(a, b *kernels.Sums) bool {
 	equal := a.Minibatches == b.Minibatches && a.Examples == b.Examples && slices.Equal(a.Gradient, b.Gradient) &&
-		slices.Equal(a.Magnitude, b.Magnitude) && slices.Equal(a.Square, b.Square) && slices.Equal(a.ExampleSquare, b.ExampleSquare)
+		slices.Equal(a.Magnitude, b.Magnitude) && slices.Equal(a.Square, b.Square) &&
+		slices.Equal(a.ExampleSquare, b.ExampleSquare)
 	for i, in := range a.Inputs {
 		equal = equal && slices.Equal(in.Magnitude, b.Inputs[i].Magnitude) && slices.Equal(in.Square, b.Inputs[i].Square)
 	}

@@ -15,7 +15,8 @@ var Walks = []kernels.Langevin{{}, {Delay: 2, Decay: 0.6}}
 
 func langevinAgainstFloat64(t *testing.T, machines []Machine) {
 	short := Designs()
-	for i, d := range slices.Concat(short, measured([]int{13, 4}, []int{33, 17, 9, 5}, []int{9, 6, 7, 5, 3}, []int{70, 20, 15, 3})) {
+	for i, d := range slices.Concat(short, measured([]int{13, 4}, []int{33, 17, 9, 5}, []int{9, 6, 7, 5, 3},
+		[]int{70, 20, 15, 3})) {
 		if testing.Short() && i%5 != 0 {
 			continue
 		}
@@ -23,34 +24,36 @@ func langevinAgainstFloat64(t *testing.T, machines []Machine) {
 		t.Run(d.String()+"/"+rule.String(), func(t *testing.T) {
 			d.Members = max(d.Members, 2) // one is not corrected
 			n := d.Network(t).Fluctuating(t, rule)
-			flaws := []string{"xi = 0", "the noise of training", "a wrong counter", "a factor of 2", "N/B missing", "B/N of the prior missing",
+			flaws := []string{"xi = 0", "the noise of training", "a wrong counter", "a factor of 2", "N/B missing",
+				"B/N of the prior missing",
 				"the sign of the prior"}
 			if rule.Decay != 0 {
 				flaws = append(flaws, "steps of one size")
 			}
-			comparison{network: n, first: 5, count: 4, losses: 1e-5, flaws: flaws, factor: 100, after: func(t *testing.T, vm kernels.VM) {
-				for m := range n.Members {
-					s := StateOf(t, vm, m)
-					n.checkPads(t, s.Mu)
-					s.Mu = n.Start[m].Mu
-					if diff := cmp.Diff(n.Start[m], s); diff != "" {
-						t.Errorf("member %d: phi or a moment has moved (-want +got)\n%s", m, diff)
+			comparison{network: n, first: 5, count: 4, losses: 1e-5, flaws: flaws, factor: 100,
+				after: func(t *testing.T, vm kernels.VM) {
+					for m := range n.Members {
+						s := StateOf(t, vm, m)
+						n.checkPads(t, s.Mu)
+						s.Mu = n.Start[m].Mu
+						if diff := cmp.Diff(n.Start[m], s); diff != "" {
+							t.Errorf("member %d: phi or a moment has moved (-want +got)\n%s", m, diff)
+						}
 					}
-				}
-				// What matters to the member that is not corrected, too.
-				for _, flaw := range flaws[:4] {
-					control := n.Only(1).After(5, 4, flaw)[0]
-					if e := control.displacement(StateOf(t, vm, 1).Mu, n.Start[1].Mu); e < 100*displacementTolerance {
-						t.Errorf("without a gradient, the planted fault %q goes unnoticed: %.2g", flaw, e)
+					// What matters to the member that is not corrected, too.
+					for _, flaw := range flaws[:4] {
+						control := n.Only(1).After(5, 4, flaw)[0]
+						if e := control.displacement(StateOf(t, vm, 1).Mu, n.Start[1].Mu); e < 100*displacementTolerance {
+							t.Errorf("without a gradient, the planted fault %q goes unnoticed: %.2g", flaw, e)
+						}
 					}
-				}
-			}}.on(t, some(machines, 0, i < len(short)))
+				}}.on(t, some(machines, 0, i < len(short)))
 		})
 	}
 }
 
-// noiseVanishes: no noise is drawn at temperature 0, which is the same, to the last bit, as noise that is drawn and too small to be
-// seen.
+// noiseVanishes: no noise is drawn at temperature 0, which is the same, to the last bit, as noise that is drawn and too
+// small to be seen.
 func noiseVanishes(t *testing.T, m Machine) {
 	n := Design{
 		Sizes: []int{33, 17, 9, 5}, Activation: kernels.ReLU, Batch: 20, Likelihood: kernels.Gaussian, Rho: 2, Examples: 150,
@@ -81,9 +84,9 @@ func noiseVanishes(t *testing.T, m Machine) {
 	}
 }
 
-// samplesThePosterior samples linear regression with a flat prior: the posterior is Normal(OLS, v (X'X)^-1). With steps of size eps,
-// along an eigenvector of the precision H with eigenvalue h, the chain is theta' = (1 - eps h) theta + ..., of stationary variance 1 /
-// (h (1 - eps h/2)).
+// samplesThePosterior samples linear regression with a flat prior: the posterior is Normal(OLS, v (X'X)^-1). With steps
+// of size eps, along an eigenvector of the precision H with eigenvalue h, the chain is theta' = (1 - eps h) theta +
+// ..., of stationary variance 1 / (h (1 - eps h/2)).
 func samplesThePosterior(t *testing.T, machine Machine) {
 	if testing.Short() || machine.Slow {
 		t.Skip("a million steps")
@@ -92,7 +95,8 @@ func samplesThePosterior(t *testing.T, machine Machine) {
 		examples, chains, v = 12, 200, 0.3
 		burn, apart, looks  = 300, 60, 40
 	)
-	n := Design{Sizes: []int{1, 1}, Activation: kernels.ReLU, Batch: examples, Likelihood: kernels.Gaussian, Rho: 2}.Network(t).Under(t, kernels.Langevin{})
+	n := Design{Sizes: []int{1, 1}, Activation: kernels.ReLU, Batch: examples, Likelihood: kernels.Gaussian,
+		Rho: 2}.Network(t).Under(t, kernels.Langevin{})
 	data := &kernels.Data{
 		N: examples, Width: 1, Order: Order, Floats: Numbers(make([]float32, examples), 5, -0.5, 1.5),
 		Targets: Numbers(make([]float32, examples), 6, -1, 1),
@@ -126,7 +130,8 @@ func samplesThePosterior(t *testing.T, machine Machine) {
 	for _, temperature := range []float64{1, 0.25} {
 		n.Members, n.Start = nil, nil
 		for i := range chains {
-			n.Members = append(n.Members, kernels.Member{Seed: uint64(1 + i), LearningRate: eps, NoiseVariance: v, Temperature: temperature})
+			n.Members = append(n.Members, kernels.Member{Seed: uint64(1 + i), LearningRate: eps, NoiseVariance: v,
+				Temperature: temperature})
 			n.Start = append(n.Start, start)
 		}
 		vm := n.Open(t, machine.Open)
@@ -159,7 +164,8 @@ func samplesThePosterior(t *testing.T, machine Machine) {
 				scale := math.Sqrt(covariance[i][i] * covariance[j][j])
 				worst = max(worst, math.Abs(got-covariance[i][j])/scale)
 				if e := math.Abs(got-chain[i][j]) / scale; e > 0.05 {
-					t.Errorf("T = %g: covariance %d %d is %.4g T, want %.4g (%.4g for infinitely small steps)", temperature, i, j, got, chain[i][j], covariance[i][j])
+					t.Errorf("T = %g: covariance %d %d is %.4g T, want %.4g (%.4g for infinitely small steps)", temperature, i, j, got,
+						chain[i][j], covariance[i][j])
 				}
 			}
 		}

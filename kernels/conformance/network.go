@@ -85,11 +85,12 @@ type Design struct {
 }
 
 func (d Design) String() string {
-	return fmt.Sprintf("%v/%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Sizes, d.Sharing, d.Likelihood, d.Activation, d.Batch, d.Rho, max(1, d.Members))
+	return fmt.Sprintf("%v/%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Sizes, d.Sharing, d.Likelihood, d.Activation, d.Batch, d.Rho,
+		max(1, d.Members))
 }
 
-// Designs covers every cost, every sharing, both likelihoods, 0 to 3 hidden layers and odd sizes, with batches below, at and
-// above 20, layers above 256 columns and above 64 rows.
+// Designs covers every cost, every sharing, both likelihoods, 0 to 3 hidden layers and odd sizes, with batches below,
+// at and above 20, layers above 256 columns and above 64 rows.
 func Designs() []Design {
 	sizes := [][]int{{13, 4}, {20, 7, 3}, {33, 17, 9, 5}, {9, 6, 7, 5, 3}, {300, 21, 3}, {70, 70, 2}}
 	exponents := []float64{0.5, 2. / 3, 4. / 3, 2, 0, 1}
@@ -105,7 +106,8 @@ func Designs() []Design {
 		}
 	}
 	for i, rho := range exponents { // every cost with the noise that has most paths
-		all = append(all, Design{Sizes: []int{18, 11, 4}, Activation: kernels.ReLU, Batch: batches[i%4], Rho: rho, Members: 2})
+		all = append(all, Design{Sizes: []int{18, 11, 4}, Activation: kernels.ReLU, Batch: batches[i%4], Rho: rho,
+			Members: 2})
 	}
 	return all
 }
@@ -138,7 +140,8 @@ type Network struct {
 	Start   []*kernels.State // of each member
 }
 
-// Network makes networks that differ in seed, c, lambda, learning rate and state, under Adam. The noise is visible: sigma is between
+// Network makes networks that differ in seed, c, lambda, learning rate and state, under Adam. The noise is visible:
+// sigma is between
 // 0.05 and 0.5, and c such that the largest gradients of noise and cost are of one size.
 func (d Design) Network(t testing.TB) *Network {
 	t.Helper()
@@ -153,7 +156,8 @@ func (d Design) Network(t testing.TB) *Network {
 	n.Data = Synthetic(n.Program, d.Examples)
 	for i := range max(1, d.Members) {
 		n.Members = append(n.Members, kernels.Member{
-			Seed: 42<<33 + uint64(i/2), C: 1, Rho: d.Rho, Lambda: 0.3 + 0.1*float64(i), LearningRate: 1e-3 * float64(1+i), NoiseVariance: 0.2,
+			Seed: 42<<33 + uint64(i/2), C: 1, Rho: d.Rho, Lambda: 0.3 + 0.1*float64(i), LearningRate: 1e-3 * float64(1+i),
+			NoiseVariance: 0.2,
 		})
 		n.Start = append(n.Start, Initial(n.Program.Layout, 3+uint64(i), 0.15))
 	}
@@ -167,8 +171,8 @@ func (d Design) Network(t testing.TB) *Network {
 	return n
 }
 
-// phiGradients are the largest entries of the first step's gradients of phi: of the likelihood, and of the cost for c = 1. The first
-// moments are a tenth of the gradients then.
+// phiGradients are the largest entries of the first step's gradients of phi: of the likelihood, and of the cost for c =
+// 1. The first moments are a tenth of the gradients then.
 func (n *Network) phiGradients() (noise, cost float64) {
 	gradients := func(c float64) []moments {
 		one := n.Only(0)
@@ -194,8 +198,8 @@ func (n *Network) Under(t testing.TB, rule kernels.Rule) *Network {
 	return &c
 }
 
-// Fluctuating is the network under the rule Langevin, the second member uncorrected. The largest step by the gradient is 0.05 at
-// first, those by noise are half of that.
+// Fluctuating is the network under the rule Langevin, the second member uncorrected. The largest step by the gradient
+// is 0.05 at first, those by noise are half of that.
 func (n *Network) Fluctuating(t testing.TB, rule kernels.Langevin) *Network {
 	t.Helper()
 	n = n.Under(t, rule)

@@ -6,8 +6,8 @@ import (
 	"quantal/kernels"
 )
 
-// Reference runs one network in float64, written straight from the equations: it shares the noise, and nothing else, with the
-// machines. Its state is [layer][out][in+1], phi one per group.
+// Reference runs one network in float64, written straight from the equations: it shares the noise, and nothing else,
+// with the machines. Its state is [layer][out][in+1], phi one per group.
 type Reference struct {
 	n          *Network
 	member     kernels.Member
@@ -197,8 +197,8 @@ func (r *Reference) infer(e int32, w [][][]float64) [][]float64 {
 	return a
 }
 
-// logProbabilities are those of the classes for one example, or of its one target, with the evaluation's given draw of the
-// weights, or the means for draw -1.
+// logProbabilities are those of the classes for one example, or of its one target, with the evaluation's given draw of
+// the weights, or the means for draw -1.
 func (r *Reference) logProbabilities(e int32, step, draw int) []float64 {
 	w := r.mu
 	if draw >= 0 {

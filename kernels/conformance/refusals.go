@@ -29,7 +29,8 @@ func refusals(t *testing.T, m Machine) {
 	few.N, few.Bytes, few.Labels = 3, few.Bytes[:90], few.Labels[:3]
 	wide.Width = 29
 	labels.Labels = append([]byte{9}, labels.Labels[1:]...)
-	for name, data := range map[string]*kernels.Data{"batch beyond data": &few, "wrong width": &wide, "label out of range": &labels} {
+	for name, data := range map[string]*kernels.Data{"batch beyond data": &few, "wrong width": &wide,
+		"label out of range": &labels} {
 		if _, err := m.Open(n.Program, n.Members, data); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -52,19 +53,32 @@ func refusals(t *testing.T, m Machine) {
 		{"an unknown instruction", n, func(p *kernels.Program) {
 			p.Instructions = append(p.Instructions, unknownInstruction{kernels.Gather{}})
 		}, "no kernel for the instruction b1 = pool(b0)"},
-		{"an unknown activation, forward", n, each(func(i *kernels.Forward) { i.Activation = 9 }), "no kernel for the activation Activation(9)"},
-		{"an unknown activation, backward", n, each(func(i *kernels.Backward) { i.Activation = 9 }), "no kernel for the activation Activation(9)"},
-		{"an unknown activation of the output", n, each(func(i *kernels.Loss) { i.Activation = 9 }), "no kernel for the activation Activation(9)"},
-		{"an unknown likelihood of the loss", n, each(func(i *kernels.Loss) { i.Likelihood = 9 }), "no kernel for the likelihood Likelihood(9)"},
-		{"an unknown likelihood", n, func(p *kernels.Program) { p.Likelihood = 9 }, "no kernel for the likelihood Likelihood(9)"},
+		{"an unknown activation, forward", n, each(func(i *kernels.Forward) { i.Activation = 9 }),
+			"no kernel for the activation Activation(9)"},
+		{"an unknown activation, backward", n, each(func(i *kernels.Backward) { i.Activation = 9 }),
+			"no kernel for the activation Activation(9)"},
+		{"an unknown activation of the output", n, each(func(i *kernels.Loss) { i.Activation = 9 }),
+			"no kernel for the activation Activation(9)"},
+		{"an unknown likelihood of the loss", n, each(func(i *kernels.Loss) { i.Likelihood = 9 }),
+			"no kernel for the likelihood Likelihood(9)"},
+		{"an unknown likelihood", n, func(p *kernels.Program) { p.Likelihood = 9 },
+			"no kernel for the likelihood Likelihood(9)"},
 		{"an unknown sharing", n, func(p *kernels.Program) { p.Layout.Sharing = 9 }, "no kernel for the sharing Sharing(9)"},
-		{"a negative cost", n, each(func(i *kernels.Update) { i.ReliabilityTerms = -1 }), "no kernel for a cost of reliability"},
-		{"weights never drawn", n, func(p *kernels.Program) { p.Instructions = p.Instructions[2:] }, "comes before its weights are drawn"},
-		{"updates that are sums", summed, func(p *kernels.Program) { p.Rule = kernels.DefaultAdam() }, "though its rule is Adam"},
-		{"weights drawn, yet at mu", summed, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} }, "though its rule is accumulate at mu"},
-		{"a layer without its dW", summed, func(p *kernels.Program) { p.Instructions = p.Instructions[:len(p.Instructions)-1] }, "dW is formed 1 times for 2 layers"},
-		{"steps that are updates", walking, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} }, "though its rule is accumulate at mu"},
-		{"a schedule without a delay", walking, func(p *kernels.Program) { p.Rule = kernels.Langevin{Decay: 0.5} }, "delay 0"},
+		{"a negative cost", n, each(func(i *kernels.Update) { i.ReliabilityTerms = -1 }),
+			"no kernel for a cost of reliability"},
+		{"weights never drawn", n, func(p *kernels.Program) { p.Instructions = p.Instructions[2:] },
+			"comes before its weights are drawn"},
+		{"updates that are sums", summed, func(p *kernels.Program) { p.Rule = kernels.DefaultAdam() },
+			"though its rule is Adam"},
+		{"weights drawn, yet at mu", summed, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} },
+			"though its rule is accumulate at mu"},
+		{"a layer without its dW", summed,
+			func(p *kernels.Program) { p.Instructions = p.Instructions[:len(p.Instructions)-1] },
+			"dW is formed 1 times for 2 layers"},
+		{"steps that are updates", walking, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} },
+			"though its rule is accumulate at mu"},
+		{"a schedule without a delay", walking, func(p *kernels.Program) { p.Rule = kernels.Langevin{Decay: 0.5} },
+			"delay 0"},
 	} {
 		p := *c.network.Program
 		p.Instructions = slices.Clone(p.Instructions)
@@ -76,7 +90,8 @@ func refusals(t *testing.T, m Machine) {
 
 	infinite := slices.Clone(n.Members)
 	infinite[2].Rho = math.Inf(1)
-	if _, err := m.Open(n.Program, infinite, n.Data); err == nil || !strings.Contains(err.Error(), "member 2: no kernel for the cost sigma^-+Inf") {
+	if _, err := m.Open(n.Program, infinite, n.Data); err == nil ||
+		!strings.Contains(err.Error(), "member 2: no kernel for the cost sigma^-+Inf") {
 		t.Errorf("an unknown cost: %v", err)
 	}
 

@@ -14,7 +14,8 @@ type Open func(p *kernels.Program, members []kernels.Member, train *kernels.Data
 type Machine struct {
 	Name string
 	Open Open
-	// Ways are others to run the same kernels: with more threads, say, or members that take turns. Every byte must be the same.
+	// Ways are others to run the same kernels: with more threads, say, or members that take turns. Every byte must be the
+	// same.
 	Ways map[string]Open
 	Slow bool // as an interpreter is: a part of the tests is enough
 }
@@ -94,8 +95,8 @@ func (c comparison) on(t *testing.T, machines []Machine) {
 	}
 }
 
-// some are the machines that take part in run number i, which is one of the shorter runs or not: every fifth on slow ones in short
-// tests.
+// some are the machines that take part in run number i, which is one of the shorter runs or not: every fifth on slow
+// ones in short tests.
 func some(machines []Machine, i int, shorter bool) []Machine {
 	var list []Machine
 	for _, m := range machines {

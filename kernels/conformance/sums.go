@@ -18,15 +18,17 @@ import (
 // Accumulations are both kinds of the rule Accumulate.
 var Accumulations = []kernels.Accumulate{{}, {AtMu: true}}
 
-// measured are networks for rules that measure: all sharings with three sizes of minibatches, in networks of 0 to 3 hidden layers.
+// measured are networks for rules that measure: all sharings with three sizes of minibatches, in networks of 0 to 3
+// hidden layers.
 func measured(sizes ...[]int) []Design {
 	var all []Design
 	for i, size := range sizes {
 		for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
 			for j, batch := range []int{1, 20, 7} {
 				all = append(all, Design{
-					Sizes: size, Sharing: sharing, Likelihood: kernels.Likelihood((i + j + int(sharing)) % 2), Activation: kernels.ReLU,
-					Batch: batch, Rho: 2, Examples: 50 + 5*batch,
+					Sizes: size, Sharing: sharing, Likelihood: kernels.Likelihood((i + j + int(sharing)) % 2),
+					Activation: kernels.ReLU,
+					Batch:      batch, Rho: 2, Examples: 50 + 5*batch,
 				})
 			}
 		}
@@ -36,7 +38,8 @@ func measured(sizes ...[]int) []Design {
 
 func sumsAgainstFloat64(t *testing.T, machines []Machine) {
 	short := Designs()
-	for i, d := range slices.Concat(short, measured([]int{13, 4}, []int{20, 7, 3}, []int{33, 17, 9, 5}, []int{9, 6, 7, 5, 3})) {
+	for i, d := range slices.Concat(short, measured([]int{13, 4}, []int{20, 7, 3}, []int{33, 17, 9, 5},
+		[]int{9, 6, 7, 5, 3})) {
 		for j, rule := range Accumulations {
 			if testing.Short() && (i+j)%4 != 0 {
 				continue
@@ -101,8 +104,8 @@ func (n *Network) checkPadsOfSums(t *testing.T, s *kernels.Sums) {
 	}
 }
 
-// stockGradient is the gradient of a minibatch's negative log-likelihood, and of the magnitude cost if it is asked for, by Gorgonia's
-// own operations in float64, [layer][row][column], with xi from the given stream, or 0.
+// stockGradient is the gradient of a minibatch's negative log-likelihood, and of the magnitude cost if it is asked for,
+// by Gorgonia's own operations in float64, [layer][row][column], with xi from the given stream, or 0.
 func (n *Network) stockGradient(t *testing.T, step int, stream kernels.Stream, noisy, magnitude bool) [][][]float64 {
 	t.Helper()
 	spec := n.Spec
@@ -187,8 +190,9 @@ func againstStockOperations(t *testing.T, machines []Machine) {
 	const count = 4
 	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
 		n := Design{
-			Sizes: []int{17, 8, 6, 4}, Activation: kernels.ReLU, Batch: 7, Sharing: sharing, Likelihood: kernels.Likelihood(sharing % 2),
-			Rho: 2, Examples: 85,
+			Sizes: []int{17, 8, 6, 4}, Activation: kernels.ReLU, Batch: 7, Sharing: sharing,
+			Likelihood: kernels.Likelihood(sharing % 2),
+			Rho:        2, Examples: 85,
 		}.Network(t)
 		for i, rule := range Accumulations {
 			if testing.Short() && i != int(sharing)%2 {
@@ -205,14 +209,16 @@ func againstStockOperations(t *testing.T, machines []Machine) {
 				}
 				return ref
 			}
-			right, training, other := add(kernels.StreamAnalysis, !rule.AtMu), add(kernels.StreamTrain, true), add(kernels.StreamAnalysis, rule.AtMu)
+			right, training, other := add(kernels.StreamAnalysis, !rule.AtMu), add(kernels.StreamTrain, true),
+				add(kernels.StreamAnalysis, rule.AtMu)
 			for _, m := range machines {
 				vm := n.Open(t, m.Open)
 				Run(t, vm, 0, count)
 				got := SumsOf(t, vm, 0)
 				for _, field := range sumFields[:3] {
 					if e := right.deviationOfSums(got)[field]; !(e <= sumTolerance) {
-						t.Errorf("%s, %v, %v: sum of %s deviates by %.2g of its largest entry, want at most %g", m.Name, sharing, rule, field, e, sumTolerance)
+						t.Errorf("%s, %v, %v: sum of %s deviates by %.2g of its largest entry, want at most %g", m.Name, sharing, rule,
+							field, e, sumTolerance)
 					}
 					for _, wrong := range []*Reference{training, other} {
 						if e := wrong.deviationOfSums(got)[field]; sharing != kernels.NoNoise && e < 10*sumTolerance {
@@ -233,20 +239,23 @@ func againstStockOperations(t *testing.T, machines []Machine) {
 			got := StateOf(t, vm, 0)
 			for _, magnitude := range []bool{true, false} {
 				want := n.reference(0, "")
-				want.each(n.stockGradient(t, step, kernels.StreamDynamics, false, magnitude), func(l, r, k int, v float64) { want.mu[l][r][k] -= v })
+				want.each(n.stockGradient(t, step, kernels.StreamDynamics, false, magnitude),
+					func(l, r, k int, v float64) { want.mu[l][r][k] -= v })
 				if e := want.displacement(got.Mu, n.Start[0].Mu); (e <= displacementTolerance) != magnitude {
-					t.Errorf("%s, %v, magnitude cost %v: means deviate by %.2g of the largest displacement", m.Name, sharing, magnitude, e)
+					t.Errorf("%s, %v, magnitude cost %v: means deviate by %.2g of the largest displacement", m.Name, sharing,
+						magnitude, e)
 				}
 			}
 		}
 	}
 }
 
-// sumsOfSingleExamples: with one example in a minibatch, the square of its gradient is the sum of the squares of the examples'
-// gradients, to the rounding of products to float32, entry by entry.
+// sumsOfSingleExamples: with one example in a minibatch, the square of its gradient is the sum of the squares of the
+// examples' gradients, to the rounding of products to float32, entry by entry.
 func sumsOfSingleExamples(t *testing.T, m Machine) {
 	for _, batch := range []int{1, 2} {
-		n := Design{Sizes: []int{20, 7, 3}, Activation: kernels.ReLU, Batch: batch, Rho: 2, Examples: 50}.Network(t).Under(t, Accumulations[1])
+		n := Design{Sizes: []int{20, 7, 3}, Activation: kernels.ReLU, Batch: batch, Rho: 2, Examples: 50}.Network(t).Under(t,
+			Accumulations[1])
 		vm := n.Open(t, m.Open)
 		Run(t, vm, 0, 20)
 		s := SumsOf(t, vm, 0)
@@ -265,11 +274,12 @@ func sumsOfSingleExamples(t *testing.T, m Machine) {
 // CertainTolerance is by how much the sums of a certain network may exceed the tolerance.
 const CertainTolerance = 10
 
-// Certain is a network that is all but certain of the right answers, without noise. It has gradients of 1e-6 and less, which softmax -
-// 1 in float32 would round to multiples of 6e-8. What is left is the rounding of logits of up to 30: some 2e-6 each, and twice that in
-// the squares.
+// Certain is a network that is all but certain of the right answers, without noise. It has gradients of 1e-6 and less,
+// which softmax - 1 in float32 would round to multiples of 6e-8. What is left is the rounding of logits of up to 30:
+// some 2e-6 each, and twice that in the squares.
 func Certain(t testing.TB) *Network {
-	n := Design{Sizes: []int{13, 4}, Sharing: kernels.NoNoise, Activation: kernels.ReLU, Batch: 7, Rho: 2, Examples: 85}.Network(t).Under(t, kernels.Accumulate{})
+	n := Design{Sizes: []int{13, 4}, Sharing: kernels.NoNoise, Activation: kernels.ReLU, Batch: 7, Rho: 2,
+		Examples: 85}.Network(t).Under(t, kernels.Accumulate{})
 	for i := range n.Start[0].Mu {
 		n.Start[0].Mu[i] *= 40
 	}
@@ -314,8 +324,8 @@ func sumsOfManyMinibatches(t *testing.T, m Machine) {
 	}
 }
 
-// sumsBeginWithTheState: loading a state starts the sums anew; a copy that was handed out stays as it is; and what a network answers in
-// a test does not depend on the rule.
+// sumsBeginWithTheState: loading a state starts the sums anew; a copy that was handed out stays as it is; and what a
+// network answers in a test does not depend on the rule.
 func sumsBeginWithTheState(t *testing.T, m Machine) {
 	for _, rule := range Accumulations {
 		trained := Design{Sizes: []int{20, 7, 3}, Activation: kernels.ReLU, Batch: 7, Rho: 2, Examples: 85}.Network(t)
@@ -348,7 +358,8 @@ func sumsBeginWithTheState(t *testing.T, m Machine) {
 // gradientsBeyondFloat32: the network stops with the layer named, and has no sums; the others have.
 func gradientsBeyondFloat32(t *testing.T, m Machine) {
 	d := Design{
-		Sizes: []int{12, 9, 4}, Activation: kernels.ReLU, Batch: 100, Sharing: kernels.NoNoise, Likelihood: kernels.Gaussian, Rho: 2, Members: 2,
+		Sizes: []int{12, 9, 4}, Activation: kernels.ReLU, Batch: 100, Sharing: kernels.NoNoise, Likelihood: kernels.Gaussian,
+		Rho: 2, Members: 2,
 	}
 	want := kernels.Divergence{Step: 4, Layer: 1, What: "gradient"}
 	walking := d.Network(t).Fluctuating(t, kernels.Langevin{})
@@ -360,7 +371,8 @@ func gradientsBeyondFloat32(t *testing.T, m Machine) {
 	n.Members[1].NoiseVariance = 1e-25 // squared errors of 1e49
 	vm := n.Open(t, m.Open)
 	diverging(t, vm, 4, 3, want)
-	if _, err := vm.Sums(1); err == nil || !strings.Contains(err.Error(), "member 1: gradient is not finite at step 4 in layer 1") {
+	if _, err := vm.Sums(1); err == nil || !strings.Contains(err.Error(),
+		"member 1: gradient is not finite at step 4 in layer 1") {
 		t.Errorf("sums of a network that diverged: %v", err)
 	}
 	if s := SumsOf(t, vm, 0); s.Minibatches != 3 {
@@ -384,7 +396,8 @@ func gradientsBeyondFloat32(t *testing.T, m Machine) {
 		t.Fatal(err)
 	}
 	diverging(t, vm, 4, 2, kernels.Divergence{Step: 4, What: "loss"})
-	if _, err := vm.Sums(1); err == nil || !strings.Contains(err.Error(), "member 1: loss is not finite at step 4 in layer 0") {
+	if _, err := vm.Sums(1); err == nil || !strings.Contains(err.Error(),
+		"member 1: loss is not finite at step 4 in layer 0") {
 		t.Errorf("sums of a network that diverged: %v", err)
 	}
 	SumsOf(t, vm, 0)

@@ -25,14 +25,15 @@ func stepsAgainstFloat64(t *testing.T, machines []Machine) {
 		shorter := i < len(short)
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.Network(t)
-			c := comparison{network: n, flaws: flawsOfTraining(n), factor: 3, losses: 1e-5, after: func(t *testing.T, vm kernels.VM) {
-				s := StateOf(t, vm, 0)
-				n.checkPads(t, s.Mu)
-				n.checkPads(t, s.MuMoments...)
-				if n.Sharing == kernels.PerSynapse {
-					n.checkPads(t, s.PhiMoments...)
-				}
-			}}
+			c := comparison{network: n, flaws: flawsOfTraining(n), factor: 3, losses: 1e-5,
+				after: func(t *testing.T, vm kernels.VM) {
+					s := StateOf(t, vm, 0)
+					n.checkPads(t, s.Mu)
+					n.checkPads(t, s.MuMoments...)
+					if n.Sharing == kernels.PerSynapse {
+						n.checkPads(t, s.PhiMoments...)
+					}
+				}}
 			c.count = 1
 			c.on(t, some(machines, i, shorter))
 			if c.count = 10; shorter {
@@ -47,8 +48,8 @@ func stepsAgainstFloat64(t *testing.T, machines []Machine) {
 	}
 }
 
-// moversAgainstFloat64: the other rules that train follow their equations, too: ten steps, in which a velocity has come to six tenths of
-// its size.
+// moversAgainstFloat64: the other rules that train follow their equations, too: ten steps, in which a velocity has come
+// to six tenths of its size.
 func moversAgainstFloat64(t *testing.T, machines []Machine) {
 	for i, rule := range kernels.Movers()[1:] {
 		for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
@@ -77,7 +78,8 @@ func evaluateAgainstTheDefinitions(t *testing.T, machines []Machine) {
 		{Sizes: []int{12, 9, 4}, Activation: kernels.ReLU, Batch: 6, Rho: 2, Examples: 63, Likelihood: kernels.Gaussian},
 		{Sizes: []int{20, 7, 3}, Activation: kernels.ReLU, Batch: 3, Rho: 2, Examples: 87, Members: 2},
 		{Sizes: []int{270, 9, 5}, Sharing: kernels.PerNeuron, Activation: kernels.Tanh, Batch: 6, Rho: 2, Examples: 87},
-		{Sizes: []int{15, 4}, Sharing: kernels.PerNetwork, Likelihood: kernels.Gaussian, Activation: kernels.ReLU, Batch: 6, Examples: 87, Members: 3},
+		{Sizes: []int{15, 4}, Sharing: kernels.PerNetwork, Likelihood: kernels.Gaussian, Activation: kernels.ReLU, Batch: 6,
+			Examples: 87, Members: 3},
 		{Sizes: []int{15, 8, 4}, Sharing: kernels.NoNoise, Activation: kernels.ReLU, Batch: 6, Examples: 87},
 	} {
 		t.Run(d.String(), func(t *testing.T) {
@@ -146,16 +148,18 @@ func (r *Reference) score(step, draws int) kernels.Score {
 // small is a network for tests of how a VM behaves.
 var small = Design{Sizes: []int{30, 17, 4}, Activation: kernels.ReLU, Batch: 5, Rho: 2, Members: 5}
 
-// bytesDoNotDependOnCompany: a network's numbers must not depend on the networks beside it, on how the machine divides the work, on
-// how its steps are cut into calls, or on looking at it in between.
+// bytesDoNotDependOnCompany: a network's numbers must not depend on the networks beside it, on how the machine divides
+// the work, on how its steps are cut into calls, or on looking at it in between.
 func bytesDoNotDependOnCompany(t *testing.T, machines []Machine) {
 	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
 		// Layers of the second are big enough for several threads to work on one network.
-		for i, d := range []Design{small, {Sizes: []int{300, 62, 70, 4}, Activation: kernels.ReLU, Batch: 17, Rho: 2, Members: 3}} {
+		for i, d := range []Design{small, {Sizes: []int{300, 62, 70, 4}, Activation: kernels.ReLU, Batch: 17, Rho: 2,
+			Members: 3}} {
 			d.Sharing = sharing
 			shorter := i == 0 && (!testing.Short() || sharing%2 == 0)
 			n := d.Network(t)
-			rules := []*Network{n, n.Under(t, kernels.Accumulate{}), n.Under(t, kernels.Accumulate{AtMu: true}), n.Fluctuating(t, Walks[int(sharing)%2])}
+			rules := []*Network{n, n.Under(t, kernels.Accumulate{}), n.Under(t, kernels.Accumulate{AtMu: true}),
+				n.Fluctuating(t, Walks[int(sharing)%2])}
 			for j, n := range rules {
 				if testing.Short() && (j+int(sharing))%2 != 0 {
 					continue
@@ -269,7 +273,8 @@ func divergence(t *testing.T, m Machine) {
 			first := diverging(t, vm, 5, 3, c.want)
 			stands := StateOf(t, vm, 1)
 			second := diverging(t, vm, 8, 1, c.want)
-			if len(first[1].Losses) != c.losses || len(second[1].Losses) != 0 || math.IsNaN(first[1].NLL()) || math.IsInf(first[1].NLL(), 0) {
+			if len(first[1].Losses) != c.losses || len(second[1].Losses) != 0 || math.IsNaN(first[1].NLL()) ||
+				math.IsInf(first[1].NLL(), 0) {
 				t.Errorf("losses of the stopped member: %v, %v", first[1].Losses, second[1].Losses)
 			}
 			// NaNs among them are equal here.

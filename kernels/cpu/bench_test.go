@@ -11,13 +11,15 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// benchmark opens a VM with copies of one network, in the given kernel set, and runs f with it. The sigmas are around 0.1: their
-// size does not matter to the time.
-func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch int, sharing kernels.Sharing, rho float64, members, threads, examples int, f func(vm *cpu.VM, data *kernels.Data)) {
+// benchmark opens a VM with copies of one network, in the given kernel set, and runs f with it. The sigmas are around
+// 0.1: their size does not matter to the time.
+func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch int, sharing kernels.Sharing,
+	rho float64, members, threads, examples int, f func(vm *cpu.VM, data *kernels.Data)) {
 	b.Helper()
 	b.Setenv(cpu.KernelVariable, set)
 	p, err := graph.CompileSpec(graph.Spec{
-		Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true, Reliability: sharing != kernels.NoNoise,
+		Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true,
+		Reliability: sharing != kernels.NoNoise,
 	}, rule)
 	if err != nil {
 		b.Fatal(err)
@@ -46,8 +48,8 @@ func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch i
 
 var made = map[int]*kernels.Data{}
 
-// images are examples of the width and number of MNIST's, or as many as asked for, made once: gathering them at random from 47
-// megabytes is part of a step.
+// images are examples of the width and number of MNIST's, or as many as asked for, made once: gathering them at random
+// from 47 megabytes is part of a step.
 func images(p *kernels.Program, n int) *kernels.Data {
 	key := n*10000 + p.Widths[0]
 	if made[key] == nil || p.Widths[p.Output] != 10 {
@@ -88,9 +90,10 @@ func BenchmarkStep(b *testing.B) {
 			{"homogeneous/rho=2", kernels.PerNetwork, 2}, {"none", kernels.NoNoise, 2},
 		} {
 			b.Run(set+"/"+c.name, func(b *testing.B) {
-				benchmark(b, set, kernels.DefaultAdam(), published, 20, c.sharing, c.rho, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) {
-					train(b, vm, publishedSynapses)
-				})
+				benchmark(b, set, kernels.DefaultAdam(), published, 20, c.sharing, c.rho, 1, 1, 60000,
+					func(vm *cpu.VM, _ *kernels.Data) {
+						train(b, vm, publishedSynapses)
+					})
 			})
 		}
 	}
@@ -113,9 +116,10 @@ func BenchmarkAccumulate(b *testing.B) {
 func BenchmarkLangevin(b *testing.B) {
 	for _, set := range cpu.KernelSets() {
 		b.Run(set, func(b *testing.B) {
-			benchmark(b, set, kernels.Langevin{}, published, 20, kernels.PerSynapse, 2, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) {
-				train(b, vm, publishedSynapses)
-			})
+			benchmark(b, set, kernels.Langevin{}, published, 20, kernels.PerSynapse, 2, 1, 1, 60000,
+				func(vm *cpu.VM, _ *kernels.Data) {
+					train(b, vm, publishedSynapses)
+				})
 		})
 	}
 }
@@ -135,9 +139,10 @@ func BenchmarkSizes(b *testing.B) {
 				synapses += (c.sizes[i] + 1) * c.sizes[i+1]
 			}
 			b.Run(fmt.Sprintf("%s/%v/B=%d", set, c.sizes, c.batch), func(b *testing.B) {
-				benchmark(b, set, kernels.DefaultAdam(), c.sizes, c.batch, kernels.PerSynapse, 2, 1, 1, 2000, func(vm *cpu.VM, _ *kernels.Data) {
-					train(b, vm, synapses)
-				})
+				benchmark(b, set, kernels.DefaultAdam(), c.sizes, c.batch, kernels.PerSynapse, 2, 1, 1, 2000,
+					func(vm *cpu.VM, _ *kernels.Data) {
+						train(b, vm, synapses)
+					})
 			})
 		}
 	}
@@ -147,9 +152,10 @@ func BenchmarkSizes(b *testing.B) {
 func BenchmarkMembers(b *testing.B) {
 	for _, members := range []int{1, 2, 8} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
-			benchmark(b, cpu.KernelSets()[0], kernels.DefaultAdam(), published, 20, kernels.PerSynapse, 2, members, 2, 60000, func(vm *cpu.VM, _ *kernels.Data) {
-				train(b, vm, publishedSynapses*members)
-			})
+			benchmark(b, cpu.KernelSets()[0], kernels.DefaultAdam(), published, 20, kernels.PerSynapse, 2, members, 2, 60000,
+				func(vm *cpu.VM, _ *kernels.Data) {
+					train(b, vm, publishedSynapses*members)
+				})
 		})
 	}
 }
@@ -158,13 +164,14 @@ func BenchmarkMembers(b *testing.B) {
 func BenchmarkEvaluate(b *testing.B) {
 	for _, set := range cpu.KernelSets() {
 		b.Run(set, func(b *testing.B) {
-			benchmark(b, set, kernels.DefaultAdam(), published, 20, kernels.PerSynapse, 2, 1, 1, 10000, func(vm *cpu.VM, data *kernels.Data) {
-				for b.Loop() {
-					if _, err := vm.Evaluate(context.Background(), data, 0, 0); err != nil {
-						b.Fatal(err)
+			benchmark(b, set, kernels.DefaultAdam(), published, 20, kernels.PerSynapse, 2, 1, 1, 10000,
+				func(vm *cpu.VM, data *kernels.Data) {
+					for b.Loop() {
+						if _, err := vm.Evaluate(context.Background(), data, 0, 0); err != nil {
+							b.Fatal(err)
+						}
 					}
-				}
-			})
+				})
 		})
 	}
 }

@@ -2,14 +2,16 @@ package cpu
 
 import "quantal/kernels"
 
-// Diffuser moves many numbers by a [kernels.Diffusion], with the kernel set that Open would take. Its methods may be called from
-// several threads at once, each with numbers of its own; how the numbers are divided, and the steps, does not matter to the result.
+// Diffuser moves many numbers by a [kernels.Diffusion], with the kernel set that Open would take. Its methods may be
+// called from several threads at once, each with numbers of its own; how the numbers are divided, and the steps, does
+// not matter to the result.
 type Diffuser struct {
 	set       *kernelSet
 	diffusion kernels.Diffusion[float32]
 }
 
-// NewDiffuser chooses the kernels for a diffusion. It is an error if those that the environment asks for cannot run here.
+// NewDiffuser chooses the kernels for a diffusion. It is an error if those that the environment asks for cannot run
+// here.
 func NewDiffuser(d kernels.Diffusion[float32]) (*Diffuser, error) {
 	set, err := choose()
 	return &Diffuser{set, d}, err
@@ -24,6 +26,7 @@ func (f *Diffuser) Advance(w []float32, n kernels.Noise, first, steps int) {
 }
 
 // AdvanceSites is AdvanceSites of kernels.Diffusion.
-func (f *Diffuser) AdvanceSites(t kernels.Turnover[float32], w []float32, born []uint32, n kernels.Noise, first, steps int) (births, losses int) {
+func (f *Diffuser) AdvanceSites(t kernels.Turnover[float32], w []float32, born []uint32, n kernels.Noise, first,
+	steps int) (births, losses int) {
 	return f.set.advanceSites(&f.diffusion, t, w, born, n, first, steps)
 }

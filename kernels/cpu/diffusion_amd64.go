@@ -2,8 +2,8 @@ package cpu
 
 import "quantal/kernels"
 
-// groupOfNumbers is how many numbers take their noise from the same blocks. The kernels move whole groups; the portable ones move the
-// last numbers, if they are fewer.
+// groupOfNumbers is how many numbers take their noise from the same blocks. The kernels move whole groups; the portable
+// ones move the last numbers, if they are fewer.
 const groupOfNumbers = 64
 
 func (a *assembly) advanceNumbers(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int) {
@@ -24,7 +24,8 @@ func (a *assembly) advanceNumbers(d *kernels.Diffusion[float32], w []float32, n 
 	}
 }
 
-func (a *assembly) advanceNumbersOnSites(d *kernels.Diffusion[float32], t kernels.Turnover[float32], w []float32, born []uint32, n kernels.Noise, first, steps int) (births, losses int) {
+func (a *assembly) advanceNumbersOnSites(d *kernels.Diffusion[float32], t kernels.Turnover[float32], w []float32,
+	born []uint32, n kernels.Noise, first, steps int) (births, losses int) {
 	whole := len(w) &^ (groupOfNumbers - 1)
 	births, losses = portable.advanceSites(d, t, w[whole:], born[whole:], n, first+whole, steps)
 	if whole == 0 {

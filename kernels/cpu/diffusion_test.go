@@ -29,8 +29,8 @@ func nextToEdge(d kernels.Diffusion[float32], w float32) bool {
 	return len(d.Cells) > 1 && math.Abs(x-math.Round(x)) < 1e-3
 }
 
-// stepTolerance is for numbers up to 1, and steps up to 0.06 times a normal of up to 5.9, with slopes of up to 15 times w under the
-// noise.
+// stepTolerance is for numbers up to 1, and steps up to 0.06 times a normal of up to 5.9, with slopes of up to 15 times
+// w under the noise.
 const stepTolerance = 1e-6
 
 func drawNoise(t *rapid.T) kernels.Noise {
@@ -40,8 +40,8 @@ func drawNoise(t *rapid.T) kernels.Noise {
 	}
 }
 
-// Every kernel that moves numbers against its portable twin: a step of random numbers under a random law. Several steps at once are
-// the same as one by one, in parts, to the bit.
+// Every kernel that moves numbers against its portable twin: a step of random numbers under a random law. Several steps
+// at once are the same as one by one, in parts, to the bit.
 func TestDiffusionsAgainstPortable(t *testing.T) {
 	for _, set := range twins() {
 		t.Run(set.name+"/reflecting", func(t *testing.T) { rapid.Check(t, set.checkAdvance) })
@@ -57,7 +57,8 @@ func (set *kernelSet) checkAdvance(t *rapid.T) {
 	set.advance(&d, got, noise, first, 1)
 	portable.advance(&d, want, noise, first, 1)
 	for i, w := range start {
-		if e := math.Abs(float64(got[i] - want[i])); !(e <= stepTolerance) && !nextToEdge(d, w) || got[i] < d.Low || got[i] > d.High {
+		if e := math.Abs(float64(got[i] - want[i])); !(e <= stepTolerance) && !nextToEdge(d, w) || got[i] < d.Low ||
+			got[i] > d.High {
 			t.Fatalf("number %d goes from %v to %v, want %v", i, w, got[i], want[i])
 		}
 	}
@@ -108,7 +109,8 @@ func (set *kernelSet) checkAdvanceSites(t *rapid.T) {
 		}
 	}
 	if off := losses - wantLosses; births != wantBirths || max(off, -off) > undecided || undecided > 1 {
-		t.Fatalf("%d births and %d losses, want %d and %d; %d sites undecided", births, losses, wantBirths, wantLosses, undecided)
+		t.Fatalf("%d births and %d losses, want %d and %d; %d sites undecided", births, losses, wantBirths, wantLosses,
+			undecided)
 	}
 
 	alive := func(w []float32) (n int) {

@@ -8,8 +8,8 @@ import (
 	"quantal/kernels"
 )
 
-// groupsPerJob is the number of evaluation groups that one thread tests at a time. It fixes the order in which losses are
-// added, so it is part of the result's last digits.
+// groupsPerJob is the number of evaluation groups that one thread tests at a time. It fixes the order in which losses
+// are added, so it is part of the result's last digits.
 const groupsPerJob = 50
 
 // Evaluate tests every network on data.
@@ -42,14 +42,15 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	return scores, ctx.Err()
 }
 
-// Activations takes all examples of data through a network with its weights at mu, and returns what each layer answers, in the order
-// of the layers: [N x outputs of the layer], after the activation. For threads see kernels.Threads.
+// Activations takes all examples of data through a network with its weights at mu, and returns what each layer answers,
+// in the order of the layers: [N x outputs of the layer], after the activation. For threads see kernels.Threads.
 func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threads int) ([][]float32, error) {
 	set, err := choose()
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(capabilities.Check(p, make([]kernels.Member, 1), nil), s.Check(p.Layout), data.Check(p)); err != nil {
+	if err := errors.Join(capabilities.Check(p, make([]kernels.Member, 1), nil), s.Check(p.Layout),
+		data.Check(p)); err != nil {
 		return nil, err
 	}
 	threads = kernels.Threads(threads)
@@ -92,8 +93,8 @@ type test struct {
 	draws  int
 }
 
-// evaluate tests a network on the given groups of examples. It looks at ctx before each pass of a group through the network;
-// when that is cancelled the tallies mean nothing.
+// evaluate tests a network on the given groups of examples. It looks at ctx before each pass of a group through the
+// network; when that is cancelled the tallies mean nothing.
 func (k *worker) evaluate(ctx context.Context, t test, firstGroup, endGroup int) kernels.Tallies {
 	var sum kernels.Tallies
 	noise := kernels.Noise{Seed: t.member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(t.step)}

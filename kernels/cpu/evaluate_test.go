@@ -24,12 +24,13 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// An evaluation looks at its context before each pass of a group through a network, so that it stops within one pass per thread
-// however many draws were asked for.
+// An evaluation looks at its context before each pass of a group through a network, so that it stops within one pass
+// per thread however many draws were asked for.
 func TestEvaluateStopsWithinAPass(t *testing.T) {
 	const groups, draws, threads = 3, 50, 2
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.NoNoise} {
-		spec := graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Sharing: sharing, Magnitude: true, Reliability: sharing != kernels.NoNoise}
+		spec := graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Sharing: sharing, Magnitude: true,
+			Reliability: sharing != kernels.NoNoise}
 		p, err := graph.CompileSpec(spec, kernels.DefaultAdam())
 		if err != nil {
 			t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 
 var generated = []string{"avx512_amd64.s", "avx512_amd64.go", "avx2_amd64.s", "avx2_amd64.go"}
 
-// The generated files say from which sources they are: SHA-256 over the generator's Go files and go.mod, each with its name and
-// length.
+// The generated files say from which sources they are: SHA-256 over the generator's Go files and go.mod, each with its
+// name and length.
 func TestGeneratedFromTheseSources(t *testing.T) {
 	names, err := filepath.Glob("gen/*.go")
 	if err != nil {

@@ -57,12 +57,13 @@ func relative(got, want float64) float64 {
 
 func absolute(got, want float64) float64 { return math.Abs(got - want) }
 
-// The bounds are those of the portable functions: 4e-7 relative over the whole range that is used, 2e-7 absolute for sine and
-// cosine, and next to their zeros relative as well.
+// The bounds are those of the portable functions: 4e-7 relative over the whole range that is used, 2e-7 absolute for
+// sine and cosine, and next to their zeros relative as well.
 func TestVectorMathAgainstFloat64(t *testing.T) {
 	x, y, z := make([]float32, points), make([]float32, points), make([]float32, points)
 	for _, p := range allProbes() {
-		check := func(name string, got []float32, bound float64, e func(got, want float64) float64, want func(x float64) float64) {
+		check := func(name string, got []float32, bound float64, e func(got, want float64) float64,
+			want func(x float64) float64) {
 			t.Helper()
 			worst, at := 0.0, float32(0)
 			for i, v := range got {
@@ -92,7 +93,10 @@ func TestVectorMathAgainstFloat64(t *testing.T) {
 		check("log1p", y, 4e-7, relative, math.Log1p)
 		linear(x, -87.33, 200)
 		p.softplus(&y[0], &z[0], &x[0], points)
-		check("sigma", y, 4e-7, relative, func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) })
+		check("sigma", y, 4e-7, relative, func(x float64) float64 {
+			return math.Max(x, 0) +
+				math.Log1p(math.Exp(-math.Abs(x)))
+		})
 		check("sigma'", z, 4e-7, relative, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) })
 		linear(x, -1, 1)
 		p.sinCosPi(&y[0], &z[0], &x[0], points)

@@ -11,12 +11,14 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// Memory is what a VM takes, training and testing, or a little more: the sigmas of networks that stand still are made when first needed.
+// Memory is what a VM takes, training and testing, or a little more: the sigmas of networks that stand still are made
+// when first needed.
 func TestMemory(t *testing.T) {
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork, kernels.NoNoise} {
 		const members, threads = 3, 2
 		p, err := graph.CompileSpec(graph.Spec{
-			Sizes: []int{784, 300, 10}, Batch: 20, Sharing: sharing, Activation: kernels.ReLU, Magnitude: true, Reliability: sharing != kernels.NoNoise,
+			Sizes: []int{784, 300, 10}, Batch: 20, Sharing: sharing, Activation: kernels.ReLU, Magnitude: true,
+			Reliability: sharing != kernels.NoNoise,
 		}, kernels.DefaultAdam())
 		if err != nil {
 			t.Fatal(err)

@@ -10,15 +10,15 @@ import (
 	"quantal/kernels"
 )
 
-// Timing is the time of an instruction in a training step. A Sample is drawn and multiplied block by block, so its time is
-// within that of the Forward of its layer, and its own is zero.
+// Timing is the time of an instruction in a training step. A Sample is drawn and multiplied block by block, so its time
+// is within that of the Forward of its layer, and its own is zero.
 type Timing struct {
 	Instruction kernels.Instruction
 	Time        time.Duration // median over steps
 }
 
-// Profile trains the first network for n steps of an epoch, from firstStep, and times every instruction. Reading the clock
-// costs about 50 ns each time.
+// Profile trains the first network for n steps of an epoch, from firstStep, and times every instruction. Reading the
+// clock costs about 50 ns each time.
 func (vm *VM) Profile(ctx context.Context, firstStep, n int) ([]Timing, error) {
 	if vm.train == nil {
 		return nil, errors.New("cpu: Profile: this VM was opened without training data")
@@ -60,20 +60,23 @@ func (vm *VM) Profile(ctx context.Context, firstStep, n int) ([]Timing, error) {
 type Rates struct {
 	MemoryBytes float64 // bytes per second, read and written, over memory that fits no cache
 	CacheBytes  float64 // the same over 1 MB in and 1 MB out, which fit most second caches
-	Operations  float64 // float32 additions and multiplications per second, in the product kernel on data in the nearest cache
-	// Disturbed names those of the three that came out so differently from one time to the next that something else must have used the
-	// machine: memory, second cache, operations.
+	// float32 additions and multiplications per second, in the product kernel on data in the nearest cache
+	Operations float64
+	// Disturbed names those of the three that came out so differently from one time to the next that something else must
+	// have used the machine: memory, second cache, operations.
 	Disturbed []string
 }
 
-// Memory that fits no cache is copied in pieces, which take less time than a system gives to a thread before it turns to another.
+// Memory that fits no cache is copied in pieces, which take less time than a system gives to a thread before it turns
+// to another.
 const (
 	farMegabytes  = 256 // read, and as many written
 	farPiece      = 4   // megabytes
 	nearMegabytes = 1
 )
 
-// Measure measures the rates with a kernel set, taking about a second and half a gigabyte of memory, or less where there is less.
+// Measure measures the rates with a kernel set, taking about a second and half a gigabyte of memory, or less where
+// there is less.
 func Measure(set string) (Rates, error) {
 	var chosen *kernelSet
 	for _, s := range available() {
@@ -117,7 +120,8 @@ func Measure(set string) (Rates, error) {
 	return r, nil
 }
 
-// copier returns a function that copies the next piece of so many megabytes, around and around, and returns how many bytes it has moved.
+// copier returns a function that copies the next piece of so many megabytes, around and around, and returns how many
+// bytes it has moved.
 func copier(megabytes, piece int) func() float64 {
 	from, to := touched(megabytes<<18), touched(megabytes<<18)
 	n, at := piece<<18, 0
@@ -128,8 +132,8 @@ func copier(megabytes, piece int) func() float64 {
 	}
 }
 
-// touched returns n numbers in memory that is there: a system gives out pages when they are first written to, which takes longer than to copy
-// them.
+// touched returns n numbers in memory that is there: a system gives out pages when they are first written to, which
+// takes longer than to copy them.
 func touched(n int) []float32 {
 	s := aligned(n)
 	for i := range s {
@@ -150,8 +154,8 @@ func repeat(f func() float64) []float64 {
 	return rates
 }
 
-// summarise returns the rate that a quarter of the measurements reach: interruptions do not count, nor does a single lucky one. They were
-// disturbed if half of them do not come near it.
+// summarise returns the rate that a quarter of the measurements reach: interruptions do not count, nor does a single
+// lucky one. They were disturbed if half of them do not come near it.
 func summarise(rates []float64) (rate float64, disturbed bool) {
 	sorted := slices.Sorted(slices.Values(rates))
 	rate = sorted[len(sorted)-1-len(sorted)/4]

@@ -9,8 +9,8 @@ import (
 	"quantal/kernels"
 )
 
-// kernelSet is one implementation of the parts of a step that take time. The functions work on any rows of a layer; their
-// results do not depend on how the rows are divided among calls.
+// kernelSet is one implementation of the parts of a step that take time. The functions work on any rows of a layer;
+// their results do not depend on how the rows are divided among calls.
 type kernelSet struct {
 	name string
 
@@ -20,13 +20,14 @@ type kernelSet struct {
 	sample       func(d *drawing, w []float32, first, rows int) // one sigma per synapse, for training
 	redraw       func(d *drawing, w []float32, first, rows int) // sigmas that are known already
 	sampleShared func(d *drawing, w []float32, first, rows int, sigma float32)
-	// forward computes rows of y = a(x w) for all examples, with w as above. Activations that are not fused are left to the caller.
+	// forward computes rows of y = a(x w) for all examples, with w as above. Activations that are not fused are left to
+	// the caller.
 	forward func(p *product, y, x, w []float32, first, rows int)
 	// backward computes dx = dy w for examples first to first+n, times the derivative of a fused
 	// activation.
 	backward func(p *product, dx, x, dy, w []float32, first, n int)
-	// update forms dW of rows and moves their parameters by the rule of the given name; it reports whether gradients, parameters and
-	// moments are finite then.
+	// update forms dW of rows and moves their parameters by the rule of the given name; it reports whether gradients,
+	// parameters and moments are finite then.
 	update map[string]func(u *updating, s *scratch, first, rows int) bool
 	// descend forms dW of rows and moves mu down the gradient; it reports whether both were finite.
 	descend func(u *updating, s *scratch, first, rows int) bool
@@ -34,15 +35,18 @@ type kernelSet struct {
 	squares func(dst, x []float32)
 	// sumInputs squares columns first to first+n of the input, in units of 16, and adds the minibatch up.
 	sumInputs func(u *summing, first, n int)
-	// sum forms dW of rows and the sum of the examples' squared gradients, and adds them up; it reports whether all were finite.
+	// sum forms dW of rows and the sum of the examples' squared gradients, and adds them up; it reports whether all were
+	// finite.
 	sum func(u *summing, s *scratch, first, rows int) bool
 
 	// advance and advanceSites are the methods of that name of a Diffusion.
 	advance      func(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int)
-	advanceSites func(d *kernels.Diffusion[float32], t kernels.Turnover[float32], w []float32, born []uint32, n kernels.Noise, first, steps int) (births, losses int)
+	advanceSites func(d *kernels.Diffusion[float32], t kernels.Turnover[float32], w []float32, born []uint32,
+		n kernels.Noise, first, steps int) (births, losses int)
 }
 
-// drawing is what the functions that draw weights need to know of a layer. The slices cover the whole layer. Threads share it.
+// drawing is what the functions that draw weights need to know of a layer. The slices cover the whole layer. Threads
+// share it.
 type drawing struct {
 	kernels.Layer
 	noise kernels.Noise
@@ -62,8 +66,8 @@ type product struct {
 	activation kernels.Activation // behind y in forward, behind x in backward
 }
 
-// fused reports whether the products of every kernel set apply an activation themselves. Others, of which package kernels has the code,
-// are applied after them.
+// fused reports whether the products of every kernel set apply an activation themselves. Others, of which package
+// kernels has the code, are applied after them.
 func fused(a kernels.Activation) bool { return a == kernels.Linear || a == kernels.ReLU }
 
 // updating is what the update of a layer needs. The slices cover the whole layer. Threads share it.
@@ -81,8 +85,8 @@ type updating struct {
 	numbers [9]float32 // of the rule, as the assembly reads them
 }
 
-// summing is what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums more. Threads
-// share it.
+// summing is what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums more.
+// Threads share it.
 type summing struct {
 	kernels.Layer
 	batch               int
@@ -247,8 +251,8 @@ func KernelSets() []string {
 	return names
 }
 
-// Kernels returns the name of the kernel set that Open will choose: the fastest, or the one that the environment variable
-// QUANTAL_KERNELS asks for. It is an error if the processor cannot run that.
+// Kernels returns the name of the kernel set that Open will choose: the fastest, or the one that the environment
+// variable QUANTAL_KERNELS asks for. It is an error if the processor cannot run that.
 func Kernels() (string, error) {
 	s, err := choose()
 	if err != nil {
@@ -265,7 +269,8 @@ func choose() (*kernelSet, error) {
 	}
 	i := slices.IndexFunc(sets, func(s *kernelSet) bool { return s.name == want })
 	if i < 0 {
-		return nil, fmt.Errorf("cpu: %s=%s: want one that this processor runs: %s", KernelVariable, want, strings.Join(KernelSets(), ", "))
+		return nil, fmt.Errorf("cpu: %s=%s: want one that this processor runs: %s", KernelVariable, want,
+			strings.Join(KernelSets(), ", "))
 	}
 	return sets[i], nil
 }

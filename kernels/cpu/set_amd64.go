@@ -32,29 +32,35 @@ type assembly struct {
 	backward           func(dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32)
 	movers             map[string]mover // by the name of the rule
 	descend            func(mu, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
-	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, rows, batch int) uint32
-	squares            func(dst, x *float32, n int)
-	sumInputs          func(magnitude, square *float64, squares, x *float32, stride, columns, batch int)
+	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32,
+		stride, dyStride, rows, batch int) uint32
+	squares   func(dst, x *float32, n int)
+	sumInputs func(magnitude, square *float64, squares, x *float32, stride, columns, batch int)
 
-	uniforms          func(u *float32, keys *[20]uint32, block uint32, n int)
-	advanceLine       func(w *float32, keys *[20]uint32, block uint32, n int, law *float32)
-	advanceTable      func(w *float32, keys *[20]uint32, block uint32, n int, law, cells *float32)
-	advanceSitesLine  func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law *float32) (births, losses int)
-	advanceSitesTable func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law, cells *float32) (births, losses int)
+	uniforms         func(u *float32, keys *[20]uint32, block uint32, n int)
+	advanceLine      func(w *float32, keys *[20]uint32, block uint32, n int, law *float32)
+	advanceTable     func(w *float32, keys *[20]uint32, block uint32, n int, law, cells *float32)
+	advanceSitesLine func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32,
+		law *float32) (births, losses int)
+	advanceSitesTable func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law,
+		cells *float32) (births, losses int)
 }
 
 // mover holds the kernels of a rule that trains. Moments that the rule does not have are nil.
 type mover struct {
-	update       func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	update func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows,
+		batch int) uint32
 	updateShared func(mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	updateMeans  func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 }
 
-type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, factor, exponent float32)
+type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int,
+	factor, exponent float32)
 
 var avx512 = assembly{
 	gather: gatherAVX512,
-	rho0:   sampleRho0AVX512, rhoHalf: sampleRhoHalfAVX512, rho1: sampleRho1AVX512, rho2: sampleRho2AVX512, anyRho: sampleAnyRhoAVX512,
+	rho0:   sampleRho0AVX512, rhoHalf: sampleRhoHalfAVX512, rho1: sampleRho1AVX512, rho2: sampleRho2AVX512,
+	anyRho:       sampleAnyRhoAVX512,
 	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
 	descend: descendAVX512,
@@ -70,7 +76,8 @@ var avx512 = assembly{
 
 var avx2 = assembly{
 	gather: gatherAVX2,
-	rho0:   sampleRho0AVX2, rhoHalf: sampleRhoHalfAVX2, rho1: sampleRho1AVX2, rho2: sampleRho2AVX2, anyRho: sampleAnyRhoAVX2,
+	rho0:   sampleRho0AVX2, rhoHalf: sampleRhoHalfAVX2, rho1: sampleRho1AVX2, rho2: sampleRho2AVX2,
+	anyRho:       sampleAnyRhoAVX2,
 	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
 	descend: descendAVX2,
@@ -104,7 +111,8 @@ func (a assembly) set(name string) *kernelSet {
 			from, to := d.slots(first, rows)
 			w, slope, cost := w[:to-from], d.slope[from:to], d.cost[from:to]
 			mu, phi := d.mu[from:to], d.phi[from:to]
-			a.sampler(d.costs.Rho)(&w[0], &slope[0], &cost[0], &mu[0], &phi[0], &d.keys, &padMasks[d.Stride()-d.Columns()], d.block(first),
+			a.sampler(d.costs.Rho)(&w[0], &slope[0], &cost[0], &mu[0], &phi[0], &d.keys, &padMasks[d.Stride()-d.Columns()],
+				d.block(first),
 				d.Stride(), rows, -d.costs.Reliability, -(d.costs.Rho + 1))
 		},
 		sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
@@ -131,7 +139,8 @@ func (a assembly) set(name string) *kernelSet {
 		update: updates,
 		descend: func(u *updating, _ *scratch, first, rows int) bool {
 			stride, dyStride := u.Stride(), kernels.Stride(u.Out)
-			mu, x, dy := u.row.Mu.Values[first*stride:(first+rows)*stride], u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
+			mu, x, dy := u.row.Mu.Values[first*stride:(first+rows)*stride], u.x[:u.batch*stride],
+				u.dy[first:(u.batch-1)*dyStride+first+rows]
 			return a.descend(&mu[0], &x[0], &dy[0], &u.numbers[0], stride, dyStride, rows, u.batch) == 0
 		},
 		squares: func(dst, x []float32) {
@@ -210,13 +219,15 @@ func (u *updating) run(m *mover, s *scratch, first, rows int) (bad uint32) {
 	case kernels.PerSynapse:
 		phi, phiM, phiV := pointers(u.row.Phi, from, to)
 		slope, cost := u.slope[from:to], u.cost[from:to]
-		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
+		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], rule, stride, dyStride, rows,
+			u.batch)
 	case kernels.NoNoise:
 		return m.updateMeans(mu, muM, muV, &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
 	}
 	lanes := s.lanes[:16*rows]
 	clear(lanes)
-	bad = m.updateShared(mu, muM, muV, &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
+	bad = m.updateShared(mu, muM, muV, &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], rule, stride, dyStride, rows,
+		u.batch)
 	for r := range rows {
 		l := (*[16]float32)(lanes[16*r:])
 		u.sums[first+r] = (sum4(l[0:]) + sum4(l[4:])) + (sum4(l[8:]) + sum4(l[12:]))

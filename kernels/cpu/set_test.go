@@ -72,8 +72,8 @@ func (s shape) each(f func(first, rows int)) {
 	}
 }
 
-// closeTo reports the first entry of the layer's columns, or of a minibatch's, that differs by more than the tolerance times
-// the larger of the wanted value and scale.
+// closeTo reports the first entry of the layer's columns, or of a minibatch's, that differs by more than the tolerance
+// times the larger of the wanted value and scale.
 func closeTo(t *rapid.T, what string, got, want []float32, columns, stride int, tolerance, scale float64) {
 	t.Helper()
 	for i := range want {
@@ -110,13 +110,14 @@ func (set *kernelSet) checkGather(t *rapid.T) {
 	}
 }
 
-// The tolerances: xi is a product of three functions with errors of one or two units of 6e-8 each, sigma and its slope come with
-// 4e-7 (see TestVectorMathAgainstFloat64), a power multiplies the relative error of sigma by rho+1, and its logarithm's by
-// (rho+1) |log sigma| <= 20.
+// The tolerances: xi is a product of three functions with errors of one or two units of 6e-8 each, sigma and its slope
+// come with 4e-7 (see TestVectorMathAgainstFloat64), a power multiplies the relative error of sigma by rho+1, and its
+// logarithm's by (rho+1) |log sigma| <= 20.
 func (set *kernelSet) checkDraw(t *rapid.T) {
 	s := drawShape(t)
 	rho := rapid.SampledFrom([]float32{0, 0.5, 2. / 3, 1, 4. / 3, 2, 3.1}).Draw(t, "rho")
-	noise := kernels.Noise{Seed: rapid.Uint64().Draw(t, "seed"), Layer: 3, Step: rapid.Uint32().Draw(t, "step"), Draw: rapid.Uint32().Draw(t, "draw")}
+	noise := kernels.Noise{Seed: rapid.Uint64().Draw(t, "seed"), Layer: 3, Step: rapid.Uint32().Draw(t, "step"),
+		Draw: rapid.Uint32().Draw(t, "draw")}
 	mu, phi := rowsOf(s.Layer, 1, -1, 1), rowsOf(s.Layer, 50, -9, 3)
 	make := func() *drawing {
 		return &drawing{
@@ -158,8 +159,8 @@ func (set *kernelSet) checkDraw(t *rapid.T) {
 	compare("w, redrawn", w, wantW, wholeW, 1e-6, 1)
 }
 
-// Sums of n products of numbers up to 1 wander to some sqrt(n)/3, and each addition rounds to 6e-8 of that: 2e-8 n for the sum, a
-// few times that for the worst of many; 1e-6 sqrt(n) is room enough up to the n here.
+// Sums of n products of numbers up to 1 wander to some sqrt(n)/3, and each addition rounds to 6e-8 of that: 2e-8 n for
+// the sum, a few times that for the worst of many; 1e-6 sqrt(n) is room enough up to the n here.
 func (set *kernelSet) checkProduct(t *rapid.T) {
 	s := drawShape(t)
 	activation := rapid.SampledFrom([]kernels.Activation{kernels.Linear, kernels.ReLU}).Draw(t, "activation")
@@ -211,11 +212,12 @@ func rowParams(l kernels.Layer, rule kernels.Mover) kernels.Row[float32] {
 	return kernels.Row[float32]{Mu: param(1), Phi: param(4)}
 }
 
-// A step moves the parameters by up to the learning rate, here 0.1; its relative error is that of dW, amplified where m/sqrt(v) is
-// near a sum that cancels.
+// A step moves the parameters by up to the learning rate, here 0.1; its relative error is that of dW, amplified where
+// m/sqrt(v) is near a sum that cancels.
 func (set *kernelSet) checkUpdate(t *rapid.T) {
 	s := drawShape(t)
-	sharing := rapid.SampledFrom([]kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork, kernels.NoNoise}).Draw(t, "sharing")
+	sharing := rapid.SampledFrom([]kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork, kernels.NoNoise}).Draw(t,
+		"sharing")
 	x, dy := activations(s.batch, s.In, 3), activations(s.batch, s.Out, 80)
 	rule := rapid.SampledFrom(kernels.Movers()).Draw(t, "rule")
 	make := func() *updating {
@@ -316,14 +318,15 @@ func newSumming(l kernels.Layer, batch int) *summing {
 	u := &summing{Layer: l, batch: batch, x: activations(batch, l.In, 3), dy: activations(batch, l.Out, 80)}
 	u.xSquares, u.dySquares = aligned(len(u.x)), aligned(len(u.dy))
 	u.sums = kernels.SumRow{
-		Gradient: some(l.Slots(), 1), Magnitude: some(l.Slots(), 2), Square: some(l.Slots(), 3), ExampleSquare: some(l.Slots(), 4),
+		Gradient: some(l.Slots(), 1), Magnitude: some(l.Slots(), 2), Square: some(l.Slots(), 3),
+		ExampleSquare: some(l.Slots(), 4),
 	}
 	u.inputs = kernels.InputSums{Magnitude: some(l.Stride(), 5), Square: some(l.Stride(), 6)}
 	return u
 }
 
-// Sums of a minibatch in float32, added in float64: as in the products above, relative to sums of up to batch terms. Squares are
-// exact to one rounding.
+// Sums of a minibatch in float32, added in float64: as in the products above, relative to sums of up to batch terms.
+// Squares are exact to one rounding.
 func (set *kernelSet) checkSum(t *rapid.T) {
 	s := drawShape(t)
 	cut := 16 * rapid.IntRange(0, s.Stride()/16).Draw(t, "columns")
@@ -358,7 +361,8 @@ func (set *kernelSet) checkSum(t *rapid.T) {
 		{"g", got.sums.Gradient, want.sums.Gradient, whole.sums.Gradient, before.sums.Gradient},
 		{"|g|", got.sums.Magnitude, want.sums.Magnitude, whole.sums.Magnitude, before.sums.Magnitude},
 		{"g^2", got.sums.Square, want.sums.Square, whole.sums.Square, before.sums.Square},
-		{"g^2 of examples", got.sums.ExampleSquare, want.sums.ExampleSquare, whole.sums.ExampleSquare, before.sums.ExampleSquare},
+		{"g^2 of examples", got.sums.ExampleSquare, want.sums.ExampleSquare, whole.sums.ExampleSquare,
+			before.sums.ExampleSquare},
 		{"|x|", got.inputs.Magnitude, want.inputs.Magnitude, whole.inputs.Magnitude, before.inputs.Magnitude},
 		{"x^2", got.inputs.Square, want.inputs.Square, whole.inputs.Square, before.inputs.Square},
 	} {
@@ -394,7 +398,8 @@ func TestSumReportsWhatIsNotFinite(t *testing.T) {
 	}
 }
 
-// A NaN or an infinity anywhere in the gradient must be reported, and a parameter that leaves the finite numbers by itself.
+// A NaN or an infinity anywhere in the gradient must be reported, and a parameter that leaves the finite numbers by
+// itself.
 func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 	l := kernels.Layer{In: 40, Out: 7}
 	space := newScratch(l)
@@ -422,7 +427,8 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 					}
 					try(fmt.Sprintf("%v in dy", bad), 0.1, func(u *updating, r int) { u.dy[kernels.Stride(l.Out)+r] = bad })
 					if sharing == kernels.PerSynapse {
-						try(fmt.Sprintf("%v in the reliability cost", bad), 0.1, func(u *updating, r int) { u.cost[r*l.Stride()+r] = bad })
+						try(fmt.Sprintf("%v in the reliability cost", bad), 0.1,
+							func(u *updating, r int) { u.cost[r*l.Stride()+r] = bad })
 					}
 				}
 				try("a mu beyond float32", 3e38, func(u *updating, r int) {
@@ -438,7 +444,8 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 		}
 		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 3e38} {
 			for r := range l.Out {
-				u := &updating{Layer: l, batch: 3, x: activations(3, l.In, 1), dy: activations(3, l.Out, 2), row: rowParams(l, kernels.SGD{})}
+				u := &updating{Layer: l, batch: 3, x: activations(3, l.In, 1), dy: activations(3, l.Out, 2),
+					row: rowParams(l, kernels.SGD{})}
 				u.setDescent(kernels.LangevinStep[float32]{Rate: 1e-3})
 				u.dy[kernels.Stride(l.Out)+r] = bad * 100
 				if set.descend(u, space, 0, l.Out) {

@@ -92,7 +92,8 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	k.updating.sums = make([]float64, rows)
 	k.team.shares, k.team.scratch = shares, make([]scratch, threads)
 	for i := range k.team.scratch {
-		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest), lanes: aligned(16 * blockRows)}
+		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest),
+			lanes: aligned(16 * blockRows)}
 	}
 	return k
 }
@@ -105,8 +106,8 @@ func aligned(n int) []float32 {
 	return s[skip:][:n:n]
 }
 
-// blockRows is the number of rows that go through one kernel after the other, so that what the one leaves is still in the
-// nearest cache for the next.
+// blockRows is the number of rows that go through one kernel after the other, so that what the one leaves is still in
+// the nearest cache for the next.
 const blockRows = 8
 
 // gather copies examples into buffer dst and their answers beside it.
@@ -197,9 +198,9 @@ func (k *worker) draw(kind draws, w []float32, first, rows int) {
 	}
 }
 
-// forward runs a Sample, if there is noise, and the Forward that uses its weights, for the first n examples of the buffers:
-// block by block, so that the weights are multiplied while they are in the nearest cache. Unless a Backward needs them too,
-// all blocks take the same place.
+// forward runs a Sample, if there is noise, and the Forward that uses its weights, for the first n examples of the
+// buffers: block by block, so that the weights are multiplied while they are in the nearest cache. Unless a Backward
+// needs them too, all blocks take the same place.
 func (k *worker) forward(i kernels.Forward, kind draws, n int) {
 	layer := k.program.Layout.Layers[i.Layer]
 	k.product = product{Layer: layer, batch: n, activation: i.Activation}
@@ -326,7 +327,8 @@ func (k *worker) finite() bool {
 func (k *worker) movePart(s share) {
 	u, scratch := &k.updating, &k.team.scratch[s.thread]
 	begin, n := s.of(u.Out, shareRows)
-	// Last rows first: their parameters were read last, by the draw, and the first rows are then at hand for the next draw.
+	// Last rows first: their parameters were read last, by the draw, and the first rows are then at hand for the next
+	// draw.
 	for end := begin + n; end > begin; {
 		first := max(begin, end-blockRows)
 		if !k.update(u, scratch, first, end-first) {
@@ -357,7 +359,8 @@ func (k *worker) moveShared(i kernels.UpdateShared, s *kernels.State, rule kerne
 }
 
 // fluctuate runs a Fluctuate instruction and reports whether the gradient was finite.
-func (k *worker) fluctuate(i kernels.Fluctuate, s *kernels.State, noise kernels.Noise, step kernels.LangevinStep[float32]) bool {
+func (k *worker) fluctuate(i kernels.Fluctuate, s *kernels.State, noise kernels.Noise,
+	step kernels.LangevinStep[float32]) bool {
 	layout, u := k.program.Layout, &k.updating
 	u.Layer, u.batch = layout.Layers[i.Layer], k.batch
 	u.setDescent(step.Times(i.MagnitudeTerms, 0))

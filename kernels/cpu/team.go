@@ -7,14 +7,16 @@ import (
 	"time"
 )
 
-// team lets several threads work on one network, where there are fewer networks than threads. A step has some ten stretches
-// that can be divided, of 10 to 100 µs each, so handing them over has to take less than a microsecond: helpers wait in a loop
-// that reads an atomic number. A thread takes the same share of the same layer in every step, so that its part of the
-// parameters stays in its cache, unless it is late, because the processor is busy with something else: then the thread that
-// leads takes the share as well. The kernels' results do not depend on how rows or examples are divided.
+// team lets several threads work on one network, where there are fewer networks than threads. A step has some ten
+// stretches that can be divided, of 10 to 100 µs each, so handing them over has to take less than a microsecond:
+// helpers wait in a loop that reads an atomic number. A thread takes the same share of the same layer in every step, so
+// that its part of the parameters stays in its cache, unless it is late, because the processor is busy with something
+// else: then the thread that leads takes the share as well. The kernels' results do not depend on how rows or examples
+// are divided.
 //
-// There are as many shares as threads were asked for, but never more threads than processors: threads that wait in a loop would
-// keep those with work from their processor. Where there are more shares than threads, each thread has several.
+// There are as many shares as threads were asked for, but never more threads than processors: threads that wait in a
+// loop would keep those with work from their processor. Where there are more shares than threads, each thread has
+// several.
 type team struct {
 	shares  int
 	scratch []scratch // one per thread
@@ -98,8 +100,8 @@ func (k *worker) help(thread int) {
 	}
 }
 
-// wait returns once done does: within a fraction of a microsecond if that is soon. After some 50 µs it lets the processor go, to
-// whom it may be waiting for.
+// wait returns once done does: within a fraction of a microsecond if that is soon. After some 50 µs it lets the
+// processor go, to whom it may be waiting for.
 func wait(done func() bool) {
 	for spins := 1; !done(); spins++ {
 		if spins%(1<<15) == 0 {

@@ -10,7 +10,8 @@ import (
 
 // Threads wait in a loop for each other, so more of them than processors would take the processor from those with work.
 func TestNoMoreThreadsThanProcessors(t *testing.T) {
-	p, err := graph.CompileSpec(graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Magnitude: true, Reliability: true}, kernels.DefaultAdam())
+	p, err := graph.CompileSpec(graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Magnitude: true, Reliability: true},
+		kernels.DefaultAdam())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +38,12 @@ func TestNoMoreThreadsThanProcessors(t *testing.T) {
 				}
 			}
 			if waiting > processors {
-				t.Errorf("%d threads, %d networks: %d wait in a loop, there are %d processors", threads, members, waiting, processors)
+				t.Errorf("%d threads, %d networks: %d wait in a loop, there are %d processors", threads, members, waiting,
+					processors)
 			}
 			if shares > want || shares < min(want, members) {
-				t.Errorf("%d threads, %d networks: the work is divided into %d shares, want at most %d", threads, members, shares, want)
+				t.Errorf("%d threads, %d networks: the work is divided into %d shares, want at most %d", threads, members, shares,
+					want)
 			}
 		}
 	}

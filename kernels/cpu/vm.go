@@ -33,13 +33,16 @@ type VM struct {
 var capabilities = kernels.Capabilities{
 	Machine: "cpu",
 	Instructions: []kernels.Instruction{
-		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{}, kernels.UpdateShared{},
+		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{},
+		kernels.UpdateShared{},
 		kernels.SumGradient{}, kernels.Fluctuate{},
 	},
-	Rules:       []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.Accumulate{}, kernels.Langevin{}},
+	Rules: []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.Accumulate{},
+		kernels.Langevin{}},
 	Activations: kernels.Activations(),
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
-	Sharings:    []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork, kernels.NoNoise},
+	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
+		kernels.NoNoise},
 }
 
 // smallestEpsilon keeps the denominators of Adam's steps where the product of two of them is a normal float32.
@@ -53,8 +56,8 @@ type order struct {
 
 var _ kernels.VM = (*VM)(nil)
 
-// Open returns a VM for the program with one state per member, all zero until Load. For threads see kernels.Threads. train
-// may be nil for a VM that only evaluates. The kernels are those that Kernels names.
+// Open returns a VM for the program with one state per member, all zero until Load. For threads see kernels.Threads.
+// train may be nil for a VM that only evaluates. The kernels are those that Kernels names.
 func Open(p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
 	set, err := choose()
 	if err != nil {
@@ -70,7 +73,8 @@ func OpenWith(set string, p *kernels.Program, members []kernels.Member, train *k
 			return open(s, p, members, train, threads)
 		}
 	}
-	return nil, fmt.Errorf("cpu: kernel set %q: want one that this processor runs: %s", set, strings.Join(KernelSets(), ", "))
+	return nil, fmt.Errorf("cpu: kernel set %q: want one that this processor runs: %s", set,
+		strings.Join(KernelSets(), ", "))
 }
 
 func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *kernels.Data, threads int) (*VM, error) {
@@ -111,8 +115,8 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 	return vm, nil
 }
 
-// Memory is about the number of bytes that a VM takes: the states of its members and what they sum up, and for each thread a set of weights and
-// slopes, and the activations of a minibatch. Sizes may be such that no machine holds them.
+// Memory is about the number of bytes that a VM takes: the states of its members and what they sum up, and for each
+// thread a set of weights and slopes, and the activations of a minibatch. Sizes may be such that no machine holds them.
 func Memory(p *kernels.Program, members, threads int) float64 {
 	threads = kernels.Threads(threads)
 	slots, phi := float64(p.Layout.Slots()), float64(p.Layout.PhiSize())
@@ -232,8 +236,8 @@ func (vm *VM) order(epoch int) {
 	})
 }
 
-// spread calls f for the jobs 0 to n-1 on several threads. Which thread takes which job does not matter: a worker holds nothing
-// that outlives a job. A panic in one goes on here.
+// spread calls f for the jobs 0 to n-1 on several threads. Which thread takes which job does not matter: a worker holds
+// nothing that outlives a job. A panic in one goes on here.
 func spread(threads, n int, f func(thread, job int)) {
 	var next atomic.Int64
 	work := func(thread int) error {

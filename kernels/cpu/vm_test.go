@@ -13,8 +13,8 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// Weights are the means themselves, which must not move before the gradient has gone back through them, whatever order the graph
-// has its operations in. Here they do, and that is noticed.
+// Weights are the means themselves, which must not move before the gradient has gone back through them, whatever order
+// the graph has its operations in. Here they do, and that is noticed.
 func TestLangevinMovesAfterEveryBackward(t *testing.T) {
 	n := conformance.Design{
 		Sizes: []int{20, 16, 12, 9, 5}, Activation: kernels.ReLU, Batch: 10, Rho: 2, Examples: 100,
@@ -147,7 +147,8 @@ func TestStepsDoNotAllocate(t *testing.T) {
 			Sizes: []int{30, 20, 18, 4}, Activation: kernels.ReLU, Batch: 5, Sharing: sharing, Rho: 2, Examples: 53,
 		}.Network(t)
 		for _, n := range []*conformance.Network{
-			n, n.Under(t, kernels.Accumulate{}), n.Under(t, kernels.Accumulate{AtMu: true}), n.Fluctuating(t, kernels.Langevin{}),
+			n, n.Under(t, kernels.Accumulate{}), n.Under(t, kernels.Accumulate{AtMu: true}),
+			n.Fluctuating(t, kernels.Langevin{}),
 		} {
 			for _, m := range machines() {
 				vm := n.Open(t, m.Open)
@@ -164,7 +165,8 @@ func TestStepsDoNotAllocate(t *testing.T) {
 
 // Every kernel set must draw the same noise and so train nearly the same network.
 func TestKernelSetsAgree(t *testing.T) {
-	n := conformance.Design{Sizes: []int{60, 40, 10}, Activation: kernels.ReLU, Batch: 20, Rho: 2, Examples: 203}.Network(t)
+	n := conformance.Design{Sizes: []int{60, 40, 10}, Activation: kernels.ReLU, Batch: 20, Rho: 2,
+		Examples: 203}.Network(t)
 	var reference *kernels.State
 	for _, set := range cpu.KernelSets() {
 		vm := n.Open(t, machine(set).Open)

@@ -21,14 +21,16 @@ type Deviation struct {
 func (d Deviation) OK() bool { return d.Error <= d.Tolerance }
 
 func (d Deviation) String() string {
-	return fmt.Sprintf("member %d: %s deviates by %.2g of its largest entry, of %g allowed", d.Member, d.What, d.Error, d.Tolerance)
+	return fmt.Sprintf("member %d: %s deviates by %.2g of its largest entry, of %g allowed", d.Member, d.What, d.Error,
+		d.Tolerance)
 }
 
-// Check takes networks through one step of a program on a device, kernel by kernel, and compares what each kernel wrote with the
-// portable kernel in float64, run on what the device held before, so that errors do not pile up. It then compares the middle
-// kernel with the single operations it replaces, and the evaluation with the definition of its figures. The tolerances are
-// for states in which noise and costs have gradients of one size. The device stays open.
-func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels.Data, states []*kernels.State, step int) ([]Deviation, error) {
+// Check takes networks through one step of a program on a device, kernel by kernel, and compares what each kernel wrote
+// with the portable kernel in float64, run on what the device held before, so that errors do not pile up. It then
+// compares the middle kernel with the single operations it replaces, and the evaluation with the definition of its
+// figures. The tolerances are for states in which noise and costs have gradients of one size. The device stays open.
+func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels.Data, states []*kernels.State,
+	step int) ([]Deviation, error) {
 	vm, err := open(d, p, members, data, nil)
 	if err != nil {
 		return nil, err
@@ -300,7 +302,8 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 			c.summed(i, m)
 		case kernels.Fluctuate:
 			langevin, _ := c.vm.shape.Rule.(kernels.Langevin)
-			c.fluctuated(i, m, noise, before[m], kernels.NewLangevinStep[float64](langevin, member, float64(batch)/float64(c.data.N), step))
+			c.fluctuated(i, m, noise, before[m], kernels.NewLangevinStep[float64](langevin, member,
+				float64(batch)/float64(c.data.N), step))
 		}
 	}
 }
@@ -371,7 +374,8 @@ func (c *checker) lost(i kernels.Loss, m int, examples []int32) {
 }
 
 // updated checks mu, and phi where it is per synapse; where it is shared, the rows' sums of dW xi.
-func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State, rule kernels.TrainingStep[float64]) {
+func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State,
+	rule kernels.TrainingStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	off := layout.Offset(i.Layer)
 	n, stride := st.Columns(), st.Stride()
@@ -427,8 +431,8 @@ func widePart(p kernels.Param[float32], from, n int) kernels.Param[float64] {
 	return w
 }
 
-// sameParam compares parameters with the tolerance, and their moments: the first with twice as much where the gradient comes through
-// sigma, a square with twice that.
+// sameParam compares parameters with the tolerance, and their moments: the first with twice as much where the gradient
+// comes through sigma, a square with twice that.
 func (c *checker) sameParam(name string, got, want kernels.Param[float64], width, stride int, tolerance float64) {
 	c.same(name, got.Values, want.Values, width, stride, tolerance)
 	if name == "phi" {
@@ -471,7 +475,8 @@ func (c *checker) summed(i kernels.SumGradient, m int) {
 }
 
 // fluctuated checks mu, and that nothing else has changed.
-func (c *checker) fluctuated(i kernels.Fluctuate, m int, noise kernels.Noise, s *kernels.State, rule kernels.LangevinStep[float64]) {
+func (c *checker) fluctuated(i kernels.Fluctuate, m int, noise kernels.Noise, s *kernels.State,
+	rule kernels.LangevinStep[float64]) {
 	layout := c.vm.shape.Layout
 	p := kernels.Product[float64]{Layer: layout.Layers[i.Layer], Batch: c.vm.shape.Batch}
 	n, stride, off := p.Columns(), p.Stride(), layout.Offset(i.Layer)
@@ -597,8 +602,8 @@ func (c *checker) evaluation(step int) {
 	}
 }
 
-// logProbabilities are those of the outcomes of test example e under a draw of the weights, or at the means for draw -1: of
-// the classes, or of the observed target.
+// logProbabilities are those of the outcomes of test example e under a draw of the weights, or at the means for draw
+// -1: of the classes, or of the observed target.
 func (c *checker) logProbabilities(s *kernels.State, m, e, step, draw int) []float64 {
 	x, member := c.input(e), c.members[m]
 	noise := kernels.Noise{Seed: member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(step), Draw: uint32(draw)}

@@ -22,8 +22,8 @@ const Built = true
 // minMajor is the compute capability that the PTX is compiled for: 8.0.
 const minMajor = 8
 
-// device is a GPU. CUDA's current context belongs to a thread, and a goroutine may change threads, so every operation locks its
-// goroutine to its thread and makes the context current there.
+// device is a GPU. CUDA's current context belongs to a thread, and a goroutine may change threads, so every operation
+// locks its goroutine to its thread and makes the context current there.
 type device struct {
 	number cu.Device
 	ctx    cu.CUContext
@@ -74,8 +74,9 @@ func Device(number int) (Driver, error) {
 		return nil, fmt.Errorf("cuda: GPU %d: %w", number, err)
 	}
 	if info := d.Info(); info.Major < minMajor {
-		return nil, &Unavailable{fmt.Sprintf("GPU %d, %s, is too old: it has compute capability %d.%d, %d.0 or newer is needed",
-			number, info.Name, info.Major, info.Minor, minMajor)}
+		return nil,
+			&Unavailable{fmt.Sprintf("GPU %d, %s, is too old: it has compute capability %d.%d, %d.0 or newer is needed",
+				number, info.Name, info.Major, info.Minor, minMajor)}
 	}
 	if d.ctx, err = d.number.RetainPrimaryCtx(); err != nil {
 		return nil, fmt.Errorf("cuda: GPU %d: open: %w", number, err)

@@ -90,7 +90,8 @@ func deviceWorks(t *testing.T) {
 	}
 	kernels, err := loadKernels(d, nil)
 	must(err)
-	advance := Launch{Kernel: kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1}, Parameters: advanceParameters{a, 5}}
+	advance := Launch{Kernel: kernels["advance"], Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1},
+		Parameters: advanceParameters{a, 5}}
 	must(d.Launch(advance))
 	advance.Parameters = advanceParameters{a, -2}
 	g, err := d.Record([]Launch{advance, advance})
@@ -104,7 +105,8 @@ func deviceWorks(t *testing.T) {
 	must(g.Release())
 	advance.Shared = 64 << 10
 	must(d.Launch(advance))
-	if err := d.Launch(Launch{Kernel: kernels["loss"], Grid: advance.Grid, Block: advance.Block, Parameters: lossParameters{}}); err == nil {
+	if err := d.Launch(Launch{Kernel: kernels["loss"], Grid: advance.Grid, Block: advance.Block,
+		Parameters: lossParameters{}}); err == nil {
 		t.Error("a launch that fails: no error")
 	}
 	advance.Parameters = copyParameters{}
@@ -120,8 +122,8 @@ func deviceWorks(t *testing.T) {
 	must(d.Close())
 }
 
-// devicesWorkTogether has several GPUs work at the same time, on goroutines that change threads. Each call has to find the context of its
-// GPU: the library refuses what belongs to another.
+// devicesWorkTogether has several GPUs work at the same time, on goroutines that change threads. Each call has to find
+// the context of its GPU: the library refuses what belongs to another.
 func devicesWorkTogether(t *testing.T) {
 	if n, err := Devices(); n != 3 || err != nil {
 		t.Fatalf("%d GPUs, %v", n, err)

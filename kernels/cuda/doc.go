@@ -1,15 +1,15 @@
 // Package cuda runs a [kernels.Program] on an NVIDIA GPU, all members of a run at once.
 //
-// What enters: a Program, its Members and the training data. What leaves: trained states, sums and scores. The networks take
-// every step together, as a dimension of the grids of a few launches; within an epoch the host looks only every 256 steps. A
-// network's bytes depend neither on the networks beside it, nor on the batches into which memory cuts them, nor on how steps
-// are cut into calls: every sum has a fixed order, and there are no floating-point atomics.
+// What enters: a Program, its Members and the training data. What leaves: trained states, sums and scores. The networks
+// take every step together, as a dimension of the grids of a few launches; within an epoch the host looks only every
+// 256 steps. A network's bytes depend neither on the networks beside it, nor on the batches into which memory cuts
+// them, nor on how steps are cut into calls: every sum has a fixed order, and there are no floating-point atomics.
 //
-// The kernels are CUDA C++ in src, compiled by ptx.sh to PTX for compute capability 8.0, which is committed, embedded, and
-// compiled by the driver for the GPU at hand. Each takes one struct, which src/records.cuh and records.go declare with the
-// same fields. A [Driver] is what the VM needs of a device. There are two: the GPU through
-// gorgonia.org/cu, in programs built with the tag gpu ([Device]), and an interpreter of the same PTX ([Interpreted]), with
-// which the tests run every kernel and the whole VM without a GPU, watching for accesses out of bounds and for races.
+// The kernels are CUDA C++ in src, compiled by ptx.sh to PTX for compute capability 8.0, which is committed, embedded,
+// and compiled by the driver for the GPU at hand. Each takes one struct, which src/records.cuh and records.go declare
+// with the same fields. A [Driver] is what the VM needs of a device. There are two: the GPU through gorgonia.org/cu, in
+// programs built with the tag gpu ([Device]), and an interpreter of the same PTX ([Interpreted]), with which the tests
+// run every kernel and the whole VM without a GPU, watching for accesses out of bounds and for races.
 //
 // # From instructions to launches
 //
@@ -23,8 +23,8 @@
 //	accumulate          SumGradient of all layers                       as update_*, whose place it takes
 //	langevin            Fluctuate of all layers                         the same
 //
-// The middle kernel also gathers the minibatch of the next step, into the half of the input buffer that rests. With larger
-// layers every instruction is a launch of its own:
+// The middle kernel also gathers the minibatch of the next step, into the half of the input buffer that rests. With
+// larger layers every instruction is a launch of its own:
 //
 //	gather_*            Gather          one slot per distinct seed, not per member
 //	forward_*           Sample, Forward per layer; activate follows where a layer has more than 128 columns
@@ -35,32 +35,34 @@
 //	accumulate          SumGradient of all layers, after the last Backward
 //	langevin            Fluctuate of all layers, after the last Backward
 //
-// The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of the step,
-// the place of its minibatch and Adam's bias corrections come from an array on the device, computed on the host in float64.
-// An evaluation uses the same forward kernels: a group of 20 test examples of one member is an instance, a block row of the
-// grid, and score, mixture_add and mixture_score reduce each group to its figures, which the host adds in order.
+// The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of
+// the step, the place of its minibatch and Adam's bias corrections come from an array on the device, computed on the
+// host in float64. An evaluation uses the same forward kernels: a group of 20 test examples of one member is an
+// instance, a block row of the grid, and score, mixture_add and mixture_score reduce each group to its figures, which
+// the host adds in order.
 //
 // # Layout
 //
-// The noise decides how threads map to synapses. One block of Philox gives the columns k, k+16, k+32 and k+48 of a row, so a
-// thread has these four columns and sixteen threads a row; each of their loads is a whole segment of 64 bytes. Inputs lie in
-// shared memory with the four columns of a thread side by side, so that one 16-byte load feeds four (update) or eight
-// (forward) multiply-adds per example.
+// The noise decides how threads map to synapses. One block of Philox gives the columns k, k+16, k+32 and k+48 of a row,
+// so a thread has these four columns and sixteen threads a row; each of their loads is a whole segment of 64 bytes.
+// Inputs lie in shared memory with the four columns of a thread side by side, so that one 16-byte load feeds four
+// (update) or eight (forward) multiply-adds per example.
 //
-// Forward: a thread draws two rows of four weights and multiplies them with 20 examples into 40 sums in registers. Weights of
-// the first layer never exist in memory. Slices of 128 columns give a single network 35 blocks; their partial sums, 7 x 8 kB
-// for the published first layer, stay in the L2 cache.
+// Forward: a thread draws two rows of four weights and multiplies them with 20 examples into 40 sums in registers.
+// Weights of the first layer never exist in memory. Slices of 128 columns give a single network 35 blocks; their
+// partial sums, 7 x 8 kB for the published first layer, stay in the L2 cache.
 //
-// Update: dW, four numbers per thread, never leaves the registers, and xi is drawn again rather than stored, which costs
-// arithmetic where there is some to spare and saves 8 bytes per synapse. Weights of later layers are stored: writing and
-// reading them costs no more bytes than drawing them again for the backward pass, and the middle kernel, one block per
-// member, has no time to draw.
+// Update: dW, four numbers per thread, never leaves the registers, and xi is drawn again rather than stored, which
+// costs arithmetic where there is some to spare and saves 8 bytes per synapse. Weights of later layers are stored:
+// writing and reading them costs no more bytes than drawing them again for the backward pass, and the middle kernel,
+// one block per member, has no time to draw.
 //
-// Each rule that trains has its own update kernels, from one template: without more in their names they are Adam's, with _sgd and
-// _momentum those of these rules.
+// Each rule that trains has its own update kernels, from one template: without more in their names they are Adam's,
+// with _sgd and _momentum those of these rules.
 //
-// State is [member][field][layer][row][stride]: mu and its moments, phi and its. Bytes moved per synapse and step of the first layer,
-// which has 85 % of the published network's synapses, with Adam's two moments (8 less per moment and parameter without):
+// State is [member][field][layer][row][stride]: mu and its moments, phi and its. Bytes moved per synapse and step of
+// the first layer, which has 85 % of the published network's synapses, with Adam's two moments (8 less per moment and
+// parameter without):
 //
 //	                       forward   update          sum
 //	sigma per synapse      8         24 + 24         56
@@ -69,16 +71,16 @@
 //
 // Later layers add 12 for the stored weights. So 240 published networks move 1.25 GB a step when sigma is per synapse.
 //
-// A step of the rule Langevin moves mu alone: 4 bytes forward and 8 in the place of the update. A step with frozen parameters
-// moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64, and behind it the sums of the
-// inputs. The block that has a layer's first row adds those up as well.
+// A step of the rule Langevin moves mu alone: 4 bytes forward and 8 in the place of the update. A step with frozen
+// parameters moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64, and behind it
+// the sums of the inputs. The block that has a layer's first row adds those up as well.
 //
 // # Registers, shared memory, occupancy
 //
-// By ptxas 11.8 for sm_90 (sm_80 in brackets where it differs); no kernel spills. Blocks per multiprocessor are the least of
-// 2048/threads, 65,536 registers over the block's, and 228 (164) kB over shared memory + 1 kB; occupancy is the share of the
-// 64 warps. Registers are given to warps, 256 at a time, out of each quarter's 16,384. B is the size of a minibatch.
-// ptxas_test.go checks every number where ptxas is installed.
+// By ptxas 11.8 for sm_90 (sm_80 in brackets where it differs); no kernel spills. Blocks per multiprocessor are the
+// least of 2048/threads, 65,536 registers over the block's, and 228 (164) kB over shared memory + 1 kB; occupancy is
+// the share of the 64 warps. Registers are given to warps, 256 at a time, out of each quarter's 16,384. B is the size
+// of a minibatch. ptxas_test.go checks every number where ptxas is installed.
 //
 //	kernel                   threads  registers   shared bytes       blocks  occupancy
 //	gather_bytes             256      18 (16)     0                  8       100 %
@@ -109,9 +111,9 @@
 //	mixture_add              32       32          0                  32      50 %
 //	mixture_score            32       32          160                32      50 %
 //
-// The forward kernels have few warps, but each has eight independent chains of arithmetic, and 40 sums that spare shared memory.
-// Their inner loop is 931 instructions (sm_90) for 8 synapses and 20 examples, so that the forward pass is bound by
-// arithmetic; the update has enough loads in flight, 64 bytes per thread, to be bound by memory.
+// The forward kernels have few warps, but each has eight independent chains of arithmetic, and 40 sums that spare
+// shared memory. Their inner loop is 931 instructions (sm_90) for 8 synapses and 20 examples, so that the forward pass
+// is bound by arithmetic; the update has enough loads in flight, 64 bytes per thread, to be bound by memory.
 //
 // # The next design, should figures ask for it
 //
@@ -133,9 +135,9 @@
 // issue 116 per synapse and step in the forward pass (above) and up to 314 in the update (1,256 for 4 synapses;
 // branches seldom taken are in, and loops that stage inputs count once). Noise kept from the forward pass to the
 // update, no addresses of device memory and no loads would leave perhaps 250; 40 multiplications and additions, one
-// draw of noise, two of Adam's steps, a softplus and the cost make 150 at least, counted by hand. A step has six meetings of a network's
-// blocks (three layers forward, the loss, two layers backward), here taken to be 0.5 us each. Microseconds per step of
-// all networks, and of the first alone:
+// draw of noise, two of Adam's steps, a softplus and the cost make 150 at least, counted by hand. A step has six
+// meetings of a network's blocks (three layers forward, the loss, two layers backward), here taken to be 0.5 us each.
+// Microseconds per step of all networks, and of the first alone:
 //
 //	                                       a turn of 12     240 networks   1 network
 //	held, 430 instructions per synapse     13.8 + 3         336            17

@@ -11,9 +11,10 @@ import (
 // Address is a place in the memory of a device.
 type Address uint64
 
-// Driver is what the VM asks of a CUDA device. Launches and replays may return before the work is done; an error of the work
-// itself then comes back from Sync or Download. Once a device has failed, all that follows on it fails in the same way, freeing memory
-// too: so of several errors the first is told, by cmp.Or. A Driver is used by one goroutine at a time.
+// Driver is what the VM asks of a CUDA device. Launches and replays may return before the work is done; an error of the
+// work itself then comes back from Sync or Download. Once a device has failed, all that follows on it fails in the same
+// way, freeing memory too: so of several errors the first is told, by cmp.Or. A Driver is used by one goroutine at a
+// time.
 type Driver interface {
 	Info() Info
 	// Load compiles PTX text for the device.

@@ -76,7 +76,8 @@ func TestErrorsNameOperationAndMembers(t *testing.T) {
 	}
 	d.named = "forward"
 	_, err = vm.Evaluate(context.Background(), n.Data, 7, 0)
-	if !errors.Is(err, boom) || !strings.Contains(err.Error(), "evaluate members 0 to 4: test examples from 0 on: launch forward_synapse") {
+	if !errors.Is(err, boom) || !strings.Contains(err.Error(),
+		"evaluate members 0 to 4: test examples from 0 on: launch forward_synapse") {
 		t.Errorf("a failing launch: %v", err)
 	}
 	if err := vm.Close(); err != nil || d.live != 0 {
@@ -151,7 +152,8 @@ func TestLostDeviceIsOneError(t *testing.T) {
 		}
 		n.Load(t, vm)
 		err = work(vm)
-		if !errors.Is(err, errLost) || strings.Count(err.Error(), errLost.Error()) != 1 || !strings.Contains(err.Error(), "launch "+named) {
+		if !errors.Is(err, errLost) || strings.Count(err.Error(), errLost.Error()) != 1 ||
+			!strings.Contains(err.Error(), "launch "+named) {
 			t.Errorf("%s: %v", named, err)
 		}
 		if err := vm.Close(); !errors.Is(err, errLost) || strings.Contains(err.Error(), "\n") {
@@ -179,7 +181,8 @@ func TestMemoryIsEnough(t *testing.T) {
 	if err := vm.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := OpenOn(Interpreted(need/2), n.Program, n.Members[:1], n.Data); err == nil || !strings.Contains(err.Error(), "member 0 alone needs") {
+	if _, err := OpenOn(Interpreted(need/2), n.Program, n.Members[:1], n.Data); err == nil ||
+		!strings.Contains(err.Error(), "member 0 alone needs") {
 		t.Errorf("too little memory: %v", err)
 	}
 }
@@ -188,7 +191,8 @@ func TestMemoryIsEnough(t *testing.T) {
 func TestMemoryOfSums(t *testing.T) {
 	n := small.Network(t)
 	summed := n.Under(t, kernels.Accumulate{})
-	// For each slot of mu four numbers of 8 bytes, for each slot of an input two; each member's end where the next one's start.
+	// For each slot of mu four numbers of 8 bytes, for each slot of an input two; each member's end where the next one's
+	// start.
 	l := n.Program.Layout
 	want := int64(8 * (4*l.Slots() + 2*(l.Layers[0].Stride()+l.Layers[1].Stride())) * len(n.Members))
 	need := Memory(summed.Program, n.Members, n.Data)
@@ -248,9 +252,11 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 		data    *kernels.Data
 		want    string // of the error; empty if there is none
 	}{
-		{"the largest minibatch of a grid", batch(65535), examples(65536), "its losses take 262140 bytes of shared memory; this GPU has 166912, enough for 41728"},
+		{"the largest minibatch of a grid", batch(65535), examples(65536),
+			"its losses take 262140 bytes of shared memory; this GPU has 166912, enough for 41728"},
 		{"one more", batch(65536), examples(65536), "a minibatch of 65536 examples: a GPU takes 65535 at most"},
-		{"beyond shared memory", batch(41729), examples(65536), "its losses take 166916 bytes of shared memory; this GPU has 166912, enough for 41728"},
+		{"beyond shared memory", batch(41729), examples(65536),
+			"its losses take 166916 bytes of shared memory; this GPU has 166912, enough for 41728"},
 		{"all of shared memory", batch(41728), examples(65536), ""},
 		{"3 slots pass 2^31", layer(kernels.PerSynapse, 1<<16-1, 1<<14), nil, stateTooLarge},
 		{"6 slots pass 2^31", layer(kernels.PerSynapse, 1<<16-1, 5462), nil, stateTooLarge},
@@ -292,8 +298,8 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 	}
 }
 
-// A number that does not fit a parameter of the kernel, the parameters of another one, or a grid that no GPU takes, never
-// reaches the device.
+// A number that does not fit a parameter of the kernel, the parameters of another one, or a grid that no GPU takes,
+// never reaches the device.
 func TestLaunchesThatDoNotFit(t *testing.T) {
 	d := Interpreted(testMemory)
 	found, err := loadKernels(d, nil)
@@ -315,15 +321,18 @@ func TestLaunchesThatDoNotFit(t *testing.T) {
 		{one, one, 0, copyParameters{a, a, 1}, "parameters of type cuda.copyParameters: want cuda.advanceParameters"},
 		{one, one, 0, &advanceParameters{a, 1}, "parameters of type *cuda.advanceParameters: want cuda.advanceParameters"},
 		{one, one, 0, nil, "parameters of type <nil>: want cuda.advanceParameters"},
-		{[3]int{1, 65536, 1}, one, 0, advanceParameters{a, 0}, "a grid of [1 65536 1] blocks: want 1 to 65535 in dimension 1"},
-		{[3]int{1, 1, 65536}, one, 0, advanceParameters{a, 0}, "a grid of [1 1 65536] blocks: want 1 to 65535 in dimension 2"},
+		{[3]int{1, 65536, 1}, one, 0, advanceParameters{a, 0},
+			"a grid of [1 65536 1] blocks: want 1 to 65535 in dimension 1"},
+		{[3]int{1, 1, 65536}, one, 0, advanceParameters{a, 0},
+			"a grid of [1 1 65536] blocks: want 1 to 65535 in dimension 2"},
 		{[3]int{1 << 31, 1, 1}, one, 0, advanceParameters{a, 0}, "want 1 to 2147483647 in dimension 0"},
 		{[3]int{0, 1, 1}, one, 0, advanceParameters{a, 0}, "a grid of [0 1 1] blocks"},
 		{one, [3]int{1025, 1, 1}, 0, advanceParameters{a, 0}, "a block of [1025 1 1] threads: want 1 to 1024 in dimension 0"},
 		{one, one, 1 << 32, advanceParameters{a, 0}, "4294967296 bytes of shared memory"},
 		{one, one, -1, advanceParameters{a, 0}, "-1 bytes of shared memory"},
 	} {
-		err := d.Launch(Launch{Kernel: found["advance"], Grid: c.grid, Block: c.block, Shared: c.shared, Parameters: c.parameters})
+		err := d.Launch(Launch{Kernel: found["advance"], Grid: c.grid, Block: c.block, Shared: c.shared,
+			Parameters: c.parameters})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%v: got %v, want %q", c, err, c.want)
 		}
@@ -337,7 +346,8 @@ func TestLaunchesThatDoNotFit(t *testing.T) {
 		vm := interpret(t, small.Network(t))
 		vm.driver = &meddler{Driver: vm.driver, edit: on(func(p *advanceParameters) { reached = true })}
 		err := vm.launch([]Launch{vm.advance(c.number)})
-		if want := fmt.Sprintf("the number %d: the kernels count from -2147483648 to 2147483647", c.number); reached != c.fits ||
+		if want := fmt.Sprintf("the number %d: the kernels count from -2147483648 to 2147483647",
+			c.number); reached != c.fits ||
 			!c.fits && (err == nil || !strings.Contains(err.Error(), want)) || c.fits && err != nil {
 			t.Errorf("%d reaches the device: %v; error %v", c.number, reached, err)
 		}

@@ -18,7 +18,8 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 		return nil, err
 	}
 	if groups := ceil(data.N, kernels.EvaluationGroup); draws > math.MaxUint32/groups {
-		return nil, fmt.Errorf("cuda: evaluate: %d draws for each of %d groups of examples: there are 2^32 draws in all", draws, groups)
+		return nil, fmt.Errorf("cuda: evaluate: %d draws for each of %d groups of examples: there are 2^32 draws in all",
+			draws, groups)
 	}
 	scores := make([]kernels.Score, len(vm.members))
 	for _, b := range vm.batches() {
@@ -84,7 +85,8 @@ func (vm *VM) newTester(data *kernels.Data, draws int) (*tester, error) {
 		t.atOnce = ceil(t.atOnce, 2)
 	}
 	inputs, answers := inputBytes(data), answerBytes(vm.shape.Likelihood, data)
-	regions := append(t.regions(t.atOnce), region{"test inputs", len(inputs), &t.inputs}, region{"test answers", len(answers), &t.answers})
+	regions := append(t.regions(t.atOnce), region{"test inputs", len(inputs), &t.inputs},
+		region{"test answers", len(answers), &t.answers})
 	for _, r := range regions {
 		a, err := vm.driver.Alloc(int64(max(r.bytes, 1)))
 		if err != nil {

@@ -122,12 +122,14 @@ func (f fault) check(t *testing.T, n *conformance.Network, want []*conformance.R
 
 // Every planted fault must either stop the interpreter or move the result well beyond the tolerance of the tests above.
 func TestPlantedFaults(t *testing.T) {
-	// Enough of everything: two slices of columns, two tiles of examples, more rows than the backward pass stages at once, and
-	// a hidden layer wider than a block of it.
+	// Enough of everything: two slices of columns, two tiles of examples, more rows than the backward pass stages at once,
+	// and a hidden layer wider than a block of it.
 	n := conformance.Design{Sizes: []int{140, 41, 66}, Activation: kernels.ReLU, Batch: 23, Rho: 2, Members: 2}.Network(t)
-	shared := conformance.Design{Sizes: []int{70, 33, 9}, Sharing: kernels.PerLayer, Activation: kernels.ReLU, Batch: 23, Rho: 2, Members: 2}.Network(t)
+	shared := conformance.Design{Sizes: []int{70, 33, 9}, Sharing: kernels.PerLayer, Activation: kernels.ReLU, Batch: 23,
+		Rho: 2, Members: 2}.Network(t)
 	summed := n.Under(t, kernels.Accumulate{})
-	want, wantShared, wantSums := n.After(0, faultySteps, ""), shared.After(0, faultySteps, ""), summed.After(0, faultySteps, "")
+	want, wantShared, wantSums := n.After(0, faultySteps, ""), shared.After(0, faultySteps, ""),
+		summed.After(0, faultySteps, "")
 
 	check := func(name string, n *conformance.Network, want []*conformance.Reference, f fault) {
 		t.Run(name, func(t *testing.T) { f.check(t, n, want, strings.HasPrefix(name, "no fault")) })
@@ -156,7 +158,8 @@ func TestPlantedFaults(t *testing.T) {
 	check("barriers of the shared sigma removed", shared, wantShared, fault{ptx: edited(t, "sigma", barrier, "", -1)})
 
 	for i := range barriers(t, "accumulate") {
-		check(fmt.Sprintf("barrier %d of accumulate removed", i), summed, wantSums, fault{ptx: edited(t, "accumulate", barrier, "", i)})
+		check(fmt.Sprintf("barrier %d of accumulate removed", i), summed, wantSums,
+			fault{ptx: edited(t, "accumulate", barrier, "", i)})
 	}
 	silent := edited(t, "forward", `sqrt\.approx\.ftz\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, 0f00000000;", -1)
 	check("xi = 0 in the forward pass", n, want, fault{ptx: silent})
@@ -233,9 +236,10 @@ func TestPlantedFaults(t *testing.T) {
 	check("the noise of training", summed, wantSums, fault{edit: on(func(p *forwardParameters) {
 		p.streamLayer = p.streamLayer&0xffff | uint32(kernels.StreamTrain)<<16
 	})})
-	check("reliability cost counted twice, sigma per layer", shared, wantShared, fault{edit: on(func(p *updateSigmaParameters) {
-		p.reliabilityTerms *= 2
-	})})
+	check("reliability cost counted twice, sigma per layer", shared, wantShared,
+		fault{edit: on(func(p *updateSigmaParameters) {
+			p.reliabilityTerms *= 2
+		})})
 	check("inputs of another member", n, want, fault{single: true, edit: on(func(p *forwardParameters) {
 		if p.in == 41 {
 			p.xslot += 4
@@ -255,7 +259,8 @@ func TestPlantedFaults(t *testing.T) {
 
 // Every planted fault must either stop the interpreter or move the means well beyond the tolerance.
 func TestPlantedFaultsOfLangevin(t *testing.T) {
-	n := conformance.Design{Sizes: []int{140, 41, 66}, Activation: kernels.ReLU, Batch: 23, Rho: 2, Members: 2}.Network(t).Fluctuating(t, kernels.Langevin{Delay: 2, Decay: 0.6})
+	n := conformance.Design{Sizes: []int{140, 41, 66}, Activation: kernels.ReLU, Batch: 23, Rho: 2,
+		Members: 2}.Network(t).Fluctuating(t, kernels.Langevin{Delay: 2, Decay: 0.6})
 	want := n.After(0, faultySteps, "")
 	check := func(name string, f fault, walks func(w []walkRecord)) {
 		f.walks = walks
@@ -271,7 +276,8 @@ func TestPlantedFaultsOfLangevin(t *testing.T) {
 	check("no fault", fault{}, nil)
 	check("no fault, single operations", fault{single: true}, nil)
 	check("no fault, records written again", fault{}, func([]walkRecord) {})
-	check("xi = 0", fault{ptx: edited(t, "langevin", `sqrt\.approx\.ftz\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, 0f00000000;", -1)}, nil)
+	check("xi = 0", fault{ptx: edited(t, "langevin", `sqrt\.approx\.ftz\.f32\s+(%f\d+), (%f\d+);`,
+		"mov.f32 $1, 0f00000000;", -1)}, nil)
 	check("a factor of 2 missing", fault{}, all(func(w *walkRecord) { w.amplitude /= math.Sqrt2 }))
 	check("N/B missing", fault{}, all(func(w *walkRecord) { w.rate *= float32(n.Program.Batch) / float32(n.Data.N) }))
 	check("a control with a gradient", fault{}, func(w []walkRecord) { w[1].rate = w[0].rate })
@@ -303,8 +309,8 @@ func TestPlantedFaultsOfLangevin(t *testing.T) {
 	}
 }
 
-// Where softmax - 1 in float32 has no digits left, the label's gradient is minus the sum of the others, in the middle kernel and in the
-// loss by itself; without that, the sums of a network that is certain are far off.
+// Where softmax - 1 in float32 has no digits left, the label's gradient is minus the sum of the others, in the middle
+// kernel and in the loss by itself; without that, the sums of a network that is certain are far off.
 func TestGradientsThatAreNotClosedAreNoticed(t *testing.T) {
 	n := conformance.Certain(t)
 	want := n.After(0, 12, "")

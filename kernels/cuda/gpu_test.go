@@ -56,7 +56,8 @@ func TestOnGPU(t *testing.T) {
 	for _, d := range conformance.Designs() {
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.Network(t)
-			for _, n := range []*conformance.Network{n, n.Under(t, conformance.Accumulations[0]), n.Under(t, conformance.Accumulations[1])} {
+			for _, n := range []*conformance.Network{n, n.Under(t, conformance.Accumulations[0]),
+				n.Under(t, conformance.Accumulations[1])} {
 				driver := gpu(t)
 				deviations, err := Check(driver, n.Program, n.Members, n.Data, n.Start, 2)
 				if err = errors.Join(err, driver.Close()); err != nil {
@@ -93,14 +94,16 @@ func BenchmarkStep(b *testing.B) {
 			b.Run(fmt.Sprintf("%v/M=%d", sharing, members), func(b *testing.B) {
 				d := gpu(b)
 				p, err := graph.CompileSpec(graph.Spec{
-					Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true, Reliability: true,
+					Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true,
+					Reliability: true,
 				}, kernels.DefaultAdam())
 				if err != nil {
 					b.Fatal(err)
 				}
 				n := conformance.Network{Program: p, Data: conformance.Synthetic(p, 60000)}
 				for i := range members {
-					n.Members = append(n.Members, kernels.Member{Seed: uint64(i % 10), C: 0.1, Rho: 2, Lambda: 0.01, LearningRate: 1e-4})
+					n.Members = append(n.Members, kernels.Member{Seed: uint64(i % 10), C: 0.1, Rho: 2, Lambda: 0.01,
+						LearningRate: 1e-4})
 					n.Start = append(n.Start, conformance.Initial(p.Layout, 3, 0.15))
 				}
 				vm := n.Open(b, opening(func() (Driver, error) { return d, nil }, asItIs))

@@ -9,8 +9,8 @@ import (
 	"quantal/kernels/ptx"
 )
 
-// Interpreted is a Driver without a device: it interprets PTX in Go, slowly, and reports accesses out of bounds, data races and
-// missing barriers as errors. Memory is what its Info says there is.
+// Interpreted is a Driver without a device: it interprets PTX in Go, slowly, and reports accesses out of bounds, data
+// races and missing barriers as errors. Memory is what its Info says there is.
 func Interpreted(memory int64) Driver {
 	return &interpreted{machine: ptx.NewMachine(), memory: memory, sizes: map[Address]int64{}}
 }

@@ -162,8 +162,10 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 		clock: p.clock, members: vm.memory.members, state: vm.memory.state, x: p.values[i.Src], xslot: slot,
 		y: p.values[i.Dst], part: p.part, w: weights, sampledW: p.weights, sampled: vm.memory.sampled,
 		sampledCount: n(len(layout.Layers) - 1), stateSize: n(vm.shape.stateSize), muOffset: n(layout.Offset(i.Layer)),
-		phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In), out: n(l.Out),
-		batch: n(p.batch), groups: n(p.groups), wSize: n(vm.shape.wSize), activation: activations[i.Activation], parity: n(parity),
+		phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In),
+		out:   n(l.Out),
+		batch: n(p.batch), groups: n(p.groups), wSize: n(vm.shape.wSize), activation: activations[i.Activation],
+		parity:      n(parity),
 		streamLayer: uint32(p.stream)<<16 | uint32(i.Layer), draw0: p.draw0, drawStride: p.drawStride,
 	})}
 	if slices == 1 {
@@ -242,7 +244,8 @@ func (vm *VM) update(p pass) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
 	return vm.call("update"+movers[s.Rule.Name()]+"_"+p.kind, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
 		clock: p.clock, layers: vm.layers(p), members: m.members, state: m.state, sums: m.sums, stateSize: n(s.stateSize),
-		muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows), sumGroups: n(s.sumGroups), stream: uint32(p.stream) << 16,
+		muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows), sumGroups: n(s.sumGroups),
+		stream: uint32(p.stream) << 16,
 	})
 }
 
@@ -279,11 +282,12 @@ func gradientTiles(l kernels.Layer) int {
 
 func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
-	return vm.call("update"+movers[s.Rule.Name()]+"_sigma", [3]int{len(s.Layout.Groups()), 1, p.instances}, 64, updateSigmaParameters{
-		clock: p.clock, layers: vm.layers(p), members: m.members, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf,
-		sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(s.phiOffset()), phiSlots: n(s.phiSlots),
-		rows: n(s.rows), sumGroups: n(s.sumGroups), reliabilityTerms: float32(i.ReliabilityTerms),
-	})
+	return vm.call("update"+movers[s.Rule.Name()]+"_sigma", [3]int{len(s.Layout.Groups()), 1, p.instances}, 64,
+		updateSigmaParameters{
+			clock: p.clock, layers: vm.layers(p), members: m.members, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf,
+			sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(s.phiOffset()), phiSlots: n(s.phiSlots),
+			rows: n(s.rows), sumGroups: n(s.sumGroups), reliabilityTerms: float32(i.ReliabilityTerms),
+		})
 }
 
 // phiStride is the distance between the phis of neighbouring rows that have one each, else 0.
@@ -341,8 +345,8 @@ func (vm *VM) gradientRecords() []gradientRecord {
 	return records
 }
 
-// operationRecords are the instructions that the middle kernel takes over: all between the product of the first layer and
-// those that form dW.
+// operationRecords are the instructions that the middle kernel takes over: all between the product of the first layer
+// and those that form dW.
 func (vm *VM) operationRecords() []operationRecord {
 	var records []operationRecord
 	m, layers, n := vm.memory, vm.shape.Layout.Layers, vm.counts.of

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// LoadAll loads every kernel, which compiles it for the device, and returns how long that took. An error is an [Unavailable] if
-// the device is too old for them.
+// LoadAll loads every kernel, which compiles it for the device, and returns how long that took. An error is an
+// [Unavailable] if the device is too old for them.
 func LoadAll(d Driver) (time.Duration, error) {
 	start := time.Now()
 	_, err := loadKernels(d, nil)

@@ -28,7 +28,8 @@ func TestCopy(t *testing.T) {
 	if err := d.Upload(from, want); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Launch(Launch{Kernel: all["copy"], Grid: [3]int{2, 1, 1}, Block: [3]int{256, 1, 1}, Parameters: copyParameters{to, from, n}}); err != nil {
+	if err := d.Launch(Launch{Kernel: all["copy"], Grid: [3]int{2, 1, 1}, Block: [3]int{256, 1, 1},
+		Parameters: copyParameters{to, from, n}}); err != nil {
 		t.Fatal(err)
 	}
 	got := make([]byte, 16*n)

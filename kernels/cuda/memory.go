@@ -19,7 +19,8 @@ const (
 	gradientRows   = 16
 )
 
-// chunkSteps is the number of steps between two looks of the host at the device, graphSteps how many of them one graph holds.
+// chunkSteps is the number of steps between two looks of the host at the device, graphSteps how many of them one graph
+// holds.
 const (
 	chunkSteps = 256
 	graphSteps = 16
@@ -28,8 +29,8 @@ const (
 // evaluationBytes bounds the workspace of an evaluation, which takes as many groups of examples at a time as fit.
 const evaluationBytes = 256 << 20
 
-// Networks whose layers after the first have at most this many slots together, and small enough minibatches, take the way
-// through the middle kernel.
+// Networks whose layers after the first have at most this many slots together, and small enough minibatches, take the
+// way through the middle kernel.
 const (
 	middleSlots = 1 << 16
 	middleBatch = 256
@@ -161,7 +162,8 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 				rows *= 2 // the next minibatch is gathered meanwhile
 			}
 		} else {
-			regions = append(regions, region{fmt.Sprintf("gradient of buffer %d", b), 4 * rows * kernels.Stride(width), &m.deltas[b]})
+			regions = append(regions, region{fmt.Sprintf("gradient of buffer %d", b), 4 * rows * kernels.Stride(width),
+				&m.deltas[b]})
 		}
 		regions = append(regions, region{fmt.Sprintf("buffer %d", b), 4 * rows * kernels.Stride(width), &m.values[b]})
 	}
@@ -200,9 +202,9 @@ func seeds(members []kernels.Member) int {
 	return len(distinct)
 }
 
-// Memory is the number of bytes that a device needs to hold all members at once: parameters, sums, training data, minibatches,
-// and the workspace of evaluations, with a test set as large as the training set at most. Members that do not fit together are
-// trained in batches, one after the other, at the cost of copying their states.
+// Memory is the number of bytes that a device needs to hold all members at once: parameters, sums, training data,
+// minibatches, and the workspace of evaluations, with a test set as large as the training set at most. Members that do
+// not fit together are trained in batches, one after the other, at the cost of copying their states.
 func Memory(p *kernels.Program, members []kernels.Member, train *kernels.Data) int64 {
 	return need(newShape(p), members, train)
 }
@@ -217,8 +219,8 @@ func need(s shape, members []kernels.Member, train *kernels.Data) int64 {
 	return sum
 }
 
-// Capacity is the largest number of members of which any run of neighbours fits into the given memory, in bytes, and into the
-// kernels; 0 if not even one does.
+// Capacity is the largest number of members of which any run of neighbours fits into the given memory, in bytes, and
+// into the kernels; 0 if not even one does.
 func Capacity(p *kernels.Program, members []kernels.Member, train *kernels.Data, free int64) int {
 	return capacity(newShape(p), members, train, free)
 }

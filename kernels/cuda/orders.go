@@ -8,8 +8,8 @@ import (
 	"quantal/kernels"
 )
 
-// orders computes the order of the examples in an epoch, one per seed, on goroutines of its own: the next epoch's while the device
-// trains this one, so that the device does not wait for 2 ms per seed and epoch. It has one user at a time.
+// orders computes the order of the examples in an epoch, one per seed, on goroutines of its own: the next epoch's while
+// the device trains this one, so that the device does not wait for 2 ms per seed and epoch. It has one user at a time.
 type orders struct {
 	data  *kernels.Data
 	seeds []uint64
@@ -44,7 +44,8 @@ func (o *orders) begin(seeds []uint64, epoch, goroutines int) {
 	}
 }
 
-// take waits for the orders of an epoch, [seed][example], and begins them if nothing did. They are the caller's until the next begin.
+// take waits for the orders of an epoch, [seed][example], and begins them if nothing did. They are the caller's until
+// the next begin.
 func (o *orders) take(seeds []uint64, epoch, goroutines int) []int32 {
 	if o.quit == nil || o.epoch != epoch || !slices.Equal(o.seeds, seeds) {
 		o.begin(seeds, epoch, goroutines)

@@ -24,7 +24,8 @@ func TestOrders(t *testing.T) {
 		epoch int
 		ahead []uint64 // of the next epoch
 	}
-	for i, a := range []asked{{many, 0, many}, {many, 1, many}, {many, 2, few}, {many, 3, many}, {many, 9, many}, {few, 10, nil}, {few, 11, few}, {few, 0, nil}} {
+	for i, a := range []asked{{many, 0, many}, {many, 1, many}, {many, 2, few}, {many, 3, many}, {many, 9, many},
+		{few, 10, nil}, {few, 11, few}, {few, 0, nil}} {
 		got := o.take(a.seeds, a.epoch, 3)
 		for s, seed := range a.seeds {
 			want := make([]int32, data.N)
@@ -42,7 +43,8 @@ func TestOrders(t *testing.T) {
 	}
 }
 
-// A run computes the next epoch's orders while it stands in this one, and Close leaves no goroutine behind, even in the midst of them.
+// A run computes the next epoch's orders while it stands in this one, and Close leaves no goroutine behind, even in the
+// midst of them.
 func TestOrdersAhead(t *testing.T) {
 	n := conformance.Design{Sizes: []int{5, 4, 3}, Batch: 2, Members: 64, Rho: 2, Activation: kernels.ReLU}.Network(t)
 	if n.Batch != 2 || n.Data.N/2 != 4 {
@@ -73,7 +75,8 @@ func TestOrdersAhead(t *testing.T) {
 		}
 	}
 	if vm.orders.quit == nil || vm.orders.epoch != 2 {
-		t.Fatalf("at the first step of epoch 1 the orders at work are %v of epoch %d, want epoch 2", vm.orders.quit != nil, vm.orders.epoch)
+		t.Fatalf("at the first step of epoch 1 the orders at work are %v of epoch %d, want epoch 2", vm.orders.quit != nil,
+			vm.orders.epoch)
 	}
 	<-ahead
 	if err := vm.Close(); err != nil {

@@ -26,7 +26,8 @@ var report = regexp.MustCompile(`entry function '(\w+)'[^\n]*\n[^\n]*\n\s*(\d+) 
 // assemble runs ptxas on a source and fails the test if a kernel spills.
 func assemble(t *testing.T, ptxas, source, architecture string) map[string]resources {
 	t.Helper()
-	out, err := exec.Command(ptxas, "-v", "-arch="+architecture, "-o", os.DevNull, filepath.Join("ptx", source+".ptx")).CombinedOutput()
+	out, err := exec.Command(ptxas, "-v", "-arch="+architecture, "-o", os.DevNull,
+		filepath.Join("ptx", source+".ptx")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", source, err, out)
 	}
@@ -48,9 +49,9 @@ func assemble(t *testing.T, ptxas, source, architecture string) map[string]resou
 	return found
 }
 
-// blocks is how many blocks of a kernel a multiprocessor runs at once. Numbers of compute capability 8.0 and 9.0 are from the table
-// of technical specifications in the CUDA C++ Programming Guide: 64 warps, 32 blocks, 64 K registers, given to warps by 256 out of
-// quarters, and shared memory, 1 KB of it reserved for each block.
+// blocks is how many blocks of a kernel a multiprocessor runs at once. Numbers of compute capability 8.0 and 9.0 are
+// from the table of technical specifications in the CUDA C++ Programming Guide: 64 warps, 32 blocks, 64 K registers,
+// given to warps by 256 out of quarters, and shared memory, 1 KB of it reserved for each block.
 func blocks(threads int, r resources, dynamic, sharedKB int) int {
 	const batch = 20
 	warps := ceil(threads, 32)
@@ -129,7 +130,8 @@ func TestResourcesAreAsDocumented(t *testing.T) {
 			t.Errorf("%s is never launched below", name)
 			continue
 		}
-		if want := documented(name, size.threads, size.perExample, sm80[e.source][name], sm90[e.source][name]); rows[name] != want {
+		if want := documented(name, size.threads, size.perExample, sm80[e.source][name],
+			sm90[e.source][name]); rows[name] != want {
 			t.Errorf("doc.go says %q, want %q", rows[name], want)
 		}
 	}

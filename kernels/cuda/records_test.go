@@ -167,7 +167,8 @@ func TestRecordsThatDiffer(t *testing.T) {
 		t.Errorf("the same: %q", d)
 	}
 	for name, change := range map[string][2]string{
-		"name": {"int n;", "int count;"}, "order": {"float4 *to;\n  const float4 *from;", "const float4 *from;\n  float4 *to;"},
+		"name": {"int n;", "int count;"}, "order": {"float4 *to;\n  const float4 *from;",
+			"const float4 *from;\n  float4 *to;"},
 		"type": {"int n", "unsigned n"}, "number for an address": {"*from", "from"}, "field more": {"int n;", "int n, m;"},
 		"struct": {"CopyParameters", "Copy"},
 	} {

@@ -1,7 +1,7 @@
 package cuda
 
-// Unavailable is the error of a machine that has no GPU for us. Reason says in one sentence why: no driver, a driver without
-// a GPU, a GPU that is too old, or a program built without GPU support.
+// Unavailable is the error of a machine that has no GPU for us. Reason says in one sentence why: no driver, a driver
+// without a GPU, a GPU that is too old, or a program built without GPU support.
 type Unavailable struct{ Reason string }
 
 func (u *Unavailable) Error() string { return "cuda: " + u.Reason }

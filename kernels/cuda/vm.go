@@ -15,8 +15,8 @@ import (
 // KernelSet names the kernels this VM runs, for the record of a run.
 const KernelSet = "cuda"
 
-// VM trains, measures and tests M networks of one Program on a device. They take each step together; members that do not fit into the
-// device's memory together run in batches, one after the other.
+// VM trains, measures and tests M networks of one Program on a device. They take each step together; members that do
+// not fit into the device's memory together run in batches, one after the other.
 type VM struct {
 	driver  Driver
 	kernels map[string]Kernel
@@ -44,13 +44,16 @@ type VM struct {
 var capabilities = kernels.Capabilities{
 	Machine: "cuda",
 	Instructions: []kernels.Instruction{
-		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{}, kernels.UpdateShared{},
+		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{},
+		kernels.UpdateShared{},
 		kernels.SumGradient{}, kernels.Fluctuate{},
 	},
-	Rules:       []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.Accumulate{}, kernels.Langevin{}},
+	Rules: []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.Accumulate{},
+		kernels.Langevin{}},
 	Activations: slices.Sorted(maps.Keys(activations)),
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
-	Sharings:    []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork, kernels.NoNoise},
+	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
+		kernels.NoNoise},
 }
 
 // batch is a run of neighbouring members.
@@ -67,8 +70,8 @@ func (b batch) String() string {
 
 var _ kernels.VM = (*VM)(nil)
 
-// OpenOn returns a VM on the given device, which it closes with itself, also if it fails here. All states are zero until
-// Load. Train may be nil for a VM that only evaluates.
+// OpenOn returns a VM on the given device, which it closes with itself, also if it fails here. All states are zero
+// until Load. Train may be nil for a VM that only evaluates.
 func OpenOn(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data) (*VM, error) {
 	vm, err := open(d, p, members, train, nil)
 	if err != nil {
@@ -77,7 +80,8 @@ func OpenOn(d Driver, p *kernels.Program, members []kernels.Member, train *kerne
 	return vm, nil
 }
 
-func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data, ptx map[string]string) (*VM, error) {
+func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data,
+	ptx map[string]string) (*VM, error) {
 	if err := capabilities.Check(p, members, train); err != nil {
 		return nil, err
 	}
@@ -100,7 +104,8 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 	}
 	free := d.Info().MemoryFree
 	if vm.size = capacity(vm.shape, members, train, free); vm.size == 0 {
-		return nil, fmt.Errorf("cuda: member 0 alone needs %d bytes of device memory, %d are free", need(vm.shape, members[:1], train), free)
+		return nil, fmt.Errorf("cuda: member 0 alone needs %d bytes of device memory, %d are free",
+			need(vm.shape, members[:1], train), free)
 	}
 	if err := vm.allocate(); err != nil {
 		return nil, cmp.Or(err, vm.release())
@@ -108,11 +113,12 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 	return vm, nil
 }
 
-// fits refuses what kernels cannot count, which they do in 32 bits, and minibatches that a grid or the shared memory of the
-// kernel loss cannot hold.
+// fits refuses what kernels cannot count, which they do in 32 bits, and minibatches that a grid or the shared memory of
+// the kernel loss cannot hold.
 func (s shape) fits(gpu Info, training bool) error {
 	if size := max(s.stateSize, s.totalSize); size > math.MaxInt32 {
-		return fmt.Errorf("cuda: a network of %d synapses: its state and sums have places for %d numbers, the kernels count %d at most",
+		return fmt.Errorf("cuda: a network of %d synapses: its state and sums have places for %d numbers, the kernels "+
+			"count %d at most",
 			s.Layout.Synapses(), size, math.MaxInt32)
 	}
 	if !training {
@@ -122,12 +128,14 @@ func (s shape) fits(gpu Info, training bool) error {
 		return fmt.Errorf("cuda: a minibatch of %d examples: a GPU takes %d at most", s.Batch, maxInstances)
 	}
 	if need := lossBytes * s.Batch; need > gpu.Shared {
-		return fmt.Errorf("cuda: a minibatch of %d examples: its losses take %d bytes of shared memory; this GPU has %d, enough for %d",
+		return fmt.Errorf("cuda: a minibatch of %d examples: its losses take %d bytes of shared memory; this GPU has "+
+			"%d, enough for %d",
 			s.Batch, need, gpu.Shared, gpu.Shared/lossBytes)
 	}
 	for _, width := range s.Widths {
 		if size := s.Batch * kernels.Stride(width); size > math.MaxInt32 {
-			return fmt.Errorf("cuda: a minibatch of %d examples in a layer of %d neurons: that makes %d numbers, the kernels count %d at most",
+			return fmt.Errorf("cuda: a minibatch of %d examples in a layer of %d neurons: that makes %d numbers, the "+
+				"kernels count %d at most",
 				s.Batch, width, size, math.MaxInt32)
 		}
 	}
@@ -484,7 +492,8 @@ func (vm *VM) order(epoch int) error {
 		return err
 	}
 	vm.epoch = epoch
-	// Members that take turns go through the same epoch one batch after the other: which order comes next is not known here.
+	// Members that take turns go through the same epoch one batch after the other: which order comes next is not known
+	// here.
 	if vm.resident.len() == len(vm.members) {
 		vm.orders.begin(vm.seeds, epoch+1, processors/2) // the others are left to whoever else works on this machine
 	}

@@ -74,7 +74,8 @@ func TestConformance(t *testing.T) {
 	conformance.Test(t, m)
 }
 
-// The middle kernel does what the single operations do, to the last bit where no layer after the first is cut into slices.
+// The middle kernel does what the single operations do, to the last bit where no layer after the first is cut into
+// slices.
 func TestMiddleIsTheSingleOperations(t *testing.T) {
 	for i, d := range conformance.Designs() {
 		if i%3 != 0 {

@@ -42,21 +42,25 @@ func filled(n int, v float32) []float32 {
 func BenchmarkSample(b *testing.B) {
 	g := gpu{NewMachine(), b}
 	w := g.upload(randomFloats(benchSynapses))
-	benchLaunch(b, g, "step.ptx", "sample", d1((benchSynapses/4+255)/256), d1(256), w, w, g.upload(filled(benchSynapses, -3)), int32(benchSynapses), uint32(1))
+	benchLaunch(b, g, "step.ptx", "sample", d1((benchSynapses/4+255)/256), d1(256), w, w,
+		g.upload(filled(benchSynapses, -3)), int32(benchSynapses), uint32(1))
 }
 
 func BenchmarkProduct(b *testing.B) {
 	g := gpu{NewMachine(), b}
 	benchLaunch(b, g, "tile.ptx", "matmul", [3]int{(115 + 15) / 16, 2, 1}, [3]int{16, 16, 1},
-		g.upload(make([]float32, benchExamples*115)), g.upload(randomFloats(benchExamples*benchInputs)), g.upload(randomFloats(benchInputs*115)),
+		g.upload(make([]float32, benchExamples*115)), g.upload(randomFloats(benchExamples*benchInputs)),
+		g.upload(randomFloats(benchInputs*115)),
 		int32(benchExamples), int32(115), int32(benchInputs))
 }
 
 func BenchmarkUpdate(b *testing.B) {
 	g := gpu{NewMachine(), b}
 	const n = benchInputs * 116
-	benchLaunch(b, g, "step.ptx", "update", d1((n/4+255)/256), d1(256), g.upload(randomFloats(n)), g.upload(filled(n, -3)), g.upload(make([]float32, 4*n)),
-		g.upload(randomFloats(benchExamples*benchInputs)), g.upload(randomFloats(benchExamples*116)), int32(benchInputs), int32(n), uint32(1))
+	benchLaunch(b, g, "step.ptx", "update", d1((n/4+255)/256), d1(256), g.upload(randomFloats(n)), g.upload(filled(n, -3)),
+		g.upload(make([]float32, 4*n)),
+		g.upload(randomFloats(benchExamples*benchInputs)), g.upload(randomFloats(benchExamples*116)), int32(benchInputs),
+		int32(n), uint32(1))
 }
 
 // An empty launch of 8 blocks of 256 threads.
@@ -79,7 +83,8 @@ func TestSampledWeights(t *testing.T) {
 	const n = 20000
 	w := make([]float32, n)
 	out := g.upload(w)
-	g.launch(m, "sample", d1((n/4+255)/256), d1(256), 0, out, g.upload(filled(n, 0.5)), g.upload(filled(n, -3)), int32(n), uint32(9))
+	g.launch(m, "sample", d1((n/4+255)/256), d1(256), 0, out, g.upload(filled(n, 0.5)), g.upload(filled(n, -3)), int32(n),
+		uint32(9))
 	g.download(out, w)
 	var sum, sum2 float64
 	for _, v := range w {

@@ -172,7 +172,8 @@ func (b *block) release(waiting *warp) *Fault {
 	for i := range b.warps {
 		w := &b.warps[i]
 		if gone := w.threads &^ w.live; gone != 0 {
-			waiting.fail(in, waiting.mask, FaultBarrier, fmt.Sprintf("not all threads of the block reach it: thread %s has exited", w.threadName(gone)))
+			waiting.fail(in, waiting.mask, FaultBarrier,
+				fmt.Sprintf("not all threads of the block reach it: thread %s has exited", w.threadName(gone)))
 			return waiting.fault
 		}
 		if w.pc != waiting.pc {

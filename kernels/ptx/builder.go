@@ -144,7 +144,8 @@ func (b *builder) finish() error {
 		k.constants = append(k.constants, constant{s.slot, uint64(uint32(int64(k.sharedBytes) + s.offset))})
 	}
 	if k.sharedBytes > 1<<20 || k.localBytes > 1<<20 {
-		return fmt.Errorf("ptx: kernel %s: %d bytes of shared and %d of local memory are too many", k.name, k.sharedBytes, k.localBytes)
+		return fmt.Errorf("ptx: kernel %s: %d bytes of shared and %d of local memory are too many", k.name, k.sharedBytes,
+			k.localBytes)
 	}
 	k.localBytes = roundUp(k.localBytes, 16)
 	return nil

@@ -164,7 +164,8 @@ func (d *decoder) comparison(name string, ftz bool, t scalar) func(w *warp, in *
 var compared = []string{"b16", "b32", "b64", "u16", "u32", "u64", "s16", "s32", "s64", "f32", "f64"}
 
 // combine gives test combined with predicate operand i by .and, .or or .xor.
-func (d *decoder) combine(op string, i int, test func(w *warp, in *instr) uint32, negate bool) func(w *warp, in *instr) uint32 {
+func (d *decoder) combine(op string, i int, test func(w *warp, in *instr) uint32, negate bool) func(w *warp,
+	in *instr) uint32 {
 	flipTest := uint32(0)
 	if negate {
 		flipTest = fullMask

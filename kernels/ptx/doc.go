@@ -43,14 +43,14 @@
 //
 // The .approx and .full instructions (ex2, lg2, sin, cos, tanh, rsqrt, rcp, sqrt, div) are computed in float64 and
 // rounded. That is within the error that the PTX ISA documents for each, but a GPU gives other last bits: about 2 ulp
-// for most, 2^-21 absolute for sin and cos in [-pi, pi], 2^-11 relative for tanh. So what nvcc makes of expf, logf or tanhf
-// may differ from a GPU's by an ulp or two, while sqrtf, division and fmaf do not.
+// for most, 2^-21 absolute for sin and cos in [-pi, pi], 2^-11 relative for tanh. So what nvcc makes of expf, logf or
+// tanhf may differ from a GPU's by an ulp or two, while sqrtf, division and fmaf do not.
 //
 // # What is not there
 //
 // Calls of functions (all device functions must be inlined), textures and surfaces, tensor cores, asynchronous copies,
-// clusters, barriers of a part of the block, packed and 16-bit arithmetic beyond conversion, clocks. Timing, caches, occupancy
-// and register limits have no counterpart here.
+// clusters, barriers of a part of the block, packed and 16-bit arithmetic beyond conversion, clocks. Timing, caches,
+// occupancy and register limits have no counterpart here.
 //
 // Reference: NVIDIA, Parallel Thread Execution ISA, version 7.8.
 package ptx

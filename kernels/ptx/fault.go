@@ -41,7 +41,8 @@ func (f *Fault) Error() string {
 	if f.Source != "" {
 		fmt.Fprintf(&s, " (%s)", f.Source)
 	}
-	fmt.Fprintf(&s, ", block %s, thread %s: %s: %s: %s", triple(f.Block), triple(f.Thread), f.Instruction, f.Kind, f.Detail)
+	fmt.Fprintf(&s, ", block %s, thread %s: %s: %s: %s", triple(f.Block), triple(f.Thread), f.Instruction, f.Kind,
+		f.Detail)
 	return s.String()
 }
 

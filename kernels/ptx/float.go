@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// canonicalNaN is what single-precision instructions give for any NaN (PTX ISA, section on floating-point instructions).
+// canonicalNaN is what single-precision instructions give for any NaN (PTX ISA, section on floating-point
+// instructions).
 const canonicalNaN = 0x7fffffff
 
 func float(v uint64) float32 { return math.Float32frombits(uint32(v)) }
@@ -78,8 +79,8 @@ func (x exact32) round(mode rounding) float32 {
 	return f
 }
 
-// fma32 is a*b+c rounded once. The product is exact in float64; the sum may then be rounded twice, which matters only if
-// its first rounding lies just between two float32, or among the subnormal ones.
+// fma32 is a*b+c rounded once. The product is exact in float64; the sum may then be rounded twice, which matters only
+// if its first rounding lies just between two float32, or among the subnormal ones.
 func fma32(a, b, c float32) float32 {
 	p := float64(a) * float64(b)
 	s := p + float64(c)

@@ -87,7 +87,8 @@ func TestRoundingAgainstExactArithmetic(t *testing.T) {
 		if got := fma32(a, b, c); mode == nearest && !same(got, want) {
 			t.Fatalf("fma(%x, %x, %x) = %x, want %x", a, b, c, got, want)
 		}
-		if got, want := (exact32{float64(a) * float64(b), 0}).round(mode), roundExactly(product, mode, a*b); !same(got, want) {
+		if got, want := (exact32{float64(a) * float64(b), 0}).round(mode),
+			roundExactly(product, mode, a*b); !same(got, want) {
 			t.Fatalf("%x * %x in mode %d = %x, want %x", a, b, mode, got, want)
 		}
 		if b != 0 {
@@ -105,7 +106,8 @@ func TestSquareRootRounding(t *testing.T) {
 		a := float32(math.Abs(float64(awkward(r))))
 		down, up := sqrtMode(a, downward), sqrtMode(a, upward)
 		square := func(v float32) int { return new(big.Rat).Mul(rat(v), rat(v)).Cmp(rat(a)) }
-		if square(down) > 0 || square(up) < 0 || down != up && math.Nextafter32(down, up) != up || down != up && square(down) == 0 {
+		if square(down) > 0 || square(up) < 0 || down != up && math.Nextafter32(down, up) != up || down != up &&
+			square(down) == 0 {
 			t.Fatalf("sqrt(%x) is between %x and %x", a, down, up)
 		}
 		near := sqrtMode(a, nearest)

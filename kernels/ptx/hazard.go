@@ -78,7 +78,8 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 	thread := uint16(w.index*warpSize + lane)
 
 	if s.uninitialised && kind != accessWrite && h.writeEpoch < b.clock.blockStart {
-		w.fail(in, 1<<lane, FaultUninitialised, fmt.Sprintf("reads byte %d, which no thread of the block has written", offset))
+		w.fail(in, 1<<lane, FaultUninitialised, fmt.Sprintf("reads byte %d, which no thread of the block has written",
+			offset))
 		return false
 	}
 	if !s.races {

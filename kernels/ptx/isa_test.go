@@ -92,7 +92,8 @@ func (c instructionTest) run(t *testing.T) {
 	if err := m.Read(out, got); err != nil {
 		t.Fatal(err)
 	}
-	keep := map[string]uint64{"rs": sentinel & 0xffff, "r": sentinel & 0xffffffff, "f": sentinel & 0xffffffff, "rd": sentinel, "fd": sentinel, "p": 1}[result]
+	keep := map[string]uint64{"rs": sentinel & 0xffff, "r": sentinel & 0xffffffff, "f": sentinel & 0xffffffff,
+		"rd": sentinel, "fd": sentinel, "p": 1}[result]
 	for i := range threads {
 		want := keep
 		if i%2 == 1 {
@@ -418,8 +419,10 @@ func TestCompareInstructions(t *testing.T) {
 	}
 	var cases []instructionTest
 	for _, c := range []compare{
-		{"eq", 0, 1, 0, 0}, {"ne", 1, 0, 1, 0}, {"lt", 1, 0, 0, 0}, {"le", 1, 1, 0, 0}, {"gt", 0, 0, 1, 0}, {"ge", 0, 1, 1, 0},
-		{"equ", 0, 1, 0, 1}, {"neu", 1, 0, 1, 1}, {"ltu", 1, 0, 0, 1}, {"leu", 1, 1, 0, 1}, {"gtu", 0, 0, 1, 1}, {"geu", 0, 1, 1, 1},
+		{"eq", 0, 1, 0, 0}, {"ne", 1, 0, 1, 0}, {"lt", 1, 0, 0, 0}, {"le", 1, 1, 0, 0}, {"gt", 0, 0, 1, 0},
+		{"ge", 0, 1, 1, 0},
+		{"equ", 0, 1, 0, 1}, {"neu", 1, 0, 1, 1}, {"ltu", 1, 0, 0, 1}, {"leu", 1, 1, 0, 1}, {"gtu", 0, 0, 1, 1},
+		{"geu", 0, 1, 1, 1},
 		{"num", 1, 1, 1, 0}, {"nan", 0, 0, 0, 1},
 	} {
 		for _, ftz := range []string{"", ".ftz"} {
@@ -429,18 +432,21 @@ func TestCompareInstructions(t *testing.T) {
 				instructionTest{name, in(f(1), nan32), c.unordered}, instructionTest{name, in(0x80000000, 0), c.equal})
 		}
 		name := "setp." + c.op + ".f64 %p0, %fd1, %fd2"
-		cases = append(cases, instructionTest{name, in(fd(1), fd(2)), c.less}, instructionTest{name, in(fd(2), fd(1)), c.greater},
+		cases = append(cases, instructionTest{name, in(fd(1), fd(2)), c.less},
+			instructionTest{name, in(fd(2), fd(1)), c.greater},
 			instructionTest{name, in(fd(2), fd(2)), c.equal}, instructionTest{name, in(nan64, fd(1)), c.unordered})
 		if len(c.op) > 2 {
 			continue
 		}
 		for _, s := range []string{"s32 %p0, %r1, %r2", "s16 %p0, %rs1, %rs2", "s64 %p0, %rd1, %rd2"} {
 			name := "setp." + c.op + "." + s
-			cases = append(cases, instructionTest{name, in(ones64, 2), c.less}, instructionTest{name, in(2, 2), c.equal}, instructionTest{name, in(2, ones64), c.greater})
+			cases = append(cases, instructionTest{name, in(ones64, 2), c.less}, instructionTest{name, in(2, 2), c.equal},
+				instructionTest{name, in(2, ones64), c.greater})
 		}
 		for _, s := range []string{"u32 %p0, %r1, %r2", "u16 %p0, %rs1, %rs2", "u64 %p0, %rd1, %rd2"} {
 			name := "setp." + c.op + "." + s
-			cases = append(cases, instructionTest{name, in(2, ones64), c.less}, instructionTest{name, in(2, 2), c.equal}, instructionTest{name, in(ones64, 2), c.greater})
+			cases = append(cases, instructionTest{name, in(2, ones64), c.less}, instructionTest{name, in(2, 2), c.equal},
+				instructionTest{name, in(ones64, 2), c.greater})
 		}
 	}
 	runInstructions(t, cases)

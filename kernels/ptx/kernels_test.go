@@ -218,7 +218,8 @@ func TestTiles(t *testing.T) {
 	g := newGPU(t)
 	c := make([]float32, m*n)
 	out := g.upload(c)
-	g.launch(mod, "matmul", [3]int{(n + 15) / 16, (m + 15) / 16, 1}, [3]int{16, 16, 1}, 0, out, g.upload(a), g.upload(b), int32(m), int32(n), int32(k))
+	g.launch(mod, "matmul", [3]int{(n + 15) / 16, (m + 15) / 16, 1}, [3]int{16, 16, 1}, 0, out, g.upload(a), g.upload(b),
+		int32(m), int32(n), int32(k))
 	g.download(out, c)
 	for i := range m {
 		for j := range n {
@@ -234,7 +235,8 @@ func TestTiles(t *testing.T) {
 }
 
 func TestPlantedFaults(t *testing.T) {
-	tile, reduce, atomics, warps := load(t, "tile.ptx"), load(t, "reduce.ptx"), load(t, "atomics.ptx"), load(t, "warps.ptx")
+	tile, reduce, atomics, warps := load(t, "tile.ptx"), load(t, "reduce.ptx"), load(t, "atomics.ptx"),
+		load(t, "warps.ptx")
 	const n = 32
 	g := newGPU(t)
 	a, b, c := g.upload(randomFloats(n*n)), g.upload(randomFloats(n*n)), g.upload(make([]float32, n*n))
@@ -254,22 +256,29 @@ func TestPlantedFaults(t *testing.T) {
 		h.launch(tile, kernel, d1(1), [3]int{16, 16, 1}, 0, matmul...)
 		h.Race, h.Uninitialised = true, true
 	}
-	err = g.try(tile, "matmul_one_row_too_far", [3]int{2, 2, 1}, [3]int{16, 16, 1}, 0, c, a, b, int32(n), int32(n), int32(n-1))
+	err = g.try(tile, "matmul_one_row_too_far", [3]int{2, 2, 1}, [3]int{16, 16, 1}, 0, c, a, b, int32(n), int32(n),
+		int32(n-1))
 	if err != nil {
 		t.Fatal(err) // the row is there; now it is not
 	}
 	short := g.upload(randomFloats(n * (n - 1)))
-	err = g.try(tile, "matmul_one_row_too_far", [3]int{2, 2, 1}, [3]int{16, 16, 1}, 0, c, a, short, int32(n), int32(n), int32(n-1))
-	wantFault(t, err, FaultBounds, "matmul_one_row_too_far", "tile.cu:", "block (0,0,0), thread (0,15,0)", "read of 4 bytes",
+	err = g.try(tile, "matmul_one_row_too_far", [3]int{2, 2, 1}, [3]int{16, 16, 1}, 0, c, a, short, int32(n), int32(n),
+		int32(n-1))
+	wantFault(t, err, FaultBounds, "matmul_one_row_too_far", "tile.cu:", "block (0,0,0), thread (0,15,0)",
+		"read of 4 bytes",
 		"just past the end of allocation", "(3968 bytes)", "ld.global")
 
 	wantFault(t, g.try(reduce, "tree_sum_without_barrier", d1(1), d1(256), 1024, out, x, int32(256)), FaultUninitialised)
 	g.Uninitialised = false
-	wantFault(t, g.try(reduce, "tree_sum_without_barrier", d1(1), d1(256), 1024, out, x, int32(256)), FaultRace, "reduce.cu:")
+	wantFault(t, g.try(reduce, "tree_sum_without_barrier", d1(1), d1(256), 1024, out, x, int32(256)), FaultRace,
+		"reduce.cu:")
 	wantFault(t, g.try(reduce, "warp_tree_without_barrier", d1(1), d1(32), 0, out, x), FaultRace, "reduce.cu:")
-	wantFault(t, g.try(reduce, "divergent_barrier", d1(1), d1(64), 0, x), FaultBarrier, "reduce.cu:", "thread (32,0,0) has exited")
-	wantFault(t, g.try(warps, "lonely_shuffle", d1(1), d1(32), 0, out), FaultWarp, "shfl.sync", "warps.cu:", "reads lane 16, which does not take part")
-	wantFault(t, g.try(warps, "crossed_shuffles", d1(1), d1(32), 0, out), FaultWarp, "warps.cu:", "waits for other lanes of its warp, but thread")
+	wantFault(t, g.try(reduce, "divergent_barrier", d1(1), d1(64), 0, x), FaultBarrier, "reduce.cu:",
+		"thread (32,0,0) has exited")
+	wantFault(t, g.try(warps, "lonely_shuffle", d1(1), d1(32), 0, out), FaultWarp, "shfl.sync", "warps.cu:",
+		"reads lane 16, which does not take part")
+	wantFault(t, g.try(warps, "crossed_shuffles", d1(1), d1(32), 0, out), FaultWarp, "warps.cu:",
+		"waits for other lanes of its warp, but thread")
 	wantFault(t, g.try(warps, "wrong_mask", d1(1), d1(32), 0, out), FaultWarp, "thread (31,0,0)", "not in its member mask")
 	wantFault(t, g.try(atomics, "blocks_collide", d1(2), d1(32), 0, out), FaultRace, "of another block", "atomics.cu:")
 	wantFault(t, g.try(atomics, "blocks_read", d1(2), d1(32), 0, out), FaultRace, "of another block", "atomics.cu:")
@@ -404,7 +413,8 @@ func TestModuleVariables(t *testing.T) {
 	h := newGPU(t)
 	h.launch(m, "constants", d1(1), d1(4), 0, h.upload(y), h.upload([]int32{3, 1, 0, 2}), h.upload(count))
 
-	wantFault(t, g.try(m, "constants", d1(1), d1(4), 0, yd, g.upload([]int32{0, 1, 2, 9}), cd), FaultBounds, ".const weights")
+	wantFault(t, g.try(m, "constants", d1(1), d1(4), 0, yd, g.upload([]int32{0, 1, 2, 9}), cd), FaultBounds,
+		".const weights")
 }
 
 func TestSwitch(t *testing.T) {
@@ -421,7 +431,8 @@ func TestSwitch(t *testing.T) {
 	out := g.upload(y)
 	g.launch(m, "table", d1(1), d1(32), 0, out, g.upload(x))
 	g.download(out, y)
-	want := []int32{17, y[0] + 3, int32(bits.OnesCount32(uint32(y[1]))), y[2] / 3, y[3] ^ 5, y[4] - y[5], y[6] << 3, y[7] % 5, -1}
+	want := []int32{17, y[0] + 3, int32(bits.OnesCount32(uint32(y[1]))), y[2] / 3, y[3] ^ 5, y[4] - y[5], y[6] << 3,
+		y[7] % 5, -1}
 	for i, v := range x {
 		if got := y[32+i]; got != want[v] {
 			t.Errorf("case %d: %d, want %d", v, got, want[v])
@@ -535,7 +546,8 @@ func TestShuffles(t *testing.T) {
 		if i%16+3 < 16 {
 			down = i + 3
 		}
-		if want := []int32{int32(up), int32(down), int32(xor), int32(i&16 | i*7%16)}; !slices.Equal([]int32{y[i], y[32+i], y[64+i], y[96+i]}, want) {
+		if want := []int32{int32(up), int32(down), int32(xor),
+			int32(i&16 | i*7%16)}; !slices.Equal([]int32{y[i], y[32+i], y[64+i], y[96+i]}, want) {
 			t.Errorf("lane %d: %v, want %v", i, []int32{y[i], y[32+i], y[64+i], y[96+i]}, want)
 		}
 	}
@@ -604,7 +616,8 @@ func TestMathFunctions(t *testing.T) {
 		{"pow", func(x float64) float64 { return math.Pow(math.Abs(x), float64(float32(1.7))) }, 4},
 		{"softplus", func(x float64) float64 { return math.Log1p(math.Exp(x)) }, 4},
 		{"fast_exp", math.Exp, 100}, {"fast_log", math.Log, 1000}, {"fast_div", func(x float64) float64 { return 1 / x }, 2},
-		{"round", math.Round, 0}, {"floor", math.Floor, 0}, {"saturate", func(x float64) float64 { return min(max(x, 0), 1) }, 0},
+		{"round", math.Round, 0}, {"floor", math.Floor, 0}, {"saturate", func(x float64) float64 { return min(max(x, 0), 1) },
+			0},
 		{"half", func(x float64) float64 { return math.Trunc(x*2) / 2 }, 0},
 		{"fma_rd", func(x float64) float64 { return x*x + float64(float32(0.1)) }, 1},
 		{"add_rz", func(x float64) float64 { return x + float64(float32(0.3)) }, 1},
@@ -623,7 +636,8 @@ func TestMathFunctions(t *testing.T) {
 			if math.IsNaN(want) && math.IsNaN(got) || math.IsInf(float64(w), 0) && float32(got) == w {
 				continue
 			}
-			ulp := math.Max(float64(math.Nextafter32(float32(math.Abs(want)), inf))-float64(float32(math.Abs(want))), math.SmallestNonzeroFloat32)
+			ulp := math.Max(float64(math.Nextafter32(float32(math.Abs(want)), inf))-float64(float32(math.Abs(want))),
+				math.SmallestNonzeroFloat32)
 			if c.name == "sinpi" && x != float32(math.Trunc(float64(x))) || c.name != "sinpi" {
 				if !(math.Abs(got-want) <= c.ulp*ulp+1e-45) {
 					t.Errorf("%s(%g) = %g, want %g, off by %.2f ulp", c.name, x, got, want, math.Abs(got-want)/ulp)
@@ -637,7 +651,8 @@ func TestMathFunctions(t *testing.T) {
 		xd = append(xd, float64(x)*1.1)
 	}
 	for _, c := range []function{
-		{"exp", math.Exp, 2}, {"log", math.Log, 2}, {"sqrt", math.Sqrt, 0.5}, {"recip", func(x float64) float64 { return 1 / x }, 0.5},
+		{"exp", math.Exp, 2}, {"log", math.Log, 2}, {"sqrt", math.Sqrt, 0.5},
+		{"recip", func(x float64) float64 { return 1 / x }, 0.5},
 		{"tofloat", func(x float64) float64 { return float64(float32(x)) }, 0},
 	} {
 		g := newGPU(t)

@@ -139,7 +139,8 @@ func (m *Machine) check(k *Kernel, l Launch) error {
 		return fmt.Errorf("block %s is not the one that the kernel requires, %s", triple(l.Block), triple(k.reqThreads))
 	}
 	if l.Shared < 0 || k.sharedBytes+l.Shared > m.SharedLimit {
-		return fmt.Errorf("%d bytes of static and %d of dynamic shared memory: the limit is %d", k.sharedBytes, l.Shared, m.SharedLimit)
+		return fmt.Errorf("%d bytes of static and %d of dynamic shared memory: the limit is %d", k.sharedBytes, l.Shared,
+			m.SharedLimit)
 	}
 	if l.Shared > 0 && !k.dynamic {
 		return fmt.Errorf("%d bytes of dynamic shared memory, but the kernel declares none", l.Shared)

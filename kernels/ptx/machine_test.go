@@ -96,7 +96,8 @@ func TestLaunchRefusals(t *testing.T) {
 	for i, v := range []any{float32(1), uint32(1), float32(1), make([]byte, 11), int32(1), "x", float32(1)} {
 		args := append([]any{}, good...)
 		args[i] = v
-		wantError(t, try("plain", Launch{Grid: d1(1), Block: d1(1), Args: args}), "kernel plain: argument "+string(rune('0'+i))+" (")
+		wantError(t, try("plain", Launch{Grid: d1(1), Block: d1(1), Args: args}),
+			"kernel plain: argument "+string(rune('0'+i))+" (")
 	}
 	wantError(t, try("bounded", Launch{Grid: d1(0), Block: d1(1)}), "grid (0,1,1)")
 	wantError(t, try("bounded", Launch{Grid: [3]int{1, 65536, 1}, Block: d1(1)}), "grid (1,65536,1)")
@@ -105,7 +106,8 @@ func TestLaunchRefusals(t *testing.T) {
 	wantError(t, try("bounded", Launch{Grid: d1(1), Block: d1(129)}), "launch bounds, 128")
 	wantError(t, try("required", Launch{Grid: d1(1), Block: d1(32)}), "requires, (64,1,1)")
 	wantError(t, try("bounded", Launch{Grid: d1(1), Block: d1(1), Shared: 4}), "the kernel declares none")
-	wantError(t, try("shared", Launch{Grid: d1(1), Block: d1(1), Shared: 70000}), "100000 bytes of static and 70000 of dynamic shared memory")
+	wantError(t, try("shared", Launch{Grid: d1(1), Block: d1(1), Shared: 70000}),
+		"100000 bytes of static and 70000 of dynamic shared memory")
 	m.SharedLimit = 227 << 10
 	if err := try("shared", Launch{Grid: d1(1), Block: d1(1), Shared: 70000}); err != nil {
 		t.Error(err)
@@ -159,7 +161,8 @@ func TestManyShapes(t *testing.T) {
 	}
 	for i := range 2 * maxIdle {
 		// With m = 0 nothing is stored, with k = 0 no tile is loaded.
-		if err := g.Launch(k, Launch{Grid: d1(1), Block: d1(i + 1), Args: []any{a, a, a, int32(0), int32(1), int32(0)}}); err != nil {
+		if err := g.Launch(k, Launch{Grid: d1(1), Block: d1(i + 1),
+			Args: []any{a, a, a, int32(0), int32(1), int32(0)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -168,7 +171,8 @@ func TestManyShapes(t *testing.T) {
 	}
 }
 
-// A struct that is passed by value is read at the offsets of its fields, alone or several at a time, and not beyond its end.
+// A struct that is passed by value is read at the offsets of its fields, alone or several at a time, and not beyond its
+// end.
 func TestStructParameter(t *testing.T) {
 	text := header + `.entry k(.param .u32 before, .param .align 8 .b8 p[24]) {
 	.reg .b64 %rd<2>; .reg .b32 %r<4>; .reg .f32 %f;

@@ -54,7 +54,8 @@ func (d *decoder) memory(i int, s space, t scalar, count int, kind accessKind) *
 		return a
 	}
 	if typ, slot, ok := d.b.register(o.name); ok {
-		if typ.bits != 64 && !(typ.bits == 32 && (s == spaceShared || s == spaceLocal || s == spaceParam || s == spaceConst)) {
+		if typ.bits != 64 && !(typ.bits == 32 && (s == spaceShared || s == spaceLocal || s == spaceParam ||
+			s == spaceConst)) {
 			d.fail("register %s of type .%s is not an address", o.name, typ.name())
 		}
 		d.in.a = slot

@@ -19,7 +19,8 @@ func entry(body string) string {
 func TestRefusals(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{entry("frobnicate.b32 %r1, %r2;"), "line 2: frobnicate.b32 %r1, %r2: unknown instruction frobnicate.b32"},
-		{entry("ret;\n\n call.uni (retval0), vprintf, (param0, param1);"), "line 4: call.uni (retval0), vprintf, (param0, param1): unknown instruction call.uni"},
+		{entry("ret;\n\n call.uni (retval0), vprintf, (param0, param1);"),
+			"line 4: call.uni (retval0), vprintf, (param0, param1): unknown instruction call.uni"},
 		{entry("@%p1 wmma.load.a.sync.aligned.row.m16n16k16.f16 {%r1}, [%rd1], %r2;"), "unknown instruction wmma"},
 		{entry("add.foo.f32 %f1, %f2, %f3;"), "line 2: add.foo.f32 %f1, %f2, %f3: unknown modifier .foo"},
 		{entry("abs.f32.foo %f1, %f2;"), "type .f32 is not known here"},
@@ -127,18 +128,26 @@ func TestAccepted(t *testing.T) {
 		"",
 		header + "// nothing\n/* at\nall */",
 		".version 8.3 .target sm_90, debug .address_size 64",
-		header + ".file 1 \"/a/b.cu\"\n.section .debug_str { .b8 1,2 L: .b8 3 }\n.entry k { .loc 1 2 3, function_name L, inlined_at 1 4 5\n ret; }",
-		header + ".entry k(.param .u64 .ptr .global .align 4 a, .param .align 8 .b8 b[12]) .maxntid 256, 1, 1 .minnctapersm 2 .maxnreg 64 .pragma \"nounroll\"; { ret; }",
+		header + ".file 1 \"/a/b.cu\"\n.section .debug_str { .b8 1,2 L: .b8 3 }\n.entry k { .loc 1 2 3, function_name " +
+			"L, inlined_at 1 4 5\n ret; }",
+		header + ".entry k(.param .u64 .ptr .global .align 4 a, .param .align 8 .b8 b[12]) .maxntid 256, 1, 1 " +
+			".minnctapersm 2 .maxnreg 64 .pragma \"nounroll\"; { ret; }",
 		header + ".weak .entry k() .reqntid 32 { ret; }",
-		header + ".global .align 4 .u32 x[2][3] = {1, -2, 0xff}; .const .f32 y = 0f3F800000; .global .f64 z[] = {1.5, 0d0000000000000000}; .global .align 8 .b8 w[16];",
+		header + ".global .align 4 .u32 x[2][3] = {1, -2, 0xff}; .const .f32 y = 0f3F800000; .global .f64 z[] = {1.5, " +
+			"0d0000000000000000}; .global .align 8 .b8 w[16];",
 		entry("{ .reg .b32 t, u; add.s32 t, %r1, 1; { .reg .b64 t; mov.b64 t, {%r1, u}; } mov.u32 %r1, t; }"),
-		entry("ld.global.nc.L2::128B.v2.f32 {%f1, _}, [%rd1+-8]; ld.volatile.shared.u32 %r1, [s+4]; ld.acquire.gpu.global.u32 %r1, [%rd1]; ld.global.cg.b8 %rs1, [%rd1-1];"),
-		entry("st.release.sys.global.u32 [%rd1], %r1; st.global.wt.u8 [%rd1], %r1; st.v4.f32 [%rd1], {%f1, %f2, %f3, 0f00000000};"),
+		entry("ld.global.nc.L2::128B.v2.f32 {%f1, _}, [%rd1+-8]; ld.volatile.shared.u32 %r1, [s+4]; " +
+			"ld.acquire.gpu.global.u32 %r1, [%rd1]; ld.global.cg.b8 %rs1, [%rd1-1];"),
+		entry("st.release.sys.global.u32 [%rd1], %r1; st.global.wt.u8 [%rd1], %r1; st.v4.f32 [%rd1], {%f1, %f2, %f3, " +
+			"0f00000000};"),
 		entry("membar.gl; membar.cta; fence.sc.gpu; fence.acq_rel.sys; @%p1 membar.sys;"),
-		entry("barrier.sync.aligned 3; bar.sync 0; barrier.cta.sync 1; barrier.red.popc.aligned.u32 %r1, 0, !%p1; bar.warp.sync 0xffffffff;"),
-		entry("atom.relaxed.gpu.global.add.f32 %f1, [%rd1], %f2; atom.add.u32 _, [%rd1], 1; red.shared.add.f32 [s], %f1; atom.shared.cta.cas.b64 %rd1, [%r1], %rd2, %rd3;"),
+		entry("barrier.sync.aligned 3; bar.sync 0; barrier.cta.sync 1; barrier.red.popc.aligned.u32 %r1, 0, !%p1; " +
+			"bar.warp.sync 0xffffffff;"),
+		entry("atom.relaxed.gpu.global.add.f32 %f1, [%rd1], %f2; atom.add.u32 _, [%rd1], 1; red.shared.add.f32 [s], " +
+			"%f1; atom.shared.cta.cas.b64 %rd1, [%r1], %rd2, %rd3;"),
 		entry("bra.uni L; L: @!%p1 bra L; exit; trap; .pragma \"nounroll\";"),
-		entry("mov.u32 %r1, s; mov.u64 %rd1, s; mov.b64 %rd2, a; cvta.shared.u64 %rd1, %rd1; cvta.to.shared.u64 %rd1, %rd1; mov.u64 %rd3, s+8;"),
+		entry("mov.u32 %r1, s; mov.u64 %rd1, s; mov.b64 %rd2, a; cvta.shared.u64 %rd1, %rd1; cvta.to.shared.u64 %rd1, " +
+			"%rd1; mov.u64 %rd3, s+8;"),
 	} {
 		if _, err := Parse(text); err != nil {
 			t.Errorf("%s: %v", text, err)
@@ -148,7 +157,8 @@ func TestAccepted(t *testing.T) {
 
 func TestKernelLookup(t *testing.T) {
 	m := load(t, "tile.ptx")
-	if _, err := m.Kernel("matmull"); err == nil || !strings.Contains(err.Error(), `no kernel "matmull"`) || !strings.Contains(err.Error(), `"matmul"`) {
+	if _, err := m.Kernel("matmull"); err == nil || !strings.Contains(err.Error(), `no kernel "matmull"`) ||
+		!strings.Contains(err.Error(), `"matmul"`) {
 		t.Error(err)
 	}
 	if names := m.Kernels(); len(names) != 4 || names[0] != "matmul" {
@@ -176,9 +186,12 @@ func FuzzParse(f *testing.F) {
 			f.Add(p)
 		}
 	}
-	f.Add(entry("T: .branchtargets L, M; brx.idx %r1, T; L: shfl.sync.idx.b32 %r1|%p1, %r2, 3, 31, -1; M: bar.red.and.pred %p1, 0, %p2;"))
-	f.Add(entry("bfi.b32 %r1, %r2, %r3, %r4, %r5; prmt.b32.rc16 %r1, %r2, %r3, %r4; lop3.b32 %r1, %r2, %r3, %r4, 0x96; cvt.rn.f16.f32 %rs1, %f1;"))
-	f.Add(header + ".const .align 4 .f32 t[2] = {0f3F800000}; .extern .shared .align 16 .b8 d[];" + ".entry k() { .reg .b64 %rd<2>; mov.u64 %rd1, t+4; st.u32 [d], 1; }")
+	f.Add(entry("T: .branchtargets L, M; brx.idx %r1, T; L: shfl.sync.idx.b32 %r1|%p1, %r2, 3, 31, -1; M: " +
+		"bar.red.and.pred %p1, 0, %p2;"))
+	f.Add(entry("bfi.b32 %r1, %r2, %r3, %r4, %r5; prmt.b32.rc16 %r1, %r2, %r3, %r4; lop3.b32 %r1, %r2, %r3, %r4, " +
+		"0x96; cvt.rn.f16.f32 %rs1, %f1;"))
+	f.Add(header + ".const .align 4 .f32 t[2] = {0f3F800000}; .extern .shared .align 16 .b8 d[];" +
+		".entry k() { .reg .b64 %rd<2>; mov.u64 %rd1, t+4; st.u32 [d], 1; }")
 	f.Fuzz(func(t *testing.T, text string) {
 		m, err := Parse(text)
 		if err != nil {

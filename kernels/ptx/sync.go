@@ -119,7 +119,9 @@ func decodeShfl(d *decoder) {
 				valid |= 1 << lane
 			}
 			if members>>from&1 == 0 {
-				w.fail(in, 1<<lane, FaultWarp, fmt.Sprintf("reads lane %d, which does not take part (it has exited, does not exist or is not in the member mask)", from))
+				w.fail(in, 1<<lane, FaultWarp,
+					fmt.Sprintf("reads lane %d, which does not take part (it has exited, does not exist or is not in the member mask)",
+						from))
 				return
 			}
 			result[lane] = values[from]

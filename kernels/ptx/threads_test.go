@@ -185,7 +185,8 @@ func TestVoteModes(t *testing.T) {
 		want [3]uint32 // if none, the odd or all lanes hold
 	}{{"all", [3]uint32{0, 0, 1}}, {"any", [3]uint32{0, 1, 1}}, {"uni", [3]uint32{1, 0, 1}}} {
 		for i, p := range []string{"setp.ne.u32 %p1, 0, 0;", "mov.pred %p1, %p0;", "setp.eq.u32 %p1, 0, 0;"} {
-			got, err := runBody(t, newGPU(t), 40, p+"vote.sync."+c.mode+".pred %p2, %p1, -1; selp.b32 %r1, 1, 0, %p2; st.global.u32 [%out], %r1;", nil)
+			got, err := runBody(t, newGPU(t), 40,
+				p+"vote.sync."+c.mode+".pred %p2, %p1, -1; selp.b32 %r1, 1, 0, %p2; st.global.u32 [%out], %r1;", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,10 +197,12 @@ func TestVoteModes(t *testing.T) {
 
 func TestReductionsOfAWarp(t *testing.T) {
 	for op, want := range map[string]uint32{
-		"add.s32": uint32(1<<32 - 496&0xffffffff), "min.s32": uint32(1<<32 - 31), "max.s32": 0, "min.u32": 0, "max.u32": 0xffffffff,
+		"add.s32": uint32(1<<32 - 496&0xffffffff), "min.s32": uint32(1<<32 - 31), "max.s32": 0, "min.u32": 0,
+		"max.u32": 0xffffffff,
 		"and.b32": 0, "or.b32": 0xffffffff, "xor.b32": 0,
 	} {
-		got, err := runBody(t, newGPU(t), 32, "neg.s32 %r1, %t; redux.sync."+op+" %r2, %r1, -1; st.global.u32 [%out], %r2;", nil)
+		got, err := runBody(t, newGPU(t), 32, "neg.s32 %r1, %t; redux.sync."+op+" %r2, %r1, -1; st.global.u32 [%out], %r2;",
+			nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +230,8 @@ func TestSharedHazards(t *testing.T) {
 			for _, other := range []int{1, 32} { // a thread of the same warp, and of another
 				g := newGPU(t)
 				g.Uninitialised = false
-				_, err := runBody(t, g, 64, fmt.Sprintf("setp.eq.u32 %%p1, %%t, 0; setp.eq.u32 %%p2, %%t, %d; @%%p1 %s %s @%%p2 %s", other, c.first, between, c.second), nil)
+				_, err := runBody(t, g, 64, fmt.Sprintf("setp.eq.u32 %%p1, %%t, 0; setp.eq.u32 %%p2, %%t, %d; @%%p1 %s %s @%%p2 %s",
+					other, c.first, between, c.second), nil)
 				race := c.race && (between == "" || between != "bar.sync 0;" && other == 32)
 				if race {
 					wantFault(t, err, FaultRace, "byte 0 of shared memory", fmt.Sprintf("thread (%d,0,0)", other))
@@ -235,7 +239,8 @@ func TestSharedHazards(t *testing.T) {
 					t.Errorf("%s %s %s by thread %d: %v", c.first, between, c.second, other, err)
 				}
 				g.Race = false
-				if _, err := runBody(t, g, 64, fmt.Sprintf("setp.eq.u32 %%p1, %%t, 0; @%%p1 %s @!%%p1 %s", c.first, c.second), nil); err != nil {
+				if _, err := runBody(t, g, 64, fmt.Sprintf("setp.eq.u32 %%p1, %%t, 0; @%%p1 %s @!%%p1 %s", c.first, c.second),
+					nil); err != nil {
 					t.Errorf("with Race off: %v", err)
 				}
 			}
@@ -246,17 +251,21 @@ func TestSharedHazards(t *testing.T) {
 func TestHazardGranularity(t *testing.T) {
 	g := newGPU(t)
 	// Neighbouring bytes are different places.
-	if _, err := runBody(t, g, 64, "mov.u32 %r1, s; add.s32 %r1, %r1, %t; st.shared.u8 [%r1], %t; ld.shared.u8 %r2, [%r1];", nil); err != nil {
+	if _, err := runBody(t, g, 64,
+		"mov.u32 %r1, s; add.s32 %r1, %r1, %t; st.shared.u8 [%r1], %t; ld.shared.u8 %r2, [%r1];", nil); err != nil {
 		t.Error(err)
 	}
 	g.Race = false
-	_, err := runBody(t, g, 64, "mov.u32 %r1, s; add.s32 %r1, %r1, %t; st.shared.u8 [%r1], %t; ld.shared.u8 %r2, [%r1+1];", nil)
+	_, err := runBody(t, g, 64, "mov.u32 %r1, s; add.s32 %r1, %r1, %t; st.shared.u8 [%r1], %t; ld.shared.u8 %r2, [%r1+1];",
+		nil)
 	wantFault(t, err, FaultUninitialised, "byte 32,") // lane 31 reads what the next warp has not yet written
 	g.Race, g.Uninitialised = true, false
-	_, err = runBody(t, g, 64, "mov.u32 %r1, s; add.s32 %r1, %r1, %t; st.shared.u8 [%r1], %t; bar.warp.sync -1; ld.shared.u8 %r2, [%r1+1];", nil)
+	_, err = runBody(t, g, 64,
+		"mov.u32 %r1, s; add.s32 %r1, %r1, %t; st.shared.u8 [%r1], %t; bar.warp.sync -1; ld.shared.u8 %r2, [%r1+1];", nil)
 	wantFault(t, err, FaultRace, "byte 32 ", "thread (31,0,0)")
 	// A vector covers several words.
-	_, err = runBody(t, g, 2, "@%p0 bra X; st.shared.v4.u32 [s+16], {%t, %t, %t, %t}; ret; X: ld.shared.u32 %r1, [s+28];", nil)
+	_, err = runBody(t, g, 2, "@%p0 bra X; st.shared.v4.u32 [s+16], {%t, %t, %t, %t}; ret; X: ld.shared.u32 %r1, [s+28];",
+		nil)
 	wantFault(t, err, FaultRace, "byte 28 ")
 	// Two lanes that write one word in the same instruction.
 	_, err = runBody(t, g, 2, "st.shared.u32 [s], %t;", nil)
@@ -285,8 +294,10 @@ func TestBarrierFaults(t *testing.T) {
 	}{
 		{"@%p0 bar.sync 0;", FaultBarrier, []string{"thread (0,0,0) has exited"}},
 		{"@%p0 ret; bar.sync 0;", FaultBarrier, []string{"thread (1,0,0) has exited"}},
-		{"setp.lt.u32 %p1, %t, 32; @%p1 bra A; bar.sync 0; ret; A: bar.sync 0;", FaultBarrier, []string{"divergent: thread (0,0,0) of the block waits at line"}},
-		{"@%p0 bra A; bar.sync 0; ret;\nA: bar.sync 0;", FaultBarrier, []string{"divergent, but thread (0,0,0) of the same warp waits at line 11"}},
+		{"setp.lt.u32 %p1, %t, 32; @%p1 bra A; bar.sync 0; ret; A: bar.sync 0;", FaultBarrier,
+			[]string{"divergent: thread (0,0,0) of the block waits at line"}},
+		{"@%p0 bra A; bar.sync 0; ret;\nA: bar.sync 0;", FaultBarrier,
+			[]string{"divergent, but thread (0,0,0) of the same warp waits at line 11"}},
 		{"@%p0 bra A; bar.sync 0; ret;\nA: bar.warp.sync -1;", FaultBarrier, []string{"divergent, but thread"}},
 		{"trap;", FaultTrap, []string{"thread (0,0,0)"}},
 		{"@%p0 trap;", FaultTrap, []string{"thread (1,0,0)"}},
@@ -358,9 +369,11 @@ func TestMemoryFaults(t *testing.T) {
 		kind  FaultKind
 		parts []string
 	}{
-		{"ld.global.u32 %r1, [%out+256];", FaultBounds, []string{"thread (0,0,0)", "read of 4 bytes", "just past the end of allocation", "(256 bytes)"}},
+		{"ld.global.u32 %r1, [%out+256];", FaultBounds, []string{"thread (0,0,0)", "read of 4 bytes",
+			"just past the end of allocation", "(256 bytes)"}},
 		{"ld.global.u32 %r1, [%out+4];", FaultBounds, []string{"thread (63,0,0)"}},
-		{"st.global.u32 [%out+-4], %t;", FaultBounds, []string{"thread (0,0,0)", "write of 4 bytes", "4 bytes before the start of allocation"}},
+		{"st.global.u32 [%out+-4], %t;", FaultBounds, []string{"thread (0,0,0)", "write of 4 bytes",
+			"4 bytes before the start of allocation"}},
 		{"red.global.add.u32 [%out+260], %t;", FaultBounds, []string{"atomic of 4 bytes", "4 bytes past the end"}},
 		{"ld.global.v2.u32 {%r1, %r2}, [%out0+252];", FaultBounds, []string{"read of 8 bytes", "at byte 252 of"}},
 		{"ld.u32 %r1, [0];", FaultBounds, []string{"address 0x0"}},

@@ -85,8 +85,8 @@ func Beside(a *plot.Axis) {
 	a.Tick.Marker = unlabelled{a.Tick.Marker}
 }
 
-// Widen gives an axis a range around its data: a fraction of it on both sides. A single value gets a tenth of itself, or
-// the least span given.
+// Widen gives an axis a range around its data: a fraction of it on both sides. A single value gets a tenth of itself,
+// or the least span given.
 func Widen(a *plot.Axis, fraction, least float64) {
 	if a.Min > a.Max {
 		a.Min, a.Max = 0, 1 // no data

@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 )
 
-// Density is points too many to be told apart: the panel is cut into square bins, each as dark as points in it are many, on a
-// logarithmic scale. The range that is cut is that of the points.
+// Density is points too many to be told apart: the panel is cut into square bins, each as dark as points in it are
+// many, on a logarithmic scale. The range that is cut is that of the points.
 type Density struct {
 	Label string
 	X, Y  []float64
@@ -30,7 +30,8 @@ func (d Density) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {
 		return KeyEntry{}, err
 	}
 	b := bin(points, d.Bins)
-	c := cells{b.low, b.high, b.n, b.n, func(column, row int) int { return b.shade(b.counts[row*b.n+column]) }, shadesOf(d.Color.NRGBA())}
+	c := cells{b.low, b.high, b.n, b.n, func(column, row int) int { return b.shade(b.counts[row*b.n+column]) },
+		shadesOf(d.Color.NRGBA())}
 	p.Add(c)
 	return KeyEntry{Label: d.Label, Fill: c.colors[shades/2]}, nil
 }

@@ -99,8 +99,8 @@ func (f *Figure) encode(w io.Writer, ext string) error {
 	return err
 }
 
-// pdfCanvas gives gonum's PDF writer colours as it takes them: it writes the premultiplied values of a translucent colour,
-// where PDF wants plain ones, so those colours would come out dark.
+// pdfCanvas gives gonum's PDF writer colours as it takes them: it writes the premultiplied values of a translucent
+// colour, where PDF wants plain ones, so those colours would come out dark.
 type pdfCanvas struct{ *vgpdf.Canvas }
 
 // SetColor sets the colour of lines and areas.
@@ -190,8 +190,8 @@ func (f *Figure) drawBlock(b PlotBlock, c draw.Canvas) {
 	}
 }
 
-// headings is the height of titles, letters and keys above each row of a block. They break into lines by the width of the data
-// areas, which does not depend on the height left for them.
+// headings is the height of titles, letters and keys above each row of a block. They break into lines by the width of
+// the data areas, which does not depend on the height left for them.
 func (f *Figure) headings(b PlotBlock, c draw.Canvas) []vg.Length {
 	heights := make([]vg.Length, len(b.Rows))
 	for j, row := range b.place(c, heights) {
@@ -219,8 +219,8 @@ type tile struct {
 	data vg.Rectangle
 }
 
-// place divides a canvas into tiles with data areas of one size, in straight rows and columns, leaving the given heights
-// above each row. An empty place has a data area too, and needs nothing beside it.
+// place divides a canvas into tiles with data areas of one size, in straight rows and columns, leaving the given
+// heights above each row. An empty place has a data area too, and needs nothing beside it.
 func (b PlotBlock) place(c draw.Canvas, headings []vg.Length) [][]tile {
 	parts := draw.Tiles{Rows: len(b.Rows), Cols: len(b.Rows[0]), PadX: columnGap, PadY: rowGap}
 	tiles := make([][]tile, len(b.Rows))
@@ -297,8 +297,8 @@ func (f *Figure) letterStyle() text.Style {
 	return style
 }
 
-// drawHeading draws title and key of a panel over its data area, from y = top downwards, and returns the height that they and
-// the letter need. Without a canvas it only measures.
+// drawHeading draws title and key of a panel over its data area, from y = top downwards, and returns the height that
+// they and the letter need. Without a canvas it only measures.
 func (f *Figure) drawHeading(p PlotPanel, c *draw.Canvas, data vg.Rectangle, top vg.Length) vg.Length {
 	y := top
 	if p.Title != "" {
@@ -357,7 +357,8 @@ func (f *Figure) noteLines() []string {
 	return lines
 }
 
-// HeightOf is the height of a block in a figure of a width, whose rows each have the given height besides titles and letters.
+// HeightOf is the height of a block in a figure of a width, whose rows each have the given height besides titles and
+// letters.
 func (h Style) HeightOf(b PlotBlock, row, width vg.Length) vg.Length {
 	const heading = 1.5 * (labelSize + 2)
 	n := vg.Length(len(b.Rows))
@@ -368,8 +369,8 @@ func (h Style) HeightOf(b PlotBlock, row, width vg.Length) vg.Length {
 	return height
 }
 
-// drawKey draws a key whose upper left corner is at a point, in lines of the given width, and returns its height. Without
-// a canvas it only measures.
+// drawKey draws a key whose upper left corner is at a point, in lines of the given width, and returns its height.
+// Without a canvas it only measures.
 func (h Style) drawKey(key []KeyEntry, c *draw.Canvas, at vg.Point, width vg.Length) vg.Length {
 	const (
 		sample = vg.Length(16) // length of the piece of line shown

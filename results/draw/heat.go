@@ -12,9 +12,9 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Heat is a matrix, its values as shades of a colour on a logarithmic scale. Rows[0] is at the top, and value j of row i covers the
-// place from j to j+1 along x and from i to i+1 along y, counted downwards; the panel's axes want a range of the number of columns,
-// and of rows.
+// Heat is a matrix, its values as shades of a colour on a logarithmic scale. Rows[0] is at the top, and value j of row
+// i covers the place from j to j+1 along x and from i to i+1 along y, counted downwards; the panel's axes want a range
+// of the number of columns, and of rows.
 type Heat struct {
 	Label     string
 	Rows      [][]float64
@@ -36,7 +36,8 @@ func (h Heat) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {
 			return KeyEntry{}, fmt.Errorf("results: heat: a row of %d values under one of %d", len(row), len(h.Rows[0]))
 		}
 	}
-	c := cells{high: plotter.XY{X: float64(len(h.Rows[0])), Y: float64(len(h.Rows))}, columns: len(h.Rows[0]), rows: len(h.Rows)}
+	c := cells{high: plotter.XY{X: float64(len(h.Rows[0])), Y: float64(len(h.Rows))}, columns: len(h.Rows[0]),
+		rows: len(h.Rows)}
 	c.colors = shadesOf(h.Color.NRGBA())
 	c.shade = func(column, row int) int { return h.shade(h.Rows[len(h.Rows)-1-row][column]) }
 	p.Add(c)
@@ -65,14 +66,15 @@ func (g cells) DataRange() (xmin, xmax, ymin, ymax float64) {
 	return g.low.X, g.high.X, g.low.Y, g.high.Y
 }
 
-// Plot fills the cells; neighbours of one shade in a row are one rectangle. Each is a little larger than its cells, to close the
-// gaps that viewers leave between areas.
+// Plot fills the cells; neighbours of one shade in a row are one rectangle. Each is a little larger than its cells, to
+// close the gaps that viewers leave between areas.
 func (g cells) Plot(c draw.Canvas, p *plot.Plot) {
 	const more = 0.1 // points
 	toX, toY := p.Transforms(&c)
 	at := func(column, row int) vg.Point {
 		return vg.Point{
-			X: toX(g.low.X + float64(column)*(g.high.X-g.low.X)/float64(g.columns)), Y: toY(g.low.Y + float64(row)*(g.high.Y-g.low.Y)/float64(g.rows)),
+			X: toX(g.low.X + float64(column)*(g.high.X-g.low.X)/float64(g.columns)),
+			Y: toY(g.low.Y + float64(row)*(g.high.Y-g.low.Y)/float64(g.rows)),
 		}
 	}
 	for row := range g.rows {

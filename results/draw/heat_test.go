@@ -9,7 +9,8 @@ import (
 
 // A matrix is drawn the right way round, paler where it is smaller, and left white where there is no number.
 func TestHeat(t *testing.T) {
-	h := Heat{Label: "weights", Rows: [][]float64{{0.001, 10, 10}, {math.NaN(), 0.1, 0.02}}, Low: 0.01, High: 1, Color: Purple}
+	h := Heat{Label: "weights", Rows: [][]float64{{0.001, 10, 10}, {math.NaN(), 0.1, 0.02}}, Low: 0.01, High: 1,
+		Color: Purple}
 	for v, want := range map[float64]int{0.001: 0, 0.01: 0, 0.1: shades / 2, 1: shades - 1, 10: shades - 1} {
 		if got := h.shade(v); got != want {
 			t.Errorf("shade %d of %g, want %d", got, v, want)
@@ -27,7 +28,8 @@ func TestHeat(t *testing.T) {
 		r, g, b, _ := image.At(int((0.1+0.85*x)*float64(bounds.Dx())), int((0.12+0.75*y)*float64(bounds.Dy()))).RGBA()
 		return int(r+g+b) / 257
 	}
-	topLeft, topRight, lowLeft, lowMiddle, lowRight := at(1./6, 0.25), at(5./6, 0.25), at(1./6, 0.75), at(0.5, 0.75), at(5./6, 0.75)
+	topLeft, topRight, lowLeft, lowMiddle, lowRight := at(1./6, 0.25), at(5./6, 0.25), at(1./6, 0.75), at(0.5, 0.75),
+		at(5./6, 0.75)
 	if lowLeft < 3*0xe4 || !(topRight < lowMiddle && lowMiddle < lowRight && lowRight <= topLeft && topLeft < lowLeft) {
 		t.Errorf("brightness %d %d at the top, %d %d %d below", topLeft, topRight, lowLeft, lowMiddle, lowRight)
 	}

@@ -16,8 +16,8 @@ type Illustration struct {
 	Numbers any     // what is drawn and stated, for a JSON file
 }
 
-// Save writes the illustration into a folder, which is made where needed, and returns the names of the files: NAME.svg and
-// NAME.png, the caption as NAME.txt and the numbers as NAME.json. Each file is replaced as a whole or not at all.
+// Save writes the illustration into a folder, which is made where needed, and returns the names of the files: NAME.svg
+// and NAME.png, the caption as NAME.txt and the numbers as NAME.json. Each file is replaced as a whole or not at all.
 func (i Illustration) Save(dir string) ([]string, error) {
 	if err := store.MakeFolder(dir); err != nil {
 		return nil, err
@@ -40,7 +40,10 @@ func (i Illustration) Save(dir string) ([]string, error) {
 	for _, text := range []struct{ ending, content string }{
 		{".txt", i.Title + "\n\n" + i.Caption + "\n"}, {".json", string(numbers) + "\n"},
 	} {
-		if err := save(text.ending, func(path string) error { return store.WriteBytes(path, []byte(text.content)) }); err != nil {
+		if err := save(text.ending, func(path string) error {
+			return store.WriteBytes(path,
+				[]byte(text.content))
+		}); err != nil {
 			return nil, err
 		}
 	}

@@ -26,8 +26,8 @@ type Drawing struct {
 	SVG         template.HTML
 }
 
-// ReadDrawings reads the illustrations in a folder, in the order of their names; files of other kinds do not matter. No folder
-// means none.
+// ReadDrawings reads the illustrations in a folder, in the order of their names; files of other kinds do not matter. No
+// folder means none.
 func ReadDrawings(dir string) ([]Drawing, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,8 +84,9 @@ func readDrawing(path string) ([]byte, error) {
 	return data, nil
 }
 
-// partOfPage is a picture in SVG, as Figure.Save writes it, as a part of a page, which decides how large it is shown. It is written anew
-// from the shapes that are in it; a picture with anything else, such as scripts, links, text or styles of other kinds, is refused.
+// partOfPage is a picture in SVG, as Figure.Save writes it, as a part of a page, which decides how large it is shown.
+// It is written anew from the shapes that are in it; a picture with anything else, such as scripts, links, text or
+// styles of other kinds, is refused.
 func partOfPage(svg []byte) (template.HTML, error) {
 	var b strings.Builder
 	depth, width := 0, ""
@@ -146,10 +147,12 @@ func foreign(format string, args ...any) error {
 
 const svgSpace = "http://www.w3.org/2000/svg"
 
-// shapes is what gonum's SVG canvas writes: elements, their attributes, and what those can be. What has no pattern is left out.
+// shapes is what gonum's SVG canvas writes: elements, their attributes, and what those can be. What has no pattern is
+// left out.
 var shapes = map[string]map[string]*regexp.Regexp{
 	"svg": {
-		"width": regexp.MustCompile(`^[0-9.]+pt$`), "viewBox": regexp.MustCompile(`^[-0-9.eE ]+$`), "height": nil, "version": nil, "xmlns": nil,
+		"width": regexp.MustCompile(`^[0-9.]+pt$`), "viewBox": regexp.MustCompile(`^[-0-9.eE ]+$`), "height": nil,
+		"version": nil, "xmlns": nil,
 	},
 	"g": {"transform": regexp.MustCompile(`^((scale|translate|rotate)\([-+0-9.eE, ]*\) ?)*$`)},
 	"path": {

@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// outlineText draws text as filled outlines. So a figure looks the same in every format and program, whether the font is
-// installed there or not, and has Greek letters in PDF, whose writer knows only Western European text. ^{...} is a
+// outlineText draws text as filled outlines. So a figure looks the same in every format and program, whether the font
+// is installed there or not, and has Greek letters in PDF, whose writer knows only Western European text. ^{...} is a
 // superscript.
 type outlineText struct{ fonts *font.Cache }
 
@@ -70,8 +70,8 @@ func (h outlineText) Draw(c vg.Canvas, s string, style text.Style, at vg.Point) 
 	}
 }
 
-// outline adds the outline of a line of text whose baseline begins at a point to a path, unless that is nil, and returns its
-// width.
+// outline adds the outline of a line of text whose baseline begins at a point to a path, unless that is nil, and
+// returns its width.
 func (h outlineText) outline(path *vg.Path, s string, f font.Font, at vg.Point) vg.Length {
 	start := at.X
 	for s != "" {
@@ -89,8 +89,8 @@ func (h outlineText) outline(path *vg.Path, s string, f font.Font, at vg.Point) 
 	return at.X - start
 }
 
-// run adds the outlines of a piece of text in one size to a path, unless that is nil, and returns its width. A character that
-// the font lacks is left out.
+// run adds the outlines of a piece of text in one size to a path, unless that is nil, and returns its width. A
+// character that the font lacks is left out.
 func (h outlineText) run(path *vg.Path, s string, f font.Font, at vg.Point) vg.Length {
 	const em = 1000 << 6 // glyphs are asked for at 1000 pixels per em, in 26.6 fixed point
 	face := h.fonts.Lookup(f, f.Size)

@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// NewFigure returns a figure of two columns' width with blocks from top to bottom. A block without anything to draw is an
-// error.
+// NewFigure returns a figure of two columns' width with blocks from top to bottom. A block without anything to draw is
+// an error.
 func NewFigure(blocks ...Block) (*Figure, error) {
 	if len(blocks) == 0 {
 		return nil, errors.New("results: figure: there is nothing to draw")
@@ -30,8 +30,8 @@ func NewFigure(blocks ...Block) (*Figure, error) {
 	return Stack(style, TwoColumn, "", laid...), nil
 }
 
-// Block is a grid of panels whose data areas line up, under one key. All rows have the same number of panels; one without
-// layers leaves its place empty.
+// Block is a grid of panels whose data areas line up, under one key. All rows have the same number of panels; one
+// without layers leaves its place empty.
 type Block struct {
 	Rows   [][]Panel
 	Height float64 // millimetres
@@ -132,7 +132,8 @@ func Band(label string, x, low, high []float64, c Color) Area {
 
 // Box is the area of a rectangle.
 func Box(label string, left, right, bottom, top float64, c Color, hatched bool) Area {
-	return Area{Label: label, X: []float64{left, right, right, left}, Y: []float64{bottom, bottom, top, top}, Color: c, Hatched: hatched}
+	return Area{Label: label, X: []float64{left, right, right, left}, Y: []float64{bottom, bottom, top, top}, Color: c,
+		Hatched: hatched}
 }
 
 // at is the position of values on an axis; ok is false where there is none.
@@ -197,7 +198,8 @@ func (d Points) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {
 	}
 	scatter.GlyphStyle = dot
 	p.Add(scatter)
-	return KeyEntry{Label: d.Label, Mark: draw.GlyphStyle{Color: pale(d.Color.NRGBA(), d.Pale), Radius: MarkSize, Shape: draw.CircleGlyph{}}}, nil
+	return KeyEntry{Label: d.Label, Mark: draw.GlyphStyle{Color: pale(d.Color.NRGBA(), d.Pale), Radius: MarkSize,
+		Shape: draw.CircleGlyph{}}}, nil
 }
 
 func (a Area) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {

@@ -24,20 +24,24 @@ func everything(t *testing.T) *Figure {
 	x := []float64{0.01, 0.1, 1, 10}
 	nan := math.NaN()
 	logs := Panel{
-		Letter: "A", Title: "power laws", X: Axis{Label: "x", Log: true}, Y: Axis{Label: "y", Log: true, Min: 0.01, Max: 100}, Note: "c = 1\nd = 2",
+		Letter: "A", Title: "power laws", X: Axis{Label: "x", Log: true}, Y: Axis{Label: "y", Log: true, Min: 0.01, Max: 100},
+		Note: "c = 1\nd = 2",
 		Layers: []Layer{
-			Curve{Label: "a", X: x, Y: x, Color: Green}, Curve{Label: "b", X: x, Y: []float64{1, 0, -1, nan}, Color: Blue, Dashed: true, Pale: 0.5},
+			Curve{Label: "a", X: x, Y: x, Color: Green}, Curve{Label: "b", X: x, Y: []float64{1, 0, -1, nan}, Color: Blue,
+				Dashed: true, Pale: 0.5},
 			Points{Label: "dots", X: x, Y: x, Color: Red}, Points{X: x, Y: x, Color: Grey, Small: true},
 		},
 	}
 	areas := Panel{
 		X: Axis{Label: "w", Bare: true}, Y: Axis{Label: "cost"},
 		Layers: []Layer{
-			Band("band", x, []float64{0, 0, 0, 0}, x, Sky), Box("box", 1, 2, 0, 3, Purple, true), Curve{Label: "a", X: x, Y: x, Thin: true, Color: Ink},
+			Band("band", x, []float64{0, 0, 0, 0}, x, Sky), Box("box", 1, 2, 0, 3, Purple, true),
+			Curve{Label: "a", X: x, Y: x, Thin: true, Color: Ink},
 		},
 	}
 	empty := Panel{Layers: []Layer{Curve{X: []float64{nan}, Y: []float64{1}, Color: Orange}}}
-	f, err := NewFigure(Block{Rows: [][]Panel{{logs, areas}, {{}, empty}}, Height: 100}, Block{Rows: [][]Panel{{areas}}, Height: 40})
+	f, err := NewFigure(Block{Rows: [][]Panel{{logs, areas}, {{}, empty}}, Height: 100},
+		Block{Rows: [][]Panel{{areas}}, Height: 40})
 	check(t, err)
 	return f
 }
@@ -126,7 +130,8 @@ func TestPale(t *testing.T) {
 
 func TestIllustration(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
-	i := Illustration{Name: "fig", Title: "A title", Caption: "What is seen.", Figure: everything(t), Numbers: map[string]any{"slope": 2, "nan": math.NaN()}}
+	i := Illustration{Name: "fig", Title: "A title", Caption: "What is seen.", Figure: everything(t),
+		Numbers: map[string]any{"slope": 2, "nan": math.NaN()}}
 	files, err := i.Save(dir)
 	check(t, err)
 	var names []string
@@ -155,7 +160,8 @@ func TestIllustration(t *testing.T) {
 	check(t, err)
 	image, err := png.Decode(bytes.NewReader(picture))
 	check(t, err)
-	if w, h := image.Bounds().Dx(), image.Bounds().Dy(); w != 2126 || math.Abs(float64(h)-float64(152*vg.Millimeter/vg.Inch*300)) > 2 {
+	if w, h := image.Bounds().Dx(), image.Bounds().Dy(); w != 2126 ||
+		math.Abs(float64(h)-float64(152*vg.Millimeter/vg.Inch*300)) > 2 {
 		t.Errorf("%d x %d dots", w, h) // 180 mm by 3 + 100 + 6 + 40 + 3 mm
 	}
 	i.Numbers = func() {}

@@ -32,8 +32,10 @@ func Straight(t *testing.T, name string, f *Figure) {
 				if b.Rows[j][i].Plot == nil {
 					continue
 				}
-				if drawn := b.Rows[j][i].Plot.DataCanvas(tile.Canvas); !near(float64(drawn.Min.X), float64(tile.data.Min.X), 1e-3) ||
-					!near(float64(drawn.Max.X), float64(tile.data.Max.X), 1e-3) || !near(float64(drawn.Max.Y), float64(tile.data.Max.Y), 1e-3) ||
+				if drawn := b.Rows[j][i].Plot.DataCanvas(tile.Canvas); !near(float64(drawn.Min.X), float64(tile.data.Min.X),
+					1e-3) ||
+					!near(float64(drawn.Max.X), float64(tile.data.Max.X), 1e-3) ||
+					!near(float64(drawn.Max.Y), float64(tile.data.Max.Y), 1e-3) ||
 					!near(float64(drawn.Min.Y), float64(tile.data.Min.Y), 1e-3) {
 					t.Errorf("%s: panel %d, %d: the data are drawn into %v, meant for %v", name, j, i, drawn.Rectangle, tile.data)
 				}

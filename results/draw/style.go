@@ -161,7 +161,8 @@ func (t NiceTicks) Ticks(low, high float64) []plot.Tick {
 }
 
 // DecadeTicks marks an axis of logarithms to base 10 by what they are the logarithms of: powers of ten, and where there
-// are few of them also 2 and 5, or 3, times those. The axis itself is linear, as gonum's logarithmic one misplaces its label.
+// are few of them also 2 and 5, or 3, times those. The axis itself is linear, as gonum's logarithmic one misplaces its
+// label.
 type DecadeTicks struct {
 	Room  int  // labels that the axis has room for; 0 for many
 	Plain bool // write 0.05 and 200 for 5×10^{−2} and 2×10^{2}, which takes less room, from 0.001 to 1000

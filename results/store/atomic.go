@@ -12,8 +12,9 @@ import (
 	"quantal/internal/safefile"
 )
 
-// WriteFile replaces the file at path by what write produces, or leaves it as it was; a power failure at any moment leaves the old
-// content or the new. What is there must be a regular file, or nothing: a device, a pipe or a symbolic link gives an error.
+// WriteFile replaces the file at path by what write produces, or leaves it as it was; a power failure at any moment
+// leaves the old content or the new. What is there must be a regular file, or nothing: a device, a pipe or a symbolic
+// link gives an error.
 func WriteFile(path string, write func(io.Writer) error) error {
 	if err := safefile.Write(path, write); err != nil {
 		return FileError(path, err)
@@ -68,8 +69,8 @@ func MakeFolder(dir string) error {
 	return syncFolder(parent)
 }
 
-// Sweep removes the temporary files that killed processes left in dir. Nobody may be writing there, or only files younger than
-// the given age.
+// Sweep removes the temporary files that killed processes left in dir. Nobody may be writing there, or only files
+// younger than the given age.
 func Sweep(dir string, age time.Duration) error {
 	if err := safefile.Sweep(dir, age); err != nil {
 		return FileError(dir, err)

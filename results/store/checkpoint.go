@@ -31,8 +31,8 @@ type Checkpoint struct {
 	Rule   string // the name of the rule that trains the network
 	Layout kernels.Layout
 	State  *kernels.State
-	// Pixels is how the network's inputs come from pixels. Nothing stands for mnist.Published, which is not in the file: nor was it
-	// before there was a choice.
+	// Pixels is how the network's inputs come from pixels. Nothing stands for mnist.Published, which is not in the file:
+	// nor was it before there was a choice.
 	Pixels mnist.Normalisation
 }
 
@@ -53,8 +53,8 @@ func (c *Checkpoint) Write(path string) error {
 	return c.write(path, checkpointFormat, c.pieces())
 }
 
-// ReadCheckpoint reads a checkpoint and verifies all of it. A file that is damaged, is no checkpoint, or is of a version
-// this program does not know gives a CorruptError.
+// ReadCheckpoint reads a checkpoint and verifies all of it. A file that is damaged, is no checkpoint, or is of a
+// version this program does not know gives a CorruptError.
 func ReadCheckpoint(path string) (*Checkpoint, error) {
 	return readCheckpoint(path, checkpointFormat, (*Checkpoint).pieces)
 }
@@ -192,7 +192,8 @@ func readCheckpoint(path, format string, list func(*Checkpoint) []piece) (*Check
 	return c, nil
 }
 
-func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format string, list func(*Checkpoint) []piece) (*Checkpoint, error) {
+func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format string,
+	list func(*Checkpoint) []piece) (*Checkpoint, error) {
 	c, err := decodeMetadata(metadata, format)
 	if err != nil {
 		return nil, err
@@ -251,7 +252,8 @@ func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, err
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Step: step, Graph: metadata["graph"], Rule: firstRule, Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}
+	c := &Checkpoint{Step: step, Graph: metadata["graph"], Rule: firstRule,
+		Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}
 	if rule, ok := metadata["rule"]; ok {
 		c.Rule = rule
 		if _, err := kernels.ParseMover(rule); err != nil {
@@ -261,8 +263,8 @@ func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, err
 	return c, nil
 }
 
-// checkTensors reports whether tensors, as many as wanted, are those that a layout makes. All shapes are compared before a
-// state is made: so sizes that the file does not hold reserve no memory.
+// checkTensors reports whether tensors, as many as wanted, are those that a layout makes. All shapes are compared
+// before a state is made: so sizes that the file does not hold reserve no memory.
 func checkTensors(tensors []Tensor, prefix string, want []piece) error {
 	for i, p := range want {
 		if t := tensors[i]; t.Name != prefix+p.name || !slices.Equal(t.Shape, p.shape) {

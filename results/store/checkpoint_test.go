@@ -77,7 +77,8 @@ func TestCheckpointPixels(t *testing.T) {
 		check(t, err)
 		mean, stated := metadata["pixel_mean"]
 		want := c.Normalisation()
-		if got.Normalisation() != want || networks.Networks[0].Normalisation() != want || stated == (want == mnist.Published()) {
+		if got.Normalisation() != want || networks.Networks[0].Normalisation() != want ||
+			stated == (want == mnist.Published()) {
 			t.Errorf("%+v: read %+v and %+v, header %q", n, got.Pixels, networks.Networks[0].Pixels, mean)
 		}
 	}

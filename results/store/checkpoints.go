@@ -54,8 +54,8 @@ func (f *Folder) checkpoints() ([]savedCheckpoint, error) {
 	return list, nil
 }
 
-// SaveCheckpoint writes checkpoints/step-NNNNNNNNN.safetensors, and when that is safe on disk removes older files except
-// the newest good one. If writing fails all files are as they were.
+// SaveCheckpoint writes checkpoints/step-NNNNNNNNN.safetensors, and when that is safe on disk removes older files
+// except the newest good one. If writing fails all files are as they were.
 func (f *Folder) SaveCheckpoint(c *Checkpoint) error {
 	if err := f.writable(); err != nil {
 		return err

@@ -54,7 +54,8 @@ func TestTwoCheckpointsAreKept(t *testing.T) {
 		check(t, f.SaveCheckpoint(small(step)))
 		wantStep(t, f, step, 0)
 	}
-	if d := cmp.Diff([]string{"step-1000000000.safetensors", "step-999999999.safetensors"}, checkpointFiles(t, f)); d != "" {
+	if d := cmp.Diff([]string{"step-1000000000.safetensors", "step-999999999.safetensors"},
+		checkpointFiles(t, f)); d != "" {
 		t.Error(d)
 	}
 }

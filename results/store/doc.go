@@ -1,9 +1,10 @@
 // Package store keeps what came out of a run.
 //
-// What enters: the layout and state of a network (package kernels) with the text that a driver needs to continue, the figures measured
-// after each epoch, the resolved configuration, and a [Record] for each network of a grid. What leaves: a run folder that survives
-// crashes, and files that Python reads. The package knows neither the driver nor the graph; what they want kept is text. Package tables
-// makes tables and reports of what is kept here, package draw writes figures by [WriteBytes].
+// What enters: the layout and state of a network (package kernels) with the text that a driver needs to continue, the
+// figures measured after each epoch, the resolved configuration, and a [Record] for each network of a grid. What
+// leaves: a run folder that survives crashes, and files that Python reads. The package knows neither the driver nor the
+// graph; what they want kept is text. Package tables makes tables and reports of what is kept here, package draw writes
+// figures by [WriteBytes].
 //
 // # Run folder
 //
@@ -17,10 +18,10 @@
 //	.lock.held         there only where the file system has no locks, and stands for one: process and host
 //
 // All files but metrics.jsonl are written under a temporary name (a dot, the name, a random number), flushed to disk,
-// renamed, and the folder is flushed; temporary files of killed processes go when the folder is next locked, or beside an export
-// when it is next written. Only regular files are written to: never through a symbolic link, nor onto a device or a pipe. A line of
-// metrics.jsonl counts when its line end is there. One process at a time has a folder (Create, Open); View reads without
-// the lock.
+// renamed, and the folder is flushed; temporary files of killed processes go when the folder is next locked, or beside
+// an export when it is next written. Only regular files are written to: never through a symbolic link, nor onto a
+// device or a pipe. A line of metrics.jsonl counts when its line end is there. One process at a time has a folder
+// (Create, Open); View reads without the lock.
 //
 // An experiment that is made in one go (CreateExperiment) has a table.csv and its figures there, and no checkpoints.
 //
@@ -65,9 +66,9 @@
 //	sharing network   phi [1], once, after all layers
 //	sharing none      none
 //
-// A file of WriteNetwork has format quantal-network and no moments, and is otherwise the same. A file of TeamCheckpoint has format
-// quantal-team-checkpoint: the tensors of each network with its name and a slash in front, seed and driver of each in the
-// metadata's key networks, a list in JSON.
+// A file of WriteNetwork has format quantal-network and no moments, and is otherwise the same. A file of TeamCheckpoint
+// has format quantal-team-checkpoint: the tensors of each network with its name and a slash in front, seed and driver
+// of each in the metadata's key networks, a list in JSON.
 //
 // There is no clock and no host name in the file: the same state gives the same bytes. A reader in Python:
 //

@@ -9,8 +9,9 @@ import (
 
 // Environment is what a run's bytes and speed depend on besides its configuration.
 type Environment struct {
-	Version   string `json:"version"`          // of the program
-	Commit    string `json:"commit,omitempty"` // of its source, with "+changes" behind if that was modified; empty if unknown
+	Version string `json:"version"` // of the program
+	// of its source, with "+changes" behind if that was modified; empty if unknown
+	Commit    string `json:"commit,omitempty"`
 	Go        string `json:"go"`
 	OS        string `json:"os"`
 	Arch      string `json:"arch"`

@@ -47,7 +47,8 @@ func (e *InUseError) Error() string {
 	}
 	text := fmt.Sprintf("results: %s: in use by %s", e.Path, who)
 	if e.Held != "" {
-		text += fmt.Sprintf(", says %s: if that process has ended, remove this file (its file system has no locks, which would tell)", e.Held)
+		text += fmt.Sprintf(", says %s: if that process has ended, remove this file (its file system has no locks, "+
+			"which would tell)", e.Held)
 	}
 	return text
 }
@@ -59,7 +60,8 @@ type NoLocksError struct {
 }
 
 func (e *NoLocksError) Error() string {
-	return fmt.Sprintf("results: %s: the file system does not lock files (%v): NFS needs its lock daemon, Lustre the mount option flock", e.Path, e.Err)
+	return fmt.Sprintf("results: %s: the file system does not lock files (%v): NFS needs its lock daemon, Lustre the "+
+		"mount option flock", e.Path, e.Err)
 }
 
 // Unwrap returns the system's error.

@@ -28,7 +28,8 @@ func (c *Checkpoint) Export() []Tensor {
 	return out
 }
 
-// ExportPixels is what belongs to Export: the network's inputs are pixels, 0 to 255, as (x/255 - pixel_mean) / pixel_sd.
+// ExportPixels is what belongs to Export: the network's inputs are pixels, 0 to 255, as (x/255 - pixel_mean) /
+// pixel_sd.
 func (c *Checkpoint) ExportPixels() []Scalar {
 	n := c.Normalisation()
 	return []Scalar{{pixelMean, n.Mean}, {pixelSD, n.SD}}
@@ -37,12 +38,13 @@ func (c *Checkpoint) ExportPixels() []Scalar {
 // ExportMetadata is what describes Export in the metadata of a safetensors file, with ExportPixels as text.
 func (c *Checkpoint) ExportMetadata() map[string]string {
 	metadata := pixelText(c.Normalisation())
-	metadata["format"], metadata["step"], metadata["seed"] = "quantal-export", strconv.Itoa(c.Step), strconv.FormatUint(c.Seed, 10)
+	metadata["format"], metadata["step"], metadata["seed"] = "quantal-export", strconv.Itoa(c.Step),
+		strconv.FormatUint(c.Seed, 10)
 	return metadata
 }
 
-// Sigmas returns the standard deviation of each weight of a layer, biases not included, as [neurons][inputs] in C order.
-// Without noise they are zeros.
+// Sigmas returns the standard deviation of each weight of a layer, biases not included, as [neurons][inputs] in C
+// order. Without noise they are zeros.
 func (c *Checkpoint) Sigmas(layer int) []float32 {
 	return c.sigmas(layer, 0, c.Layout.Layers[layer].In)
 }
@@ -74,7 +76,8 @@ func (c *Checkpoint) sigmas(layer, first, last int) []float32 {
 	return out
 }
 
-// CheckFinite reports whether every mean and every phi is a finite number; the error names the tensor and the place of the first that is not.
+// CheckFinite reports whether every mean and every phi is a finite number; the error names the tensor and the place of
+// the first that is not.
 func (c *Checkpoint) CheckFinite() error {
 	for _, p := range parameters(c.Layout) {
 		for i, x := range p.gather(c.State).Data {

@@ -49,7 +49,8 @@ func CreateExperiment(dir string) (*Folder, error) {
 	return create(dir, "choose another --out", metricsName, summaryName)
 }
 
-// create makes and locks a folder that holds no run yet, so none of the files named and no checkpoint; else the error has the advice.
+// create makes and locks a folder that holds no run yet, so none of the files named and no checkpoint; else the error
+// has the advice.
 func create(dir, advice string, files ...string) (*Folder, error) {
 	if err := MakeFolder(dir); err != nil {
 		return nil, err

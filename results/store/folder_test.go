@@ -172,7 +172,8 @@ func TestFoldersWithoutLocks(t *testing.T) {
 			if !errors.As(err, &inUse) || inUse.PID != os.Getpid() || inUse.Host != host || inUse.Held != held {
 				t.Errorf("error %#v, want an InUseError with this process", err)
 			}
-			wantError(t, err, dir, fmt.Sprintf("process %d on %q", os.Getpid(), host), "if that process has ended, remove this file")
+			wantError(t, err, dir, fmt.Sprintf("process %d on %q", os.Getpid(), host),
+				"if that process has ended, remove this file")
 		}
 		check(t, lock.Release())
 		check(t, lock.Release())

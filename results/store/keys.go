@@ -11,7 +11,8 @@ import (
 	"quantal/internal/nearest"
 )
 
-// typeAt is the type that the value of a TOML key has to fit, and the names of the keys beside it; nil where there is none.
+// typeAt is the type that the value of a TOML key has to fit, and the names of the keys beside it; nil where there is
+// none.
 func typeAt(v any, key []string) (t reflect.Type, beside []string) {
 	t = reflect.TypeOf(v)
 	for _, part := range key {
@@ -42,13 +43,14 @@ func unknownKey(e toml.DecodeError, v any) string {
 	return fmt.Sprintf("%q in line %d%s", strings.Join(key, "."), line, nearest.Hint(key[len(key)-1], beside))
 }
 
-// misfit says in which key and line a value of a TOML file does not fit v, and what would. What is wrong with the syntax is in the
-// error's own words.
+// misfit says in which key and line a value of a TOML file does not fit v, and what would. What is wrong with the
+// syntax is in the error's own words.
 func misfit(e *toml.DecodeError, v any) error {
 	line, column := e.Position()
 	reason := strings.TrimPrefix(e.Error(), "toml: ")
 	key := e.Key()
-	if t, _ := typeAt(v, key); t != nil && regexp.MustCompile(`^(cannot (decode|store)|negative integer|decimal number)`).MatchString(reason) {
+	if t, _ := typeAt(v, key); t != nil &&
+		regexp.MustCompile(`^(cannot (decode|store)|negative integer|decimal number)`).MatchString(reason) {
 		reason = strings.Join(key, ".") + ": want " + describeType(t)
 	}
 	if strings.Contains(reason, "too large to fit in a 64-bit signed integer") { // a seed may be so large

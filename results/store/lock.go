@@ -18,15 +18,16 @@ const (
 	heldName = ".lock.held" // stands for the lock where the file system has none
 )
 
-// Lock is the right to write in a folder. It belongs to the open file, so the system takes it back when the process ends,
-// however it ends; the process id in the file is for people only. Where the file system has no locks, a file stands for it,
-// which a killed process leaves behind.
+// Lock is the right to write in a folder. It belongs to the open file, so the system takes it back when the process
+// ends, however it ends; the process id in the file is for people only. Where the file system has no locks, a file
+// stands for it, which a killed process leaves behind.
 type Lock struct {
 	file *os.File // locked, or nil
 	held string   // the file that stands for the lock, or nothing
 }
 
-// TakeLock takes the lock of a folder. A folder in use gives an InUseError, one where there are no locks a NoLocksError.
+// TakeLock takes the lock of a folder. A folder in use gives an InUseError, one where there are no locks a
+// NoLocksError.
 func TakeLock(dir string) (*Lock, error) { return takeLock(dir, flock) }
 
 func flock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
@@ -62,8 +63,8 @@ func takeLock(dir string, flock func(*os.File) error) (*Lock, error) {
 	return nil, err
 }
 
-// hasNoLocks reports whether this is how a file system says that it has no locks: NFS without a lock daemon, Lustre mounted
-// without flock, autofs.
+// hasNoLocks reports whether this is how a file system says that it has no locks: NFS without a lock daemon, Lustre
+// mounted without flock, autofs.
 func hasNoLocks(err error) bool {
 	for _, e := range []error{syscall.ENOLCK, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EBADF} {
 		if errors.Is(err, e) {
@@ -73,8 +74,8 @@ func hasNoLocks(err error) bool {
 	return false
 }
 
-// holdFolder is TakeLock for a folder in which two processes would spoil each other's work: where there are no locks, a file that
-// only one process can make stands for the lock.
+// holdFolder is TakeLock for a folder in which two processes would spoil each other's work: where there are no locks, a
+// file that only one process can make stands for the lock.
 func holdFolder(dir string, flock func(*os.File) error) (*Lock, error) {
 	lock, err := takeLock(dir, flock)
 	var none *NoLocksError

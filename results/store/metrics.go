@@ -13,9 +13,9 @@ import (
 	"quantal/internal/safefile"
 )
 
-// Epoch is a line of metrics.jsonl: what was measured at the end of an epoch. Losses are in nats per example, objectives
-// are sums over the training set, accuracies are fractions of the test set. A number that is not finite, or not measured,
-// is null in the file and NaN here.
+// Epoch is a line of metrics.jsonl: what was measured at the end of an epoch. Losses are in nats per example,
+// objectives are sums over the training set, accuracies are fractions of the test set. A number that is not finite, or
+// not measured, is null in the file and NaN here.
 type Epoch struct {
 	Epoch int `json:"epoch"` // epochs done
 	Step  int `json:"step"`  // training steps done
@@ -78,8 +78,9 @@ func (f *Folder) AppendMetrics(v any) error {
 	return nil
 }
 
-// CutMetrics keeps the lines of the first epochs and drops the rest, for a run that goes on behind them. A line that is not what was
-// written is dropped, too: the epoch has been trained, but what was measured then is lost. Damaged says of each which and why.
+// CutMetrics keeps the lines of the first epochs and drops the rest, for a run that goes on behind them. A line that is
+// not what was written is dropped, too: the epoch has been trained, but what was measured then is lost. Damaged says of
+// each which and why.
 func (f *Folder) CutMetrics(epochs int) (damaged []error, err error) {
 	if err := f.writable(); err != nil {
 		return nil, err
@@ -146,8 +147,8 @@ type metricsLine struct {
 	epoch Epoch
 }
 
-// metricsLines reads the complete lines of metrics.jsonl. Damaged has a CorruptError for each that is not what was written: no epoch,
-// or one that does not follow those before it.
+// metricsLines reads the complete lines of metrics.jsonl. Damaged has a CorruptError for each that is not what was
+// written: no epoch, or one that does not follow those before it.
 func (f *Folder) metricsLines(data []byte) (lines []metricsLine, damaged []error) {
 	last := 0
 	for number := 1; ; number++ {
@@ -173,8 +174,9 @@ func (f *Folder) metricsLines(data []byte) (lines []metricsLine, damaged []error
 func decodeEpoch(line []byte) (Epoch, error) {
 	nan := math.NaN()
 	e := Epoch{
-		Times: Times{nan, nan}, NLL: nan, Objective: nan, ObjectiveNLL: nan, ObjectiveMagnitude: nan, ObjectiveReliability: nan,
-		AccuracySampled: nan, LossSampled: nan, AccuracyMean: nan, LossMean: nan,
+		Times: Times{nan, nan}, NLL: nan, Objective: nan, ObjectiveNLL: nan, ObjectiveMagnitude: nan,
+		ObjectiveReliability: nan,
+		AccuracySampled:      nan, LossSampled: nan, AccuracyMean: nan, LossMean: nan,
 		SigmaRMS: nan, ReliabilityCost: nan, StepsPerSecond: nan,
 	}
 	read := struct {

@@ -97,7 +97,8 @@ func TestDamagedMetrics(t *testing.T) {
 	}
 }
 
-// Lines that are not what was written are dropped and named when a run goes on, however they are damaged; the others stay.
+// Lines that are not what was written are dropped and named when a run goes on, however they are damaged; the others
+// stay.
 func TestDamagedMetricsAreCutOut(t *testing.T) {
 	line := func(epoch int) string {
 		text, err := EncodeJSON(Epoch{Epoch: epoch, Step: 10 * epoch})

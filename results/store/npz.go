@@ -14,9 +14,9 @@ type Scalar struct {
 	Value float64
 }
 
-// WriteNPZ writes tensors to a NumPy archive, float32 in C order, and numbers; numpy.load(path)[name] reads one back. The file is
-// replaced as a whole or not at all, and holds no clock: the same tensors give the same bytes. Errors: a name given
-// twice, a shape that does not fit the data or has a zero in it, and whatever the file system reports.
+// WriteNPZ writes tensors to a NumPy archive, float32 in C order, and numbers; numpy.load(path)[name] reads one back.
+// The file is replaced as a whole or not at all, and holds no clock: the same tensors give the same bytes. Errors: a
+// name given twice, a shape that does not fit the data or has a zero in it, and whatever the file system reports.
 func WriteNPZ(path string, tensors []Tensor, numbers ...Scalar) error {
 	return WriteFile(path, func(w io.Writer) error { return EncodeNPZ(w, tensors, numbers...) })
 }

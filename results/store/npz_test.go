@@ -45,7 +45,8 @@ func TestNPZ(t *testing.T) {
 	wantError(t, WriteNPZ(path, []Tensor{{"a", []int{2}, one}}), path, "does not hold 1 values")
 	wantError(t, WriteNPZ(path, []Tensor{{"a", []int{0}, nil}}), path, "does not hold 0 values")
 	wantError(t, WriteNPZ(filepath.Join(path, "x.npz"), nil), "not a directory")
-	wantError(t, WriteNPZ(filepath.Join(dir, "missing", "x.npz"), nil), filepath.Join(dir, "missing", "x.npz"), "no such file")
+	wantError(t, WriteNPZ(filepath.Join(dir, "missing", "x.npz"), nil), filepath.Join(dir, "missing", "x.npz"),
+		"no such file")
 	if got := names(t, dir); len(got) != 2 {
 		t.Errorf("files left behind: %v", got)
 	}

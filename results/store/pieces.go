@@ -6,7 +6,8 @@ import (
 	"quantal/kernels"
 )
 
-// piece is one tensor of a checkpoint and its place in a State: entry k of row r is at offset + r stride + k of a field.
+// piece is one tensor of a checkpoint and its place in a State: entry k of row r is at offset + r stride + k of a
+// field.
 type piece struct {
 	name                       string
 	shape                      []int

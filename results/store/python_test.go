@@ -101,6 +101,7 @@ func TestPythonReadsNPZ(t *testing.T) {
 		Tensor{"number", nil, []float32{3}})
 	check(t, WriteNPZ(path, want))
 	var got map[string]described
-	pythontest.Run(t, describe+"z = np.load(sys.argv[1])\nprint(json.dumps(describe({n: z[n] for n in z.files})))", &got, path)
+	pythontest.Run(t, describe+"z = np.load(sys.argv[1])\nprint(json.dumps(describe({n: z[n] for n in z.files})))", &got,
+		path)
 	wantDescribed(t, got, want)
 }

@@ -69,8 +69,8 @@ const (
 	Diverged = "diverged" // left the finite numbers; there are no figures then
 )
 
-// Record is a finished point of a grid. It holds no clock and no host: the same network gives the same bytes. Every field without
-// omitempty is in every record, so what a later version adds has it.
+// Record is a finished point of a grid. It holds no clock and no host: the same network gives the same bytes. Every
+// field without omitempty is in every record, so what a later version adds has it.
 type Record struct {
 	ID string `json:"id"`
 	Settings
@@ -176,7 +176,8 @@ func decodeRecord(line []byte) (Record, error) {
 	return r, r.complete(line)
 }
 
-// complete reports whether a line has all that WriteRecord writes of a network: a record that someone has edited may have a checksum.
+// complete reports whether a line has all that WriteRecord writes of a network: a record that someone has edited may
+// have a checksum.
 func (r Record) complete(line []byte) error {
 	var written map[string]json.RawMessage
 	if err := json.Unmarshal(line, &written); err != nil {
@@ -209,8 +210,8 @@ func (r Record) complete(line []byte) error {
 	return nil
 }
 
-// Check reports whether a network is the one that the record is of, as far as numbers in it tell: seed, sizes and steps, the sigma of
-// each layer and the cost of magnitude.
+// Check reports whether a network is the one that the record is of, as far as numbers in it tell: seed, sizes and
+// steps, the sigma of each layer and the cost of magnitude.
 func (r Record) Check(c *Checkpoint) error {
 	var hidden []string
 	for _, l := range c.Layout.Layers[:len(c.Layout.Layers)-1] {
@@ -224,7 +225,8 @@ func (r Record) Check(c *Checkpoint) error {
 		{"number of layers", len(c.Layout.Layers), len(r.SigmaRMSLayers)},
 	} {
 		if pair.network != pair.record {
-			return fmt.Errorf("is not the network of this record: its %s is %v, the record says %v", pair.what, pair.network, pair.record)
+			return fmt.Errorf("is not the network of this record: its %s is %v, the record says %v", pair.what, pair.network,
+				pair.record)
 		}
 	}
 	const rounding = 1e-6 // relative; another processor adds up in the same order, but may round otherwise

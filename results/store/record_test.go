@@ -20,7 +20,8 @@ import (
 func record(rho float64, c float64, seed uint64) Record {
 	r := Record{
 		ID: fmt.Sprintf("rho%g-c%g-seed%d", rho, c, seed), Status: Done, Kernels: "portable", Outcome: NoOutcome(),
-		Settings: Settings{Data: "glyphs", Hidden: "100x100", Noise: "heterogeneous", Rho: fmt.Sprint(rho), RhoValue: rho, C: c, Seed: seed},
+		Settings: Settings{Data: "glyphs", Hidden: "100x100", Noise: "heterogeneous", Rho: fmt.Sprint(rho), RhoValue: rho,
+			C: c, Seed: seed},
 	}
 	r.AccuracySampled, r.SigmaRMS, r.SigmaRMSLayers, r.Steps = 0.5, 1./3, []float64{0.25, 1e-9}, 100
 	return r
@@ -30,7 +31,8 @@ func TestRecords(t *testing.T) {
 	dir := t.TempDir()
 	step, layer := 12, 1
 	bad := record(0.5, 10, 1<<60+1)
-	bad.Status, bad.DivergedStep, bad.DivergedLayer, bad.DivergedWhat, bad.Outcome = Diverged, &step, &layer, "loss", NoOutcome()
+	bad.Status, bad.DivergedStep, bad.DivergedLayer, bad.DivergedWhat, bad.Outcome = Diverged, &step, &layer, "loss",
+		NoOutcome()
 	homogeneous := record(0.5, 1e-4, 3)
 	homogeneous.ID, homogeneous.Noise = "hom", "homogeneous"
 	want := []Record{record(0.5, 0.1, 1), record(0.5, 0.1, 2), bad, record(2, 1e-4, 1), homogeneous}
@@ -83,7 +85,8 @@ func TestRecordsNeedTheirFields(t *testing.T) {
 	dir := t.TempDir()
 	step, layer := 12, 1
 	done, bad := record(2, 0.1, 1), record(2, 10, 1)
-	bad.Status, bad.DivergedStep, bad.DivergedLayer, bad.DivergedWhat, bad.Outcome = Diverged, &step, &layer, "loss", NoOutcome()
+	bad.Status, bad.DivergedStep, bad.DivergedLayer, bad.DivergedWhat, bad.Outcome = Diverged, &step, &layer, "loss",
+		NoOutcome()
 	for _, r := range []Record{done, bad} {
 		check(t, WriteRecord(dir, r))
 		path := filepath.Join(dir, r.ID+".json")
@@ -157,9 +160,12 @@ func TestRecordOfItsNetwork(t *testing.T) {
 	r.ObjectiveMagnitude = 0.5 * sum
 	check(t, r.Check(c))
 	for want, change := range map[string]func(c *Checkpoint){
-		"seed":                    func(c *Checkpoint) { c.Seed++ },
-		"step":                    func(c *Checkpoint) { c.Step++ },
-		"hidden":                  func(c *Checkpoint) { *c = *filled(layoutOf(kernels.PerSynapse, 3, 4, 1), 100, normal(1)) },
+		"seed": func(c *Checkpoint) { c.Seed++ },
+		"step": func(c *Checkpoint) { c.Step++ },
+		"hidden": func(c *Checkpoint) {
+			*c = *filled(layoutOf(kernels.PerSynapse, 3, 4, 1), 100,
+				normal(1))
+		},
 		"hidden is none":          func(c *Checkpoint) { *c = *filled(layoutOf(kernels.PerSynapse, 3, 1), 100, normal(1)) },
 		"cost of magnitude":       func(c *Checkpoint) { c.State.Mu[layout.Offset(1)+2] *= 1.01 }, // the bias
 		"sigma_rms of layer 1 is": func(c *Checkpoint) { c.State.Phi[layout.PhiOffset(1)] += 0.01 },

@@ -65,8 +65,8 @@ func writeCheckpoint(path string, tensors []Tensor, metadata map[string]string) 
 }
 
 // ReadSafetensors reads a file of WriteSafetensors: its tensors in the order of the file, and its metadata less the
-// checksum, which is verified. A file that is cut short, changed in any byte, without a checksum, or not laid out as the
-// format asks gives a CorruptError.
+// checksum, which is verified. A file that is cut short, changed in any byte, without a checksum, or not laid out as
+// the format asks gives a CorruptError.
 func ReadSafetensors(path string) ([]Tensor, map[string]string, error) {
 	data, err := input.ReadLarge(path, 3) // it is decoded, and copied into a state
 	if err != nil {
@@ -105,7 +105,8 @@ func checksum(file []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// encodeHeader returns the JSON header, padded with spaces to a multiple of 8 bytes, and the size of the data behind it.
+// encodeHeader returns the JSON header, padded with spaces to a multiple of 8 bytes, and the size of the data behind
+// it.
 func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, int, error) {
 	var b bytes.Buffer
 	b.WriteString(checksumPrefix + noDigits + `"`)

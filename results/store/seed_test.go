@@ -31,7 +31,8 @@ func TestSeedInAConfiguration(t *testing.T) {
 		}
 		line, err := EncodeJSON(got)
 		check(t, err)
-		if want := strings.NewReplacer("seed = ", `{"seed":`, "\n", "}").Replace(strings.ReplaceAll(text, `"`, "")); string(line) != want {
+		if want := strings.NewReplacer("seed = ", `{"seed":`, "\n",
+			"}").Replace(strings.ReplaceAll(text, `"`, "")); string(line) != want {
 			t.Errorf("seed %d in JSON: %s, want %s", seed, line, want)
 		}
 	}
@@ -44,7 +45,8 @@ func TestSeedInAConfiguration(t *testing.T) {
 			t.Errorf("%s is read as %d, want %d", text, got.Seed, want)
 		}
 	}
-	for _, text := range []string{"-1", "1.5", "18446744073709551616", `"18446744073709551616"`, `"0x10"`, `""`, `"`, "[1]", "true", "{}"} {
+	for _, text := range []string{"-1", "1.5", "18446744073709551616", `"18446744073709551616"`, `"0x10"`, `""`, `"`,
+		"[1]", "true", "{}"} {
 		var got seeded
 		if err := decodeConfig([]byte("seed = "+text+"\n"), &got); err == nil {
 			t.Errorf("%s is read as %d", text, got.Seed)

@@ -7,7 +7,8 @@ import (
 	"strconv"
 )
 
-// TeamCheckpoint is all that is needed to continue networks of one graph that train side by side. They stand at one step.
+// TeamCheckpoint is all that is needed to continue networks of one graph that train side by side. They stand at one
+// step.
 type TeamCheckpoint struct {
 	Names    []string // of the networks, in the order of Networks
 	Networks []*Checkpoint
@@ -24,7 +25,8 @@ type networkText struct {
 // Checkpoint, with the network's name and a slash in front.
 func (t *TeamCheckpoint) Write(path string) error {
 	if len(t.Networks) == 0 || len(t.Names) != len(t.Networks) {
-		return fmt.Errorf("results: %s: want one or more networks, each with a name; got %d and %d", path, len(t.Networks), len(t.Names))
+		return fmt.Errorf("results: %s: want one or more networks, each with a name; got %d and %d", path, len(t.Networks),
+			len(t.Names))
 	}
 	var (
 		tensors []Tensor
@@ -52,8 +54,8 @@ func (t *TeamCheckpoint) Write(path string) error {
 	return writeCheckpoint(path, tensors, first)
 }
 
-// ReadTeamCheckpoint reads a file of TeamCheckpoint.Write and verifies all of it. A file that is damaged, is something else, or
-// is of a version this program does not know gives a CorruptError.
+// ReadTeamCheckpoint reads a file of TeamCheckpoint.Write and verifies all of it. A file that is damaged, is something
+// else, or is of a version this program does not know gives a CorruptError.
 func ReadTeamCheckpoint(path string) (*TeamCheckpoint, error) {
 	tensors, metadata, err := ReadSafetensors(path)
 	if err != nil {
@@ -66,7 +68,8 @@ func ReadTeamCheckpoint(path string) (*TeamCheckpoint, error) {
 	return t, nil
 }
 
-// TeamNames reads the names of the networks of a file of TeamCheckpoint.Write from its header, without verifying the rest.
+// TeamNames reads the names of the networks of a file of TeamCheckpoint.Write from its header, without verifying the
+// rest.
 func TeamNames(path string) ([]string, error) {
 	file, err := os.Open(path)
 	if err != nil {

@@ -32,7 +32,8 @@ func TestTeamCheckpointRoundTrip(t *testing.T) {
 	}
 	for i, c := range got.Networks {
 		w := want.Networks[i]
-		if !equalStates(c.State, w.State) || c.Seed != w.Seed || c.Step != w.Step || c.Graph != w.Graph || c.Driver != w.Driver {
+		if !equalStates(c.State, w.State) || c.Seed != w.Seed || c.Step != w.Step || c.Graph != w.Graph ||
+			c.Driver != w.Driver {
 			t.Errorf("%s has changed", got.Names[i])
 		}
 	}
@@ -83,7 +84,8 @@ func TestNetworkRoundTrip(t *testing.T) {
 		check(t, WriteNetwork(path, c))
 		got, err := ReadNetwork(path)
 		check(t, err)
-		if !equalBits(got.State.Mu, c.State.Mu) || !equalBits(got.State.Phi, c.State.Phi) || got.Seed != c.Seed || got.Step != 9 {
+		if !equalBits(got.State.Mu, c.State.Mu) || !equalBits(got.State.Phi, c.State.Phi) || got.Seed != c.Seed ||
+			got.Step != 9 {
 			t.Errorf("sharing %v: the network has changed", sharing)
 		}
 		for _, moments := range slices.Concat(got.State.MuMoments, got.State.PhiMoments) {

@@ -24,8 +24,8 @@ type timesAt struct {
 	Times
 }
 
-// KeepTimes remembers what the run has taken up to a step, for whoever resumes it there: to be called before SaveCheckpoint. It is not
-// in the checkpoint, which depends on the state alone.
+// KeepTimes remembers what the run has taken up to a step, for whoever resumes it there: to be called before
+// SaveCheckpoint. It is not in the checkpoint, which depends on the state alone.
 func (f *Folder) KeepTimes(step int, t Times) error {
 	if err := f.writable(); err != nil {
 		return err
@@ -39,8 +39,8 @@ func (f *Folder) KeepTimes(step int, t Times) error {
 	return f.writeJSON(timesName, list)
 }
 
-// Times is what the run had taken when it stood at a step, as far as that is known: what was kept of the step or the last one before,
-// or what metrics.jsonl says where nothing was kept.
+// Times is what the run had taken when it stood at a step, as far as that is known: what was kept of the step or the
+// last one before, or what metrics.jsonl says where nothing was kept.
 func (f *Folder) Times(step int) (Times, error) {
 	var list []timesAt
 	if err := f.readJSON(timesName, &list); err != nil && !errors.Is(err, fs.ErrNotExist) {

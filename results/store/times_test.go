@@ -18,7 +18,8 @@ func TestTimes(t *testing.T) {
 	}
 	want(0, 0, 0)
 	// A folder of an earlier version: no times.json, and lines without measuring_seconds.
-	check(t, os.WriteFile(f.Path(metricsName), []byte(`{"epoch":1,"step":10,"seconds":3}`+"\n"+`{"epoch":2,"step":20,"seconds":7}`+"\n"), 0o644))
+	check(t, os.WriteFile(f.Path(metricsName),
+		[]byte(`{"epoch":1,"step":10,"seconds":3}`+"\n"+`{"epoch":2,"step":20,"seconds":7}`+"\n"), 0o644))
 	want(9, 0, 0)
 	want(10, 3, 0)
 	want(25, 7, 0)

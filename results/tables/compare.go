@@ -12,9 +12,9 @@ import (
 
 // Comparison is how a grid's networks compare with published values.
 //
-// Published accuracies and losses are compared with accuracy_sampled and loss_sampled, one draw of the weights per minibatch
-// of 20 test images: at rho = 2, c = 0.1 with homogeneous noise the paper has 63.4 %, and so have these, while
-// accuracy_predictive and accuracy_expected_log of 20 draws are 86 %.
+// Published accuracies and losses are compared with accuracy_sampled and loss_sampled, one draw of the weights per
+// minibatch of 20 test images: at rho = 2, c = 0.1 with homogeneous noise the paper has 63.4 %, and so have these,
+// while accuracy_predictive and accuracy_expected_log of 20 draws are 86 %.
 type Comparison struct {
 	Columns []ColumnVerdict `json:"columns"`
 	Points  []ComparedPoint `json:"points"` // in the order of their settings
@@ -63,10 +63,10 @@ type ComparedPoint struct {
 	Deviations []Deviation `json:"deviations"`
 }
 
-// Deviation is how far a figure is from the published one. The published value is that of a single network, so among n seeds
-// of standard deviation s around a mean m it is expected within m ± t(n-1) s sqrt(1 + 1/n): SeedSDs is the distance from m in
-// units of s sqrt(1 + 1/n), and P how likely one as large is by Student's t. Both are NaN for fewer than three seeds, of which s says
-// next to nothing, and where seeds differ by no more than numbers are rounded.
+// Deviation is how far a figure is from the published one. The published value is that of a single network, so among n
+// seeds of standard deviation s around a mean m it is expected within m ± t(n-1) s sqrt(1 + 1/n): SeedSDs is the
+// distance from m in units of s sqrt(1 + 1/n), and P how likely one as large is by Student's t. Both are NaN for fewer
+// than three seeds, of which s says next to nothing, and where seeds differ by no more than numbers are rounded.
 type Deviation struct {
 	Column    string  `json:"column"`
 	Ours      float64 `json:"ours"` // mean over seeds; NaN if all diverged
@@ -78,14 +78,14 @@ type Deviation struct {
 	Verdict   string  `json:"verdict"`
 }
 
-// Tolerances are how far columns of the published values may be from ours, by name: accuracy_percent in percentage points, the
-// others relative. They replace the defaults: 3 percentage points of accuracy where the published one is up to 90 %, 1 above
-// (near chance it scatters by less than 1, but lies on the steep flank of the curve for some c), 8 % of sigma_rms; none for
-// loss_nats and reliability_cost, which are reported without a verdict.
+// Tolerances are how far columns of the published values may be from ours, by name: accuracy_percent in percentage
+// points, the others relative. They replace the defaults: 3 percentage points of accuracy where the published one is up
+// to 90 %, 1 above (near chance it scatters by less than 1, but lies on the steep flank of the curve for some c), 8 %
+// of sigma_rms; none for loss_nats and reliability_cost, which are reported without a verdict.
 type Tolerances map[string]float64
 
-// What a standard deviation over seeds has to be to be told: of as many seeds, and larger than the rounding of sums of float32, relative
-// to the mean.
+// What a standard deviation over seeds has to be to be told: of as many seeds, and larger than the rounding of sums of
+// float32, relative to the mean.
 const (
 	fewSeeds = 3
 	rounding = 1e-6
@@ -104,7 +104,8 @@ func (t Tolerances) Set(text string) error {
 	name, value, _ := strings.Cut(text, "=")
 	at := slices.IndexFunc(comparedColumns(), func(c comparedColumn) bool { return c.name == name })
 	if at < 0 {
-		return fmt.Errorf("%q: want COLUMN=VALUE with one of the columns %s", text, strings.Join(publishedColumns()[3:], ", "))
+		return fmt.Errorf("%q: want COLUMN=VALUE with one of the columns %s", text,
+			strings.Join(publishedColumns()[3:], ", "))
 	}
 	number, percent := strings.CutSuffix(value, "%")
 	x, err := strconv.ParseFloat(number, 64)
@@ -159,7 +160,8 @@ type comparedColumn struct {
 func comparedColumns() []comparedColumn {
 	return []comparedColumn{
 		{"accuracy_percent", "accuracy_sampled", false,
-			func(o store.Outcome) float64 { return 100 * o.AccuracySampled }, func(p Published) float64 { return p.AccuracyPercent }},
+			func(o store.Outcome) float64 { return 100 * o.AccuracySampled },
+			func(p Published) float64 { return p.AccuracyPercent }},
 		{"loss_nats", "loss_sampled", true,
 			func(o store.Outcome) float64 { return o.LossSampled }, func(p Published) float64 { return p.LossNats }},
 		{"sigma_rms", "sigma_rms", true,
@@ -176,9 +178,9 @@ func (c comparedColumn) unit() string {
 	return "percentage points"
 }
 
-// Compare compares networks with published values. They belong together if rho, c (up to a thousandth) and noise agree, and
-// all other settings but the seed do too: of networks of another kind there is no verdict. With no rho, c and noise in common an error
-// comes back.
+// Compare compares networks with published values. They belong together if rho, c (up to a thousandth) and noise agree,
+// and all other settings but the seed do too: of networks of another kind there is no verdict. With no rho, c and noise
+// in common an error comes back.
 func Compare(records []store.Record, published []Published, tolerances Tolerances) (*Comparison, error) {
 	c := &Comparison{Points: []ComparedPoint{}, Unfit: []UnfitPoint{}, NotTrained: []string{}, NotPublished: []string{}}
 	for _, column := range comparedColumns() {
@@ -214,8 +216,8 @@ func Compare(records []store.Record, published []Published, tolerances Tolerance
 	return c, nil
 }
 
-// nearestPublished finds the published values of a network's rho, c and noise, and in what else they differ; of several, those that
-// differ least. The index is -1 if there are none.
+// nearestPublished finds the published values of a network's rho, c and noise, and in what else they differ; of
+// several, those that differ least. The index is -1 if there are none.
 func nearestPublished(published []Published, s store.Settings) (at int, differences []Difference) {
 	at = -1
 	for i, p := range published {

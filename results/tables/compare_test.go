@@ -19,10 +19,12 @@ import (
 func asRecords(list []Published) []store.Record {
 	var records []store.Record
 	for _, p := range list {
-		r := store.Record{ID: fmt.Sprintf("%s-rho%g-c%g", p.Noise, p.RhoValue, p.C), Status: store.Done, Kernels: "portable", Outcome: store.NoOutcome()}
+		r := store.Record{ID: fmt.Sprintf("%s-rho%g-c%g", p.Noise, p.RhoValue, p.C), Status: store.Done, Kernels: "portable",
+			Outcome: store.NoOutcome()}
 		r.Settings = p.Settings
 		r.Seed = 1
-		r.AccuracySampled, r.LossSampled, r.SigmaRMS, r.ReliabilityCost = p.AccuracyPercent/100, p.LossNats, p.SigmaRMS, p.ReliabilityCost
+		r.AccuracySampled, r.LossSampled, r.SigmaRMS, r.ReliabilityCost = p.AccuracyPercent/100, p.LossNats, p.SigmaRMS,
+			p.ReliabilityCost
 		records = append(records, r)
 	}
 	return records
@@ -46,10 +48,12 @@ func heterogeneous(rho, c, accuracy, sigma float64) Published {
 }
 
 func TestDeviationsByHand(t *testing.T) {
-	c, err := Compare(at(2, 0.1, [2]float64{91, 0.21}, [2]float64{92, 0.22}, [2]float64{93, 0.23}), []Published{heterogeneous(2, 0.1, 90, 0.2)}, nil)
+	c, err := Compare(at(2, 0.1, [2]float64{91, 0.21}, [2]float64{92, 0.22}, [2]float64{93, 0.23}),
+		[]Published{heterogeneous(2, 0.1, 90, 0.2)}, nil)
 	check(t, err)
-	// Three seeds, 91, 92 and 93: mean 92, standard deviation 1. 2 in units of it times sqrt(4/3) is sqrt(3). Student's t with two
-	// degrees of freedom has P = 1 - t/sqrt(2 + t^2), here 1 - sqrt(3/5). Of sigma: 0.22, 0.01, 0.02, which is the same.
+	// Three seeds, 91, 92 and 93: mean 92, standard deviation 1. 2 in units of it times sqrt(4/3) is sqrt(3). Student's t
+	// with two degrees of freedom has P = 1 - t/sqrt(2 + t^2), here 1 - sqrt(3/5). Of sigma: 0.22, 0.01, 0.02, which is
+	// the same.
 	same := 1 - math.Sqrt(3./5)
 	for i, want := range []Deviation{
 		{"accuracy_percent", 92, 90, 2, math.Sqrt(3), same, 3, Within},
@@ -58,8 +62,10 @@ func TestDeviationsByHand(t *testing.T) {
 		{"reliability_cost", 1000, 800, 0.25, math.NaN(), math.NaN(), math.NaN(), NotJudged},
 	} {
 		d := c.Points[0].Deviations[i]
-		if d.Column != want.Column || !near(d.Ours, want.Ours, 1e-9) || d.Published != want.Published || !near(d.Deviation, want.Deviation, 1e-9) ||
-			!near(d.SeedSDs, want.SeedSDs, 1e-9) || !near(d.P, want.P, 1e-9) || !near(d.Tolerance, want.Tolerance, 0) || d.Verdict != want.Verdict {
+		if d.Column != want.Column || !near(d.Ours, want.Ours, 1e-9) || d.Published != want.Published ||
+			!near(d.Deviation, want.Deviation, 1e-9) ||
+			!near(d.SeedSDs, want.SeedSDs, 1e-9) || !near(d.P, want.P, 1e-9) || !near(d.Tolerance, want.Tolerance, 0) ||
+			d.Verdict != want.Verdict {
 			t.Errorf("got %+v, want %+v", d, want)
 		}
 	}
@@ -67,7 +73,8 @@ func TestDeviationsByHand(t *testing.T) {
 		t.Errorf("beyond: %s", got)
 	}
 	// A standard deviation of two seeds, or of rounding, is none to count in.
-	for _, seeds := range [][][2]float64{{{91, 0.21}}, {{91, 0.21}, {92, 0.23}}, {{91, 0.2}, {91, 0.2 + 1e-12}, {91, 0.2 - 1e-12}}} {
+	for _, seeds := range [][][2]float64{{{91, 0.21}}, {{91, 0.21}, {92, 0.23}},
+		{{91, 0.2}, {91, 0.2 + 1e-12}, {91, 0.2 - 1e-12}}} {
 		c, err = Compare(at(2, 0.1, seeds...), []Published{heterogeneous(2, 0.1, 90, 0.3)}, nil)
 		check(t, err)
 		for _, d := range c.Points[0].Deviations {
@@ -76,7 +83,8 @@ func TestDeviationsByHand(t *testing.T) {
 			}
 		}
 	}
-	for x, want := range map[float64]string{math.Sqrt(3): "+1.7", -100: "-100.0", 101: "over 100", -1e12: "over 100", math.NaN(): ""} {
+	for x, want := range map[float64]string{math.Sqrt(3): "+1.7", -100: "-100.0", 101: "over 100", -1e12: "over 100",
+		math.NaN(): ""} {
 		if got := FormatSDs(x); got != want {
 			t.Errorf("%g SD is %q, want %q", x, got, want)
 		}
@@ -99,7 +107,8 @@ func TestVerdicts(t *testing.T) {
 		{92.9, 90, "", Within}, {93.1, 90, "", Beyond}, {87.1, 90, "", Within}, {86.9, 90, "", Beyond},
 		{91.9, 90.95, "", Within}, {92, 90.95, "", Beyond},
 		{12, 10, "", Within}, {14, 10, "", Beyond},
-		{92, 90.95, "accuracy_percent=2", Within}, {12, 10, "accuracy_percent=1", Beyond}, {50, 50, "accuracy_percent=0", Within},
+		{92, 90.95, "accuracy_percent=2", Within}, {12, 10, "accuracy_percent=1", Beyond},
+		{50, 50, "accuracy_percent=0", Within},
 	} {
 		tolerances := Tolerances{}
 		if c.tolerance != "" {
@@ -115,7 +124,8 @@ func TestVerdicts(t *testing.T) {
 	for _, text := range []string{"sigma_rms=5%", "loss_nats=0.3", "reliability_cost=10%"} {
 		check(t, tolerances.Set(text))
 	}
-	got, err := Compare(at(2, 1, [2]float64{50, 1.06}, [2]float64{50, 1.06}), []Published{heterogeneous(2, 1, 50, 1)}, tolerances)
+	got, err := Compare(at(2, 1, [2]float64{50, 1.06}, [2]float64{50, 1.06}), []Published{heterogeneous(2, 1, 50, 1)},
+		tolerances)
 	check(t, err)
 	var verdicts, limits []string
 	for _, v := range got.Columns {
@@ -142,8 +152,10 @@ func TestWhatIsCompared(t *testing.T) {
 	records = append(records, quiet, lost, other)
 	reference := []Published{
 		heterogeneous(0.33333, math.Pow(10, -0.75), 50, 1), heterogeneous(2, 1, 50, 1), heterogeneous(2, 5.01, 50, 1),
-		{Settings: store.Settings{Data: "glyphs", Hidden: "100x100", Noise: "none"}, AccuracyPercent: 50, LossNats: math.NaN(), SigmaRMS: 0, ReliabilityCost: math.NaN()},
-		{Settings: store.Settings{Data: "glyphs", Hidden: "100x100", Noise: "homogeneous", Rho: "2", RhoValue: 2, C: 5}, AccuracyPercent: 1},
+		{Settings: store.Settings{Data: "glyphs", Hidden: "100x100", Noise: "none"}, AccuracyPercent: 50,
+			LossNats: math.NaN(), SigmaRMS: 0, ReliabilityCost: math.NaN()},
+		{Settings: store.Settings{Data: "glyphs", Hidden: "100x100", Noise: "homogeneous", Rho: "2", RhoValue: 2, C: 5},
+			AccuracyPercent: 1},
 	}
 	c, err := Compare(records, reference, nil)
 	check(t, err)
@@ -151,21 +163,26 @@ func TestWhatIsCompared(t *testing.T) {
 	for _, p := range c.Points {
 		compared = append(compared, fmt.Sprintf("%s %d+%d", p.Name(), p.Seeds, p.Diverged))
 	}
-	got := strings.Join(compared, "; ") + " | " + strings.Join(c.NotTrained, "; ") + " | " + strings.Join(c.NotPublished, "; ")
-	want := "rho 0.3333333333333333, c 0.177828, heterogeneous, lambda 0 1+0; rho 2, c 1, heterogeneous, lambda 0 0+1; none, lambda 0 1+0 | " +
+	got := strings.Join(compared, "; ") + " | " + strings.Join(c.NotTrained, "; ") + " | " +
+		strings.Join(c.NotPublished, "; ")
+	want := "rho 0.3333333333333333, c 0.177828, heterogeneous, lambda 0 1+0; rho 2, c 1, heterogeneous, lambda 0 " +
+		"0+1; none, lambda 0 1+0 | " +
 		"rho 2, c 5.01, heterogeneous; rho 2, c 5, homogeneous | rho 2, c 5, heterogeneous, lambda 0"
 	if got != want {
 		t.Errorf("compared\n%s\nwant\n%s", got, want)
 	}
-	if u := c.Unfit; len(u) != 1 || u[0].Name != "rho 0.3333333333333333, c 0.177828, heterogeneous, lambda 0.5" || len(u[0].Differences) != 1 ||
+	if u := c.Unfit; len(u) != 1 || u[0].Name != "rho 0.3333333333333333, c 0.177828, heterogeneous, lambda 0.5" ||
+		len(u[0].Differences) != 1 ||
 		u[0].Differences[0].String() != "lambda is 0.5, in the reference 0" {
 		t.Errorf("unfit: %+v", u)
 	}
 	// A network that diverged has not reached what was published. Without noise there are two columns to compare.
-	if d := c.Points[1].Deviations; len(d) != 4 || d[0].Verdict != Beyond || !math.IsNaN(d[0].Ours) || d[1].Verdict != NotJudged {
+	if d := c.Points[1].Deviations; len(d) != 4 || d[0].Verdict != Beyond || !math.IsNaN(d[0].Ours) ||
+		d[1].Verdict != NotJudged {
 		t.Errorf("diverged: %+v", d)
 	}
-	if d := c.Points[2].Deviations; len(d) != 2 || d[0].Verdict != Within || d[1].Column != "sigma_rms" || d[1].Verdict != Beyond {
+	if d := c.Points[2].Deviations; len(d) != 2 || d[0].Verdict != Within || d[1].Column != "sigma_rms" ||
+		d[1].Verdict != Beyond {
 		t.Errorf("without noise: %+v", d)
 	}
 	if v := c.Columns[0]; v.Compared != 3 || v.Beyond != 1 || v.Verdict != Beyond || v.Largest != 0 {
@@ -222,7 +239,8 @@ func TestUnfit(t *testing.T) {
 	// Of several kinds that which fits counts.
 	c, err := Compare(records, append(all, heterogeneous(2, 0.1, 50, 1)), nil)
 	check(t, err)
-	if len(c.Points) != 1 || c.Fits() != nil || Fits(records, append(all, heterogeneous(2, 0.1, 50, 1))) != nil || len(c.NotTrained) != len(all) {
+	if len(c.Points) != 1 || c.Fits() != nil || Fits(records, append(all, heterogeneous(2, 0.1, 50, 1))) != nil ||
+		len(c.NotTrained) != len(all) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -230,7 +248,8 @@ func TestUnfit(t *testing.T) {
 // The published values compared with themselves deviate by nothing.
 func TestPublishedAgainstItself(t *testing.T) {
 	list := published(t)
-	c, err := Compare(asRecords(list), list, Tolerances{"accuracy_percent": 1e-9, "loss_nats": 0, "sigma_rms": 0, "reliability_cost": 0})
+	c, err := Compare(asRecords(list), list, Tolerances{"accuracy_percent": 1e-9, "loss_nats": 0, "sigma_rms": 0,
+		"reliability_cost": 0})
 	check(t, err)
 	if len(c.Points) != 240 || len(c.Beyond()) > 0 || len(c.NotTrained)+len(c.NotPublished) > 0 {
 		t.Errorf("%d points, beyond %v", len(c.Points), c.Beyond())
@@ -247,7 +266,8 @@ func TestTrainedNetworksAgainstPublished(t *testing.T) {
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		r := store.Record{Status: store.Done, Outcome: store.NoOutcome()}
 		check(t, json.Unmarshal(lines.Bytes(), &r))
-		r.Settings = store.Settings{Data: "mnist", Hidden: "100x100", Noise: r.Noise, Rho: "2", RhoValue: 2, C: r.C, Lambda: 0.01, LearningRate: 1e-4,
+		r.Settings = store.Settings{Data: "mnist", Hidden: "100x100", Noise: r.Noise, Rho: "2", RhoValue: 2, C: r.C,
+			Lambda: 0.01, LearningRate: 1e-4,
 			Batch: 20, Epochs: 50, MuInit: 0.1, SigmaInit: 1e-4, Seed: r.Seed}
 		r.ID = fmt.Sprint(r.Noise, r.Seed)
 		records = append(records, r)
@@ -257,7 +277,8 @@ func TestTrainedNetworksAgainstPublished(t *testing.T) {
 	// Means and published values as in published-point.md.
 	for i, want := range [][4]float64{{91.45, 91.03, 0.2493, 0.2418}, {65.77, 63.35, 0.3168, 0.3195}} {
 		accuracy, sigma := c.Points[i].Deviations[0], c.Points[i].Deviations[2]
-		if !near(accuracy.Ours, want[0], 1e-4) || accuracy.Published != want[1] || !near(sigma.Ours, want[2], 5e-4) || !near(sigma.Published, want[3], 5e-4) ||
+		if !near(accuracy.Ours, want[0], 1e-4) || accuracy.Published != want[1] || !near(sigma.Ours, want[2], 5e-4) ||
+			!near(sigma.Published, want[3], 5e-4) ||
 			c.Points[i].Seeds != 3 {
 			t.Errorf("%s: %+v %+v", c.Points[i].Name(), accuracy, sigma)
 		}

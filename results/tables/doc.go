@@ -1,17 +1,19 @@
-// Package tables makes tables, figures and reports of what package store keeps: groups of networks that differ in the seed only, the
-// comparison with published values, Fig. 2 and 3 of a grid, the learning curve and the sigmas of a run, pages for a browser.
+// Package tables makes tables, figures and reports of what package store keeps: groups of networks that differ in the
+// seed only, the comparison with published values, Fig. 2 and 3 of a grid, the learning curve and the sigmas of a run,
+// pages for a browser.
 //
-// What enters: records of a grid ([Grid]), epochs, checkpoints, run folders, published values. What leaves: table.csv, table.jsonl,
-// means.csv, NumPy archives, HTML, and figures (package draw). [WriteRows] writes the tables of other packages.
+// What enters: records of a grid ([Grid]), epochs, checkpoints, run folders, published values. What leaves: table.csv,
+// table.jsonl, means.csv, NumPy archives, HTML, and figures (package draw). [WriteRows] writes the tables of other
+// packages.
 //
 // # Tables of a grid
 //
-// Package grid leaves a Record for each network that has finished. Everything else is derived from them, by WriteTables,
-// Grid.Figures, Grid.Report, Compare and ExportGrid, and can be made again at any time.
+// Package grid leaves a Record for each network that has finished. Everything else is derived from them, by
+// WriteTables, Grid.Figures, Grid.Report, Compare and ExportGrid, and can be made again at any time.
 //
-// table.csv and table.jsonl have a row for each record, in the order of Settings.Compare, and always these columns. An empty
-// cell, null in JSON, means that there is no value; numbers are written so that they read back the same. In CSV, text that a
-// spreadsheet would take for a formula has an apostrophe in front.
+// table.csv and table.jsonl have a row for each record, in the order of Settings.Compare, and always these columns. An
+// empty cell, null in JSON, means that there is no value; numbers are written so that they read back the same. In CSV,
+// text that a spreadsheet would take for a formula has an apostrophe in front.
 //
 //	id                                     of the network
 //	data, hidden, noise                    data set; units of the hidden layers; who shares a sigma
@@ -33,8 +35,8 @@
 //	steps                                  of training
 //	diverged_step, diverged_layer, diverged_what   where a diverged network left the finite numbers
 //
-// means.csv has a row for each Group, the networks that differ in the seed only: the settings without the seed; seeds, how many
-// finished; diverged, how many did not and are not in the means; then for each figure its mean over seeds, and under its name
-// with _ci95 half of the 95 % interval of that mean, t(n-1) s / sqrt(n). That is empty for a single seed. Seeds are what the
-// interval is over: the test set and all settings are the same.
+// means.csv has a row for each Group, the networks that differ in the seed only: the settings without the seed; seeds,
+// how many finished; diverged, how many did not and are not in the means; then for each figure its mean over seeds, and
+// under its name with _ci95 half of the 95 % interval of that mean, t(n-1) s / sqrt(n). That is empty for a single
+// seed. Seeds are what the interval is over: the test set and all settings are the same.
 package tables

@@ -46,7 +46,8 @@ func TestFigures(t *testing.T) {
 	dir := t.TempDir()
 	diverged := curvePoints(5)
 	diverged[4] = store.Epoch{Epoch: 5, NLL: math.NaN(), AccuracySampled: math.Inf(1), AccuracyMean: math.NaN()}
-	regression := []store.Epoch{{Epoch: 1, NLL: -1, AccuracySampled: math.NaN(), AccuracyMean: math.NaN(), LossSampled: -0.5},
+	regression := []store.Epoch{{Epoch: 1, NLL: -1, AccuracySampled: math.NaN(), AccuracyMean: math.NaN(),
+		LossSampled: -0.5},
 		{Epoch: 2, NLL: -1, AccuracySampled: math.NaN(), AccuracyMean: math.NaN(), LossSampled: -0.6}}
 	lost := spread(kernels.PerSynapse, 0.1, 2, 9, 8, 7)
 	lost.State.Phi[0], lost.State.Phi[1] = float32(math.NaN()), -1000
@@ -120,7 +121,8 @@ func TestFigureFormats(t *testing.T) {
 	if w := image.Bounds().Dx(); w != 2126 { // 180 mm at 300 dots per inch
 		t.Errorf("the picture is %d dots wide", w)
 	}
-	if !bytes.HasPrefix(saved("a.pdf"), []byte("%PDF-")) || !bytes.Contains(saved("a.pdf"), []byte("CreationDate (D:00000000000000")) {
+	if !bytes.HasPrefix(saved("a.pdf"), []byte("%PDF-")) ||
+		!bytes.Contains(saved("a.pdf"), []byte("CreationDate (D:00000000000000")) {
 		t.Error("not a PDF without a clock")
 	}
 	figure, err := LearningCurve(curvePoints(5))
@@ -129,7 +131,8 @@ func TestFigureFormats(t *testing.T) {
 	wantError(t, figure.Save(filepath.Join(dir, "missing", "a.svg")), filepath.Join("missing", "a.svg"), "no such file")
 }
 
-// TestLearningCurveExplains: beside the accuracy stand sigma per layer and the terms of the objective, where there are any.
+// TestLearningCurveExplains: beside the accuracy stand sigma per layer and the terms of the objective, where there are
+// any.
 func TestLearningCurveExplains(t *testing.T) {
 	plain, noisy, entropic := curvePoints(5), curvePoints(5), curvePoints(5)
 	for i := range noisy {

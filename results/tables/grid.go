@@ -4,7 +4,8 @@ import (
 	"quantal/results/store"
 )
 
-// Grid is what is known of a grid at a moment. Package grid reads its folder; here tables, figures and reports are made of it.
+// Grid is what is known of a grid at a moment. Package grid reads its folder; here tables, figures and reports are made
+// of it.
 type Grid struct {
 	Dir         string
 	Commands    []string // that asked for points, the first one first

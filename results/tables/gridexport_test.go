@@ -32,7 +32,8 @@ print(json.dumps({n: {"Kind": z[n].dtype.str[1:], "Shape": z[n].shape, "List": [
 `
 
 // exportGrid exports a grid into a file.
-func exportGrid(path string, records []store.Record, what string, network func(string) (*store.Checkpoint, error)) (damaged []error, err error) {
+func exportGrid(path string, records []store.Record, what string,
+	network func(string) (*store.Checkpoint, error)) (damaged []error, err error) {
 	err = store.WriteFile(path, func(w io.Writer) (err error) {
 		damaged, err = ExportGrid(w, records, what, network)
 		return err

@@ -54,12 +54,12 @@ func reliabilityCost() quantity {
 // relation is a row of panels: one quantity over another.
 type relation struct{ y, x quantity }
 
-// Figures draws what the grid reached as EES Fig. 2 and 3 do, with a column for each rho: fig2 has the test accuracy and
-// sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy over
-// that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is interrupted at a
-// network that diverged; a band is the 95 % interval. Published values, if there are any, are open marks. If more than noise,
-// rho, c and seed varies, each combination of the rest has figures of its own; published values are in those of their kind. title names an exponent. With nothing to
-// draw, an error says why.
+// Figures draws what the grid reached as EES Fig. 2 and 3 do, with a column for each rho: fig2 has the test accuracy
+// and sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy
+// over that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is
+// interrupted at a network that diverged; a band is the 95 % interval. Published values, if there are any, are open
+// marks. If more than noise, rho, c and seed varies, each combination of the rest has figures of its own; published
+// values are in those of their kind. title names an exponent. With nothing to draw, an error says why.
 func (g *Grid) Figures(title func(rho float64) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
 	variants := variantsOf(g.Records)
@@ -78,7 +78,8 @@ func (g *Grid) Figures(title func(rho float64) string, published []Published) ([
 		}{
 			{"fig2", "Test accuracy and noise over the multiplier c of the reliability cost, as EES Fig. 2.",
 				[]relation{{testAccuracy(), multiplierC()}, {noiseLevel(), multiplierC()}}},
-			{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as EES Fig. 3.",
+			{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as " +
+				"EES Fig. 3.",
 				[]relation{{testAccuracy(), noiseLevel()}, {reliabilityCost(), noiseLevel()}, {testAccuracy(), reliabilityCost()}}},
 		} {
 			figure, err := newSheet(v, f.rows, title, reference).draw(strings.TrimSpace(about + " " + g.remark() + misfit))
@@ -145,7 +146,8 @@ func variantsOf(records []store.Record) []variant {
 func distinction(all []store.Settings, i int) string {
 	var parts []string
 	for k, f := range store.FieldsOf(reflect.ValueOf(all[i])) {
-		if slices.ContainsFunc(all, func(s store.Settings) bool { return !store.FieldsOf(reflect.ValueOf(s))[k].Value.Equal(f.Value) }) {
+		if slices.ContainsFunc(all,
+			func(s store.Settings) bool { return !store.FieldsOf(reflect.ValueOf(s))[k].Value.Equal(f.Value) }) {
 			parts = append(parts, f.Name+" "+settingText(f))
 		}
 	}
@@ -168,7 +170,8 @@ type column struct {
 	groups []Group // by noise, then c
 }
 
-// reference is the published values that are of networks of this kind, and a remark if there are none among those given.
+// reference is the published values that are of networks of this kind, and a remark if there are none among those
+// given.
 func (v variant) reference(published []Published) (reference []Published, remark string) {
 	for _, p := range published {
 		if len(p.differences(v.groups[0].Settings)) == 0 {

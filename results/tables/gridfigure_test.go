@@ -23,23 +23,29 @@ func TestFiguresShowTheRecords(t *testing.T) {
 			r.Noise = "homogeneous"
 		}
 	}
-	records := resultstest.GridRecords([]float64{2, 0.5}, append(resultstest.BothNoises, "none"), []float64{1e-2, 0.1, 1, 10}, 3, lose)
-	reference := []Published{heterogeneous(2, 0.1, 60, 0.25), heterogeneous(3, 0.1, 1, 1), {Settings: store.Settings{Noise: "neuron", Rho: "2", RhoValue: 2, C: 1}}}
+	records := resultstest.GridRecords([]float64{2, 0.5}, append(resultstest.BothNoises, "none"),
+		[]float64{1e-2, 0.1, 1, 10}, 3, lose)
+	reference := []Published{heterogeneous(2, 0.1, 60, 0.25), heterogeneous(3, 0.1, 1, 1),
+		{Settings: store.Settings{Noise: "neuron", Rho: "2", RhoValue: 2, C: 1}}}
 	v := variantsOf(records)
 	if len(v) != 1 || v[0].label != "" {
 		t.Fatalf("%d variants, label %q", len(v), v[0].label)
 	}
-	s := newSheet(v[0], []relation{{testAccuracy(), multiplierC()}, {reliabilityCost(), noiseLevel()}}, resultstest.RhoTitle, reference)
-	if fmt.Sprint(s.titles) != "[mechanism, ρ = 0.5 mechanism, ρ = 2]" || s.hidden != 0 || !near(s.rows[0].level, 98, 1e-12) || !math.IsNaN(s.rows[1].level) {
+	s := newSheet(v[0], []relation{{testAccuracy(), multiplierC()}, {reliabilityCost(), noiseLevel()}},
+		resultstest.RhoTitle, reference)
+	if fmt.Sprint(s.titles) != "[mechanism, ρ = 0.5 mechanism, ρ = 2]" || s.hidden != 0 ||
+		!near(s.rows[0].level, 98, 1e-12) || !math.IsNaN(s.rows[1].level) {
 		t.Errorf("titles %v, hidden %d, levels %v and %v", s.titles, s.hidden, s.rows[0].level, s.rows[1].level)
 	}
 	accuracy, cost := s.rows[0].panels[1], s.rows[1].panels[1]
 	// Heterogeneous: four values of c. Homogeneous: cut at c = 1, where all diverged.
-	if len(accuracy) != 2 || accuracy[0].noise != "heterogeneous" || len(accuracy[0].segments) != 1 || len(accuracy[0].segments[0]) != 4 ||
+	if len(accuracy) != 2 || accuracy[0].noise != "heterogeneous" || len(accuracy[0].segments) != 1 ||
+		len(accuracy[0].segments[0]) != 4 ||
 		len(accuracy[1].segments) != 2 || len(accuracy[1].segments[0]) != 2 || len(accuracy[1].segments[1]) != 1 {
 		t.Fatalf("traces %+v", accuracy)
 	}
-	if p := accuracy[0].published; len(p) != 1 || !near(p[0].X, -1, 1e-12) || p[0].Y != 60 || len(accuracy[1].published) != 0 || len(s.rows[0].panels[0][0].published) != 0 {
+	if p := accuracy[0].published; len(p) != 1 || !near(p[0].X, -1, 1e-12) || p[0].Y != 60 ||
+		len(accuracy[1].published) != 0 || len(s.rows[0].panels[0][0].published) != 0 {
 		t.Errorf("published marks %v", p)
 	}
 	if p := cost[0].published; len(p) != 1 || p[0].X != math.Log10(0.25) || p[0].Y != math.Log10(800) {
@@ -78,12 +84,15 @@ func TestFiguresShowTheRecords(t *testing.T) {
 }
 
 func TestNetworksThatLogarithmicAxesCannotShow(t *testing.T) {
-	records := resultstest.GridRecords([]float64{0}, resultstest.BothNoises[:1], []float64{0.1, 1, 1e3}, 2, nil) // sigma above 1 at the last: a negative cost
-	s := newSheet(variantsOf(records)[0], []relation{{reliabilityCost(), noiseLevel()}, {testAccuracy(), reliabilityCost()}}, resultstest.RhoTitle, nil)
+	// sigma above 1 at the last: a negative cost
+	records := resultstest.GridRecords([]float64{0}, resultstest.BothNoises[:1], []float64{0.1, 1, 1e3}, 2, nil)
+	s := newSheet(variantsOf(records)[0], []relation{{reliabilityCost(), noiseLevel()},
+		{testAccuracy(), reliabilityCost()}}, resultstest.RhoTitle, nil)
 	if s.hidden != 2 || len(s.rows[0].panels[0][0].segments[0]) != 2 {
 		t.Errorf("hidden %d, traces %+v", s.hidden, s.rows[0].panels)
 	}
-	if note := s.note(""); !strings.Contains(note, "−Σ ln σ") || !strings.Contains(note, "2 networks without a positive") {
+	if note := s.note(""); !strings.Contains(note, "−Σ ln σ") ||
+		!strings.Contains(note, "2 networks without a positive") {
 		t.Errorf("note %q", note)
 	}
 }
@@ -111,7 +120,8 @@ func TestVariants(t *testing.T) {
 	for _, f := range figures {
 		got = append(got, f.Name)
 	}
-	if want := "fig2-lambda0-batch0 fig3-lambda0-batch0 fig2-lambda0.5-batch50 fig3-lambda0.5-batch50"; strings.Join(got, " ") != want {
+	if want := "fig2-lambda0-batch0 fig3-lambda0-batch0 fig2-lambda0.5-batch50 fig3-lambda0.5-batch50"; strings.Join(got,
+		" ") != want {
 		t.Errorf("figures %v", got)
 	}
 	if want := "lambda 0.5, batch 50. 1 of 9 points have not finished."; figures[2].Note != want {

@@ -12,8 +12,9 @@ import (
 	"quantal/results/store"
 )
 
-// Report makes the page of a grid: what was run and how to repeat it, figures, means over seeds, the comparison with published
-// values if there is one, what diverged, and all points. figures are those of Figures, none if there is nothing to draw.
+// Report makes the page of a grid: what was run and how to repeat it, figures, means over seeds, the comparison with
+// published values if there is one, what diverged, and all points. figures are those of Figures, none if there is
+// nothing to draw.
 func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
 	r := Report{Title: "Grid " + g.Dir, Sections: []Section{g.runSection()}}
 	if len(figures) > 0 {
@@ -34,7 +35,8 @@ func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
 		r.Sections = append(r.Sections, g.pointsSection())
 	}
 	if len(g.Damaged) > 0 {
-		s := Section{Title: "Damaged files", Prose: []string{"These points count as missing; the grid's command trains them again."}}
+		s := Section{Title: "Damaged files",
+			Prose: []string{"These points count as missing; the grid's command trains them again."}}
 		for _, err := range g.Damaged {
 			s.Code = append(s.Code, err.Error())
 		}
@@ -74,7 +76,8 @@ func (g *Grid) runSection() Section {
 
 // settingsTable lists every setting with the values that it takes.
 func (g *Grid) settingsTable() ReportTable {
-	t := ReportTable{Caption: "Settings of the networks that have a record", Header: []string{"setting", "values"}, Text: 2, Wide: true}
+	t := ReportTable{Caption: "Settings of the networks that have a record", Header: []string{"setting", "values"},
+		Text: 2, Wide: true}
 	table := pointTable{g.Records}
 	for _, f := range store.FieldsOf(reflect.ValueOf(store.Settings{})) {
 		t.Rows = append(t.Rows, []string{f.Name, strings.Join(table.values(f.Name), ", ")})
@@ -193,7 +196,8 @@ func (g *Grid) meansSection() Section {
 		})
 	}
 	return Section{Title: "Means over seeds", Tables: []ReportTable{t},
-		Prose: []string{"Mean ± half of the 95 % interval of the mean (Student's t), where there are two seeds or more. Diverged networks do not count."}}
+		Prose: []string{"Mean ± half of the 95 % interval of the mean (Student's t), where there are two seeds or more. " +
+			"Diverged networks do not count."}}
 }
 
 // addColumn adds a column of numbers, unless all its cells are empty.
@@ -225,7 +229,8 @@ func (g *Grid) divergedSection() Section {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	s := Section{Title: "Diverged networks", Prose: []string{"They left the finite numbers, so they have no figures. Layers are counted from 0."}}
+	s := Section{Title: "Diverged networks",
+		Prose: []string{"They left the finite numbers, so they have no figures. Layers are counted from 0."}}
 	if len(t.Rows) > 0 {
 		s.Tables = []ReportTable{t}
 	}
@@ -246,34 +251,41 @@ func (g *Grid) pointsSection() Section {
 		t.addColumn(s.title, func(row int) string { return number(s.format, s.of(g.Records[row].Outcome)) })
 	}
 	return Section{Title: "Points", Tables: []ReportTable{t},
-		Prose: []string{"accuracy_sampled and loss_sampled are with one draw of the weights per 20 test images, mean with the weights at mu, " +
-			"predictive and expected log over several draws. sigma_rms and the reliability cost are over weights without biases. " +
+		Prose: []string{"accuracy_sampled and loss_sampled are with one draw of the weights per 20 test images, mean " +
+			"with the weights at mu, " +
+			"predictive and expected log over several draws. sigma_rms and the reliability cost are over weights without " +
+			"biases. " +
 			"table.csv has all digits."}}
 }
 
 // section is the comparison with published values.
 func (c *Comparison) section() Section {
-	verdicts := ReportTable{Header: []string{"published", "ours", "tolerance", "verdict", "largest deviation at", "by", "beyond", "compared"}, Text: 5}
+	verdicts := ReportTable{Header: []string{"published", "ours", "tolerance", "verdict", "largest deviation at", "by",
+		"beyond", "compared"}, Text: 5}
 	for _, v := range c.Columns {
 		verdicts.Rows = append(verdicts.Rows, []string{v.Column, v.Ours, v.Tolerance, v.Verdict, v.At,
 			FormatDeviation(v.Column, v.Largest), strconv.Itoa(v.Beyond), strconv.Itoa(v.Compared)})
 	}
-	t := ReportTable{Header: []string{"network", "column", "verdict", "seeds", "ours", "published", "deviation", "seed SDs", "p"}, Text: 3}
+	t := ReportTable{Header: []string{"network", "column", "verdict", "seeds", "ours", "published", "deviation",
+		"seed SDs", "p"}, Text: 3}
 	for _, p := range c.Points {
 		for _, d := range p.Deviations {
-			t.Rows = append(t.Rows, []string{p.Name(), d.Column, d.Verdict, strconv.Itoa(p.Seeds), number("%.5g", d.Ours), number("%.5g", d.Published),
+			t.Rows = append(t.Rows, []string{p.Name(), d.Column, d.Verdict, strconv.Itoa(p.Seeds), number("%.5g", d.Ours),
+				number("%.5g", d.Published),
 				FormatDeviation(d.Column, d.Deviation), FormatSDs(d.SeedSDs), number("%.3f", d.P)})
 		}
 	}
-	prose := []string{"Ours is the mean over seeds. Seed SDs is the deviation in units of s √(1 + 1/n), s being the standard deviation of n seeds, and p " +
+	prose := []string{"Ours is the mean over seeds. Seed SDs is the deviation in units of s √(1 + 1/n), s being the " +
+		"standard deviation of n seeds, and p " +
 		"how likely one as large is by chance (Student's t): the published value is that of a single network."}
 	if n := len(c.Unfit); n > 0 {
 		var texts []string
 		for _, d := range c.Unfit[0].Differences {
 			texts = append(texts, d.String())
 		}
-		prose = append(prose, sentence(count(n, "point")+" of the grid "+isAre(n)+" of another kind than the published, so there is no verdict: "+
-			strings.Join(texts, "; ")))
+		prose = append(prose,
+			sentence(count(n, "point")+" of the grid "+isAre(n)+" of another kind than the published, so there is no verdict: "+
+				strings.Join(texts, "; ")))
 	}
 	if n := len(c.NotTrained); n > 0 {
 		prose = append(prose, sentence(count(n, "published point")+" "+hasHave(n)+" no counterpart here"))
@@ -295,8 +307,8 @@ func hasHave(n int) string {
 	return "have"
 }
 
-// FormatSDs writes a deviation in standard deviations of a seed for people: "+1.5", or "over 100", where a number would say no more.
-// It is empty for NaN.
+// FormatSDs writes a deviation in standard deviations of a seed for people: "+1.5", or "over 100", where a number would
+// say no more. It is empty for NaN.
 func FormatSDs(x float64) string {
 	if math.Abs(x) > 100 {
 		return "over 100"

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Summary says from which networks the figures of a grid are, for a caption, and has the rows of means.csv as their numbers.
+// Summary says from which networks the figures of a grid are, for a caption, and has the rows of means.csv as their
+// numbers.
 func (g *Grid) Summary() (caption string, numbers map[string][]json.RawMessage, err error) {
 	means, err := MeansJSON(g.Records)
 	if err != nil {
@@ -14,8 +15,10 @@ func (g *Grid) Summary() (caption string, numbers map[string][]json.RawMessage, 
 	}
 	table := pointTable{g.Records}
 	var settings []string
-	for _, name := range []string{"data", "hidden", "noise", "rho", "c", "seed", "epochs", "lr", "batch", "lambda", "sigma_init"} {
-		settings = append(settings, fmt.Sprintf("%s %s", strings.ReplaceAll(name, "_", " "), strings.Join(table.values(name), ", ")))
+	for _, name := range []string{"data", "hidden", "noise", "rho", "c", "seed", "epochs", "lr", "batch", "lambda",
+		"sigma_init"} {
+		settings = append(settings, fmt.Sprintf("%s %s", strings.ReplaceAll(name, "_", " "),
+			strings.Join(table.values(name), ", ")))
 	}
 	caption = fmt.Sprintf("%s: %s.", count(len(g.Records), "network"), strings.Join(settings, "; "))
 	if missing := g.Missing(); missing > 0 {

@@ -77,8 +77,8 @@ type Interval struct {
 // confidence is the probability that intervals are made for.
 const confidence = 0.95
 
-// Interval is a figure over the seeds that finished. It is NaN if there is none, or if the figure was not measured for one of
-// them.
+// Interval is a figure over the seeds that finished. It is NaN if there is none, or if the figure was not measured for
+// one of them.
 func (g Group) Interval(figure func(store.Outcome) float64) Interval {
 	var values []float64
 	for _, r := range g.Done {

@@ -12,7 +12,8 @@ import (
 
 // The 97.5 % quantiles of Student's t in any table, by degrees of freedom.
 func TestIntervalsAgainstTheTTable(t *testing.T) {
-	for n, quantile := range map[int]float64{2: 12.7062, 3: 4.3027, 4: 3.1824, 5: 2.7764, 6: 2.5706, 11: 2.2281, 31: 2.0423, 121: 1.9799} {
+	for n, quantile := range map[int]float64{2: 12.7062, 3: 4.3027, 4: 3.1824, 5: 2.7764, 6: 2.5706, 11: 2.2281,
+		31: 2.0423, 121: 1.9799} {
 		var values []float64
 		for i := range n {
 			values = append(values, float64(i)*0.1)
@@ -20,7 +21,8 @@ func TestIntervalsAgainstTheTTable(t *testing.T) {
 		mean := 0.1 * float64(n-1) / 2
 		sd := 0.1 * math.Sqrt(float64(n*(n+1))/12) // of 0, 1, ..., n-1
 		i := NewInterval(values)
-		if i.N != n || !near(i.Mean, mean, 1e-12) || !near(i.SD, sd, 1e-12) || !near(i.HalfWidth, quantile*sd/math.Sqrt(float64(n)), 3e-5) {
+		if i.N != n || !near(i.Mean, mean, 1e-12) || !near(i.SD, sd, 1e-12) ||
+			!near(i.HalfWidth, quantile*sd/math.Sqrt(float64(n)), 3e-5) {
 			t.Errorf("n = %d: %+v, want mean %v, sd %v, half-width %v", n, i, mean, sd, quantile*sd/math.Sqrt(float64(n)))
 		}
 	}
@@ -46,7 +48,8 @@ func TestGroups(t *testing.T) {
 	other.ID, other.Lambda = "other", 0.01
 	half := resultstest.Record(2, 0.1, 2)
 	half.LossMean, half.AccuracySampled = 0.25, 0.7 // measured for one seed only
-	groups := Groups([]store.Record{other, quieter, twice, lost, resultstest.Record(0.5, 1, 1), quiet, named, half, resultstest.Record(2, 0.1, 1)})
+	groups := Groups([]store.Record{other, quieter, twice, lost, resultstest.Record(0.5, 1, 1), quiet, named, half,
+		resultstest.Record(2, 0.1, 1)})
 	var got []string
 	for _, g := range groups {
 		line := g.Noise + " " + g.Rho + " " + number("%g", g.C) + " " + number("%g", g.Lambda) + ":"
@@ -84,7 +87,8 @@ func diverged(rho, c float64, seed uint64) store.Record {
 	r := resultstest.Record(rho, c, seed)
 	step, layer := 12, 1
 	r.ID += "-diverged"
-	r.Status, r.DivergedStep, r.DivergedLayer, r.DivergedWhat, r.Outcome = store.Diverged, &step, &layer, "loss", store.NoOutcome()
+	r.Status, r.DivergedStep, r.DivergedLayer, r.DivergedWhat, r.Outcome = store.Diverged, &step, &layer, "loss",
+		store.NoOutcome()
 	return r
 }
 

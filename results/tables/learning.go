@@ -14,11 +14,12 @@ import (
 	"quantal/results/store"
 )
 
-// LearningCurve draws what the network reached over the epochs: the accuracy on the test set in percent, with sampled weights and
-// with the weights at their means; the negative log-likelihood of the training examples; and below, which explains both, the root
-// mean square of sigma in each layer and the objective by its terms. A healthy run loses accuracy while sigma grows: it pays with
-// performance for cheaper synapses. Without accuracies, as in regression, the first panel shows the losses on the test set. Values
-// that are not finite are left out, and panels without any; with none at all, an error comes back.
+// LearningCurve draws what the network reached over the epochs: the accuracy on the test set in percent, with sampled
+// weights and with the weights at their means; the negative log-likelihood of the training examples; and below, which
+// explains both, the root mean square of sigma in each layer and the objective by its terms. A healthy run loses
+// accuracy while sigma grows: it pays with performance for cheaper synapses. Without accuracies, as in regression, the
+// first panel shows the losses on the test set. Values that are not finite are left out, and panels without any; with
+// none at all, an error comes back.
 func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	percent := func(x float64) float64 { return 100 * x }
 	same := func(x float64) float64 { return x }
@@ -52,7 +53,8 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 			return math.NaN()
 		}
 		if points := series(of, same); len(points) > 0 {
-			sigmas = append(sigmas, namedCurve{fmt.Sprintf("layer %d", layer+1), points, draw.Solid(draw.Palette(layer), draw.CurveWidth)})
+			sigmas = append(sigmas, namedCurve{fmt.Sprintf("layer %d", layer+1), points,
+				draw.Solid(draw.Palette(layer), draw.CurveWidth)})
 		}
 	}
 	var terms []namedCurve
@@ -103,7 +105,8 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	if last := len(rows) - 1; len(rows[last]) == 1 {
 		rows[last] = append(rows[last], draw.PlotPanel{})
 	}
-	return draw.Stack(style, draw.TwoColumn, "", draw.PlotBlock{Rows: rows, Height: draw.RowHeight * vg.Length(len(rows))}), nil
+	return draw.Stack(style, draw.TwoColumn, "", draw.PlotBlock{Rows: rows,
+		Height: draw.RowHeight * vg.Length(len(rows))}), nil
 }
 
 // layersOf is the number of layers that the epochs tell of.
@@ -133,7 +136,8 @@ type namedCurve struct {
 	line   vgdraw.LineStyle
 }
 
-// epochCurves draws curves over epochs, with a mark at each point as long as the marks stay apart. log asks for a logarithmic axis.
+// epochCurves draws curves over epochs, with a mark at each point as long as the marks stay apart. log asks for a
+// logarithmic axis.
 func epochCurves(h draw.Style, label string, curves []namedCurve, log bool) (draw.PlotPanel, error) {
 	const fewPoints = 30
 	p := h.Axes("Training time (epochs)", label)

@@ -84,11 +84,12 @@ func (e *UnfitError) Error() string {
 	for _, d := range e.Differences {
 		texts = append(texts, d.String())
 	}
-	return "results: the reference is of other networks: " + strings.Join(texts, "; ") + " (columns of these names say what a reference is of)"
+	return "results: the reference is of other networks: " + strings.Join(texts, "; ") +
+		" (columns of these names say what a reference is of)"
 }
 
-// Fits reports whether published values are of the kind of some of the networks, wherever these are in rho, c and noise: else the error
-// is an UnfitError.
+// Fits reports whether published values are of the kind of some of the networks, wherever these are in rho, c and
+// noise: else the error is an UnfitError.
 func Fits(records []store.Record, published []Published) error {
 	var least []Difference
 	for _, r := range records {
@@ -108,11 +109,12 @@ func Fits(records []store.Record, published []Published) error {
 	return &UnfitError{least}
 }
 
-// ReadPublished reads published values from a CSV file, in any of the forms that package internal/measured reads. The first line
-// names the columns: rho, c and noise, and one or more of accuracy_percent, loss_nats, sigma_rms and reliability_cost; a cell of
-// these may be empty, and so may rho and c where the noise is none. rho is what parseRho reads. More columns may say what else the
-// networks are, under their names in table.csv: data, hidden, lambda, lr, batch, epochs, mu_init, sigma_init, validation, normalise,
-// classes. Without such a column, or in an empty cell, it is that of standard. Anything else gives a CorruptError with line and column.
+// ReadPublished reads published values from a CSV file, in any of the forms that package internal/measured reads. The
+// first line names the columns: rho, c and noise, and one or more of accuracy_percent, loss_nats, sigma_rms and
+// reliability_cost; a cell of these may be empty, and so may rho and c where the noise is none. rho is what parseRho
+// reads. More columns may say what else the networks are, under their names in table.csv: data, hidden, lambda, lr,
+// batch, epochs, mu_init, sigma_init, validation, normalise, classes. Without such a column, or in an empty cell, it is
+// that of standard. Anything else gives a CorruptError with line and column.
 func ReadPublished(path string, standard store.Settings, parseRho func(string) (float64, error)) ([]Published, error) {
 	table, err := measured.Read(path)
 	var bad *measured.Error
@@ -132,7 +134,8 @@ func ReadPublished(path string, standard store.Settings, parseRho func(string) (
 	return list, nil
 }
 
-func publishedIn(table *measured.Table, standard store.Settings, parseRho func(string) (float64, error)) ([]Published, error) {
+func publishedIn(table *measured.Table, standard store.Settings,
+	parseRho func(string) (float64, error)) ([]Published, error) {
 	if err := checkNames(table.Names); err != nil {
 		return nil, fmt.Errorf("line %d, %w", table.Line, err)
 	}
@@ -144,7 +147,8 @@ func publishedIn(table *measured.Table, standard store.Settings, parseRho func(s
 		}
 		for i, other := range list {
 			if other.isAt(p.Settings) && len(other.differences(p.Settings)) == 0 {
-				return nil, fmt.Errorf("line %d: rho %s, c %g, %s is in line %d already", row.Line, p.Rho, p.C, p.Noise, table.Rows[i].Line)
+				return nil, fmt.Errorf("line %d: rho %s, c %g, %s is in line %d already", row.Line, p.Rho, p.C, p.Noise,
+					table.Rows[i].Line)
 			}
 		}
 		list = append(list, p)
@@ -158,7 +162,8 @@ func publishedColumns() []string {
 
 // kindColumns may say what published networks are besides.
 func kindColumns() []string {
-	return []string{"data", "hidden", "lambda", "lr", "batch", "epochs", "mu_init", "sigma_init", "validation", "normalise", "classes"}
+	return []string{"data", "hidden", "lambda", "lr", "batch", "epochs", "mu_init", "sigma_init", "validation",
+		"normalise", "classes"}
 }
 
 func checkNames(names []string) error {
@@ -178,12 +183,14 @@ func checkNames(names []string) error {
 		}
 	}
 	if !slices.ContainsFunc(known[3:], func(name string) bool { return slices.Contains(names, name) }) {
-		return fmt.Errorf("the names of the columns: there is nothing to compare: want one or more of %s", strings.Join(known[3:], ", "))
+		return fmt.Errorf("the names of the columns: there is nothing to compare: want one or more of %s",
+			strings.Join(known[3:], ", "))
 	}
 	return nil
 }
 
-func publishedRow(header, row []string, standard store.Settings, parseRho func(string) (float64, error)) (Published, error) {
+func publishedRow(header, row []string, standard store.Settings,
+	parseRho func(string) (float64, error)) (Published, error) {
 	nan := math.NaN()
 	p := Published{Settings: standard, AccuracyPercent: nan, LossNats: nan, SigmaRMS: nan, ReliabilityCost: nan}
 	p.Rho, p.RhoValue, p.C, p.Seed = "", 0, 0, 0
@@ -194,7 +201,8 @@ func publishedRow(header, row []string, standard store.Settings, parseRho func(s
 	noise := texts["noise"]
 	for _, name := range header {
 		text := texts[name]
-		if (name == "rho" || name == "c") && text == "" && noise == store.WithoutNoise || text == "" && slices.Contains(kindColumns(), name) {
+		if (name == "rho" || name == "c") && text == "" && noise == store.WithoutNoise || text == "" &&
+			slices.Contains(kindColumns(), name) {
 			continue
 		}
 		var err error

@@ -30,7 +30,8 @@ func fraction(s string) (float64, error) {
 
 // standard is what a reference is of that does not say it.
 func standard() store.Settings {
-	return store.Settings{Data: "mnist", Hidden: "100x100", Lambda: 0.01, LearningRate: 1e-4, Batch: 20, Epochs: 50, MuInit: 0.1, SigmaInit: 1e-4}
+	return store.Settings{Data: "mnist", Hidden: "100x100", Lambda: 0.01, LearningRate: 1e-4, Batch: 20, Epochs: 50,
+		MuInit: 0.1, SigmaInit: 1e-4}
 }
 
 // published is the arrays behind EES Fig. 2 and 3, where they are there.
@@ -72,19 +73,23 @@ func TestPublishedValues(t *testing.T) {
 func TestReadPublished(t *testing.T) {
 	list, err := readText(t, "\ufeffc, sigma_rms,noise,rho,accuracy_percent\n1e-3,0.5,layer,2/3,\n,0,none,,98.5\n")
 	check(t, err)
-	if len(list) != 2 || !near(list[0].RhoValue, 2./3, 1e-12) || list[0].Rho != "2/3" || list[0].C != 1e-3 || list[0].SigmaRMS != 0.5 ||
-		!math.IsNaN(list[0].AccuracyPercent) || !math.IsNaN(list[0].LossNats) || list[1].AccuracyPercent != 98.5 || list[1].Noise != "none" {
+	if len(list) != 2 || !near(list[0].RhoValue, 2./3, 1e-12) || list[0].Rho != "2/3" || list[0].C != 1e-3 ||
+		list[0].SigmaRMS != 0.5 ||
+		!math.IsNaN(list[0].AccuracyPercent) || !math.IsNaN(list[0].LossNats) || list[1].AccuracyPercent != 98.5 ||
+		list[1].Noise != "none" {
 		t.Errorf("read %+v", list)
 	}
 	// As a spreadsheet of a country with decimal commas saves it.
 	list, err = readText(t, "\ufeffrho;c ;noise;accuracy_percent;;\r\n0,5;1E-3;layer;97,25;;\r\n1/2;0,01;layer;98;;\r\n;;;;;\r\n")
 	check(t, err)
-	if len(list) != 2 || list[0].RhoValue != 0.5 || list[0].C != 1e-3 || list[0].AccuracyPercent != 97.25 || list[1].RhoValue != 0.5 || list[1].C != 0.01 {
+	if len(list) != 2 || list[0].RhoValue != 0.5 || list[0].C != 1e-3 || list[0].AccuracyPercent != 97.25 ||
+		list[1].RhoValue != 0.5 || list[1].C != 0.01 {
 		t.Errorf("read %+v", list)
 	}
 	// What the networks are.
-	list, err = readText(t, "data,hidden,epochs,batch,lr,lambda,mu_init,sigma_init,validation,normalise,classes,rho,c,noise,loss_nats\n"+
-		"digits,8x9,2,7,0.5,0,0.2,0.3,11,auto,12,2,1,layer,1\n,,,,,,,,,,,2,1,layer,1\n,none,,,,,,,,mnist,,2,1,layer,1\n")
+	list, err = readText(t,
+		"data,hidden,epochs,batch,lr,lambda,mu_init,sigma_init,validation,normalise,classes,rho,c,noise,loss_nats\n"+
+			"digits,8x9,2,7,0.5,0,0.2,0.3,11,auto,12,2,1,layer,1\n,,,,,,,,,,,2,1,layer,1\n,none,,,,,,,,mnist,,2,1,layer,1\n")
 	check(t, err)
 	place := func(s store.Settings) store.Settings {
 		s.Noise, s.Rho, s.RhoValue, s.C = "layer", "2", 2, 1
@@ -93,7 +98,8 @@ func TestReadPublished(t *testing.T) {
 	linear := standard()
 	linear.Hidden = "none"
 	for i, want := range []store.Settings{
-		{Data: "digits", Hidden: "8x9", Lambda: 0, LearningRate: 0.5, Batch: 7, Epochs: 2, MuInit: 0.2, SigmaInit: 0.3, Validation: 11, Normalise: "auto", Classes: 12},
+		{Data: "digits", Hidden: "8x9", Lambda: 0, LearningRate: 0.5, Batch: 7, Epochs: 2, MuInit: 0.2, SigmaInit: 0.3,
+			Validation: 11, Normalise: "auto", Classes: 12},
 		standard(), linear,
 	} {
 		if list[i].Settings != place(want) {

@@ -25,8 +25,8 @@ type Section struct {
 	Tables   []ReportTable
 }
 
-// ReportTable is a table of text. The first columns are names, set to the left; the others are numbers, set to the right.
-// Verdicts that want attention (beyond, diverged) stand out.
+// ReportTable is a table of text. The first columns are names, set to the left; the others are numbers, set to the
+// right. Verdicts that want attention (beyond, diverged) stand out.
 type ReportTable struct {
 	Caption string
 	Header  []string
@@ -38,8 +38,8 @@ type ReportTable struct {
 //go:embed report.html
 var reportPage string
 
-// Write writes the report as one HTML file that needs nothing else: no network, no other file. Figures are drawn into it. The
-// file is replaced as a whole or not at all, and the same report gives the same bytes.
+// Write writes the report as one HTML file that needs nothing else: no network, no other file. Figures are drawn into
+// it. The file is replaced as a whole or not at all, and the same report gives the same bytes.
 func (r Report) Write(path string) error { return store.WriteFile(path, r.Encode) }
 
 // Encode writes what Write does.

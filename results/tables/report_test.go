@@ -33,7 +33,8 @@ func parsed(t *testing.T, r Report) page {
 	if again, err := os.ReadFile(path); err != nil || !bytes.Equal(data, again) {
 		t.Error("the same report gave other bytes")
 	}
-	if !bytes.HasPrefix(data, []byte("<!DOCTYPE html>\n<html lang=")) || bytes.Contains(data, []byte("<?xml")) || bytes.Contains(data, []byte("ZgotmplZ")) {
+	if !bytes.HasPrefix(data, []byte("<!DOCTYPE html>\n<html lang=")) || bytes.Contains(data, []byte("<?xml")) ||
+		bytes.Contains(data, []byte("ZgotmplZ")) {
 		t.Errorf("not a page: %.200s", data)
 	}
 	p := page{elements: map[string]int{}, ids: map[string]bool{}}
@@ -55,7 +56,8 @@ func parsed(t *testing.T, r Report) page {
 				switch {
 				case a.Name.Local == "id":
 					p.ids[a.Value] = true
-				case a.Name.Local == "src", a.Name.Local == "href" && !strings.HasPrefix(a.Value, "#"), strings.Contains(a.Value, "url("):
+				case a.Name.Local == "src", a.Name.Local == "href" && !strings.HasPrefix(a.Value, "#"),
+					strings.Contains(a.Value, "url("):
 					t.Errorf("<%s> needs another file: %s=%s", token.Name.Local, a.Name.Local, a.Value)
 				case a.Name.Local == "href" && a.Value == "":
 					t.Error("a link to nowhere")
@@ -92,24 +94,29 @@ func (p page) wants(t *testing.T, texts ...string) {
 }
 
 func TestGridReport(t *testing.T) {
-	records := resultstest.GridRecords([]float64{0.5, 2}, append(resultstest.BothNoises, "none"), []float64{0.1, 1}, 3, func(r *store.Record) {
-		if r.C == 1 && r.Seed == 2 && r.Noise == "homogeneous" {
-			r.Status, r.Outcome = store.Diverged, store.NoOutcome()
-			step, layer := 1234, 2
-			r.DivergedStep, r.DivergedLayer, r.DivergedWhat = &step, &layer, "gradient"
-		}
-	})
-	g := &Grid{Dir: "grids/<a>", Points: 50, Commands: []string{"quantal grid --c '0.1,1' --data <b>", "quantal grid --seeds 1-3"},
-		Environment: store.Environment{Version: "0.1.0", Kernels: "avx512", Data: "mnist", DataSHA256: map[string]string{"images": "abc123"}},
-		Records:     records, Damaged: []error{errors.New("points/x.json: is cut short")}}
+	records := resultstest.GridRecords([]float64{0.5, 2}, append(resultstest.BothNoises, "none"), []float64{0.1, 1}, 3,
+		func(r *store.Record) {
+			if r.C == 1 && r.Seed == 2 && r.Noise == "homogeneous" {
+				r.Status, r.Outcome = store.Diverged, store.NoOutcome()
+				step, layer := 1234, 2
+				r.DivergedStep, r.DivergedLayer, r.DivergedWhat = &step, &layer, "gradient"
+			}
+		})
+	g := &Grid{Dir: "grids/<a>", Points: 50, Commands: []string{"quantal grid --c '0.1,1' --data <b>",
+		"quantal grid --seeds 1-3"},
+		Environment: store.Environment{Version: "0.1.0", Kernels: "avx512", Data: "mnist",
+			DataSHA256: map[string]string{"images": "abc123"}},
+		Records: records, Damaged: []error{errors.New("points/x.json: is cut short")}}
 	reference := []Published{heterogeneous(2, 0.1, 90, 0.12), heterogeneous(2, 77, 90, 0.12)}
 	figures, err := g.Figures(resultstest.RhoTitle, reference)
 	check(t, err)
 	comparison, err := Compare(records, reference, nil)
 	check(t, err)
 	p := parsed(t, g.Report(figures, comparison))
-	p.wants(t, "Grid grids/<a>", "50 networks asked for, 34 finished, 2 diverged, 14 missing.", "--c '0.1,1' --data <b>", "--seeds 1-3", "abc123", "avx512",
-		"heterogeneous, homogeneous, none", "as EES Fig. 2", "as EES Fig. 3", "beyond", "1 published point has no counterpart", "gradient", "1234", "is cut short",
+	p.wants(t, "Grid grids/<a>", "50 networks asked for, 34 finished, 2 diverged, 14 missing.", "--c '0.1,1' --data <b>",
+		"--seeds 1-3", "abc123", "avx512",
+		"heterogeneous, homogeneous, none", "as EES Fig. 2", "as EES Fig. 3", "beyond",
+		"1 published point has no counterpart", "gradient", "1234", "is cut short",
 		"8 points of the grid are not among the published")
 	if p.elements["svg"] != 2 || p.elements["figure"] != 2 || p.elements["h2"] != 7 {
 		t.Errorf("elements %v", p.elements)
@@ -130,12 +137,14 @@ func TestGridReport(t *testing.T) {
 
 func TestReportsOfLittle(t *testing.T) {
 	empty := parsed(t, (&Grid{Dir: "grid", Points: 3, Commands: []string{"quantal grid"}}).Report(nil, nil))
-	empty.wants(t, "3 networks asked for, 0 finished, 3 missing.", "No point has finished yet: nothing to draw.", "quantal grid")
+	empty.wants(t, "3 networks asked for, 0 finished, 3 missing.", "No point has finished yet: nothing to draw.",
+		"quantal grid")
 	lost := parsed(t, (&Grid{Dir: "grid", Points: 1, Records: []store.Record{diverged(2, 0.1, 1)}}).Report(nil, nil))
 	lost.wants(t, "1 network asked for, 0 finished, 1 diverged.", "Every finished point has diverged", "loss")
 	quiet := resultstest.Record(2, 0.1, 1)
 	quiet.Noise = "none"
-	parsed(t, (&Grid{Dir: "grid", Points: 1, Records: []store.Record{quiet}}).Report(nil, nil)).wants(t, "without noise: there is no c or sigma", "50.00")
+	parsed(t, (&Grid{Dir: "grid", Points: 1, Records: []store.Record{quiet}}).Report(nil, nil)).wants(t,
+		"without noise: there is no c or sigma", "50.00")
 }
 
 func TestRunReport(t *testing.T) {
@@ -149,7 +158,8 @@ func TestRunReport(t *testing.T) {
 	figures := []NamedFigure{{"learning-curve", "The learning curve.", curve}}
 	r, err := RunReport(f, figures)
 	check(t, err)
-	parsed(t, r).wants(t, "rho = '2'", "has not finished", "a <processor>", "quantal train --config "+f.Path("config.toml"))
+	parsed(t, r).wants(t, "rho = '2'", "has not finished", "a <processor>",
+		"quantal train --config "+f.Path("config.toml"))
 	o := store.NoOutcome()
 	o.AccuracySampled, o.SigmaRMS, o.Steps = 0.9123, 0.25, 6000
 	check(t, f.WriteSummary(o))
@@ -169,7 +179,8 @@ func TestDrawings(t *testing.T) {
 	}
 	figure, err := LearningCurve(curvePoints(5))
 	check(t, err)
-	i := draw.Illustration{Name: "b", Title: "A <title>", Caption: "first & line\nsecond", Figure: figure, Numbers: []int{1}}
+	i := draw.Illustration{Name: "b", Title: "A <title>", Caption: "first & line\nsecond", Figure: figure,
+		Numbers: []int{1}}
 	_, err = i.Save(dir)
 	check(t, err)
 	i.Name = "a"

@@ -21,7 +21,8 @@ func RunReport(f *store.Folder, figures []NamedFigure) (Report, error) {
 		return Report{}, err
 	}
 	run := Section{Title: "What was run", Prose: []string{"The configuration, and the command that repeats it:"},
-		Code:   []string{strings.TrimSpace(string(config)), "quantal train --config " + f.Path(store.ConfigName) + " --out FOLDER"},
+		Code: []string{strings.TrimSpace(string(config)), "quantal train --config " + f.Path(store.ConfigName) +
+			" --out FOLDER"},
 		Tables: environmentTables(e)}
 	reached, err := reachedSection(f)
 	if err != nil {

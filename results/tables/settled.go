@@ -8,12 +8,14 @@ import (
 	"quantal/results/store"
 )
 
-// Has sigma settled, or would it go on changing if training went on? There is no proof of that in what a network leaves, but
-// there are signs that it has not:
+// Has sigma settled, or would it go on changing if training went on? There is no proof of that in what a network
+// leaves, but there are signs that it has not:
 //
-//   - The learning curve of a run: the root mean square of sigma in some layer still changes by more than settledChange in the
+//   - The learning curve of a run: the root mean square of sigma in some layer still changes by more than settledChange
+//     in the
 //     last tenth of the epochs.
-//   - The way from the start, of runs and of points of a grid, which have no curve: Adam moves phi by about the learning rate per step at
+//   - The way from the start, of runs and of points of a grid, which have no curve: Adam moves phi by about the
+//     learning rate per step at
 //     most, so that lr times steps is the farthest that phi can get. A sigma that took more than settledTravel of that way has
 //     spent most of the training on it, and tells how long it trained. The 240 networks of the paper's Fig. 2 took 0.76 at most.
 const (
@@ -21,8 +23,8 @@ const (
 	settledTravel = 0.8
 )
 
-// SigmaChange is the largest change of a layer's root mean square sigma in the last tenth of the epochs, at least one, as a
-// fraction of it. Without two epochs to compare it is NaN.
+// SigmaChange is the largest change of a layer's root mean square sigma in the last tenth of the epochs, at least one,
+// as a fraction of it. Without two epochs to compare it is NaN.
 func SigmaChange(epochs []store.Epoch) float64 {
 	if len(epochs) < 2 {
 		return math.NaN()
@@ -45,16 +47,18 @@ func SigmaChange(epochs []store.Epoch) float64 {
 	return change
 }
 
-// SigmaTravel is the way of sigma from its start to its root mean square, in phi, as a fraction of the farthest that Adam can
-// take it: the learning rate times the steps. It is NaN if one of them is.
+// SigmaTravel is the way of sigma from its start to its root mean square, in phi, as a fraction of the farthest that
+// Adam can take it: the learning rate times the steps. It is NaN if one of them is.
 func SigmaTravel(initial, rms, learningRate float64, steps int) float64 {
 	way := kernels.SoftplusInverse(rms) - kernels.SoftplusInverse(initial)
 	return math.Abs(way) / (learningRate * float64(steps))
 }
 
-// travelOf is the SigmaTravel of a point, NaN for a network without noise and for one that diverged, and unless Adam trained it.
+// travelOf is the SigmaTravel of a point, NaN for a network without noise and for one that diverged, and unless Adam
+// trained it.
 func travelOf(r store.Record) float64 {
-	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Rule != "" { // only Adam bounds the way
+	// only Adam bounds the way
+	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Rule != "" {
 		return math.NaN()
 	}
 	return SigmaTravel(r.SigmaInit, r.SigmaRMS, r.LearningRate, r.Steps)
@@ -62,21 +66,23 @@ func travelOf(r store.Record) float64 {
 
 const trainLonger = "train longer, or start nearer to where sigma goes (sigma-init, lr)"
 
-// UnsettledRun says in a sentence that the sigma of a run, given its learning curve and SigmaTravel, has not settled; it is empty
-// if nothing speaks for that.
+// UnsettledRun says in a sentence that the sigma of a run, given its learning curve and SigmaTravel, has not settled;
+// it is empty if nothing speaks for that.
 func UnsettledRun(epochs []store.Epoch, travel float64) string {
 	switch change := SigmaChange(epochs); {
 	case travel > settledTravel:
-		return fmt.Sprintf("sigma has not settled: it took %.0f %% of the way that lr times steps allows, so it tells how long the network trained: %s",
+		return fmt.Sprintf("sigma has not settled: it took %.0f %% of the way that lr times steps allows, so it tells "+
+			"how long the network trained: %s",
 			100*travel, trainLonger)
 	case change > settledChange:
-		return fmt.Sprintf("sigma has not settled: in the last tenth of the epochs it changed by %.0f %% in some layer: %s", 100*change, trainLonger)
+		return fmt.Sprintf("sigma has not settled: in the last tenth of the epochs it changed by %.0f %% in some layer: %s",
+			100*change, trainLonger)
 	}
 	return ""
 }
 
-// UnsettledPoints says in a sentence that points of a grid have a sigma that has not settled; it is empty if nothing speaks for
-// that.
+// UnsettledPoints says in a sentence that points of a grid have a sigma that has not settled; it is empty if nothing
+// speaks for that.
 func UnsettledPoints(records []store.Record) string {
 	count, noisy := 0, 0
 	for _, r := range records {
@@ -91,6 +97,7 @@ func UnsettledPoints(records []store.Record) string {
 	if count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("sigma has not settled in %d of %d points: it took more than %.0f %% of the way that lr times steps allows, "+
+	return fmt.Sprintf("sigma has not settled in %d of %d points: it took more than %.0f %% of the way that lr times "+
+		"steps allows, "+
 		"so it tells how long they trained: %s", count, noisy, 100*settledTravel, trainLonger)
 }

@@ -45,7 +45,8 @@ func TestSigmaChange(t *testing.T) {
 
 func TestSigmaTravel(t *testing.T) {
 	point := func(sigmaRMS float64, steps int) store.Record {
-		r := store.Record{Status: store.Done, Settings: store.Settings{Noise: "heterogeneous", LearningRate: 1e-4, SigmaInit: 1e-4}, Outcome: store.NoOutcome()}
+		r := store.Record{Status: store.Done, Settings: store.Settings{Noise: "heterogeneous", LearningRate: 1e-4,
+			SigmaInit: 1e-4}, Outcome: store.NoOutcome()}
 		r.SigmaRMS, r.Steps = sigmaRMS, steps
 		return r
 	}

@@ -118,8 +118,8 @@ func (r relation) traces(groups []Group, published []Published, hidden map[store
 	return list
 }
 
-// spans is the range of a row's data along both axes. An interval counts where the axis has limits; elsewhere a wide one
-// would leave no room for the rest, and is cut off.
+// spans is the range of a row's data along both axes. An interval counts where the axis has limits; elsewhere a wide
+// one would leave no room for the rest, and is cut off.
 func (r sheetRow) spans() (x, y draw.Span) {
 	x, y = draw.NoSpan(), draw.NoSpan()
 	y.Include(r.level)
@@ -208,8 +208,8 @@ func (r sheetRow) fill(p *plot.Plot, traces []trace, x, y draw.Span) error {
 
 func levelLine() vgdraw.LineStyle { return draw.Dashed(draw.Ink.NRGBA(), draw.Hairline) }
 
-// look is how networks of one noise are drawn: heterogeneous in colour and homogeneous in grey, as in EES, but in blue, for
-// the paper's green is a grey to readers who do not see red or green. Shapes tell them apart too.
+// look is how networks of one noise are drawn: heterogeneous in colour and homogeneous in grey, as in EES, but in blue,
+// for the paper's green is a grey to readers who do not see red or green. Shapes tell them apart too.
 type look struct {
 	color       color.NRGBA
 	solid, open vgdraw.GlyphDrawer // marks of ours, and of published values
@@ -347,7 +347,8 @@ func (s sheet) note(remark string) string {
 		parts = append(parts, "The entropic cost is −Σ ln σ.")
 	}
 	if s.hidden > 0 {
-		parts = append(parts, fmt.Sprintf("%s without a positive σ or cost cannot be shown on logarithmic axes.", count(s.hidden, "network")))
+		parts = append(parts, fmt.Sprintf("%s without a positive σ or cost cannot be shown on logarithmic axes.",
+			count(s.hidden, "network")))
 	}
 	return strings.Join(append(parts, remark), " ")
 }

@@ -14,10 +14,10 @@ import (
 	"quantal/results/store"
 )
 
-// SigmaDistribution draws how sigma is distributed over the weights of each layer, biases not included, on a logarithmic
-// axis: a histogram of log10 sigma with area 1 for each layer, or a vertical line if all are equal. A dashed line marks
-// the sigma that the network started with, if initial is positive. Values that are zero or not finite are left out, and
-// the key says how many. A network without noise, or with no value left, gives an error.
+// SigmaDistribution draws how sigma is distributed over the weights of each layer, biases not included, on a
+// logarithmic axis: a histogram of log10 sigma with area 1 for each layer, or a vertical line if all are equal. A
+// dashed line marks the sigma that the network started with, if initial is positive. Values that are zero or not finite
+// are left out, and the key says how many. A network without noise, or with no value left, gives an error.
 func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, error) {
 	if c.Layout.Sharing == kernels.NoNoise {
 		return nil, errors.New("results: distribution of sigma: the network has no noise")
@@ -69,7 +69,8 @@ func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, erro
 	}
 	p.X.Min, p.X.Max = low-pad, high+pad
 	p.Y.Min, p.Y.Max = 0, top
-	return draw.Stack(style, draw.OneColumn, "", draw.PlotBlock{Rows: [][]draw.PlotPanel{{out}}, Height: draw.RowHeight}), nil
+	return draw.Stack(style, draw.OneColumn, "", draw.PlotBlock{Rows: [][]draw.PlotPanel{{out}}, Height: draw.RowHeight}),
+		nil
 }
 
 // sigmaLayer is the distribution of log10 sigma in one layer.

@@ -26,9 +26,9 @@ const (
 // TableNames lists the files that WriteTables writes.
 func TableNames() []string { return []string{tableCSVName, tableJSONLName, meansName} }
 
-// WriteTables writes table.csv and table.jsonl, one row per record in the order of their settings, and means.csv, one row
-// per group, into a folder; the package documentation has the columns. The bytes depend on the records only, not on their
-// order.
+// WriteTables writes table.csv and table.jsonl, one row per record in the order of their settings, and means.csv, one
+// row per group, into a folder; the package documentation has the columns. The bytes depend on the records only, not on
+// their order.
 func WriteTables(dir string, records []store.Record) error {
 	points, err := tableOf(slices.SortedFunc(slices.Values(records), store.CompareRecords), recordRow)
 	if err != nil {
@@ -71,8 +71,8 @@ func MeansJSON(records []store.Record) ([]json.RawMessage, error) {
 	return list, nil
 }
 
-// WriteTable writes a CSV file with a row for each item, which is replaced as a whole or not at all. The columns are the fields of the
-// items, structs, under their names in JSON; what JSON has null for is an empty cell.
+// WriteTable writes a CSV file with a row for each item, which is replaced as a whole or not at all. The columns are
+// the fields of the items, structs, under their names in JSON; what JSON has null for is an empty cell.
 func WriteTable[T any](path string, items []T) error {
 	t, err := tableOf(items, func(item T) []cell {
 		var cells []cell
@@ -101,7 +101,8 @@ type cell struct {
 	value any
 }
 
-// tableOf makes a table with a row for each item. The columns are those of an empty item, so they are there without any.
+// tableOf makes a table with a row for each item. The columns are those of an empty item, so they are there without
+// any.
 func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 	var t table
 	for _, c := range row(*new(T)) {
@@ -124,8 +125,8 @@ func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 // recordRow is all that a record says, under its names in JSON.
 func recordRow(r store.Record) []cell { return cellsOf(r, r.Noise) }
 
-// meanRow is the settings of a group, how many seeds finished and how many diverged, and the mean and the half-width of the
-// 95 % interval of each figure.
+// meanRow is the settings of a group, how many seeds finished and how many diverged, and the mean and the half-width of
+// the 95 % interval of each figure.
 func meanRow(g Group) []cell {
 	cells := slices.DeleteFunc(cellsOf(g.Settings, g.Noise), func(c cell) bool { return c.name == "seed" })
 	cells = append(cells, cell{"seeds", len(g.Done)}, cell{"diverged", len(g.Diverged)})
@@ -139,7 +140,8 @@ func meanRow(g Group) []cell {
 // asMNIST is how people call the normalisation of settings that name none.
 const asMNIST = "mnist"
 
-// cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they mean nothing.
+// cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they mean
+// nothing.
 func cellsOf(v any, noise string) []cell {
 	var cells []cell
 	for _, f := range store.FieldsOf(reflect.ValueOf(v)) {
@@ -188,8 +190,8 @@ func csvField(text string) string {
 	return text
 }
 
-// textCell is text as a cell that spreadsheets show: what begins like a formula has a ' in front, which makes them take it as text. A
-// number is left as it is.
+// textCell is text as a cell that spreadsheets show: what begins like a formula has a ' in front, which makes them take
+// it as text. A number is left as it is.
 func textCell(s string) string {
 	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return s

@@ -58,10 +58,12 @@ func writtenTables(t *testing.T, records []store.Record) map[string]string {
 
 // Settings that came later than others: records of before have the first of these.
 func TestTablesOfLaterSettings(t *testing.T) {
-	old, auto, stated, sgd := resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1)
+	old, auto, stated, sgd := resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1),
+		resultstest.Record(2, 0.1, 1)
 	auto.Normalise, stated.Normalise, stated.Classes, sgd.Rule = "auto", "0.5,0.25", 12, "sgd"
 	lines := strings.Split(writtenTables(t, []store.Record{auto, stated, sgd, old})["table.csv"], "\n")
-	for i, want := range []string{",validation,normalise,classes,rule,seed,", ",0,mnist,,adam,1,", `,0,"0.5,0.25",12,adam,1,`, ",0,auto,,adam,1,",
+	for i, want := range []string{",validation,normalise,classes,rule,seed,", ",0,mnist,,adam,1,",
+		`,0,"0.5,0.25",12,adam,1,`, ",0,auto,,adam,1,",
 		",0,mnist,,sgd,1,"} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d is %q, want %s in it", i, lines[i], want)
@@ -76,7 +78,8 @@ func TestTablesOfLaterSettings(t *testing.T) {
 func TestTables(t *testing.T) {
 	records := tableRecords()
 	files := writtenTables(t, records)
-	if want := []string{"table.csv", "table.jsonl", "means.csv"}; !slices.Equal(TableNames(), want) || len(files) != len(want) {
+	if want := []string{"table.csv", "table.jsonl", "means.csv"}; !slices.Equal(TableNames(), want) ||
+		len(files) != len(want) {
 		t.Errorf("files %v", TableNames())
 	}
 	if files["table.csv"] != goldenCSV {
@@ -137,7 +140,8 @@ func TestTablesReadBack(t *testing.T) {
 	}
 	var last map[string]any
 	check(t, json.Unmarshal([]byte(strings.Split(writtenTables(t, tableRecords())["table.jsonl"], "\n")[2]), &last))
-	if last["accuracy_sampled"] != nil || last["diverged_what"] != "loss" || len(last) != strings.Count(strings.Split(goldenCSV, "\n")[0], ",")+1 {
+	if last["accuracy_sampled"] != nil || last["diverged_what"] != "loss" ||
+		len(last) != strings.Count(strings.Split(goldenCSV, "\n")[0], ",")+1 {
 		t.Errorf("line of the diverged network: %v", last)
 	}
 }
@@ -153,7 +157,8 @@ func TestMeans(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(writtenTables(t, records)["means.csv"])).ReadAll()
 	check(t, err)
 	cell := func(row int, name string) string { return rows[row][slices.Index(rows[0], name)] }
-	if len(rows) != 3 || slices.Contains(rows[0], "seed") || cell(1, "seeds") != "3" || cell(1, "diverged") != "1" || cell(1, "c") != "0.1" {
+	if len(rows) != 3 || slices.Contains(rows[0], "seed") || cell(1, "seeds") != "3" || cell(1, "diverged") != "1" ||
+		cell(1, "c") != "0.1" {
 		t.Fatalf("means.csv: %q", rows)
 	}
 	mean, err := strconv.ParseFloat(cell(1, "accuracy_sampled"), 64)
@@ -164,14 +169,16 @@ func TestMeans(t *testing.T) {
 	if !near(mean, 0.93, 1e-12) || !near(half, 4.302653*math.Sqrt(0.0026/2/3), 1e-6) {
 		t.Errorf("mean %v, half-width %v", mean, half)
 	}
-	if cell(2, "seeds") != "0" || cell(2, "diverged") != "1" || cell(2, "accuracy_sampled") != "" || cell(1, "loss_mean") != "" {
+	if cell(2, "seeds") != "0" || cell(2, "diverged") != "1" || cell(2, "accuracy_sampled") != "" ||
+		cell(1, "loss_mean") != "" {
 		t.Errorf("a group without a figure: %q", rows[2])
 	}
 	objects, err := MeansJSON(records)
 	check(t, err)
 	var first map[string]any
 	check(t, json.Unmarshal(objects[0], &first))
-	if len(objects) != 2 || first["accuracy_sampled"] != mean || len(first) != len(rows[0]) || !bytes.Contains(objects[1], []byte(`"accuracy_sampled":null`)) {
+	if len(objects) != 2 || first["accuracy_sampled"] != mean || len(first) != len(rows[0]) ||
+		!bytes.Contains(objects[1], []byte(`"accuracy_sampled":null`)) {
 		t.Errorf("means as JSON: %s", objects)
 	}
 }
@@ -200,7 +207,8 @@ type Inner struct {
 // What a spreadsheet would run is text there; a number stays one, of either sign.
 func TestTextCell(t *testing.T) {
 	for text, want := range map[string]string{
-		"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0", "-2+3": "'-2+3", "-": "'-", "\t=1": "'\t=1",
+		"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0", "-2+3": "'-2+3", "-": "'-",
+		"\t=1": "'\t=1",
 		"-0.5": "-0.5", "+1e3": "+1e3", "-Inf": "-Inf", "": "", "digits": "digits", "a=b": "a=b", "1/2": "1/2",
 	} {
 		if got := textCell(text); got != want {

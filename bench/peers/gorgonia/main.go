@@ -1,7 +1,7 @@
 // Command gorgonia times the training step of the published preset made of Gorgonia's own operations: the graph of
-// graph.BuildStock, gorgonia.Grad, a TapeMachine and Gorgonia's AdamSolver, in float32 on the library's default engine and BLAS
-// (gonum). The noise is an input of that graph: xi are tensors, refilled before each step by kernels.Normals, and the time that
-// takes is reported apart.
+// graph.BuildStock, gorgonia.Grad, a TapeMachine and Gorgonia's AdamSolver, in float32 on the library's default engine
+// and BLAS (gonum). The noise is an input of that graph: xi are tensors, refilled before each step by kernels.Normals,
+// and the time that takes is reported apart.
 package main
 
 import (
@@ -66,7 +66,8 @@ func run(noise, rho string, threads int, duration time.Duration) error {
 	if err != nil {
 		return err
 	}
-	result.Peer, result.Version, result.Kernels, result.DType = "gorgonia", version("gorgonia.org/gorgonia"), "gonum", "float32"
+	result.Peer, result.Version, result.Kernels, result.DType = "gorgonia", version("gorgonia.org/gorgonia"), "gonum",
+		"float32"
 	result.Noise, result.Rho, result.Threads = noise, n.config.Rho.Value(), threads
 	// Over all steps, those of the warm-up included: n.step is not result.Steps.
 	result.NoiseMs = 1e3 * n.drawing.Seconds() / float64(n.step)

@@ -1,5 +1,5 @@
-// Package timing measures a training step the same way in every peer that is written in Go, and is the line by which all
-// peers report.
+// Package timing measures a training step the same way in every peer that is written in Go, and is the line by which
+// all peers report.
 //
 // In: a function that trains for some steps. Out: one JSON object on a line of standard output.
 package timing
@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Result is what a peer prints. A step is a step of one network: two networks trained side by side for a second, 1000 steps
-// each, are 2000 steps of half a millisecond.
+// Result is what a peer prints. A step is a step of one network: two networks trained side by side for a second, 1000
+// steps each, are 2000 steps of half a millisecond.
 type Result struct {
 	Peer    string  `json:"peer"`
 	Version string  `json:"version"`           // of the library
