@@ -159,12 +159,14 @@ func (Adam) rows() (rowMove[float32], rowMove[float64]) { return adamRow[float32
 func adamRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 	n := len(gradient)
 	theta, m, v := p.Values[:n], p.Moments[0][:n], p.Moments[1][:n]
+	c := *u // in registers: no store into a slice can change it
 	var check T
 	for k, g := range gradient {
-		m[k] = u.Beta1*m[k] + u.Gain1*g
-		v[k] = u.Beta2*v[k] + u.Gain2*(g*g)
-		theta[k] -= u.Rate * m[k] / (sqrt(v[k])*u.Root + u.Epsilon)
-		check += (theta[k] - theta[k]) + (v[k] - v[k]) // NaN unless both are finite, and g with v
+		first := c.Beta1*m[k] + c.Gain1*g
+		second := c.Beta2*v[k] + c.Gain2*(g*g)
+		moved := theta[k] - c.Rate*first/(sqrt(second)*c.Root+c.Epsilon)
+		m[k], v[k], theta[k] = first, second, moved
+		check += (moved - moved) + (second - second) // NaN unless both are finite, and g with the second
 	}
 	return check == 0
 }
