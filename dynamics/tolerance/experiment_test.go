@@ -374,7 +374,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(c *Config){
-		"draws 1: want 2 to 1000000":                func(c *Config) { c.Draws = 1 },
+		"draws 1: want 2 to 1000000":             func(c *Config) { c.Draws = 1 },
 		"share 1: want a number":                 func(c *Config) { c.Share = 1 },
 		"share NaN":                              func(c *Config) { c.Share = math.NaN() },
 		"threads -1":                             func(c *Config) { c.Threads = -1 },
