@@ -77,6 +77,5 @@ func Example() {
 	// 2
 	// 5
 	// -6
-	// ptx: kernel twice, line 22, block (0,0,0), thread (3,0,0): ld.global.f32 %f1, [%rd4]: out of bounds: read of 4 bytes
-	// at address 0x7f000000000c, just past the end of allocation 0x7f0000000000 (12 bytes)
+	// ptx: kernel twice, line 22, block (0,0,0), thread (3,0,0): ld.global.f32 %f1, [%rd4]: out of bounds: read of 4 bytes at address 0x7f000000000c, just past the end of allocation 0x7f0000000000 (12 bytes)
 }
