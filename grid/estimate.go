@@ -18,7 +18,7 @@ type Estimate struct {
 	Steps   int     `json:"steps"`        // of each network
 	Devices int     `json:"devices"`      // that share them
 	Beside  int     `json:"side_by_side"` // networks at a time on the device that takes most
-	Memory  int64   `json:"memory_bytes"` // for these: of the GPU, or for parameters and Adam's moments on the CPU
+	Memory  int64   `json:"memory_bytes"` // for these: of the GPU, or for parameters and their moments on the CPU
 	Seconds float64 `json:"seconds"`
 }
 

@@ -193,11 +193,7 @@ func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	rule, err := session.Networks[0].mover()
-	if err != nil {
-		return 0, err
-	}
-	p, err := session.program(session.spec(), rule)
+	p, err := session.trainingProgram()
 	if err != nil {
 		return 0, err
 	}

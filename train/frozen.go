@@ -21,11 +21,11 @@ type Stage struct {
 //
 // It runs the Program that trains networks, and puts the means back after each step: the noise of a step is that of the
 // means and of the standard deviations before it. All that this costs is a copy of the parameters per step, little for
-// small networks and large minibatches. Adam's moments begin at zero.
+// small networks and large minibatches. The rule is the networks' own, and its moments begin at zero.
 func (s *Session) OptimiseNoise(
 	ctx context.Context, states []*kernels.State, stages []Stage, progress func(done, steps int),
 ) ([]*kernels.State, error) {
-	program, err := s.program(s.spec(), kernels.DefaultAdam())
+	program, err := s.trainingProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -75,10 +75,7 @@ func (s *Session) optimiseStage(
 	defer func() { err = errors.Join(err, r.Close()) }()
 	r.step = step
 	for end := step + stage.Epochs*s.StepsPerEpoch(); r.step < end; {
-		if err := r.advance(ctx, 1, func(reached []kernels.Progress,
-			_ int) error {
-			return firstDivergence(reached)
-		}); err != nil {
+		if err := r.advance(ctx, 1, firstDivergence); err != nil {
 			return 0, err
 		}
 		for m, state := range states {
@@ -99,7 +96,7 @@ func (s *Session) optimiseStage(
 }
 
 // firstDivergence is the error of the first network that has left the finite numbers.
-func firstDivergence(reached []kernels.Progress) error {
+func firstDivergence(reached []kernels.Progress, _ int) error {
 	if m := slices.IndexFunc(reached, func(p kernels.Progress) bool { return p.Diverged != nil }); m >= 0 {
 		return &DivergedError{*reached[m].Diverged}
 	}

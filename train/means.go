@@ -23,7 +23,7 @@ func (s *Session) Tester(most int) (*Tester, error) {
 	if most < 1 {
 		return nil, fmt.Errorf("train: tester: want at least one network, got %d", most)
 	}
-	program, err := s.program(s.withoutNoise(), kernels.DefaultAdam())
+	program, err := s.program(s.withoutNoise(), atRest)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func standingAt(weights []float32) *kernels.State {
 // processor, and returns what each layer answers: for the hidden layers, from the first to the last, and the outputs
 // (logits) behind them, one row of the layer's width per example.
 func (s *Session) Activations(state *kernels.State, examples mnist.Examples, threads int) ([][]float32, error) {
-	program, err := s.program(s.spec(), kernels.Langevin{})
+	program, err := s.program(s.spec(), atRest)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type Session struct {
 
 	mutex    sync.Mutex
 	programs map[string]*kernels.Program // by structure and rule
+	compiled int
 }
 
 // Open opens networks, which must agree in Cohort, on the device that the first one names. Where the networks differ in
@@ -102,11 +103,31 @@ func (s *Session) program(spec graph.Spec, rule kernels.Rule) (*kernels.Program,
 	if p := s.programs[key]; p != nil {
 		return p, nil
 	}
+	s.compiled++
 	p, err := graph.CompileSpec(spec, rule)
 	if err == nil {
 		s.programs[key] = p
 	}
 	return p, err
+}
+
+// trainingProgram is the Program that trains the networks, by their own rule.
+func (s *Session) trainingProgram() (*kernels.Program, error) {
+	rule, err := s.Networks[0].mover()
+	if err != nil {
+		return nil, err
+	}
+	return s.program(s.spec(), rule)
+}
+
+// atRest is the rule of Programs of which no step is made: it keeps no moments.
+var atRest = kernels.Langevin{}
+
+// Compilations is how many Programs the session has compiled: one for each structure and rule that it was asked for.
+func (s *Session) Compilations() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.compiled
 }
 
 // members holds the numbers of each network.

@@ -152,8 +152,8 @@ func TestProgramsAreCompiledOnce(t *testing.T) {
 			t.Error("the same question at the same time has another answer")
 		}
 	}
-	if len(s.programs) != 1 {
-		t.Errorf("compiled %v", slices.Collect(maps.Keys(s.programs)))
+	if s.Compilations() != 1 {
+		t.Errorf("%d compilations of %v", s.Compilations(), slices.Collect(maps.Keys(s.programs)))
 	}
 	before := slices.Collect(maps.Values(s.programs))[0]
 	for range 2 {
@@ -163,8 +163,8 @@ func TestProgramsAreCompiledOnce(t *testing.T) {
 			}
 		}
 	}
-	if len(s.programs) != 5 { // that of the activations is that of fluctuation
-		t.Errorf("%d programs, want 5: %v", len(s.programs), slices.Collect(maps.Keys(s.programs)))
+	if s.Compilations() != 5 { // that of the activations is that of fluctuation
+		t.Errorf("%d compilations, want 5: %v", s.Compilations(), slices.Collect(maps.Keys(s.programs)))
 	}
 	if again, err := s.program(s.spec(), kernels.Langevin{}); err != nil || again != before {
 		t.Errorf("compiled again: %v", err)

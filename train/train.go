@@ -54,11 +54,7 @@ func begin(s *Session, err error) (*Run, error) {
 	c := s.Networks[0]
 	r := &Run{Session: s, Spec: s.spec(), nll: make([]float64, len(s.Networks)),
 		diverged: make([]*kernels.Divergence, len(s.Networks))}
-	rule, err := s.Networks[0].mover()
-	if err != nil {
-		return nil, err
-	}
-	if r.Program, err = s.program(r.Spec, rule); err != nil {
+	if r.Program, err = s.trainingProgram(); err != nil {
 		return nil, err
 	}
 	tests := s.testing.N
@@ -103,7 +99,7 @@ func (r *Run) checkMemory() error {
 		threads = 0
 	}
 	const copies = 2 // the states, and the bytes of a checkpoint
-	state := 4 * 3 * (float64(r.Program.Layout.Slots()) + float64(r.Program.Layout.PhiSize()))
+	state := float64(r.stateBytes())
 	draws := 8 * kernels.EvaluationGroup * float64(r.Set.Classes) * float64(c.Draws) * float64(threads)
 	need := copies*float64(networks)*state + draws
 	what := fmt.Sprintf("%d networks of hidden %s and draws %d", networks, FormatHidden(c.Hidden), c.Draws)
@@ -120,10 +116,15 @@ func (r *Run) checkMemory() error {
 // the CPU.
 func (r *Run) Memory() int64 {
 	if r.Device.open == nil {
-		fields := 1 + len(kernels.Moments(r.Program.Rule)) // the parameter and its moments
-		return int64(len(r.Networks)) * int64(fields) * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
+		return int64(len(r.Networks)) * r.stateBytes()
 	}
 	return cuda.Memory(r.Program, r.members(), r.training)
+}
+
+// stateBytes is the size of a network's parameters and their moments.
+func (r *Run) stateBytes() int64 {
+	fields := 1 + len(kernels.Moments(r.Program.Rule)) // the parameter and its moments
+	return int64(fields) * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
 }
 
 // Steps is the number of steps of the whole run.

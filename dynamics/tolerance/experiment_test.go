@@ -105,6 +105,22 @@ func accuracyOfWeights(n *dynamics.Network, w []float32) float64 {
 	return float64(correct) / float64(n.Set.Test.N())
 }
 
+// However many networks it tests, the experiment compiles four Programs: for gradients, tests, squared derivatives of the
+// outputs, and the outputs of the networks with contacts.
+func TestProgramsAreCompiledOnce(t *testing.T) {
+	c, n := small(t)
+	for range 2 {
+		e := prepared(t, c, n)
+		if err := errors.Join(e.test(context.Background()), e.measureContacts(context.Background())); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.session.Compilations(); got != 4 {
+			t.Errorf("%d compilations with %d draws, want 4", got, c.ContactDraws)
+		}
+		c.Draws, c.ContactDraws = c.Draws+1, 2*c.ContactDraws
+	}
+}
+
 // The whole experiment: what it finds is the same for any number of threads, and the table is that of the networks it
 // says.
 func TestRun(t *testing.T) {

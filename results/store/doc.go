@@ -48,6 +48,7 @@
 //	sharing         which synapses share a sigma: synapse (each its own), neuron, layer, network, or none (no noise)
 //	graph           structure of the network, for the program that continues the run
 //	driver          what else that program needs
+//	rule            the rule by which the network is trained, which is adam where it is absent
 //	pixel_mean      inputs are pixels x, 0 to 255, as (x/255 - pixel_mean) / pixel_sd
 //	pixel_sd        where both are absent they are 0.1307 and 0.3081
 //
@@ -55,10 +56,10 @@
 //
 //	layerN.weight.mu [neurons][inputs]     means
 //	layerN.bias.mu   [neurons]
-//	layerN.weight.mu.m, layerN.bias.mu.m   their first Adam moments
-//	layerN.weight.mu.v, layerN.bias.mu.v   their second Adam moments
+//	layerN.weight.mu.m, layerN.bias.mu.m   first moments, of rule adam
+//	layerN.weight.mu.v, layerN.bias.mu.v   second moments, of rule adam; velocities, of rule momentum; none of rule sgd
 //
-// and phi, where sigma = ln(1 + e^phi), each with .m and .v alike:
+// and phi, where sigma = ln(1 + e^phi), each with the same moments:
 //
 //	sharing synapse   layerN.weight.phi [neurons][inputs], layerN.bias.phi [neurons]
 //	sharing neuron    layerN.phi [neurons]
