@@ -2,16 +2,16 @@ package mnist
 
 import "slices"
 
-// MaxClasses is how many classes labels, which are bytes, can tell apart.
+// MaxClasses is the largest number of classes that labels, which are bytes, can tell apart.
 const MaxClasses = 256
 
 // WithClasses returns the set with n classes, labels 0 to n-1, in the same memory. With n = 0 their number is the
-// largest label of training and test examples plus one; labels that then look like anything but numbers of classes are
-// refused.
+// largest label of training and test examples plus one, and labels that do not look like class numbers are refused.
 //
-// The error is a [DataError] if training examples have less than two labels, or any example one of n or more; and, with
-// n = 0, if there are fewer training examples than classes, as with measured values for labels, or if fewer than half
-// of the labels up to the largest occur, as with 0 and 255 for no and yes. n says then that this is what is meant.
+// The error is a [DataError] if training examples have fewer than two labels, or any example has a label of n or more;
+// and, with n = 0, if there are fewer training examples than classes, as when labels are measured values, or if fewer
+// than half of the labels up to the largest occur, as with 0 and 255 for no and yes. Giving n says that such labels are
+// meant.
 func (s *Set) WithClasses(n int) (*Set, error) {
 	training, test := counts(s.Train), counts(s.Test)
 	largest, used := 0, 0
@@ -59,8 +59,8 @@ func counts(e Examples) (n [MaxClasses]int) {
 	return n
 }
 
-// Absent lists the labels of classes that no training example has, and those that no test example has. A network has an
-// output for such a class all the same, whose synapses are paid for.
+// Absent lists the labels of classes that no training example has, and those that no test example has. A network still
+// has an output for such a class, and pays for its synapses.
 func (s *Set) Absent() (training, test []int) {
 	inTraining, inTest := counts(s.Train), counts(s.Test)
 	for label := range s.Classes {

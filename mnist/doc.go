@@ -1,13 +1,13 @@
 // Package mnist turns data sets into examples: images as bytes, with their labels.
 //
-// What enters: the name of a data set. A folder with the four IDX files of MNIST or of any set in its format
+// What enters: the name of a data set, which is a folder with the four IDX files of MNIST or of any set in its format
 // ([Load]), the cache of this machine, which a download fills ([Fetch]), or the built-in digits ([Glyphs]). [Open]
 // takes any of these names. What leaves: a [Set] with training and test [Examples], the checksums of their files, the
 // order of the examples in an epoch ([Order]), and pictures of them ([Sheet]).
 //
-// Nothing is believed before it is checked: a file has the magic number, the dimensions and the exact length it should
-// have, images and labels agree, labels can be classes ([Set.WithClasses]), and files that should be MNIST's are
-// compared with the published checksums. What fails is reported by a [DataError]; the data do not enter.
+// Nothing is used before it is checked: a file has the magic number, the dimensions and the exact length it should
+// have, images and labels agree, labels can be classes ([Set.WithClasses]), and files that should be MNIST's match the
+// published checksums. Data that fail a check are refused with a [DataError].
 //
 // Everything random here (built-in digits, order of the examples) is a pure function of its arguments through
 // [quantal/kernels.Philox], the same on every machine.

@@ -5,7 +5,7 @@ import "fmt"
 // DataError says what is wrong with a file or a folder of data. Every error about the content of a data set, rather
 // than about a disk or a network, is one or wraps one.
 type DataError struct {
-	File   string // the file's name in its folder, or the folder where all of it is meant
+	File   string // the file's name in its folder, or the folder if the error is about all of it
 	Reason string // what was expected and what was found
 	Err    error  // the cause, if another error is
 }

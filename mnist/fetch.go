@@ -41,7 +41,7 @@ func (o Options) mirrors() []string {
 	return DefaultMirrors()
 }
 
-// The times of Options that are not given.
+// The defaults of the times in Options.
 const (
 	defaultConnectTimeout = 5 * time.Second
 	defaultStallTimeout   = 10 * time.Second
@@ -80,7 +80,7 @@ func (e *FetchError) Unwrap() []error {
 
 // Fetch makes sure that the cache holds MNIST and returns its folder: files that are missing or damaged are downloaded,
 // each from the first mirror that delivers the published bytes, and appear in the cache unpacked, complete or not at
-// all. A mirror that cannot be reached is not asked again. The error is a [FetchError], or that of the disk or of ctx.
+// all. A mirror that cannot be reached is not tried again. The error is a [FetchError], or that of the disk or of ctx.
 func Fetch(ctx context.Context, opt Options) (dir string, err error) {
 	return published.fetch(ctx, opt)
 }
@@ -123,7 +123,7 @@ type downloader struct {
 func newDownloader(opt Options, wanted edition) *downloader {
 	d := &downloader{
 		wanted: wanted,
-		// The files are packed already, and what was sent is what is counted and checked.
+		// The files are already packed, and the bytes that were sent are what is counted and checked.
 		client: &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true,
 			DialContext: opt.dial}},
 		mirrors: opt.mirrors(), connect: opt.ConnectTimeout, stall: opt.StallTimeout, progress: opt.Progress,
@@ -153,7 +153,7 @@ func (d *downloader) file(ctx context.Context, i int) ([]byte, error) {
 			}
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("mnist: download of %s: %w; files that had come are kept", fileNames[i], context.Cause(ctx))
+			return nil, fmt.Errorf("mnist: download of %s: %w; finished files are kept", fileNames[i], context.Cause(ctx))
 		}
 		var silent *silentError
 		if errors.As(err, &silent) {
@@ -168,8 +168,8 @@ func (d *downloader) file(ctx context.Context, i int) ([]byte, error) {
 // 5 bytes per block of deflate.
 const packingOverhead = 4096
 
-// fileFrom downloads file i from a mirror, or reads it from a mirror that is a folder, and compares it with what was
-// published.
+// fileFrom downloads file i from a mirror, or reads it from a mirror that is a folder, and compares it with the
+// published one.
 func (d *downloader) fileFrom(ctx context.Context, mirror string, i int) ([]byte, error) {
 	if folder, local := localFolder(mirror); local {
 		return d.fileIn(folder, i)
@@ -191,7 +191,7 @@ func (d *downloader) fileFrom(ctx context.Context, mirror string, i int) ([]byte
 	return content.content, nil
 }
 
-// localFolder is the folder that a mirror is, if it is no address on the web: a path, or a file:// address.
+// localFolder is the folder that a mirror names, if it is not an address on the web: a path, or a file:// address.
 func localFolder(mirror string) (string, bool) {
 	path, file := strings.CutPrefix(mirror, "file://")
 	return path, file || !strings.Contains(mirror, "://")
@@ -218,7 +218,7 @@ type silentError struct{ err error }
 func (e *silentError) Error() string { return e.err.Error() }
 func (e *silentError) Unwrap() error { return e.err }
 
-// get returns the body of the answer, which may have most bytes.
+// get returns the body of the answer, which may have at most most bytes.
 func (d *downloader) get(ctx context.Context, address, file string, most int64) ([]byte, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -271,7 +271,7 @@ func (d *downloader) body(ctx context.Context, cancel context.CancelCauseFunc, a
 	}
 }
 
-// arrived says how much of an answer came; total is -1 if that was not announced.
+// arrived says how much of an answer came; total is -1 if the length was not announced.
 func arrived(got int, total int64) string {
 	if total < 0 {
 		return fmt.Sprintf("%d bytes", got)
@@ -279,7 +279,7 @@ func arrived(got int, total int64) string {
 	return fmt.Sprintf("%d of %d bytes", got, total)
 }
 
-// withoutAddress takes the method and the address off an error of net/http: the mirror is named already.
+// withoutAddress takes the method and the address off an error of net/http, because the mirror is already named.
 func withoutAddress(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {

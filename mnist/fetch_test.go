@@ -55,11 +55,11 @@ func newMirrorOn(t *testing.T, l net.Listener, a answer) *mirror {
 	return m
 }
 
-// wires is a network without a machine's speed: within a synctest bubble, time passes only when all wait. From an
-// address where nobody listens nothing ever comes back.
+// wires is a network that does not depend on a machine's speed: within a synctest bubble, time passes only when every
+// goroutine waits. An address where nobody listens never answers.
 type wires map[string]*wire
 
-// wire is what a mirror listens on.
+// wire is the listener of a mirror.
 type wire struct {
 	address string
 	calls   chan net.Conn
@@ -139,7 +139,7 @@ func endless(w http.ResponseWriter, r *http.Request, _ []byte) {
 	}
 }
 
-// patient are times that no machine takes.
+// patient has time limits that no machine reaches.
 var patient = Options{ConnectTimeout: time.Hour, StallTimeout: time.Hour}
 
 // checkCache checks that the folder holds the tiny set and nothing else.
@@ -159,7 +159,7 @@ func checkCache(t *testing.T, dir string) {
 	}
 }
 
-// What a killed download left in the cache goes with the next one.
+// The next download removes what a killed one left in the cache.
 func TestFetchClearsTheCache(t *testing.T) {
 	opt := patient
 	opt.CacheDir, opt.Mirrors = t.TempDir(), []string{newMirror(t, serve).address()}
@@ -203,7 +203,7 @@ func TestFetchFromSecondMirror(t *testing.T) {
 		first   answer // nil: nobody listens
 		want    string // in the error when there is no second mirror
 		bad     bool   // that is a DataError
-		perFile bool   // the mirror answers, so it is asked for the next file too
+		perFile bool   // the mirror answers, so it is also asked for the next file
 	}{
 		{"not there", notFound, "answered 404 Not Found", false, true},
 		{"truncated", truncate, "cut short after", false, true},
@@ -262,12 +262,12 @@ func TestFetchFromSecondMirror(t *testing.T) {
 	}
 }
 
-// A mirror that stalls costs the stall timeout for each file, one that gives no answer, or cannot be reached (RFC 5737
-// keeps its address free), the connect timeout once.
+// A mirror that stalls costs the stall timeout for each file. One that gives no answer, or cannot be reached (RFC 5737
+// keeps its address free), costs the connect timeout once.
 func TestFetchTimeouts(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		first    answer        // nil: an address that nothing comes back from
+		first    answer        // nil: an address that never answers
 		want     string        // in the error when there is no second mirror
 		requests int32         // to the first mirror when there is one
 		cost     time.Duration // then
@@ -324,8 +324,8 @@ func TestFetchNamesEveryMirror(t *testing.T) {
 	}
 }
 
-// A mirror may be a folder on this machine, with the files plain or packed. What is wrong or missing there comes from
-// the next.
+// A mirror may be a folder on this machine, with the files plain or packed. Files that are wrong or missing there come
+// from the next mirror.
 func TestFetchFromFolder(t *testing.T) {
 	plain := folder(t, tiny())
 	packed := t.TempDir()
@@ -361,7 +361,7 @@ func TestFetchFromFolder(t *testing.T) {
 		!strings.Contains(err.Error(), fileNames[1]) {
 		t.Errorf("error %v, want one that names both folders", err)
 	}
-	// What was complete when it stopped is there for the next time.
+	// Files that were complete when it stopped are there for the next time.
 	if got, err := os.ReadFile(filepath.Join(opt.CacheDir, fileNames[0])); err != nil || !bytes.Equal(got, tiny()[0]) {
 		t.Errorf("the first file was not kept: %v", err)
 	}
@@ -410,7 +410,7 @@ func TestFetchOnlyWhatIsMissing(t *testing.T) {
 	}
 }
 
-// Some mirrors, or proxies before them, unpack what they send.
+// Some mirrors, or proxies in front of them, unpack what they send.
 func TestFetchPlain(t *testing.T) {
 	m := newMirror(t, func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		i := slices.Index(fileNames[:], strings.TrimSuffix(filepath.Base(r.URL.Path), ".gz"))
@@ -424,7 +424,7 @@ func TestFetchPlain(t *testing.T) {
 	checkCache(t, opt.CacheDir)
 }
 
-// The whole way: MNIST itself from a mirror to the cache to a Set, and once more from the cache alone.
+// The whole path: MNIST itself from a mirror to the cache to a Set, then again from the cache alone.
 func TestFetchRealMNIST(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(realMNIST(t))))
 	opt := patient

@@ -19,14 +19,14 @@ const (
 )
 
 // Glyphs returns the built-in digits: 60,000 training and 10,000 test images of 28 x 28 pixels, drawn rather than
-// collected, for machines that have no MNIST. They are the same on every machine, and take half a second and no file.
-// Set.SHA256 holds the checksums of the IDX files they would make.
+// collected, for machines that have no MNIST. They are the same on every machine, take half a second to draw and need
+// no file. Set.SHA256 holds the checksums of the IDX files they would make.
 //
-// An image starts from one of a few skeletons of its digit, drawn by hand. Its points move, the whole is turned,
-// slanted, stretched and shifted, and a pen of random width and darkness follows it. How far things move was tuned so
-// that the set is about as hard as MNIST: a linear classifier has 91 % of the test images right (MNIST 92), a network
-// 784-100-100-10 of reliable synapses 98.5 % (MNIST 97.5). Pixels have mean 0.136 and standard deviation 0.308 of full
-// ink (MNIST 0.131 and 0.308).
+// An image starts from one of a few skeletons of its digit, drawn by hand. Its points move, the whole skeleton is
+// turned, slanted, stretched and shifted, and a pen of random width and darkness follows it. How far things move was
+// tuned so that the set is about as hard as MNIST: a linear classifier gets 91 % of the test images right (MNIST 92),
+// and a 784-100-100-10 network with reliable synapses 98.5 % (MNIST 97.5). Pixels have mean 0.136 and standard
+// deviation 0.308 of full ink (MNIST 0.131 and 0.308).
 func Glyphs() *Set {
 	s := &Set{
 		Name: "glyphs", Source: "built-in", Rows: glyphSide, Columns: glyphSide, Classes: 10, Known: true,
@@ -100,8 +100,8 @@ func (g *glyphWords) uniform(low, high float64) float64 {
 }
 
 // bell returns a number of mean 0 and the given standard deviation: the sum of the four bytes of a word, each of
-// variance (256^2-1)/12, which is close to a normal and, unlike one, exact in integers and never beyond 3.46
-// deviations.
+// variance (256^2-1)/12, which is close to a normal distribution and, unlike it, exact in integers and never beyond
+// 3.46 deviations.
 func (g *glyphWords) bell(deviation float64) float64 {
 	w := g.next()
 	sum := int32(w&255+w>>8&255+w>>16&255+w>>24) - 510
@@ -114,8 +114,8 @@ type glyphPen struct {
 	points []point
 }
 
-// How much glyphs differ from their skeletons: standard deviations, in the units of the names. Found by trial: larger
-// values make the set harder, and illegible sooner for a linear classifier than for a person.
+// How much glyphs differ from their skeletons: standard deviations, in the units of the names. They were found by
+// trial: larger values make the set harder, for a linear classifier sooner than for a person.
 const (
 	glyphJitterPixels = 1.0  // of every point of the skeleton
 	glyphTurn         = 0.18 // angle, radians
@@ -153,7 +153,7 @@ func (p *glyphPen) draw(image []byte, shapes *[10][]skeleton, set uint16, index 
 	return byte(digit)
 }
 
-// ink turns distances to bytes: full ink up to radius-soft, none from radius+soft on, a straight edge between, and a
+// ink turns distances into bytes: full ink up to radius-soft, none from radius+soft on, a linear ramp in between, and a
 // little grain.
 func (c *canvas) ink(image []byte, g *glyphWords, radius, soft, ink float64) {
 	reach := mul(radius+soft, radius+soft)
@@ -175,7 +175,7 @@ func (m affine) apply(p point) point {
 	return point{mul(m.xx, p.x) + mul(m.xy, p.y) + m.x0, mul(m.yx, p.x) + mul(m.yy, p.y) + m.y0}
 }
 
-// randomAffine stretches, then slants, then turns the skeleton's box about its middle, and puts that near the middle
+// randomAffine stretches, then slants, then turns the skeleton's box about its middle, and puts the box near the middle
 // of the image.
 func randomAffine(g *glyphWords) affine {
 	size := 1 + g.bell(0.06)
@@ -186,7 +186,7 @@ func randomAffine(g *glyphWords) affine {
 	norm := 1 + mul(half, half)
 	cos, sin := (1-mul(half, half))/norm, mul(2, half)/norm
 
-	// (x, y) -> (sx x - slant sy y, sy y), then the turn.
+	// (x, y) -> (sx x - slant sy y, sy y), then the rotation.
 	m := affine{
 		xx: mul(cos, sx), xy: -mul(cos, mul(slant, sy)) - mul(sin, sy),
 		yx: mul(sin, sx), yy: -mul(sin, mul(slant, sy)) + mul(cos, sy),

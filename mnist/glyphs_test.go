@@ -31,7 +31,7 @@ func TestGlyphsPinned(t *testing.T) {
 	}
 }
 
-// An example depends on its index only, not on what the same pen drew before.
+// An example depends only on its index, not on what the same pen drew before.
 func TestGlyphsByIndex(t *testing.T) {
 	s := glyphs()
 	shapes := skeletons()
@@ -100,17 +100,17 @@ func TestCurveSteps(t *testing.T) {
 	}
 }
 
-// The set must be worth learning: a linear classifier, trained well, stays below 95 % (it reaches 92 % on MNIST). Its
-// other half, that the published network without noise reaches 97 %, is for the tests that train networks.
+// The set must be worth learning: a well trained linear classifier stays below 95 % (it reaches 92 % on MNIST). That
+// the published network without noise reaches 97 % is left to the tests that train networks.
 func TestGlyphsLinear(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("takes seconds, and has no goroutines")
 	}
 	s := glyphs()
 	accuracy := softmaxRegression(s.Train, s.Test, 12)
-	t.Logf("a linear classifier has %.2f %% of the test examples right", 100*accuracy)
+	t.Logf("a linear classifier gets %.2f %% of the test examples right", 100*accuracy)
 	if accuracy > 0.95 || accuracy < 0.85 {
-		t.Errorf("a linear classifier has %.2f %% of the test examples right, want 85 to 95", 100*accuracy)
+		t.Errorf("a linear classifier gets %.2f %% of the test examples right, want 85 to 95", 100*accuracy)
 	}
 }
 

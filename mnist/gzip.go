@@ -13,8 +13,8 @@ import (
 // gzipMagic is how a gzip file and each of its members begins (RFC 1952).
 var gzipMagic = []byte{0x1f, 0x8b}
 
-// members reads the unpacked content of a gzip file: its members one behind the other, then the end of the file, or
-// zeros up to there, which fill the blocks of tapes and archives. Anything else behind a member is a tailError.
+// members reads the unpacked content of a gzip file: its members one after the other, then the end of the file, or
+// zeros up to the end, which fill the blocks of tapes and archives. Anything else after a member is a tailError.
 type members struct {
 	packed *bufio.Reader
 	member *gzip.Reader
@@ -62,7 +62,7 @@ func (m *members) next() error {
 	return err
 }
 
-// padding reads the rest of the file, which has to be zeros.
+// padding reads the rest of the file, which must be zeros.
 func (m *members) padding() error {
 	for {
 		b, err := m.packed.ReadByte()
@@ -75,7 +75,7 @@ func (m *members) padding() error {
 	}
 }
 
-// tailError says what is behind the last whole member of a gzip file.
+// tailError says what follows the last whole member of a gzip file.
 type tailError struct{ what string }
 
-func (e *tailError) Error() string { return "behind the gzip data follows " + e.what }
+func (e *tailError) Error() string { return "the gzip data are followed by " + e.what }

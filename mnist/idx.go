@@ -29,7 +29,7 @@ const (
 // announces more is wrong, and nothing is unpacked for it.
 const maxInflation = 1032
 
-// firstAllocation bounds the memory taken on the word of a header; beyond it memory follows the data.
+// firstAllocation bounds the memory allocated because a header announces data; beyond it memory grows with the data.
 const firstAllocation = 64 << 20
 
 // idx is the content of an IDX file.
@@ -53,17 +53,17 @@ func header(dims ...uint32) []byte {
 	return h
 }
 
-// source is a file to read: what it is called, how many bytes it has as it lies there, and what it should hold.
+// source is a file to read: its name, its size in bytes as stored, and what it should hold.
 type source struct {
 	name  string
 	size  int64
 	magic uint32
-	// most is the most bytes its unpacked content may have.
+	// most is the largest number of bytes that its unpacked content may have.
 	most int64
 }
 
-// readIDX reads and checks a whole file, plain or gzip: its first bytes tell which. A file that is not exactly what its
-// header says is a DataError; an error of the disk is returned as it is.
+// readIDX reads and checks a whole file, plain or gzip: its first bytes tell which it is. A file that is not exactly
+// what its header says is a DataError; an error of the disk is returned as it is.
 func readIDX(r io.Reader, s source) (*idx, error) {
 	packed := bufio.NewReaderSize(r, 1<<16)
 	start, err := packed.Peek(2)
@@ -105,7 +105,7 @@ func (s source) readPlain(r io.Reader) (*idx, error) {
 func (s source) readHeader(r io.Reader) (head []byte, dims []int, want int64, err error) {
 	dimensions := int(s.magic & 0xff)
 	head = make([]byte, headerLength(dimensions))
-	// The magic number first: a file of labels is to be recognised even if it is shorter than a header of images.
+	// The magic number comes first, so that a file of labels is recognised even if it is shorter than a header of images.
 	got := 0
 	for _, part := range [][]byte{head[:4], head[4:]} {
 		n, err := io.ReadFull(r, part)
@@ -157,7 +157,7 @@ func (s source) checkMagic(magic uint32) error {
 			s.magic, elementType(s.magic), s.magic&0xff, magic, elementType(magic), magic&0xff)
 	case bits.ReverseBytes32(magic) == s.magic:
 		return badf(s.name,
-			"want magic number 0x%08x, got its bytes in reverse: whoever wrote the file has to write big-endian numbers",
+			"want magic number 0x%08x, got its bytes in reverse: the program that wrote the file must write big-endian numbers",
 			s.magic)
 	case magic>>16 == uint32(gzipMagic[0])<<8|uint32(gzipMagic[1]):
 		return badf(s.name, "holds gzip within gzip: it was packed twice, unpack it once")
@@ -187,8 +187,8 @@ func elementType(magic uint32) string {
 	return "a type that IDX does not have"
 }
 
-// readRest reads the elements behind the header, and that nothing follows them. It hashes what it has just unpacked,
-// while that is in the cache.
+// readRest reads the elements after the header, and checks that nothing follows them. It hashes what it has just
+// unpacked, while that is in the processor's cache.
 func (s source) readRest(r io.Reader, head []byte, dims []int, want int64) (*idx, error) {
 	if err := memory.Check(s.name, float64(want)); err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func (s source) readRest(r io.Reader, head []byte, dims []int, want int64) (*idx
 			return nil, s.readError(err, want, int64(len(content)))
 		}
 	}
-	// The end of a gzip file is where its checksum is compared.
+	// The checksum of a gzip file is compared at its end.
 	if n, err := io.ReadFull(r, make([]byte, 1)); n > 0 {
 		return nil, badf(s.name, "want %d bytes, got more", want)
 	} else if err != io.EOF {
@@ -226,7 +226,7 @@ func (s source) readError(err error, want, got int64) error {
 	case errors.As(err, &tail) && got < want:
 		return badf(s.name, "want %d bytes, got %d: %v", want, got, tail)
 	case errors.As(err, &tail):
-		return badf(s.name, "%v: the data in front of it are whole, so pack them again, or unpack the file", tail)
+		return badf(s.name, "%v: the data before it are whole, so pack them again, or unpack the file", tail)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		if want == 0 {
 			return badf(s.name, "the gzip data end before they begin")

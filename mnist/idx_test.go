@@ -52,7 +52,7 @@ func TestReadIDX(t *testing.T) {
 	packed := zip(t, images)
 	for name, content := range map[string][]byte{
 		"plain": images, "gzip": packed,
-		// As download tools and archives leave them.
+		// Files as download tools and archives leave them.
 		"two members":         slices.Concat(zip(t, images[:19]), zip(t, images[19:])),
 		"two members, zeros":  slices.Concat(zip(t, images[:3]), zip(t, images[3:]), make([]byte, 70000)),
 		"empty member in all": slices.Concat(zip(t, nil), zip(t, images[:10]), zip(t, nil), zip(t, images[10:]), zip(t, nil)),
@@ -115,17 +115,17 @@ func TestReadIDXBad(t *testing.T) {
 		{"gzip: truncated", packed[:len(packed)-20], magicImages, "want 40 bytes, got"},
 		{"gzip: no checksum", packed[:len(packed)-8], magicImages, "lack the checksum"},
 		{"gzip: wrong checksum", flipped, magicImages, "damaged: gzip: invalid checksum"},
-		{"gzip: garbage behind", append(bytes.Clone(packed), "garbage..."...), magicImages,
-			"behind the gzip data follows the byte 0x67"},
-		{"gzip: newline behind", append(bytes.Clone(packed), '\n'), magicImages,
-			"behind the gzip data follows the byte 0x0a"},
-		{"gzip: zeros and more behind", append(bytes.Clone(packed), 0, 0, 1), magicImages,
-			"follows the byte 0x01, which is neither gzip nor padding"},
-		{"gzip: half a header behind", append(bytes.Clone(packed), gzipMagic...), magicImages,
-			"follows the beginning of gzip data"},
+		{"gzip: garbage after it", append(bytes.Clone(packed), "garbage..."...), magicImages,
+			"the gzip data are followed by the byte 0x67"},
+		{"gzip: newline after it", append(bytes.Clone(packed), '\n'), magicImages,
+			"the gzip data are followed by the byte 0x0a"},
+		{"gzip: zeros and more after it", append(bytes.Clone(packed), 0, 0, 1), magicImages,
+			"followed by the byte 0x01, which is neither gzip nor padding"},
+		{"gzip: half a header after it", append(bytes.Clone(packed), gzipMagic...), magicImages,
+			"followed by the beginning of gzip data"},
 		{"gzip: half in zeros", append(zip(t, images[:30]), 0, 0), magicImages, "want 40 bytes, got 30"},
 		{"gzip: half and garbage", append(zip(t, images[:30]), '-'), magicImages,
-			"want 40 bytes, got 30: behind the gzip data follows the byte 0x2d"},
+			"want 40 bytes, got 30: the gzip data are followed by the byte 0x2d"},
 		{"gzip: another member too many", append(bytes.Clone(packed), zip(t, images)...), magicImages,
 			"want 40 bytes, got more"},
 		{"gzip: another member without its end", append(bytes.Clone(packed), zip(t, nil)[:14]...), magicImages,
@@ -145,7 +145,7 @@ func TestReadIDXBad(t *testing.T) {
 	}
 }
 
-// A header that lies must not take memory: the largest here announces a gigabyte and brings 1.1 MB of gzip.
+// A header that lies must not take memory: the largest here announces a gigabyte and has 1.1 MB of gzip.
 func TestReadIDXAllocation(t *testing.T) {
 	random := make([]byte, 1100000) // hardly compressible
 	state := uint32(1)
@@ -187,7 +187,7 @@ func FuzzReadIDX(f *testing.F) {
 			}
 			return
 		}
-		// What was accepted is exactly the file that its dimensions and data make.
+		// An accepted file is exactly the one that its dimensions and data make.
 		var dims []uint32
 		n := 1
 		for _, d := range x.dims {

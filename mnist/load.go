@@ -50,12 +50,12 @@ func magicOf(i int) uint32 {
 }
 
 // Load reads the data set in a folder: four files in IDX format with MNIST's names (train-images-idx3-ubyte, or with a
-// dot before idx), plain or as .gz; where both are there, the plain one. Any image size, number of examples and number
-// of classes up to 256 will do; WithClasses, with 0, says what of labels.
+// dot before idx), plain or as .gz; if both exist, the plain one is read. Any image size, any number of examples and up
+// to 256 classes will do; WithClasses, with n = 0, says which labels.
 //
 // Files that are not what they should be give a [DataError]. If at least one of the files is MNIST's by its checksum,
-// then a file of MNIST's length with another checksum is one of them. A data set that is not MNIST is none:
-// Set.Known is false.
+// then a file of MNIST's length with another checksum is one of them. For a data set that is not MNIST, Set.Known is
+// false.
 func Load(dir string) (*Set, error) { return published.load(dir, 0) }
 
 func (e edition) load(dir string, classes int) (*Set, error) {
@@ -75,7 +75,7 @@ func (e edition) load(dir string, classes int) (*Set, error) {
 		return nil, err
 	}
 	if !s.Known && (s.Name == "mnist" || s.Name == "glyphs") {
-		s.Name += "-folder" // what has these names is known
+		s.Name += "-folder" // a set of this name is a known one
 	}
 	return s.WithClasses(classes)
 }
@@ -98,13 +98,13 @@ func checkFolder(dir string) error {
 	return badf(dir, "the folder has none of the four IDX files: want %s, plain or .gz", strings.Join(fileNames[:], ", "))
 }
 
-// loaded is one of the four files: its name in the folder, and what it holds.
+// loaded is one of the four files: its name in the folder, and its content.
 type loaded struct {
 	name string
 	*idx
 }
 
-// readFolder reads the four files at once: unpacking the largest takes as long as all the rest.
+// readFolder reads the four files at once: unpacking the largest takes as long as all the others together.
 func readFolder(dir string) (files [fileCount]loaded, err error) {
 	var failures [fileCount]error
 	var wg sync.WaitGroup
@@ -146,8 +146,8 @@ func readFile(dir string, i int) (loaded, error) {
 	return loaded{name, content}, err
 }
 
-// findFile returns the name under which file i lies in the folder, or nothing. A folder or a device of that name is
-// no file.
+// findFile returns the name that file i has in the folder, or an empty string. A folder or a device of that name is not
+// a file.
 func findFile(dir string, i int) string {
 	name := fileNames[i]
 	dotted := strings.Replace(name, "-idx", ".idx", 1)
@@ -159,7 +159,7 @@ func findFile(dir string, i int) string {
 	return ""
 }
 
-// assemble checks that the files belong together and makes a Set of them, but for the number of classes.
+// assemble checks that the files belong together and makes a Set of them, without the number of classes.
 func (e edition) assemble(name, source string, files [fileCount]loaded) (*Set, error) {
 	known, err := e.compare(files)
 	if err != nil {
@@ -197,7 +197,7 @@ func pair(images, labels loaded) (Examples, error) {
 }
 
 // compare reports whether the files are MNIST. Other data sets are free to have any content, so a
-// checksum is held against a file only when other files of the folder show that it should be MNIST's.
+// checksum is required of a file only when other files of the folder show that it should be MNIST's.
 func (e edition) compare(files [fileCount]loaded) (known bool, err error) {
 	matches := 0
 	for i, f := range files {
@@ -222,7 +222,7 @@ func (e edition) compare(files [fileCount]loaded) (known bool, err error) {
 	return false, nil // MNIST in part, with files of other lengths: someone's selection of it
 }
 
-// wrongSum says that file i is not MNIST's where it should be.
+// wrongSum says that file i should be MNIST's and is not.
 func (e edition) wrongSum(i int, f loaded) *DataError {
 	return badf(f.name, "damaged: want SHA-256 %s of MNIST, got %s", e[i].sum, f.sum)
 }

@@ -139,7 +139,7 @@ func TestLoadKnown(t *testing.T) {
 	if s, err := tinyEdition().load(folder(t, good), 0); err != nil || !s.Known || s.Name != "mnist" {
 		t.Errorf("the published files: %+v, %v", s, err)
 	}
-	// Another data set of the same shape, as Fashion-MNIST has MNIST's.
+	// Another data set of the same shape, as Fashion-MNIST has the shape of MNIST.
 	var other [fileCount][]byte
 	for i, content := range good {
 		other[i] = bytes.Clone(content)
@@ -197,7 +197,7 @@ func TestOpen(t *testing.T) {
 	if s, err := Open(ctx, "glyphs", Options{}); err != nil || s.Name != "glyphs" {
 		t.Errorf("glyphs: %+v, %v", s, err)
 	}
-	// Anything but MNIST does not belong into the cache.
+	// Nothing but MNIST belongs in the cache.
 	var bad *DataError
 	if _, err := Open(ctx, "mnist", opt); !errors.As(err, &bad) || !strings.Contains(err.Error(), "quantal data --fetch") {
 		t.Errorf("another set in the cache: %v", err)
@@ -226,7 +226,7 @@ func TestCacheDir(t *testing.T) {
 	}
 }
 
-// realMNIST is the folder of MNIST beside the repository.
+// realMNIST is the folder with MNIST next to the repository.
 func realMNIST(t testing.TB) string {
 	t.Helper()
 	dir, err := filepath.Abs(filepath.Join("..", "..", "shared", "mnist"))

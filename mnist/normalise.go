@@ -2,7 +2,7 @@ package mnist
 
 import "math"
 
-// Normalisation makes inputs of pixels: x, from 0 to 255, becomes (x/255 - Mean) / SD.
+// Normalisation turns pixels into inputs: x, from 0 to 255, becomes (x/255 - Mean) / SD.
 type Normalisation struct {
 	Mean, SD float64
 }
@@ -10,10 +10,10 @@ type Normalisation struct {
 // Published is the normalisation of the authors' script: the statistics of MNIST's training images, rounded.
 func Published() Normalisation { return Normalisation{0.1307, 0.3081} }
 
-// Normalisation is that after which all pixels of the images together have mean 0 and standard deviation 1. If they are
-// all the same, SD is 0.
+// Normalisation returns the one after which all pixels of the images together have mean 0 and standard deviation 1. If
+// they are all the same, SD is 0.
 func (e Examples) Normalisation() Normalisation {
-	var parts [4][256]int // several, so that one count need not wait for the last where pixels are the same
+	var parts [4][256]int // several, so that one count does not wait for the last where neighbouring pixels are the same
 	for i, x := range e.Images {
 		parts[i%len(parts)][x]++
 	}

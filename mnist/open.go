@@ -12,28 +12,28 @@ import (
 // Options say where data sets are kept and how they are fetched. The zero value is ready for use.
 type Options struct {
 	// Mirrors are the addresses of folders on the web with the four files of MNIST (.gz), or folders on this machine with
-	// them, plain or packed, tried in order. Without any: those of the environment variable QUANTAL_MIRRORS, separated by
-	// commas; else [DefaultMirrors].
+	// them, plain or packed, tried in order. If empty, they are those of the environment variable QUANTAL_MIRRORS,
+	// separated by commas, or else [DefaultMirrors].
 	Mirrors []string
 	// CacheDir is the folder that holds MNIST on this machine; if empty, that of the function [CacheDir].
 	CacheDir string
-	// ConnectTimeout is how long a mirror may take until its answer begins: finding its address, connecting, and
-	// the first line. 0 stands for 5 s.
+	// ConnectTimeout is how long a mirror may take before its answer begins: finding its address, connecting, and the
+	// first line. 0 stands for 5 s.
 	ConnectTimeout time.Duration
 	// StallTimeout is how long an answer may then pause. 0 stands for 10 s.
 	StallTimeout time.Duration
-	// Classes is the number of classes, where labels do not show it or look like none: see WithClasses. 0 takes it from
-	// them.
+	// Classes is the number of classes, for labels that do not show it or do not look like class numbers: see WithClasses.
+	// 0 takes it from the labels.
 	Classes int
 	// Progress, if not nil, is told how many bytes of a file have arrived, of how many (-1 if the mirror does not
 	// say). It is called from the goroutine that called Fetch or Open.
 	Progress func(file string, got, total int64)
 
-	dial func(ctx context.Context, network, address string) (net.Conn, error) // in place of the network's, for tests
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // replaces the network's, in tests
 }
 
 // CacheDir is the folder where MNIST is kept on this machine: the environment variable QUANTAL_CACHE, else
-// quantal/mnist in the user's cache folder. It need not exist. The error says that there is no place for a cache.
+// quantal/mnist in the user's cache folder. It need not exist. The error says that no folder for a cache is known.
 func CacheDir() (string, error) {
 	if dir := os.Getenv("QUANTAL_CACHE"); dir != "" {
 		return dir, nil
@@ -57,7 +57,7 @@ func (o Options) cacheDir() (string, error) {
 //	""        MNIST, if it is in the cache
 //	mnist     MNIST from the cache, downloaded into it first if it is not there
 //	glyphs    the built-in digits
-//	a folder  the IDX files there (a folder that is called glyphs or mnist: ./mnist)
+//	a folder  the IDX files there (write ./mnist for a folder called mnist)
 //
 // The error is a [DataError] if the content is missing or wrong, a [FetchError] if no mirror could deliver it.
 func Open(ctx context.Context, name string, opt Options) (*Set, error) {

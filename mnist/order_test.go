@@ -65,7 +65,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// Every example comes at every place equally often.
+// Every example appears at every position equally often.
 func TestOrderUniform(t *testing.T) {
 	const n, epochs = 10, 20000
 	var count [n][n]float64
@@ -83,7 +83,8 @@ func TestOrderUniform(t *testing.T) {
 			chi2 += d * d / (epochs / n)
 		}
 	}
-	// (n-1)^2 = 81 degrees of freedom: mean 81, standard deviation sqrt(162) = 12.7; five of them either way.
+	// (n-1)^2 = 81 degrees of freedom: mean 81, standard deviation sqrt(162) = 12.7; the bounds are five of them either
+	// way.
 	if chi2 < 81-5*12.7 || chi2 > 81+5*12.7 {
 		t.Errorf("chi squared is %.1f, want about 81", chi2)
 	}

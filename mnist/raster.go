@@ -3,11 +3,11 @@ package mnist
 import "math"
 
 // mul is a product rounded to float64. The conversion keeps the compiler from fusing the product with a sum, which it
-// does on some processors and which would give their glyphs other bytes (Go specification, floating-point operators).
-// All arithmetic behind a glyph is +, -, / and square root, which round alike everywhere, and mul.
+// does for some processors, where glyphs would then have other bytes (Go specification, floating-point operators). All
+// arithmetic of a glyph is +, -, / and square root, which round alike everywhere, and mul.
 func mul(a, b float64) float64 { return float64(a * b) }
 
-// curveSteps is the number of straight pieces that stand for the curve between two points of a stroke: the pieces
+// curveSteps is the number of straight pieces that approximate the curve between two points of a stroke: they
 // stay within 0.1 pixel of the curve.
 const curveSteps = 7
 
@@ -29,7 +29,7 @@ func catmullRom(a, b, c, d point, t float64) point {
 // canvas holds, for every pixel, the squared distance to the nearest ink.
 type canvas [glyphSide * glyphSide]float64
 
-// far is a squared distance without ink.
+// far is a squared distance at which there is no ink.
 const far = 1e9
 
 func (c *canvas) clear() {
@@ -38,7 +38,7 @@ func (c *canvas) clear() {
 	}
 }
 
-// curve draws the spline through the points. Pixels further than reach from it may keep their distance.
+// curve draws the spline through the points. Distances of pixels further than reach from it may stay as they are.
 func (c *canvas) curve(points []point, reach float64) {
 	last := len(points) - 1
 	for i := range last {

@@ -4,7 +4,7 @@ import "fmt"
 
 // Set is one data set: images as bytes, and the class of each.
 type Set struct {
-	// "mnist", "glyphs", or the folder's base name, with -folder behind it if it is one of these
+	// "mnist", "glyphs", or the folder's base name, with -folder appended if it is one of these
 	Name                   string
 	Source                 string   // where it came from, for a person: "/path/dir", "cache /path", "built-in"
 	Rows, Columns, Classes int      // size of an image in pixels; Classes is the largest label plus one unless stated
@@ -13,11 +13,11 @@ type Set struct {
 	// unpacked content in hexadecimal.
 	SHA256 map[string]string
 	// Known says that the content is what the name promises: the checksums are those of the published MNIST, or the
-	// set is built in. It is false for any other data set, which may be good all the same.
+	// set is built in. It is false for any other data set, which may be just as good.
 	Known bool
 }
 
-// Examples are N images with their labels. Several may share memory; whoever reads them does not write.
+// Examples are N images with their labels. Several may share memory: treat them as read-only.
 type Examples struct {
 	Images []byte // N x Rows*Columns: one image after the other, each row by row, 0 is background
 	Labels []byte // N

@@ -14,14 +14,14 @@ var (
 )
 
 const (
-	sheetTile = 56 // pixels an image takes at least: small ones are enlarged by a whole factor
+	sheetTile = 56 // minimum size of an image in pixels: small ones are enlarged by a whole factor
 	sheetGap  = 4
 	sheetWide = 20 // images in a row of the sheet
 )
 
-// Sheet draws the first n examples (or all, when there are fewer) on one picture, dark on light, in groups: the
-// examples of label 0 first, in their order, the label written on the left, then those of label 1, and so on. rows and
-// columns are the size of an image. The picture is empty when there are no examples or the size does not fit them.
+// Sheet draws the first n examples (or all, if there are fewer) in one picture, dark on light, in groups: the examples
+// of label 0 first, in their order, the label written on the left, then those of label 1, and so on. rows and columns
+// are the size of an image. The picture is empty when there are no examples or the size does not fit them.
 func Sheet(e Examples, rows, columns, n int) image.Image {
 	n = min(n, e.N())
 	if n <= 0 || rows <= 0 || columns <= 0 || len(e.Images) < n*rows*columns {
@@ -42,7 +42,7 @@ func Sheet(e Examples, rows, columns, n int) image.Image {
 	}
 	scale := max(1, sheetTile/max(rows, columns))
 	stepX, stepY := columns*scale+sheetGap, rows*scale+sheetGap
-	dot := max(1, stepY/14) // of the label's letters
+	dot := max(1, stepY/14) // of the label's digits
 	margin := numberWidth(largest)*dot + 4*sheetGap
 	sheet := image.NewRGBA(image.Rect(0, 0, margin+wide*stepX+sheetGap, lines*stepY+sheetGap))
 	fill(sheet, sheet.Rect, sheetGround)

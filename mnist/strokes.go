@@ -14,8 +14,8 @@ type skeleton []stroke
 // glyphBox is the side of the box that the skeletons below fill: 20 pixels, as in MNIST.
 const glyphBox = 20
 
-// skeletons holds the ways of writing each digit, drawn by hand for this package. Each is as likely as the others of
-// its digit.
+// skeletons holds the ways of writing each digit, drawn by hand for this package. All those of a digit are equally
+// likely.
 func skeletons() [10][]skeleton {
 	return [10][]skeleton{
 		0: {
