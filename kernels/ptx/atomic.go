@@ -7,8 +7,8 @@ import (
 
 // decodeAtom takes atom, which gives the old value, and red, which does not.
 func decodeAtom(d *decoder) {
-	// The order and scope that are asked for: the interpreter's are stricter. nvcc writes the scope before the space or
-	// after it.
+	// The requested order and scope are read and dropped: the interpreter's are stricter. nvcc writes the scope before the
+	// space or after it.
 	d.oneOf("relaxed", "acquire", "release", "acq_rel")
 	d.oneOf(scopeNames...)
 	where := spaces[d.oneOf("global", "shared")]
@@ -52,7 +52,7 @@ func decodeAtom(d *decoder) {
 	}
 }
 
-// atomicOperation gives the new value from the old one and the operands, or nil if PTX has no such operation.
+// atomicOperation returns the new value from the old one and the operands, or nil if PTX has no such operation.
 func atomicOperation(op string, t scalar) func(old, b, c uint64) uint64 {
 	switch op {
 	case "and", "or", "xor", "cas", "exch":

@@ -36,8 +36,8 @@ func filled(n int, v float32) []float32 {
 	return x
 }
 
-// The parts of one training step of the published preset. A step is Sample, three times Product (forward, and
-// backward to either side) and Update, so their sum is about a step.
+// The parts of one training step of the published preset. A step is Sample, three times Product (forward, and backward
+// to weights and inputs) and Update, so their sum is about a step.
 
 func BenchmarkSample(b *testing.B) {
 	g := gpu{NewMachine(), b}
@@ -76,7 +76,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// The sampled weights have the moments that they should: the benchmark's kernel does what it says.
+// The sampled weights have the right moments: the benchmark's kernel does what it says.
 func TestSampledWeights(t *testing.T) {
 	m := load(t, "step.ptx")
 	g := newGPU(t)

@@ -157,7 +157,7 @@ func execShrUnsigned(w *warp, in *instr, _ uint32) {
 	}
 }
 
-// decodeFunnel: the 64 bits b:a shifted left, of which the upper half is kept, or right, the lower.
+// decodeFunnel shifts the 64 bits b:a left and keeps the upper half, or right and keeps the lower.
 func decodeFunnel(d *decoder) {
 	direction, mode := d.oneOf("l", "r"), d.oneOf("wrap", "clamp")
 	d.typ("b32")

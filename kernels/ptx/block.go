@@ -18,7 +18,7 @@ type block struct {
 	params  []byte
 	last    []*allocation // per instruction: the allocation it hit last
 
-	shadow      *shadow // of shared memory; nil if nothing is watched
+	shadow      *shadow // of shared memory; nil if no check is on
 	watchGlobal bool    // for races of global memory
 	clock       epochs
 }
@@ -47,7 +47,7 @@ func newBlock(k *Kernel, size [3]int) *block {
 	return b
 }
 
-// nowhere is an allocation that no access hits.
+// nowhere is an empty allocation, which no access hits.
 var nowhere = &allocation{}
 
 // prepare makes the block ready for a launch.

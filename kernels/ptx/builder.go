@@ -210,7 +210,7 @@ func (b *builder) variable(name string) *variable {
 	return b.m.variables[name]
 }
 
-// symbol gives a slot that holds the address of a variable within its state space.
+// symbol returns a slot that holds the address of a variable within its state space.
 func (b *builder) symbol(v *variable, offset int64) int32 {
 	key := symbolKey{v, offset}
 	if slot, ok := b.symbols[key]; ok {
@@ -271,8 +271,8 @@ func (b *builder) instruction(op token, guard string, not bool, operands []opera
 	return d.err
 }
 
-// A decoder holds one instruction while it is decoded. The first error stays; all methods still return values that
-// are safe to use after one.
+// A decoder holds one instruction while it is decoded. The first error is kept; after one, all methods still return
+// values that are safe to use.
 type decoder struct {
 	b    *builder
 	in   *instr
@@ -339,9 +339,9 @@ func (d *decoder) operand(i int) operand {
 	return d.ops[i]
 }
 
-var errPredicate = errors.New("a predicate cannot stand here")
+var errPredicate = errors.New("a predicate is not allowed here")
 
-// source gives the slot of an operand that is read as type t.
+// source returns the slot of an operand that is read as type t.
 func (d *decoder) source(i int, t scalar) int32 { return d.read(d.operand(i), t) }
 
 func (d *decoder) read(o operand, t scalar) int32 {
@@ -369,9 +369,9 @@ func (d *decoder) read(o operand, t scalar) int32 {
 		return d.b.constant(warpSize)
 	}
 	if kind, bits, ok := specialByName(o.name); ok {
-		// mov.u32 of a 32-bit special register; the vector forms without .x are gone from nvcc's output.
+		// mov.u32 of a 32-bit special register; nvcc no longer emits the vector forms without .x.
 		if bits != t.bits {
-			d.fail("%s is of %d bits", o.name, bits)
+			d.fail("%s has %d bits", o.name, bits)
 		}
 		slot, ok := d.b.specials[kind]
 		if !ok {
@@ -403,7 +403,7 @@ func (d *decoder) parameter(name string) (parameter, bool) {
 	return parameter{}, false
 }
 
-// destination gives the slot of the register that operand i names; it must be of t's width.
+// destination returns the slot of the register that operand i names; it must be of t's width.
 func (d *decoder) destination(i int, t scalar) int32 { return d.write(d.operand(i), t, t.bits) }
 
 // write is destination for a given operand; the register may be wider than t, up to the given number of bits.
@@ -420,7 +420,7 @@ func (d *decoder) writeWide(o operand, t scalar, upTo int) (slot int32, bits int
 		d.fail("the destination is not a register")
 		return 0, t.bits
 	}
-	if o.name == "_" { // a result that nobody reads
+	if o.name == "_" { // a result that is not read
 		return d.b.newSlot(), max(t.bits, 16)
 	}
 	typ, slot, ok := d.b.register(o.name)
@@ -432,8 +432,8 @@ func (d *decoder) writeWide(o operand, t scalar, upTo int) (slot int32, bits int
 	return slot, typ.bits
 }
 
-// predicate gives the slot of a predicate that is read, and the mask that flips it if it is negated. The constants
-// 0 and 1 may stand for a predicate where PTX allows it.
+// predicate returns the slot of a predicate that is read, and the mask that flips it if it is negated. The constants 0
+// and 1 may replace a predicate where PTX allows it.
 func (d *decoder) predicate(i int) (slot int32, flip uint32) {
 	o := d.operand(i)
 	if d.err != nil {
@@ -452,7 +452,7 @@ func (d *decoder) predicate(i int) (slot int32, flip uint32) {
 	return slot, flip
 }
 
-// predicateOut gives the slot of a predicate that is written.
+// predicateOut returns the slot of a predicate that is written.
 func (d *decoder) predicateOut(o operand) int32 {
 	if d.err != nil {
 		return 0

@@ -3,7 +3,7 @@ package ptx
 // A comparison gives a bit per lane.
 type comparison func(a, b *lanes) uint32
 
-// compareLanes makes a comparison of a function of one lane.
+// compareLanes turns a function of one lane into a comparison.
 func compareLanes(f func(a, b uint64) bool) comparison {
 	return func(a, b *lanes) uint32 {
 		var r uint32
@@ -163,7 +163,7 @@ func (d *decoder) comparison(name string, ftz bool, t scalar) func(w *warp, in *
 
 var compared = []string{"b16", "b32", "b64", "u16", "u32", "u64", "s16", "s32", "s64", "f32", "f64"}
 
-// combine gives test combined with predicate operand i by .and, .or or .xor.
+// combine returns test combined with predicate operand i by .and, .or or .xor.
 func (d *decoder) combine(op string, i int, test func(w *warp, in *instr) uint32, negate bool) func(w *warp,
 	in *instr) uint32 {
 	flipTest := uint32(0)

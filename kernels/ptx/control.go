@@ -124,8 +124,8 @@ func decodeBar(d *decoder) {
 	}
 }
 
-// barrierNumber takes the barrier's number. Barriers of a part of the block, which have a number of threads as well,
-// are refused by the count of operands.
+// barrierNumber takes the barrier's number. Barriers of a part of the block also have a number of threads, and are
+// refused by the count of operands.
 func (d *decoder) barrierNumber(i int) {
 	if o := d.operand(i); o.kind != operandInt || o.value > 15 {
 		d.fail("the barrier is not a constant from 0 to 15")

@@ -43,7 +43,7 @@ func decodeCvt(d *decoder) {
 	default:
 		f = d.convertFloat(from, to, mode, ftz, sat)
 	}
-	// The conversions that kernels do most have loops of their own.
+	// The conversions that kernels do most often have their own loops.
 	s32 := scalars["s32"]
 	switch {
 	case from == s32 && to == scalars["s64"] && !sat:
@@ -184,7 +184,7 @@ func integral(x float64, mode string) float64 {
 	return math.Ceil(x)
 }
 
-// widenFloat gives the value of a float register.
+// widenFloat returns the value of a float register.
 func widenFloat(t scalar, v uint64, ftz bool) float64 {
 	switch {
 	case t.bits == 16:

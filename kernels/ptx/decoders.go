@@ -1,6 +1,6 @@
 package ptx
 
-// decoders maps the first part of an opcode to what decodes it.
+// decoders maps the first part of an opcode to its decoder.
 var decoders map[string]func(*decoder)
 
 func init() {
@@ -33,7 +33,7 @@ func init() {
 
 type execFunc = func(w *warp, in *instr, mask uint32)
 
-// map1, map2 and map3 make an instruction of a function of one lane.
+// map1, map2 and map3 turn a function of one lane into an instruction.
 
 func map1(f func(a uint64) uint64) execFunc {
 	return func(w *warp, in *instr, _ uint32) {

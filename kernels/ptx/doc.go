@@ -1,20 +1,20 @@
 // Package ptx interprets PTX, the assembly language of NVIDIA GPUs, in pure Go, so that CUDA kernels run in `go test`
-// on machines without a GPU, and are checked more strictly there than a GPU would.
+// on machines without a GPU, and are checked more strictly than on a GPU.
 //
 // What enters: the PTX text that nvcc 11.8 emits for compute_80, and launches of its kernels on a [Machine], which has
 // global memory like a GPU's. What leaves: the memory the kernels have written, or a [Fault] that names the kernel, the
-// line, the thread and what it did wrong. [Parse] refuses whatever it does not know, so nothing is run by guesswork.
+// line, the thread and what it did wrong. [Parse] refuses anything it does not know, so nothing runs on a guess.
 //
 // # Execution
 //
-// A kernel is decoded once into a compact form, in which every constant and special register has a register of its
-// own. A warp runs one instruction after the other for all of its 32 threads. Threads that part at a branch form
-// groups; the group with the lowest program counter runs, and groups at the same place join, so threads meet again
-// where branches join, given how nvcc lays code out. This is one of the orders that a GPU with independent thread
+// A kernel is decoded once into a compact form, in which every constant and special register has its own register. A
+// warp runs one instruction after the other for all of its 32 threads. Threads that diverge at a branch form groups;
+// the group with the lowest program counter runs, and groups at the same place join, so threads reconverge where
+// branches join, given the order in which nvcc emits code. This is one of the orders that a GPU with independent thread
 // scheduling (compute capability 7.0 and later) may take: code that relies on another order, such as one thread of a
-// warp that spins until another one writes, does not end (see Machine.Limit). Instructions of several threads
-// (shfl.sync, vote.sync, match.sync, redux.sync, bar.warp.sync) wait until all threads that their mask names are there
-// or have exited. The warps of a block run in turn from barrier to barrier.
+// warp that spins until another one writes, does not end (see Machine.Limit). Instructions that several threads execute
+// together (shfl.sync, vote.sync, match.sync, redux.sync, bar.warp.sync) wait until all threads that their mask names
+// have arrived or exited. The warps of a block run in turn from barrier to barrier.
 //
 // Blocks run on all cores; kernels with atomics on global memory run theirs in the order of the grid, so results
 // repeat to the bit.
@@ -28,9 +28,9 @@
 //     threads they name; shuffles and fences order nothing, as CUDA says.
 //   - Global memory shared between threads of a launch: the same, within and between blocks (Machine.GlobalRaces).
 //     Atomics are not races with each other. Patterns in which blocks hand data over by a fence and an atomic are
-//     reported though they are right, since only barriers count as order.
-//   - Barriers that part of a block reaches, or at which threads wait at different places. Threads that have exited
-//     count as missing: the hardware forgives this, and this package does not.
+//     reported although they are correct, because only barriers count as order.
+//   - Barriers that only part of a block reaches, or at which threads wait at different places. Threads that have
+//     exited count as missing: the hardware forgives this, and this package does not.
 //   - Shuffles from lanes that do not take part, lanes outside of their own mask, lanes that wait for each other.
 //
 // # What is exact
@@ -42,11 +42,12 @@
 // # What is approximate
 //
 // The .approx and .full instructions (ex2, lg2, sin, cos, tanh, rsqrt, rcp, sqrt, div) are computed in float64 and
-// rounded. That is within the error that the PTX ISA documents for each, but a GPU gives other last bits: about 2 ulp
-// for most, 2^-21 absolute for sin and cos in [-pi, pi], 2^-11 relative for tanh. So what nvcc makes of expf, logf or
-// tanhf may differ from a GPU's by an ulp or two, while sqrtf, division and fmaf do not.
+// rounded. That is within the error that the PTX ISA documents for each, but a GPU differs in the last bits: about 2
+// ulp for most, 2^-21 absolute for sin and cos in [-pi, pi], 2^-11 relative for tanh. So the results of the code that
+// nvcc emits for expf, logf or tanhf may differ from a GPU's by an ulp or two, while those of sqrtf, division and fmaf
+// do not.
 //
-// # What is not there
+// # What is not supported
 //
 // Calls of functions (all device functions must be inlined), textures and surfaces, tensor cores, asynchronous copies,
 // clusters, barriers of a part of the block, packed and 16-bit arithmetic beyond conversion, clocks. Timing, caches,

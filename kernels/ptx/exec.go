@@ -13,8 +13,8 @@ const (
 // lanes is one register of a warp: the value of each of its threads, zero-extended.
 type lanes [warpSize]uint64
 
-// A warp runs 32 threads in lockstep. Threads that have parted at a branch form groups; the group with the lowest
-// program counter runs, so that groups meet again where the branches join (nvcc lays code out in that order).
+// A warp runs 32 threads in lockstep. Threads that have diverged at a branch form groups; the group with the lowest
+// program counter runs, so that groups meet again where the branches join (nvcc emits code in that order).
 type warp struct {
 	block   *block
 	index   int
@@ -40,7 +40,7 @@ type warp struct {
 	clocks *[warpSize][warpSize]uint32
 }
 
-// A group is lanes of a warp that wait: to run, for other lanes, or at a barrier of the block.
+// A group is a set of lanes of a warp that wait: to run, for other lanes, or at a barrier of the block.
 type group struct {
 	pc   int32
 	mask uint32
@@ -163,7 +163,7 @@ func (w *warp) failLimit(in *instr) {
 	w.fail(in, w.mask, FaultLimit, fmt.Sprintf("the warp has executed %d instructions; an endless loop?", w.block.limit))
 }
 
-// split takes lanes out of the running group and lets them wait at pc.
+// split takes lanes out of the running group, to wait at pc.
 func (w *warp) split(pc int32, mask uint32, wait waitKind) {
 	w.mask &^= mask
 	for i := range w.others {
@@ -216,7 +216,7 @@ func (w *warp) remove(i int) {
 	w.others = w.others[:len(w.others)-1]
 }
 
-// atBarrier is called when no lane can run: all must then wait at one and the same barrier.
+// atBarrier is called when no lane can run: all must then wait at the same barrier.
 func (w *warp) atBarrier() {
 	first := w.others[0]
 	for _, g := range w.others {
@@ -259,16 +259,16 @@ func (w *warp) writePredicate(slot int32, mask, values uint32) {
 	w.preds[slot] = w.preds[slot]&^mask | values&mask
 }
 
-// thread gives the coordinates of a lane's thread.
+// thread returns the coordinates of a lane's thread.
 func (w *warp) thread(lane int) [3]int { return w.block.thread(w.index*warpSize + lane) }
 
-// thread gives the coordinates of thread n of the block.
+// thread returns the coordinates of thread n of the block.
 func (b *block) thread(n int) [3]int {
 	dim := b.launch.Block
 	return [3]int{n % dim[0], n / dim[0] % dim[1], n / (dim[0] * dim[1])}
 }
 
-// threadName gives the coordinates of the first lane of mask.
+// threadName returns the coordinates of the first lane of mask.
 func (w *warp) threadName(mask uint32) string {
 	return triple(w.thread(bits.TrailingZeros32(mask) & 31))
 }

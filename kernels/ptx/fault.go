@@ -27,14 +27,14 @@ type Fault struct {
 	Kind        FaultKind
 	Kernel      string
 	Line        int    // of the PTX text, from 1
-	Source      string // file:line of the CUDA source, if the PTX says it (nvcc -lineinfo), or empty
-	Instruction string // as it stands in the PTX text
+	Source      string // file:line of the CUDA source, if the PTX has it (nvcc -lineinfo), or empty
+	Instruction string // as written in the PTX text
 	Block       [3]int
 	Thread      [3]int
 	Detail      string
 }
 
-// Error gives all fields in one sentence.
+// Error returns all fields in one sentence.
 func (f *Fault) Error() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "ptx: kernel %s, line %d", f.Kernel, f.Line)

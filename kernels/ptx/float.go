@@ -11,7 +11,7 @@ const canonicalNaN = 0x7fffffff
 
 func float(v uint64) float32 { return math.Float32frombits(uint32(v)) }
 
-// bits32 gives the register that holds f.
+// bits32 returns the register that holds f.
 func bits32(f float32) uint64 {
 	if f != f {
 		return canonicalNaN
@@ -42,15 +42,15 @@ func sum(a, b float64) exact32 {
 	return exact32{s, (a - (s - t)) + (b - t)}
 }
 
-// round gives the float32 that is nearest to x in the given direction.
+// round returns the float32 that is nearest to x in the given direction.
 func (x exact32) round(mode rounding) float32 {
 	if x.s-x.s != 0 { // infinite or NaN
 		return float32(x.s)
 	}
 	if mode == nearest {
-		// s is rounded once already. To round it again without error, make it odd if it is not exact: then it cannot
-		// lie on a boundary between two float32 (Boldo and Melquiond, Emulation of FMA and correctly rounded sums,
-		// IEEE Transactions on Computers 57, 2008).
+		// s has been rounded once. To round it again without error, make it odd if it is not exact: then it cannot be on a
+		// boundary between two float32 (Boldo and Melquiond, Emulation of FMA and correctly rounded sums, IEEE Transactions
+		// on Computers 57, 2008).
 		if u := math.Float64bits(x.s); x.e != 0 && u&1 == 0 {
 			if (x.e > 0) == (x.s > 0) {
 				u++
@@ -149,7 +149,7 @@ type floatMods struct {
 	t        scalar
 }
 
-// plain says that nothing but the standard rounding is asked for.
+// plain says that only the standard rounding is requested.
 func (m floatMods) plain() bool { return m.mode == nearest && !m.ftz && !m.sat }
 
 // opcode is the first part of the instruction's name.
@@ -282,7 +282,7 @@ func decodeDivFloat(d *decoder) {
 	m := d.floatMods(!approximate)
 	d.operands(m.t, m.t, m.t)
 	if m.sat || approximate && (m.t == f64 || m.mode != nearest) {
-		d.fail("the modifiers do not go together")
+		d.fail("the modifiers cannot be combined")
 	}
 	if m.t == f64 {
 		d.in.exec = map2(func(a, b uint64) uint64 { return math.Float64bits(double(a) / double(b)) })
@@ -302,7 +302,7 @@ func decodeRcp(d *decoder) {
 	m := d.floatMods(!approximate)
 	d.operands(m.t, m.t)
 	if m.sat || approximate && (m.t == f64 || m.mode != nearest) {
-		d.fail("the modifiers do not go together")
+		d.fail("the modifiers cannot be combined")
 	}
 	if m.t == f64 {
 		d.in.exec = map1(func(a uint64) uint64 { return math.Float64bits(1 / double(a)) })
@@ -329,7 +329,7 @@ func decodeSqrt(d *decoder) {
 	m := d.floatMods(!approximate)
 	d.operands(m.t, m.t)
 	if m.sat || approximate && (m.t == f64 || m.mode != nearest) {
-		d.fail("the modifiers do not go together")
+		d.fail("the modifiers cannot be combined")
 	}
 	if m.t == f64 {
 		d.in.exec = map1(func(a uint64) uint64 { return math.Float64bits(math.Sqrt(double(a))) })
@@ -369,7 +369,7 @@ func decodeMinMaxFloat(d *decoder, greatest bool) {
 	d.operands(m.t, m.t, m.t)
 	if m.t == f64 {
 		if nan || m.ftz {
-			d.fail("the modifiers do not go together")
+			d.fail("the modifiers cannot be combined")
 		}
 		d.in.exec = map2(func(a, b uint64) uint64 {
 			return math.Float64bits(minMax(double(a), double(b), greatest, false))
@@ -381,7 +381,7 @@ func decodeMinMaxFloat(d *decoder, greatest bool) {
 	})
 }
 
-// minMax gives the other value if one is NaN, unless NaN is asked for; and -0 is less than +0.
+// minMax returns the other value if one is NaN, unless NaN is asked for; and -0 is less than +0.
 func minMax(a, b float64, greatest, nan bool) float64 {
 	switch {
 	case a != a && !nan:

@@ -47,7 +47,7 @@ func roundExactly(x *big.Rat, mode rounding, zero float32) float32 {
 	return f
 }
 
-// awkward gives floats that make rounding hard: few bits set, near one, subnormal, huge.
+// awkward returns floats that are hard to round: few bits set, near one, subnormal, huge.
 func awkward(r *rand.Rand) float32 {
 	switch r.IntN(6) {
 	case 0:
@@ -122,7 +122,7 @@ func TestSquareRootRounding(t *testing.T) {
 	}
 }
 
-// Every 16-bit float survives the way to float32 and back, and rounding picks the nearest of its neighbours.
+// Every 16-bit float survives the conversion to float32 and back, and rounding picks the nearest of its neighbours.
 func TestHalf(t *testing.T) {
 	for h := range uint32(0x7c00) {
 		x := halfValue(uint16(h))

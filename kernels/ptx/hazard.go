@@ -113,7 +113,7 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 		h.readLine = int32(in.line)
 		switch {
 		case h.readEpoch != now || h.readWarp == uint16(w.index) && w.orderedAll(h.readLanes, h.readClock, lane):
-			// Whoever comes after this read comes after the earlier ones too.
+			// An access that is ordered after this read is also ordered after the earlier ones.
 			h.foreignRead = h.foreignRead || foreign
 			h.readEpoch, h.readClock, h.readWarp, h.readLanes = now, clock, uint16(w.index), 1<<lane
 		case h.readWarp == uint16(w.index):
@@ -125,7 +125,7 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 		return true
 	}
 
-	// A write: also earlier reads matter.
+	// For a write, earlier reads matter too.
 	if h.readEpoch == now {
 		if h.readWarp != uint16(w.index) {
 			return s.race(h, w, in, lane, offset, kind, false)
@@ -149,9 +149,9 @@ func (s *shadow) touchOne(h *hazard, w *warp, in *instr, lane int, offset uint64
 	return true
 }
 
-// readAgain is the short way for a read that changes little: no write since the last barrier, and other lanes of the
-// warp, or several warps, have read since. It reports false if touch has to look. Kernels with warp barriers go the
-// long way.
+// readAgain is the fast path for a read that changes little: no write since the last barrier, and other lanes of the
+// warp, or several warps, have read since. It reports false if touch must do the full check. Kernels with warp barriers
+// always take the full check.
 func (h *hazard) readAgain(warp uint16, lane int, clock *epochs) bool {
 	if h.readEpoch != clock.now || h.writeEpoch == clock.now || h.writeEpoch < clock.blockStart {
 		return false
@@ -163,7 +163,7 @@ func (h *hazard) readAgain(warp uint16, lane int, clock *epochs) bool {
 	return h.readWarp == several
 }
 
-// ordered says whether lane knows, by bar.warp.sync, of what a thread of its warp did at the given clock.
+// ordered says whether bar.warp.sync orders lane after what a thread of its warp did at the given clock.
 func (w *warp) ordered(thread uint16, clock uint32, lane int) bool {
 	if w.clocks == nil || thread == several || int(thread)/warpSize != w.index {
 		return false

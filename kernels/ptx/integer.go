@@ -183,7 +183,7 @@ func execMadLow32(w *warp, in *instr, _ uint32) {
 	}
 }
 
-// divide is the quotient and remainder, rounded towards zero. PTX leaves division by zero open; here, as on the
+// divide is the quotient and remainder, rounded towards zero. PTX leaves division by zero undefined; here, as on the
 // hardware, the quotient is then all ones and the remainder the dividend.
 func divide(t scalar, a, b uint64) (q, r uint64) {
 	a, b = t.extend(a), t.extend(b)
@@ -306,7 +306,7 @@ func addCarry(t scalar, a, b, carry uint64, sub bool) (v uint64, out uint32) {
 	return t.truncate(v), uint32(over)
 }
 
-// decodeMadc takes madc, which adds the carry flag as well.
+// decodeMadc takes madc, which also adds the carry flag.
 func decodeMadc(d *decoder) { decodeMadCarry(d, d.oneOf("lo", "hi"), true) }
 
 // decodeMadCarry takes mad.cc and madc.

@@ -12,7 +12,7 @@ import (
 // An instruction test runs one instruction (or a few, separated by semicolons) in every other thread of a block of 40,
 // and checks the result there, and that the other threads keep what they had.
 //
-// Operands are named by their place: number 0 is the destination, 1 to 4 are the inputs; the letters give the type,
+// Operands are named by their position: number 0 is the destination, 1 to 4 are the inputs; the letters give the type,
 // as in nvcc's output: %r 32 bits, %rd 64, %rs 16, %f and %fd floats, %p a predicate (set if the input is not 0).
 type instructionTest struct {
 	text string

@@ -74,7 +74,7 @@ func encode(v any) []byte {
 	return b
 }
 
-// upload gives the address of a copy of v, a slice of fixed-size values.
+// upload returns the address of a copy of v, a slice of fixed-size values.
 func (g gpu) upload(v any) uint64 {
 	g.t.Helper()
 	b := encode(v)
@@ -223,7 +223,7 @@ func TestTiles(t *testing.T) {
 	g.download(out, c)
 	for i := range m {
 		for j := range n {
-			var want float32 // the very same order of operations
+			var want float32 // the same order of operations
 			for l := range k {
 				want = fma32(a[i*k+l], b[l*n+j], want)
 			}
@@ -259,7 +259,7 @@ func TestPlantedFaults(t *testing.T) {
 	err = g.try(tile, "matmul_one_row_too_far", [3]int{2, 2, 1}, [3]int{16, 16, 1}, 0, c, a, b, int32(n), int32(n),
 		int32(n-1))
 	if err != nil {
-		t.Fatal(err) // the row is there; now it is not
+		t.Fatal(err) // the row has been written; now it has not
 	}
 	short := g.upload(randomFloats(n * (n - 1)))
 	err = g.try(tile, "matmul_one_row_too_far", [3]int{2, 2, 1}, [3]int{16, 16, 1}, 0, c, a, short, int32(n), int32(n),
@@ -409,7 +409,7 @@ func TestModuleVariables(t *testing.T) {
 	if _, _, err := g.Symbol(m, "nothing"); err == nil {
 		t.Error("no error for an unknown variable")
 	}
-	// Another machine has its own.
+	// Another machine has its own copy.
 	h := newGPU(t)
 	h.launch(m, "constants", d1(1), d1(4), 0, h.upload(y), h.upload([]int32{3, 1, 0, 2}), h.upload(count))
 
@@ -474,7 +474,7 @@ func TestAtomics(t *testing.T) {
 		t.Errorf("sums %v %v %v, want %v %v 101", s, s64, n, wantSum, wantSum64)
 	}
 
-	g.GlobalRaces = false // the first look at the value is not atomic
+	g.GlobalRaces = false // the first read of the value is not atomic
 	best := g.upload([]float32{float32(math.Inf(-1))})
 	g.launch(m, "largest", d1(3), d1(32), 0, best, g.upload(v))
 	g.download(best, s)

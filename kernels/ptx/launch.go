@@ -11,16 +11,16 @@ import (
 
 // A Launch says how to run a kernel. Grid and Block are sizes in x, y and z. Shared is the dynamic shared memory of one
 // block in bytes. Args has one value per parameter of the kernel: uint32 or int32 for a 32-bit integer, float32,
-// uint64 or int64 for a 64-bit integer or a pointer, float64, uint8, uint16, or []byte of just the right length for a
-// struct passed by value.
+// uint64 or int64 for a 64-bit integer or a pointer, float64, uint8, uint16, or []byte of exactly the right length for
+// a struct passed by value.
 type Launch struct {
 	Grid, Block [3]int
 	Shared      int
 	Args        []any
 }
 
-// Launch runs a kernel to its end. What a thread does wrong comes back as a [*Fault]: the first one of the first block,
-// in the order of the grid, that has one. Global memory then holds what had been written.
+// Launch runs a kernel to its end. An error of a thread is returned as a [*Fault]: the first one of the first block, in
+// the order of the grid, that has one. Global memory then holds what was written before.
 //
 // Blocks run on all cores, unless the kernel has atomics on global memory or GlobalRaces is set: then in the order of
 // the grid, x fastest. So results repeat to the bit, float atomics included.
@@ -148,7 +148,7 @@ func (m *Machine) check(k *Kernel, l Launch) error {
 	return nil
 }
 
-// encode lays the arguments out as the kernel's parameters.
+// encode writes the arguments in the layout of the kernel's parameters.
 func (k *Kernel) encode(args []any) ([]byte, error) {
 	if len(args) != len(k.params) {
 		return nil, fmt.Errorf("want %d arguments, got %d", len(k.params), len(args))

@@ -38,7 +38,7 @@ func isWordStart(c byte) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// lex cuts text into tokens, ending with one of kind tokenEnd. It drops comments.
+// lex splits text into tokens, ending with one of kind tokenEnd. It drops comments.
 func lex(text string) ([]token, error) {
 	tokens := make([]token, 0, len(text)/4+1)
 	line := 1

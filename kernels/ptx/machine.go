@@ -9,7 +9,7 @@ import (
 // A Machine is a GPU as a kernel sees it: global memory, and a place to launch. Its methods may be called from several
 // goroutines; launches run one at a time.
 //
-// Every allocation starts at an address of its own, far from its neighbours, which is not given out again. An access
+// Every allocation starts at its own address, far from its neighbours, which is not used again. An access
 // outside of allocations, or to a freed one, is therefore always an error.
 //
 // The exported fields may be changed between launches.
@@ -21,7 +21,7 @@ type Machine struct {
 	// allocations touched, or 36 times if the kernel accesses bytes or 16-bit values), which is freed when the launch
 	// ends, and runs the blocks one after the other.
 	GlobalRaces bool
-	// Uninitialised reports reads of shared memory that its block has not written. Without it such reads give bytes
+	// Uninitialised reports reads of shared memory that its block has not written. Without it such reads return bytes
 	// 0xff, NaN as a float.
 	Uninitialised bool
 	// Limit is the number of instructions one warp may execute; beyond it the launch fails, so that an endless loop ends.
@@ -48,12 +48,12 @@ type shape struct {
 // maxIdle is the number of shapes for which a machine keeps blocks.
 const maxIdle = 64
 
-// Stats counts what a [Machine] has done.
+// Stats counts the work of a [Machine].
 type Stats struct {
 	Launches         int64
 	Blocks           int64 // of all launches
 	Instructions     int64 // executed by threads
-	WarpInstructions int64 // executed by warps, for however many of their threads
+	WarpInstructions int64 // executed by warps, for any number of their threads
 	Allocations      int   // live
 	Bytes            int64 // in live allocations
 	PeakBytes        int64
@@ -79,7 +79,7 @@ const (
 	poison = 0xff // what memory holds before it is written: NaN as a float
 )
 
-// NewMachine gives a machine without allocations that watches for races of shared memory.
+// NewMachine returns a machine without allocations that reports races in shared memory.
 func NewMachine() *Machine {
 	return &Machine{
 		Race:        true,
@@ -175,14 +175,14 @@ func (m *Machine) slice(what string, addr uint64, n int) ([]byte, error) {
 	return a.data[addr-a.base:][:n], nil
 }
 
-// Stats gives the counts so far.
+// Stats returns the counts so far.
 func (m *Machine) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.stats
 }
 
-// find gives the allocation, live or freed, that contains addr, or nil.
+// find returns the allocation, live or freed, that contains addr, or nil.
 func (m *Machine) find(addr uint64) *allocation {
 	if a := m.below(addr); a != nil && addr-a.base < a.size {
 		return a
@@ -190,7 +190,7 @@ func (m *Machine) find(addr uint64) *allocation {
 	return nil
 }
 
-// below gives the last allocation that starts at addr or before.
+// below returns the last allocation that starts at addr or before.
 func (m *Machine) below(addr uint64) *allocation {
 	i := sort.Search(len(m.allocations), func(i int) bool { return m.allocations[i].base > addr })
 	if i == 0 {
@@ -229,7 +229,7 @@ func (a *allocation) String() string {
 	return fmt.Sprintf("%s %#x (%d bytes%s)", a.what, a.base, a.size, state)
 }
 
-// Symbol gives the address and size in bytes of a .global or .const variable of a module on this machine, which is
+// Symbol returns the address and size in bytes of a .global or .const variable of a module on this machine, which is
 // where its kernels will find it.
 func (m *Machine) Symbol(mod *Module, name string) (addr uint64, bytes int, err error) {
 	m.mu.Lock()

@@ -63,7 +63,7 @@ func TestAllocations(t *testing.T) {
 	wantError(t, err, "cannot allocate -1 bytes")
 	_, err = m.Alloc(1 << 60)
 	wantError(t, err, "no addresses left")
-	// Addresses are not given out again.
+	// Addresses are not used again.
 	c, err := m.Alloc(10)
 	if err != nil || c <= b {
 		t.Errorf("%#x after %#x, %v", c, b, err)

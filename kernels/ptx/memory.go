@@ -86,7 +86,7 @@ func (d *decoder) vector() int {
 	return 1
 }
 
-// elements gives the registers of a scalar or vector operand.
+// elements returns the registers of a scalar or vector operand.
 func (d *decoder) elements(i, count int) []operand {
 	o := d.operand(i)
 	switch {
@@ -102,7 +102,8 @@ func (d *decoder) elements(i, count int) []operand {
 	return make([]operand, count)
 }
 
-// ordering takes .volatile, .weak, or .relaxed and the like with a scope. The interpreter orders more than they ask.
+// ordering takes .volatile, .weak, or .relaxed and the like with a scope. The interpreter orders more than they
+// require.
 func (d *decoder) ordering(orders ...string) {
 	if d.mod("volatile") || d.mod("weak") {
 		return
@@ -190,7 +191,7 @@ func (d *decoder) storeSource(o operand, t scalar) int32 {
 	return d.read(o, t)
 }
 
-// resolve gives the bytes of memory that one lane accesses, after all checks, or nil after a fault.
+// resolve returns the bytes of memory that one lane accesses, after all checks, or nil after a fault.
 func (w *warp) resolve(in *instr, a *access, lane int, addr uint64) []byte {
 	s := a.space
 	if s == spaceGeneric {
@@ -254,7 +255,7 @@ func (w *warp) global(in *instr, a *access, lane int, addr uint64) []byte {
 	return al.data[at:][:a.total]
 }
 
-// findGlobal finds the allocation of an access that did not hit the one before, or fails.
+// findGlobal finds the allocation of an access that did not hit the instruction's last one, or fails.
 func (w *warp) findGlobal(in *instr, a *access, lane int, addr uint64) *allocation {
 	m := w.block.machine
 	al := m.find(addr)
@@ -340,7 +341,7 @@ func execStore(w *warp, in *instr, mask uint32) {
 	}
 }
 
-// The loads and stores that kernels do most, of one or more 32-bit elements. They do the same as those above.
+// The most frequent loads and stores of kernels, of one or more 32-bit elements. They do the same as those above.
 
 func execLoadParameter(w *warp, in *instr, mask uint32) {
 	a := in.access

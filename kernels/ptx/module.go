@@ -5,7 +5,7 @@ import (
 	"sort"
 )
 
-// A Module is parsed PTX text: its kernels and module-scope variables. It is immutable and may be shared.
+// A Module is parsed PTX text: kernels and module-scope variables. It is immutable and may be shared.
 type Module struct {
 	kernels   map[string]*Kernel
 	variables map[string]*variable
@@ -89,7 +89,7 @@ type symbolAddress struct {
 	offset   int64
 }
 
-// Kernels gives the names of the module's kernels, sorted.
+// Kernels returns the names of the module's kernels, sorted.
 func (m *Module) Kernels() []string {
 	names := make([]string, 0, len(m.kernels))
 	for name := range m.kernels {
@@ -99,7 +99,7 @@ func (m *Module) Kernels() []string {
 	return names
 }
 
-// Kernel gives the kernel of that name; an unknown name is an error that lists the known ones.
+// Kernel returns the kernel of that name; an unknown name is an error that lists the known ones.
 func (m *Module) Kernel(name string) (*Kernel, error) {
 	k, ok := m.kernels[name]
 	if !ok {

@@ -121,7 +121,7 @@ func parseInteger(s string) (uint64, error) {
 	return strconv.ParseUint(strings.TrimSuffix(s, "U"), 0, 64)
 }
 
-// parseNumber reads an integer, 0f and 0d floats given by their bits, or a decimal float, which is of 64 bits.
+// parseNumber reads an integer, 0f and 0d floats given by their bits, or a decimal float, which has 64 bits.
 func parseNumber(t token) (operand, error) {
 	s := t.text
 	switch {
@@ -179,7 +179,7 @@ func (p *parser) parseModule() error {
 				err = errorAt(t, ".address_size %d: only 64-bit addresses are known", n)
 			}
 		case ".visible", ".weak", ".extern":
-			// Linking directives: one module is all there is. An extern array of shared memory is dynamic.
+			// Linking directives: there is only one module. An extern array of shared memory is dynamic.
 			err = p.parseLinked(t)
 		case ".entry":
 			err = p.parseEntry()
@@ -225,7 +225,7 @@ func (p *parser) parseLinked(linking token) error {
 	return errorAt(t, "unknown directive %s %s", linking, t)
 }
 
-// debugDirective takes .file, .loc, .section and .pragma, which change nothing but the place errors name.
+// debugDirective takes .file, .loc, .section and .pragma, which change nothing but the place that errors name.
 func (p *parser) debugDirective(t token) (known bool, err error) {
 	switch t.text {
 	case ".file":
@@ -416,7 +416,7 @@ func (p *parser) parseInitial(typ scalar) ([]byte, error) {
 	}
 }
 
-// fits says whether a number may stand where type t is wanted.
+// fits says whether a number is allowed where type t is wanted.
 func (o operand) fits(t scalar) bool {
 	switch o.kind {
 	case operandInt:

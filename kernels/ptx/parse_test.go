@@ -15,7 +15,7 @@ func entry(body string) string {
 		body + "\n}\n"
 }
 
-// What Parse does not know it refuses, naming line and instruction.
+// Parse refuses what it does not know, naming line and instruction.
 func TestRefusals(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{entry("frobnicate.b32 %r1, %r2;"), "line 2: frobnicate.b32 %r1, %r2: unknown instruction frobnicate.b32"},
@@ -78,7 +78,7 @@ func TestRefusals(t *testing.T) {
 		{entry("bar.arrive 0, 64;"), "only .sync and .red are known"},
 		{entry("shfl.down.b32 %r1, %r2, %r3, %r4;"), "only shfl.sync is known"},
 		{entry("vote.ballot.b32 %r1, %p1;"), "only vote.sync is known"},
-		{entry("redux.sync.add.b32 %r1, %r2, %r3;"), "does not go with the type"},
+		{entry("redux.sync.add.b32 %r1, %r2, %r3;"), "does not fit the type"},
 		{entry("cp.async.ca.shared.global [%r1], [%rd1], 16;"), "unknown instruction cp.async"},
 		{entry("mov.b64 {%r1, %r2, %r3}, %rd1;"), "a vector of 3 does not fit type .b64"},
 		{entry("mov.u64 {%r1, %r2}, %rd1;"), "a vector of 2 does not fit type .u64"},
@@ -169,7 +169,7 @@ func TestKernelLookup(t *testing.T) {
 	}
 }
 
-// Whatever the text, Parse gives a module or an error; and what it gives can be launched, with at most a fault.
+// Parse turns any text into a module or an error, and its modules can be launched, with at most a fault.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.ptx")
 	if err != nil || len(files) == 0 {

@@ -11,7 +11,7 @@ type warpSync struct {
 	do      func(w *warp, in *instr, members uint32)
 }
 
-// synchronise executes a warpSync for the lanes of mask. Lanes whose partners have not come yet wait.
+// synchronise executes a warpSync for the lanes of mask. Lanes whose partners have not arrived yet wait.
 func (w *warp) synchronise(in *instr, mask uint32) {
 	pass := w.mask &^ mask
 	for i := 0; i < len(w.others); {
@@ -60,7 +60,7 @@ func (w *warp) together(in *instr, given uint32) (done uint32) {
 	return done
 }
 
-// releaseLanes is called when no lane can run: lanes that wait for others go on if all of those have exited.
+// releaseLanes is called when no lane can run: lanes that wait for others continue if all of those have exited.
 func (w *warp) releaseLanes() bool {
 	for i, g := range w.others {
 		if g.wait != waitLanes {
@@ -88,7 +88,7 @@ func (d *decoder) warpSync(members int, do func(w *warp, in *instr, members uint
 	d.in.sync = &warpSync{d.source(members, b32), do}
 }
 
-// pairOf gives the destinations d|p; p is -1 if there is only d.
+// pairOf returns the destinations d|p; p is -1 if there is only d.
 func (d *decoder) pairOf(t scalar) (r, p int32) {
 	o := d.operand(0)
 	if o.kind == operandPair {
@@ -133,7 +133,7 @@ func decodeShfl(d *decoder) {
 	})
 }
 
-// shuffle gives the lane that a lane reads from (PTX ISA, section on shfl.sync).
+// shuffle returns the lane that a lane reads from (PTX ISA, section on shfl.sync).
 func shuffle(mode string, lane, b, c int) (from int, ok bool) {
 	b &= 31
 	clamp, segment := c&31, c>>8&31
@@ -242,7 +242,7 @@ func decodeRedux(d *decoder) {
 	t := d.typ("u32", "s32", "b32")
 	logic := op == "and" || op == "or" || op == "xor"
 	if op == "" || logic != (t.kind == kindBits) {
-		d.fail("the operation does not go with the type")
+		d.fail("the operation does not fit the type")
 	}
 	r, a := d.destination(0, t), d.source(1, t)
 	f := atomicOperation(op, t)
@@ -264,7 +264,7 @@ func decodeActivemask(d *decoder) {
 	d.in.exec = func(w *warp, in *instr, mask uint32) { w.broadcast(in.d, mask, uint64(mask)) }
 }
 
-// warpBarrier is bar.warp.sync: what any member has done, all members then know of.
+// warpBarrier is bar.warp.sync: after it, every member sees what any member has done.
 func warpBarrier(w *warp, in *instr, members uint32) {
 	if w.clocks == nil {
 		return

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Tests of what threads do together, on PTX written for the purpose.
+// Tests of interactions between threads, on PTX written for the purpose.
 
 // body wraps statements in a kernel k of two pointer parameters; %t is the thread's index and %p0 whether it is odd.
 // %out and %in point to the thread's word of the first and second array.
@@ -143,7 +143,7 @@ func TestSubgroupShuffles(t *testing.T) {
 	}
 	wantWords(t, "shfl", got, func(i int) uint32 { return uint32(i^2) + 100 })
 
-	// The even lanes arrive first and wait; the odd ones take another way to the same shuffle.
+	// The even lanes arrive first and wait; the odd ones reach the same shuffle by another path.
 	got, err = runBody(t, newGPU(t), 32, `
 	mov.u32 %r2, 1;
 	@!%p0 bra SHUFFLE;
@@ -309,7 +309,7 @@ func TestBarrierFaults(t *testing.T) {
 		_, err := runBody(t, g, 64, c.text, nil)
 		wantFault(t, err, c.kind, c.parts...)
 	}
-	// Barriers with other numbers, in a loop, all right.
+	// Barriers with other numbers, in a loop, are fine.
 	got, err := runBody(t, newGPU(t), 64, `
 	mov.u32 %r1, 0; mov.u32 %r2, 0; xor.b32 %r7, %r8, 128;
 L:	bar.sync 1; st.shared.u32 [%r8], %r1; barrier.sync.aligned 2; ld.shared.u32 %r3, [%r7];

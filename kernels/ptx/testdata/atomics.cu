@@ -34,7 +34,7 @@ extern "C" __global__ void integers(int *a, unsigned *b) {
 
 // Two blocks write the same place: a planted fault.
 extern "C" __global__ void blocks_collide(int *x) { if (threadIdx.x == 0) x[0] = blockIdx.x; }
-// A block reads what another writes: a planted fault.
+// A block reads a value that another writes: a planted fault.
 extern "C" __global__ void blocks_read(int *x) { if (threadIdx.x == 0) x[1 + blockIdx.x] = blockIdx.x ? x[1] : 5; }
 // Threads of one block share global memory by barriers: right.
 extern "C" __global__ void block_shares(int *x) {

@@ -1,4 +1,4 @@
-// Every way to memory: vectors, bytes, structs by value, local arrays, constants, module variables, jumps by table.
+// Accesses to memory: vectors, bytes, structs by value, local arrays, constants, module variables, jumps by table.
 
 struct Affine { float scale, shift; double weight; unsigned char mask; };
 __constant__ float weights[4] = {0.5f, 0.25f, 0.125f, 0.0625f};

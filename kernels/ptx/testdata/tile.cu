@@ -1,5 +1,5 @@
 // C[m,n] = A[m,k] B[k,n] in 16x16 tiles of shared memory. Grid (ceil(n/16), ceil(m/16)), block (16,16).
-// The variants without one of the barriers, and with an index one too far, are planted faults.
+// The variants without one of the barriers, and with an index past the end, are planted faults.
 #define T 16
 #define MATMUL(name, before, after, extra)                                                       \
   extern "C" __global__ void name(float *c, const float *a, const float *b, int m, int n, int k) { \

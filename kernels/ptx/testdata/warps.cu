@@ -1,4 +1,4 @@
-// What the threads of a warp do together, and apart.
+// Threads of a warp, together and diverged.
 
 extern "C" __global__ void votes(unsigned *y, const int *x) {
   int t = threadIdx.x, v = x[t];
@@ -21,7 +21,7 @@ extern "C" __global__ void shuffles(int *y) {
   y[96 + t] = __shfl_sync(0xffffffffu, t, t * 7, 16);
 }
 
-// Threads leave a loop after different numbers of steps and meet again behind it.
+// Threads leave a loop after different numbers of steps and meet again after it.
 extern "C" __global__ void collatz(int *steps, const int *x) {
   int n = x[threadIdx.x], k = 0;
   while (n != 1) { n = n & 1 ? 3 * n + 1 : n / 2; k++; }
