@@ -37,6 +37,13 @@ func log1p[T Float](x T) T {
 	return T(math.Log1p(float64(x)))
 }
 
+func expm1[T Float](x T) T {
+	if single[T]() {
+		return T(expm1f(float32(x)))
+	}
+	return T(math.Expm1(float64(x)))
+}
+
 // sinCosPi returns sin(pi t) and cos(pi t) for t in [-1, 1].
 func sinCosPi[T Float](t T) (sin, cos T) {
 	if single[T]() {
@@ -74,6 +81,21 @@ func exp32(x float32) float32 {
 	return p * math.Float32frombits(uint32(h+127)<<23) * math.Float32frombits(uint32(int32(n)-h+127)<<23)
 }
 
+// expm1f is e^x - 1: where |x| <= ln(2)/2 the polynomial of exp32 without its constant, one degree longer; else the
+// difference. Relative error below 3e-7.
+func expm1f(x float32) float32 {
+	if !(-0.34657359 <= x && x <= 0.34657359) {
+		return exp32(x) - 1
+	}
+	p := float32(1. / 5040)
+	p = p*x + 1./720
+	p = p*x + 1./120
+	p = p*x + 1./24
+	p = p*x + 1./6
+	p = p*x + 0.5
+	return p*(x*x) + x
+}
+
 // roundEven32 rounds |x| < 2^22 to the nearest integer: adding 1.5 2^23 leaves no room for a fraction.
 func roundEven32(x float32) float32 {
 	const magic = 3 << 22
@@ -107,9 +129,12 @@ func log32(x float32) float32 {
 	return n*0.693359375 + (f + p)
 }
 
-// log1p32 is ln(1 + x) for x >= 0: the logarithm of u = fl(1 + x), and what the rounding lost.
+// log1p32 is ln(1 + x): the logarithm of u = fl(1 + x), and what the rounding lost.
 func log1p32(x float32) float32 {
 	u := 1 + x
+	if !(u > 0 && u <= math.MaxFloat32) {
+		return log32(u)
+	}
 	return log32(u) + (x-(u-1))/u
 }
 
