@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -14,9 +15,6 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 		if testing.Short() && i%4 != 0 {
 			continue
 		}
-		if few := d.Batch * d.Sizes[len(d.Sizes)-1]; few < 8 {
-			continue // the largest of so few outputs may be small because its terms cancel, and is no measure of their errors
-		}
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.Network(t)
 			check(t, n)
@@ -27,7 +25,27 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 	}
 }
 
-// slower is a network with learning rates at which steps along the gradient itself, which Adam divides by its size, stay finite.
+// A sum is measured by its own terms: not by what is left of them where they cancel, and not by larger sums beside it.
+func TestSumsAreMeasuredByTheirTerms(t *testing.T) {
+	const off = 8 * 0x1p-24 // of the terms: more than sumTolerance
+	for name, c := range map[string]struct {
+		got  float64
+		want bool
+	}{
+		"rounding of terms that cancel": {1e-9 + off/4, true},
+		"more than rounding":            {1e-9 + off, false},
+		"no number":                     {math.NaN(), false},
+	} {
+		check := &checker{}
+		check.sameSums(name, []float64{100, c.got}, []float64{100, 1e-9}, []float64{200, 1}, 2, 2, sumTolerance)
+		if d := check.deviations[0]; d.OK() != c.want {
+			t.Errorf("%v: passes: %v", d, d.OK())
+		}
+	}
+}
+
+// slower is a network with learning rates at which steps along the gradient itself, which Adam divides by its size,
+// stay finite.
 func slower(n *conformance.Network) *conformance.Network {
 	n.Members = slices.Clone(n.Members)
 	for m := range n.Members {
