@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Activation is the function a layer's output passes through. What stands here is the whole of an activation: its name,
-// its value in Apply and its derivative, as a function of the output a(y), in ApplyGradient. A machine refuses those
-// that it has no code for.
+// Activation is the function a layer's output passes through. An activation is defined entirely here: its name, its
+// value in Apply and its derivative, as a function of the output a(y), in ApplyGradient. A machine refuses those that
+// it has no code for.
 type Activation int
 
 // The activations.
@@ -31,10 +31,10 @@ func Activations() []Activation {
 	return all
 }
 
-// Check reports a number that stands for no activation.
+// Check reports a number that is not an activation's.
 func (a Activation) Check() error {
 	if a < 0 || int(a) >= len(activationNames) {
-		return fmt.Errorf("kernels: %v is no activation: want one of %s", a, strings.Join(activationNames[:], ", "))
+		return fmt.Errorf("kernels: %v is not an activation: want one of %s", a, strings.Join(activationNames[:], ", "))
 	}
 	return nil
 }
@@ -49,8 +49,8 @@ func (a *Activation) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Apply replaces y by a(y). A NaN stays one: a rectifier that hid it would hide a diverged network. What is no
-// activation makes NaNs: see Check.
+// Apply replaces y by a(y). A NaN stays NaN: a rectifier that hid it would hide a diverged network. An unknown
+// activation gives NaNs: see Check.
 func Apply[T Float](a Activation, y []T) {
 	switch a {
 	case Linear:

@@ -2,13 +2,14 @@ package kernels
 
 import "math"
 
-// Diffusion moves numbers w by dw = mu(w) dt + sigma(w) dB (Ito's sense) between two bounds, in steps of one length dt.
+// Diffusion moves numbers w by dw = mu(w) dt + sigma(w) dB (Ito's sense) between two bounds, in steps of constant
+// length dt.
 //
 // A step is Milstein's (G. N. Milstein, Theory Probab. Appl. 19, 557, 1974), of strong and weak order 1:
 //
 //	w' = w + mu dt + sigma sqrt(dt) xi + 1/2 sigma sigma' dt (xi^2 - 1),   xi ~ Normal(0, 1)
 //
-// and what leaves through a bound comes back as its mirror image, which keeps the weak order 1 (M. Bossy, E. Gobet, D.
+// and a number beyond a bound is replaced by its mirror image, which keeps the weak order 1 (M. Bossy, E. Gobet, D.
 // Talay, J. Appl. Probab. 41, 877, 2004).
 type Diffusion[T Float] struct {
 	Low, High T
@@ -16,7 +17,7 @@ type Diffusion[T Float] struct {
 	PerUnit   T                  // cells in a unit of w
 }
 
-// DiffusionCell is a stretch of w in which drift and noise are linear. They come multiplied with the step: mu(w) dt =
+// DiffusionCell is an interval of w in which drift and noise are linear. They are multiplied with the step: mu(w) dt =
 // Drift + DriftSlope w, and sigma(w) sqrt(dt) = Noise + NoiseSlope w.
 type DiffusionCell[T Float] struct{ Drift, DriftSlope, Noise, NoiseSlope T }
 
@@ -45,8 +46,8 @@ func (d *Diffusion[T]) cell(w T) *DiffusionCell[T] {
 	return &d.Cells[min(max(i, 0), len(d.Cells)-1)]
 }
 
-// Step returns where w is after a step with the standard normal xi, bounds not considered, and the sigma sqrt(dt) of
-// the step.
+// Step returns w after a step with the standard normal xi, without regard to the bounds, and the sigma sqrt(dt) of the
+// step.
 func (d *Diffusion[T]) Step(w, xi T) (next, noise T) {
 	c := d.cell(w)
 	noise = c.Noise + c.NoiseSlope*w
@@ -54,12 +55,14 @@ func (d *Diffusion[T]) Step(w, xi T) (next, noise T) {
 	return w + (c.Drift + c.DriftSlope*w) + noise*(xi+(half*xi*xi-half)), noise
 }
 
-// Reflect returns the mirror image of a w outside of the bounds. Steps must be shorter than the distance of the bounds.
+// Reflect returns the mirror image of a w outside of the bounds. Steps must be shorter than the distance between the
+// bounds.
 func (d *Diffusion[T]) Reflect(w T) T { return d.reflectHigh(d.Low + abs(w-d.Low)) }
 
 func (d *Diffusion[T]) reflectHigh(w T) T { return d.High - abs(d.High-w) }
 
-// rowOfNumbers is how many numbers share a row of the noise, so that any 64 neighbours can be moved by themselves.
+// rowOfNumbers is how many numbers share a row of the noise, so that 64 neighbours can be moved independently of the
+// others.
 const rowOfNumbers = 64
 
 // Advance moves w by some steps between reflecting bounds. w[i] is number first+i of all, first a multiple of 64, and
@@ -79,7 +82,7 @@ func (d *Diffusion[T]) Advance(w []T, n Noise, first, steps int) {
 	}
 }
 
-// Turnover says how numbers come and go: one that reaches the lower bound is lost and leaves its site empty, and an
+// Turnover describes births and losses: a number that reaches the lower bound is lost and leaves its site empty, and an
 // empty site gets a new one with probability Birth in each step, uniformly between Smallest and Smallest + Spread.
 type Turnover[T Float] struct{ Birth, Smallest, Spread T }
 
@@ -88,11 +91,11 @@ const leastTouch = -25 * math.Ln2
 
 // AdvanceSites moves the numbers on sites by some steps; w is 0 on an empty site, and Low must not be negative. The
 // upper bound reflects. The arguments are as in Advance; one more uniform u per site and step comes from draw n.Draw+1.
-// Born[i] becomes 1 plus the number of the step in which a new number has come. Births and losses are those of all the
-// sites.
+// Born[i] becomes 1 plus the number of the step in which a new number appears on site i. Births and losses count those
+// of all sites.
 //
 // Between the ends w and w' of a step a path has touched the lower bound with probability exp(-2 (w-Low) (w'-Low) /
-// (sigma^2 dt)), that of a Brownian bridge, and is lost if u is below it, which makes the weak order 1 in place of 1/2
+// (sigma^2 dt)), that of a Brownian bridge, and is lost if u is below it, which makes the weak order 1 instead of 1/2
 // (E. Gobet, Stochastic Process. Appl. 87, 167, 2000).
 func (d *Diffusion[T]) AdvanceSites(t Turnover[T], w []T, born []uint32, n Noise, first,
 	steps int) (births, losses int) {
@@ -108,7 +111,7 @@ func (d *Diffusion[T]) AdvanceSites(t Turnover[T], w []T, born []uint32, n Noise
 			for k, v := range row {
 				if v == 0 {
 					if u[k] < t.Birth {
-						row[k] = t.Smallest + t.Spread*(u[k]/t.Birth) // u / Birth is uniform again
+						row[k] = t.Smallest + t.Spread*(u[k]/t.Birth) // u / Birth is again uniform
 						born[i+k] = n.Step + 1
 						births++
 					}

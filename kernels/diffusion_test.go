@@ -24,8 +24,8 @@ func slope(steps, errors []float64) float64 {
 }
 
 // Coarse steps are driven by the sums of the same fine increments, and compared with the exact solution on each path:
-// the mean distance at the end is of order dt, and so is the distance of the means. Euler's scheme has strong order 1/2
-// here.
+// the mean distance at the end is of order dt, and so is the distance between the means. Euler's scheme has strong
+// order 1/2 here.
 func TestMilsteinOrders(t *testing.T) {
 	const (
 		a, b, start, end = 0.5, 0.8, 1.0, 1.0
@@ -65,8 +65,8 @@ func TestMilsteinOrders(t *testing.T) {
 	}
 }
 
-// Mean and variance of an Ornstein-Uhlenbeck process obey, in steps, a recursion that can be solved; a geometric one is
-// lognormal in the end.
+// Mean and variance of an Ornstein-Uhlenbeck process obey a recursion over steps that can be solved; a geometric
+// process is lognormal in the end.
 func TestAdvanceAgainstKnownSolutions(t *testing.T) {
 	const n = 50000
 	t.Run("Ornstein-Uhlenbeck", func(t *testing.T) {
@@ -106,8 +106,7 @@ func filled(n int, v float64) []float64 {
 	return w
 }
 
-// A diffusion on cells is the one whose coefficients are linear between the edges, also where it has come out of the
-// bounds.
+// A diffusion on cells is the one whose coefficients are linear between the edges, even outside the bounds.
 func TestStepOnCells(t *testing.T) {
 	mu, sigma := []float64{1, -2, 0.5, 3}, []float64{0.1, 0.5, 0.2, 1}
 	const low, high, dt = 0.5, 2.0, 0.01
@@ -135,7 +134,7 @@ func TestStepOnCells(t *testing.T) {
 	}
 }
 
-// Numbers move in the same way whether all at once or in parts, with their noise as defined.
+// Numbers move in the same way all at once or in parts, with their noise as defined.
 func TestAdvanceInParts(t *testing.T) {
 	const n, steps = 300, 7
 	d := NewDiffusion[float32](0.1, 1, []float64{0.1, -0.1}, []float64{0.02, 0.3}, 0.1)
@@ -170,8 +169,8 @@ func TestAdvanceInParts(t *testing.T) {
 	}
 }
 
-// Brownian motion that starts at a above an absorbing bound is still there after a time t with probability erf(a /
-// sqrt(2 t)). Without the bridge far too many would be left, with 20 steps.
+// Brownian motion that starts at distance a above an absorbing bound has not been absorbed after a time t with
+// probability erf(a / sqrt(2 t)). With 20 steps and without the bridge, far too many would be left.
 func TestLossesOfBrownianMotion(t *testing.T) {
 	const n, steps, start, end = 200000, 20, 0.5, 1.0
 	d := NewDiffusion[float64](1, 100, []float64{0, 0}, []float64{1, 1}, end/steps)
@@ -192,7 +191,7 @@ func TestLossesOfBrownianMotion(t *testing.T) {
 	}
 }
 
-// Empty sites fill with their probability, uniformly over the sizes of the new ones, which remember their step.
+// Empty sites fill with the given probability, uniformly over the sizes of new numbers, and Born has their step.
 func TestBirths(t *testing.T) {
 	const n, steps, first = 100000, 30, 500
 	d := NewDiffusion[float64](0.1, 2, []float64{0, 0}, []float64{1e-9, 1e-9}, 1) // nothing moves

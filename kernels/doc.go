@@ -6,9 +6,9 @@
 // a [State], the training loss per run as [Progress], test figures as a [Score], and sums of gradients as [Sums].
 //
 // The functions in this package are the portable kernels: plain Go, generic over float32 and float64, written to be
-// read. They are the reference for every other implementation. A virtual machine ([VM]) that runs a Program lives in
-// a folder of its own: kernels/cpu for processors, kernels/cuda for NVIDIA GPUs (kernels/ptx interprets its kernels
-// where there is none).
+// read. They are the reference for every other implementation. A virtual machine ([VM]) that runs a Program has its own
+// folder: kernels/cpu for processors, kernels/cuda for NVIDIA GPUs (kernels/ptx interprets its kernels where there is
+// none).
 //
 // # The model
 //
@@ -21,15 +21,15 @@
 //
 //	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho )
 //
-// so that (N/B) L estimates the objective of the whole data set. rho = 0 stands for the entropic limit, whose cost is
-// -c log sigma_i.
+// so that (N/B) L estimates the objective of the whole data set. rho = 0 means the entropic limit, whose cost is -c log
+// sigma_i.
 //
 // # The rule
 //
-// What a step does with its gradients is an argument of the compiler: a [Rule]. [Adam] trains. [Accumulate] leaves the
-// parameters as they are and adds up the gradients of the likelihood, from which analyses start: with noise, a draw per
-// minibatch, or at w = mu. [Langevin] samples: mu moves down the gradient at w = mu, and by noise. Whatever the rule,
-// it is one graph and one Program, and dW is formed in one way.
+// What a step does with its gradients is an argument of the compiler: a [Rule]. [Adam] trains, as do [SGD] and
+// [Momentum]. [Accumulate] leaves the parameters as they are and adds up the gradients of the likelihood, from which
+// analyses start: with noise, a draw per minibatch, or at w = mu. [Langevin] samples: mu moves down the gradient at w =
+// mu, and by noise. All rules share one graph and one way to form dW.
 //
 // # The noise
 //
@@ -37,6 +37,6 @@
 //
 // # Diffusions
 //
-// [Diffusion] is not of a network: many numbers that move by themselves, dw = mu(w) dt + sigma(w) dB, with the same
-// noise.
+// [Diffusion] does not belong to a network: it describes many independent numbers that move by dw = mu(w) dt + sigma(w)
+// dB, with the same noise.
 package kernels

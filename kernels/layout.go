@@ -15,12 +15,12 @@ type Layer struct {
 // Columns is the number of synapses of one neuron, its bias included: In + 1.
 func (l Layer) Columns() int { return l.In + 1 }
 
-// Stride is the distance between rows in memory: Columns rounded up to a multiple of 16. The pad slots between hold
-// zero and take no part in anything.
+// Stride is the distance between rows in memory: Columns rounded up to a multiple of 16. The pad slots in between hold
+// zero and have no effect.
 func (l Layer) Stride() int { return Stride(l.In) }
 
 // Stride is the row length of activations (or of the weights that read them) with the given width and the constant 1
-// behind it, rounded up to a multiple of 16.
+// after it, rounded up to a multiple of 16.
 func Stride(width int) int { return (width + 1 + 15) / 16 * 16 }
 
 // Slots is the number of slots the layer takes in a field of the State, pads included.
@@ -29,16 +29,16 @@ func (l Layer) Slots() int { return l.Out * l.Stride() }
 // Synapses is the number of synapses, biases included: Out * (In + 1).
 func (l Layer) Synapses() int { return l.Out * l.Columns() }
 
-// MaxUnits is the most inputs or outputs that a layer may have: with it no product of sizes overflows.
+// MaxUnits is the largest number of inputs or outputs of a layer: with it no product of sizes overflows.
 const MaxUnits = 1 << 30
 
-// Countable reports whether every synapse of a layer of at most MaxUnits has noise of its own: blocks are numbered in
-// 32 bits.
+// Countable reports whether every synapse of a layer of at most MaxUnits has its own noise: blocks are numbered in 32
+// bits.
 func (l Layer) Countable() bool {
 	return int64(l.Out)*int64((l.Stride()+63)/64)*16 <= math.MaxUint32
 }
 
-// Sharing says which synapses have their standard deviation in common.
+// Sharing says which synapses share a standard deviation.
 type Sharing int
 
 // The sharings.
@@ -95,7 +95,7 @@ func (l Layout) Slots() int {
 // Offset is the first slot of layer i in mu.
 func (l Layout) Offset(i int) int { return Layout{Layers: l.Layers[:i]}.Slots() }
 
-// Neuron is a row of a layer: where a neuron's synapses stand, the bias last.
+// Neuron is a row of a layer: the slots of a neuron's synapses, the bias last.
 type Neuron struct {
 	Layer, Row int
 	First      int // slot of the first synapse
@@ -120,7 +120,7 @@ func (l Layout) Rows() iter.Seq[Neuron] {
 	}
 }
 
-// Slot is the place in mu of synapse k of row r of a layer.
+// Slot is the index in mu of synapse k of row r of a layer.
 func (l Layout) Slot(layer, r, k int) int { return l.Offset(layer) + r*l.Layers[layer].Stride() + k }
 
 // PhiSize is the length of phi: the number of slots or of groups.
@@ -162,7 +162,7 @@ type Group struct {
 	Synapses int
 }
 
-// Groups returns the groups that shared phi stands for, in its order; nil when sigma is per synapse or there is none.
+// Groups returns the groups that share a phi, in the order of phi; nil when sigma is per synapse or there is none.
 func (l Layout) Groups() []Group {
 	var groups []Group
 	for i, layer := range l.Layers {
@@ -191,11 +191,11 @@ func (l Layout) Synapses() int {
 	return n
 }
 
-// State is everything training changes in one network: the parameters, and the moments that the rule keeps of each. The
-// fields of mu have length Layout.Slots, those of phi Layout.PhiSize.
+// State is everything that training changes in one network: the parameters, and the moments that the rule keeps of
+// each. The fields of mu have length Layout.Slots, those of phi Layout.PhiSize.
 type State struct {
 	Mu, Phi               []float32
-	MuMoments, PhiMoments [][]float32 // as many of both, in the order of Mover.Moments
+	MuMoments, PhiMoments [][]float32 // equally many for mu and phi, in the order of Mover.Moments
 }
 
 // NewState returns a zero state with the given number of moments.

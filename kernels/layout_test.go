@@ -2,7 +2,7 @@ package kernels
 
 import "testing"
 
-// The rows hold every slot but the pads, in order, and stop where the loop does.
+// The rows have every slot except the pads, in order, and stop when the loop does.
 func TestRows(t *testing.T) {
 	l := Layout{Layers: []Layer{{In: 3, Out: 2}, {In: 20, Out: 3}}}
 	// Rows of 16 and 32 slots.

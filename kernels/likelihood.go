@@ -30,7 +30,7 @@ func (l *Likelihood) UnmarshalText(text []byte) error {
 func CrossEntropy[T Float](d, logits []T, label int) float64 {
 	top := logits[0]
 	for _, v := range logits {
-		if !(v <= top) { // lets a NaN through
+		if !(v <= top) { // keeps a NaN
 			top = v
 		}
 	}
@@ -48,8 +48,8 @@ func CrossEntropy[T Float](d, logits []T, label int) float64 {
 }
 
 // CloseGradient replaces the label's entry of a gradient of CrossEntropy, softmax - 1, by minus the sum of the others.
-// Where the network is all but certain of the label, the difference has lost its digits and the sum has them: sums of
-// gradients over a data set that a network has learnt would otherwise be off by some 1e-5.
+// Where the network is almost certain of the label, the difference has lost its digits and the sum has not: without
+// this, sums of gradients over a data set that a network has learnt would be off by some 1e-5.
 func CloseGradient[T Float](d []T, label int) {
 	var others T
 	for i, v := range d {

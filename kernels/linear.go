@@ -1,6 +1,6 @@
 package kernels
 
-// Weights draws the weights of a row: w = mu + sigma xi, one sigma per synapse, which Sigmas made.
+// Weights draws the weights of a row: w = mu + sigma xi, one sigma per synapse, from Sigmas.
 func Weights[T Float](w, mu, sigma, xi []T) {
 	mu, sigma, xi = mu[:len(w)], sigma[:len(w)], xi[:len(w)]
 	for k := range w {
@@ -24,7 +24,7 @@ func WeightsShared[T Float](w, mu []T, sigma T, xi []T) {
 	}
 }
 
-// Product is a layer with its weights, applied to a minibatch. Rows of the matrices below lie Stride(width) slots
+// Product is a layer with its weights, applied to a minibatch. Rows of the matrices below are Stride(width) slots
 // apart, where width is In for x and dx, Out for y and dy, and In for the rows of w.
 type Product[T Float] struct {
 	Layer
@@ -76,7 +76,7 @@ func dot4[T Float](w, x0, x1, x2, x3 []T) (T, T, T, T) {
 	return a0 + b0, a1 + b1, a2 + b2, a3 + b3
 }
 
-// dot adds in the order of dot4, so that an example's result does not depend on its place in the minibatch.
+// dot adds in the order of dot4, so that an example's result does not depend on its position in the minibatch.
 func dot[T Float](w, x []T) T {
 	x = x[:len(w)]
 	var a, b T
@@ -99,7 +99,7 @@ func (p Product[T]) BackwardInput(dx, dy []T) {
 		clear(d)
 		for r, g := range dy[b*dyStride : b*dyStride+p.Out] {
 			if g == 0 {
-				continue // behind a rectifier half of them are
+				continue // after a rectifier half of them are
 			}
 			w := p.W[r*stride:][:len(d)]
 			for k := range d {

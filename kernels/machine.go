@@ -8,10 +8,9 @@ import (
 	"strings"
 )
 
-// Capabilities is what a machine runs. A VM refuses a Program that asks for more when it is opened, and names what that
-// is.
+// Capabilities is what a machine can run. A VM that is opened with a Program that needs more refuses it by name.
 type Capabilities struct {
-	Machine      string        // as messages name it
+	Machine      string        // its name in messages
 	Instructions []Instruction // one of each type
 	Rules        []Rule        // one of each type
 	Activations  []Activation
@@ -51,7 +50,7 @@ func (c Capabilities) Check(p *Program, members []Member, train *Data) error {
 // knows reports whether there are kernels for all that the program is made of.
 func (c Capabilities) knows(p *Program) error {
 	if !has(c.Rules, p.Rule) {
-		return fmt.Errorf("no kernel for its rule %v; there are some for %s", p.Rule, types(c.Rules))
+		return fmt.Errorf("no kernel for its rule %v, only for %s", p.Rule, types(c.Rules))
 	}
 	if l, ok := p.Rule.(Langevin); ok {
 		if err := l.Check(); err != nil {
@@ -61,7 +60,7 @@ func (c Capabilities) knows(p *Program) error {
 	all := []error{known("sharing", c.Sharings, p.Layout.Sharing), known("likelihood", c.Likelihoods, p.Likelihood)}
 	for _, instruction := range p.Instructions {
 		if !has(c.Instructions, instruction) {
-			return fmt.Errorf("no kernel for the instruction %v; there are some for %s", instruction, types(c.Instructions))
+			return fmt.Errorf("no kernel for the instruction %v, only for %s", instruction, types(c.Instructions))
 		}
 		switch i := instruction.(type) {
 		case Forward:
@@ -102,7 +101,7 @@ func known[T comparable](kind string, list []T, v T) error {
 	if slices.Contains(list, v) {
 		return nil
 	}
-	return fmt.Errorf("no kernel for the %s %v; there are some for %s", kind, v, strings.Trim(fmt.Sprint(list), "[]"))
+	return fmt.Errorf("no kernel for the %s %v, only for %s", kind, v, strings.Trim(fmt.Sprint(list), "[]"))
 }
 
 func counted(cost string, terms int) error {
@@ -112,7 +111,7 @@ func counted(cost string, terms int) error {
 	return nil
 }
 
-// GradientOf is what an instruction that forms dW makes it of.
+// GradientOf returns the operands from which an instruction forms dW.
 func GradientOf(instruction Instruction) (g Gradient, ok bool) {
 	switch i := instruction.(type) {
 	case Update:
@@ -177,8 +176,8 @@ func (c Capabilities) CheckSums(rule Rule, member int, stopped *Divergence) erro
 	return nil
 }
 
-// Explain finds where a loss that is not finite came from: the first layer with a bad sigma, else the first whose
-// output is bad. Output returns the activations in a buffer.
+// Explain finds the origin of a loss that is not finite: the first layer with a bad sigma, else the first whose output
+// is bad. Output returns the activations in a buffer.
 func (p *Program) Explain(step int, s *State, output func(b Buffer) ([]float32, error)) (*Divergence, error) {
 	for l := range p.Layout.Layers {
 		for _, phi := range s.Phi[p.Layout.PhiOffset(l):][:p.Layout.PhiLen(l)] {
@@ -205,7 +204,7 @@ func (p *Program) Explain(step int, s *State, output func(b Buffer) ([]float32, 
 	return &Divergence{Step: step, Layer: len(p.Layout.Layers) - 1, What: "loss"}, nil
 }
 
-// Tally sums what a score averages.
+// Tally holds the sums that a score averages.
 type Tally struct{ Correct, NLL float64 }
 
 // Tallies are those of one network.

@@ -55,7 +55,7 @@ func sinCosPi[T Float](t T) (sin, cos T) {
 }
 
 // exp32 is e^x: x = n ln 2 + f with |f| <= ln(2)/2, then the Taylor polynomial of degree 6 in f. Relative error below
-// 2e-7 where the result is a normal number; 0 and +Inf beyond.
+// 2e-7 where the result is a normal number; below and above, the result is 0 and +Inf.
 func exp32(x float32) float32 {
 	if !(x > -87.33) { // the smallest normal number is e^-87.336
 		if x != x {
@@ -76,7 +76,7 @@ func exp32(x float32) float32 {
 	p = p*f + 0.5
 	p = p*f + 1
 	p = p*f + 1
-	// 2^n in two factors: n = 128 alone is beyond float32.
+	// 2^n in two factors: 2^128 overflows float32.
 	h := int32(n) >> 1
 	return p * math.Float32frombits(uint32(h+127)<<23) * math.Float32frombits(uint32(int32(n)-h+127)<<23)
 }

@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// Mover is a Rule that trains: it says how a parameter follows the gradient of the objective. There is one in this
-// package for each that a machine can run, and no others.
+// Mover is a Rule that trains: it says how a parameter follows the gradient of the objective. This package has all that
+// a machine can run.
 type Mover interface {
 	Rule
-	// Moments names the numbers that each parameter carries from step to step, at most MaxMoments, as files call them.
+	// Moments names the numbers that each parameter carries from step to step, at most MaxMoments, by their names in
+	// files.
 	Moments() []string
 	// Constants are the numbers of a step, counted from 0.
 	Constants(step int) Constants
 	// rows is the portable kernel, in both arithmetics.
 	rows() (rowMove[float32], rowMove[float64])
-	// operations is how many additions and multiplications move a parameter.
+	// operations is the number of additions and multiplications that move a parameter.
 	operations() float64
 }
 
@@ -27,7 +28,7 @@ const MaxMoments = 2
 // Movers lists the rules that train, with their usual constants. The first is the paper's.
 func Movers() []Mover { return []Mover{DefaultAdam(), SGD{}, DefaultMomentum()} }
 
-// MoverNames lists what ParseMover reads.
+// MoverNames lists the names that ParseMover reads.
 func MoverNames() []string {
 	var names []string
 	for _, m := range Movers() {
@@ -53,7 +54,7 @@ func Moments(r Rule) []string {
 	return nil
 }
 
-// trains is what all rules that train have in common.
+// trains has the methods that all rules that train share.
 type trains struct{}
 
 // Draws is from the stream of training.
@@ -65,10 +66,10 @@ func (trains) Layer(g Gradient) Instruction { return Update{g} }
 // Shared is an UpdateShared.
 func (trains) Shared(reliabilityTerms int) Instruction { return UpdateShared{reliabilityTerms} }
 
-// Constants are the numbers of a Mover at one step, the same for all networks. A rule has those that its formula names.
+// Constants are the numbers of a Mover at one step, the same for all networks. A rule sets those in its formula.
 type Constants struct {
 	Correction                 float64 // divides the learning rate; 1 unless the rule says otherwise
-	Beta1, Gain1, Beta2, Gain2 float64 // of the first and of the second moment: what stays, and what is added
+	Beta1, Gain1, Beta2, Gain2 float64 // of the first and of the second moment: the fraction kept, and the fraction added
 	Root, Epsilon              float64
 }
 
@@ -80,8 +81,8 @@ type Move[T Float] struct {
 	row                        rowMove[T]
 }
 
-// rowMove moves parameters, given their gradients, and reports whether gradients, parameters and moments are finite
-// then.
+// rowMove moves parameters, given their gradients, and reports whether gradients, parameters and moments are then
+// finite.
 type rowMove[T Float] func(u *Move[T], p Param[T], gradient []T) bool
 
 // NewMove returns the numbers of a step, counted from 0, for a learning rate.
@@ -104,13 +105,13 @@ func NewMove[T Float](m Mover, rate float64, step int) Move[T] {
 // Row moves parameters down their gradients and reports whether gradients, parameters and moments are finite.
 func (u *Move[T]) Row(p Param[T], gradient []T) bool { return u.row(u, p, gradient) }
 
-// Param is some parameters with their moments, all of one length. Moments that the rule does not have are nil.
+// Param is a run of parameters with their moments, all of one length. Moments that the rule does not have are nil.
 type Param[T Float] struct {
 	Values  []T
 	Moments [MaxMoments][]T
 }
 
-// Slice is n parameters from the given one on.
+// Slice is n parameters, starting at the given one.
 func (p Param[T]) Slice(from, n int) Param[T] {
 	s := Param[T]{Values: p.Values[from:][:n]}
 	for i, m := range p.Moments {
@@ -143,7 +144,7 @@ func (a Adam) String() string {
 // Moments are m and v.
 func (Adam) Moments() []string { return []string{"m", "v"} }
 
-// Constants holds the corrections of the moments, which begin at zero.
+// Constants returns the corrections of the moments, which start at zero.
 func (a Adam) Constants(step int) Constants {
 	t := float64(step + 1)
 	return Constants{
@@ -179,10 +180,10 @@ func (SGD) Name() string { return "sgd" }
 
 func (SGD) String() string { return "SGD" }
 
-// Moments is none.
+// Moments is empty.
 func (SGD) Moments() []string { return nil }
 
-// Constants is the learning rate as it is.
+// Constants leaves the learning rate as it is.
 func (SGD) Constants(int) Constants { return Constants{Correction: 1} }
 
 func (SGD) operations() float64 { return 2 }
@@ -200,7 +201,7 @@ func sgdRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 }
 
 // Momentum is stochastic gradient descent with momentum, in PyTorch's convention: the learning rate multiplies the
-// velocity when the parameter moves, not the gradient when it enters (as in Polyak 1964 and Sutskever et al. 2013):
+// velocity that moves the parameter, not the gradient that enters it (as in Polyak 1964 and Sutskever et al. 2013):
 //
 //	v <- Factor v + g
 //	theta <- theta - lr v
@@ -219,7 +220,7 @@ func (Momentum) Name() string { return "momentum" }
 
 func (r Momentum) String() string { return fmt.Sprintf("momentum(%g)", r.Factor) }
 
-// Moments is the velocity.
+// Moments has the velocity.
 func (Momentum) Moments() []string { return []string{"v"} }
 
 // Constants has the factor as Beta1.

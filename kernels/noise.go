@@ -11,15 +11,15 @@ const (
 	StreamInitialMu  Stream = 1 // initial means
 	StreamOrder      Stream = 2 // order of the examples in an epoch
 	StreamEvaluation Stream = 3 // xi of test passes; step is the checkpoint's
-	// Draw>>24 is 0 for passes of a trained network, 1 in package synapse, more in package analysis
+	// Draw>>24 is 0 for passes of a trained network, 1 in package synapse, larger in package analysis
 	StreamAnalysis  Stream = 4
 	StreamGlyphs    Stream = 5 // the built-in digits
 	StreamDynamics  Stream = 6
 	StreamBootstrap Stream = 7
 )
 
-// Noise says where randomness is used. The numbers drawn there depend on nothing else: not on the other networks
-// trained beside this one, not on the number of threads, not on what was drawn before.
+// Noise says where randomness is used. The numbers drawn there depend on nothing else: not on other networks trained at
+// the same time, not on the number of threads, not on earlier draws.
 //
 // The words come from Philox4x32-10 with the 64-bit Seed as key (low word first) and the counter
 //
@@ -30,7 +30,7 @@ const (
 //	q = 16 ceil(n/64) r + 16 floor(k/64) + k mod 16,   j = floor(k/16) mod 4
 //
 // so that 64 neighbouring columns of a row take their numbers from 16 blocks, one SIMD lane each, and any row can be
-// drawn by itself.
+// drawn alone.
 type Noise struct {
 	Seed   uint64
 	Stream Stream
@@ -50,7 +50,8 @@ func (n Noise) coordinates(q uint32) (counter [4]uint32, key [2]uint32) {
 // Keys returns the round keys of the blocks that differ in q only; see PhiloxKeys.
 func (n Noise) Keys() [20]uint32 { return PhiloxKeys(n.coordinates(0)) }
 
-// FirstBlock is the block of column 0 of a row, for rows of the given number of columns; pads may be counted or not.
+// FirstBlock is the block of column 0 of a row, for rows of the given number of columns; it is the same with and
+// without pads.
 func FirstBlock(row, columns int) uint32 { return uint32(row * 16 * ((columns + 63) / 64)) }
 
 // Normals fills xi with the standard normals of columns 0, 1, ... of a row; len(xi) is the number of columns.

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// definition is the noise of one synapse, written down from the definition a word at a time.
+// definition is the noise of one synapse, written from the definition one word at a time.
 func definition(n Noise, columns, row, k int) float64 {
 	q := uint32(row*16*int(math.Ceil(float64(columns)/64)) + 16*(k/64) + k%16)
 	x := Philox([4]uint32{q, n.Step, uint32(n.Stream)<<16 | uint32(n.Layer), n.Draw},
@@ -46,7 +46,7 @@ func TestNormalsFollowTheDefinition(t *testing.T) {
 	})
 }
 
-// A row's numbers must not depend on whether the pads behind it are drawn as well.
+// A row's numbers must not depend on whether the pads after it are also drawn.
 func TestNormalsDoNotDependOnPads(t *testing.T) {
 	n := Noise{Seed: 5, Step: 9}
 	narrow, wide := make([]float32, 785), make([]float32, 800)

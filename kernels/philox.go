@@ -12,7 +12,7 @@ const (
 )
 
 // PhiloxKeys returns the words that the ten rounds add to (c0, c2), for vector kernels whose blocks differ in c0 only.
-// Then parts of the first rounds are the same for all blocks, and are worked in here, so that
+// Parts of the first rounds are then the same for all blocks, and are precomputed here, so that
 //
 //	round 1 is    c2 = hi(M0 q) ^ keys[1], c3 = lo(M0 q)                             (c0 and c1 are uniform)
 //	round 2 is    c0 = hi(M1 c2) ^ keys[2], c1 = lo(M1 c2), c2 = c3 ^ keys[3]      (c3 is uniform)

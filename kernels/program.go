@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Buffer numbers an activation of the Program. A buffer holds one row per example; rows lie Stride(width) slots apart,
-// with the constant 1 behind the values. Each buffer has a twin of the same shape for the gradient of the loss.
+// Buffer numbers an activation of the Program. A buffer holds one row per example; rows are Stride(width) slots apart,
+// with the constant 1 after the values. Each buffer has a twin of the same shape for the gradient of the loss.
 type Buffer int
 
 // Instruction is one step of a Program.
@@ -17,11 +17,11 @@ type Instruction interface {
 	instruction()
 }
 
-// Gradient names what dW of a layer is made of, and is part of every instruction that forms it:
+// Gradient names the operands of dW of a layer, and is part of every instruction that forms it:
 //
 //	dW[r][k] = sum_b dy[b][r] x[b][k],   x = buffer Src, dy = the gradient of buffer Dst
 //
-// The terms say how often each cost of the layer's synapses stands in the objective: 0 or 1, unless a user adds one
+// The terms say how often the objective contains each cost of the layer's synapses: 0 or 1, unless a user adds one
 // twice.
 type Gradient struct {
 	Layer                            int
@@ -33,7 +33,7 @@ type Gradient struct {
 type (
 	// Gather copies the inputs of the minibatch, scaled and shifted, into a buffer.
 	Gather struct{ Dst Buffer }
-	// Sample draws the weights of a layer: w = mu + sigma xi. Without it they are mu.
+	// Sample draws the weights of a layer: w = mu + sigma xi. Without a Sample they are mu.
 	Sample struct{ Layer int }
 	// Forward multiplies a buffer by the weights of a layer and applies the activation.
 	Forward struct {
@@ -41,14 +41,13 @@ type (
 		Src, Dst   Buffer
 		Activation Activation
 	}
-	// Loss compares a buffer with the labels or targets and starts the gradient there. Activation is the one that made
-	// Src.
+	// Loss compares a buffer with the labels or targets and starts the gradient there. Activation is that of Src.
 	Loss struct {
 		Likelihood Likelihood
 		Src        Buffer
 		Activation Activation
 	}
-	// Backward takes the gradient of buffer Dst of a Forward back to its Src. Activation is the one that made Src.
+	// Backward propagates the gradient of buffer Dst of a Forward to its Src. Activation is that of Src.
 	Backward struct {
 		Layer      int
 		Src, Dst   Buffer
@@ -60,10 +59,10 @@ type (
 	// UpdateShared moves the phis that layers have in common, after all their Updates.
 	UpdateShared struct{ ReliabilityTerms int }
 	// SumGradient forms dW of a layer and the squared gradients of the examples, adds them to the Sums of the network, and
-	// the layer's input too. The costs stay out of it.
+	// also the layer's input. The costs are left out.
 	SumGradient struct{ Gradient }
-	// Fluctuate forms dW of a layer, adds the magnitude cost, and moves mu down this gradient and by noise. It comes after
-	// every Backward, which works at the mu of the step's beginning.
+	// Fluctuate forms dW of a layer, adds the magnitude cost, and moves mu down this gradient, with noise. It comes after
+	// every Backward, which uses the mu from the beginning of the step.
 	Fluctuate struct{ Gradient }
 )
 
@@ -118,7 +117,7 @@ type Program struct {
 	Rule         Rule
 }
 
-// Gradients returns what dW of every layer is made of.
+// Gradients returns the operands of dW of every layer.
 func (p *Program) Gradients() []Gradient {
 	gradients := make([]Gradient, len(p.Layout.Layers))
 	for _, instruction := range p.Instructions {
@@ -153,7 +152,7 @@ type Member struct {
 
 	// Of the rule Langevin only.
 	Temperature float64
-	Uncorrected bool // the noise alone, without the gradient: the control
+	Uncorrected bool // only noise, without the gradient: the control
 }
 
 // Data is a set of examples. Inputs are either Bytes, read as Scale*byte + Shift, or Floats; the answers are Labels for
@@ -165,7 +164,7 @@ type Data struct {
 	Floats       []float32 // N x Width
 	Labels       []byte    // N
 	Targets      []float32 // N x outputs
-	// Order fills dst with the order of the N = len(dst) examples in an epoch. Only training data needs one. A VM calls it
+	// Order fills dst with the order of the N = len(dst) examples in an epoch. Only training data need one. A VM calls it
 	// from several goroutines at once.
 	Order func(dst []int32, seed uint64, epoch int)
 }
@@ -199,7 +198,7 @@ func (d *Data) Check(p *Program) error {
 	return nil
 }
 
-// Divergence says where a network left the finite numbers.
+// Divergence says where a number of a network was no longer finite.
 type Divergence struct {
 	Step  int
 	Layer int
@@ -212,10 +211,10 @@ func (d *Divergence) String() string {
 
 // Progress is what a network did in a call of Run.
 type Progress struct {
-	// Losses has a number for each step: the negative log-likelihood, summed over its examples, in nats. Whoever adds them
-	// up in the order of the steps gets the same sum however the steps are cut into calls.
+	// Losses has a number for each step: the negative log-likelihood, summed over its examples, in nats. Their sum in the
+	// order of the steps does not depend on how the steps are split into calls.
 	Losses   []float64
-	Diverged *Divergence // nil unless the network has left the finite numbers; it then stands still
+	Diverged *Divergence // nil unless the network has diverged; it then no longer changes
 }
 
 // NLL is the sum over the steps of the call.
@@ -230,12 +229,12 @@ func (p Progress) NLL() float64 {
 // EvaluationGroup is the number of test examples that share one draw of the weights.
 const EvaluationGroup = 20
 
-// MaxDraws is the most draws of the weights that each group of n test examples can have: they are numbered in 32 bits.
+// MaxDraws is the largest number of draws of the weights for each group of n test examples: draws are numbered in 32
+// bits.
 func MaxDraws(n int) int { return math.MaxUint32 / max(1, (n+EvaluationGroup-1)/EvaluationGroup) }
 
 // Score holds the test figures of one network. Losses are mean negative log-likelihoods in nats; accuracies are
-// fractions and NaN for a Gaussian likelihood. Predictive and expected-log figures are NaN when no draws were asked
-// for.
+// fractions and NaN for a Gaussian likelihood. Predictive and expected-log figures are NaN if no draws were requested.
 type Score struct {
 	AccuracySampled float64 // one draw of the weights per EvaluationGroup examples
 	LossSampled     float64
@@ -250,19 +249,19 @@ type Score struct {
 
 // VM runs a Program for M networks at once. A network's numbers do not depend on the others, nor on threads.
 type VM interface {
-	// Run takes every network from firstStep through n steps. All networks always stand at the same step: ctx is looked at
-	// on entry only, so a driver that wants to stop soon asks for few steps at a time. How the steps are cut into calls
-	// does not change the result.
+	// Run takes every network through n steps from firstStep on. All networks are always at the same step: ctx is checked
+	// only on entry, so a driver that must stop soon asks for few steps at a time. How the steps are split into calls does
+	// not change the result.
 	Run(ctx context.Context, firstStep, n int) ([]Progress, error)
 	// Evaluate tests every network on data; step enters the noise. With draws = K > 0 it adds the K-draw figures.
 	Evaluate(ctx context.Context, data *Data, step, draws int) ([]Score, error)
-	// State returns a copy of a network's state. Load sets it, and starts the network's sums anew. Either fails only if
-	// the device does.
+	// State returns a copy of a network's state. Load sets it, and resets the network's sums. Either fails only if the
+	// device does.
 	State(member int) (*State, error)
 	Load(member int, s *State) error
-	// Sums returns a copy of what a network has added up since its state was loaded. It is an error if the Program's rule
-	// is not Accumulate, or if the network has left the finite numbers.
+	// Sums returns a copy of a network's sums since its state was loaded. It is an error if the Program's rule is not
+	// Accumulate, or if the network has diverged.
 	Sums(member int) (*Sums, error)
-	// Close frees what the VM holds.
+	// Close frees the resources of the VM.
 	Close() error
 }

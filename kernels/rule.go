@@ -6,22 +6,22 @@ import (
 )
 
 // Rule says what a step does with the gradients of the likelihood and of the costs: train the network, or measure it.
-// The compiler takes it as an argument, beside the graph.
+// The compiler takes it as an argument, together with the graph.
 type Rule interface {
 	fmt.Stringer
-	// Name is how files and the command line call the rule, whatever its constants.
+	// Name is the rule's name in files and on the command line, for any constants.
 	Name() string
-	// Draws says from which stream a step draws its weights, w = mu + sigma xi. Without draws it works at w = mu.
+	// Draws says from which stream a step draws its weights, w = mu + sigma xi. Without draws it uses w = mu.
 	Draws() (stream Stream, drawn bool)
-	// Layer returns the instruction that forms dW of a layer and does with it what the rule is there for.
+	// Layer returns the instruction that forms dW of a layer and applies the rule to it.
 	Layer(g Gradient) Instruction
-	// Shared returns the instruction that follows those of all layers where synapses share a phi, or nil if there is
-	// nothing left to do.
+	// Shared returns the instruction that follows those of all layers if synapses share a phi, or nil if the rule needs
+	// none.
 	Shared(reliabilityTerms int) Instruction
 }
 
 // Accumulate leaves the parameters as they are and adds up the gradients of the likelihood and the inputs of every
-// layer: see Sums. The costs do not enter.
+// layer: see Sums. The costs are left out.
 type Accumulate struct {
 	AtMu bool // weights are their means; otherwise each minibatch draws them, from the stream of analyses
 }
@@ -42,12 +42,12 @@ func (a Accumulate) Draws() (Stream, bool) { return StreamAnalysis, !a.AtMu }
 // Layer is a SumGradient.
 func (Accumulate) Layer(g Gradient) Instruction { return SumGradient{g} }
 
-// Shared is nil: the sums know nothing of phi.
+// Shared is nil: the sums do not involve phi.
 func (Accumulate) Shared(int) Instruction { return nil }
 
 // Langevin takes samples of the posterior p(theta | data) ~ exp(-U(theta) / T) with theta = mu (stochastic gradient
 // Langevin dynamics: Welling and Teh 2011; as a model of synapses: Kappel et al. 2015). U is the objective of the data
-// set without the reliability cost, and a step works at w = mu:
+// set without the reliability cost, and a step uses w = mu:
 //
 //	U(theta) = sum_n NLL_n + lambda sum |theta|
 //	theta   <- theta - eps_t (N/B) (dW + (B/N) lambda sign(theta)) + sqrt(2 eps_t T) xi
@@ -56,8 +56,8 @@ func (Accumulate) Shared(int) Instruction { return nil }
 // with t the step, eps the member's LearningRate, T its Temperature, and xi from the stream of dynamics. T = 0 is
 // gradient descent. Phi stays as it is.
 type Langevin struct {
-	Delay float64 // in steps; without meaning where Decay is 0
-	Decay float64 // 0 for steps of one size; between 1/2 and 1 for samples that converge
+	Delay float64 // in steps; ignored if Decay is 0
+	Decay float64 // 0 for steps of constant size; between 1/2 and 1 for samples that converge
 }
 
 // Name is langevin.
@@ -79,7 +79,7 @@ func (Langevin) Layer(g Gradient) Instruction { return Fluctuate{g} }
 // Shared is nil: phi stays as it is.
 func (Langevin) Shared(int) Instruction { return nil }
 
-// Check reports whether the steps have sizes.
+// Check reports whether delay and decay define step sizes.
 func (l Langevin) Check() error {
 	if l.Decay != 0 && !(l.Decay > 0 && l.Delay > 0 && !math.IsInf(l.Decay+l.Delay, 0)) {
 		return fmt.Errorf("kernels: Langevin: delay %g, decay %g: want both above 0, or a decay of 0", l.Delay, l.Decay)

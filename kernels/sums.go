@@ -2,20 +2,20 @@ package kernels
 
 import "math"
 
-// Sums is what a network has added up under the rule Accumulate since its state was loaded. With g_b the gradient of
-// the negative log-likelihood of example b with respect to the weights, and g the sum of the g_b over a minibatch, they
-// hold what the empirical Fisher information is made of (Malkin et al. 2024, Eq. 34 and 35). Nothing in them is divided
-// by anything, and the costs have no part in them.
+// Sums holds what a network adds up under the rule Accumulate since its state was loaded. With g_b the gradient of the
+// negative log-likelihood of example b with respect to the weights, and g the sum of the g_b over a minibatch, these
+// are the terms of the empirical Fisher information (Malkin et al. 2024, Eq. 34 and 35). They are sums, not means, and
+// leave out the costs.
 //
 // The gradients of a minibatch are computed in float32 and added up in float64: the sums are within 1e-6 of each
-// layer's largest entry, for minibatches of up to some thousand examples. Where a network has learnt all examples but a
-// handful, which then hold the gradient by themselves, the rounding of their outputs shows in the squares at w = mu:
+// layer's largest entry, for minibatches of up to some thousand examples. Where a network has learnt all but a handful
+// of examples, which then make up the whole gradient, the rounding of their outputs shows in the squares at w = mu:
 // 2e-6 to 4e-6.
 type Sums struct {
 	Minibatches int // added up
 	Examples    int // in them
 
-	// Of every synapse, laid out like mu; the pads are zero.
+	// Of every synapse, in the layout of mu; the pads are zero.
 	Gradient      []float64 // sum over minibatches of g
 	Magnitude     []float64 // of |g|
 	Square        []float64 // of g^2
@@ -24,14 +24,14 @@ type Sums struct {
 	Inputs []InputSums // of every layer
 }
 
-// InputSums are sums over examples of the activations that a layer reads, laid out like a row of mu: the bias, in
-// column In, has the constant 1 as its activation, and so the number of examples as both sums.
+// InputSums are sums over examples of the activations that a layer reads, in the layout of a row of mu: the bias, in
+// column In, has the constant 1 as its activation, so both of its sums are the number of examples.
 type InputSums struct {
 	Magnitude []float64 // of |x|
 	Square    []float64 // of x^2
 }
 
-// NewSums returns sums of nothing.
+// NewSums returns sums of zero.
 func NewSums(l Layout) *Sums {
 	slots := l.Slots()
 	s := &Sums{
@@ -57,7 +57,7 @@ func (s *Sums) CopyFrom(t *Sums) {
 	}
 }
 
-// SumRow holds the sums of a row, and of what lies behind it.
+// SumRow holds the sums of a row, and of the rows after it.
 type SumRow struct {
 	Gradient, Magnitude, Square, ExampleSquare []float64
 }
@@ -67,7 +67,7 @@ func (s *Sums) Row(slot int) SumRow {
 	return SumRow{s.Gradient, s.Magnitude, s.Square, s.ExampleSquare}.From(slot)
 }
 
-// From returns what starts the given number of slots further.
+// From returns the sums that start the given number of slots further.
 func (r SumRow) From(slot int) SumRow {
 	return SumRow{r.Gradient[slot:], r.Magnitude[slot:], r.Square[slot:], r.ExampleSquare[slot:]}
 }
@@ -94,7 +94,7 @@ func AddGradient[T Float](row SumRow, dw, squares []T) bool {
 	return check == 0
 }
 
-// AddInputs adds the columns of a minibatch to the sums of a layer's inputs, given x and its squares, whose rows lie
+// AddInputs adds the columns of a minibatch to the sums of a layer's inputs, given x and its squares, whose rows are
 // stride apart.
 func AddInputs[T Float](sums InputSums, x, squares []T, batch, stride int) {
 	n := len(sums.Magnitude)

@@ -3,11 +3,10 @@ package kernels
 import "runtime"
 
 // threadsPerProcessor is how many threads a processor may have: more than one, for a user who wants that, but not many,
-// for each costs memory and brings nothing.
+// because each costs memory and gains nothing.
 const threadsPerProcessor = 4
 
-// Threads returns how many threads work where a user asks for so many: one for each processor for 0, and at most a few
-// for each.
+// Threads returns how many threads work if a user asks for n: one per processor for 0, and at most a few per processor.
 func Threads(asked int) int {
 	processors := runtime.GOMAXPROCS(0)
 	if asked == 0 {

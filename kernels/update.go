@@ -2,7 +2,7 @@ package kernels
 
 import "math"
 
-// Slopes are the slopes of the costs for one network, per minibatch, with B/N in them.
+// Slopes are the slopes of the costs for one network, per minibatch, with the factor B/N.
 type Slopes[T Float] struct {
 	Magnitude   T // lambda B/N
 	Reliability T // k B/N, see ReliabilitySlope
@@ -18,8 +18,8 @@ func NewSlopes[T Float](m Member, fraction float64) Slopes[T] {
 	}
 }
 
-// TrainingStep holds the numbers of one step of training for one network: the slopes of its costs, and those with which
-// its parameters follow their gradients.
+// TrainingStep holds the numbers of one step of training for one network: the slopes of its costs, and those of its
+// mover.
 type TrainingStep[T Float] struct {
 	Slopes[T]
 	Move[T]
@@ -60,8 +60,8 @@ type Row[T Float] struct {
 	Phi Param[T] // one per synapse; unused when sigma is shared
 }
 
-// SampleRow draws the weights of a row whose synapses have a phi each, given xi, and derives all that the update will
-// need of phi while sigma is at hand:
+// SampleRow draws the weights of a row whose synapses have a phi each, given xi, and derives all that the update needs
+// of phi while sigma is available:
 //
 //	w     = mu + sigma xi
 //	slope = dw/dphi = xi dsigma/dphi
@@ -104,7 +104,7 @@ func (u *TrainingStep[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 	return u.UpdateMeans(row, dw) && finite
 }
 
-// UpdateMeans moves mu of a row only, and reports whether everything stayed finite. It leaves the gradient in dw.
+// UpdateMeans moves only mu of a row, and reports whether everything stayed finite. It leaves the gradient in dw.
 func (u *TrainingStep[T]) UpdateMeans(row Row[T], dw []T) bool {
 	u.addMagnitude(dw, row.Mu.Values)
 	return u.Row(row.Mu, dw)
@@ -121,8 +121,8 @@ func SigmaGradient[T Float](dw, xi []T) float64 {
 	return sum
 }
 
-// SharedGradient is the gradient with respect to a phi shared by the given number of synapses, each of which pays,
-// given the sum of dW xi:
+// SharedGradient is the gradient with respect to a phi shared by the given number of synapses, each of which has a
+// cost, given the sum of dW xi:
 //
 //	dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi
 func (u Slopes[T]) SharedGradient(phi T, sum float64, synapses int) T {
@@ -132,7 +132,7 @@ func (u Slopes[T]) SharedGradient(phi T, sum float64, synapses int) T {
 
 // LangevinStep holds the numbers of one step of the rule Langevin for one network.
 type LangevinStep[T Float] struct {
-	Slopes[T]   // of which the magnitude's counts
+	Slopes[T]   // of which only that of the magnitude is used
 	Rate      T // eps_t N/B; 0 without the gradient
 	Noise     T // sqrt(2 eps_t T)
 }

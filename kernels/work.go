@@ -1,13 +1,13 @@
 package kernels
 
-// Work is what an instruction has to do in one step of one network, at the least.
+// Work is the least that an instruction must do in one step of one network.
 type Work struct {
-	Bytes float64 // parameters and moments to be read and written; what is made and used within a step is not counted
+	Bytes float64 // parameters and moments read and written; values made and used within a step are not counted
 	// float32 additions and multiplications, a fused one counting two, and as many integer ones in the noise
 	Operations float64
 }
 
-// Operations per synapse that are not products. They count what the formulas ask for: one kernel set may do more.
+// Operations per synapse that are not products. They count what the formulas need: a kernel set may do more.
 const (
 	// Philox per normal: ten rounds of two widening multiplications (two words each), four exclusive ors and two
 	// additions, for four normals.
@@ -65,7 +65,7 @@ func (p *Program) Work(instruction Instruction) Work {
 	return Work{}
 }
 
-// Add sums two works.
+// Add returns the sum of two works.
 func (w Work) Add(v Work) Work {
 	return Work{Bytes: w.Bytes + v.Bytes, Operations: w.Operations + v.Operations}
 }

@@ -10,7 +10,8 @@ import (
 	"quantal/kernels"
 )
 
-// What machines may deviate from float64 under Adam, by the number of steps, relative to each field's largest entry.
+// How much machines may deviate from float64 under Adam, by the number of steps, relative to each field's largest
+// entry.
 //
 // After one step the moments are a tenth of the gradient and a thousandth of its square: float32 rounding of sums over
 // the minibatch and the layers, typically 2e-7, with room to 1e-5 (twice that for the square) where noise and cost
@@ -24,21 +25,19 @@ var (
 	hundred = map[string]float64{"mu": 5e-5, "mu.m": 5e-5, "mu.v": 1e-5, "phi": 1e-5, "phi.m": 1e-4, "phi.v": 2e-5}
 )
 
-// What they may deviate under the other rules that train, in ten steps. A step is the gradient itself, so that errors
-// are those of gradients, and a velocity is a sum of them.
+// How much they may deviate under the other rules that train, in ten steps. A step is the gradient itself, so that
+// errors are those of gradients, and a velocity is a sum of them.
 var tenOfOthers = map[string]float64{"mu": 2e-6, "mu.v": 2e-5, "phi": 5e-6, "phi.v": 5e-5}
 
-// What sums in which each minibatch is computed in float32 may deviate, relative to the largest entry of a layer: where
-// single examples of few dominate, three times that.
+// How much sums may deviate if each minibatch is computed in float32, relative to the largest entry of a layer: if a
+// few single examples dominate, three times that.
 const sumTolerance, fewExamples = 1e-6, 50
 
-// What means may deviate after a few steps of Langevin, relative to the largest displacement of their layer, some 0.1:
-// means of up to
-// 0.4 are rounded to 3e-8 in each.
+// How much means may deviate after a few steps of Langevin, relative to the largest displacement of their layer, some
+// 0.1: means of up to 0.4 are rounded to 3e-8 in each.
 const displacementTolerance = 5e-6
 
-// relative is the largest difference of two lists, relative to the largest entry of want; infinite if that is no
-// number.
+// relative is the largest difference of two lists, relative to the largest entry of want; infinite if that is NaN.
 func relative[A, B kernels.Float](got []A, want []B) float64 {
 	scale, e := 0.0, 0.0
 	for i, w := range want {
@@ -55,8 +54,8 @@ func relative[A, B kernels.Float](got []A, want []B) float64 {
 	return e / scale
 }
 
-// Excess is by how much the members of a VM exceed what they may deviate from their references, 1 at the limit, and
-// where.
+// Excess is the deviation of a VM's members from their references in units of the tolerance, 1 at the limit, and where
+// it is largest.
 func (n *Network) Excess(t testing.TB, vm kernels.VM, want []*Reference) (worst float64, where string) {
 	t.Helper()
 	for m, r := range want {
@@ -130,7 +129,7 @@ func (r *Reference) deviation(s *kernels.State) map[string]float64 {
 			}
 		}
 		if math.Abs(mu) < 3*r.member.LearningRate {
-			return // at the kink of |mu| it may have been on the other side for a step
+			return // at the kink of |mu| it may have been on the other side in one step
 		}
 		add("mu", s.Mu[at], mu)
 		for i, name := range moments {
@@ -144,7 +143,7 @@ func (r *Reference) deviation(s *kernels.State) map[string]float64 {
 	return worst
 }
 
-// displacement compares means: the worst error of any layer relative to how far the layer's have moved at most.
+// displacement compares means: the worst error of any layer relative to the largest displacement in the layer.
 func (r *Reference) displacement(got, start []float32) float64 {
 	worst, layout, want := 0.0, r.n.Program.Layout, r.mean()
 	for l, layer := range layout.Layers {

@@ -10,8 +10,8 @@ import (
 	"quantal/kernels"
 )
 
-// Walks are steps of one size and of sizes that shrink.
-var Walks = []kernels.Langevin{{}, {Delay: 2, Decay: 0.6}}
+// Schedules are steps of constant size and of shrinking size.
+var Schedules = []kernels.Langevin{{}, {Delay: 2, Decay: 0.6}}
 
 func langevinAgainstFloat64(t *testing.T, machines []Machine) {
 	short := Designs()
@@ -20,7 +20,7 @@ func langevinAgainstFloat64(t *testing.T, machines []Machine) {
 		if testing.Short() && i%5 != 0 {
 			continue
 		}
-		rule := Walks[i/2%2]
+		rule := Schedules[i/2%2]
 		t.Run(d.String()+"/"+rule.String(), func(t *testing.T) {
 			d.Members = max(d.Members, 2) // one is not corrected
 			n := d.Network(t).Fluctuating(t, rule)
@@ -28,7 +28,7 @@ func langevinAgainstFloat64(t *testing.T, machines []Machine) {
 				"B/N of the prior missing",
 				"the sign of the prior"}
 			if rule.Decay != 0 {
-				flaws = append(flaws, "steps of one size")
+				flaws = append(flaws, "steps of constant size")
 			}
 			comparison{network: n, first: 5, count: 4, losses: 1e-5, flaws: flaws, factor: 100,
 				after: func(t *testing.T, vm kernels.VM) {
@@ -40,7 +40,7 @@ func langevinAgainstFloat64(t *testing.T, machines []Machine) {
 							t.Errorf("member %d: phi or a moment has moved (-want +got)\n%s", m, diff)
 						}
 					}
-					// What matters to the member that is not corrected, too.
+					// The faults that also matter to the member that is not corrected.
 					for _, flaw := range flaws[:4] {
 						control := n.Only(1).After(5, 4, flaw)[0]
 						if e := control.displacement(StateOf(t, vm, 1).Mu, n.Start[1].Mu); e < 100*displacementTolerance {
@@ -52,8 +52,8 @@ func langevinAgainstFloat64(t *testing.T, machines []Machine) {
 	}
 }
 
-// noiseVanishes: no noise is drawn at temperature 0, which is the same, to the last bit, as noise that is drawn and too
-// small to be seen.
+// noiseVanishes: no noise is drawn at temperature 0, and the result is the same, to the last bit, as with noise that is
+// too small to have an effect.
 func noiseVanishes(t *testing.T, m Machine) {
 	n := Design{
 		Sizes: []int{33, 17, 9, 5}, Activation: kernels.ReLU, Batch: 20, Likelihood: kernels.Gaussian, Rho: 2, Examples: 150,
@@ -66,7 +66,7 @@ func noiseVanishes(t *testing.T, m Machine) {
 	vm := n.Open(t, m.Open)
 	mu := func(member int) []float32 { return StateOf(t, vm, member).Mu }
 	Run(t, vm, 0, 5)
-	// Two controls at temperatures 1 and 4: the same noise, of twice the size.
+	// Two controls at temperatures 1 and 4: the same noise, twice as large.
 	a, b := mu(3), mu(4)
 	for i, start := range n.Start[0].Mu {
 		if d := float64(b[i]-start) - 2*float64(a[i]-start); math.Abs(d) > 1e-6 {
@@ -111,7 +111,7 @@ func samplesThePosterior(t *testing.T, machine Machine) {
 	det := xx*examples - x1*x1
 	ols := [2]float64{(examples*xy - x1*y1) / det, (xx*y1 - x1*xy) / det}
 	covariance := [2][2]float64{{examples * v / det, -x1 * v / det}, {-x1 * v / det, xx * v / det}}
-	// The chain's own, H^-1 (1 - eps H/2)^-1: what a finite step adds.
+	// That of the chain, H^-1 (1 - eps H/2)^-1, with the effect of finite steps.
 	const eps = 0.02 / (examples / v)
 	h := [2][2]float64{{xx / v, x1 / v}, {x1 / v, examples / v}}
 	chain := func() [2][2]float64 {
@@ -153,7 +153,7 @@ func samplesThePosterior(t *testing.T, machine Machine) {
 				count++
 			}
 		}
-		// The slowest direction forgets a third or so between looks: 8,000 samples are worth some 3,000 for the squares.
+		// The slowest direction forgets a third or so between samples: 8,000 samples are worth some 3,000 for the squares.
 		worst := 0.0
 		for i := range 2 {
 			if e := math.Abs(mean[i]/count) / math.Sqrt(temperature*covariance[i][i]); e > 0.06 {

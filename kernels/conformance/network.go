@@ -21,7 +21,7 @@ func Numbers[T kernels.Float](dst []T, seed uint64, lo, hi float64) []T {
 	return dst
 }
 
-// Order is some order of the examples for each seed and epoch: what the order is does not matter here.
+// Order is some order of the examples for each seed and epoch: any order will do here.
 func Order(dst []int32, seed uint64, epoch int) {
 	n := uint64(len(dst))
 	stride := 2*(seed%5+uint64(epoch)) + 1
@@ -60,7 +60,7 @@ func Synthetic(p *kernels.Program, n int) *kernels.Data {
 	return d
 }
 
-// Initial is a state with sigma around the given value, over a factor of about three both ways.
+// Initial is a state with sigma between about a third of the given value and three times as much.
 func Initial(l kernels.Layout, seed uint64, sigma float64) *kernels.State {
 	s := kernels.NewState(l, 0)
 	for n := range l.Rows() {
@@ -72,7 +72,7 @@ func Initial(l kernels.Layout, seed uint64, sigma float64) *kernels.State {
 	return s
 }
 
-// Design says what a network is like.
+// Design describes a network.
 type Design struct {
 	Sizes      []int
 	Sharing    kernels.Sharing
@@ -80,8 +80,8 @@ type Design struct {
 	Activation kernels.Activation
 	Batch      int
 	Rho        float64
-	Members    int // 0 stands for 1
-	Examples   int // 0 stands for four minibatches and one more
+	Members    int // 0 means 1
+	Examples   int // 0 means four minibatches and one more
 }
 
 func (d Design) String() string {
@@ -105,7 +105,7 @@ func Designs() []Design {
 			})
 		}
 	}
-	for i, rho := range exponents { // every cost with the noise that has most paths
+	for i, rho := range exponents { // every cost, with the noise that has the most code paths
 		all = append(all, Design{Sizes: []int{18, 11, 4}, Activation: kernels.ReLU, Batch: batches[i%4], Rho: rho,
 			Members: 2})
 	}
@@ -131,7 +131,7 @@ func crossed() []Design {
 	return all
 }
 
-// Network is a Program with all that a run of it needs.
+// Network is a Program with everything that a run of it needs.
 type Network struct {
 	graph.Spec
 	Program *kernels.Program
@@ -187,7 +187,7 @@ func (n *Network) phiGradients() (noise, cost float64) {
 	return noise, cost
 }
 
-// Under is the same network with a program for another rule.
+// Under returns the same network with a program for another rule.
 func (n *Network) Under(t testing.TB, rule kernels.Rule) *Network {
 	t.Helper()
 	c := *n
@@ -198,8 +198,8 @@ func (n *Network) Under(t testing.TB, rule kernels.Rule) *Network {
 	return &c
 }
 
-// Fluctuating is the network under the rule Langevin, the second member uncorrected. The largest step by the gradient
-// is 0.05 at first, those by noise are half of that.
+// Fluctuating returns the network under the rule Langevin, the second member without the gradient. The largest step
+// along the gradient is at first 0.05, those by noise are half as large.
 func (n *Network) Fluctuating(t testing.TB, rule kernels.Langevin) *Network {
 	t.Helper()
 	n = n.Under(t, rule)
@@ -219,7 +219,7 @@ func (n *Network) Fluctuating(t testing.TB, rule kernels.Langevin) *Network {
 	return n
 }
 
-// Only is the network with the given ones of its members.
+// Only returns the network with some of its members.
 func (n *Network) Only(members ...int) *Network {
 	c := *n
 	c.Members, c.Start = nil, nil
@@ -255,7 +255,7 @@ func (n *Network) Open(t testing.TB, open Open) kernels.VM {
 	return vm
 }
 
-// Run takes all members through steps in which they stay finite.
+// Run takes all members through steps and fails if one diverges.
 func Run(t testing.TB, vm kernels.VM, first, count int) []kernels.Progress {
 	t.Helper()
 	progress, err := vm.Run(context.Background(), first, count)
@@ -280,7 +280,7 @@ func StateOf(t testing.TB, vm kernels.VM, member int) *kernels.State {
 	return s
 }
 
-// SumsOf returns what a network has added up.
+// SumsOf returns a network's sums.
 func SumsOf(t testing.TB, vm kernels.VM, member int) *kernels.Sums {
 	t.Helper()
 	s, err := vm.Sums(member)

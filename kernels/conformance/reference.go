@@ -25,7 +25,7 @@ type moments struct{ m, v float64 }
 
 func (a moments) named(name string) float64 { return map[string]float64{"m": a.m, "v": a.v}[name] }
 
-// After returns all members as they are after some steps from their start. A flaw is the name of a fault.
+// After returns all members after some steps from their start. A flaw is the name of a fault.
 func (n *Network) After(first, count int, flaw string) []*Reference {
 	var all []*Reference
 	for m := range n.Members {
@@ -103,7 +103,7 @@ func (r *Reference) each(w [][][]float64, f func(l, row, k int, v float64)) {
 	}
 }
 
-// zeros are as many as there are weights.
+// zeros has one zero for each weight.
 func (r *Reference) zeros() (z [][][]float64) {
 	for l := range len(r.n.Sizes) - 1 {
 		rows := make([][]float64, r.n.Sizes[l+1])
@@ -322,7 +322,7 @@ func (r *Reference) train(step int) {
 	}
 }
 
-// accumulate adds up what a step of the rule Accumulate does, example by example.
+// accumulate makes a step of the rule Accumulate, example by example.
 func (r *Reference) accumulate(atMu bool, step int) {
 	w, layout := r.mu, r.n.Program.Layout
 	if !atMu {
@@ -378,7 +378,7 @@ func (r *Reference) fluctuate(rule kernels.Langevin, step int) {
 	}
 	m := r.member
 	eps := m.LearningRate
-	if rule.Decay != 0 && r.flaw != "steps of one size" {
+	if rule.Decay != 0 && r.flaw != "steps of constant size" {
 		eps *= math.Pow(1+float64(step)/rule.Delay, -rule.Decay)
 	}
 	scale, prior, amplitude := 1/r.fraction(), m.Lambda, math.Sqrt(2*eps*m.Temperature)

@@ -21,10 +21,10 @@ func (unknownRule) Name() string          { return "climb" }
 func (unknownRule) String() string        { return "hill climbing" }
 func (unknownInstruction) String() string { return "b1 = pool(b0)" }
 
-// refusals: what a machine cannot run, it refuses, and names what that is.
+// refusals: a machine refuses, by name, what it cannot run.
 func refusals(t *testing.T, m Machine) {
 	n := small.Network(t)
-	summed, walking := n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, kernels.Langevin{})
+	summed, fluctuating := n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, kernels.Langevin{})
 	few, wide, labels := *n.Data, *n.Data, *n.Data
 	few.N, few.Bytes, few.Labels = 3, few.Bytes[:90], few.Labels[:3]
 	wide.Width = 29
@@ -70,14 +70,14 @@ func refusals(t *testing.T, m Machine) {
 			"comes before its weights are drawn"},
 		{"updates that are sums", summed, func(p *kernels.Program) { p.Rule = kernels.DefaultAdam() },
 			"though its rule is Adam"},
-		{"weights drawn, yet at mu", summed, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} },
+		{"weights drawn, but rule at mu", summed, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} },
 			"though its rule is accumulate at mu"},
 		{"a layer without its dW", summed,
 			func(p *kernels.Program) { p.Instructions = p.Instructions[:len(p.Instructions)-1] },
 			"dW is formed 1 times for 2 layers"},
-		{"steps that are updates", walking, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} },
+		{"steps that are updates", fluctuating, func(p *kernels.Program) { p.Rule = kernels.Accumulate{AtMu: true} },
 			"though its rule is accumulate at mu"},
-		{"a schedule without a delay", walking, func(p *kernels.Program) { p.Rule = kernels.Langevin{Decay: 0.5} },
+		{"a schedule without a delay", fluctuating, func(p *kernels.Program) { p.Rule = kernels.Langevin{Decay: 0.5} },
 			"delay 0"},
 	} {
 		p := *c.network.Program
@@ -119,7 +119,7 @@ func refusals(t *testing.T, m Machine) {
 	if _, err := vm.Sums(0); err == nil || !strings.Contains(err.Error(), "Adam") {
 		t.Errorf("sums of a network in training: %v", err)
 	}
-	if _, err := walking.Open(t, m.Open).Sums(0); err == nil || !strings.Contains(err.Error(), "Langevin") {
+	if _, err := fluctuating.Open(t, m.Open).Sums(0); err == nil || !strings.Contains(err.Error(), "Langevin") {
 		t.Errorf("sums of a network that fluctuates: %v", err)
 	}
 

@@ -14,10 +14,10 @@ type Open func(p *kernels.Program, members []kernels.Member, train *kernels.Data
 type Machine struct {
 	Name string
 	Open Open
-	// Ways are others to run the same kernels: with more threads, say, or members that take turns. Every byte must be the
-	// same.
+	// Ways are other ways to run the same kernels: with more threads, say, or with members in batches. Every byte must be
+	// the same.
 	Ways map[string]Open
-	Slow bool // as an interpreter is: a part of the tests is enough
+	Slow bool // as an interpreter is: some of the tests are enough
 }
 
 // Test runs all tests on the machines.
@@ -61,8 +61,8 @@ type comparison struct {
 	network      *Network
 	first, count int
 	losses       float64  // tolerance of the losses
-	flaws        []string // planted into the reference of one member after the other, and of all that matter to it
-	factor       float64  // by how much a flaw has to exceed the tolerance
+	flaws        []string // planted in the reference of one member after the other
+	factor       float64  // by how much a flaw must exceed the tolerance
 	after        func(t *testing.T, vm kernels.VM)
 }
 
@@ -95,8 +95,8 @@ func (c comparison) on(t *testing.T, machines []Machine) {
 	}
 }
 
-// some are the machines that take part in run number i, which is one of the shorter runs or not: every fifth on slow
-// ones in short tests.
+// some are the machines for run number i, which is or is not one of the shorter runs: slow machines get every fifth in
+// short tests.
 func some(machines []Machine, i int, shorter bool) []Machine {
 	var list []Machine
 	for _, m := range machines {

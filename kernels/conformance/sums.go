@@ -53,7 +53,7 @@ func sumsAgainstFloat64(t *testing.T, machines []Machine) {
 				if n.Sharing != kernels.NoNoise && !rule.AtMu {
 					flaws = append(flaws, "xi = 0", "a wrong counter", "the noise of training")
 				}
-				// Enough examples for single ones not to dominate.
+				// Enough examples that no single one dominates.
 				c := comparison{network: n, first: 3, count: 10 + 40/n.Batch, losses: 1e-5, flaws: flaws, factor: 10}
 				want := n.Only(0).After(c.first, c.count, "")[0]
 				c.after = func(t *testing.T, vm kernels.VM) {
@@ -104,8 +104,8 @@ func (n *Network) checkPadsOfSums(t *testing.T, s *kernels.Sums) {
 	}
 }
 
-// stockGradient is the gradient of a minibatch's negative log-likelihood, and of the magnitude cost if it is asked for,
-// by Gorgonia's own operations in float64, [layer][row][column], with xi from the given stream, or 0.
+// stockGradient is the gradient of a minibatch's negative log-likelihood, and of the magnitude cost if requested, by
+// Gorgonia's own operations in float64, [layer][row][column], with xi from the given stream, or 0.
 func (n *Network) stockGradient(t *testing.T, step int, stream kernels.Stream, noisy, magnitude bool) [][][]float64 {
 	t.Helper()
 	spec := n.Spec
@@ -229,7 +229,7 @@ func againstStockOperations(t *testing.T, machines []Machine) {
 				}
 			}
 		}
-		// The step is as long as the gradient, so that nothing is lost in the difference of two means.
+		// The step is as long as the gradient, so that the difference of two means keeps its digits.
 		n = n.Fluctuating(t, kernels.Langevin{})
 		n.Members[0].LearningRate, n.Members[0].Temperature = float64(n.Batch)/float64(n.Data.N), 0
 		const step = 2
@@ -271,10 +271,10 @@ func sumsOfSingleExamples(t *testing.T, m Machine) {
 	}
 }
 
-// CertainTolerance is by how much the sums of a certain network may exceed the tolerance.
+// CertainTolerance is the factor by which the sums of a certain network may exceed the tolerance.
 const CertainTolerance = 10
 
-// Certain is a network that is all but certain of the right answers, without noise. It has gradients of 1e-6 and less,
+// Certain is a network that is almost certain of the right answers, without noise. It has gradients of 1e-6 and less,
 // which softmax - 1 in float32 would round to multiples of 6e-8. What is left is the rounding of logits of up to 30:
 // some 2e-6 each, and twice that in the squares.
 func Certain(t testing.TB) *Network {
@@ -308,7 +308,7 @@ func sumsOfACertainNetwork(t *testing.T, m Machine) {
 	}
 }
 
-// sumsOfManyMinibatches: rounding does not pile up over tens of thousands of minibatches.
+// sumsOfManyMinibatches: rounding does not accumulate over tens of thousands of minibatches.
 func sumsOfManyMinibatches(t *testing.T, m Machine) {
 	if testing.Short() || m.Slow {
 		t.Skip("sums 30,000 minibatches twice")
@@ -324,8 +324,8 @@ func sumsOfManyMinibatches(t *testing.T, m Machine) {
 	}
 }
 
-// sumsBeginWithTheState: loading a state starts the sums anew; a copy that was handed out stays as it is; and what a
-// network answers in a test does not depend on the rule.
+// sumsBeginWithTheState: loading a state resets the sums; a copy that was returned stays as it is; and the scores of a
+// network do not depend on the rule.
 func sumsBeginWithTheState(t *testing.T, m Machine) {
 	for _, rule := range Accumulations {
 		trained := Design{Sizes: []int{20, 7, 3}, Activation: kernels.ReLU, Batch: 7, Rho: 2, Examples: 85}.Network(t)
@@ -355,17 +355,17 @@ func sumsBeginWithTheState(t *testing.T, m Machine) {
 	}
 }
 
-// gradientsBeyondFloat32: the network stops with the layer named, and has no sums; the others have.
+// gradientsBeyondFloat32: the network stops with the layer named, and has no sums; the others have sums.
 func gradientsBeyondFloat32(t *testing.T, m Machine) {
 	d := Design{
 		Sizes: []int{12, 9, 4}, Activation: kernels.ReLU, Batch: 100, Sharing: kernels.NoNoise, Likelihood: kernels.Gaussian,
 		Rho: 2, Members: 2,
 	}
 	want := kernels.Divergence{Step: 4, Layer: 1, What: "gradient"}
-	walking := d.Network(t).Fluctuating(t, kernels.Langevin{})
-	walking.Members[1].NoiseVariance = 1e-38
+	fluctuating := d.Network(t).Fluctuating(t, kernels.Langevin{})
+	fluctuating.Members[1].NoiseVariance = 1e-38
 	// Where losses are added up in float32, they are the first to be too large.
-	diverging(t, walking.Open(t, m.Open), 4, 2, want, kernels.Divergence{Step: 4, Layer: 1, What: "loss"})
+	diverging(t, fluctuating.Open(t, m.Open), 4, 2, want, kernels.Divergence{Step: 4, Layer: 1, What: "loss"})
 
 	n := d.Network(t).Under(t, kernels.Accumulate{})
 	n.Members[1].NoiseVariance = 1e-25 // squared errors of 1e49
@@ -386,7 +386,7 @@ func gradientsBeyondFloat32(t *testing.T, m Machine) {
 		t.Errorf("%d minibatches after loading, want 0", s.Minibatches)
 	}
 
-	// A mean that is no number gives a loss that is none.
+	// A mean that is NaN gives a loss that is NaN.
 	n.Members[1] = n.Members[0]
 	spoiled := kernels.NewState(n.Program.Layout, 0)
 	spoiled.CopyFrom(n.Start[0])

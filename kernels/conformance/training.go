@@ -48,8 +48,8 @@ func stepsAgainstFloat64(t *testing.T, machines []Machine) {
 	}
 }
 
-// moversAgainstFloat64: the other rules that train follow their equations, too: ten steps, in which a velocity has come
-// to six tenths of its size.
+// moversAgainstFloat64: the other rules that train also follow their equations: ten steps, in which a velocity reaches
+// six tenths of its final size.
 func moversAgainstFloat64(t *testing.T, machines []Machine) {
 	for i, rule := range kernels.Movers()[1:] {
 		for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
@@ -101,7 +101,7 @@ func evaluateAgainstTheDefinitions(t *testing.T, machines []Machine) {
 	}
 }
 
-// score tests the network on its training data.
+// score evaluates the network on its training data.
 func (r *Reference) score(step, draws int) kernels.Score {
 	nan := math.NaN()
 	s := kernels.Score{AccuracyPredictive: nan, LossPredictive: nan, AccuracyExpectedLog: nan, LossExpectedLog: nan}
@@ -145,11 +145,11 @@ func (r *Reference) score(step, draws int) kernels.Score {
 	return s
 }
 
-// small is a network for tests of how a VM behaves.
+// small is a network for tests of a VM's behaviour.
 var small = Design{Sizes: []int{30, 17, 4}, Activation: kernels.ReLU, Batch: 5, Rho: 2, Members: 5}
 
-// bytesDoNotDependOnCompany: a network's numbers must not depend on the networks beside it, on how the machine divides
-// the work, on how its steps are cut into calls, or on looking at it in between.
+// bytesDoNotDependOnCompany: a network's numbers must not depend on the other networks, on how the machine divides the
+// work, on how steps are split into calls, or on reading its state in between.
 func bytesDoNotDependOnCompany(t *testing.T, machines []Machine) {
 	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
 		// Layers of the second are big enough for several threads to work on one network.
@@ -159,7 +159,7 @@ func bytesDoNotDependOnCompany(t *testing.T, machines []Machine) {
 			shorter := i == 0 && (!testing.Short() || sharing%2 == 0)
 			n := d.Network(t)
 			rules := []*Network{n, n.Under(t, kernels.Accumulate{}), n.Under(t, kernels.Accumulate{AtMu: true}),
-				n.Fluctuating(t, Walks[int(sharing)%2])}
+				n.Fluctuating(t, Schedules[int(sharing)%2])}
 			for j, n := range rules {
 				if testing.Short() && (j+int(sharing))%2 != 0 {
 					continue
@@ -181,7 +181,7 @@ func (n *Network) company(t *testing.T, m Machine, large bool) {
 		cuts = [][2]int{{0, 1}, {1, 3}, {4, 18}}
 	}
 	steps := cuts[len(cuts)-1][0] + cuts[len(cuts)-1][1]
-	const place = 2 // in the company: of five in turns of two, in the middle
+	const place = 2 // its position: in the middle of five in batches of two
 	alone := n.Only(place)
 	want := alone.Open(t, m.Open)
 	progress := Run(t, want, 0, steps)
@@ -232,7 +232,7 @@ func (n *Network) company(t *testing.T, m Machine, large bool) {
 			if other != at && Same(sums, SumsOf(t, vm, other)) {
 				t.Errorf("%s: another member has the same sums", name)
 			}
-			// Loading starts the sums anew, whether a member is on its device or not.
+			// Loading resets the sums, whether a member is on its device or not.
 			n.Load(t, vm)
 			for m := range n.Members {
 				if !Same(kernels.NewSums(n.Program.Layout), SumsOf(t, vm, m)) {
@@ -247,7 +247,7 @@ func (n *Network) company(t *testing.T, m Machine, large bool) {
 	}
 }
 
-// divergence: a network that leaves the finite numbers stops, with the place named, and the others go on.
+// divergence: a network that diverges stops, with the place named, and the others continue.
 func divergence(t *testing.T, m Machine) {
 	for _, c := range []struct {
 		name   string
@@ -294,7 +294,7 @@ func divergence(t *testing.T, m Machine) {
 	}
 }
 
-// diverging runs two members, of which the second stops in one of the given ways.
+// diverging runs two members, the second of which stops in one of the given ways.
 func diverging(t *testing.T, vm kernels.VM, first, count int, want ...kernels.Divergence) []kernels.Progress {
 	t.Helper()
 	progress, err := vm.Run(context.Background(), first, count)

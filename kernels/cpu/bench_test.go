@@ -28,7 +28,7 @@ func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch i
 	m := make([]kernels.Member, members)
 	for i := range m {
 		m[i] = kernels.Member{Seed: uint64(i), C: 0.1, Rho: rho, Lambda: 0.01, LearningRate: 1e-4}
-		if _, walks := rule.(kernels.Langevin); walks {
+		if _, langevin := rule.(kernels.Langevin); langevin {
 			m[i].LearningRate, m[i].Temperature = 1e-10, 1
 		}
 	}

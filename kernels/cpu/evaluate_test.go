@@ -13,11 +13,11 @@ import (
 // countdown is a context that is cancelled when it has been looked at so many times.
 type countdown struct {
 	context.Context
-	looks, left atomic.Int64
+	checks, left atomic.Int64
 }
 
 func (c *countdown) Err() error {
-	c.looks.Add(1)
+	c.checks.Add(1)
 	if c.left.Add(-1) < 0 {
 		return context.Canceled
 	}
@@ -47,18 +47,18 @@ func TestEvaluateStopsWithinAPass(t *testing.T) {
 			t.Fatal(err)
 		}
 		passes := int64(2 * groups * (2 + draws)) // of two networks: at the means, one draw, and K draws
-		if whole.looks.Load() < passes {
-			t.Errorf("%v: looked at the context %d times in %d passes", sharing, whole.looks.Load(), passes)
+		if whole.checks.Load() < passes {
+			t.Errorf("%v: checked the context %d times in %d passes", sharing, whole.checks.Load(), passes)
 		}
 		for _, left := range []int64{0, 1, 3, 10, passes / 2} {
 			cut := &countdown{Context: context.Background()}
 			cut.left.Store(left)
 			if _, err := vm.Evaluate(cut, data, 0, draws); !errors.Is(err, context.Canceled) {
-				t.Errorf("%v, cancelled after %d looks: %v, want context.Canceled", sharing, left, err)
+				t.Errorf("%v, cancelled after %d checks: %v, want context.Canceled", sharing, left, err)
 			}
 			// Each thread finds out once or twice in its job, each job once at its start, and Evaluate at its end.
-			if after := cut.looks.Load() - left; after > 2*threads+2+1 {
-				t.Errorf("%v, cancelled after %d looks: %d more", sharing, left, after)
+			if after := cut.checks.Load() - left; after > 2*threads+2+1 {
+				t.Errorf("%v, cancelled after %d checks: %d more", sharing, left, after)
 			}
 		}
 	}

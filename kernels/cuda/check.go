@@ -27,7 +27,7 @@ func (d Deviation) String() string {
 }
 
 // Check takes networks through one step of a program on a device, kernel by kernel, and compares what each kernel wrote
-// with the portable kernel in float64, run on what the device held before, so that errors do not pile up. It then
+// with the portable kernel in float64, run on what the device held before, so that errors do not accumulate. It then
 // compares the middle kernel with the single operations it replaces, and the evaluation with the definition of its
 // figures. The tolerances are for states in which noise and costs have gradients of one size. The device stays open.
 func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels.Data, states []*kernels.State,
@@ -58,7 +58,7 @@ func (c *checker) run(states []*kernels.State, step int) error {
 		for m, s := range states {
 			c.fail(c.vm.Load(m, s))
 		}
-		c.fail(c.vm.bring(batch{0, len(c.members)}))
+		c.fail(c.vm.makeResident(batch{0, len(c.members)}))
 		c.fail(c.vm.prepare(step, step+1))
 	}
 	fused := c.vm.shape.fused
@@ -137,7 +137,7 @@ func (c *checker) buffer(b kernels.Buffer, member int) []float64 {
 	}
 	x := c.read(c.vm.memory.values[b], c.vm.shape.Batch*kernels.Stride(width), part)
 	for i := range c.vm.shape.Batch {
-		x[i*kernels.Stride(width)+width] = 1 // the kernels put the constant in themselves
+		x[i*kernels.Stride(width)+width] = 1 // the kernels insert the constant themselves
 	}
 	return x
 }
@@ -151,7 +151,7 @@ func (c *checker) same(what string, got, want []float64, width, stride int, tole
 	c.sameOnScale(what, got, want, width, stride, tolerance, 0)
 }
 
-// sameOnScale is the same where sums of terms of the given size may cancel.
+// sameOnScale is like same, for sums of terms of the given size that may cancel.
 func (c *checker) sameOnScale(what string, got, want []float64, width, stride int, tolerance, scale float64) {
 	worst := 0.0
 	for r := 0; r+width <= len(want); r += stride {
@@ -252,10 +252,10 @@ func (c *checker) state(member int) *kernels.State {
 	return s
 }
 
-// totalNames are the sums of the synapses in the order in which they lie on the device.
+// totalNames are the sums of the synapses in their order on the device.
 var totalNames = [...]string{"g", "|g|", "g^2", "g^2 of examples"}
 
-// sums are those of a member, nil unless the program adds any up.
+// sums are those of a member, nil unless the program has any.
 func (c *checker) sums(member int) *kernels.Sums {
 	if c.vm.sums == nil {
 		return nil
@@ -413,14 +413,14 @@ func (c *checker) lost(i kernels.Loss, m int, examples []int32) {
 	}
 	scale := 0.0
 	if i.Likelihood == kernels.Categorical {
-		scale = 1 // probabilities, of which 1 may be taken off; and logarithms of sums of at least 1
+		scale = 1 // probabilities, from which 1 may be subtracted; and logarithms of sums of at least 1
 	}
 	c.sameOnScale(i.String(), c.delta(i.Src, m), want, out, stride, 1e-6, scale)
 	losses := c.read(c.vm.memory.losses, len(c.members), 0)
 	c.sameOnScale("sum of the losses", losses[m:m+1], []float64{nll}, 1, 1, 2e-6, scale)
 }
 
-// updated checks mu, and phi where it is per synapse; where it is shared, the rows' sums of dW xi.
+// updated checks mu, and phi if it is per synapse; if it is shared, the rows' sums of dW xi.
 func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.State,
 	rule kernels.TrainingStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
@@ -470,7 +470,7 @@ func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.Sta
 	c.sameSums("sum dW xi", gotSums, sums, sizes, st.Out, st.Out, drawnTolerance)
 }
 
-// widePart is n parameters from the given one on, with their moments.
+// widePart is n parameters, starting at the given one, with their moments.
 func widePart(p kernels.Param[float32], from, n int) kernels.Param[float64] {
 	w := kernels.Param[float64]{Values: wide(p.Values[from:][:n])}
 	for i, m := range p.Moments {
@@ -580,7 +580,7 @@ func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, 
 	n := len(s.Phi)
 	_, after := c.state(m).Params()
 	got := widePart(after, 0, n)
-	// Noise and cost may cancel in a phi that stands alone, to a tenth or so.
+	// In a single phi, noise and cost may cancel down to a tenth or so.
 	c.same("phi", got.Values, phi.Values, n, n, 1e-6)
 	for i, moment := range shape.moments {
 		c.same("phi."+moment, got.Moments[i], phi.Moments[i], n, n, 5e-6*float64(1+i))
@@ -645,7 +645,7 @@ func (c *checker) evaluation(step int) {
 			{"expected log", got.AccuracyExpectedLog, got.LossExpectedLog},
 		} {
 			c.sameOnScale("loss "+f.what, []float64{f.loss}, []float64{want[i].NLL}, 1, 1, 2e-6, 1)
-			if c.vm.shape.Likelihood == kernels.Categorical { // rounding may decide one example otherwise
+			if c.vm.shape.Likelihood == kernels.Categorical { // rounding may change the decision for one example
 				c.sameOnScale("accuracy "+f.what, []float64{f.accuracy}, []float64{want[i].Correct}, 1, 1, 1.01/n, 1)
 			}
 		}

@@ -28,7 +28,7 @@ type device struct {
 	number cu.Device
 	ctx    cu.CUContext
 	stream cu.Stream
-	shared map[cu.Function]int // dynamic shared memory asked for
+	shared map[cu.Function]int // dynamic shared memory requested so far
 }
 
 type (
@@ -48,7 +48,7 @@ type (
 
 func (k deviceKernel) Name() string { return k.name }
 
-// Devices returns the number of GPUs. None is an [Unavailable].
+// Devices returns the number of GPUs. If there is none, the error is an [Unavailable].
 func Devices() (int, error) {
 	if err := libcuda.Init(); err != nil {
 		return 0, &Unavailable{err.Error()}
@@ -81,7 +81,7 @@ func Device(number int) (Driver, error) {
 	if d.ctx, err = d.number.RetainPrimaryCtx(); err != nil {
 		return nil, fmt.Errorf("cuda: GPU %d: open: %w", number, err)
 	}
-	// A stream that waits for the default stream, on which copies run, and the other way round.
+	// A stream that waits for the default stream, on which copies run, and vice versa.
 	err = d.on(func() (err error) {
 		d.stream, err = cu.MakeStream(cu.DefaultStream)
 		return err
@@ -131,12 +131,12 @@ func (d *device) Load(ptx string) (Module, error) {
 		return m, nil
 	}
 	if libcuda.TooOld(codeOf(err)) {
-		return nil, &Unavailable{fmt.Sprintf("GPU or driver are too old for this program's kernels: %v", err)}
+		return nil, &Unavailable{fmt.Sprintf("the GPU or the driver is too old for this program's kernels: %v", err)}
 	}
 	return nil, fmt.Errorf("%w: %s", err, text(log))
 }
 
-// codeOf is the number behind an error of package cu, whose type is not exported.
+// codeOf is the number of an error of package cu, whose type is not exported.
 func codeOf(err error) int {
 	if v := reflect.ValueOf(err); v.Kind() == reflect.Int {
 		return int(v.Int())
@@ -199,7 +199,7 @@ func (d *device) Download(dst []byte, src Address) error {
 
 func (d *device) Launch(l Launch) error { return d.on(func() error { return d.launch(l) }) }
 
-// launch needs the context to be current. From 48 KiB on, dynamic shared memory has to be asked for.
+// launch needs the context to be current. Dynamic shared memory of 48 KiB or more must be requested first.
 func (d *device) launch(l Launch) error {
 	k, ok := l.Kernel.(deviceKernel)
 	if !ok {
@@ -218,7 +218,7 @@ func (d *device) launch(l Launch) error {
 	return libcuda.Launch(handle(&k.function), l.Grid, l.Block, l.Shared, handle(&d.stream), parameters)
 }
 
-// handle is the driver's handle inside a type of package cu, each of which is a struct of just that.
+// handle is the driver's handle inside a type of package cu, each of which is a struct with only that field.
 func handle[T cu.Stream | cu.Function](v *T) libcuda.Handle {
 	return *(*libcuda.Handle)(unsafe.Pointer(v))
 }

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The driver library is loaded once in a process, so each case is one of its own.
+// The driver library is loaded once per process, so each case has its own process.
 func TestDevice(t *testing.T) {
 	if want, ok := os.LookupEnv("QUANTAL_TEST_DEVICE"); ok {
 		switch want {
@@ -53,7 +53,7 @@ func TestDevice(t *testing.T) {
 	}
 }
 
-// deviceWorks calls everything of a Driver once.
+// deviceWorks calls every method of a Driver once.
 func deviceWorks(t *testing.T) {
 	must := func(err error) {
 		t.Helper()
@@ -122,8 +122,8 @@ func deviceWorks(t *testing.T) {
 	must(d.Close())
 }
 
-// devicesWorkTogether has several GPUs work at the same time, on goroutines that change threads. Each call has to find
-// the context of its GPU: the library refuses what belongs to another.
+// devicesWorkTogether has several GPUs work at the same time, on goroutines that change threads. Each call must find
+// the context of its GPU: the library refuses what belongs to another one.
 func devicesWorkTogether(t *testing.T) {
 	if n, err := Devices(); n != 3 || err != nil {
 		t.Fatalf("%d GPUs, %v", n, err)
@@ -169,7 +169,7 @@ func devicesWorkTogether(t *testing.T) {
 		return errors.Join(g.Release(), d.Free(a), d.Close())
 	}
 	var side errgroup.Group
-	for i := range 6 { // each GPU twice, for its context is shared
+	for i := range 6 { // each GPU twice, because its context is shared
 		side.Go(func() error { return work(i % 3) })
 	}
 	if err := side.Wait(); err != nil {

@@ -1,30 +1,31 @@
 // Package cuda runs a [kernels.Program] on an NVIDIA GPU, all members of a run at once.
 //
 // What enters: a Program, its Members and the training data. What leaves: trained states, sums and scores. The networks
-// take every step together, as a dimension of the grids of a few launches; within an epoch the host looks only every
-// 256 steps. A network's bytes depend neither on the networks beside it, nor on the batches into which memory cuts
-// them, nor on how steps are cut into calls: every sum has a fixed order, and there are no floating-point atomics.
+// take every step together, as a dimension of the grids of a few launches; within an epoch the host checks only every
+// 256 steps. A network's bytes depend neither on the other networks, nor on the batches into which they are split to
+// fit into memory, nor on how steps are split into calls: every sum has a fixed order, and there are no floating-point
+// atomics.
 //
 // The kernels are CUDA C++ in src, compiled by ptx.sh to PTX for compute capability 8.0, which is committed, embedded,
 // and compiled by the driver for the GPU at hand. Each takes one struct, which src/records.cuh and records.go declare
 // with the same fields. A [Driver] is what the VM needs of a device. There are two: the GPU through gorgonia.org/cu, in
 // programs built with the tag gpu ([Device]), and an interpreter of the same PTX ([Interpreted]), with which the tests
-// run every kernel and the whole VM without a GPU, watching for accesses out of bounds and for races.
+// run every kernel and the whole VM without a GPU, and detect accesses out of bounds and races.
 //
 // # From instructions to launches
 //
-// A training step with small layers behind the first (together at most 65,536 slots) is three launches:
+// A training step with small layers after the first (together at most 65,536 slots) is three launches:
 //
 //	launch              instructions                                    blocks, for each member
 //	forward_*           Sample of all layers, Forward of the first      (out/20) (columns/128), and those that draw ahead
 //	middle              all between the first Forward and dW            1
 //	update_*            Update of all layers                            sum over layers of (columns/64) (out/16)
 //	update_*sigma       UpdateShared                                    groups; only where sigma is shared
-//	accumulate          SumGradient of all layers                       as update_*, whose place it takes
+//	accumulate          SumGradient of all layers                       as update_*, which it replaces
 //	langevin            Fluctuate of all layers                         the same
 //
-// The middle kernel also gathers the minibatch of the next step, into the half of the input buffer that rests. With
-// larger layers every instruction is a launch of its own:
+// The middle kernel also gathers the minibatch of the next step, into the half of the input buffer that is not in use.
+// With larger layers every instruction is a separate launch:
 //
 //	gather_*            Gather          one slot per distinct seed, not per member
 //	forward_*           Sample, Forward per layer; activate follows where a layer has more than 128 columns
@@ -36,7 +37,7 @@
 //	langevin            Fluctuate of all layers, after the last Backward
 //
 // The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of
-// the step, the place of its minibatch and Adam's bias corrections come from an array on the device, computed on the
+// the step, the position of its minibatch and Adam's bias corrections come from an array on the device, computed on the
 // host in float64. An evaluation uses the same forward kernels: a group of 20 test examples of one member is an
 // instance, a block row of the grid, and score, mixture_add and mixture_score reduce each group to its figures, which
 // the host adds in order.
@@ -44,21 +45,21 @@
 // # Layout
 //
 // The noise decides how threads map to synapses. One block of Philox gives the columns k, k+16, k+32 and k+48 of a row,
-// so a thread has these four columns and sixteen threads a row; each of their loads is a whole segment of 64 bytes.
-// Inputs lie in shared memory with the four columns of a thread side by side, so that one 16-byte load feeds four
-// (update) or eight (forward) multiply-adds per example.
+// so a thread has these four columns, and sixteen threads share a row; each of their loads is a whole segment of 64
+// bytes. In shared memory the four inputs of a thread are adjacent, so that one 16-byte load feeds four (update) or
+// eight (forward) multiply-adds per example.
 //
 // Forward: a thread draws two rows of four weights and multiplies them with 20 examples into 40 sums in registers.
-// Weights of the first layer never exist in memory. Slices of 128 columns give a single network 35 blocks; their
+// Weights of the first layer are never stored in memory. Slices of 128 columns give a single network 35 blocks; their
 // partial sums, 7 x 8 kB for the published first layer, stay in the L2 cache.
 //
 // Update: dW, four numbers per thread, never leaves the registers, and xi is drawn again rather than stored, which
-// costs arithmetic where there is some to spare and saves 8 bytes per synapse. Weights of later layers are stored:
+// costs arithmetic, of which there is some to spare, and saves 8 bytes per synapse. Weights of later layers are stored:
 // writing and reading them costs no more bytes than drawing them again for the backward pass, and the middle kernel,
-// one block per member, has no time to draw.
+// one block per member, has no time to draw them.
 //
-// Each rule that trains has its own update kernels, from one template: without more in their names they are Adam's,
-// with _sgd and _momentum those of these rules.
+// Each rule that trains has its own update kernels, from one template: those without a suffix are Adam's, those with
+// _sgd or _momentum belong to these rules.
 //
 // State is [member][field][layer][row][stride]: mu and its moments, phi and its. Bytes moved per synapse and step of
 // the first layer, which has 85 % of the published network's synapses, with Adam's two moments (8 less per moment and
@@ -71,9 +72,9 @@
 //
 // Later layers add 12 for the stored weights. So 240 published networks move 1.25 GB a step when sigma is per synapse.
 //
-// A step of the rule Langevin moves mu alone: 4 bytes forward and 8 in the place of the update. A step with frozen
-// parameters moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64, and behind it
-// the sums of the inputs. The block that has a layer's first row adds those up as well.
+// A step of the rule Langevin moves only mu: 4 bytes forward and 8 instead of the update's. A step with frozen
+// parameters moves 64 bytes instead of those of the update: [member][sum][layer][row][stride] in float64, followed by
+// the sums of the inputs. The block that has a layer's first row also adds those up.
 //
 // # Registers, shared memory, occupancy
 //
@@ -111,50 +112,50 @@
 //	mixture_add              32       32          0                  32      50 %
 //	mixture_score            32       32          160                32      50 %
 //
-// The forward kernels have few warps, but each has eight independent chains of arithmetic, and 40 sums that spare
-// shared memory. Their inner loop is 931 instructions (sm_90) for 8 synapses and 20 examples, so that the forward pass
-// is bound by arithmetic; the update has enough loads in flight, 64 bytes per thread, to be bound by memory.
+// The forward kernels have few warps, but each has eight independent chains of arithmetic, and 40 sums that save shared
+// memory. Their inner loop has 931 instructions (sm_90) for 8 synapses and 20 examples, so the forward pass is bound by
+// arithmetic; the update has enough loads in flight, 64 bytes per thread, to be bound by memory.
 //
-// # The next design, should figures ask for it
+// # The next design, if measurements call for it
 //
-// Nothing of this is built. A published network has 2.2 MB of parameters and moments (92,320 slots of 24 bytes), and an
+// None of this is built. A published network has 2.2 MB of parameters and moments (92,320 slots of 24 bytes), and an
 // H100 or H200 has 65 MB of registers and shared memory (132 multiprocessors of 256 KB and 228 KB). Twelve networks at
 // a time, 11 multiprocessors each, leave 201 kB of state to a multiprocessor: it fits into the 232 kB of shared memory
-// that a block may have, and the registers stay free for work. No parameter leaves the chip then in the 150,000 steps
-// of 50 epochs; the next twelve networks follow. What moves in a step is a minibatch (16 kB), and activations and
-// gradients of 100 neurons between the blocks of a network.
+// that a block may have, and the registers stay free for work. Then no parameter leaves the chip in the 150,000 steps
+// of 50 epochs; the next twelve networks follow. A step moves only a minibatch (16 kB), and activations and gradients
+// of 100 neurons between the blocks of a network.
 //
-// A cluster of blocks, which has a barrier and reads one another's shared memory, lies within one of the GPU's eight
-// groups of multiprocessors (GPCs), which have at most 18, and has at most 8 blocks, or 16 where a kernel asks for it
+// A cluster of blocks, which has a barrier and reads one another's shared memory, runs within one of the GPU's eight
+// groups of multiprocessors (GPCs), which have at most 18, and has at most 8 blocks, or 16 if a kernel asks for it
 // (CUDA C++ Programming Guide, Thread Block Clusters; NVIDIA H100 Tensor Core GPU Architecture). So eight clusters of
-// 11 fit, not twelve. Either the blocks of a network meet through the L2 cache, or up to 16 networks are held in
-// clusters of 8: 277 kB per multiprocessor, of which 50 kB or more have to stay in registers, which at 512 threads are
-// 25 of a thread's 128.
+// 11 fit, not twelve. Either the blocks of a network synchronise through the L2 cache, or up to 16 networks are held in
+// clusters of 8: 277 kB per multiprocessor, of which 50 kB or more must stay in registers: at 512 threads these are 25
+// of a thread's 128.
 //
-// The estimate. A multiprocessor issues 128 instructions of threads per cycle, 1.98 GHz at best. The kernels of today
-// issue 116 per synapse and step in the forward pass (above) and up to 314 in the update (1,256 for 4 synapses;
-// branches seldom taken are in, and loops that stage inputs count once). Noise kept from the forward pass to the
-// update, no addresses of device memory and no loads would leave perhaps 250; 40 multiplications and additions, one
-// draw of noise, two of Adam's steps, a softplus and the cost make 150 at least, counted by hand. A step has six
-// meetings of a network's blocks (three layers forward, the loss, two layers backward), here taken to be 0.5 us each.
-// Microseconds per step of all networks, and of the first alone:
+// The estimate. A multiprocessor issues 128 instructions of threads per cycle, 1.98 GHz at best. Today's kernels issue
+// 116 per synapse and step in the forward pass (above) and up to 314 in the update (1,256 for 4 synapses; rarely taken
+// branches are included, and loops that stage inputs count once). If noise were kept from the forward pass to the
+// update, without addresses of device memory and without loads, perhaps 250 would be left; 40 multiplications and
+// additions, one draw of noise, two of Adam's steps, a softplus and the cost are at least 150, counted by hand. In a
+// step the blocks of a network synchronise six times (three layers forward, the loss, two layers backward), here
+// assumed to take 0.5 us each. Microseconds per step of all networks, and of the first alone:
 //
-//	                                       a turn of 12     240 networks   1 network
+//	                                       12 at a time     240 networks   1 network
 //	held, 430 instructions per synapse     13.8 + 3         336            17
 //	held, 250                              8.0 + 3          221            11
 //	held, 150                              4.8 + 3          157            8
 //	today's design, bound by memory        -                290 (H200, 4.3 TB/s), 415 (H100, 3.0 TB/s); arithmetic alone 280
 //
-// With clusters of 8 a turn of 16 takes 22, 14 or 10, and 240 networks the same within a tenth. So with the update of
-// today holding the state loses on an H200 and gains a fifth on an H100; at 250 instructions it gains a quarter and
-// half. One network's arithmetic takes 1.2 us on the whole GPU today: there it is launches and waiting that count, of
-// which nothing is known yet.
+// With clusters of 8, 16 networks at a time take 22, 14 or 10, and 240 networks the same within a tenth. So with
+// today's update, holding the state is slower on an H200 and gains a fifth on an H100; at 250 instructions it gains a
+// quarter and a half. One network's arithmetic takes 1.2 us on the whole GPU today: what counts there is launches and
+// waiting, about which nothing is known yet.
 //
-// What would have to be measured first, on the GPU: how long today's step takes for 240 networks and for one, and each
-// of its three launches; how near the update is to the bandwidth, and how many instructions it issues (ncu,
-// smsp__inst_executed); the clock under this load; how long a barrier of a cluster of 8 and of 16 takes with an
-// exchange of 8 kB through shared memory, and a meeting of 11 blocks through the L2 cache; how many clusters of 8 with
-// 220 kB of shared memory each are resident at once (cuOccupancyMaxActiveClusters); and whether ptxas keeps a thread's
-// part of the state in registers over a loop of steps. It would need PTX for compute capability 9.0, and barriers and
-// shared memory of clusters in the interpreter; older GPUs keep today's design.
+// To be measured first, on the GPU: how long today's step takes for 240 networks and for one, and each of its three
+// launches; how near the update is to the bandwidth, and how many instructions it issues (ncu, smsp__inst_executed);
+// the clock under this load; how long a barrier of a cluster of 8 and of 16 takes with an exchange of 8 kB through
+// shared memory, and a synchronisation of 11 blocks through the L2 cache; how many clusters of 8 with 220 kB of shared
+// memory each are resident at once (cuOccupancyMaxActiveClusters); and whether ptxas keeps a thread's part of the state
+// in registers over a loop of steps. It would need PTX for compute capability 9.0, and barriers and shared memory of
+// clusters in the interpreter; older GPUs keep today's design.
 package cuda

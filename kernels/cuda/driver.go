@@ -11,10 +11,10 @@ import (
 // Address is a place in the memory of a device.
 type Address uint64
 
-// Driver is what the VM asks of a CUDA device. Launches and replays may return before the work is done; an error of the
-// work itself then comes back from Sync or Download. Once a device has failed, all that follows on it fails in the same
-// way, freeing memory too: so of several errors the first is told, by cmp.Or. A Driver is used by one goroutine at a
-// time.
+// Driver is what the VM needs of a CUDA device. Launches and replays may return before the work is done; an error of
+// the work itself is then returned by Sync or Download. Once a device has failed, everything after it fails in the same
+// way, even freeing memory: so of several errors the first is reported, by cmp.Or. A Driver is used by one goroutine at
+// a time.
 type Driver interface {
 	Info() Info
 	// Load compiles PTX text for the device.
@@ -31,7 +31,7 @@ type Driver interface {
 	Record(launches []Launch) (Graph, error)
 	Replay(g Graph) error
 	Sync() error
-	// Time measures how long the device takes for the work that f launches.
+	// Time measures how long the device needs for the work that f launches.
 	Time(f func() error) (time.Duration, error)
 	Close() error
 }
@@ -45,7 +45,7 @@ type Info struct {
 	Shared      int   // bytes of shared memory that a block may have
 	MemoryFree  int64 // bytes
 	MemoryTotal int64
-	Driver      int // version of CUDA that the driver speaks, 1000 major + 10 minor; 0 for the interpreter
+	Driver      int // version of CUDA that the driver supports, 1000 major + 10 minor; 0 for the interpreter
 }
 
 // String is one line for people.
@@ -73,8 +73,8 @@ type Launch struct {
 // maxGrid are the limits of a grid (CUDA C++ Programming Guide, technical specifications).
 var maxGrid = [3]int{math.MaxInt32, maxInstances, maxInstances}
 
-// bytes are the parameters as they lie in the kernel's memory. It is here that those of another kernel, and a grid or a
-// block that no GPU takes, are an error, for all drivers.
+// bytes are the parameters as they are in the kernel's memory. Parameters of another kernel, and a grid or a block that
+// no GPU accepts, are refused here, for all drivers.
 func (l Launch) bytes() ([]byte, error) {
 	for i, limit := range maxGrid {
 		if l.Grid[i] < 1 || l.Grid[i] > limit {

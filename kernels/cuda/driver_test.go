@@ -84,7 +84,7 @@ func TestErrorsNameOperationAndMembers(t *testing.T) {
 		t.Errorf("after Close %d allocations live; %v", d.live, err)
 	}
 
-	// Out of memory at every place of Open.
+	// Out of memory at every allocation of Open.
 	for fail := 0; ; fail++ {
 		count := 0
 		d := &meddler{Driver: Interpreted(testMemory), alloc: func(int64) error {
@@ -107,7 +107,7 @@ func TestErrorsNameOperationAndMembers(t *testing.T) {
 	}
 }
 
-// lost is a Driver on which nothing works from a launch of the kernel named on.
+// lost is a Driver on which nothing works after a launch of the named kernel.
 type lost struct {
 	Driver
 	named string
@@ -138,7 +138,7 @@ func (d *lost) Download(to []byte, a Address) error {
 }
 func (d *lost) Close() error { return d.works(d.Driver.Close) }
 
-// A device that is lost is told of once, not again for each piece of memory that cannot be freed then.
+// A lost device is reported once, and not again for each piece of memory that then cannot be freed.
 func TestLostDeviceIsOneError(t *testing.T) {
 	n := small.Network(t)
 	for named, work := range map[string]func(*VM) error{
@@ -187,12 +187,12 @@ func TestMemoryIsEnough(t *testing.T) {
 	}
 }
 
-// Memory counts the sums, and what it counts is enough.
+// Memory counts the sums, and its result is enough.
 func TestMemoryOfSums(t *testing.T) {
 	n := small.Network(t)
 	summed := n.Under(t, kernels.Accumulate{})
-	// For each slot of mu four numbers of 8 bytes, for each slot of an input two; each member's end where the next one's
-	// start.
+	// Four numbers of 8 bytes for each slot of mu, and two for each slot of an input; each member's sums end where the
+	// next one's start.
 	l := n.Program.Layout
 	want := int64(8 * (4*l.Slots() + 2*(l.Layers[0].Stride()+l.Layers[1].Stride())) * len(n.Members))
 	need := Memory(summed.Program, n.Members, n.Data)
@@ -254,7 +254,7 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 	}{
 		{"the largest minibatch of a grid", batch(65535), examples(65536),
 			"its losses take 262140 bytes of shared memory; this GPU has 166912, enough for 41728"},
-		{"one more", batch(65536), examples(65536), "a minibatch of 65536 examples: a GPU takes 65535 at most"},
+		{"one more", batch(65536), examples(65536), "a minibatch of 65536 examples: a GPU takes at most 65535"},
 		{"beyond shared memory", batch(41729), examples(65536),
 			"its losses take 166916 bytes of shared memory; this GPU has 166912, enough for 41728"},
 		{"all of shared memory", batch(41728), examples(65536), ""},
@@ -278,14 +278,15 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 		}
 	}
 
-	// More than a test can allocate: asked of the sizes alone.
+	// More than a test can allocate: only the sizes are computed.
 	wide := layer(kernels.PerLayer, 1<<16-1, 4)
 	wide.Batch = 1 << 15
 	err := newShape(wide).fits(Info{Shared: 227 << 10}, true)
 	if err == nil || !strings.Contains(err.Error(), "in a layer of 65535 neurons: that makes 2147483648 numbers") {
 		t.Errorf("a wide layer: %v", err)
 	}
-	// Two minibatches of each seed lie one behind the other; what they would be too many for is cut into batches.
+	// Two minibatches of each seed are stored one after the other; members for which there would be too many are split
+	// into batches.
 	d := small
 	d.Sizes, d.Batch, d.Members = []int{784, 10, 4}, 256, 1
 	many := d.Network(t)
@@ -298,7 +299,7 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 	}
 }
 
-// A number that does not fit a parameter of the kernel, the parameters of another one, or a grid that no GPU takes,
+// A number that does not fit a parameter of the kernel, the parameters of another one, or a grid that no GPU accepts,
 // never reaches the device.
 func TestLaunchesThatDoNotFit(t *testing.T) {
 	d := Interpreted(testMemory)

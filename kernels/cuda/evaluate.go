@@ -23,7 +23,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	}
 	scores := make([]kernels.Score, len(vm.members))
 	for _, b := range vm.batches() {
-		if err := vm.bring(b); err != nil {
+		if err := vm.makeResident(b); err != nil {
 			return nil, err
 		}
 		tallies, err := vm.evaluate(ctx, data, step, draws)
@@ -37,7 +37,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	return scores, ctx.Err()
 }
 
-// tester is the device memory of an evaluation.
+// tester holds the device memory of an evaluation.
 type tester struct {
 	pass
 	vm              *VM
@@ -135,7 +135,7 @@ func (vm *VM) evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	return sums, nil
 }
 
-// test takes the groups from firstGroup on through the networks and adds to the sums, group by group.
+// test runs the networks on the groups from firstGroup on and adds to the sums, group by group.
 func (t *tester) test(ctx context.Context, sums []kernels.Tallies, step, firstGroup int) error {
 	vm, first := t.vm, firstGroup*batchTile
 	record := []stepRecord{{step: uint32(step), first: uint32(first)}}
@@ -152,7 +152,7 @@ func (t *tester) test(ctx context.Context, sums []kernels.Tallies, step, firstGr
 	})
 	infer := func(kind string, draw0, drawStride int, then Launch) error {
 		p := t.pass
-		p.kind, p.draw0, p.drawStride = kind, uint32(draw0), uint32(drawStride) // Evaluate has counted them
+		p.kind, p.draw0, p.drawStride = kind, uint32(draw0), uint32(drawStride) // Evaluate has checked their number
 		var launches []Launch
 		for _, instruction := range vm.shape.Instructions {
 			if f, ok := instruction.(kernels.Forward); ok {

@@ -52,19 +52,19 @@ func barriers(t *testing.T, source string) int {
 	return strings.Count(text, "bar.sync")
 }
 
-// fault is something planted in a VM.
+// fault is an error planted in a VM.
 type fault struct {
-	ptx     map[string]string
-	edit    func(l *Launch)
-	records func(u []gradientRecord)
-	walks   func(w []walkRecord)
-	single  bool // work by single operations, not through the middle kernel
+	ptx      map[string]string
+	edit     func(l *Launch)
+	records  func(u []gradientRecord)
+	langevin func(w []langevinRecord)
+	single   bool // work by single operations, not through the middle kernel
 }
 
 // faultySteps is the number of steps that a VM with a fault makes.
 const faultySteps = 3
 
-// check runs a network with the fault and compares it with what it should be.
+// check runs a network with the fault and compares it with the correct result.
 func (f fault) check(t *testing.T, n *conformance.Network, want []*conformance.Reference, none bool) {
 	d := Interpreted(testMemory)
 	d.(*interpreted).machine.GlobalRaces = true
@@ -85,16 +85,16 @@ func (f fault) check(t *testing.T, n *conformance.Network, want []*conformance.R
 		}
 	}
 	n.Load(t, vm)
-	if f.walks != nil {
-		if err := vm.bring(batch{0, len(n.Members)}); err != nil {
+	if f.langevin != nil {
+		if err := vm.makeResident(batch{0, len(n.Members)}); err != nil {
 			t.Fatal(err)
 		}
-		var records []walkRecord
+		var records []langevinRecord
 		for _, m := range n.Members {
-			records = append(records, newWalkRecord(m, float64(vm.shape.Batch)/float64(n.Data.N)))
+			records = append(records, newLangevinRecord(m, float64(vm.shape.Batch)/float64(n.Data.N)))
 		}
-		f.walks(records)
-		if err := vm.upload(vm.memory.walks, bytesOf(records), "walks"); err != nil {
+		f.langevin(records)
+		if err := vm.upload(vm.memory.langevin, bytesOf(records), "numbers of Langevin"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,8 +122,8 @@ func (f fault) check(t *testing.T, n *conformance.Network, want []*conformance.R
 
 // Every planted fault must either stop the interpreter or move the result well beyond the tolerance of the tests above.
 func TestPlantedFaults(t *testing.T) {
-	// Enough of everything: two slices of columns, two tiles of examples, more rows than the backward pass stages at once,
-	// and a hidden layer wider than a block of it.
+	// Large enough for every path: two slices of columns, two tiles of examples, more rows than the backward pass stages
+	// at once, and a hidden layer wider than a block of it.
 	n := conformance.Design{Sizes: []int{140, 41, 66}, Activation: kernels.ReLU, Batch: 23, Rho: 2, Members: 2}.Network(t)
 	shared := conformance.Design{Sizes: []int{70, 33, 9}, Sharing: kernels.PerLayer, Activation: kernels.ReLU, Batch: 23,
 		Rho: 2, Members: 2}.Network(t)
@@ -166,10 +166,10 @@ func TestPlantedFaults(t *testing.T) {
 	check("xi = 0 in the forward pass, sigma per layer", shared, wantShared, fault{ptx: silent})
 	check("xi = 0 in the forward pass, sums", summed, wantSums, fault{ptx: silent})
 	for what, f := range map[string][2]string{
-		"numbers that are not squared":         {`mul\.f32\s+(%f\d+), (%f\d+), %f\d+;`, "mov.f32 $1, $2;"},
-		"gradients with their sign":            {`abs\.f64\s+(%fd\d+), (%fd\d+);`, "mov.f64 $1, $2;"},
-		"inputs with their sign":               {`abs\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, $2;"},
-		"what was there before is overwritten": {`ld\.global\.f64\s+(%fd\d+), [^;]*;`, "mov.f64 $1, 0d0000000000000000;"},
+		"numbers that are not squared":        {`mul\.f32\s+(%f\d+), (%f\d+), %f\d+;`, "mov.f32 $1, $2;"},
+		"gradients with their sign":           {`abs\.f64\s+(%fd\d+), (%fd\d+);`, "mov.f64 $1, $2;"},
+		"inputs with their sign":              {`abs\.f32\s+(%f\d+), (%f\d+);`, "mov.f32 $1, $2;"},
+		"the previous content is overwritten": {`ld\.global\.f64\s+(%fd\d+), [^;]*;`, "mov.f64 $1, 0d0000000000000000;"},
 	} {
 		check("accumulate: "+what, summed, wantSums, fault{ptx: edited(t, "accumulate", f[0], f[1], -1)})
 	}
@@ -262,12 +262,12 @@ func TestPlantedFaultsOfLangevin(t *testing.T) {
 	n := conformance.Design{Sizes: []int{140, 41, 66}, Activation: kernels.ReLU, Batch: 23, Rho: 2,
 		Members: 2}.Network(t).Fluctuating(t, kernels.Langevin{Delay: 2, Decay: 0.6})
 	want := n.After(0, faultySteps, "")
-	check := func(name string, f fault, walks func(w []walkRecord)) {
-		f.walks = walks
+	check := func(name string, f fault, change func(w []langevinRecord)) {
+		f.langevin = change
 		t.Run(name, func(t *testing.T) { f.check(t, n, want, strings.HasPrefix(name, "no fault")) })
 	}
-	all := func(f func(w *walkRecord)) func(w []walkRecord) {
-		return func(w []walkRecord) {
+	all := func(f func(w *langevinRecord)) func(w []langevinRecord) {
+		return func(w []langevinRecord) {
 			for i := range w {
 				f(&w[i])
 			}
@@ -275,13 +275,13 @@ func TestPlantedFaultsOfLangevin(t *testing.T) {
 	}
 	check("no fault", fault{}, nil)
 	check("no fault, single operations", fault{single: true}, nil)
-	check("no fault, records written again", fault{}, func([]walkRecord) {})
+	check("no fault, records written again", fault{}, func([]langevinRecord) {})
 	check("xi = 0", fault{ptx: edited(t, "langevin", `sqrt\.approx\.ftz\.f32\s+(%f\d+), (%f\d+);`,
 		"mov.f32 $1, 0f00000000;", -1)}, nil)
-	check("a factor of 2 missing", fault{}, all(func(w *walkRecord) { w.amplitude /= math.Sqrt2 }))
-	check("N/B missing", fault{}, all(func(w *walkRecord) { w.rate *= float32(n.Program.Batch) / float32(n.Data.N) }))
-	check("a control with a gradient", fault{}, func(w []walkRecord) { w[1].rate = w[0].rate })
-	check("numbers of another member", fault{}, func(w []walkRecord) { w[0], w[1] = w[1], w[0] })
+	check("a factor of 2 missing", fault{}, all(func(w *langevinRecord) { w.amplitude /= math.Sqrt2 }))
+	check("N/B missing", fault{}, all(func(w *langevinRecord) { w.rate *= float32(n.Program.Batch) / float32(n.Data.N) }))
+	check("a control with a gradient", fault{}, func(w []langevinRecord) { w[1].rate = w[0].rate })
+	check("numbers of another member", fault{}, func(w []langevinRecord) { w[0], w[1] = w[1], w[0] })
 	check("the sign of the prior", fault{records: func(u []gradientRecord) {
 		for i := range u {
 			u[i].magnitudeTerms *= -1

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The go command for programs with GPU kernels: kernels/cuda/go.sh build, vet, test and so on, with the arguments of go. It sets
-# the tag gpu and tells gorgonia.org/cu where its cuda.h and its libcuda are, which both are in the folder libcuda: see there.
+# the tag gpu and tells gorgonia.org/cu where its cuda.h and its libcuda are: both are in the folder libcuda, whose
+# documentation says why.
 set -euo pipefail
 libcuda=$(cd "$(dirname "${BASH_SOURCE[0]}")/libcuda" && pwd)
-# Go does not look at headers outside a package's folder; with their sum among the flags cu is compiled anew when they change.
+# Go does not notice changed headers outside a package's folder. Their checksum among the flags makes it recompile cu.
 sum=$(cat "$libcuda"/*.h | cksum | cut -d ' ' -f 1)
 export CGO_ENABLED=1
 export CGO_CFLAGS="${CGO_CFLAGS:--O2} '-I$libcuda' -DQUANTAL_CUDA_H=$sum"

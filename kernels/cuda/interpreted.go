@@ -10,7 +10,7 @@ import (
 )
 
 // Interpreted is a Driver without a device: it interprets PTX in Go, slowly, and reports accesses out of bounds, data
-// races and missing barriers as errors. Memory is what its Info says there is.
+// races and missing barriers as errors. It has the memory that its Info says.
 func Interpreted(memory int64) Driver {
 	return &interpreted{machine: ptx.NewMachine(), memory: memory, sizes: map[Address]int64{}}
 }

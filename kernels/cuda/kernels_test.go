@@ -9,7 +9,7 @@ import (
 	"quantal/kernels/conformance"
 )
 
-// Every kernel against the portable one in float64, with all hazards between threads and blocks watched.
+// Every kernel against the portable one in float64, with all hazards between threads and blocks detected.
 func TestKernelsAgainstFloat64(t *testing.T) {
 	for i, d := range conformance.Designs() {
 		if testing.Short() && i%4 != 0 {
@@ -20,7 +20,7 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 			check(t, n)
 			check(t, slower(n.Under(t, kernels.Movers()[1+i%2])))
 			check(t, n.Under(t, conformance.Accumulations[i%2]))
-			check(t, n.Fluctuating(t, conformance.Walks[i%2]))
+			check(t, n.Fluctuating(t, conformance.Schedules[i%2]))
 		})
 	}
 }
@@ -74,7 +74,7 @@ func check(t *testing.T, n *conformance.Network) {
 	}
 }
 
-// Shapes that nobody chose.
+// Random shapes.
 func TestRandomShapesAgainstFloat64(t *testing.T) {
 	count := 8
 	if testing.Short() {
@@ -97,7 +97,7 @@ func TestRandomShapesAgainstFloat64(t *testing.T) {
 			n := d.Network(t)
 			check(t, n)
 			check(t, n.Under(t, conformance.Accumulations[seed%2]))
-			check(t, n.Fluctuating(t, conformance.Walks[seed%2]))
+			check(t, n.Fluctuating(t, conformance.Schedules[seed%2]))
 		})
 	}
 }

@@ -35,7 +35,7 @@ func (vm *VM) training(t int) pass {
 	}
 }
 
-// kind is the variant of the kernels that the sharing of sigma asks for.
+// kind is the variant of the kernels that the sharing of sigma needs.
 func (vm *VM) kind() string {
 	switch vm.shape.Layout.Sharing {
 	case kernels.PerSynapse:
@@ -81,7 +81,7 @@ func (vm *VM) useGradients(p pass) []Launch {
 	switch {
 	case vm.shape.sums:
 		return []Launch{vm.accumulate(p)}
-	case vm.shape.walks:
+	case vm.shape.langevin:
 		return []Launch{vm.langevin(p)}
 	}
 	launches := []Launch{vm.update(p)}
@@ -93,7 +93,7 @@ func (vm *VM) useGradients(p pass) []Launch {
 	return launches
 }
 
-// call is a launch of a kernel on a grid of blocks, which have so many threads each.
+// call is a launch of a kernel on a grid of blocks with the given number of threads each.
 func (vm *VM) call(kernel string, grid [3]int, threads int, parameters any) Launch {
 	return Launch{Kernel: vm.kernels[kernel], Grid: grid, Block: [3]int{threads, 1, 1}, Parameters: parameters}
 }
@@ -108,7 +108,7 @@ func (vm *VM) gatherTraining(p pass) Launch {
 	return vm.gather(p, len(vm.slots), vm.train, vm.memory.inputs, vm.memory.order)
 }
 
-// parity is the distance between the halves of the input buffer that steps take turns with, in numbers.
+// parity is the distance, in numbers, between the halves of the input buffer between which steps alternate.
 func (vm *VM) parity(p pass) int {
 	if !p.ahead {
 		return 0
@@ -185,7 +185,7 @@ func (vm *VM) answers(at Address) answers {
 	return answers{labels: at}
 }
 
-// closed is 1 if the gradients of a loss are to be closed: see kernels.CloseGradient.
+// closed is 1 if the gradients of a loss must be closed: see kernels.CloseGradient.
 func (vm *VM) closed() int32 {
 	if vm.shape.sums {
 		return 1
@@ -236,10 +236,10 @@ func (vm *VM) layers(p pass) layers {
 // activations are those that the kernels know, with their numbers in src/common.cuh.
 var activations = map[kernels.Activation]int32{kernels.Linear: 0, kernels.ReLU: 1, kernels.Tanh: 2}
 
-// movers are the rules that train, with what their kernels have in their names.
+// movers are the rules that train, with the suffixes of their kernels' names.
 var movers = map[string]string{"adam": "", "sgd": "_sgd", "momentum": "_momentum"}
 
-// update moves mu, and phi where it is per synapse, of all layers.
+// update moves mu of all layers, and phi if it is per synapse.
 func (vm *VM) update(p pass) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
 	return vm.call("update"+movers[s.Rule.Name()]+"_"+p.kind, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
@@ -249,7 +249,7 @@ func (vm *VM) update(p pass) Launch {
 	})
 }
 
-// accumulate adds the gradients of all layers up.
+// accumulate adds up the gradients of all layers.
 func (vm *VM) accumulate(p pass) Launch {
 	s, n := vm.shape, vm.counts.of
 	return vm.call("accumulate", [3]int{s.tiles(), 1, p.instances}, 256, accumulateParameters{
@@ -258,11 +258,11 @@ func (vm *VM) accumulate(p pass) Launch {
 	})
 }
 
-// langevin moves mu of all layers down the gradient and by noise.
+// langevin moves mu of all layers down the gradient, with noise.
 func (vm *VM) langevin(p pass) Launch {
 	m := vm.memory
 	return vm.call("langevin", [3]int{vm.shape.tiles(), 1, p.instances}, 256, langevinParameters{
-		clock: p.clock, layers: vm.layers(p), members: m.members, walks: m.walks, state: m.state,
+		clock: p.clock, layers: vm.layers(p), members: m.members, langevin: m.langevin, state: m.state,
 		stateSize: vm.counts.of(vm.shape.stateSize), stream: uint32(p.stream) << 16,
 	})
 }

@@ -14,7 +14,7 @@ func LoadAll(d Driver) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// Rates is what a device can do, as measured.
+// Rates are the measured rates of a device.
 type Rates struct {
 	Launch time.Duration // a launch that does nothing, one of many in a row
 	Replay time.Duration // the same within a recorded graph
@@ -68,7 +68,7 @@ func Measure(d Driver, bytes int64) (r Rates, err error) {
 		return r, fmt.Errorf("cuda: measure: record: %w", err)
 	}
 	defer func() { err = cmp.Or(err, graph.Release()) }()
-	// The best of a few: the first pays for waking the device.
+	// The best of a few: the first includes waking the device.
 	best := func(f func() error) (time.Duration, error) {
 		fastest := time.Duration(1<<63 - 1)
 		for range 5 {

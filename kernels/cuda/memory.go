@@ -19,7 +19,7 @@ const (
 	gradientRows   = 16
 )
 
-// chunkSteps is the number of steps between two looks of the host at the device, graphSteps how many of them one graph
+// chunkSteps is the number of steps after which the host checks the device, graphSteps how many of them one graph
 // holds.
 const (
 	chunkSteps = 256
@@ -29,8 +29,8 @@ const (
 // evaluationBytes bounds the workspace of an evaluation, which takes as many groups of examples at a time as fit.
 const evaluationBytes = 256 << 20
 
-// Networks whose layers after the first have at most this many slots together, and small enough minibatches, take the
-// way through the middle kernel.
+// Networks whose layers after the first have at most this many slots together, and small enough minibatches, use the
+// middle kernel.
 const (
 	middleSlots = 1 << 16
 	middleBatch = 256
@@ -56,13 +56,13 @@ type shape struct {
 	rows      int // neurons of all layers
 	firstRow  []int
 	sumGroups int  // column groups of the widest layer
-	partSize  int  // per instance and example: partial sums of the layer that needs most
-	sums      bool // whether the program adds gradients up
-	walks     bool // whether it moves mu by the rule Langevin
+	partSize  int  // per instance and example: partial sums of the layer that needs the most
+	sums      bool // whether the program adds up gradients
+	langevin  bool // whether it moves mu by the rule Langevin
 	inputs    int  // slots of one row of mu of every layer
 	totalSize int  // sums of one member, in numbers of 8 bytes: four of every slot and two of every input
 	dataFirst kernels.Buffer
-	fused     bool // the layers after the first go through the middle kernel
+	fused     bool // the middle kernel does the layers after the first
 }
 
 func newShape(p *kernels.Program) shape {
@@ -94,15 +94,15 @@ func newShape(p *kernels.Program) shape {
 	if _, s.sums = p.Rule.(kernels.Accumulate); s.sums {
 		s.totalSize = 4*s.slots + 2*s.inputs
 	}
-	_, s.walks = p.Rule.(kernels.Langevin)
+	_, s.langevin = p.Rule.(kernels.Langevin)
 	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
 }
 
-// phiOffset is where phi starts in a state: behind mu and its moments.
+// phiOffset is where phi starts in a state: after mu and its moments.
 func (s shape) phiOffset() int { return (1 + len(s.moments)) * s.slots }
 
-// parity is the distance between the halves of the input buffer, in numbers, where there are two.
+// parity is the distance between the halves of the input buffer, in numbers, if there are two.
 func (s shape) parity(seeds int, train *kernels.Data) int {
 	return seeds * s.Batch * kernels.Stride(train.Width)
 }
@@ -114,7 +114,7 @@ type region struct {
 	at    *Address
 }
 
-// memory holds the addresses of what stays on the device while the VM is open.
+// memory holds the addresses of the regions that stay on the device while the VM is open.
 type memory struct {
 	state, members, halts, bad, steps, base, losses Address
 	slots, identity, order                          Address
@@ -123,7 +123,7 @@ type memory struct {
 	part, weights, sums                             Address
 	rowsOf, synapses, layerOf                       Address
 	sampled, gradients, operations                  Address
-	totals, walks                                   Address
+	totals, langevin                                Address
 }
 
 // regions lists what the device holds for a number of members with the given number of distinct seeds.
@@ -159,7 +159,7 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		if kernels.Buffer(b) == s.dataFirst {
 			rows = seeds * batch
 			if s.fused {
-				rows *= 2 // the next minibatch is gathered meanwhile
+				rows *= 2 // the next minibatch is gathered at the same time
 			}
 		} else {
 			regions = append(regions, region{fmt.Sprintf("gradient of buffer %d", b), 4 * rows * kernels.Stride(width),
@@ -170,8 +170,8 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 	if s.sums {
 		regions = append(regions, region{"sums", 8 * s.totalSize * members, &m.totals})
 	}
-	if s.walks {
-		regions = append(regions, region{"walks", bytesFor[walkRecord](members), &m.walks})
+	if s.langevin {
+		regions = append(regions, region{"numbers of Langevin", bytesFor[langevinRecord](members), &m.langevin})
 	}
 	if groups := len(s.Layout.Groups()); groups > 0 {
 		regions = append(regions,
@@ -203,7 +203,7 @@ func seeds(members []kernels.Member) int {
 }
 
 // Memory is the number of bytes that a device needs to hold all members at once: parameters, sums, training data,
-// minibatches, and the workspace of evaluations, with a test set as large as the training set at most. Members that do
+// minibatches, and the workspace of evaluations, with a test set at most as large as the training set. Members that do
 // not fit together are trained in batches, one after the other, at the cost of copying their states.
 func Memory(p *kernels.Program, members []kernels.Member, train *kernels.Data) int64 {
 	return need(newShape(p), members, train)
@@ -219,13 +219,13 @@ func need(s shape, members []kernels.Member, train *kernels.Data) int64 {
 	return sum
 }
 
-// Capacity is the largest number of members of which any run of neighbours fits into the given memory, in bytes, and
-// into the kernels; 0 if not even one does.
+// Capacity is the largest n such that any n consecutive members fit into the given memory, in bytes, and into the
+// kernels' counters; 0 if not even one does.
 func Capacity(p *kernels.Program, members []kernels.Member, train *kernels.Data, free int64) int {
 	return capacity(newShape(p), members, train, free)
 }
 
-// capacity is the largest number of members of which any run of neighbours fits into the given memory.
+// capacity is the largest n such that any n consecutive members fit into the given memory.
 func capacity(s shape, members []kernels.Member, train *kernels.Data, free int64) int {
 	fits := func(n int) bool {
 		for from := 0; from < len(members); from += n {

@@ -8,7 +8,7 @@ import (
 	"quantal/kernels"
 )
 
-// orders computes the order of the examples in an epoch, one per seed, on goroutines of its own: the next epoch's while
+// orders computes the order of the examples in an epoch, one per seed, on its own goroutines: the next epoch's while
 // the device trains this one, so that the device does not wait for 2 ms per seed and epoch. It has one user at a time.
 type orders struct {
 	data  *kernels.Data
@@ -17,10 +17,11 @@ type orders struct {
 	index []int32 // [seed][example], whole once running is done
 
 	running sync.WaitGroup
-	quit    chan struct{} // closed to leave what is running unfinished; nil if nothing was begun
+	quit    chan struct{} // closed to abandon what is running; nil if nothing was begun
 }
 
-// begin starts on the orders of an epoch with so many goroutines, in place of those it worked on before.
+// begin starts computing the orders of an epoch with the given number of goroutines, and abandons those it worked on
+// before.
 func (o *orders) begin(seeds []uint64, epoch, goroutines int) {
 	o.end()
 	n := o.data.N
@@ -44,8 +45,8 @@ func (o *orders) begin(seeds []uint64, epoch, goroutines int) {
 	}
 }
 
-// take waits for the orders of an epoch, [seed][example], and begins them if nothing did. They are the caller's until
-// the next begin.
+// take waits for the orders of an epoch, [seed][example], and begins them if nobody did. They belong to the caller
+// until the next begin.
 func (o *orders) take(seeds []uint64, epoch, goroutines int) []int32 {
 	if o.quit == nil || o.epoch != epoch || !slices.Equal(o.seeds, seeds) {
 		o.begin(seeds, epoch, goroutines)
@@ -54,7 +55,7 @@ func (o *orders) take(seeds []uint64, epoch, goroutines int) []int32 {
 	return o.index
 }
 
-// end leaves what is begun and not yet taken, and returns when no goroutine is left.
+// end abandons what is begun and not yet taken, and returns when no goroutine is left.
 func (o *orders) end() {
 	if o.quit == nil {
 		return

@@ -10,7 +10,7 @@ import (
 	"quantal/kernels/conformance"
 )
 
-// Whatever was begun before, what is taken is what was asked for.
+// The orders taken are those asked for, no matter what was begun before.
 func TestOrders(t *testing.T) {
 	data := &kernels.Data{N: 100, Order: conformance.Order}
 	o := orders{data: data}
@@ -43,8 +43,8 @@ func TestOrders(t *testing.T) {
 	}
 }
 
-// A run computes the next epoch's orders while it stands in this one, and Close leaves no goroutine behind, even in the
-// midst of them.
+// A run computes the next epoch's orders during this one, and Close leaves no goroutine running, even in the middle of
+// them.
 func TestOrdersAhead(t *testing.T) {
 	n := conformance.Design{Sizes: []int{5, 4, 3}, Batch: 2, Members: 64, Rho: 2, Activation: kernels.ReLU}.Network(t)
 	if n.Batch != 2 || n.Data.N/2 != 4 {
@@ -64,7 +64,7 @@ func TestOrdersAhead(t *testing.T) {
 		if epoch == 2 {
 			begun.Add(1)
 			ahead <- struct{}{}
-			<-vm.orders.quit // so that Close finds it at work
+			<-vm.orders.quit // so that it is still working at Close
 		}
 	}
 	n.Data = &data

@@ -8,7 +8,7 @@ import (
 //go:embed ptx/*.ptx
 var compiled embed.FS
 
-// entry is a kernel: the source with which it is compiled, and the type of its parameters.
+// entry is a kernel: the source that contains it, and the type of its parameters.
 type entry struct {
 	source     string
 	parameters any

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compiles src/*.cu to ptx/*.ptx. The first line of each holds the hash of the flags, the headers and its source, by which
-# TestPTXMatchesSources sees drift without a compiler. Any nvcc from 11.8 on will do; the committed files are of 11.8.
+# Compiles src/*.cu to ptx/*.ptx. The first line of each holds the hash of the flags, the headers and its source, so
+# that TestPTXMatchesSources detects drift without a compiler. Any nvcc from 11.8 on will do; the committed files come
+# from 11.8.
 set -euo pipefail
 cd "$(dirname "$0")/src"
 mkdir -p ../ptx

@@ -17,7 +17,7 @@ import (
 	"quantal/kernels/conformance"
 )
 
-// resources is what ptxas says of a kernel.
+// resources are those that ptxas reports for a kernel.
 type resources struct{ registers, shared int }
 
 var report = regexp.MustCompile(`entry function '(\w+)'[^\n]*\n[^\n]*\n\s*(\d+) bytes stack frame, (\d+) bytes spill stores[^\n]*\n` +
@@ -51,7 +51,7 @@ func assemble(t *testing.T, ptxas, source, architecture string) map[string]resou
 
 // blocks is how many blocks of a kernel a multiprocessor runs at once. Numbers of compute capability 8.0 and 9.0 are
 // from the table of technical specifications in the CUDA C++ Programming Guide: 64 warps, 32 blocks, 64 K registers,
-// given to warps by 256 out of quarters, and shared memory, 1 KB of it reserved for each block.
+// allocated to warps in units of 256 from quarters, and shared memory, 1 KB of it reserved for each block.
 func blocks(threads int, r resources, dynamic, sharedKB int) int {
 	const batch = 20
 	warps := ceil(threads, 32)
@@ -60,7 +60,7 @@ func blocks(threads int, r resources, dynamic, sharedKB int) int {
 	return min(32, 64/warps, resident/warps, sharedKB*1024/shared)
 }
 
-// documented is a row of doc.go's table as it has to be: what differs for sm_80 is in brackets.
+// documented is a row of doc.go's table as it must be: what differs for sm_80 is in brackets.
 func documented(name string, threads, dynamic int, sm80, sm90 resources) string {
 	either := func(a, b string) string {
 		if a == b {
@@ -85,7 +85,7 @@ func documented(name string, threads, dynamic int, sm80, sm90 resources) string 
 	}, "|")
 }
 
-// No kernel spills, and where ptxas is that of CUDA 11.8 every number of doc.go's table is its own or follows.
+// No kernel spills, and if ptxas is that of CUDA 11.8, every number in doc.go's table is its output or follows from it.
 func TestResourcesAreAsDocumented(t *testing.T) {
 	ptxas, err := exec.LookPath("ptxas")
 	if err != nil {
@@ -140,7 +140,7 @@ func TestResourcesAreAsDocumented(t *testing.T) {
 	}
 }
 
-// launchSize is what decides, beside a kernel's resources, how many of its blocks run at once.
+// launchSize decides, together with a kernel's resources, how many of its blocks run at once.
 type launchSize struct {
 	threads    int
 	perExample int // bytes of dynamic shared memory for each example of a minibatch
@@ -180,7 +180,7 @@ func launchSizes(t *testing.T) map[string]launchSize {
 	shared, none := wide, wide
 	shared.Sharing, shared.Likelihood, none.Sharing = kernels.PerLayer, kernels.Gaussian, kernels.NoNoise
 	n := wide.Network(t)
-	networks := []*conformance.Network{n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, conformance.Walks[0])}
+	networks := []*conformance.Network{n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, conformance.Schedules[0])}
 	for _, n := range []*conformance.Network{n, shared.Network(t), none.Network(t)} {
 		for _, rule := range kernels.Movers() {
 			networks = append(networks, n.Under(t, rule))

@@ -27,10 +27,10 @@ type (
 		step, first                                     uint32
 		rate, root, beta1, gain1, beta2, gain2, epsilon float32
 	}
-	walkRecord    struct{ rate, amplitude float32 }
-	haltRecord    struct{ loss, gradient int32 }
-	figuresRecord struct{ nll, correct float32 }
-	sampledRecord struct {
+	langevinRecord struct{ rate, amplitude float32 }
+	haltRecord     struct{ loss, gradient int32 }
+	figuresRecord  struct{ nll, correct float32 }
+	sampledRecord  struct {
 		in, out, muOffset, phiOffset, phiStride, wOffset, layer, firstTask int32
 	}
 	gradientRecord struct {
@@ -122,11 +122,11 @@ type (
 		totalSize, muSlots, inputs int32
 	}
 	langevinParameters struct {
-		clock                 clock
-		layers                layers
-		members, walks, state Address
-		stateSize             int32
-		stream                uint32
+		clock                    clock
+		layers                   layers
+		members, langevin, state Address
+		stateSize                int32
+		stream                   uint32
 	}
 	scoreParameters struct {
 		answers               answers
@@ -151,7 +151,7 @@ func bytesFor[T any](n int) int {
 	return n * int(unsafe.Sizeof(record))
 }
 
-// counts makes numbers of the host those of the kernels, which count in 32 bits. The first that does not fit is err.
+// counts converts numbers of the host to the 32 bits of the kernels. err names the first that does not fit.
 type counts struct{ err error }
 
 func (c *counts) of(n int) int32 {
@@ -170,10 +170,10 @@ func newMemberRecord(m kernels.Member, fraction float64, outputs int) memberReco
 	}
 }
 
-// newWalkRecord holds what the schedule does not change: the numbers of steps of one size.
-func newWalkRecord(m kernels.Member, fraction float64) walkRecord {
+// newLangevinRecord holds what the schedule does not change: the numbers of steps of one size.
+func newLangevinRecord(m kernels.Member, fraction float64) langevinRecord {
 	s := kernels.NewLangevinStep[float32](kernels.Langevin{}, m, fraction, 0)
-	return walkRecord{rate: s.Rate, amplitude: s.Noise}
+	return langevinRecord{rate: s.Rate, amplitude: s.Noise}
 }
 
 func newStepRecord(rule kernels.Rule, step, first int) stepRecord {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// header is what src/records.cuh declares: the fields of each struct, as "type name", with * for any pointer, and the
-// sizes that the compiler found to be true when the PTX was made.
+// header holds the declarations of src/records.cuh: the fields of each struct, as "type name", with * for any pointer,
+// and the sizes that the compiler found to be true when the PTX was made.
 type header struct {
 	structs map[string][]string
 	sizes   map[string]uintptr
@@ -56,7 +56,7 @@ func readHeader(t *testing.T, text string) header {
 	return h
 }
 
-// nameIn is the name that a type of Go has in records.cuh.
+// nameIn is the name that a Go type has in records.cuh.
 func nameIn(typ reflect.Type) string {
 	switch name := strings.TrimSuffix(typ.Name(), "Record"); name {
 	case "int32":
@@ -72,8 +72,8 @@ func nameIn(typ reflect.Type) string {
 	}
 }
 
-// differences says in what a struct of Go is not the one of the header. In C++ a field lies at the next multiple of its
-// size, or of its largest field's where it is a struct.
+// differences says how a Go struct differs from that of the header. In C++ a field is at the next multiple of its size,
+// or, if it is a struct, of its largest field's size.
 func (h header) differences(typ reflect.Type) (all []string) {
 	var fields []string
 	next, largest := uintptr(0), uintptr(1)
@@ -86,7 +86,7 @@ func (h header) differences(typ reflect.Type) (all []string) {
 			align = uintptr(f.Type.Align())
 		}
 		if next = (next + align - 1) / align * align; f.Offset != next {
-			all = append(all, fmt.Sprintf("%v.%s lies at %d, want %d", typ, f.Name, f.Offset, next))
+			all = append(all, fmt.Sprintf("%v.%s is at %d, want %d", typ, f.Name, f.Offset, next))
 		}
 		next, largest = next+f.Type.Size(), max(largest, align)
 	}
@@ -119,7 +119,7 @@ func TestRecordsMatchSources(t *testing.T) {
 		}
 	}
 	for _, r := range []any{
-		memberRecord{}, stepRecord{}, walkRecord{}, haltRecord{}, figuresRecord{}, sampledRecord{}, gradientRecord{},
+		memberRecord{}, stepRecord{}, langevinRecord{}, haltRecord{}, figuresRecord{}, sampledRecord{}, gradientRecord{},
 		operationRecord{},
 	} {
 		typ := reflect.TypeOf(r)
@@ -146,7 +146,7 @@ func TestRecordsMatchSources(t *testing.T) {
 			t.Errorf("%s takes %v, of %d bytes at a multiple of %d; its PTX says %.100q", name, typ, typ.Size(), typ.Align(), is)
 		}
 		if typ.Size() > 4096 {
-			t.Errorf("%v has %d bytes, and a kernel takes 4096 at most", typ, typ.Size())
+			t.Errorf("%v has %d bytes, and a kernel takes at most 4096", typ, typ.Size())
 		}
 	}
 	for name := range h.structs {
@@ -159,7 +159,7 @@ func TestRecordsMatchSources(t *testing.T) {
 	}
 }
 
-// Two structs that differ in the name, the order or the type of a field are not the same.
+// Two structs that differ in the name, the order or the type of a field are different.
 func TestRecordsThatDiffer(t *testing.T) {
 	typ := reflect.TypeOf(copyParameters{})
 	const same = "struct CopyParameters {\n  float4 *to;\n  const float4 *from; // a comment\n  int n;\n};"

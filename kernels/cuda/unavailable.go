@@ -1,6 +1,6 @@
 package cuda
 
-// Unavailable is the error of a machine that has no GPU for us. Reason says in one sentence why: no driver, a driver
+// Unavailable is the error on a machine without a usable GPU. Reason says in one sentence why: no driver, a driver
 // without a GPU, a GPU that is too old, or a program built without GPU support.
 type Unavailable struct{ Reason string }
 

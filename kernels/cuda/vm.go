@@ -15,8 +15,8 @@ import (
 // KernelSet names the kernels this VM runs, for the record of a run.
 const KernelSet = "cuda"
 
-// VM trains, measures and tests M networks of one Program on a device. They take each step together; members that do
-// not fit into the device's memory together run in batches, one after the other.
+// VM trains, measures and tests M networks of one Program on a device. They take each step together; if not all members
+// fit into the device's memory, they run in batches, one after the other.
 type VM struct {
 	driver  Driver
 	kernels map[string]Kernel
@@ -70,8 +70,8 @@ func (b batch) String() string {
 
 var _ kernels.VM = (*VM)(nil)
 
-// OpenOn returns a VM on the given device, which it closes with itself, also if it fails here. All states are zero
-// until Load. Train may be nil for a VM that only evaluates.
+// OpenOn returns a VM on the given device. Close also closes the device, as does OpenOn if it fails. All states are
+// zero until Load. Train may be nil for a VM that only evaluates.
 func OpenOn(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data) (*VM, error) {
 	vm, err := open(d, p, members, train, nil)
 	if err != nil {
@@ -113,11 +113,11 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 	return vm, nil
 }
 
-// fits refuses what kernels cannot count, which they do in 32 bits, and minibatches that a grid or the shared memory of
-// the kernel loss cannot hold.
+// fits refuses sizes that kernels cannot count in 32 bits, and minibatches that a grid or the shared memory of the
+// kernel loss cannot hold.
 func (s shape) fits(gpu Info, training bool) error {
 	if size := max(s.stateSize, s.totalSize); size > math.MaxInt32 {
-		return fmt.Errorf("cuda: a network of %d synapses: its state and sums have places for %d numbers, the kernels "+
+		return fmt.Errorf("cuda: a network of %d synapses: its state and sums have room for %d numbers, the kernels "+
 			"count %d at most",
 			s.Layout.Synapses(), size, math.MaxInt32)
 	}
@@ -125,7 +125,7 @@ func (s shape) fits(gpu Info, training bool) error {
 		return nil
 	}
 	if s.Batch > maxInstances {
-		return fmt.Errorf("cuda: a minibatch of %d examples: a GPU takes %d at most", s.Batch, maxInstances)
+		return fmt.Errorf("cuda: a minibatch of %d examples: a GPU takes at most %d", s.Batch, maxInstances)
 	}
 	if need := lossBytes * s.Batch; need > gpu.Shared {
 		return fmt.Errorf("cuda: a minibatch of %d examples: its losses take %d bytes of shared memory; this GPU has "+
@@ -135,7 +135,7 @@ func (s shape) fits(gpu Info, training bool) error {
 	for _, width := range s.Widths {
 		if size := s.Batch * kernels.Stride(width); size > math.MaxInt32 {
 			return fmt.Errorf("cuda: a minibatch of %d examples in a layer of %d neurons: that makes %d numbers, the "+
-				"kernels count %d at most",
+				"kernels count at most %d",
 				s.Batch, width, size, math.MaxInt32)
 		}
 	}
@@ -236,7 +236,7 @@ func (vm *VM) upload(dst Address, src []byte, what string) error {
 	return nil
 }
 
-// batches lists the members as they take turns on the device, the ones already there first.
+// batches lists the members in the order in which they use the device, the ones already there first.
 func (vm *VM) batches() []batch {
 	var all []batch
 	for from := 0; from < len(vm.members); from += vm.size {
@@ -250,8 +250,8 @@ func (vm *VM) batches() []batch {
 	return all
 }
 
-// bring puts a batch on the device, the states and sums of the one before back to the host.
-func (vm *VM) bring(b batch) error {
+// makeResident puts a batch on the device, and the states and sums of the one before back on the host.
+func (vm *VM) makeResident(b batch) error {
 	if vm.resident == b {
 		return nil
 	}
@@ -261,7 +261,7 @@ func (vm *VM) bring(b batch) error {
 			return err
 		}
 		vm.states[m] = s
-		if vm.totalled() {
+		if vm.hasSums() {
 			if vm.sums[m], err = vm.downloadSums(m); err != nil {
 				return err
 			}
@@ -270,7 +270,7 @@ func (vm *VM) bring(b batch) error {
 	vm.resident, vm.epoch = b, -1
 	vm.slots, vm.seeds = map[uint64]int{}, nil
 	records, slots := make([]memberRecord, b.len()), make([]int32, b.len())
-	walks := make([]walkRecord, b.len())
+	langevin := make([]langevinRecord, b.len())
 	fraction := 1.0
 	if vm.train != nil {
 		fraction = float64(vm.shape.Batch) / float64(vm.train.N)
@@ -282,7 +282,7 @@ func (vm *VM) bring(b batch) error {
 		}
 		slots[i] = int32(vm.slots[m.Seed])
 		records[i] = newMemberRecord(m, fraction, vm.shape.Widths[vm.shape.Output])
-		walks[i] = newWalkRecord(m, fraction)
+		langevin[i] = newLangevinRecord(m, fraction)
 		if err := vm.uploadMember(b.from + i); err != nil {
 			return err
 		}
@@ -292,8 +292,8 @@ func (vm *VM) bring(b batch) error {
 			return err
 		}
 	}
-	if vm.shape.walks && vm.train != nil {
-		if err := vm.upload(vm.memory.walks, bytesOf(walks), "walks"); err != nil {
+	if vm.shape.langevin && vm.train != nil {
+		if err := vm.upload(vm.memory.langevin, bytesOf(langevin), "numbers of Langevin"); err != nil {
 			return err
 		}
 	}
@@ -304,7 +304,7 @@ func (vm *VM) stateAddress(member int) Address {
 	return vm.memory.state + Address(4*vm.shape.stateSize*(member-vm.resident.from))
 }
 
-// stateField is a field of a state: its name, and its place on the device in numbers.
+// stateField is a field of a state: its name, and its position on the device in numbers.
 type stateField struct {
 	name string
 	at   int
@@ -337,14 +337,14 @@ func (vm *VM) uploadState(member int) error {
 	return vm.upload(vm.stateAddress(member), bytesOf(image), fmt.Sprintf("state of member %d", member))
 }
 
-// totalled reports whether the members on the device have sums there.
-func (vm *VM) totalled() bool { return vm.sums != nil && vm.train != nil }
+// hasSums reports whether the members on the device have sums there.
+func (vm *VM) hasSums() bool { return vm.sums != nil && vm.train != nil }
 
 func (vm *VM) totalsAddress(member int) Address {
 	return vm.memory.totals + Address(8*vm.shape.totalSize*(member-vm.resident.from))
 }
 
-// totals are the fields of sums in the order in which they lie on the device.
+// totals are the fields of sums in their order on the device.
 func totals(s *kernels.Sums) [][]float64 {
 	fields := [][]float64{s.Gradient, s.Magnitude, s.Square, s.ExampleSquare}
 	for _, in := range s.Inputs {
@@ -358,7 +358,7 @@ func totals(s *kernels.Sums) [][]float64 {
 
 // uploadMember puts a network's state and sums on the device.
 func (vm *VM) uploadMember(member int) error {
-	if err := vm.uploadState(member); err != nil || !vm.totalled() {
+	if err := vm.uploadState(member); err != nil || !vm.hasSums() {
 		return err
 	}
 	image := make([]float64, 0, vm.shape.totalSize)
@@ -398,7 +398,7 @@ func (vm *VM) onDevice(member int) bool {
 	return member >= vm.resident.from && member < vm.resident.to
 }
 
-// State returns a copy of a network's state. An error is the device's.
+// State returns a copy of a network's state. An error comes from the device.
 func (vm *VM) State(member int) (*kernels.State, error) {
 	if vm.onDevice(member) {
 		return vm.download(member)
@@ -423,12 +423,12 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 	return nil
 }
 
-// Sums returns a copy of what a network has added up since its state was loaded.
+// Sums returns a copy of a network's sums since its state was loaded.
 func (vm *VM) Sums(member int) (*kernels.Sums, error) {
 	if err := capabilities.CheckSums(vm.shape.Rule, member, vm.stopped[member]); err != nil {
 		return nil, err
 	}
-	if vm.onDevice(member) && vm.totalled() {
+	if vm.onDevice(member) && vm.hasSums() {
 		return vm.downloadSums(member)
 	}
 	s := kernels.NewSums(vm.shape.Layout)
@@ -463,7 +463,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 	progress := make([]kernels.Progress, len(vm.members))
 	perEpoch := vm.train.N / vm.shape.Batch // a last partial batch is dropped
 	for _, b := range vm.batches() {
-		if err := vm.bring(b); err != nil {
+		if err := vm.makeResident(b); err != nil {
 			return nil, err
 		}
 		for step, end := firstStep, firstStep+n; step < end; {
@@ -492,15 +492,14 @@ func (vm *VM) order(epoch int) error {
 		return err
 	}
 	vm.epoch = epoch
-	// Members that take turns go through the same epoch one batch after the other: which order comes next is not known
-	// here.
+	// Batches of members go through the same epoch one after the other: which order comes next is not known here.
 	if vm.resident.len() == len(vm.members) {
-		vm.orders.begin(vm.seeds, epoch+1, processors/2) // the others are left to whoever else works on this machine
+		vm.orders.begin(vm.seeds, epoch+1, processors/2) // the others are left to other work on this machine
 	}
 	return nil
 }
 
-// chunk takes the members on the device through the steps [first, end) of one epoch, and then looks how it went.
+// chunk runs the steps [first, end) of one epoch for the members on the device, and then checks the result.
 func (vm *VM) chunk(first, end int, progress []kernels.Progress) error {
 	if err := vm.prepare(first, end); err != nil {
 		return err
@@ -511,13 +510,13 @@ func (vm *VM) chunk(first, end int, progress []kernels.Progress) error {
 	return vm.collect(first, end, progress)
 }
 
-// prepare uploads what the steps [first, end) of one epoch read.
+// prepare uploads the inputs of the steps [first, end) of one epoch.
 func (vm *VM) prepare(first, end int) error {
 	perEpoch := vm.train.N / vm.shape.Batch
 	if err := vm.order(first / perEpoch); err != nil {
 		return err
 	}
-	steps := make([]stepRecord, end-first+1) // and one that is gathered for nothing, at the start of the epoch
+	steps := make([]stepRecord, end-first+1) // and one that is gathered but not used, at the start of the epoch
 	for i := range steps {
 		step := first + i
 		steps[i] = newStepRecord(vm.shape.Rule, step, step%perEpoch*vm.shape.Batch)
@@ -537,7 +536,7 @@ func (vm *VM) prepare(first, end int) error {
 	)
 }
 
-// collect adds the losses of the steps [first, end) to progress and notes which networks left the finite numbers.
+// collect adds the losses of the steps [first, end) to progress and notes which networks diverged.
 func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
 	n, count := end-first, vm.resident.len()
 	halts, bad := make([]haltRecord, count), make([]int32, count*len(vm.shape.Layout.Layers))
@@ -583,7 +582,7 @@ func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
 
 // launchSteps launches n steps: as many as possible as replays of a recorded graph, the others one by one.
 func (vm *VM) launchSteps(n int) error {
-	if vm.shape.fused { // later steps find their minibatch gathered
+	if vm.shape.fused { // the minibatches of later steps are already gathered
 		if err := vm.launch([]Launch{vm.gatherTraining(vm.training(0))}); err != nil {
 			return err
 		}
@@ -631,7 +630,7 @@ func (vm *VM) launch(launches []Launch) error {
 	return nil
 }
 
-// firstBad is the layer whose dW came first, among those that met a gradient that is not finite.
+// firstBad is the layer whose dW came first, among those with a gradient that is not finite.
 func (vm *VM) firstBad(bad []int32, mark int32) int {
 	for _, instruction := range vm.shape.Instructions {
 		if g, ok := kernels.GradientOf(instruction); ok && bad[g.Layer] == mark {

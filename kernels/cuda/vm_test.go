@@ -12,7 +12,7 @@ import (
 
 const testMemory = 4 << 30
 
-// small is a network for tests of how a VM behaves.
+// small is a network for tests of a VM's behaviour.
 var small = conformance.Design{Sizes: []int{30, 17, 4}, Activation: kernels.ReLU, Batch: 5, Rho: 2, Members: 5}
 
 // opening opens VMs on drivers of a kind; change is made to each.
@@ -46,7 +46,7 @@ func interpret(t testing.TB, n *conformance.Network) *VM {
 	return n.Open(t, opening(interpreter, asItIs)).(*VM)
 }
 
-// machine is a kind of driver for a given memory, with its ways to divide the work.
+// machine is a kind of driver for a given memory, with the ways in which it can divide the work.
 func machine(name string, driver func(memory int64) (Driver, error)) conformance.Machine {
 	plenty := func() (Driver, error) { return driver(testMemory) }
 	return conformance.Machine{
@@ -74,8 +74,8 @@ func TestConformance(t *testing.T) {
 	conformance.Test(t, m)
 }
 
-// The middle kernel does what the single operations do, to the last bit where no layer after the first is cut into
-// slices.
+// The middle kernel computes the same as the single operations, to the last bit where no layer after the first is cut
+// into slices.
 func TestMiddleIsTheSingleOperations(t *testing.T) {
 	for i, d := range conformance.Designs() {
 		if i%3 != 0 {

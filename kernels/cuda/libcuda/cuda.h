@@ -1,6 +1,7 @@
-// The part of NVIDIA's driver interface that gorgonia.org/cu and this folder use, so that building needs nothing of
-// theirs. Written from the documented interface (docs.nvidia.com/cuda/cuda-driver-api), with the parameters of CUDA 11.8.
-// header_test.go compares it with NVIDIA's header where one is installed; ../go.sh makes the compiler find this one.
+// The part of NVIDIA's driver interface that gorgonia.org/cu and this folder use, so that building needs nothing from
+// NVIDIA. Written from the documented interface (docs.nvidia.com/cuda/cuda-driver-api), with the parameters of CUDA
+// 11.8. header_test.go compares it with NVIDIA's header where one is installed; ../go.sh makes the compiler find this
+// one.
 #pragma once
 #include <stdint.h>
 #include <stdlib.h>
@@ -286,7 +287,7 @@ typedef struct {
 	size_t width, height;
 } CUDA_MEMSET_NODE_PARAMS;
 
-// table.c defines it, and the functions find their way through jumps.S.
+// table.c defines it, and jumps.S jumps through it.
 CUresult cuInit(unsigned);
 #define FUNCTION(name, parameters, ...) CUresult name parameters;
 #define NEEDED FUNCTION

@@ -1,11 +1,11 @@
 // The functions of NVIDIA's driver library that the program may call: those that gorgonia.org/cu refers to and those of
 // libcuda.go. cuda.h declares them, jumps.S makes a table of them.
 //
-// Behind the parameters are the names under which driver libraries export the function with just these parameters; the
-// first that a library has is taken. A driver keeps the names that programs built with an older CUDA ask for, so most
-// functions have one, that of CUDA 11.8, with a _v2 or _v3 where it has one there. Names that came later and take other
-// parameters, as cuCtxCreate_v4, are no use here. Without a function that is NEEDED no GPU is used; any other that a
-// library lacks fails with CUDA_ERROR_NOT_INITIALIZED.
+// After the parameters come the names under which driver libraries export the function with exactly these parameters;
+// the first one that a library has is taken. A driver keeps the names that programs built with an older CUDA ask for,
+// so most functions have one name, that of CUDA 11.8, with a _v2 or _v3 if it has one there. Later names with other
+// parameters, such as cuCtxCreate_v4, are of no use here. If a NEEDED function is missing, no GPU is used; any other
+// missing function fails with CUDA_ERROR_NOT_INITIALIZED when it is called.
 FUNCTION(cuArray3DCreate, (CUarray *, const CUDA_ARRAY3D_DESCRIPTOR *), "cuArray3DCreate_v2")
 FUNCTION(cuArray3DGetDescriptor, (CUDA_ARRAY3D_DESCRIPTOR *, CUarray), "cuArray3DGetDescriptor_v2")
 FUNCTION(cuArrayCreate, (CUarray *, const CUDA_ARRAY_DESCRIPTOR *), "cuArrayCreate_v2")

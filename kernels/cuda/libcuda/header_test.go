@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// declarations are what cuda.h and functions.h say.
+// declarations are the content of cuda.h and functions.h.
 type declarations struct {
 	typedefs  [][2]string // type, name
 	enums     []string    // names
@@ -44,7 +44,7 @@ var (
 	pointerLine  = regexp.MustCompile(`(?m)^typedef void \(\*(\w+)\)(\(.*\));$`)
 )
 
-// parse reads our header, and insists that it understands everything in it.
+// parse reads our header, and fails on anything that it does not understand.
 func parse(t *testing.T, header, functions string) declarations {
 	t.Helper()
 	var d declarations
@@ -109,9 +109,9 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// onlyIn says of what not every header declares, or not alike, which do.
+// onlyIn says which headers have a declaration that others lack or have differently.
 var onlyIn = map[string]string{
-	"CU_CTX_FLAGS_MASK":     "CUDA_VERSION < 12000", // there are more flags since
+	"CU_CTX_FLAGS_MASK":     "CUDA_VERSION < 12000", // later versions have more flags
 	"cuEventElapsedTime_v2": "CUDA_VERSION >= 12080",
 }
 
@@ -130,7 +130,7 @@ func (d declarations) comparison(header string) string {
 	}
 	// With this macro the header declares every version of a function under its own name.
 	line("#define __CUDA_API_VERSION_INTERNAL\n#include %q\n#include <stddef.h>", header)
-	// CUDA 12 gave the name to a longer one.
+	// CUDA 12 gave the name to a longer struct.
 	line("#define CUDA_KERNEL_NODE_PARAMS CUDA_KERNEL_NODE_PARAMS_v1")
 	for _, t := range d.typedefs {
 		assert("__builtin_types_compatible_p(%s, %s)", t[1], t[0])
@@ -157,7 +157,7 @@ func (d declarations) comparison(header string) string {
 	return b.String()
 }
 
-// compile reports what the compiler says, nil if nothing.
+// compile returns the compiler's message as an error, or nil.
 func compile(t *testing.T, source string) error {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "compare.c")
@@ -223,7 +223,7 @@ func TestHeaderSaysWhatNVIDIAsSays(t *testing.T) {
 	}
 }
 
-// The header declares no function and no constant that nobody uses, so that it stays as small as it can be.
+// The header declares no unused function or constant, so that it stays as small as possible.
 func TestHeaderHasNothingToSpare(t *testing.T) {
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "gorgonia.org/cu").Output()
 	if err != nil {

@@ -1,13 +1,12 @@
 //go:build gpu && linux
 
-// Package libcuda stands between gorgonia.org/cu and NVIDIA's driver library, so that one binary starts everywhere
-// and is built without anything of NVIDIA's.
+// Package libcuda comes between gorgonia.org/cu and NVIDIA's driver library, so that one binary starts everywhere and
+// is built without anything from NVIDIA.
 //
-// cu includes NVIDIA's header, links against libcuda.so.1 and ends the program before main where there is no GPU.
-// Here it finds cuda.h, our own; the linker finds every function that cu needs as a jump through a table; and
-// [Init], which whoever wants a GPU calls first, fills the table from the library if there is one. The file
-// stub/libcuda.a is an empty archive that satisfies -lcuda. The script kernels/cuda/go.sh is the go command that
-// knows all this.
+// cu includes NVIDIA's header, links against libcuda.so.1 and ends the program before main on a machine without a GPU.
+// Here it finds cuda.h, our own; the linker finds every function that cu needs as a jump through a table; and [Init],
+// which users of a GPU call first, fills the table from the library if there is one. The file stub/libcuda.a is an
+// empty archive that satisfies -lcuda. The script kernels/cuda/go.sh runs the go command with all this.
 //
 // The environment variable QUANTAL_LIBCUDA names another library than libcuda.so.1, or one that does not exist to
 // hide the GPU.
@@ -19,7 +18,7 @@ package libcuda
 /*
 #cgo LDFLAGS: -ldl
 #ifndef QUANTAL_CUDA_H
-#error "programs with GPU kernels are built by make build-gpu, or with kernels/cuda/go.sh in place of go"
+#error "programs with GPU kernels are built by make build-gpu, or with kernels/cuda/go.sh instead of go"
 #endif
 #include "cuda.h"
 #include "table.h"
@@ -56,8 +55,8 @@ func check(code C.CUresult) error {
 	return nil
 }
 
-// Init loads and starts the driver library when it is first called; before that nothing of package cu works. It
-// returns nil or, in one sentence, why no GPU can be used.
+// Init loads and starts the driver library when it is first called; before that nothing in package cu works. It returns
+// nil or, in one sentence, why no GPU can be used.
 var Init = sync.OnceValue(func() error {
 	C.quantalStart()
 	if C.quantalLoaded() == 0 {
@@ -104,7 +103,7 @@ func EndCapture(stream Handle) (*Graph, error) {
 	return &Graph{exec}, nil
 }
 
-// Launch does what was recorded.
+// Launch runs the recorded work.
 func (g *Graph) Launch(stream Handle) error {
 	return check(C.cuGraphLaunch(g.exec, C.CUstream(stream)))
 }
@@ -112,23 +111,23 @@ func (g *Graph) Launch(stream Handle) error {
 // Release frees the graph.
 func (g *Graph) Release() error { return check(C.cuGraphExecDestroy(g.exec)) }
 
-// SharedPerBlock is an attribute of devices that cu has no name for: the shared memory that a block may ask for.
+// SharedPerBlock is a device attribute for which cu has no name: the shared memory that a block may request.
 const SharedPerBlock = C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
 
-// AllowShared lets a function be launched with the given dynamic shared memory, which beyond 48 KiB must be asked for.
+// AllowShared lets a function be launched with the given dynamic shared memory, which beyond 48 KiB must be requested.
 func AllowShared(function Handle, bytes int) error {
 	const attribute = C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 	return check(C.cuFuncSetAttribute(C.CUfunction(function), attribute, C.int(bytes)))
 }
 
-// Launch runs a function that takes one struct, of which the bytes are given.
+// Launch runs a function that takes one struct, given as bytes.
 func Launch(function Handle, grid, block [3]int, shared int, stream Handle, parameter []byte) error {
 	sizes := func(s [3]int) *C.uint { return &[]C.uint{C.uint(s[0]), C.uint(s[1]), C.uint(s[2])}[0] }
 	return check(C.launch(C.CUfunction(function), sizes(grid), sizes(block), C.uint(shared), C.CUstream(stream),
 		unsafe.Pointer(&parameter[0])))
 }
 
-// TooOld reports whether an error of loading PTX means that GPU or driver are older than the PTX.
+// TooOld reports whether an error of loading PTX means that the GPU or the driver is older than the PTX.
 func TooOld(code int) bool {
 	switch code {
 	case C.CUDA_ERROR_UNSUPPORTED_PTX_VERSION, C.CUDA_ERROR_NO_BINARY_FOR_GPU, C.CUDA_ERROR_INVALID_SOURCE:

@@ -45,8 +45,8 @@ func write(t *testing.T, path, text string) string {
 	return path
 }
 
-// A program that calls every function through the table reaches the library's function with our parameters, whatever
-// other versions of it the library has.
+// A program that calls every function through the table reaches the library's function with our parameters, no matter
+// which other versions the library has.
 func TestFunctionsAreFoundInEveryDriver(t *testing.T) {
 	folder := t.TempDir()
 	functions := parse(t, read(t, "cuda.h"), read(t, "functions.h")).functions
@@ -66,7 +66,7 @@ func TestFunctionsAreFoundInEveryDriver(t *testing.T) {
 	cc(t, "-o", program, write(t, filepath.Join(folder, "program.c"), b.String()), "table.c", "jumps.S", "-ldl")
 
 	everything := exports(t, "13.0")
-	numbers := map[string]int{} // what each function of the library returns
+	numbers := map[string]int{} // the return value of each function of the library
 	for i, name := range slices.Sorted(maps.Keys(everything)) {
 		numbers[name] = 1000 + i
 	}

@@ -1,12 +1,12 @@
 // sum over minibatches of  g, |g|, g^2,     g = dW[r][k] = sum_b dy[b][r] x[b][k]
 // sum over examples of     (dy[b][r] x[b][k])^2, |x[b][k]|, x[b][k]^2
 //
-// in float64, with the parameters as they are. A thread takes one row and four columns as in the update (gradient.cuh), and adds
-// what its minibatch says to four sums for each synapse: 64 bytes are read and written. The threads of a layer's first row add
-// its inputs up too. For each member there are
+// in float64, with the parameters as they are. A thread takes one row and four columns as in the update (gradient.cuh),
+// and adds its minibatch's terms to four sums for each synapse: 64 bytes are read and written. The threads of a layer's
+// first row also add up its inputs. For each member there are
 //
-//	total[4][muSlots]  of the synapses, laid out like mu
-//	total[2][inputs]   of the inputs, laid out like a row of mu, one layer behind the other
+//	total[4][muSlots]  of the synapses, in the layout of mu
+//	total[2][inputs]   of the inputs, in the layout of a row of mu, one layer after the other
 //
 // grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
 #include "gradient.cuh"

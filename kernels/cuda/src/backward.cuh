@@ -10,7 +10,7 @@ constexpr int rowParts = 4, stagedRows = 64;
 typedef float4 Gradients[stagedRows][batchTile / 4];
 
 // backwardTile does blockDim.x/4 columns from k0 on. sums has room for 4 x 20 x that many numbers. All threads of the block
-// must come here; x, dx, dy and w are the member's.
+// must call it; x, dx, dy and w are the member's.
 DEVICE void backwardTile(Gradients &dys, float *sums, float *dx, const float *dy, const float *w, const float *x, int in,
                          int out, int batch, int k0, int b0, int activation) {
   int columns = blockDim.x / rowParts, column = threadIdx.x % columns, part = threadIdx.x / columns, k = k0 + column;

@@ -25,7 +25,7 @@ DEVICE bool halted(const Clock &c, int member) {
 
 DEVICE bool finite(float x) { return x - x == 0; }
 
-// notFinite notes that a gradient is not finite. Whoever notes it writes the same.
+// notFinite notes that a gradient is not finite. All threads that note it write the same value.
 DEVICE void notFinite(const Clock &c, const Layers &l, int member, int layer) {
   c.halts[member].gradient = l.bad[member * l.count + layer] = indexOf(c) + 1;
 }

@@ -1,5 +1,5 @@
-// to = from, for measuring the memory: 16 bytes per thread and turn, neighbouring threads neighbouring words.
-// grid any, block 256
+// to = from, for measuring the memory: 16 bytes per thread and iteration, neighbouring threads neighbouring words. grid
+// any, block 256
 #include "common.cuh"
 
 KERNEL copy(CopyParameters p) {

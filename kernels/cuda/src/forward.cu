@@ -1,15 +1,15 @@
 // y[b][r] = a( sum_k x[b][k] w[r][k] ),  w = mu + sigma xi,  sigma = softplus(phi)
 //
-// The weights are drawn here, in registers, and multiplied at once with all examples of the tile (forward.cuh). Layers with
-// more than 128 columns are cut: each slice of columns leaves its sums in part, and activate adds them in order. Where w is
-// not null the weights stay there for the backward pass.
+// The weights are drawn here, in registers, and multiplied immediately with all examples of the tile (forward.cuh).
+// Layers with more than 128 columns are cut: each slice of columns writes its sums to part, and activate adds them in
+// order. If w is not null the weights are stored there for the backward pass.
 //
 // Block z is instance z: member z/groups, and within it the group z%groups of test examples (one group in training). Its
-// input is slot xslot[z] of x, of that half of x whose turn it is; the noise's draw is draw0 + drawStride (z%groups).
+// input is slot xslot[z] of the current half of x; the noise's draw is draw0 + drawStride (z%groups).
 //
-// Blocks past those of this layer draw the weights of other layers into w, for kernels that take them from there: sampled
-// of them, 160/16 rows and 64 columns each.
-// grid (ceil(out/20) ceil(batch/20) + sampling, ceil(columns/128), instances), block 160
+// Blocks past those of this layer draw the weights of other layers into w, for kernels that read them there: sampled of
+// them, 160/16 rows and 64 columns each. grid (ceil(out/20) ceil(batch/20) + sampling, ceil(columns/128), instances),
+// block 160
 #include "forward.cuh"
 
 constexpr int threads = 160, blockRows = threads / lanes * rowsPerThread;

@@ -35,8 +35,8 @@ struct Weights {
   Noise noise;
 };
 
-// draw makes the four weights of this thread in row r, columns k, k+16, k+32, k+48. Those past the bias mean nothing: their
-// inputs are 0. There are no branches, so that the compiler can interleave the four.
+// draw makes the four weights of this thread in row r, columns k, k+16, k+32, k+48. Those past the bias have no
+// meaning: their inputs are 0. There are no branches, so that the compiler can interleave the four.
 template <Kind kind>
 DEVICE void draw(float weight[4], const Weights &from, float rowSigma, int r, int k, int columns, int stride) {
   float mean[4], spread[4], xi[4];
@@ -78,7 +78,7 @@ DEVICE void accumulate(float sum[values], const Inputs &xs, const Weights &from,
     float weight[rowsPerThread][4];
 #pragma unroll
     for (int i = 0; i < rowsPerThread; i++) {
-      draw<kind>(weight[i], from, rowSigma[i], min(r0 + i, out - 1), k, columns, stride); // finish leaves rows past out away
+      draw<kind>(weight[i], from, rowSigma[i], min(r0 + i, out - 1), k, columns, stride); // finish drops rows past out
       if (keep && r0 + i < out) store(from.w, weight[i], r0 + i, k, columns, stride);
     }
 #pragma unroll
@@ -108,7 +108,7 @@ DEVICE void exchange(float v[values], int bit) {
 }
 
 // finish adds the sums of the sixteen threads and writes them: to part as they are, or to y through the activation. All
-// threads of a warp must come here.
+// threads of a warp must call it.
 DEVICE void finish(float sum[values], float *y, float *part, int out, int batch, int r0, int b0, int activation) {
   // Bit 3 of the lane chooses the row, bits 2 and 1 a quarter of the examples; bit 0 has the same values twice.
   int lane = threadIdx.x % lanes;

@@ -1,9 +1,8 @@
 // x[b][k] = scale byte[example(b)][k] + shift, or the floats as they are (gather.cuh).
 //
 // example(b) = order[first + b] of the slot's order; without an order (test data) slot s holds the examples
-// first + s batch + b. One slot serves all members that have its seed. Steps take turns with halves of x that lie parity
-// numbers apart.
-// grid (ceil(width/256), batch, slots), block 256
+// first + s batch + b. One slot serves all members that have its seed. Steps alternate between halves of x that are
+// parity numbers apart. grid (ceil(width/256), batch, slots), block 256
 #include "gather.cuh"
 
 template <typename T>

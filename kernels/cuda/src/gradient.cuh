@@ -1,13 +1,13 @@
 // dW[r][k] = sum_b dy[b][r] x[b][k], which several kernels form in registers and use in their own way.
 //
 // A block takes 16 rows and 64 columns of a layer, a thread one row and the four columns of one block of Philox: k, k+16, k+32
-// and k+48. One launch does all layers: block x belongs to the layer whose tiles it falls into.
+// and k+48. One launch does all layers: block x belongs to the layer whose tiles contain it.
 #pragma once
 #include "common.cuh"
 
 constexpr int blockRows = 16;
 
-// Tile is the part of a layer that a block takes, and within it a thread's.
+// Tile is the part of a layer that a block takes, and within it the part of a thread.
 struct Tile {
   const Gradient *u;
   int columns, stride, dyStride;
@@ -36,8 +36,8 @@ DEVICE Tile tileOf(const Layers &l) {
   return at;
 }
 
-// eachExample calls f(dy, x) for every example of the minibatch, with dy of the thread's row and x at its four columns. Both are
-// 0 past the last example, row or column. All 256 threads of the block must come here.
+// eachExample calls f(dy, x) for every example of the minibatch, with dy of the thread's row and x at its four columns.
+// Both are 0 past the last example, row or column. All 256 threads of the block must call it.
 template <typename F>
 DEVICE void eachExample(const Tile &at, int member, int index, int batch, F f) {
   __shared__ float4 xs[batchTile][lanes]; // the four columns of a thread side by side

@@ -1,9 +1,9 @@
 // dW[r][k] = sum_b dy[b][r] x[b][k]
 // mu      <- mu - rate (dW + lambda B/N sign(mu)) + amplitude xi,   rate = eps_t N/B, amplitude = sqrt(2 eps_t T)
 //
-// in place of the update, with xi from the stream of dynamics; nothing else of the state changes. A thread takes one row and the
-// four columns of one block of Philox (gradient.cuh), so that a synapse costs the reading and writing of mu: 8 bytes.
-// grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
+// instead of the update, with xi from the stream of dynamics; nothing else in the state changes. A thread takes one row
+// and the four columns of one block of Philox (gradient.cuh), so that a synapse costs the reading and writing of mu: 8
+// bytes. grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
 #include "gradient.cuh"
 #include "mover.cuh"
 #include "noise.cuh"
@@ -26,7 +26,7 @@ KERNEL __launch_bounds__(256, 4) langevin(LangevinParameters p) {
   });
 
   Member m = p.members[member];
-  Walk w = p.walks[member];
+  Langevin w = p.langevin[member];
   Step s = p.clock.steps[index];
   float rate = w.rate * s.rate, amplitude = w.amplitude * s.root, magnitude = m.magnitude * at.u->magnitudeTerms;
   float xi[4] = {0.f, 0.f, 0.f, 0.f};

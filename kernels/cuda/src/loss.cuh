@@ -1,10 +1,11 @@
 // Categorical: NLL = log sum_o e^(y_o) - y_label,                   d = softmax(y) - onehot(label)
 // Gaussian:    NLL = sum_o ((y_o - t_o)^2 / (2 v) + log(2 pi v)/2), d = (y - t) / v
 //
-// and d goes through the activation that made y. One warp takes an example; the NLLs of the minibatch are added in order.
+// and d is propagated through the activation that gave y. One warp takes an example; the NLLs of the minibatch are
+// added in order.
 //
-// Where the network is all but certain, softmax(y) - 1 has lost its digits. For programs that add gradients up, closed says that
-// the label's d is minus the sum of the others.
+// Where the network is almost certain, softmax(y) - 1 has lost its digits. For programs that add up gradients, closed
+// says that the label's d is minus the sum of the others.
 #pragma once
 #include "math.cuh"
 
@@ -14,7 +15,7 @@ DEVICE float sumOfWarp(float v) {
   return v;
 }
 
-DEVICE float maxOfWarp(float v) { // a NaN may get lost: the sum of exponentials brings it back
+DEVICE float maxOfWarp(float v) { // a NaN may be lost here: the sum of exponentials restores it
 #pragma unroll
   for (int bit = 16; bit; bit >>= 1) v = fmaxf(v, __shfl_xor_sync(allLanes, v, bit));
   return v;

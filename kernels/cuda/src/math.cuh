@@ -3,7 +3,7 @@
 #pragma once
 #include "common.cuh"
 
-// divide and squareRoot take numbers below the smallest normal one, 1.2e-38, for 0.
+// divide and squareRoot treat numbers below the smallest normal one, 1.2e-38, as 0.
 DEVICE float divide(float a, float b) {
   float y;
   asm("div.approx.ftz.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
@@ -16,7 +16,8 @@ DEVICE float squareRoot(float x) {
   return y;
 }
 
-// Adding 1.5 2^23 to a small number leaves its nearest integer, ties to even, in the low bits: without the slow conversions.
+// Adding 1.5 2^23 to a small number leaves its nearest integer, ties to even, in the low bits: this avoids the slow
+// conversions.
 constexpr float shifter = 12582912.f;
 constexpr int shifterBits = 0x4b400000;
 
@@ -31,7 +32,7 @@ DEVICE float expPolynomial(float f) {
   return fmaf(p, f, 1.f);
 }
 
-// exp32 is e^x: x = n ln 2 + f, 2^n in two factors because n = 128 alone is beyond float32.
+// exp32 is e^x: x = n ln 2 + f, 2^n in two factors because 2^128 overflows float32.
 DEVICE float exp32(float x) {
   float s = fmaf(x, 1.44269504f, shifter), n = s - shifter;
   float f = fmaf(n, -0.693145752f, x); // ln 2 in two parts (Cody and Waite 1980)
@@ -78,7 +79,7 @@ DEVICE float logAny(float x) {
   return x <= 3.40282347e38f ? y : x; // +Inf and NaN
 }
 
-// log1p32 is ln(1 + x) for x >= 0: the logarithm of u = fl(1 + x), and what the rounding lost.
+// log1p32 is ln(1 + x) for x >= 0: the logarithm of u = fl(1 + x), corrected for the rounding.
 DEVICE float log1p32(float x) {
   float u = 1.f + x;
   return log32(u) + divide(x - (u - 1.f), u);
@@ -124,11 +125,11 @@ DEVICE float tanh32(float x) {
   p = fmaf(p, z, -3.33332819422e-1f);
   p = fmaf(p * z, x, x);
   float e = expNegative(-2.f * a), y = divide(1.f - e, 1.f + e);
-  return a < 0.625f ? p : x < 0.f ? -y : y; // a NaN comes back through e
+  return a < 0.625f ? p : x < 0.f ? -y : y; // e restores a NaN
 }
 
 DEVICE float activate(int activation, float y) {
-  if (activation == relu) return y < 0.f ? 0.f : y; // a NaN stays one
+  if (activation == relu) return y < 0.f ? 0.f : y; // a NaN stays NaN
   return activation == tanhActivation ? tanh32(y) : y;
 }
 

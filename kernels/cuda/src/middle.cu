@@ -1,10 +1,10 @@
-// All that lies between the first layer's product and the updates, one block per member: the small layers forward, the loss,
-// and the way back. The weights were drawn ahead (forward.cu); what one operation writes to memory the next one reads after the
-// barrier with which it starts. This is for networks whose later layers are small; the others use the kernels of single operations.
+// Everything between the first layer's product and the updates, one block per member: the small layers forward, the
+// loss, and the backward pass. The weights were drawn ahead (forward.cu). Each operation starts with a barrier, after
+// which it reads what the one before wrote to memory. This is for networks whose later layers are small; the others use
+// the kernels of single operations.
 //
-// Blocks past those of the members gather the minibatch of the next step meanwhile, into the other half of x: an equal number
-// for each slot.
-// grid members + slots gathering, block 512, shared memory 4 batch
+// Blocks past those of the members gather the minibatch of the next step at the same time, into the other half of x: an
+// equal number for each slot. grid members + slots gathering, block 512, shared memory 4 batch
 #include "backward.cuh"
 #include "forward.cuh"
 #include "gather.cuh"
@@ -45,7 +45,7 @@ KERNEL __launch_bounds__(threads, 1) middle(MiddleParameters p) {
   for (int i = 0; i < p.operationCount; i++) {
     Operation o = p.operations[i];
     size_t atIn = (size_t)member * batch * strideOf(o.in), atOut = (size_t)member * batch * strideOf(o.out);
-    if (o.kind == activateOp) { // only ever the first: what it reads is of another kernel
+    if (o.kind == activateOp) { // only the first operation: it reads the output of another kernel
       for (int e = threadIdx.x; e < batch * o.out; e += threads)
         activateSlices(o.y + atOut, p.part + (size_t)member * o.slices * batch * o.out, e, o.out, batch, o.slices, o.activation);
     } else if (o.kind == forwardOp) {

@@ -1,8 +1,8 @@
 // The rules that train, as kernels/mover.go writes them, and the slopes of the costs.
 //
-// A rule is made of the numbers of a step. Its move updates a parameter's moments with the gradient g, and returns how far the
-// parameter goes down; moments that the rule does not have are not read. bad is a NaN unless moments and gradient are finite: the
-// caller looks at the parameter.
+// A rule is constructed from the numbers of a step. Its move updates a parameter's moments with the gradient g, and
+// returns how much the parameter decreases; moments that the rule does not have are not read. bad is a NaN unless
+// moments and gradient are finite: the caller checks the parameter.
 #pragma once
 #include "math.cuh"
 
@@ -43,7 +43,8 @@ struct Momentum {
 
 DEVICE float sign(float x) { return x > 0.f ? 1.f : x < 0.f ? -1.f : 0.f; }
 
-// inversePowers are sigma^-(rho+1) of n sigmas. The branches are outside of the loops, so that the compiler can interleave.
+// inversePowers are sigma^-(rho+1) of n sigmas. The branches are outside the loops, so that the compiler can
+// interleave.
 template <int n>
 DEVICE void inversePowers(float power[n], const float sigma[n], float rho) {
 #pragma unroll

@@ -1,5 +1,6 @@
-// What the host hands to the kernels: one struct of parameters for each, passed by value, and the records in memory to which
-// they point. records.go declares the same structs; TestRecordsMatchSources compares names, types, offsets and sizes.
+// What the host passes to the kernels: one struct of parameters for each, passed by value, and the records in memory to
+// which they point. records.go declares the same structs; TestRecordsMatchSources compares names, types, offsets and
+// sizes.
 #pragma once
 
 // Member holds the numbers of one network.
@@ -23,15 +24,15 @@ struct Step {
   float epsilon;
 };
 
-// Walk holds the numbers of one network under the rule Langevin at the first step; those of a step are the product with Step's
-// rate and root.
-struct Walk {
+// Langevin holds the numbers of one network under the rule Langevin at the first step; those of a later step are the
+// product with Step's rate and root.
+struct Langevin {
   float rate;      // eps N/B; 0 without the gradient
   float amplitude; // sqrt(2 eps T)
 };
 
-// Halt says when a network left the finite numbers: 1 + the index of the step, or 0. After a bad loss nothing more happens to
-// the network; after a bad gradient the step is finished first, so that the result does not depend on the order of blocks.
+// Halt says at which step a network diverged: 1 + the index of the step, or 0. After a bad loss the network no longer
+// changes; after a bad gradient the step is finished first, so that the result does not depend on the order of blocks.
 struct Halt { int loss, gradient; };
 
 // Figures of a group of test examples; correct is a count.
@@ -43,7 +44,7 @@ struct Sampled {
   int firstTask; // a task is 64 columns of a row; those of the next layer start where these end
 };
 
-// Gradient is a layer whose dW is to be formed. Pointers are those of member 0, or of slot 0.
+// Gradient is a layer whose dW is formed. Pointers are those of member 0, or of slot 0.
 struct Gradient {
   const float *x;   // of its input
   const int *xslot; // of each member, in x
@@ -51,7 +52,7 @@ struct Gradient {
   int in, out, muOffset, phiOffset;
   int layer, firstRow, firstTile;
   float magnitudeTerms, reliabilityTerms;
-  int parity; // numbers between the two halves of x that steps take turns with, or 0
+  int parity; // numbers between the two halves of x between which steps alternate, or 0
 };
 
 // Operation is one operation of the middle kernel. Pointers are those of member 0.
@@ -64,7 +65,7 @@ struct Operation {
   float *dx;           // gradient at its input
 };
 
-static_assert(sizeof(Member) == 32 && sizeof(Step) == 36 && sizeof(Walk) == 8 && sizeof(Halt) == 8);
+static_assert(sizeof(Member) == 32 && sizeof(Step) == 36 && sizeof(Langevin) == 8 && sizeof(Halt) == 8);
 static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 64 && sizeof(Operation) == 56);
 
 // What several kernels take.
@@ -73,18 +74,18 @@ static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) 
 struct Clock {
   const Step *steps;
   const int *base;
-  Halt *halts; // of each member; null in tests: networks that left the finite numbers are tested too
+  Halt *halts; // of each member; null in evaluations: networks that diverged are evaluated too
   int t;
 };
 
-// Layers are those whose dW is formed, in tiles that one launch takes through a minibatch.
+// Layers are those whose dW is formed, in tiles that one launch covers.
 struct Layers {
   const Gradient *gradients;
   int *bad; // of each member and layer: 1 + the index of the step whose gradient is not finite, or 0
   int count, batch;
 };
 
-// Answers are labels or else targets; the other is null.
+// Answers are either labels or targets; the other is null.
 struct Answers {
   const unsigned char *labels;
   const float *targets;
@@ -184,7 +185,7 @@ struct LangevinParameters {
   Clock clock;
   Layers layers;
   const Member *members;
-  const Walk *walks;
+  const Langevin *langevin;
   float *state;
   int stateSize;
   unsigned stream;

@@ -41,7 +41,7 @@ DEVICE int argmax(const float *y, int out, int stride) {
 DEVICE float shiftOf(const float *y, int out) {
   float top = y[0], sum = 0.f;
   for (int o = 1; o < out; o++)
-    if (!(y[o] <= top)) top = y[o]; // lets a NaN through
+    if (!(y[o] <= top)) top = y[o]; // keeps a NaN
   for (int o = 0; o < out; o++) sum += exp32(y[o] - top);
   return top + logAny(sum);
 }
@@ -108,7 +108,7 @@ KERNEL mixture_score(MixtureScoreParameters p) {
   if (b < examples) {
     int answer = p.answers.labels ? p.answers.labels[start + b] : 0;
     float share = divide(1.f, (float)p.draws);
-    for (int o = 0; o < outcomes; o++) // log of the mean probability takes the place of top
+    for (int o = 0; o < outcomes; o++) // the log of the mean probability replaces top
       cell[o * batchTile] += logAny(cell[cells + o * batchTile] * share);
     nll = -cell[answer * batchTile];
     nllLog = -cell[2 * cells + answer * batchTile] * share;

@@ -1,8 +1,8 @@
-// dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi     for a phi that many synapses share, and the rule.
+// dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi for a phi that many synapses share, and the step of
+// the rule.
 //
-// Group g stands for the rows rowsOf[g] to rowsOf[g+1] of the network. Their sums are added in two stages: 16 rows at a time
-// by one thread, then the 16-row sums in order.
-// grid (groups, 1, members), block 64
+// Group g has the rows rowsOf[g] to rowsOf[g+1] of the network. Their sums are added in two stages: 16 rows at a time
+// by one thread, then the 16-row sums in order. grid (groups, 1, members), block 64
 #include "mover.cuh"
 
 constexpr int blockRows = 16, threads = 64;

@@ -2,10 +2,10 @@
 // dL/dmu   = dW + lambda B/N sign(mu)
 // dL/dphi  = (dW xi - k B/N sigma^-(rho+1)) dsigma/dphi
 //
-// and the rule on both. dW never leaves the registers and xi is drawn again, so that a synapse costs the reading and writing of
-// its two parameters and their moments: 48 bytes with Adam. A block takes 16 rows and 64 columns (gradient.cuh). Where sigma is
-// shared, mu alone moves, and the row's share of sum dW xi goes to sums[member][row of the network][column group].
-// grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
+// and the step of the rule for both. dW never leaves the registers and xi is drawn again, so that a synapse costs the
+// reading and writing of its two parameters and their moments: 48 bytes with Adam. A block takes 16 rows and 64 columns
+// (gradient.cuh). Where sigma is shared, only mu moves, and the row's part of sum dW xi is written to sums[member][row
+// of the network][column group]. grid (sum over layers of ceil(columns/64) ceil(out/16), 1, members), block 256
 #include "gradient.cuh"
 #include "mover.cuh"
 #include "noise.cuh"
@@ -22,8 +22,8 @@ DEVICE void update(const UpdateParameters &p) {
   float *mu = p.state + (size_t)member * p.stateSize + u->muOffset + at.slot;
   float *phi = p.state + (size_t)member * p.stateSize + u->phiOffset + at.slot;
 
-  // The reads of mu and its moments go out before the barrier and arrive during dW; those of phi arrive while mu moves
-  // and xi is drawn.
+  // The reads of mu and its moments are issued before the barrier and arrive during dW; those of phi arrive while mu is
+  // updated and xi is drawn.
   bool valid[4];
   float MU[4], MUM[4], MUV[4], PHI[4], PHIM[4], PHIV[4];
 #pragma unroll
