@@ -129,7 +129,7 @@ func log32(x float32) float32 {
 	return n*0.693359375 + (f + p)
 }
 
-// log1p32 is ln(1 + x): the logarithm of u = fl(1 + x), and what the rounding lost.
+// log1p32 is ln(1 + x): the logarithm of u = fl(1 + x), corrected for the rounding.
 func log1p32(x float32) float32 {
 	u := 1 + x
 	if !(u > 0 && u <= math.MaxFloat32) {

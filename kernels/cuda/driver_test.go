@@ -245,7 +245,7 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 		}
 		return &p
 	}
-	const stateTooLarge = "its state and sums have places for"
+	const stateTooLarge = "its state and sums have room for"
 	for _, c := range []struct {
 		name    string
 		program *kernels.Program

@@ -118,7 +118,7 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 func (s shape) fits(gpu Info, training bool) error {
 	if size := max(s.stateSize, s.totalSize); size > math.MaxInt32 {
 		return fmt.Errorf("cuda: a network of %d synapses: its state and sums have room for %d numbers, the kernels "+
-			"count %d at most",
+			"count at most %d",
 			s.Layout.Synapses(), size, math.MaxInt32)
 	}
 	if !training {
