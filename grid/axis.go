@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -33,9 +34,10 @@ func ParseAxis(name, text string) (Axis, error) {
 	}
 	var probe train.Config
 	for _, part := range strings.Split(text, ",") {
-		values, err := expand(name, strings.TrimSpace(part))
+		part = strings.TrimSpace(part)
+		values, err := expand(name, part)
 		if err != nil {
-			return axis, err
+			return axis, within(text, part, err)
 		}
 		for _, v := range values {
 			setting := name
@@ -43,10 +45,10 @@ func ParseAxis(name, text string) (Axis, error) {
 				setting = "c"
 			}
 			if err := probe.Set(setting, v); err != nil {
-				return axis, fmt.Errorf("%q: %w", v, err)
+				return axis, within(text, v, err)
 			}
 			if name == "noise" && !slices.Contains(train.Noises(), v) {
-				return axis, fmt.Errorf("%q: %s", v, nearest.OneOf(v, train.Noises()))
+				return axis, within(text, v, errors.New(nearest.OneOf(v, train.Noises())))
 			}
 			if !slices.Contains(axis.Values, v) {
 				axis.Values = append(axis.Values, v)
@@ -57,6 +59,14 @@ func ParseAxis(name, text string) (Axis, error) {
 		}
 	}
 	return axis, nil
+}
+
+// within names the value that an error is about, unless it is all that was given.
+func within(text, value string, err error) error {
+	if value == "" || value == strings.TrimSpace(text) {
+		return err
+	}
+	return fmt.Errorf("%q: %w", value, err)
 }
 
 // expand turns one part of a list into values.
@@ -90,7 +100,7 @@ func example(name string) string {
 }
 
 func space(kind string, fields []string) ([]string, error) {
-	bad := fmt.Errorf("%s:%s: want %s:FROM:TO:N with N from 1 to %d", kind, strings.Join(fields, ":"), kind, maxValues)
+	bad := fmt.Errorf("want %s:FROM:TO:N with N from 1 to %d", kind, maxValues)
 	if len(fields) != 3 {
 		return nil, bad
 	}
@@ -115,7 +125,7 @@ func space(kind string, fields []string) ([]string, error) {
 }
 
 func seeds(part string) ([]string, error) {
-	bad := fmt.Errorf("%q: want a seed or a range of seeds such as 1-5, of at most %d", part, maxValues)
+	bad := fmt.Errorf("want a seed or a range of seeds such as 1-5, of at most %d", maxValues)
 	low, high, _ := strings.Cut(part, "-")
 	first, err1 := strconv.ParseUint(low, 10, 64)
 	last, err2 := strconv.ParseUint(high, 10, 64)

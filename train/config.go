@@ -136,7 +136,7 @@ func (c Config) Check() error {
 		return fmt.Errorf("classes %d: want 2 to %d, or 0 to take them from the labels", c.Classes, mnist.MaxClasses)
 	}
 	if _, _, err := parseNormalise(c.Normalise); err != nil {
-		return err
+		return fmt.Errorf("normalise %q: %w", c.Normalise, err)
 	}
 	if _, err := c.mover(); err != nil {
 		return err

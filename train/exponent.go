@@ -58,14 +58,14 @@ func DescribeExponent(rho float64) string {
 	return "ρ = " + text
 }
 
-// ParseExponent reads an exponent.
+// ParseExponent reads an exponent. The error says what was wanted.
 func ParseExponent(s string) (Exponent, error) {
 	e := Exponent{name: strings.TrimSpace(s)}
 	if v, ok := named(e.name); ok {
 		e.value = v
 		return e, nil
 	}
-	bad := fmt.Errorf("rho %q: want a number or fraction above 0, or one of %s%s", s, strings.Join(names(), ", "),
+	bad := fmt.Errorf("want a number or fraction above 0, or one of %s%s", strings.Join(names(), ", "),
 		nearest.Hint(s, names()))
 	numerator, denominator, fraction := strings.Cut(e.name, "/")
 	v, err := strconv.ParseFloat(strings.TrimSpace(numerator), 64)
@@ -97,6 +97,9 @@ func (e Exponent) MarshalText() ([]byte, error) { return []byte(e.name), nil }
 // UnmarshalText reads an exponent.
 func (e *Exponent) UnmarshalText(text []byte) error {
 	v, err := ParseExponent(string(text))
+	if err != nil {
+		return fmt.Errorf("rho %q: %w", text, err)
+	}
 	*e = v
-	return err
+	return nil
 }

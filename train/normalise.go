@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,8 +17,6 @@ const (
 	asTheyAre = "none"  // x/255
 )
 
-const wantNormalise = "want mnist, auto, none, or MEAN,SD of pixels from 0 to 1, such as 0.1307,0.3081"
-
 // parseNormalise reads a rule, and the numbers that it states; with auto they are still to be measured. No rule is
 // mnist, which was the only one before there was a choice.
 func parseNormalise(text string) (rule string, n mnist.Normalisation, err error) {
@@ -29,7 +28,7 @@ func parseNormalise(text string) (rule string, n mnist.Normalisation, err error)
 	case asTheyAre:
 		return asTheyAre, mnist.Normalisation{Mean: 0, SD: 1}, nil
 	}
-	bad := fmt.Errorf("normalise %q: %s", text, wantNormalise)
+	bad := errors.New("want mnist, auto, none, or MEAN,SD of pixels from 0 to 1, such as 0.1307,0.3081")
 	// x where commas separate something else, as in Hidden
 	mean, sd, two := strings.Cut(strings.ReplaceAll(text, "x", ","), ",")
 	if !two {
@@ -69,8 +68,11 @@ func (c *Config) SettleNormalise(set *mnist.Set) {
 // held out for validation.
 func (c Config) Normalisation(set *mnist.Set) (mnist.Normalisation, error) {
 	rule, n, err := parseNormalise(c.Normalise)
-	if err != nil || rule != byItself {
-		return n, err
+	if err != nil {
+		return n, fmt.Errorf("normalise %q: %w", c.Normalise, err)
+	}
+	if rule != byItself {
+		return n, nil
 	}
 	training, _, err := set.Split(c.Validation)
 	if err != nil {

@@ -56,7 +56,7 @@ func settings() map[string]setting {
 			return err
 		},
 		"classes":          whole(func(c *Config) *int { return &c.Classes }),
-		"rho":              func(c *Config, value string) error { return c.Rho.UnmarshalText([]byte(value)) },
+		"rho":              func(c *Config, value string) (err error) { c.Rho, err = ParseExponent(value); return err },
 		"c":                float(func(c *Config) *float64 { return &c.C }),
 		"lambda":           float(func(c *Config) *float64 { return &c.Lambda }),
 		"rule":             parseRule,

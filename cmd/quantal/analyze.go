@@ -65,7 +65,8 @@ func analyzeCommand() *cli.Command {
 				return err
 			}
 			if len(t.networks) == 0 {
-				return fmt.Errorf("%s: no finished network has a sigma per synapse (noise heterogeneous): nothing to analyse", dir)
+				return fmt.Errorf("quantal: %s: no finished network has a sigma per synapse (noise heterogeneous): nothing "+
+					"to analyse", dir)
 			}
 			patterns, err := t.measure(c, c.Int("epochs"))
 			if err != nil {
@@ -128,12 +129,12 @@ func readTrained(c *cli.Context, dir string, keep func(train.Config) bool) (*tra
 	for i := range t.networks {
 		config := &t.networks[i].Config
 		if config.Data != name {
-			return nil, usage("%s: its networks learned %s and %s: choose those of one data set with --points", dir, name,
-				config.Data)
+			return nil, usage("quantal: %s: its networks learned %s and %s: choose those of one data set with --points",
+				dir, name, config.Data)
 		}
 		if config.Classes != classes {
-			return nil, usage("%s: its networks have %d and %d classes: choose those of one number with --points", dir, classes,
-				config.Classes)
+			return nil, usage("quantal: %s: its networks have %d and %d classes: choose those of one number with --points",
+				dir, classes, config.Classes)
 		}
 		config.Device, config.Threads = "auto", 0
 		if c.IsSet("device") {

@@ -68,7 +68,7 @@ func benchMembers(c *cli.Context) error {
 	}
 	config.Noise, config.Device = c.String("noise"), c.String("device")
 	if config.Rho, err = train.ParseExponent(c.String("rho")); err != nil {
-		return usage("--%w", err)
+		return usage("--rho %q: %w", c.String("rho"), err)
 	}
 	if err := check(config); err != nil {
 		return err

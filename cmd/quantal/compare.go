@@ -51,7 +51,7 @@ func compareCommand() *cli.Command {
 			}
 			comparison, err := tables.Compare(g.Records, published, tolerances)
 			if err != nil {
-				return fmt.Errorf("%s: %w", dir, err)
+				return fmt.Errorf("quantal: %s: %w", dir, err)
 			}
 			unfit := comparison.Fits()
 			switch {
@@ -61,10 +61,11 @@ func compareCommand() *cli.Command {
 				err = printComparison(c.App.Writer, comparison)
 			}
 			if err == nil && unfit != nil {
-				return fmt.Errorf("%s: no verdict by %s: %w", dir, path, unfit)
+				return fmt.Errorf("quantal: %s: no verdict by %s: %w", dir, path, unfit)
 			}
 			if beyond := comparison.Beyond(); err == nil && len(beyond) > 0 {
-				err = fmt.Errorf("%s is not within the tolerances of %s: %s", dir, path, strings.Join(beyond, ", "))
+				err = fmt.Errorf("quantal: %s is not within the tolerances of %s: %s", dir, path,
+					strings.Join(beyond, ", "))
 			}
 			return err
 		},

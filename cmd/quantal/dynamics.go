@@ -152,7 +152,7 @@ func checked[Config interface{ Check() error }](c *cli.Context, config Config) (
 	}
 	name, _, _ := strings.Cut(err.Error(), " ")
 	if path := c.String("config"); path != "" && !c.IsSet(name) {
-		return config, usage("%s: %w", path, err)
+		return config, usage("quantal: %s: %w", path, err)
 	}
 	return config, usage("--%w", err)
 }

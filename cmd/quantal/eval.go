@@ -68,7 +68,7 @@ func lastCheckpoint(c *cli.Context, folder *store.Folder) (*store.Checkpoint, er
 	checkpoint, skipped, err := folder.LastCheckpoint()
 	warnSkipped(c, skipped, checkpoint)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", folder.Path(""), err)
+		return nil, fmt.Errorf("quantal: %s: %w", folder.Path(""), err)
 	}
 	return checkpoint, nil
 }

@@ -144,7 +144,7 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 		return nil, err
 	}
 	if len(epochs) == 0 {
-		return nil, fmt.Errorf("%s: no epoch has been finished yet: nothing to draw", dir)
+		return nil, fmt.Errorf("quantal: %s: no epoch has been finished yet: nothing to draw", dir)
 	}
 	curve, err := tables.LearningCurve(epochs)
 	if err != nil {

@@ -248,7 +248,7 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 	places := map[string]string{} // where each setting stands in the file
 	once := func(setting, place string) error {
 		if before, again := places[setting]; again {
-			return usage("%s: %s is given twice, as %s and as %s", path, setting, before, place)
+			return usage("quantal: %s: %s is given twice, as %s and as %s", path, setting, before, place)
 		}
 		places[setting] = place
 		return nil
@@ -258,7 +258,7 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 		if key == "vary" {
 			table, ok := value.(map[string]any)
 			if !ok {
-				return nil, usage("%s: vary: want a table, [vary], with settings as keys", path)
+				return nil, usage("quantal: %s: vary: want a table, [vary], with settings as keys", path)
 			}
 			for _, name := range slices.Sorted(maps.Keys(table)) {
 				if err := once(name, "vary."+name); err != nil {
@@ -287,7 +287,7 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 			continue
 		}
 		if err := base.Set(key, listText(value, "x")); err != nil {
-			return nil, usage("%s: %s: %w", path, key, err)
+			return nil, usage("quantal: %s: %s: %w", path, key, err)
 		}
 	}
 	return order, nil

@@ -239,7 +239,7 @@ func trainQuick(c *cli.Context, dir string) ([]string, error) {
 	for _, name := range []string{"tradeoff", "patterns"} {
 		at := filepath.Join(dir, name)
 		if err := trainPoints(c, at, set, grids[name]); err != nil {
-			return nil, fmt.Errorf("%s: %w", at, err)
+			return nil, fmt.Errorf("quantal: %s: %w", at, err)
 		}
 		folders = append(folders, at)
 	}

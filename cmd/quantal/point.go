@@ -50,13 +50,13 @@ func readPoint(path string) (*finishedPoint, error) {
 		for _, p := range points {
 			ids = append(ids, p.ID)
 		}
-		return nil, &missingError{fmt.Errorf("%s: the grid has no network %s: table.csv lists them%s", dir, id,
+		return nil, &missingError{fmt.Errorf("quantal: %s: the grid has no network %s: table.csv lists them%s", dir, id,
 			nearest.Hint(id, ids))}
 	}
 	state, err := folder.Network(id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &missingError{fmt.Errorf("%s: the network has not finished, or has diverged: quantal status %s", path,
-			dir)}
+		return nil, &missingError{fmt.Errorf("quantal: %s: the network has not finished, or has diverged: quantal status %s",
+			path, dir)}
 	}
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (p *finishedPoint) eval(c *cli.Context) error {
 // figures draws the network. A grid keeps no learning curves.
 func (p *finishedPoint) figures(c *cli.Context) ([]tables.NamedFigure, error) {
 	if p.config.Noise == "none" {
-		return nil, fmt.Errorf("%s: a network without noise has no sigma to draw, and a grid keeps no learning curves",
+		return nil, fmt.Errorf("quantal: %s: a network without noise has no sigma to draw, and a grid keeps no learning curves",
 			p.path)
 	}
 	logger(c).Info("a grid keeps no learning curves: only sigma is drawn")

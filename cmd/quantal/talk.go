@@ -61,29 +61,56 @@ func withTalk(commands []*cli.Command) {
 	}
 }
 
-// packages are those whose names stand in front of their errors, for programmers.
+// packages are those whose names stand in front of their errors, for programmers; quantal's own, this one's, where an
+// error begins with a name that the user chose.
 func packages() []string {
 	return []string{
-		"analysis", "assemblies", "bench", "cpu", "cuda", "drift", "dynamics", "explore", "graph", "grid", "kernels",
-		"libcuda",
-		"mnist", "ptx", "results", "sampling", "slurm", "spines", "synapse", "tolerance", "train",
+		"analysis", "assemblies", "bench", "cpu", "cuda", "draw", "drift", "dynamics", "explore", "graph", "grid", "kernels",
+		"libcuda", "mnist", "ptx", "quantal", "sampling", "slurm", "spines", "store", "synapse", "tables", "tolerance",
+		"train",
 	}
 }
 
 // sentence is an error for people: without the names of packages, and without Go's words for an interruption.
 func sentence(err error) string {
-	text := err.Error()
-	names := regexp.MustCompile(`(^|: |\n)(?:` + strings.Join(packages(), "|") + `): `)
-	for {
-		shorter := names.ReplaceAllString(text, "$1")
-		if shorter == text {
-			break
-		}
-		text = shorter
-	}
+	text := plain(err)
 	const canceled = "context canceled"
 	if strings.Contains(text, "interrupted") {
 		text = strings.ReplaceAll(text, ": "+canceled, "")
 	}
 	return strings.ReplaceAll(text, canceled, "interrupted")
+}
+
+// plain is the text of an error without the names of packages. What follows the name in front stays, though it may
+// read like another: a user's folder can be called grid.
+func plain(err error) string {
+	var inner []error
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		inner = e.Unwrap()
+	case interface{ Unwrap() error }:
+		inner = []error{e.Unwrap()}
+	}
+	head, tail := err.Error(), ""
+	for _, e := range slices.Backward(inner) {
+		if e == nil {
+			continue
+		}
+		if i := strings.LastIndex(head, e.Error()); i >= 0 {
+			tail = plain(e) + own(head[i+len(e.Error()):]) + tail
+			head = head[:i]
+		}
+	}
+	return own(head) + tail
+}
+
+// own is the text that an error adds to those within it, without the name in front, and without those of errors that
+// became part of it as text.
+func own(text string) string {
+	names := `(?:` + strings.Join(packages(), "|") + `): `
+	text = regexp.MustCompile(`(?m)^`+names).ReplaceAllString(text, "")
+	for further := regexp.MustCompile(`: ` + names); further.MatchString(text); {
+		text = further.ReplaceAllString(text, ": ")
+	}
+	return text
 }

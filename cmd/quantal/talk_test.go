@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,18 +43,35 @@ func TestBarIsPrintable(t *testing.T) {
 }
 
 func TestSentence(t *testing.T) {
-	for text, want := range map[string]string{
-		"results: runs/a/config.toml: is empty":                      "runs/a/config.toml: is empty",
-		"device cuda: cuda: there is none":                           "device cuda: there is none",
-		"mnist: train-images-idx3-ubyte: want 16 bytes, got 1":       "train-images-idx3-ubyte: want 16 bytes, got 1",
-		"grid: train: resume: results: a: b":                         "resume: a: b",
-		"context canceled":                                           "interrupted",
-		"interrupted while measuring: to go on: x: context canceled": "interrupted while measuring: to go on: x",
-		"results: /data/train: no such folder\nmnist: b: is a file":  "/data/train: no such folder\nb: is a file",
-		"want one of train, test":                                    "want one of train, test",
+	within := func(outer string, inner ...error) error {
+		args := []any{}
+		for _, e := range inner {
+			args = append(args, e)
+		}
+		return fmt.Errorf(outer, args...)
+	}
+	missing := &fs.PathError{Op: "open", Path: "mnist", Err: fs.ErrNotExist}
+	for want, err := range map[string]error{
+		"runs/a/config.toml: is empty":              errors.New("store: runs/a/config.toml: is empty"),
+		"device cuda: there is none":                errors.New("device cuda: cuda: there is none"),
+		"train-images: want 16 bytes, got 1":        errors.New("mnist: train-images: want 16 bytes, got 1"),
+		"resume: a: b":                              within("grid: %w", within("train: resume: %w", errors.New("store: a: b"))),
+		"resume: c: d":                              errors.New("grid: resume: store: c: d"), // as text
+		"interrupted":                               context.Canceled,
+		"interrupted while measuring: to go on: x":  errors.New("interrupted while measuring: to go on: x: context canceled"),
+		"/data/train: no such folder\nb: is a file": errors.New("store: /data/train: no such folder\nmnist: b: is a file"),
+		"want one of train, test":                   errors.New("want one of train, test"),
+		// Names that the user chose stay.
+		"grid: is a folder":                       errors.New("store: grid: is a folder"),
+		"grid: file does not exist":               within("grid: grid: %w", fs.ErrNotExist),
+		"tables: open mnist: file does not exist": within("draw: tables: %w", missing),
+		"resume: store: in use":                   within("train: resume: %w", &usageError{errors.New("store: store: in use")}),
+		"train: mnist: notes: is empty":           within("quantal: train: %w", errors.New("store: mnist: notes: is empty")),
+		"grid: b\ncuda: d; slurm: f": within("%w; %w", errors.Join(errors.New("store: grid: b"), errors.New("store: cuda: d")),
+			errors.New("draw: slurm: f")),
 	} {
-		if got := sentence(errors.New(text)); got != want {
-			t.Errorf("sentence(%q) = %q, want %q", text, got, want)
+		if got := sentence(err); got != want {
+			t.Errorf("sentence(%q) = %q, want %q", err, got, want)
 		}
 	}
 }

@@ -310,7 +310,7 @@ func restore(c *cli.Context, run *train.Run, folder *store.Folder) error {
 	}
 	log.Info("resuming", "run", folder.Path(""), "step", checkpoint.Step, "of", run.Steps())
 	if err := run.Resume(timesAt(c, folder, checkpoint.Step), checkpoint); err != nil {
-		return fmt.Errorf("%s: %w", folder.Path(""), err)
+		return fmt.Errorf("quantal: %s: %w", folder.Path(""), err)
 	}
 	return cutMetrics(c, folder, run.Measured())
 }

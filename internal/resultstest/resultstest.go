@@ -1,28 +1,57 @@
-// Package resultstest makes records of networks, as tests of tables and of figures want them.
+// Package resultstest has what the tests of the packages in folder results share. It knows none of them.
 package resultstest
 
 import (
 	"bytes"
 	"encoding/xml"
-	"fmt"
+	"errors"
 	"io"
-	"math"
 	"math/rand/v2"
+	"regexp"
+	"strings"
 	"testing"
 
-	"quantal/results/store"
+	"quantal/kernels"
 )
 
-// Record is a network that has finished, with accuracy 0.5 and sigma 1/3.
-func Record(rho float64, c float64, seed uint64) store.Record {
-	r := store.Record{
-		ID: fmt.Sprintf("rho%g-c%g-seed%d", rho, c, seed), Status: store.Done, Kernels: "portable",
-		Outcome: store.NoOutcome(),
-		Settings: store.Settings{Data: "glyphs", Hidden: "100x100", Noise: "heterogeneous", Rho: fmt.Sprint(rho),
-			RhoValue: rho, C: c, Seed: seed},
+// Check ends the test if there is an error.
+func Check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
-	r.AccuracySampled, r.SigmaRMS, r.SigmaRMSLayers, r.Steps = 0.5, 1./3, []float64{0.25, 1e-9}, 100
-	return r
+}
+
+// WantError checks an error's text, and that it is one line that begins with the package's name.
+func WantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one with %q", parts)
+	}
+	text := err.Error()
+	if !regexp.MustCompile(`^(store|draw|tables): .*$`).MatchString(text) {
+		t.Errorf("error is not one line that begins with the package: %s", text)
+	}
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("error lacks %q: %s", part, text)
+		}
+	}
+}
+
+// IsA says whether an error is one of a type.
+func IsA[E error](err error) bool {
+	_, is := errors.AsType[E](err)
+	return is
+}
+
+// LayoutOf makes a layout of layers with the given sizes.
+func LayoutOf(sharing kernels.Sharing, sizes ...int) kernels.Layout {
+	l := kernels.Layout{Sharing: sharing}
+	for i, out := range sizes[1:] {
+		l.Layers = append(l.Layers, kernels.Layer{In: sizes[i], Out: out})
+	}
+	return l
 }
 
 // Normal returns normally distributed numbers of a fixed sequence.
@@ -30,73 +59,6 @@ func Normal(seed uint64) func() float32 {
 	r := rand.New(rand.NewPCG(seed, 1))
 	return func() float32 { return float32(r.NormFloat64()) }
 }
-
-// GridRecords makes networks over c and seed whose accuracy falls and whose sigma rises, for each rho and noise. edit
-// may change one.
-func GridRecords(rhos []float64, noises []string, cs []float64, seeds int, edit func(*store.Record)) []store.Record {
-	var records []store.Record
-	next := Normal(1)
-	for _, rho := range rhos {
-		for n, noise := range noises {
-			for _, c := range cs {
-				for seed := range seeds {
-					r := Record(rho, c, uint64(seed+1))
-					r.ID, r.Noise = noise+"-"+r.ID, noise
-					r.SigmaRMS = 0.3 * math.Pow(c, 0.4/(rho+0.5)) * (1 + 0.3*float64(n)) * math.Exp(0.03*float64(next()))
-					r.AccuracySampled = 0.1 + 0.88/(1+r.SigmaRMS*r.SigmaRMS*4)
-					r.ReliabilityCost = 1000 * math.Pow(r.SigmaRMS, -rho) / rho
-					switch {
-					case noise == store.WithoutNoise:
-						r.AccuracySampled, r.SigmaRMS, r.ReliabilityCost = 0.98, 0, 0
-					case rho == 0:
-						r.ReliabilityCost = -1000 * math.Log(r.SigmaRMS)
-					}
-					if edit != nil {
-						edit(&r)
-					}
-					records = append(records, r)
-				}
-			}
-		}
-	}
-	return records
-}
-
-// Powers are n numbers from 10^low to 10^high, at equal distances in their logarithms.
-func Powers(low, high float64, n int) []float64 {
-	var list []float64
-	for i := range n {
-		list = append(list, math.Pow(10, low+(high-low)*float64(i)/float64(max(1, n-1))))
-	}
-	return list
-}
-
-// BothNoises are those of the paper's figures.
-var BothNoises = []string{"heterogeneous", "homogeneous"}
-
-// GridCases are grids of all kinds.
-func GridCases() map[string]Grid {
-	four, all := []float64{1. / 2, 2. / 3, 4. / 3, 2}, append(BothNoises, "neuron", "layer", "none")
-	lose := func(r *store.Record) {
-		if r.C > 100 {
-			r.Status, r.Outcome = store.Diverged, store.NoOutcome()
-		}
-	}
-	return map[string]Grid{
-		"paper":      {Records: GridRecords(four, BothNoises, Powers(-4, 3.25, 30), 1, nil)},
-		"seeds":      {Points: 1000, Records: GridRecords(four, BothNoises, Powers(-4, 3.25, 12), 3, lose)},
-		"everything": {Records: GridRecords([]float64{0, 0.5, 2}, all, Powers(-4, 3, 8), 2, nil)},
-		"six columns": {Records: GridRecords([]float64{0.1, 0.3, 0.5, 1, 2, 12.345678}, BothNoises, Powers(-4, 1, 5), 1,
-			nil)},
-		"one point":        {Records: GridRecords([]float64{2}, BothNoises[:1], []float64{0.1}, 1, nil)},
-		"one, three seeds": {Records: GridRecords([]float64{2}, BothNoises[:1], []float64{0.1}, 3, nil)},
-		"homogeneous":      {Records: GridRecords([]float64{0.5, 2}, BothNoises[1:], Powers(-1, 0, 5), 2, nil)},
-		"close together":   {Records: GridRecords([]float64{2}, BothNoises, []float64{0.1, 0.1001}, 1, nil)},
-	}
-}
-
-// RhoTitle names an exponent.
-func RhoTitle(rho float64) string { return fmt.Sprintf("mechanism, ρ = %.3g", rho) }
 
 // WellFormed checks that a picture is SVG with shapes in it, and without text and numbers that are none.
 func WellFormed(t *testing.T, name string, svg []byte) {
@@ -118,10 +80,4 @@ func WellFormed(t *testing.T, name string, svg []byte) {
 		bytes.Contains(svg, []byte("<text")) {
 		t.Errorf("%s: %d paths, or a number or a text that does not belong there", name, paths)
 	}
-}
-
-// Grid is the records of a grid of which this many points were asked for.
-type Grid struct {
-	Points  int
-	Records []store.Record
 }

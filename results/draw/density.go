@@ -23,7 +23,7 @@ const shades = 6
 
 func (d Density) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {
 	if d.Bins < 1 {
-		return KeyEntry{}, fmt.Errorf("results: density: want 1 or more bins, got %d", d.Bins)
+		return KeyEntry{}, fmt.Errorf("draw: density: want 1 or more bins, got %d", d.Bins)
 	}
 	points, err := place(d.X, d.Y, x, y)
 	if err != nil || len(points) == 0 {

@@ -69,7 +69,7 @@ func (f *Figure) Save(path string) error {
 	ext := strings.ToLower(filepath.Ext(path))
 	var b bytes.Buffer
 	if err := f.encode(&b, ext); err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("draw: %s: %w", path, err)
 	}
 	return store.WriteBytes(path, b.Bytes())
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"quantal/internal/resultstest"
+	"quantal/internal/recordstest"
 	"quantal/results/draw"
 	"quantal/results/tables"
 )
@@ -12,8 +12,8 @@ import (
 // Panels stand in straight rows and columns with data areas of one size, nothing reaches over its neighbour or out of
 // the figure, and numbers at the axes stay apart, in the figures of grids of all kinds.
 func TestPanelsStayApart(t *testing.T) {
-	for name, g := range resultstest.GridCases() {
-		figures, err := (&tables.Grid{Points: g.Points, Records: g.Records}).Figures(resultstest.RhoTitle, nil)
+	for name, g := range recordstest.GridCases() {
+		figures, err := (&tables.Grid{Points: g.Points, Records: g.Records}).Figures(recordstest.RhoTitle, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,13 +27,13 @@ func (h Heat) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {
 	case len(h.Rows) == 0 || len(h.Rows[0]) == 0:
 		return KeyEntry{}, nil
 	case x.Log || y.Log:
-		return KeyEntry{}, errors.New("results: heat: want linear axes")
+		return KeyEntry{}, errors.New("draw: heat: want linear axes")
 	case !(h.Low > 0 && h.Low < h.High):
-		return KeyEntry{}, fmt.Errorf("results: heat: shades from %g to %g: want 0 < low < high", h.Low, h.High)
+		return KeyEntry{}, fmt.Errorf("draw: heat: shades from %g to %g: want 0 < low < high", h.Low, h.High)
 	}
 	for _, row := range h.Rows {
 		if len(row) != len(h.Rows[0]) {
-			return KeyEntry{}, fmt.Errorf("results: heat: a row of %d values under one of %d", len(row), len(h.Rows[0]))
+			return KeyEntry{}, fmt.Errorf("draw: heat: a row of %d values under one of %d", len(row), len(h.Rows[0]))
 		}
 	}
 	c := cells{high: plotter.XY{X: float64(len(h.Rows[0])), Y: float64(len(h.Rows))}, columns: len(h.Rows[0]),

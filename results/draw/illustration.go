@@ -24,7 +24,7 @@ func (i Illustration) Save(dir string) ([]string, error) {
 	}
 	numbers, err := store.EncodeJSON(i.Numbers)
 	if err != nil {
-		return nil, fmt.Errorf("results: numbers of %s: %w", i.Name, err)
+		return nil, fmt.Errorf("draw: numbers of %s: %w", i.Name, err)
 	}
 	var files []string
 	save := func(ending string, write func(path string) error) error {

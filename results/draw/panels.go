@@ -16,7 +16,7 @@ import (
 // an error.
 func NewFigure(blocks ...Block) (*Figure, error) {
 	if len(blocks) == 0 {
-		return nil, errors.New("results: figure: there is nothing to draw")
+		return nil, errors.New("draw: figure: there is nothing to draw")
 	}
 	style := NewStyle()
 	var laid []PlotBlock
@@ -147,7 +147,7 @@ func (a Axis) at(v float64) (position float64, ok bool) {
 // place returns the points that both axes have a position for.
 func place(xs, ys []float64, x, y Axis) (plotter.XYs, error) {
 	if len(xs) != len(ys) {
-		return nil, fmt.Errorf("results: panel: %d values of x, %d of y", len(xs), len(ys))
+		return nil, fmt.Errorf("draw: panel: %d values of x, %d of y", len(xs), len(ys))
 	}
 	var points plotter.XYs
 	for i := range xs {
@@ -261,7 +261,7 @@ func (h Style) lay(b Block) (PlotBlock, error) {
 	known, drawn := map[string]bool{}, false
 	for _, row := range b.Rows {
 		if len(row) != len(b.Rows[0]) {
-			return PlotBlock{}, fmt.Errorf("results: figure: a row of %d panels under one of %d", len(row), len(b.Rows[0]))
+			return PlotBlock{}, fmt.Errorf("draw: figure: a row of %d panels under one of %d", len(row), len(b.Rows[0]))
 		}
 		var laid []PlotPanel
 		for _, p := range row {
@@ -285,7 +285,7 @@ func (h Style) lay(b Block) (PlotBlock, error) {
 		out.Rows = append(out.Rows, laid)
 	}
 	if !drawn {
-		return PlotBlock{}, errors.New("results: figure: there is nothing to draw in a block")
+		return PlotBlock{}, errors.New("draw: figure: there is nothing to draw in a block")
 	}
 	return out, nil
 }
@@ -318,7 +318,7 @@ func (h Style) panel(d Panel) (*plot.Plot, []KeyEntry, error) {
 		low, okLow := a.want.at(a.want.Min)
 		high, okHigh := a.want.at(a.want.Max)
 		if !okLow || !okHigh || low >= high {
-			return nil, nil, fmt.Errorf("results: panel: an axis from %g to %g", a.want.Min, a.want.Max)
+			return nil, nil, fmt.Errorf("draw: panel: an axis from %g to %g", a.want.Min, a.want.Max)
 		}
 		a.axis.Min, a.axis.Max = low, high
 	}

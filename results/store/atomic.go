@@ -55,7 +55,7 @@ func MakeFolder(dir string) error {
 	case err == nil && info.IsDir():
 		return nil
 	case err == nil:
-		return fmt.Errorf("results: %s: is a file, not a folder", dir)
+		return fmt.Errorf("store: %s: is a file, not a folder", dir)
 	case !errors.Is(err, fs.ErrNotExist):
 		return FileError(dir, err)
 	}

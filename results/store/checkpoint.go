@@ -48,7 +48,7 @@ func (c *Checkpoint) Normalisation() mnist.Normalisation {
 // only. The pad slots of the state are not written; reading gives zeros there.
 func (c *Checkpoint) Write(path string) error {
 	if err := c.complete(); err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("store: %s: %w", path, err)
 	}
 	return c.write(path, checkpointFormat, c.pieces())
 }
@@ -66,7 +66,7 @@ func WriteNetwork(path string, c *Checkpoint) error {
 		bare.State = &kernels.State{Mu: c.State.Mu, Phi: c.State.Phi}
 	}
 	if err := bare.check(); err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("store: %s: %w", path, err)
 	}
 	return bare.write(path, networkFormat, bare.parameters())
 }

@@ -116,7 +116,7 @@ func (f *Folder) LastCheckpoint() (c *Checkpoint, skipped []error, err error) {
 	}
 	dir := f.Path(checkpointsName)
 	if len(skipped) == 0 {
-		return nil, nil, fmt.Errorf("results: %s: %w", dir, ErrNoCheckpoint)
+		return nil, nil, fmt.Errorf("store: %s: %w", dir, ErrNoCheckpoint)
 	}
 	return nil, skipped, Corrupt(dir, "no checkpoint can be read, of %d", len(skipped))
 }

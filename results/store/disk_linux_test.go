@@ -82,7 +82,7 @@ func TestNothingIsLostAtTheSizeLimit(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, name := range []string{f.checkpointPath(2), f.Path(metricsName), f.Path(summaryName), f.Path("a.npz")} {
-		if !strings.Contains(string(out), "results: "+name+": file too large") {
+		if !strings.Contains(string(out), "store: "+name+": file too large") {
 			t.Errorf("no error names %s:\n%s", name, out)
 		}
 	}

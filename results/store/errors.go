@@ -27,7 +27,7 @@ type CorruptError struct {
 	Reason string
 }
 
-func (e *CorruptError) Error() string { return fmt.Sprintf("results: %s: %s", e.Path, e.Reason) }
+func (e *CorruptError) Error() string { return fmt.Sprintf("store: %s: %s", e.Path, e.Reason) }
 
 // InUseError says that another process works in the run folder.
 type InUseError struct {
@@ -45,7 +45,7 @@ func (e *InUseError) Error() string {
 	if e.Host != "" {
 		who += fmt.Sprintf(" on %q", e.Host)
 	}
-	text := fmt.Sprintf("results: %s: in use by %s", e.Path, who)
+	text := fmt.Sprintf("store: %s: in use by %s", e.Path, who)
 	if e.Held != "" {
 		text += fmt.Sprintf(", says %s: if that process has ended, remove this file (its file system has no locks, "+
 			"which would tell)", e.Held)
@@ -60,7 +60,7 @@ type NoLocksError struct {
 }
 
 func (e *NoLocksError) Error() string {
-	return fmt.Sprintf("results: %s: the file system does not lock files (%v): NFS needs its lock daemon, Lustre the "+
+	return fmt.Sprintf("store: %s: the file system does not lock files (%v): NFS needs its lock daemon, Lustre the "+
 		"mount option flock", e.Path, e.Err)
 }
 
@@ -95,5 +95,5 @@ func FileError(path string, err error) error {
 	case errors.As(err, &l):
 		err = l.Err
 	}
-	return fmt.Errorf("results: %s: %w", path, err)
+	return fmt.Errorf("store: %s: %w", path, err)
 }

@@ -23,7 +23,7 @@ func (f *Folder) WriteConfig(v any) error {
 	}
 	var text bytes.Buffer
 	if err := toml.NewEncoder(&text).EnableMarshalerInterface().Encode(v); err != nil {
-		return fmt.Errorf("results: %s: %w", f.Path(ConfigName), err)
+		return fmt.Errorf("store: %s: %w", f.Path(ConfigName), err)
 	}
 	return writeAtomicBytes(f.Path(ConfigName), text.Bytes())
 }
@@ -122,11 +122,11 @@ func (f *Folder) writeJSON(name string, v any) error {
 func WriteJSONFile(path string, v any) error {
 	line, err := EncodeJSON(v)
 	if err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("store: %s: %w", path, err)
 	}
 	var b bytes.Buffer
 	if err := json.Indent(&b, line, "", "  "); err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("store: %s: %w", path, err)
 	}
 	b.WriteByte('\n')
 	return writeAtomicBytes(path, b.Bytes())

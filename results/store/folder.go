@@ -61,7 +61,7 @@ func create(dir, advice string, files ...string) (*Folder, error) {
 	}
 	held, err := f.held(files)
 	if err == nil && held != "" {
-		err = fmt.Errorf("results: %s: holds a run already (%s is there): %s", dir, held, advice)
+		err = fmt.Errorf("store: %s: holds a run already (%s is there): %s", dir, held, advice)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -104,7 +104,7 @@ func checkRun(dir string) error {
 		return FileError(dir, err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("results: %s: is a file, not a run folder", dir)
+		return fmt.Errorf("store: %s: is a file, not a run folder", dir)
 	}
 	_, err = os.Stat(filepath.Join(dir, ConfigName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -165,7 +165,7 @@ func (f *Folder) Path(name string) string { return filepath.Join(f.dir, name) }
 // writable returns an error unless the folder is locked for this process.
 func (f *Folder) writable() error {
 	if f.lock == nil {
-		return fmt.Errorf("results: %s: is not open for writing", f.dir)
+		return fmt.Errorf("store: %s: is not open for writing", f.dir)
 	}
 	return nil
 }

@@ -1,18 +1,24 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 
+	"quantal/internal/resultstest"
 	"quantal/kernels"
+)
+
+var (
+	check     = resultstest.Check
+	wantError = resultstest.WantError
+	isCorrupt = resultstest.IsA[*CorruptError]
+	layoutOf  = resultstest.LayoutOf
+	normal    = resultstest.Normal
 )
 
 // helperVariable names the part that a copy of the test program plays when a test needs a second process.
@@ -64,15 +70,6 @@ func helperCommand(t *testing.T, part string, args ...string) *exec.Cmd {
 	return c
 }
 
-// layoutOf makes a layout of layers with the given sizes.
-func layoutOf(sharing kernels.Sharing, sizes ...int) kernels.Layout {
-	l := kernels.Layout{Sharing: sharing}
-	for i, out := range sizes[1:] {
-		l.Layers = append(l.Layers, kernels.Layer{In: sizes[i], Out: out})
-	}
-	return l
-}
-
 // filled is a checkpoint whose every number is another one, with zeros in the pads.
 func filled(l kernels.Layout, step int, next func() float32) *Checkpoint {
 	c := &Checkpoint{Step: step, Seed: math.MaxUint64 - 7, Graph: `{"hidden":"ReLU \"σ\" <&>"}`, Driver: "{\"a\":1}\n",
@@ -88,43 +85,8 @@ func filled(l kernels.Layout, step int, next func() float32) *Checkpoint {
 	return c
 }
 
-// normal returns normally distributed numbers of a fixed sequence.
-func normal(seed uint64) func() float32 {
-	r := rand.New(rand.NewPCG(seed, 1))
-	return func() float32 { return float32(r.NormFloat64()) }
-}
-
 func small(step int) *Checkpoint {
 	return filled(layoutOf(kernels.PerSynapse, 3, 2, 1), step, normal(uint64(step)))
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wantError checks an error's text, and that it is one line that names the package.
-func wantError(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want one with %q", parts)
-	}
-	text := err.Error()
-	if !strings.HasPrefix(text, "results: ") || strings.Contains(text, "\n") {
-		t.Errorf("error is not one line that begins with the package: %s", text)
-	}
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("error lacks %q: %s", part, text)
-		}
-	}
-}
-
-func isCorrupt(err error) bool {
-	var c *CorruptError
-	return errors.As(err, &c)
 }
 
 func equalBits(a, b []float32) bool {

@@ -53,7 +53,7 @@ func (f *Folder) AppendMetrics(v any) error {
 	path := f.Path(metricsName)
 	line, err := EncodeJSON(v)
 	if err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("store: %s: %w", path, err)
 	}
 	file, err := safefile.Open(path, os.O_WRONLY|os.O_CREATE)
 	if err != nil {

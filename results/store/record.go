@@ -95,7 +95,7 @@ func WriteRecord(dir string, r Record) error {
 	path := filepath.Join(dir, recordName(r.ID))
 	body, err := EncodeJSON(r)
 	if err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("store: %s: %w", path, err)
 	}
 	line := slices.Concat([]byte(recordPrefix+noDigits+`",`), body[1:], []byte("\n"))
 	copy(line[len(recordPrefix):], recordChecksum(line))

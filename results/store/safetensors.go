@@ -59,7 +59,7 @@ func EncodeSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string
 func writeCheckpoint(path string, tensors []Tensor, metadata map[string]string) error {
 	data, err := encodeSafetensors(tensors, metadata)
 	if err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("store: %s: %w", path, err)
 	}
 	return writeAtomicBytes(path, data)
 }

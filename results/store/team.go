@@ -25,7 +25,7 @@ type networkText struct {
 // Checkpoint, with the network's name and a slash in front.
 func (t *TeamCheckpoint) Write(path string) error {
 	if len(t.Networks) == 0 || len(t.Names) != len(t.Networks) {
-		return fmt.Errorf("results: %s: want one or more networks, each with a name; got %d and %d", path, len(t.Networks),
+		return fmt.Errorf("store: %s: want one or more networks, each with a name; got %d and %d", path, len(t.Networks),
 			len(t.Names))
 	}
 	var (
@@ -36,11 +36,11 @@ func (t *TeamCheckpoint) Write(path string) error {
 	first := t.Networks[0].metadata(teamFormat)
 	for i, c := range t.Networks {
 		if err := c.complete(); err != nil {
-			return fmt.Errorf("results: %s: %s: %w", path, t.Names[i], err)
+			return fmt.Errorf("store: %s: %s: %w", path, t.Names[i], err)
 		}
 		for key, value := range c.metadata(teamFormat) {
 			if first[key] != value {
-				return fmt.Errorf("results: %s: networks of a team differ in %s: %q and %q", path, key, first[key], value)
+				return fmt.Errorf("store: %s: networks of a team differ in %s: %q and %q", path, key, first[key], value)
 			}
 		}
 		texts = append(texts, networkText{t.Names[i], strconv.FormatUint(c.Seed, 10), c.Driver})
@@ -48,7 +48,7 @@ func (t *TeamCheckpoint) Write(path string) error {
 	}
 	line, err := json.Marshal(texts)
 	if err != nil {
-		return fmt.Errorf("results: %s: %w", path, err)
+		return fmt.Errorf("store: %s: %w", path, err)
 	}
 	first["networks"] = string(line)
 	return writeCheckpoint(path, tensors, first)

@@ -209,9 +209,9 @@ func Compare(records []store.Record, published []Published, tolerances Tolerance
 	}
 	if len(c.Points)+len(c.Unfit) == 0 {
 		if len(records) == 0 {
-			return nil, store.Nothing("results: no point has finished yet: nothing to compare")
+			return nil, store.Nothing("tables: no point has finished yet: nothing to compare")
 		}
-		return nil, store.Nothing("results: no finished point has rho, c and noise of a published one: nothing to compare")
+		return nil, store.Nothing("tables: no finished point has rho, c and noise of a published one: nothing to compare")
 	}
 	return c, nil
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"quantal/internal/resultstest"
+	"quantal/internal/recordstest"
 	"quantal/results/store"
 )
 
@@ -34,7 +34,7 @@ func asRecords(list []Published) []store.Record {
 func at(rho, c float64, figures ...[2]float64) []store.Record {
 	var records []store.Record
 	for i, f := range figures {
-		r := resultstest.Record(rho, c, uint64(i+1))
+		r := recordstest.Record(rho, c, uint64(i+1))
 		r.AccuracySampled, r.SigmaRMS, r.LossSampled, r.ReliabilityCost = f[0]/100, f[1], 0.5, 1000
 		records = append(records, r)
 	}
@@ -42,7 +42,7 @@ func at(rho, c float64, figures ...[2]float64) []store.Record {
 }
 
 func heterogeneous(rho, c, accuracy, sigma float64) Published {
-	s := resultstest.Record(rho, c, 1).Settings
+	s := recordstest.Record(rho, c, 1).Settings
 	s.Seed = 0
 	return Published{Settings: s, AccuracyPercent: accuracy, LossNats: 0.4, SigmaRMS: sigma, ReliabilityCost: 800}
 }
@@ -146,7 +146,7 @@ func TestVerdicts(t *testing.T) {
 
 func TestWhatIsCompared(t *testing.T) {
 	records := append(at(1./3, 0.177828, [2]float64{50, 1}), at(2, 5, [2]float64{50, 1})...)
-	quiet, lost, other := resultstest.Record(2, 3, 1), diverged(2, 1, 1), resultstest.Record(1./3, 0.177828, 1)
+	quiet, lost, other := recordstest.Record(2, 3, 1), diverged(2, 1, 1), recordstest.Record(1./3, 0.177828, 1)
 	quiet.ID, quiet.Noise = "quiet", "none"
 	other.ID, other.Lambda = "other", 0.5
 	records = append(records, quiet, lost, other)
@@ -230,7 +230,7 @@ func TestUnfit(t *testing.T) {
 			t.Errorf("%s: %+v", want, c)
 		}
 		g := &Grid{Dir: "grid", Points: 1, Records: records}
-		figures, err := g.Figures(resultstest.RhoTitle, []Published{p})
+		figures, err := g.Figures(recordstest.RhoTitle, []Published{p})
 		check(t, err)
 		if !strings.Contains(figures[0].Note, "The published values are of other networks") {
 			t.Errorf("%s: note %q", want, figures[0].Note)

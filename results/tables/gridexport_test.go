@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"quantal/internal/pythontest"
+	"quantal/internal/recordstest"
 	"quantal/internal/resultstest"
 	"quantal/kernels"
 	"quantal/results/store"
@@ -145,7 +146,7 @@ func TestExportOfLittle(t *testing.T) {
 	if g := got["sigma_rms_layers"]; len(g.Shape) != 2 || g.Shape[1] != 0 {
 		t.Errorf("sigma_rms_layers is %+v", g)
 	}
-	if _, err = exportGrid(path, []store.Record{resultstest.Record(2, 0.1, 1)}, ExportSummary, none); err != nil {
+	if _, err = exportGrid(path, []store.Record{recordstest.Record(2, 0.1, 1)}, ExportSummary, none); err != nil {
 		t.Error(err)
 	}
 	pythontest.Run(t, describeExport, &got, path)

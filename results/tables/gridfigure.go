@@ -84,13 +84,13 @@ func (g *Grid) Figures(title func(rho float64) string, published []Published) ([
 		} {
 			figure, err := newSheet(v, f.rows, title, reference).draw(strings.TrimSpace(about + " " + g.remark() + misfit))
 			if err != nil {
-				return nil, fmt.Errorf("results: %s: %w", f.name+name, err)
+				return nil, fmt.Errorf("tables: %s: %w", f.name+name, err)
 			}
 			figures = append(figures, NamedFigure{f.name + name, f.caption + about, figure})
 		}
 	}
 	if len(figures) == 0 {
-		return nil, fmt.Errorf("results: %s: %w", g.Dir, g.nothingToDraw())
+		return nil, fmt.Errorf("tables: %s: %w", g.Dir, g.nothingToDraw())
 	}
 	return figures, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"quantal/internal/recordstest"
 	"quantal/internal/resultstest"
 	"quantal/results/draw"
 	"quantal/results/store"
@@ -23,7 +24,7 @@ func TestFiguresShowTheRecords(t *testing.T) {
 			r.Noise = "homogeneous"
 		}
 	}
-	records := resultstest.GridRecords([]float64{2, 0.5}, append(resultstest.BothNoises, "none"),
+	records := recordstest.GridRecords([]float64{2, 0.5}, append(recordstest.BothNoises, "none"),
 		[]float64{1e-2, 0.1, 1, 10}, 3, lose)
 	reference := []Published{heterogeneous(2, 0.1, 60, 0.25), heterogeneous(3, 0.1, 1, 1),
 		{Settings: store.Settings{Noise: "neuron", Rho: "2", RhoValue: 2, C: 1}}}
@@ -32,7 +33,7 @@ func TestFiguresShowTheRecords(t *testing.T) {
 		t.Fatalf("%d variants, label %q", len(v), v[0].label)
 	}
 	s := newSheet(v[0], []relation{{testAccuracy(), multiplierC()}, {reliabilityCost(), noiseLevel()}},
-		resultstest.RhoTitle, reference)
+		recordstest.RhoTitle, reference)
 	if fmt.Sprint(s.titles) != "[mechanism, ρ = 0.5 mechanism, ρ = 2]" || s.hidden != 0 ||
 		!near(s.rows[0].level, 98, 1e-12) || !math.IsNaN(s.rows[1].level) {
 		t.Errorf("titles %v, hidden %d, levels %v and %v", s.titles, s.hidden, s.rows[0].level, s.rows[1].level)
@@ -85,9 +86,9 @@ func TestFiguresShowTheRecords(t *testing.T) {
 
 func TestNetworksThatLogarithmicAxesCannotShow(t *testing.T) {
 	// sigma above 1 at the last: a negative cost
-	records := resultstest.GridRecords([]float64{0}, resultstest.BothNoises[:1], []float64{0.1, 1, 1e3}, 2, nil)
+	records := recordstest.GridRecords([]float64{0}, recordstest.BothNoises[:1], []float64{0.1, 1, 1e3}, 2, nil)
 	s := newSheet(variantsOf(records)[0], []relation{{reliabilityCost(), noiseLevel()},
-		{testAccuracy(), reliabilityCost()}}, resultstest.RhoTitle, nil)
+		{testAccuracy(), reliabilityCost()}}, recordstest.RhoTitle, nil)
 	if s.hidden != 2 || len(s.rows[0].panels[0][0].segments[0]) != 2 {
 		t.Errorf("hidden %d, traces %+v", s.hidden, s.rows[0].panels)
 	}
@@ -107,14 +108,14 @@ func TestBands(t *testing.T) {
 }
 
 func TestVariants(t *testing.T) {
-	records := resultstest.GridRecords([]float64{2}, resultstest.BothNoises, []float64{0.1, 1}, 1, nil)
-	for _, r := range resultstest.GridRecords([]float64{2}, resultstest.BothNoises, []float64{0.1, 1}, 1, nil) {
+	records := recordstest.GridRecords([]float64{2}, recordstest.BothNoises, []float64{0.1, 1}, 1, nil)
+	for _, r := range recordstest.GridRecords([]float64{2}, recordstest.BothNoises, []float64{0.1, 1}, 1, nil) {
 		r.Lambda, r.Batch = 0.5, 50
 		r.ID += "-other"
 		records = append(records, r)
 	}
 	g := &Grid{Dir: "grid", Points: 9, Records: records}
-	figures, err := g.Figures(resultstest.RhoTitle, nil)
+	figures, err := g.Figures(recordstest.RhoTitle, nil)
 	check(t, err)
 	var got []string
 	for _, f := range figures {
@@ -133,9 +134,9 @@ func TestNothingToDrawOfAGrid(t *testing.T) {
 	for what, records := range map[string][]store.Record{
 		"no point has finished yet":         nil,
 		"every finished point has diverged": {diverged(2, 0.1, 1)},
-		"without noise":                     resultstest.GridRecords([]float64{2}, []string{"none"}, []float64{1}, 2, nil),
+		"without noise":                     recordstest.GridRecords([]float64{2}, []string{"none"}, []float64{1}, 2, nil),
 	} {
-		_, err := (&Grid{Dir: "grid", Records: records}).Figures(resultstest.RhoTitle, nil)
+		_, err := (&Grid{Dir: "grid", Records: records}).Figures(recordstest.RhoTitle, nil)
 		wantError(t, err, "grid: ", what)
 		if !errors.Is(err, store.ErrNothing) {
 			t.Errorf("%s: want ErrNothing", what)
@@ -145,10 +146,10 @@ func TestNothingToDrawOfAGrid(t *testing.T) {
 
 func TestGridFigures(t *testing.T) {
 	dir := t.TempDir()
-	for name, g := range resultstest.GridCases() {
+	for name, g := range recordstest.GridCases() {
 		g := &Grid{Points: g.Points, Records: g.Records}
 		saved := func() map[string][]byte {
-			figures, err := g.Figures(resultstest.RhoTitle, []Published{heterogeneous(2, 0.1, 50, 0.3)})
+			figures, err := g.Figures(recordstest.RhoTitle, []Published{heterogeneous(2, 0.1, 50, 0.3)})
 			check(t, err)
 			files := map[string][]byte{}
 			for _, f := range figures {

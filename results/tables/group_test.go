@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"quantal/internal/resultstest"
+	"quantal/internal/recordstest"
 	"quantal/results/store"
 )
 
@@ -40,16 +40,16 @@ func near(x, want, tolerance float64) bool {
 }
 
 func TestGroups(t *testing.T) {
-	named, twice, lost := resultstest.Record(2, 0.1, 3), resultstest.Record(2, 0.1, 1), diverged(2, 0.1, 4)
+	named, twice, lost := recordstest.Record(2, 0.1, 3), recordstest.Record(2, 0.1, 1), diverged(2, 0.1, 4)
 	named.ID, named.Rho = "named", "trafficking"
 	twice.ID, twice.AccuracySampled = "zz", 0.9 // the same network again
-	quiet, quieter, other := resultstest.Record(2, 0.1, 1), resultstest.Record(0.5, 7, 2), resultstest.Record(2, 0.1, 1)
+	quiet, quieter, other := recordstest.Record(2, 0.1, 1), recordstest.Record(0.5, 7, 2), recordstest.Record(2, 0.1, 1)
 	quiet.ID, quiet.Noise, quieter.ID, quieter.Noise = "quiet", "none", "quieter", "none"
 	other.ID, other.Lambda = "other", 0.01
-	half := resultstest.Record(2, 0.1, 2)
+	half := recordstest.Record(2, 0.1, 2)
 	half.LossMean, half.AccuracySampled = 0.25, 0.7 // measured for one seed only
-	groups := Groups([]store.Record{other, quieter, twice, lost, resultstest.Record(0.5, 1, 1), quiet, named, half,
-		resultstest.Record(2, 0.1, 1)})
+	groups := Groups([]store.Record{other, quieter, twice, lost, recordstest.Record(0.5, 1, 1), quiet, named, half,
+		recordstest.Record(2, 0.1, 1)})
 	var got []string
 	for _, g := range groups {
 		line := g.Noise + " " + g.Rho + " " + number("%g", g.C) + " " + number("%g", g.Lambda) + ":"
@@ -84,7 +84,7 @@ func TestGroups(t *testing.T) {
 }
 
 func diverged(rho, c float64, seed uint64) store.Record {
-	r := resultstest.Record(rho, c, seed)
+	r := recordstest.Record(rho, c, seed)
 	step, layer := 12, 1
 	r.ID += "-diverged"
 	r.Status, r.DivergedStep, r.DivergedLayer, r.DivergedWhat, r.Outcome = store.Diverged, &step, &layer, "loss",

@@ -1,51 +1,20 @@
 package tables
 
 import (
-	"errors"
 	"os"
+	"testing"
+
+	"quantal/internal/resultstest"
 	"quantal/kernels"
 	"quantal/results/store"
-	"strings"
-	"testing"
 )
 
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wantError checks an error's text, and that it is one line that names the package.
-func wantError(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want one with %q", parts)
-	}
-	text := err.Error()
-	if !strings.HasPrefix(text, "results: ") || strings.Contains(text, "\n") {
-		t.Errorf("error is not one line that begins with the package: %s", text)
-	}
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("error lacks %q: %s", part, text)
-		}
-	}
-}
-
-func isCorrupt(err error) bool {
-	var c *store.CorruptError
-	return errors.As(err, &c)
-}
-
-// layoutOf makes a layout of layers with the given sizes.
-func layoutOf(sharing kernels.Sharing, sizes ...int) kernels.Layout {
-	l := kernels.Layout{Sharing: sharing}
-	for i, out := range sizes[1:] {
-		l.Layers = append(l.Layers, kernels.Layer{In: sizes[i], Out: out})
-	}
-	return l
-}
+var (
+	check     = resultstest.Check
+	wantError = resultstest.WantError
+	isCorrupt = resultstest.IsA[*store.CorruptError]
+	layoutOf  = resultstest.LayoutOf
+)
 
 // filled is a checkpoint whose every mean and phi is another number, with zeros in the pads.
 func filled(l kernels.Layout, step int, next func() float32) *store.Checkpoint {

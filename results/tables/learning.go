@@ -42,7 +42,7 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	}
 	training := series(func(e store.Epoch) float64 { return e.NLL }, same)
 	if len(sampled)+len(mean)+len(training) == 0 {
-		return nil, errors.New("results: learning curve: there is no epoch to draw")
+		return nil, errors.New("tables: learning curve: there is no epoch to draw")
 	}
 	var sigmas []namedCurve
 	for layer := range layersOf(epochs) {

@@ -84,7 +84,7 @@ func (e *UnfitError) Error() string {
 	for _, d := range e.Differences {
 		texts = append(texts, d.String())
 	}
-	return "results: the reference is of other networks: " + strings.Join(texts, "; ") +
+	return "tables: the reference is of other networks: " + strings.Join(texts, "; ") +
 		" (columns of these names say what a reference is of)"
 }
 
@@ -213,7 +213,9 @@ func publishedRow(header, row []string, standard store.Settings,
 			}
 		case "rho":
 			p.Rho = text
-			p.RhoValue, err = parseRho(text)
+			if p.RhoValue, err = parseRho(text); err != nil {
+				err = fmt.Errorf("%q: %w", text, err)
+			}
 		case "c":
 			p.C, err = numberIn(text, math.SmallestNonzeroFloat64, math.MaxFloat64, "a number above 0")
 		case "accuracy_percent":

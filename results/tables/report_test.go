@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"quantal/internal/resultstest"
+	"quantal/internal/recordstest"
 	"quantal/results/draw"
 	"quantal/results/store"
 )
@@ -94,7 +94,7 @@ func (p page) wants(t *testing.T, texts ...string) {
 }
 
 func TestGridReport(t *testing.T) {
-	records := resultstest.GridRecords([]float64{0.5, 2}, append(resultstest.BothNoises, "none"), []float64{0.1, 1}, 3,
+	records := recordstest.GridRecords([]float64{0.5, 2}, append(recordstest.BothNoises, "none"), []float64{0.1, 1}, 3,
 		func(r *store.Record) {
 			if r.C == 1 && r.Seed == 2 && r.Noise == "homogeneous" {
 				r.Status, r.Outcome = store.Diverged, store.NoOutcome()
@@ -108,7 +108,7 @@ func TestGridReport(t *testing.T) {
 			DataSHA256: map[string]string{"images": "abc123"}},
 		Records: records, Damaged: []error{errors.New("points/x.json: is cut short")}}
 	reference := []Published{heterogeneous(2, 0.1, 90, 0.12), heterogeneous(2, 77, 90, 0.12)}
-	figures, err := g.Figures(resultstest.RhoTitle, reference)
+	figures, err := g.Figures(recordstest.RhoTitle, reference)
 	check(t, err)
 	comparison, err := Compare(records, reference, nil)
 	check(t, err)
@@ -141,7 +141,7 @@ func TestReportsOfLittle(t *testing.T) {
 		"quantal grid")
 	lost := parsed(t, (&Grid{Dir: "grid", Points: 1, Records: []store.Record{diverged(2, 0.1, 1)}}).Report(nil, nil))
 	lost.wants(t, "1 network asked for, 0 finished, 1 diverged.", "Every finished point has diverged", "loss")
-	quiet := resultstest.Record(2, 0.1, 1)
+	quiet := recordstest.Record(2, 0.1, 1)
 	quiet.Noise = "none"
 	parsed(t, (&Grid{Dir: "grid", Points: 1, Records: []store.Record{quiet}}).Report(nil, nil)).wants(t,
 		"without noise: there is no c or sigma", "50.00")

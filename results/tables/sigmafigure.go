@@ -20,7 +20,7 @@ import (
 // are left out, and the key says how many. A network without noise, or with no value left, gives an error.
 func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, error) {
 	if c.Layout.Sharing == kernels.NoNoise {
-		return nil, errors.New("results: distribution of sigma: the network has no noise")
+		return nil, errors.New("tables: distribution of sigma: the network has no noise")
 	}
 	layers := sigmaLayers(c)
 	low, high, top := math.Inf(1), math.Inf(-1), 0.0
@@ -33,7 +33,7 @@ func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, erro
 		}
 	}
 	if low > high {
-		return nil, errors.New("results: distribution of sigma: every sigma is zero or not finite")
+		return nil, errors.New("tables: distribution of sigma: every sigma is zero or not finite")
 	}
 	if initial > 0 {
 		low, high = min(low, math.Log10(initial)), max(high, math.Log10(initial))

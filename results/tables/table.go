@@ -113,7 +113,7 @@ func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 		for _, c := range row(item) {
 			text, err := store.EncodeJSON(c.value)
 			if err != nil {
-				return t, fmt.Errorf("results: table: %s: %w", c.name, err)
+				return t, fmt.Errorf("tables: table: %s: %w", c.name, err)
 			}
 			texts = append(texts, string(text))
 		}

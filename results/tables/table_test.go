@@ -14,19 +14,20 @@ import (
 	"strings"
 	"testing"
 
+	"quantal/internal/recordstest"
 	"quantal/internal/resultstest"
 	"quantal/results/store"
 )
 
 // tableRecords are a finished network, one with all that is optional, one without noise, and one that diverged.
 func tableRecords() []store.Record {
-	full, quiet := resultstest.Record(1./3, 1e-7, 1<<63+1), resultstest.Record(2, 0.1, 1)
+	full, quiet := recordstest.Record(1./3, 1e-7, 1<<63+1), recordstest.Record(2, 0.1, 1)
 	loss := 0.1
 	full.ID, full.Rho, full.Data, full.ValidationLossSampled = `a,"b"`, "1/3", "<σ>", &loss
 	full.SigmaRMSLayers = []float64{0.1, 1e-9, math.NaN()}
 	full.ReliabilityCost, full.Draws = 1.2345678901234568e22, 20
 	quiet.ID, quiet.Noise = "quiet", "none"
-	return []store.Record{resultstest.Record(2, 0.1, 2), full, quiet, diverged(2, 0.1, 3)}
+	return []store.Record{recordstest.Record(2, 0.1, 2), full, quiet, diverged(2, 0.1, 3)}
 }
 
 const goldenCSV = `id,data,hidden,noise,rho,rho_value,c,lambda,lr,batch,epochs,mu_init,sigma_init,validation,normalise,classes,rule,seed,status,kernels,` +
@@ -58,8 +59,8 @@ func writtenTables(t *testing.T, records []store.Record) map[string]string {
 
 // Settings that came later than others: records of before have the first of these.
 func TestTablesOfLaterSettings(t *testing.T) {
-	old, auto, stated, sgd := resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1), resultstest.Record(2, 0.1, 1),
-		resultstest.Record(2, 0.1, 1)
+	old, auto, stated, sgd := recordstest.Record(2, 0.1, 1), recordstest.Record(2, 0.1, 1), recordstest.Record(2, 0.1, 1),
+		recordstest.Record(2, 0.1, 1)
 	auto.Normalise, stated.Normalise, stated.Classes, sgd.Rule = "auto", "0.5,0.25", 12, "sgd"
 	lines := strings.Split(writtenTables(t, []store.Record{auto, stated, sgd, old})["table.csv"], "\n")
 	for i, want := range []string{",validation,normalise,classes,rule,seed,", ",0,mnist,,adam,1,",
@@ -101,7 +102,7 @@ func TestTablesReadBack(t *testing.T) {
 	var records []store.Record
 	next := resultstest.Normal(3)
 	for i := range 20 {
-		r := resultstest.Record(2, math.Exp(float64(next())), uint64(i))
+		r := recordstest.Record(2, math.Exp(float64(next())), uint64(i))
 		for _, f := range store.FieldsOf(reflect.ValueOf(&r.Outcome).Elem()) {
 			if f.Value.Kind() == reflect.Float64 {
 				f.Value.SetFloat(float64(next()) * math.Pow(10, 10*float64(next())))
@@ -149,7 +150,7 @@ func TestTablesReadBack(t *testing.T) {
 func TestMeans(t *testing.T) {
 	var records []store.Record
 	for i, accuracy := range []float64{0.90, 0.92, 0.97} {
-		r := resultstest.Record(2, 0.1, uint64(i+1))
+		r := recordstest.Record(2, 0.1, uint64(i+1))
 		r.AccuracySampled = accuracy
 		records = append(records, r)
 	}
