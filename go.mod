@@ -29,7 +29,10 @@ require (
 	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51
 )
 
-require github.com/x448/float16 v0.8.4 // indirect
+require (
+	github.com/expr-lang/expr v1.17.8 // indirect
+	github.com/x448/float16 v0.8.4 // indirect
+)
 
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect

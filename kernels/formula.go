@@ -277,7 +277,6 @@ func (f Formula) Hoist(variables ...string) (scalar, perSynapse Formula) {
 			varies[i] = varies[i] || varies[l.Args[j]]
 		}
 	}
-	scalar = Formula{Inputs: f.Inputs}
 	inner, outer := NewFormula(f.Inputs...), NewFormula(variables...)
 	lines, scalars := make([]int, len(f.Lines)), make([]int, len(f.Lines))
 	hoisted := map[int]int{} // line of inner -> input of outer
@@ -359,13 +358,18 @@ func (f Formula) text(i int) (string, int) {
 	}
 	switch {
 	case l.Op == OpNeg: // -a*b is -(a*b) and (-a)*b
-		_, inner := f.text(l.Args[0])
-		return "-" + arg(0, ops[OpMul].binds), min(binds, max(inner, ops[OpMul].binds))
+		text, inner := f.text(l.Args[0]) // once: it may be long
+		if text[0] == '-' || inner < ops[OpMul].binds {
+			return "-(" + text + ")", binds
+		}
+		return "-" + text, min(binds, inner)
 	case l.Op == OpSquare:
 		return arg(0, ops[OpPow].binds+1) + "^2", ops[OpPow].binds
 	case l.Op == OpPow: // from the right; a sign needs no brackets in the exponent
 		return arg(0, binds+1) + "^" + arg(1, ops[OpNeg].binds), binds
-	case binds == 2 || binds == 1:
+	case binds == 1: // a < b < c is not (a < b) < c
+		return arg(0, binds+1) + " " + ops[l.Op].name + " " + arg(1, binds+1), binds
+	case binds == 2:
 		return arg(0, binds) + " " + ops[l.Op].name + " " + arg(1, binds+1), binds
 	case binds > 0:
 		return arg(0, binds) + ops[l.Op].name + arg(1, binds+1), binds
