@@ -116,6 +116,13 @@ func (b *FormulaBuilder) simpler(o Op, a [3]int) (int, bool) {
 		if i, ok := b.factor(a); ok {
 			return i, true
 		}
+		for i, x := range a[:2] { // u (v/x) is (u v)/x
+			if l := b.lines[x]; l.Op == OpDiv {
+				if _, ok := b.number(l.Args[0]); ok {
+					return b.Do(OpDiv, b.Do(OpMul, a[1-i], l.Args[0]), l.Args[1]), true
+				}
+			}
+		}
 		for i, x := range a[:2] {
 			if y, ok := negated(x); ok { // the sign goes outwards
 				return b.Do(OpNeg, b.Do(OpMul, pair(i, y, a[1-i])...)), true
