@@ -123,14 +123,15 @@ func TestOptimisedNoise(t *testing.T) {
 	}
 	config.Data, config.Hidden, config.Batch, config.Device = "small", []int{}, 500, "cpu"
 	const s = 0.03
-	var networks []Network
+	var networks []train.Network
 	for _, name := range []string{"calcium", "trafficking"} {
 		c := config
 		if c.Rho, err = train.ParseExponent(name); err != nil {
 			t.Fatal(err)
 		}
 		c.C = synapse.Multiplier(s, c.Rho.Value())
-		networks = append(networks, Network{name, c, &store.Checkpoint{Layout: layout, State: start}})
+		networks = append(networks, train.Network{ID: name, Config: c,
+			State: &store.Checkpoint{Layout: layout, State: start}})
 	}
 	stages := []train.Stage{{Epochs: 25, LearningRate: 3e-2}, {Epochs: 50, LearningRate: 1e-2},
 		{Epochs: 100, LearningRate: 2e-3}, {Epochs: 150, LearningRate: 5e-4}}
@@ -154,7 +155,7 @@ func TestOptimisedNoise(t *testing.T) {
 	// Labels of which mu knows nothing.
 	strangers := *set
 	strangers.Train.Labels = slices.Repeat([]byte{0, 1, 2, 3}, examples/4)
-	q, err := MeasurePatterns(context.Background(), &strangers, []Network{p.Networks[0].Network}, 1, Bootstrap{}, nil)
+	q, err := MeasurePatterns(context.Background(), &strangers, []train.Network{p.Networks[0].Network}, 1, Bootstrap{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +165,7 @@ func TestOptimisedNoise(t *testing.T) {
 }
 
 // optimised are the patterns of networks after their phi was optimised.
-func optimised(t *testing.T, set *mnist.Set, networks []Network, stages []train.Stage) *Patterns {
+func optimised(t *testing.T, set *mnist.Set, networks []train.Network, stages []train.Stage) *Patterns {
 	t.Helper()
 	var configs []train.Config
 	var states []*kernels.State
@@ -178,11 +179,11 @@ func optimised(t *testing.T, set *mnist.Set, networks []Network, stages []train.
 	if states, err = session.OptimiseNoise(context.Background(), states, stages, nil); err != nil {
 		t.Fatal(err)
 	}
-	var after []Network
+	var after []train.Network
 	for i, n := range networks {
 		optimised := *n.State
 		optimised.State = states[i]
-		after = append(after, Network{n.ID, n.Config, &optimised})
+		after = append(after, train.Network{ID: n.ID, Config: n.Config, State: &optimised})
 	}
 	p, err := MeasurePatterns(context.Background(), set, after, 1, Bootstrap{}, nil)
 	if err != nil {
@@ -232,14 +233,14 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 	if err := run.Train(context.Background(), train.Events{}); err != nil {
 		t.Fatal(err)
 	}
-	var networks []Network
+	var networks []train.Network
 	for i, c := range configs {
 		state, err := run.Checkpoint(i)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.Batch = 1000 // the same objective, less noise in a step
-		networks = append(networks, Network{c.Rho.String(), c, state})
+		networks = append(networks, train.Network{ID: c.Rho.String(), Config: c, State: state})
 	}
 	stages := []train.Stage{{Epochs: 20, LearningRate: 3e-2}, {Epochs: 40, LearningRate: 1e-2},
 		{Epochs: 60, LearningRate: 3e-3}, {Epochs: 120, LearningRate: 1e-3}, {Epochs: 120, LearningRate: 3e-4}}
@@ -249,7 +250,7 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 		curvature, fisher := agree(t, n, model.curvature(set.Train)), agree(t, n, n.Layers[0].HessianExamples)
 		relabelled := *set
 		relabelled.Train = model.labelled(set.Train, 1)
-		q, err := MeasurePatterns(context.Background(), &relabelled, []Network{n.Network}, 1, Bootstrap{}, nil)
+		q, err := MeasurePatterns(context.Background(), &relabelled, []train.Network{n.Network}, 1, Bootstrap{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,13 +298,13 @@ func TestAppendix5MNIST(t *testing.T) {
 	if err := run.Train(context.Background(), train.Events{}); err != nil {
 		t.Fatal(err)
 	}
-	var networks []Network
+	var networks []train.Network
 	for i, c := range configs {
 		state, err := run.Checkpoint(i)
 		if err != nil {
 			t.Fatal(err)
 		}
-		networks = append(networks, Network{c.Rho.String(), c, state})
+		networks = append(networks, train.Network{ID: c.Rho.String(), Config: c, State: state})
 	}
 	p, err := MeasurePatterns(context.Background(), set, networks, 2, DefaultBootstrap(), nil)
 	if err != nil {

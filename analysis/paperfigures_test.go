@@ -18,7 +18,7 @@ func pattern(t *testing.T, rho string, factor float64, seed store.Seed, layers i
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Pattern{Network: Network{ID: rho, Config: train.Config{Rho: e, C: 1, Seed: seed, Data: "/somewhere/digits",
+	p := &Pattern{Network: train.Network{ID: rho, Config: train.Config{Rho: e, C: 1, Seed: seed, Data: "/somewhere/digits",
 		Hidden: make([]int, layers-1)}}}
 	if e.Value() > 0 {
 		p.Config.C = factor * synapse.Multiplier(PaperScale, e.Value())

@@ -19,16 +19,9 @@ import (
 	"quantal/train"
 )
 
-// Network is a trained network with a sigma per synapse.
-type Network struct {
-	ID     string // in tables
-	Config train.Config
-	State  *store.Checkpoint
-}
-
 // Pattern is what the noise of a network goes with.
 type Pattern struct {
-	Network
+	train.Network
 	Layers []Signatures
 	Slopes []SignatureSlope // layer by layer, the signatures in their order
 }
@@ -66,9 +59,9 @@ type Patterns struct {
 
 // MeasurePatterns passes the training set through each network, with the parameters as they are, for a number of epochs
 // with noise and one at w = mu, and fits sigma^2 against the signatures. The networks may differ in anything but the
-// data. Progress, if not nil, is told of the steps done and to do.
+// data, and each has a sigma per synapse. Progress, if not nil, is told of the steps done and to do.
 func MeasurePatterns(
-	ctx context.Context, set *mnist.Set, networks []Network, epochs int, b Bootstrap, progress func(done, steps int),
+	ctx context.Context, set *mnist.Set, networks []train.Network, epochs int, b Bootstrap, progress func(done, steps int),
 ) (*Patterns, error) {
 	if epochs < 1 {
 		return nil, fmt.Errorf("analysis: patterns: want 1 or more epochs, got %d", epochs)
@@ -133,9 +126,9 @@ func MeasurePatterns(
 }
 
 // cohortsOf groups networks that pass through one Program, in the order of their first ones.
-func cohortsOf(networks []Network) [][]Network {
+func cohortsOf(networks []train.Network) [][]train.Network {
 	var order []string
-	groups := map[string][]Network{}
+	groups := map[string][]train.Network{}
 	for _, n := range networks {
 		name := n.Config.Cohort()
 		if groups[name] == nil {
@@ -143,7 +136,7 @@ func cohortsOf(networks []Network) [][]Network {
 		}
 		groups[name] = append(groups[name], n)
 	}
-	var list [][]Network
+	var list [][]train.Network
 	for _, name := range order {
 		list = append(list, groups[name])
 	}

@@ -26,7 +26,7 @@ func smallSet(examples int) *mnist.Set {
 }
 
 // smallNetwork has sigmas from 0.05 to 0.5, large enough that a build without noise gives other gradients.
-func smallNetwork(t *testing.T, hidden []int, batch int, sigma func(u float64) float64) Network {
+func smallNetwork(t *testing.T, hidden []int, batch int, sigma func(u float64) float64) train.Network {
 	t.Helper()
 	c, err := train.Preset("published")
 	if err != nil {
@@ -44,7 +44,7 @@ func smallNetwork(t *testing.T, hidden []int, batch int, sigma func(u float64) f
 			s.Phi[n.First+k] = float32(kernels.SoftplusInverse(sigma(u)))
 		}
 	}
-	return Network{"small", c, &store.Checkpoint{Layout: l, State: s}}
+	return train.Network{ID: "small", Config: c, State: &store.Checkpoint{Layout: l, State: s}}
 }
 
 func noisySigma(u float64) float64 { return 0.05 * math.Pow(10, u) }
@@ -53,7 +53,7 @@ func noisySigma(u float64) float64 { return 0.05 * math.Pow(10, u) }
 // negative log-likelihood by backpropagation through plain loops.
 type naive struct {
 	set *mnist.Set
-	n   Network
+	n   train.Network
 }
 
 func (v naive) layout() kernels.Layout { return v.n.State.Layout }
@@ -203,7 +203,7 @@ func TestSignatures(t *testing.T) {
 	set := smallSet(64) // 9 minibatches of 7, and one example left over
 	for _, hidden := range [][]int{nil, {5}, {6, 4}} {
 		n := smallNetwork(t, hidden, 7, noisySigma)
-		p, err := MeasurePatterns(context.Background(), set, []Network{n}, epochs, Bootstrap{}, nil)
+		p, err := MeasurePatterns(context.Background(), set, []train.Network{n}, epochs, Bootstrap{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +244,7 @@ func TestSignatures(t *testing.T) {
 func TestHessiansAgree(t *testing.T) {
 	set := smallSet(30)
 	n := smallNetwork(t, []int{6}, 1, func(float64) float64 { return 1e-12 })
-	p, err := MeasurePatterns(context.Background(), set, []Network{n}, 2, Bootstrap{}, nil)
+	p, err := MeasurePatterns(context.Background(), set, []train.Network{n}, 2, Bootstrap{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestPatternsSlopes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Pattern{Network: Network{ID: "a", Config: train.Config{Rho: exponent, C: c}}, Layers: []Signatures{layer}}
+	p := &Pattern{Network: train.Network{ID: "a", Config: train.Config{Rho: exponent, C: c}}, Layers: []Signatures{layer}}
 	p.fit(Bootstrap{Seed: 1, Resamples: 50})
 	for _, which := range []Signature{Hessian, HessianExamples, LearningRate} {
 		if s := p.Slope(0, which); math.Abs(s.Value-s.Analytic) > 1e-9 || s.Resamples != 50 || s.Points != 200 {

@@ -1,8 +1,17 @@
 package dynamics
 
 import (
-	"quantal/analysis"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"path/filepath"
+	"reflect"
+
+	"quantal/grid"
 	"quantal/mnist"
+	"quantal/results/store"
 	"quantal/train"
 )
 
@@ -25,5 +34,104 @@ func (s Start) Quick() Start {
 // Network is a trained network, with the data it was trained on.
 type Network struct {
 	Set *mnist.Set
-	analysis.Network
+	train.Network
+}
+
+// NetworkFolder is the run folder, in that of an experiment, of the network that the experiment trains first.
+const NetworkFolder = "network"
+
+// ReadTraining reads how the network of the run folder was trained, if one is named, so that what cannot be used is
+// said before anything is made.
+func (s *Start) ReadTraining(h train.Host) error {
+	if s.Network == "" {
+		return nil
+	}
+	folder, err := store.View(s.Network)
+	if err != nil {
+		return err
+	}
+	s.Training, err = h.ReadConfig(folder)
+	return errors.Join(err, folder.Close())
+}
+
+// Open reads the network that an experiment starts from, or trains it in the experiment's run folder, unless that was
+// done before the experiment was interrupted. An interruption leaves what Open goes on from.
+func (s Start) Open(ctx context.Context, h train.Host, runFolder string, watch train.Events) (*Network, error) {
+	dir := s.Network
+	if dir == "" {
+		dir = filepath.Join(runFolder, NetworkFolder)
+		if err := s.train(ctx, h, dir, watch); err != nil {
+			return nil, err
+		}
+	}
+	n, err := h.ReadNetwork(dir)
+	if err != nil {
+		return nil, err
+	}
+	trained := n.Config
+	n.Config = s.Training
+	n.Config.Normalise, n.Config.Classes = trained.Normalise, trained.Classes // as the network was trained
+	set, err := n.OpenData(ctx, h)
+	return &Network{set, *n}, err
+}
+
+// train trains the network in its folder, from where an earlier process has left it there.
+func (s Start) train(ctx context.Context, h train.Host, dir string, watch train.Events) error {
+	run, err := s.begin(ctx, h, dir)
+	if err != nil || run == nil {
+		return err
+	}
+	defer run.Close()
+	summary, err := run.Finish(ctx, watch)
+	if err != nil {
+		return err
+	}
+	unsettled, err := grid.UnsettledRun(run, summary)
+	if unsettled != "" {
+		h.Logger().Warn(unsettled)
+	}
+	return err
+}
+
+// begin prepares the training of the network; nil if it is done.
+func (s Start) begin(ctx context.Context, h train.Host, dir string) (*train.Kept, error) {
+	if folder, err := store.View(dir); err == nil { // else nothing was written there yet
+		defer folder.Close()
+		earlier, err := h.ReadConfig(folder)
+		if err != nil {
+			return nil, err
+		}
+		earlier.Device, earlier.Threads = s.Training.Device, s.Training.Threads
+		earlier.Normalise = s.Training.Normalise // an experiment takes what the network has
+		if reflect.DeepEqual(earlier, s.Training) {
+			if store.Finished(dir) {
+				return nil, nil
+			}
+			return h.Continue(ctx, dir, func(c *train.Config) error {
+				c.Device, c.Threads = s.Training.Device, s.Training.Threads
+				return nil
+			})
+		}
+	}
+	set, err := h.OpenData(ctx, s.Training)
+	if err != nil {
+		return nil, err
+	}
+	return h.Begin(ctx, dir, set, s.Training)
+}
+
+// Claim makes sure that what is kept of an experiment is of this network: that of a run folder may have been trained
+// on.
+func (n *Network) Claim(h train.Host, job Job) error {
+	sum := sha256.New()
+	for _, values := range [][]float32{n.State.State.Mu, n.State.State.Phi} {
+		if err := binary.Write(sum, binary.LittleEndian, values); err != nil {
+			return err
+		}
+	}
+	dropped, err := job.Parts.Claim("network", hex.EncodeToString(sum.Sum(nil)))
+	if dropped {
+		h.Logger().Warn("what was kept is of another network: starting from the beginning", "network", n.ID)
+	}
+	return err
 }

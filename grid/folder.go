@@ -75,7 +75,7 @@ func View(dir string) (*Folder, error) {
 	}
 	if len(plans) == 0 {
 		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("grid: %s: %w", dir, fs.ErrNotExist)
+			return nil, &store.MissingError{Err: fmt.Errorf("grid: %s: %w", dir, fs.ErrNotExist)}
 		}
 		return nil, &store.CorruptError{Path: dir, Reason: "is not the folder of a grid (there is no " + planName(1) +
 			" in it)"}

@@ -1,6 +1,11 @@
 package mnist
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // MaxClasses is the largest number of classes that labels, which are bytes, can tell apart.
 const MaxClasses = 256
@@ -72,4 +77,23 @@ func (s *Set) Absent() (training, test []int) {
 		}
 	}
 	return training, test
+}
+
+// FormatLabels writes labels in ascending order, ranges as 3-7.
+func FormatLabels(labels []int) string {
+	var parts []string
+	for i := 0; i < len(labels); {
+		end := i
+		for end+1 < len(labels) && labels[end+1] == labels[end]+1 {
+			end++
+		}
+		if text := strconv.Itoa(labels[i]); end > i+1 {
+			parts = append(parts, text+"-"+strconv.Itoa(labels[end]))
+			i = end + 1
+		} else {
+			parts = append(parts, text)
+			i++
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "none")
 }

@@ -70,6 +70,17 @@ func Open(ctx context.Context, name string, opt Options) (*Set, error) {
 	return published.load(name, opt.Classes)
 }
 
+// FullName is the name of a data set wherever it is called from: that of a folder is its full path, none is MNIST's.
+func FullName(name string) (string, error) {
+	switch name {
+	case "":
+		return "mnist", nil
+	case "mnist", "glyphs":
+		return name, nil
+	}
+	return filepath.Abs(name)
+}
+
 func (e edition) openCache(ctx context.Context, fetch bool, opt Options) (*Set, error) {
 	dir, err := opt.cacheDir()
 	if err != nil {

@@ -1,21 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"path/filepath"
-	"slices"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"quantal/analysis"
-	"quantal/grid"
-	"quantal/mnist"
-	"quantal/results/store"
-	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -60,40 +55,22 @@ func analyzeCommand() *cli.Command {
 			if out == "" {
 				out = filepath.Join(dir, analysisFolder)
 			}
-			t, err := readTrained(c, dir, func(train.Config) bool { return true })
+			t, err := readTrained(c, dir)
 			if err != nil {
 				return err
 			}
-			if len(t.networks) == 0 {
+			if len(t.Networks) == 0 {
 				return fmt.Errorf("quantal: %s: no finished network has a sigma per synapse (noise heterogeneous): nothing "+
 					"to analyse", dir)
 			}
-			patterns, err := t.measure(c, c.Int("epochs"))
+			patterns, err := measure(c, t, c.Int("epochs"))
 			if err != nil {
 				return err
 			}
 			warnUnsettled(c, patterns.Unsettled())
-			files, err := tables.WriteRows(out, "slopes", patterns.Rows())
+			files, err := patterns.Save(out, c.Bool("npz"))
 			if err != nil {
 				return err
-			}
-			drawings, err := patterns.Illustrations()
-			if err != nil {
-				return err
-			}
-			for _, d := range drawings {
-				saved, err := d.Save(out)
-				if err != nil {
-					return err
-				}
-				files = append(files, saved...)
-			}
-			if c.Bool("npz") {
-				path := filepath.Join(out, "signatures.npz")
-				if err := store.WriteNPZ(path, patterns.Tensors()); err != nil {
-					return err
-				}
-				files = append(files, path)
 			}
 			if c.Bool("json") {
 				return printJSON(c, map[string]any{"files": files, "slopes": patterns.Rows()})
@@ -107,115 +84,27 @@ func analyzeCommand() *cli.Command {
 	}
 }
 
-// trained is networks with a sigma per synapse that learned one data set.
-type trained struct {
-	set      *mnist.Set
-	networks []analysis.Network
+// reading is how the flags say that trained networks are read.
+func reading(c *cli.Context) analysis.Reading {
+	return analysis.Reading{Host: host(c), Points: pointIDs(c), Data: c.String("data"), Device: c.String("device"),
+		Threads: c.Int("threads")}
 }
 
-// readTrained reads the finished networks of a run or grid that have a sigma per synapse and a configuration to keep.
-// The flags data, device and threads count where a command has them.
-func readTrained(c *cli.Context, dir string, keep func(train.Config) bool) (*trained, error) {
-	t, checksums, err := &trained{}, map[string]string(nil), error(nil)
-	if grid.Is(dir) {
-		checksums, err = t.readGrid(c, dir, keep)
-	} else {
-		checksums, err = t.readRun(c, dir, keep)
+// readTrained reads the networks of a run or grid that have a sigma per synapse.
+func readTrained(c *cli.Context, dir string) (*analysis.Trained, error) {
+	t, err := analysis.ReadTrained(c.Context, dir, reading(c))
+	var settings *train.SettingsError
+	if errors.As(err, &settings) {
+		return nil, usage("--%w", err)
 	}
-	if err != nil || len(t.networks) == 0 {
-		return t, err
-	}
-	name, classes := t.networks[0].Config.Data, t.networks[0].Config.Classes
-	for i := range t.networks {
-		config := &t.networks[i].Config
-		if config.Data != name {
-			return nil, usage("quantal: %s: its networks learned %s and %s: choose those of one data set with --points",
-				dir, name, config.Data)
-		}
-		if config.Classes != classes {
-			return nil, usage("quantal: %s: its networks have %d and %d classes: choose those of one number with --points",
-				dir, classes, config.Classes)
-		}
-		config.Device, config.Threads = "auto", 0
-		if c.IsSet("device") {
-			config.Device = c.String("device")
-		}
-		if c.IsSet("threads") {
-			config.Threads = c.Int("threads")
-		}
-		if err := check(*config); err != nil {
-			return nil, err
-		}
-	}
-	if c.IsSet("data") {
-		name = c.String("data")
-	}
-	if t.set, err = openData(c, name, classes); err != nil {
-		return nil, err
-	}
-	if !maps.Equal(checksums, t.set.SHA256) {
-		return nil, &mnist.DataError{File: t.set.Source, Reason: "its checksums are not those of the data set that " + dir +
-			" was trained on"}
-	}
-	return t, nil
-}
-
-const perSynapse = "heterogeneous"
-
-func (t *trained) readGrid(c *cli.Context, dir string, keep func(train.Config) bool) (map[string]string, error) {
-	g, folder, err := finishedGrid(c, dir)
-	if err != nil {
-		return nil, err
-	}
-	records, err := chosen(c, g.Records)
-	if err != nil {
-		return nil, err
-	}
-	points := folder.Points()
-	for _, r := range records {
-		at := slices.IndexFunc(points, func(p grid.Point) bool { return p.ID == r.ID })
-		if at < 0 || r.Status != store.Done || r.Noise != perSynapse || !keep(points[at].Config) {
-			continue
-		}
-		state, err := folder.Network(r.ID)
-		if err != nil {
-			return nil, err
-		}
-		t.networks = append(t.networks, analysis.Network{ID: r.ID, Config: points[at].Config, State: state})
-	}
-	return g.Environment.DataSHA256, nil
-}
-
-func (t *trained) readRun(c *cli.Context, dir string, keep func(train.Config) bool) (map[string]string, error) {
-	if c.IsSet("points") {
-		return nil, usage("--points goes with the folder of a grid, which %s is not", dir)
-	}
-	folder, config, err := viewRun(c, dir)
-	if err != nil {
-		return nil, err
-	}
-	defer folder.Close()
-	environment, err := folder.ReadEnvironment()
-	if err != nil {
-		return nil, err
-	}
-	if config.Noise != perSynapse || !keep(config) {
-		return environment.DataSHA256, nil
-	}
-	state, err := lastCheckpoint(c, folder)
-	if err != nil {
-		return nil, err
-	}
-	t.networks = []analysis.Network{{ID: filepath.Base(filepath.Clean(dir)), Config: config, State: state}}
-	return environment.DataSHA256, nil
+	return t, err
 }
 
 // measure computes the patterns of the networks, with a bar on a terminal.
-func (t *trained) measure(c *cli.Context, epochs int) (*analysis.Patterns, error) {
+func measure(c *cli.Context, t *analysis.Trained, epochs int) (*analysis.Patterns, error) {
 	bar := newBar(c.App.ErrWriter)
 	defer bar.close()
-	progress := func(done, steps int) { bar.show(float64(done)/float64(steps), -1, "gradients") }
-	return analysis.MeasurePatterns(c.Context, t.set, t.networks, epochs, bootstrap(c), progress)
+	return analysis.MeasurePatterns(c.Context, t.Set, t.Networks, epochs, bootstrap(c), bar.gradients)
 }
 
 // printSlopes writes the table of slopes for people.

@@ -49,6 +49,9 @@ func columns(out io.Writer) int {
 	return 80
 }
 
+// gradients shows how many steps of measuring gradients are done.
+func (b *bar) gradients(done, steps int) { b.show(float64(done)/float64(steps), -1, "gradients") }
+
 // show draws the bar, unless that was done a moment ago. done is from 0 to 1; the parts are shown as far as they fit,
 // the first ones rather than the later. Without an estimate of the time left, below 0, it follows from how long it took
 // so far.

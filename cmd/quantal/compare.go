@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"quantal/grid"
 	"quantal/results/tables"
 )
 
@@ -45,7 +46,7 @@ func compareCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			g, _, err := finishedGrid(c, dir)
+			g, _, err := grid.ReadFinished(host(c), dir)
 			if err != nil {
 				return err
 			}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"image/png"
 	"io"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -127,8 +124,8 @@ func printDataset(out io.Writer, d dataset) error {
 	if len(d.AbsentTraining)+len(d.AbsentTest) == 0 {
 		fmt.Fprintf(w, "labels\teach in training and test\n")
 	} else {
-		fmt.Fprintf(w, "labels\tnever in training: %s; never in test: %s\n", listLabels(d.AbsentTraining),
-			listLabels(d.AbsentTest))
+		fmt.Fprintf(w, "labels\tnever in training: %s; never in test: %s\n", mnist.FormatLabels(d.AbsentTraining),
+			mnist.FormatLabels(d.AbsentTest))
 	}
 	if d.Known {
 		fmt.Fprintf(w, "checksums\tas expected\n")
@@ -136,26 +133,6 @@ func printDataset(out io.Writer, d dataset) error {
 		fmt.Fprintf(w, "checksums\tnone known for this data set: taken as it is\n")
 	}
 	return w.Flush()
-}
-
-// listLabels writes labels in ascending order, ranges as 3-7.
-func listLabels(labels []int) string {
-	var parts []string
-	for i := 0; i < len(labels); {
-		end := i
-		for end+1 < len(labels) && labels[end+1] == labels[end]+1 {
-			end++
-		}
-		switch text := strconv.Itoa(labels[i]); {
-		case end > i+1:
-			parts = append(parts, text+"-"+strconv.Itoa(labels[end]))
-			i = end + 1
-		default:
-			parts = append(parts, text)
-			i++
-		}
-	}
-	return cmp.Or(strings.Join(parts, ", "), "none")
 }
 
 // listData says what data sets there are, without downloading any.

@@ -37,7 +37,7 @@ func demoCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if config.Data, err = dataName(c.String("data")); err != nil {
+			if config.Data, err = mnist.FullName(c.String("data")); err != nil {
 				return err
 			}
 			if c.String("data") == "" {
@@ -78,11 +78,11 @@ func demoCommand() *cli.Command {
 // demoImportance draws what the paper is about, sigma over the importance of the synapse, from one more pass through
 // the data.
 func demoImportance(c *cli.Context, dir string) ([]string, error) {
-	t, err := readTrained(c, dir, func(train.Config) bool { return true })
+	t, err := readTrained(c, dir)
 	if err != nil {
 		return nil, err
 	}
-	patterns, err := t.measure(c, 1)
+	patterns, err := measure(c, t, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func clearDemo(dir string) error {
 func demoData(c *cli.Context) (*mnist.Set, error) {
 	log := logger(c)
 	if name := c.String("data"); name != "" {
-		return openData(c, name, 0)
+		return host(c).OpenData(c.Context, train.Config{Data: name})
 	}
 	// Two mirrors and five seconds to find out.
 	options := mnist.Options{ConnectTimeout: 2500 * time.Millisecond, Progress: downloadProgress(c)}

@@ -42,7 +42,7 @@ func doctorCommand() *cli.Command {
 			if c.Args().Present() {
 				return usage("doctor: want flags only, got %q", c.Args().First())
 			}
-			here := store.ReadEnvironmentHere(version)
+			here := store.ReadEnvironmentHere()
 			report := checkupReport{Processor: here.Processor, Cores: here.Cores, Kernels: cpu.KernelSets(), Healthy: true}
 			var failures []error
 			count, err := cuda.Devices()

@@ -190,7 +190,7 @@ func runExperiment[Summary, Row any](c *cli.Context, device, kernels string, con
 	if err := folder.WriteConfig(config); err != nil {
 		return err
 	}
-	environment := store.ReadEnvironmentHere(version)
+	environment := store.ReadEnvironmentHere()
 	environment.Device, environment.Kernels = device, kernels
 	if err := folder.WriteEnvironment(environment); err != nil {
 		return err
@@ -246,7 +246,7 @@ func partsOwner(folder *store.Folder, kernels string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	owner := "quantal " + version + ", " + kernels + " kernels\n"
+	owner := "quantal " + store.Version + ", " + kernels + " kernels\n"
 	for line := range strings.Lines(string(config)) {
 		if name, _, _ := strings.Cut(line, "="); strings.TrimSpace(name) != "threads" && strings.TrimSpace(name) != "device" {
 			owner += line

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"quantal/grid"
 	"quantal/results/store"
 )
 
@@ -30,29 +31,22 @@ func evalCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if point, err := readPoint(dir); point != nil || err != nil {
-				if err != nil {
-					return err
-				}
-				return point.eval(c)
-			}
-			folder, err := existing(store.View(dir))
+			network, err := grid.ReadNetwork(host(c), dir)
 			if err != nil {
 				return err
 			}
-			defer folder.Close()
-			checkpoint, err := lastCheckpoint(c, folder)
+			if err := changeSettings(c, &network.Config); err != nil {
+				return err
+			}
+			set, err := network.OpenData(c.Context, host(c))
 			if err != nil {
 				return err
 			}
-			run, err := reopen(c, folder)
+			run, err := network.Reopen(c.Context, set)
 			if err != nil {
 				return err
 			}
 			defer run.Close()
-			if err := run.Resume(timesAt(c, folder, checkpoint.Step), checkpoint); err != nil {
-				return err
-			}
 			summary, err := run.Summarise(c.Context, run.Networks[0].Draws)
 			if err != nil {
 				return err
@@ -60,28 +54,6 @@ func evalCommand() *cli.Command {
 			summary.RunFolder = dir
 			return printOutcome(c, summary)
 		},
-	}
-}
-
-// lastCheckpoint reads the last good checkpoint of a run and says which newer ones are not.
-func lastCheckpoint(c *cli.Context, folder *store.Folder) (*store.Checkpoint, error) {
-	checkpoint, skipped, err := folder.LastCheckpoint()
-	warnSkipped(c, skipped, checkpoint)
-	if err != nil {
-		return nil, fmt.Errorf("quantal: %s: %w", folder.Path(""), err)
-	}
-	return checkpoint, nil
-}
-
-// warnSkipped names checkpoints that cannot be read, and what is taken in their place: the last good one, if there is
-// any.
-func warnSkipped(c *cli.Context, skipped []error, instead *store.Checkpoint) {
-	for _, s := range skipped {
-		if instead == nil {
-			logger(c).Warn("checkpoint skipped, there is none before it", "reason", s)
-		} else {
-			logger(c).Warn("checkpoint skipped, taking an earlier one", "reason", s, "step", instead.Step)
-		}
 	}
 }
 
@@ -109,10 +81,11 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			checkpoint, err := toExport(c, dir)
+			network, err := grid.ReadNetwork(host(c), dir)
 			if err != nil {
 				return err
 			}
+			checkpoint := network.State
 			if err := checkpoint.CheckFinite(); err != nil {
 				return &store.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + err.Error()}
 			}
@@ -141,21 +114,6 @@ func exportCommand() *cli.Command {
 			return err
 		},
 	}
-}
-
-// toExport is the last checkpoint of a run, or a network of a grid.
-func toExport(c *cli.Context, dir string) (*store.Checkpoint, error) {
-	if point, err := readPoint(dir); err != nil {
-		return nil, err
-	} else if point != nil {
-		return point.state, nil
-	}
-	folder, err := existing(store.View(dir))
-	if err != nil {
-		return nil, err
-	}
-	defer folder.Close()
-	return lastCheckpoint(c, folder)
 }
 
 // exportFormat is npz or safetensors, as --format says and the name of the file ends, which have to agree.

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"quantal/internal/fault"
+	"quantal/results/store"
 )
 
 // keepFault returns errors as they are, but for a panic: its details go into a file, which the error then names.
@@ -19,7 +20,7 @@ func keepFault(err error) error {
 
 // keepDetails writes what a programmer has to know of a panic into a file, and says where it is.
 func keepDetails(f *fault.Error) string {
-	text := fmt.Sprintf("quantal %s\n%s\npanic: %v\n\n%s", version, commandLine(), f.Value, f.Stack)
+	text := fmt.Sprintf("quantal %s\n%s\npanic: %v\n\n%s", store.Version, commandLine(), f.Value, f.Stack)
 	file, err := os.CreateTemp("", "quantal-fault-*.txt")
 	if err == nil {
 		_, err = file.WriteString(text)

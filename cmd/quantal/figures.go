@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
+	"quantal/results/store"
 	"quantal/results/tables"
 	"quantal/train"
 )
@@ -107,7 +108,7 @@ func gridFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, _, err := finishedGrid(c, dir)
+	g, _, err := grid.ReadFinished(host(c), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -129,16 +130,27 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	if c.IsSet("reference") {
 		return nil, usage("--reference goes with the folder of a grid, which %s is not", dir)
 	}
-	if point, err := readPoint(dir); err != nil {
-		return nil, err
-	} else if point != nil {
-		return point.figures(c)
+	if _, _, ok := grid.Locate(dir); ok {
+		network, err := grid.ReadNetwork(host(c), dir)
+		if err != nil {
+			return nil, err
+		}
+		if network.Config.Noise == store.WithoutNoise {
+			return nil, fmt.Errorf("quantal: %s: a network without noise has no sigma to draw, and a grid keeps no "+
+				"learning curves", dir)
+		}
+		logger(c).Info("a grid keeps no learning curves: only sigma is drawn")
+		return tables.RunFigures(nil, network.State, network.Config.SigmaInit)
 	}
-	folder, config, err := viewRun(c, dir)
+	folder, err := store.View(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.Close()
+	config, err := host(c).ReadConfig(folder)
+	if err != nil {
+		return nil, err
+	}
 	epochs, err := folder.Metrics()
 	if err != nil {
 		return nil, err
@@ -146,20 +158,13 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	if len(epochs) == 0 {
 		return nil, fmt.Errorf("quantal: %s: no epoch has been finished yet: nothing to draw", dir)
 	}
-	curve, err := tables.LearningCurve(epochs)
-	if err != nil {
-		return nil, err
-	}
-	figures := []tables.NamedFigure{{Name: "learning-curve", Caption: "What the network reached over the epochs.",
-		Figure: curve}}
-	if config.Noise == "none" {
+	if config.Noise == store.WithoutNoise {
 		logger(c).Info("a network without noise has no sigma to draw")
-		return figures, nil
+		return tables.RunFigures(epochs, nil, 0)
 	}
-	checkpoint, err := lastCheckpoint(c, folder)
+	checkpoint, err := host(c).LastCheckpoint(folder)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("quantal: %s: %w", dir, err)
 	}
-	sigma, err := sigmaFigure(checkpoint, config)
-	return append(figures, sigma...), err
+	return tables.RunFigures(epochs, checkpoint, config.SigmaInit)
 }

@@ -18,30 +18,6 @@ import (
 	"quantal/train"
 )
 
-// finishedGrid reads what has finished in a grid, and warns of files that are damaged.
-func finishedGrid(c *cli.Context, dir string) (*tables.Grid, *grid.Folder, error) {
-	folder, err := viewGrid(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	g := &tables.Grid{Dir: dir, Points: len(folder.Points())}
-	for _, p := range folder.Plans {
-		g.Commands = append(g.Commands, p.Command)
-	}
-	if g.Environment, err = folder.Environment(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, err
-	}
-	if g.Records, g.Damaged, err = folder.Records(); err != nil {
-		return nil, nil, err
-	}
-	warnDamaged(c, g.Damaged)
-	warnUnsettled(c, tables.UnsettledPoints(g.Records))
-	if missing := g.Missing(); missing > 0 {
-		logger(c).Info("the grid has not finished", "missing", missing, "of", g.Points)
-	}
-	return g, folder, nil
-}
-
 // warnDamaged names files that are left out.
 func warnDamaged(c *cli.Context, damaged []error) {
 	for _, err := range damaged {
@@ -74,7 +50,7 @@ func readPublished(path string) ([]tables.Published, error) {
 		return e.Value(), err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &missingError{err}
+		return nil, &store.MissingError{Err: err}
 	}
 	return list, err
 }
@@ -103,7 +79,7 @@ func tablesCommand() *cli.Command {
 					return err
 				}
 			}
-			g, _, err := finishedGrid(c, dir)
+			g, _, err := grid.ReadFinished(host(c), dir)
 			if err != nil {
 				return err
 			}
@@ -201,7 +177,7 @@ func readDrawings(c *cli.Context, dir string) ([]draw.Drawing, error) {
 	from := c.String("illustrations")
 	drawings, err := draw.ReadDrawings(from)
 	if err == nil && len(drawings) == 0 {
-		err = &missingError{fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their captions "+
+		err = &store.MissingError{Err: fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their captions "+
 			"(NAME.txt)", from)}
 	}
 	return drawings, err
@@ -220,7 +196,7 @@ func gridReport(c *cli.Context, dir string) (tables.Report, error) {
 	if err != nil {
 		return tables.Report{}, err
 	}
-	g, _, err := finishedGrid(c, dir)
+	g, _, err := grid.ReadFinished(host(c), dir)
 	if err != nil {
 		return tables.Report{}, err
 	}
@@ -247,7 +223,7 @@ func runReport(c *cli.Context, dir string) (tables.Report, error) {
 	if err != nil {
 		return tables.Report{}, err
 	}
-	folder, err := existing(store.View(dir))
+	folder, err := store.View(dir)
 	if err != nil {
 		return tables.Report{}, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -114,15 +113,4 @@ func check(config train.Config) error {
 		return usage("--%w", err)
 	}
 	return nil
-}
-
-// dataName is what the run folder remembers of where the data came from: a folder by its full path.
-func dataName(name string) (string, error) {
-	switch name {
-	case "":
-		return "mnist", nil
-	case "mnist", "glyphs":
-		return name, nil
-	}
-	return filepath.Abs(name)
 }

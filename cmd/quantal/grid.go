@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -308,11 +307,11 @@ func listText(v any, separator string) string {
 
 // startGrid plans what was asked for and trains what of it is missing.
 func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
-	set, err := openData(c, asked.base.Data, asked.base.Classes)
+	set, err := host(c).OpenData(c.Context, asked.base)
 	if err != nil {
 		return err
 	}
-	if asked.base.Data, err = dataName(asked.base.Data); err != nil {
+	if asked.base.Data, err = mnist.FullName(asked.base.Data); err != nil {
 		return err
 	}
 	dir := c.String("out")
@@ -386,7 +385,7 @@ func settleNormalise(dir string, base *train.Config, set *mnist.Set) error {
 		base.SettleNormalise(set)
 		return nil
 	}
-	folder, err := viewGrid(dir)
+	folder, err := grid.View(dir)
 	if err != nil {
 		return err
 	}
@@ -402,7 +401,7 @@ func continueGrid(c *cli.Context, o workOptions) error {
 	}
 	defer folder.Close()
 	points := folder.Points()
-	set, err := openData(c, points[0].Config.Data, points[0].Config.Classes)
+	set, err := host(c).OpenData(c.Context, points[0].Config)
 	if err != nil {
 		return err
 	}
@@ -445,13 +444,11 @@ func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptio
 	if err := o.choose(c); err != nil {
 		return err
 	}
-	now := store.ReadEnvironmentHere(version)
 	var names []string
 	for _, device := range o.Devices {
 		names = append(names, device.Name)
 	}
-	now.Kernels, now.Device = o.Devices[0].Kernels, strings.Join(names, ",")
-	now.Data, now.DataSource, now.DataSHA256 = set.Name, set.Source, set.SHA256
+	now := train.Environment(set, strings.Join(names, ","), o.Devices[0].Kernels)
 	before, err := folder.Enter(now)
 	if err != nil {
 		return err
@@ -562,13 +559,4 @@ func dryRun(c *cli.Context, set *mnist.Set, points []grid.Point, o workOptions) 
 		return err
 	}
 	return printEstimates(c, estimates)
-}
-
-// viewGrid opens the folder of a grid to look at it.
-func viewGrid(dir string) (*grid.Folder, error) {
-	folder, err := grid.View(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &missingError{err}
-	}
-	return folder, err
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"quantal/results/store"
+	"quantal/grid"
 	"quantal/results/tables"
 )
 
@@ -38,13 +38,13 @@ func gridExportCommand() *cli.Command {
 			if !slices.Contains([]string{tables.ExportSummary, tables.ExportSigma, tables.ExportMu}, what) {
 				return usage("--what %q: want summary, sigma or mu", what)
 			}
-			g, folder, err := finishedGrid(c, dir)
+			g, folder, err := grid.ReadFinished(host(c), dir)
 			if err != nil {
 				return err
 			}
-			records, err := chosen(c, g.Records)
+			records, err := tables.Choose(g.Records, pointIDs(c))
 			if err != nil {
-				return err
+				return usage("--%w", err)
 			}
 			var damaged []error
 			err = writeOutput(c, out, func(w io.Writer) (err error) {
@@ -67,19 +67,10 @@ func gridExportCommand() *cli.Command {
 	}
 }
 
-// chosen is the records of --points, or all.
-func chosen(c *cli.Context, records []store.Record) ([]store.Record, error) {
+// pointIDs are those of --points; nil without it.
+func pointIDs(c *cli.Context) []string {
 	if !c.IsSet("points") {
-		return records, nil
+		return nil
 	}
-	var list []store.Record
-	for _, id := range strings.Split(c.String("points"), ",") {
-		id = strings.TrimSpace(id)
-		at := slices.IndexFunc(records, func(r store.Record) bool { return r.ID == id })
-		if at < 0 {
-			return nil, usage("--points %q: no finished point of the grid has this id: table.csv has them", id)
-		}
-		list = append(list, records[at])
-	}
-	return list, nil
+	return strings.Split(c.String("points"), ",")
 }

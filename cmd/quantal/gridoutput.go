@@ -137,7 +137,7 @@ func statusCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			folder, err := viewGrid(dir)
+			folder, err := grid.View(dir)
 			if err != nil {
 				return err
 			}

@@ -24,9 +24,6 @@ import (
 	"quantal/train"
 )
 
-// version is the program's own; the commit comes from the build.
-const version = "0.1.0"
-
 // What the program needs to do anything at all: memory for a data set such as MNIST and for a small network, and a few
 // files.
 const (
@@ -72,7 +69,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Usage: "train neural networks whose synapses are unreliable and pay for reliability",
 		Description: "Start with `quantal demo`, or `quantal train --preset quick`. Each command explains itself:\n" +
 			"quantal train --help.",
-		Version:     version,
+		Version:     store.Version,
 		HideVersion: true, // --version is among the flags
 		Flags: append(talkFlags(nil), &cli.BoolFlag{Name: "version",
 			Usage: "say which version this is; `quantal version` says more"}),
@@ -96,7 +93,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 				return noCommand("command", c.Args().First(), "quantal help", c.App.Commands)
 			}
 			if c.Bool("version") {
-				_, err := fmt.Fprintln(c.App.Writer, "quantal", version)
+				_, err := fmt.Fprintln(c.App.Writer, "quantal", store.Version)
 				return err
 			}
 			return cli.ShowAppHelp(c)
@@ -197,7 +194,8 @@ func exitCode(err error, got os.Signal) int {
 		data       *mnist.DataError
 		fetch      *mnist.FetchError
 		corrupt    *store.CorruptError
-		missing    *missingError
+		missing    *store.MissingError
+		settings   *train.SettingsError
 		table      *measured.Error
 		unfit      *tables.UnfitError
 	)
@@ -206,7 +204,7 @@ func exitCode(err error, got os.Signal) int {
 		return 0
 	case got != nil && (errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled)):
 		return 128 + int(got.(syscall.Signal))
-	case errors.As(err, &usageError):
+	case errors.As(err, &usageError), errors.As(err, &settings):
 		return 2
 	case errors.As(err, &diverged):
 		return 4

@@ -32,6 +32,14 @@ func newWatcher(c *cli.Context) *watcher {
 	return &watcher{out: printable{c.App.ErrWriter}, bar: newBar(c.App.ErrWriter)}
 }
 
+// events has the watcher told of a run.
+func (w *watcher) events() train.Events {
+	return train.Events{Progress: w.progress, Epoch: func(_ int, e store.Epoch) error {
+		w.epoch(e)
+		return nil
+	}}
+}
+
 func (w *watcher) progress(p train.Progress) {
 	w.epochs = p.Epochs
 	w.bar.show(float64(p.Step)/float64(p.Steps), -1, fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs),

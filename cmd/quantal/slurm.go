@@ -188,7 +188,7 @@ func workCommand() *cli.Command {
 
 // work trains the points of a task.
 func work(c *cli.Context, task *slurm.Task, o workOptions) error {
-	folder, err := viewGrid(task.Grid)
+	folder, err := grid.View(task.Grid)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func work(c *cli.Context, task *slurm.Task, o workOptions) error {
 	if err != nil {
 		return err
 	}
-	set, err := openData(c, points[0].Config.Data, points[0].Config.Classes)
+	set, err := host(c).OpenData(c.Context, points[0].Config)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"quantal/internal/fault"
+	"quantal/results/store"
 )
 
 // A terminal obeys none of what comes through, and text in any script stays as it is.
@@ -119,7 +120,7 @@ func TestFault(t *testing.T) {
 		t.Fatalf("keepFault: %q", text)
 	}
 	details, err := os.ReadFile(file)
-	if err != nil || !strings.Contains(string(details), "TestFault") || !strings.Contains(string(details), version) {
+	if err != nil || !strings.Contains(string(details), "TestFault") || !strings.Contains(string(details), store.Version) {
 		t.Errorf("%s, %v, has no stack and version: %q", file, err, details)
 	}
 }

@@ -17,7 +17,7 @@ func versionCommand() *cli.Command {
 		Usage: "say what this program is and what it runs on",
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
-			e := store.ReadEnvironmentHere(version)
+			e := store.ReadEnvironmentHere()
 			set, err := cpu.Kernels()
 			if err != nil {
 				return &usageError{err}

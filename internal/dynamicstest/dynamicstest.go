@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"quantal/analysis"
 	"quantal/dynamics"
 	"quantal/mnist"
 	"quantal/results/store"
@@ -33,7 +32,7 @@ func Train(set *mnist.Set, c train.Config) (*dynamics.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dynamics.Network{Set: set, Network: analysis.Network{ID: "small", Config: c, State: state}}, nil
+	return &dynamics.Network{Set: set, Network: train.Network{ID: "small", Config: c, State: state}}, nil
 }
 
 // Quiet is a job that nobody is told of, and that keeps nothing.

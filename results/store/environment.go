@@ -27,10 +27,13 @@ type Environment struct {
 	DataSHA256 map[string]string `json:"data_sha256,omitempty"` // by file
 }
 
+// Version is the program's own; the commit comes from the build.
+const Version = "0.1.0"
+
 // ReadEnvironmentHere fills in what is known without a run: the program, the system and the processor.
-func ReadEnvironmentHere(version string) Environment {
+func ReadEnvironmentHere() Environment {
 	return Environment{
-		Version: version, Commit: commit(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+		Version: Version, Commit: commit(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		Processor: processor(), Cores: runtime.NumCPU(),
 	}
 }

@@ -21,6 +21,12 @@ type Nothing string
 func (e Nothing) Error() string        { return string(e) }
 func (e Nothing) Is(target error) bool { return target == ErrNothing }
 
+// MissingError says that there is no run, grid, network or file where there should be one.
+type MissingError struct{ Err error }
+
+func (e *MissingError) Error() string { return e.Err.Error() }
+func (e *MissingError) Unwrap() error { return e.Err }
+
 // CorruptError says that a file is there but is not what was written: cut short, changed, or of an unknown kind.
 type CorruptError struct {
 	Path   string

@@ -55,7 +55,7 @@ func (f *Folder) ReadConfig(v any) (missing []string, err error) {
 
 // IsRunConfig reports whether a file is the config.toml of a run folder.
 func IsRunConfig(path string) bool {
-	_, err := os.Stat(filepath.Join(filepath.Dir(path), environmentName))
+	_, err := os.Stat(filepath.Join(filepath.Dir(path), EnvironmentName))
 	return err == nil && filepath.Base(path) == ConfigName
 }
 
@@ -96,12 +96,12 @@ func decodeConfig(data []byte, v any) error {
 }
 
 // WriteEnvironment writes environment.json.
-func (f *Folder) WriteEnvironment(e Environment) error { return f.writeJSON(environmentName, e) }
+func (f *Folder) WriteEnvironment(e Environment) error { return f.writeJSON(EnvironmentName, e) }
 
 // ReadEnvironment reads environment.json.
 func (f *Folder) ReadEnvironment() (Environment, error) {
 	var e Environment
-	err := f.readJSON(environmentName, &e)
+	err := f.readJSON(EnvironmentName, &e)
 	return e, err
 }
 

@@ -11,7 +11,7 @@ import (
 // Names in a run folder.
 const (
 	ConfigName      = "config.toml"
-	environmentName = "environment.json"
+	EnvironmentName = "environment.json"
 	metricsName     = "metrics.jsonl"
 	summaryName     = "summary.json"
 	checkpointsName = "checkpoints"
@@ -28,7 +28,7 @@ type Folder struct {
 // and so is one in use, with an InUseError.
 func Create(dir string) (*Folder, error) {
 	f, err := create(dir, fmt.Sprintf("resume it with --resume %s, or choose another --out", dir),
-		ConfigName, environmentName, metricsName, summaryName)
+		ConfigName, EnvironmentName, metricsName, summaryName)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +100,9 @@ func View(dir string) (*Folder, error) {
 // checkRun reports whether dir is the folder of a run: config.toml is the first thing written there.
 func checkRun(dir string) error {
 	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &MissingError{FileError(dir, err)}
+	}
 	if err != nil {
 		return FileError(dir, err)
 	}

@@ -330,8 +330,8 @@ func FuzzReadConfig(f *testing.F) {
 
 func TestEnvironmentAndSummary(t *testing.T) {
 	f := newRun(t)
-	want := ReadEnvironmentHere("1.2.3")
-	if want.Version != "1.2.3" || want.Cores < 1 || want.Processor == "" || !strings.HasPrefix(want.Go, "go") {
+	want := ReadEnvironmentHere()
+	if want.Version != Version || want.Cores < 1 || want.Processor == "" || !strings.HasPrefix(want.Go, "go") {
 		t.Errorf("environment %+v", want)
 	}
 	want.Kernels, want.DataSHA256 = "portable", map[string]string{"train-images": "00"}
@@ -341,7 +341,7 @@ func TestEnvironmentAndSummary(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	text, err := os.ReadFile(f.Path(environmentName))
+	text, err := os.ReadFile(f.Path(EnvironmentName))
 	check(t, err)
 	if !strings.Contains(string(text), `"data_sha256": {`) {
 		t.Errorf("environment.json is\n%s", text)

@@ -1,6 +1,10 @@
 package tables
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"quantal/results/store"
 )
 
@@ -17,3 +21,20 @@ type Grid struct {
 
 // Missing is how many points have not finished.
 func (g *Grid) Missing() int { return g.Points - len(g.Records) }
+
+// Choose finds the records of ids; nil stands for all.
+func Choose(records []store.Record, ids []string) ([]store.Record, error) {
+	if ids == nil {
+		return records, nil
+	}
+	var list []store.Record
+	for _, id := range ids {
+		id = strings.TrimSpace(id)
+		at := slices.IndexFunc(records, func(r store.Record) bool { return r.ID == id })
+		if at < 0 {
+			return nil, fmt.Errorf("points %q: no finished point of the grid has this id: table.csv has them", id)
+		}
+		list = append(list, records[at])
+	}
+	return list, nil
+}

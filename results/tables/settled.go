@@ -66,10 +66,10 @@ func travelOf(r store.Record) float64 {
 
 const trainLonger = "train longer, or start nearer to where sigma goes (sigma-init, lr)"
 
-// UnsettledRun says in a sentence that the sigma of a run, given its learning curve and SigmaTravel, has not settled;
-// it is empty if nothing speaks for that.
-func UnsettledRun(epochs []store.Epoch, travel float64) string {
-	switch change := SigmaChange(epochs); {
+// UnsettledRun says in a sentence that the sigma of a run, given its learning curve and its record, has not settled; it
+// is empty if nothing speaks for that.
+func UnsettledRun(epochs []store.Epoch, r store.Record) string {
+	switch change, travel := SigmaChange(epochs), travelOf(r); {
 	case travel > settledTravel:
 		return fmt.Sprintf("sigma has not settled: it took %.0f %% of the way that lr times steps allows, so it tells "+
 			"how long the network trained: %s",

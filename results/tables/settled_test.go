@@ -37,8 +37,8 @@ func TestSigmaChange(t *testing.T) {
 		if math.Abs(got-c.want) > 1e-12 || math.IsNaN(got) != math.IsNaN(c.want) {
 			t.Errorf("%s: a change of %v, want %v", name, got, c.want)
 		}
-		if (UnsettledRun(c.epochs, 0.5) != "") != c.warning {
-			t.Errorf("%s: the sentence is %q", name, UnsettledRun(c.epochs, 0.5))
+		if (UnsettledRun(c.epochs, store.Record{}) != "") != c.warning {
+			t.Errorf("%s: the sentence is %q", name, UnsettledRun(c.epochs, store.Record{}))
 		}
 	}
 }
