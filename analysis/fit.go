@@ -12,8 +12,9 @@ import (
 
 // network is a compiled network for regression with the examples it learns, all of them at every step.
 type network struct {
-	program *kernels.Program
-	data    *kernels.Data
+	program  *kernels.Program // for powers of sigma
+	entropic *kernels.Program // for their limit
+	data     *kernels.Data
 }
 
 // newNetwork compiles a network with one output, a sigma per synapse and a Gaussian likelihood.
@@ -22,9 +23,19 @@ func newNetwork(hidden []int, activation kernels.Activation, magnitude bool, x [
 	inputs := len(x[0])
 	spec := graph.Spec{
 		Sizes: append(append([]int{inputs}, hidden...), 1), Batch: len(x), Activation: activation,
-		Sharing: kernels.PerSynapse, Likelihood: kernels.Gaussian, Magnitude: magnitude, Reliability: true,
+		Sharing: kernels.PerSynapse, Likelihood: kernels.Gaussian,
 	}
-	program, err := graph.CompileSpec(spec, kernels.DefaultAdam())
+	compile := func(costs []graph.Law) (*kernels.Program, error) {
+		if spec.Costs = costs; !magnitude {
+			spec.Costs = costs[1:]
+		}
+		return graph.CompileSpec(spec, kernels.DefaultAdam())
+	}
+	program, err := compile(graph.PaperCosts(spec.Sharing))
+	if err != nil {
+		return nil, err
+	}
+	entropic, err := compile(graph.EntropicCosts(spec.Sharing))
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +46,7 @@ func newNetwork(hidden []int, activation kernels.Activation, magnitude bool, x [
 		}
 		d.Targets = append(d.Targets, float32(targets[a]))
 	}
-	return &network{program, d}, nil
+	return &network{program, entropic, d}, nil
 }
 
 // start is a state with means uniform within plus or minus spread, and one sigma everywhere.
@@ -63,6 +74,32 @@ type Stage struct {
 // members' learning rates. With all examples at every step, an epoch is a step.
 func (n *network) train(ctx context.Context, members []kernels.Member, start *kernels.State,
 	stages []Stage) ([]*kernels.State, error) {
+	states := make([]*kernels.State, len(members))
+	for _, p := range []*kernels.Program{n.program, n.entropic} {
+		var of []int
+		var group []kernels.Member
+		for i, m := range members {
+			if (m.Rho == 0) == (p == n.entropic) {
+				of, group = append(of, i), append(group, m)
+			}
+		}
+		if len(of) == 0 {
+			continue
+		}
+		trained, err := n.trainWith(ctx, p, group, start, stages)
+		if err != nil {
+			return nil, err
+		}
+		for i, s := range trained {
+			states[of[i]] = s
+		}
+	}
+	return states, nil
+}
+
+// trainWith trains members of one program.
+func (n *network) trainWith(ctx context.Context, p *kernels.Program, members []kernels.Member, start *kernels.State,
+	stages []Stage) ([]*kernels.State, error) {
 	const slice = 500 // steps between looks at the context
 	states := make([]*kernels.State, len(members))
 	for i := range states {
@@ -75,7 +112,7 @@ func (n *network) train(ctx context.Context, members []kernels.Member, start *ke
 			m.LearningRate = stage.Rate
 			at[i] = m
 		}
-		vm, err := cpu.Open(n.program, at, n.data, 0)
+		vm, err := cpu.Open(p, at, n.data, 0)
 		if err != nil {
 			return nil, err
 		}

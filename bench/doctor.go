@@ -83,7 +83,7 @@ func Doctor(ctx context.Context, open func() (cuda.Driver, error), copied int64)
 // networkBytes is the device memory that one more network of the published preset takes.
 func networkBytes() (int64, error) {
 	program, err := graph.CompileSpec(graph.Spec{
-		Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Magnitude: true, Reliability: true,
+		Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Costs: graph.PaperCosts(kernels.PerSynapse),
 	}, kernels.DefaultAdam())
 	if err != nil {
 		return 0, err
@@ -112,7 +112,7 @@ func checkups() []checkup {
 			}
 			all = append(all, checkup{graph.Spec{
 				Sizes: sizes, Batch: []int{1, 7, 20}[i], Sharing: sharing, Activation: activation,
-				Likelihood: kernels.Likelihood((i + int(sharing)) % 2), Magnitude: true, Reliability: sharing != kernels.NoNoise,
+				Likelihood: kernels.Likelihood((i + int(sharing)) % 2), Costs: graph.PaperCosts(sharing),
 			}, rhos[(i+2*int(sharing))%len(rhos)], kernels.DefaultAdam()})
 		}
 	}

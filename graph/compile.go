@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -36,7 +37,7 @@ func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*ke
 	c := compiler{
 		graph: g, program: &kernels.Program{Rule: rule},
 		buffers: map[*gorgonia.Node]kernels.Buffer{}, deltas: map[*gorgonia.Node]delta{},
-		muOf: map[*gorgonia.Node]int{}, phiOf: map[*gorgonia.Node]int{},
+		muOf: map[*gorgonia.Node]int{}, sigmaOf: map[*gorgonia.Node]int{},
 	}
 	sorted, err := gorgonia.Sort(g) // the roots first
 	if err != nil {
@@ -65,12 +66,12 @@ type delta struct {
 // layer is what the compiler knows of one noisy layer.
 type layer struct {
 	op           *NoisyLinear
-	mu, phi      *gorgonia.Node
+	mu, sigma    *gorgonia.Node
 	src, dst     kernels.Buffer
 	activation   kernels.Activation
 	activated    *gorgonia.Node // the output after its activation
-	dmu, dphi    *gorgonia.Node
-	fed          bool // whether something reads the output
+	dmu, dsigma  *gorgonia.Node // the parts of the likelihood
+	fed          bool           // whether something reads the output
 	backwardDone bool
 }
 
@@ -81,7 +82,7 @@ type compiler struct {
 	buffers map[*gorgonia.Node]kernels.Buffer // which buffer an activation node is
 	deltas  map[*gorgonia.Node]delta          // which gradient a node is
 	muOf    map[*gorgonia.Node]int            // parameter -> layer
-	phiOf   map[*gorgonia.Node]int            // parameter -> first layer
+	sigmaOf map[*gorgonia.Node]int            // sigma -> first layer
 	input   *gorgonia.Node
 	loss    *gorgonia.Node // the likelihood
 	pending []pending
@@ -134,12 +135,12 @@ func (c *compiler) visit(n *gorgonia.Node) error {
 		return c.inputGradient(n, op, in)
 	case *NoisyLinearMuGradient:
 		return c.muGradient(n, op, in)
-	case *NoisyLinearPhiGradient:
-		return c.phiGradient(n, op, in)
-	case *MagnitudeCost, *MagnitudeGradient, *ReliabilityCost, *ReliabilityGradient:
+	case *NoisyLinearSigmaGradient:
+		return c.sigmaGradient(n, op, in)
+	case *Sigma, *SigmaGradient, *Spread, *Collect, *TotalCost, *CostWeight:
 		return nil
 	default:
-		if isSum(op) || isConstant(n) {
+		if _, ok := new(lowering).known(n); ok || isSum(op) || isConstant(n) {
 			return nil
 		}
 		return fmt.Errorf("operation %q of node %v is not one that it knows", op, n)
@@ -220,7 +221,7 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 		l.src = src
 	}
 	if op.Sharing != kernels.NoNoise {
-		l.phi = in[2]
+		l.sigma = in[2]
 		if err := c.noise(op, i, in[2:]); err != nil {
 			return err
 		}
@@ -236,22 +237,22 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 	return nil
 }
 
-// noise checks phi, seed and step of layer i.
+// noise checks sigma, seed and step of layer i.
 func (c *compiler) noise(op gorgonia.Op, i int, in gorgonia.Nodes) error {
-	phi := in[0]
-	if !phi.IsVar() {
-		return fmt.Errorf("%v: its phi, %v, is not an input of the graph", op, phi)
+	sigma := in[0]
+	if _, ok := sigma.Op().(*Sigma); !ok || !c.operands(sigma)[0].IsVar() {
+		return fmt.Errorf("%v: its sigma, %v, is not that of an input of the graph", op, sigma)
 	}
-	first, used := c.phiOf[phi]
+	first, used := c.sigmaOf[sigma]
 	perNetwork := c.program.Layout.Sharing == kernels.PerNetwork
 	if used != (perNetwork && i > 0) {
-		return fmt.Errorf("%v: sigma is per %v, which does not fit its phi, %v", op, c.program.Layout.Sharing, phi)
+		return fmt.Errorf("%v: sigma is per %v, which does not fit its sigma, %v", op, c.program.Layout.Sharing, sigma)
 	}
 	if used && first != 0 {
-		return fmt.Errorf("%v: its phi, %v, belongs to layer %d", op, phi, first)
+		return fmt.Errorf("%v: its sigma, %v, belongs to layer %d", op, sigma, first)
 	}
 	if !used {
-		c.phiOf[phi] = i
+		c.sigmaOf[sigma] = i
 	}
 	if err := named(in[1], nameSeed); err != nil {
 		return fmt.Errorf("%v: %w", op, err)
@@ -350,7 +351,7 @@ func (c *compiler) inputGradient(n *gorgonia.Node, op *NoisyLinearInputGradient,
 	if err != nil {
 		return err
 	}
-	if l.backwardDone || in[1] != l.mu || (l.phi != nil && in[2] != l.phi) {
+	if l.backwardDone || in[1] != l.mu || (l.sigma != nil && in[2] != l.sigma) {
 		return fmt.Errorf("%v is not the gradient of layer %d", op, op.Index)
 	}
 	l.backwardDone = true
@@ -374,15 +375,15 @@ func (c *compiler) muGradient(n *gorgonia.Node, op *NoisyLinearMuGradient, in go
 	return nil
 }
 
-func (c *compiler) phiGradient(n *gorgonia.Node, op *NoisyLinearPhiGradient, in gorgonia.Nodes) error {
+func (c *compiler) sigmaGradient(n *gorgonia.Node, op *NoisyLinearSigmaGradient, in gorgonia.Nodes) error {
 	if op.Index >= len(c.layers) {
 		return fmt.Errorf("%v: there is no layer %d", op, op.Index)
 	}
 	l := c.layers[op.Index]
-	if l.dphi != nil || in[0] != l.dmu || in[1] != l.phi {
-		return fmt.Errorf("%v is not the gradient of the phi of layer %d", op, op.Index)
+	if l.dsigma != nil || in[0] != l.dmu {
+		return fmt.Errorf("%v is not the gradient of the sigma of layer %d", op, op.Index)
 	}
-	l.dphi = n
+	l.dsigma = n
 	return nil
 }
 
@@ -403,130 +404,169 @@ func (c *compiler) finish(loss *gorgonia.Node) error {
 	if c.loss == nil {
 		return fmt.Errorf("the graph has no likelihood")
 	}
-	magnitude, reliability, err := c.costs(loss)
+	laws, err := c.laws(loss)
 	if err != nil {
 		return err
 	}
 	for i, l := range c.layers {
-		if err := c.checkGradient(l.mu, gorgonia.Nodes{l.dmu}, magnitude[l.mu]); err != nil {
+		if laws[i].Slopes, err = c.slopes(i, l); err != nil {
 			return err
 		}
-		if l.phi == nil || c.phiOf[l.phi] != i {
-			continue
-		}
-		var parts gorgonia.Nodes
-		for _, other := range c.layers {
-			if other.phi == l.phi {
-				parts = append(parts, other.dphi)
-			}
-		}
-		if err := c.checkGradient(l.phi, parts, reliability[l.phi]); err != nil {
-			return err
+		if err := checkSlopes(laws[i]); err != nil {
+			return fmt.Errorf("layer %d: %w", i, err)
 		}
 	}
-	return c.fillTerms(magnitude, reliability)
+	return c.fill(laws)
 }
 
-// costs counts the cost terms of the loss for each parameter and checks their operands.
-func (c *compiler) costs(loss *gorgonia.Node) (magnitude, reliability map[*gorgonia.Node]int, err error) {
-	magnitude, reliability = map[*gorgonia.Node]int{}, map[*gorgonia.Node]int{}
+// variable says what a node within a cost of a layer is called in formulas. The first that belongs to a layer settles
+// which one that is, if *layer is negative; then those of others are none.
+func (c *compiler) variable(n *gorgonia.Node, layer *int) (name string, ok bool) {
+	at, name := -1, ""
+	if i, ok := c.muOf[n]; ok {
+		at, name = i, kernels.InputMu
+	} else if op, ok := n.Op().(*Spread); ok {
+		if _, ok := c.sigmaOf[c.operands(n)[0]]; ok {
+			at, name = op.Index, kernels.InputSigma
+		}
+	} else if i, ok := c.sigmaOf[n]; ok && c.program.Layout.Sharing == kernels.PerSynapse {
+		at, name = i, kernels.InputSigma
+	} else if _, ok := n.Op().(*CostWeight); ok {
+		in := c.operands(n)
+		return kernels.InputFraction, named(in[0], nameFraction) == nil && isOne(in[1]) == nil
+	} else if n.IsVar() && n.IsScalar() {
+		return n.Name(), n.Name() != nameSeed && n.Name() != nameStep && n.Name() != nameFraction
+	}
+	if at < 0 || *layer >= 0 && *layer != at {
+		return "", false
+	}
+	*layer = at
+	return name, true
+}
+
+// laws reads the costs in the loss, by layer.
+func (c *compiler) laws(loss *gorgonia.Node) ([]kernels.Law, error) {
+	laws := make([]kernels.Law, len(c.layers))
 	likelihoods := 0
 	for _, term := range c.terms(loss) {
-		in := c.operands(term)
 		switch op := term.Op().(type) {
 		case *CrossEntropy, *GaussianNLL:
 			likelihoods++
-		case *MagnitudeCost:
-			if _, ok := c.muOf[in[0]]; !ok {
-				return nil, nil, fmt.Errorf("%v: %v is not the mu of a layer", op, in[0])
+		case *TotalCost:
+			in := c.operands(term)
+			if err := named(in[1], nameFraction); err != nil {
+				return nil, fmt.Errorf("cost %s: %w", op.Name, err)
 			}
-			if err := scalars(op, in[1:], nameLambda, nameFraction); err != nil {
-				return nil, nil, err
+			layer := -1
+			f, err := c.lower(in[:1], &layer)
+			if err != nil {
+				return nil, fmt.Errorf("cost %s: %w", op.Name, err)
 			}
-			magnitude[in[0]]++
-		case *ReliabilityCost:
-			i, ok := c.phiOf[in[0]]
-			if !ok {
-				return nil, nil, fmt.Errorf("%v: %v is not the phi of a layer", op, in[0])
+			if layer < 0 {
+				return nil, fmt.Errorf("cost %s: it reads neither mu nor sigma of a layer", op.Name)
 			}
-			if want := sharers(c.program.Layout, i); op.Synapses != want {
-				return nil, nil, fmt.Errorf("%v: %d synapses pay for each sigma of %v, but %d share it", op, op.Synapses, in[0],
-					want)
-			}
-			if err := scalars(op, in[1:], nameC, nameRho, nameFraction); err != nil {
-				return nil, nil, err
-			}
-			reliability[in[0]]++
+			laws[layer].Costs = append(laws[layer].Costs, kernels.Cost{Name: op.Name, Formula: f})
 		default:
-			return nil, nil, fmt.Errorf("the loss has a term it does not know: %v", term)
+			return nil, fmt.Errorf("the loss has a term it does not know: %v", term)
 		}
 	}
 	if likelihoods != 1 {
-		return nil, nil, fmt.Errorf("the likelihood stands in the loss %d times, want once", likelihoods)
+		return nil, fmt.Errorf("the likelihood stands in the loss %d times, want once", likelihoods)
 	}
-	return magnitude, reliability, nil
+	return laws, nil
 }
 
-func scalars(op gorgonia.Op, in gorgonia.Nodes, names ...string) error {
-	for i, name := range names {
-		if err := named(in[i], name); err != nil {
-			return fmt.Errorf("%v: %w", op, err)
+// lower turns nodes of layer *layer into a formula.
+func (c *compiler) lower(nodes gorgonia.Nodes, layer *int) (kernels.Formula, error) {
+	return lower(nodes, func(n *gorgonia.Node) (string, bool) { return c.variable(n, layer) })
+}
+
+// slopes reads what the costs add to the gradients of mu and sigma of a layer, after checking that the rest is what the
+// likelihood has in them.
+func (c *compiler) slopes(i int, l *layer) (kernels.Formula, error) {
+	mu, err := c.rest(l.mu, l.dmu)
+	if err != nil {
+		return kernels.Formula{}, err
+	}
+	var sigma gorgonia.Nodes
+	if l.sigma != nil {
+		if sigma, err = c.sigmaTerms(i, l); err != nil {
+			return kernels.Formula{}, err
 		}
 	}
-	return nil
+	layer := i
+	formula, err := c.lower(append(mu, sigma...), &layer)
+	if err != nil {
+		return formula, fmt.Errorf("gradient of the costs of layer %d: %w", i, err)
+	}
+	return summed(formula, len(mu)), nil
 }
 
-// checkGradient checks that the gradient of a parameter is the sum of the given likelihood parts and as many cost
-// gradients as the loss has costs.
-func (c *compiler) checkGradient(param *gorgonia.Node, parts gorgonia.Nodes, costs int) error {
-	if param.Deriv() == nil || slices.Contains(parts, nil) {
-		return fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", param)
+// summed is the formula whose outputs are the sums of the first n outputs and of the others.
+func summed(f kernels.Formula, n int) kernels.Formula {
+	b := kernels.NewFormula(f.Inputs...)
+	return b.Formula(b.Sum(f, f.Outputs[:n]), b.Sum(f, f.Outputs[n:]))
+}
+
+// rest returns the terms of a gradient besides that of the likelihood, which must be there once.
+func (c *compiler) rest(n *gorgonia.Node, likelihood ...*gorgonia.Node) (rest gorgonia.Nodes, err error) {
+	if n.Deriv() == nil || slices.Contains(likelihood, nil) {
+		return nil, fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", n)
 	}
-	found := 0
-	for _, term := range c.terms(param.Deriv()) {
-		if i := slices.Index(parts, term); i >= 0 {
-			parts = slices.Delete(slices.Clone(parts), i, i+1)
+	for _, term := range c.terms(n.Deriv()) {
+		if i := slices.Index(likelihood, term); i >= 0 {
+			likelihood = slices.Delete(slices.Clone(likelihood), i, i+1)
 			continue
 		}
-		in := c.operands(term)
-		switch op := term.Op().(type) {
-		case *MagnitudeGradient, *ReliabilityGradient:
-			if in[0] != param {
-				return fmt.Errorf("the gradient of %v has a term of another parameter, %v", param, op)
-			}
-			if err := isOne(in[len(in)-1]); err != nil {
-				return fmt.Errorf("%v: %w", op, err)
-			}
-			found++
-		default:
-			return fmt.Errorf("the gradient of %v has a term it does not know: %v", param, term)
-		}
+		rest = append(rest, term)
 	}
-	if len(parts) > 0 {
-		return fmt.Errorf("the gradient of %v lacks the term %v", param, parts[0])
+	if len(likelihood) > 0 {
+		return nil, fmt.Errorf("the gradient of %v lacks the term %v", n, likelihood[0])
 	}
-	if found != costs {
-		return fmt.Errorf("the gradient of %v has %d cost terms, the loss has %d", param, found, costs)
-	}
-	return nil
+	return rest, nil
 }
 
-// fillTerms writes the costs into the instructions that form dW, and adds the one for what layers share.
-func (c *compiler) fillTerms(magnitude, reliability map[*gorgonia.Node]int) error {
-	shared := 0
+// sigmaTerms returns what the costs of layer i add to the gradient of its sigma, by synapse.
+func (c *compiler) sigmaTerms(i int, l *layer) (terms gorgonia.Nodes, err error) {
+	phi := c.operands(l.sigma)[0]
+	if phi.Deriv() == nil {
+		return nil, fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", phi)
+	}
+	if _, ok := phi.Deriv().Op().(*SigmaGradient); !ok || l.sigma.Deriv() == nil ||
+		c.operands(phi.Deriv())[1] != l.sigma.Deriv() {
+		return nil, fmt.Errorf("the gradient of %v is not that of its sigma, times the slope of sigma", phi)
+	}
+	var likelihood gorgonia.Nodes
+	for _, other := range c.layers {
+		if other.sigma == l.sigma {
+			likelihood = append(likelihood, other.dsigma)
+		}
+	}
+	rest, err := c.rest(l.sigma, likelihood...)
+	if err != nil || c.program.Layout.Sharing == kernels.PerSynapse {
+		return rest, err
+	}
+	for _, n := range rest {
+		op, ok := n.Op().(*Collect)
+		if !ok {
+			return nil, fmt.Errorf("the gradient of %v has a term it does not know: %v", l.sigma, n)
+		}
+		if op.Index == i {
+			terms = append(terms, c.terms(c.operands(n)[0])...)
+		}
+	}
+	return terms, nil
+}
+
+// fill writes the costs into the instructions that form dW, and adds the one for what layers share.
+func (c *compiler) fill(laws []kernels.Law) error {
 	_, drawn := c.program.Rule.Draws()
+	s := c.program.Layout.Sharing
+	shared := s != kernels.PerSynapse && s != kernels.NoNoise
 	for _, g := range c.pending {
-		l := c.layers[g.Layer]
-		g.MagnitudeTerms = magnitude[l.mu]
-		if l.phi != nil {
-			g.ReliabilityTerms = reliability[l.phi]
-			if first := c.layers[0]; c.program.Layout.Sharing != kernels.PerSynapse &&
-				reliability[l.phi] != reliability[first.phi] {
-				return fmt.Errorf("the reliability cost stands in the loss %d times for %v and %d times for %v: want the same "+
-					"where sigma is shared",
-					reliability[l.phi], l.phi, reliability[first.phi], first.phi)
-			}
-			shared = g.ReliabilityTerms
+		g.Law = laws[g.Layer]
+		if shared && !g.Law.Equal(laws[0]) {
+			return fmt.Errorf("layers %d and 0 have other costs: want the same where sigma is shared", g.Layer)
 		}
 		instruction := c.program.Rule.Layer(g.Gradient)
 		if drawn {
@@ -537,10 +577,56 @@ func (c *compiler) fillTerms(magnitude, reliability map[*gorgonia.Node]int) erro
 	}
 	c.program.Instructions = slices.DeleteFunc(c.program.Instructions,
 		func(i kernels.Instruction) bool { return i == nil })
-	if s := c.program.Layout.Sharing; s != kernels.PerSynapse && s != kernels.NoNoise {
-		if instruction := c.program.Rule.Shared(shared); instruction != nil {
+	if shared {
+		if instruction := c.program.Rule.Shared(laws[0]); instruction != nil {
 			c.emit(instruction)
 		}
 	}
 	return nil
+}
+
+// checkSlopes compares the slopes of a law with differences of its costs, at some places and for some numbers. Where the
+// costs have a kink or are not finite nothing is said.
+func checkSlopes(l kernels.Law) error {
+	const places, step = 16, 1e-4
+	u := make([]float64, places*(3+len(l.Numbers())))
+	kernels.Uniforms(u, kernels.Noise{Seed: 1, Stream: kernels.StreamAnalysis}, 0)
+	for ; len(u) > 0; u = u[3+len(l.Numbers()):] {
+		values := map[string]float64{
+			kernels.InputMu: math.Copysign(0.1+u[0], 0.5-u[1]), kernels.InputSigma: 0.1 + u[1], kernels.InputFraction: 0.1 + u[2],
+		}
+		for i, name := range l.Numbers() {
+			values[name] = 0.2 + 2*u[3+i]
+		}
+		total := func(of string, shift float64) (sum float64) {
+			for _, c := range l.Costs {
+				sum += eval(c.Formula, values, of, shift)[0]
+			}
+			return sum * values[kernels.InputFraction]
+		}
+		slopes := eval(l.Slopes, values, "", 0)
+		for i, of := range []string{kernels.InputMu, kernels.InputSigma} {
+			before, at, after := total(of, -step), total(of, 0), total(of, step)
+			rate, scale := (after-before)/(2*step), math.Abs(before)+math.Abs(after)
+			if bend := math.Abs(after - 2*at + before); !(bend < 1e-4*scale) {
+				continue // a kink, or no number
+			}
+			if e := math.Abs(slopes[i] - rate); !(e <= 1e-3*(math.Abs(rate)+scale)) {
+				return fmt.Errorf("the gradient is not that of the costs: their slope over %s is %g at %v, the gradient has %g", of,
+					rate, values, slopes[i])
+			}
+		}
+	}
+	return nil
+}
+
+// eval evaluates a formula with one of its inputs shifted.
+func eval(f kernels.Formula, values map[string]float64, of string, shift float64) []float64 {
+	in := make([]float64, len(f.Inputs))
+	for i, name := range f.Inputs {
+		if in[i] = values[name]; name == of {
+			in[i] += shift
+		}
+	}
+	return kernels.Eval(f, in...)
 }

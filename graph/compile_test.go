@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -24,9 +25,9 @@ w1 = sample
 b2 = linear(b1 w1)
 d2 = categorical loss(b2), through linear
 d1 = d2 w1, through relu
-update layer 1 with d2 b1, 1 magnitude, 1 reliability
-update layer 0 with d1 b0, 1 magnitude, 1 reliability
-update shared phi, 1 reliability`},
+update layer 1 with d2 b1, magnitude lambda*abs(mu), reliability c*sigma^-rho
+update layer 0 with d1 b0, magnitude lambda*abs(mu), reliability c*sigma^-rho
+update shared phi, magnitude lambda*abs(mu), reliability c*sigma^-rho`},
 		{kernels.Accumulate{}, `accumulate, batch 4, sigma per layer, layers 5x7 3x5
 b0 = gather
 w0 = sample
@@ -35,28 +36,28 @@ w1 = sample
 b2 = linear(b1 w1)
 d2 = categorical loss(b2), through linear
 d1 = d2 w1, through relu
-sum gradient of layer 1 with d2 b1, without 1 magnitude, 1 reliability
-sum gradient of layer 0 with d1 b0, without 1 magnitude, 1 reliability`},
+sum gradient of layer 1 with d2 b1, without costs
+sum gradient of layer 0 with d1 b0, without costs`},
 		{kernels.Accumulate{AtMu: true}, `accumulate at mu, batch 4, sigma per layer, layers 5x7 3x5
 b0 = gather
 b1 = relu(b0 w0)
 b2 = linear(b1 w1)
 d2 = categorical loss(b2), through linear
 d1 = d2 w1, through relu
-sum gradient of layer 1 with d2 b1, without 1 magnitude, 1 reliability
-sum gradient of layer 0 with d1 b0, without 1 magnitude, 1 reliability`},
+sum gradient of layer 1 with d2 b1, without costs
+sum gradient of layer 0 with d1 b0, without costs`},
 		{kernels.Langevin{Delay: 100, Decay: 0.55}, `Langevin(1 + t/100)^-0.55, batch 4, sigma per layer, layers 5x7 3x5
 b0 = gather
 b1 = relu(b0 w0)
 b2 = linear(b1 w1)
 d2 = categorical loss(b2), through linear
 d1 = d2 w1, through relu
-fluctuate layer 1 with d2 b1, 1 magnitude, without 1 reliability
-fluctuate layer 0 with d1 b0, 1 magnitude, without 1 reliability`},
+fluctuate layer 1 with d2 b1, magnitude lambda*abs(mu), reliability c*sigma^-rho, at fixed sigma
+fluctuate layer 0 with d1 b0, magnitude lambda*abs(mu), reliability c*sigma^-rho, at fixed sigma`},
 	} {
 		p, err := CompileSpec(Spec{
-			Sizes: []int{7, 5, 3}, Batch: 4, Activation: kernels.ReLU, Sharing: kernels.PerLayer, Magnitude: true,
-			Reliability: true,
+			Sizes: []int{7, 5, 3}, Batch: 4, Activation: kernels.ReLU, Sharing: kernels.PerLayer,
+			Costs: PaperCosts(kernels.PerLayer),
 		}, c.rule)
 		if err != nil {
 			t.Fatal(err)
@@ -73,15 +74,15 @@ var rules = []kernels.Rule{kernels.DefaultAdam(), kernels.Accumulate{}, kernels.
 
 // hand builds a graph of two layers by hand, so that a test can put something else in its place.
 type hand struct {
-	g       *gorgonia.ExprGraph
-	x, y    *gorgonia.Node
-	mu, phi gorgonia.Nodes
+	g              *gorgonia.ExprGraph
+	x, y           *gorgonia.Node
+	mu, phi, sigma gorgonia.Nodes
 	Scalars
 }
 
 func newHand() *hand {
 	g := gorgonia.NewGraph()
-	h := &hand{g: g, Scalars: NewScalars(g, tensor.Float32)}
+	h := &hand{g: g, Scalars: NewScalars(g, tensor.Float32, "c", "rho", "lambda")}
 	h.x = gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(4, 7), gorgonia.WithName("x"))
 	h.y = gorgonia.NewVector(g, tensor.Int, gorgonia.WithShape(4), gorgonia.WithName("labels"))
 	return h
@@ -95,7 +96,17 @@ func (h *hand) layer(t *testing.T, x *gorgonia.Node, out int) *gorgonia.Node {
 			gorgonia.WithName(name+string(rune('0'+i))))
 	}
 	h.mu, h.phi = append(h.mu, param("mu")), append(h.phi, param("phi"))
-	return must(t)(ApplyNoisyLinear(i, kernels.PerSynapse, x, h.mu[i], h.phi[i], h.Seed, h.Step))
+	h.sigma = append(h.sigma, must(t)(ApplySigma(h.phi[i])))
+	return must(t)(ApplyNoisyLinear(i, kernels.PerSynapse, x, h.mu[i], h.sigma[i], h.Seed, h.Step))
+}
+
+// cost adds a cost of layer i to the loss, with something in the place of B/N.
+func (h *hand) cost(t *testing.T, text string, i int, loss, fraction *gorgonia.Node) *gorgonia.Node {
+	t.Helper()
+	l := mustLaw(text)
+	inputs := map[string]*gorgonia.Node{"mu": h.mu[i], "sigma": h.sigma[i]}
+	maps.Copy(inputs, h.Numbers)
+	return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost(l.Name, must(t)(l.Apply(inputs)), fraction))))
 }
 
 func must(t *testing.T) func(n *gorgonia.Node, err error) *gorgonia.Node {
@@ -119,12 +130,10 @@ func (h *hand) compile(t *testing.T, loss *gorgonia.Node, rule kernels.Rule) (*k
 // Editing the graph changes the Program, whatever the rule.
 func TestCompileFollowsTheGraph(t *testing.T) {
 	magnitude := func(t *testing.T, h *hand, i int, loss *gorgonia.Node) *gorgonia.Node {
-		cost := must(t)(ApplyMagnitudeCost(h.mu[i], h.Lambda, h.Fraction))
-		return must(t)(gorgonia.Add(loss, cost))
+		return h.cost(t, "magnitude = lambda*abs(mu)", i, loss, h.Fraction)
 	}
 	reliability := func(t *testing.T, h *hand, i int, loss *gorgonia.Node) *gorgonia.Node {
-		cost := must(t)(ApplyReliabilityCost(1, h.phi[i], h.C, h.Rho, h.Fraction))
-		return must(t)(gorgonia.Add(loss, cost))
+		return h.cost(t, "reliability = c*sigma^-rho", i, loss, h.Fraction)
 	}
 	for _, c := range []struct {
 		name  string
@@ -133,16 +142,16 @@ func TestCompileFollowsTheGraph(t *testing.T) {
 	}{
 		{"no costs", func(t *testing.T, h *hand) *gorgonia.Node {
 			return must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
-		}, []string{"b1 = linear(b0 w0)", "update layer 0 with d1 b0, 0 magnitude, 0 reliability"}},
+		}, []string{"b1 = linear(b0 w0)", "update layer 0 with d1 b0"}},
 		{"costs of one layer only", func(t *testing.T, h *hand) *gorgonia.Node {
 			y := h.layer(t, h.layer(t, h.x, 5), 3)
 			return reliability(t, h, 0, magnitude(t, h, 1, must(t)(ApplyCrossEntropy(y, h.y))))
-		}, []string{"update layer 1 with d2 b1, 1 magnitude, 0 reliability",
-			"update layer 0 with d1 b0, 0 magnitude, 1 reliability"}},
+		}, []string{"update layer 1 with d2 b1, magnitude lambda*abs(mu)",
+			"update layer 0 with d1 b0, reliability c*sigma^-rho"}},
 		{"a cost twice", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
 			return reliability(t, h, 0, reliability(t, h, 0, loss))
-		}, []string{"update layer 0 with d1 b0, 0 magnitude, 2 reliability"}},
+		}, []string{"update layer 0 with d1 b0, reliability c*sigma^-rho, reliability c*sigma^-rho"}},
 		{"another activation", func(t *testing.T, h *hand) *gorgonia.Node {
 			a := must(t)(ApplyActivation(kernels.Tanh, h.layer(t, h.x, 5)))
 			return must(t)(ApplyCrossEntropy(h.layer(t, a, 3), h.y))
@@ -153,7 +162,7 @@ func TestCompileFollowsTheGraph(t *testing.T) {
 		{"one more layer", func(t *testing.T, h *hand) *gorgonia.Node {
 			y := h.layer(t, h.layer(t, h.layer(t, h.x, 5), 6), 3)
 			return must(t)(ApplyCrossEntropy(y, h.y))
-		}, []string{"b3 = linear(b2 w2)", "update layer 2 with d3 b2, 0 magnitude, 0 reliability"}},
+		}, []string{"b3 = linear(b2 w2)", "update layer 2 with d3 b2"}},
 	} {
 		for _, rule := range rules {
 			t.Run(fmt.Sprintf("%s/%v", c.name, rule), func(t *testing.T) {
@@ -178,12 +187,13 @@ func TestCompileFollowsTheGraph(t *testing.T) {
 
 // inWordsOf is the line of an Update in the words of the rule's instruction.
 func inWordsOf(rule kernels.Rule, update string) string {
-	what, costs, _ := strings.Cut(strings.TrimPrefix(update, "update"), ", ")
+	of := strings.TrimPrefix(update, "update")
 	switch rule.(type) {
 	case kernels.Accumulate:
-		return "sum gradient of" + what + ", without " + costs
+		what, _, _ := strings.Cut(of, ", ")
+		return "sum gradient of" + what + ", without costs"
 	case kernels.Langevin:
-		return "fluctuate" + what + ", " + strings.Replace(costs, ", ", ", without ", 1)
+		return "fluctuate" + of + ", at fixed sigma"
 	}
 	return update
 }
@@ -196,7 +206,7 @@ func TestCompileMovesMuLast(t *testing.T) {
 		for i := range depth {
 			sizes = append(sizes, 2+i)
 		}
-		p, err := CompileSpec(Spec{Sizes: sizes, Batch: 2, Activation: kernels.ReLU, Magnitude: true}, kernels.Langevin{})
+		p, err := CompileSpec(Spec{Sizes: sizes, Batch: 2, Activation: kernels.ReLU, Costs: PaperCosts(0)[:1]}, kernels.Langevin{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +233,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"an unknown activation", func(t *testing.T, h *hand) *gorgonia.Node {
 			a := must(t)(gorgonia.Sigmoid(h.layer(t, h.x, 5)))
 			return must(t)(ApplyCrossEntropy(h.layer(t, a, 3), h.y))
-		}, `operation "sigmoid`},
+		}, `is not the output of the layer before it`},
 		{"a residual connection", func(t *testing.T, h *hand) *gorgonia.Node {
 			a := h.layer(t, h.x, 5)
 			b := h.layer(t, a, 5)
@@ -233,29 +243,30 @@ func TestCompileRefuses(t *testing.T) {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
 			return must(t)(gorgonia.Add(loss, must(t)(gorgonia.Sum(must(t)(gorgonia.Square(h.mu[0]))))))
 		}, `does not know|is not one that it knows`},
+		{"a cost with an unknown operation", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
+			return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost("sine", must(t)(gorgonia.Sin(h.mu[0])), h.Fraction))))
+		}, `operation "sin" of node`},
+		{"a cost of two layers", func(t *testing.T, h *hand) *gorgonia.Node {
+			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.layer(t, h.x, 7), 7), h.y))
+			both := must(t)(gorgonia.HadamardProd(h.mu[0], h.sigma[1]))
+			return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost("both", both, h.Fraction))))
+		}, `neither a variable of a synapse nor a number|operation "Sigma`},
 		{"a scaled loss", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
 			return must(t)(gorgonia.Mul(loss, gorgonia.NewConstant(float32(2))))
-		}, "is not one that it knows"},
-		{"a cost with another scalar", func(t *testing.T, h *hand) *gorgonia.Node {
-			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
-			return must(t)(gorgonia.Add(loss, must(t)(ApplyMagnitudeCost(h.mu[0], h.C, h.Fraction))))
-		}, `want the scalar input "lambda"`},
+		}, "a plain sum"},
 		{"a cost without B/N", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
-			return must(t)(gorgonia.Add(loss, must(t)(ApplyReliabilityCost(1, h.phi[0], h.C, h.Rho, h.Lambda))))
+			return h.cost(t, "reliability = c*sigma^-rho", 0, loss, h.Numbers["lambda"])
 		}, `want the scalar input "batch_fraction"`},
-		{"a cost that counts synapses wrongly", func(t *testing.T, h *hand) *gorgonia.Node {
-			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
-			return must(t)(gorgonia.Add(loss, must(t)(ApplyReliabilityCost(2, h.phi[0], h.C, h.Rho, h.Fraction))))
-		}, "2 synapses pay for each sigma"},
 		{"the likelihood twice", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
 			return must(t)(gorgonia.Add(loss, loss))
 		}, "want once|a plain sum"},
 		{"noise of another layer", func(t *testing.T, h *hand) *gorgonia.Node {
 			h.layer(t, h.x, 3)
-			y := must(t)(ApplyNoisyLinear(1, kernels.PerSynapse, h.x, h.mu[0], h.phi[0], h.Seed, h.Step))
+			y := must(t)(ApplyNoisyLinear(1, kernels.PerSynapse, h.x, h.mu[0], h.sigma[0], h.Seed, h.Step))
 			return must(t)(ApplyCrossEntropy(y, h.y))
 		}, "its noise is that of layer 1|belongs to layer 0 already|a second input"},
 		{"seed and step exchanged", func(t *testing.T, h *hand) *gorgonia.Node {

@@ -1,7 +1,7 @@
 package graph
 
 import (
-	"math"
+	"fmt"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -9,114 +9,59 @@ import (
 	"quantal/kernels"
 )
 
-// MagnitudeCost is lambda (B/N) sum |mu|. Inputs: mu, lambda, the fraction B/N. Output: a scalar.
-type MagnitudeCost struct{ op }
-
-// ApplyMagnitudeCost adds the magnitude cost of one layer.
-func ApplyMagnitudeCost(mu, lambda, fraction *gorgonia.Node) (*gorgonia.Node, error) {
-	in := gorgonia.Nodes{mu, lambda, fraction}
-	return apply(&MagnitudeCost{newOp("MagnitudeCost", tensor.ScalarShape(), mu.Dtype(), in, 0)}, in...)
-}
-
-// Do computes the cost.
-func (o *MagnitudeCost) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	return o.dispatch(
-		func() gorgonia.Value { return scalarValue(float32(magnitudeCost[float32](in))) },
-		func() gorgonia.Value { return scalarValue(magnitudeCost[float64](in)) })
-}
-
-func magnitudeCost[T kernels.Float](v values[T]) float64 {
-	sum := 0.0
-	for _, mu := range v.slice(0) {
-		sum += math.Abs(float64(mu))
-	}
-	return v.scalar(1) * v.scalar(2) * sum
-}
-
-// SymDiff adds the gradient with respect to mu.
-func (o *MagnitudeCost) SymDiff(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	operands := gorgonia.Nodes{in[0], in[1], in[2], grad}
-	d, err := apply(&MagnitudeGradient{newOp("MagnitudeGradient", in[0].Shape(), o.dtype, operands)}, operands...)
-	return gorgonia.Nodes{d, nil, nil}, err
-}
-
-// MagnitudeGradient is lambda (B/N) sign(mu). Inputs: mu, lambda, fraction, the gradient of the cost.
-type MagnitudeGradient struct{ op }
-
-// Do computes the gradient.
-func (o *MagnitudeGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	return o.dispatch(
-		func() gorgonia.Value { return magnitudeGradient[float32](o, in) },
-		func() gorgonia.Value { return magnitudeGradient[float64](o, in) })
-}
-
-func magnitudeGradient[T kernels.Float](o *MagnitudeGradient, v values[T]) gorgonia.Value {
-	slope := T(v.scalar(1) * v.scalar(2) * v.scalar(3))
-	d := output[T](&o.op)
-	for i, mu := range v.slice(0) {
-		d[i] = slope * kernels.Sign(mu)
-	}
-	return o.out
-}
-
-// ReliabilityCost is c (B/N) sum sigma^-rho over synapses, or -c (B/N) sum log sigma where rho is 0. Inputs: phi, c,
-// rho, the fraction B/N. Output: a scalar.
-type ReliabilityCost struct {
+// TotalCost is a term of the objective, (B/N) sum_i cost_i over the synapses of a layer. Inputs: the cost of each
+// synapse [out, in+1], the fraction B/N. Output: a scalar.
+type TotalCost struct {
 	op
-	Synapses int // that share each entry of phi, and pay
+	Name string // of the term
 }
 
-// ApplyReliabilityCost adds the reliability cost of the synapses that phi stands for, the given number per entry.
-func ApplyReliabilityCost(synapses int, phi, c, rho, fraction *gorgonia.Node) (*gorgonia.Node, error) {
-	in := gorgonia.Nodes{phi, c, rho, fraction}
-	return apply(&ReliabilityCost{newOp("ReliabilityCost", tensor.ScalarShape(), phi.Dtype(), in, 0), synapses}, in...)
-}
-
-// Do computes the cost.
-func (o *ReliabilityCost) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	return o.dispatch(
-		func() gorgonia.Value { return scalarValue(float32(reliabilityCost[float32](o, in))) },
-		func() gorgonia.Value { return scalarValue(reliabilityCost[float64](o, in)) })
-}
-
-func reliabilityCost[T kernels.Float](o *ReliabilityCost, v values[T]) float64 {
-	sum := 0.0
-	for _, phi := range v.slice(0) {
-		sigma, _ := kernels.Softplus(phi)
-		sum += kernels.ReliabilityCost(float64(sigma), v.scalar(2))
+// ApplyTotalCost adds a named cost.
+func ApplyTotalCost(name string, cost, fraction *gorgonia.Node) (*gorgonia.Node, error) {
+	if cost.Dims() != 2 {
+		return nil, fmt.Errorf("graph: the cost %s is one number for all synapses: want it to depend on mu or sigma", name)
 	}
-	return v.scalar(1) * v.scalar(3) * float64(o.Synapses) * sum
+	in := gorgonia.Nodes{cost, fraction}
+	return apply(&TotalCost{newOp("TotalCost", tensor.ScalarShape(), cost.Dtype(), in, 0), name}, in...)
 }
 
-// SymDiff adds the gradient with respect to phi.
-func (o *ReliabilityCost) SymDiff(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	operands := gorgonia.Nodes{in[0], in[1], in[2], in[3], grad}
-	d, err := apply(&ReliabilityGradient{newOp("ReliabilityGradient", in[0].Shape(), o.dtype, operands), o.Synapses},
-		operands...)
-	return gorgonia.Nodes{d, nil, nil, nil}, err
-}
-
-// ReliabilityGradient is -c rho (B/N) sigma^-(rho+1) dsigma/dphi per synapse. Inputs: phi, c, rho, fraction, the
-// gradient of the cost.
-type ReliabilityGradient struct {
-	op
-	Synapses int
-}
-
-// Do computes the gradient.
-func (o *ReliabilityGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+// Do computes the term.
+func (o *TotalCost) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 	return o.dispatch(
-		func() gorgonia.Value { return reliabilityGradient[float32](o, in) },
-		func() gorgonia.Value { return reliabilityGradient[float64](o, in) })
+		func() gorgonia.Value { return scalarValue(float32(totalCost[float32](in))) },
+		func() gorgonia.Value { return scalarValue(totalCost[float64](in)) })
 }
 
-func reliabilityGradient[T kernels.Float](o *ReliabilityGradient, v values[T]) gorgonia.Value {
-	slope := T(kernels.ReliabilitySlope(v.scalar(1), v.scalar(2)) * v.scalar(3) * v.scalar(4) * float64(o.Synapses))
-	d := output[T](&o.op)
-	rho := v.slice(2)[0]
-	for i, phi := range v.slice(0) {
-		sigma, derivative := kernels.Softplus(phi)
-		d[i] = -slope * kernels.InversePower(sigma, rho) * derivative
+func totalCost[T kernels.Float](v values[T]) float64 {
+	sum := 0.0
+	for _, cost := range v.slice(0) {
+		sum += float64(cost)
+	}
+	return v.scalar(1) * sum
+}
+
+// SymDiff adds the gradient with respect to the cost of each synapse.
+func (o *TotalCost) SymDiff(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	operands := gorgonia.Nodes{in[1], grad}
+	d, err := apply(&CostWeight{newOp("CostWeight", in[0].Shape(), o.dtype, operands)}, operands...)
+	return gorgonia.Nodes{d, nil}, err
+}
+
+// CostWeight is what the cost of each synapse counts in the objective: B/N. Inputs: the fraction, the gradient of the
+// term. Output: [out, in+1].
+type CostWeight struct{ op }
+
+// Do computes the weights.
+func (o *CostWeight) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.dispatch(
+		func() gorgonia.Value { return costWeight[float32](o, in) },
+		func() gorgonia.Value { return costWeight[float64](o, in) })
+}
+
+func costWeight[T kernels.Float](o *CostWeight, v values[T]) gorgonia.Value {
+	dst, weight := output[T](&o.op), T(v.scalar(0)*v.scalar(1))
+	for i := range dst {
+		dst[i] = weight
 	}
 	return o.out
 }

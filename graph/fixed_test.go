@@ -92,13 +92,6 @@ func (f fixedRun) check(t *testing.T, machine, want string,
 	open func(*kernels.Program, []kernels.Member, *kernels.Data) (kernels.VM, error),
 ) {
 	t.Helper()
-	program, err := CompileSpec(Spec{
-		Sizes: f.sizes, Batch: f.batch, Activation: f.activation, Sharing: f.sharing, Likelihood: f.likelihood,
-		Magnitude: true, Reliability: f.sharing != kernels.NoNoise,
-	}, f.rule)
-	if err != nil {
-		t.Fatal(err)
-	}
 	random := rand.New(rand.NewPCG(1, 2))
 	uniform := func(low, high float64) float32 { return float32(low + (high-low)*random.Float64()) }
 	data := &kernels.Data{N: 2*f.batch + 1, Width: f.sizes[0], Scale: 0.012, Shift: -0.4, Order: turned}
@@ -119,19 +112,28 @@ func (f fixedRun) check(t *testing.T, machine, want string,
 			data.Targets = append(data.Targets, uniform(-1, 1))
 		}
 	}
-	var members []kernels.Member
+	h := sha256.New()
+	write := func(numbers any) {
+		if err := binary.Write(h, binary.LittleEndian, numbers); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for i, rho := range f.rho {
-		members = append(members, kernels.Member{
+		program, err := CompileSpec(Spec{
+			Sizes: f.sizes, Batch: f.batch, Activation: f.activation, Sharing: f.sharing, Likelihood: f.likelihood,
+			Costs: costsFor(rho, f.sharing),
+		}, f.rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		vm, err := open(program, []kernels.Member{{
 			Seed: 7<<40 + uint64(i), C: 0.3, Rho: rho, Lambda: 0.2, LearningRate: 2e-3, NoiseVariance: 0.3,
 			Temperature: 0.01 * float64(i+1),
-		})
-	}
-	vm, err := open(program, members, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = vm.Close() }()
-	for m := range members {
+		}}, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = vm.Close() }()
 		s := kernels.NewState(program.Layout, 0)
 		eachSynapse(program.Layout, func(slot, phi int) {
 			s.Mu[slot] = uniform(-0.4, 0.4)
@@ -139,27 +141,18 @@ func (f fixedRun) check(t *testing.T, machine, want string,
 				s.Phi[phi] = float32(kernels.SoftplusInverse(float64(uniform(0.05, 0.4))))
 			}
 		})
-		if err := vm.Load(m, s); err != nil {
+		if err := vm.Load(0, s); err != nil {
 			t.Fatal(err)
 		}
-	}
-	progress, err := vm.Run(context.Background(), 0, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := sha256.New()
-	write := func(numbers any) {
-		if err := binary.Write(h, binary.LittleEndian, numbers); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for m, p := range progress {
-		if p.Diverged != nil {
-			t.Fatal(p.Diverged)
-		}
-		write(p.Losses)
-		s, err := vm.State(m)
+		progress, err := vm.Run(context.Background(), 0, 3)
 		if err != nil {
+			t.Fatal(err)
+		}
+		if progress[0].Diverged != nil {
+			t.Fatal(progress[0].Diverged)
+		}
+		write(progress[0].Losses)
+		if s, err = vm.State(0); err != nil {
 			t.Fatal(err)
 		}
 		write(s.Mu)
@@ -170,7 +163,7 @@ func (f fixedRun) check(t *testing.T, machine, want string,
 				write(moments)
 			}
 		case kernels.Accumulate:
-			sums, err := vm.Sums(m)
+			sums, err := vm.Sums(0)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -170,7 +170,7 @@ func TestProblemsMakeTheNoiseVisible(t *testing.T) {
 		for _, rho := range exponents {
 			p := newProblem(t, spec, rho)
 			only := *p
-			only.spec.Reliability = false
+			only.spec.Costs = only.spec.Costs[:1]
 			all, noise := p.fused(t, tensor.Float64).dphi, only.fused(t, tensor.Float64).dphi
 			cost := clone(all)
 			for i := range cost {
@@ -191,8 +191,8 @@ func TestObjectiveDoesNotDependOnTheBatch(t *testing.T) {
 	const examples = 12
 	for _, likelihood := range []kernels.Likelihood{kernels.Categorical, kernels.Gaussian} {
 		base := newProblem(t, Spec{
-			Sizes: []int{5, 4, 3}, Batch: examples, Activation: kernels.ReLU, Likelihood: likelihood, Magnitude: true,
-			Reliability: true,
+			Sizes: []int{5, 4, 3}, Batch: examples, Activation: kernels.ReLU, Likelihood: likelihood,
+			Costs: PaperCosts(kernels.PerSynapse),
 		}, 2)
 		// total is the objective of the data set from minibatches of B with one draw of the weights.
 		total := func(batch int, fraction float64) float64 {

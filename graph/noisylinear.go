@@ -17,18 +17,18 @@ type Linear struct {
 	Sharing kernels.Sharing
 }
 
-// NoisyLinear is a layer of unreliable synapses: y = x w^T with w = mu + softplus(phi) xi, one draw for the minibatch.
+// NoisyLinear is a layer of unreliable synapses: y = x w^T with w = mu + sigma xi, one draw for the minibatch.
 //
-// Inputs: x [batch, in]; mu [out, in+1], the bias in the last column; and, unless there is no noise, phi, seed and
-// step. Phi is [out, in+1], [out], or [1, 1] for a layer or a network. xi is kernels.Noise of the seed, the step and
+// Inputs: x [batch, in]; mu [out, in+1], the bias in the last column; and, unless there is no noise, sigma, seed and
+// step. Sigma is [out, in+1], [out], or [1, 1] for a layer or a network. xi is kernels.Noise of the seed, the step and
 // the layer's number. Output: y [batch, out].
 type NoisyLinear struct {
 	op
 	Linear
 }
 
-// ApplyNoisyLinear adds a layer. phi, seed and step are nil when sharing is NoNoise.
-func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, phi, seed,
+// ApplyNoisyLinear adds a layer. sigma, seed and step are nil when sharing is NoNoise.
+func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, sigma, seed,
 	step *gorgonia.Node) (*gorgonia.Node, error) {
 	if x.Dims() != 2 || mu.Dims() != 2 || mu.Shape()[1] != x.Shape()[1]+1 {
 		return nil, fmt.Errorf("graph: layer %d: want x [batch, in] and mu [out, in+1], got %v and %v", index, x.Shape(),
@@ -41,10 +41,10 @@ func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, phi, seed,
 	in := gorgonia.Nodes{x, mu}
 	diff := []int{1}
 	if sharing != kernels.NoNoise {
-		if want := phiShape(l.Layer, sharing); !phi.Shape().Eq(want) {
-			return nil, fmt.Errorf("graph: layer %d: sigma per %v: want phi %v, got %v", index, sharing, want, phi.Shape())
+		if want := sigmaShape(l.Layer, sharing); !sigma.Shape().Eq(want) {
+			return nil, fmt.Errorf("graph: layer %d: sigma per %v: want sigma %v, got %v", index, sharing, want, sigma.Shape())
 		}
-		in = append(in, phi, seed, step)
+		in = append(in, sigma, seed, step)
 		diff = append(diff, 2)
 	}
 	if !x.IsVar() {
@@ -54,7 +54,7 @@ func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, phi, seed,
 	return apply(o, in...)
 }
 
-func phiShape(l kernels.Layer, s kernels.Sharing) tensor.Shape {
+func sigmaShape(l kernels.Layer, s kernels.Sharing) tensor.Shape {
 	switch s {
 	case kernels.PerSynapse:
 		return tensor.Shape{l.Out, l.Columns()}
@@ -64,15 +64,15 @@ func phiShape(l kernels.Layer, s kernels.Sharing) tensor.Shape {
 	return tensor.Shape{1, 1} // not [1], which Gorgonia takes for a scalar
 }
 
-// phiOf returns the entries of phi that row r reads: one per synapse, or a single one.
-func phiOf[T any](l Linear, phi []T, r int) []T {
+// groupOf returns the entries, of as many as there are sigmas, that row r has: one per synapse, or a single one.
+func groupOf[T any](l Linear, sigma []T, r int) []T {
 	switch l.Sharing {
 	case kernels.PerSynapse:
-		return phi[r*l.Columns() : (r+1)*l.Columns()]
+		return sigma[r*l.Columns() : (r+1)*l.Columns()]
 	case kernels.PerNeuron:
-		return phi[r : r+1]
+		return sigma[r : r+1]
 	}
-	return phi[:1]
+	return sigma[:1]
 }
 
 func (l Linear) noise(seed, step gorgonia.Value) kernels.Noise {
@@ -80,12 +80,12 @@ func (l Linear) noise(seed, step gorgonia.Value) kernels.Noise {
 		Step: uint32(integer(step))}
 }
 
-// product draws the weights from mu and, with noise, phi, seed and step, which stand in this order behind input 'at'.
+// product draws the weights from mu and, with noise, sigma, seed and step, which follow input 'at' in this order.
 func product[T kernels.Float](l Linear, v values[T], at int) kernels.Product[T] {
 	p := kernels.Product[T]{Layer: l.Layer, Batch: l.Batch, W: make([]T, l.Slots())}
 	n, stride := l.Columns(), l.Stride()
 	mu := v.slice(at)
-	xi, sigma, slope := make([]T, n), make([]T, n), make([]T, n)
+	xi := make([]T, n)
 	for r := range l.Out {
 		w, mu := p.W[r*stride:][:n], mu[r*n:][:n]
 		if l.Sharing == kernels.NoNoise {
@@ -93,13 +93,11 @@ func product[T kernels.Float](l Linear, v values[T], at int) kernels.Product[T] 
 			continue
 		}
 		kernels.Normals(xi, l.noise(v[at+2], v[at+3]), r)
-		phi := phiOf(l, v.slice(at+1), r)
+		sigma := groupOf(l, v.slice(at+1), r)
 		if l.Sharing == kernels.PerSynapse {
-			kernels.Sigmas(sigma, slope, phi)
 			kernels.Weights(w, mu, sigma, xi)
 		} else {
-			shared, _ := kernels.Softplus(phi[0])
-			kernels.WeightsShared(w, mu, shared, xi)
+			kernels.WeightsShared(w, mu, sigma[0], xi)
 		}
 	}
 	return p
@@ -137,7 +135,7 @@ func linearForward[T kernels.Float](o *NoisyLinear, v values[T]) gorgonia.Value 
 	return o.out
 }
 
-// SymDiff adds the gradients with respect to x, mu and phi.
+// SymDiff adds the gradients with respect to x, mu and sigma.
 func (o *NoisyLinear) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	grads := make(gorgonia.Nodes, len(in))
 	var err error
@@ -153,14 +151,14 @@ func (o *NoisyLinear) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia
 	if grads[1], err = apply(dmu, operands...); err != nil || o.Sharing == kernels.NoNoise {
 		return grads, err
 	}
-	operands = gorgonia.Nodes{grads[1], in[2], in[3], in[4]}
-	dphi := &NoisyLinearPhiGradient{newOp("NoisyLinearPhiGradient", in[2].Shape(), o.dtype, operands), o.Linear}
-	grads[2], err = apply(dphi, operands...)
+	operands = gorgonia.Nodes{grads[1], in[3], in[4]}
+	dsigma := &NoisyLinearSigmaGradient{newOp("NoisyLinearSigmaGradient", in[2].Shape(), o.dtype, operands), o.Linear}
+	grads[2], err = apply(dsigma, operands...)
 	return grads, err
 }
 
 // NoisyLinearInputGradient is the gradient with respect to a layer's input: dx = dy w. Inputs: dy, mu, and with noise
-// phi, seed and step.
+// sigma, seed and step.
 type NoisyLinearInputGradient struct {
 	op
 	Linear
@@ -203,28 +201,28 @@ func linearMuGradient[T kernels.Float](o *NoisyLinearMuGradient, v values[T]) go
 	return o.out
 }
 
-// NoisyLinearPhiGradient is the gradient of the likelihood with respect to phi: dphi = dsigma/dphi sum dW xi, the sum
-// over the synapses that share the phi. Inputs: dW, phi, seed, step.
-type NoisyLinearPhiGradient struct {
+// NoisyLinearSigmaGradient is the gradient of the likelihood with respect to sigma: dsigma = sum dW xi, the sum over the
+// synapses that share the sigma. Inputs: dW, seed, step.
+type NoisyLinearSigmaGradient struct {
 	op
 	Linear
 }
 
-// Do computes dphi.
-func (o *NoisyLinearPhiGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+// Do computes dsigma.
+func (o *NoisyLinearSigmaGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 	return o.dispatch(
-		func() gorgonia.Value { return linearPhiGradient[float32](o, in) },
-		func() gorgonia.Value { return linearPhiGradient[float64](o, in) })
+		func() gorgonia.Value { return linearSigmaGradient[float32](o, in) },
+		func() gorgonia.Value { return linearSigmaGradient[float64](o, in) })
 }
 
-func linearPhiGradient[T kernels.Float](o *NoisyLinearPhiGradient, v values[T]) gorgonia.Value {
-	dw, phi, n := v.slice(0), v.slice(1), o.Columns()
-	dphi := output[T](&o.op)
-	sums := make([]float64, len(dphi))
+func linearSigmaGradient[T kernels.Float](o *NoisyLinearSigmaGradient, v values[T]) gorgonia.Value {
+	dw, n := v.slice(0), o.Columns()
+	dsigma := output[T](&o.op)
+	sums := make([]float64, len(dsigma))
 	xi := make([]T, n)
 	for r := range o.Out {
-		kernels.Normals(xi, o.noise(v[2], v[3]), r)
-		dst, dw := phiOf(o.Linear, sums, r), dw[r*n:][:n]
+		kernels.Normals(xi, o.noise(v[1], v[2]), r)
+		dst, dw := groupOf(o.Linear, sums, r), dw[r*n:][:n]
 		if o.Sharing == kernels.PerSynapse {
 			for k := range dst {
 				dst[k] = float64(dw[k] * xi[k])
@@ -234,8 +232,7 @@ func linearPhiGradient[T kernels.Float](o *NoisyLinearPhiGradient, v values[T]) 
 		}
 	}
 	for i, sum := range sums {
-		_, derivative := kernels.Softplus(phi[i])
-		dphi[i] = T(sum) * derivative
+		dsigma[i] = T(sum)
 	}
 	return o.out
 }

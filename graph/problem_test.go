@@ -40,6 +40,9 @@ func (s *stream) uniform(n int, lo, hi float64) []float64 {
 // newProblem draws a problem for a Spec.
 func newProblem(t *testing.T, spec Spec, rho float64) *problem {
 	t.Helper()
+	if len(spec.Costs) > 0 {
+		spec.Costs = costsFor(rho, spec.Sharing)
+	}
 	r := stream{kernels.Noise{Seed: 77, Stream: kernels.StreamAnalysis, Layer: uint16(len(spec.Sizes)),
 		Step: uint32(spec.Sharing)}}
 	p := &problem{
@@ -62,13 +65,13 @@ func newProblem(t *testing.T, spec Spec, rho float64) *problem {
 		if spec.Sharing == kernels.NoNoise || (spec.Sharing == kernels.PerNetwork && i > 0) {
 			continue
 		}
-		phi := r.uniform(phiShape(l, spec.Sharing).TotalSize(), math.Log(0.05), math.Log(0.5))
+		phi := r.uniform(sigmaShape(l, spec.Sharing).TotalSize(), math.Log(0.05), math.Log(0.5))
 		for k := range phi {
 			phi[k] = kernels.SoftplusInverse(math.Exp(phi[k]))
 		}
 		p.phi = append(p.phi, phi)
 	}
-	if spec.Reliability && spec.Sharing != kernels.NoNoise {
+	if spec.Sharing != kernels.NoNoise {
 		p.balance(t)
 	}
 	return p
@@ -79,7 +82,7 @@ func newProblem(t *testing.T, spec Spec, rho float64) *problem {
 func (p *problem) balance(t *testing.T) {
 	t.Helper()
 	likelihood, cost := *p, *p
-	likelihood.spec.Reliability = false
+	likelihood.spec.Costs = p.spec.Costs[:1]
 	noise := largest(likelihood.fused(t, tensor.Float64).dphi)
 	cost.member.C = 1
 	both := cost.fused(t, tensor.Float64).dphi
@@ -363,7 +366,7 @@ func specs() []Spec {
 				for _, batch := range []int{1, 6} {
 					all = append(all, Spec{
 						Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing, Likelihood: likelihood,
-						Magnitude: true, Reliability: sharing != kernels.NoNoise,
+						Costs: PaperCosts(sharing),
 					})
 				}
 			}
@@ -378,4 +381,12 @@ func (s Spec) title(rho float64) string {
 	return fmt.Sprintf("%v %v %v %v B=%d rho=%.3g", s.Sizes, s.Activation, s.Sharing, s.Likelihood, s.Batch, rho)
 }
 
+// exponents are those of the paper, and 0 for the entropic limit.
 var exponents = []float64{0.5, 2. / 3, 4. / 3, 2, 0}
+
+func costsFor(rho float64, s kernels.Sharing) []Law {
+	if rho == 0 {
+		return EntropicCosts(s)
+	}
+	return PaperCosts(s)
+}

@@ -10,7 +10,7 @@ import (
 // To compile a network takes no memory for its parameters, however many they are: what holds them says first whether
 // there is room.
 func TestCompileTakesNoMemory(t *testing.T) {
-	spec := Spec{Sizes: []int{784, 3_000_000, 10}, Batch: 20, Activation: kernels.ReLU, Magnitude: true, Reliability: true}
+	spec := Spec{Sizes: []int{784, 3_000_000, 10}, Batch: 20, Activation: kernels.ReLU, Costs: PaperCosts(0)}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	if _, err := CompileSpec(spec, kernels.DefaultAdam()); err != nil {

@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -17,9 +19,7 @@ type Spec struct {
 	Activation kernels.Activation `json:"activation" toml:"activation"` // of the hidden layers
 	Sharing    kernels.Sharing    `json:"sharing" toml:"sharing"`
 	Likelihood kernels.Likelihood `json:"likelihood" toml:"likelihood"`
-	// whether lambda sum |mu| stands in the objective
-	Magnitude   bool `json:"magnitude" toml:"magnitude"`
-	Reliability bool `json:"reliability" toml:"reliability"` // whether c sum sigma^-rho does
+	Costs      []Law              `json:"costs" toml:"costs"` // what each synapse pays; their sum stands in the objective
 }
 
 // Check reports what is wrong with the Spec.
@@ -47,8 +47,25 @@ func (s Spec) Check() error {
 	if err := s.Activation.Check(); err != nil {
 		return fmt.Errorf("graph: %w", err)
 	}
+	if err := s.checkCosts(); err != nil {
+		return fmt.Errorf("graph: %w", err)
+	}
 	if s.Likelihood == kernels.Categorical && s.Sizes[len(s.Sizes)-1] > 256 {
 		return fmt.Errorf("graph: want at most 256 classes, got %d", s.Sizes[len(s.Sizes)-1])
+	}
+	return nil
+}
+
+func (s Spec) checkCosts() error {
+	names := map[string]bool{}
+	for _, c := range s.Costs {
+		if names[c.Name] {
+			return fmt.Errorf("two costs are called %s: want a name for each", c.Name)
+		}
+		names[c.Name] = true
+		if s.Sharing == kernels.NoNoise && c.Formula.Reads(kernels.InputSigma) {
+			return fmt.Errorf("the cost %s reads sigma, and there is no noise", c.Name)
+		}
 	}
 	return nil
 }
@@ -62,55 +79,64 @@ func (s Spec) Layout() kernels.Layout {
 	return l
 }
 
-// The names of the scalar inputs, by which Compile knows them.
+// The names of the scalar inputs that are not numbers of costs, by which Compile knows them.
 const (
-	nameC             = "c"
-	nameRho           = "rho"
-	nameLambda        = "lambda"
-	nameLearningRate  = "learning_rate"
-	nameFraction      = "batch_fraction"
+	nameFraction      = kernels.InputFraction
 	nameNoiseVariance = "noise_variance"
+	nameLearningRate  = "learning_rate"
 	nameSeed          = "seed"
 	nameStep          = "step"
 )
 
 // Scalars are the scalar inputs of a graph.
 type Scalars struct {
-	C, Rho, Lambda, LearningRate *gorgonia.Node
-	Fraction                     *gorgonia.Node // B/N
-	NoiseVariance                *gorgonia.Node
-	Seed, Step                   *gorgonia.Node // int64; the bits of the unsigned numbers
+	Numbers       map[string]*gorgonia.Node // that costs read: c, rho, lambda, ...
+	Fraction      *gorgonia.Node            // B/N
+	NoiseVariance *gorgonia.Node
+	Seed, Step    *gorgonia.Node // int64; the bits of the unsigned numbers
 }
 
-// NewScalars adds the scalar inputs to a graph.
-func NewScalars(g *gorgonia.ExprGraph, dt tensor.Dtype) Scalars {
+// NewScalars adds the scalar inputs to a graph, and numbers with the given names.
+func NewScalars(g *gorgonia.ExprGraph, dt tensor.Dtype, numbers ...string) Scalars {
 	scalar := func(name string, dt tensor.Dtype) *gorgonia.Node {
 		return gorgonia.NewScalar(g, dt, gorgonia.WithName(name))
 	}
-	return Scalars{
-		C: scalar(nameC, dt), Rho: scalar(nameRho, dt), Lambda: scalar(nameLambda, dt),
-		LearningRate: scalar(nameLearningRate, dt), Fraction: scalar(nameFraction, dt),
+	s := Scalars{
+		Numbers: map[string]*gorgonia.Node{}, Fraction: scalar(nameFraction, dt),
 		NoiseVariance: scalar(nameNoiseVariance, dt),
 		Seed:          scalar(nameSeed, tensor.Int64), Step: scalar(nameStep, tensor.Int64),
 	}
+	for _, name := range numbers {
+		if s.Numbers[name] == nil {
+			s.Numbers[name] = scalar(name, dt)
+		}
+	}
+	return s
 }
 
 // Let binds the numbers of a member at a step; fraction is B/N.
 func (s Scalars) Let(m kernels.Member, fraction float64, step int) error {
-	for _, b := range []struct {
-		node  *gorgonia.Node
-		value float64
-	}{
-		{s.C, m.C}, {s.Rho, m.Rho}, {s.Lambda, m.Lambda}, {s.LearningRate, m.LearningRate},
-		{s.Fraction, fraction}, {s.NoiseVariance, m.NoiseVariance},
-	} {
-		var v any = b.value
-		if b.node.Dtype() == tensor.Float32 {
-			v = float32(b.value)
+	let := func(n *gorgonia.Node, v float64) error {
+		var value any = v
+		if n.Dtype() == tensor.Float32 {
+			value = float32(v)
 		}
-		if err := gorgonia.Let(b.node, v); err != nil {
-			return fmt.Errorf("graph: %s: %w", b.node.Name(), err)
+		if err := gorgonia.Let(n, value); err != nil {
+			return fmt.Errorf("graph: %s: %w", n.Name(), err)
 		}
+		return nil
+	}
+	for name, node := range s.Numbers {
+		v, ok := m.Number(name)
+		if !ok {
+			return fmt.Errorf("graph: no number for %s", name)
+		}
+		if err := let(node, v); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(let(s.Fraction, fraction), let(s.NoiseVariance, m.NoiseVariance)); err != nil {
+		return err
 	}
 	if err := gorgonia.Let(s.Seed, int64(m.Seed)); err != nil {
 		return fmt.Errorf("graph: seed: %w", err)
@@ -139,19 +165,28 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 		return nil, err
 	}
 	g := gorgonia.NewGraph()
-	m := &Model{Spec: s, Graph: g, Scalars: NewScalars(g, dt)}
+	var numbers []string
+	for _, c := range s.Costs {
+		numbers = append(numbers, c.Numbers()...)
+	}
+	m := &Model{Spec: s, Graph: g, Scalars: NewScalars(g, dt, numbers...)}
 	layout := s.Layout()
 	m.X = gorgonia.NewMatrix(g, dt, gorgonia.WithShape(s.Batch, s.Sizes[0]), gorgonia.WithName("x"))
 
 	var terms gorgonia.Nodes
 	y := m.X
+	var sigma *gorgonia.Node // of the layer
 	for i, layer := range layout.Layers {
 		mu := gorgonia.NewMatrix(g, dt, gorgonia.WithShape(layer.Out, layer.Columns()),
 			gorgonia.WithName(fmt.Sprintf("mu%d", i)))
 		m.Mu = append(m.Mu, mu)
-		phi := m.phi(i, layer, dt)
 		var err error
-		if y, err = ApplyNoisyLinear(i, s.Sharing, y, mu, phi, m.Seed, m.Step); err != nil {
+		if phi := m.phi(i, layer, dt); phi != nil && (sigma == nil || s.Sharing != kernels.PerNetwork) {
+			if sigma, err = ApplySigma(phi); err != nil {
+				return nil, err
+			}
+		}
+		if y, err = ApplyNoisyLinear(i, s.Sharing, y, mu, sigma, m.Seed, m.Step); err != nil {
 			return nil, err
 		}
 		if last := i == len(layout.Layers)-1; !last && s.Activation != kernels.Linear {
@@ -159,35 +194,48 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 				return nil, err
 			}
 		}
-		if s.Magnitude {
-			cost, err := ApplyMagnitudeCost(mu, m.Lambda, m.Fraction)
-			if err != nil {
-				return nil, err
-			}
-			terms = append(terms, cost)
+		costs, err := m.costs(i, layer, mu, sigma)
+		if err != nil {
+			return nil, err
 		}
+		terms = append(terms, costs...)
 	}
 	likelihood, err := m.likelihood(y, dt)
 	if err != nil {
 		return nil, err
 	}
-	terms = append(gorgonia.Nodes{likelihood}, terms...)
-	if s.Reliability {
-		for i, phi := range m.Phi {
-			cost, err := ApplyReliabilityCost(sharers(layout, i), phi, m.C, m.Rho, m.Fraction)
-			if err != nil {
-				return nil, err
-			}
-			terms = append(terms, cost)
-		}
-	}
-	m.Loss = terms[0]
-	for _, term := range terms[1:] {
+	m.Loss = likelihood
+	for _, term := range terms {
 		if m.Loss, err = gorgonia.Add(m.Loss, term); err != nil {
 			return nil, fmt.Errorf("graph: sum of the objective: %w", err)
 		}
 	}
 	return m, nil
+}
+
+// costs returns the terms that the synapses of layer i pay.
+func (m *Model) costs(i int, layer kernels.Layer, mu, sigma *gorgonia.Node) (terms gorgonia.Nodes, err error) {
+	inputs := map[string]*gorgonia.Node{kernels.InputMu: mu}
+	maps.Copy(inputs, m.Numbers)
+	for _, c := range m.Spec.Costs {
+		if inputs[kernels.InputSigma] == nil && c.Formula.Reads(kernels.InputSigma) {
+			if inputs[kernels.InputSigma] = sigma; m.Spec.Sharing != kernels.PerSynapse {
+				if inputs[kernels.InputSigma], err = ApplySpread(i, layer, m.Spec.Sharing, sigma); err != nil {
+					return nil, err
+				}
+			}
+		}
+		cost, err := c.Apply(inputs)
+		if err != nil {
+			return nil, fmt.Errorf("graph: cost %s: %w", c.Name, err)
+		}
+		term, err := ApplyTotalCost(c.Name, cost, m.Fraction)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, term)
+	}
+	return terms, nil
 }
 
 // phi returns the phi of layer i, a new input unless the whole network has one; nil without noise.
@@ -199,7 +247,7 @@ func (m *Model) phi(i int, layer kernels.Layer, dt tensor.Dtype) *gorgonia.Node 
 		return m.Phi[0]
 	}
 	name := gorgonia.WithName(fmt.Sprintf("phi%d", i))
-	shape := phiShape(layer, m.Spec.Sharing)
+	shape := sigmaShape(layer, m.Spec.Sharing)
 	phi := gorgonia.NewTensor(m.Graph, dt, shape.Dims(), gorgonia.WithShape(shape...), name)
 	m.Phi = append(m.Phi, phi)
 	return phi
@@ -212,19 +260,6 @@ func (m *Model) likelihood(y *gorgonia.Node, dt tensor.Dtype) (*gorgonia.Node, e
 	}
 	m.Y = gorgonia.NewVector(m.Graph, tensor.Int, gorgonia.WithShape(m.Spec.Batch), gorgonia.WithName("labels"))
 	return ApplyCrossEntropy(y, m.Y)
-}
-
-// sharers is the number of synapses behind each entry of the i-th phi.
-func sharers(l kernels.Layout, i int) int {
-	switch l.Sharing {
-	case kernels.PerNeuron:
-		return l.Layers[i].Columns()
-	case kernels.PerLayer:
-		return l.Layers[i].Synapses()
-	case kernels.PerNetwork:
-		return l.Synapses()
-	}
-	return 1
 }
 
 // Params are the nodes that training changes, the means before the phis.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -105,27 +106,24 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 			Mu: s.input(fmt.Sprintf("mu%d", i), layer.Out, layer.In), MuBias: s.input(fmt.Sprintf("bias%d", i), layer.Out, 1),
 		}
 		w, b := l.Mu, l.MuBias
+		var sigma, sigmaBias *gorgonia.Node
 		if spec.Sharing != kernels.NoNoise {
 			var first *StockLayer
 			if i > 0 && spec.Sharing == kernels.PerNetwork {
 				first = &model.Layers[0]
 			}
-			sigma, sigmaBias := s.sigmas(&l, i, layer, spec.Sharing, first)
+			sigma, sigmaBias = s.sigmas(&l, i, layer, spec.Sharing, first)
 			w = s.binary(gorgonia.Add, l.Mu, s.binary(gorgonia.HadamardProd, sigma, l.Xi))
 			b = s.binary(gorgonia.Add, l.MuBias, s.binary(gorgonia.HadamardProd, sigmaBias, l.XiBias))
-			if spec.Reliability {
-				terms = append(terms, s.reliability(sigma, m, fraction), s.reliability(sigmaBias, m, fraction))
-			}
 		}
 		y = s.binary(gorgonia.Add, s.binary(gorgonia.Mul, y, s.transpose(w)),
 			s.binary(gorgonia.Mul, s.ones(spec.Batch, 1), s.transpose(b)))
 		if i < len(layers)-1 {
 			y = s.activate(spec.Activation, y)
 		}
-		if spec.Magnitude {
-			for _, mu := range []*gorgonia.Node{l.Mu, l.MuBias} {
-				terms = append(terms, s.times(s.sum(s.unary(gorgonia.Abs, mu)), m.Lambda*fraction))
-			}
+		for _, c := range spec.Costs {
+			terms = append(terms, s.times(s.sum(s.cost(c.Formula, m, l.Mu, sigma)), fraction),
+				s.times(s.sum(s.cost(c.Formula, m, l.MuBias, sigmaBias)), fraction))
 		}
 		model.Layers = append(model.Layers, l)
 	}
@@ -176,12 +174,57 @@ func (s *stock) sigmas(l *StockLayer, i int, layer kernels.Layer, sharing kernel
 	return s.binary(gorgonia.Mul, b, s.ones(1, layer.In)), b
 }
 
-func (s *stock) reliability(sigma *gorgonia.Node, m kernels.Member, fraction float64) *gorgonia.Node {
-	if m.Rho == 0 {
-		return s.times(s.sum(s.unary(gorgonia.Log, sigma)), -m.C*fraction)
+// cost writes a formula line by line. What is made of numbers alone is a number.
+func (s *stock) cost(f kernels.Formula, m kernels.Member, mu, sigma *gorgonia.Node) *gorgonia.Node {
+	variables := map[string]*gorgonia.Node{kernels.InputMu: mu, kernels.InputSigma: sigma}
+	nodes, numbers := make([]*gorgonia.Node, len(f.Lines)), make([]float64, len(f.Lines))
+	for i, l := range f.Lines {
+		var in gorgonia.Nodes
+		var v [3]float64
+		for j := range l.Op.Arity() {
+			at := l.Args[j]
+			if v[j] = numbers[at]; nodes[at] == nil {
+				in = append(in, s.number(numbers[at]))
+			} else {
+				in = append(in, nodes[at])
+			}
+		}
+		scalar := !slices.ContainsFunc(l.Args[:l.Op.Arity()], func(at int) bool { return nodes[at] != nil })
+		switch {
+		case l.Op == kernels.OpNumber:
+			numbers[i] = l.Num
+		case l.Op == kernels.OpInput:
+			name := f.Inputs[l.Args[0]]
+			nodes[i] = variables[name]
+			numbers[i], _ = m.Number(name)
+		case scalar:
+			numbers[i] = kernels.Operate(l.Op, v[0], v[1], v[2])
+		case stockUnary[l.Op] != nil:
+			nodes[i] = s.unary(stockUnary[l.Op], in[0])
+		case l.Op == kernels.OpMul && (in[0].IsScalar() || in[1].IsScalar()): // the Hadamard product wants two tensors
+			nodes[i] = s.binary(gorgonia.Mul, in[0], in[1])
+		case stockBinary[l.Op] != nil:
+			nodes[i] = s.binary(stockBinary[l.Op], in[0], in[1])
+		default:
+			return s.keep(nil, fmt.Errorf("no stock operation for %v", l.Op))
+		}
 	}
-	return s.times(s.sum(s.binary(gorgonia.Pow, sigma, s.number(-m.Rho))), m.C*fraction)
+	return nodes[f.Outputs[0]]
 }
+
+// stockUnary and stockBinary are Gorgonia's own operations.
+var (
+	stockUnary = map[kernels.Op]func(*gorgonia.Node) (*gorgonia.Node, error){
+		kernels.OpNeg: gorgonia.Neg, kernels.OpAbs: gorgonia.Abs, kernels.OpSquare: gorgonia.Square,
+		kernels.OpSqrt: gorgonia.Sqrt, kernels.OpExp: gorgonia.Exp, kernels.OpLog: gorgonia.Log,
+		kernels.OpLog1p: gorgonia.Log1p, kernels.OpExpm1: gorgonia.Expm1, kernels.OpTanh: gorgonia.Tanh,
+		kernels.OpSigmoid: gorgonia.Sigmoid, kernels.OpSoftplus: gorgonia.Softplus,
+	}
+	stockBinary = map[kernels.Op]func(a, b *gorgonia.Node) (*gorgonia.Node, error){
+		kernels.OpAdd: gorgonia.Add, kernels.OpSub: gorgonia.Sub, kernels.OpMul: gorgonia.HadamardProd,
+		kernels.OpDiv: gorgonia.HadamardDiv, kernels.OpPow: gorgonia.Pow,
+	}
+)
 
 func (s *stock) likelihood(y, answers *gorgonia.Node, spec Spec, m kernels.Member) *gorgonia.Node {
 	outputs := spec.Sizes[len(spec.Sizes)-1]

@@ -187,6 +187,16 @@ type Formula struct {
 // Eval returns the outputs for the inputs, in the arithmetic of T.
 func Eval[T Float](f Formula, inputs ...T) []T {
 	values := make([]T, len(f.Lines))
+	evaluate(f, inputs, values)
+	out := make([]T, len(f.Outputs))
+	for i, o := range f.Outputs {
+		out[i] = values[o]
+	}
+	return out
+}
+
+// evaluate computes the values of all lines.
+func evaluate[T Float](f Formula, inputs, values []T) {
 	for i, l := range f.Lines {
 		switch l.Op {
 		case OpInput:
@@ -197,11 +207,6 @@ func Eval[T Float](f Formula, inputs ...T) []T {
 			values[i] = Operate(l.Op, values[l.Args[0]], values[l.Args[1]], values[l.Args[2]])
 		}
 	}
-	out := make([]T, len(f.Outputs))
-	for i, o := range f.Outputs {
-		out[i] = values[o]
-	}
-	return out
 }
 
 // Equal reports whether two formulas are the same program.
@@ -210,6 +215,11 @@ func (f Formula) Equal(g Formula) bool {
 		slices.EqualFunc(f.Lines, g.Lines, func(a, b Line) bool {
 			return a.Op == b.Op && a.Args == b.Args && math.Float64bits(a.Num) == math.Float64bits(b.Num)
 		})
+}
+
+// Reads reports whether a line is the input of the given name.
+func (f Formula) Reads(input string) bool {
+	return slices.ContainsFunc(f.Lines, func(l Line) bool { return l.Op == OpInput && f.Inputs[l.Args[0]] == input })
 }
 
 // Operations counts the lines that compute something.
@@ -223,9 +233,11 @@ func (f Formula) Operations() int {
 	return n
 }
 
-// Bind returns the formula with some inputs replaced by numbers, and folded. The other inputs keep their order.
+// Bind returns the formula with some inputs replaced by numbers, and folded, for machines: powers of a quarter, a half
+// and small whole numbers become roots and products. The other inputs keep their order.
 func (f Formula) Bind(numbers map[string]float64) Formula {
 	b, kept := NewFormula(), 0
+	b.reduce = true
 	lines := make([]int, len(f.Lines))
 	inputs := make([]func() int, len(f.Inputs))
 	for i, name := range f.Inputs {
@@ -347,6 +359,9 @@ func (f Formula) text(i int) (string, int) {
 			return text, ops[OpNeg].binds
 		}
 		return text, atom
+	}
+	if int(l.Op) >= len(ops) {
+		return l.Op.String(), atom
 	}
 	binds := ops[l.Op].binds
 	arg := func(j, least int) string {

@@ -7,6 +7,7 @@ type FormulaBuilder struct {
 	inputs []string
 	lines  []Line
 	known  map[Line]int
+	reduce bool // whether constant powers become roots and products
 }
 
 // NewFormula begins a formula of the named inputs.
@@ -47,8 +48,7 @@ func (b *FormulaBuilder) number(i int) (float64, bool) {
 func (b *FormulaBuilder) is(i int, v float64) bool { n, ok := b.number(i); return ok && n == v }
 
 // Do is the line of an operation on earlier lines, as many as its arity. It may be simpler than asked for: constants
-// are folded, x + 0, x*1, x*0, --x and the like go, and powers of a quarter, a half and small whole numbers become
-// roots and products, which are faster and more exact. Zero times x is zero, whatever x is: it comes of derivatives.
+// are folded, and x + 0, x*1, x*0, --x and the like go. Zero times x is zero, whatever x is: it comes of derivatives.
 func (b *FormulaBuilder) Do(o Op, args ...int) int {
 	l := Line{Op: o}
 	var values [3]float64
@@ -153,7 +153,13 @@ func (b *FormulaBuilder) simpler(o Op, a [3]int) (int, bool) {
 			}
 		}
 	case OpPow:
-		if v, ok := b.number(a[1]); ok {
+		v, ok := b.number(a[1])
+		switch {
+		case ok && v == 0:
+			return b.Number(1), true
+		case ok && v == 1:
+			return a[0], true
+		case ok && b.reduce:
 			return b.power(a[0], v)
 		}
 	case OpSelect:
@@ -197,12 +203,10 @@ func exactReciprocal(v float64) bool {
 	return math.Abs(fraction) == 0.5 // a power of two
 }
 
-// power is x^v for a multiple v of a quarter between -4 and 4.
+// power is x^v for a multiple v of a quarter between -4 and 4, as roots and products, which are faster and more exact.
 func (b *FormulaBuilder) power(x int, v float64) (int, bool) {
 	quarters := int(math.Abs(v) * 4)
 	switch {
-	case v == 0:
-		return b.Number(1), true
 	case v == 1:
 		return x, true
 	case float64(quarters) != math.Abs(v)*4 || quarters > 16:
@@ -237,6 +241,17 @@ func (b *FormulaBuilder) power(x int, v float64) (int, bool) {
 		times(b.Do(OpSqrt, b.Do(OpSqrt, x)))
 	}
 	return product, true
+}
+
+// Sum is the line of a sum of lines of another formula, which has the builder's inputs; 0 if there are none.
+func (b *FormulaBuilder) Sum(f Formula, lines []int) int {
+	at := make([]int, len(f.Lines))
+	f.rebuild(b, at, func(l Line) int { return b.Input(l.Args[0]) })
+	sum := b.Number(0)
+	for _, i := range lines {
+		sum = b.Do(OpAdd, sum, at[i])
+	}
+	return sum
 }
 
 // Formula returns the formula with the given lines as outputs. Lines that no output needs are left out.

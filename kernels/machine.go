@@ -16,6 +16,7 @@ type Capabilities struct {
 	Activations  []Activation
 	Likelihoods  []Likelihood
 	Sharings     []Sharing
+	Operations   []Op // in formulas of costs; those of the standard form need none
 }
 
 // Check reports whether the machine can run a Program for the members, and train them on the data; train is nil for a
@@ -24,16 +25,18 @@ func (c Capabilities) Check(p *Program, members []Member, train *Data) error {
 	if len(members) == 0 {
 		return fmt.Errorf("%s: want at least one member", c.Machine)
 	}
-	for i, m := range members {
-		if math.IsNaN(m.Rho) || math.IsInf(m.Rho, 0) {
-			return fmt.Errorf("%s: member %d: no kernel for the cost sigma^-%v of reliability", c.Machine, i, m.Rho)
-		}
-	}
 	if err := c.knows(p); err != nil {
 		return fmt.Errorf("%s: program: %w", c.Machine, err)
 	}
 	if err := p.check(); err != nil {
 		return fmt.Errorf("%s: program: %w", c.Machine, err)
+	}
+	for _, g := range p.Gradients() {
+		for i, m := range members {
+			if err := m.CheckNumbers(g.Law); err != nil {
+				return fmt.Errorf("%s: member %d: %w", c.Machine, i, err)
+			}
+		}
 	}
 	if train == nil {
 		return nil
@@ -69,11 +72,9 @@ func (c Capabilities) knows(p *Program) error {
 			all = append(all, known("activation", c.Activations, i.Activation), known("likelihood", c.Likelihoods, i.Likelihood))
 		case Backward:
 			all = append(all, known("activation", c.Activations, i.Activation))
-		case UpdateShared:
-			all = append(all, counted("reliability", i.ReliabilityTerms))
 		}
 		if g, ok := GradientOf(instruction); ok {
-			all = append(all, counted("magnitude", g.MagnitudeTerms), counted("reliability", g.ReliabilityTerms))
+			all = append(all, c.prices(g.Law))
 		}
 	}
 	for _, err := range all {
@@ -104,9 +105,19 @@ func known[T comparable](kind string, list []T, v T) error {
 	return fmt.Errorf("no kernel for the %s %v, only for %s", kind, v, strings.Trim(fmt.Sprint(list), "[]"))
 }
 
-func counted(cost string, terms int) error {
-	if terms < 0 {
-		return fmt.Errorf("no kernel for a cost of %s that is taken %d times", cost, terms)
+// prices reports whether there are kernels for the costs of a law.
+func (c Capabilities) prices(l Law) error {
+	if _, ok := l.Standard(); ok {
+		return nil
+	}
+	for _, line := range l.Slopes.Lines {
+		if line.Op > OpNumber && !slices.Contains(c.Operations, line.Op) {
+			names := make([]string, len(l.Costs))
+			for i, cost := range l.Costs {
+				names[i] = cost.String()
+			}
+			return fmt.Errorf("no kernel for the operation %v in the costs %s", line.Op, strings.Join(names, ", "))
+		}
 	}
 	return nil
 }
@@ -142,7 +153,7 @@ func (p *Program) check() error {
 			}
 		}
 		if g, ok := GradientOf(instruction); ok {
-			if instruction != p.Rule.Layer(g) {
+			if !reflect.DeepEqual(instruction, p.Rule.Layer(g)) {
 				return fmt.Errorf("%v, though its rule is %v", instruction, p.Rule)
 			}
 			gradients++

@@ -64,7 +64,7 @@ func (trains) Draws() (Stream, bool) { return StreamTrain, true }
 func (trains) Layer(g Gradient) Instruction { return Update{g} }
 
 // Shared is an UpdateShared.
-func (trains) Shared(reliabilityTerms int) Instruction { return UpdateShared{reliabilityTerms} }
+func (trains) Shared(l Law) Instruction { return UpdateShared{l} }
 
 // Constants are the numbers of a Mover at one step, the same for all networks. A rule sets those in its formula.
 type Constants struct {

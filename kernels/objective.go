@@ -38,39 +38,3 @@ func InversePower[T Float](sigma, rho T) T {
 	}
 	return exp(-(rho + 1) * log(sigma))
 }
-
-// Costs are the two regularising terms of the objective of the whole data set, without any factor B/N.
-type Costs struct {
-	Magnitude   float64 // lambda sum |mu|
-	Reliability float64 // c sum sigma^-rho, or -c sum log sigma
-}
-
-// Costs evaluates the terms for one network, biases included. A term that the program leaves out is zero.
-func (p *Program) Costs(s *State, m Member) Costs {
-	var costs Costs
-	for _, u := range p.Gradients() {
-		layer := p.Layout.Layers[u.Layer]
-		mu := s.Mu[p.Layout.Offset(u.Layer):]
-		sum := 0.0
-		for r := range layer.Out {
-			for _, v := range mu[r*layer.Stride() : r*layer.Stride()+layer.Columns()] {
-				sum += math.Abs(float64(v))
-			}
-		}
-		costs.Magnitude += m.Lambda * float64(u.MagnitudeTerms) * sum
-
-		if p.Layout.Sharing == NoNoise || u.ReliabilityTerms == 0 {
-			continue
-		}
-		phi := s.Phi[p.Layout.PhiOffset(u.Layer):][:p.Layout.PhiLen(u.Layer)]
-		sum = 0
-		for r := range layer.Out {
-			for k := range layer.Columns() {
-				sigma, _ := Softplus(float64(phi[layer.PhiIndex(p.Layout.Sharing, r, k)]))
-				sum += ReliabilityCost(sigma, m.Rho)
-			}
-		}
-		costs.Reliability += m.C * float64(u.ReliabilityTerms) * sum
-	}
-	return costs
-}

@@ -21,12 +21,11 @@ type Instruction interface {
 //
 //	dW[r][k] = sum_b dy[b][r] x[b][k],   x = buffer Src, dy = the gradient of buffer Dst
 //
-// The terms say how often the objective contains each cost of the layer's synapses: 0 or 1, unless a user adds one
-// twice.
+// and what each synapse of the layer pays.
 type Gradient struct {
-	Layer                            int
-	Src, Dst                         Buffer
-	MagnitudeTerms, ReliabilityTerms int
+	Layer    int
+	Src, Dst Buffer
+	Law
 }
 
 // The instructions, in the order in which a step uses them.
@@ -57,7 +56,7 @@ type (
 	// is per synapse, phi.
 	Update struct{ Gradient }
 	// UpdateShared moves the phis that layers have in common, after all their Updates.
-	UpdateShared struct{ ReliabilityTerms int }
+	UpdateShared struct{ Law }
 	// SumGradient forms dW of a layer and the squared gradients of the examples, adds them to the Sums of the network, and
 	// also the layer's input. The costs are left out.
 	SumGradient struct{ Gradient }
@@ -88,22 +87,25 @@ func (i Backward) String() string {
 	return fmt.Sprintf("d%d = d%d w%d, through %v", i.Src, i.Dst, i.Layer, i.Activation)
 }
 func (i Update) String() string {
-	return fmt.Sprintf("update layer %d with d%d b%d, %d magnitude, %d reliability", i.Layer, i.Dst, i.Src,
-		i.MagnitudeTerms, i.ReliabilityTerms)
+	return fmt.Sprintf("update layer %d with d%d b%d%s", i.Layer, i.Dst, i.Src, i.paid())
 }
-func (i UpdateShared) String() string {
-	return fmt.Sprintf("update shared phi, %d reliability", i.ReliabilityTerms)
-}
+func (i UpdateShared) String() string { return "update shared phi" + i.paid() }
 
 func (i SumGradient) String() string {
-	return fmt.Sprintf("sum gradient of layer %d with d%d b%d, without %d magnitude, %d reliability", i.Layer, i.Dst,
-		i.Src,
-		i.MagnitudeTerms, i.ReliabilityTerms)
+	return fmt.Sprintf("sum gradient of layer %d with d%d b%d, without costs", i.Layer, i.Dst, i.Src)
 }
 
 func (i Fluctuate) String() string {
-	return fmt.Sprintf("fluctuate layer %d with d%d b%d, %d magnitude, without %d reliability", i.Layer, i.Dst, i.Src,
-		i.MagnitudeTerms, i.ReliabilityTerms)
+	return fmt.Sprintf("fluctuate layer %d with d%d b%d%s, at fixed sigma", i.Layer, i.Dst, i.Src, i.paid())
+}
+
+// paid lists the costs.
+func (l Law) paid() string {
+	text := ""
+	for _, c := range l.Costs {
+		text += ", " + c.String()
+	}
+	return text
 }
 
 // Program is a compiled step: what a VM runs. It holds structure only; the numbers come with each Member.
@@ -144,9 +146,10 @@ func (p *Program) String() string {
 // Member is one network of a run: the scalar inputs of the graph.
 type Member struct {
 	Seed          uint64
-	C             float64 // reliability cost multiplier
-	Rho           float64 // exponent of the reliability cost; 0 is the entropic limit
-	Lambda        float64 // magnitude cost multiplier
+	C             float64            // multiplier of the reliability cost, c in formulas
+	Rho           float64            // exponent of the reliability cost, rho
+	Lambda        float64            // multiplier of the magnitude cost, lambda
+	Numbers       map[string]float64 // the other numbers that formulas of costs name
 	LearningRate  float64
 	NoiseVariance float64 // of the Gaussian likelihood
 

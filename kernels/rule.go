@@ -17,7 +17,7 @@ type Rule interface {
 	Layer(g Gradient) Instruction
 	// Shared returns the instruction that follows those of all layers if synapses share a phi, or nil if the rule needs
 	// none.
-	Shared(reliabilityTerms int) Instruction
+	Shared(l Law) Instruction
 }
 
 // Accumulate leaves the parameters as they are and adds up the gradients of the likelihood and the inputs of every
@@ -43,7 +43,7 @@ func (a Accumulate) Draws() (Stream, bool) { return StreamAnalysis, !a.AtMu }
 func (Accumulate) Layer(g Gradient) Instruction { return SumGradient{g} }
 
 // Shared is nil: the sums do not involve phi.
-func (Accumulate) Shared(int) Instruction { return nil }
+func (Accumulate) Shared(Law) Instruction { return nil }
 
 // Langevin takes samples of the posterior p(theta | data) ~ exp(-U(theta) / T) with theta = mu (stochastic gradient
 // Langevin dynamics: Welling and Teh 2011; as a model of synapses: Kappel et al. 2015). U is the objective of the data
@@ -77,7 +77,7 @@ func (Langevin) Draws() (Stream, bool) { return StreamDynamics, false }
 func (Langevin) Layer(g Gradient) Instruction { return Fluctuate{g} }
 
 // Shared is nil: phi stays as it is.
-func (Langevin) Shared(int) Instruction { return nil }
+func (Langevin) Shared(Law) Instruction { return nil }
 
 // Check reports whether delay and decay define step sizes.
 func (l Langevin) Check() error {

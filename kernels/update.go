@@ -2,45 +2,46 @@ package kernels
 
 import "math"
 
-// Slopes are the slopes of the costs for one network, per minibatch, with the factor B/N.
+// Slopes are the slopes of a layer's costs for one network, per minibatch, with B/N in them: of the standard form,
+//
+//	dcost/dmu = Magnitude sign(mu),   dcost/dsigma = -Reliability sigma^-(Rho+1)
+//
+// or of any form: then Formula is there, and has them as its outputs, of mu and sigma.
 type Slopes[T Float] struct {
-	Magnitude   T // lambda B/N
-	Reliability T // k B/N, see ReliabilitySlope
+	Magnitude   T
+	Reliability T
 	Rho         T
+	Formula     *Formula
 }
 
-// NewSlopes returns the slopes of a network; fraction is B/N.
-func NewSlopes[T Float](m Member, fraction float64) Slopes[T] {
-	return Slopes[T]{
-		Magnitude:   T(m.Lambda * fraction),
-		Reliability: T(ReliabilitySlope(m.C, m.Rho) * fraction),
-		Rho:         T(m.Rho),
+// NewSlopes returns the slopes of a law for a network; fraction is B/N.
+func NewSlopes[T Float](l Law, m Member, fraction float64) Slopes[T] {
+	if s, ok := l.Standard(); ok {
+		u := s.Slopes(m, fraction)
+		return Slopes[T]{
+			Magnitude: T(u.Magnitude) * T(s.MagnitudeTerms), Reliability: T(u.Reliability) * T(s.ReliabilityTerms),
+			Rho: T(u.Rho),
+		}
 	}
+	f := m.Bind(l.Slopes)
+	f = f.Bind(map[string]float64{InputFraction: fraction})
+	return Slopes[T]{Formula: &f}
 }
 
-// TrainingStep holds the numbers of one step of training for one network: the slopes of its costs, and those of its
-// mover.
+// NewLayerSlopes returns the slopes of all layers of a program.
+func NewLayerSlopes[T Float](p *Program, m Member, fraction float64) []Slopes[T] {
+	var slopes []Slopes[T]
+	for _, g := range p.Gradients() {
+		slopes = append(slopes, NewSlopes[T](g.Law, m, fraction))
+	}
+	return slopes
+}
+
+// TrainingStep holds the numbers of one step of training for one layer of a network: the slopes of its costs, and those
+// with which its parameters follow their gradients.
 type TrainingStep[T Float] struct {
 	Slopes[T]
 	Move[T]
-}
-
-// NewTrainingStep returns the numbers of the given step, counted from 0; fraction is B/N.
-func NewTrainingStep[T Float](r Mover, m Member, fraction float64, step int) TrainingStep[T] {
-	return TrainingStep[T]{NewSlopes[T](m, fraction), NewMove[T](r, m.LearningRate, step)}
-}
-
-// Times returns the slopes with the costs counted the given number of times.
-func (u Slopes[T]) Times(magnitude, reliability int) Slopes[T] {
-	u.Magnitude *= T(magnitude)
-	u.Reliability *= T(reliability)
-	return u
-}
-
-// Times returns the numbers with the costs counted the given number of times.
-func (u TrainingStep[T]) Times(magnitude, reliability int) TrainingStep[T] {
-	u.Slopes = u.Slopes.Times(magnitude, reliability)
-	return u
 }
 
 // Sign is the derivative of |x|, taken as 0 at the kink.
@@ -130,7 +131,7 @@ func (u Slopes[T]) SharedGradient(phi T, sum float64, synapses int) T {
 	return (T(sum) - u.Reliability*T(synapses)*InversePower(sigma, u.Rho)) * derivative
 }
 
-// LangevinStep holds the numbers of one step of the rule Langevin for one network.
+// LangevinStep holds the numbers of one step of the rule Langevin for one layer of a network.
 type LangevinStep[T Float] struct {
 	Slopes[T]   // of which only that of the magnitude is used
 	Rate      T // eps_t N/B; 0 without the gradient
@@ -138,21 +139,13 @@ type LangevinStep[T Float] struct {
 }
 
 // NewLangevinStep returns the numbers of the given step, counted from 0; fraction is B/N.
-func NewLangevinStep[T Float](l Langevin, m Member, fraction float64, step int) LangevinStep[T] {
+func NewLangevinStep[T Float](l Langevin, m Member, slopes Slopes[T], fraction float64, step int) LangevinStep[T] {
 	eps := m.LearningRate * l.Schedule(step)
-	s := LangevinStep[T]{
-		Slopes: NewSlopes[T](m, fraction), Rate: T(eps / fraction), Noise: T(math.Sqrt(2 * eps * m.Temperature)),
-	}
+	s := LangevinStep[T]{Slopes: slopes, Rate: T(eps / fraction), Noise: T(math.Sqrt(2 * eps * m.Temperature))}
 	if m.Uncorrected {
 		s.Rate = 0
 	}
 	return s
-}
-
-// Times returns the numbers with the costs counted the given number of times.
-func (u LangevinStep[T]) Times(magnitude, reliability int) LangevinStep[T] {
-	u.Slopes = u.Slopes.Times(magnitude, reliability)
-	return u
 }
 
 // Descend moves mu of a row down the gradient, mu <- mu - Rate (dW + Magnitude sign(mu)), and reports whether both were

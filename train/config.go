@@ -158,6 +158,9 @@ func (c Config) Cohort() string {
 	if c.Rule != "" {
 		text += fmt.Sprintf(", rule %v", c.Rule)
 	}
+	if c.Rho.Entropic() {
+		text += ", rho entropic" // a law of its own
+	}
 	return text
 }
 
@@ -165,14 +168,17 @@ func (c Config) Cohort() string {
 func (c Config) Spec(inputs, classes int) graph.Spec {
 	s := graph.Spec{
 		Sizes: append(append([]int{inputs}, c.Hidden...), classes), Batch: c.Batch,
-		Activation: kernels.ReLU, Likelihood: kernels.Categorical, Magnitude: true, Reliability: true,
+		Activation: kernels.ReLU, Likelihood: kernels.Categorical,
 	}
 	for _, n := range noises {
 		if n.name == c.Noise {
 			s.Sharing = n.sharing
 		}
 	}
-	s.Reliability = s.Sharing != kernels.NoNoise
+	s.Costs = graph.PaperCosts(s.Sharing)
+	if c.Rho.Entropic() {
+		s.Costs = graph.EntropicCosts(s.Sharing)
+	}
 	return s
 }
 

@@ -89,6 +89,9 @@ func ParseExponent(s string) (Exponent, error) {
 // Value is rho; 0 for entropic.
 func (e Exponent) Value() float64 { return e.value }
 
+// Entropic reports whether it is the limit rho -> 0, whose cost is -c log sigma.
+func (e Exponent) Entropic() bool { return e.value == 0 }
+
 func (e Exponent) String() string { return e.name }
 
 // MarshalText writes the exponent as the user wrote it.

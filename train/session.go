@@ -91,7 +91,7 @@ func (s *Session) spec() graph.Spec {
 // withoutNoise is the structure of the networks where their weights are what they are.
 func (s *Session) withoutNoise() graph.Spec {
 	spec := s.spec()
-	spec.Sharing, spec.Reliability = kernels.NoNoise, false
+	spec.Sharing, spec.Costs = kernels.NoNoise, graph.PaperCosts(kernels.NoNoise)
 	return spec
 }
 

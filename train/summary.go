@@ -114,7 +114,10 @@ func (r *Run) outcomes(test []kernels.Score) ([]store.Outcome, error) {
 }
 
 func (r *Run) outcome(n Config, c *store.Checkpoint, test kernels.Score) store.Outcome {
-	costs := r.Program.Costs(c.State, n.Member())
+	costs := map[string]float64{}
+	for _, term := range r.Program.Costs(c.State, n.Member()) {
+		costs[term.Name] = term.Value
+	}
 	return store.Outcome{
 		Steps:           c.Step,
 		AccuracySampled: test.AccuracySampled, LossSampled: test.LossSampled,
@@ -122,6 +125,6 @@ func (r *Run) outcome(n Config, c *store.Checkpoint, test kernels.Score) store.O
 		AccuracyPredictive: test.AccuracyPredictive, LossPredictive: test.LossPredictive,
 		AccuracyExpectedLog: test.AccuracyExpectedLog, LossExpectedLog: test.LossExpectedLog,
 		SigmaRMS: c.SigmaRMS(), SigmaRMSLayers: c.SigmaRMSLayers(), ReliabilityCost: c.ReliabilityCost(n.Rho.Value()),
-		ObjectiveMagnitude: costs.Magnitude, ObjectiveReliability: costs.Reliability,
+		ObjectiveMagnitude: costs["magnitude"], ObjectiveReliability: costs["reliability"],
 	}
 }

@@ -140,6 +140,13 @@ type Network struct {
 	Start   []*kernels.State // of each member
 }
 
+func (d Design) costs() []graph.Law {
+	if d.Rho == 0 {
+		return graph.EntropicCosts(d.Sharing)
+	}
+	return graph.PaperCosts(d.Sharing)
+}
+
 // Network makes networks that differ in seed, c, lambda, learning rate and state, under Adam. The noise is visible:
 // sigma is between
 // 0.05 and 0.5, and c such that the largest gradients of noise and cost are of one size.
@@ -147,7 +154,7 @@ func (d Design) Network(t testing.TB) *Network {
 	t.Helper()
 	n := &Network{Spec: graph.Spec{
 		Sizes: d.Sizes, Batch: d.Batch, Activation: d.Activation, Sharing: d.Sharing, Likelihood: d.Likelihood,
-		Magnitude: true, Reliability: d.Sharing != kernels.NoNoise,
+		Costs: d.costs(),
 	}}
 	n = n.Under(t, kernels.DefaultAdam())
 	if d.Examples == 0 {

@@ -64,8 +64,10 @@ func refusals(t *testing.T, m Machine) {
 		{"an unknown likelihood", n, func(p *kernels.Program) { p.Likelihood = 9 },
 			"no kernel for the likelihood Likelihood(9)"},
 		{"an unknown sharing", n, func(p *kernels.Program) { p.Layout.Sharing = 9 }, "no kernel for the sharing Sharing(9)"},
-		{"a negative cost", n, each(func(i *kernels.Update) { i.ReliabilityTerms = -1 }),
-			"no kernel for a cost of reliability"},
+		{"an unknown operation in a cost", n, each(func(i *kernels.Update) { i.Law = unknownLaw() }),
+			"no kernel for the operation Op(99) in the costs strange"},
+		{"a cost of a number that is not there", n, each(func(i *kernels.Update) { i.Law = namelessLaw() }),
+			"no number for k in the cost strange k*abs(mu)"},
 		{"weights never drawn", n, func(p *kernels.Program) { p.Instructions = p.Instructions[2:] },
 			"comes before its weights are drawn"},
 		{"updates that are sums", summed, func(p *kernels.Program) { p.Rule = kernels.DefaultAdam() },
@@ -91,8 +93,8 @@ func refusals(t *testing.T, m Machine) {
 	infinite := slices.Clone(n.Members)
 	infinite[2].Rho = math.Inf(1)
 	if _, err := m.Open(n.Program, infinite, n.Data); err == nil ||
-		!strings.Contains(err.Error(), "member 2: no kernel for the cost sigma^-+Inf") {
-		t.Errorf("an unknown cost: %v", err)
+		!strings.Contains(err.Error(), "member 2: rho is +Inf in the cost reliability c*sigma^-rho") {
+		t.Errorf("an infinite exponent: %v", err)
 	}
 
 	vm := n.Open(t, m.Open)
@@ -145,4 +147,20 @@ func each[I any](change func(i *I)) func(p *kernels.Program) {
 			}
 		}
 	}
+}
+
+// unknownLaw has an operation that nobody knows.
+func unknownLaw() kernels.Law {
+	f := kernels.Formula{Inputs: []string{kernels.InputMu, kernels.InputSigma}, Lines: []kernels.Line{
+		{Op: kernels.OpInput}, {Op: 99}}, Outputs: []int{1}}
+	slopes := f
+	slopes.Outputs = []int{1, 1}
+	return kernels.Law{Costs: []kernels.Cost{{Name: "strange", Formula: f}}, Slopes: slopes}
+}
+
+// namelessLaw is of the standard form, with a number that members do not have.
+func namelessLaw() kernels.Law {
+	b := kernels.NewFormula(kernels.InputMu, "k")
+	f := b.Formula(b.Do(kernels.OpMul, b.Input(1), b.Do(kernels.OpAbs, b.Input(0))))
+	return kernels.Law{Costs: []kernels.Cost{{Name: "strange", Formula: f}}}
 }

@@ -109,7 +109,10 @@ func (n *Network) checkPadsOfSums(t *testing.T, s *kernels.Sums) {
 func (n *Network) stockGradient(t *testing.T, step int, stream kernels.Stream, noisy, magnitude bool) [][][]float64 {
 	t.Helper()
 	spec := n.Spec
-	spec.Magnitude, spec.Reliability = magnitude, false
+	spec.Costs = nil
+	if magnitude {
+		spec.Costs = graph.PaperCosts(kernels.NoNoise)
+	}
 	ref := n.reference(0, "")
 	s, err := graph.BuildStock(spec, tensor.Float64, n.Members[0], ref.fraction())
 	if err != nil {

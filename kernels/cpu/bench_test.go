@@ -18,8 +18,8 @@ func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch i
 	b.Helper()
 	b.Setenv(cpu.KernelVariable, set)
 	p, err := graph.CompileSpec(graph.Spec{
-		Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true,
-		Reliability: sharing != kernels.NoNoise,
+		Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing,
+		Costs: graph.PaperCosts(sharing),
 	}, rule)
 	if err != nil {
 		b.Fatal(err)

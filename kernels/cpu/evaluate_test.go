@@ -29,8 +29,7 @@ func (c *countdown) Err() error {
 func TestEvaluateStopsWithinAPass(t *testing.T) {
 	const groups, draws, threads = 3, 50, 2
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.NoNoise} {
-		spec := graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Sharing: sharing, Magnitude: true,
-			Reliability: sharing != kernels.NoNoise}
+		spec := graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Sharing: sharing, Costs: graph.PaperCosts(sharing)}
 		p, err := graph.CompileSpec(spec, kernels.DefaultAdam())
 		if err != nil {
 			t.Fatal(err)

@@ -17,8 +17,8 @@ func TestMemory(t *testing.T) {
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork, kernels.NoNoise} {
 		const members, threads = 3, 2
 		p, err := graph.CompileSpec(graph.Spec{
-			Sizes: []int{784, 300, 10}, Batch: 20, Sharing: sharing, Activation: kernels.ReLU, Magnitude: true,
-			Reliability: sharing != kernels.NoNoise,
+			Sizes: []int{784, 300, 10}, Batch: 20, Sharing: sharing, Activation: kernels.ReLU,
+			Costs: graph.PaperCosts(sharing),
 		}, kernels.DefaultAdam())
 		if err != nil {
 			t.Fatal(err)

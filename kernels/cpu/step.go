@@ -168,7 +168,7 @@ func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, costs k
 	d.noise, d.keys = noise, noise.Keys()
 	d.mu, d.slope = s.Mu[from:][:n], k.slope[from:][:n]
 	d.phi = s.Phi[layout.PhiOffset(layer):][:layout.PhiLen(layer)]
-	d.costs = costs.Times(1, k.gradients[layer].ReliabilityTerms)
+	d.costs = costs
 	if layout.Sharing == kernels.PerSynapse {
 		d.cost = k.cost[from:][:n]
 		if k.sigma != nil {
@@ -285,7 +285,7 @@ const reductionRows = 16
 func (k *worker) move(i kernels.Update, s *kernels.State, rule kernels.TrainingStep[float32]) bool {
 	layout, u := k.program.Layout, &k.updating
 	u.Layer, u.batch, u.sharing = layout.Layers[i.Layer], k.batch, layout.Sharing
-	u.setRule(rule.Times(i.MagnitudeTerms, i.ReliabilityTerms))
+	u.setRule(rule)
 	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
 	from, n := layout.Offset(i.Layer), u.Slots()
 	mu, phi := s.Params()
@@ -340,7 +340,7 @@ func (k *worker) movePart(s share) {
 
 // moveShared moves the shared phis and returns the layer of the first that left the finite numbers, or -1.
 func (k *worker) moveShared(i kernels.UpdateShared, s *kernels.State, rule kernels.TrainingStep[float32]) int {
-	k.updating.setRule(rule.Times(0, i.ReliabilityTerms))
+	k.updating.setRule(rule)
 	step := &k.updating.rule
 	if k.program.Layout.Sharing == kernels.PerNetwork {
 		for _, part := range k.shared[1:] {
@@ -363,7 +363,7 @@ func (k *worker) fluctuate(i kernels.Fluctuate, s *kernels.State, noise kernels.
 	step kernels.LangevinStep[float32]) bool {
 	layout, u := k.program.Layout, &k.updating
 	u.Layer, u.batch = layout.Layers[i.Layer], k.batch
-	u.setDescent(step.Times(i.MagnitudeTerms, 0))
+	u.setDescent(step)
 	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
 	u.row = kernels.Row[float32]{Mu: kernels.Param[float32]{Values: s.Mu[layout.Offset(i.Layer):][:u.Slots()]}}
 	k.begin(i.Layer, s, noise, kernels.Slopes[float32]{})
@@ -424,7 +424,7 @@ func (k *worker) sumPart(s share) {
 // step takes member m through the steps [first, end) of one epoch and appends the negative log-likelihood of each to
 // losses.
 func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Divergence {
-	member, s := vm.members[m], vm.states[m]
+	member, s, slopes := vm.members[m], vm.states[m], vm.slopes[m]
 	fraction := float64(k.batch) / float64(vm.train.N)
 	perEpoch := vm.train.N / k.batch
 	order := vm.orders[member.Seed].index
@@ -442,7 +442,7 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 		noise := kernels.Noise{Seed: member.Seed, Stream: stream, Step: uint32(step)}
 		var rule kernels.TrainingStep[float32]
 		if k.mover != nil {
-			rule = kernels.NewTrainingStep[float32](k.mover, member, fraction, step)
+			rule.Move = kernels.NewMove[float32](k.mover, member.LearningRate, step)
 		}
 		for number, instruction := range k.program.Instructions {
 			switch i := instruction.(type) {
@@ -450,7 +450,7 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 				k.gather(i.Dst, vm.train, order[at:at+k.batch])
 			case kernels.Sample: // the Forward draws the weights, when it needs them
 			case kernels.Forward:
-				k.begin(i.Layer, s, noise, rule.Slopes)
+				k.begin(i.Layer, s, noise, slopes[i.Layer])
 				k.forward(i, kind, k.batch)
 			case kernels.Loss:
 				loss := k.loss(i, member)
@@ -462,11 +462,13 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 			case kernels.Backward:
 				k.backward(i, weights)
 			case kernels.Update:
+				rule.Slopes = slopes[i.Layer]
 				if !k.move(i, s, rule) {
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
 				}
 			case kernels.Fluctuate:
-				if !k.fluctuate(i, s, noise, kernels.NewLangevinStep[float32](langevin, member, fraction, step)) {
+				rule := kernels.NewLangevinStep(langevin, member, slopes[i.Layer], fraction, step)
+				if !k.fluctuate(i, s, noise, rule) {
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
 				}
 			case kernels.SumGradient:
@@ -474,6 +476,7 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
 				}
 			case kernels.UpdateShared:
+				rule.Slopes = slopes[0] // those of all layers
 				if layer := k.moveShared(i, s, rule); layer >= 0 {
 					return &kernels.Divergence{Step: step, Layer: layer, What: "gradient"}
 				}

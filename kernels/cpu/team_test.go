@@ -10,7 +10,7 @@ import (
 
 // Threads wait in a loop for each other, so more of them than processors would take the processor from those with work.
 func TestNoMoreThreadsThanProcessors(t *testing.T) {
-	p, err := graph.CompileSpec(graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Magnitude: true, Reliability: true},
+	p, err := graph.CompileSpec(graph.Spec{Sizes: []int{9, 5, 3}, Batch: 2, Costs: graph.PaperCosts(0)},
 		kernels.DefaultAdam())
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 type VM struct {
 	program *kernels.Program
 	members []kernels.Member
+	slopes  [][]kernels.Slopes[float32] // of the costs: by member and layer
 	states  []*kernels.State
 	sums    []*kernels.Sums       // per member, nil unless the rule accumulates
 	stopped []*kernels.Divergence // per member, nil while it is finite
@@ -102,7 +103,10 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		workers: make([]*worker, min(threads, len(members))),
 		testers: make([]*worker, threads),
 	}
-	for range members {
+	for _, m := range members {
+		if train != nil {
+			vm.slopes = append(vm.slopes, kernels.NewLayerSlopes[float32](p, m, float64(p.Batch)/float64(train.N)))
+		}
 		vm.states = append(vm.states, kernels.NewState(p.Layout, len(kernels.Moments(p.Rule))))
 		if _, sums := p.Rule.(kernels.Accumulate); sums {
 			vm.sums = append(vm.sums, kernels.NewSums(p.Layout))

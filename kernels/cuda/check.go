@@ -309,8 +309,9 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 		examples := order[step%perEpoch*batch:][:batch]
 		var rule kernels.TrainingStep[float64]
 		if mover, ok := c.vm.shape.Rule.(kernels.Mover); ok {
-			rule = kernels.NewTrainingStep[float64](mover, member, float64(batch)/float64(c.data.N), step)
+			rule.Move = kernels.NewMove[float64](mover, member.LearningRate, step)
 		}
+		fraction := float64(batch) / float64(c.data.N)
 		noise := kernels.Noise{Seed: member.Seed, Step: uint32(step)}
 		noise.Stream, _ = c.vm.shape.Rule.Draws()
 		switch i := instruction.(type) {
@@ -328,15 +329,17 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 		case kernels.Backward:
 			c.backwarded(i, m)
 		case kernels.Update:
+			rule.Slopes = kernels.NewSlopes[float64](i.Law, member, fraction)
 			c.updated(i, m, c.layer(i.Layer, noise, before[m]), before[m], rule)
 		case kernels.UpdateShared:
+			rule.Slopes = kernels.NewSlopes[float64](i.Law, member, fraction)
 			c.sigmaUpdated(i, m, before[m], rule)
 		case kernels.SumGradient:
 			c.summed(i, m)
 		case kernels.Fluctuate:
 			langevin, _ := c.vm.shape.Rule.(kernels.Langevin)
-			c.fluctuated(i, m, noise, before[m], kernels.NewLangevinStep[float64](langevin, member,
-				float64(batch)/float64(c.data.N), step))
+			c.fluctuated(i, m, noise, before[m], kernels.NewLangevinStep(langevin, member,
+				kernels.NewSlopes[float64](i.Law, member, fraction), fraction, step))
 		}
 	}
 }
@@ -427,7 +430,6 @@ func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.Sta
 	off := layout.Offset(i.Layer)
 	n, stride := st.Columns(), st.Stride()
 	dy, x := c.delta(i.Dst, m), c.buffer(i.Src, m)
-	rule = rule.Times(i.MagnitudeTerms, i.ReliabilityTerms)
 	mu, phi := s.Params()
 	params := kernels.Row[float64]{Mu: widePart(mu, off, st.Slots())}
 	if layout.Sharing == kernels.PerSynapse {
@@ -531,7 +533,6 @@ func (c *checker) fluctuated(i kernels.Fluctuate, m int, noise kernels.Noise, s 
 	p := kernels.Product[float64]{Layer: layout.Layers[i.Layer], Batch: c.vm.shape.Batch}
 	n, stride, off := p.Columns(), p.Stride(), layout.Offset(i.Layer)
 	dy, x, want := c.delta(i.Dst, m), c.buffer(i.Src, m), c.means(i.Layer, s)
-	rule = rule.Times(i.MagnitudeTerms, 0)
 	noise.Layer = uint16(i.Layer)
 	dw, xi := make([]float64, n), make([]float64, n)
 	for r := range p.Out {
@@ -558,7 +559,6 @@ func (c *checker) means(layer int, s *kernels.State) []float64 {
 func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.TrainingStep[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	all := c.read(c.vm.memory.sums, shape.rows*shape.sumGroups, m)
-	rule = rule.Times(0, i.ReliabilityTerms)
 	_, before := s.Params()
 	phi := widePart(before, 0, len(s.Phi))
 	row := 0

@@ -94,8 +94,8 @@ func BenchmarkStep(b *testing.B) {
 			b.Run(fmt.Sprintf("%v/M=%d", sharing, members), func(b *testing.B) {
 				d := gpu(b)
 				p, err := graph.CompileSpec(graph.Spec{
-					Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Sharing: sharing, Magnitude: true,
-					Reliability: true,
+					Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Sharing: sharing,
+					Costs: graph.PaperCosts(sharing),
 				}, kernels.DefaultAdam())
 				if err != nil {
 					b.Fatal(err)

@@ -282,11 +282,12 @@ func gradientTiles(l kernels.Layer) int {
 
 func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
+	standard, _ := i.Standard()
 	return vm.call("update"+movers[s.Rule.Name()]+"_sigma", [3]int{len(s.Layout.Groups()), 1, p.instances}, 64,
 		updateSigmaParameters{
 			clock: p.clock, layers: vm.layers(p), members: m.members, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf,
 			sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(s.phiOffset()), phiSlots: n(s.phiSlots),
-			rows: n(s.rows), sumGroups: n(s.sumGroups), reliabilityTerms: float32(i.ReliabilityTerms),
+			rows: n(s.rows), sumGroups: n(s.sumGroups), reliabilityTerms: float32(standard.ReliabilityTerms),
 		})
 }
 
@@ -330,6 +331,7 @@ func (vm *VM) gradientRecords() []gradientRecord {
 	m, layout, tile, n := vm.memory, vm.shape.Layout, 0, vm.counts.of
 	for _, u := range vm.shape.Gradients() {
 		l, slot, parity := layout.Layers[u.Layer], m.identity, 0
+		standard, _ := u.Standard()
 		if u.Src == vm.shape.dataFirst {
 			slot, parity = m.slots, vm.parity(vm.training(0))
 		}
@@ -337,7 +339,7 @@ func (vm *VM) gradientRecords() []gradientRecord {
 			x: m.values[u.Src], xslot: slot, dy: m.deltas[u.Dst], in: n(l.In), out: n(l.Out),
 			muOffset: n(layout.Offset(u.Layer)), phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(u.Layer)),
 			layer: n(u.Layer), firstRow: n(vm.shape.firstRow[u.Layer]), firstTile: n(tile),
-			magnitudeTerms: float32(u.MagnitudeTerms), reliabilityTerms: float32(u.ReliabilityTerms),
+			magnitudeTerms: float32(standard.MagnitudeTerms), reliabilityTerms: float32(standard.ReliabilityTerms),
 			parity: n(parity),
 		})
 		tile += gradientTiles(l)

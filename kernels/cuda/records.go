@@ -161,18 +161,19 @@ func (c *counts) of(n int) int32 {
 	return int32(n)
 }
 
-func newMemberRecord(m kernels.Member, fraction float64, outputs int) memberRecord {
-	slopes := kernels.NewSlopes[float32](m, fraction)
+func newMemberRecord(p *kernels.Program, m kernels.Member, fraction float64) memberRecord {
+	outputs := p.Widths[p.Output]
+	slopes := p.StandardSlopes(m, fraction)
 	return memberRecord{
-		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rho: slopes.Rho, magnitude: slopes.Magnitude,
-		reliability: slopes.Reliability, rate: float32(m.LearningRate), variance: float32(m.NoiseVariance),
+		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rho: float32(slopes.Rho), magnitude: float32(slopes.Magnitude),
+		reliability: float32(slopes.Reliability), rate: float32(m.LearningRate), variance: float32(m.NoiseVariance),
 		constant: float32(float64(outputs) * math.Log(2*math.Pi*float64(float32(m.NoiseVariance))) / 2),
 	}
 }
 
 // newLangevinRecord holds what the schedule does not change: the numbers of steps of one size.
 func newLangevinRecord(m kernels.Member, fraction float64) langevinRecord {
-	s := kernels.NewLangevinStep[float32](kernels.Langevin{}, m, fraction, 0)
+	s := kernels.NewLangevinStep(kernels.Langevin{}, m, kernels.Slopes[float32]{}, fraction, 0)
 	return langevinRecord{rate: s.Rate, amplitude: s.Noise}
 }
 

@@ -281,7 +281,7 @@ func (vm *VM) makeResident(b batch) error {
 			vm.seeds = append(vm.seeds, m.Seed)
 		}
 		slots[i] = int32(vm.slots[m.Seed])
-		records[i] = newMemberRecord(m, fraction, vm.shape.Widths[vm.shape.Output])
+		records[i] = newMemberRecord(vm.shape.Program, m, fraction)
 		langevin[i] = newLangevinRecord(m, fraction)
 		if err := vm.uploadMember(b.from + i); err != nil {
 			return err

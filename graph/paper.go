@@ -1,0 +1,26 @@
+package graph
+
+import "quantal/kernels"
+
+// PaperCosts are the costs of Malkin et al. 2024, Eq. 2-4: lambda |mu|, and c sigma^-rho where there is noise.
+func PaperCosts(s kernels.Sharing) []Law { return paperCosts(s, "reliability = c*sigma^-rho") }
+
+// EntropicCosts are the same in the limit rho -> 0, where c (sigma^-rho - 1) / rho becomes -c log sigma: the costs of
+// variational inference (Appendix 4).
+func EntropicCosts(s kernels.Sharing) []Law { return paperCosts(s, "reliability = -c*log(sigma)") }
+
+func paperCosts(s kernels.Sharing, reliability string) []Law {
+	costs := []Law{mustLaw("magnitude = lambda*abs(mu)")}
+	if s != kernels.NoNoise {
+		costs = append(costs, mustLaw(reliability))
+	}
+	return costs
+}
+
+func mustLaw(text string) Law {
+	l, err := ParseLaw(text)
+	if err != nil {
+		panic(err) // a constant of this package
+	}
+	return l
+}

@@ -1,0 +1,252 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// The names of what a formula of costs reads besides numbers.
+const (
+	InputMu       = "mu"
+	InputSigma    = "sigma"
+	InputFraction = "batch_fraction" // B/N; in slopes only
+)
+
+// Cost is one named term of the objective: what a synapse of a given mean and standard deviation pays, as c sigma^-rho
+// in Malkin et al. 2024, Eq. 4. Its formula has one output and reads mu, sigma and numbers of the member.
+type Cost struct {
+	Name    string
+	Formula Formula
+}
+
+func (c Cost) String() string { return c.Name + " " + c.Formula.String() }
+
+// Law is what each synapse of a layer pays: the sum of its costs. Slopes has the derivatives of the sum, times B/N: its
+// outputs are dcost/dmu and dcost/dsigma.
+type Law struct {
+	Costs  []Cost
+	Slopes Formula
+}
+
+// Equal reports whether two laws are the same.
+func (l Law) Equal(o Law) bool {
+	return l.Slopes.Equal(o.Slopes) && slices.EqualFunc(l.Costs, o.Costs, func(a, b Cost) bool {
+		return a.Name == b.Name && a.Formula.Equal(b.Formula)
+	})
+}
+
+// Numbers lists the names of the numbers that the costs read, in the order in which they appear.
+func (l Law) Numbers() []string {
+	var names []string
+	for _, c := range l.Costs {
+		for _, name := range c.Formula.Inputs {
+			if name != InputMu && name != InputSigma && c.Formula.Reads(name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// Standard is a law of the paper's form, for which machines have kernels of their own: terms k |mu|, any number of
+// times, and terms c sigma^-rho or -c log sigma, any number of times. k, c and rho are made of numbers.
+type Standard struct {
+	MagnitudeTerms, ReliabilityTerms int
+
+	magnitude, reliability Formula // k; and c with -rho, or -c alone for the logarithm
+}
+
+// Standard recognises a law of the paper's form by the form of its costs.
+func (l Law) Standard() (s Standard, ok bool) {
+	for _, c := range l.Costs {
+		numbers, of := c.Formula.Hoist(InputMu, InputSigma)
+		product := of.Lines[of.Outputs[0]]
+		negative := product.Op == OpNeg
+		if negative {
+			product = of.Lines[product.Args[0]]
+		}
+		if product.Op != OpMul {
+			return s, false
+		}
+		found := false
+		for i, x := range product.Args[:2] {
+			what := of.Lines[product.Args[1-i]]
+			switch {
+			case what.Op == OpAbs && of.reads(what.Args[0], InputMu):
+				found = s.add(&s.MagnitudeTerms, &s.magnitude, numbers, of, negative, x)
+			case what.Op == OpPow && of.reads(what.Args[0], InputSigma):
+				found = s.add(&s.ReliabilityTerms, &s.reliability, numbers, of, negative, x, what.Args[1])
+			case what.Op == OpLog && of.reads(what.Args[0], InputSigma):
+				found = s.add(&s.ReliabilityTerms, &s.reliability, numbers, of, negative, x)
+			}
+			if found {
+				break
+			}
+		}
+		if !found {
+			return s, false
+		}
+	}
+	return s, true
+}
+
+// reads reports whether a line is the input of the given name.
+func (f Formula) reads(line int, input string) bool {
+	l := f.Lines[line]
+	return l.Op == OpInput && f.Inputs[l.Args[0]] == input
+}
+
+// add counts a term whose numbers, the first of them negative perhaps, are the given lines of the formula of a synapse,
+// unless one of them varies from
+// synapse to synapse or earlier terms of the kind are different.
+func (s *Standard) add(terms *int, kind *Formula, numbers, of Formula, negative bool, lines ...int) bool {
+	b := NewFormula(numbers.Inputs...)
+	at := make([]int, len(numbers.Lines))
+	numbers.rebuild(b, at, func(l Line) int { return b.Input(l.Args[0]) })
+	var outputs []int
+	for _, i := range lines {
+		switch l := of.Lines[i]; {
+		case l.Op == OpNumber:
+			outputs = append(outputs, b.Number(l.Num))
+		case l.Op == OpInput && l.Args[0] >= 2: // after mu and sigma
+			outputs = append(outputs, at[numbers.Outputs[l.Args[0]-2]])
+		default:
+			return false
+		}
+	}
+	if negative {
+		outputs[0] = b.Do(OpNeg, outputs[0])
+	}
+	k := b.Formula(outputs...)
+	if *terms > 0 && !kind.Equal(k) {
+		return false
+	}
+	*kind = k
+	*terms++
+	return true
+}
+
+// Slopes are those of one term of each kind for a member; fraction is B/N.
+func (s Standard) Slopes(m Member, fraction float64) Slopes[float64] {
+	var u Slopes[float64]
+	if s.MagnitudeTerms > 0 {
+		u.Magnitude = m.eval(s.magnitude)[0] * fraction
+	}
+	if s.ReliabilityTerms > 0 {
+		k := m.eval(s.reliability)
+		u.Reliability = -k[0] // the slope of k log sigma is k sigma^-1
+		if len(k) == 2 {      // that of c sigma^-rho is -c rho sigma^-(rho+1)
+			u.Rho = -k[1]
+			u.Reliability = k[0] * u.Rho
+		}
+		u.Reliability *= fraction
+	}
+	return u
+}
+
+// StandardSlopes are those of one term of each kind, where the costs of all layers are of the standard form and their
+// terms are the same, whatever layers have them.
+func (p *Program) StandardSlopes(m Member, fraction float64) Slopes[float64] {
+	var all Standard
+	for _, g := range p.Gradients() {
+		s, _ := g.Standard()
+		if s.MagnitudeTerms > 0 {
+			all.MagnitudeTerms, all.magnitude = 1, s.magnitude
+		}
+		if s.ReliabilityTerms > 0 {
+			all.ReliabilityTerms, all.reliability = 1, s.reliability
+		}
+	}
+	return all.Slopes(m, fraction)
+}
+
+// Number is a number of the member by its name in formulas.
+func (m Member) Number(name string) (float64, bool) {
+	switch name {
+	case "c":
+		return m.C, true
+	case "rho":
+		return m.Rho, true
+	case "lambda":
+		return m.Lambda, true
+	}
+	v, ok := m.Numbers[name]
+	return v, ok
+}
+
+// Bind is a formula with the member's numbers in it.
+func (m Member) Bind(f Formula) Formula {
+	numbers := map[string]float64{}
+	for _, name := range f.Inputs {
+		if v, ok := m.Number(name); ok {
+			numbers[name] = v
+		}
+	}
+	return f.Bind(numbers)
+}
+
+// eval is a formula of numbers only.
+func (m Member) eval(f Formula) []float64 { return Eval[float64](m.Bind(f)) }
+
+// CheckNumbers reports whether a member has all numbers that a law reads, and they are finite.
+func (m Member) CheckNumbers(l Law) error {
+	for _, name := range l.Numbers() {
+		v, ok := m.Number(name)
+		if !ok {
+			return fmt.Errorf("no number for %s in the cost %s", name, l.where(name))
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%s is %v in the cost %s: want a finite number", name, v, l.where(name))
+		}
+	}
+	return nil
+}
+
+// where is the first cost that reads a number.
+func (l Law) where(name string) Cost {
+	i := slices.IndexFunc(l.Costs, func(c Cost) bool { return slices.Contains(c.Formula.Inputs, name) })
+	return l.Costs[i]
+}
+
+// NamedValue is a named term of the objective and its value.
+type NamedValue struct {
+	Name  string
+	Value float64
+}
+
+// Costs evaluates the terms of the objective of the whole data set for one network, without any factor B/N, biases
+// included. Terms of one name are summed; their order is that of the first layer.
+func (p *Program) Costs(s *State, m Member) []NamedValue {
+	var values []NamedValue
+	for _, g := range p.Gradients() {
+		layer := p.Layout.Layers[g.Layer]
+		mu := s.Mu[p.Layout.Offset(g.Layer):]
+		var phi []float32
+		if p.Layout.Sharing != NoNoise {
+			phi = s.Phi[p.Layout.PhiOffset(g.Layer):]
+		}
+		for _, c := range g.Costs {
+			f := m.Bind(c.Formula)
+			in, values64, sum := make([]float64, len(f.Inputs)), make([]float64, len(f.Lines)), 0.0
+			for r := range layer.Out {
+				for k := range layer.Columns() {
+					for i, name := range f.Inputs {
+						if in[i] = float64(mu[r*layer.Stride()+k]); name == InputSigma {
+							in[i], _ = Softplus(float64(phi[layer.PhiIndex(p.Layout.Sharing, r, k)]))
+						}
+					}
+					evaluate(f, in, values64)
+					sum += values64[f.Outputs[0]]
+				}
+			}
+			i := slices.IndexFunc(values, func(v NamedValue) bool { return v.Name == c.Name })
+			if i < 0 {
+				i = len(values)
+				values = append(values, NamedValue{Name: c.Name})
+			}
+			values[i].Value += sum
+		}
+	}
+	return values
+}
