@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,12 +15,46 @@ import (
 // Spec is the structure of a network and its objective. It holds no number that could differ between the members of one
 // Program.
 type Spec struct {
-	Sizes      []int              `json:"sizes" toml:"sizes"` // inputs, hidden layers, outputs
-	Batch      int                `json:"batch" toml:"batch"`
-	Activation kernels.Activation `json:"activation" toml:"activation"` // of the hidden layers
-	Sharing    kernels.Sharing    `json:"sharing" toml:"sharing"`
-	Likelihood kernels.Likelihood `json:"likelihood" toml:"likelihood"`
-	Costs      []Law              `json:"costs" toml:"costs"` // what each synapse pays; their sum stands in the objective
+	Sizes      []int // inputs, hidden layers, outputs
+	Batch      int
+	Activation kernels.Activation // of the hidden layers
+	Sharing    kernels.Sharing
+	Likelihood kernels.Likelihood
+	Costs      []Law // what each synapse pays; the objective has their sum
+}
+
+// MarshalJSON writes the structure as checkpoints have it: costs by their text, and those of the paper, whatever the
+// exponent, as they were written before there were others.
+func (s Spec) MarshalJSON() ([]byte, error) {
+	var costs []string
+	magnitude, reliability := false, false
+	for _, c := range s.Costs {
+		costs = append(costs, c.String())
+		magnitude = magnitude || c.String() == magnitudeCost
+		reliability = reliability || c.String() == powerCost || c.String() == entropicCost
+	}
+	if count(magnitude)+count(reliability) == len(costs) {
+		costs = nil
+	} else {
+		magnitude, reliability = false, false
+	}
+	return json.Marshal(struct {
+		Sizes       []int              `json:"sizes"`
+		Batch       int                `json:"batch"`
+		Activation  kernels.Activation `json:"activation"`
+		Sharing     kernels.Sharing    `json:"sharing"`
+		Likelihood  kernels.Likelihood `json:"likelihood"`
+		Magnitude   bool               `json:"magnitude"`
+		Reliability bool               `json:"reliability"`
+		Costs       []string           `json:"costs,omitempty"`
+	}{s.Sizes, s.Batch, s.Activation, s.Sharing, s.Likelihood, magnitude, reliability, costs})
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Check reports what is wrong with the Spec.
