@@ -197,7 +197,7 @@ func (n *network) predict(s *kernels.State, x []float64, draws int, seed uint64)
 				y, stride := buffer(i.Dst), kernels.Stride(layer.Out)
 				p.Forward(y, buffer(i.Src))
 				for e := range x {
-					kernels.Apply(i.Activation, y[e*stride:][:layer.Out])
+					kernels.Apply(i.Activation, y[e*stride:][:layer.Out], nil)
 				}
 			}
 		}

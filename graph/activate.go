@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -32,18 +33,22 @@ func (o *Activate) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 func activate[T kernels.Float](o *Activate, v values[T]) gorgonia.Value {
 	dst := output[T](&o.op)
 	copy(dst, v.slice(0))
-	kernels.Apply(o.Activation, dst)
+	kernels.Apply(o.Activation, dst, nil)
 	return o.out
 }
 
 // SymDiff adds the gradient with respect to y.
-func (o *Activate) SymDiff(_ gorgonia.Nodes, a, da *gorgonia.Node) (gorgonia.Nodes, error) {
+func (o *Activate) SymDiff(in gorgonia.Nodes, a, da *gorgonia.Node) (gorgonia.Nodes, error) {
 	operands := gorgonia.Nodes{da, a}
+	if o.Activation.KeepsSlope() {
+		operands[1] = in[0]
+	}
 	dy, err := apply(&ActivateGradient{newOp("ActivateGradient", o.shape, o.dtype, operands), o.Activation}, operands...)
 	return gorgonia.Nodes{dy}, err
 }
 
-// ActivateGradient is the gradient with respect to y. Inputs: the gradient with respect to a(y), and a(y).
+// ActivateGradient is the gradient with respect to y. Inputs: the gradient with respect to a(y), and a(y), or y where
+// the derivative is no function of a(y).
 type ActivateGradient struct {
 	op
 	Activation kernels.Activation
@@ -59,6 +64,12 @@ func (o *ActivateGradient) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 func activateGradient[T kernels.Float](o *ActivateGradient, v values[T]) gorgonia.Value {
 	dst := output[T](&o.op)
 	copy(dst, v.slice(0))
-	kernels.ApplyGradient(o.Activation, dst, v.slice(1))
+	of := v.slice(1)
+	if o.Activation.KeepsSlope() {
+		slope := make([]T, len(of))
+		kernels.Apply(o.Activation, slices.Clone(of), slope)
+		of = slope
+	}
+	kernels.ApplyGradient(o.Activation, dst, of)
 	return o.out
 }

@@ -69,10 +69,19 @@ type layer struct {
 	mu, sigma    *gorgonia.Node
 	src, dst     kernels.Buffer
 	activation   kernels.Activation
-	activated    *gorgonia.Node // the output after its activation
+	linear       *gorgonia.Node // the output before its activation
+	activated    *gorgonia.Node // the output after it
 	dmu, dsigma  *gorgonia.Node // the parts of the likelihood
 	fed          bool           // whether something reads the output
 	backwardDone bool
+}
+
+// slopeOf is what the derivative of the activation is computed from.
+func (l *layer) slopeOf() *gorgonia.Node {
+	if l.activation.KeepsSlope() {
+		return l.linear
+	}
+	return l.activated
 }
 
 type compiler struct {
@@ -270,7 +279,7 @@ func (c *compiler) activate(n *gorgonia.Node, op *Activate, in gorgonia.Nodes) e
 		return fmt.Errorf("%v: its input %v is not the output of a noisy layer that nothing else reads", op, in[0])
 	}
 	l := c.layers[i]
-	l.activation, l.activated = op.Activation, n
+	l.activation, l.linear, l.activated = op.Activation, in[0], n
 	c.buffers[n] = l.dst
 	last := len(c.program.Instructions) - 1
 	c.program.Instructions[last] = kernels.Forward{Layer: i, Src: l.src, Dst: l.dst, Activation: op.Activation}
@@ -326,7 +335,7 @@ func (c *compiler) activateGradient(n *gorgonia.Node, op *ActivateGradient, in g
 		return fmt.Errorf("%v: its input %v is not the gradient of an activation", op, in[0])
 	}
 	l := c.producer(d.buffer)
-	if l == nil || l.activation != op.Activation || l.activated != in[1] {
+	if l == nil || l.activation != op.Activation || l.slopeOf() != in[1] {
 		return fmt.Errorf("%v does not belong to the activation that %v is the gradient of", op, in[0])
 	}
 	c.deltas[n] = delta{d.buffer, true}

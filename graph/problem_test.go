@@ -372,9 +372,13 @@ func specs() []Spec {
 			}
 		}
 	}
-	tanh := all[0]
-	tanh.Sizes, tanh.Activation, tanh.Batch = []int{5, 6, 3}, kernels.Tanh, 4
-	return append(all, tanh)
+	for _, activation := range kernels.Activations() {
+		if other := all[0]; activation != kernels.ReLU {
+			other.Sizes, other.Activation, other.Batch = []int{5, 6, 3}, activation, 4
+			all = append(all, other)
+		}
+	}
+	return all
 }
 
 func (s Spec) title(rho float64) string {

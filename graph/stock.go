@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -146,8 +147,36 @@ func (s *stock) activate(a kernels.Activation, y *gorgonia.Node) *gorgonia.Node 
 		return s.unary(gorgonia.Rectify, y)
 	case kernels.Tanh:
 		return s.unary(gorgonia.Tanh, y)
+	case kernels.LeakyReLU:
+		above, below := s.unary(gorgonia.Rectify, y), s.unary(gorgonia.Rectify, s.unary(gorgonia.Neg, y))
+		return s.binary(gorgonia.Sub, above, s.times(below, kernels.LeakySlope))
+	case kernels.Sigmoid:
+		return s.unary(gorgonia.Sigmoid, y)
+	case kernels.SoftplusActivation:
+		return s.unary(gorgonia.Softplus, y)
+	case kernels.GELU:
+		return s.binary(gorgonia.HadamardProd, y, s.normal(y))
 	}
 	return s.keep(nil, fmt.Errorf("no operation for the activation %v", a))
+}
+
+// normal is the distribution function of the standard normal, for which Gorgonia has no operation: with the density phi
+// and n!! = n (n-2) (n-4) ...
+//
+//	Phi(y) = 1/2 + phi(y) (y + y^3/3!! + y^5/5!! + y^7/7!! + ...)
+//
+// (Marsaglia 2004). Up to |y| = 6 so many terms leave an error below the rounding of float64.
+func (s *stock) normal(y *gorgonia.Node) *gorgonia.Node {
+	const terms = 70
+	square := s.binary(gorgonia.HadamardProd, y, y)
+	series := s.binary(gorgonia.Add, s.times(square, 0), s.number(1))
+	for n := terms; n > 0; n-- {
+		next := s.binary(gorgonia.HadamardProd, series, s.times(square, 1/float64(2*n+1)))
+		series = s.binary(gorgonia.Add, next, s.number(1))
+	}
+	density := s.times(s.unary(gorgonia.Exp, s.times(square, -0.5)), 1/math.Sqrt(2*math.Pi))
+	above := s.binary(gorgonia.HadamardProd, density, s.binary(gorgonia.HadamardProd, y, series))
+	return s.binary(gorgonia.Add, above, s.number(0.5))
 }
 
 // sigmas adds the inputs phi and xi of a layer and returns the standard deviations of its weights and biases.

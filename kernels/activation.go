@@ -7,18 +7,25 @@ import (
 )
 
 // Activation is the function a layer's output passes through. An activation is defined entirely here: its name, its
-// value in Apply and its derivative, as a function of the output a(y), in ApplyGradient. A machine refuses those that
-// it has no code for.
+// value in Apply and its derivative, as a function of the output a(y) or of what Apply has kept, in ApplyGradient. A
+// machine refuses those that it has no code for.
 type Activation int
 
 // The activations.
 const (
-	Linear Activation = iota
-	ReLU              // max(0, y)
-	Tanh
+	Linear             Activation = iota
+	ReLU                          // max(0, y)
+	Tanh                          //
+	LeakyReLU                     // y, or LeakySlope y where y is negative (Maas, Hannun and Ng 2013)
+	Sigmoid                       // 1 / (1 + e^-y)
+	SoftplusActivation            // ln(1 + e^y)
+	GELU                          // y Phi(y), with Phi of the normal distribution itself (Hendrycks and Gimpel 2016, Eq. 1)
 )
 
-var activationNames = [...]string{"linear", "relu", "tanh"}
+// LeakySlope is how steep LeakyReLU is below 0.
+const LeakySlope = 0.01
+
+var activationNames = [...]string{"linear", "relu", "tanh", "leaky-relu", "sigmoid", "softplus", "gelu"}
 
 func (a Activation) String() string { return name(activationNames[:], "Activation", int(a)) }
 
@@ -49,9 +56,13 @@ func (a *Activation) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Apply replaces y by a(y). A NaN stays NaN: a rectifier that hid it would hide a diverged network. An unknown
-// activation gives NaNs: see Check.
-func Apply[T Float](a Activation, y []T) {
+// KeepsSlope reports whether the derivative is not a function of the output, so that Apply keeps it for ApplyGradient: two
+// inputs of GELU can have the same output.
+func (a Activation) KeepsSlope() bool { return a == GELU }
+
+// Apply replaces y by a(y), and leaves a'(y) in slope if the activation keeps that and slope is not nil. A NaN stays NaN: a
+// rectifier that hid it would hide a diverged network. An unknown activation gives NaNs: see Check.
+func Apply[T Float](a Activation, y, slope []T) {
 	switch a {
 	case Linear:
 	case ReLU:
@@ -64,12 +75,34 @@ func Apply[T Float](a Activation, y []T) {
 		for i, v := range y {
 			y[i] = T(math.Tanh(float64(v)))
 		}
+	case LeakyReLU:
+		for i, v := range y {
+			if v < 0 {
+				y[i] = LeakySlope * v
+			}
+		}
+	case Sigmoid:
+		for i, v := range y {
+			_, y[i] = Softplus(v)
+		}
+	case SoftplusActivation:
+		for i, v := range y {
+			y[i], _ = Softplus(v)
+		}
+	case GELU:
+		for i, v := range y {
+			below := math.Erfc(-float64(v)/math.Sqrt2) / 2 // Phi(v)
+			if y[i] = T(float64(v) * below); slope != nil {
+				slope[i] = T(below + float64(v)*math.Exp(-float64(v)*float64(v)/2)/math.Sqrt(2*math.Pi))
+			}
+		}
 	default:
 		fill(y, T(math.NaN()))
 	}
 }
 
-// ApplyGradient replaces dy, the gradient with respect to a(y), by the gradient with respect to y, given a(y).
+// ApplyGradient replaces dy, the gradient with respect to a(y), by the gradient with respect to y, given a(y), or a'(y)
+// if the activation keeps its slope.
 func ApplyGradient[T Float](a Activation, dy, y []T) {
 	y = y[:len(dy)]
 	switch a {
@@ -83,6 +116,24 @@ func ApplyGradient[T Float](a Activation, dy, y []T) {
 	case Tanh:
 		for i, v := range y {
 			dy[i] *= 1 - v*v
+		}
+	case LeakyReLU:
+		for i, v := range y {
+			if !(v > 0) {
+				dy[i] *= LeakySlope
+			}
+		}
+	case Sigmoid:
+		for i, v := range y {
+			dy[i] *= v * (1 - v)
+		}
+	case SoftplusActivation:
+		for i, v := range y {
+			dy[i] *= -expm1(-v)
+		}
+	case GELU:
+		for i, v := range y {
+			dy[i] *= v
 		}
 	default:
 		fill(dy, T(math.NaN()))

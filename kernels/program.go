@@ -130,6 +130,16 @@ func (p *Program) Gradients() []Gradient {
 	return gradients
 }
 
+// KeepsSlope reports whether the activation that makes a buffer keeps its slope for the way back.
+func (p *Program) KeepsSlope(b Buffer) bool {
+	for _, instruction := range p.Instructions {
+		if f, ok := instruction.(Forward); ok && f.Dst == b {
+			return f.Activation.KeepsSlope()
+		}
+	}
+	return false
+}
+
 // String lists the instructions, one per line.
 func (p *Program) String() string {
 	var b strings.Builder

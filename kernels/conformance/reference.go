@@ -170,6 +170,41 @@ func (r *Reference) draw(noise kernels.Noise) (w, xi [][][]float64) {
 	return w, xi
 }
 
+// curves are the activations and their derivatives.
+var curves = map[kernels.Activation]struct{ value, slope func(y float64) float64 }{
+	kernels.Linear: {func(y float64) float64 { return y }, func(float64) float64 { return 1 }},
+	kernels.ReLU:   {func(y float64) float64 { return math.Max(y, 0) }, func(y float64) float64 { return step(y, 0) }},
+	kernels.Tanh:   {math.Tanh, func(y float64) float64 { return 1 / (math.Cosh(y) * math.Cosh(y)) }},
+	kernels.LeakyReLU: {
+		func(y float64) float64 { return math.Max(y, 0.01*y) }, func(y float64) float64 { return step(y, 0.01) },
+	},
+	kernels.Sigmoid:            {logistic, func(y float64) float64 { return logistic(y) * logistic(-y) }},
+	kernels.SoftplusActivation: {softplus, logistic},
+	kernels.GELU: {
+		func(y float64) float64 { return y / 2 * (1 + math.Erf(y/math.Sqrt2)) },
+		func(y float64) float64 {
+			return (1+math.Erf(y/math.Sqrt2))/2 + y*math.Exp(-y*y/2)/math.Sqrt(2*math.Pi)
+		},
+	},
+}
+
+func logistic(y float64) float64 { return 1 / (1 + math.Exp(-y)) }
+
+// step is 1 above 0 and otherwise the given number.
+func step(y, below float64) float64 {
+	if y > 0 {
+		return 1
+	}
+	return below
+}
+
+func dot(row, x []float64) (sum float64) {
+	for k, v := range row {
+		sum += v * x[k]
+	}
+	return sum
+}
+
 // infer returns the activations of all layers for one example, the constant 1 after those that feed a layer.
 func (r *Reference) infer(e int32, w [][][]float64) [][]float64 {
 	layers := len(w)
@@ -180,16 +215,9 @@ func (r *Reference) infer(e int32, w [][][]float64) [][]float64 {
 	for l := range layers {
 		a[l] = append(a[l], 1)
 		for _, row := range w[l] {
-			y := 0.0
-			for k, v := range row {
-				y += v * a[l][k]
-			}
-			switch {
-			case l == layers-1:
-			case r.n.Activation == kernels.ReLU:
-				y = math.Max(y, 0)
-			case r.n.Activation == kernels.Tanh:
-				y = math.Tanh(y)
+			y := dot(row, a[l])
+			if l < layers-1 {
+				y = curves[r.n.Activation].value(y)
 			}
 			a[l+1] = append(a[l+1], y)
 		}
@@ -260,13 +288,9 @@ func (r *Reference) backpropagate(e int32, w, dw [][][]float64) {
 				}
 			}
 		}
-		for k := range below {
-			switch {
-			case l == 0:
-			case r.n.Activation == kernels.ReLU && a[l][k] <= 0:
-				below[k] = 0
-			case r.n.Activation == kernels.Tanh:
-				below[k] *= 1 - a[l][k]*a[l][k]
+		if l > 0 {
+			for k, row := range w[l-1] {
+				below[k] *= curves[r.n.Activation].slope(dot(row, a[l-1]))
 			}
 		}
 		d = below

@@ -63,6 +63,29 @@ func moversAgainstFloat64(t *testing.T, machines []Machine) {
 	}
 }
 
+// activationsAgainstFloat64: ten steps of two hidden layers, and an evaluation with draws.
+func activationsAgainstFloat64(t *testing.T, machines []Machine) {
+	for i, activation := range kernels.Activations() {
+		d := Design{Sizes: []int{20, 17, 18, 5}, Sharing: kernels.Sharing(i % 5), Activation: activation, Batch: 6 + 15*(i%2),
+			Likelihood: kernels.Likelihood(i % 2), Rho: 2. / 3, Members: 2}
+		t.Run(d.String(), func(t *testing.T) {
+			n := d.Network(t)
+			c := comparison{network: n, count: 10, flaws: flawsOfTraining(n), factor: 3, losses: 1e-5}
+			c.after = func(t *testing.T, vm kernels.VM) {
+				var want []kernels.Score
+				for _, r := range n.After(0, 10, "") {
+					want = append(want, r.score(9, 2))
+				}
+				if diff := cmp.Diff(want, ScoresOf(t, vm, n.Data, 9, 2), cmpopts.EquateApprox(5e-5, 1e-9),
+					cmpopts.EquateNaNs()); diff != "" {
+					t.Errorf("scores (-want +got)\n%s", diff)
+				}
+			}
+			c.on(t, some(machines, i, true))
+		})
+	}
+}
+
 // publishedPreset makes a step at the preset's real size.
 func publishedPreset(t *testing.T, machines []Machine) {
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork} {

@@ -26,6 +26,9 @@ type kernelSet struct {
 	// backward computes dx = dy w for examples first to first+n, times the derivative of a fused
 	// activation.
 	backward func(p *product, dx, x, dy, w []float32, first, n int)
+	// activate and gradient are Apply and ApplyGradient of package kernels, on whole rows.
+	activate func(a kernels.Activation, y, slope []float32)
+	gradient func(a kernels.Activation, dy, y []float32)
 	// update forms dW of rows and moves their parameters by the rule of the given name; it reports whether gradients,
 	// parameters and moments are finite then.
 	update map[string]func(u *updating, s *scratch, first, rows int) bool
@@ -65,10 +68,6 @@ type product struct {
 	batch      int
 	activation kernels.Activation // behind y in forward, behind x in backward
 }
-
-// fused reports whether the products of every kernel set apply an activation themselves. Others, of which package
-// kernels has the code, are applied after them.
-func fused(a kernels.Activation) bool { return a == kernels.Linear || a == kernels.ReLU }
 
 // updating is what the update of a layer needs. The slices cover the whole layer. Threads share it.
 type updating struct {
@@ -150,7 +149,7 @@ var portable = &kernelSet{
 			return
 		}
 		for b := range p.batch {
-			kernels.Apply(p.activation, y[b*kernels.Stride(p.Out)+first:][:rows])
+			kernels.Apply(p.activation, y[b*kernels.Stride(p.Out)+first:][:rows], nil)
 		}
 	},
 	backward: func(p *product, dx, x, dy, w []float32, first, n int) {
@@ -164,7 +163,9 @@ var portable = &kernelSet{
 			kernels.ApplyGradient(p.activation, dx[b*stride:][:p.In], x[b*stride:][:p.In])
 		}
 	},
-	update: portableUpdates,
+	activate: kernels.Apply[float32],
+	gradient: kernels.ApplyGradient[float32],
+	update:   portableUpdates,
 	descend: func(u *updating, s *scratch, first, rows int) bool {
 		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
 		finite := true

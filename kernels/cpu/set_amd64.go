@@ -30,6 +30,7 @@ type assembly struct {
 	redraw             func(w, mu, sigma *float32, keys *[20]uint32, block uint32, stride, rows int)
 	forward            func(y, x, w *float32, yStride, stride, rows, batch int, floor float32)
 	backward           func(dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32)
+	curves             map[kernels.Activation]curve
 	movers             map[string]mover // by the name of the rule
 	descend            func(mu, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32,
@@ -44,6 +45,11 @@ type assembly struct {
 		law *float32) (births, losses int)
 	advanceSitesTable func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law,
 		cells *float32) (births, losses int)
+}
+
+// curve holds the kernels of an activation, on n numbers: what Apply does, and ApplyGradient.
+type curve struct {
+	apply, gradient func(y, slope *float32, n int)
 }
 
 // mover holds the kernels of a rule that trains. Moments that the rule does not have are nil.
@@ -64,6 +70,12 @@ var avx512 = assembly{
 	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
 	descend: descendAVX512,
+	curves: map[kernels.Activation]curve{
+		kernels.LeakyReLU:          {activateLeakyReLUAVX512, gradientLeakyReLUAVX512},
+		kernels.Sigmoid:            {activateSigmoidAVX512, gradientSigmoidAVX512},
+		kernels.SoftplusActivation: {activateSoftplusAVX512, gradientSoftplusAVX512},
+		kernels.GELU:               {activateGELUAVX512, gradientGELUAVX512},
+	},
 	movers: map[string]mover{
 		"adam":     {updateAVX512, updateSharedAVX512, updateMeansAVX512},
 		"sgd":      {updateSGDAVX512, updateSharedSGDAVX512, updateMeansSGDAVX512},
@@ -81,6 +93,12 @@ var avx2 = assembly{
 	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
 	descend: descendAVX2,
+	curves: map[kernels.Activation]curve{
+		kernels.LeakyReLU:          {activateLeakyReLUAVX2, gradientLeakyReLUAVX2},
+		kernels.Sigmoid:            {activateSigmoidAVX2, gradientSigmoidAVX2},
+		kernels.SoftplusActivation: {activateSoftplusAVX2, gradientSoftplusAVX2},
+		kernels.GELU:               {activateGELUAVX2, gradientGELUAVX2},
+	},
 	movers: map[string]mover{
 		"adam":     {updateAVX2, updateSharedAVX2, updateMeansAVX2},
 		"sgd":      {updateSGDAVX2, updateSharedSGDAVX2, updateMeansSGDAVX2},
@@ -135,6 +153,26 @@ func (a assembly) set(name string) *kernelSet {
 			dx, x = dx[first*stride:(first+n)*stride], x[first*stride:(first+n)*stride]
 			dy, w = dy[first*dyStride:(first+n)*dyStride], w[:p.Slots()]
 			a.backward(&dx[0], &x[0], &dy[0], &w[0], dyStride, stride, p.Out, n, p.floor())
+		},
+		activate: func(act kernels.Activation, y, slope []float32) {
+			c, ok := a.curves[act]
+			if !ok {
+				kernels.Apply(act, y, slope)
+				return
+			}
+			if slope == nil {
+				slope = y // not touched
+			}
+			slope = slope[:len(y)]
+			c.apply(&y[0], &slope[0], len(y))
+		},
+		gradient: func(act kernels.Activation, dy, y []float32) {
+			if c, ok := a.curves[act]; ok {
+				y = y[:len(dy)]
+				c.gradient(&dy[0], &y[0], len(dy))
+				return
+			}
+			kernels.ApplyGradient(act, dy, y)
 		},
 		update: updates,
 		descend: func(u *updating, _ *scratch, first, rows int) bool {

@@ -22,6 +22,7 @@ type worker struct {
 	cost      []float32          // the derivative of the reliability cost with respect to phi, where it is per synapse
 	sigma     []float32          // softplus(phi), where the parameters are frozen
 	buffers   [][]float32        // activations, batch x Stride(width), the constant 1 in column width
+	slopes    [][]float32        // of the same shape; nil unless the activation keeps its slope
 	deltas    [][]float32        // gradients of the loss with respect to them
 	xSquares  []float32          // squares of an activation and of a gradient, where the program adds gradients up
 	dySquares []float32
@@ -39,7 +40,8 @@ type worker struct {
 	}
 	forwarding struct {
 		kernels.Forward
-		kind draws
+		kind     draws
+		examples int // of activate
 	}
 	backing struct {
 		kernels.Backward
@@ -73,7 +75,7 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 		k.update = set.update[k.mover.Name()]
 	}
 	widest, rows := 0, 0
-	for _, width := range p.Widths {
+	for i, width := range p.Widths {
 		stride := kernels.Stride(width)
 		b := aligned(batch * stride)
 		for i := range batch {
@@ -81,6 +83,9 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 		}
 		k.buffers = append(k.buffers, b)
 		k.deltas = append(k.deltas, aligned(batch*stride))
+		if k.slopes = append(k.slopes, nil); p.KeepsSlope(kernels.Buffer(i)) {
+			k.slopes[i] = aligned(batch * stride)
+		}
 		widest = max(widest, stride)
 		rows = max(rows, width)
 	}
@@ -207,10 +212,7 @@ func (k *worker) forward(i kernels.Forward, kind draws, n int) {
 	k.forwarding.Forward, k.forwarding.kind = i, kind
 	k.fork(layer.Slots(), (*worker).forwardPart)
 	if !fused(i.Activation) {
-		stride := kernels.Stride(layer.Out)
-		for b := range n {
-			kernels.Apply(i.Activation, k.buffers[i.Dst][b*stride:][:layer.Out])
-		}
+		k.activate(n)
 	}
 }
 
@@ -250,7 +252,7 @@ func (k *worker) loss(i kernels.Loss, m kernels.Member) float64 {
 				kernels.CloseGradient(d, int(k.labels[b]))
 			}
 		}
-		kernels.ApplyGradient(i.Activation, d, y)
+		kernels.ApplyGradient(i.Activation, d, k.slopeOf(i.Activation, i.Src)[b*stride:])
 	}
 	return sum
 }
@@ -271,10 +273,8 @@ func (k *worker) backwardPart(s share) {
 	}
 	k.set.backward(p, dx, x, k.deltas[i.Dst], k.backing.w, first, n)
 	if !fused(i.Activation) {
-		for b := first; b < first+n; b++ {
-			at := b * p.Stride()
-			kernels.ApplyGradient(i.Activation, dx[at:][:p.In], x[at:][:p.In])
-		}
+		from, to := first*p.Stride(), (first+n)*p.Stride()
+		k.set.gradient(i.Activation, dx[from:to], k.slopeOf(i.Activation, i.Src)[from:to])
 	}
 }
 

@@ -134,8 +134,12 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 			fields = 4 // the costs, and sigma where it stands still
 		}
 		bytes := 4 * fields * slots
-		for _, width := range p.Widths {
-			bytes += 4 * 2 * float64(batch) * float64(kernels.Stride(width))
+		for i, width := range p.Widths {
+			fields = 2 // values and gradients
+			if p.KeepsSlope(kernels.Buffer(i)) {
+				fields = 3
+			}
+			bytes += 4 * fields * float64(batch) * float64(kernels.Stride(width))
 		}
 		return bytes
 	}

@@ -102,7 +102,7 @@ func TestLangevinAtZeroTemperatureIsGradientDescent(t *testing.T) {
 			product(l).Forward(a[l+1], a[l])
 			for b := range batch {
 				if y := a[l+1][b*kernels.Stride(layer.Out):][:layer.Out]; l < last {
-					kernels.Apply(kernels.ReLU, y)
+					kernels.Apply(kernels.ReLU, y, nil)
 				}
 			}
 		}

@@ -236,7 +236,7 @@ func (st layerState) product(x []float64, a kernels.Activation) []float64 {
 	y := make([]float64, st.Batch*stride)
 	st.Forward(y, x)
 	for b := range st.Batch {
-		kernels.Apply(a, y[b*stride:][:st.Out])
+		kernels.Apply(a, y[b*stride:][:st.Out], nil)
 	}
 	return y
 }
@@ -353,11 +353,22 @@ func (c *checker) forwarded(i kernels.Forward, m int, st layerState, s *kernels.
 		terms.W[k] += math.Abs(st.sigma[k] * xi)
 	}
 	terms.Forward(sizes, absolute(x))
+	if i.Activation != kernels.Linear && i.Activation != kernels.ReLU {
+		for k, v := range want {
+			sizes[k] += math.Abs(v) // a curve is computed by terms of its own
+		}
+	}
 	tolerance := drawnTolerance
 	if _, drawn := c.vm.shape.Rule.Draws(); !drawn {
 		tolerance = sumTolerance
 	}
 	c.sameSums(i.String(), c.buffer(i.Dst, m), want, sizes, st.Out, kernels.Stride(st.Out), tolerance)
+	if i.Activation.KeepsSlope() {
+		y, slope := st.product(x, kernels.Linear), make([]float64, len(want))
+		kernels.Apply(i.Activation, y, slope)
+		got := c.read(c.vm.slopeOf(i.Activation, i.Dst), len(want), m)
+		c.same(i.String()+", slopes", got, slope, st.Out, kernels.Stride(st.Out), 2e-6)
+	}
 	if off := c.vm.shape.wOffset[i.Layer]; off >= 0 {
 		all := c.read(c.vm.memory.weights, c.vm.shape.wSize, m)
 		c.same("stored weights", all[off:off+st.Slots()], st.W, st.Columns(), st.Stride(), 1e-6)
@@ -373,9 +384,10 @@ func (c *checker) backwarded(i kernels.Backward, m int) {
 	p.BackwardInput(want, dy)
 	p.W = absolute(p.W)
 	p.BackwardInput(sizes, absolute(dy))
-	for b := range p.Batch {
-		kernels.ApplyGradient(i.Activation, want[b*p.Stride():][:p.In], x[b*p.Stride():][:p.In])
+	if i.Activation.KeepsSlope() {
+		x = c.read(c.vm.slopeOf(i.Activation, i.Src), len(x), m)
 	}
+	kernels.ApplyGradient(i.Activation, want, x)
 	c.sameSums(i.String(), c.delta(i.Src, m), want, sizes, p.In, p.Stride(), sumTolerance)
 }
 
@@ -405,6 +417,10 @@ func (c *checker) lost(i kernels.Loss, m int, examples []int32) {
 	out := c.vm.shape.Widths[i.Src]
 	stride, nll := kernels.Stride(out), 0.0
 	y, want := c.buffer(i.Src, m), make([]float64, len(examples)*kernels.Stride(out))
+	of := y
+	if i.Activation.KeepsSlope() {
+		of = c.read(c.vm.slopeOf(i.Activation, i.Src), len(y), m)
+	}
 	for b, e := range examples {
 		yb, d := y[b*stride:][:out], want[b*stride:][:out]
 		if i.Likelihood == kernels.Gaussian {
@@ -412,7 +428,7 @@ func (c *checker) lost(i kernels.Loss, m int, examples []int32) {
 		} else {
 			nll += kernels.CrossEntropy(d, yb, int(c.data.Labels[e]))
 		}
-		kernels.ApplyGradient(i.Activation, d, yb)
+		kernels.ApplyGradient(i.Activation, d, of[b*stride:])
 	}
 	scale := 0.0
 	if i.Likelihood == kernels.Categorical {

@@ -91,9 +91,9 @@
 //	forward_shared           160      122 (116)   10,240             3       23 %
 //	forward_synapse          160      124 (122)   10,240             3       23 %
 //	activate                 256      32          0                  8       100 %
-//	loss                     256      40 (45)     4 B                6 (5)   75 % (63 %)
+//	loss                     256      40          4 B                6       75 %
 //	backward                 128      48          15,360             10      63 %
-//	middle                   512      128 (126)   46,096 + 4 B       1       25 %
+//	middle                   512      126         46,096 + 4 B       1       25 %
 //	update_means             256      64          6,400              4       50 %
 //	update_shared            256      64          6,400              4       50 %
 //	update_synapse           256      64          6,400              4       50 %

@@ -25,6 +25,34 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 	}
 }
 
+// Every activation, behind layers in one slice and in several, and through the middle kernel and single ones: Check takes
+// both ways.
+func TestActivationsAgainstFloat64(t *testing.T) {
+	for i, a := range kernels.Activations() {
+		d := conformance.Design{Sizes: []int{140, 33, 21, 4}, Sharing: kernels.Sharing(i % 5), Activation: a,
+			Likelihood: kernels.Likelihood(i % 2), Batch: 23, Rho: 2, Members: 2}
+		t.Run(a.String(), func(t *testing.T) {
+			n := d.Network(t)
+			check(t, n)
+			// An activation at the output is the loss's to take back.
+			program := *n.Program
+			program.Instructions = slices.Clone(program.Instructions)
+			for at, instruction := range program.Instructions {
+				switch i := instruction.(type) {
+				case kernels.Forward:
+					i.Activation = a
+					program.Instructions[at] = i
+				case kernels.Loss:
+					i.Activation = a
+					program.Instructions[at] = i
+				}
+			}
+			n.Program = &program
+			check(t, n)
+		})
+	}
+}
+
 // A sum is measured by its own terms: not by what is left of them where they cancel, and not by larger sums beside it.
 func TestSumsAreMeasuredByTheirTerms(t *testing.T) {
 	const off = 8 * 0x1p-24 // of the terms: more than sumTolerance
@@ -86,7 +114,7 @@ func TestRandomShapesAgainstFloat64(t *testing.T) {
 		d := conformance.Design{
 			Sizes:   []int{pick(0, 1, 280)},
 			Sharing: kernels.Sharing(pick(1, 0, 4)), Likelihood: kernels.Likelihood(pick(2, 0, 1)),
-			Activation: kernels.Activation(pick(3, 1, 2)), Batch: pick(4, 1, 45), Members: pick(5, 1, 2),
+			Activation: kernels.Activation(pick(3, 0, len(kernels.Activations())-1)), Batch: pick(4, 1, 45), Members: pick(5, 1, 2),
 			Rho: 2 * u[6],
 		}
 		for i := range pick(7, 0, 3) {

@@ -15,9 +15,26 @@ type pass struct {
 	xslot      Address // place of an instance's examples in the input buffer
 	identity   Address // 0, 1, ...
 	values     []Address
+	slopes     []Address // nil where they are not kept: in tests
 	part       Address
 	weights    Address
 	ahead      bool // the first layer's launch draws the weights of the others too
+}
+
+// kept is where the slopes of a buffer go, or 0 where they are not kept.
+func (p pass) kept(b kernels.Buffer) Address {
+	if p.slopes == nil {
+		return 0
+	}
+	return p.slopes[b]
+}
+
+// slopeOf is what the slope of an activation follows from: its output in a buffer, or the slope kept beside.
+func (vm *VM) slopeOf(a kernels.Activation, b kernels.Buffer) Address {
+	if a.KeepsSlope() {
+		return vm.memory.slopes[b]
+	}
+	return vm.memory.values[b]
 }
 
 // training is the pass of a step of the program, the t-th from the base index.
@@ -31,7 +48,7 @@ func (vm *VM) training(t int) pass {
 	return pass{
 		clock:     clock{steps: m.steps, base: m.base, halts: m.halts, t: vm.counts.of(t)},
 		instances: vm.resident.len(), groups: 1, batch: vm.shape.Batch, stream: stream, kind: kind, xslot: m.slots,
-		identity: m.identity, values: m.values, part: m.part, weights: m.weights, ahead: vm.shape.fused,
+		identity: m.identity, values: m.values, slopes: m.slopes, part: m.part, weights: m.weights, ahead: vm.shape.fused,
 	}
 }
 
@@ -160,7 +177,7 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 	n := vm.counts.of
 	launches := []Launch{vm.call("forward_"+p.kind, [3]int{blocks, slices, p.instances}, 160, forwardParameters{
 		clock: p.clock, members: vm.memory.members, state: vm.memory.state, x: p.values[i.Src], xslot: slot,
-		y: p.values[i.Dst], part: p.part, w: weights, sampledW: p.weights, sampled: vm.memory.sampled,
+		y: p.values[i.Dst], slope: p.kept(i.Dst), part: p.part, w: weights, sampledW: p.weights, sampled: vm.memory.sampled,
 		sampledCount: n(len(layout.Layers) - 1), stateSize: n(vm.shape.stateSize), muOffset: n(layout.Offset(i.Layer)),
 		phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(i.Layer)), phiStride: n(vm.phiStride()), in: n(l.In),
 		out:   n(l.Out),
@@ -172,7 +189,7 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 		return launches
 	}
 	return append(launches, vm.call("activate", [3]int{ceil(p.batch*l.Out, 256), 1, p.instances}, 256, activateParameters{
-		clock: p.clock, y: p.values[i.Dst], part: p.part, out: n(l.Out), batch: n(p.batch), groups: n(p.groups),
+		clock: p.clock, y: p.values[i.Dst], slope: p.kept(i.Dst), part: p.part, out: n(l.Out), batch: n(p.batch), groups: n(p.groups),
 		slices: n(slices), activation: activations[i.Activation],
 	}))
 }
@@ -197,7 +214,7 @@ func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 	m, n := vm.memory, vm.counts.of
 	launch := vm.call("loss", [3]int{1, 1, p.instances}, 256, lossParameters{
 		clock: p.clock, answers: vm.answers(m.answers), members: m.members, order: m.order, slots: m.slots,
-		y: m.values[i.Src], d: m.deltas[i.Src], losses: m.losses, n: n(vm.train.N), out: n(vm.shape.Widths[i.Src]),
+		y: m.values[i.Src], slope: vm.slopeOf(i.Activation, i.Src), d: m.deltas[i.Src], losses: m.losses, n: n(vm.train.N), out: n(vm.shape.Widths[i.Src]),
 		batch: n(p.batch), activation: activations[i.Activation], closed: vm.closed(),
 	})
 	launch.Shared = lossBytes * p.batch
@@ -221,8 +238,8 @@ func (vm *VM) backward(p pass, i kernels.Backward) Launch {
 	m, l, n := vm.memory, vm.shape.Layout.Layers[i.Layer], vm.counts.of
 	grid := [3]int{ceil(l.In, backwardCols), ceil(p.batch, batchTile), p.instances}
 	return vm.call("backward", grid, 128, backwardParameters{
-		clock: p.clock, dy: m.deltas[i.Dst], w: m.weights + Address(4*vm.shape.wOffset[i.Layer]), x: m.values[i.Src],
-		dx: m.deltas[i.Src], in: n(l.In), out: n(l.Out), batch: n(p.batch), wSize: n(vm.shape.wSize),
+		clock: p.clock, dy: m.deltas[i.Dst], w: m.weights + Address(4*vm.shape.wOffset[i.Layer]),
+		x: vm.slopeOf(i.Activation, i.Src), dx: m.deltas[i.Src], in: n(l.In), out: n(l.Out), batch: n(p.batch), wSize: n(vm.shape.wSize),
 		activation: activations[i.Activation],
 	})
 }
@@ -234,7 +251,10 @@ func (vm *VM) layers(p pass) layers {
 }
 
 // activations are those that the kernels know, with their numbers in src/common.cuh.
-var activations = map[kernels.Activation]int32{kernels.Linear: 0, kernels.ReLU: 1, kernels.Tanh: 2}
+var activations = map[kernels.Activation]int32{
+	kernels.Linear: 0, kernels.ReLU: 1, kernels.Tanh: 2, kernels.LeakyReLU: 3, kernels.Sigmoid: 4,
+	kernels.SoftplusActivation: 5, kernels.GELU: 6,
+}
 
 // movers are the rules that train, with the suffixes of their kernels' names.
 var movers = map[string]string{"adam": "", "sgd": "_sgd", "momentum": "_momentum"}
@@ -360,6 +380,7 @@ func (vm *VM) operationRecords() []operationRecord {
 			r := operationRecord{
 				kind: forwardOperation, in: n(l.In), out: n(l.Out), activation: activations[i.Activation],
 				wOffset: n(vm.shape.wOffset[i.Layer]), slices: n(slices), x: m.values[i.Src], y: m.values[i.Dst],
+				slope: m.slopes[i.Dst],
 			}
 			if i.Src == vm.shape.dataFirst {
 				if slices == 1 {
@@ -371,13 +392,14 @@ func (vm *VM) operationRecords() []operationRecord {
 		case kernels.Loss:
 			records = append(records, operationRecord{
 				kind: lossOperation, out: n(vm.shape.Widths[i.Src]), activation: activations[i.Activation],
-				x: m.values[i.Src], y: m.deltas[i.Src],
+				x: m.values[i.Src], y: m.deltas[i.Src], slope: vm.slopeOf(i.Activation, i.Src),
 			})
 		case kernels.Backward:
 			l := layers[i.Layer]
 			records = append(records, operationRecord{
 				kind: backwardOperation, in: n(l.In), out: n(l.Out), activation: activations[i.Activation],
-				wOffset: n(vm.shape.wOffset[i.Layer]), x: m.values[i.Src], dy: m.deltas[i.Dst], dx: m.deltas[i.Src],
+				wOffset: n(vm.shape.wOffset[i.Layer]), x: vm.slopeOf(i.Activation, i.Src), dy: m.deltas[i.Dst],
+				dx: m.deltas[i.Src],
 			})
 		}
 	}

@@ -119,7 +119,7 @@ type memory struct {
 	state, members, halts, bad, steps, base, losses Address
 	slots, identity, order                          Address
 	inputs, answers                                 Address
-	values, deltas                                  []Address
+	values, deltas, slopes                          []Address
 	part, weights, sums                             Address
 	rowsOf, synapses, layerOf                       Address
 	sampled, gradients, operations                  Address
@@ -130,6 +130,7 @@ type memory struct {
 func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []region {
 	batch := s.Batch
 	m.values, m.deltas = make([]Address, len(s.Widths)), make([]Address, len(s.Widths))
+	m.slopes = make([]Address, len(s.Widths)) // 0 where they are not kept
 	regions := []region{
 		{"states", 4 * s.stateSize * members, &m.state},
 		{"members", bytesFor[memberRecord](members), &m.members},
@@ -166,6 +167,10 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 				&m.deltas[b]})
 		}
 		regions = append(regions, region{fmt.Sprintf("buffer %d", b), 4 * rows * kernels.Stride(width), &m.values[b]})
+		if s.KeepsSlope(kernels.Buffer(b)) {
+			regions = append(regions, region{fmt.Sprintf("slopes of buffer %d", b), 4 * rows * kernels.Stride(width),
+				&m.slopes[b]})
+		}
 	}
 	if s.sums {
 		regions = append(regions, region{"sums", 8 * s.totalSize * members, &m.totals})

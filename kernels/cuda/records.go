@@ -41,7 +41,7 @@ type (
 	}
 	operationRecord struct {
 		kind, in, out, activation, wOffset, slices int32
-		x, y, dy, dx                               Address
+		x, y, slope, dy, dx                        Address
 	}
 
 	clock struct {
@@ -73,21 +73,22 @@ type (
 	}
 	forwardParameters struct {
 		clock                                                   clock
-		members, state, x, xslot, y, part, w, sampledW, sampled Address
+		members, state, x, xslot, y, slope                      Address
+		part, w, sampledW, sampled                              Address
 		sampledCount, stateSize, muOffset, phiOffset, phiStride int32
 		in, out, batch, groups, wSize, activation, parity       int32
 		streamLayer, draw0, drawStride                          uint32
 	}
 	activateParameters struct {
 		clock                                  clock
-		y, part                                Address
+		y, slope, part                         Address
 		out, batch, groups, slices, activation int32
 	}
 	lossParameters struct {
-		clock                               clock
-		answers                             answers
-		members, order, slots, y, d, losses Address
-		n, out, batch, activation, closed   int32
+		clock                                      clock
+		answers                                    answers
+		members, order, slots, y, slope, d, losses Address
+		n, out, batch, activation, closed          int32
 	}
 	middleParameters struct {
 		clock                                                 clock

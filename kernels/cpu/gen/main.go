@@ -53,6 +53,7 @@ func (a *assembler) write(folder, hash string) error {
 	a.squares()
 	a.sumInputs()
 	a.gather()
+	a.activations()
 	a.uniforms()
 	for _, tabulated := range []bool{false, true} {
 		a.advance(tabulated)

@@ -5,6 +5,7 @@
 KERNEL activate(ActivateParameters p) {
   int i = blockIdx.x * blockDim.x + threadIdx.x, z = blockIdx.z;
   if (i >= p.batch * p.out || halted(p.clock, z / p.groups)) return;
-  activateSlices(p.y + (size_t)z * p.batch * strideOf(p.out), p.part + (size_t)z * p.slices * p.batch * p.out, i, p.out, p.batch,
+  size_t at = (size_t)z * p.batch * strideOf(p.out);
+  activateSlices(p.y + at, p.slope ? p.slope + at : 0, p.part + (size_t)z * p.slices * p.batch * p.out, i, p.out, p.batch,
                  p.slices, p.activation);
 }

@@ -1,4 +1,5 @@
-// dx[b][k] = a'( x[b][k] ) sum_r dy[b][r] w[r][k] for the columns of one thread and 20 examples.
+// dx[b][k] = a'( x[b][k] ) sum_r dy[b][r] w[r][k] for the columns of one thread and 20 examples. Where the activation keeps its slope
+// that takes the place of x.
 //
 // Four threads share a column, each taking every fourth row; their sums are added in order.
 #pragma once

@@ -31,4 +31,5 @@ DEVICE void notFinite(const Clock &c, const Layers &l, int member, int layer) {
 }
 
 // The activations, numbered as kernels.Activation.
-constexpr int relu = 1, tanhActivation = 2;
+constexpr int linear = 0, relu = 1, tanhActivation = 2, leakyRelu = 3, sigmoidActivation = 4, softplusActivation = 5, gelu = 6;
+constexpr float leakySlope = 0.01f;

@@ -57,7 +57,8 @@ DEVICE void forward(const ForwardParameters &p) {
   for (int i = 0; i < values; i++) sum[i] = 0.f;
   accumulate<kind>(sum, xs, from, p.w && tile == 0, p.in, p.out, r0, k0);
   float *slice = gridDim.y > 1 ? p.part + ((size_t)z * gridDim.y + blockIdx.y) * p.batch * p.out : 0;
-  finish(sum, p.y + (size_t)z * p.batch * strideOf(p.out), slice, p.out, p.batch, r0, b0, p.activation);
+  size_t atOut = (size_t)z * p.batch * strideOf(p.out);
+  finish(sum, p.y + atOut, p.slope ? p.slope + atOut : 0, slice, p.out, p.batch, r0, b0, p.activation);
 }
 
 KERNEL __launch_bounds__(threads, 3) forward_means(ForwardParameters p) { forward<means>(p); }

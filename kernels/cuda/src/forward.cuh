@@ -107,9 +107,9 @@ DEVICE void exchange(float v[values], int bit) {
   }
 }
 
-// finish adds the sums of the sixteen threads and writes them: to part as they are, or to y through the activation. All
-// threads of a warp must call it.
-DEVICE void finish(float sum[values], float *y, float *part, int out, int batch, int r0, int b0, int activation) {
+// finish adds the sums of the sixteen threads and writes them: to part as they are, or to y through the activation, whose slope
+// goes to slope unless that is null. All threads of a warp must call it.
+DEVICE void finish(float sum[values], float *y, float *slope, float *part, int out, int batch, int r0, int b0, int activation) {
   // Bit 3 of the lane chooses the row, bits 2 and 1 a quarter of the examples; bit 0 has the same values twice.
   int lane = threadIdx.x % lanes;
   exchange<values>(sum, 8);
@@ -127,13 +127,20 @@ DEVICE void finish(float sum[values], float *y, float *part, int out, int batch,
     if (part)
       part[b * out + r] = sum[i];
     else
-      y[b * yStride + r] = activate(activation, sum[i]);
+      y[b * yStride + r] = straight(activation, sum[i]);
+  }
+  if (part || isStraight(activation)) return;
+#pragma unroll 1
+  for (int b = b1; b < min(b1 + left, batch); b++) { // one copy of much code
+    int at = b * yStride + r;
+    y[at] = curved(activation, y[at], slope ? slope + at : 0);
   }
 }
 
 // activateSlices adds the slices of part in order: y[b][r] = a( sum_s part[s][b][r] ), for i = b out + r.
-DEVICE void activateSlices(float *y, const float *part, int i, int out, int batch, int slices, int activation) {
+DEVICE void activateSlices(float *y, float *slope, const float *part, int i, int out, int batch, int slices, int activation) {
   float sum = 0.f;
   for (int s = 0; s < slices; s++) sum += part[(size_t)s * batch * out + i];
-  y[i / out * strideOf(out) + i % out] = activate(activation, sum);
+  int at = i / out * strideOf(out) + i % out;
+  y[at] = isStraight(activation) ? straight(activation, sum) : curved(activation, sum, slope ? slope + at : 0);
 }

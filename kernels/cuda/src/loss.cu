@@ -9,8 +9,8 @@ KERNEL __launch_bounds__(256) loss(LossParameters p) {
   if (halted(p.clock, member)) return;
   size_t offset = (size_t)member * p.batch * strideOf(p.out);
   const int *examples = p.order + (size_t)p.slots[member] * p.n + p.clock.steps[index].first;
-  float sum = lossOf(p.d + offset, nll, p.y + offset, p.answers, examples, p.members[member], p.out, p.batch, p.activation,
-                     p.closed);
+  float sum = lossOf(p.d + offset, nll, p.y + offset, p.slope + offset, p.answers, examples, p.members[member], p.out, p.batch,
+                     p.activation, p.closed);
   if (threadIdx.x != 0) return;
   p.losses[(size_t)index * gridDim.z + member] = sum;
   if (!finite(sum)) p.clock.halts[member].loss = index + 1;

@@ -21,14 +21,15 @@ DEVICE float maxOfWarp(float v) { // a NaN may be lost here: the sum of exponent
   return v;
 }
 
-// lossOf does a minibatch with all warps of the block; y and d are the member's, and
+// lossOf does a minibatch with all warps of the block; y, d and slope, which is y unless the activation keeps its slope, are the
+// member's, and
 // examples is where the minibatch starts in the order. nll has room for batch numbers. The result is valid in thread 0.
-DEVICE float lossOf(float *d, float *nll, const float *y, const Answers &answers, const int *examples,
+DEVICE float lossOf(float *d, float *nll, const float *y, const float *slope, const Answers &answers, const int *examples,
                     const Member &m, int out, int batch, int activation, bool closed) {
   int lane = threadIdx.x % warp, stride = strideOf(out);
   for (int b = threadIdx.x / warp; b < batch; b += blockDim.x / warp) {
     int example = examples[b];
-    const float *yb = y + b * stride;
+    const float *yb = y + b * stride, *sb = slope + b * stride;
     float *db = d + b * stride, l, sum = 0.f;
     if (answers.labels) {
       int label = answers.labels[example];
@@ -39,22 +40,24 @@ DEVICE float lossOf(float *d, float *nll, const float *y, const Answers &answers
       sum = sumOfWarp(sum);
       for (int o = lane; o < out; o += warp) {
         float p = divide(exp32(yb[o] - top), sum);
-        db[o] = activationGradient(activation, o == label ? p - 1.f : p, yb[o]);
+        db[o] = o == label ? p - 1.f : p;
         others += o == label ? 0.f : p;
       }
       if (closed) {
         others = sumOfWarp(others);
-        if (lane == label % warp) db[label] = activationGradient(activation, -others, yb[label]);
+        if (lane == label % warp) db[label] = -others;
       }
       l = logAny(sum) + (top - yb[label]);
     } else {
       for (int o = lane; o < out; o += warp) {
         float e = yb[o] - answers.targets[(size_t)example * out + o];
         sum = fmaf(e, e, sum);
-        db[o] = activationGradient(activation, divide(e, m.variance), yb[o]);
+        db[o] = divide(e, m.variance);
       }
       l = divide(sumOfWarp(sum), 2.f * m.variance) + m.constant;
     }
+    if (activation != linear)
+      for (int o = lane; o < out; o += warp) db[o] = activationGradient(activation, db[o], sb[o]);
     if (lane == 0) nll[b] = l;
   }
   __syncthreads();

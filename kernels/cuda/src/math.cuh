@@ -128,13 +128,62 @@ DEVICE float tanh32(float x) {
   return a < 0.625f ? p : x < 0.f ? -y : y; // e restores a NaN
 }
 
-DEVICE float activate(int activation, float y) {
-  if (activation == relu) return y < 0.f ? 0.f : y; // a NaN stays NaN
-  return activation == tanhActivation ? tanh32(y) : y;
+// oneMinusExp is 1 - e^-y for y >= 0: near 0 the Taylor polynomial.
+DEVICE float oneMinusExp(float y) {
+  float p = 1.f / 5040;
+  p = fmaf(p, -y, 1.f / 720);
+  p = fmaf(p, -y, 1.f / 120);
+  p = fmaf(p, -y, 1.f / 24);
+  p = fmaf(p, -y, 1.f / 6);
+  p = fmaf(p, -y, 0.5f);
+  return y < 0.34657359f ? fmaf(-p, y * y, y) : 1.f - expNegative(-y); // ln(2)/2
 }
 
-// activationGradient takes the gradient d with respect to a(y) to the one with respect to y, given a(y).
+// normalCDF is Phi(y), and e = e^(-y^2/2). Phi(-t) = e q P(q) with q = 1 / (1 + 0.34 t) for t >= 0, and a polynomial P that the
+// generator of the processor's kernels fits (gelu in kernels/cpu/gen/activation.go).
+DEVICE float normalCDF(float y, float *e) {
+  float t = fabsf(y), q = divide(1.f, fmaf(0.34f, t, 1.f));
+  *e = expNegative(-0.5f * t * t);
+  float p = -0.0278521329f;
+  p = fmaf(p, q, 0.147556469f);
+  p = fmaf(p, q, -0.288975567f);
+  p = fmaf(p, q, 0.219317734f);
+  p = fmaf(p, q, -0.0558257811f);
+  p = fmaf(p, q, 0.119761042f);
+  p = fmaf(p, q, 0.114159882f);
+  p = fmaf(p, q, 0.136244878f);
+  p = fmaf(p, q, 0.135613471f);
+  float below = *e * (p * q);
+  return y > 0.f ? 1.f - below : below;
+}
+
+// straight is a(y) of the activations that are straight lines; the others leave y to curved.
+DEVICE float straight(int activation, float y) {
+  float below = activation == relu ? 0.f : activation == leakyRelu ? leakySlope * y : y;
+  return y < 0.f ? below : y; // a NaN stays NaN
+}
+
+DEVICE bool isStraight(int activation) { return activation == relu || activation == linear || activation == leakyRelu; }
+
+// curved is a(y) of the others. One whose derivative is no function of that leaves the derivative in slope, unless slope is null.
+DEVICE float curved(int activation, float y, float *slope) {
+  if (activation == tanhActivation) return tanh32(y);
+  if (activation == gelu) {
+    float e, p = normalCDF(y, &e);
+    if (slope) *slope = fmaf(0.398942280f * y, e, p); // 1 / sqrt(2 pi)
+    return y * p;
+  }
+  float derivative, value = softplus(y, &derivative);
+  return activation == softplusActivation ? value : derivative;
+}
+
+// activationGradient takes the gradient d with respect to a(y) to the one with respect to y, given a(y), or the slope where that
+// is kept.
 DEVICE float activationGradient(int activation, float d, float a) {
   if (activation == relu) return a > 0.f ? d : 0.f;
-  return activation == tanhActivation ? d * (1.f - a * a) : d;
+  if (activation == linear) return d;
+  if (activation == tanhActivation) return d * (1.f - a * a);
+  if (activation == leakyRelu) return a > 0.f ? d : leakySlope * d;
+  if (activation == sigmoidActivation) return d * (a * (1.f - a));
+  return d * (activation == gelu ? a : oneMinusExp(a));
 }

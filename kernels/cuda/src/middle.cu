@@ -47,7 +47,8 @@ KERNEL __launch_bounds__(threads, 1) middle(MiddleParameters p) {
     size_t atIn = (size_t)member * batch * strideOf(o.in), atOut = (size_t)member * batch * strideOf(o.out);
     if (o.kind == activateOp) { // only the first operation: it reads the output of another kernel
       for (int e = threadIdx.x; e < batch * o.out; e += threads)
-        activateSlices(o.y + atOut, p.part + (size_t)member * o.slices * batch * o.out, e, o.out, batch, o.slices, o.activation);
+        activateSlices(o.y + atOut, o.slope ? o.slope + atOut : 0, p.part + (size_t)member * o.slices * batch * o.out, e, o.out, batch, o.slices,
+                       o.activation);
     } else if (o.kind == forwardOp) {
       Weights from = {0, 0, 0, mine + o.wOffset, {0, 0, 0, 0, 0}};
       for (int b0 = 0; b0 < batch; b0 += batchTile)
@@ -62,13 +63,13 @@ KERNEL __launch_bounds__(threads, 1) middle(MiddleParameters p) {
             __syncthreads();
             accumulate<stored>(sum, buffer.inputs, from, false, o.in, o.out, r0, k0);
           }
-          finish(sum, o.y + atOut, 0, o.out, batch, r0, b0, o.activation);
+          finish(sum, o.y + atOut, o.slope ? o.slope + atOut : 0, 0, o.out, batch, r0, b0, o.activation);
         }
     } else if (o.kind == lossOp) {
       __syncthreads();
       const int *examples = p.next.order + (size_t)p.slots[member] * p.next.n + p.clock.steps[index].first;
-      float sum = lossOf(o.y + atOut, nll, o.x + atOut, p.answers, examples, p.members[member], o.out, batch, o.activation,
-                         p.closed);
+      float sum = lossOf(o.y + atOut, nll, o.x + atOut, o.slope + atOut, p.answers, examples, p.members[member], o.out, batch,
+                         o.activation, p.closed);
       if (threadIdx.x == 0) {
         p.losses[(size_t)index * p.memberCount + member] = sum;
         bad = !finite(sum);

@@ -59,14 +59,15 @@ struct Gradient {
 struct Operation {
   int kind, in, out, activation;
   int wOffset, slices; // of the weights in w; of the sums in part
-  const float *x;      // of the layer's input
+  const float *x;      // of the layer's input; of what its slope follows from, on the way back
   float *y;            // of its output, or of the gradient of the loss
+  float *slope;        // of its output's slope, or null where that is not kept; of what the slope follows from, in the loss
   const float *dy;     // gradient at its output
   float *dx;           // gradient at its input
 };
 
 static_assert(sizeof(Member) == 32 && sizeof(Step) == 36 && sizeof(Langevin) == 8 && sizeof(Halt) == 8);
-static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 64 && sizeof(Operation) == 56);
+static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 64 && sizeof(Operation) == 64);
 
 // What several kernels take.
 
@@ -113,7 +114,7 @@ struct ForwardParameters {
   const Member *members;
   const float *state, *x;
   const int *xslot; // of each instance, in x
-  float *y, *part, *w, *sampledW;
+  float *y, *slope, *part, *w, *sampledW; // slope is null where it is not kept
   const Sampled *sampled;
   int sampledCount, stateSize, muOffset, phiOffset, phiStride, in, out, batch, groups, wSize, activation, parity;
   unsigned streamLayer, draw0, drawStride;
@@ -121,7 +122,7 @@ struct ForwardParameters {
 
 struct ActivateParameters {
   Clock clock;
-  float *y;
+  float *y, *slope;
   const float *part;
   int out, batch, groups, slices, activation;
 };
@@ -131,7 +132,7 @@ struct LossParameters {
   Answers answers;
   const Member *members;
   const int *order, *slots;
-  const float *y;
+  const float *y, *slope;
   float *d, *losses;
   int n, out, batch, activation, closed;
 };
