@@ -18,15 +18,15 @@ type Axis struct {
 	Values []string `json:"values"`
 }
 
-// numeric are the settings that may be an axis besides c, rho, noise and seed.
+// numeric are the settings other than c, rho, noise and seed that may be an axis.
 var numeric = []string{"lambda", "lr", "batch", "epochs", "mu-init", "sigma-init", "validation", "hidden", "normalise"}
 
-// maxValues bounds an axis, against slips such as seeds 1-1e9.
+// maxValues bounds an axis, as a guard against slips such as seeds 1-1e9.
 const maxValues = 100_000
 
 // ParseAxis reads the values of a setting: a list such as 0.1,1,10, or for numbers logspace:FROM:TO:N (powers of ten,
 // both ends included) or linspace:FROM:TO:N, or for seeds ranges such as 1-5. Hidden layers are written 100x100, and
-// MEAN,SD of a normalisation 0.5x0.25. A value given twice counts once.
+// the MEAN,SD of a normalisation 0.5x0.25. A value given twice counts once.
 func ParseAxis(name, text string) (Axis, error) {
 	axis := Axis{Name: name}
 	if names := append([]string{"c", scale, "rho", "noise", "seed", "rule"}, numeric...); !slices.Contains(names, name) {

@@ -22,19 +22,19 @@ import (
 	"quantal/train"
 )
 
-// standIn is a GPU that is interpreted, and may fail: from one of its launches on, nothing works on it any more.
+// standIn is an interpreted GPU that may fail: from one of its launches on, nothing works on it.
 type standIn struct {
 	memory   int64
 	dies     int64        // at which of its launches, counted from 1; 0 for never
 	before   func()       // called before each launch
-	launches atomic.Int64 // but for gathering, which is more where a slow machine takes fewer steps at a time
+	launches atomic.Int64 // except gathering, of which there is more when a slow machine takes fewer steps at a time
 	dead     atomic.Bool
 	open     atomic.Int64 // drivers
 }
 
 var errGone = errors.New("unspecified launch failure")
 
-// device is the stand-in under a name. It has to be alive.
+// device is the stand-in with a name. It must be alive.
 func (s *standIn) device(t testing.TB, name string) train.Device {
 	t.Helper()
 	d, err := train.GPU(name, func() (cuda.Driver, error) {
@@ -53,7 +53,7 @@ type standInDriver struct {
 	gpu *standIn
 }
 
-// alive does something if the GPU is.
+// alive does something if the GPU is alive.
 func (d *standInDriver) alive(do func() error) error {
 	if d.gpu.dead.Load() {
 		return errGone
@@ -71,7 +71,7 @@ func (d *standInDriver) Launch(l cuda.Launch) error {
 	return d.alive(func() error { return d.Driver.Launch(l) })
 }
 
-// Replay fails: an epoch of the grid below is too short for a graph, so launches are all there is to count.
+// Replay fails: an epoch of the grid below is too short for a graph, so there are only launches to count.
 func (d *standInDriver) Replay(cuda.Graph) error { return errors.New("a replay that nobody counts") }
 
 func (d *standInDriver) Upload(dst cuda.Address, src []byte) error {
@@ -104,7 +104,8 @@ func newOnGPUs(t testing.TB) onGPUs {
 	list := axes(t, "noise=heterogeneous,homogeneous", "rho=2,1/2", "c=1e30,1e-4,1e-3")
 	if testing.Short() { // under Go's race detector, where the interpreter is slow
 		c.Epochs = 1
-		// No network that diverges: what its flag does in the blocks of a launch is a race, see TestNetworksSideBySideOnCUDA.
+		// No network diverges: the flag of a diverged network is a race between the blocks of a launch, see
+		// TestNetworksSideBySideOnCUDA.
 		list = axes(t, "noise=heterogeneous,homogeneous", "c=1e-4,1e-3")
 	}
 	points, err := Points(c, list...)
@@ -123,7 +124,7 @@ func (g onGPUs) options(t testing.TB, gpus ...*standIn) Options {
 	return o
 }
 
-// kept are the bytes of all that a grid keeps of its points, and of its table.
+// kept has the bytes of all files that a grid keeps for its points, and of its table.
 func kept(t testing.TB, f *Folder) map[string]string {
 	t.Helper()
 	all := contents(t, f)
@@ -142,7 +143,7 @@ func kept(t testing.TB, f *Folder) map[string]string {
 	return all
 }
 
-// undisturbed is the grid on one GPU, and how many launches the first graph's networks took.
+// undisturbed is the grid on one GPU, and the number of launches for the first graph's networks.
 func (g onGPUs) undisturbed(t testing.TB) (want map[string]string, launches int64) {
 	t.Helper()
 	f := planned(t, t.TempDir(), g.points)
@@ -154,7 +155,7 @@ func (g onGPUs) undisturbed(t testing.TB) (want map[string]string, launches int6
 	return kept(t, f), launches
 }
 
-// little has just the memory that one network of the grid wants, whatever else a Device asks for.
+// little has just the memory that one network of the grid needs, whatever else a Device asks for.
 func (g onGPUs) little(t testing.TB) *standIn {
 	t.Helper()
 	networks := networks(g.points[:1], Options{})
@@ -170,7 +171,7 @@ func (g onGPUs) little(t testing.TB) *standIn {
 	return &standIn{memory: high}
 }
 
-// together has stand-ins wait for each other at their first launch, so that each has its share of a grid.
+// together makes stand-ins wait for each other at their first launch, so that each gets its share of a grid.
 func together(gpus ...*standIn) {
 	var all sync.WaitGroup
 	all.Add(len(gpus))
@@ -183,7 +184,7 @@ func together(gpus ...*standIn) {
 	}
 }
 
-// finishedOn says how many networks each device finished, and which failed, as the journals tell.
+// finishedOn says how many networks each device finished, and which devices failed, from the journals.
 func finishedOn(t testing.TB, f *Folder) (networks map[string]int, failed []string) {
 	t.Helper()
 	s, err := f.Status()
@@ -228,7 +229,7 @@ func TestTwoDevicesGiveTheBytesOfOne(t *testing.T) {
 	}
 }
 
-// One of two GPUs is lost at a random launch: the other ends with the same bytes, and the one that was lost is named.
+// One of two GPUs is lost at a random launch: the other ends with the same bytes, and the lost one is named.
 func TestOneOfTwoDevicesFails(t *testing.T) {
 	g := newOnGPUs(t)
 	want, launches := g.undisturbed(t)
@@ -246,7 +247,7 @@ func TestOneOfTwoDevicesFails(t *testing.T) {
 			gpus := []*standIn{{memory: plenty}, {memory: plenty}}
 			o := g.options(t, gpus...)
 			if trial < 2 {
-				o.Interval = time.Nanosecond // the other one goes on from a checkpoint
+				o.Interval = time.Nanosecond // the other one continues from a checkpoint
 			}
 			together(gpus...)
 			gpus[which].dies = at
@@ -291,7 +292,8 @@ func TestOneOfTwoDevicesFails(t *testing.T) {
 	}
 }
 
-// When the last GPU fails, the error names all, with the status of a device's failure; the same grid goes on elsewhere.
+// When the last GPU fails, the error names all, with the status of a device's failure; the same grid continues
+// elsewhere.
 func TestAllDevicesFail(t *testing.T) {
 	g := newOnGPUs(t)
 	want, launches := g.undisturbed(t)
@@ -326,7 +328,7 @@ func TestAllDevicesFail(t *testing.T) {
 	}
 }
 
-// A GPU that has nothing left to do takes half of what the other one is at.
+// A GPU that has nothing left to do takes half of the other one's work.
 func TestDevicesShare(t *testing.T) {
 	g := newOnGPUs(t)
 	want, _ := g.undisturbed(t)
@@ -412,7 +414,7 @@ func TestInterruptedOnTwoDevices(t *testing.T) {
 	}
 }
 
-// The queue deals equal shares of all that waits, as far as memory takes them, and a graph at a time.
+// The queue deals equal shares of all waiting points, within the limits of memory, one graph at a time.
 func TestQueueDealsShares(t *testing.T) {
 	for _, c := range []struct {
 		waiting []int // points of each graph
@@ -446,8 +448,7 @@ func TestQueueDealsShares(t *testing.T) {
 	}
 }
 
-// What is handed back is the batch that has longest to go, if that is worth it, and only while others have nothing to
-// do.
+// The batch with the most work left is handed back, if that is worth it, and only while others have nothing to do.
 func TestQueueHandsBack(t *testing.T) {
 	q := newQueue([]batch{{points: make([]Point, 6)}}, 3)
 	able := func([]Point) (int, error) { return 6, nil }

@@ -6,31 +6,31 @@
 // # Points and cohorts
 //
 // A point is one network: a resolved configuration without the device. Its id is readable and ends in a checksum of
-// everything that decides what the network reaches, so the same settings have the same id in any grid. Points that
-// agree in train.Config.Cohort (graph, data, minibatch, number of steps) train as members of one Program: on a GPU as
-// many as fit its memory in one launch set, on the CPU a few per thread at a time.
+// everything that determines the result, so the same settings have the same id in any grid. Points that agree in
+// train.Config.Cohort (graph, data, minibatch, number of steps) train as members of one Program: on a GPU as many as
+// fit its memory in one launch set, on the CPU a few per thread at a time.
 //
 // Several GPUs take batches of points from one queue (type queue says how large). One that is done early takes over
-// half of what the slowest is at, and what a GPU had that fails goes back to the queue. No result depends on it.
+// half of the slowest one's work, and the work of a GPU that fails returns to the queue. No result depends on this.
 //
 // Points with one seed share their initial means, the order of the minibatches and every draw of noise (common random
-// numbers): what differs between them is what the setting does, not chance. Intervals over seeds therefore belong to
-// each point, while differences along c have less scatter than the intervals suggest.
+// numbers): they differ by the effect of the setting, not by chance. Intervals over seeds therefore belong to each
+// point, while differences along c have less scatter than the intervals suggest.
 //
 // # Folder
 //
-//	plan.json, plan-2.json, ...   the points, and the command that asked for them; never changed. Asking for more adds a file
+//	plan.json, plan-2.json, ...   the points, and the command that requested them; more points make a new file
 //	environment.json              program, processor, kernels, data set and its checksums
 //	points/ID.json                store.Record of a finished or diverged network: the truth about what is done
 //	points/ID.safetensors         its mu and phi (store.ReadNetwork)
-//	checkpoints/team-*.safetensors  networks under way, every few minutes (store.TeamCheckpoint)
+//	checkpoints/team-*.safetensors  unfinished networks, every few minutes (store.TeamCheckpoint)
 //	journal/*.jsonl               clocks, hosts, devices and restarts, a file per process
-//	progress/*.json               where each process stands, about once per second
-//	launches/0001 ...             what was submitted to a cluster: package slurm
+//	progress/*.json               the progress of each process, about once per second
+//	launches/0001 ...             submissions to a cluster: package slurm
 //	.lock                         held by the process that works in the folder; tasks of a cluster hold none, nor does anyone
 //	                              where the file system has no locks
 //
-// A point is done when its record is there and good; the record is written after the network. So a process may be
-// killed at any moment: what is lost is at most the time since the last checkpoint. Records and networks hold no clock
-// and no host, and every file is replaced as a whole, so two processes that train the same point do no harm.
+// A point is done when it has a valid record; the record is written after the network. So a process may be killed at
+// any moment: at most the time since the last checkpoint is lost. Records and networks hold no clock and no host, and
+// every file is replaced as a whole, so two processes that train the same point do no harm.
 package grid

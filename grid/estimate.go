@@ -11,19 +11,19 @@ import (
 	"quantal/train"
 )
 
-// Estimate is what training points will take.
+// Estimate is the time and memory that training points will need.
 type Estimate struct {
-	Cohort  string  `json:"cohort"` // what the networks have in common
+	Cohort  string  `json:"cohort"` // the settings that the networks share
 	Points  int     `json:"points"`
 	Steps   int     `json:"steps"`        // of each network
 	Devices int     `json:"devices"`      // that share them
-	Beside  int     `json:"side_by_side"` // networks at a time on the device that takes most
+	Beside  int     `json:"side_by_side"` // networks at a time on the device with the most room
 	Memory  int64   `json:"memory_bytes"` // for these: of the GPU, or for parameters and their moments on the CPU
 	Seconds float64 `json:"seconds"`
 }
 
-// Estimates measures, for the given time per cohort and device, how fast points train on this machine, and says what
-// all of them will take. Nothing is written.
+// Estimates measures, for the given time per cohort and device, how fast points train on this machine, and estimates
+// the time for all of them. Nothing is written.
 func Estimates(ctx context.Context, set *mnist.Set, points []Point, o Options, each time.Duration) ([]Estimate, error) {
 	var estimates []Estimate
 	for _, cohort := range cohorts(points) {
@@ -70,11 +70,11 @@ func estimate(ctx context.Context, set *mnist.Set, cohort []Point, o Options, ea
 // measured is how a device trains networks of a cohort.
 type measured struct {
 	beside  int     // networks at a time
-	seconds float64 // that these take, with the test at the end
+	seconds float64 // that these take, with the evaluation at the end
 	memory  int64   // that these need
 }
 
-// measure has a device train as many of the networks side by side as it can take, and at most a share of them.
+// measure lets a device train as many of the networks at the same time as it can, and at most a share of them.
 func measure(
 	ctx context.Context, set *mnist.Set, device train.Device, configs []train.Config, share int, each time.Duration,
 ) (m measured, err error) {
@@ -82,7 +82,7 @@ func measure(
 		return m, err
 	}
 	m.beside = min(m.beside, share)
-	// Networks from all along the axes, for the exponent decides how fast a step is.
+	// Networks from the whole range of the axes, because the exponent determines the speed of a step.
 	var sample []train.Config
 	for i := range m.beside {
 		sample = append(sample, configs[i*len(configs)/m.beside])
@@ -118,7 +118,7 @@ func measure(
 	if _, err := run.Outcomes(context.WithoutCancel(ctx), 0); err != nil {
 		return m, err
 	}
-	// A test with K draws takes about K times as long as the one with a single draw.
+	// An evaluation with K draws takes about K times as long as with a single draw.
 	test := float64(set.Test.N()*(2+configs[0].Draws)+set.Train.N()) / float64(2*set.Test.N()+set.Train.N())
 	m.seconds, m.memory = perStep*float64(run.Steps())+test*time.Since(began).Seconds(), run.Memory()
 	return m, nil

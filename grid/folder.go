@@ -27,25 +27,25 @@ const (
 
 const planFormat = "quantal-grid-plan"
 
-// Plan is a file of points that were asked for together.
+// Plan is a file of points that were requested together.
 type Plan struct {
 	Format  string  `json:"format"`
 	Version int     `json:"format_version"`
-	Command string  `json:"command"` // what asked for them
+	Command string  `json:"command"` // the command that requested them
 	Points  []Point `json:"points"`
 }
 
 // Folder is the folder of a grid.
 type Folder struct {
 	Dir     string
-	Plans   []Plan              // in the order in which they were asked for
-	NoLocks *store.NoLocksError // the file system has no locks, so nothing keeps another process out; or nil
+	Plans   []Plan              // in the order in which they were requested
+	NoLocks *store.NoLocksError // set if the file system has no locks, so that nothing keeps another process out
 	lock    *store.Lock
 }
 
-// Open opens the folder of a grid to work in it, and makes it if it is not there. A folder in use gives a
-// store.InUseError, one with something else in it an error. Where the file system has no locks it goes on without, and
-// says so in NoLocks: a network that two processes train is the same.
+// Open opens the folder of a grid to work in it, and makes it if it does not exist. A folder in use gives a
+// store.InUseError, one with other content an error. If the file system has no locks it continues without, and says so
+// in NoLocks: a network that two processes train is the same.
 func Open(dir string) (*Folder, error) { return open(dir, store.TakeLock) }
 
 func open(dir string, take func(dir string) (*store.Lock, error)) (*Folder, error) {
@@ -66,8 +66,8 @@ func open(dir string, take func(dir string) (*store.Lock, error)) (*Folder, erro
 	return f, nil
 }
 
-// View opens the folder of an existing grid without its lock: to look at it, or as one of several processes that each
-// train points of their own.
+// View opens the folder of an existing grid without its lock: to read it, or as one of several processes that each
+// train their own points.
 func View(dir string) (*Folder, error) {
 	plans, err := readPlans(dir)
 	if err != nil {
@@ -89,7 +89,7 @@ func Is(dir string) bool {
 	return err == nil
 }
 
-// Close gives the folder's lock back.
+// Close releases the folder's lock.
 func (f *Folder) Close() error {
 	if f.lock == nil {
 		return nil
@@ -97,14 +97,14 @@ func (f *Folder) Close() error {
 	return f.lock.Release()
 }
 
-// Path is the path of something in the folder.
+// Path is the path of a file in the folder.
 func (f *Folder) Path(parts ...string) string {
 	return filepath.Join(append([]string{f.Dir}, parts...)...)
 }
 
-// files returns the paths of the files in a part of the folder whose names begin and end so, in the order of their
-// names. A part that is not there has none. (A pattern of filepath.Glob would take a folder named a[1] for another
-// one.)
+// files returns the paths of the files in a part of the folder whose names have the given beginning and end, in the
+// order of their names. A part that does not exist has none. (A pattern of filepath.Glob would take a folder named a[1]
+// for another one.)
 func (f *Folder) files(part, prefix, suffix string) ([]string, error) {
 	entries, err := os.ReadDir(f.Path(part))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -119,7 +119,7 @@ func (f *Folder) files(part, prefix, suffix string) ([]string, error) {
 	return paths, nil
 }
 
-// checkpoints are the files of networks under way.
+// checkpoints are the files of unfinished networks.
 func (f *Folder) checkpoints() ([]string, error) {
 	return f.files(checkpointsName, "team-", ".safetensors")
 }
@@ -180,7 +180,7 @@ func (f *Folder) Select(ids []string) ([]Point, error) {
 	return points, nil
 }
 
-// Extend adds those of the points that are not planned yet to a new plan, and says how many.
+// Extend adds the points that are not planned yet to a new plan, and returns their number.
 func (f *Folder) Extend(command string, points []Point) (int, error) {
 	known := map[string]bool{}
 	for _, p := range f.Points() {
@@ -191,9 +191,9 @@ func (f *Folder) Extend(command string, points []Point) (int, error) {
 		return 0, nil
 	}
 	plan := Plan{Format: planFormat, Version: 1, Command: command, Points: points}
-	// Without locks two processes may ask for more at a time; neither may take the other's points away.
+	// Without locks two processes may ask for more points at the same time; neither may remove the other's.
 	if path := f.Path(planName(len(f.Plans) + 1)); exists(path) {
-		return 0, fmt.Errorf("grid: %s: another process has just asked for networks: try again", path)
+		return 0, fmt.Errorf("grid: %s: another process has just added networks: try again", path)
 	}
 	if err := store.WriteJSONFile(f.Path(planName(len(f.Plans)+1)), plan); err != nil {
 		return 0, err
@@ -207,7 +207,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// Environment reads what the grid's first process recorded of itself and the data.
+// Environment reads what the grid's first process recorded about itself and the data.
 func (f *Folder) Environment() (store.Environment, error) {
 	var e store.Environment
 	err := store.ReadJSONFile(f.Path(environmentName), &e)
@@ -215,7 +215,7 @@ func (f *Folder) Environment() (store.Environment, error) {
 }
 
 // Enter records the environment of a grid's first process. In a grid that has one, it checks that the data set is the
-// same, and returns the kernel set that ran before.
+// same, and returns the kernel set used before.
 func (f *Folder) Enter(now store.Environment) (kernelsBefore string, err error) {
 	before, err := f.Environment()
 	// without a plan nothing was trained: the first process was killed
@@ -248,8 +248,8 @@ func (f *Folder) sameData(before store.Environment, source string, sha256 map[st
 	return nil
 }
 
-// Records reads what is finished. Damaged tells of each file that is not what was written: such a point counts as
-// missing.
+// Records reads the records of finished points. It calls damaged for each file that is not as it was written: such a
+// point counts as missing.
 func (f *Folder) Records() (records []store.Record, damaged []error, err error) {
 	all, damaged, err := store.ReadRecords(f.Path(pointsName))
 	if err != nil {
@@ -273,8 +273,8 @@ func (f *Folder) Records() (records []store.Record, damaged []error, err error) 
 	return records, damaged, nil
 }
 
-// unplanned says what in a record is not as in the plan, or nothing. The data set may have another name now, and the
-// exponent.
+// unplanned says how a record differs from the plan, or returns nothing. The names of the data set and of the exponent
+// may differ.
 func unplanned(r store.Record, config train.Config) string {
 	want := SettingsOf(config, r.Data)
 	want.Rho = r.Rho
@@ -311,7 +311,7 @@ func (f *Folder) network(r store.Record) (*store.Checkpoint, error) {
 	return c, nil
 }
 
-// Missing lists those of the points that have no good record, or whose network cannot be read.
+// Missing lists the points that have no valid record, or whose network cannot be read.
 func (f *Folder) Missing(points []Point) (missing []Point, damaged []error, err error) {
 	records, damaged, err := f.Records()
 	if err != nil {
@@ -352,7 +352,7 @@ func cohorts(points []Point) [][]Point {
 	return groups
 }
 
-// examples is a data set as the networks of a cohort see it: they have one number of classes.
+// examples is a data set as the networks of a cohort see it: they have the same number of classes.
 func examples(set *mnist.Set, cohort []train.Config) (*mnist.Set, error) {
 	return set.WithClasses(cohort[0].Classes)
 }

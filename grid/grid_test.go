@@ -28,7 +28,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// small is a data set of a few bright stripes and a configuration that learns it in a moment.
+// small is a data set of a few bright stripes, and a configuration that learns it quickly.
 func small(t testing.TB) (train.Config, *mnist.Set) {
 	t.Helper()
 	c, err := train.Preset("published")
@@ -77,7 +77,7 @@ func planned(t testing.TB, dir string, points []Point) *Folder {
 	return f
 }
 
-// hardFolder is a new folder with a name that a pattern, a shell, a format or Slurm would take for another one.
+// hardFolder is a new folder with a name that a pattern, a shell, a format or Slurm would misread.
 func hardFolder(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), `a grid [of] 100%A \* ? {x} $HOME's "1"`)
@@ -85,7 +85,7 @@ func hardFolder(t testing.TB) string {
 	return dir
 }
 
-// listed are the paths of what is in a folder.
+// listed are the paths of the files in a folder.
 func listed(t testing.TB, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -97,7 +97,7 @@ func listed(t testing.TB, dir string) []string {
 	return paths
 }
 
-// contents are the bytes of all that a grid keeps of its points.
+// contents has the bytes of all files that a grid keeps for its points.
 func contents(t testing.TB, f *Folder) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -179,7 +179,7 @@ func TestPoints(t *testing.T) {
 		}
 		known[p.ID] = true
 	}
-	// An id is of the network: not of how it was asked for, where it runs or where the data lies.
+	// An id depends on the network, not on how it was requested, where it runs or where the data are.
 	again := c
 	again.Device, again.Threads, again.CheckpointEvery, again.Data = "cuda:1", 7, 9, "/elsewhere"
 	same, err := Points(again, axes(t, "seed=2,1", "c=3,2,1", "rho=1/2", "noise=heterogeneous")...)
@@ -232,9 +232,8 @@ func TestPoints(t *testing.T) {
 	}
 }
 
-// What joins a grid is compared with what is there: a value that is new is a mixture, with how many networks have
-// which. Settings that came later than others leave the ids of the networks of before as they were: those of the
-// published grid.
+// Points that join a grid are compared with its points: a new value is a mixture, with the number of networks for each
+// value. Settings that were added later leave the ids of earlier networks as they were: those of the published grid.
 func TestOldIDs(t *testing.T) {
 	c, err := train.Preset("published")
 	check(t, err)
@@ -282,7 +281,7 @@ func TestMixture(t *testing.T) {
 	}
 }
 
-// A point of a grid is the network that package train trains, to the byte, and what it reached too.
+// A point of a grid is the network that package train trains, to the byte, and so are its figures.
 func TestPointEqualsRun(t *testing.T) {
 	c, set := small(t)
 	points := several(t, c)
@@ -322,7 +321,7 @@ func TestPointEqualsRun(t *testing.T) {
 	}
 }
 
-// Interrupted again and again, with other numbers of threads, a grid ends with the bytes of an undisturbed one.
+// Interrupted repeatedly, with other numbers of threads, a grid ends with the bytes of an undisturbed one.
 func TestInterruptedGrid(t *testing.T) {
 	c, set := small(t)
 	points := several(t, c)
@@ -363,7 +362,7 @@ func TestInterruptedGrid(t *testing.T) {
 	}
 }
 
-// What is damaged is named and done again; what is missing is done; nothing else.
+// Damaged files are named and their points trained again; missing points are trained; nothing else is.
 func TestOnlyTheMissingRun(t *testing.T) {
 	c, set := small(t)
 	points := several(t, c)
@@ -406,8 +405,8 @@ func TestOnlyTheMissingRun(t *testing.T) {
 	}
 }
 
-// What was edited counts only if it is what the plan asks for, whatever checksum it has: records, and networks in
-// another's place.
+// An edited file counts only if it fits the plan, even if its checksum is right: records, and networks in another's
+// place.
 func TestOnlyThePlannedCounts(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 1
@@ -464,8 +463,7 @@ func TestOnlyThePlannedCounts(t *testing.T) {
 	}
 }
 
-// Where there are no locks, two processes may train the same networks: nothing is lost, and neither takes the other's
-// plan away.
+// Without locks, two processes may train the same networks: nothing is lost, and neither removes the other's plan.
 func TestFoldersWithoutLocks(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 1
@@ -512,7 +510,7 @@ func TestFoldersWithoutLocks(t *testing.T) {
 	}
 }
 
-// More values make a new plan with the new points only; the same values none.
+// More values make a new plan with only the new points; the same values make none.
 func TestGridsGrow(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 1
@@ -656,7 +654,7 @@ func TestFoldersThatAreNone(t *testing.T) {
 	}
 }
 
-// A damaged checkpoint is named, and its networks start anew.
+// A damaged checkpoint is named, and its networks start again.
 func TestDamagedCheckpoint(t *testing.T) {
 	c, set := small(t)
 	points := several(t, c)[:2]
@@ -707,14 +705,14 @@ func TestStatusOfRunning(t *testing.T) {
 	if !seen {
 		t.Error("the process was never seen at work")
 	}
-	// A process of this machine that is gone is silent, and swept away by the next.
+	// A process of this machine that has ended is silent, and the next one removes its files.
 	gone := fmt.Sprintf(`{"host":%q,"pid":%d,"batches":[{"running":[%q]}],"updated":%q}`, hostName(), 1<<22-1,
 		points[0].ID, time.Now().Format(time.RFC3339))
 	check(t, os.WriteFile(f.Path(progressName, "gone.json"), []byte(gone), 0o644))
 	s, err := f.Status()
 	check(t, err)
 	if len(s.Processes) != 1 || !s.Processes[0].Silent || s.Running != 0 {
-		t.Errorf("a process that is gone: %+v", s)
+		t.Errorf("a process that has ended: %+v", s)
 	}
 	check(t, os.Remove(f.Path(pointsName, points[0].ID+".json")))
 	check(t, f.Run(context.Background(), set, points, options(), Events{}))

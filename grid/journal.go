@@ -32,7 +32,7 @@ type entry struct {
 	Error   string   `json:"error,omitempty"`
 }
 
-// journal is this process's file. What cannot be written there is lost without harm: no result depends on it.
+// journal is this process's file. Lines that cannot be written are lost without harm: no result depends on them.
 type journal struct {
 	mutex sync.Mutex
 	file  *os.File
@@ -77,7 +77,7 @@ func (j *journal) close() error {
 	return nil
 }
 
-// readJournals reads all lines of all processes, oldest first. Lines that were cut off are passed over.
+// readJournals reads all lines of all processes, oldest first. Lines that were cut off are skipped.
 func readJournals(dir string) ([]entry, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

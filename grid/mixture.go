@@ -23,11 +23,12 @@ type MixValue struct {
 	Networks int
 }
 
-// notMixed are settings in which networks of a grid are meant to differ, and those that are not the network's.
+// notMixed are settings in which networks of a grid are meant to differ, and settings that do not belong to the
+// network.
 var notMixed = []string{"noise", "rho", "c", "seed", "data", "device", "threads", "checkpoint-every"}
 
-// Mixture lists the settings, besides those that every grid is there to vary, of which the added points have a value
-// that none of the points before them has.
+// Mixture lists the settings, other than those that every grid varies, for which the added points have a value that
+// none of the earlier points has.
 func Mixture(before, added []Point) ([]Mix, error) {
 	mixes, places := map[string]*Mix{}, map[[2]string]int{} // by setting; by setting and value
 	var news []string
@@ -61,7 +62,7 @@ func Mixture(before, added []Point) ([]Mix, error) {
 	return mixture, nil
 }
 
-// settingTexts are the values of the settings that may be mixed, as a flag would have them, layers as in 100x100.
+// settingTexts are the values of the settings that may be mixed, in the form of a flag, layers as in 100x100.
 func settingTexts(c train.Config) (map[string]string, error) {
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -18,7 +18,8 @@ type Point struct {
 	Config train.Config `json:"config"`
 }
 
-// UnmarshalJSON reads a point of a plan. A setting that a plan of an earlier version lacks is as it was then.
+// UnmarshalJSON reads a point of a plan. A setting that is missing in a plan of an earlier version has the value that
+// it had then.
 func (p *Point) UnmarshalJSON(text []byte) error {
 	type plain Point
 	read := plain{Config: train.Before()}
@@ -29,7 +30,7 @@ func (p *Point) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Work is about how much training a point takes, compared with others: epochs times synapses, as if the data were
+// Work is the approximate work of training a point, compared with others: epochs times synapses, as if the data were
 // MNIST.
 func (p Point) Work() float64 {
 	synapses, inputs := 0, 784
@@ -45,13 +46,13 @@ func (p Point) Work() float64 {
 const scale = "s"
 
 // Points is the product of the axes over a base configuration: the first axis varies slowest. Without noise c and rho
-// decide nothing, so the networks that differ in them only are one, with those of the base. The first configuration
+// have no effect, so networks that differ only in them are one, with the c and rho of the base. The first configuration
 // that cannot be trained gives an error.
 func Points(base train.Config, axes ...Axis) ([]Point, error) {
-	base.Device, base.Threads, base.CheckpointEvery = "auto", 0, 1 // of the process that works, not of the network
+	base.Device, base.Threads, base.CheckpointEvery = "auto", 0, 1 // of the process, not of the network
 	has := func(name string) bool { return slices.ContainsFunc(axes, func(a Axis) bool { return a.Name == name }) }
 	if has(scale) && has("c") {
-		return nil, fmt.Errorf("c and s are axes both: s decides c")
+		return nil, fmt.Errorf("c and s are both axes: s determines c")
 	}
 	// Last, when rho is known.
 	if i := slices.IndexFunc(axes, func(a Axis) bool { return a.Name == scale }); i >= 0 {
@@ -115,7 +116,8 @@ func set(c *train.Config, name, value string) error {
 	return nil
 }
 
-// SettingsOf is what decides the record of a network, as tables show it, on a data set of a name.
+// SettingsOf are the settings that determine the record of a network, as tables show them, on a data set of the given
+// name.
 func SettingsOf(c train.Config, data string) store.Settings {
 	return store.Settings{
 		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(),
@@ -126,8 +128,8 @@ func SettingsOf(c train.Config, data string) store.Settings {
 	}
 }
 
-// id names a network after its settings, whatever the exponent was called and wherever the data lies. A setting that
-// came later than others is no part of it where it is as it was before.
+// id names a network after its settings, independent of the name of the exponent and of the place of the data. A
+// setting that was added later is left out if it has the value from before it existed.
 func id(c train.Config) (string, error) {
 	s := SettingsOf(c, "")
 	s.Rho = ""

@@ -15,15 +15,15 @@ import (
 	"quantal/results/store"
 )
 
-// Progress is where a process stands.
+// Progress is the progress of a process.
 type Progress struct {
 	Host    string    `json:"host"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
 	Updated time.Time `json:"updated"`
 
-	Points   int     `json:"points"`   // that the process was asked for
-	Finished int     `json:"finished"` // of these; those finished before it began, and diverged ones, among them
+	Points   int     `json:"points"`   // that the process was asked to train
+	Finished int     `json:"finished"` // of these, including those finished before it began and diverged ones
 	Diverged int     `json:"diverged"` // since it began
 	Batches  []Batch `json:"batches"`  // under way
 
@@ -31,7 +31,7 @@ type Progress struct {
 	SecondsLeft           float64 `json:"seconds_left"`             // at that rate
 }
 
-// Batch is the networks that a device has.
+// Batch is the networks that a device trains.
 type Batch struct {
 	Device  string   `json:"device"`
 	Running []string `json:"running"` // ids
@@ -42,7 +42,7 @@ type Batch struct {
 // progressInterval is how often the file of a process is written.
 const progressInterval = time.Second
 
-// reporter keeps account of a Run and tells who watches.
+// reporter keeps account of a Run and calls the observer.
 type reporter struct {
 	mutex   sync.Mutex
 	events  Events
@@ -53,7 +53,7 @@ type reporter struct {
 	began   time.Time
 	written time.Time
 	done    float64        // network-steps done by this process
-	left    map[string]int // steps that each point has before it
+	left    map[string]int // steps that each point has left
 }
 
 // steps is the number of steps that a point trains for.
@@ -71,7 +71,7 @@ func newReporter(dir string, set *mnist.Set, points, missing int, events Events)
 	return r
 }
 
-// damaged says that files are not what was written.
+// damaged says that files are not as they were written.
 func (r *reporter) damaged(files []error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -91,7 +91,7 @@ func (r *reporter) lost(device string, err error) {
 	}
 }
 
-// wait says that points have to be trained, some again.
+// wait says that points must be trained, some again.
 func (r *reporter) wait(batches []batch) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -105,7 +105,7 @@ func (r *reporter) wait(batches []batch) {
 	}
 }
 
-// begin says that points are under way on a device.
+// begin says that a device trains points.
 func (r *reporter) begin(device string, points []Point, step, steps int) *Batch {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -127,7 +127,7 @@ func (r *reporter) progress(b *Batch, step int) {
 	r.tell(false)
 }
 
-// end says that they are no longer, though not finished.
+// end says that it no longer does, although they are not finished.
 func (r *reporter) end(b *Batch) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -144,7 +144,7 @@ func (r *reporter) finished(record store.Record) {
 		r.state.Diverged++
 	}
 	delete(r.left, record.ID)
-	for _, b := range r.batches { // a copy, for who watches may have the list
+	for _, b := range r.batches { // a copy, because the observer may keep the list
 		b.Running = slices.DeleteFunc(slices.Clone(b.Running), func(id string) bool { return id == record.ID })
 	}
 	if r.events.Finished != nil {
@@ -153,7 +153,7 @@ func (r *reporter) finished(record store.Record) {
 	r.tell(true)
 }
 
-// tell passes the state on; to the file only now and then.
+// tell passes on the state; it writes the file only from time to time.
 func (r *reporter) tell(always bool) {
 	now := time.Now()
 	r.state.Updated = now.UTC()
@@ -179,7 +179,8 @@ func (r *reporter) tell(always bool) {
 	}
 }
 
-// write replaces the file. It is a hint that others look at, so it is not worth waiting for the disk, and no error.
+// write replaces the file. It is a hint for other processes, so it does not wait for the disk, and a failure is not an
+// error.
 func (r *reporter) write() {
 	text, err := json.Marshal(r.state)
 	if err != nil {
@@ -196,5 +197,5 @@ func (r *reporter) write() {
 	}
 }
 
-// close takes the file away: this process does nothing more.
+// close removes the file: this process does nothing more.
 func (r *reporter) close() { _ = os.Remove(r.path) }

@@ -8,13 +8,13 @@ import (
 	"quantal/results/store"
 )
 
-// batch is points that train side by side, from the beginning or from a checkpoint.
+// batch is a set of points that train together, from the beginning or from a checkpoint.
 type batch struct {
 	points []Point
 	from   *store.TeamCheckpoint // nil for the beginning; its networks are those of points
 }
 
-// cut takes the first n points off a batch.
+// cut removes the first n points from a batch.
 func (b *batch) cut(n int) batch {
 	first := batch{points: b.points[:n]}
 	b.points = b.points[n:]
@@ -25,20 +25,20 @@ func (b *batch) cut(n int) batch {
 	return first
 }
 
-// queue deals out what waits to the devices: to each that is free its share of what waits, as far as its memory takes
-// it. When nothing waits any more, a device that is free has the one that has longest to go hand back what it is at,
-// and they share that. So devices of one speed work in as few, large batches as there can be, and those of different
-// speeds end together. What fails on a device comes back too. No result depends on who trains what, how it is cut, or
-// when.
+// queue deals out waiting points to the devices: to each free device its share, within its memory. When nothing is
+// waiting, a free device makes the one with the most work left hand back its batch, and they share that. So devices of
+// equal speed work in as few, large batches as possible, and those of different speeds end at the same time. Points
+// also return to the queue if their device fails. No result depends on which device trains a point, how batches are
+// cut, or when.
 type queue struct {
 	mutex   sync.Mutex
 	changed *sync.Cond
 	waiting []batch
 	devices int // that have not failed
-	idle    int // of these, that found nothing waiting
+	idle    int // of these, those that found nothing waiting
 	jobs    map[*job]bool
 	closed  bool
-	// worth is the time that a batch has to have before it for others to share it: cutting it costs seconds.
+	// worth is the time that a batch must have left for others to share it: cutting it costs seconds.
 	worth time.Duration
 }
 
@@ -58,7 +58,7 @@ func newQueue(waiting []batch, devices int) *queue {
 }
 
 // take waits for the next job of a device, which is able to train some of the points of a batch at a time. It returns
-// nil when all is done or the queue is closed. A job has to be given back by done or failed.
+// nil when all is done or the queue is closed. A job must be returned by done or failed.
 func (q *queue) take(able func([]Point) (int, error)) (*job, error) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -87,14 +87,14 @@ func (q *queue) take(able func([]Point) (int, error)) (*job, error) {
 	return j, nil
 }
 
-// done gives a job back, and what of it has to be trained still.
+// done returns a job, with the part of it that still must be trained.
 func (q *queue) done(j *job, rest []batch) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	q.giveBack(j, rest)
 }
 
-// failed takes a device out with its job, nil if it had none, and returns how many devices there are still.
+// failed removes a device and takes back its job, nil if it had none, and returns how many devices are left.
 func (q *queue) failed(j *job, rest []batch) int {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -109,7 +109,8 @@ func (q *queue) giveBack(j *job, rest []batch) {
 	q.changed.Broadcast()
 }
 
-// goesOn notes how long a job has to go, and has it handed back if others are free to share it and none has longer.
+// goesOn notes how much time a job has left, and makes the device hand it back if others are free to share it and no
+// job has more.
 func (q *queue) goesOn(j *job, left time.Duration) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -125,7 +126,7 @@ func (q *queue) goesOn(j *job, left time.Duration) {
 	j.handBack()
 }
 
-// close lets no device have another job.
+// close makes take return no more jobs.
 func (q *queue) close() {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()

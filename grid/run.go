@@ -23,17 +23,17 @@ import (
 
 // Options are what a process decides for itself.
 type Options struct {
-	Devices  []train.Device // the networks spread over all of them, which have one kernel set
+	Devices  []train.Device // the networks are spread over all of them; they have the same kernel set
 	Threads  int            // of the CPU, 0 for all processors
-	Interval time.Duration  // between checkpoints of networks under way
+	Interval time.Duration  // between checkpoints of unfinished networks
 }
 
-// Events is who watches. The functions are not called at the same time; a nil function is not called.
+// Events are the functions of an observer. They are not called at the same time; a nil function is not called.
 type Events struct {
 	Progress func(Progress)
 	Finished func(store.Record)
-	Damaged  func(error) // a file that is not what was written, and is done again
-	// Lost is told of a device that failed while others go on with what it had.
+	Damaged  func(error) // a file that is not as it was written, and is made again
+	// Lost is called for a device that failed while others continue with its work.
 	Lost func(device string, err error)
 }
 
@@ -48,9 +48,9 @@ type runner struct {
 }
 
 // Run trains those of the points that are missing. When ctx is cancelled it checkpoints and returns
-// train.ErrInterrupted. A network that diverges is a result. A device that fails hands back what it had, and the others
-// go on from the last checkpoint. An error is of the last device or of the disk, and what was under way continues from
-// its last checkpoint when Run is called again.
+// train.ErrInterrupted. A network that diverges is a result. The work of a device that fails returns to the queue, and
+// the others continue from the last checkpoint. An error comes from the last device or from the disk; when Run is
+// called again, unfinished networks continue from their last checkpoint.
 func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Options, events Events) (err error) {
 	missing, damaged, err := f.Missing(points)
 	if err != nil {
@@ -86,7 +86,7 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 	return err
 }
 
-// batches is what can train side by side of missing points: networks of one checkpoint first, then what has none.
+// batches groups missing points that can train together: networks of one checkpoint first, then those without.
 func (r *runner) batches(missing []Point) ([]batch, error) {
 	wanted := map[string]Point{}
 	for _, p := range missing {
@@ -126,7 +126,7 @@ func (r *runner) batches(missing []Point) ([]batch, error) {
 	return batches, nil
 }
 
-// teams reads the checkpoints with networks that are wanted, those furthest on first.
+// teams reads the checkpoints of requested networks, the most advanced first.
 func (f *Folder) teams(wanted map[string]Point) (teams []*store.TeamCheckpoint, damaged []error, err error) {
 	files, err := f.checkpoints()
 	if err != nil {
@@ -173,7 +173,7 @@ func (r *runner) all(ctx context.Context) error {
 				continue
 			}
 			if writeError = fault.Guard(write); writeError != nil {
-				cancel(writeError) // no use in training what cannot be kept
+				cancel(writeError) // there is no use in training networks that cannot be written
 			}
 		}
 	})
@@ -196,7 +196,8 @@ func (r *runner) all(ctx context.Context) error {
 	return verdict(errs)
 }
 
-// verdict is how all went, from how each device ended: that some failed is no error, for the others have done all.
+// verdict is the outcome, from the outcomes of the devices: it is not an error that some failed if the others have done
+// all.
 func verdict(errs []error) error {
 	interrupted := false
 	var lost []error
@@ -223,7 +224,7 @@ func verdict(errs []error) error {
 	return fmt.Errorf("none of %d devices is left: %w", len(lost), train.Together(lost))
 }
 
-// work has a device train one batch after the other, until all is done or the device fails.
+// work makes a device train one batch after the other, until all is done or the device fails.
 func (r *runner) work(ctx context.Context, device train.Device, finished chan<- func() error) error {
 	able := func(points []Point) (int, error) {
 		configs := networks(points, r.options)
@@ -247,7 +248,7 @@ func (r *runner) work(ctx context.Context, device train.Device, finished chan<- 
 		}
 		left, err := r.batch(ctx, device, j, finished)
 		var failed *train.DeviceError
-		again := err == nil || errors.As(err, &failed) // what is left has to be trained here or elsewhere
+		again := err == nil || errors.As(err, &failed) // what is left must be trained here or elsewhere
 		var rest []batch
 		if again && len(left) > 0 {
 			var unread error
@@ -266,7 +267,7 @@ func (r *runner) work(ctx context.Context, device train.Device, finished chan<- 
 	}
 }
 
-// lost gives back what a device had that failed, and says so.
+// lost returns the work of a failed device to the queue, and reports it.
 func (r *runner) lost(device train.Device, j *job, rest []batch, err error) {
 	e := entry{Event: "lost", Device: device.Name, Error: err.Error()}
 	if j != nil {
@@ -278,8 +279,8 @@ func (r *runner) lost(device train.Device, j *job, rest []batch, err error) {
 	}
 }
 
-// batch trains the points of a job side by side and hands what they reached to be written. It returns the points that
-// are left to be trained, from their last checkpoints: where the device fails, and where others are free to share them.
+// batch trains the points of a job together and passes on the results to be written. It returns the points that are
+// left to be trained, from their last checkpoints: if the device fails, and if others are free to share them.
 func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 	finished chan<- func() error) (left []Point, err error) {
 	if ctx.Err() != nil {
@@ -385,14 +386,14 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 	return nil, nil
 }
 
-// record is what a record says before there is a result.
+// record is a record without results.
 func (r *runner) record(run *train.Run, p Point) store.Record {
 	return store.Record{
 		ID: p.ID, Settings: SettingsOf(p.Config, r.set.Name), Kernels: run.Device.Kernels, Outcome: store.NoOutcome(),
 	}
 }
 
-// diverged records a network that left the finite numbers, at once: the next checkpoint is without it.
+// diverged records a diverged network immediately: the next checkpoint does not have it.
 func (r *runner) diverged(run *train.Run, p Point, d kernels.Divergence) error {
 	record := r.record(run, p)
 	record.Status, record.Steps = store.Diverged, d.Step
@@ -405,7 +406,7 @@ func (r *runner) diverged(run *train.Run, p Point, d kernels.Divergence) error {
 	return nil
 }
 
-// save writes the checkpoint of networks under way.
+// save writes the checkpoint of unfinished networks.
 func (r *runner) save(points []Point, networks map[int]*store.Checkpoint) error {
 	team := &store.TeamCheckpoint{}
 	for m, p := range points {
@@ -425,8 +426,8 @@ func (r *runner) teamPath(points []Point) string {
 	return r.folder.Path(checkpointsName, "team-"+hex.EncodeToString(sum[:8])+".safetensors")
 }
 
-// finish keeps what a batch reached: first each network, then its record, which makes it count, at last the checkpoint
-// goes.
+// finish writes the results of a batch: first each network, then its record, which makes it count; then it removes the
+// checkpoint.
 func (r *runner) finish(e entry, records []store.Record, networks []*store.Checkpoint) error {
 	for i, record := range records {
 		if err := store.WriteNetwork(r.folder.networkPath(record.ID), networks[i]); err != nil {
@@ -441,7 +442,7 @@ func (r *runner) finish(e entry, records []store.Record, networks []*store.Check
 	return r.folder.clear()
 }
 
-// clear removes the checkpoints of which every network is finished.
+// clear removes the checkpoints whose networks are all finished.
 func (f *Folder) clear() error {
 	files, err := f.checkpoints()
 	if err != nil {

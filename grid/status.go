@@ -14,17 +14,17 @@ import (
 	"quantal/results/store"
 )
 
-// Status is where a grid stands, as its folder tells.
+// Status is the state of a grid according to its folder.
 type Status struct {
 	Dir      string `json:"dir"`
 	Points   int    `json:"points"`
 	Done     int    `json:"done"`
 	Diverged int    `json:"diverged"`
 	Running  int    `json:"running"`
-	Waiting  int    `json:"waiting"` // neither finished nor under way
-	// Failures are the errors that ended processes, the newest last, as long as points wait.
+	Waiting  int    `json:"waiting"` // neither finished nor in training
+	// Failures are the errors that ended processes, the newest last, while points are waiting.
 	Failures []Failure `json:"failures"`
-	Damaged  []string  `json:"damaged"` // files that are not what was written; their points wait too
+	Damaged  []string  `json:"damaged"` // files that are not as they were written; their points also wait
 
 	NetworkStepsPerSecond float64 `json:"network_steps_per_second"`
 	SecondsLeft           float64 `json:"seconds_left"` // of the process that needs longest; 0 if none works
@@ -41,19 +41,19 @@ type Failure struct {
 	Error string    `json:"error"`
 }
 
-// DeviceWork is what a device has done for a grid.
+// DeviceWork is the work of a device for a grid.
 type DeviceWork struct {
 	Host     string  `json:"host"`
 	Device   string  `json:"device"`
-	Networks int     `json:"networks"`         // that it finished, diverged ones among them
-	Seconds  float64 `json:"seconds"`          // that training and testing took the processes that finished or shared them
-	Failed   string  `json:"failed,omitempty"` // its error, where it failed after the last that it finished
+	Networks int     `json:"networks"`         // that it finished, including diverged ones
+	Seconds  float64 `json:"seconds"`          // of training and evaluation by the processes that finished or shared them
+	Failed   string  `json:"failed,omitempty"` // its error, if it failed after the last one that it finished
 }
 
 // Process is a process that works in the folder, or seems to.
 type Process struct {
 	Progress
-	// Silent is set if the process has not been heard of for long: it, or its machine, may be gone.
+	// Silent is set if the process has written nothing for long: it, or its machine, may be down.
 	Silent bool `json:"silent"`
 
 	path string
@@ -65,7 +65,7 @@ const (
 	latest   = 5
 )
 
-// Status reads where the grid stands.
+// Status reads the state of the grid.
 func (f *Folder) Status() (Status, error) {
 	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{},
 		Devices: []DeviceWork{}, Latest: []store.Record{}}
@@ -129,14 +129,14 @@ func (f *Folder) Status() (Status, error) {
 	return s, nil
 }
 
-// devicesIn adds up what journals say of devices.
+// devicesIn adds up what the journals say about devices.
 func devicesIn(entries []entry) []DeviceWork {
 	type key struct{ host, device string }
 	all := map[key]*DeviceWork{}
 	last := map[string]*DeviceWork{} // that finished a network
 	for _, e := range entries {
 		if e.Device == "" {
-			continue // not of a device, or from a version that named it with the start only
+			continue // not of a device, or from a version that named it only at the start
 		}
 		k := key{e.Host, e.Device}
 		if all[k] == nil {
@@ -174,7 +174,7 @@ func devicesIn(entries []entry) []DeviceWork {
 	return devices
 }
 
-// processes reads what working processes say of themselves.
+// processes reads the progress files of working processes.
 func (f *Folder) processes() ([]Process, error) {
 	processes := []Process{}
 	files, err := f.files(progressName, "", ".json")
@@ -217,8 +217,8 @@ func alive(pid int) bool {
 	return err == nil || errors.Is(err, os.ErrPermission)
 }
 
-// sweep removes what killed processes left: files in the making, and the progress of those of this machine. What
-// another process may still be writing stays.
+// sweep removes what killed processes left: temporary files, and the progress of those on this machine. Files that
+// another process may still be writing stay.
 func (f *Folder) sweep() error {
 	processes, err := f.processes()
 	if err != nil {
@@ -226,7 +226,7 @@ func (f *Folder) sweep() error {
 	}
 	age := time.Duration(0)
 	if f.lock == nil {
-		age = time.Hour // tasks of a cluster work side by side
+		age = time.Hour // tasks of a cluster work at the same time
 	}
 	for _, p := range processes {
 		switch {

@@ -11,14 +11,13 @@ import (
 	"time"
 )
 
-// How long Slurm's programs may take. They wait for a busy controller themselves. Who only wants to know something
-// waits less.
+// How long Slurm's programs may take. They wait for a busy controller themselves. Queries wait less.
 const (
 	toAsk = 30 * time.Second
 	toAct = 90 * time.Second
 )
 
-// command runs one of Slurm's programs and returns what it printed. The error holds its own words.
+// command runs one of Slurm's programs and returns what it printed. The error contains its message.
 func command(ctx context.Context, patience time.Duration, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -26,7 +25,7 @@ func command(ctx context.Context, patience time.Duration, name string, args ...s
 	c := exec.CommandContext(ctx, name, args...)
 	c.Stdout, c.Stderr = &stdout, &stderr
 	c.WaitDelay = time.Second
-	// A Ctrl-C in the terminal is for us: half a submission would be worse than a late end.
+	// A Ctrl-C in the terminal reaches only this program: half a submission would be worse than a late end.
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err := c.Run()
 	words := strings.Join(strings.Fields(stderr.String()), " ")

@@ -10,18 +10,18 @@ import (
 	"strconv"
 )
 
-// Ended is a task that is not in the queue any more and has left points unfinished.
+// Ended is a task that is no longer in the queue and has left points unfinished.
 type Ended struct {
 	Launch string   `json:"launch"` // the name of its launch's folder, as in 0001
 	Chunk  int      `json:"chunk"`
-	Job    string   `json:"job"`    // as sacct and scontrol take it: 123_4
+	Job    string   `json:"job"`    // in the form for sacct and scontrol: 123_4
 	Starts int      `json:"starts"` // how often quantal began in it: 0 if Slurm never got that far
-	Log    string   `json:"log"`    // the file of what it printed, or empty if there is none or it is empty
+	Log    string   `json:"log"`    // the file with its output, or empty if there is none or the file is empty
 	Points []string `json:"points"` // that it left unfinished and no later task had
 }
 
-// FindEnded returns what tasks have left unfinished, in the order of launches and chunks. The points given are those
-// that are neither finished nor under way in any process or in any task of the queue.
+// FindEnded returns the tasks that left points unfinished, in the order of launches and chunks. The points given are
+// those that are neither finished nor in training in any process or in any task of the queue.
 func FindEnded(launches []Launch, unfinished []string) ([]Ended, error) {
 	wanted := map[string]bool{}
 	for _, id := range unfinished {
@@ -34,7 +34,7 @@ func FindEnded(launches []Launch, unfinished []string) ([]Ended, error) {
 				e := Ended{Launch: filepath.Base(l.Dir), Chunk: j.First + index, Job: fmt.Sprintf("%s_%d", j.ID, index)}
 				for _, id := range points {
 					if wanted[id] {
-						delete(wanted, id) // whatever had it before
+						delete(wanted, id) // whichever task had it before
 						e.Points = append(e.Points, id)
 					}
 				}
@@ -52,7 +52,7 @@ func FindEnded(launches []Launch, unfinished []string) ([]Ended, error) {
 	return ended, nil
 }
 
-// look looks for what the task has left in the folder of its launch.
+// look searches the folder of its launch for what the task has left.
 func (e *Ended) look(dir, log string) error {
 	path := filepath.Join(dir, log)
 	info, err := os.Stat(path)

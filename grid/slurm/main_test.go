@@ -20,7 +20,7 @@ import (
 	"quantal/results/store"
 )
 
-// TestMain is also what the tasks run in place of quantal: they find this binary called with quantal's arguments.
+// TestMain is also what the tasks run instead of quantal: they call this binary with quantal's arguments.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 7 && slices.Equal(os.Args[1:4], []string{"grid", "work", "--plan"}) && os.Args[5] == "--chunk" {
 		chunk, err := strconv.Atoi(os.Args[6])
@@ -33,17 +33,17 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	// The tests on a real Slurm mostly wait, so they go on side by side on however few cores.
+	// The tests on a real Slurm mostly wait, so they run at the same time even on few cores.
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-// steps is how many steps a point of the stand-in takes, 5 ms each.
+// steps is the number of steps of a stand-in's point, 5 ms each.
 const steps = 40
 
-// state is a point under way. Its value after all steps shows that none was left out and none done twice.
+// state is an unfinished point. Its value after all steps shows that none was left out and none done twice.
 type state struct {
 	Step  int
 	Value string
@@ -56,7 +56,7 @@ func (s *state) advance(id string) {
 }
 
 // work trains a chunk's points: with records, checkpoints and TERM as a worker must have them. While the grid's folder
-// holds a file hold, it stops in the middle of a point, until that is gone or a TERM comes.
+// has a file named hold, it stops in the middle of a point, until that is removed or a TERM arrives.
 func work(plan string, chunk int) error {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer release()

@@ -8,17 +8,16 @@ import (
 	"github.com/kballard/go-shellquote"
 )
 
-// ours are the options of sbatch, long and short, that the launch needs for itself.
+// ours are the options of sbatch, long and short, that the launch sets itself.
 var ours = map[string]string{
 	"--array": "-a", "--job-name": "-J", "--chdir": "-D", "--clusters": "-M", "--output": "-o", "--error": "-e",
 	"--open-mode": "", "--wrap": "",
-	// What it answers has to be the number of a job that is in the queue.
+	// Its answer must be the number of a job that is in the queue.
 	"--parsable": "", "--quiet": "-Q", "--test-only": "", "--help": "-h", "--usage": "", "--version": "-V", "--wait": "-W",
 }
 
-// What man sbatch says of options: those that need a value, which may be a word of its own, and those that take none,
-// or only behind an equals sign. Plugins and later versions have more, so a long option that is in neither is no
-// mistake.
+// The options in man sbatch: those that need a value, which may be a separate word, and those that take none, or only
+// after an equals sign. Plugins and later versions have more, so a long option in neither list is not a mistake.
 var (
 	needValue = words(`account acctg-freq batch bb bbf begin cluster-constraint comment constraint container core-spec
 		cores-per-socket cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency distribution exclude export
@@ -45,8 +44,8 @@ func words(text string) map[string]bool {
 }
 
 // ParseSbatch splits the user's further options for sbatch as a shell would, quotes respected and nothing expanded, and
-// returns each as one word with its value. What is not an option gives an error, for sbatch would take it for the job
-// script or its arguments, and so do options that the launch needs for itself.
+// returns each as one word with its value. A word that is not an option gives an error, because sbatch would take it
+// for the job script or its arguments, and so does an option that the launch sets itself.
 func ParseSbatch(text string) ([]string, error) {
 	if i := strings.IndexFunc(text, unicode.IsControl); i >= 0 {
 		return nil, fmt.Errorf("%q: want options on one line", text)
@@ -66,7 +65,7 @@ func ParseSbatch(text string) ([]string, error) {
 		switch alone := len(rest) == 0 || strings.HasPrefix(rest[0], "-"); {
 		case o.value == needed && alone:
 			return nil, fmt.Errorf("%q: want a value for it, as in %s%sVALUE", word, word, o.glue)
-		case o.value != complete && !alone: // an unknown one that takes none is for sbatch to refuse
+		case o.value != complete && !alone: // sbatch refuses an unknown one that takes none
 			word += o.glue + rest[0]
 			rest = rest[1:]
 		}
@@ -75,7 +74,7 @@ func ParseSbatch(text string) ([]string, error) {
 	return options, nil
 }
 
-// option is a word that begins an option: whether a value follows, and what goes between the two to make them one word.
+// option is a word that begins an option: whether a value follows, and what joins the two into one word.
 type option struct {
 	value int
 	glue  string

@@ -8,15 +8,15 @@ import (
 	"quantal/results/store"
 )
 
-// Plan is what a launch asked Slurm for.
+// Plan is what a launch requested from Slurm.
 type Plan struct {
-	// Name begins the names of the launch's jobs, and no other launch's.
+	// The names of the launch's jobs, and of no other launch's, begin with Name.
 	Name string `json:"name"`
 	// Chunks holds the ids of the points of each task.
 	Chunks [][]string `json:"chunks"`
 	// Arrays are the job arrays, in the order of their chunks.
 	Arrays []Array `json:"arrays"`
-	// MaxStarts is how often a task may start, the first time included, before it no longer requeues itself.
+	// MaxStarts is how often a task may start, including the first time, before it no longer requeues itself.
 	MaxStarts int `json:"max_starts"`
 }
 
@@ -46,19 +46,19 @@ func ReadPlan(path string) (Plan, error) {
 type Point struct {
 	ID     string
 	Cohort string  // points of one cohort train best together
-	Work   float64 // how long it takes, in any unit; more than 0
+	Work   float64 // how long it takes, in any unit; above 0
 }
 
 // pointsPerChunk is how many points a task trains by default: enough that starting it costs little, few enough that
 // many nodes have something to do.
 const pointsPerChunk = 8
 
-// DefaultChunks is the number of chunks for so many points if the user does not say: one for every 8 points, and at
-// most 1000, which one job array of a Slurm with default settings holds.
+// DefaultChunks is the number of chunks for n points if the user does not give one: one for every 8 points, and at most
+// 1000, which one job array of a Slurm with default settings holds.
 func DefaultChunks(points int) int { return min((points+pointsPerChunk-1)/pointsPerChunk, 1000) }
 
 // Pack puts points into at most n chunks of about equal work, points of one cohort together: cohorts follow each other
-// in the order of their first points, and the chunks cut this row. No chunk is empty.
+// in the order of their first points, and the chunks divide this sequence. No chunk is empty.
 func Pack(points []Point, n int) [][]string {
 	n = min(n, len(points))
 	if n < 1 {
@@ -77,7 +77,7 @@ func Pack(points []Point, n int) [][]string {
 	chunks := make([][]string, n)
 	chunk, before := 0, 0.0
 	for i, p := range row {
-		// A point belongs to the chunk that its middle falls into, unless that would leave a chunk empty.
+		// A point belongs to the chunk that contains its middle, unless that would leave a chunk empty.
 		at := int(float64(n) * (before + p.Work/2) / total)
 		at = min(at, chunk+1)
 		if len(chunks[chunk]) == 0 {
@@ -90,13 +90,13 @@ func Pack(points []Point, n int) [][]string {
 	return chunks
 }
 
-// arrays cuts so many chunks into as few arrays of at most limit tasks as will do, equal up to one task, and shares
-// atOnce out between them.
+// arrays divides the chunks into as few arrays of at most limit tasks as possible, equal up to one task, and divides
+// atOnce between them.
 func arrays(chunks, limit, atOnce int) ([]Array, error) {
 	n := (chunks + limit - 1) / limit
 	if atOnce > 0 && atOnce < n {
 		return nil,
-			fmt.Errorf("slurm: %d tasks at once cannot be kept: Slurm takes at most %d tasks per job array here, so %d "+
+			fmt.Errorf("slurm: %d tasks at once are too few: Slurm takes at most %d tasks per job array here, so %d "+
 				"chunks are %d arrays; "+
 				"want %d at once or more, or at most %d chunks", atOnce, limit, chunks, n, n, atOnce*limit)
 	}

@@ -18,9 +18,9 @@ import (
 type Queued struct {
 	Launch string `json:"launch"` // the name of its launch's folder, as in 0001
 	Chunk  int    `json:"chunk"`
-	Job    string `json:"job"`    // as scancel and scontrol take it: 123_4
+	Job    string `json:"job"`    // in the form for scancel and scontrol: 123_4
 	State  string `json:"state"`  // Slurm's word in capitals: PENDING, RUNNING, COMPLETING ...
-	Reason string `json:"reason"` // why it does not run, in Slurm's word
+	Reason string `json:"reason"` // why it does not run, in Slurm's words
 }
 
 // Launches reads the launches of a grid, the oldest first. A folder whose submitter was killed before it submitted
@@ -64,7 +64,7 @@ func Launches(grid string) ([]Launch, error) {
 	return launches, nil
 }
 
-// Queue asks squeue for the tasks of launches. An error means that it could not be asked, so nothing is known.
+// Queue asks squeue for the tasks of launches. An error means that squeue gave no answer, so nothing is known.
 func Queue(ctx context.Context, launches []Launch) ([]Queued, error) {
 	if len(launches) == 0 {
 		return nil, nil
@@ -123,8 +123,8 @@ func parseQueue(printed string, launches []Launch) ([]Queued, error) {
 	return tasks, nil
 }
 
-// UnderWay returns the points that a task in the queue has, done or not, with that task. Every task counts that squeue
-// shows, in whatever state: one that is ending may be on its way back to the queue.
+// UnderWay returns the points that a task in the queue has, done or not, with that task. Every task that squeue shows
+// counts, in any state: one that is ending may be about to return to the queue.
 func UnderWay(launches []Launch, tasks []Queued) map[string]Queued {
 	points := map[string]Queued{}
 	for _, t := range tasks {

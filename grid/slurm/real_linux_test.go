@@ -19,8 +19,8 @@ import (
 	"quantal/results/store"
 )
 
-// TestRealSlurm runs stand-in workers on a real Slurm, disturbs them, and compares what is in the folder in the end
-// with what an undisturbed run gives.
+// TestRealSlurm runs stand-in workers on a real Slurm, disturbs them, and compares the folder at the end with that of
+// an undisturbed run.
 func TestRealSlurm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -54,7 +54,7 @@ func TestRealSlurm(t *testing.T) {
 		g.hold()
 		l := g.submit(1, slurm.Options{MaxStarts: 3}, "--nodelist=n1 --time=30")
 		g.until("the task runs", func() bool { return g.starts(l, 0) == 1 })
-		// Two minutes less the warning's two: TERM comes as soon as Slurm looks at the clock, every 30 s.
+		// Two minutes minus the two of the warning: TERM arrives as soon as Slurm checks the clock, every 30 s.
 		output(t, "scontrol", "update", "JobId="+g.task(0), "TimeLimit=2")
 		g.until("the task is back after its TERM", func() bool { return g.starts(l, 0) == 2 })
 		output(t, "scontrol", "update", "JobId="+g.task(0), "TimeLimit=30") // a requeued task keeps its limit
@@ -104,7 +104,7 @@ func TestRealSlurm(t *testing.T) {
 		if g.state(0) != "RUNNING" {
 			t.Errorf("the other task is %q", g.state(0))
 		}
-		// The same command again submits what the cancelled task had, and not what the other one has.
+		// The same command again submits the points of the cancelled task, and not those of the other one.
 		g.again(1)
 		g.release()
 		g.finished()
@@ -188,7 +188,7 @@ type grid struct {
 	ids []string
 }
 
-// newGrid makes a folder for n points, with a name that has to be quoted wherever it goes: %A is a symbol of Slurm's.
+// newGrid makes a folder for n points, with a name that must be quoted everywhere: %A is a symbol of Slurm's.
 func newGrid(t *testing.T, n int) *grid {
 	t.Helper()
 	g := &grid{t: t, dir: filepath.Join(t.TempDir(), `a grid's 100%A_%a [of] %% "$HOME"`)}
@@ -254,7 +254,7 @@ func (g *grid) inNoTask() []string {
 	return slices.DeleteFunc(g.missing(), func(id string) bool { _, ok := underWay[id]; return ok })
 }
 
-// ended checks what is said of tasks that are gone.
+// ended checks the report on tasks that have ended.
 func (g *grid) ended(want ...slurm.Ended) {
 	g.t.Helper()
 	got, err := slurm.FindEnded(g.launches(), g.inNoTask())
@@ -263,12 +263,12 @@ func (g *grid) ended(want ...slurm.Ended) {
 	}
 }
 
-// again submits what is missing and not under way, which should be so many points.
+// again submits the points that are missing and not in training, and checks their number.
 func (g *grid) again(points int) {
 	g.t.Helper()
 	ids := g.inNoTask()
 	if len(ids) != points {
-		g.t.Fatalf("missing and not under way: %v, want %d points", ids, points)
+		g.t.Fatalf("missing and not in training: %v, want %d points", ids, points)
 	}
 	if _, err := g.try(ids, 1, slurm.Options{MaxStarts: 1}, "--nodelist=n1"); err != nil {
 		g.t.Fatal(err)
@@ -322,7 +322,7 @@ func (g *grid) starts(l slurm.Launch, chunk int) int {
 	return strings.Count(string(text), "\n")
 }
 
-// log is what the tasks of a launch printed.
+// log is the output of the tasks of a launch.
 func (g *grid) log(l slurm.Launch) string {
 	var b strings.Builder
 	entries, err := os.ReadDir(l.Dir)
@@ -341,7 +341,7 @@ func (g *grid) log(l slurm.Launch) string {
 	return b.String()
 }
 
-// until waits. How long it may take says nothing about the program.
+// until waits. How long it takes says nothing about the program.
 func (g *grid) until(what string, holds func() bool) {
 	g.t.Helper()
 	slurmtest.Until(g.t, what, holds, func() string {

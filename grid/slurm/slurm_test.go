@@ -220,7 +220,7 @@ func TestParseQueue(t *testing.T) {
 	}
 }
 
-// What a task has left is its, until a later one had it.
+// Points that a task has left belong to it until a later task has them.
 func TestFindEnded(t *testing.T) {
 	dir := t.TempDir()
 	first := Launch{Dir: filepath.Join(dir, "0001"), Plan: Plan{Chunks: [][]string{{"a", "b"}, {"c"}, {"d"}, {"e"}}},
@@ -234,7 +234,7 @@ func TestFindEnded(t *testing.T) {
 		}
 		text := "one\ntwo\n"
 		if strings.HasPrefix(name, "0002") {
-			text = "" // as a task leaves it that is killed at once
+			text = "" // as left by a task that is killed immediately
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -268,7 +268,7 @@ func TestLaunchesWithDamagedJobs(t *testing.T) {
 	}
 }
 
-// Slurm drops a backslash from the name of a log, and with it what the task prints.
+// Slurm drops a backslash from the name of a log, and the output of the task is lost.
 func TestSubmitBesideABackslash(t *testing.T) {
 	fake(t, map[string]string{"scontrol": config4, "sbatch": "echo 41"})
 	dir := filepath.Join(t.TempDir(), `a\b`)
@@ -278,7 +278,7 @@ func TestSubmitBesideABackslash(t *testing.T) {
 	}
 }
 
-// fake puts shell scripts in place of Slurm's programs on the PATH, and nothing else.
+// fake replaces Slurm's programs on the PATH by shell scripts; nothing else is on it.
 func fake(t *testing.T, scripts map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -320,7 +320,7 @@ func TestSubmitInParts(t *testing.T) {
 	}
 }
 
-// A busy controller takes a job and its answer is lost.
+// A busy controller accepts a job and its answer is lost.
 func TestSubmitWithoutAnswer(t *testing.T) {
 	fake(t, map[string]string{
 		"scontrol": config4,
@@ -372,7 +372,7 @@ func TestCommandWaitsNoLonger(t *testing.T) {
 	}
 }
 
-// Submitters that come at once get a folder each.
+// Simultaneous submitters get a folder each.
 func TestLaunchFolders(t *testing.T) {
 	dir := t.TempDir()
 	var wait sync.WaitGroup

@@ -19,7 +19,7 @@ import (
 	"quantal/results/store"
 )
 
-// Options is how a launch is submitted.
+// Options says how a launch is submitted.
 type Options struct {
 	Program   string   // absolute path of quantal, the same on all nodes
 	Arguments []string // further arguments of quantal grid work
@@ -32,18 +32,18 @@ type Options struct {
 type Launch struct {
 	Dir  string // its folder
 	Plan Plan
-	Jobs []Job // what sbatch took
+	Jobs []Job // the job arrays that sbatch accepted
 }
 
-// Job is a job array that sbatch took.
+// Job is a job array that sbatch accepted.
 type Job struct {
 	ID    string `json:"job"`
 	First int    `json:"first"` // its first chunk
 	Count int    `json:"count"`
 }
 
-// Submit writes a new launch into the folder of a grid and gives its chunks to sbatch. With an error, the launch says
-// which arrays are in the queue all the same; none are if it has no folder.
+// Submit writes a new launch into the folder of a grid and gives its chunks to sbatch. If there is an error, the launch
+// still says which arrays are in the queue; none are if it has no folder.
 func Submit(ctx context.Context, grid string, chunks [][]string, o Options) (Launch, error) {
 	grid, err := filepath.Abs(grid)
 	if err != nil {
@@ -105,7 +105,7 @@ func (l *Launch) submit(ctx context.Context, a Array, o Options) error {
 	return nil
 }
 
-// found looks whether an array is in the queue although sbatch failed: the answer of a busy controller can be lost.
+// found checks whether an array is in the queue although sbatch failed: the answer of a busy controller can be lost.
 func (l *Launch) found(ctx context.Context, a Array) string {
 	tasks, err := queue(context.WithoutCancel(ctx), []Launch{*l})
 	if err != nil {
@@ -120,7 +120,7 @@ func (l *Launch) found(ctx context.Context, a Array) string {
 	return ""
 }
 
-// refused says which chunks did not go in, and which did.
+// refused says which chunks were not submitted, and which were.
 func (l *Launch) refused(a Array, err error) error {
 	what := "nothing was submitted"
 	if a.First > 0 {
@@ -140,7 +140,7 @@ func (l *Launch) arguments(a Array, o Options) []string {
 	if a.AtOnce > 0 {
 		indices += "%" + strconv.Itoa(a.AtOnce)
 	}
-	// The user's come first: should the last of them lack its value, sbatch takes the next word, and that must not be the
+	// The user's come first: if the last of them lacks its value, sbatch takes the next word, and that must not be the
 	// script.
 	return append(slices.Clone(o.Sbatch),
 		"--parsable", indices, "--job-name="+l.Plan.jobName(a), "--chdir="+l.Dir, "--output="+l.logPattern(),
@@ -148,7 +148,7 @@ func (l *Launch) arguments(a Array, o Options) []string {
 }
 
 // logPattern is where Slurm writes what a task prints. It is absolute, because Slurm puts its working folder before a
-// relative one and then takes a percent sign in either for a symbol of its own; two are one.
+// relative one and then takes a percent sign in either for one of its symbols; two stand for one.
 func (l *Launch) logPattern() string {
 	return filepath.Join(strings.ReplaceAll(l.Dir, "%", "%%"), logName("%A", "%a"))
 }
@@ -158,7 +158,7 @@ func logName(array, index string) string { return "task-" + array + "_" + index 
 
 func (l *Launch) path(name string) string { return filepath.Join(l.Dir, name) }
 
-// job is what each task runs. Slurm's log is appended to, because a requeued task would lose the beginning otherwise.
+// job is what each task runs. Slurm appends to the log, because otherwise a requeued task would lose its beginning.
 func (l *Launch) job(o Options) string {
 	var b strings.Builder
 	b.WriteString("#!/bin/sh\n# A task of a grid; its argument is the first chunk of its job array. Submitted with\n")
@@ -212,7 +212,7 @@ func jobID(printed string) (string, error) {
 	return id, nil
 }
 
-// arrayLimit is how many tasks Slurm takes in one job array.
+// arrayLimit is how many tasks Slurm accepts in one job array.
 func arrayLimit(ctx context.Context) (int, error) {
 	printed, err := command(ctx, toAsk, "scontrol", "show", "config")
 	if err != nil {

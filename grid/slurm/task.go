@@ -14,13 +14,13 @@ import (
 	"quantal/results/store"
 )
 
-// Task is a chunk at work, on whatever machine.
+// Task is a running chunk, on any machine.
 type Task struct {
-	Name      string   // what Slurm calls the task, as in 123_4, or empty if it did not start it
+	Name      string   // Slurm's name of the task, as in 123_4, or empty if Slurm did not start it
 	Grid      string   // the grid's folder
 	Points    []string // ids
-	Starts    int      // how often a process began with the chunk, this one included
-	MaxStarts int      // how often it may, for Requeue
+	Starts    int      // how often a process began the chunk, including this one
+	MaxStarts int      // how often it may begin, for Requeue
 	CPUs      int      // how many of this machine's CPUs Slurm gave the task, or 0 if it does not say
 }
 
@@ -40,7 +40,7 @@ func Begin(planPath string, chunk int) (*Task, error) {
 	launch := filepath.Dir(planPath)
 	t := &Task{Name: taskName(), Grid: filepath.Dir(filepath.Dir(launch)), Points: plan.Chunks[chunk],
 		MaxStarts: plan.MaxStarts}
-	t.CPUs, _ = strconv.Atoi(os.Getenv("SLURM_CPUS_ON_NODE")) // not there, 0
+	t.CPUs, _ = strconv.Atoi(os.Getenv("SLURM_CPUS_ON_NODE")) // 0 if it is not set
 	if t.Starts, err = countStart(startsPath(launch, chunk), t.Name); err != nil {
 		return nil, fmt.Errorf("slurm: %w", err)
 	}
@@ -71,7 +71,7 @@ func countStart(path, task string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	host, _ := os.Hostname() // for people only
+	host, _ := os.Hostname() // only for people
 	_, err = fmt.Fprintf(f, "%s %s %s\n", time.Now().UTC().Format(time.RFC3339), host, task)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return 0, err
@@ -84,7 +84,7 @@ func countStarts(path string) (int, error) {
 	return bytes.Count(text, []byte("\n")), err
 }
 
-// taskName is what Slurm calls the task that this process is.
+// taskName is Slurm's name of the task of this process.
 func taskName() string {
 	array, index := os.Getenv("SLURM_ARRAY_JOB_ID"), os.Getenv("SLURM_ARRAY_TASK_ID")
 	if array == "" || index == "" {
@@ -93,9 +93,9 @@ func taskName() string {
 	return array + "_" + index
 }
 
-// Requeue asks Slurm for another turn of this task, to be called when the work is saved after a TERM. Slurm then ends
-// this process, maybe before Requeue returns, and starts the task again later, unless it was cancelled. A task that has
-// been started as often as the plan allows gives an error, and so does a process that Slurm did not start as a task.
+// Requeue asks Slurm to start this task again; call it when the work is saved after a TERM. Slurm then ends this
+// process, maybe before Requeue returns, and starts the task again later, unless it was cancelled. A task that has been
+// started as often as the plan allows gives an error, and so does a process that Slurm did not start as a task.
 func (t *Task) Requeue(ctx context.Context) error {
 	if t.Name == "" {
 		return errors.New("slurm: not a task of a job array, so there is nothing to requeue")
