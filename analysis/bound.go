@@ -7,12 +7,12 @@ import "math"
 //	C_VI = -1/2 ln(2 pi e sigma^2)   (Malkin et al. 2024, Eq. 44)
 func EntropicCost(sigma float64) float64 { return -0.5 * math.Log(2*math.Pi*math.E*sigma*sigma) }
 
-// BoundGap is what a power law costs above the entropic cost, C_BI - C_VI of one synapse (Eq. 45-47), for the scale s
+// BoundGap is the cost of a power law minus the entropic cost, C_BI - C_VI of one synapse (Eq. 45-47), for the scale s
 // of Eq. 51:
 //
 //	gap = ((s/sigma)^rho - 1)/rho - ln(s/sigma)
 //
-// It is never negative, 0 where sigma = s, and goes to 0 as rho does (Eq. 53-56).
+// It is never negative, 0 where sigma = s, and goes to 0 with rho (Eq. 53-56).
 func BoundGap(sigma, s, rho float64) float64 {
 	u := math.Log(s / sigma)
 	x := rho * u
@@ -31,10 +31,10 @@ func MeanGap(sigmas []float64, s, rho float64) float64 {
 	return sum / float64(len(sigmas))
 }
 
-// TightestScale is the s that makes the mean gap over synapses least for an exponent: s^-rho = mean sigma^-rho, which
-// for rho = 0 is the geometric mean.
+// TightestScale is the s that minimises the mean gap over synapses for an exponent: s^-rho = mean sigma^-rho, which for
+// rho = 0 is the geometric mean.
 func TightestScale(sigmas []float64, rho float64) float64 {
-	// In logarithms, about the first, so that nothing overflows.
+	// In logarithms, relative to the first, so that nothing overflows.
 	first, sum := math.Log(sigmas[0]), 0.0
 	for _, sigma := range sigmas {
 		if u := math.Log(sigma) - first; rho == 0 {
@@ -54,7 +54,7 @@ func TightestScale(sigmas []float64, rho float64) float64 {
 //
 //	sigma sqrt(2/pi) exp(-mu^2/(2 sigma^2)) + mu erf(mu/(sigma sqrt 2))
 //
-// A Laplace prior costs lambda E|w|, which Eq. 43 identifies with lambda |mu|; it is larger, the most at mu = 0.
+// A Laplace prior costs lambda E|w|, which Eq. 43 identifies with lambda |mu|; it is larger, by the most at mu = 0.
 func FoldedMean(mu, sigma float64) float64 {
 	if sigma == 0 {
 		return math.Abs(mu)

@@ -28,7 +28,7 @@ func TestBound(t *testing.T) {
 		if gap < 0 || bi < vi-1e-9*math.Abs(vi) {
 			t.Fatalf("C_BI %v below C_VI %v", bi, vi)
 		}
-		// Larger for larger rho, the sooner so the farther sigma is from s; nothing where they agree.
+		// Larger for larger rho, and the farther sigma is from s; zero where they agree.
 		if smaller := BoundGap(sigma, s, rho/2); s > sigma && smaller > gap*(1+1e-9) {
 			t.Fatalf("gap %v for rho, %v for half of it", gap, smaller)
 		}
@@ -41,7 +41,7 @@ func TestBound(t *testing.T) {
 	})
 }
 
-// Where the series takes over there must be no step.
+// There must be no jump where the series takes over.
 func TestBoundGapIsContinuous(t *testing.T) {
 	for _, rho := range []float64{0.5, 2} {
 		edge := math.Exp(-1e-4 / rho)
@@ -98,7 +98,7 @@ func laplaceIntegral(m, v, lambda float64) float64 {
 	return side(m) + side(-m)
 }
 
-// With inputs that are orthogonal the weights' integrals separate, and each has a closed form.
+// With orthogonal inputs the weights' integrals separate, and each has a closed form.
 func TestEvidenceOfOrthogonalInputs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inputs := rapid.IntRange(0, 2).Draw(t, "inputs")
@@ -159,9 +159,8 @@ func TestEvidenceOfCorrelatedInputs(t *testing.T) {
 	}
 }
 
-// log P >= ELBO >= bound (Eq. 52) for models of one to three weights. That is not so for the cost as the paper
-// identifies it, with
-// |mu| for E|w|: it may lie above the ELBO.
+// log P >= ELBO >= bound (Eq. 52) for models of one to three weights. This does not hold for the cost as the paper
+// identifies it, with |mu| for E|w|: it may be above the ELBO.
 func TestEvidenceAboveELBOAboveBound(t *testing.T) {
 	above := 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -1,51 +1,50 @@
-// Package analysis makes the quantitative figures of Malkin et al. 2024 from numbers: what optimised noise looks like,
-// and how near it is to Bayesian inference.
+// Package analysis makes the quantitative figures of Malkin et al. 2024 from numbers: the pattern of optimised noise,
+// and how close it is to Bayesian inference.
 //
 // What enters: quantal parameters (package synapse), problems small enough to be solved in closed form or by
 // quadrature, networks trained on the spot through package graph and the CPU's virtual machine, and the files of two
 // experiments. What leaves: numbers with bootstrap intervals ([Slope]), and a [draw.Illustration] of each figure, drawn
-// in the house style of package draw, with a caption that states data, seeds, configuration and slopes.
+// in the style of package draw, with a caption that states data, seeds, configuration and slopes.
 //
-// Nothing here trains or runs a network of its own: training goes through graph.Spec and kernels.VM, predictions
-// through the compiled Program, and the gradients of trained networks through package train, by the same graph under
-// another rule.
+// Nothing here trains or runs a network by itself: training uses graph.Spec and kernels.VM, predictions the compiled
+// Program, and the gradients of trained networks package train, with the same graph under another rule.
 //
 // # Patterns of noise
 //
-// [MeasurePatterns] passes the training set through trained networks with their parameters as they are, and fits ln
-// sigma^2 over the logarithm of each [Signature], for each layer, biases left out. N being the examples of the training
-// set, B those of a minibatch, g the gradient of a minibatch's summed negative log-likelihood, g_b that of an example:
+// [MeasurePatterns] passes the training set through trained networks with frozen parameters, and fits ln sigma^2 over
+// the logarithm of each [Signature], for each layer, without biases. With N the number of examples in the training set,
+// B that in a minibatch, g the gradient of a minibatch's summed negative log-likelihood, and g_b that of an example:
 //
 //	hessian           (N/B) mean g^2 over minibatches, each with a draw of the weights, as the authors ran it
 //	hessian_examples  N mean g_b^2 over examples at w = mu, as the paper's text says
-//	learning_rate     eta / mean |g|, eta being Adam's
+//	learning_rate     eta / mean |g|, with Adam's eta
 //	input_rate        mean |x| of the presynaptic unit; x is what the layer reads, normalised pixels in the first
 //	input_square      mean x^2
 //
-// Both Hessians are in units of the objective summed over the data, as Eq. 66 wants them; the costs have no part in
-// them. Where the weights do not vary and B = 1 they are the same. The mean of a minibatch's gradient is in the first
-// and not in the second, which tells them apart most where a network has not converged, or its noise is large.
+// Both Hessians are in units of the objective summed over the data, as Eq. 66 needs them; the costs are not in them. If
+// the weights do not vary and B = 1 they are the same. The first includes the mean of a minibatch's gradient and the
+// second does not, which matters most if a network has not converged, or its noise is large.
 //
 // The columns of slopes.csv are id, data, hidden, rho, rho_value, c, seed: the network; layer (from 1), inputs,
 // outputs; signature; slope, low, high: least squares and its 95 % interval; intercept (natural logarithm of sigma^2
-// where the signature is 1), correlation (of the logarithms); points, dropped: synapses, and those that logarithms have
-// no place for, such as those of a unit that is never active; resamples: of the bootstrap, fewer for large layers, as
+// where the signature is 1), correlation (of the logarithms); points, dropped: synapses, and those for which logarithms
+// are undefined, such as those of a unit that is never active; resamples: of the bootstrap, fewer for large layers, as
 // if synapses were independent of each other; analytic: -2/(rho+2), 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68;
 // variance_ratio: median of sigma^2 over the optimum of Eq. 66; note: why there is no slope.
 //
 // # Where the analytic lines hold
 //
-// With mu held and phi optimised until it stands still ([train.Session.OptimiseNoise]), a network without hidden layers
-// has the sigma of Eq. 66: on MNIST the slope is within 3 % of the analytic one and the median of sigma^2 within 5 %,
-// for c that make sigma about 0.02. For smaller c the slope of rho = 2 was still 4 to 10 % too steep after hundreds of
-// epochs (results/published/fig5.md). The H for which this is so is the curvature of the expected negative
-// log-likelihood, sum_b p (1-p) x^2, in which there are no labels. The empirical Fisher information is that curvature
-// if the labels are drawn from the network (Eq. 35); on real labels it is off by how sure the network is compared with
-// how right.
+// With mu frozen and phi optimised until it no longer changes ([train.Session.OptimiseNoise]), a network without hidden
+// layers has the sigma of Eq. 66: on MNIST the slope is within 3 % of the analytic one and the median of sigma^2 within
+// 5 %, for values of c that give a sigma of about 0.02. For smaller c the slope of rho = 2 was still 4 to 10 % too
+// steep after hundreds of epochs (results/published/fig5.md). The H for which this holds is the curvature of the
+// expected negative log-likelihood, sum_b p (1-p) x^2, which contains no labels. The empirical Fisher information is
+// that curvature if the labels are drawn from the network (Eq. 35); on real labels it deviates by as much as the
+// network's confidence deviates from its accuracy.
 //
 // In the paper's setting (s = 0.001, 50 epochs, learning rate 1e-4, sigma 1e-4 at the start) the slopes have the
-// analytic signs and order, and are flatter: sigma has not arrived. The drift of phi that matters is small beside the
-// noise of its gradient, in one step sigma sqrt(B H/N) to one or less, and Adam divides by the size of the noise, so
-// that phi moves by a small part of the learning rate per step towards an optimum some units away, the further the less
-// important the synapse is.
+// analytic signs and order, and are flatter: sigma has not converged. The drift of phi is small compared with the noise
+// of its gradient, in one step sigma sqrt(B H/N) to one or less, and Adam divides by the size of the noise, so that phi
+// moves by a small part of the learning rate per step towards an optimum some units away, which is farther for less
+// important synapses.
 package analysis

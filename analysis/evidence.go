@@ -15,8 +15,8 @@ import (
 //
 //	log P = log max likelihood + log( (2 pi)^(n/2) |L| E_z[ prod_i lambda/2 exp(-lambda |w_i|) ] )
 //
-// and z is integrated one after the other, by Gauss-Legendre on both sides of where the next weight is zero, the kink
-// of the prior.
+// and z is integrated one after the other, by Gauss-Legendre on both sides of the point where the next weight is zero,
+// the kink of the prior.
 func (l Linear) Evidence(lambda float64) (float64, error) {
 	mean, factor, err := l.Posterior()
 	if err != nil {
@@ -25,14 +25,14 @@ func (l Linear) Evidence(lambda float64) (float64, error) {
 	n := len(mean)
 	const most = 3
 	if n > most {
-		return 0, fmt.Errorf("analysis: evidence: %d weights: want at most %d, for quadrature takes them all at once", n,
+		return 0, fmt.Errorf("analysis: evidence: %d weights: want at most %d, because quadrature takes them all at once", n,
 			most)
 	}
 	if !(lambda > 0) {
 		return 0, fmt.Errorf("analysis: evidence: lambda %g: want a number above 0", lambda)
 	}
-	// The prior moves the peak in z by at most lambda times a column of L; ten standard deviations beyond, nothing is
-	// left.
+	// The prior moves the peak in z by at most lambda times a column of L; the integrand vanishes ten standard deviations
+	// beyond.
 	reach := 0.0
 	for j := range n {
 		column := 0.0
@@ -99,9 +99,9 @@ type Bounds struct {
 	S           float64 `json:"s"`
 	LogEvidence float64 `json:"log_evidence"` // log P(y|x), by quadrature
 	ELBO        float64 `json:"elbo"`
-	Bound       float64 `json:"bound"` // the ELBO with the power law C_BI in place of the entropic C_VI
-	// WithAbsMu is Bound with lambda |mu| in place of lambda E|w|, as Eq. 43 has it: minus the overall cost, but for a
-	// constant. It is larger than Bound, and is not itself a bound.
+	Bound       float64 `json:"bound"` // the ELBO with the power law C_BI instead of the entropic C_VI
+	// WithAbsMu is Bound with lambda |mu| instead of lambda E|w|, as in Eq. 43: minus the overall cost, up to a constant.
+	// It is larger than Bound, and is not itself a bound.
 	WithAbsMu float64 `json:"with_abs_mu"`
 	Weights
 }

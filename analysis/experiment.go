@@ -52,11 +52,11 @@ func (c Connections) Normalised() []float64 {
 	return out
 }
 
-// Plasticity is what a plasticity protocol did to connections (Sjöström et al. 2001, 2003), as quantal parameters
-// that Costa et al. (2017) fitted. The number of vesicles was held in the fits and is not in the files: it stands as 1
-// here, and cancels in all that is made of it but for a constant factor.
+// Plasticity is the effect of a plasticity protocol on connections (Sjöström et al. 2001, 2003), as quantal parameters
+// that Costa et al. (2017) fitted. The number of vesicles was fixed in the fits and is not in the files: it is 1 here,
+// and cancels in all results up to a constant factor.
 type Plasticity struct {
-	Name          string // of the file, without its ending
+	Name          string // of the file, without its extension
 	Before, After []synapse.Release
 }
 
@@ -97,7 +97,7 @@ var variabilities = []struct {
 	{"CV", synapse.Release.CV},
 }
 
-// occasions are when the variability is measured.
+// occasions are the times at which the variability is measured.
 var occasions = []struct {
 	name string
 	of   func(before, after float64) float64
@@ -107,7 +107,7 @@ var occasions = []struct {
 	{"before and after", func(before, after float64) float64 { return (before + after) / 2 }},
 }
 
-// changes are the readings of the change in weight; both stand in the files as columns.
+// changes are the readings of the change in weight; both are columns of the files.
 var changes = []struct {
 	name string
 	of   func(before, after float64) float64
@@ -122,11 +122,11 @@ type PlasticitySlope struct {
 	Variability string `json:"variability"` // variance/mean, CV^2 or CV
 	When        string `json:"when"`        // before, after, or the mean of before and after
 	Change      string `json:"change"`      // |dw|/w, the "absolute percentage change", or |dw|
-	Over        string `json:"over"`        // what is on the x axis of the fit: variability, or change
+	Over        string `json:"over"`        // the quantity on the x axis of the fit: variability, or change
 	Slope
 }
 
-// Axes are what the definition puts on the axes.
+// Axes are the definition's values on the axes.
 func (s PlasticitySlope) Axes() (y, x string) {
 	y, x = s.Change, s.Variability+" "+s.When
 	if s.Over == "change" {
@@ -144,8 +144,8 @@ func (s PlasticitySlope) String() string {
 // allFiles is the name of all connections together.
 const allFiles = "all connections"
 
-// PlasticitySlopes fits every definition: for all files together first and then each alone. The first is the one that
-// the paper's words and its other panel suggest: |dw|/w over variance/mean before the protocol.
+// PlasticitySlopes fits every definition: first for all files together and then for each alone. The first is the one
+// that the paper's words and its other panel suggest: |dw|/w over variance/mean before the protocol.
 func PlasticitySlopes(files []Plasticity, b Bootstrap) ([]PlasticitySlope, error) {
 	sets := []Plasticity{{Name: allFiles}}
 	for _, f := range files {
@@ -183,7 +183,7 @@ func PlasticitySlopes(files []Plasticity, b Bootstrap) ([]PlasticitySlope, error
 	return out, nil
 }
 
-// Experiment compares two experiments with the paper's predictions (Fig. 6). What was not given is nil.
+// Experiment compares two experiments with the paper's predictions (Fig. 6). An experiment that was not given is nil.
 type Experiment struct {
 	Rate       *RateExperiment       `json:"rate,omitempty"`
 	Plasticity *PlasticityExperiment `json:"plasticity,omitempty"`
@@ -249,7 +249,8 @@ func newPlasticityExperiment(slopes []PlasticitySlope) *PlasticityExperiment {
 	if exact == 0 {
 		count = fmt.Sprintf("None of %d definitions gives it.", len(slopes))
 	}
-	p.Verdict = fmt.Sprintf("The published slope is %.2f. What the paper's words suggest, %v, gives %v (r = %.2f, %d "+
+	p.Verdict = fmt.Sprintf("The published slope is %.2f. "+
+		"The definition that the paper's words suggest, %v, gives %v (r = %.2f, %d "+
 		"connections). %s "+
 		"The nearest is %v: %v (r = %.2f, %d connections).", published, first, first.Slope, first.Correlation, first.Points,
 		count, best, best.Slope, best.Correlation, best.Points)
@@ -326,8 +327,8 @@ func (e *Experiment) names() string {
 	return strings.Join(names, " and ")
 }
 
-// lines are two straight lines on logarithmic axes through the mean of the logarithms of the points: least squares goes
-// through it, and another slope is best compared there.
+// lines are two straight lines on logarithmic axes through the mean of the logarithms of the points: least squares
+// passes through it, and another slope is best compared there.
 func lines(x, y []float64, fitted, published float64) (fit, other draw.Curve) {
 	centre := func(v []float64) float64 {
 		sum := 0.0
@@ -346,5 +347,5 @@ func lines(x, y []float64, fitted, published float64) (fit, other draw.Curve) {
 	return fit, other
 }
 
-// minus writes the sign of numbers as typeset.
+// minus typesets the sign of numbers.
 func minus(s string) string { return strings.ReplaceAll(s, "-", "−") }

@@ -13,7 +13,7 @@ import (
 	"quantal/internal/pythontest"
 )
 
-// reference is a file of the authors' published data, if it is beside the repository.
+// reference is a file of the authors' published data, if it is next to the repository.
 func reference(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "..", "shared", "reference", name))
@@ -35,7 +35,7 @@ func write(t *testing.T, name, content string) string {
 	return path
 }
 
-// The published slope of Fig. 6b, and what numpy makes of the same files.
+// The published slope of Fig. 6b, and the result of numpy for the same files.
 func TestPublishedExperiments(t *testing.T) {
 	ko, ltp, ltd := reference(t, "fig6_ko2013.csv"), reference(t, "Sjostrom2001_LTP_schug.csv"),
 		reference(t, "Sjostrom2001_LTD_schug.csv")
@@ -80,7 +80,8 @@ def read(path):
     return [dict(zip(reversed(rows[0]), reversed(r))) for r in rows[1:]]  # the first of equal names
 out = {}
 sets = {name: read(path) for name, path in zip(["ltp", "ltd"], sys.argv[1:])}
-for name, path in zip(["Sjostrom2001_LTP_schug", "Sjostrom2001_LTD_schug", "all connections"], [["ltp"], ["ltd"], ["ltp", "ltd"]]):
+names = ["Sjostrom2001_LTP_schug", "Sjostrom2001_LTD_schug", "all connections"]
+for name, path in zip(names, [["ltp"], ["ltd"], ["ltp", "ltd"]]):
     rows = sum((sets[p] for p in path), [])
     col = lambda k: np.array([float(r[k]) for r in rows])
     p0, p1, q0, q1 = col("Pr (before)"), col("Pr (after)"), col("q (mV, before)"), col("q (mV, after)")
@@ -104,7 +105,7 @@ print(json.dumps(out))
 	}
 }
 
-// A file in which the change goes exactly as a power of variance/mean: the slope comes out, and the verdict says so.
+// A file in which the change is exactly a power of variance/mean: the slope is that power, and the verdict says so.
 func TestVerdictOnExactData(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("\ufeffRecording,Pr (before),Pr (after),\"q (mV, before)\",\"q (mV, after)\",Pr (after)\n")

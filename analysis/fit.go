@@ -10,7 +10,7 @@ import (
 	"quantal/mnist"
 )
 
-// network is a compiled network for regression with the examples it learns, all of them at every step.
+// network is a compiled network for regression with its examples, all of which are in every step.
 type network struct {
 	program  *kernels.Program // for powers of sigma
 	entropic *kernels.Program // for their limit
@@ -70,8 +70,8 @@ type Stage struct {
 	Rate  float64 `json:"rate"`
 }
 
-// train takes a network for each member from one start through the stages, and returns their states. The stages set the
-// members' learning rates. With all examples at every step, an epoch is a step.
+// train trains a network for each member from one start through the stages, and returns their states. The stages set
+// the members' learning rates. With all examples at every step, an epoch is a step.
 func (n *network) train(ctx context.Context, members []kernels.Member, start *kernels.State,
 	stages []Stage) ([]*kernels.State, error) {
 	states := make([]*kernels.State, len(members))
@@ -100,7 +100,7 @@ func (n *network) train(ctx context.Context, members []kernels.Member, start *ke
 // trainWith trains members of one program.
 func (n *network) trainWith(ctx context.Context, p *kernels.Program, members []kernels.Member, start *kernels.State,
 	stages []Stage) ([]*kernels.State, error) {
-	const slice = 500 // steps between looks at the context
+	const slice = 500 // steps between checks of the context
 	states := make([]*kernels.State, len(members))
 	for i := range states {
 		states[i] = start

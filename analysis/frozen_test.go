@@ -49,7 +49,7 @@ func (m softmaxRegression) probabilities(image []byte) (x, p []float64) {
 }
 
 // curvature is the diagonal of the Hessian of the summed negative log-likelihood at mu, sum_b p (1 - p) x^2 (biases
-// left out). It has no labels in it.
+// left out). It contains no labels.
 func (m softmaxRegression) curvature(e mnist.Examples) []float64 {
 	h := make([]float64, m.classes*m.inputs)
 	for b := range e.N() {
@@ -63,7 +63,7 @@ func (m softmaxRegression) curvature(e mnist.Examples) []float64 {
 	return h
 }
 
-// labelled has labels drawn from the model in place of the true ones.
+// labelled has labels drawn from the model instead of the true ones.
 func (m softmaxRegression) labelled(e mnist.Examples, seed uint64) mnist.Examples {
 	out := mnist.Examples{Images: e.Images}
 	for b, u := range uniforms(e.N(), noise(seed, forTargets), 0) {
@@ -77,7 +77,7 @@ func (m softmaxRegression) labelled(e mnist.Examples, seed uint64) mnist.Example
 	return out
 }
 
-// agreement is what the optimised sigma^2 of a network have to do with the optimum for a Hessian.
+// agreement compares the optimised sigma^2 of a network with the optimum for a Hessian.
 type agreement struct{ slope, ratio float64 }
 
 func agree(t *testing.T, n *Pattern, h []float64) agreement {
@@ -95,9 +95,9 @@ func (a agreement) within() bool { return math.Abs(a.slope-1) < 0.03 && math.Abs
 // With mu frozen and phi optimised to convergence, sigma is the optimum of Eq. 66: slope within 3 %, median of sigma^2
 // within 5 %.
 //
-// The Hessian for which this holds is the curvature of the expected negative log-likelihood, in which there are no
-// labels. The empirical Fisher information is that curvature where the labels are drawn from the model (Eq. 35), up to
-// the draw; for other labels it is not, and the same sigma^2 misses the bounds against it, however well they converge.
+// The Hessian for which this holds is the curvature of the expected negative log-likelihood, which contains no labels.
+// The empirical Fisher information is that curvature if the labels are drawn from the model (Eq. 35), up to the draw;
+// for other labels it is not, and the same sigma^2 misses the bounds against it, even if converged.
 func TestOptimisedNoise(t *testing.T) {
 	const inputs, classes, examples = 16, 4, 8000
 	set := &mnist.Set{Name: "small", Rows: 4, Columns: 4, Classes: classes}
@@ -152,7 +152,7 @@ func TestOptimisedNoise(t *testing.T) {
 				n.Config.Rho)
 		}
 	}
-	// Labels of which mu knows nothing.
+	// Labels that are independent of mu.
 	strangers := *set
 	strangers.Train.Labels = slices.Repeat([]byte{0, 1, 2, 3}, examples/4)
 	q, err := MeasurePatterns(context.Background(), &strangers, []train.Network{p.Networks[0].Network}, 1, Bootstrap{}, nil)
@@ -164,7 +164,7 @@ func TestOptimisedNoise(t *testing.T) {
 	}
 }
 
-// optimised are the patterns of networks after their phi was optimised.
+// optimised are the patterns of networks with optimised phi.
 func optimised(t *testing.T, set *mnist.Set, networks []train.Network, stages []train.Stage) *Patterns {
 	t.Helper()
 	var configs []train.Config
@@ -194,10 +194,10 @@ func optimised(t *testing.T, set *mnist.Set, networks []train.Network, stages []
 
 // The same on MNIST, from the means of trained networks. It takes minutes.
 //
-// Sigma settles where the curvature says, whatever the labels, and the empirical Fisher information is the curvature
-// with labels drawn from the network. On the real labels it is off by how sure the network is compared with how right:
-// a few per cent here, ten per cent of sigma^2 in the networks of the published setting, which are less sure than they
-// are right.
+// Sigma converges to the optimum for the curvature, for any labels, and the empirical Fisher information is the
+// curvature if labels are drawn from the network. On the real labels it deviates by as much as the network's confidence
+// deviates from its accuracy: a few per cent here, ten per cent of sigma^2 in the networks of the published setting,
+// whose confidence is below their accuracy.
 func TestOptimisedNoiseMNIST(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "mnist")
 	if _, err := os.Stat(dir); err != nil || os.Getenv("QUANTAL_LONG_TESTS") == "" {
@@ -215,7 +215,7 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 	var configs []train.Config
 	for _, e := range []struct {
 		name string
-		// gives the exponents about the same sigma: larger ones converge sooner, but bring terms beyond the second order
+		// gives all exponents about the same sigma: larger sigmas converge sooner, but have terms beyond the second order
 		s float64
 	}{{"calcium", 0.001}, {"trafficking", 0.012}} {
 		c := config
@@ -266,7 +266,8 @@ func TestOptimisedNoiseMNIST(t *testing.T) {
 }
 
 // The paper's setting without hidden layers (Appendix 5, Fig. 1): s = 0.001, 50 epochs. Signs and order over rho are
-// the analytic ones, points lie on lines, and the slopes fall short, for sigma has not converged. It takes minutes.
+// the analytic ones, points are on lines, and the slopes are too flat, because sigma has not converged. It takes
+// minutes.
 func TestAppendix5MNIST(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "mnist")
 	if _, err := os.Stat(dir); err != nil || os.Getenv("QUANTAL_LONG_TESTS") == "" {

@@ -22,12 +22,12 @@ func exponents() []float64 {
 	return all
 }
 
-// exponentColor is the colour of the i-th of the exponents where they share a panel.
+// exponentColor is the colour of the i-th exponent in panels that show several.
 func exponentColor(i int) draw.Color {
 	return [...]draw.Color{draw.Green, draw.Orange, draw.Red, draw.Purple}[i]
 }
 
-// rhoName writes an exponent as figures show it.
+// rhoName is an exponent in the form for figures.
 func rhoName(rho float64) string {
 	for _, name := range []struct {
 		rho  float64
@@ -66,8 +66,8 @@ type GLMComparison struct {
 	WorstMu    float64 `json:"worst_mu"`
 }
 
-// TrainGLM makes a regression problem whose ten inputs have rates that span two decades, solves it for each exponent,
-// and trains it as a network without hidden layers; quick trains a third as long, to half the precision.
+// TrainGLM makes a regression problem whose ten inputs have rates over two decades, solves it for each exponent, and
+// trains it as a network without hidden layers; quick trains a third as long, to half the precision.
 func TrainGLM(ctx context.Context, seed uint64, b Bootstrap, quick bool) (*TrainedGLM, error) {
 	stages := []Stage{{2000, 3e-2}, {2000, 1e-2}, {4000, 1e-3}, {8000, 1e-4}}
 	if quick {
@@ -107,7 +107,7 @@ func TrainGLM(ctx context.Context, seed uint64, b Bootstrap, quick bool) (*Train
 }
 
 // newGLM draws inputs x = rate |xi|, as rates are positive, so that all are correlated, and targets from weights of a
-// size that gives each input the same say.
+// size that gives each input the same influence.
 func newGLM(seed uint64, rates []float64, examples int, noiseVariance float64) Linear {
 	l, inputs := Linear{NoiseVariance: noiseVariance}, len(rates)
 	truth := normals(inputs+1, noise(seed, forTargets), 0)
@@ -137,7 +137,7 @@ func (g *GLMComparison) compare(trained Weights, sums []float64, noiseVariance f
 	return err
 }
 
-// Illustration draws the trained variances over the inputs beside the closed form.
+// Illustration draws the trained variances over the inputs, with the closed form.
 func (t *TrainedGLM) Illustration() (draw.Illustration, error) {
 	var panels []draw.Panel
 	var lines []string

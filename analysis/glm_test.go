@@ -30,7 +30,7 @@ func TestTrainingFindsTheClosedForm(t *testing.T) {
 	saved(t, g.Illustration)
 }
 
-// What the comparison must notice: another c, or another exponent, than the one that was solved for.
+// The comparison must notice another c, or another exponent, than in the solution.
 func TestComparisonNoticesAnotherCost(t *testing.T) {
 	l := newGLM(3, []float64{0.3, 1, 3}, 40, 0.25)
 	n, err := newNetwork(nil, kernels.Linear, false, l.X, l.V)

@@ -14,7 +14,7 @@ import (
 	"quantal/synapse"
 )
 
-// saved draws an illustration, saves it and looks at the files.
+// saved draws an illustration, saves it and checks the files.
 func saved(t *testing.T, draw func() (draw.Illustration, error)) draw.Illustration {
 	t.Helper()
 	i, err := draw()
@@ -39,7 +39,7 @@ func saved(t *testing.T, draw func() (draw.Illustration, error)) draw.Illustrati
 	for _, ending := range []string{".svg", ".txt"} {
 		if bytes.Contains(content[ending], []byte("NaN")) || bytes.Contains(content[ending], []byte("%!")) ||
 			bytes.Contains(content[ending], []byte("Inf")) {
-			t.Errorf("%s%s has a number that is none", i.Name, ending)
+			t.Errorf("%s%s has a NaN", i.Name, ending)
 		}
 	}
 	return i

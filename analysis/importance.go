@@ -24,7 +24,7 @@ type TwoWeights struct {
 	PerformanceRatios map[string]float64 `json:"performance_ratios"`
 }
 
-// PairNoise is the noise of two synapses and what it costs.
+// PairNoise is the noise of two synapses and its cost.
 type PairNoise struct {
 	Sigma       [2]float64 `json:"sigma"`
 	Performance float64    `json:"performance"` // expected: 1/2 sum h_i sigma_i^2
@@ -32,7 +32,7 @@ type PairNoise struct {
 	Reliability float64    `json:"reliability"` // c sum sigma_i^-rho
 }
 
-// DefaultTwoWeights is the example that is drawn: the important synapse has 25 times the curvature of the other.
+// DefaultTwoWeights is the example in the figure: the important synapse has 25 times the curvature of the other.
 func DefaultTwoWeights(seed uint64) (*TwoWeights, error) {
 	return NewTwoWeights([2]float64{25, 1}, 1, 2./3, 400, seed)
 }

@@ -10,22 +10,21 @@ import (
 	"quantal/synapse"
 )
 
-// Linear is a generalised linear model behind its link (Malkin et al. 2024, Appendix 2): targets v_a = x_a.w + noise.
+// Linear is a generalised linear model after its link (Malkin et al. 2024, Appendix 2): targets v_a = x_a.w + noise.
 // The last weight is a bias, whose input is 1 in every example, as the bias of a neuron is a synapse like any other.
 type Linear struct {
-	X             [][]float64 // examples x inputs, the bias not included; may have no inputs
+	X             [][]float64 // examples x inputs, without the bias; there may be no inputs
 	V             []float64   // the targets, f(y_a)
 	NoiseVariance float64     // epsilon^2
 }
 
-// Weights are independent Gaussians, one per weight, the bias last: what optimised noise or variational Bayes makes of
-// a model.
+// Weights are independent Gaussians, one per weight, the bias last: the result of optimised noise or variational Bayes.
 type Weights struct {
 	Mu    []float64 `json:"mu"`
 	Sigma []float64 `json:"sigma"`
 }
 
-// Check reports what is wrong with the model.
+// Check reports an error in the model.
 func (l Linear) Check() error {
 	if len(l.X) == 0 || len(l.X) != len(l.V) {
 		return fmt.Errorf("analysis: linear model: %d examples with %d targets: want one target for each of at least "+

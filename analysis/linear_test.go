@@ -70,7 +70,7 @@ func TestSolveIsTheMinimum(t *testing.T) {
 	})
 }
 
-// Eq. 33 with its middle put right: for rho = 2, sigma^2 = s H^-1/2 = s epsilon (sum x^2)^-1/2.
+// Eq. 33 with its middle corrected: for rho = 2, sigma^2 = s H^-1/2 = s epsilon (sum x^2)^-1/2.
 func TestSolveForRhoTwo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := drawLinear(t, 3)

@@ -7,10 +7,10 @@ import "quantal/kernels"
 type purpose uint32
 
 const (
-	forInputs  purpose = iota + 2 // inputs of problems made on the spot
+	forInputs  purpose = iota + 2 // inputs of generated problems
 	forTargets                    // the noise on their targets, and the weights that made them
 	forWeights                    // initial means of networks
-	forClouds                     // weights drawn to be shown
+	forClouds                     // weights drawn for figures
 	forPredictions
 )
 

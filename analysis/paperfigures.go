@@ -21,8 +21,7 @@ var ErrNoNetworks = errors.New("no finished network with a sigma per synapse and
 // PaperFactors are the multiples of c in Appendix 6.
 func PaperFactors() []float64 { return []float64{0.1, 1, 10} }
 
-// PaperFactor is how many times the multiplier of Fig. 5 a network's c is; ok is false unless that is one of
-// PaperFactors.
+// PaperFactor is a network's c as a multiple of that of Fig. 5; ok is false unless that is one of PaperFactors.
 func PaperFactor(c train.Config) (factor float64, ok bool) {
 	if c.Rho.Value() == 0 {
 		return 0, false
@@ -36,8 +35,8 @@ func PaperFactor(c train.Config) (factor float64, ok bool) {
 	return 0, false
 }
 
-// chosen are the networks with so many layers and a multiple of the paper's c, one for each exponent, that with the
-// lowest seed.
+// chosen are the networks with the given number of layers and multiple of the paper's c, for each exponent the one with
+// the lowest seed.
 func (p *Patterns) chosen(factor float64, layers func(n int) bool) []*Pattern {
 	var list []*Pattern
 	for _, n := range p.Networks {
@@ -63,7 +62,7 @@ func (p *Patterns) Figure5() (draw.Illustration, error) {
 		return draw.Illustration{}, ErrNoNetworks
 	}
 	return p.draw(sheet{
-		name: "fig5", title: "Synaptic variability and what goes with importance, between the hidden layers (EES Fig. 5)",
+		name: "fig5", title: "Synaptic variability and signatures of importance, between the hidden layers (EES Fig. 5)",
 		lead:   "Variance of the weights between the hidden layers; columns are mechanisms, c = s^rho/rho with s = 0.001.",
 		blocks: []sheetBlock{{layer: 1, networks: networks}}, signatures: figure5Signatures,
 	})
@@ -102,7 +101,7 @@ func (p *Patterns) Appendix6Costs() (draw.Illustration, error) {
 	})
 }
 
-// Appendix5 draws networks without hidden layers beside the analytic predictions and the experiments (Appendix 5, Fig.
+// Appendix5 draws networks without hidden layers with the analytic predictions and the experiments (Appendix 5, Fig.
 // 1).
 func (p *Patterns) Appendix5() (draw.Illustration, error) {
 	networks := p.chosen(1, shallow)
@@ -110,10 +109,10 @@ func (p *Patterns) Appendix5() (draw.Illustration, error) {
 		return draw.Illustration{}, ErrNoNetworks
 	}
 	return p.draw(sheet{
-		name: "appendix5", title: "A network without hidden layers beside the analytic predictions (EES Appendix 5, Fig. 1)",
+		name: "appendix5", title: "A network without hidden layers and the analytic predictions (EES Appendix 5, Fig. 1)",
 		lead: "Variance of the weights of networks without hidden layers, c = s^rho/rho with s = 0.001. Where the " +
-			"points lie below the analytic " +
-			"optimum with a flatter slope, sigma has not arrived there: Adam moves phi by at most the learning rate per " +
+			"points are below the analytic " +
+			"optimum with a flatter slope, sigma has not converged to it: Adam moves phi by at most the learning rate per " +
 			"step, and less where " +
 			"the gradient is mostly noise.",
 		blocks:     []sheetBlock{{layer: 0, networks: networks}},

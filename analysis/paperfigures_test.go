@@ -78,7 +78,7 @@ func TestPaperFigures(t *testing.T) {
 	}
 }
 
-// Each value of c has figures of its own, by its place among those of the exponent; other settings make groups.
+// Each value of c has its own figures, by its position among those of the exponent; other settings make groups.
 func TestPatternGroups(t *testing.T) {
 	p := &Patterns{Epochs: 1}
 	for _, rho := range []string{"trafficking", "calcium"} {
@@ -110,7 +110,8 @@ func TestPatternGroups(t *testing.T) {
 	for _, i := range illustrations {
 		names += i.Name + " "
 	}
-	if want := "layer1-network1-c1 layer2-network1-c1 layer1-network1-c2 layer2-network1-c2 signatures-network2 "; names != want {
+	want := "layer1-network1-c1 layer2-network1-c1 layer1-network1-c2 layer2-network1-c2 signatures-network2 "
+	if names != want {
 		t.Errorf("%s, want %s", names, want)
 	}
 }

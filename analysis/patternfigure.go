@@ -13,7 +13,7 @@ import (
 	"quantal/train"
 )
 
-// scattered is how many points are drawn one by one; more are drawn as a density.
+// scattered is the largest number of points that are drawn one by one; more are drawn as a density.
 const scattered = 1500
 
 // sheet is a figure of patterns: blocks of panels with signatures as rows and networks as columns.
@@ -32,7 +32,7 @@ type sheetBlock struct {
 	networks []*Pattern
 }
 
-// draw puts a sheet together.
+// draw assembles a sheet.
 func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 	const rowHeight = 44 // millimetres
 	var blocks []draw.Block
@@ -72,7 +72,7 @@ func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 	}, err
 }
 
-// columnTitle names an exponent in little room.
+// columnTitle is a short name of an exponent.
 func columnTitle(rho float64) string {
 	if rho == 0 {
 		return "entropic"
@@ -80,8 +80,8 @@ func columnTitle(rho float64) string {
 	return "ρ = " + rhoName(rho)
 }
 
-// varianceRange is the range of sigma^2 in a layer of networks, with room around it. Without hidden layers, where the
-// analytic line is what the points are compared with, that of the Hessian belongs to it.
+// varianceRange is the range of sigma^2 in a layer of networks, with room around it. Without hidden layers, where
+// points are compared with the analytic line, it includes that line for the Hessian.
 func varianceRange(networks []*Pattern, layer int, which Signature) (low, high float64) {
 	const room = 1.3
 	low, high = math.Inf(1), 0
@@ -129,7 +129,7 @@ func (p *Pattern) panel(layer int, which Signature, experiments bool) draw.Panel
 	fit, analytic := lines(x, y, s.Value, s.Analytic)
 	fit.Label, fit.Color = "fitted", draw.Grey
 	analytic.Label, analytic.Color, analytic.Dashed = "analytic (Eq. 67, 68)", draw.Blue, false
-	if which == Hessian || which == HessianExamples { // the place is predicted too
+	if which == Hessian || which == HessianExamples { // the position is also predicted
 		analytic.Y = nil
 		for _, h := range ends {
 			analytic.Y = append(analytic.Y, p.optimalVariance(h))
@@ -147,7 +147,7 @@ func (p *Pattern) panel(layer int, which Signature, experiments bool) draw.Panel
 	return panel
 }
 
-// placed are the points that logarithmic axes have a place for.
+// placed are the points that logarithmic axes can show.
 func placed(xs, ys []float64) (x, y []float64) {
 	for i := range xs {
 		if finite(math.Log(xs[i])) && finite(math.Log(ys[i])) {
@@ -157,8 +157,8 @@ func placed(xs, ys []float64) (x, y []float64) {
 	return x, y
 }
 
-// experimentSlope is what the experiments of Fig. 6 say about a signature; 0 for nothing. A firing rate stands for |x|,
-// so that its slope counts half against the square.
+// experimentSlope is the slope that the experiments of Fig. 6 give for a signature, or 0. A firing rate corresponds to
+// |x|, so its slope is halved against the square.
 func experimentSlope(which Signature) float64 {
 	switch which {
 	case LearningRate:
@@ -186,12 +186,12 @@ func (s SignatureSlope) line() string {
 		text += fmt.Sprintf(", median of sigma^2 over Eq. 66 %.2f", s.VarianceRatio)
 	}
 	if s.Dropped > 0 {
-		text += fmt.Sprintf(", %d synapses without a place on the axes", s.Dropped)
+		text += fmt.Sprintf(", %d synapses off the axes", s.Dropped)
 	}
 	return text
 }
 
-// caption says what is seen in any sheet, and from which networks.
+// caption describes the content of any sheet, and its networks.
 func (p *Patterns) caption(s sheet) string {
 	first := s.blocks[0].networks[0].Config
 	what := "Rows: the Hessian, as the empirical Fisher information in units of the summed objective, (N/B) times " +
@@ -210,7 +210,7 @@ func (p *Patterns) caption(s sheet) string {
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s %s\nData %s; hidden %s; seed %d; %d epochs at learning rate %g, "+
 		"minibatches of %d, lambda %g; "+
-		"signatures over %d more epochs with the parameters as they are. Biases are left out. Intervals are 95 %% of "+
+		"signatures over %d more epochs with frozen parameters. Biases are left out. Intervals are 95 %% of "+
 		"bootstrap resamples of the synapses "+
 		"(up to %d, fewer where they are many), as if these were independent of each other.",
 		what, lines, filepath.Base(first.Data), train.FormatHidden(first.Hidden), first.Seed, first.Epochs,
@@ -219,7 +219,7 @@ func (p *Patterns) caption(s sheet) string {
 }
 
 // Illustrations draws all networks: a figure for each layer with the exponents as columns, or for a single exponent one
-// figure with the layers as rows. Networks that differ in more than rho, c and seed are in figures of their own; so are
+// figure with the layers as rows. Networks that differ in more than rho, c and seed are in separate figures; so are
 // several values of c, the lowest of each exponent first. Of several seeds the lowest is drawn.
 func (p *Patterns) Illustrations() ([]draw.Illustration, error) {
 	var list []draw.Illustration
@@ -245,7 +245,7 @@ func (p *Patterns) Illustrations() ([]draw.Illustration, error) {
 			for layer := range networks[0].Layers {
 				i, err := p.draw(sheet{
 					name: fmt.Sprintf("layer%d%s", layer+1, suffix), title: fmt.Sprintf("Synaptic variability in layer %d", layer+1),
-					lead: fmt.Sprintf("Variance of the weights of layer %d over what goes with their importance; columns "+
+					lead: fmt.Sprintf("Variance of the weights of layer %d over signatures of their importance; columns "+
 						"are mechanisms.%s", layer+1, lead),
 					blocks:     []sheetBlock{{layer: layer, networks: networks}},
 					signatures: []Signature{Hessian, LearningRate, p.inputSignature(networks[0])},
@@ -294,7 +294,7 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (draw.Illustrati
 	return draw.Illustration{
 		Name: name, Title: title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs,
 			"bootstrap_seed": p.Bootstrap.Seed, "slopes": n.Slopes},
-		Caption: "Variance of the weights of each layer over what goes with their importance." + lead + " " +
+		Caption: "Variance of the weights of each layer over signatures of their importance." + lead + " " +
 			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) + "\n" + strings.Join(text, "\n"),
 	}, err
 }
@@ -326,8 +326,8 @@ func (p *Patterns) Importance() (draw.Illustration, error) {
 	}, err
 }
 
-// groups sorts the networks into those that belong in one figure: first by all settings but rho, c and seed, then by
-// which value of c it is for their exponent; within, by exponent.
+// groups sorts the networks into those that belong in one figure: first by all settings except rho, c and seed, then by
+// the rank of c for their exponent; within a group, by exponent.
 func (p *Patterns) groups() [][][]*Pattern {
 	var order []train.Config
 	members := map[int][]*Pattern{}

@@ -19,7 +19,7 @@ import (
 	"quantal/train"
 )
 
-// Pattern is what the noise of a network goes with.
+// Pattern holds the signatures of a network's noise.
 type Pattern struct {
 	train.Network
 	Layers []Signatures
@@ -57,9 +57,9 @@ type Patterns struct {
 	Networks  []*Pattern
 }
 
-// MeasurePatterns passes the training set through each network, with the parameters as they are, for a number of epochs
-// with noise and one at w = mu, and fits sigma^2 against the signatures. The networks may differ in anything but the
-// data, and each has a sigma per synapse. Progress, if not nil, is told of the steps done and to do.
+// MeasurePatterns passes the training set through each network, with frozen parameters, for a number of epochs with
+// noise and one at w = mu, and fits sigma^2 against the signatures. The networks may differ in anything but the data,
+// and each has a sigma per synapse. Progress, if not nil, is told of the steps done and to do.
 func MeasurePatterns(
 	ctx context.Context, set *mnist.Set, networks []train.Network, epochs int, b Bootstrap, progress func(done, steps int),
 ) (*Patterns, error) {
@@ -125,7 +125,7 @@ func MeasurePatterns(
 	return p, side.Wait()
 }
 
-// cohortsOf groups networks that pass through one Program, in the order of their first ones.
+// cohortsOf groups networks that share a Program, in the order of their first ones.
 func cohortsOf(networks []train.Network) [][]train.Network {
 	var order []string
 	groups := map[string][]train.Network{}
@@ -147,7 +147,7 @@ func cohortsOf(networks []train.Network) [][]train.Network {
 // 255 resamples.
 const mostWork = 20_000_000
 
-// limited is the bootstrap with fewer resamples where points are many.
+// limited is the bootstrap with fewer resamples if there are many points.
 func (b Bootstrap) limited(points int) Bootstrap {
 	b.Resamples = min(b.Resamples, max(100, mostWork/max(1, points)))
 	return b
@@ -210,8 +210,8 @@ func (p *Patterns) Rows() []SignatureSlope {
 	return rows
 }
 
-// settledRatio is how far the median of sigma^2 over the optimum of Eq. 66 may be from 1, either way, where sigma has
-// settled.
+// settledRatio is the largest factor between the median of sigma^2 over the optimum of Eq. 66 and 1, in either
+// direction, if sigma has settled.
 const settledRatio = 1.25
 
 // Unsettled says in a sentence in how many layers sigma is away from the optimum that the slopes presume; it is empty

@@ -13,15 +13,15 @@ import (
 	"quantal/synapse"
 )
 
-// PosteriorComparison is optimised noise beside the Bayesian posterior of two correlated weights (Fig. 7).
+// PosteriorComparison compares optimised noise with the Bayesian posterior of two correlated weights (Fig. 7).
 type PosteriorComparison struct {
 	SD          [2]float64 `json:"posterior_sd"`          // marginal
 	Correlation float64    `json:"posterior_correlation"` //
 	Conditional [2]float64 `json:"conditional_sd"`        // of each weight given the other, 1/sqrt(H_ii)
 	Scales      []float64  `json:"s"`                     // of the rows, c = s^rho/rho
 	Cells       []NoiseAt  `json:"cells"`                 // rows of Scales, columns of exponents
-	// OverRho are the slopes of sigma^2 over 1/H_ii for each exponent, measured on the curves; below one for all but the
-	// entropic.
+	// OverRho are the slopes of sigma^2 over 1/H_ii for each exponent, measured on the curves; below one for all except
+	// the entropic.
 	OverRho []PosteriorSlope `json:"slopes"`
 }
 
@@ -43,7 +43,7 @@ type PosteriorSlope struct {
 // middleScale is the s of Fig. 7b, whose caption sets c = 10^(-2 rho)/rho.
 const middleScale = 1e-2
 
-// DefaultPosterior is the example that is drawn, of a size that suits the scales.
+// DefaultPosterior is the example in the figure, of a size that suits the scales.
 func DefaultPosterior() (*PosteriorComparison, error) {
 	return ComparePosterior([2]float64{0.03, 0.01}, 0.7)
 }
@@ -208,7 +208,7 @@ func (p *PosteriorComparison) caption() string {
 		"rows scales s = %.4g, %.4g and %.4g with c = s^rho/rho. The posterior has standard deviations %g and %g, "+
 		"correlation %g, "+
 		"and %.4g and %.4g of each "+
-		"weight given the other; independent noise can follow those only. "+
+		"weight given the other; independent noise can follow only those. "+
 		"B: optimised variance over posterior variance 1/H_ii for each exponent, c = 10^(-2 rho)/rho. C: the same for "+
 		"rho = 1/2 and "+
 		"c = %.3f, %.3f, %.3f. "+

@@ -23,20 +23,20 @@ const (
 	regressionHidden = 20
 )
 
-// Choices that the paper leaves open.
+// Choices that the paper does not state.
 const (
 	regressionLambda = 1 // of the magnitude cost, a Laplace prior of scale 1
 	regressionPoints = 24
 	regressionDraws  = 500 // for the bands
 )
 
-// The examples lie in two intervals, so that there are a gap to bridge and two sides to extrapolate to.
+// The examples are in two intervals, so that there is a gap to bridge and two sides for extrapolation.
 func regressionIntervals() [2][2]float64 { return [2][2]float64{{-2, -1.3}, {-0.2, 0.6}} }
 
 // regressionScales are s of the rows, c = s^rho/rho.
 func regressionScales() []float64 { return []float64{0.001, 0.03, 1} }
 
-// Regression is variational Bayes beside power laws on a curve to be learned (Appendix 4).
+// Regression compares variational Bayes with power laws on a curve to be learned (Appendix 4).
 type Regression struct {
 	Seed          uint64    `json:"seed"`
 	Lambda        float64   `json:"lambda"`
@@ -57,16 +57,17 @@ type RegressionNetwork struct {
 	C   float64 `json:"c"`
 
 	// Error is the root mean squared distance of the mean prediction from the true function, and Spread the mean standard
-	// deviation of the predictions, where there are examples; Beyond is that half a unit outside of them, on both sides.
+	// deviation of the predictions, where there are examples; Beyond is the spread up to half a unit outside them, on both
+	// sides.
 	Error  float64 `json:"error"`
 	Spread float64 `json:"spread"`
 	Beyond float64 `json:"spread_beyond"`
 
 	MedianSigma float64 `json:"median_sigma"`
-	// LargestSigma is that of a synapse without importance, such as one of a rectifier that is never active: nothing but
-	// the length of training bounds it, as the magnitude cost with |mu| does not see sigma.
+	// LargestSigma is that of a synapse without importance, such as one of a rectifier that is never active: only the
+	// length of training bounds it, because the magnitude cost with |mu| does not depend on sigma.
 	LargestSigma float64 `json:"largest_sigma"`
-	// The magnitude cost with |mu|, as trained and as Eq. 43 has it, and with E|w|, as a Laplace prior has it.
+	// The magnitude cost with |mu|, as in training and in Eq. 43, and with E|w|, as for a Laplace prior.
 	MagnitudeAbsMu float64 `json:"magnitude_abs_mu"`
 	MagnitudeAbsW  float64 `json:"magnitude_abs_w"`
 	// Gaps are the mean over synapses of C_BI - C_VI for this network's sigmas.
@@ -81,7 +82,7 @@ type Gap struct {
 	Rho float64 `json:"rho"`
 	S   float64 `json:"s"`
 	Gap float64 `json:"gap"`
-	// Least is the gap at the scale that makes it least, Tightest.
+	// Least is the smallest gap, at the scale Tightest.
 	Least    float64 `json:"least"`
 	Tightest float64 `json:"tightest_s"`
 }
@@ -137,7 +138,7 @@ func TrainRegression(ctx context.Context, seed uint64, quick bool) (*Regression,
 // regressionGrid are the x of the bands.
 func regressionGrid() []float64 { return floats.Span(make([]float64, 201), -2.6, 1.2) }
 
-// measure fills in what a trained network predicts and what its noise costs.
+// measure fills in the predictions of a trained network and the cost of its noise.
 func (m *RegressionNetwork) measure(n *network, s *kernels.State, seed uint64) {
 	grid := regressionGrid()
 	predictions := n.predict(s, grid, regressionDraws, seed)
@@ -320,7 +321,7 @@ func (r *Regression) caption() string {
 	return fmt.Sprintf("Predictive distributions (mean and two standard deviations over %d draws of the weights) of "+
 		"a network with "+
 		"one hidden layer of %d rectifiers, "+
-		"trained on %d examples of x^3 + 2x^2 with noise of variance 0.05^2 (dots), which lie within %g to %g and %g to %g. "+
+		"trained on %d examples of x^3 + 2x^2 with noise of variance 0.05^2 (dots), within %g to %g and %g to %g. "+
 		"A: variational Bayes, the entropic cost with c = 1. B: power laws, columns are exponents, rows scales s = %g, "+
 		"%g, %g with "+
 		"c = s^rho/rho. "+

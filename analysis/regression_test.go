@@ -8,8 +8,8 @@ import (
 	"quantal/kernels"
 )
 
-// What Appendix 4 describes: predictions that spread where there are no examples, narrow ones for small c, and a bad
-// fit for large c and rho.
+// As Appendix 4 describes: predictions that spread where there are no examples, narrow ones for small c, and a bad fit
+// for large c and rho.
 func TestRegression(t *testing.T) {
 	r, err := TrainRegression(context.Background(), 1, true)
 	if err != nil {
@@ -60,7 +60,7 @@ func TestRegression(t *testing.T) {
 	saved(t, r.Illustration)
 }
 
-// Predictions against a network written down from the definition.
+// Predictions against a network written from the definition.
 func TestPredict(t *testing.T) {
 	const hidden, seed = 5, 9
 	n, err := newNetwork([]int{hidden}, kernels.ReLU, true, [][]float64{{0.1}, {0.2}}, []float64{1, 2})
@@ -86,7 +86,7 @@ func TestPredict(t *testing.T) {
 			}
 		}
 		for e, v := range x {
-			y := drawn[3*hidden] // the bias of the output, behind its five weights
+			y := drawn[3*hidden] // the bias of the output, after its five weights
 			for h := range hidden {
 				y += drawn[2*hidden+h] * max(0, drawn[2*h]*v+drawn[2*h+1])
 			}

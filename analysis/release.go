@@ -22,13 +22,13 @@ type ReleaseMoments struct {
 	Failure  float64 `json:"failure"` // probability, or fraction, of no release
 }
 
-// ReliabilityCost is what one mechanism asks for reliability, at a release.
+// ReliabilityCost is the cost of reliability for one mechanism, at a release.
 type ReliabilityCost struct {
 	Mechanism string  `json:"mechanism"`
 	Formula   string  `json:"formula"`
 	Drives    string  `json:"drives"` // the parameter that sets the reliability; q compensates
 	Rho       float64 `json:"rho"`    // the exponent that the paper derives
-	Cost      float64 `json:"cost"`   // of this release; its unit is open
+	Cost      float64 `json:"cost"`   // of this release; in arbitrary units
 	Slope     Slope   `json:"slope"`  // of ln cost over ln sigma along the curve at this mean; -rho where the law holds
 	// Exponents are -d ln cost / d ln sigma at this release when one parameter is held and the other two change, keeping
 	// the mean.
@@ -39,7 +39,7 @@ type ReliabilityCost struct {
 	} `json:"exponents"`
 }
 
-// ReleaseAnalysis is a release, drawn from and priced (Fig. 1).
+// ReleaseAnalysis is a release with draws and costs (Fig. 1).
 type ReleaseAnalysis struct {
 	Release   synapse.Release   `json:"release"`
 	Binomial  ReleaseMoments    `json:"binomial"`
@@ -64,15 +64,15 @@ type LocalExponent struct {
 // costCurve is a cost over sigma at fixed mean.
 type costCurve struct{ sigma, cost []float64 }
 
-// AnalyseRelease draws from a release, whose n has to be whole, and prices its reliability. Along the curves sigma goes
-// from a tenth of the release's to ten times it, as far as a vesicle is left.
+// AnalyseRelease draws from a release, whose n must be whole, and computes the costs of its reliability. Along the
+// curves sigma goes from a tenth of the release's to ten times it, as long as a vesicle is left.
 func AnalyseRelease(r synapse.Release, draws int, seed uint64) (*ReleaseAnalysis, error) {
 	if err := r.Check(); err != nil {
 		return nil, fmt.Errorf("analysis: %w", err)
 	}
 	if r.P == 1 {
 		return nil,
-			fmt.Errorf("analysis: p 1: want a probability below 1; without variance there is no reliability to pay for")
+			fmt.Errorf("analysis: p 1: want a probability below 1; without variance reliability has no price")
 	}
 	if draws < 2 {
 		return nil, fmt.Errorf("analysis: %d draws: want 2 or more", draws)
@@ -150,7 +150,7 @@ func (a *ReleaseAnalysis) Illustration() (draw.Illustration, error) {
 	if err != nil {
 		return draw.Illustration{}, err
 	}
-	moreVesicles.N = math.Round(moreVesicles.N) // four times the vesicles, but for rounding
+	moreVesicles.N = math.Round(moreVesicles.N) // four times the vesicles, up to rounding
 	top := r.Mean() + 4*r.SD()
 	var histograms []draw.Panel
 	for i, example := range []synapse.Release{r, higherP, moreVesicles} {
@@ -187,7 +187,7 @@ func (a *ReleaseAnalysis) Illustration() (draw.Illustration, error) {
 		draw.Block{Rows: [][]draw.Panel{histograms}, Height: 58},
 		draw.Block{Rows: [][]draw.Panel{costs}, Height: 58})
 	return draw.Illustration{
-		Name: "fig1", Title: "Quantal release and what its reliability costs (EES Fig. 1)",
+		Name: "fig1", Title: "Quantal release and the cost of its reliability (EES Fig. 1)",
 		Figure: figure, Caption: a.caption(higherP, moreVesicles), Numbers: a,
 	}, err
 }
@@ -244,7 +244,7 @@ func (a *ReleaseAnalysis) caption(higherP, moreVesicles synapse.Release) string 
 		"B, C: the same mean with half the standard deviation, by a higher p (%.3g, q %.3g) or more vesicles (%.4g, q "+
 		"%.3g).\n"+
 		"D to G: cost over sigma at this mean, q compensating; calcium through p, the others through n: %s. "+
-		"Dashed: trafficking changed through p instead (Eq. 18), (1-p)/sigma^2, whose exponent at its place is 2 (1-p): %s.",
+		"Dashed: trafficking changed through p instead (Eq. 18), (1-p)/sigma^2, whose local exponent is 2 (1-p): %s.",
 		r.N, r.P, r.Q, a.Binomial.Mean, a.Binomial.SD, a.Draws, a.Seed, a.Simulated.Mean, a.Simulated.SD,
 		higherP.P, higherP.Q, moreVesicles.N, moreVesicles.Q, strings.Join(slopes, "; "), strings.Join(local, ", "))
 }

@@ -9,7 +9,7 @@ import (
 	"quantal/synapse"
 )
 
-// Signature is a quantity that goes with the importance of a synapse, against which the paper draws sigma^2.
+// Signature is a quantity that scales with the importance of a synapse, against which the paper draws sigma^2.
 type Signature int
 
 // The signatures, in the order of tables.
@@ -45,16 +45,16 @@ func (s Signature) label() string {
 }
 
 // Analytic is the slope of the optimal sigma^2 against the signature on log axes (EES Eq. 67 and 68); NaN for mean |x|,
-// about which the paper's derivation says nothing: H goes as mean x^2.
+// about which the paper's derivation says nothing: H scales as mean x^2.
 func (s Signature) Analytic(rho float64) float64 {
 	slopes := synapse.OptimalSlopes(rho)
 	return [...]float64{slopes.Hessian, slopes.Hessian, slopes.LearningRate, math.NaN(), slopes.Input}[s]
 }
 
-// Signatures are what goes with the importance of the synapses of a layer, biases left out. Lists of synapses are
-// [outputs][inputs], a neuron's synapses one after the other, as the layer's weights in the files; those of inputs have
-// one value for each presynaptic unit. With N the examples of the training set, B those of a minibatch, g the gradient
-// of a minibatch's summed negative log-likelihood and g_b that of one example:
+// Signatures are the quantities that scale with the importance of a layer's synapses, without biases. Lists of synapses
+// are [outputs][inputs], a neuron's synapses one after the other, as the layer's weights in the files; those of inputs
+// have one value for each presynaptic unit. With N the examples of the training set, B those of a minibatch, g the
+// gradient of a minibatch's summed negative log-likelihood and g_b that of one example:
 type Signatures struct {
 	Inputs, Outputs int
 
@@ -62,15 +62,15 @@ type Signatures struct {
 	Hessian         []float64 // (N/B) mean of g^2 over minibatches, the weights drawn for each
 	HessianExamples []float64 // N mean of g_b^2 over examples, at w = mu
 	Gradient        []float64 // mean of |g| over minibatches
-	LearningRate    []float64 // eta / Gradient (EES Methods); infinite where that is zero
+	LearningRate    []float64 // eta / Gradient (EES Methods); infinite if that is zero
 
 	InputRate   []float64 // mean of |x| over examples, in the noisy passes
 	InputSquare []float64 // mean of x^2
 }
 
-// NewSignatures computes the signatures of each layer of a network with a sigma per synapse from what it has added up
-// over whole epochs: under the rule kernels.Accumulate, with weights drawn and at their means. Both estimates of the
-// Hessian are of the objective's likelihood summed over all examples of the training set (EES Eq. 35).
+// NewSignatures computes the signatures of each layer of a network with a sigma per synapse from its sums over whole
+// epochs: under the rule kernels.Accumulate, with weights drawn and at their means. Both estimates of the Hessian are
+// of the objective's likelihood summed over all examples of the training set (EES Eq. 35).
 func NewSignatures(c *store.Checkpoint, examples int, learningRate float64, noisy,
 	atMu *kernels.Sums) ([]Signatures, error) {
 	l := c.Layout

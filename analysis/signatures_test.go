@@ -25,7 +25,7 @@ func smallSet(examples int) *mnist.Set {
 	return &mnist.Set{Name: "small", Rows: 3, Columns: 3, Classes: 3, Train: e, Test: e}
 }
 
-// smallNetwork has sigmas from 0.05 to 0.5, large enough that a build without noise gives other gradients.
+// smallNetwork has sigmas from 0.05 to 0.5, large enough that a build without noise gives different gradients.
 func smallNetwork(t *testing.T, hidden []int, batch int, sigma func(u float64) float64) train.Network {
 	t.Helper()
 	c, err := train.Preset("published")
@@ -81,7 +81,7 @@ func (v naive) weights(step int, atMu bool) [][][]float64 {
 	return w
 }
 
-// example returns the inputs of each layer, with a 1 behind, and the gradients of the NLL of an example,
+// example returns the inputs of each layer, followed by a 1, and the gradients of the NLL of an example,
 // [layer][out][in+1].
 func (v naive) example(e int, w [][][]float64) (inputs [][]float64, gradients [][][]float64) {
 	x := make([]float64, 9)
@@ -211,7 +211,7 @@ func TestSignatures(t *testing.T) {
 			got := p.Networks[0].Layers[i]
 			inverse := make([]float64, len(got.LearningRate))
 			for k, rate := range got.LearningRate {
-				inverse[k] = n.Config.LearningRate / rate // where the gradient is small, the rate is not known as well as others
+				inverse[k] = n.Config.LearningRate / rate // where the gradient is small, the rate is less precise
 			}
 			for name, pair := range map[string][2][]float64{
 				"hessian": {got.Hessian, want.Hessian}, "hessian_examples": {got.HessianExamples, want.HessianExamples},
@@ -222,7 +222,7 @@ func TestSignatures(t *testing.T) {
 					t.Errorf("hidden %v, layer %d: %s is off by %.3g of its largest entry", hidden, i+1, name, e)
 				}
 			}
-			// Noise, B/N and the measure of the Hessian matter here: a build that had them wrong would not pass.
+			// Noise, B/N and the measure of the Hessian matter here: a build with wrong ones would fail.
 			if worst(got.Hessian, got.HessianExamples) < 0.02 {
 				t.Errorf("hidden %v, layer %d: the two Hessians agree, though noise tells them apart", hidden, i+1)
 			}
@@ -261,7 +261,7 @@ func TestHessiansAgree(t *testing.T) {
 }
 
 func TestPatternsSlopes(t *testing.T) {
-	// Sigma at the optimum of a Hessian that is known has the analytic slope, and the ratio one.
+	// Sigma at the optimum of a known Hessian has the analytic slope, and the ratio one.
 	const c, rho = 0.03, 2. / 3
 	layer := Signatures{Inputs: 4, Outputs: 50}
 	u := normals(200, noise(1, forInputs), 0)

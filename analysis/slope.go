@@ -18,7 +18,7 @@ type Slope struct {
 	Intercept   float64 `json:"intercept"`   // natural logarithm
 	Correlation float64 `json:"correlation"` // of the logarithms
 	Points      int     `json:"points"`
-	Dropped     int     `json:"dropped"` // points that logarithmic axes have no place for: zero, negative or not finite
+	Dropped     int     `json:"dropped"` // points that logarithmic axes cannot show: zero, negative or not finite
 }
 
 // Bootstrap says how intervals are drawn: cases are resampled with replacement (Efron and Tibshirani 1993), and the
@@ -28,11 +28,11 @@ type Bootstrap struct {
 	Resamples int // 0 leaves the interval NaN
 }
 
-// DefaultBootstrap is what the commands use.
+// DefaultBootstrap is the one that the commands use.
 func DefaultBootstrap() Bootstrap { return Bootstrap{Seed: 1, Resamples: 2000} }
 
 // FitSlope fits a line to ln y over ln x. Points with an x or y that is not positive and finite are dropped and
-// counted. It fails if fewer than three are left or all have one x.
+// counted. It fails if fewer than three are left or all have the same x.
 func FitSlope(x, y []float64, b Bootstrap) (Slope, error) {
 	if len(x) != len(y) {
 		return Slope{}, fmt.Errorf("analysis: slope: %d values of x, %d of y", len(x), len(y))
@@ -58,7 +58,7 @@ func FitSlope(x, y []float64, b Bootstrap) (Slope, error) {
 // At is the line's y at an x.
 func (s Slope) At(x float64) float64 { return math.Exp(s.Intercept + s.Value*math.Log(x)) }
 
-// String is the slope with its interval, as figures show it.
+// String is the slope with its interval, in the form for figures.
 func (s Slope) String() string {
 	return minus(fmt.Sprintf("%.2f [%.2f, %.2f]", s.Value, s.Low, s.High))
 }
@@ -69,7 +69,7 @@ func (b Bootstrap) interval(u, v []float64) (low, high float64) {
 	counts := make([]float64, len(u))
 	for i := range b.Resamples {
 		b.resample(counts, i)
-		if _, slope := stat.LinearRegression(u, v, counts, false); finite(slope) { // not if all cases have one x
+		if _, slope := stat.LinearRegression(u, v, counts, false); finite(slope) { // false if all cases have the same x
 			slopes = append(slopes, slope)
 		}
 	}
@@ -81,7 +81,7 @@ func (b Bootstrap) interval(u, v []float64) (low, high float64) {
 }
 
 // resample fills counts with how often each of the cases is in resample number i. Case j of the resample is floor(n
-// x/2^32), x being word j mod 4 of block j/4 of the bootstrap stream with step i; the bias is below n 2^-32.
+// x/2^32), where x is word j mod 4 of block j/4 of the bootstrap stream with step i; the bias is below n 2^-32.
 func (b Bootstrap) resample(counts []float64, i int) {
 	clear(counts)
 	noise := kernels.Noise{Seed: b.Seed, Stream: kernels.StreamBootstrap, Step: uint32(i)}

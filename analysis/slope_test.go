@@ -69,8 +69,7 @@ func TestFitSlopeRefuses(t *testing.T) {
 	}
 }
 
-// A resample has as many cases as there are, every case comes as often as any other, and the noise is the bootstrap
-// stream's.
+// A resample has the same number of cases, every case occurs equally often, and the noise is the bootstrap stream's.
 func TestResample(t *testing.T) {
 	b := Bootstrap{Seed: 4}
 	const n, resamples = 7, 3000
@@ -118,7 +117,7 @@ func TestIntervalCoversTheSlope(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s.Low > s.Value || s.High < s.Value {
-			t.Fatalf("%v lies outside of its own interval", s)
+			t.Fatalf("%v is outside its own interval", s)
 		}
 		if s.Low <= slope && slope <= s.High {
 			covered++

@@ -16,7 +16,8 @@ import (
 	"quantal/train"
 )
 
-// Data makes up n examples of a width, in as many classes. The time of a step does not depend on what is in them.
+// Data makes up n examples of the given width, in the given number of classes. The time of a step does not depend on
+// their content.
 func Data(n, width, classes int) *kernels.Data {
 	d := &kernels.Data{
 		N: n, Width: width, Bytes: make([]byte, n*width), Labels: make([]byte, n),
@@ -30,7 +31,7 @@ func Data(n, width, classes int) *kernels.Data {
 	return d
 }
 
-// examples is how many of a width are made up: as many bytes as MNIST has.
+// examples is the number of examples of a width: together they have as many bytes as MNIST.
 func examples(width int) int { return 60000 * 784 / width }
 
 // Speed is how fast a network trains.
@@ -48,19 +49,19 @@ type Speed struct {
 	Epochs         int     `json:"epochs"`           // whole ones that these steps make up; 0 if they are parts of one
 }
 
-// Part is an instruction of a step and what it could not go without.
+// Part is an instruction of a step and the bytes and operations that it needs.
 type Part struct {
 	Instruction  string  `json:"instruction"`
 	Microseconds float64 `json:"microseconds"`
 	Bytes        float64 `json:"bytes"`
 	Operations   float64 `json:"operations"`
-	// Of the machine's rates on one thread: how much of the time moving the bytes (from the second cache) or doing the
-	// operations would take alone.
+	// The fraction of the time that moving the bytes (from the second cache) or doing the operations alone would take, at
+	// the machine's rates on one thread.
 	MemoryShare    float64 `json:"memory_share"`
 	OperationShare float64 `json:"operation_share"`
 }
 
-// Report is what Run measured.
+// Report holds the measurements of Run.
 type Report struct {
 	Kernels string `json:"kernels"` // of the parts
 	Rates   struct {
@@ -68,7 +69,7 @@ type Report struct {
 		CacheBytes  float64 `json:"cache_bytes_per_second"`
 		Operations  float64 `json:"operations_per_second"`
 	} `json:"rates"`
-	Doubts  []string `json:"doubts"`  // what of it cannot be, or was measured while something else ran
+	Doubts  []string `json:"doubts"`  // measurements that are impossible, or were disturbed
 	Presets []Speed  `json:"presets"` // the published preset in each kernel set, one thread
 	Widths  []Speed  `json:"widths"`  // other sizes, one thread
 	Members []Speed  `json:"members"` // several networks, all threads
@@ -93,7 +94,7 @@ func (s setting) open() (vm *cpu.VM, program *kernels.Program, err error) {
 	return vm, program, err
 }
 
-// start compiles the network and starts the VM that open opens, with as many of them as there are members.
+// start compiles the network and starts the VM that open opens, with as many networks as there are members.
 func (s setting) start(open func(*kernels.Program, []kernels.Member, *kernels.Data) (kernels.VM,
 	error)) (*kernels.Program, error) {
 	config, err := train.Preset("published")
@@ -138,7 +139,7 @@ func (s setting) measure(ctx context.Context, duration time.Duration) (Speed, er
 	return s.time(ctx, vm, program, duration)
 }
 
-// Members measures networks of the published preset side by side on a device.
+// Members measures networks of the published preset that train together on a device.
 func Members(ctx context.Context, d train.Device, noise, rho string, members, threads int,
 	duration time.Duration) (Speed, error) {
 	s := setting{d.Kernels, []int{784, 100, 100, 10}, 20, noise, rho, members, kernels.Threads(threads)}
@@ -173,7 +174,7 @@ func (s setting) time(ctx context.Context, vm kernels.VM, program *kernels.Progr
 	}, nil
 }
 
-// Run measures everything, each figure for about the given time, and tells progress what it is at.
+// Run measures everything, each figure for about the given time, and calls progress with the current measurement.
 func Run(ctx context.Context, each time.Duration, progress func(string)) (*Report, error) {
 	chosen, err := cpu.Kernels()
 	if err != nil {
@@ -247,7 +248,7 @@ func (r *Report) profile(ctx context.Context, s setting) error {
 	for _, t := range timings {
 		work := program.Work(t.Instruction)
 		if _, ok := t.Instruction.(kernels.Sample); ok {
-			sample = work // its time is that of the Forward behind it
+			sample = work // its time is in that of the Forward after it
 			continue
 		}
 		name := t.Instruction.String()
@@ -265,18 +266,19 @@ func (r *Report) profile(ctx context.Context, s setting) error {
 	return nil
 }
 
-// doubt notes what was disturbed, and what cannot be.
+// doubt notes measurements that were disturbed or are impossible.
 func (r *Report) doubt(disturbed []string) {
 	for _, what := range disturbed {
 		r.Doubts = append(r.Doubts, what+": measurements differ by a quarter and more, so something else uses this machine")
 	}
 	if r.Rates.MemoryBytes > r.Rates.CacheBytes {
-		r.Doubts = append(r.Doubts, "memory: faster than the second cache, which cannot be")
+		r.Doubts = append(r.Doubts, "memory: faster than the second cache, which is impossible")
 	}
 	for _, p := range r.Parts {
 		if p.MemoryShare > 1 {
 			r.Doubts = append(r.Doubts,
-				p.Instruction+": faster than the second cache gives its bytes: they are in the nearest, or that rate is too low")
+				p.Instruction+": faster than the second cache can supply its bytes: "+
+					"they are in the nearest, or that rate is too low")
 		}
 		if p.OperationShare > 1 {
 			r.Doubts = append(r.Doubts, p.Instruction+": more operations than one thread can do: that rate is too low")

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What cannot be is doubted, and nothing else.
+// Impossible measurements are doubted, and nothing else.
 func TestDoubt(t *testing.T) {
 	sound := Report{Parts: []Part{{Instruction: "b0 = gather", MemoryShare: 0.3, OperationShare: 0.9}}}
 	sound.Rates.MemoryBytes, sound.Rates.CacheBytes = 2e10, 8e10

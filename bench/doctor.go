@@ -32,16 +32,16 @@ type Diagnosis struct {
 // Check compares a small network on the GPU with the portable kernels on the CPU.
 type Check struct {
 	Network string `json:"network"`
-	// The worst deviation of any one kernel from float64, and of three steps and an evaluation from the CPU, in units of
-	// what rounding allows.
+	// The worst deviation of a single kernel from float64, and of three steps and an evaluation from the CPU, in units of
+	// the tolerance for rounding.
 	KernelDeviation float64 `json:"kernel_deviation"`
 	Deviation       float64 `json:"deviation"`
 	Repeats         bool    `json:"repeats"` // a second run gave the same bytes
 	Problem         string  `json:"problem,omitempty"`
 }
 
-// Doctor examines a device, which open opens anew each time, down to every kernel against its portable Go twin. copied
-// is the number of bytes to measure the memory with.
+// Doctor examines a device, which open opens again each time, and compares every kernel with its portable Go twin.
+// copied is the number of bytes with which the memory is measured.
 func Doctor(ctx context.Context, open func() (cuda.Driver, error), copied int64) (d *Diagnosis, err error) {
 	driver, err := open()
 	if err != nil {
@@ -80,7 +80,7 @@ func Doctor(ctx context.Context, open func() (cuda.Driver, error), copied int64)
 	return d, nil
 }
 
-// networkBytes is the device memory that one more network of the published preset takes.
+// networkBytes is the device memory for one more network of the published preset.
 func networkBytes() (int64, error) {
 	program, err := graph.CompileSpec(graph.Spec{
 		Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Costs: graph.PaperCosts(kernels.PerSynapse),
@@ -92,22 +92,22 @@ func networkBytes() (int64, error) {
 	return cuda.Memory(program, members, nil) - cuda.Memory(program, members[:1], nil), nil
 }
 
-// checkup is a small network that takes some of the kernels.
+// checkup is a small network that uses some of the kernels.
 type checkup struct {
 	spec graph.Spec
 	rho  float64
 	rule kernels.Rule
 }
 
-// checkups go through every kernel: each sharing, likelihood and activation, every special case of the power law,
-// layers that fit one block and layers that do not; in training, with frozen parameters, and in fluctuation.
+// checkups cover every kernel: each sharing, likelihood and activation, every special case of the power law,
+// layers that fit one block and layers that do not; in training, with frozen parameters, and under the rule Langevin.
 func checkups() []checkup {
 	var all []checkup
 	rhos := []float64{0.5, 2. / 3, 4. / 3, 2, 0}
 	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
 		for i, sizes := range [][]int{{11, 3}, {37, 19, 5}, {300, 70, 9, 4}} {
 			activation := kernels.ReLU
-			if i == 1 && sharing%2 == 0 { // the sums of wide layers are too large for it to say much
+			if i == 1 && sharing%2 == 0 { // the sums of wide layers are too large for a meaningful comparison
 				activation = kernels.Tanh
 			}
 			all = append(all, checkup{graph.Spec{
@@ -132,19 +132,19 @@ func (n checkup) String() string {
 		n.spec.Likelihood, n.spec.Batch, n.rho, n.rule)
 }
 
-// What rounding allows after three steps, of the largest entry of a field. The moments are tight; fields of a few
-// entries are not, which may be differences of a noise and a cost that nearly cancel; nor are the parameters, because
-// Adam divides rounding by rounding where a gradient nearly vanishes. Of a loss, for which single entries matter
+// The tolerance for rounding after three steps, relative to the largest entry of a field. It is tight for the moments;
+// it is wide for fields of a few entries, where noise and cost may nearly cancel, and for the parameters, because Adam
+// divides rounding by rounding where a gradient nearly vanishes. That of a loss is tight, because single entries matter
 // little.
 const (
 	momentTolerance    = 3e-5
 	fewTolerance       = 3e-3
 	parameterTolerance = 1e-2
 	lossTolerance      = 1e-5
-	sumTolerance       = 1e-5 // three minibatches, of which single examples may dominate
+	sumTolerance       = 1e-5 // three minibatches, in which single examples may dominate
 )
 
-// check takes the network through three steps on both machines, twice on the GPU, and compares.
+// check runs three steps of the network on both machines, twice on the GPU, and compares.
 func (n checkup) check(ctx context.Context, open func() (cuda.Driver, error)) Check {
 	c := Check{Network: n.String()}
 	program, err := graph.CompileSpec(n.spec, n.rule)
@@ -185,7 +185,7 @@ func (n checkup) check(ctx context.Context, open func() (cuda.Driver, error)) Ch
 	case !c.Repeats:
 		c.Problem = "two runs gave different bytes"
 	case !(c.Deviation <= 1):
-		c.Problem = fmt.Sprintf("deviates from the CPU by %.2g times what rounding allows", c.Deviation)
+		c.Problem = fmt.Sprintf("deviates from the CPU by %.2g times the tolerance", c.Deviation)
 	}
 	return c
 }
@@ -201,8 +201,8 @@ func (n checkup) checkKernels(p *kernels.Program, open func() (cuda.Driver, erro
 	if err = errors.Join(err, driver.Close()); err != nil {
 		return 0, err.Error()
 	}
-	// The tolerances are for noise and cost of one size. Here they are as they come, and a sigma that all share may see
-	// them cancel to a tenth.
+	// The tolerances are for noise and cost of equal size. Here their sizes are arbitrary, and in a sigma that all share
+	// they may cancel down to a tenth.
 	const slack = 10
 	for _, d := range deviations {
 		if e := d.Error / d.Tolerance / slack; !(e <= worst) {
@@ -215,10 +215,10 @@ func (n checkup) checkKernels(p *kernels.Program, open func() (cuda.Driver, erro
 	return worst, problem
 }
 
-// outcome is what two machines must agree on.
+// outcome is the result on which two machines must agree.
 type outcome struct {
 	states []*kernels.State
-	sums   []*kernels.Sums // nil where the network trains
+	sums   []*kernels.Sums // nil if the network trains
 	scores []kernels.Score
 	nll    []float64
 }
@@ -242,7 +242,7 @@ func (n checkup) input(p *kernels.Program) (members []kernels.Member, data *kern
 	return members, data, states
 }
 
-// run takes the networks through three steps and tests them.
+// run takes the networks through three steps and evaluates them.
 func (n checkup) run(ctx context.Context, p *kernels.Program,
 	open func([]kernels.Member, *kernels.Data) (kernels.VM, error)) (o outcome, err error) {
 	members, data, states := n.input(p)
@@ -288,7 +288,7 @@ func (n checkup) run(ctx context.Context, p *kernels.Program,
 	return o, nil
 }
 
-// noisyState has means and sigmas of a size at which the noise shows and activations stay of order one.
+// noisyState has means and sigmas of a size at which the noise matters and activations stay of order one.
 func noisyState(l kernels.Layout, seed uint64) *kernels.State {
 	s := kernels.NewState(l, 0)
 	widest := 0
@@ -304,7 +304,7 @@ func noisyState(l kernels.Layout, seed uint64) *kernels.State {
 			field[k] = float32(f(u[k]))
 		}
 	}
-	// Away from the kink of |mu|, which three steps of rounding could put a mean on the other side of.
+	// Away from the kink of |mu|: rounding in three steps could move a mean to its other side.
 	mu := func(u float64) float64 { return math.Copysign(0.02, u-0.5) + scale*(u-0.5) }
 	phi := func(u float64) float64 { return kernels.SoftplusInverse(0.05 * scale * math.Pow(10, u)) }
 	for n := range l.Rows() {

@@ -48,7 +48,7 @@ func TestDeviationIsNoticed(t *testing.T) {
 	}
 }
 
-// forgetful is a device that does nothing with gradients.
+// forgetful is a device that ignores gradients.
 type forgetful struct{ cuda.Driver }
 
 func (f forgetful) Launch(l cuda.Launch) error {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks quantal on a GPU and measures it beside its peers in PyTorch and JAX. The machine needs an NVIDIA GPU and, for the
-# peers, python3 with PyTorch and JAX; it needs neither Go nor a network: build here, carry the binaries over, run.
+# Checks quantal on a GPU and compares its speed with its peers in PyTorch and JAX. The machine needs an NVIDIA GPU and,
+# for the peers, python3 with PyTorch and JAX; it needs neither Go nor a network: build here, carry the binaries over,
+# run.
 #
 #   make build-gpu cuda.test            # gzip -k or xz -k them if size matters
 #   bench/gpu.sh                        # what fits into nine minutes, the most valuable first
@@ -9,7 +10,7 @@
 #
 # The stages, in order:
 #
-#   facts doctor         what is there, and whether it works
+#   facts doctor         the hardware, and whether it works
 #   repeat parity        same seed, same bytes; every kernel and ten steps against the CPU
 #   memcheck             NVIDIA's memory checker over fifty steps
 #   speed grid           quantal: 240 networks and one; one epoch of the preset fig2
@@ -17,23 +18,24 @@
 #   racecheck            NVIDIA's race checker over fifty steps; both checkers over the parity tests
 #   sizes ways full      other numbers of networks; other ways for the peers; all epochs of the preset fig2
 #
-# A stage may use its cap and what those before it left over. Then it is ended with all that it started, so that it takes no time of
-# those behind it. A stage that fails is recorded, and the rest goes on. What was measured is in its file at once, so that
-# the script may be killed at any time. Results, six files at most: gpu.md (the report), gpu.jsonl (what it is made from),
-# doctor.json, parity.txt, sanitizer.txt, log.txt. Results of several calls become one report by: bench/gpu/report.py write DIR DIR...
+# A stage may use its cap and the time left over by those before it. Then it is ended with all that it started, so that
+# it takes no time from those after it. A stage that fails is recorded, and the others continue. Every measurement is
+# written to its file immediately, so the script may be killed at any time. Results, six files at most: gpu.md (the
+# report), gpu.jsonl (its data), doctor.json, parity.txt, sanitizer.txt, log.txt. Results of several calls become one
+# report by: bench/gpu/report.py write DIR DIR...
 #
 # Environment: QUANTAL (./quantal-gpu), CUDA_TEST (./cuda.test), each also found as .gz or .xz; MNIST, a folder with the four
-# unpacked IDX files (otherwise built-in or made-up examples: a step takes as long); PYTHON (python3); OUT (as --out; by default
-# bench/results/gpu-<date>); MEMBERS, SIZES, SECONDS_EACH. DEVICE=cpu rehearses the script without a GPU: its figures mean
-# nothing. GPU_CLOCK: see gpu/within.py.
+# unpacked IDX files (otherwise built-in or made-up examples: the time of a step is the same); PYTHON (python3); OUT (as
+# --out; by default bench/results/gpu-<date>); MEMBERS, SIZES, SECONDS_EACH. DEVICE=cpu rehearses the script without a
+# GPU: its figures mean nothing. GPU_CLOCK: see gpu/within.py.
 #
 # Exit status: 0 if every stage passed, was skipped or cut short at the end, 1 if one failed, 2 for a mistake in the call, 130 if interrupted.
 
 # shellcheck disable=SC2317 # functions are called by the names of stages, or by try
 set -uo pipefail
 
-# The order of value: what was never seen on a GPU comes first, what takes longest last. The caps, in seconds, are nine minutes
-# less ten seconds for the reports.
+# The order of value: what has never run on a GPU comes first, what takes longest last. The caps, in seconds, are nine
+# minutes less ten seconds for the reports.
 stages=(facts doctor repeat parity memcheck speed grid hand jax compile eager racecheck sizes ways full)
 declare -A cap=(
 	[facts]=10 [doctor]=35 [repeat]=30 [parity]=70 [memcheck]=40 [speed]=40 [grid]=25
@@ -79,13 +81,13 @@ if [[ -z $stage ]]; then
 	out=$(cd "$out" && pwd)
 	scratch=$(mktemp -d)
 	trap 'rm -rf "$scratch"' EXIT
-else # a stage is a process of its own, which gpu/within.py can end
+else # a stage is a separate process, which gpu/within.py can end
 	scratch=$GPU_SCRATCH stage_deadline=$(($(now) + GPU_LEFT))
 fi
 lines=$out/gpu.jsonl
 touch "$lines"
 
-# Nothing is compiled twice, and what is written stays in one place.
+# Nothing is compiled twice, and caches stay in one place.
 export TORCHINDUCTOR_CACHE_DIR=$scratch/inductor TRITON_CACHE_DIR=$scratch/triton CUDA_CACHE_PATH=$scratch/cuda
 export JAX_COMPILATION_CACHE_DIR=$scratch/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
@@ -113,7 +115,7 @@ put() {
 }
 fact() { [[ -z $2 ]] || put "fact=$1" "value=$2"; }
 
-# within COMMAND...: as long as the stage has time; functions see to that themselves. Exit status 124: it had none (left).
+# within COMMAND...: as long as the stage has time; functions limit themselves. Exit status 124: the time is up.
 within() {
 	local left=$((stage_deadline - $(now)))
 	if declare -F "$1" >/dev/null; then
@@ -130,10 +132,10 @@ part() {
 	"$@"
 }
 # why STATUS: in words.
-why() { case $1 in 124 | 137) echo "out of time" ;; 127) echo "not there" ;; 3) echo "a library is missing" ;; *) echo "exit status $1" ;; esac; }
+why() { case $1 in 124 | 137) echo "out of time" ;; 127) echo "not found" ;; 3) echo "a library is missing" ;; *) echo "exit status $1" ;; esac; }
 # note TEXT: goes into the outcome of the stage.
 note() { echo "$*" >&2; echo "$*" >>"$scratch/note"; }
-# fail TEXT: fails the stage, which goes on.
+# fail TEXT: fails the stage, which continues.
 fail() { note "$@"; : >"$scratch/bad"; }
 # try NAME COMMAND...: runs it within the stage's time; a failure fails the stage.
 try() {
@@ -148,7 +150,7 @@ skipped=99
 skip() { note "$*"; exit "$skipped"; }
 need_quantal() { [[ -n $quantal ]] || skip "no quantal binary"; }
 
-# The three calls of quantal that measure; whoever changes its command line changes them here.
+# The three calls of quantal that measure: if its command line changes, change them here.
 # quantal_bench NOISE MEMBERS: JSON, in it an object with noise, members and steps_per_second, of all networks together.
 quantal_bench() { within "$quantal" bench --device "$device" --noise "$1" --rho 2 --members "$2" --each "${each}s" --json; }
 # quantal_train FOLDER ARGUMENTS...: one epoch of one network in which the noise matters, into a run folder with checkpoints.
@@ -186,7 +188,7 @@ stage_doctor() {
 	cat "$out/doctor.json"
 }
 
-# Two identical runs give identical bytes, and another seed gives others.
+# Two identical runs give identical bytes, and another seed gives different ones.
 stage_repeat() {
 	local name a b
 	need_quantal
@@ -243,7 +245,8 @@ stage_racecheck() {
 	done
 }
 
-# own MEMBERS...: quantal's speed with so many networks each, in both modes. A result becomes a line as soon as it is there.
+# own MEMBERS...: quantal's speed with each number of networks, in both modes. Each result is written as a line
+# immediately.
 own() {
 	local noise m
 	for noise in heterogeneous homogeneous; do
@@ -256,7 +259,7 @@ own_speed() {
 	quantal_bench "$1" "$2" >"$scratch/speed.json" &&
 		"$python" "$gpu/report.py" take --noise "$1" --members "$2" --round "$GPU_ROUND" <"$scratch/speed.json" >>"$lines"
 }
-# peer NAME ARGUMENTS...: one of the peers in Python, which writes a line for each result as soon as it has it.
+# peer NAME ARGUMENTS...: one of the peers in Python, which writes a line for each result immediately.
 peer() {
 	local name=$1
 	shift
@@ -287,7 +290,7 @@ stage_sizes() {
 	try "PyTorch, compile" peer torch_stacked --way compile --members "$list"
 }
 
-# Other ways for the peers, so that none is beaten in a way that suits us.
+# Other ways for the peers, so that each is compared at its best.
 stage_ways() {
 	local loop="--xla_gpu_enable_command_buffer=FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION,WHILE --xla_gpu_graph_min_graph_size=1"
 	local few=(--members "$(commas "${members[@]}")" --noise heterogeneous)
@@ -307,7 +310,7 @@ timed_grid() {
 	began=$(date +%s.%N)
 	try "grid of $1 epochs" quantal_grid "$1" "$scratch/grid$1" || return
 	ended=$(date +%s.%N)
-	put "grid_epochs=$1" "seconds=$(echo "$began $ended" | awk '{ printf "%.2f", $2 - $1 }')" "what=start, data, tests and files included"
+	put "grid_epochs=$1" "seconds=$(echo "$began $ended" | awk '{ printf "%.2f", $2 - $1 }')" "what=including start, data, evaluation and files"
 }
 stage_grid() { timed_grid 1; }
 # The whole grid has a goal of 90 s; with much less it would not end.
@@ -331,7 +334,7 @@ if [[ -n $stage ]]; then
 	*) (stage_"$stage") ;;
 	esac
 	(($? != skipped)) || exit "$skipped"
-	exit 0 # what failed has said so
+	exit 0 # stages that failed have said so
 fi
 
 exec > >(tee -ia "$out/log.txt") 2>&1
@@ -383,7 +386,7 @@ for s in "${chosen[@]}"; do
 	esac
 	if [[ -e $scratch/bad || $status = 124 ]]; then
 		ok=false
-		# What stands last fills the time that is left: that it is cut short is no failure.
+		# The last stage fills the time that is left: it is not a failure if it is cut short.
 		case $s in racecheck | sizes | ways | full) grep -qv 'out of time$' "$scratch/note" || ok='cut' ;; esac
 	fi
 	[[ $ok != false ]] || failures=$((failures + 1))

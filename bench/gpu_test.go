@@ -10,8 +10,8 @@ import (
 	"quantal/internal/pythontest"
 )
 
-// What of the GPU benchmark runs without a GPU: the report, the peers' reference with its planted faults, and, where
-// there is PyTorch, its peers against the reference. bench/gpu.sh does the rest on a GPU, JAX included.
+// The parts of the GPU benchmark that run without a GPU: the report, the peers' reference with its planted faults, and,
+// if PyTorch is installed, its peers against the reference. bench/gpu.sh does the rest on a GPU, JAX included.
 func TestGPUPeers(t *testing.T) {
 	python := pythontest.Find(t)
 	for _, command := range [][]string{{"gpu/report.py", "--self-test"}, {"gpu/model.py"}} {
@@ -41,7 +41,7 @@ func runPython(t *testing.T, python string, command ...string) {
 	}
 }
 
-// The script refuses mistakes, and a stage that has nothing to work with is skipped.
+// The script refuses wrong calls, and a stage that has nothing to work with is skipped.
 func TestGPUScript(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip(err)

@@ -17,15 +17,14 @@ import (
 	"quantal/internal/pythontest"
 )
 
-// gpuStages is the order of value.
+// gpuStages are the stages in order of value.
 var gpuStages = []string{"facts", "doctor", "repeat", "parity", "memcheck", "speed", "grid", "hand", "jax", "compile",
 	"eager",
 	"racecheck", "sizes", "ways", "full"}
 
-// standIn plays nvidia-smi, compute-sanitizer, quantal, its test binary and, through Python, the peers. It writes down
-// how it was called, and takes a second. Calls that match HANG take all the time that they are given, do not end when
-// asked to, and have a child in a session of its own that does not either; HANG_FIRST does so too, but what it has to
-// say is said before.
+// standIn replaces nvidia-smi, compute-sanitizer, quantal, its test binary and, through Python, the peers. It records
+// how it was called, and takes a second. Calls that match HANG take all their time, ignore TERM, and have a child in
+// its own session that ignores it too; HANG_FIRST does the same, but prints its output first.
 const standIn = `#!/bin/bash
 name=$(basename "$0")
 if [ "$name" = python ]; then
@@ -57,10 +56,17 @@ done
 case $call in
 *"-test.run GPU"*) echo "--- PASS: TestOnGPU (1.00s)" ;;
 "quantal doctor"*) echo '{"gpus": [{"bytes_per_second": 4e12}]}' ;;
-"quantal train"*) mkdir -p "$out/checkpoints"; [[ $call =~ seed\ [0-9]+ ]]; echo "${BASH_REMATCH[0]}" >"$out/checkpoints/1" ;;
-"quantal bench"*) echo "{\"kernels\": \"cuda\", \"noise\": \"$noise\", \"members\": $members, \"steps_per_second\": 8e5}" ;;
+"quantal train"*)
+	mkdir -p "$out/checkpoints"
+	[[ $call =~ seed\ [0-9]+ ]]
+	echo "${BASH_REMATCH[0]}" >"$out/checkpoints/1"
+	;;
+"quantal bench"*)
+	echo "{\"kernels\": \"cuda\", \"noise\": \"$noise\", \"members\": $members, \"steps_per_second\": 8e5}"
+	;;
 *.py*) for m in ${members//,/ }; do
-		echo "{\"peer\": \"${name%.py}\", \"way\": \"some\", \"dtype\": \"float32\", \"noise\": \"heterogeneous\", \"members\": $m, \"network_steps_per_second\": 1e5}"
+		echo "{\"peer\": \"${name%.py}\", \"way\": \"some\", \"dtype\": \"float32\", \"noise\": \"heterogeneous\", \
+		\"members\": $m, \"network_steps_per_second\": 1e5}"
 	done ;;
 *) echo "$call" ;;
 esac
@@ -68,7 +74,7 @@ esac
 [ -z "$GPU_DEADLINE" ] || clock $(($(cat "$GPU_CLOCK") + 1))
 `
 
-// rehearsal runs gpu.sh with stand-ins for all that it calls, under a clock that only they move.
+// rehearsal runs gpu.sh with stand-ins for all programs that it calls, under a clock that only they advance.
 type rehearsal struct {
 	dir string
 	cmd *exec.Cmd
@@ -97,7 +103,7 @@ func rehearse(t *testing.T, environment ...string) *rehearsal {
 		"HANG=", "HANG_FIRST=", "STAND_STILL=", "GPU_DEADLINE=", "DEVICE=cuda", "TMPDIR="+r.dir)
 	r.cmd.Env = append(r.cmd.Env, environment...)
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	t.Cleanup(func() { // whatever happened, nothing of it stays
+	t.Cleanup(func() { // in any case, leave no process
 		for _, pid := range r.hanging() {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
@@ -118,7 +124,7 @@ func (r *rehearsal) read(t *testing.T, name string) string {
 
 // hanging are the processes of stand-ins that hang or hung.
 func (r *rehearsal) hanging() (pids []int) {
-	text, _ := os.ReadFile(r.path("hanging")) // not there if nothing hung
+	text, _ := os.ReadFile(r.path("hanging")) // missing if nothing hung
 	for _, word := range strings.Fields(string(text)) {
 		if pid, err := strconv.Atoi(word); err == nil {
 			pids = append(pids, pid)
@@ -140,7 +146,7 @@ func (r *rehearsal) gone() {
 	}
 }
 
-// stageOutcome of a stage, as it stands in gpu.jsonl.
+// stageOutcome is the outcome of a stage, as in gpu.jsonl.
 type stageOutcome struct {
 	Stage   string
 	OK      any
@@ -162,7 +168,7 @@ func (r *rehearsal) outcomes(t *testing.T) (all []stageOutcome) {
 	return all
 }
 
-// given are the names of the stages that were begun, with the most seconds that each was given.
+// given are the names of the stages that were begun, with the time limit of each in seconds.
 func (r *rehearsal) given(t *testing.T) (stages []string, seconds map[string]int) {
 	t.Helper()
 	seconds = map[string]int{}
@@ -174,8 +180,8 @@ func (r *rehearsal) given(t *testing.T) (stages []string, seconds map[string]int
 	return stages, seconds
 }
 
-// If everything takes all the time that it can have, each stage has its cap, the caps are nine minutes less what the
-// reports take, and nothing is left behind.
+// If everything takes all of its time, each stage has its cap, the caps are nine minutes minus the time of the reports,
+// and no process is left.
 func TestGPUScriptWhereEverythingHangs(t *testing.T) {
 	r := rehearse(t, "HANG=.")
 	out, err := r.cmd.CombinedOutput()
@@ -211,7 +217,7 @@ func TestGPUScriptWhereEverythingHangs(t *testing.T) {
 }
 
 // The first thing that runs on a GPU is the doctor, and 240 networks of every peer come before other sizes of any. A
-// stage that ends early gives its rest on, and one that hangs takes nothing from those behind it.
+// stage that ends early passes on its remaining time, and one that hangs takes nothing from those after it.
 func TestGPUScriptOrder(t *testing.T) {
 	r := rehearse(t, "HANG=^jax_vmap.*--checked")
 	out, err := r.cmd.CombinedOutput()
@@ -246,7 +252,8 @@ func TestGPUScriptOrder(t *testing.T) {
 	}
 	// Until the end of jax there are 10+35+30+70+40+40+25+40+50 = 340 s.
 	_, given := r.given(t)
-	if at := regexp.MustCompile(`(?m)^(\d+) torch_stacked.py --checked --way compile`).FindStringSubmatch(calls); at[1] != "1340" || given["compile"] != 70 {
+	compile := regexp.MustCompile(`(?m)^(\d+) torch_stacked.py --checked --way compile`)
+	if at := compile.FindStringSubmatch(calls); at[1] != "1340" || given["compile"] != 70 {
 		t.Errorf("compile began at %s with %d s, want at 1340 with its 70", at[1], given["compile"])
 	}
 	for _, o := range r.outcomes(t) {
@@ -263,7 +270,7 @@ func TestGPUScriptOrder(t *testing.T) {
 	}
 }
 
-// Killed or interrupted at whatever moment, it leaves what was measured until then, and no process.
+// Killed or interrupted at any moment, it leaves the measurements made until then, and no process.
 func TestGPUScriptKilled(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -298,13 +305,13 @@ func TestGPUScriptKilled(t *testing.T) {
 			write.Env = r.cmd.Env
 			report, err := write.CombinedOutput()
 			if err != nil || !strings.Contains(string(report), "JAX, vmap") && !strings.Contains(string(report), "jax_vmap") {
-				t.Errorf("what JAX had measured is not in the report: %v\n%s", err, report)
+				t.Errorf("the measurements of JAX are not in the report: %v\n%s", err, report)
 			}
 		})
 	}
 }
 
-// Time is up for what was started, wherever it went, and what was left behind ends with the command.
+// When time is up all started processes end, in any session, and those left running end with the command.
 func TestWithin(t *testing.T) {
 	python := pythontest.Find(t)
 	for _, c := range []struct {

@@ -2,17 +2,17 @@ package bench
 
 import "time"
 
-// timing is what pace measured.
+// timing is a measurement of pace.
 type timing struct {
 	perStep float64 // seconds, the mean
 	steps   int
 	epochs  int // whole ones that the steps make up, or 0
 }
 
-// pace measures the mean time of a step with its share of what the beginning of an epoch takes, such as shuffling. run
-// takes n steps from the first given. After a warm-up of three tenths of the duration it times whole epochs, as many as
-// begin within the duration, if one fits into it. Otherwise it times steps within an epoch for the duration and adds a
-// perEpoch-th of what the first steps of the epoch took longer. gpu/model.py measures the peers by the same rule.
+// pace measures the mean time of a step with its share of the work at the beginning of an epoch, such as shuffling. run
+// takes n steps from the given first one. After a warm-up of three tenths of the duration it times whole epochs, as
+// many as begin within the duration, if one fits into it. Otherwise it times steps within an epoch for the duration and
+// adds a perEpoch-th of the extra time of the epoch's first steps. gpu/model.py measures the peers by the same rule.
 func pace(duration time.Duration, perEpoch int, now func() time.Time,
 	run func(first, n int) error) (t timing, err error) {
 	step := 0
@@ -26,7 +26,7 @@ func pace(duration time.Duration, perEpoch int, now func() time.Time,
 		return now().Sub(began).Seconds()
 	}
 	limit, perStep, n := duration.Seconds(), 0., 1
-	took(1) // wakes and compiles what needs it
+	took(1) // wakes devices and compiles kernels
 	for spent := 0.; err == nil; {
 		seconds := took(n)
 		spent += seconds

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// A step counts with its share of what an epoch begins with, whether or not an epoch fits into the time that there is.
+// A step counts with its share of the work at the beginning of an epoch, whether or not an epoch fits into the time.
 func TestPace(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		duration        time.Duration
 		perEpoch        int
 		step, beginning time.Duration
-		epochs, steps   int // wanted; steps at least
+		epochs, steps   int // wanted; steps is a minimum
 	}{
 		{name: "many epochs", duration: time.Second, perEpoch: 100, step: time.Millisecond, beginning: 50 * time.Millisecond,
 			epochs: 7, steps: 700},

@@ -13,7 +13,7 @@ const (
 	Calcium     Mechanism = iota // pumping out the calcium that triggers release
 	Membrane                     // making and maintaining the vesicles' membrane
 	Actin                        // the filaments that hold the vesicles
-	Trafficking                  // bringing vesicles to the release sites
+	Trafficking                  // moving vesicles to the release sites
 )
 
 // Mechanisms lists them all.
@@ -26,7 +26,7 @@ func (m Mechanism) String() string {
 	return fmt.Sprintf("Mechanism(%d)", int(m))
 }
 
-// Rho is the exponent of the reliability cost that the mechanism stands for (Malkin et al. 2024, Appendix 1).
+// Rho is the exponent of the mechanism's reliability cost (Malkin et al. 2024, Appendix 1).
 func (m Mechanism) Rho() float64 {
 	switch m {
 	case Calcium:
@@ -52,8 +52,8 @@ func (m Mechanism) Formula() string {
 	return [...]string{"(p/(1-p))^(1/4)", "n q^(2/3)", "n q^(1/3)", "n p"}[m]
 }
 
-// Cost is what a release costs, up to a factor that the paper leaves open (Eq. 12, 14, 16, 17). Calcium for certain
-// release, p = 1, is infinite.
+// Cost is the cost of a release, up to a factor that the paper does not give (Eq. 12, 14, 16, 17). The cost of calcium
+// for certain release, p = 1, is infinite.
 func (m Mechanism) Cost(r Release) float64 {
 	switch m {
 	case Calcium: // release needs the binding of four ions (Heidelberger et al. 1994; Sakaba and Neher 2001)
@@ -77,12 +77,12 @@ func held(drives, compensates Parameter) (Parameter, error) {
 // Tradeoff is a cost as a function of sigma at fixed mean: one parameter drives, another compensates.
 type Tradeoff struct {
 	Mechanism           Mechanism
-	From                Release // where the mean and the held parameter come from
+	From                Release // gives the mean and the held parameter
 	Drives, Compensates Parameter
 }
 
-// At returns the release with the given standard deviation on the tradeoff's curve, and what it costs. Which of the two
-// parameters is said to drive does not matter to where it is.
+// At returns the release with the given standard deviation on the tradeoff's curve, and its cost. The release does not
+// depend on which of the two parameters drives.
 func (t Tradeoff) At(sd float64) (Release, float64, error) {
 	h, err := held(t.Drives, t.Compensates)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 
 // Release is the quantal model of a connection.
 type Release struct {
-	N float64 `json:"n"` // docked vesicles; need not be whole, but for Sample
+	N float64 `json:"n"` // docked vesicles; need not be whole, except for Sample
 	P float64 `json:"p"` // probability that a vesicle is released by a spike
 	Q float64 `json:"q"` // quantal size: what a released vesicle adds to the potential, in mV or any other unit
 }
 
-// Check reports a parameter out of range: p has to be above 0 and at most 1, n and q above 0.
+// Check reports a parameter out of range: p must be above 0 and at most 1, n and q above 0.
 func (r Release) Check() error {
 	for _, x := range []Parameter{P, N, Q} {
 		if err := x.check(r.Value(x)); err != nil {
@@ -86,7 +86,7 @@ func (r Release) Value(x Parameter) float64 {
 	return r.Q
 }
 
-// With returns r with one parameter set.
+// With returns r with one parameter changed.
 func (r Release) With(x Parameter, value float64) Release {
 	switch x {
 	case N:
@@ -106,7 +106,7 @@ func (r Release) With(x Parameter, value float64) Release {
 //	p held:  n = (1-p) / (p k^2),    q = mean / (n p)
 //	q held:  p = 1 - sd^2/(mean q),  n = mean / (p q)
 //
-// It fails where there is none: with q held, sd^2 must stay below mean q; with p held at 1 there is no variance.
+// It fails if there is none: with q held, sd^2 must stay below mean q; with p held at 1 there is no variance.
 func FromMoments(mean, sd float64, held Parameter, value float64) (Release, error) {
 	if !(mean > 0) || !(sd >= 0) || math.IsInf(mean, 0) || math.IsInf(sd, 0) {
 		return Release{}, fmt.Errorf("synapse: mean %g, sd %g: want a mean above 0 and an sd of 0 or more", mean, sd)

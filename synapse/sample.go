@@ -7,10 +7,10 @@ import (
 	"quantal/kernels"
 )
 
-// purpose keeps the draws of release apart from others of the analysis stream; see kernels.StreamAnalysis.
+// purpose separates the draws of release from others of the analysis stream; see kernels.StreamAnalysis.
 const purpose = 1 << 24
 
-// CheckDraws reports why so many draws cannot be had: see Sample.
+// CheckDraws reports why the given number of draws is not possible: see Sample.
 func (r Release) CheckDraws(draws int) error {
 	if err := r.Check(); err != nil {
 		return fmt.Errorf("synapse: %w", err)
@@ -20,14 +20,14 @@ func (r Release) CheckDraws(draws int) error {
 	}
 	// 64 columns a block of 16; see kernels.Noise.
 	if r.N > math.MaxInt32 || float64(draws)*(r.N+63)/4 > math.MaxUint32 {
-		return fmt.Errorf("synapse: %d draws of %g vesicles: want fewer, their numbers run out", draws, r.N)
+		return fmt.Errorf("synapse: %d draws of %g vesicles: want fewer: the noise numbers them in 32 bits", draws, r.N)
 	}
 	return nil
 }
 
 // Sample fills potentials with draws of the potential that follows a spike: q times the number of vesicles released.
-// Draw i depends on seed and i only. Vesicle k of draw i is released if the uniform of column k of row i of the
-// analysis stream is below p. N has to be whole, and draws times vesicles below 2^32.
+// Draw i depends only on seed and i. Vesicle k of draw i is released if the uniform of column k of row i of the
+// analysis stream is below p. N must be whole, and draws times vesicles below 2^32.
 func (r Release) Sample(potentials []float64, seed uint64) error {
 	if err := r.CheckDraws(len(potentials)); err != nil {
 		return err

@@ -73,7 +73,7 @@ func TestProbabilityOfCertainRelease(t *testing.T) {
 	}
 }
 
-// Moments and one parameter determine the other two: there and back again, whichever is held.
+// Moments and one parameter determine the other two: there and back, for each held parameter.
 func TestFromMomentsIsTheInverse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRelease(t)
@@ -138,13 +138,13 @@ func TestMechanismsGiveTheirExponents(t *testing.T) {
 				t.Fatalf("%v: slope %v, Rho %v, want %v", m, slope, m.Rho(), want)
 			}
 			if r := stat.Correlation(x, y, nil); math.Abs(r+1) > 1e-9 {
-				t.Fatalf("%v is no power law: correlation %v", m, r)
+				t.Fatalf("%v is not a power law: correlation %v", m, r)
 			}
 		}
 	})
 }
 
-// The cost of Eq. 18, and its exponent 2 (1-p): near 2 for small p only.
+// The cost of Eq. 18, and its exponent 2 (1-p): near 2 only for small p.
 func TestTraffickingThroughP(t *testing.T) {
 	for _, c := range []struct{ p, least, most float64 }{{0.01, 1.97, 1.99}, {0.3, 1.39, 1.41}, {0.5, 0.99, 1.01},
 		{0.95, 0.09, 0.11}} {
@@ -189,7 +189,7 @@ func exactExponent(m Mechanism, r Release, held Parameter) float64 {
 	}[m]
 }
 
-// The closed form of the local exponent against the curve, for every choice of what drives and what compensates.
+// The closed form of the local exponent against the curve, for every choice of driving and compensating parameter.
 func TestExponents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		from := drawRelease(t)
@@ -246,7 +246,7 @@ func TestSampleHasTheMomentsOfTheBinomial(t *testing.T) {
 		for _, v := range x {
 			k := int(math.Round(v / r.Q))
 			if math.Abs(v-float64(k)*r.Q) > 1e-12 || k < 0 || k > int(n) {
-				t.Fatalf("%+v: potential %v is no multiple of q", r, v)
+				t.Fatalf("%+v: potential %v is not a multiple of q", r, v)
 			}
 			counts[k]++
 		}
@@ -259,7 +259,7 @@ func TestSampleHasTheMomentsOfTheBinomial(t *testing.T) {
 	}
 }
 
-// A draw must not depend on how many are asked for, and must on the seed.
+// A draw must not depend on the number of draws, and must depend on the seed.
 func TestSampleIsAFunctionOfSeedAndNumber(t *testing.T) {
 	r := Release{70, 0.4, 1}
 	few, many, other := make([]float64, 10), make([]float64, 100), make([]float64, 100)
@@ -298,7 +298,7 @@ func TestSampleRefuses(t *testing.T) {
 	}
 }
 
-// The optimum against a search by golden section on the objective itself (Eq. 63 with its sign put right).
+// The optimum against a search by golden section on the objective itself (Eq. 63 with its sign corrected).
 func TestOptimalSigmaIsTheMinimum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := math.Exp(rapid.Float64Range(-10, 5).Draw(t, "ln c"))
@@ -326,7 +326,7 @@ func TestOptimalSigmaIsTheMinimum(t *testing.T) {
 		// The slopes, from two synapses whose importance differs by a factor of 100.
 		rise := 2 * math.Log(OptimalSigma(c, rho, 100*h)/OptimalSigma(c, rho, h)) / math.Log(100)
 		s := OptimalSlopes(rho)
-		// The rate goes as h^-1/2, mean squares of the input as h, the posterior variance as 1/h.
+		// The rate is proportional to h^-1/2, mean squares of the input to h, the posterior variance to 1/h.
 		if !near(s.Hessian, rise, 1e-9) || !near(s.Input, rise, 1e-9) || !near(s.LearningRate, rise/-0.5, 1e-9) ||
 			!near(s.Posterior, -rise, 1e-9) {
 			t.Fatalf("slopes %+v, two synapses give %v", s, rise)

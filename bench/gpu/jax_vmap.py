@@ -19,7 +19,7 @@ import sys
 import model
 from model import BETA1, BETA2, EPSILON, np
 
-# Memory as it is needed: other programs use the same GPU.
+# Memory is allocated when needed: other programs use the same GPU.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 try:
     import jax
@@ -155,7 +155,7 @@ def checked(problem, dtype):
 
 
 def check_noise(prng):
-    """The noise that a check does not use: normal, and another for each call, step and network. And that the scan runs."""
+    """The noise that a check does not use is normal, and differs for each call, step and network. And the scan runs."""
     settings = model.problems()[0].settings
     settings.order = None
     networks = Networks(settings, "float32", *settings.initial(), prng=prng)

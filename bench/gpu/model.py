@@ -6,8 +6,8 @@ mu and phi, and the objective
 
     sum of cross-entropies + (B/N) (lambda sum |mu| + c sum sigma^-rho).
 
-In: numpy, nothing else. `python3 bench/gpu/model.py` tests the reference itself: finite differences, and planted faults that
-the peers' checks have to notice.
+In: numpy, nothing else. `python3 bench/gpu/model.py` tests the reference itself: finite differences, and planted faults
+that the peers' checks must notice.
 
 A network's parameters are one vector: layer after layer the weights [inputs][outputs], then the biases.
 """
@@ -29,7 +29,7 @@ NOISES = ("heterogeneous", "homogeneous")
 
 
 class Settings:
-    """A step that a peer can take, for all its networks: the preset's unless told otherwise.
+    """A step that a peer can take, for all its networks: by default the preset's.
 
     images are bytes [examples][inputs], labels [examples]; c has an entry per network. order is None, for a fresh shuffle per
     network and epoch, or [networks][examples].
@@ -68,7 +68,7 @@ def layers(sizes, vector):
 
 @functools.cache
 def data():
-    """MNIST's training set from the folder that MNIST names, or made-up bytes of its size: a step takes as long either way."""
+    """MNIST's training set from the folder that MNIST names, or made-up bytes of its size: the time of a step is the same."""
     folder = os.environ.get("MNIST")
     if not folder:
         random = np.random.default_rng(1)
@@ -113,7 +113,7 @@ def gradient(settings, network, mu, phi, xi, rows):
 
 
 def objective(settings, network, mu, phi, xi, rows):
-    """What gradient is the gradient of."""
+    """The objective, whose gradient is gradient."""
     sigma = np.log1p(np.exp(phi))
     w = layers(settings.sizes, mu + sigma * xi)
     total = 0.0
@@ -152,7 +152,7 @@ CHECK_STEPS = 3
 
 
 class Problem:
-    """A small step in which everything matters: sigma from 0.07 to 0.3, noise and costs of one size, B/N = 1/4."""
+    """A small step in which everything matters: sigma from 0.07 to 0.3, noise and costs of equal size, B/N = 1/4."""
 
     def __init__(self, noise, rho, members=3):
         random = np.random.default_rng(7)
@@ -205,7 +205,7 @@ TOLERANCES = {"float64": 1e-10, "float32": 3e-5}
 
 def check(name, dtype, steps, a=None):
     """Compares steps(problem), which returns FIELDS after CHECK_STEPS steps with the problem's xi, with the reference; given
-    parsed arguments, on those problems alone whose noise and exponent are going to be measured."""
+    parsed arguments, only on the problems whose noise and exponent will be measured."""
     chosen = [p for p in problems() if a is None or p.settings.noise in a.noise and p.settings.rho == a.rho]
     if not chosen:
         sys.exit(f"{name}: no check for --rho {a.rho:g}")
@@ -217,7 +217,7 @@ def check(name, dtype, steps, a=None):
 
 
 def faults(problem):
-    """Wrong answers that a check must not take for right ones."""
+    """Wrong answers that a check must reject."""
     s, mu, phi, xi = problem.settings, problem.mu, problem.phi, problem.xi
 
     def edited(**changes):
@@ -263,7 +263,7 @@ def self_test():
 # What peers do around the step.
 
 def arguments(description, **extra):
-    """Parses what all peers take; extra adds options as keyword=dict(...)."""
+    """Parses the options of all peers; extra adds options as keyword=dict(...)."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--noise", default=",".join(NOISES), help="with commas")
     parser.add_argument("--rho", default="2", help="a number or a fraction")
@@ -284,7 +284,7 @@ def arguments(description, **extra):
 
 
 def measure(train, begin, members, seconds, epoch, unit=1, clock=time.perf_counter):
-    """The mean time of a step with its share of what the beginning of an epoch takes, such as shuffling, by the rule of
+    """The mean time of a step with its share of the work at the beginning of an epoch, such as shuffling, by the rule of
     bench/pace.go: after a warm-up whole epochs, as many as begin within the given time, if one fits into it; otherwise steps
     within an epoch for that time, plus an epoch-th of what the first steps of the epoch took longer.
 
@@ -346,7 +346,7 @@ def check_measure():
 
 
 def report(**line):
-    """Prints the result at once, so that a peer that runs out of time keeps what it has."""
+    """Prints the result immediately, so that a peer that runs out of time keeps its results."""
     if not math.isfinite(line["loss"]):
         sys.exit(f"{line['peer']}: the loss is {line['loss']}")
     print(json.dumps(line), flush=True)

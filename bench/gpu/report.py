@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turns what bench/gpu.sh measured into a table.
+"""Turns the measurements of bench/gpu.sh into a table.
 
     report.py write FOLDER [FOLDER...]       FOLDER/gpu.jsonl and doctor.json of each, into gpu.md in the first
     report.py take --noise N --members M --round R   what `quantal bench --json` printed, on stdin, as a line of gpu.jsonl
@@ -20,12 +20,12 @@ import tempfile
 MEMBERS = [1, 8, 64, 120, 240]
 SYNAPSES = 784 * 100 + 100 + 100 * 100 + 100 + 100 * 10 + 10
 STEPS_PER_EPOCH, EPOCHS = 3000, 50
-# Bytes of device memory that a synapse and step cannot go without when sampling and update are two passes over float32. With a
-# sigma of its own: the first pass reads mu and phi, the second reads and writes both and their four Adam moments. With a
+# The fewest bytes of device memory for a synapse and step when sampling and update are two passes over float32. With
+# its own sigma: the first pass reads mu and phi, the second reads and writes both and their four Adam moments. With a
 # shared sigma: the first reads mu, the second reads and writes mu and its two moments.
 BYTES = {"heterogeneous": 4 * 2 + 2 * 4 * 6, "homogeneous": 4 * 1 + 2 * 4 * 3}
-# Goals: microseconds per step of all networks (240 of them: by the card's name, an H200's otherwise), ratios to the best stacked
-# peer, and seconds for the whole grid.
+# Goals: microseconds per step of all networks (240 of them: by the card's name, by default those of an H200), ratios to
+# the best stacked peer, and seconds for the whole grid.
 GOALS_US = {240: {"H100": 650, "": 450}, 1: {"": 25}}
 GOALS_RATIO = {240: 3, 1: 10}
 GOAL_GRID = 90
@@ -54,7 +54,7 @@ def objects(value):
 
 
 def take(report, noise, members, round_):
-    """The speed of the network that was asked for, out of quantal's report; on the GPU, if it has others too."""
+    """The speed of the requested network, from quantal's report; on the GPU, if it also has others."""
     found = [o for o in objects(report) if isinstance(o.get("steps_per_second"), (int, float)) and o.get("members") == members
              and o.get("noise", noise) == noise]
     found = [o for o in found if "cuda" in str(o.get("kernels", "")) + str(o.get("device", ""))] or found
@@ -67,7 +67,7 @@ def take(report, noise, members, round_):
 
 
 def bandwidth(doctor):
-    """Bytes per second from quantal's doctor: the first number under a key that speaks of bandwidth or of copying."""
+    """Bytes per second from quantal's doctor: the first number under a key about bandwidth or copying."""
     for o in objects(doctor):
         for key, value in o.items():
             k = key.lower()
@@ -173,7 +173,7 @@ def table(w, head, rows):
 
 
 def write(r):
-    w = ["# The training step on a GPU, beside its peers", "",
+    w = ["# The training step on a GPU, compared with its peers", "",
          "One training step of the preset \"published\": 784-100-100-10, minibatches of 20 out of 60,000, one draw of the weights per "
          "minibatch, Adam on mu and phi, float32 unless it says otherwise. Written by bench/gpu.sh (bench/gpu/report.py).", ""]
     if r.facts:

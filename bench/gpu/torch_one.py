@@ -96,7 +96,7 @@ def checked(problem, dtype, device):
 
 
 def copy_rate():
-    """Bytes read and written per second by a copy on the device, the best of ten, of 2 GiB: far more than the cache holds."""
+    """Bytes read and written per second by a copy on the device, the best of ten, of 2 GiB: far more than fits in the cache."""
     source = torch.empty(1 << 31, dtype=torch.uint8, device="cuda").random_()
     target = torch.empty_like(source)
     best = float("inf")

@@ -44,11 +44,11 @@ class Stack:
         self.c = self.place(s.c[:, None], dtype)
         self.shift = self.place(np.full(1, model.SHIFT), dtype)
         self.first = torch.arange(s.batch, device=device)
-        self.columns = self.first.clone()  # of order, that the next step takes
+        self.columns = self.first.clone()  # of order, for the next step
         self.order = torch.zeros(s.members, s.examples, dtype=torch.int32, device=device)
         self.taken, self.graph = 0, None
         self.setup(self.padded(mu), phi if s.shared else self.padded(phi, model.inverse_softplus(model.SIGMA_INIT)))
-        if xi is not None:  # what a check gives instead of noise
+        if xi is not None:  # given by a check instead of noise
             draws = iter([self.padded(x) for x in xi])
             self.draw = lambda: self.given(next(draws))
 
@@ -65,7 +65,7 @@ class Stack:
         return parts
 
     def plain(self, parts):
-        """The way back, for [networks][rows][outputs] or phi of one sigma, [networks][1]."""
+        """The inverse, for [networks][rows][outputs] or phi of one sigma, [networks][1]."""
         parts = [p.detach().cpu().numpy() for p in parts]
         if parts[0].ndim == 2:
             return parts[0]
@@ -85,7 +85,7 @@ class Stack:
         return rows
 
     def capture(self):
-        """Records several steps; the state goes on from there."""
+        """Records several steps; the state continues from there."""
         if self.device != "cuda":
             return
         self.shuffle()
@@ -156,7 +156,7 @@ class Hand(Stack):
         self.sigma = torch.empty_like(self.phi)
         self.mu.grad, self.phi.grad = torch.zeros_like(self.mu), torch.zeros_like(self.phi)
         self.w_of, self.dw_of = self.views(self.w), self.views(self.mu.grad)
-        # The inputs of each layer: a 1 behind them, then zeros.
+        # The inputs of each layer: a 1 after them, then zeros.
         self.h = [torch.zeros(m, b, r, device=self.device, dtype=self.dtype) for r in self.rows]
         for h, i in zip(self.h, s.sizes):
             h[:, :, i] = 1
@@ -355,7 +355,7 @@ def checked(way, problem, dtype, device):
 
 
 def check_noise(device):
-    """The noise that a check does not use goes on from replay to replay."""
+    """The noise that a check does not use continues from replay to replay."""
     settings = model.Settings("heterogeneous", 2)
     stack = Hand(settings, torch.float32, device, *settings.initial())
     stack.capture()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a command for at most so many seconds, and ends it then with everything it started.
+"""Runs a command for at most the given number of seconds, then ends it with all processes that it started.
 
     within.py SECONDS COMMAND [ARGUMENT...]
 
@@ -75,7 +75,7 @@ def end():
         while descendants() and time.monotonic() < until:
             reap()
             time.sleep(0.02)
-    until = time.monotonic() + 60  # what hangs in the driver can outlive a kill
+    until = time.monotonic() + 60  # a process that hangs in the driver can outlive a kill
     while descendants() and time.monotonic() < until:
         tell(signal.SIGKILL)
         reap()

@@ -1,13 +1,13 @@
-// Command peers measures quantal's training step beside the same step in PyTorch, in stock-op Gorgonia and, where its
-// source is at hand, in hand-written C, all in one interleaved run.
+// Command peers compares quantal's training step with the same step in PyTorch, in stock-op Gorgonia and, if its source
+// is available, in hand-written C, all in one interleaved run.
 //
 // In: this source tree, run from its root; a Python with PyTorch (PYTHON, otherwise python3 or /usr/bin/python3), the C
-// program's source (FLOOR_C, compiled with CC) and the folder with the unpacked MNIST files that it reads (MNIST). What
-// is missing is named and left out. Out: a report in Markdown, bench/results/cpu.md by default.
+// program's source (FLOOR_C, compiled with CC) and the folder with the unpacked MNIST files that it reads (MNIST).
+// Missing parts are named and left out. Out: a report in Markdown, bench/results/cpu.md by default.
 //
-// Other programs on the machine come and go. So each round runs every program once, for two seconds or so, one after
-// the other (A B C A B C ...); programs are compared within a round, and the report gives the median and the range of
-// those ratios.
+// The load of the machine by other programs varies. So each round runs every program once, for two seconds or so, one
+// after the other (A B C A B C ...); programs are compared within a round, and the report gives the median and the
+// range of those ratios.
 package main
 
 import (
@@ -32,7 +32,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 7, "how often to run every program")
 	flag.Float64Var(&o.seconds, "seconds", 2, "how long each run measures, about")
 	flag.StringVar(&o.out, "out", "bench/results/cpu.md", "the report")
-	kernels := flag.String("kernels", "avx2", "kernel sets to measure besides the one that quantal chooses, with commas")
+	kernels := flag.String("kernels", "avx2",
+		"kernel sets to measure in addition to the one that quantal chooses, separated by commas")
 	cores := flag.String("cores", "0,1", "the two processors to run on; the first is that of the single-core runs")
 	flag.Parse()
 	o.kernels = strings.FieldsFunc(*kernels, func(r rune) bool { return r == ',' })
@@ -60,7 +61,7 @@ func (c configuration) String() string { return fmt.Sprintf("%s, rho = %s", c.no
 
 var configurations = []configuration{{"heterogeneous", "2"}, {"heterogeneous", "2/3"}, {"homogeneous", "2"}}
 
-// pairConfiguration is the one for which two networks on two cores are measured.
+// pairConfiguration is the one that is measured with two networks on two cores.
 var pairConfiguration = configurations[0]
 
 func run(ctx context.Context, o options) error {
@@ -113,7 +114,7 @@ type key struct {
 // bench is a run of all programs.
 type bench struct {
 	options
-	folder   string // for what is built
+	folder   string // for built programs
 	programs []*program
 	failed   map[*program]bool
 	missing  []string // what was left out, and why
@@ -122,7 +123,7 @@ type bench struct {
 	began    time.Time
 }
 
-// skip leaves a program out, and says so now and in the report.
+// skip leaves out a program, and says so now and in the report.
 func (b *bench) skip(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
 	b.missing = append(b.missing, s)
@@ -147,7 +148,7 @@ func (b *bench) measure(ctx context.Context, k key) {
 	fmt.Fprintf(os.Stderr, "  %-26s %-46s %8.3f ms/step\n", k.configuration, k.program.name, ms)
 }
 
-// prepare builds the programs and leaves out those that cannot be had.
+// prepare builds the programs and leaves out those that are not available.
 func (b *bench) prepare(ctx context.Context) error {
 	one, two := b.pin(b.cores[0]), b.pin(strings.Join(b.cores, ","))
 	quantal, gorgonia := filepath.Join(b.folder, "quantal"), filepath.Join(b.folder, "gorgonia")
@@ -170,7 +171,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		case err != nil:
 			b.skip("quantal's %s kernels: %v", set, err)
 		case got.Kernels != set:
-			b.skip("quantal's %s kernels: asked for them, it ran %s", set, got.Kernels)
+			b.skip("quantal's %s kernels: it ran %s instead", set, got.Kernels)
 		case got.Kernels != chosen.Kernels:
 			b.add(&program{name: fmt.Sprintf("quantal (%s)", set), command: slices.Concat(one, []string{quantal}), env: env})
 		}
@@ -197,7 +198,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	}
 	b.add(&program{name: "Gorgonia, stock operations", command: slices.Concat(one, []string{gorgonia})})
 	if processors() < 2 {
-		b.skip("two networks on two cores: there is one")
+		b.skip("two networks on two cores: there is only one core")
 		return nil
 	}
 	b.add(&program{name: "quantal, 2 members on 2 cores", pair: true,
@@ -211,7 +212,7 @@ func (b *bench) prepare(ctx context.Context) error {
 
 func (b *bench) add(p *program) { b.programs = append(b.programs, p) }
 
-// pin is the beginning of a command that stays on the given processors.
+// pin is the beginning of a command that runs only on the given processors.
 func (b *bench) pin(cores string) []string {
 	if _, err := exec.LookPath("taskset"); err != nil {
 		if len(b.programs) == 0 && cores == b.cores[0] {
@@ -246,7 +247,7 @@ func (b *bench) python(ctx context.Context) []string {
 	return nil
 }
 
-// floor compiles the C program and returns its path, or nothing.
+// floor compiles the C program and returns its path, or an empty string.
 func (b *bench) floor(ctx context.Context) string {
 	source, mnist := os.Getenv("FLOOR_C"), os.Getenv("MNIST")
 	if source == "" {
@@ -279,7 +280,7 @@ func goCommand() string {
 	return "go"
 }
 
-// processors is the number of processors of the machine, which taskset around this program does not change.
+// processors is the number of processors of the machine, which running this program under taskset does not change.
 func processors() int {
 	out, err := exec.Command("getconf", "_NPROCESSORS_ONLN").Output()
 	n, bad := strconv.Atoi(strings.TrimSpace(string(out)))

@@ -17,22 +17,22 @@ import (
 	"quantal/bench/peers/timing"
 )
 
-// program is one way of doing the training step.
+// program is one implementation of the training step.
 type program struct {
 	name    string
 	command []string // before the configuration
-	second  []string // a copy to run side by side with the first, if any
+	second  []string // a copy to run at the same time as the first, if any
 	env     []string
-	c       bool // the C program, with arguments and output of its own
+	c       bool // the C program, with its own arguments and output
 	pair    bool // two networks on two cores
 	last    timing.Result
 }
 
-// patience is how long a run may take beyond what it measures: it also starts up and warms up.
+// patience is how long a run may take beyond its measurement: it also starts up and warms up.
 const patience = time.Minute
 
-// run trains a configuration and returns the milliseconds per step of one network. Networks side by side count
-// together: two, each taking a step per millisecond, take half a millisecond per step.
+// run trains a configuration and returns the milliseconds per step of one network. Networks that train at the same time
+// count together: two, each taking a step per millisecond, take half a millisecond per step.
 func (p *program) run(ctx context.Context, c configuration, seconds float64) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(3*seconds*float64(time.Second)))
 	defer cancel()
@@ -70,8 +70,8 @@ func (p *program) runPeer(ctx context.Context, command []string, c configuration
 // the test at the end, and the shuffle of each epoch.
 var brackets = regexp.MustCompile(`\[samp ([\d.]+) fwd ([\d.]+) bwdx ([\d.]+) upd ([\d.]+)\]`)
 
-// runC runs the C program for a number of steps, since it takes no duration: as many as it does in the given time on a
-// processor on which a step takes 0.5 ms, and at least 500. Beyond 30,000 steps it would test in between.
+// runC runs the C program for a number of steps, because it takes no duration: as many as it does in the given time on
+// a processor where a step takes 0.5 ms, and at least 500. Beyond 30,000 steps it would also evaluate.
 func (p *program) runC(ctx context.Context, command []string, c configuration, seconds float64) (float64, error) {
 	rho, err := number(c.rho)
 	if err != nil {
@@ -124,7 +124,7 @@ func probe(ctx context.Context, binary string, env []string) (timing.Result, err
 	return r, err
 }
 
-// last runs a peer and reads the last line of its output; warnings is what it said on standard error.
+// last runs a peer and reads the last line of its output; warnings is its standard error.
 func last(ctx context.Context, command, env []string) (r timing.Result, warnings string, err error) {
 	out, warnings, err := output(ctx, command, env)
 	if err != nil {

@@ -26,7 +26,7 @@ func spreadOf(x []float64) spread {
 
 func (s spread) ratio() string { return fmt.Sprintf("%.3g (%.3g to %.3g)", s.median, s.low, s.high) }
 
-// ratios divides the times of two programs round by round; nil where one of them does not have them all.
+// ratios divides the times of two programs round by round; nil if one of them lacks some.
 func (b *bench) ratios(over, under *program, c configuration) []float64 {
 	x, y := b.values[key{over, c}], b.values[key{under, c}]
 	if len(x) == 0 || len(x) != len(y) {
@@ -39,7 +39,7 @@ func (b *bench) ratios(over, under *program, c configuration) []float64 {
 	return r
 }
 
-// find returns the first program that answers the description, nil for none.
+// find returns the first program that fits the description, nil for none.
 func (b *bench) find(f func(*program) bool) *program {
 	if i := slices.IndexFunc(b.programs, f); i >= 0 {
 		return b.programs[i]
@@ -49,13 +49,13 @@ func (b *bench) find(f func(*program) bool) *program {
 
 func isQuantal(p *program) bool { return strings.HasPrefix(p.name, "quantal") }
 
-// report writes it all down.
+// report writes the report.
 func (b *bench) report() string {
 	var w strings.Builder
-	fmt.Fprintf(&w, `# The training step on the CPU, beside its peers
+	fmt.Fprintf(&w, `# The training step on the CPU, compared with its peers
 
-One training step of the preset "published": 784-100-100-10, minibatches of 20 out of 60,000, one draw of the weights per
-minibatch, Adam on mu and phi. Written by `+"`make bench-peers`"+` (`+"`go doc quantal/bench/peers`"+`).
+One training step of the preset "published": 784-100-100-10, minibatches of 20 out of 60,000, one draw of the weights
+per minibatch, Adam on mu and phi. Written by `+"`make bench-peers`"+` (`+"`go doc quantal/bench/peers`"+`).
 
 | | |
 |---|---|
@@ -65,8 +65,8 @@ minibatch, Adam on mu and phi. Written by `+"`make bench-peers`"+` (`+"`go doc q
 | system | %s, %s |
 | revision | %s |
 | load average before each round | %s |
-`, b.began.UTC().Format(time.DateOnly), processorName(), processors(), vectorInstructions(), kernelRelease(), runtime.Version(),
-		revision(), strings.Join(b.loads, ", "))
+`, b.began.UTC().Format(time.DateOnly), processorName(), processors(), vectorInstructions(), kernelRelease(),
+		runtime.Version(), revision(), strings.Join(b.loads, ", "))
 	seen := map[string]bool{}
 	for _, p := range b.programs {
 		if r := p.last; r.Peer != "" && r.Peer != "quantal" && !seen[r.Peer] {
@@ -76,9 +76,9 @@ minibatch, Adam on mu and phi. Written by `+"`make bench-peers`"+` (`+"`go doc q
 		}
 	}
 	fmt.Fprintf(&w, `
-Rounds: %d. In each, every program ran once for about %g s, in the order of the rows. Milliseconds per step are the mean over a run;
-the table has the median and the range over the rounds. The last column is the ratio to quantal's time in the same round: its
-median, and its range. Single-threaded programs are pinned to one core.
+Rounds: %d. In each, every program ran once for about %g s, in the order of the rows. Milliseconds per step are the mean
+over a run; the table has the median and the range over the rounds. The last column is the ratio to quantal's time in
+the same round: its median, and its range. Single-threaded programs are pinned to one core.
 `, b.rounds, b.seconds)
 	for _, c := range configurations {
 		b.table(&w, c, false)
@@ -122,7 +122,7 @@ func (b *bench) table(w *strings.Builder, c configuration, pair bool) {
 	}
 }
 
-// reading says what the numbers mean, the unpleasant ones included.
+// reading says what the numbers mean, including the unfavourable ones.
 func (b *bench) reading(w *strings.Builder) {
 	fmt.Fprintf(w, "\n## Reading\n\n")
 	c := b.find(func(p *program) bool { return p.c && !p.pair })
@@ -138,8 +138,8 @@ func (b *bench) reading(w *strings.Builder) {
 			}
 		}
 		if parts != nil {
-			fmt.Fprintf(w, "- %s takes, times the C program's step:\n  %s.\n  The aim is at most 1.10 with AVX-512 and 1.7 with AVX2.\n",
-				q.name, strings.Join(parts, ";\n  "))
+			fmt.Fprintf(w, "- %s takes, times the C program's step:\n  %s.\n"+
+				"  The aim is at most 1.10 with AVX-512 and 1.7 with AVX2.\n", q.name, strings.Join(parts, ";\n  "))
 		}
 	}
 	pair := b.find(func(p *program) bool { return isQuantal(p) && p.pair })
@@ -164,19 +164,21 @@ func (b *bench) reading(w *strings.Builder) {
 		if 4*busy > times {
 			verdict = "not quiet"
 		}
-		fmt.Fprintf(w, "- The machine was %s: of %d times, %d differ between rounds by more than a factor %g, the worst by %.2g.\n",
-			verdict, times, busy, noisy, worst)
+		fmt.Fprintf(w, "- The machine was %s: of %d times, %d differ between rounds by more than a factor %g, "+
+			"the worst by %.2g.\n", verdict, times, busy, noisy, worst)
 	}
 	if b.find(func(p *program) bool { return p.c }) != nil {
-		fmt.Fprint(w, `- Not the same work to the bit: the C program has quantal's kind of noise (Philox, Box-Muller) and math as accurate, but does
-  not check for divergence, and its times leave out its shuffle and its test; quantal's include the shuffle.
+		fmt.Fprint(w, `- Not exactly the same work: the C program has quantal's kind of noise (Philox, Box-Muller) and math as
+  accurate, but does not check for divergence, and its times leave out its shuffle and its test; quantal's include the
+  shuffle.
 `)
 	}
 	if b.find(func(p *program) bool { return p.last.Peer == "pytorch" }) != nil {
-		fmt.Fprint(w, `- PyTorch is written for speed, not as one writes it first, which takes 1.3 to 1.5 times as long; bench/peers/torch_step.py
-  says what was tried. It draws from a generator of its own. float64 is what the authors of the paper ran. Newer versions of
-  PyTorch can compile a step; that was not tried. With all threads on a step this small, threads wait for each other by
-  spinning, which is ruinous where another program takes a core from them: there, look at the lowest time.
+		fmt.Fprint(w, `- The PyTorch version is tuned for speed; a straightforward one takes 1.3 to 1.5 times as long.
+  bench/peers/torch_step.py says what was tried. It draws from its own generator. float64 is what the authors of the
+  paper ran. Newer versions of PyTorch can compile a step; that was not tried. With all threads on a step this small,
+  threads wait for each other by spinning, which is very slow when another program takes a core from them: in that case
+  compare the lowest times.
 `)
 	}
 	if b.find(func(p *program) bool { return p.last.Peer == "gorgonia" }) != nil {
@@ -185,7 +187,7 @@ func (b *bench) reading(w *strings.Builder) {
 	}
 }
 
-// commands lists what was run, for whoever wants to repeat one line of it.
+// commands lists the commands, for readers who want to repeat one of them.
 func (b *bench) commands(w *strings.Builder) {
 	fmt.Fprintf(w, "\n## Commands\n\nFor %v, with the folder of the built programs as $P:\n\n", configurations[0])
 	for _, p := range b.programs {

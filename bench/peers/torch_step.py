@@ -177,7 +177,7 @@ def check(noise, rho):
 
 
 def blas():
-    """Names the BLAS behind the products: Debian's PyTorch takes whatever libblas.so.3 is installed."""
+    """Names the BLAS of the products: Debian's PyTorch takes whatever libblas.so.3 is installed."""
     if torch.backends.mkl.is_available():
         return "MKL"
     try:

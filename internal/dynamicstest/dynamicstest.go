@@ -1,4 +1,4 @@
-// Package dynamicstest has what the tests of the experiments of package dynamics share.
+// Package dynamicstest has helpers for the tests of the experiments in package dynamics.
 package dynamicstest
 
 import (
@@ -35,15 +35,15 @@ func Train(set *mnist.Set, c train.Config) (*dynamics.Network, error) {
 	return &dynamics.Network{Set: set, Network: train.Network{ID: "small", Config: c, State: state}}, nil
 }
 
-// Quiet is a job that nobody is told of, and that keeps nothing.
+// Quiet is a job that reports and keeps nothing.
 var Quiet dynamics.Job
 
-// Rising is a job whose progress must go up to 1 and say of what.
+// Rising is a job whose progress must rise to 1 and name the work.
 func Rising(t testing.TB) dynamics.Job {
 	last := 0.
 	t.Cleanup(func() {
 		if math.Abs(last-1) > 1e-9 && !t.Failed() {
-			t.Errorf("the last that was told is that %v is done", last)
+			t.Errorf("the last report is that %v is done", last)
 		}
 	})
 	return dynamics.Job{Progress: func(done float64, what string) {
@@ -54,7 +54,7 @@ func Rising(t testing.TB) dynamics.Job {
 	}}
 }
 
-// Text is what an experiment found as text, to be compared.
+// Text is an experiment's findings as text, for comparison.
 func Text(t testing.TB, found ...any) string {
 	t.Helper()
 	text := ""
@@ -111,7 +111,7 @@ func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row],
 	return rows[0], rows[1:]
 }
 
-// Resumes interrupts an experiment now and again, which must then go on from what it kept, and find what it finds
+// Resumes interrupts an experiment several times; it must continue from the parts that it kept, and find the same as
 // undisturbed.
 func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row],
 	error)) {
@@ -162,7 +162,7 @@ func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.
 		t.Errorf("every one of %d parts was made again", len(before))
 	}
 	if text(again) != text(whole) {
-		t.Error("interrupted and gone on with, the experiment finds something else")
+		t.Error("interrupted and resumed, the experiment finds something else")
 	}
 }
 

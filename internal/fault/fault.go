@@ -1,5 +1,5 @@
-// Package fault turns panics into errors, so that one in a goroutine reaches whoever waits for it instead of ending the
-// program with a trace.
+// Package fault turns panics into errors, so that one in a goroutine reaches the function that waits for it instead of
+// ending the program with a trace.
 package fault
 
 import (
@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 )
 
-// Error is a panic: a mistake of the program, not of who uses it.
+// Error is a panic: a mistake in the program, not by its user.
 type Error struct {
 	Value any
 	Stack []byte // of the goroutine that panicked
@@ -15,8 +15,8 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("a fault of the program: %v", e.Value) }
 
-// Caught is the Error of what recover returned. A panic that was caught before, and goes on in another goroutine, keeps
-// its stack.
+// Caught turns the result of recover into an Error. A panic that was caught before, and is raised again in another
+// goroutine, keeps its stack.
 func Caught(value any) *Error {
 	if e, ok := value.(*Error); ok {
 		return e

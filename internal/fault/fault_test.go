@@ -10,7 +10,7 @@ import (
 
 func index(list []int, i int) int { return list[i] }
 
-// A panic in a goroutine is an error with the stack of where it was, also where it goes on in another one.
+// A panic in a goroutine is an error with the stack of its origin, even if it is raised again in another one.
 func TestGuard(t *testing.T) {
 	var g errgroup.Group
 	g.Go(Guarded(func() error {
@@ -27,7 +27,7 @@ func TestGuard(t *testing.T) {
 	}
 	again := Guard(func() error { panic(f) })
 	if again != error(f) {
-		t.Errorf("a panic that goes on became %v", again)
+		t.Errorf("a panic that is raised again became %v", again)
 	}
 	plain := errors.New("plain")
 	if err := Guard(func() error { return plain }); err != plain {

@@ -1,5 +1,4 @@
-// Package input reads files that users name, and takes no more of one than it is given leave to: a device, a pipe or a
-// wrong file may have no end.
+// Package input reads files that users name, up to a limit: a device, a pipe or a wrong file may have no end.
 package input
 
 import (
@@ -12,9 +11,9 @@ import (
 
 // How much of a file is read, in bytes.
 const (
-	Settings = 1 << 20  // what people write by hand
+	Settings = 1 << 20  // files that people write by hand
 	Table    = 64 << 20 // tables of numbers: some million lines
-	Own      = 1 << 30  // what this program writes as text
+	Own      = 1 << 30  // text files that this program writes
 )
 
 // LimitError says that a file is longer than it may be.
@@ -45,7 +44,7 @@ func Read(path string, most int64) ([]byte, error) {
 	return data, err
 }
 
-// ReadLarge returns the content of a regular file that may be as long as memory takes it several times.
+// ReadLarge returns the content of a regular file, which may be so long that it fits in memory several times.
 func ReadLarge(path string, times float64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

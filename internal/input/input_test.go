@@ -24,7 +24,7 @@ func TestRead(t *testing.T) {
 	if _, err := Read(filepath.Join(dir, "none"), 1); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	// Without an end; /dev/zero is there on every Unix.
+	// A file without an end; every Unix has /dev/zero.
 	endless := filepath.Join(dir, "endless")
 	if err := os.Symlink("/dev/zero", endless); err != nil {
 		t.Skip(err)

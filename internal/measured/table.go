@@ -19,7 +19,7 @@ import (
 	"quantal/internal/textfile"
 )
 
-// Error says that a table is missing or not what it has to be.
+// Error says that a table is missing or wrong.
 type Error struct {
 	Path string
 	Err  error
@@ -30,8 +30,8 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Table is a CSV file with a line of names.
 type Table struct {
-	Names []string // of the columns; those at the end that have none are left out
-	Line  int      // of the file that has the names, counted from 1
+	Names []string // of the columns; those without a name at the end are left out
+	Line  int      // of the line with the names, counted from 1
 	Rows  []Row
 	path  string
 }
@@ -42,10 +42,10 @@ type Row struct {
 	Cells []string // one for each name, without blanks around it
 }
 
-// Read reads a table, as programs of many kinds and countries write them. The text is what package textfile decodes.
-// What separates cells is a comma, a semicolon or a tab: that of which the line of names has most. If it is no comma,
-// numbers may have decimal commas, and cells have points then; a table has one of the two. Blanks around cells, empty
-// lines, lines of empty cells, separators at the ends of lines, and lines that begin with # mean nothing. The errors,
+// Read reads a table, as programs of many kinds and countries write them. Package textfile decodes the text. Cells are
+// separated by commas, semicolons or tabs: whichever is most frequent in the line of names. If it is not the comma,
+// numbers may have decimal commas, which are replaced by points; a table has one of the two. Blanks around cells, empty
+// lines, lines of empty cells, separators at the ends of lines, and lines that begin with # are ignored. The errors,
 // and those of Column, are Errors, with the line.
 func Read(path string) (*Table, error) {
 	data, err := input.Read(path, input.Table)
@@ -70,7 +70,7 @@ func (t *Table) parse(data []byte) error {
 	}
 	r := csv.NewReader(bytes.NewReader(text))
 	r.Comma, r.Comment, r.FieldsPerRecord = separator(text), comment, -1
-	r.TrimLeadingSpace = r.Comma != '\t' // a tab is a blank, too
+	r.TrimLeadingSpace = r.Comma != '\t' // a tab is also a blank
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -114,7 +114,7 @@ func separator(text []byte) rune {
 	return ','
 }
 
-// add takes the next line that is not empty: the names first.
+// add takes the next line that is not empty, first the line of names.
 func (t *Table) add(line int, row []string) error {
 	for i := range row {
 		row[i] = strings.TrimSpace(row[i])
@@ -138,17 +138,17 @@ func (t *Table) add(line int, row []string) error {
 	return nil
 }
 
-// A number as tables have it: decimal, without the underscores, hexadecimal digits and names that Go reads too.
+// A number as in tables: decimal, without the underscores, hexadecimal digits and names that Go also reads.
 var decimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
 
-// Numbers that have a decimal comma, or a point.
+// Numbers with a decimal comma, or with a point.
 var (
 	withComma = regexp.MustCompile(`^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$`)
 	withPoint = regexp.MustCompile(`^[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
 )
 
-// replaceDecimalCommas puts points in the place of decimal commas. In a table that has both, one is more likely to
-// separate thousands.
+// replaceDecimalCommas replaces decimal commas by points. In a table that has both, one of them probably separates
+// thousands.
 func (t *Table) replaceDecimalCommas() error {
 	var comma, point string // where the first of each is
 	for _, row := range t.Rows {
@@ -178,8 +178,7 @@ func csvError(err error) error {
 	return err
 }
 
-// Column returns the numbers of the first column of a name, which have to lie between low and high, bounds not
-// included.
+// Column returns the numbers of the first column of a name, which must be between low and high, exclusive.
 func (t *Table) Column(name string, low, high float64) ([]float64, error) {
 	at := slices.Index(t.Names, name)
 	if at < 0 {

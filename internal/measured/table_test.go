@@ -19,7 +19,7 @@ func read(t *testing.T, text string) (*Table, error) {
 	return Read(path)
 }
 
-// asUTF16 is a text as Windows calls "Unicode": UTF-16, little-endian, behind a byte order mark.
+// asUTF16 is a text in what Windows calls "Unicode": UTF-16, little-endian, after a byte order mark.
 func asUTF16(text string) string {
 	b := []byte{0xff, 0xfe}
 	for _, u := range utf16.Encode([]rune(text)) {
@@ -33,24 +33,24 @@ func TestReadForms(t *testing.T) {
 	const text = "w,mu,sigma\n0.02,0.01,0.5\n1e3,-.004,5\n"
 	replaced := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(text) }
 	for name, form := range map[string]string{
-		"plain":                        text,
-		"no end of line":               strings.TrimSpace(text),
-		"mark":                         "\ufeff" + text,
-		"Windows":                      "\ufeff" + replaced("\n", "\r\n"),
-		"old Mac":                      replaced("\n", "\r"),
-		"UTF-16":                       asUTF16(replaced("\n", "\r\n")),
-		"empty lines":                  "\n" + replaced("\n", "\n\n") + "\n\n",
-		"lines of empty cells":         text + ",,\n,,,,\n , \n",
-		"commas at the ends of lines":  replaced("\n", ",\n"),
-		"a comma behind the last name": replaced("sigma\n", "sigma,\n"),
-		"blanks":                       replaced(",", "\t , ", "\n", " \n"),
-		"quotes":                       replaced(",", `","`, "w", `"w`, "0.02", `"0.02`, "1e3", `"1e3`, "\n", "\"\n"),
-		"comments":                     "# measured, by hand; in 2021\n" + replaced("1e3", "# on the second day\n1e3"),
-		"semicolons":                   replaced(",", ";"),
-		"semicolons, decimal commas":   replaced(",", ";", ".", ","),
-		"semicolons everywhere":        replaced(",", ";", ".", ",", "\n", ";;\r\n") + ";;;\n",
-		"tabs":                         replaced(",", "\t"),
-		"tabs, decimal commas":         replaced(",", "\t", ".", ","),
+		"plain":                       text,
+		"no end of line":              strings.TrimSpace(text),
+		"mark":                        "\ufeff" + text,
+		"Windows":                     "\ufeff" + replaced("\n", "\r\n"),
+		"old Mac":                     replaced("\n", "\r"),
+		"UTF-16":                      asUTF16(replaced("\n", "\r\n")),
+		"empty lines":                 "\n" + replaced("\n", "\n\n") + "\n\n",
+		"lines of empty cells":        text + ",,\n,,,,\n , \n",
+		"commas at the ends of lines": replaced("\n", ",\n"),
+		"a comma after the last name": replaced("sigma\n", "sigma,\n"),
+		"blanks":                      replaced(",", "\t , ", "\n", " \n"),
+		"quotes":                      replaced(",", `","`, "w", `"w`, "0.02", `"0.02`, "1e3", `"1e3`, "\n", "\"\n"),
+		"comments":                    "# measured, by hand; in 2021\n" + replaced("1e3", "# on the second day\n1e3"),
+		"semicolons":                  replaced(",", ";"),
+		"semicolons, decimal commas":  replaced(",", ";", ".", ","),
+		"semicolons everywhere":       replaced(",", ";", ".", ",", "\n", ";;\r\n") + ";;;\n",
+		"tabs":                        replaced(",", "\t"),
+		"tabs, decimal commas":        replaced(",", "\t", ".", ","),
 	} {
 		table, err := read(t, form)
 		if err != nil {

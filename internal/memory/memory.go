@@ -1,5 +1,5 @@
-// Package memory says how much memory this process may still take, and refuses what would need more: Go ends a program
-// that runs out of it without a word that a user could use.
+// Package memory says how much memory this process may still allocate, and refuses work that would need more: when a Go
+// program runs out of memory, it ends without a message that helps a user.
 package memory
 
 import (
@@ -16,7 +16,7 @@ import (
 
 // Limit is an amount of memory, and what sets it.
 type Limit struct {
-	Bytes float64 // +Inf where nothing is known of a limit
+	Bytes float64 // +Inf if no limit is known
 	By    string  // "this machine", ...
 }
 
@@ -42,9 +42,9 @@ func Text(bytes float64) string {
 	return fmt.Sprintf("%.2g GB", bytes/1e9)
 }
 
-// Check returns an Error if this process may not take so many bytes more. The number is a float64, so that sums and
-// products of sizes that users give cannot overflow on their way here. What the process has taken and no longer uses
-// counts as free.
+// Check returns an Error if this process may not allocate the given number of bytes more. The number is a float64, so
+// that sums and products of sizes that users give cannot overflow. Memory that the process has allocated and no longer
+// uses counts as free.
 func Check(what string, bytes float64) error {
 	system := os.DirFS("/")
 	limit := left(system)
@@ -58,25 +58,25 @@ func Check(what string, bytes float64) error {
 	return &Error{what, bytes, limit}
 }
 
-// Left is what this process may still take.
+// Left is what this process may still allocate.
 func Left() Limit { return left(os.DirFS("/")) }
 
-// Own is what the limits that are set for this process, whatever the machine has, still let it take.
+// Own is what the limits set for this process, independent of the machine's memory, still let it allocate.
 func Own() Limit { return own(os.DirFS("/")) }
 
-// Obey makes Go's collector work as hard as it has to where this process has a limit of its own (of its group, or
-// ulimit): without it a heap may grow to twice what is in use. GOMEMLIMIT has precedence.
+// Obey makes Go's collector keep the heap within a limit set for this process (by its group, or ulimit): without it a
+// heap may grow to twice what is in use. GOMEMLIMIT has precedence.
 func Obey() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	const most = 0.9 // of the limit: the rest is for what Go does not count
+	const most = 0.9 // of the limit: the rest is for memory that Go does not count
 	if limit := own(os.DirFS("/")); !math.IsInf(limit.Bytes, 1) {
 		debug.SetMemoryLimit(int64(most * limit.Bytes))
 	}
 }
 
-// left reads all limits from the files of Linux. Elsewhere there are none, and nothing is known.
+// left reads all limits from the files of Linux. On other systems no limit is known.
 func left(system fs.FS) Limit {
 	least := own(system)
 	values := fields(system, "proc/meminfo")
@@ -99,7 +99,7 @@ func own(system fs.FS) Limit {
 		{"Max address space", "VmSize", "under ulimit -v"}, {"Max data size", "VmData", "under ulimit -d"},
 	} {
 		if most, ok := limits[l.limit]; ok {
-			// The address space of the heap that is idle is taken, and taken again before any other.
+			// Idle heap has address space already, and is reused before new space is taken.
 			least = least.or(Limit{max(0, most-status[l.used]+float64(heap.HeapIdle)), l.by})
 		}
 	}
@@ -146,8 +146,8 @@ func rlimits(system fs.FS) map[string]float64 {
 	return values
 }
 
-// groups reads what the control groups of this process, and those above them, have left. What they hold of files does
-// not count: it goes when memory is needed.
+// groups reads what the control groups of this process, and those above them, have left. Their cached files do not
+// count: the system drops them when memory is needed.
 func groups(system fs.FS) []Limit {
 	text, _ := fs.ReadFile(system, "proc/self/cgroup")
 	var limits []Limit
@@ -163,7 +163,7 @@ func groups(system fs.FS) []Limit {
 			}
 			root, most, used, prefix = "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"
 		}
-		// In a container the path may be that of the host, of which the container sees the end.
+		// In a container the path may be that of the host, of which the container sees only the end.
 		for dir := path.Clean("/" + parts[2]); ; dir = path.Dir(dir) {
 			at := path.Join(root, dir)
 			limit, known := amount(system, path.Join(at, most))
@@ -188,7 +188,7 @@ func amount(system fs.FS, name string) (float64, bool) {
 	return v, err == nil
 }
 
-// files is how much of a group's memory holds files.
+// files is how much of a group's memory caches files.
 func files(system fs.FS, dir, prefix string) float64 {
 	text, _ := fs.ReadFile(system, path.Join(dir, "memory.stat"))
 	sum := 0.

@@ -86,8 +86,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Under a limit that the shell sets, what fits passes and what does not is refused, in a process that can hold the
-// first.
+// Under a limit set by the shell, a size that fits passes and one that does not is refused, in a process that can
+// allocate the first.
 func TestUlimit(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("limits are read from the files of Linux")

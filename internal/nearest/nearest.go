@@ -1,4 +1,4 @@
-// Package nearest finds the name that somebody who mistyped one may have meant.
+// Package nearest finds the name that a mistyped word may stand for.
 package nearest
 
 import (
@@ -8,7 +8,7 @@ import (
 )
 
 // Name is the one of names that is closest to word: the fewest letters added, dropped, changed or swapped with their
-// neighbour. It is empty if even that needs more than two of them, or if nothing of the word would be left.
+// neighbour. It is empty if that needs more than two edits, or if no letter of the word would be left.
 func Name(word string, names []string) string {
 	word = strings.ToLower(word)
 	best, least := "", 0
@@ -23,7 +23,7 @@ func Name(word string, names []string) string {
 	return best
 }
 
-// Hint is what to add to a message about a word that is none of names: "; did you mean calcium?", or nothing.
+// Hint is what to add to a message about a word that is not one of names: "; did you mean calcium?", or nothing.
 func Hint(word string, names []string) string {
 	if name := Name(word, names); name != "" && name != word {
 		return "; did you mean " + name + "?"
@@ -31,12 +31,12 @@ func Hint(word string, names []string) string {
 	return ""
 }
 
-// OneOf is what to say of a word that is none of names: "want one of calcium, membrane; did you mean calcium?".
+// OneOf is what to say about a word that is not one of names: "want one of calcium, membrane; did you mean calcium?".
 func OneOf(word string, names []string) string {
 	return "want one of " + strings.Join(names, ", ") + Hint(word, names)
 }
 
-// distance counts edits. To swap two neighbours counts as one: of all slips of the finger it is the most frequent.
+// distance counts edits. Swapping two neighbours counts as one: it is the most frequent typing error.
 func distance(a, b string) int {
 	d := smetrics.WagnerFischer(a, b, 1, 1, 1)
 	for i := range len(a) - 1 {

@@ -1,4 +1,4 @@
-// Package pythontest runs Python with numpy from tests: what users will do with our files, done to them.
+// Package pythontest runs Python with numpy from tests: to read our files as users will.
 package pythontest
 
 import (
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Run runs code, which prints JSON, with the arguments in sys.argv, and decodes what it printed into v. Where there is
-// no interpreter with numpy the test is skipped, and fails if CI is set.
+// Run runs code, which prints JSON, with the arguments in sys.argv, and decodes what it printed into v. Without an
+// interpreter with numpy the test is skipped, and fails if CI is set.
 func Run(t testing.TB, code string, v any, args ...string) {
 	t.Helper()
 	c := exec.Command(Find(t), append([]string{"-c", code}, args...)...)
@@ -25,7 +25,7 @@ func Run(t testing.TB, code string, v any, args ...string) {
 }
 
 // Find returns an interpreter that has numpy and the given modules. Without one the test is skipped; numpy alone must
-// be there if CI is set.
+// be present if CI is set.
 func Find(t testing.TB, modules ...string) string {
 	t.Helper()
 	needs := strings.Join(append([]string{"numpy"}, modules...), ", ")
@@ -37,6 +37,6 @@ func Find(t testing.TB, modules ...string) string {
 	if os.Getenv("CI") != "" && len(modules) == 0 {
 		t.Fatal("no python3 with numpy (Debian: python3-numpy), which CI must have")
 	}
-	t.Skipf("no python3 with %s: what needs it is not tested", needs)
+	t.Skipf("no python3 with %s: not tested", needs)
 	return ""
 }

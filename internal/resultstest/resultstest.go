@@ -78,6 +78,6 @@ func WellFormed(t *testing.T, name string, svg []byte) {
 	}
 	if paths < 20 || bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) ||
 		bytes.Contains(svg, []byte("<text")) {
-		t.Errorf("%s: %d paths, or a number or a text that does not belong there", name, paths)
+		t.Errorf("%s: %d paths, or a NaN or a text element", name, paths)
 	}
 }

@@ -1,5 +1,5 @@
-// Package safefile writes files where others may write too: as a whole, or in place, never through a symbolic link, and
-// never onto a device, a pipe or a folder. A symbolic link to the folder of a file is followed.
+// Package safefile writes files in places where others may also write: as a whole, or in place, never through a
+// symbolic link, and never to a device, a pipe or a folder. A symbolic link to the folder of a file is followed.
 package safefile
 
 import (
@@ -17,17 +17,18 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Write replaces the file at path by what write produces, or leaves it as it was. After a crash at any moment the old
-// or the new content is there in full; after a return without error, the new one is, even if the power fails. What is
-// there must be a regular file, or nothing. Temporary files that killed processes left of the same file are removed.
+// Write replaces the file at path by what write produces, or leaves it as it was. After a crash at any moment the file
+// has either the old or the new content in full; after a return without error it has the new one, even if the power
+// fails. An existing file must be a regular one. Temporary files that killed processes left of the same file are
+// removed.
 func Write(path string, write func(io.Writer) error) error {
 	ours := regexp.MustCompile(`^\.` + regexp.QuoteMeta(filepath.Base(path)) + `[0-9]+$`)
-	// Where locks do not work, nobody needs an hour to write a file.
+	// If locks do not work: nobody needs an hour to write a file.
 	_ = sweep(filepath.Dir(path), ours, 0, time.Hour) // a folder that cannot be listed can still be written to
 	return Replace(path, write)
 }
 
-// Replace is Write without a look for what killed processes left: for folders with many files, which Sweep clears once.
+// Replace is Write without removing what killed processes left: for folders with many files, which Sweep clears once.
 func Replace(path string, write func(io.Writer) error) error {
 	if err := regularOrNone(path); err != nil {
 		return err
@@ -47,8 +48,8 @@ func Replace(path string, write func(io.Writer) error) error {
 	return SyncFolder(filepath.Dir(path))
 }
 
-// create makes the temporary file for path. As long as it is being written it is locked, where the file system has
-// locks, by which a sweep knows that its process lives.
+// create makes the temporary file for path. While it is being written it is locked, if the file system has locks, so
+// that a sweep knows that its process is alive.
 func create(path string) (*renameio.PendingFile, *flock.Flock, error) {
 	for {
 		f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644),
@@ -62,7 +63,7 @@ func create(path string) (*renameio.PendingFile, *flock.Flock, error) {
 		if gone == nil && (locked || err != nil) {
 			return f, lock, nil
 		}
-		// A sweep of another process came between.
+		// A sweep of another process has removed it.
 		_ = lock.Unlock()
 		_ = f.Cleanup()
 	}
@@ -72,15 +73,15 @@ func lockOf(path string) *flock.Flock {
 	return flock.New(path, flock.SetFlag(os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK))
 }
 
-// temporary matches the names that renameio gives to files in the making: a dot, the final name, a random number.
+// temporary matches the names that renameio gives to temporary files: a dot, the final name, a random number.
 var temporary = regexp.MustCompile(`^\..+\.(toml|json|jsonl|safetensors|npz|csv|txt|html|svg|png|pdf)[0-9]+$`)
 
-// Sweep removes the temporary files that killed processes left in a folder that is the program's own. Nobody else may
-// be writing there, or only files younger than the given age. No folder is an empty one.
+// Sweep removes the temporary files that killed processes left in a folder that belongs to the program. Nobody else may
+// be writing there, or only files younger than the given age. A folder that does not exist counts as empty.
 func Sweep(dir string, age time.Duration) error { return sweep(dir, temporary, age, age) }
 
-// sweep removes what matches, is older than age, and is not locked; where it cannot be locked, it has to be older than
-// unlocked.
+// sweep removes files that match, are older than age, and are not locked; files that cannot be locked must be older
+// than unlocked.
 func sweep(dir string, names *regexp.Regexp, age, unlocked time.Duration) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -90,7 +91,7 @@ func sweep(dir string, names *regexp.Regexp, age, unlocked time.Duration) error 
 		if !e.Type().IsRegular() || !names.MatchString(e.Name()) {
 			continue
 		}
-		if info, err := e.Info(); err == nil { // else it is gone already
+		if info, err := e.Info(); err == nil { // otherwise it has already been removed
 			if err := removeDead(filepath.Join(dir, e.Name()), time.Since(info.ModTime()), age, unlocked); err != nil {
 				return err
 			}
@@ -106,7 +107,7 @@ func removeDead(path string, old, age, unlocked time.Duration) error {
 	lock := lockOf(path)
 	locked, err := lock.TryLock()
 	if err == nil && !locked || err != nil && old < unlocked {
-		return nil // someone's, perhaps
+		return nil // perhaps a user's
 	}
 	defer lock.Unlock()
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -127,7 +128,7 @@ func Open(path string, flag int) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = regular(path, info) // it may have been exchanged since
+		err = regular(path, info) // it may have been replaced since
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

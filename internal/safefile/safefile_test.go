@@ -50,7 +50,7 @@ func wantContent(t *testing.T, path, want string) {
 	}
 }
 
-// wantNames checks what is in a folder, in alphabetical order.
+// wantNames checks the names in a folder, in alphabetical order.
 func wantNames(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -90,7 +90,7 @@ func TestWriteAndOpen(t *testing.T) {
 	wantNames(t, folder, "a.txt")
 }
 
-// What is not a regular file stays as it is, and so does what a link points to.
+// A file that is not regular stays as it is, and so does the target of a link.
 func TestOnlyRegularFiles(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "target")
@@ -142,8 +142,8 @@ func TestOnlyRegularFiles(t *testing.T) {
 	}
 }
 
-// What a killed process left goes with the next write of the same file; what is being written stays, and what has
-// another name.
+// The next write of the same file removes what a killed process left; files being written stay, and files with other
+// names.
 func TestLeftoversGo(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a+.npz")
@@ -160,13 +160,13 @@ func TestLeftoversGo(t *testing.T) {
 		t.Fatalf("the temporary files are %v", left)
 	}
 
-	// The other process still writes.
+	// The other process is still writing.
 	check(t, Write(path, text("first")))
 	check(t, Sweep(dir, 0))
 	wantNames(t, dir, filepath.Base(left[0]), "a+.npz")
 
 	check(t, killed.Process.Kill())
-	_ = killed.Wait() // its error is the kill
+	_ = killed.Wait() // its error is that it was killed
 	others := []string{".a+.npz", ".a+.npz.1", ".a.npz123", ".aa.npz123", ".notes123"}
 	for _, name := range others {
 		check(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
@@ -181,7 +181,7 @@ func TestLeftoversGo(t *testing.T) {
 	check(t, Sweep(filepath.Join(dir, "none"), 0))
 }
 
-// Two that write one file at a time do not take each other's temporary file away.
+// Two processes that write one file at the same time do not remove each other's temporary file.
 func TestWritersSideBySide(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.csv")

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Package slurmtest starts a real Slurm of two nodes on this machine for a test: controller, two node daemons and the
-// client programs, in a folder of its own, on free ports, without systemd, munge or accounting. Debian has them in
+// client programs, in its own folder, on free ports, without systemd, munge or accounting. Debian has the programs in
 // slurmctld, slurmd and slurm-client.
 package slurmtest
 
@@ -19,7 +19,8 @@ import (
 	"time"
 )
 
-// Cluster is a Slurm with the nodes n1 and n2, on which many small tasks fit. A task that may run on both gets n2.
+// Cluster is a Slurm with the nodes n1 and n2, which have room for many small tasks. A task that may run on both gets
+// n2.
 type Cluster struct {
 	// MaxArraySize is above the highest index that a job array may have here.
 	MaxArraySize int
@@ -36,8 +37,8 @@ type daemon struct {
 // maxArraySize is small, so that tests need several arrays.
 const maxArraySize = 4
 
-// Start starts a Slurm that ends with the test, and points SLURM_CONF to it. Where there is no Slurm, or not the right
-// to start it, the test is skipped, and fails if QUANTAL_REQUIRE_SLURM is set.
+// Start starts a Slurm that ends with the test, and points SLURM_CONF to it. Without Slurm, or without permission to
+// start it, the test is skipped, and fails if QUANTAL_REQUIRE_SLURM is set.
 func Start(t *testing.T) *Cluster {
 	t.Helper()
 	unable := func(format string, args ...any) {
@@ -92,8 +93,8 @@ func (c *Cluster) gone() string {
 	return ""
 }
 
-// Until waits until something holds, however long a busy machine takes for it. Shortly before the tests run into the
-// time limit that they have in all, it fails with what state says.
+// Until waits until a condition holds, for as long as a busy machine needs. Shortly before the time limit of all tests,
+// it fails and prints state.
 func Until(t *testing.T, what string, holds func() bool, state func() string) {
 	t.Helper()
 	limit, limited := t.Deadline()
@@ -107,8 +108,8 @@ func Until(t *testing.T, what string, holds func() bool, state func() string) {
 func (c *Cluster) conf() string { return filepath.Join(c.dir, "slurm.conf") }
 
 // configure writes slurm.conf. Times are short where the defaults would make a test wait: a requeued task may start
-// after 20 s and not 120, and the scheduler looks every 2 s. They are long where a busy machine would run into them:
-// for an answer, and for a task's start and end. A node that does not answer is never given up: LoseNode says when.
+// after 20 s and not 120, and the scheduler looks every 2 s. They are long where a busy machine would exceed them: for
+// an answer, and for a task's start and end. The controller never gives up a node that does not answer: LoseNode does.
 func (c *Cluster) configure(t *testing.T) {
 	t.Helper()
 	host, err := os.Hostname()
@@ -159,7 +160,7 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
 	}
 }
 
-// freePorts returns ports that nobody listens on.
+// freePorts returns ports on which nobody listens.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	ports := make([]int, n)
@@ -202,13 +203,13 @@ func (c *Cluster) stop(t *testing.T) {
 	for _, pid := range append(c.supervisors(), c.processes()...) {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
 	}
-	// The controller first: without nodes it would wait for them.
+	// The controller goes first: without nodes it would wait for them.
 	for _, name := range []string{"controller", "n1", "n2"} {
 		d, ok := c.daemons[name]
 		if !ok {
 			continue
 		}
-		_ = d.Signal(syscall.SIGTERM) // it may be gone
+		_ = d.Signal(syscall.SIGTERM) // it may have ended
 		select {
 		case <-d.ended:
 		case <-time.After(20 * time.Second):
@@ -238,9 +239,9 @@ func (c *Cluster) logs() string {
 	return b.String()
 }
 
-// LoseNode makes a node vanish: its daemon dies at once, and so does what watches over its tasks. The named tasks die
-// too, the others go on unwatched, as on a node that the network cannot reach. Then the controller learns that the node
-// is down.
+// LoseNode makes a node vanish: its daemon and the supervisors of its tasks are killed. The named tasks are killed too,
+// the others continue unsupervised, as on a node that the network cannot reach. Then the controller is told that the
+// node is down.
 func (c *Cluster) LoseNode(t *testing.T, node string, dying ...string) {
 	t.Helper()
 	if err := c.daemons[node].Kill(); err != nil {
@@ -290,7 +291,7 @@ func (c *Cluster) processes(variables ...string) []int {
 	return pids
 }
 
-// supervisors are the processes, one per task, that watch over the tasks of nodes, or of all. They write in their
+// supervisors are the processes, one per task, that supervise the tasks of some nodes, or of all. They write to their
 // node's log.
 func (c *Cluster) supervisors(nodes ...string) []int {
 	if len(nodes) == 0 {

@@ -1,5 +1,5 @@
-// Package stripes makes small data sets for tests: each class is a bright stripe in noise, which a network learns in a
-// moment.
+// Package stripes makes small data sets for tests: each class is a bright stripe in noise, which a network learns
+// quickly.
 package stripes
 
 import (

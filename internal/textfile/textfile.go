@@ -1,4 +1,4 @@
-// Package textfile makes of text files what their readers expect, wherever they were written.
+// Package textfile converts text files to what their readers expect, no matter where they were written.
 package textfile
 
 import (
@@ -9,10 +9,10 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// Decode returns a text in UTF-8, without a byte order mark, whose lines end with a line feed. Windows' programs put
-// the mark in front, write UTF-16 behind one, and end lines with a carriage return and a line feed; old ones of the Mac
-// with the former alone. The number of lines stays what it is. Text in UTF-8 may be anything: whoever parses it says
-// what is wrong.
+// Decode returns a text in UTF-8, without a byte order mark, whose lines end with a line feed. Programs for Windows
+// write the mark first, use UTF-16 after one, and end lines with a carriage return and a line feed; old ones for the
+// Mac with the former alone. The number of lines does not change. Text in UTF-8 may be anything: its parser says what
+// is wrong.
 func Decode(data []byte) ([]byte, error) {
 	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), data)
 	if err != nil {

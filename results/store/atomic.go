@@ -13,8 +13,8 @@ import (
 )
 
 // WriteFile replaces the file at path by what write produces, or leaves it as it was; a power failure at any moment
-// leaves the old content or the new. What is there must be a regular file, or nothing: a device, a pipe or a symbolic
-// link gives an error.
+// leaves the old content or the new. An existing file must be a regular one: a device, a pipe or a symbolic link gives
+// an error.
 func WriteFile(path string, write func(io.Writer) error) error {
 	if err := safefile.Write(path, write); err != nil {
 		return FileError(path, err)
@@ -22,7 +22,7 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// WriteBytes is WriteFile of data.
+// WriteBytes is WriteFile with the given data.
 func WriteBytes(path string, data []byte) error { return WriteFile(path, content(data)) }
 
 // writeAtomicBytes is WriteFile for the many files of a folder that is swept when it is opened.
@@ -48,7 +48,7 @@ func syncFolder(dir string) error {
 	return nil
 }
 
-// MakeFolder makes a folder, and those above it where needed, so that their names survive too.
+// MakeFolder makes a folder, and those above it if needed, so that their names also survive.
 func MakeFolder(dir string) error {
 	info, err := os.Stat(dir)
 	switch {

@@ -19,24 +19,24 @@ const (
 	teamFormat        = "quantal-team-checkpoint"
 	checkpointVersion = "1"
 
-	firstRule = "adam" // is meant where a file names none: there was no other at first
+	firstRule = "adam" // is meant if a file names none: at first there was no other
 )
 
-// Checkpoint is all that is needed to continue a run.
+// Checkpoint is everything needed to continue a run.
 type Checkpoint struct {
 	Step   int    // training steps done
 	Seed   uint64 // the network's seed, the key of its noise
 	Graph  string // the structure of the network as text; opaque here
-	Driver string // what the driver needs besides; opaque here
+	Driver string // what else the driver needs; opaque here
 	Rule   string // the name of the rule that trains the network
 	Layout kernels.Layout
 	State  *kernels.State
-	// Pixels is how the network's inputs come from pixels. Nothing stands for mnist.Published, which is not in the file:
-	// nor was it before there was a choice.
+	// Pixels says how the network's inputs are computed from pixels. nil means mnist.Published, which is not in the file:
+	// files from before there was a choice do not have it either.
 	Pixels mnist.Normalisation
 }
 
-// Normalisation is how the network's inputs come from pixels.
+// Normalisation says how the network's inputs are computed from pixels.
 func (c *Checkpoint) Normalisation() mnist.Normalisation {
 	if c.Pixels == (mnist.Normalisation{}) {
 		return mnist.Published()
@@ -44,8 +44,8 @@ func (c *Checkpoint) Normalisation() mnist.Normalisation {
 	return c.Pixels
 }
 
-// Write writes the checkpoint to a file, which is replaced as a whole or not at all. The bytes depend on the checkpoint
-// only. The pad slots of the state are not written; reading gives zeros there.
+// Write writes the checkpoint to a file, which is replaced as a whole or not at all. The bytes depend only on the
+// checkpoint. The pad slots of the state are not written; reading gives zeros there.
 func (c *Checkpoint) Write(path string) error {
 	if err := c.complete(); err != nil {
 		return fmt.Errorf("store: %s: %w", path, err)
@@ -53,13 +53,13 @@ func (c *Checkpoint) Write(path string) error {
 	return c.write(path, checkpointFormat, c.pieces())
 }
 
-// ReadCheckpoint reads a checkpoint and verifies all of it. A file that is damaged, is no checkpoint, or is of a
-// version this program does not know gives a CorruptError.
+// ReadCheckpoint reads a checkpoint and verifies all of it. A file that is damaged, is not a checkpoint, or has a
+// version unknown to this program gives a CorruptError.
 func ReadCheckpoint(path string) (*Checkpoint, error) {
 	return readCheckpoint(path, checkpointFormat, (*Checkpoint).pieces)
 }
 
-// WriteNetwork writes what is kept of a network that is trained no more: a checkpoint without moments.
+// WriteNetwork writes a network whose training has ended: a checkpoint without moments.
 func WriteNetwork(path string, c *Checkpoint) error {
 	bare := *c
 	if c.State != nil {
@@ -111,7 +111,7 @@ func (c *Checkpoint) check() error {
 	return err
 }
 
-// complete is check, and that the state has the moments of the rule.
+// complete is check, and also checks that the state has the moments of the rule.
 func (c *Checkpoint) complete() error {
 	if err := c.check(); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (c *Checkpoint) complete() error {
 	return nil
 }
 
-// metadata is what checkpoints of several networks have in common.
+// metadata is the part of the metadata that checkpoints of several networks share.
 func (c *Checkpoint) metadata(format string) map[string]string {
 	metadata := map[string]string{
 		"format":         format,
@@ -153,7 +153,7 @@ func pixelText(n mnist.Normalisation) map[string]string {
 	return map[string]string{pixelMean: format(n.Mean), pixelSD: format(n.SD)}
 }
 
-// parsePixels reads what pixelText writes; there may be nothing.
+// parsePixels reads the output of pixelText; it may be missing.
 func parsePixels(metadata map[string]string) (mnist.Normalisation, error) {
 	mean, first := metadata[pixelMean]
 	sd, second := metadata[pixelSD]
@@ -165,7 +165,7 @@ func parsePixels(metadata map[string]string) (mnist.Normalisation, error) {
 	n.Mean, err1 = strconv.ParseFloat(mean, 64)
 	n.SD, err2 = strconv.ParseFloat(sd, 64)
 	if err1 != nil || err2 != nil || math.IsNaN(n.Mean) || math.IsInf(n.Mean, 0) || !(n.SD > 0) || math.IsInf(n.SD, 0) {
-		return n, fmt.Errorf("%s %q and %s %q are no mean and standard deviation", pixelMean, mean, pixelSD, sd)
+		return n, fmt.Errorf("%s %q and %s %q are not a mean and a standard deviation", pixelMean, mean, pixelSD, sd)
 	}
 	return n, nil
 }
@@ -223,7 +223,7 @@ func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format strin
 	return c, nil
 }
 
-// decodeMetadata reads what metadata writes.
+// decodeMetadata reads the output of metadata.
 func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, error) {
 	if f := metadata["format"]; f != format {
 		return nil, fmt.Errorf("is not a %s: its format is %q, want %q", strings.TrimPrefix(format, "quantal-"), f, format)
@@ -263,8 +263,8 @@ func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, err
 	return c, nil
 }
 
-// checkTensors reports whether tensors, as many as wanted, are those that a layout makes. All shapes are compared
-// before a state is made: so sizes that the file does not hold reserve no memory.
+// checkTensors reports whether tensors, of which the number is right, are those of a layout. All shapes are compared
+// before a state is made, so that sizes that the file does not hold reserve no memory.
 func checkTensors(tensors []Tensor, prefix string, want []piece) error {
 	for i, p := range want {
 		if t := tensors[i]; t.Name != prefix+p.name || !slices.Equal(t.Shape, p.shape) {

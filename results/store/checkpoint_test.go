@@ -60,7 +60,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	})
 }
 
-// A normalisation that is not MNIST's is in the header; files of before there was a choice have none.
+// A normalisation that is not MNIST's is in the header; files from before there was a choice have none.
 func TestCheckpointPixels(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.safetensors")
 	c := small(1)
@@ -119,7 +119,7 @@ func TestCheckpointTensors(t *testing.T) {
 	}
 }
 
-// The pads of a state are no part of a checkpoint, whatever is in them.
+// The pads of a state are not part of a checkpoint, whatever their content.
 func TestCheckpointLeavesPadsOut(t *testing.T) {
 	dir := t.TempDir()
 	c := small(1)

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// kept is how many good checkpoints stay in a run folder: one to continue from, and one should that be damaged.
+// kept is how many valid checkpoints stay in a run folder: one to continue from, and another in case it is damaged.
 const kept = 2
 
 type savedCheckpoint struct {
@@ -20,7 +20,7 @@ type savedCheckpoint struct {
 	path string
 }
 
-// read reads the checkpoint, which must be of the step that the file's name says: a copy under another name would
+// read reads the checkpoint, which must be that of the step in the file's name: a copy under another name would
 // continue another run.
 func (s savedCheckpoint) read() (*Checkpoint, error) {
 	c, err := ReadCheckpoint(s.path)
@@ -54,8 +54,8 @@ func (f *Folder) checkpoints() ([]savedCheckpoint, error) {
 	return list, nil
 }
 
-// SaveCheckpoint writes checkpoints/step-NNNNNNNNN.safetensors, and when that is safe on disk removes older files
-// except the newest good one. If writing fails all files are as they were.
+// SaveCheckpoint writes checkpoints/step-NNNNNNNNN.safetensors, and when that is safely on disk, removes older files
+// except the newest valid one. If writing fails all files are as they were.
 func (f *Folder) SaveCheckpoint(c *Checkpoint) error {
 	if err := f.writable(); err != nil {
 		return err
@@ -66,8 +66,8 @@ func (f *Folder) SaveCheckpoint(c *Checkpoint) error {
 	return f.prune(c.Step)
 }
 
-// prune removes checkpoints that are not needed beside the one just written. Damaged files go when they are older than
-// the last one kept, or are of a later step: then the run has gone back behind them.
+// prune removes checkpoints that are not needed in addition to the one just written. Damaged files are removed if they
+// are older than the last one kept, or have a later step: then the run has gone back to before them.
 func (f *Folder) prune(written int) error {
 	list, err := f.checkpoints()
 	if err != nil {
@@ -98,8 +98,8 @@ func (f *Folder) prune(written int) error {
 	return nil
 }
 
-// LastCheckpoint reads the newest checkpoint that is good. Skipped tells of each newer file why it is not. Without any
-// file the error is ErrNoCheckpoint; if there are files but no good one, it is a CorruptError.
+// LastCheckpoint reads the newest valid checkpoint. Skipped says of each newer file why it is not valid. Without any
+// file the error is ErrNoCheckpoint; if there are files but no valid one, it is a CorruptError.
 func (f *Folder) LastCheckpoint() (c *Checkpoint, skipped []error, err error) {
 	list, err := f.checkpoints()
 	if err != nil {
@@ -110,7 +110,7 @@ func (f *Folder) LastCheckpoint() (c *Checkpoint, skipped []error, err error) {
 		switch {
 		case err == nil:
 			return c, skipped, nil
-		case !errors.Is(err, fs.ErrNotExist): // the run going on may have removed it since the folder was listed
+		case !errors.Is(err, fs.ErrNotExist): // the running process may have removed it since the folder was listed
 			skipped = append(skipped, err)
 		}
 	}
@@ -118,5 +118,5 @@ func (f *Folder) LastCheckpoint() (c *Checkpoint, skipped []error, err error) {
 	if len(skipped) == 0 {
 		return nil, nil, fmt.Errorf("store: %s: %w", dir, ErrNoCheckpoint)
 	}
-	return nil, skipped, Corrupt(dir, "no checkpoint can be read, of %d", len(skipped))
+	return nil, skipped, Corrupt(dir, "none of %d checkpoints can be read", len(skipped))
 }

@@ -72,7 +72,7 @@ func TestLastCheckpointFallsBack(t *testing.T) {
 
 	damage(t, f.checkpointPath(1))
 	_, skipped, err = f.LastCheckpoint()
-	wantError(t, err, f.Path(checkpointsName), "no checkpoint can be read")
+	wantError(t, err, f.Path(checkpointsName), "checkpoints can be read")
 	if !isCorrupt(err) || len(skipped) != 2 {
 		t.Errorf("%v with %d skipped, want a CorruptError with 2", err, len(skipped))
 	}
@@ -86,9 +86,9 @@ func TestDamagedCheckpointsDoNotCount(t *testing.T) {
 	check(t, f.SaveCheckpoint(small(3)))
 	wantStep(t, f, 3, 0)
 	damage(t, f.checkpointPath(3))
-	wantStep(t, f, 1, 2) // the good one before was kept, not the damaged one
+	wantStep(t, f, 1, 2) // the valid one before was kept, not the damaged one
 
-	check(t, f.SaveCheckpoint(small(2))) // the run goes on from 1, so 3 is not of this run any more
+	check(t, f.SaveCheckpoint(small(2))) // the run continues from 1, so 3 no longer belongs to this run
 	if d := cmp.Diff([]string{checkpointName(1), checkpointName(2)}, checkpointFiles(t, f)); d != "" {
 		t.Error(d)
 	}
@@ -123,7 +123,7 @@ func TestOtherNamesAreNoCheckpoints(t *testing.T) {
 	}
 }
 
-// Whenever the writing process is killed, all that is found is whole.
+// Whenever the writing process is killed, all files found are complete.
 func TestKilledWhileSaving(t *testing.T) {
 	f := newRun(t)
 	check(t, f.Close())
@@ -138,7 +138,7 @@ func TestKilledWhileSaving(t *testing.T) {
 		}
 		time.Sleep(time.Duration(rand.IntN(30_000)) * time.Microsecond)
 		check(t, writer.Process.Kill())
-		_ = writer.Wait() // its error is the kill
+		_ = writer.Wait() // its error is that it was killed
 
 		again, err := Open(f.Path(""))
 		check(t, err)

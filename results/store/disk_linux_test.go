@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fullDisk is run in a process of its own, where the system lets no file grow much larger than metrics.jsonl is.
+// fullDisk runs in a separate process, where the system lets no file grow much larger than metrics.jsonl is.
 func fullDisk(dir string) int {
 	f, err := Open(dir)
 	if err != nil {
@@ -47,7 +47,7 @@ func fullDisk(dir string) int {
 	return 0
 }
 
-// work fills a run folder with what a full disk must not spoil, and returns the files.
+// work fills a run folder with files that a full disk must not spoil, and returns them.
 func work(t *testing.T, f *Folder) map[string]string {
 	t.Helper()
 	check(t, f.SaveCheckpoint(small(1)))

@@ -2,5 +2,5 @@
 
 package store
 
-// fullDisk plays its part on Linux only.
+// fullDisk runs only on Linux.
 func fullDisk(string) int { return 2 }

@@ -1,9 +1,9 @@
-// Package store keeps what came out of a run.
+// Package store keeps the results of a run.
 //
 // What enters: the layout and state of a network (package kernels) with the text that a driver needs to continue, the
 // figures measured after each epoch, the resolved configuration, and a [Record] for each network of a grid. What
 // leaves: a run folder that survives crashes, and files that Python reads. The package knows neither the driver nor the
-// graph; what they want kept is text. Package tables makes tables and reports of what is kept here, package draw writes
+// graph; it keeps their data as text. Package tables makes tables and reports from these files, package draw writes
 // figures by [WriteBytes].
 //
 // # Run folder
@@ -11,19 +11,19 @@
 //	config.toml        everything resolved, enough to repeat the run
 //	environment.json   program, processor, kernels, data set and its checksums
 //	metrics.jsonl      one JSON object per line and epoch, see Epoch
-//	checkpoints/       step-000003000.safetensors: the newest two that are good
-//	times.json         the seconds that the run had taken at its last checkpoints, which hold no clock themselves
-//	summary.json       what the run reached
+//	checkpoints/       step-000003000.safetensors: the newest two valid ones
+//	times.json         the seconds that the run had taken at its last checkpoints, which contain no time themselves
+//	summary.json       the results of the run
 //	.lock              held by the process that works in the folder
-//	.lock.held         there only where the file system has no locks, and stands for one: process and host
+//	.lock.held         replaces the lock if the file system has none: process and host
 //
 // All files but metrics.jsonl are written under a temporary name (a dot, the name, a random number), flushed to disk,
-// renamed, and the folder is flushed; temporary files of killed processes go when the folder is next locked, or beside
-// an export when it is next written. Only regular files are written to: never through a symbolic link, nor onto a
-// device or a pipe. A line of metrics.jsonl counts when its line end is there. One process at a time has a folder
-// (Create, Open); View reads without the lock.
+// renamed, and the folder is flushed; temporary files of killed processes are removed when the folder is next locked,
+// or, for an export, when it is next written. Only regular files are written to: never through a symbolic link, nor to
+// a device or a pipe. A line of metrics.jsonl counts if it is complete with its line end. One process at a time works
+// in a folder (Create, Open); View reads without the lock.
 //
-// An experiment that is made in one go (CreateExperiment) has a table.csv and its figures there, and no checkpoints.
+// The folder of an experiment (CreateExperiment) has a table.csv and figures, and no checkpoints.
 //
 // # Checkpoint format
 //
@@ -38,7 +38,7 @@
 //
 // Metadata:
 //
-//	sha256          SHA-256 of the whole file, in lower-case hexadecimal, computed with 64 zeros ("0") in place of its own
+//	sha256          SHA-256 of the whole file, in lower-case hexadecimal, computed with 64 zeros ("0") instead of its own
 //	                digits. It is the first key, so the digits are bytes 35 to 98 of the file, counted from 0.
 //	format          quantal-checkpoint
 //	format_version  1
@@ -50,7 +50,7 @@
 //	driver          what else that program needs
 //	rule            the rule by which the network is trained, which is adam where it is absent
 //	pixel_mean      inputs are pixels x, 0 to 255, as (x/255 - pixel_mean) / pixel_sd
-//	pixel_sd        where both are absent they are 0.1307 and 0.3081
+//	pixel_sd        if both are absent they are 0.1307 and 0.3081
 //
 // Tensors, for layers N = 0, 1, ... in turn, shapes as in PyTorch's Linear (rows are neurons):
 //
@@ -68,10 +68,10 @@
 //	sharing none      none
 //
 // A file of WriteNetwork has format quantal-network and no moments, and is otherwise the same. A file of TeamCheckpoint
-// has format quantal-team-checkpoint: the tensors of each network with its name and a slash in front, seed and driver
-// of each in the metadata's key networks, a list in JSON.
+// has format quantal-team-checkpoint: the tensors of each network, prefixed with its name and a slash; the seed and
+// driver of each are in the metadata's key networks, a list in JSON.
 //
-// There is no clock and no host name in the file: the same state gives the same bytes. A reader in Python:
+// There is no time and no host name in the file: the same state gives the same bytes. A reader in Python:
 //
 //	import hashlib, json, struct
 //	import numpy as np

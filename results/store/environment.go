@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Environment is what a run's bytes and speed depend on besides its configuration.
+// Environment is what the bytes and the speed of a run depend on in addition to its configuration.
 type Environment struct {
 	Version string `json:"version"` // of the program
-	// of its source, with "+changes" behind if that was modified; empty if unknown
+	// of its source, with "+changes" appended if that was modified; empty if unknown
 	Commit    string `json:"commit,omitempty"`
 	Go        string `json:"go"`
 	OS        string `json:"os"`

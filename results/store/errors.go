@@ -12,10 +12,10 @@ import (
 // ErrNoCheckpoint is returned by Folder.LastCheckpoint for a run that has not written a checkpoint yet.
 var ErrNoCheckpoint = errors.New("no checkpoint has been written yet")
 
-// ErrNothing is in errors that say that a grid has nothing to draw, to compare or to export yet.
+// ErrNothing is wrapped by errors that say that a grid has nothing to draw, to compare or to export yet.
 var ErrNothing = errors.New("there is nothing yet")
 
-// Nothing is an error that is an ErrNothing, with a text of its own.
+// Nothing is an error that is an ErrNothing, with its own text.
 type Nothing string
 
 func (e Nothing) Error() string        { return string(e) }
@@ -27,7 +27,7 @@ type MissingError struct{ Err error }
 func (e *MissingError) Error() string { return e.Err.Error() }
 func (e *MissingError) Unwrap() error { return e.Err }
 
-// CorruptError says that a file is there but is not what was written: cut short, changed, or of an unknown kind.
+// CorruptError says that a file exists but is not as it was written: cut short, changed, or of an unknown kind.
 type CorruptError struct {
 	Path   string
 	Reason string
@@ -39,8 +39,8 @@ func (e *CorruptError) Error() string { return fmt.Sprintf("store: %s: %s", e.Pa
 type InUseError struct {
 	Path string
 	PID  int    // the other process, or 0 if it is not known
-	Host string // its machine, or nothing if it is not known
-	Held string // the file that stands for the lock, where the file system has none
+	Host string // its machine, or empty if it is not known
+	Held string // the file that replaces the lock, if the file system has none
 }
 
 func (e *InUseError) Error() string {
@@ -62,7 +62,7 @@ func (e *InUseError) Error() string {
 // NoLocksError says that a file system does not lock files.
 type NoLocksError struct {
 	Path string
-	Err  error // how it says so
+	Err  error // the error of the system
 }
 
 func (e *NoLocksError) Error() string {
@@ -78,7 +78,7 @@ func Corrupt(path, format string, args ...any) error {
 	return &CorruptError{Path: path, Reason: fmt.Sprintf(format, args...)}
 }
 
-// ReadFile returns the content of a file. One with more than most bytes gives a CorruptError.
+// ReadFile returns the content of a file. A file longer than most bytes gives a CorruptError.
 func ReadFile(path string, most int64) ([]byte, error) {
 	data, err := input.Read(path, most)
 	var limit *input.LimitError
@@ -91,7 +91,7 @@ func ReadFile(path string, most int64) ([]byte, error) {
 	return data, nil
 }
 
-// FileError names the file that the user knows in place of the one the system call saw, which may be a temporary one.
+// FileError names the file that the user knows instead of that of the system call, which may be a temporary one.
 func FileError(path string, err error) error {
 	var p *fs.PathError
 	var l *os.LinkError

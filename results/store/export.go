@@ -11,7 +11,7 @@ import (
 
 // Export returns the means and standard deviations of all synapses in the shapes of PyTorch's Linear. Per layer N:
 // layerN.weight.mu and layerN.weight.sigma of [neurons][inputs], layerN.bias.mu and layerN.bias.sigma of [neurons].
-// Sigma is softplus(phi), repeated for each synapse where it is shared, and 0 without noise.
+// Sigma is softplus(phi), repeated for each synapse if it is shared, and 0 without noise.
 func (c *Checkpoint) Export() []Tensor {
 	var tensors []Tensor
 	for _, p := range parameters(kernels.Layout{Layers: c.Layout.Layers, Sharing: kernels.NoNoise}) {
@@ -28,14 +28,14 @@ func (c *Checkpoint) Export() []Tensor {
 	return out
 }
 
-// ExportPixels is what belongs to Export: the network's inputs are pixels, 0 to 255, as (x/255 - pixel_mean) /
+// ExportPixels completes Export: the network's inputs are pixels, 0 to 255, as (x/255 - pixel_mean) /
 // pixel_sd.
 func (c *Checkpoint) ExportPixels() []Scalar {
 	n := c.Normalisation()
 	return []Scalar{{pixelMean, n.Mean}, {pixelSD, n.SD}}
 }
 
-// ExportMetadata is what describes Export in the metadata of a safetensors file, with ExportPixels as text.
+// ExportMetadata describes Export in the metadata of a safetensors file, with ExportPixels as text.
 func (c *Checkpoint) ExportMetadata() map[string]string {
 	metadata := pixelText(c.Normalisation())
 	metadata["format"], metadata["step"], metadata["seed"] = "quantal-export", strconv.Itoa(c.Step),
@@ -76,8 +76,8 @@ func (c *Checkpoint) sigmas(layer, first, last int) []float32 {
 	return out
 }
 
-// CheckFinite reports whether every mean and every phi is a finite number; the error names the tensor and the place of
-// the first that is not.
+// CheckFinite reports whether every mean and every phi is a finite number; the error names the tensor and the position
+// of the first that is not.
 func (c *Checkpoint) CheckFinite() error {
 	for _, p := range parameters(c.Layout) {
 		for i, x := range p.gather(c.State).Data {
@@ -123,7 +123,7 @@ func (c *Checkpoint) SigmaRMS() float64 {
 	return math.Sqrt(sum / float64(c.Weights()))
 }
 
-// SigmaRMSLayers is SigmaRMS of each layer by itself.
+// SigmaRMSLayers is SigmaRMS of each layer.
 func (c *Checkpoint) SigmaRMSLayers() []float64 {
 	rms := make([]float64, len(c.Layout.Layers))
 	for i, l := range c.Layout.Layers {
@@ -142,7 +142,7 @@ func (c *Checkpoint) sumOfSquares(layer int) float64 {
 
 // ReliabilityCost is (1/rho) sum_i sigma_i^(-rho) over all weights, biases not included, whether they share a sigma or
 // not: EES Eq. 4 with c = s^rho / rho (EES Eq. 51) and s = 1. For rho = 0, the entropic cost, it is -sum_i log sigma_i.
-// Without noise nothing is paid and it is 0.
+// Without noise it is 0.
 func (c *Checkpoint) ReliabilityCost(rho float64) float64 {
 	if c.Layout.Sharing == kernels.NoNoise {
 		return 0

@@ -28,9 +28,9 @@ func (f *Folder) WriteConfig(v any) error {
 	return writeAtomicBytes(f.Path(ConfigName), text.Bytes())
 }
 
-// ReadConfig reads config.toml into v, which has the defaults, and lists the keys of v that the file lacks, but for
-// those that stand in a file only if they are not empty. Errors are those of ReadConfigFile; a file without any key
-// gives a CorruptError, too.
+// ReadConfig reads config.toml into v, which has the defaults, and lists the keys of v that the file lacks, except
+// those that are in a file only if they are not empty. Errors are those of ReadConfigFile; a file without any key also
+// gives a CorruptError.
 func (f *Folder) ReadConfig(v any) (missing []string, err error) {
 	path := f.Path(ConfigName)
 	if err := ReadConfigFile(path, v); err != nil {
@@ -46,7 +46,7 @@ func (f *Folder) ReadConfig(v any) (missing []string, err error) {
 	t := reflect.TypeOf(v).Elem()
 	for i := range t.NumField() {
 		key, options, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
-		if _, ok := there[key]; !ok && key != "" && options == "" { // what is left out where it is empty is not missing
+		if _, ok := there[key]; !ok && key != "" && options == "" { // a key that is left out if empty is not missing
 			missing = append(missing, key)
 		}
 	}
@@ -59,8 +59,8 @@ func IsRunConfig(path string) bool {
 	return err == nil && filepath.Base(path) == ConfigName
 }
 
-// ReadConfigFile reads a TOML file into v, as Windows' programs write it, too. A key that v has no field for, a value
-// of another type and broken syntax give a CorruptError with the line.
+// ReadConfigFile reads a TOML file into v, including files written by programs for Windows. A key without a field in v,
+// a value of another type and broken syntax give a CorruptError with the line.
 func ReadConfigFile(path string, v any) error {
 	data, err := ReadFile(path, input.Settings)
 	if err != nil {

@@ -24,8 +24,8 @@ type Folder struct {
 	lock *Lock // nil if the folder is open for reading only
 }
 
-// Create makes a folder for a new run, if it is not there, and locks it. A folder that holds a run already is refused,
-// and so is one in use, with an InUseError.
+// Create makes a folder for a new run, if it does not exist, and locks it. A folder that already holds a run is
+// refused, and so is one in use, with an InUseError.
 func Create(dir string) (*Folder, error) {
 	f, err := create(dir, fmt.Sprintf("resume it with --resume %s, or choose another --out", dir),
 		ConfigName, EnvironmentName, metricsName, summaryName)
@@ -38,19 +38,19 @@ func Create(dir string) (*Folder, error) {
 	return f, nil
 }
 
-// Finished reports whether a folder holds a run or an experiment that came to its summary.
+// Finished reports whether a folder holds a run or an experiment that has its summary.
 func Finished(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, summaryName))
 	return err == nil
 }
 
-// CreateExperiment is Create for an experiment. One that did not come to its summary may be gone on with in its folder.
+// CreateExperiment is Create for an experiment. One without a summary may be continued in its folder.
 func CreateExperiment(dir string) (*Folder, error) {
 	return create(dir, "choose another --out", metricsName, summaryName)
 }
 
-// create makes and locks a folder that holds no run yet, so none of the files named and no checkpoint; else the error
-// has the advice.
+// create makes and locks a folder that holds no run yet, that is, none of the named files and no checkpoint; otherwise
+// the error has the advice.
 func create(dir, advice string, files ...string) (*Folder, error) {
 	if err := MakeFolder(dir); err != nil {
 		return nil, err
@@ -69,8 +69,8 @@ func create(dir, advice string, files ...string) (*Folder, error) {
 	return f, nil
 }
 
-// Open opens the folder of an existing run to continue it, and locks it. A folder in use gives an InUseError. What a
-// killed process left half-written is removed.
+// Open opens the folder of an existing run to continue it, and locks it. A folder in use gives an InUseError.
+// Half-written files of a killed process are removed.
 func Open(dir string) (*Folder, error) {
 	if err := checkRun(dir); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func Open(dir string) (*Folder, error) {
 	return f, nil
 }
 
-// View opens the folder of an existing run for reading only. It takes no lock, so the run may be going on.
+// View opens the folder of an existing run for reading only. It takes no lock, so the run may still be running.
 func View(dir string) (*Folder, error) {
 	if err := checkRun(dir); err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func checkRun(dir string) error {
 	return nil
 }
 
-// locked takes the lock of a folder and clears it of what a killed process left.
+// locked takes the lock of a folder and removes what a killed process left.
 func locked(dir string) (*Folder, error) {
 	lock, err := holdFolder(dir, flock)
 	if err != nil {

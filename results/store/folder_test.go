@@ -34,21 +34,21 @@ func TestCreateRefusesARun(t *testing.T) {
 	f := newRun(t)
 	check(t, f.Close())
 	_, err := Create(f.Path(""))
-	wantError(t, err, f.Path(""), "holds a run already", "--resume", "--out")
+	wantError(t, err, f.Path(""), "already holds a run", "--resume", "--out")
 	var inUse *InUseError
 	if errors.As(err, &inUse) || isCorrupt(err) {
 		t.Errorf("%T, want a plain error", err)
 	}
 	check(t, os.Remove(f.Path(ConfigName)))
-	again, err := Create(f.Path("")) // a run that wrote nothing is none
+	again, err := Create(f.Path("")) // a run that wrote nothing does not count
 	check(t, err)
 	check(t, again.SaveCheckpoint(small(1)))
 	check(t, again.Close())
 	_, err = Create(f.Path(""))
-	wantError(t, err, "holds a run already", "step-000000001.safetensors")
+	wantError(t, err, "already holds a run", "step-000000001.safetensors")
 }
 
-// An experiment without a summary is none; a training run or a finished experiment is left alone.
+// An experiment without a summary does not count; a training run or a finished experiment is left alone.
 func TestCreateExperiment(t *testing.T) {
 	dir := t.TempDir()
 	f, err := CreateExperiment(dir)
@@ -63,12 +63,12 @@ func TestCreateExperiment(t *testing.T) {
 	check(t, f.WriteSummary(struct{ Mean float64 }{0.1}))
 	check(t, f.Close())
 	_, err = CreateExperiment(dir)
-	wantError(t, err, dir, "holds a run already (summary.json is there): choose another --out")
+	wantError(t, err, dir, "already holds a run (summary.json exists): choose another --out")
 	run := newRun(t)
 	check(t, run.AppendMetrics(Epoch{Epoch: 1}))
 	check(t, run.Close())
 	_, err = CreateExperiment(run.Path(""))
-	wantError(t, err, "holds a run already (metrics.jsonl is there)")
+	wantError(t, err, "already holds a run (metrics.jsonl exists)")
 }
 
 func TestFolderInUse(t *testing.T) {
@@ -81,7 +81,7 @@ func TestFolderInUse(t *testing.T) {
 			t.Errorf("%s: %#v, want an InUseError with this process", name, err)
 		}
 	}
-	view, err := View(f.Path("")) // reading is free
+	view, err := View(f.Path("")) // reading needs no lock
 	check(t, err)
 	check(t, view.Close())
 	check(t, f.Close())
@@ -111,13 +111,13 @@ func TestLockEndsWithItsProcess(t *testing.T) {
 	_, err = Open(f.Path(""))
 	wantError(t, err, fmt.Sprintf("in use by process %d", holder.Process.Pid))
 	check(t, holder.Process.Kill())
-	_ = holder.Wait() // its error is the kill
+	_ = holder.Wait() // its error is that it was killed
 	again, err := Open(f.Path(""))
 	check(t, err)
 	check(t, again.Close())
 }
 
-// What .lock is a link to, or no file at all, stays as it is.
+// The target of a link named .lock, and a .lock that is not a file, stay as they are.
 func TestLockIsAFile(t *testing.T) {
 	f := newRun(t)
 	check(t, f.Close())
@@ -149,7 +149,7 @@ func TestLockOfAnother(t *testing.T) {
 	}
 }
 
-// Where the file system has no locks, a file stands for the lock of a run, and a person can break it.
+// If the file system has no locks, a file replaces the lock of a run, and a person can break it.
 func TestFoldersWithoutLocks(t *testing.T) {
 	for _, errno := range []error{syscall.ENOLCK, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EBADF} {
 		dir := t.TempDir()
@@ -165,7 +165,7 @@ func TestFoldersWithoutLocks(t *testing.T) {
 		held, host := filepath.Join(dir, heldName), hostName(t)
 		for _, take := range []func() (*Lock, error){
 			func() (*Lock, error) { return holdFolder(dir, none) },
-			func() (*Lock, error) { return holdFolder(dir, flock) }, // another machine, on which there are locks
+			func() (*Lock, error) { return holdFolder(dir, flock) }, // another machine, which has locks
 		} {
 			_, err = take()
 			var inUse *InUseError
@@ -181,7 +181,7 @@ func TestFoldersWithoutLocks(t *testing.T) {
 			t.Errorf("%s is left: %v", held, err)
 		}
 
-		// Of a killed process it stays until someone removes it.
+		// That of a killed process stays until someone removes it.
 		_, err = holdFolder(dir, none)
 		check(t, err)
 		check(t, os.Remove(held))
@@ -306,7 +306,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%T is not a CorruptError", err)
 		}
 	}
-	// What is missing keeps the value that it had, and is named.
+	// A missing key keeps its value, and is named.
 	check(t, os.WriteFile(f.Path(ConfigName), []byte("rho = 3\n"), 0o644))
 	got = config{Hidden: []int{5}}
 	missing, err = f.ReadConfig(&got)

@@ -9,15 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// headerEntry is what a safetensors header says of one tensor.
+// headerEntry is the entry of one tensor in a safetensors header.
 type headerEntry struct {
 	name       string
 	shape      []int
 	begin, end int // bytes, from the end of the header
 }
 
-// parseHeader reads the JSON of a safetensors header. It reads token by token because encoding/json takes the last of
-// two equal names in silence. The entries it returns are contiguous from 0, and each shape fits its range.
+// parseHeader reads the JSON of a safetensors header. It reads token by token because encoding/json silently takes the
+// last of two equal names. The entries it returns are contiguous from 0, and each shape fits its range.
 func parseHeader(header []byte) ([]headerEntry, map[string]string, error) {
 	if !utf8.Valid(header) {
 		return nil, nil, errors.New("not UTF-8")
@@ -49,7 +49,7 @@ func parseHeader(header []byte) ([]headerEntry, map[string]string, error) {
 		return nil, nil, err
 	}
 	if rest := bytes.TrimLeft(header[p.InputOffset():], " "); len(rest) > 0 {
-		return nil, nil, errors.New("padded with something else than spaces")
+		return nil, nil, errors.New("padded with something other than spaces")
 	}
 	delete(metadata, checksumKey)
 	return entries, metadata, nil
@@ -57,7 +57,7 @@ func parseHeader(header []byte) ([]headerEntry, map[string]string, error) {
 
 type headerParser struct{ *json.Decoder }
 
-// entry reads the object of one tensor, whose data must begin where the tensor before it ended.
+// entry reads the object of one tensor, whose data must begin where those of the tensor before it end.
 func (p headerParser) entry(name string, begin int) (headerEntry, error) {
 	var dtype string
 	var shape, offsets []int
@@ -98,7 +98,7 @@ func (p headerParser) entry(name string, begin int) (headerEntry, error) {
 	return headerEntry{name: name, shape: shape, begin: offsets[0], end: offsets[1]}, nil
 }
 
-// object reads an object and calls field after each name, to read its value. No name may come twice.
+// object reads an object and calls field after each name, to read its value. No name may occur twice.
 func (p headerParser) object(field func(name string) error) error {
 	if err := p.delim('{'); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (p headerParser) object(field func(name string) error) error {
 			return err
 		}
 		if seen[name] {
-			return fmt.Errorf("the name %q comes twice", name)
+			return fmt.Errorf("the name %q occurs twice", name)
 		}
 		seen[name] = true
 		if err := field(name); err != nil {

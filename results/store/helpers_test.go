@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// helper plays a part and returns an exit status.
+// helper runs a role and returns an exit status.
 func helper(part string, args []string) int {
 	switch part {
 	case "hold": // locks the run folder and waits to be killed
@@ -56,13 +56,13 @@ func helper(part string, args []string) int {
 		}
 		fmt.Println(err)
 		return 1
-	case "full": // works in the run folder where files cannot grow
+	case "full": // works in the run folder while files cannot grow
 		return fullDisk(args[0])
 	}
 	return 2
 }
 
-// helperCommand is a second process that plays the given part.
+// helperCommand is a second process with the given role.
 func helperCommand(t *testing.T, part string, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(os.Args[0], args...)
@@ -105,7 +105,7 @@ func equalStates(a, b *kernels.State) bool {
 	return slices.EqualFunc(a.Fields(), b.Fields(), equalBits)
 }
 
-// names lists a folder, hidden files included, less the lock.
+// names lists a folder, including hidden files, without the lock.
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

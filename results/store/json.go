@@ -12,7 +12,7 @@ import (
 )
 
 // EncodeJSON is json.Marshal with null for NaN and infinities, which JSON cannot write and a diverged network has. Of
-// the options of field tags it knows the name, "-", omitempty and omitzero.
+// the options of field tags it supports the name, "-", omitempty and omitzero.
 func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	if err := encodeValue(&b, reflect.ValueOf(v)); err != nil {
@@ -96,7 +96,7 @@ func encodeMap(b *bytes.Buffer, v reflect.Value) error {
 	return nil
 }
 
-// encodeFields writes the fields of a struct, those of embedded structs among them as encoding/json does.
+// encodeFields writes the fields of a struct, including those of embedded structs, as encoding/json does.
 func encodeFields(b *bytes.Buffer, v reflect.Value) error {
 	comma := false
 	for _, f := range FieldsOf(v) {
@@ -123,7 +123,7 @@ type NamedField struct {
 	Value         reflect.Value
 }
 
-// FieldsOf lists the fields of a struct that JSON has, those of embedded structs in the place of these.
+// FieldsOf lists the fields of a struct that appear in JSON, with those of embedded structs in place of the structs.
 func FieldsOf(v reflect.Value) []NamedField {
 	var list []NamedField
 	for i := range v.NumField() {

@@ -11,8 +11,8 @@ import (
 	"quantal/internal/nearest"
 )
 
-// typeAt is the type that the value of a TOML key has to fit, and the names of the keys beside it; nil where there is
-// none.
+// typeAt is the type that the value of a TOML key must fit, and the names of the keys at the same level; nil if there
+// is none.
 func typeAt(v any, key []string) (t reflect.Type, beside []string) {
 	t = reflect.TypeOf(v)
 	for _, part := range key {
@@ -35,7 +35,7 @@ func typeAt(v any, key []string) (t reflect.Type, beside []string) {
 	return t, beside
 }
 
-// unknownKey names a key that v has no field for, and the one that may be meant.
+// unknownKey names a key without a field in v, and the one that may be meant.
 func unknownKey(e toml.DecodeError, v any) string {
 	line, _ := e.Position()
 	key := e.Key()
@@ -43,8 +43,8 @@ func unknownKey(e toml.DecodeError, v any) string {
 	return fmt.Sprintf("%q in line %d%s", strings.Join(key, "."), line, nearest.Hint(key[len(key)-1], beside))
 }
 
-// misfit says in which key and line a value of a TOML file does not fit v, and what would. What is wrong with the
-// syntax is in the error's own words.
+// misfit says in which key and line a value of a TOML file does not fit v, and what would. For wrong syntax it uses the
+// words of the error.
 func misfit(e *toml.DecodeError, v any) error {
 	line, column := e.Position()
 	reason := strings.TrimPrefix(e.Error(), "toml: ")
@@ -78,7 +78,7 @@ func describeType(t reflect.Type) string {
 		case t.Kind() == reflect.Array:
 			return fmt.Sprintf("a list [...] of %d, each %s", t.Len(), describeType(t.Elem()))
 		}
-		return "a list [...], each of it " + describeType(t.Elem())
+		return "a list [...], each of them " + describeType(t.Elem())
 	case reflect.Struct, reflect.Map:
 		return "a table, [...]"
 	}

@@ -2,7 +2,7 @@ package store
 
 import "testing"
 
-// What is wrong with a configuration is said in the words of its file, not in Go's.
+// Errors in a configuration are reported in the words of its file, not in those of Go.
 func TestDecodeConfigErrors(t *testing.T) {
 	type inner struct {
 		Rate float64 `toml:"rate"`
@@ -23,7 +23,7 @@ func TestDecodeConfigErrors(t *testing.T) {
 		`epochs = 1.5`:         "line 1, column 10: epochs: want a whole number",
 		`seed = -1`:            "line 1, column 8: seed: want a whole number of 0 or more",
 		`price = "cheap"`:      "line 1, column 9: price: want a number",
-		`hidden = 3`:           "line 1, column 10: hidden: want a list [...], each of it a whole number",
+		`hidden = 3`:           "line 1, column 10: hidden: want a list [...], each of them a whole number",
 		`start = 3`:            "line 1, column 9: start: want a list [...] of 2, each a number",
 		`name = 1`:             "line 1, column 8: name: want text in quotes",
 		`quick = "yes"`:        "line 1, column 9: quick: want true or false",

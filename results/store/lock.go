@@ -15,19 +15,18 @@ import (
 
 const (
 	lockName = ".lock"
-	heldName = ".lock.held" // stands for the lock where the file system has none
+	heldName = ".lock.held" // replaces the lock if the file system has none
 )
 
-// Lock is the right to write in a folder. It belongs to the open file, so the system takes it back when the process
-// ends, however it ends; the process id in the file is for people only. Where the file system has no locks, a file
-// stands for it, which a killed process leaves behind.
+// Lock is the right to write in a folder. It belongs to the open file, so the system releases it when the process ends
+// in any way; the process id in the file is only for people. If the file system has no locks, a file replaces it, which
+// remains if the process is killed.
 type Lock struct {
 	file *os.File // locked, or nil
-	held string   // the file that stands for the lock, or nothing
+	held string   // the file that replaces the lock, or empty
 }
 
-// TakeLock takes the lock of a folder. A folder in use gives an InUseError, one where there are no locks a
-// NoLocksError.
+// TakeLock takes the lock of a folder. A folder in use gives an InUseError, one without locks a NoLocksError.
 func TakeLock(dir string) (*Lock, error) { return takeLock(dir, flock) }
 
 func flock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
@@ -35,7 +34,7 @@ func flock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX
 func takeLock(dir string, flock func(*os.File) error) (*Lock, error) {
 	path := filepath.Join(dir, lockName)
 	file, err := safefile.Open(path, os.O_RDWR|os.O_CREATE)
-	if errors.Is(err, fs.ErrPermission) { // of another user in a folder of several, and can be locked all the same
+	if errors.Is(err, fs.ErrPermission) { // of another user in a shared folder; it can still be locked
 		file, err = safefile.Open(path, os.O_RDONLY)
 	}
 	if err != nil {
@@ -74,8 +73,8 @@ func hasNoLocks(err error) bool {
 	return false
 }
 
-// holdFolder is TakeLock for a folder in which two processes would spoil each other's work: where there are no locks, a
-// file that only one process can make stands for the lock.
+// holdFolder is TakeLock for a folder in which two processes would spoil each other's work: without locks, a file that
+// only one process can create replaces the lock.
 func holdFolder(dir string, flock func(*os.File) error) (*Lock, error) {
 	lock, err := takeLock(dir, flock)
 	var none *NoLocksError
@@ -88,18 +87,18 @@ func holdFolder(dir string, flock func(*os.File) error) (*Lock, error) {
 		if err := notHeld(dir); err != nil {
 			return nil, err
 		}
-		return holdFolder(dir, flock) // it has just been given back
+		return holdFolder(dir, flock) // it has just been released
 	}
 	if err != nil {
 		return nil, FileError(path, err)
 	}
-	host, _ := os.Hostname() // for people only, as all that is in the file
+	host, _ := os.Hostname() // only for people, like all content of the file
 	_, _ = fmt.Fprintln(file, os.Getpid(), host)
 	_ = file.Close()
 	return &Lock{held: path}, nil
 }
 
-// notHeld gives an InUseError if a file stands for the lock of a folder.
+// notHeld gives an InUseError if a file replaces the lock of a folder.
 func notHeld(dir string) error {
 	path := filepath.Join(dir, heldName)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
@@ -114,7 +113,7 @@ func notHeld(dir string) error {
 	return inUse
 }
 
-// holder says who has the lock of a folder, as far as its file tells.
+// holder says who has the lock of a folder, according to its file.
 func holder(dir string, file *os.File) *InUseError {
 	text, _ := io.ReadAll(io.LimitReader(file, 300)) // without it the holder is unknown, which InUseError can say
 	inUse := &InUseError{Path: dir}
@@ -124,7 +123,7 @@ func holder(dir string, file *os.File) *InUseError {
 	return inUse
 }
 
-// Release gives the lock back. Releasing twice does nothing.
+// Release releases the lock. Releasing twice does nothing.
 func (l *Lock) Release() error {
 	file, held := l.file, l.held
 	l.file, l.held = nil, ""
@@ -136,7 +135,7 @@ func (l *Lock) Release() error {
 	if file == nil {
 		return nil
 	}
-	_ = file.Truncate(0) // nobody holds it any more
+	_ = file.Truncate(0) // nobody holds it any longer
 	if err := file.Close(); err != nil {
 		return FileError(file.Name(), err)
 	}

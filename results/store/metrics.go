@@ -78,9 +78,8 @@ func (f *Folder) AppendMetrics(v any) error {
 	return nil
 }
 
-// CutMetrics keeps the lines of the first epochs and drops the rest, for a run that goes on behind them. A line that is
-// not what was written is dropped, too: the epoch has been trained, but what was measured then is lost. Damaged says of
-// each which and why.
+// CutMetrics keeps the lines of the first epochs and drops the rest, for a run that continues after them. A damaged
+// line is also dropped: the epoch has been trained, but its measurements are lost. Damaged says which lines and why.
 func (f *Folder) CutMetrics(epochs int) (damaged []error, err error) {
 	if err := f.writable(); err != nil {
 		return nil, err
@@ -123,7 +122,7 @@ func (f *Folder) readMetrics() ([]byte, error) {
 	return data, nil
 }
 
-// Metrics reads metrics.jsonl. A half-written last line is passed over; any other line that cannot be read gives a
+// Metrics reads metrics.jsonl. A half-written last line is skipped; any other line that cannot be read gives a
 // CorruptError. Before the first epoch the list is empty.
 func (f *Folder) Metrics() ([]Epoch, error) {
 	data, err := f.readMetrics()
@@ -141,14 +140,14 @@ func (f *Folder) Metrics() ([]Epoch, error) {
 	return epochs, nil
 }
 
-// metricsLine is a line of metrics.jsonl that is what was written.
+// metricsLine is an undamaged line of metrics.jsonl.
 type metricsLine struct {
 	text  []byte
 	epoch Epoch
 }
 
-// metricsLines reads the complete lines of metrics.jsonl. Damaged has a CorruptError for each that is not what was
-// written: no epoch, or one that does not follow those before it.
+// metricsLines reads the complete lines of metrics.jsonl. Damaged has a CorruptError for each damaged line: one that is
+// not an epoch, or does not follow those before it.
 func (f *Folder) metricsLines(data []byte) (lines []metricsLine, damaged []error) {
 	last := 0
 	for number := 1; ; number++ {
@@ -169,8 +168,8 @@ func (f *Folder) metricsLines(data []byte) (lines []metricsLine, damaged []error
 	}
 }
 
-// decodeEpoch reads a line. encoding/json leaves a number alone where the file says null or nothing, so all are NaN
-// before.
+// decodeEpoch reads a line. encoding/json leaves a number as it is if the file has null or nothing, so all are NaN
+// first.
 func decodeEpoch(line []byte) (Epoch, error) {
 	nan := math.NaN()
 	e := Epoch{

@@ -97,8 +97,7 @@ func TestDamagedMetrics(t *testing.T) {
 	}
 }
 
-// Lines that are not what was written are dropped and named when a run goes on, however they are damaged; the others
-// stay.
+// Damaged lines are dropped and named when a run continues, whatever the damage; the others stay.
 func TestDamagedMetricsAreCutOut(t *testing.T) {
 	line := func(epoch int) string {
 		text, err := EncodeJSON(Epoch{Epoch: epoch, Step: 10 * epoch})
@@ -117,7 +116,7 @@ func TestDamagedMetricsAreCutOut(t *testing.T) {
 		"two lines joined":  {strings.TrimSuffix(line(1), "\n") + line(2) + line(3), line(3), []string{"line 1"}},
 		"no epoch":          {line(1) + "{}\nnull\n\n" + line(2), line(1) + line(2), []string{"line 2", "line 3", "line 4"}},
 		"a line twice":      {line(1) + line(1) + line(2), line(1) + line(2), []string{"line 2"}},
-		"behind the end":    {line(1) + line(2) + line(3) + line(4) + "x\n", line(1) + line(2) + line(3), []string{"line 5"}},
+		"after the end":     {line(1) + line(2) + line(3) + line(4) + "x\n", line(1) + line(2) + line(3), []string{"line 5"}},
 		"half a line there": {line(1) + line(2)[:7], line(1), nil},
 		"all":               {"\xff\xfe\n", "", []string{"line 1"}},
 	} {

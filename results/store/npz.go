@@ -15,13 +15,13 @@ type Scalar struct {
 }
 
 // WriteNPZ writes tensors to a NumPy archive, float32 in C order, and numbers; numpy.load(path)[name] reads one back.
-// The file is replaced as a whole or not at all, and holds no clock: the same tensors give the same bytes. Errors: a
-// name given twice, a shape that does not fit the data or has a zero in it, and whatever the file system reports.
+// The file is replaced as a whole or not at all, and contains no time: the same tensors give the same bytes. Errors: a
+// name given twice, a shape that does not fit the data or has a zero in it, and errors of the file system.
 func WriteNPZ(path string, tensors []Tensor, numbers ...Scalar) error {
 	return WriteFile(path, func(w io.Writer) error { return EncodeNPZ(w, tensors, numbers...) })
 }
 
-// EncodeNPZ writes what WriteNPZ does.
+// EncodeNPZ writes the content of WriteNPZ.
 func EncodeNPZ(w io.Writer, tensors []Tensor, numbers ...Scalar) error {
 	names := map[string]bool{}
 	for _, t := range tensors {
@@ -51,7 +51,7 @@ func EncodeNPZ(w io.Writer, tensors []Tensor, numbers ...Scalar) error {
 	return archive.Close()
 }
 
-// Nested returns the data as an array of arrays such as [3][4]float32, which is how npyio is told a shape.
+// Nested returns the data as an array of arrays such as [3][4]float32, from which npyio takes the shape.
 func Nested[T float32 | float64](shape []int, data []T) any {
 	if len(shape) == 0 {
 		return data[0]

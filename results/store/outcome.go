@@ -2,8 +2,8 @@ package store
 
 import "math"
 
-// Outcome is what a trained network reached. Accuracies are fractions of the test set, losses are in nats per example,
-// objectives are sums over the training set. A number that was not measured is NaN here and null in a file.
+// Outcome holds the figures of a trained network. Accuracies are fractions of the test set, losses are in nats per
+// example, objectives are sums over the training set. A number that was not measured is NaN here and null in a file.
 type Outcome struct {
 	AccuracySampled     float64 `json:"accuracy_sampled"` // with one draw of the weights per 20 test examples
 	AccuracyMean        float64 `json:"accuracy_mean"`    // with the weights at mu
@@ -31,7 +31,7 @@ type Outcome struct {
 	Steps int `json:"steps"` // of training
 }
 
-// NoOutcome is the outcome of a network that reached nothing: every figure is NaN.
+// NoOutcome is the outcome of a network without figures: each is NaN.
 func NoOutcome() Outcome {
 	nan := math.NaN()
 	return Outcome{

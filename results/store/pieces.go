@@ -6,7 +6,7 @@ import (
 	"quantal/kernels"
 )
 
-// piece is one tensor of a checkpoint and its place in a State: entry k of row r is at offset + r stride + k of a
+// piece is one tensor of a checkpoint and its position in a State: entry k of row r is at offset + r stride + k of a
 // field.
 type piece struct {
 	name                       string
@@ -15,7 +15,7 @@ type piece struct {
 	offset, rows, cols, stride int
 }
 
-// parameters lists the tensors of a network that is trained no more: its means and phis.
+// parameters lists the tensors of a network whose training has ended: its means and phis.
 func parameters(l kernels.Layout) []piece { return pieces(l, nil) }
 
 // pieces lists the tensors of a checkpoint in the order of the file, with the moments of the given names.

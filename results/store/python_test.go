@@ -12,7 +12,7 @@ import (
 	"quantal/kernels"
 )
 
-// reader is the Python function in the package documentation, so what is documented is what is tested.
+// reader is the Python function in the package documentation, so that the documented one is tested.
 func reader(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("doc.go")

@@ -20,7 +20,7 @@ import (
 	"quantal/internal/input"
 )
 
-// Settings say which network of a grid a record is of: everything that decides what it reaches, on one data set.
+// Settings say which network of a grid a record belongs to: everything that determines its results, on one data set.
 type Settings struct {
 	Data         string  `json:"data"`      // the data set's name
 	Hidden       string  `json:"hidden"`    // units of the hidden layers, as in 100x100, or none
@@ -36,7 +36,7 @@ type Settings struct {
 	SigmaInit    float64 `json:"sigma_init"`
 	Validation   int     `json:"validation"`          // training examples held out
 	Normalise    string  `json:"normalise,omitempty"` // of pixels: auto, none or MEAN,SD; empty for mnist
-	Classes      int     `json:"classes,omitempty"`   // as stated; 0 if they are those of the labels
+	Classes      int     `json:"classes,omitempty"`   // as given; 0 if they follow from the labels
 	Rule         string  `json:"rule,omitempty"`      // that trained it; empty for adam
 	Seed         uint64  `json:"seed"`
 }
@@ -60,17 +60,17 @@ func NoiseNames() []string {
 	return []string{"heterogeneous", "homogeneous", "neuron", "layer", WithoutNoise}
 }
 
-// WithoutNoise is the noise of a network that has none, for which rho and c mean nothing.
+// WithoutNoise is the noise of a network that has none, for which rho and c have no meaning.
 const WithoutNoise = "none"
 
-// What became of a point of a grid.
+// The outcomes of a point of a grid.
 const (
 	Done     = "done"
-	Diverged = "diverged" // left the finite numbers; there are no figures then
+	Diverged = "diverged" // a number was no longer finite; there are then no figures
 )
 
-// Record is a finished point of a grid. It holds no clock and no host: the same network gives the same bytes. Every
-// field without omitempty is in every record, so what a later version adds has it.
+// Record is a finished point of a grid. It contains no time and no host: the same network gives the same bytes. Every
+// field without omitempty is in every record, so fields that a later version adds have omitempty.
 type Record struct {
 	ID string `json:"id"`
 	Settings
@@ -78,7 +78,7 @@ type Record struct {
 	Kernels string `json:"kernels"` // the kernel set that ran, on which the last bits depend
 	Outcome
 
-	// Where a diverged network left the finite numbers.
+	// Where a number of a diverged network was no longer finite.
 	DivergedStep  *int   `json:"diverged_step,omitempty"`
 	DivergedLayer *int   `json:"diverged_layer,omitempty"`
 	DivergedWhat  string `json:"diverged_what,omitempty"` // loss, gradient or sigma
@@ -87,7 +87,7 @@ type Record struct {
 // recordName is the file of a record in the folder of records.
 func recordName(id string) string { return id + ".json" }
 
-// The checksum of a record's file stands at its beginning and covers the file with zeros in its place.
+// The checksum of a record's file is at its beginning and covers the file with zeros in its place.
 const recordPrefix = `{"sha256":"`
 
 // WriteRecord writes a record to its file in dir, which is replaced as a whole or not at all.
@@ -107,8 +107,8 @@ func recordChecksum(line []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ReadRecords reads the records in dir, in the order of their settings. Damaged names each file that is not what was
-// written; a point with such a record has to be run again. No folder means no records.
+// ReadRecords reads the records in dir, in the order of their settings. Damaged names each file that is not as it was
+// written; a point with such a record must be run again. A missing folder means no records.
 func ReadRecords(dir string) (records []Record, damaged []error, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -176,8 +176,8 @@ func decodeRecord(line []byte) (Record, error) {
 	return r, r.complete(line)
 }
 
-// complete reports whether a line has all that WriteRecord writes of a network: a record that someone has edited may
-// have a checksum.
+// complete reports whether a line has all that WriteRecord writes for a network: an edited record may have a valid
+// checksum.
 func (r Record) complete(line []byte) error {
 	var written map[string]json.RawMessage
 	if err := json.Unmarshal(line, &written); err != nil {
@@ -210,8 +210,8 @@ func (r Record) complete(line []byte) error {
 	return nil
 }
 
-// Check reports whether a network is the one that the record is of, as far as numbers in it tell: seed, sizes and
-// steps, the sigma of each layer and the cost of magnitude.
+// Check reports whether a network is that of the record, according to the record's numbers: seed, sizes and steps, the
+// sigma of each layer and the cost of magnitude.
 func (r Record) Check(c *Checkpoint) error {
 	var hidden []string
 	for _, l := range c.Layout.Layers[:len(c.Layout.Layers)-1] {
@@ -229,7 +229,7 @@ func (r Record) Check(c *Checkpoint) error {
 				pair.record)
 		}
 	}
-	const rounding = 1e-6 // relative; another processor adds up in the same order, but may round otherwise
+	const rounding = 1e-6 // relative; another processor adds up in the same order, but may round differently
 	differ := func(what string, network, record float64) error {
 		if math.Abs(network-record) <= rounding*math.Abs(record) || math.IsNaN(record) {
 			return nil

@@ -80,7 +80,7 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// A record that was edited counts with a checksum only if nothing is missing.
+// An edited record with a valid checksum counts only if nothing is missing.
 func TestRecordsNeedTheirFields(t *testing.T) {
 	dir := t.TempDir()
 	step, layer := 12, 1
@@ -134,7 +134,7 @@ func TestRecordsNeedTheirFields(t *testing.T) {
 		refused("no noise", "noise")
 		edited("status", `"finished"`)
 		refused("another status", `status is "finished", want done or diverged`)
-		edited("loss_mean", "null") // a loss may be beyond all numbers
+		edited("loss_mean", "null") // a loss may be infinite
 		_, err = ReadRecord(dir, r.ID)
 		check(t, err)
 		if r.Status == Done {

@@ -30,7 +30,7 @@ const (
 	metadataName = "__metadata__" // the safetensors format reserves this name for a map of strings
 	checksumKey  = "sha256"
 
-	// The checksum stands first in every header, so that it is found without trust in anything else.
+	// The checksum is first in every header, so that it is found without trusting anything else.
 	checksumPrefix = `{"` + metadataName + `":{"` + checksumKey + `":"`
 	digestStart    = 8 + len(checksumPrefix)
 	digestEnd      = digestStart + 2*sha256.Size
@@ -40,12 +40,12 @@ var noDigits = strings.Repeat("0", 2*sha256.Size)
 
 // WriteSafetensors writes tensors, in the order given, and metadata to a safetensors file. The metadata gets one more
 // key, "sha256", the checksum of the file. The file is replaced as a whole or not at all. Errors: a name given twice, a
-// shape that does not fit the data, text that is not UTF-8, and whatever the file system reports.
+// shape that does not fit the data, text that is not UTF-8, and errors of the file system.
 func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string) error {
 	return WriteFile(path, func(w io.Writer) error { return EncodeSafetensors(w, tensors, metadata) })
 }
 
-// EncodeSafetensors writes what WriteSafetensors does.
+// EncodeSafetensors writes the content of WriteSafetensors.
 func EncodeSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	data, err := encodeSafetensors(tensors, metadata)
 	if err != nil {
@@ -64,9 +64,9 @@ func writeCheckpoint(path string, tensors []Tensor, metadata map[string]string) 
 	return writeAtomicBytes(path, data)
 }
 
-// ReadSafetensors reads a file of WriteSafetensors: its tensors in the order of the file, and its metadata less the
-// checksum, which is verified. A file that is cut short, changed in any byte, without a checksum, or not laid out as
-// the format asks gives a CorruptError.
+// ReadSafetensors reads a file of WriteSafetensors: its tensors in the order of the file, and its metadata without the
+// checksum, which is verified. A file that is cut short, changed in any byte, without a checksum, or not in the format
+// gives a CorruptError.
 func ReadSafetensors(path string) ([]Tensor, map[string]string, error) {
 	data, err := input.ReadLarge(path, 3) // it is decoded, and copied into a state
 	if err != nil {
@@ -96,7 +96,7 @@ func encodeSafetensors(tensors []Tensor, metadata map[string]string) ([]byte, er
 	return data, nil
 }
 
-// checksum is the SHA-256, in hexadecimal, of a file with zeros in place of its own 64 digits.
+// checksum is the SHA-256, in hexadecimal, of a file with zeros instead of its own 64 digits.
 func checksum(file []byte) string {
 	h := sha256.New()
 	h.Write(file[:digestStart])
@@ -105,8 +105,7 @@ func checksum(file []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// encodeHeader returns the JSON header, padded with spaces to a multiple of 8 bytes, and the size of the data behind
-// it.
+// encodeHeader returns the JSON header, padded with spaces to a multiple of 8 bytes, and the size of the data after it.
 func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, int, error) {
 	var b bytes.Buffer
 	b.WriteString(checksumPrefix + noDigits + `"`)
@@ -186,7 +185,7 @@ func decodeSafetensors(file []byte) ([]Tensor, map[string]string, error) {
 		return nil, nil, fmt.Errorf("does not begin with a checksum as quantal's files do")
 	}
 	entries, metadata, err := parseHeader(header)
-	// A file that lost its end fails the checksum too, but how much is missing says more.
+	// A file that lost its end also fails the checksum, but how much is missing says more.
 	if want := dataSize(entries); err == nil && want > len(data) {
 		return nil, nil, fmt.Errorf("truncated: want %d bytes of data, got %d", want, len(data))
 	}

@@ -26,7 +26,7 @@ func drawTensors(t *rapid.T) ([]Tensor, map[string]string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bits := rapid.SliceOfN(rapid.Uint32(), n, n).Draw(t, "bits") // all numbers, NaNs with any payload among them
+		bits := rapid.SliceOfN(rapid.Uint32(), n, n).Draw(t, "bits") // all numbers, including NaNs with any payload
 		data := make([]float32, n)
 		for i, b := range bits {
 			data[i] = math.Float32frombits(b)
@@ -85,7 +85,7 @@ func TestWriteSafetensorsRefuses(t *testing.T) {
 	}
 }
 
-// sealed is a file with the given header behind the checksum, the data, and a right checksum.
+// sealed is a file with the given header after the checksum, the data, and a valid checksum.
 func sealed(header string, data []byte) []byte {
 	header = checksumPrefix + noDigits + `"` + header
 	file := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
@@ -112,11 +112,11 @@ func TestReadSafetensorsRefuses(t *testing.T) {
 		{"missing bytes", tensor(one), data[:3], "truncated: want 4 bytes of data, got 3"},
 		{"dtype", tensor(`"dtype":"F64","shape":[1],"data_offsets":[0,8]`), data, `dtype "F64"`},
 		{"no dtype", tensor(`"shape":[1],"data_offsets":[0,4]`), data[:4], "want dtype"},
-		{"dtype twice", tensor(`"dtype":"F32","dtype":"F32","data_offsets":[0,4]`), data[:4], `"dtype" comes twice`},
+		{"dtype twice", tensor(`"dtype":"F32","dtype":"F32","data_offsets":[0,4]`), data[:4], `"dtype" occurs twice`},
 		{"unknown field", tensor(one + `,"x":1`), data[:4], `unknown field "x"`},
-		{"name twice", `},"a":{` + one + `},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, data, `"a" comes twice`},
-		{"key twice", `,"k":"1","k":"2"}}`, nil, `"k" comes twice`},
-		{"metadata twice", `},"__metadata__":{}}`, nil, "comes twice"},
+		{"name twice", `},"a":{` + one + `},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, data, `"a" occurs twice`},
+		{"key twice", `,"k":"1","k":"2"}}`, nil, `"k" occurs twice`},
+		{"metadata twice", `},"__metadata__":{}}`, nil, "occurs twice"},
 		{"metadata number", `,"k":1}}`, nil, "want a string"},
 		{"hole", `},"a":{` + one + `},"b":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}`, data, "begins at byte 8"},
 		{"overlap", `},"a":{` + one + `},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, data[:4],
@@ -166,7 +166,7 @@ func TestEveryFlippedByteIsDetected(t *testing.T) {
 			}
 		}
 	}
-	// And once through the file, for the message.
+	// And once through a file, for the message.
 	bad := bytes.Clone(good)
 	bad[len(bad)-1] ^= 1
 	check(t, os.WriteFile(path, bad, 0o644))
@@ -214,7 +214,7 @@ func FuzzReadSafetensors(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, file []byte) {
 		_, _, _ = decodeSafetensors(file) // must not panic
-		// With a right checksum the parser behind it is reached too.
+		// With a valid checksum the parser after it is also reached.
 		if len(file) < digestEnd {
 			return
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Seed is a seed in a configuration file. TOML has whole numbers up to 2^63-1 only, so a larger seed is a string there.
+// Seed is a seed in a configuration file. TOML has whole numbers only up to 2^63-1, so a larger seed is a string.
 type Seed uint64
 
 // ParseSeed reads a seed as a user writes it.

@@ -7,14 +7,13 @@ import (
 	"strconv"
 )
 
-// TeamCheckpoint is all that is needed to continue networks of one graph that train side by side. They stand at one
-// step.
+// TeamCheckpoint is everything needed to continue networks of one graph that train together. They are at the same step.
 type TeamCheckpoint struct {
 	Names    []string // of the networks, in the order of Networks
 	Networks []*Checkpoint
 }
 
-// networkText is what the networks of a team do not have in common, besides the state.
+// networkText is what differs between the networks of a team, apart from the state.
 type networkText struct {
 	Name   string `json:"name"`
 	Seed   string `json:"seed"`
@@ -22,7 +21,7 @@ type networkText struct {
 }
 
 // Write writes the checkpoint to one file, which is replaced as a whole or not at all. The tensors are those of a
-// Checkpoint, with the network's name and a slash in front.
+// Checkpoint, prefixed with the network's name and a slash.
 func (t *TeamCheckpoint) Write(path string) error {
 	if len(t.Networks) == 0 || len(t.Names) != len(t.Networks) {
 		return fmt.Errorf("store: %s: want one or more networks, each with a name; got %d and %d", path, len(t.Networks),
@@ -55,7 +54,7 @@ func (t *TeamCheckpoint) Write(path string) error {
 }
 
 // ReadTeamCheckpoint reads a file of TeamCheckpoint.Write and verifies all of it. A file that is damaged, is something
-// else, or is of a version this program does not know gives a CorruptError.
+// else, or has a version unknown to this program gives a CorruptError.
 func ReadTeamCheckpoint(path string) (*TeamCheckpoint, error) {
 	tensors, metadata, err := ReadSafetensors(path)
 	if err != nil {

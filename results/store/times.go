@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// Times is what a run has taken, all its processes together.
+// Times is the time that a run has taken, over all its processes.
 type Times struct {
 	Seconds          float64 `json:"seconds"`           // in training steps
-	MeasuringSeconds float64 `json:"measuring_seconds"` // in tests
+	MeasuringSeconds float64 `json:"measuring_seconds"` // in evaluation
 }
 
 // Plus adds times.
@@ -24,23 +24,23 @@ type timesAt struct {
 	Times
 }
 
-// KeepTimes remembers what the run has taken up to a step, for whoever resumes it there: to be called before
-// SaveCheckpoint. It is not in the checkpoint, which depends on the state alone.
+// KeepTimes records the time that the run has taken up to a step, for a process that resumes it there: call it before
+// SaveCheckpoint. It is not in the checkpoint, which depends only on the state.
 func (f *Folder) KeepTimes(step int, t Times) error {
 	if err := f.writable(); err != nil {
 		return err
 	}
 	var list []timesAt
 	if err := f.readJSON(timesName, &list); err != nil {
-		list = nil // there is none yet, or what is damaged is replaced
+		list = nil // there is none yet, or it is damaged and replaced
 	}
-	list = slices.DeleteFunc(list, func(at timesAt) bool { return at.Step >= step }) // the run has gone back behind them
+	list = slices.DeleteFunc(list, func(at timesAt) bool { return at.Step >= step }) // the run went back
 	list = append(list[max(0, len(list)-kept):], timesAt{step, t})
 	return f.writeJSON(timesName, list)
 }
 
-// Times is what the run had taken when it stood at a step, as far as that is known: what was kept of the step or the
-// last one before, or what metrics.jsonl says where nothing was kept.
+// Times is the time that the run had taken at a step, as far as that is known: that recorded for the step or the last
+// one before, or that in metrics.jsonl if nothing was recorded.
 func (f *Folder) Times(step int) (Times, error) {
 	var list []timesAt
 	if err := f.readJSON(timesName, &list); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -55,7 +55,7 @@ func (f *Folder) Times(step int) (Times, error) {
 	if err != nil {
 		return Times{}, err
 	}
-	lines, _ := f.metricsLines(data) // the damaged are named by who needs them
+	lines, _ := f.metricsLines(data) // functions that need the damaged lines name them
 	known := func(x float64) float64 {
 		if math.IsNaN(x) {
 			return 0

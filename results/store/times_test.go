@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// What a run has taken is kept of its last checkpoints, beside them; where nothing was kept, the metrics say it.
+// The time that a run has taken is recorded for its last checkpoints; if nothing was recorded, it comes from the
+// metrics.
 func TestTimes(t *testing.T) {
 	f := newRun(t)
 	want := func(step int, seconds, measuring float64) {
@@ -28,13 +29,13 @@ func TestTimes(t *testing.T) {
 		check(t, f.KeepTimes(10*i, Times{float64(i), float64(10 * i)}))
 	}
 	want(50, 5, 50)
-	want(49, 4, 40) // the newest checkpoint was damaged, the run goes on from the one before
+	want(49, 4, 40) // the newest checkpoint was damaged, the run continues from the one before
 	check(t, f.KeepTimes(45, Times{4.5, 41}))
 	want(50, 4.5, 41)
 	want(44, 4, 40)
-	want(25, 7, 0) // of before what was kept
+	want(25, 7, 0) // from before the records
 
-	// Damaged, it is no reason to stop, and is replaced.
+	// A damaged file is not a reason to stop, and is replaced.
 	check(t, os.WriteFile(f.Path(timesName), []byte("[{"), 0o644))
 	if _, err := f.Times(45); err == nil {
 		t.Error("a damaged times.json gives no error")

@@ -1,7 +1,7 @@
 // Command gorgonia times the training step of the published preset made of Gorgonia's own operations: the graph of
 // graph.BuildStock, gorgonia.Grad, a TapeMachine and Gorgonia's AdamSolver, in float32 on the library's default engine
 // and BLAS (gonum). The noise is an input of that graph: xi are tensors, refilled before each step by kernels.Normals,
-// and the time that takes is reported apart.
+// and the time for that is reported separately.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 func main() {
 	noise := flag.String("noise", "heterogeneous", "heterogeneous or homogeneous")
 	rho := flag.String("rho", "2", "exponent of the reliability cost")
-	threads := flag.Int("threads", 1, "for the record only: pinning decides what gonum and the garbage collector use")
+	threads := flag.Int("threads", 1, "only for the record: pinning decides what gonum and the garbage collector use")
 	seconds := flag.Float64("seconds", 2, "how long to measure")
 	flag.Parse()
 	if err := run(*noise, *rho, *threads, time.Duration(*seconds*float64(time.Second))); err != nil {
@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-// network is the model with the memory behind its inputs.
+// network is the model with the memory of its inputs.
 type network struct {
 	config  train.Config
 	model   *graph.Stock
@@ -69,7 +69,7 @@ func run(noise, rho string, threads int, duration time.Duration) error {
 	result.Peer, result.Version, result.Kernels, result.DType = "gorgonia", version("gorgonia.org/gorgonia"), "gonum",
 		"float32"
 	result.Noise, result.Rho, result.Threads = noise, n.config.Rho.Value(), threads
-	// Over all steps, those of the warm-up included: n.step is not result.Steps.
+	// Over all steps, including those of the warm-up: n.step is not result.Steps.
 	result.NoiseMs = 1e3 * n.drawing.Seconds() / float64(n.step)
 	result.Loss = float64(n.model.Loss.Value().Data().(float32)) / float64(n.config.Batch)
 	return result.Print(os.Stdout)
@@ -105,7 +105,7 @@ func (n *network) build() error {
 		}
 		for _, phi := range []*gorgonia.Node{layer.Phi, layer.PhiBias} {
 			if phi == nil || i > 0 && spec.Sharing == kernels.PerNetwork {
-				continue // the one phi of all layers is bound already
+				continue // the one phi of all layers is already bound
 			}
 			values, err := input(phi)
 			if err != nil {
@@ -138,7 +138,7 @@ func input(node *gorgonia.Node) ([]float32, error) {
 	return values, gorgonia.Let(node, tensor.New(tensor.WithShape(node.Shape()...), tensor.WithBacking(values)))
 }
 
-// train does some steps.
+// train runs some steps.
 func (n *network) train(steps int) error {
 	values := gorgonia.NodesToValueGrads(n.params)
 	for range steps {

@@ -1,4 +1,4 @@
-// Command quantal times quantal's own training step: the published preset on the CPU VM, evaluation and files left out.
+// Command quantal times quantal's own training step: the published preset on the CPU VM, without evaluation and files.
 // QUANTAL_KERNELS in the environment chooses the kernel set.
 package main
 
@@ -21,7 +21,7 @@ func main() {
 	noise := flag.String("noise", "heterogeneous", "which synapses share a sigma, as in quantal train")
 	rho := flag.String("rho", "2", "exponent of the reliability cost")
 	threads := flag.Int("threads", 1, "threads")
-	members := flag.Int("members", 1, "networks trained side by side, each with a seed of its own")
+	members := flag.Int("members", 1, "networks trained at the same time, each with its own seed")
 	seconds := flag.Float64("seconds", 2, "how long to measure")
 	flag.Parse()
 	if err := run(*noise, *rho, *threads, *members, time.Duration(*seconds*float64(time.Second))); err != nil {
@@ -49,7 +49,7 @@ func run(noise, rho string, threads, members int, duration time.Duration) error 
 	var networks []kernels.Member
 	var states []*kernels.State
 	for m := range members {
-		// Seeds of their own, so that no work can be shared between them: what copies of another program would do.
+		// Different seeds, so that they cannot share work: copies of another program could not either.
 		config.Seed = store.Seed(m + 1)
 		networks = append(networks, config.Member())
 		states = append(states, config.InitialState(program.Layout))

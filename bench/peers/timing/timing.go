@@ -1,5 +1,5 @@
-// Package timing measures a training step the same way in every peer that is written in Go, and is the line by which
-// all peers report.
+// Package timing measures a training step in the same way in every peer that is written in Go, and defines the line in
+// which all peers report.
 //
 // In: a function that trains for some steps. Out: one JSON object on a line of standard output.
 package timing
@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// Result is what a peer prints. A step is a step of one network: two networks trained side by side for a second, 1000
+// Result is the output of a peer. A step is a step of one network: two networks trained together for a second, 1000
 // steps each, are 2000 steps of half a millisecond.
 type Result struct {
 	Peer    string  `json:"peer"`
 	Version string  `json:"version"`           // of the library
-	Kernels string  `json:"kernels,omitempty"` // the code behind it: a kernel set, a BLAS
+	Kernels string  `json:"kernels,omitempty"` // the code that it uses: a kernel set, a BLAS
 	DType   string  `json:"dtype"`
 	Noise   string  `json:"noise"`
 	Rho     float64 `json:"rho"`
@@ -26,20 +26,21 @@ type Result struct {
 	Steps   int     `json:"steps"` // timed, of each network
 	// MsPerStep is the mean, the only figure that all peers have (the C program prints no other) and the one compared.
 	MsPerStep float64 `json:"ms_per_step"`
-	// MsMedian is the median over chunks of some 100 ms, which a busy neighbour moves less.
+	// MsMedian is the median over chunks of some 100 ms, which other programs affect less.
 	MsMedian float64 `json:"ms_median"`
-	// NoiseMs is the part of MsPerStep in which the peer draws its random numbers, where that was timed.
+	// NoiseMs is the part of MsPerStep in which the peer draws its random numbers, if that was timed.
 	NoiseMs float64 `json:"noise_ms,omitempty"`
 	Loss    float64 `json:"loss"` // of the last minibatch or chunk, per example: that it is finite shows that it trained
 }
 
-// The same in torch_step.py. A chunk is as long as quantal's driver lets its VM work between two looks at the context.
+// The same as in torch_step.py. A chunk is as long as quantal's driver lets its VM work between two checks of the
+// context.
 const (
 	warmUp = 300 * time.Millisecond
 	chunk  = 100 * time.Millisecond
 )
 
-// Measure calls train(n) for chunks of n steps until the time is up, after a warm-up that also finds n.
+// Measure calls train(n) for chunks of n steps until the time is up, after a warm-up that also determines n.
 func Measure(duration time.Duration, members int, train func(n int) error) (r Result, err error) {
 	n := 1
 	for began, spent := time.Now(), time.Duration(0); spent < warmUp; spent = time.Since(began) {
@@ -70,7 +71,7 @@ func Measure(duration time.Duration, members int, train func(n int) error) (r Re
 // Print writes the result as a line of JSON.
 func (r Result) Print(w io.Writer) error {
 	line, err := json.Marshal(r)
-	if err != nil { // a loss that is not a number
+	if err != nil { // a loss that is NaN
 		return fmt.Errorf("%s: %w", r.Peer, err)
 	}
 	_, err = fmt.Fprintf(w, "%s\n", line)
