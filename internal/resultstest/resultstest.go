@@ -60,7 +60,7 @@ func Normal(seed uint64) func() float32 {
 	return func() float32 { return float32(r.NormFloat64()) }
 }
 
-// WellFormed checks that a picture is SVG with shapes in it, and without text and numbers that are none.
+// WellFormed checks that a picture is SVG with shapes, without text elements and without NaN.
 func WellFormed(t *testing.T, name string, svg []byte) {
 	t.Helper()
 	paths := 0

@@ -61,7 +61,7 @@ func create(dir, advice string, files ...string) (*Folder, error) {
 	}
 	held, err := f.held(files)
 	if err == nil && held != "" {
-		err = fmt.Errorf("store: %s: holds a run already (%s is there): %s", dir, held, advice)
+		err = fmt.Errorf("store: %s: already holds a run (%s exists): %s", dir, held, advice)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

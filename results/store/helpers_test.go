@@ -21,7 +21,7 @@ var (
 	normal    = resultstest.Normal
 )
 
-// helperVariable names the part that a copy of the test program plays when a test needs a second process.
+// helperVariable names the role of a copy of the test program when a test needs a second process.
 const helperVariable = "QUANTAL_RESULTS_HELPER"
 
 func TestMain(m *testing.M) {
@@ -70,7 +70,7 @@ func helperCommand(t *testing.T, part string, args ...string) *exec.Cmd {
 	return c
 }
 
-// filled is a checkpoint whose every number is another one, with zeros in the pads.
+// filled is a checkpoint whose numbers all differ, with zeros in the pads.
 func filled(l kernels.Layout, step int, next func() float32) *Checkpoint {
 	c := &Checkpoint{Step: step, Seed: math.MaxUint64 - 7, Graph: `{"hidden":"ReLU \"σ\" <&>"}`, Driver: "{\"a\":1}\n",
 		Layout: l, State: kernels.NewState(l, 2), Rule: "adam"}
