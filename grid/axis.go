@@ -1,7 +1,6 @@
 package grid
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"quantal/internal/nearest"
+	"quantal/internal/setting"
 	"quantal/train"
 )
 
@@ -18,37 +18,37 @@ type Axis struct {
 	Values []string `json:"values"`
 }
 
-// numeric are the settings other than c, rho, noise and seed that may be an axis.
-var numeric = []string{"lambda", "lr", "batch", "epochs", "mu-init", "sigma-init", "validation", "hidden", "normalise"}
-
 // maxValues bounds an axis, as a guard against slips such as seeds 1-1e9.
 const maxValues = 100_000
 
-// ParseAxis reads the values of a setting: a list such as 0.1,1,10, or for numbers logspace:FROM:TO:N (powers of ten,
-// both ends included) or linspace:FROM:TO:N, or for seeds ranges such as 1-5. Hidden layers are written 100x100, and
-// the MEAN,SD of a normalisation 0.5x0.25. A value given twice counts once.
-func ParseAxis(name, text string) (Axis, error) {
+// ParseAxis reads the values of a setting of a configuration: a list such as 0.1,1,10, or for numbers
+// logspace:FROM:TO:N (powers of ten, both ends included) or linspace:FROM:TO:N, or for seeds ranges such as 1-5. Hidden
+// layers are written 100x100, and the MEAN,SD of a normalisation 0.5x0.25. A value given twice counts once.
+func ParseAxis(base train.Config, name, text string) (Axis, error) {
 	axis := Axis{Name: name}
-	if names := append([]string{"c", scale, "rho", "noise", "seed", "rule"}, numeric...); !slices.Contains(names, name) {
-		return axis, fmt.Errorf("%q cannot be an axis: %s", name, nearest.OneOf(name, names))
+	settings := slices.DeleteFunc(base.Settings(), func(s setting.Setting) bool { return s.Axis == "" })
+	of := name
+	if name == scale {
+		of = "c"
 	}
-	var probe train.Config
-	for _, part := range strings.Split(text, ",") {
-		part = strings.TrimSpace(part)
-		values, err := expand(name, part)
+	probe, err := settings.Find(of)
+	if err != nil {
+		return axis, fmt.Errorf("%q cannot be an axis: %s", name, nearest.OneOf(name, append(settings.Names(), scale)))
+	}
+	if name != scale {
+		axis.Name = probe.Name
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			return axis, fmt.Errorf("want values such as %s, got an empty one", probe.Axis)
+		}
+		values, err := expand(axis.Name, part)
 		if err != nil {
 			return axis, within(text, part, err)
 		}
 		for _, v := range values {
-			setting := name
-			if name == scale {
-				setting = "c"
-			}
-			if err := probe.Set(setting, v); err != nil {
+			if err := probe.Set(v); err != nil {
 				return axis, within(text, v, err)
-			}
-			if name == "noise" && !slices.Contains(train.Noises(), v) {
-				return axis, within(text, v, errors.New(nearest.OneOf(v, train.Noises())))
 			}
 			if !slices.Contains(axis.Values, v) {
 				axis.Values = append(axis.Values, v)
@@ -73,30 +73,12 @@ func within(text, value string, err error) error {
 func expand(name, part string) ([]string, error) {
 	fields := strings.Split(part, ":")
 	switch kind := fields[0]; {
-	case part == "":
-		return nil, fmt.Errorf("want values such as %s, got an empty one", example(name))
 	case kind == "logspace" || kind == "linspace":
 		return space(kind, fields[1:])
 	case name == "seed" && strings.Contains(part, "-"):
 		return seeds(part)
 	}
 	return []string{part}, nil
-}
-
-func example(name string) string {
-	switch name {
-	case "noise":
-		return "heterogeneous,homogeneous"
-	case "rho":
-		return "calcium,2/3,2"
-	case "seed":
-		return "1-5"
-	case "hidden":
-		return "100x100,50x50"
-	case "normalise":
-		return "mnist,auto,0.5x0.25"
-	}
-	return "0.1,1,10 or logspace:-2:0:9"
 }
 
 func space(kind string, fields []string) ([]string, error) {

@@ -42,7 +42,7 @@ func axes(t testing.TB, texts ...string) []Axis {
 	var list []Axis
 	for _, text := range texts {
 		name, values, _ := strings.Cut(text, "=")
-		axis, err := ParseAxis(name, values)
+		axis, err := ParseAxis(train.Config{}, name, values)
 		check(t, err)
 		list = append(list, axis)
 	}
@@ -136,7 +136,7 @@ func TestParseAxis(t *testing.T) {
 		"c=1e-4,0.01,0.1,0.177828,1,10,3.1623": "1e-4 0.01 0.1 0.177828 1 10 3.1623",
 	} {
 		name, values, _ := strings.Cut(text, "=")
-		axis, err := ParseAxis(name, values)
+		axis, err := ParseAxis(train.Config{}, name, values)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -159,7 +159,7 @@ func TestParseAxis(t *testing.T) {
 		"seed=1-99999999", "rho=-1", "noise=some", "hidden=ax3", "device=cpu,cuda", "gamma=1", "batch=1.5",
 	} {
 		name, values, _ := strings.Cut(text, "=")
-		if axis, err := ParseAxis(name, values); err == nil {
+		if axis, err := ParseAxis(train.Config{}, name, values); err == nil {
 			t.Errorf("%s: got %v, want an error", text, axis.Values)
 		}
 	}
@@ -271,12 +271,11 @@ func TestMixture(t *testing.T) {
 		}},
 		{make("normalise=mnist,0.1307x0.3081,auto"), []Mix{{"normalise", []MixValue{{"mnist", 13}, {"auto", 1}}}}},
 	} {
-		got, err := Mixture(before, test.added)
-		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
-			t.Errorf("%v %s", err, diff)
+		if diff := cmp.Diff(test.want, Mixture(before, test.added)); diff != "" {
+			t.Error(diff)
 		}
-		if got, err := Mixture(nil, test.added); err != nil || got != nil {
-			t.Errorf("into an empty folder: %v, %v", got, err)
+		if got := Mixture(nil, test.added); got != nil {
+			t.Errorf("into an empty folder: %v", got)
 		}
 	}
 }

@@ -18,18 +18,6 @@ type Point struct {
 	Config train.Config `json:"config"`
 }
 
-// UnmarshalJSON reads a point of a plan. A setting that is missing in a plan of an earlier version has the value that
-// it had then.
-func (p *Point) UnmarshalJSON(text []byte) error {
-	type plain Point
-	read := plain{Config: train.Before()}
-	if err := json.Unmarshal(text, &read); err != nil {
-		return err
-	}
-	*p = Point(read)
-	return nil
-}
-
 // Work is the approximate work of training a point, compared with others: epochs times synapses, as if the data were
 // MNIST.
 func (p Point) Work() float64 {

@@ -1,43 +1,38 @@
 package train
 
 import (
+	"encoding/json"
 	"fmt"
-	"math"
-	"slices"
+	"strings"
 
 	"quantal/graph"
 	"quantal/internal/nearest"
 	"quantal/kernels"
-	"quantal/mnist"
 	"quantal/results/store"
 )
 
-// Config is all that decides what a run computes, besides the data. The keys of its TOML form are the names of the
-// flags.
+// Config is all that decides what a run computes, besides the data; Settings describes it.
 type Config struct {
-	Data            string     `toml:"data" json:"data"` // "mnist", "glyphs", a folder, or empty for MNIST from the cache
-	Hidden          []int      `toml:"hidden" json:"hidden"`
-	Noise           string     `toml:"noise" json:"noise"` // see Noises
-	Rho             Exponent   `toml:"rho" json:"rho"`
-	C               float64    `toml:"c" json:"c"`           // reliability cost multiplier
-	Lambda          float64    `toml:"lambda" json:"lambda"` // magnitude cost multiplier
-	Epochs          int        `toml:"epochs" json:"epochs"`
-	Batch           int        `toml:"batch" json:"batch"`
-	Rule            Rule       `toml:"rule,omitempty" json:"rule,omitempty"`
-	LearningRate    float64    `toml:"lr" json:"lr"`
-	MuInit          float64    `toml:"mu-init" json:"mu-init"`       // initial means are uniform in (-MuInit, MuInit)
-	SigmaInit       float64    `toml:"sigma-init" json:"sigma-init"` // initial standard deviation of every synapse
-	Seed            store.Seed `toml:"seed" json:"seed"`
-	Validation      int        `toml:"validation" json:"validation"` // training examples held out
-	Draws           int        `toml:"draws" json:"draws"`           // K of the K-draw figures at the end; 0 for none
-	Device          string     `toml:"device" json:"device"`
-	Threads         int        `toml:"threads" json:"threads"`                   // 0 for all processors
-	CheckpointEvery int        `toml:"checkpoint-every" json:"checkpoint-every"` // epochs; the last epoch always has one
-
-	// What older files do not have.
-	// of pixels: mnist, auto, none, or MEAN,SD; empty for mnist
-	Normalise string `toml:"normalise,omitempty" json:"normalise,omitempty"`
-	Classes   int    `toml:"classes,omitempty" json:"classes,omitempty"` // 0 to take them from the labels
+	Data            string     `toml:"data"`
+	Hidden          []int      `toml:"hidden"`
+	Noise           string     `toml:"noise"`
+	Rho             Exponent   `toml:"rho"`
+	C               float64    `toml:"c"`
+	Lambda          float64    `toml:"lambda"`
+	LearningRate    float64    `toml:"lr"`
+	Batch           int        `toml:"batch"`
+	Epochs          int        `toml:"epochs"`
+	MuInit          float64    `toml:"mu-init"`
+	SigmaInit       float64    `toml:"sigma-init"`
+	Validation      int        `toml:"validation"`
+	Normalise       string     `toml:"normalise,omitempty"` // empty where it is still to be decided: see SettleNormalise
+	Classes         int        `toml:"classes,omitempty"`   // 0 to take them from the labels
+	Rule            Rule       `toml:"rule,omitempty"`
+	Seed            store.Seed `toml:"seed"`
+	Draws           int        `toml:"draws"` // 0 for none
+	Device          string     `toml:"device"`
+	Threads         int        `toml:"threads"` // 0 for all processors
+	CheckpointEvery int        `toml:"checkpoint-every"`
 }
 
 // noises maps how users call the noise to which synapses share a sigma.
@@ -84,9 +79,12 @@ func Preset(name string) (Config, error) {
 	return Config{}, fmt.Errorf("preset %q: %s", name, nearest.OneOf(name, Presets()))
 }
 
-// Before is what a kept configuration means that lacks a key: each setting as it was before there was the key. A
-// setting that is added to Config gets here what all runs did until then, which need not be what new runs do.
-func Before() Config { return published() }
+// Before is what a kept configuration means that lacks a setting: that as it was before it could be set.
+func Before() Config {
+	c := published()
+	_ = c.Settings().SetBefore() // a test reads every Before
+	return c
+}
 
 func published() Config {
 	return Config{
@@ -97,71 +95,31 @@ func published() Config {
 }
 
 // Check reports the first value that cannot be used, by its flag's name.
-func (c Config) Check() error {
-	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
-	for i, h := range c.Hidden {
-		if h < 1 || h > kernels.MaxUnits {
-			return fmt.Errorf("hidden %v: want 1 or more units in each hidden layer, and at most %d, got %d in layer %d",
-				c.Hidden, kernels.MaxUnits, h, i+1)
-		}
-	}
-	switch {
-	case !slices.Contains(Noises(), c.Noise):
-		return fmt.Errorf("noise %q: %s", c.Noise, nearest.OneOf(c.Noise, Noises()))
-	case c.Rho.name == "":
-		return fmt.Errorf("rho is missing: want a number or fraction above 0, or the name of a mechanism")
-	case !positive(c.C):
-		return fmt.Errorf("c %g: want a number above 0", c.C)
-	case !(c.Lambda >= 0) || math.IsInf(c.Lambda, 0):
-		return fmt.Errorf("lambda %g: want 0 or more", c.Lambda)
-	case c.Epochs < 1:
-		return fmt.Errorf("epochs %d: want 1 or more", c.Epochs)
-	case c.Batch < 1:
-		return fmt.Errorf("batch %d: want 1 or more", c.Batch)
-	case !positive(c.LearningRate):
-		return fmt.Errorf("lr %g: want a number above 0", c.LearningRate)
-	case !positive(c.MuInit):
-		return fmt.Errorf("mu-init %g: want a number above 0", c.MuInit)
-	case !positive(c.SigmaInit):
-		return fmt.Errorf("sigma-init %g: want a number above 0", c.SigmaInit)
-	case c.Validation < 0:
-		return fmt.Errorf("validation %d: want 0 or more examples", c.Validation)
-	case c.Draws < 0:
-		return fmt.Errorf("draws %d: want 0 or more", c.Draws)
-	case c.Threads < 0:
-		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
-	case c.CheckpointEvery < 1:
-		return fmt.Errorf("checkpoint-every %d: want 1 or more epochs", c.CheckpointEvery)
-	case c.Classes != 0 && (c.Classes < 2 || c.Classes > mnist.MaxClasses):
-		return fmt.Errorf("classes %d: want 2 to %d, or 0 to take them from the labels", c.Classes, mnist.MaxClasses)
-	}
-	if _, _, err := parseNormalise(c.Normalise); err != nil {
-		return fmt.Errorf("normalise %q: %w", c.Normalise, err)
-	}
-	if _, err := c.mover(); err != nil {
-		return err
-	}
-	return checkDevice(c.Device)
-}
+func (c Config) Check() error { return c.Settings().Check() }
 
 // Cohort names what networks must have in common to train side by side as members of one Program: structure, data,
-// rule, and the number of steps. They may differ in seed, c, rho, lambda, lr and how they start.
+// rule, and the number of steps. They may differ in the settings that are a network's own: seed, c, rho, lambda, lr and
+// how they start.
 func (c Config) Cohort() string {
-	text := fmt.Sprintf("data %s, hidden %v, noise %s, batch %d, epochs %d, validation %d", c.Data, c.Hidden, c.Noise,
-		c.Batch, c.Epochs, c.Validation)
-	if rule := c.NormaliseRule(); rule != "" {
-		text += ", normalise " + rule
-	}
-	if c.Classes != 0 {
-		text += fmt.Sprintf(", classes %d", c.Classes)
-	}
-	if c.Rule != "" {
-		text += fmt.Sprintf(", rule %v", c.Rule)
+	var parts []string
+	for _, s := range c.Settings() {
+		if (s.Name == "data" || !s.Place) && !s.Own && (s.Before == "" || s.Text() != s.Before) {
+			parts = append(parts, s.Name+" "+s.Text())
+		}
 	}
 	if c.Rho.Entropic() {
-		text += ", rho entropic" // a law of its own
+		parts = append(parts, "rho entropic") // a law of its own
 	}
-	return text
+	return strings.Join(parts, ", ")
+}
+
+// MarshalJSON writes every setting.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.Settings().Document()) }
+
+// UnmarshalJSON reads what MarshalJSON of this or an earlier version has written.
+func (c *Config) UnmarshalJSON(text []byte) error {
+	*c = Before()
+	return c.Settings().ReadJSON(text)
 }
 
 // Spec is the structure of the network for examples of the given number of values and classes.

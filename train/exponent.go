@@ -98,11 +98,7 @@ func (e Exponent) String() string { return e.name }
 func (e Exponent) MarshalText() ([]byte, error) { return []byte(e.name), nil }
 
 // UnmarshalText reads an exponent.
-func (e *Exponent) UnmarshalText(text []byte) error {
-	v, err := ParseExponent(string(text))
-	if err != nil {
-		return fmt.Errorf("rho %q: %w", text, err)
-	}
-	*e = v
-	return nil
+func (e *Exponent) UnmarshalText(text []byte) (err error) {
+	*e, err = ParseExponent(string(text))
+	return err
 }

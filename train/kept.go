@@ -33,7 +33,7 @@ func (h Host) Begin(ctx context.Context, dir string, set *mnist.Set, c Config) (
 		return nil, errors.Join(err, run.Close())
 	}
 	k := &Kept{run, folder, h}
-	if err = folder.WriteConfig(c); err == nil {
+	if err = folder.WriteConfig(c.Settings().Document()); err == nil {
 		err = folder.WriteEnvironment(Environment(set, run.Device.Name, run.Device.Kernels))
 	}
 	return k, k.closeIf(err)
@@ -52,7 +52,7 @@ func (h Host) Continue(ctx context.Context, dir string, change func(*Config) err
 	}
 	k := &Kept{run, folder, h}
 	if err = k.restore(); err == nil {
-		err = folder.WriteConfig(run.Networks[0])
+		err = folder.WriteConfig(run.Networks[0].Settings().Document())
 	}
 	if err == nil {
 		if _, missing := folder.ReadEnvironment(); errors.Is(missing, fs.ErrNotExist) {

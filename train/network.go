@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"quantal/internal/setting"
 	"quantal/mnist"
 	"quantal/results/store"
 )
@@ -92,13 +94,14 @@ func (h Host) sameData(dir string, sums map[string]string, set *mnist.Set) error
 // set.
 func (h Host) ReadConfig(folder *store.Folder) (Config, error) {
 	config := Before()
-	missing, err := folder.ReadConfig(&config)
+	missing, err := folder.ReadConfig(config.Settings())
 	if err != nil {
 		return config, err
 	}
+	missing = slices.DeleteFunc(missing, func(s setting.Setting) bool { return s.Before != "" })
 	if len(missing) > 0 {
 		h.Logger().Info("a setting that the run does not have is as it was before it could be set", "run", folder.Path(""),
-			"settings", strings.Join(missing, ","))
+			"settings", strings.Join(missing.Names(), ","))
 	}
 	if err := config.Check(); err != nil {
 		return config, &store.CorruptError{Path: folder.Path(store.ConfigName), Reason: err.Error()}

@@ -46,12 +46,19 @@ func parseNormalise(text string) (rule string, n mnist.Normalisation, err error)
 	return fmt.Sprintf("%g,%g", n.Mean, n.SD), n, nil
 }
 
-// NormaliseRule is Normalise in one way of writing it. It is empty for mnist, so that networks of before there was a
-// choice are called what they were.
+// NormaliseRule is Normalise in one way of writing it; empty for mnist.
 func (c Config) NormaliseRule() string {
+	if rule := c.normaliseText(); rule != asMNIST {
+		return rule
+	}
+	return ""
+}
+
+// normaliseText is Normalise in one way of writing it.
+func (c *Config) normaliseText() string {
 	rule, _, err := parseNormalise(c.Normalise)
-	if err != nil || rule == asMNIST {
-		return ""
+	if err != nil {
+		return c.Normalise
 	}
 	return rule
 }
@@ -59,8 +66,11 @@ func (c Config) NormaliseRule() string {
 // SettleNormalise decides on the normalisation of a new network where nobody has: a set of one's own is normalised by
 // itself. What is known as MNIST or the built-in digits stays as the authors had it.
 func (c *Config) SettleNormalise(set *mnist.Set) {
-	if c.Normalise == "" && !set.Known {
-		c.Normalise = byItself
+	if c.Normalise != "" {
+		return
+	}
+	if c.Normalise = byItself; set.Known {
+		c.Normalise = asMNIST
 	}
 }
 

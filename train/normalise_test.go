@@ -104,7 +104,8 @@ func TestNormaliseBad(t *testing.T) {
 	c, set := small(t)
 	for _, text := range []string{"minst", "0.5", "0.5,0", "0.5,-1", "33.3,78.6", "0.5,nan", "nan,0.5", "0.1,0.2,0.3", ",",
 		"-0.5,0.5"} {
-		if err := c.Set("normalise", text); err == nil || !strings.Contains(err.Error(), "MEAN,SD") {
+		c.Normalise = text
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), "MEAN,SD") {
 			t.Errorf("%q: error %v", text, err)
 		}
 	}

@@ -1,7 +1,7 @@
 package train
 
 import (
-	"fmt"
+	"errors"
 
 	"quantal/internal/nearest"
 	"quantal/kernels"
@@ -25,7 +25,7 @@ func (r Rule) String() string {
 func (r *Rule) UnmarshalText(text []byte) error {
 	name := string(text)
 	if _, err := kernels.ParseMover(name); err != nil {
-		return fmt.Errorf("rule %q: %s", name, nearest.OneOf(name, Rules()))
+		return errors.New(nearest.OneOf(name, Rules()))
 	}
 	if *r = Rule(name); name == Rules()[0] {
 		*r = ""

@@ -1,145 +1,109 @@
 package train
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
-	"quantal/internal/nearest"
-	"quantal/results/store"
+	"quantal/internal/setting"
+	"quantal/kernels"
+	"quantal/mnist"
 )
 
-// setting reads one value of a configuration from text.
-type setting func(c *Config, value string) error
+// numbers are values of an axis of numbers.
+const numbers = "0.1,1,10 or logspace:-2:0:9"
 
-func number[T any](field func(c *Config) *T, parse func(string) (T, error), what string) setting {
-	return func(c *Config, value string) error {
-		v, err := parse(strings.TrimSpace(value))
-		if err != nil {
-			return fmt.Errorf("want %s", what)
-		}
-		*field(c) = v
-		return nil
+// Settings describes every setting, once and in the order of tables: flags, files, axes, columns, identities and
+// comparisons are made of this list. A setting that is added gets a field of Config, an entry here, and in Before what all
+// runs did until then, which need not be what new ones do.
+func (c *Config) Settings() setting.List {
+	return setting.List{
+		{Name: "data", Value: &c.Data, Unset: "MNIST from the cache", Place: true, Continue: true,
+			Help: "data set: mnist (downloaded if need be), glyphs (built in), or a `FOLDER` of IDX files"},
+		{Name: "hidden", Value: &c.Hidden, Write: func() string { return FormatHidden(c.Hidden) }, Axis: "100x100,50x50",
+			Want: setting.Between(1, kernels.MaxUnits).With(" units in each hidden layer"),
+			Help: "units of each hidden layer, `N,N,...`, or none"},
+		{Name: "noise", Value: &c.Noise, OneOf: Noises(), Axis: "heterogeneous,homogeneous", Varied: true,
+			Help: "who shares a sigma: " + strings.Join(Noises(), ", ")},
+		{Name: "rho", Value: &c.Rho, Check: c.checkRho, Axis: "calcium,2/3,2", Varied: true, Own: true,
+			Help: "exponent of the reliability cost: a number, a fraction, calcium (1/2), membrane (2/3), actin (4/3), " +
+				"trafficking (2) or entropic"},
+		{Name: "c", Value: &c.C, Want: setting.Above(0), Axis: numbers, Varied: true, Own: true,
+			Help: "multiplier of the reliability cost"},
+		{Name: "lambda", Value: &c.Lambda, Want: setting.From(0), Axis: numbers, Own: true,
+			Help: "multiplier of the magnitude cost"},
+		{Name: "lr", Value: &c.LearningRate, Want: setting.Above(0), Axis: numbers, Own: true, Help: "learning rate"},
+		{Name: "batch", Value: &c.Batch, Want: setting.From(1), Axis: "20,50",
+			Help: "examples per minibatch, which share one draw of the weights"},
+		{Name: "epochs", Value: &c.Epochs, Want: setting.From(1), Axis: "10,50", Continue: true,
+			Help: "passes through the training set"},
+		{Name: "mu-init", Value: &c.MuInit, Want: setting.Above(0), Axis: numbers, Own: true,
+			Help: "initial means are uniform within plus or minus this"},
+		{Name: "sigma-init", Value: &c.SigmaInit, Want: setting.Above(0), Axis: numbers, Own: true,
+			Help: "initial standard deviation of every synapse"},
+		{Name: "validation", Value: &c.Validation, Want: setting.From(0).With(" examples"), Axis: "0,10000",
+			Help: "training examples to hold out"},
+		{Name: "normalise", Value: &c.Normalise, Write: c.normaliseText, Check: c.checkNormalise, Before: "mnist",
+			Axis: "mnist,auto,0.5x0.25", Help: "what makes inputs of pixels: mnist (less 0.1307, over 0.3081), auto (mean and " +
+				"SD of the training examples, without those held out), none (0 to 1), or `MEAN,SD`; for a FOLDER that is not " +
+				"MNIST auto unless it is said"},
+		{Name: "classes", Value: &c.Classes, Check: c.checkClasses, Before: "0", Unset: "those of the labels",
+			Help: "number of classes, where the labels do not show it"},
+		{Name: "rule", Value: &c.Rule, OneOf: Rules(), Before: "adam", Axis: strings.Join(Rules(), ","),
+			Help: "how parameters follow their gradients: adam, sgd, or momentum (0.9; v = 0.9 v + g, mu -= lr v)"},
+		{Name: "seed", Value: &c.Seed, Axis: "1-5", Varied: true, Own: true, Help: "seed of everything random"},
+		{Name: "draws", Value: &c.Draws, Want: setting.From(0), Own: true, Continue: true,
+			Help: "draws of the weights for the predictive figures at the end"},
+		{Name: "device", Value: &c.Device, Check: func() error { return checkDevice(c.Device) }, Place: true, Continue: true,
+			Help: "auto, cpu, cuda or cuda:N"},
+		{Name: "threads", Value: &c.Threads, Want: setting.From(0).With(", 0 for all processors"), Unset: "all processors",
+			Place: true, Continue: true, Help: "threads on the CPU, at most 4 for each processor"},
+		{Name: "checkpoint-every", Value: &c.CheckpointEvery, Want: setting.From(1).With(" epochs"), Place: true,
+			Continue: true, Help: "epochs between checkpoints"},
 	}
 }
 
-func float(field func(c *Config) *float64) setting {
-	return number(field, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) }, "a number")
-}
-
-func whole(field func(c *Config) *int) setting {
-	return number(field, strconv.Atoi, "a whole number")
-}
-
-func word(field func(c *Config) *string) setting {
-	return func(c *Config, value string) error {
-		*field(c) = value
-		return nil
+func (c *Config) checkRho() error {
+	if c.Rho.name == "" {
+		return fmt.Errorf("rho is missing: want a number or fraction above 0, or the name of a mechanism")
 	}
+	return nil
 }
 
-// settings says what each name sets: the names of the flags, which are the keys of a configuration file.
-func settings() map[string]setting {
-	return map[string]setting{
-		"data":   word(func(c *Config) *string { return &c.Data }),
-		"noise":  word(func(c *Config) *string { return &c.Noise }),
-		"device": word(func(c *Config) *string { return &c.Device }),
-		"hidden": parseHidden,
-		"normalise": func(c *Config, value string) error {
-			c.Normalise = strings.TrimSpace(value)
-			_, _, err := parseNormalise(c.Normalise)
-			return err
-		},
-		"classes":          whole(func(c *Config) *int { return &c.Classes }),
-		"rho":              func(c *Config, value string) (err error) { c.Rho, err = ParseExponent(value); return err },
-		"c":                float(func(c *Config) *float64 { return &c.C }),
-		"lambda":           float(func(c *Config) *float64 { return &c.Lambda }),
-		"rule":             parseRule,
-		"lr":               float(func(c *Config) *float64 { return &c.LearningRate }),
-		"mu-init":          float(func(c *Config) *float64 { return &c.MuInit }),
-		"sigma-init":       float(func(c *Config) *float64 { return &c.SigmaInit }),
-		"epochs":           whole(func(c *Config) *int { return &c.Epochs }),
-		"batch":            whole(func(c *Config) *int { return &c.Batch }),
-		"validation":       whole(func(c *Config) *int { return &c.Validation }),
-		"draws":            whole(func(c *Config) *int { return &c.Draws }),
-		"threads":          whole(func(c *Config) *int { return &c.Threads }),
-		"checkpoint-every": whole(func(c *Config) *int { return &c.CheckpointEvery }),
-		"seed": number(func(c *Config) *store.Seed { return &c.Seed }, store.ParseSeed,
-			"a whole number from 0 to 2^64-1"),
+func (c *Config) checkNormalise() error {
+	if _, _, err := parseNormalise(c.Normalise); err != nil {
+		return fmt.Errorf("normalise %q: %w", c.Normalise, err)
 	}
+	return nil
 }
 
-// SettingNames lists what Config.Set can set, in alphabetical order.
-func SettingNames() []string { return slices.Sorted(maps.Keys(settings())) }
+func (c *Config) checkClasses() error {
+	if c.Classes != 0 && (c.Classes < 2 || c.Classes > mnist.MaxClasses) {
+		return fmt.Errorf("classes %d: want 2 to %d, or 0 to take them from the labels", c.Classes, mnist.MaxClasses)
+	}
+	return nil
+}
 
 // Set reads one value, named as its flag, from text. The error says what was wanted; Check judges the whole.
 func (c *Config) Set(name, value string) error {
-	set := settings()[name]
-	if set == nil {
-		return fmt.Errorf("%q is no setting: %s", name, nearest.OneOf(name, SettingNames()))
+	s, err := c.Settings().Find(name)
+	if err != nil {
+		return err
 	}
-	return set(c, value)
+	return s.Set(value)
 }
-
-// NamedValue is a setting as text.
-type NamedValue struct{ Name, Value string }
 
 // Differences lists the settings that are not as in another configuration, in alphabetical order.
-func (c Config) Differences(other Config) []NamedValue {
-	var list []NamedValue
-	ours, theirs := c.values(), other.values()
-	for _, name := range SettingNames() {
-		if ours[name] != theirs[name] {
-			list = append(list, NamedValue{name, ours[name]})
+func (c Config) Differences(other Config) setting.List {
+	var list setting.List
+	theirs := other.Settings()
+	for i, s := range c.Settings() {
+		if s.Text() != theirs[i].Text() {
+			list = append(list, s)
 		}
 	}
+	slices.SortFunc(list, func(a, b setting.Setting) int { return strings.Compare(a.Name, b.Name) })
 	return list
-}
-
-// values are the settings as Set reads them.
-func (c Config) values() map[string]string {
-	values := map[string]string{}
-	fields := reflect.ValueOf(c)
-	for i := range fields.NumField() {
-		text := fmt.Sprint(fields.Field(i).Interface())
-		if hidden, ok := fields.Field(i).Interface().([]int); ok {
-			text = FormatHidden(hidden)
-		}
-		name, _, _ := strings.Cut(fields.Type().Field(i).Tag.Get("toml"), ",")
-		values[name] = text
-	}
-	values["normalise"] = cmp.Or(c.NormaliseRule(), asMNIST)
-	return values
-}
-
-// parseRule reads the name of a rule.
-func parseRule(c *Config, value string) error {
-	if !slices.Contains(Rules(), value) {
-		return errors.New(nearest.OneOf(value, Rules()))
-	}
-	return c.Rule.UnmarshalText([]byte(value))
-}
-
-// parseHidden reads the units of the hidden layers: 100,100 or 100x100, the latter where commas separate something
-// else.
-func parseHidden(c *Config, value string) error {
-	c.Hidden = []int{}
-	if value == "none" {
-		return nil
-	}
-	for _, part := range strings.Split(strings.ReplaceAll(value, "x", ","), ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil {
-			return fmt.Errorf("want numbers like 100,100, or none")
-		}
-		c.Hidden = append(c.Hidden, n)
-	}
-	return nil
 }
 
 // FormatHidden writes hidden layers as 100x100, or none.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -12,27 +13,27 @@ func TestDifferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := published
-	want := []NamedValue{{"hidden", "50x20"}, {"lr", "0.0003"}, {"noise", "neuron"}, {"rho", "4/3"}}
+	want := []string{"hidden 50x20", "lr 0.0003", "noise neuron", "rho 4/3"}
 	for _, v := range want {
-		if err := other.Set(v.Name, v.Value); err != nil {
+		name, value, _ := strings.Cut(v, " ")
+		if err := other.Set(name, value); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := other.Differences(published); !slices.Equal(got, want) {
+	var got []string
+	for _, s := range other.Differences(published) {
+		got = append(got, s.Name+" "+s.Text())
+	}
+	if !slices.Equal(got, want) {
 		t.Errorf("differences %v, want %v", got, want)
 	}
 	if got := published.Differences(published); len(got) != 0 {
 		t.Errorf("a configuration differs from itself: %v", got)
 	}
-	values := other.values()
 	again := published
-	for _, name := range SettingNames() {
-		text, ok := values[name]
-		if !ok {
-			t.Errorf("%s has no value", name)
-		}
-		if err := again.Set(name, text); err != nil {
-			t.Errorf("%s: %q: %v", name, text, err)
+	for _, s := range other.Settings() {
+		if err := again.Set(s.Name, s.Text()); err != nil {
+			t.Errorf("%s: %q: %v", s.Name, s.Text(), err)
 		}
 	}
 	if got := again.Differences(other); len(got) != 0 {

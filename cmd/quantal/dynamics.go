@@ -91,9 +91,7 @@ func (f numberFlag) read(text string) (err error) {
 	case *int:
 		*to, err = whole(text)
 	case *store.Seed:
-		if *to, err = store.ParseSeed(text); err != nil {
-			err = errors.New("want a whole number from 0 to 2^64-1")
-		}
+		err = to.Set(text)
 	case *float64:
 		*to, err = number(text)
 	case *[]int:

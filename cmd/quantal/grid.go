@@ -15,6 +15,7 @@ import (
 
 	"quantal/grid"
 	"quantal/internal/nearest"
+	"quantal/internal/setting"
 	"quantal/mnist"
 	"quantal/results/store"
 	"quantal/results/tables"
@@ -136,8 +137,8 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 	for _, a := range axisFlags {
 		silent = silent && !c.IsSet(a.flag)
 	}
-	for _, name := range train.SettingNames() {
-		silent = silent && (!c.IsSet(name) || name == "device" || name == "threads")
+	for _, s := range new(train.Config).Settings() {
+		silent = silent && (!c.IsSet(s.Name) || s.Name == "device" || s.Name == "threads")
 	}
 	if silent {
 		if c.IsSet("out") && grid.Is(c.String("out")) {
@@ -165,16 +166,11 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 			return nil, err
 		}
 	}
-	for _, name := range train.SettingNames() {
-		if !c.IsSet(name) || slices.Contains([]string{"noise", "rho", "c", "seed"}, name) {
-			continue
-		}
-		if err := base.Set(name, c.String(name)); err != nil {
-			return nil, usage("--%s %q: %w", name, c.String(name), err)
-		}
-		delete(vary, name) // the file's
+	if err := applyFlags(c, base.Settings(), "noise", "rho", "c", "seed"); err != nil {
+		return nil, err
 	}
-	given := map[string]string{} // axes, by setting
+	maps.DeleteFunc(vary, func(name, _ string) bool { return c.IsSet(name) }) // the file's
+	given := map[string]string{}                                              // axes, by setting
 	for _, a := range axisFlags {
 		if c.IsSet(a.flag) {
 			given[a.setting] = c.String(a.flag)
@@ -182,6 +178,7 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 	}
 	for _, text := range c.StringSlice("vary") {
 		name, list, ok := strings.Cut(text, "=")
+		name = strings.ReplaceAll(name, "_", "-")
 		if !ok {
 			return nil, usage("--vary %q: want NAME=VALUES, as in lambda=0.001,0.01", text)
 		}
@@ -207,7 +204,7 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 		if _, there := vary[name]; !there || slices.Contains(order[:i], name) {
 			continue
 		}
-		axis, err := grid.ParseAxis(name, vary[name])
+		axis, err := grid.ParseAxis(base, name, vary[name])
 		if err != nil {
 			return nil, usage("--vary %s=%s: %w", name, vary[name], err)
 		}
@@ -217,7 +214,7 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 		if values[a.setting] == "" {
 			continue
 		}
-		axis, err := grid.ParseAxis(a.setting, values[a.setting])
+		axis, err := grid.ParseAxis(base, a.setting, values[a.setting])
 		if err != nil {
 			return nil, usage("--%s %q: %w", a.flag, values[a.setting], err)
 		}
@@ -245,11 +242,11 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 	}
 	var order []string
 	places := map[string]string{} // where each setting stands in the file
-	once := func(setting, place string) error {
-		if before, again := places[setting]; again {
-			return usage("quantal: %s: %s is given twice, as %s and as %s", path, setting, before, place)
+	once := func(name, place string) error {
+		if before, again := places[name]; again {
+			return usage("quantal: %s: %s is given twice, as %s and as %s", path, name, before, place)
 		}
-		places[setting] = place
+		places[name] = place
 		return nil
 	}
 	for _, key := range slices.Sorted(maps.Keys(file)) {
@@ -259,50 +256,38 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 			if !ok {
 				return nil, usage("quantal: %s: vary: want a table, [vary], with settings as keys", path)
 			}
-			for _, name := range slices.Sorted(maps.Keys(table)) {
-				if err := once(name, "vary."+name); err != nil {
+			for _, key := range slices.Sorted(maps.Keys(table)) {
+				name, text := strings.ReplaceAll(key, "_", "-"), setting.ListText(table[key], ",")
+				if err := once(name, "vary."+key); err != nil {
 					return nil, err
 				}
 				if isAxisFlag(name) {
-					values[name] = listText(table[name], ",")
+					values[name] = text
 					continue
 				}
-				vary[name] = listText(table[name], ",")
+				vary[name] = text
 				order = append(order, name)
 			}
 			continue
 		}
-		setting := key
+		name := strings.ReplaceAll(key, "_", "-")
 		for _, a := range axisFlags {
 			if key == a.flag {
-				setting = a.setting
+				name = a.setting
 			}
 		}
-		if err := once(setting, key); err != nil {
+		if err := once(name, key); err != nil {
 			return nil, err
 		}
-		if isAxisFlag(setting) {
-			values[setting] = listText(value, ",")
+		if isAxisFlag(name) {
+			values[name] = setting.ListText(value, ",")
 			continue
 		}
-		if err := base.Set(key, listText(value, "x")); err != nil {
+		if err := base.Set(key, setting.ListText(value, "x")); err != nil {
 			return nil, usage("quantal: %s: %s: %w", path, key, err)
 		}
 	}
 	return order, nil
-}
-
-// listText writes a value of a TOML file as a flag would have it.
-func listText(v any, separator string) string {
-	list, ok := v.([]any)
-	if !ok {
-		return fmt.Sprint(v)
-	}
-	var parts []string
-	for _, v := range list {
-		parts = append(parts, listText(v, "x"))
-	}
-	return strings.Join(parts, separator)
 }
 
 // startGrid plans what was asked for and trains what of it is missing.
@@ -345,18 +330,16 @@ func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	if rule := asked.base.NormaliseRule(); rule != "" {
 		logger(c).Info("pixels", "normalise", rule)
 	}
-	if err := warnMixture(c, before, folder.Points()[len(before):], asked.axes); err != nil {
-		return err
-	}
+	warnMixture(c, before, folder.Points()[len(before):], asked.axes)
 	return trainGrid(c, folder, set, points, o)
 }
 
 // warnMixture says in what added networks differ from those before them. It is a warning if it may be a slip: unless
 // all of it was asked for as an axis.
-func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) error {
-	mixture, err := grid.Mixture(before, added)
-	if err != nil || len(mixture) == 0 {
-		return err
+func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) {
+	mixture := grid.Mixture(before, added)
+	if len(mixture) == 0 {
+		return
 	}
 	const shown = 8 // values of a setting
 	level := slog.LevelInfo
@@ -375,7 +358,6 @@ func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) e
 		}
 	}
 	logger(c).Log(c.Context, level, "the folder now mixes networks with "+strings.Join(parts, "; "))
-	return nil
 }
 
 // settleNormalise decides on the normalisation of networks for which nobody has: those that join a grid have that of

@@ -310,6 +310,12 @@ func intersperse(app *cli.App, args []string) []string {
 			rest = append(rest, arg)
 			continue
 		}
+		if name, value, given := strings.Cut(arg, "="); strings.Contains(name, "_") { // --mu_init is --mu-init
+			arg = strings.ReplaceAll(name, "_", "-")
+			if given {
+				arg += "=" + value
+			}
+		}
 		flags = append(flags, arg)
 		if takesValue[strings.TrimLeft(arg, "-")] && i+1 < len(args) {
 			i++

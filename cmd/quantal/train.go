@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
+	"quantal/internal/setting"
 	"quantal/mnist"
 	"quantal/train"
 )
@@ -75,9 +76,8 @@ func defaultFolder(config train.Config, set *mnist.Set) (string, error) {
 		return "", err
 	}
 	for _, difference := range config.Differences(published) {
-		if !slices.Contains([]string{"data", "noise", "rho", "c", "seed", "device", "threads", "checkpoint-every"},
-			difference.Name) {
-			name += "-" + difference.Name + difference.Value
+		if !difference.Place && !difference.Varied {
+			name += "-" + difference.Name + difference.Text()
 		}
 	}
 	return filepath.Join("runs", name), nil
@@ -98,14 +98,14 @@ func host(c *cli.Context) train.Host {
 	return train.Host{Data: mnist.Options{Progress: downloadProgress(c)}, Log: logger(c)}
 }
 
-// resumable are the flags that may change when a run is continued.
-var resumable = []string{"data", "epochs", "draws", "device", "threads", "checkpoint-every"}
-
 // resumeRun continues a run from its last good checkpoint.
 func resumeRun(c *cli.Context) error {
-	for _, name := range train.SettingNames() {
-		if c.IsSet(name) && !slices.Contains(resumable, name) {
-			return usage("--%s cannot change when a run is resumed: only %s can", name, strings.Join(resumable, ", "))
+	settings := new(train.Config).Settings()
+	resumable := slices.DeleteFunc(slices.Clone(settings), func(s setting.Setting) bool { return !s.Continue })
+	for _, s := range settings {
+		if c.IsSet(s.Name) && !s.Continue {
+			return usage("--%s cannot change when a run is resumed: only %s can", s.Name,
+				strings.Join(resumable.Names(), ", "))
 		}
 	}
 	for _, name := range []string{"out", "preset", "config"} {
@@ -129,7 +129,7 @@ func resumeRun(c *cli.Context) error {
 
 // changeSettings overrides the settings of an existing network with the flags.
 func changeSettings(c *cli.Context, config *train.Config) error {
-	if err := applyFlags(c, config); err != nil {
+	if err := applyFlags(c, config.Settings()); err != nil {
 		return err
 	}
 	return check(*config)

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"quantal/internal/input"
+	"quantal/internal/setting"
 	"quantal/internal/textfile"
 )
 
@@ -28,27 +28,24 @@ func (f *Folder) WriteConfig(v any) error {
 	return writeAtomicBytes(f.Path(ConfigName), text.Bytes())
 }
 
-// ReadConfig reads config.toml into v, which has the defaults, and lists the keys of v that the file lacks, except
-// those that are in a file only if they are not empty. Errors are those of ReadConfigFile; a file without any key also
-// gives a CorruptError.
-func (f *Folder) ReadConfig(v any) (missing []string, err error) {
-	path := f.Path(ConfigName)
-	if err := ReadConfigFile(path, v); err != nil {
+// ReadConfig reads config.toml into settings, which have the defaults, and lists those that the file lacks. Errors are
+// those of ReadConfigFile; a file without any of them gives a CorruptError, too.
+func (f *Folder) ReadConfig(settings setting.List) (missing setting.List, err error) {
+	missing, err = ReadSettings(f.Path(ConfigName), settings)
+	if err == nil && len(missing) == len(settings) {
+		err = Corrupt(f.Path(ConfigName), "is empty: want the settings of the run")
+	}
+	return missing, err
+}
+
+// ReadSettings is ReadConfigFile into settings. It lists those that the file lacks, which keep their values.
+func ReadSettings(path string, settings setting.List) (missing setting.List, err error) {
+	form := settings.NewForm()
+	if err := ReadConfigFile(path, form.Into); err != nil {
 		return nil, err
 	}
-	var there map[string]any
-	if err := ReadConfigFile(path, &there); err != nil {
-		return nil, err
-	}
-	if len(there) == 0 {
-		return nil, Corrupt(path, "is empty: want the settings of the run")
-	}
-	t := reflect.TypeOf(v).Elem()
-	for i := range t.NumField() {
-		key, options, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
-		if _, ok := there[key]; !ok && key != "" && options == "" { // a key that is left out if empty is not missing
-			missing = append(missing, key)
-		}
+	if missing, err = form.Take(); err != nil {
+		return nil, Corrupt(path, "%v", err)
 	}
 	return missing, nil
 }

@@ -13,11 +13,17 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"quantal/internal/setting"
 )
 
 type config struct {
 	Rho    float64 `toml:"rho"`
 	Hidden []int   `toml:"hidden"`
+}
+
+func (c *config) Settings() setting.List {
+	return setting.List{{Name: "rho", Value: &c.Rho}, {Name: "hidden", Value: &c.Hidden}}
 }
 
 // newRun is the folder of a run that has been configured.
@@ -268,10 +274,10 @@ func TestViewCannotWrite(t *testing.T) {
 func TestConfig(t *testing.T) {
 	f := newRun(t)
 	var got config
-	missing, err := f.ReadConfig(&got)
+	missing, err := f.ReadConfig(got.Settings())
 	check(t, err)
 	if len(missing) > 0 {
-		t.Errorf("missing: %v", missing)
+		t.Errorf("missing: %v", missing.Names())
 	}
 	if d := cmp.Diff(config{Rho: 2, Hidden: []int{100, 100}}, got); d != "" {
 		t.Error(d)
@@ -283,7 +289,7 @@ func TestConfig(t *testing.T) {
 	} {
 		var c config
 		check(t, os.WriteFile(f.Path(ConfigName), []byte(text), 0o644))
-		_, err := f.ReadConfig(&c)
+		_, err := f.ReadConfig(c.Settings())
 		check(t, err)
 		if d := cmp.Diff(config{Rho: 3, Hidden: []int{7}}, c); d != "" {
 			t.Errorf("%s: %s", form, d)
@@ -300,7 +306,7 @@ func TestConfig(t *testing.T) {
 		"\ufeff\n# nothing\n\n":          "is empty",
 	} {
 		check(t, os.WriteFile(f.Path(ConfigName), []byte(text), 0o644))
-		_, err := f.ReadConfig(&got)
+		_, err := f.ReadConfig(got.Settings())
 		wantError(t, err, f.Path(ConfigName), want)
 		if !isCorrupt(err) {
 			t.Errorf("%T is not a CorruptError", err)
@@ -309,10 +315,10 @@ func TestConfig(t *testing.T) {
 	// A missing key keeps its value, and is named.
 	check(t, os.WriteFile(f.Path(ConfigName), []byte("rho = 3\n"), 0o644))
 	got = config{Hidden: []int{5}}
-	missing, err = f.ReadConfig(&got)
+	missing, err = f.ReadConfig(got.Settings())
 	check(t, err)
-	if d := cmp.Diff(config{Rho: 3, Hidden: []int{5}}, got); d != "" || !slices.Equal(missing, []string{"hidden"}) {
-		t.Errorf("missing %v: %s", missing, d)
+	if d := cmp.Diff(config{Rho: 3, Hidden: []int{5}}, got); d != "" || !slices.Equal(missing.Names(), []string{"hidden"}) {
+		t.Errorf("missing %v: %s", missing.Names(), d)
 	}
 	wantError(t, ReadConfigFile("nowhere.toml", &got), "nowhere.toml", "no such file")
 }

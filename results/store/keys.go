@@ -62,6 +62,8 @@ func misfit(e *toml.DecodeError, v any) error {
 // describeType is what a user writes for a value of a type.
 func describeType(t reflect.Type) string {
 	switch t.Kind() {
+	case reflect.Pointer:
+		return describeType(t.Elem())
 	case reflect.Int, reflect.Int64:
 		return "a whole number"
 	case reflect.Uint64:

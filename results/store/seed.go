@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,10 +10,14 @@ import (
 // Seed is a seed in a configuration file. TOML has whole numbers only up to 2^63-1, so a larger seed is a string.
 type Seed uint64
 
-// ParseSeed reads a seed as a user writes it.
-func ParseSeed(text string) (Seed, error) {
+// Set reads a seed as a user writes it.
+func (s *Seed) Set(text string) error {
 	seed, err := strconv.ParseUint(text, 10, 64)
-	return Seed(seed), err
+	if err != nil {
+		return errors.New("want a whole number from 0 to 2^64-1")
+	}
+	*s = Seed(seed)
+	return nil
 }
 
 // MarshalTOML writes a number, or from 2^63 on a string.

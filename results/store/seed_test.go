@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"quantal/internal/setting"
 )
 
 // All 64 bits of a seed survive a configuration file, and smaller seeds look as they always did.
@@ -24,7 +26,7 @@ func TestSeedInAConfiguration(t *testing.T) {
 			t.Errorf("seed %d is written %s, want %s", seed, written, text)
 		}
 		var got seeded
-		_, err = f.ReadConfig(&got)
+		_, err = f.ReadConfig(setting.List{{Name: "seed", Value: &got.Seed}})
 		check(t, err)
 		if got.Seed != seed {
 			t.Errorf("seed %d is read as %d", seed, got.Seed)

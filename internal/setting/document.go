@@ -1,0 +1,199 @@
+package setting
+
+import (
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// branch is a table of a file, or, with a setting, a key in it.
+type branch struct {
+	name    string
+	setting *Setting
+	under   []*branch
+}
+
+// tree puts the settings that files have into tables by the dots in their names.
+func (l List) tree() *branch {
+	root := &branch{}
+	for i, s := range l {
+		if reflect.ValueOf(s.Value).Kind() != reflect.Pointer {
+			continue // a flag alone
+		}
+		at := root
+		for part := range strings.SplitSeq(s.Name, ".") {
+			at = at.child(part)
+		}
+		at.setting = &l[i]
+	}
+	return root
+}
+
+func (b *branch) child(name string) *branch {
+	for _, c := range b.under {
+		if c.name == name {
+			return c
+		}
+	}
+	b.under = append(b.under, &branch{name: name})
+	return b.under[len(b.under)-1]
+}
+
+// asText reports whether files have a setting as text.
+func (s Setting) asText() bool {
+	_, reads := s.Value.(encoding.TextUnmarshaler)
+	return s.Read != nil || reads
+}
+
+// structType is a struct with a field for each key, whose tags are its names in TOML and JSON: one for writing, or, with
+// pointers, one for reading, in which each key stands in both spellings.
+func (b *branch) structType(reading bool) reflect.Type {
+	var fields []reflect.StructField
+	for _, c := range b.under {
+		names := []string{c.name}
+		if other := strings.ReplaceAll(c.name, "-", "_"); reading && other != c.name {
+			names = append(names, other)
+		}
+		for _, name := range names {
+			fields = append(fields, reflect.StructField{
+				Name: fmt.Sprintf("F%d", len(fields)), Type: c.fieldType(reading),
+				Tag: reflect.StructTag(fmt.Sprintf(`toml:"%[1]s" json:"%[1]s"`, name)),
+			})
+		}
+	}
+	return reflect.StructOf(fields)
+}
+
+func (b *branch) fieldType(reading bool) reflect.Type {
+	switch {
+	case b.setting == nil && reading:
+		return reflect.PointerTo(b.structType(true))
+	case b.setting == nil:
+		return b.structType(false)
+	case b.setting.asText() && reading:
+		return reflect.TypeFor[*any]()
+	case b.setting.asText():
+		return reflect.TypeFor[string]()
+	case reading:
+		return reflect.TypeOf(b.setting.Value)
+	}
+	return reflect.TypeOf(b.setting.Value).Elem()
+}
+
+// Document is the settings as a struct that packages for TOML and JSON write.
+func (l List) Document() any {
+	root := l.tree()
+	v := reflect.New(root.structType(false)).Elem()
+	root.fill(v)
+	return v.Interface()
+}
+
+func (b *branch) fill(to reflect.Value) {
+	for i, c := range b.under {
+		switch {
+		case c.setting == nil:
+			c.fill(to.Field(i))
+		case c.setting.asText():
+			to.Field(i).SetString(c.setting.Text())
+		default:
+			to.Field(i).Set(reflect.ValueOf(c.setting.Value).Elem())
+		}
+	}
+}
+
+// A Form is what packages for TOML and JSON read a document into, before it is taken over.
+type Form struct {
+	Into any // a pointer to a struct
+	root *branch
+}
+
+// NewForm makes an empty form.
+func (l List) NewForm() Form {
+	root := l.tree()
+	return Form{reflect.New(root.structType(true)).Interface(), root}
+}
+
+// Take sets what has been read, and lists the settings that are not there.
+func (f Form) Take() (missing List, err error) {
+	return f.root.take(reflect.ValueOf(f.Into).Elem())
+}
+
+func (b *branch) take(from reflect.Value) (missing List, err error) {
+	at := 0
+	for _, c := range b.under {
+		read := from.Field(at)
+		if at++; strings.Contains(c.name, "-") { // the other spelling
+			if other := from.Field(at); read.IsNil() {
+				read = other
+			} else if !other.IsNil() {
+				return nil, fmt.Errorf("%s is there twice, as %s, too", c.name, strings.ReplaceAll(c.name, "-", "_"))
+			}
+			at++
+		}
+		if c.setting == nil {
+			if read.IsNil() {
+				read = reflect.New(read.Type().Elem())
+			}
+			more, err := c.take(read.Elem())
+			if err != nil {
+				return nil, err
+			}
+			missing = append(missing, more...)
+			continue
+		}
+		if read.IsNil() {
+			missing = append(missing, *c.setting)
+			continue
+		}
+		if !c.setting.asText() {
+			reflect.ValueOf(c.setting.Value).Elem().Set(read.Elem())
+			continue
+		}
+		text := ListText(read.Elem().Interface(), ",")
+		if err := c.setting.Set(text); err != nil {
+			return nil, fmt.Errorf("%s %q: %w", c.setting.Name, text, err)
+		}
+	}
+	return missing, nil
+}
+
+// ListText writes a value of a file as Set reads it, with a separator between the parts of a list.
+func ListText(v any, separator string) string {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Sprint(v)
+	}
+	var parts []string
+	for _, v := range list {
+		parts = append(parts, ListText(v, "x"))
+	}
+	return strings.Join(parts, separator)
+}
+
+// ReadJSON reads the Document from JSON, with what an earlier version did not write as it was before.
+func (l List) ReadJSON(text []byte) error {
+	form := l.NewForm()
+	if err := json.Unmarshal(text, form.Into); err != nil {
+		return err
+	}
+	missing, err := form.Take()
+	if err != nil {
+		return err
+	}
+	return missing.SetBefore()
+}
+
+// SetBefore gives settings the values that they had before they could be set.
+func (l List) SetBefore() error {
+	for _, s := range l {
+		if s.Before == "" {
+			continue
+		}
+		if err := s.Set(s.Before); err != nil {
+			return fmt.Errorf("%s %q: %w", s.Name, s.Before, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,322 @@
+// Package setting describes what users may set, each setting once. The settings of a configuration are a List that is
+// bound to its fields; flags, files, tables and checks are made of it. A new setting is a field and an entry in the
+// list.
+package setting
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"quantal/internal/nearest"
+)
+
+// Setting describes a value that a user may set, and where it is kept.
+type Setting struct {
+	// Name is that of the flag and the key in TOML and JSON; a dot leads into a table there, as in posterior.step.
+	Name string
+	// Value is a pointer to a number, a text or a list of these, or to a type that reads and writes itself: by the methods
+	// Set(text string) error and String, or as an encoding.TextUnmarshaler. A list of pointers to numbers, or nothing beside
+	// Read and Write, makes a setting that is a flag alone.
+	Value any
+	Read  func(text string) error // in place of how the type is read; files then have the setting as text
+	Write func() string           // in place of how the type is written
+
+	Help  string // what it is; the FILE of a flag stands in `quotes`. Without it there is no flag
+	Flag  string // its name, if it is not Name
+	Unset string // what an empty value, or 0, means
+	Want  Want   // of a number, or of each in a list
+	OneOf []string
+	Check func() error // what else it has to be; the error begins with the name of the setting
+
+	// Before is as text what the value was before there was the setting: a kept configuration that lacks it means this, and
+	// no file, name or identity of a network has the setting where it is so. It never changes. A setting without it has always
+	// been there.
+	Before string
+	Axis   string // values to vary it over, as an example; empty if it cannot be an axis of a grid
+
+	Place    bool // where or how something is computed, and not what
+	Varied   bool // what networks of a grid are there to differ in
+	Own      bool // networks that train side by side may differ in it
+	Continue bool // may change when a run is continued
+}
+
+// Want is what a number has to be. The zero Want takes every number.
+type Want struct {
+	Text   string // after "want"
+	Holds  func(x float64) bool
+	rising bool
+}
+
+// Above wants a finite number above a bound.
+func Above(low float64) Want {
+	return Want{Text: "a number above " + Format(low), Holds: func(x float64) bool { return x > low && !math.IsInf(x, 0) }}
+}
+
+// From wants a finite number that is not less than a bound.
+func From(low float64) Want {
+	return Want{Text: Format(low) + " or more", Holds: func(x float64) bool { return x >= low && !math.IsInf(x, 0) }}
+}
+
+// Between wants a number from one bound to another.
+func Between(low, high float64) Want {
+	return Want{Text: Format(low) + " to " + Format(high), Holds: func(x float64) bool { return x >= low && x <= high }}
+}
+
+// With says more after what is wanted.
+func (w Want) With(text string) Want { w.Text += text; return w }
+
+// Rising wants one or more such numbers, each larger than the one before.
+func (w Want) Rising() Want { w.rising = true; return w }
+
+// Set reads the value from text. The error says what was wanted.
+func (s Setting) Set(text string) error {
+	text = strings.TrimSpace(text)
+	if _, one := s.Value.(*[]string); s.OneOf != nil && !one && !slices.Contains(s.OneOf, text) {
+		return errors.New(nearest.OneOf(text, s.OneOf))
+	}
+	if s.Read != nil {
+		return s.Read(text)
+	}
+	return read(s.Value, text)
+}
+
+func parse[T any](to *T, text string, read func(string) (T, error), want string) error {
+	v, err := read(text)
+	if err != nil {
+		return errors.New("want " + want)
+	}
+	*to = v
+	return nil
+}
+
+func read(to any, text string) error {
+	switch to := to.(type) {
+	case interface{ Set(text string) error }:
+		return to.Set(text)
+	case encoding.TextUnmarshaler:
+		return to.UnmarshalText([]byte(text))
+	case *string:
+		*to = text
+	case *bool:
+		return parse(to, text, strconv.ParseBool, "true or false")
+	case *int:
+		return parse(to, text, strconv.Atoi, "a whole number")
+	case *float64:
+		return parse(to, text, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) }, "a number")
+	case *[]string, *[]int, *[]float64:
+		return readList(reflect.ValueOf(to).Elem(), text)
+	case []*float64:
+		return readPlaces(to, text)
+	default:
+		if array := reflect.ValueOf(to).Elem(); array.Kind() == reflect.Array {
+			var places []*float64
+			for i := range array.Len() {
+				places = append(places, array.Index(i).Addr().Interface().(*float64))
+			}
+			return readPlaces(places, text)
+		}
+		return fmt.Errorf("a %T cannot be read as a setting", to)
+	}
+	return nil
+}
+
+// readList reads a list separated by commas, or numbers also by x where commas separate something else; none is empty.
+func readList(to reflect.Value, text string) error {
+	kept := reflect.MakeSlice(to.Type(), 0, 0)
+	if to.Type().Elem().Kind() != reflect.String && !strings.Contains(text, ",") {
+		text = strings.ReplaceAll(text, "x", ",")
+	}
+	if text != "none" {
+		for part := range strings.SplitSeq(text, ",") {
+			v := reflect.New(to.Type().Elem())
+			part = strings.TrimSpace(part)
+			if err := read(v.Interface(), part); err != nil {
+				return fmt.Errorf("%w, got %q", err, part)
+			}
+			kept = reflect.Append(kept, v.Elem())
+		}
+	}
+	to.Set(kept)
+	return nil
+}
+
+func readPlaces(places []*float64, text string) error {
+	var values []float64
+	if err := readList(reflect.ValueOf(&values).Elem(), text); err != nil {
+		return err
+	}
+	if len(values) != len(places) {
+		return fmt.Errorf("want %d numbers, separated by commas", len(places))
+	}
+	for i, v := range values {
+		*places[i] = v
+	}
+	return nil
+}
+
+// Text is the value as Set reads it.
+func (s Setting) Text() string {
+	if s.Write != nil {
+		return s.Write()
+	}
+	return textOf(reflect.ValueOf(s.Value))
+}
+
+func textOf(v reflect.Value) string {
+	switch {
+	case v.Kind() == reflect.Pointer:
+		if text, ok := v.Interface().(fmt.Stringer); ok {
+			return text.String()
+		}
+		return textOf(v.Elem())
+	case v.Kind() == reflect.Float64:
+		return Format(v.Float())
+	case v.Kind() == reflect.Slice && v.Len() == 0:
+		return "none"
+	case v.Kind() == reflect.Slice, v.Kind() == reflect.Array:
+		var parts []string
+		for i := range v.Len() {
+			parts = append(parts, textOf(v.Index(i)))
+		}
+		return strings.Join(parts, ",")
+	}
+	return fmt.Sprint(v)
+}
+
+// Format writes a number as shortly as reads back the same: 0.01, 1e-6.
+func Format(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	return strings.Replace(strconv.FormatFloat(x, 'g', -1, 64), "e-0", "e-", 1)
+}
+
+// Default is what --help says of the value.
+func (s Setting) Default() string {
+	if v := reflect.ValueOf(s.Value); s.Unset != "" && (!v.IsValid() || v.Kind() == reflect.Pointer && v.Elem().IsZero()) {
+		return s.Unset
+	}
+	return s.Text()
+}
+
+// FlagName is the name of the flag; empty if there is none.
+func (s Setting) FlagName() string {
+	if s.Help == "" || s.Flag != "" {
+		return s.Flag
+	}
+	return s.Name
+}
+
+// title is how errors call the setting.
+func (s Setting) title() string {
+	if name := s.FlagName(); name != "" {
+		return name
+	}
+	return s.Name
+}
+
+// Column is the name of the setting in tables.
+func (s Setting) Column() string { return strings.ReplaceAll(s.Name, "-", "_") }
+
+// check judges the value.
+func (s Setting) check() error {
+	if s.Want.Holds != nil {
+		last, numbers := math.Inf(-1), numbersIn(reflect.ValueOf(s.Value))
+		for _, v := range numbers {
+			x := v.Convert(reflect.TypeFor[float64]()).Float()
+			ok := s.Want.Holds(x)
+			if s.Want.rising && (!ok || x <= last) {
+				return fmt.Errorf("%s %s: want rising numbers, each %s", s.title(), s.Text(), s.Want.Text)
+			}
+			if !ok {
+				return fmt.Errorf("%s %s: want %s", s.title(), textOf(v), s.Want.Text)
+			}
+			last = x
+		}
+		if s.Want.rising && len(numbers) == 0 {
+			return fmt.Errorf("%s: want one or more numbers, each %s", s.title(), s.Want.Text)
+		}
+	}
+	if s.OneOf != nil {
+		texts := []string{s.Text()}
+		if list, several := s.Value.(*[]string); several {
+			texts = *list
+		}
+		for i, text := range texts {
+			if !slices.Contains(s.OneOf, text) {
+				return fmt.Errorf("%s %q: %s", s.title(), text, nearest.OneOf(text, s.OneOf))
+			}
+			if slices.Contains(texts[:i], text) {
+				return fmt.Errorf("%s %s: want it once", s.title(), text)
+			}
+		}
+	}
+	if s.Check != nil {
+		return s.Check()
+	}
+	return nil
+}
+
+func numbersIn(v reflect.Value) (numbers []reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		return numbersIn(v.Elem())
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			numbers = append(numbers, numbersIn(v.Index(i))...)
+		}
+		return numbers
+	}
+	return []reflect.Value{v}
+}
+
+// List is the settings of a configuration, bound to it.
+type List []Setting
+
+// Described is a configuration whose settings are described.
+type Described interface{ Settings() List }
+
+// Find finds a setting by its name, in which - and _ are the same. The error says which names there are.
+func (l List) Find(name string) (Setting, error) {
+	for _, s := range l {
+		if s.Name == strings.ReplaceAll(name, "_", "-") {
+			return s, nil
+		}
+	}
+	return Setting{}, fmt.Errorf("%q is no setting: %s", name, nearest.OneOf(name, l.Names()))
+}
+
+// Names lists the names in alphabetical order.
+func (l List) Names() []string {
+	var names []string
+	for _, s := range l {
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Check reports the first value that cannot be used, by the name of its flag.
+func (l List) Check() error {
+	for _, s := range l {
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// In is the same list as part of a larger one: the keys stand in a table, and there are no flags.
+func (l List) In(table string) List {
+	l = slices.Clone(l)
+	for i := range l {
+		l[i].Name, l[i].Help, l[i].Flag = table+"."+l[i].Name, "", ""
+	}
+	return l
+}
