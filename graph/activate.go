@@ -47,8 +47,8 @@ func (o *Activate) SymDiff(in gorgonia.Nodes, a, da *gorgonia.Node) (gorgonia.No
 	return gorgonia.Nodes{dy}, err
 }
 
-// ActivateGradient is the gradient with respect to y. Inputs: the gradient with respect to a(y), and a(y), or y where
-// the derivative is no function of a(y).
+// ActivateGradient is the gradient with respect to y. Inputs: the gradient with respect to a(y), and a(y), or y if the
+// derivative is not a function of a(y).
 type ActivateGradient struct {
 	op
 	Activation kernels.Activation

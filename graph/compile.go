@@ -23,13 +23,13 @@ func CompileSpec(s Spec, rule kernels.Rule) (*kernels.Program, error) {
 	return Compile(m.Graph, m.Loss, rule)
 }
 
-// Compile turns a differentiated graph into a Program. It looks at nothing but the graph: which layers there are, what
-// stands between them, which costs the loss has and which gradients reach each parameter.
+// Compile turns a differentiated graph into a Program. It reads only the graph: which layers it has, what is between
+// them, which costs the loss has and which gradients reach each parameter.
 //
-// What is fused: an activation with the layer before it, its gradient with the layer (or the loss) behind it, and all
+// It fuses an activation with the layer before it, its gradient with the layer (or the loss) after it, and all
 // gradients of a layer's parameters with what the rule does with them: kernels.Adam trains, kernels.Accumulate
-// measures, kernels.Langevin samples. What Compile does not know, or cannot prove to be the training step of a chain of
-// noisy layers, it refuses by name, whatever the rule.
+// measures, kernels.Langevin samples. For any rule, Compile refuses by name what it does not know, or cannot prove to
+// be the training step of a chain of noisy layers.
 func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*kernels.Program, error) {
 	if rule == nil {
 		return nil, fmt.Errorf("graph: Compile: there is no update rule: want one of package kernels")
@@ -57,13 +57,13 @@ func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*ke
 	return c.program, nil
 }
 
-// delta is what a gradient node stands for: the gradient of a buffer, before or after its activation.
+// delta is the meaning of a gradient node: the gradient of a buffer, before or after its activation.
 type delta struct {
 	buffer kernels.Buffer
-	passed bool // behind the activation's gradient
+	passed bool // after the activation's gradient
 }
 
-// layer is what the compiler knows of one noisy layer.
+// layer is what the compiler knows about one noisy layer.
 type layer struct {
 	op           *NoisyLinear
 	mu, sigma    *gorgonia.Node
@@ -76,7 +76,7 @@ type layer struct {
 	backwardDone bool
 }
 
-// slopeOf is what the derivative of the activation is computed from.
+// slopeOf is the operand from which the derivative of the activation is computed.
 func (l *layer) slopeOf() *gorgonia.Node {
 	if l.activation.KeepsSlope() {
 		return l.linear
@@ -97,7 +97,7 @@ type compiler struct {
 	pending []pending
 }
 
-// pending is an instruction that forms dW and has its place in the program. Its costs are known only when the sums have
+// pending is an instruction that forms dW, at its position in the program. Its costs are known only after the sums have
 // been read.
 type pending struct {
 	at int
@@ -117,7 +117,7 @@ func (c *compiler) emit(i kernels.Instruction) {
 	c.program.Instructions = append(c.program.Instructions, i)
 }
 
-// visit emits what a node computes. Sums and costs are looked at in finish.
+// visit emits the instruction of a node. Sums and costs are checked in finish.
 func (c *compiler) visit(n *gorgonia.Node) error {
 	in := c.operands(n)
 	switch op := n.Op().(type) {
@@ -209,12 +209,12 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 		return fmt.Errorf("%v: its mu, %v, is not an input of the graph", op, mu)
 	}
 	if j, used := c.muOf[mu]; used {
-		return fmt.Errorf("%v: its mu, %v, belongs to layer %d already", op, mu, j)
+		return fmt.Errorf("%v: its mu, %v, already belongs to layer %d", op, mu, j)
 	}
 	l := &layer{op: op, mu: mu}
 	if x.IsVar() {
 		if c.input != nil {
-			return fmt.Errorf("%v: a second input, %v, beside %v: want a single chain of layers", op, x, c.input)
+			return fmt.Errorf("%v: a second input, %v, in addition to %v: want a single chain of layers", op, x, c.input)
 		}
 		c.input = x
 		l.src = c.newBuffer(x, op.In)
@@ -272,7 +272,7 @@ func (c *compiler) noise(op gorgonia.Op, i int, in gorgonia.Nodes) error {
 	return nil
 }
 
-// activate fuses an activation with the Forward that made its input.
+// activate fuses an activation with the Forward that computes its input.
 func (c *compiler) activate(n *gorgonia.Node, op *Activate, in gorgonia.Nodes) error {
 	i := len(c.layers) - 1
 	if i < 0 || c.layers[i].activated != in[0] || c.layers[i].activation != kernels.Linear || c.layers[i].fed {
@@ -289,7 +289,7 @@ func (c *compiler) activate(n *gorgonia.Node, op *Activate, in gorgonia.Nodes) e
 func (c *compiler) likelihood(n *gorgonia.Node, kind kernels.Likelihood, in gorgonia.Nodes) error {
 	i := len(c.layers) - 1
 	if c.loss != nil {
-		return fmt.Errorf("%v is a second likelihood beside %v", n.Op(), c.loss.Op())
+		return fmt.Errorf("%v is a second likelihood in addition to %v", n.Op(), c.loss.Op())
 	}
 	if i < 0 || c.layers[i].activated != in[0] || c.layers[i].fed {
 		return fmt.Errorf("%v: its input %v is not the output of the last noisy layer", n.Op(), in[0])
@@ -327,8 +327,8 @@ func (c *compiler) producer(b kernels.Buffer) *layer {
 	return nil
 }
 
-// activateGradient notes that n is the gradient of a buffer before its activation. The instruction that computed the
-// gradient behind it, Loss or Backward, applies it.
+// activateGradient notes that n is the gradient of a buffer before its activation. The instruction that computes the
+// gradient after it, Loss or Backward, applies it.
 func (c *compiler) activateGradient(n *gorgonia.Node, op *ActivateGradient, in gorgonia.Nodes) error {
 	d, ok := c.deltas[in[0]]
 	if !ok || d.passed {
@@ -396,7 +396,7 @@ func (c *compiler) sigmaGradient(n *gorgonia.Node, op *NoisyLinearSigmaGradient,
 	return nil
 }
 
-// terms splits a tree of sums into what is added.
+// terms splits a tree of sums into its terms.
 func (c *compiler) terms(n *gorgonia.Node) gorgonia.Nodes {
 	if n.Op() == nil || !isSum(n.Op()) {
 		return gorgonia.Nodes{n}
@@ -408,7 +408,7 @@ func (c *compiler) terms(n *gorgonia.Node) gorgonia.Nodes {
 	return all
 }
 
-// finish reads the sums: which costs the loss has, and whether each parameter's gradient is what they imply.
+// finish reads the sums: which costs the loss has, and whether each parameter's gradient follows from them.
 func (c *compiler) finish(loss *gorgonia.Node) error {
 	if c.loss == nil {
 		return fmt.Errorf("the graph has no likelihood")
@@ -428,8 +428,8 @@ func (c *compiler) finish(loss *gorgonia.Node) error {
 	return c.fill(laws)
 }
 
-// variable says what a node within a cost of a layer is called in formulas. The first that belongs to a layer settles
-// which one that is, if *layer is negative; then those of others are none.
+// variable is the name in formulas of a node within a cost of a layer. If *layer is negative, the first node that
+// belongs to a layer sets it; nodes of other layers are then not variables.
 func (c *compiler) variable(n *gorgonia.Node, layer *int) (name string, ok bool) {
 	at, name := -1, ""
 	if i, ok := c.muOf[n]; ok {
@@ -480,7 +480,7 @@ func (c *compiler) laws(loss *gorgonia.Node) ([]kernels.Law, error) {
 		}
 	}
 	if likelihoods != 1 {
-		return nil, fmt.Errorf("the likelihood stands in the loss %d times, want once", likelihoods)
+		return nil, fmt.Errorf("the loss contains the likelihood %d times, want once", likelihoods)
 	}
 	return laws, nil
 }
@@ -490,8 +490,8 @@ func (c *compiler) lower(nodes gorgonia.Nodes, layer *int) (kernels.Formula, err
 	return lower(nodes, func(n *gorgonia.Node) (string, bool) { return c.variable(n, layer) })
 }
 
-// slopes reads what the costs add to the gradients of mu and sigma of a layer, after checking that the rest is what the
-// likelihood has in them.
+// slopes reads the terms that the costs add to the gradients of mu and sigma of a layer, after checking that the rest
+// comes from the likelihood.
 func (c *compiler) slopes(i int, l *layer) (kernels.Formula, error) {
 	mu, err := c.rest(l.mu, l.dmu)
 	if err != nil {
@@ -517,7 +517,7 @@ func summed(f kernels.Formula, n int) kernels.Formula {
 	return b.Formula(b.Sum(f, f.Outputs[:n]), b.Sum(f, f.Outputs[n:]))
 }
 
-// rest returns the terms of a gradient besides that of the likelihood, which must be there once.
+// rest returns the terms of a gradient other than that of the likelihood, which must occur once.
 func (c *compiler) rest(n *gorgonia.Node, likelihood ...*gorgonia.Node) (rest gorgonia.Nodes, err error) {
 	if n.Deriv() == nil || slices.Contains(likelihood, nil) {
 		return nil, fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", n)
@@ -535,7 +535,7 @@ func (c *compiler) rest(n *gorgonia.Node, likelihood ...*gorgonia.Node) (rest go
 	return rest, nil
 }
 
-// sigmaTerms returns what the costs of layer i add to the gradient of its sigma, by synapse.
+// sigmaTerms returns the terms that the costs of layer i add to the gradient of its sigma, by synapse.
 func (c *compiler) sigmaTerms(i int, l *layer) (terms gorgonia.Nodes, err error) {
 	phi := c.operands(l.sigma)[0]
 	if phi.Deriv() == nil {
@@ -567,7 +567,7 @@ func (c *compiler) sigmaTerms(i int, l *layer) (terms gorgonia.Nodes, err error)
 	return terms, nil
 }
 
-// fill writes the costs into the instructions that form dW, and adds the one for what layers share.
+// fill writes the costs into the instructions that form dW, and adds the one for the parameters that layers share.
 func (c *compiler) fill(laws []kernels.Law) error {
 	_, drawn := c.program.Rule.Draws()
 	s := c.program.Layout.Sharing
@@ -575,7 +575,7 @@ func (c *compiler) fill(laws []kernels.Law) error {
 	for _, g := range c.pending {
 		g.Law = laws[g.Layer]
 		if shared && !g.Law.Equal(laws[0]) {
-			return fmt.Errorf("layers %d and 0 have other costs: want the same where sigma is shared", g.Layer)
+			return fmt.Errorf("layers %d and 0 have different costs: want the same if sigma is shared", g.Layer)
 		}
 		instruction := c.program.Rule.Layer(g.Gradient)
 		if drawn {
@@ -594,8 +594,8 @@ func (c *compiler) fill(laws []kernels.Law) error {
 	return nil
 }
 
-// checkSlopes compares the slopes of a law with differences of its costs, at some places and for some numbers. Where the
-// costs have a kink or are not finite nothing is said.
+// checkSlopes compares the slopes of a law with differences of its costs, at some points and for some numbers. Points
+// where the costs have a kink or are not finite are skipped.
 func checkSlopes(l kernels.Law) error {
 	const places, step = 16, 1e-4
 	u := make([]float64, places*(3+len(l.Numbers())))
@@ -618,7 +618,7 @@ func checkSlopes(l kernels.Law) error {
 			before, at, after := total(of, -step), total(of, 0), total(of, step)
 			rate, scale := (after-before)/(2*step), math.Abs(before)+math.Abs(after)
 			if bend := math.Abs(after - 2*at + before); !(bend < 1e-4*scale) {
-				continue // a kink, or no number
+				continue // a kink, or NaN
 			}
 			if e := math.Abs(slopes[i] - rate); !(e <= 1e-3*(math.Abs(rate)+scale)) {
 				return fmt.Errorf("the gradient is not that of the costs: their slope over %s is %g at %v, the gradient has %g", of,

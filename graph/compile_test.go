@@ -72,7 +72,7 @@ fluctuate layer 0 with d1 b0, magnitude lambda*abs(mu), reliability c*sigma^-rho
 var rules = []kernels.Rule{kernels.DefaultAdam(), kernels.Accumulate{}, kernels.Accumulate{AtMu: true},
 	kernels.Langevin{}}
 
-// hand builds a graph of two layers by hand, so that a test can put something else in its place.
+// hand builds a graph of two layers by hand, so that a test can replace parts of it.
 type hand struct {
 	g              *gorgonia.ExprGraph
 	x, y           *gorgonia.Node
@@ -100,7 +100,7 @@ func (h *hand) layer(t *testing.T, x *gorgonia.Node, out int) *gorgonia.Node {
 	return must(t)(ApplyNoisyLinear(i, kernels.PerSynapse, x, h.mu[i], h.sigma[i], h.Seed, h.Step))
 }
 
-// cost adds a cost of layer i to the loss, with something in the place of B/N.
+// cost adds a cost of layer i to the loss, with another factor instead of B/N.
 func (h *hand) cost(t *testing.T, text string, i int, loss, fraction *gorgonia.Node) *gorgonia.Node {
 	t.Helper()
 	l := mustLaw(text)
@@ -127,7 +127,7 @@ func (h *hand) compile(t *testing.T, loss *gorgonia.Node, rule kernels.Rule) (*k
 	return Compile(h.g, loss, rule)
 }
 
-// Editing the graph changes the Program, whatever the rule.
+// Editing the graph changes the Program, for every rule.
 func TestCompileFollowsTheGraph(t *testing.T) {
 	magnitude := func(t *testing.T, h *hand, i int, loss *gorgonia.Node) *gorgonia.Node {
 		return h.cost(t, "magnitude = lambda*abs(mu)", i, loss, h.Fraction)
@@ -198,8 +198,8 @@ func inWordsOf(rule kernels.Rule, update string) string {
 	return update
 }
 
-// Without draws the weights are the parameters themselves, so that whatever moves these comes last, in a network of any
-// depth; and so it does if the graph is sorted otherwise: the order of what Gorgonia calls roots is its own affair.
+// Without draws the weights are the parameters themselves, so the instructions that move them come last, in a network
+// of any depth. This also holds if the graph is sorted differently: the order of Gorgonia's roots is not defined.
 func TestCompileMovesMuLast(t *testing.T) {
 	for depth := 1; depth < 7; depth++ {
 		sizes := []int{3}

@@ -47,7 +47,7 @@ func (o *TotalCost) SymDiff(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia
 	return gorgonia.Nodes{d, nil}, err
 }
 
-// CostWeight is what the cost of each synapse counts in the objective: B/N. Inputs: the fraction, the gradient of the
+// CostWeight is the weight of each synapse's cost in the objective: B/N. Inputs: the fraction, the gradient of the
 // term. Output: [out, in+1].
 type CostWeight struct{ op }
 

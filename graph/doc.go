@@ -2,14 +2,14 @@
 // compiles the differentiated graph to a [kernels.Program].
 //
 // What enters: a [Spec], the structure of the network. [Build] turns it into a graph of fused operations,
-// [gorgonia.Grad] differentiates it, and [Compile] walks the result in execution order and emits instructions; its
+// [gorgonia.Grad] differentiates it, and [Compile] visits the result in execution order and emits instructions; its
 // argument, a kernels.Rule, says what they do with the gradients. What leaves: the Program, which a kernels.VM runs.
-// The graph can also be run as it is by gorgonia.TapeMachine, in float32 or float64.
+// gorgonia.TapeMachine can also run the graph as it is, in float32 or float64.
 //
-// The structure stands in the graph; numbers are its scalar inputs, so that one Program serves networks that differ in
-// c, rho, lambda, learning rate and seed:
+// The graph holds the structure; numbers are its scalar inputs, so that one Program serves networks that differ in c,
+// rho, lambda, learning rate and seed:
 //
 //	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho ),   sigma = softplus(phi)
 //
-// [BuildStock] writes the same objective with nothing but Gorgonia's own operations, as a check on everything else.
+// [BuildStock] writes the same objective with only Gorgonia's own operations, as a check on everything else.
 package graph

@@ -9,17 +9,17 @@ import (
 	"quantal/kernels"
 )
 
-// Elementwise is an operation of package kernels, entry by entry, on tensors of one shape and scalars, which meet every
-// entry. Only tensors have a gradient. It stands in for what Gorgonia does not have or what it does not do well:
+// Elementwise is an operation of package kernels, entry by entry, on tensors of one shape and scalars, which apply to
+// every entry. Only tensors have a gradient. It is for operations that Gorgonia does not have or does not do well:
 //
-//   - It has no select, min and max. Its sign and comparisons have no derivative, and a graph with them none at all;
+//   - It has no select, min and max. Its sign and comparisons have no derivative, so a graph with them has none at all;
 //     here it is 0.
-//   - The derivative of its power is one for the exponent, too, with the logarithm of the base. A scalar exponent
-//     leaves that as nodes which nothing reads and which are not a number where the base is negative.
+//   - The derivative of its power includes one for the exponent, with the logarithm of the base. A scalar exponent
+//     leaves that as nodes which nothing reads and which are NaN where the base is negative.
 //   - Its log of 1 + x becomes log1p of x and takes the node of the sum out of the graph, though others may read it.
-//   - The slope of a root is infinite at 0, and that of x^2 there 0, so that the slope of both, (x^2)^(1/4), is not a
-//     number. By convention a root's slope at 0 is 0 here: of sqrt, and of powers with a constant exponent
-//     between 0 and 1. A synapse of mean 0 then has no slope along its mean.
+//   - The slope of a root is infinite at 0, and that of x^2 is 0 there, so the slope of their composition, (x^2)^(1/4),
+//     is NaN. By convention a root's slope at 0 is 0 here: of sqrt, and of powers with a constant exponent between 0
+//     and 1. A synapse of mean 0 then has no slope along its mean.
 //
 // Where min and max have a kink, the second argument has the slope; abs has the slope 0 at 0. All arguments of select
 // are computed: a branch whose slope is infinite where the other is taken makes the slope NaN.
@@ -179,7 +179,7 @@ func (w *writer) number(x float64) *gorgonia.Node {
 	return gorgonia.NewConstant(x)
 }
 
-// do writes an operation, as Gorgonia's own if that is as good.
+// do writes an operation, as Gorgonia's own if that is equivalent.
 func (w *writer) do(o kernels.Op, in ...*gorgonia.Node) *gorgonia.Node {
 	if w.err != nil {
 		return nil

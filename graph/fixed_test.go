@@ -16,8 +16,8 @@ import (
 	"quantal/kernels/cuda"
 )
 
-// fixedRun is a small training, or measurement, whose numbers may not change, with the start of the SHA-256 of what it
-// leaves.
+// fixedRun is a small training, or measurement, whose numbers may not change, with the start of the SHA-256 of its
+// results.
 type fixedRun struct {
 	sizes      []int
 	batch      int
@@ -35,8 +35,8 @@ func (f fixedRun) String() string {
 		f.rule)
 }
 
-// fixedRuns have all sharings, likelihoods, rules, activations and exponents with code of their own, and 0 to 3 hidden
-// layers. Where a change of the arithmetic is meant, the failing test says the new sums.
+// fixedRuns have all sharings, likelihoods, rules, activations and exponents that have their own code, and 0 to 3
+// hidden layers. If a change of the arithmetic is intended, the failing test prints the new sums.
 var fixedRuns = []fixedRun{
 	{[]int{19, 4}, 5, kernels.Linear, kernels.PerSynapse, kernels.Categorical, [2]float64{0, 0.5}, kernels.DefaultAdam(),
 		"f7b03351eae407a6", "8a2b8aad1901e091", "6538eeb09705b13e", "00325c0d21ca001f"},
@@ -65,7 +65,7 @@ var fixedRuns = []fixedRun{
 		"3f23307079eaa183", "cc1bc197c3d23c65", "4137ed1160ce69b5", "4ae31c2ddb089cc2"},
 }
 
-// TestFixedRuns compares what fixed runs leave with what they left when they were written down, to the bit.
+// TestFixedRuns compares the results of fixed runs with those recorded when they were written, to the bit.
 func TestFixedRuns(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("Go may round a product and a sum once on other architectures")
@@ -188,8 +188,7 @@ func turned(dst []int32, seed uint64, epoch int) {
 	}
 }
 
-// eachSynapse calls f with the slots of every synapse: of its mu, and of its phi the first time that it is met, else
-// -1.
+// eachSynapse calls f with the slots of every synapse: of its mu, and of its phi at its first occurrence, else -1.
 func eachSynapse(l kernels.Layout, f func(mu, phi int)) {
 	met := map[int]bool{}
 	for i, layer := range l.Layers {

@@ -39,14 +39,14 @@ func noticed(t *testing.T, p *problem, got gradients, tolerance float64) {
 		return // nothing to plant in
 	}
 	for _, f := range faults {
-		// Ten times the tolerance: noticed with room, not by luck.
+		// Ten times the tolerance: noticed by a wide margin, not by luck.
 		if e, _ := distance(got, p.stock(t, f)); e < 10*tolerance {
 			t.Errorf("the planted fault %q goes unnoticed: error %.3g", f, e)
 		}
 	}
 }
 
-// What is no activation is refused, and the model of stock operations has all that are.
+// An unknown activation is refused, and the model of stock operations has all known ones.
 func TestActivationsOfGraphs(t *testing.T) {
 	none := kernels.Activation(len(kernels.Activations()))
 	spec := Spec{Sizes: []int{2, 2, 2}, Batch: 1, Activation: none}
@@ -161,7 +161,7 @@ func clone(a [][]float64) (b [][]float64) {
 	return b
 }
 
-// The tests above mean something only where noise and cost both matter: check the regime they are made in.
+// The tests above are meaningful only if noise and cost both matter: check their regime.
 func TestProblemsMakeTheNoiseVisible(t *testing.T) {
 	for _, spec := range specs() {
 		if spec.Sharing == kernels.NoNoise {
@@ -186,7 +186,7 @@ func TestProblemsMakeTheNoiseVisible(t *testing.T) {
 	}
 }
 
-// The classic slip of minibatch objectives: (N/B) L, summed over the data, must not depend on B.
+// The classic mistake in minibatch objectives: (N/B) L, summed over the data, must not depend on B.
 func TestObjectiveDoesNotDependOnTheBatch(t *testing.T) {
 	const examples = 12
 	for _, likelihood := range []kernels.Likelihood{kernels.Categorical, kernels.Gaussian} {

@@ -22,20 +22,20 @@ import (
 
 // Law is the price of one synapse as a formula of its variables, mu and sigma unless said otherwise, and of numbers.
 type Law struct {
-	Name      string // what the cost is called; may be empty
+	Name      string // the name of the cost; may be empty
 	Variables []string
-	// One output. Its inputs are the variables and then the numbers by the alphabet; its lines are what was written, but
-	// for arithmetic on constants.
+	// One output. Its inputs are the variables and then the numbers in alphabetical order; its lines are as written,
+	// except for arithmetic on constants.
 	Formula kernels.Formula
 }
 
-// What a law may be made of, at most: a limit on what is asked of compilers and of readers.
+// The largest size of a law: a limit for compilers and readers.
 const (
 	maxLawNodes = 200
 	maxLawText  = 2000 // characters
 )
 
-// reserved are the names that are no numbers of a law, and why.
+// reserved are the names that cannot be numbers of a law, and why.
 var reserved = map[string]string{
 	nameFraction:      "every cost is multiplied by it anyway",
 	nameLearningRate:  "it belongs to the rule that trains",
@@ -52,14 +52,14 @@ var (
 	lawFunction = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 )
 
-// LawError is what is wrong with the text of a law, and where.
+// LawError is an error in the text of a law, and its position.
 type LawError struct {
 	Text    string
 	Column  int // of the first character at fault, from 1
 	Problem string
 }
 
-// Error shows the place on two lines of its own.
+// Error shows the position on two separate lines.
 func (e *LawError) Error() string {
 	text, at := []rune(e.Text), min(e.Column-1, utf8.RuneCountInString(e.Text))
 	const before, after = 60, 20
@@ -69,8 +69,8 @@ func (e *LawError) Error() string {
 }
 
 // ParseLaw reads a law such as "reliability = c * sigma^-rho", or without a name. Variables are mu and sigma unless
-// others are given; other names are numbers. It knows + - * / ^ (also written **), comparisons (1 where they hold, else
-// 0), condition ? a : b, and the functions of package kernels, select(condition, a, b) among them, with pow(a, b) for
+// others are given; other names are numbers. It knows + - * / ^ (also written **), comparisons (1 if they hold, else
+// 0), condition ? a : b, and the functions of package kernels, including select(condition, a, b), with pow(a, b) for
 // a^b. Powers bind before signs and from the right: -a^2 is -(a^2), a^b^c is a^(b^c). An error is a *LawError.
 func ParseLaw(text string, variables ...string) (Law, error) {
 	if len(variables) == 0 {
@@ -138,10 +138,10 @@ func (p *lawParser) law() (Law, error) {
 	return l, nil
 }
 
-// unexpected is how the parser writes the token that it cannot take.
+// unexpected is how the parser writes a token that it does not accept.
 var unexpected = regexp.MustCompile(`^unexpected token (?:EOF|\w+\((".*")\))$`)
 
-// syntax says what the parser says, without its words for tokens.
+// syntax is the parser's message, without its words for tokens.
 func (p *lawParser) syntax(err error) error {
 	var e *file.Error
 	if !errors.As(err, &e) {
@@ -163,7 +163,7 @@ func (p *lawParser) line(l kernels.Line) int {
 
 func (p *lawParser) number(v float64) int { return p.line(kernels.Line{Op: kernels.OpNumber, Num: v}) }
 
-// operators are those of two arguments that are operations, some with their arguments swapped.
+// operators are those with two arguments, as operations, some with their arguments swapped.
 var operators = map[string]struct {
 	op   kernels.Op
 	swap bool
@@ -185,7 +185,7 @@ var functions = func() map[string]kernels.Op {
 	return all
 }()
 
-// Functions lists the functions that a law may be made of.
+// Functions lists the functions that a law may use.
 func Functions() []string { return slices.Sorted(maps.Keys(functions)) }
 
 // node writes the lines of a node and returns the last.
@@ -249,9 +249,9 @@ func (p *lawParser) name(n *ast.IdentifierNode) (int, error) {
 	switch {
 	case i >= 0:
 	case isReserved:
-		return 0, p.refuseAt(n, "%s cannot stand in a law: %s", name, why)
+		return 0, p.refuseAt(n, "%s is not allowed in a law: %s", name, why)
 	case isFunction:
-		return 0, p.refuseAt(n, "%s is a function: want its arguments in brackets behind it", name)
+		return 0, p.refuseAt(n, "%s is a function: want its arguments in brackets after it", name)
 	case !lawWord.MatchString(name):
 		return 0, p.refuseAt(n, "want names of letters, digits and underscores, got %q", name)
 	default:
@@ -297,12 +297,12 @@ func (p *lawParser) fold(n ast.Node, o kernels.Op, lines ...int) (int, error) {
 	}
 	value := kernels.Operate(o, v[0], v[1], v[2])
 	if math.IsNaN(value) || math.IsInf(value, 0) {
-		return 0, p.refuseAt(n, "%q of these constants is no finite number", o)
+		return 0, p.refuseAt(n, "%q of these constants is not a finite number", o)
 	}
 	return p.number(value), nil
 }
 
-// formula has the lines that the last one needs, each once, and the numbers by the alphabet.
+// formula has the lines that the last one needs, each once, and the numbers in alphabetical order.
 func (p *lawParser) formula(root int) kernels.Formula {
 	f := kernels.Formula{Inputs: slices.Clone(p.inputs[:p.variables])}
 	var numbers []string
@@ -334,11 +334,11 @@ func (p *lawParser) formula(root int) kernels.Formula {
 	return f
 }
 
-// Numbers lists the names of the law's numbers, by the alphabet.
+// Numbers lists the names of the law's numbers in alphabetical order.
 func (l Law) Numbers() []string { return l.Formula.Inputs[len(l.Variables):] }
 
-// Text is the formula in canonical form: brackets and spaces as they have to be, constants computed. It reads back as
-// the same law.
+// Text is the formula in canonical form: necessary brackets, standard spaces, constants computed. It reads back as the
+// same law.
 func (l Law) Text() string { return l.Formula.String() }
 
 // String is the law in canonical form, with its name.
@@ -386,7 +386,7 @@ func (l Law) Apply(inputs map[string]*gorgonia.Node) (*gorgonia.Node, error) {
 	return nodes[l.Formula.Outputs[0]], nil
 }
 
-// Slopes is the law's value and then its derivative with respect to each of its variables, as Gorgonia makes them, in
+// Slopes is the law's value and then its derivative with respect to each of its variables, as derived by Gorgonia, in
 // one formula of the law's inputs.
 func (l Law) Slopes() (kernels.Formula, error) {
 	g := gorgonia.NewGraph()

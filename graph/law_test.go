@@ -18,8 +18,8 @@ import (
 	"quantal/kernels"
 )
 
-// term is a random formula: its text, and its value computed here, without anything of package kernels. The second
-// result is whether the point lies away from kinks, jumps and singular points.
+// term is a random formula: its text, and its value computed here, without package kernels. The second result is
+// whether the point is away from kinks, jumps and singular points.
 type term struct {
 	text string
 	eval func(at map[string]float64) (float64, bool)
@@ -168,7 +168,7 @@ func tape(t *rapid.T, l Law, points []map[string]float64) (values, dmu, dsigma [
 }
 
 // Lowered formulas have the values that a recursive evaluation has, the slopes that finite differences have, and both
-// those of Gorgonia's own machine.
+// agree with Gorgonia's own machine.
 func TestLawsHaveTheirSlopes(t *testing.T) {
 	compared := 0
 	used := map[string]bool{}
@@ -187,7 +187,7 @@ func TestLawsHaveTheirSlopes(t *testing.T) {
 				continue
 			}
 			l, err := ParseLaw(drawn.text)
-			if err != nil { // constants alone, or a division by such as came to 0
+			if err != nil { // only constants, or a division by constants that give 0
 				continue
 			}
 			compared++
@@ -301,10 +301,10 @@ func TestLawRefusals(t *testing.T) {
 		"c = ":                            "5: want a formula such as c * sigma^-rho, got nothing",
 		"my law = sigma":                  `1: want a name of letters, digits and underscores before =, got "my law"`,
 		"cost = c\n * sgima(mu)":          `13: there is no function "sgima"`,
-		"cost = exp + mu":                 "8: exp is a function: want its arguments in brackets behind it",
+		"cost = exp + mu":                 "8: exp is a function: want its arguments in brackets after it",
 		"min(mu)":                         "1: function min has 2 arguments, got 1",
-		"sigma^step":                      "7: step cannot stand in a law: the price stays the same from step to step",
-		"mu + 2 / (1 - 1)":                `8: "/" of these constants is no finite number`,
+		"sigma^step":                      "7: step is not allowed in a law: the price stays the same from step to step",
+		"mu + 2 / (1 - 1)":                `8: "/" of these constants is not a finite number`,
 		"mu and sigma":                    `4: operator "and" is not one of a law`,
 		"not mu":                          `1: operator "not" is not one of a law`,
 		"0 < mu < 1":                      `8: operator "&&" is not one of a law`,
@@ -340,14 +340,14 @@ func TestLawRefusals(t *testing.T) {
 	}
 }
 
-// hostile has the words of laws and what does not belong there.
+// hostile has the words of laws and other text.
 var hostile = []string{"mu", "sigma", "c", "rho", "0", "1", "-1", "2.5", "1e308", "1e-308", "+", "-", "*", "/", "^",
 	"**", "(", ")", "(", ")", ",", "<", "<=", "==", "!=", "?", ":", "log(", "exp(", "sqrt(", "select(", "min(", "pow(", "abs(",
 	"tanh(", "log(-1)", "1/0", "log(0 - mu)", "a.b", "[", "]", "{", "}", "'", "\"", "`", ";", "|", "??", "..", "#",
 	"let x =", "if", "else", "and", "not", "nil", "true", "seed", "=", "é", "\x00", "\xff", "\n", " ", "//", "/*",
 	"99999999999999999999"}
 
-// survives checks that a text is read, differentiated and evaluated, or refused at a place and with words.
+// survives checks that a text is read, differentiated and evaluated, or refused with a position and a message.
 func survives(t interface{ Fatalf(string, ...any) }, text string) {
 	l, err := ParseLaw(text)
 	if err != nil {
@@ -430,7 +430,7 @@ func TestSlopesAtZero(t *testing.T) {
 	}
 }
 
-// Tensors that are no formula of a synapse are refused by name.
+// Tensors that are not a formula of a synapse are refused by name.
 func TestLowerRefuses(t *testing.T) {
 	g := gorgonia.NewGraph()
 	mu := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithShape(2, 3), gorgonia.WithName("mu"))

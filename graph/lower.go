@@ -12,9 +12,9 @@ import (
 
 // lower writes what nodes compute for one synapse as a formula with one output for each. The nodes are elementwise
 // trees, of Gorgonia's operations or of Elementwise, down to constants, scalar inputs, which the formula reads by the
-// names of their nodes, and whatever node is a variable by the given function. Inputs are in the order of first, and
-// then in that in which they are met. Nodes that no output reads do not matter. What is none of these it refuses by the
-// name of the operation and the node.
+// names of their nodes, and any node that is a variable by the given function. Inputs are in the order of first, and
+// then in the order of their first occurrence. Nodes that no output reads do not matter. Any other node is refused by
+// the name of the operation and the node.
 func lower(outputs []*gorgonia.Node, variable func(*gorgonia.Node) (name string, ok bool), first ...string) (
 	kernels.Formula, error) {
 	l := lowering{b: kernels.NewFormula(), variable: variable, inputs: map[string]int{},
@@ -139,7 +139,7 @@ func spreads(n *gorgonia.Node) bool {
 
 func sums(n *gorgonia.Node) bool { return strings.HasPrefix(n.Op().String(), "Σ") }
 
-// known is how to write an operation, given the lines of its operands.
+// known says how to write an operation, given the lines of its operands.
 func (l *lowering) known(n *gorgonia.Node) (func(args []int) int, bool) {
 	b := l.b
 	plain := func(o kernels.Op) (func([]int) int, bool) {
@@ -152,7 +152,7 @@ func (l *lowering) known(n *gorgonia.Node) (func(args []int) int, bool) {
 	switch {
 	case spreads(n):
 		return func(args []int) int { return args[0] }, true
-	case sums(n): // of what is the same in all entries
+	case sums(n): // of a value that is the same in all entries
 		return func(args []int) int {
 			return b.Do(kernels.OpMul, b.Number(float64(operands(n)[0].Shape().TotalSize())), args[0])
 		}, true
@@ -171,7 +171,7 @@ func (l *lowering) known(n *gorgonia.Node) (func(args []int) int, bool) {
 			return plain(o)
 		}
 	case n.Op().Arity() == 2:
-		// Behind the name stands whether a comparison is a number.
+		// The name is followed by whether a comparison is a number.
 		name = strings.TrimSuffix(strings.TrimSuffix(name, " false"), " true")
 		switch name {
 		case ">":

@@ -9,7 +9,7 @@ import (
 	"quantal/kernels"
 )
 
-// Linear says which layer of noisy weights an operation computes with.
+// Linear says with which layer of noisy weights an operation computes.
 type Linear struct {
 	kernels.Layer
 	Index   int // the layer's number, which enters the noise
@@ -61,7 +61,7 @@ func sigmaShape(l kernels.Layer, s kernels.Sharing) tensor.Shape {
 	case kernels.PerNeuron:
 		return tensor.Shape{l.Out}
 	}
-	return tensor.Shape{1, 1} // not [1], which Gorgonia takes for a scalar
+	return tensor.Shape{1, 1} // not [1], which Gorgonia treats as a scalar
 }
 
 // groupOf returns the entries, of as many as there are sigmas, that row r has: one per synapse, or a single one.
@@ -103,7 +103,7 @@ func product[T kernels.Float](l Linear, v values[T], at int) kernels.Product[T] 
 	return p
 }
 
-// strided copies a matrix into rows of Stride(width) with the constant 1 behind the values, as the kernels read them.
+// strided copies a matrix into rows of Stride(width) with the constant 1 after the values, as the kernels read them.
 func strided[T kernels.Float](x []T, batch, width int) []T {
 	stride := kernels.Stride(width)
 	s := make([]T, batch*stride)

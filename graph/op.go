@@ -16,8 +16,7 @@ import (
 // instances numbers the operations: Gorgonia merges nodes of equal hash, but ours own their output buffers.
 var instances atomic.Int64
 
-// op is what the operations of this package have in common: the parts of gorgonia.Op that do not depend on what is
-// computed.
+// op has what the operations of this package share: the parts of gorgonia.Op that do not depend on the computation.
 type op struct {
 	name   string
 	number int64
@@ -26,7 +25,7 @@ type op struct {
 	shape  tensor.Shape // of the output
 	diff   []bool       // which inputs have a gradient
 	out    gorgonia.Value
-	data   any // the output's backing slice: tensors of one entry do not give theirs away
+	data   any // the output's backing slice: tensors of one entry do not expose theirs
 }
 
 // newOp describes an operation on the given nodes; diff lists the inputs that have a gradient.
@@ -41,7 +40,7 @@ func newOp(name string, shape tensor.Shape, dtype tensor.Dtype, in gorgonia.Node
 	return o
 }
 
-// allocate makes the output, when the operation runs for the first time: a graph that is only compiled takes no memory.
+// allocate makes the output when the operation runs for the first time: a graph that is only compiled needs no memory.
 func (o *op) allocate() {
 	if o.out != nil || o.shape.IsScalar() {
 		return
@@ -69,7 +68,7 @@ func (o *op) Type() hm.Type {
 // InferShape is the shape of the output.
 func (o *op) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 
-// ReturnsPtr is false: Gorgonia shall not write into the output.
+// ReturnsPtr is false: Gorgonia must not write into the output.
 func (o *op) ReturnsPtr() bool { return false }
 
 // CallsExtern is false: nothing outside Go is called.
@@ -90,7 +89,7 @@ func (o *op) Hashcode() uint32 {
 
 func (o *op) String() string { return fmt.Sprintf("%s#%d", o.name, o.number) }
 
-// DiffWRT tells which inputs have a gradient.
+// DiffWRT says which inputs have a gradient.
 func (o *op) DiffWRT(int) []bool { return o.diff }
 
 // output is where the operation writes; it then returns out.
@@ -99,7 +98,7 @@ func output[T kernels.Float](o *op) []T {
 	return data
 }
 
-// values gives the data of an operation's inputs as slices, to be read only.
+// values returns the data of an operation's inputs as read-only slices.
 type values[T kernels.Float] []gorgonia.Value
 
 func (v values[T]) slice(i int) []T {

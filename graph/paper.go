@@ -8,7 +8,7 @@ const (
 	entropicCost  = "reliability = -c*log(sigma)"
 )
 
-// PaperCosts are the costs of Malkin et al. 2024, Eq. 2-4: lambda |mu|, and c sigma^-rho where there is noise.
+// PaperCosts are the costs of Malkin et al. 2024, Eq. 2-4: lambda |mu|, and c sigma^-rho if there is noise.
 func PaperCosts(s kernels.Sharing) []Law { return paperCosts(s, powerCost) }
 
 // EntropicCosts are the same in the limit rho -> 0, where c (sigma^-rho - 1) / rho becomes -c log sigma: the costs of

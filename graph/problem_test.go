@@ -11,8 +11,8 @@ import (
 	"quantal/kernels"
 )
 
-// problem is a Spec with numbers: a member, parameters and a minibatch, in the regime in which the noise is visible
-// (sigma between 0.05 and 0.5, the largest gradients of noise and cost of one size). Parameters are as in Model.
+// problem is a Spec with numbers: a member, parameters and a minibatch, in the regime in which the noise matters (sigma
+// between 0.05 and 0.5, the largest gradients of noise and cost of equal size). Parameters are as in Model.
 type problem struct {
 	spec     Spec
 	member   kernels.Member
@@ -24,7 +24,7 @@ type problem struct {
 	mu, phi  [][]float64
 }
 
-// stream gives reproducible numbers in (lo, hi).
+// stream returns reproducible numbers in (lo, hi).
 type stream struct{ noise kernels.Noise }
 
 func (s *stream) uniform(n int, lo, hi float64) []float64 {
@@ -215,7 +215,7 @@ func (p *problem) loss(t *testing.T) float64 {
 	return asFloat64(m.Loss.Value())[0]
 }
 
-// A fault is something that a build of the model may get wrong, and that a test must notice.
+// A fault is a possible error in a build of the model that a test must notice.
 type fault string
 
 const (
@@ -317,7 +317,7 @@ func (p *problem) xi(i int, f fault) []float64 {
 	return xi
 }
 
-// split takes [out, in+1] apart into weights and biases; join puts them together.
+// split divides [out, in+1] into weights and biases; join is its inverse.
 func split(a []float64, l kernels.Layer) (w, b []float64) {
 	for r := range l.Out {
 		row := a[r*l.Columns():][:l.Columns()]
@@ -334,8 +334,8 @@ func join(w, b []float64, l kernels.Layer) (a []float64) {
 }
 
 // distance is the worst error of any gradient of got, relative to that gradient's largest entry in want, or that of the
-// loss. Phis of one entry each, one per layer, count as one gradient: alone, an entry in which noise and cost happen to
-// cancel would have nothing to be measured by.
+// loss. Phis of one entry each, one per layer, count as one gradient: for a single entry in which noise and cost happen
+// to cancel there would be no scale.
 func distance(got, want gradients) (worst float64, where string) {
 	note := func(e float64, name string) {
 		if e > worst || e != e {

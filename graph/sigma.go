@@ -7,7 +7,7 @@ import (
 	"quantal/kernels"
 )
 
-// Sigma is the standard deviation that a phi stands for, sigma = softplus(phi), entry by entry.
+// Sigma is the standard deviation for a phi, sigma = softplus(phi), entry by entry.
 type Sigma struct{ op }
 
 // ApplySigma adds the standard deviations of a phi.

@@ -7,8 +7,8 @@ import (
 	"quantal/kernels"
 )
 
-// To compile a network takes no memory for its parameters, however many they are: what holds them says first whether
-// there is room.
+// Compiling a network needs no memory for its parameters, however many there are: code that allocates them first checks
+// whether there is room.
 func TestCompileTakesNoMemory(t *testing.T) {
 	spec := Spec{Sizes: []int{784, 3_000_000, 10}, Batch: 20, Activation: kernels.ReLU, Costs: PaperCosts(0)}
 	var before, after runtime.MemStats
@@ -22,7 +22,7 @@ func TestCompileTakesNoMemory(t *testing.T) {
 	}
 }
 
-// What cannot be counted is refused, without overflow on the way.
+// Sizes that cannot be counted are refused, without overflow on the way.
 func TestSpecCheckSizes(t *testing.T) {
 	for _, c := range []struct {
 		sizes []int
@@ -37,7 +37,7 @@ func TestSpecCheckSizes(t *testing.T) {
 		{[]int{64, 1<<28 - 1, 10}, false},
 	} {
 		s := Spec{Sizes: c.sizes, Batch: 20}
-		// The last layer of the third and fourth reads as many inputs as it likes: few rows.
+		// The last layer of the third and fourth may read any number of inputs, because it has few rows.
 		if err := s.Check(); (err == nil) != c.ok {
 			t.Errorf("%v: %v, want an error: %v", c.sizes, err, !c.ok)
 		}

@@ -23,8 +23,8 @@ type Spec struct {
 	Costs      []Law // what each synapse pays; the objective has their sum
 }
 
-// MarshalJSON writes the structure as checkpoints have it: costs by their text, and those of the paper, whatever the
-// exponent, as they were written before there were others.
+// MarshalJSON writes the structure in the form of checkpoints: costs as text, and those of the paper, for any exponent,
+// as they were written before there were others.
 func (s Spec) MarshalJSON() ([]byte, error) {
 	var costs []string
 	magnitude, reliability := false, false
@@ -57,7 +57,7 @@ func count(b bool) int {
 	return 0
 }
 
-// Check reports what is wrong with the Spec.
+// Check reports an error in the Spec.
 func (s Spec) Check() error {
 	if len(s.Sizes) < 2 {
 		return fmt.Errorf("graph: sizes %v: want at least inputs and outputs", s.Sizes)
@@ -70,7 +70,7 @@ func (s Spec) Check() error {
 	for i, l := range s.Layout().Layers {
 		if !l.Countable() {
 			return fmt.Errorf("graph: layer %d of %d inputs and %d outputs is too large: want less than 2^34 synapses, "+
-				"with rows rounded up to multiples of 64, for noise is counted in 32 bits", i+1, l.In, l.Out)
+				"with rows rounded up to multiples of 64, because noise is counted in 32 bits", i+1, l.In, l.Out)
 		}
 	}
 	if len(s.Sizes) > 1<<16 {
@@ -273,7 +273,7 @@ func (m *Model) costs(i int, layer kernels.Layer, mu, sigma *gorgonia.Node) (ter
 	return terms, nil
 }
 
-// phi returns the phi of layer i, a new input unless the whole network has one; nil without noise.
+// phi returns the phi of layer i, a new input unless the whole network shares one; nil without noise.
 func (m *Model) phi(i int, layer kernels.Layer, dt tensor.Dtype) *gorgonia.Node {
 	switch {
 	case m.Spec.Sharing == kernels.NoNoise:

@@ -11,9 +11,9 @@ import (
 	"quantal/kernels"
 )
 
-// Stock is the model of a Spec written with Gorgonia's own operations only, weights and biases apart. Its noise comes
-// in as tensors and its numbers are constants. It shares no arithmetic with the fused operations and exists to check
-// them.
+// Stock is the model of a Spec written only with Gorgonia's own operations, with separate weights and biases. Its noise
+// enters as tensors and its numbers are constants. It shares no arithmetic with the fused operations and exists to
+// check them.
 type Stock struct {
 	Graph  *gorgonia.ExprGraph
 	Loss   *gorgonia.Node
@@ -23,7 +23,7 @@ type Stock struct {
 }
 
 // StockLayer holds the inputs of one layer. Phi is per synapse [out, in] and [out, 1]; otherwise Phi is [out, 1] per
-// neuron or [1, 1] per layer or network, weights and biases having it in common, and PhiBias is nil.
+// neuron or [1, 1] per layer or network, shared by weights and biases, and PhiBias is nil.
 type StockLayer struct {
 	Mu, MuBias   *gorgonia.Node // [out, in], [out, 1]
 	Phi, PhiBias *gorgonia.Node
@@ -165,7 +165,7 @@ func (s *stock) activate(a kernels.Activation, y *gorgonia.Node) *gorgonia.Node 
 //
 //	Phi(y) = 1/2 + phi(y) (y + y^3/3!! + y^5/5!! + y^7/7!! + ...)
 //
-// (Marsaglia 2004). Up to |y| = 6 so many terms leave an error below the rounding of float64.
+// (Marsaglia 2004). Up to |y| = 6 this many terms leave an error below the rounding of float64.
 func (s *stock) normal(y *gorgonia.Node) *gorgonia.Node {
 	const terms = 70
 	square := s.binary(gorgonia.HadamardProd, y, y)
@@ -203,7 +203,7 @@ func (s *stock) sigmas(l *StockLayer, i int, layer kernels.Layer, sharing kernel
 	return s.binary(gorgonia.Mul, b, s.ones(1, layer.In)), b
 }
 
-// cost writes a formula line by line. What is made of numbers alone is a number.
+// cost writes a formula line by line. An expression of numbers alone is a number.
 func (s *stock) cost(f kernels.Formula, m kernels.Member, mu, sigma *gorgonia.Node) *gorgonia.Node {
 	variables := map[string]*gorgonia.Node{kernels.InputMu: mu, kernels.InputSigma: sigma}
 	nodes, numbers := make([]*gorgonia.Node, len(f.Lines)), make([]float64, len(f.Lines))
@@ -230,7 +230,7 @@ func (s *stock) cost(f kernels.Formula, m kernels.Member, mu, sigma *gorgonia.No
 			numbers[i] = kernels.Operate(l.Op, v[0], v[1], v[2])
 		case stockUnary[l.Op] != nil:
 			nodes[i] = s.unary(stockUnary[l.Op], in[0])
-		case l.Op == kernels.OpMul && (in[0].IsScalar() || in[1].IsScalar()): // the Hadamard product wants two tensors
+		case l.Op == kernels.OpMul && (in[0].IsScalar() || in[1].IsScalar()): // the Hadamard product needs two tensors
 			nodes[i] = s.binary(gorgonia.Mul, in[0], in[1])
 		case stockBinary[l.Op] != nil:
 			nodes[i] = s.binary(stockBinary[l.Op], in[0], in[1])

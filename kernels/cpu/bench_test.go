@@ -48,7 +48,7 @@ func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch i
 
 var made = map[int]*kernels.Data{}
 
-// images are examples of the width and number of MNIST's, or as many as asked for, made once: gathering them at random
+// images are examples of the width and number of MNIST's, or as many as requested, made once: gathering them at random
 // from 47 megabytes is part of a step.
 func images(p *kernels.Program, n int) *kernels.Data {
 	key := n*10000 + p.Widths[0]

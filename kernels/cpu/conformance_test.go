@@ -22,7 +22,7 @@ func machine(set string) conformance.Machine {
 		}
 	}
 	m := conformance.Machine{Name: set, Open: on(1), Ways: map[string]conformance.Open{}}
-	for _, threads := range []int{2, 3, 4, 5, 1000} { // the last is cut down to a few for each processor
+	for _, threads := range []int{2, 3, 4, 5, 1000} { // the last is reduced to a few for each processor
 		m.Ways[fmt.Sprintf("%d threads", threads)] = on(threads)
 	}
 	return m

@@ -3,14 +3,14 @@ package cpu
 import "quantal/kernels"
 
 // Diffuser moves many numbers by a [kernels.Diffusion], with the kernel set that Open would take. Its methods may be
-// called from several threads at once, each with numbers of its own; how the numbers are divided, and the steps, does
-// not matter to the result.
+// called from several threads at once, each with its own numbers; the result does not depend on how numbers and steps
+// are divided among calls.
 type Diffuser struct {
 	set       *kernelSet
 	diffusion kernels.Diffusion[float32]
 }
 
-// NewDiffuser chooses the kernels for a diffusion. It is an error if those that the environment asks for cannot run
+// NewDiffuser chooses the kernels for a diffusion. It is an error if the set that the environment names cannot run
 // here.
 func NewDiffuser(d kernels.Diffusion[float32]) (*Diffuser, error) {
 	set, err := choose()

@@ -59,7 +59,7 @@ func firstOfGroup(number int) uint32 {
 	return kernels.FirstBlock(number/groupOfNumbers, groupOfNumbers)
 }
 
-// lawNumbers are a diffusion's numbers as the assembly reads them; the last three are of the turnover.
+// lawNumbers are a diffusion's numbers as the assembly reads them; the last three belong to the turnover.
 func lawNumbers(d *kernels.Diffusion[float32], t kernels.Turnover[float32]) [11]float32 {
 	spread := float32(0) // for each unit of a uniform below Birth
 	if t.Birth > 0 {

@@ -10,7 +10,7 @@ import (
 	"quantal/kernels"
 )
 
-// drawDiffusion is a law with one cell or many, and noise enough to reach the bounds.
+// drawDiffusion is a law with one cell or many, and enough noise to reach the bounds.
 func drawDiffusion(t *rapid.T) kernels.Diffusion[float32] {
 	cells := rapid.SampledFrom([]int{1, 2, 7, 1024}).Draw(t, "cells")
 	low := rapid.SampledFrom([]float64{0, 0.02, 0.5}).Draw(t, "low")
@@ -100,7 +100,7 @@ func (set *kernelSet) checkAdvanceSites(t *rapid.T) {
 	undecided := 0
 	for i, w := range start {
 		if w != 0 && ((got[i] == 0) != (want[i] == 0)) {
-			undecided++ // a chance of being lost that is next to its uniform
+			undecided++ // a probability of loss that is close to its uniform
 			continue
 		}
 		e := math.Abs(float64(got[i] - want[i]))

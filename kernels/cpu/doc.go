@@ -1,14 +1,14 @@
 // Package cpu runs a [kernels.Program] on the processor.
 //
 // What enters: a Program, its Members and the training data. What leaves: trained states, sums and scores. Networks
-// spread over threads, each thread taking one network through many steps with a workspace of its own, so that a
-// network's state stays in the nearest cache. Where there are fewer networks than threads, several threads work on one.
-// Within a network every sum has a fixed order: the result has the same bytes for any number of threads, any other
-// networks beside it, and any division of the steps into calls.
+// spread over threads, each thread taking one network through many steps with its own workspace, so that a network's
+// state stays in the nearest cache. If there are fewer networks than threads, several threads work on one. Within a
+// network every sum has a fixed order: the result has the same bytes for any number of threads, any other networks, and
+// any division of the steps into calls.
 //
 // # Kernel sets
 //
-// The parts of a step that take time come in three sets behind one struct of functions: avx512 and avx2, assembly that
+// The parts of a step that take time come in three sets with one struct of functions: avx512 and avx2, assembly that
 // the program in the folder gen writes from one description, and portable, the plain Go of package kernels, which runs
 // on every processor and is the reference for the others. [Open] takes the fastest that the processor has. The
 // environment variable QUANTAL_KERNELS=portable|avx2|avx512 forces one. Each set is deterministic by itself and uses
@@ -18,31 +18,28 @@
 // One network of 784-100-100-10 has 92,320 slots in each of six fields, 2.2 megabytes: about one core's second-level
 // cache. So what matters is how often they are read and written, and that transcendental functions are evaluated once:
 //
-//   - The draw of the weights (Philox, Box-Muller, softplus) has sigma in registers, and leaves what the update will
-//     need of it:
-//     dw/dphi = xi sigma', and the derivative of the reliability cost. The update then is dL/dphi = dW dw/dphi + dcost/dphi.
+//   - The draw of the weights (Philox, Box-Muller, softplus) has sigma in registers, and stores what the update needs:
+//     dw/dphi = xi sigma', and the derivative of the reliability cost. The update is then
+//     dL/dphi = dW dw/dphi + dcost/dphi.
 //   - Rows are drawn in blocks, each multiplied by the minibatch while it is in the first-level cache. The weights of a
-//     layer that
-//     no gradient goes back through are never written further.
-//   - The update forms dW of a tile in registers, which never leaves them, adds the costs and makes the step of Adam.
-//     It takes the
-//     rows in the opposite order of the draw, so that each starts with what the other has just left in the cache.
+//     layer through which no gradient is propagated are not stored any further.
+//   - The update forms dW of a tile in registers, which it never leaves, adds the costs and makes the step of Adam. It
+//     takes the rows in the opposite order of the draw, so that each starts with the rows that the other has just left
+//     in the cache.
 //   - Products are tiled so that one load serves several multiplications: forward 4 rows x 5 examples (2 x 5 with
-//     AVX2's sixteen
-//     registers) of partial sums along the inputs, backward 5 examples x 4 (2) vectors of inputs, update 4 rows x 2 vectors.
-//   - Polynomials are chains in which each step waits for the last: two vectors go through them side by side.
-//   - With frozen parameters (the rule Accumulate) sigma is made once, and instead of the update a kernel of the same
-//     tiles adds
-//     up, in float64, what dW and a second product, of squared inputs and squared errors, say.
-//   - Under the rule Langevin a kernel of those tiles takes mu down the gradient, and the draw with one sigma for all
-//     adds the noise
-//     to the rows that have just moved. No sigma is made, and a step costs half of one of Adam.
+//     AVX2's sixteen registers) of partial sums along the inputs, backward 5 examples x 4 (2) vectors of inputs, update
+//     4 rows x 2 vectors.
+//   - Polynomials are chains in which each step waits for the last: two vectors are computed side by side.
+//   - With frozen parameters (the rule Accumulate) sigma is computed once, and instead of the update a kernel of the
+//     same tiles adds up, in float64, dW and a second product, of squared inputs and squared errors.
+//   - Under the rule Langevin a kernel of those tiles moves mu down the gradient, and the draw with one sigma for all
+//     adds the noise to the rows that have just moved. No sigma is computed, and a step costs half as much as with Adam.
 //   - Divisions and square roots are slow: 1/sigma and sigma' share a division, and so do the two steps of Adam.
 //
 // [Diffuser] moves numbers by a diffusion with the same sets: normals and Milstein's step in one pass, coefficients
 // that are linear throughout as constants, those of a table gathered per lane.
 //
-// The pads behind each row stay zero: inputs are zero there, and so is the derivative of the cost.
+// The pads after each row stay zero: inputs are zero there, and so is the derivative of the cost.
 //
 // Tests compare the elementary functions with float64 over the range in use, Philox with its published vectors by way
 // of package kernels, and every kernel with its portable twin on random shapes and divisions. The tests of the VM run

@@ -9,7 +9,7 @@ import (
 )
 
 // groupsPerJob is the number of evaluation groups that one thread tests at a time. It fixes the order in which losses
-// are added, so it is part of the result's last digits.
+// are added, so it affects the last digits of the result.
 const groupsPerJob = 50
 
 // Evaluate tests every network on data.
@@ -42,8 +42,8 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 	return scores, ctx.Err()
 }
 
-// Activations takes all examples of data through a network with its weights at mu, and returns what each layer answers,
-// in the order of the layers: [N x outputs of the layer], after the activation. For threads see kernels.Threads.
+// Activations runs a network with its weights at mu on all examples of data, and returns the output of each layer, in
+// the order of the layers: [N x outputs of the layer], after the activation. For threads see kernels.Threads.
 func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threads int) ([][]float32, error) {
 	set, err := choose()
 	if err != nil {
@@ -84,7 +84,7 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 	return layers, nil
 }
 
-// test is what a job needs to know of an evaluation.
+// test holds what a job needs to know about an evaluation.
 type test struct {
 	member kernels.Member
 	state  *kernels.State
@@ -93,8 +93,8 @@ type test struct {
 	draws  int
 }
 
-// evaluate tests a network on the given groups of examples. It looks at ctx before each pass of a group through the
-// network; when that is cancelled the tallies mean nothing.
+// evaluate tests a network on the given groups of examples. It checks ctx before each pass of a group through the
+// network; if that is cancelled the tallies are meaningless.
 func (k *worker) evaluate(ctx context.Context, t test, firstGroup, endGroup int) kernels.Tallies {
 	var sum kernels.Tallies
 	noise := kernels.Noise{Seed: t.member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(t.step)}
@@ -139,7 +139,7 @@ func fill(group []int32, first, n int) []int32 {
 	return group
 }
 
-// infer takes the examples through the network.
+// infer runs the network on the examples.
 func (k *worker) infer(t test, examples []int32, kind draws, noise kernels.Noise) {
 	for _, instruction := range k.program.Instructions {
 		switch i := instruction.(type) {

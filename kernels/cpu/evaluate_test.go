@@ -10,7 +10,7 @@ import (
 	"quantal/kernels"
 )
 
-// countdown is a context that is cancelled when it has been looked at so many times.
+// countdown is a context that is cancelled after a number of checks.
 type countdown struct {
 	context.Context
 	checks, left atomic.Int64
@@ -24,8 +24,8 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// An evaluation looks at its context before each pass of a group through a network, so that it stops within one pass
-// per thread however many draws were asked for.
+// An evaluation checks its context before each pass of a group through a network, so that it stops within one pass per
+// thread for any number of draws.
 func TestEvaluateStopsWithinAPass(t *testing.T) {
 	const groups, draws, threads = 3, 50, 2
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.NoNoise} {
@@ -55,7 +55,7 @@ func TestEvaluateStopsWithinAPass(t *testing.T) {
 			if _, err := vm.Evaluate(cut, data, 0, draws); !errors.Is(err, context.Canceled) {
 				t.Errorf("%v, cancelled after %d checks: %v, want context.Canceled", sharing, left, err)
 			}
-			// Each thread finds out once or twice in its job, each job once at its start, and Evaluate at its end.
+			// Each thread notices once or twice in its job, each job once at its start, and Evaluate at its end.
 			if after := cut.checks.Load() - left; after > 2*threads+2+1 {
 				t.Errorf("%v, cancelled after %d checks: %d more", sharing, left, after)
 			}

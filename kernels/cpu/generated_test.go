@@ -13,7 +13,7 @@ import (
 
 var generated = []string{"avx512_amd64.s", "avx512_amd64.go", "avx2_amd64.s", "avx2_amd64.go"}
 
-// The generated files say from which sources they are: SHA-256 over the generator's Go files and go.mod, each with its
+// The generated files name their sources: SHA-256 over the generator's Go files and go.mod, each with its
 // name and length.
 func TestGeneratedFromTheseSources(t *testing.T) {
 	names, err := filepath.Glob("gen/*.go")
@@ -40,7 +40,7 @@ func TestGeneratedFromTheseSources(t *testing.T) {
 	}
 }
 
-// The generator writes the committed files again, byte by byte. Its modules have to be at hand, or downloadable.
+// The generator reproduces the committed files byte for byte. Its modules must be in the cache, or downloadable.
 func TestGeneratorWritesTheseFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the generator")

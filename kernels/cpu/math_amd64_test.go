@@ -58,7 +58,7 @@ func relative(got, want float64) float64 {
 func absolute(got, want float64) float64 { return math.Abs(got - want) }
 
 // The bounds are those of the portable functions: 4e-7 relative over the whole range that is used, 2e-7 absolute for
-// sine and cosine, and next to their zeros relative as well.
+// sine and cosine, and next to their zeros also relative.
 func TestVectorMathAgainstFloat64(t *testing.T) {
 	x, y, z := make([]float32, points), make([]float32, points), make([]float32, points)
 	for _, p := range allProbes() {

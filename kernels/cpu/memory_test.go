@@ -11,8 +11,8 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// Memory is what a VM takes, training and testing, or a little more: the sigmas of networks that stand still are made
-// when first needed.
+// Memory is what a VM allocates, training and testing, or a little more: the sigmas of networks with frozen parameters
+// are computed when first needed.
 func TestMemory(t *testing.T) {
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork, kernels.NoNoise} {
 		const members, threads = 3, 2
@@ -23,7 +23,7 @@ func TestMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data := conformance.Synthetic(p, 4000) // two jobs of tests for each network
+		data := conformance.Synthetic(p, 4000) // two evaluation jobs for each network
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
@@ -36,7 +36,7 @@ func TestMemory(t *testing.T) {
 		}
 		runtime.ReadMemStats(&after)
 		got, want := float64(after.TotalAlloc-before.TotalAlloc), cpu.Memory(p, members, threads)
-		if got > 1.02*want || got < 0.6*want { // one of two threads may have done all tests
+		if got > 1.02*want || got < 0.6*want { // one of two threads may have done all evaluation
 			t.Errorf("sharing per %v: a VM takes %.0f bytes, Memory says %.0f", sharing, got, want)
 		}
 		if err := vm.Close(); err != nil {

@@ -56,27 +56,27 @@ func (vm *VM) Profile(ctx context.Context, firstStep, n int) ([]Timing, error) {
 	return timings, nil
 }
 
-// Rates is what the machine can do on one thread.
+// Rates are the measured rates of the machine on one thread.
 type Rates struct {
 	MemoryBytes float64 // bytes per second, read and written, over memory that fits no cache
 	CacheBytes  float64 // the same over 1 MB in and 1 MB out, which fit most second caches
 	// float32 additions and multiplications per second, in the product kernel on data in the nearest cache
 	Operations float64
-	// Disturbed names those of the three that came out so differently from one time to the next that something else must
-	// have used the machine: memory, second cache, operations.
+	// Disturbed names those of the three that varied so much that something else must have used the machine: memory,
+	// second cache, operations.
 	Disturbed []string
 }
 
-// Memory that fits no cache is copied in pieces, which take less time than a system gives to a thread before it turns
-// to another.
+// Memory that fits no cache is copied in pieces, each of which takes less time than the system's time slice for a
+// thread.
 const (
 	farMegabytes  = 256 // read, and as many written
 	farPiece      = 4   // megabytes
 	nearMegabytes = 1
 )
 
-// Measure measures the rates with a kernel set, taking about a second and half a gigabyte of memory, or less where
-// there is less.
+// Measure measures the rates with a kernel set, taking about a second and half a gigabyte of memory, or less if there
+// is less.
 func Measure(set string) (Rates, error) {
 	var chosen *kernelSet
 	for _, s := range available() {
@@ -120,8 +120,8 @@ func Measure(set string) (Rates, error) {
 	return r, nil
 }
 
-// copier returns a function that copies the next piece of so many megabytes, around and around, and returns how many
-// bytes it has moved.
+// copier returns a function that copies the next piece of the given number of megabytes, cyclically, and returns the
+// number of bytes moved.
 func copier(megabytes, piece int) func() float64 {
 	from, to := touched(megabytes<<18), touched(megabytes<<18)
 	n, at := piece<<18, 0
@@ -132,8 +132,8 @@ func copier(megabytes, piece int) func() float64 {
 	}
 }
 
-// touched returns n numbers in memory that is there: a system gives out pages when they are first written to, which
-// takes longer than to copy them.
+// touched returns n numbers in memory whose pages exist: a system allocates a page when it is first written to, which
+// takes longer than copying it.
 func touched(n int) []float32 {
 	s := aligned(n)
 	for i := range s {
@@ -142,7 +142,8 @@ func touched(n int) []float32 {
 	return s
 }
 
-// repeat calls f, which says how much it did, for a quarter of a second and a number of times, and returns the rates.
+// repeat calls f, which returns how much it did, for a quarter of a second and a number of times, and returns the
+// rates.
 func repeat(f func() float64) []float64 {
 	const least = 64
 	var rates []float64
@@ -154,8 +155,8 @@ func repeat(f func() float64) []float64 {
 	return rates
 }
 
-// summarise returns the rate that a quarter of the measurements reach: interruptions do not count, nor does a single
-// lucky one. They were disturbed if half of them do not come near it.
+// summarise returns the rate that a quarter of the measurements reach: neither interruptions nor a single lucky
+// measurement count. They were disturbed if half of them are not close to it.
 func summarise(rates []float64) (rate float64, disturbed bool) {
 	sorted := slices.Sorted(slices.Values(rates))
 	rate = sorted[len(sorted)-1-len(sorted)/4]

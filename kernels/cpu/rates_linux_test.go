@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Neither interruptions nor one lucky measurement make the rate, and what varies is doubted.
+// Neither interruptions nor one lucky measurement determine the rate, and measurements that vary are flagged.
 func TestSummarise(t *testing.T) {
 	steady := slices.Repeat([]float64{20, 19, 20.5, 19.5}, 16)
 	for name, c := range map[string]struct {
@@ -28,7 +28,7 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-// While memory is timed, the system has no page of it left to give out.
+// While memory is timed, the system has already allocated all of its pages.
 func TestCopierTouchesFirst(t *testing.T) {
 	const megabytes = 64
 	runtime.LockOSThread() // the faults of this thread are counted

@@ -30,13 +30,13 @@ type kernelSet struct {
 	activate func(a kernels.Activation, y, slope []float32)
 	gradient func(a kernels.Activation, dy, y []float32)
 	// update forms dW of rows and moves their parameters by the rule of the given name; it reports whether gradients,
-	// parameters and moments are finite then.
+	// parameters and moments are then finite.
 	update map[string]func(u *updating, s *scratch, first, rows int) bool
 	// descend forms dW of rows and moves mu down the gradient; it reports whether both were finite.
 	descend func(u *updating, s *scratch, first, rows int) bool
 	// squares computes dst = x^2 of whole rows.
 	squares func(dst, x []float32)
-	// sumInputs squares columns first to first+n of the input, in units of 16, and adds the minibatch up.
+	// sumInputs squares columns first to first+n of the input, in units of 16, and adds up the minibatch.
 	sumInputs func(u *summing, first, n int)
 	// sum forms dW of rows and the sum of the examples' squared gradients, and adds them up; it reports whether all were
 	// finite.
@@ -48,8 +48,8 @@ type kernelSet struct {
 		n kernels.Noise, first, steps int) (births, losses int)
 }
 
-// drawing is what the functions that draw weights need to know of a layer. The slices cover the whole layer. Threads
-// share it.
+// drawing holds what the functions that draw weights need to know about a layer. The slices cover the whole layer.
+// Threads share it.
 type drawing struct {
 	kernels.Layer
 	noise kernels.Noise
@@ -66,36 +66,36 @@ type drawing struct {
 type product struct {
 	kernels.Layer
 	batch      int
-	activation kernels.Activation // behind y in forward, behind x in backward
+	activation kernels.Activation // after y in forward, after x in backward
 }
 
-// updating is what the update of a layer needs. The slices cover the whole layer. Threads share it.
+// updating holds what the update of a layer needs. The slices cover the whole layer. Threads share it.
 type updating struct {
 	kernels.Layer
 	batch   int
 	sharing kernels.Sharing
 	rule    kernels.TrainingStep[float32]
-	descent kernels.LangevinStep[float32] // in place of rule, for descend
+	descent kernels.LangevinStep[float32] // instead of rule, for descend
 	x, dy   []float32
 	row     kernels.Row[float32]
-	slope   []float32 // as in drawing; lost
+	slope   []float32 // as in drawing; overwritten
 	cost    []float32
 	sums    []float64  // for each row sum_k dW xi, to be filled when sigma is shared
 	numbers [9]float32 // of the rule, as the assembly reads them
 }
 
-// summing is what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums more.
-// Threads share it.
+// summing holds what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums
+// more. Threads share it.
 type summing struct {
 	kernels.Layer
 	batch               int
 	x, dy               []float32
-	xSquares, dySquares []float32 // of the columns that sumInputs has taken, and of all of dy
+	xSquares, dySquares []float32 // of the columns that sumInputs has squared, and of all of dy
 	sums                kernels.SumRow
 	inputs              kernels.InputSums
 }
 
-// scratch is what a thread writes to while it forms dW.
+// scratch is where a thread writes while it forms dW.
 type scratch struct {
 	dw      []float32 // one row
 	squares []float32 // one row
@@ -115,7 +115,7 @@ func (u *updating) setDescent(r kernels.LangevinStep[float32]) {
 	u.numbers = [...]float32{4: r.Rate, 7: r.Magnitude, 8: -r.Magnitude}
 }
 
-// portable is plain Go: the reference for the others, and what runs where there are none.
+// portable is plain Go: the reference for the others, and the set on other processors.
 var portable = &kernelSet{
 	name: "portable",
 	gather: func(x []float32, bytes []byte, scale, shift float32) {
@@ -202,7 +202,7 @@ var portable = &kernelSet{
 	advanceSites: (*kernels.Diffusion[float32]).AdvanceSites,
 }
 
-// portableUpdates are of all rules that train.
+// portableUpdates has all rules that train.
 var portableUpdates = func() map[string]func(u *updating, s *scratch, first, rows int) bool {
 	updates := map[string]func(u *updating, s *scratch, first, rows int) bool{}
 	for _, name := range kernels.MoverNames() {
@@ -253,7 +253,7 @@ func KernelSets() []string {
 }
 
 // Kernels returns the name of the kernel set that Open will choose: the fastest, or the one that the environment
-// variable QUANTAL_KERNELS asks for. It is an error if the processor cannot run that.
+// variable QUANTAL_KERNELS names. It is an error if the processor cannot run that.
 func Kernels() (string, error) {
 	s, err := choose()
 	if err != nil {

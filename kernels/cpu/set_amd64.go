@@ -221,7 +221,7 @@ func (a *assembly) sampler(rho float32) sampler {
 	return a.anyRho
 }
 
-// padMasks[n] keeps the last 16 slots of a row but for n pads.
+// padMasks[n] keeps the last 16 slots of a row except n pads.
 var padMasks = func() (masks [16][16]uint32) {
 	for n := range masks {
 		for i := range 16 - n {
@@ -231,14 +231,14 @@ var padMasks = func() (masks [16][16]uint32) {
 	return masks
 }()
 
-// slots are the first slot of some rows in their layer, and the one behind them.
+// slots are the first slot of some rows in their layer, and the one after them.
 func (d *drawing) slots(first, rows int) (from, to int) {
 	return first * d.Stride(), (first + rows) * d.Stride()
 }
 
 func (d *drawing) block(row int) uint32 { return kernels.FirstBlock(row, d.Stride()) }
 
-// floor is what the activation does not let its output fall below.
+// floor is the lower bound of the activation's output.
 func (p *product) floor() float32 {
 	if p.activation == kernels.ReLU {
 		return 0
@@ -273,7 +273,7 @@ func (u *updating) run(m *mover, s *scratch, first, rows int) (bad uint32) {
 	return bad
 }
 
-// pointers are where some parameters and their moments start; nil for moments that the rule does not have.
+// pointers point to the first of some parameters and of their moments; nil for moments that the rule does not have.
 func pointers(p kernels.Param[float32], from, to int) (values, first, second *float32) {
 	at := func(s []float32) *float32 {
 		if s == nil {

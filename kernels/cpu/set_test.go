@@ -13,7 +13,7 @@ import (
 	"quantal/kernels"
 )
 
-// twins are the kernel sets that the portable one is the reference for.
+// twins are the kernel sets for which the portable one is the reference.
 func twins() []*kernelSet {
 	return slices.DeleteFunc(available(), func(s *kernelSet) bool { return s == portable })
 }
@@ -37,7 +37,7 @@ func rowsOf(l kernels.Layer, seed uint64, lo, hi float32) []float32 {
 	return x
 }
 
-// activations are a minibatch with the constant 1 behind each row.
+// activations are a minibatch with the constant 1 after each row.
 func activations(batch, width int, seed uint64) []float32 {
 	stride := kernels.Stride(width)
 	x := aligned(batch * stride)
@@ -159,8 +159,8 @@ func (set *kernelSet) checkDraw(t *rapid.T) {
 	compare("w, redrawn", w, wantW, wholeW, 1e-6, 1)
 }
 
-// Sums of n products of numbers up to 1 wander to some sqrt(n)/3, and each addition rounds to 6e-8 of that: 2e-8 n for
-// the sum, a few times that for the worst of many; 1e-6 sqrt(n) is room enough up to the n here.
+// Sums of n products of numbers up to 1 reach some sqrt(n)/3, and each addition rounds to 6e-8 of that: 2e-8 n for the
+// sum, a few times that for the worst of many; 1e-6 sqrt(n) is room enough up to the n here.
 func (set *kernelSet) checkProduct(t *rapid.T) {
 	s := drawShape(t)
 	activation := rapid.SampledFrom([]kernels.Activation{kernels.Linear, kernels.ReLU}).Draw(t, "activation")
@@ -177,7 +177,7 @@ func (set *kernelSet) checkProduct(t *rapid.T) {
 	if !slices.Equal(y, whole) {
 		t.Fatal("y depends on how the rows are divided")
 	}
-	// An example's result must not depend on its place in the minibatch.
+	// An example's result must not depend on its position in the minibatch.
 	alone := activations(1, s.Out, 0)
 	last := s.batch - 1
 	set.forward(&product{Layer: s.Layer, batch: 1, activation: activation}, alone, x[last*s.Stride():], w, 0, s.Out)
@@ -309,7 +309,7 @@ func (set *kernelSet) checkDescent(t *rapid.T) {
 	}
 }
 
-// newSumming prepares the sums of a layer, with something in them already.
+// newSumming prepares the sums of a layer, with nonzero content.
 func newSumming(l kernels.Layer, batch int) *summing {
 	some := func(n int, seed uint64) []float64 {
 		x := make([]float64, n)
@@ -381,7 +381,7 @@ func (set *kernelSet) checkSum(t *rapid.T) {
 	}
 }
 
-// What is not finite in dW or in the squares of the examples must be reported.
+// Numbers that are not finite in dW or in the squares of the examples must be reported.
 func TestSumReportsWhatIsNotFinite(t *testing.T) {
 	l := kernels.Layer{In: 40, Out: 7}
 	for _, set := range available() {
@@ -399,8 +399,7 @@ func TestSumReportsWhatIsNotFinite(t *testing.T) {
 	}
 }
 
-// A NaN or an infinity anywhere in the gradient must be reported, and a parameter that leaves the finite numbers by
-// itself.
+// A NaN or an infinity anywhere in the gradient must be reported, and also a parameter alone that is no longer finite.
 func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 	l := kernels.Layer{In: 40, Out: 7}
 	space := newScratch(l)
@@ -424,7 +423,7 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 				}
 				for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 3e38} {
 					if bad == 3e38 && rule.Name() != "adam" {
-						continue // finite, as is what it makes of a parameter
+						continue // finite, as is the resulting parameter
 					}
 					try(fmt.Sprintf("%v in dy", bad), 0.1, func(u *updating, r int) { u.dy[kernels.Stride(l.Out)+r] = bad })
 					if sharing == kernels.PerSynapse {
@@ -457,7 +456,7 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 	}
 }
 
-// Moments and tail of the normals as drawn: 10^7 of each set, 10^8 with QUANTAL_LONG_TESTS.
+// Moments and tail of the drawn normals: 10^7 of each set, 10^8 with QUANTAL_LONG_TESTS.
 func TestNormalMoments(t *testing.T) {
 	const rows = 12_500
 	l := kernels.Layer{In: 799, Out: rows}

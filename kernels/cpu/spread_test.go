@@ -8,7 +8,7 @@ import (
 	"quantal/internal/fault"
 )
 
-// A job that panics on whatever thread panics in the caller, with its stack, when the others are done.
+// A panic of a job on any thread is raised again in the caller, with its stack, when the others are done.
 func TestSpreadPanics(t *testing.T) {
 	for job := range 8 {
 		var done atomic.Int32

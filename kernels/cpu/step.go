@@ -7,24 +7,24 @@ import (
 	"quantal/kernels"
 )
 
-// worker is the workspace of one network at a time: everything it needs during a step and nobody needs after it.
+// worker is the workspace of one network at a time: everything needed only during a step.
 type worker struct {
 	program   *kernels.Program
 	set       *kernelSet
 	batch     int
-	sums      bool          // whether the program adds gradients up
+	sums      bool          // whether the program adds up gradients
 	mover     kernels.Mover // nil unless the program trains
 	update    func(u *updating, s *scratch, first, rows int) bool
 	gradients []kernels.Gradient // by layer
 	keep      []bool             // layers whose weights are needed again after their product: by a Backward
-	w         []float32          // the drawn weights, laid out like mu
+	w         []float32          // the drawn weights, in the layout of mu
 	slope     []float32          // dw/dphi of each synapse, or xi where sigma is shared
 	cost      []float32          // the derivative of the reliability cost with respect to phi, where it is per synapse
-	sigma     []float32          // softplus(phi), where the parameters are frozen
+	sigma     []float32          // softplus(phi), if the parameters are frozen
 	buffers   [][]float32        // activations, batch x Stride(width), the constant 1 in column width
 	slopes    [][]float32        // of the same shape; nil unless the activation keeps its slope
 	deltas    [][]float32        // gradients of the loss with respect to them
-	xSquares  []float32          // squares of an activation and of a gradient, where the program adds gradients up
+	xSquares  []float32          // squares of an activation and of a gradient, if the program adds up gradients
 	dySquares []float32
 	groups    []kernels.Group
 	gradient  [1]float32 // of a shared phi
@@ -52,7 +52,7 @@ type worker struct {
 	updating updating
 	summing  summing
 	team     team
-	clock    func(instruction int) // called behind each instruction of a profiled step
+	clock    func(instruction int) // called after each instruction of a profiled step
 }
 
 // newWorker returns a worker for minibatches of the given size, whose work is divided into shares among threads.
@@ -111,11 +111,11 @@ func aligned(n int) []float32 {
 	return s[skip:][:n:n]
 }
 
-// blockRows is the number of rows that go through one kernel after the other, so that what the one leaves is still in
+// blockRows is the number of rows that one kernel processes before the next does, so that the output of one is still in
 // the nearest cache for the next.
 const blockRows = 8
 
-// gather copies examples into buffer dst and their answers beside it.
+// gather copies examples into buffer dst, and their answers.
 func (k *worker) gather(dst kernels.Buffer, data *kernels.Data, examples []int32) {
 	k.gathering.dst, k.gathering.data, k.gathering.examples = dst, data, examples
 	k.fork(len(examples)*data.Width, (*worker).gatherPart)
@@ -147,13 +147,13 @@ func (k *worker) gatherPart(s share) {
 type draws int
 
 const (
-	training   draws = iota // drawn, with what the update needs
+	training   draws = iota // drawn, with the slopes that the update needs
 	measuring               // drawn with the standard deviations in worker.sigma, for a Backward too
 	evaluation              // the same, without a Backward
 	means                   // mu
 )
 
-// draws returns what the steps of the program multiply by.
+// draws returns the weights by which the steps of the program multiply.
 func (k *worker) draws() draws {
 	if _, drawn := k.program.Rule.Draws(); !drawn {
 		return means
@@ -205,7 +205,7 @@ func (k *worker) draw(kind draws, w []float32, first, rows int) {
 
 // forward runs a Sample, if there is noise, and the Forward that uses its weights, for the first n examples of the
 // buffers: block by block, so that the weights are multiplied while they are in the nearest cache. Unless a Backward
-// needs them too, all blocks take the same place.
+// also needs them, all blocks use the same memory.
 func (k *worker) forward(i kernels.Forward, kind draws, n int) {
 	layer := k.program.Layout.Layers[i.Layer]
 	k.product = product{Layer: layer, batch: n, activation: i.Activation}
@@ -257,7 +257,7 @@ func (k *worker) loss(i kernels.Loss, m kernels.Member) float64 {
 	return sum
 }
 
-// backward runs a Backward instruction with weights laid out like mu.
+// backward runs a Backward instruction with weights in the layout of mu.
 func (k *worker) backward(i kernels.Backward, w []float32) {
 	k.product = product{Layer: k.program.Layout.Layers[i.Layer], batch: k.batch, activation: i.Activation}
 	k.backing.Backward, k.backing.w = i, w[k.program.Layout.Offset(i.Layer):][:k.product.Slots()]
@@ -314,7 +314,7 @@ func (k *worker) move(i kernels.Update, s *kernels.State, rule kernels.TrainingS
 	return finite
 }
 
-// finite reports whether every thread has met finite numbers only, in the stretch that has just ended.
+// finite reports whether every thread found only finite numbers in the section that has just ended.
 func (k *worker) finite() bool {
 	finite := true
 	for i := range k.team.scratch {
@@ -327,8 +327,7 @@ func (k *worker) finite() bool {
 func (k *worker) movePart(s share) {
 	u, scratch := &k.updating, &k.team.scratch[s.thread]
 	begin, n := s.of(u.Out, shareRows)
-	// Last rows first: their parameters were read last, by the draw, and the first rows are then at hand for the next
-	// draw.
+	// Last rows first: the draw read their parameters last, and the first rows are then in the cache for the next draw.
 	for end := begin + n; end > begin; {
 		first := max(begin, end-blockRows)
 		if !k.update(u, scratch, first, end-first) {
@@ -338,7 +337,7 @@ func (k *worker) movePart(s share) {
 	}
 }
 
-// moveShared moves the shared phis and returns the layer of the first that left the finite numbers, or -1.
+// moveShared moves the shared phis and returns the layer of the first that is no longer finite, or -1.
 func (k *worker) moveShared(i kernels.UpdateShared, s *kernels.State, rule kernels.TrainingStep[float32]) int {
 	k.updating.setRule(rule)
 	step := &k.updating.rule
@@ -371,7 +370,7 @@ func (k *worker) fluctuate(i kernels.Fluctuate, s *kernels.State, noise kernels.
 	return k.finite()
 }
 
-// fluctuatePart moves some rows, block by block: down the gradient, and by noise.
+// fluctuatePart moves some rows, block by block: down the gradient, then by noise.
 func (k *worker) fluctuatePart(s share) {
 	u, scratch := &k.updating, &k.team.scratch[s.thread]
 	stride := u.Stride()
@@ -386,7 +385,7 @@ func (k *worker) fluctuatePart(s share) {
 		}
 		mu := u.row.Mu.Values[first*stride:][:rows*stride]
 		k.set.sampleShared(&k.drawing, mu, first, rows, u.descent.Noise)
-		for r := range rows { // the kernel knows of no pads
+		for r := range rows { // the kernel does not know the pads
 			clear(mu[r*stride+u.Columns() : (r+1)*stride])
 		}
 	}
@@ -421,8 +420,7 @@ func (k *worker) sumPart(s share) {
 	}
 }
 
-// step takes member m through the steps [first, end) of one epoch and appends the negative log-likelihood of each to
-// losses.
+// step runs the steps [first, end) of one epoch for member m and appends the negative log-likelihood of each to losses.
 func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Divergence {
 	member, s, slopes := vm.members[m], vm.states[m], vm.slopes[m]
 	fraction := float64(k.batch) / float64(vm.train.N)
@@ -493,7 +491,7 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 	return nil
 }
 
-// sigmas makes the standard deviations of a network whose parameters stay as they are, where every synapse has its own.
+// sigmas computes the standard deviations of a network with frozen parameters, if every synapse has its own.
 func (k *worker) sigmas(s *kernels.State) {
 	if k.program.Layout.Sharing != kernels.PerSynapse {
 		return

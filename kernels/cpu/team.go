@@ -7,21 +7,19 @@ import (
 	"time"
 )
 
-// team lets several threads work on one network, where there are fewer networks than threads. A step has some ten
-// stretches that can be divided, of 10 to 100 µs each, so handing them over has to take less than a microsecond:
-// helpers wait in a loop that reads an atomic number. A thread takes the same share of the same layer in every step, so
-// that its part of the parameters stays in its cache, unless it is late, because the processor is busy with something
-// else: then the thread that leads takes the share as well. The kernels' results do not depend on how rows or examples
-// are divided.
+// team lets several threads work on one network, if there are fewer networks than threads. A step has some ten sections
+// that can be divided, of 10 to 100 µs each, so handing them over must take less than a microsecond: helpers wait in a
+// loop that reads an atomic number. A thread takes the same share of the same layer in every step, so that its part of
+// the parameters stays in its cache. If it is late, because the processor is busy with something else, the leading
+// thread also takes its share. The kernels' results do not depend on how rows or examples are divided.
 //
-// There are as many shares as threads were asked for, but never more threads than processors: threads that wait in a
-// loop would keep those with work from their processor. Where there are more shares than threads, each thread has
-// several.
+// There are as many shares as requested threads, but never more threads than processors: threads that wait in a loop
+// would take the processor from those with work. If there are more shares than threads, each thread has several.
 type team struct {
 	shares  int
 	scratch []scratch // one per thread
 	task    func(*worker, share)
-	claimed []atomic.Uint64 // for each share the round in which somebody last took it
+	claimed []atomic.Uint64 // for each share the round in which a thread last took it
 	_       [64]byte        // the numbers are on cache lines of their own
 	round   atomic.Uint64   // counts tasks
 	_       [64]byte
@@ -29,7 +27,7 @@ type team struct {
 	_       [64]byte
 }
 
-// ended is the round in which the helpers go home.
+// ended is the round in which the helpers return.
 const ended = math.MaxUint64
 
 // share is the part of the work that one of several threads does.
@@ -45,7 +43,7 @@ func (s share) of(n, unit int) (first, count int) {
 	return first, min(n, units*(s.part+1)/s.parts*unit) - first
 }
 
-// worthForking is the number of parameters, or inputs, from which dividing a layer pays for waking helpers.
+// worthForking is the number of parameters, or inputs, from which dividing a layer is worth waking helpers.
 const worthForking = 4096
 
 // fork does a task of the given size, in shares if it is big enough.
@@ -65,10 +63,10 @@ func (k *worker) fork(size int, task func(*worker, share)) {
 	wait(func() bool { return t.open.Load() == 0 })
 }
 
-// take does a share of the round's task, unless somebody else has taken it.
+// take does a share of the round's task, unless another thread has taken it.
 func (k *worker) take(part, thread int, round uint64) {
 	t := &k.team
-	if t.claimed[part].CompareAndSwap(round-1, round) { // and now the round cannot end before the share is done
+	if t.claimed[part].CompareAndSwap(round-1, round) { // from now on the round cannot end before the share is done
 		t.task(k, share{part, t.shares, thread})
 		t.open.Add(-1)
 	}
@@ -100,8 +98,8 @@ func (k *worker) help(thread int) {
 	}
 }
 
-// wait returns once done does: within a fraction of a microsecond if that is soon. After some 50 µs it lets the
-// processor go, to whom it may be waiting for.
+// wait returns once done does: within a fraction of a microsecond if that is soon. After some 50 µs it yields the
+// processor, perhaps to the thread that it waits for.
 func wait(done func() bool) {
 	for spins := 1; !done(); spins++ {
 		if spins%(1<<15) == 0 {

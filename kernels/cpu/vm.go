@@ -26,7 +26,7 @@ type VM struct {
 	train   *kernels.Data
 	orders  map[uint64]*order // per distinct seed
 	set     *kernelSet
-	workers []*worker // for training: as many as networks can train side by side
+	workers []*worker // for training: as many as networks can train at the same time
 	testers []*worker // for evaluation: one per thread, made when first needed
 }
 
@@ -46,7 +46,7 @@ var capabilities = kernels.Capabilities{
 		kernels.NoNoise},
 }
 
-// smallestEpsilon keeps the denominators of Adam's steps where the product of two of them is a normal float32.
+// smallestEpsilon keeps the denominators of Adam's steps so large that the product of two of them is a normal float32.
 const smallestEpsilon = 1e-15
 
 // order is the order of the training examples in one epoch.
@@ -119,8 +119,8 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 	return vm, nil
 }
 
-// Memory is about the number of bytes that a VM takes: the states of its members and what they sum up, and for each
-// thread a set of weights and slopes, and the activations of a minibatch. Sizes may be such that no machine holds them.
+// Memory is about the number of bytes that a VM needs: the states and sums of its members, and for each thread a set of
+// weights and slopes, and the activations of a minibatch. The sizes may be larger than any machine's memory.
 func Memory(p *kernels.Program, members, threads int) float64 {
 	threads = kernels.Threads(threads)
 	slots, phi := float64(p.Layout.Slots()), float64(p.Layout.PhiSize())
@@ -131,7 +131,7 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 	worker := func(batch int) float64 {
 		fields := 2. // the weights and the slopes of sigma
 		if p.Layout.Sharing == kernels.PerSynapse {
-			fields = 4 // the costs, and sigma where it stands still
+			fields = 4 // the costs, and sigma if it is frozen
 		}
 		bytes := 4 * fields * slots
 		for i, width := range p.Widths {
@@ -179,7 +179,7 @@ func (vm *VM) Load(member int, s *kernels.State) error {
 	return nil
 }
 
-// Sums returns a copy of what a network has added up since its state was loaded.
+// Sums returns a copy of a network's sums since its state was loaded.
 func (vm *VM) Sums(member int) (*kernels.Sums, error) {
 	if err := capabilities.CheckSums(vm.program.Rule, member, vm.stopped[member]); err != nil {
 		return nil, err
@@ -195,7 +195,7 @@ func (vm *VM) Close() error {
 	return nil
 }
 
-// Run takes every network from firstStep through n steps.
+// Run takes every network through n steps from firstStep on.
 func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
 	if err := capabilities.CheckSteps(vm.train, firstStep, n); err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 	}
 	progress := make([]kernels.Progress, len(vm.members))
 	for m := range progress {
-		progress[m].Losses = make([]float64, 0, min(n, 1<<16)) // so that no step of a usual call has to make room
+		progress[m].Losses = make([]float64, 0, min(n, 1<<16)) // so that no step of a usual call must allocate
 	}
 	perEpoch := vm.train.N / vm.program.Batch // a last partial batch is dropped
 	for step, end := firstStep, firstStep+n; step < end; {
@@ -245,7 +245,7 @@ func (vm *VM) order(epoch int) {
 }
 
 // spread calls f for the jobs 0 to n-1 on several threads. Which thread takes which job does not matter: a worker holds
-// nothing that outlives a job. A panic in one goes on here.
+// nothing that outlives a job. A panic in a job is raised again here.
 func spread(threads, n int, f func(thread, job int)) {
 	var next atomic.Int64
 	work := func(thread int) error {

@@ -13,8 +13,8 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// Weights are the means themselves, which must not move before the gradient has gone back through them, whatever order
-// the graph has its operations in. Here they do, and that is noticed.
+// Weights are the means themselves, which must not move before the gradient has been propagated through them, for any
+// order of the operations in the graph. Here they do move, and that is noticed.
 func TestLangevinMovesAfterEveryBackward(t *testing.T) {
 	n := conformance.Design{
 		Sizes: []int{20, 16, 12, 9, 5}, Activation: kernels.ReLU, Batch: 10, Rho: 2, Examples: 100,
@@ -140,7 +140,7 @@ func TestLangevinAtZeroTemperatureIsGradientDescent(t *testing.T) {
 	}
 }
 
-// A call of Run allocates a few small things, however many steps it takes.
+// A call of Run allocates a few small objects, for any number of steps.
 func TestStepsDoNotAllocate(t *testing.T) {
 	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
 		n := conformance.Design{

@@ -72,8 +72,8 @@ func (a *assembler) ret() {
 	a.RET()
 }
 
-// flushSubnormals makes subnormal numbers count as zero until the function it returns is called: moments that decay towards
-// zero, or gradients of confident answers, would otherwise cost a microcode assist each.
+// flushSubnormals makes subnormal numbers count as zero until the function it returns is called: otherwise moments that
+// decay towards zero, or gradients of confident answers, would each cost a microcode assist.
 func (a *assembler) flushSubnormals() (restore func()) {
 	saved := a.AllocLocal(8)
 	a.STMXCSR(saved)
@@ -113,7 +113,7 @@ func (a *assembler) counter(name string) operand.Mem {
 // vector.
 type constant struct{ operand.Mem }
 
-// scalar is a number in memory that an instruction is to use in all lanes.
+// scalar is a number in memory that an instruction uses in all lanes.
 type scalar struct{ operand.Mem }
 
 func (a *assembler) parameter(name string) scalar {
@@ -301,7 +301,7 @@ func (a *assembler) compare(predicate uint64, x vec, y operand.Op) mask {
 	return m
 }
 
-// both keeps the lanes of n that are in m too, and except those that are not.
+// both keeps the lanes of n that are also in m, and except those that are not.
 func (a *assembler) both(m, n mask) {
 	if a.wide() {
 		a.KANDW(m, n, n)
@@ -399,9 +399,9 @@ func (a *assembler) reportNaN(x vec, name string) {
 	a.Store(mask, a.Return(name))
 }
 
-// sumLanes adds up the lanes of one, two or four vectors into as many neighbouring floats at m. Which of the three it is does
-// not matter to the sum of a vector: in each 128 bits (0+2)+(1+3), then the upper half is added to the lower until 128 bits are
-// left.
+// sumLanes adds up the lanes of one, two or four vectors into as many neighbouring floats at m. The sum of a vector is
+// the same in all three cases: in each 128 bits (0+2)+(1+3), then the upper half is added to the lower until 128 bits
+// are left.
 //
 // The results pass through finish on their way.
 func (a *assembler) sumLanes(v []vec, m operand.Mem, finish func(sums vec)) {

@@ -2,8 +2,8 @@ package main
 
 import "math"
 
-// chebyshev returns the polynomial of the given degree that agrees with f at the Chebyshev nodes of [lo, hi]: within a small
-// factor of the best there is. The coefficients are those of the powers of x, highest first.
+// chebyshev returns the polynomial of the given degree that agrees with f at the Chebyshev nodes of [lo, hi]: its error
+// is within a small factor of the smallest possible. The coefficients are those of the powers of x, highest first.
 func chebyshev(f func(float64) float64, lo, hi float64, degree int) []float64 {
 	n := degree + 1
 	nodes, difference := make([]float64, n), make([]float64, n)

@@ -7,8 +7,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// drawGroups walks through numbers in whole groups of 64, whose noise comes from 16 blocks, and calls body for some vectors of them
-// with their byte offsets and what draw makes of their words. The kernel's parameters keys, block and n say where it stands.
+// drawGroups loops over numbers in whole groups of 64, whose noise comes from 16 blocks, and calls body for some
+// vectors of them with their byte offsets and the result of draw for their words. The kernel's parameters keys, block
+// and n hold the position.
 func (a *assembler) drawGroups(draw func(words [4]vec) [4]vec, body func(at []operand.Mem, x []vec)) {
 	keys, left := a.argument("keys"), a.argument("n")
 	q := halves{a.firstBlocks("block", 0), a.firstBlocks("block", 1)}
@@ -37,8 +38,8 @@ func (a *assembler) drawGroups(draw func(words [4]vec) [4]vec, body func(at []op
 	a.JG(operand.LabelRef("group"))
 }
 
-// A kernel that moves numbers reads of its diffusion the cells, if there are several, and an array of numbers in this order. Drift and
-// noise are those of the only cell; last is the number of the last one.
+// A kernel that moves numbers reads from its diffusion the cells, if there are several, and an array of numbers in this
+// order. Drift and noise are those of the only cell; last is the number of the last one.
 var lawNumbers = []string{"low", "high", "drift", "driftSlope", "noise", "noiseSlope", "perUnit", "last", "birth", "smallest", "spread"}
 
 // law is where the coefficients of a step are.
@@ -79,7 +80,7 @@ func lawParams(tabulated bool) string {
 //
 //	noise = sigma sqrt(dt) at w,   next = w + mu dt + noise (xi + noise'/2 (xi^2 - 1))
 //
-// xi is lost.
+// xi is overwritten.
 func (a *assembler) step(l law, w, xi []vec) (next, noise []vec) {
 	next, noise = a.vectors(len(w)), a.vectors(len(w))
 	slope := make([]operand.Op, len(w))

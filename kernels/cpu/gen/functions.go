@@ -7,7 +7,7 @@ import (
 )
 
 // The functions take several vectors at once and write each step for all of them before the next: polynomials are chains in
-// which every step waits for the one before, and the processor looks ahead too little to find other work by itself.
+// which every step waits for the one before, and the processor's window is too short to find other work.
 
 // horner evaluates a polynomial at x: coefficients from the highest power down.
 func (a *assembler) horner(x []vec, coefficients ...float64) []vec {
@@ -20,12 +20,12 @@ func (a *assembler) horner(x []vec, coefficients ...float64) []vec {
 	return p
 }
 
-// roundingMagic is 1.5 2^23: a float32 near it has no room for a fraction, so that adding it to |x| < 2^22 rounds to an integer,
-// to even, and leaves that integer in the lowest bits.
+// roundingMagic is 1.5 2^23: a float32 near it has no fraction bits, so that adding it to |x| < 2^22 rounds to an
+// integer, to even, and leaves that integer in the lowest bits.
 const roundingMagic = 3 << 22
 
-// reducedExp splits x = n ln 2 + f with |f| <= ln(2)/2 and evaluates the Taylor polynomial of degree 6 in f, whose relative error
-// there is below 2e-7. It returns e^f and, in its lowest bits, n. x is lost.
+// reducedExp splits x = n ln 2 + f with |f| <= ln(2)/2 and evaluates the Taylor polynomial of degree 6 in f, whose
+// relative error there is below 2e-7. It returns e^f and, in its lowest bits, n. x is overwritten.
 func (a *assembler) reducedExp(x []vec) (p, n []vec) {
 	n = a.splats(a.number(roundingMagic), len(x))
 	whole := a.vectors(len(x))
@@ -47,7 +47,7 @@ func (a *assembler) reducedExp(x []vec) (p, n []vec) {
 // smallestExp is the smallest argument of exp: e^x is still a normal number.
 const smallestExp = -87.336
 
-// exp returns e^x for smallestExp <= x <= 88, where 2^n can be put straight into the exponent. x is lost.
+// exp returns e^x for smallestExp <= x <= 88, where 2^n can be added directly to the exponent. x is overwritten.
 func (a *assembler) exp(x []vec) []vec {
 	p, n := a.reducedExp(x)
 	for i := range x {
@@ -57,12 +57,12 @@ func (a *assembler) exp(x []vec) []vec {
 	return p
 }
 
-// expToInfinity returns e^x for smallestExp <= x <= 89, infinity where it is beyond float32. x is lost.
+// expToInfinity returns e^x for smallestExp <= x <= 89, infinity where it overflows float32. x is overwritten.
 func (a *assembler) expToInfinity(x []vec) []vec {
 	p, n := a.reducedExp(x)
 	for i := range x {
 		a.subInt(a.number(roundingMagic), n[i], n[i])
-		// 2^n in two factors: n = 128 alone is beyond float32.
+		// 2^n in two factors: 2^128 overflows float32.
 		half := a.vector()
 		a.VPSRAD(operand.Imm(1), n[i], half)
 		a.subInt(half, n[i], n[i])
@@ -76,7 +76,7 @@ func (a *assembler) expToInfinity(x []vec) []vec {
 }
 
 // log returns ln x for positive normal x: x = 2^e m with m in [sqrt(1/2), sqrt(2)), and the polynomial of Cephes' logf (Moshier
-// 1989). x is lost.
+// 1989). x is overwritten.
 func (a *assembler) log(x []vec) []vec {
 	const (
 		sqrtHalf = 0x3f3504f3 // bits of sqrt(1/2)
@@ -147,7 +147,8 @@ func (a *assembler) softplus(phi []operand.Mem) (sigma, e []vec) {
 	return sigma, e
 }
 
-// inverses returns sigma' and 1/sigma from what softplus returned, with one division for 1/(1+e) and 1/sigma. e is lost.
+// inverses returns sigma' and 1/sigma from what softplus returned, with one division for 1/(1+e) and 1/sigma. e is
+// overwritten.
 func (a *assembler) inverses(phi []operand.Mem, sigma, e []vec) (derivative, inverse []vec) {
 	derivative, inverse = a.vectors(len(phi)), a.vectors(len(phi))
 	for i, at := range phi {
@@ -163,8 +164,8 @@ func (a *assembler) inverses(phi []operand.Mem, sigma, e []vec) (derivative, inv
 	return derivative, inverse
 }
 
-// sin(pi f) / f and cos(pi f) / (1/4 - f^2) are smooth functions of z = f^2. The factors carry the zeros, so that the relative
-// error is small next to them too.
+// sin(pi f) / f and cos(pi f) / (1/4 - f^2) are smooth functions of z = f^2. The factors carry the zeros, so that the
+// relative error is also small next to them.
 var (
 	sinCoefficients = chebyshev(func(z float64) float64 {
 		f := math.Sqrt(z)
@@ -183,7 +184,7 @@ var (
 )
 
 // sinCosPi reduces t in [-1, 1] to f in [-1/2, 1/2], t = n + f: sin(pi t) = (-1)^n sin(pi f), and the cosine likewise. It
-// returns the functions of f, and (-1)^n as a sign bit. t is lost.
+// returns the functions of f, and (-1)^n as a sign bit. t is overwritten.
 func (a *assembler) sinCosPi(t []vec) (sin, cos, sign []vec) {
 	f, z := t, a.vectors(len(t))
 	sign = a.vectors(len(t))

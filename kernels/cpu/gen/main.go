@@ -1,8 +1,8 @@
 // Command gen writes the assembly kernels of package cpu: go run . in this folder, or go run . FOLDER to write elsewhere.
 //
-// It is a module of its own, so that quantal does not depend on avo. The kernels of both sets, AVX-512 and AVX2, come from one
-// description: assembler.go hides what differs, functions.go has the elementary functions, and each of the other files one
-// kernel or a family of them.
+// It is a separate module, so that quantal does not depend on avo. The kernels of both sets, AVX-512 and AVX2, come
+// from one description: assembler.go hides what differs, functions.go has the elementary functions, and each of the
+// other files one kernel or a family of them.
 package main
 
 import (
@@ -90,7 +90,7 @@ func (a *assembler) write(folder, hash string) error {
 	return nil
 }
 
-// onlyLowRegisters refuses AVX2 kernels that use the registers 16 to 31, which avo hands out but only AVX-512 has.
+// onlyLowRegisters refuses AVX2 kernels that use the registers 16 to 31, which avo allocates but only AVX-512 has.
 func onlyLowRegisters(text []byte) error {
 	for i := 16; i < 32; i++ {
 		for _, kind := range "XYZ" {

@@ -7,8 +7,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// tileExamples is the number of examples per tile of the products. Accumulators, one vector per example and row, have to fit the registers beside the
-// operands: 4 rows x 5 of 32 registers, or 2 rows x 5 of 16.
+// tileExamples is the number of examples per tile of the products. Accumulators, one vector per example and row, must
+// fit the registers together with the operands: 4 rows x 5 of 32 registers, or 2 rows x 5 of 16.
 const tileExamples = 5
 
 // multiples addresses base + i*stride for i = 0..4 without a multiplication.
@@ -97,7 +97,7 @@ func (a *assembler) forward() {
 			}
 			a.SUBQ(operand.U32(a.bytes()), count)
 			a.JNZ(operand.LabelRef(loop))
-			for range n - 1 { // w stands one row further already
+			for range n - 1 { // w already points one row further
 				a.ADDQ(stride, w)
 			}
 			yStride, to := a.inBytes("yStride"), a.GP64()
@@ -122,11 +122,11 @@ func (a *assembler) forward() {
 	a.ret()
 }
 
-// backward: dx[b][k] = sum_r dy[b][r] w[r][k] where x[b][k] > threshold, else 0; threshold is 0 behind a rectifier and -Inf
-// behind a linear layer. It covers whole vectors: the pads of dx get numbers without meaning.
+// backward: dx[b][k] = sum_r dy[b][r] w[r][k] where x[b][k] > threshold, else 0; threshold is 0 after a rectifier and
+// -Inf after a linear layer. It covers whole vectors: the pads of dx get meaningless numbers.
 func (a *assembler) backward() {
 	a.function("backward", "dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32",
-		"takes the gradient of a minibatch back through the weights.")
+		"propagates the gradient of a minibatch back through the weights.")
 	restore := a.flushSubnormals()
 	stride, dyStride := a.inBytes("stride"), a.inBytes("dyStride")
 	batch, dy := a.argument("batch"), a.argument("dy")

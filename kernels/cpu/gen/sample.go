@@ -13,12 +13,12 @@ const (
 	philoxM1 = 0xCD9E8D57
 )
 
-// halves holds 32-bit words, one per lane, the way the multiplier wants them: even lanes and odd lanes apart, each in the lower
-// half of 64 bits. What stands in the upper halves does not matter.
+// halves holds 32-bit words, one per lane, as the multiplier needs them: even lanes and odd lanes separate, each in the
+// lower half of 64 bits. The content of the upper halves does not matter.
 type halves [2]vec
 
 // philox returns the four words of the blocks q, one block per lane. The counter's other words are the same for all lanes, and
-// so are parts of the first rounds; the caller has worked them into the table of round keys, two words per round:
+// so are parts of the first rounds; the caller has included them in the table of round keys, two words per round:
 //
 //	round 1   c0 is q; the products of c2, uniform, are in the keys of round 2
 //	round 2   c0 is uniform: its product is in the keys of rounds 2 (high word) and 3 (low word)
@@ -75,7 +75,7 @@ func (a *assembler) philox(q halves, keys reg.Register) [4]vec {
 	return words
 }
 
-// merge brings even and odd lanes together again.
+// merge joins even and odd lanes again.
 func (a *assembler) merge(h halves) vec {
 	if a.wide() {
 		odd := a.K()
@@ -101,7 +101,7 @@ func (a *assembler) uniform(x []vec) {
 }
 
 // boxMuller turns pairs of words per lane into pairs of standard normals: radius sqrt(-2 ln u), u = ((x>>8) + 1/2) 2^-24, angle
-// pi 2^-31 y. The words are lost.
+// pi 2^-31 y. The words are overwritten.
 func (a *assembler) boxMuller(x, y []vec) (cosine, sine []vec) {
 	a.uniform(x)
 	r := a.log(x)
@@ -133,8 +133,9 @@ func (a *assembler) normals(words [4]vec) (xi [4]vec) {
 	return xi
 }
 
-// sampleRows walks through rows of the given stride, 64 columns of noise at a time, and calls body for vectors of them with
-// their byte offsets from the first row and their noise. The kernel's parameters keys, block, stride and rows say where it stands.
+// sampleRows loops over rows of the given stride, 64 columns of noise at a time, and calls body for vectors of them
+// with their byte offsets from the first row and their noise. The kernel's parameters keys, block, stride and rows hold
+// the position.
 func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow func(end reg.Register)) {
 	keys, rows := a.argument("keys"), a.argument("rows")
 	q := halves{a.firstBlocks("block", 0), a.firstBlocks("block", 1)}
@@ -169,7 +170,7 @@ func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow f
 	a.ADDQ(operand.U32(256), offset)
 	a.SUBQ(operand.Imm(64), left)
 	a.JG(operand.LabelRef("group"))
-	a.LEAQ(operand.Mem{Base: offset, Index: left, Scale: 4}, offset) // back to where the row ends
+	a.LEAQ(operand.Mem{Base: offset, Index: left, Scale: 4}, offset) // back to the end of the row
 	if endOfRow != nil {
 		endOfRow(offset)
 	}
@@ -188,7 +189,7 @@ func (a *assembler) firstBlocks(name string, parity int) vec {
 // powerLaw is a way to compute sigma^-(rho+1).
 type powerLaw struct {
 	name string
-	// of returns the power, given sigma and its inverse. Both may be lost.
+	// of returns the power, given sigma and its inverse. Both may be overwritten.
 	of func(a *assembler, sigma, inverse []vec) []vec
 }
 
@@ -225,8 +226,8 @@ var powerLaws = []powerLaw{
 	}},
 }
 
-// sample writes the kernel that draws the weights of rows whose synapses have a sigma each, and all that a training step will
-// need of phi:
+// sample writes the kernel that draws the weights of rows whose synapses have a sigma each, and all that a training
+// step needs of phi:
 //
 //	w     = mu + sigma xi
 //	slope = dw/dphi = xi sigma'

@@ -13,7 +13,7 @@ import (
 func (a *assembler) sum() {
 	names := []string{"gradient", "magnitude", "square", "exampleSquare"}
 	a.function("sum", "gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, rows, batch int) (bad uint32",
-		"forms dW and adds up what it says.")
+		"forms dW and adds to the sums of gradients.")
 	u := &updating{assembler: a}
 	// Two pairs of operands take twice the registers: with AVX2, half the rows.
 	tileRows := updateRows

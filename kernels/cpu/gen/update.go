@@ -44,8 +44,8 @@ func (u *updating) slot(base reg.Register) operand.Mem {
 	return operand.Mem{Base: base, Index: u.offset, Scale: 1, Disp: u.column}
 }
 
-// addMagnitudeSlope adds the derivative of the magnitude cost to g: sign(mu) times the rule's magnitude, 0 at 0. The product overflows
-// for all but the smallest mu, which does not hurt.
+// addMagnitudeSlope adds the derivative of the magnitude cost to g: sign(mu) times the rule's magnitude, 0 at 0. The
+// product overflows for all but the smallest mu, which does no harm.
 func (u *updating) addMagnitudeSlope(mu, g vec) {
 	s := u.vector()
 	u.mul(u.assembler.number(1e38), mu, s)
@@ -58,7 +58,7 @@ func (u *updating) addMagnitudeSlope(mu, g vec) {
 //
 //	m = beta1 m + (1-beta1) g,   v = beta2 v + (1-beta2) g^2,
 //
-// and returns the numerator and denominator of the step: rate m and sqrt(v) root + epsilon. g is lost.
+// and returns the numerator and denominator of the step: rate m and sqrt(v) root + epsilon. g is overwritten.
 func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec) {
 	numerator, square := u.vector(), u.vector()
 	u.mul(u.number(gain1), g, numerator)
@@ -77,14 +77,14 @@ func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec
 	return numerator, square
 }
 
-// mover is a rule that trains: it writes how a parameter at param, with value p in a register, follows its gradient g. Both are lost.
-// The moments are at m and v, if the rule has them.
+// mover is a rule that trains: it writes how a parameter at param, with value p in a register, follows its gradient g.
+// Both are overwritten. The moments are at m and v, if the rule has them.
 type mover struct {
 	name string
 	step func(u *updating, p, g vec, param, m, v reg.Register)
 }
 
-// movers are the rules but Adam, of which two parameters share a division. See package kernels for the formulas.
+// movers are the rules except Adam, whose two parameters share a division. See package kernels for the formulas.
 var movers = []mover{
 	{"SGD", func(u *updating, p, g vec, param, _, _ reg.Register) {
 		u.fnma231(u.splat(u.number(rate)), g, p)
@@ -98,8 +98,8 @@ var movers = []mover{
 	}},
 }
 
-// moved stores a parameter that has moved, and sees whether it is finite. Where gradient, rate and moments make a step that is not, it
-// is not either.
+// moved stores a parameter that has moved, and checks that it is finite. If gradient, rate and moments give a step that
+// is not finite, neither is the parameter.
 func (u *updating) moved(p vec, param reg.Register) {
 	u.fma231(p, u.zero(), u.finite)
 	u.store(p, u.slot(param))
@@ -142,14 +142,14 @@ func (a *assembler) updates(rule mover) {
 	})
 }
 
-// operands names the parameters that a product sum_b dy[b][r] x[b][k] is made of.
+// operands names the parameters of a product sum_b dy[b][r] x[b][k].
 type operands struct{ x, dy string }
 
 // rows emits the loops over tiles of rows and columns, of up to the given number of rows; dW of a tile is formed in registers,
 //
 //	dW[r][k] = sum_b dy[b][r] x[b][k],
 //
-// for each pair of operands, and its vectors are handed to use, one per pair, with the registers that load returned.
+// for each pair of operands, and its vectors are passed to use, one per pair, with the registers that load returned.
 func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Register, use func(bases []reg.Register, dw []vec)) {
 	a := u.assembler
 	restore := a.flushSubnormals()
@@ -220,7 +220,7 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 			a.ADDQ(operand.U32(nColumns*a.bytes()), xColumn)
 		})
 		stride := a.inBytes("stride")
-		for range nRows - 1 { // the offset stands one row further already
+		for range nRows - 1 { // the offset already points one row further
 			a.ADDQ(stride, u.offset)
 		}
 		a.ADDQ(operand.U32(4*nRows), dyColumn)
@@ -242,7 +242,7 @@ func (u *updating) move(names []string, move func(bases []reg.Register, dw vec))
 	u.rows(updateRows, []operands{{"x", "dy"}}, load, func(bases []reg.Register, dw []vec) { move(bases, dw[0]) })
 }
 
-// update moves mu and phi of rows whose synapses have a phi each, with what the sample kernel left:
+// update moves mu and phi of rows whose synapses have a phi each, with the output of the sample kernel:
 //
 //	dL/dmu  = dW + lambda B/N sign(mu)
 //	dL/dphi = dW dw/dphi + d cost/dphi
