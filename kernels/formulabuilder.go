@@ -119,7 +119,7 @@ func (b *FormulaBuilder) simpler(o Op, a [3]int) (int, bool) {
 		for i, x := range a[:2] { // u (v/x) is (u v)/x
 			if l := b.lines[x]; l.Op == OpDiv {
 				if _, ok := b.number(l.Args[0]); ok {
-					return b.Do(OpDiv, b.Do(OpMul, a[1-i], l.Args[0]), l.Args[1]), true
+					return b.Do(OpDiv, b.Do(OpMul, l.Args[0], a[1-i]), l.Args[1]), true
 				}
 			}
 		}

@@ -3,8 +3,8 @@
 //
 // What enters: a [Release], the quantal parameters of a connection (n vesicles, release probability p, quantal size q),
 // or the numbers of the objective (c, rho) with a synapse's importance. What leaves: mean and variance of the
-// postsynaptic potential, samples of it, the four costs of Malkin et al. 2024 and their exponents, and the optimal
-// standard deviation.
+// postsynaptic potential, samples of it, the four costs of Malkin et al. 2024 and their exponents, the formulas of
+// named [Laws], and the optimal standard deviation.
 //
 // # Release
 //
