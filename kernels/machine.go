@@ -55,8 +55,8 @@ func (c Capabilities) knows(p *Program) error {
 	if !has(c.Rules, p.Rule) {
 		return fmt.Errorf("no kernel for its rule %v, only for %s", p.Rule, types(c.Rules))
 	}
-	if l, ok := p.Rule.(Langevin); ok {
-		if err := l.Check(); err != nil {
+	if r, ok := p.Rule.(interface{ Check() error }); ok {
+		if err := r.Check(); err != nil {
 			return err
 		}
 	}

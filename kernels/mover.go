@@ -16,6 +16,10 @@ type Mover interface {
 	Moments() []string
 	// Constants are the numbers of a step, counted from 0.
 	Constants(step int) Constants
+	// RateAt is the learning rate at a step, counted from 0, as a multiple of the network's.
+	RateAt(step int) float64
+	// scheduled is the rule with another schedule.
+	scheduled(s Schedule) Mover
 	// rows is the portable kernel, in both arithmetics.
 	rows() (rowMove[float32], rowMove[float64])
 	// operations is the number of additions and multiplications that move a parameter.
@@ -26,7 +30,10 @@ type Mover interface {
 const MaxMoments = 2
 
 // Movers lists the rules that train, with their usual constants. The first is the paper's.
-func Movers() []Mover { return []Mover{DefaultAdam(), SGD{}, DefaultMomentum()} }
+func Movers() []Mover { return []Mover{DefaultAdam(), SGD{}, DefaultMomentum(), DefaultRMSprop()} }
+
+// Scheduled returns a rule whose learning rates follow a schedule. Without one they are constant.
+func Scheduled(m Mover, s Schedule) Mover { return m.scheduled(s) }
 
 // MoverNames lists the names that ParseMover reads.
 func MoverNames() []string {
@@ -54,8 +61,22 @@ func Moments(r Rule) []string {
 	return nil
 }
 
-// trains has the methods that all rules that train share.
-type trains struct{}
+// trains has what all rules that train share.
+type trains struct{ Schedule Schedule }
+
+// Check reports whether the learning rate has a value at every step.
+func (t trains) Check() error { return t.Schedule.Check() }
+
+// RateAt is that of the schedule.
+func (t trains) RateAt(step int) float64 { return t.Schedule.RateAt(step) }
+
+// with adds the schedule, if there is one, to the text of a rule.
+func (t trains) with(rule string) string {
+	if t.Schedule.Shape == Constant {
+		return rule
+	}
+	return fmt.Sprintf("%s, %v", rule, t.Schedule)
+}
 
 // Draws is from the stream of training.
 func (trains) Draws() (Stream, bool) { return StreamTrain, true }
@@ -75,7 +96,8 @@ type Constants struct {
 
 // Move holds the numbers of a Mover at one step of one network.
 type Move[T Float] struct {
-	Rate                       T // learning rate / Correction
+	Rate                       T // learning rate, as scheduled, / Correction
+	Decay                      T // learning rate, as scheduled, times the weight decay
 	Beta1, Gain1, Beta2, Gain2 T
 	Root, Epsilon              T
 	row                        rowMove[T]
@@ -85,11 +107,11 @@ type Move[T Float] struct {
 // finite.
 type rowMove[T Float] func(u *Move[T], p Param[T], gradient []T) bool
 
-// NewMove returns the numbers of a step, counted from 0, for a learning rate.
-func NewMove[T Float](m Mover, rate float64, step int) Move[T] {
-	c := m.Constants(step)
+// NewMove returns the numbers of a step, counted from 0, for a network.
+func NewMove[T Float](m Mover, n Member, step int) Move[T] {
+	c, rate := m.Constants(step), n.LearningRate*m.RateAt(step)
 	u := Move[T]{
-		Rate: T(rate / c.Correction), Beta1: T(c.Beta1), Gain1: T(c.Gain1), Beta2: T(c.Beta2), Gain2: T(c.Gain2),
+		Rate: T(rate / c.Correction), Decay: T(rate * n.WeightDecay), Beta1: T(c.Beta1), Gain1: T(c.Gain1), Beta2: T(c.Beta2), Gain2: T(c.Gain2),
 		Root: T(c.Root), Epsilon: T(c.Epsilon),
 	}
 	var row any
@@ -100,6 +122,17 @@ func NewMove[T Float](m Mover, rate float64, step int) Move[T] {
 	}
 	u.row, _ = row.(rowMove[T])
 	return u
+}
+
+// decay takes the weight decay off parameters, apart from any rule's step (Loshchilov and Hutter 2019, as AdamW in
+// PyTorch): theta <- theta - lr decay theta.
+func (u *Move[T]) decay(theta []T) {
+	if u.Decay == 0 {
+		return
+	}
+	for k, v := range theta {
+		theta[k] = v - u.Decay*v
+	}
 }
 
 // Row moves parameters down their gradients and reports whether gradients, parameters and moments are finite.
@@ -138,8 +171,10 @@ func DefaultAdam() Adam { return Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8} }
 func (Adam) Name() string { return "adam" }
 
 func (a Adam) String() string {
-	return fmt.Sprintf("Adam(%g, %g, %g)", a.Beta1, a.Beta2, a.Epsilon)
+	return a.with(fmt.Sprintf("Adam(%g, %g, %g)", a.Beta1, a.Beta2, a.Epsilon))
 }
+
+func (a Adam) scheduled(s Schedule) Mover { a.Schedule = s; return a }
 
 // Moments are m and v.
 func (Adam) Moments() []string { return []string{"m", "v"} }
@@ -178,7 +213,9 @@ type SGD struct{ trains }
 // Name is sgd.
 func (SGD) Name() string { return "sgd" }
 
-func (SGD) String() string { return "SGD" }
+func (r SGD) String() string { return r.with("SGD") }
+
+func (r SGD) scheduled(s Schedule) Mover { r.Schedule = s; return r }
 
 // Moments is empty.
 func (SGD) Moments() []string { return nil }
@@ -218,7 +255,9 @@ func DefaultMomentum() Momentum { return Momentum{Factor: 0.9} }
 // Name is momentum.
 func (Momentum) Name() string { return "momentum" }
 
-func (r Momentum) String() string { return fmt.Sprintf("momentum(%g)", r.Factor) }
+func (r Momentum) String() string { return r.with(fmt.Sprintf("momentum(%g)", r.Factor)) }
+
+func (r Momentum) scheduled(s Schedule) Mover { r.Schedule = s; return r }
 
 // Moments has the velocity.
 func (Momentum) Moments() []string { return []string{"v"} }
@@ -240,6 +279,56 @@ func momentumRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 		v[k] = u.Beta1*v[k] + g
 		theta[k] -= u.Rate * v[k]
 		check += (theta[k] - theta[k]) + (v[k] - v[k]) // g with v
+	}
+	return check == 0
+}
+
+// RMSprop divides the gradient by a running root of its mean square (Tieleman and Hinton 2012), in PyTorch's convention:
+// Epsilon is added to the root, and the mean square begins at zero without a correction:
+//
+//	v <- Alpha v + (1 - Alpha) g^2
+//	theta <- theta - lr g / (sqrt(v) + Epsilon)
+//
+// The first steps are therefore lr / sqrt(1 - Alpha), ten times the learning rate.
+type RMSprop struct {
+	trains
+	Alpha, Epsilon float64
+}
+
+// DefaultRMSprop has the constants of PyTorch.
+func DefaultRMSprop() RMSprop { return RMSprop{Alpha: 0.99, Epsilon: 1e-8} }
+
+// Name is rmsprop.
+func (RMSprop) Name() string { return "rmsprop" }
+
+func (r RMSprop) String() string { return r.with(fmt.Sprintf("RMSprop(%g, %g)", r.Alpha, r.Epsilon)) }
+
+func (r RMSprop) scheduled(s Schedule) Mover { r.Schedule = s; return r }
+
+// Moments is the mean square.
+func (RMSprop) Moments() []string { return []string{"v"} }
+
+// Constants has Alpha as Beta2.
+func (r RMSprop) Constants(int) Constants {
+	return Constants{Correction: 1, Beta2: r.Alpha, Gain2: 1 - r.Alpha, Epsilon: r.Epsilon}
+}
+
+func (RMSprop) operations() float64 { return 9 } // the mean square (4), the quotient with its root (4), the subtraction
+
+func (RMSprop) rows() (rowMove[float32], rowMove[float64]) {
+	return rmspropRow[float32], rmspropRow[float64]
+}
+
+func rmspropRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
+	n := len(gradient)
+	theta, v := p.Values[:n], p.Moments[0][:n]
+	c := *u // in registers: no store into a slice can change it
+	var check T
+	for k, g := range gradient {
+		square := c.Beta2*v[k] + c.Gain2*(g*g)
+		moved := theta[k] - c.Rate*g/(sqrt(square)+c.Epsilon)
+		v[k], theta[k] = square, moved
+		check += (moved - moved) + (square - square) // g with the square
 	}
 	return check == 0
 }

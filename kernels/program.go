@@ -161,6 +161,7 @@ type Member struct {
 	Lambda        float64            // multiplier of the magnitude cost, lambda
 	Numbers       map[string]float64 // the other numbers that formulas of costs name
 	LearningRate  float64
+	WeightDecay   float64 // of mu, decoupled from the gradients: mu <- mu - LearningRate WeightDecay mu, beside the rule
 	NoiseVariance float64 // of the Gaussian likelihood
 
 	// Of the rule Langevin only.

@@ -108,6 +108,7 @@ func (u *TrainingStep[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 // UpdateMeans moves only mu of a row, and reports whether everything stayed finite. It leaves the gradient in dw.
 func (u *TrainingStep[T]) UpdateMeans(row Row[T], dw []T) bool {
 	u.addMagnitude(dw, row.Mu.Values)
+	u.decay(row.Mu.Values[:len(dw)])
 	return u.Row(row.Mu, dw)
 }
 

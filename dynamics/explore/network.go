@@ -79,7 +79,7 @@ func (n *network) rest() { copy(n.w, n.mu.Values) }
 
 // update holds the numbers of the next learning step. The objective has no costs: see the package documentation.
 func (n *network) update() kernels.TrainingStep[float64] {
-	return kernels.TrainingStep[float64]{Move: kernels.NewMove[float64](n.adam, n.member.LearningRate, n.steps)}
+	return kernels.TrainingStep[float64]{Move: kernels.NewMove[float64](n.adam, n.member, n.steps)}
 }
 
 // product is the layer with the weights of the last draw, for so many states.

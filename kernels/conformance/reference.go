@@ -315,21 +315,32 @@ func (r *Reference) train(step int) {
 		c *= 2
 	}
 	gPhi := make([]float64, len(r.phi))
+	lr := m.LearningRate * r.scheduled(step)
 	follow := func(a *moments, g float64) float64 {
 		switch r.n.Program.Rule.Name() {
 		case "sgd":
-			return m.LearningRate * g
+			return lr * g
 		case "momentum":
 			a.v = 0.9*a.v + g
-			return m.LearningRate * a.v
+			return lr * a.v
+		case "rmsprop":
+			a.v = 0.99*a.v + 0.01*g*g
+			return lr * g / (math.Sqrt(a.v) + 1e-8)
 		}
 		a.m, a.v = 0.9*a.m+0.1*g, 0.999*a.v+0.001*g*g
 		t := float64(step + 1)
-		return m.LearningRate * (a.m / (1 - math.Pow(0.9, t))) / (math.Sqrt(a.v/(1-math.Pow(0.999, t))) + 1e-8)
+		return lr * (a.m / (1 - math.Pow(0.9, t))) / (math.Sqrt(a.v/(1-math.Pow(0.999, t))) + 1e-8)
 	}
 	r.each(dw, func(l, row, k int, g float64) {
 		mu := &r.mu[l][row][k]
-		*mu -= follow(&r.muMoments[l][row][k], g+m.Lambda*fraction*math.Copysign(1, *mu))
+		decay := lr * m.WeightDecay * *mu
+		switch r.flaw {
+		case "no weight decay":
+			decay = 0
+		case "the decay at a constant rate":
+			decay = m.LearningRate * m.WeightDecay * *mu
+		}
+		*mu -= follow(&r.muMoments[l][row][k], g+m.Lambda*fraction*math.Copysign(1, *mu)) + decay
 		if r.n.Sharing == kernels.NoNoise {
 			return
 		}
@@ -344,6 +355,33 @@ func (r *Reference) train(step int) {
 	for i, g := range gPhi {
 		r.phi[i] -= follow(&r.phiMoments[i], g)
 	}
+}
+
+// scheduled is the part of the learning rate that a step has.
+func (r *Reference) scheduled(step int) float64 {
+	var s kernels.Schedule
+	switch rule := r.n.Program.Rule.(type) {
+	case kernels.Adam:
+		s = rule.Schedule
+	case kernels.SGD:
+		s = rule.Schedule
+	case kernels.Momentum:
+		s = rule.Schedule
+	case kernels.RMSprop:
+		s = rule.Schedule
+	}
+	done := float64(step) / float64(s.Steps)
+	switch {
+	case s.Shape == kernels.Constant, r.flaw == "a constant rate":
+		return 1
+	case s.Shape == kernels.Cosine:
+		return math.Pow(math.Cos(math.Pi*done/2), 2)
+	case done >= 0.75:
+		return 0.01
+	case done >= 0.5:
+		return 0.1
+	}
+	return 1
 }
 
 // accumulate makes a step of the rule Accumulate, example by example.

@@ -28,6 +28,7 @@ func Test(t *testing.T, machines ...Machine) {
 	}{
 		{"StepsAgainstFloat64", stepsAgainstFloat64},
 		{"MoversAgainstFloat64", moversAgainstFloat64},
+		{"SchedulesAgainstFloat64", schedulesAgainstFloat64},
 		{"ActivationsAgainstFloat64", activationsAgainstFloat64},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},

@@ -63,6 +63,26 @@ func moversAgainstFloat64(t *testing.T, machines []Machine) {
 	}
 }
 
+// schedulesAgainstFloat64: learning rates that change, with a decay of the weights, under every rule: all steps but the
+// last of a run of eleven, in which the rate falls twice.
+func schedulesAgainstFloat64(t *testing.T, machines []Machine) {
+	for i, rule := range kernels.Movers() {
+		for j, shape := range kernels.Shapes() {
+			rule := kernels.Scheduled(rule, kernels.Schedule{Shape: shape, Steps: 11})
+			d := Design{Sizes: []int{20, 17, 5}, Sharing: kernels.Sharing((i + 2*j) % 5), Activation: kernels.ReLU, Batch: 6, Rho: 2}
+			t.Run(rule.String()+"/"+d.String(), func(t *testing.T) {
+				n := d.Network(t).Under(t, rule)
+				n.Members[0].WeightDecay = 20 // two hundredths per step
+				flaws := append(flawsOfTraining(n), "no weight decay")
+				if shape != kernels.Constant {
+					flaws = append(flaws, "a constant rate", "the decay at a constant rate")
+				}
+				comparison{network: n, count: 10, flaws: flaws, factor: 3, losses: 1e-5}.on(t, some(machines, i+j, true))
+			})
+		}
+	}
+}
+
 // activationsAgainstFloat64: ten steps of two hidden layers, and an evaluation with draws.
 func activationsAgainstFloat64(t *testing.T, machines []Machine) {
 	for i, activation := range kernels.Activations() {

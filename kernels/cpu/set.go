@@ -80,8 +80,8 @@ type updating struct {
 	row     kernels.Row[float32]
 	slope   []float32 // as in drawing; overwritten
 	cost    []float32
-	sums    []float64  // for each row sum_k dW xi, to be filled when sigma is shared
-	numbers [9]float32 // of the rule, as the assembly reads them
+	sums    []float64   // for each row sum_k dW xi, to be filled when sigma is shared
+	numbers [10]float32 // of the rule, as the assembly reads them
 }
 
 // summing holds what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums
@@ -106,13 +106,14 @@ type scratch struct {
 // setRule sets the rule.
 func (u *updating) setRule(r kernels.TrainingStep[float32]) {
 	u.rule = r
-	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, r.Magnitude, -r.Magnitude}
+	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, r.Magnitude, -r.Magnitude,
+		r.Decay}
 }
 
 // setDescent sets the numbers of descend.
 func (u *updating) setDescent(r kernels.LangevinStep[float32]) {
 	u.descent = r
-	u.numbers = [...]float32{4: r.Rate, 7: r.Magnitude, 8: -r.Magnitude}
+	u.numbers = [10]float32{4: r.Rate, 7: r.Magnitude, 8: -r.Magnitude}
 }
 
 // portable is plain Go: the reference for the others, and the set on other processors.

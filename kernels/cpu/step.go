@@ -440,7 +440,7 @@ func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Div
 		noise := kernels.Noise{Seed: member.Seed, Stream: stream, Step: uint32(step)}
 		var rule kernels.TrainingStep[float32]
 		if k.mover != nil {
-			rule.Move = kernels.NewMove[float32](k.mover, member.LearningRate, step)
+			rule.Move = kernels.NewMove[float32](k.mover, member, step)
 		}
 		for number, instruction := range k.program.Instructions {
 			switch i := instruction.(type) {

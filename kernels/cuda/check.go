@@ -309,7 +309,7 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 		examples := order[step%perEpoch*batch:][:batch]
 		var rule kernels.TrainingStep[float64]
 		if mover, ok := c.vm.shape.Rule.(kernels.Mover); ok {
-			rule.Move = kernels.NewMove[float64](mover, member.LearningRate, step)
+			rule.Move = kernels.NewMove[float64](mover, member, step)
 		}
 		fraction := float64(batch) / float64(c.data.N)
 		noise := kernels.Noise{Seed: member.Seed, Step: uint32(step)}

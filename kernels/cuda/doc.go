@@ -59,7 +59,7 @@
 // one block per member, has no time to draw them.
 //
 // Each rule that trains has its own update kernels, from one template: those without a suffix are Adam's, those with
-// _sgd or _momentum belong to these rules.
+// _sgd, _momentum or _rmsprop belong to these rules.
 //
 // State is [member][field][layer][row][stride]: mu and its moments, phi and its. Bytes moved per synapse and step of
 // the first layer, which has 85 % of the published network's synapses, with Adam's two moments (8 less per moment and
@@ -101,6 +101,10 @@
 //	update_sgd_means         256      64          6,400              4       50 %
 //	update_sgd_shared        256      64          6,400              4       50 %
 //	update_sgd_synapse       256      64          6,400              4       50 %
+//	update_rmsprop_means     256      64          6,400              4       50 %
+//	update_rmsprop_shared    256      64          6,400              4       50 %
+//	update_rmsprop_synapse   256      64          6,400              4       50 %
+//	update_rmsprop_sigma     64       30          256                32      100 %
 //	update_momentum_means    256      64          6,400              4       50 %
 //	update_momentum_shared   256      64          6,400              4       50 %
 //	update_momentum_synapse  256      64          6,400              4       50 %

@@ -18,7 +18,8 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.Network(t)
 			check(t, n)
-			check(t, slower(n.Under(t, kernels.Movers()[1+i%2])))
+			schedule := kernels.Schedule{Shape: kernels.Shape(i % 3), Steps: 4}
+			check(t, slower(n.Under(t, kernels.Scheduled(kernels.Movers()[1+i%3], schedule))))
 			check(t, n.Under(t, conformance.Accumulations[i%2]))
 			check(t, n.Fluctuating(t, conformance.Schedules[i%2]))
 		})
@@ -73,11 +74,12 @@ func TestSumsAreMeasuredByTheirTerms(t *testing.T) {
 }
 
 // slower is a network with learning rates at which steps along the gradient itself, which Adam divides by its size,
-// stay finite.
+// stay finite, and with weight decay.
 func slower(n *conformance.Network) *conformance.Network {
 	n.Members = slices.Clone(n.Members)
 	for m := range n.Members {
 		n.Members[m].LearningRate *= 0.1
+		n.Members[m].WeightDecay = 300
 	}
 	return n
 }

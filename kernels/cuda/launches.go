@@ -257,7 +257,7 @@ var activations = map[kernels.Activation]int32{
 }
 
 // movers are the rules that train, with the suffixes of their kernels' names.
-var movers = map[string]string{"adam": "", "sgd": "_sgd", "momentum": "_momentum"}
+var movers = map[string]string{"adam": "", "sgd": "_sgd", "momentum": "_momentum", "rmsprop": "_rmsprop"}
 
 // update moves mu of all layers, and phi if it is per synapse.
 func (vm *VM) update(p pass) Launch {

@@ -40,6 +40,10 @@ var entries = map[string]entry{
 	"update_momentum_shared":  {"update", updateParameters{}},
 	"update_momentum_synapse": {"update", updateParameters{}},
 	"update_momentum_sigma":   {"sigma", updateSigmaParameters{}},
+	"update_rmsprop_means":    {"update", updateParameters{}},
+	"update_rmsprop_shared":   {"update", updateParameters{}},
+	"update_rmsprop_synapse":  {"update", updateParameters{}},
+	"update_rmsprop_sigma":    {"sigma", updateSigmaParameters{}},
 
 	"accumulate":    {"accumulate", accumulateParameters{}},
 	"langevin":      {"langevin", langevinParameters{}},

@@ -20,12 +20,12 @@ const (
 // ForwardParameters. Fields have the same names in the same order.
 type (
 	memberRecord struct {
-		key0, key1                                            uint32
-		rho, magnitude, reliability, rate, variance, constant float32
+		key0, key1                                                   uint32
+		rho, magnitude, reliability, rate, decay, variance, constant float32
 	}
 	stepRecord struct {
-		step, first                                     uint32
-		rate, root, beta1, gain1, beta2, gain2, epsilon float32
+		step, first                                               uint32
+		rate, root, beta1, gain1, beta2, gain2, epsilon, schedule float32
 	}
 	langevinRecord struct{ rate, amplitude float32 }
 	haltRecord     struct{ loss, gradient int32 }
@@ -167,7 +167,7 @@ func newMemberRecord(p *kernels.Program, m kernels.Member, fraction float64) mem
 	slopes := p.StandardSlopes(m, fraction)
 	return memberRecord{
 		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rho: float32(slopes.Rho), magnitude: float32(slopes.Magnitude),
-		reliability: float32(slopes.Reliability), rate: float32(m.LearningRate), variance: float32(m.NoiseVariance),
+		reliability: float32(slopes.Reliability), rate: float32(m.LearningRate), decay: float32(m.LearningRate * m.WeightDecay), variance: float32(m.NoiseVariance),
 		constant: float32(float64(outputs) * math.Log(2*math.Pi*float64(float32(m.NoiseVariance))) / 2),
 	}
 }
@@ -185,8 +185,9 @@ func newStepRecord(rule kernels.Rule, step, first int) stepRecord {
 		size := rule.Schedule(step)
 		r.rate, r.root = float32(size), float32(math.Sqrt(size))
 	case kernels.Mover:
-		c := rule.Constants(step)
-		r.rate, r.root, r.epsilon = float32(1/c.Correction), float32(c.Root), float32(c.Epsilon)
+		c, schedule := rule.Constants(step), rule.RateAt(step)
+		r.rate, r.root, r.epsilon = float32(schedule/c.Correction), float32(c.Root), float32(c.Epsilon)
+		r.schedule = float32(schedule)
 		r.beta1, r.gain1, r.beta2, r.gain2 = float32(c.Beta1), float32(c.Gain1), float32(c.Beta2), float32(c.Gain2)
 	}
 	return r

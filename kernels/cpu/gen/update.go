@@ -18,6 +18,7 @@ const (
 	epsilon
 	magnitude
 	minusMagnitude
+	decay
 )
 
 // updateRows x updateColumns is the tile of dW: for each example two vectors of x and four numbers of dy make eight products, with
@@ -45,13 +46,15 @@ func (u *updating) slot(base reg.Register) operand.Mem {
 }
 
 // addMagnitudeSlope adds the derivative of the magnitude cost to g: sign(mu) times the rule's magnitude, 0 at 0. The
-// product overflows for all but the smallest mu, which does no harm.
+// product overflows for all but the smallest mu, which does no harm. Then it subtracts the weight decay
+// from mu.
 func (u *updating) addMagnitudeSlope(mu, g vec) {
 	s := u.vector()
 	u.mul(u.assembler.number(1e38), mu, s)
 	u.max(u.number(minusMagnitude), s, s)
 	u.min(u.number(magnitude), s, s)
 	u.add(s, g, g)
+	u.fnma231(u.number(decay), mu, mu)
 }
 
 // moments updates Adam's moments in memory with gradient g (Kingma and Ba 2015),
@@ -94,6 +97,20 @@ var movers = []mover{
 		u.fma231(u.slot(v), u.splat(u.number(beta1)), g)
 		u.store(g, u.slot(v))
 		u.fnma231(u.splat(u.number(rate)), g, p)
+		u.moved(p, param)
+	}},
+	{"RMSprop", func(u *updating, p, g vec, param, v, _ reg.Register) {
+		square := u.vector()
+		u.mul(u.number(gain2), g, square)
+		u.mul(g, square, square)
+		u.fma231(u.slot(v), u.splat(u.number(beta2)), square)
+		u.store(square, u.slot(v))
+		u.fma231(square, u.zero(), u.finite) // NaN if g or its square is not finite
+		u.sqrt(square, square)
+		u.add(u.number(epsilon), square, square)
+		u.mul(u.number(rate), g, g)
+		u.div(square, g, g)
+		u.sub(g, p, p)
 		u.moved(p, param)
 	}},
 }

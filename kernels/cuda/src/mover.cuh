@@ -41,6 +41,18 @@ struct Momentum {
   static DEVICE float bad(float v, float, float) { return v - v; }
 };
 
+// The mean square is the first moment.
+struct RMSprop {
+  static constexpr int moments = 1;
+  float rate, alpha, gain, epsilon;
+  DEVICE RMSprop(const Step &s, const Member &m) : rate(m.rate * s.rate), alpha(s.beta2), gain(s.gain2), epsilon(s.epsilon) {}
+  DEVICE float move(float *v, float *, float g) const {
+    *v = fmaf(alpha, *v, gain * (g * g));
+    return divide(rate * g, squareRoot(*v) + epsilon);
+  }
+  static DEVICE float bad(float v, float, float) { return v - v; }
+};
+
 DEVICE float sign(float x) { return x > 0.f ? 1.f : x < 0.f ? -1.f : 0.f; }
 
 // inversePowers are sigma^-(rho+1) of n sigmas. The branches are outside the loops, so that the compiler can

@@ -10,6 +10,7 @@ struct Member {
   float magnitude;   // lambda B/N
   float reliability; // k B/N, k = c rho or c
   float rate;        // learning rate
+  float decay;       // learning rate times the weight decay
   float variance;    // of the Gaussian likelihood
   float constant;    // outputs log(2 pi variance)/2
 };
@@ -22,6 +23,7 @@ struct Step {
   float root;     // 1 / sqrt(1 - beta2^t)
   float beta1, gain1, beta2, gain2;
   float epsilon;
+  float schedule; // of the learning rate, which rate has too
 };
 
 // Langevin holds the numbers of one network under the rule Langevin at the first step; those of a later step are the
@@ -66,7 +68,7 @@ struct Operation {
   float *dx;           // gradient at its input
 };
 
-static_assert(sizeof(Member) == 32 && sizeof(Step) == 36 && sizeof(Langevin) == 8 && sizeof(Halt) == 8);
+static_assert(sizeof(Member) == 36 && sizeof(Step) == 40 && sizeof(Langevin) == 8 && sizeof(Halt) == 8);
 static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 64 && sizeof(Operation) == 64);
 
 // What several kernels take.

@@ -44,3 +44,4 @@ DEVICE void updateSigma(const UpdateSigmaParameters &p) {
 KERNEL __launch_bounds__(64) update_sigma(UpdateSigmaParameters p) { updateSigma<Adam>(p); }
 KERNEL __launch_bounds__(64) update_sgd_sigma(UpdateSigmaParameters p) { updateSigma<SGD>(p); }
 KERNEL __launch_bounds__(64) update_momentum_sigma(UpdateSigmaParameters p) { updateSigma<Momentum>(p); }
+KERNEL __launch_bounds__(64) update_rmsprop_sigma(UpdateSigmaParameters p) { updateSigma<RMSprop>(p); }

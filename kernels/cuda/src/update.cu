@@ -54,12 +54,12 @@ DEVICE void update(const UpdateParameters &p) {
   Member m = p.members[member];
   Step s = p.clock.steps[index];
   Mover mover(s, m);
-  float magnitude = m.magnitude * u->magnitudeTerms;
+  float magnitude = m.magnitude * u->magnitudeTerms, decay = m.decay * s.schedule; // of the weights
   float check = 0.f; // NaN unless all gradients, parameters and moments are finite
 #pragma unroll
   for (int j = 0; j < 4; j++) { // no branches around the arithmetic, so that the compiler can interleave the four
     float g = fmaf(magnitude, sign(MU[j]), dw[j]);
-    MU[j] -= mover.move(&MUM[j], &MUV[j], g);
+    MU[j] = fmaf(-decay, MU[j], MU[j]) - mover.move(&MUM[j], &MUV[j], g);
     check += valid[j] ? Mover::bad(MUM[j], MUV[j], g) + (MU[j] - MU[j]) : 0.f;
   }
 #pragma unroll
@@ -112,4 +112,5 @@ DEVICE void update(const UpdateParameters &p) {
 
 KERNELS(update_sgd, SGD)
 KERNELS(update_momentum, Momentum)
+KERNELS(update_rmsprop, RMSprop)
 KERNELS(update, Adam)
