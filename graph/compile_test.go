@@ -268,7 +268,7 @@ func TestCompileRefuses(t *testing.T) {
 			h.layer(t, h.x, 3)
 			y := must(t)(ApplyNoisyLinear(1, kernels.PerSynapse, h.x, h.mu[0], h.sigma[0], h.Seed, h.Step))
 			return must(t)(ApplyCrossEntropy(y, h.y))
-		}, "its noise is that of layer 1|belongs to layer 0 already|a second input"},
+		}, "its noise is that of layer 1|already belongs to layer 0|a second input"},
 		{"seed and step exchanged", func(t *testing.T, h *hand) *gorgonia.Node {
 			h.Seed, h.Step = h.Step, h.Seed
 			return must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
