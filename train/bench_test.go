@@ -7,7 +7,7 @@ import (
 	"quantal/mnist"
 )
 
-// What a network costs outside the VM: to prepare it, and to measure what it reached.
+// The cost of a network outside the VM: of preparing it, and of measuring its results.
 func BenchmarkOutsideTheVM(b *testing.B) {
 	c, err := Preset("published")
 	if err != nil {

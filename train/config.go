@@ -11,7 +11,7 @@ import (
 	"quantal/results/store"
 )
 
-// Config is all that decides what a run computes, besides the data; Settings describes it.
+// Config is everything that determines what a run computes, apart from the data; Settings describes it.
 type Config struct {
 	Data            string     `toml:"data"`
 	Hidden          []int      `toml:"hidden"`
@@ -25,7 +25,7 @@ type Config struct {
 	MuInit          float64    `toml:"mu-init"`
 	SigmaInit       float64    `toml:"sigma-init"`
 	Validation      int        `toml:"validation"`
-	Normalise       string     `toml:"normalise,omitempty"` // empty where it is still to be decided: see SettleNormalise
+	Normalise       string     `toml:"normalise,omitempty"` // empty if it is still to be chosen: see SettleNormalise
 	Classes         int        `toml:"classes,omitempty"`   // 0 to take them from the labels
 	Rule            Rule       `toml:"rule,omitempty"`
 	Seed            store.Seed `toml:"seed"`
@@ -35,7 +35,7 @@ type Config struct {
 	CheckpointEvery int        `toml:"checkpoint-every"`
 }
 
-// noises maps how users call the noise to which synapses share a sigma.
+// noises maps the users' names of the noise to the synapses that share a sigma.
 var noises = []struct {
 	name    string
 	sharing kernels.Sharing
@@ -56,13 +56,13 @@ func Noises() []string {
 	return names
 }
 
-// Presets lists the names that Preset knows.
+// Presets lists the names that Preset accepts.
 func Presets() []string { return []string{"published", "quick", "text"} }
 
 // Preset returns a named configuration. "published" reproduces the published figures; "text" has the learning rate and
-// lambda that the paper's text states, with which it does not. "quick" shows what noise does in three epochs: the
-// published learning rate and initial sigma would leave every sigma where it started in that time, for Adam moves phi,
-// the logarithm of a small sigma, by about the learning rate per step at most.
+// lambda that the paper's text states, which do not reproduce them. "quick" shows the effect of noise in three epochs:
+// in that time the published learning rate and initial sigma would leave every sigma where it started, because Adam
+// moves phi, the logarithm of a small sigma, by at most about the learning rate per step.
 func Preset(name string) (Config, error) {
 	switch name {
 	case "published":
@@ -79,7 +79,7 @@ func Preset(name string) (Config, error) {
 	return Config{}, fmt.Errorf("preset %q: %s", name, nearest.OneOf(name, Presets()))
 }
 
-// Before is what a kept configuration means that lacks a setting: that as it was before it could be set.
+// Before has the value of a setting that a stored configuration lacks: the one from before it could be set.
 func Before() Config {
 	c := published()
 	_ = c.Settings().SetBefore() // a test reads every Before
@@ -97,9 +97,9 @@ func published() Config {
 // Check reports the first value that cannot be used, by its flag's name.
 func (c Config) Check() error { return c.Settings().Check() }
 
-// Cohort names what networks must have in common to train side by side as members of one Program: structure, data,
-// rule, and the number of steps. They may differ in the settings that are a network's own: seed, c, rho, lambda, lr and
-// how they start.
+// Cohort names what networks must share to train together as members of one Program: structure, data, rule, and the
+// number of steps. They may differ in the settings that are a network's own: seed, c, rho, lambda, lr and how they
+// start.
 func (c Config) Cohort() string {
 	var parts []string
 	for _, s := range c.Settings() {
@@ -108,7 +108,7 @@ func (c Config) Cohort() string {
 		}
 	}
 	if c.Rho.Entropic() {
-		parts = append(parts, "rho entropic") // a law of its own
+		parts = append(parts, "rho entropic") // another law
 	}
 	return strings.Join(parts, ", ")
 }
@@ -116,7 +116,7 @@ func (c Config) Cohort() string {
 // MarshalJSON writes every setting.
 func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.Settings().Document()) }
 
-// UnmarshalJSON reads what MarshalJSON of this or an earlier version has written.
+// UnmarshalJSON reads the output of MarshalJSON of this or an earlier version.
 func (c *Config) UnmarshalJSON(text []byte) error {
 	*c = Before()
 	return c.Settings().ReadJSON(text)

@@ -33,11 +33,12 @@ func onCUDA(t *testing.T, r *Run) {
 	}
 }
 
-// Networks side by side on the CUDA VM, one of which diverges, come out as each alone.
+// Networks that train together on the CUDA VM, one of which diverges, have the same results as alone.
 func TestNetworksSideBySideOnCUDA(t *testing.T) {
 	if testing.Short() {
 		// Blocks of one launch write and read the flag of a network that diverges, in any order, which changes nothing: see
-		// Halt in kernels/cuda/src/common.cuh. To the race detector, which runs -short, the interpreted stores are a race.
+		// Halt in kernels/cuda/src/records.cuh. The race detector, which runs -short, reports the interpreted stores as a
+		// race.
 		t.Skip("a network diverges, and the GPU's flags for that are a race to Go's detector")
 	}
 	c, set := small(t)
@@ -76,7 +77,7 @@ func TestNetworksSideBySideOnCUDA(t *testing.T) {
 	}
 }
 
-// A run on the CUDA VM is the same run as on the CPU, but for rounding; checkpoints go both ways; it repeats its own
+// A run on the CUDA VM is the same as on the CPU, up to rounding; checkpoints can be exchanged; it repeats its own
 // bytes.
 func TestRunOnCUDA(t *testing.T) {
 	c, set := small(t)
@@ -126,7 +127,7 @@ func TestRunOnCUDA(t *testing.T) {
 	}
 }
 
-// lost is a device that can be lost: nothing comes back from it then, or nothing can be sent to it.
+// lost is a device that can be lost: then nothing can be received from it, or nothing can be sent to it.
 type lost struct {
 	cuda.Driver
 	gone, sending bool

@@ -15,7 +15,7 @@ import (
 	"quantal/mnist"
 )
 
-// DeviceError says that the device a user asked for cannot be used, or failed at work.
+// DeviceError says that the device a user asked for cannot be used, or failed while working.
 type DeviceError struct {
 	Device string
 	Err    error
@@ -24,7 +24,7 @@ type DeviceError struct {
 func (e *DeviceError) Error() string { return fmt.Sprintf("device %s: %v", e.Device, e.Err) }
 func (e *DeviceError) Unwrap() error { return e.Err }
 
-// Together is one error of several, in one line.
+// Together combines several errors into one, in one line.
 func Together(errs []error) error {
 	all := errs[0]
 	for _, err := range errs[1:] {
@@ -56,7 +56,7 @@ func parseDevice(name string) (kind string, gpus []int, err error) {
 	return kind, gpus, nil
 }
 
-// checkDevice reports a name that is not of one device.
+// checkDevice reports a name that is not that of one device.
 func checkDevice(name string) error {
 	_, gpus, err := parseDevice(name)
 	if len(gpus) > 1 {
@@ -76,13 +76,13 @@ func CheckDevices(name string) error {
 type Device struct {
 	Name    string // "cpu", "cuda:0"
 	Kernels string // the kernel set
-	Reason  string // why this one
-	// MemoryFree is what a GPU has to offer, in bytes; 0 for the CPU.
+	Reason  string // why it was chosen
+	// MemoryFree is the free memory of a GPU, in bytes; 0 for the CPU.
 	MemoryFree int64
 	open       func() (cuda.Driver, error) // nil for the CPU
 }
 
-// GPU is the device that open opens, under a name such as cuda:0. It has to take our kernels.
+// GPU is the device that open opens, with a name such as cuda:0. It must accept our kernels.
 func GPU(name string, open func() (cuda.Driver, error)) (Device, error) {
 	info, err := probe(open)
 	if err != nil {
@@ -94,7 +94,7 @@ func GPU(name string, open func() (cuda.Driver, error)) (Device, error) {
 	}, nil
 }
 
-// numbered is the GPU that the driver counts by a number.
+// numbered is the GPU with a number of the driver.
 func numbered(gpu int) (Device, error) {
 	return GPU(fmt.Sprintf("cuda:%d", gpu), func() (cuda.Driver, error) { return cuda.Device(gpu) })
 }
@@ -109,7 +109,7 @@ func allGPUs() (gpus []int, err error) {
 }
 
 // ChooseDevice resolves the device a user asked for. auto and cuda take the first GPU that can be used; without one,
-// auto takes the CPU and says why. A GPU that was asked for and cannot be had is a DeviceError.
+// auto takes the CPU and says why. If a requested GPU cannot be used, the error is a DeviceError.
 func ChooseDevice(name string) (Device, error) {
 	if err := checkDevice(name); err != nil {
 		return Device{}, err
@@ -121,9 +121,9 @@ func ChooseDevice(name string) (Device, error) {
 	return devices[0], nil
 }
 
-// ChooseDevices resolves the devices that networks spread over. auto and cuda take all GPUs that can be used, and tell
-// of those that cannot; without any, auto takes the CPU and says why. A GPU that was asked for by its number and cannot
-// be had is a DeviceError, and so is cuda where no GPU can be used.
+// ChooseDevices resolves the devices over which networks are spread. auto and cuda take all GPUs that can be used, and
+// report those that cannot; without any, auto takes the CPU and says why. If a GPU requested by its number cannot be
+// used, the error is a DeviceError, and so it is for cuda if no GPU can be used.
 func ChooseDevices(name string) (devices []Device, unusable []error, err error) {
 	return choose(name, math.MaxInt)
 }
@@ -178,12 +178,12 @@ func onCPU(reason string) ([]Device, []error, error) {
 	return []Device{{Name: "cpu", Kernels: set, Reason: reason}}, nil, err
 }
 
-// perThread is how many networks a thread of the CPU has at a time: two, so that a thread that is held up leaves work
-// to others.
+// perThread is how many networks a thread of the CPU has at a time: two, so that a delayed thread leaves work to
+// others.
 const perThread = 2
 
-// Capacity is how many of the networks, which agree in Cohort, train side by side best: all that a GPU's memory takes,
-// or a few for each thread of the CPU, so that results come early.
+// Capacity is how many of the networks, which agree in Cohort, train together best: as many as fit in a GPU's memory,
+// or a few for each thread of the CPU, so that results appear early.
 func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	c := networks[0]
 	if d.open == nil {
@@ -206,7 +206,7 @@ func (d Device) Capacity(set *mnist.Set, networks []Config) (int, error) {
 	return n, nil
 }
 
-// probe reports what a GPU is, or why it cannot be used: it has to take our kernels, too.
+// probe describes a GPU, or says why it cannot be used: it must also accept our kernels.
 func probe(open func() (cuda.Driver, error)) (cuda.Info, error) {
 	d, err := open()
 	if err != nil {
@@ -220,7 +220,7 @@ func probe(open func() (cuda.Driver, error)) (cuda.Info, error) {
 	return info, d.Close()
 }
 
-// Open starts a VM on the device. Its errors are DeviceErrors, where the device is a GPU.
+// Open starts a VM on the device. Its errors are DeviceErrors, if the device is a GPU.
 func (d Device) Open(p *kernels.Program, members []kernels.Member, data *kernels.Data,
 	threads int) (kernels.VM, error) {
 	if d.open == nil {
@@ -237,7 +237,7 @@ func (d Device) Open(p *kernels.Program, members []kernels.Member, data *kernels
 	return onGPU{vm, d}, nil
 }
 
-// failed marks an error of a VM at work as the GPU's, where it is one.
+// failed marks an error of a working VM as the GPU's, if it is one.
 func (d Device) failed(err error) error {
 	if err == nil || d.open == nil || errors.Is(err, context.Canceled) {
 		return err

@@ -1,19 +1,19 @@
 // Package train drives a run: it turns a configuration and a data set into a compiled network on a virtual machine,
-// takes it through its epochs, and measures what it reached.
+// trains it for its epochs, and measures the results.
 //
 // What enters: a [Config] and a data set of package mnist, and for a resumed run a checkpoint. What leaves: an Epoch
-// per epoch and a Checkpoint now and then, handed to whoever watches ([Events]), and a [Summary].
+// per epoch and a Checkpoint from time to time, passed to an observer ([Events]), and a [Summary].
 //
-// # What is minimised
+// # Objective
 //
 // The objective of a minibatch of B of N examples is
 //
 //	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho )
 //
-// N being the training examples after a validation split; a last partial minibatch is dropped. The sums over i run over
-// all synapses, biases included. rho = 0 is written as entropic and has the cost -c sum_i log sigma_i.
+// where N is the number of training examples after a validation split; a last partial minibatch is dropped. The sums
+// over i run over all synapses, biases included. rho = 0 is written as entropic and has the cost -c sum_i log sigma_i.
 //
-// # What is reported
+// # Reported figures
 //
 // The objective of the whole data set, which (N/B) L estimates, in its three terms:
 //
@@ -29,15 +29,15 @@
 // log-probability. sigma_rms is sqrt(mean sigma^2), and reliability_cost is (1/rho) sum sigma^-rho, both over weights
 // without biases.
 //
-// All of these but the times are functions of the settings and the kernel set, to the last digit: sums go from step to
-// step, however the steps are cut by a clock, by interruptions or among threads. seconds are those of training steps,
-// measuring_seconds those of tests, both of all processes that worked on the run.
+// All of these except the times are functions of the settings and the kernel set, to the last digit: sums go from step
+// to step, however the steps are divided by a clock, by interruptions or among threads. seconds are those of training
+// steps, measuring_seconds those of evaluation, both over all processes that worked on the run.
 //
-// # What else is done with trained networks
+// # Trained networks
 //
-// [Open] opens them once for all that is asked of them, in a [Session]. The same graph, compiled under other rules:
-// [Session.Gradients] adds up gradients with the parameters as they are, [Session.OptimiseNoise] trains the standard
-// deviations alone, and [Session.Fluctuate] lets the means fluctuate on, by the gradient of the objective without the
-// reliability cost and by noise. [Session.Activations] and [Session.Probabilities] are what a network answers with its
-// weights at mu, and a [Tester] tests any weights.
+// [Open] opens them once for all their uses, in a [Session], which compiles the same graph under other rules:
+// [Session.Gradients] adds up gradients with frozen parameters, [Session.OptimiseNoise] trains only the standard
+// deviations, and [Session.Fluctuate] lets the means fluctuate, by the gradient of the objective without the
+// reliability cost and by noise. [Session.Activations] and [Session.Probabilities] are the outputs of a network with
+// its weights at mu, and a [Tester] evaluates any weights.
 package train

@@ -58,7 +58,7 @@ func DescribeExponent(rho float64) string {
 	return "ρ = " + text
 }
 
-// ParseExponent reads an exponent. The error says what was wanted.
+// ParseExponent reads an exponent. The error says what was expected.
 func ParseExponent(s string) (Exponent, error) {
 	e := Exponent{name: strings.TrimSpace(s)}
 	if v, ok := named(e.name); ok {

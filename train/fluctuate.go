@@ -11,11 +11,11 @@ import (
 
 // Fluctuation says from where and how the synapses of one network fluctuate: see kernels.Langevin.
 type Fluctuation struct {
-	Start       *kernels.State // its mu is where theta begins; phi and moments have no part in it
-	Seed        uint64         // of the minibatches and of the noise: networks with one seed share both
+	Start       *kernels.State // theta starts at its mu; phi and moments are not used
+	Seed        uint64         // of the minibatches and of the noise: networks with the same seed share both
 	StepSize    float64        // eps, above 0; the schedule multiplies it
 	Temperature float64        // T; 1 samples the posterior, 0 is gradient descent
-	Uncorrected bool           // the noise alone, without the gradient: the control
+	Uncorrected bool           // only noise, without the gradient: the control
 }
 
 func (f Fluctuation) check() error {
@@ -30,8 +30,8 @@ func (f Fluctuation) check() error {
 	return nil
 }
 
-// Fluctuations are networks of one graph whose synapses fluctuate side by side, by the rule Langevin on minibatches of
-// the training set. Weights are their means throughout.
+// Fluctuations are networks of one graph whose synapses fluctuate by the rule Langevin on minibatches of the training
+// set. Weights are always their means.
 type Fluctuations struct {
 	Program *kernels.Program
 
@@ -41,8 +41,8 @@ type Fluctuations struct {
 	running
 }
 
-// Fluctuate starts networks of the session's structure, minibatch and lambda; the rest of its configuration does not
-// count. Close frees them.
+// Fluctuate starts networks of the session's structure, minibatch and lambda; the rest of its configuration is ignored.
+// Close frees them.
 func (s *Session) Fluctuate(rule kernels.Langevin, members ...Fluctuation) (*Fluctuations, error) {
 	if len(members) == 0 {
 		return nil, errors.New("train: fluctuate: want at least one network")
@@ -74,8 +74,8 @@ func (s *Session) Fluctuate(rule kernels.Langevin, members ...Fluctuation) (*Flu
 }
 
 // Run takes all networks through n steps. It returns ErrInterrupted when ctx is cancelled, between two steps, and the
-// first network's DivergedError when all have diverged. Progress, if not nil, is told of the steps of this call done
-// and to do.
+// first network's DivergedError when all have diverged. Progress, if not nil, is called with the steps of this call
+// that are done and their total.
 func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps int)) error {
 	clear(f.loss)
 	if err := f.advance(ctx, n, func(reached []kernels.Progress, done int) error {
@@ -103,8 +103,8 @@ func (f *Fluctuations) Run(ctx context.Context, n int, progress func(done, steps
 	return nil
 }
 
-// Continue takes the networks to where they were after so many steps; of their states only mu counts. What follows is
-// what would have followed without a break.
+// Continue sets the networks to their states after the given number of steps; only mu is used. They then continue as
+// without a break.
 func (f *Fluctuations) Continue(step int, states []*kernels.State) error {
 	if len(states) != len(f.loss) {
 		return fmt.Errorf("train: fluctuate: %d states for %d networks", len(states), len(f.loss))
@@ -113,7 +113,7 @@ func (f *Fluctuations) Continue(step int, states []*kernels.State) error {
 	return f.load(f.Program, states)
 }
 
-// Networks is how many there are.
+// Networks is their number.
 func (f *Fluctuations) Networks() int { return len(f.loss) }
 
 // Step is the number of steps done since the start.
@@ -122,10 +122,10 @@ func (f *Fluctuations) Step() int { return f.step }
 // Loss is a network's mean negative log-likelihood of the minibatches of the last Run, per example, in nats.
 func (f *Fluctuations) Loss(network int) float64 { return f.loss[network] }
 
-// Diverged says where a network left the finite numbers; nil if it has not.
+// Diverged says where a number of a network was no longer finite; nil if all are finite.
 func (f *Fluctuations) Diverged(network int) *kernels.Divergence { return f.diverged[network] }
 
-// State returns a network as it stands; its phi and moments are those of the start.
+// State returns the present state of a network; its phi and moments are those of the start.
 func (f *Fluctuations) State(network int) (*kernels.State, error) {
 	if d := f.diverged[network]; d != nil {
 		return nil, &DivergedError{*d}
@@ -140,8 +140,8 @@ func (f *Fluctuations) State(network int) (*kernels.State, error) {
 	return s, nil
 }
 
-// Evaluate tests all networks on the test set. AccuracyMean and LossMean are what belongs to them; the sampled figures
-// are those with the standard deviations of the start.
+// Evaluate evaluates all networks on the test set. AccuracyMean and LossMean are theirs; the sampled figures are those
+// with the standard deviations of the start.
 func (f *Fluctuations) Evaluate(ctx context.Context) ([]kernels.Score, error) {
 	return f.vm.Evaluate(ctx, f.testing, f.step, 0)
 }

@@ -47,7 +47,7 @@ func muOf(t *testing.T, f *Fluctuations, network int) []float32 {
 	return s.Mu
 }
 
-// From a trained network: gradient descent stays as good, fluctuation near it too, and the same noise without the
+// From a trained network: gradient descent stays as good, fluctuation stays close to it, and the same noise without the
 // gradient does not.
 func TestFluctuate(t *testing.T) {
 	for _, noise := range []string{"heterogeneous", "homogeneous", "none"} {
@@ -82,7 +82,7 @@ func TestFluctuate(t *testing.T) {
 		}
 		want := 1200 * 2 * control.StepSize * control.Temperature * float64(f.Program.Layout.Synapses())
 		if math.Abs(walk/want-1) > 0.25 { // 1000 synapses: a standard error of 0.05
-			t.Errorf("%s: the control has gone a squared distance of %.3g, want %.3g", noise, walk, want)
+			t.Errorf("%s: the control has moved by a squared distance of %.3g, want %.3g", noise, walk, want)
 		}
 		alone := fluctuate(t, set, c, warm)
 		for _, n := range []int{1, 0, 699, 500} {
@@ -91,12 +91,12 @@ func TestFluctuate(t *testing.T) {
 			}
 		}
 		if !slices.Equal(muOf(t, alone, 0), muOf(t, f, 1)) {
-			t.Errorf("%s: alone and in parts it comes out otherwise", noise)
+			t.Errorf("%s: alone and in parts the result is different", noise)
 		}
 	}
 }
 
-// A network that leaves the finite numbers has no state; the others go on. When all have, Run says so.
+// A network that diverges has no state; the others continue. When all have diverged, Run says so.
 func TestFluctuationsDiverge(t *testing.T) {
 	c, set, start := trained(t, "none")
 	good := Fluctuation{Start: start, Seed: 3, StepSize: 1e-4, Temperature: 1}
@@ -144,7 +144,7 @@ func TestFluctuateRefuses(t *testing.T) {
 	}
 }
 
-// What the layers answer, against the definition in float64, and against the evaluation.
+// The outputs of the layers against the definition in float64, and against the evaluation.
 func TestActivations(t *testing.T) {
 	for _, noise := range []string{"heterogeneous", "none"} {
 		c, set, s := trained(t, noise)

@@ -15,13 +15,13 @@ type Stage struct {
 	LearningRate float64 `json:"lr"`
 }
 
-// OptimiseNoise trains the standard deviations of the networks from the given states on, with their means held where
-// they are, through the stages, and returns the states then. The networks' own epochs and learning rates do not count.
-// Progress, if not nil, is told of the steps done and to do.
+// OptimiseNoise trains the standard deviations of the networks from the given states, with frozen means, through the
+// stages, and returns the final states. The networks' own epochs and learning rates are ignored. Progress, if not nil,
+// is called with the steps done and their total.
 //
 // It runs the Program that trains networks, and puts the means back after each step: the noise of a step is that of the
-// means and of the standard deviations before it. All that this costs is a copy of the parameters per step, little for
-// small networks and large minibatches. The rule is the networks' own, and its moments begin at zero.
+// means and of the standard deviations before it. This costs only a copy of the parameters per step, which is little
+// for small networks and large minibatches. The rule is the networks' own, and its moments start at zero.
 func (s *Session) OptimiseNoise(
 	ctx context.Context, states []*kernels.State, stages []Stage, progress func(done, steps int),
 ) ([]*kernels.State, error) {
@@ -60,7 +60,7 @@ func (s *Session) OptimiseNoise(
 	return current, nil
 }
 
-// optimiseStage takes the states through a stage, from a step on, and returns the step where it ends.
+// optimiseStage runs a stage from a step on, and returns the step where it ends.
 func (s *Session) optimiseStage(
 	ctx context.Context, program *kernels.Program, states []*kernels.State, stage Stage, step int, progress func(done int),
 ) (_ int, err error) {
@@ -95,7 +95,7 @@ func (s *Session) optimiseStage(
 	return r.step, nil
 }
 
-// firstDivergence is the error of the first network that has left the finite numbers.
+// firstDivergence is the error of the first network that has diverged.
 func firstDivergence(reached []kernels.Progress, _ int) error {
 	if m := slices.IndexFunc(reached, func(p kernels.Progress) bool { return p.Diverged != nil }); m >= 0 {
 		return &DivergedError{*reached[m].Diverged}

@@ -9,8 +9,8 @@ import (
 	"quantal/kernels"
 )
 
-// The noise is trained by the networks' own rule, with their means held: one step takes phi where a step of training
-// takes it, and after a second one momentum is 0.9 of the first step ahead of plain descent.
+// The noise is trained by the networks' own rule, with frozen means: one step moves phi as a step of training does, and
+// after a second one momentum is 0.9 of the first step ahead of plain descent.
 func TestOptimiseNoiseByTheOwnRule(t *testing.T) {
 	c, set := small(t)
 	c.Batch, c.Epochs, c.LearningRate = 100, 1, 0.05 // a step is an epoch

@@ -11,14 +11,14 @@ import (
 	"quantal/results/store"
 )
 
-// Host says where data sets come from and who is told what a person should know. The zero value reads what is on this
-// machine and tells nobody.
+// Host says where data sets come from and where messages go. The zero value reads data sets on this machine and logs
+// nothing.
 type Host struct {
 	Data mnist.Options // how data sets are opened; Classes is that of each Config
-	Log  *slog.Logger  // nil for nobody
+	Log  *slog.Logger  // nil for none
 }
 
-// Logger is Log, or one that tells nobody.
+// Logger is Log, or one that discards messages.
 func (h Host) Logger() *slog.Logger {
 	if h.Log == nil {
 		return slog.New(slog.DiscardHandler)
@@ -26,7 +26,7 @@ func (h Host) Logger() *slog.Logger {
 	return h.Log
 }
 
-// OpenData opens the data set of a configuration and says what a person should know about it.
+// OpenData opens the data set of a configuration and logs what a user should know about it.
 func (h Host) OpenData(ctx context.Context, c Config) (*mnist.Set, error) {
 	options := h.Data
 	options.Classes = c.Classes
@@ -40,20 +40,20 @@ func (h Host) OpenData(ctx context.Context, c Config) (*mnist.Set, error) {
 		h.Logger().Info("no checksum is known for this data set: taken as it is", "data", set.Source)
 	}
 	if training, test := set.Absent(); len(training)+len(test) > 0 {
-		h.Logger().Warn("labels that never occur: the network has an output for each, whose synapses are paid for",
+		h.Logger().Warn("labels that never occur: the network has an output for each, and pays for its synapses",
 			"classes", set.Classes, "never_in_training", mnist.FormatLabels(training), "never_in_test",
 			mnist.FormatLabels(test))
 	}
 	return set, nil
 }
 
-// SettingsError says that the settings do not go with the data set.
+// SettingsError says that the settings do not fit the data set.
 type SettingsError struct{ Err error }
 
 func (e *SettingsError) Error() string { return e.Err.Error() }
 func (e *SettingsError) Unwrap() error { return e.Err }
 
-// prepare is New, until ctx is cancelled, and tells mistakes in the settings, which only the data set brings to light,
+// prepare is New, until ctx is cancelled, and distinguishes mistakes in the settings, which only the data set reveals,
 // from failures.
 func prepare(ctx context.Context, set *mnist.Set, c Config) (*Run, error) {
 	run, err := Prepare(ctx, func() (*Run, error) { return New(set, c) })
@@ -69,7 +69,7 @@ func prepare(ctx context.Context, set *mnist.Set, c Config) (*Run, error) {
 	return nil, &SettingsError{err}
 }
 
-// Environment is what the results of networks on a data set and a device depend on besides their settings.
+// Environment is what the results of networks on a data set and a device depend on in addition to their settings.
 func Environment(set *mnist.Set, device, kernels string) store.Environment {
 	e := store.ReadEnvironmentHere()
 	e.Kernels, e.Device = kernels, device

@@ -14,8 +14,8 @@ import (
 	"quantal/results/store"
 )
 
-// counting is a VM that cancels a context when it is called for the last of so many times, and counts the steps and
-// tests that it is asked for after that.
+// counting is a VM that cancels a context at its last allowed call, and counts the steps and evaluations requested
+// after that.
 type counting struct {
 	kernels.VM
 	left                    int
@@ -45,7 +45,7 @@ func (c *counting) Evaluate(ctx context.Context, data *kernels.Data, step, draws
 	return c.VM.Evaluate(ctx, data, step, draws)
 }
 
-// lines is the metrics and the last checkpoint of a run, as somebody keeps them who is interrupted and resumes.
+// lines is the metrics and the last checkpoint of a run that is interrupted and resumed.
 type lines struct {
 	epochs []store.Epoch
 	last   *store.Checkpoint
@@ -58,7 +58,7 @@ func (l *lines) events() Events {
 	}
 }
 
-// timeless are lines of metrics without what a clock says.
+// timeless are lines of metrics without times.
 func timeless(t *testing.T, epochs []store.Epoch) []string {
 	t.Helper()
 	var list []string
@@ -73,11 +73,12 @@ func timeless(t *testing.T, epochs []store.Epoch) []string {
 	return list
 }
 
-// What is measured, to the last digit, is a function of the settings: neither the lengths of slices, which a clock
-// decides, nor interruptions at any point enter. After an interruption the VM is asked for no step and no test.
+// All measurements, to the last digit, are functions of the settings: they depend neither on the lengths of slices,
+// which a clock decides, nor on interruptions at any point. After an interruption the VM is not asked for another step
+// or evaluation.
 func TestMetricsDoNotDependOnTheClock(t *testing.T) {
 	c, _ := small(t)
-	set := stripes.Set(1500, 45, 5, 6, 3) // enough for sums to differ in their last digits when they are made in parts
+	set := stripes.Set(1500, 45, 5, 6, 3) // enough for sums to differ in their last digits if they are computed in parts
 	c.Validation, c.CheckpointEvery = 16, 2
 	run := func(length time.Duration) *lines {
 		r := newRun(t, c, set)
@@ -109,7 +110,7 @@ func TestMetricsDoNotDependOnTheClock(t *testing.T) {
 					l.epochs = l.epochs[:r.Measured()]
 				}
 				ctx, cancel := context.WithCancel(context.Background())
-				vm := &counting{VM: r.vm, left: calls + interruptions, cancel: cancel} // ever later, for progress
+				vm := &counting{VM: r.vm, left: calls + interruptions, cancel: cancel} // later each time, for progress
 				if interruptions > 0 && !again {
 					vm.left = 1 << 30
 				}
@@ -140,7 +141,7 @@ func TestMetricsDoNotDependOnTheClock(t *testing.T) {
 	}
 }
 
-// An interruption does not wait for a run to be prepared, which is closed when it is; a panic reaches who asked.
+// An interruption does not wait until a run is prepared; the run is closed when it is. A panic reaches the caller.
 func TestPrepareIsInterrupted(t *testing.T) {
 	c, set := small(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -177,7 +178,7 @@ func TestPrepareIsInterrupted(t *testing.T) {
 	}()
 }
 
-// closing is a VM that tells when it is closed.
+// closing is a VM that reports when it is closed.
 type closing struct {
 	kernels.VM
 	closed chan struct{}
@@ -188,7 +189,7 @@ func (c closing) Close() error {
 	return c.VM.Close()
 }
 
-// What a run has taken is counted over all its processes, and steps apart from tests.
+// The time of a run is counted over all its processes, separately for steps and evaluation.
 func TestTimesOfARun(t *testing.T) {
 	c, set := small(t)
 	r := newRun(t, c, set)

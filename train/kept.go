@@ -12,8 +12,7 @@ import (
 	"quantal/results/store"
 )
 
-// Kept is a run of one network whose folder keeps what comes of it: settings, environment, metrics, checkpoints,
-// summary.
+// Kept is a run of one network whose folder keeps its results: settings, environment, metrics, checkpoints, summary.
 type Kept struct {
 	*Run
 	Folder *store.Folder
@@ -21,7 +20,7 @@ type Kept struct {
 }
 
 // Begin prepares a run from its beginning, in a folder that holds none yet. Mistakes in the settings that only the data
-// set brings to light are a SettingsError, and leave no folder.
+// set reveals are a SettingsError, and leave no folder.
 func (h Host) Begin(ctx context.Context, dir string, set *mnist.Set, c Config) (*Kept, error) {
 	c.SettleNormalise(set)
 	run, err := prepare(ctx, set, c)
@@ -39,8 +38,8 @@ func (h Host) Begin(ctx context.Context, dir string, set *mnist.Set, c Config) (
 	return k, k.closeIf(err)
 }
 
-// Continue prepares the run of a folder where its last good checkpoint has it. Change, if not nil, may change settings
-// that do not decide the steps done.
+// Continue prepares the run of a folder at its last valid checkpoint. Change, if not nil, may change settings that do
+// not affect the steps done.
 func (h Host) Continue(ctx context.Context, dir string, change func(*Config) error) (*Kept, error) {
 	folder, err := store.Open(dir)
 	if err != nil {
@@ -62,7 +61,7 @@ func (h Host) Continue(ctx context.Context, dir string, change func(*Config) err
 	return k, k.closeIf(err)
 }
 
-// closeIf closes what cannot be used because of an error, and returns that.
+// closeIf closes a value that cannot be used because of an error, and returns the error.
 func (k *Kept) closeIf(err error) error {
 	if err == nil {
 		return nil
@@ -101,7 +100,7 @@ func (h Host) reopen(ctx context.Context, folder *store.Folder, change func(*Con
 	return prepare(ctx, set, config)
 }
 
-// restore takes the run to its last good checkpoint, or leaves it at the beginning if it has none yet.
+// restore takes the run to its last valid checkpoint, or leaves it at the beginning if it has none yet.
 func (k *Kept) restore() error {
 	log, folder := k.host.Logger(), k.Folder
 	checkpoint, err := k.host.LastCheckpoint(folder)
@@ -127,13 +126,14 @@ func (k *Kept) restore() error {
 func (k *Kept) cutMetrics(epochs int) error {
 	damaged, err := k.Folder.CutMetrics(epochs)
 	for _, d := range damaged {
-		k.host.Logger().Warn("a line of the metrics is damaged, and cut out", "reason", d)
+		k.host.Logger().Warn("a line of the metrics is damaged, and removed", "reason", d)
 	}
 	return err
 }
 
-// Finish trains the run to its end, measures it, and writes the summary. Of the events, Progress and Epoch count. An
-// interruption while it trains is ErrInterrupted, one while it measures context.Canceled; Continue goes on from either.
+// Finish trains the run to its end, measures it, and writes the summary. Only the events Progress and Epoch are used.
+// An interruption during training is ErrInterrupted, one during measurement context.Canceled; Continue resumes after
+// either.
 func (k *Kept) Finish(ctx context.Context, events Events) (Summary, error) {
 	log, c := k.host.Logger(), k.Networks[0]
 	log.Info("training", "device", k.Device.Name, "why", k.Device.Reason, "kernels", k.Device.Kernels,

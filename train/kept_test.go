@@ -14,7 +14,8 @@ import (
 	"quantal/results/store"
 )
 
-// kept trains a network on the built-in digits in a folder, interrupted after so many epochs, or never for 0.
+// kept trains a network on the built-in digits in a folder, interrupted after the given number of epochs, or never for
+// 0.
 func kept(t *testing.T, dir string, c Config, interrupted int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -48,8 +49,8 @@ func digits(t *testing.T) Config {
 	return c
 }
 
-// What a Go program keeps of a run is what the command keeps: interrupted and continued, the checkpoint has the bytes of
-// an undisturbed run, and the network in the folder is where the run ended.
+// A Go program keeps the same files of a run as the command: interrupted and continued, the checkpoint has the bytes of
+// an undisturbed run, and the network in the folder is that at the end of the run.
 func TestKeptRunContinues(t *testing.T) {
 	c, dir := digits(t), t.TempDir()
 	whole, cut := filepath.Join(dir, "whole"), filepath.Join(dir, "cut")
@@ -112,7 +113,7 @@ func TestKeptRunContinues(t *testing.T) {
 	}
 }
 
-// Each mistake is told by its kind, and leaves no folder.
+// Each mistake is reported by its kind, and leaves no folder.
 func TestKeptRunRefuses(t *testing.T) {
 	c, dir := digits(t), filepath.Join(t.TempDir(), "run")
 	many := c

@@ -10,7 +10,7 @@ import (
 	"quantal/mnist"
 )
 
-// Tester tests networks with the layers of a session and no noise, of any weights, on its test set.
+// Tester evaluates networks with the layers of a session, without noise and with any weights, on its test set.
 type Tester struct {
 	session *Session
 	program *kernels.Program
@@ -18,7 +18,7 @@ type Tester struct {
 	running
 }
 
-// Tester is ready for at most so many networks at once. Close frees it.
+// Tester returns a Tester for at most the given number of networks at once. Close frees it.
 func (s *Session) Tester(most int) (*Tester, error) {
 	if most < 1 {
 		return nil, fmt.Errorf("train: tester: want at least one network, got %d", most)
@@ -34,8 +34,8 @@ func (s *Session) Tester(most int) (*Tester, error) {
 	return &Tester{s, program, most, running{vm: vm}}, nil
 }
 
-// Scores tests networks, whose weights are each laid out like kernels.State.Mu. What is sampled in their scores is what
-// is at the means.
+// Scores evaluates networks, whose weights have the layout of kernels.State.Mu. The sampled figures in their scores are
+// those at the means.
 func (t *Tester) Scores(ctx context.Context, weights [][]float32) ([]kernels.Score, error) {
 	if len(weights) == 0 || len(weights) > t.most {
 		return nil, fmt.Errorf("train: test: want the weights of 1 to %d networks, got %d", t.most, len(weights))
@@ -54,14 +54,14 @@ func (t *Tester) Scores(ctx context.Context, weights [][]float32) ([]kernels.Sco
 	return scores[:len(weights)], nil
 }
 
-// standingAt is the state of a network without noise of which no steps are made.
+// standingAt is the state of a network without noise that makes no steps.
 func standingAt(weights []float32) *kernels.State {
 	return &kernels.State{Mu: weights}
 }
 
-// Activations takes examples through a network of the session with its weights at mu, on so many threads of the
-// processor, and returns what each layer answers: for the hidden layers, from the first to the last, and the outputs
-// (logits) behind them, one row of the layer's width per example.
+// Activations runs a network of the session with its weights at mu on examples, on the given number of threads, and
+// returns the output of each layer: of the hidden layers, from the first to the last, and then the outputs (logits),
+// one row of the layer's width per example.
 func (s *Session) Activations(state *kernels.State, examples mnist.Examples, threads int) ([][]float32, error) {
 	program, err := s.program(s.spec(), atRest)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Session) Activations(state *kernels.State, examples mnist.Examples, thr
 	return cpu.Activations(program, state, describe(s.Set, examples, s.Pixels), threads)
 }
 
-// Probabilities returns the class probabilities of examples, [examples x classes], as Activations has them.
+// Probabilities returns the class probabilities of examples, [examples x classes], from Activations.
 func (s *Session) Probabilities(state *kernels.State, examples mnist.Examples, threads int) ([]float64, error) {
 	layers, err := s.Activations(state, examples, threads)
 	if err != nil {

@@ -91,7 +91,7 @@ func TestTester(t *testing.T) {
 			t.Errorf("network %d: sampled %g, %g are not those at the means", m, s.AccuracySampled, s.LossSampled)
 		}
 	}
-	// Again, of fewer networks: those of the call before do not count.
+	// Again, with fewer networks: those of the call before have no effect.
 	again, err := tester.Scores(context.Background(), weights[3:])
 	if err != nil || fmt.Sprint(again) != fmt.Sprint(scores[3:]) {
 		t.Errorf("%v, %v: want %v", again, err, scores[3:])

@@ -15,7 +15,7 @@ import (
 	"quantal/results/store"
 )
 
-// Network is a trained network, as the folder of a run or a grid keeps it.
+// Network is a trained network from the folder of a run or a grid.
 type Network struct {
 	ID     string // in tables
 	Config Config
@@ -26,8 +26,8 @@ type Network struct {
 	store.Times
 }
 
-// ReadNetwork reads the network of a run folder as it is in the last good checkpoint, and says which newer ones are
-// not. A folder that is not there gives a store.MissingError, one without a checkpoint store.ErrNoCheckpoint.
+// ReadNetwork reads the network of a run folder from the last valid checkpoint, and reports newer ones that are not
+// valid. A missing folder gives a store.MissingError, one without a checkpoint store.ErrNoCheckpoint.
 func (h Host) ReadNetwork(dir string) (*Network, error) {
 	folder, err := store.View(dir)
 	if err != nil {
@@ -46,8 +46,8 @@ func (h Host) ReadNetwork(dir string) (*Network, error) {
 	return n, err
 }
 
-// OpenData opens the data set of the network, or where it is now by another name, and makes sure that it is the one
-// that the network was trained on.
+// OpenData opens the data set of the network, perhaps under another name, and checks that it is the one on which the
+// network was trained.
 func (n *Network) OpenData(ctx context.Context, h Host) (*mnist.Set, error) {
 	set, err := h.OpenData(ctx, n.Config)
 	if err != nil {
@@ -56,7 +56,7 @@ func (n *Network) OpenData(ctx context.Context, h Host) (*mnist.Set, error) {
 	return set, h.sameData(n.Folder, n.Data, set)
 }
 
-// Reopen is the run of the network, where it stands. A mistake in settings is a SettingsError.
+// Reopen is the run of the network, at its present step. A mistake in settings is a SettingsError.
 func (n *Network) Reopen(ctx context.Context, set *mnist.Set) (*Run, error) {
 	run, err := prepare(ctx, set, n.Config)
 	if err != nil {
@@ -77,11 +77,11 @@ func trainedOn(folder *store.Folder) (map[string]string, error) {
 	return e.DataSHA256, err
 }
 
-// sameData makes sure that a data set is that of a folder.
+// sameData checks that a data set is that of a folder.
 func (h Host) sameData(dir string, sums map[string]string, set *mnist.Set) error {
 	switch {
 	case sums == nil:
-		h.Logger().Warn("the run does not say what its data set was: taken as it is", "missing",
+		h.Logger().Warn("the run does not record its data set: used unchecked", "missing",
 			filepath.Join(dir, store.EnvironmentName), "data", set.Source)
 	case !maps.Equal(sums, set.SHA256):
 		return &mnist.DataError{File: set.Source, Reason: "its checksums are not those of the data set that " + dir +
@@ -90,7 +90,7 @@ func (h Host) sameData(dir string, sums map[string]string, set *mnist.Set) error
 	return nil
 }
 
-// ReadConfig reads the settings of a run. One that is missing is said, and has the value that it had before it could be
+// ReadConfig reads the settings of a run. A missing one is reported, and has the value that it had before it could be
 // set.
 func (h Host) ReadConfig(folder *store.Folder) (Config, error) {
 	config := Before()
@@ -100,8 +100,8 @@ func (h Host) ReadConfig(folder *store.Folder) (Config, error) {
 	}
 	missing = slices.DeleteFunc(missing, func(s setting.Setting) bool { return s.Before != "" })
 	if len(missing) > 0 {
-		h.Logger().Info("a setting that the run does not have is as it was before it could be set", "run", folder.Path(""),
-			"settings", strings.Join(missing.Names(), ","))
+		h.Logger().Info("a setting that the run does not have has its value from before it could be set",
+			"run", folder.Path(""), "settings", strings.Join(missing.Names(), ","))
 	}
 	if err := config.Check(); err != nil {
 		return config, &store.CorruptError{Path: folder.Path(store.ConfigName), Reason: err.Error()}
@@ -109,8 +109,8 @@ func (h Host) ReadConfig(folder *store.Folder) (Config, error) {
 	return config, nil
 }
 
-// LastCheckpoint reads the last good checkpoint of a run, and names newer ones that cannot be read and what is taken in
-// their place.
+// LastCheckpoint reads the last valid checkpoint of a run, and names newer ones that cannot be read and what is used
+// instead.
 func (h Host) LastCheckpoint(folder *store.Folder) (*store.Checkpoint, error) {
 	checkpoint, skipped, err := folder.LastCheckpoint()
 	for _, s := range skipped {
@@ -123,11 +123,11 @@ func (h Host) LastCheckpoint(folder *store.Folder) (*store.Checkpoint, error) {
 	return checkpoint, err
 }
 
-// timesAt is what a run had taken at a step. Nothing but a report depends on it.
+// timesAt is the time that a run had taken at a step. Only a report depends on it.
 func (h Host) timesAt(folder *store.Folder, step int) store.Times {
 	times, err := folder.Times(step)
 	if err != nil {
-		h.Logger().Warn("what the run has taken so far is not known", "reason", err)
+		h.Logger().Warn("the time that the run has taken so far is not known", "reason", err)
 	}
 	return times
 }

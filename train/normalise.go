@@ -10,15 +10,15 @@ import (
 	"quantal/mnist"
 )
 
-// The rules of Config.Normalise, besides MEAN,SD.
+// The rules of Config.Normalise, other than MEAN,SD.
 const (
 	asMNIST   = "mnist" // as the authors: the rounded statistics of MNIST
 	byItself  = "auto"  // the statistics of the training examples
 	asTheyAre = "none"  // x/255
 )
 
-// parseNormalise reads a rule, and the numbers that it states; with auto they are still to be measured. No rule is
-// mnist, which was the only one before there was a choice.
+// parseNormalise reads a rule, and its numbers; with auto they must still be measured. An empty rule means mnist, which
+// was the only one before there was a choice.
 func parseNormalise(text string) (rule string, n mnist.Normalisation, err error) {
 	switch text {
 	case "", asMNIST:
@@ -29,7 +29,7 @@ func parseNormalise(text string) (rule string, n mnist.Normalisation, err error)
 		return asTheyAre, mnist.Normalisation{Mean: 0, SD: 1}, nil
 	}
 	bad := errors.New("want mnist, auto, none, or MEAN,SD of pixels from 0 to 1, such as 0.1307,0.3081")
-	// x where commas separate something else, as in Hidden
+	// x if commas separate something else, as in Hidden
 	mean, sd, two := strings.Cut(strings.ReplaceAll(text, "x", ","), ",")
 	if !two {
 		return "", n, bad
@@ -46,7 +46,7 @@ func parseNormalise(text string) (rule string, n mnist.Normalisation, err error)
 	return fmt.Sprintf("%g,%g", n.Mean, n.SD), n, nil
 }
 
-// NormaliseRule is Normalise in one way of writing it; empty for mnist.
+// NormaliseRule is Normalise in canonical form; empty for mnist.
 func (c Config) NormaliseRule() string {
 	if rule := c.normaliseText(); rule != asMNIST {
 		return rule
@@ -54,7 +54,7 @@ func (c Config) NormaliseRule() string {
 	return ""
 }
 
-// normaliseText is Normalise in one way of writing it.
+// normaliseText is Normalise in canonical form.
 func (c *Config) normaliseText() string {
 	rule, _, err := parseNormalise(c.Normalise)
 	if err != nil {
@@ -63,8 +63,8 @@ func (c *Config) normaliseText() string {
 	return rule
 }
 
-// SettleNormalise decides on the normalisation of a new network where nobody has: a set of one's own is normalised by
-// itself. What is known as MNIST or the built-in digits stays as the authors had it.
+// SettleNormalise chooses the normalisation of a new network if the user has not: a user's data set is normalised by
+// its own statistics. MNIST and the built-in digits are normalised as by the authors.
 func (c *Config) SettleNormalise(set *mnist.Set) {
 	if c.Normalise != "" {
 		return
@@ -90,7 +90,7 @@ func (c Config) Normalisation(set *mnist.Set) (mnist.Normalisation, error) {
 	}
 	if n = training.Normalisation(); n.SD == 0 {
 		return n, &mnist.DataError{File: set.Source, Reason: fmt.Sprintf(
-			"every pixel of the training images is %d, which no normalisation makes inputs of: want images that differ",
+			"every pixel of the training images is %d, so they cannot be normalised: want images that differ",
 			training.Images[0])}
 	}
 	return n, nil

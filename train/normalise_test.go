@@ -11,7 +11,7 @@ import (
 	"quantal/results/store"
 )
 
-// statistics are mean and standard deviation of the pixels, of 0 to 1, in the plain way.
+// statistics are mean and standard deviation of the pixels, from 0 to 1, computed plainly.
 func statistics(images []byte) (mean, sd float64) {
 	for _, x := range images {
 		mean += float64(x) / 255 / float64(len(images))
@@ -22,7 +22,7 @@ func statistics(images []byte) (mean, sd float64) {
 	return mean, math.Sqrt(sd)
 }
 
-// What comes out of the first layer, whose weights pick one pixel, is that pixel normalised.
+// The output of the first layer, whose weights select one pixel, is that pixel normalised.
 func TestNormalise(t *testing.T) {
 	c, set := small(t)
 	c.Hidden, c.Validation = nil, 30
@@ -38,7 +38,7 @@ func TestNormalise(t *testing.T) {
 		settled   bool
 		mean, sd  float64
 	}{
-		{"", set, false, 0.1307, 0.3081}, // files of before there was a choice
+		{"", set, false, 0.1307, 0.3081}, // files from before there was a choice
 		{"", set, true, mean, sd},
 		{"", &known, true, 0.1307, 0.3081},
 		{"mnist", set, true, 0.1307, 0.3081},

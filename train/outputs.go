@@ -11,14 +11,14 @@ import (
 // OutputSquares sums the squared derivatives of a network's outputs (logits) with respect to its weights over the first
 // examples of the test set and over outputs:
 //
-//	sum_b sum_j (dy_bj / dw_i)^2, laid out like mu
+//	sum_b sum_j (dy_bj / dw_i)^2, in the layout of mu
 //
-// at the given weights. outputs are those of the examples there, one row after the other. It is what a linearised
-// network makes of small, independent changes of its weights.
+// at the given weights. outputs are those of the examples at these weights, one row after the other. The result is the
+// effect of small, independent changes of the weights on a linearised network.
 //
 // The network is the same graph under another likelihood: that of a Gaussian of variance 1 has the gradient y - t with
-// respect to the outputs y, which is the unit vector of output j where the target t is y without it. So each example
-// stands there once for each output, and the squares of its gradients are those of rule Accumulate.
+// respect to the outputs y, which is the unit vector of output j if the target t is y without it. So each example
+// occurs once for each output, and the squares of its gradients are those of rule Accumulate.
 func (s *Session) OutputSquares(ctx context.Context, weights, outputs []float32) (_ []float64, err error) {
 	classes := s.Set.Classes
 	examples := len(outputs) / classes
@@ -57,7 +57,7 @@ func (s *Session) OutputSquares(ctx context.Context, weights, outputs []float32)
 	return sums.ExampleSquare, nil
 }
 
-// inOrder takes the examples as they stand.
+// inOrder takes the examples in their given order.
 func inOrder(dst []int32, _ uint64, _ int) {
 	for i := range dst {
 		dst[i] = int32(i)

@@ -7,25 +7,24 @@ import (
 	"quantal/kernels"
 )
 
-// slice is how long a VM works between two looks at the context.
+// slice is how long a VM works between two checks of the context.
 const slice = 100 * time.Millisecond
 
-// pace takes a VM through its steps, about a slice of time at once. Nothing that a VM answers depends on how its steps
-// are cut.
+// pace runs a VM's steps, about a slice of time at once. No result of a VM depends on how its steps are divided.
 type pace struct {
 	slice time.Duration
-	steps int // of the next slice, if so many are left
+	steps int // of the next slice, if that many are left
 }
 
-// newPace begins with a single step, which shows how long one takes.
+// newPace begins with a single step, which shows how long a step takes.
 func newPace() pace { return pace{slice, 1} }
 
-// run makes a slice of steps, of which there are left, and says how many it made and how long that took.
+// run makes a slice of the steps that are left, and returns how many it made and how long that took.
 func (p *pace) run(vm kernels.VM, first,
 	left int) (progress []kernels.Progress, did int, took time.Duration, err error) {
 	began := time.Now()
 	did = min(p.steps, left)
-	// No context of a caller: all steps of a slice are done, or none.
+	// Not the caller's context: all steps of a slice are done, or none.
 	if progress, err = vm.Run(context.Background(), first, did); err != nil {
 		return nil, 0, 0, err
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // Prepare calls a function that prepares a run, and returns ErrInterrupted when ctx is cancelled before it is ready: a
-// network of thousands of layers takes its time, and nothing would be lost. The function then ends by itself, and its
-// run is closed.
+// network of thousands of layers takes long, and nothing would be lost. The function then ends by itself, and its run
+// is closed.
 func Prepare(ctx context.Context, prepare func() (*Run, error)) (*Run, error) {
 	if ctx.Err() != nil {
 		return nil, ErrInterrupted

@@ -8,10 +8,10 @@ import (
 )
 
 // Rule names the rule by which parameters follow their gradients. The first of Rules is empty in a Config, and files
-// leave it out: the setting came when there were runs and grids that do not name it.
+// leave it out: the setting was added when there were already runs and grids that do not name it.
 type Rule string
 
-// Rules lists what Config.Set takes.
+// Rules lists the names that Config.Set accepts.
 func Rules() []string { return kernels.MoverNames() }
 
 func (r Rule) String() string {

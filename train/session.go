@@ -11,13 +11,13 @@ import (
 	"quantal/mnist"
 )
 
-// Session is networks of one graph and data, open on a device: what training, tests and measurements of them have in
-// common is prepared once, each Program when it is first needed. Several goroutines may use it at a time.
+// Session is a set of networks of one graph and data, open on a device: what training, evaluation and measurements
+// share is prepared once, each Program when it is first needed. Several goroutines may use it at a time.
 type Session struct {
 	Set      *mnist.Set
-	Networks []Config // what decides each; all agree in Cohort
+	Networks []Config // of each network; all agree in Cohort
 	Device   Device
-	Pixels   mnist.Normalisation // how inputs come from pixels
+	Pixels   mnist.Normalisation // how inputs are computed from pixels
 
 	training, held, testing *kernels.Data // held is nil without a validation split
 
@@ -26,8 +26,8 @@ type Session struct {
 	compiled int
 }
 
-// Open opens networks, which must agree in Cohort, on the device that the first one names. Where the networks differ in
-// what does not decide their numbers (device, threads, draws, checkpoint-every) the first counts.
+// Open opens networks, which must agree in Cohort, on the device that the first one names. If the networks differ in
+// settings that do not affect their numbers (device, threads, draws, checkpoint-every) those of the first are used.
 func Open(set *mnist.Set, networks ...Config) (*Session, error) {
 	if len(networks) == 0 {
 		return nil, errNoNetworks
@@ -41,7 +41,7 @@ func Open(set *mnist.Set, networks ...Config) (*Session, error) {
 
 var errNoNetworks = errors.New("train: want at least one network")
 
-// OpenOn is Open on a device that has been chosen, whatever the networks say of theirs.
+// OpenOn is Open on a chosen device instead of the one in the configurations.
 func OpenOn(device Device, set *mnist.Set, networks ...Config) (*Session, error) {
 	if len(networks) == 0 {
 		return nil, errNoNetworks
@@ -88,7 +88,7 @@ func (s *Session) spec() graph.Spec {
 	return s.Networks[0].Spec(s.Set.Rows*s.Set.Columns, s.Set.Classes)
 }
 
-// withoutNoise is the structure of the networks where their weights are what they are.
+// withoutNoise is the structure of the networks without noise.
 func (s *Session) withoutNoise() graph.Spec {
 	spec := s.spec()
 	spec.Sharing, spec.Costs = kernels.NoNoise, graph.PaperCosts(kernels.NoNoise)
@@ -120,10 +120,10 @@ func (s *Session) trainingProgram() (*kernels.Program, error) {
 	return s.program(s.spec(), rule)
 }
 
-// atRest is the rule of Programs of which no step is made: it keeps no moments.
+// atRest is the rule of Programs that make no step: it keeps no moments.
 var atRest = kernels.Langevin{}
 
-// Compilations is how many Programs the session has compiled: one for each structure and rule that it was asked for.
+// Compilations is how many Programs the session has compiled: one for each requested structure and rule.
 func (s *Session) Compilations() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -139,7 +139,7 @@ func (s *Session) members() []kernels.Member {
 	return members
 }
 
-// start takes networks of a Program with these numbers and states to the device, to run through data.
+// start puts networks of a Program with these numbers and states on the device, to run on data.
 func (s *Session) start(p *kernels.Program, members []kernels.Member, data *kernels.Data,
 	states ...*kernels.State) (running, error) {
 	if len(states) != len(members) {
@@ -156,7 +156,7 @@ func (s *Session) start(p *kernels.Program, members []kernels.Member, data *kern
 	return r, nil
 }
 
-// running is networks on a device, all at one step.
+// running is a set of networks on a device, all at the same step.
 type running struct {
 	vm   kernels.VM
 	pace pace
@@ -177,8 +177,8 @@ func (r *running) load(p *kernels.Program, states []*kernels.State) error {
 	return nil
 }
 
-// advance takes all networks through so many steps and tells after each slice what it brought and how many are done. It
-// returns ErrInterrupted when ctx is cancelled, between two steps.
+// advance takes all networks through the given number of steps and reports after each slice its progress and how many
+// are done. It returns ErrInterrupted when ctx is cancelled, between two steps.
 func (r *running) advance(ctx context.Context, steps int, tell func(reached []kernels.Progress, done int) error) error {
 	for done := 0; done < steps; {
 		if ctx.Err() != nil {

@@ -14,7 +14,7 @@ import (
 	"quantal/results/store"
 )
 
-// uses are all that a session does with trained networks on its device, by name.
+// uses are all the uses of trained networks in a session on its device, by name.
 func uses(s *Session, state *kernels.State) map[string]func(context.Context) error {
 	outputs := make([]float32, s.Set.Classes)
 	return map[string]func(context.Context) error{
@@ -48,8 +48,7 @@ func uses(s *Session, state *kernels.State) map[string]func(context.Context) err
 	}
 }
 
-// A device that is lost is an error of the device whatever is done there: when states are sent to it, and when anything
-// comes back.
+// A lost device is an error of the device for every use: when states are sent to it, and when results are received.
 func TestDeviceLostAtWork(t *testing.T) {
 	c, set := small(t)
 	for _, sending := range []bool{false, true} {
@@ -82,7 +81,7 @@ func TestDeviceLostAtWork(t *testing.T) {
 	}
 }
 
-// A device that is lost before a run goes on from its checkpoint is an error of the device.
+// A device that is lost before a run continues from its checkpoint is an error of the device.
 func TestDeviceLostOnResume(t *testing.T) {
 	c, set := small(t)
 	c.Epochs = 1
@@ -110,7 +109,7 @@ func TestDeviceLostOnResume(t *testing.T) {
 	}
 }
 
-// Cancelled, everything says so; nothing else is wrong then.
+// Cancelled, every use says so, and nothing else.
 func TestSessionIsInterrupted(t *testing.T) {
 	c, set := small(t)
 	s := opened(t, set, c)
@@ -131,7 +130,7 @@ func TestSessionIsInterrupted(t *testing.T) {
 	}
 }
 
-// Each structure and rule is compiled once, whoever asks, and however often at a time.
+// Each structure and rule is compiled once, for all callers, even at the same time.
 func TestProgramsAreCompiledOnce(t *testing.T) {
 	c, set := small(t)
 	s := opened(t, set, c)

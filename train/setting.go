@@ -14,17 +14,17 @@ import (
 const numbers = "0.1,1,10 or logspace:-2:0:9"
 
 // Settings describes every setting, once and in the order of tables: flags, files, axes, columns, identities and
-// comparisons are made of this list. A setting that is added gets a field of Config, an entry here, and in Before what all
-// runs did until then, which need not be what new ones do.
+// comparisons are made of this list. A new setting gets a field of Config, an entry here, and in Before the behaviour
+// of all runs until then, which need not be that of new runs.
 func (c *Config) Settings() setting.List {
 	return setting.List{
 		{Name: "data", Value: &c.Data, Unset: "MNIST from the cache", Place: true, Continue: true,
-			Help: "data set: mnist (downloaded if need be), glyphs (built in), or a `FOLDER` of IDX files"},
+			Help: "data set: mnist (downloaded if needed), glyphs (built in), or a `FOLDER` of IDX files"},
 		{Name: "hidden", Value: &c.Hidden, Write: func() string { return FormatHidden(c.Hidden) }, Axis: "100x100,50x50",
 			Want: setting.Between(1, kernels.MaxUnits).With(" units in each hidden layer"),
 			Help: "units of each hidden layer, `N,N,...`, or none"},
 		{Name: "noise", Value: &c.Noise, OneOf: Noises(), Axis: "heterogeneous,homogeneous", Varied: true,
-			Help: "who shares a sigma: " + strings.Join(Noises(), ", ")},
+			Help: "which synapses share a sigma: " + strings.Join(Noises(), ", ")},
 		{Name: "rho", Value: &c.Rho, Check: c.checkRho, Axis: "calcium,2/3,2", Varied: true, Own: true,
 			Help: "exponent of the reliability cost: a number, a fraction, calcium (1/2), membrane (2/3), actin (4/3), " +
 				"trafficking (2) or entropic"},
@@ -44,11 +44,11 @@ func (c *Config) Settings() setting.List {
 		{Name: "validation", Value: &c.Validation, Want: setting.From(0).With(" examples"), Axis: "0,10000",
 			Help: "training examples to hold out"},
 		{Name: "normalise", Value: &c.Normalise, Write: c.normaliseText, Check: c.checkNormalise, Before: "mnist",
-			Axis: "mnist,auto,0.5x0.25", Help: "what makes inputs of pixels: mnist (less 0.1307, over 0.3081), auto (mean and " +
+			Axis: "mnist,auto,0.5x0.25", Help: "how pixels become inputs: mnist (less 0.1307, over 0.3081), auto (mean and " +
 				"SD of the training examples, without those held out), none (0 to 1), or `MEAN,SD`; for a FOLDER that is not " +
-				"MNIST auto unless it is said"},
+				"MNIST the default is auto"},
 		{Name: "classes", Value: &c.Classes, Check: c.checkClasses, Before: "0", Unset: "those of the labels",
-			Help: "number of classes, where the labels do not show it"},
+			Help: "number of classes, if the labels do not show it"},
 		{Name: "rule", Value: &c.Rule, OneOf: Rules(), Before: "adam", Axis: strings.Join(Rules(), ","),
 			Help: "how parameters follow their gradients: adam, sgd, or momentum (0.9; v = 0.9 v + g, mu -= lr v)"},
 		{Name: "seed", Value: &c.Seed, Axis: "1-5", Varied: true, Own: true, Help: "seed of everything random"},
@@ -84,7 +84,8 @@ func (c *Config) checkClasses() error {
 	return nil
 }
 
-// Set reads one value, named as its flag, from text. The error says what was wanted; Check judges the whole.
+// Set reads one value, named as its flag, from text. The error says what was expected; Check checks the whole
+// configuration.
 func (c *Config) Set(name, value string) error {
 	s, err := c.Settings().Find(name)
 	if err != nil {
@@ -93,7 +94,7 @@ func (c *Config) Set(name, value string) error {
 	return s.Set(value)
 }
 
-// Differences lists the settings that are not as in another configuration, in alphabetical order.
+// Differences lists the settings that differ from another configuration, in alphabetical order.
 func (c Config) Differences(other Config) setting.List {
 	var list setting.List
 	theirs := other.Settings()

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestDifferences: what a setting is as text, Set reads back, and two configurations differ by what was set.
+// TestDifferences: Set reads back the text of a setting, and two configurations differ by the settings that were set.
 func TestDifferences(t *testing.T) {
 	published, err := Preset("published")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"quantal/results/store"
 )
 
-// Summary is what a run reached, and what it took; see the package documentation.
+// Summary holds the results of a run and its times; see the package documentation.
 type Summary struct {
 	store.Outcome
 
@@ -34,7 +34,7 @@ type Summary struct {
 	RunFolder string   `json:"run,omitempty"`
 }
 
-// Summarise measures the run's first network, as Outcomes does, and adds what it took.
+// Summarise measures the run's first network, as Outcomes does, and adds the times.
 func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	outcomes, err := r.Outcomes(ctx, draws)
 	if err != nil {
@@ -53,8 +53,8 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	return s, nil
 }
 
-// Outcomes measures all networks as they stand, with the given number of draws for the K-draw figures. A network that
-// diverged has store.NoOutcome.
+// Outcomes measures all networks in their present state, with the given number of draws for the K-draw figures. A
+// network that diverged has store.NoOutcome.
 func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) {
 	began := time.Now()
 	testing, err := r.vm.Evaluate(ctx, r.testing, r.step, draws)
@@ -91,7 +91,7 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) 
 	return outcomes, nil
 }
 
-// outcomes is what the test scores and the parameters of each network say by themselves.
+// outcomes is the part of each network's outcome that follows from its test scores and parameters.
 func (r *Run) outcomes(test []kernels.Score) ([]store.Outcome, error) {
 	outcomes := make([]store.Outcome, len(r.Networks))
 	var side errgroup.Group

@@ -8,9 +8,9 @@ import (
 	"quantal/kernels"
 )
 
-// Gradients adds up the gradients of the likelihood of the networks over whole epochs of their training set, with their
-// parameters at the given states: through the same graph and on the same device as training, under another rule.
-// Progress, if not nil, is told of the steps done and to do.
+// Gradients adds up the gradients of the likelihood of the networks over whole epochs of their training set, with
+// frozen parameters from the given states: with the same graph and on the same device as training, under another rule.
+// Progress, if not nil, is called with the steps done and their total.
 func (s *Session) Gradients(
 	ctx context.Context, states []*kernels.State, rule kernels.Accumulate, epochs int, progress func(done, steps int),
 ) (sums []*kernels.Sums, err error) {

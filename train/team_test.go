@@ -11,7 +11,7 @@ import (
 	"quantal/results/store"
 )
 
-// Networks that train side by side come out as each does alone; one that diverges does not stop the others.
+// Networks that train together have the same results as alone; one that diverges does not stop the others.
 func TestNetworksSideBySide(t *testing.T) {
 	c, set := small(t)
 	c.Validation = 16
@@ -97,7 +97,7 @@ func TestCohortsDoNotMix(t *testing.T) {
 	}
 }
 
-// Checkpoints by time come between the epochs, and a run resumed from one ends with the same bytes.
+// Checkpoints by time are written between the ends of epochs, and a run resumed from one ends with the same bytes.
 func TestCheckpointsByTime(t *testing.T) {
 	c, set := small(t)
 	second := c

@@ -21,7 +21,7 @@ import (
 	"quantal/results/store"
 )
 
-// Run is one network in training, or several of one graph side by side.
+// Run is one network in training, or several of one graph together.
 type Run struct {
 	*Session
 	Spec    graph.Spec
@@ -29,24 +29,24 @@ type Run struct {
 
 	nll        []float64             // of each network over the steps of the running epoch
 	diverged   []*kernels.Divergence // of each network, nil while it is finite
-	unmeasured bool                  // the epoch that ends at step has not been measured and handed out
+	unmeasured bool                  // the epoch that ends at step has not been measured and passed to Events
 	spent      store.Times           // by this process
 	earlier    store.Times           // before it resumed the run
 	running
 }
 
 // New prepares networks, which must agree in Cohort, from their beginning: the graph is built, differentiated and
-// compiled, and the parameters are drawn. See Open for where the networks differ.
+// compiled, and the parameters are drawn. See Open for settings in which the networks may differ.
 func New(set *mnist.Set, networks ...Config) (*Run, error) {
 	return begin(Open(set, networks...))
 }
 
-// NewOn is New on a device that has been chosen, whatever the networks say of theirs.
+// NewOn is New on a chosen device instead of the one in the configurations.
 func NewOn(device Device, set *mnist.Set, networks ...Config) (*Run, error) {
 	return begin(OpenOn(device, set, networks...))
 }
 
-// begin prepares the networks of a session that has been opened.
+// begin prepares the networks of an open session.
 func begin(s *Session, err error) (*Run, error) {
 	if err != nil {
 		return nil, err
@@ -62,14 +62,14 @@ func begin(s *Session, err error) (*Run, error) {
 		tests = max(tests, s.held.N)
 	}
 	if most := kernels.MaxDraws(tests); c.Draws > most {
-		return nil, fmt.Errorf("draws %d: want at most %d with %d test examples, for draws are counted in 32 bits", c.Draws,
-			most, s.testing.N)
+		return nil, fmt.Errorf("draws %d: want at most %d with %d test examples, because draws are counted in 32 bits",
+			c.Draws, most, s.testing.N)
 	}
 	if err := r.checkMemory(); err != nil {
 		return nil, err
 	}
 	if perEpoch := r.StepsPerEpoch(); c.Epochs > math.MaxUint32/perEpoch {
-		return nil, fmt.Errorf("epochs %d: want at most %d, for the step counter has 32 bits", c.Epochs,
+		return nil, fmt.Errorf("epochs %d: want at most %d, because the step counter has 32 bits", c.Epochs,
 			math.MaxUint32/perEpoch)
 	}
 	states := make([]*kernels.State, len(s.Networks))
@@ -90,8 +90,8 @@ func begin(s *Session, err error) (*Run, error) {
 	return r, nil
 }
 
-// checkMemory makes sure that the machine holds the networks, and beside them once more each to start from and to
-// checkpoint, and the predictions of all draws.
+// checkMemory checks that the machine has room for the networks, for another copy of each to start from and to
+// checkpoint, and for the predictions of all draws.
 func (r *Run) checkMemory() error {
 	c, networks := r.Networks[0], len(r.Networks)
 	threads := kernels.Threads(c.Threads)
@@ -112,8 +112,8 @@ func (r *Run) checkMemory() error {
 	return memory.Check(what, need)
 }
 
-// Memory is the memory that the run's networks need, in bytes: all that is on a GPU, parameters and their moments on
-// the CPU.
+// Memory is the memory that the run's networks need, in bytes: everything on a GPU, parameters and their moments on the
+// CPU.
 func (r *Run) Memory() int64 {
 	if r.Device.open == nil {
 		return int64(len(r.Networks)) * r.stateBytes()
@@ -133,17 +133,17 @@ func (r *Run) Steps() int { return r.StepsPerEpoch() * r.Networks[0].Epochs }
 // Step is the number of steps done.
 func (r *Run) Step() int { return r.step }
 
-// unfinished is what a checkpoint within an epoch, or before its measurement, has to remember besides the state.
+// unfinished is what a checkpoint within an epoch, or before its measurement, must record in addition to the state.
 type unfinished struct {
 	EpochNLL   float64 `json:"epoch_nll"`
 	Unmeasured bool    `json:"unmeasured,omitempty"`
 }
 
-// Diverged says where a network left the finite numbers; nil if it has not.
+// Diverged says where a number of a network was no longer finite; nil if all are finite.
 func (r *Run) Diverged(network int) *kernels.Divergence { return r.diverged[network] }
 
-// Checkpoint returns a network as it stands. A state that is not finite is no place to continue from: a network that
-// diverges has stopped before, so it means that the device failed.
+// Checkpoint returns the present state of a network. A state that is not finite cannot be continued: a network that
+// diverges stops before that, so it means that the device failed.
 func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 	state, err := r.vm.State(network)
 	if err != nil {
@@ -170,7 +170,7 @@ func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 	return c, nil
 }
 
-// Measured is the number of epochs that have been measured and handed out.
+// Measured is the number of epochs that have been measured and passed to Events.
 func (r *Run) Measured() int {
 	epochs := r.step / r.StepsPerEpoch()
 	if r.unmeasured {
@@ -179,8 +179,8 @@ func (r *Run) Measured() int {
 	return epochs
 }
 
-// Resume continues from checkpoints of this run, one for each network and all of the same step; earlier is what the run
-// has taken up to there.
+// Resume continues from checkpoints of this run, one for each network and all of the same step; earlier is the time
+// that the run has taken up to there.
 func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) error {
 	if len(checkpoints) != len(r.Networks) {
 		return fmt.Errorf("train: resume: want %d checkpoints, got %d", len(r.Networks), len(checkpoints))
@@ -219,20 +219,20 @@ func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) erro
 	return r.load(r.Program, states)
 }
 
-// Events is who watches a run. A nil function is not called; an error from one stops the run.
+// Events are the functions of an observer. A nil function is not called; an error from one stops the run.
 type Events struct {
 	Progress func(Progress)
-	// Epoch gets what was measured at the end of an epoch. Without it nothing is.
+	// Epoch gets the measurements at the end of an epoch. Without it nothing is measured.
 	Epoch func(network int, e store.Epoch) error
 	// Checkpoint gets the networks that have not diverged, by their number: after every Config.CheckpointEvery epochs and
 	// the last, or, with an Interval, whenever that much time has passed since the start or the one before.
 	Checkpoint func(map[int]*store.Checkpoint) error
 	Interval   time.Duration
-	// Diverged gets a network that left the finite numbers. It stands still then; the others go on.
+	// Diverged gets a network that has diverged. It no longer changes; the others continue.
 	Diverged func(network int, d kernels.Divergence) error
 }
 
-// Progress is where a run stands, a few times per second.
+// Progress is the progress of a run, a few times per second.
 type Progress struct {
 	Step, Steps    int
 	Epoch, Epochs  int     // the running epoch, counted from 1
@@ -243,13 +243,13 @@ type Progress struct {
 // ErrInterrupted is returned by Train when its context was cancelled. The last checkpoint holds every step done.
 var ErrInterrupted = errors.New("interrupted")
 
-// DivergedError says that the network left the finite numbers. The last checkpoint is from before.
+// DivergedError says that a number of the network was no longer finite. The last checkpoint is from before.
 type DivergedError struct{ kernels.Divergence }
 
 func (e *DivergedError) Error() string { return "diverged: " + e.Divergence.String() }
 
 // Train takes the run to its end. When ctx is cancelled it finishes the steps under way, or leaves the measurement of
-// an epoch for later, hands out a checkpoint and returns ErrInterrupted. When all networks have diverged, the error is
+// an epoch for later, passes on a checkpoint and returns ErrInterrupted. When all networks have diverged, the error is
 // the first one's DivergedError.
 func (r *Run) Train(ctx context.Context, events Events) error {
 	saved := time.Now()
@@ -294,7 +294,7 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 	return nil
 }
 
-// account adds what a slice brought.
+// account adds the progress of a slice.
 func (r *Run) account(progress []kernels.Progress, events Events) error {
 	left := false
 	for m, p := range progress {
@@ -333,7 +333,7 @@ func (r *Run) progress(stepsPerSecond float64) Progress {
 	}
 }
 
-// finishEpoch measures the networks, hands out the epoch and, when it is due, a checkpoint.
+// finishEpoch measures the networks, passes on the epoch and, when it is due, a checkpoint.
 func (r *Run) finishEpoch(ctx context.Context, events Events) error {
 	epoch := r.step / r.StepsPerEpoch()
 	last := r.step == r.Steps()
@@ -373,7 +373,7 @@ func (r *Run) hand(events Events) error {
 	return r.HandOut(events.Checkpoint)
 }
 
-// HandOut gives the checkpoints of the networks that have not diverged, by their number, to a function.
+// HandOut passes the checkpoints of the networks that have not diverged, by their number, to a function.
 func (r *Run) HandOut(to func(map[int]*store.Checkpoint) error) error {
 	checkpoints := map[int]*store.Checkpoint{}
 	for m := range r.Networks {
@@ -431,10 +431,10 @@ func (r *Run) measure(ctx context.Context) ([]store.Epoch, error) {
 	return epochs, nil
 }
 
-// Busy is the time that this process has spent training and testing.
+// Busy is the time that this process has spent on training and evaluation.
 func (r *Run) Busy() time.Duration {
 	return time.Duration((r.spent.Seconds + r.spent.MeasuringSeconds) * float64(time.Second))
 }
 
-// Times is what the run has taken, in this process and before.
+// Times is the time that the run has taken, in this process and before.
 func (r *Run) Times() store.Times { return r.earlier.Plus(r.spent) }

@@ -16,7 +16,7 @@ import (
 	"quantal/results/store"
 )
 
-// small is a data set of a few bright stripes, and a configuration in which everything moves in seconds.
+// small is a data set of a few bright stripes, and a configuration in which everything changes within seconds.
 func small(t *testing.T) (Config, *mnist.Set) {
 	t.Helper()
 	c, err := Preset("published")
@@ -46,7 +46,7 @@ func newRun(t *testing.T, c Config, set *mnist.Set) *Run {
 	return r
 }
 
-// bytesOf is the file that a run's checkpoint makes.
+// bytesOf is the file of a run's checkpoint.
 func bytesOf(t *testing.T, r *Run) string { return checkpointBytes(t, r, 0) }
 
 func checkpointBytes(t *testing.T, r *Run, network int) string {
@@ -182,7 +182,7 @@ func TestInterruptedRunsEndWithTheSameBytes(t *testing.T) {
 		}
 		want := bytesOf(t, whole)
 
-		// Interrupted after each slice of steps, each time resumed by a new process from what was handed out.
+		// Interrupted after each slice of steps, each time resumed by a new process from the last checkpoint.
 		var saved *store.Checkpoint
 		interruptions := 0
 		for {
@@ -267,7 +267,7 @@ func TestDivergenceStopsTheRun(t *testing.T) {
 	}
 }
 
-// A device that fails without a word must not have its garbage kept.
+// The garbage of a device that fails silently must not be kept.
 func TestNoCheckpointOfGarbage(t *testing.T) {
 	c, set := small(t)
 	r := newRun(t, c, set)

@@ -23,7 +23,7 @@ func benchCommand() *cli.Command {
 			&cli.DurationFlag{Name: "each", Value: 500 * time.Millisecond, Usage: "how long to measure each figure"},
 			&cli.IntFlag{Name: "members", Usage: "measure only this: so many networks of the published preset side by side"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "with --members: auto, cpu, cuda or cuda:N"},
-			&cli.StringFlag{Name: "noise", Value: "heterogeneous", Usage: "with --members: who shares a sigma"},
+			&cli.StringFlag{Name: "noise", Value: "heterogeneous", Usage: "with --members: which synapses share a sigma"},
 			&cli.StringFlag{Name: "rho", Value: "2", Usage: "with --members: exponent of the reliability cost"},
 			&cli.IntFlag{Name: "threads", Usage: "with --members: threads on the CPU", DefaultText: "all processors"},
 			jsonFlag(),

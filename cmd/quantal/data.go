@@ -22,7 +22,7 @@ func dataCommand() *cli.Command {
 			"quantal data --sheet FILE.png [--data X]  draw examples",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`", DefaultText: "MNIST from the cache"},
-			&cli.IntFlag{Name: "classes", Usage: "number of classes, where the labels do not show it",
+			&cli.IntFlag{Name: "classes", Usage: "number of classes, if the labels do not show it",
 				DefaultText: "the largest label plus one"},
 			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},

@@ -25,7 +25,7 @@ import (
 // axisFlags are the settings that a grid takes several values of, with the name of the setting, in the order in which
 // they vary: the seed fastest.
 var axisFlags = []struct{ flag, setting, usage string }{
-	{"noise", "noise", "who shares a sigma: a list of " + strings.Join(train.Noises(), ", ")},
+	{"noise", "noise", "which synapses share a sigma: a list of " + strings.Join(train.Noises(), ", ")},
 	{"rho", "rho",
 		"exponents of the reliability cost: a list of numbers, fractions, calcium, membrane, actin, trafficking, entropic"},
 	{"c", "c", "multipliers of the reliability cost: a list, logspace:FROM:TO:N (powers of ten) or linspace:FROM:TO:N"},

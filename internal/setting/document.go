@@ -20,7 +20,7 @@ func (l List) tree() *branch {
 	root := &branch{}
 	for i, s := range l {
 		if reflect.ValueOf(s.Value).Kind() != reflect.Pointer {
-			continue // a flag alone
+			continue // only a flag
 		}
 		at := root
 		for part := range strings.SplitSeq(s.Name, ".") {
@@ -41,14 +41,14 @@ func (b *branch) child(name string) *branch {
 	return b.under[len(b.under)-1]
 }
 
-// asText reports whether files have a setting as text.
+// asText reports whether files contain a setting as text.
 func (s Setting) asText() bool {
 	_, reads := s.Value.(encoding.TextUnmarshaler)
 	return s.Read != nil || reads
 }
 
-// structType is a struct with a field for each key, whose tags are its names in TOML and JSON: one for writing, or, with
-// pointers, one for reading, in which each key stands in both spellings.
+// structType is a struct with a field for each key, whose tags are its names in TOML and JSON: one for writing, or,
+// with pointers, one for reading, in which each key occurs in both spellings.
 func (b *branch) structType(reading bool) reflect.Type {
 	var fields []reflect.StructField
 	for _, c := range b.under {
@@ -115,7 +115,7 @@ func (l List) NewForm() Form {
 	return Form{reflect.New(root.structType(true)).Interface(), root}
 }
 
-// Take sets what has been read, and lists the settings that are not there.
+// Take sets what has been read, and lists the settings that are missing.
 func (f Form) Take() (missing List, err error) {
 	return f.root.take(reflect.ValueOf(f.Into).Elem())
 }
@@ -128,7 +128,7 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 			if other := from.Field(at); read.IsNil() {
 				read = other
 			} else if !other.IsNil() {
-				return nil, fmt.Errorf("%s is there twice, as %s, too", c.name, strings.ReplaceAll(c.name, "-", "_"))
+				return nil, fmt.Errorf("%s is given twice, also as %s", c.name, strings.ReplaceAll(c.name, "-", "_"))
 			}
 			at++
 		}
@@ -172,7 +172,8 @@ func ListText(v any, separator string) string {
 	return strings.Join(parts, separator)
 }
 
-// ReadJSON reads the Document from JSON, with what an earlier version did not write as it was before.
+// ReadJSON reads the Document from JSON; settings that an earlier version did not write have their values from before
+// they existed.
 func (l List) ReadJSON(text []byte) error {
 	form := l.NewForm()
 	if err := json.Unmarshal(text, form.Into); err != nil {
@@ -185,7 +186,7 @@ func (l List) ReadJSON(text []byte) error {
 	return missing.SetBefore()
 }
 
-// SetBefore gives settings the values that they had before they could be set.
+// SetBefore gives settings the values from before they could be set.
 func (l List) SetBefore() error {
 	for _, s := range l {
 		if s.Before == "" {

@@ -1,5 +1,5 @@
 // Package setting describes what users may set, each setting once. The settings of a configuration are a List that is
-// bound to its fields; flags, files, tables and checks are made of it. A new setting is a field and an entry in the
+// bound to its fields; flags, files, tables and checks are made from it. A new setting is a field and an entry in the
 // list.
 package setting
 
@@ -18,35 +18,35 @@ import (
 
 // Setting describes a value that a user may set, and where it is kept.
 type Setting struct {
-	// Name is that of the flag and the key in TOML and JSON; a dot leads into a table there, as in posterior.step.
+	// Name is that of the flag and the key in TOML and JSON; a dot there means a table, as in posterior.step.
 	Name string
 	// Value is a pointer to a number, a text or a list of these, or to a type that reads and writes itself: by the methods
-	// Set(text string) error and String, or as an encoding.TextUnmarshaler. A list of pointers to numbers, or nothing beside
-	// Read and Write, makes a setting that is a flag alone.
+	// Set(text string) error and String, or as an encoding.TextUnmarshaler. A setting with a list of pointers to numbers,
+	// or with only Read and Write, is only a flag.
 	Value any
-	Read  func(text string) error // in place of how the type is read; files then have the setting as text
-	Write func() string           // in place of how the type is written
+	Read  func(text string) error // replaces the reader of the type; files then have the setting as text
+	Write func() string           // replaces the writer of the type
 
 	Help  string // what it is; the FILE of a flag stands in `quotes`. Without it there is no flag
 	Flag  string // its name, if it is not Name
 	Unset string // what an empty value, or 0, means
 	Want  Want   // of a number, or of each in a list
 	OneOf []string
-	Check func() error // what else it has to be; the error begins with the name of the setting
+	Check func() error // further conditions; the error begins with the name of the setting
 
-	// Before is as text what the value was before there was the setting: a kept configuration that lacks it means this, and
-	// no file, name or identity of a network has the setting where it is so. It never changes. A setting without it has always
-	// been there.
+	// Before is, as text, the value from before the setting existed: a stored configuration that lacks the setting means
+	// this value, and files, names and identities of networks leave out the setting if it has this value. It never
+	// changes. A setting without it has always existed.
 	Before string
 	Axis   string // values to vary it over, as an example; empty if it cannot be an axis of a grid
 
-	Place    bool // where or how something is computed, and not what
-	Varied   bool // what networks of a grid are there to differ in
-	Own      bool // networks that train side by side may differ in it
+	Place    bool // affects where or how something is computed, not the result
+	Varied   bool // a setting in which networks of a grid are meant to differ
+	Own      bool // networks that train together may differ in it
 	Continue bool // may change when a run is continued
 }
 
-// Want is what a number has to be. The zero Want takes every number.
+// Want is the condition on a number. The zero Want accepts every number.
 type Want struct {
 	Text   string // after "want"
 	Holds  func(x float64) bool
@@ -68,13 +68,13 @@ func Between(low, high float64) Want {
 	return Want{Text: Format(low) + " to " + Format(high), Holds: func(x float64) bool { return x >= low && x <= high }}
 }
 
-// With says more after what is wanted.
+// With adds words to the description of the condition.
 func (w Want) With(text string) Want { w.Text += text; return w }
 
 // Rising wants one or more such numbers, each larger than the one before.
 func (w Want) Rising() Want { w.rising = true; return w }
 
-// Set reads the value from text. The error says what was wanted.
+// Set reads the value from text. The error says what was expected.
 func (s Setting) Set(text string) error {
 	text = strings.TrimSpace(text)
 	if _, one := s.Value.(*[]string); s.OneOf != nil && !one && !slices.Contains(s.OneOf, text) {
@@ -126,7 +126,8 @@ func read(to any, text string) error {
 	return nil
 }
 
-// readList reads a list separated by commas, or numbers also by x where commas separate something else; none is empty.
+// readList reads a list separated by commas, or, for numbers, also by x if commas separate something else; none is
+// empty.
 func readList(to reflect.Value, text string) error {
 	kept := reflect.MakeSlice(to.Type(), 0, 0)
 	if to.Type().Elem().Kind() != reflect.String && !strings.Contains(text, ",") {
@@ -189,7 +190,7 @@ func textOf(v reflect.Value) string {
 	return fmt.Sprint(v)
 }
 
-// Format writes a number as shortly as reads back the same: 0.01, 1e-6.
+// Format writes the shortest text that reads back as the same number: 0.01, 1e-6.
 func Format(x float64) string {
 	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
 		return strconv.FormatFloat(x, 'f', -1, 64)
@@ -197,7 +198,7 @@ func Format(x float64) string {
 	return strings.Replace(strconv.FormatFloat(x, 'g', -1, 64), "e-0", "e-", 1)
 }
 
-// Default is what --help says of the value.
+// Default is the text of --help for the value.
 func (s Setting) Default() string {
 	if v := reflect.ValueOf(s.Value); s.Unset != "" && (!v.IsValid() || v.Kind() == reflect.Pointer && v.Elem().IsZero()) {
 		return s.Unset
@@ -213,7 +214,7 @@ func (s Setting) FlagName() string {
 	return s.Name
 }
 
-// title is how errors call the setting.
+// title is the name of the setting in errors.
 func (s Setting) title() string {
 	if name := s.FlagName(); name != "" {
 		return name
@@ -224,7 +225,7 @@ func (s Setting) title() string {
 // Column is the name of the setting in tables.
 func (s Setting) Column() string { return strings.ReplaceAll(s.Name, "-", "_") }
 
-// check judges the value.
+// check checks the value.
 func (s Setting) check() error {
 	if s.Want.Holds != nil {
 		last, numbers := math.Inf(-1), numbersIn(reflect.ValueOf(s.Value))
@@ -282,14 +283,14 @@ type List []Setting
 // Described is a configuration whose settings are described.
 type Described interface{ Settings() List }
 
-// Find finds a setting by its name, in which - and _ are the same. The error says which names there are.
+// Find finds a setting by its name, in which - and _ are the same. The error lists the names.
 func (l List) Find(name string) (Setting, error) {
 	for _, s := range l {
 		if s.Name == strings.ReplaceAll(name, "_", "-") {
 			return s, nil
 		}
 	}
-	return Setting{}, fmt.Errorf("%q is no setting: %s", name, nearest.OneOf(name, l.Names()))
+	return Setting{}, fmt.Errorf("%q is not a setting: %s", name, nearest.OneOf(name, l.Names()))
 }
 
 // Names lists the names in alphabetical order.
@@ -312,7 +313,7 @@ func (l List) Check() error {
 	return nil
 }
 
-// In is the same list as part of a larger one: the keys stand in a table, and there are no flags.
+// In is the same list as part of a larger one: the keys are in a table, and there are no flags.
 func (l List) In(table string) List {
 	l = slices.Clone(l)
 	for i := range l {

@@ -102,7 +102,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// What a document lacks keeps its value and is named; what it has twice, or cannot be read, is refused.
+// A setting that a document lacks keeps its value and is named; one that it has twice, or that cannot be read, is
+// refused.
 func TestForm(t *testing.T) {
 	read := func(text string) (made, List, error) {
 		c := example()
@@ -123,7 +124,7 @@ func TestForm(t *testing.T) {
 		t.Errorf("missing: %s", got)
 	}
 	for text, want := range map[string]string{
-		"rate-of = 1\nrate_of = 1": "rate-of is there twice, as rate_of, too",
+		"rate-of = 1\nrate_of = 1": "rate-of is given twice, also as rate_of",
 		"even = '3'":               `even "3": want an even number, as in 2*3`,
 		"even = 3":                 `even "3": want an even number, as in 2*3`,
 	} {
@@ -179,7 +180,7 @@ func TestErrors(t *testing.T) {
 	if err := c.Settings().Check(); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Settings().Find("rate"); err == nil || !strings.HasPrefix(err.Error(), `"rate" is no setting: want one of`) {
+	if _, err := c.Settings().Find("rate"); err == nil || !strings.HasPrefix(err.Error(), `"rate" is not a setting: want one of`) {
 		t.Error(err)
 	}
 	if s, err := c.Settings().Find("rate_of"); err != nil || s.Name != "rate-of" || s.Column() != "rate_of" {

@@ -16,7 +16,7 @@
 // text that a spreadsheet would take for a formula has an apostrophe in front.
 //
 //	id                                     of the network
-//	data, hidden, noise                    data set; units of the hidden layers; who shares a sigma
+//	data, hidden, noise                    data set; units of the hidden layers; which synapses share a sigma
 //	rho, rho_value, c                      exponent as written, and as a number (0 for entropic); multiplier in nats; empty without noise
 //	lambda, lr, batch, epochs              multiplier of the magnitude cost in nats; learning rate; examples per minibatch; passes
 //	mu_init, sigma_init, validation        in units of a weight; in units of a weight; held-out examples
