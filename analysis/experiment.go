@@ -261,7 +261,7 @@ func newPlasticityExperiment(slopes []PlasticitySlope) *PlasticityExperiment {
 func (e *Experiment) Illustration() (draw.Illustration, error) {
 	var panels []draw.Panel
 	var caption []string
-	letter := func() string { return string(rune('A' + len(panels))) }
+	letter := func() string { return draw.Letter(len(panels)) }
 	if p := e.Plasticity; p != nil {
 		s := p.Definitions[0]
 		x, y := []float64{}, []float64{}

@@ -95,7 +95,7 @@ func (t *TwoWeights) Illustration() (draw.Illustration, error) {
 	var parabolas []draw.Panel
 	for i, h := range t.Hessian {
 		p := draw.Panel{
-			Letter: string(rune('A' + i)), Title: [...]string{"important synapse", "unimportant synapse"}[i],
+			Letter: draw.Letter(i), Title: [...]string{"important synapse", "unimportant synapse"}[i],
 			X: draw.Axis{Label: fmt.Sprintf("w%s", [...]string{"₁", "₂"}[i]), Min: -reach, Max: reach},
 			Y: draw.Axis{Label: "Performance cost", Min: 0, Max: highest},
 		}
@@ -143,7 +143,7 @@ func (t *TwoWeights) contour(cost float64) (x, y []float64) {
 func (t *TwoWeights) bars() draw.Panel {
 	p := draw.Panel{
 		Letter: "D", Y: draw.Axis{Label: "Expected cost"},
-		X: draw.Axis{Label: "homogeneous     heterogeneous", Bare: true, Min: 0, Max: 2},
+		X: draw.Axis{Max: 2, Names: []draw.Name{{At: 0.5, Text: "homogeneous"}, {At: 1.5, Text: "heterogeneous"}}},
 	}
 	for i, n := range []PairNoise{t.Homogeneous, t.Heterogeneous} {
 		left, right := float64(i)+0.2, float64(i)+0.8

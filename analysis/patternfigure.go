@@ -48,7 +48,7 @@ func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 				panel := n.panel(b.layer, which, s.experiments)
 				panel.Y.Min, panel.Y.Max = low, high
 				if j == 0 {
-					panel.Letter, panel.Y.Label = string(rune('A'+letters)), "Variance σ²"
+					panel.Letter, panel.Y.Label = draw.Letter(letters), "Variance σ²"
 					letters++
 				}
 				if i == 0 {
@@ -281,7 +281,7 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (draw.Illustrati
 			low, high := varianceRange([]*Pattern{n}, layer, which)
 			panel.Y.Min, panel.Y.Max = low, high
 			if i == 0 {
-				panel.Letter, panel.Y.Label = string(rune('A'+layer)), fmt.Sprintf("Layer %d: variance σ²", layer+1)
+				panel.Letter, panel.Y.Label = draw.Letter(layer), fmt.Sprintf("Layer %d: variance σ²", layer+1)
 			}
 			row = append(row, panel)
 			text = append(text, n.Slope(layer, which).line())
@@ -307,7 +307,7 @@ func (p *Patterns) Importance() (draw.Illustration, error) {
 	var text []string
 	for layer, l := range n.Layers {
 		panel := n.panel(layer, Hessian, false)
-		panel.Letter, panel.Title = string(rune('A'+layer)), fmt.Sprintf("Layer %d (%d → %d)", layer+1, l.Inputs, l.Outputs)
+		panel.Letter, panel.Title = draw.Letter(layer), fmt.Sprintf("Layer %d (%d → %d)", layer+1, l.Inputs, l.Outputs)
 		panel.Y.Min, panel.Y.Max = varianceRange([]*Pattern{n}, layer, Hessian)
 		if layer == 0 {
 			panel.Y.Label = "Variance σ²"

@@ -155,7 +155,7 @@ func (a *ReleaseAnalysis) Illustration() (draw.Illustration, error) {
 	var histograms []draw.Panel
 	for i, example := range []synapse.Release{r, higherP, moreVesicles} {
 		p := histogram(example, top)
-		p.Letter, p.Title = string(rune('A'+i)), [...]string{"this synapse", "higher p", "more vesicles"}[i]
+		p.Letter, p.Title = draw.Letter(i), [...]string{"this synapse", "higher p", "more vesicles"}[i]
 		if i == 0 {
 			p.Layers = append(p.Layers, a.drawn())
 		} else {
@@ -167,7 +167,7 @@ func (a *ReleaseAnalysis) Illustration() (draw.Illustration, error) {
 	for i, c := range a.Costs {
 		curve := a.curves[i]
 		p := draw.Panel{
-			Letter: string(rune('D' + i)), Title: minus(fmt.Sprintf("%s, slope %.3g", c.Mechanism, c.Slope.Value)),
+			Letter: draw.Letter(3 + i), Title: minus(fmt.Sprintf("%s, slope %.3g", c.Mechanism, c.Slope.Value)),
 			X: draw.Axis{Label: "PSP standard deviation σ", Log: true}, Y: draw.Axis{Log: true},
 			Layers: []draw.Layer{draw.Curve{Label: "at the same mean", X: curve.sigma, Y: curve.cost, Color: draw.Green}},
 		}

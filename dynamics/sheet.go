@@ -1,11 +1,6 @@
 package dynamics
 
-import (
-	"math"
-	"slices"
-
-	"quantal/results/draw"
-)
+import "quantal/results/draw"
 
 // Sheet puts a figure together from panels, and keeps the numbers drawn in them.
 type Sheet struct {
@@ -28,7 +23,7 @@ type series struct {
 
 // Panel starts a panel, with the next letter.
 func (s *Sheet) Panel(title string, x, y draw.Axis) {
-	s.panels = append(s.panels, draw.Panel{Letter: string(rune('A' + len(s.panels))), Title: title, X: x, Y: y})
+	s.panels = append(s.panels, draw.Panel{Letter: draw.Letter(len(s.panels)), Title: title, X: x, Y: y})
 }
 
 // Last is the panel that was started last.
@@ -48,14 +43,9 @@ func (s *Sheet) Points(source string, p draw.Points) {
 
 // Banded draws a curve with a band of plus and minus a half-width of each point; see Curve. A NaN is none.
 func (s *Sheet) Banded(source string, c draw.Curve, halfWidth []float64) {
-	var low, high []float64
 	for i, h := range halfWidth {
-		if math.IsNaN(h) {
-			h = 0
-		}
-		low, high = append(low, c.Y[i]-h), append(high, c.Y[i]+h)
+		c.Low, c.High = append(c.Low, c.Y[i]-h), append(c.High, c.Y[i]+h)
 	}
-	s.Last().Layers = append(s.Last().Layers, draw.Band("", c.X, low, high, c.Color))
 	s.Curve(source, c)
 	s.numbers[len(s.numbers)-1].HalfWidth = halfWidth
 }
@@ -88,16 +78,8 @@ func (s *Sheet) FromZero() {
 // Illustration lays the panels out, so many in a row of a height in millimetres, and adds figure and numbers to an
 // illustration that has the rest.
 func (s *Sheet) Illustration(perRow int, height float64, i draw.Illustration) (*draw.Illustration, error) {
-	var b draw.Block
-	for row := range slices.Chunk(s.panels, perRow) {
-		for len(row) < perRow && len(b.Rows) > 0 {
-			row = append(row, draw.Panel{}) // an empty place
-		}
-		b.Rows = append(b.Rows, row)
-	}
-	b.Height = height * float64(len(b.Rows))
 	var err error
-	i.Figure, err = draw.NewFigure(b)
+	i.Figure, err = draw.NewFigure(draw.Grid(perRow, height, s.panels...))
 	i.Numbers = map[string]any{"series": s.numbers}
 	return &i, err
 }

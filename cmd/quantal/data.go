@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"image/png"
 	"io"
 	"text/tabwriter"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/mnist"
+	"quantal/results/draw"
 )
 
 func dataCommand() *cli.Command {
@@ -26,7 +26,7 @@ func dataCommand() *cli.Command {
 				DefaultText: "the largest label plus one"},
 			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
-			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a `FILE`.png, or - for standard output"},
+			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a `FILE`.png, .svg or .pdf, or - for PNG on standard output"},
 			&cli.IntFlag{Name: "examples", Value: 100, Usage: "how many to draw"},
 			&cli.StringSliceFlag{Name: "mirror",
 				Usage:       "`URL` of a folder with the four files, or a folder on this machine; may be repeated, tried in order",
@@ -74,9 +74,10 @@ func dataAction(c *cli.Context) error {
 	if c.Int("examples") < 1 {
 		return usage("--examples %d: want 1 or more", c.Int("examples"))
 	}
-	sheetPath, out := c.String("sheet"), c.App.Writer
+	sheetPath, ending, out := c.String("sheet"), "", c.App.Writer
 	if sheetPath != "" {
-		if _, err := outputEnding(c, "sheet", ".png"); err != nil {
+		var err error
+		if ending, err = outputEnding(c, "sheet", ".png", ".svg", ".pdf"); err != nil {
 			return err
 		}
 	}
@@ -103,8 +104,12 @@ func dataAction(c *cli.Context) error {
 		return err
 	}
 	if sheetPath != "" {
-		sheet := mnist.Sheet(set.Train, set.Rows, set.Columns, min(c.Int("examples"), set.Train.N()))
-		if err := writeOutput(c, sheetPath, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+		n := min(c.Int("examples"), set.Train.N())
+		sheet, err := draw.Pictures(set.Train.Images[:n*set.Rows*set.Columns], set.Train.Labels[:n], set.Rows, set.Columns)
+		if err != nil {
+			return err
+		}
+		if err := writeOutput(c, sheetPath, func(w io.Writer) error { return sheet.Encode(w, ending) }); err != nil {
 			return err
 		}
 		logger(c).Info("drawn", "file", sheetPath)

@@ -139,8 +139,8 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 			return nil, fmt.Errorf("quantal: %s: a network without noise has no sigma to draw, and a grid keeps no "+
 				"learning curves", dir)
 		}
-		logger(c).Info("a grid keeps no learning curves: only sigma is drawn")
-		return tables.RunFigures(nil, network.State, network.Config.SigmaInit)
+		logger(c).Info("a grid keeps no learning curves to draw")
+		return tables.Trained{State: network.State, SigmaInit: network.Config.SigmaInit}.Figures()
 	}
 	folder, err := store.View(dir)
 	if err != nil {
@@ -160,11 +160,10 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	}
 	if config.Noise == store.WithoutNoise {
 		logger(c).Info("a network without noise has no sigma to draw")
-		return tables.RunFigures(epochs, nil, 0)
 	}
 	checkpoint, err := host(c).LastCheckpoint(folder)
 	if err != nil {
 		return nil, fmt.Errorf("quantal: %s: %w", dir, err)
 	}
-	return tables.RunFigures(epochs, checkpoint, config.SigmaInit)
+	return tables.Trained{Epochs: epochs, State: checkpoint, SigmaInit: config.SigmaInit}.Figures()
 }

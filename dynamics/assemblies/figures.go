@@ -177,7 +177,7 @@ func (e *experiment) matrixFigure() (*draw.Illustration, error) {
 		s.Panel(title, draw.Axis{Label: "to neuron, by assembly", Min: 0, Max: n, Bare: true},
 			draw.Axis{Min: 0, Max: n, Bare: true})
 		s.Heat(fromSimulation, draw.Heat{
-			Label: "mean weight, 0.01 (pale) to 1 µm³ (dark), logarithmic", Rows: rows, Low: 0.01, High: 1, Color: draw.Purple,
+			Label: "mean weight (µm³, logarithmic)", Rows: rows, Low: 0.01, High: 1, Color: draw.Purple,
 		})
 	}
 	shades("after the imprint", e.imprint)

@@ -21,31 +21,29 @@ type Density struct {
 // shades is the number of steps between the bin with one point and the fullest.
 const shades = 6
 
-func (d Density) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {
+func (d Density) draw(p *plot.Plot, x, y Axis) (keyEntry, error) {
 	if d.Bins < 1 {
-		return KeyEntry{}, fmt.Errorf("draw: density: want 1 or more bins, got %d", d.Bins)
+		return keyEntry{}, fmt.Errorf("draw: density: want 1 or more bins, got %d", d.Bins)
 	}
 	points, err := place(d.X, d.Y, x, y)
 	if err != nil || len(points) == 0 {
-		return KeyEntry{}, err
+		return keyEntry{}, err
 	}
 	b := bin(points, d.Bins)
 	c := cells{b.low, b.high, b.n, b.n, func(column, row int) int { return b.shade(b.counts[row*b.n+column]) },
-		shadesOf(d.Color.NRGBA())}
+		shadesOf(d.Color.rgba())}
 	p.Add(c)
-	return KeyEntry{Label: d.Label, Fill: c.colors[shades/2]}, nil
+	return keyEntry{label: d.Label, shades: c.colors}, nil
 }
 
 // shadesOf goes from a pale tint of a colour to a deep one.
-func shadesOf(c color.NRGBA) (list [shades]color.NRGBA) {
+func shadesOf(c color.NRGBA) (list []color.NRGBA) {
 	dark := color.NRGBA{R: c.R / 3, G: c.G / 3, B: c.B / 3, A: c.A}
-	for i := range list {
-		switch t := float64(i) / (shades - 1); {
-		case t < 0.5:
-			list[i] = pale(c, 0.75*(1-2*t))
-		default:
-			mix := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + (2*t-1)*(float64(b)-float64(a)))) }
-			list[i] = color.NRGBA{R: mix(c.R, dark.R), G: mix(c.G, dark.G), B: mix(c.B, dark.B), A: c.A}
+	for i := range shades {
+		if t := float64(i) / (shades - 1); t < 0.5 {
+			list = append(list, pale(c, 0.75*(1-2*t)))
+		} else {
+			list = append(list, mix(c, dark, 2*t-1))
 		}
 	}
 	return list

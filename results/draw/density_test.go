@@ -31,7 +31,7 @@ func TestBins(t *testing.T) {
 	if b := bin(plotter.XYs{{X: 1, Y: 2}, {X: 1, Y: 2}}, 3); b.counts[4] != 2 { // all in one place, which is in the middle
 		t.Errorf("counts %v", b.counts)
 	}
-	list := shadesOf(Green.NRGBA())
+	list := shadesOf(Green.rgba())
 	for i := range list[1:] {
 		light := func(i int) int { return int(list[i].R) + int(list[i].G) + int(list[i].B) }
 		if light(i+1) >= light(i) {
@@ -44,10 +44,10 @@ func TestDensity(t *testing.T) {
 	d := Density{Label: "many", X: []float64{1, 1, 10, 100, 0, math.NaN()}, Y: []float64{1, 1, 1, 100, 1, 1}, Color: Green,
 		Bins: 10}
 	axes := Axis{Log: true}
-	p := NewStyle().Axes("x", "y")
+	p := newStyle().axes("x", "y")
 	entry, err := d.draw(p, axes, axes)
 	check(t, err)
-	if entry.Label != "many" || entry.Fill == nil {
+	if entry.label != "many" || len(entry.shades) != shades {
 		t.Errorf("key %+v", entry)
 	}
 	if p.X.Min != 0 || p.X.Max != 2 || p.Y.Max != 2 {
@@ -63,7 +63,7 @@ func TestDensity(t *testing.T) {
 		}
 		return n
 	}
-	empty := NewStyle().Axes("x", "y") // the letters are areas, too
+	empty := newStyle().axes("x", "y") // the letters are areas, too
 	empty.X.Min, empty.X.Max, empty.Y.Min, empty.Y.Max = p.X.Min, p.X.Max, p.Y.Min, p.Y.Max
 	if n := fills(p) - fills(empty); n != 3 { // three bins that are not neighbours
 		t.Errorf("%d areas, want 3", n)
@@ -156,7 +156,7 @@ func TestHostileDrawings(t *testing.T) {
 // What comes out has the shapes of the picture, all of them, as they were.
 func TestDrawingsKeepTheirShapes(t *testing.T) {
 	var b bytes.Buffer
-	check(t, everything(t).encode(&b, ".svg"))
+	check(t, everything(t).Encode(&b, ".svg"))
 	part, err := partOfPage(b.Bytes())
 	check(t, err)
 	list := func(text string) []string {

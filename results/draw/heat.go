@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -12,45 +13,63 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Heat is a matrix, its values as shades of a colour on a logarithmic scale. Rows[0] is at the top, and value j of row
-// i covers the place from j to j+1 along x and from i to i+1 along y, counted downwards; the panel's axes want a range
-// of the number of columns, and of rows.
+// Heat is a matrix, its values as shades of a colour, on a logarithmic scale unless it is linear. Rows[0] is at the top,
+// and value j of row i covers the place from j to j+1 along x and from i to i+1 along y, counted downwards; the panel's
+// axes want a range of the number of columns, and of rows.
 type Heat struct {
 	Label     string
 	Rows      [][]float64
 	Low, High float64 // of the palest and of the darkest shade; beyond them it stays the same, and a NaN is left white
 	Color     Color
+	Linear    bool // from white to the colour, in many shades
 }
 
-func (h Heat) draw(p *plot.Plot, x, y Axis) (KeyEntry, error) {
+func (h Heat) draw(p *plot.Plot, x, y Axis) (keyEntry, error) {
 	switch {
 	case len(h.Rows) == 0 || len(h.Rows[0]) == 0:
-		return KeyEntry{}, nil
+		return keyEntry{}, nil
 	case x.Log || y.Log:
-		return KeyEntry{}, errors.New("draw: heat: want linear axes")
-	case !(h.Low > 0 && h.Low < h.High):
-		return KeyEntry{}, fmt.Errorf("draw: heat: shades from %g to %g: want 0 < low < high", h.Low, h.High)
+		return keyEntry{}, errors.New("draw: heat: want linear axes")
+	case !(h.Low < h.High):
+		return keyEntry{}, fmt.Errorf("draw: heat: shades from %g to %g: want low < high", h.Low, h.High)
+	case !h.Linear && h.Low <= 0:
+		return keyEntry{}, fmt.Errorf("draw: heat: shades from %g to %g: want 0 < low", h.Low, h.High)
 	}
 	for _, row := range h.Rows {
 		if len(row) != len(h.Rows[0]) {
-			return KeyEntry{}, fmt.Errorf("draw: heat: a row of %d values under one of %d", len(row), len(h.Rows[0]))
+			return keyEntry{}, fmt.Errorf("draw: heat: a row of %d values under one of %d", len(row), len(h.Rows[0]))
 		}
 	}
 	c := cells{high: plotter.XY{X: float64(len(h.Rows[0])), Y: float64(len(h.Rows))}, columns: len(h.Rows[0]),
-		rows: len(h.Rows)}
-	c.colors = shadesOf(h.Color.NRGBA())
-	c.shade = func(column, row int) int { return h.shade(h.Rows[len(h.Rows)-1-row][column]) }
+		rows: len(h.Rows), colors: h.colors()}
+	c.shade = func(column, row int) int { return h.shade(h.Rows[len(h.Rows)-1-row][column], len(c.colors)) }
 	p.Add(c)
-	return KeyEntry{Label: h.Label, Fill: c.colors[shades/2]}, nil
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+	return keyEntry{label: h.Label, shades: c.colors, low: number(h.Low), high: number(h.High)}, nil
 }
 
-// shade is the index of a value's shade; -1 for none.
-func (h Heat) shade(v float64) int {
+func (h Heat) colors() (list []color.NRGBA) {
+	if !h.Linear {
+		return shadesOf(h.Color.rgba())
+	}
+	const many = 64
+	for i := range many {
+		list = append(list, pale(h.Color.rgba(), 1-float64(i)/(many-1)))
+	}
+	return list
+}
+
+// shade is the index of a value's shade among n; -1 for none.
+func (h Heat) shade(v float64, n int) int {
 	if math.IsNaN(v) {
 		return -1
 	}
-	x := math.Log(max(v, h.Low)/h.Low) / math.Log(h.High/h.Low)
-	return min(int(shades*x), shades-1)
+	v = min(max(v, h.Low), h.High)
+	x := (v - h.Low) / (h.High - h.Low)
+	if !h.Linear {
+		x = math.Log(v/h.Low) / math.Log(h.High/h.Low)
+	}
+	return min(int(float64(n)*x), n-1)
 }
 
 // cells is a grid of shades between two corners.
@@ -58,7 +77,7 @@ type cells struct {
 	low, high     plotter.XY
 	columns, rows int
 	shade         func(column, row int) int // counted from the lower left; -1 for none
-	colors        [shades]color.NRGBA
+	colors        []color.NRGBA
 }
 
 // DataRange is what the axes have to show.

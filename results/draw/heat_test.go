@@ -12,15 +12,25 @@ func TestHeat(t *testing.T) {
 	h := Heat{Label: "weights", Rows: [][]float64{{0.001, 10, 10}, {math.NaN(), 0.1, 0.02}}, Low: 0.01, High: 1,
 		Color: Purple}
 	for v, want := range map[float64]int{0.001: 0, 0.01: 0, 0.1: shades / 2, 1: shades - 1, 10: shades - 1} {
-		if got := h.shade(v); got != want {
+		if got := h.shade(v, shades); got != want {
 			t.Errorf("shade %d of %g, want %d", got, v, want)
 		}
+	}
+	linear := Heat{Low: -1, High: 1, Linear: true, Color: Purple}
+	colors := linear.colors()
+	for v, want := range map[float64]int{-9: 0, -1: 0, 0: 32, 1: 63, 9: 63} {
+		if got := linear.shade(v, len(colors)); got != want {
+			t.Errorf("shade %d of %g, want %d", got, v, want)
+		}
+	}
+	if colors[0] != pale(Purple.rgba(), 1) || colors[63] != Purple.rgba() {
+		t.Errorf("shades from %v to %v", colors[0], colors[63])
 	}
 	axes := Axis{Min: 0, Max: 3}
 	f, err := NewFigure(Block{Rows: [][]Panel{{{X: axes, Y: Axis{Min: 0, Max: 2}, Layers: []Layer{h}}}}, Height: 100})
 	check(t, err)
 	var b bytes.Buffer
-	check(t, f.encode(&b, ".png"))
+	check(t, f.Encode(&b, ".png"))
 	image, err := png.Decode(&b)
 	check(t, err)
 	at := func(x, y float64) int { // brightness, in the middle of the picture's place of the matrix

@@ -190,7 +190,7 @@ func shapeAttributes(e xml.StartElement) (map[string]string, error) {
 // HTML is the figure as a part of a page, in SVG.
 func (f *Figure) HTML() (template.HTML, error) {
 	var b bytes.Buffer
-	if err := f.encode(&b, ".svg"); err != nil {
+	if err := f.Encode(&b, ".svg"); err != nil {
 		return "", err
 	}
 	return partOfPage(b.Bytes())

@@ -13,14 +13,16 @@ import (
 // Straight checks the places of a figure's panels.
 func Straight(t *testing.T, name string, f *Figure) {
 	t.Helper()
+	p, err := f.lay()
+	check(t, err)
 	var canvas recorder.Canvas
-	page := draw.NewCanvas(&canvas, f.width, f.height)
+	page := draw.NewCanvas(&canvas, p.width, p.height)
 	inner := draw.Crop(page, margin, -margin, margin, -margin)
-	for _, b := range f.Blocks {
+	for _, b := range p.blocks {
 		area := inner
-		area.Min.Y = area.Max.Y - b.Height
+		area.Min.Y = area.Max.Y - b.height
 		inner.Max.Y = area.Min.Y - blockGap
-		tiles := b.place(area, f.headings(b, area))
+		tiles := b.place(area, p.headings(b, area))
 		first := tiles[0][0].data
 		for j, row := range tiles {
 			for i, tile := range row {
@@ -29,10 +31,10 @@ func Straight(t *testing.T, name string, f *Figure) {
 					tile.data.Min.X != tiles[0][i].data.Min.X || tile.data.Min.Y != row[0].data.Min.Y {
 					t.Errorf("%s: panel %d, %d: data area %v", name, j, i, tile.data)
 				}
-				if b.Rows[j][i].Plot == nil {
+				if b.rows[j][i].plot == nil {
 					continue
 				}
-				if drawn := b.Rows[j][i].Plot.DataCanvas(tile.Canvas); !near(float64(drawn.Min.X), float64(tile.data.Min.X),
+				if drawn := b.rows[j][i].plot.DataCanvas(tile.Canvas); !near(float64(drawn.Min.X), float64(tile.data.Min.X),
 					1e-3) ||
 					!near(float64(drawn.Max.X), float64(tile.data.Max.X), 1e-3) ||
 					!near(float64(drawn.Max.Y), float64(tile.data.Max.Y), 1e-3) ||
@@ -48,39 +50,39 @@ func Straight(t *testing.T, name string, f *Figure) {
 				if i > 0 && tile.Min.X < row[i-1].Max.X || j > 0 && tile.Max.Y > tiles[j-1][i].Min.Y {
 					t.Errorf("%s: panel %d, %d reaches over its neighbour", name, j, i)
 				}
-				apart(t, name, f, b.Rows[j][i], tile)
+				apart(t, name, p.style, b.rows[j][i], tile)
 			}
 		}
 	}
 }
 
 // apart checks that the numbers along both axes of a panel do not touch, nor its title the next one.
-func apart(t *testing.T, name string, f *Figure, p PlotPanel, at tile) {
+func apart(t *testing.T, name string, h style, p plotted, at tile) {
 	t.Helper()
-	style := f.style.Text(tickSize)
+	style := h.text(tickSize)
 	last := vg.Length(math.Inf(-1))
-	for _, tick := range p.Plot.X.Tick.Marker.Ticks(p.Plot.X.Min, p.Plot.X.Max) {
+	for _, tick := range p.plot.X.Tick.Marker.Ticks(p.plot.X.Min, p.plot.X.Max) {
 		if strings.TrimSpace(tick.Label) == "" {
 			continue
 		}
-		x := at.data.Size().X * vg.Length(p.Plot.X.Norm(tick.Value))
+		x := at.data.Size().X * vg.Length(p.plot.X.Norm(tick.Value))
 		if x-style.Width(tick.Label)/2 < last+2 {
 			t.Errorf("%s: the number %s touches the one before", name, tick.Label)
 		}
 		last = x + style.Width(tick.Label)/2
 	}
 	last = vg.Length(math.Inf(-1))
-	for _, tick := range p.Plot.Y.Tick.Marker.Ticks(p.Plot.Y.Min, p.Plot.Y.Max) {
+	for _, tick := range p.plot.Y.Tick.Marker.Ticks(p.plot.Y.Min, p.plot.Y.Max) {
 		if strings.TrimSpace(tick.Label) == "" {
 			continue
 		}
-		y := at.data.Size().Y * vg.Length(p.Plot.Y.Norm(tick.Value))
+		y := at.data.Size().Y * vg.Length(p.plot.Y.Norm(tick.Value))
 		if y < last+tickSize {
 			t.Errorf("%s: the number %s touches the one below", name, tick.Label)
 		}
 		last = y
 	}
-	if w := f.style.Bold(labelSize).Width(p.Title); w > at.Size().X+columnGap/2 {
+	if w := h.bold(labelSize).Width(p.Title); w > at.Size().X+columnGap/2 {
 		t.Errorf("%s: the title %q is wider than its panel", name, p.Title)
 	}
 }

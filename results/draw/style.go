@@ -17,113 +17,132 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// The house style of all figures: sizes as journals ask for them, nothing on the page that carries no meaning.
+// Sizes of figures in millimetres, as journals ask for them.
 const (
-	OneColumn = 120 * vg.Millimeter // width of a figure with one panel
-	TwoColumn = 180 * vg.Millimeter // width of a figure with two panels side by side
-	RowHeight = 66 * vg.Millimeter  // height of a row of panels
-
-	labelSize  = 8   // points: axis labels and keys
-	tickSize   = 7   // points: numbers at the axes
-	MarkSize   = 1.6 // points: radius of a data point
-	CurveWidth = 1.2 // points: width of a curve
-	Hairline   = 0.6 // points: width of axes and reference lines
-
-	margin = 3 * vg.Millimeter
-
-	paletteSize = 6
+	OneColumn = 120. // width with one panel
+	TwoColumn = 180. // width with panels side by side
+	RowHeight = 66.  // of a row of two panels
 )
 
-// ink and the greys; the grid is light enough to stay behind the data.
-func ink() color.Color      { return color.Gray{Y: 0x22} }
-func grey() color.Color     { return color.Gray{Y: 0x66} }
-func gridGrey() color.Color { return color.Gray{Y: 0xe4} }
+// The style of all figures: nothing on the page that carries no meaning.
+const (
+	labelSize  = 8   // points: axis labels and keys
+	tickSize   = 7   // points: numbers at the axes
+	markSize   = 1.6 // points: radius of a data point
+	curveWidth = 1.2 // points: width of a curve
+	hairline   = 0.6 // points: width of axes and reference lines
 
-// Palette returns colour i of Okabe and Ito's set, which readers with any colour vision can tell apart (M. Okabe and K.
-// Ito, Color Universal Design, 2008). Yellow, too light for a line, is left out.
-func Palette(i int) color.NRGBA {
-	colors := [paletteSize]uint32{0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0x56b4e9, 0xe69f00}
-	c := colors[i%paletteSize]
-	return color.NRGBA{R: uint8(c >> 16), G: uint8(c >> 8), B: uint8(c), A: 0xff}
+	mm     = vg.Millimeter
+	margin = 3 * mm
+)
+
+// Color is a colour of the style, by its role in the paper's figures where it has one.
+type Color int
+
+// The colours. From Blue on they are Okabe and Ito's set, which readers with any colour vision can tell apart (M. Okabe
+// and K. Ito, Color Universal Design, 2008). Yellow, too light for a line, is left out.
+const (
+	Ink    Color = iota
+	Grey         // homogeneous noise, posteriors, what is given
+	Blue         // analytic predictions
+	Red          // experiments
+	Green        // optimised noise
+	Purple       // performance cost
+	Sky
+	Orange
+	colors
+)
+
+func (c Color) rgba() color.NRGBA {
+	v := [colors]uint32{0x222222, 0x666666, 0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0x56b4e9, 0xe69f00}[c]
+	return color.NRGBA{R: uint8(v >> 16), G: uint8(v >> 8), B: uint8(v), A: 0xff}
 }
 
-// Translucent is a colour for areas under a curve.
-func Translucent(c color.NRGBA) color.NRGBA {
+// Series is the look of curve i of several: its colour, and dashed when the colours come a second time.
+func Series(i int) Curve {
+	const n = int(colors - Blue)
+	return Curve{Color: Blue + Color(i%n), Dashed: i/n%2 == 1}
+}
+
+// mix is a colour on the way from one to another.
+func mix(from, to color.NRGBA, t float64) color.NRGBA {
+	between := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + t*(float64(b)-float64(a)))) }
+	return color.NRGBA{R: between(from.R, to.R), G: between(from.G, to.G), B: between(from.B, to.B), A: from.A}
+}
+
+// pale mixes a colour with white.
+func pale(c color.NRGBA, white float64) color.NRGBA {
+	return mix(c, color.NRGBA{R: 0xff, G: 0xff, B: 0xff}, white)
+}
+
+// translucent is a colour for areas under a curve.
+func translucent(c color.NRGBA) color.NRGBA {
 	c.A = 0x30
 	return c
 }
 
-// Solid is a line without gaps.
-func Solid(c color.Color, width vg.Length) draw.LineStyle {
+// solid is a line without gaps.
+func solid(c color.Color, width vg.Length) draw.LineStyle {
 	return draw.LineStyle{Color: c, Width: width}
 }
 
-// Dashed is a line of dashes.
-func Dashed(c color.Color, width vg.Length) draw.LineStyle {
+// dashed is a line of dashes.
+func dashed(c color.Color, width vg.Length) draw.LineStyle {
 	return draw.LineStyle{Color: c, Width: width, Dashes: []vg.Length{3, 2}}
 }
 
-// Outlined is the line of item i in its colour; when colours come a second time, it is dashed.
-func Outlined(i int) draw.LineStyle {
-	if i/paletteSize%2 == 1 {
-		return Dashed(Palette(i), CurveWidth)
-	}
-	return Solid(Palette(i), CurveWidth)
-}
+// style is the style of text.
+type style struct{ handler text.Handler }
 
-// Style is the style of text.
-type Style struct{ handler text.Handler }
+func newStyle() style { return style{newOutlineText()} }
 
-// NewStyle returns the house style.
-func NewStyle() Style { return Style{newOutlineText()} }
-
-// Text is the style of text of a size.
-func (h Style) Text(size vg.Length) text.Style {
+// text is the style of text of a size.
+func (h style) text(size vg.Length) text.Style {
 	return text.Style{
-		Color:   ink(),
+		Color:   Ink.rgba(),
 		Font:    font.Font{Typeface: "Liberation", Variant: "Sans", Size: size},
 		Handler: h.handler,
 	}
 }
 
-// Bold is the style of bold text of a size.
-func (h Style) Bold(size vg.Length) text.Style {
-	s := h.Text(size)
+// bold is the style of bold text of a size.
+func (h style) bold(size vg.Length) text.Style {
+	s := h.text(size)
 	s.Font.Weight = stdfont.WeightBold
 	return s
 }
 
-// Axes returns an empty plot in the house style, with labels such as "Training time (epochs)".
-func (h Style) Axes(x, y string) *plot.Plot {
+// axes returns an empty plot, with labels such as "Training time (epochs)".
+func (h style) axes(x, y string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil // the figure has one
 	p.TextHandler = h.handler
-	p.Title.TextStyle, p.Legend.TextStyle = h.Text(labelSize), h.Text(labelSize)
+	p.Title.TextStyle, p.Legend.TextStyle = h.text(labelSize), h.text(labelSize)
 	for _, a := range []struct {
 		axis  *plot.Axis
 		label string
 	}{{&p.X, x}, {&p.Y, y}} {
-		label, tick := h.Text(labelSize), h.Text(tickSize)
+		label, tick := h.text(labelSize), h.text(tickSize)
 		label.XAlign, label.YAlign = a.axis.Label.TextStyle.XAlign, a.axis.Label.TextStyle.YAlign
 		tick.XAlign, tick.YAlign = a.axis.Tick.Label.XAlign, a.axis.Tick.Label.YAlign
 		a.axis.Label.Text, a.axis.Label.TextStyle, a.axis.Label.Padding = a.label, label, 3
-		a.axis.Tick.Label, a.axis.Tick.LineStyle, a.axis.Tick.Length = tick, Solid(ink(), Hairline), 4
-		a.axis.LineStyle, a.axis.Padding = Solid(ink(), Hairline), 0
-		a.axis.Tick.Marker = NiceTicks{}
+		a.axis.Tick.Label, a.axis.Tick.LineStyle, a.axis.Tick.Length = tick, solid(Ink.rgba(), hairline), 4
+		a.axis.LineStyle, a.axis.Padding = solid(Ink.rgba(), hairline), 0
 	}
 	grid := plotter.NewGrid()
-	grid.Horizontal, grid.Vertical = Solid(gridGrey(), Hairline), Solid(gridGrey(), Hairline)
+	grid.Horizontal = solid(color.Gray{Y: 0xe4}, hairline) // light enough to stay behind the data
+	grid.Vertical = grid.Horizontal
 	p.Add(grid)
 	return p
 }
 
-// NiceTicks marks multiples of 1, 2 or 5 times a power of ten.
-type NiceTicks struct {
-	Whole bool // integers only, for counts
+// niceTicks marks multiples of 1, 2 or 5 times a power of ten.
+type niceTicks struct {
+	whole bool // integers only, for counts
 }
 
 // Ticks returns about six labelled ticks and the smaller ones between them.
-func (t NiceTicks) Ticks(low, high float64) []plot.Tick {
+func (t niceTicks) Ticks(low, high float64) []plot.Tick {
 	const about = 6
 	decade := math.Floor(math.Log10((high - low) / about))
 	step, parts := 10.0, 5.0
@@ -133,11 +152,11 @@ func (t NiceTicks) Ticks(low, high float64) []plot.Tick {
 		}
 	}
 	step *= math.Pow(10, decade)
-	if t.Whole && step < 1 {
+	if t.whole && step < 1 {
 		step = 1
 	}
 	minor := step / parts
-	if t.Whole {
+	if t.whole {
 		minor = math.Max(1, math.Round(minor))
 		if math.Mod(step, minor) != 0 {
 			minor = step
@@ -160,18 +179,17 @@ func (t NiceTicks) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// DecadeTicks marks an axis of logarithms to base 10 by what they are the logarithms of: powers of ten, and where there
-// are few of them also 2 and 5, or 3, times those. The axis itself is linear, as gonum's logarithmic one misplaces its
-// label.
-type DecadeTicks struct {
-	Room  int  // labels that the axis has room for; 0 for many
-	Plain bool // write 0.05 and 200 for 5×10^{−2} and 2×10^{2}, which takes less room, from 0.001 to 1000
+// decadeTicks marks an axis of logarithms to base 10 by what they are the logarithms of: powers of ten, and where there
+// are few of them also 2 and 5, or 3, times those. It writes 0.05 and 200 where all is from 0.001 to 1000, else
+// 5×10^{−2} and 2×10^{2}. The axis itself is linear, as gonum's logarithmic one misplaces its label.
+type decadeTicks struct {
+	room int // labels that the axis has room for; 0 for many
 }
 
 // Ticks returns labelled ticks, and one at each whole mantissa, or decade if not all of these have labels.
-func (t DecadeTicks) Ticks(low, high float64) []plot.Tick {
+func (t decadeTicks) Ticks(low, high float64) []plot.Tick {
 	const many = 10
-	room, span := cmp.Or(t.Room, many), high-low
+	room, span := cmp.Or(t.room, many), high-low
 	labelled, every := "1", 1
 	if span < 2 {
 		labelled = "13"
@@ -191,7 +209,7 @@ func (t DecadeTicks) Ticks(low, high float64) []plot.Tick {
 			}
 			if strings.Contains(labelled, strconv.Itoa(m)) && k%every == 0 {
 				tick.Label = scientific(m, k)
-				if t.Plain && low > -3.1 && high < 3.1 {
+				if low > -3.1 && high < 3.1 {
 					tick.Label = strconv.FormatFloat(float64(m)*math.Pow10(k), 'g', 6, 64)
 				}
 			}

@@ -20,19 +20,19 @@ type NamedFigure struct {
 
 // quantity is what is drawn along an axis.
 type quantity struct {
-	draw.Scale
+	draw.Axis
 	ours      func(Group) Interval
 	published func(Published) float64
 }
 
 func multiplierC() quantity {
-	return quantity{draw.Scale{Label: "Cost multiplier c (nats)", Log: true},
+	return quantity{draw.Axis{Label: "Cost multiplier c (nats)", Log: true},
 		func(g Group) Interval { return Interval{N: len(g.Done), Mean: g.C, HalfWidth: math.NaN()} },
 		func(p Published) float64 { return p.C }}
 }
 
 func testAccuracy() quantity {
-	return quantity{draw.Scale{Label: "Test accuracy (%)", Least: 0, Most: 100},
+	return quantity{draw.Axis{Label: "Test accuracy (%)", Least: 0, Most: 100},
 		func(g Group) Interval {
 			return g.Interval(func(o store.Outcome) float64 { return 100 * o.AccuracySampled })
 		},
@@ -40,13 +40,13 @@ func testAccuracy() quantity {
 }
 
 func noiseLevel() quantity {
-	return quantity{draw.Scale{Label: "σ (rms over weights)", Log: true},
+	return quantity{draw.Axis{Label: "σ (rms over weights)", Log: true},
 		func(g Group) Interval { return g.Interval(func(o store.Outcome) float64 { return o.SigmaRMS }) },
 		func(p Published) float64 { return p.SigmaRMS }}
 }
 
 func reliabilityCost() quantity {
-	return quantity{draw.Scale{Label: "Reliability cost Σσ^{−ρ}/ρ", Log: true},
+	return quantity{draw.Axis{Label: "Reliability cost Σσ^{−ρ}/ρ", Log: true},
 		func(g Group) Interval { return g.Interval(func(o store.Outcome) float64 { return o.ReliabilityCost }) },
 		func(p Published) float64 { return p.ReliabilityCost }}
 }
@@ -82,7 +82,7 @@ func (g *Grid) Figures(title func(rho float64) string, published []Published) ([
 				"EES Fig. 3.",
 				[]relation{{testAccuracy(), noiseLevel()}, {reliabilityCost(), noiseLevel()}, {testAccuracy(), reliabilityCost()}}},
 		} {
-			figure, err := newSheet(v, f.rows, title, reference).draw(strings.TrimSpace(about + " " + g.remark() + misfit))
+			figure, err := newSheet(v, f.rows, title, reference).figure(strings.TrimSpace(about + " " + g.remark() + misfit))
 			if err != nil {
 				return nil, fmt.Errorf("tables: %s: %w", f.name+name, err)
 			}

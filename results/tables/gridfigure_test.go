@@ -3,7 +3,6 @@ package tables
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -34,22 +33,22 @@ func TestFiguresShowTheRecords(t *testing.T) {
 	}
 	s := newSheet(v[0], []relation{{testAccuracy(), multiplierC()}, {reliabilityCost(), noiseLevel()}},
 		recordstest.RhoTitle, reference)
-	if fmt.Sprint(s.titles) != "[mechanism, ρ = 0.5 mechanism, ρ = 2]" || s.hidden != 0 ||
-		!near(s.rows[0].level, 98, 1e-12) || !math.IsNaN(s.rows[1].level) {
-		t.Errorf("titles %v, hidden %d, levels %v and %v", s.titles, s.hidden, s.rows[0].level, s.rows[1].level)
+	accuracy, cost := s.Rows[0][1], s.Rows[1][1]
+	if s.Rows[0][0].Title != "mechanism, ρ = 0.5" || accuracy.Title != "mechanism, ρ = 2" || len(s.Rows[0]) != 2 ||
+		s.hidden != 0 || !near(accuracy.Layers[0].(draw.Level).Y, 98, 1e-12) ||
+		!math.IsNaN(cost.Layers[0].(draw.Level).Y) {
+		t.Errorf("rows %+v, hidden %d", s.Rows, s.hidden)
 	}
-	accuracy, cost := s.rows[0].panels[1], s.rows[1].panels[1]
 	// Heterogeneous: four values of c. Homogeneous: cut at c = 1, where all diverged.
-	if len(accuracy) != 2 || accuracy[0].noise != "heterogeneous" || len(accuracy[0].segments) != 1 ||
-		len(accuracy[0].segments[0]) != 4 ||
-		len(accuracy[1].segments) != 2 || len(accuracy[1].segments[0]) != 2 || len(accuracy[1].segments[1]) != 1 {
-		t.Fatalf("traces %+v", accuracy)
+	apart, same := curvesOf(accuracy, "heterogeneous"), curvesOf(accuracy, "homogeneous")
+	if len(apart) != 1 || len(apart[0].X) != 4 || len(same) != 2 || len(same[0].X) != 2 || len(same[1].X) != 1 {
+		t.Fatalf("curves %+v and %+v", apart, same)
 	}
-	if p := accuracy[0].published; len(p) != 1 || !near(p[0].X, -1, 1e-12) || p[0].Y != 60 ||
-		len(accuracy[1].published) != 0 || len(s.rows[0].panels[0][0].published) != 0 {
+	if p := publishedOf(accuracy); len(p) != 1 || p[0].Label != "heterogeneous, published" || p[0].X[0] != 0.1 ||
+		p[0].Y[0] != 60 || len(publishedOf(s.Rows[0][0])) != 0 {
 		t.Errorf("published marks %v", p)
 	}
-	if p := cost[0].published; len(p) != 1 || p[0].X != math.Log10(0.25) || p[0].Y != math.Log10(800) {
+	if p := publishedOf(cost); len(p) != 1 || p[0].X[0] != 0.25 || p[0].Y[0] != 800 {
 		t.Errorf("published marks %v", p)
 	}
 	for _, g := range Groups(records) {
@@ -64,24 +63,41 @@ func TestFiguresShowTheRecords(t *testing.T) {
 			squares += (100*r.AccuracySampled - sum) * (100*r.AccuracySampled - sum)
 		}
 		half := 4.302653 * math.Sqrt(squares/2/3)
-		d := accuracy[1].segments[0][1]
-		if !near(d.x, -1, 1e-12) || !near(d.y, sum, 1e-12) || !near(d.low, sum-half, 1e-6) || !near(d.high, sum+half, 1e-6) {
-			t.Errorf("dot %+v, want mean %v ± %v", d, sum, half)
+		if d := same[0]; d.X[1] != 0.1 || !near(d.Y[1], sum, 1e-12) || !near(d.Low[1], sum-half, 1e-6) ||
+			!near(d.High[1], sum+half, 1e-6) {
+			t.Errorf("curve %+v, want mean %v ± %v", d, sum, half)
 		}
-		if d := cost[1].segments[0][1]; !near(d.x, math.Log10(sigma), 1e-9) {
-			t.Errorf("cost stands over %v, want %v", d.x, math.Log10(sigma))
+		if d := curvesOf(cost, "homogeneous")[0]; !near(d.X[1], sigma, 1e-9) {
+			t.Errorf("cost stands over %v, want %v", d.X[1], sigma)
 		}
 	}
 	if want := "Means over 2 to 3 seeds, bands: 95 % intervals. 8 networks diverged and are left out. Remark."; s.note("Remark.") != want {
 		t.Errorf("note %q", s.note("Remark."))
 	}
-	var key []string
-	for _, k := range s.key() {
-		key = append(key, fmt.Sprintf("%s %v", k.Label, k.Fill != nil))
+	want := "heterogeneous homogeneous neuron layer none without noise heterogeneous, published"
+	if got := strings.Join(s.Key[:7], " "); got != want {
+		t.Errorf("the key begins with %s", got)
 	}
-	if want := "heterogeneous true, homogeneous true, without noise false, heterogeneous, published false"; strings.Join(key, ", ") != want {
-		t.Errorf("key %v", key)
+}
+
+// curvesOf are the curves of a noise in a panel.
+func curvesOf(p draw.Panel, noise string) (list []draw.Curve) {
+	for _, l := range p.Layers {
+		if c, ok := l.(draw.Curve); ok && c.Label == noise {
+			list = append(list, c)
+		}
 	}
+	return list
+}
+
+// publishedOf are the points in a panel, where there are any.
+func publishedOf(p draw.Panel) (list []draw.Points) {
+	for _, l := range p.Layers {
+		if d, ok := l.(draw.Points); ok && len(d.X) > 0 {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 func TestNetworksThatLogarithmicAxesCannotShow(t *testing.T) {
@@ -89,21 +105,12 @@ func TestNetworksThatLogarithmicAxesCannotShow(t *testing.T) {
 	records := recordstest.GridRecords([]float64{0}, recordstest.BothNoises[:1], []float64{0.1, 1, 1e3}, 2, nil)
 	s := newSheet(variantsOf(records)[0], []relation{{reliabilityCost(), noiseLevel()},
 		{testAccuracy(), reliabilityCost()}}, recordstest.RhoTitle, nil)
-	if s.hidden != 2 || len(s.rows[0].panels[0][0].segments[0]) != 2 {
-		t.Errorf("hidden %d, traces %+v", s.hidden, s.rows[0].panels)
+	if c := curvesOf(s.Rows[0][0], "heterogeneous"); s.hidden != 2 || len(c) != 1 || len(c[0].X) != 2 {
+		t.Errorf("hidden %d, curves %+v", s.hidden, c)
 	}
 	if note := s.note(""); !strings.Contains(note, "−Σ ln σ") ||
 		!strings.Contains(note, "2 networks without a positive") {
 		t.Errorf("note %q", note)
-	}
-}
-
-func TestBands(t *testing.T) {
-	nan := math.NaN()
-	segment := []dot{{0, 5, 4, 6}, {1, 5, math.Inf(-1), 20}, {2, 5, nan, nan}, {3, 5, 1, 9}}
-	got := fmt.Sprint(bands(segment, draw.Span{Low: 0, High: 10}))
-	if want := "[[{0 6} {1 10} {1 0} {0 4}] [{3 9} {3 1}]]"; got != want {
-		t.Errorf("bands %s, want %s", got, want)
 	}
 }
 

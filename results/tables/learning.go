@@ -6,10 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	vgdraw "gonum.org/v1/plot/vg/draw"
-
 	"quantal/results/draw"
 	"quantal/results/store"
 )
@@ -21,43 +17,41 @@ import (
 // first panel shows the losses on the test set. Values that are not finite are left out, and panels without any; with
 // none at all, an error comes back.
 func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
-	percent := func(x float64) float64 { return 100 * x }
-	same := func(x float64) float64 { return x }
-	series := func(of func(store.Epoch) float64, scale func(float64) float64) plotter.XYs {
-		var points plotter.XYs
+	curve := func(label string, look draw.Curve, of func(store.Epoch) float64) draw.Curve {
+		const few = 30 // so many marks stay apart
+		look.Label = label
 		for _, e := range epochs {
-			if y := scale(of(e)); finite(y) {
-				points = append(points, plotter.XY{X: float64(e.Epoch), Y: y})
+			if y := of(e); finite(y) {
+				look.X, look.Y = append(look.X, float64(e.Epoch)), append(look.Y, y)
 			}
 		}
-		return points
+		if len(look.X) <= few {
+			look.Mark = draw.Dot
+		}
+		return look
 	}
-	label := "Test accuracy (%)"
-	sampled := series(func(e store.Epoch) float64 { return e.AccuracySampled }, percent)
-	mean := series(func(e store.Epoch) float64 { return e.AccuracyMean }, percent)
-	if len(sampled)+len(mean) == 0 {
-		label = "Test loss (nats per example)"
-		sampled = series(func(e store.Epoch) float64 { return e.LossSampled }, same)
-		mean = series(func(e store.Epoch) float64 { return e.LossMean }, same)
+	test := func(label string, sampled, mean func(store.Epoch) float64) draw.Panel {
+		atMeans := draw.Series(1)
+		atMeans.Dashed = true
+		return overEpochs(label, false, curve("sampled weights", draw.Series(0), sampled),
+			curve("weights at their means", atMeans, mean))
 	}
-	training := series(func(e store.Epoch) float64 { return e.NLL }, same)
-	if len(sampled)+len(mean)+len(training) == 0 {
-		return nil, errors.New("tables: learning curve: there is no epoch to draw")
+	first := test("Test accuracy (%)", func(e store.Epoch) float64 { return 100 * e.AccuracySampled },
+		func(e store.Epoch) float64 { return 100 * e.AccuracyMean })
+	if len(first.Layers) == 0 {
+		first = test("Test loss (nats per example)", func(e store.Epoch) float64 { return e.LossSampled },
+			func(e store.Epoch) float64 { return e.LossMean })
 	}
-	var sigmas []namedCurve
+	training := curve("mean over the epoch", draw.Series(2), func(e store.Epoch) float64 { return e.NLL })
+	var sigmas, terms []draw.Curve
 	for layer := range layersOf(epochs) {
-		of := func(e store.Epoch) float64 {
+		sigmas = append(sigmas, curve(fmt.Sprintf("layer %d", layer+1), draw.Series(layer), func(e store.Epoch) float64 {
 			if layer < len(e.SigmaRMSLayers) && e.SigmaRMSLayers[layer] > 0 {
 				return e.SigmaRMSLayers[layer]
 			}
 			return math.NaN()
-		}
-		if points := series(of, same); len(points) > 0 {
-			sigmas = append(sigmas, namedCurve{fmt.Sprintf("layer %d", layer+1), points,
-				draw.Solid(draw.Palette(layer), draw.CurveWidth)})
-		}
+		}))
 	}
-	var terms []namedCurve
 	for i, term := range []struct {
 		name string
 		of   func(store.Epoch) float64
@@ -66,47 +60,21 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 		{"magnitude", func(e store.Epoch) float64 { return e.ObjectiveMagnitude }},
 		{"reliability", func(e store.Epoch) float64 { return e.ObjectiveReliability }},
 	} {
-		points := series(term.of, same)
-		if slices.ContainsFunc(points, func(p plotter.XY) bool { return p.Y != 0 }) {
-			terms = append(terms, namedCurve{term.name, points, draw.Solid(draw.Palette(i), draw.CurveWidth)})
+		c := curve(term.name, draw.Series(i), term.of)
+		if slices.ContainsFunc(c.Y, func(y float64) bool { return y != 0 }) {
+			terms = append(terms, c)
 		}
 	}
-	style := draw.NewStyle()
-	rows := [][]draw.PlotPanel{{}}
-	for _, p := range []struct {
-		label  string
-		curves []namedCurve
-	}{
-		{label, []namedCurve{
-			{"sampled weights", sampled, draw.Solid(draw.Palette(0), draw.CurveWidth)},
-			{"weights at their means", mean, draw.Dashed(draw.Palette(1), draw.CurveWidth)},
-		}},
-		{"Training NLL (nats per example)", []namedCurve{
-			{"mean over the epoch", training, draw.Solid(draw.Palette(2), draw.CurveWidth)},
-		}},
-		{"σ, root mean square", sigmas},
-		{"Objective (nats)", terms},
-	} {
-		if len(p.curves) == 0 {
-			continue
-		}
-		last := len(rows) - 1
-		if len(rows[last]) == 2 {
-			rows = append(rows, nil)
-			last++
-		}
-		panel, err := epochCurves(style, p.label, p.curves, last > 0 && positive(p.curves))
-		if err != nil {
-			return nil, err
-		}
-		panel.Letter = draw.Letter(2*last + len(rows[last]))
-		rows[last] = append(rows[last], panel)
+	panels := slices.DeleteFunc([]draw.Panel{
+		first, overEpochs("Training NLL (nats per example)", false, training),
+		overEpochs("σ, root mean square", true, sigmas...), overEpochs("Objective (nats)", true, terms...),
+	}, func(p draw.Panel) bool { return len(p.Layers) == 0 })
+	if len(panels) == 0 {
+		return nil, errors.New("tables: learning curve: there is no epoch to draw")
 	}
-	if last := len(rows) - 1; len(rows[last]) == 1 {
-		rows[last] = append(rows[last], draw.PlotPanel{})
-	}
-	return draw.Stack(style, draw.TwoColumn, "", draw.PlotBlock{Rows: rows,
-		Height: draw.RowHeight * vg.Length(len(rows))}), nil
+	block := draw.Grid(2, draw.RowHeight, panels...)
+	block.OwnKeys = true
+	return draw.NewFigure(block)
 }
 
 // layersOf is the number of layers that the epochs tell of.
@@ -118,57 +86,17 @@ func layersOf(epochs []store.Epoch) int {
 	return n
 }
 
-// positive says whether all curves are above 0, so that a logarithmic axis has a place for each point.
-func positive(curves []namedCurve) bool {
-	for _, c := range curves {
-		if slices.ContainsFunc(c.points, func(p plotter.XY) bool { return !(p.Y > 0) }) {
-			return false
-		}
-	}
-	return true
-}
-
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-type namedCurve struct {
-	name   string
-	points plotter.XYs
-	line   vgdraw.LineStyle
-}
-
-// epochCurves draws curves over epochs, with a mark at each point as long as the marks stay apart. log asks for a
-// logarithmic axis.
-func epochCurves(h draw.Style, label string, curves []namedCurve, log bool) (draw.PlotPanel, error) {
-	const fewPoints = 30
-	p := h.Axes("Training time (epochs)", label)
-	p.X.Tick.Marker = draw.NiceTicks{Whole: true}
-	if log {
-		p.Y.Tick.Marker = draw.DecadeTicks{Plain: true}
-	}
-	out := draw.PlotPanel{Plot: p}
+// overEpochs is a panel with those of the curves that have points. log asks for a logarithmic axis, if all have a place
+// on it.
+func overEpochs(label string, log bool, curves ...draw.Curve) draw.Panel {
+	p := draw.Panel{X: draw.Axis{Label: "Training time (epochs)", Whole: true}, Y: draw.Axis{Label: label, Log: log}}
 	for _, c := range curves {
-		if len(c.points) == 0 {
-			continue
+		if len(c.X) > 0 {
+			p.Layers = append(p.Layers, c)
+			p.Y.Log = p.Y.Log && slices.Min(c.Y) > 0
 		}
-		points := slices.Clone(c.points)
-		for i := range points {
-			if log {
-				points[i].Y = math.Log10(points[i].Y)
-			}
-		}
-		line, marks, err := plotter.NewLinePoints(points)
-		if err != nil {
-			return draw.PlotPanel{}, err
-		}
-		line.LineStyle = c.line
-		marks.GlyphStyle = vgdraw.GlyphStyle{Color: c.line.Color, Radius: draw.MarkSize, Shape: vgdraw.CircleGlyph{}}
-		p.Add(line)
-		if len(c.points) <= fewPoints {
-			p.Add(marks)
-		}
-		out.Key = append(out.Key, draw.KeyEntry{Label: c.name, Line: c.line})
 	}
-	draw.Widen(&p.X, 0.02, 1)
-	draw.Widen(&p.Y, 0.06, 1e-6)
-	return out, nil
+	return p
 }

@@ -57,26 +57,3 @@ func reachedSection(f *store.Folder) (Section, error) {
 	s.Tables = []ReportTable{t}
 	return s, nil
 }
-
-// RunFigures draws what a run has to show: its learning curve, and the sigma of a checkpoint over the initial one. Without
-// epochs or checkpoint that figure is left out.
-func RunFigures(epochs []store.Epoch, checkpoint *store.Checkpoint, sigmaInit float64) ([]NamedFigure, error) {
-	var figures []NamedFigure
-	if len(epochs) > 0 {
-		curve, err := LearningCurve(epochs)
-		if err != nil {
-			return nil, err
-		}
-		figures = append(figures, NamedFigure{Name: "learning-curve", Caption: "What the network reached over the epochs.",
-			Figure: curve})
-	}
-	if checkpoint != nil {
-		sigma, err := SigmaDistribution(checkpoint, sigmaInit)
-		if err != nil {
-			return nil, err
-		}
-		figures = append(figures, NamedFigure{Name: "sigma", Caption: "Distribution of sigma over the weights of each layer.",
-			Figure: sigma})
-	}
-	return figures, nil
-}

@@ -6,9 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-
 	"quantal/kernels"
 	"quantal/results/draw"
 	"quantal/results/store"
@@ -22,55 +19,29 @@ func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, erro
 	if c.Layout.Sharing == kernels.NoNoise {
 		return nil, errors.New("tables: distribution of sigma: the network has no noise")
 	}
-	layers := sigmaLayers(c)
-	low, high, top := math.Inf(1), math.Inf(-1), 0.0
-	for _, l := range layers {
-		if len(l.logs) > 0 {
-			low, high = min(low, l.logs[0]), max(high, l.logs[len(l.logs)-1])
-		}
-		for _, d := range l.density {
-			top = max(top, d)
-		}
-	}
-	if low > high {
+	layers := slices.DeleteFunc(sigmaLayers(c), func(l sigmaLayer) bool { return len(l.logs) == 0 })
+	if len(layers) == 0 {
 		return nil, errors.New("tables: distribution of sigma: every sigma is zero or not finite")
 	}
-	if initial > 0 {
-		low, high = min(low, math.Log10(initial)), max(high, math.Log10(initial))
+	p := draw.Panel{X: draw.Axis{Label: "Standard deviation σ of a weight", Log: true},
+		Y: draw.Axis{Label: "Probability density (per decade)"}}
+	for _, l := range layers {
+		p.Y.Max = max(p.Y.Max, 1.06*slices.Max(append(l.density, 0)))
 	}
-	style := draw.NewStyle()
-	p := style.Axes("Standard deviation σ of a weight", "Probability density (per decade)")
-	out := draw.PlotPanel{Plot: p}
-	if top == 0 { // only vertical lines, whose height means nothing
-		top = 1
-		p.Y.Label.Text, p.Y.Tick.Marker, p.Y.LineStyle.Width = "", plot.ConstantTicks{}, 0
+	if p.Y.Max == 0 { // only vertical lines, whose height means nothing
+		p.Y = draw.Axis{Max: 1, Bare: true}
 	}
-	top *= 1.06
-	pad := max(0.04*(high-low), (draw.LeastDecades-(high-low))/2)
-	p.X.Tick.Marker = draw.DecadeTicks{}
 	for i, l := range layers {
-		if len(l.logs) == 0 {
-			continue
-		}
-		entry, err := l.add(p, i, layers[i+1:], top)
-		if err != nil {
-			return nil, err
-		}
-		out.Key = append(out.Key, entry)
+		p.Layers = append(p.Layers, l.draw(i, layers[i+1:], p.Y.Max)...)
 	}
 	if initial > 0 {
-		line, err := verticalLine(math.Log10(initial), top)
-		if err != nil {
-			return nil, err
-		}
-		line.LineStyle = draw.Dashed(draw.Grey.NRGBA(), draw.CurveWidth)
-		p.Add(line)
-		out.Key = append(out.Key, draw.KeyEntry{Label: "initial σ", Line: line.LineStyle})
+		p.Layers = append(p.Layers, vertical("initial σ", draw.Curve{Color: draw.Grey, Dashed: true}, initial, p.Y.Max))
 	}
-	p.X.Min, p.X.Max = low-pad, high+pad
-	p.Y.Min, p.Y.Max = 0, top
-	return draw.Stack(style, draw.OneColumn, "", draw.PlotBlock{Rows: [][]draw.PlotPanel{{out}}, Height: draw.RowHeight}),
-		nil
+	figure, err := draw.NewFigure(draw.Block{Rows: [][]draw.Panel{{p}}, Height: draw.RowHeight, OwnKeys: true})
+	if err == nil {
+		figure.Width = draw.OneColumn
+	}
+	return figure, err
 }
 
 // sigmaLayer is the distribution of log10 sigma in one layer.
@@ -139,44 +110,33 @@ func bins(sorted []float64) int {
 	return max(least, int(math.Ceil(count)))
 }
 
-// add draws the layer, which has number i, into a plot of height top, to which later ones will be added.
-func (l sigmaLayer) add(p *plot.Plot, i int, later []sigmaLayer, top float64) (draw.KeyEntry, error) {
+// draw draws the layer, which is number i, up to a height; the later ones come after it.
+func (l sigmaLayer) draw(i int, later []sigmaLayer, top float64) []draw.Layer {
+	outline := draw.Series(i)
 	if len(l.density) == 0 {
-		line, err := verticalLine(l.logs[0], top)
-		if err != nil {
-			return draw.KeyEntry{}, err
-		}
 		// Of lines at one place the later are thinner, so that all are seen.
-		line.LineStyle = draw.Outlined(i)
 		for _, other := range later {
-			if len(other.logs) > 0 && len(other.density) == 0 && math.Abs(other.logs[0]-l.logs[0]) < 0.01 {
-				line.LineStyle.Width += draw.CurveWidth
+			if len(other.density) == 0 && math.Abs(other.logs[0]-l.logs[0]) < 0.01 {
+				outline.Wider++
 			}
 		}
-		p.Add(line)
-		return draw.KeyEntry{Label: l.name, Line: line.LineStyle}, nil
+		return []draw.Layer{vertical(l.name, outline, math.Pow(10, l.logs[0]), top)}
 	}
 	low, width := l.logs[0], (l.logs[len(l.logs)-1]-l.logs[0])/float64(len(l.density))
-	steps := plotter.XYs{{X: low, Y: 0}}
+	outline.Label = l.name
+	step := func(edge int, y float64) {
+		outline.X, outline.Y = append(outline.X, math.Pow(10, low+float64(edge)*width)), append(outline.Y, y)
+	}
+	step(0, 0)
 	for i, d := range l.density {
-		left := low + float64(i)*width
-		steps = append(steps, plotter.XY{X: left, Y: d}, plotter.XY{X: left + width, Y: d})
+		step(i, d)
+		step(i+1, d)
 	}
-	steps = append(steps, plotter.XY{X: steps[len(steps)-1].X, Y: 0})
-	area, err := plotter.NewPolygon(steps)
-	if err != nil {
-		return draw.KeyEntry{}, err
-	}
-	area.Color, area.LineStyle.Width = draw.Translucent(draw.Palette(i)), 0
-	outline, err := plotter.NewLine(steps)
-	if err != nil {
-		return draw.KeyEntry{}, err
-	}
-	outline.LineStyle = draw.Outlined(i)
-	p.Add(area, outline)
-	return draw.KeyEntry{Label: l.name, Line: outline.LineStyle, Fill: area.Color}, nil
+	step(len(l.density), 0)
+	return []draw.Layer{draw.Area{Label: l.name, X: outline.X, Y: outline.Y, Color: outline.Color}, outline}
 }
 
-func verticalLine(x, top float64) (*plotter.Line, error) {
-	return plotter.NewLine(plotter.XYs{{X: x, Y: 0}, {X: x, Y: top}})
+func vertical(label string, c draw.Curve, x, top float64) draw.Curve {
+	c.Label, c.X, c.Y = label, []float64{x, x}, []float64{0, top}
+	return c
 }

@@ -3,6 +3,7 @@ package draw
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"math"
 	"os"
@@ -50,8 +51,10 @@ func TestPanels(t *testing.T) {
 	dir := t.TempDir()
 	f := everything(t)
 	labels := ""
-	for _, k := range f.Blocks[0].Key {
-		labels += k.Label + ";"
+	page, err := f.lay()
+	check(t, err)
+	for _, k := range page.blocks[0].key {
+		labels += k.label + ";"
 	}
 	if labels != "a;b;dots;band;box;" {
 		t.Errorf("key %s", labels)
@@ -91,13 +94,55 @@ func TestPanelsRefuse(t *testing.T) {
 	wantError(t, err, "nothing to draw")
 }
 
+// Bands are cut off at the ends of the axis and at its limits, and interrupted where there is no interval.
+func TestBands(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	c := Curve{X: []float64{1, 10, 100, 1000}, Y: []float64{5, 5, 5, 5}, Low: []float64{4, -3, nan, 1},
+		High: []float64{6, 20, nan, 9}}
+	outlines := func(y Axis, low, high float64) (list []plotter.XYs) {
+		bands, err := c.bands(Axis{Log: true}, y)
+		check(t, err)
+		for _, b := range bands {
+			list = append(list, b.outline(low, high))
+		}
+		return list
+	}
+	for want, got := range map[string][]plotter.XYs{
+		"[[{0 6} {1 10} {1 0} {0 4}] [{3 9} {3 1}]]": outlines(Axis{}, 0, 10),
+		"[[{0 6} {1 8} {1 2} {0 4}] [{3 8} {3 2}]]":  outlines(Axis{Least: 2, Most: 8}, 0, 10),
+	} {
+		if fmt.Sprint(got) != want {
+			t.Errorf("bands %v, want %s", got, want)
+		}
+	}
+	if got := fmt.Sprint(outlines(Axis{Log: true}, -1, 1)); !strings.HasPrefix(got, "[[{0 0.778") ||
+		!strings.Contains(got, "{1 1} {1 -1}") {
+		t.Errorf("bands on a logarithmic axis: %v", got)
+	}
+	bands, err := c.bands(Axis{Log: true}, Axis{Most: 10, Least: 0})
+	check(t, err)
+	x0, x1, y0, y1 := bands[0].DataRange()
+	if x0 != 0 || x1 != 1 || y0 != 0 || y1 != 10 {
+		t.Errorf("range %v to %v, %v to %v", x0, x1, y0, y1)
+	}
+	if bands, err = c.bands(Axis{Log: true}, Axis{Log: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, y0, y1 = bands[0].DataRange(); y0 != inf || y1 != -inf {
+		t.Errorf("range on a logarithmic axis: %v to %v, want none", y0, y1)
+	}
+	c.Low = c.Low[:2]
+	_, err = NewFigure(Block{Rows: [][]Panel{{{Layers: []Layer{c}}}}, Height: 50})
+	wantError(t, err, "4 values of x, 2 and 4 ends of intervals")
+}
+
 // Hatching must stay inside of its polygon.
 func TestHatch(t *testing.T) {
-	p := NewStyle().Axes("", "")
+	p := newStyle().axes("", "")
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 10, 0, 10
 	var rec recorder.Canvas
 	canvas := draw.NewCanvas(&rec, 200, 200)
-	h := hatch{plotter.XYs{{X: 2, Y: 1}, {X: 6, Y: 1}, {X: 6, Y: 9}, {X: 2, Y: 9}}, Solid(ink(), Hairline)}
+	h := hatch{plotter.XYs{{X: 2, Y: 1}, {X: 6, Y: 1}, {X: 6, Y: 9}, {X: 2, Y: 9}}, solid(Ink.rgba(), hairline)}
 	h.Plot(canvas, p)
 	lines := 0
 	for _, a := range rec.Actions {
@@ -119,7 +164,7 @@ func TestHatch(t *testing.T) {
 }
 
 func TestPale(t *testing.T) {
-	c := Blue.NRGBA()
+	c := Blue.rgba()
 	if pale(c, 0) != c {
 		t.Error("no white changes the colour")
 	}
