@@ -268,6 +268,9 @@ func (f *Folder) Records() (records []store.Record, damaged []error, err error) 
 			damaged = append(damaged, &store.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: reason})
 			continue
 		}
+		rho := r.Rho
+		r.Settings = SettingsOf(planned[r.ID], r.Data)
+		r.Rho = rho
 		records = append(records, r)
 	}
 	return records, damaged, nil
@@ -279,7 +282,7 @@ func unplanned(r store.Record, config train.Config) string {
 	want := SettingsOf(config, r.Data)
 	want.Rho = r.Rho
 	switch {
-	case r.Settings != want:
+	case !r.SameAs(want):
 		return "does not have the settings of the plan"
 	case r.Status == store.Done && r.Draws != config.Draws:
 		return fmt.Sprintf("has figures of %d draws, the plan wants %d", r.Draws, config.Draws)

@@ -3,7 +3,6 @@ package grid
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -107,13 +106,22 @@ func set(c *train.Config, name, value string) error {
 // SettingsOf are the settings that determine the record of a network, as tables show them, on a data set of the given
 // name.
 func SettingsOf(c train.Config, data string) store.Settings {
-	return store.Settings{
+	s := store.Settings{
 		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(),
-		C:      c.C,
-		Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs,
-		MuInit: c.MuInit, SigmaInit: c.SigmaInit, Validation: c.Validation,
-		Normalise: c.NormaliseRule(), Classes: c.Classes, Rule: string(c.Rule), Seed: uint64(c.Seed),
+		C: c.C, Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs, MuInit: c.MuInit,
+		SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: uint64(c.Seed),
 	}
+	var later []store.LaterSetting
+	for _, x := range c.Settings() {
+		if x.Before == "" || x.Place {
+			continue
+		}
+		value, whole := x.Cell()
+		later = append(later, store.LaterSetting{Name: x.Column(), Value: value, Whole: whole, Text: x.Default(),
+			Before: x.Text() == x.Before})
+	}
+	s.Later = store.NewLater(later...)
+	return s
 }
 
 // id names a network after its settings, independent of the name of the exponent and of the place of the data. A
@@ -121,7 +129,7 @@ func SettingsOf(c train.Config, data string) store.Settings {
 func id(c train.Config) (string, error) {
 	s := SettingsOf(c, "")
 	s.Rho = ""
-	text, err := json.Marshal(struct {
+	text, err := store.EncodeJSON(struct {
 		store.Settings
 		Draws int
 	}{s, c.Draws})

@@ -19,7 +19,7 @@ func compareCommand() *cli.Command {
 		Usage:     "compare a grid with published values, and say whether it reproduces them",
 		UsageText: "quantal compare GRID FILE.csv [--tolerance COLUMN=VALUE]... [--json]",
 		Description: "Networks and published values belong together if rho, c and noise agree. What else the published networks are, the file may say\n" +
-			"in columns named as in table.csv: data, hidden, lambda, lr, batch, epochs, mu_init, sigma_init, validation, normalise, classes.\n" +
+			"in columns named as in table.csv: " + strings.Join(grid.Kinds().Columns, ", ") + ".\n" +
 			"What it does not say is that of the preset published on MNIST. Where the grid's networks differ there is no verdict, and the exit\n" +
 			"status is 3 if there is none at all. Deviations are of the mean over seeds: percentage points\n" +
 			"for accuracy_percent (ours: accuracy_sampled), relative for loss_nats (loss_sampled), sigma_rms and reliability_cost; with three\n" +

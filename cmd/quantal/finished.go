@@ -41,14 +41,7 @@ func readReference(c *cli.Context) ([]tables.Published, error) {
 }
 
 func readPublished(path string) ([]tables.Published, error) {
-	preset, err := train.Preset("published")
-	if err != nil {
-		return nil, err
-	}
-	list, err := tables.ReadPublished(path, grid.SettingsOf(preset, "mnist"), func(text string) (float64, error) {
-		e, err := train.ParseExponent(text)
-		return e.Value(), err
-	})
+	list, err := tables.ReadPublished(path, grid.Kinds())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &store.MissingError{Err: err}
 	}

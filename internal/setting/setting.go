@@ -206,6 +206,23 @@ func (s Setting) Default() string {
 	return s.Text()
 }
 
+// Cell is the value for a table: a number, a text, or nil where it is empty or 0 and that means something else; whole
+// says that the number is a count.
+func (s Setting) Cell() (value any, whole bool) {
+	v := reflect.ValueOf(s.Value)
+	for v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	whole = v.Kind() == reflect.Int
+	switch {
+	case s.Unset != "" && v.IsZero():
+		return nil, whole
+	case s.Write == nil && (whole || v.Kind() == reflect.Float64):
+		return v.Interface(), whole
+	}
+	return s.Text(), false
+}
+
 // FlagName is the name of the flag; empty if there is none.
 func (s Setting) FlagName() string {
 	if s.Help == "" || s.Flag != "" {

@@ -100,7 +100,7 @@ func encodeMap(b *bytes.Buffer, v reflect.Value) error {
 func encodeFields(b *bytes.Buffer, v reflect.Value) error {
 	comma := false
 	for _, f := range FieldsOf(v) {
-		if strings.Contains(f.options, "omit") && empty(f.Value) {
+		if f.before || strings.Contains(f.options, "omit") && empty(f.Value) {
 			continue
 		}
 		if comma {
@@ -121,6 +121,8 @@ func encodeFields(b *bytes.Buffer, v reflect.Value) error {
 type NamedField struct {
 	Name, options string
 	Value         reflect.Value
+	Text          string // of a LaterSetting, for people
+	before        bool   // it is a LaterSetting that records leave out
 }
 
 // FieldsOf lists the fields of a struct that appear in JSON, with those of embedded structs in place of the structs.
@@ -137,13 +139,17 @@ func FieldsOf(v reflect.Value) []NamedField {
 			list = append(list, FieldsOf(value)...)
 			continue
 		}
+		if field.Type == reflect.TypeFor[Later]() {
+			list = append(list, Later(value.String()).fields()...)
+			continue
+		}
 		if !field.IsExported() || tag == "-" {
 			continue
 		}
 		if name == "" {
 			name = field.Name
 		}
-		list = append(list, NamedField{name, options, value})
+		list = append(list, NamedField{Name: name, options: options, Value: value})
 	}
 	return list
 }

@@ -34,10 +34,8 @@ type Settings struct {
 	Epochs       int     `json:"epochs"`
 	MuInit       float64 `json:"mu_init"`
 	SigmaInit    float64 `json:"sigma_init"`
-	Validation   int     `json:"validation"`          // training examples held out
-	Normalise    string  `json:"normalise,omitempty"` // of pixels: auto, none or MEAN,SD; empty for mnist
-	Classes      int     `json:"classes,omitempty"`   // as given; 0 if they follow from the labels
-	Rule         string  `json:"rule,omitempty"`      // that trained it; empty for adam
+	Validation   int     `json:"validation"` // training examples held out
+	Later        Later   `json:"-"`          // what came later; each has a column of its own
 	Seed         uint64  `json:"seed"`
 }
 
@@ -47,9 +45,9 @@ func (s Settings) Compare(t Settings) int {
 	return cmp.Or(
 		strings.Compare(s.Data, t.Data), strings.Compare(s.Hidden, t.Hidden),
 		cmp.Compare(s.Lambda, t.Lambda), cmp.Compare(s.LearningRate, t.LearningRate),
-		cmp.Compare(s.Batch, t.Batch), cmp.Compare(s.Epochs, t.Epochs), strings.Compare(s.Rule, t.Rule),
+		cmp.Compare(s.Batch, t.Batch), cmp.Compare(s.Epochs, t.Epochs),
 		cmp.Compare(s.MuInit, t.MuInit), cmp.Compare(s.SigmaInit, t.SigmaInit), cmp.Compare(s.Validation, t.Validation),
-		strings.Compare(s.Normalise, t.Normalise), cmp.Compare(s.Classes, t.Classes),
+		s.Later.compare(t.Later),
 		cmp.Compare(slices.Index(noises, s.Noise), slices.Index(noises, t.Noise)),
 		cmp.Compare(s.RhoValue, t.RhoValue), cmp.Compare(s.C, t.C), cmp.Compare(s.Seed, t.Seed),
 	)
@@ -173,16 +171,20 @@ func decodeRecord(line []byte) (Record, error) {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return r, err
 	}
-	return r, r.complete(line)
+	var written map[string]json.RawMessage
+	if err := json.Unmarshal(line, &written); err != nil {
+		return r, err
+	}
+	var err error
+	if r.Later, err = laterIn(written, FieldsOf(reflect.ValueOf(r))); err != nil {
+		return r, err
+	}
+	return r, r.complete(written)
 }
 
 // complete reports whether a line has all that WriteRecord writes for a network: an edited record may have a valid
 // checksum.
-func (r Record) complete(line []byte) error {
-	var written map[string]json.RawMessage
-	if err := json.Unmarshal(line, &written); err != nil {
-		return err
-	}
+func (r Record) complete(written map[string]json.RawMessage) error {
 	needed := []string{"id", "status", "kernels", "steps", "draws"}
 	for _, f := range FieldsOf(reflect.ValueOf(r.Settings)) {
 		if !strings.Contains(f.options, "omit") {

@@ -201,22 +201,28 @@ func TestWhatIsCompared(t *testing.T) {
 // There is no verdict on networks of another kind than the published.
 func TestUnfit(t *testing.T) {
 	records := at(2, 0.1, [2]float64{50, 1})
+	records[0].Later = later()
 	kinds := map[string]func(*store.Settings){
-		"data is glyphs, in the reference mnist":             func(s *store.Settings) { s.Data = "mnist" },
-		"hidden is 100x100, in the reference 8":              func(s *store.Settings) { s.Hidden = "8" },
-		"epochs is 0, in the reference 50":                   func(s *store.Settings) { s.Epochs = 50 },
-		"batch is 0, in the reference 20":                    func(s *store.Settings) { s.Batch = 20 },
-		"lr is 0, in the reference 0.0001":                   func(s *store.Settings) { s.LearningRate = 1e-4 },
-		"lambda is 0, in the reference 0.01":                 func(s *store.Settings) { s.Lambda = 0.01 },
-		"mu_init is 0, in the reference 0.1":                 func(s *store.Settings) { s.MuInit = 0.1 },
-		"sigma_init is 0, in the reference 0.5":              func(s *store.Settings) { s.SigmaInit = 0.5 },
-		"validation is 0, in the reference 9":                func(s *store.Settings) { s.Validation = 9 },
-		"normalise is mnist, in the reference auto":          func(s *store.Settings) { s.Normalise = "auto" },
-		"classes is that of the labels, in the reference 12": func(s *store.Settings) { s.Classes = 12 },
+		"data is glyphs, in the reference mnist": func(s *store.Settings) { s.Data = "mnist" },
+		"hidden is 100x100, in the reference 8":  func(s *store.Settings) { s.Hidden = "8" },
+		"epochs is 0, in the reference 50":       func(s *store.Settings) { s.Epochs = 50 },
+		"batch is 0, in the reference 20":        func(s *store.Settings) { s.Batch = 20 },
+		"lr is 0, in the reference 0.0001":       func(s *store.Settings) { s.LearningRate = 1e-4 },
+		"lambda is 0, in the reference 0.01":     func(s *store.Settings) { s.Lambda = 0.01 },
+		"mu_init is 0, in the reference 0.1":     func(s *store.Settings) { s.MuInit = 0.1 },
+		"sigma_init is 0, in the reference 0.5":  func(s *store.Settings) { s.SigmaInit = 0.5 },
+		"validation is 0, in the reference 9":    func(s *store.Settings) { s.Validation = 9 },
+		"normalise is mnist, in the reference auto": func(s *store.Settings) {
+			s.Later = later(store.LaterSetting{Name: "normalise", Value: "auto", Text: "auto"})
+		},
+		"classes is those of the labels, in the reference 12": func(s *store.Settings) {
+			s.Later = later(store.LaterSetting{Name: "classes", Value: 12, Whole: true, Text: "12"})
+		},
 	}
 	var all []Published
 	for want, change := range kinds {
 		p := heterogeneous(2, 0.1, 50, 1)
+		p.Later = later()
 		change(&p.Settings)
 		all = append(all, p)
 		c, err := Compare(records, []Published{p}, nil)
@@ -237,9 +243,11 @@ func TestUnfit(t *testing.T) {
 		}
 	}
 	// Of several kinds that which fits counts.
-	c, err := Compare(records, append(all, heterogeneous(2, 0.1, 50, 1)), nil)
+	fits := heterogeneous(2, 0.1, 50, 1)
+	fits.Later = later()
+	c, err := Compare(records, append(all, fits), nil)
 	check(t, err)
-	if len(c.Points) != 1 || c.Fits() != nil || Fits(records, append(all, heterogeneous(2, 0.1, 50, 1))) != nil ||
+	if len(c.Points) != 1 || c.Fits() != nil || Fits(records, append(all, fits)) != nil ||
 		len(c.NotTrained) != len(all) {
 		t.Errorf("%+v", c)
 	}

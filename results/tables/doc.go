@@ -11,7 +11,7 @@
 // Package grid leaves a Record for each network that has finished. Everything else is derived from them, by
 // WriteTables, Grid.Figures, Grid.Report, Compare and ExportGrid, and can be made again at any time.
 //
-// table.csv and table.jsonl have a row for each record, in the order of Settings.Compare, and always these columns. An
+// table.csv and table.jsonl have a row for each record, in the order of Settings.Compare, and these columns. An
 // empty cell, null in JSON, means that there is no value; numbers are written so that they read back the same. In CSV,
 // text that a spreadsheet would take for a formula has an apostrophe in front.
 //
@@ -20,7 +20,9 @@
 //	rho, rho_value, c                      exponent as written, and as a number (0 for entropic); multiplier in nats; empty without noise
 //	lambda, lr, batch, epochs              multiplier of the magnitude cost in nats; learning rate; examples per minibatch; passes
 //	mu_init, sigma_init, validation        in units of a weight; in units of a weight; held-out examples
-//	normalise, classes, seed               how pixels became inputs; number of classes, if it was stated; seed
+//	normalise, classes, rule, ...          how pixels became inputs; number of classes, if it was stated; the rule; and every
+//	                                       setting that came later, under the name of its flag with _ for -
+//	seed                                   of everything random
 //	status, kernels                        done or diverged; the kernel set that ran
 //	accuracy_sampled, accuracy_mean,       fractions of the test set: one draw of the weights per 20 test examples; weights at mu;
 //	  accuracy_predictive, accuracy_expected_log   mean probability and mean log-probability over draws

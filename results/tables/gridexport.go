@@ -83,12 +83,12 @@ func summaryArrays(records []store.Record) []cell {
 		rows[i] = recordRow(r)
 	}
 	var arrays []cell
-	for k, f := range store.FieldsOf(reflect.ValueOf(records[0])) {
+	for _, c := range columnsOf(nil, rows) {
 		values := make([]any, len(rows))
 		for i, row := range rows {
-			values[i] = row[k].value
+			values[i] = c.in(row)
 		}
-		arrays = append(arrays, cell{f.Name, arrayOf(f.Value.Type(), values)})
+		arrays = append(arrays, cell{name: c.name, value: arrayOf(c.kind, values)})
 	}
 	return arrays
 }

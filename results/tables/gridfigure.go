@@ -145,9 +145,8 @@ func variantsOf(records []store.Record) []variant {
 // distinction is what settings i have in their own way: "lambda 0.01, batch 20".
 func distinction(all []store.Settings, i int) string {
 	var parts []string
-	for k, f := range store.FieldsOf(reflect.ValueOf(all[i])) {
-		if slices.ContainsFunc(all,
-			func(s store.Settings) bool { return !store.FieldsOf(reflect.ValueOf(s))[k].Value.Equal(f.Value) }) {
+	for _, f := range store.FieldsOf(reflect.ValueOf(all[i])) {
+		if slices.ContainsFunc(all, func(s store.Settings) bool { return fieldText(s, f.Name) != settingText(f) }) {
 			parts = append(parts, f.Name+" "+settingText(f))
 		}
 	}

@@ -79,8 +79,8 @@ func (g *Grid) settingsTable() ReportTable {
 	t := ReportTable{Caption: "Settings of the networks that have a record", Header: []string{"setting", "values"},
 		Text: 2, Wide: true}
 	table := pointTable{g.Records}
-	for _, f := range store.FieldsOf(reflect.ValueOf(store.Settings{})) {
-		t.Rows = append(t.Rows, []string{f.Name, strings.Join(table.values(f.Name), ", ")})
+	for _, name := range table.settings() {
+		t.Rows = append(t.Rows, []string{name, strings.Join(table.values(name), ", ")})
 	}
 	t.Rows = append(t.Rows, []string{"draws", strings.Join(table.values("draws"), ", ")})
 	return t
@@ -104,6 +104,19 @@ func environmentTables(e store.Environment) []ReportTable {
 // pointTable reads values of records as tables show them.
 type pointTable struct{ records []store.Record }
 
+// settings lists the names of the settings.
+func (t pointTable) settings() []string {
+	var rows [][]cell
+	for _, r := range t.records {
+		rows = append(rows, cellsIn(r.Settings))
+	}
+	var names []string
+	for _, c := range columnsOf(cellsIn(store.Settings{}), rows) {
+		names = append(names, c.name)
+	}
+	return names
+}
+
 // values lists the different values of a column in the order of the records, without empty ones.
 func (t pointTable) values(name string) []string {
 	var list []string
@@ -118,10 +131,10 @@ func (t pointTable) values(name string) []string {
 // varying lists the settings that tell the records apart, besides those that are always shown.
 func (t pointTable) varying() []string {
 	var names []string
-	for _, f := range store.FieldsOf(reflect.ValueOf(store.Settings{})) {
-		shown := slices.Contains([]string{"noise", "rho", "rho_value", "c", "seed"}, f.Name)
-		if !shown && len(t.values(f.Name)) > 1 {
-			names = append(names, f.Name)
+	for _, name := range t.settings() {
+		shown := slices.Contains([]string{"noise", "rho", "rho_value", "c", "seed"}, name)
+		if !shown && len(t.values(name)) > 1 {
+			names = append(names, name)
 		}
 	}
 	return append([]string{"noise", "rho", "c"}, names...)
@@ -129,8 +142,7 @@ func (t pointTable) varying() []string {
 
 // cellText is a value of a row for people; nothing if there is none.
 func cellText(row []cell, name string) string {
-	at := slices.IndexFunc(row, func(c cell) bool { return c.name == name })
-	v := reflect.Indirect(reflect.ValueOf(row[at].value))
+	v := reflect.Indirect(reflect.ValueOf(cell{name: name}.in(row)))
 	switch {
 	case !v.IsValid():
 		return ""

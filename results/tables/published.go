@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,27 +50,37 @@ func (d Difference) String() string {
 // differences lists the settings, besides rho, c, noise and seed, in which a network is not as the published one.
 func (p Published) differences(s store.Settings) []Difference {
 	var list []Difference
-	theirs := store.FieldsOf(reflect.ValueOf(p.Settings))
-	for i, f := range store.FieldsOf(reflect.ValueOf(s)) {
-		if slices.Contains([]string{"noise", "rho", "rho_value", "c", "seed"}, f.Name) || f.Value.Equal(theirs[i].Value) ||
-			f.Value.Kind() == reflect.Float64 && sameValue(f.Value.Float(), theirs[i].Value.Float()) {
+	columns := columnsOf(cellsIn(s), [][]cell{cellsIn(p.Settings)})
+	for _, c := range columns {
+		ours, theirs := c.in(cellsIn(s)), c.in(cellsIn(p.Settings))
+		x, number := ours.(float64)
+		y, both := theirs.(float64)
+		a, b := fieldText(s, c.name), fieldText(p.Settings, c.name)
+		if slices.Contains([]string{"noise", "rho", "rho_value", "c", "seed"}, c.name) || a == b ||
+			number && both && sameValue(x, y) {
 			continue
 		}
-		list = append(list, Difference{f.Name, settingText(f), settingText(theirs[i])})
+		list = append(list, Difference{c.name, a, b})
 	}
 	return list
 }
 
 // settingText is the value of a setting for people.
 func settingText(f store.NamedField) string {
-	switch text := fmt.Sprint(f.Value); {
-	case f.Name == "normalise" && text == "":
-		return asMNIST
-	case f.Name == "classes" && text == "0":
-		return "that of the labels"
-	default:
-		return text
+	if f.Text != "" {
+		return f.Text
 	}
+	return fmt.Sprint(f.Value)
+}
+
+// fieldText is the value of a setting for people; nothing if the network has none of that name.
+func fieldText(s store.Settings, name string) string {
+	for _, f := range store.FieldsOf(reflect.ValueOf(s)) {
+		if f.Name == name {
+			return settingText(f)
+		}
+	}
+	return ""
 }
 
 // UnfitError says that published values are of networks of another kind than those that they were to be compared with.
@@ -109,13 +118,18 @@ func Fits(records []store.Record, published []Published) error {
 	return &UnfitError{least}
 }
 
+// Kinds reads what a published network is.
+type Kinds struct {
+	Columns []string // that may say it, besides rho, c and noise, with the names that they have in table.csv
+	// Read reads texts by the names of their columns; what none says is of a standard. The error names the column.
+	Read func(texts map[string]string) (store.Settings, error)
+}
+
 // ReadPublished reads published values from a CSV file, in any of the forms that package internal/measured reads. The
 // first line names the columns: rho, c and noise, and one or more of accuracy_percent, loss_nats, sigma_rms and
-// reliability_cost; a cell of these may be empty, and so may rho and c where the noise is none. rho is what parseRho
-// reads. More columns may say what else the networks are, under their names in table.csv: data, hidden, lambda, lr,
-// batch, epochs, mu_init, sigma_init, validation, normalise, classes. Without such a column, or in an empty cell, it is
-// that of standard. Anything else gives a CorruptError with line and column.
-func ReadPublished(path string, standard store.Settings, parseRho func(string) (float64, error)) ([]Published, error) {
+// reliability_cost; a cell of these may be empty, and so may rho and c where the noise is none. More columns may say
+// what else the networks are; an empty cell says nothing. Anything else gives a CorruptError with line and column.
+func ReadPublished(path string, kinds Kinds) ([]Published, error) {
 	table, err := measured.Read(path)
 	var bad *measured.Error
 	var disk syscall.Errno
@@ -127,21 +141,24 @@ func ReadPublished(path string, standard store.Settings, parseRho func(string) (
 	case err != nil:
 		return nil, err
 	}
-	list, err := publishedIn(table, standard, parseRho)
+	list, err := publishedIn(table, kinds)
 	if err != nil {
 		return nil, store.Corrupt(path, "%v", err)
 	}
 	return list, nil
 }
 
-func publishedIn(table *measured.Table, standard store.Settings,
-	parseRho func(string) (float64, error)) ([]Published, error) {
-	if err := checkNames(table.Names); err != nil {
+func publishedIn(table *measured.Table, kinds Kinds) ([]Published, error) {
+	var names []string
+	for _, name := range table.Names {
+		names = append(names, strings.ReplaceAll(name, "-", "_"))
+	}
+	if err := checkNames(names, kinds.Columns); err != nil {
 		return nil, fmt.Errorf("line %d, %w", table.Line, err)
 	}
 	var list []Published
 	for _, row := range table.Rows {
-		p, err := publishedRow(table.Names, row.Cells, standard, parseRho)
+		p, err := publishedRow(names, row.Cells, kinds)
 		if err != nil {
 			return nil, fmt.Errorf("line %d, %w", row.Line, err)
 		}
@@ -160,15 +177,9 @@ func publishedColumns() []string {
 	return []string{"rho", "c", "noise", "accuracy_percent", "loss_nats", "sigma_rms", "reliability_cost"}
 }
 
-// kindColumns may say what published networks are besides.
-func kindColumns() []string {
-	return []string{"data", "hidden", "lambda", "lr", "batch", "epochs", "mu_init", "sigma_init", "validation",
-		"normalise", "classes"}
-}
-
-func checkNames(names []string) error {
+func checkNames(names, kinds []string) error {
 	known := publishedColumns()
-	all := append(slices.Clone(known), kindColumns()...)
+	all := append(slices.Clone(known), kinds...)
 	for i, name := range names {
 		if !slices.Contains(all, name) {
 			return fmt.Errorf("column %d: %q is not known: %s", i+1, name, nearest.OneOf(name, all))
@@ -189,94 +200,38 @@ func checkNames(names []string) error {
 	return nil
 }
 
-func publishedRow(header, row []string, standard store.Settings,
-	parseRho func(string) (float64, error)) (Published, error) {
-	nan := math.NaN()
-	p := Published{Settings: standard, AccuracyPercent: nan, LossNats: nan, SigmaRMS: nan, ReliabilityCost: nan}
-	p.Rho, p.RhoValue, p.C, p.Seed = "", 0, 0, 0
+func publishedRow(header, row []string, kinds Kinds) (p Published, err error) {
 	texts := map[string]string{}
 	for i, name := range header {
-		texts[name] = row[i]
-	}
-	noise := texts["noise"]
-	for _, name := range header {
-		text := texts[name]
-		if (name == "rho" || name == "c") && text == "" && noise == store.WithoutNoise || text == "" &&
-			slices.Contains(kindColumns(), name) {
-			continue
-		}
-		var err error
-		switch name {
-		case "noise":
-			if p.Noise = text; !slices.Contains(store.NoiseNames(), text) {
-				err = fmt.Errorf("%q: %s", text, nearest.OneOf(text, store.NoiseNames()))
-			}
-		case "rho":
-			p.Rho = text
-			if p.RhoValue, err = parseRho(text); err != nil {
-				err = fmt.Errorf("%q: %w", text, err)
-			}
-		case "c":
-			p.C, err = numberIn(text, math.SmallestNonzeroFloat64, math.MaxFloat64, "a number above 0")
-		case "accuracy_percent":
-			p.AccuracyPercent, err = numberOrNone(text, 0, 100, "a number from 0 to 100")
-		case "loss_nats":
-			p.LossNats, err = numberOrNone(text, -math.MaxFloat64, math.MaxFloat64, "a number")
-		case "sigma_rms":
-			p.SigmaRMS, err = numberOrNone(text, 0, math.MaxFloat64, "a number from 0 on")
-		case "reliability_cost":
-			p.ReliabilityCost, err = numberOrNone(text, -math.MaxFloat64, math.MaxFloat64, "a number")
-		default:
-			err = p.setKind(name, text)
-		}
-		if err != nil {
-			return p, fmt.Errorf("column %s: %w", name, err)
+		if texts[name] = row[i]; row[i] == "" && slices.Contains(kinds.Columns, name) {
+			delete(texts, name)
 		}
 	}
-	return p, nil
-}
-
-// setKind reads a cell of kindColumns.
-func (p *Published) setKind(name, text string) (err error) {
-	count := func(least int) (n int) {
-		if n, err = strconv.Atoi(text); err != nil || n < least {
-			err = fmt.Errorf("%q: want a whole number from %d on", text, least)
+	for _, name := range []string{"rho", "c"} {
+		if texts[name] == "" && texts["noise"] == store.WithoutNoise {
+			delete(texts, name)
 		}
-		return n
 	}
-	number := func() (x float64) {
-		x, err = numberIn(text, 0, math.MaxFloat64, "a number from 0 on")
-		return x
+	figures := []struct {
+		name      string
+		to        *float64
+		low, high float64
+		want      string
+	}{
+		{"accuracy_percent", &p.AccuracyPercent, 0, 100, "a number from 0 to 100"},
+		{"loss_nats", &p.LossNats, -math.MaxFloat64, math.MaxFloat64, "a number"},
+		{"sigma_rms", &p.SigmaRMS, 0, math.MaxFloat64, "a number from 0 on"},
+		{"reliability_cost", &p.ReliabilityCost, -math.MaxFloat64, math.MaxFloat64, "a number"},
 	}
-	switch name {
-	case "data":
-		p.Data = text
-	case "hidden":
-		if p.Hidden = text; !regexp.MustCompile(`^(none|[1-9][0-9]*(x[1-9][0-9]*)*)$`).MatchString(text) {
-			err = fmt.Errorf("%q: want units as in 100x100, or none", text)
+	for _, f := range figures {
+		if *f.to, err = numberOrNone(texts[f.name], f.low, f.high, f.want); err != nil {
+			return p, fmt.Errorf("column %s: %w", f.name, err)
 		}
-	case "normalise":
-		if p.Normalise = text; text == asMNIST {
-			p.Normalise = ""
-		}
-	case "lambda":
-		p.Lambda = number()
-	case "lr":
-		p.LearningRate = number()
-	case "mu_init":
-		p.MuInit = number()
-	case "sigma_init":
-		p.SigmaInit = number()
-	case "batch":
-		p.Batch = count(1)
-	case "epochs":
-		p.Epochs = count(1)
-	case "validation":
-		p.Validation = count(0)
-	case "classes":
-		p.Classes = count(0)
+		delete(texts, f.name)
 	}
-	return err
+	s, err := kinds.Read(texts)
+	p.Settings = seedless(s)
+	return p, err
 }
 
 // numberOrNone reads a number, or NaN from an empty cell.
@@ -284,10 +239,6 @@ func numberOrNone(text string, low, high float64, want string) (float64, error) 
 	if text == "" {
 		return math.NaN(), nil
 	}
-	return numberIn(text, low, high, want)
-}
-
-func numberIn(text string, low, high float64, want string) (float64, error) {
 	x, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(x >= low && x <= high) {
 		return 0, fmt.Errorf("%q: want %s", text, want)

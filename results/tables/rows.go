@@ -2,7 +2,6 @@ package tables
 
 import (
 	"path/filepath"
-	"reflect"
 
 	"quantal/results/store"
 )
@@ -14,13 +13,7 @@ func WriteRows[T any](dir, name string, items []T) ([]string, error) {
 	if err := store.MakeFolder(dir); err != nil {
 		return nil, err
 	}
-	t, err := tableOf(items, func(item T) []cell {
-		var cells []cell
-		for _, f := range store.FieldsOf(reflect.ValueOf(item)) {
-			cells = append(cells, cell{f.Name, f.Value.Interface()})
-		}
-		return cells
-	})
+	t, err := tableOf(items, func(item T) []cell { return cellsIn(item) })
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func SigmaTravel(initial, rms, learningRate float64, steps int) float64 {
 // trained it.
 func travelOf(r store.Record) float64 {
 	// only Adam bounds the way
-	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Rule != "" {
+	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Later.Has("rule") {
 		return math.NaN()
 	}
 	return SigmaTravel(r.SigmaInit, r.SigmaRMS, r.LearningRate, r.Steps)

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"quantal/kernels"
 	"quantal/results/store"
 )
 
@@ -74,13 +73,7 @@ func MeansJSON(records []store.Record) ([]json.RawMessage, error) {
 // WriteTable writes a CSV file with a row for each item, which is replaced as a whole or not at all. The columns are
 // the fields of the items, structs, under their names in JSON; what JSON has null for is an empty cell.
 func WriteTable[T any](path string, items []T) error {
-	t, err := tableOf(items, func(item T) []cell {
-		var cells []cell
-		for _, f := range store.FieldsOf(reflect.ValueOf(item)) {
-			cells = append(cells, cell{f.Name, f.Value.Interface()})
-		}
-		return cells
-	})
+	t, err := tableOf(items, func(item T) []cell { return cellsIn(item) })
 	if err != nil {
 		return err
 	}
@@ -98,20 +91,62 @@ const null = "null"
 // cell is a value under the name of its column.
 type cell struct {
 	name  string
-	value any
+	value any // nil if there is none
+	kind  reflect.Type
 }
 
-// tableOf makes a table with a row for each item. The columns are those of an empty item, so they are there without
-// any.
+// cellsIn are the fields of a struct.
+func cellsIn(v any) []cell {
+	var cells []cell
+	for _, f := range store.FieldsOf(reflect.ValueOf(v)) {
+		cells = append(cells, cell{f.Name, f.Value.Interface(), f.Value.Type()})
+	}
+	return cells
+}
+
+// columnsOf lists the columns of rows, each with a cell of it: those of an empty row are there without any others, and
+// what some rows have besides comes behind what it follows there.
+func columnsOf(empty []cell, rows [][]cell) []cell {
+	columns := slices.Clone(empty)
+	for _, row := range rows {
+		at := 0
+		for _, c := range row {
+			if i := slices.IndexFunc(columns, func(k cell) bool { return k.name == c.name }); i >= 0 {
+				at = i + 1
+				continue
+			}
+			columns = slices.Insert(columns, at, c)
+			at++
+		}
+	}
+	return columns
+}
+
+// in is the value of a row in a column; nil if there is none.
+func (c cell) in(row []cell) any {
+	for _, k := range row {
+		if k.name == c.name {
+			return k.value
+		}
+	}
+	return nil
+}
+
+// tableOf makes a table with a row for each item.
 func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 	var t table
-	for _, c := range row(*new(T)) {
+	var rows [][]cell
+	for _, item := range items {
+		rows = append(rows, row(item))
+	}
+	columns := columnsOf(row(*new(T)), rows)
+	for _, c := range columns {
 		t.names = append(t.names, c.name)
 	}
-	for _, item := range items {
+	for _, cells := range rows {
 		var texts []string
-		for _, c := range row(item) {
-			text, err := store.EncodeJSON(c.value)
+		for _, c := range columns {
+			text, err := store.EncodeJSON(c.in(cells))
 			if err != nil {
 				return t, fmt.Errorf("tables: table: %s: %w", c.name, err)
 			}
@@ -129,33 +164,22 @@ func recordRow(r store.Record) []cell { return cellsOf(r, r.Noise) }
 // the 95 % interval of each figure.
 func meanRow(g Group) []cell {
 	cells := slices.DeleteFunc(cellsOf(g.Settings, g.Noise), func(c cell) bool { return c.name == "seed" })
-	cells = append(cells, cell{"seeds", len(g.Done)}, cell{"diverged", len(g.Diverged)})
+	cells = append(cells, cell{name: "seeds", value: len(g.Done)}, cell{name: "diverged", value: len(g.Diverged)})
 	for _, m := range measures() {
 		i := g.Interval(m.of)
-		cells = append(cells, cell{m.name, i.Mean}, cell{m.name + "_ci95", i.HalfWidth})
+		cells = append(cells, cell{name: m.name, value: i.Mean}, cell{name: m.name + "_ci95", value: i.HalfWidth})
 	}
 	return cells
 }
 
-// asMNIST is how people call the normalisation of settings that name none.
-const asMNIST = "mnist"
-
 // cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they mean
 // nothing.
 func cellsOf(v any, noise string) []cell {
-	var cells []cell
-	for _, f := range store.FieldsOf(reflect.ValueOf(v)) {
-		value := f.Value.Interface()
-		meaningless := noise == store.WithoutNoise && slices.Contains([]string{"rho", "rho_value", "c"}, f.Name)
-		switch {
-		case f.Name == "normalise" && value == "":
-			value = asMNIST
-		case f.Name == "rule" && value == "":
-			value = kernels.Movers()[0].Name()
-		case meaningless, value == "", f.Name == "classes" && value == 0:
-			value = nil
+	cells := cellsIn(v)
+	for i, c := range cells {
+		if c.value == "" || noise == store.WithoutNoise && slices.Contains([]string{"rho", "rho_value", "c"}, c.name) {
+			cells[i].value = nil
 		}
-		cells = append(cells, cell{f.Name, value})
 	}
 	return cells
 }

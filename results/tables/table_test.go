@@ -30,17 +30,17 @@ func tableRecords() []store.Record {
 	return []store.Record{recordstest.Record(2, 0.1, 2), full, quiet, diverged(2, 0.1, 3)}
 }
 
-const goldenCSV = `id,data,hidden,noise,rho,rho_value,c,lambda,lr,batch,epochs,mu_init,sigma_init,validation,normalise,classes,rule,seed,status,kernels,` +
+const goldenCSV = `id,data,hidden,noise,rho,rho_value,c,lambda,lr,batch,epochs,mu_init,sigma_init,validation,seed,status,kernels,` +
 	`accuracy_sampled,accuracy_mean,accuracy_predictive,accuracy_expected_log,loss_sampled,loss_mean,loss_predictive,loss_expected_log,draws,` +
 	`validation_accuracy_sampled,validation_loss_sampled,sigma_rms,sigma_rms_layers,reliability_cost,` +
 	`objective,objective_nll,objective_magnitude,objective_reliability,steps,diverged_step,diverged_layer,diverged_what
-"a,""b""",<σ>,100x100,heterogeneous,1/3,0.3333333333333333,1e-7,0,0,0,0,0,0,0,mnist,,adam,9223372036854775809,done,portable,` +
+"a,""b""",<σ>,100x100,heterogeneous,1/3,0.3333333333333333,1e-7,0,0,0,0,0,0,0,9223372036854775809,done,portable,` +
 	`0.5,,,,,,,,20,,0.1,0.3333333333333333,0.1;1e-9;,1.2345678901234568e+22,,,,,100,,,
-rho2-c0.1-seed2,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,mnist,,adam,2,done,portable,` +
+rho2-c0.1-seed2,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,2,done,portable,` +
 	`0.5,,,,,,,,0,,,0.3333333333333333,0.25;1e-9,,,,,,100,,,
-rho2-c0.1-seed3-diverged,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,mnist,,adam,3,diverged,portable,` +
+rho2-c0.1-seed3-diverged,glyphs,100x100,heterogeneous,2,2,0.1,0,0,0,0,0,0,0,3,diverged,portable,` +
 	`,,,,,,,,0,,,,,,,,,,0,12,1,loss
-quiet,glyphs,100x100,none,,,,0,0,0,0,0,0,0,mnist,,adam,1,done,portable,` +
+quiet,glyphs,100x100,none,,,,0,0,0,0,0,0,0,1,done,portable,` +
 	`0.5,,,,,,,,0,,,0.3333333333333333,0.25;1e-9,,,,,,100,,,
 `
 
@@ -57,15 +57,29 @@ func writtenTables(t *testing.T, records []store.Record) map[string]string {
 	return files
 }
 
-// Settings that came later than others: records of before have the first of these.
+// later is settings that came later than others: as they were before, unless it is said.
+func later(said ...store.LaterSetting) store.Later {
+	list := []store.LaterSetting{{Name: "normalise", Value: "mnist", Text: "mnist", Before: true},
+		{Name: "classes", Whole: true, Text: "those of the labels", Before: true},
+		{Name: "rule", Value: "adam", Text: "adam", Before: true}}
+	for _, s := range said {
+		list[slices.IndexFunc(list, func(other store.LaterSetting) bool { return other.Name == s.Name })] = s
+	}
+	return store.NewLater(list...)
+}
+
+// Settings that came later than others have columns where networks have them.
 func TestTablesOfLaterSettings(t *testing.T) {
 	old, auto, stated, sgd := recordstest.Record(2, 0.1, 1), recordstest.Record(2, 0.1, 1), recordstest.Record(2, 0.1, 1),
 		recordstest.Record(2, 0.1, 1)
-	auto.Normalise, stated.Normalise, stated.Classes, sgd.Rule = "auto", "0.5,0.25", 12, "sgd"
+	old.Later = later()
+	auto.Later = later(store.LaterSetting{Name: "normalise", Value: "auto", Text: "auto"})
+	stated.Later = later(store.LaterSetting{Name: "normalise", Value: "0.5,0.25", Text: "0.5,0.25"},
+		store.LaterSetting{Name: "classes", Value: 12, Whole: true, Text: "12"})
+	sgd.Later = later(store.LaterSetting{Name: "rule", Value: "sgd", Text: "sgd"})
 	lines := strings.Split(writtenTables(t, []store.Record{auto, stated, sgd, old})["table.csv"], "\n")
 	for i, want := range []string{",validation,normalise,classes,rule,seed,", ",0,mnist,,adam,1,",
-		`,0,"0.5,0.25",12,adam,1,`, ",0,auto,,adam,1,",
-		",0,mnist,,sgd,1,"} {
+		",0,mnist,,sgd,1,", `,0,"0.5,0.25",12,adam,1,`, ",0,auto,,adam,1,"} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d is %q, want %s in it", i, lines[i], want)
 		}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Later is the settings of a network that came when there were records already, and those that not all networks have.
+// It is a list of LaterSetting in JSON, so that Settings can be compared and be the keys of a map.
+type Later string
+
+// LaterSetting is one of these. Records and identities leave it out where it is as it was before there was the setting.
+type LaterSetting struct {
+	Name   string `json:"name"`            // of the column
+	Value  any    `json:"value"`           // a number, a text, or nil for an empty cell
+	Whole  bool   `json:"whole,omitempty"` // the number is a count
+	Text   string `json:"text"`            // for people
+	Before bool   `json:"before,omitempty"`
+}
+
+// NewLater makes the list.
+func NewLater(list ...LaterSetting) Later {
+	if len(list) == 0 {
+		return ""
+	}
+	text, _ := EncodeJSON(list) // numbers and texts can always be written
+	return Later(text)
+}
+
+// List is the list.
+func (l Later) List() (list []LaterSetting) {
+	if l != "" {
+		_ = json.Unmarshal([]byte(l), &list) // NewLater wrote it
+	}
+	return list
+}
+
+// Has reports whether a setting is there and not as it was before.
+func (l Later) Has(name string) bool {
+	return slices.ContainsFunc(l.List(), func(s LaterSetting) bool { return s.Name == name && !s.Before })
+}
+
+// fields are the settings as the fields of a struct.
+func (l Later) fields() []NamedField {
+	var list []NamedField
+	for _, s := range l.List() {
+		f := NamedField{Name: s.Name, options: "omitempty", Value: reflect.ValueOf(s.Value), Text: s.Text, before: s.Before}
+		number, isNumber := s.Value.(float64)
+		switch {
+		case s.Whole && isNumber:
+			f.Value = reflect.ValueOf(int(number))
+		case s.Whole:
+			f.Value = reflect.ValueOf((*int)(nil))
+		case s.Value == nil:
+			f.Value = reflect.ValueOf((*float64)(nil))
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// compare orders networks: first those that are as networks were before.
+func (l Later) compare(other Later) int {
+	if l == other {
+		return 0
+	}
+	return slices.CompareFunc(l.List(), other.List(), func(a, b LaterSetting) int {
+		x, _ := a.Value.(float64)
+		y, _ := b.Value.(float64)
+		as := map[bool]int{true: 0, false: 1}
+		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(as[a.Before], as[b.Before]), cmp.Compare(x, y),
+			strings.Compare(a.Text, b.Text))
+	})
+}
+
+// laterIn is the settings in the object of a record, which has other fields of known names.
+func laterIn(written map[string]json.RawMessage, known []NamedField) (Later, error) {
+	var list []LaterSetting
+	for _, name := range slices.Sorted(maps.Keys(written)) {
+		if name == "sha256" || slices.ContainsFunc(known, func(f NamedField) bool { return f.Name == name }) {
+			continue
+		}
+		s := LaterSetting{Name: name}
+		if err := json.Unmarshal(written[name], &s.Value); err != nil {
+			return "", err
+		}
+		s.Text = fmt.Sprint(s.Value)
+		list = append(list, s)
+	}
+	return NewLater(list...), nil
+}
+
+// SameAs reports whether settings that were read from a record are those of a network: what the record has besides is of
+// a later version.
+func (s Settings) SameAs(want Settings) bool {
+	read := map[string]any{}
+	for _, l := range s.Later.List() {
+		read[l.Name] = l.Value
+	}
+	for _, l := range want.Later.List() {
+		value, there := read[l.Name]
+		if there == l.Before || there && value != l.Value {
+			return false
+		}
+	}
+	s.Later, want.Later = "", ""
+	return s == want
+}
