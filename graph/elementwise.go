@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -125,7 +126,9 @@ func (o *Elementwise) gradient(w *writer, i int, in gorgonia.Nodes, out, grad *g
 	case kernels.OpSqrt:
 		return root(w.do(kernels.OpDiv, w.number(0.5), out))
 	case kernels.OpLog:
-		return w.do(kernels.OpDiv, grad, in[0])
+		return w.do(kernels.OpDiv, grad, w.notNegative(in[0]))
+	case kernels.OpLog1p:
+		return w.do(kernels.OpDiv, grad, w.notNegative(w.do(kernels.OpAdd, in[0], w.number(1))))
 	case kernels.OpAbs:
 		return w.do(kernels.OpMul, grad, w.do(kernels.OpSign, in[0]))
 	case kernels.OpMin:
@@ -150,7 +153,7 @@ var gorgonias = struct {
 }{
 	map[kernels.Op]func(*gorgonia.Node) (*gorgonia.Node, error){
 		kernels.OpNeg: gorgonia.Neg, kernels.OpSquare: gorgonia.Square, kernels.OpExp: gorgonia.Exp,
-		kernels.OpLog1p: gorgonia.Log1p, kernels.OpExpm1: gorgonia.Expm1, kernels.OpTanh: gorgonia.Tanh,
+		kernels.OpExpm1: gorgonia.Expm1, kernels.OpTanh: gorgonia.Tanh,
 		kernels.OpSigmoid: gorgonia.Sigmoid, kernels.OpSoftplus: gorgonia.Softplus,
 	},
 	map[kernels.Op]func(a, b *gorgonia.Node) (*gorgonia.Node, error){
@@ -191,6 +194,19 @@ func (w *writer) do(o kernels.Op, in ...*gorgonia.Node) *gorgonia.Node {
 		return w.keep(f(in[0], in[1]))
 	}
 	return w.keep(ApplyElementwise(o, in...))
+}
+
+// notNegative is x, or not a number where x is negative: a logarithm is none there, and so its slope shall be none,
+// though 1/x is one.
+func (w *writer) notNegative(x *gorgonia.Node) *gorgonia.Node {
+	if w.err != nil || x.Name() == kernels.InputSigma {
+		return x
+	}
+	switch x.Op().(type) {
+	case *Sigma, *Spread:
+		return x
+	}
+	return w.do(kernels.OpSelect, w.do(kernels.OpLess, x, w.number(0)), w.number(math.NaN()), x)
 }
 
 // constantValue is the number that a constant has in all its entries.

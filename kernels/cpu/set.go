@@ -42,6 +42,9 @@ type kernelSet struct {
 	// finite.
 	sum func(u *summing, s *scratch, first, rows int) bool
 
+	// operate computes an operation of a formula; dst may be one of the arguments. The lengths are multiples of 16.
+	operate func(o kernels.Op, dst []float32, arguments [3][]float32)
+
 	// advance and advanceSites are the methods of that name of a Diffusion.
 	advance      func(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int)
 	advanceSites func(d *kernels.Diffusion[float32], t kernels.Turnover[float32], w []float32, born []uint32,
@@ -199,6 +202,7 @@ var portable = &kernelSet{
 		}
 		return finite
 	},
+	operate:      operate,
 	advance:      (*kernels.Diffusion[float32]).Advance,
 	advanceSites: (*kernels.Diffusion[float32]).AdvanceSites,
 }

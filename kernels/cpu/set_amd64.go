@@ -38,6 +38,7 @@ type assembly struct {
 	squares   func(dst, x *float32, n int)
 	sumInputs func(magnitude, square *float64, squares, x *float32, stride, columns, batch int)
 
+	operations       operations
 	uniforms         func(u *float32, keys *[20]uint32, block uint32, n int)
 	advanceLine      func(w *float32, keys *[20]uint32, block uint32, n int, law *float32)
 	advanceTable     func(w *float32, keys *[20]uint32, block uint32, n int, law, cells *float32)
@@ -83,7 +84,8 @@ var avx512 = assembly{
 		"rmsprop":  {updateRMSpropAVX512, updateSharedRMSpropAVX512, updateMeansRMSpropAVX512},
 	},
 	sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
-	uniforms: uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
+	operations: operationsAVX512,
+	uniforms:   uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
 	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
 }.set("avx512")
 
@@ -107,7 +109,8 @@ var avx2 = assembly{
 		"rmsprop":  {updateRMSpropAVX2, updateSharedRMSpropAVX2, updateMeansRMSpropAVX2},
 	},
 	sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
-	uniforms: uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
+	operations: operationsAVX2,
+	uniforms:   uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
 	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,
 }.set("avx2")
 
@@ -202,6 +205,13 @@ func (a assembly) set(name string) *kernelSet {
 			square, exampleSquare := u.sums.Square[from:to], u.sums.ExampleSquare[from:to]
 			return a.sum(&gradient[0], &magnitude[0], &square[0], &exampleSquare[0], &x[0], &dy[0], &xSquares[0], &dySquares[0],
 				stride, dyStride, rows, u.batch) == 0
+		},
+		operate: func(o kernels.Op, dst []float32, arguments [3][]float32) {
+			var p [3]*float32
+			for i := range o.Arity() {
+				p[i] = &arguments[i][:len(dst)][0]
+			}
+			a.operations[o](&dst[0], p[0], p[1], p[2], len(dst))
 		},
 		advance:      a.advanceNumbers,
 		advanceSites: a.advanceNumbersOnSites,

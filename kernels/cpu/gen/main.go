@@ -62,6 +62,9 @@ func (a *assembler) write(folder, hash string) error {
 	for _, rule := range movers {
 		a.updates(rule)
 	}
+	for _, o := range operations {
+		a.formulaOperation(o)
+	}
 	a.probe()
 	file, err := a.Result()
 	if err != nil {
