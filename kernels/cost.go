@@ -145,22 +145,6 @@ func (s Standard) Slopes(m Member, fraction float64) Slopes[float64] {
 	return u
 }
 
-// StandardSlopes are those of one term of each kind, where the costs of all layers are of the standard form and their
-// terms are the same, whatever layers have them.
-func (p *Program) StandardSlopes(m Member, fraction float64) Slopes[float64] {
-	var all Standard
-	for _, g := range p.Gradients() {
-		s, _ := g.Standard()
-		if s.MagnitudeTerms > 0 {
-			all.MagnitudeTerms, all.magnitude = 1, s.magnitude
-		}
-		if s.ReliabilityTerms > 0 {
-			all.ReliabilityTerms, all.reliability = 1, s.reliability
-		}
-	}
-	return all.Slopes(m, fraction)
-}
-
 // Number is a number of the member by its name in formulas.
 func (m Member) Number(name string) (float64, bool) {
 	switch name {

@@ -58,7 +58,8 @@ type fault struct {
 	edit     func(l *Launch)
 	records  func(u []gradientRecord)
 	langevin func(w []langevinRecord)
-	single   bool // work by single operations, not through the middle kernel
+	prices   func(p []priceRecord) // of members and layers
+	single   bool                  // work by single operations, not through the middle kernel
 }
 
 // faultySteps is the number of steps that a VM with a fault makes.
@@ -95,6 +96,19 @@ func (f fault) check(t *testing.T, n *conformance.Network, want []*conformance.R
 		}
 		f.langevin(records)
 		if err := vm.upload(vm.memory.langevin, bytesOf(records), "numbers of Langevin"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.prices != nil {
+		if err := vm.makeResident(batch{0, len(n.Members)}); err != nil {
+			t.Fatal(err)
+		}
+		var records []priceRecord
+		for _, m := range n.Members {
+			records, _ = vm.shape.price(records, nil, m, float64(vm.shape.Batch)/float64(n.Data.N))
+		}
+		f.prices(records)
+		if err := vm.upload(vm.memory.prices, bytesOf(records), "prices"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -209,19 +223,12 @@ func TestPlantedFaults(t *testing.T) {
 	}
 
 	for name, records := range map[string]func(u []gradientRecord){
-		"in-1":                           func(u []gradientRecord) { u[0].in-- },
-		"in+1":                           func(u []gradientRecord) { u[0].in++ },
-		"out-1":                          func(u []gradientRecord) { u[1].out-- },
-		"out+1":                          func(u []gradientRecord) { u[1].out++ },
-		"noise of another layer":         func(u []gradientRecord) { u[1].layer-- },
-		"phi of the next synapse":        func(u []gradientRecord) { u[1].phiOffset-- },
-		"reliability cost counted twice": func(u []gradientRecord) { u[0].reliabilityTerms *= 2; u[1].reliabilityTerms *= 2 },
-		"magnitude cost counted twice":   func(u []gradientRecord) { u[0].magnitudeTerms *= 2; u[1].magnitudeTerms *= 2 },
-		"B/N missing": func(u []gradientRecord) {
-			for i := range u {
-				u[i].reliabilityTerms *= float32(n.Data.N) / float32(n.Program.Batch)
-			}
-		},
+		"in-1":                    func(u []gradientRecord) { u[0].in-- },
+		"in+1":                    func(u []gradientRecord) { u[0].in++ },
+		"out-1":                   func(u []gradientRecord) { u[1].out-- },
+		"out+1":                   func(u []gradientRecord) { u[1].out++ },
+		"noise of another layer":  func(u []gradientRecord) { u[1].layer-- },
+		"phi of the next synapse": func(u []gradientRecord) { u[1].phiOffset-- },
 	} {
 		check("update: "+name, n, want, fault{records: records})
 		if strings.HasPrefix(name, "in") || strings.HasPrefix(name, "out") {
@@ -229,6 +236,22 @@ func TestPlantedFaults(t *testing.T) {
 		}
 	}
 
+	each := func(f func(p *priceRecord)) func(p []priceRecord) {
+		return func(p []priceRecord) {
+			for i := range p {
+				f(&p[i])
+			}
+		}
+	}
+	inverse := float32(n.Data.N) / float32(n.Program.Batch)
+	for name, prices := range map[string]func(p []priceRecord){
+		"reliability cost counted twice": each(func(p *priceRecord) { p.reliability *= 2 }),
+		"magnitude cost counted twice":   each(func(p *priceRecord) { p.magnitude *= 2 }),
+		"B/N missing":                    each(func(p *priceRecord) { p.reliability *= inverse }),
+		"prices of another member":       func(p []priceRecord) { p[0], p[2] = p[2], p[0] },
+	} {
+		check("update: "+name, n, want, fault{prices: prices})
+	}
 	check("a wrong counter everywhere", n, want, fault{edit: func(l *Launch) {
 		on(func(p *forwardParameters) { p.streamLayer += 1 << 16 })(l)
 		on(func(p *updateParameters) { p.stream += 1 << 16 })(l)
@@ -237,9 +260,7 @@ func TestPlantedFaults(t *testing.T) {
 		p.streamLayer = p.streamLayer&0xffff | uint32(kernels.StreamTrain)<<16
 	})})
 	check("reliability cost counted twice, sigma per layer", shared, wantShared,
-		fault{edit: on(func(p *updateSigmaParameters) {
-			p.reliabilityTerms *= 2
-		})})
+		fault{prices: each(func(p *priceRecord) { p.reliability *= 2 })})
 	check("inputs of another member", n, want, fault{single: true, edit: on(func(p *forwardParameters) {
 		if p.in == 41 {
 			p.xslot += 4
@@ -282,14 +303,14 @@ func TestPlantedFaultsOfLangevin(t *testing.T) {
 	check("N/B missing", fault{}, all(func(w *langevinRecord) { w.rate *= float32(n.Program.Batch) / float32(n.Data.N) }))
 	check("a control with a gradient", fault{}, func(w []langevinRecord) { w[1].rate = w[0].rate })
 	check("numbers of another member", fault{}, func(w []langevinRecord) { w[0], w[1] = w[1], w[0] })
-	check("the sign of the prior", fault{records: func(u []gradientRecord) {
-		for i := range u {
-			u[i].magnitudeTerms *= -1
+	check("the sign of the prior", fault{prices: func(p []priceRecord) {
+		for i := range p {
+			p[i].magnitude *= -1
 		}
 	}}, nil)
-	check("B/N of the prior missing", fault{records: func(u []gradientRecord) {
-		for i := range u {
-			u[i].magnitudeTerms *= float32(n.Data.N) / float32(n.Program.Batch)
+	check("B/N of the prior missing", fault{prices: func(p []priceRecord) {
+		for i := range p {
+			p[i].magnitude *= float32(n.Data.N) / float32(n.Program.Batch)
 		}
 	}}, nil)
 	check("noise of another layer", fault{records: func(u []gradientRecord) { u[1].layer-- }}, nil)

@@ -262,9 +262,11 @@ var movers = map[string]string{"adam": "", "sgd": "_sgd", "momentum": "_momentum
 // update moves mu of all layers, and phi if it is per synapse.
 func (vm *VM) update(p pass) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
-	return vm.call("update"+movers[s.Rule.Name()]+"_"+p.kind, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
-		clock: p.clock, layers: vm.layers(p), members: m.members, state: m.state, sums: m.sums, stateSize: n(s.stateSize),
-		muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows), sumGroups: n(s.sumGroups),
+	kernel := "update" + movers[s.Rule.Name()] + s.form() + "_" + p.kind
+	return vm.call(kernel, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
+		clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, numbers: m.numbers, state: m.state,
+		sums: m.sums, stateSize: n(s.stateSize), muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows),
+		sumGroups: n(s.sumGroups), phiStride: n(vm.phiStride()), numberCount: n(len(s.numbers.Outputs)),
 		stream: uint32(p.stream) << 16,
 	})
 }
@@ -280,11 +282,23 @@ func (vm *VM) accumulate(p pass) Launch {
 
 // langevin moves mu of all layers down the gradient, with noise.
 func (vm *VM) langevin(p pass) Launch {
-	m := vm.memory
-	return vm.call("langevin", [3]int{vm.shape.tiles(), 1, p.instances}, 256, langevinParameters{
-		clock: p.clock, layers: vm.layers(p), members: m.members, langevin: m.langevin, state: m.state,
-		stateSize: vm.counts.of(vm.shape.stateSize), stream: uint32(p.stream) << 16,
+	m, s, n := vm.memory, vm.shape, vm.counts.of
+	return vm.call("langevin"+s.form(), [3]int{s.tiles(), 1, p.instances}, 256, langevinParameters{
+		clock: p.clock, layers: vm.layers(p), members: m.members, langevin: m.langevin, prices: m.prices, numbers: m.numbers,
+		state: m.state, stateSize: n(s.stateSize), phiStride: n(vm.phiStride()), numberCount: n(len(s.numbers.Outputs)),
+		noise: noiseKinds[vm.kind()], stream: uint32(p.stream) << 16,
 	})
+}
+
+// noiseKinds are the numbers of Kind in src/update.cuh.
+var noiseKinds = map[string]int32{"means": 0, "shared": 1, "synapse": 2}
+
+// form is what the kernels for formulas have in their names.
+func (s shape) form() string {
+	if s.priced {
+		return "_priced"
+	}
+	return ""
 }
 
 // tiles counts the blocks that form dW of all layers.
@@ -302,12 +316,11 @@ func gradientTiles(l kernels.Layer) int {
 
 func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
-	standard, _ := i.Standard()
 	return vm.call("update"+movers[s.Rule.Name()]+"_sigma", [3]int{len(s.Layout.Groups()), 1, p.instances}, 64,
 		updateSigmaParameters{
-			clock: p.clock, layers: vm.layers(p), members: m.members, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf,
+			clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf,
 			sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(s.phiOffset()), phiSlots: n(s.phiSlots),
-			rows: n(s.rows), sumGroups: n(s.sumGroups), reliabilityTerms: float32(standard.ReliabilityTerms),
+			rows: n(s.rows), sumGroups: n(s.sumGroups),
 		})
 }
 
@@ -351,7 +364,6 @@ func (vm *VM) gradientRecords() []gradientRecord {
 	m, layout, tile, n := vm.memory, vm.shape.Layout, 0, vm.counts.of
 	for _, u := range vm.shape.Gradients() {
 		l, slot, parity := layout.Layers[u.Layer], m.identity, 0
-		standard, _ := u.Standard()
 		if u.Src == vm.shape.dataFirst {
 			slot, parity = m.slots, vm.parity(vm.training(0))
 		}
@@ -359,7 +371,6 @@ func (vm *VM) gradientRecords() []gradientRecord {
 			x: m.values[u.Src], xslot: slot, dy: m.deltas[u.Dst], in: n(l.In), out: n(l.Out),
 			muOffset: n(layout.Offset(u.Layer)), phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(u.Layer)),
 			layer: n(u.Layer), firstRow: n(vm.shape.firstRow[u.Layer]), firstTile: n(tile),
-			magnitudeTerms: float32(standard.MagnitudeTerms), reliabilityTerms: float32(standard.ReliabilityTerms),
 			parity: n(parity),
 		})
 		tile += gradientTiles(l)

@@ -63,6 +63,9 @@ type shape struct {
 	totalSize int  // sums of one member, in numbers of 8 bytes: four of every slot and two of every input
 	dataFirst kernels.Buffer
 	fused     bool // the middle kernel does the layers after the first
+	// Of a law that is not of the standard form: the slopes in two parts, see kernels.Formula.Hoist.
+	priced              bool
+	numbers, perSynapse kernels.Formula
 }
 
 func newShape(p *kernels.Program) shape {
@@ -95,6 +98,12 @@ func newShape(p *kernels.Program) shape {
 		s.totalSize = 4*s.slots + 2*s.inputs
 	}
 	_, s.langevin = p.Rule.(kernels.Langevin)
+	if law := p.Gradients()[0].Law; !s.sums {
+		_, standard := law.Standard()
+		if s.priced = !standard; s.priced {
+			s.numbers, s.perSynapse = law.Slopes.Hoist(kernels.InputMu, kernels.InputSigma)
+		}
+	}
 	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
 }
@@ -123,7 +132,7 @@ type memory struct {
 	part, weights, sums                             Address
 	rowsOf, synapses, layerOf                       Address
 	sampled, gradients, operations                  Address
-	totals, langevin                                Address
+	totals, langevin, prices, numbers               Address
 }
 
 // regions lists what the device holds for a number of members with the given number of distinct seeds.
@@ -152,6 +161,8 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		region{"stored weights", 4 * s.wSize * members, &m.weights},
 		region{"layers drawn ahead", bytesFor[sampledRecord](len(s.Layout.Layers)), &m.sampled},
 		region{"gradients", bytesFor[gradientRecord](len(s.Layout.Layers)), &m.gradients},
+		region{"prices", bytesFor[priceRecord](len(s.Layout.Layers) * members), &m.prices},
+		region{"numbers of formulas", 4 * len(s.numbers.Outputs) * len(s.Layout.Layers) * members, &m.numbers},
 		region{"operations", bytesFor[operationRecord](len(s.Instructions)), &m.operations},
 		region{"partial sums", 4 * s.partSize * batch * members, &m.part},
 	)

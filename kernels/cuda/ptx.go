@@ -45,6 +45,20 @@ var entries = map[string]entry{
 	"update_rmsprop_synapse":  {"update", updateParameters{}},
 	"update_rmsprop_sigma":    {"sigma", updateSigmaParameters{}},
 
+	"update_priced_means":            {"priced", updateParameters{}},
+	"update_priced_shared":           {"priced", updateParameters{}},
+	"update_priced_synapse":          {"priced", updateParameters{}},
+	"update_sgd_priced_means":        {"priced", updateParameters{}},
+	"update_sgd_priced_shared":       {"priced", updateParameters{}},
+	"update_sgd_priced_synapse":      {"priced", updateParameters{}},
+	"update_momentum_priced_means":   {"priced", updateParameters{}},
+	"update_momentum_priced_shared":  {"priced", updateParameters{}},
+	"update_momentum_priced_synapse": {"priced", updateParameters{}},
+	"update_rmsprop_priced_means":    {"priced", updateParameters{}},
+	"update_rmsprop_priced_shared":   {"priced", updateParameters{}},
+	"update_rmsprop_priced_synapse":  {"priced", updateParameters{}},
+	"langevin_priced":                {"priced", langevinParameters{}},
+
 	"accumulate":    {"accumulate", accumulateParameters{}},
 	"langevin":      {"langevin", langevinParameters{}},
 	"score":         {"score", scoreParameters{}},
@@ -58,10 +72,14 @@ func PTX(source string) (string, error) {
 	return string(text), err
 }
 
-// loadKernels loads all kernels; text replaces the PTX of the sources it names, for tests.
+// loadKernels loads all kernels but, unless their text is given, those of formulas; text replaces the PTX of the sources
+// it names.
 func loadKernels(d Driver, text map[string]string) (map[string]Kernel, error) {
 	found, modules := map[string]Kernel{}, map[string]Module{}
 	for name, e := range entries {
+		if e.source == "priced" && text["priced"] == "" {
+			continue // no formula to put into it
+		}
 		m, loaded := modules[e.source]
 		if !loaded {
 			body, ok := text[e.source]

@@ -20,10 +20,11 @@ const (
 // ForwardParameters. Fields have the same names in the same order.
 type (
 	memberRecord struct {
-		key0, key1                                                   uint32
-		rho, magnitude, reliability, rate, decay, variance, constant float32
+		key0, key1                      uint32
+		rate, decay, variance, constant float32
 	}
-	stepRecord struct {
+	priceRecord struct{ magnitude, reliability, rho float32 }
+	stepRecord  struct {
 		step, first                                               uint32
 		rate, root, beta1, gain1, beta2, gain2, epsilon, schedule float32
 	}
@@ -36,7 +37,6 @@ type (
 	gradientRecord struct {
 		x, xslot, dy                                             Address
 		in, out, muOffset, phiOffset, layer, firstRow, firstTile int32
-		magnitudeTerms, reliabilityTerms                         float32
 		parity                                                   int32
 	}
 	operationRecord struct {
@@ -105,16 +105,17 @@ type (
 	updateParameters struct {
 		clock                                         clock
 		layers                                        layers
-		members, state, sums                          Address
+		members, prices, numbers, state, sums         Address
 		stateSize, muSlots, phiSlots, rows, sumGroups int32
+		phiStride, numberCount                        int32
 		stream                                        uint32
 	}
 	updateSigmaParameters struct {
 		clock                                           clock
 		layers                                          layers
-		members, rowsOf, synapses, layerOf, sums, state Address
+		members, prices                                 Address
+		rowsOf, synapses, layerOf, sums, state          Address
 		stateSize, phiOffset, phiSlots, rows, sumGroups int32
-		reliabilityTerms                                float32
 	}
 	accumulateParameters struct {
 		clock                      clock
@@ -123,11 +124,12 @@ type (
 		totalSize, muSlots, inputs int32
 	}
 	langevinParameters struct {
-		clock                    clock
-		layers                   layers
-		members, langevin, state Address
-		stateSize                int32
-		stream                   uint32
+		clock                                    clock
+		layers                                   layers
+		members, langevin, prices, numbers       Address
+		state                                    Address
+		stateSize, phiStride, numberCount, noise int32
+		stream                                   uint32
 	}
 	scoreParameters struct {
 		answers               answers
@@ -162,12 +164,29 @@ func (c *counts) of(n int) int32 {
 	return int32(n)
 }
 
-func newMemberRecord(p *kernels.Program, m kernels.Member, fraction float64) memberRecord {
+// price appends the prices of a member in all layers, and the numbers of a formula.
+func (s shape) price(prices []priceRecord, numbers []float32, m kernels.Member, fraction float64) ([]priceRecord,
+	[]float32) {
+	for _, g := range s.Gradients() {
+		if !s.priced {
+			u := kernels.NewSlopes[float32](g.Law, m, fraction)
+			prices = append(prices, priceRecord{u.Magnitude, u.Reliability, u.Rho})
+			continue
+		}
+		prices = append(prices, priceRecord{})
+		f := m.Bind(s.numbers).Bind(map[string]float64{kernels.InputFraction: fraction})
+		for _, v := range kernels.Eval[float64](f) {
+			numbers = append(numbers, float32(v))
+		}
+	}
+	return prices, numbers
+}
+
+func newMemberRecord(p *kernels.Program, m kernels.Member) memberRecord {
 	outputs := p.Widths[p.Output]
-	slopes := p.StandardSlopes(m, fraction)
 	return memberRecord{
-		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rho: float32(slopes.Rho), magnitude: float32(slopes.Magnitude),
-		reliability: float32(slopes.Reliability), rate: float32(m.LearningRate), decay: float32(m.LearningRate * m.WeightDecay), variance: float32(m.NoiseVariance),
+		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rate: float32(m.LearningRate),
+		decay: float32(m.LearningRate * m.WeightDecay), variance: float32(m.NoiseVariance),
 		constant: float32(float64(outputs) * math.Log(2*math.Pi*float64(float32(m.NoiseVariance))) / 2),
 	}
 }

@@ -120,7 +120,7 @@ func TestRecordsMatchSources(t *testing.T) {
 	}
 	for _, r := range []any{
 		memberRecord{}, stepRecord{}, langevinRecord{}, haltRecord{}, figuresRecord{}, sampledRecord{}, gradientRecord{},
-		operationRecord{},
+		operationRecord{}, priceRecord{},
 	} {
 		typ := reflect.TypeOf(r)
 		see(typ)

@@ -99,6 +99,17 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 		}
 	}
 	var err error
+	if vm.shape.priced {
+		text, err := PTX("priced")
+		if err != nil {
+			return nil, err
+		}
+		ptx = maps.Clone(ptx)
+		if ptx == nil {
+			ptx = map[string]string{}
+		}
+		ptx["priced"] = priced(text, vm.shape.perSynapse)
+	}
 	if vm.kernels, err = loadKernels(d, ptx); err != nil {
 		return nil, err
 	}
@@ -116,6 +127,14 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 // fits refuses sizes that kernels cannot count in 32 bits, and minibatches that a grid or the shared memory of the
 // kernel loss cannot hold.
 func (s shape) fits(gpu Info, training bool) error {
+	for _, g := range s.Gradients() {
+		standard, ok := g.Standard()
+		first, _ := s.Gradients()[0].Standard()
+		if ok == s.priced && !s.sums || s.priced && !g.Slopes.Equal(s.Gradients()[0].Slopes) {
+			return fmt.Errorf("cuda: layers 0 and %d have costs of other forms (%v, %v): a GPU takes one form for all", g.Layer,
+				first, standard)
+		}
+	}
 	if size := max(s.stateSize, s.totalSize); size > math.MaxInt32 {
 		return fmt.Errorf("cuda: a network of %d synapses: its state and sums have room for %d numbers, the kernels "+
 			"count at most %d",
@@ -271,6 +290,8 @@ func (vm *VM) makeResident(b batch) error {
 	vm.slots, vm.seeds = map[uint64]int{}, nil
 	records, slots := make([]memberRecord, b.len()), make([]int32, b.len())
 	langevin := make([]langevinRecord, b.len())
+	var prices []priceRecord
+	var numbers []float32
 	fraction := 1.0
 	if vm.train != nil {
 		fraction = float64(vm.shape.Batch) / float64(vm.train.N)
@@ -281,7 +302,10 @@ func (vm *VM) makeResident(b batch) error {
 			vm.seeds = append(vm.seeds, m.Seed)
 		}
 		slots[i] = int32(vm.slots[m.Seed])
-		records[i] = newMemberRecord(vm.shape.Program, m, fraction)
+		records[i] = newMemberRecord(vm.shape.Program, m)
+		if vm.train != nil {
+			prices, numbers = vm.shape.price(prices, numbers, m, fraction)
+		}
 		langevin[i] = newLangevinRecord(m, fraction)
 		if err := vm.uploadMember(b.from + i); err != nil {
 			return err
@@ -289,6 +313,12 @@ func (vm *VM) makeResident(b batch) error {
 	}
 	if vm.train != nil {
 		if err := vm.upload(vm.memory.slots, bytesOf(slots), "slots"); err != nil {
+			return err
+		}
+	}
+	if vm.train != nil {
+		if err := cmp.Or(vm.upload(vm.memory.prices, bytesOf(prices), "prices"),
+			vm.upload(vm.memory.numbers, bytesOf(numbers), "numbers of formulas")); err != nil {
 			return err
 		}
 	}

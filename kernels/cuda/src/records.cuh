@@ -6,14 +6,15 @@
 // Member holds the numbers of one network.
 struct Member {
   unsigned key0, key1; // the seed
-  float rho;
-  float magnitude;   // lambda B/N
-  float reliability; // k B/N, k = c rho or c
-  float rate;        // learning rate
-  float decay;       // learning rate times the weight decay
-  float variance;    // of the Gaussian likelihood
-  float constant;    // outputs log(2 pi variance)/2
+  float rate;          // learning rate
+  float decay;         // learning rate times the weight decay
+  float variance;      // of the Gaussian likelihood
+  float constant;      // outputs log(2 pi variance)/2
 };
+
+// Price holds the slopes of the costs of one network in one layer, B/N in them, where they are of the standard form:
+// magnitude sign(mu) and -reliability sigma^-(rho+1).
+struct Price { float magnitude, reliability, rho; };
 
 // Step holds what changes from step to step, and the constants of Adam. Under the rule Langevin rate is eps_t / eps, and root its root.
 struct Step {
@@ -53,7 +54,6 @@ struct Gradient {
   const float *dy;  // gradient at its output
   int in, out, muOffset, phiOffset;
   int layer, firstRow, firstTile;
-  float magnitudeTerms, reliabilityTerms;
   int parity; // numbers between the two halves of x between which steps alternate, or 0
 };
 
@@ -68,8 +68,8 @@ struct Operation {
   float *dx;           // gradient at its input
 };
 
-static_assert(sizeof(Member) == 36 && sizeof(Step) == 40 && sizeof(Langevin) == 8 && sizeof(Halt) == 8);
-static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 64 && sizeof(Operation) == 64);
+static_assert(sizeof(Member) == 24 && sizeof(Step) == 40 && sizeof(Langevin) == 8 && sizeof(Halt) == 8 && sizeof(Price) == 12);
+static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 56 && sizeof(Operation) == 64);
 
 // What several kernels take.
 
@@ -161,8 +161,12 @@ struct UpdateParameters {
   Clock clock;
   Layers layers;
   const Member *members;
+  const Price *prices;  // of each member and layer
+  const float *numbers; // of the law's formula, of each member and layer; null where it is of the standard form
   float *state, *sums;
   int stateSize, muSlots, phiSlots, rows, sumGroups;
+  int phiStride;   // between the phis of neighbouring rows, where sigma is shared
+  int numberCount; // of one member and layer
   unsigned stream;
 };
 
@@ -170,11 +174,11 @@ struct UpdateSigmaParameters {
   Clock clock;
   Layers layers;
   const Member *members;
+  const Price *prices;
   const int *rowsOf, *synapses, *layerOf; // of each group
   const float *sums;
   float *state;
   int stateSize, phiOffset, phiSlots, rows, sumGroups;
-  float reliabilityTerms;
 };
 
 struct AccumulateParameters {
@@ -189,8 +193,11 @@ struct LangevinParameters {
   Layers layers;
   const Member *members;
   const Langevin *langevin;
+  const Price *prices;  // see UpdateParameters
+  const float *numbers;
   float *state;
-  int stateSize;
+  int stateSize, phiStride, numberCount;
+  int noise; // who shares a sigma: a Kind
   unsigned stream;
 };
 

@@ -31,8 +31,9 @@ DEVICE void updateSigma(const UpdateSigmaParameters &p) {
   Mover mover(p.clock.steps[index], m);
   float *phi = p.state + (size_t)member * p.stateSize + p.phiOffset + group;
   float slope, sigma = softplus(*phi, &slope), power;
-  inversePowers<1>(&power, &sigma, m.rho);
-  float cost = m.reliability * p.reliabilityTerms * (float)p.synapses[group] * power;
+  Price law = p.prices[member * p.layers.count]; // that of all layers
+  inversePowers<1>(&power, &sigma, law.rho);
+  float cost = law.reliability * (float)p.synapses[group] * power;
   float moment1 = Mover::moments > 0 ? phi[phiSlots] : 0.f, moment2 = Mover::moments > 1 ? phi[2 * phiSlots] : 0.f;
   float g = (total - cost) * slope, moved = *phi - mover.move(&moment1, &moment2, g);
   *phi = moved;
