@@ -13,7 +13,7 @@ import (
 
 // CompileSpec builds, differentiates and compiles a Spec.
 func CompileSpec(s Spec, rule kernels.Rule) (*kernels.Program, error) {
-	m, err := Build(s, tensor.Float32)
+	m, err := Build(s, tensor.Float64) // whose constants are exact
 	if err != nil {
 		return nil, err
 	}

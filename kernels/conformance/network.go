@@ -80,8 +80,9 @@ type Design struct {
 	Activation kernels.Activation
 	Batch      int
 	Rho        float64
-	Members    int // 0 means 1
-	Examples   int // 0 means four minibatches and one more
+	Members    int      // 0 means 1
+	Examples   int      // 0 means four minibatches and one more
+	Laws       []string // costs; none means the paper's, with Rho as exponent, or 0 for their limit
 }
 
 func (d Design) String() string {
@@ -134,13 +135,17 @@ func crossed() []Design {
 // Network is a Program with everything that a run of it needs.
 type Network struct {
 	graph.Spec
-	Program *kernels.Program
-	Members []kernels.Member
-	Data    *kernels.Data
-	Start   []*kernels.State // of each member
+	standard bool // whether the costs are the paper's
+	Program  *kernels.Program
+	Members  []kernels.Member
+	Data     *kernels.Data
+	Start    []*kernels.State // of each member
 }
 
-func (d Design) costs() []graph.Law {
+func (d Design) costs(t testing.TB) []graph.Law {
+	if d.Laws != nil {
+		return parsed(t, d.Laws)
+	}
 	if d.Rho == 0 {
 		return graph.EntropicCosts(d.Sharing)
 	}
@@ -152,9 +157,9 @@ func (d Design) costs() []graph.Law {
 // 0.05 and 0.5, and c such that the largest gradients of noise and cost are of one size.
 func (d Design) Network(t testing.TB) *Network {
 	t.Helper()
-	n := &Network{Spec: graph.Spec{
+	n := &Network{standard: d.Laws == nil, Spec: graph.Spec{
 		Sizes: d.Sizes, Batch: d.Batch, Activation: d.Activation, Sharing: d.Sharing, Likelihood: d.Likelihood,
-		Costs: d.costs(),
+		Costs: d.costs(t),
 	}}
 	n = n.Under(t, kernels.DefaultAdam())
 	if d.Examples == 0 {
@@ -164,7 +169,7 @@ func (d Design) Network(t testing.TB) *Network {
 	for i := range max(1, d.Members) {
 		n.Members = append(n.Members, kernels.Member{
 			Seed: 42<<33 + uint64(i/2), C: 1, Rho: d.Rho, Lambda: 0.3 + 0.1*float64(i), LearningRate: 1e-3 * float64(1+i),
-			NoiseVariance: 0.2,
+			NoiseVariance: 0.2, Numbers: map[string]float64{"k": 0.25 + 0.1*float64(i), "n": 3},
 		})
 		n.Start = append(n.Start, Initial(n.Program.Layout, 3+uint64(i), 0.15))
 	}

@@ -307,12 +307,12 @@ func (r *Reference) train(step int) {
 	for _, e := range r.examples(step) {
 		r.backpropagate(e, w, dw)
 	}
-	m, fraction, c := r.member, r.fraction(), r.member.C
+	m, fraction, times := r.member, r.fraction(), 1.0
 	switch r.flaw {
 	case "B/N missing":
 		fraction = 1
 	case "a cost counted twice":
-		c *= 2
+		times = 2
 	}
 	gPhi := make([]float64, len(r.phi))
 	lr := m.LearningRate * r.scheduled(step)
@@ -340,17 +340,22 @@ func (r *Reference) train(step int) {
 		case "the decay at a constant rate":
 			decay = m.LearningRate * m.WeightDecay * *mu
 		}
-		*mu -= follow(&r.muMoments[l][row][k], g+m.Lambda*fraction*math.Copysign(1, *mu)) + decay
+		i, sigma := r.group(l, row, k), 0.0
+		if r.n.Sharing != kernels.NoNoise {
+			sigma = softplus(r.phi[i])
+		}
+		magnitude, slope := m.Lambda*math.Copysign(1, *mu), -m.C*m.Rho*math.Pow(sigma, -m.Rho-1)
+		switch {
+		case !r.n.standard:
+			magnitude, slope = r.slopes(*mu, sigma)
+		case m.Rho == 0:
+			slope = -m.C / sigma
+		}
+		*mu -= follow(&r.muMoments[l][row][k], g+fraction*magnitude) + decay
 		if r.n.Sharing == kernels.NoNoise {
 			return
 		}
-		i := r.group(l, row, k)
-		sigma := softplus(r.phi[i])
-		slope := -c * m.Rho * math.Pow(sigma, -m.Rho-1)
-		if m.Rho == 0 {
-			slope = -c / sigma
-		}
-		gPhi[i] += (g*xi[l][row][k] + fraction*slope) / (1 + math.Exp(-r.phi[i]))
+		gPhi[i] += (g*xi[l][row][k] + fraction*times*slope) / (1 + math.Exp(-r.phi[i]))
 	})
 	for i, g := range gPhi {
 		r.phi[i] -= follow(&r.phiMoments[i], g)
@@ -461,6 +466,10 @@ func (r *Reference) fluctuate(rule kernels.Langevin, step int) {
 	r.each(dw, func(l, row, k int, g float64) {
 		mu := &r.mu[l][row][k]
 		gradient := scale*g + prior*math.Copysign(1, *mu)
+		if !r.n.standard {
+			slope, _ := r.slopes(*mu, r.sigma(l, row, k))
+			gradient = scale*g + slope
+		}
 		if m.Uncorrected {
 			gradient = 0
 		}

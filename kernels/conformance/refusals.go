@@ -67,7 +67,7 @@ func refusals(t *testing.T, m Machine) {
 		{"an unknown operation in a cost", n, each(func(i *kernels.Update) { i.Law = unknownLaw() }),
 			"no kernel for the operation Op(99) in the costs strange"},
 		{"a cost of a number that is not there", n, each(func(i *kernels.Update) { i.Law = namelessLaw() }),
-			"no number for k in the cost strange k*abs(mu)"},
+			"no number for q in the cost strange q*abs(mu)"},
 		{"weights never drawn", n, func(p *kernels.Program) { p.Instructions = p.Instructions[2:] },
 			"comes before its weights are drawn"},
 		{"updates that are sums", summed, func(p *kernels.Program) { p.Rule = kernels.DefaultAdam() },
@@ -160,7 +160,7 @@ func unknownLaw() kernels.Law {
 
 // namelessLaw is of the standard form, with a number that members do not have.
 func namelessLaw() kernels.Law {
-	b := kernels.NewFormula(kernels.InputMu, "k")
+	b := kernels.NewFormula(kernels.InputMu, "q")
 	f := b.Formula(b.Do(kernels.OpMul, b.Input(1), b.Do(kernels.OpAbs, b.Input(0))))
 	return kernels.Law{Costs: []kernels.Cost{{Name: "strange", Formula: f}}}
 }

@@ -30,6 +30,8 @@ func Test(t *testing.T, machines ...Machine) {
 		{"MoversAgainstFloat64", moversAgainstFloat64},
 		{"SchedulesAgainstFloat64", schedulesAgainstFloat64},
 		{"ActivationsAgainstFloat64", activationsAgainstFloat64},
+		{"LawsAgainstFloat64", lawsAgainstFloat64},
+		{"SingularLaw", eachMachine(singularLaw)},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},
 		{"LangevinAgainstFloat64", langevinAgainstFloat64},

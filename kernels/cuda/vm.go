@@ -54,6 +54,7 @@ var capabilities = kernels.Capabilities{
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
+	Operations: kernels.Ops(),
 }
 
 // batch is a run of neighbouring members.
