@@ -9,8 +9,10 @@
 //	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //	dynamics/explore     noise on synapses as exploration in reinforcement learning (ISD, "Exploration via intrinsic dynamics?")
 //
-// What they have in common is here: an experiment takes its configuration and a [Job], tells how far it is, keeps its
-// finished parts, and leaves [Findings], which go into a run folder of package store:
+// What they have in common is here. The function Experiment of each package describes it to the command line and to
+// other programs: [Experiment.Setup] has the default configuration, which files and flags change, and [Setup.Make] makes
+// the experiment, with the trained network that it starts from. An experiment takes its configuration and a [Job], tells
+// how far it is, keeps its finished parts, and leaves [Findings], which go into a run folder of package store:
 //
 //	config.toml        everything resolved, enough to repeat the experiment
 //	environment.json   program, processor, kernels

@@ -10,6 +10,7 @@ import (
 	"reflect"
 
 	"quantal/grid"
+	"quantal/internal/setting"
 	"quantal/mnist"
 	"quantal/results/store"
 	"quantal/train"
@@ -29,6 +30,20 @@ func (s Start) Quick() Start {
 		s.Training.SigmaInit = 0.02 // Adam would not take a smaller one far in so few steps
 	}
 	return s
+}
+
+// settings are the flags of experiments that start from a trained network: where its data are, and where it works.
+func (s *Start) settings() setting.List {
+	return setting.List{
+		{Name: "data", Unset: "as RUN, else MNIST from the cache; glyphs with --quick",
+			Help: "mnist, glyphs or a `FOLDER`: what a network is trained on first, or where the data of RUN are now, if " +
+				"they have moved",
+			Read: func(text string) (err error) {
+				s.Training.Data, err = mnist.FullName(text)
+				return err
+			}},
+		{Name: "device", Help: "auto, cpu, cuda or cuda:N", Value: &s.Training.Device},
+	}
 }
 
 // Network is a trained network, with the data it was trained on.
@@ -56,7 +71,7 @@ func (s *Start) ReadTraining(h train.Host) error {
 
 // Open reads the network that an experiment starts from, or trains it in the experiment's run folder, unless that was
 // done before the experiment was interrupted. An interruption leaves what Open goes on from.
-func (s Start) Open(ctx context.Context, h train.Host, runFolder string, watch train.Events) (*Network, error) {
+func (s Start) Open(ctx context.Context, h train.Host, runFolder string, watch func() (train.Events, func())) (*Network, error) {
 	dir := s.Network
 	if dir == "" {
 		dir = filepath.Join(runFolder, NetworkFolder)
@@ -76,13 +91,19 @@ func (s Start) Open(ctx context.Context, h train.Host, runFolder string, watch t
 }
 
 // train trains the network in its folder, from where an earlier process has left it there.
-func (s Start) train(ctx context.Context, h train.Host, dir string, watch train.Events) error {
+func (s Start) train(ctx context.Context, h train.Host, dir string, watch func() (train.Events, func())) error {
 	run, err := s.begin(ctx, h, dir)
 	if err != nil || run == nil {
 		return err
 	}
 	defer run.Close()
-	summary, err := run.Finish(ctx, watch)
+	var events train.Events
+	if watch != nil {
+		var done func()
+		events, done = watch()
+		defer done()
+	}
+	summary, err := run.Finish(ctx, events)
 	if err != nil {
 		return err
 	}
@@ -120,9 +141,9 @@ func (s Start) begin(ctx context.Context, h train.Host, dir string) (*train.Kept
 	return h.Begin(ctx, dir, set, s.Training)
 }
 
-// Claim makes sure that what is kept of an experiment is of this network: that of a run folder may have been trained
+// claim makes sure that what is kept of an experiment is of this network: that of a run folder may have been trained
 // on.
-func (n *Network) Claim(h train.Host, job Job) error {
+func (n *Network) claim(h train.Host, job Job) error {
 	sum := sha256.New()
 	for _, values := range [][]float32{n.State.State.Mu, n.State.State.Phi} {
 		if err := binary.Write(sum, binary.LittleEndian, values); err != nil {

@@ -23,12 +23,14 @@ func TestStartIsResumed(t *testing.T) {
 	open := func(stopAt int) (*Network, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		return start.Open(ctx, train.Host{}, out, train.Events{Epoch: func(_ int, e store.Epoch) error {
-			if epochs++; e.Epoch == stopAt {
-				cancel()
-			}
-			return nil
-		}})
+		return start.Open(ctx, train.Host{}, out, func() (train.Events, func()) {
+			return train.Events{Epoch: func(_ int, e store.Epoch) error {
+				if epochs++; e.Epoch == stopAt {
+					cancel()
+				}
+				return nil
+			}}, func() {}
+		})
 	}
 	if _, err := open(2); !errors.Is(err, train.ErrInterrupted) {
 		t.Fatalf("interrupted: %v", err)

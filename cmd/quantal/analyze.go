@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"quantal/analysis"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -114,16 +114,8 @@ func printSlopes(out io.Writer, rows []analysis.SignatureSlope) error {
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%.4g\t%d\t%d\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\n", r.Hidden, r.Rho, r.C, r.Seed, r.Layer,
 			r.Signature,
-			known(r.Value, 3), known(r.Low, 3), known(r.High, 3), known(r.Correlation, 2), known(r.Analytic, 3),
-			known(r.VarianceRatio, 2))
+			tables.Known(r.Value, 3), tables.Known(r.Low, 3), tables.Known(r.High, 3), tables.Known(r.Correlation, 2), tables.Known(r.Analytic, 3),
+			tables.Known(r.VarianceRatio, 2))
 	}
 	return w.Flush()
-}
-
-// known writes a number, or a dash for NaN.
-func known(x float64, digits int) string {
-	if math.IsNaN(x) {
-		return "-"
-	}
-	return fmt.Sprintf("%.*f", digits, x)
 }

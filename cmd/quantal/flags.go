@@ -6,9 +6,11 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"quantal/internal/measured"
 	"quantal/internal/setting"
 	"quantal/kernels"
 	"quantal/results/store"
@@ -21,10 +23,18 @@ func settingFlags(settings setting.List, without ...string) []cli.Flag {
 	var flags []cli.Flag
 	for _, s := range settings {
 		if name := s.FlagName(); name != "" && !slices.Contains(without, name) {
-			flags = append(flags, &cli.StringFlag{Name: name, DefaultText: s.Default(), Usage: s.Help})
+			flags = append(flags, settingFlag(s))
 		}
 	}
 	return flags
+}
+
+func settingFlag(s setting.Setting) cli.Flag {
+	switch s.Value.(type) {
+	case *[]string:
+		return &cli.StringSliceFlag{Name: s.FlagName(), DefaultText: s.Default(), Usage: s.Help}
+	}
+	return &cli.StringFlag{Name: s.FlagName(), DefaultText: s.Default(), Usage: s.Help}
 }
 
 // trainingFlags are the flags that decide what a run computes, without those that a command has in its own way. Their
@@ -44,8 +54,17 @@ func applyFlags(c *cli.Context, settings setting.List, without ...string) error 
 		if name == "" || !c.IsSet(name) || slices.Contains(without, name) {
 			continue
 		}
-		if err := s.Set(c.String(name)); err != nil {
-			return usage("--%s %q: %w", name, c.String(name), err)
+		text := c.String(name)
+		if _, list := s.Value.(*[]string); list {
+			text = strings.Join(c.StringSlice(name), ",")
+		}
+		err := s.Set(text)
+		var table *measured.Error // its file is named
+		if errors.As(err, &table) {
+			return err
+		}
+		if err != nil {
+			return usage("--%s %q: %w", name, text, err)
 		}
 	}
 	return nil
@@ -85,7 +104,7 @@ func resolve(c *cli.Context) (train.Config, error) {
 	if err := applyFlags(c, config.Settings()); err != nil {
 		return config, err
 	}
-	return checked(c, config)
+	return config, checked(c, config)
 }
 
 func check(config train.Config) error {

@@ -38,7 +38,7 @@ var (
 func (i instance) live(explorer string, seed uint64) (course, error) {
 	c := DefaultConfig()
 	c.Episodes, c.Choices, c.Contexts = i.episodes, i.episodes, 30
-	w, episodes := (&experiment{Config: c}).world(setting{world: i.world, size: i.size}, seed)
+	w, episodes := (&experiment{Config: c}).world(pairing{world: i.world, size: i.size}, seed)
 	return newAgent(c.Learner, w, explorer, chosen[i.world][explorer], seed).live(w, episodes, func() error { return nil })
 }
 

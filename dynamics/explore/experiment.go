@@ -121,8 +121,8 @@ type Row struct {
 // Findings are what the experiment leaves.
 type Findings = dynamics.Findings[Summary, Row]
 
-// setting is one kind of agent in one kind of world.
-type setting struct {
+// pairing is one kind of agent in one kind of world.
+type pairing struct {
 	world    string
 	size     int
 	explorer string
@@ -185,8 +185,8 @@ func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error)
 const tuningSeeds = 1 << 32
 
 // tuning lists what is tried, all sizes of a strength in a row. Where there is one strength, nothing is.
-func (e *experiment) tuning() []setting {
-	var all []setting
+func (e *experiment) tuning() []pairing {
+	var all []pairing
 	for _, world := range []string{BanditWorld, DeepSeaWorld} {
 		sizes := []int{0}
 		if world == DeepSeaWorld {
@@ -198,7 +198,7 @@ func (e *experiment) tuning() []setting {
 			}
 			for _, strength := range x.Strengths {
 				for _, size := range sizes {
-					all = append(all, setting{world, size, x.Name, strength})
+					all = append(all, pairing{world, size, x.Name, strength})
 				}
 			}
 		}
@@ -207,7 +207,7 @@ func (e *experiment) tuning() []setting {
 }
 
 // settings lists what is done with the chosen strengths; where none was chosen, the first is taken.
-func (e *experiment) settings(chosen []Strength) []setting {
+func (e *experiment) settings(chosen []Strength) []pairing {
 	strength := func(world, explorer string) float64 {
 		for _, s := range chosen {
 			if s.World == world && s.Explorer == explorer {
@@ -217,20 +217,20 @@ func (e *experiment) settings(chosen []Strength) []setting {
 		i := slices.IndexFunc(e.Explorers, func(x Explorer) bool { return x.Name == explorer })
 		return e.Explorers[i].Strengths[0]
 	}
-	var all []setting
+	var all []pairing
 	for _, x := range e.Explorers {
-		all = append(all, setting{BanditWorld, 0, x.Name, strength(BanditWorld, x.Name)})
+		all = append(all, pairing{BanditWorld, 0, x.Name, strength(BanditWorld, x.Name)})
 	}
 	for _, size := range e.Sizes {
 		for _, x := range e.Explorers {
-			all = append(all, setting{DeepSeaWorld, size, x.Name, strength(DeepSeaWorld, x.Name)})
+			all = append(all, pairing{DeepSeaWorld, size, x.Name, strength(DeepSeaWorld, x.Name)})
 		}
 	}
 	return all
 }
 
-// String is the setting for the progress bar.
-func (s setting) String() string {
+// String is the pairing for the progress bar.
+func (s pairing) String() string {
 	if s.world == BanditWorld {
 		return s.world + ", " + s.explorer
 	}
@@ -238,12 +238,12 @@ func (s setting) String() string {
 }
 
 // part names what is kept of an agent.
-func (s setting) part(seed uint64) string {
+func (s pairing) part(seed uint64) string {
 	return fmt.Sprintf("%s%d-%s-%g-%d", s.world, s.size, s.explorer, s.strength, seed)
 }
 
 // work is about how long an agent takes, in units of its own.
-func (e *experiment) work(s setting) float64 {
+func (e *experiment) work(s pairing) float64 {
 	noise := 1.0
 	if s.explorer == Synapses || s.explorer == Frozen {
 		noise = 3
@@ -255,7 +255,7 @@ func (e *experiment) work(s setting) float64 {
 }
 
 // world makes the world of an agent.
-func (e *experiment) world(s setting, seed uint64) (w world, episodes int) {
+func (e *experiment) world(s pairing, seed uint64) (w world, episodes int) {
 	if s.world == BanditWorld {
 		return newBandit(e.Contexts, e.Arms, place(seed, layerArms, 0, 0), func(episode int) kernels.Noise {
 			return place(seed, layerEpisode, episode, 0)
@@ -265,7 +265,7 @@ func (e *experiment) world(s setting, seed uint64) (w world, episodes int) {
 }
 
 // live lets agents with seeds from first on live in each of the settings.
-func (e *experiment) live(ctx context.Context, settings []setting, agents int, first uint64,
+func (e *experiment) live(ctx context.Context, settings []pairing, agents int, first uint64,
 	what string) ([][]course, error) {
 	courses := make([][]course, len(settings))
 	for i := range courses {
@@ -308,7 +308,7 @@ func (e *experiment) live(ctx context.Context, settings []setting, agents int, f
 }
 
 // choose takes the strength with the largest mean return for each strategy and world, the first of equal ones.
-func (e *experiment) choose(tried []setting, courses [][]course) []Strength {
+func (e *experiment) choose(tried []pairing, courses [][]course) []Strength {
 	var all []Strength
 	for i, s := range tried {
 		if n := len(all); n == 0 || all[n-1].World != s.world || all[n-1].Explorer != s.explorer {
@@ -334,7 +334,7 @@ func (e *experiment) choose(tried []setting, courses [][]course) []Strength {
 }
 
 // outcome sums up the agents of a setting.
-func (e *experiment) outcome(s setting, courses []course) Outcome {
+func (e *experiment) outcome(s pairing, courses []course) Outcome {
 	o := Outcome{World: s.world, Size: s.size, Explorer: s.explorer, Strength: s.strength, Agents: len(courses)}
 	var mean, late, learned, optimum, regret, first []float64
 	far := FarReward{}

@@ -79,7 +79,7 @@ func TestRun(t *testing.T) {
 		found := 0
 		for k := range 3 {
 			seed := uint64(c.Seed) + uint64(k)
-			w, episodes := e.world(setting{o.World, o.Size, o.Explorer, o.Strength}, seed)
+			w, episodes := e.world(pairing{o.World, o.Size, o.Explorer, o.Strength}, seed)
 			alone, err := newAgent(c.Learner, w, o.Explorer, o.Strength, seed).live(w, episodes, func() error { return nil })
 			if err != nil {
 				t.Fatal(err)

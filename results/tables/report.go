@@ -2,8 +2,10 @@ package tables
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
+	"math"
 
 	"quantal/results/draw"
 	"quantal/results/store"
@@ -52,4 +54,12 @@ func (r Report) Encode(w io.Writer) error {
 		return err
 	}
 	return page.Execute(w, r)
+}
+
+// Known writes a number, or a dash for NaN.
+func Known(x float64, digits int) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return fmt.Sprintf("%.*f", digits, x)
 }

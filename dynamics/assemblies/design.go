@@ -1,0 +1,85 @@
+package assemblies
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"quantal/dynamics"
+	"quantal/internal/setting"
+	"quantal/kernels/cpu"
+	"quantal/results/store"
+)
+
+// Experiment is the experiment as a value.
+func Experiment() dynamics.Experiment {
+	return dynamics.Design[Config, Summary, Outcome]{
+		Help: dynamics.Help{
+			Name: "assemblies",
+			Usage: "cell assemblies in a recurrent network under Hebbian plasticity and fluctuation: weights, recall, how " +
+				"long memory lasts",
+			UsageText: "quantal dynamics assemblies [--neurons 300] [--seeds 10] [--out FOLDER] [--quick] [--json]\n" +
+				"quantal dynamics assemblies --strengths 0,1,1.5,2",
+			Description: "Assemblies are imprinted by stimulation and left alone, with plasticity and fluctuation, with one of them, and with fluctuation\n" +
+				"of several strengths. Weights are in µm³, times in days. `go doc quantal/dynamics/assemblies` has the equations.",
+		},
+		Default:  func() (Config, error) { return DefaultConfig(), nil },
+		Seed:     func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
+		Settings: settings,
+		Kernels:  cpu.Kernels,
+		About: func(c Config) []any {
+			return []any{"neurons", c.Neurons, "assemblies", c.Assemblies, "networks", c.Seeds, "days", c.Imprint + c.Alone}
+		},
+		Run: func(ctx context.Context, c Config, _ *dynamics.Network, job dynamics.Job) (Findings, error) {
+			return Run(ctx, c, job)
+		}, Print: printTables,
+	}.Experiment()
+}
+
+// settings are those that have flags.
+func settings(c *Config) setting.List {
+	return setting.List{
+		{Name: "neurons", Help: "neurons, a multiple of the assemblies", Value: &c.Neurons},
+		{Name: "assemblies", Help: "assemblies, of equal size", Value: &c.Assemblies},
+		{Name: "plasticity", Help: "rate of Hebbian plasticity, µm³ per day", Value: &c.Plasticity},
+		{Name: "mu", Help: "intrinsic drift `A,B` for mu = A + B w, µm³ per day",
+			Value: []*float64{&c.Mu.Offset, &c.Mu.Slope}},
+		{Name: "sigma", Help: "fluctuation `A,B` for sigma = A + B w, µm³ per square root of a day",
+			Value: []*float64{&c.Sigma.Offset, &c.Sigma.Slope}},
+		{Name: "strengths", Help: "factors of the fluctuation after the imprint, ascending, with 0 and 1", Value: &c.Strengths},
+		{Name: "homeostasis", Help: "how fast excitability keeps each neuron's mean rate, per pattern; 0 for not at all",
+			Value: &c.Homeostasis},
+		{Name: "moves", Help: "steps of the intrinsic dynamics to one of plasticity", Value: &c.Moves},
+		{Name: "imprint", Help: "days of stimulation", Value: &c.Imprint},
+		{Name: "alone", Help: "days after it", Value: &c.Alone},
+		{Name: "seeds", Help: "networks, with consecutive seeds from --seed", Value: &c.Seeds},
+	}
+}
+
+// printTables writes what came out, for a person.
+func printTables(out io.Writer, f Findings) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	s := f.Summary
+	fmt.Fprintln(w,
+		"at the end\trecall\tseparation\tweight within (µm³)\tbetween\tat the bounds\tsecond peak of w f(w)\tmemory "+
+			"lost\tretention (days)")
+	for _, a := range s.Averages {
+		peak := "none"
+		if a.SecondPeak.Height > 1 {
+			peak = fmt.Sprintf("%.2f µm³, %.2f of the valley", a.SecondPeak.Size, a.SecondPeak.Height)
+		}
+		fmt.Fprintf(w, "%s\t%.2f\t%.3f\t%.3f\t%.4f\t%.1f %%\t%s\t%d of %d\t%.1f\n", a.Condition, a.Recall.Mean,
+			a.Separation.Mean,
+			a.Inside.Mean, a.Outside.Mean, 100*a.AtBounds.Mean, peak, a.Lost, a.Networks, a.Retention.Mean)
+	}
+	fmt.Fprintln(w)
+	for _, c := range s.Claims {
+		fmt.Fprintf(w, "%s:\tin %d of %d networks\n", c.Claim, c.Seen, c.Of)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\n%.1f s, %s kernels\n", s.Seconds, s.Kernels)
+	return err
+}

@@ -1,0 +1,267 @@
+package dynamics
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"quantal/internal/setting"
+	"quantal/results/store"
+	"quantal/train"
+)
+
+// Help is what a person reads about an experiment. Its name is that of its command and of its package.
+type Help struct{ Name, Usage, UsageText, Description string }
+
+// Design is all that an experiment is. Config has the keys of its TOML form in tags; Row is a row of the table.
+type Design[Config interface {
+	Quick() Config
+	Check() error
+}, Summary, Row any] struct {
+	Help
+	Default  func() (Config, error)
+	Seed     func(*Config) (seed *store.Seed, threads *int)
+	Settings func(*Config) setting.List // further ones that have flags, bound to the configuration; set in their order
+
+	// Start is where the configuration says which network the experiment starts from; nil for an experiment without one.
+	// NeedsNetwork, if not nil, says whether a configuration makes use of it.
+	Start        func(*Config) *Start
+	NeedsNetwork func(Config) bool
+	Kernels      func() (string, error) // of an experiment without a Start, which runs on processors
+
+	About func(Config) []any // what is logged when it begins, in pairs
+	Run   func(context.Context, Config, *Network, Job) (Findings[Summary, Row], error)
+	Print func(io.Writer, Findings[Summary, Row]) error // tables for a person
+}
+
+// Experiment is an experiment whatever its configuration and its findings are made of.
+type Experiment struct {
+	Help
+	// Setup begins with the default configuration.
+	Setup func() (*Setup, error)
+}
+
+// Setup is an experiment and its configuration, until it is made. The steps of configuring it come in the order of its
+// methods.
+type Setup struct {
+	Help
+	Settings setting.List // that have flags
+	Start    *Start       // nil for an experiment that starts from no network
+
+	config  any // a pointer
+	quick   func()
+	check   func() error
+	needs   func() bool
+	kernels func() (string, error)
+	about   func() []any
+	run     func(context.Context, *Network, Job) (*Result, error)
+}
+
+// Result is what an experiment has found.
+type Result struct {
+	Summary any
+	Print   func(io.Writer) error // tables for a person
+	Files   []string              // of the figures
+
+	save func(*store.Folder) ([]string, error)
+}
+
+// Experiment is the design without the types of its configuration and findings.
+func (d Design[Config, Summary, Row]) Experiment() Experiment {
+	return Experiment{d.Help, func() (*Setup, error) {
+		config, err := d.Default()
+		if err != nil {
+			return nil, err
+		}
+		s := &Setup{Help: d.Help, config: &config, quick: func() { config = config.Quick() },
+			check: func() error { return config.Check() }, kernels: d.Kernels, needs: func() bool { return false },
+			about: func() []any { return nil }, Settings: d.Settings(&config)}
+		if d.Start != nil {
+			s.Start = d.Start(&config)
+			s.Settings = append(s.Settings, s.Start.settings()...)
+			s.needs = func() bool { return d.NeedsNetwork == nil || d.NeedsNetwork(config) }
+		}
+		if d.About != nil {
+			s.about = func() []any { return d.About(config) }
+		}
+		seed, threads := d.Seed(&config)
+		s.Settings = append(s.Settings, setting.Setting{Name: "seed", Help: "seed of everything random", Value: seed},
+			setting.Setting{Name: "threads", Help: "threads", Unset: "all processors", Value: threads,
+				Read: func(text string) error {
+					err := setting.Setting{Value: threads}.Set(text)
+					if s.Start != nil {
+						s.Start.Training.Threads = *threads
+					}
+					return err
+				}})
+		s.run = func(ctx context.Context, n *Network, job Job) (*Result, error) {
+			f, err := d.Run(ctx, config, n, job)
+			if err != nil {
+				return nil, err
+			}
+			return &Result{Summary: f.Summary, Print: func(out io.Writer) error { return d.Print(out, f) }, save: f.Save}, nil
+		}
+		return s, nil
+	}}
+}
+
+// ReadFile puts a configuration in TOML on top of what there is. Lists of tables take the place of those there are.
+func (s *Setup) ReadFile(path string) error {
+	config := reflect.ValueOf(s.config).Elem()
+	before := reflect.New(config.Type()).Elem()
+	before.Set(config)
+	tables := func(each func(now, before reflect.Value)) {
+		for i := range config.NumField() {
+			if t := config.Field(i).Type(); t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
+				each(config.Field(i), before.Field(i))
+			}
+		}
+	}
+	tables(func(now, _ reflect.Value) { now.SetZero() }) // the file's would be added to them
+	err := store.ReadConfigFile(path, s.config)
+	tables(func(now, before reflect.Value) {
+		if now.IsNil() {
+			now.Set(before)
+		}
+	})
+	return err
+}
+
+// Settle makes the experiment quick, if it is to be, and reads how the network that it starts from was trained: that of
+// the run folder, if one is named, or of the configuration. Where that network works is the experiment's affair, not the
+// run's.
+func (s *Setup) Settle(h train.Host, quick bool, run string) error {
+	if quick {
+		s.quick()
+	}
+	if s.Start == nil {
+		return nil
+	}
+	if run != "" {
+		s.Start.Network = run
+	}
+	if quick {
+		*s.Start = s.Start.Quick()
+	}
+	if s.needs() || run != "" {
+		if err := s.Start.ReadTraining(h); err != nil {
+			return err
+		}
+	}
+	s.Start.Training.Device, s.Start.Training.Threads = "auto", 0
+	return nil
+}
+
+// Check reports the first setting that cannot be used, by its name.
+func (s *Setup) Check() error {
+	if err := s.Settings.Check(); err != nil {
+		return err
+	}
+	if s.Start != nil {
+		if err := s.Start.Training.Check(); err != nil {
+			return err
+		}
+	}
+	return s.check()
+}
+
+// FreeFolder is the first of runs/NAME, runs/NAME-2, ... that holds no finished experiment.
+func (h Help) FreeFolder() string {
+	dir := filepath.Join("runs", h.Name)
+	for n := 2; store.Finished(dir); n++ {
+		dir = filepath.Join("runs", fmt.Sprintf("%s-%d", h.Name, n))
+	}
+	return dir
+}
+
+// Watch is who is told how an experiment goes.
+type Watch struct {
+	Progress Progress // of the experiment
+	// Training is called, if not nil, when the network that the experiment starts from is to be trained; done when it is.
+	Training func() (watch train.Events, done func())
+}
+
+// Make makes the experiment in a run folder, from where an earlier process has left it there, and saves what it finds.
+func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch) (*Result, error) {
+	device, kernels, err := s.place()
+	if err != nil {
+		return nil, err
+	}
+	if about := s.about(); about != nil {
+		h.Logger().Info(s.Name, append(about, "kernels", kernels)...)
+	}
+	folder, err := store.CreateExperiment(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	if err := folder.WriteConfig(reflect.ValueOf(s.config).Elem().Interface()); err != nil {
+		return nil, err
+	}
+	environment := store.ReadEnvironmentHere()
+	environment.Device, environment.Kernels = device, kernels
+	if err := folder.WriteEnvironment(environment); err != nil {
+		return nil, err
+	}
+	owner, err := partsOwner(folder, kernels)
+	if err != nil {
+		return nil, err
+	}
+	parts, dropped, err := OpenParts(dir, owner)
+	if err != nil {
+		return nil, err
+	}
+	if dropped {
+		h.Logger().Warn("what was kept in the folder is of other settings, kernels or version: starting from the beginning",
+			"folder", dir)
+	}
+	job := Job{Progress: watch.Progress, Parts: parts}
+	var network *Network
+	if s.needs() {
+		if network, err = s.Start.Open(ctx, h, dir, watch.Training); err != nil {
+			return nil, err
+		}
+		if err := network.claim(h, job); err != nil {
+			return nil, err
+		}
+	}
+	result, err := s.run(ctx, network, job)
+	if err != nil {
+		return nil, err
+	}
+	if result.Files, err = result.save(folder); err != nil {
+		return nil, err
+	}
+	return result, parts.Remove()
+}
+
+// place is the device and the kernels that the experiment will run on.
+func (s *Setup) place() (device, kernels string, err error) {
+	if s.Start == nil {
+		if kernels, err = s.kernels(); err != nil {
+			err = &train.SettingsError{Err: err}
+		}
+		return "cpu", kernels, err
+	}
+	d, err := train.ChooseDevice(s.Start.Training.Device)
+	return d.Name, d.Kernels, err
+}
+
+// partsOwner is all that the parts of an experiment depend on. They are the same on any number of threads.
+func partsOwner(folder *store.Folder, kernels string) (string, error) {
+	config, err := os.ReadFile(folder.Path(store.ConfigName))
+	if err != nil {
+		return "", err
+	}
+	owner := "quantal " + store.Version + ", " + kernels + " kernels\n"
+	for line := range strings.Lines(string(config)) {
+		if name, _, _ := strings.Cut(line, "="); strings.TrimSpace(name) != "threads" && strings.TrimSpace(name) != "device" {
+			owner += line
+		}
+	}
+	return owner, nil
+}

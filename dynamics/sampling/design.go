@@ -1,0 +1,109 @@
+package sampling
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"quantal/dynamics"
+	"quantal/internal/setting"
+	"quantal/results/store"
+)
+
+// Experiment is the experiment as a value.
+func Experiment() dynamics.Experiment {
+	return dynamics.Design[Config, Summary, Row]{
+		Help: dynamics.Help{
+			Name: "sampling",
+			Usage: "synaptic sampling, dtheta = b grad log p*(theta) dt + sqrt(2 b T) dW: posteriors of regressions and of " +
+				"trained networks",
+			UsageText: "quantal dynamics sampling [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
+				"quantal dynamics sampling --parts regression --step 0.02",
+			Description: "Langevin chains on Bayesian linear and logistic regression beside the exact posterior; the same rule in the compiled graph;\n" +
+				"and the posterior of a trained network, RUN or one that is trained first: accuracy and calibration of the average of its\n" +
+				"samples' predictions. `go doc quantal/dynamics/sampling` has the equations.",
+		},
+		Default:      DefaultConfig,
+		Seed:         func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
+		Settings:     settings,
+		Start:        func(c *Config) *dynamics.Start { return &c.Start },
+		NeedsNetwork: Config.NeedsNetwork,
+		Run:          Run, Print: printTables,
+	}.Experiment()
+}
+
+// settings are those that have flags.
+func settings(c *Config) setting.List {
+	p := &c.Posterior
+	return setting.List{
+		{Name: "parts", Help: "what is made: a list of " + strings.Join(Parts(), ", "), Value: &c.Parts},
+		{Name: "step", Help: "length of the steps on regressions, in units of 1 over the largest eigenvalue of the " +
+			"Hessian, below 2", Value: &c.Step},
+		{Name: "temperature", Help: "T on regressions", Value: &c.Temperature},
+		{Name: "chains", Help: "chains on regressions; 256 with --quick", Value: &c.Chains},
+		{Name: "temperatures", Help: "list of `T,...` at which the posterior of the network is sampled",
+			Value: &p.Temperatures},
+		{Name: "network-step", Help: "N eps on the network: the learning rate of descent on the mean loss of an example",
+			Value: &p.Step},
+		{Name: "burn", Help: "epochs on the network before the first sample; 5 with --quick", Value: &p.Burn},
+		{Name: "samples", Help: "samples of each chain on the network, one per epoch; 10 with --quick",
+			Value: &p.Samples},
+		{Name: "network-chains", Help: "chains on the network, at each temperature; 2 with --quick",
+			Value: &p.Chains},
+		{Name: "effective", Help: "effective samples on each regression",
+			Unset: "20000 to 100000 by problem; 10000 with --quick", Read: func(text string) error {
+				var effective int
+				err := setting.Setting{Value: &effective}.Set(text)
+				for _, problems := range [][]Problem{c.Linear, c.Logistic} {
+					for i := range problems {
+						problems[i].Effective = effective
+					}
+				}
+				return err
+			}},
+	}
+}
+
+// printTables writes what came out, for a person.
+func printTables(out io.Writer, f Findings) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	heading := "problem\tmethod\tT\tstep\tbatch\teffective samples\tbeside\tmean off by (s.d.)\tcovariance off by\n"
+	for _, r := range f.Table {
+		if r.CovarianceError == nil {
+			continue
+		}
+		fmt.Fprint(w, heading)
+		heading = ""
+		batch := "all"
+		if r.Batch != nil {
+			batch = strconv.Itoa(*r.Batch)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%g\t%.3g\t%s\t%.0f\t%s\t%.4f\t%.2f %%\n", r.Problem, r.Method, *r.Temperature, *r.StepShare,
+			batch,
+			*r.Effective, r.Reference, *r.MeanError, 100**r.CovarianceError)
+	}
+	if n := f.Summary.Network; n != nil {
+		fmt.Fprintf(w, "\n%s, %d test images\taveraged\taccuracy\tNLL\tECE\taccuracy and NLL over w = μ\tover descent\n",
+			n.Network, n.Tested)
+		for _, p := range n.Predictors {
+			fmt.Fprintf(w, "%s\t%d\t%.2f %%\t%.4f\t%.2f %%\t%s\t%s\n", p.Name, p.Averaged, 100*p.Accuracy, p.NLL, 100*p.ECE,
+				gain(&p.OverTrained), gain(p.OverDescent))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\n%.1f s\n", f.Summary.Seconds)
+	return err
+}
+
+// gain writes differences with their intervals.
+func gain(g *Gain) string {
+	if g == nil {
+		return ""
+	}
+	return fmt.Sprintf("%+.2f ± %.2f points, %+.4f ± %.4f", 100*g.Accuracy, 100*g.AccuracyInterval, -g.NLL,
+		g.NLLInterval)
+}

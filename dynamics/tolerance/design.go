@@ -1,0 +1,73 @@
+package tolerance
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"quantal/dynamics"
+	"quantal/internal/setting"
+	"quantal/results/store"
+	"quantal/results/tables"
+)
+
+// Experiment is the experiment as a value.
+func Experiment() dynamics.Experiment {
+	return dynamics.Design[Config, Summary, Row]{
+		Help: dynamics.Help{
+			Name:  "tolerance",
+			Usage: "a trained network whose synapses fluctuate, are rewired or deleted: accuracy over how much and which",
+			UsageText: "quantal dynamics tolerance [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
+				"quantal dynamics tolerance runs/a --share 0.25",
+			Description: "Perturbs all synapses, the most and the least important ones (by Fisher information, |mu| and |mu|/sigma), the positive, the\n" +
+				"negative and random ones; gives each connection several contacts, one strength to all connections, and noise of other profiles of\n" +
+				"equal cost. Without RUN it trains a network first. `go doc quantal/dynamics/tolerance` has the definitions.",
+		},
+		Default:  DefaultConfig,
+		Seed:     func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
+		Settings: settings,
+		Start:    func(c *Config) *dynamics.Start { return &c.Start },
+		Run:      Run, Print: printTables,
+	}.Experiment()
+}
+
+// settings are those that have flags.
+func settings(c *Config) setting.List {
+	return setting.List{
+		{Name: "share", Help: "share of each layer's synapses that count as the most, or the least, important ones",
+			Value: &c.Share},
+		{Name: "draws", Help: "perturbed networks behind each accuracy and its interval", Value: &c.Draws},
+	}
+}
+
+// printTables writes what came out, for a person.
+func printTables(out io.Writer, f Findings) error {
+	s := f.Summary
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "unperturbed: %.2f %% of %d test examples, loss %.4f\n\n", 100*s.Accuracy, s.Test, s.Loss)
+	fmt.Fprintf(w, "perturbation\tsubset\tsynapses\ttolerated (%g points lost)\taccuracy at most\n", 100*Drop)
+	for _, t := range s.Tolerances {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%.2f %%\n", t.Perturbation, t.Subset, t.Synapses, tables.Known(t.Tolerated, 3),
+			100*t.Accuracy)
+	}
+	fmt.Fprintln(w, "\ncontacts\tamplitude\tvariance of the logits\tlinearised\tn var(n) / var(1)")
+	for _, v := range s.Contacts {
+		fmt.Fprintf(w, "%d\t%g\t%.4g ± %.2g\t%.4g\t%.3f\n", v.Contacts, v.Amplitude, v.Variance, v.VarianceCI95,
+			v.Linearised, v.Law)
+	}
+	fmt.Fprintln(w, "\none weight for all: wiring\tkept\tbest weight\taccuracy")
+	for _, b := range s.SharedWeights {
+		fmt.Fprintf(w, "%s\t%g\t%g\t%.2f %%\n", b.Wiring, b.Kept, b.Strength, 100*b.Accuracy)
+	}
+	if p := s.Profiles; p != nil {
+		fmt.Fprintln(w, "\nprofile of sigma\taccuracy\ttolerated factor")
+		for _, o := range p.Outcomes {
+			fmt.Fprintf(w, "%s\t%.2f ± %.2f %%\t%s\n", o.Profile, 100*o.Accuracy, 100*o.AccuracyCI95, tables.Known(o.Tolerated, 3))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\n%.1f s, %s kernels\n", s.Seconds, s.Kernels)
+	return err
+}
