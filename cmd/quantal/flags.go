@@ -60,10 +60,12 @@ func applyFlags(c *cli.Context, settings setting.List, without ...string) error 
 		}
 		err := s.Set(text)
 		var table *measured.Error // its file is named
-		if errors.As(err, &table) {
+		switch {
+		case errors.As(err, &table):
 			return err
-		}
-		if err != nil {
+		case err != nil && strings.HasPrefix(err.Error(), name+" "): // it names what of the text is wrong
+			return usage("--%w", err)
+		case err != nil:
 			return usage("--%s %q: %w", name, text, err)
 		}
 	}
