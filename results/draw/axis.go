@@ -25,7 +25,7 @@ type Name struct {
 	Text string
 }
 
-// Place is where a value stands on the axis, in the plot's own coordinates; NaN if it cannot be shown there.
+// Place is the position of a value on the axis, in the plot's own coordinates; NaN if it cannot be shown there.
 func (a Axis) Place(v float64) float64 {
 	if a.Log {
 		v = math.Log10(v) // NaN below 0
@@ -85,7 +85,7 @@ func (a Axis) around(low, high float64) (from, to float64) {
 		low, high = 0, 1 // no data
 	}
 	middle, span := (low+high)/2, high-low
-	if span <= 1e-9*math.Abs(middle) { // equal but for rounding
+	if span <= 1e-9*math.Abs(middle) { // equal up to rounding
 		span = max(1e-6, 0.1*math.Abs(middle))
 		if a.Whole {
 			span = max(span, 1)

@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 )
 
-// Density is points too many to be told apart: the panel is cut into square bins, each as dark as points in it are
-// many, on a logarithmic scale. The range that is cut is that of the points.
+// Density shows too many points to be told apart: the range of the points is divided into square bins, which are darker
+// the more points they have, on a logarithmic scale.
 type Density struct {
 	Label string
 	X, Y  []float64
@@ -57,7 +57,7 @@ type binned struct {
 	most      int
 }
 
-// bin counts points. Where all have one x, or one y, the bin is a unit wide there.
+// bin counts points. If all have the same x, or the same y, the bin is a unit wide there.
 func bin(points plotter.XYs, n int) *binned {
 	b := &binned{n: n, counts: make([]int, n*n)}
 	b.low.X, b.high.X, b.low.Y, b.high.Y = plotter.XYRange(points)

@@ -63,7 +63,7 @@ func TestDensity(t *testing.T) {
 		}
 		return n
 	}
-	empty := newStyle().axes("x", "y") // the letters are areas, too
+	empty := newStyle().axes("x", "y") // the letters are also areas
 	empty.X.Min, empty.X.Max, empty.Y.Min, empty.Y.Max = p.X.Min, p.X.Max, p.Y.Min, p.Y.Max
 	if n := fills(p) - fills(empty); n != 3 { // three bins that are not neighbours
 		t.Errorf("%d areas, want 3", n)
@@ -72,7 +72,7 @@ func TestDensity(t *testing.T) {
 	wantError(t, err, "density: want 1 or more bins, got 0")
 }
 
-// A picture of another origin does not get into a page, whatever of it might run there or load something.
+// A picture of another origin does not get into a page: parts of it might run there or load something.
 func TestHostileDrawings(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Illustration{Name: "a", Title: "A", Caption: "c", Figure: everything(t)}.Save(dir)
@@ -140,7 +140,7 @@ func TestHostileDrawings(t *testing.T) {
 			t.Errorf("%s: %T, want a CorruptError", what, err)
 		}
 	}
-	// Comments say nothing to anyone; what a link points to is no picture.
+	// Comments are dropped; the target of a link is not a picture.
 	check(t, os.WriteFile(svg, []byte(inside("<!-- --><!-- <script> -->")), 0o644))
 	drawings, err := ReadDrawings(dir)
 	check(t, err)
@@ -153,7 +153,7 @@ func TestHostileDrawings(t *testing.T) {
 	wantError(t, err, "a.svg: is not a regular file")
 }
 
-// What comes out has the shapes of the picture, all of them, as they were.
+// The result has all the shapes of the picture, unchanged.
 func TestDrawingsKeepTheirShapes(t *testing.T) {
 	var b bytes.Buffer
 	check(t, everything(t).Encode(&b, ".svg"))

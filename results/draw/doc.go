@@ -1,8 +1,8 @@
-// Package draw draws figures in one style, as journals ask for them, and saves them as SVG, PNG or PDF. No other package
-// draws.
+// Package draw draws figures in one style, as journals require them, and saves them as SVG, PNG or PDF. No other
+// package draws.
 //
-// What enters: numbers. What leaves: files, of which each is replaced as a whole or not at all (package store); the
-// same numbers give the same bytes. The package knows nothing of networks.
+// What enters: numbers. What leaves: files, each of which is replaced as a whole or not at all (package store); the
+// same numbers give the same bytes. The package knows nothing about networks.
 //
 // A [Figure] is data: a [Block] or several, each of panels with axes and layers (a [Curve], [Points], a [Heat], ...) under
 // one key, or each panel under its own. A label stands in the key once, for all layers that have it; shades have a

@@ -9,8 +9,8 @@ import (
 	"quantal/results/tables"
 )
 
-// Panels stand in straight rows and columns with data areas of one size, nothing reaches over its neighbour or out of
-// the figure, and numbers at the axes stay apart, in the figures of grids of all kinds.
+// Panels stand in straight rows and columns with data areas of one size, nothing overlaps its neighbour or leaves the
+// figure, and numbers at the axes stay apart, in the figures of grids of all kinds.
 func TestPanelsStayApart(t *testing.T) {
 	for name, g := range recordstest.GridCases() {
 		figures, err := (&tables.Grid{Points: g.Points, Records: g.Records}).Figures(recordstest.RhoTitle, nil)

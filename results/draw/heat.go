@@ -15,7 +15,7 @@ import (
 
 // Heat is a matrix, its values as shades of a colour, on a logarithmic scale unless it is linear. Rows[0] is at the top,
 // and value j of row i covers the place from j to j+1 along x and from i to i+1 along y, counted downwards; the panel's
-// axes want a range of the number of columns, and of rows.
+// axes need a range of the number of columns, and of rows.
 type Heat struct {
 	Label     string
 	Rows      [][]float64
@@ -80,7 +80,7 @@ type cells struct {
 	colors        []color.NRGBA
 }
 
-// DataRange is what the axes have to show.
+// DataRange is the range that the axes must show.
 func (g cells) DataRange() (xmin, xmax, ymin, ymax float64) {
 	return g.low.X, g.high.X, g.low.Y, g.high.Y
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A matrix is drawn the right way round, paler where it is smaller, and left white where there is no number.
+// A matrix is drawn the right way round, paler where it is smaller, and left white for NaN.
 func TestHeat(t *testing.T) {
 	h := Heat{Label: "weights", Rows: [][]float64{{0.001, 10, 10}, {math.NaN(), 0.1, 0.02}}, Low: 0.01, High: 1,
 		Color: Purple}

@@ -7,17 +7,17 @@ import (
 	"quantal/results/store"
 )
 
-// Illustration is a figure of a paper with what a reader needs beside the picture.
+// Illustration is a figure of a paper with what a reader needs in addition to the picture.
 type Illustration struct {
 	Name    string  // of its files, such as fig7
 	Title   string  // one line
-	Caption string  // what is seen; data, seeds, configuration, slopes
+	Caption string  // what the figure shows; data, seeds, configuration, slopes
 	Figure  *Figure //
-	Numbers any     // what is drawn and stated, for a JSON file
+	Numbers any     // the numbers that are drawn and stated, for a JSON file
 }
 
-// Save writes the illustration into a folder, which is made where needed, and returns the names of the files: NAME.svg
-// and NAME.png, the caption as NAME.txt and the numbers as NAME.json. Each file is replaced as a whole or not at all.
+// Save writes the illustration into a folder, which is made if needed, and returns the names of the files: NAME.svg and
+// NAME.png, the caption as NAME.txt and the numbers as NAME.json. Each file is replaced as a whole or not at all.
 func (i Illustration) Save(dir string) ([]string, error) {
 	if err := store.MakeFolder(dir); err != nil {
 		return nil, err

@@ -19,15 +19,15 @@ import (
 	"quantal/results/store"
 )
 
-// Drawing is an illustration that was saved: its picture and what its caption says.
+// Drawing is a saved illustration: its picture and its caption.
 type Drawing struct {
 	Name, Title string
 	Caption     []string // paragraphs
 	SVG         template.HTML
 }
 
-// ReadDrawings reads the illustrations in a folder, in the order of their names; files of other kinds do not matter. No
-// folder means none.
+// ReadDrawings reads the illustrations in a folder, in the order of their names; files of other kinds do not matter. A
+// missing folder means none.
 func ReadDrawings(dir string) ([]Drawing, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,8 +85,8 @@ func readDrawing(path string) ([]byte, error) {
 }
 
 // partOfPage is a picture in SVG, as Figure.Save writes it, as a part of a page, which decides how large it is shown.
-// It is written anew from the shapes that are in it; a picture with anything else, such as scripts, links, text or
-// styles of other kinds, is refused.
+// It is rewritten from its shapes; a picture with anything else, such as scripts, links, text or styles of other kinds,
+// is refused.
 func partOfPage(svg []byte) (template.HTML, error) {
 	var b strings.Builder
 	depth, width := 0, ""
@@ -147,8 +147,8 @@ func foreign(format string, args ...any) error {
 
 const svgSpace = "http://www.w3.org/2000/svg"
 
-// shapes is what gonum's SVG canvas writes: elements, their attributes, and what those can be. What has no pattern is
-// left out.
+// shapes are those that gonum's SVG canvas writes: elements, their attributes, and patterns of their values. An
+// attribute without a pattern is left out.
 var shapes = map[string]map[string]*regexp.Regexp{
 	"svg": {
 		"width": regexp.MustCompile(`^[0-9.]+pt$`), "viewBox": regexp.MustCompile(`^[-0-9.eE ]+$`), "height": nil,
@@ -171,7 +171,7 @@ func shapeAttributes(e xml.StartElement) (map[string]string, error) {
 	attributes := map[string]string{}
 	for _, a := range e.Attr {
 		if a.Name.Space == "xmlns" {
-			continue // a prefix, of which no element makes use
+			continue // a prefix that no element uses
 		}
 		pattern, ok := known[a.Name.Local]
 		switch {

@@ -92,7 +92,7 @@ func (h outlineText) outline(path *vg.Path, s string, f font.Font, at vg.Point) 
 // run adds the outlines of a piece of text in one size to a path, unless that is nil, and returns its width. A
 // character that the font lacks is left out.
 func (h outlineText) run(path *vg.Path, s string, f font.Font, at vg.Point) vg.Length {
-	const em = 1000 << 6 // glyphs are asked for at 1000 pixels per em, in 26.6 fixed point
+	const em = 1000 << 6 // glyphs are loaded at 1000 pixels per em, in 26.6 fixed point
 	face := h.fonts.Lookup(f, f.Size)
 	scale := f.Size / em
 	var buffer sfnt.Buffer

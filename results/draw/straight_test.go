@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/vg/recorder"
 )
 
-// Straight checks the places of a figure's panels.
+// Straight checks the positions of a figure's panels.
 func Straight(t *testing.T, name string, f *Figure) {
 	t.Helper()
 	p, err := f.lay()

@@ -193,7 +193,7 @@ func (t decadeTicks) Ticks(low, high float64) []plot.Tick {
 	labelled, every := "1", 1
 	if span < 2 {
 		labelled = "13"
-		if math.Log10(2)*float64(room) >= 1.5*span { // a label such as 2×10^-3 is half as wide again as room is counted for
+		if math.Log10(2)*float64(room) >= 1.5*span { // a label such as 2×10^-3 is half as wide again as the counted room
 			labelled = "125"
 		}
 	}
@@ -219,7 +219,7 @@ func (t decadeTicks) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// unlabelled has the ticks of another axis beside it, which has their labels.
+// unlabelled has the ticks of a neighbouring axis, which has their labels.
 type unlabelled struct{ plot.Ticker }
 
 // Ticks returns the ticks with a space in place of each label: a tick without one is a minor tick.

@@ -13,34 +13,34 @@ import (
 // Comparison is how a grid's networks compare with published values.
 //
 // Published accuracies and losses are compared with accuracy_sampled and loss_sampled, one draw of the weights per
-// minibatch of 20 test images: at rho = 2, c = 0.1 with homogeneous noise the paper has 63.4 %, and so have these,
-// while accuracy_predictive and accuracy_expected_log of 20 draws are 86 %.
+// minibatch of 20 test images: at rho = 2, c = 0.1 with homogeneous noise the paper has 63.4 %, as do these, while
+// accuracy_predictive and accuracy_expected_log of 20 draws are 86 %.
 type Comparison struct {
 	Columns []ColumnVerdict `json:"columns"`
 	Points  []ComparedPoint `json:"points"` // in the order of their settings
 
-	// What could not be compared.
-	Unfit        []UnfitPoint `json:"unfit"`         // ours, where the published values are of networks of another kind
+	// Points that could not be compared.
+	Unfit        []UnfitPoint `json:"unfit"`         // ours, if the published values are of another kind
 	NotTrained   []string     `json:"not_trained"`   // published, but no network of ours has finished or diverged there
 	NotPublished []string     `json:"not_published"` // ours
 }
 
-// UnfitPoint is networks of ours that are of another kind than the published one of their rho, c and noise.
+// UnfitPoint is a set of our networks that differ in kind from the published one of their rho, c and noise.
 type UnfitPoint struct {
 	Name        string       `json:"network"`
 	Differences []Difference `json:"differences"`
 }
 
-// ColumnVerdict sums a column up.
+// ColumnVerdict sums up a column.
 type ColumnVerdict struct {
 	Column    string  `json:"column"` // of the published values
-	Ours      string  `json:"ours"`   // what it is compared with
+	Ours      string  `json:"ours"`   // the figure with which it is compared
 	Unit      string  `json:"unit"`   // of deviations and tolerance: percentage points, or relative
 	Tolerance string  `json:"tolerance,omitempty"`
 	Compared  int     `json:"compared"`
 	Beyond    int     `json:"beyond"`  // the tolerance
 	Largest   float64 `json:"largest"` // deviation, by its size
-	At        string  `json:"at"`      // where that is
+	At        string  `json:"at"`      // its point
 	Verdict   string  `json:"verdict"` // Within, Beyond, or NotJudged without a tolerance or a value
 }
 
@@ -65,13 +65,13 @@ type ComparedPoint struct {
 
 // Deviation is how far a figure is from the published one. The published value is that of a single network, so among n
 // seeds of standard deviation s around a mean m it is expected within m ± t(n-1) s sqrt(1 + 1/n): SeedSDs is the
-// distance from m in units of s sqrt(1 + 1/n), and P how likely one as large is by Student's t. Both are NaN for fewer
-// than three seeds, of which s says next to nothing, and where seeds differ by no more than numbers are rounded.
+// distance from m in units of s sqrt(1 + 1/n), and P the probability of one as large by Student's t. Both are NaN for
+// fewer than three seeds, for which s has little meaning, and if seeds differ only by rounding.
 type Deviation struct {
 	Column    string  `json:"column"`
 	Ours      float64 `json:"ours"` // mean over seeds; NaN if all diverged
 	Published float64 `json:"published"`
-	Deviation float64 `json:"deviation"` // ours less published: in percentage points, or relative to published
+	Deviation float64 `json:"deviation"` // ours minus published: in percentage points, or relative to published
 	SeedSDs   float64 `json:"seed_sds"`
 	P         float64 `json:"p"`
 	Tolerance float64 `json:"tolerance"` // NaN if there is none
@@ -79,13 +79,13 @@ type Deviation struct {
 }
 
 // Tolerances are how far columns of the published values may be from ours, by name: accuracy_percent in percentage
-// points, the others relative. They replace the defaults: 3 percentage points of accuracy where the published one is up
-// to 90 %, 1 above (near chance it scatters by less than 1, but lies on the steep flank of the curve for some c), 8 %
-// of sigma_rms; none for loss_nats and reliability_cost, which are reported without a verdict.
+// points, the others relative. They replace the defaults: 3 percentage points of accuracy if the published one is up to
+// 90 %, 1 above (near chance it scatters by less than 1, but is on the steep flank of the curve for some c), 8 % of
+// sigma_rms; none for loss_nats and reliability_cost, which are reported without a verdict.
 type Tolerances map[string]float64
 
-// What a standard deviation over seeds has to be to be told: of as many seeds, and larger than the rounding of sums of
-// float32, relative to the mean.
+// The fewest seeds for a standard deviation to be reported, and its smallest size relative to the mean, above the
+// rounding of sums of float32.
 const (
 	fewSeeds = 3
 	rounding = 1e-6
@@ -135,7 +135,7 @@ func (t Tolerances) of(column string, published float64) float64 {
 	return math.NaN()
 }
 
-// describe says what the tolerance of a column is, or nothing.
+// describe describes the tolerance of a column, or is empty.
 func (t Tolerances) describe(c comparedColumn) string {
 	low, high := t.of(c.name, 0), t.of(c.name, math.Inf(1))
 	switch {
@@ -149,7 +149,7 @@ func (t Tolerances) describe(c comparedColumn) string {
 	return fmt.Sprintf("%g points", low)
 }
 
-// comparedColumn is a column of published values and the figure of ours that it is compared with.
+// comparedColumn is a column of published values and our figure with which it is compared.
 type comparedColumn struct {
 	name, ours string
 	relative   bool // deviations are relative to the published value
@@ -178,9 +178,9 @@ func (c comparedColumn) unit() string {
 	return "percentage points"
 }
 
-// Compare compares networks with published values. They belong together if rho, c (up to a thousandth) and noise agree,
-// and all other settings but the seed do too: of networks of another kind there is no verdict. With no rho, c and noise
-// in common an error comes back.
+// Compare compares networks with published values. They belong together if rho, c (up to a thousandth), noise and all
+// other settings except the seed agree: networks of another kind get no verdict. If no rho, c and noise are shared, it
+// returns an error.
 func Compare(records []store.Record, published []Published, tolerances Tolerances) (*Comparison, error) {
 	c := &Comparison{Points: []ComparedPoint{}, Unfit: []UnfitPoint{}, NotTrained: []string{}, NotPublished: []string{}}
 	for _, column := range comparedColumns() {
@@ -216,8 +216,8 @@ func Compare(records []store.Record, published []Published, tolerances Tolerance
 	return c, nil
 }
 
-// nearestPublished finds the published values of a network's rho, c and noise, and in what else they differ; of
-// several, those that differ least. The index is -1 if there are none.
+// nearestPublished finds the published values of a network's rho, c and noise, and their other differences; of several,
+// those that differ least. The index is -1 if there are none.
 func nearestPublished(published []Published, s store.Settings) (at int, differences []Difference) {
 	at = -1
 	for i, p := range published {
@@ -231,7 +231,7 @@ func nearestPublished(published []Published, s store.Settings) (at int, differen
 	return at, differences
 }
 
-// Fits is nil if there is a verdict on any network; else it is an UnfitError.
+// Fits is nil if there is a verdict on any network; otherwise it is an UnfitError.
 func (c *Comparison) Fits() error {
 	if len(c.Points) > 0 {
 		return nil
@@ -254,7 +254,7 @@ func placeName(rho string, c float64, noise, about string) string {
 // Name names the point: "rho 1/2, c 0.1, homogeneous".
 func (p ComparedPoint) Name() string { return placeName(p.Rho, p.C, p.Noise, p.About) }
 
-// add compares a group with the published values of its place.
+// add compares a group with the published values of its point.
 func (c *Comparison) add(g Group, about string, p Published, tolerances Tolerances) {
 	point := ComparedPoint{Rho: g.Rho, RhoValue: g.RhoValue, C: g.C, Noise: g.Noise, About: about,
 		Seeds: len(g.Done), Diverged: len(g.Diverged), Deviations: []Deviation{}}
@@ -289,7 +289,7 @@ func newDeviation(column comparedColumn, ours Interval, published, tolerance flo
 	return d
 }
 
-// count takes a deviation into the verdict on its column.
+// count includes a deviation in the verdict on its column.
 func (v *ColumnVerdict) count(d Deviation, where string) {
 	v.Compared++
 	if math.IsNaN(v.Largest) || math.Abs(d.Deviation) > math.Abs(v.Largest) {

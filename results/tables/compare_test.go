@@ -15,7 +15,7 @@ import (
 	"quantal/results/store"
 )
 
-// asRecords takes published values for what networks reached.
+// asRecords turns published values into records of networks.
 func asRecords(list []Published) []store.Record {
 	var records []store.Record
 	for _, p := range list {
@@ -30,7 +30,7 @@ func asRecords(list []Published) []store.Record {
 	return records
 }
 
-// at is networks of one point whose seeds reached the given accuracies in percent and sigmas.
+// at is a set of networks of one point whose seeds have the given accuracies in percent and sigmas.
 func at(rho, c float64, figures ...[2]float64) []store.Record {
 	var records []store.Record
 	for i, f := range figures {
@@ -72,7 +72,7 @@ func TestDeviationsByHand(t *testing.T) {
 	if got := strings.Join(c.Beyond(), "; "); got != "sigma_rms at 1 of 1 points" {
 		t.Errorf("beyond: %s", got)
 	}
-	// A standard deviation of two seeds, or of rounding, is none to count in.
+	// A standard deviation of two seeds, or of rounding, is not used as a unit.
 	for _, seeds := range [][][2]float64{{{91, 0.21}}, {{91, 0.21}, {92, 0.23}},
 		{{91, 0.2}, {91, 0.2 + 1e-12}, {91, 0.2 - 1e-12}}} {
 		c, err = Compare(at(2, 0.1, seeds...), []Published{heterogeneous(2, 0.1, 90, 0.3)}, nil)
@@ -176,7 +176,7 @@ func TestWhatIsCompared(t *testing.T) {
 		u[0].Differences[0].String() != "lambda is 0.5, in the reference 0" {
 		t.Errorf("unfit: %+v", u)
 	}
-	// A network that diverged has not reached what was published. Without noise there are two columns to compare.
+	// A network that diverged does not agree with the published values. Without noise there are two columns to compare.
 	if d := c.Points[1].Deviations; len(d) != 4 || d[0].Verdict != Beyond || !math.IsNaN(d[0].Ours) ||
 		d[1].Verdict != NotJudged {
 		t.Errorf("diverged: %+v", d)
@@ -198,7 +198,7 @@ func TestWhatIsCompared(t *testing.T) {
 	}
 }
 
-// There is no verdict on networks of another kind than the published.
+// There is no verdict on networks of another kind than the published ones.
 func TestUnfit(t *testing.T) {
 	records := at(2, 0.1, [2]float64{50, 1})
 	records[0].Later = later()
@@ -242,7 +242,7 @@ func TestUnfit(t *testing.T) {
 			t.Errorf("%s: note %q", want, figures[0].Note)
 		}
 	}
-	// Of several kinds that which fits counts.
+	// Of several kinds the one that fits counts.
 	fits := heterogeneous(2, 0.1, 50, 1)
 	fits.Later = later()
 	c, err := Compare(records, append(all, fits), nil)

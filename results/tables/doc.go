@@ -1,5 +1,5 @@
-// Package tables makes tables, figures and reports of what package store keeps: groups of networks that differ in the
-// seed only, the comparison with published values, Fig. 2 and 3 of a grid, the learning curve and the sigmas of a run,
+// Package tables makes tables, figures and reports of what package store keeps: groups of networks that differ only in
+// the seed, the comparison with published values, Fig. 2 and 3 of a grid, the learning curve and the sigmas of a run,
 // pages for a browser.
 //
 // What enters: records of a grid ([Grid]), epochs, checkpoints, run folders, published values. What leaves: table.csv,
@@ -13,7 +13,7 @@
 //
 // table.csv and table.jsonl have a row for each record, in the order of Settings.Compare, and these columns. An
 // empty cell, null in JSON, means that there is no value; numbers are written so that they read back the same. In CSV,
-// text that a spreadsheet would take for a formula has an apostrophe in front.
+// text that a spreadsheet would take for a formula starts with an apostrophe.
 //
 //	id                                     of the network
 //	data, hidden, noise                    data set; units of the hidden layers; which synapses share a sigma
@@ -26,7 +26,7 @@
 //	status, kernels                        done or diverged; the kernel set that ran
 //	accuracy_sampled, accuracy_mean,       fractions of the test set: one draw of the weights per 20 test examples; weights at mu;
 //	  accuracy_predictive, accuracy_expected_log   mean probability and mean log-probability over draws
-//	loss_sampled, loss_mean,               nats per test example, alike
+//	loss_sampled, loss_mean,               nats per test example, likewise
 //	  loss_predictive, loss_expected_log
 //	draws                                  K of the predictive and expected-log figures
 //	validation_accuracy_sampled, validation_loss_sampled   of the held-out examples
@@ -35,10 +35,10 @@
 //	objective, objective_nll,              nats, summed over the training set; the first is the sum of the others
 //	  objective_magnitude, objective_reliability
 //	steps                                  of training
-//	diverged_step, diverged_layer, diverged_what   where a diverged network left the finite numbers
+//	diverged_step, diverged_layer, diverged_what   where a number of a diverged network was no longer finite
 //
-// means.csv has a row for each Group, the networks that differ in the seed only: the settings without the seed; seeds,
+// means.csv has a row for each Group, the networks that differ only in the seed: the settings without the seed; seeds,
 // how many finished; diverged, how many did not and are not in the means; then for each figure its mean over seeds, and
 // under its name with _ci95 half of the 95 % interval of that mean, t(n-1) s / sqrt(n). That is empty for a single
-// seed. Seeds are what the interval is over: the test set and all settings are the same.
+// seed. The interval is over seeds: the test set and all settings are the same.
 package tables

@@ -102,7 +102,7 @@ func TestFigures(t *testing.T) {
 func TestFigureFormats(t *testing.T) {
 	dir := t.TempDir()
 	saved := func(name string) []byte {
-		// Drawn anew each time: the bytes must depend on the data only.
+		// Drawn again each time: the bytes must depend only on the data.
 		figure, err := LearningCurve(curvePoints(5))
 		check(t, err)
 		check(t, figure.Save(filepath.Join(dir, name)))
@@ -131,8 +131,7 @@ func TestFigureFormats(t *testing.T) {
 	wantError(t, figure.Save(filepath.Join(dir, "missing", "a.svg")), filepath.Join("missing", "a.svg"), "no such file")
 }
 
-// TestLearningCurveExplains: beside the accuracy stand sigma per layer and the terms of the objective, where there are
-// any.
+// TestLearningCurveExplains: next to the accuracy are sigma per layer and the terms of the objective, if there are any.
 func TestLearningCurveExplains(t *testing.T) {
 	plain, noisy, entropic := curvePoints(5), curvePoints(5), curvePoints(5)
 	for i := range noisy {

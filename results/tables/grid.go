@@ -8,21 +8,20 @@ import (
 	"quantal/results/store"
 )
 
-// Grid is what is known of a grid at a moment. Package grid reads its folder; here tables, figures and reports are made
-// of it.
+// Grid is the known state of a grid. Package grid reads its folder; here tables, figures and reports are made from it.
 type Grid struct {
 	Dir         string
-	Commands    []string // that asked for points, the first one first
-	Points      int      // that were asked for
+	Commands    []string // that requested points, the first one first
+	Points      int      // that were requested
 	Environment store.Environment
 	Records     []store.Record // of finished points, in the order of their settings
-	Damaged     []error        // files of points that are not what was written; those points count as missing
+	Damaged     []error        // files of points that are not as they were written; those points count as missing
 }
 
 // Missing is how many points have not finished.
 func (g *Grid) Missing() int { return g.Points - len(g.Records) }
 
-// Choose finds the records of ids; nil stands for all.
+// Choose finds the records of ids; nil means all.
 func Choose(records []store.Record, ids []string) ([]store.Record, error) {
 	if ids == nil {
 		return records, nil

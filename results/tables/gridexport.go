@@ -13,7 +13,7 @@ import (
 	"quantal/results/store"
 )
 
-// What ExportGrid writes besides the summary.
+// What ExportGrid writes in addition to the summary.
 const (
 	ExportSummary = "summary"
 	ExportMu      = "mu"
@@ -25,7 +25,7 @@ const (
 // is uint64; text is unicode; sigma_rms_layers is [records][layers]. With ExportMu or ExportSigma there are also the
 // arrays ID/layerN.weight.mu of [neurons][inputs] and ID/layerN.bias.mu of [neurons], or the same of sigma, float32,
 // and the numbers ID/pixel_mean and ID/pixel_sd, of every network that has finished; network reads one by its id. A
-// network that cannot be read is left out, and damaged tells of it. The same grid gives the same bytes.
+// network that cannot be read is left out, and damaged is called for it. The same grid gives the same bytes.
 func ExportGrid(w io.Writer, records []store.Record, what string,
 	network func(id string) (*store.Checkpoint, error)) (damaged []error, err error) {
 	if !slices.Contains([]string{ExportSummary, ExportMu, ExportSigma}, what) {
@@ -111,7 +111,7 @@ func arrayOf(kind reflect.Type, values []any) any {
 	return listOf(values, "", reflect.Value.String)
 }
 
-// listOf converts values; where there is none, or a pointer to none, it has the given one.
+// listOf converts values; it replaces a missing value, or a nil pointer, by the given one.
 func listOf[T any](values []any, none T, get func(reflect.Value) T) []T {
 	list := make([]T, len(values))
 	for i, x := range values {

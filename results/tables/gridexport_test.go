@@ -15,7 +15,7 @@ import (
 	"quantal/results/store"
 )
 
-// exported is what numpy finds in an archive.
+// exported is what numpy reads from an archive.
 type exported struct {
 	Kind  string // of numbers: f8, i8, U3
 	Shape []int

@@ -12,7 +12,7 @@ import (
 	"quantal/results/store"
 )
 
-// NamedFigure is a figure with the name of its file, without the ending, and what it shows.
+// NamedFigure is a figure with the name of its file, without the extension, and what it shows.
 type NamedFigure struct {
 	Name, Caption string
 	*draw.Figure
@@ -54,12 +54,12 @@ func reliabilityCost() quantity {
 // relation is a row of panels: one quantity over another.
 type relation struct{ y, x quantity }
 
-// Figures draws what the grid reached as EES Fig. 2 and 3 do, with a column for each rho: fig2 has the test accuracy
+// Figures draws the results of the grid like EES Fig. 2 and 3, with a column for each rho: fig2 has the test accuracy
 // and sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy
 // over that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is
 // interrupted at a network that diverged; a band is the 95 % interval. Published values, if there are any, are open
-// marks. If more than noise, rho, c and seed varies, each combination of the rest has figures of its own; published
-// values are in those of their kind. title names an exponent. With nothing to draw, an error says why.
+// marks. If more than noise, rho, c and seed varies, each combination of the rest has its own figures; published values
+// are in those of their kind. title names an exponent. With nothing to draw, an error says why.
 func (g *Grid) Figures(title func(rho float64) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
 	variants := variantsOf(g.Records)
@@ -105,7 +105,7 @@ func (g *Grid) nothingToDraw() error {
 	return store.Nothing("every finished point is without noise: there is no c or sigma to draw over")
 }
 
-// remark says what of the grid is not in the figures.
+// remark says which parts of the grid are not in the figures.
 func (g *Grid) remark() string {
 	missing := g.Missing()
 	if missing <= 0 {
@@ -114,9 +114,9 @@ func (g *Grid) remark() string {
 	return fmt.Sprintf("%d of %d points have not finished.", missing, g.Points)
 }
 
-// variant is the networks that differ in noise, rho, c and seed only.
+// variant is a set of networks that differ only in noise, rho, c and seed.
 type variant struct {
-	label  string // what they have in common that others have not: "lambda 0.01, batch 20"
+	label  string // settings that they share and others do not: "lambda 0.01, batch 20"
 	groups []Group
 }
 
@@ -142,7 +142,7 @@ func variantsOf(records []store.Record) []variant {
 	return list
 }
 
-// distinction is what settings i have in their own way: "lambda 0.01, batch 20".
+// distinction is the part of settings i that differs from others: "lambda 0.01, batch 20".
 func distinction(all []store.Settings, i int) string {
 	var parts []string
 	for _, f := range store.FieldsOf(reflect.ValueOf(all[i])) {
@@ -169,8 +169,7 @@ type column struct {
 	groups []Group // by noise, then c
 }
 
-// reference is the published values that are of networks of this kind, and a remark if there are none among those
-// given.
+// reference is the published values for networks of this kind, and a remark if there are none among those given.
 func (v variant) reference(published []Published) (reference []Published, remark string) {
 	for _, p := range published {
 		if len(p.differences(v.groups[0].Settings)) == 0 {
@@ -183,7 +182,7 @@ func (v variant) reference(published []Published) (reference []Published, remark
 	return reference, remark
 }
 
-// columns lists the exponents of which there is something to draw.
+// columns lists the exponents with something to draw.
 func (v variant) columns() []column {
 	var list []column
 	for _, g := range v.groups {

@@ -15,7 +15,7 @@ import (
 	"quantal/results/store"
 )
 
-// What stands in the panels is what the records say, on the axes' scales.
+// The panels contain the values of the records, on the axes' scales.
 func TestFiguresShowTheRecords(t *testing.T) {
 	lose := func(r *store.Record) {
 		if r.C == 1 && r.Noise == "homogeneous" || r.C == 10 && r.Seed == 2 {
@@ -68,7 +68,7 @@ func TestFiguresShowTheRecords(t *testing.T) {
 			t.Errorf("curve %+v, want mean %v ± %v", d, sum, half)
 		}
 		if d := curvesOf(cost, "homogeneous")[0]; !near(d.X[1], sigma, 1e-9) {
-			t.Errorf("cost stands over %v, want %v", d.X[1], sigma)
+			t.Errorf("cost is over %v, want %v", d.X[1], sigma)
 		}
 	}
 	if want := "Means over 2 to 3 seeds, bands: 95 % intervals. 8 networks diverged and are left out. Remark."; s.note("Remark.") != want {

@@ -13,7 +13,7 @@ import (
 )
 
 // Report makes the page of a grid: what was run and how to repeat it, figures, means over seeds, the comparison with
-// published values if there is one, what diverged, and all points. figures are those of Figures, none if there is
+// published values if there is one, diverged points, and all points. figures are those of Figures, none if there is
 // nothing to draw.
 func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
 	r := Report{Title: "Grid " + g.Dir, Sections: []Section{g.runSection()}}
@@ -86,7 +86,7 @@ func (g *Grid) settingsTable() ReportTable {
 	return t
 }
 
-// environmentTables says on what a run was made, and on which data.
+// environmentTables describes the environment of a run, and its data.
 func environmentTables(e store.Environment) []ReportTable {
 	machine := ReportTable{Caption: "Environment", Header: []string{"", ""}, Text: 2, Wide: true}
 	for _, f := range store.FieldsOf(reflect.ValueOf(e)) {
@@ -128,7 +128,7 @@ func (t pointTable) values(name string) []string {
 	return list
 }
 
-// varying lists the settings that tell the records apart, besides those that are always shown.
+// varying lists the settings in which the records differ, other than those that are always shown.
 func (t pointTable) varying() []string {
 	var names []string
 	for _, name := range t.settings() {
@@ -140,7 +140,7 @@ func (t pointTable) varying() []string {
 	return append([]string{"noise", "rho", "c"}, names...)
 }
 
-// cellText is a value of a row for people; nothing if there is none.
+// cellText is a value of a row for people; empty if there is none.
 func cellText(row []cell, name string) string {
 	v := reflect.Indirect(reflect.ValueOf(cell{name: name}.in(row)))
 	switch {
@@ -178,7 +178,7 @@ func shownFigures() []shown {
 	return list
 }
 
-// number writes a value, or nothing for NaN.
+// number writes a value, or an empty string for NaN.
 func number(format string, x float64) string {
 	if !finite(x) {
 		return ""
@@ -208,8 +208,8 @@ func (g *Grid) meansSection() Section {
 		})
 	}
 	return Section{Title: "Means over seeds", Tables: []ReportTable{t},
-		Prose: []string{"Mean ± half of the 95 % interval of the mean (Student's t), where there are two seeds or more. " +
-			"Diverged networks do not count."}}
+		Prose: []string{"Mean ± half of the 95 % interval of the mean (Student's t), for two seeds or more. " +
+			"Diverged networks are not included."}}
 }
 
 // addColumn adds a column of numbers, unless all its cells are empty.
@@ -242,7 +242,7 @@ func (g *Grid) divergedSection() Section {
 		t.Rows = append(t.Rows, row)
 	}
 	s := Section{Title: "Diverged networks",
-		Prose: []string{"They left the finite numbers, so they have no figures. Layers are counted from 0."}}
+		Prose: []string{"Some of their numbers were no longer finite, so they have no figures. Layers are counted from 0."}}
 	if len(t.Rows) > 0 {
 		s.Tables = []ReportTable{t}
 	}
@@ -287,16 +287,17 @@ func (c *Comparison) section() Section {
 				FormatDeviation(d.Column, d.Deviation), FormatSDs(d.SeedSDs), number("%.3f", d.P)})
 		}
 	}
-	prose := []string{"Ours is the mean over seeds. Seed SDs is the deviation in units of s √(1 + 1/n), s being the " +
+	prose := []string{"Ours is the mean over seeds. Seed SDs is the deviation in units of s √(1 + 1/n), where s is the " +
 		"standard deviation of n seeds, and p " +
-		"how likely one as large is by chance (Student's t): the published value is that of a single network."}
+		"the probability of one as large by chance (Student's t): the published value is that of a single network."}
 	if n := len(c.Unfit); n > 0 {
 		var texts []string
 		for _, d := range c.Unfit[0].Differences {
 			texts = append(texts, d.String())
 		}
 		prose = append(prose,
-			sentence(count(n, "point")+" of the grid "+isAre(n)+" of another kind than the published, so there is no verdict: "+
+			sentence(count(n, "point")+" of the grid "+isAre(n)+" of another kind than the published ones, so "+
+				"there is no verdict: "+
 				strings.Join(texts, "; ")))
 	}
 	if n := len(c.NotTrained); n > 0 {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Summary says from which networks the figures of a grid are, for a caption, and has the rows of means.csv as their
+// Summary says for a caption from which networks the figures of a grid are, and has the rows of means.csv as their
 // numbers.
 func (g *Grid) Summary() (caption string, numbers map[string][]json.RawMessage, err error) {
 	means, err := MeansJSON(g.Records)

@@ -11,16 +11,16 @@ import (
 	"quantal/results/store"
 )
 
-// Group is the networks that differ in the seed only, each seed once.
+// Group is a set of networks that differ only in the seed, each seed once.
 type Group struct {
-	store.Settings                // of all; Seed is 0, and without noise Rho, RhoValue and C are nothing
+	store.Settings                // of all; Seed is 0, and without noise Rho, RhoValue and C are zero
 	Done           []store.Record // by seed
 	Diverged       []store.Record
 }
 
-// Groups puts records of one network but for the seed together, in the order of their settings. Networks whose rho is
-// written in two ways (2, trafficking) are one, and so are those without noise that differ in rho or c; of records with
-// one seed the first counts.
+// Groups collects records that differ only in the seed, in the order of their settings. Networks whose rho is written
+// in two ways (2, trafficking) belong together, as do those without noise that differ in rho or c; of records with the
+// same seed the first counts.
 func Groups(records []store.Record) []Group {
 	sorted := slices.SortedFunc(slices.Values(records), store.CompareRecords)
 	var groups []Group
@@ -57,7 +57,7 @@ func Groups(records []store.Record) []Group {
 
 func bySeed(a, b store.Record) int { return cmp.Compare(a.Seed, b.Seed) }
 
-// seedless is the settings without what does not tell networks of a group apart.
+// seedless is the settings without those that may differ in a group.
 func seedless(s store.Settings) store.Settings {
 	s.Seed = 0
 	if s.Noise == store.WithoutNoise {
@@ -74,7 +74,7 @@ type Interval struct {
 	HalfWidth float64 // of the 95 % interval of the mean: t(N-1) SD / sqrt(N); NaN for one
 }
 
-// confidence is the probability that intervals are made for.
+// confidence is the probability of the intervals.
 const confidence = 0.95
 
 // Interval is a figure over the seeds that finished. It is NaN if there is none, or if the figure was not measured for
@@ -102,7 +102,7 @@ func NewInterval(values []float64) Interval {
 	return i
 }
 
-// studentT is the distribution of the mean of n normal values, less the true one, in units of its estimated error.
+// studentT is the distribution of the mean of n normal values, minus the true one, in units of its estimated error.
 func studentT(n int) distuv.StudentsT { return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)} }
 
 // measure is a figure of an outcome by its name in files.
@@ -111,7 +111,7 @@ type measure struct {
 	of   func(store.Outcome) float64
 }
 
-// measures lists the figures that means are taken of.
+// measures lists the figures whose means are taken.
 func measures() []measure {
 	or := func(x *float64) float64 {
 		if x == nil {

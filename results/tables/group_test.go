@@ -47,7 +47,7 @@ func TestGroups(t *testing.T) {
 	quiet.ID, quiet.Noise, quieter.ID, quieter.Noise = "quiet", "none", "quieter", "none"
 	other.ID, other.Lambda = "other", 0.01
 	half := recordstest.Record(2, 0.1, 2)
-	half.LossMean, half.AccuracySampled = 0.25, 0.7 // measured for one seed only
+	half.LossMean, half.AccuracySampled = 0.25, 0.7 // measured for only one seed
 	groups := Groups([]store.Record{other, quieter, twice, lost, recordstest.Record(0.5, 1, 1), quiet, named, half,
 		recordstest.Record(2, 0.1, 1)})
 	var got []string
@@ -92,7 +92,7 @@ func diverged(rho, c float64, seed uint64) store.Record {
 	return r
 }
 
-// Each number of an outcome is a measure, under its name, and is what its name says.
+// Each number of an outcome is a measure, under its name.
 func TestMeasuresAreTheNumbersOfAnOutcome(t *testing.T) {
 	var o store.Outcome
 	want := map[string]float64{}

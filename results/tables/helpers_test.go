@@ -16,7 +16,7 @@ var (
 	layoutOf  = resultstest.LayoutOf
 )
 
-// filled is a checkpoint whose every mean and phi is another number, with zeros in the pads.
+// filled is a checkpoint whose means and phis all differ, with zeros in the pads.
 func filled(l kernels.Layout, step int, next func() float32) *store.Checkpoint {
 	c := &store.Checkpoint{Step: step, Seed: 7, Layout: l, State: kernels.NewState(l, 2), Rule: "adam"}
 	perSynapse := [][]float32{c.State.Mu}
@@ -39,7 +39,7 @@ func filled(l kernels.Layout, step int, next func() float32) *store.Checkpoint {
 	return c
 }
 
-// names lists a folder, hidden files included.
+// names lists a folder, including hidden files.
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -10,12 +10,12 @@ import (
 	"quantal/results/store"
 )
 
-// LearningCurve draws what the network reached over the epochs: the accuracy on the test set in percent, with sampled
-// weights and with the weights at their means; the negative log-likelihood of the training examples; and below, which
-// explains both, the root mean square of sigma in each layer and the objective by its terms. A healthy run loses
-// accuracy while sigma grows: it pays with performance for cheaper synapses. Without accuracies, as in regression, the
+// LearningCurve draws the figures of a network over the epochs: the accuracy on the test set in percent, with sampled
+// weights and with the weights at their means; the negative log-likelihood of the training examples; and below them, to
+// explain both, the root mean square of sigma in each layer and the objective by its terms. A healthy run loses
+// accuracy while sigma grows: it trades performance for cheaper synapses. Without accuracies, as in regression, the
 // first panel shows the losses on the test set. Values that are not finite are left out, and panels without any; with
-// none at all, an error comes back.
+// none at all, it returns an error.
 func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	curve := func(label string, look draw.Curve, of func(store.Epoch) float64) draw.Curve {
 		const few = 30 // so many marks stay apart
@@ -77,7 +77,7 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	return draw.NewFigure(block)
 }
 
-// layersOf is the number of layers that the epochs tell of.
+// layersOf is the number of layers in the epochs.
 func layersOf(epochs []store.Epoch) int {
 	n := 0
 	for _, e := range epochs {

@@ -2,7 +2,7 @@ package tables
 
 import "gonum.org/v1/gonum/stat/distuv"
 
-// Proportion is a share of repetitions that had some result.
+// Proportion is the share of repetitions with some result.
 type Proportion struct {
 	Count, N  int
 	Share     float64

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The limits of Clopper and Pearson by their definition: were the true share at the lower one, so many or more would
-// come out with probability 2.5 %, and at the upper one so many or fewer.
+// The limits of Clopper and Pearson by their definition: if the true share is at the lower one, the count or more has
+// probability 2.5 %, and at the upper one the count or fewer.
 func TestProportion(t *testing.T) {
 	binomial := func(n, k int, p float64) float64 {
 		choose := 1.0

@@ -15,7 +15,7 @@ import (
 	"quantal/results/store"
 )
 
-// Published is the published values of one network, in the units of the paper. NaN where there is none.
+// Published is the published values of one network, in the units of the paper. A missing value is NaN.
 type Published struct {
 	store.Settings          // of the network; no seed
 	AccuracyPercent float64 `json:"accuracy_percent"`
@@ -24,7 +24,8 @@ type Published struct {
 	ReliabilityCost float64 `json:"reliability_cost"`
 }
 
-// sameNumber is how far two numbers may be apart, relative, to be the same setting: files have them with a few digits.
+// sameNumber is the largest relative difference of two numbers that are the same setting: files have them with a few
+// digits.
 const sameNumber = 1e-3
 
 func sameValue(a, b float64) bool { return math.Abs(a-b) <= sameNumber*math.Abs(a) }
@@ -36,7 +37,7 @@ func (p Published) isAt(s store.Settings) bool {
 	return p.Noise == s.Noise && (p.Noise == store.WithoutNoise || p.hasRho(s.RhoValue) && sameValue(p.C, s.C))
 }
 
-// Difference is a setting in which a network is not as the published one.
+// Difference is a setting in which a network differs from the published one.
 type Difference struct {
 	Setting   string `json:"setting"`
 	Ours      string `json:"ours"`
@@ -47,7 +48,7 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s is %s, in the reference %s", d.Setting, d.Ours, d.Published)
 }
 
-// differences lists the settings, besides rho, c, noise and seed, in which a network is not as the published one.
+// differences lists the settings, other than rho, c, noise and seed, in which a network differs from the published one.
 func (p Published) differences(s store.Settings) []Difference {
 	var list []Difference
 	columns := columnsOf(cellsIn(s), [][]cell{cellsIn(p.Settings)})
@@ -83,9 +84,9 @@ func fieldText(s store.Settings, name string) string {
 	return ""
 }
 
-// UnfitError says that published values are of networks of another kind than those that they were to be compared with.
+// UnfitError says that published values are for networks of another kind than those in the comparison.
 type UnfitError struct {
-	Differences []Difference // of a network of ours from the published one that is nearest to it
+	Differences []Difference // of one of our networks from the published one that is nearest to it
 }
 
 func (e *UnfitError) Error() string {
@@ -94,11 +95,11 @@ func (e *UnfitError) Error() string {
 		texts = append(texts, d.String())
 	}
 	return "tables: the reference is of other networks: " + strings.Join(texts, "; ") +
-		" (columns of these names say what a reference is of)"
+		" (columns of these names describe the networks of a reference)"
 }
 
-// Fits reports whether published values are of the kind of some of the networks, wherever these are in rho, c and
-// noise: else the error is an UnfitError.
+// Fits reports whether published values are of the kind of some of the networks, for any rho, c and noise: otherwise
+// the error is an UnfitError.
 func Fits(records []store.Record, published []Published) error {
 	var least []Difference
 	for _, r := range records {
@@ -113,7 +114,7 @@ func Fits(records []store.Record, published []Published) error {
 		}
 	}
 	if least == nil {
-		return nil // there is nothing on one of the sides
+		return nil // one of the sides is empty
 	}
 	return &UnfitError{least}
 }
@@ -164,7 +165,7 @@ func publishedIn(table *measured.Table, kinds Kinds) ([]Published, error) {
 		}
 		for i, other := range list {
 			if other.isAt(p.Settings) && len(other.differences(p.Settings)) == 0 {
-				return nil, fmt.Errorf("line %d: rho %s, c %g, %s is in line %d already", row.Line, p.Rho, p.C, p.Noise,
+				return nil, fmt.Errorf("line %d: rho %s, c %g, %s is already in line %d", row.Line, p.Rho, p.C, p.Noise,
 					table.Rows[i].Line)
 			}
 		}
@@ -185,7 +186,7 @@ func checkNames(names, kinds []string) error {
 			return fmt.Errorf("column %d: %q is not known: %s", i+1, name, nearest.OneOf(name, all))
 		}
 		if slices.Index(names, name) < i {
-			return fmt.Errorf("column %d: %s is there twice", i+1, name)
+			return fmt.Errorf("column %d: %s occurs twice", i+1, name)
 		}
 	}
 	for _, name := range known[:3] {

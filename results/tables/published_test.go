@@ -29,7 +29,7 @@ func fraction(s string) (float64, error) {
 	return n / d, nil
 }
 
-// standard is what a reference is of that does not say it.
+// standard is the settings of a reference that does not give them.
 func standard() store.Settings {
 	return store.Settings{Data: "mnist", Hidden: "100x100", Lambda: 0.01, LearningRate: 1e-4, Batch: 20, Epochs: 50,
 		MuInit: 0.1, SigmaInit: 1e-4}
@@ -53,7 +53,7 @@ func someKinds() Kinds {
 	}}
 }
 
-// published is the arrays behind EES Fig. 2 and 3, where they are there.
+// published is the arrays of EES Fig. 2 and 3, if they are present.
 func published(t *testing.T) []Published {
 	t.Helper()
 	path := filepath.Join("..", "..", "shared", "reference", "fig2and3_published.csv")
@@ -98,7 +98,7 @@ func TestReadPublished(t *testing.T) {
 		list[1].Noise != "none" {
 		t.Errorf("read %+v", list)
 	}
-	// As a spreadsheet of a country with decimal commas saves it.
+	// As saved by a spreadsheet in a country with decimal commas.
 	list, err = readText(t, "\ufeffrho;c ;noise;accuracy_percent;;\r\n0,5;1E-3;layer;97,25;;\r\n1/2;0,01;layer;98;;\r\n;;;;;\r\n")
 	check(t, err)
 	if len(list) != 2 || list[0].RhoValue != 0.5 || list[0].C != 1e-3 || list[0].AccuracyPercent != 97.25 ||
@@ -119,10 +119,10 @@ func TestReadPublished(t *testing.T) {
 		header + "2,1,layer,0.91%\n":                                 {"line 2, column accuracy_percent", "0 to 100"},
 		header + "2,1,layer,101\n":                                   {"line 2, column accuracy_percent", "0 to 100"},
 		header + "2,1,layer,NaN\n":                                   {"line 2, column accuracy_percent", "0 to 100"},
-		header + "2,1,layer,5\n\n4/2,1.0001,layer,6\n":               {"line 4", "is in line 2 already"},
+		header + "2,1,layer,5\n\n4/2,1.0001,layer,6\n":               {"line 4", "is already in line 2"},
 		"rho,c,noise,sigma_rms\n2,1,layer,-0.5\n":                    {"line 2, column sigma_rms", "from 0"},
 		"rho,c,noise,data\n2,1,layer,mnist\n":                        {"line 1", "nothing to compare"},
-		"rho,c,noise,loss_nats,data\n2,1,layer,1,a\n2,1,layer,1,a\n": {"line 3", "is in line 2 already"},
+		"rho,c,noise,loss_nats,data\n2,1,layer,1,a\n2,1,layer,1,a\n": {"line 3", "is already in line 2"},
 		"rho,c,noise,loss_nats,reliability_cost\n2,1,layer,,y":       {"line 2, column reliability_cost", `"y"`},
 	} {
 		_, err := readText(t, text)

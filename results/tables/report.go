@@ -11,13 +11,13 @@ import (
 	"quantal/results/store"
 )
 
-// Report is a page about a run or a grid: sections one after the other.
+// Report is a page about a run or a grid: a sequence of sections.
 type Report struct {
 	Title    string
 	Sections []Section
 }
 
-// Section is a part of a report: paragraphs, text as it is (commands, files), figures, drawings, then tables.
+// Section is a part of a report: paragraphs, preformatted text (commands, files), figures, drawings, then tables.
 type Section struct {
 	Title    string
 	Prose    []string
@@ -27,8 +27,8 @@ type Section struct {
 	Tables   []ReportTable
 }
 
-// ReportTable is a table of text. The first columns are names, set to the left; the others are numbers, set to the
-// right. Verdicts that want attention (beyond, diverged) stand out.
+// ReportTable is a table of text. The first columns are names, aligned left; the others are numbers, aligned right.
+// Verdicts that need attention (beyond, diverged) are highlighted.
 type ReportTable struct {
 	Caption string
 	Header  []string
@@ -40,11 +40,11 @@ type ReportTable struct {
 //go:embed report.html
 var reportPage string
 
-// Write writes the report as one HTML file that needs nothing else: no network, no other file. Figures are drawn into
-// it. The file is replaced as a whole or not at all, and the same report gives the same bytes.
+// Write writes the report as one HTML file that needs nothing else: no network, no other file. Figures are embedded.
+// The file is replaced as a whole or not at all, and the same report gives the same bytes.
 func (r Report) Write(path string) error { return store.WriteFile(path, r.Encode) }
 
-// Encode writes what Write does.
+// Encode writes the content of Write.
 func (r Report) Encode(w io.Writer) error {
 	page, err := template.New("report").Funcs(template.FuncMap{
 		"svg": func(f NamedFigure) (template.HTML, error) { return f.HTML() },

@@ -15,14 +15,14 @@ import (
 	"quantal/results/store"
 )
 
-// page is what a parser finds in an HTML page.
+// page is the content of an HTML page according to a parser.
 type page struct {
 	elements map[string]int
 	text     string
 	ids      map[string]bool
 }
 
-// parsed writes a report and reads it as a browser would, as far as that needs other files or is not balanced.
+// parsed writes a report, reads it as a browser would, and fails if it needs other files or its tags are not balanced.
 func parsed(t *testing.T, r Report) page {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")

@@ -6,7 +6,7 @@ import (
 	"quantal/results/store"
 )
 
-// WriteRows writes structs as a table: NAME.csv and NAME.jsonl in a folder, which is made where needed, a row for each,
+// WriteRows writes structs as a table: NAME.csv and NAME.jsonl in a folder, which is made if needed, a row for each,
 // and the fields under their names in JSON as columns. As in the tables of a grid an empty cell, null in JSON, has no
 // value, and numbers read back the same. It returns the names of the files; each is replaced as a whole or not at all.
 func WriteRows[T any](dir, name string, items []T) ([]string, error) {

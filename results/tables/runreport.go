@@ -10,7 +10,7 @@ import (
 	"quantal/results/store"
 )
 
-// RunReport makes the page of a single run: the configuration and how to repeat it, what it reached, and figures.
+// RunReport makes the page of a single run: the configuration and how to repeat it, its results, and figures.
 func RunReport(f *store.Folder, figures []NamedFigure) (Report, error) {
 	config, err := store.ReadFile(f.Path(store.ConfigName), input.Settings)
 	if err != nil {
@@ -37,7 +37,7 @@ func RunReport(f *store.Folder, figures []NamedFigure) (Report, error) {
 
 // reachedSection is the summary of a run, or says that there is none yet.
 func reachedSection(f *store.Folder) (Section, error) {
-	s := Section{Title: "What it reached"}
+	s := Section{Title: "Results"}
 	o := store.NoOutcome()
 	err := f.ReadSummary(&o)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,16 +8,16 @@ import (
 	"quantal/results/store"
 )
 
-// Has sigma settled, or would it go on changing if training went on? There is no proof of that in what a network
-// leaves, but there are signs that it has not:
+// Has sigma settled, or would it change further if training continued? The files of a network cannot prove that it has,
+// but they can show signs that it has not:
 //
 //   - The learning curve of a run: the root mean square of sigma in some layer still changes by more than settledChange
 //     in the
 //     last tenth of the epochs.
-//   - The way from the start, of runs and of points of a grid, which have no curve: Adam moves phi by about the
-//     learning rate per step at
-//     most, so that lr times steps is the farthest that phi can get. A sigma that took more than settledTravel of that way has
-//     spent most of the training on it, and tells how long it trained. The 240 networks of the paper's Fig. 2 took 0.76 at most.
+//   - The distance from the start, for runs and for points of a grid, which have no curve: Adam moves phi by at most
+//     about the learning rate per step, so phi can move at most by lr times steps. A sigma that moved by more than
+//     settledTravel of that distance spent most of the training on it, and shows how long it trained. The 240 networks
+//     of the paper's Fig. 2 moved by at most 0.76.
 const (
 	settledChange = 0.05
 	settledTravel = 0.8
@@ -47,8 +47,8 @@ func SigmaChange(epochs []store.Epoch) float64 {
 	return change
 }
 
-// SigmaTravel is the way of sigma from its start to its root mean square, in phi, as a fraction of the farthest that
-// Adam can take it: the learning rate times the steps. It is NaN if one of them is.
+// SigmaTravel is the distance of sigma from its start to its root mean square, in phi, as a fraction of the largest
+// distance that Adam can move it: the learning rate times the steps. It is NaN if one of them is.
 func SigmaTravel(initial, rms, learningRate float64, steps int) float64 {
 	way := kernels.SoftplusInverse(rms) - kernels.SoftplusInverse(initial)
 	return math.Abs(way) / (learningRate * float64(steps))
@@ -57,23 +57,22 @@ func SigmaTravel(initial, rms, learningRate float64, steps int) float64 {
 // travelOf is the SigmaTravel of a point, NaN for a network without noise and for one that diverged, and unless Adam
 // trained it.
 func travelOf(r store.Record) float64 {
-	// only Adam bounds the way
+	// only Adam bounds the distance
 	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Later.Has("rule") {
 		return math.NaN()
 	}
 	return SigmaTravel(r.SigmaInit, r.SigmaRMS, r.LearningRate, r.Steps)
 }
 
-const trainLonger = "train longer, or start nearer to where sigma goes (sigma-init, lr)"
+const trainLonger = "train longer, or start closer to the final sigma (sigma-init, lr)"
 
 // UnsettledRun says in a sentence that the sigma of a run, given its learning curve and its record, has not settled; it
-// is empty if nothing speaks for that.
+// is empty without a sign of that.
 func UnsettledRun(epochs []store.Epoch, r store.Record) string {
 	switch change, travel := SigmaChange(epochs), travelOf(r); {
 	case travel > settledTravel:
-		return fmt.Sprintf("sigma has not settled: it took %.0f %% of the way that lr times steps allows, so it tells "+
-			"how long the network trained: %s",
-			100*travel, trainLonger)
+		return fmt.Sprintf("sigma has not settled: it moved by %.0f %% of the distance that lr times steps allows, "+
+			"so it shows how long the network trained: %s", 100*travel, trainLonger)
 	case change > settledChange:
 		return fmt.Sprintf("sigma has not settled: in the last tenth of the epochs it changed by %.0f %% in some layer: %s",
 			100*change, trainLonger)
@@ -81,8 +80,8 @@ func UnsettledRun(epochs []store.Epoch, r store.Record) string {
 	return ""
 }
 
-// UnsettledPoints says in a sentence that points of a grid have a sigma that has not settled; it is empty if nothing
-// speaks for that.
+// UnsettledPoints says in a sentence that points of a grid have a sigma that has not settled; it is empty without a
+// sign of that.
 func UnsettledPoints(records []store.Record) string {
 	count, noisy := 0, 0
 	for _, r := range records {
@@ -97,7 +96,6 @@ func UnsettledPoints(records []store.Record) string {
 	if count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("sigma has not settled in %d of %d points: it took more than %.0f %% of the way that lr times "+
-		"steps allows, "+
-		"so it tells how long they trained: %s", count, noisy, 100*settledTravel, trainLonger)
+	return fmt.Sprintf("sigma has not settled in %d of %d points: it moved by more than %.0f %% of the distance that "+
+		"lr times steps allows, so it shows how long they trained: %s", count, noisy, 100*settledTravel, trainLonger)
 }

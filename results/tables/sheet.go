@@ -15,11 +15,11 @@ type sheet struct {
 	draw.Block
 	few, many int  // fewest and most seeds behind a dot
 	diverged  int  // networks left out
-	hidden    int  // networks that finished, but have no place on an axis of the sheet
+	hidden    int  // networks that finished, but that an axis of the sheet cannot show
 	entropic  bool // the cost of a column is another function of sigma
 }
 
-// newSheet collects what a figure shows. Of the published values those count that are of a rho and a noise of ours.
+// newSheet collects the content of a figure. Published values are used if their rho and noise are among ours.
 func newSheet(v variant, rows []relation, title func(rho float64) string, published []Published) sheet {
 	const (
 		high    = 44 // millimetres: a row, with its axis
@@ -87,8 +87,8 @@ func lookOf(noise string) (c draw.Color, ours, published draw.Mark) {
 	return draw.Purple, draw.Plus, draw.Cross
 }
 
-// layers draws the networks of one noise in a column: curves in the order of c, cut where a network diverged or has no
-// place, and the published values. It notes in hidden how many networks of a group are not to be seen.
+// layers draws the networks of one noise in a column: curves in the order of c, cut where a network diverged or cannot
+// be shown, and the published values. It notes in hidden how many networks of a group are not to be seen.
 func (r relation) layers(c column, noise string, published []Published, hidden map[store.Settings]int) []draw.Layer {
 	color, ours, open := lookOf(noise)
 	var curves []draw.Curve
@@ -132,7 +132,7 @@ func (s sheet) figure(remark string) (*draw.Figure, error) {
 	const (
 		rest   = 22 // millimetres of the width: margins, and the axis at the left
 		each   = 40 // for a column
-		single = 63 // for the only one: 85 mm in all, as wide as a journal's column
+		single = 63 // for a single one: 85 mm in all, as wide as a journal's column
 	)
 	figure, err := draw.NewFigure(s.Block)
 	if err != nil {
@@ -145,7 +145,7 @@ func (s sheet) figure(remark string) (*draw.Figure, error) {
 	return figure, nil
 }
 
-// note says what a reader has to know besides the key.
+// note says what a reader must know in addition to the key.
 func (s sheet) note(remark string) string {
 	var parts []string
 	switch {

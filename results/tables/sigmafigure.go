@@ -28,7 +28,7 @@ func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, erro
 	for _, l := range layers {
 		p.Y.Max = max(p.Y.Max, 1.06*slices.Max(append(l.density, 0)))
 	}
-	if p.Y.Max == 0 { // only vertical lines, whose height means nothing
+	if p.Y.Max == 0 { // only vertical lines, whose height has no meaning
 		p.Y = draw.Axis{Max: 1, Bare: true}
 	}
 	for i, l := range layers {
@@ -53,7 +53,7 @@ type sigmaLayer struct {
 
 // sigmaLayers returns the distribution of each layer, or of all together if there is one sigma for the network.
 func sigmaLayers(c *store.Checkpoint) []sigmaLayer {
-	const few = 4 // so many have room for their sizes in the key
+	const few = 4 // the key has room for the sizes of this many
 	var layers []sigmaLayer
 	for i, l := range c.Layout.Layers {
 		name := fmt.Sprintf("layer %d", i+1)
@@ -97,7 +97,7 @@ func newSigmaLayer(name string, sigmas []float32) sigmaLayer {
 }
 
 // bins is the number of histogram bins for ascending values by the rule of Freedman and Diaconis (1981): width 2 IQR
-// n^(-1/3), where n counts equal values once, as those that share a sigma are one.
+// n^(-1/3), where n counts equal values once, because synapses that share a sigma count once.
 func bins(sorted []float64) int {
 	const least, most = 4, 150
 	n := len(sorted)
@@ -114,7 +114,7 @@ func bins(sorted []float64) int {
 func (l sigmaLayer) draw(i int, later []sigmaLayer, top float64) []draw.Layer {
 	outline := draw.Series(i)
 	if len(l.density) == 0 {
-		// Of lines at one place the later are thinner, so that all are seen.
+		// Of lines at the same place the later ones are thinner, so that all are visible.
 		for _, other := range later {
 			if len(other.density) == 0 && math.Abs(other.logs[0]-l.logs[0]) < 0.01 {
 				outline.Wider++

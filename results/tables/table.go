@@ -26,7 +26,7 @@ const (
 func TableNames() []string { return []string{tableCSVName, tableJSONLName, meansName} }
 
 // WriteTables writes table.csv and table.jsonl, one row per record in the order of their settings, and means.csv, one
-// row per group, into a folder; the package documentation has the columns. The bytes depend on the records only, not on
+// row per group, into a folder; the package documentation has the columns. The bytes depend only on the records, not on
 // their order.
 func WriteTables(dir string, records []store.Record) error {
 	points, err := tableOf(slices.SortedFunc(slices.Values(records), store.CompareRecords), recordRow)
@@ -47,7 +47,7 @@ func WriteTables(dir string, records []store.Record) error {
 	return nil
 }
 
-// EncodeTable writes what WriteTables writes into table.csv.
+// EncodeTable writes the content of table.csv.
 func EncodeTable(w io.Writer, records []store.Record) error {
 	points, err := tableOf(slices.SortedFunc(slices.Values(records), store.CompareRecords), recordRow)
 	if err != nil {
@@ -71,7 +71,7 @@ func MeansJSON(records []store.Record) ([]json.RawMessage, error) {
 }
 
 // WriteTable writes a CSV file with a row for each item, which is replaced as a whole or not at all. The columns are
-// the fields of the items, structs, under their names in JSON; what JSON has null for is an empty cell.
+// the fields of the items, structs, under their names in JSON; null in JSON is an empty cell.
 func WriteTable[T any](path string, items []T) error {
 	t, err := tableOf(items, func(item T) []cell { return cellsIn(item) })
 	if err != nil {
@@ -157,7 +157,7 @@ func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 	return t, nil
 }
 
-// recordRow is all that a record says, under its names in JSON.
+// recordRow is the content of a record, under its names in JSON.
 func recordRow(r store.Record) []cell { return cellsOf(r, r.Noise) }
 
 // meanRow is the settings of a group, how many seeds finished and how many diverged, and the mean and the half-width of
@@ -172,8 +172,8 @@ func meanRow(g Group) []cell {
 	return cells
 }
 
-// cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they mean
-// nothing.
+// cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they have no
+// meaning.
 func cellsOf(v any, noise string) []cell {
 	cells := cellsIn(v)
 	for i, c := range cells {
@@ -189,7 +189,7 @@ func cellsOf(v any, noise string) []cell {
 func (t table) csv() []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	_ = w.Write(t.names) // a buffer takes everything
+	_ = w.Write(t.names) // a buffer accepts everything
 	for _, row := range t.rows {
 		fields := make([]string, len(row))
 		for i, text := range row {
@@ -214,8 +214,8 @@ func csvField(text string) string {
 	return text
 }
 
-// textCell is text as a cell that spreadsheets show: what begins like a formula has a ' in front, which makes them take
-// it as text. A number is left as it is.
+// textCell is text as a cell that spreadsheets show: text that begins like a formula is prefixed with ', so that they
+// treat it as text. A number is left as it is.
 func textCell(s string) string {
 	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return s
@@ -226,7 +226,7 @@ func textCell(s string) string {
 	return "'" + s
 }
 
-// jsonl writes each row as a JSON object in a line of its own, with all columns.
+// jsonl writes each row as a JSON object on its own line, with all columns.
 func (t table) jsonl() []byte {
 	var b bytes.Buffer
 	for _, row := range t.rows {

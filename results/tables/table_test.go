@@ -19,7 +19,7 @@ import (
 	"quantal/results/store"
 )
 
-// tableRecords are a finished network, one with all that is optional, one without noise, and one that diverged.
+// tableRecords are a finished network, one with all optional values, one without noise, and one that diverged.
 func tableRecords() []store.Record {
 	full, quiet := recordstest.Record(1./3, 1e-7, 1<<63+1), recordstest.Record(2, 0.1, 1)
 	loss := 0.1
@@ -111,7 +111,7 @@ func TestTables(t *testing.T) {
 	wantError(t, WriteTables(filepath.Join(t.TempDir(), "missing"), records), "missing", "no such file")
 }
 
-// What a reader makes of the tables is what was in the records, to the last bit.
+// A reader of the tables gets the values of the records, to the last bit.
 func TestTablesReadBack(t *testing.T) {
 	var records []store.Record
 	next := resultstest.Normal(3)
@@ -219,7 +219,7 @@ type Inner struct {
 	SD float64 `json:"sd"`
 }
 
-// What a spreadsheet would run is text there; a number stays one, of either sign.
+// Text that a spreadsheet would run is text there; a number stays a number, of either sign.
 func TestTextCell(t *testing.T) {
 	for text, want := range map[string]string{
 		"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0", "-2+3": "'-2+3", "-": "'-",
