@@ -13,7 +13,7 @@ import (
 var laws = [][]string{
 	{"magnitude = lambda*abs(mu)", "reliability = c*exp(-sigma)"},
 	{"magnitude = lambda*abs(mu)", "calcium = c*sigma^-0.5", "trafficking = 0.1*c*sigma^-2"},
-	{"reliability = c*(mu^2/sigma^2)^k", "magnitude = lambda*mu^2"},
+	{"reliability = c*(mu^2/sigma^2 + 0.1)^k", "magnitude = lambda*mu^2"},
 	{"reliability = c*abs(mu)^(4/3)*sigma^(-2/3)"},
 	{"reliability = c*n*mu^2/(mu^2 + n*sigma^2)"},
 	{"smooth = c*softplus(-4*sigma)*sigmoid(mu) - c*tanh(sigma - k*mu)", "rest = lambda*log1p(mu^2) + c*expm1(-sigma)/k"},
