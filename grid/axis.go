@@ -32,13 +32,19 @@ func ParseAxis(base train.Config, name, text string) (Axis, error) {
 		of = "c"
 	}
 	probe, err := settings.Find(of)
+	if err != nil && base.IsNumber(name) {
+		probe = setting.Setting{Name: name, Axis: "0.1,1,10 or logspace:-2:0:9", Read: func(v string) error {
+			return base.Set(name, v)
+		}}
+		err = nil
+	}
 	if err != nil {
 		return axis, fmt.Errorf("%q cannot be an axis: %s", name, nearest.OneOf(name, append(settings.Names(), scale)))
 	}
 	if name != scale {
 		axis.Name = probe.Name
 	}
-	for part := range strings.SplitSeq(text, ",") {
+	for _, part := range apart(text) {
 		if part = strings.TrimSpace(part); part == "" {
 			return axis, fmt.Errorf("want values such as %s, got an empty one", probe.Axis)
 		}
@@ -61,6 +67,24 @@ func ParseAxis(base train.Config, name, text string) (Axis, error) {
 	return axis, nil
 }
 
+// apart splits a list at the commas that are not within brackets.
+func apart(text string) []string {
+	var parts []string
+	depth, from := 0, 0
+	for i, r := range text {
+		switch {
+		case r == '(':
+			depth++
+		case r == ')':
+			depth--
+		case r == ',' && depth == 0:
+			parts = append(parts, text[from:i])
+			from = i + 1
+		}
+	}
+	return append(parts, text[from:])
+}
+
 // within names the value that an error is about, unless it is all that was given.
 func within(text, value string, err error) error {
 	if value == "" || value == strings.TrimSpace(text) {
@@ -73,6 +97,8 @@ func within(text, value string, err error) error {
 func expand(name, part string) ([]string, error) {
 	fields := strings.Split(part, ":")
 	switch kind := fields[0]; {
+	case name == "cost": // which may have colons
+		return []string{part}, nil
 	case kind == "logspace" || kind == "linspace":
 		return space(kind, fields[1:])
 	case name == "seed" && strings.Contains(part, "-"):

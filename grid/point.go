@@ -68,7 +68,7 @@ func Points(base train.Config, axes ...Axis) ([]Point, error) {
 	var points []Point
 	known := map[string]bool{}
 	for _, c := range configs {
-		if c.Noise == "none" {
+		if c.Noise == "none" && len(c.Costs) == 0 {
 			c.C, c.Rho = base.C, base.Rho
 		}
 		if err := c.Check(); err != nil {

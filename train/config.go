@@ -28,6 +28,8 @@ type Config struct {
 	Normalise       string     `toml:"normalise,omitempty"` // empty if it is still to be chosen: see SettleNormalise
 	Classes         int        `toml:"classes,omitempty"`   // 0 to take them from the labels
 	Rule            Rule       `toml:"rule,omitempty"`
+	Costs           Costs      `toml:"cost,omitempty"`
+	Numbers         Numbers    `toml:"set,omitempty"`
 	Seed            store.Seed `toml:"seed"`
 	Draws           int        `toml:"draws"` // 0 for none
 	Device          string     `toml:"device"`
@@ -110,7 +112,7 @@ func (c Config) Cohort() string {
 			parts = append(parts, s.Name+" "+s.Text())
 		}
 	}
-	if c.Rho.Entropic() {
+	if c.Rho.Entropic() && len(c.Costs) == 0 {
 		parts = append(parts, "rho entropic") // another law
 	}
 	return strings.Join(parts, ", ")
@@ -136,16 +138,14 @@ func (c Config) Spec(inputs, classes int) graph.Spec {
 			s.Sharing = n.sharing
 		}
 	}
-	s.Costs = graph.PaperCosts(s.Sharing)
-	if c.Rho.Entropic() {
-		s.Costs = graph.EntropicCosts(s.Sharing)
-	}
+	s.Costs = c.costs(s.Sharing)
 	return s
 }
 
 // Member holds the numbers of the network.
 func (c Config) Member() kernels.Member {
-	return kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: c.Rho.Value(), Lambda: c.Lambda, LearningRate: c.LearningRate}
+	return kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: c.Rho.Value(), Lambda: c.Lambda, Numbers: c.Numbers,
+		LearningRate: c.LearningRate}
 }
 
 // InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to SigmaInit.

@@ -51,6 +51,11 @@ func (c *Config) Settings() setting.List {
 			Help: "number of classes, if the labels do not show it"},
 		{Name: "rule", Value: &c.Rule, OneOf: Rules(), Before: "adam", Axis: strings.Join(Rules(), ","),
 			Help: "how parameters follow their gradients: adam, sgd, or momentum (0.9; v = 0.9 v + g, mu -= lr v)"},
+		{Name: "cost", Value: &c.Costs, Check: c.checkCosts, Before: paperCosts, Axis: "'c*sigma^-2, c*exp(-sigma)'",
+			Varied: true, Several: ";", Help: "a term that each synapse pays, `FORMULA` or name = formula, in place of the " +
+				"paper's; several times for several terms: see quantal cost --help"},
+		{Name: "set", Value: &c.Numbers, Check: c.checkNumbers, Before: "none", Own: true, Varied: true, Several: ",",
+			Help: "a number that costs read, `NAME=VALUE`; --vary NAME=VALUES varies it"},
 		{Name: "seed", Value: &c.Seed, Axis: "1-5", Varied: true, Own: true, Help: "seed of everything random"},
 		{Name: "draws", Value: &c.Draws, Want: setting.From(0), Own: true, Continue: true,
 			Help: "draws of the weights for the predictive figures at the end"},
@@ -88,6 +93,9 @@ func (c *Config) checkClasses() error {
 // configuration.
 func (c *Config) Set(name, value string) error {
 	s, err := c.Settings().Find(name)
+	if err != nil && c.IsNumber(name) {
+		return c.setNumber(name, value)
+	}
 	if err != nil {
 		return err
 	}

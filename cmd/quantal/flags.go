@@ -30,8 +30,7 @@ func settingFlags(settings setting.List, without ...string) []cli.Flag {
 }
 
 func settingFlag(s setting.Setting) cli.Flag {
-	switch s.Value.(type) {
-	case *[]string:
+	if _, list := s.Value.(*[]string); list || s.Several != "" {
 		return &cli.StringSliceFlag{Name: s.FlagName(), DefaultText: s.Default(), Usage: s.Help}
 	}
 	return &cli.StringFlag{Name: s.FlagName(), DefaultText: s.Default(), Usage: s.Help}
@@ -55,8 +54,11 @@ func applyFlags(c *cli.Context, settings setting.List, without ...string) error 
 			continue
 		}
 		text := c.String(name)
-		if _, list := s.Value.(*[]string); list {
+		switch _, list := s.Value.(*[]string); {
+		case list:
 			text = strings.Join(c.StringSlice(name), ",")
+		case s.Several != "":
+			text = strings.Join(c.StringSlice(name), s.Several)
 		}
 		err := s.Set(text)
 		var table *measured.Error // its file is named

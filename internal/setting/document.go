@@ -1,10 +1,13 @@
 package setting
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -151,7 +154,7 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 			reflect.ValueOf(c.setting.Value).Elem().Set(read.Elem())
 			continue
 		}
-		text := ListText(read.Elem().Interface(), ",")
+		text := ListText(read.Elem().Interface(), cmp.Or(c.setting.Several, ","))
 		if err := c.setting.Set(text); err != nil {
 			return nil, fmt.Errorf("%s %q: %w", c.setting.Name, text, err)
 		}
@@ -159,8 +162,16 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 	return missing, nil
 }
 
-// ListText writes a value of a file as Set reads it, with a separator between the parts of a list.
+// ListText writes a value of a file as Set reads it, with a separator between the parts of a list. A table is a list of
+// NAME=VALUE.
 func ListText(v any, separator string) string {
+	if table, ok := v.(map[string]any); ok {
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			parts = append(parts, name+"="+ListText(table[name], separator))
+		}
+		return strings.Join(parts, separator)
+	}
 	list, ok := v.([]any)
 	if !ok {
 		return fmt.Sprint(v)

@@ -40,6 +40,9 @@ type Setting struct {
 	Before string
 	Axis   string // values to vary it over, as an example; empty if it cannot be an axis of a grid
 
+	// Several separates the values of a flag that may be given several times.
+	Several string
+
 	Place    bool // affects where or how something is computed, not the result
 	Varied   bool // a setting in which networks of a grid are meant to differ
 	Own      bool // networks that train together may differ in it

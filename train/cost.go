@@ -1,0 +1,162 @@
+package train
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"quantal/graph"
+	"quantal/kernels"
+)
+
+// Costs are what each synapse pays, in the user's words: named terms, each a formula of mu, sigma and numbers. Without
+// any the costs are the paper's.
+type Costs []graph.Law
+
+// paperCosts is how the paper's costs are written.
+const paperCosts = "paper"
+
+// UnmarshalText reads terms such as "reliability = c*sigma^-rho", separated by semicolons, or paper.
+func (c *Costs) UnmarshalText(written []byte) error {
+	*c = nil
+	text := string(written)
+	if strings.TrimSpace(text) == paperCosts {
+		return nil
+	}
+	var all Costs
+	for part := range strings.SplitSeq(text, ";") {
+		l, err := graph.ParseLaw(part)
+		if err != nil {
+			return err
+		}
+		if l.Name == "" {
+			if l.Name = "cost"; len(all) > 0 {
+				l.Name += strconv.Itoa(len(all) + 1)
+			}
+		}
+		if slices.ContainsFunc(all, func(o graph.Law) bool { return o.Name == l.Name }) {
+			return fmt.Errorf("two terms are called %s: want a name for each, as in name = formula", l.Name)
+		}
+		all = append(all, l)
+	}
+	*c = all
+	return nil
+}
+
+func (c Costs) String() string {
+	if len(c) == 0 {
+		return paperCosts
+	}
+	var parts []string
+	for _, l := range c {
+		parts = append(parts, l.String())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// reads reports whether a term reads a number or a variable.
+func (c Costs) reads(name string) bool {
+	return slices.ContainsFunc(c, func(l graph.Law) bool { return l.Formula.Reads(name) })
+}
+
+// Numbers are the numbers that costs name, besides c, rho and lambda.
+type Numbers map[string]float64
+
+// UnmarshalText reads numbers such as k=0.3,n=2, or none.
+func (n *Numbers) UnmarshalText(written []byte) error {
+	*n = nil
+	text := strings.TrimSpace(string(written))
+	if text == "none" || text == "" {
+		return nil
+	}
+	all := Numbers{}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(part, "=")
+		name = strings.TrimSpace(name)
+		v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if !ok || name == "" || err != nil {
+			return fmt.Errorf("want NAME=VALUE with a number, such as k=0.3, got %q", part)
+		}
+		if _, twice := all[name]; twice {
+			return fmt.Errorf("%s is given twice", name)
+		}
+		all[name] = v
+	}
+	*n = all
+	return nil
+}
+
+func (n Numbers) String() string {
+	if len(n) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		parts = append(parts, name+"="+strconv.FormatFloat(n[name], 'g', -1, 64))
+	}
+	return strings.Join(parts, ",")
+}
+
+// costs are those of the network. Without noise there are only those that do not read sigma.
+func (c Config) costs(sharing kernels.Sharing) []graph.Law {
+	switch {
+	case len(c.Costs) == 0 && c.Rho.Entropic():
+		return graph.EntropicCosts(sharing)
+	case len(c.Costs) == 0:
+		return graph.PaperCosts(sharing)
+	case sharing != kernels.NoNoise:
+		return c.Costs
+	}
+	return slices.DeleteFunc(slices.Clone(c.Costs), func(l graph.Law) bool {
+		return l.Formula.Reads(kernels.InputSigma)
+	})
+}
+
+// checkCosts reports numbers that costs name and nobody gives, and those that are given and no cost names.
+func (c *Config) checkCosts() error {
+	if c.Rho.Entropic() && c.Costs.reads("rho") {
+		return fmt.Errorf("cost %q: it reads rho, and entropic is no number", c.Costs)
+	}
+	for _, l := range c.Costs {
+		for _, name := range l.Numbers() {
+			if _, ok := c.Member().Number(name); !ok {
+				return fmt.Errorf("cost %q: it reads the number %s, which nothing sets: give it with --set %s=VALUE", l, name, name)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkNumbers() error {
+	for _, name := range slices.Sorted(maps.Keys(c.Numbers)) {
+		switch {
+		case slices.Contains([]string{"c", "rho", "lambda"}, name):
+			return fmt.Errorf("set %s: it has a setting of its own, %s", c.Numbers, name)
+		case !c.Costs.reads(name):
+			return fmt.Errorf("set %s: no cost reads the number %s", c.Numbers, name)
+		}
+	}
+	return nil
+}
+
+// IsNumber reports whether a name is that of a number that only costs read. Config.Set sets it, too.
+func (c Config) IsNumber(name string) bool {
+	_, settings := c.Settings().Find(name)
+	return settings != nil && c.Costs.reads(name) && name != kernels.InputMu && name != kernels.InputSigma
+}
+
+// setNumber gives a number that costs read its value.
+func (c *Config) setNumber(name, text string) error {
+	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil {
+		return fmt.Errorf("want a number")
+	}
+	c.Numbers = maps.Clone(c.Numbers) // other configurations may have the same
+	if c.Numbers == nil {
+		c.Numbers = Numbers{}
+	}
+	c.Numbers[name] = v
+	return nil
+}
