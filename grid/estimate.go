@@ -39,6 +39,17 @@ func Estimates(ctx context.Context, set *mnist.Set, points []Point, o Options, e
 	return estimates, nil
 }
 
+// Total is what all points will need: Steps are those of all networks, Memory that of the cohort that needs most.
+func Total(estimates []Estimate) (all Estimate) {
+	for _, e := range estimates {
+		all.Points += e.Points
+		all.Steps += e.Points * e.Steps
+		all.Memory = max(all.Memory, e.Memory)
+		all.Seconds += e.Seconds
+	}
+	return all
+}
+
 func estimate(ctx context.Context, set *mnist.Set, cohort []Point, o Options, each time.Duration) (Estimate, error) {
 	configs := networks(cohort, o)
 	set, err := examples(set, configs)

@@ -370,3 +370,18 @@ func networks(points []Point, o Options) []train.Config {
 	}
 	return configs
 }
+
+// SettleNormalise decides on the normalisation of networks for which nobody has: those that join the grid in a folder
+// have that of its first, so that the command that made it still does.
+func SettleNormalise(dir string, base *train.Config, set *mnist.Set) error {
+	if base.Normalise != "" || !Is(dir) {
+		base.SettleNormalise(set)
+		return nil
+	}
+	folder, err := View(dir)
+	if err != nil {
+		return err
+	}
+	base.Normalise = folder.Points()[0].Config.Normalise
+	return nil
+}

@@ -39,6 +39,18 @@ type Batch struct {
 	Steps   int      `json:"steps"`
 }
 
+// Share is how much of the work is done, from 0 to 1: finished points, and the running ones as far as they are.
+func (p Progress) Share() float64 {
+	if p.Points == 0 {
+		return 1
+	}
+	done := float64(p.Finished)
+	for _, b := range p.Batches {
+		done += float64(len(b.Running)) * float64(b.Step) / float64(b.Steps)
+	}
+	return min(1, done/float64(p.Points))
+}
+
 // progressInterval is how often the file of a process is written.
 const progressInterval = time.Second
 

@@ -1,37 +1,14 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"quantal/bench"
-	"quantal/kernels/cpu"
-	"quantal/kernels/cuda"
-	"quantal/results/store"
-	"quantal/train"
 )
-
-// copiedBytes is how much memory the doctor copies to measure it: far more than any cache.
-const copiedBytes = 1 << 30
-
-// checkupReport is what the doctor found.
-type checkupReport struct {
-	Processor string     `json:"processor"`
-	Cores     int        `json:"cores"`
-	Kernels   []string   `json:"kernel_sets"`
-	GPUs      []examined `json:"gpus"`
-	NoGPU     string     `json:"no_gpu,omitempty"`
-	Healthy   bool       `json:"healthy"`
-}
-
-// examined is a GPU that could be examined, with the driver's number of it.
-type examined struct {
-	Number int `json:"number"`
-	*bench.Diagnosis
-}
 
 func doctorCommand() *cli.Command {
 	return &cli.Command{
@@ -42,48 +19,17 @@ func doctorCommand() *cli.Command {
 			if c.Args().Present() {
 				return usage("doctor: want flags only, got %q", c.Args().First())
 			}
-			here := store.ReadEnvironmentHere()
-			report := checkupReport{Processor: here.Processor, Cores: here.Cores, Kernels: cpu.KernelSets(), Healthy: true}
-			var failures []error
-			count, err := cuda.Devices()
-			if err != nil {
-				report.NoGPU = err.Error()
-			}
-			for gpu := range count {
-				open := func() (cuda.Driver, error) { return cuda.Device(gpu) }
-				diagnosis, err := bench.Doctor(c.Context, open, copiedBytes)
-				if err != nil {
-					failures = append(failures, deviceError(gpu, err))
-					continue
-				}
-				report.GPUs = append(report.GPUs, examined{gpu, diagnosis})
-				if !diagnosis.Healthy {
-					failures = append(failures, deviceError(gpu, errors.New("its results are not those of the CPU")))
-				}
-			}
-			var failure error
-			if len(failures) > 0 {
-				failure, report.Healthy = train.Together(failures), false
-			}
+			report, failure := bench.Examine(c.Context)
+			print := printCheckup
 			if c.Bool("json") {
-				if err := printJSON(c, report); err != nil {
-					return err
-				}
-				return failure
+				print = func(c *cli.Context, r bench.Checkup) error { return printJSON(c, r) }
 			}
-			if err := printCheckup(c, report); err != nil {
-				return err
-			}
-			return failure
+			return cmp.Or(print(c, report), failure)
 		},
 	}
 }
 
-func deviceError(gpu int, err error) error {
-	return &train.DeviceError{Device: fmt.Sprintf("cuda:%d", gpu), Err: err}
-}
-
-func printCheckup(c *cli.Context, r checkupReport) error {
+func printCheckup(c *cli.Context, r bench.Checkup) error {
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "processor\t%s, %d cores\n", r.Processor, r.Cores)
 	fmt.Fprintf(w, "kernel sets\t%v\n", r.Kernels)

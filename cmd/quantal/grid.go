@@ -303,7 +303,7 @@ func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	if dir == "" {
 		dir = filepath.Join("grids", set.Name)
 	}
-	if err := settleNormalise(dir, &asked.base, set); err != nil {
+	if err := grid.SettleNormalise(dir, &asked.base, set); err != nil {
 		return err
 	}
 	points, err := grid.Points(asked.base, asked.axes...)
@@ -358,21 +358,6 @@ func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) {
 		}
 	}
 	logger(c).Log(c.Context, level, "the folder now mixes networks with "+strings.Join(parts, "; "))
-}
-
-// settleNormalise decides on the normalisation of networks for which nobody has: those that join a grid have that of
-// its first, so that the command that made it still does.
-func settleNormalise(dir string, base *train.Config, set *mnist.Set) error {
-	if base.Normalise != "" || !grid.Is(dir) {
-		base.SettleNormalise(set)
-		return nil
-	}
-	folder, err := grid.View(dir)
-	if err != nil {
-		return err
-	}
-	base.Normalise = folder.Points()[0].Config.Normalise
-	return nil
 }
 
 // continueGrid trains whatever is missing in the folder of a grid.

@@ -57,19 +57,7 @@ func (w *gridWatcher) progress(p grid.Progress) {
 	if p.NetworkStepsPerSecond > 0 {
 		left = seconds(p.SecondsLeft)
 	}
-	w.bar.show(fraction(p), left, gridParts(p)...)
-}
-
-// fraction is how much of the work is done: finished points, and the running ones as far as they are.
-func fraction(p grid.Progress) float64 {
-	if p.Points == 0 {
-		return 1
-	}
-	done := float64(p.Finished)
-	for _, b := range p.Batches {
-		done += float64(len(b.Running)) * float64(b.Step) / float64(b.Steps)
-	}
-	return min(1, done/float64(p.Points))
+	w.bar.show(p.Share(), left, gridParts(p)...)
 }
 
 // gridParts is where a grid stands, in parts of falling weight.
@@ -227,17 +215,10 @@ func printStatus(out io.Writer, s gridStatus) error {
 
 // printEstimates writes what a grid would take.
 func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
-	points, total, memory := 0, 0., int64(0)
-	steps := 0
-	for _, e := range estimates {
-		points += e.Points
-		total += e.Seconds
-		memory = max(memory, e.Memory)
-		steps += e.Points * e.Steps
-	}
+	all := grid.Total(estimates)
 	if c.Bool("json") {
-		return printJSON(c, map[string]any{"points": points, "network_steps": steps, "memory_bytes": memory, "seconds": total,
-			"cohorts": estimates})
+		return printJSON(c, map[string]any{"points": all.Points, "network_steps": all.Steps, "memory_bytes": all.Memory,
+			"seconds": all.Seconds, "cohorts": estimates})
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "networks\tsteps of each\tside by side\tmemory\ttime\t")
@@ -249,6 +230,6 @@ func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
 		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%v\t%s\n", e.Points, e.Steps, beside, megabytes(e.Memory), seconds(e.Seconds),
 			strings.TrimPrefix(e.Cohort, "data "))
 	}
-	fmt.Fprintf(w, "%d\t\t\t%s\t%v\tin all\n", points, megabytes(memory), seconds(total))
+	fmt.Fprintf(w, "%d\t\t\t%s\t%v\tin all\n", all.Points, megabytes(all.Memory), seconds(all.Seconds))
 	return w.Flush()
 }
