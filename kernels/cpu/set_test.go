@@ -200,12 +200,16 @@ func newScratch(l kernels.Layer) *scratch {
 	return &scratch{dw: make([]float32, l.Stride()), squares: make([]float32, l.Stride()), lanes: aligned(16 * l.Out)}
 }
 
-// rowParams are parameters with the moments of a rule; those of Adam's second moment are positive.
+// rowParams are parameters with the moments of a rule; a mean of squares, which is the last one, is positive.
 func rowParams(l kernels.Layer, rule kernels.Mover) kernels.Row[float32] {
 	param := func(seed uint64) kernels.Param[float32] {
 		p := kernels.Param[float32]{Values: rowsOf(l, seed, -1, 1)}
 		for i := range rule.Moments() {
-			p.Moments[i] = rowsOf(l, seed+1+uint64(i), float32(i-1), 1)
+			p.Moments[i] = rowsOf(l, seed+1+uint64(i), -1, 1)
+		}
+		if rule.Constants(0).Gain2 > 0 {
+			i := len(rule.Moments()) - 1
+			p.Moments[i] = rowsOf(l, seed+1+uint64(i), 0, 1)
 		}
 		return p
 	}
@@ -450,6 +454,55 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 				u.dy[kernels.Stride(l.Out)+r] = bad * 100
 				if set.descend(u, space, 0, l.Out) {
 					t.Errorf("%s: %v in row %d of dy goes unnoticed by the descent", set.name, bad*100, r)
+				}
+			}
+		}
+	}
+}
+
+// An update reports exactly that a parameter or a moment is not finite after it, whichever number was large, or not
+// finite, before.
+func TestUpdateReportsExactlyWhatIsNotFinite(t *testing.T) {
+	l := kernels.Layer{In: 40, Out: 5}
+	sizes := []float32{1e15, 1e18, 3e19, 1e21, 1e25, 3e38, float32(math.Inf(1)), float32(math.NaN())}
+	for _, set := range available() {
+		for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerLayer, kernels.NoNoise} {
+			for _, rule := range kernels.Movers() {
+				reported := map[bool]int{}
+				rapid.Check(t, func(t *rapid.T) {
+					u := &updating{
+						Layer: l, batch: 1, sharing: sharing, x: activations(1, l.In, 1), dy: activations(1, l.Out, 2),
+						row: rowParams(l, rule), slope: rowsOf(l, 7, -1, 1), cost: rowsOf(l, 8, -1, 1), sums: make([]float64, l.Out),
+					}
+					fields := [][]float32{u.row.Mu.Values, u.row.Mu.Moments[0], u.row.Mu.Moments[1]}
+					inputs := [][]float32{u.dy}
+					if sharing == kernels.PerSynapse {
+						fields = append(fields, u.row.Phi.Values, u.row.Phi.Moments[0], u.row.Phi.Moments[1])
+						inputs = append(inputs, u.slope, u.cost)
+					}
+					fields = slices.DeleteFunc(fields, func(f []float32) bool { return f == nil })
+					spoilt := slices.Concat(fields, inputs)
+					field := rapid.IntRange(0, len(spoilt)-1).Draw(t, "field")
+					r, k := rapid.IntRange(0, l.Out-1).Draw(t, "row"), rapid.IntRange(0, l.In).Draw(t, "column")
+					at := r*l.Stride() + k
+					if field == len(fields) {
+						at = r
+					}
+					sign := float32(rapid.SampledFrom([]int{1, -1}).Draw(t, "sign"))
+					spoilt[field][at] = sign * rapid.SampledFrom(sizes).Draw(t, "x")
+					rate := rapid.SampledFrom([]float64{0, 0.1, 1e3}).Draw(t, "rate")
+					step := rapid.SampledFrom([]int{0, 10000}).Draw(t, "step")
+					u.setRule(kernels.TrainingStep[float32]{Slopes: kernels.Slopes[float32]{Magnitude: 0.1},
+						Move: kernels.NewMove[float32](rule, kernels.Member{LearningRate: rate}, step)})
+					got := set.update[rule.Name()](u, newScratch(l), 0, l.Out)
+					want := !slices.ContainsFunc(slices.Concat(fields...), func(v float32) bool { return v-v != 0 })
+					if got != want {
+						t.Fatalf("%s, %v, %v: all finite: %v, reported %v", set.name, sharing, rule, want, got)
+					}
+					reported[got]++
+				})
+				if reported[true] < 5 || reported[false] < 5 {
+					t.Errorf("%s, %v, %v: finite or not: %v times", set.name, sharing, rule, reported)
 				}
 			}
 		}

@@ -24,8 +24,8 @@ func (a *assembler) sum() {
 	load := func() []reg.Register { return a.arguments(names) }
 	u.rows(tileRows, pairs, load, func(bases []reg.Register, dw []vec) {
 		g, squares := dw[0], dw[1]
-		a.fma231(g, a.zero(), u.finite) // NaN if g is not finite
-		a.fma231(squares, a.zero(), u.finite)
+		u.see(g)
+		u.see(squares)
 		magnitude := a.vector()
 		a.and(a.bits(0x7fffffff), g, magnitude)
 		for half := range 2 {

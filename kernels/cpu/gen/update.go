@@ -61,7 +61,8 @@ func (u *updating) addMagnitudeSlope(mu, g vec) {
 //
 //	m = beta1 m + (1-beta1) g,   v = beta2 v + (1-beta2) g^2,
 //
-// and returns the numerator and denominator of the step: rate m and sqrt(v) root + epsilon. g is overwritten.
+// and returns the numerator and denominator of the step: rate m and sqrt(v) root + epsilon. g is overwritten. The
+// denominator is finite only if v is, and so g and its square.
 func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec) {
 	numerator, square := u.vector(), u.vector()
 	u.mul(u.number(gain1), g, numerator)
@@ -74,7 +75,6 @@ func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec
 	old = u.splat(u.number(beta2))
 	u.fma231(u.slot(v), old, square)
 	u.store(square, u.slot(v))
-	u.fma231(square, u.zero(), u.finite) // NaN if square is not finite: g is not then, or its square
 	u.sqrt(square, square)
 	u.fma213(u.splat(u.number(epsilon)), u.splat(u.number(root)), square)
 	return numerator, square
@@ -105,7 +105,7 @@ var movers = []mover{
 		u.mul(g, square, square)
 		u.fma231(u.slot(v), u.splat(u.number(beta2)), square)
 		u.store(square, u.slot(v))
-		u.fma231(square, u.zero(), u.finite) // NaN if g or its square is not finite
+		u.see(square) // with g and its square
 		u.sqrt(square, square)
 		u.add(u.number(epsilon), square, square)
 		u.mul(u.number(rate), g, g)
@@ -118,9 +118,12 @@ var movers = []mover{
 // moved stores a parameter that has moved, and checks that it is finite. If gradient, rate and moments give a step that
 // is not finite, neither is the parameter.
 func (u *updating) moved(p vec, param reg.Register) {
-	u.fma231(p, u.zero(), u.finite)
+	u.see(p)
 	u.store(p, u.slot(param))
 }
+
+// see checks that x is finite: 0 x is NaN otherwise.
+func (u *updating) see(x vec) { u.fma231(u.assembler.number(0), x, u.finite) }
 
 // updates are update, updateShared and updateMeans of a rule.
 func (a *assembler) updates(rule mover) {
@@ -279,7 +282,8 @@ func (a *assembler) update() {
 		m := a.load(u.slot(mu))
 		u.addMagnitudeSlope(m, dw)
 		muN, muD := u.moments(dw, muM, muV)
-		// One division for both steps. The product is a normal number unless both gradients are beyond 1e17.
+		// One division for both steps. The product is a normal number unless both gradients are beyond 1e17. A v that is not finite shows
+		// in the other parameter: its denominator D is infinite, the inverse 0, and D times the inverse NaN, as the step is with it.
 		inverse := a.vector()
 		a.mul(muD, phiD, inverse)
 		a.div(inverse, a.splat(a.number(1)), inverse)
@@ -328,6 +332,7 @@ func (u *updating) moveMean(bases []reg.Register, dw vec) {
 	m := u.load(u.slot(bases[0]))
 	u.addMagnitudeSlope(m, dw)
 	n, d := u.moments(dw, bases[1], bases[2])
+	u.see(d) // a finite m over an infinite d is a step of 0
 	u.div(d, n, n)
 	u.sub(n, m, m)
 	u.moved(m, bases[0])
