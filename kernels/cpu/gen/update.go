@@ -125,6 +125,12 @@ func (u *updating) moved(p vec, param reg.Register) {
 // see checks that x is finite: 0 x is NaN otherwise.
 func (u *updating) see(x vec) { u.fma231(u.assembler.number(0), x, u.finite) }
 
+// seeBoth sees whether x and y are finite: x - x is 0 if x is, and 0 y is 0 if y is. x is lost.
+func (u *updating) seeBoth(x, y vec) {
+	u.sub(x, x, x)
+	u.fma231(y, x, u.finite)
+}
+
 // updates are update, updateShared and updateMeans of a rule.
 func (a *assembler) updates(rule mover) {
 	a.function("update"+rule.name,
@@ -290,10 +296,11 @@ func (a *assembler) update() {
 		a.mul(inverse, phiD, phiD)
 		a.mul(inverse, muD, muD)
 		a.fnma231(muN, phiD, m)
-		u.moved(m, mu)
+		a.store(m, u.slot(mu))
 		p := a.load(u.slot(phi))
 		a.fnma231(phiN, muD, p)
-		u.moved(p, phi)
+		a.store(p, u.slot(phi))
+		u.seeBoth(m, p)
 	})
 }
 
@@ -332,10 +339,10 @@ func (u *updating) moveMean(bases []reg.Register, dw vec) {
 	m := u.load(u.slot(bases[0]))
 	u.addMagnitudeSlope(m, dw)
 	n, d := u.moments(dw, bases[1], bases[2])
-	u.see(d) // a finite m over an infinite d is a step of 0
 	u.div(d, n, n)
 	u.sub(n, m, m)
-	u.moved(m, bases[0])
+	u.store(m, u.slot(bases[0]))
+	u.seeBoth(m, d) // a finite numerator over an infinite d is a step of 0
 }
 
 // descend moves mu down the gradient: mu - rate (dW + lambda B/N sign(mu)).
