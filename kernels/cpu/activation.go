@@ -14,26 +14,24 @@ func (k *worker) slopeOf(a kernels.Activation, b kernels.Buffer) []float32 {
 	return k.buffers[b]
 }
 
-// activate applies the activation of the Forward under way to the first n examples.
-func (k *worker) activate(n int) {
-	k.forwarding.examples = n
-	k.fork(n*kernels.Stride(k.product.Out), (*worker).activatePart)
-}
-
-func (k *worker) activatePart(s share) {
-	a, width, stride := k.forwarding.Activation, k.product.Out, kernels.Stride(k.product.Out)
-	first, n := s.of(k.forwarding.examples, shareExamples)
-	if n == 0 {
-		return
-	}
-	y, slope := k.buffers[k.forwarding.Dst][first*stride:(first+n)*stride], []float32(nil)
-	if a.KeepsSlope() {
-		slope = k.slopes[k.forwarding.Dst][first*stride : (first+n)*stride]
-	}
-	k.set.activate(a, y, slope)
-	for b := range n {
-		pads := y[b*stride+width : (b+1)*stride]
-		clear(pads)
-		pads[0] = 1
+// activation applies the activation of a Forward to a share of the examples.
+func (k *worker) activation(i kernels.Forward) func(p *pass, s share) {
+	a, width := i.Activation, k.program.Widths[i.Dst]
+	stride := kernels.Stride(width)
+	return func(p *pass, s share) {
+		first, n := s.of(len(p.examples), shareExamples)
+		if n == 0 {
+			return
+		}
+		y, slope := k.buffers[i.Dst][first*stride:(first+n)*stride], []float32(nil)
+		if a.KeepsSlope() {
+			slope = k.slopes[i.Dst][first*stride : (first+n)*stride]
+		}
+		k.set.activate(a, y, slope)
+		for b := range n {
+			pads := y[b*stride+width : (b+1)*stride]
+			clear(pads)
+			pads[0] = 1
+		}
 	}
 }

@@ -28,8 +28,9 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 			vm.testers[thread] = newWorker(vm.program, vm.set, kernels.EvaluationGroup, 1, 1)
 		}
 		m, first := job/jobs, job%jobs*groupsPerJob
-		test := test{vm.members[m], vm.states[m], data, step, draws}
-		tallies[job] = vm.testers[thread].evaluate(ctx, test, first, min(first+groupsPerJob, groups))
+		p := &pass{member: vm.members[m], state: vm.states[m], data: data, noise: kernels.Noise{
+			Seed: vm.members[m].Seed, Stream: kernels.StreamEvaluation, Step: uint32(step)}}
+		tallies[job] = vm.testers[thread].evaluate(ctx, p, draws, first, min(first+groupsPerJob, groups))
 	})
 	scores := make([]kernels.Score, len(vm.members))
 	for m := range scores {
@@ -68,14 +69,13 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 		if workers[thread] == nil {
 			workers[thread] = newWorker(p, set, kernels.EvaluationGroup, 1, 1)
 		}
-		k := workers[thread]
-		examples := make([]int32, 0, k.batch)
+		k, pass := workers[thread], &pass{state: s, data: data}
 		for g := job * groupsPerJob; g < min((job+1)*groupsPerJob, groups); g++ {
-			examples = fill(examples, g*k.batch, data.N)
-			k.infer(test{state: s, data: data}, examples, means, kernels.Noise{})
+			pass.take(g)
+			k.infer(pass, means)
 			for l, dst := range layers {
 				width := p.Widths[buffers[l]]
-				for b, e := range examples {
+				for b, e := range pass.examples {
 					copy(dst[int(e)*width:][:width], k.buffers[buffers[l]][b*kernels.Stride(width):])
 				}
 			}
@@ -84,70 +84,56 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 	return layers, nil
 }
 
-// test holds what a job needs to know about an evaluation.
-type test struct {
-	member kernels.Member
-	state  *kernels.State
-	data   *kernels.Data
-	step   int
-	draws  int
-}
-
 // evaluate tests a network on the given groups of examples. It checks ctx before each pass of a group through the
 // network; if that is cancelled the tallies are meaningless.
-func (k *worker) evaluate(ctx context.Context, t test, firstGroup, endGroup int) kernels.Tallies {
+func (k *worker) evaluate(ctx context.Context, p *pass, draws, firstGroup, endGroup int) kernels.Tallies {
 	var sum kernels.Tallies
-	noise := kernels.Noise{Seed: t.member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(t.step)}
-	k.sigmas(t.state)
-	examples := make([]int32, 0, k.batch)
+	k.sigmas(p.state)
 	for g := firstGroup; g < endGroup && ctx.Err() == nil; g++ {
-		examples = fill(examples, g*k.batch, t.data.N)
-		k.infer(t, examples, means, noise)
-		k.count(&sum.Mean, len(examples), t.member)
+		p.take(g)
+		k.infer(p, means)
+		k.count(&sum.Mean, p)
 	}
-	if k.program.Layout.Sharing == kernels.NoNoise && t.draws == 0 {
+	if k.program.Layout.Sharing == kernels.NoNoise && draws == 0 {
 		sum.Sampled = sum.Mean // a draw without noise is the mean
 		return sum
 	}
-	mixture := newMixture(k.program, k.batch, t.draws)
+	mixture := newMixture(k.program, k.batch, draws)
 	for g := firstGroup; g < endGroup && ctx.Err() == nil; g++ {
-		examples = fill(examples, g*k.batch, t.data.N)
-		noise.Draw = uint32(g)
-		k.infer(t, examples, evaluation, noise)
-		k.count(&sum.Sampled, len(examples), t.member)
-		for d := range t.draws {
+		p.take(g)
+		p.noise.Draw = uint32(g)
+		k.infer(p, evaluation)
+		k.count(&sum.Sampled, p)
+		for d := range draws {
 			if ctx.Err() != nil {
 				return sum
 			}
-			noise.Draw = uint32(g*t.draws + d)
-			k.infer(t, examples, evaluation, noise)
-			mixture.add(k, len(examples), t.member, d)
+			p.noise.Draw = uint32(g*draws + d)
+			k.infer(p, evaluation)
+			mixture.add(k, p, d)
 		}
-		if t.draws > 0 {
-			mixture.count(&sum.Predictive, &sum.ExpectedLog, k.labels[:len(examples)])
+		if draws > 0 {
+			mixture.count(&sum.Predictive, &sum.ExpectedLog, k.labels[:len(p.examples)])
 		}
 	}
 	return sum
 }
 
-// fill sets group to the examples from first on, as many as its capacity and the data hold.
-func fill(group []int32, first, n int) []int32 {
-	group = group[:0]
-	for e := first; e < min(first+cap(group), n); e++ {
-		group = append(group, int32(e))
+// take makes a group of test examples those of the pass.
+func (p *pass) take(group int) {
+	p.examples = p.examples[:0]
+	for e := group * kernels.EvaluationGroup; e < min((group+1)*kernels.EvaluationGroup, p.data.N); e++ {
+		p.examples = append(p.examples, int32(e))
 	}
-	return group
 }
 
 // infer runs the network on the examples.
-func (k *worker) infer(t test, examples []int32, kind draws, noise kernels.Noise) {
-	for _, instruction := range k.program.Instructions {
-		switch i := instruction.(type) {
-		case kernels.Gather:
-			k.gather(i.Dst, t.data, examples)
-		case kernels.Forward:
-			k.begin(i.Layer, t.state, noise, kernels.Slopes[float32]{})
-			k.forward(i, kind, len(examples))
+func (k *worker) infer(p *pass, kind draws) {
+	p.draws = kind
+	for number, instruction := range k.program.Instructions {
+		switch instruction.(type) {
+		case kernels.Gather, kernels.Forward:
+			k.tasks[number](p)
 		}
 	}
 }
@@ -162,11 +148,11 @@ func (k *worker) target(b int) []float32 {
 	return k.targets[b*width:][:width]
 }
 
-func (k *worker) count(t *kernels.Tally, n int, m kernels.Member) {
-	for b := range n {
+func (k *worker) count(t *kernels.Tally, p *pass) {
+	for b := range p.examples {
 		y := k.output(b)
 		if k.program.Likelihood == kernels.Gaussian {
-			t.NLL += kernels.GaussianNLL(nil, y, k.target(b), float32(m.NoiseVariance))
+			t.NLL += kernels.GaussianNLL(nil, y, k.target(b), float32(p.member.NoiseVariance))
 			continue
 		}
 		t.NLL += kernels.CrossEntropy(nil, y, int(k.labels[b]))
@@ -207,10 +193,10 @@ func newMixture(p *kernels.Program, group, draws int) *mixture {
 	return m
 }
 
-func (m *mixture) add(k *worker, n int, member kernels.Member, draw int) {
-	for b := range n {
+func (m *mixture) add(k *worker, p *pass, draw int) {
+	for b := range p.examples {
 		if m.likelihood == kernels.Gaussian {
-			m.one[0] = -kernels.GaussianNLL(nil, k.output(b), k.target(b), float32(member.NoiseVariance))
+			m.one[0] = -kernels.GaussianNLL(nil, k.output(b), k.target(b), float32(p.member.NoiseVariance))
 		} else {
 			kernels.LogSoftmax(m.one, k.output(b))
 		}

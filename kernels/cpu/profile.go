@@ -43,7 +43,7 @@ func (vm *VM) Profile(ctx context.Context, firstStep, n int) ([]Timing, error) {
 	var diverged *kernels.Divergence
 	k.together(func() {
 		last = time.Now()
-		diverged = k.step(vm, 0, firstStep, firstStep+n, &losses)
+		diverged = k.train(vm, 0, firstStep, firstStep+n, &losses)
 	})
 	if diverged != nil {
 		return nil, errors.New("cpu: Profile: " + diverged.String())

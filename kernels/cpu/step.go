@@ -1,7 +1,7 @@
 package cpu
 
 import (
-	"math"
+	"slices"
 	"unsafe"
 
 	"quantal/kernels"
@@ -12,69 +12,54 @@ type worker struct {
 	program   *kernels.Program
 	set       *kernelSet
 	batch     int
-	sums      bool          // whether the program adds up gradients
-	mover     kernels.Mover // nil unless the program trains
-	update    func(u *updating, s *scratch, first, rows int) bool
-	gradients []kernels.Gradient // by layer
-	keep      []bool             // layers whose weights are needed again after their product: by a Backward
-	w         []float32          // the drawn weights, in the layout of mu
-	slope     []float32          // dw/dphi of each synapse, or xi where sigma is shared
-	cost      []float32          // the derivative of the reliability cost with respect to phi, where it is per synapse
-	sigma     []float32          // softplus(phi), if the parameters are frozen
-	buffers   [][]float32        // activations, batch x Stride(width), the constant 1 in column width
-	slopes    [][]float32        // of the same shape; nil unless the activation keeps its slope
-	deltas    [][]float32        // gradients of the loss with respect to them
-	xSquares  []float32          // squares of an activation and of a gradient, if the program adds up gradients
+	w         []float32   // the drawn weights, in the layout of mu
+	slope     []float32   // dw/dphi of each synapse, or xi where sigma is shared
+	cost      []float32   // the derivative of the reliability cost with respect to phi, where it is per synapse
+	sigma     []float32   // softplus(phi), if the parameters are frozen
+	buffers   [][]float32 // activations, batch x Stride(width), the constant 1 in column width
+	slopes    [][]float32 // of the same shape; nil unless the activation keeps its slope
+	deltas    [][]float32 // gradients of the loss with respect to them
+	xSquares  []float32   // squares of an activation and of a gradient, if the program adds up gradients
 	dySquares []float32
-	groups    []kernels.Group
-	gradient  [1]float32 // of a shared phi
-	shared    []float64  // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
+	shared    []float64 // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
 	labels    []byte
 	targets   []float32
+	tasks     []task // by instruction
+	team      team
+	clock     func(instruction int) // called after each instruction of a profiled step
+}
 
-	// The stretch of the step that is under way, for the threads of the team: instructions and the arguments of kernels.
-	gathering struct {
-		dst      kernels.Buffer
-		data     *kernels.Data
-		examples []int32
-	}
-	forwarding struct {
-		kernels.Forward
-		kind     draws
-		examples int // of activate
-	}
-	backing struct {
-		kernels.Backward
-		w []float32
-	}
-	drawing  drawing
-	product  product
-	updating updating
-	summing  summing
-	team     team
-	clock    func(instruction int) // called after each instruction of a profiled step
+// task does an instruction in a pass. What it works on is bound to it when the worker is made, so that passes do not
+// allocate.
+type task func(p *pass) *kernels.Divergence
+
+// pass is a training step of a network, or examples that go forward through it.
+type pass struct {
+	member   kernels.Member
+	state    *kernels.State
+	sums     *kernels.Sums // nil unless the program adds up gradients
+	data     *kernels.Data
+	examples []int32
+	draws    draws
+	noise    kernels.Noise // but for the layer
+	step     int
+	slopes   []kernels.Slopes[float32] // of the costs by layer; nil unless it is a step
+	move     kernels.Move[float32]     // of a rule that trains
+	losses   *[]float64                // of training steps; the pass appends its own
 }
 
 // newWorker returns a worker for minibatches of the given size, whose work is divided into shares among threads.
 func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *worker {
 	slots := p.Layout.Slots()
 	k := &worker{
-		program: p, set: set, batch: batch, gradients: p.Gradients(), keep: make([]bool, len(p.Layout.Layers)),
-		w: aligned(slots), slope: aligned(slots),
+		program: p, set: set, batch: batch, w: aligned(slots), slope: aligned(slots),
+		shared: make([]float64, max(len(p.Layout.Groups()), len(p.Layout.Layers))),
 		labels: make([]byte, batch), targets: make([]float32, batch*p.Widths[p.Output]),
 	}
 	if p.Layout.Sharing == kernels.PerSynapse {
 		k.cost = aligned(slots)
 	}
-	for _, i := range p.Instructions {
-		if b, ok := i.(kernels.Backward); ok {
-			k.keep[b.Layer] = true
-		}
-	}
-	if k.mover, _ = p.Rule.(kernels.Mover); k.mover != nil {
-		k.update = set.update[k.mover.Name()]
-	}
-	widest, rows := 0, 0
+	widest := 0
 	for i, width := range p.Widths {
 		stride := kernels.Stride(width)
 		b := aligned(batch * stride)
@@ -87,18 +72,17 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 			k.slopes[i] = aligned(batch * stride)
 		}
 		widest = max(widest, stride)
-		rows = max(rows, width)
 	}
-	if _, k.sums = p.Rule.(kernels.Accumulate); k.sums {
+	if k.sums() {
 		k.xSquares, k.dySquares = aligned(batch*widest), aligned(batch*widest)
 	}
-	k.groups = p.Layout.Groups()
-	k.shared = make([]float64, max(len(k.groups), len(p.Layout.Layers)))
-	k.updating.sums = make([]float64, rows)
 	k.team.shares, k.team.scratch = shares, make([]scratch, threads)
 	for i := range k.team.scratch {
 		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest),
 			lanes: aligned(16 * blockRows)}
+	}
+	for _, i := range p.Instructions {
+		k.tasks = append(k.tasks, k.task(i))
 	}
 	return k
 }
@@ -111,35 +95,64 @@ func aligned(n int) []float32 {
 	return s[skip:][:n:n]
 }
 
+// sums reports whether the program adds up gradients.
+func (k *worker) sums() bool {
+	_, sums := k.program.Rule.(kernels.Accumulate)
+	return sums
+}
+
+// task binds an instruction to what it works on.
+func (k *worker) task(instruction kernels.Instruction) task {
+	switch i := instruction.(type) {
+	case kernels.Gather:
+		return k.gather(i)
+	case kernels.Forward:
+		return k.forward(i)
+	case kernels.Loss:
+		return k.loss(i)
+	case kernels.Backward:
+		return k.backward(i)
+	case kernels.Update:
+		return k.update(i)
+	case kernels.UpdateShared:
+		return k.updateShared()
+	case kernels.Fluctuate:
+		return k.fluctuate(i)
+	case kernels.SumGradient:
+		return k.sumGradient(i)
+	}
+	return func(*pass) *kernels.Divergence { return nil } // of a Sample: the Forward draws when it needs the weights
+}
+
 // blockRows is the number of rows that one kernel processes before the next does, so that the output of one is still in
 // the nearest cache for the next.
 const blockRows = 8
 
-// gather copies examples into buffer dst, and their answers.
-func (k *worker) gather(dst kernels.Buffer, data *kernels.Data, examples []int32) {
-	k.gathering.dst, k.gathering.data, k.gathering.examples = dst, data, examples
-	k.fork(len(examples)*data.Width, (*worker).gatherPart)
-}
-
-func (k *worker) gatherPart(s share) {
-	dst, data := k.gathering.dst, k.gathering.data
-	stride, outputs := kernels.Stride(data.Width), k.program.Widths[k.program.Output]
-	first, n := s.of(len(k.gathering.examples), 1)
-	for b := first; b < first+n; b++ {
-		e := int(k.gathering.examples[b])
-		x := k.buffers[dst][b*stride:][:data.Width]
-		from := e * data.Width
-		if data.Bytes != nil {
-			k.set.gather(x, data.Bytes[from:from+data.Width], data.Scale, data.Shift)
-		} else {
-			copy(x, data.Floats[from:])
+// gather copies examples into a buffer, and their answers.
+func (k *worker) gather(i kernels.Gather) task {
+	width, outputs := k.program.Widths[i.Dst], k.program.Widths[k.program.Output]
+	stride := kernels.Stride(width)
+	part := func(p *pass, s share) {
+		first, n := s.of(len(p.examples), 1)
+		for b := first; b < first+n; b++ {
+			e := int(p.examples[b])
+			x := k.buffers[i.Dst][b*stride:][:width]
+			if from := e * width; p.data.Bytes != nil {
+				k.set.gather(x, p.data.Bytes[from:from+width], p.data.Scale, p.data.Shift)
+			} else {
+				copy(x, p.data.Floats[from:])
+			}
+			if p.data.Labels != nil {
+				k.labels[b] = p.data.Labels[e]
+			}
+			if p.data.Targets != nil {
+				copy(k.targets[b*outputs:(b+1)*outputs], p.data.Targets[e*outputs:])
+			}
 		}
-		if data.Labels != nil {
-			k.labels[b] = data.Labels[e]
-		}
-		if data.Targets != nil {
-			copy(k.targets[b*outputs:(b+1)*outputs], data.Targets[e*outputs:])
-		}
+	}
+	return func(p *pass) *kernels.Divergence {
+		k.fork(len(p.examples)*width, p, part)
+		return nil
 	}
 }
 
@@ -158,24 +171,29 @@ func (k *worker) draws() draws {
 	if _, drawn := k.program.Rule.Draws(); !drawn {
 		return means
 	}
-	if k.mover != nil {
+	if _, trains := k.program.Rule.(kernels.Mover); trains {
 		return training
 	}
 	return measuring
 }
 
-// begin prepares the drawing of a layer's weights.
-func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, costs kernels.Slopes[float32]) {
-	layout, d := k.program.Layout, &k.drawing
+// drawing returns what drawing the weights of a layer needs; begin prepares it for a pass.
+func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
+	layout := k.program.Layout
 	from, n := layout.Offset(layer), layout.Layers[layer].Slots()
-	d.Layer = layout.Layers[layer]
-	noise.Layer = uint16(layer)
-	d.noise, d.keys = noise, noise.Keys()
-	d.mu, d.slope = s.Mu[from:][:n], k.slope[from:][:n]
-	d.phi = s.Phi[layout.PhiOffset(layer):][:layout.PhiLen(layer)]
-	d.costs = costs
+	phiFrom, phis := layout.PhiOffset(layer), layout.PhiLen(layer)
+	d = &drawing{Layer: layout.Layers[layer], slope: k.slope[from:][:n]}
 	if layout.Sharing == kernels.PerSynapse {
 		d.cost = k.cost[from:][:n]
+	}
+	return d, func(p *pass) {
+		d.noise = p.noise
+		d.noise.Layer = uint16(layer)
+		d.keys = d.noise.Keys()
+		d.mu, d.phi = p.state.Mu[from:][:n], p.state.Phi[phiFrom:][:phis]
+		if p.slopes != nil {
+			d.costs = p.slopes[layer]
+		}
 		if k.sigma != nil {
 			d.sigma = k.sigma[from:][:n]
 		}
@@ -183,8 +201,7 @@ func (k *worker) begin(layer int, s *kernels.State, noise kernels.Noise, costs k
 }
 
 // draw draws the weights of rows, which start at w.
-func (k *worker) draw(kind draws, w []float32, first, rows int) {
-	d := &k.drawing
+func (k *worker) draw(d *drawing, kind draws, w []float32, first, rows int) {
 	switch sharing := k.program.Layout.Sharing; {
 	case sharing == kernels.NoNoise:
 		copy(w, d.mu[first*d.Stride():])
@@ -203,289 +220,290 @@ func (k *worker) draw(kind draws, w []float32, first, rows int) {
 	}
 }
 
-// forward runs a Sample, if there is noise, and the Forward that uses its weights, for the first n examples of the
-// buffers: block by block, so that the weights are multiplied while they are in the nearest cache. Unless a Backward
-// also needs them, all blocks use the same memory.
-func (k *worker) forward(i kernels.Forward, kind draws, n int) {
-	layer := k.program.Layout.Layers[i.Layer]
-	k.product = product{Layer: layer, batch: n, activation: i.Activation}
-	k.forwarding.Forward, k.forwarding.kind = i, kind
-	k.fork(layer.Slots(), (*worker).forwardPart)
-	if !fused(i.Activation) {
-		k.activate(n)
-	}
-}
-
-func (k *worker) forwardPart(s share) {
-	i, kind := k.forwarding.Forward, k.forwarding.kind
-	layout, layer := k.program.Layout, k.program.Layout.Layers[i.Layer]
-	off, stride := layout.Offset(i.Layer), layer.Stride()
-	begin, n := s.of(layer.Out, shareRows)
-	for first := begin; first < begin+n; first += blockRows {
-		rows := min(blockRows, begin+n-first)
-		w := k.w[off+begin*stride:]
-		if (kind == training || kind == measuring) && k.keep[i.Layer] {
-			w = k.w[off+first*stride:]
-		}
-		w = w[:rows*stride]
-		if kind == means {
-			w = k.drawing.mu[first*stride:][:rows*stride]
-		} else {
-			k.draw(kind, w, first, rows)
-		}
-		k.set.forward(&k.product, k.buffers[i.Dst], k.buffers[i.Src], w, first, rows)
-	}
-}
-
-// loss returns the summed negative log-likelihood of the minibatch and leaves its gradient in the deltas of the output.
-func (k *worker) loss(i kernels.Loss, m kernels.Member) float64 {
-	outputs := k.program.Widths[i.Src]
-	stride := kernels.Stride(outputs)
-	sum := 0.0
-	for b := range k.batch {
-		y, d := k.buffers[i.Src][b*stride:][:outputs], k.deltas[i.Src][b*stride:][:outputs]
-		if i.Likelihood == kernels.Gaussian {
-			sum += kernels.GaussianNLL(d, y, k.targets[b*outputs:][:outputs], float32(m.NoiseVariance))
-		} else {
-			sum += kernels.CrossEntropy(d, y, int(k.labels[b]))
-			if k.sums {
-				kernels.CloseGradient(d, int(k.labels[b]))
+// forward runs a Sample, if there is noise, and the Forward that uses its weights, for the examples in the buffers:
+// block by block, so that the weights are multiplied while they are in the nearest cache. Unless a Backward also needs
+// them, all blocks use the same memory.
+func (k *worker) forward(i kernels.Forward) task {
+	layer, off := k.program.Layout.Layers[i.Layer], k.program.Layout.Offset(i.Layer)
+	stride := layer.Stride()
+	x, y := k.buffers[i.Src], k.buffers[i.Dst]
+	product := &product{Layer: layer, activation: i.Activation}
+	d, begin := k.drawing(i.Layer)
+	activate := k.activation(i)
+	goesBack := slices.ContainsFunc(k.program.Instructions, func(other kernels.Instruction) bool {
+		b, ok := other.(kernels.Backward)
+		return ok && b.Layer == i.Layer
+	})
+	part := func(p *pass, s share) {
+		begin, n := s.of(layer.Out, shareRows)
+		for first := begin; first < begin+n; first += blockRows {
+			rows := min(blockRows, begin+n-first)
+			w := k.w[off+begin*stride:]
+			if (p.draws == training || p.draws == measuring) && goesBack {
+				w = k.w[off+first*stride:]
 			}
+			w = w[:rows*stride]
+			if p.draws == means {
+				w = d.mu[first*stride:][:rows*stride]
+			} else {
+				k.draw(d, p.draws, w, first, rows)
+			}
+			k.set.forward(product, y, x, w, first, rows)
 		}
-		kernels.ApplyGradient(i.Activation, d, k.slopeOf(i.Activation, i.Src)[b*stride:])
 	}
-	return sum
+	return func(p *pass) *kernels.Divergence {
+		begin(p)
+		product.batch = len(p.examples)
+		k.fork(layer.Slots(), p, part)
+		if !fused(i.Activation) {
+			k.fork(len(p.examples)*kernels.Stride(layer.Out), p, activate)
+		}
+		return nil
+	}
 }
 
-// backward runs a Backward instruction with weights in the layout of mu.
-func (k *worker) backward(i kernels.Backward, w []float32) {
-	k.product = product{Layer: k.program.Layout.Layers[i.Layer], batch: k.batch, activation: i.Activation}
-	k.backing.Backward, k.backing.w = i, w[k.program.Layout.Offset(i.Layer):][:k.product.Slots()]
-	k.fork(k.product.Slots(), (*worker).backwardPart)
+// loss appends the summed negative log-likelihood of the minibatch to the losses, and leaves its gradient in the deltas
+// of the output.
+func (k *worker) loss(i kernels.Loss) task {
+	outputs := k.program.Widths[i.Src]
+	stride, of := kernels.Stride(outputs), k.slopeOf(i.Activation, i.Src)
+	output := func(b kernels.Buffer) ([]float32, error) { return k.buffers[b], nil }
+	return func(p *pass) *kernels.Divergence {
+		sum := 0.0
+		for b := range k.batch {
+			y, d := k.buffers[i.Src][b*stride:][:outputs], k.deltas[i.Src][b*stride:][:outputs]
+			if i.Likelihood == kernels.Gaussian {
+				sum += kernels.GaussianNLL(d, y, k.targets[b*outputs:][:outputs], float32(p.member.NoiseVariance))
+			} else {
+				sum += kernels.CrossEntropy(d, y, int(k.labels[b]))
+				if p.sums != nil {
+					kernels.CloseGradient(d, int(k.labels[b]))
+				}
+			}
+			kernels.ApplyGradient(i.Activation, d, of[b*stride:])
+		}
+		if sum-sum != 0 {
+			d, _ := k.program.Explain(p.step, p.state, output)
+			return d
+		}
+		*p.losses = append(*p.losses, sum)
+		return nil
+	}
 }
 
-func (k *worker) backwardPart(s share) {
-	i, p := k.backing.Backward, &k.product
-	dx, x := k.deltas[i.Src], k.buffers[i.Src]
-	first, n := s.of(k.batch, shareExamples)
-	if n == 0 {
-		return
+// backward takes the gradient back through the weights of the Forward.
+func (k *worker) backward(i kernels.Backward) task {
+	layer, off := k.program.Layout.Layers[i.Layer], k.program.Layout.Offset(i.Layer)
+	dx, x, dy, stride := k.deltas[i.Src], k.buffers[i.Src], k.deltas[i.Dst], layer.Stride()
+	of := k.slopeOf(i.Activation, i.Src)
+	product := &product{Layer: layer, batch: k.batch, activation: i.Activation}
+	part := func(p *pass, s share) {
+		first, n := s.of(k.batch, shareExamples)
+		if n == 0 {
+			return
+		}
+		w := k.w
+		if p.draws == means {
+			w = p.state.Mu
+		}
+		k.set.backward(product, dx, x, dy, w[off:][:layer.Slots()], first, n)
+		if from, to := first*stride, (first+n)*stride; !fused(i.Activation) {
+			k.set.gradient(i.Activation, dx[from:to], of[from:to])
+		}
 	}
-	k.set.backward(p, dx, x, k.deltas[i.Dst], k.backing.w, first, n)
-	if !fused(i.Activation) {
-		from, to := first*p.Stride(), (first+n)*p.Stride()
-		k.set.gradient(i.Activation, dx[from:to], k.slopeOf(i.Activation, i.Src)[from:to])
+	return func(p *pass) *kernels.Divergence {
+		k.fork(layer.Slots(), p, part)
+		return nil
 	}
+}
+
+// updating returns what moving the parameters of a layer needs, but for the parameters and the numbers of the step.
+func (k *worker) updating(g kernels.Gradient) *updating {
+	layout := k.program.Layout
+	u := &updating{
+		Layer: layout.Layers[g.Layer], batch: k.batch, sharing: layout.Sharing, x: k.buffers[g.Src], dy: k.deltas[g.Dst],
+	}
+	from, n := layout.Offset(g.Layer), u.Slots()
+	u.slope, u.sums = k.slope[from:][:n], make([]float64, u.Out)
+	if layout.Sharing == kernels.PerSynapse {
+		u.cost = k.cost[from:][:n]
+	}
+	return u
 }
 
 // reductionRows is the number of rows whose sums form one partial sum, so that every machine adds in the same order.
 const reductionRows = 16
 
-// move runs an Update instruction and reports whether everything stayed finite.
-func (k *worker) move(i kernels.Update, s *kernels.State, rule kernels.TrainingStep[float32]) bool {
-	layout, u := k.program.Layout, &k.updating
-	u.Layer, u.batch, u.sharing = layout.Layers[i.Layer], k.batch, layout.Sharing
-	u.setRule(rule)
-	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
+// update moves the parameters of a layer, and leaves what it contributes to the gradients of shared sigmas.
+func (k *worker) update(i kernels.Update) task {
+	layout, u := k.program.Layout, k.updating(i.Gradient)
 	from, n := layout.Offset(i.Layer), u.Slots()
-	mu, phi := s.Params()
-	u.row = kernels.Row[float32]{Mu: mu.Slice(from, n)}
-	u.slope = k.slope[from:][:n]
-	if layout.Sharing == kernels.PerSynapse {
-		u.row.Phi = phi.Slice(from, n)
-		u.cost = k.cost[from:][:n]
-	}
-	k.fork(n, (*worker).movePart)
-	finite := k.finite()
-	switch layout.Sharing {
-	case kernels.PerNeuron:
-		copy(k.shared[layout.PhiOffset(i.Layer):], u.sums[:u.Out])
-	case kernels.PerLayer, kernels.PerNetwork:
-		total := 0.0
-		for first := 0; first < u.Out; first += reductionRows {
-			partial := 0.0
-			for _, sum := range u.sums[first:min(first+reductionRows, u.Out)] {
-				partial += sum
+	update := k.set.update[k.program.Rule.Name()]
+	part := func(_ *pass, s share) {
+		scratch := &k.team.scratch[s.thread]
+		begin, n := s.of(u.Out, shareRows)
+		// Last rows first: the draw read their parameters last, and the first rows are then in the cache for the next
+		// draw.
+		for end := begin + n; end > begin; {
+			first := max(begin, end-blockRows)
+			if !update(u, scratch, first, end-first) {
+				scratch.bad = true
 			}
-			total += partial
+			end = first
 		}
-		k.shared[i.Layer] = total
 	}
-	return finite
+	return func(p *pass) *kernels.Divergence {
+		u.setRule(kernels.TrainingStep[float32]{Slopes: p.slopes[i.Layer], Move: p.move})
+		mu, phi := p.state.Params()
+		u.row.Mu = mu.Slice(from, n)
+		if layout.Sharing == kernels.PerSynapse {
+			u.row.Phi = phi.Slice(from, n)
+		}
+		k.fork(n, p, part)
+		switch layout.Sharing {
+		case kernels.PerNeuron:
+			copy(k.shared[layout.PhiOffset(i.Layer):], u.sums)
+		case kernels.PerLayer, kernels.PerNetwork:
+			total := 0.0
+			for rows := range slices.Chunk(u.sums, reductionRows) {
+				partial := 0.0
+				for _, sum := range rows {
+					partial += sum
+				}
+				total += partial
+			}
+			k.shared[i.Layer] = total
+		}
+		return k.divergence(p, i.Layer)
+	}
 }
 
-// finite reports whether every thread found only finite numbers in the section that has just ended.
-func (k *worker) finite() bool {
-	finite := true
+// divergence says that a layer's update was not finite, if a thread found that in the task that has just ended.
+func (k *worker) divergence(p *pass, layer int) (d *kernels.Divergence) {
 	for i := range k.team.scratch {
-		finite = finite && !k.team.scratch[i].bad
+		if k.team.scratch[i].bad {
+			d = &kernels.Divergence{Step: p.step, Layer: layer, What: "gradient"}
+		}
 		k.team.scratch[i].bad = false
 	}
-	return finite
+	return d
 }
 
-func (k *worker) movePart(s share) {
-	u, scratch := &k.updating, &k.team.scratch[s.thread]
-	begin, n := s.of(u.Out, shareRows)
-	// Last rows first: the draw read their parameters last, and the first rows are then in the cache for the next draw.
-	for end := begin + n; end > begin; {
-		first := max(begin, end-blockRows)
-		if !k.update(u, scratch, first, end-first) {
-			scratch.bad = true
+// updateShared moves the shared phis. The layer of a divergence is that of the first that is no longer finite.
+func (k *worker) updateShared() task {
+	groups, gradient := k.program.Layout.Groups(), make([]float32, 1)
+	var rule kernels.TrainingStep[float32]
+	return func(p *pass) (d *kernels.Divergence) {
+		rule = kernels.TrainingStep[float32]{Slopes: p.slopes[0], Move: p.move} // all layers have the same costs
+		if k.program.Layout.Sharing == kernels.PerNetwork {
+			for _, part := range k.shared[1:] {
+				k.shared[0] += part
+			}
 		}
-		end = first
+		_, phi := p.state.Params()
+		for g, group := range groups {
+			gradient[0] = rule.SharedGradient(p.state.Phi[g], k.shared[g], group.Synapses)
+			if !rule.Row(phi.Slice(g, 1), gradient) && d == nil {
+				d = &kernels.Divergence{Step: p.step, Layer: group.Layer, What: "gradient"}
+			}
+		}
+		return d
 	}
 }
 
-// moveShared moves the shared phis and returns the layer of the first that is no longer finite, or -1.
-func (k *worker) moveShared(i kernels.UpdateShared, s *kernels.State, rule kernels.TrainingStep[float32]) int {
-	k.updating.setRule(rule)
-	step := &k.updating.rule
-	if k.program.Layout.Sharing == kernels.PerNetwork {
-		for _, part := range k.shared[1:] {
-			k.shared[0] += part
-		}
-	}
-	_, phi := s.Params()
-	bad := -1
-	for g, group := range k.groups {
-		k.gradient[0] = step.SharedGradient(s.Phi[g], k.shared[g], group.Synapses)
-		if !step.Row(phi.Slice(g, 1), k.gradient[:]) && bad < 0 {
-			bad = group.Layer
-		}
-	}
-	return bad
-}
-
-// fluctuate runs a Fluctuate instruction and reports whether the gradient was finite.
-func (k *worker) fluctuate(i kernels.Fluctuate, s *kernels.State, noise kernels.Noise,
-	step kernels.LangevinStep[float32]) bool {
-	layout, u := k.program.Layout, &k.updating
-	u.Layer, u.batch = layout.Layers[i.Layer], k.batch
-	u.setDescent(step)
-	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
-	u.row = kernels.Row[float32]{Mu: kernels.Param[float32]{Values: s.Mu[layout.Offset(i.Layer):][:u.Slots()]}}
-	k.begin(i.Layer, s, noise, kernels.Slopes[float32]{})
-	k.fork(u.Slots(), (*worker).fluctuatePart)
-	return k.finite()
-}
-
-// fluctuatePart moves some rows, block by block: down the gradient, then by noise.
-func (k *worker) fluctuatePart(s share) {
-	u, scratch := &k.updating, &k.team.scratch[s.thread]
+// fluctuate moves mu of a layer, block by block: down the gradient, then by noise.
+func (k *worker) fluctuate(i kernels.Fluctuate) task {
+	u, off := k.updating(i.Gradient), k.program.Layout.Offset(i.Layer)
+	d, begin := k.drawing(i.Layer)
 	stride := u.Stride()
-	begin, n := s.of(u.Out, shareRows)
-	for first := begin; first < begin+n; first += blockRows {
-		rows := min(blockRows, begin+n-first)
-		if !k.set.descend(u, scratch, first, rows) {
+	langevin, _ := k.program.Rule.(kernels.Langevin)
+	part := func(_ *pass, s share) {
+		scratch := &k.team.scratch[s.thread]
+		begin, n := s.of(u.Out, shareRows)
+		for first := begin; first < begin+n; first += blockRows {
+			rows := min(blockRows, begin+n-first)
+			if !k.set.descend(u, scratch, first, rows) {
+				scratch.bad = true
+			}
+			if u.descent.Noise == 0 {
+				continue
+			}
+			mu := u.row.Mu.Values[first*stride:][:rows*stride]
+			k.set.sampleShared(d, mu, first, rows, u.descent.Noise)
+			for r := range rows { // the kernel does not know the pads
+				clear(mu[r*stride+u.Columns() : (r+1)*stride])
+			}
+		}
+	}
+	return func(p *pass) *kernels.Divergence {
+		begin(p)
+		fraction := float64(k.batch) / float64(p.data.N)
+		u.setDescent(kernels.NewLangevinStep(langevin, p.member, p.slopes[i.Layer], fraction, p.step))
+		u.row.Mu.Values = p.state.Mu[off:][:u.Slots()]
+		k.fork(u.Slots(), p, part)
+		return k.divergence(p, i.Layer)
+	}
+}
+
+// sumGradient adds up the gradients of a layer, after the columns of its input.
+func (k *worker) sumGradient(i kernels.SumGradient) task {
+	u := &summing{
+		Layer: k.program.Layout.Layers[i.Layer], batch: k.batch, x: k.buffers[i.Src], dy: k.deltas[i.Dst],
+	}
+	u.xSquares, u.dySquares = k.xSquares[:len(u.x)], k.dySquares[:len(u.dy)]
+	inputs := func(_ *pass, s share) {
+		if first, n := s.of(u.Stride(), shareColumns); n > 0 {
+			k.set.sumInputs(u, first, n)
+		}
+	}
+	weights := func(_ *pass, s share) {
+		scratch := &k.team.scratch[s.thread]
+		if first, n := s.of(u.Out, shareRows); n > 0 && !k.set.sum(u, scratch, first, n) {
 			scratch.bad = true
 		}
-		if u.descent.Noise == 0 {
-			continue
-		}
-		mu := u.row.Mu.Values[first*stride:][:rows*stride]
-		k.set.sampleShared(&k.drawing, mu, first, rows, u.descent.Noise)
-		for r := range rows { // the kernel does not know the pads
-			clear(mu[r*stride+u.Columns() : (r+1)*stride])
-		}
+	}
+	return func(p *pass) *kernels.Divergence {
+		u.sums, u.inputs = p.sums.Row(k.program.Layout.Offset(i.Layer)), p.sums.Inputs[i.Layer]
+		k.set.squares(u.dySquares, u.dy)
+		k.fork(len(u.x), p, inputs)
+		k.fork(u.Slots(), p, weights)
+		return k.divergence(p, i.Layer)
 	}
 }
 
-// sum runs a SumGradient instruction and reports whether everything stayed finite.
-func (k *worker) sum(i kernels.SumGradient, sums *kernels.Sums) bool {
-	layout, u := k.program.Layout, &k.summing
-	u.Layer, u.batch = layout.Layers[i.Layer], k.batch
-	u.x, u.dy = k.buffers[i.Src], k.deltas[i.Dst]
-	u.xSquares, u.dySquares = k.xSquares[:len(u.x)], k.dySquares[:len(u.dy)]
-	u.sums, u.inputs = sums.Row(layout.Offset(i.Layer)), sums.Inputs[i.Layer]
-	k.set.squares(u.dySquares, u.dy)
-	k.fork(len(u.x), (*worker).sumInputsPart)
-	k.fork(u.Slots(), (*worker).sumPart)
-	return k.finite()
-}
-
-// sumInputsPart takes some columns of the input.
-func (k *worker) sumInputsPart(s share) {
-	u := &k.summing
-	if first, n := s.of(u.Stride(), shareColumns); n > 0 {
-		k.set.sumInputs(u, first, n)
-	}
-}
-
-// sumPart takes some rows of the weights.
-func (k *worker) sumPart(s share) {
-	u, scratch := &k.summing, &k.team.scratch[s.thread]
-	if first, n := s.of(u.Out, shareRows); n > 0 && !k.set.sum(u, scratch, first, n) {
-		scratch.bad = true
-	}
-}
-
-// step runs the steps [first, end) of one epoch for member m and appends the negative log-likelihood of each to losses.
-func (k *worker) step(vm *VM, m, first, end int, losses *[]float64) *kernels.Divergence {
-	member, s, slopes := vm.members[m], vm.states[m], vm.slopes[m]
-	fraction := float64(k.batch) / float64(vm.train.N)
+// train runs the steps [first, end) of one epoch for member m and appends the negative log-likelihood of each to
+// losses.
+func (k *worker) train(vm *VM, m, first, end int, losses *[]float64) *kernels.Divergence {
+	member := vm.members[m]
 	perEpoch := vm.train.N / k.batch
 	order := vm.orders[member.Seed].index
-	langevin, _ := k.program.Rule.(kernels.Langevin)
+	mover, _ := k.program.Rule.(kernels.Mover)
 	stream, _ := k.program.Rule.Draws()
-	kind, weights := k.draws(), k.w
-	switch kind {
-	case measuring:
-		k.sigmas(s)
-	case means:
-		weights = s.Mu
+	p := &pass{member: member, state: vm.states[m], data: vm.train, slopes: vm.slopes[m], draws: k.draws(),
+		losses: losses, noise: kernels.Noise{Seed: member.Seed, Stream: stream}}
+	if vm.sums != nil {
+		p.sums = vm.sums[m]
 	}
-	for step := first; step < end; step++ {
-		at := step % perEpoch * k.batch
-		noise := kernels.Noise{Seed: member.Seed, Stream: stream, Step: uint32(step)}
-		var rule kernels.TrainingStep[float32]
-		if k.mover != nil {
-			rule.Move = kernels.NewMove[float32](k.mover, member, step)
+	if p.draws == measuring {
+		k.sigmas(p.state)
+	}
+	for p.step = first; p.step < end; p.step++ {
+		p.examples = order[p.step%perEpoch*k.batch:][:k.batch]
+		p.noise.Step = uint32(p.step)
+		if mover != nil {
+			p.move = kernels.NewMove[float32](mover, member, p.step)
 		}
-		for number, instruction := range k.program.Instructions {
-			switch i := instruction.(type) {
-			case kernels.Gather:
-				k.gather(i.Dst, vm.train, order[at:at+k.batch])
-			case kernels.Sample: // the Forward draws the weights, when it needs them
-			case kernels.Forward:
-				k.begin(i.Layer, s, noise, slopes[i.Layer])
-				k.forward(i, kind, k.batch)
-			case kernels.Loss:
-				loss := k.loss(i, member)
-				if math.IsNaN(loss) || math.IsInf(loss, 0) {
-					d, _ := k.program.Explain(step, s, func(b kernels.Buffer) ([]float32, error) { return k.buffers[b], nil })
-					return d
-				}
-				*losses = append(*losses, loss)
-			case kernels.Backward:
-				k.backward(i, weights)
-			case kernels.Update:
-				rule.Slopes = slopes[i.Layer]
-				if !k.move(i, s, rule) {
-					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
-				}
-			case kernels.Fluctuate:
-				rule := kernels.NewLangevinStep(langevin, member, slopes[i.Layer], fraction, step)
-				if !k.fluctuate(i, s, noise, rule) {
-					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
-				}
-			case kernels.SumGradient:
-				if !k.sum(i, vm.sums[m]) {
-					return &kernels.Divergence{Step: step, Layer: i.Layer, What: "gradient"}
-				}
-			case kernels.UpdateShared:
-				rule.Slopes = slopes[0] // those of all layers
-				if layer := k.moveShared(i, s, rule); layer >= 0 {
-					return &kernels.Divergence{Step: step, Layer: layer, What: "gradient"}
-				}
+		for number, do := range k.tasks {
+			if d := do(p); d != nil {
+				return d
 			}
 			if k.clock != nil {
 				k.clock(number)
 			}
 		}
-		if vm.sums != nil {
-			vm.sums[m].Minibatches++
-			vm.sums[m].Examples += k.batch
+		if p.sums != nil {
+			p.sums.Minibatches++
+			p.sums.Examples += k.batch
 		}
 	}
 	return nil

@@ -17,8 +17,9 @@ import (
 // would take the processor from those with work. If there are more shares than threads, each thread has several.
 type team struct {
 	shares  int
-	scratch []scratch // one per thread
-	task    func(*worker, share)
+	scratch []scratch          // one per thread
+	part    func(*pass, share) // of the task at hand
+	pass    *pass
 	claimed []atomic.Uint64 // for each share the round in which a thread last took it
 	_       [64]byte        // the numbers are on cache lines of their own
 	round   atomic.Uint64   // counts tasks
@@ -46,15 +47,15 @@ func (s share) of(n, unit int) (first, count int) {
 // worthForking is the number of parameters, or inputs, from which dividing a layer is worth waking helpers.
 const worthForking = 4096
 
-// fork does a task of the given size, in shares if it is big enough.
-func (k *worker) fork(size int, task func(*worker, share)) {
+// fork does a task of the given size, in shares if it is big enough: part does one.
+func (k *worker) fork(size int, p *pass, part func(p *pass, s share)) {
 	t := &k.team
 	parts := t.shares
 	if parts == 1 || size < worthForking {
-		task(k, share{0, 1, 0})
+		part(p, share{0, 1, 0})
 		return
 	}
-	t.task = task
+	t.part, t.pass = part, p
 	t.open.Store(int64(parts))
 	round := t.round.Add(1)
 	for part := range parts {
@@ -67,7 +68,7 @@ func (k *worker) fork(size int, task func(*worker, share)) {
 func (k *worker) take(part, thread int, round uint64) {
 	t := &k.team
 	if t.claimed[part].CompareAndSwap(round-1, round) { // from now on the round cannot end before the share is done
-		t.task(k, share{part, t.shares, thread})
+		t.part(t.pass, share{part, t.shares, thread})
 		t.open.Add(-1)
 	}
 }

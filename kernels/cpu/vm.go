@@ -214,7 +214,7 @@ func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, er
 		vm.order(epoch)
 		spread(len(vm.workers), len(vm.members), func(thread, m int) {
 			if w := vm.workers[thread]; vm.stopped[m] == nil {
-				w.together(func() { vm.stopped[m] = w.step(vm, m, step, stop, &progress[m].Losses) })
+				w.together(func() { vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].Losses) })
 			}
 		})
 		step = stop
