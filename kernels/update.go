@@ -46,11 +46,8 @@ type TrainingStep[T Float] struct {
 
 // Sign is the derivative of |x|, taken as 0 at the kink.
 func Sign[T Float](x T) T {
-	switch {
-	case x > 0:
-		return 1
-	case x < 0:
-		return -1
+	if y := float64(x); math.Abs(y) > 0 { // no branch on the sign, which no processor foresees
+		return T(math.Copysign(1, y))
 	}
 	return 0
 }
@@ -132,32 +129,22 @@ func (u Slopes[T]) SharedGradient(phi T, sum float64, synapses int) T {
 	return (T(sum) - u.Reliability*T(synapses)*InversePower(sigma, u.Rho)) * derivative
 }
 
-// LangevinStep holds the numbers of one step of the rule Langevin for one layer of a network.
+// LangevinStep holds the numbers of one step of the rule Langevin for one layer of a network. UpdateMeans takes mu of a
+// row down the gradient, mu <- mu - Rate (dW + Magnitude sign(mu)), and the noise follows: WeightsShared(mu, mu, Noise,
+// xi).
 type LangevinStep[T Float] struct {
-	Slopes[T]   // of which only that of the magnitude is used
-	Rate      T // eps_t N/B; 0 without the gradient
-	Noise     T // sqrt(2 eps_t T)
+	TrainingStep[T]   // of plain descent; Rate is eps_t N/B, or 0 without the gradient
+	Noise           T // sqrt(2 eps_t T)
 }
 
 // NewLangevinStep returns the numbers of the given step, counted from 0; fraction is B/N.
 func NewLangevinStep[T Float](l Langevin, m Member, slopes Slopes[T], fraction float64, step int) LangevinStep[T] {
 	eps := m.LearningRate * l.Schedule(step)
-	s := LangevinStep[T]{Slopes: slopes, Rate: T(eps / fraction), Noise: T(math.Sqrt(2 * eps * m.Temperature))}
+	rate := eps / fraction
 	if m.Uncorrected {
-		s.Rate = 0
+		rate = 0
 	}
-	return s
-}
-
-// Descend moves mu of a row down the gradient, mu <- mu - Rate (dW + Magnitude sign(mu)), and reports whether both were
-// finite; it leaves the gradient in dw. The noise follows: WeightsShared(mu, mu, Noise, xi).
-func (u LangevinStep[T]) Descend(mu, dw []T) bool {
-	mu = mu[:len(dw)]
-	u.addMagnitude(dw, mu)
-	var check T
-	for k, g := range dw {
-		mu[k] -= u.Rate * g
-		check += (mu[k] - mu[k]) + (g - g) // NaN unless both are finite
+	return LangevinStep[T]{
+		TrainingStep[T]{slopes, NewMove[T](SGD{}, Member{LearningRate: rate}, step)}, T(math.Sqrt(2 * eps * m.Temperature)),
 	}
-	return check == 0
 }

@@ -32,8 +32,6 @@ type kernelSet struct {
 	// update forms dW of rows and moves their parameters by the rule of the given name; it reports whether gradients,
 	// parameters and moments are then finite.
 	update map[string]func(u *updating, s *scratch, first, rows int) bool
-	// descend forms dW of rows and moves mu down the gradient; it reports whether both were finite.
-	descend func(u *updating, s *scratch, first, rows int) bool
 	// squares computes dst = x^2 of whole rows.
 	squares func(dst, x []float32)
 	// sumInputs squares columns first to first+n of the input, in units of 16, and adds up the minibatch.
@@ -78,7 +76,6 @@ type updating struct {
 	batch   int
 	sharing kernels.Sharing
 	rule    kernels.TrainingStep[float32]
-	descent kernels.LangevinStep[float32] // instead of rule, for descend
 	x, dy   []float32
 	row     kernels.Row[float32]
 	slope   []float32 // as in drawing; overwritten
@@ -111,12 +108,6 @@ func (u *updating) setRule(r kernels.TrainingStep[float32]) {
 	u.rule = r
 	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, r.Magnitude, -r.Magnitude,
 		r.Decay}
-}
-
-// setDescent sets the numbers of descend.
-func (u *updating) setDescent(r kernels.LangevinStep[float32]) {
-	u.descent = r
-	u.numbers = [10]float32{4: r.Rate, 7: r.Magnitude, 8: -r.Magnitude}
 }
 
 // portable is plain Go: the reference for the others, and the set on other processors.
@@ -170,17 +161,7 @@ var portable = &kernelSet{
 	activate: kernels.Apply[float32],
 	gradient: kernels.ApplyGradient[float32],
 	update:   portableUpdates,
-	descend: func(u *updating, s *scratch, first, rows int) bool {
-		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
-		finite := true
-		dw := s.dw[:u.Columns()]
-		for r := first; r < first+rows; r++ {
-			p.WeightGradient(dw, u.dy, u.x, r)
-			finite = u.descent.Descend(u.row.Mu.Values[r*u.Stride():], dw) && finite
-		}
-		return finite
-	},
-	squares: kernels.Squares[float32],
+	squares:  kernels.Squares[float32],
 	sumInputs: func(u *summing, first, n int) {
 		stride := u.Stride()
 		for b := range u.batch {

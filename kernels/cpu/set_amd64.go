@@ -32,7 +32,6 @@ type assembly struct {
 	backward           func(dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32)
 	curves             map[kernels.Activation]curve
 	movers             map[string]mover // by the name of the rule
-	descend            func(mu, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32,
 		stride, dyStride, rows, batch int) uint32
 	squares   func(dst, x *float32, n int)
@@ -70,7 +69,6 @@ var avx512 = assembly{
 	anyRho:       sampleAnyRhoAVX512,
 	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
-	descend: descendAVX512,
 	curves: map[kernels.Activation]curve{
 		kernels.LeakyReLU:          {activateLeakyReLUAVX512, gradientLeakyReLUAVX512},
 		kernels.Sigmoid:            {activateSigmoidAVX512, gradientSigmoidAVX512},
@@ -95,7 +93,6 @@ var avx2 = assembly{
 	anyRho:       sampleAnyRhoAVX2,
 	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
-	descend: descendAVX2,
 	curves: map[kernels.Activation]curve{
 		kernels.LeakyReLU:          {activateLeakyReLUAVX2, gradientLeakyReLUAVX2},
 		kernels.Sigmoid:            {activateSigmoidAVX2, gradientSigmoidAVX2},
@@ -180,12 +177,6 @@ func (a assembly) set(name string) *kernelSet {
 			kernels.ApplyGradient(act, dy, y)
 		},
 		update: updates,
-		descend: func(u *updating, _ *scratch, first, rows int) bool {
-			stride, dyStride := u.Stride(), kernels.Stride(u.Out)
-			mu, x, dy := u.row.Mu.Values[first*stride:(first+rows)*stride], u.x[:u.batch*stride],
-				u.dy[first:(u.batch-1)*dyStride+first+rows]
-			return a.descend(&mu[0], &x[0], &dy[0], &u.numbers[0], stride, dyStride, rows, u.batch) == 0
-		},
 		squares: func(dst, x []float32) {
 			dst = dst[:len(x)]
 			a.squares(&dst[0], &x[0], len(x))

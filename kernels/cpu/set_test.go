@@ -94,7 +94,6 @@ func TestKernelsAgainstPortable(t *testing.T) {
 		t.Run(set.name+"/draw", func(t *testing.T) { rapid.Check(t, set.checkDraw) })
 		t.Run(set.name+"/product", func(t *testing.T) { rapid.Check(t, set.checkProduct) })
 		t.Run(set.name+"/update", func(t *testing.T) { rapid.Check(t, set.checkUpdate) })
-		t.Run(set.name+"/descent", func(t *testing.T) { rapid.Check(t, set.checkDescent) })
 		t.Run(set.name+"/sum", func(t *testing.T) { rapid.Check(t, set.checkSum) })
 	}
 }
@@ -286,33 +285,6 @@ func (set *kernelSet) checkUpdate(t *rapid.T) {
 	}
 }
 
-// checkDescent compares mu, pads included, for some rows at a time and for all at once.
-func (set *kernelSet) checkDescent(t *rapid.T) {
-	s := drawShape(t)
-	space := newScratch(s.Layer)
-	make := func() *updating {
-		u := &updating{
-			Layer: s.Layer, batch: s.batch, x: activations(s.batch, s.In, 3), dy: activations(s.batch, s.Out, 80),
-			row: kernels.Row[float32]{Mu: kernels.Param[float32]{Values: rowsOf(s.Layer, 1, -1, 1)}},
-		}
-		u.row.Mu.Values[0] = 0 // where |mu| has its kink
-		u.setDescent(kernels.LangevinStep[float32]{Slopes: kernels.Slopes[float32]{Magnitude: 0.3}, Rate: 0.1})
-		return u
-	}
-	got, want, whole := make(), make(), make()
-	s.each(func(first, rows int) {
-		if !set.descend(got, space, first, rows) {
-			t.Fatal("reports a gradient that is not finite")
-		}
-	})
-	portable.descend(want, space, 0, s.Out)
-	set.descend(whole, space, 0, s.Out)
-	closeTo(t, "mu", got.row.Mu.Values, want.row.Mu.Values, s.Stride(), s.Stride(), 1e-6*math.Sqrt(float64(s.batch)), 1)
-	if !slices.Equal(got.row.Mu.Values, whole.row.Mu.Values) {
-		t.Fatal("mu depends on how the rows are divided")
-	}
-}
-
 // newSumming prepares the sums of a layer, with nonzero content.
 func newSumming(l kernels.Layer, batch int) *summing {
 	some := func(n int, seed uint64) []float64 {
@@ -444,17 +416,6 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 						u.x[b*l.Stride()], u.dy[b*kernels.Stride(l.Out)+r] = 1, 10
 					}
 				})
-			}
-		}
-		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 3e38} {
-			for r := range l.Out {
-				u := &updating{Layer: l, batch: 3, x: activations(3, l.In, 1), dy: activations(3, l.Out, 2),
-					row: rowParams(l, kernels.SGD{})}
-				u.setDescent(kernels.LangevinStep[float32]{Rate: 1e-3})
-				u.dy[kernels.Stride(l.Out)+r] = bad * 100
-				if set.descend(u, space, 0, l.Out) {
-					t.Errorf("%s: %v in row %d of dy goes unnoticed by the descent", set.name, bad*100, r)
-				}
 			}
 		}
 	}

@@ -415,21 +415,23 @@ func (k *worker) updateShared() task {
 func (k *worker) fluctuate(i kernels.Fluctuate) task {
 	u, off := k.updating(i.Gradient), k.program.Layout.Offset(i.Layer)
 	d, begin := k.drawing(i.Layer)
-	stride := u.Stride()
+	u.sharing = kernels.NoNoise // phi stays as it is
+	stride, descend := u.Stride(), k.set.update[kernels.SGD{}.Name()]
 	langevin, _ := k.program.Rule.(kernels.Langevin)
+	var rule kernels.LangevinStep[float32]
 	part := func(_ *pass, s share) {
 		scratch := &k.team.scratch[s.thread]
 		begin, n := s.of(u.Out, shareRows)
 		for first := begin; first < begin+n; first += blockRows {
 			rows := min(blockRows, begin+n-first)
-			if !k.set.descend(u, scratch, first, rows) {
+			if !descend(u, scratch, first, rows) {
 				scratch.bad = true
 			}
-			if u.descent.Noise == 0 {
+			if rule.Noise == 0 {
 				continue
 			}
 			mu := u.row.Mu.Values[first*stride:][:rows*stride]
-			k.set.sampleShared(d, mu, first, rows, u.descent.Noise)
+			k.set.sampleShared(d, mu, first, rows, rule.Noise)
 			for r := range rows { // the kernel does not know the pads
 				clear(mu[r*stride+u.Columns() : (r+1)*stride])
 			}
@@ -437,8 +439,8 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 	}
 	return func(p *pass) *kernels.Divergence {
 		begin(p)
-		fraction := float64(k.batch) / float64(p.data.N)
-		u.setDescent(kernels.NewLangevinStep(langevin, p.member, p.slopes[i.Layer], fraction, p.step))
+		rule = kernels.NewLangevinStep(langevin, p.member, p.slopes[i.Layer], float64(k.batch)/float64(p.data.N), p.step)
+		u.setRule(rule.TrainingStep)
 		u.row.Mu.Values = p.state.Mu[off:][:u.Slots()]
 		k.fork(u.Slots(), p, part)
 		return k.divergence(p, i.Layer)

@@ -554,7 +554,7 @@ func (c *checker) fluctuated(i kernels.Fluctuate, m int, noise kernels.Noise, s 
 	for r := range p.Out {
 		p.WeightGradient(dw, dy, x, r)
 		mu := want[r*stride:][:n]
-		rule.Descend(mu, dw)
+		rule.UpdateMeans(kernels.Row[float64]{Mu: kernels.Param[float64]{Values: mu}}, dw)
 		kernels.Normals(xi, noise, r)
 		kernels.WeightsShared(mu, mu, rule.Noise, xi)
 	}

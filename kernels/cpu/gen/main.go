@@ -45,10 +45,9 @@ func (a *assembler) write(folder, hash string) error {
 	a.redraw()
 	a.forward()
 	a.backward()
-	a.update()
-	a.updateShared()
-	a.updateMeans()
-	a.descend()
+	for _, rule := range movers {
+		a.updates(rule)
+	}
 	a.sum()
 	a.squares()
 	a.sumInputs()
@@ -58,9 +57,6 @@ func (a *assembler) write(folder, hash string) error {
 	for _, tabulated := range []bool{false, true} {
 		a.advance(tabulated)
 		a.advanceSites(tabulated)
-	}
-	for _, rule := range movers {
-		a.updates(rule)
 	}
 	for _, o := range operations {
 		a.formulaOperation(o)

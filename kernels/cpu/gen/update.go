@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -80,39 +82,77 @@ func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec
 	return numerator, square
 }
 
-// mover is a rule that trains: it writes how a parameter at param, with value p in a register, follows its gradient g.
-// Both are overwritten. The moments are at m and v, if the rule has them.
+// mover is a rule that trains. See package kernels for the formulas.
 type mover struct {
-	name string
-	step func(u *updating, p, g vec, param, m, v reg.Register)
+	name string // of its kernels
+	// step writes how a parameter, whose value is p in a register, follows its gradient g. Both are overwritten. At are
+	// the addresses of the parameter and of its moments, if the rule has them.
+	step func(u *updating, p, g vec, at []reg.Register)
+	// both writes how mu and phi follow theirs, if together they need less than a step each.
+	both func(u *updating, gMu, gPhi vec, mu, phi []reg.Register)
 }
 
-// movers are the rules except Adam, whose two parameters share a division. See package kernels for the formulas.
 var movers = []mover{
-	{"SGD", func(u *updating, p, g vec, param, _, _ reg.Register) {
+	{"", adam, bothAdam},
+	{"SGD", func(u *updating, p, g vec, at []reg.Register) {
 		u.fnma231(u.splat(u.number(rate)), g, p)
-		u.moved(p, param)
-	}},
-	{"Momentum", func(u *updating, p, g vec, param, v, _ reg.Register) {
-		u.fma231(u.slot(v), u.splat(u.number(beta1)), g)
-		u.store(g, u.slot(v))
+		u.moved(p, at[0])
+	}, nil},
+	{"Momentum", func(u *updating, p, g vec, at []reg.Register) {
+		u.fma231(u.slot(at[1]), u.splat(u.number(beta1)), g)
+		u.store(g, u.slot(at[1]))
 		u.fnma231(u.splat(u.number(rate)), g, p)
-		u.moved(p, param)
-	}},
-	{"RMSprop", func(u *updating, p, g vec, param, v, _ reg.Register) {
+		u.moved(p, at[0])
+	}, nil},
+	{"RMSprop", func(u *updating, p, g vec, at []reg.Register) {
 		square := u.vector()
 		u.mul(u.number(gain2), g, square)
 		u.mul(g, square, square)
-		u.fma231(u.slot(v), u.splat(u.number(beta2)), square)
-		u.store(square, u.slot(v))
-		u.see(square) // with g and its square
+		u.fma231(u.slot(at[1]), u.splat(u.number(beta2)), square)
+		u.store(square, u.slot(at[1]))
 		u.sqrt(square, square)
 		u.add(u.number(epsilon), square, square)
 		u.mul(u.number(rate), g, g)
 		u.div(square, g, g)
 		u.sub(g, p, p)
-		u.moved(p, param)
-	}},
+		u.store(p, u.slot(at[0]))
+		u.seeBoth(p, square)
+	}, nil},
+}
+
+func adam(u *updating, p, g vec, at []reg.Register) {
+	n, d := u.moments(g, at[1], at[2])
+	u.div(d, n, n)
+	u.sub(n, p, p)
+	u.store(p, u.slot(at[0]))
+	u.seeBoth(p, d) // a finite numerator over an infinite d is a step of 0
+}
+
+// bothAdam has one division for both steps. The product of the denominators is a normal number unless both gradients
+// exceed 1e17. The other parameter shows if v is not finite: its denominator d is then infinite, the inverse 0, and d
+// times the inverse NaN, which makes the other's step NaN.
+func bothAdam(u *updating, gMu, gPhi vec, mu, phi []reg.Register) {
+	phiN, phiD := u.moments(gPhi, phi[1], phi[2])
+	m := u.mean(gMu, mu)
+	muN, muD := u.moments(gMu, mu[1], mu[2])
+	inverse := u.vector()
+	u.mul(muD, phiD, inverse)
+	u.div(inverse, u.splat(u.assembler.number(1)), inverse)
+	u.mul(inverse, phiD, phiD)
+	u.mul(inverse, muD, muD)
+	u.fnma231(muN, phiD, m)
+	u.store(m, u.slot(mu[0]))
+	p := u.load(u.slot(phi[0]))
+	u.fnma231(phiN, muD, p)
+	u.store(p, u.slot(phi[0]))
+	u.seeBoth(m, p)
+}
+
+// mean loads mu and adds the slope of its cost to its gradient.
+func (u *updating) mean(g vec, mu []reg.Register) vec {
+	m := u.load(u.slot(mu[0]))
+	u.addMagnitudeSlope(m, g)
+	return m
 }
 
 // moved stores a parameter that has moved, and checks that it is finite. If gradient, rate and moments give a step that
@@ -125,47 +165,46 @@ func (u *updating) moved(p vec, param reg.Register) {
 // see checks that x is finite: 0 x is NaN otherwise.
 func (u *updating) see(x vec) { u.fma231(u.assembler.number(0), x, u.finite) }
 
-// seeBoth sees whether x and y are finite: x - x is 0 if x is, and 0 y is 0 if y is. x is lost.
+// seeBoth checks that x and y are finite: x - x is 0 if x is, and 0 y is 0 if y is. x is overwritten.
 func (u *updating) seeBoth(x, y vec) {
 	u.sub(x, x, x)
 	u.fma231(y, x, u.finite)
 }
 
-// updates are update, updateShared and updateMeans of a rule.
+// updates are the kernels of a rule. Each returns a number that is not 0 if a gradient, a parameter or a moment is not
+// finite.
+//
+// update moves mu and phi of rows whose synapses have a phi each, with the output of the sample kernel:
+//
+//	dL/dmu  = dW + lambda B/N sign(mu)
+//	dL/dphi = dW dw/dphi + d cost/dphi
+//
+// updateShared moves mu of rows whose synapses share a sigma, and adds up sum_k dW xi for each row, lane by lane, in the
+// 16 numbers that the row has in sums. updateMeans moves only mu.
 func (a *assembler) updates(rule mover) {
-	a.function("update"+rule.name,
-		"mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
-		"forms dW and moves mu and phi.")
-	u := &updating{assembler: a}
-	names := []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}
-	u.move(names, func(bases []reg.Register, dw vec) {
-		gPhi := a.load(u.slot(bases[6]))
-		a.fma213(u.slot(bases[7]), dw, gPhi)
-		rule.step(u, a.load(u.slot(bases[3])), gPhi, bases[3], bases[4], bases[5])
-		m := a.load(u.slot(bases[0]))
-		u.addMagnitudeSlope(m, dw)
-		rule.step(u, m, dw, bases[0], bases[1], bases[2])
-	})
-
-	a.function("updateShared"+rule.name, "mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
-		"forms dW, moves mu and sums dW xi.")
-	u = &updating{assembler: a}
-	u.sums = a.argument("sums")
-	u.move([]string{"mu", "muM", "muV", "xi"}, func(bases []reg.Register, dw vec) {
-		u.addToSums(bases[3], dw)
-		m := a.load(u.slot(bases[0]))
-		u.addMagnitudeSlope(m, dw)
-		rule.step(u, m, dw, bases[0], bases[1], bases[2])
-	})
-
-	a.function("updateMeans"+rule.name, "mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
-		"forms dW and moves mu.")
-	u = &updating{assembler: a}
-	u.move([]string{"mu", "muM", "muV"}, func(bases []reg.Register, dw vec) {
-		m := a.load(u.slot(bases[0]))
-		u.addMagnitudeSlope(m, dw)
-		rule.step(u, m, dw, bases[0], bases[1], bases[2])
-	})
+	step := func(u *updating, dw vec, mu []reg.Register) { rule.step(u, u.mean(dw, mu), dw, mu) }
+	a.moving("update"+rule.name, []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}, "",
+		"forms dW and moves mu and phi.", func(u *updating, bases []reg.Register, dw vec) {
+			mu, phi := bases[:3], bases[3:6]
+			gPhi := a.load(u.slot(bases[6]))
+			a.fma213(u.slot(bases[7]), dw, gPhi)
+			if rule.both != nil {
+				rule.both(u, dw, gPhi, mu, phi)
+				return
+			}
+			rule.step(u, a.load(u.slot(phi[0])), gPhi, phi)
+			step(u, dw, mu)
+		})
+	a.moving("updateShared"+rule.name, []string{"mu", "muM", "muV", "xi"}, "sums",
+		"forms dW, moves mu and sums dW xi.", func(u *updating, bases []reg.Register, dw vec) {
+			at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
+			sum := a.load(at)
+			a.fma231(u.slot(bases[3]), dw, sum)
+			a.store(sum, at)
+			step(u, dw, bases)
+		})
+	a.moving("updateMeans"+rule.name, []string{"mu", "muM", "muV"}, "", "forms dW and moves mu.",
+		func(u *updating, bases []reg.Register, dw vec) { step(u, dw, bases) })
 }
 
 // operands names the parameters of a product sum_b dy[b][r] x[b][k].
@@ -259,103 +298,24 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 	a.ret()
 }
 
-// move emits the loops of a kernel that moves parameters.
-func (u *updating) move(names []string, move func(bases []reg.Register, dw vec)) {
+// moving emits a kernel that passes the vectors of dW to move, with the addresses of the arrays; sums is the name of one
+// more, if any.
+func (a *assembler) moving(name string, arrays []string, sums, doc string, move func(u *updating, bases []reg.Register, dw vec)) {
+	u := &updating{assembler: a}
+	all := arrays
+	if sums != "" {
+		all = append(slices.Clone(arrays), sums)
+	}
+	a.function(name, strings.Join(append(all, "x", "dy"), ", ")+
+		" *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32", doc)
+	if sums != "" {
+		u.sums = a.argument(sums)
+	}
 	load := func() []reg.Register {
 		u.rule = u.argument("rule")
-		return u.arguments(names)
+		return u.arguments(arrays)
 	}
-	u.rows(updateRows, []operands{{"x", "dy"}}, load, func(bases []reg.Register, dw []vec) { move(bases, dw[0]) })
-}
-
-// update moves mu and phi of rows whose synapses have a phi each, with the output of the sample kernel:
-//
-//	dL/dmu  = dW + lambda B/N sign(mu)
-//	dL/dphi = dW dw/dphi + d cost/dphi
-//
-// bad is not 0 if a gradient was not finite, or a parameter is not.
-func (a *assembler) update() {
-	names := []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}
-	a.function("update",
-		"mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
-		"forms dW and moves mu and phi.")
-	u := &updating{assembler: a}
-	u.move(names, func(bases []reg.Register, dw vec) {
-		mu, muM, muV, phi, phiM, phiV, slope, cost := bases[0], bases[1], bases[2], bases[3], bases[4], bases[5], bases[6], bases[7]
-		gPhi := a.load(u.slot(slope))
-		a.fma213(u.slot(cost), dw, gPhi)
-		phiN, phiD := u.moments(gPhi, phiM, phiV)
-		m := a.load(u.slot(mu))
-		u.addMagnitudeSlope(m, dw)
-		muN, muD := u.moments(dw, muM, muV)
-		// One division for both steps. The product is a normal number unless both gradients are beyond 1e17. A v that is not finite shows
-		// in the other parameter: its denominator D is infinite, the inverse 0, and D times the inverse NaN, as the step is with it.
-		inverse := a.vector()
-		a.mul(muD, phiD, inverse)
-		a.div(inverse, a.splat(a.number(1)), inverse)
-		a.mul(inverse, phiD, phiD)
-		a.mul(inverse, muD, muD)
-		a.fnma231(muN, phiD, m)
-		a.store(m, u.slot(mu))
-		p := a.load(u.slot(phi))
-		a.fnma231(phiN, muD, p)
-		a.store(p, u.slot(phi))
-		u.seeBoth(m, p)
-	})
-}
-
-// updateShared moves mu of rows whose synapses share a sigma, and adds up sum_k dW xi for each row, lane by lane, in the 16
-// numbers that the row has in sums.
-func (a *assembler) updateShared() {
-	names := []string{"mu", "muM", "muV", "xi"}
-	a.function("updateShared", "mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
-		"forms dW, moves mu and sums dW xi.")
-	u := &updating{assembler: a}
-	u.sums = a.argument("sums")
-	u.move(names, func(bases []reg.Register, dw vec) {
-		u.addToSums(bases[3], dw)
-		u.moveMean(bases, dw)
-	})
-}
-
-// addToSums adds dW xi to the sums of the row.
-func (u *updating) addToSums(xi reg.Register, dw vec) {
-	at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
-	sum := u.load(at)
-	u.fma231(u.slot(xi), dw, sum)
-	u.store(sum, at)
-}
-
-// updateMeans moves mu only.
-func (a *assembler) updateMeans() {
-	names := []string{"mu", "muM", "muV"}
-	a.function("updateMeans", "mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
-		"forms dW and moves mu.")
-	u := &updating{assembler: a}
-	u.move(names, u.moveMean)
-}
-
-func (u *updating) moveMean(bases []reg.Register, dw vec) {
-	m := u.load(u.slot(bases[0]))
-	u.addMagnitudeSlope(m, dw)
-	n, d := u.moments(dw, bases[1], bases[2])
-	u.div(d, n, n)
-	u.sub(n, m, m)
-	u.store(m, u.slot(bases[0]))
-	u.seeBoth(m, d) // a finite numerator over an infinite d is a step of 0
-}
-
-// descend moves mu down the gradient: mu - rate (dW + lambda B/N sign(mu)).
-func (a *assembler) descend() {
-	a.function("descend", "mu, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32",
-		"forms dW and moves mu down the gradient.")
-	u := &updating{assembler: a}
-	u.move([]string{"mu"}, func(bases []reg.Register, dw vec) {
-		m := u.load(u.slot(bases[0]))
-		u.addMagnitudeSlope(m, dw)
-		u.fnma231(u.splat(u.number(rate)), dw, m)
-		u.moved(m, bases[0])
-	})
+	u.rows(updateRows, []operands{{"x", "dy"}}, load, func(bases []reg.Register, dw []vec) { move(u, bases, dw[0]) })
 }
 
 func (a *assembler) arguments(names []string) []reg.Register {
