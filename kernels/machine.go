@@ -165,28 +165,6 @@ func (p *Program) check() error {
 	return nil
 }
 
-// CheckSteps reports whether a VM that was opened with the given training data can run n steps from firstStep on.
-func (c Capabilities) CheckSteps(train *Data, firstStep, n int) error {
-	if train == nil {
-		return fmt.Errorf("%s: Run: this VM was opened without training data", c.Machine)
-	}
-	if firstStep < 0 || n < 0 || int64(firstStep)+int64(n) > 1<<32 {
-		return fmt.Errorf("%s: Run: steps %d to %d: want them within 0 to 2^32", c.Machine, firstStep, firstStep+n)
-	}
-	return nil
-}
-
-// CheckSums reports whether a member has sums: its rule is Accumulate, and it has not stopped.
-func (c Capabilities) CheckSums(rule Rule, member int, stopped *Divergence) error {
-	if _, ok := rule.(Accumulate); !ok {
-		return fmt.Errorf("%s: Sums: the program's rule is %v: want kernels.Accumulate", c.Machine, rule)
-	}
-	if stopped != nil {
-		return fmt.Errorf("%s: Sums: member %d: %v", c.Machine, member, stopped)
-	}
-	return nil
-}
-
 // Explain finds the origin of a loss that is not finite: the first layer with a bad sigma, else the first whose output
 // is bad. Output returns the activations in a buffer.
 func (p *Program) Explain(step int, s *State, output func(b Buffer) ([]float32, error)) (*Divergence, error) {

@@ -44,16 +44,24 @@ func NewSums(l Layout) *Sums {
 	return s
 }
 
+// Fields lists the sums of the synapses, and then those of the inputs: the magnitudes of every layer, and the squares.
+func (s *Sums) Fields() [][]float64 {
+	fields := [][]float64{s.Gradient, s.Magnitude, s.Square, s.ExampleSquare}
+	for _, in := range s.Inputs {
+		fields = append(fields, in.Magnitude)
+	}
+	for _, in := range s.Inputs {
+		fields = append(fields, in.Square)
+	}
+	return fields
+}
+
 // CopyFrom overwrites s with t, which must have the same shape.
 func (s *Sums) CopyFrom(t *Sums) {
 	s.Minibatches, s.Examples = t.Minibatches, t.Examples
-	copy(s.Gradient, t.Gradient)
-	copy(s.Magnitude, t.Magnitude)
-	copy(s.Square, t.Square)
-	copy(s.ExampleSquare, t.ExampleSquare)
-	for i, in := range t.Inputs {
-		copy(s.Inputs[i].Magnitude, in.Magnitude)
-		copy(s.Inputs[i].Square, in.Square)
+	from := t.Fields()
+	for i, field := range s.Fields() {
+		copy(field, from[i])
 	}
 }
 

@@ -111,6 +111,11 @@ func refusals(t *testing.T, m Machine) {
 			t.Errorf("%d steps from %d on: no error", steps[1], steps[0])
 		}
 	}
+	for _, draws := range []int{-1, kernels.MaxDraws(n.Data.N) + 1} {
+		if _, err := vm.Evaluate(context.Background(), n.Data, 0, draws); err == nil {
+			t.Errorf("an evaluation with %d draws: no error", draws)
+		}
+	}
 	start, err := n.Start[0].For(n.Program.Layout, n.Program.Rule)
 	if err != nil {
 		t.Fatal(err)

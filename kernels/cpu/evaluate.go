@@ -14,31 +14,31 @@ const groupsPerJob = 50
 
 // Evaluate tests every network on data.
 func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int) ([]kernels.Score, error) {
-	if err := data.Check(vm.program); err != nil {
+	if err := vm.CheckEvaluation(ctx, data, draws); err != nil {
 		return nil, err
 	}
 	groups := (data.N + kernels.EvaluationGroup - 1) / kernels.EvaluationGroup
 	jobs := (groups + groupsPerJob - 1) / groupsPerJob
-	tallies := make([]kernels.Tallies, len(vm.members)*jobs)
+	tallies := make([]kernels.Tallies, len(vm.Members)*jobs)
 	spread(len(vm.testers), len(tallies), func(thread, job int) {
 		if ctx.Err() != nil {
 			return
 		}
 		if vm.testers[thread] == nil {
-			vm.testers[thread] = newWorker(vm.program, vm.set, kernels.EvaluationGroup, 1, 1)
+			vm.testers[thread] = newWorker(vm.Program, vm.set, kernels.EvaluationGroup, 1, 1)
 		}
 		m, first := job/jobs, job%jobs*groupsPerJob
-		p := &pass{member: vm.members[m], state: vm.states[m], data: data, noise: kernels.Noise{
-			Seed: vm.members[m].Seed, Stream: kernels.StreamEvaluation, Step: uint32(step)}}
+		p := &pass{member: vm.Members[m], state: vm.States[m], data: data, noise: kernels.Noise{
+			Seed: vm.Members[m].Seed, Stream: kernels.StreamEvaluation, Step: uint32(step)}}
 		tallies[job] = vm.testers[thread].evaluate(ctx, p, draws, first, min(first+groupsPerJob, groups))
 	})
-	scores := make([]kernels.Score, len(vm.members))
+	scores := make([]kernels.Score, len(vm.Members))
 	for m := range scores {
 		var sum kernels.Tallies
 		for _, t := range tallies[m*jobs : (m+1)*jobs] {
 			sum.Add(t)
 		}
-		scores[m] = sum.Score(data.N, draws, vm.program.Likelihood)
+		scores[m] = sum.Score(data.N, draws, vm.Program.Likelihood)
 	}
 	return scores, ctx.Err()
 }

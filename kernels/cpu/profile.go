@@ -20,18 +20,18 @@ type Timing struct {
 // Profile trains the first network for n steps of an epoch, from firstStep, and times every instruction. Reading the
 // clock costs about 50 ns each time.
 func (vm *VM) Profile(ctx context.Context, firstStep, n int) ([]Timing, error) {
-	if vm.train == nil {
+	if vm.Train == nil {
 		return nil, errors.New("cpu: Profile: this VM was opened without training data")
 	}
-	if perEpoch := vm.train.N / vm.program.Batch; n < 1 || firstStep/perEpoch != (firstStep+n-1)/perEpoch {
+	if perEpoch := vm.StepsPerEpoch(); n < 1 || firstStep/perEpoch != (firstStep+n-1)/perEpoch {
 		return nil, errors.New("cpu: Profile: want one or more steps of one epoch")
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	vm.order(firstStep / (vm.train.N / vm.program.Batch))
+	vm.order(firstStep / vm.StepsPerEpoch())
 	k := vm.workers[0]
-	times := make([][]time.Duration, len(vm.program.Instructions))
+	times := make([][]time.Duration, len(vm.Program.Instructions))
 	last := time.Now()
 	k.clock = func(instruction int) {
 		now := time.Now()
@@ -49,7 +49,7 @@ func (vm *VM) Profile(ctx context.Context, firstStep, n int) ([]Timing, error) {
 		return nil, errors.New("cpu: Profile: " + diverged.String())
 	}
 	timings := make([]Timing, len(times))
-	for i, instruction := range vm.program.Instructions {
+	for i, instruction := range vm.Program.Instructions {
 		slices.Sort(times[i])
 		timings[i] = Timing{instruction, times[i][len(times[i])/2]}
 	}

@@ -476,15 +476,14 @@ func (k *worker) sumGradient(i kernels.SumGradient) task {
 // train runs the steps [first, end) of one epoch for member m and appends the negative log-likelihood of each to
 // losses.
 func (k *worker) train(vm *VM, m, first, end int, losses *[]float64) *kernels.Divergence {
-	member := vm.members[m]
-	perEpoch := vm.train.N / k.batch
+	member, perEpoch := vm.Members[m], vm.StepsPerEpoch()
 	order := vm.orders[member.Seed].index
 	mover, _ := k.program.Rule.(kernels.Mover)
 	stream, _ := k.program.Rule.Draws()
-	p := &pass{member: member, state: vm.states[m], data: vm.train, slopes: vm.slopes[m], draws: k.draws(),
+	p := &pass{member: member, state: vm.States[m], data: vm.Train, slopes: vm.slopes[m], draws: k.draws(),
 		losses: losses, noise: kernels.Noise{Seed: member.Seed, Stream: stream}}
-	if vm.sums != nil {
-		p.sums = vm.sums[m]
+	if vm.Totals != nil {
+		p.sums = vm.Totals[m]
 	}
 	if p.draws == measuring {
 		k.sigmas(p.state)
@@ -503,10 +502,7 @@ func (k *worker) train(vm *VM, m, first, end int, losses *[]float64) *kernels.Di
 				k.clock(number)
 			}
 		}
-		if p.sums != nil {
-			p.sums.Minibatches++
-			p.sums.Examples += k.batch
-		}
+		vm.Summed(m, 1)
 	}
 	return nil
 }

@@ -17,14 +17,9 @@ import (
 
 // VM trains, measures and tests M networks of one Program.
 type VM struct {
-	program *kernels.Program
-	members []kernels.Member
+	kernels.Networks
 	slopes  [][]kernels.Slopes[float32] // of the costs: by member and layer
-	states  []*kernels.State
-	sums    []*kernels.Sums       // per member, nil unless the rule accumulates
-	stopped []*kernels.Divergence // per member, nil while it is finite
-	train   *kernels.Data
-	orders  map[uint64]*order // per distinct seed
+	orders  map[uint64]*order           // per distinct seed
 	set     *kernelSet
 	workers []*worker // for training: as many as networks can train at the same time
 	testers []*worker // for evaluation: one per thread, made when first needed
@@ -83,34 +78,25 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		return nil, fmt.Errorf("cpu: want 0 or more threads, got %d", threads)
 	}
 	threads = kernels.Threads(threads)
-	if err := capabilities.Check(p, members, train); err != nil {
-		return nil, err
-	}
-	if a, ok := p.Rule.(kernels.Adam); ok && a.Epsilon < smallestEpsilon {
-		return nil, fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", a.Epsilon, smallestEpsilon)
-	}
-	what := "the network " + sizesText(p.Layout)
-	if len(members) > 1 {
-		what = fmt.Sprintf("%d networks %s", len(members), sizesText(p.Layout))
-	}
-	if err := memory.Check(what, Memory(p, len(members), threads)); err != nil {
+	networks, err := capabilities.Open(p, members, train, func() error {
+		if a, ok := p.Rule.(kernels.Adam); ok && a.Epsilon < smallestEpsilon {
+			return fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", a.Epsilon, smallestEpsilon)
+		}
+		what := "the network " + sizesText(p.Layout)
+		if len(members) > 1 {
+			what = fmt.Sprintf("%d networks %s", len(members), sizesText(p.Layout))
+		}
+		return memory.Check(what, Memory(p, len(members), threads))
+	})
+	if err != nil {
 		return nil, err
 	}
 	vm := &VM{
-		program: p, members: members, train: train, set: set,
-		stopped: make([]*kernels.Divergence, len(members)),
-		orders:  map[uint64]*order{},
-		workers: make([]*worker, min(threads, len(members))),
+		Networks: networks, set: set, orders: map[uint64]*order{}, workers: make([]*worker, min(threads, len(members))),
 		testers: make([]*worker, threads),
 	}
 	for _, m := range members {
-		if train != nil {
-			vm.slopes = append(vm.slopes, kernels.NewLayerSlopes[float32](p, m, float64(p.Batch)/float64(train.N)))
-		}
-		vm.states = append(vm.states, kernels.NewState(p.Layout, len(kernels.Moments(p.Rule))))
-		if _, sums := p.Rule.(kernels.Accumulate); sums {
-			vm.sums = append(vm.sums, kernels.NewSums(p.Layout))
-		}
+		vm.slopes = append(vm.slopes, kernels.NewLayerSlopes[float32](p, m, vm.Fraction()))
 	}
 	for i := range vm.workers {
 		shares, running := threads/len(vm.workers), min(threads, runtime.GOMAXPROCS(0))/len(vm.workers)
@@ -160,78 +146,34 @@ func sizesText(l kernels.Layout) string {
 // Kernels returns the name of the kernel set the VM runs, for the record of a run.
 func (vm *VM) Kernels() string { return vm.set.name }
 
-// State returns a copy of a network's state. The error is always nil.
-func (vm *VM) State(member int) (*kernels.State, error) {
-	return vm.states[member].For(vm.program.Layout, vm.program.Rule)
-}
-
-// Load sets a network's state.
-func (vm *VM) Load(member int, s *kernels.State) error {
-	start, err := s.For(vm.program.Layout, vm.program.Rule)
-	if err != nil {
-		return err
-	}
-	vm.states[member].CopyFrom(start)
-	vm.stopped[member] = nil
-	if vm.sums != nil {
-		vm.sums[member] = kernels.NewSums(vm.program.Layout)
-	}
-	return nil
-}
-
-// Sums returns a copy of a network's sums since its state was loaded.
-func (vm *VM) Sums(member int) (*kernels.Sums, error) {
-	if err := capabilities.CheckSums(vm.program.Rule, member, vm.stopped[member]); err != nil {
-		return nil, err
-	}
-	s := kernels.NewSums(vm.program.Layout)
-	s.CopyFrom(vm.sums[member])
-	return s, nil
-}
-
 // Close frees the states.
 func (vm *VM) Close() error {
-	vm.states, vm.sums, vm.workers, vm.testers, vm.orders = nil, nil, nil, nil, nil
+	vm.Networks, vm.workers, vm.testers, vm.orders = kernels.Networks{}, nil, nil, nil
 	return nil
 }
 
 // Run takes every network through n steps from firstStep on.
 func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
-	if err := capabilities.CheckSteps(vm.train, firstStep, n); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	progress := make([]kernels.Progress, len(vm.members))
-	for m := range progress {
-		progress[m].Losses = make([]float64, 0, min(n, 1<<16)) // so that no step of a usual call must allocate
-	}
-	perEpoch := vm.train.N / vm.program.Batch // a last partial batch is dropped
-	for step, end := firstStep, firstStep+n; step < end; {
-		epoch := step / perEpoch
-		stop := min(end, (epoch+1)*perEpoch)
-		vm.order(epoch)
-		spread(len(vm.workers), len(vm.members), func(thread, m int) {
-			if w := vm.workers[thread]; vm.stopped[m] == nil {
-				w.together(func() { vm.stopped[m] = w.train(vm, m, step, stop, &progress[m].Losses) })
-			}
-		})
-		step = stop
-	}
-	for m := range progress {
-		progress[m].Diverged = vm.stopped[m]
-	}
-	return progress, nil
+	return vm.Steps(ctx, firstStep, n, func(progress []kernels.Progress) error {
+		for first, end := range vm.Stretches(firstStep, n, n) {
+			vm.order(first / vm.StepsPerEpoch())
+			spread(len(vm.workers), len(vm.Members), func(thread, m int) {
+				if w := vm.workers[thread]; vm.Stopped[m] == nil {
+					w.together(func() { vm.Stopped[m] = w.train(vm, m, first, end, &progress[m].Losses) })
+				}
+			})
+		}
+		return nil
+	})
 }
 
 // order makes sure that vm.orders holds the given epoch for every seed.
 func (vm *VM) order(epoch int) {
 	var stale []uint64
-	for _, m := range vm.members {
+	for _, m := range vm.Members {
 		o := vm.orders[m.Seed]
 		if o == nil {
-			o = &order{epoch: -1, index: make([]int32, vm.train.N)}
+			o = &order{epoch: -1, index: make([]int32, vm.Train.N)}
 			vm.orders[m.Seed] = o
 		}
 		if o.epoch != epoch {
@@ -240,7 +182,7 @@ func (vm *VM) order(epoch int) {
 		}
 	}
 	spread(len(vm.workers), len(stale), func(_, i int) {
-		vm.train.Order(vm.orders[stale[i]].index, stale[i], epoch)
+		vm.Train.Order(vm.orders[stale[i]].index, stale[i], epoch)
 	})
 }
 

@@ -80,7 +80,7 @@ func (c *checker) run(states []*kernels.State, step int) error {
 			c.member = m
 			c.sameState("middle: ", c.state(m), after[m])
 			if got := c.sums(m); got != nil {
-				gotFields, wantFields := totals(got), totals(sums[m])
+				gotFields, wantFields := got.Fields(), sums[m].Fields()
 				for i, name := range totalNames {
 					n := len(wantFields[i])
 					c.same("middle: sum of "+name, gotFields[i], wantFields[i], n, n, 5e-6)
@@ -257,7 +257,7 @@ var totalNames = [...]string{"g", "|g|", "g^2", "g^2 of examples"}
 
 // sums are those of a member, nil unless the program has any.
 func (c *checker) sums(member int) *kernels.Sums {
-	if c.vm.sums == nil {
+	if c.vm.Totals == nil {
 		return nil
 	}
 	s, err := c.vm.downloadSums(member)
@@ -530,7 +530,7 @@ func (c *checker) summed(i kernels.SumGradient, m int) {
 	in := want.Inputs[i.Layer]
 	kernels.AddInputs(kernels.InputSums{Magnitude: in.Magnitude[:n], Square: in.Square[:n]}, x, xSquares, p.Batch, stride)
 	got := c.sums(m)
-	gotFields, wantFields := totals(got), totals(want)
+	gotFields, wantFields := got.Fields(), want.Fields()
 	for f, name := range totalNames {
 		tolerance := 1e-6
 		if f >= 2 { // squares

@@ -4,24 +4,16 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 
 	"quantal/kernels"
 )
 
 // Evaluate tests every network on data. A group of 20 examples of one member is an instance: a block of the grid.
 func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int) ([]kernels.Score, error) {
-	if err := data.Check(vm.shape.Program); err != nil {
+	if err := vm.CheckEvaluation(ctx, data, draws); err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if groups := ceil(data.N, kernels.EvaluationGroup); draws > math.MaxUint32/groups {
-		return nil, fmt.Errorf("cuda: evaluate: %d draws for each of %d groups of examples: there are 2^32 draws in all",
-			draws, groups)
-	}
-	scores := make([]kernels.Score, len(vm.members))
+	scores := make([]kernels.Score, len(vm.Members))
 	for _, b := range vm.batches() {
 		if err := vm.makeResident(b); err != nil {
 			return nil, err

@@ -122,7 +122,7 @@ func (vm *VM) advance(steps int) Launch {
 
 // gatherTraining gathers the minibatches of a training step.
 func (vm *VM) gatherTraining(p pass) Launch {
-	return vm.gather(p, len(vm.slots), vm.train, vm.memory.inputs, vm.memory.order)
+	return vm.gather(p, len(vm.slots), vm.Train, vm.memory.inputs, vm.memory.order)
 }
 
 // parity is the distance, in numbers, between the halves of the input buffer between which steps alternate.
@@ -130,7 +130,7 @@ func (vm *VM) parity(p pass) int {
 	if !p.ahead {
 		return 0
 	}
-	return vm.shape.parity(vm.most, vm.train)
+	return vm.shape.parity(vm.most, vm.Train)
 }
 
 func (vm *VM) gather(p pass, slots int, data *kernels.Data, inputs, order Address) Launch {
@@ -214,7 +214,8 @@ func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 	m, n := vm.memory, vm.counts.of
 	launch := vm.call("loss", [3]int{1, 1, p.instances}, 256, lossParameters{
 		clock: p.clock, answers: vm.answers(m.answers), members: m.members, order: m.order, slots: m.slots,
-		y: m.values[i.Src], slope: vm.slopeOf(i.Activation, i.Src), d: m.deltas[i.Src], losses: m.losses, n: n(vm.train.N), out: n(vm.shape.Widths[i.Src]),
+		y: m.values[i.Src], slope: vm.slopeOf(i.Activation, i.Src), d: m.deltas[i.Src], losses: m.losses, n: n(vm.Train.N),
+		out:   n(vm.shape.Widths[i.Src]),
 		batch: n(p.batch), activation: activations[i.Activation], closed: vm.closed(),
 	})
 	launch.Shared = lossBytes * p.batch
@@ -223,9 +224,9 @@ func (vm *VM) loss(p pass, i kernels.Loss) Launch {
 
 func (vm *VM) middle(p pass) Launch {
 	m, n := vm.memory, vm.counts.of
-	gathering := ceil(p.batch*vm.train.Width, gatherValues)
+	gathering := ceil(p.batch*vm.Train.Width, gatherValues)
 	launch := vm.call("middle", [3]int{p.instances + len(vm.slots)*gathering, 1, 1}, 512, middleParameters{
-		clock: p.clock, answers: vm.answers(m.answers), next: vm.minibatch(p, vm.train, m.inputs, m.order),
+		clock: p.clock, answers: vm.answers(m.answers), next: vm.minibatch(p, vm.Train, m.inputs, m.order),
 		operations: m.operations, members: m.members, slots: m.slots, part: m.part, w: m.weights, losses: m.losses,
 		operationCount: n(len(vm.operationRecords())), memberCount: n(p.instances), slotCount: n(len(vm.slots)),
 		wSize: n(vm.shape.wSize), closed: vm.closed(),

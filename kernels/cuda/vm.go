@@ -18,21 +18,17 @@ const KernelSet = "cuda"
 // VM trains, measures and tests M networks of one Program on a device. They take each step together; if not all members
 // fit into the device's memory, they run in batches, one after the other.
 type VM struct {
-	driver  Driver
-	kernels map[string]Kernel
-	shape   shape
-	members []kernels.Member
-	train   *kernels.Data
-	stopped []*kernels.Divergence // per member, nil while it is finite
+	kernels.Networks // States and Totals are stale for the members on the device
+	driver           Driver
+	kernels          map[string]Kernel
+	shape            shape
 
-	size     int              // members per batch
-	most     int              // distinct seeds of a batch
-	states   []*kernels.State // on the host; stale for the members on the device
-	sums     []*kernels.Sums  // the same; nil unless the program adds gradients up
-	resident batch            // the members on the device
-	slots    map[uint64]int   // of their seeds
-	seeds    []uint64         // by slot
-	epoch    int              // whose order of examples is on the device, or -1
+	size     int            // members per batch
+	most     int            // distinct seeds of a batch
+	resident batch          // the members on the device
+	slots    map[uint64]int // of their seeds
+	seeds    []uint64       // by slot
+	epoch    int            // whose order of examples is on the device, or -1
 	orders   orders
 	memory   memory
 	owned    []Address
@@ -83,23 +79,15 @@ func OpenOn(d Driver, p *kernels.Program, members []kernels.Member, train *kerne
 
 func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels.Data,
 	ptx map[string]string) (*VM, error) {
-	if err := capabilities.Check(p, members, train); err != nil {
-		return nil, err
-	}
-	vm := &VM{
-		driver: d, shape: newShape(p), members: members, train: train, stopped: make([]*kernels.Divergence, len(members)),
-		epoch: -1, orders: orders{data: train}, graphs: map[batch]Graph{},
-	}
-	if err := vm.shape.fits(d.Info(), train != nil); err != nil {
-		return nil, err
-	}
-	for range members {
-		vm.states = append(vm.states, kernels.NewState(p.Layout, len(vm.shape.moments)))
-		if vm.shape.sums {
-			vm.sums = append(vm.sums, kernels.NewSums(p.Layout))
-		}
-	}
+	vm := &VM{driver: d, epoch: -1, orders: orders{data: train}, graphs: map[batch]Graph{}}
 	var err error
+	vm.Networks, err = capabilities.Open(p, members, train, func() error {
+		vm.shape = newShape(p)
+		return vm.shape.fits(d.Info(), train != nil)
+	})
+	if err != nil {
+		return nil, err
+	}
 	if vm.shape.priced {
 		text, err := PTX("priced")
 		if err != nil {
@@ -164,10 +152,10 @@ func (s shape) fits(gpu Info, training bool) error {
 
 // allocate reserves device memory for a batch and uploads what all members share.
 func (vm *VM) allocate() error {
-	for from := 0; from < len(vm.members); from += vm.size {
-		vm.most = max(vm.most, seeds(vm.members[from:min(from+vm.size, len(vm.members))]))
+	for from := 0; from < len(vm.Members); from += vm.size {
+		vm.most = max(vm.most, seeds(vm.Members[from:min(from+vm.size, len(vm.Members))]))
 	}
-	for _, r := range vm.memory.regions(vm.shape, vm.size, vm.most, vm.train) {
+	for _, r := range vm.memory.regions(vm.shape, vm.size, vm.most, vm.Train) {
 		a, err := vm.driver.Alloc(int64(max(r.bytes, 1)))
 		if err != nil {
 			return fmt.Errorf("cuda: allocate %d bytes for %s of %d members: %w", r.bytes, r.name, vm.size, err)
@@ -185,13 +173,13 @@ func (vm *VM) allocate() error {
 	if err := vm.upload(vm.memory.identity, bytesOf(identity), "identity"); err != nil {
 		return err
 	}
-	if vm.train == nil {
+	if vm.Train == nil {
 		return nil
 	}
-	if err := vm.upload(vm.memory.inputs, inputBytes(vm.train), "training inputs"); err != nil {
+	if err := vm.upload(vm.memory.inputs, inputBytes(vm.Train), "training inputs"); err != nil {
 		return err
 	}
-	if err := vm.upload(vm.memory.answers, answerBytes(vm.shape.Likelihood, vm.train), "training answers"); err != nil {
+	if err := vm.upload(vm.memory.answers, answerBytes(vm.shape.Likelihood, vm.Train), "training answers"); err != nil {
 		return err
 	}
 	return cmp.Or(
@@ -259,8 +247,8 @@ func (vm *VM) upload(dst Address, src []byte, what string) error {
 // batches lists the members in the order in which they use the device, the ones already there first.
 func (vm *VM) batches() []batch {
 	var all []batch
-	for from := 0; from < len(vm.members); from += vm.size {
-		b := batch{from, min(from+vm.size, len(vm.members))}
+	for from := 0; from < len(vm.Members); from += vm.size {
+		b := batch{from, min(from+vm.size, len(vm.Members))}
 		if b == vm.resident {
 			all = append([]batch{b}, all...)
 		} else {
@@ -280,9 +268,9 @@ func (vm *VM) makeResident(b batch) error {
 		if err != nil {
 			return err
 		}
-		vm.states[m] = s
+		vm.States[m] = s
 		if vm.hasSums() {
-			if vm.sums[m], err = vm.downloadSums(m); err != nil {
+			if vm.Totals[m], err = vm.downloadSums(m); err != nil {
 				return err
 			}
 		}
@@ -293,37 +281,33 @@ func (vm *VM) makeResident(b batch) error {
 	langevin := make([]langevinRecord, b.len())
 	var prices []priceRecord
 	var numbers []float32
-	fraction := 1.0
-	if vm.train != nil {
-		fraction = float64(vm.shape.Batch) / float64(vm.train.N)
-	}
-	for i, m := range vm.members[b.from:b.to] {
+	for i, m := range vm.Members[b.from:b.to] {
 		if _, ok := vm.slots[m.Seed]; !ok {
 			vm.slots[m.Seed] = len(vm.slots)
 			vm.seeds = append(vm.seeds, m.Seed)
 		}
 		slots[i] = int32(vm.slots[m.Seed])
 		records[i] = newMemberRecord(vm.shape.Program, m)
-		if vm.train != nil {
-			prices, numbers = vm.shape.price(prices, numbers, m, fraction)
+		if vm.Train != nil {
+			prices, numbers = vm.shape.price(prices, numbers, m, vm.Fraction())
 		}
-		langevin[i] = newLangevinRecord(m, fraction)
+		langevin[i] = newLangevinRecord(m, vm.Fraction())
 		if err := vm.uploadMember(b.from + i); err != nil {
 			return err
 		}
 	}
-	if vm.train != nil {
+	if vm.Train != nil {
 		if err := vm.upload(vm.memory.slots, bytesOf(slots), "slots"); err != nil {
 			return err
 		}
 	}
-	if vm.train != nil {
+	if vm.Train != nil {
 		if err := cmp.Or(vm.upload(vm.memory.prices, bytesOf(prices), "prices"),
 			vm.upload(vm.memory.numbers, bytesOf(numbers), "numbers of formulas")); err != nil {
 			return err
 		}
 	}
-	if vm.shape.langevin && vm.train != nil {
+	if vm.shape.langevin && vm.Train != nil {
 		if err := vm.upload(vm.memory.langevin, bytesOf(langevin), "numbers of Langevin"); err != nil {
 			return err
 		}
@@ -361,7 +345,7 @@ func (s shape) fields() []stateField {
 
 func (vm *VM) uploadState(member int) error {
 	image := make([]float32, vm.shape.stateSize)
-	fields := vm.states[member].Fields()
+	fields := vm.States[member].Fields()
 	for i, f := range vm.shape.fields() {
 		copy(image[f.at:], fields[i])
 	}
@@ -369,22 +353,10 @@ func (vm *VM) uploadState(member int) error {
 }
 
 // hasSums reports whether the members on the device have sums there.
-func (vm *VM) hasSums() bool { return vm.sums != nil && vm.train != nil }
+func (vm *VM) hasSums() bool { return vm.Totals != nil && vm.Train != nil }
 
 func (vm *VM) totalsAddress(member int) Address {
 	return vm.memory.totals + Address(8*vm.shape.totalSize*(member-vm.resident.from))
-}
-
-// totals are the fields of sums in their order on the device.
-func totals(s *kernels.Sums) [][]float64 {
-	fields := [][]float64{s.Gradient, s.Magnitude, s.Square, s.ExampleSquare}
-	for _, in := range s.Inputs {
-		fields = append(fields, in.Magnitude)
-	}
-	for _, in := range s.Inputs {
-		fields = append(fields, in.Square)
-	}
-	return fields
 }
 
 // uploadMember puts a network's state and sums on the device.
@@ -393,7 +365,7 @@ func (vm *VM) uploadMember(member int) error {
 		return err
 	}
 	image := make([]float64, 0, vm.shape.totalSize)
-	for _, f := range totals(vm.sums[member]) {
+	for _, f := range vm.Totals[member].Fields() {
 		image = append(image, f...)
 	}
 	return vm.upload(vm.totalsAddress(member), bytesOf(image), fmt.Sprintf("sums of member %d", member))
@@ -405,8 +377,8 @@ func (vm *VM) downloadSums(member int) (*kernels.Sums, error) {
 		return nil, fmt.Errorf("cuda: download sums of member %d: %w", member, err)
 	}
 	s := kernels.NewSums(vm.shape.Layout)
-	s.Minibatches, s.Examples = vm.sums[member].Minibatches, vm.sums[member].Examples
-	for _, f := range totals(s) {
+	s.Minibatches, s.Examples = vm.Totals[member].Minibatches, vm.Totals[member].Examples
+	for _, f := range s.Fields() {
 		image = image[copy(f, image):]
 	}
 	return s, nil
@@ -434,37 +406,24 @@ func (vm *VM) State(member int) (*kernels.State, error) {
 	if vm.onDevice(member) {
 		return vm.download(member)
 	}
-	return vm.states[member].For(vm.shape.Layout, vm.shape.Rule)
+	return vm.Networks.State(member)
 }
 
 // Load sets a network's state.
 func (vm *VM) Load(member int, s *kernels.State) error {
-	start, err := s.For(vm.shape.Layout, vm.shape.Rule)
-	if err != nil {
+	if err := vm.Networks.Load(member, s); err != nil || !vm.onDevice(member) {
 		return err
 	}
-	vm.states[member] = start
-	vm.stopped[member] = nil
-	if vm.sums != nil {
-		vm.sums[member] = kernels.NewSums(vm.shape.Layout)
-	}
-	if vm.onDevice(member) {
-		return vm.uploadMember(member)
-	}
-	return nil
+	return vm.uploadMember(member)
 }
 
 // Sums returns a copy of a network's sums since its state was loaded.
 func (vm *VM) Sums(member int) (*kernels.Sums, error) {
-	if err := capabilities.CheckSums(vm.shape.Rule, member, vm.stopped[member]); err != nil {
-		return nil, err
+	s, err := vm.Networks.Sums(member)
+	if err != nil || !vm.onDevice(member) || !vm.hasSums() {
+		return s, err
 	}
-	if vm.onDevice(member) && vm.hasSums() {
-		return vm.downloadSums(member)
-	}
-	s := kernels.NewSums(vm.shape.Layout)
-	s.CopyFrom(vm.sums[member])
-	return s, nil
+	return vm.downloadSums(member)
 }
 
 // Close frees the device.
@@ -483,33 +442,21 @@ func (vm *VM) release() error {
 	return cmp.Or(all...)
 }
 
-// Run takes every network from firstStep through n steps.
+// Run takes every network through n steps from firstStep on.
 func (vm *VM) Run(ctx context.Context, firstStep, n int) ([]kernels.Progress, error) {
-	if err := capabilities.CheckSteps(vm.train, firstStep, n); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	progress := make([]kernels.Progress, len(vm.members))
-	perEpoch := vm.train.N / vm.shape.Batch // a last partial batch is dropped
-	for _, b := range vm.batches() {
-		if err := vm.makeResident(b); err != nil {
-			return nil, err
-		}
-		for step, end := firstStep, firstStep+n; step < end; {
-			epoch := step / perEpoch
-			stop := min(end, (epoch+1)*perEpoch, step+chunkSteps)
-			if err := vm.chunk(step, stop, progress); err != nil {
-				return nil, fmt.Errorf("cuda: steps %d to %d of %v: %w", step, stop-1, b, err)
+	return vm.Steps(ctx, firstStep, n, func(progress []kernels.Progress) error {
+		for _, b := range vm.batches() {
+			if err := vm.makeResident(b); err != nil {
+				return err
 			}
-			step = stop
+			for first, end := range vm.Stretches(firstStep, n, chunkSteps) {
+				if err := vm.chunk(first, end, progress); err != nil {
+					return fmt.Errorf("cuda: steps %d to %d of %v: %w", first, end-1, b, err)
+				}
+			}
 		}
-	}
-	for m := range progress {
-		progress[m].Diverged = vm.stopped[m]
-	}
-	return progress, nil
+		return nil
+	})
 }
 
 // order puts the order of the examples in an epoch on the device, one per distinct seed.
@@ -524,7 +471,7 @@ func (vm *VM) order(epoch int) error {
 	}
 	vm.epoch = epoch
 	// Batches of members go through the same epoch one after the other: which order comes next is not known here.
-	if vm.resident.len() == len(vm.members) {
+	if vm.resident.len() == len(vm.Members) {
 		vm.orders.begin(vm.seeds, epoch+1, processors/2) // the others are left to other work on this machine
 	}
 	return nil
@@ -543,7 +490,7 @@ func (vm *VM) chunk(first, end int, progress []kernels.Progress) error {
 
 // prepare uploads the inputs of the steps [first, end) of one epoch.
 func (vm *VM) prepare(first, end int) error {
-	perEpoch := vm.train.N / vm.shape.Batch
+	perEpoch := vm.StepsPerEpoch()
 	if err := vm.order(first / perEpoch); err != nil {
 		return err
 	}
@@ -554,7 +501,7 @@ func (vm *VM) prepare(first, end int) error {
 	}
 	halts := make([]haltRecord, vm.resident.len())
 	for i := range halts {
-		if vm.stopped[vm.resident.from+i] != nil {
+		if vm.Stopped[vm.resident.from+i] != nil {
 			halts[i].loss = 1
 		}
 	}
@@ -583,7 +530,7 @@ func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
 	}
 	for i := range count {
 		m := vm.resident.from + i
-		if vm.stopped[m] != nil {
+		if vm.Stopped[m] != nil {
 			continue
 		}
 		valid := n // steps whose loss counts
@@ -594,19 +541,16 @@ func (vm *VM) collect(first, end int, progress []kernels.Progress) error {
 			if err != nil {
 				return err
 			}
-			vm.stopped[m] = d
+			vm.Stopped[m] = d
 		case h.gradient != 0:
 			valid = int(h.gradient)
 			layer := vm.firstBad(bad[i*len(vm.shape.Layout.Layers):], h.gradient)
-			vm.stopped[m] = &kernels.Divergence{Step: first + valid - 1, Layer: layer, What: "gradient"}
+			vm.Stopped[m] = &kernels.Divergence{Step: first + valid - 1, Layer: layer, What: "gradient"}
 		}
 		for step := range valid {
 			progress[m].Losses = append(progress[m].Losses, float64(losses[step*count+i]))
 		}
-		if vm.sums != nil {
-			vm.sums[m].Minibatches += valid
-			vm.sums[m].Examples += valid * vm.shape.Batch
-		}
+		vm.Summed(m, valid)
 	}
 	return nil
 }
