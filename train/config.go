@@ -13,28 +13,31 @@ import (
 
 // Config is everything that determines what a run computes, apart from the data; Settings describes it.
 type Config struct {
-	Data            string     `toml:"data"`
-	Hidden          []int      `toml:"hidden"`
-	Noise           string     `toml:"noise"`
-	Rho             Exponent   `toml:"rho"`
-	C               float64    `toml:"c"`
-	Lambda          float64    `toml:"lambda"`
-	LearningRate    float64    `toml:"lr"`
-	Batch           int        `toml:"batch"`
-	Epochs          int        `toml:"epochs"`
-	MuInit          float64    `toml:"mu-init"`
-	SigmaInit       float64    `toml:"sigma-init"`
-	Validation      int        `toml:"validation"`
-	Normalise       string     `toml:"normalise,omitempty"` // empty if it is still to be chosen: see SettleNormalise
-	Classes         int        `toml:"classes,omitempty"`   // 0 to take them from the labels
-	Rule            Rule       `toml:"rule,omitempty"`
-	Costs           Costs      `toml:"cost,omitempty"`
-	Numbers         Numbers    `toml:"set,omitempty"`
-	Seed            store.Seed `toml:"seed"`
-	Draws           int        `toml:"draws"` // 0 for none
-	Device          string     `toml:"device"`
-	Threads         int        `toml:"threads"` // 0 for all processors
-	CheckpointEvery int        `toml:"checkpoint-every"`
+	Data            string             `toml:"data"`
+	Hidden          []int              `toml:"hidden"`
+	Noise           string             `toml:"noise"`
+	Rho             Exponent           `toml:"rho"`
+	C               float64            `toml:"c"`
+	Lambda          float64            `toml:"lambda"`
+	LearningRate    float64            `toml:"lr"`
+	Batch           int                `toml:"batch"`
+	Epochs          int                `toml:"epochs"`
+	MuInit          float64            `toml:"mu-init"`
+	SigmaInit       float64            `toml:"sigma-init"`
+	Validation      int                `toml:"validation"`
+	Normalise       string             `toml:"normalise,omitempty"` // empty if it is still to be chosen: see SettleNormalise
+	Classes         int                `toml:"classes,omitempty"`   // 0 to take them from the labels
+	Activation      kernels.Activation `toml:"activation"`
+	Rule            Rule               `toml:"rule,omitempty"`
+	Schedule        kernels.Shape      `toml:"lr-schedule"`
+	WeightDecay     float64            `toml:"weight-decay"`
+	Costs           Costs              `toml:"cost,omitempty"`
+	Numbers         Numbers            `toml:"set,omitempty"`
+	Seed            store.Seed         `toml:"seed"`
+	Draws           int                `toml:"draws"` // 0 for none
+	Device          string             `toml:"device"`
+	Threads         int                `toml:"threads"` // 0 for all processors
+	CheckpointEvery int                `toml:"checkpoint-every"`
 }
 
 // noises maps the users' names of the noise to the synapses that share a sigma.
@@ -92,7 +95,7 @@ func published() Config {
 	c := Config{
 		Hidden: []int{100, 100}, Noise: "heterogeneous", Rho: Exponent{"2", 2}, C: 0.1, Lambda: 0.01,
 		Epochs: 50, Batch: 20, LearningRate: 1e-4, MuInit: 0.1, SigmaInit: 1e-4, Seed: 1, Draws: 20,
-		Device: "auto", CheckpointEvery: 1,
+		Activation: kernels.ReLU, Device: "auto", CheckpointEvery: 1,
 	}
 	_ = c.Settings().SetBefore() // what came later; a test reads every Before
 	c.Normalise = ""             // to be decided
@@ -103,8 +106,8 @@ func published() Config {
 func (c Config) Check() error { return c.Settings().Check() }
 
 // Cohort names what networks must share to train together as members of one Program: structure, data, rule, and the
-// number of steps. They may differ in the settings that are a network's own: seed, c, rho, lambda, lr and how they
-// start.
+// number of steps. They may differ in the settings that are a network's own: seed, c, rho, lambda, lr, weight
+// decay and how they start.
 func (c Config) Cohort() string {
 	var parts []string
 	for _, s := range c.Settings() {
@@ -131,7 +134,7 @@ func (c *Config) UnmarshalJSON(text []byte) error {
 func (c Config) Spec(inputs, classes int) graph.Spec {
 	s := graph.Spec{
 		Sizes: append(append([]int{inputs}, c.Hidden...), classes), Batch: c.Batch,
-		Activation: kernels.ReLU, Likelihood: kernels.Categorical,
+		Activation: c.Activation, Likelihood: kernels.Categorical,
 	}
 	for _, n := range noises {
 		if n.name == c.Noise {
@@ -145,7 +148,7 @@ func (c Config) Spec(inputs, classes int) graph.Spec {
 // Member holds the numbers of the network.
 func (c Config) Member() kernels.Member {
 	return kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: c.Rho.Value(), Lambda: c.Lambda, Numbers: c.Numbers,
-		LearningRate: c.LearningRate}
+		LearningRate: c.LearningRate, WeightDecay: c.WeightDecay}
 }
 
 // InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to SigmaInit.

@@ -21,11 +21,18 @@ type Stage struct {
 //
 // It runs the Program that trains networks, and puts the means back after each step: the noise of a step is that of the
 // means and of the standard deviations before it. This costs only a copy of the parameters per step, which is little
-// for small networks and large minibatches. The rule is the networks' own, and its moments start at zero.
+// for small networks and large minibatches. The rule is the networks' own without its schedule, and
+// its moments start at zero.
 func (s *Session) OptimiseNoise(
 	ctx context.Context, states []*kernels.State, stages []Stage, progress func(done, steps int),
 ) ([]*kernels.State, error) {
-	program, err := s.trainingProgram()
+	atConstantRates := s.Networks[0]
+	atConstantRates.Schedule = kernels.Constant // a stage has its own
+	rule, err := atConstantRates.mover(s.Steps())
+	if err != nil {
+		return nil, err
+	}
+	program, err := s.program(s.spec(), rule)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (h Host) OpenData(ctx context.Context, c Config) (*mnist.Set, error) {
 	return set, nil
 }
 
-// SettingsError says that the settings do not fit the data set.
+// SettingsError says that the settings do not fit the data set, or what a run has done.
 type SettingsError struct{ Err error }
 
 func (e *SettingsError) Error() string { return e.Err.Error() }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"quantal/internal/memory"
+	"quantal/kernels"
 	"quantal/mnist"
 	"quantal/results/store"
 )
@@ -78,10 +79,16 @@ func (h Host) reopen(ctx context.Context, folder *store.Folder, change func(*Con
 	if err != nil {
 		return nil, err
 	}
+	before := config
 	if change != nil {
 		if err := change(&config); err != nil {
 			return nil, err
 		}
+	}
+	if config.Schedule != kernels.Constant && config.Epochs != before.Epochs {
+		return nil, &SettingsError{fmt.Errorf("epochs %d: want %d as before, for the learning rate falls over all epochs "+
+			"of a run (lr-schedule %v): with more of them it would have been another from the start", config.Epochs,
+			before.Epochs, config.Schedule)}
 	}
 	set, err := h.OpenData(ctx, config)
 	if err != nil {

@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"quantal/kernels"
 	"quantal/mnist"
 	"quantal/results/store"
 )
@@ -133,6 +135,13 @@ func TestKeptRunRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("there is a folder")
+	}
+	falling := c
+	falling.Schedule = kernels.Staircase
+	kept(t, dir+"-falling", falling, 0)
+	_, err := Host{}.Continue(context.Background(), dir+"-falling", func(c *Config) error { c.Epochs++; return nil })
+	if !errors.As(err, &settings) || !strings.Contains(err.Error(), "lr-schedule step") {
+		t.Errorf("more epochs under a schedule: %v", err)
 	}
 	kept(t, dir, c, 0)
 	n, err := Host{}.ReadNetwork(dir)

@@ -33,5 +33,11 @@ func (r *Rule) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// mover is the rule itself.
-func (c Config) mover() (kernels.Mover, error) { return kernels.ParseMover(c.Rule.String()) }
+// mover is the rule itself, for a run of so many steps.
+func (c Config) mover(steps int) (kernels.Mover, error) {
+	rule, err := kernels.ParseMover(c.Rule.String())
+	if err == nil && c.Schedule != kernels.Constant {
+		rule = kernels.Scheduled(rule, kernels.Schedule{Shape: c.Schedule, Steps: steps})
+	}
+	return rule, err
+}

@@ -111,9 +111,9 @@ func (s *Session) program(spec graph.Spec, rule kernels.Rule) (*kernels.Program,
 	return p, err
 }
 
-// trainingProgram is the Program that trains the networks, by their own rule.
+// trainingProgram is the Program that trains the networks, by their own rule and schedule.
 func (s *Session) trainingProgram() (*kernels.Program, error) {
-	rule, err := s.Networks[0].mover()
+	rule, err := s.Networks[0].mover(s.Steps())
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +129,9 @@ func (s *Session) Compilations() int {
 	defer s.mutex.Unlock()
 	return s.compiled
 }
+
+// Steps is the number of steps of the whole training of the networks.
+func (s *Session) Steps() int { return s.StepsPerEpoch() * s.Networks[0].Epochs }
 
 // members holds the numbers of each network.
 func (s *Session) members() []kernels.Member {

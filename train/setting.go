@@ -49,8 +49,17 @@ func (c *Config) Settings() setting.List {
 				"MNIST the default is auto"},
 		{Name: "classes", Value: &c.Classes, Check: c.checkClasses, Before: "0", Unset: "those of the labels",
 			Help: "number of classes, if the labels do not show it"},
+		{Name: "activation", Value: &c.Activation, OneOf: texts(kernels.Activations()), Before: kernels.ReLU.String(),
+			Axis: "relu,tanh,gelu", Help: "of the hidden layers: " + strings.Join(texts(kernels.Activations()), ", ") +
+				" (leaky-relu: 0.01 y below 0; gelu: y Phi(y), exactly)"},
 		{Name: "rule", Value: &c.Rule, OneOf: Rules(), Before: "adam", Axis: strings.Join(Rules(), ","),
-			Help: "how parameters follow their gradients: adam, sgd, or momentum (0.9; v = 0.9 v + g, mu -= lr v)"},
+			Help: "how parameters follow their gradients: adam, sgd, momentum (0.9; v = 0.9 v + g, mu -= lr v), or rmsprop " +
+				"(0.99, without a correction), as in PyTorch"},
+		{Name: "lr-schedule", Value: &c.Schedule, OneOf: texts(kernels.Shapes()), Before: kernels.Constant.String(),
+			Axis: strings.Join(texts(kernels.Shapes()), ","), Help: "how lr changes over all steps of a run: constant, cosine " +
+				"(half a cosine, to 0), or step (a tenth from 1/2 of them on, a hundredth from 3/4 on)"},
+		{Name: "weight-decay", Value: &c.WeightDecay, Want: setting.From(0), Before: "0", Axis: "0,0.01,0.1", Own: true,
+			Help: "of mu, decoupled from the rule as in AdamW: mu -= lr decay mu; phi has none"},
 		{Name: "cost", Value: &c.Costs, Check: c.checkCosts, Before: paperCosts, Axis: "'c*sigma^-2, c*exp(-sigma)'",
 			Varied: true, Several: ";", Help: "a term that each synapse pays, `FORMULA` or name = formula, in place of the " +
 				"paper's; several times for several terms: see quantal cost --help"},
@@ -66,6 +75,15 @@ func (c *Config) Settings() setting.List {
 		{Name: "checkpoint-every", Value: &c.CheckpointEvery, Want: setting.From(1).With(" epochs"), Place: true,
 			Continue: true, Help: "epochs between checkpoints"},
 	}
+}
+
+// texts are the names of values.
+func texts[T fmt.Stringer](values []T) []string {
+	var names []string
+	for _, v := range values {
+		names = append(names, v.String())
+	}
+	return names
 }
 
 func (c *Config) checkRho() error {

@@ -127,9 +127,6 @@ func (r *Run) stateBytes() int64 {
 	return int64(fields) * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
 }
 
-// Steps is the number of steps of the whole run.
-func (r *Run) Steps() int { return r.StepsPerEpoch() * r.Networks[0].Epochs }
-
 // Step is the number of steps done.
 func (r *Run) Step() int { return r.step }
 

@@ -173,9 +173,12 @@ func TestObjectiveTerms(t *testing.T) {
 }
 
 func TestInterruptedRunsEndWithTheSameBytes(t *testing.T) {
-	for _, noise := range Noises() {
+	for i, noise := range Noises() {
 		c, set := small(t)
 		c.Noise = noise
+		if i%2 == 1 { // what depends on how far the run has come, too
+			c.Rule, c.Schedule, c.WeightDecay, c.Activation, c.LearningRate = "rmsprop", kernels.Cosine, 0.1, kernels.GELU, 2e-3
+		}
 		whole := newRun(t, c, set)
 		if err := whole.Train(context.Background(), Events{}); err != nil {
 			t.Fatal(err)

@@ -57,7 +57,8 @@
 //	layerN.weight.mu [neurons][inputs]     means
 //	layerN.bias.mu   [neurons]
 //	layerN.weight.mu.m, layerN.bias.mu.m   first moments, of rule adam
-//	layerN.weight.mu.v, layerN.bias.mu.v   second moments, of rule adam; velocities, of rule momentum; none of rule sgd
+//	layerN.weight.mu.v, layerN.bias.mu.v   second moments, of rule adam; velocities, of rule momentum;
+//	                                       mean squares, of rule rmsprop; none of rule sgd
 //
 // and phi, where sigma = ln(1 + e^phi), each with the same moments:
 //

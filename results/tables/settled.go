@@ -61,7 +61,21 @@ func travelOf(r store.Record) float64 {
 	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Later.Has("rule") {
 		return math.NaN()
 	}
-	return SigmaTravel(r.SigmaInit, r.SigmaRMS, r.LearningRate, r.Steps)
+	return SigmaTravel(r.SigmaInit, r.SigmaRMS, r.LearningRate*meanRate(r), r.Steps)
+}
+
+// meanRate is the mean learning rate over the steps of a run, as a multiple of the first.
+func meanRate(r store.Record) float64 {
+	schedule, sum := kernels.Schedule{Steps: r.Steps}, 0.0
+	for _, s := range r.Later.List() {
+		if text, ok := s.Value.(string); ok && s.Name == "lr_schedule" {
+			_ = schedule.Shape.UnmarshalText([]byte(text)) // constant if it is none
+		}
+	}
+	for step := range r.Steps {
+		sum += schedule.RateAt(step)
+	}
+	return sum / float64(r.Steps)
 }
 
 const trainLonger = "train longer, or start closer to the final sigma (sigma-init, lr)"
