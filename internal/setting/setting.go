@@ -216,11 +216,11 @@ func (s Setting) Cell() (value any, whole bool) {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
-	whole = v.Kind() == reflect.Int
+	whole = v.Kind() == reflect.Int && !s.asText()
 	switch {
 	case s.Unset != "" && v.IsZero():
 		return nil, whole
-	case s.Write == nil && (whole || v.Kind() == reflect.Float64):
+	case s.Write == nil && !s.asText() && (whole || v.Kind() == reflect.Float64):
 		return v.Interface(), whole
 	}
 	return s.Text(), false

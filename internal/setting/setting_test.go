@@ -207,3 +207,26 @@ func TestIn(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
+
+// named is a number that reads and writes itself as a name.
+type named int
+
+func (n *named) UnmarshalText(text []byte) error { *n = named(len(text)); return nil }
+func (n named) String() string                   { return strings.Repeat("i", int(n)) }
+
+// The cell of a setting is a number, a text, or empty.
+func TestCell(t *testing.T) {
+	c, name := example(), named(3)
+	for _, x := range []struct {
+		setting Setting
+		want    any
+		whole   bool
+	}{
+		{Setting{Value: &c.Rate}, 0.5, false}, {Setting{Value: &c.Seeds}, 3, true}, {Setting{Value: &c.Even}, "2*4", false},
+		{Setting{Value: &name}, "iii", false}, {Setting{Value: new(int), Unset: "all"}, nil, true},
+	} {
+		if got, whole := x.setting.Cell(); got != x.want || whole != x.whole {
+			t.Errorf("%v: %v, %v, want %v, %v", x.setting.Value, got, whole, x.want, x.whole)
+		}
+	}
+}

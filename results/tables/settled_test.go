@@ -55,6 +55,12 @@ func TestSigmaTravel(t *testing.T) {
 	if got := SigmaTravel(1e-4, sigma, 1e-4, 3000); math.Abs(got-1) > 1e-9 {
 		t.Errorf("travel %v, want 1", got)
 	}
+	// Half a cosine has half the way.
+	falling := point(sigma, 3000)
+	falling.Later = store.NewLater(store.LaterSetting{Name: "lr_schedule", Value: "cosine", Text: "cosine"})
+	if got := travelOf(falling); math.Abs(got-2) > 1e-3 {
+		t.Errorf("travel %v under a cosine, want 2", got)
+	}
 	none, diverged := point(sigma, 3000), point(math.NaN(), 10)
 	none.Noise, diverged.Status = store.WithoutNoise, store.Diverged
 	for name, c := range map[string]struct {
