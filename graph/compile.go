@@ -597,7 +597,7 @@ func (c *compiler) fill(laws []kernels.Law) error {
 // checkSlopes compares the slopes of a law with differences of its costs, at some points and for some numbers. Points
 // where the costs have a kink or are not finite are skipped.
 func checkSlopes(l kernels.Law) error {
-	const places, step = 16, 1e-4
+	const places, step = 16, 1e-5
 	u := make([]float64, places*(3+len(l.Numbers())))
 	kernels.Uniforms(u, kernels.Noise{Seed: 1, Stream: kernels.StreamAnalysis}, 0)
 	for ; len(u) > 0; u = u[3+len(l.Numbers()):] {
@@ -616,11 +616,13 @@ func checkSlopes(l kernels.Law) error {
 		slopes := eval(l.Slopes, values, "", 0)
 		for i, of := range []string{kernels.InputMu, kernels.InputSigma} {
 			before, at, after := total(of, -step), total(of, 0), total(of, step)
-			rate, scale := (after-before)/(2*step), math.Abs(before)+math.Abs(after)
-			if bend := math.Abs(after - 2*at + before); !(bend < 1e-4*scale) {
-				continue // a kink, or NaN
+			rate := (after - before) / (2 * step)
+			scale := math.Abs(rate) + math.Abs(before) + math.Abs(after)
+			// A kink or a jump within a step is an error of bend / (2 step) in rate.
+			if bend := math.Abs(after - 2*at + before); !(bend < 1e-3*step*scale) {
+				continue // or NaN
 			}
-			if e := math.Abs(slopes[i] - rate); !(e <= 1e-3*(math.Abs(rate)+scale)) {
+			if e := math.Abs(slopes[i] - rate); !(e <= 1e-3*scale) {
 				return fmt.Errorf("the gradient is not that of the costs: their slope over %s is %g at %v, the gradient has %g", of,
 					rate, values, slopes[i])
 			}

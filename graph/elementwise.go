@@ -22,8 +22,9 @@ import (
 //     is NaN. By convention a root's slope at 0 is 0 here: of sqrt, and of powers with a constant exponent between 0
 //     and 1. A synapse of mean 0 then has no slope along its mean.
 //
-// Where min and max have a kink, the second argument has the slope; abs has the slope 0 at 0. All arguments of select
-// are computed: a branch whose slope is infinite where the other is taken makes the slope NaN.
+// Where min and max have a kink, the second argument has the slope; abs has the slope 0 at 0. Gorgonia's machine
+// multiplies the slope of a branch that select does not take by 0, which is NaN if the slope is infinite; formulas, into
+// which Compile lowers the graph, leave it out.
 type Elementwise struct {
 	op
 	Operation kernels.Op
@@ -116,7 +117,8 @@ func (o *Elementwise) gradient(w *writer, i int, in gorgonia.Nodes, out, grad *g
 	case kernels.OpPow:
 		a, b := in[0], in[1]
 		if i == 1 {
-			return w.do(kernels.OpMul, grad, w.do(kernels.OpMul, out, w.do(kernels.OpLog, a)))
+			slope := w.do(kernels.OpMul, out, w.do(kernels.OpLog, a))
+			return w.do(kernels.OpMul, grad, where(w.do(kernels.OpEqual, out, zero), zero, slope)) // 0^b stays 0
 		}
 		slope := w.do(kernels.OpMul, b, w.do(kernels.OpPow, a, w.do(kernels.OpSub, b, w.number(1))))
 		if v, ok := constantValue(b); ok && v > 0 && v < 1 {

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"quantal/kernels"
+	"quantal/synapse"
 )
 
 // term is a random formula: its text, and its value computed here, without package kernels. The second result is
@@ -244,6 +245,92 @@ func checkLaw(t *rapid.T, l Law, drawn term, at map[string]float64, want float64
 	}
 }
 
+// A network that pays a law compiles, whatever the law, with the law's own slopes.
+func TestLawsCompile(t *testing.T) {
+	compared := 0
+	rapid.Check(t, func(t *rapid.T) {
+		for range 5 {
+			text := drawTerm(t, 4).text
+			l, err := ParseLaw("price = " + text)
+			if err != nil {
+				continue
+			}
+			want, err := l.Slopes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			program, err := CompileSpec(Spec{Sizes: []int{3, 2}, Batch: 1, Costs: []Law{l}}, kernels.DefaultAdam())
+			if err != nil {
+				if strings.Contains(err.Error(), "the gradient has NaN") { // such as that of log(-1)^0, which is 1
+					continue
+				}
+				t.Fatalf("%s: %v", text, err)
+			}
+			var got kernels.Formula
+			for _, i := range program.Instructions {
+				if u, ok := i.(kernels.Update); ok {
+					got = u.Slopes
+				}
+			}
+			at := map[string]float64{kernels.InputFraction: 0.5}
+			for _, name := range lawNames {
+				at[name] = rapid.Float64Range(0.2, 2.5).Draw(t, name)
+			}
+			slopes, own := kernels.Eval(got, fullInputs(got, at)...), kernels.Eval(want, fullInputs(want, at)...)[1:]
+			for i := range own {
+				if v := own[i] / 2; finite(v) && math.Abs(slopes[i]-v) > 1e-9*(1+math.Abs(v)) {
+					t.Fatalf("%s at %v: slope %g, want %g", text, at, slopes[i], v)
+				}
+			}
+			compared++
+		}
+	})
+	if compared < 200 {
+		t.Errorf("compared %d laws, want 200", compared)
+	}
+}
+
+// The check of Compile notices wrong slopes of every law with a name, steep ones too, and no right ones.
+func TestWrongSlopesAreNoticed(t *testing.T) {
+	texts := []string{"steep = c*sigma^-8*exp(mu)", "kinks = min(abs(mu), sigma) + max(sigma, c)"}
+	for _, named := range synapse.Laws() {
+		texts = append(texts, named.Text())
+	}
+	for _, text := range texts {
+		l, err := ParseLaw(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := l.Slopes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		law := func(factor float64, weighted bool) kernels.Law {
+			b := kernels.NewFormula(append(slices.Clone(f.Inputs), kernels.InputFraction)...)
+			weight := b.Number(factor)
+			if weighted {
+				weight = b.Do(kernels.OpMul, weight, b.Input(len(f.Inputs)))
+			}
+			mu, sigma := b.Sum(f, f.Outputs[1:2]), b.Sum(f, f.Outputs[2:])
+			return kernels.Law{
+				Costs:  []kernels.Cost{{Name: l.Name, Formula: l.Formula}},
+				Slopes: b.Formula(b.Do(kernels.OpMul, weight, mu), b.Do(kernels.OpMul, weight, sigma)),
+			}
+		}
+		if err := checkSlopes(law(1, true)); err != nil {
+			t.Errorf("%v: %v", l, err)
+		}
+		for fault, wrong := range map[string]kernels.Law{"1 % off": law(1.01, true), "the other sign": law(-1, true),
+			"without B/N": law(1, false), "not there": law(0, true)} {
+			if checkSlopes(wrong) == nil {
+				t.Errorf("%v: slopes that are %s go unnoticed", l, fault)
+			}
+		}
+	}
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
 // The precedence of powers and signs is the mathematical one, and what is written back reads the same.
 func TestLawText(t *testing.T) {
 	at := map[string]float64{"mu": 1.3, "sigma": 0.7, "a": 1.1, "b": 2.3, "rho": 0.4}
@@ -412,6 +499,8 @@ func TestSlopesAtZero(t *testing.T) {
 		"abs(mu)^(4/3)*sigma":   {0, 0, 0},
 		"sqrt(abs(mu)/sigma)":   {0, 0, 0},
 		"max(mu, 0)":            {0, 0, 0},
+		"mu == 0 ? 2*mu : 1/mu": {0, 2, 0},
+		"mu^sigma":              {0, math.Inf(1), 0},
 		"min(0, mu) + sigma":    {0.5, 1, 1},
 		"mu^2/(mu^2 + sigma^2)": {0, 0, 0},
 		"sigma/mu":              {math.Inf(1), math.Inf(-1), math.Inf(1)},

@@ -116,6 +116,11 @@ func (b *FormulaBuilder) simpler(o Op, a [3]int) (int, bool) {
 		if i, ok := b.factor(a); ok {
 			return i, true
 		}
+		for i := range 2 {
+			if j, ok := b.masked(o, a, i); ok {
+				return j, true
+			}
+		}
 		for i, x := range a[:2] { // u (v/x) is (u v)/x
 			if l := b.lines[x]; l.Op == OpDiv {
 				if _, ok := b.number(l.Args[0]); ok {
@@ -138,12 +143,18 @@ func (b *FormulaBuilder) simpler(o Op, a [3]int) (int, bool) {
 		if x, ok := negated(a[0]); ok {
 			return b.Do(OpNeg, b.Do(OpDiv, x, a[1])), true
 		}
+		if i, ok := b.masked(o, a, 0); ok {
+			return i, true
+		}
 		if v, ok := b.number(a[1]); ok && v != 0 && exactReciprocal(v) {
 			return b.Do(OpMul, a[0], b.Number(1/v)), true
 		}
 	case OpNeg:
 		if x, ok := negated(a[0]); ok {
 			return x, true
+		}
+		if i, ok := b.masked(o, a, 0); ok {
+			return i, true
 		}
 		if l := b.lines[a[0]]; l.Op == OpMul {
 			for i, x := range l.Args[:2] {
@@ -171,6 +182,23 @@ func (b *FormulaBuilder) simpler(o Op, a [3]int) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// masked is an operation for which 0 is 0 on an argument that a select makes 0 in places: the select goes outwards. In
+// the places that it leaves out nothing counts then, not even what is infinite there, such as the slope of 1/x at 0
+// where another branch is taken.
+func (b *FormulaBuilder) masked(o Op, a [3]int, i int) (int, bool) {
+	l := b.lines[a[i]]
+	if l.Op != OpSelect || !b.is(l.Args[1], 0) && !b.is(l.Args[2], 0) {
+		return 0, false
+	}
+	branch := func(x int) int {
+		if a[i] = x; b.is(x, 0) {
+			return x
+		}
+		return b.Do(o, a[:o.Arity()]...)
+	}
+	return b.Do(OpSelect, l.Args[0], branch(l.Args[1]), branch(l.Args[2])), true
 }
 
 // factor joins the constants of a product within a product: u (v x) is (u v) x.
