@@ -161,7 +161,9 @@ func (p *lawParser) line(l kernels.Line) int {
 	return len(p.lines) - 1
 }
 
-func (p *lawParser) number(v float64) int { return p.line(kernels.Line{Op: kernels.OpNumber, Num: v}) }
+func (p *lawParser) number(v float64) int {
+	return p.line(kernels.Line{Op: kernels.OpNumber, Num: v + 0}) // one zero
+}
 
 // operators are those with two arguments, as operations, some with their arguments swapped.
 var operators = map[string]struct {
