@@ -233,7 +233,7 @@ func alongLine(of, along string, x, others []float64, f func(x, other float64) f
 	}
 	var found []Singular
 	for _, s := range []Singular{infinite, jumps} {
-		if s.merge(); len(s.Places) > 0 {
+		if s.merge(len(others)); len(s.Places) > 0 {
 			found = append(found, s)
 		}
 	}
@@ -248,16 +248,19 @@ func (s *Singular) add(x, other float64) {
 	s.Places = append(s.Places, Place{x, x, &other})
 }
 
-// merge makes one place of those that come again at another value of the other variable.
-func (s *Singular) merge() {
+// merge makes one place of those that come again at another value of the other variable, of which so many were tried.
+func (s *Singular) merge(tried int) {
 	var merged []Place
 	for _, p := range s.Places {
 		i := slices.IndexFunc(merged, func(q Place) bool { return samePlace(p.From, q.From) && samePlace(p.To, q.To) })
-		if i < 0 {
-			merged = append(merged, p)
-		} else {
+		switch {
+		case i >= 0:
 			merged[i].Other = nil
+			continue
+		case tried == 1:
+			p.Other = nil
 		}
+		merged = append(merged, p)
 	}
 	s.Places = merged
 }

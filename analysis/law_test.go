@@ -69,7 +69,7 @@ func TestSingularPlaces(t *testing.T) {
 		"1/(sigma - 0.5)": {"the value jumps or has no bound at sigma = 0.5",
 			"the slope along sigma jumps or has no bound at sigma = 0.5"},
 		"log(mu)": {"the value is not finite at mu from -3 to 0",
-			"the slope along mu is not finite at mu = 0"},
+			"the slope along mu is not finite at mu from -3 to 0"},
 		"sign(mu - sigma) + 0*sigma": {"the value jumps or has no bound at mu = 1e-06 (where sigma = 1e-06), mu = 0.001",
 			"the value jumps or has no bound at sigma = 0.1 (where mu = 0.1)"},
 		"sqrt(sigma - 1)": {"the value is not finite at sigma from 1e-06 to 0.9",

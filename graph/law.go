@@ -161,9 +161,7 @@ func (p *lawParser) line(l kernels.Line) int {
 	return len(p.lines) - 1
 }
 
-func (p *lawParser) number(v float64) int {
-	return p.line(kernels.Line{Op: kernels.OpNumber, Num: v + 0}) // one zero
-}
+func (p *lawParser) number(v float64) int { return p.line(kernels.Line{Op: kernels.OpNumber, Num: v}) }
 
 // operators are those with two arguments, as operations, some with their arguments swapped.
 var operators = map[string]struct {
@@ -308,22 +306,27 @@ func (p *lawParser) fold(n ast.Node, o kernels.Op, lines ...int) (int, error) {
 func (p *lawParser) formula(root int) kernels.Formula {
 	f := kernels.Formula{Inputs: slices.Clone(p.inputs[:p.variables])}
 	var numbers []string
-	known := map[kernels.Line]int{}
+	type key struct {
+		kernels.Line
+		bits uint64 // 0 is not -0
+	}
+	known := map[key]int{}
 	var needed func(i int) int
 	needed = func(i int) int {
 		l := p.lines[i]
 		for j := range l.Op.Arity() {
 			l.Args[j] = needed(l.Args[j])
 		}
-		if at, ok := known[l]; ok {
+		k := key{l, math.Float64bits(l.Num)}
+		if at, ok := known[k]; ok {
 			return at
 		}
 		if l.Op == kernels.OpInput && l.Args[0] >= p.variables {
 			numbers = append(numbers, p.inputs[l.Args[0]])
 		}
-		known[l] = len(f.Lines)
+		known[k] = len(f.Lines)
 		f.Lines = append(f.Lines, l)
-		return known[l]
+		return known[k]
 	}
 	f.Outputs = []int{needed(root)}
 	slices.Sort(numbers)
