@@ -30,7 +30,7 @@ func langevinAgainstFloat64(t *testing.T, machines []Machine) {
 			if rule.Decay != 0 {
 				flaws = append(flaws, "steps of constant size")
 			}
-			comparison{network: n, first: 5, count: 4, losses: 1e-5, flaws: flaws, factor: 100,
+			comparison{network: n, first: 5, count: 4, losses: 1e-5, flaws: flaws,
 				after: func(t *testing.T, vm kernels.VM) {
 					for m := range n.Members {
 						s := StateOf(t, vm, m)

@@ -66,7 +66,7 @@ func lawsAgainstFloat64(t *testing.T, machines []Machine) {
 			rule := rules[(i+int(sharing))%len(rules)]
 			t.Run(fmt.Sprintf("%s/%v/%v", rule.Name(), sharing, law), func(t *testing.T) {
 				n := d.Network(t).Under(t, rule)
-				c := comparison{network: n, count: 3, flaws: flawsOfTraining(n), factor: 3, losses: 1e-5}
+				c := comparison{network: n, count: 3, flaws: flawsOfTraining(n), losses: 1e-5}
 				c.on(t, some(machines, i+int(sharing), true))
 			})
 			if sharing != kernels.PerSynapse && i > 2 {

@@ -1,7 +1,9 @@
 package conformance
 
 import (
+	"iter"
 	"math"
+	"math/rand/v2"
 
 	"quantal/kernels"
 )
@@ -10,7 +12,9 @@ import (
 // with the machines. Its state is [layer][out][in+1], phi one per group.
 type Reference struct {
 	n          *Network
+	index      int // of the member
 	member     kernels.Member
+	first      int
 	steps      int
 	nll        float64 // summed over the steps
 	mu         [][][]float64
@@ -18,7 +22,9 @@ type Reference struct {
 	phi        []float64 // in the order of the groups; per synapse: layers, rows, columns
 	phiMoments []moments
 	sums       *kernels.Sums
-	flaw       string // a planted fault
+	flaw       string             // a planted fault
+	rounding   *rand.Rand         // of random rounding; nil for none
+	allowed    map[string]float64 // the tolerance, once it is measured
 }
 
 type moments struct{ m, v float64 }
@@ -30,25 +36,61 @@ func (n *Network) After(first, count int, flaw string) []*Reference {
 	var all []*Reference
 	for m := range n.Members {
 		r := n.reference(m, flaw)
-		for step := first; step < first+count; step++ {
-			switch rule := n.Program.Rule.(type) {
-			case kernels.Mover:
-				r.train(step)
-			case kernels.Accumulate:
-				r.accumulate(rule.AtMu, step)
-			case kernels.Langevin:
-				r.fluctuate(rule, step)
-			}
-			r.steps++
-		}
+		r.run(first, count)
 		all = append(all, r)
 	}
 	return all
 }
 
+// run makes steps.
+func (r *Reference) run(first, count int) {
+	r.first = first
+	for step := first; step < first+count; step++ {
+		switch rule := r.n.Program.Rule.(type) {
+		case kernels.Mover:
+			r.train(step)
+		case kernels.Accumulate:
+			r.accumulate(rule.AtMu, step)
+		case kernels.Langevin:
+			r.fluctuate(rule, step)
+		}
+		r.steps++
+	}
+}
+
+// rounded are the reference without a flaw after the same steps, in runs with random rounding.
+func (r *Reference) rounded() iter.Seq[*Reference] {
+	return func(yield func(*Reference) bool) {
+		for i := range roundedRuns {
+			c := r.n.reference(r.index, "")
+			c.rounding = rand.New(rand.NewPCG(uint64(i), 0))
+			c.run(r.first, r.steps)
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// round is a number as a sum in float32 may leave it, if the sizes of its terms add up to the given one.
+func (r *Reference) round(v, size float64) float64 {
+	if r.rounding == nil {
+		return v
+	}
+	return v + 0x1p-24*math.Abs(size)*r.rounding.NormFloat64()
+}
+
+// stored is a number as float32 holds it, the same each time: equal steps are rounded in the same direction.
+func (r *Reference) stored(v float64) float64 {
+	if r.rounding == nil {
+		return v
+	}
+	return float64(float32(v))
+}
+
 // reference is a member at its start.
 func (n *Network) reference(member int, flaw string) *Reference {
-	r := &Reference{n: n, member: n.Members[member], flaw: flaw, sums: kernels.NewSums(n.Program.Layout)}
+	r := &Reference{n: n, index: member, member: n.Members[member], flaw: flaw, sums: kernels.NewSums(n.Program.Layout)}
 	layout, s := n.Program.Layout, n.Start[member]
 	r.mu = r.zeros()
 	r.each(r.mu, func(l, row, k int, _ float64) {
@@ -124,7 +166,8 @@ func (r *Reference) input(e int32, k int) float64 {
 	d := r.n.Data
 	at := int(e)*d.Width + k
 	if d.Bytes != nil {
-		return float64(d.Bytes[at])*float64(d.Scale) + float64(d.Shift)
+		x := float64(d.Bytes[at]) * float64(d.Scale)
+		return r.round(x+float64(d.Shift), math.Abs(x)+math.Abs(float64(d.Shift)))
 	}
 	return float64(d.Floats[at])
 }
@@ -146,8 +189,16 @@ func (r *Reference) normals(noise kernels.Noise) [][][]float64 {
 	for l := range xi {
 		noise.Layer = uint16(l)
 		for row := range xi[l] {
-			if r.flaw != "xi = 0" {
-				kernels.Normals(xi[l][row], noise, row)
+			if r.flaw == "xi = 0" {
+				continue
+			}
+			kernels.Normals(xi[l][row], noise, row)
+			if r.rounding != nil { // a uniform next to 1 loses more than others
+				narrow := make([]float32, len(xi[l][row]))
+				kernels.Normals(narrow, noise, row)
+				for k, v := range narrow {
+					xi[l][row][k] = r.round(float64(v), float64(v))
+				}
 			}
 		}
 	}
@@ -164,7 +215,8 @@ func (r *Reference) draw(noise kernels.Noise) (w, xi [][][]float64) {
 	r.each(w, func(l, row, k int, _ float64) {
 		w[l][row][k] = r.mu[l][row][k]
 		if xi[l][row][k] != 0 {
-			w[l][row][k] += r.sigma(l, row, k) * xi[l][row][k]
+			v := r.sigma(l, row, k) * xi[l][row][k]
+			w[l][row][k] = r.round(w[l][row][k]+v, math.Abs(w[l][row][k])+math.Abs(v))
 		}
 	})
 	return w, xi
@@ -198,11 +250,13 @@ func step(y, below float64) float64 {
 	return below
 }
 
-func dot(row, x []float64) (sum float64) {
+func (r *Reference) dot(row, x []float64) float64 {
+	sum, size := 0.0, 0.0
 	for k, v := range row {
 		sum += v * x[k]
+		size += math.Abs(v * x[k])
 	}
-	return sum
+	return r.round(sum, size)
 }
 
 // infer returns the activations of all layers for one example, the constant 1 after those that feed a layer.
@@ -215,9 +269,10 @@ func (r *Reference) infer(e int32, w [][][]float64) [][]float64 {
 	for l := range layers {
 		a[l] = append(a[l], 1)
 		for _, row := range w[l] {
-			y := dot(row, a[l])
+			y := r.dot(row, a[l])
 			if l < layers-1 {
 				y = curves[r.n.Activation].value(y)
+				y = r.round(y, y)
 			}
 			a[l+1] = append(a[l+1], y)
 		}
@@ -264,7 +319,7 @@ func (r *Reference) backpropagate(e int32, w, dw [][][]float64) {
 		for i := range y {
 			difference := y[i] - float64(r.n.Data.Targets[int(e)*len(y)+i])
 			r.nll += difference*difference/(2*v) + math.Log(2*math.Pi*v)/2
-			d[i] = difference / v
+			d[i] = r.round(difference, difference) / v
 		}
 	} else {
 		sum := 0.0
@@ -274,23 +329,30 @@ func (r *Reference) backpropagate(e int32, w, dw [][][]float64) {
 		label := int(r.n.Data.Labels[e])
 		r.nll += math.Log(sum) - y[label]
 		for i, v := range y {
-			d[i] = math.Exp(v) / sum
+			if i != label {
+				d[i] = r.round(math.Exp(v)/sum, math.Exp(v)/sum)
+				d[label] -= d[i] // so it is its probability less 1, without a difference of the two
+			}
 		}
-		d[label]--
 	}
 	for l := layers - 1; l >= 0; l-- {
-		below := make([]float64, r.n.Sizes[l])
+		below, sizes := make([]float64, r.n.Sizes[l]), make([]float64, r.n.Sizes[l])
 		for row, g := range d {
 			for k := range w[l][row] {
-				dw[l][row][k] += g * a[l][k]
+				dw[l][row][k] += r.round(g*a[l][k], g*a[l][k])
 				if k < len(below) {
 					below[k] += g * w[l][row][k]
+					sizes[k] += math.Abs(g * w[l][row][k])
 				}
 			}
 		}
 		if l > 0 {
 			for k, row := range w[l-1] {
-				below[k] *= curves[r.n.Activation].slope(dot(row, a[l-1]))
+				slope := curves[r.n.Activation].slope(r.dot(row, a[l-1]))
+				if slope != 0 {
+					slope = r.round(slope, 1)
+				}
+				below[k] = slope * r.round(below[k], sizes[k])
 			}
 		}
 		d = below
@@ -314,26 +376,27 @@ func (r *Reference) train(step int) {
 	case "a cost counted twice":
 		times = 2
 	}
-	gPhi := make([]float64, len(r.phi))
+	gPhi, sizes := make([]float64, len(r.phi)), make([]float64, len(r.phi))
 	lr := m.LearningRate * r.scheduled(step)
 	follow := func(a *moments, g float64) float64 {
 		switch r.n.Program.Rule.Name() {
 		case "sgd":
 			return lr * g
 		case "momentum":
-			a.v = 0.9*a.v + g
+			a.v = r.round(r.stored(0.9)*a.v+g, a.v)
 			return lr * a.v
 		case "rmsprop":
-			a.v = 0.99*a.v + 0.01*g*g
+			a.v = r.round(r.stored(0.99)*a.v+r.stored(0.01)*g*g, a.v)
 			return lr * g / (math.Sqrt(a.v) + 1e-8)
 		}
-		a.m, a.v = 0.9*a.m+0.1*g, 0.999*a.v+0.001*g*g
+		a.m = r.round(r.stored(0.9)*a.m+r.stored(0.1)*g, a.m)
+		a.v = r.round(r.stored(0.999)*a.v+r.stored(0.001)*g*g, a.v)
 		t := float64(step + 1)
 		return lr * (a.m / (1 - math.Pow(0.9, t))) / (math.Sqrt(a.v/(1-math.Pow(0.999, t))) + 1e-8)
 	}
 	r.each(dw, func(l, row, k int, g float64) {
 		mu := &r.mu[l][row][k]
-		decay := lr * m.WeightDecay * *mu
+		decay := (1 - r.stored(1-lr*m.WeightDecay)) * *mu
 		switch r.flaw {
 		case "no weight decay":
 			decay = 0
@@ -345,20 +408,34 @@ func (r *Reference) train(step int) {
 			sigma = softplus(r.phi[i])
 		}
 		magnitude, slope := m.Lambda*math.Copysign(1, *mu), -m.C*m.Rho*math.Pow(sigma, -m.Rho-1)
+		condition := 1 + (m.Rho+1)*math.Abs(math.Log(sigma)) // of a power: it is the exponential of this, which is rounded
 		switch {
 		case !r.n.standard:
-			magnitude, slope = r.slopes(*mu, sigma)
+			magnitude, slope = r.slopes(r.round(*mu, *mu), r.round(sigma, sigma))
+			condition = 4
 		case m.Rho == 0:
 			slope = -m.C / sigma
 		}
-		*mu -= follow(&r.muMoments[l][row][k], g+fraction*magnitude) + decay
+		switch {
+		case r.flaw != "sign(mu) missing":
+		case r.n.standard:
+			magnitude = m.Lambda
+		default: // a law may have one sign everywhere
+			magnitude = -magnitude
+		}
+		*mu = r.stored(*mu - follow(&r.muMoments[l][row][k], g+fraction*magnitude) - decay)
 		if r.n.Sharing == kernels.NoNoise {
 			return
 		}
-		gPhi[i] += (g*xi[l][row][k] + fraction*times*slope) / (1 + math.Exp(-r.phi[i]))
+		perPhi := 1 / (1 + math.Exp(-r.phi[i])) // dsigma/dphi
+		if r.flaw == "dsigma/dphi missing" {
+			perPhi = 1
+		}
+		gPhi[i] += (g*xi[l][row][k] + fraction*times*slope) * perPhi
+		sizes[i] += (math.Abs(g*xi[l][row][k]) + math.Abs(fraction*slope)*condition) * perPhi
 	})
 	for i, g := range gPhi {
-		r.phi[i] -= follow(&r.phiMoments[i], g)
+		r.phi[i] = r.stored(r.phi[i] - follow(&r.phiMoments[i], r.round(g, sizes[i])))
 	}
 }
 
@@ -405,13 +482,13 @@ func (r *Reference) accumulate(atMu bool, step int) {
 		r.backpropagate(e, w, one)
 		r.each(one, func(l, row, k int, v float64) {
 			g[l][row][k] += v
-			r.sums.ExampleSquare[layout.Slot(l, row, k)] += v * v
+			r.sums.ExampleSquare[layout.Slot(l, row, k)] += r.round(v*v, v*v)
 		})
 		a := r.infer(e, w)
 		for l, in := range r.sums.Inputs {
 			for k, x := range a[l] {
-				in.Magnitude[k] += math.Abs(x)
-				in.Square[k] += x * x
+				in.Magnitude[k] += r.round(math.Abs(x), x)
+				in.Square[k] += r.round(x*x, x*x)
 			}
 		}
 		r.sums.Examples++
@@ -467,13 +544,13 @@ func (r *Reference) fluctuate(rule kernels.Langevin, step int) {
 		mu := &r.mu[l][row][k]
 		gradient := scale*g + prior*math.Copysign(1, *mu)
 		if !r.n.standard {
-			slope, _ := r.slopes(*mu, r.sigma(l, row, k))
-			gradient = scale*g + slope
+			slope, _ := r.slopes(r.round(*mu, *mu), r.sigma(l, row, k))
+			gradient = scale*g + r.round(slope, 4*slope)
 		}
 		if m.Uncorrected {
 			gradient = 0
 		}
-		*mu += -eps*gradient + amplitude*xi[l][row][k]
+		*mu = r.stored(*mu - eps*gradient + amplitude*xi[l][row][k])
 	})
 }
 
@@ -483,4 +560,26 @@ func (r *Reference) mean() []float64 {
 	mu := make([]float64, layout.Slots())
 	r.each(r.mu, func(l, row, k int, v float64) { mu[layout.Slot(l, row, k)] = v })
 	return mu
+}
+
+// state is what the reference has reached, in the slots of the layout.
+func (r *Reference) state() *kernels.State {
+	layout, rule := r.n.Program.Layout, r.n.Program.Rule
+	s := kernels.NewState(layout, len(kernels.Moments(rule)))
+	r.each(r.mu, func(l, row, k int, mu float64) {
+		at := layout.Slot(l, row, k)
+		s.Mu[at] = float32(mu)
+		for i, name := range kernels.Moments(rule) {
+			s.MuMoments[i][at] = float32(r.muMoments[l][row][k].named(name))
+		}
+		if r.n.Sharing == kernels.NoNoise {
+			return
+		}
+		g, at := r.group(l, row, k), layout.PhiOffset(l)+layout.Layers[l].PhiIndex(r.n.Sharing, row, k)
+		s.Phi[at] = float32(r.phi[g])
+		for i, name := range kernels.Moments(rule) {
+			s.PhiMoments[i][at] = float32(r.phiMoments[g].named(name))
+		}
+	})
+	return s
 }

@@ -60,13 +60,15 @@ func eachMachine(test func(t *testing.T, m Machine)) func(t *testing.T, machines
 	}
 }
 
+// noticed is the factor by which a planted fault must exceed the tolerance.
+const noticed = 50
+
 // comparison is a run of a network that is compared with the reference.
 type comparison struct {
 	network      *Network
 	first, count int
 	losses       float64  // tolerance of the losses
 	flaws        []string // planted in the reference of one member after the other
-	factor       float64  // by how much a flaw must exceed the tolerance
 	after        func(t *testing.T, vm kernels.VM)
 }
 
@@ -79,6 +81,7 @@ func (c comparison) on(t *testing.T, machines []Machine) {
 			want = c.network.After(c.first, c.count, "")
 			for _, flaw := range c.flaws {
 				wrong[flaw] = c.network.Only(0).After(c.first, c.count, flaw)
+				wrong[flaw][0].allowed = want[0].tolerance() // not that of a wrong network
 			}
 		}
 		t.Run(fmt.Sprintf("%s/%d steps", m.Name, c.count), func(t *testing.T) {
@@ -88,7 +91,7 @@ func (c comparison) on(t *testing.T, machines []Machine) {
 				t.Error(where)
 			}
 			for flaw, want := range wrong {
-				if e, _ := c.network.Excess(t, vm, want); e < c.factor {
+				if e, _ := c.network.Excess(t, vm, want); e < noticed {
 					t.Errorf("the planted fault %q goes unnoticed: %.2g of the tolerance", flaw, e)
 				}
 			}

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -13,10 +14,11 @@ import (
 )
 
 func flawsOfTraining(n *Network) []string {
+	flaws := []string{"B/N missing", "sign(mu) missing"}
 	if n.Sharing == kernels.NoNoise {
-		return nil
+		return flaws
 	}
-	return []string{"xi = 0", "a wrong counter", "a cost counted twice", "B/N missing"}
+	return append(flaws, "xi = 0", "a wrong counter", "a cost counted twice", "dsigma/dphi missing")
 }
 
 func stepsAgainstFloat64(t *testing.T, machines []Machine) {
@@ -25,7 +27,7 @@ func stepsAgainstFloat64(t *testing.T, machines []Machine) {
 		shorter := i < len(short)
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.Network(t)
-			c := comparison{network: n, flaws: flawsOfTraining(n), factor: 3, losses: 1e-5,
+			c := comparison{network: n, flaws: flawsOfTraining(n), losses: 1e-5,
 				after: func(t *testing.T, vm kernels.VM) {
 					s := StateOf(t, vm, 0)
 					n.checkPads(t, s.Mu)
@@ -56,7 +58,7 @@ func moversAgainstFloat64(t *testing.T, machines []Machine) {
 			d := Design{Sizes: []int{20, 17, 5}, Sharing: sharing, Activation: kernels.ReLU, Batch: 6, Rho: 2. / 3}
 			t.Run(rule.Name()+"/"+d.String(), func(t *testing.T) {
 				n := d.Network(t).Under(t, rule)
-				c := comparison{network: n, count: 10, flaws: flawsOfTraining(n), factor: 3, losses: 1e-5}
+				c := comparison{network: n, count: 10, flaws: flawsOfTraining(n), losses: 1e-5}
 				c.on(t, some(machines, i+int(sharing), true))
 			})
 		}
@@ -77,7 +79,7 @@ func schedulesAgainstFloat64(t *testing.T, machines []Machine) {
 				if shape != kernels.Constant {
 					flaws = append(flaws, "a constant rate", "the decay at a constant rate")
 				}
-				comparison{network: n, count: 10, flaws: flaws, factor: 3, losses: 1e-5}.on(t, some(machines, i+j, true))
+				comparison{network: n, count: 10, flaws: flaws, losses: 1e-5}.on(t, some(machines, i+j, true))
 			})
 		}
 	}
@@ -90,16 +92,9 @@ func activationsAgainstFloat64(t *testing.T, machines []Machine) {
 			Likelihood: kernels.Likelihood(i % 2), Rho: 2. / 3, Members: 2}
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.Network(t)
-			c := comparison{network: n, count: 10, flaws: flawsOfTraining(n), factor: 3, losses: 1e-5}
+			c := comparison{network: n, count: 10, flaws: flawsOfTraining(n), losses: 1e-5}
 			c.after = func(t *testing.T, vm kernels.VM) {
-				var want []kernels.Score
-				for _, r := range n.After(0, 10, "") {
-					want = append(want, r.score(9, 2))
-				}
-				if diff := cmp.Diff(want, ScoresOf(t, vm, n.Data, 9, 2), cmpopts.EquateApprox(5e-5, 1e-9),
-					cmpopts.EquateNaNs()); diff != "" {
-					t.Errorf("scores (-want +got)\n%s", diff)
-				}
+				checkScores(t, vm, n.After(0, 10, ""), 9, 2)
 			}
 			c.on(t, some(machines, i, true))
 		})
@@ -110,7 +105,7 @@ func activationsAgainstFloat64(t *testing.T, machines []Machine) {
 func publishedPreset(t *testing.T, machines []Machine) {
 	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork} {
 		n := Design{Sizes: []int{784, 100, 100, 10}, Batch: 20, Activation: kernels.ReLU, Sharing: sharing, Rho: 2}.Network(t)
-		comparison{network: n, count: 1, flaws: flawsOfTraining(n), factor: 3, losses: 1e-5}.on(t, machines)
+		comparison{network: n, count: 1, flaws: flawsOfTraining(n), losses: 1e-5}.on(t, machines)
 	}
 }
 
@@ -129,18 +124,35 @@ func evaluateAgainstTheDefinitions(t *testing.T, machines []Machine) {
 			n := d.Network(t)
 			const step = 9
 			for _, draws := range []int{0, 3, 4} {
-				var want []kernels.Score
-				for m := range n.Members {
-					want = append(want, n.reference(m, "").score(step, draws))
-				}
+				want := n.After(0, 0, "")
 				for _, m := range machines {
-					got := ScoresOf(t, n.Open(t, m.Open), n.Data, step, draws)
-					if diff := cmp.Diff(want, got, cmpopts.EquateApprox(5e-6, 1e-9), cmpopts.EquateNaNs()); diff != "" {
-						t.Errorf("%s, %d draws: (-want +got)\n%s", m.Name, draws, diff)
-					}
+					t.Run(fmt.Sprintf("%s/%d draws", m.Name, draws), func(t *testing.T) {
+						checkScores(t, n.Open(t, m.Open), want, step, draws)
+					})
 				}
 			}
 		})
+	}
+}
+
+// checkScores compares scores. Losses may deviate as far as in runs with random rounding, and no answer may differ.
+func checkScores(t *testing.T, vm kernels.VM, want []*Reference, step, draws int) {
+	t.Helper()
+	for m, got := range ScoresOf(t, vm, want[0].n.Data, step, draws) {
+		r, tolerance := want[m], 0.0
+		want := r.score(step, draws)
+		for rounded := range r.rounded() {
+			other := rounded.score(step, draws)
+			for _, d := range []float64{other.LossSampled - want.LossSampled, other.LossMean - want.LossMean,
+				other.LossPredictive - want.LossPredictive, other.LossExpectedLog - want.LossExpectedLog} {
+				if e := roundingFactor * math.Abs(d); e > tolerance { // not if it is NaN
+					tolerance = e
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, tolerance), cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("member %d: score (-want +got), losses to %.2g\n%s", m, tolerance, diff)
+		}
 	}
 }
 

@@ -346,7 +346,7 @@ func TestGradientsThatAreNotClosedAreNoticed(t *testing.T) {
 				}}, nil
 			}, change))
 			conformance.Run(t, vm, 0, 12)
-			if worst, where := n.Excess(t, vm, want); (worst > conformance.CertainTolerance) == closed {
+			if worst, where := n.Excess(t, vm, want); (worst > 1) == closed {
 				t.Errorf("gradients closed %v: %s", closed, where)
 			}
 		}
