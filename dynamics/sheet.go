@@ -1,6 +1,10 @@
 package dynamics
 
-import "quantal/results/draw"
+import (
+	"math"
+
+	"quantal/results/draw"
+)
 
 // Sheet puts a figure together from panels, and keeps the numbers drawn in them.
 type Sheet struct {
@@ -41,9 +45,12 @@ func (s *Sheet) Points(source string, p draw.Points) {
 	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: p.Label, Source: source, X: p.X, Y: p.Y})
 }
 
-// Banded draws a curve with a band of plus and minus a half-width of each point; see Curve. A NaN is none.
+// Banded draws a curve with a band of plus and minus a half-width of each point, 0 for a NaN; see Curve.
 func (s *Sheet) Banded(source string, c draw.Curve, halfWidth []float64) {
 	for i, h := range halfWidth {
+		if math.IsNaN(h) {
+			h = 0
+		}
 		c.Low, c.High = append(c.Low, c.Y[i]-h), append(c.High, c.Y[i]+h)
 	}
 	s.Curve(source, c)

@@ -38,7 +38,7 @@ func (c Curve) bands(x, y Axis) ([]*band, error) {
 			continue
 		}
 		if cut {
-			list, cut = append(list, &band{y: y, color: translucent(pale(c.Color.rgba(), c.Pale))}), false
+			list, cut = append(list, &band{y: y, color: translucent(pale(c.Color.rgba(), c.Pale/2))}), false
 		}
 		b := list[len(list)-1]
 		b.x, b.low, b.high = append(b.x, at), append(b.low, low), append(b.high, high)
