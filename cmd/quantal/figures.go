@@ -140,7 +140,7 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 				"learning curves", dir)
 		}
 		logger(c).Info("a grid keeps no learning curves to draw")
-		return tables.Trained{State: network.State, SigmaInit: network.Config.SigmaInit}.Figures()
+		return tables.Trained{Checkpoint: network.State, SigmaInit: network.Config.SigmaInit}.Figures()
 	}
 	folder, err := store.View(dir)
 	if err != nil {
@@ -165,5 +165,5 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("quantal: %s: %w", dir, err)
 	}
-	return tables.Trained{Epochs: epochs, State: checkpoint, SigmaInit: config.SigmaInit}.Figures()
+	return tables.Trained{Epochs: epochs, Checkpoint: checkpoint, SigmaInit: config.SigmaInit}.Figures()
 }

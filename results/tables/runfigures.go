@@ -8,9 +8,9 @@ import (
 
 // Trained is what there is to draw of a network.
 type Trained struct {
-	Epochs    []store.Epoch // none of a network of a grid, which keeps no learning curves
-	State     *store.Checkpoint
-	SigmaInit float64
+	Epochs     []store.Epoch // none of a network of a grid, which keeps no learning curves
+	Checkpoint *store.Checkpoint
+	SigmaInit  float64
 }
 
 // runFigure is one of the figures of a network; of gives nil for one that has nothing to show in it.
@@ -29,10 +29,10 @@ func runFigures() []runFigure {
 			return LearningCurve(n.Epochs)
 		}},
 		{"sigma", "Distribution of sigma over the weights of each layer.", func(n Trained) (*draw.Figure, error) {
-			if n.State.Layout.Sharing == kernels.NoNoise {
+			if n.Checkpoint.Layout.Sharing == kernels.NoNoise {
 				return nil, nil
 			}
-			return SigmaDistribution(n.State, n.SigmaInit)
+			return SigmaDistribution(n.Checkpoint, n.SigmaInit)
 		}},
 	}
 }
