@@ -8,7 +8,7 @@
 // The functions in this package are the portable kernels: plain Go, generic over float32 and float64, written to be
 // read. They are the reference for every other implementation. A virtual machine ([VM]) that runs a Program has its own
 // folder: kernels/cpu for processors, kernels/cuda for NVIDIA GPUs (kernels/ptx interprets its kernels where there is
-// none).
+// none). What all VMs do alike is in [Networks].
 //
 // # The model
 //

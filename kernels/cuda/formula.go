@@ -186,12 +186,12 @@ func (w *ptxWriter) sigmoid(x string) string {
 	return w.div(w.choose("gt", x, number(0), number(1), e), w.add(e, number(1)))
 }
 
-// unary and binary are operations that are an instruction.
-func unary(instruction string) func(w *ptxWriter, a []string) string {
+// unaryOperation and binaryOperation are operations that are an instruction.
+func unaryOperation(instruction string) func(w *ptxWriter, a []string) string {
 	return func(w *ptxWriter, a []string) string { return w.float(instruction, a[0]) }
 }
 
-func binary(instruction string) func(w *ptxWriter, a []string) string {
+func binaryOperation(instruction string) func(w *ptxWriter, a []string) string {
 	return func(w *ptxWriter, a []string) string { return w.float(instruction, a[0], a[1]) }
 }
 
@@ -201,9 +201,10 @@ func compared(comparison string) func(w *ptxWriter, a []string) string {
 
 // ptxOperations write the operations of formulas. See kernels.Operate for what they are.
 var ptxOperations = map[kernels.Op]func(w *ptxWriter, a []string) string{
-	kernels.OpAdd: binary("add.f32"), kernels.OpSub: binary("sub.f32"), kernels.OpMul: binary("mul.f32"),
-	kernels.OpDiv: binary("div.rn.f32"), kernels.OpSqrt: unary("sqrt.rn.f32"),
-	kernels.OpNeg: unary("neg.f32"), kernels.OpAbs: unary("abs.f32"),
+	kernels.OpAdd: binaryOperation("add.f32"), kernels.OpSub: binaryOperation("sub.f32"),
+	kernels.OpMul: binaryOperation("mul.f32"), kernels.OpDiv: binaryOperation("div.rn.f32"),
+	kernels.OpSqrt: unaryOperation("sqrt.rn.f32"),
+	kernels.OpNeg:  unaryOperation("neg.f32"), kernels.OpAbs: unaryOperation("abs.f32"),
 	kernels.OpLess: compared("lt"), kernels.OpLessEqual: compared("le"), kernels.OpEqual: compared("eq"),
 	kernels.OpPow: func(w *ptxWriter, a []string) string { return w.pow(a[0], a[1]) },
 	kernels.OpMin: func(w *ptxWriter, a []string) string {
