@@ -127,6 +127,27 @@ func (s *Standard) add(terms *int, kind *Formula, numbers, of Formula, negative 
 	return true
 }
 
+// means are the costs of mu, and whether they are of the standard form and the others do not read mu.
+func (l Law) means() (means Law, plain bool) {
+	plain = true
+	for _, c := range l.Costs {
+		if !c.Formula.Reads(InputMu) {
+			continue
+		}
+		means.Costs = append(means.Costs, c)
+		plain = plain && !c.Formula.Reads(InputSigma)
+	}
+	_, standard := means.Standard()
+	return means, plain && standard
+}
+
+// PricesMu reports whether machines need the slope over mu of a law synapse by synapse.
+func (l Law) PricesMu() bool {
+	_, standard := l.Standard()
+	_, plain := l.means()
+	return !standard && !plain
+}
+
 // Slopes are those of one term of each kind for a member; fraction is B/N.
 func (s Standard) Slopes(m Member, fraction float64) Slopes[float64] {
 	var u Slopes[float64]

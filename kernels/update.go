@@ -6,13 +6,17 @@ import "math"
 //
 //	dcost/dmu = Magnitude sign(mu),   dcost/dsigma = -Reliability sigma^-(Rho+1)
 //
-// or of any form: then Formula is there, and has them as its outputs, of mu and sigma.
+// or of any form: then Formula is there, a formula of mu and sigma. Its last output is dcost/dsigma. If the cost of mu is
+// not of the standard form, the first of two is dcost/dmu.
 type Slopes[T Float] struct {
 	Magnitude   T
 	Reliability T
 	Rho         T
 	Formula     *Formula
 }
+
+// PricesMu reports whether the formula has the slope over mu.
+func (u Slopes[T]) PricesMu() bool { return u.Formula != nil && len(u.Formula.Outputs) == 2 }
 
 // NewSlopes returns the slopes of a law for a network; fraction is B/N.
 func NewSlopes[T Float](l Law, m Member, fraction float64) Slopes[T] {
@@ -23,9 +27,16 @@ func NewSlopes[T Float](l Law, m Member, fraction float64) Slopes[T] {
 			Rho: T(u.Rho),
 		}
 	}
+	var u Slopes[T]
 	f := m.Bind(l.Slopes)
+	means, plain := l.means()
+	if plain {
+		u.Magnitude = NewSlopes[T](means, m, fraction).Magnitude
+		f.Outputs = f.Outputs[1:]
+	}
 	f = f.Bind(map[string]float64{InputFraction: fraction})
-	return Slopes[T]{Formula: &f}
+	u.Formula = &f
+	return u
 }
 
 // NewLayerSlopes returns the slopes of all layers of a program.
@@ -56,6 +67,8 @@ func Sign[T Float](x T) T {
 type Row[T Float] struct {
 	Mu  Param[T]
 	Phi Param[T] // one per synapse; unused when sigma is shared
+	// Price is dcost/dmu of each synapse; without it the cost of mu is of the standard form.
+	Price []T
 }
 
 // SampleRow draws the weights of a row whose synapses have a phi each, given xi, and derives all that the update needs
@@ -104,7 +117,12 @@ func (u *TrainingStep[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 
 // UpdateMeans moves only mu of a row, and reports whether everything stayed finite. It leaves the gradient in dw.
 func (u *TrainingStep[T]) UpdateMeans(row Row[T], dw []T) bool {
-	u.addMagnitude(dw, row.Mu.Values)
+	if row.Price == nil {
+		u.addMagnitude(dw, row.Mu.Values)
+	}
+	for k, price := range row.Price {
+		dw[k] += price
+	}
 	u.decay(row.Mu.Values[:len(dw)])
 	return u.Row(row.Mu, dw)
 }

@@ -108,33 +108,84 @@ func (s *pricingScratch) load(p *pricing) {
 	s.of = p
 }
 
-// each computes the outputs for synapses of the given means and standard deviations, a multiple of 16, and hands them to
-// use, some at a time.
-func (p *pricing) each(set *kernelSet, s *pricingScratch, mu, sigma []float32, use func(from, to int, outputs [][]float32)) {
-	s.load(p)
-	outputs := make([][]float32, len(p.outputs))
-	for from := 0; from < len(mu); from += formulaChunk {
-		to := min(len(mu), from+formulaChunk)
-		register := func(r int) []float32 {
-			switch r {
-			case -1:
-				return mu[from:to]
-			case -2:
-				return sigma[from:to]
-			}
-			return s.registers[r][:to-from]
+// run computes the slopes for up to formulaChunk synapses, a multiple of 16, of the given means and standard deviations.
+// overMu is nil if the formula does not have it. Both last until the next run.
+func (p *pricing) run(set *kernelSet, s *pricingScratch, mu, sigma []float32) (overMu, overSigma []float32) {
+	register := func(r int) []float32 {
+		switch r {
+		case -1:
+			return mu
+		case -2:
+			return sigma
 		}
-		for _, step := range p.steps {
-			var arguments [3][]float32
-			for j := range step.op.Arity() {
-				arguments[j] = register(step.arguments[j])
-			}
-			set.operate(step.op, register(step.dst), arguments)
+		return s.registers[r][:len(mu)]
+	}
+	for _, step := range p.steps {
+		var arguments [3][]float32
+		for j := range step.op.Arity() {
+			arguments[j] = register(step.arguments[j])
 		}
-		for i, o := range p.outputs {
-			outputs[i] = register(o)
+		set.operate(step.op, register(step.dst), arguments)
+	}
+	if len(p.outputs) == 2 {
+		overMu = register(p.outputs[0])
+	}
+	return overMu, register(p.outputs[len(p.outputs)-1])
+}
+
+// priceRows computes the slopes of the costs of rows whose sigmas are in the scratch: dcost/dmu into d.price; and either
+// dcost/dphi into d.cost, which has dsigma/dphi, or the sum of dcost/dsigma of each row into d.sums.
+func (d *drawing) priceRows(set *kernelSet, s *scratch, first, rows int) {
+	p, stride := d.pricing, d.Stride()
+	s.pricing.load(p)
+	at := first * stride
+	for from := 0; from < rows*stride; from += formulaChunk {
+		n := min(rows*stride-from, formulaChunk)
+		overMu, overSigma := p.run(set, &s.pricing, d.mu[at+from:][:n], s.sigma[from:][:n])
+		if d.price != nil {
+			copy(d.price[at+from:], overMu)
 		}
-		use(from, to, outputs)
+		if d.cost != nil {
+			cost := d.cost[at+from:][:n]
+			set.operate(kernels.OpMul, cost, [3][]float32{cost, overSigma})
+		} else if d.sums != nil {
+			copy(s.sigma[from:], overSigma)
+		}
+	}
+	for r := range rows {
+		if row := at + r*stride; d.price != nil {
+			clear(d.price[row+d.Columns() : row+stride])
+		}
+		if row := at + r*stride; d.cost != nil {
+			clear(d.cost[row+d.Columns() : row+stride])
+		}
+		if d.sums == nil {
+			continue
+		}
+		sum := 0.0
+		for _, slope := range s.sigma[r*stride:][:d.Columns()] {
+			sum += float64(slope)
+		}
+		d.sums[first+r] = sum
+	}
+}
+
+// spreadSigmas puts the sigmas of rows into the scratch: that which they share, or none.
+func (d *drawing) spreadSigmas(s *scratch, sharing kernels.Sharing, first, rows int) {
+	stride := d.Stride()
+	for r := range rows {
+		var sigma float32
+		switch sharing {
+		case kernels.NoNoise:
+		case kernels.PerNeuron:
+			sigma, _ = kernels.Softplus(d.phi[first+r])
+		default:
+			sigma, _ = kernels.Softplus(d.phi[0])
+		}
+		row := s.sigma[r*stride:][:stride]
+		for k := range row {
+			row[k] = sigma
+		}
 	}
 }
 

@@ -20,6 +20,8 @@ type kernelSet struct {
 	sample       func(d *drawing, w []float32, first, rows int) // one sigma per synapse, for training
 	redraw       func(d *drawing, w []float32, first, rows int) // sigmas that are known already
 	sampleShared func(d *drawing, w []float32, first, rows int, sigma float32)
+	// samplePriced is sample for costs that are formulas: it leaves sigma of the rows, and dsigma/dphi in place of the cost.
+	samplePriced func(d *drawing, w, sigma []float32, first, rows int)
 	// forward computes rows of y = a(x w) for all examples, with w as above. Activations that are not fused are left to
 	// the caller.
 	forward func(p *product, y, x, w []float32, first, rows int)
@@ -61,6 +63,10 @@ type drawing struct {
 	slope []float32 // dw/dphi, to be filled; xi when sigma is shared
 	cost  []float32 // the derivative of the reliability cost with respect to phi, to be filled
 	sigma []float32 // of every synapse, for redraw
+	// Of costs that are formulas; nil otherwise.
+	pricing *pricing
+	price   []float32 // dcost/dmu, to be filled; nil if it is of the standard form
+	sums    []float64 // for each row the sum of dcost/dsigma, to be filled when sigma is shared
 }
 
 // product is a layer in a product with a minibatch.
@@ -81,6 +87,7 @@ type updating struct {
 	slope   []float32 // as in drawing; overwritten
 	cost    []float32
 	sums    []float64   // for each row sum_k dW xi, to be filled when sigma is shared
+	price   []float32   // dcost/dmu; nil if it is of the standard form
 	numbers [10]float32 // of the rule, as the assembly reads them
 }
 
@@ -100,7 +107,9 @@ type scratch struct {
 	dw      []float32 // one row
 	squares []float32 // one row
 	lanes   []float32 // 16 numbers for each row of a block
-	bad     bool      // some gradient was not finite
+	sigma   []float32 // of a block of rows, where costs are formulas
+	pricing pricingScratch
+	bad     bool // some gradient was not finite
 }
 
 // setRule sets the rule.
@@ -123,6 +132,17 @@ var portable = &kernelSet{
 			xi := d.slope[at:][:n]
 			kernels.Normals(xi, d.noise, r)
 			d.costs.SampleRow(w, xi, d.cost[at:], d.mu[at:], d.phi[at:], xi)
+		})
+	},
+	samplePriced: func(d *drawing, w, sigma []float32, first, rows int) {
+		d.each(w, first, rows, func(w []float32, r, at, n int) {
+			sigma, xi, derivative := sigma[(r-first)*d.Stride():][:n], d.slope[at:][:n], d.cost[at:][:n]
+			kernels.Normals(xi, d.noise, r)
+			kernels.Sigmas(sigma, derivative, d.phi[at:][:n])
+			kernels.Weights(w, d.mu[at:], sigma, xi)
+			for k := range xi {
+				xi[k] *= derivative[k]
+			}
 		})
 	},
 	sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
@@ -205,6 +225,9 @@ func portableUpdate(u *updating, s *scratch, first, rows int) bool {
 		p.WeightGradient(dw, u.dy, u.x, r)
 		at, n := r*u.Stride(), u.Columns()
 		row := kernels.Row[float32]{Mu: u.row.Mu.Slice(at, n)}
+		if u.price != nil {
+			row.Price = u.price[at:][:n]
+		}
 		if u.sharing == kernels.PerSynapse {
 			row.Phi = u.row.Phi.Slice(at, n)
 			finite = u.rule.UpdateRow(row, dw, u.slope[at:], u.cost[at:]) && finite

@@ -26,12 +26,14 @@ type assembly struct {
 	gather             func(x *float32, bytes *byte, n int, scale, shift float32)
 	rho0, rhoHalf      sampler
 	rho1, rho2, anyRho sampler
+	samplePriced       func(w, slope, derivative, sigma, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int)
 	sampleShared       func(w, xi, mu *float32, keys *[20]uint32, block uint32, stride, rows int, sigma float32)
 	redraw             func(w, mu, sigma *float32, keys *[20]uint32, block uint32, stride, rows int)
 	forward            func(y, x, w *float32, yStride, stride, rows, batch int, floor float32)
 	backward           func(dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32)
 	curves             map[kernels.Activation]curve
 	movers             map[string]mover // by the name of the rule
+	pricedMovers       map[string]pricedMover
 	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32,
 		stride, dyStride, rows, batch int) uint32
 	squares   func(dst, x *float32, n int)
@@ -60,6 +62,15 @@ type mover struct {
 	updateMeans  func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
 }
 
+// pricedMover holds the kernels of a rule where the slopes of the costs over the means are given.
+type pricedMover struct {
+	update func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy, price *float32, rule *float32, stride, dyStride, rows,
+		batch int) uint32
+	updateShared func(mu, muM, muV, xi, sums, x, dy, price *float32, rule *float32, stride, dyStride, rows,
+		batch int) uint32
+	updateMeans func(mu, muM, muV, x, dy, price *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+}
+
 type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int,
 	factor, exponent float32)
 
@@ -67,7 +78,7 @@ var avx512 = assembly{
 	gather: gatherAVX512,
 	rho0:   sampleRho0AVX512, rhoHalf: sampleRhoHalfAVX512, rho1: sampleRho1AVX512, rho2: sampleRho2AVX512,
 	anyRho:       sampleAnyRhoAVX512,
-	sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
+	samplePriced: samplePricedAVX512, sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
 	curves: map[kernels.Activation]curve{
 		kernels.LeakyReLU:          {activateLeakyReLUAVX512, gradientLeakyReLUAVX512},
@@ -81,6 +92,12 @@ var avx512 = assembly{
 		"momentum": {updateMomentumAVX512, updateSharedMomentumAVX512, updateMeansMomentumAVX512},
 		"rmsprop":  {updateRMSpropAVX512, updateSharedRMSpropAVX512, updateMeansRMSpropAVX512},
 	},
+	pricedMovers: map[string]pricedMover{
+		"adam":     {updatePricedAVX512, updateSharedPricedAVX512, updateMeansPricedAVX512},
+		"sgd":      {updateSGDPricedAVX512, updateSharedSGDPricedAVX512, updateMeansSGDPricedAVX512},
+		"momentum": {updateMomentumPricedAVX512, updateSharedMomentumPricedAVX512, updateMeansMomentumPricedAVX512},
+		"rmsprop":  {updateRMSpropPricedAVX512, updateSharedRMSpropPricedAVX512, updateMeansRMSpropPricedAVX512},
+	},
 	sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
 	operations: operationsAVX512,
 	uniforms:   uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
@@ -91,7 +108,7 @@ var avx2 = assembly{
 	gather: gatherAVX2,
 	rho0:   sampleRho0AVX2, rhoHalf: sampleRhoHalfAVX2, rho1: sampleRho1AVX2, rho2: sampleRho2AVX2,
 	anyRho:       sampleAnyRhoAVX2,
-	sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
+	samplePriced: samplePricedAVX2, sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
 	curves: map[kernels.Activation]curve{
 		kernels.LeakyReLU:          {activateLeakyReLUAVX2, gradientLeakyReLUAVX2},
@@ -105,6 +122,12 @@ var avx2 = assembly{
 		"momentum": {updateMomentumAVX2, updateSharedMomentumAVX2, updateMeansMomentumAVX2},
 		"rmsprop":  {updateRMSpropAVX2, updateSharedRMSpropAVX2, updateMeansRMSpropAVX2},
 	},
+	pricedMovers: map[string]pricedMover{
+		"adam":     {updatePricedAVX2, updateSharedPricedAVX2, updateMeansPricedAVX2},
+		"sgd":      {updateSGDPricedAVX2, updateSharedSGDPricedAVX2, updateMeansSGDPricedAVX2},
+		"momentum": {updateMomentumPricedAVX2, updateSharedMomentumPricedAVX2, updateMeansMomentumPricedAVX2},
+		"rmsprop":  {updateRMSpropPricedAVX2, updateSharedRMSpropPricedAVX2, updateMeansRMSpropPricedAVX2},
+	},
 	sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
 	operations: operationsAVX2,
 	uniforms:   uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
@@ -115,7 +138,8 @@ var avx2 = assembly{
 func (a assembly) set(name string) *kernelSet {
 	updates := map[string]func(u *updating, s *scratch, first, rows int) bool{}
 	for rule, m := range a.movers {
-		updates[rule] = func(u *updating, s *scratch, first, rows int) bool { return u.run(&m, s, first, rows) == 0 }
+		priced := a.pricedMovers[rule]
+		updates[rule] = func(u *updating, s *scratch, first, rows int) bool { return u.run(&m, &priced, s, first, rows) == 0 }
 	}
 	return &kernelSet{
 		name: name,
@@ -134,6 +158,12 @@ func (a assembly) set(name string) *kernelSet {
 			a.sampler(d.costs.Rho)(&w[0], &slope[0], &cost[0], &mu[0], &phi[0], &d.keys, &padMasks[d.Stride()-d.Columns()],
 				d.block(first),
 				d.Stride(), rows, -d.costs.Reliability, -(d.costs.Rho + 1))
+		},
+		samplePriced: func(d *drawing, w, sigma []float32, first, rows int) {
+			from, to := d.slots(first, rows)
+			w, slope, derivative, sigma := w[:to-from], d.slope[from:to], d.cost[from:to], sigma[:to-from]
+			mu, phi := d.mu[from:to], d.phi[from:to]
+			a.samplePriced(&w[0], &slope[0], &derivative[0], &sigma[0], &mu[0], &phi[0], &d.keys, d.block(first), d.Stride(), rows)
 		},
 		sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
 			from, to := d.slots(first, rows)
@@ -250,12 +280,15 @@ func (p *product) floor() float32 {
 }
 
 // run calls the update kernel for the sharing and returns what it reports.
-func (u *updating) run(m *mover, s *scratch, first, rows int) (bad uint32) {
+func (u *updating) run(m *mover, priced *pricedMover, s *scratch, first, rows int) (bad uint32) {
 	stride, dyStride := u.Stride(), kernels.Stride(u.Out)
 	from, to := first*stride, (first+rows)*stride
 	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
 	mu, muM, muV := pointers(u.row.Mu, from, to)
 	rule := &u.numbers[0]
+	if u.price != nil {
+		return u.runPriced(priced, s, first, rows)
+	}
 	switch u.sharing {
 	case kernels.PerSynapse:
 		phi, phiM, phiV := pointers(u.row.Phi, from, to)
@@ -265,15 +298,49 @@ func (u *updating) run(m *mover, s *scratch, first, rows int) (bad uint32) {
 	case kernels.NoNoise:
 		return m.updateMeans(mu, muM, muV, &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
 	}
-	lanes := s.lanes[:16*rows]
-	clear(lanes)
+	lanes := s.cleared(rows)
 	bad = m.updateShared(mu, muM, muV, &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], rule, stride, dyStride, rows,
 		u.batch)
-	for r := range rows {
+	u.addLanes(lanes, first)
+	return bad
+}
+
+// runPriced calls the kernel that is given the slopes of the costs over the means.
+func (u *updating) runPriced(m *pricedMover, s *scratch, first, rows int) (bad uint32) {
+	stride, dyStride := u.Stride(), kernels.Stride(u.Out)
+	from, to := first*stride, (first+rows)*stride
+	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
+	mu, muM, muV := pointers(u.row.Mu, from, to)
+	rule, price := &u.numbers[0], &u.price[from:to][0]
+	switch u.sharing {
+	case kernels.PerSynapse:
+		phi, phiM, phiV := pointers(u.row.Phi, from, to)
+		slope, cost := u.slope[from:to], u.cost[from:to]
+		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], price, rule, stride, dyStride,
+			rows, u.batch)
+	case kernels.NoNoise:
+		return m.updateMeans(mu, muM, muV, &x[0], &dy[0], price, rule, stride, dyStride, rows, u.batch)
+	}
+	lanes := s.cleared(rows)
+	bad = m.updateShared(mu, muM, muV, &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], price, rule, stride, dyStride, rows,
+		u.batch)
+	u.addLanes(lanes, first)
+	return bad
+}
+
+// cleared returns zeros, 16 for each row.
+func (s *scratch) cleared(rows int) []float32 {
+	lanes := s.lanes[:16*rows]
+	clear(lanes)
+	return lanes
+}
+
+// addLanes sums the 16 numbers of each row.
+func (u *updating) addLanes(lanes []float32, first int) {
+	for r := range len(lanes) / 16 {
 		l := (*[16]float32)(lanes[16*r:])
 		u.sums[first+r] = (sum4(l[0:]) + sum4(l[4:])) + (sum4(l[8:]) + sum4(l[12:]))
 	}
-	return bad
 }
 
 // pointers point to the first of some parameters and of their moments; nil for moments that the rule does not have.

@@ -14,6 +14,8 @@ type worker struct {
 	batch     int
 	w         []float32   // the drawn weights, in the layout of mu
 	slope     []float32   // dw/dphi of each synapse, or xi where sigma is shared
+	price     []float32   // dcost/dmu of each synapse, if costs need it
+	priceSums [][]float64 // of each layer, for each row: the sum of dcost/dsigma where sigma is shared and costs are formulas
 	cost      []float32   // the derivative of the reliability cost with respect to phi, where it is per synapse
 	sigma     []float32   // softplus(phi), if the parameters are frozen
 	buffers   [][]float32 // activations, batch x Stride(width), the constant 1 in column width
@@ -44,6 +46,7 @@ type pass struct {
 	noise    kernels.Noise // but for the layer
 	step     int
 	slopes   []kernels.Slopes[float32] // of the costs by layer; nil unless it is a step
+	pricings []*pricing                // of costs that are formulas, by layer; nil for others
 	move     kernels.Move[float32]     // of a rule that trains
 	losses   *[]float64                // of training steps; the pass appends its own
 }
@@ -59,6 +62,11 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	if p.Layout.Sharing == kernels.PerSynapse {
 		k.cost = aligned(slots)
 	}
+	priced, pricesMu := pricedLaws(p)
+	if pricesMu {
+		k.price = aligned(slots)
+	}
+	k.priceSums = make([][]float64, len(p.Layout.Layers))
 	widest := 0
 	for i, width := range p.Widths {
 		stride := kernels.Stride(width)
@@ -80,6 +88,9 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	for i := range k.team.scratch {
 		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest),
 			lanes: aligned(16 * blockRows)}
+		if priced {
+			k.team.scratch[i].sigma = aligned(blockRows * widest)
+		}
 	}
 	for _, i := range p.Instructions {
 		k.tasks = append(k.tasks, k.task(i))
@@ -93,6 +104,19 @@ func aligned(n int) []float32 {
 	s := make([]float32, n+line/4)
 	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(s))) % line / 4
 	return s[skip:][:n:n]
+}
+
+// pricedLaws reports whether a program's costs are formulas in some layer, and whether their slopes over mu are needed
+// synapse by synapse.
+func pricedLaws(p *kernels.Program) (priced, pricesMu bool) {
+	if _, sums := p.Rule.(kernels.Accumulate); sums {
+		return false, false // costs are left out
+	}
+	for _, g := range p.Gradients() {
+		_, standard := g.Standard()
+		priced, pricesMu = priced || !standard, pricesMu || g.PricesMu()
+	}
+	return priced, pricesMu
 }
 
 // sums reports whether the program adds up gradients.
@@ -179,6 +203,7 @@ func (k *worker) draws() draws {
 
 // drawing returns what drawing the weights of a layer needs; begin prepares it for a pass.
 func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
+	law := k.program.Gradients()[layer].Law
 	layout := k.program.Layout
 	from, n := layout.Offset(layer), layout.Layers[layer].Slots()
 	phiFrom, phis := layout.PhiOffset(layer), layout.PhiLen(layer)
@@ -186,13 +211,20 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 	if layout.Sharing == kernels.PerSynapse {
 		d.cost = k.cost[from:][:n]
 	}
+	if law.PricesMu() && k.price != nil {
+		d.price = k.price[from:][:n]
+	}
+	if _, standard := law.Standard(); !standard && d.cost == nil && layout.Sharing != kernels.NoNoise {
+		d.sums = make([]float64, d.Out)
+		k.priceSums[layer] = d.sums
+	}
 	return d, func(p *pass) {
 		d.noise = p.noise
 		d.noise.Layer = uint16(layer)
 		d.keys = d.noise.Keys()
 		d.mu, d.phi = p.state.Mu[from:][:n], p.state.Phi[phiFrom:][:phis]
 		if p.slopes != nil {
-			d.costs = p.slopes[layer]
+			d.costs, d.pricing = p.slopes[layer], p.pricings[layer]
 		}
 		if k.sigma != nil {
 			d.sigma = k.sigma[from:][:n]
@@ -201,8 +233,19 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 }
 
 // draw draws the weights of rows, which start at w.
-func (k *worker) draw(d *drawing, kind draws, w []float32, first, rows int) {
-	switch sharing := k.program.Layout.Sharing; {
+func (k *worker) draw(d *drawing, scratch *scratch, kind draws, w []float32, first, rows int) {
+	sharing := k.program.Layout.Sharing
+	if kind == training && d.pricing != nil {
+		if sharing == kernels.PerSynapse {
+			k.set.samplePriced(d, w, scratch.sigma, first, rows)
+		} else {
+			k.draw(d, scratch, evaluation, w, first, rows)
+			d.spreadSigmas(scratch, sharing, first, rows)
+		}
+		d.priceRows(k.set, scratch, first, rows)
+		return
+	}
+	switch {
 	case sharing == kernels.NoNoise:
 		copy(w, d.mu[first*d.Stride():])
 	case sharing == kernels.PerSynapse && kind == training:
@@ -246,7 +289,7 @@ func (k *worker) forward(i kernels.Forward) task {
 			if p.draws == means {
 				w = d.mu[first*stride:][:rows*stride]
 			} else {
-				k.draw(d, p.draws, w, first, rows)
+				k.draw(d, &k.team.scratch[s.thread], p.draws, w, first, rows)
 			}
 			k.set.forward(product, y, x, w, first, rows)
 		}
@@ -328,6 +371,9 @@ func (k *worker) updating(g kernels.Gradient) *updating {
 	if layout.Sharing == kernels.PerSynapse {
 		u.cost = k.cost[from:][:n]
 	}
+	if g.PricesMu() && k.price != nil {
+		u.price = k.price[from:][:n]
+	}
 	return u
 }
 
@@ -360,6 +406,9 @@ func (k *worker) update(i kernels.Update) task {
 			u.row.Phi = phi.Slice(from, n)
 		}
 		k.fork(n, p, part)
+		for r, sum := range k.priceSums[i.Layer] {
+			u.sums[r] += sum
+		}
 		switch layout.Sharing {
 		case kernels.PerNeuron:
 			copy(k.shared[layout.PhiOffset(i.Layer):], u.sums)
@@ -416,6 +465,8 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 	u, off := k.updating(i.Gradient), k.program.Layout.Offset(i.Layer)
 	d, begin := k.drawing(i.Layer)
 	u.sharing = kernels.NoNoise // phi stays as it is
+	d.cost, d.sums = nil, nil
+	sharing := k.program.Layout.Sharing
 	stride, descend := u.Stride(), k.set.update[kernels.SGD{}.Name()]
 	langevin, _ := k.program.Rule.(kernels.Langevin)
 	var rule kernels.LangevinStep[float32]
@@ -424,6 +475,14 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 		begin, n := s.of(u.Out, shareRows)
 		for first := begin; first < begin+n; first += blockRows {
 			rows := min(blockRows, begin+n-first)
+			if d.pricing != nil {
+				if from := first * stride; sharing == kernels.PerSynapse {
+					k.set.operate(kernels.OpSoftplus, scratch.sigma[:rows*stride], [3][]float32{d.phi[from:]})
+				} else {
+					d.spreadSigmas(scratch, sharing, first, rows)
+				}
+				d.priceRows(k.set, scratch, first, rows)
+			}
 			if !descend(u, scratch, first, rows) {
 				scratch.bad = true
 			}
@@ -480,7 +539,7 @@ func (k *worker) train(vm *VM, m, first, end int, losses *[]float64) *kernels.Di
 	order := vm.orders[member.Seed].index
 	mover, _ := k.program.Rule.(kernels.Mover)
 	stream, _ := k.program.Rule.Draws()
-	p := &pass{member: member, state: vm.States[m], data: vm.Train, slopes: vm.slopes[m], draws: k.draws(),
+	p := &pass{member: member, state: vm.States[m], data: vm.Train, slopes: vm.slopes[m], pricings: vm.pricings[m], draws: k.draws(),
 		losses: losses, noise: kernels.Noise{Seed: member.Seed, Stream: stream}}
 	if vm.Totals != nil {
 		p.sums = vm.Totals[m]

@@ -18,11 +18,12 @@ import (
 // VM trains, measures and tests M networks of one Program.
 type VM struct {
 	kernels.Networks
-	slopes  [][]kernels.Slopes[float32] // of the costs: by member and layer
-	orders  map[uint64]*order           // per distinct seed
-	set     *kernelSet
-	workers []*worker // for training: as many as networks can train at the same time
-	testers []*worker // for evaluation: one per thread, made when first needed
+	slopes   [][]kernels.Slopes[float32] // of the costs: by member and layer
+	pricings [][]*pricing                // of costs that are formulas; nil for others
+	orders   map[uint64]*order           // per distinct seed
+	set      *kernelSet
+	workers  []*worker // for training: as many as networks can train at the same time
+	testers  []*worker // for evaluation: one per thread, made when first needed
 }
 
 // capabilities are those of all kernel sets.
@@ -39,6 +40,7 @@ var capabilities = kernels.Capabilities{
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
+	Operations: kernels.Ops(),
 }
 
 // smallestEpsilon keeps the denominators of Adam's steps so large that the product of two of them is a normal float32.
@@ -96,7 +98,14 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		testers: make([]*worker, threads),
 	}
 	for _, m := range members {
-		vm.slopes = append(vm.slopes, kernels.NewLayerSlopes[float32](p, m, vm.Fraction()))
+		slopes := kernels.NewLayerSlopes[float32](p, m, vm.Fraction())
+		pricings := make([]*pricing, len(slopes))
+		for l, s := range slopes {
+			if s.Formula != nil {
+				pricings[l] = newPricing(s.Formula)
+			}
+		}
+		vm.slopes, vm.pricings = append(vm.slopes, slopes), append(vm.pricings, pricings)
 	}
 	for i := range vm.workers {
 		shares, running := threads/len(vm.workers), min(threads, runtime.GOMAXPROCS(0))/len(vm.workers)
@@ -118,6 +127,9 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 		fields := 2. // the weights and the slopes of sigma
 		if p.Layout.Sharing == kernels.PerSynapse {
 			fields = 4 // the costs, and sigma if it is frozen
+		}
+		if _, pricesMu := pricedLaws(p); pricesMu {
+			fields++
 		}
 		bytes := 4 * fields * slots
 		for i, width := range p.Widths {

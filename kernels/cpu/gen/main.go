@@ -41,12 +41,15 @@ func (a *assembler) write(folder, hash string) error {
 	for _, law := range powerLaws {
 		a.sample(law)
 	}
+	a.samplePriced()
 	a.sampleShared()
 	a.redraw()
 	a.forward()
 	a.backward()
-	for _, rule := range movers {
-		a.updates(rule)
+	for _, priced := range []bool{false, true} {
+		for _, rule := range movers {
+			a.updates(rule, priced)
+		}
 	}
 	a.sum()
 	a.squares()

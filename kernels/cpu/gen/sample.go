@@ -273,6 +273,36 @@ func (a *assembler) sample(law powerLaw) {
 	a.ret()
 }
 
+// samplePriced draws the weights of rows whose synapses have a sigma each, and leaves what costs of any form need of phi:
+// sigma, and sigma' besides slope = xi sigma'.
+func (a *assembler) samplePriced() {
+	a.function("samplePriced",
+		"w, slope, derivative, sigma, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int",
+		"draws weights, one sigma per synapse, for costs that are formulas.")
+	w, slope, derivatives, sigmas := a.argument("w"), a.argument("slope"), a.argument("derivative"), a.argument("sigma")
+	mu, phi := a.argument("mu"), a.argument("phi")
+	a.sampleRows(func(at []operand.Mem, xi []vec) {
+		phis := make([]operand.Mem, len(at))
+		for i := range at {
+			phis[i] = based(at[i], phi)
+		}
+		sigma, e := a.softplus(phis)
+		for i := range at {
+			a.store(sigma[i], based(at[i], sigmas))
+			v := a.load(based(at[i], mu))
+			a.fma231(sigma[i], xi[i], v)
+			a.store(v, based(at[i], w))
+		}
+		derivative, _ := a.inverses(phis, sigma, e)
+		for i := range at {
+			a.store(derivative[i], based(at[i], derivatives))
+			a.mul(derivative[i], xi[i], xi[i])
+			a.store(xi[i], based(at[i], slope))
+		}
+	}, nil)
+	a.ret()
+}
+
 // sampleShared: w = mu + sigma xi with one sigma for all, and xi itself.
 func (a *assembler) sampleShared() {
 	a.function("sampleShared", "w, xi, mu *float32, keys *[20]uint32, block uint32, stride, rows int, sigma float32",

@@ -36,6 +36,7 @@ type updating struct {
 	finite vec          // 0 while everything is
 	row    int          // within the tile
 	sums   reg.Register // of the tile's first row, if the kernel has any
+	priced bool         // whether the slope of each mean's cost is given, in the parameter price
 }
 
 func (u *updating) number(field int) scalar {
@@ -48,15 +49,13 @@ func (u *updating) slot(base reg.Register) operand.Mem {
 }
 
 // addMagnitudeSlope adds the derivative of the magnitude cost to g: sign(mu) times the rule's magnitude, 0 at 0. The
-// product overflows for all but the smallest mu, which does no harm. Then it subtracts the weight decay
-// from mu.
+// product overflows for all but the smallest mu, which does no harm.
 func (u *updating) addMagnitudeSlope(mu, g vec) {
 	s := u.vector()
 	u.mul(u.assembler.number(1e38), mu, s)
 	u.max(u.number(minusMagnitude), s, s)
 	u.min(u.number(magnitude), s, s)
 	u.add(s, g, g)
-	u.fnma231(u.number(decay), mu, mu)
 }
 
 // moments updates Adam's moments in memory with gradient g (Kingma and Ba 2015),
@@ -148,10 +147,15 @@ func bothAdam(u *updating, gMu, gPhi vec, mu, phi []reg.Register) {
 	u.seeBoth(m, p)
 }
 
-// mean loads mu and adds the slope of its cost to its gradient.
+// mean loads mu, adds the slope of its cost to its gradient, and subtracts the weight decay.
 func (u *updating) mean(g vec, mu []reg.Register) vec {
 	m := u.load(u.slot(mu[0]))
-	u.addMagnitudeSlope(m, g)
+	if u.priced {
+		u.add(u.slot(u.argument("price")), g, g)
+	} else {
+		u.addMagnitudeSlope(m, g)
+	}
+	u.fnma231(u.number(decay), m, m)
 	return m
 }
 
@@ -180,10 +184,14 @@ func (u *updating) seeBoth(x, y vec) {
 //	dL/dphi = dW dw/dphi + d cost/dphi
 //
 // updateShared moves mu of rows whose synapses share a sigma, and adds up sum_k dW xi for each row, lane by lane, in the
-// 16 numbers that the row has in sums. updateMeans moves only mu.
-func (a *assembler) updates(rule mover) {
+// 16 numbers that the row has in sums. updateMeans moves only mu. If priced, the slopes of the costs over the means are
+// given, in place of lambda B/N sign(mu).
+func (a *assembler) updates(rule mover, priced bool) {
+	if priced {
+		rule.name += "Priced"
+	}
 	step := func(u *updating, dw vec, mu []reg.Register) { rule.step(u, u.mean(dw, mu), dw, mu) }
-	a.moving("update"+rule.name, []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}, "",
+	a.moving("update"+rule.name, priced, []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}, "",
 		"forms dW and moves mu and phi.", func(u *updating, bases []reg.Register, dw vec) {
 			mu, phi := bases[:3], bases[3:6]
 			gPhi := a.load(u.slot(bases[6]))
@@ -195,7 +203,7 @@ func (a *assembler) updates(rule mover) {
 			rule.step(u, a.load(u.slot(phi[0])), gPhi, phi)
 			step(u, dw, mu)
 		})
-	a.moving("updateShared"+rule.name, []string{"mu", "muM", "muV", "xi"}, "sums",
+	a.moving("updateShared"+rule.name, priced, []string{"mu", "muM", "muV", "xi"}, "sums",
 		"forms dW, moves mu and sums dW xi.", func(u *updating, bases []reg.Register, dw vec) {
 			at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
 			sum := a.load(at)
@@ -203,7 +211,7 @@ func (a *assembler) updates(rule mover) {
 			a.store(sum, at)
 			step(u, dw, bases)
 		})
-	a.moving("updateMeans"+rule.name, []string{"mu", "muM", "muV"}, "", "forms dW and moves mu.",
+	a.moving("updateMeans"+rule.name, priced, []string{"mu", "muM", "muV"}, "", "forms dW and moves mu.",
 		func(u *updating, bases []reg.Register, dw vec) { step(u, dw, bases) })
 }
 
@@ -300,13 +308,17 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 
 // moving emits a kernel that passes the vectors of dW to move, with the addresses of the arrays; sums is the name of one
 // more, if any.
-func (a *assembler) moving(name string, arrays []string, sums, doc string, move func(u *updating, bases []reg.Register, dw vec)) {
-	u := &updating{assembler: a}
+func (a *assembler) moving(name string, priced bool, arrays []string, sums, doc string, move func(u *updating, bases []reg.Register, dw vec)) {
+	u := &updating{assembler: a, priced: priced}
 	all := arrays
 	if sums != "" {
 		all = append(slices.Clone(arrays), sums)
 	}
-	a.function(name, strings.Join(append(all, "x", "dy"), ", ")+
+	all = append(slices.Clone(all), "x", "dy")
+	if priced {
+		all = append(all, "price")
+	}
+	a.function(name, strings.Join(all, ", ")+
 		" *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32", doc)
 	if sums != "" {
 		u.sums = a.argument(sums)
