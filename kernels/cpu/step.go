@@ -12,8 +12,9 @@ type worker struct {
 	program   *kernels.Program
 	set       *kernelSet
 	batch     int
-	w         []float32   // the drawn weights, in the layout of mu
-	slope     []float32   // dw/dphi of each synapse, or xi where sigma is shared
+	w         []float32 // the drawn weights, in the layout of mu
+	slope     []float32 // dw/dphi of each synapse, or xi where sigma is shared
+	prices    []layerPrices
 	price     []float32   // dcost/dmu of each synapse, if costs need it
 	priceSums [][]float64 // of each layer, for each row: the sum of dcost/dsigma where sigma is shared and costs are formulas
 	cost      []float32   // the derivative of the reliability cost with respect to phi, where it is per synapse
@@ -62,8 +63,9 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	if p.Layout.Sharing == kernels.PerSynapse {
 		k.cost = aligned(slots)
 	}
-	priced, pricesMu := pricedLaws(p)
-	if pricesMu {
+	k.prices = prices(p)
+	priced := slices.ContainsFunc(k.prices, func(l layerPrices) bool { return l.formula })
+	if slices.ContainsFunc(k.prices, func(l layerPrices) bool { return l.ofMu }) {
 		k.price = aligned(slots)
 	}
 	k.priceSums = make([][]float64, len(p.Layout.Layers))
@@ -106,17 +108,20 @@ func aligned(n int) []float32 {
 	return s[skip:][:n:n]
 }
 
-// pricedLaws reports whether a program's costs are formulas in some layer, and whether their slopes over mu are needed
-// synapse by synapse.
-func pricedLaws(p *kernels.Program) (priced, pricesMu bool) {
+// layerPrices says whether the costs of a layer are a formula, and whether it has to be asked for their slope over mu.
+type layerPrices struct{ formula, ofMu bool }
+
+// prices are those of all layers. Where gradients are only added up there are none.
+func prices(p *kernels.Program) []layerPrices {
+	all := make([]layerPrices, len(p.Layout.Layers))
 	if _, sums := p.Rule.(kernels.Accumulate); sums {
-		return false, false // costs are left out
+		return all
 	}
 	for _, g := range p.Gradients() {
 		_, standard := g.Standard()
-		priced, pricesMu = priced || !standard, pricesMu || g.PricesMu()
+		all[g.Layer] = layerPrices{!standard, !standard && g.PricesMu()}
 	}
-	return priced, pricesMu
+	return all
 }
 
 // sums reports whether the program adds up gradients.
@@ -203,7 +208,7 @@ func (k *worker) draws() draws {
 
 // drawing returns what drawing the weights of a layer needs; begin prepares it for a pass.
 func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
-	law := k.program.Gradients()[layer].Law
+	prices := k.prices[layer]
 	layout := k.program.Layout
 	from, n := layout.Offset(layer), layout.Layers[layer].Slots()
 	phiFrom, phis := layout.PhiOffset(layer), layout.PhiLen(layer)
@@ -211,10 +216,10 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 	if layout.Sharing == kernels.PerSynapse {
 		d.cost = k.cost[from:][:n]
 	}
-	if law.PricesMu() && k.price != nil {
+	if prices.ofMu {
 		d.price = k.price[from:][:n]
 	}
-	if _, standard := law.Standard(); !standard && d.cost == nil && layout.Sharing != kernels.NoNoise {
+	if prices.formula && d.cost == nil && layout.Sharing != kernels.NoNoise {
 		d.sums = make([]float64, d.Out)
 		k.priceSums[layer] = d.sums
 	}
@@ -371,7 +376,7 @@ func (k *worker) updating(g kernels.Gradient) *updating {
 	if layout.Sharing == kernels.PerSynapse {
 		u.cost = k.cost[from:][:n]
 	}
-	if g.PricesMu() && k.price != nil {
+	if k.prices[g.Layer].ofMu {
 		u.price = k.price[from:][:n]
 	}
 	return u

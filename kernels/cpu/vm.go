@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -123,12 +124,13 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 	if _, sums := p.Rule.(kernels.Accumulate); sums {
 		member += 8 * 4 * slots
 	}
+	pricesMu := slices.ContainsFunc(prices(p), func(l layerPrices) bool { return l.ofMu })
 	worker := func(batch int) float64 {
 		fields := 2. // the weights and the slopes of sigma
 		if p.Layout.Sharing == kernels.PerSynapse {
 			fields = 4 // the costs, and sigma if it is frozen
 		}
-		if _, pricesMu := pricedLaws(p); pricesMu {
+		if pricesMu {
 			fields++
 		}
 		bytes := 4 * fields * slots
