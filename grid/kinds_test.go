@@ -58,7 +58,7 @@ func TestKinds(t *testing.T) {
 		"rho,c,noise,loss_nats,epochs\n2,1,layer,1,0.5":            {"line 2, column epochs", "whole number"},
 		"rho,c,noise,loss_nats,lr\n2,1,layer,1,-1":                 {"line 2, column lr", "above 0"},
 		"rho,c,noise,loss_nats,draws\n2,1,layer,1,20":              {"line 1, column 5", `"draws"`, "mu_init"},
-		"rho,c,noise,loss_nats,mu-init,mu_init\n2,1,layer,1,20,20": {"line 1, column 6", "mu_init is there twice"},
+		"rho,c,noise,loss_nats,mu-init,mu_init\n2,1,layer,1,20,20": {"line 1, column 6", "mu_init occurs twice"},
 	} {
 		_, err := read(text)
 		for _, part := range parts {
