@@ -155,7 +155,8 @@ func TestOptimisedNoise(t *testing.T) {
 	// Labels that are independent of mu.
 	strangers := *set
 	strangers.Train.Labels = slices.Repeat([]byte{0, 1, 2, 3}, examples/4)
-	q, err := MeasurePatterns(context.Background(), &strangers, []train.Network{p.Networks[0].Network}, 1, Bootstrap{}, nil)
+	q, err := MeasurePatterns(context.Background(), &strangers, []train.Network{p.Networks[0].Network}, 1, Bootstrap{},
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -176,7 +176,8 @@ func (t *TrainedGLM) Illustration() (draw.Illustration, error) {
 		Caption: fmt.Sprintf("Variance of each weight of a linear model with Gaussian noise over the sum of its squared "+
 			"inputs: "+
 			"trained (dots) as a network "+
-			"without hidden layers, and from the closed form (lines). %d examples of ten inputs with rates from 0.1 to 10 and a "+
+			"without hidden layers, and from the closed form (lines). %d examples of ten inputs with rates from 0.1 to 10 "+
+			"and a "+
 			"bias; noise variance 0.25; "+
 			"s = %g, c = s^rho/rho, 1 for entropic; no magnitude cost; all examples at every step; %s; seed %d.\n%s.",
 			t.Examples, t.Scale, stagesText(t.Stages), t.Seed, strings.Join(lines, ".\n")),

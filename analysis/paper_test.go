@@ -30,8 +30,8 @@ func TestPaperWithoutAnythingAtHand(t *testing.T) {
 	}
 }
 
-// The small grids have what the figures show: several c for each mechanism, and the paper's c with a tenth and ten times
-// of it, with and without hidden layers.
+// The small grids have what the figures show: several c for each mechanism, and the paper's c with a tenth and ten
+// times of it, with and without hidden layers.
 func TestQuickGrids(t *testing.T) {
 	grids, err := QuickGrids(mnist.Glyphs(), "glyphs", 5)
 	if err != nil || len(grids) != 2 {

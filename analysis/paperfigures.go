@@ -77,7 +77,8 @@ func (p *Patterns) Appendix6Layers() (draw.Illustration, error) {
 	last := len(networks[0].Layers)
 	return p.draw(sheet{
 		name: "appendix6-fig1", title: "The same in the other layers (EES Appendix 6, Fig. 1)",
-		lead: fmt.Sprintf("Variance of the weights of the networks of Fig. 5. A-C: from the input to the first hidden layer; "+
+		lead: fmt.Sprintf("Variance of the weights of the networks of Fig. 5. A-C: from the input to the first hidden "+
+			"layer; "+
 			"D-F: from the last hidden layer, to the output (layer %d).", last),
 		blocks: []sheetBlock{{heading: "layer 1", layer: 0, networks: networks},
 			{heading: fmt.Sprintf("layer %d", last), layer: last - 1, networks: networks}},

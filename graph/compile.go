@@ -602,7 +602,8 @@ func checkSlopes(l kernels.Law) error {
 	kernels.Uniforms(u, kernels.Noise{Seed: 1, Stream: kernels.StreamAnalysis}, 0)
 	for ; len(u) > 0; u = u[3+len(l.Numbers()):] {
 		values := map[string]float64{
-			kernels.InputMu: math.Copysign(0.1+u[0], 0.5-u[1]), kernels.InputSigma: 0.1 + u[1], kernels.InputFraction: 0.1 + u[2],
+			kernels.InputMu: math.Copysign(0.1+u[0], 0.5-u[1]), kernels.InputSigma: 0.1 + u[1],
+			kernels.InputFraction: 0.1 + u[2],
 		}
 		for i, name := range l.Numbers() {
 			values[name] = 0.2 + 2*u[3+i]

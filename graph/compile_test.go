@@ -206,7 +206,8 @@ func TestCompileMovesMuLast(t *testing.T) {
 		for i := range depth {
 			sizes = append(sizes, 2+i)
 		}
-		p, err := CompileSpec(Spec{Sizes: sizes, Batch: 2, Activation: kernels.ReLU, Costs: PaperCosts(0)[:1]}, kernels.Langevin{})
+		p, err := CompileSpec(Spec{Sizes: sizes, Batch: 2, Activation: kernels.ReLU, Costs: PaperCosts(0)[:1]},
+			kernels.Langevin{})
 		if err != nil {
 			t.Fatal(err)
 		}

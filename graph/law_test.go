@@ -429,7 +429,8 @@ func TestLawRefusals(t *testing.T) {
 
 // hostile has the words of laws and other text.
 var hostile = []string{"mu", "sigma", "c", "rho", "0", "1", "-1", "2.5", "1e308", "1e-308", "+", "-", "*", "/", "^",
-	"**", "(", ")", "(", ")", ",", "<", "<=", "==", "!=", "?", ":", "log(", "exp(", "sqrt(", "select(", "min(", "pow(", "abs(",
+	"**", "(", ")", "(", ")", ",", "<", "<=", "==", "!=", "?", ":", "log(", "exp(", "sqrt(", "select(", "min(", "pow(",
+	"abs(",
 	"tanh(", "log(-1)", "1/0", "log(0 - mu)", "a.b", "[", "]", "{", "}", "'", "\"", "`", ";", "|", "??", "..", "#",
 	"let x =", "if", "else", "and", "not", "nil", "true", "seed", "=", "é", "\x00", "\xff", "\n", " ", "//", "/*",
 	"99999999999999999999"}
@@ -475,8 +476,8 @@ func TestHostileLaws(t *testing.T) {
 		deep = "exp(" + deep + ")"
 	}
 	for _, text := range []string{deep, strings.Repeat("(", 900) + "mu" + strings.Repeat(")", 900),
-		strings.Repeat("-", 150) + "mu", strings.Repeat("-exp(", 60) + "mu" + strings.Repeat(")", 60), "mu" + strings.Repeat("^2", 90), strings.Repeat("(", 45) + "mu" +
-			strings.Repeat("^3.75+1)", 45)} {
+		strings.Repeat("-", 150) + "mu", strings.Repeat("-exp(", 60) + "mu" + strings.Repeat(")", 60),
+		"mu" + strings.Repeat("^2", 90), strings.Repeat("(", 45) + "mu" + strings.Repeat("^3.75+1)", 45)} {
 		survives(t, text)
 	}
 }

@@ -201,8 +201,8 @@ func linearMuGradient[T kernels.Float](o *NoisyLinearMuGradient, v values[T]) go
 	return o.out
 }
 
-// NoisyLinearSigmaGradient is the gradient of the likelihood with respect to sigma: dsigma = sum dW xi, the sum over the
-// synapses that share the sigma. Inputs: dW, seed, step.
+// NoisyLinearSigmaGradient is the gradient of the likelihood with respect to sigma: dsigma = sum dW xi, the sum over
+// the synapses that share the sigma. Inputs: dW, seed, step.
 type NoisyLinearSigmaGradient struct {
 	op
 	Linear

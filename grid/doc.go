@@ -27,8 +27,8 @@
 //	journal/*.jsonl               clocks, hosts, devices and restarts, a file per process
 //	progress/*.json               the progress of each process, about once per second
 //	launches/0001 ...             submissions to a cluster: package slurm
-//	.lock                         held by the process that works in the folder; tasks of a cluster hold none, nor does anyone
-//	                              where the file system has no locks
+//	.lock                         held by the process that works in the folder; not by tasks of a cluster, nor without
+//	                              locks in the file system
 //
 // A point is done when it has a valid record; the record is written after the network. So a process may be killed at
 // any moment: at most the time since the last checkpoint is lost. Records and networks hold no clock and no host, and

@@ -18,8 +18,10 @@ func TestKinds(t *testing.T) {
 		check(t, os.WriteFile(path, []byte(text), 0o644))
 		return tables.ReadPublished(path, Kinds())
 	}
-	list, err := read("data,hidden,epochs,batch,lr,lambda,mu-init,sigma_init,validation,normalise,classes,rule,rho,c,noise,loss_nats\n" +
-		"digits,8x9,2,7,0.5,0,0.2,0.3,11,auto,12,sgd,2,1,layer,1\n,,,,,,,,,,,,1/2,1,layer,1\n,none,,,,,,,,mnist,,adam,2,1,layer,1\n" +
+	list, err := read("data,hidden,epochs,batch,lr,lambda,mu-init,sigma_init,validation,normalise,classes,rule,rho,c," +
+		"noise,loss_nats\n" +
+		"digits,8x9,2,7,0.5,0,0.2,0.3,11,auto,12,sgd,2,1,layer,1\n,,,,,,,,,,,,1/2,1,layer,1\n" +
+		",none,,,,,,,,mnist,,adam,2,1,layer,1\n" +
 		",,,,,,,,,,,,,,none,1\n")
 	check(t, err)
 	place := func(c train.Config, data string, set ...string) store.Settings {

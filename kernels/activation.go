@@ -19,7 +19,7 @@ const (
 	LeakyReLU                     // y, or LeakySlope y where y is negative (Maas, Hannun and Ng 2013)
 	Sigmoid                       // 1 / (1 + e^-y)
 	SoftplusActivation            // ln(1 + e^y)
-	GELU                          // y Phi(y), with Phi of the normal distribution itself (Hendrycks and Gimpel 2016, Eq. 1)
+	GELU                          // y Phi(y), Phi of the normal distribution (Hendrycks and Gimpel 2016, Eq. 1)
 )
 
 // LeakySlope is how steep LeakyReLU is below 0.
@@ -56,12 +56,12 @@ func (a *Activation) UnmarshalText(text []byte) error {
 	return err
 }
 
-// KeepsSlope reports whether the derivative is not a function of the output, so that Apply keeps it for ApplyGradient: two
-// inputs of GELU can have the same output.
+// KeepsSlope reports whether the derivative is not a function of the output, so that Apply keeps it for ApplyGradient:
+// two inputs of GELU can have the same output.
 func (a Activation) KeepsSlope() bool { return a == GELU }
 
-// Apply replaces y by a(y), and leaves a'(y) in slope if the activation keeps that and slope is not nil. A NaN stays NaN: a
-// rectifier that hid it would hide a diverged network. An unknown activation gives NaNs: see Check.
+// Apply replaces y by a(y), and leaves a'(y) in slope if the activation keeps that and slope is not nil. A NaN stays
+// NaN: a rectifier that hid it would hide a diverged network. An unknown activation gives NaNs: see Check.
 func Apply[T Float](a Activation, y, slope []T) {
 	switch a {
 	case Linear:

@@ -46,7 +46,8 @@ func TestStandardForm(t *testing.T) {
 			t.Errorf("%s: standard is %v", name, ok)
 		}
 		got := s.Slopes(m, 1)
-		for _, d := range []float64{got.Magnitude - c.want.Magnitude, got.Reliability - c.want.Reliability, got.Rho - c.want.Rho} {
+		for _, d := range []float64{got.Magnitude - c.want.Magnitude, got.Reliability - c.want.Reliability,
+			got.Rho - c.want.Rho} {
 			if ok && math.Abs(d) > 1e-15 {
 				t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 			}

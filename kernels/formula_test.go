@@ -48,7 +48,8 @@ func drawNaive(t *rapid.T, inputs, depth int) naive {
 	case depth == 0 && leaf < 3 || leaf == 0:
 		return naive{op: OpInput, in: rapid.IntRange(0, inputs-1).Draw(t, "input")}
 	case depth == 0 || leaf == 1:
-		return naive{op: OpNumber, num: rapid.SampledFrom([]float64{-2, -1, -0.5, 0, 0.25, 0.5, 1, 2, 3, 0.3}).Draw(t, "number")}
+		return naive{op: OpNumber, num: rapid.SampledFrom([]float64{-2, -1, -0.5, 0, 0.25, 0.5, 1, 2, 3, 0.3}).Draw(t,
+			"number")}
 	}
 	n := naive{op: rapid.SampledFrom(Ops()).Draw(t, "op")}
 	for range n.op.Arity() {

@@ -111,8 +111,8 @@ type rowMove[T Float] func(u *Move[T], p Param[T], gradient []T) bool
 func NewMove[T Float](m Mover, n Member, step int) Move[T] {
 	c, rate := m.Constants(step), n.LearningRate*m.RateAt(step)
 	u := Move[T]{
-		Rate: T(rate / c.Correction), Decay: T(rate * n.WeightDecay), Beta1: T(c.Beta1), Gain1: T(c.Gain1), Beta2: T(c.Beta2), Gain2: T(c.Gain2),
-		Root: T(c.Root), Epsilon: T(c.Epsilon),
+		Rate: T(rate / c.Correction), Decay: T(rate * n.WeightDecay), Beta1: T(c.Beta1), Gain1: T(c.Gain1), Beta2: T(c.Beta2),
+		Gain2: T(c.Gain2), Root: T(c.Root), Epsilon: T(c.Epsilon),
 	}
 	var row any
 	if row32, row64 := m.rows(); single[T]() {
@@ -283,8 +283,8 @@ func momentumRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 	return check == 0
 }
 
-// RMSprop divides the gradient by a running root of its mean square (Tieleman and Hinton 2012), in PyTorch's convention:
-// Epsilon is added to the root, and the mean square begins at zero without a correction:
+// RMSprop divides the gradient by a running root of its mean square (Tieleman and Hinton 2012), in PyTorch's
+// convention: Epsilon is added to the root, and the mean square begins at zero without a correction:
 //
 //	v <- Alpha v + (1 - Alpha) g^2
 //	theta <- theta - lr g / (sqrt(v) + Epsilon)

@@ -11,10 +11,11 @@ type Shape int
 // The shapes.
 const (
 	Constant Shape = iota
-	// Cosine falls from 1 to 0 as half a cosine: (1 + cos(pi step/steps)) / 2 (Loshchilov and Hutter 2017, without restarts).
+	// Cosine falls from 1 to 0 as half a cosine: (1 + cos(pi step/steps)) / 2 (Loshchilov and Hutter 2017, without
+	// restarts).
 	Cosine
-	// Staircase is 1, a tenth from half of the steps on, and a hundredth from three quarters on (as in He et al. 2016, whose
-	// 64,000 steps fall at 32,000 and 48,000).
+	// Staircase is 1, a tenth from half of the steps on, and a hundredth from three quarters on (as in He et al. 2016,
+	// whose 64,000 steps fall at 32,000 and 48,000).
 	Staircase
 )
 

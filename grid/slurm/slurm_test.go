@@ -201,7 +201,8 @@ func launch2(dir string) Launch {
 
 func TestParseQueue(t *testing.T) {
 	launches := []Launch{launch2("/g/launches/0002")}
-	tasks, err := parseQueue("quantal-0002-abc.0|71|1|RUNNING|None\n\nquantal-0002-abc.2|72|0|PENDING|Resources|and more\n", launches)
+	tasks, err := parseQueue("quantal-0002-abc.0|71|1|RUNNING|None\n\n"+
+		"quantal-0002-abc.2|72|0|PENDING|Resources|and more\n", launches)
 	want := []Queued{{"0002", 1, "71_1", "RUNNING", "None"}, {"0002", 2, "72_0", "PENDING", "Resources|and more"}}
 	if diff := cmp.Diff(want, tasks); err != nil || diff != "" {
 		t.Fatalf("%v %s", err, diff)
@@ -299,7 +300,8 @@ func TestSubmitInParts(t *testing.T) {
 	fake(t, map[string]string{
 		"scontrol": config4,
 		"squeue":   "true",
-		"sbatch":   `for a; do last=$a; done; if [ $last = 0 ]; then echo 41; else echo "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy" >&2; exit 1; fi`,
+		"sbatch": `for a; do last=$a; done; if [ $last = 0 ]; then echo 41; else echo "sbatch: error: Batch job ` +
+			`submission failed: Job violates accounting/QOS policy" >&2; exit 1; fi`,
 	})
 	l, err := Submit(context.Background(), dir, chunks, Options{Program: "/bin/quantal", MaxStarts: 2})
 	for _, words := range []string{"of 5 chunks the first 2 are in the queue (job 41), the others are not",
@@ -354,7 +356,8 @@ func TestQueueWithoutAnswer(t *testing.T) {
 	if tasks, err := Queue(context.Background(), launches); err == nil || !strings.Contains(err.Error(), "squeue") {
 		t.Errorf("%v, %v without squeue", tasks, err)
 	}
-	fake(t, map[string]string{"squeue": `echo "slurm_load_jobs error: Unable to contact slurm controller (connect failure)" >&2; exit 1`})
+	fake(t, map[string]string{"squeue": `echo "slurm_load_jobs error: Unable to contact slurm controller (connect ` +
+		`failure)" >&2; exit 1`})
 	if tasks, err := Queue(context.Background(), launches); err == nil ||
 		!strings.Contains(err.Error(), "Unable to contact slurm controller") {
 		t.Errorf("%v, %v without controller", tasks, err)

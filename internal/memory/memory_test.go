@@ -56,7 +56,8 @@ func TestLeft(t *testing.T) {
 		}, 0, "in the control group /"},
 		"first version": {map[string]string{
 			"proc/self/cgroup": "5:cpu,cpuacct:/x\n4:memory:/job\n", "sys/fs/cgroup/memory/job/memory.limit_in_bytes": "5000\n",
-			"sys/fs/cgroup/memory/job/memory.usage_in_bytes": "2000\n", "sys/fs/cgroup/memory/job/memory.stat": "total_inactive_file 500\ninactive_file 7\n",
+			"sys/fs/cgroup/memory/job/memory.usage_in_bytes": "2000\n",
+			"sys/fs/cgroup/memory/job/memory.stat":           "total_inactive_file 500\ninactive_file 7\n",
 		}, 3500, "in the control group /job"},
 		"ulimit -v": {map[string]string{
 			"proc/self/limits": "Max address space         4294967296           unlimited            bytes     \n",

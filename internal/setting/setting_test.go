@@ -180,7 +180,8 @@ func TestErrors(t *testing.T) {
 	if err := c.Settings().Check(); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Settings().Find("rate"); err == nil || !strings.HasPrefix(err.Error(), `"rate" is not a setting: want one of`) {
+	if _, err := c.Settings().Find("rate"); err == nil ||
+		!strings.HasPrefix(err.Error(), `"rate" is not a setting: want one of`) {
 		t.Error(err)
 	}
 	if s, err := c.Settings().Find("rate_of"); err != nil || s.Name != "rate-of" || s.Column() != "rate_of" {
@@ -196,7 +197,8 @@ func TestErrors(t *testing.T) {
 func TestIn(t *testing.T) {
 	c := example()
 	var flags []string
-	for _, s := range append(List{{Name: "in", Value: &c.Word, Help: "of these there is a flag"}}, c.Settings().In("part")...) {
+	for _, s := range append(List{{Name: "in", Value: &c.Word, Help: "of these there is a flag"}},
+		c.Settings().In("part")...) {
 		flags = append(flags, s.FlagName())
 	}
 	if !reflect.DeepEqual(flags, append([]string{"in"}, make([]string, len(c.Settings()))...)) {

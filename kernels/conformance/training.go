@@ -71,7 +71,8 @@ func schedulesAgainstFloat64(t *testing.T, machines []Machine) {
 	for i, rule := range kernels.Movers() {
 		for j, shape := range kernels.Shapes() {
 			rule := kernels.Scheduled(rule, kernels.Schedule{Shape: shape, Steps: 11})
-			d := Design{Sizes: []int{20, 17, 5}, Sharing: kernels.Sharing((i + 2*j) % 5), Activation: kernels.ReLU, Batch: 6, Rho: 2}
+			d := Design{Sizes: []int{20, 17, 5}, Sharing: kernels.Sharing((i + 2*j) % 5), Activation: kernels.ReLU, Batch: 6,
+				Rho: 2}
 			t.Run(rule.String()+"/"+d.String(), func(t *testing.T) {
 				n := d.Network(t).Under(t, rule)
 				n.Members[0].WeightDecay = 20 // two hundredths per step

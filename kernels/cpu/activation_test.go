@@ -63,7 +63,8 @@ func TestActivationsAtTheEdges(t *testing.T) {
 					of = value
 				}
 				kernels.ApplyGradient(a, derivative, of)
-				if math.Abs(float64(y[5])-value[0]) > 1e-7*math.Abs(value[0])+1e-37 || math.Abs(float64(d[5])-derivative[0]) > 1e-7 {
+				if math.Abs(float64(y[5])-value[0]) > 1e-7*math.Abs(value[0])+1e-37 ||
+					math.Abs(float64(d[5])-derivative[0]) > 1e-7 {
 					t.Errorf("%s: %v(%v) = %v with the slope %v, want %v and %v", set.name, a, x, y[5], d[5], value, derivative)
 				}
 			}

@@ -26,8 +26,8 @@ type constantRegister struct {
 	value    float32
 }
 
-// newPricing makes a formula whose inputs are mu and sigma, or one of them, ready. A register is used again once nothing
-// reads its number any more.
+// newPricing makes a formula whose inputs are mu and sigma, or one of them, ready. A register is used again once
+// nothing reads its number any more.
 func newPricing(f *kernels.Formula) *pricing {
 	p := &pricing{}
 	last := make([]int, len(f.Lines)) // the line that reads a line last
@@ -108,8 +108,8 @@ func (s *pricingScratch) load(p *pricing) {
 	s.of = p
 }
 
-// run computes the slopes for up to formulaChunk synapses, a multiple of 16, of the given means and standard deviations.
-// overMu is nil if the formula does not have it. Both last until the next run.
+// run computes the slopes for up to formulaChunk synapses, a multiple of 16, of the given means and standard
+// deviations. overMu is nil if the formula does not have it. Both last until the next run.
 func (p *pricing) run(set *kernelSet, s *pricingScratch, mu, sigma []float32) (overMu, overSigma []float32) {
 	register := func(r int) []float32 {
 		switch r {
@@ -133,8 +133,8 @@ func (p *pricing) run(set *kernelSet, s *pricingScratch, mu, sigma []float32) (o
 	return overMu, register(p.outputs[len(p.outputs)-1])
 }
 
-// priceRows computes the slopes of the costs of rows whose sigmas are in the scratch: dcost/dmu into d.price; and either
-// dcost/dphi into d.cost, which has dsigma/dphi, or the sum of dcost/dsigma of each row into d.sums.
+// priceRows computes the slopes of the costs of rows whose sigmas are in the scratch: dcost/dmu into d.price; and
+// either dcost/dphi into d.cost, which has dsigma/dphi, or the sum of dcost/dsigma of each row into d.sums.
 func (d *drawing) priceRows(set *kernelSet, s *scratch, first, rows int) {
 	p, stride := d.pricing, d.Stride()
 	s.pricing.load(p)

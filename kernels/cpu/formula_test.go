@@ -10,7 +10,8 @@ import (
 
 // The operations of every kernel set against float64, special values included.
 func TestFormulaOperations(t *testing.T) {
-	special := []float64{0, math.Copysign(0, -1), 1, -1, 2, -2, 0.5, -0.5, 3, -3, 87, -87, 89, -89, 1e-30, -1e-30, 1e30, -1e30,
+	special := []float64{0, math.Copysign(0, -1), 1, -1, 2, -2, 0.5, -0.5, 3, -3, 87, -87, 89, -89, 1e-30, -1e-30, 1e30,
+		-1e30,
 		1e-41, math.Inf(1), math.Inf(-1), math.NaN()}
 	var x, y []float64
 	for _, a := range special {

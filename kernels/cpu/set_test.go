@@ -390,7 +390,8 @@ func TestUpdateReportsWhatIsNotFinite(t *testing.T) {
 							Layer: l, batch: 3, sharing: sharing, x: activations(3, l.In, 1), dy: activations(3, l.Out, 2),
 							row: rowParams(l, rule), slope: rowsOf(l, 7, -1, 1), cost: rowsOf(l, 8, -1, 1), sums: make([]float64, l.Out),
 						}
-						u.setRule(kernels.TrainingStep[float32]{Move: kernels.NewMove[float32](rule, kernels.Member{LearningRate: rate}, 0)})
+						u.setRule(kernels.TrainingStep[float32]{Move: kernels.NewMove[float32](rule, kernels.Member{LearningRate: rate},
+							0)})
 						spoil(u, r)
 						if set.update[rule.Name()](u, space, 0, l.Out) {
 							t.Errorf("%s, %v, %v: %s of row %d goes unnoticed", set.name, sharing, rule, what, r)

@@ -142,13 +142,14 @@
 // update, without addresses of device memory and without loads, perhaps 250 would be left; 40 multiplications and
 // additions, one draw of noise, two of Adam's steps, a softplus and the cost are at least 150, counted by hand. In a
 // step the blocks of a network synchronise six times (three layers forward, the loss, two layers backward), here
-// assumed to take 0.5 us each. Microseconds per step of all networks, and of the first alone:
+// assumed to take 0.5 us each. Microseconds per step of all networks, and of the first alone, with
+// 4.3 (H200) and 3.0 TB/s (H100) of memory:
 //
 //	                                       12 at a time     240 networks   1 network
 //	held, 430 instructions per synapse     13.8 + 3         336            17
 //	held, 250                              8.0 + 3          221            11
 //	held, 150                              4.8 + 3          157            8
-//	today's design, bound by memory        -                290 (H200, 4.3 TB/s), 415 (H100, 3.0 TB/s); arithmetic alone 280
+//	today's design, bound by memory        -                290 (H200), 415 (H100); arithmetic alone 280
 //
 // With clusters of 8, 16 networks at a time take 22, 14 or 10, and 240 networks the same within a tenth. So with
 // today's update, holding the state is slower on an H200 and gains a fifth on an H100; at 250 instructions it gains a

@@ -26,8 +26,8 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 	}
 }
 
-// Every activation, behind layers in one slice and in several, and through the middle kernel and single ones: Check takes
-// both ways.
+// Every activation, behind layers in one slice and in several, and through the middle kernel and single ones: Check
+// takes both ways.
 func TestActivationsAgainstFloat64(t *testing.T) {
 	for i, a := range kernels.Activations() {
 		d := conformance.Design{Sizes: []int{140, 33, 21, 4}, Sharing: kernels.Sharing(i % 5), Activation: a,
@@ -116,8 +116,9 @@ func TestRandomShapesAgainstFloat64(t *testing.T) {
 		d := conformance.Design{
 			Sizes:   []int{pick(0, 1, 280)},
 			Sharing: kernels.Sharing(pick(1, 0, 4)), Likelihood: kernels.Likelihood(pick(2, 0, 1)),
-			Activation: kernels.Activation(pick(3, 0, len(kernels.Activations())-1)), Batch: pick(4, 1, 45), Members: pick(5, 1, 2),
-			Rho: 2 * u[6],
+			Activation: kernels.Activation(pick(3, 0, len(kernels.Activations())-1)), Batch: pick(4, 1, 45),
+			Members: pick(5, 1, 2),
+			Rho:     2 * u[6],
 		}
 		for i := range pick(7, 0, 3) {
 			d.Sizes = append(d.Sizes, pick(8+i, 1, 70))

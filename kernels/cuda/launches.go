@@ -189,7 +189,8 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 		return launches
 	}
 	return append(launches, vm.call("activate", [3]int{ceil(p.batch*l.Out, 256), 1, p.instances}, 256, activateParameters{
-		clock: p.clock, y: p.values[i.Dst], slope: p.kept(i.Dst), part: p.part, out: n(l.Out), batch: n(p.batch), groups: n(p.groups),
+		clock: p.clock, y: p.values[i.Dst], slope: p.kept(i.Dst), part: p.part, out: n(l.Out), batch: n(p.batch),
+		groups: n(p.groups),
 		slices: n(slices), activation: activations[i.Activation],
 	}))
 }
@@ -240,7 +241,8 @@ func (vm *VM) backward(p pass, i kernels.Backward) Launch {
 	grid := [3]int{ceil(l.In, backwardCols), ceil(p.batch, batchTile), p.instances}
 	return vm.call("backward", grid, 128, backwardParameters{
 		clock: p.clock, dy: m.deltas[i.Dst], w: m.weights + Address(4*vm.shape.wOffset[i.Layer]),
-		x: vm.slopeOf(i.Activation, i.Src), dx: m.deltas[i.Src], in: n(l.In), out: n(l.Out), batch: n(p.batch), wSize: n(vm.shape.wSize),
+		x: vm.slopeOf(i.Activation, i.Src), dx: m.deltas[i.Src], in: n(l.In), out: n(l.Out), batch: n(p.batch),
+		wSize:      n(vm.shape.wSize),
 		activation: activations[i.Activation],
 	})
 }
@@ -319,9 +321,10 @@ func (vm *VM) updateSigma(p pass, i kernels.UpdateShared) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
 	return vm.call("update"+movers[s.Rule.Name()]+"_sigma", [3]int{len(s.Layout.Groups()), 1, p.instances}, 64,
 		updateSigmaParameters{
-			clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, rowsOf: m.rowsOf, synapses: m.synapses, layerOf: m.layerOf,
-			sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(s.phiOffset()), phiSlots: n(s.phiSlots),
-			rows: n(s.rows), sumGroups: n(s.sumGroups),
+			clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, rowsOf: m.rowsOf, synapses: m.synapses,
+			layerOf: m.layerOf, sums: m.sums, state: m.state, stateSize: n(s.stateSize), phiOffset: n(s.phiOffset()),
+			phiSlots: n(s.phiSlots),
+			rows:     n(s.rows), sumGroups: n(s.sumGroups),
 		})
 }
 

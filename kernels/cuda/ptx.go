@@ -72,8 +72,8 @@ func PTX(source string) (string, error) {
 	return string(text), err
 }
 
-// loadKernels loads all kernels but, unless their text is given, those of formulas; text replaces the PTX of the sources
-// it names.
+// loadKernels loads all kernels but, unless their text is given, those of formulas; text replaces the PTX of the
+// sources it names.
 func loadKernels(d Driver, text map[string]string) (map[string]Kernel, error) {
 	found, modules := map[string]Kernel{}, map[string]Module{}
 	for name, e := range entries {

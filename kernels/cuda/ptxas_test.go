@@ -20,7 +20,8 @@ import (
 // resources are those that ptxas reports for a kernel.
 type resources struct{ registers, shared int }
 
-var report = regexp.MustCompile(`entry function '(\w+)'[^\n]*\n[^\n]*\n\s*(\d+) bytes stack frame, (\d+) bytes spill stores[^\n]*\n` +
+var report = regexp.MustCompile(`entry function '(\w+)'[^\n]*\n[^\n]*\n\s*(\d+) bytes stack frame, (\d+) bytes ` +
+	`spill stores[^\n]*\n` +
 	`[^\n]*Used (\d+) registers(?:[^\n]*?, (\d+) bytes smem)?`)
 
 // assemble runs ptxas on a source and fails the test if a kernel spills.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"math"
+	"strings"
 
 	"quantal/kernels/ptx"
 )
@@ -72,10 +73,16 @@ func Example() {
 
 	// One element too many: the fault says where.
 	launch.Args[1] = uint32(4)
-	fmt.Println(machine.Launch(kernel, launch))
+	for _, part := range strings.SplitAfter(machine.Launch(kernel, launch).Error(), ": ") {
+		fmt.Println(part)
+	}
 	// Output:
 	// 2
 	// 5
 	// -6
-	// ptx: kernel twice, line 22, block (0,0,0), thread (3,0,0): ld.global.f32 %f1, [%rd4]: out of bounds: read of 4 bytes at address 0x7f000000000c, just past the end of allocation 0x7f0000000000 (12 bytes)
+	// ptx:
+	// kernel twice, line 22, block (0,0,0), thread (3,0,0):
+	// ld.global.f32 %f1, [%rd4]:
+	// out of bounds:
+	// read of 4 bytes at address 0x7f000000000c, just past the end of allocation 0x7f0000000000 (12 bytes)
 }

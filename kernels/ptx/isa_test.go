@@ -26,13 +26,17 @@ var registerName = regexp.MustCompile(`%(rd|rs|r|fd|f|p)0`)
 
 func instructionKernel(text string) (kernel, result string) {
 	var s strings.Builder
-	s.WriteString(".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 out, .param .u64 i1, .param .u64 i2, .param .u64 i3, .param .u64 i4)\n{\n")
-	s.WriteString(".reg .pred %p<6>; .reg .b16 %rs<6>; .reg .b32 %r<6>, %tid; .reg .f32 %f<6>; .reg .b64 %rd<6>, %at; .reg .f64 %fd<6>; .reg .pred %odd;\n")
+	s.WriteString(".version 7.8\n.target sm_80\n.address_size 64\n" +
+		".visible .entry k(.param .u64 out, .param .u64 i1, .param .u64 i2, .param .u64 i3, .param .u64 i4)\n{\n")
+	s.WriteString(".reg .pred %p<6>; .reg .b16 %rs<6>; .reg .b32 %r<6>, %tid; .reg .f32 %f<6>; .reg .b64 %rd<6>, %at; " +
+		".reg .f64 %fd<6>; .reg .pred %odd;\n")
 	for i := 1; i <= 4; i++ {
-		fmt.Fprintf(&s, "ld.param.u64 %%rd%d, [i%d]; ld.param.f64 %%fd%d, [i%d]; ld.param.u32 %%r%d, [i%d]; ld.param.f32 %%f%d, [i%d]; ld.param.u16 %%rs%d, [i%d]; setp.ne.u64 %%p%d, %%rd%d, 0;\n",
+		fmt.Fprintf(&s, "ld.param.u64 %%rd%d, [i%d]; ld.param.f64 %%fd%d, [i%d]; ld.param.u32 %%r%d, [i%d]; ld.param.f32 "+
+			"%%f%d, [i%d]; ld.param.u16 %%rs%d, [i%d]; setp.ne.u64 %%p%d, %%rd%d, 0;\n",
 			i, i, i, i, i, i, i, i, i, i, i, i)
 	}
-	fmt.Fprintf(&s, "mov.u64 %%rd0, %#x; mov.b64 %%fd0, %%rd0; mov.u32 %%r0, %#x; mov.b32 %%f0, %%r0; mov.u16 %%rs0, %#x; setp.eq.u32 %%p0, 0, 0;\n",
+	fmt.Fprintf(&s, "mov.u64 %%rd0, %#x; mov.b64 %%fd0, %%rd0; mov.u32 %%r0, %#x; mov.b32 %%f0, %%r0; mov.u16 %%rs0, "+
+		"%#x; setp.eq.u32 %%p0, 0, 0;\n",
 		uint64(sentinel), uint32(sentinel&0xffffffff), sentinel&0xffff)
 	s.WriteString("mov.u32 %tid, %tid.x; and.b32 %tid, %tid, 1; setp.ne.u32 %odd, %tid, 0; mov.u32 %tid, %tid.x;\n")
 	for part := range strings.SplitSeq(text, ";") {

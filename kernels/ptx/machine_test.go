@@ -73,7 +73,8 @@ func TestAllocations(t *testing.T) {
 func TestLaunchRefusals(t *testing.T) {
 	mod, err := Parse(header + `
 .extern .shared .align 16 .b8 dynamic[];
-.entry plain(.param .u64 a, .param .f32 b, .param .s32 c, .param .align 4 .b8 d[12], .param .u8 e, .param .u16 f, .param .f64 g) { ret; }
+.entry plain(.param .u64 a, .param .f32 b, .param .s32 c, .param .align 4 .b8 d[12],
+	.param .u8 e, .param .u16 f, .param .f64 g) { ret; }
 .entry bounded() .maxntid 64, 2, 1 { ret; }
 .entry required() .reqntid 64 { ret; }
 .entry shared() { .reg .b32 %r; .shared .b8 s[100000]; mov.u32 %r, s; mov.u32 %r, dynamic; }`)

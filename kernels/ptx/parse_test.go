@@ -11,7 +11,9 @@ const header = ".version 7.8\n.target sm_80\n.address_size 64\n"
 
 // entry wraps a kernel body with a few declarations, on the first line, so that the body starts on line 2.
 func entry(body string) string {
-	return strings.ReplaceAll(header, "\n", " ") + ".visible .entry k(.param .u64 a, .param .u32 n) { .reg .pred %p<9>; .reg .b16 %rs<9>; .reg .b32 %r<9>; .reg .f32 %f<9>; .reg .b64 %rd<9>; .reg .f64 %fd<9>; .shared .align 4 .b8 s[64];\n" +
+	return strings.ReplaceAll(header, "\n", " ") + ".visible .entry k(.param .u64 a, .param .u32 n) { .reg .pred %p<9>;" +
+		" .reg .b16 %rs<9>; .reg .b32 %r<9>; .reg .f32 %f<9>; .reg .b64 %rd<9>; .reg .f64 %fd<9>; .shared .align 4 .b8 " +
+		"s[64];\n" +
 		body + "\n}\n"
 }
 

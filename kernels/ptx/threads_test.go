@@ -17,7 +17,8 @@ func body(statements string) string {
 	.reg .pred %p<9>; .reg .b16 %rs<9>; .reg .b32 %r<9>, %t; .reg .f32 %f<9>; .reg .b64 %rd<9>, %out, %in, %out0, %in0;
 	.shared .align 4 .b8 s[256];
 	mov.u32 %t, %tid.x; and.b32 %r0, %t, 1; setp.eq.u32 %p0, %r0, 1;
-	mul.wide.u32 %rd0, %t, 4; ld.param.u64 %out0, [out]; ld.param.u64 %in0, [in]; add.s64 %out, %out0, %rd0; add.s64 %in, %in0, %rd0;
+	mul.wide.u32 %rd0, %t, 4; ld.param.u64 %out0, [out]; ld.param.u64 %in0, [in];
+	add.s64 %out, %out0, %rd0; add.s64 %in, %in0, %rd0;
 	shl.b32 %r0, %t, 2; mov.u32 %r8, s; add.s32 %r8, %r8, %r0; // the thread's word of shared memory
 ` + statements + "\n}\n"
 }
@@ -99,13 +100,15 @@ func TestGuards(t *testing.T) {
 func TestSpecialRegisters(t *testing.T) {
 	text := header + `.entry k(.param .u64 out) {
 	.reg .b32 %r<12>; .reg .b64 %rd<4>; .reg .pred %p<2>;
-	mov.u32 %r0, %tid.x; mov.u32 %r1, %tid.y; mov.u32 %r2, %tid.z; mov.u32 %r3, %ntid.x; mov.u32 %r4, %ntid.y; mov.u32 %r5, %ntid.z;
+	mov.u32 %r0, %tid.x; mov.u32 %r1, %tid.y; mov.u32 %r2, %tid.z;
+	mov.u32 %r3, %ntid.x; mov.u32 %r4, %ntid.y; mov.u32 %r5, %ntid.z;
 	mad.lo.u32 %r6, %r2, %r4, %r1; mad.lo.u32 %r6, %r6, %r3, %r0; // the thread within the block
 	mov.u32 %r7, %ctaid.z; mov.u32 %r8, %nctaid.y; mov.u32 %r9, %ctaid.y; mad.lo.u32 %r7, %r7, %r8, %r9;
 	mov.u32 %r8, %nctaid.x; mov.u32 %r9, %ctaid.x; mad.lo.u32 %r7, %r7, %r8, %r9; // the block within the grid
 	mul.lo.u32 %r8, %r3, %r4; mul.lo.u32 %r8, %r8, %r5; mad.lo.u32 %r6, %r7, %r8, %r6;
 	ld.param.u64 %rd0, [out]; mul.wide.u32 %rd1, %r6, 32; add.s64 %rd0, %rd0, %rd1;
-	mov.u32 %r1, %laneid; mov.u32 %r2, %warpid; mov.u32 %r3, %nwarpid; mov.u32 %r4, %lanemask_eq; mov.u32 %r5, %lanemask_lt;
+	mov.u32 %r1, %laneid; mov.u32 %r2, %warpid; mov.u32 %r3, %nwarpid;
+	mov.u32 %r4, %lanemask_eq; mov.u32 %r5, %lanemask_lt;
 	mov.u32 %r7, %lanemask_ge; mov.u32 %r8, %lanemask_gt; mov.u32 %r9, %lanemask_le;
 	st.global.v4.u32 [%rd0], {%r1, %r2, %r3, %r4}; st.global.v4.u32 [%rd0+16], {%r5, %r7, %r8, %r9};
 	}`

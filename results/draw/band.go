@@ -46,8 +46,8 @@ func (c Curve) bands(x, y Axis) ([]*band, error) {
 	return list, nil
 }
 
-// DataRange is what the axes have to show: where they are logarithmic not the intervals, of which a wide one would leave
-// no room for the rest.
+// DataRange is what the axes have to show: where they are logarithmic not the intervals, of which a wide one would
+// leave no room for the rest.
 func (b *band) DataRange() (xmin, xmax, ymin, ymax float64) {
 	ymin, ymax = math.Inf(1), math.Inf(-1)
 	for i := range b.x {

@@ -87,10 +87,11 @@ func TestHostileDrawings(t *testing.T) {
 	}
 	before := func(text string) string { return strings.Replace(picture, "<svg ", text+"<svg ", 1) }
 	for what, c := range map[string]struct{ content, want string }{
-		"script":            {inside("<script>alert(1)</script>"), "<script>"},
-		"script, prefixed":  {inside(`<h:script xmlns:h="http://www.w3.org/1999/xhtml">alert(1)</h:script>`), "<script>"},
-		"path of HTML":      {inside(`<path xmlns="http://www.w3.org/1999/xhtml"/>`), "<path>"},
-		"foreign object":    {inside(`<foreignObject><body xmlns="http://www.w3.org/1999/xhtml" onload="x()"/></foreignObject>`), "<foreignObject>"},
+		"script":           {inside("<script>alert(1)</script>"), "<script>"},
+		"script, prefixed": {inside(`<h:script xmlns:h="http://www.w3.org/1999/xhtml">alert(1)</h:script>`), "<script>"},
+		"path of HTML":     {inside(`<path xmlns="http://www.w3.org/1999/xhtml"/>`), "<path>"},
+		"foreign object": {inside(`<foreignObject><body xmlns="http://www.w3.org/1999/xhtml" ` +
+			`onload="x()"/></foreignObject>`), "<foreignObject>"},
 		"link":              {inside(`<a href="javascript:alert(1)"><path d="M0,0"/></a>`), "<a>"},
 		"use":               {inside(`<use href="#x"/>`), "<use>"},
 		"image":             {inside(`<image href="http://example.org/x.png"/>`), "<image>"},

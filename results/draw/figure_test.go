@@ -67,7 +67,8 @@ func TestKeys(t *testing.T) {
 // The panels of a row have one range, within limits, and the first has the numbers.
 func TestSharedAxes(t *testing.T) {
 	panel := func(x, y float64) Panel {
-		return Panel{X: Axis{Log: true}, Y: Axis{Label: "y", Most: 100}, Layers: []Layer{Points{X: []float64{x}, Y: []float64{y}}}}
+		return Panel{X: Axis{Log: true}, Y: Axis{Label: "y", Most: 100},
+			Layers: []Layer{Points{X: []float64{x}, Y: []float64{y}}}}
 	}
 	b := Block{RowHeight: 50, Shared: true, Rows: [][]Panel{{{}, panel(10, 40), panel(1000, 100)}}}
 	p, err := (&Figure{Blocks: []Block{b}}).lay()
@@ -120,7 +121,8 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// A figure is data: it can be put together without NewFigure, and what is wrong with it comes to light when it is saved.
+// A figure is data: it can be put together without NewFigure, and what is wrong with it comes to light when it is
+// saved.
 func TestFigureIsData(t *testing.T) {
 	err := (&Figure{}).Save(t.TempDir() + "/a.svg")
 	wantError(t, err, "a.svg: ", "there is nothing to draw")

@@ -13,9 +13,9 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Heat is a matrix, its values as shades of a colour, on a logarithmic scale unless it is linear. Rows[0] is at the top,
-// and value j of row i covers the place from j to j+1 along x and from i to i+1 along y, counted downwards; the panel's
-// axes need a range of the number of columns, and of rows.
+// Heat is a matrix, its values as shades of a colour, on a logarithmic scale unless it is linear. Rows[0] is at the
+// top, and value j of row i covers the place from j to j+1 along x and from i to i+1 along y, counted downwards; the
+// panel's axes need a range of the number of columns, and of rows.
 type Heat struct {
 	Label     string
 	Rows      [][]float64

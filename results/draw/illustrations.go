@@ -157,7 +157,8 @@ var shapes = map[string]map[string]*regexp.Regexp{
 	"g": {"transform": regexp.MustCompile(`^((scale|translate|rotate)\([-+0-9.eE, ]*\) ?)*$`)},
 	"path": {
 		"d": regexp.MustCompile(`^[MLQCAZ0-9.,eE +-]*$`),
-		"style": regexp.MustCompile(`^((fill|stroke|fill-opacity|stroke-opacity|stroke-width|stroke-dasharray|stroke-dashoffset)` +
+		"style": regexp.MustCompile(`^((fill|stroke|fill-opacity|stroke-opacity|` +
+			`stroke-width|stroke-dasharray|stroke-dashoffset)` +
 			`:(none|#[0-9A-F]{6}|[-+0-9.,eE]*)(;|$))*$`),
 	},
 }

@@ -96,7 +96,8 @@ func TestCheckpointPixels(t *testing.T) {
 
 func TestCheckpointTensors(t *testing.T) {
 	for sharing, want := range map[kernels.Sharing]string{
-		kernels.PerSynapse: "layer0.weight.phi [2 3], layer0.bias.phi [2], layer0.weight.phi.m [2 3], layer0.bias.phi.m [2], " +
+		kernels.PerSynapse: "layer0.weight.phi [2 3], layer0.bias.phi [2], layer0.weight.phi.m [2 3], layer0.bias.phi.m " +
+			"[2], " +
 			"layer0.weight.phi.v [2 3], layer0.bias.phi.v [2]",
 		kernels.PerNeuron:  "layer0.phi [2], layer0.phi.m [2], layer0.phi.v [2]",
 		kernels.PerLayer:   "layer0.phi [1], layer0.phi.m [1], layer0.phi.v [1]",

@@ -317,7 +317,8 @@ func TestConfig(t *testing.T) {
 	got = config{Hidden: []int{5}}
 	missing, err = f.ReadConfig(got.Settings())
 	check(t, err)
-	if d := cmp.Diff(config{Rho: 3, Hidden: []int{5}}, got); d != "" || !slices.Equal(missing.Names(), []string{"hidden"}) {
+	if d := cmp.Diff(config{Rho: 3, Hidden: []int{5}}, got); d != "" ||
+		!slices.Equal(missing.Names(), []string{"hidden"}) {
 		t.Errorf("missing %v: %s", missing.Names(), d)
 	}
 	wantError(t, ReadConfigFile("nowhere.toml", &got), "nowhere.toml", "no such file")

@@ -95,8 +95,8 @@ func laterIn(written map[string]json.RawMessage, known []NamedField) (Later, err
 	return NewLater(list...), nil
 }
 
-// SameAs reports whether settings that were read from a record are those of a network: what the record has besides is of
-// a later version.
+// SameAs reports whether settings that were read from a record are those of a network: what the record has besides is
+// of a later version.
 func (s Settings) SameAs(want Settings) bool {
 	read := map[string]any{}
 	for _, l := range s.Later.List() {

@@ -15,27 +15,31 @@
 // empty cell, null in JSON, means that there is no value; numbers are written so that they read back the same. In CSV,
 // text that a spreadsheet would take for a formula starts with an apostrophe.
 //
-//	id                                     of the network
-//	data, hidden, noise                    data set; units of the hidden layers; which synapses share a sigma
-//	rho, rho_value, c                      exponent as written, and as a number (0 for entropic); multiplier in nats; empty without noise
-//	lambda, lr, batch, epochs              multiplier of the magnitude cost in nats; learning rate; examples per minibatch; passes
-//	mu_init, sigma_init, validation        in units of a weight; in units of a weight; held-out examples
-//	normalise, classes, rule, ...          how pixels became inputs; number of classes, if it was stated; the rule; and every
-//	                                       setting that came later, under the name of its flag with _ for -
-//	seed                                   of everything random
-//	status, kernels                        done or diverged; the kernel set that ran
-//	accuracy_sampled, accuracy_mean,       fractions of the test set: one draw of the weights per 20 test examples; weights at mu;
-//	  accuracy_predictive, accuracy_expected_log   mean probability and mean log-probability over draws
-//	loss_sampled, loss_mean,               nats per test example, likewise
-//	  loss_predictive, loss_expected_log
-//	draws                                  K of the predictive and expected-log figures
-//	validation_accuracy_sampled, validation_loss_sampled   of the held-out examples
-//	sigma_rms, sigma_rms_layers            units of a weight, over weights without biases; of each layer, joined by semicolons in CSV
-//	reliability_cost                       (1/rho) sum sigma^-rho over weights without biases (EES Eq. 4 with s = 1)
-//	objective, objective_nll,              nats, summed over the training set; the first is the sum of the others
-//	  objective_magnitude, objective_reliability
-//	steps                                  of training
-//	diverged_step, diverged_layer, diverged_what   where a number of a diverged network was no longer finite
+//	id                             of the network
+//	data, hidden, noise            data set; units of the hidden layers; which synapses share a sigma
+//	rho, rho_value, c              exponent as written, and as a number (0 for entropic); multiplier in nats; empty
+//	                               without noise
+//	lambda, lr, batch, epochs      multiplier of the magnitude cost in nats; learning rate; examples per minibatch;
+//	                               passes through the training set
+//	mu_init, sigma_init            in units of a weight
+//	validation                     held-out examples
+//	normalise, classes, rule, ...  how pixels became inputs; number of classes, if given; the rule; and every setting
+//	                               that was added later, under the name of its flag with _ for -
+//	seed                           of everything random
+//	status, kernels                done or diverged; the kernel set that ran
+//	accuracy_...                   fractions of the test set: sampled, with one draw of the weights per 20 examples;
+//	                               mean, with weights at mu; predictive and expected_log, by the mean probability and
+//	                               the mean log-probability over draws
+//	loss_...                       nats per test example, likewise
+//	draws                          K of the predictive and expected_log figures
+//	validation_accuracy_sampled    of the held-out examples, as validation_loss_sampled
+//	sigma_rms, sigma_rms_layers    units of a weight, over weights without biases; of each layer, joined by semicolons
+//	                               in CSV
+//	reliability_cost               (1/rho) sum sigma^-rho over weights without biases (EES Eq. 4 with s = 1)
+//	objective                      nats, summed over the training set: the sum of objective_nll, objective_magnitude
+//	                               and objective_reliability
+//	steps                          of training
+//	diverged_...                   step, layer and what: where a number of a diverged network was no longer finite
 //
 // means.csv has a row for each Group, the networks that differ only in the seed: the settings without the seed; seeds,
 // how many finished; diverged, how many did not and are not in the means; then for each figure its mean over seeds, and

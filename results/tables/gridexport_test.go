@@ -29,7 +29,8 @@ import numpy as np
 z = np.load(sys.argv[1])
 def plain(x):
     return None if isinstance(x, float) and x != x else str(x) if isinstance(x, int) else x
-print(json.dumps({n: {"Kind": z[n].dtype.str[1:], "Shape": z[n].shape, "List": [plain(x) for x in z[n].ravel().tolist()][:8]} for n in z.files}))
+print(json.dumps({n: {"Kind": z[n].dtype.str[1:], "Shape": z[n].shape,
+    "List": [plain(x) for x in z[n].ravel().tolist()][:8]} for n in z.files}))
 `
 
 // exportGrid exports a grid into a file.

@@ -71,10 +71,11 @@ func TestFiguresShowTheRecords(t *testing.T) {
 			t.Errorf("cost is over %v, want %v", d.X[1], sigma)
 		}
 	}
-	if want := "Means over 2 to 3 seeds, bands: 95 % intervals. 8 networks diverged and are left out. Remark."; s.note("Remark.") != want {
+	want := "Means over 2 to 3 seeds, bands: 95 % intervals. 8 networks diverged and are left out. Remark."
+	if s.note("Remark.") != want {
 		t.Errorf("note %q", s.note("Remark."))
 	}
-	want := "heterogeneous homogeneous neuron layer none without noise heterogeneous, published"
+	want = "heterogeneous homogeneous neuron layer none without noise heterogeneous, published"
 	if got := strings.Join(s.Key[:7], " "); got != want {
 		t.Errorf("the key begins with %s", got)
 	}

@@ -99,7 +99,8 @@ func TestReadPublished(t *testing.T) {
 		t.Errorf("read %+v", list)
 	}
 	// As saved by a spreadsheet in a country with decimal commas.
-	list, err = readText(t, "\ufeffrho;c ;noise;accuracy_percent;;\r\n0,5;1E-3;layer;97,25;;\r\n1/2;0,01;layer;98;;\r\n;;;;;\r\n")
+	list, err = readText(t, "\ufeffrho;c ;noise;accuracy_percent;;\r\n0,5;1E-3;layer;97,25;;\r\n1/2;0,01;layer;98;;\r\n"+
+		";;;;;\r\n")
 	check(t, err)
 	if len(list) != 2 || list[0].RhoValue != 0.5 || list[0].C != 1e-3 || list[0].AccuracyPercent != 97.25 ||
 		list[1].RhoValue != 0.5 || list[1].C != 0.01 {

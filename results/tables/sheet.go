@@ -25,7 +25,8 @@ func newSheet(v variant, rows []relation, title func(rho float64) string, publis
 		high    = 44 // millimetres: a row, with its axis
 		without = "without noise"
 	)
-	s := sheet{Block: draw.Block{RowHeight: high, Shared: true, Key: append(store.NoiseNames(), without)}, few: math.MaxInt}
+	s := sheet{Block: draw.Block{RowHeight: high, Shared: true, Key: append(store.NoiseNames(), without)},
+		few: math.MaxInt}
 	for _, noise := range store.NoiseNames() {
 		s.Key = append(s.Key, ofPublished(noise))
 	}

@@ -30,8 +30,10 @@ func tableRecords() []store.Record {
 	return []store.Record{recordstest.Record(2, 0.1, 2), full, quiet, diverged(2, 0.1, 3)}
 }
 
-const goldenCSV = `id,data,hidden,noise,rho,rho_value,c,lambda,lr,batch,epochs,mu_init,sigma_init,validation,seed,status,kernels,` +
-	`accuracy_sampled,accuracy_mean,accuracy_predictive,accuracy_expected_log,loss_sampled,loss_mean,loss_predictive,loss_expected_log,draws,` +
+const goldenCSV = `id,data,hidden,noise,rho,rho_value,c,lambda,lr,batch,epochs,mu_init,sigma_init,validation,seed,` +
+	`status,kernels,` +
+	`accuracy_sampled,accuracy_mean,accuracy_predictive,accuracy_expected_log,loss_sampled,loss_mean,loss_predictive,` +
+	`loss_expected_log,draws,` +
 	`validation_accuracy_sampled,validation_loss_sampled,sigma_rms,sigma_rms_layers,reliability_cost,` +
 	`objective,objective_nll,objective_magnitude,objective_reliability,steps,diverged_step,diverged_layer,diverged_what
 "a,""b""",<σ>,100x100,heterogeneous,1/3,0.3333333333333333,1e-7,0,0,0,0,0,0,0,9223372036854775809,done,portable,` +

@@ -10,8 +10,8 @@ import (
 // leakySlope is kernels.LeakySlope.
 const leakySlope = 0.01
 
-// activations writes the activations of package kernels that the products do not apply themselves, each with its gradient; tanh is
-// left to package kernels. The kernels work on n numbers, a multiple of 16.
+// activations writes the activations of package kernels that the products do not apply themselves, each with its
+// gradient; tanh is left to package kernels. The kernels work on n numbers, a multiple of 16.
 func (a *assembler) activations() {
 	a.activation("LeakyReLU", func(y operand.Mem) (value, slope vec) {
 		value = a.load(y)
@@ -99,7 +99,8 @@ func (a *assembler) sigmoid(y operand.Mem) vec {
 	return e
 }
 
-// oneMinusExp returns 1 - e^-y for y >= 0: up to ln(2)/2 the polynomial of expm1f in package kernels, else the difference. y is lost.
+// oneMinusExp returns 1 - e^-y for y >= 0: up to ln(2)/2 the polynomial of expm1f in package kernels, else the
+// difference. y is lost.
 func (a *assembler) oneMinusExp(y vec) vec {
 	x := a.vector()
 	a.xor(a.splat(a.bits(1<<31)), y, x)
@@ -115,8 +116,8 @@ func (a *assembler) oneMinusExp(y vec) vec {
 	return difference
 }
 
-// The normal distribution function below 0 is Phi(-t) = e^(-t^2/2) q P(q), q = 1 / (1 + tailScale t): P is smooth, and t up to
-// tailEnd is all of float32.
+// The normal distribution function below 0 is Phi(-t) = e^(-t^2/2) q P(q), q = 1 / (1 + tailScale t): P is smooth, and
+// t up to tailEnd is all of float32.
 const tailScale, tailEnd = 0.34, 13.3
 
 var tailCoefficients = chebyshev(func(q float64) float64 {
@@ -124,7 +125,8 @@ var tailCoefficients = chebyshev(func(q float64) float64 {
 	return math.Erfc(t/math.Sqrt2) / 2 * math.Exp(t*t/2) / q
 }, 1/(1+tailScale*tailEnd), 1, 8)
 
-// gelu returns y Phi(y) and its derivative Phi(y) + y e^(-y^2/2) / sqrt(2 pi). From tailEnd on nothing is left of e^(-y^2/2).
+// gelu returns y Phi(y) and its derivative Phi(y) + y e^(-y^2/2) / sqrt(2 pi). From tailEnd on nothing is left of
+// e^(-y^2/2).
 func (a *assembler) gelu(y operand.Mem) (value, slope vec) {
 	v, t := a.load(y), a.vector()
 	slope = a.load(y)

@@ -109,8 +109,8 @@ func (a *assembler) counter(name string) operand.Mem {
 	return m
 }
 
-// constant is a number of the program text. AVX-512 instructions broadcast it from four bytes, those of AVX2 read a whole
-// vector.
+// constant is a number of the program text. AVX-512 instructions broadcast it from four bytes, those of AVX2 read a
+// whole vector.
 type constant struct{ operand.Mem }
 
 // scalar is a number in memory that an instruction uses in all lanes.

@@ -40,7 +40,8 @@ func (a *assembler) drawGroups(draw func(words [4]vec) [4]vec, body func(at []op
 
 // A kernel that moves numbers reads from its diffusion the cells, if there are several, and an array of numbers in this
 // order. Drift and noise are those of the only cell; last is the number of the last one.
-var lawNumbers = []string{"low", "high", "drift", "driftSlope", "noise", "noiseSlope", "perUnit", "last", "birth", "smallest", "spread"}
+var lawNumbers = []string{"low", "high", "drift", "driftSlope", "noise", "noiseSlope", "perUnit", "last", "birth",
+	"smallest", "spread"}
 
 // law is where the coefficients of a step are.
 type law struct {
@@ -168,12 +169,13 @@ func (a *assembler) uniforms() {
 	a.ret()
 }
 
-// advanceSites moves the numbers on sites by one step, with births and losses. u are uniforms, one per site; a site whose u is below
-// birth and that is empty gets smallest + spread u, and step as the time of its birth. u below exp(-2 (w-low) (next-low) / noise^2)
-// is a loss.
+// advanceSites moves the numbers on sites by one step, with births and losses. u are uniforms, one per site; a site
+// whose u is below birth and that is empty gets smallest + spread u, and step as the time of its birth. u below exp(-2
+// (w-low) (next-low) / noise^2) is a loss.
 func (a *assembler) advanceSites(tabulated bool) {
-	a.function("advanceSites"+lawName(tabulated), "w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, "+
-		lawParams(tabulated)+") (births, losses int", "moves the numbers on sites by one step.")
+	a.function("advanceSites"+lawName(tabulated),
+		"w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, "+
+			lawParams(tabulated)+") (births, losses int", "moves the numbers on sites by one step.")
 	numbers, born, chances := a.argument("w"), a.argument("born"), a.argument("u")
 	l := a.law(tabulated)
 	births, losses := a.GP64(), a.GP64()

@@ -6,8 +6,8 @@ import (
 	"github.com/mmcloughlin/avo/operand"
 )
 
-// The functions take several vectors at once and write each step for all of them before the next: polynomials are chains in
-// which every step waits for the one before, and the processor's window is too short to find other work.
+// The functions take several vectors at once and write each step for all of them before the next: polynomials are
+// chains in which every step waits for the one before, and the processor's window is too short to find other work.
 
 // horner evaluates a polynomial at x: coefficients from the highest power down.
 func (a *assembler) horner(x []vec, coefficients ...float64) []vec {
@@ -75,8 +75,8 @@ func (a *assembler) expToInfinity(x []vec) []vec {
 	return p
 }
 
-// log returns ln x for positive normal x: x = 2^e m with m in [sqrt(1/2), sqrt(2)), and the polynomial of Cephes' logf (Moshier
-// 1989). x is overwritten.
+// log returns ln x for positive normal x: x = 2^e m with m in [sqrt(1/2), sqrt(2)), and the polynomial of Cephes' logf
+// (Moshier 1989). x is overwritten.
 func (a *assembler) log(x []vec) []vec {
 	const (
 		sqrtHalf = 0x3f3504f3 // bits of sqrt(1/2)
@@ -183,8 +183,8 @@ var (
 	}, 0, 0.25, 5)
 )
 
-// sinCosPi reduces t in [-1, 1] to f in [-1/2, 1/2], t = n + f: sin(pi t) = (-1)^n sin(pi f), and the cosine likewise. It
-// returns the functions of f, and (-1)^n as a sign bit. t is overwritten.
+// sinCosPi reduces t in [-1, 1] to f in [-1/2, 1/2], t = n + f: sin(pi t) = (-1)^n sin(pi f), and the cosine likewise.
+// It returns the functions of f, and (-1)^n as a sign bit. t is overwritten.
 func (a *assembler) sinCosPi(t []vec) (sin, cos, sign []vec) {
 	f, z := t, a.vectors(len(t))
 	sign = a.vectors(len(t))

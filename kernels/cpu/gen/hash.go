@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// sourceHash identifies the generator: SHA-256 over its Go files and go.mod, each with its name, in the order of their names.
-// The generated files carry it, and a test of package cpu compares.
+// sourceHash identifies the generator: SHA-256 over its Go files and go.mod, each with its name, in the order of their
+// names. The generated files carry it, and a test of package cpu compares.
 func sourceHash(folder string) (string, error) {
 	names, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {

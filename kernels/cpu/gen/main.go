@@ -1,4 +1,5 @@
-// Command gen writes the assembly kernels of package cpu: go run . in this folder, or go run . FOLDER to write elsewhere.
+// Command gen writes the assembly kernels of package cpu: go run . in this folder, or go run . FOLDER to write
+// elsewhere.
 //
 // It is a separate module, so that quantal does not depend on avo. The kernels of both sets, AVX-512 and AVX2, come
 // from one description: assembler.go hides what differs, functions.go has the elementary functions, and each of the

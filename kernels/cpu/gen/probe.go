@@ -42,7 +42,8 @@ func (a *assembler) probe() {
 		a.xor(sign[0], cos[0], cos[0])
 		return []vec{sin[0], cos[0]}
 	})
-	a.function("probePhilox", "dst *uint32, keys *[20]uint32, block uint32", "is for tests: words 0 of all lanes, then words 1, 2 and 3.")
+	a.function("probePhilox", "dst *uint32, keys *[20]uint32, block uint32",
+		"is for tests: words 0 of all lanes, then words 1, 2 and 3.")
 	dst, keys := a.argument("dst"), a.argument("keys")
 	for i, v := range a.philox(halves{a.firstBlocks("block", 0), a.firstBlocks("block", 1)}, keys) {
 		a.store(v, operand.Mem{Base: dst, Disp: i * a.bytes()})

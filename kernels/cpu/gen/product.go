@@ -41,8 +41,9 @@ func (a *assembler) tiles(name string, counter operand.Op, sizes []int, tile fun
 	}
 }
 
-// forward: y[b][r] = max(floor, sum_k x[b][k] w[r][k]) for the rows of w and all examples; floor is 0 for a rectifier and -Inf for
-// a linear layer. Strides count numbers. Vectors run over k, so that an accumulator holds partial sums of one y.
+// forward: y[b][r] = max(floor, sum_k x[b][k] w[r][k]) for the rows of w and all examples; floor is 0 for a rectifier
+// and -Inf for a linear layer. Strides count numbers. Vectors run over k, so that an accumulator holds partial sums of
+// one y.
 func (a *assembler) forward() {
 	a.function("forward", "y, x, w *float32, yStride, stride, rows, batch int, floor float32",
 		"multiplies rows of weights by a minibatch.")

@@ -7,7 +7,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Round multipliers of Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3. SC 2011).
+// Round multipliers of Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3. SC
+// 2011).
 const (
 	philoxM0 = 0xD2511F53
 	philoxM1 = 0xCD9E8D57
@@ -17,8 +18,9 @@ const (
 // lower half of 64 bits. The content of the upper halves does not matter.
 type halves [2]vec
 
-// philox returns the four words of the blocks q, one block per lane. The counter's other words are the same for all lanes, and
-// so are parts of the first rounds; the caller has included them in the table of round keys, two words per round:
+// philox returns the four words of the blocks q, one block per lane. The counter's other words are the same for all
+// lanes, and so are parts of the first rounds; the caller has included them in the table of round keys, two words per
+// round:
 //
 //	round 1   c0 is q; the products of c2, uniform, are in the keys of round 2
 //	round 2   c0 is uniform: its product is in the keys of rounds 2 (high word) and 3 (low word)
@@ -100,8 +102,8 @@ func (a *assembler) uniform(x []vec) {
 	}
 }
 
-// boxMuller turns pairs of words per lane into pairs of standard normals: radius sqrt(-2 ln u), u = ((x>>8) + 1/2) 2^-24, angle
-// pi 2^-31 y. The words are overwritten.
+// boxMuller turns pairs of words per lane into pairs of standard normals: radius sqrt(-2 ln u), u = ((x>>8) + 1/2)
+// 2^-24, angle pi 2^-31 y. The words are overwritten.
 func (a *assembler) boxMuller(x, y []vec) (cosine, sine []vec) {
 	a.uniform(x)
 	r := a.log(x)
@@ -236,7 +238,8 @@ var powerLaws = []powerLaw{
 // with factor = -k and exponent = -(rho+1).
 func (a *assembler) sample(law powerLaw) {
 	a.function("sample"+law.name,
-		"w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, factor, exponent float32",
+		"w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int, factor, "+
+			"exponent float32",
 		"draws weights, one sigma per synapse.")
 	w, slope, cost := a.argument("w"), a.argument("slope"), a.argument("cost")
 	mu, phi := a.argument("mu"), a.argument("phi")

@@ -5,14 +5,17 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// sum adds up, for the synapses of rows, in float64: dW, |dW|, dW^2, and the sum over examples of their squared gradients,
+// sum adds up, for the synapses of rows, in float64: dW, |dW|, dW^2, and the sum over examples of their squared
+// gradients,
 //
 //	sum_b dy[b][r]^2 x[b][k]^2.
 //
 // bad is not 0 if one of them was not finite.
 func (a *assembler) sum() {
 	names := []string{"gradient", "magnitude", "square", "exampleSquare"}
-	a.function("sum", "gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, rows, batch int) (bad uint32",
+	a.function("sum",
+		"gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32, stride, dyStride, "+
+			"rows, batch int) (bad uint32",
 		"forms dW and adds to the sums of gradients.")
 	u := &updating{assembler: a}
 	// Two pairs of operands take twice the registers: with AVX2, half the rows.
@@ -85,7 +88,8 @@ func (a *assembler) squares() {
 	a.ret()
 }
 
-// sumInputs squares columns, a multiple of 16, of the input of a layer, and adds |x| and x^2 of the minibatch up in float64.
+// sumInputs squares columns, a multiple of 16, of the input of a layer, and adds |x| and x^2 of the minibatch up in
+// float64.
 func (a *assembler) sumInputs() {
 	a.function("sumInputs", "magnitude, square *float64, squares, x *float32, stride, columns, batch int",
 		"squares some columns of a minibatch and adds them up.")

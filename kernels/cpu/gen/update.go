@@ -23,8 +23,9 @@ const (
 	decay
 )
 
-// updateRows x updateColumns is the tile of dW: for each example two vectors of x and four numbers of dy make eight products, with
-// AVX2 eight of sixteen registers are left for Adam. Half as many rows and twice the columns measured the same.
+// updateRows x updateColumns is the tile of dW: for each example two vectors of x and four numbers of dy make eight
+// products, with AVX2 eight of sixteen registers are left for Adam. Half as many rows and twice the columns measured
+// the same.
 const updateRows, updateColumns = 4, 2
 
 // updating writes the kernels that form dW of some rows and use it.
@@ -183,9 +184,9 @@ func (u *updating) seeBoth(x, y vec) {
 //	dL/dmu  = dW + lambda B/N sign(mu)
 //	dL/dphi = dW dw/dphi + d cost/dphi
 //
-// updateShared moves mu of rows whose synapses share a sigma, and adds up sum_k dW xi for each row, lane by lane, in the
-// 16 numbers that the row has in sums. updateMeans moves only mu. If priced, the slopes of the costs over the means are
-// given, in place of lambda B/N sign(mu).
+// updateShared moves mu of rows whose synapses share a sigma, and adds up sum_k dW xi for each row, lane by lane, in
+// the 16 numbers that the row has in sums. updateMeans moves only mu. If priced, the slopes of the costs over the means
+// are given, in place of lambda B/N sign(mu).
 func (a *assembler) updates(rule mover, priced bool) {
 	if priced {
 		rule.name += "Priced"
@@ -218,12 +219,14 @@ func (a *assembler) updates(rule mover, priced bool) {
 // operands names the parameters of a product sum_b dy[b][r] x[b][k].
 type operands struct{ x, dy string }
 
-// rows emits the loops over tiles of rows and columns, of up to the given number of rows; dW of a tile is formed in registers,
+// rows emits the loops over tiles of rows and columns, of up to the given number of rows; dW of a tile is formed in
+// registers,
 //
 //	dW[r][k] = sum_b dy[b][r] x[b][k],
 //
 // for each pair of operands, and its vectors are passed to use, one per pair, with the registers that load returned.
-func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Register, use func(bases []reg.Register, dw []vec)) {
+func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Register,
+	use func(bases []reg.Register, dw []vec)) {
 	a := u.assembler
 	restore := a.flushSubnormals()
 	u.finite = a.zero()
@@ -306,9 +309,10 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 	a.ret()
 }
 
-// moving emits a kernel that passes the vectors of dW to move, with the addresses of the arrays; sums is the name of one
-// more, if any.
-func (a *assembler) moving(name string, priced bool, arrays []string, sums, doc string, move func(u *updating, bases []reg.Register, dw vec)) {
+// moving emits a kernel that passes the vectors of dW to move, with the addresses of the arrays; sums is the name of
+// one more, if any.
+func (a *assembler) moving(name string, priced bool, arrays []string, sums, doc string,
+	move func(u *updating, bases []reg.Register, dw vec)) {
 	u := &updating{assembler: a, priced: priced}
 	all := arrays
 	if sums != "" {
