@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 
 	"quantal/internal/setting"
@@ -17,15 +16,14 @@ import (
 // Help is what a person reads about an experiment. Its name is that of its command and of its package.
 type Help struct{ Name, Usage, UsageText, Description string }
 
-// Design is all that an experiment is. Config has the keys of its TOML form in tags; Row is a row of the table.
+// Design is all that an experiment is. Row is a row of the table.
 type Design[Config interface {
 	Quick() Config
 	Check() error
 }, Summary, Row any] struct {
 	Help
 	Default  func() (Config, error)
-	Seed     func(*Config) (seed *store.Seed, threads *int)
-	Settings func(*Config) setting.List // further ones that have flags, bound to the configuration; set in their order
+	Settings func(*Config) setting.List // all of them, bound to the configuration; flags are set in their order
 
 	// Start is where the configuration says which network the experiment starts from; nil for an experiment without one.
 	// NeedsNetwork, if not nil, says whether a configuration makes use of it.
@@ -49,10 +47,9 @@ type Experiment struct {
 // methods.
 type Setup struct {
 	Help
-	Settings setting.List // that have flags
-	Start    *Start       // nil for an experiment that starts from no network
+	Settings setting.List
+	Start    *Start // nil for an experiment that starts from no network
 
-	config  any // a pointer
 	quick   func()
 	check   func() error
 	needs   func() bool
@@ -77,7 +74,7 @@ func (d Design[Config, Summary, Row]) Experiment() Experiment {
 		if err != nil {
 			return nil, err
 		}
-		s := &Setup{Help: d.Help, config: &config, quick: func() { config = config.Quick() },
+		s := &Setup{Help: d.Help, quick: func() { config = config.Quick() },
 			check: func() error { return config.Check() }, kernels: d.Kernels, needs: func() bool { return false },
 			about: func() []any { return nil }, Settings: d.Settings(&config)}
 		if d.Start != nil {
@@ -88,16 +85,6 @@ func (d Design[Config, Summary, Row]) Experiment() Experiment {
 		if d.About != nil {
 			s.about = func() []any { return d.About(config) }
 		}
-		seed, threads := d.Seed(&config)
-		s.Settings = append(s.Settings, setting.Setting{Name: "seed", Help: "seed of everything random", Value: seed},
-			setting.Setting{Name: "threads", Help: "threads", Unset: "all processors", Value: threads,
-				Read: func(text string) error {
-					err := setting.Setting{Value: threads}.Set(text)
-					if s.Start != nil {
-						s.Start.Training.Threads = *threads
-					}
-					return err
-				}})
 		s.run = func(ctx context.Context, n *Network, job Job) (*Result, error) {
 			f, err := d.Run(ctx, config, n, job)
 			if err != nil {
@@ -109,25 +96,20 @@ func (d Design[Config, Summary, Row]) Experiment() Experiment {
 	}}
 }
 
-// ReadFile puts a configuration in TOML on top of what there is. Lists of tables take the place of those there are.
+// SeedAndThreads are settings that every experiment has.
+func SeedAndThreads(seed *store.Seed, threads *int) setting.List {
+	return setting.List{{Name: "seed", Value: seed, Help: "seed of everything random"},
+		{Name: "threads", Value: threads, Want: setting.From(0).With(", 0 for all processors"), Unset: "all processors",
+			Help: "threads"}}
+}
+
+// ReadFile puts a configuration in TOML on top of what there is. What a run folder's lacks is as it was before it could
+// be set.
 func (s *Setup) ReadFile(path string) error {
-	config := reflect.ValueOf(s.config).Elem()
-	before := reflect.New(config.Type()).Elem()
-	before.Set(config)
-	tables := func(each func(now, before reflect.Value)) {
-		for i := range config.NumField() {
-			if t := config.Field(i).Type(); t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
-				each(config.Field(i), before.Field(i))
-			}
-		}
+	missing, err := store.ReadSettings(path, s.Settings)
+	if err == nil && store.IsRunConfig(path) {
+		err = missing.SetBefore()
 	}
-	tables(func(now, _ reflect.Value) { now.SetZero() }) // the file's would be added to them
-	err := store.ReadConfigFile(path, s.config)
-	tables(func(now, before reflect.Value) {
-		if now.IsNil() {
-			now.Set(before)
-		}
-	})
 	return err
 }
 
@@ -162,6 +144,8 @@ func (s *Setup) Check() error {
 		return err
 	}
 	if s.Start != nil {
+		threads, _ := s.Settings.Find("threads") // which each has
+		s.Start.Training.Threads = *threads.Value.(*int)
 		if err := s.Start.Training.Check(); err != nil {
 			return err
 		}
@@ -199,7 +183,7 @@ func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch)
 		return nil, err
 	}
 	defer folder.Close()
-	if err := folder.WriteConfig(reflect.ValueOf(s.config).Elem().Interface()); err != nil {
+	if err := folder.WriteConfig(s.Settings.Document()); err != nil {
 		return nil, err
 	}
 	environment := store.ReadEnvironmentHere()

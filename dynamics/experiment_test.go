@@ -106,6 +106,9 @@ func TestSetup(t *testing.T) {
 		t.Errorf("the network works on %s with %d threads, on %s", c.Device, c.Threads, c.Data)
 	}
 	s = setup(t, drift.Experiment(), file, "device=cpu", "threads=2", "data=mnist")
+	if err := s.Check(); err != nil {
+		t.Error(err)
+	}
 	if c := s.Start.Training; c.Device != "cpu" || c.Threads != 2 || c.Data != "mnist" {
 		t.Errorf("the network works on %s with %d threads, on %s", c.Device, c.Threads, c.Data)
 	}

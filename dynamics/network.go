@@ -18,9 +18,8 @@ import (
 
 // Start says which network an experiment starts from: that of a run folder, or else one that it trains first.
 type Start struct {
-	Network string `toml:"network" json:"network"` // run folder; empty for a network of the experiment's own
-	// how that is trained; with a run folder, how the network there was
-	Training train.Config `toml:"training" json:"training"`
+	Network  string       // run folder; empty for a network of the experiment's own
+	Training train.Config // how that is trained; with a run folder, how the network there was
 }
 
 // Quick trains a smaller network, on the built-in digits, in a few seconds.
@@ -32,9 +31,9 @@ func (s Start) Quick() Start {
 	return s
 }
 
-// settings are the flags of experiments that start from a trained network: where its data are, and where it works.
+// settings are those of experiments that start from a trained network: which, where its data are, and where it works.
 func (s *Start) settings() setting.List {
-	return setting.List{
+	return append(setting.List{
 		{Name: "data", Unset: "as RUN, else MNIST from the cache; glyphs with --quick",
 			Help: "mnist, glyphs or a `FOLDER`: what a network is trained on first, or where the data of RUN are now, if " +
 				"they have moved",
@@ -42,8 +41,10 @@ func (s *Start) settings() setting.List {
 				s.Training.Data, err = mnist.FullName(text)
 				return err
 			}},
-		{Name: "device", Help: "auto, cpu, cuda or cuda:N", Value: &s.Training.Device},
-	}
+		{Name: "device", Unset: "auto", Help: "auto, cpu, cuda or cuda:N",
+			Read: func(text string) error { s.Training.Device = text; return nil }},
+		{Name: "network", Value: &s.Network},
+	}, s.Training.Settings().In("training")...)
 }
 
 // Network is a trained network, with the data it was trained on.

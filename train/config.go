@@ -13,31 +13,31 @@ import (
 
 // Config is everything that determines what a run computes, apart from the data; Settings describes it.
 type Config struct {
-	Data            string             `toml:"data"`
-	Hidden          []int              `toml:"hidden"`
-	Noise           string             `toml:"noise"`
-	Rho             Exponent           `toml:"rho"`
-	C               float64            `toml:"c"`
-	Lambda          float64            `toml:"lambda"`
-	LearningRate    float64            `toml:"lr"`
-	Batch           int                `toml:"batch"`
-	Epochs          int                `toml:"epochs"`
-	MuInit          float64            `toml:"mu-init"`
-	SigmaInit       float64            `toml:"sigma-init"`
-	Validation      int                `toml:"validation"`
-	Normalise       string             `toml:"normalise,omitempty"` // empty if it is still to be chosen: see SettleNormalise
-	Classes         int                `toml:"classes,omitempty"`   // 0 to take them from the labels
-	Activation      kernels.Activation `toml:"activation"`
-	Rule            Rule               `toml:"rule,omitempty"`
-	Schedule        kernels.Shape      `toml:"lr-schedule"`
-	WeightDecay     float64            `toml:"weight-decay"`
-	Costs           Costs              `toml:"cost,omitempty"`
-	Numbers         Numbers            `toml:"set,omitempty"`
-	Seed            store.Seed         `toml:"seed"`
-	Draws           int                `toml:"draws"` // 0 for none
-	Device          string             `toml:"device"`
-	Threads         int                `toml:"threads"` // 0 for all processors
-	CheckpointEvery int                `toml:"checkpoint-every"`
+	Data            string
+	Hidden          []int
+	Noise           string
+	Rho             Exponent
+	C               float64
+	Lambda          float64
+	LearningRate    float64
+	Batch           int
+	Epochs          int
+	MuInit          float64
+	SigmaInit       float64
+	Validation      int
+	Normalise       string // empty if it is still to be chosen: see SettleNormalise
+	Classes         int    // 0 to take them from the labels
+	Activation      kernels.Activation
+	Rule            Rule
+	Schedule        kernels.Shape
+	WeightDecay     float64
+	Costs           Costs
+	Numbers         Numbers
+	Seed            store.Seed
+	Draws           int // 0 for none
+	Device          string
+	Threads         int // 0 for all processors
+	CheckpointEvery int
 }
 
 // noises maps the users' names of the noise to the synapses that share a sigma.

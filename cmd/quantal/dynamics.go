@@ -62,7 +62,21 @@ func dynamicsExperiment(e dynamics.Experiment) *cli.Command {
 		command.Action = func(*cli.Context) error { return err }
 		return command
 	}
-	for _, s := range setup.Settings {
+	small, err := e.Setup()
+	if err == nil {
+		err = small.Settle(train.Host{}, true, "")
+	}
+	if err != nil {
+		command.Action = func(*cli.Context) error { return err }
+		return command
+	}
+	for i, s := range setup.Settings {
+		if s.FlagName() == "" {
+			continue
+		}
+		if quick := small.Settings[i].Default(); quick != s.Default() {
+			s.Unset, s.Write = s.Default()+"; "+quick+" with --quick", func() string { return "" }
+		}
 		command.Flags = append(command.Flags, settingFlag(s))
 	}
 	command.Flags = append(command.Flags,

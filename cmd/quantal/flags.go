@@ -30,7 +30,7 @@ func settingFlags(settings setting.List, without ...string) []cli.Flag {
 }
 
 func settingFlag(s setting.Setting) cli.Flag {
-	if _, list := s.Value.(*[]string); list || s.Several != "" {
+	if s.Separator() != "" {
 		return &cli.StringSliceFlag{Name: s.FlagName(), DefaultText: s.Default(), Usage: s.Help}
 	}
 	return &cli.StringFlag{Name: s.FlagName(), DefaultText: s.Default(), Usage: s.Help}
@@ -54,11 +54,8 @@ func applyFlags(c *cli.Context, settings setting.List, without ...string) error 
 			continue
 		}
 		text := c.String(name)
-		switch _, list := s.Value.(*[]string); {
-		case list:
-			text = strings.Join(c.StringSlice(name), ",")
-		case s.Several != "":
-			text = strings.Join(c.StringSlice(name), s.Several)
+		if separator := s.Separator(); separator != "" {
+			text = strings.Join(c.StringSlice(name), separator)
 		}
 		err := s.Set(text)
 		var table *measured.Error // its file is named

@@ -6,46 +6,83 @@ import (
 	"math"
 	"slices"
 
+	"quantal/dynamics"
 	"quantal/dynamics/spines"
+	"quantal/internal/setting"
 	"quantal/kernels"
 	"quantal/results/store"
 )
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
-// there is one. Weights are spine volumes in µm³, times in days, rates shares of the highest rate, and inputs in
-// units of what brings a neuron from its threshold to its highest rate.
+// Config is all that decides what the experiment computes; Settings describes it. Weights are spine volumes in µm³,
+// times in days, rates shares of the highest rate, and inputs in units of what brings a neuron from its threshold to its
+// highest rate.
 type Config struct {
-	Neurons    int `toml:"neurons" json:"neurons"`       // excitatory, each onto all others
-	Assemblies int `toml:"assemblies" json:"assemblies"` // of equal size; each neuron is in one
+	Neurons    int // excitatory, each onto all others
+	Assemblies int // of equal size; each neuron is in one
 
-	Low   float64     `toml:"low" json:"low"`     // bounds of a weight, µm³
-	High  float64     `toml:"high" json:"high"`   //
-	Mu    spines.Line `toml:"mu" json:"mu"`       // intrinsic drift, µm³ per day
-	Sigma spines.Line `toml:"sigma" json:"sigma"` // intrinsic fluctuation, µm³ per square root of a day
+	Low, High float64     // bounds of a weight, µm³
+	Mu        spines.Line // intrinsic drift, µm³ per day
+	Sigma     spines.Line // intrinsic fluctuation, µm³ per square root of a day
 
-	// input from an assembly at its highest rate through weights of 1 µm³
-	Excitation float64 `toml:"excitation" json:"excitation"`
-	// input taken from all by as many neurons as an assembly has, at their highest rate
-	Inhibition float64 `toml:"inhibition" json:"inhibition"`
-	Stimulus   float64 `toml:"stimulus" json:"stimulus"` // input to a stimulated neuron
-	// standard deviation of the random input to each neuron in each pattern
-	Noise float64 `toml:"noise" json:"noise"`
-	// change of a neuron's excitability per pattern and unit of rate
-	Homeostasis float64 `toml:"homeostasis" json:"homeostasis"`
+	Excitation  float64 // input from an assembly at its highest rate through weights of 1 µm³
+	Inhibition  float64 // input taken from all by as many neurons as an assembly has, at their highest rate
+	Stimulus    float64 // input to a stimulated neuron
+	Noise       float64 // standard deviation of the random input to each neuron in each pattern
+	Homeostasis float64 // change of a neuron's excitability per pattern and unit of rate
 
-	Plasticity float64 `toml:"plasticity" json:"plasticity"` // K, µm³ per day
-	Step       float64 `toml:"step" json:"step"`             // days between changes of the weights by plasticity
-	Patterns   int     `toml:"patterns" json:"patterns"`     // of activity in a step
-	Moves      int     `toml:"moves" json:"moves"`           // steps of the intrinsic dynamics in a step
+	Plasticity float64 // K, µm³ per day
+	Step       float64 // days between changes of the weights by plasticity
+	Patterns   int     // of activity in a step
+	Moves      int     // steps of the intrinsic dynamics in a step
 
-	Imprint   float64   `toml:"imprint" json:"imprint"`     // days in which the assemblies are stimulated
-	Alone     float64   `toml:"alone" json:"alone"`         // days after it
-	Every     float64   `toml:"every" json:"every"`         // days between measurements
-	Strengths []float64 `toml:"strengths" json:"strengths"` // of the fluctuation, times Sigma, ascending
+	Imprint   float64   // days in which the assemblies are stimulated
+	Alone     float64   // days after it
+	Every     float64   // days between measurements
+	Strengths []float64 // of the fluctuation, times Sigma, ascending
 
-	Seeds   int        `toml:"seeds" json:"seeds"`     // networks, with consecutive seeds
-	Seed    store.Seed `toml:"seed" json:"seed"`       // the first
-	Threads int        `toml:"threads" json:"threads"` // 0 for all processors
+	Seeds   int        // networks, with consecutive seeds
+	Seed    store.Seed // the first
+	Threads int        // 0 for all processors
+}
+
+// Settings describes the settings.
+func (c *Config) Settings() setting.List {
+	days, none := setting.Above(0), setting.From(0)
+	return append(setting.List{
+		{Name: "neurons", Value: &c.Neurons, Want: setting.Between(1, 20_000), Help: "neurons, a multiple of the assemblies"},
+		{Name: "assemblies", Value: &c.Assemblies, Want: setting.From(2), Help: "assemblies, of equal size"},
+		{Name: "plasticity", Value: &c.Plasticity, Want: none, Help: "rate of Hebbian plasticity, µm³ per day"},
+		{Name: "mu", Value: []*float64{&c.Mu.Offset, &c.Mu.Slope},
+			Help: "intrinsic drift `A,B` for mu = A + B w, µm³ per day"},
+		{Name: "sigma", Value: []*float64{&c.Sigma.Offset, &c.Sigma.Slope},
+			Help: "fluctuation `A,B` for sigma = A + B w, µm³ per square root of a day"},
+		{Name: "strengths", Value: &c.Strengths, Want: none.Rising(), Check: c.checkStrengths,
+			Help: "factors of the fluctuation after the imprint, ascending, with 0 and 1"},
+		{Name: "homeostasis", Value: &c.Homeostasis, Want: none,
+			Help: "how fast excitability keeps each neuron's mean rate, per pattern; 0 for not at all"},
+		{Name: "moves", Value: &c.Moves, Want: setting.From(1), Help: "steps of the intrinsic dynamics to one of plasticity"},
+		{Name: "imprint", Value: &c.Imprint, Want: days, Help: "days of stimulation"},
+		{Name: "alone", Value: &c.Alone, Want: days, Help: "days after it"},
+		{Name: "seeds", Value: &c.Seeds, Want: setting.Between(1, 10_000), Help: "networks, with consecutive seeds from --seed"},
+		{Name: "step", Value: &c.Step, Want: days},
+		{Name: "patterns", Value: &c.Patterns, Want: setting.From(1)},
+		{Name: "every", Value: &c.Every, Want: days},
+		{Name: "low", Value: &c.Low, Want: setting.Above(0)},
+		{Name: "high", Value: &c.High},
+		{Name: "excitation", Value: &c.Excitation, Want: none},
+		{Name: "inhibition", Value: &c.Inhibition, Want: none},
+		{Name: "stimulus", Value: &c.Stimulus, Want: none},
+		{Name: "noise", Value: &c.Noise, Want: none},
+		{Name: "mu.offset", Value: &c.Mu.Offset}, {Name: "mu.slope", Value: &c.Mu.Slope},
+		{Name: "sigma.offset", Value: &c.Sigma.Offset}, {Name: "sigma.slope", Value: &c.Sigma.Slope},
+	}, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
+}
+
+func (c *Config) checkStrengths() error {
+	if !slices.Contains(c.Strengths, 0) || !slices.Contains(c.Strengths, 1) {
+		return errors.New("strengths: want 0 and 1 among them")
+	}
+	return nil
 }
 
 // DefaultConfig is the experiment in full.
@@ -69,52 +106,20 @@ func (c Config) Quick() Config {
 
 // Check reports the first value that cannot be used, by its flag's name.
 func (c Config) Check() error {
-	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
+	if err := c.Settings().Check(); err != nil {
+		return err
+	}
 	switch {
-	case c.Assemblies < 2:
-		return fmt.Errorf("assemblies %d: want 2 or more", c.Assemblies)
-	case c.Neurons < 4*c.Assemblies || c.Neurons%c.Assemblies != 0 || c.Neurons > 20_000:
-		return fmt.Errorf("neurons %d: want a multiple of the %d assemblies, 4 or more for each, at most 20000", c.Neurons,
-			c.Assemblies)
-	case !positive(c.Step):
-		return fmt.Errorf("step %g: want a number of days above 0", c.Step)
-	case c.Patterns < 1:
-		return fmt.Errorf("patterns %d: want 1 or more", c.Patterns)
-	case c.Moves < 1:
-		return fmt.Errorf("moves %d: want 1 or more", c.Moves)
-	case !positive(c.Imprint) || c.Imprint < c.Step:
+	case c.Neurons < 4*c.Assemblies || c.Neurons%c.Assemblies != 0:
+		return fmt.Errorf("neurons %d: want a multiple of the %d assemblies, 4 or more for each", c.Neurons, c.Assemblies)
+	case c.Imprint < c.Step:
 		return fmt.Errorf("imprint %g: want a number of days, a step or more", c.Imprint)
-	case !positive(c.Every) || c.Every < c.Step:
+	case c.Every < c.Step:
 		return fmt.Errorf("every %g: want a number of days, a step or more", c.Every)
-	case !positive(c.Alone) || c.Alone < c.Every:
+	case c.Alone < c.Every:
 		return fmt.Errorf("alone %g: want a number of days, as long as it is between measurements or more", c.Alone)
 	case (c.Imprint+c.Alone)/c.Step*float64(c.Moves) > math.MaxInt32:
 		return fmt.Errorf("step %g: want at most %d steps of the intrinsic dynamics", c.Step, math.MaxInt32)
-	case len(c.Strengths) == 0 || !slices.IsSorted(c.Strengths) || !slices.Contains(c.Strengths, 0) ||
-		!slices.Contains(c.Strengths, 1):
-		return errors.New("strengths: want them ascending, with 0 and 1 among them")
-	case len(slices.Compact(slices.Clone(c.Strengths))) < len(c.Strengths):
-		return errors.New("strengths: want each once")
-	case c.Strengths[0] < 0:
-		return fmt.Errorf("strengths: want 0 or more, got %g", c.Strengths[0])
-	case c.Seeds < 1 || c.Seeds > 10_000:
-		return fmt.Errorf("seeds %d: want 1 to 10000", c.Seeds)
-	case c.Threads < 0:
-		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
-	case !positive(c.Low):
-		return fmt.Errorf("low %g: want a number above 0", c.Low)
-	}
-	for _, v := range []struct {
-		name  string
-		value float64
-	}{
-		{"excitation", c.Excitation}, {"inhibition", c.Inhibition}, {"stimulus", c.Stimulus}, {"noise", c.Noise},
-		{"homeostasis", c.Homeostasis},
-		{"plasticity", c.Plasticity},
-	} {
-		if !(v.value >= 0) || math.IsInf(v.value, 0) {
-			return fmt.Errorf("%s %g: want a number, 0 or more", v.name, v.value)
-		}
 	}
 	if err := c.law(1).Check(); err != nil {
 		return fmt.Errorf("sigma: %w", err)

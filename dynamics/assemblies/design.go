@@ -7,9 +7,7 @@ import (
 	"text/tabwriter"
 
 	"quantal/dynamics"
-	"quantal/internal/setting"
 	"quantal/kernels/cpu"
-	"quantal/results/store"
 )
 
 // Experiment is the experiment as a value.
@@ -25,8 +23,7 @@ func Experiment() dynamics.Experiment {
 				"of several strengths. Weights are in µm³, times in days. `go doc quantal/dynamics/assemblies` has the equations.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },
-		Seed:     func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
-		Settings: settings,
+		Settings: (*Config).Settings,
 		Kernels:  cpu.Kernels,
 		About: func(c Config) []any {
 			return []any{"neurons", c.Neurons, "assemblies", c.Assemblies, "networks", c.Seeds, "days", c.Imprint + c.Alone}
@@ -35,26 +32,6 @@ func Experiment() dynamics.Experiment {
 			return Run(ctx, c, job)
 		}, Print: printTables,
 	}.Experiment()
-}
-
-// settings are those that have flags.
-func settings(c *Config) setting.List {
-	return setting.List{
-		{Name: "neurons", Help: "neurons, a multiple of the assemblies", Value: &c.Neurons},
-		{Name: "assemblies", Help: "assemblies, of equal size", Value: &c.Assemblies},
-		{Name: "plasticity", Help: "rate of Hebbian plasticity, µm³ per day", Value: &c.Plasticity},
-		{Name: "mu", Help: "intrinsic drift `A,B` for mu = A + B w, µm³ per day",
-			Value: []*float64{&c.Mu.Offset, &c.Mu.Slope}},
-		{Name: "sigma", Help: "fluctuation `A,B` for sigma = A + B w, µm³ per square root of a day",
-			Value: []*float64{&c.Sigma.Offset, &c.Sigma.Slope}},
-		{Name: "strengths", Help: "factors of the fluctuation after the imprint, ascending, with 0 and 1", Value: &c.Strengths},
-		{Name: "homeostasis", Help: "how fast excitability keeps each neuron's mean rate, per pattern; 0 for not at all",
-			Value: &c.Homeostasis},
-		{Name: "moves", Help: "steps of the intrinsic dynamics to one of plasticity", Value: &c.Moves},
-		{Name: "imprint", Help: "days of stimulation", Value: &c.Imprint},
-		{Name: "alone", Help: "days after it", Value: &c.Alone},
-		{Name: "seeds", Help: "networks, with consecutive seeds from --seed", Value: &c.Seeds},
-	}
 }
 
 // printTables writes what came out, for a person.

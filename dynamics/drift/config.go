@@ -1,28 +1,52 @@
 package drift
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
 	"quantal/dynamics"
+	"quantal/internal/setting"
 	"quantal/results/store"
 	"quantal/train"
 )
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
-// there is one.
+// Config is all that decides what the experiment computes; Settings describes it.
 type Config struct {
 	dynamics.Start
-	StepSize    float64 `toml:"step-size" json:"step-size"`     // eps
-	Temperature float64 `toml:"temperature" json:"temperature"` // T; 1 samples the posterior
-	Batch       int     `toml:"batch" json:"batch"`             // examples in the gradient of a step
-	Steps       int     `toml:"steps" json:"steps"`             //
-	Looks       int     `toml:"looks" json:"looks"`             // at the networks, equally spaced, the last at the end
-	// test examples whose representations are followed: the first, or all if there are fewer
-	Probes    int        `toml:"probes" json:"probes"`
-	Resamples int        `toml:"resamples" json:"resamples"` // of the bootstrap intervals
-	Seed      store.Seed `toml:"seed" json:"seed"`           // of noise and minibatches
-	Threads   int        `toml:"threads" json:"threads"`     // 0 for all processors
+	StepSize    float64 // eps
+	Temperature float64 // T
+	Batch       int
+	Steps       int
+	Looks       int // the last at the end
+	Probes      int // the first test images, or all if there are fewer
+	Resamples   int // of the bootstrap intervals
+	Seed        store.Seed
+	Threads     int // 0 for all processors
+}
+
+// Settings describes the settings, without those of Start.
+func (c *Config) Settings() setting.List {
+	const most = 1_000_000 // of what is kept each
+	return append(setting.List{
+		{Name: "step-size", Value: &c.StepSize, Want: setting.Above(0),
+			Help: "eps, of the gradient of the whole data set's objective"},
+		{Name: "temperature", Value: &c.Temperature, Help: "T of the noise; 1 samples the posterior",
+			Want: setting.Above(0).With("; the run without noise is made beside it")},
+		{Name: "batch", Value: &c.Batch, Want: setting.From(1), Help: "examples in the gradient of a step"},
+		{Name: "steps", Value: &c.Steps, Want: setting.Between(1, math.MaxInt32), Check: c.checkSteps, Help: "steps"},
+		{Name: "looks", Value: &c.Looks, Want: setting.Between(2, most), Help: "looks at the networks, equally spaced"},
+		{Name: "probes", Value: &c.Probes, Want: setting.From(3).With(", for correlations over them"),
+			Help: "test images whose representations are followed"},
+		{Name: "resamples", Value: &c.Resamples, Want: setting.Between(1, most)},
+	}, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
+}
+
+func (c *Config) checkSteps() error {
+	if c.Steps < c.Looks {
+		return fmt.Errorf("steps %d: want %d or more, one for each look", c.Steps, c.Looks)
+	}
+	return nil
 }
 
 // DefaultConfig is the experiment in full; the package documentation says how step size, temperature and number of
@@ -45,28 +69,4 @@ func (c Config) Quick() Config {
 }
 
 // Check reports the first value that cannot be used, by its flag's name.
-func (c Config) Check() error {
-	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
-	const most = 1_000_000 // of what is kept each
-	switch {
-	case !positive(c.StepSize):
-		return fmt.Errorf("step-size %g: want a number above 0", c.StepSize)
-	case !positive(c.Temperature):
-		return fmt.Errorf("temperature %g: want a number above 0; the run without noise is made beside it", c.Temperature)
-	case c.Batch < 1:
-		return fmt.Errorf("batch %d: want 1 or more", c.Batch)
-	case c.Looks < 2 || c.Looks > most:
-		return fmt.Errorf("looks %d: want 2 to %d", c.Looks, most)
-	case c.Steps < c.Looks:
-		return fmt.Errorf("steps %d: want %d or more, one for each look", c.Steps, c.Looks)
-	case c.Steps > math.MaxInt32:
-		return fmt.Errorf("steps %d: want at most %d", c.Steps, math.MaxInt32)
-	case c.Probes < 3:
-		return fmt.Errorf("probes %d: want 3 or more, for correlations over them", c.Probes)
-	case c.Resamples < 1 || c.Resamples > most:
-		return fmt.Errorf("resamples %d: want 1 to %d", c.Resamples, most)
-	case c.Threads < 0:
-		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
-	}
-	return c.Training.Check()
-}
+func (c Config) Check() error { return cmp.Or(c.Settings().Check(), c.Training.Check()) }

@@ -6,8 +6,6 @@ import (
 	"text/tabwriter"
 
 	"quantal/dynamics"
-	"quantal/internal/setting"
-	"quantal/results/store"
 )
 
 // Experiment is the experiment as a value.
@@ -23,23 +21,10 @@ func Experiment() dynamics.Experiment {
 				"Without RUN it trains a network first. `go doc quantal/dynamics/drift` has the definitions.",
 		},
 		Default:  DefaultConfig,
-		Seed:     func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
-		Settings: settings,
+		Settings: (*Config).Settings,
 		Start:    func(c *Config) *dynamics.Start { return &c.Start },
 		Run:      Run, Print: printTables,
 	}.Experiment()
-}
-
-// settings are those that have flags.
-func settings(c *Config) setting.List {
-	return setting.List{
-		{Name: "step-size", Help: "eps, of the gradient of the whole data set's objective", Value: &c.StepSize},
-		{Name: "temperature", Help: "T of the noise; 1 samples the posterior", Value: &c.Temperature},
-		{Name: "batch", Help: "examples in the gradient of a step", Value: &c.Batch},
-		{Name: "steps", Help: "steps", Value: &c.Steps},
-		{Name: "looks", Help: "looks at the networks, equally spaced", Value: &c.Looks},
-		{Name: "probes", Help: "test images whose representations are followed", Value: &c.Probes},
-	}
 }
 
 // printTables writes what came out, for a person.

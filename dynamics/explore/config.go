@@ -3,47 +3,76 @@ package explore
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
+	"quantal/dynamics"
 	"quantal/internal/nearest"
+	"quantal/internal/setting"
 	"quantal/results/store"
 )
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
-// there is one.
+// Config is all that decides what the experiment computes; Settings describes it.
 type Config struct {
-	Sizes    []int `toml:"sizes" json:"sizes"`       // of deep sea
-	Episodes int   `toml:"episodes" json:"episodes"` // in deep sea
-	Contexts int   `toml:"contexts" json:"contexts"` // of the bandit
-	Arms     int   `toml:"arms" json:"arms"`         //
-	Choices  int   `toml:"choices" json:"choices"`   // episodes of the bandit
-	Seeds    int   `toml:"seeds" json:"seeds"`       // agents of each kind: Seed, Seed+1, ...
-	// episodes of networks that do not learn, for their chance of the far reward
-	Untrained int        `toml:"untrained" json:"untrained"`
-	Learner   Learner    `toml:"learner" json:"learner"`   //
-	Tuning    Tuning     `toml:"tuning" json:"tuning"`     //
-	Explorers []Explorer `toml:"explorer" json:"explorer"` //
-	Seed      store.Seed `toml:"seed" json:"seed"`         //
-	Threads   int        `toml:"threads" json:"threads"`   // 0 for all processors
+	Sizes     []int // of deep sea
+	Episodes  int   // in deep sea
+	Contexts  int   // of the bandit
+	Arms      int
+	Choices   int // episodes of the bandit
+	Seeds     int // agents of each kind: Seed, Seed+1, ...
+	Untrained int // episodes of networks that do not learn, for their chance of the far reward
+	Learner   Learner
+	Tuning    Tuning
+	Explorers []Explorer
+	Seed      store.Seed
+	Threads   int // 0 for all processors
+}
+
+// Settings describes the settings.
+func (c *Config) Settings() setting.List {
+	sizes := setting.Between(2, largestSize).Rising()
+	episodes := setting.Between(blocks, mostEpisode)
+	l := &c.Learner
+	return append(setting.List{
+		{Name: "explorer", Value: &c.Explorers, Write: func() string { return "" }, Unset: "all", Check: c.checkExplorers,
+			Help: "strategies: a list of " + strings.Join(Explorers(), ", "), Read: func(text string) (err error) {
+				c.Explorers, err = Named(strings.Split(text, ","))
+				return err
+			}},
+		{Name: "sizes", Value: &c.Sizes, Want: sizes, Help: "sizes of deep sea, a list"},
+		{Name: "episodes", Value: &c.Episodes, Want: episodes, Help: "episodes in deep sea"},
+		{Name: "contexts", Value: &c.Contexts, Want: setting.Between(1, 1000), Help: "contexts of the bandit"},
+		{Name: "arms", Value: &c.Arms, Want: setting.Between(2, 1000), Help: "its arms"},
+		{Name: "choices", Value: &c.Choices, Want: episodes, Help: "episodes of the bandit"},
+		{Name: "seeds", Value: &c.Seeds, Want: setting.Between(2, 10_000).With(", for intervals"), Help: "agents of each kind"},
+		{Name: "untrained", Value: &c.Untrained, Want: setting.Between(1, mostEpisode).With(" episodes"),
+			Help: "episodes of networks that have learned nothing, at each size"},
+		{Name: "learner.rate", Value: &l.Rate, Flag: "rate", Want: setting.Above(0), Help: "learning rate"},
+		{Name: "learner.replay", Value: &l.Replay, Flag: "replay", Want: setting.Between(0, 10_000),
+			Help: "remembered steps in a minibatch"},
+		{Name: "learner.momentum", Value: &l.Momentum, Want: setting.Want{Text: "a number from 0, below 1",
+			Holds: func(x float64) bool { return x >= 0 && x < 1 }}},
+		{Name: "learner.adam-epsilon", Value: &l.AdamEpsilon, Want: setting.Above(0)},
+		{Name: "learner.every", Value: &l.Every, Want: setting.Between(1, 1000)},
+		{Name: "tuning.seeds", Value: &c.Tuning.Seeds, Want: setting.Between(1, 10_000)},
+		{Name: "tuning.sizes", Value: &c.Tuning.Sizes, Want: sizes},
+	}, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
 }
 
 // Learner is how values are learned, the same for all agents.
 type Learner struct {
-	Rate        float64 `toml:"rate" json:"rate"`                 // learning rate of Adam
-	Momentum    float64 `toml:"momentum" json:"momentum"`         // its beta1
-	AdamEpsilon float64 `toml:"adam_epsilon" json:"adam_epsilon"` //
-	Every       int     `toml:"every" json:"every"`               // steps of acting for one of learning
-	// remembered steps in a minibatch, beside those of the last episode
-	Replay int `toml:"replay" json:"replay"`
+	Rate        float64 // learning rate of Adam
+	Momentum    float64 // its beta1
+	AdamEpsilon float64
+	Every       int // steps of acting for one of learning
+	Replay      int // remembered steps in a minibatch, beside those of the last episode
 }
 
 // Tuning says how the strength of each explorer is chosen for a world: of those it may have, the one with the largest
 // mean return over all episodes of some agents that are used for nothing else.
 type Tuning struct {
-	Seeds int   `toml:"seeds" json:"seeds"`
-	Sizes []int `toml:"sizes" json:"sizes"` // of deep sea; the mean over them counts
+	Seeds int
+	Sizes []int // of deep sea; the mean over them counts
 }
 
 // Explorer is a strategy, with the strengths it may have: see [Synapses] and those beside it.
@@ -84,43 +113,10 @@ const (
 )
 
 // Check reports the first value that cannot be used, by its flag's name.
-func (c Config) Check() error {
-	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
-	l := c.Learner
-	switch {
-	case !ascending(c.Sizes):
-		return fmt.Errorf("sizes %s: want whole numbers from 2 to %d, each larger than the one before", list(c.Sizes),
-			largestSize)
-	case c.Episodes < blocks || c.Episodes > mostEpisode:
-		return fmt.Errorf("episodes %d: want %d to %d", c.Episodes, blocks, mostEpisode)
-	case c.Choices < blocks || c.Choices > mostEpisode:
-		return fmt.Errorf("choices %d: want %d to %d", c.Choices, blocks, mostEpisode)
-	case c.Contexts < 1 || c.Contexts > 1000:
-		return fmt.Errorf("contexts %d: want 1 to 1000", c.Contexts)
-	case c.Arms < 2 || c.Arms > 1000:
-		return fmt.Errorf("arms %d: want 2 to 1000", c.Arms)
-	case c.Seeds < 2 || c.Seeds > 10_000:
-		return fmt.Errorf("seeds %d: want 2 to 10000, for intervals", c.Seeds)
-	case c.Untrained < 1 || c.Untrained > mostEpisode:
-		return fmt.Errorf("untrained %d: want 1 to %d episodes", c.Untrained, mostEpisode)
-	case !positive(l.Rate):
-		return fmt.Errorf("rate %g: want a number above 0", l.Rate)
-	case !(l.Momentum >= 0 && l.Momentum < 1):
-		return fmt.Errorf("learner: momentum %g: want a number from 0, below 1", l.Momentum)
-	case !positive(l.AdamEpsilon):
-		return fmt.Errorf("learner: adam_epsilon %g: want a number above 0", l.AdamEpsilon)
-	case l.Every < 1 || l.Every > 1000:
-		return fmt.Errorf("learner: every %d: want 1 to 1000", l.Every)
-	case l.Replay < 0 || l.Replay > 10_000:
-		return fmt.Errorf("replay %d: want 0 to 10000", l.Replay)
-	case c.Tuning.Seeds < 1 || c.Tuning.Seeds > 10_000:
-		return fmt.Errorf("tuning: seeds %d: want 1 to 10000", c.Tuning.Seeds)
-	case !ascending(c.Tuning.Sizes):
-		return fmt.Errorf("tuning: sizes %s: want whole numbers from 2 to %d, each larger than the one before",
-			list(c.Tuning.Sizes), largestSize)
-	case c.Threads < 0:
-		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
-	case len(c.Explorers) == 0:
+func (c Config) Check() error { return c.Settings().Check() }
+
+func (c *Config) checkExplorers() error {
+	if len(c.Explorers) == 0 {
 		return errors.New("explorer: want one or more")
 	}
 	var names []string
@@ -137,21 +133,6 @@ func (c Config) Check() error {
 		}
 	}
 	return nil
-}
-
-// ascending reports whether there are sizes of deep sea, in order.
-func ascending(sizes []int) bool {
-	for i, n := range sizes {
-		if n < 2 || n > largestSize || i > 0 && n <= sizes[i-1] {
-			return false
-		}
-	}
-	return len(sizes) > 0
-}
-
-// list writes numbers as a flag has them.
-func list(numbers []int) string {
-	return strings.ReplaceAll(strings.Trim(fmt.Sprint(numbers), "[]"), " ", ",")
 }
 
 func (x Explorer) check() error {

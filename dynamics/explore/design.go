@@ -8,8 +8,6 @@ import (
 	"text/tabwriter"
 
 	"quantal/dynamics"
-	"quantal/internal/setting"
-	"quantal/results/store"
 )
 
 // Experiment is the experiment as a value.
@@ -26,8 +24,7 @@ func Experiment() dynamics.Experiment {
 				"equations.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },
-		Seed:     func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
-		Settings: settings,
+		Settings: (*Config).Settings,
 		// The portable kernels, in 64-bit floats, whatever the processor.
 		Kernels: func() (string, error) { return "portable", nil },
 		About: func(c Config) []any {
@@ -38,26 +35,6 @@ func Experiment() dynamics.Experiment {
 			return Run(ctx, c, job)
 		}, Print: printTables,
 	}.Experiment()
-}
-
-// settings are those that have flags.
-func settings(c *Config) setting.List {
-	return setting.List{
-		{Name: "explorer", Help: "strategies: a list of " + strings.Join(Explorers(), ", "), Unset: "all",
-			Read: func(text string) (err error) {
-				c.Explorers, err = Named(strings.Split(text, ","))
-				return err
-			}},
-		{Name: "sizes", Help: "sizes of deep sea, a list", Value: &c.Sizes},
-		{Name: "episodes", Help: "episodes in deep sea", Value: &c.Episodes},
-		{Name: "contexts", Help: "contexts of the bandit", Value: &c.Contexts},
-		{Name: "arms", Help: "its arms", Value: &c.Arms},
-		{Name: "choices", Help: "episodes of the bandit", Value: &c.Choices},
-		{Name: "seeds", Help: "agents of each kind", Value: &c.Seeds},
-		{Name: "untrained", Help: "episodes of networks that have learned nothing, at each size", Value: &c.Untrained},
-		{Name: "rate", Help: "learning rate", Value: &c.Learner.Rate},
-		{Name: "replay", Help: "remembered steps in a minibatch", Value: &c.Learner.Replay},
-	}
 }
 
 // printTables writes what came out, for a person.

@@ -178,7 +178,7 @@ func TestDiverged(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for want, change := range map[string]func(c *Config){
-		"sizes : want":                  func(c *Config) { c.Sizes = nil },
+		"sizes: want one or more":       func(c *Config) { c.Sizes = nil },
 		"sizes 6,3: want":               func(c *Config) { c.Sizes = []int{6, 3} },
 		"sizes 1: want":                 func(c *Config) { c.Sizes = []int{1} },
 		"sizes 61: want":                func(c *Config) { c.Sizes = []int{61} },
@@ -191,11 +191,11 @@ func TestCheck(t *testing.T) {
 		"rate 0":                        func(c *Config) { c.Learner.Rate = 0 },
 		"rate +Inf":                     func(c *Config) { c.Learner.Rate = math.Inf(1) },
 		"momentum 1":                    func(c *Config) { c.Learner.Momentum = 1 },
-		"adam_epsilon 0":                func(c *Config) { c.Learner.AdamEpsilon = 0 },
+		"learner.adam-epsilon 0":        func(c *Config) { c.Learner.AdamEpsilon = 0 },
 		"every 0":                       func(c *Config) { c.Learner.Every = 0 },
 		"replay -1":                     func(c *Config) { c.Learner.Replay = -1 },
-		"tuning: seeds 0":               func(c *Config) { c.Tuning.Seeds = 0 },
-		"tuning: sizes 4,4":             func(c *Config) { c.Tuning.Sizes = []int{4, 4} },
+		"tuning.seeds 0":                func(c *Config) { c.Tuning.Seeds = 0 },
+		"tuning.sizes 4,4":              func(c *Config) { c.Tuning.Sizes = []int{4, 4} },
 		"threads -1":                    func(c *Config) { c.Threads = -1 },
 		"explorer: want one":            func(c *Config) { c.Explorers = nil },
 		`explorer "luck": want one of`:  func(c *Config) { c.Explorers[0].Name = "luck" },

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/dynamics"
+	"quantal/internal/setting"
 	"quantal/results/draw"
 	"quantal/results/tables"
 )
@@ -57,7 +58,7 @@ func (e *experiment) protocol(s Summary) string {
 	return fmt.Sprintf("%d agents of each kind, seeds from %d; all learn in one way (learning rate %g, Adam's "+
 		"epsilon %g, %d remembered steps in a minibatch). "+
 		"Strengths are those with the largest mean return of %d other agents (deep sea of %s): %s.",
-		e.Seeds, e.Seed, l.Rate, l.AdamEpsilon, l.Replay, e.Tuning.Seeds, list(e.Tuning.Sizes), strings.Join(chosen, ", "))
+		e.Seeds, e.Seed, l.Rate, l.AdamEpsilon, l.Replay, e.Tuning.Seeds, setting.Setting{Value: &e.Tuning.Sizes}.Text(), strings.Join(chosen, ", "))
 }
 
 // drawnSizes are two sizes of deep sea to be shown in detail: one that noisy actions explore, and a larger one.

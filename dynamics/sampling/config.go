@@ -1,12 +1,14 @@
 package sampling
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
 	"quantal/dynamics"
+	"quantal/internal/setting"
 	"quantal/results/store"
 	"quantal/train"
 )
@@ -21,26 +23,120 @@ const (
 // Parts lists the parts of the experiment.
 func Parts() []string { return []string{partRegression, partGraph, partNetwork} }
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
-// there is one.
+// Config is all that decides what the experiment computes; Settings describes it.
 type Config struct {
 	dynamics.Start
-	Parts   []string   `toml:"parts" json:"parts"`
-	Seed    store.Seed `toml:"seed" json:"seed"`
-	Threads int        `toml:"threads" json:"threads"` // 0 for all processors
+	Parts   []string
+	Seed    store.Seed
+	Threads int // 0 for all processors
 
 	// Of the regressions. Steps are in units of 1 over the largest eigenvalue of the Hessian of U, beyond 2 of which they
 	// are unstable.
-	Step         float64   `toml:"step" json:"step"`
-	Temperature  float64   `toml:"temperature" json:"temperature"`
-	Chains       int       `toml:"chains" json:"chains"`             // a multiple of Block
-	Linear       []Problem `toml:"linear" json:"linear"`             //
-	Logistic     []Problem `toml:"logistic" json:"logistic"`         //
-	Graph        Problem   `toml:"graph" json:"graph"`               // linear, in the compiled graph; its prior is flat
-	Steps        []float64 `toml:"steps" json:"steps"`               // on the first linear problem
-	Temperatures []float64 `toml:"temperatures" json:"temperatures"` // on the first linear problem
-	Batches      []int     `toml:"batches" json:"batches"`           // on the first linear problem
-	Posterior    Posterior `toml:"posterior" json:"posterior"`       // of the trained network
+	Step         float64
+	Temperature  float64
+	Chains       int // a multiple of Block
+	Linear       []Problem
+	Logistic     []Problem
+	Graph        Problem   // linear, in the compiled graph; its prior is flat
+	Steps        []float64 // on the first linear problem
+	Temperatures []float64 // on the first linear problem
+	Batches      []int     // on the first linear problem
+	Posterior    Posterior // of the trained network
+}
+
+// Settings describes the settings, without those of Start.
+func (c *Config) Settings() setting.List {
+	stable := setting.Want{Text: "a number above 0 and below 2, in units of 1 over the largest eigenvalue of the Hessian",
+		Holds: func(x float64) bool { return x > 0 && x < 2 }}
+	p, g := &c.Posterior, &c.Graph
+	list := setting.List{
+		{Name: "parts", Value: &c.Parts, OneOf: Parts(), Check: c.checkParts,
+			Help: "what is made: a list of " + strings.Join(Parts(), ", ")},
+		{Name: "step", Value: &c.Step, Want: stable,
+			Help: "length of the steps on regressions, in units of 1 over the largest eigenvalue of the Hessian, below 2"},
+		{Name: "temperature", Value: &c.Temperature, Want: setting.Above(0), Help: "T on regressions"},
+		{Name: "chains", Value: &c.Chains, Want: setting.Want{Text: fmt.Sprintf("a multiple of %d, at most %d", Block, maxChains),
+			Holds: func(x float64) bool { return x >= Block && x <= maxChains && int(x)%Block == 0 }},
+			Help: "chains on regressions"},
+		{Name: "posterior.temperatures", Flag: "temperatures", Value: &p.Temperatures, Want: setting.From(0),
+			Check: c.checkTemperatures,
+			Help:  "list of `T,...` at which the posterior of the network is sampled"},
+		{Name: "posterior.step", Flag: "network-step", Value: &p.Step, Want: setting.Above(0),
+			Help: "N eps on the network: the learning rate of descent on the mean loss of an example"},
+		{Name: "posterior.burn", Flag: "burn", Value: &p.Burn, Want: setting.From(0).With(" epochs"),
+			Help: "epochs on the network before the first sample"},
+		{Name: "posterior.samples", Flag: "samples", Value: &p.Samples, Want: setting.From(1),
+			Help: "samples of each chain on the network, one per epoch"},
+		{Name: "posterior.chains", Flag: "network-chains", Value: &p.Chains, Want: setting.From(1),
+			Help: "chains on the network, at each temperature"},
+		{Name: "effective", Help: "effective samples on each regression", Write: c.effective, Read: c.setEffective},
+		{Name: "linear", Value: &c.Linear}, {Name: "logistic", Value: &c.Logistic},
+		{Name: "steps", Value: &c.Steps, Want: stable},
+		{Name: "temperatures", Value: &c.Temperatures, Want: setting.Above(0)},
+		{Name: "batches", Value: &c.Batches, Want: setting.From(1).With(" examples")},
+		{Name: "posterior.decay", Value: &p.Decay, Want: setting.Between(0, 1)},
+		{Name: "posterior.delay", Value: &p.Delay, Check: c.checkDelay},
+		{Name: "posterior.batch", Value: &p.Batch, Want: setting.From(1).With(" examples")},
+		{Name: "graph.dimension", Value: &g.Dimension}, {Name: "graph.examples", Value: &g.Examples},
+		{Name: "graph.correlation", Value: &g.Correlation}, {Name: "graph.noise-variance", Value: &g.NoiseVariance},
+		{Name: "graph.prior-variance", Value: &g.PriorVariance}, {Name: "graph.effective", Value: &g.Effective},
+	}
+	return append(list, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
+}
+
+func (c *Config) checkParts() error {
+	if len(c.Parts) == 0 {
+		return fmt.Errorf("parts: want one or more of %s", strings.Join(Parts(), ", "))
+	}
+	return nil
+}
+
+func (c *Config) checkTemperatures() error {
+	list := c.Posterior.Temperatures
+	for i, t := range list {
+		if slices.Contains(list[:i], t) {
+			return fmt.Errorf("temperatures %g: want it once", t)
+		}
+	}
+	if len(list) == 0 {
+		return errors.New("temperatures: want one or more")
+	}
+	return nil
+}
+
+func (c *Config) checkDelay() error {
+	if p := c.Posterior; p.Decay > 0 && !positive(p.Delay) {
+		return fmt.Errorf("posterior.delay %g: want a number of epochs above 0", p.Delay)
+	}
+	return nil
+}
+
+// effective is how many effective samples the problems want, from the fewest to the most.
+func (c *Config) effective() string {
+	var all []int
+	for _, p := range slices.Concat(c.Linear, c.Logistic) {
+		all = append(all, p.Effective)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	if low, high := slices.Min(all), slices.Max(all); low < high {
+		return fmt.Sprintf("%d to %d by problem", low, high)
+	}
+	return fmt.Sprint(all[0])
+}
+
+func (c *Config) setEffective(text string) error {
+	var effective int
+	if err := (setting.Setting{Value: &effective}).Set(text); err != nil {
+		return err
+	}
+	for _, problems := range [][]Problem{c.Linear, c.Logistic} {
+		for i := range problems {
+			problems[i].Effective = effective
+		}
+	}
+	return nil
 }
 
 // Problem is a regression on examples that are made up: each input has variance 1 and a correlation with its neighbour.
@@ -101,50 +197,12 @@ const maxChains = 1 << 20
 
 // Check reports the first value that cannot be used, by its flag's name.
 func (c Config) Check() error {
-	switch {
-	case len(c.Parts) == 0:
-		return fmt.Errorf("parts: want one or more of %s", strings.Join(Parts(), ", "))
-	case !positive(c.Step) || c.Step >= 2:
-		return fmt.Errorf("step %g: want a number above 0 and below 2, in units of 1 over the largest eigenvalue of the "+
-			"Hessian", c.Step)
-	case !positive(c.Temperature):
-		return fmt.Errorf("temperature %g: want a number above 0", c.Temperature)
-	case c.Chains < Block || c.Chains%Block != 0 || c.Chains > maxChains:
-		return fmt.Errorf("chains %d: want a multiple of %d, at most %d", c.Chains, Block, maxChains)
-	case c.Threads < 0:
-		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
-	}
-	for i, p := range c.Parts {
-		if !slices.Contains(Parts(), p) {
-			return fmt.Errorf("parts %q: want %s", p, strings.Join(Parts(), ", "))
-		}
-		if slices.Contains(c.Parts[:i], p) {
-			return fmt.Errorf("parts %s: want it once", p)
-		}
-	}
-	for _, s := range c.Steps {
-		if !positive(s) || s >= 2 {
-			return fmt.Errorf("steps %g: want numbers above 0 and below 2", s)
-		}
-	}
-	for _, t := range c.Temperatures {
-		if !positive(t) {
-			return fmt.Errorf("temperatures %g: want numbers above 0", t)
-		}
-	}
-	for _, b := range c.Batches {
-		if b < 1 {
-			return fmt.Errorf("batches %d: want 1 example or more", b)
-		}
+	if err := c.Settings().Check(); err != nil {
+		return err
 	}
 	for _, p := range c.Linear {
 		if err := p.checkLinear(); err != nil {
 			return fmt.Errorf("linear: %w", err)
-		}
-	}
-	if c.has(partNetwork) {
-		if err := c.Posterior.check(); err != nil {
-			return fmt.Errorf("posterior: %w", err)
 		}
 	}
 	if c.has(partGraph) {

@@ -4,12 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"quantal/dynamics"
-	"quantal/internal/setting"
-	"quantal/results/store"
 )
 
 // Experiment is the experiment as a value.
@@ -26,44 +23,11 @@ func Experiment() dynamics.Experiment {
 				"samples' predictions. `go doc quantal/dynamics/sampling` has the equations.",
 		},
 		Default:      DefaultConfig,
-		Seed:         func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
-		Settings:     settings,
+		Settings:     (*Config).Settings,
 		Start:        func(c *Config) *dynamics.Start { return &c.Start },
 		NeedsNetwork: Config.NeedsNetwork,
 		Run:          Run, Print: printTables,
 	}.Experiment()
-}
-
-// settings are those that have flags.
-func settings(c *Config) setting.List {
-	p := &c.Posterior
-	return setting.List{
-		{Name: "parts", Help: "what is made: a list of " + strings.Join(Parts(), ", "), Value: &c.Parts},
-		{Name: "step", Help: "length of the steps on regressions, in units of 1 over the largest eigenvalue of the " +
-			"Hessian, below 2", Value: &c.Step},
-		{Name: "temperature", Help: "T on regressions", Value: &c.Temperature},
-		{Name: "chains", Help: "chains on regressions; 256 with --quick", Value: &c.Chains},
-		{Name: "temperatures", Help: "list of `T,...` at which the posterior of the network is sampled",
-			Value: &p.Temperatures},
-		{Name: "network-step", Help: "N eps on the network: the learning rate of descent on the mean loss of an example",
-			Value: &p.Step},
-		{Name: "burn", Help: "epochs on the network before the first sample; 5 with --quick", Value: &p.Burn},
-		{Name: "samples", Help: "samples of each chain on the network, one per epoch; 10 with --quick",
-			Value: &p.Samples},
-		{Name: "network-chains", Help: "chains on the network, at each temperature; 2 with --quick",
-			Value: &p.Chains},
-		{Name: "effective", Help: "effective samples on each regression",
-			Unset: "20000 to 100000 by problem; 10000 with --quick", Read: func(text string) error {
-				var effective int
-				err := setting.Setting{Value: &effective}.Set(text)
-				for _, problems := range [][]Problem{c.Linear, c.Logistic} {
-					for i := range problems {
-						problems[i].Effective = effective
-					}
-				}
-				return err
-			}},
-	}
 }
 
 // printTables writes what came out, for a person.

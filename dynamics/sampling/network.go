@@ -20,15 +20,14 @@ import (
 //
 // The prior is that of the objective, exp(-lambda sum |mu|), and weights are their means: sigma has no part in it.
 type Posterior struct {
-	Temperatures []float64 `toml:"temperatures" json:"temperatures"`
-	// N eps: the learning rate of descent on the mean loss of an example
-	Step    float64 `toml:"step" json:"step"`
-	Decay   float64 `toml:"decay" json:"decay"` // 0 for steps of one length
-	Delay   float64 `toml:"delay" json:"delay"` // epochs
-	Batch   int     `toml:"batch" json:"batch"` // examples of a minibatch
-	Chains  int     `toml:"chains" json:"chains"`
-	Burn    int     `toml:"burn" json:"burn"`       // epochs before the first sample
-	Samples int     `toml:"samples" json:"samples"` // of each chain, one per epoch
+	Temperatures []float64
+	Step         float64 // N eps: the learning rate of descent on the mean loss of an example
+	Decay        float64 // 0 for steps of one length
+	Delay        float64 // epochs
+	Batch        int     // examples of a minibatch
+	Chains       int
+	Burn         int // epochs before the first sample
+	Samples      int // of each chain, one per epoch
 }
 
 // rule is the update rule with the schedule of the steps.
@@ -45,36 +44,6 @@ func (p Posterior) schedule() string {
 		return fmt.Sprintf("N eps = %g", p.Step)
 	}
 	return fmt.Sprintf("N eps = %g (1 + epoch/%g)^-%g", p.Step, p.Delay, p.Decay)
-}
-
-func (p Posterior) check() error {
-	switch {
-	case len(p.Temperatures) == 0:
-		return fmt.Errorf("temperatures: want one or more")
-	case !positive(p.Step):
-		return fmt.Errorf("step %g: want a number above 0", p.Step)
-	case !(p.Decay >= 0 && p.Decay <= 1):
-		return fmt.Errorf("decay %g: want 0 to 1", p.Decay)
-	case p.Decay > 0 && !positive(p.Delay):
-		return fmt.Errorf("delay %g: want a number of epochs above 0", p.Delay)
-	case p.Batch < 1:
-		return fmt.Errorf("batch %d: want 1 example or more", p.Batch)
-	case p.Chains < 1:
-		return fmt.Errorf("chains %d: want 1 or more", p.Chains)
-	case p.Burn < 0:
-		return fmt.Errorf("burn %d: want 0 epochs or more", p.Burn)
-	case p.Samples < 1:
-		return fmt.Errorf("samples %d: want 1 or more", p.Samples)
-	}
-	for i, t := range p.Temperatures {
-		if !(t >= 0) || math.IsInf(t, 0) {
-			return fmt.Errorf("temperatures %g: want 0 or more", t)
-		}
-		if slices.Contains(p.Temperatures[:i], t) {
-			return fmt.Errorf("temperatures %g: want it once", t)
-		}
-	}
-	return nil
 }
 
 // Predictor is something that predicts classes, with how well it does on the test set.

@@ -10,20 +10,18 @@ import (
 	"quantal/results/store"
 )
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
-// there is one.
+// Config is all that decides what the experiment computes; Settings describes it.
 type Config struct {
-	Spines int     `toml:"spines" json:"spines"` // or sites, with turnover
-	Days   float64 `toml:"days" json:"days"`     // that are simulated
-	Step   float64 `toml:"step" json:"step"`     // days
-	// reflected spines start uniformly between these sizes, µm³; with turnover sites start empty
-	Start      [2]float64  `toml:"start" json:"start"`
-	Turnover   Turnover    `toml:"turnover" json:"turnover"`   //
-	Follow     float64     `toml:"follow" json:"follow"`       // days at the end over which survival is followed
-	Cells      int         `toml:"cells" json:"cells"`         // of densities
-	Seed       store.Seed  `toml:"seed" json:"seed"`           //
-	Threads    int         `toml:"threads" json:"threads"`     // 0 for all processors
-	Conditions []Condition `toml:"condition" json:"condition"` //
+	Spines     int        // or sites, with turnover
+	Days       float64    // that are simulated
+	Step       float64    // days
+	Start      [2]float64 // reflected spines start uniformly between these sizes, µm³; with turnover sites start empty
+	Turnover   Turnover
+	Follow     float64 // days at the end over which survival is followed
+	Cells      int     // of densities
+	Seed       store.Seed
+	Threads    int // 0 for all processors
+	Conditions []Condition
 }
 
 // DefaultConfig is the experiment in full, under all named conditions.
@@ -48,22 +46,16 @@ const bytesPerSpine = 16
 
 // Check reports the first value that cannot be used, by its flag's name.
 func (c Config) Check() error {
-	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
+	if err := c.Settings().Check(); err != nil {
+		return err
+	}
 	switch {
-	case c.Spines < 100 || c.Spines > maxSpines:
-		return fmt.Errorf("spines %d: want 100 to %d", c.Spines, maxSpines)
-	case !positive(c.Days):
-		return fmt.Errorf("days %g: want a number above 0", c.Days)
-	case !positive(c.Step) || c.Step > c.Days:
+	case c.Step > c.Days:
 		return fmt.Errorf("step %g: want a number of days above 0, up to those simulated", c.Step)
 	case c.Days/c.Step > math.MaxInt32:
 		return fmt.Errorf("days %g, step %g: want at most %d steps", c.Days, c.Step, math.MaxInt32)
-	case !positive(c.Follow) || c.Follow >= c.Days:
+	case c.Follow >= c.Days:
 		return fmt.Errorf("follow %g: want a number of days above 0 and below those simulated, %g", c.Follow, c.Days)
-	case c.Cells < 10 || c.Cells > 1_000_000:
-		return fmt.Errorf("cells %d: want 10 to 1000000", c.Cells)
-	case c.Threads < 0:
-		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
 	case len(c.Conditions) == 0:
 		return errors.New("condition: want one or more")
 	}

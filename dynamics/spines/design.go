@@ -13,7 +13,6 @@ import (
 	"quantal/dynamics"
 	"quantal/internal/setting"
 	"quantal/kernels/cpu"
-	"quantal/results/store"
 )
 
 // Experiment is the experiment as a value.
@@ -30,8 +29,7 @@ func Experiment() dynamics.Experiment {
 				"conditions.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },
-		Seed:     func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
-		Settings: settings,
+		Settings: (*Config).Settings,
 		Kernels:  cpu.Kernels,
 		About: func(c Config) []any {
 			return []any{"conditions", c.Names(), "spines", c.Spines, "days", c.Days, "step", c.Step}
@@ -42,10 +40,9 @@ func Experiment() dynamics.Experiment {
 	}.Experiment()
 }
 
-// settings are those that have flags.
-func settings(c *Config) setting.List {
+// Settings describes the settings.
+func (c *Config) Settings() setting.List {
 	own := Own("own", nil)
-	var names []string
 	none := func() string { return "" }
 	var asked []Condition // in place of those of the configuration
 	ask := func(k Condition) {
@@ -72,9 +69,9 @@ func settings(c *Config) setting.List {
 			return setting.Setting{Value: []*float64{&l.Offset, &l.Slope}}.Set(text)
 		}
 	}
-	return setting.List{
+	return append(setting.List{
 		{Name: "condition", Help: "named laws of drift and noise: a list of " + strings.Join(ConditionNames(), ", "),
-			Unset: "all, unless --table or --mu is given", Value: &names, Read: func(text string) error {
+			Unset: "all, unless --table or --mu is given", Value: &c.Conditions, Write: none, Read: func(text string) error {
 				for name := range strings.SplitSeq(text, ",") {
 					k, err := Named(strings.TrimSpace(name))
 					if err != nil {
@@ -119,17 +116,17 @@ func settings(c *Config) setting.List {
 				}
 				return nil
 			}},
-		{Name: "spines", Help: "spines to simulate, or sites with turnover", Value: &c.Spines},
-		{Name: "days", Help: "days to simulate", Value: &c.Days},
-		{Name: "step", Help: "length of a step, days", Value: &c.Step},
-		{Name: "start", Help: "reflected spines start between two sizes, `A,B`, µm³",
-			Value: []*float64{&c.Start[0], &c.Start[1]}},
-		{Name: "births", Help: "births per empty site and day", Value: &c.Turnover.Rate},
-		{Name: "newborn", Help: "new spines are between two sizes, `A,B`, µm³",
-			Value: []*float64{&c.Turnover.Smallest, &c.Turnover.Largest}},
-		{Name: "follow", Help: "days at the end over which survival is followed", Value: &c.Follow},
-		{Name: "cells", Help: "cells of a density", Value: &c.Cells},
-	}
+		{Name: "spines", Value: &c.Spines, Want: setting.Between(100, maxSpines), Help: "spines to simulate, or sites with turnover"},
+		{Name: "days", Value: &c.Days, Want: setting.Above(0), Help: "days to simulate"},
+		{Name: "step", Value: &c.Step, Want: setting.Above(0).With(", in days"), Help: "length of a step, days"},
+		{Name: "start", Value: &c.Start, Help: "reflected spines start between two sizes, `A,B`, µm³"},
+		{Name: "turnover.rate", Flag: "births", Value: &c.Turnover.Rate, Help: "births per empty site and day"},
+		{Name: "turnover.smallest", Value: &c.Turnover.Smallest}, {Name: "turnover.largest", Value: &c.Turnover.Largest},
+		{Name: "newborn", Value: []*float64{&c.Turnover.Smallest, &c.Turnover.Largest},
+			Help: "new spines are between two sizes, `A,B`, µm³"},
+		{Name: "follow", Value: &c.Follow, Want: setting.Above(0), Help: "days at the end over which survival is followed"},
+		{Name: "cells", Value: &c.Cells, Want: setting.Between(10, 1_000_000), Help: "cells of a density"},
+	}, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
 }
 
 // printTables writes what came out, for a person.

@@ -63,9 +63,9 @@ func gauss(from, to float64, f func(float64) float64) float64 {
 // Turnover says how spines come and go: a spine that shrinks to the lower bound is lost and leaves an empty site, where
 // a new one appears at a rate, of a size anywhere between two with equal probability.
 type Turnover struct {
-	Rate     float64 `toml:"rate" json:"rate"`         // births per empty site and day
-	Smallest float64 `toml:"smallest" json:"smallest"` // of the new spines, µm³
-	Largest  float64 `toml:"largest" json:"largest"`
+	Rate     float64 // births per empty site and day
+	Smallest float64 // of the new spines, µm³
+	Largest  float64
 }
 
 // DefaultTurnover is an illustration: new spines are among the smallest, and an empty site waits for some weeks.

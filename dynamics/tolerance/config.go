@@ -2,11 +2,9 @@ package tolerance
 
 import (
 	"fmt"
-	"math"
-	"slices"
-	"strings"
 
 	"quantal/dynamics"
+	"quantal/internal/setting"
 	"quantal/results/store"
 	"quantal/train"
 )
@@ -28,32 +26,61 @@ func Perturbations() []string {
 	return []string{relative, additive, rewiredNeuron, rewiredLayer, deleted}
 }
 
-// Config is all that decides what the experiment computes. The keys of its TOML form are the names of the flags where
-// there is one.
+// Config is all that decides what the experiment computes; Settings describes it.
 type Config struct {
 	dynamics.Start
-	Seed    store.Seed `toml:"seed" json:"seed"`       // of all perturbations
-	Threads int        `toml:"threads" json:"threads"` // 0 for all processors
-	Draws   int        `toml:"draws" json:"draws"`     // networks behind an accuracy and its interval
+	Seed    store.Seed
+	Threads int // 0 for all processors
+	Draws   int
 
-	Perturbations []string `toml:"perturbations" json:"perturbations"` // of subsets
-	// of each layer's synapses that are the most, or the least, important ones
-	Share      float64   `toml:"share" json:"share"`
-	Amplitudes []float64 `toml:"amplitudes" json:"amplitudes"` // of fluctuations
-	Hit        []float64 `toml:"hit" json:"hit"`               // shares of a subset that are rewired or deleted
+	Perturbations []string // of subsets
+	Share         float64
+	Amplitudes    []float64 // of fluctuations
+	Hit           []float64 // shares of a subset that are rewired or deleted
 
-	Contacts []int `toml:"contacts" json:"contacts"` // per connection
-	// at which the variance of the logits is measured
-	ContactAmplitudes []float64 `toml:"contact-amplitudes" json:"contact-amplitudes"`
-	ContactDraws      int       `toml:"contact-draws" json:"contact-draws"` // for that
-	// test examples for that: the first, or all if there are fewer
-	Probes int `toml:"probes" json:"probes"`
+	Contacts          []int     // per connection
+	ContactAmplitudes []float64 // at which the variance of the logits is measured
+	ContactDraws      int       // for that
+	Probes            int       // test examples for that: the first, or all if there are fewer
 
-	// shares of each layer's synapses that share a weight
-	Kept          []float64 `toml:"kept" json:"kept"`
-	SharedWeights []float64 `toml:"shared-weights" json:"shared-weights"` // its values
+	Kept          []float64 // shares of each layer's synapses that share a weight
+	SharedWeights []float64 // its values
 
-	Factors []float64 `toml:"factors" json:"factors"` // by which the profiles of sigma are scaled
+	Factors []float64 // by which the profiles of sigma are scaled
+}
+
+// Settings describes the settings, without those of Start.
+func (c *Config) Settings() setting.List {
+	const most = 1 << 12 // numbers that a use of noise tells apart
+	positive := setting.Above(0).Rising()
+	share := setting.Want{Text: "a share above 0, up to 1", Holds: func(v float64) bool { return v > 0 && v <= 1 }}
+	part := setting.Want{Text: "a number above 0 and below 1", Holds: func(v float64) bool { return v > 0 && v < 1 }}
+	return append(setting.List{
+		{Name: "share", Value: &c.Share, Want: part,
+			Help: "share of each layer's synapses that count as the most, or the least, important ones"},
+		{Name: "draws", Value: &c.Draws, Want: setting.Between(2, mostDraws).With(", for intervals"),
+			Help: "perturbed networks behind each accuracy and its interval"},
+		{Name: "perturbations", Value: &c.Perturbations, OneOf: Perturbations()},
+		{Name: "amplitudes", Value: &c.Amplitudes, Want: positive},
+		{Name: "hit", Value: &c.Hit, Want: share.Rising()},
+		{Name: "contacts", Value: &c.Contacts, Want: setting.Between(1, most-1), Check: c.checkContacts},
+		{Name: "contact-amplitudes", Value: &c.ContactAmplitudes, Want: positive},
+		{Name: "contact-draws", Value: &c.ContactDraws, Want: setting.Between(10, mostDraws)},
+		{Name: "probes", Value: &c.Probes, Want: setting.From(1)},
+		{Name: "kept", Value: &c.Kept, Want: share.Rising()},
+		{Name: "shared-weights", Value: &c.SharedWeights, Want: positive},
+		{Name: "factors", Value: &c.Factors, Want: positive},
+	}, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
+}
+
+// checkContacts wants one contact first, with which the others are compared; none at all will do, too.
+func (c *Config) checkContacts() error {
+	for i, n := range c.Contacts {
+		if i == 0 && n != 1 || i > 0 && n <= c.Contacts[i-1] {
+			return fmt.Errorf("contacts %v: want rising numbers, 1 first", c.Contacts)
+		}
+	}
+	return nil
 }
 
 // DefaultConfig is the experiment in full. The network that it trains has heterogeneous noise at a price at which noise
@@ -87,55 +114,4 @@ func (c Config) Quick() Config {
 const mostDraws = 1_000_000
 
 // Check reports the first value that cannot be used, by its flag's name.
-func (c Config) Check() error {
-	const most = 1 << 12 // numbers that a use of noise tells apart
-	switch {
-	case c.Threads < 0:
-		return fmt.Errorf("threads %d: want 0 (all processors) or more", c.Threads)
-	case c.Draws < 2 || c.Draws > mostDraws:
-		return fmt.Errorf("draws %d: want 2 to %d, for intervals", c.Draws, mostDraws)
-	case !(c.Share > 0 && c.Share < 1):
-		return fmt.Errorf("share %g: want a number above 0 and below 1", c.Share)
-	case c.ContactDraws < 10 || c.ContactDraws > mostDraws:
-		return fmt.Errorf("contact-draws %d: want 10 to %d", c.ContactDraws, mostDraws)
-	case c.Probes < 1:
-		return fmt.Errorf("probes %d: want 1 or more", c.Probes)
-	case len(c.Contacts) > 0 && c.Contacts[0] != 1:
-		return fmt.Errorf("contacts %v: want 1 first, with which the others are compared", c.Contacts)
-	}
-	for _, p := range c.Perturbations {
-		if !slices.Contains(Perturbations(), p) {
-			return fmt.Errorf("perturbation %q: want some of %s", p, strings.Join(Perturbations(), ", "))
-		}
-	}
-	for i, n := range c.Contacts {
-		if n >= most || i > 0 && n <= c.Contacts[i-1] {
-			return fmt.Errorf("contacts %v: want rising numbers below %d", c.Contacts, most)
-		}
-	}
-	positive := func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
-	share := func(v float64) bool { return v > 0 && v <= 1 }
-	for _, list := range []struct {
-		name   string
-		values []float64
-		holds  func(float64) bool
-		want   string
-	}{
-		{"amplitudes", c.Amplitudes, positive, "numbers above 0"},
-		{"hit", c.Hit, share, "shares above 0, up to 1"},
-		{"contact-amplitudes", c.ContactAmplitudes, positive, "numbers above 0"},
-		{"kept", c.Kept, share, "shares above 0, up to 1"},
-		{"shared-weights", c.SharedWeights, positive, "numbers above 0"},
-		{"factors", c.Factors, positive, "numbers above 0"},
-	} {
-		for i, v := range list.values {
-			if !list.holds(v) || i > 0 && v <= list.values[i-1] {
-				return fmt.Errorf("%s %v: want rising %s", list.name, list.values, list.want)
-			}
-		}
-		if len(list.values) == 0 {
-			return fmt.Errorf("%s: want one or more", list.name)
-		}
-	}
-	return nil
-}
+func (c Config) Check() error { return c.Settings().Check() }

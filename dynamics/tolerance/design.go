@@ -6,8 +6,6 @@ import (
 	"text/tabwriter"
 
 	"quantal/dynamics"
-	"quantal/internal/setting"
-	"quantal/results/store"
 	"quantal/results/tables"
 )
 
@@ -24,20 +22,10 @@ func Experiment() dynamics.Experiment {
 				"equal cost. Without RUN it trains a network first. `go doc quantal/dynamics/tolerance` has the definitions.",
 		},
 		Default:  DefaultConfig,
-		Seed:     func(c *Config) (*store.Seed, *int) { return &c.Seed, &c.Threads },
-		Settings: settings,
+		Settings: (*Config).Settings,
 		Start:    func(c *Config) *dynamics.Start { return &c.Start },
 		Run:      Run, Print: printTables,
 	}.Experiment()
-}
-
-// settings are those that have flags.
-func settings(c *Config) setting.List {
-	return setting.List{
-		{Name: "share", Help: "share of each layer's synapses that count as the most, or the least, important ones",
-			Value: &c.Share},
-		{Name: "draws", Help: "perturbed networks behind each accuracy and its interval", Value: &c.Draws},
-	}
 }
 
 // printTables writes what came out, for a person.

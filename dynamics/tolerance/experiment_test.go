@@ -390,21 +390,21 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(c *Config){
-		"draws 1: want 2 to 1000000":             func(c *Config) { c.Draws = 1 },
-		"share 1: want a number":                 func(c *Config) { c.Share = 1 },
-		"share NaN":                              func(c *Config) { c.Share = math.NaN() },
-		"threads -1":                             func(c *Config) { c.Threads = -1 },
-		`perturbation "burnt"`:                   func(c *Config) { c.Perturbations = []string{"burnt"} },
-		"contacts [2 4]: want 1 first":           func(c *Config) { c.Contacts = []int{2, 4} },
-		"contacts [1 1]: want rising":            func(c *Config) { c.Contacts = []int{1, 1} },
-		"contact-draws 2: want 10":               func(c *Config) { c.ContactDraws = 2 },
-		"probes 0: want 1":                       func(c *Config) { c.Probes = 0 },
-		"amplitudes [1 0.5]: want rising":        func(c *Config) { c.Amplitudes = []float64{1, 0.5} },
-		"hit [1.5]: want rising shares":          func(c *Config) { c.Hit = []float64{1.5} },
-		"factors: want one or more":              func(c *Config) { c.Factors = nil },
-		"kept [0]":                               func(c *Config) { c.Kept = []float64{0} },
-		"shared-weights [-1]":                    func(c *Config) { c.SharedWeights = []float64{-1} },
-		"contact-amplitudes [+Inf]: want rising": func(c *Config) { c.ContactAmplitudes = []float64{math.Inf(1)} },
+		"draws 1: want 2 to 1000000":                   func(c *Config) { c.Draws = 1 },
+		"share 1: want a number":                       func(c *Config) { c.Share = 1 },
+		"share NaN":                                    func(c *Config) { c.Share = math.NaN() },
+		"threads -1":                                   func(c *Config) { c.Threads = -1 },
+		`perturbations "burnt": want one of`:           func(c *Config) { c.Perturbations = []string{"burnt"} },
+		"contacts [2 4]: want rising numbers, 1 first": func(c *Config) { c.Contacts = []int{2, 4} },
+		"contacts [1 1]: want rising":                  func(c *Config) { c.Contacts = []int{1, 1} },
+		"contact-draws 2: want 10":                     func(c *Config) { c.ContactDraws = 2 },
+		"probes 0: want 1":                             func(c *Config) { c.Probes = 0 },
+		"amplitudes 1,0.5: want rising":                func(c *Config) { c.Amplitudes = []float64{1, 0.5} },
+		"hit 1.5: want rising numbers, each a share":   func(c *Config) { c.Hit = []float64{1.5} },
+		"factors: want one or more":                    func(c *Config) { c.Factors = nil },
+		"kept 0: want rising":                          func(c *Config) { c.Kept = []float64{0} },
+		"shared-weights -1":                            func(c *Config) { c.SharedWeights = []float64{-1} },
+		"contact-amplitudes +Inf: want rising":         func(c *Config) { c.ContactAmplitudes = []float64{math.Inf(1)} },
 	} {
 		c := good
 		change(&c)

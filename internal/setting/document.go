@@ -47,7 +47,7 @@ func (b *branch) child(name string) *branch {
 // asText reports whether files contain a setting as text.
 func (s Setting) asText() bool {
 	_, reads := s.Value.(encoding.TextUnmarshaler)
-	return s.Read != nil || reads
+	return reads
 }
 
 // structType is a struct with a field for each key, whose tags are its names in TOML and JSON: one for writing, or,

@@ -24,12 +24,12 @@ type Setting struct {
 	// Set(text string) error and String, or as an encoding.TextUnmarshaler. A setting with a list of pointers to numbers,
 	// or with only Read and Write, is only a flag.
 	Value any
-	Read  func(text string) error // replaces the reader of the type; files then have the setting as text
-	Write func() string           // replaces the writer of the type
+	Read  func(text string) error // replaces how the type is read from text; files have Value as its type is
+	Write func() string           // replaces how the type is written as text
 
 	Help  string // what it is; the FILE of a flag stands in `quotes`. Without it there is no flag
 	Flag  string // its name, if it is not Name
-	Unset string // what an empty value, or 0, means
+	Unset string // what an empty value, or 0, or an empty text of Write means
 	Want  Want   // of a number, or of each in a list
 	OneOf []string
 	Check func() error // further conditions; the error begins with the name of the setting
@@ -203,7 +203,9 @@ func Format(x float64) string {
 
 // Default is the text of --help for the value.
 func (s Setting) Default() string {
-	if v := reflect.ValueOf(s.Value); s.Unset != "" && (!v.IsValid() || v.Kind() == reflect.Pointer && v.Elem().IsZero()) {
+	v := reflect.ValueOf(s.Value)
+	empty := !v.IsValid() || v.Kind() == reflect.Pointer && v.Elem().IsZero() || s.Write != nil && s.Write() == ""
+	if s.Unset != "" && empty {
 		return s.Unset
 	}
 	return s.Text()
@@ -232,6 +234,16 @@ func (s Setting) FlagName() string {
 		return s.Flag
 	}
 	return s.Name
+}
+
+// Separator stands between the values of a flag that may be given several times, Several or, for lists of texts or of
+// what texts name, a comma; it is empty for other flags.
+func (s Setting) Separator() string {
+	if t := reflect.TypeOf(s.Value); s.Several == "" && t != nil && t.Kind() == reflect.Pointer &&
+		t.Elem().Kind() == reflect.Slice && slices.Contains([]reflect.Kind{reflect.String, reflect.Struct}, t.Elem().Elem().Kind()) {
+		return ","
+	}
+	return s.Several
 }
 
 // title is the name of the setting in errors.
