@@ -8,6 +8,8 @@ import (
 	"gonum.org/v1/gonum/integrate/quad"
 	"gonum.org/v1/gonum/stat/distuv"
 	"pgregory.net/rapid"
+
+	"quantal/synapse"
 )
 
 // Eq. 44 to 48 as printed, C_BI from the reliability cost of Eq. 48 and its constant.
@@ -16,9 +18,10 @@ func TestBound(t *testing.T) {
 		sigma, s := math.Exp(rapid.Float64Range(-6, 3).Draw(t, "ln sigma")),
 			math.Exp(rapid.Float64Range(-6, 3).Draw(t, "ln s"))
 		rho := rapid.Float64Range(0.01, 3).Draw(t, "rho")
+		power := synapse.Power(rho)
 		vi := -distuv.Normal{Mu: 0, Sigma: sigma}.Entropy()
 		bi := math.Pow(s/sigma, rho)/rho - 1/rho - 0.5*math.Log(2*math.Pi*math.E*s*s)
-		gap := BoundGap(sigma, s, rho)
+		gap := BoundGap(sigma, s, power)
 		if !near(EntropicCost(sigma), vi, 1e-9) && math.Abs(vi) > 1e-9 {
 			t.Fatalf("C_VI %v, minus the entropy is %v", EntropicCost(sigma), vi)
 		}
@@ -29,10 +32,10 @@ func TestBound(t *testing.T) {
 			t.Fatalf("C_BI %v below C_VI %v", bi, vi)
 		}
 		// Larger for larger rho, and the farther sigma is from s; zero where they agree.
-		if smaller := BoundGap(sigma, s, rho/2); s > sigma && smaller > gap*(1+1e-9) {
+		if smaller := BoundGap(sigma, s, power/2); s > sigma && smaller > gap*(1+1e-9) {
 			t.Fatalf("gap %v for rho, %v for half of it", gap, smaller)
 		}
-		if g := BoundGap(s, s, rho); g != 0 {
+		if g := BoundGap(s, s, power); g != 0 {
 			t.Fatalf("gap %v at sigma = s", g)
 		}
 		if g := BoundGap(sigma, s, 1e-9); g < 0 || g > 1e-7 {
@@ -43,8 +46,8 @@ func TestBound(t *testing.T) {
 
 // There must be no jump where the series takes over.
 func TestBoundGapIsContinuous(t *testing.T) {
-	for _, rho := range []float64{0.5, 2} {
-		edge := math.Exp(-1e-4 / rho)
+	for _, rho := range []synapse.Power{0.5, 2} {
+		edge := math.Exp(-1e-4 / float64(rho))
 		a, b := BoundGap(edge*(1+1e-13), 1, rho), BoundGap(edge*(1-1e-13), 1, rho)
 		if !near(a, b, 1e-7) {
 			t.Errorf("rho %v: %v and %v", rho, a, b)
@@ -58,7 +61,7 @@ func TestTightestScale(t *testing.T) {
 		for range rapid.IntRange(1, 20).Draw(t, "synapses") {
 			sigmas = append(sigmas, math.Exp(rapid.Float64Range(-8, 2).Draw(t, "ln sigma")))
 		}
-		rho := rapid.Float64Range(0.05, 3).Draw(t, "rho")
+		rho := synapse.Power(rapid.Float64Range(0.05, 3).Draw(t, "rho"))
 		s := TightestScale(sigmas, rho)
 		best := MeanGap(sigmas, s, rho)
 		for _, factor := range []float64{0.5, 0.9, 1.1, 2} {
@@ -167,7 +170,7 @@ func TestEvidenceAboveELBOAboveBound(t *testing.T) {
 		l := drawLinear(t, rapid.IntRange(0, 2).Draw(t, "inputs"))
 		lambda := math.Exp(rapid.Float64Range(-2, 1).Draw(t, "ln lambda"))
 		s := math.Exp(rapid.Float64Range(-5, 1).Draw(t, "ln s"))
-		rho := rapid.SampledFrom([]float64{0.5, 2. / 3, 4. / 3, 2}).Draw(t, "rho")
+		rho := rapid.SampledFrom([]synapse.Power{0.5, 2. / 3, 4. / 3, 2}).Draw(t, "rho")
 		b, err := l.Bounds(s, rho, lambda)
 		if err != nil {
 			t.Fatal(err)
@@ -176,9 +179,9 @@ func TestEvidenceAboveELBOAboveBound(t *testing.T) {
 			t.Fatalf("log P %v, ELBO %v, bound %v, with |mu| %v", b.LogEvidence, b.ELBO, b.Bound, b.WithAbsMu)
 		}
 		// The bound is minus the overall cost, with E|w|, minus the constants of Eq. 48.
-		cost := objective(l, b.Weights, math.Pow(s, rho)/rho, rho)
+		cost := objective(l, b.Weights, math.Pow(s, float64(rho))/float64(rho), rho)
 		for i, mu := range b.Mu {
-			cost += lambda*FoldedMean(mu, b.Sigma[i]) - math.Log(lambda/2) - 1/rho - 0.5*math.Log(2*math.Pi*s*s*math.E)
+			cost += lambda*FoldedMean(mu, b.Sigma[i]) - math.Log(lambda/2) - 1/float64(rho) - 0.5*math.Log(2*math.Pi*s*s*math.E)
 		}
 		if math.Abs(b.Bound+cost) > 1e-7*(1+math.Abs(cost)) {
 			t.Fatalf("bound %v, minus the overall cost %v", b.Bound, -cost)

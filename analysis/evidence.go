@@ -95,11 +95,11 @@ func (l Linear) ELBO(w Weights, lambda float64) float64 {
 
 // Bounds are the inequalities of Eq. 52 for weights optimised under a power law: LogEvidence >= ELBO >= Bound.
 type Bounds struct {
-	Rho         float64 `json:"rho"`
-	S           float64 `json:"s"`
-	LogEvidence float64 `json:"log_evidence"` // log P(y|x), by quadrature
-	ELBO        float64 `json:"elbo"`
-	Bound       float64 `json:"bound"` // the ELBO with the power law C_BI instead of the entropic C_VI
+	Rho         synapse.Power `json:"rho"`
+	S           float64       `json:"s"`
+	LogEvidence float64       `json:"log_evidence"` // log P(y|x), by quadrature
+	ELBO        float64       `json:"elbo"`
+	Bound       float64       `json:"bound"` // the ELBO with the power law C_BI instead of the entropic C_VI
 	// WithAbsMu is Bound with lambda |mu| instead of lambda E|w|, as in Eq. 43: minus the overall cost, up to a constant.
 	// It is larger than Bound, and is not itself a bound.
 	WithAbsMu float64 `json:"with_abs_mu"`
@@ -107,7 +107,7 @@ type Bounds struct {
 }
 
 // Bounds solves the model for a scale and an exponent, and computes evidence and bounds.
-func (l Linear) Bounds(s, rho, lambda float64) (Bounds, error) {
+func (l Linear) Bounds(s float64, rho synapse.Power, lambda float64) (Bounds, error) {
 	w, err := l.Solve(synapse.Multiplier(s, rho), rho)
 	if err != nil {
 		return Bounds{}, err

@@ -8,6 +8,7 @@ import (
 	"quantal/kernels"
 	"quantal/kernels/cpu"
 	"quantal/mnist"
+	"quantal/synapse"
 )
 
 // network is a compiled network for regression with its examples, all of which are in every step.
@@ -79,7 +80,7 @@ func (n *network) train(ctx context.Context, members []kernels.Member, start *ke
 		var of []int
 		var group []kernels.Member
 		for i, m := range members {
-			if (m.Rho == 0) == (p == n.entropic) {
+			if synapse.Power(m.Rho).Entropic() == (p == n.entropic) {
 				of, group = append(of, i), append(group, m)
 			}
 		}

@@ -87,7 +87,7 @@ func agree(t *testing.T, n *Pattern, h []float64) agreement {
 		t.Fatal(err)
 	}
 	rho := n.Config.Rho.Value()
-	return agreement{s.Value / synapse.OptimalSlopes(rho).Hessian, medianRatio(n.Layers[0].Variance, h, n.Config.C, rho)}
+	return agreement{s.Value / synapse.OptimalSlopes(rho).Hessian, n.medianRatio(n.Layers[0], h)}
 }
 
 func (a agreement) within() bool { return math.Abs(a.slope-1) < 0.03 && math.Abs(a.ratio-1) < 0.05 }

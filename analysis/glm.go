@@ -14,8 +14,8 @@ import (
 )
 
 // exponents are those of the four mechanisms, in the order of the paper's columns.
-func exponents() []float64 {
-	var all []float64
+func exponents() []synapse.Power {
+	var all []synapse.Power
 	for _, m := range synapse.Mechanisms() {
 		all = append(all, m.Rho())
 	}
@@ -28,11 +28,11 @@ func exponentColor(i int) draw.Color {
 }
 
 // rhoName is an exponent in the form for figures.
-func rhoName(rho float64) string {
+func rhoName(rho synapse.Power) string {
 	for _, name := range []struct {
-		rho  float64
+		rho  synapse.Power
 		name string
-	}{{0, "0"}, {1. / 2, "1/2"}, {2. / 3, "2/3"}, {4. / 3, "4/3"}} {
+	}{{synapse.Entropic, "0"}, {1. / 2, "1/2"}, {2. / 3, "2/3"}, {4. / 3, "4/3"}} {
 		if rho == name.rho {
 			return name.name
 		}
@@ -53,10 +53,10 @@ type TrainedGLM struct {
 
 // GLMComparison is one exponent.
 type GLMComparison struct {
-	Rho     float64 `json:"rho"`
-	C       float64 `json:"c"`
-	Solved  Weights `json:"solved"`
-	Trained Weights `json:"trained"`
+	Rho     synapse.Power `json:"rho"`
+	C       float64       `json:"c"`
+	Solved  Weights       `json:"solved"`
+	Trained Weights       `json:"trained"`
 	// Slope is that of the trained sigma^2 over sum x^2; the closed form's is Predicted.
 	Slope     Slope   `json:"slope"`
 	Predicted float64 `json:"predicted"`
@@ -85,9 +85,9 @@ func TrainGLM(ctx context.Context, seed uint64, b Bootstrap, quick bool) (*Train
 		t.MeanSquares = append(t.MeanSquares, a.At(i, i))
 	}
 	var members []kernels.Member
-	for _, rho := range append(exponents(), 0) {
+	for _, rho := range append(exponents(), synapse.Entropic) {
 		c := synapse.Multiplier(scale, rho)
-		members = append(members, kernels.Member{Seed: seed, C: c, Rho: rho, NoiseVariance: noiseVariance})
+		members = append(members, kernels.Member{Seed: seed, C: c, Rho: float64(rho), NoiseVariance: noiseVariance})
 		g := GLMComparison{Rho: rho, C: c, Predicted: synapse.OptimalSlopes(rho).Input}
 		if g.Solved, err = l.Solve(c, rho); err != nil {
 			return nil, err
@@ -146,7 +146,7 @@ func (t *TrainedGLM) Illustration() (draw.Illustration, error) {
 			Title: fmt.Sprintf("ρ = %s", rhoName(g.Rho)),
 			X:     draw.Axis{Label: "Input Σx²", Log: true}, Y: draw.Axis{Log: true, Min: 1e-5, Max: 1},
 		}
-		if g.Rho == 0 {
+		if g.Rho.Entropic() {
 			p.Title = "entropic"
 		}
 		if i == 0 {

@@ -51,7 +51,7 @@ func TestReleaseAnalysis(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range a.Costs {
-		if math.Abs(c.Slope.Value+c.Rho) > 1e-6 {
+		if math.Abs(c.Slope.Value+float64(c.Rho)) > 1e-6 {
 			t.Errorf("%s: slope %v, exponent %v", c.Mechanism, c.Slope.Value, c.Rho)
 		}
 	}
@@ -91,7 +91,7 @@ func TestTwoWeights(t *testing.T) {
 		h := [2]float64{math.Exp(rapid.Float64Range(-3, 6).Draw(t, "ln h1")),
 			math.Exp(rapid.Float64Range(-3, 6).Draw(t, "ln h2"))}
 		c, rho := math.Exp(rapid.Float64Range(-6, 3).Draw(t, "ln c")), rapid.Float64Range(0.2, 3).Draw(t, "rho")
-		w, err := NewTwoWeights(h, c, rho, 500, 1)
+		w, err := NewTwoWeights(h, c, synapse.Power(rho), 500, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,14 +165,15 @@ func TestComparePosterior(t *testing.T) {
 		for _, at := range p.Cells {
 			for i := range sd {
 				// Less heterogeneous than the posterior, and equal to it where that is s.
-				want := math.Pow(at.S, at.Rho/(at.Rho+2)) * math.Pow(p.Conditional[i], 2/(at.Rho+2))
+				rho := float64(at.Rho)
+				want := math.Pow(at.S, rho/(rho+2)) * math.Pow(p.Conditional[i], 2/(rho+2))
 				if !near(at.Sigma[i], want, 1e-6) {
 					t.Fatalf("%+v: sigma %v, want %v", at, at.Sigma[i], want)
 				}
 			}
 		}
 		for _, s := range p.OverRho {
-			if !near(s.Measured, s.Predicted, 1e-6) || (s.Measured >= 1-1e-9) != (s.Rho == 0) {
+			if !near(s.Measured, s.Predicted, 1e-6) || (s.Measured >= 1-1e-9) != s.Rho.Entropic() {
 				t.Fatalf("slope %+v", s)
 			}
 		}
@@ -183,7 +184,7 @@ func TestComparePosterior(t *testing.T) {
 	}
 	// The caption of Fig. 7: c = 10^(-2 rho)/rho in the middle row.
 	for j, rho := range exponents() {
-		if c := p.Cells[len(exponents())+j].C; !near(c, math.Pow(10, -2*rho)/rho, 1e-9) {
+		if c := p.Cells[len(exponents())+j].C; !near(c, math.Pow(10, -2*float64(rho))/float64(rho), 1e-9) {
 			t.Errorf("rho %v: c = %v", rho, c)
 		}
 	}

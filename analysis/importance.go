@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 
-	"quantal/kernels"
 	"quantal/results/draw"
 	"quantal/synapse"
 )
@@ -13,13 +12,13 @@ import (
 // TwoWeights is the quadratic performance cost 1/2 (h_1 w_1^2 + h_2 w_2^2) of an important and an unimportant synapse,
 // with noise of two kinds and the same reliability cost: one sigma for both, or the optimum of each (Fig. 4).
 type TwoWeights struct {
-	Hessian       [2]float64 `json:"hessian"`
-	Rho           float64    `json:"rho"`
-	C             float64    `json:"c"`
-	Heterogeneous PairNoise  `json:"heterogeneous"`
-	Homogeneous   PairNoise  `json:"homogeneous"`
-	Draws         int        `json:"draws"`
-	Seed          uint64     `json:"seed"`
+	Hessian       [2]float64    `json:"hessian"`
+	Rho           synapse.Power `json:"rho"`
+	C             float64       `json:"c"`
+	Heterogeneous PairNoise     `json:"heterogeneous"`
+	Homogeneous   PairNoise     `json:"homogeneous"`
+	Draws         int           `json:"draws"`
+	Seed          uint64        `json:"seed"`
 	// PerformanceRatios are homogeneous over heterogeneous performance cost, for each of the paper's exponents, by name.
 	PerformanceRatios map[string]float64 `json:"performance_ratios"`
 }
@@ -38,7 +37,7 @@ func DefaultTwoWeights(seed uint64) (*TwoWeights, error) {
 }
 
 // NewTwoWeights solves the two synapses for an exponent above 0 and draws their weights.
-func NewTwoWeights(hessian [2]float64, c, rho float64, draws int, seed uint64) (*TwoWeights, error) {
+func NewTwoWeights(hessian [2]float64, c float64, rho synapse.Power, draws int, seed uint64) (*TwoWeights, error) {
 	if !(hessian[0] > 0 && hessian[1] > 0 && c > 0 && rho > 0) || draws < 1 {
 		return nil, fmt.Errorf("analysis: two weights: curvatures %v, c %g, rho %g, %d draws: want numbers above 0",
 			hessian, c, rho, draws)
@@ -53,7 +52,7 @@ func NewTwoWeights(hessian [2]float64, c, rho float64, draws int, seed uint64) (
 	return t, nil
 }
 
-func solveTwo(h [2]float64, c, rho float64) (apart, same PairNoise) {
+func solveTwo(h [2]float64, c float64, rho synapse.Power) (apart, same PairNoise) {
 	for i := range h {
 		apart.Sigma[i] = synapse.OptimalSigma(c, rho, h[i])
 	}
@@ -62,7 +61,7 @@ func solveTwo(h [2]float64, c, rho float64) (apart, same PairNoise) {
 	for _, n := range []*PairNoise{&apart, &same} {
 		for i, sigma := range n.Sigma {
 			n.Performance += h[i] * sigma * sigma / 2
-			n.Reliability += c * kernels.ReliabilityCost(sigma, rho)
+			n.Reliability += c * rho.Cost(sigma)
 		}
 	}
 	return apart, same

@@ -112,7 +112,7 @@ func (l Linear) Posterior() (mean []float64, factor *mat.TriDense, err error) {
 // Solve returns the weights that minimise performance and reliability cost (Eq. 22): the means are those of least
 // squares, mu = A^-1 c (Eq. 26 without its stray 1/epsilon^2), and sigma_i^(rho+2) = c rho epsilon^2 / A_ii (Eq. 31,
 // with s^rho = c rho; c in the entropic limit). There is no magnitude cost.
-func (l Linear) Solve(c, rho float64) (Weights, error) {
+func (l Linear) Solve(c float64, rho synapse.Power) (Weights, error) {
 	mean, _, err := l.Posterior()
 	if err != nil {
 		return Weights{}, err

@@ -23,7 +23,7 @@ func PaperFactors() []float64 { return []float64{0.1, 1, 10} }
 
 // PaperFactor is a network's c as a multiple of that of Fig. 5; ok is false unless that is one of PaperFactors.
 func PaperFactor(c train.Config) (factor float64, ok bool) {
-	if c.Rho.Value() == 0 {
+	if c.Rho.Entropic() || len(c.Costs) > 0 {
 		return 0, false
 	}
 	ratio := c.C / synapse.Multiplier(PaperScale, c.Rho.Value())

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"quantal/results/draw"
-	"quantal/synapse"
 	"quantal/train"
 )
 
@@ -52,7 +51,7 @@ func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 					letters++
 				}
 				if i == 0 {
-					panel.Title = strings.TrimPrefix(b.heading+", ", ", ") + columnTitle(n.Config.Rho.Value()) + ", " + panel.Title
+					panel.Title = strings.TrimPrefix(b.heading+", ", ", ") + n.columnTitle() + ", " + panel.Title
 				}
 				row = append(row, panel)
 				rows = append(rows, n.Slope(b.layer, which))
@@ -72,12 +71,21 @@ func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 	}, err
 }
 
-// columnTitle is a short name of an exponent.
-func columnTitle(rho float64) string {
-	if rho == 0 {
+// columnTitle is a short name of what synapses pay.
+func (p *Pattern) columnTitle() string {
+	const most = 40
+	switch c := p.Config; {
+	case len(c.Costs) > 0:
+		text := []rune(c.Costs.String())
+		if len(text) > most {
+			text = append(text[:most], '…')
+		}
+		return string(text)
+	case c.Rho.Entropic():
 		return "entropic"
+	default:
+		return "ρ = " + rhoName(c.Rho.Value())
 	}
-	return "ρ = " + rhoName(rho)
 }
 
 // varianceRange is the range of sigma^2 in a layer of networks, with room around it. Without hidden layers, where
@@ -88,7 +96,7 @@ func varianceRange(networks []*Pattern, layer int, which Signature) (low, high f
 	for _, n := range networks {
 		x, v := placed(n.Layers[layer].Of(which), n.Layers[layer].Variance)
 		if len(n.Layers) == 1 && which == Hessian && len(x) > 0 {
-			v = append(v, n.optimalVariance(slices.Min(x)), n.optimalVariance(slices.Max(x)))
+			v = append(v, n.optimalCurve(n.Layers[layer], slices.Min(x), slices.Max(x)).Y...)
 		}
 		for _, v := range v {
 			low, high = min(low, v), max(high, v)
@@ -98,12 +106,6 @@ func varianceRange(networks []*Pattern, layer int, which Signature) (low, high f
 		return 0, 0
 	}
 	return low / room, high * room
-}
-
-// optimalVariance is sigma^2 of Eq. 66.
-func (p *Pattern) optimalVariance(h float64) float64 {
-	sigma := synapse.OptimalSigma(p.Config.C, p.Config.Rho.Value(), h)
-	return sigma * sigma
 }
 
 // panel draws sigma^2 of a layer over a signature, with the fitted line, the analytic one and that of the experiment.
@@ -129,14 +131,15 @@ func (p *Pattern) panel(layer int, which Signature, experiments bool) draw.Panel
 	fit, analytic := lines(x, y, s.Value, s.Analytic)
 	fit.Label, fit.Color = "fitted", draw.Grey
 	analytic.Label, analytic.Color, analytic.Dashed = "analytic (Eq. 67, 68)", draw.Blue, false
+	if p.price != nil {
+		analytic.Label = "analytic, for the cost"
+	}
 	if which == Hessian || which == HessianExamples { // the position is also predicted
-		analytic.Y = nil
-		for _, h := range ends {
-			analytic.Y = append(analytic.Y, p.optimalVariance(h))
-		}
+		curve := p.optimalCurve(p.Layers[layer], ends[0], ends[1])
+		analytic.X, analytic.Y = curve.X, curve.Y
 	}
 	panel.Layers = append(panel.Layers, fit)
-	if !math.IsNaN(s.Analytic) {
+	if !math.IsNaN(s.Analytic) && len(analytic.X) > 0 {
 		panel.Layers = append(panel.Layers, analytic)
 	}
 	if slope := experimentSlope(which); experiments && slope != 0 {
@@ -173,8 +176,11 @@ func experimentSlope(which Signature) float64 {
 
 // line is a row of the table as text.
 func (s SignatureSlope) line() string {
-	text := fmt.Sprintf("layer %d, rho %s, c %.4g, %s: ", s.Layer, s.Rho, s.C,
-		strings.ReplaceAll(s.Signature.String(), "_", " "))
+	what := fmt.Sprintf("rho %s, c %.4g", s.Rho, s.C)
+	if s.Cost != "" {
+		what = s.Cost
+	}
+	text := fmt.Sprintf("layer %d, %s, %s: ", s.Layer, what, strings.ReplaceAll(s.Signature.String(), "_", " "))
 	if s.Note != "" {
 		return text + "no slope: " + s.Note
 	}
@@ -183,7 +189,11 @@ func (s SignatureSlope) line() string {
 		text += fmt.Sprintf(", analytic %.3f", s.Analytic)
 	}
 	if !math.IsNaN(s.VarianceRatio) {
-		text += fmt.Sprintf(", median of sigma^2 over Eq. 66 %.2f", s.VarianceRatio)
+		optimum := "Eq. 66"
+		if s.Cost != "" {
+			optimum = "its optimum"
+		}
+		text += fmt.Sprintf(", median of sigma^2 over %s %.2f", optimum, s.VarianceRatio)
 	}
 	if s.Dropped > 0 {
 		text += fmt.Sprintf(", %d synapses off the axes", s.Dropped)
@@ -203,6 +213,11 @@ func (p *Patterns) caption(s sheet) string {
 	}
 	lines := "Grey: least squares on logarithmic axes. Blue: the optimum under a quadratic cost (Eq. 66), or its " +
 		"slope through the mean of the logarithms."
+	if slices.ContainsFunc(s.blocks[0].networks, func(n *Pattern) bool { return n.price != nil }) {
+		lines = "Grey: least squares on logarithmic axes. Blue: the optimum under a quadratic cost, the solution of " +
+			"-cost'(sigma)/sigma = H, where it is a minimum, for synapses of the median |mu| if the cost depends on mu; or a " +
+			"line with the median slope d ln sigma^2 / d ln H, as Eq. 67 and 68 convert it, through the mean of the logarithms."
+	}
 	if s.experiments {
 		lines += fmt.Sprintf(" Red: the slopes of the experiments, %.2f for plasticity and %.2f for the firing rate, "+
 			"half of it over its square.",
@@ -290,7 +305,7 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (draw.Illustrati
 	}
 	figure, err := draw.NewFigure(block)
 	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: signatures}
-	title := "Synaptic variability, " + train.DescribeExponent(n.Config.Rho.Value())
+	title := "Synaptic variability, " + n.Config.DescribeCosts()
 	return draw.Illustration{
 		Name: name, Title: title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs,
 			"bootstrap_seed": p.Bootstrap.Seed, "slopes": n.Slopes},
@@ -326,14 +341,25 @@ func (p *Patterns) Importance() (draw.Illustration, error) {
 	}, err
 }
 
-// groups sorts the networks into those that belong in one figure: first by all settings except rho, c and seed, then by
-// the rank of c for their exponent; within a group, by exponent.
+// compareCosts orders networks by what a synapse pays, the paper's costs first, without the numbers that scale it.
+func (p *Pattern) compareCosts(o *Pattern) int {
+	a, b := p.Config, o.Config
+	return cmp.Or(cmp.Compare(len(a.Costs), len(b.Costs)), cmp.Compare(a.Costs.String(), b.Costs.String()),
+		cmp.Compare(a.Rho.Value(), b.Rho.Value()))
+}
+
+func (p *Pattern) compareNumbers(o *Pattern) int {
+	return cmp.Or(cmp.Compare(p.Config.C, o.Config.C), cmp.Compare(p.Config.Numbers.String(), o.Config.Numbers.String()))
+}
+
+// groups sorts the networks into those that belong in one figure: first by all settings except costs, their numbers and
+// seed, then by the rank of c and the other numbers for their costs; within a group, by costs.
 func (p *Patterns) groups() [][][]*Pattern {
 	var order []train.Config
 	members := map[int][]*Pattern{}
 	for _, n := range p.Networks {
 		c := n.Config
-		c.Rho, c.C, c.Seed = train.Exponent{}, 0, 0
+		c.Rho, c.C, c.Seed, c.Costs, c.Numbers = train.Exponent{}, 0, 0, nil, nil
 		at := slices.IndexFunc(order, func(o train.Config) bool { return fmt.Sprint(o) == fmt.Sprint(c) })
 		if at < 0 {
 			at = len(order)
@@ -345,18 +371,17 @@ func (p *Patterns) groups() [][][]*Pattern {
 	for g := range order {
 		networks := slices.Clone(members[g])
 		slices.SortStableFunc(networks, func(a, b *Pattern) int {
-			return cmp.Or(cmp.Compare(a.Config.Rho.Value(), b.Config.Rho.Value()), cmp.Compare(a.Config.C, b.Config.C),
-				cmp.Compare(a.Config.Seed, b.Config.Seed))
+			return cmp.Or(a.compareCosts(b), a.compareNumbers(b), cmp.Compare(a.Config.Seed, b.Config.Seed))
 		})
 		var levels [][]*Pattern
 		level := 0
 		for i, n := range networks {
 			if i > 0 {
-				before := networks[i-1].Config
+				before := networks[i-1]
 				switch {
-				case before.Rho.Value() != n.Config.Rho.Value():
+				case before.compareCosts(n) != 0:
 					level = 0
-				case before.C != n.Config.C:
+				case before.compareNumbers(n) != 0:
 					level++
 				default:
 					continue // another seed

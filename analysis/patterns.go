@@ -6,10 +6,8 @@ import (
 	"math"
 	"path/filepath"
 	"runtime"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
-	"gonum.org/v1/gonum/stat"
 
 	"quantal/internal/fault"
 	"quantal/kernels"
@@ -24,6 +22,8 @@ type Pattern struct {
 	train.Network
 	Layers []Signatures
 	Slopes []SignatureSlope // layer by layer, the signatures in their order
+
+	price *synapse.Price // of costs other than the paper's
 }
 
 // SignatureSlope is a row of a table: the slope of sigma^2 against a signature over the synapses of a layer, on log
@@ -33,8 +33,8 @@ type SignatureSlope struct {
 	Data     string  `json:"data"`
 	Hidden   string  `json:"hidden"`
 	Rho      string  `json:"rho"`
-	RhoValue float64 `json:"rho_value"` // 0 for entropic
-	C        float64 `json:"c"`
+	RhoValue float64 `json:"rho_value"` // 0 for entropic; NaN where no cost reads rho
+	C        float64 `json:"c"`         // NaN where no cost reads it
 	Seed     uint64  `json:"seed"`
 	Layer    int     `json:"layer"` // from 1, which reads the data
 	Inputs   int     `json:"inputs"`
@@ -42,12 +42,15 @@ type SignatureSlope struct {
 
 	Signature Signature `json:"signature"`
 	Slope
-	Resamples int     `json:"resamples"` // of the interval
-	Analytic  float64 `json:"analytic"`  // the slope of Eq. 67 or 68, NaN for input_rate
-	// VarianceRatio is the median over synapses of sigma^2 over the optimum of Eq. 66; NaN unless the signature is a
-	// Hessian.
+	Resamples int `json:"resamples"` // of the interval
+	// Analytic is the slope of Eq. 67 or 68, NaN for input_rate. Costs other than the paper's have a slope that varies
+	// with sigma; it is the median over the synapses, each at its optimum.
+	Analytic float64 `json:"analytic"`
+	// VarianceRatio is the median over synapses of sigma^2 over the optimum (Eq. 66 for the paper's costs); NaN unless the
+	// signature is a Hessian.
 	VarianceRatio float64 `json:"variance_ratio"`
 	Note          string  `json:"note"` // why there is no slope
+	Cost          string  `json:"cost"` // what synapses pay; empty for the paper's costs
 }
 
 // Patterns are the patterns of networks that learned one data set.
@@ -111,7 +114,13 @@ func MeasurePatterns(
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", n.ID, err)
 			}
-			p.Networks = append(p.Networks, &Pattern{Network: n, Layers: layers})
+			pattern := &Pattern{Network: n, Layers: layers}
+			if len(n.Config.Costs) > 0 {
+				if pattern.price, err = n.Config.Price(); err != nil {
+					return nil, fmt.Errorf("%s: %w", n.ID, err)
+				}
+			}
+			p.Networks = append(p.Networks, pattern)
 		}
 	}
 	var side errgroup.Group
@@ -157,13 +166,23 @@ func (b Bootstrap) limited(points int) Bootstrap {
 func (p *Pattern) fit(b Bootstrap) {
 	c := p.Config
 	for i, layer := range p.Layers {
+		slopes := p.optimalSlopes(layer)
 		for _, which := range AllSignatures() {
 			x, limited := layer.Of(which), b.limited(len(layer.Variance))
 			s := SignatureSlope{
 				ID: p.ID, Data: filepath.Base(c.Data), Hidden: train.FormatHidden(c.Hidden), Rho: c.Rho.String(),
-				RhoValue: c.Rho.Value(), C: c.C, Seed: uint64(c.Seed),
+				RhoValue: float64(c.Rho.Value()), C: c.C, Seed: uint64(c.Seed),
 				Layer: i + 1, Inputs: layer.Inputs, Outputs: layer.Outputs, Signature: which,
-				Analytic: which.Analytic(c.Rho.Value()), Resamples: limited.Resamples, VarianceRatio: math.NaN(),
+				Analytic: which.Analytic(slopes), Resamples: limited.Resamples, VarianceRatio: math.NaN(),
+			}
+			if len(c.Costs) > 0 {
+				s.Cost = c.Costs.String()
+			}
+			if !c.Reads("rho") {
+				s.Rho, s.RhoValue = "", math.NaN()
+			}
+			if !c.Reads("c") {
+				s.C = math.NaN()
 			}
 			var err error
 			if s.Slope, err = FitSlope(x, layer.Variance, limited); err != nil {
@@ -172,28 +191,11 @@ func (p *Pattern) fit(b Bootstrap) {
 				s.Note = err.Error()
 			}
 			if which == Hessian || which == HessianExamples {
-				s.VarianceRatio = medianRatio(layer.Variance, x, c.C, c.Rho.Value())
+				s.VarianceRatio = p.medianRatio(layer, x)
 			}
 			p.Slopes = append(p.Slopes, s)
 		}
 	}
-}
-
-// medianRatio is the median of variances over the optimal ones (Eq. 66), of the synapses that have an importance; NaN
-// without any.
-func medianRatio(variances, hessian []float64, c, rho float64) float64 {
-	var ratios []float64
-	for i, h := range hessian {
-		if h > 0 {
-			optimum := synapse.OptimalSigma(c, rho, h)
-			ratios = append(ratios, variances[i]/(optimum*optimum))
-		}
-	}
-	if len(ratios) == 0 {
-		return math.NaN()
-	}
-	slices.Sort(ratios)
-	return stat.Quantile(0.5, stat.Empirical, ratios, nil)
 }
 
 // Slope is the slope of a layer, counted from 0.
@@ -233,7 +235,7 @@ func (p *Patterns) Unsettled() string {
 	if count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("sigma has not settled in %d of %d layers: the median of sigma^2 over its optimum (Eq. 66) is "+
+	return fmt.Sprintf("sigma has not settled in %d of %d layers: the median of sigma^2 over its optimum is "+
 		"outside %.2g to %.3g "+
 		"there, and the slopes are not yet what they will become", count, layers, 1/settledRatio, settledRatio)
 }

@@ -27,17 +27,17 @@ type PosteriorComparison struct {
 
 // NoiseAt is the optimum for a scale and an exponent.
 type NoiseAt struct {
-	Rho   float64    `json:"rho"`
-	S     float64    `json:"s"`
-	C     float64    `json:"c"`
-	Sigma [2]float64 `json:"sigma"`
+	Rho   synapse.Power `json:"rho"`
+	S     float64       `json:"s"`
+	C     float64       `json:"c"`
+	Sigma [2]float64    `json:"sigma"`
 }
 
 // PosteriorSlope is a slope on log axes.
 type PosteriorSlope struct {
-	Rho       float64 `json:"rho"`
-	Measured  float64 `json:"measured"`
-	Predicted float64 `json:"predicted"` // 2/(rho+2), Eq. 68c
+	Rho       synapse.Power `json:"rho"`
+	Measured  float64       `json:"measured"`
+	Predicted float64       `json:"predicted"` // 2/(rho+2), Eq. 68c
 }
 
 // middleScale is the s of Fig. 7b, whose caption sets c = 10^(-2 rho)/rho.
@@ -81,7 +81,7 @@ func ComparePosterior(sd [2]float64, correlation float64) (*PosteriorComparison,
 			p.Cells = append(p.Cells, at)
 		}
 	}
-	for _, rho := range append(exponents(), 0) {
+	for _, rho := range append(exponents(), synapse.Entropic) {
 		x, y := optimalOverPosterior(synapse.Multiplier(middleScale, rho), rho)
 		slope, err := FitSlope(x, y, Bootstrap{})
 		if err != nil {
@@ -94,7 +94,7 @@ func ComparePosterior(sd [2]float64, correlation float64) (*PosteriorComparison,
 }
 
 // optimalOverPosterior is the optimal variance over posterior variances 1/H_ii.
-func optimalOverPosterior(c, rho float64) (posterior, optimal []float64) {
+func optimalOverPosterior(c float64, rho synapse.Power) (posterior, optimal []float64) {
 	posterior = floats.LogSpan(make([]float64, 50), 1e-6, 1e-2)
 	for _, v := range posterior {
 		sigma := synapse.OptimalSigma(c, rho, 1/v)

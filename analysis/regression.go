@@ -52,9 +52,9 @@ type Regression struct {
 
 // RegressionNetwork is one trained network.
 type RegressionNetwork struct {
-	Rho float64 `json:"rho"` // 0 for variational Bayes
-	S   float64 `json:"s"`   // null for variational Bayes
-	C   float64 `json:"c"`
+	Rho synapse.Power `json:"rho"` // 0 for variational Bayes
+	S   float64       `json:"s"`   // null for variational Bayes
+	C   float64       `json:"c"`
 
 	// Error is the root mean squared distance of the mean prediction from the true function, and Spread the mean standard
 	// deviation of the predictions, where there are examples; Beyond is the spread up to half a unit outside them, on both
@@ -79,9 +79,9 @@ type RegressionNetwork struct {
 
 // Gap is the mean gap of the bound for an exponent and a scale, in nats per synapse.
 type Gap struct {
-	Rho float64 `json:"rho"`
-	S   float64 `json:"s"`
-	Gap float64 `json:"gap"`
+	Rho synapse.Power `json:"rho"`
+	S   float64       `json:"s"`
+	Gap float64       `json:"gap"`
 	// Least is the smallest gap, at the scale Tightest.
 	Least    float64 `json:"least"`
 	Tightest float64 `json:"tightest_s"`
@@ -120,7 +120,7 @@ func TrainRegression(ctx context.Context, seed uint64, quick bool) (*Regression,
 	var members []kernels.Member
 	for _, m := range r.Networks {
 		members = append(members, kernels.Member{
-			Seed: seed, C: m.C, Rho: m.Rho, Lambda: regressionLambda, NoiseVariance: regressionNoise,
+			Seed: seed, C: m.C, Rho: float64(m.Rho), Lambda: regressionLambda, NoiseVariance: regressionNoise,
 		})
 	}
 	const spread, sigma = 1, 0.003
@@ -240,7 +240,7 @@ func (r *Regression) panel(n RegressionNetwork) draw.Panel {
 		truth[i] = cubic(x)
 	}
 	color := draw.Green
-	if n.Rho == 0 {
+	if n.Rho.Entropic() {
 		color = draw.Blue
 	}
 	return draw.Panel{
@@ -290,8 +290,8 @@ func (r *Regression) evidencePanel() draw.Panel {
 				elbos[n].Label, bounds[n].Label = "ELBO", "bound, 1 weight"
 			}
 		}
-		elbos[n].X, elbos[n].Y = append(elbos[n].X, b.Rho), append(elbos[n].Y, b.LogEvidence-b.ELBO)
-		bounds[n].X, bounds[n].Y = append(bounds[n].X, b.Rho), append(bounds[n].Y, b.LogEvidence-b.Bound)
+		elbos[n].X, elbos[n].Y = append(elbos[n].X, float64(b.Rho)), append(elbos[n].Y, b.LogEvidence-b.ELBO)
+		bounds[n].X, bounds[n].Y = append(bounds[n].X, float64(b.Rho)), append(bounds[n].Y, b.LogEvidence-b.Bound)
 	}
 	for n := 1; n <= len(elbos); n++ {
 		p.Layers = append(p.Layers, *elbos[n], *bounds[n])
@@ -302,7 +302,7 @@ func (r *Regression) evidencePanel() draw.Panel {
 func (r *Regression) caption() string {
 	describe := func(n RegressionNetwork) string {
 		name := fmt.Sprintf("rho %s, s = %g, c = %.3g", rhoName(n.Rho), n.S, n.C)
-		if n.Rho == 0 {
+		if n.Rho.Entropic() {
 			name = "variational Bayes"
 		}
 		return fmt.Sprintf("%s: error %.3f, spread %.3f and %.3f beyond; sigma %.3g in the median, %.3g at most; "+

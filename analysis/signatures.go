@@ -46,8 +46,7 @@ func (s Signature) label() string {
 
 // Analytic is the slope of the optimal sigma^2 against the signature on log axes (EES Eq. 67 and 68); NaN for mean |x|,
 // about which the paper's derivation says nothing: H scales as mean x^2.
-func (s Signature) Analytic(rho float64) float64 {
-	slopes := synapse.OptimalSlopes(rho)
+func (s Signature) Analytic(slopes synapse.Slopes) float64 {
 	return [...]float64{slopes.Hessian, slopes.Hessian, slopes.LearningRate, math.NaN(), slopes.Input}[s]
 }
 
@@ -58,6 +57,7 @@ func (s Signature) Analytic(rho float64) float64 {
 type Signatures struct {
 	Inputs, Outputs int
 
+	Mu              []float64
 	Variance        []float64 // sigma^2
 	Hessian         []float64 // (N/B) mean of g^2 over minibatches, the weights drawn for each
 	HessianExamples []float64 // N mean of g_b^2 over examples, at w = mu
@@ -96,7 +96,7 @@ func NewSignatures(c *store.Checkpoint, examples int, learningRate float64, nois
 				at := l.Slot(i, r, k)
 				sigma, _ := kernels.Softplus(float64(c.State.Phi[at]))
 				gradient := noisy.Magnitude[at] / minibatches
-				s.Variance = append(s.Variance, sigma*sigma)
+				s.Mu, s.Variance = append(s.Mu, float64(c.State.Mu[at])), append(s.Variance, sigma*sigma)
 				s.Hessian = append(s.Hessian, float64(examples)/batch*noisy.Square[at]/minibatches)
 				s.HessianExamples = append(s.HessianExamples, float64(examples)*atMu.ExampleSquare[at]/float64(atMu.Examples))
 				s.Gradient = append(s.Gradient, gradient)

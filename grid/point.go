@@ -4,10 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"slices"
 
 	"quantal/results/store"
+	"quantal/synapse"
 	"quantal/train"
 )
 
@@ -95,11 +95,10 @@ func set(c *train.Config, name, value string) error {
 	if err := c.Set("c", value); err != nil {
 		return err
 	}
-	rho := c.Rho.Value()
-	if rho == 0 {
+	if c.Rho.Entropic() {
 		return fmt.Errorf("the entropic cost has no s: give its c")
 	}
-	c.C = math.Pow(c.C, rho) / rho
+	c.C = synapse.Multiplier(c.C, c.Rho.Value())
 	return nil
 }
 
@@ -107,7 +106,7 @@ func set(c *train.Config, name, value string) error {
 // name.
 func SettingsOf(c train.Config, data string) store.Settings {
 	s := store.Settings{
-		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: c.Rho.Value(),
+		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: float64(c.Rho.Value()),
 		C: c.C, Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs, MuInit: c.MuInit,
 		SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: uint64(c.Seed),
 	}

@@ -118,7 +118,7 @@ func TestSlopesOfLawsAtMeanZero(t *testing.T) {
 	}
 }
 
-// The built-in prices are the laws' (kernels.ReliabilityCost).
+// The built-in prices are the laws' (Power).
 func TestLawsAreTheBuiltInCosts(t *testing.T) {
 	all := laws(t)
 	for name, rho := range map[string]float64{"calcium": 0.5, "membrane": 2. / 3, "actin": 4. / 3, "trafficking": 2,
@@ -126,8 +126,7 @@ func TestLawsAreTheBuiltInCosts(t *testing.T) {
 		l := all[name]
 		for _, sigma := range []float64{1e-4, 0.05, 0.3, 2} {
 			got := l.at(0.1, sigma, map[string]float64{"rho": rho})
-			cost := kernels.ReliabilityCost(sigma, rho)
-			slope := -kernels.ReliabilitySlope(1, rho) * math.Pow(sigma, -rho-1)
+			cost, slope := Power(rho).Cost(sigma), Power(rho).Slope(sigma)
 			if math.Abs(got[0]-cost) > 1e-13*math.Abs(cost) || math.Abs(got[2]-slope) > 1e-13*math.Abs(slope) {
 				t.Errorf("%v at sigma %g: %g with slope %g, want %g and %g", l, sigma, got[0], got[2], cost, slope)
 			}

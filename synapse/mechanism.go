@@ -27,7 +27,7 @@ func (m Mechanism) String() string {
 }
 
 // Rho is the exponent of the mechanism's reliability cost (Malkin et al. 2024, Appendix 1).
-func (m Mechanism) Rho() float64 {
+func (m Mechanism) Rho() Power {
 	switch m {
 	case Calcium:
 		return 1. / 2

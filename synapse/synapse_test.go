@@ -133,8 +133,8 @@ func TestMechanismsGiveTheirExponents(t *testing.T) {
 				x, y = append(x, math.Log(sd)), append(y, math.Log(cost))
 			}
 			_, slope := stat.LinearRegression(x, y, nil, false)
-			if want := map[Mechanism]float64{Calcium: 0.5, Membrane: 2. / 3, Actin: 4. / 3, Trafficking: 2}[m]; !near(-slope,
-				want, 1e-5) || m.Rho() != want {
+			if want := map[Mechanism]Power{Calcium: 0.5, Membrane: 2. / 3, Actin: 4. / 3, Trafficking: 2}[m]; !near(-slope,
+				float64(want), 1e-5) || m.Rho() != want {
 				t.Fatalf("%v: slope %v, Rho %v, want %v", m, slope, m.Rho(), want)
 			}
 			if r := stat.Correlation(x, y, nil); math.Abs(r+1) > 1e-9 {
@@ -303,13 +303,13 @@ func TestOptimalSigmaIsTheMinimum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := math.Exp(rapid.Float64Range(-10, 5).Draw(t, "ln c"))
 		h := math.Exp(rapid.Float64Range(-10, 10).Draw(t, "ln h"))
-		rho := rapid.SampledFrom([]float64{0, 0.1, 0.5, 2. / 3, 4. / 3, 2, 5}).Draw(t, "rho")
+		rho := rapid.SampledFrom([]Power{Entropic, 0.1, 0.5, 2. / 3, 4. / 3, 2, 5}).Draw(t, "rho")
 		objective := func(lnSigma float64) float64 {
 			s := math.Exp(lnSigma)
-			if rho == 0 {
+			if rho.Entropic() {
 				return h*s*s/2 - c*lnSigma
 			}
-			return h*s*s/2 + c*math.Pow(s, -rho)
+			return h*s*s/2 + c*math.Pow(s, -float64(rho))
 		}
 		low, high := -30., 30.
 		for range 200 {
@@ -337,7 +337,7 @@ func TestOptimalSigmaIsTheMinimum(t *testing.T) {
 func TestScaleAndMultiplier(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := math.Exp(rapid.Float64Range(-8, 3).Draw(t, "ln s"))
-		rho := rapid.Float64Range(0.1, 4).Draw(t, "rho")
+		rho := Power(rapid.Float64Range(0.1, 4).Draw(t, "rho"))
 		if got := Scale(Multiplier(s, rho), rho); !near(got, s, 1e-9) {
 			t.Fatalf("s = %v came back as %v", s, got)
 		}

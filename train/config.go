@@ -147,7 +147,7 @@ func (c Config) Spec(inputs, classes int) graph.Spec {
 
 // Member holds the numbers of the network.
 func (c Config) Member() kernels.Member {
-	return kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: c.Rho.Value(), Lambda: c.Lambda, Numbers: c.Numbers,
+	return kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: float64(c.Rho.Value()), Lambda: c.Lambda, Numbers: c.Numbers,
 		LearningRate: c.LearningRate, WeightDecay: c.WeightDecay}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"quantal/graph"
 	"quantal/kernels"
+	"quantal/synapse"
 )
 
 // Costs are what each synapse pays, in the user's words: named terms, each a formula of mu, sigma and numbers. Without
@@ -112,6 +113,30 @@ func (c Config) costs(sharing kernels.Sharing) []graph.Law {
 	return slices.DeleteFunc(slices.Clone(c.Costs), func(l graph.Law) bool {
 		return l.Formula.Reads(kernels.InputSigma)
 	})
+}
+
+// Price is what each synapse pays, as a function of its mu and sigma.
+func (c Config) Price() (*synapse.Price, error) {
+	var slopes []kernels.Formula
+	for _, l := range c.costs(c.Spec(1, 1).Sharing) {
+		f, err := l.Slopes()
+		if err != nil {
+			return nil, err
+		}
+		slopes = append(slopes, f)
+	}
+	return synapse.NewPrice(c.Member().Number, slopes...)
+}
+
+// Reads reports whether costs read a number. The paper's read c, rho and lambda, with whatever noise.
+func (c Config) Reads(name string) bool { return len(c.Costs) == 0 || c.Costs.reads(name) }
+
+// DescribeCosts writes for people what synapses pay: the exponent of the paper's costs, or the formulas of others.
+func (c Config) DescribeCosts() string {
+	if len(c.Costs) > 0 {
+		return c.Costs.String()
+	}
+	return DescribeExponent(c.Rho.Value())
 }
 
 // checkCosts reports numbers that costs name and nobody gives, and those that are given and no cost names.

@@ -14,17 +14,17 @@ import (
 // mechanism, or entropic.
 type Exponent struct {
 	name  string
-	value float64
+	value synapse.Power
 }
 
-// named returns the exponent of a name: a mechanism's, or 0 for entropic, the limit rho -> 0.
-func named(name string) (float64, bool) {
+// named returns the exponent of a name: a mechanism's, or entropic.
+func named(name string) (synapse.Power, bool) {
 	for _, m := range synapse.Mechanisms() {
 		if m.String() == name {
 			return m.Rho(), true
 		}
 	}
-	return 0, name == "entropic"
+	return synapse.Entropic, name == "entropic"
 }
 
 // names lists the names of exponents.
@@ -37,13 +37,13 @@ func names() []string {
 }
 
 // DescribeExponent writes an exponent for people, with the mechanism that has it: "calcium, ρ = 1/2".
-func DescribeExponent(rho float64) string {
-	if rho == 0 {
+func DescribeExponent(rho synapse.Power) string {
+	if rho.Entropic() {
 		return "entropic, ρ → 0"
 	}
-	text := strconv.FormatFloat(rho, 'g', 4, 64)
+	text := strconv.FormatFloat(float64(rho), 'g', 4, 64)
 	for n := 1; n <= 9; n++ { // a small fraction, if it is one
-		if x := rho * float64(n); math.Abs(x-math.Round(x)) < 1e-9*x {
+		if x := float64(rho) * float64(n); math.Abs(x-math.Round(x)) < 1e-9*x {
 			if text = fmt.Sprintf("%.0f", x); n > 1 {
 				text += fmt.Sprintf("/%d", n)
 			}
@@ -51,7 +51,7 @@ func DescribeExponent(rho float64) string {
 		}
 	}
 	for _, m := range synapse.Mechanisms() {
-		if math.Abs(m.Rho()-rho) < 1e-9*rho {
+		if math.Abs(float64(m.Rho()-rho)) < 1e-9*float64(rho) {
 			return m.String() + ", ρ = " + text
 		}
 	}
@@ -82,15 +82,15 @@ func ParseExponent(s string) (Exponent, error) {
 	if !(v > 0) || math.IsInf(v, 0) {
 		return Exponent{}, bad
 	}
-	e.value = v
+	e.value = synapse.Power(v)
 	return e, nil
 }
 
-// Value is rho; 0 for entropic.
-func (e Exponent) Value() float64 { return e.value }
+// Value is the exponent without its spelling.
+func (e Exponent) Value() synapse.Power { return e.value }
 
 // Entropic reports whether it is the limit rho -> 0, whose cost is -c log sigma.
-func (e Exponent) Entropic() bool { return e.value == 0 }
+func (e Exponent) Entropic() bool { return e.value.Entropic() }
 
 func (e Exponent) String() string { return e.name }
 

@@ -154,7 +154,7 @@ func TestObjectiveTerms(t *testing.T) {
 					case rho == "entropic":
 						reliability -= c.C * math.Log(x)
 					default:
-						reliability += c.C * math.Pow(x, -c.Rho.Value())
+						reliability += c.C * math.Pow(x, -float64(c.Rho.Value()))
 					}
 				}
 			}
@@ -307,7 +307,7 @@ func TestParseExponent(t *testing.T) {
 		"trafficking": 2, "entropic": 0, "1e-2": 0.01,
 	} {
 		e, err := ParseExponent(text)
-		if err != nil || math.Abs(e.Value()-want) > 1e-15 {
+		if err != nil || math.Abs(float64(e.Value())-want) > 1e-15 {
 			t.Errorf("%q: got %v, %v, want %v", text, e.Value(), err, want)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/results/tables"
+	"quantal/synapse"
 	"quantal/train"
 )
 
@@ -63,7 +64,7 @@ type Best struct {
 
 // Profiles compares profiles of sigma of one reliability cost.
 type Profiles struct {
-	Rho float64 `json:"rho"` // 0 for entropic
+	Rho synapse.Power `json:"rho"` // 0 for entropic
 	// sum sigma^-rho of the network's own sigma, biases included; -sum ln sigma for rho = 0
 	Cost             float64          `json:"cost"`
 	HomogeneousSigma float64          `json:"homogeneous_sigma"` // one for all, of the same cost
@@ -351,7 +352,7 @@ func (e *experiment) reliabilityCost(sigma func(slot int) float64) float64 {
 	sum := 0.0
 	for slot, in := range synapses(e.layout) {
 		if in {
-			sum += kernels.ReliabilityCost(sigma(slot), e.network.Config.Rho.Value())
+			sum += e.network.Config.Rho.Value().Cost(sigma(slot))
 		}
 	}
 	return sum

@@ -298,8 +298,7 @@ func TestProfiles(t *testing.T) {
 			w, xi, sum := x.weights(1), normals(e.layout, source(uint64(c.Seed), forProfile, 1)), 0.0
 			for slot, in := range synapses(e.layout) {
 				if in {
-					sum += kernels.ReliabilityCost((float64(w[slot])-float64(e.mu[slot]))/float64(xi[slot]),
-						network.Config.Rho.Value())
+					sum += network.Config.Rho.Value().Cost((float64(w[slot]) - float64(e.mu[slot])) / float64(xi[slot]))
 				}
 			}
 			costs[x.Subset] = sum
@@ -308,7 +307,7 @@ func TestProfiles(t *testing.T) {
 		own := 0.0
 		for slot, in := range synapses(e.layout) {
 			if in {
-				own += kernels.ReliabilityCost(math.Log1p(math.Exp(float64(want.Phi[slot]))), network.Config.Rho.Value())
+				own += network.Config.Rho.Value().Cost(math.Log1p(math.Exp(float64(want.Phi[slot]))))
 			}
 		}
 		for _, name := range []string{heterogeneous, homogeneous, shuffled} {

@@ -12,6 +12,7 @@ import (
 
 	"quantal/analysis"
 	"quantal/kernels"
+	"quantal/synapse"
 )
 
 // tiny is 3 inputs, 2 neurons, 2 outputs.
@@ -277,20 +278,20 @@ func TestContacts(t *testing.T) {
 // The homogeneous profile costs what the heterogeneous one does, by the cost function.
 func TestEqualCost(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	for _, rho := range []float64{0, 0.5, 2. / 3, 4. / 3, 2} {
+	for _, rho := range []synapse.Power{synapse.Entropic, 0.5, 2. / 3, 4. / 3, 2} {
 		values := make([]float64, 1000)
 		for i := range values {
 			values[i] = math.Exp(r.NormFloat64())
 		}
 		costOf := func(sigma float64) (sum float64) {
 			for range values {
-				sum += kernels.ReliabilityCost(sigma, rho)
+				sum += rho.Cost(sigma)
 			}
 			return sum
 		}
 		want := 0.0
 		for _, v := range values {
-			want += kernels.ReliabilityCost(v, rho)
+			want += rho.Cost(v)
 		}
 		sigma := analysis.TightestScale(values, rho)
 		if !scalar.EqualWithinAbsOrRel(costOf(sigma), want, 1e-9, 1e-12) {

@@ -7,6 +7,7 @@ import (
 
 	"quantal/internal/resultstest"
 	"quantal/results/store"
+	"quantal/synapse"
 )
 
 // Record is a network that has finished, with accuracy 0.5 and sigma 1/3.
@@ -34,12 +35,9 @@ func GridRecords(rhos []float64, noises []string, cs []float64, seeds int, edit 
 					r.ID, r.Noise = noise+"-"+r.ID, noise
 					r.SigmaRMS = 0.3 * math.Pow(c, 0.4/(rho+0.5)) * (1 + 0.3*float64(n)) * math.Exp(0.03*float64(next()))
 					r.AccuracySampled = 0.1 + 0.88/(1+r.SigmaRMS*r.SigmaRMS*4)
-					r.ReliabilityCost = 1000 * math.Pow(r.SigmaRMS, -rho) / rho
-					switch {
-					case noise == store.WithoutNoise:
+					r.ReliabilityCost = 1000 * synapse.Power(rho).ScaledCost(r.SigmaRMS)
+					if noise == store.WithoutNoise {
 						r.AccuracySampled, r.SigmaRMS, r.ReliabilityCost = 0.98, 0, 0
-					case rho == 0:
-						r.ReliabilityCost = -1000 * math.Log(r.SigmaRMS)
 					}
 					if edit != nil {
 						edit(&r)
@@ -86,7 +84,7 @@ func GridCases() map[string]Grid {
 }
 
 // RhoTitle names an exponent.
-func RhoTitle(rho float64) string { return fmt.Sprintf("mechanism, ρ = %.3g", rho) }
+func RhoTitle(rho synapse.Power) string { return fmt.Sprintf("mechanism, ρ = %.3g", rho) }
 
 // Grid is the records of a grid of which this many points were asked for.
 type Grid struct {

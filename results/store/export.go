@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"quantal/kernels"
+	"quantal/synapse"
 )
 
 // Export returns the means and standard deviations of all synapses in the shapes of PyTorch's Linear. Per layer N:
@@ -141,20 +142,16 @@ func (c *Checkpoint) sumOfSquares(layer int) float64 {
 }
 
 // ReliabilityCost is (1/rho) sum_i sigma_i^(-rho) over all weights, biases not included, whether they share a sigma or
-// not: EES Eq. 4 with c = s^rho / rho (EES Eq. 51) and s = 1. For rho = 0, the entropic cost, it is -sum_i log sigma_i.
+// not: EES Eq. 4 with c = s^rho / rho (EES Eq. 51) and s = 1. For the entropic cost it is -sum_i log sigma_i.
 // Without noise it is 0.
-func (c *Checkpoint) ReliabilityCost(rho float64) float64 {
+func (c *Checkpoint) ReliabilityCost(rho synapse.Power) float64 {
 	if c.Layout.Sharing == kernels.NoNoise {
 		return 0
 	}
 	sum := 0.0
 	for i := range c.Layout.Layers {
 		for _, sigma := range c.Sigmas(i) {
-			if rho == 0 {
-				sum -= math.Log(float64(sigma))
-			} else {
-				sum += math.Pow(float64(sigma), -rho) / rho
-			}
+			sum += rho.ScaledCost(float64(sigma))
 		}
 	}
 	return sum

@@ -10,6 +10,7 @@ import (
 
 	"quantal/results/draw"
 	"quantal/results/store"
+	"quantal/synapse"
 )
 
 // NamedFigure is a figure with the name of its file, without the extension, and what it shows.
@@ -60,7 +61,7 @@ type relation struct{ y, x quantity }
 // interrupted at a network that diverged; a band is the 95 % interval. Published values, if there are any, are open
 // marks. If more than noise, rho, c and seed varies, each combination of the rest has its own figures; published values
 // are in those of their kind. title names an exponent. With nothing to draw, an error says why.
-func (g *Grid) Figures(title func(rho float64) string, published []Published) ([]NamedFigure, error) {
+func (g *Grid) Figures(title func(rho synapse.Power) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
 	variants := variantsOf(g.Records)
 	for _, v := range variants {
@@ -165,7 +166,7 @@ func (v variant) withoutNoise() float64 {
 
 // column is the groups of one rho.
 type column struct {
-	rho    float64
+	rho    synapse.Power
 	groups []Group // by noise, then c
 }
 
@@ -189,10 +190,10 @@ func (v variant) columns() []column {
 		if g.Noise == store.WithoutNoise {
 			continue
 		}
-		i := slices.IndexFunc(list, func(c column) bool { return c.rho == g.RhoValue })
+		i := slices.IndexFunc(list, func(c column) bool { return c.rho == synapse.Power(g.RhoValue) })
 		if i < 0 {
 			i = len(list)
-			list = append(list, column{rho: g.RhoValue})
+			list = append(list, column{rho: synapse.Power(g.RhoValue)})
 		}
 		list[i].groups = append(list[i].groups, g)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"quantal/results/draw"
 	"quantal/results/store"
+	"quantal/synapse"
 )
 
 // sheet is what a figure of a grid shows: a row of panels for each relation, a column for each exponent.
@@ -20,7 +21,7 @@ type sheet struct {
 }
 
 // newSheet collects the content of a figure. Published values are used if their rho and noise are among ours.
-func newSheet(v variant, rows []relation, title func(rho float64) string, published []Published) sheet {
+func newSheet(v variant, rows []relation, title func(rho synapse.Power) string, published []Published) sheet {
 	const (
 		high    = 44 // millimetres: a row, with its axis
 		without = "without noise"
@@ -62,7 +63,7 @@ func newSheet(v variant, rows []relation, title func(rho float64) string, publis
 
 // count counts the networks of a column.
 func (s *sheet) count(c column) {
-	s.entropic = s.entropic || c.rho == 0
+	s.entropic = s.entropic || c.rho.Entropic()
 	for _, g := range c.groups {
 		s.diverged += len(g.Diverged)
 		if n := len(g.Done); n > 0 {
@@ -116,7 +117,7 @@ func (r relation) layers(c column, noise string, published []Published, hidden m
 		d.Low, d.High = append(d.Low, y.Mean-y.HalfWidth), append(d.High, y.Mean+y.HalfWidth)
 	}
 	for _, p := range published {
-		if some && p.Noise == noise && p.hasRho(c.rho) {
+		if some && p.Noise == noise && p.hasRho(float64(c.rho)) {
 			reference.X = append(reference.X, r.x.published(p))
 			reference.Y = append(reference.Y, r.y.published(p))
 		}

@@ -68,7 +68,7 @@ func run(noise, rho string, threads int, duration time.Duration) error {
 	}
 	result.Peer, result.Version, result.Kernels, result.DType = "gorgonia", version("gorgonia.org/gorgonia"), "gonum",
 		"float32"
-	result.Noise, result.Rho, result.Threads = noise, n.config.Rho.Value(), threads
+	result.Noise, result.Rho, result.Threads = noise, float64(n.config.Rho.Value()), threads
 	// Over all steps, including those of the warm-up: n.step is not result.Steps.
 	result.NoiseMs = 1e3 * n.drawing.Seconds() / float64(n.step)
 	result.Loss = float64(n.model.Loss.Value().Data().(float32)) / float64(n.config.Batch)

@@ -83,6 +83,6 @@ func run(noise, rho string, threads, members int, duration time.Duration) error 
 		return err
 	}
 	result.Peer, result.Version, result.Kernels, result.DType = "quantal", "this tree", vm.Kernels(), "float32"
-	result.Noise, result.Rho, result.Threads, result.Loss = noise, config.Rho.Value(), threads, loss
+	result.Noise, result.Rho, result.Threads, result.Loss = noise, float64(config.Rho.Value()), threads, loss
 	return result.Print(os.Stdout)
 }
