@@ -27,6 +27,8 @@ func (c Cost) String() string { return c.Name + " " + c.Formula.String() }
 type Law struct {
 	Costs  []Cost
 	Slopes Formula
+	// Plain turns off the recognition of the standard form, so that machines run it as any other: for tests.
+	Plain bool
 }
 
 // Equal reports whether two laws are the same.
@@ -59,6 +61,9 @@ type Standard struct {
 
 // Standard recognises a law of the paper's form by the form of its costs.
 func (l Law) Standard() (s Standard, ok bool) {
+	if l.Plain && len(l.Costs) > 0 {
+		return s, false
+	}
 	for _, c := range l.Costs {
 		numbers, of := c.Formula.Hoist(InputMu, InputSigma)
 		product := of.Lines[of.Outputs[0]]
@@ -137,8 +142,26 @@ func (l Law) means() (means Law, plain bool) {
 		means.Costs = append(means.Costs, c)
 		plain = plain && !c.Formula.Reads(InputSigma)
 	}
+	means.Plain = l.Plain
 	_, standard := means.Standard()
 	return means, plain && standard
+}
+
+// Plain is the program with laws of the standard form run as formulas, like any other: for tests.
+func (p *Program) Plain() *Program {
+	q := *p
+	q.Instructions = slices.Clone(p.Instructions)
+	for i, instruction := range q.Instructions {
+		if g, ok := GradientOf(instruction); ok {
+			g.Plain = true
+			q.Instructions[i] = p.Rule.Layer(g)
+		}
+		if u, ok := instruction.(UpdateShared); ok {
+			u.Plain = true
+			q.Instructions[i] = u
+		}
+	}
+	return &q
 }
 
 // PricesMu reports whether machines need the slope over mu of a law synapse by synapse.

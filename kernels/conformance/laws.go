@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"quantal/graph"
@@ -83,6 +84,37 @@ func lawsAgainstFloat64(t *testing.T, machines []Machine) {
 			Laws: []string{"weights = lambda*mu^2 + c*exp(-k*mu)"}}
 		comparison{network: d.Network(t), count: 3, losses: 1e-5}.on(t, machines)
 	})
+}
+
+// plainLaws: the paper's laws written as formulas against the float64 reference, and against the kernels of their own: a
+// step apart by no more than some digits of float32.
+func plainLaws(t *testing.T, machines []Machine) {
+	for i, rho := range []float64{0.5, 2. / 3, 4. / 3, 2, 0} {
+		d := Design{Sizes: []int{20, 17, 5}, Sharing: kernels.Sharing(i % 4), Activation: kernels.ReLU, Batch: 6, Members: 2,
+			Rho: rho}
+		t.Run(d.String(), func(t *testing.T) {
+			own := d.Network(t)
+			n := *own
+			n.Program = own.Program.Plain()
+			comparison{network: &n, count: 10, flaws: flawsOfTraining(own), losses: 1e-5}.on(t, machines)
+			for _, m := range machines {
+				a, b := own.Open(t, m.Open), n.Open(t, m.Open)
+				Run(t, a, 0, 1)
+				Run(t, b, 0, 1)
+				for member := range n.Members {
+					x, y := StateOf(t, a, member), StateOf(t, b, member)
+					for what, pair := range map[string][2][]float32{"mu": {x.Mu, y.Mu}, "phi": {x.Phi, y.Phi}} {
+						for k, v := range pair[0] {
+							const ulps = 4 // of 1: a step of Adam is at most some thousandths, whatever the gradient
+							if e := math.Abs(float64(v) - float64(pair[1][k])); e > ulps*0x1p-23*math.Max(1, math.Abs(float64(v))) {
+								t.Fatalf("%s: %s is %g with its own kernels, %g as a formula", m.Name, what, v, pair[1][k])
+							}
+						}
+					}
+				}
+			}
+		})
+	}
 }
 
 // singularLaw: a cost that is no number somewhere ends the network with the step and the layer.

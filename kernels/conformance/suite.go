@@ -31,6 +31,7 @@ func Test(t *testing.T, machines ...Machine) {
 		{"SchedulesAgainstFloat64", schedulesAgainstFloat64},
 		{"ActivationsAgainstFloat64", activationsAgainstFloat64},
 		{"LawsAgainstFloat64", lawsAgainstFloat64},
+		{"PlainLaws", plainLaws},
 		{"SingularLaw", eachMachine(singularLaw)},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},

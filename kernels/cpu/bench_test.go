@@ -17,18 +17,24 @@ func benchmark(b *testing.B, set string, rule kernels.Rule, sizes []int, batch i
 	rho float64, members, threads, examples int, f func(vm *cpu.VM, data *kernels.Data)) {
 	b.Helper()
 	b.Setenv(cpu.KernelVariable, set)
-	p, err := graph.CompileSpec(graph.Spec{
-		Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing,
-		Costs: graph.PaperCosts(sharing),
-	}, rule)
+	costs := graph.PaperCosts(sharing)
+	p, err := graph.CompileSpec(graph.Spec{Sizes: sizes, Batch: batch, Activation: kernels.ReLU, Sharing: sharing,
+		Costs: costs}, rule)
 	if err != nil {
 		b.Fatal(err)
 	}
+	run(b, p, rho, members, threads, examples, f)
+}
+
+// run opens a VM with copies of one network and runs f with it.
+func run(b *testing.B, p *kernels.Program, rho float64, members, threads, examples int,
+	f func(vm *cpu.VM, data *kernels.Data)) {
+	b.Helper()
 	data := images(p, examples)
 	m := make([]kernels.Member, members)
 	for i := range m {
 		m[i] = kernels.Member{Seed: uint64(i), C: 0.1, Rho: rho, Lambda: 0.01, LearningRate: 1e-4}
-		if _, langevin := rule.(kernels.Langevin); langevin {
+		if _, langevin := p.Rule.(kernels.Langevin); langevin {
 			m[i].LearningRate, m[i].Temperature = 1e-10, 1
 		}
 	}
@@ -94,6 +100,39 @@ func BenchmarkStep(b *testing.B) {
 					func(vm *cpu.VM, _ *kernels.Data) {
 						train(b, vm, publishedSynapses)
 					})
+			})
+		}
+	}
+}
+
+// BenchmarkLaws times a step of the published preset on one thread with costs that are formulas, beside the paper's own
+// kernels. Operations counts those of value and slopes together.
+func BenchmarkLaws(b *testing.B) {
+	for _, set := range cpu.KernelSets() {
+		for _, law := range []string{
+			"paper", "paper as a formula", "c/sigma + 0.1*c*sigma^2", "c*exp(-sigma)", "c*sigma^-0.5 + 0.1*c*sigma^-2",
+			"c*mu^2/sigma^2", "3*c*mu^2/(mu^2 + 3*sigma^2)", "c*sqrt(sqrt(mu^2/sigma^2 + 0.1))", "c*log(1 + mu^2/sigma^2)",
+			"c*abs(mu)^(4/3)*sigma^(-2/3)",
+		} {
+			b.Run(set+"/"+law, func(b *testing.B) {
+				b.Setenv(cpu.KernelVariable, set)
+				costs := graph.PaperCosts(kernels.PerSynapse)
+				if law[:5] != "paper" {
+					l, err := graph.ParseLaw("reliability = " + law)
+					if err != nil {
+						b.Fatal(err)
+					}
+					costs[1] = l
+				}
+				p, err := graph.CompileSpec(graph.Spec{Sizes: published, Batch: 20, Activation: kernels.ReLU, Costs: costs},
+					kernels.DefaultAdam())
+				if err != nil {
+					b.Fatal(err)
+				}
+				if law == "paper as a formula" {
+					p = p.Plain()
+				}
+				run(b, p, 2, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) { train(b, vm, publishedSynapses) })
 			})
 		}
 	}
