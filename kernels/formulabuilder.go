@@ -231,19 +231,17 @@ func exactReciprocal(v float64) bool {
 	return math.Abs(fraction) == 0.5 // a power of two
 }
 
-// power is x^v for a multiple v of a quarter between -4 and 4, as roots and products, which are faster and more exact.
+// power is x^v for a constant v, made of fewer or faster operations that powers of one x share: multiples of a quarter up
+// to 4 are roots and products, of 1/x where v is negative; multiples of a third are those of one cube root, e^(log(x)/3);
+// other fractions are e^(v log x). Large whole numbers stay as they are.
 func (b *FormulaBuilder) power(x int, v float64) (int, bool) {
-	quarters := int(math.Abs(v) * 4)
-	switch {
-	case v == 1:
-		return x, true
-	case float64(quarters) != math.Abs(v)*4 || quarters > 16:
-		return 0, false
-	case v < 0:
-		p, ok := b.power(x, -v)
-		return b.Do(OpDiv, b.Number(1), p), ok
+	near := func(parts float64) (int, bool) { // v in parts, if that is a whole number but for rounding
+		n := math.Round(math.Abs(v) * parts)
+		return int(n), math.Abs(math.Abs(v)*parts-n) < 1e-12*n && n <= 4*parts
 	}
-	whole, rest := quarters/4, quarters%4
+	if v == 1 {
+		return x, true
+	}
 	product := -1
 	times := func(f int) {
 		if product < 0 {
@@ -252,23 +250,44 @@ func (b *FormulaBuilder) power(x int, v float64) (int, bool) {
 			product = b.Do(OpMul, product, f)
 		}
 	}
-	switch square := func() int { return b.Do(OpSquare, x) }; whole {
-	case 1:
-		times(x)
-	case 2:
-		times(square())
-	case 3:
-		times(b.Do(OpMul, square(), x))
-	case 4:
-		times(b.Do(OpSquare, square()))
+	whole := func(x, n int) {
+		switch n {
+		case 1:
+			times(x)
+		case 2:
+			times(b.Do(OpSquare, x))
+		case 3:
+			times(b.Do(OpMul, b.Do(OpSquare, x), x))
+		case 4:
+			times(b.Do(OpSquare, b.Do(OpSquare, x)))
+		}
 	}
-	if rest >= 2 {
-		times(b.Do(OpSqrt, x))
+	if quarters, ok := near(4); ok {
+		if v < 0 {
+			x = b.Do(OpDiv, b.Number(1), x)
+		}
+		whole(x, quarters/4)
+		if quarters%4 >= 2 {
+			times(b.Do(OpSqrt, x))
+		}
+		if quarters%2 == 1 {
+			times(b.Do(OpSqrt, b.Do(OpSqrt, x)))
+		}
+		return product, true
 	}
-	if rest%2 == 1 {
-		times(b.Do(OpSqrt, b.Do(OpSqrt, x)))
+	if thirds, ok := near(3); ok {
+		root := b.Do(OpExp, b.Do(OpMul, b.Number(1./3), b.Do(OpLog, x)))
+		if v < 0 {
+			x, root = b.Do(OpDiv, b.Number(1), x), b.Do(OpDiv, b.Number(1), root)
+		}
+		whole(x, thirds/3)
+		whole(root, thirds%3)
+		return product, true
 	}
-	return product, true
+	if v == math.Trunc(v) {
+		return 0, false
+	}
+	return b.Do(OpExp, b.Do(OpMul, b.Number(v), b.Do(OpLog, x))), true
 }
 
 // Sum is the line of a sum of lines of another formula, which has the builder's inputs; 0 if there are none.

@@ -38,7 +38,7 @@ func TestFormulaOperations(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%v", set.name, o), func(t *testing.T) {
 				args := [3][]float32{narrow(x), narrow(y), narrow(x)}
 				dst := make([]float32, len(x))
-				set.operate(o, dst, args)
+				set.operations[o](&dst[0], &args[0][0], &args[1][0], &args[2][0], len(dst))
 				for i := range dst {
 					a, b := float64(args[0][i]), float64(args[1][i])
 					want := kernels.Operate(o, a, b, a)

@@ -2,10 +2,6 @@ package cpu
 
 import "quantal/kernels"
 
-// operations are the kernels of a formula's operations, by operation. They read as many of x, y and z as it has
-// arguments; n is a multiple of 16.
-type operations [kernels.OpSelect + 1]func(dst, x, y, z *float32, n int)
-
 var operationsAVX512 = operations{
 	kernels.OpAdd:       formulaAddAVX512,
 	kernels.OpSub:       formulaSubAVX512,

@@ -20,8 +20,8 @@ type kernelSet struct {
 	sample       func(d *drawing, w []float32, first, rows int) // one sigma per synapse, for training
 	redraw       func(d *drawing, w []float32, first, rows int) // sigmas that are known already
 	sampleShared func(d *drawing, w []float32, first, rows int, sigma float32)
-	// samplePriced is sample for costs that are formulas: it leaves sigma of the rows, and dsigma/dphi in place of the cost.
-	samplePriced func(d *drawing, w, sigma []float32, first, rows int)
+	// sampleSlopes is sample for costs that are formulas: it leaves the cost to the update.
+	sampleSlopes func(d *drawing, w []float32, first, rows int)
 	// forward computes rows of y = a(x w) for all examples, with w as above. Activations that are not fused are left to
 	// the caller.
 	forward func(p *product, y, x, w []float32, first, rows int)
@@ -42,8 +42,9 @@ type kernelSet struct {
 	// finite.
 	sum func(u *summing, s *scratch, first, rows int) bool
 
-	// operate computes an operation of a formula; dst may be one of the arguments. The lengths are multiples of 16.
-	operate func(o kernels.Op, dst []float32, arguments [3][]float32)
+	// operations are those of formulas; sigmas is softplus with its derivative. The lengths are multiples of 16.
+	operations operations
+	sigmas     func(sigma, derivative, phi []float32)
 
 	// advance and advanceSites are the methods of that name of a Diffusion.
 	advance      func(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int)
@@ -55,18 +56,15 @@ type kernelSet struct {
 // Threads share it.
 type drawing struct {
 	kernels.Layer
-	noise kernels.Noise
-	keys  [20]uint32 // noise.Keys()
-	mu    []float32
-	phi   []float32 // one per synapse; unused when sigma is shared
-	costs kernels.Slopes[float32]
-	slope []float32 // dw/dphi, to be filled; xi when sigma is shared
-	cost  []float32 // the derivative of the reliability cost with respect to phi, to be filled
-	sigma []float32 // of every synapse, for redraw
-	// Of costs that are formulas; nil otherwise.
-	pricing *pricing
-	price   []float32 // dcost/dmu, to be filled; nil if it is of the standard form
-	sums    []float64 // for each row the sum of dcost/dsigma, to be filled when sigma is shared
+	noise  kernels.Noise
+	keys   [20]uint32 // noise.Keys()
+	mu     []float32
+	phi    []float32 // one per synapse; unused when sigma is shared
+	costs  kernels.Slopes[float32]
+	slope  []float32 // dw/dphi, to be filled; xi when sigma is shared
+	cost   []float32 // the derivative of the reliability cost with respect to phi, to be filled
+	sigma  []float32 // of every synapse, for redraw
+	priced bool      // whether the costs are a formula
 }
 
 // product is a layer in a product with a minibatch.
@@ -87,7 +85,8 @@ type updating struct {
 	slope   []float32 // as in drawing; overwritten
 	cost    []float32
 	sums    []float64   // for each row sum_k dW xi, to be filled when sigma is shared
-	price   []float32   // dcost/dmu; nil if it is of the standard form
+	pricing *pricing    // of costs that are a formula; nil for others
+	phi     []float32   // of the layer, for these
 	numbers [10]float32 // of the rule, as the assembly reads them
 }
 
@@ -107,7 +106,6 @@ type scratch struct {
 	dw      []float32 // one row
 	squares []float32 // one row
 	lanes   []float32 // 16 numbers for each row of a block
-	sigma   []float32 // of a block of rows, where costs are formulas
 	pricing pricingScratch
 	bad     bool // some gradient was not finite
 }
@@ -134,14 +132,14 @@ var portable = &kernelSet{
 			d.costs.SampleRow(w, xi, d.cost[at:], d.mu[at:], d.phi[at:], xi)
 		})
 	},
-	samplePriced: func(d *drawing, w, sigma []float32, first, rows int) {
+	sampleSlopes: func(d *drawing, w []float32, first, rows int) {
 		d.each(w, first, rows, func(w []float32, r, at, n int) {
-			sigma, xi, derivative := sigma[(r-first)*d.Stride():][:n], d.slope[at:][:n], d.cost[at:][:n]
+			xi := d.slope[at:][:n]
 			kernels.Normals(xi, d.noise, r)
-			kernels.Sigmas(sigma, derivative, d.phi[at:][:n])
-			kernels.Weights(w, d.mu[at:], sigma, xi)
-			for k := range xi {
-				xi[k] *= derivative[k]
+			for k, phi := range d.phi[at:][:n] {
+				sigma, derivative := kernels.Softplus(phi)
+				w[k] = d.mu[at+k] + sigma*xi[k]
+				xi[k] *= derivative
 			}
 		})
 	},
@@ -203,7 +201,8 @@ var portable = &kernelSet{
 		}
 		return finite
 	},
-	operate:      operate,
+	operations:   portableOperations(),
+	sigmas:       kernels.Sigmas[float32],
 	advance:      (*kernels.Diffusion[float32]).Advance,
 	advanceSites: (*kernels.Diffusion[float32]).AdvanceSites,
 }
@@ -225,16 +224,20 @@ func portableUpdate(u *updating, s *scratch, first, rows int) bool {
 		p.WeightGradient(dw, u.dy, u.x, r)
 		at, n := r*u.Stride(), u.Columns()
 		row := kernels.Row[float32]{Mu: u.row.Mu.Slice(at, n)}
-		if u.price != nil {
-			row.Price = u.price[at:][:n]
+		cost := u.cost[min(at, len(u.cost)):]
+		if u.pricing != nil {
+			block := (r - first) * u.Stride()
+			if cost = s.pricing.cost[block:]; u.pricing.ofMu() {
+				row.Price = s.pricing.price[block:][:n]
+			}
 		}
 		if u.sharing == kernels.PerSynapse {
 			row.Phi = u.row.Phi.Slice(at, n)
-			finite = u.rule.UpdateRow(row, dw, u.slope[at:], u.cost[at:]) && finite
+			finite = u.rule.UpdateRow(row, dw, u.slope[at:], cost) && finite
 			continue
 		}
 		if u.sharing != kernels.NoNoise {
-			u.sums[r] = kernels.SigmaGradient(dw, u.slope[at:])
+			u.sums[r] += kernels.SigmaGradient(dw, u.slope[at:])
 		}
 		finite = u.rule.UpdateMeans(row, dw) && finite
 	}

@@ -26,7 +26,8 @@ type assembly struct {
 	gather             func(x *float32, bytes *byte, n int, scale, shift float32)
 	rho0, rhoHalf      sampler
 	rho1, rho2, anyRho sampler
-	samplePriced       func(w, slope, derivative, sigma, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int)
+	sampleSlopes       func(w, slope, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int)
+	sigmas             func(sigma, derivative, phi *float32, n int)
 	sampleShared       func(w, xi, mu *float32, keys *[20]uint32, block uint32, stride, rows int, sigma float32)
 	redraw             func(w, mu, sigma *float32, keys *[20]uint32, block uint32, stride, rows int)
 	forward            func(y, x, w *float32, yStride, stride, rows, batch int, floor float32)
@@ -78,7 +79,7 @@ var avx512 = assembly{
 	gather: gatherAVX512,
 	rho0:   sampleRho0AVX512, rhoHalf: sampleRhoHalfAVX512, rho1: sampleRho1AVX512, rho2: sampleRho2AVX512,
 	anyRho:       sampleAnyRhoAVX512,
-	samplePriced: samplePricedAVX512, sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
+	sampleSlopes: sampleSlopesAVX512, sigmas: sigmasAVX512, sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
 	curves: map[kernels.Activation]curve{
 		kernels.LeakyReLU:          {activateLeakyReLUAVX512, gradientLeakyReLUAVX512},
@@ -108,7 +109,7 @@ var avx2 = assembly{
 	gather: gatherAVX2,
 	rho0:   sampleRho0AVX2, rhoHalf: sampleRhoHalfAVX2, rho1: sampleRho1AVX2, rho2: sampleRho2AVX2,
 	anyRho:       sampleAnyRhoAVX2,
-	samplePriced: samplePricedAVX2, sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
+	sampleSlopes: sampleSlopesAVX2, sigmas: sigmasAVX2, sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
 	curves: map[kernels.Activation]curve{
 		kernels.LeakyReLU:          {activateLeakyReLUAVX2, gradientLeakyReLUAVX2},
@@ -159,11 +160,10 @@ func (a assembly) set(name string) *kernelSet {
 				d.block(first),
 				d.Stride(), rows, -d.costs.Reliability, -(d.costs.Rho + 1))
 		},
-		samplePriced: func(d *drawing, w, sigma []float32, first, rows int) {
+		sampleSlopes: func(d *drawing, w []float32, first, rows int) {
 			from, to := d.slots(first, rows)
-			w, slope, derivative, sigma := w[:to-from], d.slope[from:to], d.cost[from:to], sigma[:to-from]
-			mu, phi := d.mu[from:to], d.phi[from:to]
-			a.samplePriced(&w[0], &slope[0], &derivative[0], &sigma[0], &mu[0], &phi[0], &d.keys, d.block(first), d.Stride(), rows)
+			w, slope, mu, phi := w[:to-from], d.slope[from:to], d.mu[from:to], d.phi[from:to]
+			a.sampleSlopes(&w[0], &slope[0], &mu[0], &phi[0], &d.keys, d.block(first), d.Stride(), rows)
 		},
 		sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
 			from, to := d.slots(first, rows)
@@ -227,12 +227,10 @@ func (a assembly) set(name string) *kernelSet {
 			return a.sum(&gradient[0], &magnitude[0], &square[0], &exampleSquare[0], &x[0], &dy[0], &xSquares[0], &dySquares[0],
 				stride, dyStride, rows, u.batch) == 0
 		},
-		operate: func(o kernels.Op, dst []float32, arguments [3][]float32) {
-			var p [3]*float32
-			for i := range o.Arity() {
-				p[i] = &arguments[i][:len(dst)][0]
-			}
-			a.operations[o](&dst[0], p[0], p[1], p[2], len(dst))
+		operations: a.operations,
+		sigmas: func(sigma, derivative, phi []float32) {
+			sigma, derivative = sigma[:len(phi)], derivative[:len(phi)]
+			a.sigmas(&sigma[0], &derivative[0], &phi[0], len(phi))
 		},
 		advance:      a.advanceNumbers,
 		advanceSites: a.advanceNumbersOnSites,
@@ -286,13 +284,16 @@ func (u *updating) run(m *mover, priced *pricedMover, s *scratch, first, rows in
 	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
 	mu, muM, muV := pointers(u.row.Mu, from, to)
 	rule := &u.numbers[0]
-	if u.price != nil {
+	if u.pricing != nil && u.pricing.ofMu() {
 		return u.runPriced(priced, s, first, rows)
 	}
 	switch u.sharing {
 	case kernels.PerSynapse:
 		phi, phiM, phiV := pointers(u.row.Phi, from, to)
-		slope, cost := u.slope[from:to], u.cost[from:to]
+		slope, cost := u.slope[from:to], u.cost[min(from, len(u.cost)):min(to, len(u.cost))]
+		if u.pricing != nil {
+			cost = s.pricing.cost
+		}
 		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], rule, stride, dyStride, rows,
 			u.batch)
 	case kernels.NoNoise:
@@ -311,11 +312,11 @@ func (u *updating) runPriced(m *pricedMover, s *scratch, first, rows int) (bad u
 	from, to := first*stride, (first+rows)*stride
 	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
 	mu, muM, muV := pointers(u.row.Mu, from, to)
-	rule, price := &u.numbers[0], &u.price[from:to][0]
+	rule, price := &u.numbers[0], &s.pricing.price[0]
 	switch u.sharing {
 	case kernels.PerSynapse:
 		phi, phiM, phiV := pointers(u.row.Phi, from, to)
-		slope, cost := u.slope[from:to], u.cost[from:to]
+		slope, cost := u.slope[from:to], s.pricing.cost
 		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], price, rule, stride, dyStride,
 			rows, u.batch)
 	case kernels.NoNoise:
@@ -339,7 +340,7 @@ func (s *scratch) cleared(rows int) []float32 {
 func (u *updating) addLanes(lanes []float32, first int) {
 	for r := range len(lanes) / 16 {
 		l := (*[16]float32)(lanes[16*r:])
-		u.sums[first+r] = (sum4(l[0:]) + sum4(l[4:])) + (sum4(l[8:]) + sum4(l[12:]))
+		u.sums[first+r] += (sum4(l[0:]) + sum4(l[4:])) + (sum4(l[8:]) + sum4(l[12:]))
 	}
 }
 

@@ -12,11 +12,8 @@ type worker struct {
 	program   *kernels.Program
 	set       *kernelSet
 	batch     int
-	w         []float32 // the drawn weights, in the layout of mu
-	slope     []float32 // dw/dphi of each synapse, or xi where sigma is shared
-	prices    []layerPrices
-	price     []float32   // dcost/dmu of each synapse, if costs need it
-	priceSums [][]float64 // of each layer, for each row: the sum of dcost/dsigma where sigma is shared and costs are formulas
+	w         []float32   // the drawn weights, in the layout of mu
+	slope     []float32   // dw/dphi of each synapse, or xi where sigma is shared
 	cost      []float32   // the derivative of the reliability cost with respect to phi, where it is per synapse
 	sigma     []float32   // softplus(phi), if the parameters are frozen
 	buffers   [][]float32 // activations, batch x Stride(width), the constant 1 in column width
@@ -63,12 +60,6 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	if p.Layout.Sharing == kernels.PerSynapse {
 		k.cost = aligned(slots)
 	}
-	k.prices = prices(p)
-	priced := slices.ContainsFunc(k.prices, func(l layerPrices) bool { return l.formula })
-	if slices.ContainsFunc(k.prices, func(l layerPrices) bool { return l.ofMu }) {
-		k.price = aligned(slots)
-	}
-	k.priceSums = make([][]float64, len(p.Layout.Layers))
 	widest := 0
 	for i, width := range p.Widths {
 		stride := kernels.Stride(width)
@@ -90,9 +81,6 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	for i := range k.team.scratch {
 		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest),
 			lanes: aligned(16 * blockRows)}
-		if priced {
-			k.team.scratch[i].sigma = aligned(blockRows * widest)
-		}
 	}
 	for _, i := range p.Instructions {
 		k.tasks = append(k.tasks, k.task(i))
@@ -106,22 +94,6 @@ func aligned(n int) []float32 {
 	s := make([]float32, n+line/4)
 	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(s))) % line / 4
 	return s[skip:][:n:n]
-}
-
-// layerPrices says whether the costs of a layer are a formula, and whether it has to be asked for their slope over mu.
-type layerPrices struct{ formula, ofMu bool }
-
-// prices are those of all layers. Where gradients are only added up there are none.
-func prices(p *kernels.Program) []layerPrices {
-	all := make([]layerPrices, len(p.Layout.Layers))
-	if _, sums := p.Rule.(kernels.Accumulate); sums {
-		return all
-	}
-	for _, g := range p.Gradients() {
-		_, standard := g.Standard()
-		all[g.Layer] = layerPrices{!standard, !standard && g.PricesMu()}
-	}
-	return all
 }
 
 // sums reports whether the program adds up gradients.
@@ -208,7 +180,6 @@ func (k *worker) draws() draws {
 
 // drawing returns what drawing the weights of a layer needs; begin prepares it for a pass.
 func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
-	prices := k.prices[layer]
 	layout := k.program.Layout
 	from, n := layout.Offset(layer), layout.Layers[layer].Slots()
 	phiFrom, phis := layout.PhiOffset(layer), layout.PhiLen(layer)
@@ -216,20 +187,13 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 	if layout.Sharing == kernels.PerSynapse {
 		d.cost = k.cost[from:][:n]
 	}
-	if prices.ofMu {
-		d.price = k.price[from:][:n]
-	}
-	if prices.formula && d.cost == nil && layout.Sharing != kernels.NoNoise {
-		d.sums = make([]float64, d.Out)
-		k.priceSums[layer] = d.sums
-	}
 	return d, func(p *pass) {
 		d.noise = p.noise
 		d.noise.Layer = uint16(layer)
 		d.keys = d.noise.Keys()
 		d.mu, d.phi = p.state.Mu[from:][:n], p.state.Phi[phiFrom:][:phis]
 		if p.slopes != nil {
-			d.costs, d.pricing = p.slopes[layer], p.pricings[layer]
+			d.costs, d.priced = p.slopes[layer], p.pricings[layer] != nil
 		}
 		if k.sigma != nil {
 			d.sigma = k.sigma[from:][:n]
@@ -238,21 +202,12 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 }
 
 // draw draws the weights of rows, which start at w.
-func (k *worker) draw(d *drawing, scratch *scratch, kind draws, w []float32, first, rows int) {
-	sharing := k.program.Layout.Sharing
-	if kind == training && d.pricing != nil {
-		if sharing == kernels.PerSynapse {
-			k.set.samplePriced(d, w, scratch.sigma, first, rows)
-		} else {
-			k.draw(d, scratch, evaluation, w, first, rows)
-			d.spreadSigmas(scratch, sharing, first, rows)
-		}
-		d.priceRows(k.set, scratch, first, rows)
-		return
-	}
-	switch {
+func (k *worker) draw(d *drawing, kind draws, w []float32, first, rows int) {
+	switch sharing := k.program.Layout.Sharing; {
 	case sharing == kernels.NoNoise:
 		copy(w, d.mu[first*d.Stride():])
+	case sharing == kernels.PerSynapse && kind == training && d.priced:
+		k.set.sampleSlopes(d, w, first, rows)
 	case sharing == kernels.PerSynapse && kind == training:
 		k.set.sample(d, w, first, rows)
 	case sharing == kernels.PerSynapse:
@@ -294,7 +249,7 @@ func (k *worker) forward(i kernels.Forward) task {
 			if p.draws == means {
 				w = d.mu[first*stride:][:rows*stride]
 			} else {
-				k.draw(d, &k.team.scratch[s.thread], p.draws, w, first, rows)
+				k.draw(d, p.draws, w, first, rows)
 			}
 			k.set.forward(product, y, x, w, first, rows)
 		}
@@ -376,9 +331,6 @@ func (k *worker) updating(g kernels.Gradient) *updating {
 	if layout.Sharing == kernels.PerSynapse {
 		u.cost = k.cost[from:][:n]
 	}
-	if k.prices[g.Layer].ofMu {
-		u.price = k.price[from:][:n]
-	}
 	return u
 }
 
@@ -397,6 +349,10 @@ func (k *worker) update(i kernels.Update) task {
 		// draw.
 		for end := begin + n; end > begin; {
 			first := max(begin, end-blockRows)
+			clear(u.sums[first:end])
+			if u.pricing != nil {
+				u.priceRows(k.set, scratch, layout.Sharing, u.phi, first, end-first)
+			}
 			if !update(u, scratch, first, end-first) {
 				scratch.bad = true
 			}
@@ -410,10 +366,9 @@ func (k *worker) update(i kernels.Update) task {
 		if layout.Sharing == kernels.PerSynapse {
 			u.row.Phi = phi.Slice(from, n)
 		}
+		u.pricing = p.pricings[i.Layer]
+		u.phi = p.state.Phi[layout.PhiOffset(i.Layer):][:layout.PhiLen(i.Layer)]
 		k.fork(n, p, part)
-		for r, sum := range k.priceSums[i.Layer] {
-			u.sums[r] += sum
-		}
 		switch layout.Sharing {
 		case kernels.PerNeuron:
 			copy(k.shared[layout.PhiOffset(i.Layer):], u.sums)
@@ -470,7 +425,6 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 	u, off := k.updating(i.Gradient), k.program.Layout.Offset(i.Layer)
 	d, begin := k.drawing(i.Layer)
 	u.sharing = kernels.NoNoise // phi stays as it is
-	d.cost, d.sums = nil, nil
 	sharing := k.program.Layout.Sharing
 	stride, descend := u.Stride(), k.set.update[kernels.SGD{}.Name()]
 	langevin, _ := k.program.Rule.(kernels.Langevin)
@@ -480,13 +434,8 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 		begin, n := s.of(u.Out, shareRows)
 		for first := begin; first < begin+n; first += blockRows {
 			rows := min(blockRows, begin+n-first)
-			if d.pricing != nil {
-				if from := first * stride; sharing == kernels.PerSynapse {
-					k.set.operate(kernels.OpSoftplus, scratch.sigma[:rows*stride], [3][]float32{d.phi[from:]})
-				} else {
-					d.spreadSigmas(scratch, sharing, first, rows)
-				}
-				d.priceRows(k.set, scratch, first, rows)
+			if u.pricing != nil {
+				u.priceRows(k.set, scratch, sharing, d.phi, first, rows)
 			}
 			if !descend(u, scratch, first, rows) {
 				scratch.bad = true
@@ -506,6 +455,7 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 		rule = kernels.NewLangevinStep(langevin, p.member, p.slopes[i.Layer], float64(k.batch)/float64(p.data.N), p.step)
 		u.setRule(rule.TrainingStep)
 		u.row.Mu.Values = p.state.Mu[off:][:u.Slots()]
+		u.pricing = p.pricings[i.Layer]
 		k.fork(u.Slots(), p, part)
 		return k.divergence(p, i.Layer)
 	}

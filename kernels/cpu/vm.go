@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -103,7 +102,7 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		pricings := make([]*pricing, len(slopes))
 		for l, s := range slopes {
 			if s.Formula != nil {
-				pricings[l] = newPricing(s.Formula)
+				pricings[l] = newPricing(set, s.Formula)
 			}
 		}
 		vm.slopes, vm.pricings = append(vm.slopes, slopes), append(vm.pricings, pricings)
@@ -124,14 +123,10 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 	if _, sums := p.Rule.(kernels.Accumulate); sums {
 		member += 8 * 4 * slots
 	}
-	pricesMu := slices.ContainsFunc(prices(p), func(l layerPrices) bool { return l.ofMu })
 	worker := func(batch int) float64 {
 		fields := 2. // the weights and the slopes of sigma
 		if p.Layout.Sharing == kernels.PerSynapse {
 			fields = 4 // the costs, and sigma if it is frozen
-		}
-		if pricesMu {
-			fields++
 		}
 		bytes := 4 * fields * slots
 		for i, width := range p.Widths {

@@ -42,7 +42,8 @@ func (a *assembler) write(folder, hash string) error {
 	for _, law := range powerLaws {
 		a.sample(law)
 	}
-	a.samplePriced()
+	a.sampleSlopes()
+	a.sigmas()
 	a.sampleShared()
 	a.redraw()
 	a.forward()

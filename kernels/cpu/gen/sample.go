@@ -276,14 +276,12 @@ func (a *assembler) sample(law powerLaw) {
 	a.ret()
 }
 
-// samplePriced draws the weights of rows whose synapses have a sigma each, and leaves what costs of any form need of phi:
-// sigma, and sigma' besides slope = xi sigma'.
-func (a *assembler) samplePriced() {
-	a.function("samplePriced",
-		"w, slope, derivative, sigma, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int",
+// sampleSlopes draws the weights of rows whose synapses have a sigma each, and leaves slope = xi sigma'. It is sample for
+// costs that are formulas, which the update computes.
+func (a *assembler) sampleSlopes() {
+	a.function("sampleSlopes", "w, slope, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int",
 		"draws weights, one sigma per synapse, for costs that are formulas.")
-	w, slope, derivatives, sigmas := a.argument("w"), a.argument("slope"), a.argument("derivative"), a.argument("sigma")
-	mu, phi := a.argument("mu"), a.argument("phi")
+	w, slope, mu, phi := a.argument("w"), a.argument("slope"), a.argument("mu"), a.argument("phi")
 	a.sampleRows(func(at []operand.Mem, xi []vec) {
 		phis := make([]operand.Mem, len(at))
 		for i := range at {
@@ -291,18 +289,34 @@ func (a *assembler) samplePriced() {
 		}
 		sigma, e := a.softplus(phis)
 		for i := range at {
-			a.store(sigma[i], based(at[i], sigmas))
 			v := a.load(based(at[i], mu))
 			a.fma231(sigma[i], xi[i], v)
 			a.store(v, based(at[i], w))
 		}
-		derivative, _ := a.inverses(phis, sigma, e)
-		for i := range at {
-			a.store(derivative[i], based(at[i], derivatives))
-			a.mul(derivative[i], xi[i], xi[i])
+		for i, derivative := range a.derivatives(phis, e) {
+			a.mul(derivative, xi[i], xi[i])
 			a.store(xi[i], based(at[i], slope))
 		}
 	}, nil)
+	a.ret()
+}
+
+// sigmas: sigma and sigma' of n phis, n a multiple of 16.
+func (a *assembler) sigmas() {
+	a.function("sigmas", "sigma, derivative, phi *float32, n int", "computes standard deviations and their slopes.")
+	sigmas, derivatives, phi, n := a.argument("sigma"), a.argument("derivative"), a.argument("phi"), a.argument("n")
+	offset := a.GP64()
+	a.XORQ(offset, offset)
+	a.SHLQ(operand.Imm(2), n)
+	a.Label("numbers")
+	at := operand.Mem{Index: offset, Scale: 1}
+	phis := []operand.Mem{based(at, phi)}
+	sigma, e := a.softplus(phis)
+	a.store(sigma[0], based(at, sigmas))
+	a.store(a.derivatives(phis, e)[0], based(at, derivatives))
+	a.ADDQ(operand.U32(a.bytes()), offset)
+	a.CMPQ(offset, n)
+	a.JL(operand.LabelRef("numbers"))
 	a.ret()
 }
 
