@@ -231,9 +231,9 @@ func exactReciprocal(v float64) bool {
 	return math.Abs(fraction) == 0.5 // a power of two
 }
 
-// power is x^v for a constant v, made of fewer or faster operations that powers of one x share: multiples of a quarter up
-// to 4 are roots and products, of 1/x where v is negative; multiples of a third are those of one cube root, e^(log(x)/3);
-// other fractions are e^(v log x). Large whole numbers stay as they are.
+// power is x^v for a constant v, made of fewer or faster operations that powers of one x share: multiples of a quarter
+// up to 4 are roots and products, of 1/x where v is negative; multiples of a third are those of one cube root,
+// e^(log(x)/3); other fractions are e^(v log x). Large whole numbers stay as they are.
 func (b *FormulaBuilder) power(x int, v float64) (int, bool) {
 	near := func(parts float64) (int, bool) { // v in parts, if that is a whole number but for rounding
 		n := math.Round(math.Abs(v) * parts)

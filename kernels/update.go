@@ -6,8 +6,8 @@ import "math"
 //
 //	dcost/dmu = Magnitude sign(mu),   dcost/dsigma = -Reliability sigma^-(Rho+1)
 //
-// or of any form: then Formula is there, a formula of mu and sigma. Its last output is dcost/dsigma. If the cost of mu is
-// not of the standard form, the first of two is dcost/dmu.
+// or of any form: then Formula is there, a formula of mu and sigma. Its last output is dcost/dsigma. If the cost of mu
+// is not of the standard form, the first of two is dcost/dmu.
 type Slopes[T Float] struct {
 	Magnitude   T
 	Reliability T
