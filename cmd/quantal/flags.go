@@ -43,6 +43,23 @@ func trainingFlags(without ...string) []cli.Flag {
 	return settingFlags(published.Settings(), without...)
 }
 
+// presets are the names of the presets, with what is not as in the first.
+func presets() []string {
+	list := train.Presets()
+	published, _ := train.Preset(list[0]) // which there is, as the others
+	for i, name := range list {
+		preset, _ := train.Preset(name)
+		var parts []string
+		for _, s := range preset.Differences(published) {
+			parts = append(parts, s.Name+" "+s.Text())
+		}
+		if len(parts) > 0 {
+			list[i] += " (" + strings.Join(parts, ", ") + ")"
+		}
+	}
+	return list
+}
+
 // devicesUsage is of the flag --device where networks spread over several.
 const devicesUsage = "auto, cpu, cuda (all GPUs), cuda:N or cuda:N,N"
 

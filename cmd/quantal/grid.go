@@ -54,7 +54,7 @@ func gridFlags() []cli.Flag {
 			Usage: "another setting to vary, `NAME=VALUES`, as in lambda=0.001,0.01 or hidden=100x100,50x50; may be given " +
 				"several times"},
 		&cli.StringFlag{Name: "preset", Value: "published",
-			Usage: "where the rest comes from: published, quick, text, or fig2 (the authors' grid of 240)"},
+			Usage: "where the rest comes from: " + strings.Join(presets(), ", ") + ", or fig2 (the authors' grid of 240)"},
 		&cli.StringFlag{Name: "config",
 			Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
 		&cli.StringFlag{Name: "out", Usage: "grid `FOLDER`", DefaultText: "grids/ and the data set's name"},

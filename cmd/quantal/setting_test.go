@@ -264,7 +264,7 @@ func TestMadeUpSetting(t *testing.T) {
 	table, err := os.ReadFile(filepath.Join(dir, "grid", "table.csv"))
 	check1(t, err)
 	lines := strings.Split(string(table), "\n")
-	for i, want := range []string{",rule,made_up,seed,", ",adam,1,1,done", ",adam,2,1,done", ",adam,5,1,done"} {
+	for i, want := range []string{",made_up,seed,status,", ",1,1,done,", ",2,1,done,", ",5,1,done,"} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d of table.csv is %s, want %s in it", i+1, lines[i], want)
 		}

@@ -25,8 +25,7 @@ func trainCommand() *cli.Command {
 			"quantal train --resume runs/a",
 		Flags: append(trainingFlags(),
 			&cli.StringFlag{Name: "preset", Value: "published",
-				Usage: "where the defaults come from: published, quick (3 epochs, lr 1e-3, sigma-init 0.02, c 0.01), or text " +
-					"(lr 5e-4, lambda 1e-4)"},
+				Usage: "where the defaults come from: " + strings.Join(presets(), ", ")},
 			&cli.StringFlag{Name: "config",
 				Usage: "read settings from a TOML `FILE` with the flags' names as keys; flags override it"},
 			&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "named after the settings, in runs/"},

@@ -50,60 +50,48 @@ func (s Setting) asText() bool {
 	return reads
 }
 
-// structType is a struct with a field for each key, whose tags are its names in TOML and JSON: one for writing, or,
-// with pointers, one for reading, in which each key occurs in both spellings.
-func (b *branch) structType(reading bool) reflect.Type {
+// structType is a struct of pointers, one for each key in each spelling, whose tags are its names in TOML and JSON. What
+// is nil is not written, and was not read.
+func (b *branch) structType() reflect.Type {
 	var fields []reflect.StructField
 	for _, c := range b.under {
-		names := []string{c.name}
-		if other := strings.ReplaceAll(c.name, "-", "_"); reading && other != c.name {
-			names = append(names, other)
+		t := reflect.TypeFor[*any]() // text
+		if c.setting == nil {
+			t = reflect.PointerTo(c.structType())
+		} else if !c.setting.asText() {
+			t = reflect.TypeOf(c.setting.Value)
 		}
-		for _, name := range names {
-			fields = append(fields, reflect.StructField{
-				Name: fmt.Sprintf("F%d", len(fields)), Type: c.fieldType(reading),
-				Tag: reflect.StructTag(fmt.Sprintf(`toml:"%[1]s" json:"%[1]s"`, name)),
-			})
+		for _, name := range slices.Compact([]string{c.name, strings.ReplaceAll(c.name, "-", "_")}) {
+			fields = append(fields, reflect.StructField{Name: fmt.Sprintf("F%d", len(fields)), Type: t,
+				Tag: reflect.StructTag(fmt.Sprintf(`toml:"%[1]s" json:"%[1]s,omitempty"`, name))})
 		}
 	}
 	return reflect.StructOf(fields)
 }
 
-func (b *branch) fieldType(reading bool) reflect.Type {
-	switch {
-	case b.setting == nil && reading:
-		return reflect.PointerTo(b.structType(true))
-	case b.setting == nil:
-		return b.structType(false)
-	case b.setting.asText() && reading:
-		return reflect.TypeFor[*any]()
-	case b.setting.asText():
-		return reflect.TypeFor[string]()
-	case reading:
-		return reflect.TypeOf(b.setting.Value)
-	}
-	return reflect.TypeOf(b.setting.Value).Elem()
-}
-
 // Document is the settings as a struct that packages for TOML and JSON write.
-func (l List) Document() any {
-	root := l.tree()
-	v := reflect.New(root.structType(false)).Elem()
-	root.fill(v)
-	return v.Interface()
-}
+func (l List) Document() any { return l.tree().document().Interface() }
 
-func (b *branch) fill(to reflect.Value) {
-	for i, c := range b.under {
+func (b *branch) document() reflect.Value {
+	v := reflect.New(b.structType())
+	at := 0
+	for _, c := range b.under {
+		f := v.Elem().Field(at)
+		if at++; strings.Contains(c.name, "-") {
+			at++ // the other spelling
+		}
 		switch {
 		case c.setting == nil:
-			c.fill(to.Field(i))
+			f.Set(c.document())
 		case c.setting.asText():
-			to.Field(i).SetString(c.setting.Text())
-		default:
-			to.Field(i).Set(reflect.ValueOf(c.setting.Value).Elem())
+			text := any(c.setting.Text())
+			f.Set(reflect.ValueOf(&text))
+		default: // a copy
+			f.Set(reflect.New(f.Type().Elem()))
+			f.Elem().Set(reflect.ValueOf(c.setting.Value).Elem())
 		}
 	}
+	return v
 }
 
 // A Form is what packages for TOML and JSON read a document into, before it is taken over.
@@ -115,7 +103,7 @@ type Form struct {
 // NewForm makes an empty form.
 func (l List) NewForm() Form {
 	root := l.tree()
-	return Form{reflect.New(root.structType(true)).Interface(), root}
+	return Form{reflect.New(root.structType()).Interface(), root}
 }
 
 // Take sets what has been read, and lists the settings that are missing.

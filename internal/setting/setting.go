@@ -106,8 +106,6 @@ func read(to any, text string) error {
 		return to.UnmarshalText([]byte(text))
 	case *string:
 		*to = text
-	case *bool:
-		return parse(to, text, strconv.ParseBool, "true or false")
 	case *int:
 		return parse(to, text, strconv.Atoi, "a whole number")
 	case *float64:
@@ -311,9 +309,6 @@ func numbersIn(v reflect.Value) (numbers []reflect.Value) {
 
 // List is the settings of a configuration, bound to it.
 type List []Setting
-
-// Described is a configuration whose settings are described.
-type Described interface{ Settings() List }
 
 // Find finds a setting by its name, in which - and _ are the same. The error lists the names.
 func (l List) Find(name string) (Setting, error) {

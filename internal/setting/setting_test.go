@@ -30,7 +30,6 @@ type made struct {
 	Sizes  []int
 	Names  []string
 	Bounds [2]float64
-	Quick  bool
 	Even   even
 	Word   string
 	Mu     struct{ Offset, Slope float64 }
@@ -43,7 +42,6 @@ func (c *made) Settings() List {
 		{Name: "sizes", Value: &c.Sizes, Want: From(1).Rising()},
 		{Name: "names", Value: &c.Names, OneOf: []string{"ann", "bob", "cid"}},
 		{Name: "bounds", Value: &c.Bounds},
-		{Name: "quick", Value: &c.Quick},
 		{Name: "even", Value: &c.Even, Before: "2*7"},
 		{Name: "word", Value: &c.Word, OneOf: []string{"yes", "no"}},
 		{Name: "mu.offset", Value: &c.Mu.Offset},
@@ -53,7 +51,7 @@ func (c *made) Settings() List {
 }
 
 func example() made {
-	return made{0.5, 3, []int{1, 20}, []string{"bob", "ann"}, [2]float64{-1, 1e-7}, true, even{4}, "no",
+	return made{0.5, 3, []int{1, 20}, []string{"bob", "ann"}, [2]float64{-1, 1e-7}, even{4}, "no",
 		struct{ Offset, Slope float64 }{2, 3}}
 }
 
@@ -75,7 +73,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Error(d)
 	}
 	if d := cmp.Diff(map[string]string{"rate-of": "0.5", "seeds": "3", "sizes": "1,20", "names": "bob,ann",
-		"bounds": "-1,1e-7", "quick": "true", "even": "2*4", "word": "no", "mu.offset": "2", "mu.slope-of": "3",
+		"bounds": "-1,1e-7", "even": "2*4", "word": "no", "mu.offset": "2", "mu.slope-of": "3",
 		"mu": "2,3"}, texts); d != "" {
 		t.Error(d)
 	}
@@ -120,7 +118,7 @@ func TestForm(t *testing.T) {
 	if d := cmp.Diff(want, c, cmp.AllowUnexported(even{})); d != "" || err != nil {
 		t.Error(err, d)
 	}
-	if got := strings.Join(missing.Names(), " "); got != "bounds mu.slope-of names quick rate-of seeds word" {
+	if got := strings.Join(missing.Names(), " "); got != "bounds mu.slope-of names rate-of seeds word" {
 		t.Errorf("missing: %s", got)
 	}
 	for text, want := range map[string]string{
@@ -145,8 +143,8 @@ func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"rate-of=x": "want a number", "seeds=1.5": "want a whole number", "sizes=1,x": `want a whole number, got "x"`,
 		"bounds=1": "want 2 numbers, separated by commas", "mu=1,2,3": "want 2 numbers, separated by commas",
-		"quick=maybe": "want true or false", "word=yess": "want one of yes, no; did you mean yes?",
-		"even=3": "want an even number, as in 2*3",
+		"word=yess": "want one of yes, no; did you mean yes?",
+		"even=3":    "want an even number, as in 2*3",
 	} {
 		c := example()
 		name, value, _ := strings.Cut(text, "=")
