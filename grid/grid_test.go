@@ -736,3 +736,47 @@ func TestEstimates(t *testing.T) {
 		t.Errorf("%d points in %d estimates, want %d in 4", n, len(estimates), len(points))
 	}
 }
+
+// Laws are an axis, and each has the numbers that it reads; the numbers of a law are axes.
+func TestLawsAsAxes(t *testing.T) {
+	base, err := train.Preset("quick")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := base.Set("set", "k=3"); err != nil {
+		t.Fatal(err)
+	}
+	laws, err := ParseAxis(base, "cost", "r = c*exp(-k*sigma), c*min(sigma^-1, 4); m = lambda*abs(mu), paper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	points, err := Points(base, laws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range points {
+		got = append(got, p.Config.Costs.String()+" | "+p.Config.Numbers.String())
+	}
+	want := []string{"r = c*exp(-k*sigma) | k=3", "cost = c*min(sigma^-1, 4); m = lambda*abs(mu) | none", "paper | none"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := Points(base, Axis{Name: "cost", Values: []string{"c/sigma"}}); err == nil {
+		t.Error("a number that no cost reads: no error")
+	}
+	if err := base.Set("cost", "c*exp(-k*sigma)"); err != nil {
+		t.Fatal(err)
+	}
+	numbers, err := ParseAxis(base, "k", "linspace:1:3:3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if points, err = Points(base, numbers); err != nil || len(points) != 3 || points[2].Config.Numbers["k"] != 3 ||
+		points[0].Config.Numbers["k"] != 1 || points[0].ID == points[1].ID {
+		t.Errorf("got %v, %v", points, err)
+	}
+	if _, err := ParseAxis(base, "q", "1,2"); err == nil {
+		t.Error("an axis of a number that no cost reads: no error")
+	}
+}

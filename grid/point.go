@@ -66,8 +66,14 @@ func Points(base train.Config, axes ...Axis) ([]Point, error) {
 		configs = next
 	}
 	var points []Point
-	known := map[string]bool{}
+	known, read := map[string]bool{}, map[string]bool{}
 	for _, c := range configs {
+		if has("cost") { // each cost has its own numbers
+			c.Numbers = c.Numbers.Read(c.Costs)
+			for name := range c.Numbers {
+				read[name] = true
+			}
+		}
 		if c.Noise == "none" && len(c.Costs) == 0 {
 			c.C, c.Rho = base.C, base.Rho
 		}
@@ -82,6 +88,11 @@ func Points(base train.Config, axes ...Axis) ([]Point, error) {
 		if !known[p.ID] {
 			known[p.ID] = true
 			points = append(points, p)
+		}
+	}
+	for name := range base.Numbers {
+		if has("cost") && !read[name] {
+			return nil, fmt.Errorf("set %s: no cost reads the number %s", base.Numbers, name)
 		}
 	}
 	return points, nil

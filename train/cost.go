@@ -100,6 +100,20 @@ func (n Numbers) String() string {
 	return strings.Join(parts, ",")
 }
 
+// Read returns those numbers that some cost reads.
+func (n Numbers) Read(c Costs) Numbers {
+	var read Numbers
+	for name, v := range n {
+		if c.reads(name) {
+			if read == nil {
+				read = Numbers{}
+			}
+			read[name] = v
+		}
+	}
+	return read
+}
+
 // costs are those of the network. Without noise there are only those that do not read sigma.
 func (c Config) costs(sharing kernels.Sharing) []graph.Law {
 	switch {
