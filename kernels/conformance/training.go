@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -94,10 +93,10 @@ func activationsAgainstFloat64(t *testing.T, machines []Machine) {
 		t.Run(d.String(), func(t *testing.T) {
 			n := d.Network(t)
 			c := comparison{network: n, count: 10, flaws: flawsOfTraining(n), losses: 1e-5}
-			c.after = func(t *testing.T, vm kernels.VM) {
-				checkScores(t, vm, n.After(0, 10, ""), 9, 2)
-			}
+			got := map[string][]kernels.Score{}
+			c.after = func(t *testing.T, vm kernels.VM) { got[t.Name()] = ScoresOf(t, vm, n.Data, 9, 2) }
 			c.on(t, some(machines, i, true))
+			checkScores(t, n.After(0, 10, ""), 9, 2, got)
 		})
 	}
 }
@@ -125,23 +124,22 @@ func evaluateAgainstTheDefinitions(t *testing.T, machines []Machine) {
 			n := d.Network(t)
 			const step = 9
 			for _, draws := range []int{0, 3, 4} {
-				want := n.After(0, 0, "")
+				got := map[string][]kernels.Score{}
 				for _, m := range machines {
-					t.Run(fmt.Sprintf("%s/%d draws", m.Name, draws), func(t *testing.T) {
-						checkScores(t, n.Open(t, m.Open), want, step, draws)
-					})
+					got[m.Name] = ScoresOf(t, n.Open(t, m.Open), n.Data, step, draws)
 				}
+				checkScores(t, n.After(0, 0, ""), step, draws, got)
 			}
 		})
 	}
 }
 
-// checkScores compares scores. Losses may deviate as far as in runs with random rounding, and no answer may differ.
-func checkScores(t *testing.T, vm kernels.VM, want []*Reference, step, draws int) {
+// checkScores compares scores on machines. Losses may deviate as far as in runs with random rounding, and no answer may
+// differ.
+func checkScores(t *testing.T, want []*Reference, step, draws int, got map[string][]kernels.Score) {
 	t.Helper()
-	for m, got := range ScoresOf(t, vm, want[0].n.Data, step, draws) {
-		r, tolerance := want[m], 0.0
-		want := r.score(step, draws)
+	for m, r := range want {
+		want, tolerance := r.score(step, draws), 0.0
 		for rounded := range r.rounded() {
 			other := rounded.score(step, draws)
 			for _, d := range []float64{other.LossSampled - want.LossSampled, other.LossMean - want.LossMean,
@@ -151,8 +149,10 @@ func checkScores(t *testing.T, vm kernels.VM, want []*Reference, step, draws int
 				}
 			}
 		}
-		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, tolerance), cmpopts.EquateNaNs()); diff != "" {
-			t.Errorf("member %d: score (-want +got), losses to %.2g\n%s", m, tolerance, diff)
+		for machine, scores := range got {
+			if diff := cmp.Diff(want, scores[m], cmpopts.EquateApprox(0, tolerance), cmpopts.EquateNaNs()); diff != "" {
+				t.Errorf("%s, member %d, %d draws (-want +got), losses to %.2g\n%s", machine, m, draws, tolerance, diff)
+			}
 		}
 	}
 }
