@@ -5,10 +5,17 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
+	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"quantal/kernels"
@@ -36,7 +43,9 @@ func (f fixedRun) String() string {
 }
 
 // fixedRuns have all sharings, likelihoods, rules, activations and exponents that have their own code, and 0 to 3
-// hidden layers. If a change of the arithmetic is intended, the failing test prints the new sums.
+// hidden layers. If a change of the arithmetic is intended, the failing test prints the new sums, and how
+// far the new numbers are from the old. With the new sums in place, go test ./graph -run TestFixedRuns -keep writes the
+// numbers down.
 var fixedRuns = []fixedRun{
 	{[]int{19, 4}, 5, kernels.Linear, kernels.PerSynapse, kernels.Categorical, [2]float64{0, 0.5}, kernels.DefaultAdam(),
 		"f7b03351eae407a6", "8a2b8aad1901e091", "6538eeb09705b13e", "00325c0d21ca001f"},
@@ -69,6 +78,9 @@ var fixedRuns = []fixedRun{
 func TestFixedRuns(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("Go may round a product and a sum once on other architectures")
+	}
+	if *keep {
+		t.Cleanup(func() { writeKept(t) })
 	}
 	for _, f := range fixedRuns {
 		t.Run(f.String(), func(t *testing.T) {
@@ -112,12 +124,7 @@ func (f fixedRun) check(t *testing.T, machine, want string,
 			data.Targets = append(data.Targets, uniform(-1, 1))
 		}
 	}
-	h := sha256.New()
-	write := func(numbers any) {
-		if err := binary.Write(h, binary.LittleEndian, numbers); err != nil {
-			t.Fatal(err)
-		}
-	}
+	var left []keptTensor
 	for i, rho := range f.rho {
 		program, err := CompileSpec(Spec{
 			Sizes: f.sizes, Batch: f.batch, Activation: f.activation, Sharing: f.sharing, Likelihood: f.likelihood,
@@ -151,34 +158,134 @@ func (f fixedRun) check(t *testing.T, machine, want string,
 		if progress[0].Diverged != nil {
 			t.Fatal(progress[0].Diverged)
 		}
-		write(progress[0].Losses)
+		of := fmt.Sprintf(" of network %d", i)
+		left = append(left, keepTensor("losses"+of, progress[0].Losses))
 		if s, err = vm.State(0); err != nil {
 			t.Fatal(err)
 		}
-		write(s.Mu)
-		write(s.Phi)
+		left = append(left, keepTensor("mu"+of, s.Mu), keepTensor("phi"+of, s.Phi))
 		switch f.rule.(type) {
 		case kernels.Adam:
-			for _, moments := range slices.Concat(s.MuMoments, s.PhiMoments) {
-				write(moments)
+			for j, moments := range slices.Concat(s.MuMoments, s.PhiMoments) {
+				left = append(left, keepTensor([]string{"mu.m", "mu.v", "phi.m", "phi.v"}[j]+of, moments))
 			}
 		case kernels.Accumulate:
 			sums, err := vm.Sums(0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, sum := range [][]float64{sums.Gradient, sums.Magnitude, sums.Square, sums.ExampleSquare} {
-				write(sum)
-			}
-			for _, in := range sums.Inputs {
-				write(in.Magnitude)
-				write(in.Square)
+			left = append(left, keepTensor("sums of g"+of, sums.Gradient), keepTensor("sums of |g|"+of, sums.Magnitude),
+				keepTensor("sums of g^2"+of, sums.Square), keepTensor("sums of g^2 of examples"+of, sums.ExampleSquare))
+			for l, in := range sums.Inputs {
+				left = append(left, keepTensor(fmt.Sprintf("sums of |x| of layer %d%s", l, of), in.Magnitude))
+				left = append(left, keepTensor(fmt.Sprintf("sums of x^2 of layer %d%s", l, of), in.Square))
 			}
 		}
 	}
-	if got := hex.EncodeToString(h.Sum(nil))[:16]; got != want {
-		t.Errorf("%s: the sum is %s, want %s", machine, got, want)
+	h := sha256.New()
+	for _, x := range left {
+		h.Write(x.bytes)
 	}
+	got := hex.EncodeToString(h.Sum(nil))[:16]
+	if *keep && got == want {
+		kept.Store(want, left)
+		return
+	}
+	if list := differences(t, want, left); got != want || list != "" {
+		t.Errorf("%s: the sum is %s, want %s%s", machine, got, want, list)
+	}
+}
+
+// keep says to write what differences reads, once the sums in fixedRuns are right.
+var keep = flag.Bool("keep", false, "write testdata/fixed.json")
+
+const keptFile = "testdata/fixed.json"
+
+var kept sync.Map // tensors by the sum of their run
+
+// readKept returns the tensors of the file by the sum of their run.
+func readKept(t *testing.T) map[string][]keptTensor {
+	text, err := os.ReadFile(keptFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]keptTensor{}
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatalf("%s: %v", keptFile, err)
+	}
+	return all
+}
+
+// writeKept replaces the runs of the file that this machine can make, and drops those that no longer exist.
+func writeKept(t *testing.T) {
+	old, all := readKept(t), map[string][]keptTensor{}
+	for _, f := range fixedRuns {
+		for _, run := range []string{f.portable, f.avx2, f.avx512, f.cuda} {
+			if left, ok := kept.Load(run); ok {
+				all[run] = left.([]keptTensor)
+			} else {
+				all[run] = old[run]
+			}
+		}
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.NewReplacer("},{", "},\n{", ":[{", ":[\n{").Replace(string(text)) // one for each tensor
+	if err := os.WriteFile(keptFile, []byte(lines+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keptTensor is what is kept of the numbers that a run leaves in one place, to say how far later ones are from them.
+type keptTensor struct {
+	Name  string
+	Sum   string    // start of the SHA-256
+	Parts [4]digits // sums over quarters
+	Size  digits    // sum of the absolute values
+	bytes []byte
+}
+
+// digits is a number of which eight digits are written.
+type digits float64
+
+func (d digits) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(d), 'g', 8, 64), nil
+}
+
+func keepTensor[T float32 | float64](name string, numbers []T) keptTensor {
+	x := keptTensor{Name: name}
+	for i, v := range numbers {
+		x.Parts[len(x.Parts)*i/len(numbers)] += digits(v)
+		x.Size += digits(math.Abs(float64(v)))
+	}
+	x.bytes, _ = binary.Append(nil, binary.LittleEndian, numbers) // fails on other types only
+	sum := sha256.Sum256(x.bytes)
+	x.Sum = hex.EncodeToString(sum[:4])
+	return x
+}
+
+// differences says which tensors of a run differ from those that were kept, and by how much.
+func differences(t *testing.T, run string, left []keptTensor) string {
+	kept := readKept(t)[run]
+	if len(kept) != len(left) {
+		return fmt.Sprintf(" (%d tensors, %d in %s)", len(left), len(kept), keptFile)
+	}
+	var list strings.Builder
+	for i, x := range left {
+		old := kept[i]
+		if x.Sum == old.Sum {
+			continue
+		}
+		worst := 0.0
+		for j, v := range x.Parts {
+			worst = max(worst, math.Abs(float64(v-old.Parts[j])))
+		}
+		fmt.Fprintf(&list, "\n\t%s: sums over quarters differ by up to %.1g of their mean size", x.Name,
+			worst/(float64(old.Size)/float64(len(x.Parts))))
+	}
+	return list.String()
 }
 
 // turned is some order of the examples for each seed and epoch.
