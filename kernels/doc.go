@@ -21,8 +21,9 @@
 //
 //	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho )
 //
-// so that (N/B) L estimates the objective of the whole data set. rho = 0 means the entropic limit, whose cost is -c log
-// sigma_i.
+// so that (N/B) L estimates the objective of the whole data set. In the entropic limit, rho -> 0,
+// the last term is -c sum_i log sigma_i. A cost may have any other form: a [Law] is a list of named [Formula]s of mu,
+// sigma and numbers. Machines recognise the form above ([Standard]) and have kernels for it.
 //
 // # The rule
 //
