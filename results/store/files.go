@@ -74,7 +74,14 @@ func decodeConfig(data []byte, v any) error {
 	if err != nil {
 		return err
 	}
-	err = toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().EnableUnmarshalerInterface().Decode(v)
+	decode := func() error {
+		return toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().EnableUnmarshalerInterface().Decode(v)
+	}
+	err = decode()
+	_, untyped := v.(*map[string]any)
+	for quoted := 0; untyped && quoted < 1000 && quoteTooLarge(&data, err); quoted++ { // a bound for files that nobody means
+		err = decode()
+	}
 	var unknown *toml.StrictMissingError
 	var wrong *toml.DecodeError
 	switch {

@@ -1,9 +1,14 @@
 package store
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -43,6 +48,26 @@ func unknownKey(e toml.DecodeError, v any) string {
 	return fmt.Sprintf("%q in line %d%s", strings.Join(key, "."), line, nearest.Hint(key[len(key)-1], beside))
 }
 
+// quoteTooLarge puts quotes around the whole number, too large for TOML's 64 bits with a sign, at which decoding has
+// stopped, and reports whether there is one. As text it is a seed, or wrong in the eyes of the setting that it is for.
+func quoteTooLarge(text *[]byte, err error) bool {
+	var e *toml.DecodeError
+	if !errors.As(err, &e) || !strings.Contains(e.Error(), "too large to fit in a 64-bit signed integer") {
+		return false
+	}
+	line, column := e.Position()
+	lines := bytes.SplitAfter(*text, []byte("\n"))
+	at := lines[line-1]
+	digits := regexp.MustCompile(`^[+-]?\w+`).Find(at[column-1:])
+	n, ok := new(big.Int).SetString(string(digits), 0)
+	if !ok {
+		return false
+	}
+	lines[line-1] = slices.Concat(at[:column-1], strconv.AppendQuote(nil, n.String()), at[column-1+len(digits):])
+	*text = bytes.Join(lines, nil)
+	return true
+}
+
 // misfit says in which key and line a value of a TOML file does not fit v, and what would. For wrong syntax it uses the
 // words of the error.
 func misfit(e *toml.DecodeError, v any) error {
@@ -52,9 +77,6 @@ func misfit(e *toml.DecodeError, v any) error {
 	if t, _ := typeAt(v, key); t != nil &&
 		regexp.MustCompile(`^(cannot (decode|store)|negative integer|decimal number)`).MatchString(reason) {
 		reason = strings.Join(key, ".") + ": want " + describeType(t)
-	}
-	if strings.Contains(reason, "too large to fit in a 64-bit signed integer") { // a seed may be so large
-		reason += ": write it as text in quotes"
 	}
 	return fmt.Errorf("line %d, column %d: %s", line, column, reason)
 }

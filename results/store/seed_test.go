@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"quantal/internal/setting"
 )
 
@@ -57,7 +59,22 @@ func TestSeedInAConfiguration(t *testing.T) {
 	path := f.Path("a.toml")
 	check(t, os.WriteFile(path, []byte("seed = -1\n"), 0o644))
 	wantError(t, ReadConfigFile(path, &seeded{}), path, "seed -1: want a whole number from 0 to 2^64-1")
-	var all map[string]any
-	check(t, os.WriteFile(path, []byte("seeds = [18446744073709551615]\n"), 0o644))
-	wantError(t, ReadConfigFile(path, &all), path, "line 1", "write it as text in quotes")
+}
+
+// Without types, as in a grid's file, a number that TOML has no place for is text.
+func TestNumbersTooLargeForTOML(t *testing.T) {
+	for text, want := range map[string]any{
+		"seeds = 18446744073709551615\n": "18446744073709551615",
+		"# 1\nseeds = [1, +18_446_744_073_709_551_615, 0x8000000000000000] # so": []any{
+			int64(1), "18446744073709551615", "9223372036854775808",
+		},
+		"seeds = 9223372036854775807":            int64(math.MaxInt64),
+		"seeds = [\n  -99999999999999999999,\n]": []any{"-99999999999999999999"},
+	} {
+		var all map[string]any
+		check(t, decodeConfig([]byte(text), &all))
+		if diff := cmp.Diff(want, all["seeds"]); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", text, diff)
+		}
+	}
 }
