@@ -47,4 +47,23 @@
 // of its gradient, in one step sigma sqrt(B H/N) to one or less, and Adam divides by the size of the noise, so that phi
 // moves by a small part of the learning rate per step towards an optimum some units away, which is farther for less
 // important synapses.
+//
+// # Energy
+//
+// [MeasureEnergy] finds the release (n, p, q) whose mean and standard deviation are |mu| and sigma of a synapse, with n
+// or p held ([synapse.FromMoments]), and its ATP for a presynaptic spike ([synapse.Release.Energy]). An image costs
+//
+//	sum over synapses, without biases, of spikes mean |x_k| ATP per spike
+//
+// where x_k is what synapse k reads: the mean is over the test images, with the weights at mu, and spikes is a
+// constant, the spikes of a unit for an image and unit of |activation|. So a dark pixel, which normalisation puts below
+// 0, sends spikes too. One quantum, the vesicle of the usual size, is by default the mean |mu| of the network: a
+// synapse of that weight releases as much as TypicalN sites of that size with p = TypicalP do, one vesicle a spike. For
+// comparisons of networks whose weights differ in size it has to be given.
+//
+// In energy.csv n_05 to q_95 are quantiles over the layer's synapses; inhibitory, n_below_1, p_near_1 and silent count
+// those with mu < 0, n < 1, p > synapse.NearCertain and mu = 0; rate is the mean of spikes mean |x_k|; mechanism_cost,
+// in the units of [synapse.Mechanism.Cost], and atp_per_spike are means over synapses; atp_per_image is the layer's
+// sum, and calcium to postsynaptic are its parts. Those with n < 1 count like others, though no such synapse exists:
+// their weight is too noisy for a vesicle at that p.
 package analysis

@@ -127,7 +127,7 @@ func (p *Paper) ReadNetworks(ctx context.Context, folders []string, r Reading, p
 	all := &Trained{}
 	r.Keep = func(c train.Config) bool {
 		_, ok := PaperFactor(c)
-		return ok
+		return ok && c.Noise == perSynapse
 	}
 	for _, dir := range folders {
 		if grid.Is(dir) && p.Tradeoff == nil {

@@ -12,7 +12,7 @@ import (
 	"quantal/train"
 )
 
-// Trained is networks with a sigma per synapse that learned one data set.
+// Trained is networks with noise that learned one data set.
 type Trained struct {
 	Set      *mnist.Set
 	Networks []train.Network
@@ -22,7 +22,7 @@ type Trained struct {
 type Reading struct {
 	train.Host
 	Points  []string                // ids of a grid's points; nil for all
-	Keep    func(train.Config) bool // nil for all
+	Keep    func(train.Config) bool // nil for those with a sigma per synapse
 	Data    string                  // where the data set is now; empty for where the networks had it
 	Device  string                  // empty for auto
 	Threads int                     // on the CPU; 0 for all processors
@@ -30,8 +30,8 @@ type Reading struct {
 
 const perSynapse = "heterogeneous"
 
-// ReadTrained reads the finished networks of a run or grid folder that have a sigma per synapse. There may be none. A
-// mistake in what is asked for is a train.SettingsError.
+// ReadTrained reads the finished networks that a path names, a run, a grid, or GRID/ID, and that are to be kept. There
+// may be none. A mistake in what is asked for is a train.SettingsError.
 func ReadTrained(ctx context.Context, dir string, r Reading) (*Trained, error) {
 	t := &Trained{}
 	var err error
@@ -72,7 +72,10 @@ func ReadTrained(ctx context.Context, dir string, r Reading) (*Trained, error) {
 }
 
 func (r Reading) keep(c train.Config) bool {
-	return c.Noise == perSynapse && (r.Keep == nil || r.Keep(c))
+	if r.Keep == nil {
+		return c.Noise == perSynapse
+	}
+	return r.Keep(c)
 }
 
 func (r Reading) readGrid(dir string) ([]train.Network, error) {
@@ -103,6 +106,13 @@ func (r Reading) readRun(dir string) ([]train.Network, error) {
 	if r.Points != nil {
 		return nil, &train.SettingsError{
 			Err: fmt.Errorf("points goes with the folder of a grid, which %s is not", dir)}
+	}
+	if _, _, ok := grid.Locate(dir); ok {
+		n, err := grid.ReadNetwork(r.Host, dir)
+		if err != nil || !r.keep(n.Config) {
+			return nil, err
+		}
+		return []train.Network{*n}, nil
 	}
 	folder, err := store.View(dir)
 	if err != nil {

@@ -31,5 +31,27 @@
 // (Eq. 18), whose exponent on log axes is 2 (1-p): about 2 only if p is small. [Tradeoff.Exponent] gives the exponent
 // of any cost under any choice.
 //
-// Costs are in arbitrary units: the paper derives how they scale, not their size.
+// These costs are in arbitrary units: the paper derives how they scale, not their size.
+//
+// # Energy
+//
+// [Release.Energy] is the ATP of a presynaptic spike at a synapse, from the budget of Attwell and Laughlin 2001 (AL, J
+// Cereb Blood Flow Metab 21:1133-1145) for a vesicle of a rodent's excitatory synapse, 1.64e5 ATP in all, which Harris,
+// Jolivet and Attwell 2012 (HJA, Neuron 75:762-777) use too:
+//
+//	calcium              12000  AL; per vesicle, at p = 0.25: 1.2e4 ions, one ATP each
+//	vesicle_cycle          821  AL; per vesicle: exocytosis, endocytosis and uncoating, 0.5 %
+//	transmitter          11000  AL; per vesicle of one quantum: 4000 glutamate, 2.67 ATP each
+//	ionotropic          137000  AL; per vesicle of one quantum: 2e5 + 2.1e5 Na+, 3 for an ATP
+//	metabotropic          3000  AL; per vesicle of one quantum, 2 %
+//	p                     0.25  AL; release probability
+//	n                        4  release sites; these have p of 0.25 to 0.4 (HJA, p. 766); assumed to be typical
+//	near_certain          0.95  assumed; p above it is near 1
+//	calcium_exponent      0.25  Eq. 11, 12: calcium of a site goes as (p/(1-p))^(1/4); assumed: sites add up
+//	quantum_exponent         1  assumed: ATP per vesicle of another size goes as |q| over the quantum, as its volume
+//	inhibitory_price         1  assumed: of an excitatory synapse; an upper bound, HJA predict much less
+//
+// Action potentials, resting potentials and what a silent synapse costs are not in it. Transmitter and postsynaptic
+// current go as n p q, the mean: there reliability is free, and what it costs is calcium and the vesicle cycle. With n
+// held the former, and with p held the latter, are the costs of Eq. 12 and 17 with their rho.
 package synapse

@@ -50,10 +50,8 @@ func DescribeExponent(rho synapse.Power) string {
 			break
 		}
 	}
-	for _, m := range synapse.Mechanisms() {
-		if math.Abs(float64(m.Rho()-rho)) < 1e-9*float64(rho) {
-			return m.String() + ", ρ = " + text
-		}
+	if m, ok := synapse.MechanismOf(rho); ok {
+		return m.String() + ", ρ = " + text
 	}
 	return "ρ = " + text
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+
 	"quantal/kernels"
 	"quantal/kernels/cpu"
 	"quantal/mnist"
@@ -86,4 +88,47 @@ func (s *Session) Probabilities(state *kernels.State, examples mnist.Examples, t
 		}
 	}
 	return p, nil
+}
+
+// Rates returns the mean of |x| over examples of each unit that each layer reads, with the weights at mu: of the
+// normalised pixels, then of the hidden layers after their activation. Threads as in Activations.
+func (s *Session) Rates(ctx context.Context, state *kernels.State, examples mnist.Examples,
+	threads int) ([][]float64, error) {
+	const atOnce = 1000 // examples, to bound memory
+	rates := [][]float64{s.pixelRates(examples)}
+	for _, width := range s.Networks[0].Hidden {
+		rates = append(rates, make([]float64, width))
+	}
+	for from := 0; from < examples.N(); from += atOnce {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		layers, err := s.Activations(state, examples.Slice(from, min(from+atOnce, examples.N())), threads)
+		if err != nil {
+			return nil, err
+		}
+		for i, sum := range rates[1:] {
+			for at, x := range layers[i] {
+				sum[at%len(sum)] += math.Abs(float64(x))
+			}
+		}
+	}
+	for _, sum := range rates[1:] {
+		floats.Scale(1/float64(examples.N()), sum)
+	}
+	return rates, nil
+}
+
+// pixelRates is the mean of |x| of each normalised pixel.
+func (s *Session) pixelRates(examples mnist.Examples) []float64 {
+	var size [256]float64
+	for v := range size {
+		size[v] = math.Abs((float64(v)/255 - s.Pixels.Mean) / s.Pixels.SD)
+	}
+	sums := make([]float64, s.Set.Rows*s.Set.Columns)
+	for at, v := range examples.Images {
+		sums[at%len(sums)] += size[v]
+	}
+	floats.Scale(1/float64(examples.N()), sums)
+	return sums
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 
 	"quantal/analysis"
 	"quantal/results/tables"
-	"quantal/train"
 )
 
 // analysisFolder is where `analyze` writes unless told otherwise, in the folder of the run or grid; `report` looks
@@ -93,11 +91,7 @@ func reading(c *cli.Context) analysis.Reading {
 // readTrained reads the networks of a run or grid that have a sigma per synapse.
 func readTrained(c *cli.Context, dir string) (*analysis.Trained, error) {
 	t, err := analysis.ReadTrained(c.Context, dir, reading(c))
-	var settings *train.SettingsError
-	if errors.As(err, &settings) {
-		return nil, usage("--%w", err)
-	}
-	return t, err
+	return t, settingsUsage(err)
 }
 
 // measure computes the patterns of the networks, with a bar on a terminal.

@@ -195,7 +195,9 @@ func TestNothingToDraw(t *testing.T) {
 }
 
 func TestHistogramHasAreaOne(t *testing.T) {
-	for _, l := range sigmaLayers(spread(kernels.PerSynapse, 0.1, 3, 80, 40, 10)) {
+	names, values := sigmaLayers(spread(kernels.PerSynapse, 0.1, 3, 80, 40, 10))
+	for i, name := range names {
+		l := newDistribution(name, values[i])
 		area := 0.0
 		for _, d := range l.density {
 			area += d * (l.logs[len(l.logs)-1] - l.logs[0]) / float64(len(l.density))
@@ -204,7 +206,7 @@ func TestHistogramHasAreaOne(t *testing.T) {
 			t.Errorf("%s: area %v", l.name, area)
 		}
 	}
-	if l := newSigmaLayer("l", []float32{1, float32(math.NaN()), 0}); l.name != "l, without 2 zero or not finite" {
+	if l := newDistribution("l", []float64{1, math.NaN(), 0}); l.name != "l, without 2 zero or not finite" {
 		t.Errorf("name %q", l.name)
 	}
 }

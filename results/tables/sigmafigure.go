@@ -19,20 +19,10 @@ func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, erro
 	if c.Layout.Sharing == kernels.NoNoise {
 		return nil, errors.New("tables: distribution of sigma: the network has no noise")
 	}
-	layers := slices.DeleteFunc(sigmaLayers(c), func(l sigmaLayer) bool { return len(l.logs) == 0 })
-	if len(layers) == 0 {
+	names, values := sigmaLayers(c)
+	p, err := LogDistribution("Standard deviation σ of a weight", names, values)
+	if err != nil {
 		return nil, errors.New("tables: distribution of sigma: every sigma is zero or not finite")
-	}
-	p := draw.Panel{X: draw.Axis{Label: "Standard deviation σ of a weight", Log: true},
-		Y: draw.Axis{Label: "Probability density (per decade)"}}
-	for _, l := range layers {
-		p.Y.Max = max(p.Y.Max, 1.06*slices.Max(append(l.density, 0)))
-	}
-	if p.Y.Max == 0 { // only vertical lines, whose height has no meaning
-		p.Y = draw.Axis{Max: 1, Bare: true}
-	}
-	for i, l := range layers {
-		p.Layers = append(p.Layers, l.draw(i, layers[i+1:], p.Y.Max)...)
 	}
 	if initial > 0 {
 		p.Layers = append(p.Layers, vertical("initial σ", draw.Curve{Color: draw.Grey, Dashed: true}, initial, p.Y.Max))
@@ -44,17 +34,42 @@ func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, erro
 	return figure, err
 }
 
-// sigmaLayer is the distribution of log10 sigma in one layer.
-type sigmaLayer struct {
+// LogDistribution draws how several lists of values are distributed, on a logarithmic axis with a label: each as a
+// histogram of log10 with area 1, or a vertical line if all are equal. Values that are not above zero or not finite are
+// left out, and the key says how many. Without any value left it returns an error.
+func LogDistribution(label string, names []string, values [][]float64) (draw.Panel, error) {
+	var layers []distribution
+	for i, name := range names {
+		if l := newDistribution(name, values[i]); len(l.logs) > 0 {
+			layers = append(layers, l)
+		}
+	}
+	if len(layers) == 0 {
+		return draw.Panel{}, fmt.Errorf("tables: distribution of %s: every value is zero or not finite", label)
+	}
+	p := draw.Panel{X: draw.Axis{Label: label, Log: true}, Y: draw.Axis{Label: "Probability density (per decade)"}}
+	for _, l := range layers {
+		p.Y.Max = max(p.Y.Max, 1.06*slices.Max(append(l.density, 0)))
+	}
+	if p.Y.Max == 0 { // only vertical lines, whose height has no meaning
+		p.Y = draw.Axis{Max: 1, Bare: true}
+	}
+	for i, l := range layers {
+		p.Layers = append(p.Layers, l.draw(i, layers[i+1:], p.Y.Max)...)
+	}
+	return p, nil
+}
+
+// distribution is that of log10 of values.
+type distribution struct {
 	name    string
 	logs    []float64 // ascending
 	density []float64 // per decade, in bins of equal width over the range of logs; none if all are equal
 }
 
-// sigmaLayers returns the distribution of each layer, or of all together if there is one sigma for the network.
-func sigmaLayers(c *store.Checkpoint) []sigmaLayer {
+// sigmaLayers returns the name and the sigmas of each layer, or of all together if there is one for the network.
+func sigmaLayers(c *store.Checkpoint) (names []string, values [][]float64) {
 	const few = 4 // the key has room for the sizes of this many
-	var layers []sigmaLayer
 	for i, l := range c.Layout.Layers {
 		name := fmt.Sprintf("layer %d", i+1)
 		if len(c.Layout.Layers) <= few {
@@ -63,22 +78,27 @@ func sigmaLayers(c *store.Checkpoint) []sigmaLayer {
 		if c.Layout.Sharing == kernels.PerNetwork {
 			name = "all layers"
 		}
-		layers = append(layers, newSigmaLayer(name, c.Sigmas(i)))
+		sigmas := c.Sigmas(i)
+		wide := make([]float64, len(sigmas))
+		for k, sigma := range sigmas {
+			wide[k] = float64(sigma)
+		}
+		names, values = append(names, name), append(values, wide)
 		if c.Layout.Sharing == kernels.PerNetwork {
 			break
 		}
 	}
-	return layers
+	return names, values
 }
 
-func newSigmaLayer(name string, sigmas []float32) sigmaLayer {
-	l := sigmaLayer{name: name}
-	for _, sigma := range sigmas {
-		if x := math.Log10(float64(sigma)); finite(x) {
+func newDistribution(name string, values []float64) distribution {
+	l := distribution{name: name}
+	for _, v := range values {
+		if x := math.Log10(v); finite(x) {
 			l.logs = append(l.logs, x)
 		}
 	}
-	if lost := len(sigmas) - len(l.logs); lost > 0 {
+	if lost := len(values) - len(l.logs); lost > 0 {
 		l.name += fmt.Sprintf(", without %d zero or not finite", lost)
 	}
 	slices.Sort(l.logs)
@@ -111,7 +131,7 @@ func bins(sorted []float64) int {
 }
 
 // draw draws the layer, which is number i, up to a height; the later ones come after it.
-func (l sigmaLayer) draw(i int, later []sigmaLayer, top float64) []draw.Layer {
+func (l distribution) draw(i int, later []distribution, top float64) []draw.Layer {
 	outline := draw.Series(i)
 	if len(l.density) == 0 {
 		// Of lines at the same place the later ones are thinner, so that all are visible.
