@@ -96,7 +96,7 @@ func varianceRange(networks []*Pattern, layer int, which Signature) (low, high f
 	for _, n := range networks {
 		x, v := placed(n.Layers[layer].Of(which), n.Layers[layer].Variance)
 		if len(n.Layers) == 1 && which == Hessian && len(x) > 0 {
-			v = append(v, n.optimalCurve(n.Layers[layer], slices.Min(x), slices.Max(x)).Y...)
+			v = append(v, n.at(layer).optimalCurve(n.Layers[layer], slices.Min(x), slices.Max(x)).Y...)
 		}
 		for _, v := range v {
 			low, high = min(low, v), max(high, v)
@@ -135,7 +135,7 @@ func (p *Pattern) panel(layer int, which Signature, experiments bool) draw.Panel
 		analytic.Label = "analytic, for the cost"
 	}
 	if which == Hessian || which == HessianExamples { // the position is also predicted
-		curve := p.optimalCurve(p.Layers[layer], ends[0], ends[1])
+		curve := p.at(layer).optimalCurve(p.Layers[layer], ends[0], ends[1])
 		analytic.X, analytic.Y = curve.X, curve.Y
 	}
 	panel.Layers = append(panel.Layers, fit)

@@ -23,7 +23,8 @@ type Pattern struct {
 	Layers []Signatures
 	Slopes []SignatureSlope // layer by layer, the signatures in their order
 
-	price *synapse.Price // of costs other than the paper's
+	price  *synapse.Price   // of costs other than the paper's
+	prices []*synapse.Price // by layer
 }
 
 // SignatureSlope is a row of a table: the slope of sigma^2 against a signature over the synapses of a layer, on log
@@ -110,14 +111,18 @@ func MeasurePatterns(
 			return nil, err
 		}
 		for i, n := range cohort {
-			layers, err := NewSignatures(n.State, session.Examples(), n.Config.LearningRate, noisy[i], atMu[i])
+			layers, err := NewSignatures(n.State, session.Examples(),
+				func(l int) float64 { return n.Config.Layer(l).LearningRate }, noisy[i], atMu[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", n.ID, err)
 			}
 			pattern := &Pattern{Network: n, Layers: layers}
 			if len(n.Config.Costs) > 0 {
-				if pattern.price, err = n.Config.Price(); err != nil {
-					return nil, fmt.Errorf("%s: %w", n.ID, err)
+				for l := range layers {
+					if pattern.price, err = n.Config.Layer(l).Price(); err != nil {
+						return nil, fmt.Errorf("%s: %w", n.ID, err)
+					}
+					pattern.prices = append(pattern.prices, pattern.price)
 				}
 			}
 			p.Networks = append(p.Networks, pattern)
@@ -162,11 +167,21 @@ func (b Bootstrap) limited(points int) Bootstrap {
 	return b
 }
 
+// at is the pattern with the numbers that a layer has.
+func (p *Pattern) at(layer int) *Pattern {
+	q := *p
+	q.Config = q.Config.Layer(layer)
+	if p.prices != nil {
+		q.price = p.prices[layer]
+	}
+	return &q
+}
+
 // fit computes the slopes.
 func (p *Pattern) fit(b Bootstrap) {
-	c := p.Config
 	for i, layer := range p.Layers {
-		slopes := p.optimalSlopes(layer)
+		at := p.at(i)
+		c, slopes := at.Config, at.optimalSlopes(layer)
 		for _, which := range AllSignatures() {
 			x, limited := layer.Of(which), b.limited(len(layer.Variance))
 			s := SignatureSlope{
@@ -191,7 +206,7 @@ func (p *Pattern) fit(b Bootstrap) {
 				s.Note = err.Error()
 			}
 			if which == Hessian || which == HessianExamples {
-				s.VarianceRatio = p.medianRatio(layer, x)
+				s.VarianceRatio = at.medianRatio(layer, x)
 			}
 			p.Slopes = append(p.Slopes, s)
 		}

@@ -71,7 +71,7 @@ type Signatures struct {
 // NewSignatures computes the signatures of each layer of a network with a sigma per synapse from its sums over whole
 // epochs: under the rule kernels.Accumulate, with weights drawn and at their means. Both estimates of the Hessian are
 // of the objective's likelihood summed over all examples of the training set (EES Eq. 35).
-func NewSignatures(c *store.Checkpoint, examples int, learningRate float64, noisy,
+func NewSignatures(c *store.Checkpoint, examples int, learningRate func(layer int) float64, noisy,
 	atMu *kernels.Sums) ([]Signatures, error) {
 	l := c.Layout
 	if l.Sharing != kernels.PerSynapse {
@@ -100,7 +100,7 @@ func NewSignatures(c *store.Checkpoint, examples int, learningRate float64, nois
 				s.Hessian = append(s.Hessian, float64(examples)/batch*noisy.Square[at]/minibatches)
 				s.HessianExamples = append(s.HessianExamples, float64(examples)*atMu.ExampleSquare[at]/float64(atMu.Examples))
 				s.Gradient = append(s.Gradient, gradient)
-				s.LearningRate = append(s.LearningRate, learningRate/gradient)
+				s.LearningRate = append(s.LearningRate, learningRate(i)/gradient)
 			}
 		}
 		for k := range layer.In {

@@ -93,6 +93,9 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 	if err := spec.Check(); err != nil {
 		return nil, err
 	}
+	if m.Layers != nil {
+		return nil, fmt.Errorf("graph: a stock model has one number of each kind for all layers")
+	}
 	s := &stock{g: gorgonia.NewGraph(), dt: dt}
 	model := &Stock{Graph: s.g}
 	model.X = s.input("x", spec.Batch, spec.Sizes[0])

@@ -772,8 +772,8 @@ func TestLawsAsAxes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if points, err = Points(base, numbers); err != nil || len(points) != 3 || points[2].Config.Numbers["k"] != 3 ||
-		points[0].Config.Numbers["k"] != 1 || points[0].ID == points[1].ID {
+	if points, err = Points(base, numbers); err != nil || len(points) != 3 || points[2].Config.Numbers.String() != "k=3" ||
+		points[0].Config.Numbers.String() != "k=1" || points[0].ID == points[1].ID {
 		t.Errorf("got %v, %v", points, err)
 	}
 	if _, err := ParseAxis(base, "q", "1,2"); err == nil {

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 
+	"quantal/internal/setting"
 	"quantal/results/store"
 	"quantal/synapse"
 	"quantal/train"
@@ -75,7 +77,8 @@ func Points(base train.Config, axes ...Axis) ([]Point, error) {
 			}
 		}
 		if c.Noise == "none" && len(c.Costs) == 0 {
-			c.C, c.Rho = base.C, base.Rho
+			first := base.Layer(0)
+			c.C, c.Rho, c.Layers.C = first.C, first.Rho, nil
 		}
 		if err := c.Check(); err != nil {
 			return nil, err
@@ -109,7 +112,17 @@ func set(c *train.Config, name, value string) error {
 	if c.Rho.Entropic() {
 		return fmt.Errorf("the entropic cost has no s: give its c")
 	}
-	c.C = synapse.Multiplier(c.C, c.Rho.Value())
+	var all []float64
+	for l := range c.Depth() {
+		at := c.Layer(l)
+		all = append(all, synapse.Multiplier(at.C, at.Rho.Value()))
+	}
+	if len(c.Layers.C) > 0 && len(c.Layers.C) != c.Depth() {
+		return fmt.Errorf("want one number, or one for each of the %d layers", c.Depth())
+	}
+	if c.C, c.Layers.C = setting.Common(all), nil; math.IsNaN(c.C) {
+		c.Layers.C = all
+	}
 	return nil
 }
 
@@ -122,6 +135,22 @@ func SettingsOf(c train.Config, data string) store.Settings {
 		SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: uint64(c.Seed),
 	}
 	var later []store.LaterSetting
+	layered := func(name string, to *float64, of func(train.Config) float64) {
+		if !math.IsNaN(*to) {
+			return
+		}
+		var all []float64
+		for l := range c.Depth() {
+			all = append(all, of(c.Layer(l)))
+		}
+		*to = 0
+		later = append(later, store.InLayers(name, setting.FormatPerLayer(all)))
+	}
+	layered("rho_value", &s.RhoValue, func(c train.Config) float64 { return float64(c.Rho.Value()) })
+	layered("c", &s.C, func(c train.Config) float64 { return c.C })
+	layered("lambda", &s.Lambda, func(c train.Config) float64 { return c.Lambda })
+	layered("lr", &s.LearningRate, func(c train.Config) float64 { return c.LearningRate })
+	layered("sigma_init", &s.SigmaInit, func(c train.Config) float64 { return c.SigmaInit })
 	for _, x := range c.Settings() {
 		if x.Before == "" || x.Place {
 			continue
@@ -149,7 +178,18 @@ func id(c train.Config) (string, error) {
 	sum := sha256.Sum256(text)
 	name := c.Noise
 	if c.Noise != "none" {
-		name += fmt.Sprintf("-rho%.4g-c%.6g", c.Rho.Value(), c.C)
+		name += fmt.Sprintf("-rho%s-c%s", short(s.Layers("rho_value"), "%.4g", float64(c.Rho.Value())), short(s.Layers("c"), "%.6g", c.C))
 	}
 	return fmt.Sprintf("%s-seed%d-%s", name, c.Seed, hex.EncodeToString(sum[:4])), nil
+}
+
+// short is a number in a name, or those of the layers if they are not too long for one.
+func short(layers, format string, number float64) string {
+	switch {
+	case layers == "":
+		return fmt.Sprintf(format, number)
+	case len(layers) > 40:
+		return "mixed"
+	}
+	return layers
 }

@@ -39,9 +39,16 @@ func (l Law) Equal(o Law) bool {
 }
 
 // Numbers lists the names of the numbers that the costs read, in the order in which they appear.
-func (l Law) Numbers() []string {
+func (l Law) Numbers() []string { return numbersIn(l.Costs) }
+
+// SigmaNumbers are those of the costs that read sigma.
+func (l Law) SigmaNumbers() []string {
+	return numbersIn(slices.DeleteFunc(slices.Clone(l.Costs), func(c Cost) bool { return !c.Formula.Reads(InputSigma) }))
+}
+
+func numbersIn(costs []Cost) []string {
 	var names []string
-	for _, c := range l.Costs {
+	for _, c := range costs {
 		for _, name := range c.Formula.Inputs {
 			if name != InputMu && name != InputSigma && c.Formula.Reads(name) && !slices.Contains(names, name) {
 				names = append(names, name)
@@ -255,7 +262,7 @@ func (p *Program) Costs(s *State, m Member) []NamedValue {
 			phi = s.Phi[p.Layout.PhiOffset(g.Layer):]
 		}
 		for _, c := range g.Costs {
-			f := m.Bind(c.Formula)
+			f := m.Layer(g.Layer).Bind(c.Formula)
 			in, values64, sum := make([]float64, len(f.Inputs)), make([]float64, len(f.Lines)), 0.0
 			for r := range layer.Out {
 				for k := range layer.Columns() {

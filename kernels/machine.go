@@ -31,11 +31,9 @@ func (c Capabilities) Check(p *Program, members []Member, train *Data) error {
 	if err := p.check(); err != nil {
 		return fmt.Errorf("%s: program: %w", c.Machine, err)
 	}
-	for _, g := range p.Gradients() {
-		for i, m := range members {
-			if err := m.CheckNumbers(g.Law); err != nil {
-				return fmt.Errorf("%s: member %d: %w", c.Machine, i, err)
-			}
+	for i, m := range members {
+		if err := m.check(p); err != nil {
+			return fmt.Errorf("%s: member %d: %w", c.Machine, i, err)
 		}
 	}
 	if train == nil {

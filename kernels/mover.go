@@ -124,6 +124,17 @@ func NewMove[T Float](m Mover, n Member, step int) Move[T] {
 	return u
 }
 
+// NewLayerMoves sets the numbers of a step, counted from 0, for each layer of a network.
+func NewLayerMoves[T Float](moves []Move[T], m Mover, n Member, step int) {
+	for l := range moves {
+		if l > 0 && n.Layers == nil {
+			moves[l] = moves[0]
+		} else {
+			moves[l] = NewMove[T](m, n.Layer(l), step)
+		}
+	}
+}
+
 // decay takes the weight decay off parameters, apart from any rule's step (Loshchilov and Hutter 2019, as AdamW in
 // PyTorch): theta <- theta - lr decay theta.
 func (u *Move[T]) decay(theta []T) {

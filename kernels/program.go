@@ -153,22 +153,6 @@ func (p *Program) String() string {
 	return b.String()
 }
 
-// Member is one network of a run: the scalar inputs of the graph.
-type Member struct {
-	Seed          uint64
-	C             float64            // multiplier of the reliability cost, c in formulas
-	Rho           float64            // exponent of the reliability cost, rho
-	Lambda        float64            // multiplier of the magnitude cost, lambda
-	Numbers       map[string]float64 // the other numbers that formulas of costs name
-	LearningRate  float64
-	WeightDecay   float64 // of mu, decoupled from the gradients: mu <- mu - LearningRate WeightDecay mu, beside the rule
-	NoiseVariance float64 // of the Gaussian likelihood
-
-	// Of the rule Langevin only.
-	Temperature float64
-	Uncorrected bool // only noise, without the gradient: the control
-}
-
 // Data is a set of examples. Inputs are either Bytes, read as Scale*byte + Shift, or Floats; the answers are Labels for
 // a categorical likelihood and Targets for a Gaussian one.
 type Data struct {

@@ -39,11 +39,11 @@ func NewSlopes[T Float](l Law, m Member, fraction float64) Slopes[T] {
 	return u
 }
 
-// NewLayerSlopes returns the slopes of all layers of a program.
+// NewLayerSlopes returns the slopes of all layers of a program, in their order.
 func NewLayerSlopes[T Float](p *Program, m Member, fraction float64) []Slopes[T] {
 	var slopes []Slopes[T]
 	for _, g := range p.Gradients() {
-		slopes = append(slopes, NewSlopes[T](g.Law, m, fraction))
+		slopes = append(slopes, NewSlopes[T](g.Law, m.Layer(g.Layer), fraction))
 	}
 	return slopes
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"quantal/graph"
@@ -38,6 +39,7 @@ type Config struct {
 	Device          string
 	Threads         int // 0 for all processors
 	CheckpointEvery int
+	Layers          Layers // of C, Lambda, LearningRate and SigmaInit
 }
 
 // noises maps the users' names of the noise to the synapses that share a sigma.
@@ -136,22 +138,33 @@ func (c Config) Spec(inputs, classes int) graph.Spec {
 		Sizes: append(append([]int{inputs}, c.Hidden...), classes), Batch: c.Batch,
 		Activation: c.Activation, Likelihood: kernels.Categorical,
 	}
-	for _, n := range noises {
-		if n.name == c.Noise {
-			s.Sharing = n.sharing
-		}
-	}
+	s.Sharing = c.sharing()
 	s.Costs = c.costs(s.Sharing)
 	return s
 }
 
-// Member holds the numbers of the network.
-func (c Config) Member() kernels.Member {
-	return kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: float64(c.Rho.Value()), Lambda: c.Lambda, Numbers: c.Numbers,
-		LearningRate: c.LearningRate, WeightDecay: c.WeightDecay}
+// sharing says which synapses share a sigma.
+func (c Config) sharing() kernels.Sharing {
+	i := slices.Index(Noises(), c.Noise)
+	return noises[max(i, 0)].sharing
 }
 
-// InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to SigmaInit.
+// Member holds the numbers of the network.
+func (c Config) Member() kernels.Member {
+	m := kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: float64(c.Rho.Value()), Lambda: c.Lambda,
+		Numbers: c.Numbers.Layer(0), LearningRate: c.LearningRate, WeightDecay: c.WeightDecay}
+	if all := m.C + m.Rho + m.Lambda + m.LearningRate; all == all && !c.Numbers.differ() {
+		return m
+	}
+	for l := range c.Depth() {
+		n := c.Layer(l).Member()
+		m.Layers = append(m.Layers, kernels.LayerNumbers{C: n.C, Rho: n.Rho, Lambda: n.Lambda,
+			LearningRate: n.LearningRate, Numbers: n.Numbers})
+	}
+	return m
+}
+
+// InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to the SigmaInit of its layer.
 func (c Config) InitialState(l kernels.Layout) *kernels.State {
 	s := kernels.NewState(l, 0)
 	for n := range l.Rows() {
@@ -162,16 +175,19 @@ func (c Config) InitialState(l kernels.Layout) *kernels.State {
 			row[k] = float32(c.MuInit) * (2*row[k] - 1)
 		}
 	}
-	phi := float32(kernels.SoftplusInverse(c.SigmaInit))
+	var phi []float32 // by layer
+	for i := range l.Layers {
+		phi = append(phi, float32(kernels.SoftplusInverse(c.Layer(i).SigmaInit)))
+	}
+	for g, group := range l.Groups() {
+		s.Phi[g] = phi[group.Layer]
+	}
 	if l.Sharing != kernels.PerSynapse {
-		for g := range s.Phi {
-			s.Phi[g] = phi
-		}
 		return s
 	}
 	for n := range l.Rows() {
 		for k := range n.Columns() {
-			s.Phi[n.First+k] = phi
+			s.Phi[n.First+k] = phi[n.Layer]
 		}
 	}
 	return s

@@ -3,11 +3,13 @@ package train
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"quantal/graph"
+	"quantal/internal/setting"
 	"quantal/kernels"
 	"quantal/synapse"
 )
@@ -62,10 +64,44 @@ func (c Costs) reads(name string) bool {
 	return slices.ContainsFunc(c, func(l graph.Law) bool { return l.Formula.Reads(name) })
 }
 
-// Numbers are the numbers that costs name, besides c, rho and lambda.
-type Numbers map[string]float64
+// Numbers are the numbers that costs name, besides c, rho and lambda: each one number, or one for each layer.
+type Numbers map[string][]float64
 
-// UnmarshalText reads numbers such as k=0.3,n=2, or none.
+// Layer has the numbers of a layer.
+func (n Numbers) Layer(l int) map[string]float64 {
+	if n == nil {
+		return nil
+	}
+	one := map[string]float64{}
+	for name, all := range n {
+		one[name] = all[min(l, len(all)-1)]
+	}
+	return one
+}
+
+// only has the numbers of a layer, as those of all.
+func (n Numbers) only(l int) Numbers {
+	var one Numbers
+	for name, v := range n.Layer(l) {
+		if one == nil {
+			one = Numbers{}
+		}
+		one[name] = []float64{v}
+	}
+	return one
+}
+
+// differ reports whether layers differ in a number.
+func (n Numbers) differ() bool {
+	for _, all := range n {
+		if len(all) > 1 && math.IsNaN(setting.Common(all)) {
+			return true
+		}
+	}
+	return false
+}
+
+// UnmarshalText reads numbers such as k=0.3,n=2x2x1, or none.
 func (n *Numbers) UnmarshalText(written []byte) error {
 	*n = nil
 	text := strings.TrimSpace(string(written))
@@ -76,7 +112,7 @@ func (n *Numbers) UnmarshalText(written []byte) error {
 	for part := range strings.SplitSeq(text, ",") {
 		name, value, ok := strings.Cut(part, "=")
 		name = strings.TrimSpace(name)
-		v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		v, err := setting.ParsePerLayer(strings.TrimSpace(value))
 		if !ok || name == "" || err != nil {
 			return fmt.Errorf("want NAME=VALUE with a number, such as k=0.3, got %q", part)
 		}
@@ -89,13 +125,21 @@ func (n *Numbers) UnmarshalText(written []byte) error {
 	return nil
 }
 
+func (n Numbers) text(name string) string {
+	var parts []string
+	for _, v := range n[name] {
+		parts = append(parts, strconv.FormatFloat(v, 'g', -1, 64))
+	}
+	return strings.Join(parts, "x")
+}
+
 func (n Numbers) String() string {
 	if len(n) == 0 {
 		return "none"
 	}
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(n)) {
-		parts = append(parts, name+"="+strconv.FormatFloat(n[name], 'g', -1, 64))
+		parts = append(parts, name+"="+n.text(name))
 	}
 	return strings.Join(parts, ",")
 }
@@ -176,6 +220,10 @@ func (c *Config) checkNumbers() error {
 		case !c.Costs.reads(name):
 			return fmt.Errorf("set %s: no cost reads the number %s", c.Numbers, name)
 		}
+		all := c.Numbers[name]
+		if err := c.checkLayers(name, c.Numbers.text(name), len(all), math.IsNaN(setting.Common(all))); err != nil {
+			return fmt.Errorf("set %w", err)
+		}
 	}
 	return nil
 }
@@ -188,9 +236,9 @@ func (c Config) IsNumber(name string) bool {
 
 // setNumber gives a number that costs read its value.
 func (c *Config) setNumber(name, text string) error {
-	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	v, err := setting.ParsePerLayer(strings.TrimSpace(text))
 	if err != nil {
-		return fmt.Errorf("want a number")
+		return err
 	}
 	c.Numbers = maps.Clone(c.Numbers) // other configurations may have the same
 	if c.Numbers == nil {

@@ -3,15 +3,18 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"quantal/internal/nearest"
+	"quantal/internal/setting"
 	"quantal/synapse"
 )
 
 // Exponent is the exponent rho of the reliability cost as a user writes it: a number, a fraction, the name of a
-// mechanism, or entropic.
+// mechanism, or entropic; or one of these for each layer, separated by x. Its value is then NaN, unless all layers have
+// the same.
 type Exponent struct {
 	name  string
 	value synapse.Power
@@ -38,8 +41,11 @@ func names() []string {
 
 // DescribeExponent writes an exponent for people, with the mechanism that has it: "calcium, ρ = 1/2".
 func DescribeExponent(rho synapse.Power) string {
-	if rho.Entropic() {
+	switch {
+	case rho.Entropic():
 		return "entropic, ρ → 0"
+	case rho != rho:
+		return "ρ by layer"
 	}
 	text := strconv.FormatFloat(float64(rho), 'g', 4, 64)
 	for n := 1; n <= 9; n++ { // a small fraction, if it is one
@@ -56,8 +62,28 @@ func DescribeExponent(rho synapse.Power) string {
 	return "ρ = " + text
 }
 
-// ParseExponent reads an exponent. The error says what was expected.
+// ParseExponent reads an exponent, or one for each layer. The error says what was expected.
 func ParseExponent(s string) (Exponent, error) {
+	e, err := parseOne(s)
+	parts := strings.Split(s, "x") // no name has an x
+	if err == nil || len(parts) == 1 {
+		return e, err
+	}
+	var values []float64
+	for _, part := range parts {
+		one, err := parseOne(part)
+		if err != nil {
+			return Exponent{}, fmt.Errorf("%q: %w", part, err)
+		}
+		values = append(values, float64(one.value))
+	}
+	if value := setting.Common(values); value == value || !slices.Contains(values, 0) {
+		return Exponent{strings.TrimSpace(s), synapse.Power(value)}, nil
+	}
+	return Exponent{}, fmt.Errorf("want entropic for all layers or for none: it is a cost of another form")
+}
+
+func parseOne(s string) (Exponent, error) {
 	e := Exponent{name: strings.TrimSpace(s)}
 	if v, ok := named(e.name); ok {
 		e.value = v
@@ -84,7 +110,23 @@ func ParseExponent(s string) (Exponent, error) {
 	return e, nil
 }
 
-// Value is the exponent without its spelling.
+// layers is the number of exponents, one or one for each layer.
+func (e Exponent) layers() int {
+	if _, err := parseOne(e.name); err == nil {
+		return 1
+	}
+	return 1 + strings.Count(e.name, "x")
+}
+
+// Layer is the exponent of a layer.
+func (e Exponent) Layer(l int) Exponent {
+	if n := e.layers(); n > 1 && l < n {
+		e, _ = parseOne(strings.Split(e.name, "x")[l]) // ParseExponent has read it
+	}
+	return e
+}
+
+// Value is the exponent without its spelling; NaN if layers differ.
 func (e Exponent) Value() synapse.Power { return e.value }
 
 // Entropic reports whether it is the limit rho -> 0, whose cost is -c log sigma.

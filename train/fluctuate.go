@@ -56,8 +56,8 @@ func (s *Session) Fluctuate(rule kernels.Langevin, members ...Fluctuation) (*Flu
 		if err := m.check(); err != nil {
 			return nil, fmt.Errorf("train: fluctuate: network %d: %w", i, err)
 		}
-		n := s.Networks[0].Member()
-		n.Seed, n.LearningRate, n.Temperature, n.Uncorrected = m.Seed, m.StepSize, m.Temperature, m.Uncorrected
+		n := s.Networks[0].Member().WithRate(m.StepSize)
+		n.Seed, n.Temperature, n.Uncorrected = m.Seed, m.Temperature, m.Uncorrected
 		numbers, states = append(numbers, n), append(states, m.Start)
 	}
 	program, err := s.program(s.spec(), rule)

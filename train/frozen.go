@@ -73,7 +73,7 @@ func (s *Session) optimiseStage(
 ) (_ int, err error) {
 	members := s.members()
 	for m := range members {
-		members[m].LearningRate = stage.LearningRate
+		members[m] = members[m].WithRate(stage.LearningRate)
 	}
 	r, err := s.start(program, members, s.training, states...)
 	if err != nil {

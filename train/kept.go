@@ -145,7 +145,7 @@ func (k *Kept) Finish(ctx context.Context, events Events) (Summary, error) {
 	log, c := k.host.Logger(), k.Networks[0]
 	log.Info("training", "device", k.Device.Name, "why", k.Device.Reason, "kernels", k.Device.Kernels,
 		"network", strings.Trim(strings.ReplaceAll(fmt.Sprint(k.Spec.Sizes), " ", "-"), "[]"), "noise", c.Noise,
-		"rho", c.Rho, "c", c.C, "run", k.Folder.Path(""))
+		"rho", c.Rho, "c", c.CText(), "run", k.Folder.Path(""))
 	if rule := c.NormaliseRule(); rule != "" {
 		log.Info("pixels", "normalise", rule, "mean", k.Pixels.Mean, "sd", k.Pixels.SD)
 	}

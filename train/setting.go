@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -17,6 +18,8 @@ const numbers = "0.1,1,10 or logspace:-2:0:9"
 // comparisons are made of this list. A new setting gets a field of Config, an entry here, and in Before the behaviour
 // of all runs until then, which need not be that of new runs.
 func (c *Config) Settings() setting.List {
+	cost, lambda := perLayer(&c.C, &c.Layers.C), perLayer(&c.Lambda, &c.Layers.Lambda)
+	rate, sigma := perLayer(&c.LearningRate, &c.Layers.LearningRate), perLayer(&c.SigmaInit, &c.Layers.SigmaInit)
 	return setting.List{
 		{Name: "data", Value: &c.Data, Unset: "MNIST from the cache", Place: true, Continue: true,
 			Help: "data set: mnist (downloaded if needed), glyphs (built in), or a `FOLDER` of IDX files"},
@@ -27,19 +30,22 @@ func (c *Config) Settings() setting.List {
 			Help: "which synapses share a sigma: " + strings.Join(Noises(), ", ")},
 		{Name: "rho", Value: &c.Rho, Check: c.checkRho, Axis: "calcium,2/3,2", Varied: true, Own: true,
 			Help: "exponent of the reliability cost: a number, a fraction, calcium (1/2), membrane (2/3), actin (4/3), " +
-				"trafficking (2) or entropic"},
-		{Name: "c", Value: &c.C, Want: setting.Above(0), Axis: numbers, Varied: true, Own: true,
-			Help: "multiplier of the reliability cost"},
-		{Name: "lambda", Value: &c.Lambda, Want: setting.From(0), Axis: numbers, Own: true,
+				"trafficking (2) or entropic; one for each layer is AxBxC, first layer first, as for c, lambda, lr and " +
+				"sigma-init"},
+		{Name: "c", Value: cost, Check: c.layersCheck("c", cost), Want: setting.Above(0), Axis: numbers, Varied: true, Own: true,
+			Help: "multiplier of the reliability cost, or one for each layer, as in 0.1x0.1x1"},
+		{Name: "lambda", Value: lambda, Check: c.layersCheck("lambda", lambda), Want: setting.From(0), Axis: numbers, Own: true,
 			Help: "multiplier of the magnitude cost"},
-		{Name: "lr", Value: &c.LearningRate, Want: setting.Above(0), Axis: numbers, Own: true, Help: "learning rate"},
+		{Name: "lr", Value: rate, Check: c.layersCheck("lr", rate), Want: setting.Above(0), Axis: numbers, Own: true,
+			Help: "learning rate"},
 		{Name: "batch", Value: &c.Batch, Want: setting.From(1), Axis: "20,50",
 			Help: "examples per minibatch, which share one draw of the weights"},
 		{Name: "epochs", Value: &c.Epochs, Want: setting.From(1), Axis: "10,50", Continue: true,
 			Help: "passes through the training set"},
 		{Name: "mu-init", Value: &c.MuInit, Want: setting.Above(0), Axis: numbers, Own: true,
 			Help: "initial means are uniform within plus or minus this"},
-		{Name: "sigma-init", Value: &c.SigmaInit, Want: setting.Above(0), Axis: numbers, Own: true,
+		{Name: "sigma-init", Value: sigma, Check: c.layersCheck("sigma-init", sigma), Want: setting.Above(0), Axis: numbers,
+			Own:  true,
 			Help: "initial standard deviation of every synapse"},
 		{Name: "validation", Value: &c.Validation, Want: setting.From(0).With(" examples"), Axis: "0,10000",
 			Help: "training examples to hold out"},
@@ -90,7 +96,7 @@ func (c *Config) checkRho() error {
 	if c.Rho.name == "" {
 		return fmt.Errorf("rho is missing: want a number or fraction above 0, or the name of a mechanism")
 	}
-	return nil
+	return c.checkLayers("rho", c.Rho.String(), c.Rho.layers(), math.IsNaN(float64(c.Rho.Value())))
 }
 
 func (c *Config) checkNormalise() error {

@@ -21,17 +21,18 @@ type Summary struct {
 	store.Times
 	StepsPerSecond float64 `json:"steps_per_second"` // while training
 
-	Noise     string   `json:"noise"`
-	Rho       Exponent `json:"rho"`
-	C         float64  `json:"c"`
-	Seed      uint64   `json:"seed"`
-	Device    string   `json:"device"`
-	Kernels   string   `json:"kernels"`
-	Data      string   `json:"data"`
-	Training  int      `json:"training_examples"`
-	TestSet   int      `json:"test_examples"`
-	Synapses  int      `json:"synapses"`
-	RunFolder string   `json:"run,omitempty"`
+	Noise     string    `json:"noise"`
+	Rho       Exponent  `json:"rho"`
+	C         float64   `json:"c"` // null if layers differ
+	CLayers   []float64 `json:"c_layers,omitempty"`
+	Seed      uint64    `json:"seed"`
+	Device    string    `json:"device"`
+	Kernels   string    `json:"kernels"`
+	Data      string    `json:"data"`
+	Training  int       `json:"training_examples"`
+	TestSet   int       `json:"test_examples"`
+	Synapses  int       `json:"synapses"`
+	RunFolder string    `json:"run,omitempty"`
 }
 
 // Summarise measures the run's first network, as Outcomes does, and adds the times.
@@ -43,7 +44,7 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	c := r.Networks[0]
 	s := Summary{
 		Outcome: outcomes[0], Epochs: float64(r.step) / float64(r.StepsPerEpoch()), Times: r.Times(),
-		Noise: c.Noise, Rho: c.Rho, C: c.C, Seed: uint64(c.Seed),
+		Noise: c.Noise, Rho: c.Rho, C: c.C, CLayers: c.Layers.C, Seed: uint64(c.Seed),
 		Device: r.Device.Name, Kernels: r.Device.Kernels, Data: r.Set.Name,
 		Training: r.training.N, TestSet: r.testing.N, Synapses: r.Program.Layout.Synapses(),
 	}
@@ -124,7 +125,7 @@ func (r *Run) outcome(n Config, c *store.Checkpoint, test kernels.Score) store.O
 		AccuracyMean: test.AccuracyMean, LossMean: test.LossMean,
 		AccuracyPredictive: test.AccuracyPredictive, LossPredictive: test.LossPredictive,
 		AccuracyExpectedLog: test.AccuracyExpectedLog, LossExpectedLog: test.LossExpectedLog,
-		SigmaRMS: c.SigmaRMS(), SigmaRMSLayers: c.SigmaRMSLayers(), ReliabilityCost: c.ReliabilityCost(n.Rho.Value()),
+		SigmaRMS: c.SigmaRMS(), SigmaRMSLayers: c.SigmaRMSLayers(), ReliabilityCost: c.ReliabilityCost(n.rhos()...),
 		ObjectiveMagnitude: costs["magnitude"], ObjectiveReliability: costs["reliability"],
 	}
 }

@@ -101,7 +101,7 @@ func (w *gridWatcher) finished(r store.Record) { w.bar.println(w.out, recordLine
 
 // recordLine is a finished point for a person.
 func recordLine(r store.Record) string {
-	text := fmt.Sprintf("%-13s  rho %-5s  c %-9.4g  seed %-3d", r.Noise, r.Rho, r.C, r.Seed)
+	text := fmt.Sprintf("%-13s  rho %-5s  c %-9s  seed %-3d", r.Noise, r.Rho, r.CText("%.4g"), r.Seed)
 	if r.Noise == "none" {
 		text = fmt.Sprintf("%-13s  seed %-3d", r.Noise, r.Seed)
 	}

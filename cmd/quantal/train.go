@@ -68,8 +68,8 @@ func trainCommand() *cli.Command {
 // defaultFolder names a run after its settings: those that a comparison varies, and what else is not as in the preset
 // published.
 func defaultFolder(config train.Config, set *mnist.Set) (string, error) {
-	name := fmt.Sprintf("%s-%s-rho%s-c%g-seed%d", set.Name, config.Noise,
-		strings.ReplaceAll(config.Rho.String(), "/", "_"), config.C, config.Seed)
+	name := fmt.Sprintf("%s-%s-rho%s-c%s-seed%d", set.Name, config.Noise,
+		strings.ReplaceAll(config.Rho.String(), "/", "_"), config.CText(), config.Seed)
 	published, err := train.Preset("published")
 	if err != nil {
 		return "", err

@@ -50,6 +50,12 @@ func (s Setting) asText() bool {
 	return reads
 }
 
+// perLayer is the value of a setting that layers may differ in; nil for others.
+func (s Setting) perLayer() *PerLayer {
+	p, _ := s.Value.(*PerLayer)
+	return p
+}
+
 // structType is a struct of pointers, one for each key in each spelling, whose tags are its names in TOML and JSON. What
 // is nil is not written, and was not read.
 func (b *branch) structType() reflect.Type {
@@ -86,6 +92,9 @@ func (b *branch) document() reflect.Value {
 		case c.setting.asText():
 			text := any(c.setting.Text())
 			f.Set(reflect.ValueOf(&text))
+		case c.setting.perLayer() != nil:
+			value := c.setting.perLayer().value()
+			f.Set(reflect.ValueOf(&value))
 		default: // a copy
 			f.Set(reflect.New(f.Type().Elem()))
 			f.Elem().Set(reflect.ValueOf(c.setting.Value).Elem())
@@ -138,11 +147,14 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 			missing = append(missing, *c.setting)
 			continue
 		}
-		if !c.setting.asText() {
+		separator := cmp.Or(c.setting.Several, ",")
+		if c.setting.perLayer() != nil {
+			separator = "x"
+		} else if !c.setting.asText() {
 			reflect.ValueOf(c.setting.Value).Elem().Set(read.Elem())
 			continue
 		}
-		text := ListText(read.Elem().Interface(), cmp.Or(c.setting.Several, ","))
+		text := ListText(read.Elem().Interface(), separator)
 		if err := c.setting.Set(text); err != nil {
 			return nil, fmt.Errorf("%s %q: %w", c.setting.Name, text, err)
 		}

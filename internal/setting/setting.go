@@ -216,6 +216,9 @@ func (s Setting) Cell() (value any, whole bool) {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
+	if p := s.perLayer(); p != nil {
+		v = reflect.ValueOf(p.value())
+	}
 	whole = v.Kind() == reflect.Int && !s.asText()
 	switch {
 	case s.Unset != "" && v.IsZero():
@@ -259,6 +262,9 @@ func (s Setting) Column() string { return strings.ReplaceAll(s.Name, "-", "_") }
 func (s Setting) check() error {
 	if s.Want.Holds != nil {
 		last, numbers := math.Inf(-1), numbersIn(reflect.ValueOf(s.Value))
+		if p := s.perLayer(); p != nil {
+			numbers = numbersIn(reflect.ValueOf(p.value()))
+		}
 		for _, v := range numbers {
 			x := v.Convert(reflect.TypeFor[float64]()).Float()
 			ok := s.Want.Holds(x)

@@ -107,7 +107,7 @@ func (r *Reference) deviation(s *kernels.State) map[string]float64 {
 				add("phi."+name, s.PhiMoments[i][at], r.phiMoments[g].named(name))
 			}
 		}
-		if math.Abs(mu) < 3*r.member.LearningRate {
+		if math.Abs(mu) < 3*r.at(l).LearningRate {
 			return // at the kink of |mu| it may have been on the other side in one step
 		}
 		add("mu", s.Mu[at], mu)

@@ -36,7 +36,8 @@ func parsed(t testing.TB, texts []string) []graph.Law {
 }
 
 // slopes are those of the costs of a synapse by central differences, without B/N.
-func (r *Reference) slopes(mu, sigma float64) (overMu, overSigma float64) {
+func (r *Reference) slopes(layer int, mu, sigma float64) (overMu, overSigma float64) {
+	member := r.at(layer)
 	total := func(mu, sigma float64) (sum float64) {
 		for _, c := range r.n.Costs {
 			in := make([]float64, len(c.Formula.Inputs))
@@ -47,7 +48,7 @@ func (r *Reference) slopes(mu, sigma float64) (overMu, overSigma float64) {
 				case kernels.InputSigma:
 					in[i] = sigma
 				default:
-					in[i], _ = r.member.Number(name)
+					in[i], _ = member.Number(name)
 				}
 			}
 			sum += kernels.Eval(c.Formula, in...)[0]

@@ -113,6 +113,19 @@ func (n *Network) reference(member int, flaw string) *Reference {
 	return r
 }
 
+// at is the member with the numbers of a layer.
+func (r *Reference) at(layer int) kernels.Member {
+	m := r.member
+	if r.flaw == "numbers of another layer" {
+		layer = (layer + 1) % len(r.mu)
+	}
+	if m.Layers != nil {
+		n := m.Layers[layer]
+		m.C, m.Rho, m.Lambda, m.LearningRate, m.Numbers = n.C, n.Rho, n.Lambda, n.LearningRate, n.Numbers
+	}
+	return m
+}
+
 // group numbers the phi of a synapse.
 func (r *Reference) group(layer, row, k int) int {
 	sizes := r.n.Sizes
@@ -369,7 +382,7 @@ func (r *Reference) train(step int) {
 	for _, e := range r.examples(step) {
 		r.backpropagate(e, w, dw)
 	}
-	m, fraction, times := r.member, r.fraction(), 1.0
+	fraction, times := r.fraction(), 1.0
 	switch r.flaw {
 	case "B/N missing":
 		fraction = 1
@@ -377,8 +390,8 @@ func (r *Reference) train(step int) {
 		times = 2
 	}
 	gPhi, sizes := make([]float64, len(r.phi)), make([]float64, len(r.phi))
-	lr := m.LearningRate * r.scheduled(step)
-	follow := func(a *moments, g float64) float64 {
+	rates := make([]float64, len(r.phi))
+	follow := func(a *moments, lr, g float64) float64 {
 		switch r.n.Program.Rule.Name() {
 		case "sgd":
 			return lr * g
@@ -395,7 +408,8 @@ func (r *Reference) train(step int) {
 		return lr * (a.m / (1 - math.Pow(0.9, t))) / (math.Sqrt(a.v/(1-math.Pow(0.999, t))) + 1e-8)
 	}
 	r.each(dw, func(l, row, k int, g float64) {
-		mu := &r.mu[l][row][k]
+		m, mu := r.at(l), &r.mu[l][row][k]
+		lr := m.LearningRate * r.scheduled(step)
 		decay := (1 - r.stored(1-lr*m.WeightDecay)) * *mu
 		switch r.flaw {
 		case "no weight decay":
@@ -411,7 +425,7 @@ func (r *Reference) train(step int) {
 		condition := 1 + (m.Rho+1)*math.Abs(math.Log(sigma)) // of a power: it is the exponential of this, which is rounded
 		switch {
 		case !r.n.standard:
-			magnitude, slope = r.slopes(r.round(*mu, *mu), r.round(sigma, sigma))
+			magnitude, slope = r.slopes(l, r.round(*mu, *mu), r.round(sigma, sigma))
 			condition = 4
 		case m.Rho == 0:
 			slope = -m.C / sigma
@@ -423,10 +437,11 @@ func (r *Reference) train(step int) {
 		default: // a law may have one sign everywhere
 			magnitude = -magnitude
 		}
-		*mu = r.stored(*mu - follow(&r.muMoments[l][row][k], g+fraction*magnitude) - decay)
+		*mu = r.stored(*mu - follow(&r.muMoments[l][row][k], lr, g+fraction*magnitude) - decay)
 		if r.n.Sharing == kernels.NoNoise {
 			return
 		}
+		rates[i] = lr
 		perPhi := 1 / (1 + math.Exp(-r.phi[i])) // dsigma/dphi
 		if r.flaw == "dsigma/dphi missing" {
 			perPhi = 1
@@ -435,7 +450,7 @@ func (r *Reference) train(step int) {
 		sizes[i] += (math.Abs(g*xi[l][row][k]) + math.Abs(fraction*slope)*condition) * perPhi
 	})
 	for i, g := range gPhi {
-		r.phi[i] = r.stored(r.phi[i] - follow(&r.phiMoments[i], r.round(g, sizes[i])))
+		r.phi[i] = r.stored(r.phi[i] - follow(&r.phiMoments[i], rates[i], r.round(g, sizes[i])))
 	}
 }
 
@@ -500,7 +515,7 @@ func (r *Reference) accumulate(atMu bool, step int) {
 		case "the mean of the minibatch":
 			v /= float64(r.n.Batch)
 		case "the magnitude cost":
-			v += r.member.Lambda * r.fraction() * math.Copysign(1, r.mu[l][row][k])
+			v += r.at(l).Lambda * r.fraction() * math.Copysign(1, r.mu[l][row][k])
 		case "squares of the sum":
 			r.sums.ExampleSquare[at] += v * v
 		}
@@ -520,31 +535,31 @@ func (r *Reference) fluctuate(rule kernels.Langevin, step int) {
 	for _, e := range r.examples(step) {
 		r.backpropagate(e, r.mu, dw)
 	}
-	m := r.member
-	eps := m.LearningRate
-	if rule.Decay != 0 && r.flaw != "steps of constant size" {
-		eps *= math.Pow(1+float64(step)/rule.Delay, -rule.Decay)
-	}
-	scale, prior, amplitude := 1/r.fraction(), m.Lambda, math.Sqrt(2*eps*m.Temperature)
-	noise := kernels.Noise{Seed: m.Seed, Stream: kernels.StreamDynamics, Step: uint32(step)}
-	switch r.flaw {
-	case "N/B missing":
-		scale = 1
-	case "B/N of the prior missing":
-		prior /= r.fraction()
-	case "the sign of the prior":
-		prior = -prior
-	case "a factor of 2":
-		amplitude = math.Sqrt(eps * m.Temperature)
-	case "the noise of training":
+	noise := kernels.Noise{Seed: r.member.Seed, Stream: kernels.StreamDynamics, Step: uint32(step)}
+	if r.flaw == "the noise of training" {
 		noise.Stream = kernels.StreamTrain
 	}
 	xi := r.normals(noise)
 	r.each(dw, func(l, row, k int, g float64) {
-		mu := &r.mu[l][row][k]
+		m, mu := r.at(l), &r.mu[l][row][k]
+		eps := m.LearningRate
+		if rule.Decay != 0 && r.flaw != "steps of constant size" {
+			eps *= math.Pow(1+float64(step)/rule.Delay, -rule.Decay)
+		}
+		scale, prior, amplitude := 1/r.fraction(), m.Lambda, math.Sqrt(2*eps*m.Temperature)
+		switch r.flaw {
+		case "N/B missing":
+			scale = 1
+		case "B/N of the prior missing":
+			prior /= r.fraction()
+		case "the sign of the prior":
+			prior = -prior
+		case "a factor of 2":
+			amplitude = math.Sqrt(eps * m.Temperature)
+		}
 		gradient := scale*g + prior*math.Copysign(1, *mu)
 		if !r.n.standard {
-			slope, _ := r.slopes(r.round(*mu, *mu), r.sigma(l, row, k))
+			slope, _ := r.slopes(l, r.round(*mu, *mu), r.sigma(l, row, k))
 			gradient = scale*g + r.round(slope, 4*slope)
 		}
 		if m.Uncorrected {

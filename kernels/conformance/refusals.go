@@ -97,6 +97,19 @@ func refusals(t *testing.T, m Machine) {
 		t.Errorf("an infinite exponent: %v", err)
 	}
 
+	shared := Design{Sizes: []int{5, 4, 3}, Sharing: kernels.PerNetwork, Batch: 2, Rho: 2}.Network(t).layered()
+	first := shared.Members[0].Layers[0]
+	for want, layers := range map[string][]kernels.LayerNumbers{
+		"member 0: numbers for 1 layers: the network has 2":                      {first},
+		"member 0: the learning rate differs by layer, and all layers share one": {first, {LearningRate: 7}},
+		"member 0: c differs by layer, and all layers share one sigma":           {first, {LearningRate: first.LearningRate}},
+	} {
+		shared.Members[0].Layers = layers
+		if _, err := m.Open(shared.Program, shared.Members, shared.Data); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("numbers by layer: got %v, want %q", err, want)
+		}
+	}
+
 	vm := n.Open(t, m.Open)
 	if err := vm.Load(0, kernels.NewState(kernels.Layout{}, 0)); err == nil {
 		t.Error("a state of another shape: no error")

@@ -32,6 +32,8 @@ func Test(t *testing.T, machines ...Machine) {
 		{"ActivationsAgainstFloat64", activationsAgainstFloat64},
 		{"LawsAgainstFloat64", lawsAgainstFloat64},
 		{"PlainLaws", plainLaws},
+		{"LayersAgainstFloat64", layersAgainstFloat64},
+		{"LayersByThemselves", eachMachine(layersByThemselves)},
 		{"SingularLaw", eachMachine(singularLaw)},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},

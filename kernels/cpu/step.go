@@ -45,7 +45,7 @@ type pass struct {
 	step     int
 	slopes   []kernels.Slopes[float32] // of the costs by layer; nil unless it is a step
 	pricings []*pricing                // of costs that are formulas, by layer; nil for others
-	move     kernels.Move[float32]     // of a rule that trains
+	moves    []kernels.Move[float32]   // of a rule that trains, by layer
 	losses   *[]float64                // of training steps; the pass appends its own
 }
 
@@ -360,7 +360,7 @@ func (k *worker) update(i kernels.Update) task {
 		}
 	}
 	return func(p *pass) *kernels.Divergence {
-		u.setRule(kernels.TrainingStep[float32]{Slopes: p.slopes[i.Layer], Move: p.move})
+		u.setRule(kernels.TrainingStep[float32]{Slopes: p.slopes[i.Layer], Move: p.moves[i.Layer]})
 		mu, phi := p.state.Params()
 		u.row.Mu = mu.Slice(from, n)
 		if layout.Sharing == kernels.PerSynapse {
@@ -403,7 +403,6 @@ func (k *worker) updateShared() task {
 	groups, gradient := k.program.Layout.Groups(), make([]float32, 1)
 	var rule kernels.TrainingStep[float32]
 	return func(p *pass) (d *kernels.Divergence) {
-		rule = kernels.TrainingStep[float32]{Slopes: p.slopes[0], Move: p.move} // all layers have the same costs
 		if k.program.Layout.Sharing == kernels.PerNetwork {
 			for _, part := range k.shared[1:] {
 				k.shared[0] += part
@@ -411,6 +410,7 @@ func (k *worker) updateShared() task {
 		}
 		_, phi := p.state.Params()
 		for g, group := range groups {
+			rule = kernels.TrainingStep[float32]{Slopes: p.slopes[group.Layer], Move: p.moves[group.Layer]}
 			gradient[0] = rule.SharedGradient(p.state.Phi[g], k.shared[g], group.Synapses)
 			if !rule.Row(phi.Slice(g, 1), gradient) && d == nil {
 				d = &kernels.Divergence{Step: p.step, Layer: group.Layer, What: "gradient"}
@@ -452,7 +452,8 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 	}
 	return func(p *pass) *kernels.Divergence {
 		begin(p)
-		rule = kernels.NewLangevinStep(langevin, p.member, p.slopes[i.Layer], float64(k.batch)/float64(p.data.N), p.step)
+		rule = kernels.NewLangevinStep(langevin, p.member.Layer(i.Layer), p.slopes[i.Layer],
+			float64(k.batch)/float64(p.data.N), p.step)
 		u.setRule(rule.TrainingStep)
 		u.row.Mu.Values = p.state.Mu[off:][:u.Slots()]
 		u.pricing = p.pricings[i.Layer]
@@ -494,8 +495,9 @@ func (k *worker) train(vm *VM, m, first, end int, losses *[]float64) *kernels.Di
 	order := vm.orders[member.Seed].index
 	mover, _ := k.program.Rule.(kernels.Mover)
 	stream, _ := k.program.Rule.Draws()
-	p := &pass{member: member, state: vm.States[m], data: vm.Train, slopes: vm.slopes[m], pricings: vm.pricings[m], draws: k.draws(),
-		losses: losses, noise: kernels.Noise{Seed: member.Seed, Stream: stream}}
+	p := &pass{member: member, state: vm.States[m], data: vm.Train, slopes: vm.slopes[m], pricings: vm.pricings[m],
+		draws: k.draws(), moves: make([]kernels.Move[float32], len(k.program.Layout.Layers)), losses: losses,
+		noise: kernels.Noise{Seed: member.Seed, Stream: stream}}
 	if vm.Totals != nil {
 		p.sums = vm.Totals[m]
 	}
@@ -506,7 +508,7 @@ func (k *worker) train(vm *VM, m, first, end int, losses *[]float64) *kernels.Di
 		p.examples = order[p.step%perEpoch*k.batch:][:k.batch]
 		p.noise.Step = uint32(p.step)
 		if mover != nil {
-			p.move = kernels.NewMove[float32](mover, member, p.step)
+			kernels.NewLayerMoves(p.moves, mover, member, p.step)
 		}
 		for number, do := range k.tasks {
 			if d := do(p); d != nil {

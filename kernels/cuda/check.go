@@ -307,11 +307,12 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 		order := make([]int32, c.data.N)
 		c.data.Order(order, member.Seed, step/perEpoch)
 		examples := order[step%perEpoch*batch:][:batch]
-		var rule kernels.TrainingStep[float64]
-		if mover, ok := c.vm.shape.Rule.(kernels.Mover); ok {
-			rule.Move = kernels.NewMove[float64](mover, member, step)
-		}
 		fraction := float64(batch) / float64(c.data.N)
+		slopes := kernels.NewLayerSlopes[float64](c.vm.shape.Program, member, fraction)
+		moves := make([]kernels.Move[float64], len(slopes))
+		if mover, ok := c.vm.shape.Rule.(kernels.Mover); ok {
+			kernels.NewLayerMoves(moves, mover, member, step)
+		}
 		noise := kernels.Noise{Seed: member.Seed, Step: uint32(step)}
 		noise.Stream, _ = c.vm.shape.Rule.Draws()
 		switch i := instruction.(type) {
@@ -329,17 +330,16 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 		case kernels.Backward:
 			c.backwarded(i, m)
 		case kernels.Update:
-			rule.Slopes = kernels.NewSlopes[float64](i.Law, member, fraction)
-			c.updated(i, m, c.layer(i.Layer, noise, before[m]), before[m], rule)
+			c.updated(i, m, c.layer(i.Layer, noise, before[m]), before[m],
+				kernels.TrainingStep[float64]{Slopes: slopes[i.Layer], Move: moves[i.Layer]})
 		case kernels.UpdateShared:
-			rule.Slopes = kernels.NewSlopes[float64](i.Law, member, fraction)
-			c.sigmaUpdated(i, m, before[m], rule)
+			c.sigmaUpdated(i, m, before[m], slopes, moves)
 		case kernels.SumGradient:
 			c.summed(i, m)
 		case kernels.Fluctuate:
 			langevin, _ := c.vm.shape.Rule.(kernels.Langevin)
-			c.fluctuated(i, m, noise, before[m], kernels.NewLangevinStep(langevin, member,
-				kernels.NewSlopes[float64](i.Law, member, fraction), fraction, step))
+			c.fluctuated(i, m, noise, before[m], kernels.NewLangevinStep(langevin, member.Layer(i.Layer), slopes[i.Layer],
+				fraction, step))
 		}
 	}
 }
@@ -572,7 +572,8 @@ func (c *checker) means(layer int, s *kernels.State) []float64 {
 }
 
 // sigmaUpdated checks the phis that are shared, from the row sums on the device.
-func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, rule kernels.TrainingStep[float64]) {
+func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, slopes []kernels.Slopes[float64],
+	moves []kernels.Move[float64]) {
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	all := c.read(c.vm.memory.sums, shape.rows*shape.sumGroups, m)
 	_, before := s.Params()
@@ -591,6 +592,7 @@ func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, 
 			sum += v
 		}
 		row += rows
+		rule := kernels.TrainingStep[float64]{Slopes: slopes[group.Layer], Move: moves[group.Layer]}
 		rule.Row(phi.Slice(g, 1), []float64{rule.SharedGradient(phi.Values[g], sum, group.Synapses)})
 	}
 	n := len(s.Phi)

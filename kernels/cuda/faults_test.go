@@ -92,7 +92,7 @@ func (f fault) check(t *testing.T, n *conformance.Network, want []*conformance.R
 		}
 		var records []langevinRecord
 		for _, m := range n.Members {
-			records = append(records, newLangevinRecord(m, float64(vm.shape.Batch)/float64(n.Data.N)))
+			records = vm.shape.fluctuation(records, m, float64(vm.shape.Batch)/float64(n.Data.N))
 		}
 		f.langevin(records)
 		if err := vm.upload(vm.memory.langevin, bytesOf(records), "numbers of Langevin"); err != nil {
@@ -301,8 +301,8 @@ func TestPlantedFaultsOfLangevin(t *testing.T) {
 		"mov.f32 $1, 0f00000000;", -1)}, nil)
 	check("a factor of 2 missing", fault{}, all(func(w *langevinRecord) { w.amplitude /= math.Sqrt2 }))
 	check("N/B missing", fault{}, all(func(w *langevinRecord) { w.rate *= float32(n.Program.Batch) / float32(n.Data.N) }))
-	check("a control with a gradient", fault{}, func(w []langevinRecord) { w[1].rate = w[0].rate })
-	check("numbers of another member", fault{}, func(w []langevinRecord) { w[0], w[1] = w[1], w[0] })
+	check("a control with a gradient", fault{}, func(w []langevinRecord) { copy(w[2:], w[:2]) })
+	check("numbers of another member", fault{}, func(w []langevinRecord) { w[0], w[2] = w[2], w[0] })
 	check("the sign of the prior", fault{prices: func(p []priceRecord) {
 		for i := range p {
 			p[i].magnitude *= -1

@@ -20,10 +20,10 @@ const (
 // ForwardParameters. Fields have the same names in the same order.
 type (
 	memberRecord struct {
-		key0, key1                      uint32
-		rate, decay, variance, constant float32
+		key0, key1         uint32
+		variance, constant float32
 	}
-	priceRecord struct{ magnitude, reliability, rho float32 }
+	priceRecord struct{ magnitude, reliability, rho, rate, decay float32 }
 	stepRecord  struct {
 		step, first                                               uint32
 		rate, root, beta1, gain1, beta2, gain2, epsilon, schedule float32
@@ -164,16 +164,19 @@ func (c *counts) of(n int) int32 {
 	return int32(n)
 }
 
-// price appends the prices of a member in all layers, and the numbers of a formula.
+// price appends the prices of a member in all layers, with its learning rates, and the numbers of a formula.
 func (s shape) price(prices []priceRecord, numbers []float32, m kernels.Member, fraction float64) ([]priceRecord,
 	[]float32) {
 	for _, g := range s.Gradients() {
+		m := m.Layer(g.Layer)
+		price := priceRecord{rate: float32(m.LearningRate), decay: float32(m.LearningRate * m.WeightDecay)}
 		if !s.priced {
 			u := kernels.NewSlopes[float32](g.Law, m, fraction)
-			prices = append(prices, priceRecord{u.Magnitude, u.Reliability, u.Rho})
+			price.magnitude, price.reliability, price.rho = u.Magnitude, u.Reliability, u.Rho
+		}
+		if prices = append(prices, price); !s.priced {
 			continue
 		}
-		prices = append(prices, priceRecord{})
 		f := m.Bind(s.numbers).Bind(map[string]float64{kernels.InputFraction: fraction})
 		for _, v := range kernels.Eval[float64](f) {
 			numbers = append(numbers, float32(v))
@@ -185,16 +188,18 @@ func (s shape) price(prices []priceRecord, numbers []float32, m kernels.Member, 
 func newMemberRecord(p *kernels.Program, m kernels.Member) memberRecord {
 	outputs := p.Widths[p.Output]
 	return memberRecord{
-		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), rate: float32(m.LearningRate),
-		decay: float32(m.LearningRate * m.WeightDecay), variance: float32(m.NoiseVariance),
+		key0: uint32(m.Seed), key1: uint32(m.Seed >> 32), variance: float32(m.NoiseVariance),
 		constant: float32(float64(outputs) * math.Log(2*math.Pi*float64(float32(m.NoiseVariance))) / 2),
 	}
 }
 
-// newLangevinRecord holds what the schedule does not change: the numbers of steps of one size.
-func newLangevinRecord(m kernels.Member, fraction float64) langevinRecord {
-	s := kernels.NewLangevinStep(kernels.Langevin{}, m, kernels.Slopes[float32]{}, fraction, 0)
-	return langevinRecord{rate: s.Rate, amplitude: s.Noise}
+// fluctuation appends what the schedule does not change for a member in all layers: the numbers of steps of one size.
+func (s shape) fluctuation(records []langevinRecord, m kernels.Member, fraction float64) []langevinRecord {
+	for l := range s.Layout.Layers {
+		u := kernels.NewLangevinStep(kernels.Langevin{}, m.Layer(l), kernels.Slopes[float32]{}, fraction, 0)
+		records = append(records, langevinRecord{rate: u.Rate, amplitude: u.Noise})
+	}
+	return records
 }
 
 func newStepRecord(rule kernels.Rule, step, first int) stepRecord {

@@ -278,7 +278,7 @@ func (vm *VM) makeResident(b batch) error {
 	vm.resident, vm.epoch = b, -1
 	vm.slots, vm.seeds = map[uint64]int{}, nil
 	records, slots := make([]memberRecord, b.len()), make([]int32, b.len())
-	langevin := make([]langevinRecord, b.len())
+	var langevin []langevinRecord
 	var prices []priceRecord
 	var numbers []float32
 	for i, m := range vm.Members[b.from:b.to] {
@@ -291,7 +291,7 @@ func (vm *VM) makeResident(b batch) error {
 		if vm.Train != nil {
 			prices, numbers = vm.shape.price(prices, numbers, m, vm.Fraction())
 		}
-		langevin[i] = newLangevinRecord(m, vm.Fraction())
+		langevin = vm.shape.fluctuation(langevin, m, vm.Fraction())
 		if err := vm.uploadMember(b.from + i); err != nil {
 			return err
 		}

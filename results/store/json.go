@@ -151,6 +151,9 @@ func FieldsOf(v reflect.Value) []NamedField {
 		}
 		list = append(list, NamedField{Name: name, options: options, Value: value})
 	}
+	if v.Type() == reflect.TypeFor[Settings]() {
+		return withoutLayered(list)
+	}
 	return list
 }
 

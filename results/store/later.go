@@ -45,6 +45,41 @@ func (l Later) Has(name string) bool {
 	return slices.ContainsFunc(l.List(), func(s LaterSetting) bool { return s.Name == name && !s.Before })
 }
 
+// layersSuffix is that of the name of a LaterSetting that has the numbers of a setting in which layers differ. The
+// setting itself, under its name in JSON, is then 0 in a struct and empty in files.
+const layersSuffix = "_layers"
+
+// Layers is how a number in which layers differ is written, as in 0.1x0.1x1; empty if all layers have the same.
+func (s Settings) Layers(name string) string {
+	for _, l := range s.Later.List() {
+		if l.Name == name+layersSuffix {
+			return l.Text
+		}
+	}
+	return ""
+}
+
+// CText is c for people, by a format for a number.
+func (s Settings) CText(format string) string {
+	return cmp.Or(s.Layers("c"), strings.TrimSpace(fmt.Sprintf(format, s.C)))
+}
+
+// InLayers is the LaterSetting of the numbers of a setting in which layers differ.
+func InLayers(name, text string) LaterSetting {
+	return LaterSetting{Name: name + layersSuffix, Value: text, Text: text}
+}
+
+// withoutLayered empties the fields of settings in which layers differ.
+func withoutLayered(fields []NamedField) []NamedField {
+	for _, f := range fields {
+		name, ok := strings.CutSuffix(f.Name, layersSuffix)
+		if i := slices.IndexFunc(fields, func(o NamedField) bool { return o.Name == name }); ok && i >= 0 {
+			fields[i].Value = reflect.ValueOf((*float64)(nil))
+		}
+	}
+	return fields
+}
+
 // fields are the settings as the fields of a struct.
 func (l Later) fields() []NamedField {
 	var list []NamedField

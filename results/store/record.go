@@ -187,7 +187,7 @@ func decodeRecord(line []byte) (Record, error) {
 func (r Record) complete(written map[string]json.RawMessage) error {
 	needed := []string{"id", "status", "kernels", "steps", "draws"}
 	for _, f := range FieldsOf(reflect.ValueOf(r.Settings)) {
-		if !strings.Contains(f.options, "omit") {
+		if !strings.Contains(f.options, "omit") && r.Layers(f.Name) == "" {
 			needed = append(needed, f.Name)
 		}
 	}
@@ -238,7 +238,10 @@ func (r Record) Check(c *Checkpoint) error {
 		}
 		return fmt.Errorf("is not the network of this record: its %s is %g, the record says %g", what, network, record)
 	}
-	err := differ("cost of magnitude", r.Lambda*c.magnitude(), r.ObjectiveMagnitude)
+	var err error
+	if r.Layers("lambda") == "" {
+		err = differ("cost of magnitude", r.Lambda*c.magnitude(), r.ObjectiveMagnitude)
+	}
 	for i, sigma := range c.SigmaRMSLayers() {
 		err = cmp.Or(err, differ(fmt.Sprintf("sigma_rms of layer %d", i), sigma, r.SigmaRMSLayers[i]))
 	}

@@ -193,9 +193,9 @@ func Compare(records []store.Record, published []Published, tolerances Tolerance
 			at, differences := nearestPublished(published, g.Settings)
 			switch {
 			case at < 0:
-				c.NotPublished = append(c.NotPublished, placeName(g.Rho, g.C, g.Noise, v.label))
+				c.NotPublished = append(c.NotPublished, placeName(g.Rho, g.CText("%.6g"), g.Noise, v.label))
 			case len(differences) > 0:
-				c.Unfit = append(c.Unfit, UnfitPoint{placeName(g.Rho, g.C, g.Noise, v.label), differences})
+				c.Unfit = append(c.Unfit, UnfitPoint{placeName(g.Rho, g.CText("%.6g"), g.Noise, v.label), differences})
 			default:
 				found[at] = true
 				c.add(g, v.label, published[at], tolerances)
@@ -204,7 +204,7 @@ func Compare(records []store.Record, published []Published, tolerances Tolerance
 	}
 	for i, p := range published {
 		if !found[i] {
-			c.NotTrained = append(c.NotTrained, placeName(p.Rho, p.C, p.Noise, ""))
+			c.NotTrained = append(c.NotTrained, placeName(p.Rho, p.CText("%.6g"), p.Noise, ""))
 		}
 	}
 	if len(c.Points)+len(c.Unfit) == 0 {
@@ -240,10 +240,10 @@ func (c *Comparison) Fits() error {
 }
 
 // placeName names a point: "rho 1/2, c 0.1, homogeneous".
-func placeName(rho string, c float64, noise, about string) string {
+func placeName(rho, c, noise, about string) string {
 	name := noise
 	if noise != store.WithoutNoise {
-		name = fmt.Sprintf("rho %s, c %.6g, %s", rho, c, noise)
+		name = fmt.Sprintf("rho %s, c %s, %s", rho, c, noise)
 	}
 	if about != "" {
 		name += ", " + about
@@ -252,7 +252,9 @@ func placeName(rho string, c float64, noise, about string) string {
 }
 
 // Name names the point: "rho 1/2, c 0.1, homogeneous".
-func (p ComparedPoint) Name() string { return placeName(p.Rho, p.C, p.Noise, p.About) }
+func (p ComparedPoint) Name() string {
+	return placeName(p.Rho, fmt.Sprintf("%.6g", p.C), p.Noise, p.About)
+}
 
 // add compares a group with the published values of its point.
 func (c *Comparison) add(g Group, about string, p Published, tolerances Tolerances) {

@@ -63,11 +63,8 @@ type relation struct{ y, x quantity }
 // are in those of their kind. title names an exponent. With nothing to draw, an error says why.
 func (g *Grid) Figures(title func(rho synapse.Power) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
-	variants := variantsOf(g.Records)
+	variants := slices.DeleteFunc(variantsOf(g.Records), func(v variant) bool { return len(v.columns()) == 0 })
 	for _, v := range variants {
-		if len(v.columns()) == 0 {
-			continue
-		}
 		name, about := "", ""
 		if len(variants) > 1 {
 			name, about = "-"+strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(v.label), " "+v.label+"."
@@ -147,6 +144,9 @@ func variantsOf(records []store.Record) []variant {
 func distinction(all []store.Settings, i int) string {
 	var parts []string
 	for _, f := range store.FieldsOf(reflect.ValueOf(all[i])) {
+		if v := f.Value; v.Kind() == reflect.Pointer && v.IsNil() && f.Text == "" || f.Name == "c" || f.Name == "rho_value" {
+			continue // empty, as layers differ; or left out
+		}
 		if slices.ContainsFunc(all, func(s store.Settings) bool { return fieldText(s, f.Name) != settingText(f) }) {
 			parts = append(parts, f.Name+" "+settingText(f))
 		}
@@ -187,7 +187,7 @@ func (v variant) reference(published []Published) (reference []Published, remark
 func (v variant) columns() []column {
 	var list []column
 	for _, g := range v.groups {
-		if g.Noise == store.WithoutNoise {
+		if g.Noise == store.WithoutNoise || g.Layers("rho_value")+g.Layers("c") != "" { // no place on the axis
 			continue
 		}
 		i := slices.IndexFunc(list, func(c column) bool { return c.rho == synapse.Power(g.RhoValue) })

@@ -21,7 +21,7 @@ DEVICE void langevin(const LangevinParameters &p) {
   });
 
   Member m = p.members[member];
-  Langevin w = p.langevin[member];
+  Langevin w = p.langevin[member * p.layers.count + at.u->layer];
   Step s = p.clock.steps[index];
   float rate = w.rate * s.rate, amplitude = w.amplitude * s.root;
   float magnitude = p.prices[member * p.layers.count + at.u->layer].magnitude;

@@ -11,8 +11,8 @@ struct Adam {
   static constexpr int moments = 2;
   float beta1, gain1, beta2, gain2;
   float rate, root, epsilon;
-  DEVICE Adam(const Step &s, const Member &m)
-      : beta1(s.beta1), gain1(s.gain1), beta2(s.beta2), gain2(s.gain2), rate(m.rate * s.rate), root(s.root), epsilon(s.epsilon) {}
+  DEVICE Adam(const Step &s, const Price &p)
+      : beta1(s.beta1), gain1(s.gain1), beta2(s.beta2), gain2(s.gain2), rate(p.rate * s.rate), root(s.root), epsilon(s.epsilon) {}
   DEVICE float move(float *m, float *v, float g) const {
     *m = fmaf(beta1, *m, gain1 * g);
     *v = fmaf(beta2, *v, gain2 * (g * g));
@@ -24,7 +24,7 @@ struct Adam {
 struct SGD {
   static constexpr int moments = 0;
   float rate;
-  DEVICE SGD(const Step &s, const Member &m) : rate(m.rate * s.rate) {}
+  DEVICE SGD(const Step &s, const Price &p) : rate(p.rate * s.rate) {}
   DEVICE float move(float *, float *, float g) const { return rate * g; }
   static DEVICE float bad(float, float, float g) { return g - g; }
 };
@@ -33,7 +33,7 @@ struct SGD {
 struct Momentum {
   static constexpr int moments = 1;
   float rate, factor;
-  DEVICE Momentum(const Step &s, const Member &m) : rate(m.rate * s.rate), factor(s.beta1) {}
+  DEVICE Momentum(const Step &s, const Price &p) : rate(p.rate * s.rate), factor(s.beta1) {}
   DEVICE float move(float *v, float *, float g) const {
     *v = fmaf(factor, *v, g);
     return rate * *v;
@@ -45,7 +45,7 @@ struct Momentum {
 struct RMSprop {
   static constexpr int moments = 1;
   float rate, alpha, gain, epsilon;
-  DEVICE RMSprop(const Step &s, const Member &m) : rate(m.rate * s.rate), alpha(s.beta2), gain(s.gain2), epsilon(s.epsilon) {}
+  DEVICE RMSprop(const Step &s, const Price &p) : rate(p.rate * s.rate), alpha(s.beta2), gain(s.gain2), epsilon(s.epsilon) {}
   DEVICE float move(float *v, float *, float g) const {
     *v = fmaf(alpha, *v, gain * (g * g));
     return divide(rate * g, squareRoot(*v) + epsilon);

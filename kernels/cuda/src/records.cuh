@@ -6,15 +6,17 @@
 // Member holds the numbers of one network.
 struct Member {
   unsigned key0, key1; // the seed
-  float rate;          // learning rate
-  float decay;         // learning rate times the weight decay
   float variance;      // of the Gaussian likelihood
   float constant;      // outputs log(2 pi variance)/2
 };
 
 // Price holds the slopes of the costs of one network in one layer, B/N in them, where they are of the standard form:
-// magnitude sign(mu) and -reliability sigma^-(rho+1).
-struct Price { float magnitude, reliability, rho; };
+// magnitude sign(mu) and -reliability sigma^-(rho+1); and how fast its parameters move there.
+struct Price {
+  float magnitude, reliability, rho;
+  float rate;  // learning rate
+  float decay; // learning rate times the weight decay
+};
 
 // Step holds what changes from step to step, and the constants of Adam. Under the rule Langevin rate is eps_t / eps, and root its root.
 struct Step {
@@ -27,7 +29,7 @@ struct Step {
   float schedule; // of the learning rate, which rate has too
 };
 
-// Langevin holds the numbers of one network under the rule Langevin at the first step; those of a later step are the
+// Langevin holds the numbers of one network in one layer under the rule Langevin at the first step; those of a later step are the
 // product with Step's rate and root.
 struct Langevin {
   float rate;      // eps N/B; 0 without the gradient
@@ -68,7 +70,7 @@ struct Operation {
   float *dx;           // gradient at its input
 };
 
-static_assert(sizeof(Member) == 24 && sizeof(Step) == 40 && sizeof(Langevin) == 8 && sizeof(Halt) == 8 && sizeof(Price) == 12);
+static_assert(sizeof(Member) == 16 && sizeof(Step) == 40 && sizeof(Langevin) == 8 && sizeof(Halt) == 8 && sizeof(Price) == 20);
 static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 56 && sizeof(Operation) == 64);
 
 // What several kernels take.

@@ -27,11 +27,10 @@ DEVICE void updateSigma(const UpdateSigmaParameters &p) {
       for (int i = 0; i < threads && r0 + i * blockRows < end; i++) total += partial[i];
   }
   if (threadIdx.x != 0) return;
-  Member m = p.members[member];
-  Mover mover(p.clock.steps[index], m);
+  Price law = p.prices[member * p.layers.count + p.layerOf[group]]; // that of all layers where they share a sigma
+  Mover mover(p.clock.steps[index], law);
   float *phi = p.state + (size_t)member * p.stateSize + p.phiOffset + group;
   float slope, sigma = softplus(*phi, &slope), power;
-  Price law = p.prices[member * p.layers.count]; // that of all layers
   inversePowers<1>(&power, &sigma, law.rho);
   float cost = law.reliability * (float)p.synapses[group] * power;
   float moment1 = Mover::moments > 0 ? phi[phiSlots] : 0.f, moment2 = Mover::moments > 1 ? phi[2 * phiSlots] : 0.f;

@@ -53,8 +53,8 @@ DEVICE void update(const UpdateParameters &p) {
   if (at.r0 + (int)threadIdx.x / warp * (warp / lanes) >= u->out) return; // neither row of this warp exists
   Member m = p.members[member];
   Step s = p.clock.steps[index];
-  Mover mover(s, m);
   Price law = p.prices[member * p.layers.count + u->layer];
+  Mover mover(s, law);
   float sigma[4], slope[4], muSlope[4], sigmaSlope[4];
   if (priced) {
     if (kind == synapse) {
@@ -66,7 +66,7 @@ DEVICE void update(const UpdateParameters &p) {
 #pragma unroll
     for (int j = 0; j < 4; j++) price(&muSlope[j], &sigmaSlope[j], MU[j], kind == synapse ? sigma[j] : all, numbers);
   }
-  float decay = m.decay * s.schedule; // of the weights
+  float decay = law.decay * s.schedule; // of the weights
   float check = 0.f; // NaN unless all gradients, parameters and moments are finite
 #pragma unroll
   for (int j = 0; j < 4; j++) { // no branches around the arithmetic, so that the compiler can interleave the four
