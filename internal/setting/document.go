@@ -61,10 +61,10 @@ func (s Setting) perLayer() *PerLayer {
 func (b *branch) structType() reflect.Type {
 	var fields []reflect.StructField
 	for _, c := range b.under {
-		t := reflect.TypeFor[*any]() // text
+		t := reflect.TypeFor[*any]() // text, or one number or several
 		if c.setting == nil {
 			t = reflect.PointerTo(c.structType())
-		} else if !c.setting.asText() {
+		} else if !c.setting.asText() && c.setting.perLayer() == nil {
 			t = reflect.TypeOf(c.setting.Value)
 		}
 		for _, name := range slices.Compact([]string{c.name, strings.ReplaceAll(c.name, "-", "_")}) {
@@ -168,7 +168,7 @@ func ListText(v any, separator string) string {
 	if table, ok := v.(map[string]any); ok {
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(table)) {
-			parts = append(parts, name+"="+ListText(table[name], separator))
+			parts = append(parts, name+"="+ListText(table[name], "x"))
 		}
 		return strings.Join(parts, separator)
 	}

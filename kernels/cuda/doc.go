@@ -97,19 +97,19 @@
 //	update_means             256      64          6,400              4       50 %
 //	update_shared            256      64          6,400              4       50 %
 //	update_synapse           256      64          6,400              4       50 %
-//	update_sigma             64       32          256                32      100 %
+//	update_sigma             64       32 (30)     256                32      100 %
 //	update_sgd_means         256      64          6,400              4       50 %
 //	update_sgd_shared        256      64          6,400              4       50 %
 //	update_sgd_synapse       256      64          6,400              4       50 %
 //	update_rmsprop_means     256      64          6,400              4       50 %
 //	update_rmsprop_shared    256      64          6,400              4       50 %
 //	update_rmsprop_synapse   256      64          6,400              4       50 %
-//	update_rmsprop_sigma     64       31          256                32      100 %
+//	update_rmsprop_sigma     64       32 (30)     256                32      100 %
 //	update_momentum_means    256      64          6,400              4       50 %
 //	update_momentum_shared   256      64          6,400              4       50 %
 //	update_momentum_synapse  256      64          6,400              4       50 %
 //	update_sgd_sigma         64       31          256                32      100 %
-//	update_momentum_sigma    64       31          256                32      100 %
+//	update_momentum_sigma    64       31 (30)     256                32      100 %
 //	accumulate               256      80 (79)     6,400              3       38 %
 //	langevin                 256      64          6,400              4       50 %
 //	score                    32       32          160                32      50 %
