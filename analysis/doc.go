@@ -30,7 +30,8 @@
 // where the signature is 1), correlation (of the logarithms); points, dropped: synapses, and those for which logarithms
 // are undefined, such as those of a unit that is never active; resamples: of the bootstrap, fewer for large layers, as
 // if synapses were independent of each other; analytic: -2/(rho+2), 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68;
-// variance_ratio: median of sigma^2 over the optimum of Eq. 66; note: why there is no slope.
+// variance_ratio: median of sigma^2 over the optimum of Eq. 66; note: why there is no slope; cost: what synapses pay,
+// if not the costs of the paper.
 //
 // # Where the analytic lines hold
 //

@@ -43,8 +43,9 @@ type NetworkEnergy struct {
 	ID        string         `json:"id"`
 	Hidden    string         `json:"hidden"`
 	Noise     string         `json:"noise"`
-	Rho       train.Exponent `json:"rho"`
-	C         float64        `json:"c"`
+	Rho       string         `json:"rho"`  // empty where no cost reads it
+	C         float64        `json:"c"`    // NaN where no cost reads it
+	Price     string         `json:"cost"` // what synapses pay in training; empty for the paper's costs
 	Seed      uint64         `json:"seed"`
 	Mechanism string         `json:"mechanism"`
 	Held      string         `json:"held"`
@@ -119,8 +120,17 @@ func MeasureEnergy(ctx context.Context, set *mnist.Set, networks []train.Network
 // network settles what the plan leaves to the network.
 func (plan EnergyPlan) network(n train.Network) (*NetworkEnergy, error) {
 	c := n.Config
-	e := &NetworkEnergy{ID: n.ID, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho, C: c.C,
+	e := &NetworkEnergy{ID: n.ID, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), C: c.C,
 		Seed: uint64(c.Seed), Quantum: plan.Quantum}
+	if len(c.Costs) > 0 {
+		e.Price = c.Costs.String()
+	}
+	if !c.Reads("rho") {
+		e.Rho = ""
+	}
+	if !c.Reads("c") {
+		e.C = math.NaN()
+	}
 	if c.Noise == "none" {
 		return nil, fmt.Errorf("%s: the network has no noise: with sigma 0 each synapse would need certain release, "+
 			"p = 1, or vesicles without end", n.ID)
@@ -327,16 +337,17 @@ func energyBars(label string, layers []synapse.Energy) draw.Panel {
 
 // EnergyRow is a row of energy.csv: a layer of a network.
 type EnergyRow struct {
-	ID        string         `json:"id"`
-	Hidden    string         `json:"hidden"`
-	Noise     string         `json:"noise"`
-	Rho       train.Exponent `json:"rho"`
-	C         float64        `json:"c"`
-	Seed      uint64         `json:"seed"`
-	Mechanism string         `json:"mechanism"`
-	Held      string         `json:"held"`
-	Value     float64        `json:"held_value"`
-	Quantum   float64        `json:"quantum"`
+	ID        string  `json:"id"`
+	Hidden    string  `json:"hidden"`
+	Noise     string  `json:"noise"`
+	Rho       string  `json:"rho"`  // empty where no cost reads it
+	C         float64 `json:"c"`    // NaN where no cost reads it
+	Price     string  `json:"cost"` // what synapses pay in training; empty for the paper's costs
+	Seed      uint64  `json:"seed"`
+	Mechanism string  `json:"mechanism"`
+	Held      string  `json:"held"`
+	Value     float64 `json:"held_value"`
+	Quantum   float64 `json:"quantum"`
 
 	Layer       int     `json:"layer"`
 	Inputs      int     `json:"inputs"`
@@ -368,9 +379,9 @@ func (e *Energies) Rows() []EnergyRow {
 	var rows []EnergyRow
 	for _, n := range e.Networks {
 		for _, l := range n.Layers {
-			rows = append(rows, EnergyRow{n.ID, n.Hidden, n.Noise, n.Rho, n.C, n.Seed, n.Mechanism, n.Held, n.Value, n.Quantum,
-				l.Layer, l.Inputs, l.Outputs, l.N.P05, l.N.Median, l.N.P95, l.P.P05, l.P.Median, l.P.P95, l.Q.P05, l.Q.Median,
-				l.Q.P95, l.Inhibitory, l.BelowOne, l.NearCertain, l.Silent, l.Rate, l.Cost, l.PerSpike.Total(),
+			rows = append(rows, EnergyRow{n.ID, n.Hidden, n.Noise, n.Rho, n.C, n.Price, n.Seed, n.Mechanism, n.Held, n.Value,
+				n.Quantum, l.Layer, l.Inputs, l.Outputs, l.N.P05, l.N.Median, l.N.P95, l.P.P05, l.P.Median, l.P.P95, l.Q.P05,
+				l.Q.Median, l.Q.P95, l.Inhibitory, l.BelowOne, l.NearCertain, l.Silent, l.Rate, l.Cost, l.PerSpike.Total(),
 				l.PerImage.Total(), l.PerImage, l.InhibitoryPostsynaptic})
 		}
 	}
@@ -408,12 +419,16 @@ func (e *Energies) caption(n NetworkEnergy) string {
 		constants = append(constants, fmt.Sprintf("%s %g %s: %s (%s%s)", c.Name, c.Value, c.Unit, c.Meaning, c.Source,
 			assumed))
 	}
+	price := fmt.Sprintf("rho %s, c %.4g", n.Rho, n.C)
+	if n.Price != "" {
+		price = "price " + n.Price
+	}
 	return fmt.Sprintf("A, B: the release that the mean and the standard deviation of each synapse need if %s is held at "+
 		"%g (%s); biases and synapses of mean 0 are left out. C: ATP of a presynaptic spike at a synapse, on average over "+
 		"the layer, by what it is spent on. D: ATP of a test image in all synapses of the layer. Network %s: hidden %s, "+
-		"rho %s, c %.4g, seed %d; mechanism %s.\n"+
+		"%s, seed %d; mechanism %s.\n"+
 		"A unit sends %g spikes for an image and unit of |activation|, the mean over %d test images with the weights at "+
 		"their means; an input below 0 counts by its size. One quantum is a weight of %.4g.\nConstants: %s.",
-		n.Held, n.Value, n.Source, n.ID, n.Hidden, n.Rho, n.C, n.Seed, n.Mechanism, e.Spikes, e.Examples, n.Quantum,
+		n.Held, n.Value, n.Source, n.ID, n.Hidden, price, n.Seed, n.Mechanism, e.Spikes, e.Examples, n.Quantum,
 		strings.Join(constants, "; "))
 }

@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"quantal/graph"
 	"quantal/kernels"
 	"quantal/kernels/cpu"
 	"quantal/mnist"
@@ -65,7 +66,9 @@ func standingAt(weights []float32) *kernels.State {
 // returns the output of each layer: of the hidden layers, from the first to the last, and then the outputs (logits),
 // one row of the layer's width per example.
 func (s *Session) Activations(state *kernels.State, examples mnist.Examples, threads int) ([][]float32, error) {
-	program, err := s.program(s.spec(), atRest)
+	spec := s.spec()
+	spec.Costs = graph.PaperCosts(spec.Sharing) // costs have no part in it, nor the numbers that they read
+	program, err := s.program(spec, atRest)
 	if err != nil {
 		return nil, err
 	}
