@@ -178,7 +178,8 @@ func id(c train.Config) (string, error) {
 	sum := sha256.Sum256(text)
 	name := c.Noise
 	if c.Noise != "none" {
-		name += fmt.Sprintf("-rho%s-c%s", short(s.Layers("rho_value"), "%.4g", float64(c.Rho.Value())), short(s.Layers("c"), "%.6g", c.C))
+		name += fmt.Sprintf("-rho%s-c%s", short(s.Layers("rho_value"), "%.4g", float64(c.Rho.Value())),
+			short(s.Layers("c"), "%.6g", c.C))
 	}
 	return fmt.Sprintf("%s-seed%d-%s", name, c.Seed, hex.EncodeToString(sum[:4])), nil
 }

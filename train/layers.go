@@ -9,7 +9,8 @@ import (
 )
 
 // Layers are the numbers of settings in which the layers of a network differ, the first layer first. They are empty
-// where one number is for all. The setting itself is then that number, and otherwise NaN unless all layers have the same.
+// where one number is for all. The setting itself is then that number, and otherwise NaN unless all layers have the
+// same.
 type Layers struct{ C, Lambda, LearningRate, SigmaInit []float64 }
 
 // Depth is the number of layers with weights.
@@ -51,8 +52,8 @@ func perLayer(one *float64, all *[]float64) *setting.PerLayer {
 	return &setting.PerLayer{One: one, All: all}
 }
 
-// checkLayers reports whether a setting has one number, or one for each layer, and one if it moves or starts a sigma that
-// all layers share.
+// checkLayers reports whether a setting has one number, or one for each layer, and one if it moves or starts a sigma
+// that all layers share.
 func (c *Config) checkLayers(name, text string, numbers int, differ bool) error {
 	if numbers > 1 && numbers != c.Depth() {
 		return fmt.Errorf("%s %s: want one number, or one for each of the %d layers", name, text, c.Depth())

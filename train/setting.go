@@ -32,10 +32,10 @@ func (c *Config) Settings() setting.List {
 			Help: "exponent of the reliability cost: a number, a fraction, calcium (1/2), membrane (2/3), actin (4/3), " +
 				"trafficking (2) or entropic; one for each layer is AxBxC, first layer first, as for c, lambda, lr and " +
 				"sigma-init"},
-		{Name: "c", Value: cost, Check: c.layersCheck("c", cost), Want: setting.Above(0), Axis: numbers, Varied: true, Own: true,
-			Help: "multiplier of the reliability cost, or one for each layer, as in 0.1x0.1x1"},
-		{Name: "lambda", Value: lambda, Check: c.layersCheck("lambda", lambda), Want: setting.From(0), Axis: numbers, Own: true,
-			Help: "multiplier of the magnitude cost"},
+		{Name: "c", Value: cost, Check: c.layersCheck("c", cost), Want: setting.Above(0), Axis: numbers, Varied: true,
+			Own: true, Help: "multiplier of the reliability cost, or one for each layer, as in 0.1x0.1x1"},
+		{Name: "lambda", Value: lambda, Check: c.layersCheck("lambda", lambda), Want: setting.From(0), Axis: numbers,
+			Own: true, Help: "multiplier of the magnitude cost"},
 		{Name: "lr", Value: rate, Check: c.layersCheck("lr", rate), Want: setting.Above(0), Axis: numbers, Own: true,
 			Help: "learning rate"},
 		{Name: "batch", Value: &c.Batch, Want: setting.From(1), Axis: "20,50",

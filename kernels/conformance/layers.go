@@ -45,23 +45,25 @@ func layersAgainstFloat64(t *testing.T, machines []Machine) {
 			t.Run(fmt.Sprintf("%s/%v/%v", rule.Name(), sharing, law), func(t *testing.T) {
 				n := d.Network(t).Under(t, rule).layered()
 				n.Members[0].WeightDecay = 5
-				c := comparison{network: n, count: 3, flaws: append(flawsOfTraining(n), "numbers of another layer"), losses: 1e-5}
-				c.on(t, some(machines, i+int(sharing), true))
+				flaws := append(flawsOfTraining(n), "numbers of another layer")
+				comparison{network: n, count: 3, flaws: flaws, losses: 1e-5}.on(t, some(machines, i+int(sharing), true))
 			})
 			t.Run(fmt.Sprintf("langevin/%v/%v", sharing, law), func(t *testing.T) {
 				n := d.Network(t).Fluctuating(t, kernels.Langevin{}).layered()
-				comparison{network: n, count: 1, flaws: []string{"numbers of another layer"}, losses: 1e-5}.on(t, some(machines, i, true))
+				c := comparison{network: n, count: 1, flaws: []string{"numbers of another layer"}, losses: 1e-5}
+				c.on(t, some(machines, i, true))
 			})
 		}
 	}
 }
 
 // layersByThemselves: until the first step a layer knows nothing of the numbers of others, so after it a layer has the
-// bytes that it has in a network with its numbers in all layers; and numbers that are written for each layer, but are the
-// same, give the bytes of one number at any step.
+// bytes that it has in a network with its numbers in all layers; and numbers that are written for each layer, but are
+// the same, give the bytes of one number at any step.
 func layersByThemselves(t *testing.T, m Machine) {
 	for sharing := kernels.PerSynapse; sharing <= kernels.PerLayer; sharing++ {
-		n := Design{Sizes: []int{20, 17, 9, 5}, Sharing: sharing, Activation: kernels.ReLU, Batch: 6, Rho: 2}.Network(t).layered()
+		d := Design{Sizes: []int{20, 17, 9, 5}, Sharing: sharing, Activation: kernels.ReLU, Batch: 6, Rho: 2}
+		n := d.Network(t).layered()
 		layout := n.Program.Layout
 		after := func(n *Network, steps int) *kernels.State {
 			vm := n.Open(t, m.Open)

@@ -25,6 +25,7 @@
 //	validation                     held-out examples
 //	normalise, classes, rule, ...  how pixels became inputs; number of classes, if given; the rule; and every setting
 //	                               that was added later, under the name of its flag with _ for -
+//	c_layers, lr_layers, ...       only where layers differ in a number, whose own column is then empty: 0.1x0.1x1
 //	seed                           of everything random
 //	status, kernels                done or diverged; the kernel set that ran
 //	accuracy_...                   fractions of the test set: sampled, with one draw of the weights per 20 examples;
