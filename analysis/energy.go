@@ -44,7 +44,7 @@ type NetworkEnergy struct {
 	Hidden    string         `json:"hidden"`
 	Noise     string         `json:"noise"`
 	Rho       string         `json:"rho"`  // empty where no cost reads it
-	C         float64        `json:"c"`    // NaN where no cost reads it
+	C         float64        `json:"c"`    // NaN where no cost reads it, or layers differ
 	Price     string         `json:"cost"` // what synapses pay in training; empty for the paper's costs
 	Seed      uint64         `json:"seed"`
 	Mechanism string         `json:"mechanism"`
@@ -54,6 +54,8 @@ type NetworkEnergy struct {
 	Quantum   float64        `json:"quantum"` // in units of a weight
 	Layers    []LayerEnergy  `json:"layers"`
 	PerImage  synapse.Energy `json:"atp_per_image"` // of all layers
+
+	c string // as people read it
 }
 
 // Quantiles describe a distribution.
@@ -121,7 +123,7 @@ func MeasureEnergy(ctx context.Context, set *mnist.Set, networks []train.Network
 func (plan EnergyPlan) network(n train.Network) (*NetworkEnergy, error) {
 	c := n.Config
 	e := &NetworkEnergy{ID: n.ID, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), C: c.C,
-		Seed: uint64(c.Seed), Quantum: plan.Quantum}
+		Seed: uint64(c.Seed), Quantum: plan.Quantum, c: c.CText()}
 	if len(c.Costs) > 0 {
 		e.Price = c.Costs.String()
 	}
@@ -419,7 +421,7 @@ func (e *Energies) caption(n NetworkEnergy) string {
 		constants = append(constants, fmt.Sprintf("%s %g %s: %s (%s%s)", c.Name, c.Value, c.Unit, c.Meaning, c.Source,
 			assumed))
 	}
-	price := fmt.Sprintf("rho %s, c %.4g", n.Rho, n.C)
+	price := fmt.Sprintf("rho %s, c %s", n.Rho, n.c)
 	if n.Price != "" {
 		price = "price " + n.Price
 	}
