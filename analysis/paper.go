@@ -104,7 +104,7 @@ func (p *Paper) tradeoffFigure(name, title string) PaperFigure {
 		if p.Tradeoff == nil {
 			return draw.Illustration{}, ErrNoNetworks
 		}
-		figures, err := p.Tradeoff.Figures(train.DescribeExponent, nil)
+		figures, err := p.Tradeoff.Figures(train.DescribeSettings, nil)
 		if err != nil {
 			return draw.Illustration{}, err
 		}

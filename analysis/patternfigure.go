@@ -76,7 +76,7 @@ func (p *Pattern) columnTitle() string {
 	const most = 40
 	switch c := p.Config; {
 	case len(c.Costs) > 0:
-		text := []rune(c.Costs.String())
+		text := []rune(c.DescribeCosts())
 		if len(text) > most {
 			text = append(text[:most], '…')
 		}
@@ -178,7 +178,7 @@ func experimentSlope(which Signature) float64 {
 func (s SignatureSlope) line() string {
 	what := fmt.Sprintf("rho %s, c %.4g", s.Rho, s.C)
 	if s.Cost != "" {
-		what = s.Cost
+		what = s.Cost.Text("cost")
 	}
 	text := fmt.Sprintf("layer %d, %s, %s: ", s.Layer, what, strings.ReplaceAll(s.Signature.String(), "_", " "))
 	if s.Note != "" {

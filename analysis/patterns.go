@@ -51,7 +51,8 @@ type SignatureSlope struct {
 	// signature is a Hessian.
 	VarianceRatio float64 `json:"variance_ratio"`
 	Note          string  `json:"note"` // why there is no slope
-	Cost          string  `json:"cost"` // what synapses pay; empty for the paper's costs
+
+	Cost store.Later `json:"-"` // a column cost with what synapses pay, unless it is the paper's costs
 }
 
 // Patterns are the patterns of networks that learned one data set.
@@ -191,7 +192,7 @@ func (p *Pattern) fit(b Bootstrap) {
 				Analytic: which.Analytic(slopes), Resamples: limited.Resamples, VarianceRatio: math.NaN(),
 			}
 			if len(c.Costs) > 0 {
-				s.Cost = c.Costs.String()
+				s.Cost = store.NewLater(store.LaterSetting{Name: "cost", Value: c.Costs.String(), Text: c.Costs.String()})
 			}
 			if !c.Reads("rho") {
 				s.Rho, s.RhoValue = "", math.NaN()

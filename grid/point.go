@@ -134,6 +134,12 @@ func SettingsOf(c train.Config, data string) store.Settings {
 		C: c.C, Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs, MuInit: c.MuInit,
 		SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: uint64(c.Seed),
 	}
+	if !c.Reads("rho") {
+		s.Rho, s.RhoValue = "", 0
+	}
+	if !c.Reads("c") {
+		s.C = 0
+	}
 	var later []store.LaterSetting
 	layered := func(name string, to *float64, of func(train.Config) float64) {
 		if !math.IsNaN(*to) {
@@ -177,9 +183,12 @@ func id(c train.Config) (string, error) {
 	}
 	sum := sha256.Sum256(text)
 	name := c.Noise
-	if c.Noise != "none" {
-		name += fmt.Sprintf("-rho%s-c%s", short(s.Layers("rho_value"), "%.4g", float64(c.Rho.Value())),
-			short(s.Layers("c"), "%.6g", c.C))
+	named := c.Noise != "none" || len(c.Costs) > 0
+	if named && c.Reads("rho") {
+		name += "-rho" + short(s.Layers("rho_value"), "%.4g", float64(c.Rho.Value()))
+	}
+	if named && c.Reads("c") {
+		name += "-c" + short(s.Layers("c"), "%.6g", c.C)
 	}
 	return fmt.Sprintf("%s-seed%d-%s", name, c.Seed, hex.EncodeToString(sum[:4])), nil
 }

@@ -11,6 +11,7 @@ import (
 	"quantal/graph"
 	"quantal/internal/setting"
 	"quantal/kernels"
+	"quantal/results/store"
 	"quantal/synapse"
 )
 
@@ -186,15 +187,44 @@ func (c Config) Price() (*synapse.Price, error) {
 	return synapse.NewPrice(c.Member().Number, slopes...)
 }
 
-// Reads reports whether costs read a number. The paper's read c, rho and lambda, with whatever noise.
-func (c Config) Reads(name string) bool { return len(c.Costs) == 0 || c.Costs.reads(name) }
+// Reads reports whether the network's costs read a number. The paper's read c, rho and lambda, with whatever noise.
+func (c Config) Reads(name string) bool {
+	return len(c.Costs) == 0 || Costs(c.costs(c.Spec(1, 1).Sharing)).reads(name)
+}
 
-// DescribeCosts writes for people what synapses pay: the exponent of the paper's costs, or the formulas of others.
+// DescribeCosts writes for people what synapses pay for reliability: the exponent of the paper's costs, or the formulas
+// of others.
 func (c Config) DescribeCosts() string {
 	if len(c.Costs) > 0 {
-		return c.Costs.String()
+		return c.Costs.ofSigma()
 	}
 	return DescribeExponent(c.Rho.Value())
+}
+
+// ofSigma is the sum of the terms that depend on sigma, or of all if none does.
+func (c Costs) ofSigma() string {
+	var parts, all []string
+	for _, l := range c {
+		if all = append(all, l.Text()); l.Formula.Reads(kernels.InputSigma) {
+			parts = append(parts, l.Text())
+		}
+	}
+	if parts == nil {
+		parts = all
+	}
+	return strings.Join(parts, " + ")
+}
+
+// DescribeSettings is DescribeCosts of a record's network.
+func DescribeSettings(s store.Settings) string {
+	if text := s.Later.Text("cost"); text != "" {
+		var costs Costs
+		if err := costs.UnmarshalText([]byte(text)); err != nil {
+			return text
+		}
+		return costs.ofSigma()
+	}
+	return DescribeExponent(synapse.Power(s.RhoValue))
 }
 
 // checkCosts reports numbers that costs name and nobody gives, and those that are given and no cost names.

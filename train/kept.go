@@ -143,9 +143,20 @@ func (k *Kept) cutMetrics(epochs int) error {
 // either.
 func (k *Kept) Finish(ctx context.Context, events Events) (Summary, error) {
 	log, c := k.host.Logger(), k.Networks[0]
-	log.Info("training", "device", k.Device.Name, "why", k.Device.Reason, "kernels", k.Device.Kernels,
-		"network", strings.Trim(strings.ReplaceAll(fmt.Sprint(k.Spec.Sizes), " ", "-"), "[]"), "noise", c.Noise,
-		"rho", c.Rho, "c", c.CText(), "run", k.Folder.Path(""))
+	about := []any{"device", k.Device.Name, "why", k.Device.Reason, "kernels", k.Device.Kernels,
+		"network", strings.Trim(strings.ReplaceAll(fmt.Sprint(k.Spec.Sizes), " ", "-"), "[]"), "noise", c.Noise}
+	if len(c.Costs) > 0 {
+		about = append(about, "cost", c.Costs)
+	}
+	for _, number := range []struct {
+		name  string
+		value any
+	}{{"rho", c.Rho}, {"c", c.CText()}} {
+		if c.Reads(number.name) {
+			about = append(about, number.name, number.value)
+		}
+	}
+	log.Info("training", append(about, "run", k.Folder.Path(""))...)
 	if rule := c.NormaliseRule(); rule != "" {
 		log.Info("pixels", "normalise", rule, "mean", k.Pixels.Mean, "sd", k.Pixels.SD)
 	}

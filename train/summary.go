@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/results/store"
+	"quantal/synapse"
 )
 
 // Summary holds the results of a run and its times; see the package documentation.
@@ -22,9 +24,10 @@ type Summary struct {
 	StepsPerSecond float64 `json:"steps_per_second"` // while training
 
 	Noise     string    `json:"noise"`
-	Rho       Exponent  `json:"rho"`
-	C         float64   `json:"c"` // null if layers differ
+	Rho       Exponent  `json:"rho"` // empty if no cost reads it
+	C         float64   `json:"c"`   // null if layers differ, or no cost reads it
 	CLayers   []float64 `json:"c_layers,omitempty"`
+	Cost      string    `json:"cost,omitempty"` // what synapses pay, unless it is the paper's costs
 	Seed      uint64    `json:"seed"`
 	Device    string    `json:"device"`
 	Kernels   string    `json:"kernels"`
@@ -47,6 +50,15 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 		Noise: c.Noise, Rho: c.Rho, C: c.C, CLayers: c.Layers.C, Seed: uint64(c.Seed),
 		Device: r.Device.Name, Kernels: r.Device.Kernels, Data: r.Set.Name,
 		Training: r.training.N, TestSet: r.testing.N, Synapses: r.Program.Layout.Synapses(),
+	}
+	if len(c.Costs) > 0 {
+		s.Cost = c.Costs.String()
+	}
+	if !c.Reads("rho") {
+		s.Rho = Exponent{}
+	}
+	if !c.Reads("c") {
+		s.C, s.CLayers = math.NaN(), nil
 	}
 	if s.Seconds > 0 {
 		s.StepsPerSecond = float64(s.Steps) / s.Seconds
@@ -87,7 +99,7 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) 
 			o.ValidationAccuracySampled, o.ValidationLossSampled = &held[m].AccuracySampled, &held[m].LossSampled
 		}
 		o.ObjectiveNLL = training[m].LossSampled * float64(r.training.N)
-		o.Objective = o.ObjectiveNLL + o.ObjectiveMagnitude + o.ObjectiveReliability
+		o.Objective = store.Objective(o.ObjectiveNLL, o.ObjectiveMagnitude, o.ObjectiveReliability, o.ObjectiveCosts)
 	}
 	return outcomes, nil
 }
@@ -115,17 +127,40 @@ func (r *Run) outcomes(test []kernels.Score) ([]store.Outcome, error) {
 }
 
 func (r *Run) outcome(n Config, c *store.Checkpoint, test kernels.Score) store.Outcome {
-	costs := map[string]float64{}
+	costs := store.Terms{}
 	for _, term := range r.Program.Costs(c.State, n.Member()) {
 		costs[term.Name] = term.Value
 	}
-	return store.Outcome{
+	o := store.Outcome{
 		Steps:           c.Step,
 		AccuracySampled: test.AccuracySampled, LossSampled: test.LossSampled,
 		AccuracyMean: test.AccuracyMean, LossMean: test.LossMean,
 		AccuracyPredictive: test.AccuracyPredictive, LossPredictive: test.LossPredictive,
 		AccuracyExpectedLog: test.AccuracyExpectedLog, LossExpectedLog: test.LossExpectedLog,
-		SigmaRMS: c.SigmaRMS(), SigmaRMSLayers: c.SigmaRMSLayers(), ReliabilityCost: c.ReliabilityCost(n.rhos()...),
+		SigmaRMS: c.SigmaRMS(), SigmaRMSLayers: c.SigmaRMSLayers(), ReliabilityCost: math.NaN(),
 		ObjectiveMagnitude: costs["magnitude"], ObjectiveReliability: costs["reliability"],
 	}
+	if len(n.Costs) > 0 {
+		o.ObjectiveMagnitude, o.ObjectiveReliability, o.ObjectiveCosts = math.NaN(), math.NaN(), costs
+	}
+	if rhos := n.powers(r.Program); len(rhos) > 0 {
+		o.ReliabilityCost = c.ReliabilityCost(rhos...)
+	}
+	return o
+}
+
+// powers are the exponents of the cost of reliability in the layers; none if that is no power of sigma.
+func (c Config) powers(p *kernels.Program) []synapse.Power {
+	rhos := c.rhos()
+	if len(c.Costs) == 0 {
+		return rhos
+	}
+	s, ok := p.Gradients()[0].Standard()
+	if !ok || s.ReliabilityTerms == 0 {
+		return nil
+	}
+	for l := range rhos {
+		rhos[l] = synapse.Power(s.Slopes(c.Layer(l).Member(), 1).Rho)
+	}
+	return rhos
 }

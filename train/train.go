@@ -416,13 +416,14 @@ func (r *Run) measure(ctx context.Context) ([]store.Epoch, error) {
 			AccuracySampled: o.AccuracySampled, LossSampled: o.LossSampled, AccuracyMean: o.AccuracyMean, LossMean: o.LossMean,
 			SigmaRMS: o.SigmaRMS, SigmaRMSLayers: o.SigmaRMSLayers, ReliabilityCost: o.ReliabilityCost,
 			ObjectiveMagnitude: o.ObjectiveMagnitude, ObjectiveReliability: o.ObjectiveReliability,
+			ObjectiveCosts: o.ObjectiveCosts,
 		}
 		e.StepsPerSecond = float64(r.step) / e.Seconds
 		if held != nil {
 			e.ValidationAccuracySampled, e.ValidationLossSampled = &held[m].AccuracySampled, &held[m].LossSampled
 		}
 		e.ObjectiveNLL = e.NLL * float64(r.training.N)
-		e.Objective = e.ObjectiveNLL + e.ObjectiveMagnitude + e.ObjectiveReliability
+		e.Objective = store.Objective(e.ObjectiveNLL, e.ObjectiveMagnitude, e.ObjectiveReliability, e.ObjectiveCosts)
 		epochs[m] = e
 	}
 	return epochs, nil

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"text/tabwriter"
 
@@ -104,10 +106,13 @@ func measure(c *cli.Context, t *analysis.Trained, epochs int) (*analysis.Pattern
 // printSlopes writes the table of slopes for people.
 func printSlopes(out io.Writer, rows []analysis.SignatureSlope) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "hidden\trho\tc\tseed\tlayer\tsignature\tslope\t95 % interval\tr\tanalytic\tsigma^2 / Eq. 66")
+	fmt.Fprintln(w, "hidden\trho\tc\tseed\tlayer\tsignature\tslope\t95 % interval\tr\tanalytic\tsigma^2 / optimum")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%.4g\t%d\t%d\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\n", r.Hidden, r.Rho, r.C, r.Seed, r.Layer,
-			r.Signature,
+		rho, c := cmp.Or(r.Rho, "-"), "-"
+		if !math.IsNaN(r.C) {
+			c = fmt.Sprintf("%.4g", r.C)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\n", r.Hidden, rho, c, r.Seed, r.Layer, r.Signature,
 			tables.Known(r.Value, 3), tables.Known(r.Low, 3), tables.Known(r.High, 3), tables.Known(r.Correlation, 2), tables.Known(r.Analytic, 3),
 			tables.Known(r.VarianceRatio, 2))
 	}

@@ -113,7 +113,7 @@ func gridFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 		return nil, err
 	}
 	warnUnfit(c, g.Records, published)
-	return g.Figures(train.DescribeExponent, published)
+	return g.Figures(train.DescribeSettings, published)
 }
 
 // drawRun draws the figures of a run as SVG and PNG into a folder, and names the files.

@@ -194,7 +194,7 @@ func gridReport(c *cli.Context, dir string) (tables.Report, error) {
 		return tables.Report{}, err
 	}
 	warnUnfit(c, g.Records, published)
-	figures, err := g.Figures(train.DescribeExponent, published)
+	figures, err := g.Figures(train.DescribeSettings, published)
 	if err != nil && !errors.Is(err, store.ErrNothing) {
 		return tables.Report{}, err
 	}

@@ -101,10 +101,20 @@ func (w *gridWatcher) finished(r store.Record) { w.bar.println(w.out, recordLine
 
 // recordLine is a finished point for a person.
 func recordLine(r store.Record) string {
-	text := fmt.Sprintf("%-13s  rho %-5s  c %-9s  seed %-3d", r.Noise, r.Rho, r.CText("%.4g"), r.Seed)
-	if r.Noise == "none" {
-		text = fmt.Sprintf("%-13s  seed %-3d", r.Noise, r.Seed)
+	text := fmt.Sprintf("%-13s", r.Noise)
+	cost := r.Later.Text("cost")
+	if r.Rho != "" && (r.Noise != store.WithoutNoise || cost != "") {
+		text += fmt.Sprintf("  rho %-5s", r.Rho)
 	}
+	if c := r.CText("%.4g"); c != "0" && (r.Noise != store.WithoutNoise || cost != "") {
+		text += fmt.Sprintf("  c %-9s", c)
+	}
+	for _, name := range []string{"cost", "set"} {
+		if value := r.Later.Text(name); value != "" {
+			text += "  " + value
+		}
+	}
+	text += fmt.Sprintf("  seed %-3d", r.Seed)
 	if r.Status == store.Diverged {
 		return fmt.Sprintf("%s  diverged: %s is not finite at step %d in layer %d", text, r.DivergedWhat, *r.DivergedStep,
 			*r.DivergedLayer)

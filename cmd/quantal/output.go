@@ -96,9 +96,18 @@ func printSummary(out io.Writer, s train.Summary) error {
 		return err
 	}
 	fmt.Fprintf(w, "\nsigma_rms\t%.4g\n", s.SigmaRMS)
-	fmt.Fprintf(w, "reliability cost\t%.6g\n", s.ReliabilityCost)
-	fmt.Fprintf(w, "objective\t%.6g = %.6g likelihood + %.6g magnitude + %.6g reliability\n",
-		s.Objective, s.ObjectiveNLL, s.ObjectiveMagnitude, s.ObjectiveReliability)
+	if !math.IsNaN(s.ReliabilityCost) {
+		fmt.Fprintf(w, "reliability cost\t%.6g\n", s.ReliabilityCost)
+	}
+	terms := fmt.Sprintf(" + %.6g magnitude + %.6g reliability", s.ObjectiveMagnitude, s.ObjectiveReliability)
+	if len(s.ObjectiveCosts) > 0 {
+		terms = ""
+		for _, name := range s.ObjectiveCosts.Names() {
+			terms += fmt.Sprintf(" + %.6g %s", s.ObjectiveCosts[name], name)
+		}
+		fmt.Fprintf(w, "costs\t%s\n", s.Cost)
+	}
+	fmt.Fprintf(w, "objective\t%.6g = %.6g likelihood%s\n", s.Objective, s.ObjectiveNLL, terms)
 	if s.StepsPerSecond > 0 && !math.IsInf(s.StepsPerSecond, 0) {
 		fmt.Fprintf(w, "trained\t%d steps in %.1f s (%.0f steps/s) on %s, %s kernels; tests took %.1f s\n", s.Steps,
 			s.Seconds, s.StepsPerSecond, s.Device, s.Kernels, s.MeasuringSeconds)

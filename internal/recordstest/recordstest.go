@@ -84,7 +84,7 @@ func GridCases() map[string]Grid {
 }
 
 // RhoTitle names an exponent.
-func RhoTitle(rho synapse.Power) string { return fmt.Sprintf("mechanism, ρ = %.3g", rho) }
+func RhoTitle(s store.Settings) string { return fmt.Sprintf("mechanism, ρ = %.3g", s.RhoValue) }
 
 // Grid is the records of a grid of which this many points were asked for.
 type Grid struct {

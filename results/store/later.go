@@ -45,6 +45,16 @@ func (l Later) Has(name string) bool {
 	return slices.ContainsFunc(l.List(), func(s LaterSetting) bool { return s.Name == name && !s.Before })
 }
 
+// Text is the value of a setting for people; empty if it is not there, or as it was before.
+func (l Later) Text(name string) string {
+	for _, s := range l.List() {
+		if s.Name == name && !s.Before {
+			return s.Text
+		}
+	}
+	return ""
+}
+
 // layersSuffix is that of the name of a LaterSetting that has the numbers of a setting in which layers differ. The
 // setting itself, under its name in JSON, is then 0 in a struct and empty in files.
 const layersSuffix = "_layers"
@@ -78,6 +88,11 @@ func withoutLayered(fields []NamedField) []NamedField {
 		}
 	}
 	return fields
+}
+
+// Without leaves a setting out.
+func (l Later) Without(name string) Later {
+	return NewLater(slices.DeleteFunc(l.List(), func(s LaterSetting) bool { return s.Name == name })...)
 }
 
 // fields are the settings as the fields of a struct.

@@ -23,10 +23,11 @@ type Epoch struct {
 
 	NLL float64 `json:"nll"` // mean negative log-likelihood of the training examples during the epoch
 
-	Objective            float64 `json:"objective"` // the sum of the next three
+	Objective            float64 `json:"objective"` // the sum of the next four
 	ObjectiveNLL         float64 `json:"objective_nll"`
-	ObjectiveMagnitude   float64 `json:"objective_magnitude"`
+	ObjectiveMagnitude   float64 `json:"objective_magnitude"` // the terms of the paper's costs; NaN under others
 	ObjectiveReliability float64 `json:"objective_reliability"`
+	ObjectiveCosts       Terms   `json:"objective_costs,omitempty"` // the terms of other costs, by name
 
 	AccuracySampled float64 `json:"accuracy_sampled"` // with one draw of the weights per 20 test examples
 	LossSampled     float64 `json:"loss_sampled"`

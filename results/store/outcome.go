@@ -1,6 +1,61 @@
 package store
 
-import "math"
+import (
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+)
+
+// Terms are the costs of a network by their names, in nats, sums over its synapses with biases. One that is not finite
+// is null in a file and NaN here.
+type Terms map[string]float64
+
+// Names lists the terms in alphabetical order.
+func (t Terms) Names() []string { return slices.Sorted(maps.Keys(t)) }
+
+// Of is a term by its name, NaN if there is none.
+func (t Terms) Of(name string) float64 {
+	if v, ok := t[name]; ok {
+		return v
+	}
+	return math.NaN()
+}
+
+// Sum adds them up in that order; it is 0 without any.
+func (t Terms) Sum() float64 {
+	sum := 0.0
+	for _, name := range t.Names() {
+		sum += t[name]
+	}
+	return sum
+}
+
+// UnmarshalJSON reads null as NaN.
+func (t *Terms) UnmarshalJSON(text []byte) error {
+	var read map[string]*float64
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	*t = nil
+	for name, value := range read {
+		if *t == nil {
+			*t = Terms{}
+		}
+		if (*t)[name] = math.NaN(); value != nil {
+			(*t)[name] = *value
+		}
+	}
+	return nil
+}
+
+// Objective is the sum of the negative log-likelihood and the costs: the paper's two, or those of other names.
+func Objective(nll, magnitude, reliability float64, others Terms) float64 {
+	if len(others) > 0 {
+		return nll + others.Sum()
+	}
+	return nll + magnitude + reliability
+}
 
 // Outcome holds the figures of a trained network. Accuracies are fractions of the test set, losses are in nats per
 // example, objectives are sums over the training set. A number that was not measured is NaN here and null in a file.
@@ -19,14 +74,17 @@ type Outcome struct {
 	ValidationAccuracySampled *float64 `json:"validation_accuracy_sampled,omitempty"`
 	ValidationLossSampled     *float64 `json:"validation_loss_sampled,omitempty"`
 
-	SigmaRMS        float64   `json:"sigma_rms"`        // over weights, biases not included
-	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // of each layer
-	ReliabilityCost float64   `json:"reliability_cost"` // (1/rho) sum sigma^-rho over weights, biases not included
+	SigmaRMS       float64   `json:"sigma_rms"`        // over weights, biases not included
+	SigmaRMSLayers []float64 `json:"sigma_rms_layers"` // of each layer
+	// ReliabilityCost is (1/rho) sum sigma^-rho over weights, biases not included; NaN under costs without one power of
+	// sigma.
+	ReliabilityCost float64 `json:"reliability_cost"`
 
-	Objective            float64 `json:"objective"` // the sum of the next three
+	Objective            float64 `json:"objective"` // the sum of the next four
 	ObjectiveNLL         float64 `json:"objective_nll"`
-	ObjectiveMagnitude   float64 `json:"objective_magnitude"`
+	ObjectiveMagnitude   float64 `json:"objective_magnitude"` // the terms of the paper's costs; NaN under others
 	ObjectiveReliability float64 `json:"objective_reliability"`
+	ObjectiveCosts       Terms   `json:"objective_costs,omitempty"` // the terms of other costs, by name
 
 	Steps int `json:"steps"` // of training
 }

@@ -25,9 +25,9 @@ type Settings struct {
 	Data         string  `json:"data"`      // the data set's name
 	Hidden       string  `json:"hidden"`    // units of the hidden layers, as in 100x100, or none
 	Noise        string  `json:"noise"`     // heterogeneous, homogeneous, neuron, layer or none
-	Rho          string  `json:"rho"`       // the exponent as the user wrote it
-	RhoValue     float64 `json:"rho_value"` // 0 for entropic
-	C            float64 `json:"c"`
+	Rho          string  `json:"rho"`       // the exponent as the user wrote it; empty if no cost reads it
+	RhoValue     float64 `json:"rho_value"` // 0 for entropic, and without a Rho
+	C            float64 `json:"c"`         // 0 if no cost reads it
 	Lambda       float64 `json:"lambda"`
 	LearningRate float64 `json:"lr"`
 	Batch        int     `json:"batch"`
@@ -205,6 +205,9 @@ func (r Record) complete(written map[string]json.RawMessage) error {
 		}
 	}
 	for _, name := range needed {
+		if name == "rho" && r.Later.Has("cost") { // which need not read it
+			continue
+		}
 		if text := string(written[name]); text == "" || text == "null" || text == `""` {
 			return fmt.Errorf("has no value for %q", name)
 		}

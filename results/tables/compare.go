@@ -242,8 +242,11 @@ func (c *Comparison) Fits() error {
 // placeName names a point: "rho 1/2, c 0.1, homogeneous".
 func placeName(rho, c, noise, about string) string {
 	name := noise
-	if noise != store.WithoutNoise {
-		name = fmt.Sprintf("rho %s, c %s, %s", rho, c, noise)
+	if noise != store.WithoutNoise && c != "0" {
+		name = fmt.Sprintf("c %s, %s", c, name)
+	}
+	if noise != store.WithoutNoise && rho != "" {
+		name = fmt.Sprintf("rho %s, %s", rho, name)
 	}
 	if about != "" {
 		name += ", " + about

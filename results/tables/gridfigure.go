@@ -28,7 +28,13 @@ type quantity struct {
 
 func multiplierC() quantity {
 	return quantity{draw.Axis{Label: "Cost multiplier c (nats)", Log: true},
-		func(g Group) Interval { return Interval{N: len(g.Done), Mean: g.C, HalfWidth: math.NaN()} },
+		func(g Group) Interval {
+			i := Interval{N: len(g.Done), Mean: g.C, HalfWidth: math.NaN()}
+			if g.C == 0 { // no cost reads it
+				i.Mean = math.NaN()
+			}
+			return i
+		},
 		func(p Published) float64 { return p.C }}
 }
 
@@ -46,10 +52,29 @@ func noiseLevel() quantity {
 		func(p Published) float64 { return p.SigmaRMS }}
 }
 
-func reliabilityCost() quantity {
-	return quantity{draw.Axis{Label: "Reliability cost Σσ^{−ρ}/ρ", Log: true},
-		func(g Group) Interval { return g.Interval(func(o store.Outcome) float64 { return o.ReliabilityCost }) },
+// mixedCosts is the label of an axis that has both; a longer one has no room beside a panel.
+const mixedCosts = "Cost (see below)"
+
+// reliabilityCost is that of the paper's costs; networks with others have the sum of what their synapses pay.
+func reliabilityCost(columns []column) quantity {
+	q := quantity{draw.Axis{Label: "Reliability cost Σσ^{−ρ}/ρ", Log: true},
+		func(g Group) Interval {
+			return g.Interval(func(o store.Outcome) float64 {
+				if len(o.ObjectiveCosts) > 0 {
+					return o.ObjectiveCosts.Sum()
+				}
+				return o.ReliabilityCost
+			})
+		},
 		func(p Published) float64 { return p.ReliabilityCost }}
+	others := len(slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.cost == "" }))
+	switch {
+	case others > 0 && others == len(columns):
+		q.Label = "Cost of all synapses (nats)"
+	case others > 0:
+		q.Label = mixedCosts
+	}
+	return q
 }
 
 // relation is a row of panels: one quantity over another.
@@ -60,8 +85,8 @@ type relation struct{ y, x quantity }
 // over that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is
 // interrupted at a network that diverged; a band is the 95 % interval. Published values, if there are any, are open
 // marks. If more than noise, rho, c and seed varies, each combination of the rest has its own figures; published values
-// are in those of their kind. title names an exponent. With nothing to draw, an error says why.
-func (g *Grid) Figures(title func(rho synapse.Power) string, published []Published) ([]NamedFigure, error) {
+// are in those of their kind. title names what synapses pay. With nothing to draw, an error says why.
+func (g *Grid) Figures(title func(store.Settings) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
 	variants := slices.DeleteFunc(variantsOf(g.Records), func(v variant) bool { return len(v.columns()) == 0 })
 	for _, v := range variants {
@@ -70,6 +95,7 @@ func (g *Grid) Figures(title func(rho synapse.Power) string, published []Publish
 			name, about = "-"+strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(v.label), " "+v.label+"."
 		}
 		reference, misfit := v.reference(published)
+		cost := reliabilityCost(v.columns())
 		for _, f := range []struct {
 			name, caption string
 			rows          []relation
@@ -78,8 +104,11 @@ func (g *Grid) Figures(title func(rho synapse.Power) string, published []Publish
 				[]relation{{testAccuracy(), multiplierC()}, {noiseLevel(), multiplierC()}}},
 			{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as " +
 				"EES Fig. 3.",
-				[]relation{{testAccuracy(), noiseLevel()}, {reliabilityCost(), noiseLevel()}, {testAccuracy(), reliabilityCost()}}},
+				[]relation{{testAccuracy(), noiseLevel()}, {cost, noiseLevel()}, {testAccuracy(), cost}}},
 		} {
+			if f.name == "fig2" && !slices.ContainsFunc(v.groups, func(g Group) bool { return g.C != 0 }) {
+				continue // no cost reads c
+			}
 			figure, err := newSheet(v, f.rows, title, reference).figure(strings.TrimSpace(about + " " + g.remark() + misfit))
 			if err != nil {
 				return nil, fmt.Errorf("tables: %s: %w", f.name+name, err)
@@ -112,7 +141,7 @@ func (g *Grid) remark() string {
 	return fmt.Sprintf("%d of %d points have not finished.", missing, g.Points)
 }
 
-// variant is a set of networks that differ only in noise, rho, c and seed.
+// variant is a set of networks that differ only in noise, costs, rho, c and seed.
 type variant struct {
 	label  string // settings that they share and others do not: "lambda 0.01, batch 20"
 	groups []Group
@@ -125,7 +154,7 @@ func variantsOf(records []store.Record) []variant {
 	var common []store.Settings
 	for _, g := range Groups(records) {
 		rest := g.Settings
-		rest.Noise, rest.Rho, rest.RhoValue, rest.C = "", "", 0, 0
+		rest.Noise, rest.Rho, rest.RhoValue, rest.C, rest.Later = "", "", 0, 0, rest.Later.Without(costColumn)
 		i, ok := at[rest]
 		if !ok {
 			i = len(list)
@@ -164,10 +193,12 @@ func (v variant) withoutNoise() float64 {
 	return math.NaN()
 }
 
-// column is the groups of one rho.
+// column is the groups whose synapses pay the same.
 type column struct {
 	rho    synapse.Power
-	groups []Group // by noise, then c
+	cost   string         // empty for the paper's, whose exponent is rho
+	about  store.Settings // of the first
+	groups []Group        // by noise, then c
 }
 
 // reference is the published values for networks of this kind, and a remark if there are none among those given.
@@ -183,23 +214,24 @@ func (v variant) reference(published []Published) (reference []Published, remark
 	return reference, remark
 }
 
-// columns lists the exponents with something to draw.
+// columns lists the costs with something to draw, the paper's first.
 func (v variant) columns() []column {
 	var list []column
 	for _, g := range v.groups {
 		if g.Noise == store.WithoutNoise || g.Layers("rho_value")+g.Layers("c") != "" { // no place on the axis
 			continue
 		}
-		i := slices.IndexFunc(list, func(c column) bool { return c.rho == synapse.Power(g.RhoValue) })
+		rho, cost := synapse.Power(g.RhoValue), g.Later.Text(costColumn)
+		i := slices.IndexFunc(list, func(c column) bool { return c.rho == rho && c.cost == cost })
 		if i < 0 {
 			i = len(list)
-			list = append(list, column{rho: synapse.Power(g.RhoValue)})
+			list = append(list, column{rho: rho, cost: cost, about: g.Settings})
 		}
 		list[i].groups = append(list[i].groups, g)
 	}
 	list = slices.DeleteFunc(list, func(c column) bool {
 		return !slices.ContainsFunc(c.groups, func(g Group) bool { return len(g.Done) > 0 })
 	})
-	slices.SortFunc(list, func(a, b column) int { return cmp.Compare(a.rho, b.rho) })
+	slices.SortFunc(list, func(a, b column) int { return cmp.Or(strings.Compare(a.cost, b.cost), cmp.Compare(a.rho, b.rho)) })
 	return list
 }

@@ -31,7 +31,7 @@ func TestFiguresShowTheRecords(t *testing.T) {
 	if len(v) != 1 || v[0].label != "" {
 		t.Fatalf("%d variants, label %q", len(v), v[0].label)
 	}
-	s := newSheet(v[0], []relation{{testAccuracy(), multiplierC()}, {reliabilityCost(), noiseLevel()}},
+	s := newSheet(v[0], []relation{{testAccuracy(), multiplierC()}, {reliabilityCost(nil), noiseLevel()}},
 		recordstest.RhoTitle, reference)
 	accuracy, cost := s.Rows[0][1], s.Rows[1][1]
 	if s.Rows[0][0].Title != "mechanism, ρ = 0.5" || accuracy.Title != "mechanism, ρ = 2" || len(s.Rows[0]) != 2 ||
@@ -104,8 +104,8 @@ func publishedOf(p draw.Panel) (list []draw.Points) {
 func TestNetworksThatLogarithmicAxesCannotShow(t *testing.T) {
 	// sigma above 1 at the last: a negative cost
 	records := recordstest.GridRecords([]float64{0}, recordstest.BothNoises[:1], []float64{0.1, 1, 1e3}, 2, nil)
-	s := newSheet(variantsOf(records)[0], []relation{{reliabilityCost(), noiseLevel()},
-		{testAccuracy(), reliabilityCost()}}, recordstest.RhoTitle, nil)
+	s := newSheet(variantsOf(records)[0], []relation{{reliabilityCost(nil), noiseLevel()},
+		{testAccuracy(), reliabilityCost(nil)}}, recordstest.RhoTitle, nil)
 	if c := curvesOf(s.Rows[0][0], "heterogeneous"); s.hidden != 2 || len(c) != 1 || len(c[0].X) != 2 {
 		t.Errorf("hidden %d, curves %+v", s.hidden, c)
 	}

@@ -159,16 +159,16 @@ type shown struct {
 	of     func(store.Outcome) float64
 }
 
-func shownFigures() []shown {
+func shownFigures(terms []string) []shown {
 	var list []shown
-	for _, m := range measures() {
+	for _, m := range measures(terms) {
 		s := shown{strings.ReplaceAll(m.name, "_", " "), "%.5g", m.of}
 		switch {
 		case strings.Contains(m.name, "accuracy"):
 			s = shown{s.title + " (%)", "%.2f", func(o store.Outcome) float64 { return 100 * m.of(o) }}
 		case strings.Contains(m.name, "loss"):
 			s.title, s.format = s.title+" (nats)", "%.4f"
-		case strings.HasPrefix(m.name, "objective"):
+		case strings.HasPrefix(m.name, "objective"), strings.HasPrefix(m.name, termColumn):
 			s.title += " (nats)"
 		case m.name == "sigma_rms":
 			s.format = "%.4g"
@@ -193,11 +193,11 @@ func (g *Grid) meansSection() Section {
 	for _, group := range groups {
 		var row []string
 		for _, name := range names {
-			row = append(row, cellText(cellsOf(group.Settings, group.Noise), name))
+			row = append(row, cellText(cellsOf(group.Settings, group.Settings), name))
 		}
 		t.Rows = append(t.Rows, append(row, strconv.Itoa(len(group.Done)), strconv.Itoa(len(group.Diverged))))
 	}
-	for _, s := range shownFigures() {
+	for _, s := range shownFigures(termsOf(g.Records)) {
 		t.addColumn(s.title, func(row int) string {
 			i := groups[row].Interval(s.of)
 			text := number(s.format, i.Mean)
@@ -259,7 +259,7 @@ func (g *Grid) pointsSection() Section {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	for _, s := range shownFigures() {
+	for _, s := range shownFigures(termsOf(g.Records)) {
 		t.addColumn(s.title, func(row int) string { return number(s.format, s.of(g.Records[row].Outcome)) })
 	}
 	return Section{Title: "Points", Tables: []ReportTable{t},

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -13,7 +14,7 @@ import (
 
 // Group is a set of networks that differ only in the seed, each seed once.
 type Group struct {
-	store.Settings                // of all; Seed is 0, and without noise Rho, RhoValue and C are zero
+	store.Settings                // of all; Seed is 0, and Rho, RhoValue and C are zero where no cost reads them
 	Done           []store.Record // by seed
 	Diverged       []store.Record
 }
@@ -60,7 +61,7 @@ func bySeed(a, b store.Record) int { return cmp.Compare(a.Seed, b.Seed) }
 // seedless is the settings without those that may differ in a group.
 func seedless(s store.Settings) store.Settings {
 	s.Seed = 0
-	if s.Noise == store.WithoutNoise {
+	if s.Noise == store.WithoutNoise && s.Later.Text(costColumn) == "" {
 		s.Rho, s.RhoValue, s.C = "", 0, 0
 	}
 	return s
@@ -111,15 +112,29 @@ type measure struct {
 	of   func(store.Outcome) float64
 }
 
-// measures lists the figures whose means are taken.
-func measures() []measure {
+// costColumn is the column that has costs other than the paper's.
+const costColumn = "cost"
+
+// terms are the names of the costs of a group's networks, unless they are the paper's.
+func (g Group) terms() []string { return termsOf(g.Done) }
+
+func termsOf(records []store.Record) []string {
+	all := store.Terms{}
+	for _, r := range records {
+		maps.Copy(all, r.ObjectiveCosts)
+	}
+	return all.Names()
+}
+
+// measures lists the figures whose means are taken; terms are the names of costs other than the paper's.
+func measures(terms []string) []measure {
 	or := func(x *float64) float64 {
 		if x == nil {
 			return math.NaN()
 		}
 		return *x
 	}
-	return []measure{
+	list := []measure{
 		{"accuracy_sampled", func(o store.Outcome) float64 { return o.AccuracySampled }},
 		{"accuracy_mean", func(o store.Outcome) float64 { return o.AccuracyMean }},
 		{"accuracy_predictive", func(o store.Outcome) float64 { return o.AccuracyPredictive }},
@@ -137,4 +152,8 @@ func measures() []measure {
 		{"objective_magnitude", func(o store.Outcome) float64 { return o.ObjectiveMagnitude }},
 		{"objective_reliability", func(o store.Outcome) float64 { return o.ObjectiveReliability }},
 	}
+	for _, name := range terms {
+		list = append(list, measure{termColumn + name, func(o store.Outcome) float64 { return o.ObjectiveCosts.Of(name) }})
+	}
+	return list
 }

@@ -108,7 +108,7 @@ func TestMeasuresAreTheNumbersOfAnOutcome(t *testing.T) {
 		}
 		want[f.Name] = x
 	}
-	for _, m := range measures() {
+	for _, m := range measures(nil) {
 		if got, ok := want[m.name]; !ok || m.of(o) != got {
 			t.Errorf("%s is %v, want %v", m.name, m.of(o), got)
 		}

@@ -3,6 +3,7 @@ package tables
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -52,14 +53,7 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 			return math.NaN()
 		}))
 	}
-	for i, term := range []struct {
-		name string
-		of   func(store.Epoch) float64
-	}{
-		{"performance", func(e store.Epoch) float64 { return e.ObjectiveNLL }},
-		{"magnitude", func(e store.Epoch) float64 { return e.ObjectiveMagnitude }},
-		{"reliability", func(e store.Epoch) float64 { return e.ObjectiveReliability }},
-	} {
+	for i, term := range objectiveTerms(epochs) {
 		c := curve(term.name, draw.Series(i), term.of)
 		if slices.ContainsFunc(c.Y, func(y float64) bool { return y != 0 }) {
 			terms = append(terms, c)
@@ -75,6 +69,29 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	block := draw.Grid(2, draw.RowHeight, panels...)
 	block.OwnKeys = true
 	return draw.NewFigure(block)
+}
+
+// objectiveTerm is a term of the objective with its name in figures.
+type objectiveTerm struct {
+	name string
+	of   func(store.Epoch) float64
+}
+
+// objectiveTerms are performance and the costs: the paper's two, or those that the epochs name.
+func objectiveTerms(epochs []store.Epoch) []objectiveTerm {
+	list := []objectiveTerm{{"performance", func(e store.Epoch) float64 { return e.ObjectiveNLL }}}
+	names := store.Terms{}
+	for _, e := range epochs {
+		maps.Copy(names, e.ObjectiveCosts)
+	}
+	for _, name := range names.Names() {
+		list = append(list, objectiveTerm{name, func(e store.Epoch) float64 { return e.ObjectiveCosts.Of(name) }})
+	}
+	if len(names) > 0 {
+		return list
+	}
+	return append(list, objectiveTerm{"magnitude", func(e store.Epoch) float64 { return e.ObjectiveMagnitude }},
+		objectiveTerm{"reliability", func(e store.Epoch) float64 { return e.ObjectiveReliability }})
 }
 
 // layersOf is the number of layers in the epochs.

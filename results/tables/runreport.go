@@ -48,7 +48,7 @@ func reachedSection(f *store.Folder) (Section, error) {
 		return s, err
 	}
 	t := ReportTable{Header: []string{"figure", "value"}, Text: 1}
-	for _, figure := range shownFigures() {
+	for _, figure := range shownFigures(o.ObjectiveCosts.Names()) {
 		if text := number(figure.format, figure.of(o)); text != "" {
 			t.Rows = append(t.Rows, []string{figure.title, text})
 		}

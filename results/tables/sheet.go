@@ -8,7 +8,6 @@ import (
 
 	"quantal/results/draw"
 	"quantal/results/store"
-	"quantal/synapse"
 )
 
 // sheet is what a figure of a grid shows: a row of panels for each relation, a column for each exponent.
@@ -21,7 +20,7 @@ type sheet struct {
 }
 
 // newSheet collects the content of a figure. Published values are used if their rho and noise are among ours.
-func newSheet(v variant, rows []relation, title func(rho synapse.Power) string, published []Published) sheet {
+func newSheet(v variant, rows []relation, title func(store.Settings) string, published []Published) sheet {
 	const (
 		high    = 44 // millimetres: a row, with its axis
 		without = "without noise"
@@ -48,7 +47,7 @@ func newSheet(v variant, rows []relation, title func(rho synapse.Power) string, 
 				p.Letter = draw.Letter(j)
 			}
 			if j == 0 {
-				p.Title = title(c.rho)
+				p.Title = short(title(c.about))
 				s.count(c)
 			}
 			row = append(row, p)
@@ -61,9 +60,18 @@ func newSheet(v variant, rows []relation, title func(rho synapse.Power) string, 
 	return s
 }
 
+// short is a title that a column has room for.
+func short(title string) string {
+	const most = 32
+	if text := []rune(title); len(text) > most {
+		return string(text[:most-1]) + "…"
+	}
+	return title
+}
+
 // count counts the networks of a column.
 func (s *sheet) count(c column) {
-	s.entropic = s.entropic || c.rho.Entropic()
+	s.entropic = s.entropic || c.cost == "" && c.rho.Entropic()
 	for _, g := range c.groups {
 		s.diverged += len(g.Diverged)
 		if n := len(g.Done); n > 0 {
@@ -117,7 +125,7 @@ func (r relation) layers(c column, noise string, published []Published, hidden m
 		d.Low, d.High = append(d.Low, y.Mean-y.HalfWidth), append(d.High, y.Mean+y.HalfWidth)
 	}
 	for _, p := range published {
-		if some && p.Noise == noise && p.hasRho(float64(c.rho)) {
+		if some && c.cost == "" && p.Noise == noise && p.hasRho(float64(c.rho)) {
 			reference.X = append(reference.X, r.x.published(p))
 			reference.Y = append(reference.Y, r.y.published(p))
 		}
@@ -160,8 +168,11 @@ func (s sheet) note(remark string) string {
 		parts = append(parts, fmt.Sprintf("%s diverged and %s left out.", count(s.diverged, "network"), isAre(s.diverged)))
 	}
 	if s.entropic && slices.ContainsFunc(s.Rows,
-		func(row []draw.Panel) bool { return row[0].Y.Label == reliabilityCost().Label }) {
+		func(row []draw.Panel) bool { return row[0].Y.Label == reliabilityCost(nil).Label }) {
 		parts = append(parts, "The entropic cost is −Σ ln σ.")
+	}
+	if slices.ContainsFunc(s.Rows, func(row []draw.Panel) bool { return row[0].Y.Label == mixedCosts }) {
+		parts = append(parts, "The cost is Σσ^−ρ/ρ, or −Σ ln σ, where ρ is given, else what all synapses pay (nats).")
 	}
 	if s.hidden > 0 {
 		parts = append(parts, fmt.Sprintf("%s without a positive σ or cost cannot be shown on logarithmic axes.",

@@ -157,27 +157,44 @@ func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 	return t, nil
 }
 
-// recordRow is the content of a record, under its names in JSON.
-func recordRow(r store.Record) []cell { return cellsOf(r, r.Noise) }
+// recordRow is the content of a record, under its names in JSON. The terms of costs other than the paper's have a column
+// each.
+func recordRow(r store.Record) []cell {
+	var row []cell
+	for _, c := range cellsOf(r, r.Settings) {
+		if c.name != "objective_costs" {
+			row = append(row, c)
+			continue
+		}
+		for _, name := range r.ObjectiveCosts.Names() {
+			row = append(row, cell{termColumn + name, r.ObjectiveCosts[name], reflect.TypeFor[float64]()})
+		}
+	}
+	return row
+}
+
+// termColumn begins the names of columns that have a term of costs other than the paper's.
+const termColumn = "cost_"
 
 // meanRow is the settings of a group, how many seeds finished and how many diverged, and the mean and the half-width of
 // the 95 % interval of each figure.
 func meanRow(g Group) []cell {
-	cells := slices.DeleteFunc(cellsOf(g.Settings, g.Noise), func(c cell) bool { return c.name == "seed" })
+	cells := slices.DeleteFunc(cellsOf(g.Settings, g.Settings), func(c cell) bool { return c.name == "seed" })
 	cells = append(cells, cell{name: "seeds", value: len(g.Done)}, cell{name: "diverged", value: len(g.Diverged)})
-	for _, m := range measures() {
+	for _, m := range measures(g.terms()) {
 		i := g.Interval(m.of)
 		cells = append(cells, cell{name: m.name, value: i.Mean}, cell{name: m.name + "_ci95", value: i.HalfWidth})
 	}
 	return cells
 }
 
-// cellsOf is the fields of a struct that has those of Settings. Without noise rho and c are left out: they have no
-// meaning.
-func cellsOf(v any, noise string) []cell {
+// cellsOf is the fields of a struct that has those of Settings. rho and c are left out where they have no meaning.
+func cellsOf(v any, s store.Settings) []cell {
+	s = seedless(s)
 	cells := cellsIn(v)
 	for i, c := range cells {
-		if c.value == "" || noise == store.WithoutNoise && slices.Contains([]string{"rho", "rho_value", "c"}, c.name) {
+		switch {
+		case c.value == "", c.name == "rho" && s.Rho == "", c.name == "rho_value" && s.Rho == "", c.name == "c" && s.C == 0:
 			cells[i].value = nil
 		}
 	}
