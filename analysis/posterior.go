@@ -50,8 +50,7 @@ func DefaultPosterior() (*PosteriorComparison, error) {
 
 // ComparePosterior takes a Gaussian posterior of two weights by its marginal standard deviations and their correlation.
 // Its precision is the Hessian, and each synapse's importance is a diagonal entry of it. The scales are those of the
-// caption: c =
-// 0.112, 0.2 and 0.356 for rho = 1/2.
+// caption: c = 0.112, 0.2 and 0.356 for rho = 1/2.
 func ComparePosterior(sd [2]float64, correlation float64) (*PosteriorComparison, error) {
 	if !(sd[0] > 0 && sd[1] > 0) || !(math.Abs(correlation) < 1) {
 		return nil,

@@ -13,7 +13,7 @@ import (
 	"quantal/train"
 )
 
-// Help is what a person reads about an experiment. Its name is that of its command and of its package.
+// Help is the text about an experiment for its users. Its name is that of its command and of its package.
 type Help struct{ Name, Usage, UsageText, Description string }
 
 // Design is all that an experiment is. Row is a row of the table.
@@ -25,26 +25,25 @@ type Design[Config interface {
 	Default  func() (Config, error)
 	Settings func(*Config) setting.List // all of them, bound to the configuration; flags are set in their order
 
-	// Start is where the configuration says which network the experiment starts from; nil for an experiment without one.
-	// NeedsNetwork, if not nil, says whether a configuration makes use of it.
+	// Start is the part of the configuration that says from which network the experiment starts; nil for one without a
+	// network. NeedsNetwork, if not nil, says whether a configuration uses it.
 	Start        func(*Config) *Start
 	NeedsNetwork func(Config) bool
 	Kernels      func() (string, error) // of an experiment without a Start, which runs on processors
 
-	About func(Config) []any // what is logged when it begins, in pairs
+	About func(Config) []any // values to log when it begins, in pairs
 	Run   func(context.Context, Config, *Network, Job) (Findings[Summary, Row], error)
 	Print func(io.Writer, Findings[Summary, Row]) error // tables for a person
 }
 
-// Experiment is an experiment whatever its configuration and its findings are made of.
+// Experiment is an experiment with any type of configuration and findings.
 type Experiment struct {
 	Help
-	// Setup begins with the default configuration.
+	// Setup returns a Setup with the default configuration.
 	Setup func() (*Setup, error)
 }
 
-// Setup is an experiment and its configuration, until it is made. The steps of configuring it come in the order of its
-// methods.
+// Setup is an experiment and its configuration before it is made. It is configured in the order of its methods.
 type Setup struct {
 	Help
 	Settings setting.List
@@ -58,7 +57,7 @@ type Setup struct {
 	run     func(context.Context, *Network, Job) (*Result, error)
 }
 
-// Result is what an experiment has found.
+// Result holds the findings of an experiment.
 type Result struct {
 	Summary any
 	Print   func(io.Writer) error // tables for a person
@@ -113,9 +112,9 @@ func (s *Setup) ReadFile(path string) error {
 	return err
 }
 
-// Settle makes the experiment quick, if it is to be, and reads how the network that it starts from was trained: that of
-// the run folder, if one is named, or of the configuration. Where that network works is the experiment's affair, not the
-// run's.
+// Settle makes the experiment quick, if requested, and reads how the network that it starts from was trained: that of
+// the run folder, if one is named, or of the configuration. The experiment, not the run, decides on which device that
+// network runs.
 func (s *Setup) Settle(h train.Host, quick bool, run string) error {
 	if quick {
 		s.quick()
@@ -162,14 +161,15 @@ func (h Help) FreeFolder() string {
 	return dir
 }
 
-// Watch is who is told how an experiment goes.
+// Watch has the functions that observe an experiment.
 type Watch struct {
 	Progress Progress // of the experiment
-	// Training is called, if not nil, when the network that the experiment starts from is to be trained; done when it is.
+	// Training is called, if not nil, before the network that the experiment starts from is trained; done is called
+	// afterwards.
 	Training func() (watch train.Events, done func())
 }
 
-// Make makes the experiment in a run folder, from where an earlier process has left it there, and saves what it finds.
+// Make makes the experiment in a run folder, continuing the work of an earlier process there, and saves its findings.
 func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch) (*Result, error) {
 	device, kernels, err := s.place()
 	if err != nil {
@@ -200,7 +200,7 @@ func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch)
 		return nil, err
 	}
 	if dropped {
-		h.Logger().Warn("what was kept in the folder is of other settings, kernels or version: starting from the beginning",
+		h.Logger().Warn("the parts in the folder are of other settings, kernels or version: starting from the beginning",
 			"folder", dir)
 	}
 	job := Job{Progress: watch.Progress, Parts: parts}
@@ -223,7 +223,7 @@ func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch)
 	return result, parts.Remove()
 }
 
-// place is the device and the kernels that the experiment will run on.
+// place is the device and the kernels on which the experiment will run.
 func (s *Setup) place() (device, kernels string, err error) {
 	if s.Start == nil {
 		if kernels, err = s.kernels(); err != nil {
@@ -235,7 +235,7 @@ func (s *Setup) place() (device, kernels string, err error) {
 	return d.Name, d.Kernels, err
 }
 
-// partsOwner is all that the parts of an experiment depend on. They are the same on any number of threads.
+// partsOwner is everything on which the parts of an experiment depend. They are the same for any number of threads.
 func partsOwner(folder *store.Folder, kernels string) (string, error) {
 	config, err := os.ReadFile(folder.Path(store.ConfigName))
 	if err != nil {

@@ -42,8 +42,8 @@ func setup(t *testing.T, e dynamics.Experiment, file string, flags ...string) *d
 	return s
 }
 
-// A Go program makes an experiment as the command does: the folder has all that it leaves, and its configuration repeats
-// it to the byte.
+// A Go program makes an experiment like the command: the folder has all files, and its configuration repeats the
+// experiment to the byte.
 func TestExperimentFromGo(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "one.toml")
@@ -88,7 +88,7 @@ func TestExperimentFromGo(t *testing.T) {
 	}
 }
 
-// A file that lists no laws leaves those there are. Where a network works is not taken from its configuration.
+// A file that lists no laws leaves the existing ones. The device of a network is not taken from its configuration.
 func TestSetup(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.toml")
 	if err := os.WriteFile(file, []byte("days = 3\n"), 0o644); err != nil {
@@ -98,7 +98,8 @@ func TestSetup(t *testing.T) {
 	if err := s.Check(); err != nil {
 		t.Errorf("without laws in the file: %v", err)
 	}
-	if err := os.WriteFile(file, []byte("[training]\ndevice = \"cuda:7\"\nthreads = 3\nhidden = [4]\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("[training]\ndevice = \"cuda:7\"\nthreads = 3\nhidden = [4]\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	s = setup(t, drift.Experiment(), file)

@@ -6,12 +6,12 @@ import (
 	"quantal/results/tables"
 )
 
-// Progress is told how much of the work is done, between 0 and 1, and what is being done. It may be called from several
-// threads, but only by one at a time.
+// Progress is called with the fraction of the work that is done and a description of the present work. It may be called
+// from several threads, but only by one at a time.
 type Progress func(done float64, what string)
 
-// Findings are what an experiment leaves in its run folder besides configuration and environment. Row is a row of its
-// table.
+// Findings are what an experiment leaves in its run folder in addition to configuration and environment. Row is a row
+// of its table.
 type Findings[Summary, Row any] struct {
 	Summary Summary
 	Table   []Row
@@ -37,7 +37,7 @@ func (f Findings[Summary, Row]) Save(folder *store.Folder) ([]string, error) {
 	return pictures, folder.WriteSummary(f.Summary)
 }
 
-// Draw draws figures one after the other. One that has nothing to show is nil, and left out.
+// Draw draws figures one after the other. A figure with nothing to show is nil, and left out.
 func Draw(figures ...func() (*draw.Illustration, error)) ([]draw.Illustration, error) {
 	var all []draw.Illustration
 	for _, draw := range figures {

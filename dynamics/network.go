@@ -16,17 +16,17 @@ import (
 	"quantal/train"
 )
 
-// Start says which network an experiment starts from: that of a run folder, or else one that it trains first.
+// Start says from which network an experiment starts: that of a run folder, or otherwise one that it trains first.
 type Start struct {
-	Network  string       // run folder; empty for a network of the experiment's own
-	Training train.Config // how that is trained; with a run folder, how the network there was
+	Network  string       // run folder; empty for a network that the experiment trains
+	Training train.Config // how that is trained; with a run folder, how its network was trained
 }
 
 // Quick trains a smaller network, on the built-in digits, in a few seconds.
 func (s Start) Quick() Start {
 	if s.Network == "" {
 		s.Training.Data, s.Training.Hidden, s.Training.Epochs, s.Training.LearningRate = "glyphs", []int{30, 30}, 2, 1e-3
-		s.Training.SigmaInit = 0.02 // Adam would not take a smaller one far in so few steps
+		s.Training.SigmaInit = 0.02 // Adam would not move a smaller one far in so few steps
 	}
 	return s
 }
@@ -35,7 +35,7 @@ func (s Start) Quick() Start {
 func (s *Start) settings() setting.List {
 	return append(setting.List{
 		{Name: "data", Unset: "as RUN, else MNIST from the cache; glyphs with --quick",
-			Help: "mnist, glyphs or a `FOLDER`: what a network is trained on first, or where the data of RUN are now, if " +
+			Help: "mnist, glyphs or a `FOLDER`: the data for training a network first, or the present place of RUN's data, if " +
 				"they have moved",
 			Read: func(text string) (err error) {
 				s.Training.Data, err = mnist.FullName(text)
@@ -53,11 +53,11 @@ type Network struct {
 	train.Network
 }
 
-// NetworkFolder is the run folder, in that of an experiment, of the network that the experiment trains first.
+// NetworkFolder is the run folder, within that of an experiment, of the network that the experiment trains first.
 const NetworkFolder = "network"
 
-// ReadTraining reads how the network of the run folder was trained, if one is named, so that what cannot be used is
-// said before anything is made.
+// ReadTraining reads how the network of the run folder was trained, if one is named, so that unusable settings are
+// reported before anything is made.
 func (s *Start) ReadTraining(h train.Host) error {
 	if s.Network == "" {
 		return nil
@@ -71,8 +71,9 @@ func (s *Start) ReadTraining(h train.Host) error {
 }
 
 // Open reads the network that an experiment starts from, or trains it in the experiment's run folder, unless that was
-// done before the experiment was interrupted. An interruption leaves what Open goes on from.
-func (s Start) Open(ctx context.Context, h train.Host, runFolder string, watch func() (train.Events, func())) (*Network, error) {
+// done before the experiment was interrupted. After an interruption Open continues.
+func (s Start) Open(ctx context.Context, h train.Host, runFolder string,
+	watch func() (train.Events, func())) (*Network, error) {
 	dir := s.Network
 	if dir == "" {
 		dir = filepath.Join(runFolder, NetworkFolder)
@@ -91,7 +92,7 @@ func (s Start) Open(ctx context.Context, h train.Host, runFolder string, watch f
 	return &Network{set, *n}, err
 }
 
-// train trains the network in its folder, from where an earlier process has left it there.
+// train trains the network in its folder, continuing the work of an earlier process.
 func (s Start) train(ctx context.Context, h train.Host, dir string, watch func() (train.Events, func())) error {
 	run, err := s.begin(ctx, h, dir)
 	if err != nil || run == nil {
@@ -117,14 +118,14 @@ func (s Start) train(ctx context.Context, h train.Host, dir string, watch func()
 
 // begin prepares the training of the network; nil if it is done.
 func (s Start) begin(ctx context.Context, h train.Host, dir string) (*train.Kept, error) {
-	if folder, err := store.View(dir); err == nil { // else nothing was written there yet
+	if folder, err := store.View(dir); err == nil { // otherwise nothing was written there yet
 		defer folder.Close()
 		earlier, err := h.ReadConfig(folder)
 		if err != nil {
 			return nil, err
 		}
 		earlier.Device, earlier.Threads = s.Training.Device, s.Training.Threads
-		earlier.Normalise = s.Training.Normalise // an experiment takes what the network has
+		earlier.Normalise = s.Training.Normalise // an experiment uses what the network has
 		if reflect.DeepEqual(earlier, s.Training) {
 			if store.Finished(dir) {
 				return nil, nil
@@ -142,8 +143,8 @@ func (s Start) begin(ctx context.Context, h train.Host, dir string) (*train.Kept
 	return h.Begin(ctx, dir, set, s.Training)
 }
 
-// claim makes sure that what is kept of an experiment is of this network: that of a run folder may have been trained
-// on.
+// claim checks that the kept parts of an experiment belong to this network: that of a run folder may have been trained
+// further.
 func (n *Network) claim(h train.Host, job Job) error {
 	sum := sha256.New()
 	for _, values := range [][]float32{n.State.State.Mu, n.State.State.Phi} {
@@ -153,7 +154,7 @@ func (n *Network) claim(h train.Host, job Job) error {
 	}
 	dropped, err := job.Parts.Claim("network", hex.EncodeToString(sum.Sum(nil)))
 	if dropped {
-		h.Logger().Warn("what was kept is of another network: starting from the beginning", "network", n.ID)
+		h.Logger().Warn("the kept parts are of another network: starting from the beginning", "network", n.ID)
 	}
 	return err
 }

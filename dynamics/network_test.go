@@ -10,8 +10,8 @@ import (
 	"quantal/train"
 )
 
-// An experiment that is interrupted while it trains its network goes on with the training, and afterwards finds the
-// network trained. In a folder with a network of other settings it stops.
+// An experiment that is interrupted while it trains its network continues the training, and afterwards uses the trained
+// network. In a folder with a network of other settings it stops.
 func TestStartIsResumed(t *testing.T) {
 	training, err := train.Preset("quick")
 	if err != nil {
@@ -35,7 +35,7 @@ func TestStartIsResumed(t *testing.T) {
 	if _, err := open(2); !errors.Is(err, train.ErrInterrupted) {
 		t.Fatalf("interrupted: %v", err)
 	}
-	start.Training.Threads = 1 // where it runs is no part of what the network is
+	start.Training.Threads = 1 // the device is not a property of the network
 	first, err := open(0)
 	if err != nil || epochs != training.Epochs {
 		t.Fatalf("%d epochs in both processes, want %d: %v", epochs, training.Epochs, err)

@@ -17,13 +17,13 @@ import (
 	"quantal/results/store"
 )
 
-// Job is what an experiment is given beside its configuration.
+// Job is what an experiment gets in addition to its configuration.
 type Job struct {
-	Progress Progress // nil if nobody is told
+	Progress Progress // nil if progress is not reported
 	Parts    *Parts   // nil if nothing is kept
 }
 
-// Tell passes progress on.
+// Tell reports progress.
 func (j Job) Tell(done float64, what string) {
 	if j.Progress != nil {
 		j.Progress(done, what)
@@ -39,8 +39,8 @@ func (j Job) Seconds(began time.Time) float64 {
 	return spent.Seconds()
 }
 
-// Parts are the finished parts of an experiment, in a folder, from which it goes on after an interruption. A part is a
-// value with exported fields; CBOR (RFC 8949) keeps all bits of its numbers, NaN and infinity among them.
+// Parts are the finished parts of an experiment, in a folder, from which it continues after an interruption. A part is
+// a value with exported fields; CBOR (RFC 8949) keeps all bits of its numbers, including NaN and infinity.
 type Parts struct {
 	dir     string
 	owner   string
@@ -48,20 +48,20 @@ type Parts struct {
 	earlier time.Duration // spent before this process
 
 	writing sync.Mutex
-	noted   time.Time // when the time spent was written last
+	noted   time.Time // when the time spent was last written
 }
 
 const (
-	partsName = "parts" // the folder of parts in that of the experiment
-	ownerName = "owner" // whose parts they are
+	partsName = "parts" // the folder of parts within that of the experiment
+	ownerName = "owner" // the owner of the parts
 	spentName = "spent" // the time that they took
 )
 
 // noteInterval is how often the time spent is written.
 const noteInterval = time.Second
 
-// OpenParts opens the parts of an experiment in its run folder. The owner is all that the values depend on, such as
-// configuration and kernels; parts of another owner are removed, and dropped says so.
+// OpenParts opens the parts of an experiment in its run folder. The owner is everything on which the values depend,
+// such as configuration and kernels; parts of another owner are removed, and dropped says so.
 func OpenParts(runFolder, owner string) (p *Parts, dropped bool, err error) {
 	p = &Parts{dir: filepath.Join(runFolder, partsName), owner: owner, began: time.Now()}
 	if dropped, err = p.Claim(ownerName, owner); err != nil {
@@ -71,8 +71,8 @@ func OpenParts(runFolder, owner string) (p *Parts, dropped bool, err error) {
 	return p, dropped, err
 }
 
-// Claim says something more that the parts depend on. If something else is kept under that name, all parts are removed,
-// and dropped says so.
+// Claim names a further value on which the parts depend. If a different one is kept under that name, all parts are
+// removed, and dropped says so.
 func (p *Parts) Claim(name, owner string) (dropped bool, err error) {
 	if p == nil {
 		return false, nil
@@ -101,7 +101,7 @@ func (p *Parts) Claim(name, owner string) (dropped bool, err error) {
 // Remove removes all parts: the experiment has finished.
 func (p *Parts) Remove() error { return os.RemoveAll(p.dir) }
 
-// path is the file of a part, whatever characters its name has.
+// path is the file of a part, for any characters in its name.
 func (p *Parts) path(name string) string { return filepath.Join(p.dir, url.PathEscape(name)) }
 
 // Read reads a part into a value; false if there is none, or a damaged one, which is then made again.
@@ -123,7 +123,7 @@ func (p *Parts) Read(name string, value any) (bool, error) {
 	return cbor.Unmarshal(raw[sha256.Size:], value) == nil, nil
 }
 
-// Write keeps a part, in place of one of that name.
+// Write keeps a part, and replaces one of that name.
 func (p *Parts) Write(name string, value any) error {
 	if p == nil {
 		return nil

@@ -6,22 +6,22 @@ import (
 	"quantal/results/draw"
 )
 
-// Sheet puts a figure together from panels, and keeps the numbers drawn in them.
+// Sheet assembles a figure from panels, and keeps the numbers drawn in them.
 type Sheet struct {
 	panels  []draw.Panel
 	numbers []series
 }
 
-// series is one curve, or set of points, in the numbers beside a figure.
+// series is one curve, or set of points, in the numbers of a figure.
 type series struct {
 	Panel  string    `json:"panel"`
 	Label  string    `json:"label"`
 	Source string    `json:"source"`
 	X      []float64 `json:"x,omitempty"`
 	Y      []float64 `json:"y,omitempty"`
-	// HalfWidth is half of the 95 % interval around y, where there is one.
+	// HalfWidth is half of the 95 % interval around y, if there is one.
 	HalfWidth []float64 `json:"half_width,omitempty"`
-	// Rows are those of a matrix, in place of x and y.
+	// Rows are those of a matrix, instead of x and y.
 	Rows [][]float64 `json:"rows,omitempty"`
 }
 
@@ -33,7 +33,7 @@ func (s *Sheet) Panel(title string, x, y draw.Axis) {
 // Last is the panel that was started last.
 func (s *Sheet) Last() *draw.Panel { return &s.panels[len(s.panels)-1] }
 
-// Curve draws a curve into the last panel. The source says where its numbers come from, for the file beside the figure.
+// Curve draws a curve into the last panel. The source says where its numbers come from, for the file of numbers.
 func (s *Sheet) Curve(source string, c draw.Curve) {
 	s.Last().Layers = append(s.Last().Layers, c)
 	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: c.Label, Source: source, X: c.X, Y: c.Y})
@@ -69,7 +69,7 @@ func (s *Sheet) Heat(source string, h draw.Heat) {
 	s.numbers = append(s.numbers, series{Panel: s.Last().Letter, Label: h.Label, Source: source, Rows: h.Rows})
 }
 
-// FromZero lets the last panel's axis of y begin at 0 and end above all curves and points in it.
+// FromZero makes the last panel's y axis begin at 0 and end above all curves and points in it.
 func (s *Sheet) FromZero() {
 	top := 0.0
 	for _, n := range s.numbers {
@@ -82,8 +82,8 @@ func (s *Sheet) FromZero() {
 	s.Last().Y.Min, s.Last().Y.Max = 0, 1.06*top
 }
 
-// Illustration lays the panels out, so many in a row of a height in millimetres, and adds figure and numbers to an
-// illustration that has the rest.
+// Illustration arranges the panels, the given number in a row of a height in millimetres, and adds figure and numbers
+// to an illustration that has the rest.
 func (s *Sheet) Illustration(perRow int, height float64, i draw.Illustration) (*draw.Illustration, error) {
 	var err error
 	i.Figure, err = draw.NewFigure(draw.Grid(perRow, height, s.panels...))

@@ -2,17 +2,17 @@ package dynamics
 
 import "sync"
 
-// Work counts how much of an experiment is done, in whatever unit, and tells it. Several threads may do so.
+// Work counts how much of an experiment is done, in any unit, and reports it. Several threads may use it.
 type Work struct {
 	total, done float64
 	job         Job
 	counting    sync.Mutex
 }
 
-// NewWork is for an experiment that will take a total, none of which is done yet.
+// NewWork is for an experiment with the given total work, none of which is done yet.
 func NewWork(total float64, job Job) *Work { return &Work{total: total, job: job} }
 
-// Did adds to what is done.
+// Did adds finished work.
 func (w *Work) Did(part float64, what string) {
 	w.counting.Lock()
 	defer w.counting.Unlock()

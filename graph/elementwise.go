@@ -23,8 +23,8 @@ import (
 //     and 1. A synapse of mean 0 then has no slope along its mean.
 //
 // Where min and max have a kink, the second argument has the slope; abs has the slope 0 at 0. Gorgonia's machine
-// multiplies the slope of a branch that select does not take by 0, which is NaN if the slope is infinite; formulas, into
-// which Compile lowers the graph, leave it out.
+// multiplies the slope of a branch that select does not take by 0, which is NaN if the slope is infinite; formulas,
+// into which Compile lowers the graph, leave it out.
 type Elementwise struct {
 	op
 	Operation kernels.Op

@@ -110,8 +110,7 @@ func (f Formula) reads(line int, input string) bool {
 }
 
 // add counts a term whose numbers, the first of them negative perhaps, are the given lines of the formula of a synapse,
-// unless one of them varies from
-// synapse to synapse or earlier terms of the kind are different.
+// unless one of them varies from synapse to synapse or earlier terms of the kind are different.
 func (s *Standard) add(terms *int, kind *Formula, numbers, of Formula, negative bool, lines ...int) bool {
 	b := NewFormula(numbers.Inputs...)
 	at := make([]int, len(numbers.Lines))

@@ -14,20 +14,21 @@ import (
 	"quantal/results/tables"
 )
 
-// analysisFolder is where `analyze` writes unless told otherwise, in the folder of the run or grid; `report` looks
-// there.
+// analysisFolder is where `analyze` writes by default, in the folder of the run or grid; `report` reads it.
 const analysisFolder = "analysis"
 
 func analyzeCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "analyze",
 		Aliases:   []string{"analyse"},
-		Usage:     "how the noise of trained synapses goes with their importance",
+		Usage:     "how the noise of trained synapses depends on their importance",
 		UsageText: "quantal analyze RUN|GRID [--epochs 10] [--points ID,ID,...] [--out FOLDER] [--npz] [--json]",
-		Description: "For each network with a sigma per synapse, the training set is passed through it with its parameters as they are: the empirical\n" +
-			"Fisher information (the Hessian of the paper), learning rate and input of every synapse, and the slope of sigma^2 over each on\n" +
-			"log axes, with a bootstrap interval, beside the analytic one. slopes.csv and slopes.jsonl have a row for each network, layer and\n" +
-			"signature; the pictures have columns for rho. `go doc quantal/analysis` has definitions and units.",
+		Description: "For each network with a sigma per synapse, the training set is passed through it with\n" +
+			"frozen parameters. The output is the empirical Fisher information (the Hessian of the\n" +
+			"paper), learning rate and input of every synapse, and the slope of sigma^2 over each on\n" +
+			"log axes, with a bootstrap interval and the analytic slope. slopes.csv and slopes.jsonl\n" +
+			"have a row for each network, layer and signature; the pictures have columns for rho.\n" +
+			"`go doc quantal/analysis` has definitions and units.",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "epochs", Value: 10,
 				Usage: "passes through the training set, with a draw of the weights per minibatch"},
@@ -37,7 +38,7 @@ func analyzeCommand() *cli.Command {
 				DefaultText: analysisFolder + " in the run or grid folder"},
 			&cli.BoolFlag{Name: "npz", Usage: "write the signatures of every synapse as arrays too: signatures.npz"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the bootstrap"},
-			&cli.StringFlag{Name: "data", Usage: "where the data set is now, if it has moved: a `FOLDER`",
+			&cli.StringFlag{Name: "data", Usage: "the data set's present place, if it has moved: a `FOLDER`",
 				DefaultText: "as the networks"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
 			&cli.IntFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "all processors"},
@@ -84,7 +85,7 @@ func analyzeCommand() *cli.Command {
 	}
 }
 
-// reading is how the flags say that trained networks are read.
+// reading says how trained networks are read, from the flags.
 func reading(c *cli.Context) analysis.Reading {
 	return analysis.Reading{Host: host(c), Points: pointIDs(c), Data: c.String("data"), Device: c.String("device"),
 		Threads: c.Int("threads")}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// bar is the last line of a terminal, which shows how far something is. It never wraps: what does not fit is left out.
+// bar is the last line of a terminal, which shows progress. It never wraps: parts that do not fit are left out.
 type bar struct {
 	out   io.Writer
 	width func() int // columns of the terminal
@@ -24,14 +24,14 @@ type bar struct {
 }
 
 const (
-	// redrawn is the least time between two drawings.
+	// redrawn is the shortest time between two drawings.
 	redrawn = 250 * time.Millisecond
-	// barCells is how many cells the bar has, barRoom what it takes beside the text: a space, 4 digits and %, brackets.
+	// barCells is the number of cells of the bar, barRoom its width without the text: a space, 4 digits and %, brackets.
 	barCells = 10
 	barRoom  = barCells + 12
 )
 
-// newBar returns a bar on a terminal, and nil on anything else, for which the methods do nothing.
+// newBar returns a bar on a terminal, and otherwise nil, for which the methods do nothing.
 func newBar(out io.Writer) *bar {
 	if !isTerminal(out) {
 		return nil
@@ -39,7 +39,7 @@ func newBar(out io.Writer) *bar {
 	return &bar{out: out, width: func() int { return columns(out) }}
 }
 
-// columns is the width of a terminal, 80 if it does not say.
+// columns is the width of a terminal, 80 if it is not known.
 func columns(out io.Writer) int {
 	if f, ok := out.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
@@ -52,9 +52,8 @@ func columns(out io.Writer) int {
 // gradients shows how many steps of measuring gradients are done.
 func (b *bar) gradients(done, steps int) { b.show(float64(done)/float64(steps), -1, "gradients") }
 
-// show draws the bar, unless that was done a moment ago. done is from 0 to 1; the parts are shown as far as they fit,
-// the first ones rather than the later. Without an estimate of the time left, below 0, it follows from how long it took
-// so far.
+// show draws the bar, unless it was drawn a moment ago. done is from 0 to 1; parts are shown as far as they fit, the
+// first ones first. If the estimate of the time left is below 0, it follows from the time so far.
 func (b *bar) show(done float64, left time.Duration, parts ...string) {
 	if b == nil || time.Since(b.drawn) < redrawn {
 		return
@@ -81,7 +80,7 @@ func (b *bar) show(done float64, left time.Duration, parts ...string) {
 		parts = []string{times}
 	}
 	b.drawn = now
-	_ = b.shown.Set(min(999, int(1000*done))) // it only fails when the terminal does; at 1000 it would say no more
+	_ = b.shown.Set(min(999, int(1000*done))) // it fails only if the terminal does; at 1000 it would say no more
 	b.shown.Describe(fit(parts, b.width()-barRoom))
 }
 
@@ -104,7 +103,7 @@ func fit(parts []string, width int) string {
 	return text
 }
 
-// println writes a line that stays, above the bar; without a bar it is a line like any other.
+// println writes a line that stays, above the bar; without a bar it writes an ordinary line.
 func (b *bar) println(out io.Writer, line string) {
 	if b != nil && b.shown != nil {
 		_ = b.shown.Clear()
@@ -113,7 +112,7 @@ func (b *bar) println(out io.Writer, line string) {
 	fmt.Fprintln(out, strings.TrimRight(line, "\n"))
 }
 
-// close takes the bar away.
+// close removes the bar.
 func (b *bar) close() {
 	if b != nil && b.shown != nil {
 		_ = b.shown.Clear()

@@ -38,7 +38,7 @@ func TestBarFits(t *testing.T) {
 			t.Errorf("width %d: %d drawings, want 50", width, drawn)
 		}
 		if width == 80 && !strings.Contains(out.String(), "elapsed 0s, left 1h30m0s") {
-			t.Errorf("elapsed and left do not stand in a line of 80 columns: %q", out.String())
+			t.Errorf("elapsed and left are not in a line of 80 columns: %q", out.String())
 		}
 		if width == 200 && !strings.Contains(out.String(), "24 running") {
 			t.Errorf("a part that would fit is missing: %q", out.String())
@@ -46,7 +46,7 @@ func TestBarFits(t *testing.T) {
 	}
 }
 
-// TestBarIsSlow counts drawings where progress comes all the time: the bar is redrawn only after a while.
+// TestBarIsSlow counts drawings under constant progress: the bar is redrawn only after a while.
 func TestBarIsSlow(t *testing.T) {
 	var out strings.Builder
 	b := &bar{out: &out, width: func() int { return 80 }}
@@ -60,7 +60,7 @@ func TestBarIsSlow(t *testing.T) {
 	}
 }
 
-// TestNoBar: what is not a terminal gets no bar, and lines as they are.
+// TestNoBar: a writer that is not a terminal gets no bar, and unchanged lines.
 func TestNoBar(t *testing.T) {
 	f, err := os.Create(t.TempDir() + "/log")
 	if err != nil {

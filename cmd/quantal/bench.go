@@ -18,10 +18,10 @@ func benchCommand() *cli.Command {
 		Name:  "bench",
 		Usage: "measure how fast this machine trains, and what limits it",
 		UsageText: "quantal bench                                          the CPU, in every way\n" +
-			"quantal bench --members 240 --device cuda [--noise homogeneous]  so many networks side by side",
+			"quantal bench --members 240 --device cuda [--noise homogeneous]  240 networks together",
 		Flags: []cli.Flag{
 			&cli.DurationFlag{Name: "each", Value: 500 * time.Millisecond, Usage: "how long to measure each figure"},
-			&cli.IntFlag{Name: "members", Usage: "measure only this: so many networks of the published preset side by side"},
+			&cli.IntFlag{Name: "members", Usage: "measure only this number of networks of the published preset, together"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "with --members: auto, cpu, cuda or cuda:N"},
 			&cli.StringFlag{Name: "noise", Value: "heterogeneous", Usage: "with --members: which synapses share a sigma"},
 			&cli.StringFlag{Name: "rho", Value: "2", Usage: "with --members: exponent of the reliability cost"},
@@ -53,7 +53,7 @@ func benchCommand() *cli.Command {
 	}
 }
 
-// benchMembers measures networks side by side on one device.
+// benchMembers measures networks that train together on one device.
 func benchMembers(c *cli.Context) error {
 	members, threads := c.Int("members"), c.Int("threads")
 	if members < 1 {
@@ -108,7 +108,8 @@ func printReport(out io.Writer, r *bench.Report) error {
 		}
 		fmt.Fprintln(out)
 	}
-	fmt.Fprintf(out, "One thread of this machine: %.1f GB/s memory, %.1f GB/s second cache, %.1f Gop/s float32 (%s kernels)\n\n",
+	fmt.Fprintf(out, "One thread of this machine: %.1f GB/s memory, %.1f GB/s second cache, %.1f Gop/s float32 (%s "+
+		"kernels)\n\n",
 		r.Rates.MemoryBytes/1e9, r.Rates.CacheBytes/1e9, r.Rates.Operations/1e9, r.Kernels)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "instruction of a step of the published preset\tµs\tkB moved\tkop\tbytes alone\toperations alone\n")

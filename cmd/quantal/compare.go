@@ -18,13 +18,16 @@ func compareCommand() *cli.Command {
 		Name:      "compare",
 		Usage:     "compare a grid with published values, and say whether it reproduces them",
 		UsageText: "quantal compare GRID FILE.csv [--tolerance COLUMN=VALUE]... [--json]",
-		Description: "Networks and published values belong together if rho, c and noise agree. What else the published networks are, the file may say\n" +
-			"in columns named as in table.csv: " + strings.Join(grid.Kinds().Columns, ", ") + ".\n" +
-			"What it does not say is that of the preset published on MNIST. Where the grid's networks differ there is no verdict, and the exit\n" +
-			"status is 3 if there is none at all. Deviations are of the mean over seeds: percentage points\n" +
-			"for accuracy_percent (ours: accuracy_sampled), relative for loss_nats (loss_sampled), sigma_rms and reliability_cost; with three\n" +
-			"seeds or more also in standard deviations of a seed, s sqrt(1 + 1/n). Tolerances: 3 points of accuracy where the published one\n" +
-			"is up to 90 %, 1 above, 8 % of sigma_rms. Exit status 1 if anything is beyond its tolerance.",
+		Description: "Networks and published values belong together if rho, c and noise agree. The file may give\n" +
+			"other settings of the published networks in columns named as in table.csv:\n" +
+			strings.Join(grid.Kinds().Columns, ", ") + ".\n" +
+			"Settings without a column are those of the preset published on MNIST. Networks that differ\n" +
+			"in them get no verdict, and the exit status is 3 if there is none at all. Deviations are of\n" +
+			"the mean over seeds: percentage points for accuracy_percent (ours: accuracy_sampled),\n" +
+			"relative for loss_nats (loss_sampled), sigma_rms and reliability_cost; with three seeds or\n" +
+			"more also in standard deviations of a seed, s sqrt(1 + 1/n). Tolerances: 3 points of\n" +
+			"accuracy if the published one is up to 90 %, 1 above, 8 % of sigma_rms. The exit status is\n" +
+			"1 if anything is beyond its tolerance.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "tolerance",
 				Usage: "another tolerance, `COLUMN=VALUE`, as in accuracy_percent=2, sigma_rms=5% or loss_nats=0.1; " +
@@ -104,7 +107,7 @@ func printComparison(out io.Writer, c *tables.Comparison) error {
 	}
 	if n := len(c.Unfit); n > 0 {
 		fmt.Fprintf(w,
-			"\n%d points of the grid are of another kind than the published, so there is no verdict on them: %s, ...\n", n,
+			"\n%d points of the grid are of another kind than the published ones, so there is no verdict on them: %s, ...\n", n,
 			c.Unfit[0].Differences[0])
 	}
 	fmt.Fprintf(w, "\n%d published points have no counterpart in the grid, %d points of the grid are not published\n",
@@ -112,7 +115,7 @@ func printComparison(out io.Writer, c *tables.Comparison) error {
 	return w.Flush()
 }
 
-// deviationText is what a point says of a column; ! marks what is beyond the tolerance.
+// deviationText is a point's deviation in a column; ! marks one beyond the tolerance.
 func deviationText(p tables.ComparedPoint, column string) string {
 	for _, d := range p.Deviations {
 		if d.Column != column {

@@ -22,7 +22,7 @@ import (
 func costCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "cost",
-		Usage: "what reliability costs: laws that come with the program, and your own",
+		Usage: "the cost of reliability: laws that come with the program, and your own",
 		UsageText: "quantal cost --list\n" +
 			"quantal cost 'c * sigma^-rho' --set c=0.1 --set rho=2/3 [--plot FILE] [--json]\n" +
 			"quantal cost membrane_mean",
@@ -45,7 +45,7 @@ func costCommand() *cli.Command {
 			}
 			a, err := analysedLaw(c)
 			if err != nil {
-				return &usageError{err} // only what was asked for can be wrong
+				return &usageError{err} // only requested values can be wrong
 			}
 			files := []string{}
 			if path := c.String("plot"); path != "" {
@@ -73,7 +73,7 @@ func costCommand() *cli.Command {
 	}
 }
 
-// wrapped is a list of words in lines that fit into 80 columns, the first of so many.
+// wrapped is a list of words in lines that fit into 80 columns, the first with less room.
 func wrapped(words []string, first int) string {
 	var b strings.Builder
 	room := first
@@ -163,9 +163,10 @@ func listLaws(c *cli.Context) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprint(c.App.Writer, "\nMultipliers such as c have no value of their own: the paper derives how prices\n"+
-		"scale, not what they amount to. At mu = 0 the slope along mu is 0; by convention\n"+
-		"so for calcium_mean, whose slope has no bound near 0.\n")
+	_, err := fmt.Fprint(c.App.Writer,
+		"\nMultipliers such as c have no value of their own: the paper derives how prices\n"+
+			"scale, not their size. At mu = 0 the slope along mu is 0; by convention\n"+
+			"so for calcium_mean, whose slope has no bound near 0.\n")
 	return err
 }
 

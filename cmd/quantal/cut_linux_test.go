@@ -15,9 +15,8 @@ import (
 	"testing"
 )
 
-// A process may be killed between any two of its file operations, from the first on. Whatever it leaves then is either
-// taken by the same command again, or that command says that --resume takes it; and then it ends as if nothing had
-// happened.
+// A process may be killed between any two of its file operations, from the first on. The same command then continues
+// from the files left, or says that --resume does; and the result is that of an undisturbed run.
 func TestCutAfterEveryFileOperation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the program some hundred times")
@@ -31,7 +30,7 @@ func TestCutAfterEveryFileOperation(t *testing.T) {
 	for name, c := range map[string]struct {
 		command []string
 		marks   []string // files that the folder has at some moment
-		compare []string // files that are in the end what they are undisturbed
+		compare []string // files that are finally the same as undisturbed
 	}{
 		"train": {
 			append([]string{"train"}, common...),
@@ -102,7 +101,7 @@ func TestCutAfterEveryFileOperation(t *testing.T) {
 	}
 }
 
-// quantal is a call of quantal that finds nothing of the person who runs the tests.
+// quantal is a call of quantal that does not see the files of the user who runs the tests.
 func quantal(t *testing.T, home string, args ...string) *exec.Cmd {
 	path, err := exec.LookPath("quantal")
 	if err != nil {
@@ -129,7 +128,7 @@ func contents(t *testing.T, dir string, names []string) map[string]string {
 	return all
 }
 
-// inside names what is in a folder.
+// inside names the files in a folder.
 func inside(t *testing.T, dir string) []string {
 	t.Helper()
 	var files []string
@@ -139,19 +138,19 @@ func inside(t *testing.T, dir string) []string {
 	return files
 }
 
-// stamp is what tells that a file has changed.
+// stamp shows whether a file has changed.
 type stamp struct {
 	inode    uint64
 	size     int64
 	modified int64
 }
 
-// state is what is in a folder, as it looks from outside; empty if it is not there.
+// state is the content of a folder as seen from outside; empty if it does not exist.
 func state(dir string) map[string]stamp {
 	files := map[string]stamp{}
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return nil // gone since: the state is looked at twice
+			return nil // removed since: the state is read twice
 		}
 		name, err := filepath.Rel(dir, path)
 		if err != nil || name == "." {
@@ -206,7 +205,7 @@ func snapshots(t *testing.T, cmd *exec.Cmd, dir, states string) int {
 		copied := filepath.Join(states, fmt.Sprint(n))
 		err := os.CopyFS(copied, os.DirFS(dir))
 		if !maps.Equal(now, state(dir)) {
-			// Another thread has changed it meanwhile, and will stop behind that.
+			// Another thread has changed it in the meantime, and will stop after that.
 			if err := os.RemoveAll(copied); err != nil {
 				t.Fatal(err)
 			}

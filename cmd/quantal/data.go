@@ -15,8 +15,8 @@ import (
 func dataCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "data",
-		Usage: "list, fetch, verify and look at data sets",
-		UsageText: "quantal data                              what there is\n" +
+		Usage: "list, fetch, verify and draw data sets",
+		UsageText: "quantal data                              list the data sets\n" +
 			"quantal data --fetch                      download MNIST into the cache and verify it\n" +
 			"quantal data --verify [--data FOLDER]     read a data set and check it\n" +
 			"quantal data --sheet FILE.png [--data X]  draw examples",
@@ -26,7 +26,8 @@ func dataCommand() *cli.Command {
 				DefaultText: "the largest label plus one"},
 			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
-			&cli.StringFlag{Name: "sheet", Usage: "draw examples into a `FILE`.png, .svg or .pdf, or - for PNG on standard output"},
+			&cli.StringFlag{Name: "sheet",
+				Usage: "draw examples into a `FILE`.png, .svg or .pdf, or - for PNG on standard output"},
 			&cli.IntFlag{Name: "examples", Value: 100, Usage: "how many to draw"},
 			&cli.StringSliceFlag{Name: "mirror",
 				Usage:       "`URL` of a folder with the four files, or a folder on this machine; may be repeated, tried in order",
@@ -47,7 +48,7 @@ type dataset struct {
 	Rows    int    `json:"rows"`
 	Columns int    `json:"columns"`
 	Classes int    `json:"classes"`
-	// Labels that no example has, of training and of test.
+	// Labels that no training example has, and that no test example has.
 	AbsentTraining []int `json:"absent_training"`
 	AbsentTest     []int `json:"absent_test"`
 	// Mean and standard deviation of the training pixels, of 0 to 1.
@@ -135,12 +136,12 @@ func printDataset(out io.Writer, d dataset) error {
 	if d.Known {
 		fmt.Fprintf(w, "checksums\tas expected\n")
 	} else {
-		fmt.Fprintf(w, "checksums\tnone known for this data set: taken as it is\n")
+		fmt.Fprintf(w, "checksums\tnone known for this data set: used unchecked\n")
 	}
 	return w.Flush()
 }
 
-// listData says what data sets there are, without downloading any.
+// listData lists the data sets, without downloading any.
 func listData(c *cli.Context, options mnist.Options) error {
 	dir, err := mnist.CacheDir()
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "demo",
-		Usage: "train a small run in under a minute and draw what came of it",
+		Usage: "train a small run in under a minute and draw its figures",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`",
-				DefaultText: "MNIST if it can be had, else glyphs"},
+				DefaultText: "MNIST if available, else glyphs"},
 			&cli.StringFlag{Name: "out", Value: "demo", Usage: "run `FOLDER`; one of an earlier demo is replaced"},
 			jsonFlag(),
 		},
@@ -75,8 +75,8 @@ func demoCommand() *cli.Command {
 	}
 }
 
-// demoImportance draws what the paper is about, sigma over the importance of the synapse, from one more pass through
-// the data.
+// demoImportance draws the point of the paper, sigma over the importance of the synapse, from one more pass through the
+// data.
 func demoImportance(c *cli.Context, dir string) ([]string, error) {
 	t, err := readTrained(c, dir)
 	if err != nil {
@@ -93,7 +93,7 @@ func demoImportance(c *cli.Context, dir string) ([]string, error) {
 	return picture.Save(dir)
 }
 
-// demoMark is the file that says that a folder is a demo's, which the next demo may replace.
+// demoMark is the file that marks a folder of a demo, which the next demo may replace.
 const demoMark = "demo.txt"
 
 func clearDemo(dir string) error {
@@ -105,7 +105,7 @@ func clearDemo(dir string) error {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, demoMark)); err != nil {
-		return usage("--out %s: the folder is not empty and not of an earlier demo: want another", dir)
+		return usage("--out %s: the folder is not empty and not that of an earlier demo: want another", dir)
 	}
 	return os.RemoveAll(dir)
 }
@@ -126,6 +126,6 @@ func demoData(c *cli.Context) (*mnist.Set, error) {
 	if c.Context.Err() != nil {
 		return nil, err
 	}
-	log.Info("data: the built-in digits, for MNIST is neither in the cache nor to be downloaded", "reason", err)
+	log.Info("data: the built-in digits, because MNIST is neither in the cache nor can be downloaded", "reason", err)
 	return mnist.Glyphs(), nil
 }

@@ -5,12 +5,12 @@
 // status:
 //
 //	0            done
-//	1            failed; a fault of the program too: the message names the file with its details
+//	1            failed; also a fault of the program: the message names the file with its details
 //	2            usage: a flag, a value or a configuration file
 //	3            data or checkpoint missing, damaged or not the expected one
 //	4            the network diverged
-//	5            the device asked for cannot be used, or failed
+//	5            the requested device cannot be used, or failed
 //	129/130/143  interrupted (SIGHUP/SIGINT/SIGTERM), with a checkpoint written
 //
-// A closed terminal sends SIGHUP. A program that is to survive it is started with nohup.
+// A closed terminal sends SIGHUP. To survive that, start the program with nohup.
 package main

@@ -38,13 +38,13 @@ func printCheckup(c *cli.Context, r bench.Checkup) error {
 	}
 	for _, d := range r.GPUs {
 		fmt.Fprintf(w, "\nGPU %d\t%s, compute capability %s, driver for CUDA %s\n", d.Number, d.Device, d.Compute, d.CUDA)
-		fmt.Fprintf(w, "memory\t%.1f of %.1f GB free; a network of the published preset takes %.1f MB\n",
+		fmt.Fprintf(w, "memory\t%.1f of %.1f GB free; a network of the published preset needs %.1f MB\n",
 			float64(d.MemoryFree)/1e9, float64(d.MemoryTotal)/1e9, float64(d.NetworkBytes)/1e6)
 		fmt.Fprintf(w, "loading the kernels\t%.2f s\n", d.LoadSeconds)
 		fmt.Fprintf(w, "launch\t%.2f µs, in a graph %.2f µs\n", d.LaunchMicros, d.ReplayMicros)
 		fmt.Fprintf(w, "bandwidth\t%.0f GB/s\n", d.BytesPerSecond/1e9)
 		for _, check := range d.Checks {
-			verdict := fmt.Sprintf("agrees (kernels %.2g, steps %.2g of what rounding allows)", check.KernelDeviation,
+			verdict := fmt.Sprintf("agrees (kernels %.2g, steps %.2g of the tolerance)", check.KernelDeviation,
 				check.Deviation)
 			if check.Problem != "" {
 				verdict = "PROBLEM: " + check.Problem

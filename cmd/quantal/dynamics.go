@@ -41,9 +41,9 @@ func dynamicsCommand() *cli.Command {
 		Name:      "dynamics",
 		Usage:     "synapses that change by themselves: the models of Shimizu, Yoshida, Kasai and Toyoizumi 2021",
 		UsageText: "quantal dynamics EXPERIMENT [--out FOLDER] [--quick] [--json]",
-		Description: "Each experiment leaves a run folder: config.toml, which repeats it with --config, environment.json, summary.json,\n" +
-			"table.csv, and figures with captions and numbers. After an interruption the same command goes on from what it " +
-			"holds.",
+		Description: "Each experiment leaves a run folder: config.toml, which repeats it with --config,\n" +
+			"environment.json, summary.json, table.csv, and figures with captions and numbers. After\n" +
+			"an interruption the same command continues from what it holds.",
 		Subcommands: commands,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -99,7 +99,8 @@ func dynamicsExperiment(e dynamics.Experiment) *cli.Command {
 	return command
 }
 
-// configure puts the configuration together: defaults, the file on top, the argument and the flags on top of both.
+// configure assembles the configuration: defaults, overridden by the file, both overridden by the argument and the
+// flags.
 func configure(c *cli.Context, s *dynamics.Setup) error {
 	switch {
 	case s.Start == nil && c.Args().Present():
@@ -122,7 +123,7 @@ func configure(c *cli.Context, s *dynamics.Setup) error {
 }
 
 // checked returns an error if a configuration cannot be used. It begins with the name of the setting, and says whether
-// that is in the file of --config or was given as a flag.
+// it is from the file of --config or from a flag.
 func checked(c *cli.Context, config interface{ Check() error }) error {
 	err := config.Check()
 	if err == nil {
@@ -135,7 +136,7 @@ func checked(c *cli.Context, config interface{ Check() error }) error {
 	return usage("--%w", err)
 }
 
-// makeExperiment makes an experiment in its run folder, shows how far it is, and prints what it finds.
+// makeExperiment makes an experiment in its run folder, shows its progress, and prints its findings.
 func makeExperiment(c *cli.Context, s *dynamics.Setup) error {
 	dir := c.String("out")
 	if dir == "" {
@@ -158,7 +159,7 @@ func makeExperiment(c *cli.Context, s *dynamics.Setup) error {
 	bar.close()
 	if err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, train.ErrInterrupted) {
-			err = fmt.Errorf("interrupted; the same command goes on from what %s holds: %w", dir, err)
+			err = fmt.Errorf("interrupted; the same command continues from what %s holds: %w", dir, err)
 		}
 		return err
 	}

@@ -19,7 +19,7 @@ func evalCommand() *cli.Command {
 		Usage:     "test the network of a run's last checkpoint, or one of a grid",
 		UsageText: "quantal eval RUN|GRID/ID [--data DIR] [--draws 20] [--json]",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "data", Usage: "where the run's data set is now, if it has moved: a `FOLDER`",
+			&cli.StringFlag{Name: "data", Usage: "the present place of the run's data set, if it has moved: a `FOLDER`",
 				DefaultText: "as the run"},
 			&cli.StringFlag{Name: "draws", Usage: "draws of the weights for the predictive figures", DefaultText: "as the run"},
 			&cli.StringFlag{Name: "device", Usage: "auto, cpu, cuda or cuda:N", DefaultText: "as the run"},
@@ -62,11 +62,12 @@ func exportCommand() *cli.Command {
 		Name:      "export",
 		Usage:     "write mu and sigma of a run's last checkpoint for Python",
 		UsageText: "quantal export RUN|GRID/ID [--out FILE.npz|FILE.safetensors]",
-		Description: "Per layer N: layerN.weight.mu, layerN.weight.sigma of [out][in] and layerN.bias.mu, layerN.bias.sigma of [out],\n" +
-			"float32, in the shapes of PyTorch's Linear. Inputs are pixels as (x/255 - pixel_mean)/pixel_sd,\n" +
-			"two numbers that are there too (of safetensors in the metadata).",
+		Description: "Per layer N: layerN.weight.mu, layerN.weight.sigma of [out][in] and layerN.bias.mu,\n" +
+			"layerN.bias.sigma of [out], float32, in the shapes of PyTorch's Linear. Inputs are\n" +
+			"pixels as (x/255 - pixel_mean)/pixel_sd, two numbers that are also written (for\n" +
+			"safetensors in the metadata).",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Usage: "npz or safetensors", DefaultText: "as the file's name ends, or npz"},
+			&cli.StringFlag{Name: "format", Usage: "npz or safetensors", DefaultText: "by the extension of the file, or npz"},
 			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz or FILE.safetensors to write, or - for standard output",
 				DefaultText: "export.npz or .safetensors in the folder RUN or GRID/ID"},
 			jsonFlag(),
@@ -116,7 +117,7 @@ func exportCommand() *cli.Command {
 	}
 }
 
-// exportFormat is npz or safetensors, as --format says and the name of the file ends, which have to agree.
+// exportFormat is npz or safetensors, by --format and the extension of the file, which must agree.
 func exportFormat(c *cli.Context) (string, error) {
 	format := c.String("format")
 	if c.IsSet("format") && format != "npz" && format != "safetensors" {

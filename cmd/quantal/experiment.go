@@ -18,25 +18,25 @@ func experimentFlags() []cli.Flag {
 			Usage: "`FILE` of connections in visual cortex: CSV with mean, var and foopsi_mean (Ko et al. 2013)"},
 		&cli.StringSliceFlag{Name: "sjostrom",
 			Usage: "`FILE` of quantal parameters before and after plasticity: CSV with Pr and q " +
-				"(Sjöström et al., Costa et al. 2017); may come several times"},
+				"(Sjöström et al., Costa et al. 2017); may be given several times"},
 	}
 }
 
 func experimentCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "experiment",
-		Usage:     "the variability of synapses in two experiments, beside the paper's slopes",
+		Usage:     "the variability of synapses in two experiments, and the paper's slopes",
 		UsageText: "quantal experiment --ko FILE --sjostrom FILE... [--out FOLDER] [--json]",
-		Description: "Variance over mean against the firing rate, and the change in a plasticity protocol against variability under\n" +
-			"every reasonable definition, with bootstrap intervals; drawn as fig6 into the folder. The files are those that\n" +
-			"the authors of the paper publish.",
+		Description: "Variance over mean against the firing rate, and the change in a plasticity protocol\n" +
+			"against variability under every reasonable definition, with bootstrap intervals; drawn\n" +
+			"as fig6 into the folder. The files are those that the authors of the paper publish.",
 		Flags: append(experimentFlags(),
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the bootstrap"},
 			&cli.StringFlag{Name: "out", Value: "runs/experiment",
 				Usage: "`FOLDER` for the picture, its caption and its numbers"},
 			jsonFlag()),
 		Action: func(c *cli.Context) error {
-			e, err := readExperiment(c, c.Args().Slice()) // the files behind the first of --sjostrom
+			e, err := readExperiment(c, c.Args().Slice()) // the files after the first of --sjostrom
 			if err != nil {
 				return err
 			}
@@ -94,7 +94,8 @@ func readExperiment(c *cli.Context, more []string) (*analysis.Experiment, error)
 func printExperiment(out io.Writer, e *analysis.Experiment) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if r := e.Rate; r != nil {
-		fmt.Fprintf(w, "variance/mean over firing rate\tslope %.3f\t95 %% [%.2f, %.2f]\tr = %.2f\t%d connections\tpublished %.2f\n",
+		fmt.Fprintf(w, "variance/mean over firing rate\tslope %.3f\t95 %% [%.2f, %.2f]\tr = %.2f\t%d "+
+			"connections\tpublished %.2f\n",
 			r.Value, r.Low, r.High, r.Correlation, r.Points, r.Published)
 	}
 	if err := w.Flush(); err != nil || e.Plasticity == nil {
@@ -102,7 +103,7 @@ func printExperiment(out io.Writer, e *analysis.Experiment) error {
 	}
 	fmt.Fprintf(w, "\nchange of the weight and variability, log-log slopes with 95 %% intervals; published %.2f\n\n",
 		e.Plasticity.Published)
-	// One line for each definition; beside each other the connections, whose order repeats.
+	// One line for each definition; the connections, whose order repeats, are columns.
 	header, lines := "y axis\tx axis", []string{}
 	seen := map[string]bool{}
 	for _, d := range e.Plasticity.Definitions {

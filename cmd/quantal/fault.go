@@ -9,16 +9,16 @@ import (
 	"quantal/results/store"
 )
 
-// keepFault returns errors as they are, but for a panic: its details go into a file, which the error then names.
+// keepFault returns errors unchanged, except a panic: its details are written to a file, which the error then names.
 func keepFault(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {
 		return err
 	}
-	return fmt.Errorf("a fault of the program, not of what it was asked for: %v; %s", f.Value, keepDetails(f))
+	return fmt.Errorf("a fault of the program, not of its input: %v; %s", f.Value, keepDetails(f))
 }
 
-// keepDetails writes what a programmer has to know of a panic into a file, and says where it is.
+// keepDetails writes what a programmer needs to know about a panic to a file, and names the file.
 func keepDetails(f *fault.Error) string {
 	text := fmt.Sprintf("quantal %s\n%s\npanic: %v\n\n%s", store.Version, commandLine(), f.Value, f.Stack)
 	file, err := os.CreateTemp("", "quantal-fault-*.txt")

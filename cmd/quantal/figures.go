@@ -21,20 +21,22 @@ func figuresCommand() *cli.Command {
 		UsageText: "quantal figures RUN|GRID/ID [--out FOLDER] [--pdf]\n" +
 			"quantal figures GRID [--reference FILE.csv] [--out FOLDER] [--pdf]\n" +
 			"quantal figures --paper FOLDER [GRID...] [--quick] [--ko FILE --sjostrom FILE...]",
-		Description: "Of a run: the learning curve and the distribution of sigma. Of a grid: fig2, accuracy and sigma over c, and fig3, accuracy over\n" +
-			"sigma, cost over sigma and accuracy over cost, with a column for each rho; what else varies gives figures of its own. Of the\n" +
-			"paper: each figure as SVG and PNG, with its caption (data, seeds, configuration, slopes) as text and its numbers as JSON.\n" +
-			"Fig. 2, 3, 5 and Appendix 5 and 6 show the networks of the grids (or runs) that are named; with --quick and none named,\n" +
-			"small ones are trained for them, a few minutes, and kept in FOLDER/networks. The others need no more than seconds.",
+		Description: "Of a run: the learning curve and the distribution of sigma. Of a grid: fig2, accuracy\n" +
+			"and sigma over c, and fig3, accuracy over sigma, cost over sigma and accuracy over cost,\n" +
+			"with a column for each rho; networks that differ in more have separate figures. Of the\n" +
+			"paper: each figure as SVG and PNG, with its caption (data, seeds, configuration, slopes)\n" +
+			"as text and its numbers as JSON. Fig. 2, 3, 5 and Appendix 5 and 6 show the networks of\n" +
+			"the named grids (or runs); with --quick and none named, small ones are trained for them,\n" +
+			"which takes a few minutes, and kept in FOLDER/networks. The others take seconds.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the pictures of a run or a grid",
 				DefaultText: "its own folder, GRID/ID for a network of a grid"},
-			&cli.BoolFlag{Name: "pdf", Usage: "write PDF besides SVG and PNG"},
+			&cli.BoolFlag{Name: "pdf", Usage: "write PDF in addition to SVG and PNG"},
 			referenceFlag(),
 			&cli.StringFlag{Name: "paper", Usage: "draw the paper's figures into this `FOLDER`"},
-			&cli.BoolFlag{Name: "quick", Usage: "train for the paper's figures as little as still shows what they show"},
+			&cli.BoolFlag{Name: "quick", Usage: "train networks for the paper's figures only as long as the figures need"},
 			&cli.StringFlag{Name: "data", Usage: "data set of --quick: mnist, glyphs or a `FOLDER`",
-				DefaultText: "MNIST if it can be had, else glyphs"},
+				DefaultText: "MNIST if available, else glyphs"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of everything random in the paper's figures"},
 			jsonFlag(),
 		}, experimentFlags()...),
@@ -84,7 +86,7 @@ func figuresCommand() *cli.Command {
 	}
 }
 
-// saveFigures writes figures into a folder, a file for each ending, and names the files.
+// saveFigures writes figures into a folder, a file for each extension, and names the files.
 func saveFigures(figures []tables.NamedFigure, out string, endings []string) ([]string, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func warnDamaged(c *cli.Context, damaged []error) {
 func referenceFlag() cli.Flag {
 	return &cli.StringFlag{Name: "reference",
 		Usage: "published values of a grid, a CSV `FILE` with the columns rho, c, noise, and of " +
-			"accuracy_percent, loss_nats, sigma_rms, reliability_cost those that there are; `quantal compare --help` has " +
+			"accuracy_percent, loss_nats, sigma_rms, reliability_cost the published ones; `quantal compare --help` has " +
 			"the rest"}
 }
 
@@ -54,8 +54,9 @@ func tablesCommand() *cli.Command {
 		Usage: "write the tables of a grid: a row for each point, and means over seeds",
 		UsageText: "quantal tables GRID [--out FOLDER] [--json]\n" +
 			"quantal tables GRID --out - | ...           table.csv to standard output",
-		Description: "table.csv and table.jsonl have a row for each finished point, means.csv the mean and half of the 95 % interval over seeds.\n" +
-			"`go doc quantal/results/tables` has columns and units. With --json the means are printed too.",
+		Description: "table.csv and table.jsonl have a row for each finished point, means.csv the mean and\n" +
+			"half of the 95 % interval over seeds. `go doc quantal/results/tables` has columns and\n" +
+			"units. With --json the means are also printed.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables, or - for table.csv on standard output",
 				DefaultText: "the grid folder"},
@@ -108,12 +109,12 @@ func tablesCommand() *cli.Command {
 func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "report",
-		Usage: "write what a run or a grid reached as one HTML page",
+		Usage: "write the results of a run or a grid as one HTML page",
 		UsageText: "quantal report GRID [--reference FILE.csv] [--illustrations FOLDER] [--out FILE.html]\n" +
 			"quantal report RUN [--illustrations FOLDER] [--out FILE.html]",
-		Description: "The page has the configuration and the command that repeats it, figures and tables, and needs no other file. What\n" +
-			"`quantal analyze` has drawn is there too, or with --illustrations what another folder has, such as that of " +
-			"the paper's figures.",
+		Description: "The page has the configuration and the command that repeats it, figures and tables, and\n" +
+			"needs no other file. It includes the figures of `quantal analyze`, or with\n" +
+			"--illustrations those of another folder, such as the paper's figures.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FILE`.html to write, or - for standard output",
 				DefaultText: "report.html in the run or grid folder"},
@@ -161,7 +162,7 @@ func reportCommand() *cli.Command {
 	}
 }
 
-// readDrawings reads the illustrations for a report: those of --illustrations, which have to be there, or those of an
+// readDrawings reads the illustrations for a report: those of --illustrations, which must exist, or those of an
 // analysis.
 func readDrawings(c *cli.Context, dir string) ([]draw.Drawing, error) {
 	if !c.IsSet("illustrations") {
@@ -170,20 +171,21 @@ func readDrawings(c *cli.Context, dir string) ([]draw.Drawing, error) {
 	from := c.String("illustrations")
 	drawings, err := draw.ReadDrawings(from)
 	if err == nil && len(drawings) == 0 {
-		err = &store.MissingError{Err: fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their captions "+
+		err = &store.MissingError{Err: fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their "+
+			"captions "+
 			"(NAME.txt)", from)}
 	}
 	return drawings, err
 }
 
-// warnUnfit says that published values are of other networks than the grid's.
+// warnUnfit says that published values are for other networks than the grid's.
 func warnUnfit(c *cli.Context, records []store.Record, published []tables.Published) {
 	if err := tables.Fits(records, published); err != nil {
 		logger(c).Warn("the published values are not shown, and not compared", "reason", err)
 	}
 }
 
-// gridReport makes the report of a grid. What cannot be drawn or compared is said there.
+// gridReport makes the report of a grid. It says what cannot be drawn or compared.
 func gridReport(c *cli.Context, dir string) (tables.Report, error) {
 	published, err := readReference(c)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"quantal/train"
 )
 
-// settingFlags are the flags of settings, without those that a command has in its own way. Their defaults are the values
+// settingFlags are the flags of settings, without those that a command defines itself. Their defaults are the values
 // that the settings have.
 func settingFlags(settings setting.List, without ...string) []cli.Flag {
 	var flags []cli.Flag
@@ -36,7 +36,7 @@ func settingFlag(s setting.Setting) cli.Flag {
 	return &cli.StringFlag{Name: s.FlagName(), DefaultText: s.Default(), Usage: s.Help}
 }
 
-// trainingFlags are the flags that decide what a run computes, without those that a command has in its own way. Their
+// trainingFlags are the flags that determine what a run computes, without those that a command defines itself. Their
 // defaults are the published preset's.
 func trainingFlags(without ...string) []cli.Flag {
 	published, _ := train.Preset("published") // which there is
@@ -60,10 +60,10 @@ func presets() []string {
 	return list
 }
 
-// devicesUsage is of the flag --device where networks spread over several.
+// devicesUsage is the usage of the flag --device if networks are spread over several devices.
 const devicesUsage = "auto, cpu, cuda (all GPUs), cuda:N or cuda:N,N"
 
-// applyFlags overrides settings with the flags that were given.
+// applyFlags overrides settings with the given flags.
 func applyFlags(c *cli.Context, settings setting.List, without ...string) error {
 	for _, s := range settings {
 		name := s.FlagName()
@@ -79,7 +79,7 @@ func applyFlags(c *cli.Context, settings setting.List, without ...string) error 
 		switch {
 		case errors.As(err, &table):
 			return err
-		case err != nil && strings.HasPrefix(err.Error(), name+" "): // it names what of the text is wrong
+		case err != nil && strings.HasPrefix(err.Error(), name+" "): // it names the wrong part of the text
 			return usage("--%w", err)
 		case err != nil:
 			return usage("--%s %q: %w", name, text, err)
@@ -88,7 +88,7 @@ func applyFlags(c *cli.Context, settings setting.List, without ...string) error 
 	return nil
 }
 
-// sayThreads says when --threads asks for more than will work.
+// sayThreads says if --threads asks for more threads than will work.
 func sayThreads(c *cli.Context) error {
 	if asked, err := strconv.Atoi(fmt.Sprint(c.Value("threads"))); err == nil && c.IsSet("threads") {
 		warnThreads(c, asked)
@@ -98,12 +98,12 @@ func sayThreads(c *cli.Context) error {
 
 func warnThreads(c *cli.Context, asked int) {
 	if working := kernels.Threads(asked); working < asked {
-		logger(c).Warn("fewer threads work than were asked for: a few for each processor", "asked", asked, "working", working,
+		logger(c).Warn("fewer threads work than requested: a few for each processor", "asked", asked, "working", working,
 			"processors", runtime.GOMAXPROCS(0))
 	}
 }
 
-// resolve puts a configuration together: the preset, the configuration file on top, the flags on top of both.
+// resolve assembles a configuration: the preset, overridden by the configuration file, both overridden by the flags.
 func resolve(c *cli.Context) (train.Config, error) {
 	preset := c.String("preset")
 	config, err := train.Preset(preset)

@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// Scripts for programs with GPU support, on a library that plays the driver and writes driver.log.
+// Scripts for programs with GPU support, on a library that replaces the driver and writes driver.log.
 func TestGPUScripts(t *testing.T) {
 	fake := filepath.Join(t.TempDir(), "libfakecuda.so")
 	source := "../../kernels/cuda/testdata/fakecuda.c"

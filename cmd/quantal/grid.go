@@ -22,7 +22,7 @@ import (
 	"quantal/train"
 )
 
-// axisFlags are the settings that a grid takes several values of, with the name of the setting, in the order in which
+// axisFlags are the settings of which a grid takes several values, with the name of the setting, in the order in which
 // they vary: the seed fastest.
 var axisFlags = []struct{ flag, setting, usage string }{
 	{"noise", "noise", "which synapses share a sigma: a list of " + strings.Join(train.Noises(), ", ")},
@@ -84,7 +84,7 @@ func (a *axisText) String() string { return a.text }
 
 func checkpointIntervalFlag() cli.Flag {
 	return &cli.DurationFlag{Name: "checkpoint-interval", Value: 5 * time.Minute,
-		Usage: "time between checkpoints of networks under way"}
+		Usage: "time between checkpoints of unfinished networks"}
 }
 
 func gridCommand() *cli.Command {
@@ -94,8 +94,9 @@ func gridCommand() *cli.Command {
 		UsageText: "quantal grid --preset quick --c logspace:-3:1:5 --seeds 1-2 --out grids/a\n" +
 			"quantal grid --preset fig2 --out grids/fig2 --dry-run\n" +
 			"quantal grid --out grids/a      (continues what is there)",
-		Description: "The same command again trains what is missing; more values add networks to the folder. Points with one seed share\n" +
-			"initial means, minibatches and noise, so that differences between them are those of the settings.",
+		Description: "The same command again trains what is missing; more values add networks to the folder.\n" +
+			"Points with the same seed share initial means, minibatches and noise, so they differ\n" +
+			"only by their settings.",
 		Flags:       gridFlags(),
 		Subcommands: []*cli.Command{gridExportCommand(), workCommand()},
 		Action: func(c *cli.Context) error {
@@ -116,7 +117,7 @@ func gridCommand() *cli.Command {
 			if asked == nil {
 				return continueGrid(c, o)
 			}
-			o.device, o.Threads = asked.base.Device, asked.base.Threads // the configuration file may name them, too
+			o.device, o.Threads = asked.base.Device, asked.base.Threads // the configuration file may also name them
 			if err := train.CheckDevices(o.device); err != nil {
 				return usage("--%w", err)
 			}
@@ -125,13 +126,13 @@ func gridCommand() *cli.Command {
 	}
 }
 
-// gridRequest is what flags and configuration file ask for.
+// gridRequest is the grid that flags and configuration file describe.
 type gridRequest struct {
 	base train.Config
 	axes []grid.Axis
 }
 
-// askedGrid reads what to train; nil if the command says nothing of it, but names a grid that is there.
+// askedGrid reads what to train; nil if the command does not say it, but names an existing grid.
 func askedGrid(c *cli.Context) (*gridRequest, error) {
 	silent := !c.IsSet("preset") && !c.IsSet("config") && !c.IsSet("vary")
 	for _, a := range axisFlags {
@@ -145,7 +146,8 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 			return nil, nil
 		}
 		return nil,
-			usage("grid: want axes such as --c logspace:-2:1:7, or --preset fig2, or --out with the folder of a grid to continue")
+			usage("grid: want axes such as --c logspace:-2:1:7, or --preset fig2, or --out with the folder of a grid to " +
+				"continue")
 	}
 	values := map[string]string{} // of the axes, by setting
 	preset := c.String("preset")
@@ -223,7 +225,7 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 	return asked, nil
 }
 
-// isAxisFlag reports whether a setting has a flag of its own for its values.
+// isAxisFlag reports whether a setting has its own flag for its values.
 func isAxisFlag(setting string) bool {
 	for _, a := range axisFlags {
 		if a.setting == setting {
@@ -234,14 +236,14 @@ func isAxisFlag(setting string) bool {
 }
 
 // readGridFile reads a configuration file of a grid: settings as for train, the axes as text or lists, and a table
-// [vary]. It returns the names in [vary] in alphabetical order, for TOML has none.
+// [vary]. It returns the names in [vary] in alphabetical order, because TOML has no order.
 func readGridFile(path string, base *train.Config, values, vary map[string]string) ([]string, error) {
 	var file map[string]any
 	if err := store.ReadConfigFile(path, &file); err != nil {
 		return nil, &usageError{err}
 	}
 	var order []string
-	places := map[string]string{} // where each setting stands in the file
+	places := map[string]string{} // the name of each setting in the file
 	once := func(name, place string) error {
 		if before, again := places[name]; again {
 			return usage("quantal: %s: %s is given twice, as %s and as %s", path, name, before, place)
@@ -290,7 +292,7 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 	return order, nil
 }
 
-// startGrid plans what was asked for and trains what of it is missing.
+// startGrid plans the requested points and trains the missing ones.
 func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	set, err := host(c).OpenData(c.Context, asked.base)
 	if err != nil {
@@ -334,8 +336,8 @@ func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	return trainGrid(c, folder, set, points, o)
 }
 
-// warnMixture says in what added networks differ from those before them. It is a warning if it may be a slip: unless
-// all of it was asked for as an axis.
+// warnMixture says how added networks differ from those before them. It is a warning if it may be a slip: unless all of
+// it was requested as an axis.
 func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) {
 	mixture := grid.Mixture(before, added)
 	if len(mixture) == 0 {
@@ -360,7 +362,7 @@ func warnMixture(c *cli.Context, before, added []grid.Point, axes []grid.Axis) {
 	logger(c).Log(c.Context, level, "the folder now mixes networks with "+strings.Join(parts, "; "))
 }
 
-// continueGrid trains whatever is missing in the folder of a grid.
+// continueGrid trains all missing points in the folder of a grid.
 func continueGrid(c *cli.Context, o workOptions) error {
 	folder, err := grid.Open(c.String("out"))
 	if err != nil {
@@ -398,8 +400,8 @@ func commandLine() string {
 	return strings.Join(words, " ")
 }
 
-// enterGrid makes sure that the grid's data set is this one, chooses the devices, and says if other kernels ran before.
-// Where others train, only the data matter: this machine need not have their devices.
+// enterGrid checks that the grid's data set is this one, chooses the devices, and says if other kernels ran before. If
+// others train, only the data matter: this machine need not have their devices.
 func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptions) error {
 	if folder.NoLocks != nil {
 		logger(c).Warn("nothing keeps a second command from training the same networks, which wastes time but does no harm",
@@ -427,13 +429,13 @@ func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptio
 	return nil
 }
 
-// workOptions are what this process decides for itself. The devices are still to be chosen, by the name that was given.
+// workOptions are the options of this process. The devices are chosen later, by the given name.
 type workOptions struct {
 	grid.Options
 	device string
 }
 
-// choose finds the devices and says which.
+// choose finds the devices and names them.
 func (o *workOptions) choose(c *cli.Context) error {
 	devices, unusable, err := train.ChooseDevices(o.device)
 	if err != nil {
@@ -452,7 +454,7 @@ func (o *workOptions) choose(c *cli.Context) error {
 	return nil
 }
 
-// gridOptions reads what this process decides for itself from the flags.
+// gridOptions reads the options of this process from the flags.
 func gridOptions(c *cli.Context) (workOptions, error) {
 	var o workOptions
 	o.Interval = c.Duration("checkpoint-interval")
@@ -481,7 +483,7 @@ func gridOptions(c *cli.Context) (workOptions, error) {
 	return o, nil
 }
 
-// trainGrid trains what is missing of the points, here or on a cluster.
+// trainGrid trains the missing points, here or on a cluster.
 func trainGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o workOptions) error {
 	if c.IsSet("launch") {
 		return launchGrid(c, folder, points, o)
@@ -492,7 +494,7 @@ func trainGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []gri
 	return concludeGrid(c, folder)
 }
 
-// concludeGrid writes the tables and says where the grid stands.
+// concludeGrid writes the tables and reports the state of the grid.
 func concludeGrid(c *cli.Context, folder *grid.Folder) error {
 	records, _, err := folder.Records()
 	if err != nil {
@@ -505,7 +507,7 @@ func concludeGrid(c *cli.Context, folder *grid.Folder) error {
 	return reportStatus(c, folder)
 }
 
-// runGrid trains what is missing of the points in this process.
+// runGrid trains the missing points in this process.
 func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o grid.Options) error {
 	watch := newGridWatcher(c)
 	err := folder.Run(c.Context, set, points, o, watch.events(c))

@@ -17,9 +17,10 @@ func gridExportCommand() *cli.Command {
 		Name:      "export",
 		Usage:     "write the finished points of a grid for Python",
 		UsageText: "quantal grid export GRID --out FILE.npz [--what summary|sigma|mu] [--points ID,ID,...]",
-		Description: "Every column of table.csv is an array with one entry per point. With --what sigma or mu, ID/layerN.weight.sigma of [out][in]\n" +
-			"and ID/layerN.bias.sigma of [out], or the same of mu, are there besides, float32, of each network that has not diverged,\n" +
-			"and ID/pixel_mean and ID/pixel_sd, by which inputs are (pixel/255 - pixel_mean)/pixel_sd.",
+		Description: "Every column of table.csv is an array with one entry per point. With --what sigma or mu\n" +
+			"there are also ID/layerN.weight.sigma of [out][in] and ID/layerN.bias.sigma of [out], or\n" +
+			"the same of mu, float32, of each network that has not diverged, and ID/pixel_mean and\n" +
+			"ID/pixel_sd: inputs are (pixel/255 - pixel_mean)/pixel_sd.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz to write, or - for standard output"},
 			&cli.StringFlag{Name: "what", Value: tables.ExportSummary, Usage: "summary, sigma or mu"},

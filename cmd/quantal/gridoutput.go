@@ -13,8 +13,8 @@ import (
 	"quantal/results/store"
 )
 
-// gridWatcher shows how a grid goes: a line for each finished point; below them a bar on a terminal, otherwise now and
-// then a line for the whole.
+// gridWatcher shows the progress of a grid: a line for each finished point; below them a bar on a terminal, otherwise
+// from time to time a line for the whole.
 type gridWatcher struct {
 	out  io.Writer
 	bar  *bar
@@ -25,7 +25,7 @@ func newGridWatcher(c *cli.Context) *gridWatcher {
 	return &gridWatcher{out: printable{c.App.ErrWriter}, bar: newBar(c.App.ErrWriter), told: time.Now()}
 }
 
-// events has the watcher and the log told of what happens.
+// events passes events on to the watcher and the log.
 func (w *gridWatcher) events(c *cli.Context) grid.Events {
 	log := logger(c)
 	return grid.Events{
@@ -33,12 +33,12 @@ func (w *gridWatcher) events(c *cli.Context) grid.Events {
 		Finished: w.finished,
 		Damaged:  func(err error) { log.Warn("damaged, trained again", "reason", err) },
 		Lost: func(device string, err error) {
-			log.Warn("a GPU failed: the others go on with its networks", "device", device, "reason", err)
+			log.Warn("a GPU failed: the others continue with its networks", "device", device, "reason", err)
 		},
 	}
 }
 
-// quiet is the time between two lines on the whole where there is no terminal.
+// quiet is the time between two lines for the whole if there is no terminal.
 const quiet = 30 * time.Second
 
 func (w *gridWatcher) progress(p grid.Progress) {
@@ -60,7 +60,7 @@ func (w *gridWatcher) progress(p grid.Progress) {
 	w.bar.show(p.Share(), left, gridParts(p)...)
 }
 
-// gridParts is where a grid stands, in parts of falling weight.
+// gridParts is the state of a grid, in parts of falling importance.
 func gridParts(p grid.Progress) []string {
 	text := fmt.Sprintf("%d/%d points", p.Finished, p.Points)
 	if p.Diverged > 0 {
@@ -76,7 +76,7 @@ func gridParts(p grid.Progress) []string {
 	return parts
 }
 
-// running says how far the networks under way are.
+// running is the progress of the networks in training.
 func running(batches []grid.Batch) string {
 	if len(batches) == 0 {
 		return ""
@@ -127,7 +127,7 @@ func (w *gridWatcher) close() { w.bar.close() }
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "status",
-		Usage:     "say where a grid stands, from any terminal or machine that sees its folder",
+		Usage:     "show the state of a grid, from any terminal or machine that sees its folder",
 		UsageText: "quantal status GRID [--json]",
 		Flags:     []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
@@ -144,13 +144,13 @@ func statusCommand() *cli.Command {
 	}
 }
 
-// gridStatus is where a grid stands: what the folder tells, and what Slurm does.
+// gridStatus is the state of a grid, from its folder and from Slurm.
 type gridStatus struct {
 	grid.Status
 	Slurm *slurmStatus `json:"slurm,omitempty"` // nil if nothing was submitted to one, or all is done
 }
 
-// reportStatus says where a grid stands.
+// reportStatus reports the state of a grid.
 func reportStatus(c *cli.Context, folder *grid.Folder) error {
 	var status gridStatus
 	var err error
@@ -166,7 +166,7 @@ func reportStatus(c *cli.Context, folder *grid.Folder) error {
 	return printStatus(c.App.Writer, status)
 }
 
-// printStatus writes where a grid stands, for a person.
+// printStatus writes the state of a grid, for a person.
 func printStatus(out io.Writer, s gridStatus) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\t%d points:", s.Dir, s.Points)
@@ -223,7 +223,7 @@ func printStatus(out io.Writer, s gridStatus) error {
 	return w.Flush()
 }
 
-// printEstimates writes what a grid would take.
+// printEstimates writes the time and memory that a grid would need.
 func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
 	all := grid.Total(estimates)
 	if c.Bool("json") {
@@ -231,7 +231,7 @@ func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
 			"seconds": all.Seconds, "cohorts": estimates})
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "networks\tsteps of each\tside by side\tmemory\ttime\t")
+	fmt.Fprintln(w, "networks\tsteps of each\ttogether\tmemory\ttime\t")
 	for _, e := range estimates {
 		beside := fmt.Sprint(e.Beside)
 		if e.Devices > 1 {

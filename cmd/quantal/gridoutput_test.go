@@ -8,7 +8,7 @@ import (
 	"quantal/grid"
 )
 
-// Who trains what is told of each device, and which of them failed.
+// The output says what each device trains, and which devices failed.
 func TestStatusOfSeveralDevices(t *testing.T) {
 	batches := []grid.Batch{{Device: "cuda:0", Running: []string{"a", "b"}, Step: 30, Steps: 60},
 		{Device: "cuda:1", Running: []string{"c"}, Step: 6, Steps: 60}}

@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// logger writes remarks for people to standard error, as many as the flags of talk ask for.
+// logger writes remarks for people to standard error, as many as the flags of talk request.
 func logger(c *cli.Context) *slog.Logger {
 	t, _ := c.App.Metadata[talkKey].(*talk)
 	return slog.New(&remarks{out: printable{t.to}, level: t.level})

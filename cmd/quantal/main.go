@@ -24,8 +24,8 @@ import (
 	"quantal/train"
 )
 
-// What the program needs to do anything at all: memory for a data set such as MNIST and for a small network, and a few
-// files.
+// The least that the program needs to do anything: memory for a data set such as MNIST and for a small network, and a
+// few files.
 const (
 	leastMemory = 256e6
 	leastFiles  = 32
@@ -33,7 +33,7 @@ const (
 
 func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
-// run is the whole program but for the exit.
+// run is the whole program except the exit.
 func run(args []string, stdout, stderr io.Writer) int {
 	if err := start(); err != nil {
 		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence(err))
@@ -51,10 +51,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// start makes sure that there is what Go's runtime and every command need: without it they end in traces.
+// start checks that the resources exist that Go's runtime and every command need: without them they end in traces.
 func start() error {
-	if most := openFiles(); most < leastFiles { // first: without a few Go cannot even read what memory there is
-		return fmt.Errorf("want leave to open %d files or more, got %d (ulimit -n)", leastFiles, most)
+	if most := openFiles(); most < leastFiles { // first: without a few, Go cannot even read how much memory there is
+		return fmt.Errorf("want a limit of %d open files or more, got %d (ulimit -n)", leastFiles, most)
 	}
 	memory.Obey()
 	if left := memory.Own(); left.Bytes < leastMemory {
@@ -110,7 +110,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	return app
 }
 
-// before is what every command does first.
+// before runs before every command.
 func before(c *cli.Context) error {
 	if err := setTalk(c); err != nil {
 		return err
@@ -118,7 +118,8 @@ func before(c *cli.Context) error {
 	return sayThreads(c)
 }
 
-// onUsageError is told of what the library could not read. Of a value the library says no more than that it is invalid.
+// onUsageError is called for arguments that the library could not read. About a value the library says only that it is
+// invalid.
 func onUsageError(c *cli.Context, err error, _ bool) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		name = strings.TrimPrefix(name, "-")
@@ -128,7 +129,8 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 		}
 		return usage("--%s: there is no such flag: `%s --help` lists them%s", name, c.Command.HelpName, hint)
 	}
-	invalid := regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-(\S+):`).FindStringSubmatch(err.Error())
+	pattern := regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-(\S+):`)
+	invalid := pattern.FindStringSubmatch(err.Error())
 	if invalid == nil {
 		return &usageError{err}
 	}
@@ -169,7 +171,7 @@ func flagNames(c *cli.Context) []string {
 	return names
 }
 
-// noCommand says that there is no command, or other thing that is a command to the parser, of a name.
+// noCommand says that there is no command, or anything that the parser treats as one, of the given name.
 func noCommand(what, name, help string, commands []*cli.Command) error {
 	var names []string
 	for _, c := range commands {
@@ -225,8 +227,8 @@ type stopper struct {
 
 // catchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, and which signal it was. A second
 // SIGINT or SIGTERM ends the program the usual way. A second SIGHUP does not: a closed terminal sends several, from the
-// shell and the system. A signal that whoever started the program has it ignore, as nohup does, stays ignored. From the
-// first signal on, nobody has to listen any more: Ctrl-C also ends the tee or less that reads what this program writes.
+// shell and the system. A signal that the caller made the program ignore, as nohup does, stays ignored. From the first
+// signal on, output may have no reader: Ctrl-C also ends the tee or less that reads this program's output.
 func catchSignals() (stopper, func() os.Signal) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	stop, hangUp := make(chan os.Signal, 1), make(chan os.Signal, 1)
@@ -265,16 +267,16 @@ func catchSignals() (stopper, func() os.Signal) {
 	}
 }
 
-// signalled is the cause of a cancellation by signal; it is a context.Canceled to everyone who does not ask.
+// signalled is the cause of a cancellation by signal; to other code it is a context.Canceled.
 type signalled struct{ os.Signal }
 
 func (s signalled) Error() string        { return "interrupted" }
 func (s signalled) Is(target error) bool { return target == context.Canceled }
 
-// intersperse moves the flags of a command before its arguments, where the parser wants them: `quantal eval runs/a
+// intersperse moves the flags of a command before its arguments, where the parser needs them: `quantal eval runs/a
 // --json`.
 func intersperse(app *cli.App, args []string) []string {
-	words := 1 // the program, flags of its own, and the command
+	words := 1 // the program, its own flags, and the command
 	for words < len(args) && strings.HasPrefix(args[words], "-") {
 		words++
 	}

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	// Under nohup SIGHUP is ignored, and a program that is started so keeps it that way. Who catches it starts others afresh.
+	// Under nohup SIGHUP is ignored, and a program started that way keeps ignoring it. A program that catches it starts
+	// others without that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/scripts",
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 			return exec.Command("strace", "-qq", "-e", "trace=none", "true").Run() == nil, nil
 		},
 		Setup: func(e *testscript.Env) error {
-			// No network, no cache of the person who runs the tests.
+			// No network, and not the cache of the user who runs the tests.
 			e.Setenv("QUANTAL_CACHE", filepath.Join(e.WorkDir, "cache"))
 			e.Setenv("QUANTAL_MIRRORS", "http://127.0.0.1:1/")
 			e.Setenv("HOME", e.WorkDir)
@@ -80,7 +81,7 @@ func dataset4Script(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(writeIDX(ts.MkAbs(args[0]), n[2], n[3], set.Train, set.Test))
 }
 
-// drop takes what matches a pattern out of a file, as a key that an older version did not know: drop PATTERN FILE.
+// drop removes text that matches a pattern from a file, such as a key unknown to an older version: drop PATTERN FILE.
 func drop(ts *testscript.TestScript, _ bool, args []string) {
 	pattern, text := regexp.MustCompile(args[0]), ts.ReadFile(args[1])
 	if !pattern.MatchString(text) {
@@ -196,7 +197,7 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 			time.Sleep(time.Millisecond)
 			err = p.Process.Signal(syscall.SIGHUP)
 		}
-		_ = p.wait() // the exit status is looked at
+		_ = p.wait() // the exit status is checked
 		ts.Logf("%s", p.stderr.String())
 		got = p.ProcessState.ExitCode()
 		return got != 0
@@ -209,8 +210,8 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// inTime does something to a program that writes to a file, which reports whether that came before the program was
-// through. On a busy machine it may not, and is then tried again with the folder as it was.
+// inTime does something to a program that writes to a file, and reports whether that came before the end of the
+// program. On a busy machine it may not, and is then tried again with the folder restored.
 func inTime(ts *testscript.TestScript, file string, disturb func() bool) {
 	folder, _, _ := strings.Cut(file, "/")
 	folder = ts.MkAbs(folder)
@@ -222,7 +223,7 @@ func inTime(ts *testscript.TestScript, file string, disturb func() bool) {
 	if there {
 		ts.Check(os.CopyFS(saved, os.DirFS(folder)))
 	}
-	for range 30 { // a program that takes no notice does not get through
+	for range 30 { // a program that ignores the signal is not accepted
 		if disturb() {
 			return
 		}
@@ -234,10 +235,10 @@ func inTime(ts *testscript.TestScript, file string, disturb func() bool) {
 	ts.Fatalf("the program was always through before it was disturbed")
 }
 
-// program is a command under way.
+// program is a running command.
 type program struct {
 	*exec.Cmd
-	stderr strings.Builder // to be read when it has been waited for
+	stderr strings.Builder // to be read after waiting for it
 	ended  chan struct{}
 	err    error // how
 
@@ -246,8 +247,8 @@ type program struct {
 	heard  chan struct{}
 }
 
-// deaf is how many bytes a command that says more than that can say before somebody listens: it then stands still. A
-// command with much to say is so under way for as long as a busy machine takes to disturb it.
+// deaf is how many bytes a command can write before its output is read: then it blocks. So a command with more output
+// is running for as long as a busy machine needs to disturb it.
 const deaf = 4096
 
 // started starts a command in the folder of the script.
@@ -272,7 +273,7 @@ func started(ts *testscript.TestScript, name string, args ...string) *program {
 	return p
 }
 
-// hear listens to the command from now on.
+// hear reads the output of the command from now on.
 func (p *program) hear() {
 	p.listen.Do(func() {
 		go func() {
@@ -299,7 +300,7 @@ func (p *program) running() bool {
 	}
 }
 
-// until waits until something holds of a command that is under way, however long a busy machine takes.
+// until waits until a condition holds for a running command, for as long as a busy machine needs.
 func (p *program) until(ts *testscript.TestScript, what string, holds func() bool) {
 	for {
 		running := p.running()
@@ -307,7 +308,7 @@ func (p *program) until(ts *testscript.TestScript, what string, holds func() boo
 			return
 		}
 		if !running {
-			_ = p.wait() // its error is told
+			_ = p.wait() // its error is reported
 			ts.Fatalf("it ended (%v) before %s; stderr:\n%s", p.err, what, p.stderr.String())
 		}
 		time.Sleep(time.Millisecond)
@@ -369,7 +370,7 @@ func lastCheckpointBytes(ts *testscript.TestScript, run string) string {
 }
 
 // killed trains in a folder, killing the program with SIGKILL again and again at moments that look random, resuming
-// each time, until it gets through: killed FOLDER ARG...
+// each time, until it ends by itself: killed FOLDER ARG...
 func killed(ts *testscript.TestScript, _ bool, args []string) {
 	kill(ts, args[0], 3, func(begun bool) []string {
 		if begun {
@@ -380,15 +381,15 @@ func killed(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // killedGrid trains a grid, killing the program with SIGKILL at least as many times as asked for at moments that look
-// random, and calling it again in the same way each time, until it gets through: killedgrid FOLDER KILLS ARG...
+// random, and calling it again in the same way each time, until it ends by itself: killedgrid FOLDER KILLS ARG...
 func killedGrid(ts *testscript.TestScript, _ bool, args []string) {
 	kills, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	kill(ts, args[0], kills, func(bool) []string { return append([]string{"grid", "--out", args[0]}, args[2:]...) })
 }
 
-// kill calls the program until it gets through, killing it on the way. If it gets through too early, it starts once
-// more from nothing, with less time between the kills.
+// kill calls the program until it ends by itself, killing it before. If it ends too early, it starts again from
+// nothing, with less time between the kills.
 func kill(ts *testscript.TestScript, folder string, want int, arguments func(begun bool) []string) {
 	kills, unit := 0, 1. // unit: what the delays are multiplied by
 	for attempt := range 2000 {
@@ -413,9 +414,9 @@ func kill(ts *testscript.TestScript, folder string, want int, arguments func(beg
 			kills, unit = 0, unit/2
 		case <-time.After(time.Duration(unit * (30 + 200*u[0]) * float64(time.Millisecond))):
 			_ = p.Process.Kill()
-			_ = p.wait() // its error is the kill
+			_ = p.wait() // its error is that it was killed
 			kills++
-			unit *= 1 + 0.3/float64(want) // ever later, so that a slow machine gets through too
+			unit *= 1 + 0.3/float64(want) // later each time, so that a slow machine also ends
 		}
 	}
 	ts.Fatalf("the program never got through")
@@ -437,7 +438,7 @@ func held(ts *testscript.TestScript, folder string, command []string, holder ...
 	p := started(ts, "quantal", holder...)
 	defer func() {
 		_ = p.Process.Kill()
-		_ = p.wait() // its error is the kill
+		_ = p.wait() // its error is that it was killed
 	}()
 	lock := filepath.Join(ts.MkAbs(folder), ".lock")
 	p.until(ts, "it had the folder", func() bool {

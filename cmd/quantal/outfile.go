@@ -11,11 +11,11 @@ import (
 	"quantal/results/store"
 )
 
-// standardOutput is what a flag for a file takes for standard output.
+// standardOutput is the value of a flag for a file that means standard output.
 const standardOutput = "-"
 
-// outputEnding says of which kind the file of a flag is to be: the ending of its name, which has to be known, or the
-// first one for standard output, which then has nothing else on it.
+// outputEnding is the kind of the file of a flag: the extension of its name, which must be known, or the first one for
+// standard output, to which then nothing else is written.
 func outputEnding(c *cli.Context, flag string, known ...string) (string, error) {
 	path := c.String(flag)
 	if path == standardOutput {
@@ -46,7 +46,7 @@ func writeOutput(c *cli.Context, path string, write func(io.Writer) error) error
 	return store.WriteFile(path, write)
 }
 
-// bare is standard output as it is, for bytes that are not text.
+// bare is unfiltered standard output, for bytes that are not text.
 func bare(c *cli.Context) io.Writer {
 	if p, ok := c.App.Writer.(printable); ok {
 		return p.to

@@ -21,7 +21,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// watcher shows how a run goes: a line per epoch, and on a terminal a bar below them.
+// watcher shows the progress of a run: a line per epoch, and on a terminal a bar below them.
 type watcher struct {
 	out    io.Writer
 	epochs int
@@ -32,7 +32,7 @@ func newWatcher(c *cli.Context) *watcher {
 	return &watcher{out: printable{c.App.ErrWriter}, bar: newBar(c.App.ErrWriter)}
 }
 
-// events has the watcher told of a run.
+// events passes the events of a run on to the watcher.
 func (w *watcher) events() train.Events {
 	return train.Events{Progress: w.progress, Epoch: func(_ int, e store.Epoch) error {
 		w.epoch(e)
@@ -74,7 +74,7 @@ func downloadProgress(c *cli.Context) func(file string, got, total int64) {
 	}
 }
 
-// printSummary writes what a run reached, for a person.
+// printSummary writes the results of a run, for a person.
 func printSummary(out io.Writer, s train.Summary) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	percent := func(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }

@@ -14,7 +14,7 @@ import (
 	"quantal/results/draw"
 )
 
-// trainQuick trains the small grids in folders within dir, or what of them is missing there, and names the folders.
+// trainQuick trains the small grids in folders within dir, or their missing points, and names the folders.
 func trainQuick(c *cli.Context, dir string) ([]string, error) {
 	set, err := demoData(c)
 	if err != nil {
@@ -41,7 +41,7 @@ func trainQuick(c *cli.Context, dir string) ([]string, error) {
 	return folders, nil
 }
 
-// splitPaperArguments tells folders of networks from files of measurements.
+// splitPaperArguments separates folders of networks from files of measurements.
 func splitPaperArguments(args []string) (folders, files []string) {
 	for _, a := range args {
 		if info, err := os.Stat(a); err == nil && info.IsDir() {
@@ -63,7 +63,7 @@ func bootstrap(c *cli.Context) analysis.Bootstrap {
 // drawPaper draws the paper's figures into the folder of --paper.
 func drawPaper(c *cli.Context) error {
 	if c.IsSet("out") {
-		return usage("figures: --out does not go with --paper, which names the folder")
+		return usage("figures: --out cannot be combined with --paper, which names the folder")
 	}
 	folders, measurements := splitPaperArguments(c.Args().Slice())
 	paper := analysis.Paper{Seed: c.Uint64("seed"), Quick: c.Bool("quick")}
@@ -97,10 +97,10 @@ func drawPaper(c *cli.Context) error {
 	return printJSON(c, map[string]any{"files": files, "left_out": leftOut})
 }
 
-// checkpointInterval is the time between checkpoints of networks that a command trains by the way.
+// checkpointInterval is the time between checkpoints of networks that a command trains for other work.
 const checkpointInterval = 5 * time.Minute
 
-// trainPoints trains what is missing of some points in the folder of a grid.
+// trainPoints trains the missing ones of some points in the folder of a grid.
 func trainPoints(c *cli.Context, dir string, set *mnist.Set, points []grid.Point) error {
 	folder, err := grid.Open(dir)
 	if err != nil {

@@ -6,6 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setPipeSize asks for a small pipe. Linux gives a page; where it does not, a command is disturbed in time on most
-// machines anyway.
+// setPipeSize requests a small pipe. Linux gives a page; elsewhere a command is still disturbed in time on most
+// machines.
 func setPipeSize(pipe *os.File, bytes int) { _, _ = unix.FcntlInt(pipe.Fd(), unix.F_SETPIPE_SZ, bytes) }

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// printable passes text on with its control characters made visible, as JSON writes them: names of files, labels of
-// data and answers of servers may hold sequences that a terminal obeys.
+// printable passes on text with visible control characters, as JSON writes them: names of files, labels of data and
+// answers of servers may contain sequences that a terminal obeys.
 type printable struct{ to io.Writer }
 
 // Write passes on all of text, or fails.
@@ -20,8 +20,8 @@ func (p printable) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// visible is text in which each character that is no letter to look at, but for line breaks and tabs, is replaced by
-// its number.
+// visible is text in which each character without a visible shape, except line breaks and tabs, is replaced by its
+// number.
 func visible(text []byte) []byte {
 	if bytes.IndexFunc(text, obeyed) < 0 && utf8.Valid(text) {
 		return text
@@ -42,8 +42,8 @@ func visible(text []byte) []byte {
 	return b.Bytes()
 }
 
-// obeyed reports whether a terminal does something on a character instead of showing it. The marks of direction are
-// among them, which show a line in another order than it has.
+// obeyed reports whether a terminal acts on a character instead of showing it. This includes the marks of direction,
+// which show a line in another order.
 func obeyed(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
 }

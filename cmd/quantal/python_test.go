@@ -18,7 +18,7 @@ import (
 	"quantal/mnist"
 )
 
-// forward is what a user would write to run an exported network in numpy, on the test images of an IDX folder.
+// forward is how a user would run an exported network in numpy, on the test images of an IDX folder.
 const forward = `
 import json, sys
 import numpy as np
@@ -39,8 +39,8 @@ print(json.dumps({"correct": int((h.argmax(1) == labels).sum()), "sigma": float(
     np.concatenate([net[f"layer{i}.weight.sigma"].ravel() for i in range(layers)]).astype(float) ** 2)))}))
 `
 
-// A forward pass in numpy with the exported means gives accuracy_mean to the last image, and the exported sigma
-// sigma_rms, however pixels became inputs. The digits here are grey, so that it matters.
+// A forward pass in numpy with the exported means gives accuracy_mean to the last image, and the exported sigma gives
+// sigma_rms, for any normalisation of pixels. The digits here are grey, so that it matters.
 func TestNumpyReproducesAccuracyMean(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	if err := writeGlyphs(data, 6000, func(x byte) byte { return 40 + x/2 }); err != nil {
@@ -101,8 +101,8 @@ func numpyReproducesAccuracyMean(t *testing.T, data, normalise string) {
 	}
 }
 
-// writeGlyphs writes the built-in digits as IDX files, with the first train training images, and pixels as they are
-// shown.
+// writeGlyphs writes the built-in digits as IDX files, with the first train training images, and pixels changed by a
+// function.
 func writeGlyphs(dir string, train int, shown func(byte) byte) error {
 	glyphs := mnist.Glyphs()
 	for _, images := range [][]byte{glyphs.Train.Images, glyphs.Test.Images} {

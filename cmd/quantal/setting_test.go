@@ -26,7 +26,8 @@ import (
 // another is a value that a setting may have, other than that of the published preset.
 func another(t *testing.T, name string) (train.Config, string) {
 	t.Helper()
-	for _, value := range append([]string{"2", "7", "cpu", "glyphs"}, strings.Split(named(t, published(t), name).Axis, ",")...) {
+	for _, value := range append([]string{"2", "7", "cpu", "glyphs"},
+		strings.Split(named(t, published(t), name).Axis, ",")...) {
 		c := published(t)
 		value = strings.Trim(value, "' ")
 		if c.Set(name, value) == nil && c.Check() == nil && len(c.Differences(published(t))) == 1 {
@@ -58,7 +59,7 @@ func check1(t *testing.T, err error) {
 	}
 }
 
-// Every setting is read by every reader, under both spellings of its name, and is then as it was set.
+// Every reader reads every setting, under both spellings of its name, with the value that was set.
 func TestEveryReaderReadsEverySetting(t *testing.T) {
 	write := func(text string) string {
 		path := filepath.Join(t.TempDir(), "config.toml")
@@ -94,7 +95,7 @@ func TestEveryReaderReadsEverySetting(t *testing.T) {
 
 			c = train.Config{}
 			check1(t, json.Unmarshal([]byte(document(json.Marshal, want, s.Name, spelling)), &c))
-			c.Normalise = strings.TrimSuffix(c.Normalise, "mnist") // settled in what was kept
+			c.Normalise = strings.TrimSuffix(c.Normalise, "mnist") // chosen in the stored file
 			got["JSON"] = c
 
 			base, values, vary := published(t), map[string]string{}, map[string]string{}
@@ -145,7 +146,7 @@ func shownDefault(f cli.Flag) string {
 	return ""
 }
 
-// What --help shows as the default of a flag is the value: to give it changes nothing.
+// The default that --help shows for a flag is its value: giving it changes nothing.
 func TestDefaults(t *testing.T) {
 	for _, s := range new(train.Config).Settings() {
 		if s.Before != "" {
@@ -197,8 +198,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// A setting that does not exist is added, as a field and an entry in a list, to a copy of the sources, and is then in flags
-// and their checks, files, axes, dry runs, tables, comparisons and identities.
+// A setting that does not exist is added, as a field and an entry in a list, to a copy of the sources, and then appears
+// in flags and their checks, files, axes, dry runs, tables, comparisons and identities.
 func TestMadeUpSetting(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
@@ -209,8 +210,9 @@ func TestMadeUpSetting(t *testing.T) {
 	overlay := map[string]map[string]string{"Replace": {}}
 	for file, edit := range map[string][2]string{
 		"config.go": {`(?m)^\tLearningRate .*$`, "$0\n\tMadeUp float64"},
-		"setting.go": {`(?m)^\t\t\{Name: "seed"`, `		{Name: "made-up", Value: &c.MadeUp, Want: setting.Above(0), Axis: numbers, Before: "1", Help: "a number"},` +
-			"\n$0"},
+		"setting.go": {`(?m)^\t\t\{Name: "seed"`,
+			`		{Name: "made-up", Value: &c.MadeUp, Want: setting.Above(0), Axis: numbers, Before: "1", Help: "a number"},` +
+				"\n$0"},
 	} {
 		path := filepath.Join(root, "train", file)
 		text, err := os.ReadFile(path)
@@ -269,7 +271,7 @@ func TestMadeUpSetting(t *testing.T) {
 			t.Errorf("line %d of table.csv is %s, want %s in it", i+1, lines[i], want)
 		}
 	}
-	// The network of before has the name that it always had.
+	// The earlier network keeps its name.
 	c := published(t)
 	for i := 0; i < len(small); i += 2 {
 		check1(t, c.Set(small[i][2:], small[i+1]))

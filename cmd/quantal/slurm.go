@@ -24,12 +24,12 @@ func launchFlags() []cli.Flag {
 		&cli.StringFlag{Name: "launch", Usage: "`slurm`: have a cluster train the networks, and return"},
 		&cli.IntFlag{Name: "chunks", Usage: "with --launch, `N` tasks share the networks", DefaultText: "one per 8 networks"},
 		&cli.IntFlag{Name: "at-once", Usage: "with --launch, at most `K` tasks run at the same time",
-			DefaultText: "as many as Slurm likes"},
+			DefaultText: "no limit"},
 		&cli.StringFlag{Name: "sbatch",
 			Usage: "with --launch, further `OPTIONS` of sbatch, as in \"--time=4:00:00 --cpus-per-task=4 --partition=cpu\""},
 		&cli.IntFlag{Name: "max-starts", Value: starts,
-			Usage: "with --launch, a task starts at most `N` times; it goes back to the queue when its time limit is near"},
-		&cli.BoolFlag{Name: "force", Usage: "with --launch, submit also what tasks in the queue have, or may have"},
+			Usage: "with --launch, a task starts at most `N` times; it returns to the queue when its time limit is near"},
+		&cli.BoolFlag{Name: "force", Usage: "with --launch, also submit networks that tasks in the queue have, or may have"},
 	}
 }
 
@@ -38,7 +38,7 @@ func checkLaunch(c *cli.Context) error {
 	if !c.IsSet("launch") {
 		for _, f := range launchFlags() {
 			if name := f.Names()[0]; c.IsSet(name) {
-				return usage("--%s goes with --launch slurm", name)
+				return usage("--%s needs --launch slurm", name)
 			}
 		}
 		return nil
@@ -57,7 +57,7 @@ func checkLaunch(c *cli.Context) error {
 	return nil
 }
 
-// launchGrid submits what is missing of the points and not in the queue yet.
+// launchGrid submits the points that are missing and not yet in the queue.
 func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point, work workOptions) error {
 	log := logger(c)
 	missing, damaged, err := folder.Missing(points)
@@ -75,7 +75,7 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point, work w
 	if !c.Bool("force") {
 		var ended []slurm.Ended
 		if waiting, ended, err = notUnderWay(c.Context, folder, missing); err != nil {
-			return fmt.Errorf("%w; so it is not known which of the %d missing networks are in the queue already, and "+
+			return fmt.Errorf("%w; so it is not known which of the %d missing networks are already in the queue, and "+
 				"nothing was submitted "+
 				"(--force submits them all: a network trained twice does no harm)", err, len(missing))
 		}
@@ -118,12 +118,13 @@ func launchGrid(c *cli.Context, folder *grid.Folder, points []grid.Point, work w
 	for _, job := range launch.Jobs {
 		log.Info("submitted", "job", job.ID, "tasks", job.Count)
 	}
-	log.Info("launch", "networks", len(waiting), "tasks", len(launch.Plan.Chunks), "in the queue already",
+	log.Info("launch", "networks", len(waiting), "tasks", len(launch.Plan.Chunks), "already in the queue",
 		len(missing)-len(waiting), "folder", launch.Dir)
 	return reportStatus(c, folder)
 }
 
-// notUnderWay leaves out the points that a task in the queue has, and says which tasks have left some of the others.
+// notUnderWay leaves out the points that a task in the queue has, and returns the tasks that left some of the others
+// unfinished.
 func notUnderWay(
 	ctx context.Context, folder *grid.Folder, points []grid.Point,
 ) (rest []grid.Point, ended []slurm.Ended, err error) {
@@ -216,14 +217,15 @@ func terminated(ctx context.Context) bool {
 	return errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGTERM
 }
 
-// anotherTurn asks Slurm to start the task again, which was ended by a SIGTERM with an error. It says so first, because
+// anotherTurn asks Slurm to start the task again, which a SIGTERM ended with an error. It logs that first, because
 // Slurm may end this process before it returns.
 func anotherTurn(c *cli.Context, task *slurm.Task, ended error) error {
 	if task.Name == "" {
 		return ended
 	}
 	if task.Starts < task.MaxStarts {
-		logger(c).Info("ended by a signal: asking Slurm for another turn, which it gives unless the task was cancelled",
+		logger(c).Info("ended by a signal: asking Slurm to start this task again, which it does unless the task was "+
+			"cancelled",
 			"task", task.Name, "start", task.Starts, "of at most", task.MaxStarts)
 	}
 	if err := task.Requeue(context.WithoutCancel(c.Context)); err != nil {
@@ -237,13 +239,13 @@ type slurmStatus struct {
 	Launches int            `json:"launches"`
 	Tasks    []slurm.Queued `json:"tasks"`    // in the queue
 	InTasks  int            `json:"in_tasks"` // points of theirs that are not finished
-	// points that are neither finished, nor theirs, nor under way in a process
+	// points that are neither finished, nor theirs, nor in training in a process
 	InNone  int           `json:"in_no_task"`
 	Ended   []slurm.Ended `json:"ended"`             // tasks that left some of these
-	Unknown string        `json:"unknown,omitempty"` // why squeue could not be asked
+	Unknown string        `json:"unknown,omitempty"` // why squeue gave no answer
 }
 
-// readSlurmStatus asks Slurm about the tasks of a grid. It returns nil if there were none ever, or nothing is left to
+// readSlurmStatus asks Slurm about the tasks of a grid. It returns nil if there were never any, or nothing is left to
 // do.
 func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Status) (*slurmStatus, error) {
 	launches, err := slurm.Launches(folder.Dir)
@@ -291,8 +293,7 @@ func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Statu
 	return s, err
 }
 
-// endedLines say of tasks that are gone how they ended, as far as can be seen, and where to look: a line per launch and
-// kind.
+// endedLines say how ended tasks ended, as far as is known, and where to look: a line per launch and kind.
 func endedLines(ended []slurm.Ended) []string {
 	type group struct {
 		launch     string

@@ -19,8 +19,8 @@ import (
 	"quantal/results/store"
 )
 
-// TestGridOnSlurm trains a grid on a real Slurm where one task is killed, one told to end, one cancelled and one loses
-// its node, and compares all records and networks with those of a grid that nobody disturbed.
+// TestGridOnSlurm trains a grid on a real Slurm where one task is killed, one is told to end, one is cancelled and one
+// loses its node, and compares all records and networks with those of an undisturbed grid.
 func TestGridOnSlurm(t *testing.T) {
 	if testing.Short() || os.Getenv("QUANTAL_KERNELS") != "" {
 		t.Skip("takes a minute, and longer with slower kernels")
@@ -44,7 +44,7 @@ func TestGridOnSlurm(t *testing.T) {
 		t.Fatalf("launch %+v", l)
 	}
 	task := func(chunk int) string { return fmt.Sprintf("%s_%d", l.Jobs[0].ID, chunk) }
-	// A task whose networks have a checkpoint stands still, so that none is through before it is disturbed.
+	// A task whose networks have a checkpoint is stopped, so that none ends before it is disturbed.
 	s.until("four tasks have checkpoints", func() bool {
 		held := 0
 		for chunk, points := range l.Plan.Chunks {
@@ -68,7 +68,7 @@ func TestGridOnSlurm(t *testing.T) {
 		}
 		signalAll(t, pids, syscall.SIGCONT)
 	}
-	s.until("one task is gone, one cancelled and one back", func() bool {
+	s.until("one task has ended, one is cancelled and one is back", func() bool {
 		states := map[string]string{}
 		for _, q := range s.status().Slurm.Tasks {
 			states[q.Job] = q.State
@@ -76,7 +76,7 @@ func TestGridOnSlurm(t *testing.T) {
 		return states[task(0)] == "" && states[task(2)] == "" && (states[task(1)] == "PENDING" || s.starts(l, 1) == 2)
 	})
 	c.LoseNode(t, "n2", task(3))
-	whole := s.command(append(points, "--out", "whole")...) // while the others go on
+	whole := s.command(append(points, "--out", "whole")...) // while the others continue
 	if err := whole.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestGridOnSlurm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(log), "another turn") || !strings.Contains(string(log), "start=2") {
+	if !strings.Contains(string(log), "to start this task again") || !strings.Contains(string(log), "start=2") {
 		t.Errorf("task 1 was to end, and to start again:\n%s", log)
 	}
 	if n := s.resumed(); n < 2 {
@@ -200,7 +200,7 @@ func (s *slurmScript) until(what string, holds func() bool) {
 	slurmtest.Until(s.t, what, holds, func() string { return s.run("status", "disturbed") })
 }
 
-// hasCheckpoint reports whether a point is in a checkpoint of networks under way.
+// hasCheckpoint reports whether a point is in a checkpoint of unfinished networks.
 func (s *slurmScript) hasCheckpoint(id string) bool {
 	dir := filepath.Join(s.dir, "disturbed", "checkpoints")
 	files, _ := os.ReadDir(dir) // none before the first task
@@ -212,7 +212,7 @@ func (s *slurmScript) hasCheckpoint(id string) bool {
 
 // starts counts the starts of a chunk.
 func (s *slurmScript) starts(l slurm.Launch, chunk int) int {
-	// not there before the first
+	// missing before the first
 	text, _ := os.ReadFile(filepath.Join(l.Dir, "starts", fmt.Sprintf("chunk-%04d.log", chunk)))
 	return strings.Count(string(text), "\n")
 }
@@ -227,7 +227,7 @@ func signalAll(t *testing.T, pids []int, signal syscall.Signal) {
 	}
 }
 
-// resumed counts how often a process went on from a checkpoint.
+// resumed counts how often a process continued from a checkpoint.
 func (s *slurmScript) resumed() (n int) {
 	s.t.Helper()
 	dir := filepath.Join(s.dir, "disturbed", "journal")

@@ -16,10 +16,10 @@ import (
 func synapseCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "synapse",
-		Usage:     "quantal release at a synapse, and what its reliability costs",
+		Usage:     "quantal release at a synapse, and the cost of its reliability",
 		UsageText: "quantal synapse --n 10 --p 0.3 --q 1 [--out FOLDER] [--json]",
-		Description: "Mean and variance of the postsynaptic potential, draws of it, and the four costs of reliability with the\n" +
-			"exponents they give at a fixed mean; drawn as fig1 into the folder.",
+		Description: "Mean and variance of the postsynaptic potential, draws of it, and the four costs of\n" +
+			"reliability with their exponents at a fixed mean; drawn as fig1 into the folder.",
 		Flags: []cli.Flag{
 			&cli.Float64Flag{Name: "n", Value: 10, Usage: "vesicles ready for release, a whole number"},
 			&cli.Float64Flag{Name: "p", Value: 0.3, Usage: "release probability of each"},
@@ -36,7 +36,7 @@ func synapseCommand() *cli.Command {
 			r := synapse.Release{N: c.Float64("n"), P: c.Float64("p"), Q: c.Float64("q")}
 			a, err := analysis.AnalyseRelease(r, c.Int("draws"), c.Uint64("seed"))
 			if err != nil {
-				return &usageError{err} // only what was asked for can be wrong
+				return &usageError{err} // only requested values can be wrong
 			}
 			drawing, err := a.Illustration()
 			if err != nil {
@@ -57,7 +57,7 @@ func synapseCommand() *cli.Command {
 	}
 }
 
-// saveIllustration writes a drawing into the folder of --out and says so.
+// saveIllustration writes a drawing into the folder of --out and reports it.
 func saveIllustration(c *cli.Context, i draw.Illustration) ([]string, error) {
 	files, err := i.Save(c.String("out"))
 	if err == nil {
@@ -93,7 +93,7 @@ func printRelease(out io.Writer, a *analysis.ReleaseAnalysis) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\ntrafficking through p (Eq. 18), n held: 2 is reached for small p only\np")
+	fmt.Fprintf(w, "\ntrafficking through p (Eq. 18), n held: 2 is reached only for small p\np")
 	for _, e := range a.Equation18 {
 		fmt.Fprintf(w, "\t%g", e.P)
 	}
@@ -105,5 +105,5 @@ func printRelease(out io.Writer, a *analysis.ReleaseAnalysis) error {
 	return w.Flush()
 }
 
-// round keeps a zero that rounding missed from being printed as -0.
+// round keeps a number that is zero up to rounding from being printed as -0.
 func round(x float64) float64 { return math.Round(1000*x)/1000 + 0 }

@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// talk is how much the program says beside the results of a command.
+// talk is how much the program prints in addition to the results of a command.
 type talk struct {
 	to    io.Writer // standard error
 	level slog.Level
@@ -46,14 +46,14 @@ func setTalk(c *cli.Context) error {
 	switch {
 	case quiet:
 		t.level = slog.LevelWarn
-		c.App.ErrWriter = io.Discard // where progress goes
+		c.App.ErrWriter = io.Discard // the destination of progress
 	case verbose:
 		t.level = slog.LevelDebug
 	}
 	return nil
 }
 
-// withTalk gives commands, and those below them, the talkFlags; their Before has to call setTalk.
+// withTalk gives commands, and their subcommands, the talkFlags; their Before must call setTalk.
 func withTalk(commands []*cli.Command) {
 	for _, command := range commands {
 		command.Flags = append(command.Flags, talkFlags(command)...)
@@ -61,8 +61,8 @@ func withTalk(commands []*cli.Command) {
 	}
 }
 
-// packages are those whose names stand in front of their errors, for programmers; quantal's own, this one's, where an
-// error begins with a name that the user chose.
+// packages are those whose names precede their errors, for programmers; quantal, the name of this one, precedes errors
+// that begin with a name that the user chose.
 func packages() []string {
 	return []string{
 		"analysis", "assemblies", "bench", "cpu", "cuda", "draw", "drift", "dynamics", "explore", "graph", "grid", "kernels",
@@ -81,8 +81,8 @@ func sentence(err error) string {
 	return strings.ReplaceAll(text, canceled, "interrupted")
 }
 
-// plain is the text of an error without the names of packages. What follows the name in front stays, though it may
-// read like another: a user's folder can be called grid.
+// plain is the text of an error without the names of packages. Text after the first name stays, although it may look
+// like another: a user's folder can be called grid.
 func plain(err error) string {
 	var inner []error
 	switch e := err.(type) {
@@ -104,8 +104,8 @@ func plain(err error) string {
 	return own(head) + tail
 }
 
-// own is the text that an error adds to those within it, without the name in front, and without those of errors that
-// became part of it as text.
+// own is the text that an error adds to those it wraps, without the name before it, and without those of errors that it
+// contains as text.
 func own(text string) string {
 	names := `(?:` + strings.Join(packages(), "|") + `): `
 	text = regexp.MustCompile(`(?m)^`+names).ReplaceAllString(text, "")

@@ -16,7 +16,7 @@ import (
 	"quantal/results/store"
 )
 
-// A terminal obeys none of what comes through, and text in any script stays as it is.
+// A terminal obeys nothing in the output, and text in any script is unchanged.
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"σ = 0.1\tμ³ 数字\n":                "σ = 0.1\tμ³ 数字\n",
@@ -36,7 +36,7 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// What a bar says is no exception.
+// The same holds for a bar.
 func TestBarIsPrintable(t *testing.T) {
 	if got, want := fit([]string{"condition a\x1b[2J", "b\r"}, 80), `condition a\u001b[2J  b\u000d`; got != want {
 		t.Errorf("fit = %q, want %q", got, want)
@@ -53,12 +53,13 @@ func TestSentence(t *testing.T) {
 	}
 	missing := &fs.PathError{Op: "open", Path: "mnist", Err: fs.ErrNotExist}
 	for want, err := range map[string]error{
-		"runs/a/config.toml: is empty":              errors.New("store: runs/a/config.toml: is empty"),
-		"device cuda: there is none":                errors.New("device cuda: cuda: there is none"),
-		"train-images: want 16 bytes, got 1":        errors.New("mnist: train-images: want 16 bytes, got 1"),
-		"resume: a: b":                              within("grid: %w", within("train: resume: %w", errors.New("store: a: b"))),
-		"resume: c: d":                              errors.New("grid: resume: store: c: d"), // as text
-		"interrupted":                               context.Canceled,
+		"runs/a/config.toml: is empty":       errors.New("store: runs/a/config.toml: is empty"),
+		"device cuda: there is none":         errors.New("device cuda: cuda: there is none"),
+		"train-images: want 16 bytes, got 1": errors.New("mnist: train-images: want 16 bytes, got 1"),
+		"resume: a: b": within("grid: %w",
+			within("train: resume: %w", errors.New("store: a: b"))),
+		"resume: c: d": errors.New("grid: resume: store: c: d"), // as text
+		"interrupted":  context.Canceled,
 		"interrupted while measuring: to go on: x":  errors.New("interrupted while measuring: to go on: x: context canceled"),
 		"/data/train: no such folder\nb: is a file": errors.New("store: /data/train: no such folder\nmnist: b: is a file"),
 		"want one of train, test":                   errors.New("want one of train, test"),
@@ -66,9 +67,11 @@ func TestSentence(t *testing.T) {
 		"grid: is a folder":                       errors.New("store: grid: is a folder"),
 		"grid: file does not exist":               within("grid: grid: %w", fs.ErrNotExist),
 		"tables: open mnist: file does not exist": within("draw: tables: %w", missing),
-		"resume: store: in use":                   within("train: resume: %w", &usageError{errors.New("store: store: in use")}),
-		"train: mnist: notes: is empty":           within("quantal: train: %w", errors.New("store: mnist: notes: is empty")),
-		"grid: b\ncuda: d; slurm: f": within("%w; %w", errors.Join(errors.New("store: grid: b"), errors.New("store: cuda: d")),
+		"resume: store: in use": within("train: resume: %w",
+			&usageError{errors.New("store: store: in use")}),
+		"train: mnist: notes: is empty": within("quantal: train: %w", errors.New("store: mnist: notes: is empty")),
+		"grid: b\ncuda: d; slurm: f": within("%w; %w", errors.Join(errors.New("store: grid: b"),
+			errors.New("store: cuda: d")),
 			errors.New("draw: slurm: f")),
 	} {
 		if got := sentence(err); got != want {
@@ -77,7 +80,7 @@ func TestSentence(t *testing.T) {
 	}
 }
 
-// Every package that puts its name in front of an error is known to sentence.
+// Every package that puts its name before an error is known to sentence.
 func TestPackages(t *testing.T) {
 	missing := map[string]bool{}
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {

@@ -19,7 +19,7 @@ import (
 func trainCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "train",
-		Usage: "train a network and keep what came out in a run folder",
+		Usage: "train a network and keep its results in a run folder",
 		UsageText: "quantal train [options]\n" +
 			"quantal train --preset quick --out runs/a\n" +
 			"quantal train --resume runs/a",
@@ -65,7 +65,7 @@ func trainCommand() *cli.Command {
 	}
 }
 
-// defaultFolder names a run after its settings: those that a comparison varies, and what else is not as in the preset
+// defaultFolder names a run after its settings: those that a comparison varies, and others that differ from the preset
 // published.
 func defaultFolder(config train.Config, set *mnist.Set) (string, error) {
 	name := fmt.Sprintf("%s-%s-rho%s-c%s-seed%d", set.Name, config.Noise,
@@ -92,12 +92,12 @@ func startRun(c *cli.Context, config train.Config, set *mnist.Set, dir string) (
 	return finish(c, run)
 }
 
-// host is this program to package train.
+// host is what package train needs from this program.
 func host(c *cli.Context) train.Host {
 	return train.Host{Data: mnist.Options{Progress: downloadProgress(c)}, Log: logger(c)}
 }
 
-// resumeRun continues a run from its last good checkpoint.
+// resumeRun continues a run from its last valid checkpoint.
 func resumeRun(c *cli.Context) error {
 	settings := new(train.Config).Settings()
 	resumable := slices.DeleteFunc(slices.Clone(settings), func(s setting.Setting) bool { return !s.Continue })
@@ -109,7 +109,7 @@ func resumeRun(c *cli.Context) error {
 	}
 	for _, name := range []string{"out", "preset", "config"} {
 		if c.IsSet(name) {
-			return usage("--%s does not go with --resume: the settings are those of the run folder", name)
+			return usage("--%s cannot be combined with --resume: the settings are those of the run folder", name)
 		}
 	}
 	run, err := host(c).Continue(c.Context, c.String("resume"), func(config *train.Config) error {
@@ -134,10 +134,10 @@ func changeSettings(c *cli.Context, config *train.Config) error {
 	return check(*config)
 }
 
-// finish trains to the end, and says what a person should know of the result.
+// finish trains to the end, and reports what a user should know about the result.
 func finish(c *cli.Context, run *train.Kept) (train.Summary, error) {
 	config := run.Networks[0]
-	if !c.IsSet("threads") { // then it has been said
+	if !c.IsSet("threads") { // then it has been reported
 		warnThreads(c, config.Threads)
 	}
 	watch := newWatcher(c)
@@ -157,14 +157,14 @@ func finish(c *cli.Context, run *train.Kept) (train.Summary, error) {
 	return summary, err
 }
 
-// warnUnsettled passes on the sentence that says that sigma has not settled, if there is one.
+// warnUnsettled logs the sentence that says that sigma has not settled, if there is one.
 func warnUnsettled(c *cli.Context, sentence string) {
 	if sentence != "" {
 		logger(c).Warn(sentence)
 	}
 }
 
-// printOutcome prints what a run reached, for a person or as JSON.
+// printOutcome prints the results of a run, for a person or as JSON.
 func printOutcome(c *cli.Context, summary train.Summary) error {
 	if c.Bool("json") {
 		return printJSON(c, summary)

@@ -33,7 +33,7 @@ func versionCommand() *cli.Command {
 			fmt.Fprintf(w, "built with\t%s for %s/%s\n", e.Go, e.OS, e.Arch)
 			fmt.Fprintf(w, "processor\t%s, %d cores\n", e.Processor, e.Cores)
 			fmt.Fprintf(w, "kernels\t%s\n", set)
-			// Which GPUs there are is the doctor's business: to ask the driver takes a second and wakes them.
+			// The GPUs are left to doctor: asking the driver takes a second and wakes them.
 			if cuda.Built {
 				fmt.Fprintf(w, "GPU support\tyes; quantal doctor examines the GPUs\n")
 			} else {

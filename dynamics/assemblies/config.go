@@ -14,10 +14,10 @@ import (
 )
 
 // Config is all that decides what the experiment computes; Settings describes it. Weights are spine volumes in µm³,
-// times in days, rates shares of the highest rate, and inputs in units of what brings a neuron from its threshold to its
-// highest rate.
+// times in days, rates as fractions of the highest rate, and inputs in units of the input that drives a neuron from its
+// threshold to its highest rate.
 type Config struct {
-	Neurons    int // excitatory, each onto all others
+	Neurons    int // excitatory, each connected to all others
 	Assemblies int // of equal size; each neuron is in one
 
 	Low, High float64     // bounds of a weight, µm³
@@ -25,7 +25,7 @@ type Config struct {
 	Sigma     spines.Line // intrinsic fluctuation, µm³ per square root of a day
 
 	Excitation  float64 // input from an assembly at its highest rate through weights of 1 µm³
-	Inhibition  float64 // input taken from all by as many neurons as an assembly has, at their highest rate
+	Inhibition  float64 // inhibition of all neurons by as many neurons as an assembly has, at their highest rate
 	Stimulus    float64 // input to a stimulated neuron
 	Noise       float64 // standard deviation of the random input to each neuron in each pattern
 	Homeostasis float64 // change of a neuron's excitability per pattern and unit of rate
@@ -63,7 +63,8 @@ func (c *Config) Settings() setting.List {
 		{Name: "moves", Value: &c.Moves, Want: setting.From(1), Help: "steps of the intrinsic dynamics to one of plasticity"},
 		{Name: "imprint", Value: &c.Imprint, Want: days, Help: "days of stimulation"},
 		{Name: "alone", Value: &c.Alone, Want: days, Help: "days after it"},
-		{Name: "seeds", Value: &c.Seeds, Want: setting.Between(1, 10_000), Help: "networks, with consecutive seeds from --seed"},
+		{Name: "seeds", Value: &c.Seeds, Want: setting.Between(1, 10_000),
+			Help: "networks, with consecutive seeds from --seed"},
 		{Name: "step", Value: &c.Step, Want: days},
 		{Name: "patterns", Value: &c.Patterns, Want: setting.From(1)},
 		{Name: "every", Value: &c.Every, Want: days},
@@ -87,7 +88,7 @@ func (c *Config) checkStrengths() error {
 
 // DefaultConfig is the experiment in full.
 func DefaultConfig() Config {
-	law, _ := spines.Named("network") // that of ISD Fig. 3 without assemblies, which is always there
+	law, _ := spines.Named("network") // that of ISD Fig. 3 without assemblies, which always exists
 	return Config{
 		Neurons: 300, Assemblies: 10,
 		Low: law.Low, High: law.High, Mu: law.Mu, Sigma: law.Sigma,
@@ -117,7 +118,7 @@ func (c Config) Check() error {
 	case c.Every < c.Step:
 		return fmt.Errorf("every %g: want a number of days, a step or more", c.Every)
 	case c.Alone < c.Every:
-		return fmt.Errorf("alone %g: want a number of days, as long as it is between measurements or more", c.Alone)
+		return fmt.Errorf("alone %g: want a number of days, at least as long as between measurements", c.Alone)
 	case (c.Imprint+c.Alone)/c.Step*float64(c.Moves) > math.MaxInt32:
 		return fmt.Errorf("step %g: want at most %d steps of the intrinsic dynamics", c.Step, math.MaxInt32)
 	}
@@ -129,7 +130,7 @@ func (c Config) Check() error {
 	for _, w := range []float64{c.Low, c.High} {
 		mu, sigma := c.Mu.Offset+c.Mu.Slope*w, c.Sigma.Offset+c.Sigma.Slope*w
 		if move := math.Abs(mu)*dt + kernels.MaxNormal*strongest*sigma*math.Sqrt(dt); move > (c.High-c.Low)/2 {
-			return fmt.Errorf("moves %d: at strength %g a weight of %g µm³ may move by %.3g at once, more than half of the "+
+			return fmt.Errorf("moves %d: at strength %g a weight of %g µm³ may move by %.3g in one step, more than half of the "+
 				"range: want more moves in a step",
 				c.Moves, strongest, w, move)
 		}
@@ -148,9 +149,9 @@ func (c Config) law(strength float64) spines.Condition {
 // size is the number of neurons in an assembly.
 func (c Config) size() int { return c.Neurons / c.Assemblies }
 
-// share is the share of the neurons that are in an assembly: the mean rate that activity is kept at, and the threshold
+// share is the share of the neurons that are in an assembly: the mean rate at which activity is kept, and the threshold
 // of plasticity.
 func (c Config) share() float64 { return 1 / float64(c.Assemblies) }
 
-// steps is how many steps take some days.
+// steps is the number of steps for a number of days.
 func (c Config) steps(days float64) int { return int(math.Round(days / c.Step)) }

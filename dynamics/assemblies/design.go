@@ -19,8 +19,9 @@ func Experiment() dynamics.Experiment {
 				"long memory lasts",
 			UsageText: "quantal dynamics assemblies [--neurons 300] [--seeds 10] [--out FOLDER] [--quick] [--json]\n" +
 				"quantal dynamics assemblies --strengths 0,1,1.5,2",
-			Description: "Assemblies are imprinted by stimulation and left alone, with plasticity and fluctuation, with one of them, and with fluctuation\n" +
-				"of several strengths. Weights are in µm³, times in days. `go doc quantal/dynamics/assemblies` has the equations.",
+			Description: "Assemblies are imprinted by stimulation and left alone, with plasticity and fluctuation,\n" +
+				"with one of them, and with fluctuation of several strengths. Weights are in µm³, times\n" +
+				"in days. `go doc quantal/dynamics/assemblies` has the equations.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },
 		Settings: (*Config).Settings,

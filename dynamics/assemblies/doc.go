@@ -1,27 +1,28 @@
-// Package assemblies lets cell assemblies live in a recurrent network whose synapses learn by Hebb's rule and fluctuate
-// by themselves: what they do to the distribution of synaptic weights, and how long they last (ISD Fig. 3).
+// Package assemblies simulates cell assemblies in a recurrent network whose synapses learn by Hebb's rule and fluctuate
+// by themselves: their effect on the distribution of synaptic weights, and how long they last (ISD Fig. 3).
 //
 // What enters: a [Config]. What leaves: [Findings], with a row for each network under each condition and in how many
-// networks each of the [Claims] was seen, and figures. [Network], [Life] and [Tally] have the parts for other uses.
+// networks each of the [Claims] holds, and figures. [Network], [Life] and [Tally] have the parts for other uses.
 //
 // # The model
 //
-// Weights w_ij, from neuron j to neuron i, are spine volumes in µm³ as in package spines; t is in days. Two things
-// move them, one after the other, in steps of Step days.
+// Weights w_ij, from neuron j to neuron i, are spine volumes in µm³ as in package spines; t is in days. Two processes
+// change them, one after the other, in steps of Step days.
 //
 // Activity-dependent plasticity. In each step there are a few patterns of activity, Patterns in number: each neuron
-// gets a normal random input of standard deviation Noise, and the rates settle, which takes no time compared to days,
+// gets a normal random input of standard deviation Noise, and the rates settle, which takes negligible time compared
+// with days,
 //
 //	dr_i/ds = -r_i + phi(h_i),   phi(h) = min(max(h, 0), 1)
 //	h_i = (Excitation/S) sum_j w_ij r_j - (Inhibition/S) sum_j r_j + e_i + input_i
 //
-// with S neurons in an assembly and s in time constants. Inhibition is global and without neurons of its own. Then
+// with S neurons in an assembly and s in time constants. Inhibition is global and has no separate neurons. Then
 //
 //	dw_ij = K (Step/Patterns) sum_patterns (r_i - a) (r_j - a),   K = Plasticity, a = S/N
 //
-// Hebb's rule in its covariance form (T. J. Sejnowski, J. Math. Biol. 4, 303, 1977). It knows nothing of w, so that it
-// acts on small spines as on large ones, while fluctuation grows with them (ISD Fig. 1B). The excitability e_i keeps
-// each neuron's mean rate at a: after each pattern
+// Hebb's rule in its covariance form (T. J. Sejnowski, J. Math. Biol. 4, 303, 1977). It does not depend on w, so it
+// acts equally on small and large spines, while fluctuation grows with their size (ISD Fig. 1B). The excitability e_i
+// keeps each neuron's mean rate at a: after each pattern
 //
 //	de_i = Homeostasis (a - r_i)
 //
@@ -31,8 +32,8 @@
 //
 // Memory. The neurons are divided into assemblies. A network starts with weights from the stationary density of the
 // intrinsic dynamics, and for Imprint days a stimulus to one assembly after the other is added to the random input.
-// Then, for Alone days, there is random input only: what is active is the network's own choice. Plasticity has nothing
-// to keep a memory with but the patterns that return.
+// Then, for Alone days, there is only random input: the network determines its activity. Plasticity can keep a memory
+// only by the patterns that return.
 //
 // # The conditions
 //
@@ -40,49 +41,48 @@
 //	plasticity alone       mu = sigma = 0 after the imprint
 //	fluctuation alone      no plasticity after the imprint
 //	never imprinted        together, without a stimulus at any time: the network without assemblies
-//	fluctuation times x    together, with x sigma in place of sigma after the imprint; with 0 the drift stays
+//	fluctuation times x    together, with x sigma instead of sigma after the imprint; with 0 the drift stays
 //
-// # What is measured
+// # Measures
 //
-//   - Recall: half of an assembly is stimulated, without random input; the mean rate of its other half less that of the
-//     neurons outside.
-//     1 if it brings back all of the assembly and nothing else, around 0 by chance. The mean over both halves of all assemblies.
+//   - Recall: half of an assembly is stimulated, without random input; the mean rate of its other half minus that of
+//     the neurons outside. 1 if it activates all of the assembly and nothing else, around 0 by chance. The mean over
+//     both halves of all assemblies.
 //   - Separation: the probability that a synapse within an assembly is stronger than one between two; 1/2 by chance.
 //   - Retention: days until recall is below 1/2, or all of them.
 //   - f(w) falls throughout if, its lowest cell left out, no cell has significantly more synapses than one before it
 //     ([Tally.Rise]).
 //   - A second peak: in cells of ln w, the highest number beyond the valley after the main peak ([Tally.SecondPeak]).
-//   - The distribution has run away if next to nothing is left in the middle third of ln w between the bounds, where
-//     most synapses are
-//     under the intrinsic dynamics.
+//   - The distribution has run away if almost nothing is left in the middle third of ln w between the bounds, where
+//     most synapses are under the intrinsic dynamics.
 //
 // # Why it works
 //
-// When each pattern is one assembly at its highest rate, and all come equally often, the mean of (r_i-a)(r_j-a) is
+// If each pattern is one assembly at its highest rate, and all occur equally often, the mean of (r_i-a)(r_j-a) is
 // a(1-a) within assemblies and -a^2 between them. So plasticity is a constant drift on average, and the weights have
 // the stationary density of the intrinsic dynamics with mu + K a(1-a), and with mu - K a^2. The figures show these
 // closed forms beside the simulation. The first has its peak at large weights, is broad because the fluctuation is
-// proportional to the weight, and so does not stand out of f(w). No such drift is written anywhere: it is there as long
-// as assemblies are replayed, for which they need strong synapses. Stronger fluctuation spreads the weights until the
-// bounds bring their means so close that assemblies are no longer replayed; then the drift goes, too. Synapses are not
-// bistable one by one, assemblies are (ISD, after Humble et al. 2019).
+// proportional to the weight, and so is not visible in f(w). This drift is not put in by hand: it exists as long as
+// assemblies are replayed, for which they need strong synapses. Stronger fluctuation spreads the weights until the
+// bounds bring their means so close that assemblies are no longer replayed; then the drift vanishes, too. Single
+// synapses are not bistable, assemblies are (ISD, after Humble et al. 2019).
 //
-// # As published and not
+// # As published, and not
 //
 // As published: that recurrent networks with pure Hebbian plasticity do not keep assemblies and a distribution like the
 // measured one; that intrinsic dynamics with fluctuation roughly proportional to the weight stabilise both; f falling
 // and w f with a second peak (ISD Fig. 3); that too strong fluctuation, as in models of autism spectrum disorder,
 // impairs memory (ISD; J. Humble, K. Hiratsuka, H. Kasai, T. Toyoizumi, Front. Comput. Neurosci. 13, 38, 2019, whose
-// network spikes and learns by spike timing, and who look at learning).
+// network spikes and learns by spike timing, and who study learning).
 //
-// Our choice: rates in place of spikes, covariance in place of spike timing, patterns that settle, all-to-all
+// Our choice: rates instead of spikes, covariance instead of spike timing, patterns that settle, all-to-all
 // connections, assemblies that do not overlap and share all neurons, global inhibition, the homeostasis of
-// excitability, all numbers, the measures, and retention as what strong fluctuation impairs. Numbers are chosen such
-// that the memory lasts at strength 1 and is lost at about half as much fluctuation again. Homeostasis is needed:
-// without it assemblies compete, and most are lost within weeks. Unlike in ISD Fig. 3, the main peak of w f(w) moves to
-// smaller weights when there are assemblies, by the drift -K a^2. Plasticity alone keeps recall, at weights on the
-// bounds, but assemblies may merge in pairs.
+// excitability, all numbers, the measures, and retention as the quantity that strong fluctuation impairs. Numbers are
+// chosen so that the memory lasts at strength 1 and is lost at about 1.5. Homeostasis is needed: without it assemblies
+// compete, and most are lost within weeks. Unlike in ISD Fig. 3, the main peak of w f(w) moves to smaller weights when
+// there are assemblies, by the drift -K a^2. Plasticity alone keeps recall, with weights at the bounds, but assemblies
+// may merge in pairs.
 //
-// Networks of one seed draw the same noise under all conditions. With one seed and kernel set table and figures have
-// the same bytes for any number of threads.
+// Networks with the same seed draw the same noise under all conditions. For the same seed and kernel set table and
+// figures have the same bytes for any number of threads.
 package assemblies

@@ -31,7 +31,7 @@ func strengthName(s float64) string {
 	return fmt.Sprintf(withStrength, s)
 }
 
-// condition is what happens to a network after the imprint.
+// condition is the treatment of a network after the imprint.
 type condition struct {
 	name      string
 	regime    Regime
@@ -52,7 +52,7 @@ func (c Config) conditions() []condition {
 	return list
 }
 
-// Outcome is what a network came to under a condition. It is a row of the table.
+// Outcome is the result of a network under a condition. It is a row of the table.
 type Outcome struct {
 	Condition string  `json:"condition"`
 	Seed      uint64  `json:"seed"`
@@ -66,12 +66,12 @@ type Outcome struct {
 	Peak              // the second one of w f(w)
 	// Kolmogorov-Smirnov distances: of all weights from the stationary density of the intrinsic dynamics, and of those
 	// within assemblies from that with the drift that plasticity adds if each pattern is one assembly. Only where they are
-	// to be expected.
+	// expected.
 	KSStationary *float64 `json:"ks_stationary"`
 	KSInside     *float64 `json:"ks_inside"`
 }
 
-// Count is in how many networks a claim was seen.
+// Count is in how many networks a claim holds.
 type Count struct {
 	Claim string `json:"claim"`
 	Seen  int    `json:"seen"`
@@ -84,7 +84,7 @@ type Mean struct {
 	HalfWidth float64 `json:"half_width"` // NaN for one network
 }
 
-// Average is what the networks came to under a condition, on average.
+// Average is the mean result of the networks under a condition.
 type Average struct {
 	Condition  string  `json:"condition"`
 	Strength   float64 `json:"strength"`
@@ -94,14 +94,14 @@ type Average struct {
 	Outside    Mean    `json:"outside"`
 	Middle     Mean    `json:"middle"`
 	AtBounds   Mean    `json:"at_bounds"`
-	Retention  Mean    `json:"retention_days"` // all days where memory was not lost
-	Lost       int     `json:"lost"`           // networks whose memory was
+	Retention  Mean    `json:"retention_days"` // all days if memory was not lost
+	Lost       int     `json:"lost"`           // networks whose memory was lost
 	Networks   int     `json:"networks"`
 	SecondPeak Peak    `json:"second_peak"` // in all networks taken together, as is
 	Rise       float64 `json:"rise"`
 }
 
-// Summary is what came out.
+// Summary holds the results.
 type Summary struct {
 	Claims   []Count   `json:"claims"`
 	Averages []Average `json:"averages"`
@@ -135,7 +135,7 @@ func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error)
 	return findings, err
 }
 
-// experiment is one under way.
+// experiment is a running experiment.
 type experiment struct {
 	Config
 	kernels  string
@@ -145,14 +145,14 @@ type experiment struct {
 	work     *dynamics.Work
 }
 
-// course is how a network went under a condition.
+// course is the time course of a network under a condition.
 type course struct {
 	Measured []Measurement
 	Tally    Tally       // at the end
 	Blocks   [][]float64 // mean weights between groups of neurons at the end; of the first network
 }
 
-// lived is what is kept of a network under a condition.
+// lived is the kept part of a network under a condition.
 type lived struct {
 	Course  course
 	Outcome Outcome
@@ -160,7 +160,7 @@ type lived struct {
 	Kernels string
 }
 
-// run lets all networks live.
+// run simulates all networks.
 func (e *experiment) run(ctx context.Context, job dynamics.Job) error {
 	conditions, imprint, alone := e.conditions(), e.steps(e.Imprint), e.steps(e.Alone)
 	e.work = dynamics.NewWork(float64(e.Seeds*(2*imprint+len(conditions)*alone)), job)
@@ -201,7 +201,7 @@ func (e *experiment) run(ctx context.Context, job dynamics.Job) error {
 	return g.Wait()
 }
 
-// live lets network n live under condition k.
+// live simulates network n under condition k.
 func (e *experiment) live(ctx context.Context, start func() (*Life, error), n, k int) (lived, error) {
 	c := e.conditions()[k]
 	begin, err := start()
@@ -223,7 +223,7 @@ func (e *experiment) live(ctx context.Context, start func() (*Life, error), n, k
 	return out, nil
 }
 
-// follow lets a network live under a condition, and measures it now and then.
+// follow simulates a network under a condition, and measures it from time to time.
 func (e *experiment) follow(ctx context.Context, l *Life, c condition, steps int) (course, error) {
 	var k course
 	every := e.steps(e.Every)
@@ -241,7 +241,7 @@ func (e *experiment) follow(ctx context.Context, l *Life, c condition, steps int
 	}
 }
 
-// advance moves a network on and tells how far the experiment is.
+// advance simulates a network further and reports the progress of the experiment.
 func (e *experiment) advance(ctx context.Context, l *Life, r Regime, stimulated bool, steps int, what string) error {
 	if err := l.Advance(ctx, r, stimulated, steps); err != nil {
 		return err
@@ -250,7 +250,7 @@ func (e *experiment) advance(ctx context.Context, l *Life, r Regime, stimulated 
 	return nil
 }
 
-// outcome is what a network came to.
+// outcome is the result of a network.
 func (e *experiment) outcome(l *Life, c condition, k course) Outcome {
 	o := Outcome{
 		Condition: c.name, Seed: l.seed, Strength: c.regime.Strength, Measurement: k.Measured[len(k.Measured)-1],
@@ -272,7 +272,7 @@ func (e *experiment) outcome(l *Life, c condition, k course) Outcome {
 }
 
 // pull is the drift that plasticity gives to synapses within assemblies if each pattern is one assembly at its highest
-// rate, and all are equally often: the mean of (r_i - a) (r_j - a) is a (1-a) then, and that of synapses between
+// rate, and all occur equally often: the mean of (r_i - a) (r_j - a) is then a (1-a), and that of synapses between
 // assemblies -a^2.
 func (c Config) pull() float64 { return c.Plasticity * c.share() * (1 - c.share()) }
 
@@ -286,7 +286,7 @@ func (c Config) stationary(strength, drift float64) spines.Distribution {
 	return k.Stationary(k.Grid(stationaryCells))
 }
 
-// summary brings the networks together.
+// summary combines the networks.
 func (e *experiment) summary() Summary {
 	s := Summary{Kernels: e.kernels, Seed: uint64(e.Seed), Synapses: e.Neurons * (e.Neurons - 1)}
 	var together, runsAway, fades, impairs int
@@ -347,7 +347,7 @@ func (e *experiment) pooled(condition int) Tally {
 	return t
 }
 
-// groups is how many groups of neurons a weight matrix is drawn with: as many in each assembly as give a picture of
+// groups is the number of groups of neurons in a drawn weight matrix: as many in each assembly as give a picture of
 // moderate size.
 func (c Config) groups() int {
 	per := 1

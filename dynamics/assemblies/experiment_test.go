@@ -13,21 +13,21 @@ import (
 	"quantal/internal/dynamicstest"
 )
 
-// small is an instance in which all claims can be seen, and a network takes a second or two.
+// small is an instance in which all claims hold, and a network takes a second or two.
 func small() Config {
 	c := DefaultConfig()
 	c.Neurons, c.Alone, c.Every, c.Moves, c.Strengths = 100, 100, 4, 5, []float64{0, 1, 1.6, 1.9}
 	return c
 }
 
-// tiny is for everything but the claims.
+// tiny is for everything except the claims.
 func tiny() Config {
 	c := small()
 	c.Neurons, c.Assemblies, c.Imprint, c.Alone, c.Seeds = 20, 4, 4, 8, 2
 	return c
 }
 
-// The claims that the experiment is for, each in 9 of 10 consecutive seeds.
+// The claims of the experiment, each in 9 of 10 consecutive seeds.
 func TestClaims(t *testing.T) {
 	c := small()
 	if testing.Short() {
@@ -43,8 +43,8 @@ func TestClaims(t *testing.T) {
 		}
 	}
 	for _, o := range f.Table {
-		// What the mean drift of plasticity predicts of the weights within assemblies; some 900 of them, not independent over
-		// time.
+		// The prediction of the mean drift of plasticity for the weights within assemblies; some 900 of them, not independent
+		// over time.
 		if o.Condition == Together && (o.KSInside == nil || *o.KSInside > 0.08) {
 			t.Errorf("seed %d: weights within assemblies are not distributed as predicted", o.Seed)
 		}
@@ -54,7 +54,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// Each claim notices what would take it away.
+// Each claim fails if its cause is removed.
 func TestFaultsTakeClaimsAway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("lets six more networks live")
@@ -89,7 +89,7 @@ func TestFaultsTakeClaimsAway(t *testing.T) {
 	}
 }
 
-// everything makes an experiment and returns all that it finds as text but for the summary, which has the time it took.
+// everything makes an experiment and returns its findings as text, except the summary, which has the time that it took.
 func everything(t *testing.T, c Config) string {
 	t.Helper()
 	f, err := Run(context.Background(), c, dynamicstest.Quiet)
@@ -105,7 +105,7 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 	want := everything(t, c)
 	for _, c.Threads = range []int{2, 3} {
 		if everything(t, c) != want {
-			t.Errorf("%d threads find something else than one", c.Threads)
+			t.Errorf("%d threads find something different from one", c.Threads)
 		}
 	}
 	c.Seed++
@@ -197,7 +197,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Interrupted at any time, the experiment goes on from what it has kept.
+// Interrupted at any time, the experiment continues from its kept parts.
 func TestResume(t *testing.T) {
 	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, tiny(), job) })
 }

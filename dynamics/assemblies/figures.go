@@ -36,12 +36,12 @@ func look(name string) (title string, color draw.Color) {
 	return name, draw.Ink
 }
 
-// figures draws what there is.
+// figures draws all figures.
 func (e *experiment) figures() ([]draw.Illustration, error) {
 	return dynamics.Draw(e.distributionFigure, e.matrixFigure, e.memoryFigure)
 }
 
-// index is where a condition is among all.
+// index is the position of a condition among all.
 func (e *experiment) index(name string) int {
 	for k, c := range e.conditions() {
 		if c.name == name {
@@ -84,7 +84,7 @@ func (t Tally) linear() (w, density []float64) {
 	return w, density
 }
 
-// distributionFigure is ISD Fig. 3, and what becomes of it without one of the two.
+// distributionFigure is ISD Fig. 3, and the same without one of the two processes.
 func (e *experiment) distributionFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	both, free := e.pooled(e.index(Together)), e.pooled(e.index(Unimprinted))
@@ -266,7 +266,7 @@ func (e *experiment) memoryFigure() (*draw.Illustration, error) {
 	}
 	return s.Illustration(2, 62, draw.Illustration{
 		Name: "memory", Title: "How long assemblies last",
-		Caption: fmt.Sprintf("A: recall, the rate of the half of an assembly that is not stimulated less that of the "+
+		Caption: fmt.Sprintf("A: recall, the rate of the half of an assembly that is not stimulated minus that of the "+
 			"other neurons. B: "+
 			"separation, the probability that a synapse "+
 			"within an assembly is stronger than one between them; 1/2 by chance. C: mean weight within assemblies. Means over "+

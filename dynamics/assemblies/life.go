@@ -9,14 +9,14 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// Layers of the noise of stream dynamics that this package draws from.
+// Layers of the noise of stream dynamics from which this package draws.
 const (
 	layerFluctuation = 0 // Step is that of the intrinsic dynamics
 	layerStart       = 1
 	layerInput       = 2 // Step is that of plasticity, Draw the pattern in it
 )
 
-// Regime says what changes the synapses.
+// Regime says which processes change the synapses.
 type Regime struct {
 	Plasticity bool
 	Intrinsic  bool    // drift and fluctuation
@@ -34,7 +34,7 @@ type Life struct {
 	kernels string // set that moves the weights
 }
 
-// NewLife makes a network whose weights are distributed as the intrinsic dynamics leave them.
+// NewLife makes a network whose weights have the stationary distribution of the intrinsic dynamics.
 func (c Config) NewLife(seed uint64) *Life {
 	n := c.Neurons
 	l := &Life{Network: Network{n, make([]float32, n*(n-1))}, Excitability: make([]float32, n), config: c, seed: seed}
@@ -47,7 +47,7 @@ func (c Config) NewLife(seed uint64) *Life {
 // stationaryCells are those of densities in closed form.
 const stationaryCells = 2000
 
-// Clone returns a network that goes on by itself from here.
+// Clone returns an independent copy of the network.
 func (l *Life) Clone() *Life {
 	c := *l
 	c.W, c.Excitability = slices.Clone(l.W), slices.Clone(l.Excitability)
@@ -64,8 +64,8 @@ func (c Config) circuit() Circuit {
 	return Circuit{Excitation: c.Excitation / size, Inhibition: c.Inhibition / size}
 }
 
-// Advance lets the network live for some steps: in each there are a few patterns of activity, from random input and,
-// where stimulated, from the stimulus to one assembly after the other; then plasticity, then intrinsic dynamics.
+// Advance simulates some steps of the network: in each there are a few patterns of activity, from random input and, if
+// stimulated, from the stimulus to one assembly after the other; then plasticity, then intrinsic dynamics.
 func (l *Life) Advance(ctx context.Context, r Regime, stimulated bool, steps int) error {
 	c := l.config
 	k := c.law(r.Strength).Coefficients()
@@ -100,8 +100,8 @@ func (l *Life) Advance(ctx context.Context, r Regime, stimulated bool, steps int
 	return nil
 }
 
-// respond leaves in rates the activity in a pattern of this step, with a stimulus to an assembly unless that is
-// negative, and lets the excitability follow.
+// respond writes to rates the activity in a pattern of this step, with a stimulus to an assembly unless that is
+// negative, and updates the excitability.
 func (l *Life) respond(pattern, assembly int, rates []float32) {
 	c := l.config
 	input := make([]float32, l.Neurons)
@@ -120,9 +120,9 @@ func (l *Life) respond(pattern, assembly int, rates []float32) {
 	}
 }
 
-// Recall is how well assemblies complete themselves: half of one is stimulated, without random input, and the mean rate
-// of the neurons outside of it is taken from that of the other half; the mean over both halves of all assemblies. It is
-// 1 when a half brings back the whole and nothing else, and around 0 by chance.
+// Recall measures how well assemblies complete themselves: half of one is stimulated, without random input, and the
+// mean rate of the neurons outside it is subtracted from that of the other half; the mean is over both halves of all
+// assemblies. It is 1 if a half activates the whole and nothing else, and around 0 by chance.
 func (l *Life) Recall() float64 {
 	c := l.config
 	size, sum := c.size(), 0.0
@@ -150,7 +150,7 @@ func (l *Life) Recall() float64 {
 	return sum / float64(2*c.Assemblies)
 }
 
-// Measurement is what a network is like at some time.
+// Measurement is the state of a network at some time.
 type Measurement struct {
 	Day        float64 `json:"day"` // since the imprint
 	Recall     float64 `json:"recall"`
@@ -213,7 +213,7 @@ func (n *Network) blocks(groups int) [][]float64 {
 	return sum
 }
 
-// inside returns the weights within assemblies of so many neurons.
+// inside returns the weights within assemblies of the given size.
 func (n *Network) inside(size int) []float32 {
 	var list []float32
 	for j := range n.Neurons {

@@ -11,7 +11,7 @@ type Tally struct {
 	AtBounds            int     // synapses within a hundredth of the range from a bound
 }
 
-// Cells of a Tally: fine ones in ln w, of which figures and claims join some, and those in w.
+// Cells of a Tally: fine ones in ln w, which figures and claims combine, and those in w.
 const (
 	logCells    = 720
 	linearCells = 50
@@ -48,7 +48,7 @@ func (n *Network) Tally(size int, low, high float64) Tally {
 	return t
 }
 
-// synapses is how many were counted.
+// synapses is the number counted.
 func (t Tally) synapses() int { return total(t.All) }
 
 func total(counts []int) int {
@@ -99,7 +99,7 @@ func join(counts []int, n int) []int {
 }
 
 // Separation is the probability that a weight of one sample is larger than one of another, equal ones counting half,
-// from how many of each are in cells of rising weights: 1/2 for samples of one distribution (the area under the ROC
+// from the counts of each in cells of rising weights: 1/2 for samples of one distribution (the area under the ROC
 // curve).
 func Separation(larger, smaller []int) float64 {
 	below, wins, a, b := 0.0, 0.0, 0.0, 0.0
@@ -118,8 +118,8 @@ func (t Tally) Separation() float64 { return Separation(t.Inside, t.outside()) }
 // intrinsic dynamics.
 func (t Tally) Middle() float64 { return float64(join(t.All, 3)[1]) / float64(t.synapses()) }
 
-// Rise says how far f(w) is from falling throughout: by how many standard errors a cell in w holds more synapses than
-// one below it, at the most, the lowest cell left out.
+// Rise says how far f(w) is from falling throughout: the largest number of standard errors by which a cell in w has
+// more synapses than one below it, without the lowest cell.
 func (t Tally) Rise() float64 {
 	worst := 0.0
 	for i, lower := range t.Linear[1:] {
@@ -135,11 +135,11 @@ func (t Tally) Rise() float64 {
 // Peak is a peak of w f(w) beyond its main one.
 type Peak struct {
 	Size   float64 `json:"peak_w"`      // of the weights in it, µm³
-	Height float64 `json:"peak_height"` // in units of the lowest w f(w) between the two; 1 where there is no such peak
+	Height float64 `json:"peak_height"` // in units of the lowest w f(w) between the two; 1 if there is no such peak
 	Sigmas float64 `json:"peak_sigmas"` // by how many standard errors it is higher than that
 }
 
-// peakCells are those in ln w in which peaks are looked for.
+// peakCells are those in ln w in which peaks are searched.
 const peakCells = 18
 
 // SecondPeak is the highest peak of w f(w) above the main one, in units of the valley between them.

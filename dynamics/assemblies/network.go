@@ -4,7 +4,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 )
 
-// Network is neurons with rates between 0 and 1, each of which excites all others through a synapse of its own.
+// Network is neurons with rates between 0 and 1, each of which excites all others through its own synapse.
 type Network struct {
 	Neurons int
 	// W are the weights, Neurons-1 for each presynaptic neuron in turn: of neuron j onto 0, ..., j-1, j+1, ..., Neurons-1.
@@ -31,7 +31,7 @@ func add(y []float32, factor float32, x []float32) {
 	}
 }
 
-// Circuit says how the neurons act on each other, in units of the input that brings a neuron from its threshold to its
+// Circuit says how the neurons act on each other, in units of the input that drives a neuron from its threshold to its
 // highest rate.
 type Circuit struct {
 	Excitation float64 // of a neuron, by a rate of 1 through a weight of 1
@@ -39,8 +39,8 @@ type Circuit struct {
 }
 
 // Of the rates: length of a step and the longest duration in time constants, the change in a step below which they are
-// settled, and the rate below which a falling one is cut off, so that a suppressed neuron costs no more time. It rises
-// again if it has to.
+// settled, and the rate below which a falling one is set to 0, so that a suppressed neuron costs no more time. It can
+// rise again.
 const (
 	settleStep = 0.2
 	settleTime = 10.0
@@ -48,7 +48,7 @@ const (
 	cutOff     = 0.01
 )
 
-// Settle leaves in rates where the neurons come to rest from silence under a constant input to each:
+// Settle writes to rates the steady state that the neurons reach from silence under a constant input to each:
 //
 //	dr_i/dt = -r_i + phi(Excitation sum_j w_ij r_j - Inhibition sum_j r_j + input_i),   phi(h) = min(max(h, 0), 1)
 //
@@ -100,7 +100,7 @@ func (n *Network) Settle(c Circuit, input, rates []float32) {
 //
 // and keeps them between low and high.
 func (n *Network) Learn(rate, threshold float64, patterns [][]float32, low, high float64) {
-	// The sum is written as sum_p r_jp (r_ip - threshold) - threshold sum_p (r_ip - threshold), as most r_jp are 0.
+	// The sum is written as sum_p r_jp (r_ip - threshold) - threshold sum_p (r_ip - threshold), because most r_jp are 0.
 	centred, total := make([][]float32, len(patterns)), make([]float32, n.Neurons)
 	for p, rates := range patterns {
 		centred[p] = make([]float32, n.Neurons)

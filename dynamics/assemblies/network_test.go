@@ -30,8 +30,8 @@ func random(n int, seed uint64) (*Network, [][]float64) {
 	return net, w
 }
 
-// Where the rates settle, those of neurons between silence and saturation solve the linear equations that the others
-// leave, and the others are where their input puts them.
+// In the steady state, neurons between silence and saturation solve the remaining linear equations, and the others are
+// where their input puts them.
 func TestSettle(t *testing.T) {
 	const n = 30
 	c := Circuit{Excitation: 0.05, Inhibition: 0.06}
@@ -132,8 +132,8 @@ func TestLearn(t *testing.T) {
 	}
 }
 
-// Without plasticity and from the start, weights stay distributed as the closed form has it; fluctuation that does not
-// grow with the weight would not.
+// Without plasticity and from the start, weights keep the distribution of the closed form; with fluctuation that does
+// not grow with the weight they would not.
 func TestIntrinsicDynamicsAlone(t *testing.T) {
 	c := small()
 	c.Neurons = 300
@@ -157,7 +157,7 @@ func TestIntrinsicDynamicsAlone(t *testing.T) {
 	}
 }
 
-// Recall of a network that was written by hand: one assembly whose halves excite each other, and others that do not.
+// Recall of a network written by hand: one assembly whose halves excite each other, and others that do not.
 func TestRecall(t *testing.T) {
 	c := tiny()
 	c.Inhibition = 0

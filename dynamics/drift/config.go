@@ -27,7 +27,7 @@ type Config struct {
 
 // Settings describes the settings, without those of Start.
 func (c *Config) Settings() setting.List {
-	const most = 1_000_000 // of what is kept each
+	const most = 1_000_000 // of each kept part
 	return append(setting.List{
 		{Name: "step-size", Value: &c.StepSize, Want: setting.Above(0),
 			Help: "eps, of the gradient of the whole data set's objective"},

@@ -16,9 +16,10 @@ func Experiment() dynamics.Experiment {
 			Usage: "a trained network that fluctuates on: its representations drift, its accuracy stays",
 			UsageText: "quantal dynamics drift [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
 				"quantal dynamics drift runs/a --temperature 0.5 --steps 400000",
-			Description: "Langevin dynamics from the means of a trained network: the responses of hidden units to fixed images over time, the accuracy\n" +
-				"beside them, how far synapses go against their Fisher information, and the same noise without the gradient as a control.\n" +
-				"Without RUN it trains a network first. `go doc quantal/dynamics/drift` has the definitions.",
+			Description: "Langevin dynamics from the means of a trained network: the responses of hidden units to\n" +
+				"fixed images over time, the accuracy, how far synapses move depending on their Fisher\n" +
+				"information, and the same noise without the gradient as a control. Without RUN it trains\n" +
+				"a network first. `go doc quantal/dynamics/drift` has the definitions.",
 		},
 		Default:  DefaultConfig,
 		Settings: (*Config).Settings,

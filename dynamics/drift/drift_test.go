@@ -18,7 +18,7 @@ import (
 	"quantal/train"
 )
 
-// small is an experiment that takes a moment, with a network that has learnt stripes.
+// small is a quick experiment, with a network that has learnt stripes.
 func small(t *testing.T) (Config, *dynamics.Network) {
 	t.Helper()
 	c, err := DefaultConfig()
@@ -41,7 +41,7 @@ func small(t *testing.T) (Config, *dynamics.Network) {
 	return c, n
 }
 
-// run makes an experiment, and returns what it finds and all of that as text but for the time it took.
+// run makes an experiment, and returns its findings and their text without the time that it took.
 func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, n, dynamicstest.Quiet)
@@ -54,7 +54,7 @@ func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text s
 }
 
 // The claims on a small network: representations drift while the task is solved, without the gradient it is lost,
-// without noise less drifts, and synapses go farther where curvature is low.
+// without noise less drifts, and synapses move farther where curvature is low.
 func TestDrift(t *testing.T) {
 	c, n := small(t)
 	findings, _ := run(t, c, n)
@@ -78,7 +78,7 @@ func TestDrift(t *testing.T) {
 	}
 	// some 500 weights
 	if free := math.Sqrt(2 * s.Temperature * s.Time); math.Abs(s.All.Control.Displacement/free-1) > 0.1 {
-		t.Errorf("the control goes %.4f, free diffusion %.4f", s.All.Control.Displacement, free)
+		t.Errorf("the control moves %.4f, free diffusion %.4f", s.All.Control.Displacement, free)
 	}
 	if s.Accuracy < 0.98 || s.Accuracy-drift.Accuracy > 0.06 || drift.Accuracy-control.Accuracy < 0.2 ||
 		s.Accuracy-descent.Accuracy > 0.04 {
@@ -102,7 +102,7 @@ func TestDriftIsReproducible(t *testing.T) {
 	_, text := run(t, c, n)
 	c.Threads = 3
 	if _, again := run(t, c, n); again != text {
-		t.Error("3 threads find something else than one")
+		t.Error("3 threads find something different from one")
 	}
 	c.Seed++
 	if _, again := run(t, c, n); again == text {
@@ -110,7 +110,7 @@ func TestDriftIsReproducible(t *testing.T) {
 	}
 }
 
-// The rows of the table are what a person would compute from the states, one by one.
+// The rows of the table are computed again from the states, one by one.
 func TestTableAgainstStates(t *testing.T) {
 	c, n := small(t)
 	c.Steps, c.Looks = 300, 3
@@ -204,7 +204,7 @@ func TestTableAgainstStates(t *testing.T) {
 
 func TestRepresentation(t *testing.T) {
 	// [probes x units]: the first unit turns over, the second is scaled and shifted, the third falls silent, the fourth
-	// always is, and the fifth answers a constant that float32 does not hold exactly.
+	// always is silent, and the fifth has a constant response that float32 cannot represent exactly.
 	before := []float32{
 		1, 2, 3, 0, 0.1,
 		2, 3, 5, 0, 0.1,
@@ -299,7 +299,7 @@ func TestFilesOfDrift(t *testing.T) {
 	}
 }
 
-// A network without hidden layers has outputs only, and no figure of tuning.
+// A network without hidden layers has only outputs, and no figure of tuning.
 func TestDriftWithoutHiddenLayers(t *testing.T) {
 	c, n := small(t)
 	c.Training.Hidden = nil
@@ -340,7 +340,7 @@ func TestDriftRefuses(t *testing.T) {
 	}
 }
 
-// Interrupted at any time, the experiment goes on from what it has kept.
+// Interrupted at any time, the experiment continues from its kept parts.
 func TestResume(t *testing.T) {
 	c, n := small(t)
 	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, c, n, job) })

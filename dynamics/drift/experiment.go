@@ -26,7 +26,7 @@ const (
 // Conditions lists the conditions, in the order of the table.
 func Conditions() []string { return []string{fluctuation, control, descent} }
 
-// Summary is what came out.
+// Summary holds the results.
 type Summary struct {
 	Data        string    `json:"data"`
 	Network     string    `json:"network"`
@@ -45,13 +45,13 @@ type Summary struct {
 	All         Motions   `json:"all_layers"`
 	Layers      []Motions `json:"layers"`
 	Kernels     string    `json:"kernels"`
-	Seconds     float64   `json:"seconds"` // of everything but training and drawing
+	Seconds     float64   `json:"seconds"` // of everything except training and drawing
 }
 
-// Outcome is what came out under one condition.
+// Outcome is the result under one condition.
 type Outcome struct {
 	Condition      string    `json:"condition"`
-	Accuracy       float64   `json:"accuracy"` // at the end, weights as they are
+	Accuracy       float64   `json:"accuracy"` // at the end, with the present weights
 	LowestAccuracy float64   `json:"lowest_accuracy"`
 	Loss           float64   `json:"loss"`
 	LowestLoss     float64   `json:"lowest_loss"`
@@ -59,10 +59,10 @@ type Outcome struct {
 	Similarity     []float64 `json:"similarity"` // of each layer with its start, at the end; the outputs last
 	// the same over the units of all hidden layers; NaN if there are none
 	Hidden float64 `json:"hidden_similarity"`
-	Silent []int   `json:"silent"` // units of each layer that answer all probes alike at the end
+	Silent []int   `json:"silent"` // units of each layer with equal responses to all probes at the end
 }
 
-// Motions is how far weights went, biases aside, and their curvature.
+// Motions is how far weights moved, without biases, and their curvature.
 type Motions struct {
 	Synapses int     `json:"synapses"`
 	Weight   float64 `json:"weight"` // root mean square at the start
@@ -70,13 +70,13 @@ type Motions struct {
 	Drift    Motion  `json:"drift"`
 	Control  Motion  `json:"control"`
 	// Relative is the slope, over the Fisher information, of each synapse's squared displacement within a quarter of the
-	// run over that of its twin in the control, which took the same noise: what the gradient does.
+	// run over that of its twin in the control, which had the same noise: the effect of the gradient.
 	Relative analysis.Slope `json:"relative_fisher_slope"`
 
 	drift, control []bin
 }
 
-// Motion is how far synapses went under one condition.
+// Motion is how far synapses moved under one condition.
 type Motion struct {
 	Displacement float64 `json:"displacement"`        // root mean square, from start to end
 	Lagged       float64 `json:"lagged_displacement"` // the same within a quarter of the run
@@ -98,7 +98,7 @@ type Row struct {
 	Units        int     `json:"units"`
 	Silent       int     `json:"silent"`
 	Similarity   float64 `json:"similarity"`   // with the start
-	Displacement float64 `json:"displacement"` // root mean square of the weights that the layer reads with
+	Displacement float64 `json:"displacement"` // root mean square of the layer's weights
 }
 
 // Findings are what the experiment leaves.
@@ -125,7 +125,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, job dyna
 	return findings, err
 }
 
-// experiment is one under way.
+// experiment is a running experiment.
 type experiment struct {
 	Config
 	network *dynamics.Network
@@ -140,7 +140,7 @@ type experiment struct {
 	lags    [][]float64 // under drift, of each layer: the similarity of looks 1, 2, ... apart
 }
 
-// course is how a network went.
+// course is the time course of a network.
 type course struct {
 	condition string
 	looks     []look
@@ -153,7 +153,7 @@ type look struct {
 	trainingLoss        float64
 	similarity, squares []float64 // of each layer: with the start, and the mean squared displacement
 	silent              []int
-	state               *kernels.State // but not where there is no noise
+	state               *kernels.State // but not without noise
 	layers              []Representation
 	// of each unit of the last hidden layer: its mean responses to the probes of each class
 	classMeans [][]float64
@@ -218,7 +218,7 @@ func (e *experiment) measure(ctx context.Context) error {
 		e.job.Tell((1-fitWork)*float64(at)/float64(e.Steps), "fluctuating")
 		before = nil
 		for m, c := range e.courses {
-			state := *start.State // but for mu
+			state := *start.State // except mu
 			state.Mu = now.Mu[m]
 			before = append(before, &state)
 			if err := e.look(c, at, now.Loss[m], &state); err != nil {
@@ -253,7 +253,7 @@ func (e *experiment) measure(ctx context.Context) error {
 	return nil
 }
 
-// standing is how the networks stand at a look.
+// standing is the state of the networks at a look.
 type standing struct {
 	Mu   [][]float32
 	Loss []float64 // of the minibatches since the look before
@@ -261,12 +261,12 @@ type standing struct {
 
 func lookPart(i int) string { return fmt.Sprintf("look%d", i) }
 
-// fluctuate takes the networks from the look before, with these states, to look i, and keeps how they stand.
+// fluctuate runs the networks from the look before, with these states, to look i, and keeps their state.
 func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, i int,
 	before []*kernels.State) (standing, error) {
 	var now standing
 	if i > 0 {
-		if from := (i - 1) * e.Steps / e.Looks; f.Step() != from { // what comes before was kept
+		if from := (i - 1) * e.Steps / e.Looks; f.Step() != from { // earlier states were kept
 			if err := f.Continue(from, before); err != nil {
 				return now, err
 			}
@@ -304,7 +304,7 @@ func (e *experiment) members() []train.Fluctuation {
 	return []train.Fluctuation{m, alone, cold}
 }
 
-// look notes how a network stands.
+// look notes the state of a network.
 func (e *experiment) look(c *course, step int, trainingLoss float64, state *kernels.State) error {
 	set := e.network.Set
 	answers, err := e.session.Activations(state, set.Test, e.Threads)
@@ -333,7 +333,7 @@ func (e *experiment) look(c *course, step int, trainingLoss float64, state *kern
 		k.state = state
 	}
 	if c.condition != fluctuation && len(c.looks) > 0 {
-		k.layers = nil // only the first is compared with
+		k.layers = nil // only the first is used for comparison
 	}
 	c.looks = append(c.looks, k)
 	return nil
@@ -358,7 +358,7 @@ func meansOf(responses []float32, units int, labels []byte, classes int) [][]flo
 // lag is the number of looks over which squared displacements are measured: a quarter of all.
 func (e *experiment) lag() int { return max(1, e.Looks/4) }
 
-// compare compares how far the synapses of layers from to end-1 go with their curvature.
+// compare compares the motion of the synapses of layers from to end-1 with their curvature.
 func (e *experiment) compare(from, end int) (Motions, error) {
 	var all Motions
 	var curvature, weights []float64

@@ -11,7 +11,7 @@ import (
 	"quantal/results/draw"
 )
 
-// drawnBins is the number of dots in which the synapses of a layer are drawn.
+// drawnBins is the number of dots that show the synapses of a layer.
 const drawnBins = 25
 
 // Sources of numbers.
@@ -30,7 +30,7 @@ func lookOf(condition string) (draw.Color, bool) {
 	return draw.Grey, true
 }
 
-// names are the conditions as figures call them.
+// names are the names of the conditions in figures.
 func names(condition string) string {
 	switch condition {
 	case control:
@@ -62,7 +62,7 @@ func (e *experiment) figures() ([]draw.Illustration, error) {
 	return dynamics.Draw(e.driftFigure, e.curvatureFigure, e.tuningFigure)
 }
 
-// protocol says how it was made.
+// protocol says how the figure was made.
 func (e *experiment) protocol() string {
 	return fmt.Sprintf("Network %s, %s, %s; step size %g, temperature %g, minibatches of %d, %d steps (%.3g epochs), "+
 		"seed %d, %s kernels.",
@@ -78,7 +78,7 @@ func shapeOf(e *experiment) string {
 	return strings.Join(append(sizes, fmt.Sprint(e.layout.Layers[len(e.layout.Layers)-1].Out)), "-")
 }
 
-// thousands are steps as the axes have them.
+// thousands are steps in the units of the axes.
 func (c *course) thousands() []float64 {
 	var x []float64
 	for _, k := range c.looks {
@@ -95,7 +95,7 @@ func (c *course) each(of func(k look) float64) []float64 {
 	return y
 }
 
-// driftFigure: accuracy, representations, and how far weights go.
+// driftFigure: accuracy, representations, and the motion of weights.
 func (e *experiment) driftFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	steps := draw.Axis{Label: "Steps (thousands)"}
@@ -234,14 +234,14 @@ func (e *experiment) curvatureFigure() (*draw.Illustration, error) {
 				100*m.Control.LowShare))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
-		Name: "curvature", Title: "Synapses go farther in directions of low curvature (ISD, after Kappel et al. 2018)",
+		Name: "curvature", Title: "Synapses move farther in directions of low curvature (ISD, after Kappel et al. 2018)",
 		Caption: fmt.Sprintf("Squared displacement of synapses within a quarter of the run, mean over all such windows "+
 			"between looks, over the diagonal of their empirical "+
 			"Fisher information, the curvature of the summed negative log-likelihood, mean of %d looks at the drift. Dots: "+
 			"means of %d groups of synapses of "+
-			"like Fisher information. Slopes are fitted to single synapses on logarithmic axes, with bootstrap 95 %% "+
+			"similar Fisher information. Slopes are fitted to single synapses on logarithmic axes, with bootstrap 95 %% "+
 			"intervals over synapses; the last is "+
-			"that of a synapse's squared displacement over that of its twin in the control, which took the same noise. %s. ",
+			"that of a synapse's squared displacement over that of its twin in the control, which had the same noise. %s. ",
 			min(fisherLooks, e.Looks), drawnBins, strings.Join(notes, "; ")) + e.protocol(),
 	})
 }
@@ -251,14 +251,14 @@ func noRange() [2]float64 { return [2]float64{math.Inf(1), 0} }
 // tuned is how many units the figure of tuning shows.
 const tuned = 6
 
-// tuningFigure: what single units of the last hidden layer answer to the classes, in time.
+// tuningFigure: the responses of single units of the last hidden layer to the classes, over time.
 func (e *experiment) tuningFigure() (*draw.Illustration, error) {
 	hidden := len(e.layout.Layers) - 2
 	if hidden < 0 {
 		return nil, nil
 	}
 	looks := e.courses[0].looks
-	var units []int // spread over those that answer at the start
+	var units []int // spread over those that respond at the start
 	for u, silent := range looks[0].layers[hidden].silent {
 		if !silent {
 			units = append(units, u)
@@ -293,9 +293,9 @@ func (e *experiment) tuningFigure() (*draw.Illustration, error) {
 		s.FromZero()
 	}
 	return s.Illustration(min(3, count), 58, draw.Illustration{
-		Name: "tuning", Title: "What single units answer changes",
+		Name: "tuning", Title: "The responses of single units change",
 		Caption: fmt.Sprintf("Mean response of %d of the %d units of the last hidden layer, evenly spaced among those "+
-			"that answer at all, to the fixed test images of "+
+			"that respond at all, to the fixed test images of "+
 			"each class, under noise and gradient. ", count, e.layout.Layers[hidden].Out) + e.protocol(),
 	})
 }

@@ -14,7 +14,7 @@ import (
 // probes, so that the product of two units' responses is their Pearson correlation.
 type Representation struct {
 	units, probes int
-	z             []float32 // [units x probes]; 0 for a unit that answers all probes alike
+	z             []float32 // [units x probes]; 0 for a unit with equal responses to all probes
 	silent        []bool
 }
 
@@ -32,7 +32,7 @@ func NewRepresentation(responses []float32, units int) Representation {
 			y[p] -= mean
 			square += y[p] * y[p]
 		}
-		// Rounding leaves something of the order of 1e-7 of the mean where all responses are the same.
+		// If all responses are the same, rounding leaves some 1e-7 of the mean.
 		if r.silent[u] = square <= 1e-10*mean*mean*float64(r.probes); r.silent[u] {
 			continue
 		}
@@ -44,8 +44,8 @@ func NewRepresentation(responses []float32, units int) Representation {
 }
 
 // Similarity is the mean over units of the Pearson correlation, over probes, between their responses in r and in s. A
-// unit that answers all probes alike in one of the two has nothing in common with itself in the other, and counts as 0;
-// units that do so in both are left out. NaN if none is left.
+// unit with equal responses to all probes in one of the two counts as 0; units with equal responses in both are left
+// out. NaN if none is left.
 func (r Representation) Similarity(s Representation) float64 {
 	sum, n := 0.0, 0
 	for u := range r.units {
@@ -63,7 +63,7 @@ func (r Representation) Similarity(s Representation) float64 {
 	return sum / float64(n)
 }
 
-// Silent counts the units that answer all probes alike.
+// Silent counts the units with equal responses to all probes.
 func (r Representation) Silent() int {
 	n := 0
 	for _, s := range r.silent {
@@ -74,7 +74,7 @@ func (r Representation) Silent() int {
 	return n
 }
 
-// overLags is the mean similarity of all pairs of looks so far apart, for lags of 1, 2, ... looks.
+// overLags is the mean similarity of all pairs of looks at lags of 1, 2, ... looks.
 func overLags(looks []Representation) []float64 {
 	var mean []float64
 	for lag := 1; lag < len(looks); lag++ {
@@ -103,7 +103,8 @@ func accuracy(logits []float32, labels []byte) (correct, loss float64) {
 	return correct / n, loss / n
 }
 
-// displacements are the squared distances that the weights of a layer, biases aside, have gone between two states.
+// displacements are the squared distances by which the weights of a layer, without biases, have moved between two
+// states.
 func displacements(l kernels.Layout, layer int, from, to *kernels.State) []float64 {
 	var list []float64
 	eachWeight(l, layer, func(at int) {
@@ -113,8 +114,8 @@ func displacements(l kernels.Layout, layer int, from, to *kernels.State) []float
 	return list
 }
 
-// overWindows are the mean squared distances that the weights of a layer have gone within a lag, over all pairs of
-// looks so far apart.
+// overWindows are the mean squared distances by which the weights of a layer have moved within a lag, over all pairs of
+// looks at that lag.
 func overWindows(l kernels.Layout, layer int, looks []*kernels.State, lag int) []float64 {
 	sum := make([]float64, l.Layers[layer].In*l.Layers[layer].Out)
 	for i := lag; i < len(looks); i++ {
@@ -123,7 +124,7 @@ func overWindows(l kernels.Layout, layer int, looks []*kernels.State, lag int) [
 	return sum
 }
 
-// fisher is the diagonal of the empirical Fisher information of a layer's weights, biases aside: N mean g_b^2, the
+// fisher is the diagonal of the empirical Fisher information of a layer's weights, without biases: N mean g_b^2, the
 // curvature of the summed negative log-likelihood.
 func fisher(l kernels.Layout, layer, examples int, s *kernels.Sums) []float64 {
 	var list []float64
@@ -142,9 +143,9 @@ func eachWeight(l kernels.Layout, layer int, f func(at int)) {
 	}
 }
 
-// lowShare is the share of the sum of squared displacements that the half of the synapses with the lower curvature has;
-// 1/2 if they go as far as the others. Of synapses of one curvature that do not all belong to that half, each counts in
-// part.
+// lowShare is the share of the sum of squared displacements in the half of the synapses with the lower curvature; 1/2
+// if they move as far as the others. Of synapses with equal curvature that do not all belong to that half, each counts
+// in part.
 func lowShare(displacement, curvature []float64) float64 {
 	order := make([]int, len(curvature))
 	for i := range order {
@@ -179,7 +180,7 @@ type bin struct {
 	displacement float64 // mean square
 }
 
-// binned sorts synapses by curvature, those without any aside, and averages each of so many parts.
+// binned sorts synapses by curvature, without those that have none, and averages the given number of parts.
 func binned(displacement, curvature []float64, count int) []bin {
 	type pair struct{ c, d float64 }
 	var pairs []pair
@@ -212,5 +213,5 @@ func binned(displacement, curvature []float64, count int) []bin {
 	return list
 }
 
-// mean of a list; of squared displacements it is the mean square.
+// mean of a list; for squared displacements it is the mean square.
 func mean(list []float64) float64 { return stat.Mean(list, nil) }

@@ -8,10 +8,10 @@ import (
 	"quantal/train"
 )
 
-// Where an agent explores from. Each has one number that says how much.
+// The sources of an agent's exploration. Each has one number, its strength.
 const (
 	Synapses = "synapses" // a learned sigma per synapse; its start
-	Frozen   = "frozen"   // a sigma that is the same for all synapses and stays
+	Frozen   = "frozen"   // a fixed sigma that is the same for all synapses
 	Softmax  = "softmax"  // the choice of actions; the temperature
 	Epsilon  = "epsilon"  // actions at random with a probability that falls linearly to 0; its start
 	Greedy   = "greedy"   // nothing
@@ -24,7 +24,7 @@ func Explorers() []string { return []string{Synapses, Frozen, Softmax, Epsilon, 
 const (
 	layerActing  = iota // xi of an episode
 	layerLearn          // xi of a learning step
-	layerMeaning        // what actions do in deep sea
+	layerMeaning        // the effect of actions in deep sea
 	layerArms           // mean rewards of the bandit
 	layerEpisode        // its context and luck
 	layerChoice         // chance in the choice of actions
@@ -60,7 +60,7 @@ func newAgent(l Learner, w world, explorer string, strength float64, seed uint64
 	return a
 }
 
-// choose takes an action by its values, given two uniforms and how much of the training is done.
+// choose selects an action by its values, given two uniforms and the fraction of the training that is done.
 func (a *agent) choose(values []float64, u [2]float64, done float64) int {
 	switch {
 	case a.explorer == Softmax:
@@ -93,7 +93,7 @@ func greedy(values []float64) int {
 	return best
 }
 
-// episode acts for one episode out of so many, and remembers it.
+// episode acts for one episode out of the given number, and remembers it.
 func (a *agent) episode(w world, episode, of int) (total, largest float64) {
 	largest = math.Inf(-1)
 	if !a.redrawn {
@@ -114,8 +114,7 @@ func (a *agent) episode(w world, episode, of int) (total, largest float64) {
 	return total, largest
 }
 
-// learn takes learning steps after an episode of so many steps: each from all of these, and from as many remembered
-// ones as Learner.Replay says.
+// learn makes learning steps after an episode: each uses all steps of the episode, and Learner.Replay remembered ones.
 func (a *agent) learn(steps int) error {
 	replay := make([]float64, a.Replay)
 	for range (steps + a.Every - 1) / a.Every {
@@ -140,20 +139,20 @@ func (a *agent) policy() func(state int) int {
 	return func(s int) int { return greedy(a.net.values(s)[:actions]) }
 }
 
-// course is how an agent fared.
+// course is the time course of an agent.
 type course struct {
 	Returns []float64 // of each episode
 	Found   int       // the first episode, from 1, with a reward of more than a half in one step; 0 for none
-	Optimum float64   // the largest expected return there is
+	Optimum float64   // the largest possible expected return
 	Learned float64   // expected return at the end, by the means
 	// after each block of episodes: mean sigma of the synapses of the best behaviour, and of the others
 	Sigmas [][2]float64
 }
 
-// blocks is into how many blocks a course is divided in figures.
+// blocks is the number of blocks of a course in figures.
 const blocks = 40
 
-// live lets an agent act and learn for so many episodes; tell is called after each of the blocks.
+// live lets an agent act and learn for the given number of episodes; tell is called after each block.
 func (a *agent) live(w world, episodes int, tell func() error) (course, error) {
 	var c course
 	c.Sigmas = append(c.Sigmas, a.sigmas(w))

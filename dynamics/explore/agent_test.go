@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// chosen are about the strengths that the full experiment chooses.
+// chosen are approximately the strengths that the full experiment chooses.
 var chosen = map[string]map[string]float64{
 	DeepSeaWorld: {Synapses: 1, Frozen: 0.05, Softmax: 0.03, Epsilon: 1, Greedy: 0},
 	BanditWorld:  {Synapses: 1, Frozen: 0.2, Softmax: 0.2, Epsilon: 0.1, Greedy: 0},
@@ -25,7 +25,7 @@ type instance struct {
 	size, episodes int
 }
 
-// The instances. The bandit has more contexts than that of the full experiment, each of which is a bandit by itself, so
+// The instances. The bandit has more contexts than that of the full experiment, each of which is a separate bandit, so
 // that agents differ less.
 var (
 	near = instance{DeepSeaWorld, 6, 800}
@@ -42,7 +42,7 @@ func (i instance) live(explorer string, seed uint64) (course, error) {
 	return newAgent(c.Learner, w, explorer, chosen[i.world][explorer], seed).live(w, episodes, func() error { return nil })
 }
 
-// What the figures show, on small instances, in at least 9 of 10 consecutive seeds each.
+// The claims of the figures, on small instances, each in at least 9 of 10 consecutive seeds.
 func TestClaims(t *testing.T) {
 	if testing.Short() {
 		t.Skip("lets many agents live")
@@ -121,8 +121,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// Where each cell has its own synapses, of which an episode uses each at most once, it does not matter that noise is
-// held: redrawn in every step it explores as well.
+// If each cell has its own synapses, each of which an episode uses at most once, it does not matter that noise is held:
+// redrawn in every step it explores equally well.
 func TestRedrawn(t *testing.T) {
 	const seeds = 10
 	var returns [2][]float64
@@ -152,7 +152,7 @@ func TestRedrawn(t *testing.T) {
 	}
 }
 
-// The probability that N+1 normal numbers have one chosen of them as their largest, by integration, is 1/(N+1).
+// The probability that a given one of N+1 normal numbers is the largest, by integration, is 1/(N+1).
 func TestHeldInClosedForm(t *testing.T) {
 	for _, n := range []int{1, 5, 30} {
 		got := quad.Fixed(func(z float64) float64 {
@@ -164,9 +164,9 @@ func TestHeldInClosedForm(t *testing.T) {
 	}
 }
 
-// Before learning, noise that is held for an episode comes to the reward with probability 1/(N+1), and noise that is
-// redrawn in every step, or held where each cell has its own meaning of the actions, with 2^-N as random actions do.
-// That one of them is taken for another is seen at N = 6 already: 0.14 is not 0.016.
+// Before learning, noise that is held for an episode reaches the reward with probability 1/(N+1), and noise that is
+// redrawn in every step, or held if each cell has its own meaning of the actions, with 2^-N like random actions. N = 6
+// is enough to detect a mix-up: 0.14 is not 0.016.
 func TestUntrained(t *testing.T) {
 	c := small()
 	c.Sizes, c.Untrained = []int{2, 6}, 3000
@@ -212,8 +212,8 @@ func TestWithoutNoise(t *testing.T) {
 	}
 }
 
-// Choices by softmax have its probabilities, those by epsilon-greedy the share of random ones that is left, and the
-// others are greedy.
+// Choices by softmax have its probabilities, those by epsilon-greedy the remaining share of random ones, and the others
+// are greedy.
 func TestChoices(t *testing.T) {
 	const n = 20_000
 	values := []float64{0.1, 0.4, 0.2}

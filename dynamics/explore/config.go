@@ -44,7 +44,8 @@ func (c *Config) Settings() setting.List {
 		{Name: "contexts", Value: &c.Contexts, Want: setting.Between(1, 1000), Help: "contexts of the bandit"},
 		{Name: "arms", Value: &c.Arms, Want: setting.Between(2, 1000), Help: "its arms"},
 		{Name: "choices", Value: &c.Choices, Want: episodes, Help: "episodes of the bandit"},
-		{Name: "seeds", Value: &c.Seeds, Want: setting.Between(2, 10_000).With(", for intervals"), Help: "agents of each kind"},
+		{Name: "seeds", Value: &c.Seeds, Want: setting.Between(2, 10_000).With(", for intervals"),
+			Help: "agents of each kind"},
 		{Name: "untrained", Value: &c.Untrained, Want: setting.Between(1, mostEpisode).With(" episodes"),
 			Help: "episodes of networks that have learned nothing, at each size"},
 		{Name: "learner.rate", Value: &l.Rate, Flag: "rate", Want: setting.Above(0), Help: "learning rate"},
@@ -59,23 +60,23 @@ func (c *Config) Settings() setting.List {
 	}, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
 }
 
-// Learner is how values are learned, the same for all agents.
+// Learner says how values are learned, the same for all agents.
 type Learner struct {
 	Rate        float64 // learning rate of Adam
 	Momentum    float64 // its beta1
 	AdamEpsilon float64
 	Every       int // steps of acting for one of learning
-	Replay      int // remembered steps in a minibatch, beside those of the last episode
+	Replay      int // remembered steps in a minibatch, in addition to those of the last episode
 }
 
-// Tuning says how the strength of each explorer is chosen for a world: of those it may have, the one with the largest
-// mean return over all episodes of some agents that are used for nothing else.
+// Tuning says how the strength of each explorer is chosen for a world: from its list, the one with the largest mean
+// return over all episodes of agents that are used only for this.
 type Tuning struct {
 	Seeds int
-	Sizes []int // of deep sea; the mean over them counts
+	Sizes []int // of deep sea; the mean over them is used
 }
 
-// Explorer is a strategy, with the strengths it may have: see [Synapses] and those beside it.
+// Explorer is a strategy, with the strengths it may have: see [Synapses] and the other strategies.
 type Explorer struct {
 	Name      string    `toml:"name" json:"name"`
 	Strengths []float64 `toml:"strengths" json:"strengths"`
@@ -152,7 +153,7 @@ func (x Explorer) check() error {
 	return nil
 }
 
-// Named returns the strategies of some names, with the strengths that they have by default.
+// Named returns the named strategies, with their default strengths.
 func Named(names []string) ([]Explorer, error) {
 	var named []Explorer
 	for _, name := range names {

@@ -18,10 +18,11 @@ func Experiment() dynamics.Experiment {
 			Usage: "noise on synapses as exploration in reinforcement learning, against noise on actions and none",
 			UsageText: "quantal dynamics explore [--out FOLDER] [--quick] [--json]\n" +
 				"quantal dynamics explore --explorer synapses,softmax,greedy --sizes 10,20 --episodes 1000",
-			Description: "Agents learn the values of actions on a contextual bandit and in deep sea, a grid with one far reward. They differ in where\n" +
-				"their noise is: on synapses with a learned sigma each (synapses) or a fixed one (frozen), on actions (softmax, epsilon), or nowhere\n" +
-				"(greedy). How much noise each has is chosen on agents of their own. `go doc quantal/dynamics/explore` has the " +
-				"equations.",
+			Description: "Agents learn the values of actions on a contextual bandit and in deep sea, a grid with\n" +
+				"one far reward. They differ in where their noise is: on synapses with a learned sigma\n" +
+				"each (synapses) or a fixed one (frozen), on actions (softmax, epsilon), or nowhere\n" +
+				"(greedy). The strength of each noise is chosen on other agents.\n" +
+				"`go doc quantal/dynamics/explore` has the equations.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },
 		Settings: (*Config).Settings,

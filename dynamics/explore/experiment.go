@@ -23,17 +23,17 @@ const (
 	DeepSeaWorld = "deep sea"
 )
 
-// Summary is what came out.
+// Summary holds the results.
 type Summary struct {
 	Outcomes  []Outcome   `json:"outcomes"`
 	Depths    []Depth     `json:"depths"`
 	Strengths []Strength  `json:"strengths"` // of strategies that have a choice
 	Untrained []Untrained `json:"untrained"`
 	Seed      uint64      `json:"seed"`
-	Seconds   float64     `json:"seconds"` // of everything but drawing
+	Seconds   float64     `json:"seconds"` // of everything except drawing
 }
 
-// Outcome is what the agents with one strategy reached in one world.
+// Outcome is the result of the agents with one strategy in one world.
 type Outcome struct {
 	World    string  `json:"world"`
 	Size     int     `json:"size"` // of deep sea; 0 for the bandit
@@ -46,8 +46,8 @@ type Outcome struct {
 
 // Performance is means over agents. Intervals are t intervals of 95 % over the agents.
 type Performance struct {
-	// Return is that of an episode, over all of them; Late over the last tenth; and Learned is what the means of the
-	// synapses are worth at the end, as expected return. Optimum is the largest expected return.
+	// Return is that of an episode, over all of them; Late over the last tenth; and Learned is the expected return of the
+	// means of the synapses at the end. Optimum is the largest expected return.
 	Return           float64 `json:"return"`
 	ReturnHalfWidth  float64 `json:"return_half_width"`
 	Late             float64 `json:"late_return"`
@@ -55,34 +55,35 @@ type Performance struct {
 	Learned          float64 `json:"learned_return"`
 	LearnedHalfWidth float64 `json:"learned_return_half_width"`
 	Optimum          float64 `json:"optimum"`
-	Regret           float64 `json:"regret"` // the optimum less the return; each agent has its own bandit
+	Regret           float64 `json:"regret"` // the optimum minus the return; each agent has its own bandit
 	RegretHalfWidth  float64 `json:"regret_half_width"`
 	// At the end, over the synapses of the best behaviour, and over all others; biases are neither. 0 without noise.
 	SigmaBest   float64 `json:"sigma_best"`
 	SigmaOthers float64 `json:"sigma_others"`
 }
 
-// FarReward is how many agents met the far reward of deep sea at least once, with the exact interval of 95 %, and how
-// many get it at the end by the means of their synapses.
+// FarReward is how many agents reached the far reward of deep sea at least once, with the exact interval of 95 %, and
+// how many reach it at the end with the means of their synapses.
 type FarReward struct {
 	Found     int     `json:"found"`
 	Share     float64 `json:"found_share"`
 	ShareLow  float64 `json:"found_low"`
 	ShareHigh float64 `json:"found_high"`
-	// FirstMedian is the median over agents of the episode in which they met it first; nothing if half of them never did.
+	// FirstMedian is the median over agents of the episode in which they first reached it; missing if half of them never
+	// did.
 	FirstMedian *float64 `json:"first_median"`
 	Learned     int      `json:"learned"`
 }
 
-// Depth is how deep a strategy goes: the largest size up to which, at all sizes, so large a share of agents meets the
-// far reward; 0 where they do not even at the smallest.
+// Depth is how deep a strategy goes: the largest size such that at all sizes up to it the given share of agents reaches
+// the far reward; 0 if they do not even at the smallest.
 type Depth struct {
 	Explorer   string `json:"explorer"`
 	Half       int    `json:"half"`
 	NineTenths int    `json:"nine_tenths"`
 }
 
-// Strength is what was chosen for a strategy in a world.
+// Strength is the choice for a strategy in a world.
 type Strength struct {
 	World    string    `json:"world"`
 	Explorer string    `json:"explorer"`
@@ -91,8 +92,8 @@ type Strength struct {
 	Chosen   float64   `json:"chosen"`
 }
 
-// Untrained is how often networks that have learned nothing come to the far reward of a deep sea in which an action
-// means the same in all cells.
+// Untrained is how often networks that have learned nothing reach the far reward of a deep sea in which an action means
+// the same in all cells.
 type Untrained struct {
 	Noise    string  `json:"noise"`
 	Size     int     `json:"size"`
@@ -129,7 +130,7 @@ type pairing struct {
 	strength float64
 }
 
-// experiment is one under way.
+// experiment is a running experiment.
 type experiment struct {
 	Config
 	lived [][]course // of each outcome
@@ -181,10 +182,10 @@ func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error)
 	return findings, err
 }
 
-// tuningSeeds is how far the seeds of the agents that strengths are chosen on are from those of the others.
+// tuningSeeds is the distance between the seeds of the agents on which strengths are chosen and those of the others.
 const tuningSeeds = 1 << 32
 
-// tuning lists what is tried, all sizes of a strength in a row. Where there is one strength, nothing is.
+// tuning lists the trials, all sizes of a strength in a row. If there is only one strength, there are none.
 func (e *experiment) tuning() []pairing {
 	var all []pairing
 	for _, world := range []string{BanditWorld, DeepSeaWorld} {
@@ -206,7 +207,7 @@ func (e *experiment) tuning() []pairing {
 	return all
 }
 
-// settings lists what is done with the chosen strengths; where none was chosen, the first is taken.
+// settings lists the settings with the chosen strengths; if none was chosen, the first is taken.
 func (e *experiment) settings(chosen []Strength) []pairing {
 	strength := func(world, explorer string) float64 {
 		for _, s := range chosen {
@@ -237,12 +238,12 @@ func (s pairing) String() string {
 	return fmt.Sprintf("%s of %d, %s", s.world, s.size, s.explorer)
 }
 
-// part names what is kept of an agent.
+// part is the name of the kept part of an agent.
 func (s pairing) part(seed uint64) string {
 	return fmt.Sprintf("%s%d-%s-%g-%d", s.world, s.size, s.explorer, s.strength, seed)
 }
 
-// work is about how long an agent takes, in units of its own.
+// work is the approximate time of an agent, in arbitrary units.
 func (e *experiment) work(s pairing) float64 {
 	noise := 1.0
 	if s.explorer == Synapses || s.explorer == Frozen {
@@ -271,7 +272,7 @@ func (e *experiment) live(ctx context.Context, settings []pairing, agents int, f
 	for i := range courses {
 		courses[i] = make([]course, agents)
 	}
-	// The longest ones come first, so that no thread is left with one of them at the end.
+	// The longest ones come first, so that no thread has one of them left at the end.
 	order := make([]int, len(settings))
 	for i := range order {
 		order[i] = i
@@ -419,11 +420,11 @@ const (
 	ByChance = "actions"
 )
 
-// redrawnSizes are the depths up to which a chance of 2^-size can be counted.
+// redrawnSizes are the depths up to which a probability of 2^-size can be counted.
 const redrawnSizes = 10
 
-// untrained counts how often networks that have learned nothing, all of whose sigmas are 1, come to the far reward. See
-// the package documentation for what is expected.
+// untrained counts how often networks that have learned nothing, all of whose sigmas are 1, reach the far reward. The
+// package documentation has the expected values.
 func (e *experiment) untrained(ctx context.Context) ([]Untrained, error) {
 	var all []Untrained
 	for _, noise := range []string{Held, Redrawn, OwnWays, ByChance} {
@@ -453,11 +454,11 @@ func (e *experiment) untrained(ctx context.Context) ([]Untrained, error) {
 	return all, g.Wait()
 }
 
-// search lets an agent that learns nothing look for the far reward.
+// search lets an agent that learns nothing search for the far reward.
 func (e *experiment) search(ctx context.Context, u Untrained) (Untrained, error) {
 	explorer := Synapses
 	if u.Noise == ByChance {
-		explorer = Softmax // of equal values: all actions are as likely
+		explorer = Softmax // of equal values: all actions are equally likely
 	}
 	w := newDeepSea(u.Size, true, kernels.Noise{})
 	a := newAgent(e.Learner, w, explorer, 1, uint64(e.Seed))
@@ -466,7 +467,7 @@ func (e *experiment) search(ctx context.Context, u Untrained) (Untrained, error)
 		if episode%64 == 0 && ctx.Err() != nil {
 			return u, ctx.Err()
 		}
-		if u.Noise == OwnWays { // each time others
+		if u.Noise == OwnWays { // different ones each time
 			w = newDeepSea(u.Size, false, place(uint64(e.Seed), layerMeaning, u.Size, 1+episode))
 		}
 		if _, largest := a.episode(w, episode, u.Episodes); largest > 0.5 {

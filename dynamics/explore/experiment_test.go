@@ -17,7 +17,7 @@ import (
 	"quantal/train"
 )
 
-// small is an experiment that takes a moment.
+// small is a quick experiment.
 func small() Config {
 	c := DefaultConfig()
 	c.Sizes, c.Episodes, c.Choices, c.Seeds, c.Untrained = []int{3, 6}, 80, 100, 3, 300
@@ -29,7 +29,7 @@ func small() Config {
 	return c
 }
 
-// run makes an experiment, and returns what it finds and all of that as text but for the time it took.
+// run makes an experiment, and returns its findings and their text without the time that it took.
 func run(t *testing.T, c Config) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, dynamicstest.Quiet)
@@ -42,7 +42,7 @@ func run(t *testing.T, c Config) (findings Findings, text string) {
 }
 
 // The experiment finds the same for any number of threads; its table and its summary say the same; strengths are the
-// best of those tried; and means are those of the agents when they live by themselves.
+// best of those tried; and means are those of the agents run separately.
 func TestRun(t *testing.T) {
 	c := small()
 	c.Threads = 1
@@ -50,7 +50,7 @@ func TestRun(t *testing.T) {
 	for threads := 2; threads <= 3; threads++ {
 		c.Threads = threads
 		if _, again := run(t, c); again != text {
-			t.Errorf("%d threads find something else than one", threads)
+			t.Errorf("%d threads find something different from one", threads)
 		}
 	}
 	s := findings.Summary
@@ -165,7 +165,7 @@ func TestRunStops(t *testing.T) {
 	}
 }
 
-// A network that leaves the finite numbers is an error that names it.
+// A network that diverges is an error that names it.
 func TestDiverged(t *testing.T) {
 	c := small()
 	c.Learner.Rate = 1e300
@@ -221,7 +221,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Interrupted at any time, the experiment goes on from what it has kept.
+// Interrupted at any time, the experiment continues from its kept parts.
 func TestResume(t *testing.T) {
 	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings,
 		error) {

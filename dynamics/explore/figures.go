@@ -31,7 +31,7 @@ func look(explorer string) draw.Color {
 	}[explorer]
 }
 
-// title is the name of a strategy as it is written in a key.
+// title is the name of a strategy in a key.
 func title(explorer string) string {
 	return map[string]string{
 		Synapses: "synapses, learned σ", Frozen: "synapses, fixed σ", Softmax: "actions, softmax",
@@ -39,7 +39,7 @@ func title(explorer string) string {
 	}[explorer]
 }
 
-// figures draws what there is.
+// figures draws all figures.
 func (e *experiment) figures(s Summary) ([]draw.Illustration, error) {
 	var makers []func() (*draw.Illustration, error)
 	for _, figure := range []func(Summary) (*draw.Illustration, error){e.returnsFigure, e.depthFigure, e.sigmaFigure} {
@@ -55,13 +55,13 @@ func (e *experiment) protocol(s Summary) string {
 		chosen = append(chosen, fmt.Sprintf("%s on the %s %g", title(x.Explorer), x.World, x.Chosen))
 	}
 	l := e.Learner
-	return fmt.Sprintf("%d agents of each kind, seeds from %d; all learn in one way (learning rate %g, Adam's "+
+	return fmt.Sprintf("%d agents of each kind, seeds from %d; all learn in the same way (learning rate %g, Adam's "+
 		"epsilon %g, %d remembered steps in a minibatch). "+
 		"Strengths are those with the largest mean return of %d other agents (deep sea of %s): %s.",
 		e.Seeds, e.Seed, l.Rate, l.AdamEpsilon, l.Replay, e.Tuning.Seeds, setting.Setting{Value: &e.Tuning.Sizes}.Text(), strings.Join(chosen, ", "))
 }
 
-// drawnSizes are two sizes of deep sea to be shown in detail: one that noisy actions explore, and a larger one.
+// drawnSizes are two sizes of deep sea shown in detail: one that noisy actions explore, and a larger one.
 func (e *experiment) drawnSizes() []int {
 	at := func(size int) int { // the nearest
 		return slices.MinFunc(e.Sizes, func(a, b int) int { return max(a-size, size-a) - max(b-size, size-b) })
@@ -78,7 +78,7 @@ func blockMeans(returns []float64) (middle, mean []float64) {
 	return middle, mean
 }
 
-// acrossAgents returns the mean and the half-width of its interval, point by point, of as many values of each agent.
+// acrossAgents returns the mean and the half-width of its interval, point by point, over the values of the agents.
 func acrossAgents(agents [][]float64) (mean, half []float64) {
 	for i := range agents[0] {
 		var values []float64
@@ -135,8 +135,8 @@ func (e *experiment) returnsFigure(s Summary) (*draw.Illustration, error) {
 		Name: "returns", Title: "Return over episodes, with the noise on synapses, on actions, or nowhere",
 		Caption: fmt.Sprintf("Means over agents with 95 %% intervals, in blocks of a %dth of all episodes. A: a bandit "+
 			"with %d contexts and %d arms, another for each "+
-			"agent; what is missing to the largest return there is. The others: deep sea, where the only reward is behind "+
-			"as many steps to the right as it is deep, and actions mean something else "+
+			"agent; the difference to the largest possible return. The others: deep sea, where the only reward is after "+
+			"as many steps to the right as it is deep, and actions have a different meaning "+
 			"in each cell. ", blocks, e.Contexts, e.Arms) + e.protocol(s),
 	})
 }
@@ -145,7 +145,7 @@ func (e *experiment) returnsFigure(s Summary) (*draw.Illustration, error) {
 func (e *experiment) depthFigure(s Summary) (*draw.Illustration, error) {
 	sheet := &dynamics.Sheet{}
 	size := draw.Axis{Label: "Size of deep sea", Min: float64(e.Sizes[0]) - 1, Max: float64(slices.Max(e.Sizes)) + 1}
-	sheet.Panel("", size, draw.Axis{Label: "Agents that met the reward (%)", Min: -4, Max: 104})
+	sheet.Panel("", size, draw.Axis{Label: "Agents that reached the reward (%)", Min: -4, Max: 104})
 	var texts []string
 	var sizes, first [][]float64
 	for _, x := range e.Explorers {
@@ -170,7 +170,7 @@ func (e *experiment) depthFigure(s Summary) (*draw.Illustration, error) {
 		sheet.Points(fromSimulation, draw.Points{X: at, Y: share, Color: c})
 		sizes, first = append(sizes, met), append(first, median)
 	}
-	sheet.Panel("", size, draw.Axis{Label: "First met, median (episode)", Log: true, Min: 1, Max: float64(e.Episodes)})
+	sheet.Panel("", size, draw.Axis{Label: "First reached, median (episode)", Log: true, Min: 1, Max: float64(e.Episodes)})
 	for i, x := range e.Explorers {
 		sheet.Curve(fromSimulation, draw.Curve{X: sizes[i], Y: first[i], Color: look(x.Name)})
 		sheet.Points(fromSimulation, draw.Points{X: sizes[i], Y: first[i], Color: look(x.Name)})
@@ -199,14 +199,14 @@ func (e *experiment) depthFigure(s Summary) (*draw.Illustration, error) {
 	}
 	return sheet.Illustration(3, 76, draw.Illustration{
 		Name: "depth", Title: "How deep noise on synapses, on actions, or nowhere explores",
-		Caption: fmt.Sprintf("A: share of the agents that meet the far reward at least once in %d episodes, with exact "+
+		Caption: fmt.Sprintf("A: share of the agents that reach the far reward at least once in %d episodes, with exact "+
 			"95 %% intervals. At the largest size: %s. B: the median over "+
-			"agents of the episode in which they first meet it, where at least half do; actions at random take 2^N ln 2. "+
+			"agents of the episode in which they first reach it, if at least half do; actions at random take 2^N ln 2. "+
 			"C: networks that have learned nothing, whose synapses all have σ = 1, in a deep sea where an action "+
 			"means the same in all cells; in %d episodes each. Held for an episode, the noise makes the same choice in "+
 			"many cells and reaches the reward with "+
-			"probability 1/(N+1); redrawn in every step, or where each cell has its own meaning of the actions, with 2^-N, "+
-			"as noise on the actions does. ",
+			"probability 1/(N+1); redrawn in every step, or if each cell has its own meaning of the actions, with 2^-N, "+
+			"like noise on the actions. ",
 			e.Episodes, strings.Join(texts, ", "), e.Untrained) + e.protocol(s),
 	})
 }

@@ -8,18 +8,18 @@ import (
 
 // network gives the values of all actions in a state: one layer of synapses from a unit for each state, of which one is
 // active, and from one unit that is common to all states, to a unit for each action. Its synapses are those of package
-// kernels, w = mu + sigma xi with sigma = softplus(phi), in 64-bit floats; the common unit is what they call the bias.
-// Without noise w = mu.
+// kernels, w = mu + sigma xi with sigma = softplus(phi), in 64-bit floats; the common unit is their bias. Without noise
+// w = mu.
 type network struct {
 	kernels.Layout
 	common float64 // activity of the common unit
 	member kernels.Member
 	adam   kernels.Adam
-	frozen bool // sigma stays as it is
+	frozen bool // sigma is fixed
 	steps  int  // learning steps done
 
 	mu, phi        kernels.Param[float64]
-	w, slope, cost []float64 // of the last draw, as Slopes.SampleRow leaves them
+	w, slope, cost []float64 // of the last draw, from Slopes.SampleRow
 
 	x, y, dy, dw []float64 // rows of Stride(states), Stride(actions), Stride(actions); one row of weights
 	active       []int     // the unit that is active in each row of x
@@ -59,7 +59,7 @@ func (n *network) sigma(state, action int) float64 {
 	return sigma
 }
 
-// draw draws all weights, which last until the next draw.
+// draw draws all weights, which are valid until the next draw.
 func (n *network) draw(noise kernels.Noise) {
 	if n.Sharing == kernels.NoNoise {
 		n.rest()
@@ -82,13 +82,13 @@ func (n *network) update() kernels.TrainingStep[float64] {
 	return kernels.TrainingStep[float64]{Move: kernels.NewMove[float64](n.adam, n.member, n.steps)}
 }
 
-// product is the layer with the weights of the last draw, for so many states.
+// product is the layer with the weights of the last draw, for the given number of states.
 func (n *network) product(rows int) kernels.Product[float64] {
 	return kernels.Product[float64]{Layer: n.layer(), Batch: rows, W: n.w}
 }
 
-// values returns the values of all actions in some states; those of the first, second, ... lie Stride(actions) slots
-// apart. They last until the next call.
+// values returns the values of all actions in some states; those of neighbouring states are Stride(actions) slots
+// apart. They are valid until the next call.
 func (n *network) values(states ...int) []float64 {
 	stride := n.layer().Stride()
 	for b := len(n.active); b < len(states); b++ {
@@ -113,8 +113,8 @@ type transition struct {
 	next          int // over at the end of an episode
 }
 
-// targets are what the values of the actions taken should have been, by the weights of the last draw: the reward and
-// the largest value of the next state (Watkins and Dayan 1992), without discount.
+// targets are the correct values of the actions taken, by the weights of the last draw: the reward and the
+// largest value of the next state (Watkins and Dayan 1992), without discount.
 func (n *network) targets(batch []transition) []float64 {
 	var next []int
 	for _, t := range batch {

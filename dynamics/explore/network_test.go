@@ -18,7 +18,7 @@ func plain(rate float64) (kernels.Adam, kernels.Member) {
 		kernels.Member{LearningRate: rate * large, NoiseVariance: 1}
 }
 
-// some is a network in the midst of training, with sigmas from 0.05 to 0.5.
+// some is a network in the middle of training, with sigmas from 0.05 to 0.5.
 func some(states, actions int, noise bool, common float64) *network {
 	adam, member := plain(1)
 	sigma := 0.0
@@ -96,7 +96,7 @@ func TestLearnAgainstFiniteDifferences(t *testing.T) {
 			if !n.learn(batch, where) {
 				t.Fatal("diverged")
 			}
-			for i, got := range n.targets(batch) { // of the weights that were drawn
+			for i, got := range n.targets(batch) { // of the drawn weights
 				if math.Abs(got-targets[i]) > 1e-12 {
 					t.Errorf("noise %v, common %g: target %d is %g, want %g", noise, common, i, got, targets[i])
 				}
@@ -109,7 +109,7 @@ func TestLearnAgainstFiniteDifferences(t *testing.T) {
 				}
 				for r := range actions {
 					for k := range columns {
-						// The central difference of a quadratic in mu is exact; the softplus leaves some 1e-9.
+						// The central difference of a quadratic in mu is exact; the softplus adds an error of some 1e-9.
 						if got := start[i] - field[n.at(r)+k]; math.Abs(got-want[i]) > 2e-6*largest {
 							t.Errorf("noise %v, common %g, field %d, row %d, column %d: gradient %.9g, want %.9g", noise, common, f, r, k,
 								got, want[i])
@@ -137,7 +137,7 @@ func TestLoss(t *testing.T) {
 	}
 }
 
-// Where plain gradient descent has brought the mean to its target, 1/sigma^2 grows by twice the step in each visit, as
+// Once plain gradient descent has moved the mean to its target, 1/sigma^2 grows by twice the step in each visit, as
 // long as sigma is small: like the precision of an estimate with the number of its measurements. A synapse that is not
 // used keeps its sigma.
 func TestSigmaFallsWithVisits(t *testing.T) {
@@ -157,7 +157,7 @@ func TestSigmaFallsWithVisits(t *testing.T) {
 	}
 }
 
-// Frozen noise stays as it is while means are learned.
+// Frozen noise does not change while means are learned.
 func TestFrozen(t *testing.T) {
 	n := some(4, 2, true, 0)
 	n.frozen = true

@@ -9,22 +9,23 @@ import (
 // over is the state after the end of an episode.
 const over = -1
 
-// world is what an agent acts in. A state is a number from 0; an episode goes on until it is over.
+// world is the environment of an agent. A state is a number from 0; an episode goes on until it is over.
 type world interface {
 	states() int
 	actions() int
 	start(episode int) (state int)
 	act(action int) (reward float64, next int)
-	// best reports whether an action belongs to the best behaviour, in a state that this gets to.
+	// best reports whether an action belongs to the best behaviour, in a state that this behaviour reaches.
 	best(state, action int) bool
-	// value is the expected return of an episode if actions are a function of the state. Optimum is the largest there is.
+	// value is the expected return of an episode if actions are a function of the state. Optimum is the largest possible
+	// value.
 	value(policy func(state int) int) float64
 	optimum() float64
 }
 
 // deepSea is a square of size x size cells (Osband et al. 2019). An episode starts in the upper left cell and takes a
 // step down in each of size steps: to the right, or to the left. A step to the right costs moveCost/size; the one in
-// the lower right cell, which only size steps to the right lead through, brings a reward of 1.
+// the lower right cell, which only size steps to the right reach, gives a reward of 1.
 //
 // State s is the cell of row r and column k <= r with s = r(r+1)/2 + k; no other cell can be reached.
 type deepSea struct {
@@ -33,10 +34,10 @@ type deepSea struct {
 	row, column int   // now
 }
 
-// moveCost is what size steps to the right cost (Osband et al. 2019).
+// moveCost is the cost of size steps to the right (Osband et al. 2019).
 const moveCost = 0.01
 
-// newDeepSea makes one in which what an action does is drawn for each cell, or is the same in all.
+// newDeepSea makes one in which the effect of an action is drawn for each cell, or is the same in all.
 func newDeepSea(size int, sameMeaning bool, noise kernels.Noise) *deepSea {
 	d := &deepSea{size: size, right: make([]int, size*(size+1)/2)}
 	u := make([]float64, len(d.right))
@@ -98,9 +99,9 @@ func (d *deepSea) value(policy func(state int) int) float64 {
 
 func (d *deepSea) optimum() float64 { return 1 - moveCost }
 
-// bandit shows one of some contexts, drawn for each episode, of which each has its own reward for each arm: a mean,
-// drawn once from a standard normal distribution, and a standard normal number for each time. An episode is one choice
-// of an arm. It is the ten-armed testbed of Sutton and Barto (2018, section 2.3), once for each context.
+// bandit shows one of some contexts, drawn for each episode. Each context has its own reward for each arm: a mean,
+// drawn once from a standard normal distribution, plus a standard normal number each time. An episode is one choice of
+// an arm. It is the ten-armed testbed of Sutton and Barto (2018, section 2.3), once for each context.
 type bandit struct {
 	arms    int
 	means   []float64 // of [context][arm]

@@ -7,7 +7,7 @@ import (
 	"quantal/kernels"
 )
 
-// sea is a deep sea with meanings of its own.
+// sea is a deep sea with its own meanings of actions.
 func sea(size int, seed uint64) *deepSea {
 	return newDeepSea(size, false, place(seed, layerMeaning, size, 0))
 }
@@ -27,9 +27,9 @@ func play(w world, actions []int) (sum float64, rewarded bool) {
 	return sum, rewarded
 }
 
-// All action sequences of small seas: just one of the 2^N comes to the reward, so that random actions do with
-// probability 2^-N; it has the largest return, which is the optimum; and no sequence is worth more than what dynamic
-// programming over the whole grid says.
+// All action sequences of small seas: exactly one of the 2^N reaches the reward, so random actions do with probability
+// 2^-N; it has the largest return, which is the optimum; and no sequence has more than the value from dynamic
+// programming over the whole grid.
 func TestDeepSeaAgainstAllSequences(t *testing.T) {
 	for size := 2; size <= 9; size++ {
 		d := sea(size, uint64(size))
@@ -46,7 +46,7 @@ func TestDeepSeaAgainstAllSequences(t *testing.T) {
 			}
 		}
 		if found != 1 {
-			t.Errorf("size %d: %d of %d sequences come to the reward, want one", size, found, 1<<size)
+			t.Errorf("size %d: %d of %d sequences reach the reward, want one", size, found, 1<<size)
 		}
 		if math.Abs(largest-d.optimum()) > 1e-12 {
 			t.Errorf("size %d: largest return %g, optimum %g", size, largest, d.optimum())
@@ -115,7 +115,7 @@ func TestDeepSeaAgainstDynamicProgramming(t *testing.T) {
 	}
 }
 
-// What an action does is another thing in about half of the cells, and the same in all if so wanted.
+// The effect of an action differs in about half of the cells, and is the same in all if requested.
 func TestMeanings(t *testing.T) {
 	ones := 0
 	d := sea(40, 3)
@@ -132,7 +132,7 @@ func TestMeanings(t *testing.T) {
 	}
 }
 
-// The optimum of a small bandit, by all policies there are; and the rewards it gives are those it says it has.
+// The optimum of a small bandit, over all policies; and its rewards have the stated means.
 func TestBandit(t *testing.T) {
 	const contexts, arms = 4, 3
 	b := newBandit(contexts, arms, place(5, layerArms, 0, 0),

@@ -5,11 +5,11 @@ import (
 	"math"
 )
 
-// calibrationBins is how many bins of equal width confidences are sorted into: 15 as in C. Guo et al., On calibration
-// of modern neural networks (ICML 2017).
+// calibrationBins is the number of bins of equal width for confidences: 15 as in C. Guo et al., On calibration of
+// modern neural networks (ICML 2017).
 const calibrationBins = 15
 
-// Calibration says how well probabilities that are predicted for classes go with what happens.
+// Calibration says how well predicted probabilities of classes agree with the labels.
 type Calibration struct {
 	Accuracy float64 `json:"accuracy"` // share of the examples whose most probable class is right
 	NLL      float64 `json:"nll"`      // mean of -ln of the probability of the right class, nats

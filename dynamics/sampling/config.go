@@ -55,7 +55,8 @@ func (c *Config) Settings() setting.List {
 		{Name: "step", Value: &c.Step, Want: stable,
 			Help: "length of the steps on regressions, in units of 1 over the largest eigenvalue of the Hessian, below 2"},
 		{Name: "temperature", Value: &c.Temperature, Want: setting.Above(0), Help: "T on regressions"},
-		{Name: "chains", Value: &c.Chains, Want: setting.Want{Text: fmt.Sprintf("a multiple of %d, at most %d", Block, maxChains),
+		{Name: "chains", Value: &c.Chains, Want: setting.Want{Text: fmt.Sprintf("a multiple of %d, at most %d", Block,
+			maxChains),
 			Holds: func(x float64) bool { return x >= Block && x <= maxChains && int(x)%Block == 0 }},
 			Help: "chains on regressions"},
 		{Name: "posterior.temperatures", Flag: "temperatures", Value: &p.Temperatures, Want: setting.From(0),
@@ -139,7 +140,7 @@ func (c *Config) setEffective(text string) error {
 	return nil
 }
 
-// Problem is a regression on examples that are made up: each input has variance 1 and a correlation with its neighbour.
+// Problem is a regression on generated examples: each input has variance 1 and a correlation with its neighbour.
 type Problem struct {
 	Dimension   int     `toml:"dimension" json:"dimension"` // parameters
 	Examples    int     `toml:"examples" json:"examples"`
@@ -147,7 +148,7 @@ type Problem struct {
 	// of the answers of linear regression
 	NoiseVariance float64 `toml:"noise-variance,omitempty" json:"noise_variance,omitempty"`
 	PriorVariance float64 `toml:"prior-variance" json:"prior_variance"` // of each parameter
-	// effective samples wanted, in the direction where they are fewest
+	// required effective samples, in the direction with the fewest
 	Effective int `toml:"effective" json:"effective"`
 }
 
@@ -192,7 +193,7 @@ func (c Config) Quick() Config {
 
 func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 
-// maxChains is more than anyone waits for, and few enough for what they need to be held against memory.
+// maxChains is more than anyone would wait for, and few enough that their memory can be computed.
 const maxChains = 1 << 20
 
 // Check reports the first value that cannot be used, by its flag's name.
@@ -247,8 +248,8 @@ func (p Problem) checkLinear() error {
 	return nil
 }
 
-// has reports whether a part is to be made.
+// has reports whether a part is requested.
 func (c Config) has(part string) bool { return slices.Contains(c.Parts, part) }
 
-// NeedsNetwork reports whether a part is to be made that samples from a trained network.
+// NeedsNetwork reports whether a requested part samples from a trained network.
 func (c Config) NeedsNetwork() bool { return c.has(partNetwork) }

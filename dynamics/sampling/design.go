@@ -18,8 +18,9 @@ func Experiment() dynamics.Experiment {
 				"trained networks",
 			UsageText: "quantal dynamics sampling [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
 				"quantal dynamics sampling --parts regression --step 0.02",
-			Description: "Langevin chains on Bayesian linear and logistic regression beside the exact posterior; the same rule in the compiled graph;\n" +
-				"and the posterior of a trained network, RUN or one that is trained first: accuracy and calibration of the average of its\n" +
+			Description: "Langevin chains on Bayesian linear and logistic regression, compared with the exact\n" +
+				"posterior; the same rule in the compiled graph; and the posterior of a trained network,\n" +
+				"RUN or one that is trained first: accuracy and calibration of the average of its\n" +
 				"samples' predictions. `go doc quantal/dynamics/sampling` has the equations.",
 		},
 		Default:      DefaultConfig,
@@ -30,10 +31,10 @@ func Experiment() dynamics.Experiment {
 	}.Experiment()
 }
 
-// printTables writes what came out, for a person.
+// printTables writes the results, for a person.
 func printTables(out io.Writer, f Findings) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	heading := "problem\tmethod\tT\tstep\tbatch\teffective samples\tbeside\tmean off by (s.d.)\tcovariance off by\n"
+	heading := "problem\tmethod\tT\tstep\tbatch\teffective samples\tcompared with\tmean off by (s.d.)\tcovariance off by\n"
 	for _, r := range f.Table {
 		if r.CovarianceError == nil {
 			continue

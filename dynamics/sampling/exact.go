@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Modes are the eigenvalues of a Hessian H and its eigenvectors, as columns: the directions along which a Gaussian law
-// moves by itself.
+// Modes are the eigenvalues of a Hessian H and its eigenvectors, as columns: the independent directions of a Gaussian
+// law.
 type Modes struct {
 	Values     []float64 // ascending
 	Directions *mat.Dense
@@ -62,8 +62,8 @@ func (m Modes) StepCovariance(step, temperature float64) *mat.SymDense {
 //
 //	C = E[(I - eps H_B) C (I - eps H_B)] + eps^2 Var(H_B m - g_B) + 2 eps T I
 //
-// where H_B and g_B are Hessian and X'y / NoiseVariance as the minibatch estimates them, and m is the posterior mean.
-// An error comes back where the steps are too long to have one.
+// where H_B and g_B are the minibatch's estimates of the Hessian and of X'y / NoiseVariance, and m is the posterior
+// mean. It returns an error if the steps are too long for a solution.
 func (l *Linear) MinibatchCovariance(step, temperature float64, batch int) (*mat.SymDense, error) {
 	m, _, err := l.Posterior()
 	if err != nil {
@@ -71,7 +71,7 @@ func (l *Linear) MinibatchCovariance(step, temperature float64, batch int) (*mat
 	}
 	n, d := l.X.Dims()
 	// Of N examples with replacement: N^2/B times the covariance over the examples of x (x'delta + x'm - y) /
-	// NoiseVariance, with delta of covariance C and mean 0; what does not depend on the example drops out.
+	// NoiseVariance, with delta of covariance C and mean 0; terms that do not depend on the example cancel.
 	perExample := float64(n) / float64(batch) / (l.NoiseVariance * l.NoiseVariance)
 	residual := make([]float64, n)
 	mean := mat.NewVecDense(d, nil) // the gradient of the likelihood at m, over N
@@ -131,7 +131,7 @@ func (l *Linear) MinibatchCovariance(step, temperature float64, batch int) (*mat
 }
 
 // Laplace returns the mode of the posterior and the Hessian of U there, by Newton's method. The law is nearly
-// Normal(mode, T H^-1) where there are many examples for each parameter; for a few this is an approximation only.
+// Normal(mode, T H^-1) if there are many examples for each parameter; for few it is only an approximation.
 func (l *Logistic) Laplace() (mode []float64, hessian *mat.SymDense, err error) {
 	n, d := l.X.Dims()
 	theta, gradient, step := mat.NewVecDense(d, nil), mat.NewVecDense(d, nil), mat.NewVecDense(d, nil)
@@ -265,7 +265,7 @@ func (f Density) marginal() []float64 {
 	return out
 }
 
-// contour is the line of equal density that holds a share of the law, for one with a single peak and convex lines:
+// contour is the line of equal density that contains a share of the law, for one with a single peak and convex lines:
 // points on rays from the peak.
 func (f Density) contour(share float64) (x, y []float64) {
 	var values []float64

@@ -10,7 +10,7 @@ import (
 	"quantal/train"
 )
 
-// What a result is compared with.
+// References for comparisons.
 const (
 	fromChains     = "chains"
 	fromClosedForm = "posterior in closed form"
@@ -20,18 +20,18 @@ const (
 	fromLaplace    = "Laplace approximation"
 )
 
-// Summary is what came out.
+// Summary holds the results.
 type Summary struct {
 	Rows       []Row           `json:"rows"` // those of the table
 	Network    *NetworkOutcome `json:"network,omitempty"`
 	Seed       uint64          `json:"seed"`
 	ChainSteps int             `json:"chain_steps"` // on regressions
-	Seconds    float64         `json:"seconds"`     // of everything but drawing
+	Seconds    float64         `json:"seconds"`     // of everything except drawing
 }
 
-// Row is a row of the table: what chains brought on a problem, beside one thing that it is compared with. Errors of
-// means are the largest over the parameters, in standard deviations of the law compared with; those of covariances are
-// relative, in the Frobenius norm.
+// Row is a row of the table: the result of chains on a problem, with one comparison. Errors of means are the largest
+// over the parameters, in standard deviations of the reference law; those of covariances are relative, in the Frobenius
+// norm.
 type Row struct {
 	Part        string   `json:"part"`
 	Problem     string   `json:"problem"`
@@ -40,11 +40,11 @@ type Row struct {
 	Parameters  int      `json:"parameters"`
 	Examples    int      `json:"examples"`
 	Temperature *float64 `json:"temperature"`
-	Step        *float64 `json:"step"`       // eps; the first, where it has a schedule
+	Step        *float64 `json:"step"`       // eps; the first one if it has a schedule
 	StepShare   *float64 `json:"step_share"` // eps times the largest eigenvalue of the Hessian
 	Batch       *int     `json:"batch"`      // examples of a minibatch; none for all
 	Chains      *int     `json:"chains"`
-	Samples     int      `json:"samples"` // vectors taken from all chains, or predictions averaged
+	Samples     int      `json:"samples"` // vectors taken from all chains, or averaged predictions
 	Effective   *float64 `json:"effective_samples"`
 	Accepted    *float64 `json:"accepted"`
 
@@ -52,7 +52,7 @@ type Row struct {
 	CovarianceError *float64 `json:"covariance_error"`
 	VarianceRatio   *float64 `json:"variance_ratio"` // of the traces of the covariances
 
-	// Of predictions on the test set of a trained network, by the average of so many samples.
+	// Of predictions on the test set of a trained network, by the average of the given number of samples.
 	Accuracy *float64 `json:"accuracy"`
 	NLL      *float64 `json:"nll"`
 	ECE      *float64 `json:"ece"`
@@ -61,17 +61,17 @@ type Row struct {
 // Findings are what the experiment leaves.
 type Findings = dynamics.Findings[Summary, Row]
 
-// experiment is one under way.
+// experiment is a running experiment.
 type experiment struct {
 	Config
 	layer      uint16 // of the noise, the next that is free
 	chainSteps int
 
-	work *dynamics.Work // in about nanoseconds of one core
+	work *dynamics.Work // approximately in nanoseconds of one core
 	job  dynamics.Job
 }
 
-// newLayer is a layer of the noise that nothing else draws from.
+// newLayer is a layer of the noise from which nothing else draws.
 func (e *experiment) newLayer() uint16 {
 	e.layer++
 	return e.layer
@@ -137,7 +137,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, with dyn
 		if err != nil {
 			return findings, err
 		}
-		findings.Table = append(findings.Table, o.beside(o.modes.Covariance(o.Temperature),
+		findings.Table = append(findings.Table, o.withTheory(o.modes.Covariance(o.Temperature),
 			o.modes.StepCovariance(o.Langevin.Step, o.Temperature))...)
 		figure, err := e.graphFigure(o)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"quantal/results/draw"
 )
 
-// regressionFigures draws what there is.
+// regressionFigures draws the figures of the regressions.
 func (e *experiment) regressionFigures(r *regressions) ([]draw.Illustration, error) {
 	var all []draw.Illustration
 	for _, draw := range []func(*regressions) (*draw.Illustration, error){e.posteriorFigure, e.stepsFigure,
@@ -28,10 +28,10 @@ func (e *experiment) regressionFigures(r *regressions) ([]draw.Illustration, err
 	return all, nil
 }
 
-// title names the problem over a panel.
+// title names the problem of a panel.
 func (o *outcome) title() string { return fmt.Sprintf("%d parameters", o.Dimension) }
 
-// describe says how an outcome came about.
+// describe says how an outcome was obtained.
 func (o *outcome) describe() string {
 	text := fmt.Sprintf("%s, %d examples: %d chains, step %.3g (%.3g over the largest eigenvalue of the Hessian), "+
 		"temperature %g, %d vectors taken, "+
@@ -44,7 +44,7 @@ func (o *outcome) describe() string {
 	return text
 }
 
-// ellipse is the curve of the points at so many standard deviations of a Gaussian law of two parameters.
+// ellipse is the curve of the points at a number of standard deviations of a Gaussian law of two parameters.
 func ellipse(mean []float64, covariance mat.Symmetric, deviations float64) (x, y []float64) {
 	var factors mat.Cholesky
 	factors.Factorize(covariance)
@@ -106,7 +106,7 @@ func covariancePanel(s *dynamics.Sheet, title string, x draw.Axis, exact, measur
 		Thin: true})
 }
 
-// posteriorFigure puts the chains beside the posterior of linear regression.
+// posteriorFigure compares the chains with the posterior of linear regression.
 func (e *experiment) posteriorFigure(r *regressions) (*draw.Illustration, error) {
 	if len(r.linear) == 0 {
 		return nil, nil
@@ -151,10 +151,10 @@ func (e *experiment) posteriorFigure(r *regressions) (*draw.Illustration, error)
 	e.relaxationPanel(s, o)
 	return s.Illustration(2, 66, draw.Illustration{
 		Name: "posterior", Title: "Chains sample the posterior of linear regression",
-		Caption: "The chains beside the posterior Normal(m, T H^-1) in closed form. The last two panels are of " + o.name +
+		Caption: "The chains and the posterior Normal(m, T H^-1) in closed form. The last two panels are of " + o.name +
 			": the " +
 			"variance along the eigenvectors " +
-			"of H over that of the posterior, with what steps of finite length make of it, and the autocorrelation along " +
+			"of H over that of the posterior, with the effect of finite steps, and the autocorrelation along " +
 			"the stiffest and the " +
 			"softest, with " +
 			"(1 - eps h)^lag. " + strings.Join(notes, ". ") + fmt.Sprintf(". Seed %d.", e.Seed),
@@ -183,7 +183,8 @@ func (e *experiment) relaxationPanel(s *dynamics.Sheet, o *outcome) {
 	}
 }
 
-// stepsFigure is how the law of the chains depends on the length of the steps, on the temperature and on minibatches.
+// stepsFigure shows how the law of the chains depends on the length of the steps, on the temperature and on
+// minibatches.
 func (e *experiment) stepsFigure(r *regressions) (*draw.Illustration, error) {
 	if len(r.linear) == 0 || len(r.steps)+len(r.temps)+len(r.batches) == 0 {
 		return nil, nil
@@ -251,13 +252,13 @@ func (e *experiment) stepsFigure(r *regressions) (*draw.Illustration, error) {
 			"" + strings.Join(notes, ", ") + ". "
 	}
 	return s.Illustration(3, 66, draw.Illustration{
-		Name: "steps", Title: "What steps of finite length, temperature and minibatches make of the posterior",
-		Caption: caption + "B and C, and of A what is not of the other linear problems: " + first.describe() +
+		Name: "steps", Title: "Effect of step length, temperature and minibatches on the posterior",
+		Caption: caption + "B and C, and A except the other linear problems: " + first.describe() +
 			fmt.Sprintf(". Seed %d.", e.Seed),
 	})
 }
 
-// logisticFigure puts the chains beside quadrature, Metropolis and the Laplace approximation.
+// logisticFigure compares the chains with quadrature, Metropolis and the Laplace approximation.
 func (e *experiment) logisticFigure(r *regressions) (*draw.Illustration, error) {
 	if len(r.logistic) == 0 {
 		return nil, nil
@@ -290,7 +291,7 @@ func (e *experiment) logisticFigure(r *regressions) (*draw.Illustration, error) 
 			"marginal density of the first parameter, with the Laplace approximation, which is a Gaussian law at the mode. " +
 			"More parameters: " +
 			"the chains with the Metropolis step, which " +
-			"makes them exact, in place of quadrature. " + strings.Join(notes, ". ") + fmt.Sprintf(". Seed %d.", e.Seed),
+			"makes them exact, instead of quadrature. " + strings.Join(notes, ". ") + fmt.Sprintf(". Seed %d.", e.Seed),
 	})
 }
 

@@ -13,17 +13,17 @@ import (
 	"quantal/train"
 )
 
-// graphProblem is a linear regression as a network without hidden layers has it: the last parameter is the bias, and
-// the prior is flat, for lambda is 0.
+// graphProblem is a linear regression in the form of a network without hidden layers: the last parameter is the bias,
+// and the prior is flat, because lambda is 0.
 func (e *experiment) graphProblem(p Problem) (*problem, error) {
 	data := linearData(p.Examples, p.Dimension, p.Correlation, p.NoiseVariance, p.PriorVariance, uint64(e.Seed),
 		e.newLayer())
 	last := p.Dimension - 1
 	for i, y := range data.Y {
-		data.Y[i] = float64(float32(y + (1-data.X.At(i, last))*data.Truth[last])) // with an input of 1 in place of the last
+		data.Y[i] = float64(float32(y + (1-data.X.At(i, last))*data.Truth[last])) // with an input of 1 instead of the last
 		data.X.Set(i, last, 1)
 		for k := range last {
-			data.X.Set(i, k, float64(float32(data.X.At(i, k)))) // as the network will read it
+			data.X.Set(i, k, float64(float32(data.X.At(i, k)))) // in the form for the network
 		}
 	}
 	l := NewLinear(data, p.NoiseVariance, math.Inf(1))
@@ -54,15 +54,15 @@ func compileLinear(l *Linear, rule kernels.Rule) (*kernels.Program, *kernels.Dat
 	return program, data, nil
 }
 
-// inOrder is the order of examples where all of them are one minibatch.
+// inOrder is the order of examples if all of them are one minibatch.
 func inOrder(to []int32, _ uint64, _ int) {
 	for i := range to {
 		to[i] = int32(i)
 	}
 }
 
-// graphChains runs the compiled graph under the rule Langevin: each chain is a member of the Program, with a seed of
-// its own.
+// graphChains runs the compiled graph under the rule Langevin: each chain is a member of the Program, with its own
+// seed.
 func (e *experiment) graphChains(ctx context.Context, j job) (*outcome, error) {
 	device, err := train.ChooseDevice(e.Training.Device)
 	if err != nil {
@@ -154,7 +154,7 @@ func (e *experiment) runGraph(ctx context.Context, j job, device train.Device) (
 }
 
 // chainSeed is the seed of a member of a Program: words of the noise of a seed and a layer, so that no chain shares its
-// noise with one of another experiment whose seed is near.
+// noise with one of another experiment with a nearby seed.
 func chainSeed(seed uint64, layer uint16, chain int) uint64 {
 	words := at(seed, layer, drawSeeds).Words(uint32(chain))
 	return uint64(words[0])<<32 | uint64(words[1])
@@ -163,7 +163,7 @@ func chainSeed(seed uint64, layer uint16, chain int) uint64 {
 // graphCost is about how long a step of a chain takes in the compiled graph; see job.cost.
 func graphCost(p *problem) float64 { return 1000 + 2*float64(p.Dimension*p.Problem.Examples) }
 
-// graphFigure puts the chains of the compiled graph beside the closed form.
+// graphFigure compares the chains of the compiled graph with the closed form.
 func (e *experiment) graphFigure(o *outcome) (*draw.Illustration, error) {
 	exact := o.modes.Covariance(o.Temperature)
 	s := &dynamics.Sheet{}

@@ -37,8 +37,8 @@ func (k keptSample) sample() *Sample {
 		k.Accepted}
 }
 
-// sample returns what chains bring, from the parts of the experiment if it is there. Work is what running them counts
-// for.
+// sample returns the result of chains, from the parts of the experiment if it is kept there. work is the work of
+// running them.
 func (e *experiment) sample(name, what string, work float64, run func() (*Sample, error)) (*Sample, error) {
 	made := false
 	k, err := dynamics.Part(e.job.Parts, name, func() (keptSample, error) {
@@ -58,9 +58,9 @@ func (e *experiment) sample(name, what string, work float64, run func() (*Sample
 	return k.sample(), nil
 }
 
-// keptChains is how the chains of a network stand after an epoch.
+// keptChains is the state of the chains of a network after an epoch.
 type keptChains struct {
-	Epoch int         // so many are done
+	Epoch int         // epochs done
 	Mu    [][]float32 // of each chain
 	Laws  []keptLaw
 }
@@ -77,17 +77,17 @@ type keptLaw struct {
 
 const chainsPart = "chains"
 
-// keeper keeps chains now and then, so that keeping takes little of the time.
+// keeper keeps chains from time to time, so that keeping takes little of the time.
 type keeper struct {
 	parts *dynamics.Parts
 	last  time.Time
 	took  time.Duration
 }
 
-// seldom is how many times longer the chains run between two keepings than a keeping takes.
+// seldom is the ratio of the time between two keepings to the time of one.
 const seldom = 20
 
-// keep keeps the chains after so many epochs.
+// keep keeps the chains after a number of epochs.
 func (k *keeper) keep(epochs int, chains *train.Fluctuations, laws []*law) error {
 	if k.parts == nil || time.Since(k.last) < seldom*k.took {
 		return nil
@@ -110,8 +110,7 @@ func (k *keeper) keep(epochs int, chains *train.Fluctuations, laws []*law) error
 	return err
 }
 
-// restore takes chains and laws to where they were kept, and returns after how many epochs that was; 0 if they were
-// not.
+// restore resets chains and laws to their kept state, and returns its number of epochs; 0 if there is none.
 func (e *experiment) restore(chains *train.Fluctuations, perEpoch int, start *kernels.State,
 	laws []*law) (epochs int, err error) {
 	var kept keptChains

@@ -14,7 +14,7 @@ import (
 	"quantal/kernels"
 )
 
-// Langevin is how chains move:
+// Langevin says how chains move:
 //
 //	theta <- theta - eps grad U + sqrt(2 eps T) xi,   xi ~ Normal(0, I)
 //
@@ -44,7 +44,7 @@ func (l Langevin) Check() error {
 	return nil
 }
 
-// Plan says how many chains there are, where they start, and what is taken from them.
+// Plan says how many chains there are, where they start, and which vectors are taken from them.
 type Plan struct {
 	Chains int // a multiple of Block
 	Burn   int // steps before the first vector is taken
@@ -56,13 +56,13 @@ type Plan struct {
 	// Directions are orthonormal columns, along each of which autocorrelation is measured; all of them together are a
 	// basis.
 	Directions *mat.Dense
-	Keep       int // how often the vectors of all chains are handed out, at equal distances and at the end
+	Keep       int // how often the vectors of all chains are returned, at equal distances and at the end
 	Seed       uint64
-	Layer      uint16 // of the noise: two runs with one seed and layer have the same
+	Layer      uint16 // of the noise: two runs with the same seed and layer share it
 	Threads    int    // 0 for all processors
 }
 
-// mostValues is how many values are held of a block, a gigabyte for each thread.
+// mostValues is the largest number of values of a block, a gigabyte for each thread.
 const mostValues = 1 << 27
 
 func (p Plan) check(t Target) error {
@@ -86,20 +86,20 @@ func (p Plan) check(t Target) error {
 	return nil
 }
 
-// Sample is what chains brought: statistics over all vectors taken.
+// Sample is the result of chains: statistics over all vectors taken.
 type Sample struct {
 	Vectors    int
 	Mean       []float64
 	Covariance *mat.SymDense
-	// Along each direction: how many vectors tell as much as one independent one (the integrated autocorrelation time, in
-	// vectors), and the autocorrelation at lags 0, 1, ... vectors.
+	// Along each direction: how many vectors are equivalent to one independent one (the integrated autocorrelation time,
+	// in vectors), and the autocorrelation at lags 0, 1, ... vectors.
 	Times           []float64
 	Autocorrelation [][]float64
 	Kept            [][]float64 // vectors
 	Accepted        float64     // share of the steps, with Metropolis
 }
 
-// Effective is the effective number of samples in the direction where it is least.
+// Effective is the effective number of samples in the direction where it is smallest.
 func (s *Sample) Effective() float64 {
 	least := math.Inf(1)
 	for _, t := range s.Times {
@@ -108,11 +108,11 @@ func (s *Sample) Effective() float64 {
 	return least
 }
 
-// ErrDiverged says that chains have left the finite numbers: the step is too long.
-var ErrDiverged = errors.New("sampling: chains have left the finite numbers: want shorter steps")
+// ErrDiverged says that numbers of chains are no longer finite: the step is too long.
+var ErrDiverged = errors.New("sampling: chains have diverged: want shorter steps")
 
-// Sample runs the chains. Done, if not nil, is told by several threads how many chain steps have been made. Neither the
-// number of threads nor their order changes a bit of the result.
+// Sample runs the chains. Done, if not nil, is called from several threads with the number of chain steps made. Neither
+// the number of threads nor their order changes any bit of the result.
 func (l Langevin) Sample(ctx context.Context, t Target, p Plan, done func(chainSteps int)) (*Sample, error) {
 	if err := l.Check(); err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ type block struct {
 	examples            []int
 	accepted            int
 
-	// With Metropolis: U at theta, and the same at the step proposed.
+	// With Metropolis: U at theta, and the same at the proposed step.
 	u, uNext               []float64
 	proposed, gradientNext []float64
 }
@@ -209,7 +209,7 @@ func (b *block) draw(draw uint32, step int) {
 // run moves the chains and returns the vectors taken: those of parameter i at i*Take*Block, each time the values of all
 // chains.
 func (b *block) run(ctx context.Context, p Plan, done func(int)) ([]float64, error) {
-	const look = 256 // steps between two looks at the context
+	const look = 256 // steps between two checks of the context
 	series := make([]float64, b.d*p.Take*Block)
 	steps := p.Burn + p.Every*p.Take
 	for step := range steps {
@@ -254,7 +254,7 @@ func (b *block) step(step int) {
 	b.move(b.theta, step)
 }
 
-// move writes where a step leads. The products are rounded by themselves on every machine: without noise this is
+// move writes the result of a step. The products are rounded separately on every machine: without noise this is
 // gradient descent to the bit.
 func (b *block) move(to []float64, step int) {
 	if b.Temperature == 0 {

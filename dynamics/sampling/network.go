@@ -18,7 +18,7 @@ import (
 //
 //	eps_t = Step/N (1 + t/(Delay epochs))^-Decay
 //
-// The prior is that of the objective, exp(-lambda sum |mu|), and weights are their means: sigma has no part in it.
+// The prior is that of the objective, exp(-lambda sum |mu|), and weights are their means: sigma is not used.
 type Posterior struct {
 	Temperatures []float64
 	Step         float64 // N eps: the learning rate of descent on the mean loss of an example
@@ -46,7 +46,7 @@ func (p Posterior) schedule() string {
 	return fmt.Sprintf("N eps = %g (1 + epoch/%g)^-%g", p.Step, p.Delay, p.Decay)
 }
 
-// Predictor is something that predicts classes, with how well it does on the test set.
+// Predictor is a predictor of classes, with its performance on the test set.
 type Predictor struct {
 	Name        string   `json:"name"`
 	Temperature *float64 `json:"temperature"` // of chains
@@ -64,36 +64,36 @@ type Predictor struct {
 type Gain struct {
 	Accuracy         float64 `json:"accuracy"`
 	AccuracyInterval float64 `json:"accuracy_interval"`
-	NLL              float64 `json:"nll"` // how much lower it is
+	NLL              float64 `json:"nll"` // by how much it is lower
 	NLLInterval      float64 `json:"nll_interval"`
 }
 
-// NetworkOutcome is what came out for a trained network.
+// NetworkOutcome is the result for a trained network.
 type NetworkOutcome struct {
 	Network  string `json:"network"`
 	Data     string `json:"data"`
 	Examples int    `json:"examples"` // of training
 	Tested   int    `json:"tested"`
 	Synapses int    `json:"synapses"`
-	// Predictors are the trained network at w = mu; where it has noise, the average over as many draws of that as there
-	// are samples of a temperature; and for each temperature the end of the first chain alone and the average over all
+	// Predictors are the trained network at w = mu; if it has noise, the average over as many draws of it as there are
+	// samples of a temperature; and for each temperature the end of the first chain alone and the average over all
 	// samples.
 	Predictors []Predictor `json:"predictors"`
 	Chains     []ChainLaw  `json:"chains"`
 }
 
-// ChainLaw is how the chains of one temperature went.
+// ChainLaw describes the chains of one temperature.
 type ChainLaw struct {
 	Temperature float64 `json:"temperature"`
 	// TrainingLoss is the mean negative log-likelihood of a training example in each epoch, over the chains.
 	TrainingLoss []float64 `json:"training_loss"`
 	// Single is the mean over single samples of accuracy, NLL and ECE on the test set.
 	Single Calibration `json:"single"`
-	// Course is what averages over more and more samples reach: those of all chains at the first time, then at the second,
-	// ...
+	// Course has the figures of averages over more and more samples: those of all chains at the first time, then also at
+	// the second, ...
 	Course []Calibrated `json:"course"`
 	// MinibatchNoise is the variance that minibatches add to a step over that of the noise of the rule, the mean over
-	// synapses, at the end of the first chain; none where T = 0.
+	// synapses, at the end of the first chain; none if T = 0.
 	MinibatchNoise *float64 `json:"minibatch_noise"`
 	// Moved is the root mean square over synapses of how far the first chain is from the trained network at the end.
 	Moved float64 `json:"moved"`
@@ -101,7 +101,7 @@ type ChainLaw struct {
 	Spread float64 `json:"spread"`
 }
 
-// Calibrated is what the average over so many samples reaches.
+// Calibrated has the figures of the average over the given number of samples.
 type Calibrated struct {
 	Samples  int     `json:"samples"`
 	Accuracy float64 `json:"accuracy"`
@@ -109,7 +109,7 @@ type Calibrated struct {
 	ECE      float64 `json:"ece"`
 }
 
-// networkWork is about how long the part about networks takes; see job.cost.
+// networkWork is the approximate time of the part about networks; see job.cost.
 func (e *experiment) networkWork(n *dynamics.Network) float64 {
 	p := e.Posterior
 	members, synapses := float64(len(p.Temperatures)*p.Chains), float64(n.State.Layout.Synapses())
@@ -144,7 +144,7 @@ func (a *average) probabilities() []float64 {
 	return p
 }
 
-// law is the chains of one temperature under way.
+// law is the running chains of one temperature.
 type law struct {
 	ChainLaw
 	average average
@@ -153,7 +153,7 @@ type law struct {
 	sum, square []float64
 }
 
-// sampleNetwork samples from the posterior of a trained network and judges the predictions.
+// sampleNetwork samples from the posterior of a trained network and evaluates the predictions.
 func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (out *NetworkOutcome, err error) {
 	p := e.Posterior
 	config := n.Config
@@ -232,7 +232,7 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 	return e.finishNetwork(ctx, n, chains, laws, judge)
 }
 
-// judge is the test set and what the trained network makes of it.
+// judge is the test set and the trained network's predictions for it.
 type judge struct {
 	*train.Session
 	point Predictor // the trained network at w = mu
@@ -240,11 +240,11 @@ type judge struct {
 }
 
 func (j *judge) predict(state *kernels.State) ([]float64, error) {
-	return j.Probabilities(state, j.Set.Test, 1) // whole predictions go to the threads
+	return j.Probabilities(state, j.Set.Test, 1) // threads take whole predictions
 }
 
-// judge makes the predictions that the samples are compared with: the trained network at w = mu, and the average over
-// draws of its own synaptic noise, as many as there are samples.
+// judge makes the predictions with which the samples are compared: the trained network at w = mu, and the average over
+// draws of its own synaptic noise, equally many as samples.
 func (e *experiment) judge(ctx context.Context, n *dynamics.Network, session *train.Session) (*judge, error) {
 	j := &judge{Session: session}
 	probabilities, err := j.predict(n.State.State)
@@ -285,7 +285,7 @@ func (e *experiment) side() *errgroup.Group {
 	return side
 }
 
-// drawWeights is a network with w = mu + sigma xi in place of mu.
+// drawWeights is a network with w = mu + sigma xi instead of mu.
 func drawWeights(l kernels.Layout, s *kernels.State, seed uint64, layer uint16, draw int) *kernels.State {
 	out := kernels.NewState(l, 0)
 	noise := at(seed, layer, drawWeightsFrom+uint32(draw))
@@ -350,7 +350,7 @@ func (e *experiment) take(ctx context.Context, chains *train.Fluctuations, laws 
 	return nil
 }
 
-// predictor judges predictions; what they are compared with comes later.
+// predictor evaluates predictions; comparisons are added later.
 func (j *judge) predictor(name string, temperature *float64, averaged int, probabilities []float64) (Predictor, error) {
 	c, err := Calibrate(probabilities, j.Set.Test.Labels)
 	return Predictor{Name: name, Temperature: temperature, Averaged: averaged, Calibration: c,
@@ -391,7 +391,7 @@ func meanWithInterval(values []float64) (mean, half float64) {
 	return mean, 1.96 * math.Sqrt(sum/(n*(n-1)))
 }
 
-// finishNetwork puts together what the chains brought.
+// finishNetwork combines the results of the chains.
 func (e *experiment) finishNetwork(
 	ctx context.Context, n *dynamics.Network, chains *train.Fluctuations, laws []*law, j *judge,
 ) (*NetworkOutcome, error) {

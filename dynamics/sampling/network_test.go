@@ -15,7 +15,7 @@ import (
 	"quantal/train"
 )
 
-// small is an experiment that takes a moment.
+// small is a quick experiment.
 func small(t *testing.T) Config {
 	t.Helper()
 	c, err := DefaultConfig()
@@ -49,7 +49,7 @@ func network(t *testing.T, c train.Config) *dynamics.Network {
 	return n
 }
 
-// find makes an experiment, and returns what it finds and all of that as text but for the time it took.
+// find makes an experiment, and returns its findings and their text without the time that it took.
 func find(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, n, dynamicstest.Rising(t))
@@ -59,7 +59,7 @@ func find(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text 
 	return findings, dynamicstest.Text(t, findings.Table, findings.Figures, findings.Summary.Network)
 }
 
-// The whole experiment: every part is there, and everything is the same for any number of threads.
+// The whole experiment: every part is present, and everything is the same for any number of threads.
 func TestRun(t *testing.T) {
 	c := small(t)
 	n := network(t, c.Training)
@@ -68,7 +68,7 @@ func TestRun(t *testing.T) {
 	for _, threads := range []int{2, 3} {
 		c.Threads = threads
 		if _, again := find(t, c, n); again != text {
-			t.Errorf("%d threads find something else than one", threads)
+			t.Errorf("%d threads find something different from one", threads)
 		}
 	}
 	var names []string
@@ -93,7 +93,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Averages over samples of a network: against chains run by package train alone, with predictions averaged by hand.
+// Averages over samples of a network, against chains run by package train alone, with predictions averaged by hand.
 func TestNetworkAverages(t *testing.T) {
 	c := small(t)
 	c.Parts, c.Threads = []string{partNetwork}, 1
@@ -203,7 +203,7 @@ func TestNetworkAverages(t *testing.T) {
 		t.Errorf("gradient descent: training losses %v", l)
 	}
 	other := *n
-	other.Config.Noise = "none" // without noise of its own there is no average over it
+	other.Config.Noise = "none" // without its own noise there is no average over it
 	state := *n.State
 	state.Layout.Sharing = kernels.NoNoise
 	state.State = &kernels.State{Mu: state.State.Mu}
@@ -266,8 +266,8 @@ func TestMinibatchNoise(t *testing.T) {
 	}
 }
 
-// The compiled graph samples Normal(m, T v (X'X)^-1), m from least squares; a temperature that is ignored, a prior that
-// is not there and noise without the factor 2 are told apart.
+// The compiled graph samples Normal(m, T v (X'X)^-1), m from least squares; an ignored temperature, a prior that should
+// not exist and noise without the factor 2 are detected.
 func TestGraphPosterior(t *testing.T) {
 	e := &experiment{Config: small(t), work: dynamics.NewWork(1, dynamicstest.Quiet)}
 	e.Step, e.Temperature, e.Chains, e.Threads = 0.1, 0.7, 2*Block, 2
@@ -407,7 +407,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Interrupted at any time, the experiment goes on from what it has kept.
+// Interrupted at any time, the experiment continues from its kept parts.
 func TestResume(t *testing.T) {
 	c := small(t)
 	n := network(t, c.Training)

@@ -14,7 +14,7 @@ func temperatureColor(i int) draw.Color {
 	return colors[i%len(colors)]
 }
 
-// networkFigure puts the average over samples beside the trained network.
+// networkFigure compares the average over samples with the trained network.
 func (e *experiment) networkFigure(o *NetworkOutcome) (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	point := o.Predictors[0]
@@ -67,7 +67,7 @@ func (e *experiment) networkFigure(o *NetworkOutcome) (*draw.Illustration, error
 		Name: "network", Title: "Averaging over the posterior of a trained network",
 		Caption: fmt.Sprintf("Chains from a trained network (%s, on %s, %d synapses) under the rule Langevin, %s, "+
 			"minibatches of %d of %d examples, "+
-			"%d chains for each temperature, samples after each epoch behind the first %d. A: accuracy over confidence on "+
+			"%d chains for each temperature, samples after each epoch after the first %d. A: accuracy over confidence on "+
 			"%d test images, %d bins of "+
 			"equal width, those with %d images or more. B, C, D: accuracy, negative log-likelihood and expected "+
 			"calibration error of the average of "+

@@ -8,12 +8,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Of the regressions: how long chains run before anything is taken from them, in relaxation times of the slowest
-// direction, and how many vectors they give per relaxation time of the fastest.
+// Of the regressions: how long chains run before any vector is taken from them, in relaxation times of the slowest
+// direction, and how many vectors are taken per relaxation time of the fastest.
 const (
 	burnTimes    = 14
 	vectorsPer   = 2
-	keptVectors  = 4096 // about how many are kept for figures, of the problems of two parameters
+	keptVectors  = 4096 // approximate number kept for figures, of the problems with two parameters
 	gridPoints   = 321
 	gridWidths   = 8   // standard deviations of the Laplace approximation, to each side
 	timesMargin  = 1.2 // for laws that are not quite Gaussian
@@ -56,8 +56,7 @@ func (e *experiment) logisticProblem(p Problem) (*problem, error) {
 	return &problem{p, fmt.Sprintf("logistic, %d parameters", p.Dimension), l, nil, l, mode, modes}, err
 }
 
-// plan says how long chains have to run for as many effective samples as are wanted, going by the relaxation of a
-// Gaussian law.
+// plan says how long chains must run for the required effective samples, according to the relaxation of a Gaussian law.
 func (e *experiment) plan(p *problem, l Langevin) Plan {
 	fastest, slowest := 1.0, 0.0
 	for _, h := range p.modes.Values {
@@ -79,7 +78,7 @@ func (e *experiment) plan(p *problem, l Langevin) Plan {
 	return plan
 }
 
-// job is a run of chains to be made.
+// job is a planned run of chains.
 type job struct {
 	*problem
 	Langevin
@@ -88,19 +87,19 @@ type job struct {
 	keep  func(*outcome)
 }
 
-// outcome is what the chains of a job brought, and a row of the table that is not compared with anything yet.
+// outcome is the result of a job's chains, and a row of the table without a comparison.
 type outcome struct {
 	job
 	sample *Sample
 	row    Row
 }
 
-// work is about how long a job takes.
+// work is the approximate time of a job.
 func (j job) work(cost float64) float64 {
 	return cost * float64(j.plan.Chains*(j.plan.Burn+j.plan.Every*j.plan.Take))
 }
 
-// cost is about how long a step of a chain takes, in arbitrary units.
+// cost is the approximate time of a step of a chain, in arbitrary units.
 func (j job) cost() float64 {
 	d, n := float64(j.Dimension), float64(j.Problem.Examples)
 	switch {
@@ -114,7 +113,7 @@ func (j job) cost() float64 {
 	return 30*d + n*(15+2*d)
 }
 
-// outcome has what the chains brought.
+// outcome has the result of the chains.
 func (j job) outcome(s *Sample, part, method string) *outcome {
 	effective := s.Effective()
 	o := &outcome{job: j, sample: s}
@@ -150,7 +149,7 @@ func (e *experiment) do(ctx context.Context, j job, number int) (*outcome, error
 	return o, nil
 }
 
-// against compares an outcome with mean and covariance that were found in another way.
+// against compares an outcome with mean and covariance that were obtained in another way.
 func (o *outcome) against(reference string, mean []float64, covariance mat.Symmetric) Row {
 	row := o.row
 	row.Reference = reference
@@ -161,12 +160,12 @@ func (o *outcome) against(reference string, mean []float64, covariance mat.Symme
 	return row
 }
 
-// beside compares an outcome of linear regression with the posterior and with the stationary law of the steps.
-func (o *outcome) beside(posterior, steps mat.Symmetric) []Row {
+// withTheory compares an outcome of linear regression with the posterior and with the stationary law of the steps.
+func (o *outcome) withTheory(posterior, steps mat.Symmetric) []Row {
 	return []Row{o.against(fromClosedForm, o.mode, posterior), o.against(fromStepLaw, o.mode, steps)}
 }
 
-// regressions is what the part about regressions found.
+// regressions are the findings of the part about regressions.
 type regressions struct {
 	linear, logistic      []*outcome
 	metropolis            []*outcome // one for each of logistic
@@ -175,7 +174,7 @@ type regressions struct {
 	rows                  []Row
 }
 
-// planRegressions makes the problems and says what chains will run on them; what they bring goes into r.
+// planRegressions makes the problems and plans the chains on them; their results go into r.
 func (e *experiment) planRegressions(r *regressions) (jobs []job, err error) {
 	add := func(p *problem, share float64, l Langevin, to *[]*outcome) {
 		j := e.newJob(p, share, l)
@@ -221,7 +220,7 @@ func (e *experiment) newJob(p *problem, share float64, l Langevin) job {
 	return job{problem: p, Langevin: l, plan: e.plan(p, l), share: share}
 }
 
-// compare puts every outcome beside what it should be.
+// compare compares every outcome with its reference.
 func (r *regressions) compare() error {
 	for _, group := range [][]*outcome{r.linear, r.steps, r.temps, r.batches} {
 		for _, o := range group {
@@ -232,7 +231,7 @@ func (r *regressions) compare() error {
 					return err
 				}
 			}
-			r.rows = append(r.rows, o.beside(o.modes.Covariance(o.Temperature), steps)...)
+			r.rows = append(r.rows, o.withTheory(o.modes.Covariance(o.Temperature), steps)...)
 		}
 	}
 	for i, o := range r.logistic {

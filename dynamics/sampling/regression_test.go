@@ -121,8 +121,8 @@ func solved(t *testing.T, l *Linear) ([]float64, Modes) {
 	return mean, modes
 }
 
-// Without noise, Langevin steps are gradient descent, bit for bit, whatever the chains begin with; with all examples
-// and with minibatches.
+// Without noise, Langevin steps are gradient descent, bit for bit, for any start of the chains; with all examples and
+// with minibatches.
 func TestZeroTemperatureIsGradientDescent(t *testing.T) {
 	for name, target := range map[string]Target{"linear": linear(30, 3, 1), "logistic": logistic(30, 3, 1)} {
 		for _, batch := range []int{0, 4} {
@@ -182,7 +182,7 @@ func disagrees(s *Sample, mean []float64, covariance mat.Symmetric) error {
 }
 
 // The posterior of linear regression in two dimensions, with all examples: mean and covariance, in proportion to the
-// temperature. What a slip in the rule would give is told apart.
+// temperature. Mistakes in the rule are detected.
 func TestLinearPosterior(t *testing.T) {
 	l := linear(12, 2, 0.3)
 	mean, modes := solved(t, l)
@@ -199,7 +199,7 @@ func TestLinearPosterior(t *testing.T) {
 	if err := disagrees(hot, mean, modes.Covariance(3)); err != nil {
 		t.Errorf("at T = 3: %v", err)
 	}
-	// The faults: sqrt(eps T) xi in place of sqrt(2 eps T) xi, no temperature, no prior, a prior counted twice.
+	// The faults: sqrt(eps T) xi instead of sqrt(2 eps T) xi, no temperature, no prior, a prior counted twice.
 	if disagrees(run(t, l, modes, Langevin{Step: eps, Temperature: 0.5}, plan), mean, modes.Covariance(1)) == nil {
 		t.Error("noise without the factor 2 passes")
 	}
@@ -214,7 +214,7 @@ func TestLinearPosterior(t *testing.T) {
 	}
 }
 
-// Fifty dimensions: over 20,000 effective samples bring the covariance within 5 % of the closed form.
+// Fifty dimensions: with over 20,000 effective samples the covariance is within 5 % of the closed form.
 func TestLinearPosteriorOfManyParameters(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
@@ -301,8 +301,8 @@ func TestStepCovariance(t *testing.T) {
 	}
 }
 
-// The law of steps with minibatches: against the linear equation for C, with the mean over every one of the 3^2
-// minibatches taken one by one and solved as it stands, and against chains.
+// The law of steps with minibatches: against the linear equation for C, with the mean over all 3^2 minibatches taken
+// one by one and solved directly, and against chains.
 func TestMinibatchCovariance(t *testing.T) {
 	l := linear(3, 2, 1)
 	mean, modes := solved(t, l)
@@ -372,7 +372,7 @@ func mulVec(m *mat.Dense, v []float64) *mat.VecDense {
 }
 
 // Logistic regression in two dimensions against quadrature, with the Metropolis step and without; the Laplace
-// approximation is told apart.
+// approximation is detected.
 func TestLogisticPosterior(t *testing.T) {
 	l := logistic(15, 2, 4)
 	mode, hessian, err := l.Laplace()
@@ -409,7 +409,7 @@ func TestLogisticPosterior(t *testing.T) {
 	}
 }
 
-// Quadrature where the posterior is known: examples with inputs of 0 leave the prior, whose lines of equal density are
+// Quadrature with a known posterior: examples with inputs of 0 leave the prior, whose lines of equal density are
 // circles.
 func TestQuadrature(t *testing.T) {
 	l := &Logistic{Data{X: mat.NewDense(3, 2, nil), Y: []float64{0, 1, 1}}, 2}
@@ -419,7 +419,7 @@ func TestQuadrature(t *testing.T) {
 	if math.Hypot(mean[0], mean[1]) > 1e-10 || RelativeError(covariance, prior) > 1e-8 {
 		t.Errorf("mean %v, covariance %v", mean, mat.Formatted(covariance))
 	}
-	x, y := f.contour(1 - math.Exp(-2)) // what is within two standard deviations
+	x, y := f.contour(1 - math.Exp(-2)) // the probability within two standard deviations
 	for i := range x {
 		if r := math.Hypot(x[i], y[i]); math.Abs(r-2*math.Sqrt2) > 0.03 {
 			t.Fatalf("contour at a distance of %v, want %v", r, 2*math.Sqrt2)
@@ -535,20 +535,20 @@ func TestThreads(t *testing.T) {
 		p := plan
 		p.Threads = threads
 		if !reflect.DeepEqual(sample(p), want) {
-			t.Errorf("%d threads bring something else than one", threads)
+			t.Errorf("%d threads give a different result than one", threads)
 		}
 	}
 	for _, change := range []func(p *Plan){func(p *Plan) { p.Seed = 2 }, func(p *Plan) { p.Layer = 2 }} {
 		p := plan
 		change(&p)
 		if got := sample(p); reflect.DeepEqual(got.Kept, want.Kept) {
-			t.Error("another seed or layer brings the same")
+			t.Error("another seed or layer gives the same")
 		}
 	}
-	// Each chain has noise of its own: from one start no two of them come to the same place.
+	// Each chain has its own noise: from one start no two of them reach the same point.
 	p := plan
 	p.Spread = 0
-	langevin.Batch = 0 // or the minibatches would do
+	langevin.Batch = 0 // otherwise the minibatches would suffice
 	there := map[[2]float64]bool{}
 	for _, v := range sample(p).Kept {
 		there[[2]float64(v)] = true
@@ -557,7 +557,7 @@ func TestThreads(t *testing.T) {
 		t.Errorf("%d chains have been in %d places in %d vectors", p.Chains, len(there), p.Take)
 	}
 	langevin.Batch = 3
-	// More chains are more of the same kind: the first do not change.
+	// Adding chains does not change the first ones.
 	p = plan
 	p.Chains *= 2
 	if got := sample(p); !reflect.DeepEqual(got.Kept[:len(want.Kept)], want.Kept) {

@@ -27,7 +27,7 @@ func vectorsOf(series []float64, d, take, time int) [][]float64 {
 	return out
 }
 
-// measure takes the mean off the series, which are of no more use, and adds up products.
+// measure subtracts the mean from the series, which are not used afterwards, and adds up products.
 func measure(series []float64, d int, p Plan) *moments {
 	columns := p.Take * Block
 	m := &moments{n: columns, mean: make([]float64, d), scatter: make([]float64, d*d)}
@@ -53,7 +53,7 @@ func measure(series []float64, d int, p Plan) *moments {
 }
 
 // autoscatter returns sum over chains and t of x_t x_(t+k) for k = 0 .. take-1, by the power spectrum of the series
-// with as many zeros behind it; x has the values of all chains one time after the other.
+// followed by as many zeros; x has the values of all chains one time after the other.
 func autoscatter(x []float64, take int) []float64 {
 	n := 1
 	for n < 2*take {
@@ -78,7 +78,7 @@ func autoscatter(x []float64, take int) []float64 {
 	return out
 }
 
-// combine puts blocks together, in their order (Chan, Golub and LeVeque, Am. Stat. 37, 242, 1983).
+// combine combines blocks, in their order (Chan, Golub and LeVeque, Am. Stat. 37, 242, 1983).
 func combine(blocks []*moments, p Plan) *Sample {
 	d := len(p.Start)
 	total := &moments{mean: make([]float64, d), scatter: make([]float64, d*d), autoscatter: make([][]float64, d)}
@@ -124,7 +124,7 @@ func combine(blocks []*moments, p Plan) *Sample {
 // IntegratedTime is 1 + 2 sum rho_k over lags k = 1, 2, ..., for the autocorrelation rho of a reversible chain, whose
 // mean over n values has a variance that many times that over n independent ones. The sum ends by the initial monotone
 // sequence of C. J. Geyer (Stat. Sci. 7, 473, 1992, section 3.3): the sums of neighbours rho_2k + rho_2k+1 are positive
-// and fall, and are taken for noise from where they do not.
+// and fall, and are treated as noise from the point where they do not.
 func IntegratedTime(rho []float64) float64 {
 	sum, last := 0.0, 2.0
 	for k := 0; k+1 < len(rho); k += 2 {

@@ -11,8 +11,8 @@ import (
 	"quantal/kernels"
 )
 
-// Block is how many chains move side by side. The parameters theta of a block are Dimension rows of Block values, one
-// for each chain: parameter i of chain c is theta[i*Block+c]. Gradients have the same shape.
+// Block is how many chains move together. The parameters theta of a block are Dimension rows of Block values, one for
+// each chain: parameter i of chain c is theta[i*Block+c]. Gradients have the same shape.
 const Block = 64
 
 // Target is the law that chains sample, p*(theta) proportional to exp(-U(theta)), with U the sum of the negative
@@ -25,15 +25,15 @@ type Target interface {
 	// Gradient writes the gradient of U.
 	Gradient(g, theta []float64)
 	// MinibatchGradient estimates it: each chain has len(examples)/Block examples, given by their numbers, those of chain
-	// 0 first, in place of all N, and counts each N/B times.
+	// 0 first, instead of all N, and counts each N/B times.
 	MinibatchGradient(g, theta []float64, examples []int)
 }
 
-// Data is what the regressions learn from: a row of X for each example.
+// Data are the examples of a regression: a row of X for each.
 type Data struct {
 	X     *mat.Dense
 	Y     []float64 // answers; 0 or 1 for Logistic
-	Truth []float64 // the parameters that made them
+	Truth []float64 // the parameters that generated them
 }
 
 // inputs draws n examples of d inputs each. Each input has mean 0 and variance 1, and correlation^|i-j| between inputs
@@ -79,7 +79,7 @@ func NewLinear(data Data, noiseVariance, priorVariance float64) *Linear {
 	return l
 }
 
-// linearData makes examples from parameters that come from the prior.
+// linearData makes examples from parameters drawn from the prior.
 func linearData(n, d int, correlation, noiseVariance, priorVariance float64, seed uint64, layer uint16) Data {
 	data := Data{X: inputs(n, d, correlation, at(seed, layer, drawInputs)), Y: make([]float64, n),
 		Truth: make([]float64, d)}
@@ -152,7 +152,7 @@ type Logistic struct {
 	PriorVariance float64
 }
 
-// logisticData makes examples from parameters that come from the prior.
+// logisticData makes examples from parameters drawn from the prior.
 func logisticData(n, d int, correlation, priorVariance float64, seed uint64, layer uint16) Data {
 	data := Data{X: inputs(n, d, correlation, at(seed, layer, drawInputs)), Y: make([]float64, n),
 		Truth: make([]float64, d)}
@@ -261,5 +261,5 @@ func dot(a, b []float64) float64 {
 
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
-// logOnePlusExp is ln(1 + e^z), also where e^z is not finite.
+// logOnePlusExp is ln(1 + e^z), even where e^z is not finite.
 func logOnePlusExp(z float64) float64 { return max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) }

@@ -9,7 +9,7 @@ type Coefficients struct {
 	Mu, Sigma []float64
 }
 
-// edge is the size that value i stands for.
+// edge is the size of value i.
 func (c Coefficients) edge(i int) float64 {
 	x := float64(i) / float64(len(c.Mu)-1)
 	return c.Low*(1-x) + c.High*x

@@ -30,8 +30,8 @@ func (l Line) String() string {
 
 func (l Line) at(w float64) float64 { return l.Offset + l.Slope*w }
 
-// Strong is what cell assemblies add to the drift: a pull towards strong synapses that multiplies the stationary
-// density by
+// Strong is the contribution of cell assemblies to the drift: a pull towards strong synapses that multiplies the
+// stationary density by
 //
 //	1 + Gain exp(-ln(w/Size)^2 / (2 Width^2))
 type Strong struct {
@@ -40,7 +40,7 @@ type Strong struct {
 	Width float64 `toml:"width" json:"width"` // standard deviation of their ln w
 }
 
-// drift is the mu that multiplies the stationary density so: sigma^2/2 times the derivative of the logarithm of the
+// drift is the mu with that effect on the stationary density: sigma^2/2 times the derivative of the logarithm of the
 // factor.
 func (s Strong) drift(w, sigma float64) float64 {
 	x := math.Log(w/s.Size) / s.Width
@@ -55,7 +55,7 @@ type Measurement struct {
 	Sigma float64 `toml:"sigma" json:"sigma"` // µm³ per square root of a day
 }
 
-// What the lower bound does.
+// The kinds of lower bound.
 const (
 	Reflecting   = "reflecting"
 	WithTurnover = "turnover"
@@ -65,14 +65,14 @@ const (
 // days.
 type Condition struct {
 	Name string `toml:"name" json:"name"`
-	// what the lower one does: Reflecting, WithTurnover or both, each of which is computed
+	// the kind of lower bound: Reflecting, WithTurnover or both, each of which is computed
 	Bounds []string `toml:"bounds" json:"bounds"`
 	Low    float64  `toml:"low" json:"low"`   // µm³; the smallest spine that can be seen
 	High   float64  `toml:"high" json:"high"` // µm³
 	Mu     Line     `toml:"mu" json:"mu"`
 	Sigma  Line     `toml:"sigma" json:"sigma"`
 	Strong *Strong  `toml:"strong,omitempty" json:"strong,omitempty"`
-	// in place of Mu and Sigma: linear in between, constant beyond
+	// instead of Mu and Sigma: linear in between, constant beyond
 	Table []Measurement `toml:"table,omitempty" json:"table,omitempty"`
 }
 
@@ -80,14 +80,14 @@ type Condition struct {
 const largestMeasured = 100.
 
 // The bounds of the conditions after Fig. 2C of the review: about the smallest spine that two-photon microscopy
-// resolves, and where the review says that the tail of the distribution ends.
+// resolves, and the end of the distribution's tail according to the review.
 const (
 	smallestSpine = 0.02
 	largestSpine  = 1.0
 )
 
-// Conditions returns the named conditions. See the package documentation for where their shapes come from; their
-// numbers are illustrations.
+// Conditions returns the named conditions. The package documentation says where their shapes come from; their numbers
+// are illustrations.
 func Conditions() []Condition {
 	both, reflecting := []string{Reflecting, WithTurnover}, []string{Reflecting}
 	control := Condition{Name: "control", Bounds: both, Low: smallestSpine, High: largestSpine, Mu: Line{0.008, -0.06},
@@ -124,7 +124,7 @@ func Named(name string) (Condition, error) {
 	return Condition{}, fmt.Errorf("condition %q: %s", name, nearest.OneOf(name, ConditionNames()))
 }
 
-// Own returns a condition of the user's own, from a table or with mu and sigma to be set. Its bounds are those of the
+// Own returns a user's condition, from a table or with mu and sigma to be set. Its bounds are those of the
 // table, or of the named conditions.
 func Own(name string, table []Measurement) Condition {
 	c := Condition{Name: name, Bounds: []string{Reflecting, WithTurnover}, Low: smallestSpine, High: largestSpine,
@@ -171,7 +171,7 @@ func (c Condition) Check() error {
 	if c.Table == nil {
 		for _, w := range []float64{c.Low, c.High} {
 			if s := c.Sigma.at(w); !(s > 0) {
-				return fmt.Errorf("condition %s: sigma is %g at %g: want it above 0 between the bounds, also there", c.Name, s, w)
+				return fmt.Errorf("condition %s: sigma is %g at %g: want it above 0 between and at the bounds", c.Name, s, w)
 			}
 		}
 	}
@@ -203,10 +203,10 @@ func interpolate(table []Measurement, w float64) (mu, sigma float64) {
 	return a.Mu + x*(b.Mu-a.Mu), a.Sigma + x*(b.Sigma-a.Sigma)
 }
 
-// tabulated is the number of cells that drift and noise are linear in, unless they are linear throughout.
+// tabulated is the number of cells in which drift and noise are linear, unless they are linear throughout.
 const tabulated = 1024
 
-// Coefficients are the law as it is used by everything that computes: linear between equally spaced sizes.
+// Coefficients are the law in the form that all computations use: linear between equally spaced sizes.
 func (c Condition) Coefficients() Coefficients {
 	n := tabulated
 	if c.Table == nil && c.Strong == nil {
@@ -220,7 +220,7 @@ func (c Condition) Coefficients() Coefficients {
 }
 
 // ReadTable reads measurements from a CSV file with the columns w (µm³), mu (µm³ per day) and sigma (µm³ per
-// square root of a day). Its rows may come in any order. The errors are measured.Errors.
+// square root of a day). Its rows may be in any order. The errors are measured.Errors.
 func ReadTable(path string) ([]Measurement, error) {
 	t, err := measured.Read(path)
 	if err != nil {

@@ -38,10 +38,10 @@ func (c Config) Quick() Config {
 	return c
 }
 
-// maxSpines is as many as have noise of their own, four in each block of 32 bits.
+// maxSpines is the number of spines with their own noise, four in each block of 32 bits.
 const maxSpines = 1 << 34
 
-// bytesPerSpine is about what a spine takes: its size and birth, and its size in the order of all.
+// bytesPerSpine is the approximate memory of a spine: its size and birth, and its size in the sorted list.
 const bytesPerSpine = 16
 
 // Check reports the first value that cannot be used, by its flag's name.
@@ -78,7 +78,7 @@ func (c Config) Check() error {
 	return nil
 }
 
-// checkBetween makes sure that spines start, or appear, between the bounds of a condition.
+// checkBetween checks that spines start, or appear, between the bounds of a condition.
 func (c Config) checkBetween(k Condition) error {
 	if from, to := c.Start[0], c.Start[1]; slices.Contains(k.Bounds, Reflecting) &&
 		!(k.Low <= from && from < to && to <= k.High) {
@@ -93,7 +93,8 @@ func (c Config) checkBetween(k Condition) error {
 		return fmt.Errorf("turnover rate %g: want a number of births per empty site and day above 0", t.Rate)
 	}
 	if !(k.Low < t.Smallest && t.Smallest < t.Largest && t.Largest <= k.High) {
-		return fmt.Errorf("turnover: new spines from %g to %g µm³: want sizes between the bounds of condition %s, %g and %g", t.Smallest, t.Largest, k.Name, k.Low, k.High)
+		return fmt.Errorf("turnover: new spines from %g to %g µm³: want sizes between the bounds of condition %s, %g and %g",
+			t.Smallest, t.Largest, k.Name, k.Low, k.High)
 	}
 	return nil
 }
@@ -107,5 +108,5 @@ func (c Config) Names() string {
 	return strings.Join(names, ", ")
 }
 
-// steps is how many steps take some days, at least one.
+// steps is the number of steps for a number of days, at least one.
 func (c Config) steps(days float64) int { return max(1, int(math.Round(days/c.Step))) }

@@ -24,9 +24,9 @@ func Experiment() dynamics.Experiment {
 			UsageText: "quantal dynamics spines [--condition control,fmr1] [--out FOLDER] [--quick] [--json]\n" +
 				"quantal dynamics spines --table measured.csv\n" +
 				"quantal dynamics spines --mu 0.008,-0.06 --sigma 0.01,0.22 --bounds reflecting",
-			Description: "Simulates the spines, solves the Fokker-Planck equation beside them, and compares both with the stationary density in\n" +
-				"closed form. Sizes are in µm³, times in days. `go doc quantal/dynamics/spines` has the equations and the " +
-				"conditions.",
+			Description: "Simulates the spines, solves the Fokker-Planck equation, and compares both with the\n" +
+				"stationary density in closed form. Sizes are in µm³, times in days.\n" +
+				"`go doc quantal/dynamics/spines` has the equations and the conditions.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },
 		Settings: (*Config).Settings,
@@ -44,7 +44,7 @@ func Experiment() dynamics.Experiment {
 func (c *Config) Settings() setting.List {
 	own := Own("own", nil)
 	none := func() string { return "" }
-	var asked []Condition // in place of those of the configuration
+	var asked []Condition // instead of those of the configuration
 	ask := func(k Condition) {
 		asked = append(asked, k)
 		c.Conditions = asked
@@ -59,7 +59,7 @@ func (c *Config) Settings() setting.List {
 			return nil
 		}
 	}
-	var drift, noise bool // of the law of one's own are given
+	var drift, noise bool // of the user's own law are given
 	half := func(given *bool, l *Line) func(string) error {
 		return func(text string) error {
 			*given = true
@@ -105,7 +105,7 @@ func (c *Config) Settings() setting.List {
 			Read: each(func(k *Condition) *float64 { return &k.Low })},
 		{Name: "high", Help: "upper bound, µm³", Unset: "each its own, 1 for your own laws",
 			Read: each(func(k *Condition) *float64 { return &k.High })},
-		{Name: "bounds", Help: "what the lower bound does: reflecting, turnover, or both",
+		{Name: "bounds", Help: "kind of lower bound: reflecting, turnover, or both",
 			Unset: "each its own, both for your own laws", Read: func(text string) error {
 				bounds := strings.Split(text, ",")
 				if text == "both" {
@@ -129,7 +129,7 @@ func (c *Config) Settings() setting.List {
 	}, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
 }
 
-// printTables writes what came out, for a person.
+// printTables writes the results, for a person.
 func printTables(out io.Writer, f Findings) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	s := f.Summary

@@ -13,7 +13,7 @@ type Distribution struct {
 	Mass  []float64
 }
 
-// Total is the share of everything that has a size: 1 without turnover.
+// Total is the share that has a size: 1 without turnover.
 func (d Distribution) Total() float64 {
 	sum := 0.0
 	for _, m := range d.Mass {
@@ -44,8 +44,8 @@ func (d Distribution) Density() []float64 {
 	return f
 }
 
-// histogram is the distribution of a sample over the cells with the given edges; zeros are empty sites. What lies
-// beyond the outer edges is not counted.
+// histogram is the distribution of a sample over the cells with the given edges; zeros are empty sites. Sizes beyond
+// the outer edges are not counted.
 func histogram(sample []float32, edges []float64) Distribution {
 	d := Distribution{edges, make([]float64, len(edges)-1)}
 	counts := make([]int, len(d.Mass))
@@ -79,7 +79,7 @@ func (d Distribution) coarse(n int) Distribution {
 	return c
 }
 
-// uniform is the distribution of sizes between two, over the cells with the given edges.
+// uniform is the uniform distribution between two sizes, over the cells with the given edges.
 func uniform(edges []float64, from, to float64) Distribution {
 	d := Distribution{edges, make([]float64, len(edges)-1)}
 	for i := range d.Mass {
@@ -109,7 +109,7 @@ func (d Distribution) cumulative() []float64 {
 	return c
 }
 
-// Quantile returns the size that a share p of the spines lies below.
+// Quantile returns the size below which a share p of the spines is.
 func (d Distribution) Quantile(p float64) float64 { return d.quantile(d.cumulative(), p) }
 
 // Draw turns uniforms between 0 and 1 into sizes that are distributed so.
@@ -139,7 +139,7 @@ func (d Distribution) Distance(e Distribution) float64 {
 }
 
 // KolmogorovSmirnov is the largest distance between the distribution function of a sample and that of d; zeros in the
-// sample are empty sites and do not count.
+// sample are empty sites and are ignored.
 func (d Distribution) KolmogorovSmirnov(sample []float32) float64 {
 	return d.kolmogorovSmirnov(sorted(sample))
 }
@@ -171,8 +171,8 @@ type Statistics struct {
 	SD       float64 `json:"sd"`     // µm³
 	Median   float64 `json:"median"` // µm³
 	Skewness float64 `json:"skewness"`
-	// TailExponent is the alpha of the power law w^-alpha, between the size that 90 % of the spines lie below and the
-	// upper bound, that has the same mean of ln w. Large where the tail falls faster than a power law.
+	// TailExponent is the alpha of the power law w^-alpha, between the 90 % quantile and the upper bound, that has the
+	// same mean of ln w. Large if the tail falls faster than a power law.
 	TailExponent float64 `json:"tail_exponent"`
 }
 

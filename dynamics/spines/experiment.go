@@ -19,17 +19,17 @@ const (
 	fromFokkerPlanck = "Fokker-Planck"
 )
 
-// Summary is what came out.
+// Summary holds the results.
 type Summary struct {
 	Outcomes            []Outcome `json:"outcomes"`
 	Kernels             string    `json:"kernels"`
 	Seed                uint64    `json:"seed"`
 	SpineSteps          int       `json:"spine_steps"`
-	Seconds             float64   `json:"seconds"`                // of everything but drawing
+	Seconds             float64   `json:"seconds"`                // of everything except drawing
 	SpineStepsPerSecond float64   `json:"spine_steps_per_second"` // while spines moved, on all threads together
 }
 
-// Outcome is what came out for one condition with one kind of lower bound.
+// Outcome is the result for one condition with one kind of lower bound.
 type Outcome struct {
 	Condition    string     `json:"condition"`
 	Bounds       string     `json:"bounds"`
@@ -40,15 +40,15 @@ type Outcome struct {
 	KSClosedForm   float64 `json:"ks_closed_form"`
 	KSFokkerPlanck float64 `json:"ks_fokker_planck"`
 	L1             float64 `json:"l1_fokker_planck_closed_form"`
-	// MassError is how far the Fokker-Planck mass is from what it has to be: 1, or with turnover births minus losses.
+	// MassError is how far the Fokker-Planck mass is from its exact value: 1, or with turnover births minus losses.
 	MassError float64 `json:"mass_error"`
-	// TailLimit is the exponent 2 - 2 mu'/sigma'^2 that the tail would have if there were no upper bound, where noise
-	// grows linearly.
+	// TailLimit is the exponent 2 - 2 mu'/sigma'^2 that the tail would have without an upper bound, if noise grows
+	// linearly.
 	TailLimit *float64       `json:"tail_exponent_limit"`
 	Turnover  *TurnoverCount `json:"turnover,omitempty"`
 }
 
-// TurnoverCount counts spines that come and go.
+// TurnoverCount counts births and losses of spines.
 type TurnoverCount struct {
 	Sites  int `json:"sites"`
 	Spines int `json:"spines"` // at the end
@@ -59,8 +59,8 @@ type TurnoverCount struct {
 	OccupiedClosedForm float64 `json:"occupied_closed_form"`
 	// Lifetime is that of a new spine in the closed form, in days.
 	Lifetime float64 `json:"lifetime_days"`
-	// Lost is the share of the spines that are there at some time and gone after so many days; at a stationary number of
-	// spines it is also the share of those then there that are new.
+	// Lost is the share of the spines existing at some time that are lost after the given number of days; at a stationary
+	// number of spines it is also the share of new ones among those that exist then.
 	Lost             float64 `json:"lost"`
 	LostFokkerPlanck float64 `json:"lost_fokker_planck"`
 	LostDays         float64 `json:"lost_days"`
@@ -129,7 +129,7 @@ func Run(ctx context.Context, config Config, job dynamics.Job) (Findings, error)
 	return findings, err
 }
 
-// add takes in how one condition went.
+// add adds the course of one condition.
 func (e *experiment) add(d done) {
 	e.kernels = d.Kernels
 	e.moving += d.Moving
@@ -140,7 +140,7 @@ func (e *experiment) add(d done) {
 	}
 }
 
-// rows are the rows of the table that an outcome makes.
+// rows are the rows of the table for an outcome.
 func (o Outcome) rows() []Row {
 	simulated := Row{Condition: o.Condition, Bounds: o.Bounds, Source: fromSimulation, Statistics: o.Simulation,
 		KSClosedForm: &o.KSClosedForm}
@@ -154,7 +154,7 @@ func (o Outcome) rows() []Row {
 	return []Row{simulated, density, closed}
 }
 
-// experiment is one under way.
+// experiment is a running experiment.
 type experiment struct {
 	Config
 	kernels string
@@ -166,7 +166,7 @@ type experiment struct {
 	work       *dynamics.Work
 }
 
-// done is what is kept of one condition.
+// done is the kept part of one condition.
 type done struct {
 	Course  *course
 	Traces  *traces // of the first condition
@@ -174,7 +174,7 @@ type done struct {
 	Moving  time.Duration // spent on moving spines
 }
 
-// course is how the spines of one condition went.
+// course is the time course of the spines of one condition.
 type course struct {
 	Condition
 	Kind       string // of the bounds
@@ -193,14 +193,14 @@ type snapshot struct {
 	Expected  Distribution
 }
 
-// count is how many spines there are on a site, and have come and gone so far.
+// count is how many spines there are per site, and how many births and losses there were so far.
 type count struct {
 	Day                                            float64
 	Spines, Births, Losses                         float64 // simulated
 	ExpectedSpines, ExpectedBirths, ExpectedLosses float64
 }
 
-// survival is the share of the spines at some time that are still there so many days later.
+// survival is the share of the spines existing at some time that still exist a number of days later.
 type survival struct{ Days, Simulated, Expected float64 }
 
 // Of the figures: cells of a histogram, times of snapshots as shares of all, and points along the curves of turnover.
@@ -212,7 +212,7 @@ const (
 
 func snapshotTimes() []float64 { return []float64{0.005, 0.02, 0.06, 0.2, 1} }
 
-// plan says after which steps something is noted.
+// plan says after which steps something is recorded.
 type plan struct {
 	snapshots, counts, survival []int
 	follow                      int // survival is followed from here on
@@ -236,7 +236,7 @@ func (e *experiment) plan(bounds string) plan {
 	return p
 }
 
-// stops are all steps after which something is noted, in order, each once.
+// stops are all steps after which something is recorded, in order, each once.
 func (p plan) stops() []int {
 	all := slices.Concat(p.snapshots, p.counts, p.survival)
 	slices.Sort(all)
@@ -267,7 +267,7 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 
 	plan := e.plan(bounds)
 	there := 0             // spines when survival begins to be followed,
-	var left *FokkerPlanck // and the density of those that are left of them
+	var left *FokkerPlanck // and the density of those that are left
 	for _, at := range plan.stops() {
 		n := at - spines.Step
 		if err := e.advance(ctx, spines, n, condition.Name+", "+bounds, &out.Moving); err != nil {
@@ -310,7 +310,7 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 	return out, nil
 }
 
-// advance moves the spines and tells how far the experiment is.
+// advance moves the spines and reports the progress of the experiment.
 func (e *experiment) advance(ctx context.Context, spines *Population, steps int, what string,
 	moving *time.Duration) error {
 	began := time.Now()
@@ -318,7 +318,7 @@ func (e *experiment) advance(ctx context.Context, spines *Population, steps int,
 	return spines.Advance(ctx, steps, func(n int) { e.work.Did(float64(n), what) })
 }
 
-// finish compares what is there at the end.
+// finish compares the final states.
 func (c *course) finish(spines *Population, density *FokkerPlanck, lifetime float64) {
 	sizes := sorted(spines.W)
 	o := &c.Outcome
@@ -348,12 +348,13 @@ type traces struct {
 	of       *course
 	Days     []float64
 	Sizes    [][]float64 // of each spine at each of the days; NaN when it is lost
-	Interval float64     // days in which a change is made
+	Interval float64     // days over which a change is measured
 	Before   []float64   // sizes of many spines
 	Change   []float64   // of these
 }
 
-// Of the traces: days, recorded at how many times, spines drawn one by one, and spines whose change is drawn.
+// Of the traces: days, number of recorded times, number of spines drawn one by one, and number of spines whose change
+// is drawn.
 const (
 	traceDays   = 20.0
 	tracePoints = 200
@@ -365,7 +366,7 @@ const (
 func (e *experiment) trace(c *course, spines *Population) *traces {
 	t := &traces{of: c}
 	copies := spines.first(min(changed, len(spines.W)))
-	// The spines to be drawn one by one are spread over the sizes.
+	// The spines that are drawn one by one are spread over the sizes.
 	var chosen []int
 	for i := range traced {
 		want := c.Stationary.Quantile((float64(i) + 0.5) / traced)

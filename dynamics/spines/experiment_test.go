@@ -15,7 +15,7 @@ import (
 	"quantal/internal/measured"
 )
 
-// small is an experiment that takes a moment, with a condition of each kind.
+// small is a quick experiment, with a condition of each kind.
 func small() Config {
 	c := DefaultConfig()
 	c.Spines, c.Days, c.Step, c.Follow, c.Cells = 5000, 30, 0.05, 10, 500
@@ -24,7 +24,7 @@ func small() Config {
 	return c
 }
 
-// run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it
+// run makes an experiment, and returns its findings and their text without the summary, which has the time that it
 // took.
 func run(t *testing.T, c Config) (findings Findings, text string) {
 	t.Helper()
@@ -35,8 +35,8 @@ func run(t *testing.T, c Config) (findings Findings, text string) {
 	return findings, dynamicstest.Text(t, findings.Table, findings.Figures)
 }
 
-// The whole experiment: its table has a row for each source, what should agree does, the books are balanced, and
-// everything is the same for any number of threads.
+// The whole experiment: its table has a row for each source, sources agree, births and losses balance, and everything
+// is the same for any number of threads.
 func TestRun(t *testing.T) {
 	c := small()
 	c.Threads = 1
@@ -50,7 +50,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, o := range findings.Summary.Outcomes {
 		name := o.Condition + ", " + o.Bounds
-		// 5000 spines, or some of as many sites: a distance of 0.025 has a probability below 1 in 300, and the seed is given.
+		// 5000 spines, or some of as many sites: a distance of 0.025 has a probability below 1 in 300, and the seed is fixed.
 		if o.KSFokkerPlanck > 0.03 || o.MassError > 1e-10 {
 			t.Errorf("%s: Kolmogorov-Smirnov distance %.4f from the Fokker-Planck equation, mass off by %.2g", name,
 				o.KSFokkerPlanck, o.MassError)
@@ -187,7 +187,7 @@ func TestReadTable(t *testing.T) {
 	}
 }
 
-// Interrupted at any time, the experiment goes on from what it has kept.
+// Interrupted at any time, the experiment continues from its kept parts.
 func TestResume(t *testing.T) {
 	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings,
 		error) {

@@ -10,7 +10,7 @@ import (
 	"quantal/results/draw"
 )
 
-// look is how a condition is drawn: in the colours of ISD Fig. 2C where it is there.
+// look is how a condition is drawn: in the colours of ISD Fig. 2C if it is shown there.
 func look(i int, name string) draw.Color {
 	switch name {
 	case "control":
@@ -28,7 +28,7 @@ func look(i int, name string) draw.Color {
 	return others[i%len(others)]
 }
 
-// title is the name of a condition as it is written in a key.
+// title is the name of a condition in a key.
 func title(name string) string {
 	switch name {
 	case "fmr1":
@@ -43,7 +43,7 @@ func title(name string) string {
 	return name
 }
 
-// drawnCells is about how many points a density is drawn through.
+// drawnCells is the approximate number of points of a drawn density.
 const drawnCells = 400
 
 const sizeLabel = "Spine size w (µm³)"
@@ -53,13 +53,13 @@ func (c *course) curve(i int, x, y []float64) draw.Curve {
 	return draw.Curve{Label: title(c.Name), X: x, Y: y, Color: look(i, c.Name)}
 }
 
-// figures draws what there is.
+// figures draws all figures.
 func (e *experiment) figures() ([]draw.Illustration, error) {
 	return dynamics.Draw(e.tracesFigure, e.conditionsFigure, e.semilogFigure, e.noiseFigure, e.relaxationFigure,
 		e.turnoverFigure)
 }
 
-// with returns the courses that a figure is about.
+// with returns the courses of a figure.
 func (e *experiment) with(bounds string, keep func(name string) bool) []*course {
 	return slices.DeleteFunc(slices.Clone(e.courses), func(c *course) bool { return c.Kind != bounds || !keep(c.Name) })
 }
@@ -127,7 +127,7 @@ func density(s *dynamics.Sheet, courses []*course, factor func(w float64) float6
 	}
 }
 
-// conditionsFigure is ISD Fig. 2C: drift and noise of the conditions, and the distributions that come of them.
+// conditionsFigure is ISD Fig. 2C: drift and noise of the conditions, and the resulting distributions.
 func (e *experiment) conditionsFigure() (*draw.Illustration, error) {
 	courses := e.with(Reflecting, func(name string) bool { return !ofFig3(name) && name != "additive" })
 	if len(courses) == 0 {
@@ -149,7 +149,7 @@ func (e *experiment) conditionsFigure() (*draw.Illustration, error) {
 			if k == 0 {
 				line.Label = "" // the key shows those of B
 			}
-			// else it would hide the other
+			// otherwise it would hide the other
 			line.Dashed = k == 0 && slices.ContainsFunc(courses[:i], func(other *course) bool { return other.Mu == c.Mu })
 			s.Curve("condition", line)
 		}
@@ -195,9 +195,10 @@ func (e *experiment) semilogFigure() (*draw.Illustration, error) {
 	s.FromZero()
 	return s.Illustration(2, 72, draw.Illustration{
 		Name: "fig3", Title: name,
-		Caption: "A: density of the size. B: density of its logarithm, w f(w), in which what strong synapses do to the " +
-			"distribution is seen. " +
-			"Curves in closed form, dots simulated, reflecting bounds. The drift that stands for assemblies is an illustration. " +
+		Caption: "A: density of the size. B: density of its logarithm, w f(w), which shows the effect of strong synapses " +
+			"on the distribution. " +
+			"Curves in closed form, dots simulated, reflecting bounds. The drift that stands for assemblies is an " +
+			"illustration. " +
 			laws(courses) + " " + e.protocol(),
 	})
 }
@@ -278,7 +279,7 @@ func (e *experiment) relaxationFigure() (*draw.Illustration, error) {
 	})
 }
 
-// turnoverFigure shows how spines come and go.
+// turnoverFigure shows births and losses of spines.
 func (e *experiment) turnoverFigure() (*draw.Illustration, error) {
 	courses := e.with(WithTurnover, func(name string) bool { return name != "additive" && !ofFig3(name) })
 	if len(courses) == 0 {
@@ -318,7 +319,7 @@ func (e *experiment) turnoverFigure() (*draw.Illustration, error) {
 	}
 	s.FromZero()
 	s.Last().Note = "births: full lines\nlosses: dashed"
-	s.Panel("", draw.Axis{Label: "Time later (days)"}, draw.Axis{Label: "Spines still there (%)", Max: 100})
+	s.Panel("", draw.Axis{Label: "Time later (days)"}, draw.Axis{Label: "Surviving spines (%)", Max: 100})
 	for i, c := range courses {
 		var later, simulated, expected []float64
 		for _, v := range c.Survival {
@@ -339,7 +340,7 @@ func (e *experiment) turnoverFigure() (*draw.Illustration, error) {
 				title(c.Name), t.Births, t.Losses, t.Spines, t.Lifetime, 100*t.Lost, t.LostDays))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
-		Name: "turnover", Title: "Spines that come and go",
+		Name: "turnover", Title: "Births and losses of spines",
 		Caption: fmt.Sprintf("A spine is lost at the lower bound; each empty site gets one at a rate of %g per day, of "+
 			"a size from %g to %g µm³. All sites are empty "+
 			"at first. A: spines per site. B: births (full lines) and losses (dashed). C: how many of the spines that are "+
@@ -351,12 +352,12 @@ func (e *experiment) turnoverFigure() (*draw.Illustration, error) {
 	})
 }
 
-// tracesFigure is ISD Fig. 1B: how single spines fluctuate, and more so the larger they are. Nil where all are lost
-// within the time.
+// tracesFigure is ISD Fig. 1B: how single spines fluctuate, and more so the larger they are. Nil if all are lost within
+// the time.
 func (e *experiment) tracesFigure() (*draw.Illustration, error) {
 	t := e.traces
 	if len(t.Before) == 0 {
-		return nil, nil // none is there for as long as it takes to change
+		return nil, nil // none exists for as long as it takes to change
 	}
 	s := &dynamics.Sheet{}
 	s.Panel("", draw.Axis{Label: "Time (days)", Max: t.Days[len(t.Days)-1]}, draw.Axis{Label: sizeLabel})

@@ -6,15 +6,15 @@ import "math"
 //
 //	df/dt = d/dw ( B f + C df/dw ),   C = sigma^2 / 2,   B = dC/dw - mu
 //
-// in finite volumes: what leaves a cell enters its neighbour. The flux between two cells is that of J. S. Chang and G.
-// Cooper (J. Comput. Phys. 6, 1, 1970), whose weights follow the exponential that f is between their centres where
-// there is no flux. They take its exponent at the middle; here it is integrated, so that the kinks of a table do no
-// harm. A step is implicit, of first order in time, and f stays positive however long it is. Without turnover nothing
-// flows through the bounds. With it, f is 0 at the lower one, and what flows there is lost.
+// in finite volumes: mass that leaves a cell enters its neighbour. The flux between two cells is that of J. S. Chang
+// and G. Cooper (J. Comput. Phys. 6, 1, 1970), whose weights follow the exponential form of f between their centres
+// without a flux. They take its exponent at the middle; here it is integrated, so that the kinks of a table do no harm.
+// A step is implicit, of first order in time, and f stays positive for any length of step. Without turnover nothing
+// flows through the bounds. With it, f is 0 at the lower one, and mass that flows there is lost.
 type FokkerPlanck struct {
 	Distribution // shares of all spines, or with turnover of all sites
 
-	// Births and Losses are the shares that have come and gone since the beginning.
+	// Births and Losses are the shares that were born and lost since the beginning.
 	Births, Losses float64
 
 	// Of each cell, the share that flows down and up in a step, and the pivots of (1 - dt A) m' = m + births.
@@ -31,7 +31,7 @@ func (c Coefficients) FokkerPlanck(start Distribution, turnover *Turnover, dt fl
 		down:         make([]float64, n), up: make([]float64, n), pivot: make([]float64, n),
 	}
 	width := func(i int) float64 { return start.Edges[i+1] - start.Edges[i] }
-	// rates returns what flows down through a point in a step for each unit of f above it, and up for each below.
+	// rates returns the flow down through a point in a step per unit of f above it, and up per unit below it.
 	rates := func(at, below, above float64) (down, up float64) {
 		_, sigma, _ := c.at(at)
 		_, sigmaBelow, _ := c.at(below)

@@ -70,7 +70,7 @@ func TestStationaryDensities(t *testing.T) {
 	}
 }
 
-// The cells of a grid are equally wide in int dw / sigma, also where sigma comes from a table.
+// The cells of a grid are equally wide in int dw / sigma, even if sigma comes from a table.
 func TestGrid(t *testing.T) {
 	table := Condition{Name: "t", Low: 0.1, High: 2, Table: []Measurement{{0.1, 0, 0.1}, {0.5, 0, 0.02}, {1, 0, 0.5},
 		{2, 0, 0.5}}}
@@ -95,7 +95,7 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// Reflecting bounds: nothing is lost or gained, no density is negative, and in the end it is the stationary one.
+// Reflecting bounds: nothing is lost or gained, no density is negative, and the final one is the stationary one.
 func TestFokkerPlanckReachesTheStationaryDensity(t *testing.T) {
 	measured := Condition{Name: "measured", Low: 0.02, High: 1, Table: []Measurement{
 		{0.02, 0.003, 0.02}, {0.05, 0.002, 0.03}, {0.1, 0, 0.035}, {0.3, -0.01, 0.08}, {1, -0.06, 0.25},
@@ -173,7 +173,7 @@ func TestFokkerPlanckWithTurnover(t *testing.T) {
 		e := p.Distance(stationary)
 		t.Logf("%s: lifetime %.2f days, %.1f %% of the sites, density %.2g from the closed form", c.Name, lifetime,
 			100*stationary.Total(), e)
-		// A step of 0.5 days fills a little less than the rate says.
+		// A step of 0.5 days fills slightly less than the rate says.
 		want := -math.Expm1(-turnover.Rate*0.5) / 0.5 * (1 - p.Total())
 		if !(e < 0.02) || math.Abs(births/losses-1) > 1e-9 || math.Abs(births/want-1) > 1e-9 {
 			t.Errorf("%s: distance %.3g, births %.6g and losses %.6g a day, want %.6g", c.Name, e, births, losses, want)
@@ -218,8 +218,8 @@ func advanced(t *testing.T, p *Population, err error, steps int) *Population {
 	return p
 }
 
-// A million spines against the Fokker-Planck equation on their way and against the stationary density. Plain Go takes a
-// minute for so many; it moves a fifth of them.
+// A million spines against the Fokker-Planck equation over time and against the stationary density. Plain Go would take
+// a minute for that many; it moves a fifth of them.
 func TestPopulationAgainstDensities(t *testing.T) {
 	const dt = 2e-3
 	k := fast()
@@ -252,8 +252,8 @@ func TestPopulationAgainstDensities(t *testing.T) {
 	}
 }
 
-// A population with turnover grows from nothing to as many spines as the closed form says, loses those that are there
-// as the Fokker-Planck equation does, and keeps its books.
+// A population with turnover grows from nothing to as many spines as the closed form says, loses them as the
+// Fokker-Planck equation does, and counts correctly.
 func TestPopulationWithTurnover(t *testing.T) {
 	const n, dt = 100_000, 2e-3
 	k := fast()
@@ -300,7 +300,7 @@ func TestPopulationWithTurnover(t *testing.T) {
 	}
 }
 
-// The same bytes for any number of threads, also if the steps come in other portions.
+// The same bytes for any number of threads, and if the steps are divided differently.
 func TestBytesDoNotDependOnThreads(t *testing.T) {
 	const n = 3*blockSize + 700
 	turnover := Turnover{Rate: 3, Smallest: 0.03, Largest: 0.06}
@@ -367,7 +367,7 @@ func TestOnlyMultiplicativeNoiseMakesTheTail(t *testing.T) {
 	}
 }
 
-// peaks counts the maxima of a curve inside of its range.
+// peaks counts the maxima of a curve inside its range.
 func peaks(y []float64) int {
 	n := 0
 	for i := 1; i < len(y)-1; i++ {
@@ -379,7 +379,7 @@ func peaks(y []float64) int {
 }
 
 // ISD Fig. 2C and 3: f of the three conditions has one peak and they differ as described; f of a network falls
-// throughout with and without assemblies, and w f(w) shows a second peak with them only.
+// throughout with and without assemblies, and w f(w) has a second peak only with them.
 func TestShapesOfTheConditions(t *testing.T) {
 	at := map[string]Statistics{}
 	for _, c := range Conditions() {
@@ -408,7 +408,7 @@ func TestShapesOfTheConditions(t *testing.T) {
 	}
 }
 
-// A sample of a power law that is cut off gives its exponent back, and its quantiles and moments are those of its
+// The exponent of a truncated power law is recovered from a sample, and its quantiles and moments are those of its
 // distribution.
 func TestStatisticsOfAPowerLaw(t *testing.T) {
 	const alpha, low, high, n = 3.0, 0.1, 2.0, 200000

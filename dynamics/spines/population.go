@@ -14,16 +14,16 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// Layers of the noise of stream dynamics that this package draws from; draw 0 has the normals of the steps, draw 1 the
-// chances of births and losses.
+// Layers of the noise of stream dynamics from which this package draws; draw 0 has the normals of the steps, draw 1 the
+// uniforms of births and losses.
 const (
 	layerSteps = 0
 	layerStart = 1
 )
 
-// Population is many spines under one law, each with noise of its own. Without turnover W are their sizes in µm³.
-// With it, W are the sizes on as many sites, 0 where there is no spine, and Born says in which step a spine appeared,
-// counted from 1; 0 for those that were there at the start.
+// Population is many spines under one law, each with its own noise. Without turnover W are their sizes in µm³. With
+// it, W are the sizes on as many sites, 0 where there is no spine, and Born says in which step a spine appeared,
+// counted from 1; 0 for those that existed at the start.
 type Population struct {
 	W              []float32
 	Born           []uint32
@@ -37,8 +37,8 @@ type Population struct {
 }
 
 // NewPopulation makes n spines, or n empty sites if there is turnover, that move in steps of dt days. Reflected spines
-// start uniformly between two sizes. An error comes back where a step could carry a spine across the whole range, so
-// that dt has to be smaller.
+// start uniformly between two sizes. It returns an error if a step could carry a spine across the whole range, so that
+// dt must be smaller.
 func (c Coefficients) NewPopulation(n int, dt float64, start [2]float64, turnover *Turnover, seed uint64,
 	threads int) (*Population, error) {
 	if err := c.checkStep(dt); err != nil {
@@ -79,15 +79,15 @@ func (c Coefficients) checkStep(dt float64) error {
 // Kernels is the name of the kernel set that moves the spines, on which the last bits depend.
 func (p *Population) Kernels() string { return p.diffuser.Kernels() }
 
-// The threads take the spines in blocks that fit the nearest cache, and each block some steps at a time, so that they
-// can stop.
+// The threads take the spines in blocks that fit the nearest cache, and move each block some steps at a time, so that
+// they can stop.
 const (
 	blockSize  = 4096
 	blockSteps = 256
 )
 
-// Advance moves all spines by some steps, and tells done, from several threads, how many spine steps have been made.
-// Cancelled, it leaves the population between two steps of its parts, of no more use.
+// Advance moves all spines by some steps, and calls done, from several threads, with the number of spine steps made. If
+// cancelled, it leaves the parts of the population at different steps, unusable.
 func (p *Population) Advance(ctx context.Context, steps int, done func(spineSteps int)) error {
 	var births, losses atomic.Int64
 	var g errgroup.Group
@@ -137,7 +137,7 @@ func (p *Population) Spines() int {
 	return n
 }
 
-// Survivors is how many spines are there that had appeared by a step, 0 for the start.
+// Survivors is the number of spines that had appeared by a step, 0 for the start, and still exist.
 func (p *Population) Survivors(step int) int {
 	n := 0
 	for i, w := range p.W {
@@ -148,7 +148,7 @@ func (p *Population) Survivors(step int) int {
 	return n
 }
 
-// first returns a copy of the first n spines, which goes on as they do.
+// first returns a copy of the first n spines, which continues as they do.
 func (p *Population) first(n int) *Population {
 	c := *p
 	c.W = slices.Clone(p.W[:n])

@@ -15,7 +15,7 @@ import (
 // in each cell.
 func (c Coefficients) Stationary(edges []float64) Distribution {
 	d := Distribution{edges, make([]float64, len(edges)-1)}
-	logs := make([]float64, len(d.Mass)) // of the masses, up to a constant: their range may be beyond float64
+	logs := make([]float64, len(d.Mass)) // of the masses, up to a constant: their range may exceed float64
 	potential, highest := 0.0, math.Inf(-1)
 	for i := range d.Mass {
 		a, b := edges[i], edges[i+1]
@@ -60,8 +60,8 @@ func gauss(from, to float64, f func(float64) float64) float64 {
 	return sum
 }
 
-// Turnover says how spines come and go: a spine that shrinks to the lower bound is lost and leaves an empty site, where
-// a new one appears at a rate, of a size anywhere between two with equal probability.
+// Turnover describes births and losses: a spine that shrinks to the lower bound is lost and leaves an empty site, where
+// a new one appears at a rate, with a size uniformly distributed between two sizes.
 type Turnover struct {
 	Rate     float64 // births per empty site and day
 	Smallest float64 // of the new spines, µm³

@@ -21,7 +21,7 @@ const (
 	profile       = "profile"
 )
 
-// Perturbations lists those that are made to subsets.
+// Perturbations lists those that are applied to subsets.
 func Perturbations() []string {
 	return []string{relative, additive, rewiredNeuron, rewiredLayer, deleted}
 }
@@ -51,7 +51,7 @@ type Config struct {
 
 // Settings describes the settings, without those of Start.
 func (c *Config) Settings() setting.List {
-	const most = 1 << 12 // numbers that a use of noise tells apart
+	const most = 1 << 12 // numbers that a use of noise distinguishes
 	positive := setting.Above(0).Rising()
 	share := setting.Want{Text: "a share above 0, up to 1", Holds: func(v float64) bool { return v > 0 && v <= 1 }}
 	part := setting.Want{Text: "a number above 0 and below 1", Holds: func(v float64) bool { return v > 0 && v < 1 }}
@@ -83,8 +83,8 @@ func (c *Config) checkContacts() error {
 	return nil
 }
 
-// DefaultConfig is the experiment in full. The network that it trains has heterogeneous noise at a price at which noise
-// costs accuracy: the preset of the published figures at rho 2 and c 0.1.
+// DefaultConfig is the experiment in full. The network that it trains has heterogeneous noise at a price that reduces
+// accuracy: the preset of the published figures at rho 2 and c 0.1.
 func DefaultConfig() (Config, error) {
 	training, err := train.Preset("published")
 	return Config{
@@ -110,7 +110,7 @@ func (c Config) Quick() Config {
 	return c
 }
 
-// mostDraws bounds the draws, each of which leaves results.
+// mostDraws bounds the number of draws, each of which has results.
 const mostDraws = 1_000_000
 
 // Check reports the first value that cannot be used, by its flag's name.

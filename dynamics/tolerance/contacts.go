@@ -13,7 +13,7 @@ import (
 	"quantal/results/tables"
 )
 
-// ContactVariance is how much the outputs of the network fluctuate when its connections have so many contacts each.
+// ContactVariance is the fluctuation of the network's outputs if its connections have a given number of contacts each.
 type ContactVariance struct {
 	Amplitude float64 `json:"amplitude"` // relative fluctuation of a contact
 	Contacts  int     `json:"contacts"`
@@ -21,14 +21,14 @@ type ContactVariance struct {
 	// draws.
 	Variance     float64 `json:"variance"`
 	VarianceCI95 float64 `json:"variance_ci95"`
-	// Linearised is what it is for small amplitudes: (amplitude^2/n) sum_i mu_i^2 (dy/dw_i)^2, mean over probes and
+	// Linearised is its value for small amplitudes: (amplitude^2/n) sum_i mu_i^2 (dy/dw_i)^2, mean over probes and
 	// outputs.
 	Linearised float64 `json:"linearised"`
 	// Law is n times the variance, over that with one contact: 1 where it falls as 1/n.
 	Law float64 `json:"law"`
 }
 
-// ContactSlope is the slope of the logarithm of the variance over that of the number of contacts: -1 where it falls as
+// ContactSlope is the slope of the logarithm of the variance over that of the number of contacts: -1 if it falls as
 // 1/n.
 type ContactSlope struct {
 	Amplitude float64 `json:"amplitude"`
@@ -150,7 +150,7 @@ func meanVariance(draws [][]float32) (variance, halfWidth float64) {
 	return i.Mean, i.HalfWidth
 }
 
-// contactSlopes fits the slopes of what has been measured.
+// contactSlopes fits the slopes of the measurements.
 func contactSlopes(list []ContactVariance) []ContactSlope {
 	var slopes []ContactSlope
 	for from := 0; from < len(list); {

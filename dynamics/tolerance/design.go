@@ -17,9 +17,11 @@ func Experiment() dynamics.Experiment {
 			Usage: "a trained network whose synapses fluctuate, are rewired or deleted: accuracy over how much and which",
 			UsageText: "quantal dynamics tolerance [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
 				"quantal dynamics tolerance runs/a --share 0.25",
-			Description: "Perturbs all synapses, the most and the least important ones (by Fisher information, |mu| and |mu|/sigma), the positive, the\n" +
-				"negative and random ones; gives each connection several contacts, one strength to all connections, and noise of other profiles of\n" +
-				"equal cost. Without RUN it trains a network first. `go doc quantal/dynamics/tolerance` has the definitions.",
+			Description: "Perturbs all synapses, the most and the least important ones (by Fisher information,\n" +
+				"|mu| and |mu|/sigma), the positive, the negative and random ones; gives each connection\n" +
+				"several contacts, all connections one strength, and noise with other profiles at equal\n" +
+				"cost. Without RUN it trains a network first. `go doc quantal/dynamics/tolerance` has the\n" +
+				"definitions.",
 		},
 		Default:  DefaultConfig,
 		Settings: (*Config).Settings,
@@ -28,7 +30,7 @@ func Experiment() dynamics.Experiment {
 	}.Experiment()
 }
 
-// printTables writes what came out, for a person.
+// printTables writes the results, for a person.
 func printTables(out io.Writer, f Findings) error {
 	s := f.Summary
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -50,7 +52,8 @@ func printTables(out io.Writer, f Findings) error {
 	if p := s.Profiles; p != nil {
 		fmt.Fprintln(w, "\nprofile of sigma\taccuracy\ttolerated factor")
 		for _, o := range p.Outcomes {
-			fmt.Fprintf(w, "%s\t%.2f ± %.2f %%\t%s\n", o.Profile, 100*o.Accuracy, 100*o.AccuracyCI95, tables.Known(o.Tolerated, 3))
+			fmt.Fprintf(w, "%s\t%.2f ± %.2f %%\t%s\n", o.Profile, 100*o.Accuracy, 100*o.AccuracyCI95,
+				tables.Known(o.Tolerated, 3))
 		}
 	}
 	if err := w.Flush(); err != nil {

@@ -20,7 +20,7 @@ import (
 	"quantal/train"
 )
 
-// Summary is what came out.
+// Summary holds the results.
 type Summary struct {
 	Network  string  `json:"network"`
 	Data     string  `json:"data"`
@@ -30,7 +30,7 @@ type Summary struct {
 	Loss     float64 `json:"loss"`     // nats per test example
 	Kernels  string  `json:"kernels"`
 	Seed     uint64  `json:"seed"`
-	Seconds  float64 `json:"seconds"` // of everything but drawing
+	Seconds  float64 `json:"seconds"` // of everything except drawing
 
 	Tolerances    []Tolerance       `json:"tolerances"`
 	Contacts      []ContactVariance `json:"contacts"`
@@ -39,7 +39,7 @@ type Summary struct {
 	Profiles      *Profiles         `json:"profiles"` // nil unless the network has a sigma per synapse
 }
 
-// Tolerance says how much of a perturbation a subset takes.
+// Tolerance says how much of a perturbation a subset tolerates.
 type Tolerance struct {
 	Perturbation string `json:"perturbation"`
 	Subset       string `json:"subset"`
@@ -59,7 +59,7 @@ type Best struct {
 	Kept         float64 `json:"kept"`
 	Strength     float64 `json:"strength"`
 	Accuracy     float64 `json:"accuracy"`
-	AccuracyCI95 float64 `json:"accuracy_ci95"` // NaN where there is nothing random
+	AccuracyCI95 float64 `json:"accuracy_ci95"` // NaN if nothing is random
 }
 
 // Profiles compares profiles of sigma of one reliability cost.
@@ -72,7 +72,7 @@ type Profiles struct {
 	Outcomes         []ProfileOutcome `json:"outcomes"`
 }
 
-// ProfileOutcome is what a profile comes to.
+// ProfileOutcome is the result of a profile.
 type ProfileOutcome struct {
 	Profile string `json:"profile"`
 	// at the cost of the network's own sigma; NaN unless the factor 1 is among those tested
@@ -82,10 +82,10 @@ type ProfileOutcome struct {
 	Tolerated float64 `json:"tolerated"`
 }
 
-// Row is a row of the table: networks perturbed alike, so many draws.
+// Row is a row of the table: networks perturbed in the same way, over a number of draws.
 type Row struct {
 	Perturbation string  `json:"perturbation"`
-	Subset       string  `json:"subset"`   // or how many contacts, which wiring, which profile
+	Subset       string  `json:"subset"`   // or number of contacts, wiring, profile
 	Synapses     int     `json:"synapses"` // that are perturbed, or from which those that are hit are drawn
 	Amount       float64 `json:"amount"`   // amplitude, share that is hit, shared weight, or factor
 	Draws        int     `json:"draws"`
@@ -129,7 +129,7 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, job dyna
 	return findings, err
 }
 
-// experiment is one under way.
+// experiment is a running experiment.
 type experiment struct {
 	Config
 	network *dynamics.Network
@@ -144,7 +144,7 @@ type experiment struct {
 	contacts []ContactVariance
 }
 
-// trial is a row of the table to be.
+// trial is a future row of the table.
 type trial struct {
 	Row
 	weights func(draw int) []float32
@@ -152,7 +152,7 @@ type trial struct {
 	moved   []float64       // displacement of each draw
 }
 
-// subset is synapses that a perturbation is made to. Those at random are others in each draw.
+// subset is the synapses to which a perturbation is applied. Random ones differ in each draw.
 type subset struct {
 	name   string
 	counts []int // in each layer
@@ -225,13 +225,13 @@ func (e *experiment) rank(ctx context.Context) error {
 	return nil
 }
 
-// Shares of the time that the parts take, about.
+// Approximate shares of the time for the parts.
 const (
 	rankingShare = 0.02
 	testingShare = 0.88
 )
 
-// plan lists what is tested.
+// plan lists the trials.
 func (e *experiment) plan() {
 	e.add(1, Row{Perturbation: "none", Subset: "all", Synapses: All(e.layout).Size()}, func(int) []float32 { return e.mu })
 	for _, p := range e.Perturbations {
@@ -402,7 +402,7 @@ func (e *experiment) planProfiles() {
 	}
 }
 
-// testedPart is what is kept of networks that were tested.
+// testedPart is the kept part of tested networks.
 type testedPart struct {
 	Scores []kernels.Score
 	Moved  []float64 // displacements
@@ -411,7 +411,7 @@ type testedPart struct {
 // atOnce is how many networks are tested in one call.
 const atOnce = 32
 
-// test passes the test set through all networks of all trials.
+// test evaluates all networks of all trials on the test set.
 func (e *experiment) test(ctx context.Context) (err error) {
 	type job struct{ trial, draw int }
 	var jobs []job
@@ -503,7 +503,7 @@ func (e *experiment) rowsOf(perturbation, subset string) []Row {
 	return list
 }
 
-// tolerated is the amount at which the accuracy has fallen by Drop from where it is without a perturbation.
+// tolerated is the amount at which the accuracy has fallen by Drop from its value without a perturbation.
 func tolerated(unperturbed float64, list []Row) float64 {
 	level := unperturbed - Drop
 	before := Row{Accuracy: unperturbed}
@@ -543,7 +543,7 @@ func (e *experiment) summary() Summary {
 	return s
 }
 
-// profiles are what the comparison of profiles comes to.
+// profiles are the results of the comparison of profiles.
 func (e *experiment) profiles(unperturbed float64) *Profiles {
 	one := e.homogeneousSigma()
 	p := &Profiles{

@@ -57,7 +57,7 @@ func prepared(t *testing.T, c Config, n *dynamics.Network) *experiment {
 	return e
 }
 
-// run makes an experiment, and returns what it finds and all of that as text but for the summary, which has the time it
+// run makes an experiment, and returns its findings and their text without the summary, which has the time that it
 // took.
 func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
@@ -93,7 +93,7 @@ func forward(n *dynamics.Network, w []float32, example int) []float64 {
 	return x
 }
 
-// accuracyOfWeights is the share of the test examples that a network has right.
+// accuracyOfWeights is the share of the test examples that a network gets right.
 func accuracyOfWeights(n *dynamics.Network, w []float32) float64 {
 	correct := 0
 	for b, label := range n.Set.Test.Labels {
@@ -105,8 +105,8 @@ func accuracyOfWeights(n *dynamics.Network, w []float32) float64 {
 	return float64(correct) / float64(n.Set.Test.N())
 }
 
-// However many networks it tests, the experiment compiles four Programs: for gradients, tests, squared derivatives of the
-// outputs, and the outputs of the networks with contacts.
+// For any number of tested networks, the experiment compiles four Programs: for gradients, tests, squared derivatives
+// of the outputs, and the outputs of the networks with contacts.
 func TestProgramsAreCompiledOnce(t *testing.T) {
 	c, n := small(t)
 	for range 2 {
@@ -121,8 +121,8 @@ func TestProgramsAreCompiledOnce(t *testing.T) {
 	}
 }
 
-// The whole experiment: what it finds is the same for any number of threads, and the table is that of the networks it
-// says.
+// The whole experiment: its findings are the same for any number of threads, and the table has the results of its
+// networks.
 func TestRun(t *testing.T) {
 	c, n := small(t)
 	c.Threads = 1
@@ -188,7 +188,7 @@ func TestPerturbationsKeepToTheirSubset(t *testing.T) {
 			t.Errorf("%s: the same in two draws: %t", s.name, !random)
 		}
 	}
-	// Half of each layer, by what their names say.
+	// Half of each layer, according to their names.
 	session, err := train.Open(n.Set, n.Config)
 	if err != nil {
 		t.Fatal(err)
@@ -294,7 +294,7 @@ func TestProfiles(t *testing.T) {
 			if x.Perturbation != profile || x.Amount != 1 {
 				continue
 			}
-			// What the noise of a draw says sigma is, from the weights.
+			// sigma from the weights and the noise of a draw.
 			w, xi, sum := x.weights(1), normals(e.layout, source(uint64(c.Seed), forProfile, 1)), 0.0
 			for slot, in := range synapses(e.layout) {
 				if in {
@@ -325,7 +325,7 @@ func TestProfiles(t *testing.T) {
 // depend on it.
 func TestSharedWeightIsAFactor(t *testing.T) {
 	c, n := small(t)
-	// powers of two, so that nothing is rounded otherwise
+	// powers of two, so that rounding is the same
 	c.Kept, c.SharedWeights = []float64{0.3}, []float64{0.25, 0.5, 2, 8}
 	network := *n
 	state := *n.State
@@ -372,7 +372,7 @@ func TestTolerated(t *testing.T) {
 	for _, x := range []struct{ unperturbed, want float64 }{
 		{0.99, 0.5 * 0.05 / 0.06},    // 0.94, before the first amount
 		{0.96, 0.5 + 0.5*0.02/0.04},  // 0.91
-		{0.74, 1 + (0.89-0.69)/0.59}, // 0.69; that it rises again later does not count
+		{0.74, 1 + (0.89-0.69)/0.59}, // 0.69; a later rise is ignored
 	} {
 		if got := tolerated(x.unperturbed, list); math.Abs(got-x.want) > 1e-12 {
 			t.Errorf("from %g: %g, want %g", x.unperturbed, got, x.want)
@@ -434,7 +434,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// Interrupted at any time, the experiment goes on from what it has kept.
+// Interrupted at any time, the experiment continues from its kept parts.
 func TestResume(t *testing.T) {
 	c, n := small(t)
 	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, c, n, job) })

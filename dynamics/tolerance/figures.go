@@ -50,7 +50,7 @@ func loss(s *dynamics.Sheet, list []Row, c draw.Curve) {
 	s.Banded(tested, c, column(list, func(r Row) float64 { return r.LossCI95 }))
 }
 
-// figures draws what there is.
+// figures draws all figures.
 func (e *experiment) figures() ([]draw.Illustration, error) {
 	var makers []func() (*draw.Illustration, error)
 	for _, p := range e.Perturbations {
@@ -59,7 +59,7 @@ func (e *experiment) figures() ([]draw.Illustration, error) {
 	return dynamics.Draw(append(makers, e.contactsFigure, e.sharedFigure, e.profilesFigure)...)
 }
 
-// protocol says on what all was tested.
+// protocol describes the network and the tests.
 func (e *experiment) protocol() string {
 	c := e.network.Config
 	return fmt.Sprintf("Network %s: %s, hidden layers %s, noise %s, rho %s, c %g, test accuracy %.2f %% at mu; means "+
@@ -69,14 +69,14 @@ func (e *experiment) protocol() string {
 		c.Noise, c.Rho, c.C, 100*e.trials[0].Accuracy, e.Draws, e.network.Set.Test.N(), e.Seed, e.session.Device.Kernels)
 }
 
-// described is what a perturbation is called, what is on the axis of its amount, and what it does.
+// described is the title of a perturbation, the label of the axis of its amount, and its definition.
 func described(perturbation string) (title, axis, definition string) {
 	switch perturbation {
 	case relative:
 		return "Synapses fluctuate in proportion to their strength", "Amplitude of relative fluctuations",
 			"w = mu + amplitude |mu| xi"
 	case additive:
-		return "All synapses of a layer fluctuate alike", "Amplitude (rms μ of the layer)",
+		return "All synapses of a layer fluctuate equally", "Amplitude (rms μ of the layer)",
 			"w = mu + amplitude m xi, with m the root mean square of mu in the layer"
 	case rewiredNeuron:
 		return "Synapses are rewired within a neuron", "Share that is rewired (%)",
@@ -130,7 +130,7 @@ func (e *experiment) subsetsFigure(perturbation string) (*draw.Illustration, err
 		Name: perturbation, Title: title,
 		Caption: fmt.Sprintf("%s; subsets of each layer, importance by the empirical Fisher information (diagonal, at "+
 			"mu), by |mu|, and by |mu|/sigma; biases "+
-			"stay as they are.%s Dashed: as many synapses of each layer drawn at random. ",
+			"do not change.%s Dashed: equally many synapses of each layer drawn at random. ",
 			strings.ToUpper(definition[:1])+definition[1:], hit) + e.protocol(),
 	})
 }
@@ -154,7 +154,7 @@ func shade(i, n int) float64 {
 	return 0.75 * (1 - float64(i)/float64(n-1))
 }
 
-// contactsFigure shows what several contacts per connection are good for.
+// contactsFigure shows the benefit of several contacts per connection.
 func (e *experiment) contactsFigure() (*draw.Illustration, error) {
 	if len(e.contacts) == 0 {
 		return nil, nil
@@ -199,7 +199,7 @@ func (e *experiment) contactsFigure() (*draw.Illustration, error) {
 	})
 }
 
-// sharedFigure shows what is left when all connections have one strength.
+// sharedFigure shows the accuracy if all connections have one strength.
 func (e *experiment) sharedFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	weight := draw.Axis{Label: "Shared weight", Log: true}
@@ -221,10 +221,9 @@ func (e *experiment) sharedFigure() (*draw.Illustration, error) {
 	return s.Illustration(2, 72, draw.Illustration{
 		Name: sharedWeight, Title: "One weight for all connections (after Gaier and Ha 2019)",
 		Caption: "The share of each layer's synapses with the largest |mu| is kept, with its signs and one strength for " +
-			"all; biases stay as they are. Dashed: the same " +
+			"all; biases do not change. Dashed: the same " +
 			"signs on other inputs of each neuron, at random. A: accuracy. B: loss. Without biases the strength would " +
-			"scale the outputs and leave the " +
-			"accuracy as it is, as neurons are rectified linear units. " + e.protocol(),
+			"scale the outputs and not change the " + "accuracy, because neurons are rectified linear units. " + e.protocol(),
 	})
 }
 
@@ -252,7 +251,7 @@ func (e *experiment) profilesFigure() (*draw.Illustration, error) {
 	one := e.homogeneousSigma()
 	cost := e.reliabilityCost(func(slot int) float64 { return e.sigma[slot] })
 	return s.Illustration(2, 72, draw.Illustration{
-		Name: profile, Title: "Noise of equal reliability cost: where the synapses pay for it matters",
+		Name: profile, Title: "Noise of equal reliability cost: which synapses pay for it matters",
 		Caption: fmt.Sprintf("w = mu + factor sigma xi, for all synapses and biases. Green: sigma as trained. Grey: one "+
 			"sigma for all of the same cost, %.4g. Orange: the trained "+
 			"sigma, those of each layer on other synapses, at random. At each factor all three have the same cost; at "+

@@ -9,7 +9,7 @@ type use uint32
 const (
 	forFluctuation use = iota
 	forHit             // which synapses of a subset are rewired or deleted
-	forRewiring        // who gets whose strength
+	forRewiring        // which synapse gets whose strength
 	forSubsets         // subsets at random
 	forContacts
 	forProfile
@@ -17,8 +17,8 @@ const (
 	forShuffledSigns
 )
 
-// source is the noise of a use in one draw of a network. Further numbers tell what it is drawn for several times, below
-// 2^12 each.
+// source is the noise of a use in one draw of a network. Further numbers, below 2^12 each, distinguish several draws
+// for the same use.
 func source(seed uint64, u use, draw int, further ...int) kernels.Noise {
 	n := kernels.Noise{Seed: seed, Stream: kernels.StreamDynamics, Step: uint32(draw), Draw: uint32(u) << 24}
 	for i, v := range further {
@@ -27,7 +27,7 @@ func source(seed uint64, u use, draw int, further ...int) kernels.Noise {
 	return n
 }
 
-// normals draws a standard normal for every synapse, biases included, laid out like mu.
+// normals draws a standard normal for every synapse, including biases, in the layout of mu.
 func normals(l kernels.Layout, n kernels.Noise) []float32 {
 	return drawn(l, n, kernels.Normals[float32])
 }

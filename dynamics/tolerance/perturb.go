@@ -8,7 +8,7 @@ import (
 )
 
 // Fluctuate returns weights w = mu + amplitude scale xi for the synapses of a subset, and mu for the others. All lists
-// are laid out like mu; xi are standard normals.
+// have the layout of mu; xi are standard normals.
 func Fluctuate(mu, scale []float32, s Subset, amplitude float64, xi []float32) []float32 {
 	w := slices.Clone(mu)
 	for slot, in := range s {
@@ -57,7 +57,7 @@ func Delete(mu []float32, s Subset) []float32 {
 }
 
 // RewireNeurons returns weights in which the synapses of the subset that a neuron receives have exchanged their
-// strengths at random: the neuron keeps its strengths, and has them with other presynaptic partners.
+// strengths at random: the neuron keeps its strengths, with other presynaptic partners.
 func RewireNeurons(l kernels.Layout, mu []float32, s Subset, n kernels.Noise) []float32 {
 	return exchange(l, mu, s.neurons(l), n)
 }
@@ -97,7 +97,7 @@ func Contacts(l kernels.Layout, mu []float32, amplitude float64, means []float64
 	return w
 }
 
-// MeanNoise is the mean over n contacts of what each is given by xi: a standard normal for every synapse, of contact k.
+// MeanNoise is the mean over n contacts of the noise from xi: a standard normal for every synapse, for contact k.
 func MeanNoise(n int, xi func(k int) []float32) []float64 {
 	var means []float64
 	for k := range n {
@@ -148,7 +148,8 @@ func magnitudes(mu []float32) []float64 {
 	return values
 }
 
-// sigmas are the standard deviations of every slot, of a network with one for each synapse; those of pads mean nothing.
+// sigmas are the standard deviations of every slot, of a network with one for each synapse; those of pads have no
+// meaning.
 func sigmas(s *kernels.State) []float64 {
 	values := make([]float64, len(s.Phi))
 	for slot, phi := range s.Phi {
@@ -157,7 +158,7 @@ func sigmas(s *kernels.State) []float64 {
 	return values
 }
 
-// synapses is all synapses of a layout that its objective counts, biases included.
+// synapses is all synapses of a layout that its objective counts, including biases.
 func synapses(l kernels.Layout) Subset {
 	s := make(Subset, l.Slots())
 	for r := range l.Rows() {

@@ -20,8 +20,8 @@ func tiny() kernels.Layout {
 	return kernels.Layout{Layers: []kernels.Layer{{In: 3, Out: 2}, {In: 2, Out: 2}}, Sharing: kernels.PerSynapse}
 }
 
-// lay places rows of synapses, each with its bias last, in the slots of a layout.
-func lay(l kernels.Layout, rows ...[]float32) []float32 {
+// place writes rows of synapses, each with its bias last, to the slots of a layout.
+func place(l kernels.Layout, rows ...[]float32) []float32 {
 	values := make([]float32, l.Slots())
 	for n := range l.Rows() {
 		copy(values[n.First:], rows[0])
@@ -31,7 +31,7 @@ func lay(l kernels.Layout, rows ...[]float32) []float32 {
 }
 
 func tinyMu() []float32 {
-	return lay(tiny(), []float32{1, -2, 3, 10}, []float32{-1, 2, 0.5, 20}, []float32{4, -4, 30}, []float32{5, 6, 40})
+	return place(tiny(), []float32{1, -2, 3, 10}, []float32{-1, 2, 0.5, 20}, []float32{4, -4, 30}, []float32{5, 6, 40})
 }
 
 func same(t *testing.T, what string, got, want []float32) {
@@ -134,7 +134,7 @@ func TestPick(t *testing.T) {
 		if in {
 			list = append(list, counts[slot])
 		} else if counts[slot] != 0 {
-			t.Fatalf("slot %d is none of a synapse", slot)
+			t.Fatalf("slot %d is not that of a synapse", slot)
 		}
 	}
 	mean, variance := stat.MeanVariance(list, nil)
@@ -146,14 +146,14 @@ func TestPick(t *testing.T) {
 
 func TestPerturbationsByHand(t *testing.T) {
 	l, mu := tiny(), tinyMu()
-	xi := lay(l, []float32{1, -1, 0.5, 9}, []float32{2, 0, -2, 9}, []float32{1, 1, 9}, []float32{-1, 0.5, 9})
+	xi := place(l, []float32{1, -1, 0.5, 9}, []float32{2, 0, -2, 9}, []float32{1, 1, 9}, []float32{-1, 0.5, 9})
 	same(t, "relative", Fluctuate(mu, Relative(mu), All(l), 0.5, xi),
-		lay(l, []float32{1.5, -3, 3.75, 10}, []float32{0, 2, 0, 20}, []float32{6, -2, 30}, []float32{2.5, 7.5, 40}))
+		place(l, []float32{1.5, -3, 3.75, 10}, []float32{0, 2, 0, 20}, []float32{6, -2, 30}, []float32{2.5, 7.5, 40}))
 	positive := Where(l, mu, func(v float32) bool { return v > 0 })
 	same(t, "relative, positive", Fluctuate(mu, Relative(mu), positive, 0.5, xi),
-		lay(l, []float32{1.5, -2, 3.75, 10}, []float32{-1, 2, 0, 20}, []float32{6, -4, 30}, []float32{2.5, 7.5, 40}))
+		place(l, []float32{1.5, -2, 3.75, 10}, []float32{-1, 2, 0, 20}, []float32{6, -4, 30}, []float32{2.5, 7.5, 40}))
 	same(t, "deleted, positive", Delete(mu, positive),
-		lay(l, []float32{0, -2, 0, 10}, []float32{-1, 0, 0, 20}, []float32{0, -4, 30}, []float32{0, 0, 40}))
+		place(l, []float32{0, -2, 0, 10}, []float32{-1, 0, 0, 20}, []float32{0, -4, 30}, []float32{0, 0, 40}))
 	scale := Additive(l, mu)
 	for i, want := range []float64{math.Sqrt((1 + 4 + 9 + 1 + 4 + 0.25) / 6), math.Sqrt((16 + 16 + 25 + 36) / 4.)} {
 		if got := scale[l.Offset(i)]; got != float32(want) {
@@ -171,17 +171,17 @@ func TestPerturbationsByHand(t *testing.T) {
 			t.Errorf("layer %d: additive variance %g, relative %g", i, a, r)
 		}
 	}
-	same(t, "signs of half", Signs(l, mu, 0.5), lay(l, []float32{0, -1, 1, 0}, []float32{0, 1, 0, 0}, []float32{0, 0, 0},
+	same(t, "signs of half", Signs(l, mu, 0.5), place(l, []float32{0, -1, 1, 0}, []float32{0, 1, 0, 0}, []float32{0, 0, 0},
 		[]float32{1, 1, 0}))
 	same(t, "one weight", SharedWeight(l, mu, Signs(l, mu, 0.5), 0.25),
-		lay(l, []float32{0, -0.25, 0.25, 10}, []float32{0, 0.25, 0, 20}, []float32{0, 0, 30}, []float32{0.25, 0.25, 40}))
+		place(l, []float32{0, -0.25, 0.25, 10}, []float32{0, 0.25, 0, 20}, []float32{0, 0, 30}, []float32{0.25, 0.25, 40}))
 	if !slices.Equal(tinyMu(), mu) {
 		t.Error("a perturbation has changed mu")
 	}
 }
 
-// Rewiring keeps the strengths of each neuron, or of each layer, among the synapses of the subset; each order is as
-// likely as any other.
+// Rewiring keeps the strengths of each neuron, or of each layer, among the synapses of the subset; each order is
+// equally likely.
 func TestRewire(t *testing.T) {
 	l := kernels.Layout{Layers: []kernels.Layer{{In: 40, Out: 12}, {In: 12, Out: 7}}, Sharing: kernels.NoNoise}
 	mu := normals(l, source(4, forProfile, 0))
@@ -275,7 +275,7 @@ func TestContacts(t *testing.T) {
 	}
 }
 
-// The homogeneous profile costs what the heterogeneous one does, by the cost function.
+// The homogeneous profile has the cost of the heterogeneous one, by the cost function.
 func TestEqualCost(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, rho := range []synapse.Power{synapse.Entropic, 0.5, 2. / 3, 4. / 3, 2} {

@@ -12,7 +12,7 @@ import (
 // connections between neurons.
 type Subset []bool
 
-// All are all synapses between neurons.
+// All is the subset of all synapses between neurons.
 func All(l kernels.Layout) Subset {
 	s := make(Subset, l.Slots())
 	for r := range l.Rows() {
@@ -23,7 +23,7 @@ func All(l kernels.Layout) Subset {
 	return s
 }
 
-// Where are the synapses for which a condition on their value holds.
+// Where is the subset of the synapses whose value fulfils a condition.
 func Where(l kernels.Layout, values []float32, holds func(float32) bool) Subset {
 	s := All(l)
 	for slot := range s {
@@ -60,7 +60,7 @@ func extreme(l kernels.Layout, values []float64, share float64, high bool) Subse
 	return s
 }
 
-// Pick is so many synapses of each layer, drawn from those of the subset.
+// Pick is a given number of synapses of each layer, drawn from those of the subset.
 func (s Subset) Pick(l kernels.Layout, counts []int, n kernels.Noise) Subset {
 	picked, keys := make(Subset, len(s)), uniforms(l, n)
 	for layer, slots := range s.layers(l) {
@@ -129,15 +129,15 @@ func (s Subset) appendRow(slots []int, r kernels.Neuron) []int {
 	return slots
 }
 
-// sortBy sorts slots by a value of each, equal ones by themselves.
+// sortBy sorts slots by a value of each, equal ones by their number.
 func sortBy(slots []int, values []float64) {
 	slices.SortFunc(slots, func(a, b int) int {
 		return cmp.Or(cmp.Compare(values[a], values[b]), cmp.Compare(a, b))
 	})
 }
 
-// shuffle sorts slots by a uniform of each, equal ones by themselves. As the bits of positive numbers are in the order
-// of these, it sorts whole numbers, which is several times as fast.
+// shuffle sorts slots by a uniform of each, equal ones by their number. Because the bits of positive floats have the
+// same order, it sorts integers, which is several times as fast.
 func shuffle(slots []int, uniforms []float32) {
 	keys := make([]uint64, len(slots))
 	for i, slot := range slots {

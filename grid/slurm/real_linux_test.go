@@ -75,7 +75,7 @@ func TestRealSlurm(t *testing.T) {
 			output(t, "scancel", "--batch", "--signal=TERM", g.task(0)) // as Slurm itself does before the time limit
 		}
 		g.until("the queue is empty", func() bool { return len(g.queue()) == 0 })
-		if log := g.log(l); strings.Count(log, "another turn") != 1 ||
+		if log := g.log(l); strings.Count(log, "asking Slurm to start this task again") != 1 ||
 			!strings.Contains(log, "was started 2 times and the plan allows no more") {
 			t.Errorf("want one requeue and a refusal:\n%s", log)
 		}
@@ -95,8 +95,8 @@ func TestRealSlurm(t *testing.T) {
 		cancelled := g.task(1) // whose job number is the array's
 		output(t, "scancel", cancelled)
 		g.until("it is gone", func() bool { return g.state(1) == "" })
-		if log := g.log(l); !strings.Contains(log, "another turn") {
-			t.Errorf("the cancelled task did not ask for another turn, so nothing was tested:\n%s", log)
+		if log := g.log(l); !strings.Contains(log, "asking Slurm to start this task again") {
+			t.Errorf("the cancelled task did not ask to be started again, so nothing was tested:\n%s", log)
 		}
 		if shown := output(t, "scontrol", "show", "job", cancelled); !strings.Contains(shown, "JobState=CANCELLED") {
 			t.Errorf("a cancelled task is not cancelled:\n%s", shown)

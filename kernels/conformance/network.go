@@ -153,8 +153,7 @@ func (d Design) costs(t testing.TB) []graph.Law {
 }
 
 // Network makes networks that differ in seed, c, lambda, learning rate and state, under Adam. The noise is visible:
-// sigma is between
-// 0.05 and 0.5, and c such that the largest gradients of noise and cost are of one size.
+// sigma is between 0.05 and 0.5, and c such that the largest gradients of noise and cost are of one size.
 func (d Design) Network(t testing.TB) *Network {
 	t.Helper()
 	n := &Network{standard: d.Laws == nil, Spec: graph.Spec{

@@ -33,8 +33,7 @@
 //   - With frozen parameters (the rule Accumulate) sigma is computed once, and instead of the update a kernel of the
 //     same tiles adds up, in float64, dW and a second product, of squared inputs and squared errors.
 //   - Under the rule Langevin the kernel of SGD moves mu down the gradient, and the draw with one sigma for all adds
-//     the
-//     noise to the rows that have just moved. No sigma is computed, and a step costs half as much as with Adam.
+//     the noise to the rows that have just moved. No sigma is computed, and a step costs half as much as with Adam.
 //   - Divisions and square roots are slow: 1/sigma and sigma' share a division, and so do the two steps of Adam.
 //
 // [Diffuser] moves numbers by a diffusion with the same sets: normals and Milstein's step in one pass, coefficients

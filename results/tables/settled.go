@@ -12,8 +12,7 @@ import (
 // but they can show signs that it has not:
 //
 //   - The learning curve of a run: the root mean square of sigma in some layer still changes by more than settledChange
-//     in the
-//     last tenth of the epochs.
+//     in the last tenth of the epochs.
 //   - The distance from the start, for runs and for points of a grid, which have no curve: Adam moves phi by at most
 //     about the learning rate per step, so phi can move at most by lr times steps. A sigma that moved by more than
 //     settledTravel of that distance spent most of the training on it, and shows how long it trained. The 240 networks

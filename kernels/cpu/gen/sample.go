@@ -276,8 +276,8 @@ func (a *assembler) sample(law powerLaw) {
 	a.ret()
 }
 
-// sampleSlopes draws the weights of rows whose synapses have a sigma each, and leaves slope = xi sigma'. It is sample for
-// costs that are formulas, which the update computes.
+// sampleSlopes draws the weights of rows whose synapses have a sigma each, and leaves slope = xi sigma'. It is sample
+// for costs that are formulas, which the update computes.
 func (a *assembler) sampleSlopes() {
 	a.function("sampleSlopes", "w, slope, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int",
 		"draws weights, one sigma per synapse, for costs that are formulas.")
