@@ -114,7 +114,8 @@ func printSlopes(out io.Writer, rows []analysis.SignatureSlope) error {
 			c = fmt.Sprintf("%.4g", r.C)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\n", r.Hidden, rho, c, r.Seed, r.Layer, r.Signature,
-			tables.Known(r.Value, 3), tables.Known(r.Low, 3), tables.Known(r.High, 3), tables.Known(r.Correlation, 2), tables.Known(r.Analytic, 3),
+			tables.Known(r.Value, 3), tables.Known(r.Low, 3), tables.Known(r.High, 3), tables.Known(r.Correlation, 2),
+			tables.Known(r.Analytic, 3),
 			tables.Known(r.VarianceRatio, 2))
 	}
 	return w.Flush()
