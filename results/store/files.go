@@ -79,7 +79,7 @@ func decodeConfig(data []byte, v any) error {
 	}
 	err = decode()
 	_, untyped := v.(*map[string]any)
-	for quoted := 0; untyped && quoted < 1000 && quoteTooLarge(&data, err); quoted++ { // a bound for files that nobody means
+	for n := 0; untyped && n < 1000 && quoteTooLarge(&data, err); n++ { // no more, against files that nobody means
 		err = decode()
 	}
 	var unknown *toml.StrictMissingError
