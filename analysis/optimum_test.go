@@ -35,8 +35,8 @@ func patternOf(t *testing.T, costs string) *Pattern {
 	return p
 }
 
-// Under costs of another form the line of Fig. 5 is their optimum, and the slope that of the synapses: for c exp(-sigma)
-// the local slope is -2/(1+sigma), and the median over synapses that of the middle one.
+// Under costs of another form the line of Fig. 5 is their optimum, and the slope that of the synapses: for c
+// exp(-sigma) the local slope is -2/(1+sigma), and the median over synapses that of the middle one.
 func TestPatternsOfOtherCosts(t *testing.T) {
 	p := patternOf(t, "reliability = c*exp(-sigma); magnitude = lambda*abs(mu)")
 	s := p.Slope(0, Hessian)

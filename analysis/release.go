@@ -29,7 +29,7 @@ type ReliabilityCost struct {
 	Drives    string        `json:"drives"` // the parameter that sets the reliability; q compensates
 	Rho       synapse.Power `json:"rho"`    // the exponent that the paper derives
 	Cost      float64       `json:"cost"`   // of this release; in arbitrary units
-	Slope     Slope         `json:"slope"`  // of ln cost over ln sigma along the curve at this mean; -rho where the law holds
+	Slope     Slope         `json:"slope"`  // of ln cost over ln sigma at this mean; -rho where the law holds
 	// Exponents are -d ln cost / d ln sigma at this release when one parameter is held and the other two change, keeping
 	// the mean.
 	Exponents struct {

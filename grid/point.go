@@ -130,8 +130,9 @@ func set(c *train.Config, name, value string) error {
 // name.
 func SettingsOf(c train.Config, data string) store.Settings {
 	s := store.Settings{
-		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(), RhoValue: float64(c.Rho.Value()),
-		C: c.C, Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs, MuInit: c.MuInit,
+		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(),
+		RhoValue: float64(c.Rho.Value()),
+		C:        c.C, Lambda: c.Lambda, LearningRate: c.LearningRate, Batch: c.Batch, Epochs: c.Epochs, MuInit: c.MuInit,
 		SigmaInit: c.SigmaInit, Validation: c.Validation, Seed: uint64(c.Seed),
 	}
 	if !c.Reads("rho") {

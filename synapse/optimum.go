@@ -100,8 +100,8 @@ type Optimum struct {
 	Slope   float64 // d ln sigma^2 / d ln h as it moves with h; 0 where a kink of the price holds it
 }
 
-// Optima are all optima from LeastSigma to MostSigma for a synapse of the given mean and importance, in ascending order:
-// none if the price falls or rises all the way. Two that are closer than a factor of some 1.04 are found if the
+// Optima are all optima from LeastSigma to MostSigma for a synapse of the given mean and importance, in ascending
+// order: none if the price falls or rises all the way. Two that are closer than a factor of some 1.04 are found if the
 // balance of the costs has only one turn between their neighbours.
 func (p *Price) Optima(mu, h float64) []Optimum {
 	slope := func(u float64) float64 {

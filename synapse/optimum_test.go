@@ -108,7 +108,8 @@ func TestOptimaOfOtherLaws(t *testing.T) {
 			t.Errorf("%s: a best one: %v", c.law, ok)
 		}
 	}
-	if _, err := NewPrice(func(string) (float64, bool) { return 0, false }, kernels.Formula{Inputs: []string{"k"}}); err == nil {
+	none := func(string) (float64, bool) { return 0, false }
+	if _, err := NewPrice(none, kernels.Formula{Inputs: []string{"k"}}); err == nil {
 		t.Error("a price without its number")
 	}
 }

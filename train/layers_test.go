@@ -17,8 +17,8 @@ func TestNumbersByLayer(t *testing.T) {
 	if m := c.Member(); m.Layers != nil {
 		t.Errorf("one number for all: %v", m.Layers)
 	}
-	for name, value := range map[string]string{"c": "0.1x1", "rho": "calciumx2", "lr": "1e-3x2e-3", "sigma-init": "0.1x0.2",
-		"lambda": "3x3", "data": "glyphs"} {
+	for name, value := range map[string]string{"c": "0.1x1", "rho": "calciumx2", "lr": "1e-3x2e-3",
+		"sigma-init": "0.1x0.2", "lambda": "3x3", "data": "glyphs"} {
 		if err := c.Set(name, value); err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,8 @@ func (e *experiment) protocol(s Summary) string {
 	return fmt.Sprintf("%d agents of each kind, seeds from %d; all learn in the same way (learning rate %g, Adam's "+
 		"epsilon %g, %d remembered steps in a minibatch). "+
 		"Strengths are those with the largest mean return of %d other agents (deep sea of %s): %s.",
-		e.Seeds, e.Seed, l.Rate, l.AdamEpsilon, l.Replay, e.Tuning.Seeds, setting.Setting{Value: &e.Tuning.Sizes}.Text(), strings.Join(chosen, ", "))
+		e.Seeds, e.Seed, l.Rate, l.AdamEpsilon, l.Replay, e.Tuning.Seeds, setting.Setting{Value: &e.Tuning.Sizes}.Text(),
+		strings.Join(chosen, ", "))
 }
 
 // drawnSizes are two sizes of deep sea shown in detail: one that noisy actions explore, and a larger one.

@@ -116,7 +116,8 @@ func (c *Config) Settings() setting.List {
 				}
 				return nil
 			}},
-		{Name: "spines", Value: &c.Spines, Want: setting.Between(100, maxSpines), Help: "spines to simulate, or sites with turnover"},
+		{Name: "spines", Value: &c.Spines, Want: setting.Between(100, maxSpines),
+			Help: "spines to simulate, or sites with turnover"},
 		{Name: "days", Value: &c.Days, Want: setting.Above(0), Help: "days to simulate"},
 		{Name: "step", Value: &c.Step, Want: setting.Above(0).With(", in days"), Help: "length of a step, days"},
 		{Name: "start", Value: &c.Start, Help: "reflected spines start between two sizes, `A,B`, µm³"},

@@ -56,8 +56,8 @@ func (s Setting) perLayer() *PerLayer {
 	return p
 }
 
-// structType is a struct of pointers, one for each key in each spelling, whose tags are its names in TOML and JSON. What
-// is nil is not written, and was not read.
+// structType is a struct of pointers, one for each key in each spelling, whose tags are its names in TOML and JSON.
+// What is nil is not written, and was not read.
 func (b *branch) structType() reflect.Type {
 	var fields []reflect.StructField
 	for _, c := range b.under {

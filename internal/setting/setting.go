@@ -241,7 +241,8 @@ func (s Setting) FlagName() string {
 // what texts name, a comma; it is empty for other flags.
 func (s Setting) Separator() string {
 	if t := reflect.TypeOf(s.Value); s.Several == "" && t != nil && t.Kind() == reflect.Pointer &&
-		t.Elem().Kind() == reflect.Slice && slices.Contains([]reflect.Kind{reflect.String, reflect.Struct}, t.Elem().Elem().Kind()) {
+		t.Elem().Kind() == reflect.Slice &&
+		slices.Contains([]reflect.Kind{reflect.String, reflect.Struct}, t.Elem().Elem().Kind()) {
 		return ","
 	}
 	return s.Several

@@ -87,8 +87,8 @@ func lawsAgainstFloat64(t *testing.T, machines []Machine) {
 	})
 }
 
-// plainLaws: the paper's laws written as formulas against the float64 reference, and against the kernels of their own: a
-// step apart by no more than some digits of float32.
+// plainLaws: the paper's laws written as formulas against the float64 reference, and against the kernels of their own:
+// a step apart by no more than some digits of float32.
 func plainLaws(t *testing.T, machines []Machine) {
 	for i, rho := range []float64{0.5, 2. / 3, 4. / 3, 2, 0} {
 		d := Design{Sizes: []int{20, 17, 5}, Sharing: kernels.Sharing(i % 4), Activation: kernels.ReLU, Batch: 6, Members: 2,

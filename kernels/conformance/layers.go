@@ -39,8 +39,8 @@ func layersAgainstFloat64(t *testing.T, machines []Machine) {
 			if law != nil && sharing == kernels.NoNoise {
 				continue // it reads sigma
 			}
-			d := Design{Sizes: []int{20, 17, 9, 5}, Sharing: sharing, Activation: kernels.Tanh, Batch: 6, Members: 2, Rho: 2. / 3,
-				Laws: law}
+			d := Design{Sizes: []int{20, 17, 9, 5}, Sharing: sharing, Activation: kernels.Tanh, Batch: 6, Members: 2,
+				Rho: 2. / 3, Laws: law}
 			rule := rules[(i+int(sharing))%len(rules)]
 			t.Run(fmt.Sprintf("%s/%v/%v", rule.Name(), sharing, law), func(t *testing.T) {
 				n := d.Network(t).Under(t, rule).layered()

@@ -187,7 +187,8 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		regions = append(regions, region{"sums", 8 * s.totalSize * members, &m.totals})
 	}
 	if s.langevin {
-		regions = append(regions, region{"numbers of Langevin", bytesFor[langevinRecord](len(s.Layout.Layers) * members), &m.langevin})
+		regions = append(regions, region{"numbers of Langevin", bytesFor[langevinRecord](len(s.Layout.Layers) * members),
+			&m.langevin})
 	}
 	if groups := len(s.Layout.Groups()); groups > 0 {
 		regions = append(regions,

@@ -232,6 +232,8 @@ func (v variant) columns() []column {
 	list = slices.DeleteFunc(list, func(c column) bool {
 		return !slices.ContainsFunc(c.groups, func(g Group) bool { return len(g.Done) > 0 })
 	})
-	slices.SortFunc(list, func(a, b column) int { return cmp.Or(strings.Compare(a.cost, b.cost), cmp.Compare(a.rho, b.rho)) })
+	slices.SortFunc(list, func(a, b column) int {
+		return cmp.Or(strings.Compare(a.cost, b.cost), cmp.Compare(a.rho, b.rho))
+	})
 	return list
 }

@@ -157,8 +157,8 @@ func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 	return t, nil
 }
 
-// recordRow is the content of a record, under its names in JSON. The terms of costs other than the paper's have a column
-// each.
+// recordRow is the content of a record, under its names in JSON. The terms of costs other than the paper's have a
+// column each.
 func recordRow(r store.Record) []cell {
 	var row []cell
 	for _, c := range cellsOf(r, r.Settings) {
