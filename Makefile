@@ -45,6 +45,7 @@ lint: go
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	@! LC_ALL=C.UTF-8 grep -nE '^.{121,}' $$(git ls-files '*.go' | grep -v '_amd64\.go$$') || { echo "want lines of at most 120 characters"; exit 1; }
 	$(GO) vet ./...
+	$(GO) test ./internal/lint
 	$(GO) run $(STATICCHECK) ./...
 
 # So many executions, about 20 s of each: at the end of a time instead, a busy machine makes go test fail now and then.
