@@ -65,8 +65,8 @@ func DescribeExponent(rho synapse.Power) string {
 // ParseExponent reads an exponent, or one for each layer. The error says what was expected.
 func ParseExponent(s string) (Exponent, error) {
 	e, err := parseOne(s)
-	parts := strings.Split(s, "x") // no name has an x
-	if err == nil || len(parts) == 1 {
+	parts := strings.Split(s, "x")                                   // no name has an x
+	if err == nil || len(parts) == 1 || slices.Contains(parts, "") { // not numbers with an x between them
 		return e, err
 	}
 	var values []float64
