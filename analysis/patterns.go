@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"quantal/internal/fault"
+	"quantal/internal/sentence"
 	"quantal/kernels"
 	"quantal/mnist"
 	"quantal/results/store"
@@ -204,7 +205,7 @@ func (p *Pattern) fit(b Bootstrap) {
 			if s.Slope, err = FitSlope(x, layer.Variance, limited); err != nil {
 				s.Slope = Slope{Value: math.NaN(), Low: math.NaN(), High: math.NaN(), Intercept: math.NaN(),
 					Correlation: math.NaN()}
-				s.Note = err.Error()
+				s.Note = sentence.Of(err)
 			}
 			if which == Hessian || which == HessianExamples {
 				s.VarianceRatio = at.medianRatio(layer, x)

@@ -194,6 +194,9 @@ func finishedOn(t testing.TB, f *Folder) (networks map[string]int, failed []stri
 		networks[d.Device] = d.Networks
 		if d.Failed != "" {
 			failed = append(failed, d.Device)
+			if strings.Contains(d.Failed, "cuda: ") {
+				t.Errorf("%q has the name of a package", d.Failed)
+			}
 		}
 	}
 	return networks, failed
@@ -319,7 +322,8 @@ func TestAllDevicesFail(t *testing.T) {
 	}
 	s, err := f.Status()
 	check(t, err)
-	if len(s.Failures) != 1 || !strings.Contains(s.Failures[0].Error, "cuda:1") {
+	if len(s.Failures) != 1 || !strings.Contains(s.Failures[0].Error, "cuda:1") ||
+		strings.Contains(s.Failures[0].Error, "grid: ") || strings.Contains(s.Failures[0].Error, ": cuda: ") {
 		t.Errorf("failures %+v", s.Failures)
 	}
 	check(t, f.Run(context.Background(), g.set, g.points, g.options(t, &standIn{memory: plenty}), Events{}))

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"quantal/internal/sentence"
 	"quantal/mnist"
 	"quantal/results/store"
 	"quantal/train"
@@ -309,7 +310,7 @@ func (f *Folder) network(r store.Record) (*store.Checkpoint, error) {
 		return nil, err
 	}
 	if err := cmp.Or(c.CheckFinite(), r.Check(c)); err != nil {
-		return nil, &store.CorruptError{Path: f.networkPath(r.ID), Reason: err.Error()}
+		return nil, &store.CorruptError{Path: f.networkPath(r.ID), Reason: sentence.Of(err)}
 	}
 	return c, nil
 }

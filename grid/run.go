@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"quantal/internal/fault"
+	"quantal/internal/sentence"
 	"quantal/kernels"
 	"quantal/mnist"
 	"quantal/results/store"
@@ -81,7 +82,7 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 		err = r.all(ctx)
 	}
 	if err != nil && !errors.Is(err, train.ErrInterrupted) {
-		r.journal.write(entry{Event: "failed", Error: err.Error()})
+		r.journal.write(entry{Event: "failed", Error: sentence.Of(err)})
 	}
 	return err
 }
@@ -269,7 +270,7 @@ func (r *runner) work(ctx context.Context, device train.Device, finished chan<- 
 
 // lost returns the work of a failed device to the queue, and reports it.
 func (r *runner) lost(device train.Device, j *job, rest []batch, err error) {
-	e := entry{Event: "lost", Device: device.Name, Error: err.Error()}
+	e := entry{Event: "lost", Device: device.Name, Error: sentence.Of(err)}
 	if j != nil {
 		e.Points = ids(j.points)
 	}

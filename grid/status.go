@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"quantal/internal/input"
+	"quantal/internal/sentence"
 	"quantal/results/store"
 )
 
@@ -74,7 +75,7 @@ func (f *Folder) Status() (Status, error) {
 		return s, err
 	}
 	for _, d := range damaged {
-		s.Damaged = append(s.Damaged, d.Error())
+		s.Damaged = append(s.Damaged, sentence.Of(d))
 	}
 	finished := map[string]store.Record{}
 	for _, r := range records {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"quantal/internal/sentence"
 	"quantal/internal/setting"
 	"quantal/mnist"
 	"quantal/results/store"
@@ -104,7 +105,7 @@ func (h Host) ReadConfig(folder *store.Folder) (Config, error) {
 			"run", folder.Path(""), "settings", strings.Join(missing.Names(), ","))
 	}
 	if err := config.Check(); err != nil {
-		return config, &store.CorruptError{Path: folder.Path(store.ConfigName), Reason: err.Error()}
+		return config, &store.CorruptError{Path: folder.Path(store.ConfigName), Reason: sentence.Of(err)}
 	}
 	return config, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
+	"quantal/internal/sentence"
 	"quantal/results/store"
 )
 
@@ -88,7 +89,7 @@ func exportCommand() *cli.Command {
 			}
 			checkpoint := network.State
 			if err := checkpoint.CheckFinite(); err != nil {
-				return &store.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + err.Error()}
+				return &store.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + sentence.Of(err)}
 			}
 			if out == "" {
 				out = filepath.Join(dir, "export."+format)

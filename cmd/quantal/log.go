@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"quantal/internal/sentence"
 )
 
 // logger writes remarks for people to standard error, as many as the flags of talk request.
@@ -37,7 +39,7 @@ func (h *remarks) Handle(_ context.Context, r slog.Record) error {
 	add := func(a slog.Attr) bool {
 		value := a.Value.String()
 		if err, ok := a.Value.Any().(error); ok {
-			value = sentence(err)
+			value = sentence.Of(err)
 		}
 		if strings.ContainsAny(value, " \t\n\"") || value == "" {
 			value = fmt.Sprintf("%q", value)

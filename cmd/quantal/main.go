@@ -18,6 +18,7 @@ import (
 	"quantal/internal/measured"
 	"quantal/internal/memory"
 	"quantal/internal/nearest"
+	"quantal/internal/sentence"
 	"quantal/mnist"
 	"quantal/results/store"
 	"quantal/results/tables"
@@ -36,7 +37,7 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 // run is the whole program except the exit.
 func run(args []string, stdout, stderr io.Writer) int {
 	if err := start(); err != nil {
-		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence(err))
+		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence.Of(err))
 		return 1
 	}
 	stop, signalled := catchSignals()
@@ -46,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	err = keepFault(err)
 	code := exitCode(err, signalled())
 	if err != nil {
-		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence(err))
+		fmt.Fprintf(printable{stderr}, "quantal: %s\n", sentence.Of(err))
 	}
 	return code
 }

@@ -14,6 +14,7 @@ import (
 
 	"quantal/grid"
 	"quantal/grid/slurm"
+	"quantal/internal/sentence"
 )
 
 // starts is how often a task may start by default: with a time limit of a day, its points may take three weeks.
@@ -255,7 +256,7 @@ func readSlurmStatus(ctx context.Context, folder *grid.Folder, status grid.Statu
 	s := &slurmStatus{Launches: len(launches), Tasks: []slurm.Queued{}, Ended: []slurm.Ended{}}
 	tasks, err := slurm.Queue(ctx, launches)
 	if err != nil {
-		s.Unknown = err.Error()
+		s.Unknown = sentence.Of(err)
 		return s, nil
 	}
 	s.Tasks = append(s.Tasks, tasks...)

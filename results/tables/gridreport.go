@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"quantal/internal/sentence"
 	"quantal/results/store"
 )
 
@@ -20,7 +21,7 @@ func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
 	if len(figures) > 0 {
 		r.Sections = append(r.Sections, Section{Title: "Figures", Figures: figures})
 	} else {
-		r.Sections = append(r.Sections, Section{Title: "Figures", Prose: []string{sentence(g.nothingToDraw().Error())}})
+		r.Sections = append(r.Sections, Section{Title: "Figures", Prose: []string{asSentence(sentence.Of(g.nothingToDraw()))}})
 	}
 	if comparison != nil {
 		r.Sections = append(r.Sections, comparison.section())
@@ -38,15 +39,15 @@ func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
 		s := Section{Title: "Damaged files",
 			Prose: []string{"These points count as missing; the grid's command trains them again."}}
 		for _, err := range g.Damaged {
-			s.Code = append(s.Code, err.Error())
+			s.Code = append(s.Code, sentence.Of(err))
 		}
 		r.Sections = append(r.Sections, s)
 	}
 	return r
 }
 
-// sentence begins with a capital letter and ends with a full stop.
-func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+// asSentence begins with a capital letter and ends with a full stop.
+func asSentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
 // runSection says what was run, and how to repeat it.
 func (g *Grid) runSection() Section {
@@ -296,15 +297,15 @@ func (c *Comparison) section() Section {
 			texts = append(texts, d.String())
 		}
 		prose = append(prose,
-			sentence(count(n, "point")+" of the grid "+isAre(n)+" of another kind than the published ones, so "+
+			asSentence(count(n, "point")+" of the grid "+isAre(n)+" of another kind than the published ones, so "+
 				"there is no verdict: "+
 				strings.Join(texts, "; ")))
 	}
 	if n := len(c.NotTrained); n > 0 {
-		prose = append(prose, sentence(count(n, "published point")+" "+hasHave(n)+" no counterpart here"))
+		prose = append(prose, asSentence(count(n, "published point")+" "+hasHave(n)+" no counterpart here"))
 	}
 	if n := len(c.NotPublished); n > 0 {
-		prose = append(prose, sentence(count(n, "point")+" of the grid "+isAre(n)+" not among the published"))
+		prose = append(prose, asSentence(count(n, "point")+" of the grid "+isAre(n)+" not among the published"))
 	}
 	section := Section{Title: "Comparison with published values", Prose: prose}
 	if len(c.Points) > 0 {

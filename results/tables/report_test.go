@@ -106,7 +106,7 @@ func TestGridReport(t *testing.T) {
 		"quantal grid --seeds 1-3"},
 		Environment: store.Environment{Version: "0.1.0", Kernels: "avx512", Data: "mnist",
 			DataSHA256: map[string]string{"images": "abc123"}},
-		Records: records, Damaged: []error{errors.New("points/x.json: is cut short")}}
+		Records: records, Damaged: []error{errors.New("store: points/x.json: is cut short")}}
 	reference := []Published{heterogeneous(2, 0.1, 90, 0.12), heterogeneous(2, 77, 90, 0.12)}
 	figures, err := g.Figures(recordstest.RhoTitle, reference)
 	check(t, err)
@@ -118,6 +118,9 @@ func TestGridReport(t *testing.T) {
 		"heterogeneous, homogeneous, none", "as EES Fig. 2", "as EES Fig. 3", "beyond",
 		"1 published point has no counterpart", "gradient", "1234", "is cut short",
 		"8 points of the grid are not among the published")
+	if strings.Contains(p.text, "store: ") {
+		t.Error("the page has the name of a package")
+	}
 	if p.elements["svg"] != 2 || p.elements["figure"] != 2 || p.elements["h2"] != 7 {
 		t.Errorf("elements %v", p.elements)
 	}
