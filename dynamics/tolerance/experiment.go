@@ -169,6 +169,11 @@ func (s subset) size() (n int) {
 func newExperiment(config Config, network *dynamics.Network, job dynamics.Job) (*experiment, error) {
 	config.Threads = kernels.Threads(config.Threads)
 	config.Probes = min(config.Probes, network.Set.Test.N())
+	// Profiles of equal cost, and the scale of the noise, are those of one power of sigma.
+	if rho := float64(network.Config.Rho.Value()); len(network.Config.Costs) > 0 || rho != rho {
+		return nil, fmt.Errorf("tolerance: the network pays %s, with rho %s: want the paper's costs, with one "+
+			"rho for all layers", network.Config.Costs, network.Config.Rho)
+	}
 	e := &experiment{Config: config, network: network, layout: network.State.Layout, mu: network.State.State.Mu, job: job}
 	if e.layout.Sharing == kernels.PerSynapse {
 		e.sigma = sigmas(network.State.State)

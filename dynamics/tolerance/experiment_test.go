@@ -439,3 +439,18 @@ func TestResume(t *testing.T) {
 	c, n := small(t)
 	dynamicstest.Resumes(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, c, n, job) })
 }
+
+// Networks that pay otherwise are refused: their profiles of equal cost would be those of another price.
+func TestOtherCostsAreRefused(t *testing.T) {
+	for name, value := range map[string]string{"cost": "c*exp(-sigma)", "rho": "2x2/3x1"} {
+		c, n := small(t)
+		other := *n
+		if err := other.Config.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+		_, err := newExperiment(c, &other, dynamicstest.Quiet)
+		if err == nil || !strings.Contains(err.Error(), "want the paper's") {
+			t.Errorf("%s %s: got %v", name, value, err)
+		}
+	}
+}
