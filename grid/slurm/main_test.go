@@ -89,7 +89,7 @@ func work(plan string, chunk int) error {
 				if err := task.Requeue(context.Background()); err != nil {
 					return err
 				}
-				return errors.New("asked for another turn")
+				return errors.New("asking Slurm to start this task again")
 			}
 			s.advance(id)
 			time.Sleep(5 * time.Millisecond)
