@@ -73,9 +73,7 @@ func Example() {
 
 	// One element too many: the fault says where.
 	launch.Args[1] = uint32(4)
-	for _, part := range strings.SplitAfter(machine.Launch(kernel, launch).Error(), ": ") {
-		fmt.Println(part)
-	}
+	fmt.Println(strings.ReplaceAll(machine.Launch(kernel, launch).Error(), ": ", ":\n"))
 	// Output:
 	// 2
 	// 5

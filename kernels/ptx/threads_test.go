@@ -300,7 +300,7 @@ func TestBarrierFaults(t *testing.T) {
 		{"setp.lt.u32 %p1, %t, 32; @%p1 bra A; bar.sync 0; ret; A: bar.sync 0;", FaultBarrier,
 			[]string{"divergent: thread (0,0,0) of the block waits at line"}},
 		{"@%p0 bra A; bar.sync 0; ret;\nA: bar.sync 0;", FaultBarrier,
-			[]string{"divergent, but thread (0,0,0) of the same warp waits at line 11"}},
+			[]string{"divergent, but thread (0,0,0) of the same warp waits at line 12"}},
 		{"@%p0 bra A; bar.sync 0; ret;\nA: bar.warp.sync -1;", FaultBarrier, []string{"divergent, but thread"}},
 		{"trap;", FaultTrap, []string{"thread (0,0,0)"}},
 		{"@%p0 trap;", FaultTrap, []string{"thread (1,0,0)"}},
