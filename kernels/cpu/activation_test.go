@@ -76,3 +76,11 @@ func TestActivationsAtTheEdges(t *testing.T) {
 		}
 	}
 }
+
+// linear and geometric fill x with evenly spaced numbers, or logarithms, from lo to hi.
+func linear(x []float32, lo, hi float64) []float32 {
+	for i := range x {
+		x[i] = float32(lo + (hi-lo)*float64(i)/float64(len(x)-1))
+	}
+	return x
+}

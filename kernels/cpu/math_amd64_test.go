@@ -33,14 +33,6 @@ func allProbes() []probes {
 
 const points = 1 << 21
 
-// linear and geometric fill x with evenly spaced numbers, or logarithms, from lo to hi.
-func linear(x []float32, lo, hi float64) []float32 {
-	for i := range x {
-		x[i] = float32(lo + (hi-lo)*float64(i)/float64(len(x)-1))
-	}
-	return x
-}
-
 func geometric(x []float32, lo, hi float64) []float32 {
 	for i := range x {
 		x[i] = float32(lo * math.Pow(hi/lo, float64(i)/float64(len(x)-1)))

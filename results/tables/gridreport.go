@@ -21,7 +21,8 @@ func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
 	if len(figures) > 0 {
 		r.Sections = append(r.Sections, Section{Title: "Figures", Figures: figures})
 	} else {
-		r.Sections = append(r.Sections, Section{Title: "Figures", Prose: []string{asSentence(sentence.Of(g.nothingToDraw()))}})
+		why := asSentence(sentence.Of(g.nothingToDraw()))
+		r.Sections = append(r.Sections, Section{Title: "Figures", Prose: []string{why}})
 	}
 	if comparison != nil {
 		r.Sections = append(r.Sections, comparison.section())
