@@ -35,7 +35,7 @@ func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*ke
 		return nil, fmt.Errorf("graph: Compile: there is no update rule: want one of package kernels")
 	}
 	c := compiler{
-		graph: g, program: &kernels.Program{Rule: rule},
+		program: &kernels.Program{Rule: rule},
 		buffers: map[*gorgonia.Node]kernels.Buffer{}, deltas: map[*gorgonia.Node]delta{},
 		muOf: map[*gorgonia.Node]int{}, sigmaOf: map[*gorgonia.Node]int{},
 	}
@@ -85,7 +85,6 @@ func (l *layer) slopeOf() *gorgonia.Node {
 }
 
 type compiler struct {
-	graph   *gorgonia.ExprGraph
 	program *kernels.Program
 	layers  []*layer
 	buffers map[*gorgonia.Node]kernels.Buffer // which buffer an activation node is
@@ -104,22 +103,13 @@ type pending struct {
 	kernels.Gradient
 }
 
-// operands returns a node's inputs in order.
-func (c *compiler) operands(n *gorgonia.Node) gorgonia.Nodes {
-	var in gorgonia.Nodes
-	for it := c.graph.From(n.ID()); it.Next(); {
-		in = append(in, it.Node().(*gorgonia.Node))
-	}
-	return in
-}
-
 func (c *compiler) emit(i kernels.Instruction) {
 	c.program.Instructions = append(c.program.Instructions, i)
 }
 
 // visit emits the instruction of a node. Sums and costs are checked in finish.
 func (c *compiler) visit(n *gorgonia.Node) error {
-	in := c.operands(n)
+	in := operands(n)
 	switch op := n.Op().(type) {
 	case nil:
 		return nil
@@ -249,7 +239,7 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 // noise checks sigma, seed and step of layer i.
 func (c *compiler) noise(op gorgonia.Op, i int, in gorgonia.Nodes) error {
 	sigma := in[0]
-	if _, ok := sigma.Op().(*Sigma); !ok || !c.operands(sigma)[0].IsVar() {
+	if _, ok := sigma.Op().(*Sigma); !ok || !operands(sigma)[0].IsVar() {
 		return fmt.Errorf("%v: its sigma, %v, is not that of an input of the graph", op, sigma)
 	}
 	first, used := c.sigmaOf[sigma]
@@ -402,7 +392,7 @@ func (c *compiler) terms(n *gorgonia.Node) gorgonia.Nodes {
 		return gorgonia.Nodes{n}
 	}
 	var all gorgonia.Nodes
-	for _, operand := range c.operands(n) {
+	for _, operand := range operands(n) {
 		all = append(all, c.terms(operand)...)
 	}
 	return all
@@ -435,13 +425,13 @@ func (c *compiler) variable(n *gorgonia.Node, layer *int) (name string, ok bool)
 	if i, ok := c.muOf[n]; ok {
 		at, name = i, kernels.InputMu
 	} else if op, ok := n.Op().(*Spread); ok {
-		if _, ok := c.sigmaOf[c.operands(n)[0]]; ok {
+		if _, ok := c.sigmaOf[operands(n)[0]]; ok {
 			at, name = op.Index, kernels.InputSigma
 		}
 	} else if i, ok := c.sigmaOf[n]; ok && c.program.Layout.Sharing == kernels.PerSynapse {
 		at, name = i, kernels.InputSigma
 	} else if _, ok := n.Op().(*CostWeight); ok {
-		in := c.operands(n)
+		in := operands(n)
 		return kernels.InputFraction, named(in[0], nameFraction) == nil && isOne(in[1]) == nil
 	} else if n.IsVar() && n.IsScalar() {
 		return n.Name(), n.Name() != nameSeed && n.Name() != nameStep && n.Name() != nameFraction
@@ -462,7 +452,7 @@ func (c *compiler) laws(loss *gorgonia.Node) ([]kernels.Law, error) {
 		case *CrossEntropy, *GaussianNLL:
 			likelihoods++
 		case *TotalCost:
-			in := c.operands(term)
+			in := operands(term)
 			if err := named(in[1], nameFraction); err != nil {
 				return nil, fmt.Errorf("cost %s: %w", op.Name, err)
 			}
@@ -537,12 +527,12 @@ func (c *compiler) rest(n *gorgonia.Node, likelihood ...*gorgonia.Node) (rest go
 
 // sigmaTerms returns the terms that the costs of layer i add to the gradient of its sigma, by synapse.
 func (c *compiler) sigmaTerms(i int, l *layer) (terms gorgonia.Nodes, err error) {
-	phi := c.operands(l.sigma)[0]
+	phi := operands(l.sigma)[0]
 	if phi.Deriv() == nil {
 		return nil, fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", phi)
 	}
 	if _, ok := phi.Deriv().Op().(*SigmaGradient); !ok || l.sigma.Deriv() == nil ||
-		c.operands(phi.Deriv())[1] != l.sigma.Deriv() {
+		operands(phi.Deriv())[1] != l.sigma.Deriv() {
 		return nil, fmt.Errorf("the gradient of %v is not that of its sigma, times the slope of sigma", phi)
 	}
 	var likelihood gorgonia.Nodes
@@ -561,7 +551,7 @@ func (c *compiler) sigmaTerms(i int, l *layer) (terms gorgonia.Nodes, err error)
 			return nil, fmt.Errorf("the gradient of %v has a term it does not know: %v", l.sigma, n)
 		}
 		if op.Index == i {
-			terms = append(terms, c.terms(c.operands(n)[0])...)
+			terms = append(terms, c.terms(operands(n)[0])...)
 		}
 	}
 	return terms, nil

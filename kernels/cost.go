@@ -170,13 +170,6 @@ func (p *Program) Plain() *Program {
 	return &q
 }
 
-// PricesMu reports whether machines need the slope over mu of a law synapse by synapse.
-func (l Law) PricesMu() bool {
-	_, standard := l.Standard()
-	_, plain := l.means()
-	return !standard && !plain
-}
-
 // Slopes are those of one term of each kind for a member; fraction is B/N.
 func (s Standard) Slopes(m Member, fraction float64) Slopes[float64] {
 	var u Slopes[float64]

@@ -15,9 +15,6 @@ type Slopes[T Float] struct {
 	Formula     *Formula
 }
 
-// PricesMu reports whether the formula has the slope over mu.
-func (u Slopes[T]) PricesMu() bool { return u.Formula != nil && len(u.Formula.Outputs) == 2 }
-
 // NewSlopes returns the slopes of a law for a network; fraction is B/N.
 func NewSlopes[T Float](l Law, m Member, fraction float64) Slopes[T] {
 	if s, ok := l.Standard(); ok {
