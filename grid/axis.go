@@ -39,7 +39,12 @@ func ParseAxis(base train.Config, name, text string) (Axis, error) {
 		err = nil
 	}
 	if err != nil {
-		return axis, fmt.Errorf("%q cannot be an axis: %s", name, nearest.OneOf(name, append(settings.Names(), scale)))
+		unread := ""
+		if len(base.Costs) > 0 {
+			unread = "no cost reads such a number; of settings "
+		}
+		return axis, fmt.Errorf("%q cannot be an axis: %s%s", name, unread,
+			nearest.OneOf(name, append(settings.Names(), scale)))
 	}
 	if name != scale {
 		axis.Name = probe.Name
@@ -65,6 +70,17 @@ func ParseAxis(base train.Config, name, text string) (Axis, error) {
 		}
 	}
 	return axis, nil
+}
+
+// AllCosts is a configuration with the terms of all laws on an axis, for ParseAxis of the numbers that they read.
+func (a Axis) AllCosts(base train.Config) train.Config {
+	base.Costs = nil
+	for _, text := range a.Values {
+		var costs train.Costs
+		_ = costs.UnmarshalText([]byte(text)) // ParseAxis has read it
+		base.Costs = append(base.Costs, costs...)
+	}
+	return base
 }
 
 // apart splits a list at the commas that are not within brackets.

@@ -780,3 +780,61 @@ func TestLawsAsAxes(t *testing.T) {
 		t.Error("an axis of a number that no cost reads: no error")
 	}
 }
+
+// Networks whose costs do not read what an axis varies are there once, whatever the order of the axes.
+func TestNumbersThatLawsDoNotRead(t *testing.T) {
+	base, err := train.Preset("quick")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const k, inverse = "cost = c*exp(-k*sigma)", "cost = 1/sigma"
+	laws := "cost=c*exp(-k*sigma),1/sigma"
+	for _, c := range []struct {
+		axes []string
+		want []string // costs, c where it is read, lambda and numbers of the points
+	}{
+		{[]string{laws, "k=1,2"}, []string{k + " c 0.01 0.01 k=1", k + " c 0.01 0.01 k=2", inverse + " 0.01 none"}},
+		{[]string{"k=1,2", laws}, []string{k + " c 0.01 0.01 k=1", inverse + " 0.01 none", k + " c 0.01 0.01 k=2"}},
+		{[]string{"cost=c/sigma,1/sigma", "c=1,2", "rho=1,2", "lambda=3,4"}, []string{"cost = c/sigma c 1 0.01 none",
+			"cost = c/sigma c 2 0.01 none", inverse + " 0.01 none"}},
+		{[]string{"cost=1/sigma + lambda*mu^2,1/sigma", "lambda=3,4"}, []string{"cost = 1/sigma + lambda*mu^2 3 none",
+			"cost = 1/sigma + lambda*mu^2 4 none", inverse + " 0.01 none"}},
+		{[]string{"cost=c*exp(-k*sigma)", "noise=none,heterogeneous", "k=1,2"}, []string{k + " 0.01 k=1",
+			k + " c 0.01 0.01 k=1", k + " c 0.01 0.01 k=2"}},
+		{[]string{"cost=paper,1/sigma", "c=1,2"}, []string{"paper c 1 0.01 none", "paper c 2 0.01 none", inverse + " 0.01 none"}},
+	} {
+		var list []Axis
+		with := base
+		for _, text := range c.axes {
+			name, values, _ := strings.Cut(text, "=")
+			if name == "cost" {
+				axis, err := ParseAxis(base, name, values)
+				check(t, err)
+				with = axis.AllCosts(base)
+			}
+		}
+		for _, text := range c.axes {
+			name, values, _ := strings.Cut(text, "=")
+			axis, err := ParseAxis(with, name, values)
+			check(t, err)
+			list = append(list, axis)
+		}
+		points, err := Points(base, list...)
+		check(t, err)
+		var got []string
+		for _, p := range points {
+			text := p.Config.Costs.String()
+			if p.Config.Reads("c") {
+				text += fmt.Sprint(" c ", p.Config.C)
+			}
+			got = append(got, fmt.Sprint(text, " ", p.Config.Lambda, " ", p.Config.Numbers))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v: got\n%q, want\n%q", c.axes, got, c.want)
+		}
+	}
+	if _, err := Points(base, Axis{"cost", []string{"1/sigma"}}, Axis{"k", []string{"1"}}); err == nil ||
+		!strings.Contains(err.Error(), "k: no cost reads this number") {
+		t.Errorf("an axis of a number that no law reads: %v", err)
+	}
+}

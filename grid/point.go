@@ -34,9 +34,9 @@ func (p Point) Work() float64 {
 // sigma.
 const scale = "s"
 
-// Points is the product of the axes over a base configuration: the first axis varies slowest. Without noise c and rho
-// have no effect, so networks that differ only in them are one, with the c and rho of the base. The first configuration
-// that cannot be trained gives an error.
+// Points is the product of the axes over a base configuration: the first axis varies slowest. Networks whose costs do
+// not read c, rho, lambda or another number that differs are one, with the numbers of the base or else the axis's
+// first; without noise no cost reads sigma. The first configuration that cannot be trained gives an error.
 func Points(base train.Config, axes ...Axis) ([]Point, error) {
 	base.Device, base.Threads, base.CheckpointEvery = "auto", 0, 1 // of the process, not of the network
 	has := func(name string) bool { return slices.ContainsFunc(axes, func(a Axis) bool { return a.Name == name }) }
@@ -47,44 +47,24 @@ func Points(base train.Config, axes ...Axis) ([]Point, error) {
 	if i := slices.IndexFunc(axes, func(a Axis) bool { return a.Name == scale }); i >= 0 {
 		axes = append(slices.Delete(slices.Clone(axes), i, i+1), axes[i])
 	}
-	configs := []train.Config{base}
-	for i, axis := range axes {
-		if slices.ContainsFunc(axes[:i], func(a Axis) bool { return a.Name == axis.Name }) {
-			return nil, fmt.Errorf("%s is an axis twice", axis.Name)
-		}
-		if len(configs)*len(axis.Values) > 10*maxValues {
-			return nil, fmt.Errorf("the axes make more than %d networks", 10*maxValues)
-		}
-		var next []train.Config
-		for _, c := range configs {
-			for _, v := range axis.Values {
-				c := c
-				if err := set(&c, axis.Name, v); err != nil {
-					return nil, fmt.Errorf("%s %q: %w", axis.Name, v, err)
-				}
-				next = append(next, c)
-			}
-		}
-		configs = next
+	configs, err := product(base, axes)
+	if err != nil {
+		return nil, err
 	}
 	var points []Point
 	known, read := map[string]bool{}, map[string]bool{}
 	for _, c := range configs {
 		if has("cost") { // each cost has its own numbers
 			c.Numbers = c.Numbers.Read(c.Costs)
-			for name := range c.Numbers {
-				read[name] = true
-			}
 		}
-		if c.Noise == "none" && len(c.Costs) == 0 {
-			first := base.Layer(0)
-			c.C, c.Rho, c.Layers.C = first.C, first.Rho, nil
+		for name := range c.Numbers {
+			read[name] = true
 		}
+		merge(&c, base, axes)
 		if err := c.Check(); err != nil {
 			return nil, err
 		}
 		p := Point{Config: c}
-		var err error
 		if p.ID, err = id(c); err != nil {
 			return nil, err
 		}
@@ -98,12 +78,76 @@ func Points(base train.Config, axes ...Axis) ([]Point, error) {
 			return nil, fmt.Errorf("set %s: no cost reads the number %s", base.Numbers, name)
 		}
 	}
+	for _, a := range axes {
+		if _, err := base.Settings().Find(a.Name); err != nil && a.Name != scale && !read[a.Name] {
+			return nil, fmt.Errorf("%s: no cost reads this number", a.Name)
+		}
+	}
 	return points, nil
+}
+
+// product is the configurations: costs come before the numbers that only they read.
+func product(base train.Config, axes []Axis) ([]train.Config, error) {
+	type choice struct {
+		config train.Config
+		values []string
+	}
+	choices := []choice{{config: base}}
+	for i, axis := range axes {
+		if slices.ContainsFunc(axes[:i], func(a Axis) bool { return a.Name == axis.Name }) {
+			return nil, fmt.Errorf("%s is an axis twice", axis.Name)
+		}
+		if len(choices)*len(axis.Values) > 10*maxValues {
+			return nil, fmt.Errorf("the axes make more than %d networks", 10*maxValues)
+		}
+		var next []choice
+		for _, c := range choices {
+			for _, v := range axis.Values {
+				n := choice{c.config, append(slices.Clone(c.values), v)}
+				if err := set(&n.config, axis.Name, v); err != nil {
+					return nil, fmt.Errorf("%s %q: %w", axis.Name, v, err)
+				}
+				if axis.Name == "cost" {
+					for j, a := range axes[:i] {
+						if err := set(&n.config, a.Name, n.values[j]); err != nil {
+							return nil, fmt.Errorf("%s %q: %w", a.Name, n.values[j], err)
+						}
+					}
+				}
+				next = append(next, n)
+			}
+		}
+		choices = next
+	}
+	var configs []train.Config
+	for _, c := range choices {
+		configs = append(configs, c.config)
+	}
+	return configs, nil
+}
+
+// merge gives numbers that no cost of the network reads the values that they have in all such networks.
+func merge(c *train.Config, base train.Config, axes []Axis) {
+	if c.Noise == "none" && len(c.Costs) == 0 {
+		first := base.Layer(0)
+		c.C, c.Rho, c.Layers.C = first.C, first.Rho, nil
+	}
+	if !c.Reads("lambda") {
+		c.Lambda, c.Layers.Lambda = base.Lambda, base.Layers.Lambda
+	}
+	for _, a := range axes {
+		if c.IsNumber(a.Name) && !c.Reads(a.Name) {
+			_ = c.Set(a.Name, a.Values[0]) // product has set it to another
+		}
+	}
 }
 
 // set gives one setting its value on an axis.
 func set(c *train.Config, name, value string) error {
 	if name != scale {
+		if _, err := c.Settings().Find(name); err != nil && !c.IsNumber(name) { // this law does not read it
+			return nil
+		}
 		return c.Set(name, value)
 	}
 	if err := c.Set("c", value); err != nil {

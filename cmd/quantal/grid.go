@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,7 +16,6 @@ import (
 
 	"quantal/grid"
 	"quantal/internal/nearest"
-	"quantal/internal/setting"
 	"quantal/mnist"
 	"quantal/results/store"
 	"quantal/results/tables"
@@ -178,13 +178,17 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 			given[a.setting] = c.String(a.flag)
 		}
 	}
+	var numbers train.Numbers                                                  // of --set
+	_ = numbers.UnmarshalText([]byte(strings.Join(c.StringSlice("set"), ","))) // applyFlags has read it
 	for _, text := range c.StringSlice("vary") {
 		name, list, ok := strings.Cut(text, "=")
-		name = strings.ReplaceAll(name, "_", "-")
+		name = canonical(base, strings.TrimSpace(name))
 		if !ok {
 			return nil, usage("--vary %q: want NAME=VALUES, as in lambda=0.001,0.01", text)
 		}
-		if _, again := given[name]; again || c.IsSet(name) {
+		_, again := given[name]
+		_, number := numbers[name]
+		if again || number || c.IsSet(name) {
 			return nil, usage("--vary %s: %s is given twice: want all of its values in one list", text, name)
 		}
 		given[name] = list
@@ -201,12 +205,19 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 	if given["s"] != "" && given["c"] == "" {
 		delete(values, "c") // the preset's
 	}
-	asked := &gridRequest{base: base}
+	asked, laws := &gridRequest{base: base}, base
+	if list, there := vary["cost"]; there { // before numbers that only they read
+		axis, err := grid.ParseAxis(base, "cost", list)
+		if err != nil {
+			return nil, usage("--vary cost=%s: %w", list, err)
+		}
+		laws = axis.AllCosts(base)
+	}
 	for i, name := range order {
 		if _, there := vary[name]; !there || slices.Contains(order[:i], name) {
 			continue
 		}
-		axis, err := grid.ParseAxis(base, name, vary[name])
+		axis, err := grid.ParseAxis(laws, name, vary[name])
 		if err != nil {
 			return nil, usage("--vary %s=%s: %w", name, vary[name], err)
 		}
@@ -235,6 +246,14 @@ func isAxisFlag(setting string) bool {
 	return false
 }
 
+// canonical is the name of a setting, in which - and _ are the same, or that of a number as it is.
+func canonical(base train.Config, name string) string {
+	if s, err := base.Settings().Find(name); err == nil {
+		return s.Name
+	}
+	return name
+}
+
 // readGridFile reads a configuration file of a grid: settings as for train, the axes as text or lists, and a table
 // [vary]. It returns the names in [vary] in alphabetical order, because TOML has no order.
 func readGridFile(path string, base *train.Config, values, vary map[string]string) ([]string, error) {
@@ -259,7 +278,8 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 				return nil, usage("quantal: %s: vary: want a table, [vary], with settings as keys", path)
 			}
 			for _, key := range slices.Sorted(maps.Keys(table)) {
-				name, text := strings.ReplaceAll(key, "_", "-"), setting.ListText(table[key], ",")
+				s, _ := base.Settings().Find(key) // or a number of a cost
+				name, text := cmp.Or(s.Name, key), s.FileAxis(table[key])
 				if err := once(name, "vary."+key); err != nil {
 					return nil, err
 				}
@@ -272,20 +292,25 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 			}
 			continue
 		}
-		name := strings.ReplaceAll(key, "_", "-")
+		name := key
 		for _, a := range axisFlags {
 			if key == a.flag {
 				name = a.setting
 			}
 		}
+		s, err := base.Settings().Find(name)
+		name = cmp.Or(s.Name, name)
 		if err := once(name, key); err != nil {
 			return nil, err
 		}
 		if isAxisFlag(name) {
-			values[name] = setting.ListText(value, ",")
+			values[name] = s.FileAxis(value)
 			continue
 		}
-		if err := base.Set(key, setting.ListText(value, "x")); err != nil {
+		if err == nil {
+			err = s.Set(s.FileText(value))
+		}
+		if err != nil {
 			return nil, usage("quantal: %s: %s: %w", path, key, err)
 		}
 	}

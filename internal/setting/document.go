@@ -147,14 +147,11 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 			missing = append(missing, *c.setting)
 			continue
 		}
-		separator := cmp.Or(c.setting.Several, ",")
-		if c.setting.perLayer() != nil {
-			separator = "x"
-		} else if !c.setting.asText() {
+		if c.setting.perLayer() == nil && !c.setting.asText() {
 			reflect.ValueOf(c.setting.Value).Elem().Set(read.Elem())
 			continue
 		}
-		text := ListText(read.Elem().Interface(), separator)
+		text := c.setting.FileText(read.Elem().Interface())
 		if err := c.setting.Set(text); err != nil {
 			return nil, fmt.Errorf("%s %q: %w", c.setting.Name, text, err)
 		}
@@ -162,23 +159,37 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 	return missing, nil
 }
 
-// ListText writes a value of a file as Set reads it, with a separator between the parts of a list. A table is a list of
-// NAME=VALUE.
-func ListText(v any, separator string) string {
-	if table, ok := v.(map[string]any); ok {
-		var parts []string
-		for _, name := range slices.Sorted(maps.Keys(table)) {
-			parts = append(parts, name+"="+ListText(table[name], "x"))
-		}
-		return strings.Join(parts, separator)
-	}
+// FileText writes a value of a file as Set reads it: of a list each value of a flag that may be given several times, or
+// the number of each layer. A table is a list of NAME=VALUE.
+func (s Setting) FileText(v any) string { return joined(v, cmp.Or(s.Several, "x")) }
+
+// FileAxis writes the values of an axis in a file, a list or the text of one, separated by commas.
+func (s Setting) FileAxis(v any) string {
 	list, ok := v.([]any)
 	if !ok {
 		return fmt.Sprint(v)
 	}
 	var parts []string
 	for _, v := range list {
-		parts = append(parts, ListText(v, "x"))
+		parts = append(parts, s.FileText(v))
+	}
+	return strings.Join(parts, ",")
+}
+
+// joined writes a value of a file with a separator between the parts of a list or table.
+func joined(v any, separator string) string {
+	var parts []string
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, name+"="+joined(v[name], "x"))
+		}
+	case []any:
+		for _, v := range v {
+			parts = append(parts, joined(v, "x"))
+		}
+	default:
+		return fmt.Sprint(v)
 	}
 	return strings.Join(parts, separator)
 }
