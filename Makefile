@@ -54,6 +54,7 @@ fuzz: go
 	$(TEST) ./results/store -run '^$$' -fuzz FuzzReadSafetensors -fuzztime 200000x
 	$(TEST) ./results/store -run '^$$' -fuzz FuzzReadConfig -fuzztime 200000x
 	$(TEST) ./kernels/ptx -run '^$$' -fuzz FuzzParse -fuzztime 500000x
+	$(TEST) ./graph -run '^$$' -fuzz FuzzParseLaw -fuzztime 100000x
 
 bench: go
 	$(TEST) ./kernels ./kernels/cpu ./mnist -run '^$$' -bench .

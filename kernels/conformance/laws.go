@@ -20,6 +20,7 @@ var laws = [][]string{
 	{"smooth = c*softplus(-4*sigma)*sigmoid(mu) - c*tanh(sigma - k*mu)", "rest = lambda*log1p(mu^2) + c*expm1(-sigma)/k"},
 	{"pieces = c*min(sigma^-1, 4) + lambda*max(abs(mu), k) + select(sigma < 0.2, c*0.04/sigma, c*sigma)*sign(mu + k)",
 		"more = c*sqrt(sigma)*(mu <= k) - c*(mu == 2)*log(sigma) + 0.5*c*sigma^2"},
+	{"reward = -k*abs(mu)", "reliability = c*sigma^-2"}, // the standard form, with a slope of the other sign
 }
 
 func parsed(t testing.TB, texts []string) []graph.Law {

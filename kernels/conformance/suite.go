@@ -18,6 +18,7 @@ type Machine struct {
 	// the same.
 	Ways map[string]Open
 	Slow bool // as an interpreter is: some of the tests are enough
+	Laws int  // random laws that it takes; 0 means 10,000
 }
 
 // Test runs all tests on the machines.
@@ -34,6 +35,7 @@ func Test(t *testing.T, machines ...Machine) {
 		{"PlainLaws", plainLaws},
 		{"LayersAgainstFloat64", layersAgainstFloat64},
 		{"LayersByThemselves", eachMachine(layersByThemselves)},
+		{"RandomLaws", randomLaws},
 		{"SingularLaw", eachMachine(singularLaw)},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},

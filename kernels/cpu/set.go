@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -87,7 +88,7 @@ type updating struct {
 	sums    []float64   // for each row sum_k dW xi, to be filled when sigma is shared
 	pricing *pricing    // of costs that are a formula; nil for others
 	phi     []float32   // of the layer, for these
-	numbers [10]float32 // of the rule, as the assembly reads them
+	numbers [11]float32 // of the rule, as the assembly reads them
 }
 
 // summing holds what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums
@@ -113,8 +114,9 @@ type scratch struct {
 // setRule sets the rule.
 func (u *updating) setRule(r kernels.TrainingStep[float32]) {
 	u.rule = r
-	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, r.Magnitude, -r.Magnitude,
-		r.Decay}
+	size := float32(math.Abs(float64(r.Magnitude)))
+	u.numbers = [...]float32{r.Beta1, r.Gain1, r.Beta2, r.Gain2, r.Rate, r.Root, r.Epsilon, size, -size, r.Decay,
+		float32(math.Copysign(1e38, float64(r.Magnitude)))}
 }
 
 // portable is plain Go: the reference for the others, and the set on other processors.

@@ -21,6 +21,7 @@ const (
 	magnitude
 	minusMagnitude
 	decay
+	steep // 1e38 with the sign of the magnitude's slope
 )
 
 // updateRows x updateColumns is the tile of dW: for each example two vectors of x and four numbers of dy make eight
@@ -49,11 +50,11 @@ func (u *updating) slot(base reg.Register) operand.Mem {
 	return operand.Mem{Base: base, Index: u.offset, Scale: 1, Disp: u.column}
 }
 
-// addMagnitudeSlope adds the derivative of the magnitude cost to g: sign(mu) times the rule's magnitude, 0 at 0. The
-// product overflows for all but the smallest mu, which does no harm.
+// addMagnitudeSlope adds the derivative of the magnitude cost to g: sign(mu) times the rule's magnitude, 0 at 0, which
+// is mu, made steep, between the magnitudes. The product overflows for all but the smallest mu, which does no harm.
 func (u *updating) addMagnitudeSlope(mu, g vec) {
 	s := u.vector()
-	u.mul(u.assembler.number(1e38), mu, s)
+	u.mul(u.number(steep), mu, s)
 	u.max(u.number(minusMagnitude), s, s)
 	u.min(u.number(magnitude), s, s)
 	u.add(s, g, g)
