@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/png"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // labels are those of a key, with what is shown of each.
@@ -173,5 +176,43 @@ func TestPictures(t *testing.T) {
 	for _, bad := range []int{0, 1, 3} {
 		_, err = Pictures(images, labels, 2, bad)
 		wantError(t, err, "96 bytes for 24 images of 2 x ")
+	}
+}
+
+// A label longer than its axis is broken into lines, or shortened: the layout ends, and all of it is on the page.
+func TestLongLabels(t *testing.T) {
+	long := strings.Repeat("the cost Σσ^{−ρ}/ρ of all synapses ", 9)
+	for _, label := range []string{long, strings.ReplaceAll(long, " ", "_"), "Cost of all synapses, in nats of a minibatch"} {
+		p := Panel{Title: "title", X: Axis{Label: label}, Y: Axis{Label: label, Log: true}, Letter: "A",
+			Layers: []Layer{Curve{Label: "a", X: []float64{1, 2, 3}, Y: []float64{1, 20, 300}}}}
+		plain := p
+		plain.X.Label, plain.Y.Label = "c", "σ"
+		for _, rows := range [][][]Panel{{{p, p, p, p}, {plain, plain, plain, plain}, {p, p, p, p}}, {{plain, p}}} {
+			for _, high := range []float64{8, 44} {
+				f, err := NewFigure(Block{Rows: rows, RowHeight: high, Shared: len(rows) > 1})
+				check(t, err)
+				page, err := f.lay()
+				check(t, err)
+				c := draw.Crop(draw.New(vgsvg.New(page.width, page.height)), margin, -margin, margin, -margin)
+				b := page.blocks[0]
+				page.fitLabels(b, c)
+				for j, row := range b.place(c, page.headings(b, c)) {
+					for i, tile := range row {
+						if tile.Min.X < -1 || tile.Max.X > page.width+1 || high > 8 &&
+							(tile.Min.Y < -1 || tile.Max.Y > page.height+1) {
+							t.Errorf("%.20q, %g mm: panel %d of row %d is at %v of a page of %v x %v", label, high, i, j,
+								tile.Rectangle, page.width, page.height)
+						}
+						text := b.rows[j][i].plot.Y.Label.Text
+						if n := strings.Count(text, "\n") + 1; n > 3 || high > 8 &&
+							page.text(labelSize).Width(text) > 1.1*(tile.data.Max.Y-tile.data.Min.Y) {
+							t.Errorf("%q, %g mm: a label of %d lines is longer than its axis of %v", text, high, n,
+								tile.data.Max.Y-tile.data.Min.Y)
+						}
+					}
+				}
+				check(t, f.Encode(io.Discard, ".png"))
+			}
+		}
 	}
 }

@@ -44,6 +44,7 @@ func (h style) drawBlock(b laid, c draw.Canvas) {
 		height := h.drawKey(b.key, &c, vg.Point{X: c.Min.X, Y: c.Max.Y}, c.Max.X-c.Min.X)
 		c = draw.Crop(c, 0, 0, 0, -height)
 	}
+	h.fitLabels(b, c)
 	headings := h.headings(b, c)
 	placed := b.place(c, headings)
 	left := make([]vg.Length, len(placed[0])) // of the letters in each column
@@ -76,6 +77,67 @@ func (h style) drawBlock(b laid, c draw.Canvas) {
 			h.drawInside(p.Note, c, tile.data)
 		}
 	}
+}
+
+// fitLabels breaks labels that are longer than their axes into lines: the layout gives a label the room that it needs
+// along its axis, and has none to give beyond the data area.
+func (h style) fitLabels(b laid, c draw.Canvas) {
+	each := func(do func(row, column int, p plotted)) {
+		for j, row := range b.rows {
+			for i, p := range row {
+				if p.plot != nil {
+					do(j, i, p)
+				}
+			}
+		}
+	}
+	labels := map[*string]string{}
+	note := func(text *string) {
+		if *text != "" {
+			labels[text], *text = *text, "X" // as high as a line, and not wide
+		}
+	}
+	each(func(_, _ int, p plotted) { note(&p.plot.X.Label.Text); note(&p.plot.Y.Label.Text) })
+	for range 2 { // lines of one label take room from the other
+		placed := b.place(c, h.headings(b, c))
+		each(func(j, i int, p plotted) {
+			data := placed[j][i].data
+			for text, room := range map[*string]vg.Length{&p.plot.X.Label.Text: data.Max.X - data.Min.X,
+				&p.plot.Y.Label.Text: data.Max.Y - data.Min.Y} {
+				if *text != "" {
+					*text = h.fit(labels[text], room)
+				}
+			}
+		})
+	}
+}
+
+// fit breaks a label between words into lines of a length, at most three, and shortens what is still longer.
+func (h style) fit(label string, room vg.Length) string {
+	const most = 3
+	style := h.text(labelSize)
+	if style.Width(label) <= room {
+		return label
+	}
+	lines := broken(style, label, room)
+	if len(lines) > most {
+		lines = append(lines[:most-1], strings.Join(lines[most-1:], " "))
+	}
+	for i, line := range lines {
+		if style.Width(line) > room {
+			lines[i] = shortened(style, line, room)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// shortened cuts a line to a length. What is raised or lowered in it stands on the line, as its braces may be cut.
+func shortened(style text.Style, line string, room vg.Length) string {
+	runes := []rune(strings.NewReplacer("^{", "^", "_{", "_", "}", "").Replace(line))
+	for len(runes) > 1 && style.Width(string(runes)+"…") > room {
+		runes = runes[:len(runes)-1]
+	}
+	return strings.TrimRight(string(runes), " ") + "…"
 }
 
 // headings is the height of titles, letters and keys above each row of a block. They break into lines by the width of
@@ -144,7 +206,8 @@ func (b laid) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][]ti
 	for j := range rows {
 		height -= headings[j] + bottom[j] + top[j]
 	}
-	width, height = width/vg.Length(columns), height/vg.Length(rows)
+	const least = 2 * tickSize // where axes need more than there is
+	width, height = max(width/vg.Length(columns), least), max(height/vg.Length(rows), least)
 
 	tiles := make([][]tile, rows)
 	y := c.Max.Y
@@ -209,10 +272,14 @@ func (h style) noteStyle() text.Style {
 	return style
 }
 
-// lines breaks a note between words into lines of a width.
-func (h style) lines(note string, width vg.Length) (lines []string) {
-	style := h.noteStyle()
-	for word := range strings.FieldsSeq(note) {
+// lines breaks a note into lines of a width.
+func (h style) lines(note string, width vg.Length) []string {
+	return broken(h.noteStyle(), note, width)
+}
+
+// broken breaks a text between words into lines of a width.
+func broken(style text.Style, words string, width vg.Length) (lines []string) {
+	for word := range strings.FieldsSeq(words) {
 		last := len(lines) - 1
 		if last >= 0 && style.Width(lines[last]+" "+word) <= width {
 			lines[last] += " " + word

@@ -172,7 +172,7 @@ func (s sheet) note(remark string) string {
 		parts = append(parts, "The entropic cost is −Σ ln σ.")
 	}
 	if slices.ContainsFunc(s.Rows, func(row []draw.Panel) bool { return row[0].Y.Label == mixedCosts }) {
-		parts = append(parts, "The cost is Σσ^−ρ/ρ, or −Σ ln σ, where ρ is given, else what all synapses pay (nats).")
+		parts = append(parts, "The cost is Σσ^{−ρ}/ρ, or −Σ ln σ, where ρ is given, else what all synapses pay (nats).")
 	}
 	if s.hidden > 0 {
 		parts = append(parts, fmt.Sprintf("%s without a positive σ or cost cannot be shown on logarithmic axes.",
