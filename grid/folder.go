@@ -301,15 +301,16 @@ func (f *Folder) Network(id string) (*store.Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.network(r)
+	config, _ := f.Config(id)
+	return f.network(r, config)
 }
 
-func (f *Folder) network(r store.Record) (*store.Checkpoint, error) {
+func (f *Folder) network(r store.Record, config train.Config) (*store.Checkpoint, error) {
 	c, err := store.ReadNetwork(f.networkPath(r.ID))
 	if err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(c.CheckFinite(), r.Check(c)); err != nil {
+	if err := cmp.Or(c.CheckFinite(), r.Check(c, config.Terms)); err != nil {
 		return nil, &store.CorruptError{Path: f.networkPath(r.ID), Reason: sentence.Of(err)}
 	}
 	return c, nil
@@ -321,10 +322,13 @@ func (f *Folder) Missing(points []Point) (missing []Point, damaged []error, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	finished := map[string]bool{}
+	finished, configs := map[string]bool{}, map[string]train.Config{}
+	for _, p := range f.Points() {
+		configs[p.ID] = p.Config
+	}
 	for _, r := range records {
 		if r.Status == store.Done {
-			if _, err := f.network(r); err != nil {
+			if _, err := f.network(r, configs[r.ID]); err != nil {
 				damaged = append(damaged, err)
 				continue
 			}

@@ -462,6 +462,32 @@ func TestOnlyThePlannedCounts(t *testing.T) {
 	}
 }
 
+// The network of a record that has other costs than the paper's pays what the record says.
+func TestNetworksOfLawsAreChecked(t *testing.T) {
+	c, set := small(t)
+	c.Epochs = 1
+	check(t, c.Set("cost", "a = c*exp(-k*sigma); b = lambda*mu^2/sigma"))
+	check(t, c.Set("set", "k=2"))
+	points, err := Points(c, axes(t, "noise=heterogeneous,layer,none")...)
+	check(t, err)
+	f := planned(t, t.TempDir(), points)
+	check(t, f.Run(context.Background(), set, points, options(), Events{}))
+	for i, p := range points[:2] { // without noise no cost is left
+		n, err := f.Network(p.ID)
+		check(t, err)
+		n.State.Mu[3] *= 1.01
+		check(t, store.WriteNetwork(f.networkPath(p.ID), n))
+		if _, err := f.Network(p.ID); err == nil || !strings.Contains(err.Error(), "its cost b is ") {
+			t.Errorf("network %d with another mean: %v", i, err)
+		}
+	}
+	missing, damaged, err := f.Missing(points)
+	check(t, err)
+	if len(missing) != 2 || len(damaged) != 2 {
+		t.Errorf("missing %v, damaged %v", ids(missing), damaged)
+	}
+}
+
 // Without locks, two processes may train the same networks: nothing is lost, and neither removes the other's plan.
 func TestFoldersWithoutLocks(t *testing.T) {
 	c, set := small(t)

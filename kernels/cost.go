@@ -247,33 +247,37 @@ type NamedValue struct {
 func (p *Program) Costs(s *State, m Member) []NamedValue {
 	var values []NamedValue
 	for _, g := range p.Gradients() {
-		layer := p.Layout.Layers[g.Layer]
-		mu := s.Mu[p.Layout.Offset(g.Layer):]
-		var phi []float32
-		if p.Layout.Sharing != NoNoise {
-			phi = s.Phi[p.Layout.PhiOffset(g.Layer):]
-		}
 		for _, c := range g.Costs {
-			f := m.Layer(g.Layer).Bind(c.Formula)
-			in, values64, sum := make([]float64, len(f.Inputs)), make([]float64, len(f.Lines)), 0.0
-			for r := range layer.Out {
-				for k := range layer.Columns() {
-					for i, name := range f.Inputs {
-						if in[i] = float64(mu[r*layer.Stride()+k]); name == InputSigma {
-							in[i], _ = Softplus(float64(phi[layer.PhiIndex(p.Layout.Sharing, r, k)]))
-						}
-					}
-					evaluate(f, in, values64)
-					sum += values64[f.Outputs[0]]
-				}
-			}
 			i := slices.IndexFunc(values, func(v NamedValue) bool { return v.Name == c.Name })
 			if i < 0 {
 				i = len(values)
 				values = append(values, NamedValue{Name: c.Name})
 			}
-			values[i].Value += sum
+			values[i].Value += c.Sum(p.Layout, g.Layer, s, m)
 		}
 	}
 	return values
+}
+
+// Sum is the cost of a layer of a network, biases included.
+func (c Cost) Sum(l Layout, layer int, s *State, m Member) float64 {
+	of, mu := l.Layers[layer], s.Mu[l.Offset(layer):]
+	var phi []float32
+	if l.Sharing != NoNoise {
+		phi = s.Phi[l.PhiOffset(layer):]
+	}
+	f := m.Layer(layer).Bind(c.Formula)
+	in, values, sum := make([]float64, len(f.Inputs)), make([]float64, len(f.Lines)), 0.0
+	for r := range of.Out {
+		for k := range of.Columns() {
+			for i, name := range f.Inputs {
+				if in[i] = float64(mu[r*of.Stride()+k]); name == InputSigma && phi != nil { // without noise nothing reads it
+					in[i], _ = Softplus(float64(phi[of.PhiIndex(l.Sharing, r, k)]))
+				}
+			}
+			evaluate(f, in, values)
+			sum += values[f.Outputs[0]]
+		}
+	}
+	return sum
 }

@@ -187,6 +187,20 @@ func (c Config) Price() (*synapse.Price, error) {
 	return synapse.NewPrice(c.Member().Number, slopes...)
 }
 
+// Terms are what the synapses of a network pay by their costs, unless those are the paper's.
+func (c Config) Terms(l kernels.Layout, s *kernels.State) store.Terms {
+	if len(c.Costs) == 0 {
+		return nil
+	}
+	terms := store.Terms{}
+	for _, law := range c.costs(l.Sharing) {
+		for layer := range l.Layers {
+			terms[law.Name] += kernels.Cost{Name: law.Name, Formula: law.Formula}.Sum(l, layer, s, c.Member())
+		}
+	}
+	return terms
+}
+
 // Reads reports whether the network's costs read a number. The paper's read c, rho and lambda, with whatever noise.
 func (c Config) Reads(name string) bool {
 	return len(c.Costs) == 0 || Costs(c.costs(c.Spec(1, 1).Sharing)).reads(name)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -168,6 +169,63 @@ func TestObjectiveTerms(t *testing.T) {
 			if d := math.Abs(costs["reliability"] - reliability); d > 1e-6*math.Abs(reliability) {
 				t.Errorf("%s, rho %s: reliability %v, want %v", noise, rho, costs["reliability"], reliability)
 			}
+		}
+	}
+}
+
+// The terms of other costs against a sum over the exported synapses; the objective is performance and their sum.
+func TestObjectiveOfLaws(t *testing.T) {
+	for _, noise := range Noises() {
+		c, set := small(t)
+		c.Noise, c.Epochs, c.Draws = noise, 1, 0
+		for name, text := range map[string]string{"cost": "a = c*exp(-k*sigma); b = lambda*mu^2/sigma; m = mu^2", "set": "k=2"} {
+			if err := c.Set(name, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := newRun(t, c, set)
+		if err := r.Train(context.Background(), Events{}); err != nil {
+			t.Fatal(err)
+		}
+		outcomes, err := r.Outcomes(context.Background(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkpoint, err := r.Checkpoint(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, want := outcomes[0], store.Terms{}
+		tensors := map[string][]float32{}
+		for _, tensor := range checkpoint.Export() {
+			tensors[tensor.Name] = tensor.Data
+		}
+		for name, mus := range tensors {
+			part, isMu := strings.CutSuffix(name, ".mu")
+			for i, v := range mus {
+				if mu := float64(v); isMu {
+					want["m"] += mu * mu
+					if noise != "none" {
+						sigmas := tensors[part+".sigma"]
+						sigma := float64(sigmas[i%len(sigmas)])
+						want["a"] += c.C * math.Exp(-2*sigma)
+						want["b"] += c.Lambda * mu * mu / sigma
+					}
+				}
+			}
+		}
+		sum := o.ObjectiveNLL
+		for name, v := range want {
+			if sum += v; !(math.Abs(o.ObjectiveCosts.Of(name)-v) <= 1e-6*v) {
+				t.Errorf("%s: %s %v, want %v", noise, name, o.ObjectiveCosts.Of(name), v)
+			}
+		}
+		if len(o.ObjectiveCosts) != len(want) || !(math.Abs(o.Objective-sum) <= 1e-9*sum) ||
+			!math.IsNaN(o.ObjectiveMagnitude+o.ObjectiveReliability) {
+			t.Errorf("%s: objective %v of %v, want %v", noise, o.Objective, o.ObjectiveCosts, sum)
+		}
+		if d := cmp.Diff(o.ObjectiveCosts, c.Terms(checkpoint.Layout, checkpoint.State)); d != "" {
+			t.Errorf("%s: the same from the parameters: %s", noise, d)
 		}
 	}
 }

@@ -21,9 +21,11 @@ func TestMetrics(t *testing.T) {
 	var want []Epoch
 	for i := 1; i <= 3; i++ {
 		e := Epoch{Epoch: i, Step: 3000 * i, NLL: math.Exp(-float64(i)), ObjectiveReliability: math.Inf(1),
-			SigmaRMS: math.NaN(), SigmaRMSLayers: []float64{0.1, math.NaN(), math.Inf(-1)}}
+			ObjectiveCosts: Terms{"a": 0.5, "b": math.NaN(), "d": math.Inf(-1)},
+			SigmaRMS:       math.NaN(), SigmaRMSLayers: []float64{0.1, math.NaN(), math.Inf(-1)}}
 		check(t, f.AppendMetrics(e))
 		e.ObjectiveReliability, e.SigmaRMSLayers[2] = math.NaN(), math.NaN() // JSON has one word for all of them
+		e.ObjectiveCosts["d"] = math.NaN()
 		want = append(want, e)
 	}
 	got, err := f.Metrics()
@@ -35,6 +37,7 @@ func TestMetrics(t *testing.T) {
 	check(t, err)
 	lines := strings.SplitAfter(string(text), "\n")
 	if len(lines) != 4 || lines[3] != "" || !json.Valid([]byte(lines[0])) ||
+		!strings.Contains(lines[0], `"objective_costs":{"a":0.5,"b":null,"d":null}`) ||
 		!strings.Contains(lines[0], `"sigma_rms":null`) || !strings.Contains(lines[0], `"sigma_rms_layers":[0.1,null,null]`) {
 		t.Errorf("metrics.jsonl is\n%s", text)
 	}

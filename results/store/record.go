@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"quantal/internal/input"
+	"quantal/kernels"
 )
 
 // Settings say which network of a grid a record belongs to: everything that determines its results, on one data set.
@@ -216,8 +217,8 @@ func (r Record) complete(written map[string]json.RawMessage) error {
 }
 
 // Check reports whether a network is that of the record, according to the record's numbers: seed, sizes and steps, the
-// sigma of each layer and the cost of magnitude.
-func (r Record) Check(c *Checkpoint) error {
+// sigma of each layer and the cost of magnitude, or what it pays by the terms of other costs, which terms computes.
+func (r Record) Check(c *Checkpoint, terms func(kernels.Layout, *kernels.State) Terms) error {
 	var hidden []string
 	for _, l := range c.Layout.Layers[:len(c.Layout.Layers)-1] {
 		hidden = append(hidden, strconv.Itoa(l.Out))
@@ -236,13 +237,21 @@ func (r Record) Check(c *Checkpoint) error {
 	}
 	const rounding = 1e-6 // relative; another processor adds up in the same order, but may round differently
 	differ := func(what string, network, record float64) error {
-		if math.Abs(network-record) <= rounding*math.Abs(record) || math.IsNaN(record) {
+		if math.Abs(network-record) <= rounding*math.Abs(record) {
 			return nil
 		}
 		return fmt.Errorf("is not the network of this record: its %s is %g, the record says %g", what, network, record)
 	}
 	var err error
-	if r.Layers("lambda") == "" {
+	if len(r.ObjectiveCosts) > 0 {
+		pays := terms(c.Layout, c.State)
+		for _, name := range r.ObjectiveCosts.Names() {
+			if network, record := pays.Of(name), r.ObjectiveCosts[name]; finite(network) || finite(record) {
+				err = cmp.Or(err, differ("cost "+name, network, record))
+			}
+		}
+	}
+	if r.Layers("lambda") == "" && finite(r.ObjectiveMagnitude) {
 		err = differ("cost of magnitude", r.Lambda*c.magnitude(), r.ObjectiveMagnitude)
 	}
 	for i, sigma := range c.SigmaRMSLayers() {

@@ -158,7 +158,7 @@ func TestRecordOfItsNetwork(t *testing.T) {
 		}
 	}
 	r.ObjectiveMagnitude = 0.5 * sum
-	check(t, r.Check(c))
+	check(t, r.Check(c, nil))
 	for want, change := range map[string]func(c *Checkpoint){
 		"seed": func(c *Checkpoint) { c.Seed++ },
 		"step": func(c *Checkpoint) { c.Step++ },
@@ -172,7 +172,21 @@ func TestRecordOfItsNetwork(t *testing.T) {
 	} {
 		other := filled(layout, 100, normal(1))
 		change(other)
-		if err := r.Check(other); err == nil || !strings.Contains(err.Error(), want) {
+		if err := r.Check(other, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	pays := func(a, b float64) func(kernels.Layout, *kernels.State) Terms {
+		return func(kernels.Layout, *kernels.State) Terms { return Terms{"a": a, "b": b} }
+	}
+	r.ObjectiveMagnitude, r.ObjectiveCosts = math.NaN(), Terms{"a": 0.5, "b": math.NaN()}
+	check(t, r.Check(c, pays(0.5, math.NaN())))
+	check(t, r.Check(c, pays(0.5*(1+1e-8), math.Inf(1)))) // not finite in the network either
+	for want, terms := range map[string]func(kernels.Layout, *kernels.State) Terms{
+		"its cost a is 0.501, the record says 0.5": pays(0.501, math.NaN()), "its cost b is 1": pays(0.5, 1),
+		"its cost a is NaN": func(kernels.Layout, *kernels.State) Terms { return nil },
+	} {
+		if err := r.Check(c, terms); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}

@@ -133,10 +133,12 @@ func TestFigureFormats(t *testing.T) {
 
 // TestLearningCurveExplains: next to the accuracy are sigma per layer and the terms of the objective, if there are any.
 func TestLearningCurveExplains(t *testing.T) {
-	plain, noisy, entropic := curvePoints(5), curvePoints(5), curvePoints(5)
+	plain, noisy, entropic, laws := curvePoints(5), curvePoints(5), curvePoints(5), curvePoints(5)
 	for i := range noisy {
 		noisy[i].SigmaRMSLayers = []float64{0.001 * math.Exp(float64(i)), 0.001}
 		noisy[i].ObjectiveNLL, noisy[i].ObjectiveReliability = 1e3, 1e9*math.Exp(float64(-i))
+		laws[i].ObjectiveNLL, laws[i].ObjectiveMagnitude, laws[i].ObjectiveReliability = 1e3, math.NaN(), math.NaN()
+		laws[i].ObjectiveCosts = store.Terms{"price": 10, "actin": 20, "lost": math.NaN()}
 		entropic[i].ObjectiveReliability = -1e3 - float64(i) // below 0: no logarithmic axis
 	}
 	for name, c := range map[string]struct {
@@ -147,6 +149,7 @@ func TestLearningCurveExplains(t *testing.T) {
 		"noisy": {noisy,
 			"σ, root mean square, log: layer 1, layer 2; Objective (nats), log: performance, reliability"},
 		"entropic": {entropic, "Objective (nats): reliability"},
+		"laws":     {laws, "Objective (nats), log: performance, actin, price"},
 	} {
 		figure, err := LearningCurve(c.epochs)
 		check(t, err)
