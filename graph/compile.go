@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -37,7 +38,7 @@ func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*ke
 	c := compiler{
 		program: &kernels.Program{Rule: rule},
 		buffers: map[*gorgonia.Node]kernels.Buffer{}, deltas: map[*gorgonia.Node]delta{},
-		muOf: map[*gorgonia.Node]int{}, sigmaOf: map[*gorgonia.Node]int{},
+		muOf: map[*gorgonia.Node]int{}, sigmaOf: map[*gorgonia.Node]int{}, thetaOf: map[*gorgonia.Node]int{},
 	}
 	sorted, err := gorgonia.Sort(g) // the roots first
 	if err != nil {
@@ -71,6 +72,7 @@ type layer struct {
 	activation   kernels.Activation
 	linear       *gorgonia.Node // the output before its activation
 	activated    *gorgonia.Node // the output after it
+	theta        gorgonia.Nodes // the parameters of synapses that have their own, on which mu and sigma depend
 	dmu, dsigma  *gorgonia.Node // the parts of the likelihood
 	fed          bool           // whether something reads the output
 	backwardDone bool
@@ -91,6 +93,7 @@ type compiler struct {
 	deltas  map[*gorgonia.Node]delta          // which gradient a node is
 	muOf    map[*gorgonia.Node]int            // parameter -> layer
 	sigmaOf map[*gorgonia.Node]int            // sigma -> first layer
+	thetaOf map[*gorgonia.Node]int            // parameter of a synapse that has its own -> layer
 	input   *gorgonia.Node
 	loss    *gorgonia.Node // the likelihood
 	pending []pending
@@ -195,8 +198,8 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 	case i > 0 && op.Sharing != c.layers[0].op.Sharing:
 		return fmt.Errorf("%v shares sigma per %v, the layers before it per %v: want one sharing", op, op.Sharing,
 			c.layers[0].op.Sharing)
-	case !mu.IsVar():
-		return fmt.Errorf("%v: its mu, %v, is not an input of the graph", op, mu)
+	case i > 0 && own(mu, i) != own(c.layers[0].mu, 0):
+		return fmt.Errorf("%v and the layers before it have synapses of two kinds: want one", op)
 	}
 	if j, used := c.muOf[mu]; used {
 		return fmt.Errorf("%v: its mu, %v, already belongs to layer %d", op, mu, j)
@@ -221,11 +224,15 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 	}
 	if op.Sharing != kernels.NoNoise {
 		l.sigma = in[2]
-		if err := c.noise(op, i, in[2:]); err != nil {
+		if err := c.noise(op, i, mu, in[2:]); err != nil {
 			return err
 		}
 	}
-	c.muOf[mu] = i
+	if !own(mu, i) {
+		c.muOf[mu] = i
+	} else if err := c.synapse(l, i); err != nil {
+		return fmt.Errorf("%v: %w", op, err)
+	}
 	l.dst, l.activated = c.newBuffer(n, op.Out), n
 	c.layers = append(c.layers, l)
 	c.program.Layout.Layers = append(c.program.Layout.Layers, op.Layer)
@@ -236,10 +243,46 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 	return nil
 }
 
+// own reports whether the mu of layer i follows from parameters that synapses have of their own.
+func own(mu *gorgonia.Node, i int) bool {
+	_, named := parameterOf(mu, i)
+	return named || !mu.IsVar()
+}
+
+// synapse reads mu and sigma of layer i as formulas of the parameters of its synapses.
+func (c *compiler) synapse(l *layer, i int) error {
+	if l.sigma == nil || l.op.Sharing != kernels.PerSynapse {
+		return fmt.Errorf("its mu, %v, is not an input of the graph, and noise is per %v: want it per synapse", l.mu,
+			l.op.Sharing)
+	}
+	var names []string
+	f, err := lower(gorgonia.Nodes{l.mu, l.sigma}, func(n *gorgonia.Node) (string, bool) {
+		name, ok := parameterOf(n, i)
+		if !ok || !n.IsVar() || !n.Shape().Eq(l.mu.Shape()) {
+			return "", false
+		}
+		if j, used := c.thetaOf[n]; used {
+			return name, j == i
+		}
+		c.thetaOf[n] = i
+		names, l.theta = append(names, name), append(l.theta, n)
+		return name, true
+	})
+	if err != nil {
+		return fmt.Errorf("its mu and sigma: %w", err)
+	}
+	if i == 0 {
+		c.program.Synapse.Moments, c.program.Layout.Parameters = f, names
+	} else if !f.Equal(c.program.Synapse.Moments) {
+		return fmt.Errorf("its synapses are not those of the layers before it")
+	}
+	return nil
+}
+
 // noise checks sigma, seed and step of layer i.
-func (c *compiler) noise(op gorgonia.Op, i int, in gorgonia.Nodes) error {
+func (c *compiler) noise(op gorgonia.Op, i int, mu *gorgonia.Node, in gorgonia.Nodes) error {
 	sigma := in[0]
-	if _, ok := sigma.Op().(*Sigma); !ok || !operands(sigma)[0].IsVar() {
+	if _, ok := sigma.Op().(*Sigma); !own(mu, i) && (!ok || !operands(sigma)[0].IsVar()) {
 		return fmt.Errorf("%v: its sigma, %v, is not that of an input of the graph", op, sigma)
 	}
 	first, used := c.sigmaOf[sigma]
@@ -408,10 +451,15 @@ func (c *compiler) finish(loss *gorgonia.Node) error {
 		return err
 	}
 	for i, l := range c.layers {
-		if laws[i].Slopes, err = c.slopes(i, l); err != nil {
+		read, check := c.slopes, checkSlopes
+		if l.theta != nil {
+			laws[i].Parameters = c.program.Layout.Parameters
+			read, check = c.synapseSlopes, c.checkSynapse
+		}
+		if laws[i].Slopes, err = read(i, l); err != nil {
 			return err
 		}
-		if err := checkSlopes(laws[i]); err != nil {
+		if err := check(laws[i]); err != nil {
 			return fmt.Errorf("layer %d: %w", i, err)
 		}
 	}
@@ -422,13 +470,17 @@ func (c *compiler) finish(loss *gorgonia.Node) error {
 // belongs to a layer sets it; nodes of other layers are then not variables.
 func (c *compiler) variable(n *gorgonia.Node, layer *int) (name string, ok bool) {
 	at, name := -1, ""
-	if i, ok := c.muOf[n]; ok {
+	if i, ok := c.thetaOf[n]; ok {
+		at = i
+		name, _ = parameterOf(n, i)
+	} else if i, ok := c.muOf[n]; ok {
 		at, name = i, kernels.InputMu
 	} else if op, ok := n.Op().(*Spread); ok {
 		if _, ok := c.sigmaOf[operands(n)[0]]; ok {
 			at, name = op.Index, kernels.InputSigma
 		}
-	} else if i, ok := c.sigmaOf[n]; ok && c.program.Layout.Sharing == kernels.PerSynapse {
+	} else if i, ok := c.sigmaOf[n]; ok && c.program.Layout.Sharing == kernels.PerSynapse &&
+		c.program.Layout.Parameters == nil {
 		at, name = i, kernels.InputSigma
 	} else if _, ok := n.Op().(*CostWeight); ok {
 		in := operands(n)
@@ -499,6 +551,32 @@ func (c *compiler) slopes(i int, l *layer) (kernels.Formula, error) {
 		return formula, fmt.Errorf("gradient of the costs of layer %d: %w", i, err)
 	}
 	return summed(formula, len(mu)), nil
+}
+
+// synapseSlopes reads the gradients of the parameters of a layer's synapses, of the costs and, by way of mu and sigma,
+// of the likelihood.
+func (c *compiler) synapseSlopes(i int, l *layer) (kernels.Formula, error) {
+	var gradients gorgonia.Nodes
+	for _, n := range l.theta {
+		if n.Deriv() == nil || l.dmu == nil || l.dsigma == nil {
+			return kernels.Formula{}, fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", n)
+		}
+		gradients = append(gradients, n.Deriv())
+	}
+	layer := i
+	f, err := lower(gradients, func(n *gorgonia.Node) (string, bool) {
+		switch n {
+		case l.dmu:
+			return kernels.InputDMu, true
+		case l.dsigma:
+			return kernels.InputDSigma, true
+		}
+		return c.variable(n, &layer)
+	}, append(slices.Clone(c.program.Layout.Parameters), kernels.InputDMu, kernels.InputDSigma)...)
+	if err != nil {
+		return f, fmt.Errorf("gradient of the parameters of layer %d: %w", i, err)
+	}
+	return f, nil
 }
 
 // summed is the formula whose outputs are the sums of the first n outputs and of the others.
@@ -584,29 +662,57 @@ func (c *compiler) fill(laws []kernels.Law) error {
 	return nil
 }
 
-// checkSlopes compares the slopes of a law with differences of its costs, at some points and for some numbers. Points
-// where the costs have a kink or are not finite are skipped.
+// checkSlopes compares the slopes of a law with differences of its costs.
 func checkSlopes(l kernels.Law) error {
+	return checkGradient(l, []string{kernels.InputMu, kernels.InputSigma}, func(values map[string]float64) float64 {
+		return priced(l, values)
+	})
+}
+
+// checkSynapse compares the slopes of a law of synapses with parameters of their own with differences of the costs and
+// of a likelihood of constant slopes over mu and sigma.
+func (c *compiler) checkSynapse(l kernels.Law) error {
+	return checkGradient(l, l.Parameters, func(values map[string]float64) float64 {
+		of := eval(c.program.Synapse.Moments, values)
+		return values[kernels.InputDMu]*of[0] + values[kernels.InputDSigma]*of[1] + priced(l, values)
+	})
+}
+
+// priced is the price of a synapse in the objective.
+func priced(l kernels.Law, values map[string]float64) (sum float64) {
+	for _, c := range l.Costs {
+		sum += eval(c.Formula, values)[0]
+	}
+	return sum * values[kernels.InputFraction]
+}
+
+// checkGradient compares the slopes of a law with differences of what they are the slopes of, over the given inputs, at
+// some points and for some numbers. Points where that has a kink or is not finite are skipped.
+func checkGradient(l kernels.Law, over []string, total func(values map[string]float64) float64) error {
 	const places, step = 16, 1e-5
-	u := make([]float64, places*(3+len(l.Numbers())))
+	of := append(slices.Clone(over), kernels.InputDMu, kernels.InputDSigma)
+	each := 1 + len(of) + len(l.Numbers())
+	u := make([]float64, places*each)
 	kernels.Uniforms(u, kernels.Noise{Seed: 1, Stream: kernels.StreamAnalysis}, 0)
-	for ; len(u) > 0; u = u[3+len(l.Numbers()):] {
-		values := map[string]float64{
-			kernels.InputMu: math.Copysign(0.1+u[0], 0.5-u[1]), kernels.InputSigma: 0.1 + u[1],
-			kernels.InputFraction: 0.1 + u[2],
+	for ; len(u) > 0; u = u[each:] {
+		values := map[string]float64{kernels.InputFraction: 0.1 + u[2]}
+		for i, name := range of {
+			values[name] = math.Copysign(0.1+u[(3*i)%each], 0.5-u[(3*i+1)%each])
+		}
+		if l.Parameters == nil {
+			values[kernels.InputSigma] = 0.1 + u[1]
 		}
 		for i, name := range l.Numbers() {
-			values[name] = 0.2 + 2*u[3+i]
+			values[name] = 0.2 + 2*u[1+len(of)+i]
 		}
-		total := func(of string, shift float64) (sum float64) {
-			for _, c := range l.Costs {
-				sum += eval(c.Formula, values, of, shift)[0]
-			}
-			return sum * values[kernels.InputFraction]
+		shifted := func(name string, by float64) float64 {
+			moved := maps.Clone(values)
+			moved[name] += by
+			return total(moved)
 		}
-		slopes := eval(l.Slopes, values, "", 0)
-		for i, of := range []string{kernels.InputMu, kernels.InputSigma} {
-			before, at, after := total(of, -step), total(of, 0), total(of, step)
+		slopes := eval(l.Slopes, values)
+		for i, name := range over {
+			before, at, after := shifted(name, -step), total(values), shifted(name, step)
 			rate := (after - before) / (2 * step)
 			scale := math.Abs(rate) + math.Abs(before) + math.Abs(after)
 			// A kink or a jump within a step is an error of bend / (2 step) in rate.
@@ -614,21 +720,19 @@ func checkSlopes(l kernels.Law) error {
 				continue // or NaN
 			}
 			if e := math.Abs(slopes[i] - rate); !(e <= 1e-3*scale) {
-				return fmt.Errorf("the gradient is not that of the costs: their slope over %s is %g at %v, the gradient has %g", of,
-					rate, values, slopes[i])
+				return fmt.Errorf("the gradient is not that of the costs: their slope over %s is %g at %v, the gradient has %g",
+					name, rate, values, slopes[i])
 			}
 		}
 	}
 	return nil
 }
 
-// eval evaluates a formula with one of its inputs shifted.
-func eval(f kernels.Formula, values map[string]float64, of string, shift float64) []float64 {
+// eval evaluates a formula.
+func eval(f kernels.Formula, values map[string]float64) []float64 {
 	in := make([]float64, len(f.Inputs))
 	for i, name := range f.Inputs {
-		if in[i] = values[name]; name == of {
-			in[i] += shift
-		}
+		in[i] = values[name]
 	}
 	return kernels.Eval(f, in...)
 }

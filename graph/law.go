@@ -71,14 +71,33 @@ func (e *LawError) Error() string {
 // ParseLaw reads a law such as "reliability = c * sigma^-rho", or without a name. Variables are mu and sigma unless
 // others are given; other names are numbers. It knows + - * / ^ (also written **), comparisons (1 if they hold, else
 // 0), condition ? a : b, and the functions of package kernels, including select(condition, a, b), with pow(a, b) for
-// a^b. Powers bind before signs and from the right: -a^2 is -(a^2), a^b^c is a^(b^c). An error is a *LawError.
+// a^b. Powers bind before signs and from the right: -a^2 is -(a^2), a^b^c is a^(b^c). It is an error if the law depends
+// on no variable. An error is a *LawError.
 func ParseLaw(text string, variables ...string) (Law, error) {
+	l, at, err := parseLaw(text, variables)
+	if err == nil && !l.Varies() {
+		err = &LawError{text, at, "want a formula that depends on " + strings.Join(l.Variables, " or ")}
+	}
+	return l, err
+}
+
+// ParseTerm is ParseLaw for a law that may depend on the quantities of a Synapse alone, which are numbers to it.
+func ParseTerm(text string) (Law, error) {
+	l, _, err := parseLaw(text, nil)
+	return l, err
+}
+
+// Varies reports whether the law depends on a variable.
+func (l Law) Varies() bool { return slices.ContainsFunc(l.Variables, l.Formula.Reads) }
+
+// parseLaw also returns the column at which the formula begins.
+func parseLaw(text string, variables []string) (Law, int, error) {
 	if len(variables) == 0 {
 		variables = []string{"mu", "sigma"}
 	}
 	p := lawParser{text: strings.Map(oneLine, text), inputs: slices.Clone(variables), variables: len(variables)}
 	if n := utf8.RuneCountInString(text); n > maxLawText || !utf8.ValidString(text) {
-		return Law{}, p.refuse(1, "want a formula of at most %d characters in UTF-8, got %d", maxLawText, n)
+		return Law{}, 0, p.refuse(1, "want a formula of at most %d characters in UTF-8, got %d", maxLawText, n)
 	}
 	return p.law()
 }
@@ -107,35 +126,30 @@ func (p *lawParser) refuseAt(n ast.Node, format string, args ...any) error {
 	return p.refuse(n.Location().From+1, format, args...)
 }
 
-func (p *lawParser) law() (Law, error) {
+func (p *lawParser) law() (Law, int, error) {
 	l := Law{Variables: p.inputs[:p.variables:p.variables]}
 	source := p.text
 	if m := lawName.FindStringSubmatchIndex(source); m != nil {
 		l.Name = source[m[2]:m[3]]
 		before := utf8.RuneCountInString(source[:m[4]])
 		if !lawWord.MatchString(l.Name) {
-			return l, p.refuse(1, "want a name of letters, digits and underscores before =, got %q", l.Name)
+			return l, 0, p.refuse(1, "want a name of letters, digits and underscores before =, got %q", l.Name)
 		}
 		source = strings.Repeat(" ", before) + source[m[4]:]
 	}
 	if strings.TrimSpace(source) == "" {
-		return l, p.refuse(utf8.RuneCountInString(source)+1, "want a formula such as c * sigma^-rho, got nothing")
+		return l, 0, p.refuse(utf8.RuneCountInString(source)+1, "want a formula such as c * sigma^-rho, got nothing")
 	}
 	tree, err := parser.Parse(source)
 	if err != nil {
-		return l, p.syntax(err)
+		return l, 0, p.syntax(err)
 	}
 	root, err := p.node(tree.Node)
 	if err != nil {
-		return l, err
+		return l, 0, err
 	}
 	l.Formula = p.formula(root)
-	if !slices.ContainsFunc(l.Formula.Lines, func(line kernels.Line) bool {
-		return line.Op == kernels.OpInput && line.Args[0] < len(l.Variables)
-	}) {
-		return l, p.refuseAt(tree.Node, "want a formula that depends on %s", strings.Join(l.Variables, " or "))
-	}
-	return l, nil
+	return l, tree.Node.Location().From + 1, nil
 }
 
 // unexpected is how the parser writes a token that it does not accept.

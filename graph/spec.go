@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -20,7 +22,8 @@ type Spec struct {
 	Activation kernels.Activation // of the hidden layers
 	Sharing    kernels.Sharing
 	Likelihood kernels.Likelihood
-	Costs      []Law // what each synapse pays; the objective has their sum
+	Costs      []Law    // what each synapse pays; the objective has their sum
+	Synapse    *Synapse // nil for synapses that learn mu and phi
 }
 
 // MarshalJSON writes the structure in the form of checkpoints: costs as text, and those of the paper, for any exponent,
@@ -47,7 +50,8 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 		Magnitude   bool               `json:"magnitude"`
 		Reliability bool               `json:"reliability"`
 		Costs       []string           `json:"costs,omitempty"`
-	}{s.Sizes, s.Batch, s.Activation, s.Sharing, s.Likelihood, magnitude, reliability, costs})
+		Synapse     *Synapse           `json:"synapse,omitempty"`
+	}{s.Sizes, s.Batch, s.Activation, s.Sharing, s.Likelihood, magnitude, reliability, costs, s.Synapse})
 }
 
 func count(b bool) int {
@@ -98,16 +102,24 @@ func (s Spec) checkCosts() error {
 			return fmt.Errorf("two costs are called %s: want a name for each", c.Name)
 		}
 		names[c.Name] = true
+		if !c.Varies() && !s.Synapse.Reads(c) {
+			return fmt.Errorf("the cost %q depends on no variable of a synapse: want one of %s", c,
+				strings.Join(append([]string{kernels.InputMu, kernels.InputSigma}, s.Synapse.Quantities()...), ", "))
+		}
 		if s.Sharing == kernels.NoNoise && c.Formula.Reads(kernels.InputSigma) {
 			return fmt.Errorf("the cost %s reads sigma, and there is no noise", c.Name)
 		}
+	}
+	if s.Synapse != nil && s.Sharing != kernels.PerSynapse {
+		return fmt.Errorf("%s synapses learn their own %s, and the noise is per %v: want it per synapse", s.Synapse.Name,
+			strings.Join(s.Synapse.Quantities(), ", "), s.Sharing)
 	}
 	return nil
 }
 
 // Layout is the layout of the parameters.
 func (s Spec) Layout() kernels.Layout {
-	l := kernels.Layout{Sharing: s.Sharing}
+	l := kernels.Layout{Sharing: s.Sharing, Parameters: s.Synapse.names()}
 	for i := range len(s.Sizes) - 1 {
 		l.Layers = append(l.Layers, kernels.Layer{In: s.Sizes[i], Out: s.Sizes[i+1]})
 	}
@@ -192,6 +204,8 @@ type Model struct {
 	Scalars
 	Mu  gorgonia.Nodes // per layer [out, in+1]
 	Phi gorgonia.Nodes // per layer [out, in+1], [out] or [1, 1]; a single [1, 1] for the whole network; none without noise
+	// Theta are the parameters of synapses that have their own, by layer, each [out, in+1]; Mu and Phi then are empty.
+	Theta []gorgonia.Nodes
 }
 
 // Build writes the Spec as a graph of fused operations, in float32 or float64.
@@ -202,7 +216,7 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 	g := gorgonia.NewGraph()
 	var numbers []string
 	for _, c := range s.Costs {
-		numbers = append(numbers, c.Numbers()...)
+		numbers = append(numbers, slices.DeleteFunc(slices.Clone(c.Numbers()), s.Synapse.has)...)
 	}
 	m := &Model{Spec: s, Graph: g, Scalars: NewScalars(g, dt, numbers...)}
 	layout := s.Layout()
@@ -212,11 +226,13 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 	y := m.X
 	var sigma *gorgonia.Node // of the layer
 	for i, layer := range layout.Layers {
-		mu := gorgonia.NewMatrix(g, dt, gorgonia.WithShape(layer.Out, layer.Columns()),
-			gorgonia.WithName(fmt.Sprintf("mu%d", i)))
-		m.Mu = append(m.Mu, mu)
-		var err error
-		if phi := m.phi(i, layer, dt); phi != nil && (sigma == nil || s.Sharing != kernels.PerNetwork) {
+		quantities, mu, err := m.means(i, layer, dt)
+		if err != nil {
+			return nil, err
+		}
+		if s.Synapse != nil {
+			sigma = quantities[kernels.InputSigma]
+		} else if phi := m.phi(i, layer, dt); phi != nil && (sigma == nil || s.Sharing != kernels.PerNetwork) {
 			if sigma, err = ApplySigma(phi); err != nil {
 				return nil, err
 			}
@@ -229,7 +245,7 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 				return nil, err
 			}
 		}
-		costs, err := m.costs(i, layer, mu, sigma)
+		costs, err := m.costs(i, layer, quantities, sigma)
 		if err != nil {
 			return nil, err
 		}
@@ -248,9 +264,28 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 	return m, nil
 }
 
+// means adds the parameters of layer i on which the means depend, and returns these, and all that costs may read of a
+// synapse so far.
+func (m *Model) means(i int, layer kernels.Layer, dt tensor.Dtype) (quantities map[string]*gorgonia.Node,
+	mu *gorgonia.Node, err error) {
+	if m.Spec.Synapse != nil {
+		theta, quantities, err := m.Spec.Synapse.apply(m.Graph, i, layer, dt)
+		if err != nil {
+			return nil, nil, err
+		}
+		m.Theta = append(m.Theta, theta)
+		return quantities, quantities[kernels.InputMu], nil
+	}
+	mu = gorgonia.NewMatrix(m.Graph, dt, gorgonia.WithShape(layer.Out, layer.Columns()),
+		gorgonia.WithName(fmt.Sprintf("mu%d", i)))
+	m.Mu = append(m.Mu, mu)
+	return map[string]*gorgonia.Node{kernels.InputMu: mu}, mu, nil
+}
+
 // costs returns the terms that the synapses of layer i pay.
-func (m *Model) costs(i int, layer kernels.Layer, mu, sigma *gorgonia.Node) (terms gorgonia.Nodes, err error) {
-	inputs := map[string]*gorgonia.Node{kernels.InputMu: mu}
+func (m *Model) costs(i int, layer kernels.Layer, quantities map[string]*gorgonia.Node,
+	sigma *gorgonia.Node) (terms gorgonia.Nodes, err error) {
+	inputs := maps.Clone(quantities)
 	maps.Copy(inputs, m.Numbers)
 	for _, c := range m.Spec.Costs {
 		if inputs[kernels.InputSigma] == nil && c.Formula.Reads(kernels.InputSigma) {
@@ -297,8 +332,14 @@ func (m *Model) likelihood(y *gorgonia.Node, dt tensor.Dtype) (*gorgonia.Node, e
 	return ApplyCrossEntropy(y, m.Y)
 }
 
-// Params are the nodes that training changes, the means before the phis.
-func (m *Model) Params() gorgonia.Nodes { return append(append(gorgonia.Nodes{}, m.Mu...), m.Phi...) }
+// Params are the nodes that training changes, the means before the phis, or the other parameters layer by layer.
+func (m *Model) Params() gorgonia.Nodes {
+	params := append(append(gorgonia.Nodes{}, m.Mu...), m.Phi...)
+	for _, theta := range m.Theta {
+		params = append(params, theta...)
+	}
+	return params
+}
 
 // Grad differentiates the loss with respect to the parameters.
 func (m *Model) Grad() error {

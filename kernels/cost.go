@@ -11,6 +11,10 @@ const (
 	InputMu       = "mu"
 	InputSigma    = "sigma"
 	InputFraction = "batch_fraction" // B/N; in slopes only
+
+	// In slopes of synapses with parameters of their own only.
+	InputDMu    = "dmu"
+	InputDSigma = "dsigma"
 )
 
 // Cost is one named term of the objective: what a synapse of a given mean and standard deviation pays, as c sigma^-rho
@@ -25,8 +29,13 @@ func (c Cost) String() string { return c.Name + " " + c.Formula.String() }
 // Law is what each synapse of a layer pays: the sum of its costs. Slopes has the derivatives of the sum, times B/N: its
 // outputs are dcost/dmu and dcost/dsigma.
 type Law struct {
-	Costs  []Cost
-	Slopes Formula
+	Costs []Cost
+	//
+	// Where synapses have parameters of their own, costs and slopes read these in place of mu and sigma. The slopes then
+	// are those of the whole objective, one for each parameter, and read also InputDMu and InputDSigma, what the likelihood
+	// has for gradients with respect to mu and sigma.
+	Slopes     Formula
+	Parameters []string
 	// Plain turns off the recognition of the standard form, so that machines run it as any other: for tests.
 	Plain bool
 }
@@ -39,19 +48,20 @@ func (l Law) Equal(o Law) bool {
 }
 
 // Numbers lists the names of the numbers that the costs read, in the order in which they appear.
-func (l Law) Numbers() []string { return numbersIn(l.Costs) }
+func (l Law) Numbers() []string { return l.numbersIn(l.Costs) }
 
 // SigmaNumbers are those of the costs that read sigma.
 func (l Law) SigmaNumbers() []string {
-	return numbersIn(slices.DeleteFunc(slices.Clone(l.Costs), func(c Cost) bool { return !c.Formula.Reads(InputSigma) }))
+	return l.numbersIn(slices.DeleteFunc(slices.Clone(l.Costs), func(c Cost) bool { return !c.Formula.Reads(InputSigma) }))
 }
 
-func numbersIn(costs []Cost) []string {
+func (l Law) numbersIn(costs []Cost) []string {
 	var names []string
+	known := append([]string{InputMu, InputSigma}, l.Parameters...)
 	for _, c := range costs {
 		for _, name := range c.Formula.Inputs {
-			if name != InputMu && name != InputSigma && c.Formula.Reads(name) && !slices.Contains(names, name) {
-				names = append(names, name)
+			if c.Formula.Reads(name) && !slices.Contains(known, name) {
+				names, known = append(names, name), append(known, name)
 			}
 		}
 	}
@@ -68,7 +78,7 @@ type Standard struct {
 
 // Standard recognises a law of the paper's form by the form of its costs.
 func (l Law) Standard() (s Standard, ok bool) {
-	if l.Plain && len(l.Costs) > 0 {
+	if l.Plain && len(l.Costs) > 0 || l.Parameters != nil {
 		return s, false
 	}
 	for _, c := range l.Costs {
@@ -271,8 +281,14 @@ func (c Cost) Sum(l Layout, layer int, s *State, m Member) float64 {
 	for r := range of.Out {
 		for k := range of.Columns() {
 			for i, name := range f.Inputs {
-				if in[i] = float64(mu[r*of.Stride()+k]); name == InputSigma && phi != nil { // without noise nothing reads it
+				at := r*of.Stride() + k
+				switch theta := slices.Index(l.Parameters, name); {
+				case theta >= 0:
+					in[i] = float64(s.Theta[theta].Values[l.Offset(layer)+at])
+				case name == InputSigma && phi != nil: // without noise nothing reads it
 					in[i], _ = Softplus(float64(phi[of.PhiIndex(l.Sharing, r, k)]))
+				default:
+					in[i] = float64(mu[at])
 				}
 			}
 			evaluate(f, in, values)

@@ -77,11 +77,17 @@ func (l Layer) PhiIndex(s Sharing, r, k int) int {
 
 // Layout places the parameters of a network in memory. A field (mu, or one of its moments) is all layers one after
 // the other, each as Out rows of Stride slots. Phi has the same shape when sigma is per synapse, and otherwise one
-// entry per group: per neuron in the order of layers and rows, per layer, or a single one.
+// entry per group: per neuron in the order of layers and rows, per layer, or a single one. Parameters have the shape of
+// mu.
 type Layout struct {
 	Layers  []Layer
 	Sharing Sharing
+	// Parameters names what synapses learn in place of mu and phi, at most MaxParameters; nil if that is mu and phi.
+	Parameters []string
 }
+
+// MaxParameters is the largest number of parameters of a synapse.
+const MaxParameters = 4
 
 // Slots is the length of mu.
 func (l Layout) Slots() int {
@@ -193,35 +199,54 @@ func (l Layout) Synapses() int {
 
 // State is everything that training changes in one network: the parameters, and the moments that the rule keeps of
 // each. The fields of mu have length Layout.Slots, those of phi Layout.PhiSize.
+//
+// Synapses that learn other parameters have these in Theta, in the order of Layout.Parameters and each of length
+// Layout.Slots. Mu and Phi are then what follows from them, and have no moments.
 type State struct {
 	Mu, Phi               []float32
 	MuMoments, PhiMoments [][]float32 // equally many for mu and phi, in the order of Mover.Moments
+	Theta                 []Param[float32]
 }
 
 // NewState returns a zero state with the given number of moments.
 func NewState(l Layout, moments int) *State {
 	s := &State{Mu: make([]float32, l.Slots()), Phi: make([]float32, l.PhiSize())}
-	s.addMoments(moments)
+	zeros := func(like []float32) (all [][]float32) {
+		for range moments {
+			all = append(all, make([]float32, len(like)))
+		}
+		return all
+	}
+	if l.Parameters == nil {
+		s.MuMoments, s.PhiMoments = zeros(s.Mu), zeros(s.Phi)
+	}
+	for range l.Parameters {
+		theta := Param[float32]{Values: make([]float32, len(s.Mu))}
+		copy(theta.Moments[:], zeros(s.Mu))
+		s.Theta = append(s.Theta, theta)
+	}
 	return s
 }
 
-func (s *State) addMoments(n int) {
-	for range n {
-		s.MuMoments = append(s.MuMoments, make([]float32, len(s.Mu)))
-		s.PhiMoments = append(s.PhiMoments, make([]float32, len(s.Phi)))
+// Moments is the number of moments of each parameter.
+func (s *State) Moments() int {
+	if len(s.Theta) > 0 {
+		return len(s.Theta[0].moments())
 	}
+	return len(s.MuMoments)
 }
 
-// Moments is the number of moments of each parameter.
-func (s *State) Moments() int { return len(s.MuMoments) }
-
-// Fields lists the parameters, each before its moments: those of mu, then those of phi.
+// Fields lists the parameters, each before its moments: those of mu, those of phi, and then the others.
 func (s *State) Fields() [][]float32 {
 	fields := append([][]float32{s.Mu}, s.MuMoments...)
-	return append(append(fields, s.Phi), s.PhiMoments...)
+	fields = append(append(fields, s.Phi), s.PhiMoments...)
+	for _, theta := range s.Theta {
+		fields = append(append(fields, theta.Values), theta.moments()...)
+	}
+	return fields
 }
 
-// Params are the parameters with their moments.
+// Params are mu and phi with their moments.
 func (s *State) Params() (mu, phi Param[float32]) {
 	mu.Values, phi.Values = s.Mu, s.Phi
 	copy(mu.Moments[:], s.MuMoments)
@@ -237,17 +262,35 @@ func (s *State) Check(l Layout) error {
 	if n := len(s.MuMoments); n > MaxMoments {
 		return fmt.Errorf("kernels: state: want at most %d moments, got %d", MaxMoments, n)
 	}
-	fields := s.Fields()
-	for i, f := range fields {
-		name, want := "mu", l.Slots()
-		if i >= len(fields)/2 {
-			name, want = "phi", l.PhiSize()
+	if len(s.Theta) != len(l.Parameters) {
+		return fmt.Errorf("kernels: state: want %d parameters besides mu and phi, got %d", len(l.Parameters), len(s.Theta))
+	}
+	if len(s.Theta) > 0 && len(s.MuMoments) > 0 {
+		return fmt.Errorf("kernels: state: mu follows from other parameters and has %d moments, want none", len(s.MuMoments))
+	}
+	check := func(name string, values []float32, moments [][]float32, want int) error {
+		for i, f := range append([][]float32{values}, moments...) {
+			if i == 1 {
+				name = "a moment of " + name
+			}
+			if len(f) != want {
+				return fmt.Errorf("kernels: state: want %d values of %s, got %d", want, name, len(f))
+			}
 		}
-		if i%(len(fields)/2) > 0 {
-			name = "a moment of " + name
+		return nil
+	}
+	if err := check("mu", s.Mu, s.MuMoments, l.Slots()); err != nil {
+		return err
+	}
+	if err := check("phi", s.Phi, s.PhiMoments, l.PhiSize()); err != nil {
+		return err
+	}
+	for i, name := range l.Parameters {
+		if n := len(s.Theta[i].moments()); n != s.Moments() {
+			return fmt.Errorf("kernels: state: %s has %d moments, %s %d", l.Parameters[0], s.Moments(), name, n)
 		}
-		if len(f) != want {
-			return fmt.Errorf("kernels: state: want %d values of %s, got %d", want, name, len(f))
+		if err := check(name, s.Theta[i].Values, s.Theta[i].moments(), l.Slots()); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -274,9 +317,12 @@ func (s *State) CopyFrom(t *State) {
 }
 
 // For returns a copy of the state as a network of the layout starts from it under a rule. Moments that the state lacks
-// begin at zero; a rule without moments leaves the state's out. It is an error if the state does not fit the layout, or
-// has other moments.
+// begin at zero; a rule without moments leaves the state's out, and a layout without parameters the state's. It is an
+// error if the state does not fit the layout, or has other moments.
 func (s *State) For(l Layout, rule Rule) (*State, error) {
+	if l.Parameters == nil && len(s.Theta) > 0 {
+		s = &State{Mu: s.Mu, Phi: s.Phi}
+	}
 	if err := s.Check(l); err != nil {
 		return nil, err
 	}
@@ -287,9 +333,12 @@ func (s *State) For(l Layout, rule Rule) (*State, error) {
 	t := NewState(l, len(want))
 	if s.Moments() == t.Moments() {
 		t.CopyFrom(s)
-	} else {
-		copy(t.Mu, s.Mu)
-		copy(t.Phi, s.Phi)
+		return t, nil
+	}
+	copy(t.Mu, s.Mu)
+	copy(t.Phi, s.Phi)
+	for i, theta := range s.Theta {
+		copy(t.Theta[i].Values, theta.Values)
 	}
 	return t, nil
 }

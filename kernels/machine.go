@@ -125,6 +125,8 @@ func GradientOf(instruction Instruction) (g Gradient, ok bool) {
 	switch i := instruction.(type) {
 	case Update:
 		return i.Gradient, true
+	case UpdateSynapses:
+		return i.Gradient, true
 	case SumGradient:
 		return i.Gradient, true
 	case Fluctuate:
@@ -136,6 +138,17 @@ func GradientOf(instruction Instruction) (g Gradient, ok bool) {
 // check reports whether the instructions are those of the rule.
 func (p *Program) check() error {
 	_, drawn := p.Rule.Draws()
+	if names := strings.Join(p.Layout.Parameters, ", "); names != "" {
+		_, moves := p.Rule.(Mover)
+		switch {
+		case p.Layout.Sharing != PerSynapse:
+			return fmt.Errorf("synapses that learn %s share a sigma per %v: want one for each", names, p.Layout.Sharing)
+		case len(p.Layout.Parameters) > MaxParameters:
+			return fmt.Errorf("synapses learn %s: want at most %d parameters", names, MaxParameters)
+		case !moves:
+			return fmt.Errorf("synapses learn %s, and its rule %v moves or measures mu", names, p.Rule)
+		}
+	}
 	sampled := map[int]bool{}
 	gradients := 0
 	for _, instruction := range p.Instructions {

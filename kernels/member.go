@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Member is one network of a run: the scalar inputs of the graph.
@@ -52,6 +53,9 @@ func (m Member) WithRate(rate float64) Member {
 func (m Member) check(p *Program) error {
 	if m.Layers != nil && len(m.Layers) != len(p.Layout.Layers) {
 		return fmt.Errorf("numbers for %d layers: the network has %d", len(m.Layers), len(p.Layout.Layers))
+	}
+	if names := p.Layout.Parameters; names != nil && m.WeightDecay != 0 {
+		return fmt.Errorf("the weight decay is one of mu, and synapses learn %s", strings.Join(names, ", "))
 	}
 	for _, g := range p.Gradients() {
 		if err := m.Layer(g.Layer).CheckNumbers(g.Law); err != nil {

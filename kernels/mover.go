@@ -81,8 +81,13 @@ func (t trains) with(rule string) string {
 // Draws is from the stream of training.
 func (trains) Draws() (Stream, bool) { return StreamTrain, true }
 
-// Layer is an Update.
-func (trains) Layer(g Gradient) Instruction { return Update{g} }
+// Layer is an Update, or an UpdateSynapses where synapses have parameters of their own.
+func (trains) Layer(g Gradient) Instruction {
+	if g.Parameters != nil {
+		return UpdateSynapses{g}
+	}
+	return Update{g}
+}
 
 // Shared is an UpdateShared.
 func (trains) Shared(l Law) Instruction { return UpdateShared{l} }
@@ -153,6 +158,15 @@ func (u *Move[T]) Row(p Param[T], gradient []T) bool { return u.row(u, p, gradie
 type Param[T Float] struct {
 	Values  []T
 	Moments [MaxMoments][]T
+}
+
+// moments are those that the rule has.
+func (p Param[T]) moments() [][]T {
+	n := 0
+	for n < MaxMoments && p.Moments[n] != nil {
+		n++
+	}
+	return p.Moments[:n]
 }
 
 // Slice is n parameters, starting at the given one.

@@ -55,6 +55,9 @@ type (
 	// Update forms dW of a layer from its input and the gradient at its output, adds the costs, and moves mu and, where it
 	// is per synapse, phi.
 	Update struct{ Gradient }
+	// UpdateSynapses forms dW of a layer whose synapses have parameters of their own, moves these, and sets mu and phi to
+	// what follows from them.
+	UpdateSynapses struct{ Gradient }
 	// UpdateShared moves the phis that layers have in common, after all their Updates.
 	UpdateShared struct{ Law }
 	// SumGradient forms dW of a layer and the squared gradients of the examples, adds them to the Sums of the network, and
@@ -65,15 +68,16 @@ type (
 	Fluctuate struct{ Gradient }
 )
 
-func (Gather) instruction()       {}
-func (Sample) instruction()       {}
-func (Forward) instruction()      {}
-func (Loss) instruction()         {}
-func (Backward) instruction()     {}
-func (Update) instruction()       {}
-func (UpdateShared) instruction() {}
-func (SumGradient) instruction()  {}
-func (Fluctuate) instruction()    {}
+func (Gather) instruction()         {}
+func (Sample) instruction()         {}
+func (Forward) instruction()        {}
+func (Loss) instruction()           {}
+func (Backward) instruction()       {}
+func (Update) instruction()         {}
+func (UpdateShared) instruction()   {}
+func (UpdateSynapses) instruction() {}
+func (SumGradient) instruction()    {}
+func (Fluctuate) instruction()      {}
 
 func (i Gather) String() string { return fmt.Sprintf("b%d = gather", i.Dst) }
 func (i Sample) String() string { return fmt.Sprintf("w%d = sample", i.Layer) }
@@ -88,6 +92,10 @@ func (i Backward) String() string {
 }
 func (i Update) String() string {
 	return fmt.Sprintf("update layer %d with d%d b%d%s", i.Layer, i.Dst, i.Src, i.paid())
+}
+func (i UpdateSynapses) String() string {
+	return fmt.Sprintf("update %s of layer %d with d%d b%d%s", strings.Join(i.Parameters, ", "), i.Layer, i.Dst, i.Src,
+		i.paid())
 }
 func (i UpdateShared) String() string { return "update shared phi" + i.paid() }
 
@@ -117,6 +125,7 @@ type Program struct {
 	Output       Buffer
 	Instructions []Instruction
 	Rule         Rule
+	Synapse      Synapse // what mu and sigma are, where synapses have parameters of their own
 }
 
 // Gradients returns the operands of dW of every layer.

@@ -7,7 +7,8 @@ import "math"
 //	dcost/dmu = Magnitude sign(mu),   dcost/dsigma = -Reliability sigma^-(Rho+1)
 //
 // or of any form: then Formula is there, a formula of mu and sigma. Its last output is dcost/dsigma. If the cost of mu
-// is not of the standard form, the first of two is dcost/dmu.
+// is not of the standard form, the first of two is dcost/dmu. Where synapses have parameters of their own it is
+// Law.Slopes with the numbers in it.
 type Slopes[T Float] struct {
 	Magnitude   T
 	Reliability T
@@ -26,6 +27,10 @@ func NewSlopes[T Float](l Law, m Member, fraction float64) Slopes[T] {
 	}
 	var u Slopes[T]
 	f := m.Bind(l.Slopes)
+	if l.Parameters != nil {
+		f = f.Bind(map[string]float64{InputFraction: fraction})
+		return Slopes[T]{Formula: &f}
+	}
 	means, plain := l.means()
 	if plain {
 		u.Magnitude = NewSlopes[T](means, m, fraction).Magnitude

@@ -55,6 +55,14 @@ func (p *Program) Work(instruction Instruction) Work {
 			return Work{Bytes: 2 * bytes * n, Operations: (product + 2*operations + costOperations) * n}
 		}
 		return Work{Bytes: bytes * n, Operations: (product + operations + 2) * n}
+	case UpdateSynapses:
+		n, k, operations := synapses(i.Layer), float64(len(i.Parameters)), 0.
+		if m, ok := p.Rule.(Mover); ok {
+			operations = m.operations()
+		}
+		bytes := 8*k*float64(1+len(Moments(p.Rule))) + 8 // and mu and phi, written
+		formulas := float64(i.Slopes.Operations() + p.Synapse.MuPhi().Operations())
+		return Work{Bytes: bytes * n, Operations: (product + k*operations + formulas) * n}
 	case Fluctuate:
 		n := synapses(i.Layer) // mu, read and written
 		return Work{Bytes: 8 * n, Operations: (product + philoxOperations + boxMullerOperations + 2 + 2) * n}
