@@ -99,6 +99,21 @@ func (r *Reference) deviation(s *kernels.State) map[string]float64 {
 	groups, moments := 0, kernels.Moments(r.n.Program.Rule)
 	r.each(r.mu, func(l, row, k int, mu float64) {
 		at, a := layout.Slot(l, row, k), r.muMoments[l][row][k]
+		if r.n.Synapse != nil {
+			if r.kinked(l, row, k) {
+				return
+			}
+			add("mu", s.Mu[at], mu)
+			add("phi", s.Phi[at], r.phi[r.group(l, row, k)])
+			for p, theta := range s.Theta {
+				parameter := layout.Parameters[p]
+				add(parameter, theta.Values[at], r.theta[p][l][row][k])
+				for i, name := range moments {
+					add(parameter+"."+name, theta.Moments[i][at], r.ofTheta[p][l][row][k].named(name))
+				}
+			}
+			return
+		}
 		if g := r.group(l, row, k); r.n.Sharing != kernels.NoNoise && g == groups {
 			groups++
 			at := layout.PhiOffset(l) + layout.Layers[l].PhiIndex(r.n.Sharing, row, k)

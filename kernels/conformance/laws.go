@@ -27,7 +27,7 @@ func parsed(t testing.TB, texts []string) []graph.Law {
 	t.Helper()
 	var all []graph.Law
 	for _, text := range texts {
-		l, err := graph.ParseLaw(text)
+		l, err := graph.ParseTerm(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,6 +69,14 @@ func Initial(l kernels.Layout, seed uint64, sigma float64) *kernels.State {
 	for i, v := range Numbers(make([]float64, len(s.Phi)), seed+7, math.Log(sigma/3), math.Log(sigma*3)) {
 		s.Phi[i] = float32(kernels.SoftplusInverse(math.Exp(v)))
 	}
+	for i, theta := range s.Theta {
+		for n := range l.Rows() { // away from 0, where a size has a kink
+			row := Numbers(theta.Values[n.First:][:n.Columns()], seed+uint64(100*n.Layer+n.Row+37*(i+1)), -1, 1)
+			for k, v := range row {
+				row[k] = v + float32(math.Copysign(0.1, float64(v)))
+			}
+		}
+	}
 	return s
 }
 
@@ -83,6 +91,7 @@ type Design struct {
 	Members    int      // 0 means 1
 	Examples   int      // 0 means four minibatches and one more
 	Laws       []string // costs; none means the paper's, with Rho as exponent, or 0 for their limit
+	Quantal    bool     // synapses that learn n, p and q
 }
 
 func (d Design) String() string {
@@ -160,6 +169,9 @@ func (d Design) Network(t testing.TB) *Network {
 		Sizes: d.Sizes, Batch: d.Batch, Activation: d.Activation, Sharing: d.Sharing, Likelihood: d.Likelihood,
 		Costs: d.costs(t),
 	}}
+	if d.Quantal {
+		n.Synapse = quantal(t)
+	}
 	n = n.Under(t, kernels.DefaultAdam())
 	if d.Examples == 0 {
 		d.Examples = 4*d.Batch + 1
@@ -171,8 +183,9 @@ func (d Design) Network(t testing.TB) *Network {
 			NoiseVariance: 0.2, Numbers: map[string]float64{"k": 0.25 + 0.1*float64(i), "n": 3},
 		})
 		n.Start = append(n.Start, Initial(n.Program.Layout, 3+uint64(i), 0.15))
+		n.Program.Derive(n.Start[i])
 	}
-	if d.Sharing == kernels.NoNoise {
+	if d.Sharing == kernels.NoNoise || d.Quantal {
 		return n
 	}
 	noise, cost := n.phiGradients()

@@ -21,6 +21,8 @@ type Reference struct {
 	muMoments  [][][]moments
 	phi        []float64 // in the order of the groups; per synapse: layers, rows, columns
 	phiMoments []moments
+	theta      [3][][][]float64 // of quantal synapses; mu and phi follow
+	ofTheta    [3][][][]moments
 	sums       *kernels.Sums
 	flaw       string             // a planted fault
 	rounding   *rand.Rand         // of random rounding; nil for none
@@ -102,15 +104,26 @@ func (n *Network) reference(member int, flaw string) *Reference {
 			r.phi = append(r.phi, float64(s.Phi[layout.PhiOffset(l)+layout.Layers[l].PhiIndex(n.Sharing, row, k)]))
 		}
 	})
+	r.muMoments = r.zeroMoments()
+	r.phiMoments = make([]moments, len(r.phi))
+	for i := range s.Theta {
+		r.theta[i], r.ofTheta[i] = r.zeros(), r.zeroMoments()
+		r.each(r.mu, func(l, row, k int, _ float64) {
+			r.theta[i][l][row][k] = float64(s.Theta[i].Values[layout.Slot(l, row, k)])
+		})
+	}
+	return r
+}
+
+func (r *Reference) zeroMoments() (z [][][]moments) {
 	for _, rows := range r.mu {
 		layer := make([][]moments, len(rows))
 		for i, row := range rows {
 			layer[i] = make([]moments, len(row))
 		}
-		r.muMoments = append(r.muMoments, layer)
+		z = append(z, layer)
 	}
-	r.phiMoments = make([]moments, len(r.phi))
-	return r
+	return z
 }
 
 // at is the member with the numbers of a layer.
@@ -407,6 +420,10 @@ func (r *Reference) train(step int) {
 		t := float64(step + 1)
 		return lr * (a.m / (1 - math.Pow(0.9, t))) / (math.Sqrt(a.v/(1-math.Pow(0.999, t))) + 1e-8)
 	}
+	if r.n.Synapse != nil {
+		r.trainQuantal(step, dw, xi, fraction, times, follow)
+		return
+	}
 	r.each(dw, func(l, row, k int, g float64) {
 		m, mu := r.at(l), &r.mu[l][row][k]
 		lr := m.LearningRate * r.scheduled(step)
@@ -584,6 +601,16 @@ func (r *Reference) state() *kernels.State {
 	r.each(r.mu, func(l, row, k int, mu float64) {
 		at := layout.Slot(l, row, k)
 		s.Mu[at] = float32(mu)
+		for p := range s.Theta {
+			s.Theta[p].Values[at] = float32(r.theta[p][l][row][k])
+			for i, name := range kernels.Moments(rule) {
+				s.Theta[p].Moments[i][at] = float32(r.ofTheta[p][l][row][k].named(name))
+			}
+		}
+		if s.Theta != nil {
+			s.Phi[at] = float32(r.phi[r.group(l, row, k)])
+			return
+		}
 		for i, name := range kernels.Moments(rule) {
 			s.MuMoments[i][at] = float32(r.muMoments[l][row][k].named(name))
 		}

@@ -36,6 +36,7 @@ func Test(t *testing.T, machines ...Machine) {
 		{"LayersAgainstFloat64", layersAgainstFloat64},
 		{"LayersByThemselves", eachMachine(layersByThemselves)},
 		{"RandomLaws", randomLaws},
+		{"QuantalSynapses", quantalSynapses},
 		{"SingularLaw", eachMachine(singularLaw)},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"slices"
 	"unsafe"
 
 	"quantal/kernels"
@@ -10,7 +11,8 @@ import (
 // a handful of registers of it fit the nearest cache.
 const formulaChunk = 1024
 
-// pricing is a formula of mu and sigma made ready: operations on registers of formulaChunk numbers each.
+// pricing is a formula made ready: operations on registers of formulaChunk numbers each. The registers of the inputs come
+// first; those of a price are mu and sigma.
 type pricing struct {
 	steps     []pricingStep
 	constants []constantRegister
@@ -18,7 +20,6 @@ type pricing struct {
 	outputs   []int
 }
 
-// The registers of the inputs come first.
 const (
 	muRegister = iota
 	sigmaRegister
@@ -39,9 +40,9 @@ type constantRegister struct {
 // ofMu reports whether the formula has the slope over mu.
 func (p *pricing) ofMu() bool { return len(p.outputs) == 2 }
 
-// newPricing makes a formula whose inputs are mu and sigma, or one of them, ready. A register is used again once
-// nothing reads its number any more.
-func newPricing(set *kernelSet, f *kernels.Formula) *pricing {
+// newPricing makes a formula ready whose inputs are among those given. A register is used again once nothing reads its
+// number any more.
+func newPricing(set *kernelSet, f *kernels.Formula, inputs ...string) *pricing {
 	p := &pricing{}
 	last := make([]int, len(f.Lines)) // the line that reads a line last
 	for i, l := range f.Lines {
@@ -63,7 +64,7 @@ func newPricing(set *kernelSet, f *kernels.Formula) *pricing {
 		p.registers++
 		return p.registers - 1
 	}
-	p.registers = sigmaRegister + 1
+	p.registers = len(inputs)
 	for i, l := range f.Lines {
 		if l.Op == kernels.OpNumber { // for good: they are filled once
 			at[i] = p.registers
@@ -75,16 +76,13 @@ func newPricing(set *kernelSet, f *kernels.Formula) *pricing {
 		switch l.Op {
 		case kernels.OpNumber:
 		case kernels.OpInput:
-			at[i] = muRegister
-			if f.Inputs[l.Args[0]] == kernels.InputSigma {
-				at[i] = sigmaRegister
-			}
+			at[i] = slices.Index(inputs, f.Inputs[l.Args[0]])
 		default:
 			step := pricingStep{do: set.operations[l.Op]}
 			for j, a := range l.Args[:l.Op.Arity()] {
 				step.arguments[j] = at[a]
 				again := j > 0 && a == l.Args[0] || j > 1 && a == l.Args[1]
-				if last[a] == i && at[a] > sigmaRegister && f.Lines[a].Op != kernels.OpNumber && !again {
+				if last[a] == i && at[a] >= len(inputs) && f.Lines[a].Op != kernels.OpNumber && !again {
 					free = append(free, at[a])
 				}
 			}

@@ -35,6 +35,10 @@ type kernelSet struct {
 	// update forms dW of rows and moves their parameters by the rule of the given name; it reports whether gradients,
 	// parameters and moments are then finite.
 	update map[string]func(u *updating, s *scratch, first, rows int) bool
+	// formDW forms dW of rows, which start at dw, pads included. move takes parameters down their gradients by the rule of
+	// the given name, and reports as update does.
+	formDW func(u *updating, dw []float32, first, rows int)
+	move   map[string]func(u *updating, p kernels.Param[float32], gradient []float32) bool
 	// squares computes dst = x^2 of whole rows.
 	squares func(dst, x []float32)
 	// sumInputs squares columns first to first+n of the input, in units of 16, and adds up the minibatch.
@@ -108,6 +112,7 @@ type scratch struct {
 	squares []float32 // one row
 	lanes   []float32 // 16 numbers for each row of a block
 	pricing pricingScratch
+	block   blockScratch
 	bad     bool // some gradient was not finite
 }
 
@@ -181,7 +186,14 @@ var portable = &kernelSet{
 	activate: kernels.Apply[float32],
 	gradient: kernels.ApplyGradient[float32],
 	update:   portableUpdates,
-	squares:  kernels.Squares[float32],
+	formDW: func(u *updating, dw []float32, first, rows int) {
+		p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
+		for r := range rows {
+			p.WeightGradient(dw[r*u.Stride():][:u.Columns()], u.dy, u.x, first+r)
+		}
+	},
+	move:    portableMoves(),
+	squares: kernels.Squares[float32],
 	sumInputs: func(u *summing, first, n int) {
 		stride := u.Stride()
 		for b := range u.batch {
@@ -217,6 +229,15 @@ var portableUpdates = func() map[string]func(u *updating, s *scratch, first, row
 	}
 	return updates
 }()
+
+// portableMoves has all rules that train.
+func portableMoves() map[string]func(u *updating, p kernels.Param[float32], gradient []float32) bool {
+	moves := map[string]func(u *updating, p kernels.Param[float32], gradient []float32) bool{}
+	for _, name := range kernels.MoverNames() {
+		moves[name] = func(u *updating, p kernels.Param[float32], gradient []float32) bool { return u.rule.Row(p, gradient) }
+	}
+	return moves
+}
 
 func portableUpdate(u *updating, s *scratch, first, rows int) bool {
 	p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}

@@ -206,7 +206,7 @@ func (a assembly) set(name string) *kernelSet {
 			}
 			kernels.ApplyGradient(act, dy, y)
 		},
-		update: updates,
+		update: updates, formDW: portable.formDW, move: portable.move,
 		squares: func(dst, x []float32) {
 			dst = dst[:len(x)]
 			a.squares(&dst[0], &x[0], len(x))

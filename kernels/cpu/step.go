@@ -45,6 +45,7 @@ type pass struct {
 	step     int
 	slopes   []kernels.Slopes[float32] // of the costs by layer; nil unless it is a step
 	pricings []*pricing                // of costs that are formulas, by layer; nil for others
+	learning []*learning               // of synapses with parameters of their own, by layer; nil for others
 	moves    []kernels.Move[float32]   // of a rule that trains, by layer
 	losses   *[]float64                // of training steps; the pass appends its own
 }
@@ -117,6 +118,8 @@ func (k *worker) task(instruction kernels.Instruction) task {
 		return k.update(i)
 	case kernels.UpdateShared:
 		return k.updateShared()
+	case kernels.UpdateSynapses:
+		return k.updateSynapses(i)
 	case kernels.Fluctuate:
 		return k.fluctuate(i)
 	case kernels.SumGradient:
@@ -193,7 +196,7 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 		d.keys = d.noise.Keys()
 		d.mu, d.phi = p.state.Mu[from:][:n], p.state.Phi[phiFrom:][:phis]
 		if p.slopes != nil {
-			d.costs, d.priced = p.slopes[layer], p.pricings[layer] != nil
+			d.costs, d.priced = p.slopes[layer], p.slopes[layer].Formula != nil
 		}
 		if k.sigma != nil {
 			d.sigma = k.sigma[from:][:n]
@@ -498,6 +501,9 @@ func (k *worker) train(vm *VM, m, first, end int, losses *[]float64) *kernels.Di
 	p := &pass{member: member, state: vm.States[m], data: vm.Train, slopes: vm.slopes[m], pricings: vm.pricings[m],
 		draws: k.draws(), moves: make([]kernels.Move[float32], len(k.program.Layout.Layers)), losses: losses,
 		noise: kernels.Noise{Seed: member.Seed, Stream: stream}}
+	if vm.learning != nil {
+		p.learning = vm.learning[m]
+	}
 	if vm.Totals != nil {
 		p.sums = vm.Totals[m]
 	}

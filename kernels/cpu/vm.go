@@ -20,6 +20,7 @@ type VM struct {
 	kernels.Networks
 	slopes   [][]kernels.Slopes[float32] // of the costs: by member and layer
 	pricings [][]*pricing                // of costs that are formulas; nil for others
+	learning [][]*learning               // of synapses with parameters of their own
 	orders   map[uint64]*order           // per distinct seed
 	set      *kernelSet
 	workers  []*worker // for training: as many as networks can train at the same time
@@ -31,7 +32,7 @@ var capabilities = kernels.Capabilities{
 	Machine: "cpu",
 	Instructions: []kernels.Instruction{
 		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{},
-		kernels.UpdateShared{},
+		kernels.UpdateShared{}, kernels.UpdateSynapses{},
 		kernels.SumGradient{}, kernels.Fluctuate{},
 	},
 	Rules: []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.RMSprop{},
@@ -101,11 +102,14 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		slopes := kernels.NewLayerSlopes[float32](p, m, vm.Fraction())
 		pricings := make([]*pricing, len(slopes))
 		for l, s := range slopes {
-			if s.Formula != nil {
-				pricings[l] = newPricing(set, s.Formula)
+			if s.Formula != nil && p.Layout.Parameters == nil {
+				pricings[l] = newPricing(set, s.Formula, kernels.InputMu, kernels.InputSigma)
 			}
 		}
 		vm.slopes, vm.pricings = append(vm.slopes, slopes), append(vm.pricings, pricings)
+		if p.Layout.Parameters != nil {
+			vm.learning = append(vm.learning, newLearning(set, p, slopes))
+		}
 	}
 	for i := range vm.workers {
 		shares, running := threads/len(vm.workers), min(threads, runtime.GOMAXPROCS(0))/len(vm.workers)
@@ -120,6 +124,9 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 	threads = kernels.Threads(threads)
 	slots, phi := float64(p.Layout.Slots()), float64(p.Layout.PhiSize())
 	member := 4 * float64(1+len(kernels.Moments(p.Rule))) * (slots + phi)
+	if n := len(p.Layout.Parameters); n > 0 {
+		member = 4 * (float64(n*(1+len(kernels.Moments(p.Rule))))*slots + slots + phi)
+	}
 	if _, sums := p.Rule.(kernels.Accumulate); sums {
 		member += 8 * 4 * slots
 	}
