@@ -316,6 +316,15 @@ func (s *State) CopyFrom(t *State) {
 	}
 }
 
+// Bare is the state without moments. It shares the parameters' memory.
+func (s *State) Bare() *State {
+	bare := &State{Mu: s.Mu, Phi: s.Phi}
+	for _, theta := range s.Theta {
+		bare.Theta = append(bare.Theta, Param[float32]{Values: theta.Values})
+	}
+	return bare
+}
+
 // For returns a copy of the state as a network of the layout starts from it under a rule. Moments that the state lacks
 // begin at zero; a rule without moments leaves the state's out, and a layout without parameters the state's. It is an
 // error if the state does not fit the layout, or has other moments.

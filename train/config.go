@@ -10,6 +10,7 @@ import (
 	"quantal/internal/nearest"
 	"quantal/kernels"
 	"quantal/results/store"
+	"quantal/synapse"
 )
 
 // Config is everything that determines what a run computes, apart from the data; Settings describes it.
@@ -25,6 +26,8 @@ type Config struct {
 	Epochs          int
 	MuInit          float64
 	SigmaInit       float64
+	Synapse         string  // the name of a synapse.Kind
+	NInit, PInit    float64 // of quantal synapses
 	Validation      int
 	Normalise       string // empty if it is still to be chosen: see SettleNormalise
 	Classes         int    // 0 to take them from the labels
@@ -140,6 +143,7 @@ func (c Config) Spec(inputs, classes int) graph.Spec {
 	}
 	s.Sharing = c.sharing()
 	s.Costs = c.costs(s.Sharing)
+	s.Synapse = c.kind()
 	return s
 }
 
@@ -164,7 +168,8 @@ func (c Config) Member() kernels.Member {
 	return m
 }
 
-// InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to the SigmaInit of its layer.
+// InitialState draws the means from U(-MuInit, MuInit) and sets every sigma to the SigmaInit of its layer, or what
+// quantal synapses learn to what makes these means; Program.Derive then sets their phi.
 func (c Config) InitialState(l kernels.Layout) *kernels.State {
 	s := kernels.NewState(l, 0)
 	for n := range l.Rows() {
@@ -181,6 +186,16 @@ func (c Config) InitialState(l kernels.Layout) *kernels.State {
 	}
 	for g, group := range l.Groups() {
 		s.Phi[g] = phi[group.Layer]
+	}
+	if kind, err := synapse.NamedKind(c.Synapse); err == nil && kind.Start != nil && l.Parameters != nil {
+		for n := range l.Rows() {
+			for k := range n.Columns() {
+				for i, x := range kind.Start(float64(s.Mu[n.First+k]), synapse.Start{N: c.NInit, P: c.PInit}) {
+					s.Theta[i].Values[n.First+k] = float32(x)
+				}
+			}
+		}
+		return s
 	}
 	if l.Sharing != kernels.PerSynapse {
 		return s

@@ -31,7 +31,7 @@ func (c *Costs) UnmarshalText(written []byte) error {
 	}
 	var all Costs
 	for part := range strings.SplitSeq(text, ";") {
-		l, err := graph.ParseLaw(part)
+		l, err := graph.ParseTerm(part)
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,11 @@ func (c Config) costs(sharing kernels.Sharing) []graph.Law {
 // Price is what each synapse pays, as a function of its mu and sigma.
 func (c Config) Price() (*synapse.Price, error) {
 	var slopes []kernels.Formula
+	kind := c.kind()
 	for _, l := range c.costs(c.Spec(1, 1).Sharing) {
+		if kind != nil && kind.Reads(l) {
+			return nil, fmt.Errorf("train: the cost %q is one of %s, not of mu and sigma", l, strings.Join(kind.Quantities(), ", "))
+		}
 		f, err := l.Slopes()
 		if err != nil {
 			return nil, err
@@ -246,8 +250,13 @@ func (c *Config) checkCosts() error {
 	if c.Rho.Entropic() && c.Costs.reads("rho") {
 		return fmt.Errorf("cost %q: it reads rho, and entropic is no number", c.Costs)
 	}
+	kind := c.kind()
 	for _, l := range c.Costs {
-		for _, name := range l.Numbers() {
+		if !l.Varies() && !kind.Reads(l) {
+			return fmt.Errorf("cost %q: want a formula that depends on %s", l,
+				strings.Join(append([]string{kernels.InputMu, kernels.InputSigma}, kind.Quantities()...), ", "))
+		}
+		for _, name := range kind.Numbers(l) {
 			if _, ok := c.Member().Number(name); !ok {
 				return fmt.Errorf("cost %q: it reads the number %s, which nothing sets: give it with --set %s=VALUE", l, name, name)
 			}
@@ -261,6 +270,8 @@ func (c *Config) checkNumbers() error {
 		switch {
 		case slices.Contains([]string{"c", "rho", "lambda"}, name):
 			return fmt.Errorf("set %s: it has a setting of its own, %s", c.Numbers, name)
+		case slices.Contains(c.kind().Quantities(), name):
+			return fmt.Errorf("set %s: %s is what a %s synapse learns", c.Numbers, name, c.Synapse)
 		case !c.Costs.reads(name):
 			return fmt.Errorf("set %s: no cost reads the number %s", c.Numbers, name)
 		}

@@ -47,6 +47,9 @@ func (s *Session) Fluctuate(rule kernels.Langevin, members ...Fluctuation) (*Flu
 	if len(members) == 0 {
 		return nil, errors.New("train: fluctuate: want at least one network")
 	}
+	if err := s.learnsMu("fluctuate"); err != nil {
+		return nil, err
+	}
 	if err := rule.Check(); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,9 @@ type Stage struct {
 func (s *Session) OptimiseNoise(
 	ctx context.Context, states []*kernels.State, stages []Stage, progress func(done, steps int),
 ) ([]*kernels.State, error) {
+	if err := s.learnsMu("optimise noise"); err != nil {
+		return nil, err
+	}
 	atConstantRates := s.Networks[0]
 	atConstantRates.Schedule = kernels.Constant // a stage has its own
 	rule, err := atConstantRates.mover(s.Steps())

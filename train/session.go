@@ -91,12 +91,16 @@ func (s *Session) spec() graph.Spec {
 // withoutNoise is the structure of the networks without noise.
 func (s *Session) withoutNoise() graph.Spec {
 	spec := s.spec()
-	spec.Sharing, spec.Costs = kernels.NoNoise, graph.PaperCosts(kernels.NoNoise)
+	spec.Sharing, spec.Costs, spec.Synapse = kernels.NoNoise, graph.PaperCosts(kernels.NoNoise), nil
 	return spec
 }
 
 // program compiles a structure under a rule, once.
 func (s *Session) program(spec graph.Spec, rule kernels.Rule) (*kernels.Program, error) {
+	if _, trains := rule.(kernels.Mover); !trains && spec.Synapse != nil {
+		// What measures or only draws weights needs no more than their mu and sigma, and no costs.
+		spec.Synapse, spec.Costs = nil, graph.PaperCosts(spec.Sharing)
+	}
 	key := fmt.Sprintf("%+v under %#v", spec, rule)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -9,6 +9,7 @@ import (
 	"quantal/internal/setting"
 	"quantal/kernels"
 	"quantal/mnist"
+	"quantal/synapse"
 )
 
 // numbers are values of an axis of numbers.
@@ -71,6 +72,15 @@ func (c *Config) Settings() setting.List {
 				"paper's; several times for several terms: see quantal cost --help"},
 		{Name: "set", Value: &c.Numbers, Check: c.checkNumbers, Before: "none", Own: true, Varied: true, Several: ",",
 			Help: "a number that costs read, `NAME=VALUE`; --vary NAME=VALUES varies it"},
+		{Name: "synapse", Value: &c.Synapse, OneOf: synapse.KindNames(), Check: c.checkSynapse, Before: gaussian,
+			Axis: strings.Join(synapse.KindNames(), ","), Varied: true, Help: "what a synapse learns: gaussian (mu and sigma), " +
+				"or quantal (n vesicles released with probability p, of size q: mu = npq, sigma^2 = np(1-p)q^2; costs may read " +
+				"n, p and q)"},
+		{Name: "n-init", Value: &c.NInit, Want: setting.Above(0), Before: "10", Axis: numbers, Own: true,
+			Check: func() error { return c.checkStart("n-init", c.NInit, 10) }, Help: "initial n of quantal synapses; q makes " +
+				"the initial mean"},
+		{Name: "p-init", Value: &c.PInit, Want: setting.Between(0.001, 0.999), Before: "0.9", Axis: "0.5,0.9", Own: true,
+			Check: func() error { return c.checkStart("p-init", c.PInit, 0.9) }, Help: "initial p of quantal synapses"},
 		{Name: "seed", Value: &c.Seed, Axis: "1-5", Varied: true, Own: true, Help: "seed of everything random"},
 		{Name: "draws", Value: &c.Draws, Want: setting.From(0), Own: true, Continue: true,
 			Help: "draws of the weights for the predictive figures at the end"},

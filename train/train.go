@@ -78,6 +78,7 @@ func begin(s *Session, err error) (*Run, error) {
 	for m, n := range s.Networks {
 		side.Go(fault.Guarded(func() error {
 			states[m] = n.InitialState(r.Program.Layout)
+			r.Program.Derive(states[m])
 			return nil
 		}))
 	}
@@ -123,8 +124,11 @@ func (r *Run) Memory() int64 {
 
 // stateBytes is the size of a network's parameters and their moments.
 func (r *Run) stateBytes() int64 {
-	fields := 1 + len(kernels.Moments(r.Program.Rule)) // the parameter and its moments
-	return int64(fields) * 4 * int64(r.Program.Layout.Slots()+r.Program.Layout.PhiSize())
+	l, fields := r.Program.Layout, 1+len(kernels.Moments(r.Program.Rule)) // the parameter and its moments
+	if n := len(l.Parameters); n > 0 {
+		return 4 * int64((n*fields+2)*l.Slots())
+	}
+	return int64(fields) * 4 * int64(l.Slots()+l.PhiSize())
 }
 
 // Step is the number of steps done.

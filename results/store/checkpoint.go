@@ -11,6 +11,7 @@ import (
 
 	"quantal/kernels"
 	"quantal/mnist"
+	"quantal/synapse"
 )
 
 const (
@@ -63,7 +64,7 @@ func ReadCheckpoint(path string) (*Checkpoint, error) {
 func WriteNetwork(path string, c *Checkpoint) error {
 	bare := *c
 	if c.State != nil {
-		bare.State = &kernels.State{Mu: c.State.Mu, Phi: c.State.Phi}
+		bare.State = c.State.Bare()
 	}
 	if err := bare.check(); err != nil {
 		return fmt.Errorf("store: %s: %w", path, err)
@@ -137,6 +138,9 @@ func (c *Checkpoint) metadata(format string) map[string]string {
 	}
 	if c.Rule != firstRule {
 		metadata["rule"] = c.Rule
+	}
+	if kind, err := synapse.KindOf(c.Layout.Parameters); err == nil && len(kind.Links) > 0 {
+		metadata["synapse"] = kind.Name
 	}
 	return metadata
 }
@@ -254,6 +258,13 @@ func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, err
 	}
 	c := &Checkpoint{Step: step, Graph: metadata["graph"], Rule: firstRule,
 		Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}
+	if name, ok := metadata["synapse"]; ok {
+		kind, err := synapse.NamedKind(name)
+		if err != nil || sharing != kernels.PerSynapse {
+			return nil, fmt.Errorf("synapse %q with sharing %s is not known", name, sharing)
+		}
+		c.Layout.Parameters = kind.Parameters()
+	}
 	if rule, ok := metadata["rule"]; ok {
 		c.Rule = rule
 		if _, err := kernels.ParseMover(rule); err != nil {
@@ -302,6 +313,9 @@ func checkLayout(l kernels.Layout) error {
 		if i > 0 && layer.In != l.Layers[i-1].Out {
 			return fmt.Errorf("layer %d has %d inputs, the one before %d neurons", i, layer.In, l.Layers[i-1].Out)
 		}
+	}
+	if _, err := synapse.KindOf(l.Parameters); err != nil {
+		return err
 	}
 	_, err := parseSharing(l.Sharing.String())
 	return err

@@ -48,6 +48,7 @@
 //	sharing         which synapses share a sigma: synapse (each its own), neuron, layer, network, or none (no noise)
 //	graph           structure of the network, for the program that continues the run
 //	driver          what else that program needs
+//	synapse         what synapses learn, if that is not mu and phi: quantal
 //	rule            the rule by which the network is trained, which is adam where it is absent
 //	pixel_mean      inputs are pixels x, 0 to 255, as (x/255 - pixel_mean) / pixel_sd
 //	pixel_sd        if both are absent they are 0.1307 and 0.3081
@@ -67,6 +68,9 @@
 //	sharing layer     layerN.phi [1]
 //	sharing network   phi [1], once, after all layers
 //	sharing none      none
+//
+// With synapse quantal, mu and phi have no moments and follow from parameters that have: n_raw, p_raw and q, of the
+// shapes of mu, after phi; n = ln(1 + e^n_raw), p = 1/(1 + e^-p_raw).
 //
 // A file of WriteNetwork has format quantal-network and no moments, and is otherwise the same. A file of TeamCheckpoint
 // has format quantal-team-checkpoint: the tensors of each network, prefixed with its name and a slash; the seed and

@@ -12,7 +12,8 @@ import (
 
 // Export returns the means and standard deviations of all synapses in the shapes of PyTorch's Linear. Per layer N:
 // layerN.weight.mu and layerN.weight.sigma of [neurons][inputs], layerN.bias.mu and layerN.bias.sigma of [neurons].
-// Sigma is softplus(phi), repeated for each synapse if it is shared, and 0 without noise.
+// Sigma is softplus(phi), repeated for each synapse if it is shared, and 0 without noise. Synapses that learn other
+// quantities have these, too, under their names, such as layerN.weight.n.
 func (c *Checkpoint) Export() []Tensor {
 	var tensors []Tensor
 	for _, p := range parameters(kernels.Layout{Layers: c.Layout.Layers, Sharing: kernels.NoNoise}) {
@@ -25,6 +26,30 @@ func (c *Checkpoint) Export() []Tensor {
 		out = append(out,
 			weight, Tensor{fmt.Sprintf("layer%d.weight.sigma", i), weight.Shape, c.sigmas(i, 0, layer.In)},
 			bias, Tensor{fmt.Sprintf("layer%d.bias.sigma", i), bias.Shape, c.sigmas(i, layer.In, layer.In+1)})
+	}
+	return append(out, c.quantities()...)
+}
+
+// quantities are what the parameters of synapses that learn others than mu and sigma stand for.
+func (c *Checkpoint) quantities() []Tensor {
+	kind, err := synapse.KindOf(c.Layout.Parameters)
+	if err != nil {
+		return nil
+	}
+	var out []Tensor
+	for _, p := range parameters(c.Layout) {
+		name, _ := strings.CutPrefix(p.name[strings.LastIndex(p.name, "."):], ".")
+		for _, link := range kind.Links {
+			if link.Parameter != name {
+				continue
+			}
+			t := p.gather(c.State)
+			t.Name = strings.TrimSuffix(t.Name, name) + link.Quantity
+			for i, x := range t.Data {
+				t.Data[i] = float32(link.Of(float64(x)))
+			}
+			out = append(out, t)
+		}
 	}
 	return out
 }

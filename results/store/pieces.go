@@ -15,7 +15,7 @@ type piece struct {
 	offset, rows, cols, stride int
 }
 
-// parameters lists the tensors of a network whose training has ended: its means and phis.
+// parameters lists the tensors of a network whose training has ended: its means and phis, and what these follow from.
 func parameters(l kernels.Layout) []piece { return pieces(l, nil) }
 
 // pieces lists the tensors of a checkpoint in the order of the file, with the moments of the given names.
@@ -26,13 +26,23 @@ func pieces(l kernels.Layout, moments []string) []piece {
 	}
 	mu := []field{{"mu", func(s *kernels.State) []float32 { return s.Mu }}}
 	phi := []field{{"phi", func(s *kernels.State) []float32 { return s.Phi }}}
+	var theta []field
+	for i, name := range l.Parameters {
+		theta = append(theta, field{name, func(s *kernels.State) []float32 { return s.Theta[i].Values }})
+		for j, moment := range moments {
+			theta = append(theta, field{name + "." + moment, func(s *kernels.State) []float32 { return s.Theta[i].Moments[j] }})
+		}
+	}
+	if l.Parameters != nil {
+		moments = nil // those of mu and phi
+	}
 	for i, name := range moments {
 		mu = append(mu, field{"mu." + name, func(s *kernels.State) []float32 { return s.MuMoments[i] }})
 		phi = append(phi, field{"phi." + name, func(s *kernels.State) []float32 { return s.PhiMoments[i] }})
 	}
 	perSynapse := mu
 	if l.Sharing == kernels.PerSynapse {
-		perSynapse = append(perSynapse, phi...)
+		perSynapse = append(append(perSynapse, phi...), theta...)
 	}
 	var list []piece
 	groups := func(prefix string, offset, n int) {
