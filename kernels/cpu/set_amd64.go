@@ -35,6 +35,8 @@ type assembly struct {
 	curves             map[kernels.Activation]curve
 	movers             map[string]mover // by the name of the rule
 	pricedMovers       map[string]pricedMover
+	formDW             func(dw, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	moves              map[string]func(values, first, second, gradient, rule *float32, n int) uint32
 	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32,
 		stride, dyStride, rows, batch int) uint32
 	squares   func(dst, x *float32, n int)
@@ -99,6 +101,10 @@ var avx512 = assembly{
 		"momentum": {updateMomentumPricedAVX512, updateSharedMomentumPricedAVX512, updateMeansMomentumPricedAVX512},
 		"rmsprop":  {updateRMSpropPricedAVX512, updateSharedRMSpropPricedAVX512, updateMeansRMSpropPricedAVX512},
 	},
+	formDW: formDWAVX512,
+	moves: map[string]func(values, first, second, gradient, rule *float32, n int) uint32{
+		"adam": moveAVX512, "sgd": moveSGDAVX512, "momentum": moveMomentumAVX512, "rmsprop": moveRMSpropAVX512,
+	},
 	sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
 	operations: operationsAVX512,
 	uniforms:   uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
@@ -129,6 +135,10 @@ var avx2 = assembly{
 		"momentum": {updateMomentumPricedAVX2, updateSharedMomentumPricedAVX2, updateMeansMomentumPricedAVX2},
 		"rmsprop":  {updateRMSpropPricedAVX2, updateSharedRMSpropPricedAVX2, updateMeansRMSpropPricedAVX2},
 	},
+	formDW: formDWAVX2,
+	moves: map[string]func(values, first, second, gradient, rule *float32, n int) uint32{
+		"adam": moveAVX2, "sgd": moveSGDAVX2, "momentum": moveMomentumAVX2, "rmsprop": moveRMSpropAVX2,
+	},
 	sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
 	operations: operationsAVX2,
 	uniforms:   uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
@@ -141,6 +151,14 @@ func (a assembly) set(name string) *kernelSet {
 	for rule, m := range a.movers {
 		priced := a.pricedMovers[rule]
 		updates[rule] = func(u *updating, s *scratch, first, rows int) bool { return u.run(&m, &priced, s, first, rows) == 0 }
+	}
+	moves := map[string]func(u *updating, p kernels.Param[float32], gradient []float32) bool{}
+	for rule, move := range a.moves {
+		moves[rule] = func(u *updating, p kernels.Param[float32], gradient []float32) bool {
+			n := len(gradient)
+			values, first, second := pointers(p, 0, n)
+			return move(values, first, second, &gradient[0], &u.numbers[0], n) == 0
+		}
 	}
 	return &kernelSet{
 		name: name,
@@ -206,7 +224,12 @@ func (a assembly) set(name string) *kernelSet {
 			}
 			kernels.ApplyGradient(act, dy, y)
 		},
-		update: updates, formDW: portable.formDW, move: portable.move,
+		update: updates, move: moves,
+		formDW: func(u *updating, dw []float32, first, rows int) {
+			stride, dyStride := u.Stride(), kernels.Stride(u.Out)
+			x, dy, dw := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows], dw[:rows*stride]
+			a.formDW(&dw[0], &x[0], &dy[0], &u.numbers[0], stride, dyStride, rows, u.batch)
+		},
 		squares: func(dst, x []float32) {
 			dst = dst[:len(x)]
 			a.squares(&dst[0], &x[0], len(x))

@@ -38,7 +38,7 @@ func (c *Checkpoint) quantities() []Tensor {
 	}
 	var out []Tensor
 	for _, p := range parameters(c.Layout) {
-		name, _ := strings.CutPrefix(p.name[strings.LastIndex(p.name, "."):], ".")
+		name := p.name[strings.LastIndex(p.name, ".")+1:]
 		for _, link := range kind.Links {
 			if link.Parameter != name {
 				continue

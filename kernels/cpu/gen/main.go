@@ -53,6 +53,10 @@ func (a *assembler) write(folder, hash string) error {
 			a.updates(rule, priced)
 		}
 	}
+	a.formDW()
+	for _, rule := range movers {
+		a.move(rule)
+	}
 	a.sum()
 	a.squares()
 	a.sumInputs()
