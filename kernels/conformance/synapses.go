@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"quantal/graph"
@@ -117,7 +118,7 @@ func quantalSynapses(t *testing.T, machines []Machine) {
 				}
 				c := comparison{network: n, count: 4, flaws: flaws, losses: 1e-5, after: func(t *testing.T, vm kernels.VM) {
 					s := StateOf(t, vm, 0)
-					n.checkPads(t, s.Fields()...)
+					n.checkPads(t, slices.Concat(s.Fields()[:1], s.Fields()[2:])...) // phi starts with some there
 				}}
 				c.on(t, some(machines, i+j, true))
 			})

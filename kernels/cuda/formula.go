@@ -9,15 +9,54 @@ import (
 	"quantal/kernels"
 )
 
-// priceMark is what the function price of src/update.cuh leaves in the compiled text: a comment with the registers for
-// dcost/dmu and dcost/dsigma, and those of mu, sigma and the address of the numbers.
-var priceMark = regexp.MustCompile(`(?m)^\s*// price (%f\d+), (%f\d+), (%f\d+), (%f\d+), (%rd\d+);$`)
+// mark is a place in the text of a source for a formula's code: a comment that a function of that source leaves, with
+// the name and then registers: those of the outputs, of the inputs, and of the address of the numbers, if it has any.
+type mark struct {
+	name            string
+	outputs, inputs int
+}
 
-// priced is the text of a source with the marks replaced by a formula's code. The formula's outputs are the slopes over
-// mu and sigma; its inputs mu, sigma and then the numbers.
-func priced(text string, f kernels.Formula) string {
-	return priceMark.ReplaceAllStringFunc(text, func(mark string) string {
-		r := priceMark.FindStringSubmatch(mark)
+// The marks of src/update.cuh and src/learn.cu.
+var (
+	priceMark   = mark{"price", 2, 2}
+	slopesMark  = mark{"slopes", kernels.MaxParameters, kernels.MaxParameters + 2}
+	momentsMark = mark{"moments", 2, kernels.MaxParameters}
+)
+
+// template is the source whose marks the program's formulas fill; empty if there is none.
+func (s shape) template() string {
+	switch {
+	case s.own:
+		return "learn"
+	case s.priced:
+		return "priced"
+	}
+	return ""
+}
+
+// fill writes the program's formulas into the text of its template.
+func (s shape) fill(text string) string {
+	if !s.own {
+		return priced(text, s.perSynapse)
+	}
+	n := len(s.Layout.Parameters)
+	var registers []int
+	for i := range n {
+		registers = append(registers, i)
+	}
+	text = momentsMark.fill(text, s.Synapse.MuPhi(), registers)
+	return slopesMark.fill(text, s.perSynapse, append(registers, kernels.MaxParameters, kernels.MaxParameters+1))
+}
+
+// priced is the text of a source with a law's slopes over mu and sigma.
+func priced(text string, f kernels.Formula) string { return priceMark.fill(text, f, []int{0, 1}) }
+
+// fill replaces the mark by a formula's code. Its first inputs are registers of the given numbers, those after them
+// numbers in memory. Outputs that it does not have are 0.
+func (m mark) fill(text string, f kernels.Formula, registers []int) string {
+	pattern := regexp.MustCompile(`(?m)^\s*// ` + m.name + ` ((?:%\w+, )*%\w+);$`)
+	return pattern.ReplaceAllStringFunc(text, func(found string) string {
+		r := strings.Split(pattern.FindStringSubmatch(found)[1], ", ")
 		w := &ptxWriter{}
 		values := make([]string, len(f.Lines))
 		for i, l := range f.Lines {
@@ -25,23 +64,26 @@ func priced(text string, f kernels.Formula) string {
 			for _, a := range l.Args[:l.Op.Arity()] {
 				args = append(args, values[a])
 			}
-			switch l.Op {
-			case kernels.OpNumber:
+			switch in := l.Args[0]; {
+			case l.Op == kernels.OpNumber:
 				values[i] = number(l.Num)
-			case kernels.OpInput:
-				if values[i] = r[3]; l.Args[0] == 1 {
-					values[i] = r[4]
-				} else if l.Args[0] > 1 {
-					values[i] = w.float("ld.global.f32", fmt.Sprintf("[%s+%d]", r[5], 4*(l.Args[0]-2)))
-				}
+			case l.Op == kernels.OpInput && in < len(registers):
+				values[i] = r[m.outputs+registers[in]]
+			case l.Op == kernels.OpInput:
+				values[i] = w.float("ld.global.f32", fmt.Sprintf("[%s+%d]", r[m.outputs+m.inputs], 4*(in-len(registers))))
 			default:
 				values[i] = ptxOperations[l.Op](w, args)
 			}
 		}
-		// The registers of the results may be those of the arguments.
-		mu, sigma := w.float("mov.f32", values[f.Outputs[0]]), w.float("mov.f32", values[f.Outputs[1]])
-		w.line("mov.f32 %s, %s;", r[1], mu)
-		w.line("mov.f32 %s, %s;", r[2], sigma)
+		results := make([]string, m.outputs) // first: their registers may be those of the arguments
+		for i := range results {
+			if results[i] = number(0); i < len(f.Outputs) {
+				results[i] = w.float("mov.f32", values[f.Outputs[i]])
+			}
+		}
+		for i, v := range results {
+			w.line("mov.f32 %s, %s;", r[i], v)
+		}
 		return w.block()
 	})
 }

@@ -101,6 +101,9 @@ func (vm *VM) useGradients(p pass) []Launch {
 	case vm.shape.langevin:
 		return []Launch{vm.langevin(p)}
 	}
+	if vm.shape.own {
+		return []Launch{vm.learn(p)}
+	}
 	launches := []Launch{vm.update(p)}
 	for _, instruction := range vm.shape.Instructions {
 		if i, ok := instruction.(kernels.UpdateShared); ok {
@@ -271,6 +274,16 @@ func (vm *VM) update(p pass) Launch {
 		sums: m.sums, stateSize: n(s.stateSize), muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows),
 		sumGroups: n(s.sumGroups), phiStride: n(vm.phiStride()), numberCount: n(len(s.numbers.Outputs)),
 		stream: uint32(p.stream) << 16,
+	})
+}
+
+// learn moves the parameters that synapses have of their own, in all layers, and sets mu and phi.
+func (vm *VM) learn(p pass) Launch {
+	m, s, n := vm.memory, vm.shape, vm.counts.of
+	return vm.call("learn"+movers[s.Rule.Name()], [3]int{s.tiles(), 1, p.instances}, 256, learnParameters{
+		clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, numbers: m.numbers, state: m.state,
+		stateSize: n(s.stateSize), thetaOffset: n(s.thetaOffset()), slots: n(s.slots),
+		parameters: n(len(s.Layout.Parameters)), numberCount: n(len(s.numbers.Outputs)), stream: uint32(p.stream) << 16,
 	})
 }
 

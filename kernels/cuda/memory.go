@@ -3,6 +3,7 @@ package cuda
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"quantal/kernels"
 )
@@ -66,12 +67,16 @@ type shape struct {
 	// Of a law that is not of the standard form: the slopes in two parts, see kernels.Formula.Hoist.
 	priced              bool
 	numbers, perSynapse kernels.Formula
+	// Whether synapses have parameters of their own; the two formulas then are parts of all slopes.
+	own bool
 }
 
 func newShape(p *kernels.Program) shape {
 	s := shape{Program: p, slots: p.Layout.Slots(), phiSlots: ceil(p.Layout.PhiSize(), 16) * 16}
-	s.moments = kernels.Moments(p.Rule)
-	s.stateSize = (1 + len(s.moments)) * (s.slots + s.phiSlots)
+	s.moments, s.own = kernels.Moments(p.Rule), len(p.Layout.Parameters) > 0
+	for _, param := range s.parameters() {
+		s.stateSize += param.fields * param.slots
+	}
 	s.wOffset = make([]int, len(p.Layout.Layers))
 	for i := range s.wOffset {
 		s.wOffset[i] = -1
@@ -98,7 +103,10 @@ func newShape(p *kernels.Program) shape {
 		s.totalSize = 4*s.slots + 2*s.inputs
 	}
 	_, s.langevin = p.Rule.(kernels.Langevin)
-	if law := p.Gradients()[0].Law; !s.sums {
+	if law := p.Gradients()[0].Law; s.own {
+		s.numbers, s.perSynapse = law.Slopes.Hoist(append(slices.Clone(p.Layout.Parameters), kernels.InputDMu,
+			kernels.InputDSigma)...)
+	} else if !s.sums {
 		_, standard := law.Standard()
 		if s.priced = !standard; s.priced {
 			s.numbers, s.perSynapse = law.Slopes.Hoist(kernels.InputMu, kernels.InputSigma)
@@ -108,8 +116,30 @@ func newShape(p *kernels.Program) shape {
 	return s
 }
 
+// parameter is one in a state, with its moments: so many fields of so many numbers.
+type parameter struct {
+	name          string
+	fields, slots int
+}
+
+// parameters are in the order of State.Fields.
+func (s shape) parameters() []parameter {
+	fields := 1 + len(s.moments)
+	if !s.own {
+		return []parameter{{"mu", fields, s.slots}, {"phi", fields, s.phiSlots}}
+	}
+	all := []parameter{{"mu", 1, s.slots}, {"phi", 1, s.phiSlots}}
+	for _, name := range s.Layout.Parameters {
+		all = append(all, parameter{name, fields, s.slots})
+	}
+	return all
+}
+
 // phiOffset is where phi starts in a state: after mu and its moments.
-func (s shape) phiOffset() int { return (1 + len(s.moments)) * s.slots }
+func (s shape) phiOffset() int { return s.parameters()[0].fields * s.slots }
+
+// thetaOffset is where the parameters of synapses that have their own start.
+func (s shape) thetaOffset() int { return s.slots + s.phiSlots }
 
 // parity is the distance between the halves of the input buffer, in numbers, if there are two.
 func (s shape) parity(seeds int, train *kernels.Data) int {

@@ -3,6 +3,7 @@ package cuda
 import (
 	"embed"
 	"fmt"
+	"slices"
 )
 
 //go:embed ptx/*.ptx
@@ -59,12 +60,20 @@ var entries = map[string]entry{
 	"update_rmsprop_priced_synapse":  {"priced", updateParameters{}},
 	"langevin_priced":                {"priced", langevinParameters{}},
 
+	"learn":          {"learn", learnParameters{}},
+	"learn_sgd":      {"learn", learnParameters{}},
+	"learn_momentum": {"learn", learnParameters{}},
+	"learn_rmsprop":  {"learn", learnParameters{}},
+
 	"accumulate":    {"accumulate", accumulateParameters{}},
 	"langevin":      {"langevin", langevinParameters{}},
 	"score":         {"score", scoreParameters{}},
 	"mixture_add":   {"score", mixtureAddParameters{}},
 	"mixture_score": {"score", mixtureScoreParameters{}},
 }
+
+// templates are the sources into which formulas are written.
+var templates = []string{"priced", "learn"}
 
 // PTX returns the compiled text of a source, "forward" for src/forward.cu.
 func PTX(source string) (string, error) {
@@ -77,7 +86,7 @@ func PTX(source string) (string, error) {
 func loadKernels(d Driver, text map[string]string) (map[string]Kernel, error) {
 	found, modules := map[string]Kernel{}, map[string]Module{}
 	for name, e := range entries {
-		if e.source == "priced" && text["priced"] == "" {
+		if _, ok := text[e.source]; !ok && slices.Contains(templates, e.source) {
 			continue // no formula to put into it
 		}
 		m, loaded := modules[e.source]

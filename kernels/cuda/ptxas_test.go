@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,13 +29,20 @@ var report = regexp.MustCompile(`entry function '(\w+)'[^\n]*\n[^\n]*\n\s*(\d+) 
 func assemble(t *testing.T, ptxas, source, architecture string) map[string]resources {
 	t.Helper()
 	file := filepath.Join("ptx", source+".ptx")
-	if source == "priced" { // with a formula in it
+	template := slices.Contains(templates, source)
+	if template { // with formulas in it
 		text, err := PTX(source)
 		if err != nil {
 			t.Fatal(err)
 		}
-		file = filepath.Join(t.TempDir(), "priced.ptx")
-		if err := os.WriteFile(file, []byte(priced(text, allOperations())), 0o600); err != nil {
+		if source == "priced" {
+			text = priced(text, allOperations())
+		} else {
+			quantal := conformance.Design{Sizes: []int{20, 7, 3}, Batch: 3, Quantal: true, Laws: []string{"c*n*abs(q)^(2/3)"}}
+			text = newShape(quantal.Network(t).Program).fill(text)
+		}
+		file = filepath.Join(t.TempDir(), source+".ptx")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,7 +52,7 @@ func assemble(t *testing.T, ptxas, source, architecture string) map[string]resou
 	}
 	found := map[string]resources{}
 	for _, f := range report.FindAllStringSubmatch(string(out), -1) {
-		if (f[2] != "0" || f[3] != "0") && source != "priced" { // where 23 operations in a row may spill some bytes
+		if (f[2] != "0" || f[3] != "0") && !template { // where 23 operations in a row may spill some bytes
 			t.Errorf("%s, %s: spills: %s", f[1], architecture, f[0])
 		}
 		var r resources
@@ -132,7 +140,7 @@ func TestResourcesAreAsDocumented(t *testing.T) {
 		if sm80[e.source] == nil {
 			sm80[e.source], sm90[e.source] = assemble(t, ptxas, e.source, "sm_80"), assemble(t, ptxas, e.source, "sm_90")
 		}
-		if e.source == "priced" { // what these take depends on the formula
+		if slices.Contains(templates, e.source) { // what these take depends on the formula
 			continue
 		}
 		if name == "advance" || !strings.Contains(string(version), "release 11.8") {

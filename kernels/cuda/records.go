@@ -110,6 +110,14 @@ type (
 		phiStride, numberCount                        int32
 		stream                                        uint32
 	}
+	learnParameters struct {
+		clock                           clock
+		layers                          layers
+		members, prices, numbers, state Address
+		stateSize, thetaOffset, slots   int32
+		parameters, numberCount         int32
+		stream                          uint32
+	}
 	updateSigmaParameters struct {
 		clock                                           clock
 		layers                                          layers
@@ -170,11 +178,11 @@ func (s shape) price(prices []priceRecord, numbers []float32, m kernels.Member, 
 	for _, g := range s.Gradients() {
 		m := m.Layer(g.Layer)
 		price := priceRecord{rate: float32(m.LearningRate), decay: float32(m.LearningRate * m.WeightDecay)}
-		if !s.priced {
+		if s.template() == "" {
 			u := kernels.NewSlopes[float32](g.Law, m, fraction)
 			price.magnitude, price.reliability, price.rho = u.Magnitude, u.Reliability, u.Rho
 		}
-		if prices = append(prices, price); !s.priced {
+		if prices = append(prices, price); s.template() == "" {
 			continue
 		}
 		f := m.Bind(s.numbers).Bind(map[string]float64{kernels.InputFraction: fraction})

@@ -41,7 +41,7 @@ var capabilities = kernels.Capabilities{
 	Machine: "cuda",
 	Instructions: []kernels.Instruction{
 		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{},
-		kernels.UpdateShared{},
+		kernels.UpdateShared{}, kernels.UpdateSynapses{},
 		kernels.SumGradient{}, kernels.Fluctuate{},
 	},
 	Rules: []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.RMSprop{},
@@ -88,8 +88,8 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 	if err != nil {
 		return nil, err
 	}
-	if vm.shape.priced {
-		text, err := PTX("priced")
+	if source := vm.shape.template(); source != "" {
+		text, err := PTX(source)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +97,7 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 		if ptx == nil {
 			ptx = map[string]string{}
 		}
-		ptx["priced"] = priced(text, vm.shape.perSynapse)
+		ptx[source] = vm.shape.fill(text)
 	}
 	if vm.kernels, err = loadKernels(d, ptx); err != nil {
 		return nil, err
@@ -119,7 +119,8 @@ func (s shape) fits(gpu Info, training bool) error {
 	for _, g := range s.Gradients() {
 		standard, ok := g.Standard()
 		first, _ := s.Gradients()[0].Standard()
-		if ok == s.priced && !s.sums || s.priced && !g.Slopes.Equal(s.Gradients()[0].Slopes) {
+		formulas := s.template() != ""
+		if ok == formulas && !s.sums || formulas && !g.Slopes.Equal(s.Gradients()[0].Slopes) {
 			return fmt.Errorf("cuda: layers 0 and %d have costs of other forms (%v, %v): a GPU takes one form for all", g.Layer,
 				first, standard)
 		}
@@ -329,14 +330,13 @@ type stateField struct {
 func (s shape) fields() []stateField {
 	var fields []stateField
 	at := 0
-	for _, param := range []struct {
-		name  string
-		slots int
-	}{{"mu", s.slots}, {"phi", s.phiSlots}} {
-		fields = append(fields, stateField{param.name, at})
-		at += param.slots
-		for _, moment := range s.moments {
-			fields = append(fields, stateField{param.name + "." + moment, at})
+	for _, param := range s.parameters() {
+		for i := range param.fields {
+			name := param.name
+			if i > 0 {
+				name += "." + s.moments[i-1]
+			}
+			fields = append(fields, stateField{name, at})
 			at += param.slots
 		}
 	}

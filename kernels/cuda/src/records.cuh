@@ -172,6 +172,18 @@ struct UpdateParameters {
   unsigned stream;
 };
 
+struct LearnParameters {
+  Clock clock;
+  Layers layers;
+  const Member *members;
+  const Price *prices;  // of each member and layer
+  const float *numbers; // of the slopes' formula, of each member and layer
+  float *state;
+  int stateSize, thetaOffset, slots; // parameters start at thetaOffset, each with its moments, in fields of slots
+  int parameters, numberCount;       // of a synapse; of one member and layer
+  unsigned stream;
+};
+
 struct UpdateSigmaParameters {
   Clock clock;
   Layers layers;
