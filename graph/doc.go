@@ -11,5 +11,8 @@
 //
 //	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho ),   sigma = softplus(phi)
 //
+// With a [Synapse] in the Spec, mu and sigma are themselves formulas in the graph, of parameters that Gorgonia
+// differentiates the objective by.
+//
 // [BuildStock] writes the same objective with only Gorgonia's own operations, as a check on everything else.
 package graph

@@ -92,7 +92,8 @@ func (s *Synapse) names() []string {
 	return names
 }
 
-// Reads reports whether a law reads a quantity of the synapse, so that it is no price of mu and sigma alone.
+// Reads reports whether a law reads a quantity of the synapse, so that it is no price of mu and sigma alone; of nil it
+// reads none.
 func (s *Synapse) Reads(l Law) bool {
 	for _, name := range l.Numbers() {
 		if s.has(name) {

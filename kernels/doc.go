@@ -25,6 +25,10 @@
 // the last term is -c sum_i log sigma_i. A cost may have any other form: a [Law] is a list of named [Formula]s of mu,
 // sigma and numbers. Machines recognise the form above ([Standard]) and have kernels for it.
 //
+// A synapse may learn other parameters than mu and phi, such as the number of its vesicles, the probability of their
+// release and the quantal size: [Layout.Parameters] names them, mu and sigma follow by a formula ([Synapse]), and they
+// move by the chain rule from the gradients of mu and sigma and from costs, which may read them.
+//
 // # The rule
 //
 // What a step does with its gradients is an argument of the compiler: a [Rule]. [Adam] trains, as do [SGD] and

@@ -31,6 +31,8 @@
 // (Eq. 18), whose exponent on log axes is 2 (1-p): about 2 only if p is small. [Tradeoff.Exponent] gives the exponent
 // of any cost under any choice.
 //
+// A network may learn these quantities themselves: [Kinds] of synapses say what a synapse learns.
+//
 // These costs are in arbitrary units: the paper derives how they scale, not their size.
 //
 // # Energy

@@ -174,13 +174,14 @@ func (c Config) costs(sharing kernels.Sharing) []graph.Law {
 	})
 }
 
-// Price is what each synapse pays, as a function of its mu and sigma.
+// Price is what each synapse pays, as a function of its mu and sigma. If it pays for other quantities it learns, there is
+// no such function, and the price is without terms, so without optima.
 func (c Config) Price() (*synapse.Price, error) {
 	var slopes []kernels.Formula
 	kind := c.kind()
 	for _, l := range c.costs(c.Spec(1, 1).Sharing) {
-		if kind != nil && kind.Reads(l) {
-			return nil, fmt.Errorf("train: the cost %q is one of %s, not of mu and sigma", l, strings.Join(kind.Quantities(), ", "))
+		if kind.Reads(l) {
+			return synapse.NewPrice(nil)
 		}
 		f, err := l.Slopes()
 		if err != nil {
@@ -253,8 +254,10 @@ func (c *Config) checkCosts() error {
 	kind := c.kind()
 	for _, l := range c.Costs {
 		if !l.Varies() && !kind.Reads(l) {
-			return fmt.Errorf("cost %q: want a formula that depends on %s", l,
-				strings.Join(append([]string{kernels.InputMu, kernels.InputSigma}, kind.Quantities()...), ", "))
+			if kind == nil {
+				return fmt.Errorf("cost %q: want a formula that depends on mu or sigma; with --synapse quantal also on n, p and q", l)
+			}
+			return fmt.Errorf("cost %q: want a formula that depends on mu, sigma, %s", l, strings.Join(kind.Quantities(), " or "))
 		}
 		for _, name := range kind.Numbers(l) {
 			if _, ok := c.Member().Number(name); !ok {
