@@ -534,7 +534,7 @@ func concludeGrid(c *cli.Context, folder *grid.Folder) error {
 
 // runGrid trains the missing points in this process.
 func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.Point, o grid.Options) error {
-	watch := newGridWatcher(c)
+	watch := newGridWatcher(c, folder.Points())
 	err := folder.Run(c.Context, set, points, o, watch.events(c))
 	watch.close()
 	if errors.Is(err, train.ErrInterrupted) {

@@ -11,6 +11,7 @@ import (
 
 	"quantal/grid"
 	"quantal/results/store"
+	"quantal/results/tables"
 )
 
 // gridWatcher shows the progress of a grid: a line for each finished point; below them a bar on a terminal, otherwise
@@ -19,10 +20,20 @@ type gridWatcher struct {
 	out  io.Writer
 	bar  *bar
 	told time.Time
+	tell func(store.Settings) []string // what tells a network from others
 }
 
-func newGridWatcher(c *cli.Context) *gridWatcher {
-	return &gridWatcher{out: printable{c.App.ErrWriter}, bar: newBar(c.App.ErrWriter), told: time.Now()}
+func newGridWatcher(c *cli.Context, points []grid.Point) *gridWatcher {
+	return &gridWatcher{printable{c.App.ErrWriter}, newBar(c.App.ErrWriter), time.Now(), distinctions(points)}
+}
+
+// distinctions tell networks of a grid apart besides noise, rho, c and seed.
+func distinctions(points []grid.Point) func(store.Settings) []string {
+	var all []store.Settings
+	for _, p := range points {
+		all = append(all, grid.SettingsOf(p.Config, ""))
+	}
+	return tables.Distinctions(all)
 }
 
 // events passes events on to the watcher and the log.
@@ -97,10 +108,10 @@ func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second)).Round(time.Second)
 }
 
-func (w *gridWatcher) finished(r store.Record) { w.bar.println(w.out, recordLine(r)) }
+func (w *gridWatcher) finished(r store.Record) { w.bar.println(w.out, recordLine(r, w.tell)) }
 
-// recordLine is a finished point for a person.
-func recordLine(r store.Record) string {
+// recordLine is a finished point for a person; tell says what its networks differ in besides noise, rho, c and seed.
+func recordLine(r store.Record, tell func(store.Settings) []string) string {
 	text := fmt.Sprintf("%-13s", r.Noise)
 	cost := r.Later.Text("cost")
 	if r.Rho != "" && (r.Noise != store.WithoutNoise || cost != "") {
@@ -109,10 +120,8 @@ func recordLine(r store.Record) string {
 	if c := r.CText("%.4g"); c != "0" && (r.Noise != store.WithoutNoise || cost != "") {
 		text += fmt.Sprintf("  c %-9s", c)
 	}
-	for _, name := range []string{"cost", "set"} {
-		if value := r.Later.Text(name); value != "" {
-			text += "  " + value
-		}
+	for _, part := range tell(r.Settings) {
+		text += "  " + part
 	}
 	text += fmt.Sprintf("  seed %-3d", r.Seed)
 	if r.Status == store.Diverged {
@@ -163,11 +172,11 @@ func reportStatus(c *cli.Context, folder *grid.Folder) error {
 	if c.Bool("json") {
 		return printJSON(c, status)
 	}
-	return printStatus(c.App.Writer, status)
+	return printStatus(c.App.Writer, status, distinctions(folder.Points()))
 }
 
-// printStatus writes the state of a grid, for a person.
-func printStatus(out io.Writer, s gridStatus) error {
+// printStatus writes the state of a grid, for a person; tell is that of recordLine.
+func printStatus(out io.Writer, s gridStatus, tell func(store.Settings) []string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\t%d points:", s.Dir, s.Points)
 	comma := " "
@@ -212,7 +221,7 @@ func printStatus(out io.Writer, s gridStatus) error {
 		if i == 0 {
 			title = "latest"
 		}
-		fmt.Fprintf(w, "%s\t%s\n", title, recordLine(r))
+		fmt.Fprintf(w, "%s\t%s\n", title, recordLine(r, tell))
 	}
 	for _, f := range s.Failures {
 		fmt.Fprintf(w, "failed\t%s on %s: %s\n", f.Time.Local().Format(time.DateTime), f.Host, f.Error)

@@ -21,7 +21,7 @@ func TestStatusOfSeveralDevices(t *testing.T) {
 		},
 	}}
 	var out strings.Builder
-	if err := printStatus(&out, s); err != nil {
+	if err := printStatus(&out, s, distinctions(nil)); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

@@ -114,7 +114,7 @@ func trainPoints(c *cli.Context, dir string, set *mnist.Set, points []grid.Point
 	if _, err := folder.Extend(commandLine(), points); err != nil {
 		return err
 	}
-	watch := newGridWatcher(c)
+	watch := newGridWatcher(c, folder.Points())
 	defer watch.close()
 	return folder.Run(c.Context, set, points, o.Options, watch.events(c))
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -124,7 +125,21 @@ func (l Later) compare(other Later) int {
 		y, _ := b.Value.(float64)
 		as := map[bool]int{true: 0, false: 1}
 		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(as[a.Before], as[b.Before]), cmp.Compare(x, y),
-			strings.Compare(a.Text, b.Text))
+			compareTexts(a.Text, b.Text))
+	})
+}
+
+// compareTexts orders texts, but numbers of one name by their size: k=2 is before k=10.
+func compareTexts(a, b string) int {
+	return slices.CompareFunc(strings.Split(a, ","), strings.Split(b, ","), func(a, b string) int {
+		name, x, _ := strings.Cut(a, "=")
+		other, y, _ := strings.Cut(b, "=")
+		v, err1 := strconv.ParseFloat(x, 64)
+		w, err2 := strconv.ParseFloat(y, 64)
+		if name != other || err1 != nil || err2 != nil {
+			return strings.Compare(a, b)
+		}
+		return cmp.Compare(v, w)
 	})
 }
 

@@ -188,23 +188,24 @@ func Compare(records []store.Record, published []Published, tolerances Tolerance
 			Tolerance: tolerances.describe(column), Largest: math.NaN(), Verdict: NotJudged})
 	}
 	found := make([]bool, len(published))
-	for _, v := range variantsOf(records) {
-		for _, g := range v.groups {
-			at, differences := nearestPublished(published, g.Settings)
-			switch {
-			case at < 0:
-				c.NotPublished = append(c.NotPublished, placeName(g.Rho, g.CText("%.6g"), g.Noise, v.label))
-			case len(differences) > 0:
-				c.Unfit = append(c.Unfit, UnfitPoint{placeName(g.Rho, g.CText("%.6g"), g.Noise, v.label), differences})
-			default:
-				found[at] = true
-				c.add(g, v.label, published[at], tolerances)
-			}
+	groups := Groups(records)
+	tell := Distinctions(settingsOf(groups))
+	for _, g := range groups {
+		about := strings.Join(tell(g.Settings), ", ")
+		at, differences := nearestPublished(published, g.Settings)
+		switch {
+		case at < 0:
+			c.NotPublished = append(c.NotPublished, placeOf(g.Settings, about))
+		case len(differences) > 0:
+			c.Unfit = append(c.Unfit, UnfitPoint{placeOf(g.Settings, about), differences})
+		default:
+			found[at] = true
+			c.add(g, about, published[at], tolerances)
 		}
 	}
 	for i, p := range published {
 		if !found[i] {
-			c.NotTrained = append(c.NotTrained, placeName(p.Rho, p.CText("%.6g"), p.Noise, ""))
+			c.NotTrained = append(c.NotTrained, placeOf(p.Settings, ""))
 		}
 	}
 	if len(c.Points)+len(c.Unfit) == 0 {
@@ -237,6 +238,11 @@ func (c *Comparison) Fits() error {
 		return nil
 	}
 	return &UnfitError{c.Unfit[0].Differences}
+}
+
+// placeOf names a point: "rho 1/2, c 0.1, homogeneous".
+func placeOf(s store.Settings, about string) string {
+	return placeName(s.Rho, s.CText("%.6g"), s.Noise, about)
 }
 
 // placeName names a point: "rho 1/2, c 0.1, homogeneous".

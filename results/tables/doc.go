@@ -18,13 +18,15 @@
 //	id                             of the network
 //	data, hidden, noise            data set; units of the hidden layers; which synapses share a sigma
 //	rho, rho_value, c              exponent as written, and as a number (0 for entropic); multiplier in nats; empty
-//	                               without noise
+//	                               without noise, or if no cost reads them
 //	lambda, lr, batch, epochs      multiplier of the magnitude cost in nats; learning rate; examples per minibatch;
 //	                               passes through the training set
 //	mu_init, sigma_init            in units of a weight
 //	validation                     held-out examples
 //	normalise, classes, rule, ...  how pixels became inputs; number of classes, if given; the rule; and every setting
 //	                               that was added later, under the name of its flag with _ for -
+//	cost, set, set_NAME            what synapses pay, by name = formula; the numbers that costs read besides rho, c and
+//	                               lambda, as k=0.3,n=2; and each of them as a number of its own, 0.3 in set_k
 //	c_layers, lr_layers, ...       only where layers differ in a number, whose own column is then empty: 0.1x0.1x1
 //	seed                           of everything random
 //	status, kernels                done or diverged; the kernel set that ran
@@ -36,11 +38,16 @@
 //	validation_accuracy_sampled    of the held-out examples, as validation_loss_sampled
 //	sigma_rms, sigma_rms_layers    units of a weight, over weights without biases; of each layer, joined by semicolons
 //	                               in CSV
-//	reliability_cost               (1/rho) sum sigma^-rho over weights without biases (EES Eq. 4 with s = 1)
-//	objective                      nats, summed over the training set: the sum of objective_nll, objective_magnitude
-//	                               and objective_reliability
+//	reliability_cost               (1/rho) sum sigma^-rho over weights without biases (EES Eq. 4 with s = 1); empty if
+//	                               the costs have no single power of sigma
+//	objective                      nats, summed over the training set: the sum of objective_nll and the costs, which are
+//	                               objective_magnitude and objective_reliability, or
+//	cost_NAME                      the terms of other costs by their names, over all synapses with biases
 //	steps                          of training
 //	diverged_...                   step, layer and what: where a number of a diverged network was no longer finite
+//
+// Where costs have numbers of their own, figures are over c or over the number with most values, and a number that is
+// the same in all networks of a cost counts as part of it.
 //
 // means.csv has a row for each Group, the networks that differ only in the seed: the settings without the seed; seeds,
 // how many finished; diverged, how many did not and are not in the means; then for each figure its mean over seeds, and

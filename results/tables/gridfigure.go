@@ -3,8 +3,8 @@ package tables
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -24,18 +24,6 @@ type quantity struct {
 	draw.Axis
 	ours      func(Group) Interval
 	published func(Published) float64
-}
-
-func multiplierC() quantity {
-	return quantity{draw.Axis{Label: "Cost multiplier c (nats)", Log: true},
-		func(g Group) Interval {
-			i := Interval{N: len(g.Done), Mean: g.C, HalfWidth: math.NaN()}
-			if g.C == 0 { // no cost reads it
-				i.Mean = math.NaN()
-			}
-			return i
-		},
-		func(p Published) float64 { return p.C }}
 }
 
 func testAccuracy() quantity {
@@ -84,40 +72,69 @@ type relation struct{ y, x quantity }
 // and sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy
 // over that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is
 // interrupted at a network that diverged; a band is the 95 % interval. Published values, if there are any, are open
-// marks. If more than noise, rho, c and seed varies, each combination of the rest has its own figures; published values
-// are in those of their kind. title names what synapses pay. With nothing to draw, an error says why.
+// marks. Where a number of the costs takes more values than c, it has the place of c, and names have -over- and the
+// number; where it takes as many, there are both. If more than noise, costs and seed varies besides, each combination
+// of the rest has its own figures; published values are in those of their kind. title names what synapses pay. With
+// nothing to draw, an error says why.
 func (g *Grid) Figures(title func(store.Settings) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
-	variants := slices.DeleteFunc(variantsOf(g.Records), func(v variant) bool { return len(v.columns()) == 0 })
-	for _, v := range variants {
-		name, about := "", ""
-		if len(variants) > 1 {
-			name, about = "-"+strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(v.label), " "+v.label+"."
-		}
-		reference, misfit := v.reference(published)
-		cost := reliabilityCost(v.columns())
-		for _, f := range []struct {
-			name, caption string
-			rows          []relation
-		}{
-			{"fig2", "Test accuracy and noise over the multiplier c of the reliability cost, as EES Fig. 2.",
-				[]relation{{testAccuracy(), multiplierC()}, {noiseLevel(), multiplierC()}}},
-			{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as " +
-				"EES Fig. 3.",
-				[]relation{{testAccuracy(), noiseLevel()}, {cost, noiseLevel()}, {testAccuracy(), cost}}},
-		} {
-			if f.name == "fig2" && !slices.ContainsFunc(v.groups, func(g Group) bool { return g.C != 0 }) {
-				continue // no cost reads c
-			}
-			figure, err := newSheet(v, f.rows, title, reference).figure(strings.TrimSpace(about + " " + g.remark() + misfit))
+	for _, a := range drawnAlong(Groups(g.Records)) {
+		variants := slices.DeleteFunc(variantsOf(g.Records, a), func(v variant) bool { return len(v.columns()) == 0 })
+		for _, v := range variants {
+			list, err := g.figuresOf(v, a, len(variants) > 1, title, published)
 			if err != nil {
-				return nil, fmt.Errorf("tables: %s: %w", f.name+name, err)
+				return nil, err
 			}
-			figures = append(figures, NamedFigure{f.name + name, f.caption + about, figure})
+			figures = append(figures, list...)
 		}
 	}
 	if len(figures) == 0 {
 		return nil, fmt.Errorf("tables: %s: %w", g.Dir, g.nothingToDraw())
+	}
+	return figures, nil
+}
+
+// figuresOf are those of a variant, which may be one of several.
+func (g *Grid) figuresOf(v variant, a along, several bool, title func(store.Settings) string, published []Published) (
+	figures []NamedFigure, err error) {
+	name, about, over := "", "", "the multiplier c of the reliability cost, as EES Fig. 2"
+	if a != alongC {
+		published = nil
+		name, over = "-over-"+string(a), fmt.Sprintf("%s, a number of the cost, as EES Fig. 2 over c", a)
+	}
+	if several {
+		name += "-" + strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(v.label)
+		about = " " + v.label + "."
+	}
+	reference, misfit := v.reference(published)
+	cost, x := reliabilityCost(v.columns()), a.quantity(v.groups)
+	for _, f := range []struct {
+		name, caption string
+		rows          []relation
+	}{
+		{"fig2", "Test accuracy and noise over " + over + ".",
+			[]relation{{testAccuracy(), x}, {noiseLevel(), x}}},
+		{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as " +
+			"EES Fig. 3.",
+			[]relation{{testAccuracy(), noiseLevel()}, {cost, noiseLevel()}, {testAccuracy(), cost}}},
+	} {
+		shown, remark := v, g.remark()
+		if f.name == "fig2" { // those that have a place on the axis
+			shown.groups = slices.DeleteFunc(slices.Clone(v.groups), func(g Group) bool {
+				return g.Noise != store.WithoutNoise && math.IsNaN(a.of(g.Settings)) && g.Layers("c") == ""
+			})
+			if n := len(v.columns()) - len(shown.columns()); n > 0 {
+				remark += fmt.Sprintf(" %s not read %s.", map[bool]string{true: "One cost does", false: "Some costs do"}[n == 1], a)
+			}
+			if len(shown.columns()) == 0 {
+				continue
+			}
+		}
+		figure, err := newSheet(shown, f.rows, title, reference).figure(strings.TrimSpace(about + " " + remark + misfit))
+		if err != nil {
+			return nil, fmt.Errorf("tables: %s: %w", f.name+name, err)
+		}
+		figures = append(figures, NamedFigure{f.name + name, f.caption + about, figure})
 	}
 	return figures, nil
 }
@@ -143,44 +160,61 @@ func (g *Grid) remark() string {
 
 // variant is a set of networks that differ only in noise, costs, rho, c and seed.
 type variant struct {
-	label  string // settings that they share and others do not: "lambda 0.01, batch 20"
+	label  string           // settings that they share and others do not: "lambda 0.01, batch 20"
+	values map[along]string // of c and the numbers that vary, besides what the variant is along
 	groups []Group
 }
 
-// variantsOf splits records into variants, in the order of their settings.
-func variantsOf(records []store.Record) []variant {
-	var list []variant
-	at := map[store.Settings]int{}
-	var common []store.Settings
-	for _, g := range Groups(records) {
-		rest := g.Settings
-		rest.Noise, rest.Rho, rest.RhoValue, rest.C, rest.Later = "", "", 0, 0, rest.Later.Without(costColumn)
-		i, ok := at[rest]
-		if !ok {
-			i = len(list)
-			at[rest] = i
-			list, common = append(list, variant{}), append(common, rest)
+// agrees reports whether values are not others than those of the variant.
+func (v variant) agrees(values map[along]string) bool {
+	for name, value := range values {
+		if other, there := v.values[name]; there && other != value {
+			return false
 		}
-		list[i].groups = append(list[i].groups, g)
 	}
-	for i := range list {
-		list[i].label = distinction(common, i)
-	}
-	return list
+	return true
 }
 
-// distinction is the part of settings i that differs from others: "lambda 0.01, batch 20".
-func distinction(all []store.Settings, i int) string {
-	var parts []string
-	for _, f := range store.FieldsOf(reflect.ValueOf(all[i])) {
-		if v := f.Value; v.Kind() == reflect.Pointer && v.IsNil() && f.Text == "" || f.Name == "c" || f.Name == "rho_value" {
-			continue // empty, as layers differ; or left out
-		}
-		if slices.ContainsFunc(all, func(s store.Settings) bool { return fieldText(s, f.Name) != settingText(f) }) {
-			parts = append(parts, f.Name+" "+settingText(f))
+// variantsOf splits records into variants along c or a number of the costs, in the order of their settings. A number
+// that is the same in all networks of a cost belongs to the cost. Networks whose costs do not read what others vary, as
+// many without noise, are in each variant of their kind.
+func variantsOf(records []store.Record, a along) []variant {
+	groups := Groups(records)
+	names, in := varied(settingsOf(groups))
+	var list []variant
+	var kinds []store.Settings
+	for _, all := range []bool{true, false} { // those that read all that varies; then the others
+		for _, g := range groups {
+			kind, values := kindOf(g.Settings), in(g.Settings)
+			if (len(values) == len(names)) != all {
+				continue
+			}
+			delete(values, a)
+			fits := false
+			for i, v := range list {
+				if kinds[i] == kind && v.agrees(values) {
+					list[i].groups, fits = append(v.groups, g), true
+				}
+			}
+			if !fits {
+				list, kinds = append(list, variant{values: values, groups: []Group{g}}), append(kinds, kind)
+			}
 		}
 	}
-	return strings.Join(parts, ", ")
+	label := differences(kinds)
+	for i, v := range list {
+		parts := label(kinds[i])
+		for _, name := range slices.Sorted(maps.Keys(v.values)) {
+			if slices.ContainsFunc(list, func(o variant) bool { return o.values[name] != v.values[name] }) {
+				parts = append(parts, string(name)+" "+v.values[name])
+			}
+		}
+		list[i].label = strings.Join(parts, ", ")
+		if a != alongC { // their settings order them by c first
+			slices.SortStableFunc(v.groups, a.compare)
+		}
+	}
+	return list
 }
 
 // withoutNoise is the test accuracy in percent of the networks without noise, NaN if there is none.

@@ -27,11 +27,11 @@ func TestFiguresShowTheRecords(t *testing.T) {
 		[]float64{1e-2, 0.1, 1, 10}, 3, lose)
 	reference := []Published{heterogeneous(2, 0.1, 60, 0.25), heterogeneous(3, 0.1, 1, 1),
 		{Settings: store.Settings{Noise: "neuron", Rho: "2", RhoValue: 2, C: 1}}}
-	v := variantsOf(records)
+	v := variantsOf(records, alongC)
 	if len(v) != 1 || v[0].label != "" {
 		t.Fatalf("%d variants, label %q", len(v), v[0].label)
 	}
-	s := newSheet(v[0], []relation{{testAccuracy(), multiplierC()}, {reliabilityCost(nil), noiseLevel()}},
+	s := newSheet(v[0], []relation{{testAccuracy(), alongC.quantity(nil)}, {reliabilityCost(nil), noiseLevel()}},
 		recordstest.RhoTitle, reference)
 	accuracy, cost := s.Rows[0][1], s.Rows[1][1]
 	if s.Rows[0][0].Title != "mechanism, ρ = 0.5" || accuracy.Title != "mechanism, ρ = 2" || len(s.Rows[0]) != 2 ||
@@ -104,7 +104,7 @@ func publishedOf(p draw.Panel) (list []draw.Points) {
 func TestNetworksThatLogarithmicAxesCannotShow(t *testing.T) {
 	// sigma above 1 at the last: a negative cost
 	records := recordstest.GridRecords([]float64{0}, recordstest.BothNoises[:1], []float64{0.1, 1, 1e3}, 2, nil)
-	s := newSheet(variantsOf(records)[0], []relation{{reliabilityCost(nil), noiseLevel()},
+	s := newSheet(variantsOf(records, alongC)[0], []relation{{reliabilityCost(nil), noiseLevel()},
 		{testAccuracy(), reliabilityCost(nil)}}, recordstest.RhoTitle, nil)
 	if c := curvesOf(s.Rows[0][0], "heterogeneous"); s.hidden != 2 || len(c) != 1 || len(c[0].X) != 2 {
 		t.Errorf("hidden %d, curves %+v", s.hidden, c)

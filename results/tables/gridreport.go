@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -82,7 +83,7 @@ func (g *Grid) settingsTable() ReportTable {
 		Text: 2, Wide: true}
 	table := pointTable{g.Records}
 	for _, name := range table.settings() {
-		t.Rows = append(t.Rows, []string{name, strings.Join(table.values(name), ", ")})
+		t.Rows = append(t.Rows, []string{title(name), strings.Join(table.values(name), ", ")})
 	}
 	t.Rows = append(t.Rows, []string{"draws", strings.Join(table.values("draws"), ", ")})
 	return t
@@ -110,11 +111,13 @@ type pointTable struct{ records []store.Record }
 func (t pointTable) settings() []string {
 	var rows [][]cell
 	for _, r := range t.records {
-		rows = append(rows, cellsIn(r.Settings))
+		rows = append(rows, settingCells(r.Settings))
 	}
 	var names []string
 	for _, c := range columnsOf(cellsIn(store.Settings{}), rows) {
-		names = append(names, c.name)
+		if c.name != setColumn { // which each number has a column for
+			names = append(names, c.name)
+		}
 	}
 	return names
 }
@@ -140,6 +143,42 @@ func (t pointTable) varying() []string {
 		}
 	}
 	return append([]string{"noise", "rho", "c"}, names...)
+}
+
+// title is the name of a setting in a report, where a number of costs has its own.
+func title(name string) string { return strings.TrimPrefix(name, numberColumn) }
+
+func titles(names []string) []string {
+	var list []string
+	for _, name := range names {
+		list = append(list, title(name))
+	}
+	return list
+}
+
+// highest says which networks of a grid are the most accurate, on held-out examples if all have some, by the mean over
+// seeds; it is empty if there is only one kind.
+func highest(records []store.Record) string {
+	groups := slices.DeleteFunc(Groups(records), func(g Group) bool {
+		return g.Noise == store.WithoutNoise || len(g.Done) == 0
+	})
+	if len(groups) < 2 {
+		return ""
+	}
+	what, of := "validation", func(o store.Outcome) float64 { return *o.ValidationAccuracySampled }
+	if slices.ContainsFunc(records, func(r store.Record) bool {
+		return r.Status == store.Done && r.ValidationAccuracySampled == nil
+	}) {
+		what, of = "test", func(o store.Outcome) float64 { return o.AccuracySampled }
+	}
+	mean := func(g Group) float64 { return g.Interval(of).Mean }
+	best := slices.MaxFunc(groups, func(a, b Group) int { return cmp.Compare(mean(a), mean(b)) })
+	if math.IsNaN(mean(best)) {
+		return ""
+	}
+	about := strings.Join(Distinctions(settingsOf(groups))(best.Settings), ", ")
+	return fmt.Sprintf("Highest %s accuracy with noise and sampled weights: %.2f %% (%s), at %s.", what, 100*mean(best),
+		count(len(best.Done), "seed"), placeOf(best.Settings, about))
 }
 
 // cellText is a value of a row for people; empty if there is none.
@@ -191,7 +230,7 @@ func number(format string, x float64) string {
 func (g *Grid) meansSection() Section {
 	groups := Groups(g.Records)
 	names := pointTable{g.Records}.varying()
-	t := ReportTable{Header: append(slices.Clone(names), "seeds", "diverged"), Text: len(names)}
+	t := ReportTable{Header: append(titles(names), "seeds", "diverged"), Text: len(names)}
 	for _, group := range groups {
 		var row []string
 		for _, name := range names {
@@ -209,9 +248,12 @@ func (g *Grid) meansSection() Section {
 			return text
 		})
 	}
-	return Section{Title: "Means over seeds", Tables: []ReportTable{t},
-		Prose: []string{"Mean ± half of the 95 % interval of the mean (Student's t), for two seeds or more. " +
-			"Diverged networks are not included."}}
+	prose := []string{"Mean ± half of the 95 % interval of the mean (Student's t), for two seeds or more. " +
+		"Diverged networks are not included."}
+	if text := highest(g.Records); text != "" {
+		prose = append(prose, text)
+	}
+	return Section{Title: "Means over seeds", Tables: []ReportTable{t}, Prose: prose}
 }
 
 // addColumn adds a column of numbers, unless all its cells are empty.
@@ -232,7 +274,7 @@ func (t *ReportTable) addColumn(title string, cell func(row int) string) {
 
 func (g *Grid) divergedSection() Section {
 	names := append(pointTable{g.Records}.varying(), "seed")
-	t := ReportTable{Header: append(slices.Clone(names), "not finite", "at step", "in layer"), Text: len(names) + 1}
+	t := ReportTable{Header: append(titles(names), "not finite", "at step", "in layer"), Text: len(names) + 1}
 	for _, r := range g.Records {
 		if r.Status != store.Diverged {
 			continue
@@ -253,7 +295,7 @@ func (g *Grid) divergedSection() Section {
 
 func (g *Grid) pointsSection() Section {
 	names := append(pointTable{g.Records}.varying(), "seed", "status")
-	t := ReportTable{Header: slices.Clone(names), Text: len(names)}
+	t := ReportTable{Header: titles(names), Text: len(names)}
 	for _, r := range g.Records {
 		var row []string
 		for _, name := range names {

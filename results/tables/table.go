@@ -190,8 +190,8 @@ func meanRow(g Group) []cell {
 
 // cellsOf is the fields of a struct that has those of Settings. rho and c are left out where they have no meaning.
 func cellsOf(v any, s store.Settings) []cell {
+	cells := withNumbers(cellsIn(v), s)
 	s = seedless(s)
-	cells := cellsIn(v)
 	for i, c := range cells {
 		switch {
 		case c.value == "", c.name == "rho" && s.Rho == "", c.name == "rho_value" && s.Rho == "", c.name == "c" && s.C == 0:

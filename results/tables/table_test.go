@@ -86,7 +86,7 @@ func TestTablesOfLaterSettings(t *testing.T) {
 			t.Errorf("line %d is %q, want %s in it", i, lines[i], want)
 		}
 	}
-	variants := variantsOf([]store.Record{old, auto})
+	variants := variantsOf([]store.Record{old, auto}, alongC)
 	if len(variants) != 2 || variants[0].label != "normalise mnist" || variants[1].label != "normalise auto" {
 		t.Errorf("variants %+v", variants)
 	}
