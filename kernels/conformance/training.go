@@ -216,8 +216,12 @@ func bytesDoNotDependOnCompany(t *testing.T, machines []Machine) {
 			n := d.Network(t)
 			rules := []*Network{n, n.Under(t, kernels.Accumulate{}), n.Under(t, kernels.Accumulate{AtMu: true}),
 				n.Fluctuating(t, Schedules[int(sharing)%2])}
+			if sharing == kernels.PerSynapse {
+				d.Quantal = true
+				rules = append(rules, d.Network(t))
+			}
 			for j, n := range rules {
-				if testing.Short() && (j+int(sharing))%2 != 0 {
+				if testing.Short() && (j+int(sharing))%2 != 0 && j < 4 {
 					continue
 				}
 				for _, m := range some(machines, 0, shorter) {
