@@ -13,7 +13,8 @@ import (
 func Kinds() tables.Kinds {
 	var columns []string
 	for _, s := range new(train.Config).Settings() {
-		if (s.Name == "data" || !s.Place) && !s.Varied && s.Name != "draws" {
+		costs := s.Name == "cost" || s.Name == "set"
+		if (s.Name == "data" || !s.Place) && (!s.Varied || costs) && s.Name != "draws" {
 			columns = append(columns, s.Column())
 		}
 	}
@@ -26,18 +27,27 @@ func readKind(texts map[string]string) (store.Settings, error) {
 	if err != nil {
 		return store.Settings{}, err
 	}
+	var said setting.List
 	for _, s := range c.Settings() {
-		text, said := texts[s.Column()]
+		text, there := texts[s.Column()]
 		switch {
-		case said && s.Name == "data":
+		case there && s.Name == "data":
 			data = text
-		case said:
+		case there:
 			if err := s.Set(text); err != nil {
 				return store.Settings{}, fmt.Errorf("column %s: %q: %w", s.Column(), text, err)
 			}
-			if err := (setting.List{s}).Check(); err != nil {
-				return store.Settings{}, fmt.Errorf("column %s: %w", s.Column(), err)
-			}
+			said = append(said, s)
+		}
+	}
+	for _, s := range said { // when all are known: costs read numbers
+		if err := (setting.List{s}).Check(); err != nil {
+			return store.Settings{}, fmt.Errorf("column %s: %w", s.Column(), err)
+		}
+	}
+	for _, name := range []string{"rho", "c"} { // columns that every file has; an empty cell is left out
+		if _, there := texts[name]; !there && c.Noise != store.WithoutNoise && c.Reads(name) {
+			return store.Settings{}, fmt.Errorf("column %s: want a value: the cost reads it", name)
 		}
 	}
 	return SettingsOf(c, data), nil

@@ -49,6 +49,19 @@ func TestKinds(t *testing.T) {
 			t.Errorf("line %d: read %+v, want %+v", i+2, list[i].Settings, want)
 		}
 	}
+	list, err = read("rho,c,noise,cost,set,activation,lr_schedule,weight-decay,loss_nats\n" +
+		",,layer,\"exp(-k*sigma)\",k=2,tanh,cosine,0.5,1\n,3,layer,reliability = c/sigma; m = mu^2,,,,,1\n2,1,layer,,,,,,1\n")
+	check(t, err)
+	for i, want := range []store.Settings{
+		place(c, "mnist", "noise=layer", "cost=exp(-k*sigma)", "set=k=2", "activation=tanh", "lr-schedule=cosine",
+			"weight-decay=0.5"),
+		place(c, "mnist", "noise=layer", "c=3", "cost=reliability = c/sigma; m = mu^2"),
+		place(c, "mnist", "noise=layer", "rho=2", "c=1"),
+	} {
+		if list[i].Settings != want {
+			t.Errorf("line %d: read %+v, want %+v", i+2, list[i].Settings, want)
+		}
+	}
 	const header = "rho,c,noise,accuracy_percent\n"
 	for text, parts := range map[string][]string{
 		header + "2,x,layer,5\n":                                   {"line 2, column c", `"x"`, "want a number"},
@@ -58,6 +71,9 @@ func TestKinds(t *testing.T) {
 		header + "-1,1,layer,5\n":                                  {"line 2, column rho", `"-1"`, "number or fraction"},
 		"rho,c,noise,loss_nats,hidden\n2,1,layer,1,8-9":            {"line 2, column hidden", `"8-9"`, "whole number"},
 		"rho,c,noise,loss_nats,epochs\n2,1,layer,1,0.5":            {"line 2, column epochs", "whole number"},
+		"rho,c,noise,cost,loss_nats\n,1,layer,exp(-k*sigma),1":     {"line 2, column cost", "the number k"},
+		"rho,c,noise,cost,loss_nats\n,,layer,c*exp(-sigma),1":      {"line 2, column c", "the cost reads it"},
+		"rho,c,noise,cost,loss_nats\n,1,layer,exp(sigma,1":         {"line 2, column cost", "exp(sigma"},
 		"rho,c,noise,loss_nats,lr\n2,1,layer,1,-1":                 {"line 2, column lr", "above 0"},
 		"rho,c,noise,loss_nats,draws\n2,1,layer,1,20":              {"line 1, column 5", `"draws"`, "mu_init"},
 		"rho,c,noise,loss_nats,mu-init,mu_init\n2,1,layer,1,20,20": {"line 1, column 6", "mu_init occurs twice"},
