@@ -472,10 +472,22 @@ func TestNetworksOfLawsAreChecked(t *testing.T) {
 	check(t, err)
 	f := planned(t, t.TempDir(), points)
 	check(t, f.Run(context.Background(), set, points, options(), Events{}))
-	for i, p := range points[:2] { // without noise no cost is left
+	quantal := c
+	check(t, quantal.Set("synapse", "quantal"))
+	check(t, quantal.Set("cost", "b = c*n*p + k*mu^2"))
+	more, err := Points(quantal)
+	check(t, err)
+	_, err = f.Extend("test", more)
+	check(t, err)
+	points = append(more, points...)
+	check(t, f.Run(context.Background(), set, points, options(), Events{}))
+	for i, p := range points[:3] { // without noise no cost is left
 		n, err := f.Network(p.ID)
 		check(t, err)
 		n.State.Mu[3] *= 1.01
+		if i == 0 {
+			n.State.Theta[0].Values[3] *= 1.01
+		}
 		check(t, store.WriteNetwork(f.networkPath(p.ID), n))
 		if _, err := f.Network(p.ID); err == nil || !strings.Contains(err.Error(), "its cost b is ") {
 			t.Errorf("network %d with another mean: %v", i, err)
@@ -483,7 +495,7 @@ func TestNetworksOfLawsAreChecked(t *testing.T) {
 	}
 	missing, damaged, err := f.Missing(points)
 	check(t, err)
-	if len(missing) != 2 || len(damaged) != 2 {
+	if len(missing) != 3 || len(damaged) != 3 {
 		t.Errorf("missing %v, damaged %v", ids(missing), damaged)
 	}
 }

@@ -263,14 +263,14 @@ func (p *Program) Costs(s *State, m Member) []NamedValue {
 				i = len(values)
 				values = append(values, NamedValue{Name: c.Name})
 			}
-			values[i].Value += c.Sum(p.Layout, g.Layer, s, m)
+			values[i].Value += c.sum(p.Layout, g.Layer, s, m)
 		}
 	}
 	return values
 }
 
-// Sum is the cost of a layer of a network, biases included.
-func (c Cost) Sum(l Layout, layer int, s *State, m Member) float64 {
+// sum is the cost of a layer of a network, biases included.
+func (c Cost) sum(l Layout, layer int, s *State, m Member) float64 {
 	of, mu := l.Layers[layer], s.Mu[l.Offset(layer):]
 	var phi []float32
 	if l.Sharing != NoNoise {
@@ -285,7 +285,7 @@ func (c Cost) Sum(l Layout, layer int, s *State, m Member) float64 {
 				switch theta := slices.Index(l.Parameters, name); {
 				case theta >= 0:
 					in[i] = float64(s.Theta[theta].Values[l.Offset(layer)+at])
-				case name == InputSigma && phi != nil: // without noise nothing reads it
+				case name == InputSigma:
 					in[i], _ = Softplus(float64(phi[of.PhiIndex(l.Sharing, r, k)]))
 				default:
 					in[i] = float64(mu[at])

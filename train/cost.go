@@ -193,15 +193,22 @@ func (c Config) Price() (*synapse.Price, error) {
 }
 
 // Terms are what the synapses of a network pay by their costs, unless those are the paper's.
-func (c Config) Terms(l kernels.Layout, s *kernels.State) store.Terms {
+func (c Config) Terms(l kernels.Layout, s *kernels.State) (store.Terms, error) {
 	if len(c.Costs) == 0 {
-		return nil
+		return nil, nil
 	}
+	p, err := graph.CompileSpec(c.Spec(l.Layers[0].In, l.Layers[len(l.Layers)-1].Out), kernels.SGD{})
+	if err != nil {
+		return nil, err
+	}
+	return costsOf(p, s, c), nil
+}
+
+// costsOf are the terms of the objective of a network besides the likelihood.
+func costsOf(p *kernels.Program, s *kernels.State, c Config) store.Terms {
 	terms := store.Terms{}
-	for _, law := range c.costs(l.Sharing) {
-		for layer := range l.Layers {
-			terms[law.Name] += kernels.Cost{Name: law.Name, Formula: law.Formula}.Sum(l, layer, s, c.Member())
-		}
+	for _, term := range p.Costs(s, c.Member()) {
+		terms[term.Name] = term.Value
 	}
 	return terms
 }

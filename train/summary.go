@@ -127,10 +127,7 @@ func (r *Run) outcomes(test []kernels.Score) ([]store.Outcome, error) {
 }
 
 func (r *Run) outcome(n Config, c *store.Checkpoint, test kernels.Score) store.Outcome {
-	costs := store.Terms{}
-	for _, term := range r.Program.Costs(c.State, n.Member()) {
-		costs[term.Name] = term.Value
-	}
+	costs := costsOf(r.Program, c.State, n)
 	o := store.Outcome{
 		Steps:           c.Step,
 		AccuracySampled: test.AccuracySampled, LossSampled: test.LossSampled,

@@ -224,7 +224,11 @@ func TestObjectiveOfLaws(t *testing.T) {
 			!math.IsNaN(o.ObjectiveMagnitude+o.ObjectiveReliability) {
 			t.Errorf("%s: objective %v of %v, want %v", noise, o.Objective, o.ObjectiveCosts, sum)
 		}
-		if d := cmp.Diff(o.ObjectiveCosts, c.Terms(checkpoint.Layout, checkpoint.State)); d != "" {
+		again, err := c.Terms(checkpoint.Layout, checkpoint.State)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(o.ObjectiveCosts, again); d != "" {
 			t.Errorf("%s: the same from the parameters: %s", noise, d)
 		}
 	}

@@ -218,7 +218,7 @@ func (r Record) complete(written map[string]json.RawMessage) error {
 
 // Check reports whether a network is that of the record, according to the record's numbers: seed, sizes and steps, the
 // sigma of each layer and the cost of magnitude, or what it pays by the terms of other costs, which terms computes.
-func (r Record) Check(c *Checkpoint, terms func(kernels.Layout, *kernels.State) Terms) error {
+func (r Record) Check(c *Checkpoint, terms func(kernels.Layout, *kernels.State) (Terms, error)) error {
 	var hidden []string
 	for _, l := range c.Layout.Layers[:len(c.Layout.Layers)-1] {
 		hidden = append(hidden, strconv.Itoa(l.Out))
@@ -244,7 +244,8 @@ func (r Record) Check(c *Checkpoint, terms func(kernels.Layout, *kernels.State) 
 	}
 	var err error
 	if len(r.ObjectiveCosts) > 0 {
-		pays := terms(c.Layout, c.State)
+		pays, failed := terms(c.Layout, c.State)
+		err = failed
 		for _, name := range r.ObjectiveCosts.Names() {
 			if network, record := pays.Of(name), r.ObjectiveCosts[name]; finite(network) || finite(record) {
 				err = cmp.Or(err, differ("cost "+name, network, record))

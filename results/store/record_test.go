@@ -176,15 +176,15 @@ func TestRecordOfItsNetwork(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	pays := func(a, b float64) func(kernels.Layout, *kernels.State) Terms {
-		return func(kernels.Layout, *kernels.State) Terms { return Terms{"a": a, "b": b} }
+	pays := func(a, b float64) func(kernels.Layout, *kernels.State) (Terms, error) {
+		return func(kernels.Layout, *kernels.State) (Terms, error) { return Terms{"a": a, "b": b}, nil }
 	}
 	r.ObjectiveMagnitude, r.ObjectiveCosts = math.NaN(), Terms{"a": 0.5, "b": math.NaN()}
 	check(t, r.Check(c, pays(0.5, math.NaN())))
 	check(t, r.Check(c, pays(0.5*(1+1e-8), math.Inf(1)))) // not finite in the network either
-	for want, terms := range map[string]func(kernels.Layout, *kernels.State) Terms{
+	for want, terms := range map[string]func(kernels.Layout, *kernels.State) (Terms, error){
 		"its cost a is 0.501, the record says 0.5": pays(0.501, math.NaN()), "its cost b is 1": pays(0.5, 1),
-		"its cost a is NaN": func(kernels.Layout, *kernels.State) Terms { return nil },
+		"its cost a is NaN": func(kernels.Layout, *kernels.State) (Terms, error) { return nil, nil },
 	} {
 		if err := r.Check(c, terms); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
