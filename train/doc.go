@@ -20,6 +20,10 @@
 // The setting rule says how parameters follow the gradient, lr-schedule how the learning rate changes, and weight-decay
 // how means decay besides: mu -= lr decay mu (as AdamW). activation is that of the hidden layers.
 //
+// Synapses of kind quantal learn n, p and q in place of mu and sigma, mu = n p q and sigma^2 = n p (1-p) q^2, by the
+// chain rule; costs may read all five. They start with the n and p of the settings, and the q that makes the initial
+// mean.
+//
 // # Reported figures
 //
 // The objective of the whole data set, which (N/B) L estimates, in its three terms:

@@ -166,7 +166,10 @@ func listLaws(c *cli.Context) error {
 	_, err := fmt.Fprint(c.App.Writer,
 		"\nMultipliers such as c have no value of their own: the paper derives how prices\n"+
 			"scale, not their size. At mu = 0 the slope along mu is 0; by convention\n"+
-			"so for calcium_mean, whose slope has no bound near 0.\n")
+			"so for calcium_mean, whose slope has no bound near 0.\n"+
+			"\nWith train --synapse quantal, a synapse learns n, p and q, and costs may read\n"+
+			"them, as EES Eq. 12-17 do: c*(p/(1 - p))^(1/4) for calcium, c*n*abs(q)^(2/3) for\n"+
+			"membrane, c*n*abs(q)^(1/3) for actin, c*n*p for trafficking.\n")
 	return err
 }
 
