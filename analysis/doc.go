@@ -28,10 +28,18 @@
 // The columns of slopes.csv are id, data, hidden, rho, rho_value, c, seed: the network; layer (from 1), inputs,
 // outputs; signature; slope, low, high: least squares and its 95 % interval; intercept (natural logarithm of sigma^2
 // where the signature is 1), correlation (of the logarithms); points, dropped: synapses, and those for which logarithms
-// are undefined, such as those of a unit that is never active; resamples: of the bootstrap, fewer for large layers, as
-// if synapses were independent of each other; analytic: -2/(rho+2), 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68;
-// variance_ratio: median of sigma^2 over the optimum of Eq. 66; note: why there is no slope; cost: what synapses pay,
-// if not the costs of the paper.
+// are undefined, such as those of a unit that is never active; resamples: of the bootstrap; analytic: -2/(rho+2),
+// 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68; variance_ratio: median of sigma^2 over the optimum of Eq. 66 for hessian,
+// or for hessian_examples in its row; note: why there is no slope; cost: what synapses pay, if not the costs of the
+// paper; interval: what low and high are about; networks: how many.
+//
+// If interval is units, the row is one network's, and the interval is over resamples of the presynaptic and of the
+// postsynaptic units ([FitLayerSlope]): it says how well these units determine the slope, and nothing about another
+// network. If it is networks, the row, without id and seed, is the mean over networks that differ only in the seed,
+// with Student's interval of n - 1 degrees of freedom, which is what a statement about a mechanism needs. There
+// within_half_width is the mean half-width of the intervals
+// within the networks, correlation and variance_ratio (the geometric mean) have intervals over networks too, and points
+// and dropped are sums.
 //
 // # Where the analytic lines hold
 //

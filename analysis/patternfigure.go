@@ -35,8 +35,7 @@ type sheetBlock struct {
 func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 	const rowHeight = 44 // millimetres
 	var blocks []draw.Block
-	var lines []string
-	var rows []SignatureSlope
+	var shown []shownSlope
 	letters := 0
 	for _, b := range s.blocks {
 		block := draw.Block{Height: 8 + rowHeight*float64(len(s.signatures))}
@@ -54,21 +53,45 @@ func (p *Patterns) draw(s sheet) (draw.Illustration, error) {
 					panel.Title = strings.TrimPrefix(b.heading+", ", ", ") + n.columnTitle() + ", " + panel.Title
 				}
 				row = append(row, panel)
-				rows = append(rows, n.Slope(b.layer, which))
+				shown = append(shown, shownSlope{n, b.layer, which})
 			}
 			block.Rows = append(block.Rows, row)
 		}
 		blocks = append(blocks, block)
 	}
-	for _, r := range rows {
-		lines = append(lines, r.line())
-	}
 	figure, err := draw.NewFigure(blocks...)
+	lines, rows := p.told(shown)
 	return draw.Illustration{
 		Name: s.name, Title: s.title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs,
 			"bootstrap_seed": p.Bootstrap.Seed, "slopes": rows},
-		Caption: s.lead + " " + p.caption(s) + "\n" + strings.Join(lines, "\n"),
+		Caption: s.lead + " " + p.caption(s) + "\n" + lines,
 	}, err
+}
+
+// shownSlope is one that a panel shows.
+type shownSlope struct {
+	network *Pattern
+	layer   int
+	which   Signature
+}
+
+// told are the slopes of panels as lines of text, and as rows: those of the networks, then those over several.
+func (p *Patterns) told(shown []shownSlope) (lines string, rows []SignatureSlope) {
+	var texts []string
+	var means []SignatureSlope
+	families := p.families()
+	for _, s := range shown {
+		row := s.network.Slope(s.layer, s.which)
+		text := row.line()
+		if family := families[s.network]; len(family) > 1 {
+			mean := meanSlope(family, s.layer*len(AllSignatures())+int(s.which))
+			if means = append(means, mean); mean.Networks > 1 {
+				text += fmt.Sprintf("; over %d networks: %s", mean.Networks, mean.numbers())
+			}
+		}
+		rows, texts = append(rows, row), append(texts, text)
+	}
+	return strings.Join(texts, "\n"), append(rows, means...)
 }
 
 // columnTitle is a short name of what synapses pay.
@@ -184,19 +207,28 @@ func (s SignatureSlope) line() string {
 	if s.Note != "" {
 		return text + "no slope: " + s.Note
 	}
-	text += fmt.Sprintf("slope %.3f [%.3f, %.3f], r = %.2f", s.Value, s.Low, s.High, s.Correlation)
+	text += s.numbers()
 	if !math.IsNaN(s.Analytic) {
 		text += fmt.Sprintf(", analytic %.3f", s.Analytic)
 	}
+	if s.Dropped > 0 {
+		text += fmt.Sprintf(", %d synapses off the axes", s.Dropped)
+	}
+	return text
+}
+
+// numbers is the slope as text, how close the points are to it, and how close they are to the optimum.
+func (s SignatureSlope) numbers() string {
+	text := fmt.Sprintf("slope %.3f [%.3f, %.3f], r = %.2f", s.Value, s.Low, s.High, s.Correlation)
 	if !math.IsNaN(s.VarianceRatio) {
 		optimum := "Eq. 66"
 		if s.Cost != "" {
 			optimum = "its optimum"
 		}
-		text += fmt.Sprintf(", median of sigma^2 over %s %.2f", optimum, s.VarianceRatio)
-	}
-	if s.Dropped > 0 {
-		text += fmt.Sprintf(", %d synapses off the axes", s.Dropped)
+		text += fmt.Sprintf(", median of sigma^2 over %s %.2g", optimum, s.VarianceRatio)
+		if s.Networks > 1 {
+			text += fmt.Sprintf(" [%.2g, %.2g]", s.VarianceRatioLow, s.VarianceRatioHigh)
+		}
 	}
 	return text
 }
@@ -223,14 +255,16 @@ func (p *Patterns) caption(s sheet) string {
 			"half of it over its square.",
 			publishedPlasticitySlope, publishedRateSlope)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s %s\nData %s; hidden %s; seed %d; %d epochs at learning rate %g, "+
-		"minibatches of %d, lambda %g; "+
-		"signatures over %d more epochs with frozen parameters. Biases are left out. Intervals are 95 %% of "+
-		"bootstrap resamples of the synapses "+
-		"(up to %d, fewer where they are many), as if these were independent of each other.",
+	text := fmt.Sprintf("%s %s\nData %s; hidden %s; seed %d; %d epochs at learning rate %g, minibatches of %d, "+
+		"lambda %g; signatures over %d more epochs with frozen parameters. Biases are left out. Intervals are 95 %%. Those "+
+		"of one network are over %d resamples of its presynaptic and, independently of them, its postsynaptic units "+
+		"(pigeonhole bootstrap, conservative), and do not say how another network would differ.",
 		what, lines, filepath.Base(first.Data), train.FormatHidden(first.Hidden), first.Seed, first.Epochs,
-		first.LearningRate, first.Batch, first.Lambda, p.Epochs,
-		p.Bootstrap.Resamples))
+		first.LearningRate, first.Batch, first.Lambda, p.Epochs, p.Bootstrap.Resamples)
+	if len(p.families()[s.blocks[0].networks[0]]) > 1 {
+		text += " Those over networks, which differ only in the seed, are Student's t of their mean."
+	}
+	return strings.TrimSpace(text)
 }
 
 // Illustrations draws all networks: a figure for each layer with the exponents as columns, or for a single exponent one
@@ -288,7 +322,7 @@ func (p *Patterns) inputSignature(n *Pattern) Signature {
 func (p *Patterns) single(name string, n *Pattern, lead string) (draw.Illustration, error) {
 	signatures := []Signature{Hessian, LearningRate, p.inputSignature(n)}
 	block := draw.Block{Height: 10 + 55*float64(len(n.Layers))}
-	var text []string
+	var shown []shownSlope
 	for layer := range n.Layers {
 		var row []draw.Panel
 		for i, which := range signatures {
@@ -299,18 +333,19 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (draw.Illustrati
 				panel.Letter, panel.Y.Label = draw.Letter(layer), fmt.Sprintf("Layer %d: variance σ²", layer+1)
 			}
 			row = append(row, panel)
-			text = append(text, n.Slope(layer, which).line())
+			shown = append(shown, shownSlope{n, layer, which})
 		}
 		block.Rows = append(block.Rows, row)
 	}
 	figure, err := draw.NewFigure(block)
 	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: signatures}
 	title := "Synaptic variability, " + n.Config.DescribeCosts()
+	lines, rows := p.told(shown)
 	return draw.Illustration{
 		Name: name, Title: title, Figure: figure, Numbers: map[string]any{"epochs": p.Epochs,
-			"bootstrap_seed": p.Bootstrap.Seed, "slopes": n.Slopes},
+			"bootstrap_seed": p.Bootstrap.Seed, "slopes": append(slices.Clone(n.Slopes), rows[len(shown):]...)},
 		Caption: "Variance of the weights of each layer over signatures of their importance." + lead + " " +
-			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) + "\n" + strings.Join(text, "\n"),
+			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) + "\n" + lines,
 	}, err
 }
 
@@ -319,7 +354,7 @@ func (p *Patterns) single(name string, n *Pattern, lead string) (draw.Illustrati
 func (p *Patterns) Importance() (draw.Illustration, error) {
 	n := p.Networks[0]
 	block := draw.Block{Height: 62, Rows: make([][]draw.Panel, 1)}
-	var text []string
+	var shown []shownSlope
 	for layer, l := range n.Layers {
 		panel := n.panel(layer, Hessian, false)
 		panel.Letter, panel.Title = draw.Letter(layer), fmt.Sprintf("Layer %d (%d → %d)", layer+1, l.Inputs, l.Outputs)
@@ -328,16 +363,16 @@ func (p *Patterns) Importance() (draw.Illustration, error) {
 			panel.Y.Label = "Variance σ²"
 		}
 		block.Rows[0] = append(block.Rows[0], panel)
-		text = append(text, n.Slope(layer, Hessian).line())
+		shown = append(shown, shownSlope{n, layer, Hessian})
 	}
 	figure, err := draw.NewFigure(block)
+	lines, rows := p.told(shown)
 	s := sheet{blocks: []sheetBlock{{networks: []*Pattern{n}}}, signatures: []Signature{Hessian}}
 	return draw.Illustration{
 		Name: "importance", Title: "Important synapses are reliable", Figure: figure,
-		Numbers: map[string]any{"epochs": p.Epochs, "slopes": n.Slopes},
+		Numbers: map[string]any{"epochs": p.Epochs, "slopes": append(slices.Clone(n.Slopes), rows[len(shown):]...)},
 		Caption: "Variance of the weights of each layer over their importance. " +
-			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) +
-			"\n" + strings.Join(text, "\n"),
+			strings.Replace(p.caption(s), "Rows:", "Columns:", 1) + "\n" + lines,
 	}, err
 }
 

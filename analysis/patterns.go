@@ -1,11 +1,13 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,6 +16,7 @@ import (
 	"quantal/kernels"
 	"quantal/mnist"
 	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/synapse"
 	"quantal/train"
 )
@@ -29,32 +32,50 @@ type Pattern struct {
 }
 
 // SignatureSlope is a row of a table: the slope of sigma^2 against a signature over the synapses of a layer, on log
-// axes.
+// axes, in a network, or the mean over networks that differ only in the seed.
 type SignatureSlope struct {
-	ID       string  `json:"id"`
+	ID       string  `json:"id"` // empty for several networks
 	Data     string  `json:"data"`
 	Hidden   string  `json:"hidden"`
 	Rho      string  `json:"rho"`
 	RhoValue float64 `json:"rho_value"` // 0 for entropic; NaN where no cost reads rho
 	C        float64 `json:"c"`         // NaN where no cost reads it
-	Seed     uint64  `json:"seed"`
-	Layer    int     `json:"layer"` // from 1, which reads the data
+	Seed     *uint64 `json:"seed"`      // nil for several networks
+	Layer    int     `json:"layer"`     // from 1, which reads the data
 	Inputs   int     `json:"inputs"`
 	Outputs  int     `json:"outputs"`
 
 	Signature Signature `json:"signature"`
 	Slope
-	Resamples int `json:"resamples"` // of the interval
+	Resamples int `json:"resamples"` // of the interval; 0 for several networks
 	// Analytic is the slope of Eq. 67 or 68, NaN for input_rate. Costs other than the paper's have a slope that varies
 	// with sigma; it is the median over the synapses, each at its optimum.
 	Analytic float64 `json:"analytic"`
-	// VarianceRatio is the median over synapses of sigma^2 over the optimum (Eq. 66 for the paper's costs); NaN unless the
-	// signature is a Hessian.
+	// VarianceRatio is the median over synapses of sigma^2 over the optimum (Eq. 66 for the paper's costs), by
+	// Hessian, or HessianExamples where that is the signature: how far sigma is from having converged.
 	VarianceRatio float64 `json:"variance_ratio"`
 	Note          string  `json:"note"` // why there is no slope
 
 	Cost store.Later `json:"-"` // a column cost with what synapses pay, unless it is the paper's costs
+
+	Interval Over `json:"interval"` // what Low and High are about
+	Networks int  `json:"networks"` // how many
+	// Of several networks, NaN for one: the mean half-width of the intervals within them, and the intervals of the other
+	// means, that of VarianceRatio the geometric one.
+	Within            float64 `json:"within_half_width"`
+	CorrelationLow    float64 `json:"correlation_low"`
+	CorrelationHigh   float64 `json:"correlation_high"`
+	VarianceRatioLow  float64 `json:"variance_ratio_low"`
+	VarianceRatioHigh float64 `json:"variance_ratio_high"`
 }
+
+// Over says what the interval of a slope is about.
+type Over string
+
+const (
+	OverUnits    Over = "units"    // of one network's layer: FitLayerSlope
+	OverNetworks Over = "networks" // that differ only in the seed: Student's t
+)
 
 // Patterns are the patterns of networks that learned one data set.
 type Patterns struct {
@@ -159,16 +180,6 @@ func cohortsOf(networks []train.Network) [][]train.Network {
 	return list
 }
 
-// mostWork bounds resamples times points of an interval, which takes some 15 ns each: a layer of 78,400 synapses gets
-// 255 resamples.
-const mostWork = 20_000_000
-
-// limited is the bootstrap with fewer resamples if there are many points.
-func (b Bootstrap) limited(points int) Bootstrap {
-	b.Resamples = min(b.Resamples, max(100, mostWork/max(1, points)))
-	return b
-}
-
 // at is the pattern with the numbers that a layer has.
 func (p *Pattern) at(layer int) *Pattern {
 	q := *p
@@ -181,34 +192,36 @@ func (p *Pattern) at(layer int) *Pattern {
 
 // fit computes the slopes.
 func (p *Pattern) fit(b Bootstrap) {
+	nan, seed := math.NaN(), uint64(p.Config.Seed)
 	for i, layer := range p.Layers {
 		at := p.at(i)
 		c, slopes := at.Config, at.optimalSlopes(layer)
+		ratio, ratioOfExamples := at.medianRatio(layer, layer.Hessian), at.medianRatio(layer, layer.HessianExamples)
 		for _, which := range AllSignatures() {
-			x, limited := layer.Of(which), b.limited(len(layer.Variance))
 			s := SignatureSlope{
 				ID: p.ID, Data: filepath.Base(c.Data), Hidden: train.FormatHidden(c.Hidden), Rho: c.Rho.String(),
-				RhoValue: float64(c.Rho.Value()), C: c.C, Seed: uint64(c.Seed),
+				RhoValue: float64(c.Rho.Value()), C: c.C, Seed: &seed,
 				Layer: i + 1, Inputs: layer.Inputs, Outputs: layer.Outputs, Signature: which,
-				Analytic: which.Analytic(slopes), Resamples: limited.Resamples, VarianceRatio: math.NaN(),
+				Analytic: which.Analytic(slopes), Resamples: b.Resamples, VarianceRatio: ratio,
+				Interval: OverUnits, Networks: 1, Within: nan, CorrelationLow: nan, CorrelationHigh: nan,
+				VarianceRatioLow: nan, VarianceRatioHigh: nan,
 			}
 			if len(c.Costs) > 0 {
 				s.Cost = store.NewLater(store.LaterSetting{Name: "cost", Value: c.Costs.String(), Text: c.Costs.String()})
 			}
 			if !c.Reads("rho") {
-				s.Rho, s.RhoValue = "", math.NaN()
+				s.Rho, s.RhoValue = "", nan
 			}
 			if !c.Reads("c") {
-				s.C = math.NaN()
+				s.C = nan
 			}
 			var err error
-			if s.Slope, err = FitSlope(x, layer.Variance, limited); err != nil {
-				s.Slope = Slope{Value: math.NaN(), Low: math.NaN(), High: math.NaN(), Intercept: math.NaN(),
-					Correlation: math.NaN()}
+			if s.Slope, err = FitLayerSlope(layer.Of(which), layer.Variance, layer.Inputs, b); err != nil {
+				s.Slope = Slope{Value: nan, Low: nan, High: nan, Intercept: nan, Correlation: nan}
 				s.Note = sentence.Of(err)
 			}
-			if which == Hessian || which == HessianExamples {
-				s.VarianceRatio = at.medianRatio(layer, x)
+			if which == HessianExamples {
+				s.VarianceRatio = ratioOfExamples
 			}
 			p.Slopes = append(p.Slopes, s)
 		}
@@ -220,13 +233,101 @@ func (p *Pattern) Slope(layer int, which Signature) SignatureSlope {
 	return p.Slopes[layer*len(AllSignatures())+int(which)]
 }
 
-// Rows are the slopes of all networks.
+// Rows are the slopes of all networks, and then their means over networks that differ only in the seed.
 func (p *Patterns) Rows() []SignatureSlope {
 	var rows []SignatureSlope
 	for _, n := range p.Networks {
 		rows = append(rows, n.Slopes...)
 	}
-	return rows
+	return append(rows, p.Means()...)
+}
+
+// Means are the means of slopes over networks that differ only in the seed, where there are several.
+func (p *Patterns) Means() []SignatureSlope {
+	var means []SignatureSlope
+	families := p.families()
+	for _, n := range p.Networks {
+		if family := families[n]; len(family) > 1 && family[0] == n {
+			for i := range n.Slopes {
+				means = append(means, meanSlope(family, i))
+			}
+		}
+	}
+	return means
+}
+
+// Summary is Means, with the slopes of networks that are alone of their kind.
+func (p *Patterns) Summary() []SignatureSlope {
+	var rows []SignatureSlope
+	families := p.families()
+	for _, n := range p.Networks {
+		if len(families[n]) == 1 && families[n][0] == n {
+			rows = append(rows, n.Slopes...)
+		}
+	}
+	return append(rows, p.Means()...)
+}
+
+// families are, for each network, those that differ from it only in the seed, with the first of each seed, in order.
+func (p *Patterns) families() map[*Pattern][]*Pattern {
+	type key struct {
+		config string
+		rho    synapse.Power
+	}
+	keyOf := func(n *Pattern) key {
+		c := n.Config
+		c.Seed, c.Rho = 0, train.Exponent{} // 2 and trafficking are the same
+		return key{fmt.Sprint(c), n.Config.Rho.Value()}
+	}
+	members := map[key][]*Pattern{}
+	for _, n := range p.Networks {
+		members[keyOf(n)] = append(members[keyOf(n)], n)
+	}
+	bySeed := func(a, b *Pattern) int { return cmp.Compare(a.Config.Seed, b.Config.Seed) }
+	of := map[*Pattern][]*Pattern{}
+	for _, all := range members {
+		seeds := slices.CompactFunc(slices.SortedStableFunc(slices.Values(all), bySeed),
+			func(a, b *Pattern) bool { return bySeed(a, b) == 0 })
+		for _, n := range all {
+			of[n] = seeds
+		}
+	}
+	return of
+}
+
+// meanSlope is the mean of a row of networks, with intervals over those that have the slope.
+func meanSlope(networks []*Pattern, row int) SignatureSlope {
+	var rows []SignatureSlope
+	for _, n := range networks {
+		if s := n.Slopes[row]; s.Note == "" {
+			rows = append(rows, s)
+		}
+	}
+	m := networks[0].Slopes[row]
+	m.ID, m.Seed, m.Resamples, m.Interval, m.Networks = "", nil, 0, OverNetworks, len(rows)
+	if without := len(networks) - len(rows); without > 0 && len(rows) > 0 {
+		m.Note = fmt.Sprintf("%d more without a slope", without)
+	}
+	over := func(of func(SignatureSlope) float64) (mean, low, high float64) {
+		var values []float64
+		for _, s := range rows {
+			values = append(values, of(s))
+		}
+		i := tables.NewInterval(values)
+		return i.Mean, i.Mean - i.HalfWidth, i.Mean + i.HalfWidth
+	}
+	m.Value, m.Low, m.High = over(func(s SignatureSlope) float64 { return s.Value })
+	m.Correlation, m.CorrelationLow, m.CorrelationHigh = over(func(s SignatureSlope) float64 { return s.Correlation })
+	ratio, low, high := over(func(s SignatureSlope) float64 { return math.Log(s.VarianceRatio) })
+	m.VarianceRatio, m.VarianceRatioLow, m.VarianceRatioHigh = math.Exp(ratio), math.Exp(low), math.Exp(high)
+	m.Within, _, _ = over(func(s SignatureSlope) float64 { return (s.High - s.Low) / 2 })
+	m.Intercept, _, _ = over(func(s SignatureSlope) float64 { return s.Intercept })
+	m.Analytic, _, _ = over(func(s SignatureSlope) float64 { return s.Analytic })
+	m.Points, m.Dropped = 0, 0
+	for _, s := range rows {
+		m.Points, m.Dropped = m.Points+s.Points, m.Dropped+s.Dropped
+	}
+	return m
 }
 
 // settledRatio is the largest factor between the median of sigma^2 over the optimum of Eq. 66 and 1, in either

@@ -294,7 +294,54 @@ func TestPatternsSlopes(t *testing.T) {
 	if s := p.Slope(0, InputSquare); !strings.HasPrefix(s.Note, "slope: all ") || !math.IsNaN(s.Value) { // all x are one
 		t.Errorf("%+v", s)
 	}
-	if b := DefaultBootstrap().limited(78400); b.Resamples != 255 {
-		t.Errorf("%d resamples", b.Resamples)
+}
+
+// Networks that differ only in the seed have a mean with Student's interval over them; a repeated seed counts once, a
+// network without a slope not at all, and other settings are apart.
+func TestPatternsOverNetworks(t *testing.T) {
+	three := []*Pattern{pattern(t, "trafficking", 1, 3, 2), pattern(t, "2", 1, 1, 2), pattern(t, "trafficking", 1, 2, 2)}
+	for i, slope := range []float64{-0.6, -0.5, -0.4} {
+		s := &three[i].Slopes[int(LearningRate)]
+		s.Value, s.Low, s.High, s.VarianceRatio = slope, slope-0.01, slope+0.03, 0.2*math.Exp(0.1*float64(i-1))
+	}
+	none := &three[2].Slopes[int(InputRate)]
+	none.Value, none.Note = math.NaN(), "slope: all points have the same x"
+	p := &Patterns{Epochs: 1, Bootstrap: Bootstrap{Resamples: 20}}
+	p.Networks = append(slices.Clone(three), pattern(t, "trafficking", 1, 3, 2),
+		pattern(t, "trafficking", 10, 1, 2), pattern(t, "trafficking", 1, 1, 3))
+	p.Networks[3].Slopes[int(LearningRate)].Value = 7
+	means := p.Means()
+	if rows := p.Rows(); len(means) != 10 || len(rows) != 10*5+15+10 || len(p.Summary()) != 10+15+10 {
+		t.Fatalf("%d means, %d rows, %d in the summary", len(means), len(rows), len(p.Summary()))
+	}
+	m := means[int(LearningRate)]
+	half := 4.30265273 * 0.1 / math.Sqrt(3) // t of two degrees of freedom
+	for name, v := range map[string][2]float64{"slope": {m.Value, -0.5}, "low": {m.Low, -0.5 - half},
+		"high": {m.High, -0.5 + half}, "within": {m.Within, 0.02}, "ratio": {m.VarianceRatio, 0.2},
+		"ratio, low": {m.VarianceRatioLow, 0.2 * math.Exp(-half)}, "ratio, high": {m.VarianceRatioHigh, 0.2 * math.Exp(half)},
+		"analytic": {m.Analytic, 1}, "resamples": {float64(m.Resamples), 0}, "points": {float64(m.Points), 120}} {
+		if !near(v[0], v[1], 1e-8) {
+			t.Errorf("%s %v, want %v", name, v[0], v[1])
+		}
+	}
+	if m.Seed != nil || m.ID != "" || m.Interval != OverNetworks || m.Networks != 3 || m.Layer != 1 {
+		t.Errorf("%+v", m)
+	}
+	if m := means[int(InputRate)]; m.Networks != 2 || m.Note != "1 more without a slope" || math.IsNaN(m.Value) {
+		t.Errorf("%+v", m)
+	}
+	illustrations, err := p.Illustrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	caption := ""
+	for _, i := range illustrations {
+		caption += i.Caption
+	}
+	for _, want := range []string{"; over 3 networks: slope -0.500 [-0.748, -0.252]", "Eq. 66 0.2 [0.16, 0.26]",
+		"over 20 resamples of its presynaptic and, independently of them, its postsynaptic units", "Student's t"} {
+		if !strings.Contains(caption, want) {
+			t.Errorf("no caption has %q: %s", want, caption)
+		}
 	}
 }

@@ -26,8 +26,10 @@ func analyzeCommand() *cli.Command {
 		Description: "For each network with a sigma per synapse, the training set is passed through it with\n" +
 			"frozen parameters. The output is the empirical Fisher information (the Hessian of the\n" +
 			"paper), learning rate and input of every synapse, and the slope of sigma^2 over each on\n" +
-			"log axes, with a bootstrap interval and the analytic slope. slopes.csv and slopes.jsonl\n" +
-			"have a row for each network, layer and signature; the pictures have columns for rho.\n" +
+			"log axes, with a 95 % interval and the analytic slope. slopes.csv and slopes.jsonl have\n" +
+			"a row for each network, layer and signature, with an interval over the units of the layer,\n" +
+			"and one for networks that differ only in the seed, with an interval over these; where there\n" +
+			"are several seeds, only the latter is printed. The pictures have columns for rho.\n" +
 			"`go doc quantal/analysis` has definitions and units.",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "epochs", Value: 10,
@@ -76,7 +78,7 @@ func analyzeCommand() *cli.Command {
 			if c.Bool("json") {
 				return printJSON(c, map[string]any{"files": files, "slopes": patterns.Rows()})
 			}
-			if err := printSlopes(c.App.Writer, patterns.Rows()); err != nil {
+			if err := printSlopes(c.App.Writer, patterns.Summary()); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(c.App.Writer, "\nwritten to %s\n", out)
@@ -107,16 +109,25 @@ func measure(c *cli.Context, t *analysis.Trained, epochs int) (*analysis.Pattern
 // printSlopes writes the table of slopes for people.
 func printSlopes(out io.Writer, rows []analysis.SignatureSlope) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "hidden\trho\tc\tseed\tlayer\tsignature\tslope\t95 % interval\tr\tanalytic\tsigma^2 / optimum")
+	fmt.Fprintln(w, "hidden\trho\tc\tseed\tlayer\tsignature\tslope\t95 % interval\tover\twithin one\tr\tanalytic\t"+
+		"sigma^2 / optimum")
 	for _, r := range rows {
-		rho, c := cmp.Or(r.Rho, "-"), "-"
+		rho, c, seed, over, within, ratio := cmp.Or(r.Rho, "-"), "-", "-", string(r.Interval), "-", "-"
 		if !math.IsNaN(r.C) {
 			c = fmt.Sprintf("%.4g", r.C)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\n", r.Hidden, rho, c, r.Seed, r.Layer, r.Signature,
-			tables.Known(r.Value, 3), tables.Known(r.Low, 3), tables.Known(r.High, 3), tables.Known(r.Correlation, 2),
-			tables.Known(r.Analytic, 3),
-			tables.Known(r.VarianceRatio, 2))
+		if r.Seed != nil {
+			seed = fmt.Sprint(*r.Seed)
+		}
+		if r.Interval == analysis.OverNetworks {
+			over, within = fmt.Sprintf("%d %s", r.Networks, over), "+-"+tables.Known(r.Within, 3)
+		}
+		if !math.IsNaN(r.VarianceRatio) {
+			ratio = fmt.Sprintf("%.2g", r.VarianceRatio)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\t%s\t%s\n", r.Hidden, rho, c, seed, r.Layer,
+			r.Signature, tables.Known(r.Value, 3), tables.Known(r.Low, 3), tables.Known(r.High, 3), over, within,
+			tables.Known(r.Correlation, 2), tables.Known(r.Analytic, 3), ratio)
 	}
 	return w.Flush()
 }
