@@ -29,8 +29,8 @@
 // outputs; signature; slope, low, high: least squares and its 95 % interval; intercept (natural logarithm of sigma^2
 // where the signature is 1), correlation (of the logarithms); points, dropped: synapses, and those for which logarithms
 // are undefined, such as those of a unit that is never active; resamples: of the bootstrap; analytic: -2/(rho+2),
-// 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68; variance_ratio: median of sigma^2 over the optimum of Eq. 66 for hessian,
-// or for hessian_examples in its row; note: why there is no slope; cost: what synapses pay, if not the costs of the
+// 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68; variance_ratio: median of sigma^2 over the optimum of Eq. 66, or of its like
+// for other costs, for hessian, or for hessian_examples in its row; note: why there is no slope; cost: what synapses pay, if not the costs of the
 // paper; interval: what low and high are about; networks: how many.
 //
 // If interval is units, the row is one network's, and the interval is over resamples of the presynaptic and of the
@@ -60,7 +60,9 @@
 // # Energy
 //
 // [MeasureEnergy] finds the release (n, p, q) whose mean and standard deviation are |mu| and sigma of a synapse, with n
-// or p held ([synapse.FromMoments]), and its ATP for a presynaptic spike ([synapse.Release.Energy]). An image costs
+// or p held ([synapse.FromMoments]), and its ATP for a presynaptic spike ([synapse.Release.Energy]). The mechanism is
+// that of the network's rho, or of the law of package synapse which its price is proportional to, from calcium to
+// trafficking_p; it says what is held. Synapses that learn n, p and q have what they learned. An image costs
 //
 //	sum over synapses, without biases, of spikes mean |x_k| ATP per spike
 //
@@ -75,4 +77,8 @@
 // in the units of [synapse.Mechanism.Cost], and atp_per_spike are means over synapses; atp_per_image is the layer's
 // sum, and calcium to postsynaptic are its parts. Those with n < 1 count like others, though no such synapse exists:
 // their weight is too noisy for a vesicle at that p.
+//
+// energy-networks.csv has a row for each network of a grid: its settings (set has the numbers that its cost reads),
+// accuracy_sampled and sigma_rms of its record, and the ATP of an image, in all and in two parts: atp_reliability,
+// calcium and the vesicle cycle, which depend on sigma, and atp_transmission, which goes as the mean.
 package analysis

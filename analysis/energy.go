@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -47,9 +48,9 @@ type NetworkEnergy struct {
 	C         float64        `json:"c"`    // NaN where no cost reads it, or layers differ
 	Price     string         `json:"cost"` // what synapses pay in training; empty for the paper's costs
 	Seed      uint64         `json:"seed"`
-	Mechanism string         `json:"mechanism"`
-	Held      string         `json:"held"`
-	Value     float64        `json:"held_value"`
+	Mechanism string         `json:"mechanism"`  // empty if synapses learn n, p and q, and none is given
+	Held      string         `json:"held"`       // n, p, or nothing if synapses learn n, p and q
+	Value     float64        `json:"held_value"` // NaN then
 	Source    string         `json:"held_source"`
 	Quantum   float64        `json:"quantum"` // in units of a weight
 	Layers    []LayerEnergy  `json:"layers"`
@@ -137,19 +138,44 @@ func (plan EnergyPlan) network(n train.Network) (*NetworkEnergy, error) {
 		return nil, fmt.Errorf("%s: the network has no noise: with sigma 0 each synapse would need certain release, "+
 			"p = 1, or vesicles without end", n.ID)
 	}
-	mechanism, known := synapse.MechanismOf(c.Rho.Value())
-	switch {
-	case plan.Mechanism != nil:
-		mechanism = *plan.Mechanism
-	case !known || len(c.Costs) > 0:
-		return nil, &train.SettingsError{Err: fmt.Errorf("mechanism: the network %s pays for none of calcium, membrane, "+
-			"actin and trafficking alone: want one of them", n.ID)}
+	if err := e.hold(n, plan); err != nil {
+		return nil, err
 	}
-	held := mechanism.Held()
+	if e.Quantum == 0 {
+		e.Quantum = meanMagnitude(n)
+	}
+	if !(e.Quantum > 0) {
+		return nil, fmt.Errorf("%s: every mu is 0: no synapse of the network releases anything", n.ID)
+	}
+	return e, nil
+}
+
+// hold settles the mechanism and what it holds. Synapses that learn n, p and q hold nothing.
+func (e *NetworkEnergy) hold(n train.Network, plan EnergyPlan) error {
+	if learned(n, 0) != nil {
+		if plan.Held != nil {
+			return &train.SettingsError{Err: fmt.Errorf("hold: the synapses of %s learn n, p and q: nothing is held", n.ID)}
+		}
+		e.Held, e.Source, e.Value = nothing, "learned", math.NaN()
+		if plan.Mechanism != nil {
+			e.Mechanism = plan.Mechanism.String()
+		}
+		return nil
+	}
+	var mechanism synapse.Mechanism
+	var held synapse.Parameter
+	var err error
+	e.Source = "given"
+	if plan.Mechanism != nil {
+		mechanism, held = *plan.Mechanism, plan.Mechanism.Held()
+	} else if mechanism, held, e.Value, err = pricedMechanism(n.ID, n.Config); err != nil {
+		return err
+	} else if e.Value > 0 {
+		e.Source = "of the price"
+	}
 	if plan.Held != nil {
-		held = *plan.Held
+		held, e.Value, e.Source = *plan.Held, plan.Value, "given"
 	}
-	e.Value, e.Source = plan.Value, "given"
 	if e.Value == 0 {
 		e.Value = held.Typical()
 		for _, known := range synapse.EnergyConstants() {
@@ -159,14 +185,11 @@ func (plan EnergyPlan) network(n train.Network) (*NetworkEnergy, error) {
 		}
 	}
 	e.Mechanism, e.Held = mechanism.String(), held.String()
-	if e.Quantum == 0 {
-		e.Quantum = meanMagnitude(n)
-	}
-	if !(e.Quantum > 0) {
-		return nil, fmt.Errorf("%s: every mu is 0: no synapse of the network releases anything", n.ID)
-	}
-	return e, nil
+	return nil
 }
+
+// nothing is held where synapses learn n, p and q.
+const nothing = "nothing"
 
 // meanMagnitude is the mean |mu| of the weights.
 func meanMagnitude(n train.Network) float64 {
@@ -209,9 +232,9 @@ func (e *NetworkEnergy) measure(n train.Network, plan EnergyPlan, rates [][]floa
 // layer computes the releases of a layer's synapses, without those of mean 0, and what they cost.
 func (e *NetworkEnergy) layer(n train.Network, i int, rates []float64, spikes float64) (values [3][]float64,
 	l LayerEnergy, err error) {
-	mechanism, err := synapse.NamedMechanism(e.Mechanism)
-	if err != nil {
-		return values, l, err
+	cost := func(synapse.Release) float64 { return math.NaN() }
+	if mechanism, err := synapse.NamedMechanism(e.Mechanism); err == nil {
+		cost = mechanism.Cost
 	}
 	held := synapse.P
 	if e.Held == synapse.N.String() {
@@ -230,9 +253,13 @@ func (e *NetworkEnergy) layer(n train.Network, i int, rates []float64, spikes fl
 				return values, l, fmt.Errorf("layer %d: a sigma is 0: its synapse would need certain release, p = 1, or "+
 					"vesicles without end", i+1)
 			}
-			release, err := synapse.FromMoments(math.Abs(mu), sigma, held, e.Value)
-			if err != nil {
-				return values, l, err
+			release := learned(n, at+k)
+			if release == nil {
+				needed, err := synapse.FromMoments(math.Abs(mu), sigma, held, e.Value)
+				if err != nil {
+					return values, l, err
+				}
+				release = &needed
 			}
 			for j, v := range []float64{release.N, release.P, release.Q} {
 				values[j] = append(values[j], v)
@@ -244,7 +271,7 @@ func (e *NetworkEnergy) layer(n train.Network, i int, rates []float64, spikes fl
 				l.NearCertain++
 			}
 			energy := release.Energy(e.Quantum)
-			l.Cost += mechanism.Cost(release)
+			l.Cost += cost(*release)
 			l.PerSpike.Add(1, energy)
 			l.PerImage.Add(spikes*rates[k], energy)
 			if mu < 0 {
@@ -425,12 +452,16 @@ func (e *Energies) caption(n NetworkEnergy) string {
 	if n.Price != "" {
 		price = "price " + n.Price
 	}
-	return fmt.Sprintf("A, B: the release that the mean and the standard deviation of each synapse need if %s is held at "+
-		"%g (%s); biases and synapses of mean 0 are left out. C: ATP of a presynaptic spike at a synapse, on average over "+
-		"the layer, by what it is spent on. D: ATP of a test image in all synapses of the layer. Network %s: hidden %s, "+
-		"%s, seed %d; mechanism %s.\n"+
+	release, cost, drawn := fmt.Sprintf("the release that the mean and the standard deviation of each synapse need if %s is "+
+		"held at %g (%s)", n.Held, n.Value, n.Source), "mechanism "+n.Mechanism, []string{"A, B", "C", "D"}
+	if n.Held == nothing {
+		release, cost, drawn = "the release that each synapse has learned", "", []string{"A, B, C", "D", "E"}
+	}
+	return fmt.Sprintf("%s: %s; biases and synapses of mean 0 are left out. %s: ATP of a presynaptic spike at a synapse, on "+
+		"average over the layer, by what it is spent on. %s: ATP of a test image in all synapses of the layer. Network %s: "+
+		"hidden %s, %s, seed %d; %s.\n"+
 		"A unit sends %g spikes for an image and unit of |activation|, the mean over %d test images with the weights at "+
 		"their means; an input below 0 counts by its size. One quantum is a weight of %.4g.\nConstants: %s.",
-		n.Held, n.Value, n.Source, n.ID, n.Hidden, price, n.Seed, n.Mechanism, e.Spikes, e.Examples, n.Quantum,
-		strings.Join(constants, "; "))
+		drawn[0], release, drawn[1], drawn[2], n.ID, n.Hidden, price, n.Seed, cmp.Or(cost, "n, p and q learned"), e.Spikes,
+		e.Examples, n.Quantum, strings.Join(constants, "; "))
 }

@@ -2,12 +2,15 @@ package analysis
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"quantal/kernels"
 	"quantal/mnist"
+	"quantal/results/draw"
 	"quantal/results/store"
 	"quantal/synapse"
 	"quantal/train"
@@ -70,7 +73,7 @@ func TestEnergyOfTwoSynapses(t *testing.T) {
 	}
 	// Spikes for an image: 3 times 2 and 0.25. Postsynaptic: 140000 |mu|/quantum a spike.
 	want := synapse.Energy{
-		Calcium: 6*12000*3 + 0.75*12000*0.1875, Cycle: 6*821*3 + 0.75*821*0.1875,
+		Calcium: 6*12000*3 + 0.75*12000*0.1875, Cycle: 6*820*3 + 0.75*820*0.1875,
 		Transmitter: 6*11000*4 + 0.75*11000*2, Postsynaptic: 6*140000*4 + 0.75*140000*2,
 	}
 	for name, pair := range map[string][2]float64{
@@ -139,11 +142,130 @@ func TestEnergyUsesRatesOfHiddenUnits(t *testing.T) {
 	}
 }
 
+// The mechanism is that of the law which the price is proportional to, whatever it is called and multiplied by.
+func TestMechanismOfAPrice(t *testing.T) {
+	_, n := twoSynapses(t)
+	for _, c := range []struct {
+		cost, set string
+		want      string // the mechanism, what is held and its value, 0 for the typical one
+	}{
+		{"k*sigma^-2", "k=0.01", "trafficking p 0"},
+		{"price = 3*sigma^(-1/2); m = lambda*abs(mu)", "", "calcium n 0"},
+		{"c*sigma^-rho", "", "trafficking p 0"}, // rho of the network
+		{"0.2*(abs(mu)/sigma)^(1/2) + mu^2", "", "calcium n 0"},
+		{"c*abs(mu)^(4/3)*sigma^(-2/3)", "", "membrane p 0"},
+		{"c*(abs(mu)^5/sigma^4)^(1/3)", "", "actin p 0"},
+		{"c*mu^2/sigma^2", "", "trafficking p 0"},
+		{"c*n*mu^2/(mu^2 + n*sigma^2)", "n=7", "trafficking n 7"},
+		{"c*mu^2/(mu^2/2.5 + sigma^2)", "", "trafficking n 2.5"},
+		{"c*mu^2/sigma^2; d = c*sigma^-2", "", ""},
+		{"c*exp(-sigma)", "", ""},
+		{"-c*sigma^-2", "", ""},
+		{"lambda*abs(mu)", "", ""},
+		{"c*sigma^-3", "", ""},
+		{"c*abs(mu)/sigma", "", ""},
+	} {
+		config := n.Config
+		for name, text := range map[string]string{"cost": c.cost, "set": c.set} {
+			if err := config.Set(name, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, held, value, err := pricedMechanism("x", config)
+		got := fmt.Sprintf("%v %v %g", m, held, value)
+		if err != nil {
+			got = ""
+		}
+		if got != c.want {
+			t.Errorf("%s: %q (%v), want %q", c.cost, got, err, c.want)
+		}
+	}
+}
+
+// Synapses that learn n, p and q have the energy of what they learned.
+func TestEnergyOfQuantalSynapses(t *testing.T) {
+	set, n := twoSynapses(t)
+	if err := n.Config.Set("cost", "c*n*p"); err != nil {
+		t.Fatal(err)
+	}
+	n.Config.Synapse = "quantal"
+	l := kernels.Layout{Layers: n.State.Layout.Layers, Parameters: []string{"n_raw", "p_raw", "q"}}
+	s := kernels.NewState(l, 0)
+	for k, r := range []synapse.Release{{N: 6, P: 0.25, Q: 0.1}, {N: 2, P: 0.5, Q: -0.2}} {
+		at := l.Slot(0, 0, k)
+		s.Theta[0].Values[at] = float32(kernels.SoftplusInverse(r.N))
+		s.Theta[1].Values[at] = float32(math.Log(r.P / (1 - r.P)))
+		s.Theta[2].Values[at] = float32(r.Q)
+		s.Mu[at], s.Phi[at] = float32(r.Mean()), float32(kernels.SoftplusInverse(math.Sqrt(r.Variance())))
+	}
+	n.State = &store.Checkpoint{Layout: l, State: s}
+	e, err := MeasureEnergy(context.Background(), set, []train.Network{n}, EnergyPlan{Spikes: 3, Quantum: 0.05})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Spikes for an image: 6 and 0.75; vesicles of 2 and 4 quanta, 1.5 and 1 for a spike.
+	got := e.Networks[0]
+	if x := got.Layers[0]; !close6(x.N.P95, 6) || !close6(x.P.P95, 0.5) || !close6(x.Q.P05, 0.1) || x.Silent != 2 ||
+		x.Inhibitory != 1 || !close6(x.PerImage.Cycle, 820*(6*1.5+0.75*1)) ||
+		!close6(x.PerImage.Transmitter, 11000*(6*1.5*2+0.75*1*4)) || !close6(x.PerImage.Calcium,
+		12000*0.25*(6*6+0.75*2*math.Pow(3, 0.25))) || got.Held != "nothing" || !math.IsNaN(x.Cost) {
+		t.Errorf("%+v of %+v", x, got)
+	}
+	held := synapse.N
+	_, err = MeasureEnergy(context.Background(), set, []train.Network{n}, EnergyPlan{Spikes: 1, Held: &held, Value: 3})
+	if err == nil || !strings.Contains(err.Error(), "nothing is held") {
+		t.Errorf("with n held: %v", err)
+	}
+}
+
+// The overview of a grid has means over seeds, over c and over the accuracy.
+func TestEnergyOverview(t *testing.T) {
+	var e Energies
+	var records []store.Record
+	for i, c := range []float64{1, 1, 0.1} {
+		id := fmt.Sprint("n", i)
+		e.Networks = append(e.Networks, NetworkEnergy{ID: id, Noise: "heterogeneous", Rho: "2", C: c, Seed: uint64(9 - i),
+			Quantum: 0.1, PerImage: synapse.Energy{Calcium: 1, Cycle: 2, Transmitter: 3, Postsynaptic: 4 * float64(i+1)}})
+		r := store.Record{ID: id, Outcome: store.NoOutcome()}
+		r.AccuracySampled, r.SigmaRMS = 0.5+0.1*float64(i), 0.2
+		records = append(records, r)
+	}
+	other := e.Networks[0]
+	other.ID, other.C, other.Price, other.Rho = "law", math.NaN(), "cost = exp(-sigma)", ""
+	e.Networks = append(e.Networks, other, NetworkEnergy{ID: "of no record"})
+	records = append(records, store.Record{ID: "law", Outcome: records[0].Outcome})
+	rows := e.Overview(records)
+	var order []string
+	for _, r := range rows {
+		order = append(order, r.ID)
+	}
+	if strings.Join(order, " ") != "n2 n1 n0 law" || rows[0].PerImage != 18 || rows[0].Reliable != 3 || rows[0].Mean != 15 {
+		t.Fatalf("%v: %+v", order, rows)
+	}
+	figure, err := overviewFigure(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := figure.Blocks[0].Rows
+	overC, overAccuracy := all[0][0], all[0][1]
+	if len(all) != 2 || len(overC.Layers) != 1 || len(overAccuracy.Layers) != 2 {
+		t.Fatalf("panels %+v", all)
+	}
+	curve, law := overC.Layers[0].(draw.Curve), overAccuracy.Layers[1].(draw.Curve)
+	if curve.Label != "ρ = 2" || !slices.Equal(curve.X, []float64{0.1, 1}) || !slices.Equal(curve.Y, []float64{18, 12}) ||
+		law.Label != "exp(-sigma)" || !slices.Equal(law.X, []float64{50}) || !slices.Equal(law.Y, []float64{10}) {
+		t.Errorf("curves %+v, %+v", curve, law)
+	}
+	if x := overAccuracy.Layers[0].(draw.Curve).X; len(x) != 2 || !close6(x[1], 55) {
+		t.Errorf("accuracies %v", x)
+	}
+}
+
 // What has no answer is refused, and says why.
 func TestEnergyRefuses(t *testing.T) {
 	set, n := twoSynapses(t)
 	for want, change := range map[string]func(n *train.Network){
-		"want one of them":  func(n *train.Network) { n.Config.Rho = rho(t, "entropic") },
+		"the network small pays entropic, ρ → 0, which is the price of none of calcium, membrane, actin and trafficking alone": func(n *train.Network) { n.Config.Rho = rho(t, "entropic") },
 		"no noise":          func(n *train.Network) { n.Config.Noise = "none" },
 		"a sigma is 0":      func(n *train.Network) { n.State.State.Phi[0] = -1000 },
 		"releases anything": func(n *train.Network) { clear(n.State.State.Mu) },

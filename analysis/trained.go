@@ -16,6 +16,7 @@ import (
 type Trained struct {
 	Set      *mnist.Set
 	Networks []train.Network
+	Records  []store.Record // of the networks of a grid; none of a run or of GRID/ID
 }
 
 // Reading says which trained networks are read, and where they are to work.
@@ -36,7 +37,7 @@ func ReadTrained(ctx context.Context, dir string, r Reading) (*Trained, error) {
 	t := &Trained{}
 	var err error
 	if grid.Is(dir) {
-		t.Networks, err = r.readGrid(dir)
+		t.Networks, t.Records, err = r.readGrid(dir)
 	} else {
 		t.Networks, err = r.readRun(dir)
 	}
@@ -78,28 +79,27 @@ func (r Reading) keep(c train.Config) bool {
 	return r.Keep(c)
 }
 
-func (r Reading) readGrid(dir string) ([]train.Network, error) {
+func (r Reading) readGrid(dir string) (networks []train.Network, records []store.Record, err error) {
 	g, folder, err := grid.ReadFinished(r.Host, dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	records, err := tables.Choose(g.Records, r.Points)
+	chosen, err := tables.Choose(g.Records, r.Points)
 	if err != nil {
-		return nil, &train.SettingsError{Err: err}
+		return nil, nil, &train.SettingsError{Err: err}
 	}
-	var networks []train.Network
-	for _, record := range records {
+	for _, record := range chosen {
 		config, planned := folder.Config(record.ID)
 		if !planned || record.Status != store.Done || !r.keep(config) {
 			continue
 		}
 		n, err := folder.ReadNetwork(record.ID)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		networks = append(networks, *n)
+		networks, records = append(networks, *n), append(records, record)
 	}
-	return networks, nil
+	return networks, records, nil
 }
 
 func (r Reading) readRun(dir string) ([]train.Network, error) {

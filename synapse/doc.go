@@ -41,11 +41,11 @@
 // Cereb Blood Flow Metab 21:1133-1145) for a vesicle of a rodent's excitatory synapse, 1.64e5 ATP in all, which Harris,
 // Jolivet and Attwell 2012 (HJA, Neuron 75:762-777) use too:
 //
-//	calcium              12000  AL; per vesicle, at p = 0.25: 1.2e4 ions, one ATP each
-//	vesicle_cycle          821  AL; per vesicle: exocytosis, endocytosis and uncoating, 0.5 %
+//	calcium              12000  AL, p. 1136; per vesicle, at p = 0.25: 1.2e4 ions, one ATP each
+//	vesicle_cycle          820  per vesicle: exocytosis, endocytosis and uncoating; 0.5 % of the sum by AL: estimated
 //	transmitter          11000  AL; per vesicle of one quantum: 4000 glutamate, 2.67 ATP each
-//	ionotropic          137000  AL; per vesicle of one quantum: 2e5 + 2.1e5 Na+, 3 for an ATP
-//	metabotropic          3000  AL; per vesicle of one quantum, 2 %
+//	ionotropic          137000  AL, p. 1136; per vesicle of one quantum: 2e5 + 2.1e5 Na+, 3 for an ATP
+//	metabotropic          3000  per vesicle of one quantum; what the others leave of the sum, 2 % by AL: estimated
 //	p                     0.25  AL; release probability
 //	n                        4  release sites; these have p of 0.25 to 0.4 (HJA, p. 766); assumed to be typical
 //	near_certain          0.95  assumed; p above it is near 1

@@ -11,7 +11,7 @@ import (
 // described in EnergyConstants.
 const (
 	ATPCalcium      = 12000.  // per released vesicle, at p = TypicalP
-	ATPCycle        = 821.    // per released vesicle
+	ATPCycle        = 820.    // per released vesicle
 	ATPTransmitter  = 11000.  // per released vesicle of one quantum
 	ATPIonotropic   = 137000. // per released vesicle of one quantum
 	ATPMetabotropic = 3000.   // per released vesicle of one quantum
@@ -38,12 +38,15 @@ func EnergyConstants() []Constant {
 		vesicle, quantum, one = "ATP per released vesicle", "ATP per released vesicle of one quantum", "1"
 	)
 	return []Constant{
-		{"calcium", ATPCalcium, vesicle, "pumping out the calcium that entered the terminal, 1.2e4 ions", budget, false},
-		{"vesicle_cycle", ATPCycle, vesicle, "exocytosis, endocytosis and uncoating; 0.5 % of the sum", budget, false},
+		{"calcium", ATPCalcium, vesicle, "pumping out the calcium that entered the terminal, 1.2e4 ions", budget +
+			", p. 1136, from Helmchen et al. 1997", false},
+		{"vesicle_cycle", ATPCycle, vesicle, "exocytosis, endocytosis and uncoating: 0.5 % of 1.64e5 in all", budget +
+			", which gives the share and the sum; that they give the number", true},
 		{"transmitter", ATPTransmitter, quantum, "recycling of 4000 molecules of glutamate, 2.67 each", budget, false},
 		{"ionotropic", ATPIonotropic, quantum,
-			"sodium through non-NMDA (2e5 ions) and NMDA (2.1e5) receptors, 3 ions each", budget, false},
-		{"metabotropic", ATPMetabotropic, quantum, "postsynaptic signals of metabotropic receptors; 2 %", budget, false},
+			"sodium through non-NMDA (2e5 ions) and NMDA (2.1e5) receptors, 3 ions each", budget + ", p. 1136", false},
+		{"metabotropic", ATPMetabotropic, quantum, "postsynaptic signals of metabotropic receptors: what the others leave of " +
+			"1.64e5 in all, 2 %", budget + ", which gives the share and the sum; that they give the number", true},
 		{"p", TypicalP, one, "release probability, usually held; at it calcium has its price", budget, false},
 		{"n", TypicalN, "release sites", "held where a mechanism holds n; such connections have p of 0.25 to 0.4", supply +
 			", p. 766, from Hardingham et al. 2010 and Branco et al. 2008; that it is typical", true},

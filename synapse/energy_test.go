@@ -71,7 +71,7 @@ func TestReleaseOfAMechanismGivesItsOptimum(t *testing.T) {
 func TestEnergyOfTheReferenceSynapse(t *testing.T) {
 	r := Release{N: 1, P: TypicalP, Q: 0.02}
 	e := r.Energy(0.02)
-	want := Energy{Calcium: 3000, Cycle: 205.25, Transmitter: 2750, Postsynaptic: 35000}
+	want := Energy{Calcium: 3000, Cycle: 205, Transmitter: 2750, Postsynaptic: 35000}
 	if !near(e.Calcium, want.Calcium, 1e-12) || !near(e.Cycle, want.Cycle, 1e-12) ||
 		!near(e.Transmitter, want.Transmitter, 1e-12) || !near(e.Postsynaptic, want.Postsynaptic, 1e-12) {
 		t.Errorf("energy %+v, want %+v", e, want)

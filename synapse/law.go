@@ -2,6 +2,7 @@ package synapse
 
 import (
 	"fmt"
+	"strings"
 
 	"quantal/internal/nearest"
 )
@@ -72,3 +73,13 @@ func NamedLaw(name string) (Law, error) {
 
 // Text is the law with its name before it, as package graph reads it.
 func (l Law) Text() string { return l.Name + " = " + l.Formula }
+
+// Mechanism is that of a law which is the price of one mechanism, with the parameter that its derivation holds.
+func (l Law) Mechanism() (m Mechanism, held Parameter, ok bool) {
+	name, kept, _ := strings.Cut(l.Name, "_")
+	m, err := NamedMechanism(name)
+	if held = m.Held(); kept == N.String() || kept == P.String() { // it varies through this one
+		held = N + P - map[string]Parameter{N.String(): N, P.String(): P}[kept]
+	}
+	return m, held, err == nil
+}

@@ -72,6 +72,9 @@ func (s *Session) Activations(state *kernels.State, examples mnist.Examples, thr
 	if err != nil {
 		return nil, err
 	}
+	if state, err = state.For(program.Layout, atRest); err != nil { // without what quantal synapses learn
+		return nil, err
+	}
 	return cpu.Activations(program, state, describe(s.Set, examples, s.Pixels), threads)
 }
 

@@ -28,10 +28,11 @@ func energyCommand() *cli.Command {
 			"Two moments do not give three numbers: one is held. Then the ATP of a presynaptic\n" +
 			"spike, and of an image of the test set, with each unit at its mean rate. energy.csv\n" +
 			"and energy.jsonl have a row for each network and layer; pictures have the\n" +
-			"distributions. `go doc quantal/synapse` has equations and constants, with sources.",
+			"distributions. Of a GRID, energy-networks has the ATP of each network, over c and\n" +
+			"over the accuracy. `go doc quantal/synapse` has equations and constants, with sources.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "mechanism", Usage: "calcium, membrane, actin or trafficking",
-				DefaultText: "the one that has the network's rho"},
+				DefaultText: "the one that the network pays for"},
 			&cli.StringFlag{Name: "hold", Usage: "`n=N or p=P`, the same at all synapses",
 				DefaultText: fmt.Sprintf("n=%g for calcium, p=%g for the others", synapse.TypicalN, synapse.TypicalP)},
 			&cli.Float64Flag{Name: "spikes", Value: 1,
@@ -90,6 +91,11 @@ func energyCommand() *cli.Command {
 				}
 			}
 			files, err := energies.Save(out)
+			if err == nil && len(t.Records) > 1 {
+				var overview []string
+				overview, err = energies.SaveOverview(out, t.Records)
+				files = append(files, overview...)
+			}
 			if err != nil {
 				return err
 			}
@@ -157,7 +163,7 @@ func printEnergies(out io.Writer, e *analysis.Energies) error {
 	} else {
 		fmt.Fprintf(w, "layer  median n  median p  median |q|  n < 1  p > %g  q < 0  ATP/image\n", synapse.NearCertain)
 		for _, n := range e.Networks {
-			fmt.Fprintf(w, "%s, %s held at %g\n", n.ID, n.Held, n.Value)
+			fmt.Fprintf(w, "%s, %s\n", n.ID, strings.Split(heldText(n), " (")[0])
 			for _, l := range n.Layers {
 				percent := func(of int) float64 { return 100 * float64(of) / float64(l.Inputs*l.Outputs) }
 				fmt.Fprintf(w, "%5d  %8s  %8s  %10s  %3.0f %%  %6.0f %%  %3.0f %%  %9s\n", l.Layer, few(l.N.Median),
@@ -178,8 +184,11 @@ func printEnergies(out io.Writer, e *analysis.Energies) error {
 }
 
 func printEnergy(w io.Writer, n analysis.NetworkEnergy, few func(float64) string) {
-	fmt.Fprintf(w, "%s\nmechanism %s, %s held at %g (%s)\na quantum is a weight of %.3g\n\n", n.ID, n.Mechanism, n.Held,
-		n.Value, sourceName(n.Source), n.Quantum)
+	mechanism := ""
+	if n.Mechanism != "" {
+		mechanism = "mechanism " + n.Mechanism + ", "
+	}
+	fmt.Fprintf(w, "%s\n%s%s\na quantum is a weight of %.3g\n\n", n.ID, mechanism, heldText(n), n.Quantum)
 	fmt.Fprint(w, "layer\t\t5 %\t25 %\tmedian\t75 %\t95 %\t\n")
 	for _, l := range n.Layers {
 		for i, q := range []analysis.Quantiles{l.N, l.P, l.Q} {
@@ -206,6 +215,14 @@ func printEnergy(w io.Writer, n analysis.NetworkEnergy, few func(float64) string
 	}
 	row("network, image", n.PerImage)
 	fmt.Fprintln(w)
+}
+
+// heldText says which of n and p is held.
+func heldText(n analysis.NetworkEnergy) string {
+	if math.IsNaN(n.Value) {
+		return "n, p and q as learned"
+	}
+	return fmt.Sprintf("%s held at %g (%s)", n.Held, n.Value, sourceName(n.Source))
 }
 
 // sourceName is a source without its volume and pages.
