@@ -450,3 +450,42 @@ func stateOf(t testing.TB, vm kernels.VM, member int) *kernels.State {
 	}
 	return s
 }
+
+// One epoch with each activation under Adam, and with each rule behind relu, at a learning rate that suits it.
+func TestEachActivationAndRuleLearns(t *testing.T) {
+	set := mnist.Glyphs()
+	set.Train, set.Test = set.Train.Slice(0, 10000), set.Test.Slice(0, 1000)
+	rates := map[string]string{"adam": "2e-3", "sgd": "2e-3", "momentum": "2e-4", "rmsprop": "5e-4"}
+	type way struct{ activation, rule string }
+	var ways []way
+	for _, a := range kernels.Activations() {
+		ways = append(ways, way{a.String(), "adam"})
+	}
+	for _, r := range Rules()[1:] {
+		ways = append(ways, way{"relu", r})
+	}
+	for _, w := range ways {
+		c, err := Preset("quick")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{"hidden": "30x20", "epochs": "1", "draws": "0", "activation": w.activation,
+			"rule": w.rule, "lr": rates[w.rule]} {
+			if err := c.Set(name, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := newRun(t, c, set)
+		var last store.Epoch
+		if err := r.Train(context.Background(), Events{Epoch: func(_ int, e store.Epoch) error {
+			last = e
+			return nil
+		}}); err != nil {
+			t.Fatalf("%v: %v", w, err)
+		}
+		t.Logf("%v: accuracy %.3f, sampled %.3f, sigma %.4g", w, last.AccuracyMean, last.AccuracySampled, last.SigmaRMS)
+		if last.AccuracySampled < 0.75 {
+			t.Errorf("%v: accuracy %.3f: want 0.75 at least", w, last.AccuracySampled)
+		}
+	}
+}
