@@ -30,8 +30,8 @@
 // where the signature is 1), correlation (of the logarithms); points, dropped: synapses, and those for which logarithms
 // are undefined, such as those of a unit that is never active; resamples: of the bootstrap; analytic: -2/(rho+2),
 // 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68; variance_ratio: median of sigma^2 over the optimum of Eq. 66, or of its like
-// for other costs, for hessian, or for hessian_examples in its row; note: why there is no slope; cost: what synapses pay, if not the costs of the
-// paper; interval: what low and high are about; networks: how many.
+// for other costs, for hessian, or for hessian_examples in its row; note: why there is no slope; cost: what synapses
+// pay, if not the costs of the paper; interval: what low and high are about; networks: how many.
 //
 // If interval is units, the row is one network's, and the interval is over resamples of the presynaptic and of the
 // postsynaptic units ([FitLayerSlope]): it says how well these units determine the slope, and nothing about another
