@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -39,12 +40,18 @@ func ParseAxis(base train.Config, name, text string) (Axis, error) {
 		err = nil
 	}
 	if err != nil {
-		unread := ""
-		if len(base.Costs) > 0 {
-			unread = "no cost reads such a number; of settings "
+		if name == "set" {
+			return axis, errors.New("set cannot be an axis, but each number by its name, as in --vary k=1,2")
 		}
-		return axis, fmt.Errorf("%q cannot be an axis: %s%s", name, unread,
-			nearest.OneOf(name, append(settings.Names(), scale)))
+		names := append(settings.Names(), scale)
+		for _, l := range base.Costs {
+			for _, number := range l.Numbers() {
+				if base.IsNumber(number) && !slices.Contains(names, number) {
+					names = append(names, number)
+				}
+			}
+		}
+		return axis, fmt.Errorf("%q cannot be an axis: %s", name, nearest.OneOf(name, names))
 	}
 	if name != scale {
 		axis.Name = probe.Name

@@ -28,11 +28,14 @@ func readKind(texts map[string]string) (store.Settings, error) {
 		return store.Settings{}, err
 	}
 	var said setting.List
+	empty := map[string]bool{} // of rho and c, which other costs than the paper's need not read
 	for _, s := range c.Settings() {
 		text, there := texts[s.Column()]
 		switch {
 		case there && s.Name == "data":
 			data = text
+		case there && text == "" && texts["cost"] != "" && (s.Name == "rho" || s.Name == "c"):
+			empty[s.Name] = true
 		case there:
 			if err := s.Set(text); err != nil {
 				return store.Settings{}, fmt.Errorf("column %s: %q: %w", s.Column(), text, err)
@@ -45,8 +48,8 @@ func readKind(texts map[string]string) (store.Settings, error) {
 			return store.Settings{}, fmt.Errorf("column %s: %w", s.Column(), err)
 		}
 	}
-	for _, name := range []string{"rho", "c"} { // columns that every file has; an empty cell is left out
-		if _, there := texts[name]; !there && c.Noise != store.WithoutNoise && c.Reads(name) {
+	for _, name := range []string{"rho", "c"} {
+		if empty[name] && c.Reads(name) {
 			return store.Settings{}, fmt.Errorf("column %s: want a value: the cost reads it", name)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"quantal/graph"
+	"quantal/internal/nearest"
 	"quantal/internal/setting"
 	"quantal/kernels"
 	"quantal/results/store"
@@ -22,7 +23,8 @@ type Costs []graph.Law
 // paperCosts is how the paper's costs are written.
 const paperCosts = "paper"
 
-// UnmarshalText reads terms such as "reliability = c*sigma^-rho", separated by semicolons, or paper.
+// UnmarshalText reads terms such as "reliability = c*sigma^-rho", separated by semicolons, or paper. A term may be the
+// name of a law of package synapse.
 func (c *Costs) UnmarshalText(written []byte) error {
 	*c = nil
 	text := string(written)
@@ -31,7 +33,7 @@ func (c *Costs) UnmarshalText(written []byte) error {
 	}
 	var all Costs
 	for part := range strings.SplitSeq(text, ";") {
-		l, err := graph.ParseTerm(part)
+		l, err := graph.ParseTerm(formulaOf(part))
 		if err != nil {
 			return err
 		}
@@ -47,6 +49,18 @@ func (c *Costs) UnmarshalText(written []byte) error {
 	}
 	*c = all
 	return nil
+}
+
+// formulaOf writes a term that is the name of a law, perhaps under another name, as its formula.
+func formulaOf(term string) string {
+	name, law, renamed := strings.Cut(term, "=")
+	if !renamed {
+		name, law = term, term
+	}
+	if l, err := synapse.NamedLaw(strings.TrimSpace(law)); err == nil {
+		return name + "=" + l.Formula
+	}
+	return term
 }
 
 func (c Costs) String() string {
@@ -262,17 +276,29 @@ func (c *Config) checkCosts() error {
 	for _, l := range c.Costs {
 		if !l.Varies() && !kind.Reads(l) {
 			if kind == nil {
-				return fmt.Errorf("cost %q: want a formula that depends on mu or sigma; with --synapse quantal also on n, p and q", l)
+				return fmt.Errorf("cost %q: want a formula that depends on mu or sigma; with --synapse quantal also on n, p "+
+					"and q%s", l, misspelt(l))
 			}
 			return fmt.Errorf("cost %q: want a formula that depends on mu, sigma, %s", l, strings.Join(kind.Quantities(), " or "))
 		}
 		for _, name := range kind.Numbers(l) {
 			if _, ok := c.Member().Number(name); !ok {
-				return fmt.Errorf("cost %q: it reads the number %s, which nothing sets: give it with --set %s=VALUE", l, name, name)
+				return fmt.Errorf("cost %q: it reads the number %s, which nothing sets: give it with --set %s=VALUE%s", l, name, name,
+					nearest.Hint(name, append([]string{"c", "rho", "lambda"}, l.Variables...)))
 			}
 		}
 	}
 	return nil
+}
+
+// misspelt asks whether a number of a law is meant to be mu or sigma.
+func misspelt(l graph.Law) string {
+	for _, name := range l.Numbers() {
+		if hint := nearest.Hint(name, append(synapse.LawNames(), l.Variables...)); hint != "" {
+			return hint
+		}
+	}
+	return ""
 }
 
 func (c *Config) checkNumbers() error {

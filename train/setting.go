@@ -68,8 +68,8 @@ func (c *Config) Settings() setting.List {
 		{Name: "weight-decay", Value: &c.WeightDecay, Want: setting.From(0), Before: "0", Axis: "0,0.01,0.1", Own: true,
 			Help: "of mu, decoupled from the rule as in AdamW: mu -= lr decay mu; phi has none"},
 		{Name: "cost", Value: &c.Costs, Check: c.checkCosts, Before: paperCosts, Axis: "'c*sigma^-2, c*exp(-sigma)'",
-			Varied: true, Several: ";", Help: "a term that each synapse pays, `FORMULA` or name = formula, in place of the " +
-				"paper's; several times for several terms: see quantal cost --help"},
+			Varied: true, Several: ";", Help: "a term that each synapse pays, `FORMULA`, name = formula or a law of quantal " +
+				"cost --list, in place of the paper's; several times for several terms: see quantal cost --help"},
 		{Name: "set", Value: &c.Numbers, Check: c.checkNumbers, Before: "none", Own: true, Varied: true, Several: ",",
 			Help: "a number that costs read, `NAME=VALUE`; --vary NAME=VALUES varies it"},
 		{Name: "synapse", Value: &c.Synapse, OneOf: synapse.KindNames(), Check: c.checkSynapse, Before: gaussian,

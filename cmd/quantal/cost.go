@@ -95,7 +95,7 @@ func wrapped(words []string, first int) string {
 
 // analysedLaw is the law that the argument names or writes, with the numbers of --set.
 func analysedLaw(c *cli.Context) (*analysis.LawAnalysis, error) {
-	text, err := oneArgument(c, "a formula in quotes or the name of a law")
+	text, err := oneArgument(c, "a formula in quotes or the name of a law (of --list)")
 	if err != nil {
 		return nil, err
 	}

@@ -357,6 +357,14 @@ func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	if rule := asked.base.NormaliseRule(); rule != "" {
 		logger(c).Info("pixels", "normalise", rule)
 	}
+	for _, a := range asked.axes {
+		reads := func(p grid.Point) bool { return p.Config.Reads(a.Name) || a.Name == "s" && p.Config.Reads("c") }
+		if slices.Contains([]string{"rho", "c", "s", "lambda"}, a.Name) && len(a.Values) > 1 &&
+			!slices.ContainsFunc(points, reads) {
+			logger(c).Warn("no cost reads "+a.Name+": its values make no difference, and networks are there once", "values",
+				strings.Join(a.Values, ","))
+		}
+	}
 	warnMixture(c, before, folder.Points()[len(before):], asked.axes)
 	return trainGrid(c, folder, set, points, o)
 }

@@ -209,7 +209,7 @@ func publishedRow(header, row []string, kinds Kinds) (p Published, err error) {
 		}
 	}
 	for _, name := range []string{"rho", "c"} {
-		if texts[name] == "" && (texts["noise"] == store.WithoutNoise || texts[costColumn] != "") {
+		if texts[name] == "" && texts["noise"] == store.WithoutNoise {
 			delete(texts, name)
 		}
 	}
