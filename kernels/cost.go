@@ -148,19 +148,51 @@ func (s *Standard) add(terms *int, kind *Formula, numbers, of Formula, negative 
 	return true
 }
 
-// means are the costs of mu, and whether they are of the standard form and the others do not read mu.
-func (l Law) means() (means Law, plain bool) {
-	plain = true
-	for _, c := range l.Costs {
-		if !c.Formula.Reads(InputMu) {
-			continue
-		}
-		means.Costs = append(means.Costs, c)
-		plain = plain && !c.Formula.Reads(InputSigma)
+// PricesMeans reports whether some cost of a rule that trains may depend on mu in another way than the standard form.
+func (p *Program) PricesMeans() bool {
+	_, trains := p.Rule.(Mover)
+	return trains && slices.ContainsFunc(p.Gradients(), func(g Gradient) bool {
+		_, standard := g.Standard()
+		return !standard && slices.ContainsFunc(g.Costs, func(c Cost) bool { return c.Formula.Reads(InputMu) })
+	})
+}
+
+// splitMagnitude takes summands k sign(mu) out of the first of two outputs, and leaves that output out if there is no
+// more.
+func (f Formula) splitMagnitude() (k float64, rest Formula) {
+	b := NewFormula(f.Inputs...)
+	outputs := b.Import(f)
+	k, first := b.splitMagnitude(outputs[0])
+	if b.is(first, 0) {
+		return k, b.Formula(outputs[1:]...)
 	}
-	means.Plain = l.Plain
-	_, standard := means.Standard()
-	return means, plain && standard
+	return k, b.Formula(append([]int{first}, outputs[1:]...)...)
+}
+
+func (b *FormulaBuilder) splitMagnitude(line int) (k float64, rest int) {
+	l := b.lines[line]
+	switch l.Op {
+	case OpSign:
+		if of := b.lines[l.Args[0]]; of.Op == OpInput && b.inputs[of.Args[0]] == InputMu {
+			return 1, b.Number(0)
+		}
+	case OpNeg:
+		k, rest = b.splitMagnitude(l.Args[0])
+		return -k, b.Do(OpNeg, rest)
+	case OpMul:
+		for i, x := range l.Args[:2] {
+			if v, ok := b.number(x); ok {
+				if k, rest = b.splitMagnitude(l.Args[1-i]); b.is(rest, 0) {
+					return v * k, rest
+				}
+			}
+		}
+	case OpAdd, OpSub:
+		x, restX := b.splitMagnitude(l.Args[0])
+		y, restY := b.splitMagnitude(l.Args[1])
+		return Operate(l.Op, x, y, 0), b.Do(l.Op, restX, restY)
+	}
+	return 0, line
 }
 
 // Plain is the program with laws of the standard form run as formulas, like any other: for tests.

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -86,6 +87,16 @@ func TestFormulasKeepTheirValue(t *testing.T) {
 		bound := f.Bind(map[string]float64{"c": in[2], "rho": in[3]})
 		if got := Eval(bound, in[:2]...)[0]; !near(got, want) {
 			t.Fatalf("%v, bound to %v: got %g, want %g", f, bound, got, want)
+		}
+		reduced := f.Reduce(nil)
+		if got := Eval(reduced, in...)[0]; !near(got, want) {
+			t.Fatalf("%v, reduced to %v: got %g, want %g", f, reduced, got, want)
+		}
+		given := f
+		given.Inputs = append(slices.Clone(f.Inputs), "1/mu")
+		reduced = given.Reduce(map[int]int{0: len(in)})
+		if got := Eval(reduced, append(in, 1/in[0])...)[0]; !near(got, want) {
+			t.Fatalf("%v, reduced to %v: got %g, want %g", f, reduced, got, want)
 		}
 		scalar, perSynapse := f.Hoist("mu", "sigma")
 		if got := Eval(perSynapse, append(in[:2:2], Eval(scalar, in...)...)...)[0]; !near(got, want) {

@@ -1,6 +1,9 @@
 package kernels
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // FormulaBuilder puts a Formula together, line by line. It shares lines that compute the same, and folds constants.
 type FormulaBuilder struct {
@@ -8,6 +11,8 @@ type FormulaBuilder struct {
 	lines  []Line
 	known  map[Line]int
 	reduce bool // whether constant powers become roots and products
+	// multiplies is whether a product with an inverse stays one.
+	multiplies bool
 }
 
 // NewFormula begins a formula of the named inputs.
@@ -122,7 +127,7 @@ func (b *FormulaBuilder) simpler(o Op, a [3]int) (int, bool) {
 			}
 		}
 		for i, x := range a[:2] { // u (v/x) is (u v)/x
-			if l := b.lines[x]; l.Op == OpDiv {
+			if l := b.lines[x]; l.Op == OpDiv && !b.multiplies {
 				if _, ok := b.number(l.Args[0]); ok {
 					return b.Do(OpDiv, b.Do(OpMul, l.Args[0], a[1-i]), l.Args[1]), true
 				}
@@ -288,6 +293,11 @@ func (b *FormulaBuilder) power(x int, v float64) (int, bool) {
 		return 0, false
 	}
 	return b.Do(OpExp, b.Do(OpMul, b.Number(v), b.Do(OpLog, x))), true
+}
+
+// Import copies another formula, whose inputs are the builder's of the same names, and returns its outputs.
+func (b *FormulaBuilder) Import(f Formula) []int {
+	return b.embed(f, func(input int) int { return b.Input(slices.Index(b.inputs, f.Inputs[input])) })
 }
 
 // Sum is the line of a sum of lines of another formula, which has the builder's inputs; 0 if there are none.

@@ -6,9 +6,9 @@ import "math"
 //
 //	dcost/dmu = Magnitude sign(mu),   dcost/dsigma = -Reliability sigma^-(Rho+1)
 //
-// or of any form: then Formula is there, a formula of mu and sigma. Its last output is dcost/dsigma. If the cost of mu
-// is not of the standard form, the first of two is dcost/dmu. Where synapses have parameters of their own it is
-// Law.Slopes with the numbers in it.
+// or of any form: then Formula is there, a formula of mu and sigma. Its last output is dcost/dsigma. If there is more to
+// dcost/dmu than the part of the standard form, the first of two is the rest. Where synapses have parameters of their own it is Law.Slopes with
+// the numbers in it.
 type Slopes[T Float] struct {
 	Magnitude   T
 	Reliability T
@@ -25,20 +25,12 @@ func NewSlopes[T Float](l Law, m Member, fraction float64) Slopes[T] {
 			Rho: T(u.Rho),
 		}
 	}
-	var u Slopes[T]
-	f := m.Bind(l.Slopes)
+	f := m.Bind(l.Slopes).Bind(map[string]float64{InputFraction: fraction})
 	if l.Parameters != nil {
-		f = f.Bind(map[string]float64{InputFraction: fraction})
 		return Slopes[T]{Formula: &f}
 	}
-	means, plain := l.means()
-	if plain {
-		u.Magnitude = NewSlopes[T](means, m, fraction).Magnitude
-		f.Outputs = f.Outputs[1:]
-	}
-	f = f.Bind(map[string]float64{InputFraction: fraction})
-	u.Formula = &f
-	return u
+	magnitude, f := f.splitMagnitude()
+	return Slopes[T]{Magnitude: T(magnitude), Formula: &f}
 }
 
 // NewLayerSlopes returns the slopes of all layers of a program, in their order.
@@ -69,7 +61,7 @@ func Sign[T Float](x T) T {
 type Row[T Float] struct {
 	Mu  Param[T]
 	Phi Param[T] // one per synapse; unused when sigma is shared
-	// Price is dcost/dmu of each synapse; without it the cost of mu is of the standard form.
+	// Price is dcost/dmu of each synapse but for the part of the standard form; nil if there is no more.
 	Price []T
 }
 
@@ -119,9 +111,7 @@ func (u *TrainingStep[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 
 // UpdateMeans moves only mu of a row, and reports whether everything stayed finite. It leaves the gradient in dw.
 func (u *TrainingStep[T]) UpdateMeans(row Row[T], dw []T) bool {
-	if row.Price == nil {
-		u.addMagnitude(dw, row.Mu.Values)
-	}
+	u.addMagnitude(dw, row.Mu.Values)
 	for k, price := range row.Price {
 		dw[k] += price
 	}

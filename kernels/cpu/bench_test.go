@@ -3,7 +3,9 @@ package cpu_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"quantal/graph"
 	"quantal/kernels"
@@ -105,8 +107,8 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// BenchmarkLaws times a step of the published preset on one thread with costs that are formulas, beside the paper's own
-// kernels. Operations counts those of value and slopes together.
+// BenchmarkLaws times a step of the published preset on one thread with costs that are formulas, in turn with the
+// paper's own kernels. ×paper is the median over the turns.
 func BenchmarkLaws(b *testing.B) {
 	for _, set := range cpu.KernelSets() {
 		for _, law := range []string{
@@ -116,26 +118,57 @@ func BenchmarkLaws(b *testing.B) {
 		} {
 			b.Run(set+"/"+law, func(b *testing.B) {
 				b.Setenv(cpu.KernelVariable, set)
+				compile := func(costs []graph.Law) *kernels.Program {
+					p, err := graph.CompileSpec(graph.Spec{Sizes: published, Batch: 20, Activation: kernels.ReLU, Costs: costs},
+						kernels.DefaultAdam())
+					if err != nil {
+						b.Fatal(err)
+					}
+					return p
+				}
 				costs := graph.PaperCosts(kernels.PerSynapse)
-				if law[:5] != "paper" {
+				paper := compile(costs)
+				p := paper
+				switch law {
+				case "paper":
+				case "paper as a formula":
+					p = paper.Plain()
+				default:
 					l, err := graph.ParseLaw("reliability = " + law)
 					if err != nil {
 						b.Fatal(err)
 					}
 					costs[1] = l
+					p = compile(costs)
 				}
-				p, err := graph.CompileSpec(graph.Spec{Sizes: published, Batch: 20, Activation: kernels.ReLU, Costs: costs},
-					kernels.DefaultAdam())
-				if err != nil {
-					b.Fatal(err)
-				}
-				if law == "paper as a formula" {
-					p = p.Plain()
-				}
-				run(b, p, 2, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) { train(b, vm, publishedSynapses) })
+				run(b, paper, 2, 1, 1, 60000, func(paper *cpu.VM, _ *kernels.Data) {
+					run(b, p, 2, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) { inTurn(b, vm, paper) })
+				})
 			})
 		}
 	}
+}
+
+// inTurn runs steps of one VM and as many of another, time and again.
+func inTurn(b *testing.B, vm, other *cpu.VM) {
+	const call = 50
+	var steps, ratios []float64
+	timed := func(vm *cpu.VM) float64 {
+		start := time.Now()
+		if _, err := vm.Run(context.Background(), len(steps)*call, call); err != nil {
+			b.Fatal(err)
+		}
+		return float64(time.Since(start).Nanoseconds()) / call / 1e3
+	}
+	for b.Loop() {
+		of, this := timed(other), timed(vm)
+		steps, ratios = append(steps, this), append(ratios, this/of)
+	}
+	slices.Sort(steps)
+	slices.Sort(ratios)
+	b.ReportMetric(steps[len(steps)/2], "µs/step")
+	b.ReportMetric(ratios[len(ratios)/2], "×paper")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkAccumulate times a step of the published preset with frozen parameters on one thread.

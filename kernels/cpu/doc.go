@@ -21,6 +21,9 @@
 //   - The draw of the weights (Philox, Box-Muller, softplus) has sigma in registers, and stores what the update needs:
 //     dw/dphi = xi sigma', and the derivative of the reliability cost. The update is then
 //     dL/dphi = dW dw/dphi + dcost/dphi.
+//   - Costs that are formulas are computed by the draw as well, a row at a time, while sigma, 1/sigma and sigma' are in
+//     the nearest cache; dcost/dmu, but for lambda sign(mu), then takes one more field. The formula's products are
+//     formed anew (Formula.Reduce), and each operation, or several in one, is a kernel on rows.
 //   - Rows are drawn in blocks, each multiplied by the minibatch while it is in the first-level cache. The weights of a
 //     layer through which no gradient is propagated are not stored any further.
 //   - The update forms dW of a tile in registers, which it never leaves, adds the costs and makes the step of Adam. It

@@ -21,8 +21,8 @@ type kernelSet struct {
 	sample       func(d *drawing, w []float32, first, rows int) // one sigma per synapse, for training
 	redraw       func(d *drawing, w []float32, first, rows int) // sigmas that are known already
 	sampleShared func(d *drawing, w []float32, first, rows int, sigma float32)
-	// sampleSlopes is sample for costs that are formulas: it leaves the cost to the update.
-	sampleSlopes func(d *drawing, w []float32, first, rows int)
+	// sampleSlopes is sample for costs that are formulas: it leaves what these read of sigma in the rows of the scratch.
+	sampleSlopes func(d *drawing, s *pricingScratch, w []float32, first, rows int)
 	// forward computes rows of y = a(x w) for all examples, with w as above. Activations that are not fused are left to
 	// the caller.
 	forward func(p *product, y, x, w []float32, first, rows int)
@@ -47,9 +47,10 @@ type kernelSet struct {
 	// finite.
 	sum func(u *summing, s *scratch, first, rows int) bool
 
-	// operations are those of formulas; sigmas is softplus with its derivative. The lengths are multiples of 16.
+	// operations are those of formulas; sigmas is softplus with its inverse and its derivative. The lengths are multiples
+	// of 16.
 	operations operations
-	sigmas     func(sigma, derivative, phi []float32)
+	sigmas     func(sigma, inverse, derivative, phi []float32)
 
 	// advance and advanceSites are the methods of that name of a Diffusion.
 	advance      func(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int)
@@ -61,15 +62,21 @@ type kernelSet struct {
 // Threads share it.
 type drawing struct {
 	kernels.Layer
-	noise  kernels.Noise
-	keys   [20]uint32 // noise.Keys()
-	mu     []float32
-	phi    []float32 // one per synapse; unused when sigma is shared
-	costs  kernels.Slopes[float32]
-	slope  []float32 // dw/dphi, to be filled; xi when sigma is shared
-	cost   []float32 // the derivative of the reliability cost with respect to phi, to be filled
-	sigma  []float32 // of every synapse, for redraw
-	priced bool      // whether the costs are a formula
+	noise   kernels.Noise
+	keys    [20]uint32 // noise.Keys()
+	mu      []float32
+	phi     []float32 // one per synapse; unused when sigma is shared
+	costs   kernels.Slopes[float32]
+	slope   []float32 // dw/dphi, to be filled; xi when sigma is shared
+	cost    []float32 // the derivative of the costs with respect to phi, to be filled
+	price   []float32 // and with respect to mu, but for the standard form; nil if there is no more
+	sigma   []float32 // of every synapse, for redraw
+	pricing *pricing  // of costs that are a formula; nil for others
+}
+
+// slots are the first slot of some rows in their layer, and the one after them.
+func (d *drawing) slots(first, rows int) (from, to int) {
+	return first * d.Stride(), (first + rows) * d.Stride()
 }
 
 // product is a layer in a product with a minibatch.
@@ -89,8 +96,9 @@ type updating struct {
 	row     kernels.Row[float32]
 	slope   []float32 // as in drawing; overwritten
 	cost    []float32
+	price   []float32
 	sums    []float64   // for each row sum_k dW xi, to be filled when sigma is shared
-	pricing *pricing    // of costs that are a formula; nil for others
+	pricing *pricing    // of costs that are a formula, unless the draw has priced them; nil for others
 	phi     []float32   // of the layer, for these
 	numbers [11]float32 // of the rule, as the assembly reads them
 }
@@ -139,14 +147,16 @@ var portable = &kernelSet{
 			d.costs.SampleRow(w, xi, d.cost[at:], d.mu[at:], d.phi[at:], xi)
 		})
 	},
-	sampleSlopes: func(d *drawing, w []float32, first, rows int) {
+	sampleSlopes: func(d *drawing, s *pricingScratch, w []float32, first, rows int) {
+		from, to := d.slots(first, rows)
+		sigmas, derivatives := s.rows[sigmaRow][:to-from], s.rows[derivativeRow][:to-from]
+		portableSigmas(sigmas, s.rows[inverseRow], derivatives, d.phi[from:to])
 		d.each(w, first, rows, func(w []float32, r, at, n int) {
 			xi := d.slope[at:][:n]
 			kernels.Normals(xi, d.noise, r)
-			for k, phi := range d.phi[at:][:n] {
-				sigma, derivative := kernels.Softplus(phi)
-				w[k] = d.mu[at+k] + sigma*xi[k]
-				xi[k] *= derivative
+			for k := range xi {
+				w[k] = d.mu[at+k] + sigmas[at-from+k]*xi[k]
+				xi[k] *= derivatives[at-from+k]
 			}
 		})
 	},
@@ -216,9 +226,16 @@ var portable = &kernelSet{
 		return finite
 	},
 	operations:   portableOperations(),
-	sigmas:       kernels.Sigmas[float32],
+	sigmas:       portableSigmas,
 	advance:      (*kernels.Diffusion[float32]).Advance,
 	advanceSites: (*kernels.Diffusion[float32]).AdvanceSites,
+}
+
+func portableSigmas(sigma, inverse, derivative, phi []float32) {
+	kernels.Sigmas(sigma, derivative, phi)
+	for k := range phi {
+		inverse[k] = 1 / sigma[k]
+	}
 }
 
 // portableUpdates has all rules that train.
@@ -239,24 +256,31 @@ func portableMoves() map[string]func(u *updating, p kernels.Param[float32], grad
 	return moves
 }
 
+// prices are the slopes of the costs over the means of rows, but for the standard form; nil if there is no more.
+func (u *updating) prices(s *scratch, first, rows int) []float32 {
+	switch {
+	case u.price != nil:
+		return u.price[first*u.Stride() : (first+rows)*u.Stride()]
+	case u.pricing != nil && u.pricing.ofMu:
+		return s.pricing.price
+	}
+	return nil
+}
+
 func portableUpdate(u *updating, s *scratch, first, rows int) bool {
 	p := kernels.Product[float32]{Layer: u.Layer, Batch: u.batch}
 	finite := true
-	dw := s.dw[:u.Columns()]
+	dw, prices := s.dw[:u.Columns()], u.prices(s, first, rows)
 	for r := first; r < first+rows; r++ {
 		p.WeightGradient(dw, u.dy, u.x, r)
 		at, n := r*u.Stride(), u.Columns()
 		row := kernels.Row[float32]{Mu: u.row.Mu.Slice(at, n)}
-		cost := u.cost[min(at, len(u.cost)):]
-		if u.pricing != nil {
-			block := (r - first) * u.Stride()
-			if cost = s.pricing.cost[block:]; u.pricing.ofMu() {
-				row.Price = s.pricing.price[block:][:n]
-			}
+		if prices != nil {
+			row.Price = prices[(r-first)*u.Stride():][:n]
 		}
 		if u.sharing == kernels.PerSynapse {
 			row.Phi = u.row.Phi.Slice(at, n)
-			finite = u.rule.UpdateRow(row, dw, u.slope[at:], cost) && finite
+			finite = u.rule.UpdateRow(row, dw, u.slope[at:], u.cost[at:]) && finite
 			continue
 		}
 		if u.sharing != kernels.NoNoise {

@@ -26,18 +26,18 @@ type assembly struct {
 	gather             func(x *float32, bytes *byte, n int, scale, shift float32)
 	rho0, rhoHalf      sampler
 	rho1, rho2, anyRho sampler
-	sampleSlopes       func(w, slope, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int)
-	sigmas             func(sigma, derivative, phi *float32, n int)
-	sampleShared       func(w, xi, mu *float32, keys *[20]uint32, block uint32, stride, rows int, sigma float32)
-	redraw             func(w, mu, sigma *float32, keys *[20]uint32, block uint32, stride, rows int)
-	forward            func(y, x, w *float32, yStride, stride, rows, batch int, floor float32)
-	backward           func(dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32)
-	curves             map[kernels.Activation]curve
-	movers             map[string]mover // by the name of the rule
-	pricedMovers       map[string]pricedMover
-	formDW             func(dw, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
-	moves              map[string]func(values, first, second, gradient, rule *float32, n int) uint32
-	sum                func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32,
+	sampleSlopes       func(w, slope, sigma, inverse, derivative, mu, phi *float32, keys *[20]uint32, block uint32, stride,
+		rows int)
+	sigmas       func(sigma, inverse, derivative, phi *float32, n int)
+	sampleShared func(w, xi, mu *float32, keys *[20]uint32, block uint32, stride, rows int, sigma float32)
+	redraw       func(w, mu, sigma *float32, keys *[20]uint32, block uint32, stride, rows int)
+	forward      func(y, x, w *float32, yStride, stride, rows, batch int, floor float32)
+	backward     func(dx, x, dy, w *float32, dyStride, stride, rows, batch int, threshold float32)
+	curves       map[kernels.Activation]curve
+	movers       map[string]movers // by the name of the rule
+	formDW       func(dw, x, dy, price, rule *float32, stride, dyStride, rows, batch int) uint32
+	moves        map[string]func(values, first, second, gradient, rule *float32, n int) uint32
+	sum          func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32,
 		stride, dyStride, rows, batch int) uint32
 	squares   func(dst, x *float32, n int)
 	sumInputs func(magnitude, square *float64, squares, x *float32, stride, columns, batch int)
@@ -57,21 +57,16 @@ type curve struct {
 	apply, gradient func(y, slope *float32, n int)
 }
 
-// mover holds the kernels of a rule that trains. Moments that the rule does not have are nil.
-type mover struct {
-	update func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy *float32, rule *float32, stride, dyStride, rows,
-		batch int) uint32
-	updateShared func(mu, muM, muV, xi, sums, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
-	updateMeans  func(mu, muM, muV, x, dy *float32, rule *float32, stride, dyStride, rows, batch int) uint32
-}
+// movers holds the kernels of a rule that trains. Those of priced read a part of the slopes of the costs over the means,
+// the others do not.
+type movers struct{ plain, priced mover }
 
-// pricedMover holds the kernels of a rule where the slopes of the costs over the means are given.
-type pricedMover struct {
-	update func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy, price *float32, rule *float32, stride, dyStride, rows,
+// mover: moments that the rule does not have are nil.
+type mover struct {
+	update func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy, price, rule *float32, stride, dyStride, rows,
 		batch int) uint32
-	updateShared func(mu, muM, muV, xi, sums, x, dy, price *float32, rule *float32, stride, dyStride, rows,
-		batch int) uint32
-	updateMeans func(mu, muM, muV, x, dy, price *float32, rule *float32, stride, dyStride, rows, batch int) uint32
+	updateShared func(mu, muM, muV, xi, sums, x, dy, price, rule *float32, stride, dyStride, rows, batch int) uint32
+	updateMeans  func(mu, muM, muV, x, dy, price, rule *float32, stride, dyStride, rows, batch int) uint32
 }
 
 type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int,
@@ -89,17 +84,23 @@ var avx512 = assembly{
 		kernels.SoftplusActivation: {activateSoftplusAVX512, gradientSoftplusAVX512},
 		kernels.GELU:               {activateGELUAVX512, gradientGELUAVX512},
 	},
-	movers: map[string]mover{
-		"adam":     {updateAVX512, updateSharedAVX512, updateMeansAVX512},
-		"sgd":      {updateSGDAVX512, updateSharedSGDAVX512, updateMeansSGDAVX512},
-		"momentum": {updateMomentumAVX512, updateSharedMomentumAVX512, updateMeansMomentumAVX512},
-		"rmsprop":  {updateRMSpropAVX512, updateSharedRMSpropAVX512, updateMeansRMSpropAVX512},
-	},
-	pricedMovers: map[string]pricedMover{
-		"adam":     {updatePricedAVX512, updateSharedPricedAVX512, updateMeansPricedAVX512},
-		"sgd":      {updateSGDPricedAVX512, updateSharedSGDPricedAVX512, updateMeansSGDPricedAVX512},
-		"momentum": {updateMomentumPricedAVX512, updateSharedMomentumPricedAVX512, updateMeansMomentumPricedAVX512},
-		"rmsprop":  {updateRMSpropPricedAVX512, updateSharedRMSpropPricedAVX512, updateMeansRMSpropPricedAVX512},
+	movers: map[string]movers{
+		"adam": {
+			mover{updateAVX512, updateSharedAVX512, updateMeansAVX512},
+			mover{updatePricedAVX512, updateSharedPricedAVX512, updateMeansPricedAVX512},
+		},
+		"sgd": {
+			mover{updateSGDAVX512, updateSharedSGDAVX512, updateMeansSGDAVX512},
+			mover{updateSGDPricedAVX512, updateSharedSGDPricedAVX512, updateMeansSGDPricedAVX512},
+		},
+		"momentum": {
+			mover{updateMomentumAVX512, updateSharedMomentumAVX512, updateMeansMomentumAVX512},
+			mover{updateMomentumPricedAVX512, updateSharedMomentumPricedAVX512, updateMeansMomentumPricedAVX512},
+		},
+		"rmsprop": {
+			mover{updateRMSpropAVX512, updateSharedRMSpropAVX512, updateMeansRMSpropAVX512},
+			mover{updateRMSpropPricedAVX512, updateSharedRMSpropPricedAVX512, updateMeansRMSpropPricedAVX512},
+		},
 	},
 	formDW: formDWAVX512,
 	moves: map[string]func(values, first, second, gradient, rule *float32, n int) uint32{
@@ -123,17 +124,23 @@ var avx2 = assembly{
 		kernels.SoftplusActivation: {activateSoftplusAVX2, gradientSoftplusAVX2},
 		kernels.GELU:               {activateGELUAVX2, gradientGELUAVX2},
 	},
-	movers: map[string]mover{
-		"adam":     {updateAVX2, updateSharedAVX2, updateMeansAVX2},
-		"sgd":      {updateSGDAVX2, updateSharedSGDAVX2, updateMeansSGDAVX2},
-		"momentum": {updateMomentumAVX2, updateSharedMomentumAVX2, updateMeansMomentumAVX2},
-		"rmsprop":  {updateRMSpropAVX2, updateSharedRMSpropAVX2, updateMeansRMSpropAVX2},
-	},
-	pricedMovers: map[string]pricedMover{
-		"adam":     {updatePricedAVX2, updateSharedPricedAVX2, updateMeansPricedAVX2},
-		"sgd":      {updateSGDPricedAVX2, updateSharedSGDPricedAVX2, updateMeansSGDPricedAVX2},
-		"momentum": {updateMomentumPricedAVX2, updateSharedMomentumPricedAVX2, updateMeansMomentumPricedAVX2},
-		"rmsprop":  {updateRMSpropPricedAVX2, updateSharedRMSpropPricedAVX2, updateMeansRMSpropPricedAVX2},
+	movers: map[string]movers{
+		"adam": {
+			mover{updateAVX2, updateSharedAVX2, updateMeansAVX2},
+			mover{updatePricedAVX2, updateSharedPricedAVX2, updateMeansPricedAVX2},
+		},
+		"sgd": {
+			mover{updateSGDAVX2, updateSharedSGDAVX2, updateMeansSGDAVX2},
+			mover{updateSGDPricedAVX2, updateSharedSGDPricedAVX2, updateMeansSGDPricedAVX2},
+		},
+		"momentum": {
+			mover{updateMomentumAVX2, updateSharedMomentumAVX2, updateMeansMomentumAVX2},
+			mover{updateMomentumPricedAVX2, updateSharedMomentumPricedAVX2, updateMeansMomentumPricedAVX2},
+		},
+		"rmsprop": {
+			mover{updateRMSpropAVX2, updateSharedRMSpropAVX2, updateMeansRMSpropAVX2},
+			mover{updateRMSpropPricedAVX2, updateSharedRMSpropPricedAVX2, updateMeansRMSpropPricedAVX2},
+		},
 	},
 	formDW: formDWAVX2,
 	moves: map[string]func(values, first, second, gradient, rule *float32, n int) uint32{
@@ -149,8 +156,7 @@ var avx2 = assembly{
 func (a assembly) set(name string) *kernelSet {
 	updates := map[string]func(u *updating, s *scratch, first, rows int) bool{}
 	for rule, m := range a.movers {
-		priced := a.pricedMovers[rule]
-		updates[rule] = func(u *updating, s *scratch, first, rows int) bool { return u.run(&m, &priced, s, first, rows) == 0 }
+		updates[rule] = func(u *updating, s *scratch, first, rows int) bool { return u.run(&m, s, first, rows) == 0 }
 	}
 	moves := map[string]func(u *updating, p kernels.Param[float32], gradient []float32) bool{}
 	for rule, move := range a.moves {
@@ -178,10 +184,11 @@ func (a assembly) set(name string) *kernelSet {
 				d.block(first),
 				d.Stride(), rows, -d.costs.Reliability, -(d.costs.Rho + 1))
 		},
-		sampleSlopes: func(d *drawing, w []float32, first, rows int) {
+		sampleSlopes: func(d *drawing, s *pricingScratch, w []float32, first, rows int) {
 			from, to := d.slots(first, rows)
 			w, slope, mu, phi := w[:to-from], d.slope[from:to], d.mu[from:to], d.phi[from:to]
-			a.sampleSlopes(&w[0], &slope[0], &mu[0], &phi[0], &d.keys, d.block(first), d.Stride(), rows)
+			a.sampleSlopes(&w[0], &slope[0], &s.rows[sigmaRow][:to-from][0], &s.rows[inverseRow][:to-from][0],
+				&s.rows[derivativeRow][:to-from][0], &mu[0], &phi[0], &d.keys, d.block(first), d.Stride(), rows)
 		},
 		sampleShared: func(d *drawing, w []float32, first, rows int, sigma float32) {
 			from, to := d.slots(first, rows)
@@ -228,7 +235,7 @@ func (a assembly) set(name string) *kernelSet {
 		formDW: func(u *updating, dw []float32, first, rows int) {
 			stride, dyStride := u.Stride(), kernels.Stride(u.Out)
 			x, dy, dw := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows], dw[:rows*stride]
-			a.formDW(&dw[0], &x[0], &dy[0], &u.numbers[0], stride, dyStride, rows, u.batch)
+			a.formDW(&dw[0], &x[0], &dy[0], nil, &u.numbers[0], stride, dyStride, rows, u.batch)
 		},
 		squares: func(dst, x []float32) {
 			dst = dst[:len(x)]
@@ -251,9 +258,9 @@ func (a assembly) set(name string) *kernelSet {
 				stride, dyStride, rows, u.batch) == 0
 		},
 		operations: a.operations,
-		sigmas: func(sigma, derivative, phi []float32) {
-			sigma, derivative = sigma[:len(phi)], derivative[:len(phi)]
-			a.sigmas(&sigma[0], &derivative[0], &phi[0], len(phi))
+		sigmas: func(sigma, inverse, derivative, phi []float32) {
+			sigma, inverse, derivative = sigma[:len(phi)], inverse[:len(phi)], derivative[:len(phi)]
+			a.sigmas(&sigma[0], &inverse[0], &derivative[0], &phi[0], len(phi))
 		},
 		advance:      a.advanceNumbers,
 		advanceSites: a.advanceNumbersOnSites,
@@ -285,11 +292,6 @@ var padMasks = func() (masks [16][16]uint32) {
 	return masks
 }()
 
-// slots are the first slot of some rows in their layer, and the one after them.
-func (d *drawing) slots(first, rows int) (from, to int) {
-	return first * d.Stride(), (first + rows) * d.Stride()
-}
-
 func (d *drawing) block(row int) uint32 { return kernels.FirstBlock(row, d.Stride()) }
 
 // floor is the lower bound of the activation's output.
@@ -301,45 +303,19 @@ func (p *product) floor() float32 {
 }
 
 // run calls the update kernel for the sharing and returns what it reports.
-func (u *updating) run(m *mover, priced *pricedMover, s *scratch, first, rows int) (bad uint32) {
+func (u *updating) run(of *movers, s *scratch, first, rows int) (bad uint32) {
 	stride, dyStride := u.Stride(), kernels.Stride(u.Out)
 	from, to := first*stride, (first+rows)*stride
 	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
 	mu, muM, muV := pointers(u.row.Mu, from, to)
-	rule := &u.numbers[0]
-	if u.pricing != nil && u.pricing.ofMu() {
-		return u.runPriced(priced, s, first, rows)
+	rule, m, price := &u.numbers[0], &of.plain, (*float32)(nil)
+	if prices := u.prices(s, first, rows); prices != nil {
+		m, price = &of.priced, &prices[0]
 	}
 	switch u.sharing {
 	case kernels.PerSynapse:
 		phi, phiM, phiV := pointers(u.row.Phi, from, to)
-		slope, cost := u.slope[from:to], u.cost[min(from, len(u.cost)):min(to, len(u.cost))]
-		if u.pricing != nil {
-			cost = s.pricing.cost
-		}
-		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], rule, stride, dyStride, rows,
-			u.batch)
-	case kernels.NoNoise:
-		return m.updateMeans(mu, muM, muV, &x[0], &dy[0], rule, stride, dyStride, rows, u.batch)
-	}
-	lanes := s.cleared(rows)
-	bad = m.updateShared(mu, muM, muV, &u.slope[from:to][0], &lanes[0], &x[0], &dy[0], rule, stride, dyStride, rows,
-		u.batch)
-	u.addLanes(lanes, first)
-	return bad
-}
-
-// runPriced calls the kernel that is given the slopes of the costs over the means.
-func (u *updating) runPriced(m *pricedMover, s *scratch, first, rows int) (bad uint32) {
-	stride, dyStride := u.Stride(), kernels.Stride(u.Out)
-	from, to := first*stride, (first+rows)*stride
-	x, dy := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows]
-	mu, muM, muV := pointers(u.row.Mu, from, to)
-	rule, price := &u.numbers[0], &s.pricing.price[0]
-	switch u.sharing {
-	case kernels.PerSynapse:
-		phi, phiM, phiV := pointers(u.row.Phi, from, to)
-		slope, cost := u.slope[from:to], s.pricing.cost
+		slope, cost := u.slope[from:to], u.cost[from:to]
 		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], price, rule, stride, dyStride,
 			rows, u.batch)
 	case kernels.NoNoise:

@@ -14,7 +14,8 @@ type worker struct {
 	batch     int
 	w         []float32   // the drawn weights, in the layout of mu
 	slope     []float32   // dw/dphi of each synapse, or xi where sigma is shared
-	cost      []float32   // the derivative of the reliability cost with respect to phi, where it is per synapse
+	cost      []float32   // the derivative of the costs with respect to phi, where it is per synapse
+	price     []float32   // and with respect to mu, where the draw computes it; else nil
 	sigma     []float32   // softplus(phi), if the parameters are frozen
 	buffers   [][]float32 // activations, batch x Stride(width), the constant 1 in column width
 	slopes    [][]float32 // of the same shape; nil unless the activation keeps its slope
@@ -196,7 +197,13 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 		d.keys = d.noise.Keys()
 		d.mu, d.phi = p.state.Mu[from:][:n], p.state.Phi[phiFrom:][:phis]
 		if p.slopes != nil {
-			d.costs, d.priced = p.slopes[layer], p.slopes[layer].Formula != nil
+			d.costs, d.pricing = p.slopes[layer], p.pricings[layer]
+		}
+		if d.price = nil; layout.Sharing == kernels.PerSynapse && p.draws == training && d.pricing != nil && d.pricing.ofMu {
+			if k.price == nil {
+				k.price = aligned(layout.Slots())
+			}
+			d.price = k.price[from:][:n]
 		}
 		if k.sigma != nil {
 			d.sigma = k.sigma[from:][:n]
@@ -205,12 +212,12 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 }
 
 // draw draws the weights of rows, which start at w.
-func (k *worker) draw(d *drawing, kind draws, w []float32, first, rows int) {
+func (k *worker) draw(d *drawing, kind draws, s *scratch, w []float32, first, rows int) {
 	switch sharing := k.program.Layout.Sharing; {
 	case sharing == kernels.NoNoise:
 		copy(w, d.mu[first*d.Stride():])
-	case sharing == kernels.PerSynapse && kind == training && d.priced:
-		k.set.sampleSlopes(d, w, first, rows)
+	case sharing == kernels.PerSynapse && kind == training && d.costs.Formula != nil:
+		d.samplePriced(k.set, &s.pricing, w, first, rows)
 	case sharing == kernels.PerSynapse && kind == training:
 		k.set.sample(d, w, first, rows)
 	case sharing == kernels.PerSynapse:
@@ -252,7 +259,7 @@ func (k *worker) forward(i kernels.Forward) task {
 			if p.draws == means {
 				w = d.mu[first*stride:][:rows*stride]
 			} else {
-				k.draw(d, p.draws, w, first, rows)
+				k.draw(d, p.draws, &k.team.scratch[s.thread], w, first, rows)
 			}
 			k.set.forward(product, y, x, w, first, rows)
 		}
@@ -354,7 +361,7 @@ func (k *worker) update(i kernels.Update) task {
 			first := max(begin, end-blockRows)
 			clear(u.sums[first:end])
 			if u.pricing != nil {
-				u.priceRows(k.set, scratch, layout.Sharing, u.phi, first, end-first)
+				u.priceRows(k.set, &scratch.pricing, layout.Sharing, u.phi, first, end-first)
 			}
 			if !update(u, scratch, first, end-first) {
 				scratch.bad = true
@@ -366,10 +373,14 @@ func (k *worker) update(i kernels.Update) task {
 		u.setRule(kernels.TrainingStep[float32]{Slopes: p.slopes[i.Layer], Move: p.moves[i.Layer]})
 		mu, phi := p.state.Params()
 		u.row.Mu = mu.Slice(from, n)
-		if layout.Sharing == kernels.PerSynapse {
-			u.row.Phi = phi.Slice(from, n)
-		}
 		u.pricing = p.pricings[i.Layer]
+		if u.price = nil; layout.Sharing == kernels.PerSynapse {
+			u.row.Phi = phi.Slice(from, n)
+			if u.pricing != nil && u.pricing.ofMu {
+				u.price = k.price[from:][:n]
+			}
+			u.pricing = nil // the draw has done it
+		}
 		u.phi = p.state.Phi[layout.PhiOffset(i.Layer):][:layout.PhiLen(i.Layer)]
 		k.fork(n, p, part)
 		switch layout.Sharing {
@@ -438,7 +449,7 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 		for first := begin; first < begin+n; first += blockRows {
 			rows := min(blockRows, begin+n-first)
 			if u.pricing != nil {
-				u.priceRows(k.set, scratch, sharing, d.phi, first, rows)
+				u.priceRows(k.set, &scratch.pricing, sharing, d.phi, first, rows)
 			}
 			if !descend(u, scratch, first, rows) {
 				scratch.bad = true

@@ -4,7 +4,7 @@ import "quantal/kernels"
 
 // learning is how synapses with parameters of their own learn in a layer: the slopes of the objective over the
 // parameters, from the parameters, dW and dW xi dsigma/dphi, and mu and phi, from the parameters.
-type learning struct{ slopes, moments *pricing }
+type learning struct{ slopes, moments *formula }
 
 // newLearning returns that of each layer, given the slopes with a member's numbers in them.
 func newLearning(set *kernelSet, p *kernels.Program, slopes []kernels.Slopes[float32]) []*learning {
@@ -14,8 +14,8 @@ func newLearning(set *kernelSet, p *kernels.Program, slopes []kernels.Slopes[flo
 	for _, s := range slopes {
 		f := p.Synapse.FromPhi(*s.Formula)
 		all = append(all, &learning{
-			slopes:  newPricing(set, &f, append(append([]string{}, names...), kernels.InputDMu, kernels.InputDSigma)...),
-			moments: newPricing(set, &moments, names...),
+			slopes:  newFormulaOf(set, f, append(append([]string{}, names...), kernels.InputDMu, kernels.InputDSigma)...),
+			moments: newFormulaOf(set, moments, names...),
 		})
 	}
 	return all
@@ -24,9 +24,10 @@ func newLearning(set *kernelSet, p *kernels.Program, slopes []kernels.Slopes[flo
 // blockScratch holds what a thread computes for a block of rows: dW, dW xi dsigma/dphi, and the gradients of the
 // parameters.
 type blockScratch struct {
-	slopes, moments pricingScratch
+	slopes, moments registers
 	dw, dphi        []float32
 	gradients       [][]float32
+	of              [][]float32 // those of the rows at hand
 }
 
 func (s *blockScratch) reserve(numbers, parameters int) {
@@ -36,28 +37,6 @@ func (s *blockScratch) reserve(numbers, parameters int) {
 	s.dw, s.dphi = aligned(numbers), aligned(numbers)
 	for range parameters {
 		s.gradients = append(s.gradients, aligned(numbers))
-	}
-}
-
-// apply computes the outputs for as many numbers as the inputs have, a multiple of 16.
-func (p *pricing) apply(s *pricingScratch, inputs, outputs [][]float32) {
-	s.load(p, 0)
-	for from := 0; from < len(inputs[0]); from += formulaChunk {
-		n := min(formulaChunk, len(inputs[0])-from)
-		for i, in := range inputs {
-			s.at[i] = &in[from]
-		}
-		for i := range p.steps {
-			step := &p.steps[i]
-			step.do(s.at[step.dst], s.at[step.arguments[0]], s.at[step.arguments[1]], s.at[step.arguments[2]], n)
-		}
-		for i, out := range outputs {
-			if r := p.outputs[i]; r < len(inputs) {
-				copy(out[from:][:n], inputs[r][from:])
-			} else {
-				copy(out[from:][:n], s.registers[r])
-			}
-		}
 	}
 }
 
@@ -81,21 +60,25 @@ func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 			at, numbers := first*stride, rows*stride
 			dw, dphi := b.dw[:numbers], b.dphi[:numbers]
 			k.set.formDW(u, dw, first, rows)
-			times(&dphi[0], &dw[0], &u.slope[at], nil, numbers)
+			times(&dphi[0], &dw[0], &u.slope[at], nil, nil, 1, 1, 0, 0, numbers)
 			inputs = inputs[:0]
 			for _, param := range theta {
 				inputs = append(inputs, param.Values[at:][:numbers])
 			}
-			learns.slopes.apply(&b.slopes, append(inputs, dw, dphi), b.gradients)
+			b.of = b.of[:0]
+			for _, g := range b.gradients {
+				b.of = append(b.of, g[:numbers])
+			}
+			learns.slopes.run(&b.slopes, append(inputs, dw, dphi), b.of)
 			for j, param := range theta {
-				g := b.gradients[j][:numbers]
+				g := b.of[j]
 				u.clearPads(g, rows)
 				if !move(u, param.Slice(at, numbers), g) {
 					scratch.bad = true
 				}
 			}
 			mu, phi := p.state.Mu[from+at:][:numbers], p.state.Phi[from+at:][:numbers]
-			learns.moments.apply(&b.moments, inputs, [][]float32{mu, phi})
+			learns.moments.run(&b.moments, inputs, [][]float32{mu, phi})
 			u.clearPads(mu, rows)
 			u.clearPads(phi, rows)
 			end = first

@@ -98,12 +98,13 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 		Networks: networks, set: set, orders: map[uint64]*order{}, workers: make([]*worker, min(threads, len(members))),
 		testers: make([]*worker, threads),
 	}
+	_, trains := p.Rule.(kernels.Mover)
 	for _, m := range members {
 		slopes := kernels.NewLayerSlopes[float32](p, m, vm.Fraction())
 		pricings := make([]*pricing, len(slopes))
 		for l, s := range slopes {
-			if s.Formula != nil && p.Layout.Parameters == nil {
-				pricings[l] = newPricing(set, s.Formula, kernels.InputMu, kernels.InputSigma)
+			if p.Layout.Parameters == nil {
+				pricings[l] = newPricing(set, s.Formula, p.Layout.Sharing, trains)
 			}
 		}
 		vm.slopes, vm.pricings = append(vm.slopes, slopes), append(vm.pricings, pricings)
@@ -145,7 +146,11 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 		}
 		return bytes
 	}
-	training := worker(p.Batch) * float64(min(threads, members))
+	training := worker(p.Batch)
+	if p.PricesMeans() && p.Layout.Sharing == kernels.PerSynapse {
+		training += 4 * slots
+	}
+	training *= float64(min(threads, members))
 	testing := worker(kernels.EvaluationGroup) * float64(threads)
 	return float64(members)*member + training + testing
 }

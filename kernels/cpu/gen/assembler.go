@@ -223,6 +223,11 @@ func (a *assembler) fma213(x operand.Op, y, dst vec) {
 	a.emit(a.VFMADD213PS, a.VFMADD213PS_BCST, x, y, dst)
 }
 
+// fmsub231 is dst = y x - dst.
+func (a *assembler) fmsub231(x operand.Op, y, dst vec) {
+	a.emit(a.VFMSUB231PS, a.VFMSUB231PS_BCST, x, y, dst)
+}
+
 // fma231 is dst = y x + dst.
 func (a *assembler) fma231(x operand.Op, y, dst vec) {
 	a.emit(a.VFMADD231PS, a.VFMADD231PS_BCST, x, y, dst)

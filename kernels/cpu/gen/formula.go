@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -131,11 +132,80 @@ var operations = []operation{
 		}
 		return sigma
 	}},
+	// Several operations in one.
+	{"Inverse", 1, false, each(inverted(func(*assembler, []vec) {}))}, // 1/x
+	{"MulMul", 3, false, each(func(a *assembler, v []vec) { // x y z
+		a.mul(v[0], v[1], v[1])
+		a.mul(v[1], v[2], v[2])
+	})},
+	{"MulMulMul", 4, false, each(func(a *assembler, v []vec) { // x y z u
+		a.mul(v[0], v[1], v[1])
+		a.mul(v[1], v[2], v[2])
+		a.mul(v[2], v[3], v[3])
+	})},
+	{"MulAdd", 3, false, each((*assembler).mulAdd)},                                          // x y + z
+	{"MulSub", 3, false, each(func(a *assembler, v []vec) { a.fmsub231(v[0], v[1], v[2]) })}, // x y - z
+	{"SubMul", 3, false, each(func(a *assembler, v []vec) { a.fnma231(v[0], v[1], v[2]) })},  // z - x y
+	{"MulMulAdd", 4, false, each((*assembler).mulMulAdd)},                                    // x y z + u
+	{"MulAddMul", 4, false, each((*assembler).mulAddMul)},                                    // x y + z u
+	// 1 over such a sum
+	{"InverseAdd", 2, false, each(inverted(func(a *assembler, v []vec) { a.add(v[0], v[1], v[1]) }))},
+	{"InverseMulAdd", 3, false, each(inverted((*assembler).mulAdd))},
+	{"InverseMulMulAdd", 4, false, each(inverted((*assembler).mulMulAdd))},
+	{"InverseMulAddMul", 4, false, each(inverted((*assembler).mulAddMul))},
+	{"CubeRoot", 1, true, func(a *assembler, v [][]vec) []vec {
+		x := v[0]
+		r := a.inverseCubeRoots(x)
+		for i := range r {
+			a.mul(r[i], r[i], r[i])
+			a.mul(x[i], r[i], r[i])
+			a.choose(a.equal(x[i], a.splat(a.bits(infinity))), x[i], r[i])
+			a.choose(a.less(x[i], a.zero()), a.splat(a.bits(notNumber)), r[i])
+		}
+		return r
+	}},
+	{"InverseCubeRoot", 1, true, func(a *assembler, v [][]vec) []vec {
+		x := v[0]
+		r := a.inverseCubeRoots(x)
+		for i := range r {
+			a.choose(a.equal(x[i], a.splat(a.bits(infinity))), a.zero(), r[i])
+			a.choose(a.less(x[i], a.splat(a.number(0x1p-126))), a.splat(a.bits(infinity)), r[i])
+			a.choose(a.less(x[i], a.zero()), a.splat(a.bits(notNumber)), r[i])
+		}
+		return r
+	}},
 	{"Select", 3, false, each(func(a *assembler, v []vec) {
 		elsewhere := a.compare(notEqual, v[0], a.zero())
 		a.choose(elsewhere, v[1], v[2])
 	})},
 }
+
+func (a *assembler) mulAdd(v []vec) { a.fma231(v[0], v[1], v[2]) }
+
+func (a *assembler) mulMulAdd(v []vec) {
+	a.mul(v[0], v[1], v[1])
+	a.fma231(v[1], v[2], v[3])
+}
+
+func (a *assembler) mulAddMul(v []vec) {
+	a.mul(v[2], v[3], v[3])
+	a.fma231(v[0], v[1], v[3])
+}
+
+// inverted is an operation of one on single vectors with 1 over its result.
+func inverted(of func(a *assembler, v []vec)) func(a *assembler, v []vec) {
+	return func(a *assembler, v []vec) {
+		of(a, v)
+		last := v[len(v)-1]
+		a.div(last, a.splat(a.number(1)), last)
+	}
+}
+
+// Bits of special numbers.
+const (
+	infinity  = 0x7f800000
+	notNumber = 0x7fc00000
+)
 
 // Predicates of comparisons besides 0, 1 and 3. Those with not hold where an argument is not a number.
 const (
@@ -143,6 +213,32 @@ const (
 	notEqual  = 4
 	notLess   = 5
 )
+
+// inverseCubeRoots returns x^(-1/3) of positive normal x: a guess within some percent from the bits of x, made better
+// twice by two terms of the series r (1 - h)^(-1/3), h = 1 - x r^3.
+func (a *assembler) inverseCubeRoots(x []vec) []vec {
+	r := a.vectors(len(x))
+	for i := range x {
+		a.VCVTDQ2PS(x[i], r[i])
+		a.fma213(a.number(0x54a24000), a.splat(a.number(-1./3)), r[i])
+		a.VCVTPS2DQ(r[i], r[i])
+	}
+	for range 2 {
+		h := a.splats(a.number(1), len(x))
+		for i := range x {
+			square, product := a.vector(), a.vector()
+			a.mul(r[i], r[i], square)
+			a.mul(x[i], r[i], product)
+			a.fnma231(square, product, h[i])
+		}
+		t := a.horner(h, 2./9, 1./3)
+		for i := range x {
+			a.mul(h[i], t[i], t[i])
+			a.fma231(t[i], r[i], r[i])
+		}
+	}
+	return r
+}
 
 // decay returns e^-|x| and the lanes where x is not above 0. x is lost.
 func (a *assembler) decay(x []vec) (e []vec, negative []mask) {
@@ -169,14 +265,13 @@ func (a *assembler) exps(x []vec) []vec {
 	e := a.expToInfinity(x)
 	for i := range e {
 		a.choose(tiny[i], a.zero(), e[i])
-		a.choose(unclear[i], a.splat(a.bits(0x7fc00000)), e[i])
+		a.choose(unclear[i], a.splat(a.bits(notNumber)), e[i])
 	}
 	return e
 }
 
 // logs returns ln x for any x: minus infinity at 0, not a number below. x is lost.
 func (a *assembler) logs(x []vec) []vec {
-	infinity := a.bits(math.Float32bits(float32(math.Inf(1))))
 	saved, small := a.vectors(len(x)), make([]mask, len(x))
 	for i := range x {
 		a.VMOVAPS(x[i], saved[i])
@@ -190,9 +285,9 @@ func (a *assembler) logs(x []vec) []vec {
 		less := a.vector()
 		a.add(a.number(-24*math.Ln2), l[i], less)
 		a.choose(small[i], less, l[i])
-		a.choose(a.less(saved[i], a.zero()), a.splat(a.bits(0x7fc00000)), l[i])
+		a.choose(a.less(saved[i], a.zero()), a.splat(a.bits(notNumber)), l[i])
 		a.choose(a.equal(saved[i], a.zero()), a.splat(a.bits(math.Float32bits(float32(math.Inf(-1))))), l[i])
-		a.choose(a.compare(notLess, saved[i], a.splat(infinity)), saved[i], l[i]) // infinity, and what is not a number
+		a.choose(a.compare(notLess, saved[i], a.splat(a.bits(infinity))), saved[i], l[i]) // infinity, and what is not a number
 	}
 	return l
 }
@@ -241,7 +336,7 @@ func (a *assembler) powers(x, y []vec) []vec {
 		// The sign: 1 - 4 odd is 1 or -1.
 		sign := a.splat(a.number(1))
 		a.fma231(a.number(-4), odd[i], sign)
-		a.choose(broken[i], a.splat(a.bits(0x7fc00000)), sign)
+		a.choose(broken[i], a.splat(a.bits(notNumber)), sign)
 		signed := a.vector()
 		a.mul(sign, p[i], signed)
 		a.choose(negative[i], signed, p[i])
@@ -260,52 +355,72 @@ func (a *assembler) floor(x, dst vec) {
 	}
 }
 
-// formulaOperation writes the kernel of an operation on n numbers, n a multiple of 16.
+// formulaOperation writes the kernel of an operation on n numbers, n a multiple of 16. An argument whose step is 1 is a
+// row of numbers, one whose step is 0 a vector that all of them read; the first is then read once.
 func (a *assembler) formulaOperation(o operation) {
-	a.function("formula"+o.name, "dst, x, y, z *float32, n int", "is an operation of formulas.")
-	dst, n := a.argument("dst"), a.argument("n")
-	var from []reg.Register
-	for _, name := range []string{"x", "y", "z"}[:o.arity] {
-		from = append(from, a.argument(name))
+	names := []string{"x", "y", "z", "u"}[:o.arity]
+	a.function("formula"+o.name, "dst, x, y, z, u *float32, xStep, yStep, zStep, uStep, n int",
+		"is an operation of formulas.")
+	dst, left, from := a.argument("dst"), a.inVectors("n"), a.arguments(names)
+	var steps []reg.Register
+	for _, name := range names {
+		step := a.argument(name + "Step")
+		a.SHLQ(operand.Imm(uint64(bits.TrailingZeros(uint(a.bytes())))), step)
+		steps = append(steps, step)
 	}
-	offset := a.GP64()
-	a.XORQ(offset, offset)
-	a.SHLQ(operand.Imm(2), n)
 	together := 2
 	if o.dear && (!a.wide() || o.name == "Pow") {
 		together = 1
 	}
-	body := func(count int) {
-		var args [][]vec
-		at := func(base reg.Register, i int) operand.Mem {
-			return operand.Mem{Base: base, Index: offset, Scale: 1, Disp: i * a.bytes()}
-		}
-		for _, base := range from {
-			var v []vec
-			for i := range count {
-				v = append(v, a.load(at(base, i)))
+	loops := func(suffix string, first vec) {
+		body := func(count int) {
+			args := make([][]vec, o.arity)
+			for i, base := range from {
+				for j := range count {
+					at, v := operand.Mem{Base: base}, a.vector()
+					if j > 0 {
+						at.Index, at.Scale = steps[i], 1
+					}
+					if i == 0 && first != nil {
+						a.VMOVAPS(first, v)
+					} else {
+						a.VMOVUPS(at, v)
+					}
+					args[i] = append(args[i], v)
+				}
+				if i > 0 || first == nil {
+					a.LEAQ(operand.Mem{Base: base, Index: steps[i], Scale: uint8(count)}, base)
+				}
 			}
-			args = append(args, v)
+			for i, v := range o.of(a, args) {
+				a.store(v, operand.Mem{Base: dst, Disp: i * a.bytes()})
+			}
+			a.ADDQ(operand.U32(count*a.bytes()), dst)
 		}
-		for i, v := range o.of(a, args) {
-			a.store(v, at(dst, i))
+		if together > 1 { // not tiles: this loop has one jump
+			a.SUBQ(operand.Imm(2), left)
+			a.JL(operand.LabelRef("last" + suffix))
+			a.Label("pairs" + suffix)
+			body(2)
+			a.SUBQ(operand.Imm(2), left)
+			a.JGE(operand.LabelRef("pairs" + suffix))
+			a.Label("last" + suffix)
+			a.ADDQ(operand.Imm(2), left)
+			a.JZ(operand.LabelRef("done"))
 		}
-		a.ADDQ(operand.U32(count*a.bytes()), offset)
+		a.Label("one" + suffix)
+		body(1)
+		a.DECQ(left)
+		a.JNZ(operand.LabelRef("one" + suffix))
 	}
-	if together > 1 {
-		a.Label("pairs")
-		last := a.GP64()
-		a.LEAQ(operand.Mem{Base: offset, Disp: together * a.bytes()}, last)
-		a.CMPQ(last, n)
-		a.JG(operand.LabelRef("rest"))
-		body(together)
-		a.JMP(operand.LabelRef("pairs"))
+	if o.arity > 1 && !o.dear {
+		a.TESTQ(steps[0], steps[0])
+		a.JNZ(operand.LabelRef("rows"))
+		loops("Constant", a.load(operand.Mem{Base: from[0]}))
+		a.JMP(operand.LabelRef("done"))
+		a.Label("rows")
 	}
-	a.Label("rest")
-	a.CMPQ(offset, n)
-	a.JGE(operand.LabelRef("done"))
-	body(1)
-	a.JMP(operand.LabelRef("rest"))
+	loops("", nil)
 	a.Label("done")
 	a.ret()
 }

@@ -147,17 +147,6 @@ func (a *assembler) softplus(phi []operand.Mem) (sigma, e []vec) {
 	return sigma, e
 }
 
-// derivatives returns sigma' from what softplus returned. e is overwritten.
-func (a *assembler) derivatives(phi []operand.Mem, e []vec) []vec {
-	for i, at := range phi {
-		u := a.splat(a.number(1))
-		a.add(e[i], u, u)
-		a.oneWherePositive(at, e[i])
-		a.div(u, e[i], e[i])
-	}
-	return e
-}
-
 // inverses returns sigma' and 1/sigma from what softplus returned, with one division for 1/(1+e) and 1/sigma. e is
 // overwritten.
 func (a *assembler) inverses(phi []operand.Mem, sigma, e []vec) (derivative, inverse []vec) {

@@ -276,12 +276,13 @@ func (a *assembler) sample(law powerLaw) {
 	a.ret()
 }
 
-// sampleSlopes draws the weights of rows whose synapses have a sigma each, and leaves slope = xi sigma'. It is sample
-// for costs that are formulas, which the update computes.
+// sampleSlopes draws the weights of rows whose synapses have a sigma each, and leaves slope = xi sigma', and sigma, its
+// inverse and sigma' of these rows. It is sample for costs that are formulas.
 func (a *assembler) sampleSlopes() {
-	a.function("sampleSlopes", "w, slope, mu, phi *float32, keys *[20]uint32, block uint32, stride, rows int",
-		"draws weights, one sigma per synapse, for costs that are formulas.")
+	a.function("sampleSlopes", "w, slope, sigma, inverse, derivative, mu, phi *float32, keys *[20]uint32, block uint32, "+
+		"stride, rows int", "draws weights, one sigma per synapse, for costs that are formulas.")
 	w, slope, mu, phi := a.argument("w"), a.argument("slope"), a.argument("mu"), a.argument("phi")
+	of := a.arguments([]string{"sigma", "inverse", "derivative"})
 	a.sampleRows(func(at []operand.Mem, xi []vec) {
 		phis := make([]operand.Mem, len(at))
 		for i := range at {
@@ -292,19 +293,25 @@ func (a *assembler) sampleSlopes() {
 			v := a.load(based(at[i], mu))
 			a.fma231(sigma[i], xi[i], v)
 			a.store(v, based(at[i], w))
+			a.store(sigma[i], based(at[i], of[0]))
 		}
-		for i, derivative := range a.derivatives(phis, e) {
-			a.mul(derivative, xi[i], xi[i])
+		derivative, inverse := a.inverses(phis, sigma, e)
+		for i := range at {
+			a.store(inverse[i], based(at[i], of[1]))
+			a.store(derivative[i], based(at[i], of[2]))
+			a.mul(derivative[i], xi[i], xi[i])
 			a.store(xi[i], based(at[i], slope))
 		}
 	}, nil)
 	a.ret()
 }
 
-// sigmas: sigma and sigma' of n phis, n a multiple of 16.
+// sigmas: sigma, its inverse and sigma' of n phis, n a multiple of 16.
 func (a *assembler) sigmas() {
-	a.function("sigmas", "sigma, derivative, phi *float32, n int", "computes standard deviations and their slopes.")
-	sigmas, derivatives, phi, n := a.argument("sigma"), a.argument("derivative"), a.argument("phi"), a.argument("n")
+	a.function("sigmas", "sigma, inverse, derivative, phi *float32, n int",
+		"computes standard deviations, their inverses and their slopes.")
+	sigmas, inverses, derivatives := a.argument("sigma"), a.argument("inverse"), a.argument("derivative")
+	phi, n := a.argument("phi"), a.argument("n")
 	offset := a.GP64()
 	a.XORQ(offset, offset)
 	a.SHLQ(operand.Imm(2), n)
@@ -312,8 +319,10 @@ func (a *assembler) sigmas() {
 	at := operand.Mem{Index: offset, Scale: 1}
 	phis := []operand.Mem{based(at, phi)}
 	sigma, e := a.softplus(phis)
+	derivative, inverse := a.inverses(phis, sigma, e)
 	a.store(sigma[0], based(at, sigmas))
-	a.store(a.derivatives(phis, e)[0], based(at, derivatives))
+	a.store(inverse[0], based(at, inverses))
+	a.store(derivative[0], based(at, derivatives))
 	a.ADDQ(operand.U32(a.bytes()), offset)
 	a.CMPQ(offset, n)
 	a.JL(operand.LabelRef("numbers"))

@@ -152,10 +152,9 @@ func bothAdam(u *updating, gMu, gPhi vec, mu, phi []reg.Register) {
 // mean loads mu, adds the slope of its cost to its gradient, and subtracts the weight decay.
 func (u *updating) mean(g vec, mu []reg.Register) vec {
 	m := u.load(u.slot(mu[0]))
+	u.addMagnitudeSlope(m, g)
 	if u.priced {
 		u.add(u.slot(u.argument("price")), g, g)
-	} else {
-		u.addMagnitudeSlope(m, g)
 	}
 	u.fnma231(u.number(decay), m, m)
 	return m
@@ -186,8 +185,8 @@ func (u *updating) seeBoth(x, y vec) {
 //	dL/dphi = dW dw/dphi + d cost/dphi
 //
 // updateShared moves mu of rows whose synapses share a sigma, and adds up sum_k dW xi for each row, lane by lane, in
-// the 16 numbers that the row has in sums. updateMeans moves only mu. If priced, the slopes of the costs over the means
-// are given, in place of lambda B/N sign(mu).
+// the 16 numbers that the row has in sums. updateMeans moves only mu. If priced, the slope of each mean's cost has one
+// more part, which is given; the others do not read price.
 func (a *assembler) updates(rule mover, priced bool) {
 	if priced {
 		rule.name += "Priced"
@@ -319,12 +318,8 @@ func (a *assembler) moving(name string, priced bool, arrays []string, sums, doc 
 	if sums != "" {
 		all = append(slices.Clone(arrays), sums)
 	}
-	all = append(slices.Clone(all), "x", "dy")
-	if priced {
-		all = append(all, "price")
-	}
 	a.function(name, strings.Join(all, ", ")+
-		" *float32, rule *float32, stride, dyStride, rows, batch int) (bad uint32", doc)
+		", x, dy, price, rule *float32, stride, dyStride, rows, batch int) (bad uint32", doc)
 	if sums != "" {
 		u.sums = a.argument(sums)
 	}
