@@ -96,7 +96,8 @@ type madeProduct struct {
 func (r *reducer) times(x, y product) product {
 	p := product{number: x.number * y.number, powers: slices.Clone(x.powers)}
 	for _, f := range y.powers {
-		i, there := slices.BinarySearchFunc(p.powers, f.line, func(p power, line int) int { return cmp.Compare(p.line, line) })
+		byLine := func(p power, line int) int { return cmp.Compare(p.line, line) }
+		i, there := slices.BinarySearchFunc(p.powers, f.line, byLine)
 		switch {
 		case !there:
 			p.powers = slices.Insert(p.powers, i, f)

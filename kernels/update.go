@@ -6,9 +6,9 @@ import "math"
 //
 //	dcost/dmu = Magnitude sign(mu),   dcost/dsigma = -Reliability sigma^-(Rho+1)
 //
-// or of any form: then Formula is there, a formula of mu and sigma. Its last output is dcost/dsigma. If there is more to
-// dcost/dmu than the part of the standard form, the first of two is the rest. Where synapses have parameters of their own it is Law.Slopes with
-// the numbers in it.
+// or of any form: then Formula is there, a formula of mu and sigma. Its last output is dcost/dsigma. If there is more
+// to dcost/dmu than the part of the standard form, the first of two is the rest. Where synapses have parameters of
+// their own it is Law.Slopes with the numbers in it.
 type Slopes[T Float] struct {
 	Magnitude   T
 	Reliability T

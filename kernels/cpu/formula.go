@@ -31,7 +31,8 @@ type formulaStep struct {
 // vectorSize is the number of lanes of the widest vectors.
 const vectorSize = 16
 
-// newFormula makes a formula ready. Lines that one other reads become part of it where the set has an operation for that.
+// newFormula makes a formula ready. Lines that one other reads become part of it where the set has an operation for
+// that.
 func newFormula(set *kernelSet, f kernels.Formula) *formula {
 	lines, reads := make([]fusedLine, len(f.Lines)), make([]int, len(f.Lines))
 	for _, l := range f.Lines {
@@ -78,6 +79,7 @@ func newFormula(set *kernelSet, f kernels.Formula) *formula {
 			}
 		}
 	}
+	p.constants = append(aligned(len(p.constants))[:0], p.constants...)
 	// A register is used again once nothing reads its number any more.
 	others := p.registers
 	var free []int
@@ -320,8 +322,8 @@ func (f *formula) run(r *registers, inputs, outputs [][]float32) {
 	}
 }
 
-// pricing is what a synapse of a layer pays, as a formula. Its outputs are dcost/dmu, if ofMu, and then dcost/dphi where
-// each synapse has a phi that moves, or dcost/dsigma where they share sigmas that move.
+// pricing is what a synapse of a layer pays, as a formula. Its outputs are dcost/dmu, if ofMu, and then dcost/dphi
+// where each synapse has a phi that moves, or dcost/dsigma where they share sigmas that move.
 type pricing struct {
 	*formula
 	ofMu bool

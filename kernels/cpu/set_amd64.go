@@ -57,8 +57,8 @@ type curve struct {
 	apply, gradient func(y, slope *float32, n int)
 }
 
-// movers holds the kernels of a rule that trains. Those of priced read a part of the slopes of the costs over the means,
-// the others do not.
+// movers holds the kernels of a rule that trains. Those of priced read a part of the slopes of the costs over the
+// means, the others do not.
 type movers struct{ plain, priced mover }
 
 // mover: moments that the rule does not have are nil.

@@ -287,7 +287,8 @@ func (a *assembler) logs(x []vec) []vec {
 		a.choose(small[i], less, l[i])
 		a.choose(a.less(saved[i], a.zero()), a.splat(a.bits(notNumber)), l[i])
 		a.choose(a.equal(saved[i], a.zero()), a.splat(a.bits(math.Float32bits(float32(math.Inf(-1))))), l[i])
-		a.choose(a.compare(notLess, saved[i], a.splat(a.bits(infinity))), saved[i], l[i]) // infinity, and what is not a number
+		huge := a.compare(notLess, saved[i], a.splat(a.bits(infinity))) // or not a number
+		a.choose(huge, saved[i], l[i])
 	}
 	return l
 }
