@@ -148,12 +148,14 @@ func (s *Standard) add(terms *int, kind *Formula, numbers, of Formula, negative 
 	return true
 }
 
-// PricesMeans reports whether some cost of a rule that trains may depend on mu in another way than the standard form.
+// PricesMeans reports whether some cost of a rule that trains depends on mu in another way than the standard form.
 func (p *Program) PricesMeans() bool {
 	_, trains := p.Rule.(Mover)
 	return trains && slices.ContainsFunc(p.Gradients(), func(g Gradient) bool {
-		_, standard := g.Standard()
-		return !standard && slices.ContainsFunc(g.Costs, func(c Cost) bool { return c.Formula.Reads(InputMu) })
+		return slices.ContainsFunc(g.Costs, func(c Cost) bool {
+			_, standard := Law{Costs: []Cost{c}}.Standard()
+			return c.Formula.Reads(InputMu) && !standard
+		})
 	})
 }
 
