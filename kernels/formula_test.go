@@ -108,6 +108,25 @@ func TestFormulasKeepTheirValue(t *testing.T) {
 	}
 }
 
+// What is no number stays so, whatever is reduced.
+func TestReduceKeepsWhatIsNoNumber(t *testing.T) {
+	for text, of := range map[string]func(b *FormulaBuilder, x int) int{
+		"1/sqrt(x)": func(b *FormulaBuilder, x int) int { return b.Do(OpDiv, b.Number(1), b.Do(OpSqrt, x)) },
+		"x/(x*2)":   func(b *FormulaBuilder, x int) int { return b.Do(OpDiv, x, b.Do(OpMul, x, b.Number(2))) },
+		"x^2/x":     func(b *FormulaBuilder, x int) int { return b.Do(OpDiv, b.Do(OpSquare, x), x) },
+		"(x < 0)/x": func(b *FormulaBuilder, x int) int { return b.Do(OpDiv, b.Do(OpLess, x, b.Number(0)), x) },
+	} {
+		b := NewFormula("x")
+		f := b.Formula(of(b, b.Input(0)))
+		for _, x := range []float64{0, math.Inf(1), math.Inf(-1), math.NaN(), 3, -3} {
+			want, got := Eval(f, x)[0], Eval(f.Reduce(nil), x)[0]
+			if math.IsNaN(want) != math.IsNaN(got) || !math.IsNaN(want) && !near(got, want) {
+				t.Errorf("%s at %g is %g reduced, want %g", text, x, got, want)
+			}
+		}
+	}
+}
+
 // tame reports whether a tree has moderate numbers everywhere and no kink or jump nearby, where a last digit decides.
 func (n naive) tame(in []float64) bool {
 	if v := n.eval(in); math.IsNaN(v) || math.Abs(v) > 1e6 {

@@ -167,6 +167,7 @@ func (r *reducer) multiplied(of []power) int {
 }
 
 // inverse is the line of 1 over another. That of a root is the root of the inverse: the root itself may not be needed.
+// The root of what may be minus infinity is no number, but 1 over that is 0.
 func (r *reducer) inverse(line int) int {
 	inverse, ok := r.inverses[line]
 	if ok {
@@ -175,7 +176,9 @@ func (r *reducer) inverse(line int) int {
 	inverse = -1
 	switch l := r.lines[line]; l.Op {
 	case OpSqrt:
-		inverse = r.Do(OpSqrt, r.inverse(l.Args[0]))
+		if r.least(l.Args[0]) >= 0 {
+			inverse = r.Do(OpSqrt, r.inverse(l.Args[0]))
+		}
 	case OpExp: // a cube root
 		if third := r.lines[l.Args[0]]; third.Op == OpMul && r.is(third.Args[0], 1./3) {
 			inverse = r.Do(OpExp, r.Do(OpMul, r.Number(-1./3), third.Args[1]))
