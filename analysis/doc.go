@@ -43,13 +43,22 @@
 //
 // # Where the analytic lines hold
 //
-// With mu frozen and phi optimised until it no longer changes ([train.Session.OptimiseNoise]), a network without hidden
-// layers has the sigma of Eq. 66: on MNIST the slope is within 3 % of the analytic one and the median of sigma^2 within
-// 5 %, for values of c that give a sigma of about 0.02. For smaller c the slope of rho = 2 was still 4 to 10 % too
-// steep after hundreds of epochs (results/published/fig5.md). The H for which this holds is the curvature of the
-// expected negative log-likelihood, sum_b p (1-p) x^2, which contains no labels. The empirical Fisher information is
-// that curvature if the labels are drawn from the network (Eq. 35); on real labels it deviates by as much as the
-// network's confidence deviates from its accuracy.
+// [Converge] takes sigma to its optimum with mu frozen, and measures how near it is. The H of Eq. 66 is then the
+// curvature of the expected negative log-likelihood, sum_b E[p (1-p)] x^2, which contains no labels
+// ([train.Session.Curvature]). The empirical Fisher information is that curvature if the labels are drawn from the
+// network (Eq. 35); on real labels it deviates by as much as the network's confidence deviates from its accuracy. For a
+// network without hidden layers a damped fixed point of Eq. 66 gets there in some ten rounds whatever c is, where
+// training phi takes hundreds of epochs, and more the smaller c is, as more of its gradient is noise.
+//
+// That the slope of sigma^2 over this H is the analytic one then says no more than that the fixed point was reached.
+// What shows that it is the optimum of the objective is the gradient of phi, sampled by the Program that trains networks
+// ([train.Session.PhiGradients]), which knows no H: it is zero in every decile of H within its error, and the slope that
+// it asks for is the analytic one within its own.
+//
+// converged.csv has a row for each network and layer: slope, low, high and so on as in slopes.csv; sampled_slope and its
+// standard error, the slope after a step of each decile to where its sampled gradient is zero; largest_z, the largest of
+// the deciles' gradients in units of its error. deciles.csv has gradient, the mean gradient of phi over the mean of its
+// part from the reliability cost, by decile of H.
 //
 // In the paper's setting (s = 0.001, 50 epochs, learning rate 1e-4, sigma 1e-4 at the start) the slopes have the
 // analytic signs and order, and are flatter: sigma has not converged. The drift of phi is small compared with the noise

@@ -109,13 +109,14 @@ func (p *Patterns) Appendix5() (draw.Illustration, error) {
 	if len(networks) == 0 {
 		return draw.Illustration{}, ErrNoNetworks
 	}
+	lead := "Where the points are below the analytic optimum with a flatter slope, sigma has not converged to it: Adam " +
+		"moves phi by at most the learning rate per step, and less where the gradient is mostly noise."
+	if !slices.ContainsFunc(networks, func(n *Pattern) bool { return n.Converged() == "" }) {
+		lead = "After training, sigma was taken to its optimum with the means held (quantal converge)."
+	}
 	return p.draw(sheet{
 		name: "appendix5", title: "A network without hidden layers and the analytic predictions (EES Appendix 5, Fig. 1)",
-		lead: "Variance of the weights of networks without hidden layers, c = s^rho/rho with s = 0.001. Where the " +
-			"points are below the analytic " +
-			"optimum with a flatter slope, sigma has not converged to it: Adam moves phi by at most the learning rate per " +
-			"step, and less where " +
-			"the gradient is mostly noise.",
+		lead:       "Variance of the weights of networks without hidden layers, c = s^rho/rho with s = 0.001. " + lead,
 		blocks:     []sheetBlock{{layer: 0, networks: networks}},
 		signatures: []Signature{Hessian, LearningRate, InputSquare}, experiments: true,
 	})

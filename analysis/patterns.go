@@ -339,6 +339,9 @@ const settledRatio = 1.25
 func (p *Patterns) Unsettled() string {
 	count, layers := 0, 0
 	for _, n := range p.Networks {
+		if n.Converged() != "" { // to another H, if the means have not settled
+			continue
+		}
 		for i := range n.Layers {
 			ratio := n.Slope(i, Hessian).VarianceRatio
 			if math.IsNaN(ratio) {

@@ -65,10 +65,8 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 	if len(missing) == 0 {
 		return f.clear() // a process may be killed when all is done
 	}
-	for _, name := range []string{pointsName, checkpointsName, journalName, progressName} {
-		if err := store.MakeFolder(f.Path(name)); err != nil {
-			return err
-		}
+	if err := f.Prepare(); err != nil {
+		return err
 	}
 	r := &runner{folder: f, set: set, options: o, report: report}
 	if r.journal, err = openJournal(f.Path(journalName)); err != nil {
@@ -85,6 +83,16 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 		r.journal.write(entry{Event: "failed", Error: sentence.Of(err)})
 	}
 	return err
+}
+
+// Prepare makes the folders in the grid's folder.
+func (f *Folder) Prepare() error {
+	for _, name := range []string{pointsName, checkpointsName, journalName, progressName} {
+		if err := store.MakeFolder(f.Path(name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // batches groups missing points that can train together: networks of one checkpoint first, then those without.
@@ -427,14 +435,18 @@ func (r *runner) teamPath(points []Point) string {
 	return r.folder.Path(checkpointsName, "team-"+hex.EncodeToString(sum[:8])+".safetensors")
 }
 
-// finish writes the results of a batch: first each network, then its record, which makes it count; then it removes the
-// checkpoint.
+// Put writes a finished network, and then its record, which makes it count.
+func (f *Folder) Put(record store.Record, network *store.Checkpoint) error {
+	if err := store.WriteNetwork(f.networkPath(record.ID), network); err != nil {
+		return err
+	}
+	return store.WriteRecord(f.Path(pointsName), record)
+}
+
+// finish writes the results of a batch, and then removes the checkpoint.
 func (r *runner) finish(e entry, records []store.Record, networks []*store.Checkpoint) error {
 	for i, record := range records {
-		if err := store.WriteNetwork(r.folder.networkPath(record.ID), networks[i]); err != nil {
-			return err
-		}
-		if err := store.WriteRecord(r.folder.Path(pointsName), record); err != nil {
+		if err := r.folder.Put(record, networks[i]); err != nil {
 			return err
 		}
 		r.report.finished(record)

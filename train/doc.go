@@ -48,7 +48,8 @@
 // # Trained networks
 //
 // [Open] opens them once for all their uses, in a [Session], which compiles the same graph under other rules:
-// [Session.Gradients] adds up gradients with frozen parameters, [Session.OptimiseNoise] trains only the standard
+// [Session.Gradients] adds up gradients with frozen parameters, [Session.PhiGradients] samples those of phi,
+// [Session.Curvature] is the importance of synapses without labels, [Session.OptimiseNoise] trains only the standard
 // deviations, and [Session.Fluctuate] lets the means fluctuate, by the gradient of the objective without the
 // reliability cost and by noise. [Session.Activations] and [Session.Probabilities] are the outputs of a network with
 // its weights at mu, and a [Tester] evaluates any weights.

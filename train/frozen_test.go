@@ -23,8 +23,8 @@ func TestOptimiseNoiseByTheOwnRule(t *testing.T) {
 		run := newRun(t, c, set)
 		start = c.InitialState(run.Program.Layout)
 		for steps := 1; steps <= 2; steps++ {
-			states, err := run.OptimiseNoise(context.Background(), []*kernels.State{start},
-				slices.Repeat([]Stage{{1, c.LearningRate}}, steps), nil)
+			states, err := run.OptimiseNoise(context.Background(), []*kernels.State{start}, 0,
+				slices.Repeat([]Stage{{Epochs: 1, LearningRate: c.LearningRate}}, steps), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,7 @@ func uses(s *Session, state *kernels.State) map[string]func(context.Context) err
 			return err
 		},
 		"optimise noise": func(ctx context.Context) error {
-			_, err := s.OptimiseNoise(ctx, []*kernels.State{state}, []Stage{{Epochs: 1, LearningRate: 1e-3}}, nil)
+			_, err := s.OptimiseNoise(ctx, []*kernels.State{state}, 0, []Stage{{Epochs: 1, LearningRate: 1e-3}}, nil)
 			return err
 		},
 		"fluctuate": func(ctx context.Context) error {

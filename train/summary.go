@@ -94,7 +94,7 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) 
 			continue
 		}
 		o := &outcomes[m]
-		o.Draws = draws
+		o.Draws, o.Converged = draws, r.converged[m]
 		if held != nil {
 			o.ValidationAccuracySampled, o.ValidationLossSampled = &held[m].AccuracySampled, &held[m].LossSampled
 		}

@@ -29,6 +29,7 @@ type Run struct {
 
 	nll        []float64             // of each network over the steps of the running epoch
 	diverged   []*kernels.Divergence // of each network, nil while it is finite
+	converged  []string              // of each network, how its sigma was taken to the optimum after training
 	unmeasured bool                  // the epoch that ends at step has not been measured and passed to Events
 	spent      store.Times           // by this process
 	earlier    store.Times           // before it resumed the run
@@ -53,7 +54,7 @@ func begin(s *Session, err error) (*Run, error) {
 	}
 	c := s.Networks[0]
 	r := &Run{Session: s, Spec: s.spec(), nll: make([]float64, len(s.Networks)),
-		diverged: make([]*kernels.Divergence, len(s.Networks))}
+		diverged: make([]*kernels.Divergence, len(s.Networks)), converged: make([]string, len(s.Networks))}
 	if r.Program, err = s.trainingProgram(); err != nil {
 		return nil, err
 	}
@@ -138,6 +139,28 @@ func (r *Run) Step() int { return r.step }
 type unfinished struct {
 	EpochNLL   float64 `json:"epoch_nll"`
 	Unmeasured bool    `json:"unmeasured,omitempty"`
+	Converged  string  `json:"converged,omitempty"` // see store.Outcome
+}
+
+// ConvergedBy is the text that a checkpoint has for its driver, with how its sigma was taken to the optimum after
+// training; see store.Outcome.
+func ConvergedBy(driver, how string) (string, error) {
+	var u unfinished
+	if err := json.Unmarshal([]byte(driver), &u); err != nil {
+		return "", fmt.Errorf("train: checkpoint: %w", err)
+	}
+	u.Converged = how
+	text, err := json.Marshal(u)
+	return string(text), err
+}
+
+// Converged says how the sigma of the network was taken to its optimum after training; empty if it was not.
+func (n *Network) Converged() string {
+	var u unfinished
+	if n.State != nil {
+		_ = json.Unmarshal([]byte(n.State.Driver), &u) // what cannot be read says nothing
+	}
+	return u.Converged
 }
 
 // Diverged says where a number of a network was no longer finite; nil if all are finite.
@@ -157,7 +180,7 @@ func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
-	driver, err := json.Marshal(unfinished{r.nll[network], r.unmeasured})
+	driver, err := json.Marshal(unfinished{r.nll[network], r.unmeasured, r.converged[network]})
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
@@ -214,7 +237,7 @@ func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) erro
 		if err := json.Unmarshal([]byte(c.Driver), &u); err != nil {
 			return fmt.Errorf("train: resume: %w", err)
 		}
-		states[m], r.nll[m], r.unmeasured = c.State, u.EpochNLL, u.Unmeasured
+		states[m], r.nll[m], r.unmeasured, r.converged[m] = c.State, u.EpochNLL, u.Unmeasured, u.Converged
 	}
 	r.step, r.earlier = checkpoints[0].Step, earlier
 	return r.load(r.Program, states)
@@ -283,6 +306,7 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 			return err
 		}
 		r.step += did
+		clear(r.converged)
 		if events.Progress != nil {
 			events.Progress(r.progress(float64(did) / took.Seconds()))
 		}

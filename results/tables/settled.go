@@ -57,7 +57,7 @@ func SigmaTravel(initial, rms, learningRate float64, steps int) float64 {
 // trained it.
 func travelOf(r store.Record) float64 {
 	// only Adam bounds the distance
-	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Later.Has("rule") ||
+	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Converged != "" || r.Later.Has("rule") ||
 		r.Layers("lr")+r.Layers("sigma_init") != "" {
 		return math.NaN()
 	}
@@ -84,6 +84,7 @@ const trainLonger = "train longer, or start closer to the final sigma (sigma-ini
 // is empty without a sign of that.
 func UnsettledRun(epochs []store.Epoch, r store.Record) string {
 	switch change, travel := SigmaChange(epochs), travelOf(r); {
+	case r.Converged != "": // after the epochs
 	case travel > settledTravel:
 		return fmt.Sprintf("sigma has not settled: it moved by %.0f %% of the distance that lr times steps allows, "+
 			"so it shows how long the network trained: %s", 100*travel, trainLonger)

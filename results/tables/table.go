@@ -162,6 +162,9 @@ func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 func recordRow(r store.Record) []cell {
 	var row []cell
 	for _, c := range cellsOf(r, r.Settings) {
+		if c.name == "converged" && r.Converged == "" {
+			continue
+		}
 		if c.name != "objective_costs" {
 			row = append(row, c)
 			continue
