@@ -137,6 +137,30 @@ func TestEvidenceOfOrthogonalInputs(t *testing.T) {
 	})
 }
 
+// A prior that is narrow beside the posterior of a flat one has its mass where that is a far tail.
+func TestEvidenceOfNarrowPriors(t *testing.T) {
+	for _, lambda := range []float64{0.1, 1, 4.5, 10} {
+		l := Linear{NoiseVariance: 7.4, X: [][]float64{{0.37}, {-0.37}, {0.37}, {-0.37}}, V: []float64{2.5, 5, 3, -1.9}}
+		mean, _, err := l.Posterior()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Evidence(lambda)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := -l.ExpectedNLL(Weights{mean, make([]float64, len(mean))})
+		h := l.Hessian()
+		for i, m := range mean {
+			v := 1 / h.At(i, i)
+			want += 0.5*math.Log(2*math.Pi*v) + math.Log(laplaceIntegral(m, v, lambda))
+		}
+		if math.Abs(got-want) > 1e-9 {
+			t.Errorf("lambda %g: log evidence %v, closed form %v", lambda, got, want)
+		}
+	}
+}
+
 // With correlated inputs: a plain sum over a grid of the two weights.
 func TestEvidenceOfCorrelatedInputs(t *testing.T) {
 	l := Linear{X: [][]float64{{1}, {2}, {2.5}, {4}}, V: []float64{1, 2.2, 2, 4.5}, NoiseVariance: 0.3}
