@@ -72,6 +72,7 @@ type Condition struct {
 	Mu     Line     `toml:"mu" json:"mu"`
 	Sigma  Line     `toml:"sigma" json:"sigma"`
 	Strong *Strong  `toml:"strong,omitempty" json:"strong,omitempty"`
+	Births float64  `toml:"births,omitempty" json:"births,omitempty"` // times Turnover.Rate; 0 is 1
 	// instead of Mu and Sigma: linear in between, constant beyond
 	Table []Measurement `toml:"table,omitempty" json:"table,omitempty"`
 }
@@ -95,7 +96,7 @@ func Conditions() []Condition {
 	silenced := control
 	silenced.Name, silenced.Mu, silenced.Sigma = "silenced", Line{0.005, -0.04}, Line{0.005, 0.22}
 	fmr1 := control
-	fmr1.Name, fmr1.Sigma.Slope = "fmr1", 0.30
+	fmr1.Name, fmr1.Sigma.Slope, fmr1.Births = "fmr1", 0.30, 2
 	additive := control
 	additive.Name, additive.Bounds, additive.Sigma = "additive", reflecting, Line{0.022, 0}
 	network := Condition{Name: "network", Bounds: reflecting, Low: 0.002, High: largestSpine, Mu: Line{0.00175, -0.06},
@@ -149,6 +150,8 @@ func (c Condition) Check() error {
 		return fmt.Errorf("condition %s: bounds from %g to %g: want 0 <= low < high", c.Name, c.Low, c.High)
 	case !finite(c.Mu.Offset, c.Mu.Slope, c.Sigma.Offset, c.Sigma.Slope):
 		return fmt.Errorf("condition %s: mu and sigma: want finite numbers", c.Name)
+	case !finite(c.Births) || c.Births < 0:
+		return fmt.Errorf("births of condition %s: %g: want a factor above 0, or 0 for 1", c.Name, c.Births)
 	case c.Strong != nil && !(c.Strong.Gain >= 0 && c.Strong.Size > 0 && c.Strong.Width > 0 &&
 		finite(c.Strong.Gain, c.Strong.Size, c.Strong.Width)):
 		return fmt.Errorf("condition %s: strong: want gain 0 or more, size and width above 0", c.Name)
@@ -176,6 +179,14 @@ func (c Condition) Check() error {
 		}
 	}
 	return nil
+}
+
+// turnover is that of all conditions, with the births of this one.
+func (c Condition) turnover(t Turnover) *Turnover {
+	if c.Births > 0 {
+		t.Rate *= c.Births
+	}
+	return &t
 }
 
 // at returns mu and sigma of a size.

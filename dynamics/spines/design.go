@@ -121,7 +121,7 @@ func (c *Config) Settings() setting.List {
 		{Name: "days", Value: &c.Days, Want: setting.Above(0), Help: "days to simulate"},
 		{Name: "step", Value: &c.Step, Want: setting.Above(0).With(", in days"), Help: "length of a step, days"},
 		{Name: "start", Value: &c.Start, Help: "reflected spines start between two sizes, `A,B`, µm³"},
-		{Name: "turnover.rate", Flag: "births", Value: &c.Turnover.Rate, Help: "births per empty site and day"},
+		{Name: "turnover.rate", Flag: "births", Value: &c.Turnover.Rate, Help: "births per empty site and day; fmr1 has twice as many"},
 		{Name: "turnover.smallest", Value: &c.Turnover.Smallest}, {Name: "turnover.largest", Value: &c.Turnover.Largest},
 		{Name: "newborn", Value: []*float64{&c.Turnover.Smallest, &c.Turnover.Largest},
 			Help: "new spines are between two sizes, `A,B`, µm³"},

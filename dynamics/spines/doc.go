@@ -30,18 +30,28 @@
 //
 // # The conditions
 //
-// ISD draws three conditions in Fig. 2C and prints no coefficients; it calls its own curves schematic. The numbers here
-// are illustrations with the properties it describes: a drift to a mean size; noise nearly proportional to the size; a
+// ISD draws three conditions in Fig. 2C and prints no coefficients; it calls its own curves schematic. All numbers here
+// are illustrations, none is a coefficient of Yasumatsu et al. 2008 or Ishii et al. 2018 (take theirs with --mu, --sigma
+// or --table), with the properties it describes: a drift to a mean size; noise nearly proportional to the size; a
 // distribution with one peak, skewed and heavy-tailed under every condition, cut off at about 1 µm³; smaller spines
-// in Fmr1 KO from a larger sigma alone. In µm³ and days:
+// in Fmr1 KO from a larger slope of sigma alone, as Ishii et al. 2018 represent its mice (their abstract: "by a single
+// slope factor", with "a small but significant change in the average spine volume"). In µm³ and days:
 //
 //	          mu               sigma           bounds
 //	control   0.008 - 0.06 w   0.010 + 0.22 w  0.02 to 1
 //	silenced  0.005 - 0.04 w   0.005 + 0.22 w  0.02 to 1   less fluctuation of small spines (ISD Fig. 1B)
-//	fmr1      0.008 - 0.06 w   0.010 + 0.30 w  0.02 to 1   a larger slope of sigma (Ishii et al. 2018, ISD ref. 84)
+//	fmr1      0.008 - 0.06 w   0.010 + 0.30 w  0.02 to 1   a larger slope of sigma (Ishii et al. 2018, ISD ref. 84);
+//	                                                       with turnover twice the control's births
 //	additive  0.008 - 0.06 w   0.022           0.02 to 1   the control's drift, its noise at the mode for all sizes
 //	network   0.00175 - 0.06 w 0.015 + 0.20 w  0.002 to 1  ISD Fig. 3 without assemblies: w f peaks near ln w = -3
 //	assembly  and [Strong]     0.015 + 0.20 w  0.002 to 1  ISD Fig. 3 with assemblies: a pull towards strong synapses
+//
+// With turnover, births leave the distribution of sizes as it is: their rate decides only how many sites have a spine.
+// Under fmr1 spines live half as long, and twice the births keep the control's number. What decides its mean is the
+// size of new spines: each turnover brings in the difference between that and the lower bound, which faster turnover
+// does more often. New spines of 0.025 to 0.035 µm³ leave the mean under fmr1 below the control's (0.1379 against
+// 0.1392 µm³, median 0.092 against 0.103), as do reflecting bounds (0.1333 against 0.1365, 0.088 against 0.101); of
+// 0.03 to 0.06 µm³ they would put it above (0.1444 against 0.1433).
 //
 // Measured drift and noise are read from a table ([ReadTable]) or given as coefficients. Between the rows of a table
 // both are linear, beyond them constant. Everywhere a law that is not linear throughout is represented by its values at

@@ -252,7 +252,7 @@ func (e *experiment) run(ctx context.Context, condition Condition, bounds string
 	start, lifetime := uniform(edges, e.Start[0], e.Start[1]), math.NaN()
 	var turnover *Turnover
 	if bounds == WithTurnover {
-		turnover = &e.Turnover
+		turnover = condition.turnover(e.Turnover)
 		c.Stationary, lifetime = c.K.StationaryTurnover(*turnover, edges)
 		clear(start.Mass)
 	} else {

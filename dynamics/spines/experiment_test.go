@@ -117,12 +117,13 @@ func TestCheck(t *testing.T) {
 		"start 0.01,0.3: want two sizes":          func(c *Config) { c.Start = [2]float64{0.01, 0.3} },
 		"start 0.3,0.2: want two sizes":           func(c *Config) { c.Start = [2]float64{0.3, 0.2} },
 		"turnover rate 0":                         func(c *Config) { c.Turnover.Rate = 0 },
-		"new spines from 0.02 to 0.06":            func(c *Config) { c.Turnover.Smallest = 0.02 },
+		"new spines from 0.02 to 0.035":           func(c *Config) { c.Turnover.Smallest = 0.02 },
 		"bounds from 1 to 1":                      func(c *Config) { c.Conditions[0].Low = 1 },
 		"sigma is -0.0056 at 0.02":                func(c *Config) { c.Conditions[0].Sigma.Offset = -0.01 },
 		"bounds of condition control: \"open\"":   func(c *Config) { c.Conditions[0].Bounds = []string{"open"} },
 		"bounds of condition control: want":       func(c *Config) { c.Conditions[0].Bounds = nil },
 		"condition own: table, row 2":             func(c *Config) { c.Conditions[6].Table[1].Size = 0.01 },
+		"births of condition fmr1: -1":            func(c *Config) { c.Conditions[2].Births = -1 },
 		"condition assembly: strong: want gain 0": func(c *Config) { c.Conditions[5].Strong.Width = 0 },
 		"condition control: mu and sigma":         func(c *Config) { c.Conditions[0].Mu.Slope = math.NaN() },
 	} {
@@ -193,4 +194,49 @@ func TestResume(t *testing.T) {
 		error) {
 		return Run(ctx, small(), job)
 	})
+}
+
+// With both kinds of bounds spines are smaller under fmr1 than in the control, as ISD says, and with turnover there are
+// as many in spite of their shorter lives. The rate of births does not decide their sizes, where they appear does.
+func TestFmr1(t *testing.T) {
+	c := DefaultConfig()
+	type state struct {
+		Statistics
+		occupied, lifetime float64
+	}
+	with := func(name string, turnover Turnover) state {
+		k, err := Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edges, births := k.Coefficients().Grid(500), k.turnover(turnover)
+		d, lifetime := k.Coefficients().StationaryTurnover(*births, edges)
+		after := k.Coefficients().FokkerPlanck(Distribution{edges, make([]float64, 500)}, births, 0.5)
+		after.Advance(int(c.Days / 0.5))
+		if got, want := after.Statistics().Mean, d.Statistics().Mean; math.Abs(got/want-1) > 0.003 {
+			t.Errorf("%s: mean %.4f after %g days, %.4f in the end", name, got, c.Days, want)
+		}
+		return state{d.Statistics(), d.Total(), lifetime}
+	}
+	control, fmr1 := with("control", c.Turnover), with("fmr1", c.Turnover)
+	if !(fmr1.Mean < 0.995*control.Mean && fmr1.Median < 0.92*control.Median) ||
+		!(fmr1.lifetime < 0.6*control.lifetime) || math.Abs(fmr1.occupied/control.occupied-1) > 0.05 {
+		t.Errorf("with turnover: fmr1 %+v, control %+v", fmr1, control)
+	}
+	k := Conditions()
+	reflected := func(k Condition) Statistics {
+		return k.Coefficients().Stationary(k.Coefficients().Grid(500)).Statistics()
+	}
+	if a, b := reflected(k[2]), reflected(k[0]); !(a.Mean < 0.98*b.Mean && a.Median < 0.9*b.Median) {
+		t.Errorf("with reflecting bounds: fmr1 %+v, control %+v", a, b)
+	}
+	more := c.Turnover
+	more.Rate *= 3
+	if other := with("fmr1", more); math.Abs(other.Mean/fmr1.Mean-1) > 1e-9 || other.occupied < 1.3*fmr1.occupied {
+		t.Errorf("three times the births: %+v, before %+v", other, fmr1)
+	}
+	larger := Turnover{Rate: 0.05, Smallest: 0.03, Largest: 0.06}
+	if a, b := with("fmr1", larger), with("control", larger); !(a.Mean > b.Mean) {
+		t.Errorf("larger new spines: fmr1 %+v, control %+v", a, b)
+	}
 }

@@ -333,21 +333,25 @@ func (e *experiment) turnoverFigure() (*draw.Illustration, error) {
 	density(s, courses, one)
 	s.FromZero()
 	var notes []string
+	rates := ""
 	for _, c := range courses {
 		t := c.Outcome.Turnover
+		if c.Births > 0 {
+			rates += fmt.Sprintf(" (%s: %g times that)", title(c.Name), c.Births)
+		}
 		notes = append(notes,
 			fmt.Sprintf("%s: %d births - %d losses = %d spines, lifetime %.1f days, %.0f %% gone after %.3g days",
 				title(c.Name), t.Births, t.Losses, t.Spines, t.Lifetime, 100*t.Lost, t.LostDays))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
 		Name: "turnover", Title: "Births and losses of spines",
-		Caption: fmt.Sprintf("A spine is lost at the lower bound; each empty site gets one at a rate of %g per day, of "+
+		Caption: fmt.Sprintf("A spine is lost at the lower bound; each empty site gets one at a rate of %g per day%s, of "+
 			"a size from %g to %g µm³. All sites are empty "+
 			"at first. A: spines per site. B: births (full lines) and losses (dashed). C: how many of the spines that are "+
 			"there after %g days are there later. "+
 			"D: the stationary density. Curves from the Fokker-Planck equation and, in D, in closed form; dots simulated. "+
 			"Simulated: %s. ",
-			e.Turnover.Rate, e.Turnover.Smallest, e.Turnover.Largest, e.Days-e.Follow, strings.Join(notes, "; ")) +
+			e.Turnover.Rate, rates, e.Turnover.Smallest, e.Turnover.Largest, e.Days-e.Follow, strings.Join(notes, "; ")) +
 			laws(courses) + " " + e.protocol(),
 	})
 }

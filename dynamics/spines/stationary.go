@@ -69,7 +69,7 @@ type Turnover struct {
 }
 
 // DefaultTurnover is an illustration: new spines are among the smallest, and an empty site waits for some weeks.
-func DefaultTurnover() Turnover { return Turnover{Rate: 0.05, Smallest: 0.03, Largest: 0.06} }
+func DefaultTurnover() Turnover { return Turnover{Rate: 0.05, Smallest: 0.025, Largest: 0.035} }
 
 func (t Turnover) withoutBirths() *Turnover {
 	t.Rate = 0
