@@ -1,4 +1,4 @@
-# quantal: make demo | build | build-gpu | cuda.test | test | race | lint | fuzz | bench | bench-peers | ptx
+# quantal: make demo | build | build-gpu | cuda.test | test | race | lint | evidence-check | fuzz | bench | bench-peers | ptx
 
 GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
@@ -8,7 +8,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TEST_TIMEOUT ?= 6h
 TEST = $(GO) test -timeout $(TEST_TIMEOUT)
 
-.PHONY: demo build build-gpu cuda.test ptx test race lint fuzz bench bench-peers go numpy slurm
+.PHONY: demo build build-gpu cuda.test ptx test race lint evidence-check fuzz bench bench-peers go numpy slurm
 
 demo: build
 	./quantal demo
@@ -47,6 +47,10 @@ lint: go
 	$(GO) vet ./...
 	$(GO) test ./internal/lint
 	$(GO) run $(STATICCHECK) ./...
+
+# Recomputes the numbers that pages publish from the tables in results/published; make test does so, too.
+evidence-check: go
+	@$(GO) run ./internal/evidence
 
 # So many executions, about 20 s of each: at the end of a time instead, a busy machine makes go test fail now and then.
 fuzz: go
