@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/grid"
+	"quantal/internal/nearest"
 	"quantal/results/tables"
 )
 
@@ -16,14 +17,15 @@ func gridExportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
 		Usage:     "write the finished points of a grid for Python",
-		UsageText: "quantal grid export GRID --out FILE.npz [--what summary|sigma|mu] [--points ID,ID,...]",
+		UsageText: "quantal grid export GRID --out FILE.npz [--what WHAT] [--points ID,ID,...]",
 		Description: "Every column of table.csv is an array with one entry per point. With --what sigma or mu\n" +
 			"there are also ID/layerN.weight.sigma of [out][in] and ID/layerN.bias.sigma of [out], or\n" +
 			"the same of mu, float32, of each network that has not diverged, and ID/pixel_mean and\n" +
-			"ID/pixel_sd: inputs are (pixel/255 - pixel_mean)/pixel_sd.",
+			"ID/pixel_sd: inputs are (pixel/255 - pixel_mean)/pixel_sd. Of quantal synapses also n, p\n" +
+			"and q, or with all everything that a network has.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FILE`.npz to write, or - for standard output"},
-			&cli.StringFlag{Name: "what", Value: tables.ExportSummary, Usage: "summary, sigma or mu"},
+			&cli.StringFlag{Name: "what", Value: tables.ExportSummary, Usage: strings.Join(tables.ExportNames(), ", ")},
 			&cli.StringFlag{Name: "points", Usage: "ids of points, separated by commas", DefaultText: "all that have finished"},
 			jsonFlag(),
 		},
@@ -36,8 +38,8 @@ func gridExportCommand() *cli.Command {
 			if _, err := outputEnding(c, "out", ".npz"); err != nil {
 				return err
 			}
-			if !slices.Contains([]string{tables.ExportSummary, tables.ExportSigma, tables.ExportMu}, what) {
-				return usage("--what %q: want summary, sigma or mu", what)
+			if !slices.Contains(tables.ExportNames(), what) {
+				return usage("--what %q: %s", what, nearest.OneOf(what, tables.ExportNames()))
 			}
 			g, folder, err := grid.ReadFinished(host(c), dir)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/sbinet/npyio/npz"
 
 	"quantal/results/store"
+	"quantal/synapse"
 )
 
 // What ExportGrid writes in addition to the summary.
@@ -18,18 +19,31 @@ const (
 	ExportSummary = "summary"
 	ExportMu      = "mu"
 	ExportSigma   = "sigma"
+	ExportAll     = "all" // of a synapse
 )
+
+// ExportNames lists what ExportGrid can write: also the quantities that some synapses learn, such as n, p and q.
+func ExportNames() []string {
+	names := []string{ExportSummary, ExportSigma, ExportMu}
+	for _, k := range synapse.Kinds() {
+		for _, l := range k.Links {
+			names = append(names, l.Quantity)
+		}
+	}
+	return append(names, ExportAll)
+}
 
 // ExportGrid writes records as a NumPy archive: every column of table.csv is an array with one entry per record, in the
 // order of their settings. Numbers are float64, NaN where the table is empty; counts are int64, with -1 there, and seed
 // is uint64; text is unicode; sigma_rms_layers is [records][layers]. With ExportMu or ExportSigma there are also the
-// arrays ID/layerN.weight.mu of [neurons][inputs] and ID/layerN.bias.mu of [neurons], or the same of sigma, float32,
-// and the numbers ID/pixel_mean and ID/pixel_sd, of every network that has finished; network reads one by its id. A
-// network that cannot be read is left out, and damaged is called for it. The same grid gives the same bytes.
+// arrays ID/layerN.weight.mu of [neurons][inputs] and ID/layerN.bias.mu of [neurons], or the same of sigma, of a quantity
+// that the network's synapses learn, or of all of these, float32, and the numbers ID/pixel_mean and ID/pixel_sd, of every
+// network that has finished; network reads one by its id. A network that cannot be read is left out, and is in damaged.
+// The same grid gives the same bytes.
 func ExportGrid(w io.Writer, records []store.Record, what string,
 	network func(id string) (*store.Checkpoint, error)) (damaged []error, err error) {
-	if !slices.Contains([]string{ExportSummary, ExportMu, ExportSigma}, what) {
-		return nil, fmt.Errorf("export of %q: want %s, %s or %s", what, ExportSummary, ExportMu, ExportSigma)
+	if !slices.Contains(ExportNames(), what) {
+		return nil, fmt.Errorf("export of %q: want one of %s", what, strings.Join(ExportNames(), ", "))
 	}
 	if len(records) == 0 {
 		return nil, store.Nothing("no point has finished yet: nothing to export")
@@ -57,10 +71,10 @@ func ExportGrid(w io.Writer, records []store.Record, what string,
 	return damaged, archive.Close()
 }
 
-// writeNetworkArrays writes mu or sigma of a network into an archive.
+// writeNetworkArrays writes what is asked of a network into an archive.
 func writeNetworkArrays(archive *npz.Writer, id, what string, c *store.Checkpoint) error {
 	for _, t := range c.Export() {
-		if !strings.HasSuffix(t.Name, "."+what) {
+		if what != ExportAll && !strings.HasSuffix(t.Name, "."+what) {
 			continue
 		}
 		name := id + "/" + t.Name

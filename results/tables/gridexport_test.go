@@ -136,7 +136,7 @@ func TestExportOfLittle(t *testing.T) {
 		t.Error("want ErrNothing")
 	}
 	_, err = exportGrid(path, tableRecords(), "phi", none)
-	wantError(t, err, `"phi"`, "summary, mu or sigma")
+	wantError(t, err, `"phi"`, "want one of summary, sigma, mu")
 	_, err = exportGrid(filepath.Join(dir, "missing", "x.npz"), tableRecords(), ExportSummary, none)
 	wantError(t, err, "missing", "no such file")
 	// Only diverged networks, so no layers and no text in some columns.
