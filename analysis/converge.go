@@ -52,9 +52,9 @@ func DefaultConvergence() ConvergeOptions {
 const (
 	damping       = 2. / 3 // the part of the way to the optimum in ln sigma
 	fixedTo       = 1e-4   // the largest change of ln sigma in a round after which a fixed point has been reached
-	stillShrinks  = 0.97   // a round of training that leaves more of the gap lowers the learning rate
-	rateFall      = 3.0    // by this factor
-	leastRate     = 1. / 300
+	stillShrinks  = 0.99   // a round of training that leaves more of the gap lowers the learning rate
+	rateFall      = 2.0    // by this factor
+	leastRate     = 1. / 100
 	gradientBatch = 100 // with more examples a minibatch's mean gradient adds noise, with fewer, copies take the time
 	deciles       = 10
 )
@@ -360,7 +360,7 @@ func (v *converger) trainBoth(ctx context.Context, w *Converging) error {
 	rate := v.network.Config.Layer(0).LearningRate
 	for range 3 {
 		stages = append(stages, train.Stage{Epochs: v.Both, LearningRate: rate, Means: true})
-		rate /= rateFall
+		rate /= 3
 	}
 	states, err := v.own.OptimiseNoise(ctx, []*kernels.State{w.State}, w.Step, stages, func(done, steps int) {
 		v.tell("training means and sigma", done, steps)

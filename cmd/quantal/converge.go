@@ -33,7 +33,8 @@ func convergeCommand() *cli.Command {
 			"fixed-point, for networks without hidden layers, sets ln sigma two thirds of the way to the\n" +
 			"optimum for the curvature of the noisy network, sum p(1-p) x^2, which has no labels in it,\n" +
 			"until no synapse moves. training, for others, trains phi at a rate that falls whenever the\n" +
-			"gap to the optimum stops shrinking; there H is the empirical Fisher information.\n\n" +
+			"gap to the optimum stops shrinking; there H is the empirical Fisher information, and sigma\n" +
+			"comes close to the optimum, how close the sampled gradient says.\n\n" +
 			"The table has the slope of sigma^2 over H from draws of its own, and the slope that the\n" +
 			"sampled gradient of phi asks for, which takes no H for granted; by decile of H, the median\n" +
 			"of sigma^2 over its optimum, and that gradient over its part from the reliability cost,\n" +
