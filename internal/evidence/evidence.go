@@ -56,7 +56,7 @@ func check(name, page, folder string, whole bool) *Report {
 	r := &Report{Page: name}
 	head, _, _ := strings.Cut(page, "\n## ")
 	whole = whole && strings.Contains(head, "make evidence-check")
-	r.Part = whole || strings.Contains(page, mark)
+	r.Part = whole || strings.Contains("\n"+page, "\n"+mark)
 	c := &comments{report: r, folder: folder, tables: map[string]*measured.Table{}}
 	c.env = c.functions()
 	var last *block
@@ -218,9 +218,9 @@ func (c *comments) follow(line int, lines []string) {
 		case strings.HasPrefix(text, "rows "):
 			run()
 			left, right, _ := strings.Cut(strings.TrimPrefix(text, "rows "), "=")
-			names, bindings = fields(left, ","), nil
+			names, bindings = fields(left, "|"), nil
 			for _, row := range fields(right, ";") {
-				values := fields(row, ",")
+				values := fields(row, "|")
 				if len(values) != len(names) {
 					fault(i, "%q has %d values for %d names", row, len(values), len(names))
 					continue
@@ -284,15 +284,30 @@ func (c *comments) sentence(text string, env map[string]any) error {
 	}
 	var pattern strings.Builder
 	var expressions []string
+	var values []float64
 	from := 0
 	for _, h := range hole.FindAllStringIndex(words, -1) {
 		pattern.WriteString(regexp.QuoteMeta(words[from:h[0]]))
 		if from = h[1]; words[h[0]] == '.' {
-			pattern.WriteString(anything)
-		} else {
-			pattern.WriteString("(" + digits + ")")
-			expressions = append(expressions, words[h[0]+1:h[1]-1])
+			pattern.WriteString("(" + anything + ")")
+			expressions, values = append(expressions, ""), append(values, 0)
+			continue
 		}
+		e := words[h[0]+1 : h[1]-1]
+		v, err := expr.Eval(e, env)
+		if err != nil {
+			return fmt.Errorf("%s: %s", e, strings.SplitN(err.Error(), "\n", 2)[0])
+		}
+		if text, ok := v.(string); ok {
+			pattern.WriteString(regexp.QuoteMeta(text))
+			continue
+		}
+		x, ok := float(v)
+		if !ok {
+			return fmt.Errorf("%s is %v, not a number", e, v)
+		}
+		pattern.WriteString("(" + digits + ")")
+		expressions, values = append(expressions, e), append(values, x)
 	}
 	pattern.WriteString(regexp.QuoteMeta(words[from:]))
 	re, err := regexp.Compile(pattern.String())
@@ -311,26 +326,30 @@ func (c *comments) sentence(text string, env map[string]any) error {
 	if unchecked {
 		label = 'u'
 	}
+	skipped := func(s []int) bool { // by a "..."
+		for k, e := range expressions {
+			if e == "" && m[2*k+2] <= s[0] && s[1] <= m[2*k+3] {
+				return true
+			}
+		}
+		return false
+	}
 	for i, s := range c.block.spans {
-		if c.block.state[i] == 0 && s[0] >= m[0] && s[1] <= m[1] {
+		if c.block.state[i] == 0 && s[0] >= m[0] && s[1] <= m[1] && !skipped(s) {
 			c.block.state[i] = label
 		}
 	}
 	var differences []string
 	for k, e := range expressions {
+		if e == "" {
+			continue
+		}
 		s := m[2*k+2 : 2*k+4]
 		i := slices.IndexFunc(c.block.spans, func(x []int) bool { return x[0] <= s[0] && s[1] <= x[1] })
 		if i < 0 || c.block.spans[i][1] != s[1] || len(strings.Trim(c.block.text[c.block.spans[i][0]:s[0]], "+-−")) > 0 {
 			return fmt.Errorf("%q is not a number of its own in: %s", c.block.text[s[0]:s[1]], around(c.block.text, s))
 		}
-		v, err := expr.Eval(e, env)
-		if err != nil {
-			return fmt.Errorf("%s: %s", e, strings.SplitN(err.Error(), "\n", 2)[0])
-		}
-		x, ok := float(v)
-		if !ok {
-			return fmt.Errorf("%s is %v, not a number", e, v)
-		}
+		x := values[k]
 		printed := c.block.text[c.block.spans[i][0]:s[1]]
 		c.block.state[i] = 'c'
 		if !agrees(printed, x) {
