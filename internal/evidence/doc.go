@@ -14,10 +14,10 @@
 //	-->
 //
 // A sentence may be cut to the words that identify it; "..." stands for any words, in tables for any within a cell;
-// numbers in it are not checked.
-// Sentences are found in the order in which they stand. A number agrees if the expression rounds to the digits that are
-// printed; one that is a text must be there as it is. Numbers in the repeated words (the 20 above) must be in the text, and count as labels. The table lies in
-// results/published; another is named before a query: "means.csv: seed=1". The lines of a comment:
+// numbers in it are not checked. Sentences are found in the order in which they stand. A number agrees if the expression
+// rounds to the digits that are printed; a result that is a text must stand there as it is. Numbers in the repeated
+// words (the 20 above) must be in the text, and count as labels. The table lies in results/published; another is named
+// before a query: "means.csv: seed=1". The lines of a comment:
 //
 //	let NAME = EXPR, let NAME(A, B) = EXPR   a name for what follows, also in later comments of the page
 //	rows A | B = x | y; z | u                 the sentences that follow, once with A = "x", B = "y", once with "z", "u"
@@ -26,7 +26,8 @@
 //
 // Expressions are those of github.com/expr-lang/expr (mean, median, min, max, sum, abs, map, filter, ...) and
 //
-//	column("a=1; b=x; c!=2; d>0", "e")   the numbers of a column in the rows that match; missing ones are left out
+//	column("a=1; b=x; c!=2; d>0", "e")   the numbers of a column in the rows that match, without missing ones; a~x is
+//	                                     "contains x", and numbers are equal that agree to five digits
 //	value(query, "e")                    the only one; an error if there are none or several
 //	number(query)                        how many rows match
 //	sd(xs), ci(xs)                       standard deviation (n-1); half of the t interval of the mean, 95 %
@@ -36,5 +37,5 @@
 //
 // Of a page of results/published whose first part names `make evidence-check`, numbers that no comment covers are
 // counted as unchecked and listed with -v; of other pages, those of the paragraphs with a comment. Numbers in code,
-// links and headings, and those that are part of a word (AVX-512, 784-100-100-10), do not count. Nor do words like "ten".
+// links and headings, parts of words (AVX-512, 784-100-100-10), and words like "ten" do not count.
 package main

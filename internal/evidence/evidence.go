@@ -489,7 +489,7 @@ func (c *comments) functions() map[string]any {
 	}
 }
 
-var comparison = regexp.MustCompile(`^(\w+)(!=|=|<=|>=|<|>)(.*)$`)
+var comparison = regexp.MustCompile(`^(\w+)(!=|=|<=|>=|<|>|~)(.*)$`)
 
 // rows are those of a table that match a query.
 func (c *comments) rows(query string) (*measured.Table, []measured.Row, error) {
@@ -533,7 +533,7 @@ func matches(cell, operator, want string) bool {
 	x, err1 := strconv.ParseFloat(cell, 64)
 	y, err2 := strconv.ParseFloat(want, 64)
 	both := err1 == nil && err2 == nil
-	switch equal := cell == want || both && math.Abs(x-y) <= 1e-9*math.Abs(y); operator {
+	switch equal := cell == want || both && math.Abs(x-y) <= 1e-5*math.Abs(y); operator {
 	case "=":
 		return equal
 	case "!=":
@@ -542,6 +542,8 @@ func matches(cell, operator, want string) bool {
 		return both && (x < y || equal)
 	case ">=":
 		return both && (x > y || equal)
+	case "~":
+		return strings.Contains(cell, want)
 	case "<":
 		return both && x < y && !equal
 	default:
