@@ -72,8 +72,8 @@ type Convergence struct {
 	Steps      int     `json:"minibatches"` // over which the gradient of phi was sampled
 	Rounds     int     `json:"rounds"`
 	Settled    bool    `json:"settled"` // sigma no longer moves, or the gap no longer shrinks
-	// Gaps are the root mean squares over synapses of ln sigma^2 less that of the optimum: before each round of FixedPoint,
-	// after each of Training.
+	// Gaps are the root mean squares over synapses of ln sigma^2 less that of the optimum: before each round of
+	// FixedPoint, after each of Training.
 	Gaps   []float64        `json:"gaps"`
 	Held   int              `json:"held,omitempty"` // synapses without importance, whose sigma stays
 	Layers []ConvergedLayer `json:"layers"`
@@ -208,7 +208,7 @@ func (v *converger) importance(ctx context.Context, s *kernels.State, draws, set
 	return h, nil
 }
 
-// optimum is the best sigma of a synapse and d ln sigma^2 / d ln h. Sigma is infinite where h is 0: noise costs nothing.
+// optimum is the best sigma of a synapse, infinite where h is 0 and noise costs nothing, and d ln sigma^2 / d ln h.
 // It is an error if there is not exactly one optimum.
 func (v *converger) optimum(layer int, mu, h float64) (sigma, slope float64, err error) {
 	if v.prices == nil {
@@ -224,7 +224,8 @@ func (v *converger) optimum(layer int, mu, h float64) (sigma, slope float64, err
 		return all[0].Sigma, all[0].Slope, nil
 	}
 	return 0, 0, &train.SettingsError{Err: fmt.Errorf("%s: costs %v: want one optimum of sigma from %g to %g, and a "+
-		"synapse of layer %d with mu %.3g and importance %.3g has %d places where the balance of the costs is level", v.network.ID,
+		"synapse of layer %d with mu %.3g and importance %.3g has %d places where the balance of the costs is level",
+		v.network.ID,
 		v.network.Config.Costs, synapse.LeastSigma, float64(synapse.MostSigma), layer+1, mu, h, len(all))}
 }
 

@@ -83,8 +83,8 @@ func TestConverge(t *testing.T) {
 	}
 }
 
-// A sigma^2 of the wrong size, or with the wrong slope, does not pass the test by the sampled gradient, which says by how
-// much the slope is off.
+// A sigma^2 of the wrong size, or with the wrong slope, does not pass the test by the sampled gradient, which says by
+// how much the slope is off.
 func TestConvergeNoticesAWrongOptimum(t *testing.T) {
 	set, c, layout, start := smallProblem(t)
 	pays(t, &c, "rho", "trafficking", 0.03)

@@ -27,11 +27,11 @@
 //
 // The columns of slopes.csv are id, data, hidden, rho, rho_value, c, seed: the network; layer (from 1), inputs,
 // outputs; signature; slope, low, high: least squares and its 95 % interval; intercept (natural logarithm of sigma^2
-// where the signature is 1), correlation (of the logarithms); points, dropped: synapses, and those for which logarithms
-// are undefined, such as those of a unit that is never active; resamples: of the bootstrap; analytic: -2/(rho+2),
-// 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68; variance_ratio: median of sigma^2 over the optimum of Eq. 66, or of its like
-// for other costs, for hessian, or for hessian_examples in its row; note: why there is no slope; cost: what synapses
-// pay, if not the costs of the paper; interval: what low and high are about; networks: how many.
+// where the signature is 1), correlation (of the logarithms); points, dropped: synapses, and those for which
+// logarithms are undefined, such as those of a unit that is never active; resamples: of the bootstrap; analytic:
+// -2/(rho+2), 4/(rho+2) or -2/(rho+2) of Eq. 67 and 68; variance_ratio: median of sigma^2 over the optimum of Eq. 66,
+// or of its like for other costs, for hessian, or for hessian_examples in its row; note: why there is no slope; cost:
+// what synapses pay, if not the costs of the paper; interval: what low and high are about; networks: how many.
 //
 // If interval is units, the row is one network's, and the interval is over resamples of the presynaptic and of the
 // postsynaptic units ([FitLayerSlope]): it says how well these units determine the slope, and nothing about another
@@ -51,18 +51,17 @@
 // training phi takes hundreds of epochs, and more the smaller c is, as more of its gradient is noise.
 //
 // That the slope of sigma^2 over this H is the analytic one then says no more than that the fixed point was reached.
-// What shows that it is the optimum of the objective is the gradient of phi, sampled by the Program that trains networks
-// ([train.Session.PhiGradients]), which knows no H: it is zero in every decile of H within its error, and the slope that
-// it asks for is the analytic one within its own.
+// What shows that it is the optimum of the objective is the gradient of phi, sampled by the Program that trains
+// networks ([train.Session.PhiGradients]), which knows no H: it is zero in every decile of H within its error, and the
+// slope that it asks for is the analytic one within its own.
 //
 // With hidden layers the curvature is not known in closed form. Training comes close to Eq. 66 for the empirical Fisher
-// information, but Adam, which divides by the size of a skewed gradient, stays where the mean gradient is some tenth of
-// its part from the reliability cost.
+// information, but in the networks tried the mean gradient stayed at some tenth of its part from the reliability cost.
 //
-// converged.csv has a row for each network and layer: slope, low, high and so on as in slopes.csv; sampled_slope and its
-// standard error, the slope after a step of each decile to where its sampled gradient is zero; largest_z, the largest of
-// the deciles' gradients in units of its error. deciles.csv has gradient, the mean gradient of phi over the mean of its
-// part from the reliability cost, by decile of H.
+// converged.csv has a row for each network and layer: slope, low, high and so on as in slopes.csv; sampled_slope and
+// its standard error, the slope after a step of each decile to where its sampled gradient is zero; largest_z, the
+// largest of the deciles' gradients in units of its error. deciles.csv has gradient, the mean gradient of phi over the
+// mean of its part from the reliability cost, by decile of H.
 //
 // In the paper's setting (s = 0.001, 50 epochs, learning rate 1e-4, sigma 1e-4 at the start) the slopes have the
 // analytic signs and order, and are flatter: sigma has not converged. The drift of phi is small compared with the noise
