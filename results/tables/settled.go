@@ -57,8 +57,8 @@ func SigmaTravel(initial, rms, learningRate float64, steps int) float64 {
 // trained it.
 func travelOf(r store.Record) float64 {
 	// only Adam bounds the distance
-	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Converged != "" || r.Later.Has("rule") ||
-		r.Layers("lr")+r.Layers("sigma_init") != "" {
+	if r.Status != store.Done || r.Noise == store.WithoutNoise || r.Steps == 0 || r.Converged != "" ||
+		r.Later.Has("rule") || r.Layers("lr")+r.Layers("sigma_init") != "" {
 		return math.NaN()
 	}
 	return SigmaTravel(r.SigmaInit, r.SigmaRMS, r.LearningRate*meanRate(r), r.Steps)
