@@ -55,7 +55,7 @@ type block struct {
 func check(name, page, folder string, whole bool) *Report {
 	r := &Report{Page: name}
 	head, _, _ := strings.Cut(page, "\n## ")
-	whole = whole && strings.Contains(head, "make evidence-check")
+	whole = whole && strings.Contains(strings.Join(strings.Fields(head), " "), "make evidence-check")
 	r.Part = whole || strings.Contains("\n"+page, "\n"+mark)
 	c := &comments{report: r, folder: folder, tables: map[string]*measured.Table{}}
 	c.env = c.functions()
@@ -200,6 +200,15 @@ func (c *comments) follow(line int, lines []string) {
 	}
 	for i, text := range lines {
 		text = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "-->"))
+		if strings.HasPrefix(lines[i], " ") {
+			continue
+		}
+		for _, more := range lines[i+1:] {
+			if !strings.HasPrefix(more, " ") {
+				break
+			}
+			text += " " + strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(more), "-->"))
+		}
 		switch {
 		case i == 0:
 			if files := strings.Fields(strings.TrimPrefix(text, mark)); len(files) > 0 {

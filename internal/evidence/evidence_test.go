@@ -46,7 +46,7 @@ const page = `# A page
 let noise(size) = column("arm=noise; size=" + string(size), "share")
 let without = "arm=none"
 reaches {100*mean(noise(10))} ± {100*ci(noise(10))} % over {number("arm=noise; size<20")} seeds
-(lowest {100*min(noise(10))})
+  (lowest {100*min(noise(10))})
 once in {value("size>10", "time")} steps; {value("size>=20", "time")} of them
 stays at {value(without, "share")}, ... a time of {value(without, "time")}
 assert value(without, "share") < min(noise(10))
