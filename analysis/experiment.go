@@ -298,7 +298,7 @@ func (e *Experiment) Illustration() (draw.Illustration, error) {
 		}
 		x, y := e.connections.Rate, e.connections.Normalised()
 		fit, published := lines(x, y, r.Slope.Value, r.Published)
-		panel.Layers = []draw.Layer{draw.Points{X: x, Y: y, Color: draw.Blue}, fit, published}
+		panel.Layers = []draw.Layer{draw.Points{Label: "connections", X: x, Y: y, Color: draw.Blue}, fit, published}
 		caption = append(caption,
 			fmt.Sprintf("%s: variance over mean of the EPSP over the firing rate of the presynaptic cell, %d "+
 				"connections; "+
@@ -312,7 +312,7 @@ func (e *Experiment) Illustration() (draw.Illustration, error) {
 	if len(panels) == 1 {
 		panels = append(panels, draw.Panel{})
 	}
-	figure, err := draw.NewFigure(draw.Block{Rows: [][]draw.Panel{panels}, Height: 78})
+	figure, err := draw.NewFigure(draw.Block{Rows: [][]draw.Panel{panels}, Height: 78, OwnKeys: true})
 	return draw.Illustration{
 		Name: "fig6", Title: "Variability of synapses in two experiments (EES Fig. 6)", Caption: strings.Join(caption, "\n"),
 		Figure: figure, Numbers: e,

@@ -6,11 +6,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"quantal/internal/measured"
 	"quantal/internal/pythontest"
+	"quantal/results/draw"
+	"quantal/synapse"
 )
 
 // reference is a file of the authors' published data, if it is next to the repository.
@@ -163,5 +166,37 @@ func TestBadMeasurements(t *testing.T) {
 	}
 	if _, err := NewExperiment(nil, nil, DefaultBootstrap()); err == nil {
 		t.Error("no measurements are no experiment")
+	}
+}
+
+// Each panel of Fig. 6 has its own legend, with all that it shows.
+func TestExperimentLegends(t *testing.T) {
+	var c Connections
+	p := Plasticity{Name: "file"}
+	for i := range 10 {
+		x := 1 + float64(i)
+		c.Mean, c.Variance, c.Rate = append(c.Mean, x), append(c.Variance, math.Sqrt(x)), append(c.Rate, 3*x*x)
+		p.Before = append(p.Before, synapse.Release{N: 1, P: 0.05 * x, Q: 1})
+		p.After = append(p.After, synapse.Release{N: 1, P: 0.05 * x, Q: 1 + x})
+	}
+	e, err := NewExperiment(&c, []Plasticity{p}, Bootstrap{Seed: 1, Resamples: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := saved(t, e.Illustration).Figure.Blocks[0]
+	var keys []string
+	for _, panel := range block.Rows[0] {
+		for _, layer := range panel.Layers {
+			switch l := layer.(type) {
+			case draw.Points:
+				keys = append(keys, l.Label)
+			case draw.Curve:
+				keys = append(keys, l.Label)
+			}
+		}
+	}
+	want := []string{"file", "least squares", "published slope", "connections", "least squares", "published slope"}
+	if !block.OwnKeys || !slices.Equal(keys, want) {
+		t.Errorf("keys of each panel: %v, of %q", block.OwnKeys, keys)
 	}
 }

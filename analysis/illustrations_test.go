@@ -5,6 +5,7 @@ import (
 	"image/png"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +65,22 @@ func TestReleaseAnalysis(t *testing.T) {
 		t.Errorf("simulated %+v, binomial %+v", m, a.Binomial)
 	}
 	i := saved(t, a.Illustration)
+	// The four costs have one range, and this synapse one place in it, so that slopes can be compared.
+	if costs := i.Figure.Blocks[1]; !costs.Shared || len(costs.Rows[0]) != 4 {
+		t.Errorf("the costs have ranges of their own: %+v", costs)
+	}
+	for j, p := range i.Figure.Blocks[1].Rows[0] {
+		curve := p.Layers[0].(draw.Curve)
+		at := a.Binomial.SD
+		for k := range curve.X {
+			if want := math.Pow(curve.X[k]/at, -float64(a.Costs[j].Rho)); !near(curve.Y[k], want, 1e-6) {
+				t.Fatalf("%s: %v times this synapse's cost at sigma %v, want %v", p.Title, curve.Y[k], curve.X[k], want)
+			}
+		}
+		if dot := p.Layers[len(p.Layers)-1].(draw.Points); dot.X[0] != at || dot.Y[0] != 1 {
+			t.Errorf("%s: this synapse is at %v, %v", p.Title, dot.X, dot.Y)
+		}
+	}
 	if !strings.Contains(i.Caption, "20000 draws, seed 7") {
 		t.Error(i.Caption)
 	}
@@ -188,7 +205,13 @@ func TestComparePosterior(t *testing.T) {
 			t.Errorf("rho %v: c = %v", rho, c)
 		}
 	}
-	saved(t, p.Illustration)
+	for _, block := range saved(t, p.Illustration).Figure.Blocks {
+		for _, panel := range slices.Concat(block.Rows...) {
+			if x, y := panel.X, panel.Y; !block.Square || x.Min >= x.Max || x.Min != y.Min || x.Max != y.Max {
+				t.Errorf("axes from %v to %v and from %v to %v, in a square: %v", x.Min, x.Max, y.Min, y.Max, block.Square)
+			}
+		}
+	}
 	for _, bad := range []float64{1, -1, math.NaN()} {
 		if _, err := ComparePosterior([2]float64{1, 1}, bad); err == nil {
 			t.Errorf("correlation %v was taken", bad)

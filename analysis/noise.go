@@ -12,6 +12,7 @@ const (
 	forWeights                    // initial means of networks
 	forClouds                     // weights drawn for figures
 	forPredictions
+	forChains // momenta and acceptance
 )
 
 // noise is the randomness of a seed for a purpose.

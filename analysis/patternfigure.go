@@ -15,6 +15,12 @@ import (
 // scattered is the largest number of points that are drawn one by one; more are drawn as a density.
 const scattered = 1500
 
+// bins are those of a density along each axis.
+const bins = 40
+
+// binLabel explains the shades of a density.
+const binLabel = "synapses in a bin (logarithmic)"
+
 // sheet is a figure of patterns: blocks of panels with signatures as rows and networks as columns.
 type sheet struct {
 	name, title string
@@ -145,8 +151,7 @@ func (p *Pattern) panel(layer int, which Signature, experiments bool) draw.Panel
 		return panel
 	}
 	if len(x) > scattered {
-		panel.Layers = append(panel.Layers, draw.Density{Label: "synapses, darker where more", X: x, Y: y, Color: draw.Green,
-			Bins: 40})
+		panel.Layers = append(panel.Layers, draw.Density{Label: binLabel, X: x, Y: y, Color: draw.Green, Bins: bins})
 	} else {
 		panel.Layers = append(panel.Layers, draw.Points{Label: "synapses", X: x, Y: y, Color: draw.Green, Small: true})
 	}
@@ -250,6 +255,8 @@ func (p *Patterns) caption(s sheet) string {
 			"-cost'(sigma)/sigma = H, where it is a minimum, for synapses of the median |mu| if the cost depends on mu; or a " +
 			"line with the median slope d ln sigma^2 / d ln H, as Eq. 67 and 68 convert it, through the mean of the logarithms."
 	}
+	lines = fmt.Sprintf("Green: synapses; where there are more than %d, their number in each of %d by %d bins over the "+
+		"range of the panel, in the shades of the bar, which panels under one key share. ", scattered, bins, bins) + lines
 	if s.experiments {
 		lines += fmt.Sprintf(" Red: the slopes of the experiments, %.2f for plasticity and %.2f for the firing rate, "+
 			"half of it over its square.",

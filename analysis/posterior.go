@@ -144,8 +144,8 @@ func (p *PosteriorComparison) Illustration() (draw.Illustration, error) {
 		rows = append(rows, row)
 	}
 	figure, err := draw.NewFigure(
-		draw.Block{Rows: rows, Height: 130},
-		draw.Block{Rows: [][]draw.Panel{{p.overRho(), p.overC()}}, Height: 80})
+		draw.Block{Rows: rows, Height: 130, Square: true},
+		draw.Block{Rows: [][]draw.Panel{{p.overRho(), p.overC()}}, Height: 80, Square: true, OwnKeys: true})
 	return draw.Illustration{
 		Name: "fig7", Title: "Optimised noise and the Bayesian posterior (EES Fig. 7)",
 		Figure: figure, Caption: p.caption(), Numbers: p,
@@ -202,8 +202,7 @@ func (p *PosteriorComparison) caption() string {
 		slopes = append(slopes, fmt.Sprintf("%.3f for rho = %s (2/(rho+2) = %.3f)", s.Measured, rhoName(s.Rho), s.Predicted))
 	}
 	return fmt.Sprintf("A: posterior of two weights (dashed) and noise optimised for its Hessian (Eq. 66), as "+
-		"ellipses of two "+
-		"standard deviations; columns are exponents, "+
+		"ellipses of two standard deviations on equal axes; columns are exponents, "+
 		"rows scales s = %.4g, %.4g and %.4g with c = s^rho/rho. The posterior has standard deviations %g and %g, "+
 		"correlation %g, "+
 		"and %.4g and %.4g of each "+

@@ -36,7 +36,7 @@ func regressionIntervals() [2][2]float64 { return [2][2]float64{{-2, -1.3}, {-0.
 // regressionScales are s of the rows, c = s^rho/rho.
 func regressionScales() []float64 { return []float64{0.001, 0.03, 1} }
 
-// Regression compares variational Bayes with power laws on a curve to be learned (Appendix 4).
+// Regression compares variational Bayes and power laws with the posterior on a curve to be learned (Appendix 4).
 type Regression struct {
 	Seed          uint64    `json:"seed"`
 	Lambda        float64   `json:"lambda"`
@@ -46,8 +46,11 @@ type Regression struct {
 	Y             []float64 `json:"y"`
 	// variational Bayes first, then rows of scales, columns of exponents
 	Networks []RegressionNetwork `json:"networks"`
+	// the posterior itself, which both approximate
+	Posterior RegressionPosterior `json:"posterior"`
 	// evidence and bounds of linear-Gaussian models with 1 to 3 weights
 	Models []Bounds `json:"models"`
+	Widths Widths   `json:"widths"`
 }
 
 // RegressionNetwork is one trained network.
@@ -56,12 +59,7 @@ type RegressionNetwork struct {
 	S   float64       `json:"s"`   // null for variational Bayes
 	C   float64       `json:"c"`
 
-	// Error is the root mean squared distance of the mean prediction from the true function, and Spread the mean standard
-	// deviation of the predictions, where there are examples; Beyond is the spread up to half a unit outside them, on both
-	// sides.
-	Error  float64 `json:"error"`
-	Spread float64 `json:"spread"`
-	Beyond float64 `json:"spread_beyond"`
+	Predictions
 
 	MedianSigma float64 `json:"median_sigma"`
 	// LargestSigma is that of a synapse without importance, such as one of a rectifier that is never active: only the
@@ -73,8 +71,18 @@ type RegressionNetwork struct {
 	// Gaps are the mean over synapses of C_BI - C_VI for this network's sigmas.
 	Gaps []Gap `json:"gaps"`
 
-	weights         Weights
-	low, mean, high []float64 // over regressionGrid
+	weights Weights
+}
+
+// Predictions summarise the predictive distribution. Error is the root mean squared distance of its mean from the true
+// function, and Spread its mean standard deviation, where there are examples; Beyond is the spread up to half a unit
+// outside them, on both sides.
+type Predictions struct {
+	Error  float64 `json:"error"`
+	Spread float64 `json:"spread"`
+	Beyond float64 `json:"spread_beyond"`
+
+	mean, sd []float64 // over regressionGrid
 }
 
 // Gap is the mean gap of the bound for an exponent and a scale, in nats per synapse.
@@ -131,27 +139,31 @@ func TrainRegression(ctx context.Context, seed uint64, quick bool) (*Regression,
 	for i := range r.Networks {
 		r.Networks[i].measure(n, states[i], seed)
 	}
-	r.Models, err = boundedModels(seed)
+	if err := r.samplePosterior(ctx, quick); err != nil {
+		return nil, err
+	}
+	if r.Models, err = boundedModels(seed); err != nil {
+		return nil, err
+	}
+	r.Widths, err = compareWidths(ctx, seed)
 	return r, err
 }
 
 // regressionGrid are the x of the bands.
 func regressionGrid() []float64 { return floats.Span(make([]float64, 201), -2.6, 1.2) }
 
-// measure fills in the predictions of a trained network and the cost of its noise.
-func (m *RegressionNetwork) measure(n *network, s *kernels.State, seed uint64) {
-	grid := regressionGrid()
-	predictions := n.predict(s, grid, regressionDraws, seed)
+// predictionsOf summarises predictions over regressionGrid: draws x grid.
+func predictionsOf(predictions [][]float64) (p Predictions) {
 	intervals := regressionIntervals()
 	const outside = 0.5
 	var inside, beyond, wrong []float64
 	at := make([]float64, len(predictions))
-	for k, x := range grid {
+	for k, x := range regressionGrid() {
 		for d := range predictions {
 			at[d] = predictions[d][k]
 		}
 		mean, sd := stat.MeanStdDev(at, nil)
-		m.mean, m.low, m.high = append(m.mean, mean), append(m.low, mean-2*sd), append(m.high, mean+2*sd)
+		p.mean, p.sd = append(p.mean, mean), append(p.sd, sd)
 		switch {
 		case x >= intervals[0][0] && x <= intervals[0][1], x >= intervals[1][0] && x <= intervals[1][1]:
 			inside, wrong = append(inside, sd), append(wrong, mean-cubic(x))
@@ -159,9 +171,14 @@ func (m *RegressionNetwork) measure(n *network, s *kernels.State, seed uint64) {
 			beyond = append(beyond, sd)
 		}
 	}
-	m.Spread, m.Beyond = stat.Mean(inside, nil), stat.Mean(beyond, nil)
-	m.Error = floats.Norm(wrong, 2) / math.Sqrt(float64(len(wrong)))
+	p.Spread, p.Beyond = stat.Mean(inside, nil), stat.Mean(beyond, nil)
+	p.Error = floats.Norm(wrong, 2) / math.Sqrt(float64(len(wrong)))
+	return p
+}
 
+// measure fills in the predictions of a trained network and the cost of its noise.
+func (m *RegressionNetwork) measure(n *network, s *kernels.State, seed uint64) {
+	m.Predictions = predictionsOf(n.predict(s, regressionGrid(), regressionDraws, seed))
 	w := n.weights(s)
 	m.weights = w
 	sorted := slices.Sorted(slices.Values(w.Sigma))
@@ -180,14 +197,21 @@ func (m *RegressionNetwork) measure(n *network, s *kernels.State, seed uint64) {
 	}
 }
 
+// boundedScale is the s of the linear-Gaussian models.
+const boundedScale = 0.1
+
+// boundedModel is one of them, with a bias besides the inputs.
+func boundedModel(seed uint64, inputs int) Linear {
+	const examples, noiseVariance = 12, 0.25
+	return newGLM(seed, []float64{1, 3}[:inputs], examples, noiseVariance)
+}
+
 // boundedModels are linear-Gaussian models of one to three weights with their evidence, for each exponent.
 func boundedModels(seed uint64) ([]Bounds, error) {
-	const examples, noiseVariance, scale = 12, 0.25, 0.1
 	var out []Bounds
 	for inputs := range 3 {
-		l := newGLM(seed, []float64{1, 3}[:inputs], examples, noiseVariance)
 		for _, rho := range exponents() {
-			b, err := l.Bounds(scale, rho, regressionLambda)
+			b, err := boundedModel(seed, inputs).Bounds(boundedScale, rho, regressionLambda)
 			if err != nil {
 				return nil, err
 			}
@@ -199,19 +223,22 @@ func boundedModels(seed uint64) ([]Bounds, error) {
 
 // Illustration draws the figure of Appendix 4, with the gap of the bound.
 func (r *Regression) Illustration() (draw.Illustration, error) {
-	first := r.panel(r.Networks[0])
-	first.Letter, first.Title = "A", "variational Bayes"
-	first.X.Label, first.Y.Label = "x", "f(x)"
+	posterior := r.panel(r.Posterior.Predictions, draw.Ink)
+	posterior.Letter, posterior.Title = "A", "posterior"
+	vb := r.panel(r.Networks[0].Predictions, draw.Blue)
+	vb.Letter, vb.Title = "B", "variational Bayes"
+	first := []draw.Panel{posterior, vb, r.spreadPanel()}
+	first[0].X.Label, first[0].Y.Label, first[1].X.Label = "x", "f(x)", "x"
 	columns := len(exponents())
 	var rows [][]draw.Panel
 	for i := range regressionScales() {
 		var row []draw.Panel
 		for j := range columns {
 			n := r.Networks[1+i*columns+j]
-			p := r.panel(n)
+			p := r.panel(n.Predictions, draw.Green)
 			p.Title = fmt.Sprintf("ρ = %s, c = %s", rhoName(n.Rho), short(n.C))
 			if i == 0 && j == 0 {
-				p.Letter = "B"
+				p.Letter = "D"
 			}
 			if i == len(regressionScales())-1 {
 				p.X.Label = "x"
@@ -224,30 +251,28 @@ func (r *Regression) Illustration() (draw.Illustration, error) {
 		rows = append(rows, row)
 	}
 	figure, err := draw.NewFigure(
-		draw.Block{Rows: [][]draw.Panel{{first}}, Height: 62},
+		draw.Block{Rows: [][]draw.Panel{first}, Height: 62},
 		draw.Block{Rows: rows, Height: 125},
-		draw.Block{Rows: [][]draw.Panel{{r.gapPanel(), r.evidencePanel()}}, Height: 64})
+		draw.Block{Rows: [][]draw.Panel{{r.gapPanel(), r.evidencePanel(), r.Widths.panel()}}, Height: 76, OwnKeys: true})
 	return draw.Illustration{
-		Name: "appendix4", Title: "Predictions of variational Bayes and of power laws (EES Appendix 4)",
+		Name: "appendix4", Title: "Predictions of the posterior, variational Bayes and power laws (EES Appendix 4)",
 		Figure: figure, Caption: r.caption(), Numbers: r,
 	}, err
 }
 
-func (r *Regression) panel(n RegressionNetwork) draw.Panel {
+func (r *Regression) panel(p Predictions, color draw.Color) draw.Panel {
 	grid := regressionGrid()
 	truth := make([]float64, len(grid))
 	for i, x := range grid {
 		truth[i] = cubic(x)
 	}
-	color := draw.Green
-	if n.Rho.Entropic() {
-		color = draw.Blue
-	}
+	low, high := slices.Clone(p.mean), slices.Clone(p.mean)
+	floats.AddScaled(low, -2, p.sd)
+	floats.AddScaled(high, 2, p.sd)
 	return draw.Panel{
 		X: draw.Axis{Min: -2.6, Max: 1.2}, Y: draw.Axis{Min: -2, Max: 3},
 		Layers: []draw.Layer{
-			draw.Band("mean ± 2 sd", grid, n.low, n.high, color),
-			draw.Curve{X: grid, Y: n.mean, Color: color},
+			draw.Curve{Label: "mean ± 2 sd", X: grid, Y: p.mean, Low: low, High: high, Color: color},
 			draw.Curve{Label: "x³ + 2x²", X: grid, Y: truth, Color: draw.Grey, Thin: true},
 			draw.Points{Label: "examples", X: r.X, Y: r.Y, Color: draw.Ink, Small: true},
 		},
@@ -258,7 +283,7 @@ func (r *Regression) panel(n RegressionNetwork) draw.Panel {
 func (r *Regression) gapPanel() draw.Panel {
 	sigmas := r.Networks[0].weights.Sigma
 	p := draw.Panel{
-		Letter: "C", Title: "bound for the noise of A",
+		Letter: "E", Title: "bound for the noise of B",
 		X: draw.Axis{Label: "Scale s", Log: true}, Y: draw.Axis{Label: "Gap (nats per synapse)", Log: true, Min: 0.3,
 			Max: 300},
 	}
@@ -276,7 +301,7 @@ func (r *Regression) gapPanel() draw.Panel {
 // evidencePanel draws how far the bounds of the linear-Gaussian models are below the evidence.
 func (r *Regression) evidencePanel() draw.Panel {
 	p := draw.Panel{
-		Letter: "D", Title: "linear-Gaussian models",
+		Letter: "F", Title: "linear-Gaussian models",
 		X: draw.Axis{Label: "Exponent ρ", Min: 0.3, Max: 2.2}, Y: draw.Axis{Label: "Below log P(y|x) (nats)", Log: true},
 	}
 	elbos, bounds := map[int]*draw.Curve{}, map[int]*draw.Curve{}
@@ -314,25 +339,31 @@ func (r *Regression) caption() string {
 	for _, n := range r.Networks {
 		lines = append(lines, describe(n))
 	}
+	p := r.Posterior
+	lines = append([]string{fmt.Sprintf("Posterior: error %.3f, spread %.3f and %.3f beyond", p.Error, p.Spread, p.Beyond)},
+		lines...)
 	var gaps []string
 	for _, g := range r.Networks[0].Gaps[:len(exponents())] {
 		gaps = append(gaps, fmt.Sprintf("%.3g at s = %.3g for rho = %s", g.Least, g.Tightest, rhoName(g.Rho)))
 	}
-	return fmt.Sprintf("Predictive distributions (mean and two standard deviations over %d draws of the weights) of "+
-		"a network with "+
-		"one hidden layer of %d rectifiers, "+
-		"trained on %d examples of x^3 + 2x^2 with noise of variance 0.05^2 (dots), within %g to %g and %g to %g. "+
-		"A: variational Bayes, the entropic cost with c = 1. B: power laws, columns are exponents, rows scales s = %g, "+
-		"%g, %g with "+
-		"c = s^rho/rho. "+
-		"C: gap of the bound, mean of C_BI - C_VI over the synapses of A, against s; least %s. "+
-		"D: how far the ELBO (dashed) and the bound (lines) are below the evidence in linear-Gaussian models.\n"+
+	return fmt.Sprintf("Predictive distributions (lines: mean; bands: two standard deviations, in B and D over %d draws "+
+		"of the weights) of a network with one hidden layer of %d rectifiers, for %d examples (dots) of x^3 + 2x^2 (grey) "+
+		"with noise of variance 0.05^2, within %g to %g and %g to %g. A: the posterior exp(-NLL - lambda sum |w|), by "+
+		"Hamiltonian Monte Carlo: %v, both of the worst among the predictions and their squared distances from the mean. "+
+		"B: variational Bayes, the entropic cost with c = 1. C: standard deviation of the predictions of A, of B (dashed), "+
+		"and of the second row of D. D: power laws, columns are exponents, rows scales s = %g, %g, %g with c = s^rho/rho. "+
+		"E: gap of the bound, mean of C_BI - C_VI over the synapses of B, against s; least %s. "+
+		"F: how far the ELBO (dashed) and the bound (lines) are below the evidence in linear-Gaussian models. "+
+		"G: standard deviation of each weight of the one with three weights under a flat prior: marginal posterior in closed "+
+		"form (squares) and by chains (crosses: %v), variational Bayes and power laws with s = %g; over the posterior's: "+
+		"%s. Variational Bayes has the width of each weight given the others, 1/sqrt(H_ii).\n"+
 		"lambda = %g on |mu|; initial means within +-1, sigma 0.003; all examples at every step; %s; seed %d. "+
 		"A synapse of a rectifier that is never active has no importance: its sigma grows for as long as training "+
 		"lasts.\n%s.\n%s",
 		regressionDraws, regressionHidden, len(r.X),
 		regressionIntervals()[0][0], regressionIntervals()[0][1], regressionIntervals()[1][0], regressionIntervals()[1][1],
-		regressionScales()[0], regressionScales()[1], regressionScales()[2], strings.Join(gaps, ", "),
+		r.Posterior.ChainQuality, regressionScales()[0], regressionScales()[1], regressionScales()[2],
+		strings.Join(gaps, ", "), r.Widths.Known, r.Widths.S, r.Widths.text(),
 		r.Lambda, stagesText(r.Stages), r.Seed, strings.Join(lines, ".\n"), r.modelsText())
 }
 

@@ -3,6 +3,7 @@ package analysis
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"quantal/kernels"
@@ -34,7 +35,7 @@ func TestRegression(t *testing.T) {
 		for k, x := range regressionGrid() {
 			if x >= -2 && x <= -1.3 || x >= -0.2 && x <= 0.6 {
 				inside++
-				width += n.high[k] - n.low[k]
+				width += 4 * n.sd[k]
 			}
 		}
 		if width /= float64(inside); !near(width, 4*n.Spread, 1e-9) {
@@ -50,6 +51,24 @@ func TestRegression(t *testing.T) {
 			if g.Gap < g.Least || g.Least < 0 {
 				t.Errorf("gap %+v", g)
 			}
+		}
+	}
+	// The posterior is as good as variational Bayes where there are examples, and much wider in the gap between them.
+	p := r.Posterior
+	if p.RHat > 1.1 || p.Effective < 50 || p.Error > 0.06 || p.Spread > 1.5*bayes.Spread || p.Beyond < bayes.Beyond {
+		t.Errorf("posterior: %v; error %v, spread %v and %v beyond", p.ChainQuality, p.Error, p.Spread, p.Beyond)
+	}
+	gap := slices.IndexFunc(regressionGrid(), func(x float64) bool { return x > -0.75 })
+	if p.sd[gap] < 3*bayes.sd[gap] {
+		t.Errorf("in the gap: posterior %v, variational Bayes %v", p.sd[gap], bayes.sd[gap])
+	}
+	w := r.Widths
+	for i, exact := range w.Exact {
+		if !near(w.Chains[i], exact, 0.05) {
+			t.Errorf("weight %d: chains have a width of %v, want %v", i, w.Chains[i], exact)
+		}
+		if bayes := w.Fits[0].Sigma[i]; bayes > exact {
+			t.Errorf("weight %d: variational Bayes %v, wider than the posterior, %v", i, bayes, exact)
 		}
 	}
 	for _, b := range r.Models {

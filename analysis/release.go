@@ -165,27 +165,31 @@ func (a *ReleaseAnalysis) Illustration() (draw.Illustration, error) {
 	}
 	var costs []draw.Panel
 	for i, c := range a.Costs {
+		relative := func(curve costCurve) []float64 {
+			return floats.ScaleTo(make([]float64, len(curve.cost)), 1/c.Cost, curve.cost)
+		}
 		curve := a.curves[i]
 		p := draw.Panel{
 			Letter: draw.Letter(3 + i), Title: minus(fmt.Sprintf("%s, slope %.3g", c.Mechanism, c.Slope.Value)),
 			X: draw.Axis{Label: "PSP standard deviation σ", Log: true}, Y: draw.Axis{Log: true},
-			Layers: []draw.Layer{draw.Curve{Label: "at the same mean", X: curve.sigma, Y: curve.cost, Color: draw.Green}},
+			Layers: []draw.Layer{draw.Curve{Label: "at the same mean", X: curve.sigma, Y: relative(curve), Color: draw.Green}},
 		}
 		if i == 0 {
-			p.Y.Label = "Cost (relative)"
+			p.Y.Label = "Cost over this synapse's"
 		}
 		if c.Mechanism == synapse.Trafficking.String() {
 			p.Layers = append(p.Layers, draw.Curve{
-				Label: "trafficking through p (Eq. 18)", X: a.throughP.sigma, Y: a.throughP.cost, Color: draw.Red, Dashed: true,
+				Label: "trafficking through p (Eq. 18)", X: a.throughP.sigma, Y: relative(a.throughP), Color: draw.Red,
+				Dashed: true,
 			})
 		}
-		p.Layers = append(p.Layers, draw.Points{Label: "this synapse", X: []float64{r.SD()}, Y: []float64{c.Cost},
+		p.Layers = append(p.Layers, draw.Points{Label: "this synapse", X: []float64{r.SD()}, Y: []float64{1},
 			Color: draw.Ink})
 		costs = append(costs, p)
 	}
 	figure, err := draw.NewFigure(
 		draw.Block{Rows: [][]draw.Panel{histograms}, Height: 58},
-		draw.Block{Rows: [][]draw.Panel{costs}, Height: 58})
+		draw.Block{Rows: [][]draw.Panel{costs}, Height: 58, Shared: true})
 	return draw.Illustration{
 		Name: "fig1", Title: "Quantal release and the cost of its reliability (EES Fig. 1)",
 		Figure: figure, Caption: a.caption(higherP, moreVesicles), Numbers: a,
@@ -243,7 +247,8 @@ func (a *ReleaseAnalysis) caption(higherP, moreVesicles synapse.Release) string 
 		"mean %.4g, standard deviation %.4g; dots are %d draws, seed %d, with mean %.4g and standard deviation %.4g. "+
 		"B, C: the same mean with half the standard deviation, by a higher p (%.3g, q %.3g) or more vesicles (%.4g, q "+
 		"%.3g).\n"+
-		"D to G: cost over sigma at this mean, q compensating; calcium through p, the others through n: %s. "+
+		"D to G: cost over sigma at this mean, as a multiple of the cost of the synapse of A (dot), on one range of both "+
+		"axes; q compensates; calcium through p, the others through n: %s. "+
 		"Dashed: trafficking changed through p instead (Eq. 18), (1-p)/sigma^2, whose local exponent is 2 (1-p): %s.",
 		r.N, r.P, r.Q, a.Binomial.Mean, a.Binomial.SD, a.Draws, a.Seed, a.Simulated.Mean, a.Simulated.SD,
 		higherP.P, higherP.Q, moreVesicles.N, moreVesicles.Q, strings.Join(slopes, "; "), strings.Join(local, ", "))

@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/gonum/diff/fd"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"quantal/analysis"
 )
 
 func linear(n, d int, prior float64) *Linear {
@@ -438,11 +440,11 @@ func TestIntegratedTime(t *testing.T) {
 		for k := range 1000 {
 			rho = append(rho, math.Pow(r, float64(k)))
 		}
-		if got, want := IntegratedTime(rho), (1+r)/(1-r); math.Abs(got-want) > 1e-10 {
+		if got, want := analysis.IntegratedTime(rho), (1+r)/(1-r); math.Abs(got-want) > 1e-10 {
 			t.Errorf("r = %g: %v, want %v", r, got, want)
 		}
 	}
-	if got := IntegratedTime([]float64{1, 0.5, 0.2, 0.1, 0.3, 0.1, -0.3, 0.1,
+	if got := analysis.IntegratedTime([]float64{1, 0.5, 0.2, 0.1, 0.3, 0.1, -0.3, 0.1,
 		0.9}); math.Abs(got-(2*(1.5+0.3+0.3)-1)) > 1e-12 {
 		t.Errorf("noise at long lags: %v", got) // pairs 1.5, 0.3, 0.4 cut to 0.3, then a negative one
 	}

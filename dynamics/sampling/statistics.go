@@ -5,6 +5,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/dsp/fourier"
 	"gonum.org/v1/gonum/mat"
+
+	"quantal/analysis"
 )
 
 // moments are the statistics of the vectors of a block.
@@ -115,25 +117,8 @@ func combine(blocks []*moments, p Plan) *Sample {
 			pairs := float64(p.Chains * (p.Take - lag))
 			rho[lag] = v / pairs / (a[0] / float64(total.n))
 		}
-		s.Times = append(s.Times, IntegratedTime(rho))
+		s.Times = append(s.Times, analysis.IntegratedTime(rho))
 		s.Autocorrelation = append(s.Autocorrelation, rho)
 	}
 	return s
-}
-
-// IntegratedTime is 1 + 2 sum rho_k over lags k = 1, 2, ..., for the autocorrelation rho of a reversible chain, whose
-// mean over n values has a variance that many times that over n independent ones. The sum ends by the initial monotone
-// sequence of C. J. Geyer (Stat. Sci. 7, 473, 1992, section 3.3): the sums of neighbours rho_2k + rho_2k+1 are positive
-// and fall, and are treated as noise from the point where they do not.
-func IntegratedTime(rho []float64) float64 {
-	sum, last := 0.0, 2.0
-	for k := 0; k+1 < len(rho); k += 2 {
-		pair := rho[k] + rho[k+1]
-		if pair <= 0 {
-			break
-		}
-		last = min(last, pair)
-		sum += last
-	}
-	return 2*sum - rho[0]
 }

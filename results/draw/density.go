@@ -4,36 +4,69 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 )
 
-// Density shows too many points to be told apart: the range of the points is divided into square bins, which are darker
-// the more points they have, on a logarithmic scale.
+// Density shows too many points to be told apart: the range of the points is divided into bins, which are darker the
+// more points they have, on a logarithmic scale. Those of one label in a block have one scale.
 type Density struct {
 	Label string
 	X, Y  []float64
 	Color Color
 	Bins  int // along each axis
+
+	most int // points in a bin of the darkest shade; those in the fullest bin if that has more
 }
 
 // shades is the number of steps between the bin with one point and the fullest.
 const shades = 6
 
-func (d Density) draw(p *plot.Plot, x, y Axis) (keyEntry, error) {
+// bin counts the points that the axes can show.
+func (d Density) bin(x, y Axis) (*binned, error) {
 	if d.Bins < 1 {
-		return keyEntry{}, fmt.Errorf("draw: density: want 1 or more bins, got %d", d.Bins)
+		return nil, fmt.Errorf("draw: density: want 1 or more bins, got %d", d.Bins)
 	}
 	points, err := place(d.X, d.Y, x, y)
 	if err != nil || len(points) == 0 {
-		return keyEntry{}, err
+		return nil, err
 	}
 	b := bin(points, d.Bins)
+	b.most = max(b.most, d.most)
+	return b, nil
+}
+
+// fullest is the number of points in the fullest bin of all densities of a label.
+func (b Block) fullest() (map[string]int, error) {
+	most := map[string]int{}
+	for _, p := range slices.Concat(b.Rows...) {
+		for _, layer := range p.Layers {
+			if d, ok := layer.(Density); ok {
+				bins, err := d.bin(p.X, p.Y)
+				if err != nil {
+					return nil, err
+				}
+				if bins != nil {
+					most[d.Label] = max(most[d.Label], bins.most)
+				}
+			}
+		}
+	}
+	return most, nil
+}
+
+func (d Density) draw(p *plot.Plot, x, y Axis) (keyEntry, error) {
+	b, err := d.bin(x, y)
+	if b == nil {
+		return keyEntry{}, err
+	}
 	c := cells{b.low, b.high, b.n, b.n, func(column, row int) int { return b.shade(b.counts[row*b.n+column]) },
 		shadesOf(d.Color.rgba())}
 	p.Add(c)
-	return keyEntry{label: d.Label, shades: c.colors}, nil
+	return keyEntry{label: d.Label, shades: c.colors, low: "1", high: strconv.Itoa(b.most)}, nil
 }
 
 // shadesOf goes from a pale tint of a colour to a deep one.

@@ -72,6 +72,32 @@ func TestDensity(t *testing.T) {
 	wantError(t, err, "density: want 1 or more bins, got 0")
 }
 
+// Panels under one key have one scale of shades, whose ends the bar states: one point, and the fullest bin of all.
+func TestDensitiesHaveOneScale(t *testing.T) {
+	many := func(n int) Panel {
+		d := Density{Label: "many", X: []float64{1}, Y: []float64{1}, Bins: 2}
+		for range n {
+			d.X, d.Y = append(d.X, 0), append(d.Y, 0)
+		}
+		return Panel{Layers: []Layer{d}}
+	}
+	b := Block{Height: 50, Rows: [][]Panel{{many(10)}, {many(1000)}}}
+	p, err := (&Figure{Blocks: []Block{b}}).lay()
+	check(t, err)
+	if got := labels(p.blocks[0].key); got != "many: bar11000" {
+		t.Errorf("key %s", got)
+	}
+	most, err := b.fullest()
+	check(t, err)
+	d := b.Rows[0][0].Layers[0].(Density)
+	d.most = most["many"]
+	bins, err := d.bin(Axis{}, Axis{})
+	check(t, err)
+	if got := bins.shade(10); got != 2 { // a third of the way from 1 to 1000, of six shades
+		t.Errorf("10 points of at most 1000 have shade %d", got)
+	}
+}
+
 // A picture of another origin does not get into a page: parts of it might run there or load something.
 func TestHostileDrawings(t *testing.T) {
 	dir := t.TempDir()

@@ -33,6 +33,7 @@ type Block struct {
 	Height    float64  // millimetres
 	RowHeight float64  // in place of Height, of each row besides titles, letters and the key
 	Shared    bool     // a row has one range for all its panels, and numbers of y at the first
+	Square    bool     // data areas are as wide as high, so that axes of one range have one scale
 	OwnKeys   bool     // each panel has a key of its own, in place of one for all
 	Key       []string // labels that stand in the key before others, in this order
 }
@@ -76,6 +77,7 @@ type laid struct {
 	key    []keyEntry
 	rows   [][]plotted // all of one length
 	height vg.Length   // of all this
+	square bool        // data areas
 }
 
 // plotted is a panel and its plot, nil for an empty place. Title and key are above, where they cannot cover data.
@@ -108,7 +110,11 @@ func (f *Figure) lay() (*page, error) {
 
 // lay makes the plots of a block.
 func (p *page) lay(b Block) (laid, error) {
-	var out laid
+	out := laid{square: b.Square}
+	fullest, err := b.fullest()
+	if err != nil {
+		return out, err
+	}
 	drawn := false
 	for _, row := range b.Rows {
 		if len(row) != len(b.Rows[0]) {
@@ -116,8 +122,7 @@ func (p *page) lay(b Block) (laid, error) {
 		}
 		panels := make([]plotted, len(row))
 		for i := range row {
-			var err error
-			if panels[i], err = p.plot(row[i]); err != nil {
+			if panels[i], err = p.plot(row[i], fullest); err != nil {
 				return out, err
 			}
 		}
@@ -165,14 +170,19 @@ func (p *page) lay(b Block) (laid, error) {
 	return out, nil
 }
 
-// plot makes the plot of a panel, whose axes have the range of its data, and its key.
-func (p *page) plot(d Panel) (plotted, error) {
+// plot makes the plot of a panel, whose axes have the range of its data, and its key. Densities have the scale of the
+// fullest bin of their label.
+func (p *page) plot(d Panel, fullest map[string]int) (plotted, error) {
 	out := plotted{Panel: d}
 	if len(d.Layers) == 0 {
 		return out, nil
 	}
 	out.plot = p.axes(d.X.Label, d.Y.Label)
 	for _, layer := range d.Layers {
+		if of, ok := layer.(Density); ok {
+			of.most = fullest[of.Label]
+			layer = of
+		}
 		e, err := layer.draw(out.plot, d.X, d.Y)
 		if err != nil {
 			return out, err

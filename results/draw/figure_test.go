@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/recorder"
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
@@ -51,12 +52,12 @@ func TestKeys(t *testing.T) {
 		check(t, err)
 		return labels(p.blocks[0].key)
 	}
-	if got, want := key(b), "a: fill line, h: bar0.54, b: fill line mark, c: line, d: bar"; got != want {
+	if got, want := key(b), "a: fill line, h: bar0.54, b: fill line mark, c: line, d: bar11"; got != want {
 		t.Errorf("key %s, want %s", got, want)
 	}
 	b.Key = []string{"c", "none", "b"}
 	b.Rows[0][1].Layers = append(b.Rows[0][1].Layers, other) // the bar stands for both, so it has no numbers
-	if got, want := key(b), "c: line, b: fill line mark, a: fill line, h: bar, d: bar"; got != want {
+	if got, want := key(b), "c: line, b: fill line mark, a: fill line, h: bar, d: bar11"; got != want {
 		t.Errorf("key %s, want %s", got, want)
 	}
 	b.OwnKeys = true
@@ -64,6 +65,39 @@ func TestKeys(t *testing.T) {
 	check(t, err)
 	if got := labels(p.blocks[0].rows[0][0].key); key(b) != "" || got != "a: line, h: bar0.54" {
 		t.Errorf("keys %q of the block, %q of the first panel", key(b), got)
+	}
+}
+
+// A line in the key is one in the panel: a curve of a single point has none.
+func TestKeyOfOnePoint(t *testing.T) {
+	for i, want := range []string{"a: mark", "a: line mark"} {
+		x := []float64{1, 2}[:i+1]
+		b := Block{Height: 50, Rows: [][]Panel{{{Layers: []Layer{Curve{Label: "a", X: x, Y: x, Mark: Dot}}}}}}
+		p, err := (&Figure{Blocks: []Block{b}}).lay()
+		check(t, err)
+		if got := labels(p.blocks[0].key); got != want {
+			t.Errorf("%d points: key %s, want %s", i+1, got, want)
+		}
+	}
+}
+
+// Data areas of a square block are as wide as high, whatever room there is.
+func TestSquare(t *testing.T) {
+	x := []float64{1, 2}
+	row := []Panel{{Letter: "A", Title: "t", X: Axis{Label: "x"}, Y: Axis{Label: "y"}, Layers: []Layer{Curve{X: x, Y: x}}},
+		{Layers: []Layer{Curve{X: x, Y: x}}}}
+	for _, height := range []float64{100, 130, 200} {
+		f := &Figure{Blocks: []Block{{Rows: [][]Panel{row, row}, Height: height, Square: true}}}
+		Straight(t, "square", f)
+		p, err := f.lay()
+		check(t, err)
+		b := p.blocks[0]
+		area := draw.NewCanvas(new(recorder.Canvas), p.width, b.height)
+		for _, tile := range slices.Concat(b.place(area, p.headings(b, area))...) {
+			if size := tile.data.Size(); !near(float64(size.X), float64(size.Y), 1e-6) {
+				t.Errorf("%v mm high: a data area of %v", height, size)
+			}
+		}
 	}
 }
 

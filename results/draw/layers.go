@@ -135,8 +135,9 @@ func (c Curve) draw(p *plot.Plot, x, y Axis) (keyEntry, error) {
 	if c.Dashed {
 		line.LineStyle = dashed(line.Color, width)
 	}
-	entry.line = line.LineStyle
-	p.Add(line)
+	if p.Add(line); len(points) > 1 {
+		entry.line = line.LineStyle
+	}
 	if c.Mark > 0 {
 		marks.GlyphStyle = c.Mark.glyph(c, markSize)
 		if c.Small {

@@ -208,6 +208,11 @@ func (b laid) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][]ti
 	}
 	const least = 2 * tickSize // where axes need more than there is
 	width, height = max(width/vg.Length(columns), least), max(height/vg.Length(rows), least)
+	side := vg.Length(0) // left free at either side of a data area
+	if b.square {
+		side = max(0, width-height) / 2
+		width, height = min(width, height), min(width, height)
+	}
 
 	tiles := make([][]tile, rows)
 	y := c.Max.Y
@@ -215,10 +220,10 @@ func (b laid) arrange(c draw.Canvas, headings []vg.Length, like [][]tile) [][]ti
 		y -= headings[j] + top[j]
 		x := c.Min.X
 		for i, p := range row {
-			x += left[i]
+			x += left[i] + side
 			data := vg.Rectangle{Min: vg.Point{X: x, Y: y - height}, Max: vg.Point{X: x + width, Y: y}}
 			tiles[j] = append(tiles[j], around(p.plot, data, c))
-			x += width + right[i] + columnGap
+			x += width + side + right[i] + columnGap
 		}
 		y -= height + bottom[j] + rowGap
 	}

@@ -71,8 +71,8 @@ type relation struct{ y, x quantity }
 // Figures draws the results of the grid like EES Fig. 2 and 3, with a column for each rho: fig2 has the test accuracy
 // and sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy
 // over that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is
-// interrupted at a network that diverged; a band is the 95 % interval. Published values, if there are any, are open
-// marks. Where a number of the costs takes more values than c, it has the place of c, and names have -over- and the
+// interrupted at a network that diverged and where published values lie between; a band is the 95 % interval. Published
+// values, if there are any, are open marks. Where a number of the costs takes more values than c, it has the place of c, and names have -over- and the
 // number; where it takes as many, there are both. If more than noise, costs and seed varies besides, each combination
 // of the rest has its own figures; published values are in those of their kind. title names what synapses pay. With
 // nothing to draw, an error says why.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,34 @@ import (
 	"quantal/results/draw"
 	"quantal/results/store"
 )
+
+// No line leads past published values between two of ours.
+func TestLinesStopAtPublishedValues(t *testing.T) {
+	records := recordstest.GridRecords([]float64{2}, recordstest.BothNoises, []float64{1e-2, 0.1, 1, 10}, 1,
+		func(*store.Record) {})
+	for _, c := range []struct {
+		published []float64
+		want      []int // points of each curve
+	}{{nil, []int{4}}, {[]float64{0.01, 0.1, 1, 10}, []int{4}}, {[]float64{0.1, 0.3, 1}, []int{2, 2}},
+		{[]float64{0.1000001, 0.003, 30}, []int{4}}, {[]float64{0.03, 0.3, 3}, []int{1, 1, 1, 1}}} {
+		var reference []Published
+		for _, at := range c.published {
+			reference = append(reference, heterogeneous(2, at, 60, 0.25))
+		}
+		s := newSheet(variantsOf(records, alongC)[0], []relation{{testAccuracy(), noiseLevel()}}, recordstest.RhoTitle,
+			reference)
+		var got []int
+		for _, curve := range curvesOf(s.Rows[0][0], "heterogeneous") {
+			got = append(got, len(curve.X))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("published at %v: curves of %v points, want %v", c.published, got, c.want)
+		}
+		if same := curvesOf(s.Rows[0][0], "homogeneous"); len(same) != 1 {
+			t.Errorf("published at %v: %d curves of another noise", c.published, len(same))
+		}
+	}
+}
 
 // The panels contain the values of the records, on the axes' scales.
 func TestFiguresShowTheRecords(t *testing.T) {

@@ -98,17 +98,29 @@ func lookOf(noise string) (c draw.Color, ours, published draw.Mark) {
 }
 
 // layers draws the networks of one noise in a column: curves in the order of c, cut where a network diverged or cannot
-// be shown, and the published values. It notes in hidden how many networks of a group are not to be seen.
+// be shown and where published values lie between, of which a line would leave the way; and the published values. It notes in hidden how many networks of a group are not to be seen.
 func (r relation) layers(c column, noise string, published []Published, hidden map[store.Settings]int) []draw.Layer {
 	color, ours, open := lookOf(noise)
 	var curves []draw.Curve
 	reference := draw.Points{Label: ofPublished(noise), Color: color, Mark: open}
-	cut, some := true, false
+	var between []float64 // the c of published values
+	if c.cost == "" && slices.ContainsFunc(c.groups, func(g Group) bool { return g.Noise == noise }) {
+		for _, p := range published {
+			if p.Noise == noise && p.hasRho(float64(c.rho)) {
+				reference.X, reference.Y = append(reference.X, r.x.published(p)), append(reference.Y, r.y.published(p))
+				between = append(between, p.C)
+			}
+		}
+	}
+	cut, last := true, math.NaN() // the c before
 	for _, g := range c.groups {
 		if g.Noise != noise {
 			continue
 		}
-		some = true
+		cut = cut || slices.ContainsFunc(between, func(c float64) bool {
+			return last < c && c < g.C && !sameValue(c, last) && !sameValue(c, g.C)
+		})
+		last = g.C
 		x, y := r.x.ours(g), r.y.ours(g)
 		if math.IsNaN(r.x.Place(x.Mean) + r.y.Place(y.Mean)) {
 			if len(g.Done) > 0 {
@@ -123,12 +135,6 @@ func (r relation) layers(c column, noise string, published []Published, hidden m
 		d := &curves[len(curves)-1]
 		d.X, d.Y = append(d.X, x.Mean), append(d.Y, y.Mean)
 		d.Low, d.High = append(d.Low, y.Mean-y.HalfWidth), append(d.High, y.Mean+y.HalfWidth)
-	}
-	for _, p := range published {
-		if some && c.cost == "" && p.Noise == noise && p.hasRho(float64(c.rho)) {
-			reference.X = append(reference.X, r.x.published(p))
-			reference.Y = append(reference.Y, r.y.published(p))
-		}
 	}
 	var list []draw.Layer
 	for _, d := range curves {
