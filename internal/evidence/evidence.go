@@ -89,7 +89,10 @@ func check(name, page, folder string, whole bool) *Report {
 			i++
 		case strings.HasPrefix(lines[i], mark):
 			for i < len(lines) && !strings.HasSuffix(strings.TrimSpace(lines[i]), "-->") {
-				i++
+				if i++; i == len(lines) || strings.HasPrefix(lines[i], "<!--") {
+					r.Faults = append(r.Faults, fmt.Sprintf("%s:%d: the comment does not end: want -->", name, start+1))
+					break
+				}
 			}
 			i = min(i+1, len(lines))
 			c.block = last

@@ -98,6 +98,8 @@ func TestNotices(t *testing.T) {
 		{"page", "| 20 | 0.50 | 50.0 |\n", "", "has no (further) sentence like: | {size}"},
 		{"page", "assert value(without, \"share\") <", "assert value(without, \"share\") >", "not true of the tables"},
 		{"page", "arm=noise; size=", "arm=nosie; size=", "no row with a share matches"},
+		{"page", "-->", "", "the comment does not end"},
+		{"page", "\n<!-- evidence\n", "\nNo number.\n\n# A title\n<!-- evidence\n", "a comment stands after the paragraph"},
 		{"page", "let without", "let max", "a function has that name"},
 		{"page", "table.csv\nlet", "tabel.csv\nlet", "tabel.csv"},
 		{"table", "0.97,", "0.98,", "printed 94.00, the table gives 94.3333"},
