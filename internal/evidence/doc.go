@@ -14,10 +14,10 @@
 //	-->
 //
 // A sentence may be cut to the words that identify it; "..." stands for any words, in tables for any within a cell;
-// numbers in it are not checked. Sentences are found in the order in which they stand. A number agrees if the expression
-// rounds to the digits that are printed; a result that is a text must stand there as it is. Numbers in the repeated
-// words (the 20 above) must be in the text, and count as labels. The table lies in results/published; another is named
-// before a query: "means.csv: seed=1". A line that begins with a blank continues the one before. Other lines:
+// numbers in it are not checked. Sentences are found in the order in which they stand. A number agrees if the
+// expression rounds to the digits that are printed; a result that is a text must stand there as it is. Numbers in the
+// repeated words (the 20 above) must be in the text, and count as labels. The table lies in results/published; another
+// is named before a query: "means.csv: seed=1". A line that begins with a blank continues the one before. Other lines:
 //
 //	let NAME = EXPR, let NAME(A, B) = EXPR   a name for what follows, also in later comments of the page
 //	rows A | B = x | y; z | u                 the sentences that follow, once with A = "x", B = "y", once with "z", "u"
