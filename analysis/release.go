@@ -199,7 +199,7 @@ func (a *ReleaseAnalysis) Illustration() (draw.Illustration, error) {
 // histogram is the distribution of the potential, with its mean and standard deviation.
 func histogram(r synapse.Release, top float64) draw.Panel {
 	p := draw.Panel{
-		X: draw.Axis{Label: "Postsynaptic potential (units of q)", Max: top}, Y: draw.Axis{Label: "Probability"},
+		X: draw.Axis{Label: "Postsynaptic potential (same unit as q)", Max: top}, Y: draw.Axis{Label: "Probability"},
 		Note: fmt.Sprintf("n = %.3g, p = %.2g\nμ = %.3g, σ = %.3g", r.N, r.P, r.Mean(), r.SD()),
 	}
 	p.X.Min = -0.6 * r.Q

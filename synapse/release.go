@@ -24,7 +24,7 @@ func (r Release) Check() error {
 	return nil
 }
 
-// Mean is the mean of the potential, n p q, in units of q.
+// Mean is the mean of the potential, n p q, in the unit of q.
 func (r Release) Mean() float64 { return r.N * r.P * r.Q }
 
 // Variance is the variance of the potential, n p (1-p) q^2.
