@@ -45,9 +45,9 @@ func printTables(out io.Writer, f Findings) error {
 		fmt.Fprintf(w, "%d\t%g\t%.4g ± %.2g\t%.4g\t%.3f\n", v.Contacts, v.Amplitude, v.Variance, v.VarianceCI95,
 			v.Linearised, v.Law)
 	}
-	fmt.Fprintln(w, "\none weight for all: wiring\tkept\tbest weight\taccuracy")
+	fmt.Fprintln(w, "\none weight for all: wiring\tkept\tmean accuracy over weights\tbest weight\taccuracy")
 	for _, b := range s.SharedWeights {
-		fmt.Fprintf(w, "%s\t%g\t%g\t%.2f %%\n", b.Wiring, b.Kept, b.Strength, 100*b.Accuracy)
+		fmt.Fprintf(w, "%s\t%g\t%.2f %%\t%g\t%.2f %%\n", b.Wiring, b.Kept, 100*b.Mean, b.Strength, 100*b.Accuracy)
 	}
 	if p := s.Profiles; p != nil {
 		fmt.Fprintln(w, "\nprofile of sigma\taccuracy\ttolerated factor")

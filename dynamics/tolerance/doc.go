@@ -65,8 +65,11 @@
 //
 // The wiring is kept and the strengths are not (ISD, after its ref. 52, Gaier and Ha 2019): the sign of mu for the
 // share of each layer's synapses with the largest |mu|, and one strength for all of them. Gaier and Ha search for
-// wirings that do well with any shared weight; here the wiring is the result of training, without a search. As a
-// control, each neuron gets the same signs on other inputs. Without biases the strength would only scale the outputs of
+// wirings that do well with any shared weight; here the wiring is the result of training, without a search. As theirs,
+// the score is the mean accuracy over all shared weights, those of the setting, on data held out; beside it is that of
+// the best weight. The test examples are halved for that, every other one: the best weight is chosen on one half
+// (validation_accuracy of the table), and both scores are those on the other half (held_out_accuracy). The weights are
+// positive, unlike theirs, because the signs belong to the wiring. As a control, each neuron gets the same signs on other inputs. Without biases the strength would only scale the outputs of
 // a network of rectified linear units: the accuracy could not depend on it. So the result shows the balance between
 // biases and connections.
 //
@@ -88,7 +91,7 @@
 // table.csv has a row for each perturbation, subset and amount: perturbation (as above; none, contacts, shared-weight,
 // profile); subset (or number of contacts, wiring, profile); synapses in it; amount (amplitude, share that is hit,
 // shared weight, or factor); draws; accuracy and loss (nats per test example), means over draws, with half of their 95
-// % intervals (t(n-1) s/sqrt(n), empty for one draw); displacement.
+// % intervals (t(n-1) s/sqrt(n), empty for one draw); displacement; accuracy on the halves of the test examples.
 //
 // # Noise
 //

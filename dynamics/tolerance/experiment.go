@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/gonum/floats"
 
 	"quantal/analysis"
 	"quantal/dynamics"
 	"quantal/internal/fault"
 	"quantal/kernels"
+	"quantal/mnist"
 	"quantal/results/tables"
 	"quantal/synapse"
 	"quantal/train"
@@ -35,7 +37,7 @@ type Summary struct {
 	Tolerances    []Tolerance       `json:"tolerances"`
 	Contacts      []ContactVariance `json:"contacts"`
 	ContactSlopes []ContactSlope    `json:"contact_slopes"`
-	SharedWeights []Best            `json:"shared_weights"`
+	SharedWeights []Shared          `json:"shared_weights"`
 	Profiles      *Profiles         `json:"profiles"` // nil unless the network has a sigma per synapse
 }
 
@@ -53,13 +55,16 @@ type Tolerance struct {
 // Drop is the loss of accuracy at which an amount counts as no longer tolerated.
 const Drop = 0.05
 
-// Best is the shared weight with the highest accuracy.
-type Best struct {
+// Shared says how a wiring does if all connections have one weight: on the held-out half of the test examples, the mean
+// over all weights, and the weight that is the best one on the other half. Intervals are NaN if nothing is random.
+type Shared struct {
 	Wiring       string  `json:"wiring"`
 	Kept         float64 `json:"kept"`
-	Strength     float64 `json:"strength"`
-	Accuracy     float64 `json:"accuracy"`
-	AccuracyCI95 float64 `json:"accuracy_ci95"` // NaN if nothing is random
+	Mean         float64 `json:"mean_accuracy"` // over the weights
+	MeanCI95     float64 `json:"mean_accuracy_ci95"`
+	Strength     float64 `json:"strength"` // the best
+	Accuracy     float64 `json:"accuracy"` // with it
+	AccuracyCI95 float64 `json:"accuracy_ci95"`
 }
 
 // Profiles compares profiles of sigma of one reliability cost.
@@ -94,6 +99,9 @@ type Row struct {
 	Loss         float64 `json:"loss"` // nats per test example
 	LossCI95     float64 `json:"loss_ci95"`
 	Displacement float64 `json:"displacement"` // |w - mu| / |mu|, of the synapses between neurons, mean over draws
+	// Accuracy on the two halves of the test examples, with shared weights only
+	Validation *float64 `json:"validation_accuracy"`
+	HeldOut    *float64 `json:"held_out_accuracy"`
 }
 
 // Findings are what the experiment leaves.
@@ -115,6 +123,9 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, job dyna
 	}
 	e.plan()
 	if err := e.test(ctx); err != nil {
+		return findings, err
+	}
+	if err := e.validate(ctx); err != nil {
 		return findings, err
 	}
 	if err := e.measureContacts(ctx); err != nil {
@@ -150,6 +161,7 @@ type trial struct {
 	weights func(draw int) []float32
 	scores  []kernels.Score // of each draw
 	moved   []float64       // displacement of each draw
+	heldOut []float64       // accuracy of each draw on the held-out half, with shared weights
 }
 
 // subset is the synapses to which a perturbation is applied. Random ones differ in each draw.
@@ -168,6 +180,9 @@ func (s subset) size() (n int) {
 
 func newExperiment(config Config, network *dynamics.Network, job dynamics.Job) (*experiment, error) {
 	config.Threads = kernels.Threads(config.Threads)
+	if network.Set.Test.N() < 2 {
+		return nil, errors.New("tolerance: one test example: want two or more, to hold out some")
+	}
 	config.Probes = min(config.Probes, network.Set.Test.N())
 	// Profiles of equal cost, and the scale of the noise, are those of one power of sigma.
 	if rho := float64(network.Config.Rho.Value()); len(network.Config.Costs) > 0 || rho != rho {
@@ -232,8 +247,9 @@ func (e *experiment) rank(ctx context.Context) error {
 
 // Approximate shares of the time for the parts.
 const (
-	rankingShare = 0.02
-	testingShare = 0.88
+	rankingShare    = 0.02
+	testingShare    = 0.84
+	validationShare = 0.04
 )
 
 // plan lists the trials.
@@ -417,15 +433,63 @@ type testedPart struct {
 const atOnce = 32
 
 // test evaluates all networks of all trials on the test set.
-func (e *experiment) test(ctx context.Context) (err error) {
-	type job struct{ trial, draw int }
-	var jobs []job
-	for i, t := range e.trials {
-		for d := range t.Draws {
-			jobs = append(jobs, job{i, d})
+func (e *experiment) test(ctx context.Context) error {
+	err := e.score(ctx, e.session, e.trials, "networks", rankingShare, testingShare,
+		func(t *trial, draw int, s kernels.Score, moved float64) { t.scores[draw], t.moved[draw] = s, moved })
+	for _, t := range e.trials {
+		t.finish()
+	}
+	return err
+}
+
+// validate evaluates the networks with shared weights on every other test example, the validation half, and takes from
+// that their accuracy on the rest, the held-out half.
+func (e *experiment) validate(ctx context.Context) error {
+	set := *e.network.Set
+	all, pixels := set.Test, set.Rows*set.Columns
+	set.Test = mnist.Examples{}
+	for i := 0; i < all.N(); i += 2 {
+		set.Test.Images = append(set.Test.Images, all.Images[i*pixels:(i+1)*pixels]...)
+		set.Test.Labels = append(set.Test.Labels, all.Labels[i])
+	}
+	session, err := train.Open(&set, e.network.Config)
+	if err != nil {
+		return err
+	}
+	var shared []*trial
+	for _, t := range e.trials {
+		if t.Perturbation == sharedWeight {
+			t.Validation, t.HeldOut, t.heldOut = new(float64), new(float64), make([]float64, t.Draws)
+			shared = append(shared, t)
 		}
 	}
-	tester, err := e.session.Tester(min(atOnce, len(jobs)))
+	n, half := float64(all.N()), float64(set.Test.N())
+	return e.score(ctx, session, shared, "validation", rankingShare+testingShare, validationShare,
+		func(t *trial, draw int, s kernels.Score, _ float64) {
+			t.heldOut[draw] = (n*t.scores[draw].AccuracyMean - half*s.AccuracyMean) / (n - half)
+			*t.Validation += s.AccuracyMean / float64(t.Draws)
+			*t.HeldOut += t.heldOut[draw] / float64(t.Draws)
+		})
+}
+
+// score evaluates the networks of trials on the test set of a session, and keeps each score and displacement. It takes a
+// share of the time after a share that is done.
+func (e *experiment) score(ctx context.Context, session *train.Session, trials []*trial, part string, before,
+	share float64, keep func(t *trial, draw int, s kernels.Score, moved float64)) (err error) {
+	type job struct {
+		*trial
+		draw int
+	}
+	var jobs []job
+	for _, t := range trials {
+		for d := range t.Draws {
+			jobs = append(jobs, job{t, d})
+		}
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	tester, err := session.Tester(min(atOnce, len(jobs)))
 	if err != nil {
 		return err
 	}
@@ -436,15 +500,15 @@ func (e *experiment) test(ctx context.Context) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		e.job.Tell(rankingShare+testingShare*float64(done)/float64(len(jobs)), e.trials[some[0].trial].Perturbation)
-		part, err := dynamics.Part(e.job.Parts, fmt.Sprintf("networks%d", done), func() (testedPart, error) {
+		e.job.Tell(before+share*float64(done)/float64(len(jobs)), some[0].Perturbation)
+		part, err := dynamics.Part(e.job.Parts, fmt.Sprintf("%s%d", part, done), func() (testedPart, error) {
 			out := testedPart{Moved: make([]float64, len(some))}
 			weights := make([][]float32, len(some))
 			var making errgroup.Group
 			making.SetLimit(e.Threads)
 			for i, j := range some {
 				making.Go(fault.Guarded(func() error {
-					weights[i] = e.trials[j.trial].weights(j.draw)
+					weights[i] = j.weights(j.draw)
 					out.Moved[i] = e.distance(weights[i]) / norm
 					return nil
 				}))
@@ -459,13 +523,9 @@ func (e *experiment) test(ctx context.Context) (err error) {
 			return err
 		}
 		for i, j := range some {
-			t := e.trials[j.trial]
-			t.scores[j.draw], t.moved[j.draw] = part.Scores[i], part.Moved[i]
+			keep(j.trial, j.draw, part.Scores[i], part.Moved[i])
 		}
 		done += len(some)
-	}
-	for _, t := range e.trials {
-		t.finish()
 	}
 	return nil
 }
@@ -537,15 +597,30 @@ func (e *experiment) summary() Summary {
 	}
 	for _, kept := range e.Kept {
 		for _, wiring := range []string{ownWiring, shuffledWiring} {
-			list := e.rowsOf(sharedWeight, wiringName(wiring, kept))
-			best := slices.MaxFunc(list, func(a, b Row) int { return cmp.Compare(a.Accuracy, b.Accuracy) })
-			s.SharedWeights = append(s.SharedWeights, Best{wiring, kept, best.Amount, best.Accuracy, best.AccuracyCI95})
+			s.SharedWeights = append(s.SharedWeights, e.shared(wiring, kept))
 		}
 	}
 	if e.sigma != nil {
 		s.Profiles = e.profiles(none.Accuracy)
 	}
 	return s
+}
+
+// shared are the results of a wiring with one weight for all its connections.
+func (e *experiment) shared(wiring string, kept float64) Shared {
+	var list []*trial
+	for _, t := range e.trials {
+		if t.Perturbation == sharedWeight && t.Subset == wiringName(wiring, kept) {
+			list = append(list, t)
+		}
+	}
+	means := make([]float64, list[0].Draws) // over the weights, of each draw
+	for _, t := range list {
+		floats.AddScaled(means, 1/float64(len(list)), t.heldOut)
+	}
+	best := slices.MaxFunc(list, func(a, b *trial) int { return cmp.Compare(*a.Validation, *b.Validation) })
+	mean, accuracy := tables.NewInterval(means), tables.NewInterval(best.heldOut)
+	return Shared{wiring, kept, mean.Mean, mean.HalfWidth, best.Amount, accuracy.Mean, accuracy.HalfWidth}
 }
 
 // profiles are the results of the comparison of profiles.

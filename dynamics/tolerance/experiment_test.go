@@ -321,6 +321,63 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// With one weight for all connections, the score is the mean over the weights, and the best one is chosen without the
+// examples on which it is scored: against the network in float64, and with other labels on the held-out half.
+func TestSharedWeights(t *testing.T) {
+	c, n := small(t)
+	c.SharedWeights = []float64{0.01, 0.05, 0.1, 0.3, 1}
+	e := prepared(t, c, n)
+	findings, _ := run(t, c, n)
+	half := float64(n.Set.Test.N()) / 2
+	right := func(w []float32, from int) (share float64) { // of examples from, from+2, ...
+		for b := from; b < n.Set.Test.N(); b += 2 {
+			if y := forward(n, w, b); slices.Index(y, slices.Max(y)) == int(n.Set.Test.Labels[b]) {
+				share += 1 / half
+			}
+		}
+		return share
+	}
+	border := 1.5 / half // an example at the border may fall to either side
+	for _, b := range findings.Summary.SharedWeights {
+		mean, best, chosen, accuracy := 0.0, 0.0, 0.0, 0.0
+		for i, r := range findings.Table {
+			if r.Perturbation != sharedWeight || r.Subset != wiringName(b.Wiring, b.Kept) {
+				continue
+			}
+			validation, heldOut := 0.0, 0.0
+			for d := range r.Draws {
+				w := e.trials[i].weights(d)
+				validation += right(w, 0) / float64(r.Draws)
+				heldOut += right(w, 1) / float64(r.Draws)
+			}
+			if math.Abs(*r.Validation-validation) > border || math.Abs(*r.HeldOut-heldOut) > border {
+				t.Errorf("%s, %g: %g and %g, want %g and %g", r.Subset, r.Amount, *r.Validation, *r.HeldOut, validation, heldOut)
+			}
+			mean += heldOut / float64(len(c.SharedWeights))
+			best = max(best, validation)
+			if r.Amount == b.Strength {
+				chosen, accuracy = validation, heldOut
+			}
+		}
+		if math.Abs(b.Mean-mean) > border || chosen < best-border || math.Abs(b.Accuracy-accuracy) > border {
+			t.Errorf("%+v: want a mean of %g, the best weight at %g and not %g, with an accuracy of %g", b, mean, best, chosen,
+				accuracy)
+		}
+	}
+	other, set := *n, *n.Set
+	other.Set, set.Test.Labels = &set, slices.Clone(n.Set.Test.Labels)
+	for b := 1; b < set.Test.N(); b += 2 {
+		set.Test.Labels[b] = (set.Test.Labels[b] + 1) % byte(set.Classes)
+	}
+	changed, _ := run(t, c, &other)
+	for i, b := range changed.Summary.SharedWeights {
+		if before := findings.Summary.SharedWeights[i]; b.Strength != before.Strength ||
+			b.Wiring == ownWiring && b.Accuracy == before.Accuracy {
+			t.Errorf("with other labels on the held-out half: %+v, before %+v", b, before)
+		}
+	}
+}
+
 // Without biases, rectified neurons make the strength of a shared weight a factor of the outputs: the accuracy does not
 // depend on it.
 func TestSharedWeightIsAFactor(t *testing.T) {
