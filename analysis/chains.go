@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"runtime"
 
@@ -14,9 +15,9 @@ import (
 type potential func(w, gradient []float64) float64
 
 // ChainPlan says how Hamiltonian chains go (S. Duane et al., Phys. Lett. B 195, 216, 1987; R. Neal, Handbook of Markov
-// Chain Monte Carlo, 2011, chapter 5): each iteration draws a momentum for every weight, follows the equations of motion
-// by leapfrog steps and accepts where it ends by the change of energy, so that the chain has the density itself as its
-// stationary law, for any length of step.
+// Chain Monte Carlo, 2011, chapter 5): each iteration draws a momentum for every weight, follows the equations of
+// motion by leapfrog steps and accepts where it ends by the change of energy, so that the chain has the density itself
+// as its stationary law, for any length of step.
 type ChainPlan struct {
 	Chains   int `json:"chains"`
 	Warmup   int `json:"warmup"` // iterations that adapt the length of a step, and are left out
@@ -31,6 +32,17 @@ type ChainQuality struct {
 	Step      float64 `json:"step"`      // length of a leapfrog step, mean over chains
 	RHat      float64 `json:"r_hat"`     // the largest of the quantities
 	Effective float64 `json:"effective"` // the fewest independent draws that are worth as much as those of a quantity
+}
+
+// String is the quality as text. Above an R-hat of 1.05 it says that the chains are too short.
+func (q ChainQuality) String() string {
+	text := fmt.Sprintf("%d chains of %d draws after %d iterations of warmup, %d leapfrog steps of %.3g each, %.0f %% "+
+		"accepted; R-hat at most %.3f, at least %.0f effective draws", q.Chains, q.Draws, q.Warmup, q.Leapfrog, q.Step,
+		100*q.Accepted, q.RHat, q.Effective)
+	if !(q.RHat <= 1.05) {
+		text += "; the chains are too short, for they still differ"
+	}
+	return text
 }
 
 // judge fills in R-hat and the effective number of draws, the worst over quantities: chains x draws of each.

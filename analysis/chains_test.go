@@ -3,6 +3,7 @@ package analysis
 import (
 	"context"
 	"math"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/diff/fd"
@@ -108,6 +109,13 @@ func TestChainQuality(t *testing.T) {
 	// Means 0, 1, 2, 3 with variance 1: the variance of the means of halves is 10/7.
 	if got, want := RHat(series(0, 1)), math.Sqrt(1+10./7); math.Abs(got-want) > 0.05 {
 		t.Errorf("chains apart: R-hat %v, want %v", got, want)
+	}
+	for apart, short := range map[float64]bool{0: false, 1: true} {
+		var q ChainQuality
+		q.judge(series(0.5, 0), series(0, apart))
+		if strings.Contains(q.String(), "too short") != short {
+			t.Errorf("chains %v apart: %v", apart, q)
+		}
 	}
 	if got := EffectiveDraws(series(0, 1)); got > 50 {
 		t.Errorf("chains apart: %v effective draws", got)

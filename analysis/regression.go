@@ -102,7 +102,9 @@ func TrainRegression(ctx context.Context, seed uint64, quick bool) (*Regression,
 		Seed: seed, Lambda: regressionLambda, NoiseVariance: regressionNoise,
 		Stages: []Stage{{16000, 1e-2}, {16000, 3e-3}, {16000, 1e-3}, {8000, 1e-4}},
 	}
+	plan := ChainPlan{Chains: 8, Warmup: 1000, Draws: 1000, Leapfrog: 600}
 	if quick {
+		plan.Chains, plan.Warmup, plan.Draws = 4, 400, 300
 		for i := range r.Stages {
 			r.Stages[i].Steps /= 4
 		}
@@ -139,7 +141,7 @@ func TrainRegression(ctx context.Context, seed uint64, quick bool) (*Regression,
 	for i := range r.Networks {
 		r.Networks[i].measure(n, states[i], seed)
 	}
-	if err := r.samplePosterior(ctx, quick); err != nil {
+	if err := r.samplePosterior(ctx, plan); err != nil {
 		return nil, err
 	}
 	if r.Models, err = boundedModels(seed); err != nil {
@@ -340,8 +342,8 @@ func (r *Regression) caption() string {
 		lines = append(lines, describe(n))
 	}
 	p := r.Posterior
-	lines = append([]string{fmt.Sprintf("Posterior: error %.3f, spread %.3f and %.3f beyond", p.Error, p.Spread, p.Beyond)},
-		lines...)
+	lines = slices.Insert(lines, 0,
+		fmt.Sprintf("posterior: error %.3f, spread %.3f and %.3f beyond", p.Error, p.Spread, p.Beyond))
 	var gaps []string
 	for _, g := range r.Networks[0].Gaps[:len(exponents())] {
 		gaps = append(gaps, fmt.Sprintf("%.3g at s = %.3g for rho = %s", g.Least, g.Tightest, rhoName(g.Rho)))
@@ -349,13 +351,14 @@ func (r *Regression) caption() string {
 	return fmt.Sprintf("Predictive distributions (lines: mean; bands: two standard deviations, in B and D over %d draws "+
 		"of the weights) of a network with one hidden layer of %d rectifiers, for %d examples (dots) of x^3 + 2x^2 (grey) "+
 		"with noise of variance 0.05^2, within %g to %g and %g to %g. A: the posterior exp(-NLL - lambda sum |w|), by "+
-		"Hamiltonian Monte Carlo: %v, both of the worst among the predictions and their squared distances from the mean. "+
+		"Hamiltonian Monte Carlo: %v, both of the worst among the predictions and their squared distances from the mean; the spread beyond the "+
+		"examples has heavy tails, and is the least certain. "+
 		"B: variational Bayes, the entropic cost with c = 1. C: standard deviation of the predictions of A, of B (dashed), "+
 		"and of the second row of D. D: power laws, columns are exponents, rows scales s = %g, %g, %g with c = s^rho/rho. "+
 		"E: gap of the bound, mean of C_BI - C_VI over the synapses of B, against s; least %s. "+
 		"F: how far the ELBO (dashed) and the bound (lines) are below the evidence in linear-Gaussian models. "+
-		"G: standard deviation of each weight of the one with three weights under a flat prior: marginal posterior in closed "+
-		"form (squares) and by chains (crosses: %v), variational Bayes and power laws with s = %g; over the posterior's: "+
+		"G: standard deviation of each weight of the one with three weights under a flat prior: marginal posterior in "+
+		"closed form (squares) and by chains (crosses: %v), variational Bayes and power laws with s = %g; over the posterior's: "+
 		"%s. Variational Bayes has the width of each weight given the others, 1/sqrt(H_ii).\n"+
 		"lambda = %g on |mu|; initial means within +-1, sigma 0.003; all examples at every step; %s; seed %d. "+
 		"A synapse of a rectifier that is never active has no importance: its sigma grows for as long as training "+

@@ -30,7 +30,8 @@ func regressionOutput(w []float64, x float64) float64 {
 	return out
 }
 
-// regressionPotential is the negative log likelihood of examples and the magnitude cost of the weights, up to a constant.
+// regressionPotential is the negative log likelihood of examples and the magnitude cost of the weights, up to a
+// constant.
 func regressionPotential(x, y []float64) potential {
 	return func(w, g []float64) float64 {
 		sum := 0.
@@ -62,11 +63,7 @@ func regressionPotential(x, y []float64) potential {
 }
 
 // samplePosterior runs the chains from independent starts like that of training.
-func (r *Regression) samplePosterior(ctx context.Context, quick bool) error {
-	plan := ChainPlan{Chains: 8, Warmup: 1000, Draws: 1000, Leapfrog: 300}
-	if quick {
-		plan.Chains, plan.Warmup, plan.Draws = 4, 200, 300
-	}
+func (r *Regression) samplePosterior(ctx context.Context, plan ChainPlan) error {
 	var starts [][]float64
 	for c := range plan.Chains {
 		start := uniforms(3*regressionHidden+1, noise(r.Seed, forChains), c)
@@ -230,8 +227,10 @@ func (w Widths) panel() draw.Panel {
 		}
 		return x
 	}
-	p.Layers = []draw.Layer{draw.Points{Label: "posterior", X: beside(-0.3), Y: w.Exact, Color: draw.Ink, Mark: draw.OpenSquare},
-		draw.Points{Label: "chains", X: beside(-0.3), Y: w.Chains, Color: draw.Ink, Mark: draw.Plus}}
+	p.Layers = []draw.Layer{
+		draw.Points{Label: "posterior", X: beside(-0.3), Y: w.Exact, Color: draw.Ink, Mark: draw.OpenSquare},
+		draw.Points{Label: "chains", X: beside(-0.3), Y: w.Chains, Color: draw.Ink, Mark: draw.Plus},
+	}
 	for i, f := range w.Fits {
 		dots := draw.Points{Label: "variational Bayes", X: beside(-0.15), Y: f.Sigma, Color: draw.Blue, Mark: draw.Triangle}
 		if i > 0 {
@@ -241,13 +240,6 @@ func (w Widths) panel() draw.Panel {
 		p.Layers = append(p.Layers, dots)
 	}
 	return p
-}
-
-// String is the quality as text.
-func (q ChainQuality) String() string {
-	return fmt.Sprintf("%d chains of %d draws after %d iterations of warmup, %d leapfrog steps of %.3g each, %.0f %% "+
-		"accepted; R-hat at most %.3f, at least %.0f effective draws", q.Chains, q.Draws, q.Warmup, q.Leapfrog, q.Step,
-		100*q.Accepted, q.RHat, q.Effective)
 }
 
 // text says how wide the approximations are against the posterior.
