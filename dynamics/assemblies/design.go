@@ -52,6 +52,13 @@ func printTables(out io.Writer, f Findings) error {
 			a.Inside.Mean, a.Outside.Mean, 100*a.AtBounds.Mean, peak, a.Lost, a.Networks, a.Retention.Mean)
 	}
 	fmt.Fprintln(w)
+	fmt.Fprintf(w, "across %.3g µm³, per day\tstrong synapses\tof them weakened\tof the weak strengthened\n",
+		s.SeparationPoint)
+	for _, a := range s.Averages {
+		fmt.Fprintf(w, "%s\t%.1f %%\t%.2f ± %.2f %%\t%.3f ± %.3f %%\n", a.Condition, 100*a.Strong.Mean, 100*a.Weakened.Mean,
+			100*a.Weakened.HalfWidth, 100*a.Strengthened.Mean, 100*a.Strengthened.HalfWidth)
+	}
+	fmt.Fprintln(w)
 	for _, c := range s.Claims {
 		fmt.Fprintf(w, "%s:\tin %d of %d networks\n", c.Claim, c.Seen, c.Of)
 	}

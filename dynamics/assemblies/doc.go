@@ -49,6 +49,10 @@
 //     the neurons outside. 1 if it activates all of the assembly and nothing else, around 0 by chance. The mean over
 //     both halves of all assemblies.
 //   - Separation: the probability that a synapse within an assembly is stronger than one between two; 1/2 by chance.
+//   - Interconversion: of the synapses above the separation point, the share that is below it at the next measurement,
+//     and the reverse, per day, over the second half of the time. A synapse that crosses and returns in between does
+//     not count, so rates depend on the days between measurements. The separation point is the weight at which synapses
+//     within and between assemblies have equal densities in the closed form below.
 //   - Retention: days until recall is below 1/2, or all of them.
 //   - f(w) falls throughout if, its lowest cell left out, no cell has significantly more synapses than one before it
 //     ([Tally.Rise]).
@@ -78,10 +82,14 @@
 // Our choice: rates instead of spikes, covariance instead of spike timing, patterns that settle, all-to-all
 // connections, assemblies that do not overlap and share all neurons, global inhibition, the homeostasis of
 // excitability, all numbers, the measures, and retention as the quantity that strong fluctuation impairs. Numbers are
-// chosen so that the memory lasts at strength 1 and is lost at about 1.5. Homeostasis is needed: without it assemblies
-// compete, and most are lost within weeks. Unlike in ISD Fig. 3, the main peak of w f(w) moves to smaller weights when
-// there are assemblies, by the drift -K a^2. Plasticity alone keeps recall, with weights at the bounds, but assemblies
-// may merge in pairs.
+// chosen so that the memory lasts at strength 1 and is lost at about 1.5.
+//
+// What keeps what: Plasticity alone keeps recall, with weights at the bounds, but assemblies may merge in pairs; so
+// fluctuation is not what keeps the memory here. Homeostasis is: without it assemblies compete, and most are lost within
+// weeks. Fluctuation keeps the shape of the distribution. It also converts strong synapses into weak ones and back,
+// which plasticity makes rarer and the lack of fluctuation prevents (ISD, after Humble et al. 2019: the combination
+// creates a separation point "to minimize their interconversion"). Unlike in ISD Fig. 3, the main peak of w f(w) moves
+// to smaller weights when there are assemblies, by the drift -K a^2.
 //
 // Networks with the same seed draw the same noise under all conditions. For the same seed and kernel set table and
 // figures have the same bytes for any number of threads.

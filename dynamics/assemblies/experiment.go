@@ -3,6 +3,7 @@ package assemblies
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,6 +65,11 @@ type Outcome struct {
 	Middle    float64 `json:"middle"`         // share in the middle third of ln w
 	Rise      float64 `json:"rise"`           // of f(w), see Tally
 	Peak              // the second one of w f(w)
+	// Over the second half of the days alone: the share of the synapses above the separation point, and the shares of all
+	// that are below it after having been above, and the reverse, from a measurement to the next, per day.
+	Strong       float64 `json:"strong"`
+	Weakened     float64 `json:"weakened_per_day"`
+	Strengthened float64 `json:"strengthened_per_day"`
 	// Kolmogorov-Smirnov distances: of all weights from the stationary density of the intrinsic dynamics, and of those
 	// within assemblies from that with the drift that plasticity adds if each pattern is one assembly. Only where they are
 	// expected.
@@ -97,8 +103,12 @@ type Average struct {
 	Retention  Mean    `json:"retention_days"` // all days if memory was not lost
 	Lost       int     `json:"lost"`           // networks whose memory was lost
 	Networks   int     `json:"networks"`
-	SecondPeak Peak    `json:"second_peak"` // in all networks taken together, as is
-	Rise       float64 `json:"rise"`
+	Strong     Mean    `json:"strong"`
+	// Per day, of the strong synapses and of the weak ones; NaN if a network has none
+	Weakened     Mean    `json:"weakened_of_strong_per_day"`
+	Strengthened Mean    `json:"strengthened_of_weak_per_day"`
+	SecondPeak   Peak    `json:"second_peak"` // in all networks taken together, as is
+	Rise         float64 `json:"rise"`
 }
 
 // Summary holds the results.
@@ -109,6 +119,8 @@ type Summary struct {
 	Seed     uint64    `json:"seed"`     // the first
 	Synapses int       `json:"synapses"` // in a network
 	Seconds  float64   `json:"seconds"`
+	// SeparationPoint is the weight between strong and weak synapses, µm³.
+	SeparationPoint float64 `json:"separation_point"`
 }
 
 // Findings are what the experiment leaves.
@@ -149,6 +161,7 @@ type experiment struct {
 type course struct {
 	Measured []Measurement
 	Tally    Tally       // at the end
+	Crossed  Crossings   // of the separation point, in the second half
 	Blocks   [][]float64 // mean weights between groups of neurons at the end; of the first network
 }
 
@@ -226,9 +239,16 @@ func (e *experiment) live(ctx context.Context, start func() (*Life, error), n, k
 // follow simulates a network under a condition, and measures it from time to time.
 func (e *experiment) follow(ctx context.Context, l *Life, c condition, steps int) (course, error) {
 	var k course
-	every := e.steps(e.Every)
+	every, point := e.steps(e.Every), e.separationPoint()
+	var before []float32
 	for left := steps; ; {
 		m, tally := l.measure()
+		if before != nil {
+			k.Crossed.Add(before, l.W, point)
+		}
+		if before = nil; 2*left <= steps && left >= every { // the last interval may be shorter, and does not count
+			before = slices.Clone(l.W)
+		}
 		k.Measured, k.Tally = append(k.Measured, m), tally
 		if left == 0 {
 			return k, nil
@@ -257,6 +277,11 @@ func (e *experiment) outcome(l *Life, c condition, k course) Outcome {
 		AtBounds: float64(k.Tally.AtBounds) / float64(k.Tally.synapses()), Middle: k.Tally.Middle(), Rise: k.Tally.Rise(),
 		Peak: k.Tally.SecondPeak(),
 	}
+	if all := float64(k.Crossed.Strong + k.Crossed.Weak); all > 0 {
+		days := float64(e.steps(e.Every)) * e.Step
+		o.Strong, o.Weakened, o.Strengthened = float64(k.Crossed.Strong)/all, float64(k.Crossed.Weakened)/all/days,
+			float64(k.Crossed.Strengthened)/all/days
+	}
 	o.Retention, o.Lost = retention(k.Measured)
 	distance := func(drift float64, weights []float32) *float64 {
 		d := e.stationary(c.regime.Strength, drift).KolmogorovSmirnov(weights)
@@ -278,6 +303,19 @@ func (c Config) pull() float64 { return c.Plasticity * c.share() * (1 - c.share(
 
 func (c Config) push() float64 { return -c.Plasticity * c.share() * c.share() }
 
+// separationPoint is the weight at which synapses within and between assemblies have the same density in closed form,
+// each taken by itself: stronger ones are more likely within. As the densities differ by exp(int 2 (pull-push)/sigma^2
+// dw), there is one.
+func (c Config) separationPoint() float64 {
+	inside, outside := c.stationary(1, c.pull()), c.stationary(1, c.push())
+	f, g := inside.Density(), outside.Density()
+	i := 0
+	for i < len(f)-1 && f[i] < g[i] {
+		i++
+	}
+	return inside.Edges[i]
+}
+
 // stationary is the density in closed form of the intrinsic dynamics, with more drift.
 func (c Config) stationary(strength, drift float64) spines.Distribution {
 	law := c.law(strength)
@@ -288,7 +326,8 @@ func (c Config) stationary(strength, drift float64) spines.Distribution {
 
 // summary combines the networks.
 func (e *experiment) summary() Summary {
-	s := Summary{Kernels: e.kernels, Seed: uint64(e.Seed), Synapses: e.Neurons * (e.Neurons - 1)}
+	s := Summary{Kernels: e.kernels, Seed: uint64(e.Seed), Synapses: e.Neurons * (e.Neurons - 1),
+		SeparationPoint: e.separationPoint()}
 	var together, runsAway, fades, impairs int
 	for _, network := range e.outcomes {
 		k := claims(e.Config, network)
@@ -325,6 +364,9 @@ func (e *experiment) summary() Summary {
 			Middle:     mean(func(o Outcome) float64 { return o.Middle }),
 			AtBounds:   mean(func(o Outcome) float64 { return o.AtBounds }),
 			Retention:  mean(func(o Outcome) float64 { return o.Retention }),
+			Strong:     mean(func(o Outcome) float64 { return o.Strong }),
+			Weakened:   mean(func(o Outcome) float64 { return o.Weakened / o.Strong }), Strengthened: mean(
+				func(o Outcome) float64 { return o.Strengthened / (1 - o.Strong) }),
 		}
 		for _, network := range e.outcomes {
 			if network[k].Lost {

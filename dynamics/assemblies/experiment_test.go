@@ -42,6 +42,21 @@ func TestClaims(t *testing.T) {
 			t.Errorf("%s: in %d of %d networks", claim.Claim, claim.Seen, claim.Of)
 		}
 	}
+	// Plasticity and fluctuation together convert far fewer strong synapses into weak ones, and the reverse, than
+	// fluctuation alone, and as many in both directions; without fluctuation hardly any convert.
+	rates := map[string]Average{}
+	for _, a := range f.Summary.Averages {
+		rates[a.Condition] = a
+	}
+	both, alone, still := rates[Together], rates[FluctuationAlone], rates[PlasticityAlone]
+	if both.Weakened.Mean > 0.5*alone.Weakened.Mean || both.Strengthened.Mean > 0.6*alone.Strengthened.Mean ||
+		still.Weakened.Mean > 0.05*both.Weakened.Mean || still.Strengthened.Mean > 0.05*both.Strengthened.Mean {
+		t.Errorf("interconversion: together %+v, fluctuation alone %+v, plasticity alone %+v", both, alone, still)
+	}
+	if down, up := both.Strong.Mean*both.Weakened.Mean, (1-both.Strong.Mean)*both.Strengthened.Mean; down <= 0 ||
+		math.Abs(up/down-1) > 0.05 {
+		t.Errorf("together: %g of all synapses weaken in a day, %g strengthen", down, up)
+	}
 	for _, o := range f.Table {
 		// The prediction of the mean drift of plasticity for the weights within assemblies; some 900 of them, not independent
 		// over time.

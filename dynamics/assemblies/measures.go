@@ -111,6 +111,31 @@ func Separation(larger, smaller []int) float64 {
 	return wins / (a * b)
 }
 
+// Crossings counts synapses on both sides of a weight, and those that are on the other side a time later.
+type Crossings struct {
+	Strong, Weak           int // above it, and not
+	Weakened, Strengthened int // of these, not above it later, and above it
+}
+
+// Add counts the same synapses at two times.
+func (c *Crossings) Add(before, after []float32, point float64) {
+	for i, w := range before {
+		was, is := float64(w) > point, float64(after[i]) > point
+		switch {
+		case was && is:
+			c.Strong++
+		case was:
+			c.Strong++
+			c.Weakened++
+		case is:
+			c.Weak++
+			c.Strengthened++
+		default:
+			c.Weak++
+		}
+	}
+}
+
 // Separation is that of the synapses within assemblies from those between them.
 func (t Tally) Separation() float64 { return Separation(t.Inside, t.outside()) }
 

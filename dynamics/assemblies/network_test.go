@@ -312,3 +312,28 @@ func TestRetention(t *testing.T) {
 		t.Errorf("%v, %v", day, lost)
 	}
 }
+
+// Synapses are counted on both sides of a weight, and those on the other side later as well.
+func TestCrossings(t *testing.T) {
+	var c Crossings
+	c.Add([]float32{0.1, 0.1, 0.3, 0.3, 0.3, 0.25}, []float32{0.1, 0.3, 0.3, 0.1, 0.25, 0.25}, 0.25)
+	c.Add([]float32{0.5}, []float32{0.4}, 0.25)
+	if want := (Crossings{Strong: 4, Weak: 3, Weakened: 2, Strengthened: 1}); c != want {
+		t.Errorf("%+v, want %+v", c, want)
+	}
+}
+
+// At the separation point the ratio of the two densities in closed form, exp(int 2 (pull-push)/sigma^2 dw) up to a
+// factor, is 1: below it synapses between assemblies are more likely, above it those within.
+func TestSeparationPoint(t *testing.T) {
+	c := DefaultConfig()
+	point := c.separationPoint()
+	ratio := func(w float64) float64 {
+		inside, outside := c.stationary(1, c.pull()), c.stationary(1, c.push())
+		i := slices.IndexFunc(inside.Edges, func(e float64) bool { return e > w }) - 1
+		return inside.Density()[i] / outside.Density()[i]
+	}
+	if ratio(point*0.99) > 1 || ratio(point*1.01) < 1 || point < 0.1 || point > 0.3 {
+		t.Errorf("at %g µm³: ratio %g below, %g above", point, ratio(point*0.99), ratio(point*1.01))
+	}
+}
