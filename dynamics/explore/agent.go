@@ -3,6 +3,7 @@ package explore
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"quantal/kernels"
 	"quantal/train"
@@ -12,13 +13,33 @@ import (
 const (
 	Synapses = "synapses" // a learned sigma per synapse; its start
 	Frozen   = "frozen"   // a fixed sigma that is the same for all synapses
+	Linear   = "linear"   // one sigma for all synapses that falls linearly to 0; its start
+	Falling  = "falling"  // the same, falling exponentially to a hundredth
 	Softmax  = "softmax"  // the choice of actions; the temperature
 	Epsilon  = "epsilon"  // actions at random with a probability that falls linearly to 0; its start
 	Greedy   = "greedy"   // nothing
 )
 
 // Explorers lists the strategies.
-func Explorers() []string { return []string{Synapses, Frozen, Softmax, Epsilon, Greedy} }
+func Explorers() []string {
+	return []string{Synapses, Frozen, Linear, Falling, Softmax, Epsilon, Greedy}
+}
+
+// onSynapses says whether a strategy has its noise on synapses.
+func onSynapses(explorer string) bool {
+	return slices.Contains([]string{Synapses, Frozen, Linear, Falling}, explorer)
+}
+
+// annealed is the factor of sigma at a fraction of the training.
+func annealed(explorer string, done float64) float64 {
+	switch explorer {
+	case Linear:
+		return 1 - done
+	case Falling:
+		return math.Pow(0.01, done)
+	}
+	return 1
+}
 
 // Uses of the noise, as layers of stream dynamics.
 const (
@@ -50,13 +71,13 @@ type agent struct {
 func newAgent(l Learner, w world, explorer string, strength float64, seed uint64) *agent {
 	a := &agent{Learner: l, explorer: explorer, strength: strength, seed: seed}
 	sigma := 0.0
-	if explorer == Synapses || explorer == Frozen {
+	if onSynapses(explorer) {
 		sigma = strength
 	}
 	member := kernels.Member{Seed: seed, LearningRate: l.Rate, NoiseVariance: 1}
 	a.net = newNetwork(w.states(), w.actions(), kernels.Adam{Beta1: l.Momentum, Beta2: kernels.DefaultAdam().Beta2,
 		Epsilon: l.AdamEpsilon}, member, sigma)
-	a.net.frozen = explorer == Frozen
+	a.net.frozen = onSynapses(explorer) && explorer != Synapses
 	return a
 }
 
@@ -96,6 +117,9 @@ func greedy(values []float64) int {
 // episode acts for one episode out of the given number, and remembers it.
 func (a *agent) episode(w world, episode, of int) (total, largest float64) {
 	largest = math.Inf(-1)
+	if a.explorer == Linear || a.explorer == Falling {
+		a.net.setSigma(a.strength * annealed(a.explorer, float64(episode)/float64(of)))
+	}
 	if !a.redrawn {
 		a.net.draw(place(a.seed, layerActing, episode, 0))
 	}

@@ -15,7 +15,7 @@ import (
 
 // chosen are approximately the strengths that the full experiment chooses.
 var chosen = map[string]map[string]float64{
-	DeepSeaWorld: {Synapses: 1, Frozen: 0.05, Softmax: 0.03, Epsilon: 1, Greedy: 0},
+	DeepSeaWorld: {Synapses: 1, Frozen: 0.05, Linear: 0.5, Falling: 0.5, Softmax: 0.03, Epsilon: 1, Greedy: 0},
 	BanditWorld:  {Synapses: 1, Frozen: 0.2, Softmax: 0.2, Epsilon: 0.1, Greedy: 0},
 }
 
@@ -55,7 +55,7 @@ func TestClaims(t *testing.T) {
 		lives[k] = agents{near: {}, mid: {}, far: {}, arms: {}}
 		g.Go(func() error {
 			for i, explorers := range map[instance][]string{
-				near: {Softmax, Epsilon, Greedy}, mid: {Synapses}, far: {Synapses, Frozen, Softmax, Epsilon},
+				near: {Softmax, Epsilon, Greedy}, mid: {Synapses}, far: {Synapses, Frozen, Linear, Falling, Softmax, Epsilon},
 				arms: {Synapses, Softmax, Epsilon, Greedy},
 			} {
 				for _, explorer := range explorers {
@@ -90,6 +90,8 @@ func TestClaims(t *testing.T) {
 			func(a agents) bool { return a[far][Softmax].Found == 0 && a[far][Epsilon].Found == 0 }},
 		{"noise on synapses that is not learned does not meet it either",
 			func(a agents) bool { return a[far][Frozen].Found == 0 }},
+		{"noise on synapses that falls on schedule does not meet it either",
+			func(a agents) bool { return a[far][Linear].Found == 0 && a[far][Falling].Found == 0 }},
 		{"noise on actions meets a reward 6 steps away", func(a agents) bool {
 			return a[near][Softmax].Found > 0 &&
 				a[near][Epsilon].Found > 0
@@ -209,6 +211,35 @@ func TestWithoutNoise(t *testing.T) {
 	}
 	if last := a.Returns[50:]; slices.Max(last) != slices.Min(last) {
 		t.Errorf("without noise the returns go on changing: %v", last)
+	}
+}
+
+// A sigma that falls does so as its schedule says, whatever is learned, is the same for all synapses, and starts as the
+// fixed one.
+func TestAnnealed(t *testing.T) {
+	for explorer, want := range map[string][3]float64{
+		Frozen: {0.5, 0.5, 0.5}, Linear: {0.5, 0.25, 0.5 * 0.01}, Falling: {0.5, 0.05, 0.5 * math.Pow(0.01, 0.99)},
+	} {
+		w := sea(5, 1)
+		a := newAgent(DefaultConfig().Learner, w, explorer, 0.5, 1)
+		for i, episode := range []int{0, 50, 99} {
+			a.episode(w, episode, 100)
+			if err := a.learn(len(a.memory)); err != nil {
+				t.Fatal(err)
+			}
+			if got := a.sigmas(w); math.Abs(got[0]/want[i]-1) > 1e-9 || math.Abs(got[1]/want[i]-1) > 1e-9 {
+				t.Errorf("%s, episode %d of 100: sigma %g, want %g", explorer, episode, got, want[i])
+			}
+			drawn := 0.0 // the variance of the weights of an episode follows
+			a.episode(w, episode, 100)
+			for slot, x := range a.net.w {
+				drawn += math.Pow(x-a.net.mu.Values[slot], 2)
+			}
+			n := float64(w.actions() * (w.states() + 1))
+			if got := math.Sqrt(drawn / n); math.Abs(got/want[i]-1) > 0.35 {
+				t.Errorf("%s, episode %d of 100: weights with a deviation of %g, want %g", explorer, episode, got, want[i])
+			}
+		}
 	}
 }
 

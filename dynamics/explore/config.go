@@ -92,6 +92,8 @@ func DefaultConfig() Config {
 		Explorers: []Explorer{
 			{Synapses, []float64{0.1, 0.2, 0.5, 1, 2, 5}},
 			{Frozen, []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.5}},
+			{Linear, []float64{0.05, 0.1, 0.2, 0.5, 1}},
+			{Falling, []float64{0.05, 0.1, 0.2, 0.5, 1}},
 			{Softmax, []float64{0.01, 0.03, 0.1, 0.2, 0.5, 1}},
 			{Epsilon, []float64{0.03, 0.1, 0.2, 0.4, 0.7, 1}},
 			{Greedy, []float64{0}},

@@ -20,8 +20,8 @@ func Experiment() dynamics.Experiment {
 				"quantal dynamics explore --explorer synapses,softmax,greedy --sizes 10,20 --episodes 1000",
 			Description: "Agents learn the values of actions on a contextual bandit and in deep sea, a grid with\n" +
 				"one far reward. They differ in where their noise is: on synapses with a learned sigma\n" +
-				"each (synapses) or a fixed one (frozen), on actions (softmax, epsilon), or nowhere\n" +
-				"(greedy). The strength of each noise is chosen on other agents.\n" +
+				"each (synapses), a fixed one (frozen) or one that falls on schedule (linear, falling),\n" +
+				"on actions (softmax, epsilon), or nowhere (greedy). The strength of each noise is chosen on other agents.\n" +
 				"`go doc quantal/dynamics/explore` has the equations.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },

@@ -1,5 +1,6 @@
-// Package explore asks whether noise on synapses explores: agents learn the values of actions by reinforcement, with
-// their noise on synapses, on actions, or nowhere (ISD, "Exploration via intrinsic dynamics?").
+// Package explore asks whether learned noise on synapses explores, and whether fixed noise does, as intrinsic
+// fluctuation would be: agents learn the values of actions by reinforcement, with their noise on synapses, on actions,
+// or nowhere (ISD, "Exploration via intrinsic dynamics?").
 //
 // What enters: a [Config], which lists strategies and the sizes of the worlds. What leaves: [Findings], the return of
 // agents over their episodes and how deep each strategy explores, with intervals over agents, and figures.
@@ -39,7 +40,9 @@
 // They differ in where noise is, and have one number for its strength:
 //
 //	synapses   sigma learned for each synapse, greedy actions by this episode's weights; strength: sigma at the start
-//	frozen     the same with one fixed sigma for all synapses; strength: that sigma
+//	frozen     the same with one fixed sigma for all synapses, as intrinsic fluctuation would be; strength: that sigma
+//	linear     one sigma for all synapses, which falls linearly to 0 over the episodes; strength: its start
+//	falling    the same, which falls exponentially to a hundredth
 //	softmax    w = mu, action a with probability ~ exp(Q(s, a)/T); strength: the temperature T
 //	epsilon    w = mu, greedy, but random with probability epsilon, which falls linearly to 0; strength: its start
 //	greedy     w = mu, greedy

@@ -246,7 +246,7 @@ func (s pairing) part(seed uint64) string {
 // work is the approximate time of an agent, in arbitrary units.
 func (e *experiment) work(s pairing) float64 {
 	noise := 1.0
-	if s.explorer == Synapses || s.explorer == Frozen {
+	if onSynapses(s.explorer) {
 		noise = 3
 	}
 	if s.world == BanditWorld {

@@ -54,7 +54,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	s := findings.Summary
-	if len(s.Outcomes) != 5*3 || len(findings.Table) != len(s.Outcomes) || len(s.Depths) != 5 || len(s.Strengths) != 8 {
+	if len(s.Outcomes) != 7*3 || len(findings.Table) != len(s.Outcomes) || len(s.Depths) != 7 || len(s.Strengths) != 12 {
 		t.Fatalf("%d outcomes, %d rows, %d depths, %d strengths", len(s.Outcomes), len(findings.Table), len(s.Depths),
 			len(s.Strengths))
 	}
@@ -127,7 +127,7 @@ func TestSave(t *testing.T) {
 	findings, _ := run(t, small())
 	columns, rows := dynamicstest.Save(t, findings, "returns", "depth", "sigma")
 	column := slices.Index(columns, "return")
-	if len(rows) != 15 || rows[0][0] != BanditWorld || column < 0 || rows[0][slices.Index(columns, "found")] != "" {
+	if len(rows) != 21 || rows[0][0] != BanditWorld || column < 0 || rows[0][slices.Index(columns, "found")] != "" {
 		t.Fatalf("table: %d rows, the first %v", len(rows), rows[:2])
 	}
 	if v, err := strconv.ParseFloat(rows[0][column], 64); err != nil || v != findings.Summary.Outcomes[0].Return {
@@ -202,8 +202,8 @@ func TestCheck(t *testing.T) {
 		"explorer frozen: want it once": func(c *Config) { c.Explorers[0].Name = Frozen },
 		"strengths of explorer synapses: want one":    func(c *Config) { c.Explorers[0].Strengths = nil },
 		"strengths of explorer synapses: 0":           func(c *Config) { c.Explorers[0].Strengths[0] = 0 },
-		"strengths of explorer epsilon: 1.5: want pr": func(c *Config) { c.Explorers[3].Strengths[0] = 1.5 },
-		"strengths of explorer greedy: 1: want 0":     func(c *Config) { c.Explorers[4].Strengths[0] = 1 },
+		"strengths of explorer epsilon: 1.5: want pr": func(c *Config) { c.Explorers[5].Strengths[0] = 1.5 },
+		"strengths of explorer greedy: 1: want 0":     func(c *Config) { c.Explorers[6].Strengths[0] = 1 },
 	} {
 		c := small()
 		change(&c)

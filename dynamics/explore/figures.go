@@ -27,15 +27,15 @@ const bandits = "Bandit"
 // look is how a strategy is drawn.
 func look(explorer string) draw.Color {
 	return map[string]draw.Color{
-		Synapses: draw.Green, Frozen: draw.Purple, Softmax: draw.Orange, Epsilon: draw.Red, Greedy: draw.Grey,
+		Synapses: draw.Green, Frozen: draw.Purple, Linear: draw.Blue, Falling: draw.Sky, Softmax: draw.Orange, Epsilon: draw.Red, Greedy: draw.Grey,
 	}[explorer]
 }
 
 // title is the name of a strategy in a key.
 func title(explorer string) string {
 	return map[string]string{
-		Synapses: "synapses, learned σ", Frozen: "synapses, fixed σ", Softmax: "actions, softmax",
-		Epsilon: "actions, ε-greedy", Greedy: "no noise",
+		Synapses: "synapses, learned σ", Frozen: "synapses, fixed σ", Linear: "synapses, σ falls linearly",
+		Falling: "synapses, σ falls exponentially", Softmax: "actions, softmax", Epsilon: "actions, ε-greedy", Greedy: "no noise",
 	}[explorer]
 }
 

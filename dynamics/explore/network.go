@@ -38,11 +38,16 @@ func newNetwork(states, actions int, adam kernels.Adam, member kernels.Member, s
 	for _, f := range []*[]float64{&n.phi.Values, &n.phi.Moments[0], &n.phi.Moments[1]} {
 		*f = make([]float64, n.PhiSize())
 	}
+	n.setSigma(sigma)
+	n.dw = make([]float64, n.layer().Columns())
+	return n
+}
+
+// setSigma makes the sigmas of all synapses the given one.
+func (n *network) setSigma(sigma float64) {
 	for i := range n.phi.Values {
 		n.phi.Values[i] = kernels.SoftplusInverse(sigma)
 	}
-	n.dw = make([]float64, n.layer().Columns())
-	return n
 }
 
 func (n *network) layer() kernels.Layer { return n.Layers[0] }
