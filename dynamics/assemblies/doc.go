@@ -85,11 +85,11 @@
 // chosen so that the memory lasts at strength 1 and is lost at about 1.5.
 //
 // What keeps what: Plasticity alone keeps recall, with weights at the bounds, but assemblies may merge in pairs; so
-// fluctuation is not what keeps the memory here. Homeostasis is: without it assemblies compete, and most are lost within
-// weeks. Fluctuation keeps the shape of the distribution. It also converts strong synapses into weak ones and back,
-// which plasticity makes rarer and the lack of fluctuation prevents (ISD, after Humble et al. 2019: the combination
-// creates a separation point "to minimize their interconversion"). Unlike in ISD Fig. 3, the main peak of w f(w) moves
-// to smaller weights when there are assemblies, by the drift -K a^2.
+// fluctuation is not what keeps the memory here. Homeostasis is: without it assemblies compete, and most are lost
+// within weeks. Fluctuation keeps the shape of the distribution. It also converts strong synapses into weak ones and
+// back, which plasticity makes rarer and the lack of fluctuation prevents (ISD, after Humble et al. 2019: the
+// combination creates a separation point "to minimize their interconversion"). Unlike in ISD Fig. 3, the main peak of w
+// f(w) moves to smaller weights when there are assemblies, by the drift -K a^2.
 //
 // Networks with the same seed draw the same noise under all conditions. For the same seed and kernel set table and
 // figures have the same bytes for any number of threads.

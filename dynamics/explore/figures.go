@@ -27,7 +27,8 @@ const bandits = "Bandit"
 // look is how a strategy is drawn.
 func look(explorer string) draw.Color {
 	return map[string]draw.Color{
-		Synapses: draw.Green, Frozen: draw.Purple, Linear: draw.Blue, Falling: draw.Sky, Softmax: draw.Orange, Epsilon: draw.Red, Greedy: draw.Grey,
+		Synapses: draw.Green, Frozen: draw.Purple, Linear: draw.Blue, Falling: draw.Sky, Softmax: draw.Orange,
+		Epsilon: draw.Red, Greedy: draw.Grey,
 	}[explorer]
 }
 
@@ -35,7 +36,8 @@ func look(explorer string) draw.Color {
 func title(explorer string) string {
 	return map[string]string{
 		Synapses: "synapses, learned σ", Frozen: "synapses, fixed σ", Linear: "synapses, σ falls linearly",
-		Falling: "synapses, σ falls exponentially", Softmax: "actions, softmax", Epsilon: "actions, ε-greedy", Greedy: "no noise",
+		Falling: "synapses, σ falls exponentially", Softmax: "actions, softmax", Epsilon: "actions, ε-greedy",
+		Greedy: "no noise",
 	}[explorer]
 }
 
