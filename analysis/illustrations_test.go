@@ -91,7 +91,8 @@ func TestReleaseAnalysis(t *testing.T) {
 		}
 		i := saved(t, a.Illustration)
 		x := i.Figure.Blocks[0].Rows[0][0].X // n p q and sigma of the note are in the unit of q, and so is the axis
-		if want := r.Mean() + 4*r.SD(); math.Abs(x.Max/want-1) > 1e-9 || x.Label != "Postsynaptic potential (same unit as q)" {
+		if want := r.Mean() + 4*r.SD(); math.Abs(x.Max/want-1) > 1e-9 ||
+			x.Label != "Postsynaptic potential (same unit as q)" {
 			t.Errorf("q %g: %s up to %g, want %g", r.Q, x.Label, x.Max, want)
 		}
 	}
