@@ -31,9 +31,9 @@
 // # The conditions
 //
 // ISD draws three conditions in Fig. 2C and prints no coefficients; it calls its own curves schematic. All numbers here
-// are illustrations, none is a coefficient of Yasumatsu et al. 2008 or Ishii et al. 2018 (take theirs with --mu, --sigma
-// or --table), with the properties it describes: a drift to a mean size; noise nearly proportional to the size; a
-// distribution with one peak, skewed and heavy-tailed under every condition, cut off at about 1 µm³; smaller spines
+// are illustrations, none is a coefficient of Yasumatsu et al. 2008 or Ishii et al. 2018 (take theirs with --mu,
+// --sigma or --table), with the properties it describes: a drift to a mean size; noise nearly proportional to the size;
+// a distribution with one peak, skewed and heavy-tailed under every condition, cut off at about 1 µm³; smaller spines
 // in Fmr1 KO from a larger slope of sigma alone, as Ishii et al. 2018 represent its mice (their abstract: "by a single
 // slope factor", with "a small but significant change in the average spine volume"). In µm³ and days:
 //
