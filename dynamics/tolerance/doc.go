@@ -69,9 +69,9 @@
 // the score is the mean accuracy over all shared weights, those of the setting, on data held out; beside it is that of
 // the best weight. The test examples are halved for that, every other one: the best weight is chosen on one half
 // (validation_accuracy of the table), and both scores are those on the other half (held_out_accuracy). The weights are
-// positive, unlike theirs, because the signs belong to the wiring. As a control, each neuron gets the same signs on other inputs. Without biases the strength would only scale the outputs of
-// a network of rectified linear units: the accuracy could not depend on it. So the result shows the balance between
-// biases and connections.
+// positive, unlike theirs, because the signs belong to the wiring. As a control, each neuron gets the same signs on
+// other inputs. Without biases the strength would only scale the outputs of a network of rectified linear units: the
+// accuracy could not depend on it. So the result shows the balance between biases and connections.
 //
 // # Profiles of sigma
 //

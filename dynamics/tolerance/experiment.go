@@ -472,8 +472,8 @@ func (e *experiment) validate(ctx context.Context) error {
 		})
 }
 
-// score evaluates the networks of trials on the test set of a session, and keeps each score and displacement. It takes a
-// share of the time after a share that is done.
+// score evaluates the networks of trials on the test set of a session, and keeps each score and displacement. It
+// takes a share of the time after a share that is done.
 func (e *experiment) score(ctx context.Context, session *train.Session, trials []*trial, part string, before,
 	share float64, keep func(t *trial, draw int, s kernels.Score, moved float64)) (err error) {
 	type job struct {
