@@ -71,10 +71,10 @@
 //
 // # The posterior
 //
-// [TrainRegression] has, beside variational Bayes and the power laws of Appendix 4, the posterior that they approximate,
-// by Hamiltonian chains ([ChainPlan]). Its weights have many equal modes, so that predictions are compared, and [RHat]
-// and [EffectiveDraws] are those of predictions. Independent noise around one mode has no place for the functions
-// between the examples that the posterior allows: there it is several times too certain.
+// [TrainRegression] has, beside variational Bayes and the power laws of Appendix 4, the posterior that they
+// approximate, by Hamiltonian chains ([ChainPlan]). Its weights have many equal modes, so that predictions are
+// compared, and [RHat] and [EffectiveDraws] are those of predictions. Independent noise around one mode has no place
+// for the functions between the examples that the posterior allows: there it is several times too certain.
 //
 // # Energy
 //

@@ -452,16 +452,18 @@ func (e *Energies) caption(n NetworkEnergy) string {
 	if n.Price != "" {
 		price = "price " + n.Price
 	}
-	release, cost, drawn := fmt.Sprintf("the release that the mean and the standard deviation of each synapse need if %s is "+
-		"held at %g (%s)", n.Held, n.Value, n.Source), "mechanism "+n.Mechanism, []string{"A, B", "C", "D"}
+	release, cost, drawn := fmt.Sprintf(
+		"the release that the mean and the standard deviation of each synapse need if %s is "+
+			"held at %g (%s)", n.Held, n.Value, n.Source), "mechanism "+n.Mechanism, []string{"A, B", "C", "D"}
 	if n.Held == nothing {
 		release, cost, drawn = "the release that each synapse has learned", "", []string{"A, B, C", "D", "E"}
 	}
-	return fmt.Sprintf("%s: %s; biases and synapses of mean 0 are left out. %s: ATP of a presynaptic spike at a synapse, on "+
-		"average over the layer, by what it is spent on. %s: ATP of a test image in all synapses of the layer. Network %s: "+
-		"hidden %s, %s, seed %d; %s.\n"+
-		"A unit sends %g spikes for an image and unit of |activation|, the mean over %d test images with the weights at "+
-		"their means; an input below 0 counts by its size. One quantum is a weight of %.4g.\nConstants: %s.",
+	return fmt.Sprintf(
+		"%s: %s; biases and synapses of mean 0 are left out. %s: ATP of a presynaptic spike at a synapse, on "+
+			"average over the layer, by what it is spent on. %s: ATP of a test image in all synapses of the layer. Network %s: "+
+			"hidden %s, %s, seed %d; %s.\n"+
+			"A unit sends %g spikes for an image and unit of |activation|, the mean over %d test images with the weights at "+
+			"their means; an input below 0 counts by its size. One quantum is a weight of %.4g.\nConstants: %s.",
 		drawn[0], release, drawn[1], drawn[2], n.ID, n.Hidden, price, n.Seed, cmp.Or(cost, "n, p and q learned"), e.Spikes,
 		e.Examples, n.Quantum, strings.Join(constants, "; "))
 }

@@ -239,7 +239,8 @@ func TestEnergyOverview(t *testing.T) {
 	for _, r := range rows {
 		order = append(order, r.ID)
 	}
-	if strings.Join(order, " ") != "n2 n1 n0 law" || rows[0].PerImage != 18 || rows[0].Reliable != 3 || rows[0].Mean != 15 {
+	if strings.Join(order, " ") != "n2 n1 n0 law" || rows[0].PerImage != 18 || rows[0].Reliable != 3 ||
+		rows[0].Mean != 15 {
 		t.Fatalf("%v: %+v", order, rows)
 	}
 	figure, err := overviewFigure(rows)
@@ -265,7 +266,8 @@ func TestEnergyOverview(t *testing.T) {
 func TestEnergyRefuses(t *testing.T) {
 	set, n := twoSynapses(t)
 	for want, change := range map[string]func(n *train.Network){
-		"the network small pays entropic, ρ → 0, which is the price of none of calcium, membrane, actin and trafficking alone": func(n *train.Network) { n.Config.Rho = rho(t, "entropic") },
+		"the network small pays entropic, ρ → 0, which is the price of none of calcium, membrane, actin and " +
+			"trafficking alone": func(n *train.Network) { n.Config.Rho = rho(t, "entropic") },
 		"no noise":          func(n *train.Network) { n.Config.Noise = "none" },
 		"a sigma is 0":      func(n *train.Network) { n.State.State.Phi[0] = -1000 },
 		"releases anything": func(n *train.Network) { clear(n.State.State.Mu) },

@@ -15,7 +15,8 @@ import (
 // pricedMechanism is the mechanism that a network pays for: that of its rho, or of the law of package synapse to which
 // its price is proportional. The held parameter is that of the law's derivation; its value is 0 unless the price says
 // it.
-func pricedMechanism(id string, c train.Config) (m synapse.Mechanism, held synapse.Parameter, value float64, err error) {
+func pricedMechanism(id string, c train.Config) (m synapse.Mechanism, held synapse.Parameter, value float64,
+	err error) {
 	if len(c.Costs) == 0 {
 		if m, known := synapse.MechanismOf(c.Rho.Value()); known {
 			return m, m.Held(), 0, nil
@@ -28,8 +29,9 @@ func pricedMechanism(id string, c train.Config) (m synapse.Mechanism, held synap
 			}
 		}
 	}
-	return 0, 0, 0, &train.SettingsError{Err: fmt.Errorf("mechanism: the network %s pays %s, which is the price of none of "+
-		"calcium, membrane, actin and trafficking alone, with or without the mean: want one of them", id,
+	return 0, 0, 0, &train.SettingsError{Err: fmt.Errorf(
+		"mechanism: the network %s pays %s, which is the price of none of "+
+			"calcium, membrane, actin and trafficking alone, with or without the mean: want one of them", id,
 		c.DescribeCosts())}
 }
 
@@ -66,7 +68,7 @@ func proportional(c train.Config, law synapse.Law) (n float64, ok bool) {
 			n = at
 			reference.Numbers = train.Numbers{"n": {n}}
 		}
-		if numbers := l.Numbers(); slices.ContainsFunc(numbers, func(name string) bool { return name != "c" && name != "n" }) {
+		if slices.ContainsFunc(l.Numbers(), func(name string) bool { return name != "c" && name != "n" }) {
 			return 0, false
 		}
 		is, first := slope(reference), math.NaN()

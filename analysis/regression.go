@@ -351,14 +351,16 @@ func (r *Regression) caption() string {
 	return fmt.Sprintf("Predictive distributions (lines: mean; bands: two standard deviations, in B and D over %d draws "+
 		"of the weights) of a network with one hidden layer of %d rectifiers, for %d examples (dots) of x^3 + 2x^2 (grey) "+
 		"with noise of variance 0.05^2, within %g to %g and %g to %g. A: the posterior exp(-NLL - lambda sum |w|), by "+
-		"Hamiltonian Monte Carlo: %v, both of the worst among the predictions and their squared distances from the mean; the spread beyond the "+
+		"Hamiltonian Monte Carlo: %v, both of the worst among the predictions and their squared distances from the mean; the spread "+
+		"beyond the "+
 		"examples has heavy tails, and is the least certain. "+
 		"B: variational Bayes, the entropic cost with c = 1. C: standard deviation of the predictions of A, of B (dashed), "+
 		"and of the second row of D. D: power laws, columns are exponents, rows scales s = %g, %g, %g with c = s^rho/rho. "+
 		"E: gap of the bound, mean of C_BI - C_VI over the synapses of B, against s; least %s. "+
 		"F: how far the ELBO (dashed) and the bound (lines) are below the evidence in linear-Gaussian models. "+
 		"G: standard deviation of each weight of the one with three weights under a flat prior: marginal posterior in "+
-		"closed form (squares) and by chains (crosses: %v), variational Bayes and power laws with s = %g; over the posterior's: "+
+		"closed form (squares) and by chains (crosses: %v), variational Bayes and power laws with s = %g; "+
+		"over the posterior's: "+
 		"%s. Variational Bayes has the width of each weight given the others, 1/sqrt(H_ii).\n"+
 		"lambda = %g on |mu|; initial means within +-1, sigma 0.003; all examples at every step; %s; seed %d. "+
 		"A synapse of a rectifier that is never active has no importance: its sigma grows for as long as training "+

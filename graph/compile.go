@@ -559,7 +559,8 @@ func (c *compiler) synapseSlopes(i int, l *layer) (kernels.Formula, error) {
 	var gradients gorgonia.Nodes
 	for _, n := range l.theta {
 		if n.Deriv() == nil || l.dmu == nil || l.dsigma == nil {
-			return kernels.Formula{}, fmt.Errorf("there is no gradient for %v: differentiate the loss with respect to it first", n)
+			return kernels.Formula{}, fmt.Errorf(
+				"there is no gradient for %v: differentiate the loss with respect to it first", n)
 		}
 		gradients = append(gradients, n.Deriv())
 	}

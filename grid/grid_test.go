@@ -839,7 +839,8 @@ func TestNumbersThatLawsDoNotRead(t *testing.T) {
 			"cost = 1/sigma + lambda*mu^2 4 none", inverse + " 0.01 none"}},
 		{[]string{"cost=c*exp(-k*sigma)", "noise=none,heterogeneous", "k=1,2"}, []string{k + " 0.01 k=1",
 			k + " c 0.01 0.01 k=1", k + " c 0.01 0.01 k=2"}},
-		{[]string{"cost=paper,1/sigma", "c=1,2"}, []string{"paper c 1 0.01 none", "paper c 2 0.01 none", inverse + " 0.01 none"}},
+		{[]string{"cost=paper,1/sigma", "c=1,2"},
+			[]string{"paper c 1 0.01 none", "paper c 2 0.01 none", inverse + " 0.01 none"}},
 	} {
 		var list []Axis
 		with := base

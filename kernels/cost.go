@@ -32,8 +32,8 @@ type Law struct {
 	Costs []Cost
 	//
 	// Where synapses have parameters of their own, costs and slopes read these in place of mu and sigma. The slopes then
-	// are those of the whole objective, one for each parameter, and read also InputDMu and InputDSigma, what the likelihood
-	// has for gradients with respect to mu and sigma.
+	// are those of the whole objective, one for each parameter, and read also InputDMu and InputDSigma, what the
+	// likelihood has for gradients with respect to mu and sigma.
 	Slopes     Formula
 	Parameters []string
 	// Plain turns off the recognition of the standard form, so that machines run it as any other: for tests.

@@ -56,10 +56,12 @@ func TestStateOfOtherParameters(t *testing.T) {
 	}
 	for want, spoil := range map[string]func(s *State){
 		"want 2 parameters besides mu and phi, got 1": func(s *State) { s.Theta = s.Theta[:1] },
-		"mu follows from other parameters and has 1":  func(s *State) { s.MuMoments, s.PhiMoments = [][]float32{s.Mu}, [][]float32{s.Phi} },
-		"a has 2 moments, b 1":                        func(s *State) { s.Theta[1].Moments[1] = nil },
-		"want 32 values of b, got 3":                  func(s *State) { s.Theta[1].Values = s.Theta[1].Values[:3] },
-		"want 32 values of a moment of a, got 4":      func(s *State) { s.Theta[0].Moments[1] = s.Theta[0].Moments[1][:4] },
+		"mu follows from other parameters and has 1": func(s *State) {
+			s.MuMoments, s.PhiMoments = [][]float32{s.Mu}, [][]float32{s.Phi}
+		},
+		"a has 2 moments, b 1":                   func(s *State) { s.Theta[1].Moments[1] = nil },
+		"want 32 values of b, got 3":             func(s *State) { s.Theta[1].Values = s.Theta[1].Values[:3] },
+		"want 32 values of a moment of a, got 4": func(s *State) { s.Theta[0].Moments[1] = s.Theta[0].Moments[1][:4] },
 	} {
 		s := NewState(l, 2)
 		spoil(s)

@@ -15,8 +15,8 @@ type Synapse struct{ Moments Formula }
 // tiny keeps phi finite for a sigma of 0.
 const tiny = 1e-30
 
-// MuPhi is a formula of the parameters with the outputs mu and phi, sigma = softplus(phi). Any sigma below 1e-30 becomes
-// that.
+// MuPhi is a formula of the parameters with the outputs mu and phi, sigma = softplus(phi). Any sigma below 1e-30
+// becomes that.
 func (s Synapse) MuPhi() Formula {
 	b := NewFormula(s.Moments.Inputs...)
 	at := b.embed(s.Moments, nil)

@@ -45,8 +45,9 @@ func EnergyConstants() []Constant {
 		{"transmitter", ATPTransmitter, quantum, "recycling of 4000 molecules of glutamate, 2.67 each", budget, false},
 		{"ionotropic", ATPIonotropic, quantum,
 			"sodium through non-NMDA (2e5 ions) and NMDA (2.1e5) receptors, 3 ions each", budget + ", p. 1136", false},
-		{"metabotropic", ATPMetabotropic, quantum, "postsynaptic signals of metabotropic receptors: what the others leave of " +
-			"1.64e5 in all, 2 %", budget + ", which gives the share and the sum; that they give the number", true},
+		{"metabotropic", ATPMetabotropic, quantum,
+			"postsynaptic signals of metabotropic receptors: what the others leave of " +
+				"1.64e5 in all, 2 %", budget + ", which gives the share and the sum; that they give the number", true},
 		{"p", TypicalP, one, "release probability, usually held; at it calcium has its price", budget, false},
 		{"n", TypicalN, "release sites", "held where a mechanism holds n; such connections have p of 0.25 to 0.4", supply +
 			", p. 766, from Hardingham et al. 2010 and Branco et al. 2008; that it is typical", true},

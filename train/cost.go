@@ -188,8 +188,8 @@ func (c Config) costs(sharing kernels.Sharing) []graph.Law {
 	})
 }
 
-// Price is what each synapse pays, as a function of its mu and sigma. If it pays for other quantities it learns, there is
-// no such function, and the price is without terms, so without optima.
+// Price is what each synapse pays, as a function of its mu and sigma. If it pays for other quantities it learns, there
+// is no such function, and the price is without terms, so without optima.
 func (c Config) Price() (*synapse.Price, error) {
 	var slopes []kernels.Formula
 	kind := c.kind()
@@ -279,11 +279,13 @@ func (c *Config) checkCosts() error {
 				return fmt.Errorf("cost %q: want a formula that depends on mu or sigma; with --synapse quantal also on n, p "+
 					"and q%s", l, misspelt(l))
 			}
-			return fmt.Errorf("cost %q: want a formula that depends on mu, sigma, %s", l, strings.Join(kind.Quantities(), " or "))
+			return fmt.Errorf("cost %q: want a formula that depends on mu, sigma, %s", l,
+				strings.Join(kind.Quantities(), " or "))
 		}
 		for _, name := range kind.Numbers(l) {
 			if _, ok := c.Member().Number(name); !ok {
-				return fmt.Errorf("cost %q: it reads the number %s, which nothing sets: give it with --set %s=VALUE%s", l, name, name,
+				return fmt.Errorf(
+					"cost %q: it reads the number %s, which nothing sets: give it with --set %s=VALUE%s", l, name, name,
 					nearest.Hint(name, append([]string{"c", "rho", "lambda"}, l.Variables...)))
 			}
 		}

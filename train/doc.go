@@ -13,9 +13,9 @@
 // where N is the number of training examples after a validation split; a last partial minibatch is dropped. The sums
 // over i run over all synapses, biases included. rho = 0 is written as entropic and has the cost -c sum_i log sigma_i.
 //
-// The setting cost replaces both terms by others: (B/N) sum_i f(mu_i, sigma_i) for each formula f ([Costs]), which reads
-// c, rho, lambda and the numbers of the setting set ([Numbers]). Numbers may differ by layer ([Layers], 0.1x0.1x1 as
-// text). A network without noise has the terms that do not read sigma.
+// The setting cost replaces both terms by others: (B/N) sum_i f(mu_i, sigma_i) for each formula f ([Costs]), which
+// reads c, rho, lambda and the numbers of the setting set ([Numbers]). Numbers may differ by layer ([Layers], 0.1x0.1x1
+// as text). A network without noise has the terms that do not read sigma.
 //
 // The setting rule says how parameters follow the gradient, lr-schedule how the learning rate changes, and weight-decay
 // how means decay besides: mu -= lr decay mu (as AdamW). activation is that of the hidden layers.
@@ -34,12 +34,12 @@
 //	objective_reliability = c sum_i sigma_i^-rho
 //
 // so that none of them depends on B. Under other costs objective is objective_nll and the sum of objective_costs, which
-// has sum_i f(mu_i, sigma_i) by the name of each, and the last two are null. In the line of an epoch the NLL is that of the epoch's own training steps; in a
-// summary it is measured on the final network, with one draw per 20 training examples. accuracy_sampled and
-// loss_sampled are the test figures with one draw per 20 test images, accuracy_mean and loss_mean those with the
-// weights at mu, accuracy_predictive by the mean probability over K draws, accuracy_expected_log by the mean
-// log-probability. sigma_rms is sqrt(mean sigma^2), and reliability_cost is (1/rho) sum sigma^-rho, both over weights
-// without biases; the latter is null under costs without a single power of sigma.
+// has sum_i f(mu_i, sigma_i) by the name of each, and the last two are null. In the line of an epoch the NLL is that of
+// the epoch's own training steps; in a summary it is measured on the final network, with one draw per 20 training
+// examples. accuracy_sampled and loss_sampled are the test figures with one draw per 20 test images, accuracy_mean and
+// loss_mean those with the weights at mu, accuracy_predictive by the mean probability over K draws,
+// accuracy_expected_log by the mean log-probability. sigma_rms is sqrt(mean sigma^2), and reliability_cost is (1/rho)
+// sum sigma^-rho, both over weights without biases; the latter is null under costs without a single power of sigma.
 //
 // All of these except the times are functions of the settings and the kernel set, to the last digit: sums go from step
 // to step, however the steps are divided by a clock, by interruptions or among threads. seconds are those of training

@@ -73,7 +73,8 @@ func (c *Config) Settings() setting.List {
 		{Name: "set", Value: &c.Numbers, Check: c.checkNumbers, Before: "none", Own: true, Varied: true, Several: ",",
 			Help: "a number that costs read, `NAME=VALUE`; --vary NAME=VALUES varies it"},
 		{Name: "synapse", Value: &c.Synapse, OneOf: synapse.KindNames(), Check: c.checkSynapse, Before: gaussian,
-			Axis: strings.Join(synapse.KindNames(), ","), Varied: true, Help: "what a synapse learns: gaussian (mu and sigma), " +
+			Axis: strings.Join(synapse.KindNames(), ","), Varied: true, Help: "what a synapse learns: gaussian (mu and " +
+				"sigma), " +
 				"or quantal (n vesicles released with probability p, of size q: mu = npq, sigma^2 = np(1-p)q^2; costs may read " +
 				"n, p and q)"},
 		{Name: "n-init", Value: &c.NInit, Want: setting.Above(0), Before: "10", Axis: numbers, Own: true,

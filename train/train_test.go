@@ -178,7 +178,8 @@ func TestObjectiveOfLaws(t *testing.T) {
 	for _, noise := range Noises() {
 		c, set := small(t)
 		c.Noise, c.Epochs, c.Draws = noise, 1, 0
-		for name, text := range map[string]string{"cost": "a = c*exp(-k*sigma); b = lambda*mu^2/sigma; m = mu^2", "set": "k=2"} {
+		for name, text := range map[string]string{
+			"cost": "a = c*exp(-k*sigma); b = lambda*mu^2/sigma; m = mu^2", "set": "k=2"} {
 			if err := c.Set(name, text); err != nil {
 				t.Fatal(err)
 			}

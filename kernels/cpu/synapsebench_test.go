@@ -11,7 +11,8 @@ import (
 // BenchmarkQuantal times a step of the published preset on one thread with synapses that learn n, p and q.
 func BenchmarkQuantal(b *testing.B) {
 	for _, set := range cpu.KernelSets() {
-		for _, costs := range [][]string{{}, {"magnitude = lambda*abs(mu)", "trafficking = c*n*p"}, {"membrane = c*n*abs(q)^(2/3)"}} {
+		for _, costs := range [][]string{{}, {"magnitude = lambda*abs(mu)", "trafficking = c*n*p"},
+			{"membrane = c*n*abs(q)^(2/3)"}} {
 			name := "no costs"
 			if len(costs) > 0 {
 				name = costs[len(costs)-1]

@@ -216,7 +216,8 @@ func TestPictures(t *testing.T) {
 // A label longer than its axis is broken into lines, or shortened: the layout ends, and all of it is on the page.
 func TestLongLabels(t *testing.T) {
 	long := strings.Repeat("the cost Σσ^{−ρ}/ρ of all synapses ", 9)
-	for _, label := range []string{long, strings.ReplaceAll(long, " ", "_"), "Cost of all synapses, in nats of a minibatch"} {
+	for _, label := range []string{long, strings.ReplaceAll(long, " ", "_"),
+		"Cost of all synapses, in nats of a minibatch"} {
 		p := Panel{Title: "title", X: Axis{Label: label}, Y: Axis{Label: label, Log: true}, Letter: "A",
 			Layers: []Layer{Curve{Label: "a", X: []float64{1, 2, 3}, Y: []float64{1, 20, 300}}}}
 		plain := p

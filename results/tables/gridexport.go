@@ -36,10 +36,10 @@ func ExportNames() []string {
 // ExportGrid writes records as a NumPy archive: every column of table.csv is an array with one entry per record, in the
 // order of their settings. Numbers are float64, NaN where the table is empty; counts are int64, with -1 there, and seed
 // is uint64; text is unicode; sigma_rms_layers is [records][layers]. With ExportMu or ExportSigma there are also the
-// arrays ID/layerN.weight.mu of [neurons][inputs] and ID/layerN.bias.mu of [neurons], or the same of sigma, of a quantity
-// that the network's synapses learn, or of all of these, float32, and the numbers ID/pixel_mean and ID/pixel_sd, of every
-// network that has finished; network reads one by its id. A network that cannot be read is left out, and is in damaged.
-// The same grid gives the same bytes.
+// arrays ID/layerN.weight.mu of [neurons][inputs] and ID/layerN.bias.mu of [neurons], or the same of sigma, of a
+// quantity that the network's synapses learn, or of all of these, float32, and the numbers ID/pixel_mean and
+// ID/pixel_sd, of every network that has finished; network reads one by its id. A network that cannot be read is left
+// out, and is in damaged. The same grid gives the same bytes.
 func ExportGrid(w io.Writer, records []store.Record, what string,
 	network func(id string) (*store.Checkpoint, error)) (damaged []error, err error) {
 	if !slices.Contains(ExportNames(), what) {

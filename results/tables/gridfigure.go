@@ -72,10 +72,10 @@ type relation struct{ y, x quantity }
 // and sigma over the cost multiplier c, fig3 the accuracy over sigma, the reliability cost over sigma, and the accuracy
 // over that cost. Accuracies are accuracy_sampled. A line joins the means over seeds, in the order of c, and is
 // interrupted at a network that diverged and where published values lie between; a band is the 95 % interval. Published
-// values, if there are any, are open marks. Where a number of the costs takes more values than c, it has the place of c, and names have -over- and the
-// number; where it takes as many, there are both. If more than noise, costs and seed varies besides, each combination
-// of the rest has its own figures; published values are in those of their kind. title names what synapses pay. With
-// nothing to draw, an error says why.
+// values, if there are any, are open marks. Where a number of the costs takes more values than c, it has the place of
+// c, and names have -over- and the number; where it takes as many, there are both. If more than noise, costs and seed
+// varies besides, each combination of the rest has its own figures; published values are in those of their kind. title
+// names what synapses pay. With nothing to draw, an error says why.
 func (g *Grid) Figures(title func(store.Settings) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
 	for _, a := range drawnAlong(Groups(g.Records)) {

@@ -129,7 +129,8 @@ type Kinds struct {
 // ReadPublished reads published values from a CSV file, in any of the forms that package internal/measured reads. The
 // first line names the columns: rho, c and noise, and one or more of accuracy_percent, loss_nats, sigma_rms and
 // reliability_cost; a cell of these may be empty, and so may rho and c where the noise is none or the cost of that
-// column does not read them. More columns may say what else the networks are; an empty cell says nothing. Anything else gives a CorruptError with line and column.
+// column does not read them. More columns may say what else the networks are; an empty cell says nothing. Anything else
+// gives a CorruptError with line and column.
 func ReadPublished(path string, kinds Kinds) ([]Published, error) {
 	table, err := measured.Read(path)
 	var bad *measured.Error

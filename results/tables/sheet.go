@@ -98,7 +98,8 @@ func lookOf(noise string) (c draw.Color, ours, published draw.Mark) {
 }
 
 // layers draws the networks of one noise in a column: curves in the order of c, cut where a network diverged or cannot
-// be shown and where published values lie between, of which a line would leave the way; and the published values. It notes in hidden how many networks of a group are not to be seen.
+// be shown and where published values lie between, of which a line would leave the way; and the published values. It
+// notes in hidden how many networks of a group are not to be seen.
 func (r relation) layers(c column, noise string, published []Published, hidden map[store.Settings]int) []draw.Layer {
 	color, ours, open := lookOf(noise)
 	var curves []draw.Curve
