@@ -351,9 +351,8 @@ func (r *Regression) caption() string {
 	return fmt.Sprintf("Predictive distributions (lines: mean; bands: two standard deviations, in B and D over %d draws "+
 		"of the weights) of a network with one hidden layer of %d rectifiers, for %d examples (dots) of x^3 + 2x^2 (grey) "+
 		"with noise of variance 0.05^2, within %g to %g and %g to %g. A: the posterior exp(-NLL - lambda sum |w|), by "+
-		"Hamiltonian Monte Carlo: %v, both of the worst among the predictions and their squared distances from the mean; the spread "+
-		"beyond the "+
-		"examples has heavy tails, and is the least certain. "+
+		"Hamiltonian Monte Carlo: %v, both of the worst among the predictions and their squared distances from the mean; "+
+		"the spread beyond the examples has heavy tails, and is the least certain. "+
 		"B: variational Bayes, the entropic cost with c = 1. C: standard deviation of the predictions of A, of B (dashed), "+
 		"and of the second row of D. D: power laws, columns are exponents, rows scales s = %g, %g, %g with c = s^rho/rho. "+
 		"E: gap of the bound, mean of C_BI - C_VI over the synapses of B, against s; least %s. "+
