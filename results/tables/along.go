@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -245,15 +246,30 @@ func Distinctions(all []store.Settings) func(store.Settings) []string {
 	}
 }
 
+var longDecimal = regexp.MustCompile(`\d+\.\d{10,}`)
+
+// withFractions writes the numbers of a formula that are fractions, as (4/3), for people.
+func withFractions(formula string) string {
+	return longDecimal.ReplaceAllStringFunc(formula, func(text string) string {
+		v, _ := strconv.ParseFloat(text, 64)
+		for q := 3.; q <= 12; q++ {
+			if p := math.Round(v * q); p > 0 && math.Abs(v-p/q) < 1e-14*v {
+				return fmt.Sprintf("(%g/%g)", p, q)
+			}
+		}
+		return text
+	})
+}
+
 // shortLaws writes costs in so many characters as are needed to tell them apart, or a few more. Of a single term the
 // formula says it.
 func shortLaws(laws []string) map[string]string {
 	const few = 24
 	texts := map[string]string{}
 	for _, law := range laws {
-		texts[law] = law
+		texts[law] = withFractions(law)
 		if _, formula, ok := strings.Cut(law, " = "); ok && !strings.Contains(law, ";") {
-			texts[law] = formula
+			texts[law] = withFractions(formula)
 		}
 	}
 	for most := few; ; most += few {

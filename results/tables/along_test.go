@@ -133,6 +133,19 @@ func TestShortLaws(t *testing.T) {
 	}
 }
 
+// Numbers that are fractions are written as such.
+func TestFractionsInLaws(t *testing.T) {
+	for formula, want := range map[string]string{
+		"c*abs(mu)^1.3333333333333333*sigma^-0.6666666666666666": "c*abs(mu)^(4/3)*sigma^-(2/3)",
+		"c*1.6493848884661177*sigma^-0.2":                        "c*1.6493848884661177*sigma^-0.2",
+		"0.08333333333333333*sigma":                              "(1/12)*sigma",
+	} {
+		if got := withFractions(formula); got != want {
+			t.Errorf("%s is %s, want %s", formula, got, want)
+		}
+	}
+}
+
 // A network of another law is not one of the published: it is named, and gets no verdict.
 func TestLawsAgainstPublished(t *testing.T) {
 	read := priced("cost = c*abs(mu)*sigma^-rho", 0.1, 0, 0.5, 1) // has rho and c of the published network

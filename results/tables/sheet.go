@@ -63,6 +63,7 @@ func newSheet(v variant, rows []relation, title func(store.Settings) string, pub
 // short is a title that a column has room for.
 func short(title string) string {
 	const most = 28
+	title = withFractions(title)
 	if text := []rune(title); len(text) > most {
 		return string(text[:most-1]) + "…"
 	}
