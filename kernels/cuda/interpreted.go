@@ -42,8 +42,20 @@ func (d *interpreted) Info() Info {
 	}
 }
 
-// parsed keeps modules, which are immutable, for all interpreters of the process.
+// parsed keeps the modules that come with the program, which are immutable, for all interpreters of the process. Those
+// with formulas in them are as many as there are formulas.
 var parsed sync.Map
+
+// ownTexts are the texts that come with the program.
+var ownTexts = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	for _, e := range entries {
+		if text, err := PTX(e.source); err == nil {
+			all[text] = true
+		}
+	}
+	return all
+})
 
 func (d *interpreted) Load(text string) (Module, error) {
 	if m, ok := parsed.Load(text); ok {
@@ -53,7 +65,9 @@ func (d *interpreted) Load(text string) (Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed.Store(text, m)
+	if ownTexts()[text] {
+		parsed.Store(text, m)
+	}
 	return interpretedModule{m}, nil
 }
 
