@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"quantal/internal/pythontest"
+	"quantal/kernels/cpu"
 )
 
 // block is a fenced block of a document: a file to save, or commands with what they write.
@@ -96,8 +97,8 @@ func matches(shown, written []string) error {
 
 // The commands of the tutorial do what it says, from the document as it is, in an empty folder without a network.
 func TestTutorial(t *testing.T) {
-	if testing.Short() {
-		t.Skip("trains for a quarter of a minute")
+	if testing.Short() || os.Getenv(cpu.KernelVariable) == "portable" {
+		t.Skip("trains for a quarter of a minute, with the portable kernels for four")
 	}
 	docs := filepath.Join("..", "..", "docs")
 	text, err := os.ReadFile(filepath.Join(docs, "laws.md"))
