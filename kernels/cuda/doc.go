@@ -23,6 +23,7 @@
 //	update_*sigma       UpdateShared                                    groups; only where sigma is shared
 //	accumulate          SumGradient of all layers                       as update_*, which it replaces
 //	langevin            Fluctuate of all layers                         the same
+//	learn*              UpdateSynapses of all layers                    the same
 //
 // The middle kernel also gathers the minibatch of the next step, into the half of the input buffer that is not in use.
 // With larger layers every instruction is a separate launch:
@@ -35,6 +36,7 @@
 //	update_*sigma       UpdateShared
 //	accumulate          SumGradient of all layers, after the last Backward
 //	langevin            Fluctuate of all layers, after the last Backward
+//	learn*              UpdateSynapses of all layers, after the last Backward
 //
 // The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of
 // the step, the position of its minibatch and Adam's bias corrections come from an array on the device, computed on the
@@ -61,7 +63,11 @@
 // Each rule that trains has its own update kernels, from one template: those without a suffix are Adam's, those with
 // _sgd, _momentum or _rmsprop belong to these rules.
 //
-// State is [member][field][layer][row][stride]: mu and its moments, phi and its. Bytes moved per synapse and step of
+// The kernels with _priced in their names are those for costs of any form, learn those for synapses with parameters of
+// their own: the host writes the formulas into their text before it is loaded. Their registers depend on the formulas.
+//
+// State is [member][field][layer][row][stride]: mu and its moments, phi and its; then the parameters of synapses that have their own, each
+// with its moments, while mu and phi have none. Bytes moved per synapse and step of
 // the first layer, which has 85 % of the published network's synapses, with Adam's two moments (8 less per moment and
 // parameter without):
 //
