@@ -66,10 +66,10 @@
 // The kernels with _priced in their names are those for costs of any form, learn those for synapses with parameters of
 // their own: the host writes the formulas into their text before it is loaded. Their registers depend on the formulas.
 //
-// State is [member][field][layer][row][stride]: mu and its moments, phi and its; then the parameters of synapses that have their own, each
-// with its moments, while mu and phi have none. Bytes moved per synapse and step of
-// the first layer, which has 85 % of the published network's synapses, with Adam's two moments (8 less per moment and
-// parameter without):
+// State is [member][field][layer][row][stride]: mu and its moments, phi and its; then the parameters of synapses that
+// have their own, each with its moments, while mu and phi have none. Bytes moved per synapse and step of the first
+// layer, which has 85 % of the published network's synapses, with Adam's two moments (8 less per moment and parameter
+// without):
 //
 //	                       forward   update          sum
 //	sigma per synapse      8         24 + 24         56
