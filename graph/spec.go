@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -216,7 +215,7 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 	g := gorgonia.NewGraph()
 	var numbers []string
 	for _, c := range s.Costs {
-		numbers = append(numbers, slices.DeleteFunc(slices.Clone(c.Numbers()), s.Synapse.has)...)
+		numbers = append(numbers, s.Synapse.Numbers(c)...)
 	}
 	m := &Model{Spec: s, Graph: g, Scalars: NewScalars(g, dt, numbers...)}
 	layout := s.Layout()

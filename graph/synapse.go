@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -70,14 +71,7 @@ func (s *Synapse) Quantities() []string {
 
 // has reports whether a name is that of a quantity; nil has none.
 func (s *Synapse) has(name string) bool {
-	if s != nil {
-		for _, l := range s.Links {
-			if l.Name == name {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.Contains(s.Quantities(), name)
 }
 
 // names lists those of the parameters; nil for nil, whose are mu and phi.
@@ -95,23 +89,12 @@ func (s *Synapse) names() []string {
 // Reads reports whether a law reads a quantity of the synapse, so that it is no price of mu and sigma alone; of nil it
 // reads none.
 func (s *Synapse) Reads(l Law) bool {
-	for _, name := range l.Numbers() {
-		if s.has(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.Numbers(), s.has)
 }
 
 // Numbers are those of a law that are not quantities of the synapse; all for nil.
 func (s *Synapse) Numbers(l Law) []string {
-	var names []string
-	for _, name := range l.Numbers() {
-		if !s.has(name) {
-			names = append(names, name)
-		}
-	}
-	return names
+	return slices.DeleteFunc(slices.Clone(l.Numbers()), s.has)
 }
 
 func (s *Synapse) String() string {
