@@ -291,6 +291,22 @@ func TestLawsCompile(t *testing.T) {
 }
 
 // The check of Compile notices wrong slopes of every law with a name, steep ones too, and no right ones.
+// A law whose terms cancel has a slope of 0, and differences that are rounding alone.
+func TestCancellingLawsCompile(t *testing.T) {
+	for _, text := range []string{
+		"-((0.5-(0.25+mu)) + (mu-0.25))", "1000*((mu+0.3)-mu-0.3)", "(sigma+0.1)-sigma", "c*((1e6+mu)-1e6-mu)",
+		"(mu*sigma+0.7)-sigma*mu", "square(mu+0.1)-square(mu)-0.2*mu", "log(exp(sigma))-sigma+1e-9*sigma",
+	} {
+		l, err := ParseLaw("price = " + text)
+		if err == nil {
+			_, err = CompileSpec(Spec{Sizes: []int{3, 2}, Batch: 1, Costs: []Law{l}}, kernels.DefaultAdam())
+		}
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestWrongSlopesAreNoticed(t *testing.T) {
 	texts := []string{"steep = c*sigma^-8*exp(mu)", "kinks = min(abs(mu), sigma) + max(sigma, c)"}
 	for _, named := range synapse.Laws() {
