@@ -94,7 +94,7 @@ func printComparison(out io.Writer, c *tables.Comparison) error {
 		}
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	fmt.Fprintln(w, "\ncolumn\ttolerance\tverdict\tbeyond\tlargest deviation")
+	fmt.Fprintf(w, "\ncolumn\ttolerance\tverdict\tbeyond\trms\tp < %g by seeds\tlargest deviation\n", tables.RareP)
 	for _, v := range c.Columns {
 		tolerance, largest := v.Tolerance, "-"
 		if tolerance == "" {
@@ -103,7 +103,13 @@ func printComparison(out io.Writer, c *tables.Comparison) error {
 		if !math.IsNaN(v.Largest) {
 			largest = fmt.Sprintf("%s at %s", tables.FormatDeviation(v.Column, v.Largest), v.At)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%s\n", v.Column, tolerance, v.Verdict, v.Beyond, v.Compared, largest)
+		rare := "-"
+		if v.Scattered > 0 {
+			rare = fmt.Sprintf("%d of %d", v.Rare, v.Scattered)
+		}
+		rms := strings.TrimPrefix(tables.FormatDeviation(v.Column, v.RMS), "+")
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%s\t%s\t%s\n", v.Column, tolerance, v.Verdict, v.Beyond, v.Compared, rms,
+			rare, largest)
 	}
 	if n := len(c.Unfit); n > 0 {
 		fmt.Fprintf(w,

@@ -38,11 +38,19 @@ type ColumnVerdict struct {
 	Unit      string  `json:"unit"`   // of deviations and tolerance: percentage points, or relative
 	Tolerance string  `json:"tolerance,omitempty"`
 	Compared  int     `json:"compared"`
-	Beyond    int     `json:"beyond"`  // the tolerance
-	Largest   float64 `json:"largest"` // deviation, by its size
-	At        string  `json:"at"`      // its point
-	Verdict   string  `json:"verdict"` // Within, Beyond, or NotJudged without a tolerance or a value
+	Beyond    int     `json:"beyond"`    // the tolerance
+	Largest   float64 `json:"largest"`   // deviation, by its size
+	At        string  `json:"at"`        // its point
+	RMS       float64 `json:"rms"`       // root mean square of the deviations, 0 if there is none
+	Scattered int     `json:"scattered"` // points whose seeds say how much a network scatters
+	Rare      int     `json:"rare"`      // those of them with a probability below RareP
+	Verdict   string  `json:"verdict"`   // Within, Beyond, or NotJudged without a tolerance or a value
+
+	valued int // points with a deviation
 }
+
+// RareP is the probability below which a deviation is rare among seeds.
+const RareP = 0.05
 
 // Verdicts on a column.
 const (
@@ -303,6 +311,16 @@ func newDeviation(column comparedColumn, ours Interval, published, tolerance flo
 // count includes a deviation in the verdict on its column.
 func (v *ColumnVerdict) count(d Deviation, where string) {
 	v.Compared++
+	if size := math.Abs(d.Deviation); !math.IsNaN(size) {
+		v.valued++
+		v.RMS = math.Sqrt((v.RMS*v.RMS*float64(v.valued-1) + size*size) / float64(v.valued))
+	}
+	if !math.IsNaN(d.P) {
+		v.Scattered++
+		if d.P < RareP {
+			v.Rare++
+		}
+	}
 	if math.IsNaN(v.Largest) || math.Abs(d.Deviation) > math.Abs(v.Largest) {
 		v.Largest, v.At = d.Deviation, where
 	}

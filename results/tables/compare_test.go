@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,24 @@ func TestDeviationsByHand(t *testing.T) {
 	check(t, err)
 	if d := c.Points[0].Deviations[0]; !near(d.P, 0.05, 1e-5) || !near(d.SeedSDs, -2.776445, 1e-6) {
 		t.Errorf("%+v", d)
+	}
+}
+
+// A column's sum: the root mean square, and how many deviations are rare among seeds.
+func TestColumnSums(t *testing.T) {
+	five := func(c, mean float64) []store.Record {
+		var list [][2]float64
+		for i := range 5 {
+			list = append(list, [2]float64{mean + float64(i-2), 1})
+		}
+		return at(2, c, list...)
+	}
+	records := slices.Concat(five(0.1, 92), five(1, 80), at(2, 10, [2]float64{50, 1}))
+	c, err := Compare(records, []Published{heterogeneous(2, 0.1, 92+2.8*math.Sqrt(2.5*1.2), 1),
+		heterogeneous(2, 1, 80+2.7*math.Sqrt(2.5*1.2), 1), heterogeneous(2, 10, 48, 1)}, nil)
+	check(t, err)
+	if v := c.Columns[0]; !near(v.RMS, math.Sqrt((3*(2.8*2.8+2.7*2.7)+4)/3), 1e-9) || v.Scattered != 2 || v.Rare != 1 {
+		t.Errorf("%+v", v)
 	}
 }
 

@@ -317,10 +317,11 @@ func (g *Grid) pointsSection() Section {
 // section is the comparison with published values.
 func (c *Comparison) section() Section {
 	verdicts := ReportTable{Header: []string{"published", "ours", "tolerance", "verdict", "largest deviation at", "by",
-		"beyond", "compared"}, Text: 5}
+		"rms", "beyond", "compared", fmt.Sprintf("p < %g", RareP), "with a p"}, Text: 5}
 	for _, v := range c.Columns {
 		verdicts.Rows = append(verdicts.Rows, []string{v.Column, v.Ours, v.Tolerance, v.Verdict, v.At,
-			FormatDeviation(v.Column, v.Largest), strconv.Itoa(v.Beyond), strconv.Itoa(v.Compared)})
+			FormatDeviation(v.Column, v.Largest), strings.TrimPrefix(FormatDeviation(v.Column, v.RMS), "+"),
+			strconv.Itoa(v.Beyond), strconv.Itoa(v.Compared), strconv.Itoa(v.Rare), strconv.Itoa(v.Scattered)})
 	}
 	t := ReportTable{Header: []string{"network", "column", "verdict", "seeds", "ours", "published", "deviation",
 		"seed SDs", "p"}, Text: 3}
