@@ -17,7 +17,7 @@ func compareCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "compare",
 		Usage:     "compare a grid with published values, and say whether it reproduces them",
-		UsageText: "quantal compare GRID FILE.csv [--tolerance COLUMN=VALUE]... [--json]",
+		UsageText: "quantal compare GRID FILE.csv [--tolerance COLUMN=VALUE]... [--csv | --json]",
 		Description: "Networks and published values belong together if rho, c and noise agree. The file may give\n" +
 			"other settings of the published networks in columns named as in table.csv:\n" +
 			strings.Join(grid.Kinds().Columns, ", ") + ".\n" +
@@ -32,9 +32,13 @@ func compareCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "tolerance",
 				Usage: "another tolerance, `COLUMN=VALUE`, as in accuracy_percent=2, sigma_rms=5% or loss_nats=0.1; " +
 					"may be given several times"},
+			&cli.BoolFlag{Name: "csv", Usage: "write a table, with a row for each figure of each point"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
+			if c.Bool("csv") && c.Bool("json") {
+				return usage("--csv and --json: want one of them")
+			}
 			if c.Args().Len() != 2 {
 				return usage("compare: want two arguments, the grid folder and a CSV file; got %d", c.Args().Len())
 			}
@@ -61,6 +65,8 @@ func compareCommand() *cli.Command {
 			switch {
 			case c.Bool("json"):
 				err = printJSON(c, comparison)
+			case unfit == nil && c.Bool("csv"):
+				err = comparison.EncodeCSV(c.App.Writer)
 			case unfit == nil:
 				err = printComparison(c.App.Writer, comparison)
 			}

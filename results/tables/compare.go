@@ -2,6 +2,7 @@ package tables
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -223,6 +224,33 @@ func Compare(records []store.Record, published []Published, tolerances Tolerance
 		return nil, store.Nothing("tables: no finished point has rho, c and noise of a published one: nothing to compare")
 	}
 	return c, nil
+}
+
+// comparedRow is a row of the comparison as a table.
+type comparedRow struct {
+	Rho      string  `json:"rho"`
+	RhoValue float64 `json:"rho_value"`
+	C        float64 `json:"c"`
+	Noise    string  `json:"noise"`
+	About    string  `json:"about"`
+	Seeds    int     `json:"seeds"`
+	Diverged int     `json:"diverged"`
+	Deviation
+}
+
+// EncodeCSV writes a row for each figure of each point.
+func (c *Comparison) EncodeCSV(w io.Writer) error {
+	var rows []comparedRow
+	for _, p := range c.Points {
+		for _, d := range p.Deviations {
+			rows = append(rows, comparedRow{p.Rho, p.RhoValue, p.C, p.Noise, p.About, p.Seeds, p.Diverged, d})
+		}
+	}
+	t, err := tableOf(rows, func(row comparedRow) []cell { return cellsIn(row) })
+	if err == nil {
+		_, err = w.Write(t.csv())
+	}
+	return err
 }
 
 // nearestPublished finds the published values of a network's rho, c and noise, and their other differences; of several,
