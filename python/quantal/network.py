@@ -1,0 +1,161 @@
+"""A trained network, in numpy and in PyTorch."""
+import hashlib
+import json
+import struct
+
+import numpy as np
+
+from . import noise
+
+GROUP = 20  # test examples that share one draw of the weights
+
+
+def _softplus(y):
+    return np.logaddexp(0, y.astype(float)).astype(np.float32)
+
+
+def _sigmoid(y):
+    return np.exp(-np.logaddexp(0, -y.astype(float))).astype(np.float32)
+
+
+def _gelu(y):
+    from math import erfc, sqrt
+
+    return (y * np.vectorize(erfc, otypes=[float])(-y.astype(float) / sqrt(2)) / 2).astype(np.float32)
+
+
+# Each activation with the module of PyTorch that is the same.
+ACTIVATIONS = {
+    "linear": (lambda y: y, lambda nn: nn.Identity()),
+    "relu": (lambda y: np.maximum(y, 0), lambda nn: nn.ReLU()),
+    "tanh": (np.tanh, lambda nn: nn.Tanh()),
+    "leaky-relu": (lambda y: np.where(y < 0, np.float32(0.01) * y, y), lambda nn: nn.LeakyReLU(0.01)),
+    "sigmoid": (_sigmoid, lambda nn: nn.Sigmoid()),
+    "softplus": (_softplus, lambda nn: nn.Softplus()),
+    "gelu": (_gelu, lambda nn: nn.GELU()),
+}
+
+
+def read_safetensors(path):
+    """The arrays of a safetensors file by their names, and its metadata. A file of quantal has a checksum, which must
+    be right; damage is a ValueError."""
+    with open(path, "rb") as f:
+        raw = f.read()
+    try:
+        (n,) = struct.unpack("<Q", raw[:8])
+        header = json.loads(raw[8 : 8 + n])
+        metadata = header.pop("__metadata__", {})
+        if "sha256" in metadata:
+            at = raw.index(metadata["sha256"].encode())
+            blank = raw[:at] + b"0" * 64 + raw[at + 64 :]
+            if hashlib.sha256(blank).hexdigest() != metadata["sha256"]:
+                raise ValueError("the checksum is not that of the file")
+        tensors = {}
+        for name, t in header.items():
+            begin, end = t["data_offsets"]
+            data = np.frombuffer(raw[8 + n + begin : 8 + n + end], {"F32": "<f4", "F64": "<f8"}[t["dtype"]])
+            tensors[name] = data.reshape(t["shape"])
+    except (struct.error, KeyError, ValueError) as e:
+        raise ValueError(f"{path}: damaged, or not a safetensors file: {e}") from e
+    return tensors, metadata
+
+
+class Network:
+    """A network of a checkpoint, or of a finished point of a grid.
+
+    mu and sigma are lists with an array [neurons][inputs + 1] of float32 for each layer, the bias in the last column;
+    so is each of quantities, what synapses learn in their place (n, p and q of quantal synapses).
+    """
+
+    def __init__(self, tensors, metadata):
+        if metadata.get("format") not in ("quantal-checkpoint", "quantal-network"):
+            raise ValueError(f"is of format {metadata.get('format')!r}, want a checkpoint or a network of quantal")
+        graph = json.loads(metadata["graph"])
+        self.sizes, self.activation, self.likelihood = graph["sizes"], graph["activation"], graph["likelihood"]
+        self.sharing, self.seed, self.step = metadata["sharing"], int(metadata["seed"]), int(metadata["step"])
+        self.pixel_mean = float(metadata.get("pixel_mean", 0.1307))
+        self.pixel_sd = float(metadata.get("pixel_sd", 0.3081))
+        self.mu, self.sigma, self.quantities = [], [], {}
+
+        def layer(i, name):
+            return np.column_stack([tensors[f"layer{i}.weight.{name}"], tensors[f"layer{i}.bias.{name}"]])
+
+        for i in range(len(self.sizes) - 1):
+            self.mu.append(layer(i, "mu"))
+            if self.sharing == "synapse":
+                phi = layer(i, "phi")
+            elif self.sharing == "none":
+                phi = np.float32(-np.inf)
+            else:
+                phi = tensors["phi" if self.sharing == "network" else f"layer{i}.phi"].reshape(-1, 1)
+            self.sigma.append(np.broadcast_to(_softplus(phi), self.mu[i].shape))
+            if metadata.get("synapse") == "quantal":
+                for name, parameter, of in (("n", "n_raw", _softplus), ("p", "p_raw", _sigmoid), ("q", "q", np.array)):
+                    self.quantities.setdefault(name, []).append(of(layer(i, parameter)))
+
+    @classmethod
+    def read(cls, path):
+        """The network of a checkpoint file, or of GRID/points/ID.safetensors."""
+        return cls(*read_safetensors(path))
+
+    def sample(self, draw=0, step=None, stream=noise.EVALUATION):
+        """Weights mu + sigma xi as quantal draws them, a list like mu: by default those of a test of this network, in
+        which draw counts the groups of 20 examples. In training, stream is noise.TRAIN, draw 0, and step counts the
+        minibatches from 0 on (of a network with the means and sigmas of that step)."""
+        step = self.step if step is None else step
+        return [
+            mu + sigma * noise.normals(self.seed, stream, layer, step, draw, *mu.shape)
+            for layer, (mu, sigma) in enumerate(zip(self.mu, self.sigma))
+        ]
+
+    def inputs(self, images):
+        """Images of pixels from 0 to 255, [n][...], as the network's inputs, [n][inputs] of float32."""
+        pixels = np.reshape(images, (len(images), -1))
+        return ((pixels / 255 - self.pixel_mean) / self.pixel_sd).astype(np.float32)
+
+    def forward(self, images, weights=None):
+        """The outputs (logits) [n][outputs] for images of pixels from 0 to 255, by the means or weights of sample."""
+        h, weights = self.inputs(images), self.mu if weights is None else weights
+        for i, w in enumerate(weights):
+            h = h @ w[:, :-1].T + w[:, -1]
+            if i < len(weights) - 1:
+                h = ACTIVATIONS[self.activation][0](h)
+        return h
+
+    def evaluate(self, images, labels, draws=0):
+        """What quantal eval reports of a test set, in the same order and with the same draws of the weights:
+        accuracy_... and loss_... of sampled and mean, and, with draws, of predictive and expected_log."""
+        if self.likelihood != "categorical":
+            raise ValueError(f"the likelihood is {self.likelihood}, want categorical")
+        log_p = {"sampled": [], "mean": [_log_softmax(self.forward(images))]}
+        for group, first in enumerate(range(0, len(images), GROUP)):
+            part = images[first : first + GROUP]
+            log_p["sampled"].append(_log_softmax(self.forward(part, self.sample(group))))
+            if draws:
+                each = [_log_softmax(self.forward(part, self.sample(group * draws + d))) for d in range(draws)]
+                log_p.setdefault("predictive", []).append(np.logaddexp.reduce(each, 0) - np.log(draws))
+                log_p.setdefault("expected_log", []).append(np.mean(each, 0))
+        result = {}
+        for name, parts in log_p.items():
+            table = np.concatenate(parts)
+            result["accuracy_" + name] = float(np.mean(table.argmax(1) == labels))
+            result["loss_" + name] = float(-table[np.arange(len(labels)), labels].mean())
+        return result
+
+    def torch(self, weights=None):
+        """torch.nn.Sequential of Linear and the activation, with the means, or weights of sample; its input is that of
+        inputs. quantal export --format torch writes its state_dict."""
+        import torch
+
+        layers, weights = [], self.mu if weights is None else weights
+        for i, w in enumerate(weights):
+            linear = torch.nn.Linear(w.shape[1] - 1, w.shape[0])
+            linear.weight.data = torch.tensor(w[:, :-1])
+            linear.bias.data = torch.tensor(w[:, -1])
+            layers += [linear] if i == 0 else [ACTIVATIONS[self.activation][1](torch.nn), linear]
+        return torch.nn.Sequential(*layers)
+
+
+def _log_softmax(y):
+    y = y.astype(float)
+    return y - np.logaddexp.reduce(y, 1, keepdims=True)
