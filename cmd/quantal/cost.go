@@ -29,7 +29,7 @@ func costCommand() *cli.Command {
 		Description: "Reads a formula for the price of one synapse, or takes a law by its name, and\n" +
 			"writes its slopes, what it costs over sigma and mu, and where it is singular.\n" +
 			"Names in a formula other than mu and sigma are numbers. Operators: + - * / ^,\n" +
-			"comparisons, condition ? a : b. Functions: " + wrapped(graph.Functions(), 33) + ".",
+			"comparisons, condition ? a : b. Functions: " + wrapped(strings.Join(graph.Functions(), ", "), 33) + ".",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "list", Usage: "the laws that come with the program"},
 			&cli.StringSliceFlag{Name: "set", Usage: "a number of the law, as `NAME=VALUE`", DefaultText: "1 each"},
@@ -73,14 +73,11 @@ func costCommand() *cli.Command {
 	}
 }
 
-// wrapped is a list of words in lines that fit into 80 columns, the first with less room.
-func wrapped(words []string, first int) string {
+// wrapped is text in lines that fit into 80 columns, the first with less room.
+func wrapped(text string, first int) string {
 	var b strings.Builder
 	room := first
-	for i, w := range words {
-		if i < len(words)-1 {
-			w += ","
-		}
+	for i, w := range strings.Fields(text) {
 		if room < len(w)+1 {
 			b.WriteString("\n")
 			room = 77

@@ -123,7 +123,8 @@ func TestPythonsNetworksInPyTorch(t *testing.T) {
 	smallData(t)
 	var folders []string
 	for _, a := range kernels.Activations() {
-		quantalDo(t, "train"+trainSmall+" --draws 0 --activation "+a.String()+" --out "+a.String())
+		quantalDo(t, "train"+trainSmall+" --draws 0 --activation "+a.String()+" --out "+a.String(),
+			"export "+a.String()+" --format torch")
 		folders = append(folders, a.String())
 	}
 	var worst map[string]float64
@@ -143,6 +144,11 @@ for folder in sys.argv[1:]:
     for weights in (None, network.sample(4)):
         y, want = network.torch(weights)(inputs).detach().numpy(), network.forward(images, weights)
         difference = max(difference, float(np.abs(y - want).max() / np.abs(want).max()))
+    tensors, metadata = quantal.read_safetensors(folder + "/state_dict.safetensors")
+    loaded = network.torch(network.sample(5))
+    loaded.load_state_dict({name: torch.tensor(t) for name, t in tensors.items()})
+    assert metadata["format"] == "pt" and metadata["activation"] == folder
+    assert torch.equal(loaded(inputs), network.torch()(inputs))
     worst[folder] = difference
 print(json.dumps(worst))`, &worst, folders...)
 	if len(worst) != len(folders) {
