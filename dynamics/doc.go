@@ -21,6 +21,16 @@
 //	NAME.svg, .png     each figure, with its caption in NAME.txt and the numbers drawn in NAME.json
 //	parts/             while it is unfinished: its finished parts ([Parts]), from which the same command continues
 //
+// An experiment that starts from a trained network may start from several ([Start]), which differ only in the seed. It
+// is then made with each, in a folder of its own within that of the experiment, NETWORK/, with all of the above; what
+// needs no network is made once, in alone/. Noise differs too: the seed of the experiment is there further by the
+// network's less 1. The folder of the experiment has, of all networks,
+//
+//	summary.json       the summaries of the networks, and the means of means.csv
+//	table.csv          the rows of all tables, with the columns network and seed
+//	means.csv          for each outcome of the experiment: networks, mean, half of its 95 % interval over networks by the
+//	                   t distribution, and standard deviation; also of differences within a network ([Outcome])
+//
 // Noise comes from stream dynamics of the noise of package kernels, a pure function of the seed and of where it is
 // used: table and figures have the same bytes for the same seed and kernel set, with any number of threads. Experiments
 // may share words of that stream, because they are never combined in a figure; within an experiment no two uses do.

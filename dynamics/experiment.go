@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"quantal/internal/setting"
+	"quantal/results/draw"
 	"quantal/results/store"
+	"quantal/results/tables"
 	"quantal/train"
 )
 
@@ -34,6 +36,13 @@ type Design[Config interface {
 	About func(Config) []any // values to log when it begins, in pairs
 	Run   func(context.Context, Config, *Network, Job) (Findings[Summary, Row], error)
 	Print func(io.Writer, Findings[Summary, Row]) error // tables for a person
+
+	// Of an experiment with several networks. Outcomes are the numbers whose means over them it states; Together draws
+	// what they show together, if it is not nil. Alone splits off what needs no network, so that it is made once; nil if
+	// everything needs one.
+	Outcomes func(Findings[Summary, Row]) []Outcome
+	Together func(Config, []Findings[Summary, Row]) ([]draw.Illustration, error)
+	Alone    func(Config) (alone, each Config, some bool)
 }
 
 // Experiment is an experiment with any type of configuration and findings.
@@ -55,6 +64,13 @@ type Setup struct {
 	kernels func() (string, error)
 	about   func() []any
 	run     func(context.Context, *Network, Job) (*Result, error)
+
+	// Of several networks: split says whether something is made without one, take configures either that or the rest, each
+	// makes the experiment with one of them, and together has the results of all.
+	split    func() bool
+	take     func(alone bool)
+	each     func(context.Context, *store.Folder, *Network, Job) error
+	together func([]member) *Result
 }
 
 // Result holds the findings of an experiment.
@@ -91,8 +107,78 @@ func (d Design[Config, Summary, Row]) Experiment() Experiment {
 			}
 			return &Result{Summary: f.Summary, Print: func(out io.Writer) error { return d.Print(out, f) }, save: f.Save}, nil
 		}
+		d.several(s, &config)
 		return s, nil
 	}}
+}
+
+// several has what an experiment with several networks does.
+func (d Design[Config, Summary, Row]) several(s *Setup, config *Config) {
+	var without, each Config
+	s.split = func() (some bool) {
+		if each = *config; d.Alone != nil {
+			without, each, some = d.Alone(*config)
+		}
+		return some
+	}
+	s.take = func(alone bool) {
+		if *config = each; alone {
+			*config = without
+		}
+	}
+	var all []Findings[Summary, Row]
+	s.each = func(ctx context.Context, folder *store.Folder, n *Network, job Job) error {
+		type kept struct { // all but the figures, which are in the folder
+			Summary Summary
+			Table   []Row
+		}
+		k, err := Part(job.Parts, "findings", func() (kept, error) {
+			f, err := d.Run(ctx, *config, n, job)
+			if err == nil {
+				_, err = f.Save(folder)
+			}
+			return kept{f.Summary, f.Table}, err
+		})
+		all = append(all, Findings[Summary, Row]{Summary: k.Summary, Table: k.Table})
+		return err
+	}
+	s.together = func(members []member) *Result {
+		summary := Several[Summary]{}
+		var table [][]any
+		var outcomes [][]Outcome
+		var singles []Findings[Summary, Row]
+		for i, f := range all {
+			m := members[i]
+			for _, r := range f.Table {
+				table = append(table, []any{m.memberColumns, r})
+			}
+			if m.Seed == nil {
+				summary.Alone = &f.Summary
+				continue
+			}
+			summary.Networks = append(summary.Networks, Single[Summary]{m.Name, *m.Seed, f.Summary})
+			outcomes, singles = append(outcomes, d.Outcomes(f)), append(singles, f)
+		}
+		summary.Means = meansOf(outcomes)
+		return &Result{Summary: summary,
+			Print: func(out io.Writer) error { return printMeans(out, len(singles), summary.Means) },
+			save: func(folder *store.Folder) ([]string, error) {
+				var figures []draw.Illustration
+				if d.Together != nil {
+					var err error
+					if figures, err = d.Together(*config, singles); err != nil {
+						return nil, err
+					}
+				}
+				if err := tables.WriteTable(folder.Path(meansName), summary.Means); err != nil {
+					return nil, err
+				}
+				if err := tables.WriteJoined(folder.Path(tableName), table); err != nil {
+					return nil, err
+				}
+				return save(folder, figures, summary)
+			}}
+	}
 }
 
 // SeedAndThreads are settings that every experiment has.
@@ -112,23 +198,23 @@ func (s *Setup) ReadFile(path string) error {
 	return err
 }
 
-// Settle makes the experiment quick, if requested, and reads how the network that it starts from was trained: that of
-// the run folder, if one is named, or of the configuration. The experiment, not the run, decides on which device that
-// network runs.
-func (s *Setup) Settle(h train.Host, quick bool, run string) error {
+// Settle makes the experiment quick, if requested, and reads how the networks that it starts from were trained: those
+// of the named folders of runs, of grids, or GRID/ID, if there are any, or of the configuration. The experiment, not
+// the run, decides on which device they run.
+func (s *Setup) Settle(h train.Host, quick bool, networks ...string) error {
 	if quick {
 		s.quick()
 	}
 	if s.Start == nil {
 		return nil
 	}
-	if run != "" {
-		s.Start.Network = run
+	if err := s.Start.choose(h, networks); err != nil {
+		return err
 	}
 	if quick {
 		*s.Start = s.Start.Quick()
 	}
-	if s.needs() || run != "" {
+	if s.needs() || len(networks) > 0 {
 		if err := s.Start.ReadTraining(h); err != nil {
 			return err
 		}
@@ -143,6 +229,12 @@ func (s *Setup) Check() error {
 		return err
 	}
 	if s.Start != nil {
+		if err := s.Start.check(s.needs()); err != nil {
+			return err
+		}
+		if len(s.Start.Seeds) == 1 {
+			s.Start.Training.Seed = s.Start.Seeds[0]
+		}
 		threads, _ := s.Settings.Find("threads") // which each has
 		s.Start.Training.Threads = *threads.Value.(*int)
 		if err := s.Start.Training.Check(); err != nil {
@@ -170,48 +262,32 @@ type Watch struct {
 }
 
 // Make makes the experiment in a run folder, continuing the work of an earlier process there, and saves its findings.
+// With several networks each has a run folder within that, and the findings are of all.
 func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch) (*Result, error) {
-	device, kernels, err := s.place()
+	at, err := s.place()
 	if err != nil {
 		return nil, err
 	}
 	if about := s.about(); about != nil {
-		h.Logger().Info(s.Name, append(about, "kernels", kernels)...)
+		h.Logger().Info(s.Name, append(about, "kernels", at.Kernels)...)
+	}
+	var several []member
+	if s.Start != nil && s.needs() {
+		if several, err = s.Start.members(h); err != nil {
+			return nil, err
+		}
 	}
 	folder, err := store.CreateExperiment(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.Close()
-	if err := folder.WriteConfig(s.Settings.Document()); err != nil {
-		return nil, err
+	if several != nil {
+		return s.makeSeveral(ctx, h, folder, at, several, watch)
 	}
-	environment := store.ReadEnvironmentHere()
-	environment.Device, environment.Kernels = device, kernels
-	if err := folder.WriteEnvironment(environment); err != nil {
-		return nil, err
-	}
-	owner, err := partsOwner(folder, kernels)
+	network, job, err := s.prepare(ctx, h, folder, at, watch)
 	if err != nil {
 		return nil, err
-	}
-	parts, dropped, err := OpenParts(dir, owner)
-	if err != nil {
-		return nil, err
-	}
-	if dropped {
-		h.Logger().Warn("the parts in the folder are of other settings, kernels or version: starting from the beginning",
-			"folder", dir)
-	}
-	job := Job{Progress: watch.Progress, Parts: parts}
-	var network *Network
-	if s.needs() {
-		if network, err = s.Start.Open(ctx, h, dir, watch.Training); err != nil {
-			return nil, err
-		}
-		if err := network.claim(h, job); err != nil {
-			return nil, err
-		}
 	}
 	result, err := s.run(ctx, network, job)
 	if err != nil {
@@ -220,19 +296,62 @@ func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch)
 	if result.Files, err = result.save(folder); err != nil {
 		return nil, err
 	}
-	return result, parts.Remove()
+	return result, job.Parts.Remove()
 }
 
-// place is the device and the kernels on which the experiment will run.
-func (s *Setup) place() (device, kernels string, err error) {
+// record writes configuration and environment.
+func (s *Setup) record(folder *store.Folder, at place) error {
+	if err := folder.WriteConfig(s.Settings.Document()); err != nil {
+		return err
+	}
+	environment := store.ReadEnvironmentHere()
+	environment.Device, environment.Kernels = at.Device, at.Kernels
+	return folder.WriteEnvironment(environment)
+}
+
+// prepare begins the experiment in a folder, or continues it, with the network that it starts from, if it needs one.
+func (s *Setup) prepare(ctx context.Context, h train.Host, folder *store.Folder, at place, watch Watch) (*Network, Job,
+	error) {
+	job := Job{Progress: watch.Progress}
+	if err := s.record(folder, at); err != nil {
+		return nil, job, err
+	}
+	owner, err := partsOwner(folder, at.Kernels)
+	if err != nil {
+		return nil, job, err
+	}
+	dir, dropped := folder.Path(""), false
+	if job.Parts, dropped, err = OpenParts(dir, owner); err != nil {
+		return nil, job, err
+	}
+	if dropped {
+		h.Logger().Warn("the parts in the folder are of other settings, kernels or version: starting from the beginning",
+			"folder", dir)
+	}
+	if !s.needs() {
+		return nil, job, nil
+	}
+	network, err := s.Start.Open(ctx, h, dir, watch.Training)
+	if err == nil {
+		err = network.claim(h, job)
+	}
+	return network, job, err
+}
+
+// place is a device and its kernels.
+type place struct{ Device, Kernels string }
+
+// place is where the experiment will run.
+func (s *Setup) place() (p place, err error) {
 	if s.Start == nil {
-		if kernels, err = s.kernels(); err != nil {
+		p.Device = "cpu"
+		if p.Kernels, err = s.kernels(); err != nil {
 			err = &train.SettingsError{Err: err}
 		}
-		return "cpu", kernels, err
+		return p, err
 	}
 	d, err := train.ChooseDevice(s.Start.Training.Device)
-	return d.Name, d.Kernels, err
+	return place{d.Name, d.Kernels}, err
 }
 
 // partsOwner is everything on which the parts of an experiment depend. They are the same for any number of threads.

@@ -26,7 +26,7 @@ func setup(t *testing.T, e dynamics.Experiment, file string, flags ...string) *d
 			t.Fatal(err)
 		}
 	}
-	if err := s.Settle(train.Host{}, true, ""); err != nil {
+	if err := s.Settle(train.Host{}, true); err != nil {
 		t.Fatal(err)
 	}
 	for _, flag := range flags {

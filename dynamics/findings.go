@@ -18,23 +18,30 @@ type Findings[Summary, Row any] struct {
 	Figures []draw.Illustration
 }
 
-// tableName is the table in the folder of an experiment.
-const tableName = "table.csv"
+// Tables in the folder of an experiment; means are over several networks.
+const (
+	tableName = "table.csv"
+	meansName = "means.csv"
+)
 
 // Save writes the findings into a run folder, the summary last, and names the pictures.
 func (f Findings[Summary, Row]) Save(folder *store.Folder) ([]string, error) {
 	if err := tables.WriteTable(folder.Path(tableName), f.Table); err != nil {
 		return nil, err
 	}
-	var pictures []string
-	for _, i := range f.Figures {
+	return save(folder, f.Figures, f.Summary)
+}
+
+// save writes figures and the summary, and names the pictures.
+func save(folder *store.Folder, figures []draw.Illustration, summary any) (pictures []string, err error) {
+	for _, i := range figures {
 		files, err := i.Save(folder.Path(""))
 		if err != nil {
 			return nil, err
 		}
 		pictures = append(pictures, files...)
 	}
-	return pictures, folder.WriteSummary(f.Summary)
+	return pictures, folder.WriteSummary(summary)
 }
 
 // Draw draws figures one after the other. A figure with nothing to show is nil, and left out.

@@ -16,15 +16,18 @@ import (
 	"quantal/train"
 )
 
-// Start says from which network an experiment starts: that of a run folder, or otherwise one that it trains first.
+// Start says from which network an experiment starts: that of a run folder, or otherwise one that it trains first; or
+// from which ones, which differ only in the seed.
 type Start struct {
-	Network  string       // run folder; empty for a network that the experiment trains
-	Training train.Config // how that is trained; with a run folder, how its network was trained
+	Network  string       // run folder or GRID/ID; empty for a network that the experiment trains
+	Networks []string     // several of these
+	Seeds    Seeds        // of networks that the experiment trains; none for one with the seed of Training
+	Training train.Config // how these are trained; with a run folder, how its network was trained
 }
 
 // Quick trains a smaller network, on the built-in digits, in a few seconds.
 func (s Start) Quick() Start {
-	if s.Network == "" {
+	if len(s.paths()) == 0 {
 		s.Training.Data, s.Training.Hidden, s.Training.Epochs, s.Training.LearningRate = "glyphs", []int{30, 30}, 2, 1e-3
 		s.Training.SigmaInit = 0.02 // Adam would not move a smaller one far in so few steps
 	}
@@ -43,7 +46,9 @@ func (s *Start) settings() setting.List {
 			}},
 		{Name: "device", Unset: "auto", Help: "auto, cpu, cuda or cuda:N",
 			Read: func(text string) error { s.Training.Device = text; return nil }},
-		{Name: "network", Value: &s.Network},
+		{Name: "seeds", Value: &s.Seeds, Several: ",", Unset: "one network",
+			Help: "networks to train first, as 1-10 or 1,3,5: the experiment is made with each, and has means over them"},
+		{Name: "network", Value: &s.Network}, {Name: "networks", Value: &s.Networks},
 	}, s.Training.Settings().In("training")...)
 }
 
@@ -56,18 +61,38 @@ type Network struct {
 // NetworkFolder is the run folder, within that of an experiment, of the network that the experiment trains first.
 const NetworkFolder = "network"
 
-// ReadTraining reads how the network of the run folder was trained, if one is named, so that unusable settings are
+// ReadTraining reads how the networks of run folders were trained, if any are named, so that unusable settings are
 // reported before anything is made.
 func (s *Start) ReadTraining(h train.Host) error {
-	if s.Network == "" {
-		return nil
+	var configs []train.Config
+	for _, path := range s.paths() {
+		c, err := readTraining(h, path)
+		if err != nil {
+			return err
+		}
+		configs = append(configs, c)
 	}
-	folder, err := store.View(s.Network)
+	if len(configs) > 0 {
+		s.Training = configs[0]
+	}
+	return alike(s.paths(), configs)
+}
+
+// readTraining reads how the network of a run folder, or GRID/ID, was trained.
+func readTraining(h train.Host, path string) (train.Config, error) {
+	if _, _, ok := grid.Locate(path); ok {
+		n, err := grid.ReadNetwork(h, path)
+		if err != nil {
+			return train.Config{}, err
+		}
+		return n.Config, nil
+	}
+	folder, err := store.View(path)
 	if err != nil {
-		return err
+		return train.Config{}, err
 	}
-	s.Training, err = h.ReadConfig(folder)
-	return errors.Join(err, folder.Close())
+	c, err := h.ReadConfig(folder)
+	return c, errors.Join(err, folder.Close())
 }
 
 // Open reads the network that an experiment starts from, or trains it in the experiment's run folder, unless that was
@@ -81,7 +106,7 @@ func (s Start) Open(ctx context.Context, h train.Host, runFolder string,
 			return nil, err
 		}
 	}
-	n, err := h.ReadNetwork(dir)
+	n, err := grid.ReadNetwork(h, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,11 @@ func dynamicsCommand() *cli.Command {
 		UsageText: "quantal dynamics EXPERIMENT [--out FOLDER] [--quick] [--json]",
 		Description: "Each experiment leaves a run folder: config.toml, which repeats it with --config,\n" +
 			"environment.json, summary.json, table.csv, and figures with captions and numbers. After\n" +
-			"an interruption the same command continues from what it holds.",
+			"an interruption the same command continues from what it holds.\n\n" +
+			"Experiments that start from a trained network take several, by --seeds 1-10, which trains\n" +
+			"them, or as run folders, GRID/ID, or GRID for all in it. Each network has a folder in that\n" +
+			"of the experiment; table.csv has the rows of all, means.csv means with intervals over\n" +
+			"networks, also of differences within a network.",
 		Subcommands: commands,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -64,7 +68,7 @@ func dynamicsExperiment(e dynamics.Experiment) *cli.Command {
 	}
 	small, err := e.Setup()
 	if err == nil {
-		err = small.Settle(train.Host{}, true, "")
+		err = small.Settle(train.Host{}, true)
 	}
 	if err != nil {
 		command.Action = func(*cli.Context) error { return err }
@@ -102,18 +106,15 @@ func dynamicsExperiment(e dynamics.Experiment) *cli.Command {
 // configure assembles the configuration: defaults, overridden by the file, both overridden by the argument and the
 // flags.
 func configure(c *cli.Context, s *dynamics.Setup) error {
-	switch {
-	case s.Start == nil && c.Args().Present():
+	if s.Start == nil && c.Args().Present() {
 		return usage("%s: want flags only, got %q", s.Name, c.Args().First())
-	case c.Args().Len() > 1:
-		return usage("%s: want at most one argument, the run folder of a trained network; got %d", s.Name, c.Args().Len())
 	}
 	if path := c.String("config"); path != "" {
 		if err := s.ReadFile(path); err != nil {
 			return &usageError{err}
 		}
 	}
-	if err := s.Settle(host(c), c.Bool("quick"), c.Args().First()); err != nil {
+	if err := s.Settle(host(c), c.Bool("quick"), c.Args().Slice()...); err != nil {
 		return err
 	}
 	if err := applyFlags(c, s.Settings); err != nil {
@@ -169,7 +170,9 @@ func makeExperiment(c *cli.Context, s *dynamics.Setup) error {
 			pictures = append(pictures, f)
 		}
 	}
-	logger(c).Info("drawn", "figures", strings.Join(pictures, ", "))
+	if len(pictures) > 0 {
+		logger(c).Info("drawn", "figures", strings.Join(pictures, ", "))
+	}
 	if c.Bool("json") {
 		return printJSON(c, result.Summary)
 	}

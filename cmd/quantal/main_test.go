@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,7 +77,7 @@ func dataset4Script(ts *testscript.TestScript, _ bool, args []string) {
 			e.Labels[i] += byte(n[5])
 		}
 	}
-	ts.Check(writeIDX(ts.MkAbs(args[0]), n[2], n[3], set.Train, set.Test))
+	ts.Check(stripes.Write(ts.MkAbs(args[0]), set))
 }
 
 // drop removes text that matches a pattern from a file, such as a key unknown to an older version: drop PATTERN FILE.
@@ -94,8 +93,7 @@ func drop(ts *testscript.TestScript, _ bool, args []string) {
 func names(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("EVIL", "\x1b]0;title\x07") }
 
 func writeDataset(dir string, train, test, rows, columns, classes int) error {
-	set := stripes.Set(train, test, rows, columns, classes)
-	return writeIDX(dir, rows, columns, set.Train, set.Test)
+	return stripes.Write(dir, stripes.Set(train, test, rows, columns, classes))
 }
 
 // poison writes NaN for a mean into the last checkpoint of a run, with the right checksum: poison RUN.
@@ -107,29 +105,6 @@ func poison(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	checkpoint.State.Mu[1] = float32(math.NaN())
 	ts.Check(folder.SaveCheckpoint(checkpoint))
-}
-
-// writeIDX writes a data set as the four files of MNIST.
-func writeIDX(dir string, rows, columns int, train, test mnist.Examples) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for prefix, e := range map[string]mnist.Examples{"train": train, "t10k": test} {
-		images, labels := []byte{0, 0, 8, 3}, []byte{0, 0, 8, 1}
-		for _, v := range []int{e.N(), rows, columns} {
-			images = binary.BigEndian.AppendUint32(images, uint32(v))
-		}
-		labels = binary.BigEndian.AppendUint32(labels, uint32(e.N()))
-		if err := os.WriteFile(filepath.Join(dir, prefix+"-images-idx3-ubyte"), append(images, e.Images...),
-			0o644); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, prefix+"-labels-idx1-ubyte"), append(labels, e.Labels...),
-			0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // exits runs a command and checks its exit status: exits CODE COMMAND ARG...

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"quantal/internal/pythontest"
+	"quantal/internal/stripes"
 	"quantal/mnist"
 )
 
@@ -110,7 +111,8 @@ func writeGlyphs(dir string, train int, shown func(byte) byte) error {
 			images[i] = shown(x)
 		}
 	}
-	return writeIDX(dir, 28, 28, glyphs.Train.Slice(0, train), glyphs.Test)
+	glyphs.Train = glyphs.Train.Slice(0, train)
+	return stripes.Write(dir, glyphs)
 }
 
 // The example in the README reads a grid that `quantal grid export` wrote, and prints a line per network with its

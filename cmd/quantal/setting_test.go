@@ -162,7 +162,7 @@ func TestDefaults(t *testing.T) {
 		check1(t, err)
 		quick, err := e.Setup()
 		check1(t, err)
-		check1(t, quick.Settle(train.Host{}, true, ""))
+		check1(t, quick.Settle(train.Host{}, true))
 		texts := map[string]string{} // as --help has them
 		for _, f := range dynamicsExperiment(e).Flags {
 			texts[f.Names()[0]] = shownDefault(f)

@@ -14,7 +14,7 @@ func Experiment() dynamics.Experiment {
 		Help: dynamics.Help{
 			Name:  "drift",
 			Usage: "a trained network that fluctuates on: its representations drift, its accuracy stays",
-			UsageText: "quantal dynamics drift [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
+			UsageText: "quantal dynamics drift [RUN ...|GRID|--seeds 1-10] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
 				"quantal dynamics drift runs/a --temperature 0.5 --steps 400000",
 			Description: "Langevin dynamics from the means of a trained network: the responses of hidden units to\n" +
 				"fixed images over time, the accuracy, how far synapses move depending on their Fisher\n" +
@@ -24,8 +24,34 @@ func Experiment() dynamics.Experiment {
 		Default:  DefaultConfig,
 		Settings: (*Config).Settings,
 		Start:    func(c *Config) *dynamics.Start { return &c.Start },
-		Run:      Run, Print: printTables,
+		Run:      Run, Print: printTables, Outcomes: outcomes,
 	}.Experiment()
+}
+
+// outcomes are what is stated over several networks.
+func outcomes(f Findings) (list []dynamics.Outcome) {
+	add := func(name, measure string, value float64) {
+		list = append(list, dynamics.Outcome{Name: name, Measure: measure, Value: value})
+	}
+	s := f.Summary
+	add("start", "accuracy", s.Accuracy)
+	add("start", "loss", s.Loss)
+	for _, o := range s.Outcomes {
+		add(o.Condition, "accuracy", o.Accuracy)
+		add(o.Condition, "lowest_accuracy", o.LowestAccuracy)
+		add(o.Condition, "loss", o.Loss)
+		add(o.Condition, "hidden_similarity", o.Hidden)
+	}
+	for _, m := range []struct {
+		name string
+		Motion
+	}{{"drift", s.All.Drift}, {"control", s.All.Control}} {
+		add(m.name, "displacement", m.Displacement)
+		add(m.name, "low_share", m.LowShare)
+		add(m.name, "fisher_slope", m.Slope.Value)
+	}
+	add("drift over control", "fisher_slope", s.All.Relative.Value)
+	return list
 }
 
 // printTables writes what came out, for a person.

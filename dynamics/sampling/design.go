@@ -3,6 +3,8 @@ package sampling
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 
@@ -16,7 +18,8 @@ func Experiment() dynamics.Experiment {
 			Name: "sampling",
 			Usage: "synaptic sampling, dtheta = b grad log p*(theta) dt + sqrt(2 b T) dW: posteriors of regressions and of " +
 				"trained networks",
-			UsageText: "quantal dynamics sampling [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
+			UsageText: "quantal dynamics sampling [RUN ...|GRID|--seeds 1-10] [--data mnist] [--out FOLDER] [--quick] " +
+				"[--json]\n" +
 				"quantal dynamics sampling --parts regression --step 0.02",
 			Description: "Langevin chains on Bayesian linear and logistic regression, compared with the exact\n" +
 				"posterior; the same rule in the compiled graph; and the posterior of a trained network,\n" +
@@ -27,8 +30,57 @@ func Experiment() dynamics.Experiment {
 		Settings:     (*Config).Settings,
 		Start:        func(c *Config) *dynamics.Start { return &c.Start },
 		NeedsNetwork: Config.NeedsNetwork,
-		Run:          Run, Print: printTables,
+		Run:          Run, Print: printTables, Outcomes: outcomes, Alone: Config.alone,
 	}.Experiment()
+}
+
+// alone splits off the parts that need no network.
+func (c Config) alone() (alone, each Config, some bool) {
+	alone, each = c, c
+	alone.Parts = slices.DeleteFunc(slices.Clone(c.Parts), func(part string) bool { return part == partNetwork })
+	each.Parts = []string{partNetwork}
+	return alone, each, len(alone.Parts) > 0
+}
+
+// outcomes are what is stated of predictions over several networks, also as differences from the trained network, and
+// from the end and the average of chains without noise, which have the same steps; and of the chains.
+func outcomes(f Findings) (list []dynamics.Outcome) {
+	add := func(name, over string, measures map[string]float64) {
+		for _, measure := range slices.Sorted(maps.Keys(measures)) {
+			list = append(list, dynamics.Outcome{Name: name, Over: over, Measure: measure, Value: measures[measure]})
+		}
+	}
+	figures := func(c, over Calibration) map[string]float64 {
+		return map[string]float64{"accuracy": c.Accuracy - over.Accuracy, "nll": c.NLL - over.NLL, "ece": c.ECE - over.ECE}
+	}
+	n := f.Summary.Network
+	var references []Predictor
+	for _, p := range n.Predictors {
+		add(p.Name, "", figures(p.Calibration, Calibration{}))
+		if p.Name == pointName || p.Temperature != nil && *p.Temperature == 0 {
+			references = append(references, p)
+		}
+	}
+	named := func(p Predictor) func(Predictor) bool {
+		return func(other Predictor) bool { return other.Name == p.Name }
+	}
+	for i, over := range references {
+		for _, p := range n.Predictors {
+			if !slices.ContainsFunc(references[:i+1], named(p)) {
+				add(p.Name, over.Name, figures(p.Calibration, over.Calibration))
+			}
+		}
+	}
+	for _, l := range n.Chains {
+		measures := figures(l.Single, Calibration{})
+		measures["moved"], measures["spread"] = l.Moved, l.Spread
+		measures["training_loss"] = l.TrainingLoss[len(l.TrainingLoss)-1]
+		if l.MinibatchNoise != nil {
+			measures["minibatch_noise"] = *l.MinibatchNoise
+		}
+		add(fmt.Sprintf("T = %g, single samples", l.Temperature), "", measures)
+	}
+	return list
 }
 
 // printTables writes the results, for a person.

@@ -232,6 +232,9 @@ func (e *experiment) sampleNetwork(ctx context.Context, n *dynamics.Network) (ou
 	return e.finishNetwork(ctx, n, chains, laws, judge)
 }
 
+// pointName is the predictor of the trained network without noise.
+const pointName = "trained network, w = μ"
+
 // judge is the test set and the trained network's predictions for it.
 type judge struct {
 	*train.Session
@@ -251,7 +254,7 @@ func (e *experiment) judge(ctx context.Context, n *dynamics.Network, session *tr
 	if err != nil {
 		return nil, err
 	}
-	if j.point, err = j.predictor("trained network, w = μ", nil, 1, probabilities); err != nil {
+	if j.point, err = j.predictor(pointName, nil, 1, probabilities); err != nil {
 		return nil, err
 	}
 	if n.State.Layout.Sharing == kernels.NoNoise {

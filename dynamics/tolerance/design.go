@@ -15,7 +15,8 @@ func Experiment() dynamics.Experiment {
 		Help: dynamics.Help{
 			Name:  "tolerance",
 			Usage: "a trained network whose synapses fluctuate, are rewired or deleted: accuracy over how much and which",
-			UsageText: "quantal dynamics tolerance [RUN] [--data mnist] [--out FOLDER] [--quick] [--json]\n" +
+			UsageText: "quantal dynamics tolerance [RUN ...|GRID|--seeds 1-10] [--data mnist] [--out FOLDER] [--quick] " +
+				"[--json]\n" +
 				"quantal dynamics tolerance runs/a --share 0.25",
 			Description: "Perturbs all synapses, the most and the least important ones (by Fisher information,\n" +
 				"|mu| and |mu|/sigma), the positive, the negative and random ones; gives each connection\n" +
@@ -26,8 +27,59 @@ func Experiment() dynamics.Experiment {
 		Default:  DefaultConfig,
 		Settings: (*Config).Settings,
 		Start:    func(c *Config) *dynamics.Start { return &c.Start },
-		Run:      Run, Print: printTables,
+		Run:      Run, Print: printTables, Outcomes: outcomes,
 	}.Experiment()
+}
+
+// outcomes are what is stated over several networks.
+func outcomes(f Findings) (list []dynamics.Outcome) {
+	add := func(name, measure string, value float64) {
+		list = append(list, dynamics.Outcome{Name: name, Measure: measure, Value: value})
+	}
+	s := f.Summary
+	add("unperturbed", "accuracy", s.Accuracy)
+	atMost := map[string]float64{}
+	for _, t := range s.Tolerances {
+		name := t.Perturbation + ", " + t.Subset
+		add(name, "tolerated", t.Tolerated)
+		add(name, "accuracy_at_most", t.Accuracy)
+		atMost[name] = t.Accuracy
+	}
+	for _, p := range s.Tolerances {
+		control := "random-as-" + p.Subset
+		if random, there := atMost[p.Perturbation+", "+control]; there {
+			list = append(list, dynamics.Outcome{Name: p.Perturbation + ", " + p.Subset, Over: p.Perturbation + ", " + control,
+				Measure: "accuracy_at_most", Value: p.Accuracy - random})
+		}
+	}
+	for _, v := range s.Contacts {
+		name := fmt.Sprintf("%s, amplitude %g", contactsName(v.Contacts), v.Amplitude)
+		add(name, "law", v.Law)
+		add(name, "variance_over_linearised", v.Variance/v.Linearised)
+	}
+	for _, c := range s.ContactSlopes {
+		add(fmt.Sprintf("contacts, amplitude %g", c.Amplitude), "slope", c.Slope)
+	}
+	for _, b := range s.SharedWeights {
+		name := wiringName(b.Wiring, b.Kept)
+		add(name, "mean_accuracy", b.Mean)
+		add(name, "best_accuracy", b.Accuracy)
+		add(name, "best_weight", b.Strength)
+	}
+	if s.Profiles == nil {
+		return list
+	}
+	own := s.Profiles.Outcomes[0]
+	for _, o := range s.Profiles.Outcomes {
+		name := "profile, " + o.Profile
+		add(name, "accuracy", o.Accuracy)
+		add(name, "tolerated", o.Tolerated)
+		if o.Profile != own.Profile {
+			list = append(list, dynamics.Outcome{Name: "profile, " + own.Profile, Over: name, Measure: "accuracy",
+				Value: own.Accuracy - o.Accuracy})
+		}
+	}
+	return list
 }
 
 // printTables writes the results, for a person.

@@ -3,6 +3,10 @@
 package stripes
 
 import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+
 	"quantal/kernels"
 	"quantal/mnist"
 )
@@ -29,4 +33,27 @@ func Set(train, test, rows, columns, classes int) *mnist.Set {
 		Name: "stripes", Source: "made up", Rows: rows, Columns: columns, Classes: classes,
 		Train: examples(train, 0), Test: examples(test, 1), SHA256: map[string]string{"images": "made up"},
 	}
+}
+
+// Write writes a set as IDX files into a folder.
+func Write(dir string, s *mnist.Set) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for prefix, e := range map[string]mnist.Examples{"train": s.Train, "t10k": s.Test} {
+		images, labels := []byte{0, 0, 8, 3}, []byte{0, 0, 8, 1}
+		for _, v := range []int{e.N(), s.Rows, s.Columns} {
+			images = binary.BigEndian.AppendUint32(images, uint32(v))
+		}
+		labels = binary.BigEndian.AppendUint32(labels, uint32(e.N()))
+		if err := os.WriteFile(filepath.Join(dir, prefix+"-images-idx3-ubyte"), append(images, e.Images...),
+			0o644); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, prefix+"-labels-idx1-ubyte"), append(labels, e.Labels...),
+			0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }

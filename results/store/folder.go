@@ -49,6 +49,12 @@ func CreateExperiment(dir string) (*Folder, error) {
 	return create(dir, "choose another --out", metricsName, summaryName)
 }
 
+// ReopenExperiment is CreateExperiment for an experiment within another one: its results are written again if the other
+// one has not finished.
+func ReopenExperiment(dir string) (*Folder, error) {
+	return create(dir, "choose another --out", metricsName)
+}
+
 // create makes and locks a folder that holds no run yet, that is, none of the named files and no checkpoint; otherwise
 // the error has the advice.
 func create(dir, advice string, files ...string) (*Folder, error) {

@@ -80,6 +80,20 @@ func WriteTable[T any](path string, items []T) error {
 	return store.WriteBytes(path, t.csv())
 }
 
+// WriteJoined is WriteTable for rows that are several structs each, whose columns follow one another.
+func WriteJoined(path string, rows [][]any) error {
+	t, err := tableOf(rows, func(row []any) (cells []cell) {
+		for _, part := range row {
+			cells = append(cells, cellsIn(part)...)
+		}
+		return cells
+	})
+	if err != nil {
+		return err
+	}
+	return store.WriteBytes(path, t.csv())
+}
+
 // table is rows of cells, each the JSON text of a value; null where there is none.
 type table struct {
 	names []string
