@@ -63,7 +63,7 @@
 // has touched an absorbing one between two steps; see kernels.Diffusion, also for the references. Sizes are float32.
 // FokkerPlanck follows the density in time by Chang and Cooper's finite volumes, Stationary and StationaryTurnover are
 // integrals. The steps have an error of the order of their length: at the default of 0.04 days it shifts the
-// distribution functions by less than 0.002 under all named conditions. The error of the density is larger within the
+// distribution functions by 0.002 or less under all named conditions. The error of the density is larger within the
 // noise of one step from a reflecting bound: by 4 % in the lowest cell of a figure, at 0.01 days by 1.6 % (fmr1).
 //
 // All conditions draw the same noise: spine i of one is the counterpart of spine i of another.
