@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"quantal/kernels"
 )
 
 // MaxClasses is the largest number of classes that labels, which are bytes, can tell apart.
@@ -18,7 +20,15 @@ const MaxClasses = 256
 // than half of the labels up to the largest occur, as with 0 and 255 for no and yes. Giving n says that such labels are
 // meant.
 func (s *Set) WithClasses(n int) (*Set, error) {
-	training, test := counts(s.Train), counts(s.Test)
+	set := *s
+	var err error
+	if set.Train, err = s.Train.labels(s.Source, "training"); err != nil {
+		return nil, err
+	}
+	if set.Test, err = s.Test.labels(s.Source, "test"); err != nil {
+		return nil, err
+	}
+	training, test := counts(set.Train), counts(set.Test)
 	largest, used := 0, 0
 	for label := range MaxClasses {
 		if training[label]+test[label] > 0 {
@@ -26,7 +36,6 @@ func (s *Set) WithClasses(n int) (*Set, error) {
 			used++
 		}
 	}
-	set := *s
 	switch set.Classes = n; {
 	case n == 0:
 		set.Classes = largest + 1
@@ -54,6 +63,53 @@ func (s *Set) WithClasses(n int) (*Set, error) {
 				used, largest, set.Classes)
 	}
 	return &set, nil
+}
+
+// With returns the set with answers of a kind, in the same memory where it can: for the likelihood categorical, n
+// classes as in WithClasses; for gaussian, numbers, which are the labels themselves if the answers are labels. If
+// likelihood is empty, the answers are what the set says: numbers if they are floats in its files, else classes.
+func (s *Set) With(likelihood string, n int) (*Set, error) {
+	if likelihood == kernels.Categorical.String() || likelihood == "" && !s.Real {
+		return s.WithClasses(n)
+	}
+	set := *s
+	set.Train, set.Test, set.Classes = s.Train.targets(), s.Test.targets(), 0
+	if n > 0 {
+		return nil, badf(s.Source, "the answers are numbers, so there are no %d classes: want no --classes, or "+
+			"--likelihood categorical", n)
+	}
+	return &set, nil
+}
+
+// labels are the examples with classes for numbers. The DataError says which number is none.
+func (e Examples) labels(source, what string) (Examples, error) {
+	if e.Numbers == 0 {
+		return e, nil
+	}
+	if e.Numbers > 1 {
+		return e, badf(source, "each example has %d numbers for an answer: want one class, or --likelihood gaussian to fit "+
+			"them", e.Numbers)
+	}
+	labels := make([]byte, len(e.Targets))
+	for i, v := range e.Targets {
+		if labels[i] = byte(max(0, min(v, MaxClasses-1))); float32(labels[i]) != v {
+			return e, badf(source, "the answer %g of %s example %d is no class: want whole numbers from 0 to %d, or "+
+				"--likelihood gaussian to fit numbers", v, what, i+1, MaxClasses-1)
+		}
+	}
+	return Examples{Images: e.Images, Floats: e.Floats, Labels: labels}, nil
+}
+
+// targets are the examples with numbers for labels.
+func (e Examples) targets() Examples {
+	if e.Numbers > 0 {
+		return e
+	}
+	t := Examples{Images: e.Images, Floats: e.Floats, Numbers: 1}
+	for _, label := range e.Labels {
+		t.Targets = append(t.Targets, float32(label))
+	}
+	return t
 }
 
 // counts is how many examples have each label.

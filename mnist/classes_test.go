@@ -11,7 +11,8 @@ import (
 // labelled is a set whose examples have these labels.
 func labelled(training, test []byte) *Set {
 	return &Set{Source: "/set", Rows: 1, Columns: 1,
-		Train: Examples{make([]byte, len(training)), training}, Test: Examples{make([]byte, len(test)), test}}
+		Train: Examples{Images: make([]byte, len(training)), Labels: training},
+		Test:  Examples{Images: make([]byte, len(test)), Labels: test}}
 }
 
 // several is each label from first to last n times.

@@ -94,8 +94,9 @@ func (e edition) fetch(ctx context.Context, opt Options) (dir string, err error)
 	}
 	d := newDownloader(opt, e)
 	defer d.client.CloseIdleConnections()
+	names := usualNames(dir)
 	for i := range fileNames {
-		if f, err := readFile(dir, i); err == nil && f.sum == e[i].sum {
+		if f, err := readFile(dir, names[i], i); err == nil && f.sum == e[i].sum {
 			continue
 		}
 		content, err := d.file(ctx, i)
@@ -202,7 +203,7 @@ func (d *downloader) fileIn(folder string, i int) ([]byte, error) {
 	if err := checkFolder(folder); err != nil {
 		return nil, &silentError{err}
 	}
-	f, err := readFile(folder, i)
+	f, err := readFile(folder, usualNames(folder)[i], i)
 	if err != nil {
 		return nil, err
 	}

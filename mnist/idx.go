@@ -19,7 +19,8 @@ import (
 
 // The IDX format (LeCun, Cortes, Burges: the MNIST database): a big-endian magic number 0x0000TTDD of the element type
 // TT (0x08: unsigned byte) and the number of dimensions DD, then one big-endian 32-bit size per dimension, then the
-// elements, the last dimension fastest.
+// elements, big-endian and the last dimension fastest. These are the magic numbers that MNIST's files have; images of
+// other sets have 2 to 4 dimensions, answers 1 or 2, and either any of the types.
 const (
 	magicImages = 0x00000803
 	magicLabels = 0x00000801
@@ -34,6 +35,7 @@ const firstAllocation = 64 << 20
 
 // idx is the content of an IDX file.
 type idx struct {
+	magic   uint32
 	dims    []int  // sizes of the dimensions
 	content []byte // the whole unpacked file, header included
 	sum     string // its SHA-256 in hexadecimal
@@ -57,7 +59,7 @@ func header(dims ...uint32) []byte {
 type source struct {
 	name  string
 	size  int64
-	magic uint32
+	magic uint32 // magicImages or magicLabels: what MNIST's file has in its place
 	// most is the largest number of bytes that its unpacked content may have.
 	most int64
 }
@@ -103,21 +105,20 @@ func (s source) readPlain(r io.Reader) (*idx, error) {
 
 // readHeader returns the header, the dimensions in it, and the length of the unpacked file that follows from them.
 func (s source) readHeader(r io.Reader) (head []byte, dims []int, want int64, err error) {
-	dimensions := int(s.magic & 0xff)
-	head = make([]byte, headerLength(dimensions))
-	// The magic number comes first, so that a file of labels is recognised even if it is shorter than a header of images.
-	got := 0
-	for _, part := range [][]byte{head[:4], head[4:]} {
-		n, err := io.ReadFull(r, part)
-		got += n
-		if err != nil {
-			return nil, nil, 0, s.readError(err, int64(len(head)), int64(got))
-		}
-		if err := s.checkMagic(binary.BigEndian.Uint32(head)); err != nil {
-			return nil, nil, 0, err
-		}
+	head = make([]byte, 4)
+	if n, err := io.ReadFull(r, head); err != nil {
+		return nil, nil, 0, s.readError(err, int64(headerLength(int(s.magic&0xff))), int64(n))
 	}
-	total := uint64(1)
+	magic := binary.BigEndian.Uint32(head)
+	if err := s.checkMagic(magic); err != nil {
+		return nil, nil, 0, err
+	}
+	dimensions := int(magic & 0xff)
+	head = append(head, make([]byte, 4*dimensions)...)
+	if n, err := io.ReadFull(r, head[4:]); err != nil {
+		return nil, nil, 0, s.readError(err, int64(len(head)), int64(4+n))
+	}
+	total := uint64(elementTypes[byte(magic>>8)].size)
 	for i := range dimensions {
 		d := binary.BigEndian.Uint32(head[4+4*i:])
 		if d == 0 {
@@ -139,22 +140,28 @@ func (s source) readHeader(r io.Reader) (head []byte, dims []int, want int64, er
 
 // checkMagic says what a file is instead of what it should be.
 func (s source) checkMagic(magic uint32) error {
+	least, most, what := 2, 4, "images"
+	if s.magic == magicLabels {
+		least, most, what = 1, 2, "labels"
+	}
+	dimensions, kind := int(magic&0xff), elementTypes[byte(magic>>8)]
 	switch {
-	case magic == s.magic:
+	case magic>>16 == 0 && kind.size > 0 && least <= dimensions && dimensions <= most:
 		return nil
-	case s.magic == magicImages && magic == magicLabels:
+	case magic>>16 == 0 && kind.size > 0 && s.magic == magicImages && dimensions == 1:
 		return badf(s.name,
 			"holds labels (magic number 0x%08x) where images (0x%08x) belong: was it swapped with a file of labels?",
 			magic, s.magic)
-	case s.magic == magicLabels && magic == magicImages:
+	case magic>>16 == 0 && kind.size > 0 && s.magic == magicLabels && (dimensions == 3 || dimensions == 4):
 		return badf(s.name,
 			"holds images (magic number 0x%08x) where labels (0x%08x) belong: was it swapped with a file of images?",
 			magic, s.magic)
-	case magic>>16 == 0 && magic&0xff == s.magic&0xff:
-		return badf(s.name, "want elements of type 0x08 (unsigned bytes), got type 0x%02x (%s)", magic>>8, elementType(magic))
-	case magic>>16 == 0:
-		return badf(s.name, "want magic number 0x%08x (%s, dimensions: %d), got 0x%08x (%s, dimensions: %d)",
-			s.magic, elementType(s.magic), s.magic&0xff, magic, elementType(magic), magic&0xff)
+	case magic>>16 == 0 && kind.size > 0:
+		return badf(s.name, "want %s of %d to %d dimensions, got magic number 0x%08x: %d dimensions of %s", what, least, most,
+			magic, dimensions, kind.name)
+	case magic>>16 == 0 && magic != 0:
+		return badf(s.name, "want elements of a type that IDX has, 0x08 (unsigned bytes) to 0x0e (64-bit floats), got 0x%02x",
+			magic>>8)
 	case bits.ReverseBytes32(magic) == s.magic:
 		return badf(s.name,
 			"want magic number 0x%08x, got its bytes in reverse: the program that wrote the file must write big-endian numbers",
@@ -168,23 +175,31 @@ func (s source) checkMagic(magic uint32) error {
 	return badf(s.name, "want magic number 0x%08x, got 0x%08x: this is not the IDX file it should be", s.magic, magic)
 }
 
-// elementType names the type of the elements that a magic number announces.
-func elementType(magic uint32) string {
-	switch magic >> 8 & 0xff {
-	case 0x08:
-		return "unsigned bytes"
-	case 0x09:
-		return "signed bytes"
-	case 0x0b:
-		return "16-bit integers"
-	case 0x0c:
-		return "32-bit integers"
-	case 0x0d:
-		return "32-bit floats"
-	case 0x0e:
-		return "64-bit floats"
+// elementTypes are the types of IDX by their numbers. A type that IDX does not have has size 0.
+var elementTypes = [256]struct {
+	name string
+	size int
+	read func(b []byte) float64
+}{
+	0x08: {"unsigned bytes", 1, func(b []byte) float64 { return float64(b[0]) }},
+	0x09: {"signed bytes", 1, func(b []byte) float64 { return float64(int8(b[0])) }},
+	0x0b: {"16-bit integers", 2, func(b []byte) float64 { return float64(int16(binary.BigEndian.Uint16(b))) }},
+	0x0c: {"32-bit integers", 4, func(b []byte) float64 { return float64(int32(binary.BigEndian.Uint32(b))) }},
+	0x0d: {"32-bit floats", 4, func(b []byte) float64 {
+		return float64(math.Float32frombits(binary.BigEndian.Uint32(b)))
+	}},
+	0x0e: {"64-bit floats", 8, func(b []byte) float64 { return math.Float64frombits(binary.BigEndian.Uint64(b)) }},
+}
+
+// array is the content as numbers, for examples.
+func (x *idx) array(name string) (array, error) {
+	const bytes, firstFloat = 0x08, 0x0d
+	number := byte(x.magic >> 8)
+	if number == bytes {
+		return array{name: name, dims: x.dims, bytes: x.data(), whole: true}, nil
 	}
-	return "a type that IDX does not have"
+	kind, data := elementTypes[number], x.data()
+	return newArray(name, x.dims, number < firstFloat, func(i int) float64 { return kind.read(data[i*kind.size:]) })
 }
 
 // readRest reads the elements after the header, and checks that nothing follows them. It hashes what it has just
@@ -213,7 +228,8 @@ func (s source) readRest(r io.Reader, head []byte, dims []int, want int64) (*idx
 	} else if err != io.EOF {
 		return nil, s.readError(err, want, want)
 	}
-	return &idx{dims: dims, content: content, sum: hex.EncodeToString(hash.Sum(nil))}, nil
+	sum := hex.EncodeToString(hash.Sum(nil))
+	return &idx{magic: binary.BigEndian.Uint32(head), dims: dims, content: content, sum: sum}, nil
 }
 
 // readError tells a bad file from a bad disk. got of want bytes had been unpacked.

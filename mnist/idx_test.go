@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"math"
@@ -96,13 +97,13 @@ func TestReadIDXBad(t *testing.T) {
 		{"trailing", append(bytes.Clone(images), 0), magicImages, "want 40 bytes, got 41"},
 		{"labels for images", labels, magicImages, "holds labels (magic number 0x00000801) where images"},
 		{"images for labels", images, magicLabels, "holds images (magic number 0x00000803) where labels"},
-		{"floats", append([]byte{0, 0, 0x0d, 3}, images[4:]...), magicImages, "got type 0x0d"},
+		{"floats that lack bytes", append([]byte{0, 0, 0x0d, 3}, images[4:]...), magicImages, "want 112 bytes, got 40"},
+		{"no type", append([]byte{0, 0, 0x0a, 3}, images[4:]...), magicImages, "0x0e (64-bit floats), got 0x0a"},
 		{"text", []byte("<html>not found</html>"), magicImages, "got 0x3c68746d, which begins a web page"},
 		{"no IDX", []byte("no images here at all"), magicImages, "want magic number 0x00000803, got 0x6e6f2069"},
 		{"little-endian", append([]byte{3, 8, 0, 0}, images[4:]...), magicImages, "in reverse"},
-		{"integers of QMNIST", append([]byte{0, 0, 0x0c, 2}, images[4:]...), magicLabels,
-			"want magic number 0x00000801 (unsigned bytes, dimensions: 1), got 0x00000c02 (32-bit integers, dimensions: 2)"},
-		{"colours", append([]byte{0, 0, 8, 4}, images[4:]...), magicImages, "got 0x00000804 (unsigned bytes, dimensions: 4)"},
+		{"five dimensions", append([]byte{0, 0, 8, 5}, images[4:]...), magicImages,
+			"want images of 2 to 4 dimensions, got magic number 0x00000805: 5 dimensions of unsigned bytes"},
 		{"no images", file(nil, 0, 3, 4), magicImages, "dimension 1 of 3 is 0"},
 		{"no columns", file(nil, 2, 3, 0), magicImages, "dimension 3 of 3 is 0"},
 		{"overflow", file(nil, huge, huge, huge), magicImages, "more data than any file can hold"},
@@ -189,12 +190,13 @@ func FuzzReadIDX(f *testing.F) {
 		}
 		// An accepted file is exactly the one that its dimensions and data make.
 		var dims []uint32
-		n := 1
+		n := elementTypes[byte(x.magic>>8)].size
 		for _, d := range x.dims {
 			dims = append(dims, uint32(d))
 			n *= d
 		}
-		if !bytes.Equal(file(x.data(), dims...), x.content) || x.sum != sumOf(x.content) {
+		whole := binary.BigEndian.AppendUint32(nil, x.magic)
+		if !bytes.Equal(append(whole, file(x.data(), dims...)[4:]...), x.content) || x.sum != sumOf(x.content) {
 			t.Fatalf("dimensions %v, %d bytes", x.dims, len(x.content))
 		}
 		if len(x.data()) != n {

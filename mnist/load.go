@@ -1,16 +1,22 @@
 package mnist
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"quantal/internal/fault"
+	"quantal/kernels"
 )
 
 // The four files of a data set under their usual names: images before labels, training before test.
@@ -49,53 +55,129 @@ func magicOf(i int) uint32 {
 	return magicLabels
 }
 
-// Load reads the data set in a folder: four files in IDX format with MNIST's names (train-images-idx3-ubyte, or with a
-// dot before idx), plain or as .gz; if both exist, the plain one is read. Any image size, any number of examples and up
-// to 256 classes will do; WithClasses, with n = 0, says which labels.
+// Load reads the data set in a folder: four files in IDX format, plain or as .gz; if both exist, the plain one is read.
+// Their names are MNIST's (train-images-idx3-ubyte, or with a dot before idx), or as NIST and others write them: test
+// for t10k, the name of the set before train and test (emnist-letters-train-images-idx3-ubyte), and other dimensions
+// and types at the end (qmnist-test-labels-idx2-int). If a folder has several sets, FOLDER/emnist-letters is one of
+// them. Any size of images, in grey or with channels, or vectors, and any type of element will do; With says which
+// answers.
 //
 // Files that are not what they should be give a [DataError]. If at least one of the files is MNIST's by its checksum,
 // then a file of MNIST's length with another checksum is one of them. For a data set that is not MNIST, Set.Known is
 // false.
-func Load(dir string) (*Set, error) { return published.load(dir, 0) }
+func Load(dir string) (*Set, error) { return published.load(dir, Options{}) }
 
-func (e edition) load(dir string, classes int) (*Set, error) {
-	if err := checkFolder(dir); err != nil {
-		return nil, err
-	}
-	files, err := readFolder(dir)
+func (e edition) load(dir string, opt Options) (*Set, error) {
+	s, err := e.read(dir)
 	if err != nil {
 		return nil, err
 	}
-	source, err := filepath.Abs(dir)
+	return s.With(cmp.Or(opt.Likelihood, kernels.Categorical.String()), opt.Classes)
+}
+
+// read is load without the answers made into classes.
+func (e edition) read(path string) (*Set, error) {
+	dir, prefix, names, err := findSet(path)
+	if err != nil {
+		return nil, err
+	}
+	files, err := readFolder(dir, names)
+	if err != nil {
+		return nil, err
+	}
+	source, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("mnist: %s: %w", dir, err)
 	}
-	s, err := e.assemble(filepath.Base(source), source, files)
+	s, err := e.assemble(cmp.Or(prefix, filepath.Base(source)), source, files)
 	if err != nil {
 		return nil, err
 	}
-	if !s.Known && (s.Name == "mnist" || s.Name == "glyphs") {
+	if !s.Known && reserved(s.Name) {
 		s.Name += "-folder" // a set of this name is a known one
 	}
-	return s.WithClasses(classes)
+	s.Transposed = strings.HasPrefix(prefix, "emnist-")
+	return s, nil
+}
+
+// idxName is what files of IDX sets are called: the name of the set, if any, the part, what is in the file, the number
+// of dimensions and the type.
+var idxName = regexp.MustCompile(`^(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[1-4]-[a-z0-9]+(\.gz)?$`)
+
+// findSet finds the IDX files of a folder, or, if path is no folder, of those in the one above it whose names begin
+// with the last part of path, which is the prefix. A folder or a device with such a name is not a file.
+func findSet(path string) (dir, prefix string, names [fileCount]string, err error) {
+	dir = path
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		dir, prefix = filepath.Split(filepath.Clean(path))
+		if names, found := setsIn(filepath.Clean(dir))[prefix]; found && prefix != "" {
+			return filepath.Clean(dir), prefix, names, nil
+		}
+		return "", "", names, &DataError{File: path, Reason: "no such folder", Err: err}
+	case err != nil:
+		return "", "", names, fmt.Errorf("mnist: %w", err)
+	case !info.IsDir():
+		return "", "", names, badf(path, "want a folder with the four IDX files (%s, ...)%s, got a file", fileNames[0],
+			otherFormats())
+	}
+	sets := setsIn(dir)
+	if names, usual := sets[""]; usual {
+		return dir, "", names, nil
+	}
+	prefixes := slices.Sorted(maps.Keys(sets))
+	switch len(prefixes) {
+	case 0:
+		return "", "", names, badf(dir, "the folder has none of the four IDX files: want %s, plain or .gz%s",
+			strings.Join(fileNames[:], ", "), otherFormats())
+	case 1:
+		return dir, prefixes[0], sets[prefixes[0]], nil
+	}
+	for i := range prefixes {
+		prefixes[i] = filepath.Join(dir, prefixes[i])
+	}
+	return "", "", names, badf(dir, "the folder has several data sets: want one of %s", strings.Join(prefixes, ", "))
+}
+
+// setsIn finds the IDX sets in a folder by their prefixes. A file that is missing has no name.
+func setsIn(dir string) map[string][fileCount]string {
+	sets := map[string][fileCount]string{}
+	entries, _ := os.ReadDir(dir) // what cannot be read has no sets
+	for _, e := range entries {
+		m := idxName.FindStringSubmatch(e.Name())
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); m == nil || err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		i := slices.Index(idxParts[:], [2]string{strings.Replace(m[2], "test", "t10k", 1), m[3]})
+		names := sets[m[1]]
+		if names[i] == "" || slices.Compare(preference(e.Name(), i), preference(names[i], i)) < 0 {
+			names[i] = e.Name()
+			sets[m[1]] = names
+		}
+	}
+	return sets
+}
+
+// idxParts are the part and the content of each file, as in fileNames.
+var idxParts = [fileCount][2]string{{"train", "images"}, {"train", "labels"}, {"t10k", "images"}, {"t10k", "labels"}}
+
+// preference orders several names of file i: the usual one first, unpacked before packed.
+func preference(name string, i int) []string {
+	usual := slices.Index(namesOf(i), name)
+	if usual < 0 {
+		usual = len(namesOf(i))
+	}
+	packed := "0"
+	if strings.HasSuffix(name, ".gz") {
+		packed = "1"
+	}
+	return []string{strconv.Itoa(usual), packed, name}
 }
 
 func checkFolder(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &DataError{File: dir, Reason: "no such folder", Err: err}
-	case err != nil:
-		return fmt.Errorf("mnist: %w", err)
-	case !info.IsDir():
-		return badf(dir, "want a folder with the four IDX files (%s, ...), got a file", fileNames[0])
-	}
-	for i := range fileNames {
-		if findFile(dir, i) != "" {
-			return nil
-		}
-	}
-	return badf(dir, "the folder has none of the four IDX files: want %s, plain or .gz", strings.Join(fileNames[:], ", "))
+	_, _, _, err := findSet(dir)
+	return err
 }
 
 // loaded is one of the four files: its name in the folder, and its content.
@@ -105,13 +187,13 @@ type loaded struct {
 }
 
 // readFolder reads the four files at once: unpacking the largest takes as long as all the others together.
-func readFolder(dir string) (files [fileCount]loaded, err error) {
+func readFolder(dir string, names [fileCount]string) (files [fileCount]loaded, err error) {
 	var failures [fileCount]error
 	var wg sync.WaitGroup
 	for i := range files {
 		wg.Go(func() {
 			failures[i] = fault.Guard(func() (err error) {
-				files[i], err = readFile(dir, i)
+				files[i], err = readFile(dir, names[i], i)
 				return err
 			})
 		})
@@ -125,9 +207,8 @@ func readFolder(dir string) (files [fileCount]loaded, err error) {
 	return files, nil
 }
 
-// readFile reads file i of the folder.
-func readFile(dir string, i int) (loaded, error) {
-	name := findFile(dir, i)
+// readFile reads file i of the folder, which has this name there.
+func readFile(dir, name string, i int) (loaded, error) {
 	if name == "" {
 		return loaded{}, &DataError{
 			File: fileNames[i], Reason: "no such file, plain or .gz, in the folder " + dir, Err: fs.ErrNotExist,
@@ -146,18 +227,14 @@ func readFile(dir string, i int) (loaded, error) {
 	return loaded{name, content}, err
 }
 
-// findFile returns the name that file i has in the folder, or an empty string. A folder or a device of that name is not
-// a file.
-func findFile(dir string, i int) string {
-	name := fileNames[i]
-	dotted := strings.Replace(name, "-idx", ".idx", 1)
-	for _, candidate := range []string{name, dotted, name + ".gz", dotted + ".gz"} {
-		if info, err := os.Stat(filepath.Join(dir, candidate)); err == nil && info.Mode().IsRegular() {
-			return candidate
-		}
-	}
-	return ""
+// namesOf are the usual names of file i, in the order in which they are preferred.
+func namesOf(i int) []string {
+	dotted := strings.Replace(fileNames[i], "-idx", ".idx", 1)
+	return []string{fileNames[i], dotted, fileNames[i] + ".gz", dotted + ".gz"}
 }
+
+// usualNames are the names that the files have in a folder with the usual ones; empty for one that is missing.
+func usualNames(dir string) [fileCount]string { return setsIn(dir)[""] }
 
 // assemble checks that the files belong together and makes a Set of them, without the number of classes.
 func (e edition) assemble(name, source string, files [fileCount]loaded) (*Set, error) {
@@ -168,32 +245,21 @@ func (e edition) assemble(name, source string, files [fileCount]loaded) (*Set, e
 	if known {
 		name = "mnist"
 	}
-	s := &Set{Name: name, Source: source, Known: known, SHA256: make(map[string]string)}
+	var arrays [fileCount]array
+	for i, f := range files {
+		if arrays[i], err = f.array(f.name); err != nil {
+			return nil, err
+		}
+	}
+	s, err := join(name, source, arrays[trainImages], arrays[trainLabels], arrays[testImages], arrays[testLabels])
+	if err != nil {
+		return nil, err
+	}
+	s.Known = known
 	for i, f := range files {
 		s.SHA256[fileNames[i]] = f.sum
 	}
-	shape := files[trainImages].dims
-	s.Rows, s.Columns = shape[1], shape[2]
-	if other := files[testImages].dims; other[1] != shape[1] || other[2] != shape[2] {
-		return nil, badf(files[testImages].name, "want images of %d x %d pixels as in %s, got %d x %d",
-			shape[1], shape[2], files[trainImages].name, other[1], other[2])
-	}
-	if s.Train, err = pair(files[trainImages], files[trainLabels]); err != nil {
-		return nil, err
-	}
-	if s.Test, err = pair(files[testImages], files[testLabels]); err != nil {
-		return nil, err
-	}
 	return s, nil
-}
-
-// pair joins images and labels.
-func pair(images, labels loaded) (Examples, error) {
-	if images.dims[0] != labels.dims[0] {
-		return Examples{}, badf(labels.name, "want %d labels, one for each image of %s, got %d",
-			images.dims[0], images.name, labels.dims[0])
-	}
-	return Examples{Images: images.data(), Labels: labels.data()}, nil
 }
 
 // compare reports whether the files are MNIST. Other data sets are free to have any content, so a

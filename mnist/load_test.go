@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -126,7 +129,7 @@ func TestLoadBad(t *testing.T) {
 			"mnist: train-images-idx3-ubyte: damaged: want SHA-256 " + sumOf(good[trainImages]) + " of MNIST, got " +
 				sumOf(changed)},
 	} {
-		s, err := tinyEdition().load(c.dir, 0)
+		s, err := tinyEdition().load(c.dir, Options{})
 		var bad *DataError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v and error %v, want %q", c.name, s, err, c.want)
@@ -136,7 +139,7 @@ func TestLoadBad(t *testing.T) {
 
 func TestLoadKnown(t *testing.T) {
 	good := tiny()
-	if s, err := tinyEdition().load(folder(t, good), 0); err != nil || !s.Known || s.Name != "mnist" {
+	if s, err := tinyEdition().load(folder(t, good), Options{}); err != nil || !s.Known || s.Name != "mnist" {
 		t.Errorf("the published files: %+v, %v", s, err)
 	}
 	// Another data set of the same shape, as Fashion-MNIST has the shape of MNIST.
@@ -145,13 +148,13 @@ func TestLoadKnown(t *testing.T) {
 		other[i] = bytes.Clone(content)
 		other[i][len(content)-1] ^= 1
 	}
-	if s, err := tinyEdition().load(folder(t, other), 0); err != nil || s.Known {
+	if s, err := tinyEdition().load(folder(t, other), Options{}); err != nil || s.Known {
 		t.Errorf("another set of the same shape: %+v, %v", s, err)
 	}
 	// Some of the training examples with the published test files.
 	part := good
 	part[trainImages], part[trainLabels] = file(counting(10*5*4), 10, 5, 4), file(counting(10), 10)
-	if s, err := tinyEdition().load(folder(t, part), 0); err != nil || s.Known || s.Train.N() != 10 {
+	if s, err := tinyEdition().load(folder(t, part), Options{}); err != nil || s.Known || s.Train.N() != 10 {
 		t.Errorf("a part of the training examples: %+v, %v", s, err)
 	}
 }
@@ -233,7 +236,7 @@ func realMNIST(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if findFile(dir, trainImages) == "" {
+	if usualNames(dir)[trainImages] == "" {
 		t.Skipf("MNIST is not in %s", dir)
 	}
 	return dir
@@ -299,5 +302,170 @@ func BenchmarkLoad(b *testing.B) {
 		if _, err := Load(dir); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// typed is the IDX file of numbers of a type, big-endian.
+func typed(number byte, values any, dims ...uint32) []byte {
+	h := header(dims...)
+	h[2] = number
+	h, _ = binary.Append(h, binary.BigEndian, values)
+	return h
+}
+
+// The elements of IDX files have any of the six types of the format, and images two to four dimensions.
+func TestLoadTypes(t *testing.T) {
+	labels := []byte{0, 1, 0, 1}
+	for _, c := range []struct {
+		name           string
+		images         []byte // two of them
+		labels         []byte
+		floats         []float32 // of the first image
+		rows, columns  int
+		channels       int
+		planes, table  bool
+		first, outputs int
+	}{
+		{"signed bytes", typed(9, []int8{-1, 2, 3, -128, 127, 0}, 2, 1, 3), file(labels[:2], 2), []float32{-1, 2, 3}, 1, 3,
+			0, false, false, 0, 2},
+		{"16 bits", typed(0xb, []int16{-2, 300, 5, 6}, 2, 1, 2), typed(0xb, []int16{1, 0}, 2), []float32{-2, 300}, 1, 2, 0,
+			false, false, 1, 2},
+		{"32 bits", typed(0xc, []int32{-70000, 3, 5, 6}, 2, 1, 2), typed(0xc, []int32{1, 0}, 2), []float32{-70000, 3}, 1, 2,
+			0, false, false, 1, 2},
+		{"32-bit floats", typed(0xd, []float32{0.25, -3, 5, 6}, 2, 2, 1), typed(0xd, []float32{1, 0}, 2),
+			[]float32{0.25, -3}, 2, 1, 0, false, false, 1, 2},
+		{"64-bit floats", typed(0xe, []float64{0.1, -3, 5, 6}, 2, 2), typed(0xe, []float64{1, 0}, 2), []float32{0.1, -3}, 1,
+			2, 0, false, true, 1, 2},
+		{"QMNIST", typed(0xd, []float32{1, 2, 3, 4}, 2, 1, 2),
+			typed(0xc, []int32{1, 4000, 2, 3, 4, 5, 6, 7, 0, 9, 8, 7, 6, 5, 4, 3}, 2, 8), []float32{1, 2}, 1, 2, 0, false,
+			false, 1, 2},
+		{"colours", typed(0xd, make([]float32, 2*5*6*3), 2, 5, 6, 3), file(labels[:2], 2), make([]float32, 90), 5, 6, 3,
+			false, false, 0, 2},
+		{"planes", typed(0xd, make([]float32, 2*5*6*3), 2, 3, 5, 6), file(labels[:2], 2), make([]float32, 90), 5, 6, 3, true,
+			false, 0, 2},
+	} {
+		s, err := Load(folder(t, [fileCount][]byte{c.images, c.labels, c.images, c.labels}))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if !slices.Equal(s.Train.Slice(0, 1).Floats, c.floats) || s.Rows != c.rows || s.Columns != c.columns ||
+			s.Channels != c.channels || s.Planes != c.planes || s.Table != c.table || s.Width() != len(c.floats) {
+			t.Errorf("%s: %+v", c.name, s)
+		}
+		if s.Train.N() != 2 || int(s.Train.Labels[0]) != c.first || s.Outputs() != c.outputs ||
+			s.Test.Labels[1] == s.Test.Labels[0] {
+			t.Errorf("%s: labels %v of %d classes", c.name, s.Train.Labels, s.Classes)
+		}
+	}
+}
+
+func TestLoadTypesBad(t *testing.T) {
+	good := tiny()
+	floats := func(v ...float32) []byte { return typed(0xd, v, uint32(len(v)/4), 2, 2) }
+	two := file([]byte{0, 1}, 2)
+	for _, c := range []struct {
+		name  string
+		files [fileCount][]byte
+		want  string
+	}{
+		{"NaN", [fileCount][]byte{floats(1, 2, 3, 4, 5, float32(math.NaN()), 7, 8), two, floats(1, 2, 3, 4), two},
+			"train-images-idx3-ubyte: want finite numbers that a 32-bit float can hold, got NaN in example 2"},
+		{"too large", [fileCount][]byte{typed(0xe, []float64{1e300, 1}, 2, 1), two, typed(0xe, []float64{1, 1}, 2, 1), two},
+			"got 1e+300 in example 1"},
+		{"bytes and floats", [fileCount][]byte{good[0], good[1], typed(0xd, make([]float32, 20*20), 20, 5, 4), good[3]},
+			"t10k-images-idx3-ubyte: want the element type of train-images-idx3-ubyte"},
+		{"one-hot", [fileCount][]byte{good[0], file(make([]byte, 90), 30, 3), good[2], good[3]},
+			"train-labels-idx1-ubyte: want one label for each image, or the eight integers of QMNIST, got 3 integers"},
+		{"no class", [fileCount][]byte{good[0], typed(0xc, append(make([]int32, 29), 256), 30), good[2], good[3]},
+			"the answer 256 of training example 30 is no class: want whole numbers from 0 to 255"},
+		{"negative class", [fileCount][]byte{good[0], good[1], good[2], typed(9, append(make([]int8, 19), -1), 20)},
+			"the answer -1 of test example 20 is no class"},
+		{"images for labels", [fileCount][]byte{good[0], typed(0xd, make([]float32, 30), 30, 1, 1), good[2], good[3]},
+			"holds images (magic number 0x00000d03) where labels"},
+	} {
+		_, err := Load(folder(t, c.files))
+		var bad *DataError
+		if !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got error %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// Files as NIST and others name them, and several sets in one folder.
+func TestLoadOtherNames(t *testing.T) {
+	dir := t.TempDir()
+	parts := [fileCount]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "test-images-idx3-ubyte",
+		"test-labels-idx1-ubyte"}
+	for i, content := range tiny() {
+		write(t, dir, "emnist-letters-"+parts[i]+".gz", zip(t, content))
+	}
+	s, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Name != "emnist-letters" || s.Source != dir || !s.Transposed || s.Train.N() != 30 ||
+		s.SHA256[fileNames[testLabels]] != sumOf(tiny()[testLabels]) {
+		t.Errorf("%+v", s)
+	}
+	for i, content := range tiny() {
+		name := strings.Replace(parts[i], "labels-idx1-ubyte", "labels-idx2-int", 1)
+		if i%2 == 1 {
+			content = typed(0xc, slices.Repeat([]int32{2, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, (len(content)-8)/2),
+				uint32(len(content)-8), 8)
+		}
+		write(t, dir, "qmnist-"+name, content)
+	}
+	for name, first := range map[string]byte{"qmnist": 2, "emnist-letters": 0} {
+		s, err := Load(filepath.Join(dir, name))
+		if err != nil || s.Name != name || s.Train.Labels[0] != first || s.Source != filepath.Join(dir, name) {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
+	_, err = Load(dir)
+	if want := "several data sets: want one of " + filepath.Join(dir, "emnist-letters"); err == nil ||
+		!strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+	if err := os.Remove(filepath.Join(dir, "qmnist-train-images-idx3-ubyte")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(filepath.Join(dir, "qmnist")); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("without its images: %v", err)
+	}
+	for i, content := range tiny() { // the usual names come first
+		write(t, dir, fileNames[i], content)
+	}
+	if s, err := Load(dir); err != nil || s.Transposed || s.Name != filepath.Base(dir) {
+		t.Errorf("beside usual names: %+v, %v", s, err)
+	}
+}
+
+func TestPictures(t *testing.T) {
+	set := func(images []byte, change func(s *Set)) *Set {
+		s := &Set{Rows: 2, Columns: 3, Train: Examples{Images: images, Labels: []byte{7}}}
+		change(s)
+		return s
+	}
+	for name, c := range map[string]struct {
+		set  *Set
+		want []byte
+	}{
+		"as it is":   {set([]byte{1, 2, 3, 4, 5, 6}, func(*Set) {}), []byte{1, 2, 3, 4, 5, 6}},
+		"transposed": {set([]byte{1, 2, 3, 4, 5, 6}, func(s *Set) { s.Transposed = true }), []byte{1, 4, 2, 5, 3, 6}},
+		"colours": {set([]byte{0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12}, func(s *Set) { s.Channels = 2 }),
+			[]byte{1, 3, 5, 7, 9, 11}},
+		"planes": {set([]byte{0, 2, 4, 6, 8, 10, 2, 4, 6, 8, 10, 12}, func(s *Set) { s.Channels, s.Planes = 2, true }),
+			[]byte{1, 3, 5, 7, 9, 11}},
+		"floats": {set(nil, func(s *Set) { s.Train.Floats = []float32{-1, -1, 0, 0, 1, 1} }),
+			[]byte{0, 0, 128, 128, 255, 255}},
+	} {
+		images, labels, err := c.set.Pictures(5)
+		if err != nil || !bytes.Equal(images, c.want) || !bytes.Equal(labels, []byte{7}) {
+			t.Errorf("%s: %v, %v, %v", name, images, labels, err)
+		}
+	}
+	if _, _, err := set(nil, func(s *Set) { s.Table = true }).Pictures(5); err == nil {
+		t.Error("no error for a table")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type Options struct {
 	// Classes is the number of classes, for labels that do not show it or do not look like class numbers: see WithClasses.
 	// 0 takes it from the labels.
 	Classes int
+	// Likelihood says what the answers are: categorical, classes; gaussian, numbers; empty as the data say: see With.
+	Likelihood string
 	// Progress, if not nil, is told how many bytes of a file have arrived, of how many (-1 if the mirror does not
 	// say). It is called from the goroutine that called Fetch or Open.
 	Progress func(file string, got, total int64)
@@ -63,11 +66,11 @@ func (o Options) cacheDir() (string, error) {
 func Open(ctx context.Context, name string, opt Options) (*Set, error) {
 	switch name {
 	case "glyphs":
-		return Glyphs().WithClasses(opt.Classes)
+		return Glyphs().With(opt.Likelihood, opt.Classes)
 	case "", "mnist":
 		return published.openCache(ctx, name == "mnist", opt)
 	}
-	return published.load(name, opt.Classes)
+	return published.load(name, opt)
 }
 
 // FullName is the name of a data set wherever it is called from: that of a folder is its full path, none is MNIST's.
@@ -75,21 +78,26 @@ func FullName(name string) (string, error) {
 	switch name {
 	case "":
 		return "mnist", nil
-	case "mnist", "glyphs":
+	}
+	if reserved(name) {
 		return name, nil
 	}
 	return filepath.Abs(name)
 }
+
+// reserved reports whether a name is that of a known data set.
+func reserved(name string) bool { return name == "mnist" || name == "glyphs" }
+
+// otherFormats says what a data set may be besides a folder of IDX files.
+func otherFormats() string { return "" }
 
 func (e edition) openCache(ctx context.Context, fetch bool, opt Options) (*Set, error) {
 	dir, err := opt.cacheDir()
 	if err != nil {
 		return nil, err
 	}
-	complete := true
-	for i := range fileNames {
-		complete = complete && findFile(dir, i) != ""
-	}
+	names := usualNames(dir)
+	complete := !slices.Contains(names[:], "")
 	if !complete && !fetch {
 		return nil, badf(dir, "MNIST is not in the cache: run `quantal data --fetch` to download it, "+
 			"name a folder that has it with `--data DIR`, or take the built-in digits with `--data glyphs`")
@@ -103,12 +111,12 @@ func (e edition) openCache(ctx context.Context, fetch bool, opt Options) (*Set, 
 	if err != nil {
 		return nil, fmt.Errorf("%w (in the cache %s: `quantal data --fetch` replaces it)", err, dir)
 	}
-	return s.WithClasses(opt.Classes)
+	return s.With(opt.Likelihood, opt.Classes)
 }
 
 // loadCache reads MNIST, and nothing but MNIST, from the cache.
 func (e edition) loadCache(dir string) (*Set, error) {
-	files, err := readFolder(dir)
+	files, err := readFolder(dir, usualNames(dir))
 	if err != nil {
 		return nil, err
 	}

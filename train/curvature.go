@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/floats"
@@ -65,16 +66,20 @@ func (s *Session) Curvature(ctx context.Context, state *kernels.State, draws, se
 			return nil, ErrInterrupted
 		}
 		n := min(atOnce, s.training.N-from)
-		block := *s.training
-		block.N, block.Labels = n, s.training.Labels[from:from+n]
-		block.Bytes = s.training.Bytes[from*width : (from+n)*width]
+		block := between(s.training, from, from+n)
 		means, err := cpu.Activations(program, standingAt(state.Mu), &block, c.Threads)
 		if err != nil {
 			return nil, err
 		}
-		block.Floats = make([]float32, n*width)
-		for i, v := range block.Bytes {
-			block.Floats[i], inputs[i] = squares[v], float64(squares[v])
+		block.Floats = slices.Clone(block.Floats)
+		for i, x := range block.Floats {
+			block.Floats[i] = x * x
+		}
+		for _, v := range block.Bytes {
+			block.Floats = append(block.Floats, squares[v])
+		}
+		for i, x := range block.Floats {
+			inputs[i] = float64(x)
 		}
 		block.Bytes = nil
 		wide, err := cpu.Activations(program, standingAt(variances), &block, c.Threads)

@@ -127,13 +127,20 @@ func (s *Session) Rates(ctx context.Context, state *kernels.State, examples mnis
 
 // pixelRates is the mean of |x| of each normalised pixel.
 func (s *Session) pixelRates(examples mnist.Examples) []float64 {
+	sums := make([]float64, s.Set.Width())
+	if s.training.Floats != nil {
+		for at, x := range s.Pixels.Floats(examples) {
+			sums[at%len(sums)] += math.Abs(float64(x))
+		}
+	}
 	var size [256]float64
 	for v := range size {
-		size[v] = math.Abs((float64(v)/255 - s.Pixels.Mean) / s.Pixels.SD)
+		size[v] = math.Abs(s.Pixels.Of(float64(v)/255, 0))
 	}
-	sums := make([]float64, s.Set.Rows*s.Set.Columns)
-	for at, v := range examples.Images {
-		sums[at%len(sums)] += size[v]
+	if s.training.Bytes != nil {
+		for at, v := range examples.Images {
+			sums[at%len(sums)] += size[v]
+		}
 	}
 	floats.Scale(1/float64(examples.N()), sums)
 	return sums

@@ -62,7 +62,7 @@ func TestNormalise(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if checkpoint.Normalisation() != r.Pixels {
+		if !checkpoint.Normalisation().Equal(r.Pixels) {
 			t.Errorf("%q: the checkpoint has %+v, the run %+v", v.normalise, checkpoint.Normalisation(), r.Pixels)
 		}
 		state := checkpoint.State

@@ -20,7 +20,7 @@ import (
 // respect to the outputs y, which is the unit vector of output j if the target t is y without it. So each example
 // occurs once for each output, and the squares of its gradients are those of rule Accumulate.
 func (s *Session) OutputSquares(ctx context.Context, weights, outputs []float32) (_ []float64, err error) {
-	classes := s.Set.Classes
+	classes := s.Set.Outputs()
 	examples := len(outputs) / classes
 	if examples < 1 || len(outputs) != examples*classes || examples > s.testing.N {
 		return nil, fmt.Errorf("train: output squares: want the %d outputs of each of 1 to %d examples, got %d values",
@@ -32,11 +32,13 @@ func (s *Session) OutputSquares(ctx context.Context, weights, outputs []float32)
 	if err != nil {
 		return nil, err
 	}
-	data, pixels := *s.testing, s.testing.Width
-	data.N, data.Labels, data.Bytes, data.Order = examples*classes, nil, nil, inOrder
+	data := *s.testing
+	data.N, data.Labels, data.Bytes, data.Floats, data.Targets = examples*classes, nil, nil, nil, nil
+	data.Order = inOrder
 	for b := range examples {
 		for j := range classes {
-			data.Bytes = append(data.Bytes, s.testing.Bytes[b*pixels:(b+1)*pixels]...)
+			one := between(s.testing, b, b+1)
+			data.Bytes, data.Floats = append(data.Bytes, one.Bytes...), append(data.Floats, one.Floats...)
 			targets := append(data.Targets, outputs[b*classes:(b+1)*classes]...)
 			targets[len(targets)-classes+j]--
 			data.Targets = targets

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"quantal/graph"
+	"quantal/internal/memory"
 	"quantal/kernels"
 	"quantal/mnist"
 )
@@ -63,6 +64,11 @@ func OpenOn(device Device, set *mnist.Set, networks ...Config) (*Session, error)
 	if c.Batch > training.N() {
 		return nil, fmt.Errorf("batch %d: want at most the %d training examples of %s", c.Batch, training.N(), set.Name)
 	}
+	if all := float64(set.Train.N() + set.Test.N()); set.Train.Floats != nil {
+		if err := memory.Check("normalised inputs", 4*all*float64(set.Width())); err != nil {
+			return nil, err
+		}
+	}
 	pixels, err := c.Normalisation(set)
 	if err != nil {
 		return nil, err
@@ -85,7 +91,7 @@ func (s *Session) StepsPerEpoch() int { return s.training.N / s.Networks[0].Batc
 
 // spec is the structure of the networks.
 func (s *Session) spec() graph.Spec {
-	return s.Networks[0].Spec(s.Set.Rows*s.Set.Columns, s.Set.Classes)
+	return s.Networks[0].Spec(s.Set.Width(), s.Set.Outputs())
 }
 
 // withoutNoise is the structure of the networks without noise.

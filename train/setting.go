@@ -52,8 +52,8 @@ func (c *Config) Settings() setting.List {
 			Help: "training examples to hold out"},
 		{Name: "normalise", Value: &c.Normalise, Write: c.normaliseText, Check: c.checkNormalise, Before: "mnist",
 			Axis: "mnist,auto,0.5x0.25", Help: "how pixels become inputs: mnist (less 0.1307, over 0.3081), auto (mean and " +
-				"SD of the training examples, without those held out), none (0 to 1), or `MEAN,SD`; for a FOLDER that is not " +
-				"MNIST the default is auto"},
+				"SD of the training examples, without those held out), columns (of each column), none (0 to 1), or `MEAN,SD`; " +
+				"the default is auto, or columns for inputs that are no images, and mnist for MNIST and glyphs"},
 		{Name: "classes", Value: &c.Classes, Check: c.checkClasses, Before: "0", Unset: "those of the labels",
 			Help: "number of classes, if the labels do not show it"},
 		{Name: "activation", Value: &c.Activation, OneOf: texts(kernels.Activations()), Before: kernels.ReLU.String(),

@@ -102,7 +102,7 @@ func (r *Run) checkMemory() error {
 	}
 	const copies = 2 // the states, and the bytes of a checkpoint
 	state := float64(r.stateBytes())
-	draws := 8 * kernels.EvaluationGroup * float64(r.Set.Classes) * float64(c.Draws) * float64(threads)
+	draws := 8 * kernels.EvaluationGroup * float64(r.Set.Outputs()) * float64(c.Draws) * float64(threads)
 	need := copies*float64(networks)*state + draws
 	what := fmt.Sprintf("%d networks of hidden %s and draws %d", networks, FormatHidden(c.Hidden), c.Draws)
 	if networks == 1 {
@@ -188,7 +188,7 @@ func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 		Step: r.step, Seed: uint64(r.Networks[network].Seed), Graph: string(structure), Driver: string(driver),
 		Rule: r.Program.Rule.Name(), Layout: r.Program.Layout, State: state,
 	}
-	if r.Pixels != mnist.Published() {
+	if !r.Pixels.Equal(mnist.Published()) {
 		c.Pixels = r.Pixels
 	}
 	return c, nil
@@ -219,10 +219,9 @@ func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) erro
 		case c.Graph != string(structure):
 			return fmt.Errorf("train: resume: the checkpoint is of the network %s, the configuration asks for %s", c.Graph,
 				structure)
-		case c.Normalisation() != r.Pixels:
-			return fmt.Errorf("train: resume: the checkpoint's network takes pixels less %g over %g, the configuration "+
-				"asks for less %g over %g",
-				c.Normalisation().Mean, c.Normalisation().SD, r.Pixels.Mean, r.Pixels.SD)
+		case !c.Normalisation().Equal(r.Pixels):
+			return fmt.Errorf("train: resume: the checkpoint's network takes pixels %v, the configuration asks for %v",
+				c.Normalisation(), r.Pixels)
 		case c.Seed != uint64(r.Networks[m].Seed):
 			return fmt.Errorf("train: resume: the checkpoint has seed %d, the configuration %d", c.Seed, r.Networks[m].Seed)
 		case c.Rule != r.Program.Rule.Name():

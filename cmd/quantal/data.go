@@ -47,7 +47,10 @@ type dataset struct {
 	Test    int    `json:"test"`
 	Rows    int    `json:"rows"`
 	Columns int    `json:"columns"`
-	Classes int    `json:"classes"`
+	// Inputs says what they are: images, or the columns of a table.
+	Inputs   string `json:"inputs"`
+	Channels int    `json:"channels"` // values per pixel
+	Classes  int    `json:"classes"`
 	// Labels that no training example has, and that no test example has.
 	AbsentTraining []int `json:"absent_training"`
 	AbsentTest     []int `json:"absent_test"`
@@ -56,15 +59,21 @@ type dataset struct {
 	PixelSD   float64           `json:"pixel_sd"`
 	Known     bool              `json:"known"`
 	SHA256    map[string]string `json:"sha256"`
+	text      string            // the inputs, for a person
 }
 
 func describe(s *mnist.Set) dataset {
 	training, test := s.Absent()
 	pixels := s.Train.Normalisation()
+	inputs := "images"
+	if s.Table {
+		inputs = "table"
+	}
 	return dataset{
-		s.Name, s.Source, s.Train.N(), s.Test.N(), s.Rows, s.Columns, s.Classes, append([]int{}, training...),
-		append([]int{}, test...),
-		pixels.Mean, pixels.SD, s.Known, s.SHA256,
+		Name: s.Name, Source: s.Source, Train: s.Train.N(), Test: s.Test.N(), Rows: s.Rows, Columns: s.Columns,
+		Inputs: inputs, Channels: max(s.Channels, 1), Classes: s.Classes, AbsentTraining: append([]int{}, training...),
+		AbsentTest: append([]int{}, test...), PixelMean: pixels.Mean, PixelSD: pixels.SD, Known: s.Known, SHA256: s.SHA256,
+		text: s.Inputs(),
 	}
 }
 
@@ -105,8 +114,15 @@ func dataAction(c *cli.Context) error {
 		return err
 	}
 	if sheetPath != "" {
-		n := min(c.Int("examples"), set.Train.N())
-		sheet, err := draw.Pictures(set.Train.Images[:n*set.Rows*set.Columns], set.Train.Labels[:n], set.Rows, set.Columns)
+		images, labels, err := set.Pictures(c.Int("examples"))
+		if err != nil {
+			return err
+		}
+		rows, columns := set.Rows, set.Columns
+		if set.Transposed {
+			rows, columns = columns, rows
+		}
+		sheet, err := draw.Pictures(images, labels, rows, columns)
 		if err != nil {
 			return err
 		}
@@ -125,7 +141,11 @@ func printDataset(out io.Writer, d dataset) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\t%s\n", d.Name, d.Source)
 	fmt.Fprintf(w, "examples\t%d training, %d test\n", d.Train, d.Test)
-	fmt.Fprintf(w, "images\t%d x %d pixels, %d classes\n", d.Rows, d.Columns, d.Classes)
+	kind := "images"
+	if d.Inputs == "table" {
+		kind = "inputs"
+	}
+	fmt.Fprintf(w, "%s\t%s, %d classes\n", kind, d.text, d.Classes)
 	fmt.Fprintf(w, "pixels\tmean %.4f, SD %.4f of 0 to 1 (training)\n", d.PixelMean, d.PixelSD)
 	if len(d.AbsentTraining)+len(d.AbsentTest) == 0 {
 		fmt.Fprintf(w, "labels\teach in training and test\n")

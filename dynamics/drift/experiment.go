@@ -192,7 +192,7 @@ func (e *experiment) measure(ctx context.Context) error {
 	e.layout = start.Layout
 	e.probes = set.Test
 	if e.Probes < set.Test.N() {
-		e.probes = mnist.Examples{Images: set.Test.Images[:e.Probes*set.Rows*set.Columns], Labels: set.Test.Labels[:e.Probes]}
+		e.probes = set.Test.Slice(0, e.Probes)
 	}
 	fluctuations, err := e.session.Fluctuate(kernels.Langevin{}, e.members()...)
 	if err != nil {

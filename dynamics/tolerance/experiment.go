@@ -16,7 +16,6 @@ import (
 	"quantal/dynamics"
 	"quantal/internal/fault"
 	"quantal/kernels"
-	"quantal/mnist"
 	"quantal/results/tables"
 	"quantal/synapse"
 	"quantal/train"
@@ -446,12 +445,12 @@ func (e *experiment) test(ctx context.Context) error {
 // that their accuracy on the rest, the held-out half.
 func (e *experiment) validate(ctx context.Context) error {
 	set := *e.network.Set
-	all, pixels := set.Test, set.Rows*set.Columns
-	set.Test = mnist.Examples{}
-	for i := 0; i < all.N(); i += 2 {
-		set.Test.Images = append(set.Test.Images, all.Images[i*pixels:(i+1)*pixels]...)
-		set.Test.Labels = append(set.Test.Labels, all.Labels[i])
+	all := set.Test.N()
+	var every []int
+	for i := 0; i < all; i += 2 {
+		every = append(every, i)
 	}
+	set.Test = set.Test.Pick(every)
 	session, err := train.Open(&set, e.network.Config)
 	if err != nil {
 		return err
@@ -463,7 +462,7 @@ func (e *experiment) validate(ctx context.Context) error {
 			shared = append(shared, t)
 		}
 	}
-	n, half := float64(all.N()), float64(set.Test.N())
+	n, half := float64(all), float64(set.Test.N())
 	return e.score(ctx, session, shared, "validation", rankingShare+testingShare, validationShare,
 		func(t *trial, draw int, s kernels.Score, _ float64) {
 			t.heldOut[draw] = (n*t.scores[draw].AccuracyMean - half*s.AccuracyMean) / (n - half)

@@ -39,7 +39,7 @@ type Checkpoint struct {
 
 // Normalisation says how the network's inputs are computed from pixels.
 func (c *Checkpoint) Normalisation() mnist.Normalisation {
-	if c.Pixels == (mnist.Normalisation{}) {
+	if c.Pixels.Equal(mnist.Normalisation{}) {
 		return mnist.Published()
 	}
 	return c.Pixels
@@ -133,7 +133,7 @@ func (c *Checkpoint) metadata(format string) map[string]string {
 		"layers":         formatLayers(c.Layout.Layers),
 		"graph":          c.Graph,
 	}
-	if n := c.Normalisation(); n != mnist.Published() {
+	if n := c.Normalisation(); !n.Equal(mnist.Published()) {
 		maps.Copy(metadata, pixelText(n))
 	}
 	if c.Rule != firstRule {
@@ -151,10 +151,20 @@ const (
 	pixelSD   = "pixel_sd"
 )
 
-// pixelText is a normalisation as metadata.
+// pixelText is a normalisation as metadata: two numbers, or two lists with a number for each column, separated by
+// commas.
 func pixelText(n mnist.Normalisation) map[string]string {
-	format := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	return map[string]string{pixelMean: format(n.Mean), pixelSD: format(n.SD)}
+	format := func(list []float64) string {
+		var texts []string
+		for _, x := range list {
+			texts = append(texts, strconv.FormatFloat(x, 'g', -1, 64))
+		}
+		return strings.Join(texts, ",")
+	}
+	if n.Means != nil {
+		return map[string]string{pixelMean: format(n.Means), pixelSD: format(n.SDs)}
+	}
+	return map[string]string{pixelMean: format([]float64{n.Mean}), pixelSD: format([]float64{n.SD})}
 }
 
 // parsePixels reads the output of pixelText; it may be missing.
@@ -164,12 +174,21 @@ func parsePixels(metadata map[string]string) (mnist.Normalisation, error) {
 	if !first && !second {
 		return mnist.Normalisation{}, nil
 	}
-	var n mnist.Normalisation
-	var err1, err2 error
-	n.Mean, err1 = strconv.ParseFloat(mean, 64)
-	n.SD, err2 = strconv.ParseFloat(sd, 64)
-	if err1 != nil || err2 != nil || math.IsNaN(n.Mean) || math.IsInf(n.Mean, 0) || !(n.SD > 0) || math.IsInf(n.SD, 0) {
+	means, sds := strings.Split(mean, ","), strings.Split(sd, ",")
+	n := mnist.Normalisation{Means: make([]float64, len(means)), SDs: make([]float64, len(sds))}
+	bad := len(means) != len(sds)
+	for k := range min(len(means), len(sds)) {
+		var err1, err2 error
+		n.Means[k], err1 = strconv.ParseFloat(means[k], 64)
+		n.SDs[k], err2 = strconv.ParseFloat(sds[k], 64)
+		bad = bad || err1 != nil || err2 != nil || math.IsNaN(n.Means[k]) || math.IsInf(n.Means[k], 0) ||
+			!(n.SDs[k] > 0) || math.IsInf(n.SDs[k], 0)
+	}
+	if bad {
 		return n, fmt.Errorf("%s %q and %s %q are not a mean and a standard deviation", pixelMean, mean, pixelSD, sd)
+	}
+	if len(means) == 1 {
+		return mnist.Normalisation{Mean: n.Means[0], SD: n.SDs[0]}, nil
 	}
 	return n, nil
 }
@@ -255,6 +274,9 @@ func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, err
 	pixels, err := parsePixels(metadata)
 	if err != nil {
 		return nil, err
+	}
+	if n := len(pixels.Means); n > 0 && n != layers[0].In {
+		return nil, fmt.Errorf("%s has %d numbers for %d inputs", pixelMean, n, layers[0].In)
 	}
 	c := &Checkpoint{Step: step, Graph: metadata["graph"], Rule: firstRule,
 		Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}

@@ -50,7 +50,8 @@
 //	driver          what else that program needs
 //	synapse         what synapses learn, if that is not mu and phi: quantal
 //	rule            the rule by which the network is trained, which is adam where it is absent
-//	pixel_mean      inputs are pixels x, 0 to 255, as (x/255 - pixel_mean) / pixel_sd
+//	pixel_mean      inputs are pixels x, 0 to 255, as (x/255 - pixel_mean) / pixel_sd, or floats x without the /255; a
+//	                number for each column, separated by commas, if they have their own
 //	pixel_sd        if both are absent they are 0.1307 and 0.3081
 //
 // Tensors, for layers N = 0, 1, ... in turn, shapes as in PyTorch's Linear (rows are neurons):

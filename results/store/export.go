@@ -27,7 +27,20 @@ func (c *Checkpoint) Export() []Tensor {
 			weight, Tensor{fmt.Sprintf("layer%d.weight.sigma", i), weight.Shape, c.sigmas(i, 0, layer.In)},
 			bias, Tensor{fmt.Sprintf("layer%d.bias.sigma", i), bias.Shape, c.sigmas(i, layer.In, layer.In+1)})
 	}
+	if n := c.Normalisation(); n.Means != nil {
+		columns := []int{len(n.Means)}
+		out = append(out, Tensor{pixelMean, columns, narrow(n.Means)}, Tensor{pixelSD, columns, narrow(n.SDs)})
+	}
 	return append(out, c.quantities()...)
+}
+
+// narrow is a list of numbers as float32.
+func narrow(list []float64) []float32 {
+	narrowed := make([]float32, len(list))
+	for i, x := range list {
+		narrowed[i] = float32(x)
+	}
+	return narrowed
 }
 
 // quantities are what the parameters of synapses that learn others than mu and sigma stand for.
@@ -55,9 +68,12 @@ func (c *Checkpoint) quantities() []Tensor {
 }
 
 // ExportPixels completes Export: the network's inputs are pixels, 0 to 255, as (x/255 - pixel_mean) /
-// pixel_sd.
+// pixel_sd, or floats as (x - pixel_mean) / pixel_sd. If each column has its own, they are among the tensors of Export.
 func (c *Checkpoint) ExportPixels() []Scalar {
 	n := c.Normalisation()
+	if n.Means != nil {
+		return nil
+	}
 	return []Scalar{{pixelMean, n.Mean}, {pixelSD, n.SD}}
 }
 

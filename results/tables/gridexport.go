@@ -74,7 +74,7 @@ func ExportGrid(w io.Writer, records []store.Record, what string,
 // writeNetworkArrays writes what is asked of a network into an archive.
 func writeNetworkArrays(archive *npz.Writer, id, what string, c *store.Checkpoint) error {
 	for _, t := range c.Export() {
-		if what != ExportAll && !strings.HasSuffix(t.Name, "."+what) {
+		if what != ExportAll && !strings.HasSuffix(t.Name, "."+what) && strings.Contains(t.Name, ".") {
 			continue
 		}
 		name := id + "/" + t.Name
