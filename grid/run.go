@@ -143,7 +143,7 @@ func (f *Folder) teams(wanted map[string]Point) (teams []*store.TeamCheckpoint, 
 	}
 	for _, path := range files {
 		var team *store.TeamCheckpoint
-		names, err := store.TeamNames(path)
+		names, _, err := store.TeamNames(path)
 		if err == nil {
 			if !slices.ContainsFunc(names, func(name string) bool { _, ok := wanted[name]; return ok }) {
 				continue
@@ -259,11 +259,16 @@ func (r *runner) work(ctx context.Context, device train.Device, finished chan<- 
 		var failed *train.DeviceError
 		again := err == nil || errors.As(err, &failed) // what is left must be trained here or elsewhere
 		var rest []batch
-		if again && len(left) > 0 {
-			var unread error
-			if rest, unread = r.batches(left); unread != nil {
-				err = unread
+		for _, points := range left {
+			if !again {
+				break
 			}
+			batches, unread := r.batches(points)
+			if unread != nil {
+				err = unread
+				break
+			}
+			rest = append(rest, batches...)
 		}
 		switch {
 		case errors.As(err, &failed):
@@ -289,29 +294,32 @@ func (r *runner) lost(device train.Device, j *job, rest []batch, err error) {
 }
 
 // batch trains the points of a job together and passes on the results to be written. It returns the points that are
-// left to be trained, from their last checkpoints: if the device fails, and if others are free to share them.
+// left to be trained, from their last checkpoints, those that should go on together in one list: if the device fails,
+// if others are free to share them, and if some of them stop before the others.
 func (r *runner) batch(ctx context.Context, device train.Device, j *job,
-	finished chan<- func() error) (left []Point, err error) {
+	finished chan<- func() error) (left [][]Point, err error) {
 	if ctx.Err() != nil {
 		return nil, train.ErrInterrupted
 	}
 	configs := networks(j.points, r.options)
 	set, err := examples(r.set, configs)
 	if err != nil {
-		return j.points, err
+		return [][]Point{j.points}, err
 	}
 	run, err := train.Prepare(ctx, func() (*train.Run, error) { return train.NewOn(device, set, configs...) })
 	if err != nil {
-		return j.points, err
+		return [][]Point{j.points}, err
 	}
 	defer run.Close()
-	unfinished := func() (points []Point) {
+	unfinished := func() [][]Point { // those that stop, and those that go on
+		groups := map[bool][]Point{}
 		for m, p := range j.points {
 			if run.Diverged(m) == nil {
-				points = append(points, p)
+				stops := run.Step() == run.Steps() || run.Stopped(m)
+				groups[stops] = append(groups[stops], p)
 			}
 		}
-		return points
+		return slices.DeleteFunc([][]Point{groups[true], groups[false]}, func(g []Point) bool { return len(g) == 0 })
 	}
 	did := func(event string) entry {
 		return entry{
@@ -323,7 +331,7 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 	if j.from != nil {
 		event = "resume"
 		if err := run.Resume(store.Times{}, j.from.Networks...); err != nil {
-			return j.points, err
+			return [][]Point{j.points}, err
 		}
 		j.from = nil // its memory
 	}
@@ -363,6 +371,9 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 		return unfinished(), nil
 	case err != nil:
 		return unfinished(), err
+	}
+	if groups := unfinished(); len(groups) > 1 {
+		return groups, run.HandOut(save)
 	}
 	outcomes, err := run.Outcomes(ctx, j.points[0].Config.Draws)
 	if err != nil {
@@ -455,23 +466,30 @@ func (r *runner) finish(e entry, records []store.Record, networks []*store.Check
 	return r.folder.clear()
 }
 
-// clear removes the checkpoints whose networks are all finished.
+// clear removes the checkpoints of which no network needs its state: it is finished, or in a later checkpoint.
 func (f *Folder) clear() error {
 	files, err := f.checkpoints()
 	if err != nil {
 		return err
 	}
+	teams, latest := map[string][]string{}, map[string]int{}
+	steps := map[string]int{}
 	for _, path := range files {
-		names, err := store.TeamNames(path)
+		names, step, err := store.TeamNames(path)
 		if err != nil {
 			continue // damaged: named when the grid is opened, and replaced by the next of its batch
 		}
-		done := true
+		teams[path], steps[path] = names, step
 		for _, name := range names {
-			_, err := store.ReadRecord(f.Path(pointsName), name)
-			done = done && err == nil
+			latest[name] = max(latest[name], step)
 		}
-		if !done {
+	}
+	for path, names := range teams {
+		needed := slices.ContainsFunc(names, func(name string) bool {
+			_, err := store.ReadRecord(f.Path(pointsName), name)
+			return err != nil && latest[name] == steps[path]
+		})
+		if needed {
 			continue
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

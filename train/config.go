@@ -24,6 +24,7 @@ type Config struct {
 	LearningRate    float64
 	Batch           int
 	Epochs          int
+	Patience        int // in epochs; 0 to train all of them
 	MuInit          float64
 	SigmaInit       float64
 	Synapse         string  // the name of a synapse.Kind

@@ -20,6 +20,10 @@
 // The setting rule says how parameters follow the gradient, lr-schedule how the learning rate changes, and weight-decay
 // how means decay besides: mu -= lr decay mu (as AdamW). activation is that of the hidden layers.
 //
+// With a patience a network stops at the end of the epoch after which its loss on the held-out examples, one draw per
+// 20 of them, has not fallen below its least for so many epochs, and is measured as it then is: stopped_epoch says
+// when.
+//
 // Synapses of kind quantal learn n, p and q in place of mu and sigma, mu = n p q and sigma^2 = n p (1-p) q^2, by the
 // chain rule; costs may read all five. They start with the n and p of the settings, and the q that makes the initial
 // mean.

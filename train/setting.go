@@ -82,6 +82,9 @@ func (c *Config) Settings() setting.List {
 				"the initial mean"},
 		{Name: "p-init", Value: &c.PInit, Want: setting.Between(0.001, 0.999), Before: "0.9", Axis: "0.5,0.9", Own: true,
 			Check: func() error { return c.checkStart("p-init", c.PInit, 0.9) }, Help: "initial p of quantal synapses"},
+		{Name: "patience", Value: &c.Patience, Want: setting.From(0).With(" epochs"), Check: c.checkPatience, Before: "0",
+			Unset: "none", Axis: "0,5,10", Own: true, Help: "stop when the loss on the examples of --validation has not " +
+				"fallen below its least for so many epochs"},
 		{Name: "seed", Value: &c.Seed, Axis: "1-5", Varied: true, Own: true, Help: "seed of everything random"},
 		{Name: "draws", Value: &c.Draws, Want: setting.From(0), Own: true, Continue: true,
 			Help: "draws of the weights for the predictive figures at the end"},
@@ -108,6 +111,13 @@ func (c *Config) checkRho() error {
 		return fmt.Errorf("rho is missing: want a number or fraction above 0, or the name of a mechanism")
 	}
 	return c.checkLayers("rho", c.Rho.String(), c.Rho.layers(), math.IsNaN(float64(c.Rho.Value())))
+}
+
+func (c *Config) checkPatience() error {
+	if c.Patience > 0 && c.Validation == 0 {
+		return fmt.Errorf("patience %d: want validation too: examples to hold out, whose loss is watched", c.Patience)
+	}
+	return nil
 }
 
 func (c *Config) checkNormalise() error {

@@ -74,11 +74,9 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) 
 	if err != nil {
 		return nil, err
 	}
-	var held []kernels.Score
-	if r.held != nil {
-		if held, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
-			return nil, err
-		}
+	held, err := r.validate(ctx)
+	if err != nil {
+		return nil, err
 	}
 	training, err := r.vm.Evaluate(ctx, r.training, r.step, 0)
 	if err != nil {
@@ -95,6 +93,9 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) 
 		}
 		o := &outcomes[m]
 		o.Draws, o.Converged = draws, r.converged[m]
+		if r.step < r.Steps() && r.Stopped(m) {
+			o.StoppedEpoch = r.Measured()
+		}
 		if held != nil {
 			o.ValidationAccuracySampled, o.ValidationLossSampled = &held[m].AccuracySampled, &held[m].LossSampled
 		}

@@ -31,8 +31,10 @@ type Run struct {
 	diverged   []*kernels.Divergence // of each network, nil while it is finite
 	converged  []string              // of each network, how its sigma was taken to the optimum after training
 	unmeasured bool                  // the epoch that ends at step has not been measured and passed to Events
-	spent      store.Times           // by this process
-	earlier    store.Times           // before it resumed the run
+	best       []best                // of each network, for Config.Patience
+	validated  validated
+	spent      store.Times // by this process
+	earlier    store.Times // before it resumed the run
 	running
 }
 
@@ -54,7 +56,8 @@ func begin(s *Session, err error) (*Run, error) {
 	}
 	c := s.Networks[0]
 	r := &Run{Session: s, Spec: s.spec(), nll: make([]float64, len(s.Networks)),
-		diverged: make([]*kernels.Divergence, len(s.Networks)), converged: make([]string, len(s.Networks))}
+		diverged: make([]*kernels.Divergence, len(s.Networks)), converged: make([]string, len(s.Networks)),
+		best: make([]best, len(s.Networks))}
 	if r.Program, err = s.trainingProgram(); err != nil {
 		return nil, err
 	}
@@ -140,6 +143,7 @@ type unfinished struct {
 	EpochNLL   float64 `json:"epoch_nll"`
 	Unmeasured bool    `json:"unmeasured,omitempty"`
 	Converged  string  `json:"converged,omitempty"` // see store.Outcome
+	best
 }
 
 // ConvergedBy is the text that a checkpoint has for its driver, with how its sigma was taken to the optimum after
@@ -180,7 +184,7 @@ func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
-	driver, err := json.Marshal(unfinished{r.nll[network], r.unmeasured, r.converged[network]})
+	driver, err := json.Marshal(unfinished{r.nll[network], r.unmeasured, r.converged[network], r.best[network]})
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
@@ -237,8 +241,9 @@ func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) erro
 			return fmt.Errorf("train: resume: %w", err)
 		}
 		states[m], r.nll[m], r.unmeasured, r.converged[m] = c.State, u.EpochNLL, u.Unmeasured, u.Converged
+		r.best[m] = u.best
 	}
-	r.step, r.earlier = checkpoints[0].Step, earlier
+	r.step, r.earlier, r.validated = checkpoints[0].Step, earlier, validated{}
 	return r.load(r.Program, states)
 }
 
@@ -271,9 +276,10 @@ type DivergedError struct{ kernels.Divergence }
 
 func (e *DivergedError) Error() string { return "diverged: " + e.Divergence.String() }
 
-// Train takes the run to its end. When ctx is cancelled it finishes the steps under way, or leaves the measurement of
-// an epoch for later, passes on a checkpoint and returns ErrInterrupted. When all networks have diverged, the error is
-// the first one's DivergedError.
+// Train takes the run to its end: the last step or, before that, the end of an epoch after which the patience of a
+// network is over (Stopped). Others of its networks may then have steps left, which they do without it. When ctx is
+// cancelled it finishes the steps under way, or leaves the measurement of an epoch for later, passes on a checkpoint
+// and returns ErrInterrupted. When all networks have diverged, the error is the first one's DivergedError.
 func (r *Run) Train(ctx context.Context, events Events) error {
 	saved := time.Now()
 	perEpoch := r.StepsPerEpoch()
@@ -282,7 +288,7 @@ func (r *Run) Train(ctx context.Context, events Events) error {
 			return err
 		}
 	}
-	for r.step < r.Steps() {
+	for r.step < r.Steps() && !r.anyStopped() {
 		if ctx.Err() != nil {
 			if err := r.hand(events); err != nil {
 				return err
@@ -360,10 +366,12 @@ func (r *Run) progress(stepsPerSecond float64) Progress {
 // finishEpoch measures the networks, passes on the epoch and, when it is due, a checkpoint.
 func (r *Run) finishEpoch(ctx context.Context, events Events) error {
 	epoch := r.step / r.StepsPerEpoch()
-	last := r.step == r.Steps()
-	if events.Epoch != nil {
-		r.unmeasured = true
-		epochs, err := r.measure(ctx)
+	if r.unmeasured = events.Epoch != nil || r.watches(); r.unmeasured {
+		var epochs []store.Epoch
+		err := r.watch(ctx)
+		if err == nil && events.Epoch != nil {
+			epochs, err = r.measure(ctx)
+		}
 		if err != nil {
 			if ctx.Err() == nil {
 				return err
@@ -384,6 +392,7 @@ func (r *Run) finishEpoch(ctx context.Context, events Events) error {
 		}
 	}
 	clear(r.nll)
+	last := r.step == r.Steps() || r.anyStopped()
 	if events.Interval == 0 && (last || epoch%r.Networks[0].CheckpointEvery == 0) {
 		return r.hand(events)
 	}
@@ -421,11 +430,9 @@ func (r *Run) measure(ctx context.Context) ([]store.Epoch, error) {
 	if err != nil {
 		return nil, err
 	}
-	var held []kernels.Score
-	if r.held != nil {
-		if held, err = r.vm.Evaluate(ctx, r.held, r.step, 0); err != nil {
-			return nil, err
-		}
+	held, err := r.validate(ctx)
+	if err != nil {
+		return nil, err
 	}
 	outcomes, err := r.outcomes(scores)
 	if err != nil {

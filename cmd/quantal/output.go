@@ -112,6 +112,9 @@ func printSummary(out io.Writer, s train.Summary) error {
 		fmt.Fprintf(w, "trained\t%d steps in %.1f s (%.0f steps/s) on %s, %s kernels; tests took %.1f s\n", s.Steps,
 			s.Seconds, s.StepsPerSecond, s.Device, s.Kernels, s.MeasuringSeconds)
 	}
+	if s.StoppedEpoch > 0 {
+		fmt.Fprintf(w, "stopped\tafter epoch %d: the loss on the held-out examples no longer fell\n", s.StoppedEpoch)
+	}
 	if s.RunFolder != "" {
 		fmt.Fprintf(w, "run folder\t%s\n", s.RunFolder)
 	}

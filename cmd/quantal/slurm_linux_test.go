@@ -205,7 +205,7 @@ func (s *slurmScript) hasCheckpoint(id string) bool {
 	dir := filepath.Join(s.dir, "disturbed", "checkpoints")
 	files, _ := os.ReadDir(dir) // none before the first task
 	return slices.ContainsFunc(files, func(f os.DirEntry) bool {
-		names, err := store.TeamNames(filepath.Join(dir, f.Name()))
+		names, _, err := store.TeamNames(filepath.Join(dir, f.Name()))
 		return err == nil && slices.Contains(names, id)
 	})
 }

@@ -87,6 +87,8 @@ type Outcome struct {
 	ObjectiveCosts       Terms   `json:"objective_costs,omitempty"` // the terms of other costs, by name
 
 	Steps int `json:"steps"` // of training
+	// StoppedEpoch is the epoch after which a network's patience with its validation loss was over; 0 if it trained all.
+	StoppedEpoch int `json:"stopped_epoch,omitempty"`
 
 	// Converged says how sigma was taken to its optimum after training, fixed-point or training; empty if it was not.
 	Converged string `json:"converged,omitempty"`

@@ -67,30 +67,30 @@ func ReadTeamCheckpoint(path string) (*TeamCheckpoint, error) {
 	return t, nil
 }
 
-// TeamNames reads the names of the networks of a file of TeamCheckpoint.Write from its header, without verifying the
-// rest.
-func TeamNames(path string) ([]string, error) {
+// TeamNames reads the names of the networks of a file of TeamCheckpoint.Write and their step from its header, without
+// verifying the rest.
+func TeamNames(path string) (names []string, step int, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, FileError(path, err)
+		return nil, 0, FileError(path, err)
 	}
 	defer file.Close()
 	metadata, err := readMetadata(file)
 	if err != nil {
-		return nil, Corrupt(path, "%v", err)
+		return nil, 0, Corrupt(path, "%v", err)
 	}
-	if _, err := decodeMetadata(metadata, teamFormat); err != nil {
-		return nil, Corrupt(path, "%v", err)
+	common, err := decodeMetadata(metadata, teamFormat)
+	if err != nil {
+		return nil, 0, Corrupt(path, "%v", err)
 	}
 	var texts []networkText
 	if err := json.Unmarshal([]byte(metadata["networks"]), &texts); err != nil {
-		return nil, Corrupt(path, "the list of networks cannot be read: %v", err)
+		return nil, 0, Corrupt(path, "the list of networks cannot be read: %v", err)
 	}
-	var names []string
 	for _, t := range texts {
 		names = append(names, t.Name)
 	}
-	return names, nil
+	return names, common.Step, nil
 }
 
 func decodeTeam(tensors []Tensor, metadata map[string]string) (*TeamCheckpoint, error) {

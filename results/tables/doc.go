@@ -44,6 +44,7 @@
 //	                               objective_magnitude and objective_reliability, or
 //	cost_NAME                      the terms of other costs by their names, over all synapses with biases
 //	steps                          of training
+//	stopped_epoch                  after which patience with the validation loss was over; a column only where it was
 //	converged                      how sigma was taken to its optimum afterwards; a column of converged networks only
 //	diverged_...                   step, layer and what: where a number of a diverged network was no longer finite
 //

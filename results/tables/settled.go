@@ -67,6 +67,9 @@ func travelOf(r store.Record) float64 {
 // meanRate is the mean learning rate over the steps of a run, as a multiple of the first.
 func meanRate(r store.Record) float64 {
 	schedule, sum := kernels.Schedule{Steps: r.Steps}, 0.0
+	if r.StoppedEpoch > 0 { // it runs over all epochs
+		schedule.Steps = r.Steps / r.StoppedEpoch * r.Epochs
+	}
 	for _, s := range r.Later.List() {
 		if text, ok := s.Value.(string); ok && s.Name == "lr_schedule" {
 			_ = schedule.Shape.UnmarshalText([]byte(text)) // constant if it is none

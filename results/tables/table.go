@@ -176,7 +176,7 @@ func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 func recordRow(r store.Record) []cell {
 	var row []cell
 	for _, c := range cellsOf(r, r.Settings) {
-		if c.name == "converged" && r.Converged == "" {
+		if c.name == "converged" && r.Converged == "" || c.name == "stopped_epoch" && r.StoppedEpoch == 0 {
 			continue
 		}
 		if c.name != "objective_costs" {
