@@ -30,7 +30,7 @@ func Experiment() dynamics.Experiment {
 		Settings:     (*Config).Settings,
 		Start:        func(c *Config) *dynamics.Start { return &c.Start },
 		NeedsNetwork: Config.NeedsNetwork,
-		Run:          Run, Print: printTables, Outcomes: outcomes, Alone: Config.alone,
+		Run:          Run, Print: printTables, Outcomes: outcomes, Together: together, Alone: Config.alone,
 	}.Experiment()
 }
 

@@ -37,22 +37,15 @@ func (e *experiment) networkFigure(o *NetworkOutcome) (*draw.Illustration, error
 	}
 
 	most := float64(len(o.Chains[0].Course))
-	for _, of := range []struct {
-		label string
-		point float64
-		value func(Calibrated) float64
-	}{
-		{"Accuracy (%)", 100 * point.Accuracy, func(c Calibrated) float64 { return 100 * c.Accuracy }},
-		{"NLL (nats)", point.NLL, func(c Calibrated) float64 { return c.NLL }},
-		{"ECE (%)", 100 * point.ECE, func(c Calibrated) float64 { return 100 * c.ECE }},
-	} {
-		s.Panel("", draw.Axis{Label: "Samples averaged", Log: true}, draw.Axis{Label: of.label})
-		s.Curve("test set", draw.Curve{X: []float64{1, most}, Y: []float64{of.point, of.point}, Color: draw.Red,
+	for _, m := range measured {
+		level := m.value(Calibrated{Accuracy: point.Accuracy, NLL: point.NLL, ECE: point.ECE})
+		s.Panel("", draw.Axis{Label: "Samples averaged", Log: true}, draw.Axis{Label: m.label})
+		s.Curve("test set", draw.Curve{X: []float64{1, most}, Y: []float64{level, level}, Color: draw.Red,
 			Dashed: true})
 		for i, l := range o.Chains {
 			var x, y []float64
 			for _, c := range l.Course {
-				x, y = append(x, float64(c.Samples)), append(y, of.value(c))
+				x, y = append(x, float64(c.Samples)), append(y, m.value(c))
 			}
 			s.Curve("test set", draw.Curve{X: x, Y: y, Color: temperatureColor(i)})
 		}

@@ -27,7 +27,7 @@ func Experiment() dynamics.Experiment {
 		Default:  DefaultConfig,
 		Settings: (*Config).Settings,
 		Start:    func(c *Config) *dynamics.Start { return &c.Start },
-		Run:      Run, Print: printTables, Outcomes: outcomes,
+		Run:      Run, Print: printTables, Outcomes: outcomes, Together: together,
 	}.Experiment()
 }
 

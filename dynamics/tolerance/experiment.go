@@ -147,6 +147,7 @@ type experiment struct {
 	mu      []float32
 	session *train.Session
 	job     dynamics.Job
+	several string // instead of the network, what captions say of several ones
 
 	subsets  []subset
 	sigma    []float64 // of every slot; nil unless there is one for each synapse

@@ -2,6 +2,7 @@ package tolerance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"reflect"
@@ -510,4 +511,61 @@ func TestOtherCostsAreRefused(t *testing.T) {
 			t.Errorf("%s %s: got %v", name, value, err)
 		}
 	}
+}
+
+// The figures of several networks have means over them with t intervals, whatever the intervals over draws.
+func TestTogether(t *testing.T) {
+	c, n := small(t)
+	first, _ := run(t, c, n)
+	second := first
+	second.Table = slices.Clone(first.Table)
+	const t1 = 12.7062047364 // half of the interval over two is t(1) |a - b| / 2
+	for i := range second.Table {
+		second.Table[i].Accuracy -= 0.01
+		second.Table[i].Loss += 0.5
+	}
+	figures, err := together(c, []Findings{first, second})
+	if err != nil || len(figures) != len(c.Perturbations)+1 {
+		t.Fatalf("%d figures: %v", len(figures), err)
+	}
+	for _, f := range figures {
+		text := dynamicstest.Text(t, f.Numbers)
+		var numbers struct {
+			Series []struct {
+				Panel string
+				Y     []float64
+				Half  []float64 `json:"half_width"`
+			}
+		}
+		if err := json.Unmarshal([]byte(text), &numbers); err != nil || len(numbers.Series) == 0 {
+			t.Fatalf("%s: %v", text, err)
+		}
+		for _, s := range numbers.Series {
+			want := 100 * t1 * 0.01 / 2
+			if f.Name == profile && s.Panel == "B" {
+				want = t1 * 0.5 / 2
+			}
+			if last := len(s.Half) - 1; math.Abs(s.Half[last]-want) > 1e-6 {
+				t.Errorf("%s, panel %s: half widths %v, want %g", f.Name, s.Panel, s.Half, want)
+			}
+		}
+		if !strings.Contains(f.Caption, "2 networks: ") || !strings.Contains(f.Caption, "over networks") {
+			t.Errorf("%s: %s", f.Name, f.Caption)
+		}
+	}
+	want := dynamics.Outcome{Name: "deleted, positive", Over: "deleted, random-as-positive", Measure: "accuracy_at_most",
+		Value: find(first, "positive") - find(first, "random-as-positive")}
+	if !slices.Contains(outcomes(first), want) {
+		t.Errorf("there is no %+v", want)
+	}
+}
+
+// find is the accuracy if all of a subset is deleted.
+func find(f Findings, subset string) (accuracy float64) {
+	for _, r := range f.Table {
+		if r.Perturbation == deleted && r.Subset == subset && r.Amount == 1 {
+			accuracy = r.Accuracy
+		}
+	}
+	return accuracy
 }

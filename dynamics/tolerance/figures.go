@@ -7,6 +7,8 @@ import (
 
 	"quantal/dynamics"
 	"quantal/results/draw"
+	"quantal/results/tables"
+	"quantal/train"
 )
 
 const (
@@ -61,6 +63,9 @@ func (e *experiment) figures() ([]draw.Illustration, error) {
 
 // protocol describes the network and the tests.
 func (e *experiment) protocol() string {
+	if e.several != "" {
+		return e.several
+	}
 	c := e.network.Config
 	return fmt.Sprintf("Network %s: %s, hidden layers %s, noise %s, rho %s, c %g, test accuracy %.2f %% at mu; means "+
 		"and bands of 95 %% over %d draws, "+
@@ -255,14 +260,51 @@ func (e *experiment) profilesFigure() (*draw.Illustration, error) {
 			add(s, e.rowsOf(profile, look.name), look.c)
 		}
 	}
-	one := e.homogeneousSigma()
-	cost := e.reliabilityCost(func(slot int) float64 { return e.sigma[slot] })
+	scale := ""
+	if e.several == "" {
+		scale = fmt.Sprintf(", %.4g, with the cost sum sigma^-rho = %.4g at factor 1", e.homogeneousSigma(),
+			e.reliabilityCost(func(slot int) float64 { return e.sigma[slot] }))
+	}
 	return s.Illustration(2, 72, draw.Illustration{
 		Name: profile, Title: "Noise of equal reliability cost: which synapses pay for it matters",
 		Caption: fmt.Sprintf("w = mu + factor sigma xi, for all synapses and biases. Green: sigma as trained. Grey: one "+
-			"sigma for all of the same cost, %.4g. Orange: the trained "+
-			"sigma, those of each layer on other synapses, at random. At each factor all three have the same cost; at "+
-			"factor 1 it is sum sigma^-rho = %.4g. "+
-			"A: accuracy. B: loss. ", one, cost) + e.protocol(),
+			"sigma for all of the same cost%s. Orange: the trained sigma, those of each layer on other synapses, at random. At "+
+			"each factor all three have the same cost. A: accuracy. B: loss. ", scale) + e.protocol(),
 	})
+}
+
+// together draws the accuracy over the amount of perturbations, as means over several networks.
+func together(c Config, all []Findings) ([]draw.Illustration, error) {
+	first := all[0].Summary
+	e := &experiment{Config: c}
+	if first.Profiles != nil {
+		e.sigma = []float64{} // there is one for each synapse
+	}
+	at := 0.
+	for i, row := range all[0].Table {
+		over := func(figure func(Row) float64) (mean, half float64) {
+			var values []float64
+			for _, f := range all {
+				values = append(values, figure(f.Table[i]))
+			}
+			interval := tables.NewInterval(values)
+			return interval.Mean, interval.HalfWidth
+		}
+		row.Accuracy, row.AccuracyCI95 = over(accuracyOf)
+		row.Loss, row.LossCI95 = over(lossOf)
+		if i == 0 {
+			at, row.AccuracyCI95, row.LossCI95 = row.Accuracy, math.NaN(), math.NaN()
+		}
+		e.trials = append(e.trials, &trial{Row: row})
+	}
+	n := c.Training
+	e.several = fmt.Sprintf("%d networks: %s, hidden layers %s, noise %s, rho %s, c %g, mean test accuracy %.2f %% at "+
+		"mu; means over networks of means over %d draws, bands: 95 %% intervals over networks (t distribution), all %d "+
+		"test examples; %s kernels.", len(all), first.Data, train.FormatHidden(n.Hidden), n.Noise, n.Rho, n.C, 100*at, c.Draws,
+		first.Test, first.Kernels)
+	var makers []func() (*draw.Illustration, error)
+	for _, p := range c.Perturbations {
+		makers = append(makers, func() (*draw.Illustration, error) { return e.subsetsFigure(p) })
+	}
+	return dynamics.Draw(append(makers, e.profilesFigure)...)
 }
