@@ -142,17 +142,25 @@ func readPlans(dir string) ([]Plan, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		if p.Format != planFormat || p.Version != 1 {
-			return nil, &store.CorruptError{Path: path, Reason: fmt.Sprintf("is %s version %d, want %s version 1", p.Format,
-				p.Version, planFormat)}
-		}
-		for _, point := range p.Points {
-			if want, err := id(point.Config); err != nil || want != point.ID {
-				return nil, &store.CorruptError{Path: path, Reason: fmt.Sprintf("the settings of %s have been changed", point.ID)}
-			}
+		if err := p.check(path); err != nil {
+			return nil, err
 		}
 		plans = append(plans, p)
 	}
+}
+
+// check reports a plan, read from the file at a path, that is not as it was written.
+func (p Plan) check(path string) error {
+	if p.Format != planFormat || p.Version != 1 {
+		return &store.CorruptError{Path: path, Reason: fmt.Sprintf("is %s version %d, want %s version 1", p.Format,
+			p.Version, planFormat)}
+	}
+	for _, point := range p.Points {
+		if want, err := id(point.Config); err != nil || want != point.ID {
+			return &store.CorruptError{Path: path, Reason: fmt.Sprintf("the settings of %s have been changed", point.ID)}
+		}
+	}
+	return nil
 }
 
 // Points lists all points of all plans.
@@ -261,20 +269,29 @@ func (f *Folder) Records() (records []store.Record, damaged []error, err error) 
 		planned[p.ID] = p.Config
 	}
 	for _, r := range all {
-		reason := "is the record of a network that is in no plan"
-		if config, ok := planned[r.ID]; ok {
-			reason = unplanned(r, config)
-		}
-		if reason != "" {
-			damaged = append(damaged, &store.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: reason})
+		config, ok := planned[r.ID]
+		if err := f.settle(&r, config, ok); err != nil {
+			damaged = append(damaged, err)
 			continue
 		}
-		rho := r.Rho
-		r.Settings = SettingsOf(planned[r.ID], r.Data)
-		r.Rho = rho
 		records = append(records, r)
 	}
 	return records, damaged, nil
+}
+
+// settle gives a record all settings of the plan, or says why it is not that of a planned point.
+func (f *Folder) settle(r *store.Record, config train.Config, planned bool) error {
+	reason := "is the record of a network that is in no plan"
+	if planned {
+		reason = unplanned(*r, config)
+	}
+	if reason != "" {
+		return &store.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: reason}
+	}
+	rho := r.Rho
+	r.Settings = SettingsOf(config, r.Data)
+	r.Rho = rho
+	return nil
 }
 
 // unplanned says how a record differs from the plan, or returns nothing. The names of the data set and of the exponent
@@ -310,10 +327,25 @@ func (f *Folder) network(r store.Record, config train.Config) (*store.Checkpoint
 	if err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(c.CheckFinite(), r.Check(c, config.Terms)); err != nil {
-		return nil, &store.CorruptError{Path: f.networkPath(r.ID), Reason: sentence.Of(err)}
+	return c, f.checkNetwork(r, c, config)
+}
+
+// DecodeNetwork is Network of the record and the content of the file.
+func (f *Folder) DecodeNetwork(r store.Record, data []byte) (*store.Checkpoint, error) {
+	c, err := store.DecodeNetwork(f.networkPath(r.ID), data)
+	if err != nil {
+		return nil, err
 	}
-	return c, nil
+	config, _ := f.Config(r.ID)
+	return c, f.checkNetwork(r, c, config)
+}
+
+// checkNetwork reports a network that is not that of its record.
+func (f *Folder) checkNetwork(r store.Record, c *store.Checkpoint, config train.Config) error {
+	if err := cmp.Or(c.CheckFinite(), r.Check(c, config.Terms)); err != nil {
+		return &store.CorruptError{Path: f.networkPath(r.ID), Reason: sentence.Of(err)}
+	}
+	return nil
 }
 
 // Missing lists the points that have no valid record, or whose network cannot be read.

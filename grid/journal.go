@@ -30,6 +30,8 @@ type entry struct {
 	Device  string   `json:"device,omitempty"`
 	Kernels string   `json:"kernels,omitempty"`
 	Error   string   `json:"error,omitempty"`
+
+	networks int // how many points, of an entry that a Watcher has read
 }
 
 // journal is this process's file. Lines that cannot be written are lost without harm: no result depends on them.

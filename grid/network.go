@@ -16,16 +16,22 @@ import (
 
 // Finished reads what has finished in the grid.
 func (f *Folder) Finished() (*tables.Grid, error) {
-	g := &tables.Grid{Dir: f.Dir, Points: len(f.Points())}
-	for _, p := range f.Plans {
-		g.Commands = append(g.Commands, p.Command)
-	}
+	g := f.requested()
 	var err error
 	if g.Environment, err = f.Environment(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	g.Records, g.Damaged, err = f.Records()
 	return g, err
+}
+
+// requested is the grid before anything has finished.
+func (f *Folder) requested() *tables.Grid {
+	g := &tables.Grid{Dir: f.Dir, Points: len(f.Points())}
+	for _, p := range f.Plans {
+		g.Commands = append(g.Commands, p.Command)
+	}
+	return g
 }
 
 // ReadFinished opens the folder of a grid to look at it, reads what has finished, and says what a person should know

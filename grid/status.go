@@ -68,12 +68,25 @@ const (
 
 // Status reads the state of the grid.
 func (f *Folder) Status() (Status, error) {
-	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: []Process{},
-		Devices: []DeviceWork{}, Latest: []store.Record{}}
 	records, damaged, err := f.Records()
 	if err != nil {
-		return s, err
+		return Status{}, err
 	}
+	processes, err := f.processes()
+	if err != nil {
+		return Status{}, err
+	}
+	entries, err := readJournals(f.Path(journalName))
+	if err != nil {
+		return Status{}, err
+	}
+	return f.status(records, damaged, processes, entries), nil
+}
+
+// status is the state according to what has been read.
+func (f *Folder) status(records []store.Record, damaged []error, processes []Process, entries []entry) Status {
+	s := Status{Dir: f.Dir, Points: len(f.Points()), Failures: []Failure{}, Damaged: []string{}, Processes: processes,
+		Latest: []store.Record{}}
 	for _, d := range damaged {
 		s.Damaged = append(s.Damaged, sentence.Of(d))
 	}
@@ -85,9 +98,6 @@ func (f *Folder) Status() (Status, error) {
 		} else {
 			s.Done++
 		}
-	}
-	if s.Processes, err = f.processes(); err != nil {
-		return s, err
 	}
 	running := map[string]bool{}
 	for _, p := range s.Processes {
@@ -106,10 +116,6 @@ func (f *Folder) Status() (Status, error) {
 	}
 	s.Running = len(running)
 	s.Waiting = s.Points - s.Done - s.Diverged - s.Running
-	entries, err := readJournals(f.Path(journalName))
-	if err != nil {
-		return s, err
-	}
 	s.Devices = devicesIn(entries)
 	var order []string
 	for _, e := range entries {
@@ -127,7 +133,7 @@ func (f *Folder) Status() (Status, error) {
 		}
 	}
 	slices.Reverse(s.Latest)
-	return s, nil
+	return s
 }
 
 // devicesIn adds up what the journals say about devices.
@@ -182,7 +188,6 @@ func (f *Folder) processes() ([]Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	host := hostName()
 	for _, path := range files {
 		text, err := input.Read(path, input.Own)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -191,21 +196,29 @@ func (f *Folder) processes() ([]Process, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := Process{path: path}
-		if json.Unmarshal(text, &p.Progress) != nil {
-			continue // cut off by a crash
+		if p, ok := decodeProcess(text); ok {
+			p.path = path
+			processes = append(processes, p)
 		}
-		p.Silent = time.Since(p.Updated) > patience
-		if p.Host == host {
-			p.Silent = !alive(p.PID)
-		}
-		processes = append(processes, p)
 	}
-	slices.SortFunc(processes, func(a, b Process) int {
-		return cmp.Or(a.Started.Compare(b.Started),
-			cmp.Compare(a.PID, b.PID))
-	})
+	slices.SortFunc(processes, compareProcesses)
 	return processes, nil
+}
+
+// decodeProcess reads a progress file, unless it was cut off by a crash.
+func decodeProcess(text []byte) (p Process, ok bool) {
+	if json.Unmarshal(text, &p.Progress) != nil {
+		return p, false
+	}
+	p.Silent = time.Since(p.Updated) > patience
+	if p.Host == hostName() {
+		p.Silent = !alive(p.PID)
+	}
+	return p, true
+}
+
+func compareProcesses(a, b Process) int {
+	return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID))
 }
 
 // alive reports whether a process of this machine exists.

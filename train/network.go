@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"quantal/internal/input"
 	"quantal/internal/sentence"
 	"quantal/internal/setting"
 	"quantal/mnist"
@@ -94,18 +95,27 @@ func (h Host) sameData(dir string, sums map[string]string, set *mnist.Set) error
 // ReadConfig reads the settings of a run. A missing one is reported, and has the value that it had before it could be
 // set.
 func (h Host) ReadConfig(folder *store.Folder) (Config, error) {
+	data, err := store.ReadFile(folder.Path(store.ConfigName), input.Settings)
+	if err != nil {
+		return Config{}, err
+	}
+	return h.DecodeConfig(folder.Path(store.ConfigName), data)
+}
+
+// DecodeConfig is ReadConfig of the content of the file at a path.
+func (h Host) DecodeConfig(path string, data []byte) (Config, error) {
 	config := Before()
-	missing, err := folder.ReadConfig(config.Settings())
+	missing, err := store.DecodeRunConfig(path, data, config.Settings())
 	if err != nil {
 		return config, err
 	}
 	missing = slices.DeleteFunc(missing, func(s setting.Setting) bool { return s.Before != "" })
 	if len(missing) > 0 {
 		h.Logger().Info("a setting that the run does not have has its value from before it could be set",
-			"run", folder.Path(""), "settings", strings.Join(missing.Names(), ","))
+			"run", filepath.Dir(path), "settings", strings.Join(missing.Names(), ","))
 	}
 	if err := config.Check(); err != nil {
-		return config, &store.CorruptError{Path: folder.Path(store.ConfigName), Reason: sentence.Of(err)}
+		return config, &store.CorruptError{Path: path, Reason: sentence.Of(err)}
 	}
 	return config, nil
 }

@@ -59,6 +59,7 @@ func gridFlags() []cli.Flag {
 			Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
 		&cli.StringFlag{Name: "out", Usage: "grid `FOLDER`", DefaultText: "grids/ and the data set's name"},
 		checkpointIntervalFlag(),
+		httpFlag(),
 		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be trained and how long it would take, and stop"},
 		jsonFlag(),
 	)
@@ -114,12 +115,18 @@ func gridCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if asked != nil {
+				o.device, o.Threads = asked.base.Device, asked.base.Threads // the configuration file may also name them
+				if err := train.CheckDevices(o.device); err != nil {
+					return usage("--%w", err)
+				}
+			}
+			if o.screen, err = openDisplay(c); err != nil {
+				return err
+			}
+			defer o.screen.close()
 			if asked == nil {
 				return continueGrid(c, o)
-			}
-			o.device, o.Threads = asked.base.Device, asked.base.Threads // the configuration file may also name them
-			if err := train.CheckDevices(o.device); err != nil {
-				return usage("--%w", err)
 			}
 			return startGrid(c, asked, o)
 		},
@@ -466,6 +473,7 @@ func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptio
 type workOptions struct {
 	grid.Options
 	device string
+	screen *display
 }
 
 // choose finds the devices and names them.
@@ -521,6 +529,7 @@ func trainGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []gri
 	if c.IsSet("launch") {
 		return launchGrid(c, folder, points, o)
 	}
+	o.screen.show(folder.Dir)
 	if err := runGrid(c, folder, set, points, o.Options); err != nil {
 		return err
 	}

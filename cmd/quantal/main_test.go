@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -39,8 +40,9 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "nohup": nohup,
 			"same":   same,
-			"killed": killed, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names, "poison": poison,
-			"drop": drop,
+			"killed": killed, "serves": serves, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names,
+			"poison": poison,
+			"drop":   drop,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "strace" {
@@ -182,6 +184,41 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if want == 130 && !strings.Contains(p.stderr.String(), "to continue: quantal ") {
 		ts.Fatalf("the program does not say how to resume")
+	}
+}
+
+// serves starts a command that serves a folder, asks it for its items, of which there should be so many, sees that a
+// second server cannot have its address, and interrupts it: serves ITEMS FOLDER ARG...
+func serves(ts *testscript.TestScript, _ bool, args []string) {
+	output := filepath.Join(ts.MkAbs("."), "served")
+	ts.Check(os.RemoveAll(output))
+	p := started(ts, "sh", append([]string{"-c", `exec quantal "$@" >served 2>&1`, "sh"}, args[2:]...)...)
+	p.hear()
+	url := ""
+	p.until(ts, "it said where it listens", func() bool {
+		text, _ := os.ReadFile(output)
+		url = regexp.MustCompile(`http://[\w.:]+/`).FindString(string(text))
+		return url != ""
+	})
+	p.until(ts, "it served the items", func() bool {
+		answer, err := http.Get(url + "api/overview")
+		ts.Check(err)
+		defer answer.Body.Close()
+		var all struct{ Items []any }
+		ts.Check(json.NewDecoder(answer.Body).Decode(&all))
+		return fmt.Sprint(len(all.Items)) == args[0]
+	})
+	address := strings.Trim(strings.TrimPrefix(url, "http://"), "/")
+	second := started(ts, "quantal", "serve", args[1], "--http", address)
+	err := second.wait()
+	if code := second.ProcessState.ExitCode(); code != 2 || strings.Count(second.stderr.String(), "\n") != 1 ||
+		!strings.Contains(second.stderr.String(), "--http "+address+": want an address with a free port") {
+		ts.Fatalf("a second server at the same address: %v, %s", err, second.stderr.String())
+	}
+	ts.Check(p.Process.Signal(os.Interrupt))
+	if _ = p.wait(); p.ProcessState.ExitCode() != 130 {
+		text, _ := os.ReadFile(output)
+		ts.Fatalf("interrupted: exit status %d, want 130:\n%s", p.ProcessState.ExitCode(), text)
 	}
 }
 

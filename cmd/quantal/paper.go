@@ -107,7 +107,7 @@ func trainPoints(c *cli.Context, dir string, set *mnist.Set, points []grid.Point
 		return err
 	}
 	defer folder.Close()
-	o := workOptions{grid.Options{Interval: checkpointInterval}, "auto"}
+	o := workOptions{Options: grid.Options{Interval: checkpointInterval}, device: "auto"}
 	if err := enterGrid(c, folder, set, &o); err != nil {
 		return err
 	}

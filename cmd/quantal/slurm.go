@@ -44,6 +44,9 @@ func checkLaunch(c *cli.Context) error {
 		}
 		return nil
 	}
+	if c.IsSet("http") {
+		return usage("--http goes without --launch, which returns at once: quantal serve shows the grid meanwhile")
+	}
 	if c.String("launch") != "slurm" {
 		return usage("--launch %q: want slurm", c.String("launch"))
 	}

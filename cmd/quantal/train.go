@@ -30,6 +30,7 @@ func trainCommand() *cli.Command {
 				Usage: "read settings from a TOML `FILE` with the flags' names as keys; flags override it"},
 			&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "named after the settings, in runs/"},
 			&cli.StringFlag{Name: "resume", Usage: "continue the run in `FOLDER` from its last checkpoint"},
+			httpFlag(),
 			jsonFlag(),
 		),
 		Action: func(c *cli.Context) error {
@@ -43,6 +44,11 @@ func trainCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			screen, err := openDisplay(c)
+			if err != nil {
+				return err
+			}
+			defer screen.close()
 			set, err := host(c).OpenData(c.Context, config)
 			if err != nil {
 				return err
@@ -56,6 +62,7 @@ func trainCommand() *cli.Command {
 					return err
 				}
 			}
+			screen.show(dir)
 			summary, err := startRun(c, config, set, dir)
 			if err != nil {
 				return err
@@ -112,6 +119,12 @@ func resumeRun(c *cli.Context) error {
 			return usage("--%s cannot be combined with --resume: the settings are those of the run folder", name)
 		}
 	}
+	screen, err := openDisplay(c)
+	if err != nil {
+		return err
+	}
+	defer screen.close()
+	screen.show(c.String("resume"))
 	run, err := host(c).Continue(c.Context, c.String("resume"), func(config *train.Config) error {
 		return changeSettings(c, config)
 	})

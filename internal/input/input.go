@@ -2,8 +2,10 @@
 package input
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"quantal/internal/memory"
@@ -37,6 +39,31 @@ func Read(path string, most int64) ([]byte, error) {
 	if info.Mode().IsRegular() && info.Size() > most {
 		return nil, &LimitError{most}
 	}
+	return upTo(file, most)
+}
+
+// From is Read of a regular file of a file system; anything else is an error.
+func From(files fs.FS, name string, most int64) ([]byte, error) {
+	file, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errIrregular}
+	case info.Size() > most:
+		return nil, &LimitError{most}
+	}
+	return upTo(file, most)
+}
+
+var errIrregular = errors.New("is not a regular file")
+
+func upTo(file io.Reader, most int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err == nil && int64(len(data)) > most {
 		err = &LimitError{most}
@@ -51,7 +78,7 @@ func ReadLarge(path string, times float64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("is not a regular file")}
+		return nil, &os.PathError{Op: "read", Path: path, Err: errIrregular}
 	}
 	if err := memory.Check("the file", times*float64(info.Size())); err != nil {
 		return nil, err

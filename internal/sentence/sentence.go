@@ -12,8 +12,8 @@ import (
 func Packages() []string {
 	return []string{
 		"analysis", "assemblies", "bench", "cpu", "cuda", "draw", "drift", "dynamics", "explore", "graph", "grid", "kernels",
-		"libcuda", "mnist", "ptx", "quantal", "sampling", "slurm", "spines", "store", "synapse", "tables", "tolerance",
-		"train",
+		"libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spines", "store", "synapse", "tables",
+		"tolerance", "train",
 	}
 }
 

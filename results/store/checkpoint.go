@@ -215,6 +215,23 @@ func readCheckpoint(path, format string, list func(*Checkpoint) []piece) (*Check
 	return c, nil
 }
 
+// DecodeNetwork is ReadNetwork, or else ReadCheckpoint, of the content of the file at a path.
+func DecodeNetwork(path string, data []byte) (*Checkpoint, error) {
+	tensors, metadata, err := decodeSafetensors(data)
+	if err != nil {
+		return nil, Corrupt(path, "%v", err)
+	}
+	format, list := networkFormat, (*Checkpoint).parameters
+	if metadata["format"] != networkFormat {
+		format, list = checkpointFormat, (*Checkpoint).pieces
+	}
+	c, err := decodeCheckpoint(tensors, metadata, format, list)
+	if err != nil {
+		return nil, Corrupt(path, "%v", err)
+	}
+	return c, nil
+}
+
 func decodeCheckpoint(tensors []Tensor, metadata map[string]string, format string,
 	list func(*Checkpoint) []piece) (*Checkpoint, error) {
 	c, err := decodeMetadata(metadata, format)

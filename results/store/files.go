@@ -31,17 +31,35 @@ func (f *Folder) WriteConfig(v any) error {
 // ReadConfig reads config.toml into settings, which have the defaults, and lists those that the file lacks. Errors are
 // those of ReadConfigFile; a file without any of them gives a CorruptError, too.
 func (f *Folder) ReadConfig(settings setting.List) (missing setting.List, err error) {
-	missing, err = ReadSettings(f.Path(ConfigName), settings)
+	data, err := ReadFile(f.Path(ConfigName), input.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeRunConfig(f.Path(ConfigName), data, settings)
+}
+
+// DecodeRunConfig is ReadConfig of the content of the file at a path.
+func DecodeRunConfig(path string, data []byte, settings setting.List) (missing setting.List, err error) {
+	missing, err = DecodeSettings(path, data, settings)
 	if err == nil && len(missing) == len(settings) {
-		err = Corrupt(f.Path(ConfigName), "is empty: want the settings of the run")
+		err = Corrupt(path, "is empty: want the settings of the run")
 	}
 	return missing, err
 }
 
 // ReadSettings is ReadConfigFile into settings. It lists those that the file lacks, which keep their values.
 func ReadSettings(path string, settings setting.List) (missing setting.List, err error) {
+	data, err := ReadFile(path, input.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeSettings(path, data, settings)
+}
+
+// DecodeSettings is ReadSettings of the content of the file at a path.
+func DecodeSettings(path string, data []byte, settings setting.List) (missing setting.List, err error) {
 	form := settings.NewForm()
-	if err := ReadConfigFile(path, form.Into); err != nil {
+	if err := DecodeConfig(path, data, form.Into); err != nil {
 		return nil, err
 	}
 	if missing, err = form.Take(); err != nil {
@@ -63,6 +81,11 @@ func ReadConfigFile(path string, v any) error {
 	if err != nil {
 		return err
 	}
+	return DecodeConfig(path, data, v)
+}
+
+// DecodeConfig is ReadConfigFile of the content of the file at a path.
+func DecodeConfig(path string, data []byte, v any) error {
 	if err := decodeConfig(data, v); err != nil {
 		return Corrupt(path, "%v", err)
 	}

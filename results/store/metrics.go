@@ -90,7 +90,7 @@ func (f *Folder) CutMetrics(epochs int) (damaged []error, err error) {
 		return nil, err
 	}
 	var keep []byte
-	lines, damaged := f.metricsLines(data)
+	lines, damaged := metricsLines(f.Path(metricsName), data)
 	for _, l := range lines {
 		if l.epoch.Epoch <= epochs {
 			keep = append(append(keep, l.text...), '\n')
@@ -130,15 +130,20 @@ func (f *Folder) Metrics() ([]Epoch, error) {
 	if err != nil {
 		return nil, err
 	}
-	var epochs []Epoch
-	lines, damaged := f.metricsLines(data)
+	epochs, damaged := DecodeMetrics(f.Path(metricsName), data)
 	if len(damaged) > 0 {
 		return nil, damaged[0]
 	}
+	return epochs, nil
+}
+
+// DecodeMetrics is Metrics of the content of the file at a path, without its damaged lines.
+func DecodeMetrics(path string, data []byte) (epochs []Epoch, damaged []error) {
+	lines, damaged := metricsLines(path, data)
 	for _, l := range lines {
 		epochs = append(epochs, l.epoch)
 	}
-	return epochs, nil
+	return epochs, damaged
 }
 
 // metricsLine is an undamaged line of metrics.jsonl.
@@ -149,7 +154,7 @@ type metricsLine struct {
 
 // metricsLines reads the complete lines of metrics.jsonl. Damaged has a CorruptError for each damaged line: one that is
 // not an epoch, or does not follow those before it.
-func (f *Folder) metricsLines(data []byte) (lines []metricsLine, damaged []error) {
+func metricsLines(path string, data []byte) (lines []metricsLine, damaged []error) {
 	last := 0
 	for number := 1; ; number++ {
 		text, rest, complete := bytes.Cut(data, []byte("\n"))
@@ -162,7 +167,7 @@ func (f *Folder) metricsLines(data []byte) (lines []metricsLine, damaged []error
 			err = fmt.Errorf("epoch %d does not follow epoch %d", e.Epoch, last)
 		}
 		if err != nil {
-			damaged = append(damaged, Corrupt(f.Path(metricsName), "line %d: %v", number, err))
+			damaged = append(damaged, Corrupt(path, "line %d: %v", number, err))
 			continue
 		}
 		lines, last = append(lines, metricsLine{text, e}), e.Epoch

@@ -147,6 +147,11 @@ func ReadRecord(dir, id string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
+	return DecodeRecord(path, id, line)
+}
+
+// DecodeRecord is ReadRecord of the content of the file at a path.
+func DecodeRecord(path, id string, line []byte) (Record, error) {
 	r, err := decodeRecord(line)
 	if err == nil && r.ID != id {
 		err = fmt.Errorf("is the record of %s", r.ID)

@@ -55,7 +55,7 @@ func (f *Folder) Times(step int) (Times, error) {
 	if err != nil {
 		return Times{}, err
 	}
-	lines, _ := f.metricsLines(data) // functions that need the damaged lines name them
+	lines, _ := metricsLines(f.Path(metricsName), data) // functions that need the damaged lines name them
 	known := func(x float64) float64 {
 		if math.IsNaN(x) {
 			return 0

@@ -198,7 +198,7 @@ func TestNothingToDraw(t *testing.T) {
 }
 
 func TestHistogramHasAreaOne(t *testing.T) {
-	names, values := sigmaLayers(spread(kernels.PerSynapse, 0.1, 3, 80, 40, 10))
+	names, values := SigmaLayers(spread(kernels.PerSynapse, 0.1, 3, 80, 40, 10))
 	for i, name := range names {
 		l := newDistribution(name, values[i])
 		area := 0.0

@@ -19,7 +19,7 @@ func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, erro
 	if c.Layout.Sharing == kernels.NoNoise {
 		return nil, errors.New("tables: distribution of sigma: the network has no noise")
 	}
-	names, values := sigmaLayers(c)
+	names, values := SigmaLayers(c)
 	p, err := LogDistribution("Standard deviation σ of a weight", names, values)
 	if err != nil {
 		return nil, errors.New("tables: distribution of sigma: every sigma is zero or not finite")
@@ -67,8 +67,8 @@ type distribution struct {
 	density []float64 // per decade, in bins of equal width over the range of logs; none if all are equal
 }
 
-// sigmaLayers returns the name and the sigmas of each layer, or of all together if there is one for the network.
-func sigmaLayers(c *store.Checkpoint) (names []string, values [][]float64) {
+// SigmaLayers returns the name and the sigmas of each layer, or of all together if there is one for the network.
+func SigmaLayers(c *store.Checkpoint) (names []string, values [][]float64) {
 	const few = 4 // the key has room for the sizes of this many
 	for i, l := range c.Layout.Layers {
 		name := fmt.Sprintf("layer %d", i+1)

@@ -243,14 +243,14 @@ func csvField(text string) string {
 	case strings.HasPrefix(text, "["):
 		return strings.ReplaceAll(strings.ReplaceAll(strings.Trim(text, "[]"), ",", ";"), null, "")
 	case json.Unmarshal([]byte(text), &s) == nil:
-		return textCell(s)
+		return TextCell(s)
 	}
 	return text
 }
 
-// textCell is text as a cell that spreadsheets show: text that begins like a formula is prefixed with ', so that they
+// TextCell is text as a cell that spreadsheets show: text that begins like a formula is prefixed with ', so that they
 // treat it as text. A number is left as it is.
-func textCell(s string) string {
+func TextCell(s string) string {
 	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return s
 	}

@@ -228,8 +228,8 @@ func TestTextCell(t *testing.T) {
 		"\t=1": "'\t=1",
 		"-0.5": "-0.5", "+1e3": "+1e3", "-Inf": "-Inf", "": "", "digits": "digits", "a=b": "a=b", "1/2": "1/2",
 	} {
-		if got := textCell(text); got != want {
-			t.Errorf("textCell(%q) = %q, want %q", text, got, want)
+		if got := TextCell(text); got != want {
+			t.Errorf("TextCell(%q) = %q, want %q", text, got, want)
 		}
 	}
 	if got := csvField("-0.25"); got != "-0.25" {
