@@ -27,6 +27,7 @@
 //	journal/*.jsonl               clocks, hosts, devices and restarts, a file per process
 //	progress/*.json               the progress of each process, about once per second
 //	launches/0001 ...             submissions to a cluster: package slurm
+//	search.json, search.csv       of a search: what was asked for, and what was found (package search)
 //	.lock                         held by the process that works in the folder; not by tasks of a cluster, nor without
 //	                              locks in the file system
 //

@@ -38,6 +38,7 @@ var fig2 = map[string]string{
 	"noise": "heterogeneous,homogeneous", "rho": "calcium,membrane,actin,trafficking", "c": "logspace:-4:3.25:30",
 }
 
+// gridFlags are the flags that say which networks to train, and how.
 func gridFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, a := range axisFlags {
@@ -60,10 +61,8 @@ func gridFlags() []cli.Flag {
 		&cli.StringFlag{Name: "out", Usage: "grid `FOLDER`", DefaultText: "grids/ and the data set's name"},
 		checkpointIntervalFlag(),
 		httpFlag(),
-		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be trained and how long it would take, and stop"},
-		jsonFlag(),
 	)
-	return append(flags, launchFlags()...)
+	return flags
 }
 
 // axisText is the text of an axis's flag, which may be given once: of two lists one would be lost.
@@ -98,7 +97,10 @@ func gridCommand() *cli.Command {
 		Description: "The same command again trains what is missing; more values add networks to the folder.\n" +
 			"Points with the same seed share initial means, minibatches and noise, so they differ\n" +
 			"only by their settings.",
-		Flags:       gridFlags(),
+		Flags: slices.Concat(gridFlags(), []cli.Flag{
+			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be trained and how long it would take, and stop"},
+			jsonFlag(),
+		}, launchFlags()),
 		Subcommands: []*cli.Command{gridExportCommand(), workCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -156,6 +158,11 @@ func askedGrid(c *cli.Context) (*gridRequest, error) {
 			usage("grid: want axes such as --c logspace:-2:1:7, or --preset fig2, or --out with the folder of a grid to " +
 				"continue")
 	}
+	return readGrid(c)
+}
+
+// readGrid reads what to train.
+func readGrid(c *cli.Context) (*gridRequest, error) {
 	values := map[string]string{} // of the axes, by setting
 	preset := c.String("preset")
 	if preset == "fig2" {

@@ -84,9 +84,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides
 		OnUsageError:              onUsageError,
 		Commands: []*cli.Command{
-			demoCommand(), trainCommand(), gridCommand(), statusCommand(), serveCommand(), evalCommand(), exportCommand(),
-			figuresCommand(), tablesCommand(), reportCommand(), compareCommand(), analyzeCommand(), convergeCommand(),
-			energyCommand(), synapseCommand(), costCommand(), experimentCommand(),
+			demoCommand(), trainCommand(), gridCommand(), searchCommand(), statusCommand(), serveCommand(), evalCommand(),
+			exportCommand(), figuresCommand(), tablesCommand(), reportCommand(), compareCommand(), analyzeCommand(),
+			convergeCommand(), energyCommand(), synapseCommand(), costCommand(), experimentCommand(),
 			dynamicsCommand(), dataCommand(),
 			benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
 		},

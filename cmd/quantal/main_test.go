@@ -40,9 +40,9 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"dataset": dataset4Script, "exits": exits, "json": jsonHas, "flip": flip, "interrupt": interrupt, "nohup": nohup,
 			"same":   same,
-			"killed": killed, "serves": serves, "killedgrid": killedGrid, "hold": hold, "holdgrid": holdGrid, "names": names,
-			"poison": poison,
-			"drop":   drop,
+			"killed": killed, "serves": serves, "killedgrid": killedMany("grid"), "killedsearch": killedMany("search"),
+			"hold": hold, "holdgrid": holdGrid, "names": names, "poison": poison,
+			"drop": drop,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "strace" {
@@ -392,12 +392,15 @@ func killed(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// killedGrid trains a grid, killing the program with SIGKILL at least as many times as asked for at moments that look
-// random, and calling it again in the same way each time, until it ends by itself: killedgrid FOLDER KILLS ARG...
-func killedGrid(ts *testscript.TestScript, _ bool, args []string) {
-	kills, err := strconv.Atoi(args[1])
-	ts.Check(err)
-	kill(ts, args[0], kills, func(bool) []string { return append([]string{"grid", "--out", args[0]}, args[2:]...) })
+// killedMany trains a grid by a command, killing the program with SIGKILL at least as many times as asked for at
+// moments that look random, and calling it again in the same way each time, until it ends by itself: killedgrid FOLDER
+// KILLS ARG...
+func killedMany(command string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		kills, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		kill(ts, args[0], kills, func(bool) []string { return append([]string{command, "--out", args[0]}, args[2:]...) })
+	}
 }
 
 // kill calls the program until it ends by itself, killing it before. If it ends too early, it starts again from

@@ -80,13 +80,18 @@ func WriteTable[T any](path string, items []T) error {
 	return store.WriteBytes(path, t.csv())
 }
 
-// WriteJoined is WriteTable for rows that are several structs each, whose columns follow one another.
-func WriteJoined(path string, rows [][]any) error {
+// WriteJoined is WriteTable for rows that are several structs each, whose columns follow one another, without some
+// columns. Those of store.Settings are as in table.csv.
+func WriteJoined(path string, rows [][]any, without ...string) error {
 	t, err := tableOf(rows, func(row []any) (cells []cell) {
 		for _, part := range row {
-			cells = append(cells, cellsIn(part)...)
+			if s, ok := part.(store.Settings); ok {
+				cells = append(cells, cellsOf(s, s)...)
+			} else {
+				cells = append(cells, cellsIn(part)...)
+			}
 		}
-		return cells
+		return slices.DeleteFunc(cells, func(c cell) bool { return slices.Contains(without, c.name) })
 	})
 	if err != nil {
 		return err

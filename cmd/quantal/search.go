@@ -1,0 +1,197 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"quantal/grid"
+	"quantal/grid/search"
+	"quantal/mnist"
+	"quantal/results/store"
+	"quantal/results/tables"
+	"quantal/train"
+)
+
+func searchCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "search",
+		Usage: "find the c, or another setting, at which networks reach an accuracy, or another figure",
+		UsageText: "quantal search --target accuracy_sampled=0.9 --over c=1e-4:100 --rho calcium,2 --seeds 1-3 " +
+			"--out grids/b\n" +
+			"quantal search --out grids/b      (continues what is there)",
+		Description: "Networks train at both ends of the range and between them, neighbours at most a factor of\n" +
+			"ten apart; where the target is crossed, the range is halved until it is as narrow as the\n" +
+			"tolerance says, for each seed of each mechanism, all of them side by side. Found is the mean\n" +
+			"over seeds with its 95 % interval (Student's t over the seeds' own crossings). Where the target\n" +
+			"is not reached, is crossed more than once, or networks diverge, a sentence says so, and there is\n" +
+			"no value. The networks are points of an ordinary grid: stop it, kill it, and the same command\n" +
+			"goes on. search.csv has a row for each mechanism.",
+		Flags: append(gridFlags(),
+			&cli.StringFlag{Name: "target", Usage: "a column of table.csv and the value it should have, `NAME=VALUE`"},
+			&cli.StringFlag{Name: "over", Usage: "the setting to search over and its range, `NAME=LOW:HIGH`; halved on a " +
+				"logarithmic scale if LOW is above 0"},
+			&cli.StringFlag{Name: "tolerance", DefaultText: fmt.Sprintf("%g decades of the setting", search.DefaultTolerance),
+				Usage: "how near to come, `NAME=VALUE`: decades of the setting, or units of the target"},
+			jsonFlag(),
+		),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("search: want flags only, got %q", c.Args().First())
+			}
+			o, err := gridOptions(c)
+			if err != nil {
+				return err
+			}
+			if !c.IsSet("target") && !c.IsSet("over") && c.IsSet("out") {
+				return continueSearch(c, o)
+			}
+			asked, err := readGrid(c)
+			if err != nil {
+				return err
+			}
+			over, _, _ := strings.Cut(c.String("over"), "=")
+			asked.axes = slices.DeleteFunc(asked.axes, func(a grid.Axis) bool { // the preset's
+				return a.Name == "c" && (over == "c" || over == "s") && !c.IsSet("c")
+			})
+			o.device, o.Threads = asked.base.Device, asked.base.Threads // the configuration file may also name them
+			if err := train.CheckDevices(o.device); err != nil {
+				return usage("--%w", err)
+			}
+			return startSearch(c, asked, o)
+		},
+	}
+}
+
+// startSearch searches for what the flags ask for.
+func startSearch(c *cli.Context, asked *gridRequest, o workOptions) error {
+	request := func() (search.Request, error) {
+		r, err := search.New(asked.base, asked.axes, c.String("target"), c.String("over"), c.String("tolerance"))
+		if err != nil {
+			err = usage("search: --%w", err)
+		}
+		return r, err
+	}
+	if _, err := request(); err != nil { // before the data are there
+		return err
+	}
+	set, err := host(c).OpenData(c.Context, asked.base)
+	if err != nil {
+		return err
+	}
+	if asked.base.Data, err = mnist.FullName(asked.base.Data); err != nil {
+		return err
+	}
+	dir := c.String("out")
+	if dir == "" {
+		dir = filepath.Join("grids", set.Name+"-search")
+	}
+	if err := grid.SettleNormalise(dir, &asked.base, set); err != nil {
+		return err
+	}
+	r, err := request()
+	if err != nil {
+		return err
+	}
+	return runSearch(c, r, dir, set, o)
+}
+
+// continueSearch goes on with the search of a folder.
+func continueSearch(c *cli.Context, o workOptions) error {
+	for _, s := range new(train.Config).Settings() {
+		if c.IsSet(s.Name) && s.Name != "device" && s.Name != "threads" {
+			return usage("search: --%s needs --target and --over", s.Name)
+		}
+	}
+	r, err := search.Read(c.String("out"))
+	if err != nil {
+		return err
+	}
+	set, err := host(c).OpenData(c.Context, r.Base)
+	if err != nil {
+		return err
+	}
+	return runSearch(c, r, c.String("out"), set, o)
+}
+
+// runSearch searches in the folder of a grid, and reports what was found.
+func runSearch(c *cli.Context, r search.Request, dir string, set *mnist.Set, o workOptions) error {
+	screen, err := openDisplay(c)
+	if err != nil {
+		return err
+	}
+	defer screen.close()
+	folder, err := grid.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	screen.show(dir)
+	if err := enterGrid(c, folder, set, &o); err != nil {
+		return err
+	}
+	outcome, err := r.Run(folder, commandLine(), func(round int, points []grid.Point) error {
+		logger(c).Info("search", "folder", dir, "round", round, "networks", len(points))
+		return runGrid(c, folder, set, points, o.Options)
+	})
+	if errors.Is(err, train.ErrInterrupted) {
+		return fmt.Errorf("%w; to continue: quantal search --out %s", train.ErrInterrupted, dir)
+	}
+	if err != nil {
+		return err
+	}
+	records, _, err := folder.Records()
+	if err != nil {
+		return err
+	}
+	if err := tables.WriteTables(dir, records); err != nil {
+		return err
+	}
+	warnUnsettled(c, tables.UnsettledPoints(records))
+	if c.Bool("json") {
+		return printJSON(c, outcome)
+	}
+	return printFound(c.App.Writer, outcome, search.TablePath(folder))
+}
+
+// printFound writes what a search has found, for a person.
+func printFound(out io.Writer, o search.Outcome, table string) error {
+	var all []store.Settings
+	for _, f := range o.Found {
+		all = append(all, f.Settings)
+	}
+	labels := tables.Labels(all)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	unit := o.Tolerance.On
+	if unit == o.Over && o.Low > 0 {
+		unit = "log10 " + unit
+	}
+	fmt.Fprintf(w, "%s %g, to %g of %s\t%s\t95 %% interval\tseeds\t\n", o.Target, o.Value, o.Tolerance.Within, unit,
+		o.Over)
+	for i, f := range o.Found {
+		found, interval := "-", ""
+		if !math.IsNaN(f.Value) {
+			found = fmt.Sprintf("%.4g", f.Value)
+		}
+		if !math.IsNaN(f.Low) {
+			interval = fmt.Sprintf("%.4g to %.4g", f.Low, f.High)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", labels[i], found, interval, f.Seeds, f.Remark)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	beside := ""
+	if o.GridNetworks > o.Networks {
+		beside = fmt.Sprintf("; a grid of equal precision has %d", o.GridNetworks)
+	}
+	_, err := fmt.Fprintf(out, "%s%s: %s\n", count(o.Networks, "network"), beside, table)
+	return err
+}
