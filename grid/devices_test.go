@@ -340,9 +340,7 @@ func TestDevicesShare(t *testing.T) {
 	f := planned(t, t.TempDir(), g.points)
 	r := &runner{folder: f, set: g.set, options: g.options(t, fast, slow),
 		report: newReporter(f.Path(progressName), g.set, len(g.points), len(g.points), Events{})}
-	for _, name := range []string{pointsName, checkpointsName, journalName, progressName} {
-		check(t, store.MakeFolder(f.Path(name)))
-	}
+	check(t, f.Prepare())
 	var err error
 	r.journal, err = openJournal(f.Path(journalName))
 	check(t, err)

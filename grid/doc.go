@@ -23,6 +23,7 @@
 //	environment.json              program, processor, kernels, data set and its checksums
 //	points/ID.json                store.Record of a finished or diverged network: the truth about what is done
 //	points/ID.safetensors         its mu and phi (store.ReadNetwork)
+//	curves/ID.jsonl               the learning curve of a point, a store.Epoch per line, at most 200 epochs
 //	checkpoints/team-*.safetensors  unfinished networks, every few minutes (store.TeamCheckpoint)
 //	journal/*.jsonl               clocks, hosts, devices and restarts, a file per process
 //	progress/*.json               the progress of each process, about once per second

@@ -97,11 +97,11 @@ func listed(t testing.TB, dir string) []string {
 	return paths
 }
 
-// contents has the bytes of all files that a grid keeps for its points.
+// contents has the bytes of all files that a grid keeps for its points: records, networks and learning curves.
 func contents(t testing.TB, f *Folder) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, path := range listed(t, f.Path(pointsName)) {
+	for _, path := range append(listed(t, f.Path(pointsName)), listed(t, f.Path(curvesName))...) {
 		raw, err := os.ReadFile(path)
 		check(t, err)
 		all[filepath.Base(path)] = string(raw)

@@ -87,7 +87,7 @@ func (f *Folder) Run(ctx context.Context, set *mnist.Set, points []Point, o Opti
 
 // Prepare makes the folders in the grid's folder.
 func (f *Folder) Prepare() error {
-	for _, name := range []string{pointsName, checkpointsName, journalName, progressName} {
+	for _, name := range []string{pointsName, curvesName, checkpointsName, journalName, progressName} {
 		if err := store.MakeFolder(f.Path(name)); err != nil {
 			return err
 		}
@@ -335,6 +335,11 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 		}
 		j.from = nil // its memory
 	}
+	curves, damaged, err := r.folder.curvesOf(j.points, run.Step())
+	if err != nil {
+		return [][]Point{j.points}, err
+	}
+	r.report.damaged(damaged)
 	r.journal.write(did(event))
 	now := r.report.begin(device.Name, j.points, run.Step(), run.Steps())
 	defer func() {
@@ -343,6 +348,11 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 		}
 	}()
 	save := func(networks map[int]*store.Checkpoint) error {
+		for m := range networks { // before the checkpoint, so that a curve has no gap
+			if err := curves.write(m, false); err != nil {
+				return err
+			}
+		}
 		if err := r.save(j.points, networks); err != nil {
 			return err
 		}
@@ -353,18 +363,23 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 	defer stop()
 	j.handBack = stop
 	err = run.Train(training, train.Events{
-		Interval: r.options.Interval, Checkpoint: save,
+		Interval: r.options.Interval, Checkpoint: save, Curve: curves.add,
 		Progress: func(p train.Progress) {
 			r.report.progress(now, p.Step)
 			r.queue.goesOn(j, time.Duration(float64(p.Steps-p.Step)/p.StepsPerSecond*float64(time.Second)))
 		},
-		Diverged: func(network int, d kernels.Divergence) error { return r.diverged(run, j.points[network], d) },
+		Diverged: func(network int, d kernels.Divergence) error {
+			if err := curves.write(network, true); err != nil {
+				return err
+			}
+			return r.diverged(run, j.points[network], d)
+		},
 	})
 	var diverged *train.DivergedError
 	switch {
 	case errors.As(err, &diverged): // all of them, and all are recorded
 		e := did("finish")
-		finished <- func() error { return r.finish(e, nil, nil) }
+		finished <- func() error { return r.finish(e, nil) }
 		return nil, nil
 	case errors.Is(err, train.ErrInterrupted) && ctx.Err() == nil:
 		r.journal.write(did("share"))
@@ -385,10 +400,7 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 		}
 		return nil, train.ErrInterrupted
 	}
-	var (
-		records  []store.Record
-		networks []*store.Checkpoint
-	)
+	var results []result
 	for m, p := range j.points {
 		if run.Diverged(m) != nil {
 			continue
@@ -399,10 +411,10 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 		}
 		record := r.record(run, p)
 		record.Status, record.Outcome = store.Done, outcomes[m]
-		records, networks = append(records, record), append(networks, c)
+		results = append(results, result{record, c, func() error { return curves.write(m, true) }})
 	}
 	e := did("finish")
-	finished <- func() error { return r.finish(e, records, networks) }
+	finished <- func() error { return r.finish(e, results) }
 	return nil, nil
 }
 
@@ -454,13 +466,23 @@ func (f *Folder) Put(record store.Record, network *store.Checkpoint) error {
 	return store.WriteRecord(f.Path(pointsName), record)
 }
 
+// result is what a network leaves when it has finished.
+type result struct {
+	record  store.Record
+	network *store.Checkpoint
+	curve   func() error // writes it
+}
+
 // finish writes the results of a batch, and then removes the checkpoint.
-func (r *runner) finish(e entry, records []store.Record, networks []*store.Checkpoint) error {
-	for i, record := range records {
-		if err := r.folder.Put(record, networks[i]); err != nil {
+func (r *runner) finish(e entry, results []result) error {
+	for _, done := range results {
+		if err := done.curve(); err != nil {
 			return err
 		}
-		r.report.finished(record)
+		if err := r.folder.Put(done.record, done.network); err != nil {
+			return err
+		}
+		r.report.finished(done.record)
 	}
 	r.journal.write(e)
 	return r.folder.clear()

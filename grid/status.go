@@ -250,7 +250,7 @@ func (f *Folder) sweep() error {
 			_ = os.Remove(p.path)
 		}
 	}
-	for _, name := range []string{"", pointsName, checkpointsName, progressName} {
+	for _, name := range []string{"", pointsName, curvesName, checkpointsName, progressName} {
 		if err := store.Sweep(f.Path(name), age); err != nil {
 			return err
 		}

@@ -46,6 +46,9 @@ func (n *Networks) State(member int) (*State, error) {
 	return n.States[member].For(n.Program.Layout, n.Program.Rule)
 }
 
+// Parameters returns a network's state on the host without moments. The error is always nil.
+func (n *Networks) Parameters(member int) (*State, error) { return n.States[member].Bare(), nil }
+
 // Load sets a network's state, and starts its sums anew.
 func (n *Networks) Load(member int, s *State) error {
 	start, err := s.For(n.Program.Layout, n.Program.Rule)

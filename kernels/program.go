@@ -266,6 +266,8 @@ type VM interface {
 	// device does.
 	State(member int) (*State, error)
 	Load(member int, s *State) error
+	// Parameters returns a network's state without moments, to read until the next Run or Load: it may be the VM's own.
+	Parameters(member int) (*State, error)
 	// Sums returns a copy of a network's sums since its state was loaded. It is an error if the Program's rule is not
 	// Accumulate, or if the network has diverged.
 	Sums(member int) (*Sums, error)

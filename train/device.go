@@ -266,6 +266,11 @@ func (v onGPU) State(member int) (*kernels.State, error) {
 	return state, v.device.failed(err)
 }
 
+func (v onGPU) Parameters(member int) (*kernels.State, error) {
+	state, err := v.VM.Parameters(member)
+	return state, v.device.failed(err)
+}
+
 func (v onGPU) Load(member int, s *kernels.State) error { return v.device.failed(v.VM.Load(member, s)) }
 
 func (v onGPU) Sums(member int) (*kernels.Sums, error) {

@@ -252,6 +252,9 @@ type Events struct {
 	Progress func(Progress)
 	// Epoch gets the measurements at the end of an epoch. Without it nothing is measured.
 	Epoch func(network int, e store.Epoch) error
+	// Curve gets, unless there is an Epoch, lines of a learning curve that cost little: without times, with the likelihood
+	// of some or all epochs, and at some of these with accuracies of the first test examples, sigma and the objective.
+	Curve func(network int, e store.Epoch) error
 	// Checkpoint gets the networks that have not diverged, by their number: after every Config.CheckpointEvery epochs and
 	// the last, or, with an Interval, whenever that much time has passed since the start or the one before.
 	Checkpoint func(map[int]*store.Checkpoint) error
@@ -366,11 +369,15 @@ func (r *Run) progress(stepsPerSecond float64) Progress {
 // finishEpoch measures the networks, passes on the epoch and, when it is due, a checkpoint.
 func (r *Run) finishEpoch(ctx context.Context, events Events) error {
 	epoch := r.step / r.StepsPerEpoch()
-	if r.unmeasured = events.Epoch != nil || r.watches(); r.unmeasured {
+	measure, tell := r.measure, events.Epoch
+	if tell == nil {
+		measure, tell = r.sketch, events.Curve
+	}
+	if r.unmeasured = tell != nil || r.watches(); r.unmeasured {
 		var epochs []store.Epoch
 		err := r.watch(ctx)
-		if err == nil && events.Epoch != nil {
-			epochs, err = r.measure(ctx)
+		if err == nil && tell != nil {
+			epochs, err = measure(ctx)
 		}
 		if err != nil {
 			if ctx.Err() == nil {
@@ -386,7 +393,7 @@ func (r *Run) finishEpoch(ctx context.Context, events Events) error {
 			if r.diverged[m] != nil {
 				continue
 			}
-			if err := events.Epoch(m, e); err != nil {
+			if err := tell(m, e); err != nil {
 				return err
 			}
 		}
@@ -451,6 +458,13 @@ func (r *Run) measure(ctx context.Context) ([]store.Epoch, error) {
 			SigmaRMS: o.SigmaRMS, SigmaRMSLayers: o.SigmaRMSLayers, ReliabilityCost: o.ReliabilityCost,
 			ObjectiveMagnitude: o.ObjectiveMagnitude, ObjectiveReliability: o.ObjectiveReliability,
 			ObjectiveCosts: o.ObjectiveCosts,
+		}
+		if r.sigmasApart() {
+			state, err := r.vm.Parameters(m)
+			if err != nil {
+				return nil, err
+			}
+			e.SigmaQuantiles = (&store.Checkpoint{Layout: r.Program.Layout, State: state}).SigmaQuantiles()
 		}
 		e.StepsPerSecond = float64(r.step) / e.Seconds
 		if held != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -300,6 +301,13 @@ func StateOf(t testing.TB, vm kernels.VM, member int) *kernels.State {
 	s, err := vm.State(member)
 	if err != nil {
 		t.Fatal(err)
+	}
+	parameters, err := vm.Parameters(member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Finite() && !reflect.DeepEqual(parameters, s.Bare()) {
+		t.Errorf("the parameters of member %d are not those of its state", member)
 	}
 	return s
 }

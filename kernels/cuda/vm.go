@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 
 	"quantal/kernels"
 )
@@ -407,6 +408,25 @@ func (vm *VM) State(member int) (*kernels.State, error) {
 		return vm.download(member)
 	}
 	return vm.Networks.State(member)
+}
+
+// Parameters returns a network's state without moments. An error comes from the device.
+func (vm *VM) Parameters(member int) (*kernels.State, error) {
+	if !vm.onDevice(member) {
+		return vm.Networks.Parameters(member)
+	}
+	s := kernels.NewState(vm.shape.Layout, 0)
+	parameters := s.Fields()
+	for _, f := range vm.shape.fields() {
+		if strings.Contains(f.name, ".") { // a moment
+			continue
+		}
+		if err := vm.driver.Download(bytesOf(parameters[0]), vm.stateAddress(member)+Address(4*f.at)); err != nil {
+			return nil, fmt.Errorf("cuda: download %s of member %d: %w", f.name, member, err)
+		}
+		parameters = parameters[1:]
+	}
+	return s, nil
 }
 
 // Load sets a network's state.

@@ -174,6 +174,14 @@ func (c *Checkpoint) SigmaRMSLayers() []float64 {
 	return rms
 }
 
+// SigmaQuantiles are those at SigmaLevels of the weights of each layer, biases not included, to 0.2 %.
+func (c *Checkpoint) SigmaQuantiles() (layers [][]float64) {
+	for i := range c.Layout.Layers {
+		layers = append(layers, quantiles(c.Sigmas(i), SigmaLevels()))
+	}
+	return layers
+}
+
 func (c *Checkpoint) sumOfSquares(layer int) float64 {
 	sum := 0.0
 	for _, sigma := range c.Sigmas(layer) {

@@ -13,9 +13,9 @@ import (
 	"quantal/internal/safefile"
 )
 
-// Epoch is a line of metrics.jsonl: what was measured at the end of an epoch. Losses are in nats per example,
-// objectives are sums over the training set, accuracies are fractions of the test set. A number that is not finite, or
-// not measured, is null in the file and NaN here.
+// Epoch is a line of metrics.jsonl, or of the learning curve of a network of a grid: what was measured at the end of an
+// epoch. Losses are in nats per example, objectives are sums over the training set, accuracies are fractions of the
+// test set, or of its first examples. A number that is not finite, or not measured, is null in the file and NaN here.
 type Epoch struct {
 	Epoch int `json:"epoch"` // epochs done
 	Step  int `json:"step"`  // training steps done
@@ -33,6 +33,7 @@ type Epoch struct {
 	LossSampled     float64 `json:"loss_sampled"`
 	AccuracyMean    float64 `json:"accuracy_mean"` // with the weights at mu
 	LossMean        float64 `json:"loss_mean"`
+	TestExamples    int     `json:"test_examples,omitempty"` // that these four are of, if not of the whole test set
 
 	// The same on the held-out examples; absent without a validation split.
 	ValidationAccuracySampled *float64 `json:"validation_accuracy_sampled,omitempty"`
@@ -41,8 +42,94 @@ type Epoch struct {
 	SigmaRMS        float64   `json:"sigma_rms"`        // over weights, biases not included
 	ReliabilityCost float64   `json:"reliability_cost"` // over weights, biases not included
 	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // SigmaRMS of each layer
+	// SigmaQuantiles are those at SigmaLevels of the weights of each layer, to 0.2 %; absent if they share a sigma.
+	SigmaQuantiles [][]float64 `json:"sigma_quantiles_layers,omitempty"`
 
 	StepsPerSecond float64 `json:"steps_per_second"` // while training
+}
+
+// SigmaLevels are the probabilities of the quantiles of sigma.
+func SigmaLevels() []float64 { return []float64{0.05, 0.25, 0.5, 0.75, 0.95} }
+
+// NoEpoch is a line without measurements: each number is NaN.
+func NoEpoch() Epoch {
+	nan := math.NaN()
+	return Epoch{
+		Times: Times{nan, nan}, NLL: nan, Objective: nan, ObjectiveNLL: nan, ObjectiveMagnitude: nan,
+		ObjectiveReliability: nan,
+		AccuracySampled:      nan, LossSampled: nan, AccuracyMean: nan, LossMean: nan,
+		SigmaRMS: nan, ReliabilityCost: nan, StepsPerSecond: nan,
+	}
+}
+
+// SetCosts sets the terms of the objective besides the likelihood: the paper's two, or, if there are others, these.
+func (e *Epoch) SetCosts(terms Terms, others bool) {
+	e.ObjectiveMagnitude, e.ObjectiveReliability = terms["magnitude"], terms["reliability"]
+	if others {
+		e.ObjectiveMagnitude, e.ObjectiveReliability, e.ObjectiveCosts = math.NaN(), math.NaN(), terms
+	}
+	e.Objective = Objective(e.ObjectiveNLL, e.ObjectiveMagnitude, e.ObjectiveReliability, e.ObjectiveCosts)
+}
+
+// SetSigmas sets the figures of the sigmas of each layer's weights; apart says that they do not share one.
+func (e *Epoch) SetSigmas(layers [][]float32, apart bool) {
+	sum, weights := 0.0, 0
+	e.SigmaRMSLayers, e.SigmaQuantiles = nil, nil
+	for _, sigmas := range layers {
+		squares := 0.0
+		for _, sigma := range sigmas {
+			squares += float64(sigma) * float64(sigma)
+		}
+		sum, weights = sum+squares, weights+len(sigmas)
+		e.SigmaRMSLayers = append(e.SigmaRMSLayers, math.Sqrt(squares/float64(len(sigmas))))
+		if apart {
+			e.SigmaQuantiles = append(e.SigmaQuantiles, quantiles(sigmas, SigmaLevels()))
+		}
+	}
+	e.SigmaRMS = math.Sqrt(sum / float64(weights))
+}
+
+// quantiles are those of values that are not negative, to 0.2 %: the order of such numbers is that of their bits, so
+// the first bits are counted, which is a twentieth of the work of sorting.
+func quantiles(values []float32, levels []float64) (found []float64) {
+	const dropped = 15
+	counts := make([]int, 1<<(31-dropped))
+	for _, v := range values {
+		counts[math.Float32bits(v)&math.MaxInt32>>dropped]++
+	}
+	below, bin := 0, 0
+	for _, level := range levels {
+		for rank := int(level * float64(len(values)-1)); below+counts[bin] <= rank; bin++ {
+			below += counts[bin]
+		}
+		found = append(found, float64(math.Float32frombits(uint32(bin)<<dropped|1<<(dropped-1))))
+	}
+	return found
+}
+
+// WriteCurve writes the learning curve of a network of a grid as a file in the format of metrics.jsonl, which is
+// replaced as a whole or not at all.
+func WriteCurve(path string, epochs []Epoch) error {
+	var all []byte
+	for _, e := range epochs {
+		line, err := EncodeJSON(e)
+		if err != nil {
+			return fmt.Errorf("store: %s: %w", path, err)
+		}
+		all = append(append(all, line...), '\n')
+	}
+	return writeAtomicBytes(path, all)
+}
+
+// ReadCurve reads a file of WriteCurve. Damaged has a CorruptError for each damaged line, which is left out. Without a
+// file there are no epochs.
+func ReadCurve(path string) (epochs []Epoch, damaged []error, err error) {
+	data, err := ReadFile(path, input.Own)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	epochs, damaged = DecodeMetrics(path, data)
+	return epochs, damaged, nil
 }
 
 // AppendMetrics adds one line to metrics.jsonl, with null for NaN and infinities, and flushes it to disk. If that fails
@@ -152,7 +239,7 @@ type metricsLine struct {
 	epoch Epoch
 }
 
-// metricsLines reads the complete lines of metrics.jsonl. Damaged has a CorruptError for each damaged line: one that is
+// metricsLines reads the complete lines of a file. Damaged has a CorruptError for each damaged line: one that is
 // not an epoch, or does not follow those before it.
 func metricsLines(path string, data []byte) (lines []metricsLine, damaged []error) {
 	last := 0
@@ -177,13 +264,7 @@ func metricsLines(path string, data []byte) (lines []metricsLine, damaged []erro
 // decodeEpoch reads a line. encoding/json leaves a number as it is if the file has null or nothing, so all are NaN
 // first.
 func decodeEpoch(line []byte) (Epoch, error) {
-	nan := math.NaN()
-	e := Epoch{
-		Times: Times{nan, nan}, NLL: nan, Objective: nan, ObjectiveNLL: nan, ObjectiveMagnitude: nan,
-		ObjectiveReliability: nan,
-		AccuracySampled:      nan, LossSampled: nan, AccuracyMean: nan, LossMean: nan,
-		SigmaRMS: nan, ReliabilityCost: nan, StepsPerSecond: nan,
-	}
+	nan, e := math.NaN(), NoEpoch()
 	read := struct {
 		*Epoch
 		SigmaRMSLayers []*float64 `json:"sigma_rms_layers"`

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"quantal/kernels"
 )
 
 func TestMetrics(t *testing.T) {
@@ -186,5 +189,20 @@ func TestEncodeJSON(t *testing.T) {
 	}
 	if _, err := EncodeJSON(map[string]any{"f": func() {}}); err == nil {
 		t.Error("a function was encoded")
+	}
+}
+
+// Quantiles are within 0.2 % of those of the sorted values.
+func TestSigmaQuantiles(t *testing.T) {
+	c := filled(layoutOf(kernels.PerSynapse, 300, 40, 3), 0, normal(2))
+	for layer, got := range c.SigmaQuantiles() {
+		sorted := c.Sigmas(layer)
+		slices.Sort(sorted)
+		for i, level := range SigmaLevels() {
+			want := float64(sorted[int(level*float64(len(sorted)-1))])
+			if !(math.Abs(got[i]-want) <= 0.002*want) {
+				t.Errorf("layer %d, quantile %g: %g, want %g", layer, level, got[i], want)
+			}
+		}
 	}
 }

@@ -1,0 +1,128 @@
+package train
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"quantal/results/store"
+)
+
+// curveIn trains networks and returns the curve of each.
+func curveIn(t *testing.T, r *Run) [][]store.Epoch {
+	t.Helper()
+	curves := make([][]store.Epoch, len(r.Networks))
+	err := r.Train(context.Background(), Events{Curve: func(m int, e store.Epoch) error {
+		curves[m] = append(curves[m], e)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return curves
+}
+
+// A line of a learning curve has what metrics.jsonl has for the epoch, where it is measured; training is the same.
+func TestCurveHasTheNumbersOfMetrics(t *testing.T) {
+	c, set := small(t)
+	c.Epochs, c.CheckpointEvery = 12, 100
+	other := c
+	other.C, other.Seed = 3*c.C, 5
+	for _, noise := range []string{"heterogeneous", "homogeneous", "neuron", "none"} {
+		c.Noise, other.Noise = noise, noise
+		team, err := New(set, c, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		curves := curveIn(t, team)
+		for m, n := range team.Networks {
+			alone := newRun(t, n, set)
+			var want []store.Epoch
+			if err := alone.Train(context.Background(), Events{Epoch: func(_ int, e store.Epoch) error {
+				want = append(want, e)
+				return nil
+			}}); err != nil {
+				t.Fatal(err)
+			}
+			if bytesOf(t, alone) != checkpointBytes(t, team, m) {
+				t.Errorf("%s: the curve changes the network", noise)
+			}
+			var measured []int
+			if len(curves[m]) != len(want) {
+				t.Fatalf("%s: %d lines of %d epochs", noise, len(curves[m]), len(want))
+			}
+			for i, e := range curves[m] {
+				w := want[i]
+				if e.Epoch != w.Epoch || e.Step != w.Step || e.NLL != w.NLL || e.ObjectiveNLL != w.ObjectiveNLL {
+					t.Errorf("%s: line %+v, want %+v", noise, e, w)
+				}
+				if !math.IsNaN(e.Seconds) || !math.IsNaN(e.MeasuringSeconds) || !math.IsNaN(e.StepsPerSecond) {
+					t.Errorf("%s: a line of a curve has a clock: %+v", noise, e)
+				}
+				if math.IsNaN(e.AccuracySampled) {
+					continue
+				}
+				measured = append(measured, e.Epoch)
+				if e.AccuracySampled != w.AccuracySampled || e.AccuracyMean != w.AccuracyMean ||
+					e.LossSampled != w.LossSampled || e.LossMean != w.LossMean || e.TestExamples != set.Test.N() {
+					t.Errorf("%s: line %+v, want %+v", noise, e, w)
+				}
+				near := func(what string, got, want float64) {
+					if !(math.Abs(got-want) <= 1e-6*math.Abs(want)) {
+						t.Errorf("%s, epoch %d: %s is %g, want %g", noise, e.Epoch, what, got, want)
+					}
+				}
+				near("sigma", e.SigmaRMS, w.SigmaRMS)
+				near("magnitude", e.ObjectiveMagnitude, w.ObjectiveMagnitude)
+				near("reliability", e.ObjectiveReliability, w.ObjectiveReliability)
+				near("objective", e.Objective, w.Objective)
+				if len(e.SigmaRMSLayers) != len(w.SigmaRMSLayers) || len(e.SigmaQuantiles) != len(w.SigmaQuantiles) {
+					t.Fatalf("%s: line %+v, want %+v", noise, e, w)
+				}
+				for l := range w.SigmaRMSLayers {
+					near("sigma of a layer", e.SigmaRMSLayers[l], w.SigmaRMSLayers[l])
+				}
+				for l, quantiles := range w.SigmaQuantiles {
+					if len(quantiles) != 5 || !slices.IsSorted(quantiles) {
+						t.Errorf("%s: quantiles %v", noise, quantiles)
+					}
+					for q := range quantiles {
+						if !(math.Abs(e.SigmaQuantiles[l][q]/quantiles[q]-1) < 0.005) { // a place may be on an edge
+							t.Errorf("%s: quantiles %v, want %v", noise, e.SigmaQuantiles[l], quantiles)
+						}
+					}
+				}
+			}
+			if want := []int{1, 3, 6, 9, 12}; !slices.Equal(measured, want) {
+				t.Errorf("%s: measured after epochs %v, want %v", noise, measured, want)
+			}
+		}
+		if err := team.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// However long the training, a curve has at most about 200 lines, and measurements stay apart.
+func TestCurvesAreThinned(t *testing.T) {
+	c, set := small(t)
+	for _, test := range []struct{ epochs, line, measurement int }{
+		{1, 1, 1}, {3, 1, 1}, {50, 1, 10}, {200, 1, 40}, {201, 2, 42}, {100000, 500, 0},
+	} {
+		c.Epochs = test.epochs
+		r := newRun(t, c, set)
+		if test.measurement == 0 { // so far apart as 3000 steps
+			test.measurement = (curveSpacing/r.StepsPerEpoch() + 499) / 500 * 500
+		}
+		if line, measurement := r.curveEvery(); line != test.line || measurement != test.measurement {
+			t.Errorf("%d epochs of %d steps: a line every %d epochs, a measurement every %d, want %d and %d", test.epochs,
+				r.StepsPerEpoch(), line, measurement, test.line, test.measurement)
+		}
+	}
+	c.Epochs = 401
+	curve := curveIn(t, newRun(t, c, set))[0]
+	if n := len(curve); n != 135 || curve[0].Epoch != 1 || curve[n-1].Epoch != 401 {
+		t.Errorf("%d lines from %d to %d", n, curve[0].Epoch, curve[n-1].Epoch)
+	}
+}
