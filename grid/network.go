@@ -34,6 +34,27 @@ func (f *Folder) requested() *tables.Grid {
 	return g
 }
 
+// Curves reads the learning curves of all planned points, as far as they are; see Curve. A point without one is not
+// listed.
+func (f *Folder) Curves() (curves []tables.Curve, damaged []error, err error) {
+	environment, err := f.Environment()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	for _, p := range f.Points() {
+		epochs, bad, err := f.Curve(p.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		damaged = append(damaged, bad...)
+		if len(epochs) > 0 {
+			curves = append(curves, tables.Curve{ID: p.ID, Settings: SettingsOf(p.Config, environment.Data), Epochs: epochs})
+		}
+	}
+	slices.SortStableFunc(curves, func(a, b tables.Curve) int { return a.Compare(b.Settings) })
+	return curves, damaged, nil
+}
+
 // ReadFinished opens the folder of a grid to look at it, reads what has finished, and says what a person should know
 // about that.
 func ReadFinished(h train.Host, dir string) (*tables.Grid, *Folder, error) {

@@ -41,7 +41,8 @@ func (r *Run) curveEvery() (line, measurement int) {
 	return line, up(apart, line) * line
 }
 
-// sketch is the line of a learning curve for the epoch that just ended, for each network; nothing if the epoch has none.
+// sketch is the line of a learning curve for the epoch that just ended, for each network; nothing if the epoch has
+// none.
 func (r *Run) sketch(ctx context.Context) ([]store.Epoch, error) {
 	epoch := r.step / r.StepsPerEpoch()
 	ends := epoch == 1 || r.step == r.Steps()

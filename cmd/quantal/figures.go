@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,10 +21,13 @@ func figuresCommand() *cli.Command {
 		Usage: "draw the figures of a run, of a grid, or of the paper",
 		UsageText: "quantal figures RUN|GRID/ID [--out FOLDER] [--pdf]\n" +
 			"quantal figures GRID [--reference FILE.csv] [--out FOLDER] [--pdf]\n" +
+			"quantal figures GRID [--curves] [--x NAME] [--y NAME,...] [--by NAME] [--where NAME=VALUE]\n" +
 			"quantal figures --paper FOLDER [GRID...] [--quick] [--ko FILE --sjostrom FILE...]",
 		Description: "Of a run: the learning curve and the distribution of sigma. Of a grid: fig2, accuracy\n" +
 			"and sigma over c, and fig3, accuracy over sigma, cost over sigma and accuracy over cost,\n" +
-			"with a column for each rho; networks that differ in more have separate figures. Of the\n" +
+			"with a column for each rho; networks that differ in more have separate figures, and one\n" +
+			"over whatever varies. --x, --y, --by and --where choose that, by the names of columns of\n" +
+			"table.csv, and --curves draws the learning curves (curves.csv). Of the\n" +
 			"paper: each figure as SVG and PNG, with its caption (data, seeds, configuration, slopes)\n" +
 			"as text and its numbers as JSON. Fig. 2, 3, 5 and Appendix 5 and 6 show the networks of\n" +
 			"the named grids (or runs); with --quick and none named, small ones are trained for them,\n" +
@@ -33,6 +37,13 @@ func figuresCommand() *cli.Command {
 				DefaultText: "its own folder, GRID/ID for a network of a grid"},
 			&cli.BoolFlag{Name: "pdf", Usage: "write PDF in addition to SVG and PNG"},
 			referenceFlag(),
+			&cli.BoolFlag{Name: "curves", Usage: "of a grid: the learning curves"},
+			&cli.StringFlag{Name: "x", Usage: "of a grid: draw over the setting `NAME`", DefaultText: "what has most values"},
+			&cli.StringSliceFlag{Name: "y",
+				Usage: "of a grid: draw the column `NAME`; several have a row of panels each, as accuracy_mean,sigma_rms_layers"},
+			&cli.StringFlag{Name: "by", Usage: "of a grid: a series for each value of the setting `NAME`"},
+			&cli.StringSliceFlag{Name: "where",
+				Usage: "of a grid: only networks with `NAME=VALUE`, as noise=homogeneous; may be given several times"},
 			&cli.StringFlag{Name: "paper", Usage: "draw the paper's figures into this `FOLDER`"},
 			&cli.BoolFlag{Name: "quick", Usage: "train networks for the paper's figures only as long as the figures need"},
 			&cli.StringFlag{Name: "data", Usage: "data set of --quick: mnist, glyphs or a `FOLDER`",
@@ -70,6 +81,10 @@ func figuresCommand() *cli.Command {
 			} else {
 				figures, err = runFigures(c, dir)
 			}
+			var choice *tables.ChoiceError
+			if errors.As(err, &choice) {
+				return usage("--%w", choice)
+			}
 			if err != nil {
 				return err
 			}
@@ -106,13 +121,31 @@ func saveFigures(figures []tables.NamedFigure, out string, endings []string) ([]
 
 // gridFigures draws the figures of a grid.
 func gridFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
+	chart := tables.Chart{X: c.String("x"), By: c.String("by"), Where: c.StringSlice("where")}
+	for _, list := range c.StringSlice("y") {
+		chart.Y = append(chart.Y, strings.Split(list, ",")...)
+	}
+	if c.IsSet("reference") && (c.Bool("curves") || !chart.IsZero()) {
+		return nil, usage("figures: --reference goes with fig2 and fig3: leave --curves, --x, --y, --by and --where out")
+	}
 	published, err := readReference(c)
 	if err != nil {
 		return nil, err
 	}
-	g, _, err := grid.ReadFinished(host(c), dir)
+	g, folder, err := grid.ReadFinished(host(c), dir)
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case c.Bool("curves"):
+		curves, damaged, err := folder.Curves()
+		if err != nil {
+			return nil, err
+		}
+		warnDamaged(c, damaged)
+		return tables.ChartCurves(curves, chart)
+	case !chart.IsZero():
+		return g.Chart(chart)
 	}
 	warnUnfit(c, g.Records, published)
 	return g.Figures(train.DescribeSettings, published)
@@ -129,20 +162,35 @@ func drawRun(c *cli.Context, dir, out string) ([]string, error) {
 
 // runFigures draws the figures of a run.
 func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
-	if c.IsSet("reference") {
-		return nil, usage("--reference goes with the folder of a grid, which %s is not", dir)
+	for _, name := range []string{"reference", "curves", "x", "y", "by", "where"} {
+		if c.IsSet(name) {
+			return nil, usage("--%s goes with the folder of a grid, which %s is not", name, dir)
+		}
 	}
-	if _, _, ok := grid.Locate(dir); ok {
+	if of, id, ok := grid.Locate(dir); ok {
 		network, err := grid.ReadNetwork(host(c), dir)
 		if err != nil {
 			return nil, err
 		}
-		if network.Config.Noise == store.WithoutNoise {
-			return nil, fmt.Errorf("quantal: %s: a network without noise has no sigma to draw, and a grid keeps no "+
-				"learning curves", dir)
+		folder, err := grid.View(of)
+		if err != nil {
+			return nil, err
 		}
-		logger(c).Info("a grid keeps no learning curves to draw")
-		return tables.Trained{Checkpoint: network.State, SigmaInit: network.Config.SigmaInit}.Figures()
+		curve, damaged, err := folder.Curve(id)
+		if err != nil {
+			return nil, err
+		}
+		warnDamaged(c, damaged)
+		if len(curve) == 0 {
+			logger(c).Info("this network has no learning curve to draw: those of earlier versions have none")
+		}
+		figures, err := tables.Trained{Epochs: curve, Checkpoint: network.State,
+			SigmaInit: network.Config.SigmaInit}.Figures()
+		if err == nil && len(figures) == 0 {
+			err = fmt.Errorf("quantal: %s: a network without noise has no sigma to draw, and this one has no learning curve",
+				dir)
+		}
+		return figures, err
 	}
 	folder, err := store.View(dir)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -52,12 +53,14 @@ func tablesCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "tables",
 		Usage: "write the tables of a grid: a row for each point, and means over seeds",
-		UsageText: "quantal tables GRID [--out FOLDER] [--json]\n" +
-			"quantal tables GRID --out - | ...           table.csv to standard output",
+		UsageText: "quantal tables GRID [--curves] [--out FOLDER] [--json]\n" +
+			"quantal tables GRID [--curves] --out - | ...   table.csv, or curves.csv, to standard output",
 		Description: "table.csv and table.jsonl have a row for each finished point, means.csv the mean and\n" +
-			"half of the 95 % interval over seeds. `go doc quantal/results/tables` has columns and\n" +
+			"half of the 95 % interval over seeds. With --curves, curves.csv and curves.jsonl have a\n" +
+			"row for each line of each learning curve. `go doc quantal/results/tables` has columns and\n" +
 			"units. With --json the means are also printed.",
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "curves", Usage: "the tables of the learning curves instead"},
 			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables, or - for table.csv on standard output",
 				DefaultText: "the grid folder"},
 			jsonFlag(),
@@ -73,9 +76,12 @@ func tablesCommand() *cli.Command {
 					return err
 				}
 			}
-			g, _, err := grid.ReadFinished(host(c), dir)
+			g, folder, err := grid.ReadFinished(host(c), dir)
 			if err != nil {
 				return err
+			}
+			if c.Bool("curves") {
+				return writeCurves(c, folder, out)
 			}
 			if out == standardOutput {
 				return writeOutput(c, out, func(w io.Writer) error { return tables.EncodeTable(w, g.Records) })
@@ -104,6 +110,27 @@ func tablesCommand() *cli.Command {
 			return printJSON(c, map[string]any{"files": files, "points": len(g.Records), "missing": g.Missing(), "means": means})
 		},
 	}
+}
+
+// writeCurves writes the tables of the learning curves of a grid.
+func writeCurves(c *cli.Context, folder *grid.Folder, out string) error {
+	curves, damaged, err := folder.Curves()
+	if err != nil {
+		return err
+	}
+	warnDamaged(c, damaged)
+	if out == standardOutput {
+		return writeOutput(c, out, func(w io.Writer) error { return tables.EncodeCurves(w, curves) })
+	}
+	files, err := tables.WriteCurves(cmp.Or(out, folder.Dir), curves)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, map[string]any{"files": files, "curves": len(curves)})
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%d curves: %s\n", len(curves), strings.Join(files, ", "))
+	return err
 }
 
 func reportCommand() *cli.Command {

@@ -10,7 +10,7 @@
 //
 //	config.toml        everything resolved, enough to repeat the run
 //	environment.json   program, processor, kernels, data set and its checksums
-//	metrics.jsonl      one JSON object per line and epoch, see Epoch
+//	metrics.jsonl      one JSON object per line and epoch, see Epoch; WriteCurve writes such files of a grid
 //	checkpoints/       step-000003000.safetensors: the newest two valid ones
 //	times.json         the seconds that the run had taken at its last checkpoints, which contain no time themselves
 //	summary.json       the results of the run

@@ -254,7 +254,8 @@ func TestUnfit(t *testing.T) {
 		if len(c.Points) != 0 || len(c.Beyond()) != 0 || c.Columns[0].Verdict != NotJudged || len(c.NotTrained) != 1 {
 			t.Errorf("%s: %+v", want, c)
 		}
-		g := &Grid{Dir: "grid", Points: 1, Records: records}
+		g := &Grid{Dir: "grid", Points: 2, Records: append(slices.Clone(records), records[0])}
+		g.Records[1].C = 1
 		figures, err := g.Figures(recordstest.RhoTitle, []Published{p})
 		check(t, err)
 		if !strings.Contains(figures[0].Note, "The published values are of other networks") {

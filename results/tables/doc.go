@@ -48,8 +48,24 @@
 //	converged                      how sigma was taken to its optimum afterwards; a column of converged networks only
 //	diverged_...                   step, layer and what: where a number of a diverged network was no longer finite
 //
-// Where costs have numbers of their own, figures are over c or over the number with most values, and a number that is
-// the same in all networks of a cost counts as part of it.
+// Grid.Chart draws any of these columns over any setting. Where costs have numbers of their own, fig2 and fig3 are over
+// c or over the number with most values, and a number that is the same in all networks of a cost counts as part of it.
+//
+// curves.csv and curves.jsonl (WriteCurves) have a row for each line of the learning curve of each network of a grid:
+//
+//	id, lambda, ...                of the network, and the settings in which the networks differ
+//	epoch, step                    done; at most 200 epochs of a training, evenly apart
+//	nll                            of the training examples, a mean over the epoch; the only measurement of every line
+//	accuracy_..., loss_...         as above, but of the first test_examples of the test set: up to 500. They, and what
+//	                               follows, are measured after the first epoch, the last, and others that are at least
+//	                               3,000 steps apart, on a GPU 30,000, or of a short training on the CPU a fifth of it:
+//	                               as many as cost the training no more than about a hundredth of its time
+//	sigma_rms, sigma_rms_layerN    over weights without biases; of layer N, counted from 1
+//	sigma_qNN_layerN               its quantiles over the weights of a layer, to 0.2 %: 5, 25, 50, 75 and 95 %
+//	objective, objective_..., cost_NAME
+//	                               nats, with the nll of the epoch
+//
+// A network that diverged has the lines up to then; one of a grid of an earlier version has none.
 //
 // means.csv has a row for each Group, the networks that differ only in the seed: the settings without the seed; seeds,
 // how many finished; diverged, how many did not and are not in the means; then for each figure its mean over seeds, and

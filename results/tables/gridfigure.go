@@ -2,6 +2,7 @@ package tables
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -75,11 +76,18 @@ type relation struct{ y, x quantity }
 // values, if there are any, are open marks. Where a number of the costs takes more values than c, it has the place of
 // c, and names have -over- and the number; where it takes as many, there are both. If more than noise, costs and seed
 // varies besides, each combination of the rest has its own figures; published values are in those of their kind. title
-// names what synapses pay. With nothing to draw, an error says why.
+// names what synapses pay. A panel with a single point is not drawn; where that leaves nothing, and where there are
+// several figures, Chart has what they leave out. With nothing to draw, an error says why.
 func (g *Grid) Figures(title func(store.Settings) string, published []Published) ([]NamedFigure, error) {
 	var figures []NamedFigure
+	several := false
 	for _, a := range drawnAlong(Groups(g.Records)) {
-		variants := slices.DeleteFunc(variantsOf(g.Records, a), func(v variant) bool { return len(v.columns()) == 0 })
+		variants := variantsOf(g.Records, a)
+		for i := range variants {
+			variants[i].dropSingle(a, published)
+		}
+		variants = slices.DeleteFunc(variants, func(v variant) bool { return len(v.columns()) == 0 })
+		several = several || len(variants) > 1
 		for _, v := range variants {
 			list, err := g.figuresOf(v, a, len(variants) > 1, title, published)
 			if err != nil {
@@ -88,10 +96,17 @@ func (g *Grid) Figures(title func(store.Settings) string, published []Published)
 			figures = append(figures, list...)
 		}
 	}
-	if len(figures) == 0 {
-		return nil, fmt.Errorf("tables: %s: %w", g.Dir, g.nothingToDraw())
+	if len(figures) > 0 && !several {
+		return figures, nil
 	}
-	return figures, nil
+	charts, err := g.Chart(Chart{})
+	switch {
+	case errors.Is(err, store.ErrNothing) && len(figures) == 0:
+		return nil, fmt.Errorf("tables: %s: %w", g.Dir, g.nothingToDraw())
+	case err != nil && !errors.Is(err, store.ErrNothing):
+		return nil, err
+	}
+	return append(figures, charts...), nil
 }
 
 // figuresOf are those of a variant, which may be one of several.
@@ -119,16 +134,13 @@ func (g *Grid) figuresOf(v variant, a along, several bool, title func(store.Sett
 			[]relation{{testAccuracy(), noiseLevel()}, {cost, noiseLevel()}, {testAccuracy(), cost}}},
 	} {
 		shown, remark := v, g.remark()
+		if v.single > 0 {
+			remark += fmt.Sprintf(" %s with a single %s %s not drawn.", count(v.single, "cost"), a, isAre(v.single))
+		}
 		if f.name == "fig2" { // those that have a place on the axis
 			shown.groups = slices.DeleteFunc(slices.Clone(v.groups), func(g Group) bool {
 				return g.Noise != store.WithoutNoise && math.IsNaN(a.of(g.Settings)) && g.Layers("c") == ""
 			})
-			if n := len(v.columns()) - len(shown.columns()); n > 0 {
-				remark += fmt.Sprintf(" %s not read %s.", map[bool]string{true: "One cost does", false: "Some costs do"}[n == 1], a)
-			}
-			if len(shown.columns()) == 0 {
-				continue
-			}
 		}
 		figure, err := newSheet(shown, f.rows, title, reference).figure(strings.TrimSpace(about + " " + remark + misfit))
 		if err != nil {
@@ -146,7 +158,7 @@ func (g *Grid) nothingToDraw() error {
 	case !slices.ContainsFunc(g.Records, func(r store.Record) bool { return r.Status == store.Done }):
 		return store.Nothing("every finished point has diverged: nothing to draw")
 	}
-	return store.Nothing("every finished point is without noise: there is no c or sigma to draw over")
+	return store.Nothing("no two finished networks differ in a setting or in their seed: nothing to draw over")
 }
 
 // remark says which parts of the grid are not in the figures.
@@ -163,6 +175,7 @@ type variant struct {
 	label  string           // settings that they share and others do not: "lambda 0.01, batch 20"
 	values map[along]string // of c and the numbers that vary, besides what the variant is along
 	groups []Group
+	single int // costs left out: see dropSingle
 }
 
 // agrees reports whether values are not others than those of the variant.
@@ -215,6 +228,31 @@ func variantsOf(records []store.Record, a along) []variant {
 		}
 	}
 	return list
+}
+
+// dropSingle leaves out costs with a single place on the axis, unless there are published values to see beside it.
+func (v *variant) dropSingle(a along, published []Published) {
+	if reference, _ := v.reference(published); a == alongC && len(reference) > 0 {
+		return
+	}
+	places := map[[2]string]map[float64]bool{}
+	costOf := func(g Group) [2]string { return [2]string{g.Later.Text(costColumn), fmt.Sprint(g.RhoValue)} }
+	for _, g := range v.groups {
+		if places[costOf(g)] == nil && g.Noise != store.WithoutNoise {
+			places[costOf(g)] = map[float64]bool{}
+		}
+		if at := a.of(g.Settings); len(g.Done) > 0 && g.Noise != store.WithoutNoise && finite(at) {
+			places[costOf(g)][at] = true
+		}
+	}
+	for _, at := range places {
+		if len(at) < 2 {
+			v.single++
+		}
+	}
+	v.groups = slices.DeleteFunc(slices.Clone(v.groups), func(g Group) bool {
+		return g.Noise != store.WithoutNoise && len(places[costOf(g)]) < 2
+	})
 }
 
 // withoutNoise is the test accuracy in percent of the networks without noise, NaN if there is none.

@@ -158,8 +158,8 @@ func TestVariants(t *testing.T) {
 	for _, f := range figures {
 		got = append(got, f.Name)
 	}
-	if want := "fig2-lambda0-batch0 fig3-lambda0-batch0 fig2-lambda0.5-batch50 fig3-lambda0.5-batch50"; strings.Join(got,
-		" ") != want {
+	if want := "fig2-lambda0-batch0 fig3-lambda0-batch0 fig2-lambda0.5-batch50 fig3-lambda0.5-batch50 " +
+		"over-c"; strings.Join(got, " ") != want {
 		t.Errorf("figures %v", got)
 	}
 	if want := "lambda 0.5, batch 50. 1 of 9 points have not finished."; figures[2].Note != want {
@@ -171,7 +171,7 @@ func TestNothingToDrawOfAGrid(t *testing.T) {
 	for what, records := range map[string][]store.Record{
 		"no point has finished yet":         nil,
 		"every finished point has diverged": {diverged(2, 0.1, 1)},
-		"without noise":                     recordstest.GridRecords([]float64{2}, []string{"none"}, []float64{1}, 2, nil),
+		"no two finished networks differ":   recordstest.GridRecords([]float64{2}, []string{"none"}, []float64{1}, 1, nil),
 	} {
 		_, err := (&Grid{Dir: "grid", Records: records}).Figures(recordstest.RhoTitle, nil)
 		wantError(t, err, "grid: ", what)

@@ -109,9 +109,14 @@ type pointTable struct{ records []store.Record }
 
 // settings lists the names of the settings.
 func (t pointTable) settings() []string {
+	return settingNames(t.records, func(r store.Record) store.Settings { return r.Settings })
+}
+
+// settingNames lists the names of the settings of networks.
+func settingNames[T any](all []T, of func(T) store.Settings) []string {
 	var rows [][]cell
-	for _, r := range t.records {
-		rows = append(rows, settingCells(r.Settings))
+	for _, v := range all {
+		rows = append(rows, settingCells(of(v)))
 	}
 	var names []string
 	for _, c := range columnsOf(cellsIn(store.Settings{}), rows) {

@@ -37,7 +37,13 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 		return overEpochs(label, false, curve("sampled weights", draw.Series(0), sampled),
 			curve("weights at their means", atMeans, mean))
 	}
-	first := test("Test accuracy (%)", func(e store.Epoch) float64 { return 100 * e.AccuracySampled },
+	accuracy := "Test accuracy (%)"
+	for _, e := range epochs {
+		if e.TestExamples > 0 {
+			accuracy = fmt.Sprintf("Accuracy on %d test examples (%%)", e.TestExamples)
+		}
+	}
+	first := test(accuracy, func(e store.Epoch) float64 { return 100 * e.AccuracySampled },
 		func(e store.Epoch) float64 { return 100 * e.AccuracyMean })
 	if len(first.Layers) == 0 {
 		first = test("Test loss (nats per example)", func(e store.Epoch) float64 { return e.LossSampled },
@@ -69,6 +75,40 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	block := draw.Grid(2, draw.RowHeight, panels...)
 	block.OwnKeys = true
 	return draw.NewFigure(block)
+}
+
+// SigmaOverTime draws how the distribution of sigma over the weights of each layer changes over the epochs, a panel for
+// each layer: the median, and the ranges that hold half and 90 % of the weights. Without quantiles it returns nil.
+func SigmaOverTime(epochs []store.Epoch) (*draw.Figure, error) {
+	var panels []draw.Panel
+	for layer := range layersOf(epochs) {
+		var x []float64
+		levels := make([][]float64, len(store.SigmaLevels()))
+		for _, e := range epochs {
+			if layer >= len(e.SigmaQuantiles) || len(e.SigmaQuantiles[layer]) != len(levels) ||
+				slices.Min(e.SigmaQuantiles[layer]) <= 0 {
+				continue
+			}
+			x = append(x, float64(e.Epoch))
+			for i, sigma := range e.SigmaQuantiles[layer] {
+				levels[i] = append(levels[i], sigma)
+			}
+		}
+		if len(x) < 2 {
+			continue
+		}
+		median := draw.Series(0)
+		median.Label, median.X, median.Y = "median", x, levels[2]
+		p := overEpochs("σ of a weight", true, median)
+		p.Title = fmt.Sprintf("Layer %d", layer+1)
+		p.Layers = append([]draw.Layer{draw.Band("90 % of the weights", x, levels[0], levels[4], draw.Sky),
+			draw.Band("half of them", x, levels[1], levels[3], draw.Blue)}, p.Layers...)
+		panels = append(panels, p)
+	}
+	if len(panels) == 0 {
+		return nil, nil
+	}
+	return draw.NewFigure(draw.Grid(min(len(panels), 3), draw.RowHeight, panels...))
 }
 
 // objectiveTerm is a term of the objective with its name in figures.

@@ -147,7 +147,7 @@ func TestReportsOfLittle(t *testing.T) {
 	quiet := recordstest.Record(2, 0.1, 1)
 	quiet.Noise = "none"
 	parsed(t, (&Grid{Dir: "grid", Points: 1, Records: []store.Record{quiet}}).Report(nil, nil)).wants(t,
-		"without noise: there is no c or sigma", "50.00")
+		"No two finished networks differ in a setting or in their seed: nothing to draw over.", "50.00")
 }
 
 func TestRunReport(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 // Trained is what there is to draw of a network.
 type Trained struct {
-	Epochs     []store.Epoch // none of a network of a grid, which keeps no learning curves
+	Epochs     []store.Epoch // none if it has no learning curve
 	Checkpoint *store.Checkpoint
 	SigmaInit  float64
 }
@@ -28,6 +28,8 @@ func runFigures() []runFigure {
 			}
 			return LearningCurve(n.Epochs)
 		}},
+		{"sigma-over-time", "Sigma over the weights of each layer, over the epochs.",
+			func(n Trained) (*draw.Figure, error) { return SigmaOverTime(n.Epochs) }},
 		{"sigma", "Distribution of sigma over the weights of each layer.", func(n Trained) (*draw.Figure, error) {
 			if n.Checkpoint.Layout.Sharing == kernels.NoNoise {
 				return nil, nil

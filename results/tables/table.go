@@ -176,6 +176,43 @@ func tableOf[T any](items []T, row func(T) []cell) (table, error) {
 	return t, nil
 }
 
+// only is the table with those columns that a function wants, given a name and the different values.
+func (t table) only(want func(name string, values map[string]bool) bool) (kept table) {
+	kept.rows = make([][]string, len(t.rows))
+	for i, name := range t.names {
+		values := map[string]bool{}
+		for _, row := range t.rows {
+			values[row[i]] = true
+		}
+		if !want(name, values) {
+			continue
+		}
+		kept.names = append(kept.names, name)
+		for j, row := range t.rows {
+			kept.rows[j] = append(kept.rows[j], row[i])
+		}
+	}
+	return kept
+}
+
+// write writes NAME.csv and NAME.jsonl into a folder, which is made if needed, and returns the names of the files.
+func (t table) write(dir, name string) (files []string, err error) {
+	if err := store.MakeFolder(dir); err != nil {
+		return nil, err
+	}
+	for _, file := range []struct {
+		ending string
+		data   []byte
+	}{{".csv", t.csv()}, {".jsonl", t.jsonl()}} {
+		path := filepath.Join(dir, name+file.ending)
+		if err := store.WriteBytes(path, file.data); err != nil {
+			return nil, err
+		}
+		files = append(files, path)
+	}
+	return files, nil
+}
+
 // recordRow is the content of a record, under its names in JSON. The terms of costs other than the paper's have a
 // column each.
 func recordRow(r store.Record) []cell {
@@ -188,11 +225,17 @@ func recordRow(r store.Record) []cell {
 			row = append(row, c)
 			continue
 		}
-		for _, name := range r.ObjectiveCosts.Names() {
-			row = append(row, cell{termColumn + name, r.ObjectiveCosts[name], reflect.TypeFor[float64]()})
-		}
+		row = append(row, termCells(r.ObjectiveCosts)...)
 	}
 	return row
+}
+
+// termCells has a cell for each term.
+func termCells(terms store.Terms) (cells []cell) {
+	for _, name := range terms.Names() {
+		cells = append(cells, cell{termColumn + name, terms[name], reflect.TypeFor[float64]()})
+	}
+	return cells
 }
 
 // termColumn begins the names of columns that have a term of costs other than the paper's.
