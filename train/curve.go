@@ -58,13 +58,16 @@ func (r *Run) sketch(ctx context.Context) ([]store.Epoch, error) {
 		e.NLL = r.nll[m] / float64(r.StepsPerEpoch()*r.Networks[0].Batch)
 		e.ObjectiveNLL = e.NLL * float64(r.training.N)
 	}
-	if !ends && epoch%measurement != 0 && !r.watches() { // which measures much more
-		return epochs, nil
+	// One that may stop at any epoch is measured at each, which costs little beside its held-out examples.
+	due := func(m int) bool {
+		return r.diverged[m] == nil && (ends || epoch%measurement == 0 || r.Networks[m].Patience > 0)
 	}
-	if r.watches() {
-		for m, score := range r.validated.scores {
-			epochs[m].ValidationAccuracySampled, epochs[m].ValidationLossSampled = &score.AccuracySampled, &score.LossSampled
-		}
+	measures := false
+	for m := range epochs {
+		measures = measures || due(m)
+	}
+	if !measures {
+		return epochs, nil
 	}
 	test := first(r.testing, curveExamples)
 	scores, err := r.vm.Evaluate(ctx, test, r.step, 0)
@@ -74,8 +77,12 @@ func (r *Run) sketch(ctx context.Context) ([]store.Epoch, error) {
 	var side errgroup.Group
 	side.SetLimit(runtime.GOMAXPROCS(0))
 	for m := range epochs {
-		if r.diverged[m] != nil {
+		if !due(m) {
 			continue
+		}
+		if r.Networks[m].Patience > 0 {
+			held := r.validated.scores[m]
+			epochs[m].ValidationAccuracySampled, epochs[m].ValidationLossSampled = &held.AccuracySampled, &held.LossSampled
 		}
 		state, err := r.vm.Parameters(m)
 		if err != nil {

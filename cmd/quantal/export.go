@@ -59,7 +59,7 @@ func exportCommand() *cli.Command {
 				return &store.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + sentence.Of(err)}
 			}
 			if format.Curve {
-				if trained.Epochs, err = learningCurve(dir, network); err != nil {
+				if trained.Epochs, err = learningCurve(c, dir, network); err != nil {
 					return err
 				}
 			}
@@ -84,10 +84,16 @@ func exportCommand() *cli.Command {
 	}
 }
 
-// learningCurve is what a run measured up to the step of its network.
-func learningCurve(dir string, network *train.Network) ([]store.Epoch, error) {
-	if _, id, of := grid.Locate(dir); of {
-		return nil, &store.MissingError{Err: fmt.Errorf("%s: the network %s of a grid has no learning curve", dir, id)}
+// learningCurve is what a run measured up to the step of its network, or a grid of one of its own.
+func learningCurve(c *cli.Context, dir string, network *train.Network) ([]store.Epoch, error) {
+	if of, id, ok := grid.Locate(dir); ok {
+		folder, err := grid.View(of)
+		if err != nil {
+			return nil, err
+		}
+		curve, damaged, err := folder.Curve(id)
+		warnDamaged(c, damaged)
+		return curve, err
 	}
 	folder, err := store.View(dir)
 	if err != nil {

@@ -167,20 +167,15 @@ func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 			return nil, usage("--%s goes with the folder of a grid, which %s is not", name, dir)
 		}
 	}
-	if of, id, ok := grid.Locate(dir); ok {
+	if _, _, ok := grid.Locate(dir); ok {
 		network, err := grid.ReadNetwork(host(c), dir)
 		if err != nil {
 			return nil, err
 		}
-		folder, err := grid.View(of)
+		curve, err := learningCurve(c, dir, network)
 		if err != nil {
 			return nil, err
 		}
-		curve, damaged, err := folder.Curve(id)
-		if err != nil {
-			return nil, err
-		}
-		warnDamaged(c, damaged)
 		if len(curve) == 0 {
 			logger(c).Info("this network has no learning curve to draw: those of earlier versions have none")
 		}

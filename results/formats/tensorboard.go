@@ -33,7 +33,11 @@ func encodeTensorBoard(w io.Writer, t Trained) error {
 		for _, s := range scalars(e) {
 			summary = summary.bytes(1, message{}.text(1, s.Name).float(2, float32(s.Value)))
 		}
-		event := message{}.double(1, e.Seconds+e.MeasuringSeconds).number(2, e.Step).bytes(5, summary)
+		took := e.Seconds + e.MeasuringSeconds
+		if math.IsNaN(took) { // a curve of a grid has no times
+			took = 0
+		}
+		event := message{}.double(1, took).number(2, e.Step).bytes(5, summary)
 		if err := writeRecord(w, event); err != nil {
 			return err
 		}
