@@ -261,9 +261,9 @@ func (t charted) expand(asked []string) (list []string, err error) {
 		name = strings.TrimSpace(name)
 		found := false
 		for _, column := range t.names {
-			layer, inLayers := strings.CutPrefix(column, strings.TrimSuffix(name, "s"))
+			layer, inLayers := strings.CutPrefix(column, name+"_")
 			_, err := strconv.Atoi(layer)
-			if column == name || inLayers && strings.HasSuffix(name, "layers") && err == nil {
+			if column == name || inLayers && err == nil {
 				if _, numbers := t.values(column); !numbers {
 					return nil, &ChoiceError{"y", name + ": want a column with numbers"}
 				}
@@ -519,8 +519,8 @@ func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
 // axisOf is the axis of a column.
 func axisOf(name string) draw.Axis {
 	layer := ""
-	if at := strings.LastIndex(name, "_layer"); at >= 0 && strings.HasPrefix(name, "sigma_") {
-		name, layer = name[:at], " of layer "+name[at+len("_layer"):]
+	if of, number, ok := strings.Cut(name, "_layers_"); ok {
+		name, layer = of, " of layer "+number
 	}
 	quantile, isQuantile := strings.CutPrefix(name, "sigma_q")
 	switch {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"reflect"
 	"slices"
-	"strings"
 
 	"quantal/results/store"
 )
@@ -85,13 +84,13 @@ func epochCells(e store.Epoch) (cells []cell) {
 	}
 	for layer, quantiles := range e.SigmaQuantiles {
 		for i, level := range store.SigmaLevels() {
-			cells = append(cells, cell{name: fmt.Sprintf("sigma_q%02.0f_layer%d", 100*level, layer+1), value: quantiles[i]})
+			cells = append(cells, cell{name: fmt.Sprintf("sigma_q%02.0f_layers_%d", 100*level, layer+1), value: quantiles[i]})
 		}
 	}
 	return cells
 }
 
-// inLayers is a cell, or a cell for each layer if it has a number of each: sigma_rms_layer1.
+// inLayers is a cell, or a cell for each layer if it has a number of each: sigma_rms_layers_1.
 func inLayers(c cell) []cell {
 	all, ok := c.value.([]float64)
 	if !ok {
@@ -99,7 +98,7 @@ func inLayers(c cell) []cell {
 	}
 	var cells []cell
 	for i, v := range all {
-		cells = append(cells, cell{fmt.Sprintf("%s%d", strings.TrimSuffix(c.name, "s"), i+1), v, reflect.TypeFor[float64]()})
+		cells = append(cells, cell{fmt.Sprintf("%s_%d", c.name, i+1), v, reflect.TypeFor[float64]()})
 	}
 	return cells
 }

@@ -60,8 +60,8 @@
 //	                               follows, are measured after the first epoch, the last, and others that are at least
 //	                               3,000 steps apart, on a GPU 30,000, or of a short training on the CPU a fifth of it:
 //	                               as many as cost the training no more than about a hundredth of its time
-//	sigma_rms, sigma_rms_layerN    over weights without biases; of layer N, counted from 1
-//	sigma_qNN_layerN               its quantiles over the weights of a layer, to 0.2 %: 5, 25, 50, 75 and 95 %
+//	sigma_rms, sigma_rms_layers_N  over weights without biases; of layer N, counted from 1
+//	sigma_qNN_layers_N             its quantiles over the weights of a layer, to 0.2 %: 5, 25, 50, 75 and 95 %
 //	objective, objective_..., cost_NAME
 //	                               nats, with the nll of the epoch
 //
