@@ -74,6 +74,7 @@ func outcomes(f Findings) (list []dynamics.Outcome) {
 	for _, l := range n.Chains {
 		measures := figures(l.Single, Calibration{})
 		measures["moved"], measures["spread"] = l.Moved, l.Spread
+		measures["first_training_loss"] = l.TrainingLoss[len(l.TrainingLoss)-len(l.Course)]
 		measures["training_loss"] = l.TrainingLoss[len(l.TrainingLoss)-1]
 		if l.MinibatchNoise != nil {
 			measures["minibatch_noise"] = *l.MinibatchNoise

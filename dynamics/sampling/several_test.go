@@ -53,13 +53,14 @@ func TestSeveral(t *testing.T) {
 		{Name: "T = 1, average over samples", Over: "T = 0, end of one chain", Measure: "accuracy", Value: 0.13},
 		{Name: "T = 1, average over samples", Over: "T = 0, average over samples", Measure: "accuracy", Value: 0.03},
 		{Name: "T = 1, average over samples", Over: "T = 0, average over samples", Measure: "ece", Value: 0},
+		{Name: "T = 1, single samples", Measure: "first_training_loss", Value: 2},
 		{Name: "T = 1, single samples", Measure: "training_loss", Value: 3},
 	} {
 		if !found[want] {
 			t.Errorf("there is no %+v", want)
 		}
 	}
-	if len(found) != 4*3+(3+2+1)*3+2*6 {
+	if len(found) != 4*3+(3+2+1)*3+2*7 {
 		t.Errorf("%d outcomes", len(found))
 	}
 	figures, err := together(Config{}, all)

@@ -69,6 +69,7 @@ func outcomes(f Findings) (list []dynamics.Outcome) {
 	if s.Profiles == nil {
 		return list
 	}
+	add("profile, "+homogeneous, "sigma", s.Profiles.HomogeneousSigma)
 	own := s.Profiles.Outcomes[0]
 	for _, o := range s.Profiles.Outcomes {
 		name := "profile, " + o.Profile
