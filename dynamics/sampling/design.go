@@ -71,10 +71,17 @@ func outcomes(f Findings) (list []dynamics.Outcome) {
 			}
 		}
 	}
+	chains := 1 // of each temperature
+	for _, r := range f.Table {
+		if r.Chains != nil {
+			chains = *r.Chains
+		}
+	}
 	for _, l := range n.Chains {
 		measures := figures(l.Single, Calibration{})
 		measures["moved"], measures["spread"] = l.Moved, l.Spread
-		measures["first_training_loss"] = l.TrainingLoss[len(l.TrainingLoss)-len(l.Course)]
+		samples := len(l.Course) / chains // one per epoch
+		measures["first_training_loss"] = l.TrainingLoss[len(l.TrainingLoss)-samples]
 		measures["training_loss"] = l.TrainingLoss[len(l.TrainingLoss)-1]
 		if l.MinibatchNoise != nil {
 			measures["minibatch_noise"] = *l.MinibatchNoise

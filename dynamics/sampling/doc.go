@@ -71,7 +71,9 @@
 //   - T = 0, which is descent from the trained network: the end of a chain is a point estimate of the posterior
 //     sampled, and the average over its path shows the effect of minibatches alone.
 //
-// Differences from both point estimates come with 95 % intervals over test images, which are the same for both.
+// Differences from both point estimates come with 95 % intervals over test images, which are the same for both. With
+// several networks, means.csv has these differences, and those from the average at T = 0, as means with intervals over
+// networks; network.svg shows the averages, and noise.svg what noise adds to that at T = 0.
 //
 // Such chains do not reach the stationary law of a network. The prior of the preset is wide (lambda = 0.01 is a scale
 // of 100), and in the many directions that the data do not determine theta keeps diffusing; the average is over the

@@ -23,22 +23,25 @@ func drawn(t *testing.T, i draw.Illustration, panel int, label string) draw.Curv
 // What is stated over several networks: differences are within a network, and the figures have their means and t
 // intervals.
 func TestSeveral(t *testing.T) {
-	quiet, warm := 0., 1.
+	quiet, warm, chains := 0., 1., 2
 	network := func(shift, gain float64) Findings {
 		course := func(base float64) []Calibrated {
-			return []Calibrated{{Samples: 2, Accuracy: base, NLL: 1 - base, ECE: 0.1},
-				{Samples: 4, Accuracy: base + 0.01, NLL: 1 - base, ECE: 0.1}}
+			var all []Calibrated
+			for i := range 4 {
+				all = append(all, Calibrated{Samples: i + 1, Accuracy: base + 0.01*float64(i), NLL: 1 - base, ECE: 0.1})
+			}
+			return all
 		}
 		predictor := func(name string, temperature *float64, averaged int, accuracy float64) Predictor {
 			return Predictor{Name: name, Temperature: temperature, Averaged: averaged,
 				Calibration: Calibration{Accuracy: accuracy, NLL: 1 - accuracy, ECE: 0.1}}
 		}
-		return Findings{Summary: Summary{Network: &NetworkOutcome{
+		return Findings{Table: []Row{{}, {Chains: &chains}}, Summary: Summary{Network: &NetworkOutcome{
 			Predictors: []Predictor{predictor(pointName, nil, 1, 0.5), predictor("T = 0, end of one chain", &quiet, 1, shift),
 				predictor("T = 0, average over samples", &quiet, 4, shift+0.1),
 				predictor("T = 1, average over samples", &warm, 4, shift+0.1+gain)},
-			Chains: []ChainLaw{{Temperature: 0, Course: course(shift), TrainingLoss: []float64{2, 1}},
-				{Temperature: 1, Course: course(shift + gain), TrainingLoss: []float64{2, 3}}},
+			Chains: []ChainLaw{{Temperature: 0, Course: course(shift), TrainingLoss: []float64{5, 2, 1}},
+				{Temperature: 1, Course: course(shift + gain), TrainingLoss: []float64{5, 2, 3}}},
 		}}}
 	}
 	all := []Findings{network(0.1, 0.02), network(0.4, 0.03)}
@@ -70,7 +73,7 @@ func TestSeveral(t *testing.T) {
 	const t1 = 12.7062047364 // half of the interval over two is t(1) |a - b| / 2
 	for i, want := range []struct{ mean, half float64 }{{27.5, t1 * 31 / 2}, {2.5, t1 * 1 / 2}} {
 		c := drawn(t, figures[i], 0, "T = 1")
-		if math.Abs(c.Y[0]-want.mean) > 1e-9 || math.Abs(c.High[0]-c.Y[0]-want.half) > 1e-6 || c.X[1] != 4 {
+		if math.Abs(c.Y[0]-want.mean) > 1e-9 || math.Abs(c.High[0]-c.Y[0]-want.half) > 1e-6 || c.X[1] != 2 {
 			t.Errorf("%s: %v, up to %v", figures[i].Name, c.Y, c.High)
 		}
 	}
