@@ -21,11 +21,11 @@ type Summary struct {
 
 	Epochs float64 `json:"epochs"`
 	store.Times
-	StepsPerSecond float64 `json:"steps_per_second"` // while training
+	StepsPerSecond float64 `json:"steps_per_second"` // training steps, while training
 
 	Noise     string    `json:"noise"`
-	Rho       Exponent  `json:"rho"` // empty if no cost reads it
-	C         float64   `json:"c"`   // null if layers differ, or no cost reads it
+	Rho       Exponent  `json:"rho"` // exponent of the reliability cost; empty if no cost reads it
+	C         float64   `json:"c"`   // multiplier of the reliability cost; null if layers differ, or no cost reads it
 	CLayers   []float64 `json:"c_layers,omitempty"`
 	Cost      string    `json:"cost,omitempty"` // what synapses pay, unless it is the paper's costs
 	Seed      uint64    `json:"seed"`

@@ -36,11 +36,11 @@ func newBar(out io.Writer) *bar {
 	if !isTerminal(out) {
 		return nil
 	}
-	return &bar{out: out, width: func() int { return columns(out) }}
+	return &bar{out: out, width: func() int { return terminalColumns(out) }}
 }
 
-// columns is the width of a terminal, 80 if it is not known.
-func columns(out io.Writer) int {
+// terminalColumns is the width of a terminal, 80 if it is not known.
+func terminalColumns(out io.Writer) int {
 	if f, ok := out.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			return width

@@ -74,20 +74,21 @@ func costCommand() *cli.Command {
 }
 
 // wrapped is text in lines that fit into 80 columns, the first with less room.
-func wrapped(text string, first int) string {
-	var b strings.Builder
-	room := first
-	for i, w := range strings.Fields(text) {
-		if room < len(w)+1 {
-			b.WriteString("\n")
-			room = 77
-		} else if i > 0 {
-			b.WriteString(" ")
+func wrapped(text string, first int) string { return strings.Join(linesOf(text, first, 77), "\n") }
+
+// linesOf is text in lines of at most so many columns, the first with less.
+func linesOf(text string, first, rest int) (lines []string) {
+	for _, w := range strings.Fields(text) {
+		if last := len(lines) - 1; last >= 0 && len(lines[last])+1+len(w) <= first {
+			lines[last] += " " + w
+			continue
 		}
-		b.WriteString(w)
-		room -= len(w) + 1
+		if len(lines) > 0 {
+			first = rest
+		}
+		lines = append(lines, w)
 	}
-	return b.String()
+	return lines
 }
 
 // analysedLaw is the law that the argument names or writes, with the numbers of --set.

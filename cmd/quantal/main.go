@@ -88,7 +88,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			exportCommand(), figuresCommand(), tablesCommand(), reportCommand(), compareCommand(), analyzeCommand(),
 			convergeCommand(), energyCommand(), synapseCommand(), costCommand(), experimentCommand(),
 			dynamicsCommand(), dataCommand(),
-			benchCommand(), doctorCommand(), versionCommand(), completionCommand(),
+			benchCommand(), doctorCommand(), versionCommand(), completionCommand(), helpCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -23,29 +23,29 @@ type Epoch struct {
 
 	NLL float64 `json:"nll"` // mean negative log-likelihood of the training examples during the epoch
 
-	Objective            float64 `json:"objective"` // the sum of the next four
+	Objective            float64 `json:"objective"` // nats, the sum of the negative log-likelihood and the costs
 	ObjectiveNLL         float64 `json:"objective_nll"`
-	ObjectiveMagnitude   float64 `json:"objective_magnitude"` // the terms of the paper's costs; NaN under others
+	ObjectiveMagnitude   float64 `json:"objective_magnitude"` // nats, the cost of |mu|; NaN under other costs
 	ObjectiveReliability float64 `json:"objective_reliability"`
-	ObjectiveCosts       Terms   `json:"objective_costs,omitempty"` // the terms of other costs, by name
+	ObjectiveCosts       Terms   `json:"objective_costs,omitempty"` // nats, the terms of other costs, by name
 
-	AccuracySampled float64 `json:"accuracy_sampled"` // with one draw of the weights per 20 test examples
+	AccuracySampled float64 `json:"accuracy_sampled"` // share of right answers, a draw of the weights per 20 images
 	LossSampled     float64 `json:"loss_sampled"`
-	AccuracyMean    float64 `json:"accuracy_mean"` // with the weights at mu
+	AccuracyMean    float64 `json:"accuracy_mean"` // the same with the weights at mu
 	LossMean        float64 `json:"loss_mean"`
 	TestExamples    int     `json:"test_examples,omitempty"` // that these four are of, if not of the whole test set
 
-	// The same on the held-out examples; absent without a validation split.
+	// accuracy on the held-out examples, sampled; absent without a validation split
 	ValidationAccuracySampled *float64 `json:"validation_accuracy_sampled,omitempty"`
 	ValidationLossSampled     *float64 `json:"validation_loss_sampled,omitempty"`
 
-	SigmaRMS        float64   `json:"sigma_rms"`        // over weights, biases not included
-	ReliabilityCost float64   `json:"reliability_cost"` // over weights, biases not included
-	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // SigmaRMS of each layer
+	SigmaRMS        float64   `json:"sigma_rms"`        // root mean square of sigma over weights, biases not included
+	ReliabilityCost float64   `json:"reliability_cost"` // (1/rho) sum sigma^-rho over weights, biases not included
+	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // sigma_rms of each layer
 	// SigmaQuantiles are those at SigmaLevels of the weights of each layer, to 0.2 %; absent if they share a sigma.
 	SigmaQuantiles [][]float64 `json:"sigma_quantiles_layers,omitempty"`
 
-	StepsPerSecond float64 `json:"steps_per_second"` // while training
+	StepsPerSecond float64 `json:"steps_per_second"` // training steps, while training
 }
 
 // SigmaLevels are the probabilities of the quantiles of sigma.

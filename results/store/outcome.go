@@ -60,8 +60,8 @@ func Objective(nll, magnitude, reliability float64, others Terms) float64 {
 // Outcome holds the figures of a trained network. Accuracies are fractions of the test set, losses are in nats per
 // example, objectives are sums over the training set. A number that was not measured is NaN here and null in a file.
 type Outcome struct {
-	AccuracySampled     float64 `json:"accuracy_sampled"` // with one draw of the weights per 20 test examples
-	AccuracyMean        float64 `json:"accuracy_mean"`    // with the weights at mu
+	AccuracySampled     float64 `json:"accuracy_sampled"` // share of right answers, a draw of the weights per 20 images
+	AccuracyMean        float64 `json:"accuracy_mean"`    // the same with the weights at mu
 	AccuracyPredictive  float64 `json:"accuracy_predictive"`
 	AccuracyExpectedLog float64 `json:"accuracy_expected_log"`
 	LossSampled         float64 `json:"loss_sampled"`
@@ -70,27 +70,26 @@ type Outcome struct {
 	LossExpectedLog     float64 `json:"loss_expected_log"`
 	Draws               int     `json:"draws"` // K of the predictive and expected-log figures; they are NaN without
 
-	// On the held-out examples; absent without a validation split.
+	// accuracy on the held-out examples, sampled; absent without a validation split
 	ValidationAccuracySampled *float64 `json:"validation_accuracy_sampled,omitempty"`
 	ValidationLossSampled     *float64 `json:"validation_loss_sampled,omitempty"`
 
-	SigmaRMS       float64   `json:"sigma_rms"`        // over weights, biases not included
-	SigmaRMSLayers []float64 `json:"sigma_rms_layers"` // of each layer
-	// ReliabilityCost is (1/rho) sum sigma^-rho over weights, biases not included; NaN under costs without one power of
-	// sigma.
+	SigmaRMS       float64   `json:"sigma_rms"`        // root mean square of sigma over weights, biases not included
+	SigmaRMSLayers []float64 `json:"sigma_rms_layers"` // sigma_rms of each layer
+	// (1/rho) sum sigma^-rho over weights, biases not included; NaN under costs without one power of sigma
 	ReliabilityCost float64 `json:"reliability_cost"`
 
-	Objective            float64 `json:"objective"` // the sum of the next four
+	Objective            float64 `json:"objective"` // nats, the sum of the negative log-likelihood and the costs
 	ObjectiveNLL         float64 `json:"objective_nll"`
-	ObjectiveMagnitude   float64 `json:"objective_magnitude"` // the terms of the paper's costs; NaN under others
+	ObjectiveMagnitude   float64 `json:"objective_magnitude"` // nats, the cost of |mu|; NaN under other costs
 	ObjectiveReliability float64 `json:"objective_reliability"`
-	ObjectiveCosts       Terms   `json:"objective_costs,omitempty"` // the terms of other costs, by name
+	ObjectiveCosts       Terms   `json:"objective_costs,omitempty"` // nats, the terms of other costs, by name
 
-	Steps int `json:"steps"` // of training
+	Steps int `json:"steps"` // training steps done
 	// StoppedEpoch is the epoch after which a network's patience with its validation loss was over; 0 if it trained all.
 	StoppedEpoch int `json:"stopped_epoch,omitempty"`
 
-	// Converged says how sigma was taken to its optimum after training, fixed-point or training; empty if it was not.
+	// how sigma was taken to its optimum after training, fixed-point or training; empty if it was not.
 	Converged string `json:"converged,omitempty"`
 }
 

@@ -26,9 +26,9 @@ type Settings struct {
 	Data         string  `json:"data"`      // the data set's name
 	Hidden       string  `json:"hidden"`    // units of the hidden layers, as in 100x100, or none
 	Noise        string  `json:"noise"`     // heterogeneous, homogeneous, neuron, layer or none
-	Rho          string  `json:"rho"`       // the exponent as the user wrote it; empty if no cost reads it
-	RhoValue     float64 `json:"rho_value"` // 0 for entropic, and without a Rho
-	C            float64 `json:"c"`         // 0 if no cost reads it
+	Rho          string  `json:"rho"`       // exponent of the cost, as the user wrote it; empty if no cost reads it
+	RhoValue     float64 `json:"rho_value"` // rho as a number; 0 for entropic, and without a rho
+	C            float64 `json:"c"`         // multiplier of the reliability cost; 0 if no cost reads it
 	Lambda       float64 `json:"lambda"`
 	LearningRate float64 `json:"lr"`
 	Batch        int     `json:"batch"`
@@ -73,12 +73,11 @@ const (
 type Record struct {
 	ID string `json:"id"`
 	Settings
-	Status  string `json:"status"`  // Done or Diverged
+	Status  string `json:"status"`  // done or diverged
 	Kernels string `json:"kernels"` // the kernel set that ran, on which the last bits depend
 	Outcome
 
-	// Where a number of a diverged network was no longer finite.
-	DivergedStep  *int   `json:"diverged_step,omitempty"`
+	DivergedStep  *int   `json:"diverged_step,omitempty"` // where a number of a diverged network was no longer finite
 	DivergedLayer *int   `json:"diverged_layer,omitempty"`
 	DivergedWhat  string `json:"diverged_what,omitempty"` // loss, gradient or sigma
 }

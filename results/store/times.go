@@ -9,8 +9,8 @@ import (
 
 // Times is the time that a run has taken, over all its processes.
 type Times struct {
-	Seconds          float64 `json:"seconds"`           // in training steps
-	MeasuringSeconds float64 `json:"measuring_seconds"` // in evaluation
+	Seconds          float64 `json:"seconds"`           // time that training steps took
+	MeasuringSeconds float64 `json:"measuring_seconds"` // time that evaluation took
 }
 
 // Plus adds times.
