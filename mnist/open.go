@@ -86,7 +86,10 @@ func FullName(name string) (string, error) {
 }
 
 // reserved reports whether a name is that of a known data set.
-func reserved(name string) bool { return name == "mnist" || name == "glyphs" }
+func reserved(name string) bool { return slices.Contains(Names(), name) }
+
+// Names lists the data sets that Open knows by name; others are folders.
+func Names() []string { return []string{"mnist", "glyphs"} }
 
 // otherFormats says what a data set may be besides a folder of IDX files.
 func otherFormats() string { return "" }

@@ -22,7 +22,7 @@ func (c *Config) Settings() setting.List {
 	cost, lambda := perLayer(&c.C, &c.Layers.C), perLayer(&c.Lambda, &c.Layers.Lambda)
 	rate, sigma := perLayer(&c.LearningRate, &c.Layers.LearningRate), perLayer(&c.SigmaInit, &c.Layers.SigmaInit)
 	return setting.List{
-		{Name: "data", Value: &c.Data, Unset: "MNIST from the cache", Place: true, Continue: true,
+		{Name: "data", Value: &c.Data, Unset: "MNIST from the cache", Place: true, Continue: true, Named: mnist.Names(),
 			Help: "data set: mnist (downloaded if needed), glyphs (built in), or a `FOLDER` of IDX files"},
 		{Name: "hidden", Value: &c.Hidden, Write: func() string { return FormatHidden(c.Hidden) }, Axis: "100x100,50x50",
 			Want: setting.Between(1, kernels.MaxUnits).With(" units in each hidden layer"),
@@ -30,6 +30,7 @@ func (c *Config) Settings() setting.List {
 		{Name: "noise", Value: &c.Noise, OneOf: Noises(), Axis: "heterogeneous,homogeneous", Varied: true,
 			Help: "which synapses share a sigma: " + strings.Join(Noises(), ", ")},
 		{Name: "rho", Value: &c.Rho, Check: c.checkRho, Axis: "calcium,2/3,2", Varied: true, Own: true,
+			Named: names(),
 			Help: "exponent of the reliability cost: a number, a fraction, calcium (1/2), membrane (2/3), actin (4/3), " +
 				"trafficking (2) or entropic; one for each layer is AxBxC, first layer first, as for c, lambda, lr and " +
 				"sigma-init"},
@@ -51,7 +52,8 @@ func (c *Config) Settings() setting.List {
 		{Name: "validation", Value: &c.Validation, Want: setting.From(0).With(" examples"), Axis: "0,10000",
 			Help: "training examples to hold out"},
 		{Name: "normalise", Value: &c.Normalise, Write: c.normaliseText, Check: c.checkNormalise, Before: "mnist",
-			Axis: "mnist,auto,0.5x0.25", Help: "how pixels become inputs: mnist (less 0.1307, over 0.3081), auto (mean and " +
+			Named: []string{"mnist", "auto", "none"},
+			Axis:  "mnist,auto,0.5x0.25", Help: "how pixels become inputs: mnist (less 0.1307, over 0.3081), auto (mean and " +
 				"SD of the training examples, without those held out), columns (of each column), none (0 to 1), or `MEAN,SD`; " +
 				"the default is auto, or columns for inputs that are no images, and mnist for MNIST and glyphs"},
 		{Name: "classes", Value: &c.Classes, Check: c.checkClasses, Before: "0", Unset: "those of the labels",
@@ -89,7 +91,8 @@ func (c *Config) Settings() setting.List {
 		{Name: "draws", Value: &c.Draws, Want: setting.From(0), Own: true, Continue: true,
 			Help: "draws of the weights for the predictive figures at the end"},
 		{Name: "device", Value: &c.Device, Check: func() error { return checkDevice(c.Device) }, Place: true, Continue: true,
-			Help: "auto, cpu, cuda or cuda:N"},
+			Named: []string{"auto", "cpu", "cuda"},
+			Help:  "auto, cpu, cuda or cuda:N"},
 		{Name: "threads", Value: &c.Threads, Want: setting.From(0).With(", 0 for all processors"), Unset: "all processors",
 			Place: true, Continue: true, Help: "threads on the CPU, at most 4 for each processor"},
 		{Name: "checkpoint-every", Value: &c.CheckpointEvery, Want: setting.From(1).With(" epochs"), Place: true,

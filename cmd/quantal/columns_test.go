@@ -2,6 +2,7 @@ package main
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,12 @@ import (
 // is of structs that results/columns checks.
 func TestColumnsAreExplained(t *testing.T) {
 	smallData(t)
+	const tolerance = "draws = 2\nperturbations = ['deleted']\nhit = [0.2, 1.0]\ncontacts = [1, 2]\n" +
+		"amplitudes = [0.5, 1]\ncontact-amplitudes = [0.1]\ncontact-draws = 10\nprobes = 20\nkept = [0.4]\nshared-weights = [0.1, 1]\n" +
+		"factors = [1.0, 2.0]\n[training]\nhidden = [6]\nepochs = 2\n"
+	if err := os.WriteFile("config.toml", []byte(tolerance), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	const small = " --data digits --hidden 6x5 --epochs 2 --batch 10 --lr 1e-3 --sigma-init 0.05 --threads 1 --draws 2"
 	quantalDo(t, "train"+small+" --c 1e-3 --rho 1/2 --validation 40 --normalise 0.3,0.2 --out run",
 		"figures run", "analyze run --epochs 1 --npz", "energy run --out energy", "converge run --gradients 2 --out settled",
@@ -25,6 +32,7 @@ func TestColumnsAreExplained(t *testing.T) {
 		"grid"+small+" --cost c*exp(-k*sigma) --vary k=1,2 --c 0.1x0.1x1 --noise heterogeneous --out laws",
 		"grid"+small+" --synapse quantal --cost c*n*p --c 0.1 --out synapses", "grid export synapses --what all --out n.npz",
 		"dynamics spines --spines 500 --days 5 --follow 1 --cells 100 --threads 1 --out spines",
+		"dynamics tolerance --config config.toml --seeds 1-2 --data digits --draws 200 --threads 1 --out several",
 		"dynamics drift run --step-size 1e-5 --batch 10 --steps 20 --looks 2 --probes 20 --threads 1 --out drift")
 	for _, f := range []string{"npz", "safetensors", "torch"} {
 		quantalDo(t, "export run --format "+f, "export vesicles --format "+f)
@@ -32,6 +40,9 @@ func TestColumnsAreExplained(t *testing.T) {
 	e, err := explainer()
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range e.Unexplained() {
+		t.Errorf("%s has no meaning: see results/columns", name)
 	}
 	read, names := map[string]bool{}, 0
 	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {

@@ -2,8 +2,17 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"quantal/internal/setting"
+	"quantal/results/columns"
+	"quantal/results/formats"
+	"quantal/results/tables"
+	"quantal/train"
 )
 
 // The scripts ask the program itself: urfave/cli answers a command line that ends in --generate-bash-completion.
@@ -51,6 +60,7 @@ func completionCommand() *cli.Command {
 				if script, err = c.App.ToFishCompletion(); err != nil {
 					return err
 				}
+				script += fishValues(c.App.Commands)
 			default:
 				return usage("completion %q: want bash, zsh or fish", shell)
 			}
@@ -58,4 +68,94 @@ func completionCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// withValues makes commands complete the values of their flags as well.
+func withValues(parent *cli.Command, commands []*cli.Command) {
+	for _, command := range commands {
+		withValues(command, command.Subcommands)
+		command.BashComplete = func(c *cli.Context) {
+			if list := valuesAt(parent, command); len(list) > 0 {
+				fmt.Fprintln(c.App.Writer, strings.Join(list, "\n"))
+				return
+			}
+			cli.DefaultCompleteWithFlags(command)(c)
+		}
+	}
+}
+
+// valuesAt are the values that may follow what has been typed; none if names of commands and flags do.
+func valuesAt(parent, command *cli.Command) []string {
+	typed := os.Args[:len(os.Args)-1] // the last asks for completion
+	if flag, is := strings.CutPrefix(typed[len(typed)-1], "-"); is {
+		return valuesOf(parent, command, strings.TrimPrefix(flag, "-"))
+	}
+	if typed[len(typed)-1] != command.Name {
+		return nil
+	}
+	var list []string
+	switch command.Name {
+	case "columns":
+		for _, f := range columns.Files() {
+			if !strings.Contains(f.Pattern, "*") {
+				list = append(list, f.Pattern)
+			}
+		}
+	case "completion":
+		list = []string{"bash", "zsh", "fish"}
+	case "help":
+		for _, c := range append(slices.Clone(command.Subcommands), newApp(nil, nil).Commands...) {
+			list = append(list, c.Name)
+		}
+	}
+	return list
+}
+
+// valuesOf are the known values of a flag, which need not be all.
+func valuesOf(parent, command *cli.Command, flag string) []string {
+	var list []string
+	switch flag {
+	case "format":
+		for _, f := range formats.All() {
+			list = append(list, f.Name)
+		}
+		return list
+	case "what":
+		return tables.ExportNames()
+	case "preset":
+		if list = train.Presets(); command.Name == "grid" {
+			list = append(list, "fig2")
+		}
+		return list
+	}
+	settings := new(train.Config).Settings()
+	for _, e := range experiments() {
+		if parent == nil || parent.Name != "dynamics" || e.Name != command.Name {
+			continue
+		}
+		if s, err := e.Setup(); err == nil {
+			settings = slices.Concat(s.Settings, settings)
+		}
+	}
+	i := slices.IndexFunc(settings, func(s setting.Setting) bool {
+		return s.FlagName() == flag && len(s.OneOf)+len(s.Named) > 0
+	})
+	if i < 0 || !slices.ContainsFunc(command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), flag) }) {
+		return nil
+	}
+	return append(slices.Clone(settings[i].OneOf), settings[i].Named...)
+}
+
+// fishValues are the lines of the script for fish that complete values.
+func fishValues(commands []*cli.Command) string {
+	var b strings.Builder
+	for _, command := range commands {
+		for _, f := range command.Flags {
+			if list := valuesOf(nil, command, f.Names()[0]); len(list) > 0 {
+				fmt.Fprintf(&b, "complete -c quantal -n '__fish_seen_subcommand_from %s' -l %s -r -a '%s'\n", command.Name,
+					f.Names()[0], strings.Join(list, " "))
+			}
+		}
+	}
+	return b.String()
 }

@@ -51,6 +51,7 @@ func helpCommand() *cli.Command {
 			for _, sub := range command.Subcommands {
 				if sub.HasName(c.Args().Get(1)) {
 					parent.Command = command
+					sub.HelpName = strings.Join([]string{c.App.Name, command.Name, sub.Name}, " ")
 					return cli.ShowCommandHelp(parent, sub.Name)
 				}
 			}

@@ -102,6 +102,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		},
 	}
 	withTalk(app.Commands)
+	withValues(nil, app.Commands)
 	for _, command := range app.Commands {
 		command.OnUsageError, command.Before = onUsageError, before
 		for _, sub := range command.Subcommands {

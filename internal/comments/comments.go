@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,8 +22,12 @@ type Struct struct {
 	Fields      []Field
 }
 
-// Field is a field under its name in JSON. Of names the struct that its value is or has in a list.
+// Field is a field under its name in JSON. Of names the struct that its value is or has in a list, or is Parameter if a
+// type parameter stands for it.
 type Field struct{ Name, Of, About string }
+
+// Parameter stands for a type that the declaration leaves open.
+const Parameter = "*"
 
 // source is the packages of a module that have been read, by folder and type.
 type source struct {
@@ -35,6 +40,7 @@ type source struct {
 type declared struct {
 	about   string
 	of      *ast.StructType
+	params  []string // its type parameters
 	imports map[string]string
 }
 
@@ -61,7 +67,7 @@ func Read(root fs.FS, module string, names ...string) ([]Struct, error) {
 			return nil, err
 		}
 		for _, f := range t.Fields {
-			if f.Of != "" {
+			if f.Of != "" && f.Of != Parameter {
 				names = append(names, f.Of)
 			}
 		}
@@ -120,7 +126,15 @@ func (s *source) file(folder, path string) error {
 				if about == "" && len(g.Specs) == 1 {
 					about = g.Doc.Text()
 				}
-				s.read[folder][t.Name.Name] = declared{about: plain(about), of: of, imports: imports}
+				var params []string
+				if t.TypeParams != nil {
+					for _, p := range t.TypeParams.List {
+						for _, n := range p.Names {
+							params = append(params, n.Name)
+						}
+					}
+				}
+				s.read[folder][t.Name.Name] = declared{plain(about), of, params, imports}
 			}
 		}
 	}
@@ -140,7 +154,10 @@ func (s *source) fields(name string, d declared) ([]Field, error) {
 				return nil, err
 			}
 		}
-		if inner.of == nil {
+		switch _, parameter, _ := strings.Cut(of, "."); {
+		case slices.Contains(d.params, parameter):
+			of = Parameter
+		case inner.of == nil:
 			of = ""
 		}
 		tag := ""
@@ -178,6 +195,8 @@ func (s *source) fields(name string, d declared) ([]Field, error) {
 func typeName(folder string, imports map[string]string, e ast.Expr) string {
 	switch t := e.(type) {
 	case *ast.StarExpr:
+		return typeName(folder, imports, t.X)
+	case *ast.IndexExpr:
 		return typeName(folder, imports, t.X)
 	case *ast.ArrayType:
 		return typeName(folder, imports, t.Elt)

@@ -15,7 +15,7 @@ import "m/b/c"
 
 // Outer is a row
 // of a table.
-type Outer struct {
+type Outer[T any] struct {
 	X, y float64 ` + "`json:\"x\"`" + ` // metres
 	// Number counts X.
 	Number int ` + "`json:\"n,omitempty\"`" + `
@@ -23,10 +23,16 @@ type Outer struct {
 	c.Inner
 	More []*Other ` + "`json:\"more\"`" + `
 	Terms map[string]c.Inner ` + "`json:\"terms\"`" + ` // by name
+	Open *T ` + "`json:\"open\"`" + `
+	List List[T] ` + "`json:\"list\"`" + `
 	Kind kind ` + "`json:\"kind\"`" + `
 }
 
 type kind int
+
+type List[S any] struct {
+	S S ` + "`json:\"s\"`" + `
+}
 `)},
 		"a/b.go":      {Data: []byte("package a\n\ntype Other struct {\n\tZ int `json:\"z\"`\n}\n")},
 		"a/a_test.go": {Data: []byte("not Go")},
@@ -38,8 +44,10 @@ type kind int
 	}
 	want := []Struct{
 		{"a.Outer", "Outer is a row of a table.", []Field{{"x", "", "metres"}, {"n", "", "n counts x."}, {"p", "", "of c"},
-			{"more", "a.Other", ""}, {"terms", "", "by name"}, {"kind", "", ""}}},
+			{"more", "a.Other", ""}, {"terms", "", "by name"}, {"open", Parameter, ""}, {"list", "a.List", ""},
+			{"kind", "", ""}}},
 		{"a.Other", "", []Field{{"z", "", ""}}},
+		{"a.List", "", []Field{{"s", Parameter, ""}}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

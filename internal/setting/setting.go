@@ -27,11 +27,12 @@ type Setting struct {
 	Read  func(text string) error // replaces how the type is read from text; files have Value as its type is
 	Write func() string           // replaces how the type is written as text
 
-	Help  string // what it is; the FILE of a flag stands in `quotes`. Without it there is no flag
-	Flag  string // its name, if it is not Name
-	Unset string // what an empty value, or 0, or an empty text of Write means
-	Want  Want   // of a number, or of each in a list
-	OneOf []string
+	Help  string       // what it is; the FILE of a flag stands in `quotes`. Without it there is no flag
+	Flag  string       // its name, if it is not Name
+	Unset string       // what an empty value, or 0, or an empty text of Write means
+	Want  Want         // of a number, or of each in a list
+	OneOf []string     // all values; shells complete these, and those of Named
+	Named []string     // values with a name, besides others
 	Check func() error // further conditions; the error begins with the name of the setting
 
 	// Before is, as text, the value from before the setting existed: a stored configuration that lacks the setting means

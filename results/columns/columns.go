@@ -150,12 +150,19 @@ func (e *Explainer) meaning(of, name string) (meaning, inner string) {
 	return "", inner
 }
 
-// Unexplained lists the fields of the structs, as in results/store.Epoch.step, that nothing explains.
+// Unexplained lists the fields of the structs, as in results/store.Epoch.step, and the settings that nothing explains.
 func (e *Explainer) Unexplained() (list []string) {
 	for _, s := range parse(commentsText) {
 		for _, f := range s.Fields {
 			if m, _ := e.meaning(s.Name, f.Name); m == "" {
 				list = append(list, s.Name+"."+f.Name)
+			}
+		}
+	}
+	for _, t := range e.settings {
+		for _, s := range t.Settings {
+			if e.setting(t, s.Name) == "" {
+				list = append(list, t.Name+" "+s.Name)
 			}
 		}
 	}

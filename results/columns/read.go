@@ -49,7 +49,7 @@ func (e *Explainer) Explain(path string) (Explained, error) {
 	if filepath.Ext(path) == ".toml" {
 		e.settled(&found.Entries, "", "", keys)
 	} else {
-		e.entries(&found.Entries, "", keys, kind.Types)
+		e.entries(&found.Entries, "", keys, kind.Types, kind.Types)
 	}
 	return found, nil
 }
@@ -71,7 +71,11 @@ func (e *Explainer) Kinds(name string) []Explained {
 	}
 	if kind.Pattern == configName {
 		for _, s := range e.settings {
-			all = append(all, Explained{configName, "settings of quantal " + s.Name, s.Settings})
+			found := Explained{File: configName, About: "settings of quantal " + s.Name}
+			for _, entry := range s.Settings {
+				found.Entries = append(found.Entries, Entry{entry.Name, e.setting(s, entry.Name)})
+			}
+			all = append(all, found)
 		}
 	}
 	return all
@@ -94,8 +98,9 @@ type key struct {
 	within object
 }
 
-// entries explains the keys of an object of one of the structs, or of any. Those of a map are no names, and not listed.
-func (e *Explainer) entries(list *[]Entry, outer string, keys object, of []string) {
+// entries explains the keys of an object of one of the structs; objects in it that nothing is known about are of one of
+// all. The keys of a map are no names, and not listed.
+func (e *Explainer) entries(list *[]Entry, outer string, keys object, of, all []string) {
 	is := e.fitting(keys, of)
 	order := func(k key) int {
 		at := slices.IndexFunc(e.structs[is].Fields, func(f comments.Field) bool { return f.Name == k.name })
@@ -110,12 +115,12 @@ func (e *Explainer) entries(list *[]Entry, outer string, keys object, of []strin
 		*list = append(*list, Entry{outer + k.name, meaning})
 		switch {
 		case len(k.within) == 0 || is != "" && inner == "":
-		case is == "":
-			e.entries(list, outer+k.name+".", k.within, of)
+		case is == "", inner == comments.Parameter:
+			e.entries(list, outer+k.name+".", k.within, all, all)
 		case len(e.structs[inner].Fields) == 0: // a configuration
 			e.settled(list, outer+k.name+".", "", k.within)
 		default:
-			e.entries(list, outer+k.name+".", k.within, []string{inner})
+			e.entries(list, outer+k.name+".", k.within, []string{inner}, all)
 		}
 	}
 }
@@ -158,10 +163,7 @@ func (e *Explainer) settled(list *[]Entry, outer, table string, keys object) {
 		}
 	}
 	for i, k := range keys {
-		meaning := best.meaning(names[i])
-		if meaning == "" {
-			meaning, _ = e.meaning("", k.name)
-		}
+		meaning := e.setting(best, names[i])
 		switch {
 		case best.meaning(names[i]) == "" && best.table(names[i]):
 			e.settled(list, outer+k.name+".", names[i]+".", k.within)
@@ -173,10 +175,19 @@ func (e *Explainer) settled(list *[]Entry, outer, table string, keys object) {
 					all = append(all, name)
 				}
 				slices.Sort(all)
-				e.entries(list, outer+k.name+".", k.within, all)
+				e.entries(list, outer+k.name+".", k.within, all, all)
 			}
 		}
 	}
+}
+
+// setting explains a setting by its name, with a dot for a table, or as what has the same name elsewhere.
+func (e *Explainer) setting(t Table, name string) string {
+	meaning := t.meaning(name)
+	if meaning == "" {
+		meaning, _ = e.meaning(strings.ReplaceAll(t.Name, " ", "/")+".Config", name[strings.LastIndex(name, ".")+1:])
+	}
+	return meaning
 }
 
 // meaning explains a setting by its name in files, in either spelling.
