@@ -16,8 +16,8 @@ import (
 func TestColumnsAreExplained(t *testing.T) {
 	smallData(t)
 	const tolerance = "draws = 2\nperturbations = ['deleted']\nhit = [0.2, 1.0]\ncontacts = [1, 2]\n" +
-		"amplitudes = [0.5, 1]\ncontact-amplitudes = [0.1]\ncontact-draws = 10\nprobes = 20\nkept = [0.4]\nshared-weights = [0.1, 1]\n" +
-		"factors = [1.0, 2.0]\n[training]\nhidden = [6]\nepochs = 2\n"
+		"amplitudes = [0.5, 1]\ncontact-amplitudes = [0.1]\ncontact-draws = 10\nprobes = 20\nkept = [0.4]\n" +
+		"shared-weights = [0.1, 1]\nfactors = [1.0, 2.0]\n[training]\nhidden = [6]\nepochs = 2\n"
 	if err := os.WriteFile("config.toml", []byte(tolerance), 0o644); err != nil {
 		t.Fatal(err)
 	}

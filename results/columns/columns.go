@@ -113,6 +113,9 @@ func (e *Explainer) common(name string) string {
 			return g[1]
 		}
 	}
+	if strings.Contains(name, "/") { // of a package
+		return ""
+	}
 	for _, g := range e.glossary {
 		before, after, ok := strings.Cut(g[0], "*")
 		if ok && len(name) > len(before)+len(after) && strings.HasPrefix(name, before) && strings.HasSuffix(name, after) {

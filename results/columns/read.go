@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -26,7 +25,7 @@ const configName = "config.toml"
 type Explained struct {
 	File    string  `json:"file"`
 	About   string  `json:"about"`
-	Entries []Entry `json:"columns"`
+	Entries []Entry `json:"columns,omitempty"`
 }
 
 // Entry is a column, a key, or an array. Meaning is empty for a name that nothing explains.
@@ -39,7 +38,7 @@ type Entry struct {
 func (e *Explainer) Explain(path string) (Explained, error) {
 	kind, known := Kind(filepath.ToSlash(path))
 	if !known {
-		return Explained{}, fmt.Errorf("%s: is not a file with columns or keys: quantal help columns lists these", path)
+		return Explained{}, store.Corrupt(path, "is not a file with columns or keys: quantal help columns lists these")
 	}
 	found := Explained{File: path, About: kind.About}
 	keys, err := keysOf(path)
@@ -211,7 +210,7 @@ func keysOf(path string) (object, error) {
 	case ".npz":
 		archive, err := zip.OpenReader(path)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, store.Corrupt(path, "%v", err)
 		}
 		defer archive.Close()
 		var keys object
@@ -249,7 +248,7 @@ func keysOf(path string) (object, error) {
 	case ".csv":
 		header, err := csv.NewReader(bytes.NewReader(raw)).Read()
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, store.Corrupt(path, "%v", err)
 		}
 		for _, name := range header {
 			keys = append(keys, key{name: name})
@@ -258,7 +257,7 @@ func keysOf(path string) (object, error) {
 	case ".toml":
 		var v map[string]any
 		if err := toml.Unmarshal(raw, &v); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, store.Corrupt(path, "%v", err)
 		}
 		keys.add(v)
 		return keys, nil
@@ -270,7 +269,7 @@ func keysOf(path string) (object, error) {
 			if filepath.Ext(path) == ".jsonl" { // a line that is being written
 				break
 			}
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, store.Corrupt(path, "%v", err)
 		}
 		keys.add(v)
 	}
