@@ -64,35 +64,49 @@ const NetworkFolder = "network"
 // ReadTraining reads how the networks of run folders were trained, if any are named, so that unusable settings are
 // reported before anything is made.
 func (s *Start) ReadTraining(h train.Host) error {
-	var configs []train.Config
-	for _, path := range s.paths() {
-		c, err := readTraining(h, path)
-		if err != nil {
-			return err
-		}
-		configs = append(configs, c)
+	all, err := s.trained(h)
+	if err != nil || len(all) == 0 {
+		return err
 	}
-	if len(configs) > 0 {
-		s.Training = configs[0]
-	}
-	return alike(s.paths(), configs)
+	s.Training = all[0].Config
+	return alike(all)
 }
 
-// readTraining reads how the network of a run folder, or GRID/ID, was trained.
-func readTraining(h train.Host, path string) (train.Config, error) {
-	if _, _, ok := grid.Locate(path); ok {
-		n, err := grid.ReadNetwork(h, path)
-		if err != nil {
-			return train.Config{}, err
+// trained is how the network of a path was trained, and the SHA-256 of the files of its data; nil if it is not known.
+type trained struct {
+	path string
+	train.Config
+	data map[string]string
+}
+
+// trained reads how the networks of run folders, or GRID/ID, were trained.
+func (s *Start) trained(h train.Host) (all []trained, err error) {
+	for _, path := range s.paths() {
+		t := trained{path: path}
+		if _, _, ok := grid.Locate(path); ok {
+			n, err := grid.ReadNetwork(h, path)
+			if err != nil {
+				return nil, err
+			}
+			t.Config, t.data = n.Config, n.Data
+		} else {
+			folder, err := store.View(path)
+			if err != nil {
+				return nil, err
+			}
+			if t.Config, err = h.ReadConfig(folder); err != nil {
+				return nil, errors.Join(err, folder.Close())
+			}
+			if e, err := folder.ReadEnvironment(); err == nil { // otherwise Open says so
+				t.data = e.DataSHA256
+			}
+			if err := folder.Close(); err != nil {
+				return nil, err
+			}
 		}
-		return n.Config, nil
+		all = append(all, t)
 	}
-	folder, err := store.View(path)
-	if err != nil {
-		return train.Config{}, err
-	}
-	c, err := h.ReadConfig(folder)
-	return c, errors.Join(err, folder.Close())
+	return all, nil
 }
 
 // Open reads the network that an experiment starts from, or trains it in the experiment's run folder, unless that was

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -104,21 +105,25 @@ func (s *Start) check(needed bool) error {
 
 // alike returns an error unless networks differ in their seeds, and in nothing else that numbers depend on: otherwise a
 // mean over them has no meaning.
-func alike(paths []string, configs []train.Config) error {
-	seeds := map[store.Seed]string{}
-	for i, c := range configs {
-		if other, known := seeds[c.Seed]; known {
-			return &train.SettingsError{Err: fmt.Errorf("%s and %s have the same seed, %d: want networks that differ in the "+
-				"seed", other, paths[i], c.Seed)}
+func alike(all []trained) error {
+	want := func(format string, args ...any) error {
+		return &train.SettingsError{Err: fmt.Errorf(format+": want networks that differ only in the seed", args...)}
+	}
+	seeds, first := map[store.Seed]string{}, all[0]
+	for _, t := range all {
+		if other, known := seeds[t.Seed]; known {
+			return want("%s and %s have the same seed, %d", other, t.path, t.Seed)
 		}
-		seeds[c.Seed] = paths[i]
-		for _, s := range c.Differences(configs[0]) {
+		seeds[t.Seed] = t.path
+		for _, s := range t.Differences(first.Config) {
 			if s.Place || s.Name == "seed" || s.Name == "draws" {
 				continue
 			}
-			first, _ := configs[0].Settings().Find(s.Name)
-			return &train.SettingsError{Err: fmt.Errorf("%s has %s %s, %s has %s: want networks that differ only in the seed",
-				paths[i], s.Name, s.Text(), paths[0], first.Text())}
+			theirs, _ := first.Settings().Find(s.Name)
+			return want("%s has %s %s, %s has %s", t.path, s.Name, s.Text(), first.path, theirs.Text())
+		}
+		if t.data != nil && first.data != nil && !maps.Equal(t.data, first.data) {
+			return want("%s and %s learned different data", first.path, t.path)
 		}
 	}
 	return nil
@@ -149,13 +154,16 @@ func (s *Start) members(h train.Host) ([]member, error) {
 			list = append(list, m)
 		}
 	}
+	if len(s.Networks) == 0 {
+		return list, nil
+	}
+	all, err := s.trained(h)
+	if err != nil {
+		return nil, err
+	}
 	taken := map[string]bool{alone: true}
-	for _, path := range s.Networks {
-		trained, err := readTraining(h, path)
-		if err != nil {
-			return nil, err
-		}
-		whole, err := filepath.Abs(path)
+	for _, t := range all {
+		whole, err := filepath.Abs(t.path)
 		if err != nil {
 			return nil, err
 		}
@@ -164,8 +172,8 @@ func (s *Start) members(h train.Host) ([]member, error) {
 			name = fmt.Sprintf("%s-%d", filepath.Base(whole), n)
 		}
 		taken[name] = true
-		m := member{memberColumns{name, &trained.Seed}, Start{Network: path, Training: s.Training}}
-		m.start.Training.Seed = trained.Seed
+		m := member{memberColumns{name, &t.Seed}, Start{Network: t.path, Training: s.Training}}
+		m.start.Training.Seed = t.Seed
 		list = append(list, m)
 	}
 	return list, nil

@@ -238,20 +238,27 @@ func TestNetworksAreAlike(t *testing.T) {
 	}
 	other := training
 	other.Seed, other.Draws, other.Device, other.Data = 2, 0, "cpu", "elsewhere"
-	paths := []string{"a", "b"}
-	if err := alike(paths, []train.Config{training, other}); err != nil {
-		t.Error(err)
+	paths, data := []string{"a", "b"}, map[string]string{"images": "1"}
+	both := func(second train.Config, its map[string]string) error {
+		return alike([]trained{{"a", training, data}, {"b", second, its}})
+	}
+	for _, its := range []map[string]string{nil, {"images": "1"}} {
+		if err := both(other, its); err != nil {
+			t.Error(err)
+		}
 	}
 	small := other
 	small.Hidden = []int{3}
 	for _, c := range []struct {
 		second train.Config
+		data   map[string]string
 		want   string
-	}{{training, "a and b have the same seed, 1: want networks that differ in the seed"},
-		{small, "b has hidden 3, a has 100x100: want networks that differ only in the seed"}} {
+	}{{training, data, "a and b have the same seed, 1"}, {small, data, "b has hidden 3, a has 100x100"},
+		{other, map[string]string{"images": "2"}, "a and b learned different data"}} {
 		var settings *train.SettingsError
-		if err := alike(paths, []train.Config{training, c.second}); !errors.As(err, &settings) || err.Error() != c.want {
-			t.Errorf("%v, want %s", err, c.want)
+		want := c.want + ": want networks that differ only in the seed"
+		if err := both(c.second, c.data); !errors.As(err, &settings) || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 	for _, c := range []struct {
