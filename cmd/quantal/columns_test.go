@@ -27,10 +27,12 @@ func TestColumnsAreExplained(t *testing.T) {
 		"train"+small+" --synapse quantal --cost c*n*p --rule momentum --c 1e-4 --out vesicles",
 		"energy vesicles --out energy-of-vesicles",
 		"train"+small+" --noise neuron --cost c*exp(-k*sigma) --set k=2 --c 0.1x0.1x1 --lr 1e-3x1e-3x1e-4 --out law",
-		"grid"+small+" --c 0.1,1 --rho 2 --noise heterogeneous,none --seeds 1-2 --out grid", "figures grid", "tables grid",
+		"grid"+small+" --c 0.1,1 --rho 2 --noise heterogeneous,none --seeds 1-2 --out grid", "figures grid", "tables grid --curves",
 		"analyze grid --epochs 1", "energy grid", "grid export grid --what all --out all.npz",
 		"grid"+small+" --cost c*exp(-k*sigma) --vary k=1,2 --c 0.1x0.1x1 --noise heterogeneous --out laws",
 		"grid"+small+" --synapse quantal --cost c*n*p --c 0.1 --out synapses", "grid export synapses --what all --out n.npz",
+		"search"+small+" --target sigma_rms=0.04 --over c=1e-4:100 --tolerance c=0.5 --rho calcium --noise layer "+
+			"--out search",
 		"dynamics spines --spines 500 --days 5 --follow 1 --cells 100 --threads 1 --out spines",
 		"dynamics tolerance --config config.toml --seeds 1-2 --data digits --draws 200 --threads 1 --out several",
 		"dynamics drift run --step-size 1e-5 --batch 10 --steps 20 --looks 2 --probes 20 --threads 1 --out drift")
