@@ -36,7 +36,7 @@ test: go numpy slurm
 
 # Of kernels/cpu only what has threads: not the comparisons of numbers, and one kernel set, as the detector sees Go alone.
 race: go
-	$(TEST) -race -short ./kernels/ptx ./mnist ./train ./results/... ./grid/... ./dynamics/... ./cmd/...
+	$(TEST) -race -short ./kernels/ptx ./mnist ./train ./results/... ./grid/... ./serve ./dynamics/... ./cmd/...
 	QUANTAL_KERNELS=portable $(TEST) -race -short ./kernels/cpu -skip \
 		'AgainstFloat64|AgainstPortable|TestMemory|TestNormalMoments|TestConformance/(Against|PublishedPreset|SumsOf|.*Laws?$$)'
 	$(TEST) -race -run TestOrders ./kernels/cuda

@@ -33,6 +33,9 @@ type browser struct {
 
 // openBrowser serves folders and opens a browser.
 func openBrowser(t *testing.T, folders ...string) *browser {
+	if testing.Short() {
+		t.Skip("the browser is slow")
+	}
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if found, err := exec.LookPath(name); err == nil && path == "" {

@@ -7,9 +7,10 @@
 // # How it reads
 //
 // One reader keeps one state for all browsers ([Server.refresh]). While a browser listens it looks at the folders once
-// per second, or less often where a look takes long, so that it uses a hundredth of one processor; it reads only files
-// that are new or have another size or time. Browsers get the numbers of versions as server-sent events, and ask for
-// what has changed. An answer is made and compressed once for each version, whoever asks (type answers).
+// per second, or up to every five seconds where a look takes long, so that it uses a hundredth of one processor; it
+// reads only files that are new or have another size or time. Browsers get the numbers of versions as server-sent
+// events, and ask for what has changed. An answer is made and compressed once for each version, whoever asks (type
+// answers).
 //
 // # What it trusts
 //

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -393,42 +392,4 @@ func TestEvents(t *testing.T) {
 		t.Error("the address still answers")
 	}
 	_, _ = io.Copy(io.Discard, response.Body)
-}
-
-func BenchmarkThousand(b *testing.B) {
-	dir := b.TempDir()
-	m := newMadeUp(b, filepath.Join(dir, "a"), 50, 5)
-	m.finish(0, 1000)
-	first := func() (*Server, http.Handler) {
-		s := New([]string{dir})
-		h := s.Handler()
-		ask(b, h, "/api/overview")
-		return s, h
-	}
-	b.Run("first", func(b *testing.B) {
-		for b.Loop() {
-			first()
-		}
-	})
-	s, h := first()
-	id := cards(b, h)["a"].ID
-	b.Run("nothing new", func(b *testing.B) {
-		for b.Loop() {
-			s.refresh(time.Now())
-		}
-	})
-	b.Run("a point", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			m.finish(i%1000, i%1000+1)
-			s.refresh(time.Now())
-			for _, path := range []string{"/api/item/", "/api/points/", "/plot/over.json?x=c&y=accuracy_sampled&of="} {
-				ask(b, h, path+id)
-			}
-		}
-	})
-	b.Run("svg", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			ask(b, h, fmt.Sprintf("/plot/over.svg?x=c&y=accuracy_sampled&of=%s&n=%d", id, i))
-		}
-	})
 }

@@ -44,9 +44,10 @@ type state struct {
 	versions []byte // of all views, for events
 }
 
-// interval is the time between two looks, and share the part of its time in which the reader may work.
+// The time between two looks is from interval to rarely, so that the reader works for share of its time if it can.
 const (
 	interval = time.Second
+	rarely   = 5 * time.Second // a busy machine makes a look long
 	share    = 0.01
 )
 
@@ -120,6 +121,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	looking := make(chan struct{})
 	go func() {
 		defer close(looking)
+		s.reading.Lock()
+		named := len(s.names) > 0
+		s.reading.Unlock()
+		if named { // so that the first browser need not wait
+			s.now()
+		}
 		s.watch(ctx)
 	}()
 	ended := make(chan error, 1)
@@ -155,19 +162,20 @@ func (s *Server) watch(ctx context.Context) {
 			}
 		}
 		s.refresh(time.Now())
+		s.reading.Lock()
+		pause := s.pause()
+		s.reading.Unlock()
 		select {
-		case <-time.After(s.pause()):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// pause is the time from one look to the next.
+// pause is the time from the last look to the next, for who holds the lock of the reader.
 func (s *Server) pause() time.Duration {
-	s.reading.Lock()
-	defer s.reading.Unlock()
-	return max(interval, time.Duration(float64(s.took)/share))
+	return min(rarely, max(interval, time.Duration(float64(s.took)/share)))
 }
 
 // now is the state of not long ago.
@@ -178,7 +186,7 @@ func (s *Server) now() *state {
 		return s.state.Load()
 	}
 	if s.reading.TryLock() { // otherwise somebody else looks
-		old := time.Since(s.looked) > max(interval, time.Duration(float64(s.took)/share))
+		old := time.Since(s.looked) > s.pause()
 		s.reading.Unlock()
 		if old {
 			s.refresh(time.Now())

@@ -559,7 +559,8 @@ class Item {
     this.filter = h("input", {type: "search", placeholder: "homogeneous 0.1 done", "aria-label": "Filter networks", oninput: () => this.listPoints()});
     this.clear = h("button", {class: "plain", onclick: () => { this.chosen.clear(); this.chose(); }}, "Choose none");
     this.list = h("div", {class: "tall", tabindex: 0, role: "region", "aria-label": "networks"});
-    this.rest.append(this.tools, this.plot.element, this.comparison.element,
+    this.rest.append(this.tools, this.plot.element,
+      h("p", {class: "soft"}, "Click networks, or tick them in the list below, to see them side by side. Dragging over the plot enlarges a part; a double click shows all."), this.comparison.element,
       details("All networks", false, body => { body.replaceChildren(h("div", {class: "tools"}, this.filter, this.clear), this.list); this.listPoints(); }));
   }
 
