@@ -145,6 +145,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
+// Last shows those who listen how it ended, before Serve is stopped.
+func (s *Server) Last() {
+	s.mutex.Lock()
+	n := len(s.listeners)
+	s.mutex.Unlock()
+	if n == 0 {
+		return
+	}
+	s.refresh(time.Now())
+	time.Sleep(interval) // they ask for what is new
+}
+
 // watch looks at the folders from time to time while somebody listens.
 func (s *Server) watch(ctx context.Context) {
 	for {

@@ -96,6 +96,7 @@ func openDisplay(c *cli.Context) (*display, error) {
 	}()
 	logger(c).Info("open " + url)
 	return &display{s, func() {
+		s.Last()
 		cancel()
 		<-ended
 	}}, nil

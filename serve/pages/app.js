@@ -349,8 +349,8 @@ class Comparison {
     this.body = h("div", {});
     this.curves = new Plot("Learning curves");
     this.sigma = new Plot("Distribution of sigma");
-    this.element = h("section", {hidden: true, "aria-label": "Comparison"}, h("h2", {}, "Side by side"), this.body, this.tools,
-      h("div", {class: "plots"}, this.curves.element, this.sigma.element));
+    this.element = h("section", {hidden: true, "aria-label": "Comparison"}, h("h2", {}, "Side by side"), this.tools,
+      h("div", {class: "plots"}, this.curves.element, this.sigma.element), this.body);
   }
 
   async show(ids) {
