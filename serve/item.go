@@ -76,6 +76,7 @@ type item struct {
 	watcher *grid.Watcher
 	rows    map[string]tables.Row // of finished points
 	atWork  map[string]bool       // the points in training
+	curves  time.Time             // when their learning curves were last written
 }
 
 // idOf is the id of the item in a place, which does not change when the server starts anew.
@@ -226,9 +227,13 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 			}
 		}
 	}
-	same := i.view != nil && i.view.table != nil && len(news.Points) == 0 && !news.Plans &&
+	curves := time.Time{}
+	if info, err := f.Stat("curves"); err == nil {
+		curves = info.ModTime()
+	}
+	same := i.view != nil && curves.Equal(i.curves) && i.view.table != nil && len(news.Points) == 0 && !news.Plans &&
 		maps.Equal(atWork, i.atWork)
-	i.atWork = atWork
+	i.atWork, i.curves = atWork, curves
 	if same {
 		v.content, v.table, v.network = i.view.content, i.view.table, i.view.network
 		v.Accuracy, v.Sigma = i.view.Accuracy, i.view.Sigma

@@ -34,13 +34,10 @@ func figureOf(a asked, what string) (f *draw.Figure, ids [][]string, err error) 
 			by = append([]string{}, by...) // not nil, which means all that varies
 		}
 		p, ids, err = a.views[0].table().Over(query.Get("x"), query.Get("y"), by)
-		p.X.Label, p.Y.Label = plain(p.X.Label), plain(p.Y.Label)
 	case "curves":
 		var networks []tables.Learned
 		if networks, err = a.learned(); err == nil {
-			x, y := query.Get("x"), query.Get("y")
-			p, err = tables.Curves(networks, x, y)
-			p.X.Label, p.Y.Label = plain(x), plain(y)
+			p, err = tables.Curves(networks, query.Get("x"), query.Get("y"))
 		}
 	case "sigma":
 		p, err = a.sigma()

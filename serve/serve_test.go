@@ -152,7 +152,7 @@ func TestFolder(t *testing.T) {
 		t.Errorf("comparison: %+v", different)
 	}
 	curves := answerOf[plotRead](t, h, "/plot/curves.json?x=epoch&y=sigma_rms_layers_2&of="+pair).Panels[0].Series
-	if len(curves) != 2 || len(curves[0].X) != 5 || *curves[1].Y[19] != 1.3*epochOf(20, 1).SigmaRMS {
+	if len(curves) != 2 || len(curves[0].X) != 5 || *curves[1].Y[19] != epochOf(20, 1).SigmaRMSLayers[1] {
 		t.Errorf("curves: %+v", curves)
 	}
 	if p := answerOf[plotRead](t, h, "/plot/learning.json?of="+one.ID); len(p.Panels) != 4 {

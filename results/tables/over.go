@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,14 +32,13 @@ func NewRow(r store.Record) (Row, error) {
 	}
 	row.Settings = len(settingCells(r.Settings))
 	for _, c := range recordRow(r) {
-		if err := add(c.name, c.value); err != nil {
-			return row, err
+		cells := inLayers(c)
+		if _, list := c.value.([]float64); list {
+			cells = append([]cell{c}, cells...)
 		}
-		if list, ok := c.value.([]float64); ok {
-			for i, v := range list {
-				if err := add(fmt.Sprintf("%s_%d", c.name, i+1), v); err != nil {
-					return row, err
-				}
+		for _, c := range cells {
+			if err := add(c.name, c.value); err != nil {
+				return row, err
 			}
 		}
 	}
@@ -150,10 +148,12 @@ func (t Table) Over(x, y string, by []string) (p draw.Panel, ids [][]string, err
 	}
 	var list []*series
 	at := map[string]*series{}
-	p = draw.Panel{X: draw.Axis{Label: x}, Y: draw.Axis{Label: y}}
+	var scale [2]float64
+	p.X, scale[0] = scaled(x)
+	p.Y, scale[1] = scaled(y)
 	low, high := [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(-1), math.Inf(-1)}
 	for _, r := range t.Rows {
-		place := [2]float64{r.number(x), r.number(y)}
+		place := [2]float64{scale[0] * r.number(x), scale[1] * r.number(y)}
 		if math.IsNaN(place[0] + place[1]) {
 			continue
 		}
@@ -187,7 +187,7 @@ func (t Table) Over(x, y string, by []string) (p draw.Panel, ids [][]string, err
 		var of []string
 		n := 0
 		for _, r := range s.rows {
-			vx, vy := r.number(x), r.number(y)
+			vx, vy := scale[0]*r.number(x), scale[1]*r.number(y)
 			marks.X, marks.Y, of = append(marks.X, vx), append(marks.Y, vy), append(of, r.ID)
 			if last := len(look.X) - 1; last >= 0 && look.X[last] == vx {
 				n++
@@ -241,32 +241,36 @@ type epochValue struct {
 
 // epochValues are the numbers of an epoch.
 func epochValues(e store.Epoch) (list []epochValue) {
-	for _, f := range store.FieldsOf(reflect.ValueOf(e)) {
-		switch v := f.Value.Interface().(type) {
+	for _, c := range append(epochCells(e), cell{name: "seconds", value: e.Seconds}) {
+		switch v := c.value.(type) {
 		case float64:
-			list = append(list, epochValue{f.Name, v})
+			list = append(list, epochValue{c.name, v})
 		case int:
-			list = append(list, epochValue{f.Name, float64(v)})
+			list = append(list, epochValue{c.name, float64(v)})
 		case *float64:
 			if v != nil {
-				list = append(list, epochValue{f.Name, *v})
-			}
-		case []float64:
-			for i, x := range v {
-				list = append(list, epochValue{fmt.Sprintf("%s_%d", f.Name, i+1), x})
-			}
-		case store.Terms:
-			for _, name := range v.Names() {
-				list = append(list, epochValue{termColumn + name, v[name]})
+				list = append(list, epochValue{c.name, *v})
 			}
 		}
 	}
 	return list
 }
 
+// scaled is the axis of a column, and the factor of its values on it.
+func scaled(name string) (draw.Axis, float64) {
+	axis := axisOf(name)
+	if strings.HasSuffix(axis.Label, "(%)") {
+		return axis, 100
+	}
+	return axis, 1
+}
+
 // Curves draws a column of learning curves over another, such as accuracy_sampled over epoch, for several networks.
 func Curves(networks []Learned, x, y string) (draw.Panel, error) {
-	p := draw.Panel{X: draw.Axis{Label: x, Whole: x == "epoch"}, Y: draw.Axis{Label: y}}
+	var p draw.Panel
+	var scaleX, scaleY float64
+	p.X, scaleX = scaled(x)
+	p.Y, scaleY = scaled(y)
 	low, high := math.Inf(1), math.Inf(-1)
 	for i, n := range networks {
 		look := draw.Series(i)
@@ -275,10 +279,10 @@ func Curves(networks []Learned, x, y string) (draw.Panel, error) {
 			vx, vy := math.NaN(), math.NaN()
 			for _, v := range epochValues(e) {
 				if v.name == x {
-					vx = v.value
+					vx = scaleX * v.value
 				}
 				if v.name == y {
-					vy = v.value
+					vy = scaleY * v.value
 				}
 			}
 			if finite(vx) && finite(vy) {
