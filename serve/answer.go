@@ -136,8 +136,11 @@ func (a *answers) get(key string, make func() blob) blob {
 			}
 			a.making.Unlock()
 			a.mutex.Lock()
+			defer a.mutex.Unlock()
 			a.bytes += len(b.data) + len(b.zipped)
-			a.mutex.Unlock()
+			if b.err != nil { // it may do better next time
+				delete(a.made, key)
+			}
 			return b
 		})
 		a.made[key] = f

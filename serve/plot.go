@@ -216,6 +216,7 @@ type series struct {
 type axis struct {
 	Label string `json:"label"`
 	Log   bool   `json:"log"`
+	Whole bool   `json:"whole"`
 }
 
 type panel struct {
@@ -232,7 +233,7 @@ func panels(f *draw.Figure, ids [][]string) (list []panel) {
 				if len(p.Layers) == 0 {
 					continue
 				}
-				next := panel{X: axis{p.X.Label, p.X.Log}, Y: axis{p.Y.Label, p.Y.Log}, Series: []series{}}
+				next := panel{X: axis{p.X.Label, p.X.Log, p.X.Whole}, Y: axis{p.Y.Label, p.Y.Log, p.Y.Whole}, Series: []series{}}
 				for i, layer := range p.Layers {
 					var s series
 					switch l := layer.(type) {

@@ -58,6 +58,7 @@ function decades(ticks) {
     return shown.some(s => Math.abs(m - s) < 1e-6) && (wide < 8 || power % 2 === 0) ? v : null;
   });
 }
+const whole = [1, 10, 100, 1e3, 1e4, 1e5].flatMap(n => [n, 2 * n, 5 * n]); // between marks of an axis of counts
 const query = values => new URLSearchParams(Object.entries(values).filter(([, v]) => v !== undefined && v !== null)).toString();
 
 // The state of a page that a link keeps, behind the # of its address.
@@ -188,7 +189,7 @@ class Plot {
       label: a.label.replace(/[\^_]\{([^}]*)\}/g, "$1"), labelSize: 22, size: side ? 62 : 40, gap: 4, labelGap: 0,
       font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", stroke: color("ink"),
       grid: {stroke: color("line"), width: 1, ...marks}, ticks: {stroke: color("line"), width: 1, ...marks},
-      values: (u, ticks) => ticks.map(short), ...marks,
+      values: (u, ticks) => ticks.map(short), ...marks, ...(a.whole ? {incrs: whole} : {}),
     });
     const scale = a => a.log ? {time: false, distr: 3, range: (u, low, high) => [low / 1.15, high * 1.15]}
       : {time: false, range: (u, low, high) => uPlot.rangeNum(low, high, 0.06, false)};
