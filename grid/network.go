@@ -21,8 +21,29 @@ func (f *Folder) Finished() (*tables.Grid, error) {
 	if g.Environment, err = f.Environment(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	g.Records, g.Damaged, err = f.Records()
+	if g.Records, g.Damaged, err = f.Records(); err != nil {
+		return g, err
+	}
+	entries, err := readJournals(f.Path(journalName))
+	g.Work = workIn(entries)
 	return g, err
+}
+
+// workIn is when, for how long and where networks were trained, according to journals.
+func workIn(entries []entry) (w tables.Work) {
+	for _, d := range devicesIn(entries) {
+		w.Seconds += d.Seconds
+		w.Devices = append(w.Devices, d.Device+" of "+d.Host)
+	}
+	for _, e := range entries {
+		if w.From.IsZero() {
+			w.From = e.Time
+		}
+		if e.Event == "finish" || e.Event == "diverged" {
+			w.To = e.Time
+		}
+	}
+	return w
 }
 
 // requested is the grid before anything has finished.

@@ -104,7 +104,7 @@ func (w *Watcher) Finished(folder fs.FS) *tables.Grid {
 		_ = json.Unmarshal(text, &g.Environment) // only to be shown
 	}
 	g.Records = slices.SortedFunc(maps.Values(w.Records), store.CompareRecords)
-	g.Damaged = w.damages()
+	g.Damaged, g.Work = w.damages(), workIn(w.entries)
 	return g
 }
 

@@ -138,17 +138,22 @@ func gridFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
 	}
 	switch {
 	case c.Bool("curves"):
-		curves, damaged, err := folder.Curves()
-		if err != nil {
-			return nil, err
-		}
-		warnDamaged(c, damaged)
-		return tables.ChartCurves(curves, chart)
+		return drawCurves(c, folder, chart)
 	case !chart.IsZero():
 		return g.Chart(chart)
 	}
 	warnUnfit(c, g.Records, published)
 	return g.Figures(train.DescribeSettings, published)
+}
+
+// drawCurves draws the learning curves of a grid.
+func drawCurves(c *cli.Context, folder *grid.Folder, chart tables.Chart) ([]tables.NamedFigure, error) {
+	curves, damaged, err := folder.Curves()
+	if err != nil {
+		return nil, err
+	}
+	warnDamaged(c, damaged)
+	return tables.ChartCurves(curves, chart)
 }
 
 // drawRun draws the figures of a run as SVG and PNG into a folder, and names the files.

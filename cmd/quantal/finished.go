@@ -136,11 +136,11 @@ func writeCurves(c *cli.Context, folder *grid.Folder, out string) error {
 func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "report",
-		Usage: "write the results of a run or a grid as one HTML page",
+		Usage: "write the results of a run, a grid or an experiment as one HTML page",
 		UsageText: "quantal report GRID [--reference FILE.csv] [--illustrations FOLDER] [--out FILE.html]\n" +
-			"quantal report RUN [--illustrations FOLDER] [--out FILE.html]",
-		Description: "The page has the configuration and the command that repeats it, figures and tables, and\n" +
-			"needs no other file. It includes the figures of `quantal analyze`, or with\n" +
+			"quantal report RUN|EXPERIMENT [--illustrations FOLDER] [--out FILE.html]",
+		Description: "The page begins with the answer, has figures and tables, the configuration and the\n" +
+			"command that repeats it, and needs no other file. It includes the figures of `quantal analyze`, or with\n" +
 			"--illustrations those of another folder, such as the paper's figures.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FILE`.html to write, or - for standard output",
@@ -166,9 +166,12 @@ func reportCommand() *cli.Command {
 				return err
 			}
 			var report tables.Report
-			if grid.Is(dir) {
+			switch {
+			case grid.Is(dir):
 				report, err = gridReport(c, dir)
-			} else {
+			case store.IsExperiment(dir):
+				report, err = experimentReport(c, dir)
+			default:
 				report, err = runReport(c, dir)
 			}
 			if err != nil {
@@ -218,7 +221,7 @@ func gridReport(c *cli.Context, dir string) (tables.Report, error) {
 	if err != nil {
 		return tables.Report{}, err
 	}
-	g, _, err := grid.ReadFinished(host(c), dir)
+	g, folder, err := grid.ReadFinished(host(c), dir)
 	if err != nil {
 		return tables.Report{}, err
 	}
@@ -226,6 +229,13 @@ func gridReport(c *cli.Context, dir string) (tables.Report, error) {
 	figures, err := g.Figures(train.DescribeSettings, published)
 	if err != nil && !errors.Is(err, store.ErrNothing) {
 		return tables.Report{}, err
+	}
+	learned, err := drawCurves(c, folder, tables.Chart{})
+	if err != nil && !errors.Is(err, store.ErrNothing) {
+		return tables.Report{}, err
+	}
+	if len(figures) > 0 { // else the report says why there are none
+		figures = append(figures, learned...)
 	}
 	var comparison *tables.Comparison
 	if published != nil {
@@ -237,6 +247,18 @@ func gridReport(c *cli.Context, dir string) (tables.Report, error) {
 		}
 	}
 	return g.Report(figures, comparison), nil
+}
+
+// experimentReport makes the report of an experiment.
+func experimentReport(c *cli.Context, dir string) (tables.Report, error) {
+	if c.IsSet("reference") {
+		return tables.Report{}, usage("--reference goes with the folder of a grid, which %s is not", dir)
+	}
+	drawings, err := draw.ReadDrawings(dir)
+	if err != nil {
+		return tables.Report{}, err
+	}
+	return tables.ExperimentReport(dir, drawings)
 }
 
 // runReport makes the report of a single run.

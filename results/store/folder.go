@@ -44,6 +44,16 @@ func Finished(dir string) bool {
 	return err == nil
 }
 
+// IsExperiment reports whether a folder is that of an experiment: it has a configuration, and neither checkpoints nor a
+// learning curve, as a run has.
+func IsExperiment(dir string) bool {
+	is := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	return is(ConfigName) && !is(checkpointsName) && !is(metricsName)
+}
+
 // CreateExperiment is Create for an experiment. One without a summary may be continued in its folder.
 func CreateExperiment(dir string) (*Folder, error) {
 	return create(dir, "choose another --out", metricsName, summaryName)

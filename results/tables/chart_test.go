@@ -172,7 +172,8 @@ func TestChartOfCurves(t *testing.T) {
 	var table strings.Builder
 	check(t, EncodeCurves(&table, curves))
 	lines := strings.Split(table.String(), "\n")
-	if lines[0] != "id,c,seed,epoch,step,nll,accuracy_sampled,test_examples,sigma_rms,sigma_rms_layers_1,sigma_rms_layers_2,"+
+	if lines[0] != "id,c,seed,epoch,step,nll,accuracy_sampled,test_examples,sigma_rms,"+
+		"sigma_rms_layers_1,sigma_rms_layers_2,"+
 		"sigma_q05_layers_1,sigma_q25_layers_1,sigma_q50_layers_1,sigma_q75_layers_1,sigma_q95_layers_1,sigma_q05_layers_2,"+
 		"sigma_q25_layers_2,sigma_q50_layers_2,sigma_q75_layers_2,sigma_q95_layers_2" || len(lines) != 18 ||
 		!strings.Contains(lines[1], ",0.1,1,1,10,1,,,,,") || !strings.Contains(lines[2], ",0.1,1,2,20,0.5,0.5,40,") {

@@ -14,6 +14,7 @@ type Grid struct {
 	Commands    []string // that requested points, the first one first
 	Points      int      // that were requested
 	Environment store.Environment
+	Work        Work           // of all that has finished
 	Records     []store.Record // of finished points, in the order of their settings
 	Damaged     []error        // files of points that are not as they were written; those points count as missing
 }

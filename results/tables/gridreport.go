@@ -18,7 +18,7 @@ import (
 // published values if there is one, diverged points, and all points. figures are those of Figures, none if there is
 // nothing to draw.
 func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
-	r := Report{Title: "Grid " + g.Dir, Sections: []Section{g.runSection()}}
+	r := Report{Title: "Grid " + g.Dir, Answer: g.answer()}
 	if len(figures) > 0 {
 		r.Sections = append(r.Sections, Section{Title: "Figures", Figures: figures})
 	} else {
@@ -45,14 +45,49 @@ func (g *Grid) Report(figures []NamedFigure, comparison *Comparison) Report {
 		}
 		r.Sections = append(r.Sections, s)
 	}
+	r.Sections = append(r.Sections, g.runSection())
 	return r
 }
 
-// asSentence begins with a capital letter and ends with a full stop.
-func asSentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+// answer is what came out of the grid, and how it was made.
+func (g *Grid) answer() []string {
+	first := highest(g.Records)
+	if first == "" {
+		for _, group := range Groups(g.Records) {
+			if n := len(group.Done); n > 0 && first == "" {
+				first = asSentence(fmt.Sprintf("%s (%s)", reached(group.Interval), count(n, "seed")))
+			}
+		}
+	}
+	return slices.DeleteFunc([]string{cmp.Or(first, asSentence(sentence.Of(g.nothingToDraw()))), g.state(),
+		g.Work.sentence()}, func(text string) bool { return text == "" })
+}
 
-// runSection says what was run, and how to repeat it.
-func (g *Grid) runSection() Section {
+// reached says what networks reach, as far as it was measured.
+func reached(of func(func(store.Outcome) float64) Interval) string {
+	var parts []string
+	for _, f := range []struct {
+		format string
+		scale  float64
+		of     func(store.Outcome) float64
+	}{
+		{"test accuracy %.2f %% with sampled weights", 100, func(o store.Outcome) float64 { return o.AccuracySampled }},
+		{"test accuracy %.2f %% with the weights at their means", 100,
+			func(o store.Outcome) float64 { return o.AccuracyMean }},
+		{"σ %.3g (root mean square)", 1, func(o store.Outcome) float64 { return o.SigmaRMS }},
+	} {
+		if text := number(f.format, f.scale*of(f.of).Mean); text != "" {
+			parts = append(parts, text)
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing was measured"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// state says how many networks have finished.
+func (g *Grid) state() string {
 	diverged := 0
 	for _, r := range g.Records {
 		if r.Status == store.Diverged {
@@ -66,9 +101,17 @@ func (g *Grid) runSection() Section {
 	if missing := g.Missing(); missing > 0 {
 		text += fmt.Sprintf(", %d missing", missing)
 	}
-	s := Section{Title: "What was run", Prose: []string{text + "."}, Code: g.Commands}
+	return text + "."
+}
+
+// asSentence begins with a capital letter and ends with a full stop.
+func asSentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+
+// runSection says what was run, and how to repeat it.
+func (g *Grid) runSection() Section {
+	s := Section{Title: "What was run", Code: g.Commands}
 	if len(g.Commands) > 0 {
-		s.Prose = append(s.Prose, "To repeat it:")
+		s.Prose = []string{"To repeat it:"}
 	}
 	if len(g.Records) > 0 {
 		s.Tables = append(s.Tables, g.settingsTable())
@@ -205,7 +248,8 @@ type shown struct {
 	of     func(store.Outcome) float64
 }
 
-func shownFigures(terms []string) []shown {
+// Sigma is also shown for each of some layers.
+func shownFigures(terms []string, layers int) []shown {
 	var list []shown
 	for _, m := range measures(terms) {
 		s := shown{strings.ReplaceAll(m.name, "_", " "), "%.5g", m.of}
@@ -220,8 +264,31 @@ func shownFigures(terms []string) []shown {
 			s.format = "%.4g"
 		}
 		list = append(list, s)
+		for layer := range layers {
+			if m.name == "sigma_rms" && layers > 1 {
+				list = append(list, shown{fmt.Sprintf("%s, layer %d", s.title, layer+1), s.format, sigmaOf(layer)})
+			}
+		}
 	}
 	return list
+}
+
+// sigmaOf is the root mean square of sigma in a layer; NaN for a network without.
+func sigmaOf(layer int) func(store.Outcome) float64 {
+	return func(o store.Outcome) float64 {
+		if layer >= len(o.SigmaRMSLayers) {
+			return math.NaN()
+		}
+		return o.SigmaRMSLayers[layer]
+	}
+}
+
+// layersIn is the most layers of networks.
+func layersIn(records ...store.Record) (n int) {
+	for _, r := range records {
+		n = max(n, len(r.SigmaRMSLayers))
+	}
+	return n
 }
 
 // number writes a value, or an empty string for NaN.
@@ -243,7 +310,7 @@ func (g *Grid) meansSection() Section {
 		}
 		t.Rows = append(t.Rows, append(row, strconv.Itoa(len(group.Done)), strconv.Itoa(len(group.Diverged))))
 	}
-	for _, s := range shownFigures(termsOf(g.Records)) {
+	for _, s := range shownFigures(termsOf(g.Records), layersIn(g.Records...)) {
 		t.addColumn(s.title, func(row int) string {
 			i := groups[row].Interval(s.of)
 			text := number(s.format, i.Mean)
@@ -253,11 +320,9 @@ func (g *Grid) meansSection() Section {
 			return text
 		})
 	}
-	prose := []string{"Mean ± half of the 95 % interval of the mean (Student's t), for two seeds or more. " +
-		"Diverged networks are not included."}
-	if text := highest(g.Records); text != "" {
-		prose = append(prose, text)
-	}
+	prose := []string{fourAccuracies,
+		"Mean ± half of the 95 % interval of the mean (Student's t), for two seeds or more. " +
+			"Diverged networks are not included."}
 	return Section{Title: "Means over seeds", Tables: []ReportTable{t}, Prose: prose}
 }
 
@@ -308,15 +373,11 @@ func (g *Grid) pointsSection() Section {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	for _, s := range shownFigures(termsOf(g.Records)) {
+	for _, s := range shownFigures(termsOf(g.Records), layersIn(g.Records...)) {
 		t.addColumn(s.title, func(row int) string { return number(s.format, s.of(g.Records[row].Outcome)) })
 	}
 	return Section{Title: "Points", Tables: []ReportTable{t},
-		Prose: []string{"accuracy_sampled and loss_sampled are with one draw of the weights per 20 test images, mean " +
-			"with the weights at mu, " +
-			"predictive and expected log over several draws. sigma_rms and the reliability cost are over weights without " +
-			"biases. " +
-			"table.csv has all digits."}}
+		Prose: []string{"table.csv has all digits."}}
 }
 
 // section is the comparison with published values.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"quantal/internal/recordstest"
 	"quantal/results/draw"
@@ -164,12 +165,13 @@ func TestRunReport(t *testing.T) {
 	parsed(t, r).wants(t, "rho = '2'", "has not finished", "a <processor>",
 		"quantal train --config "+f.Path("config.toml"))
 	o := store.NoOutcome()
-	o.AccuracySampled, o.SigmaRMS, o.Steps = 0.9123, 0.25, 6000
+	o.AccuracySampled, o.SigmaRMS, o.SigmaRMSLayers, o.Steps = 0.9123, 0.25, []float64{0.3, 0.125}, 6000
 	check(t, f.WriteSummary(o))
 	r, err = RunReport(f, figures)
 	check(t, err)
 	p := parsed(t, r)
-	p.wants(t, "91.23", "0.25", "6000", "The learning curve.")
+	p.wants(t, "Test accuracy 91.23 % with sampled weights, σ 0.25 (root mean square).", "Made on ", "6000",
+		"The learning curve.", "sigma rms, layer 2", "0.125", "A network has four accuracies")
 	if p.elements["svg"] != 1 || strings.Contains(p.text, "loss mean") {
 		t.Errorf("elements %v", p.elements)
 	}
@@ -198,5 +200,61 @@ func TestDrawings(t *testing.T) {
 	p := parsed(t, Report{Title: "t", Sections: []Section{{Title: "Analyses", Drawings: drawings}}})
 	if p.elements["svg"] != 2 || p.elements["figcaption"] != 2 || !strings.Contains(p.text, "first & line") {
 		t.Errorf("%v %s", p.elements, p.text)
+	}
+}
+
+// A page of an experiment has what its folder has.
+func TestExperimentReport(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spines")
+	check(t, os.Mkdir(dir, 0o755))
+	write := func(name, text string) {
+		t.Helper()
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	write("config.toml", "days = 3\n")
+	write("environment.json", `{"processor":"a processor","device":"cpu"}`)
+	if !store.IsExperiment(dir) {
+		t.Error("is no experiment")
+	}
+	r, err := ExperimentReport(dir, nil)
+	check(t, err)
+	parsed(t, r).wants(t, "The experiment has not finished", "days = 3")
+	write("summary.json", `{"seconds":7200.4}`)
+	write("table.csv", "condition,mean,births\ncontrol,0.12345678,\nsilenced,,1e6\n")
+	write("means.csv", "name,mean\nall,3\n")
+	r, err = ExperimentReport(dir, []draw.Drawing{{Name: "a", Title: "Spines shrink", Caption: []string{"Why."},
+		SVG: "<svg></svg>"}, {Name: "b", Title: "They also grow", SVG: "<svg></svg>"}})
+	check(t, err)
+	p := parsed(t, r)
+	p.wants(t, "It shows: Spines shrink; They also grow.", "in 2h0m0s of computing, on a processor.", "0.12346", "1e+06",
+		"Means over networks", "Why.")
+	if p.elements["tr"] != 2+3+3 || p.elements["svg"] != 2 {
+		t.Errorf("elements %v", p.elements)
+	}
+	check(t, os.Mkdir(filepath.Join(dir, "checkpoints"), 0o755))
+	if store.IsExperiment(dir) {
+		t.Error("a run is an experiment")
+	}
+}
+
+func TestWorkInWords(t *testing.T) {
+	at := func(text string) time.Time {
+		t.Helper()
+		when, err := time.Parse(time.RFC3339, text)
+		check(t, err)
+		return when
+	}
+	morning, noon, next := at("2026-11-28T06:05:00Z"), at("2026-11-28T12:00:00Z"), at("2026-12-01T12:00:00Z")
+	for want, w := range map[string]Work{
+		"": {},
+		"Made on 28 November 2026, from 06:05 to 12:00 UTC, in 1m5s of computing, on cpu of a.": {From: morning, To: noon,
+			Seconds: 65.2, Devices: []string{"cpu of a"}},
+		"Made from 28 November 2026 to 1 December 2026, on a, b.": {From: morning, To: next, Devices: []string{"a", "b"}},
+		"Made on 28 November 2026, until 12:00 UTC.":              {To: noon},
+		"Made in 0.25 s of computing.":                            {Seconds: 0.25},
+	} {
+		if got := w.sentence(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
