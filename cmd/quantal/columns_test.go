@@ -14,6 +14,9 @@ import (
 // Every column, key and array of every file that the commands write has a meaning. What only larger experiments write
 // is of structs that results/columns checks.
 func TestColumnsAreExplained(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes runs, grids and experiments")
+	}
 	smallData(t)
 	const tolerance = "draws = 2\nperturbations = ['deleted']\nhit = [0.2, 1.0]\ncontacts = [1, 2]\n" +
 		"amplitudes = [0.5, 1]\ncontact-amplitudes = [0.1]\ncontact-draws = 10\nprobes = 20\nkept = [0.4]\n" +

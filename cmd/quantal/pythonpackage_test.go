@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"io"
 	"math"
 	"os"
@@ -11,7 +12,9 @@ import (
 	"testing"
 
 	"quantal/internal/pythontest"
+	"quantal/internal/stripes"
 	"quantal/kernels"
+	"quantal/mnist"
 	"quantal/results/store"
 )
 
@@ -39,6 +42,25 @@ func smallData(t *testing.T) {
 	}
 }
 
+// writeFloats writes the data of smallData as tables of floats, in columns of different sizes.
+func writeFloats(dir string) error {
+	set := stripes.Set(300, 210, 8, 9, 5)
+	if err := stripes.Write(dir, set); err != nil { // for the labels
+		return err
+	}
+	for prefix, e := range map[string]mnist.Examples{"train": set.Train, "t10k": set.Test} {
+		raw := []byte{0, 0, 13, 2}
+		raw = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(raw, uint32(e.N())), 72)
+		for i, x := range e.Images {
+			raw = binary.BigEndian.AppendUint32(raw, math.Float32bits(float32(x)*float32(1+i%72)/50-3))
+		}
+		if err := os.WriteFile(filepath.Join(dir, prefix+"-images-idx3-ubyte"), raw, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Python, drawing the weights itself, has as many test images right as quantal, by every measure; in networks of every
 // activation, sharing and kind of synapse, from the folders of runs and of grids.
 func TestPythonReproducesSampledAccuracies(t *testing.T) {
@@ -58,6 +80,10 @@ func TestPythonReproducesSampledAccuracies(t *testing.T) {
 	}
 	train("--synapse quantal --cost c*n*p --n-init 4 --p-init 0.6")
 	train("--normalise 0.3,0.2 --validation 100 --seed 18446744073709551615 --hidden none --rule sgd")
+	if err := writeFloats("floats"); err != nil {
+		t.Fatal(err)
+	}
+	train("--data floats")
 	quantalDo(t, "grid"+trainSmall+" --draws 3 --noise heterogeneous,homogeneous --seeds 3 --out grid")
 	points, err := filepath.Glob("grid/points/*.json")
 	if err != nil || len(points) != 2 {
@@ -78,10 +104,10 @@ import json, sys
 import numpy as np
 import quantal
 
-images, labels = quantal.load_data("digits")
 results = []
 for folder in sys.argv[1:]:
     run = quantal.load_run(folder)
+    images, labels = quantal.load_data(run.settings["data"])
     network = run.network()
     squares = np.concatenate([s[:, :-1].ravel() for s in network.sigma]).astype(float) ** 2
     top = np.sort(network.forward(images), 1)

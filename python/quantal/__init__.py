@@ -3,7 +3,7 @@
     run = quantal.load_run("runs/a")                    # or "grids/a/ID", a point of a grid
     run.metrics, run.summary, run.settings
     network = run.network()
-    network.forward(images)                             # with the means; images of pixels from 0 to 255
+    network.forward(images)                             # with the means; images of bytes, 0 to 255
     network.forward(images, network.sample(draw=7))     # with weights drawn as quantal draws them
     network.torch()                                     # torch.nn.Sequential with the means
     grid = quantal.load_grid("grids/a")                 # a row for each point

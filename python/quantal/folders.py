@@ -126,12 +126,13 @@ def load_grid(folder):
 
 
 def load_data(folder, part="t10k"):  # or "train"
-    """Images [n][rows][columns] and labels [n] of a folder with MNIST's files, also compressed."""
+    """Images [n][rows][columns] and labels [n] of a folder with MNIST's files, also compressed, or of other types."""
     arrays = []
-    for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
-        path = os.path.join(folder, f"{part}-{kind}")
+    for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+        path = os.path.join(folder, f"{part}-{name}")
         with open(path, "rb") if os.path.exists(path) else gzip.open(path + ".gz", "rb") as f:
             raw = f.read()
         shape = np.frombuffer(raw, ">u4", raw[3], 4)
-        arrays.append(np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape))
+        kind = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}[raw[2]]
+        arrays.append(np.frombuffer(raw, kind, offset=4 + 4 * raw[3]).reshape(shape))
     return arrays

@@ -73,8 +73,9 @@ class Network:
         graph = json.loads(metadata["graph"])
         self.sizes, self.activation, self.likelihood = graph["sizes"], graph["activation"], graph["likelihood"]
         self.sharing, self.seed, self.step = metadata["sharing"], int(metadata["seed"]), int(metadata["step"])
-        self.pixel_mean = float(metadata.get("pixel_mean", 0.1307))
-        self.pixel_sd = float(metadata.get("pixel_sd", 0.3081))
+        # a number, or one for each column
+        self.pixel_mean = np.array(metadata.get("pixel_mean", "0.1307").split(","), float)
+        self.pixel_sd = np.array(metadata.get("pixel_sd", "0.3081").split(","), float)
         self.mu, self.sigma, self.quantities = [], [], {}
 
         def layer(i, name):
@@ -109,12 +110,12 @@ class Network:
         ]
 
     def inputs(self, images):
-        """Images of pixels from 0 to 255, [n][...], as the network's inputs, [n][inputs] of float32."""
-        pixels = np.reshape(images, (len(images), -1))
-        return ((pixels / 255 - self.pixel_mean) / self.pixel_sd).astype(np.float32)
+        """The inputs [n][inputs] of float32 for a data set [n][...]: bytes, pixels of 0 to 255, or other numbers."""
+        x = np.reshape(images, (len(images), -1))
+        return (((x / 255 if x.dtype == np.uint8 else x) - self.pixel_mean) / self.pixel_sd).astype(np.float32)
 
     def forward(self, images, weights=None):
-        """The outputs (logits) [n][outputs] for images of pixels from 0 to 255, by the means or weights of sample."""
+        """The outputs (logits) [n][outputs] for the images of a data set, by the means or weights of sample."""
         h, weights = self.inputs(images), self.mu if weights is None else weights
         for i, w in enumerate(weights):
             h = h @ w[:, :-1].T + w[:, -1]

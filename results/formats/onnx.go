@@ -7,16 +7,18 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"quantal/kernels"
 	"quantal/results/store"
 )
 
-// onnx is the network with its weights at mu, from pixels to logits.
+// onnx is the network with its weights at mu, from the numbers of a data set to logits.
 func onnx() Format {
 	return Format{
 		Name: "onnx", File: "export.onnx", What: "mu",
-		About:  "the network with its weights at mu, from pixels (0 to 255, [N][in], float32) to logits",
+		About:  "the network with its weights at mu, from pixels of 0 to 1 (bytes over 255) or other data, [N][in] of " +
+			"float32, to logits; it does the normalisation",
 		Encode: encodeONNX,
 	}
 }
@@ -34,11 +36,14 @@ const (
 
 func encodeONNX(w io.Writer, t Trained) error {
 	g := &onnxGraph{at: "pixels"}
-	pixels := t.Normalisation()
-	g.constant("white", 255)
-	g.constant("pixel_mean", pixels.Mean)
-	g.constant("pixel_sd", pixels.SD)
-	g.node("Div", nil, g.at, "white")
+	for _, number := range t.ExportPixels() {
+		g.constant(number.Name, number.Value)
+	}
+	for _, tensor := range t.Export() { // or one for each column
+		if !strings.HasPrefix(tensor.Name, "layer") {
+			g.tensor(tensor)
+		}
+	}
 	g.node("Sub", nil, g.at, "pixel_mean")
 	g.node("Div", nil, g.at, "pixel_sd")
 	tensors := means(t, func(layer int, kind string) string { return fmt.Sprintf("layer%d.%s", layer, kind) })
