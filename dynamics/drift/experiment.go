@@ -7,89 +7,87 @@ import (
 	"math"
 	"time"
 
-	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
 
-	"quantal/analysis"
 	"quantal/dynamics"
+	"quantal/graph"
 	"quantal/kernels"
 	"quantal/mnist"
+	"quantal/results/draw"
 	"quantal/train"
 )
 
 // The conditions.
 const (
+	settling    = "burn-in"  // gradient and noise, before the reference
 	fluctuation = "drift"    // gradient and noise
 	control     = "control"  // the same noise without the gradient
 	descent     = "gradient" // the gradient of the same minibatches without the noise
 )
 
-// Conditions lists the conditions, in the order of the table.
+// Conditions lists the conditions that start from the reference, in the order of the table.
 func Conditions() []string { return []string{fluctuation, control, descent} }
 
 // Summary holds the results.
 type Summary struct {
-	Data        string    `json:"data"`
-	Network     string    `json:"network"`
-	Seed        uint64    `json:"seed"`
-	Test        int       `json:"test_examples"`
-	Probes      int       `json:"probes"`
-	StepSize    float64   `json:"step_size"`
-	Temperature float64   `json:"temperature"`
-	Batch       int       `json:"batch"`
-	Steps       int       `json:"steps"`
-	Epochs      float64   `json:"epochs"`
-	Time        float64   `json:"time"` // eps times steps
-	Accuracy    float64   `json:"accuracy"`
-	Loss        float64   `json:"loss"` // of the test examples at the start, in nats
-	Outcomes    []Outcome `json:"outcomes"`
-	All         Motions   `json:"all_layers"`
-	Layers      []Motions `json:"layers"`
-	Kernels     string    `json:"kernels"`
-	Seconds     float64   `json:"seconds"` // of everything except training and drawing
+	Data        string  `json:"data"`
+	Network     string  `json:"network"`
+	Sizes       []int   `json:"sizes"` // inputs, hidden layers, outputs
+	Seed        uint64  `json:"seed"`
+	Test        int     `json:"test_examples"`
+	Probes      int     `json:"probes"`
+	Prior       float64 `json:"prior"`
+	StepSize    float64 `json:"step_size"`
+	Temperature float64 `json:"temperature"`
+	Batch       int     `json:"batch"`
+	BurnIn      int     `json:"burn_in"`
+	Steps       int     `json:"steps"`
+	Relaxation  float64 `json:"relaxation_steps"` // of directions that the data leave free: 1 / (eps alpha)
+	Accuracy    float64 `json:"accuracy"`         // of the trained network
+	Loss        float64 `json:"loss"`             // its mean negative log-likelihood of a test example, in nats
+
+	Outcomes []Outcome `json:"outcomes"`
+	// Lags is, under drift and for each layer, the mean similarity of all pairs of looks 1, 2, ... looks apart, and Aging
+	// how much more alike hidden units are, a quarter of the time apart, in the second half than in the first.
+	Lags   [][]float64 `json:"lag_similarity"`
+	Aging  float64     `json:"aging"`
+	Fisher Fisher      `json:"fisher"`
+
+	Kernels string  `json:"kernels"`
+	Seconds float64 `json:"seconds"` // of everything except training and drawing
 }
 
 // Outcome is the result under one condition.
 type Outcome struct {
-	Condition      string    `json:"condition"`
-	Accuracy       float64   `json:"accuracy"` // at the end, with the present weights
-	LowestAccuracy float64   `json:"lowest_accuracy"`
-	Loss           float64   `json:"loss"`
-	LowestLoss     float64   `json:"lowest_loss"`
-	HighestLoss    float64   `json:"highest_loss"`
-	Similarity     []float64 `json:"similarity"` // of each layer with its start, at the end; the outputs last
-	// the same over the units of all hidden layers; NaN if there are none
-	Hidden float64 `json:"hidden_similarity"`
-	Silent []int   `json:"silent"` // units of each layer with equal responses to all probes at the end
+	Condition      string  `json:"condition"`
+	Accuracy       Course  `json:"accuracy"` // of the test examples, with the present weights
+	LowestAccuracy float64 `json:"lowest_accuracy"`
+	Loss           Course  `json:"loss"`          // of the test examples
+	TrainingLoss   Course  `json:"training_loss"` // of the minibatches between looks
+	// Similarity of each layer with the reference, at the end, the outputs last; Hidden is the mean over the units of all
+	// hidden layers, NaN if there are none.
+	Similarity   []float64 `json:"similarity"`
+	Hidden       float64   `json:"hidden_similarity"`
+	Silent       []int     `json:"silent"`       // units of each layer with equal responses to all probes at the end
+	Displacement float64   `json:"displacement"` // root mean square over all weights, at the end
 }
 
-// Motions is how far weights moved, without biases, and their curvature.
-type Motions struct {
-	Synapses int     `json:"synapses"`
-	Weight   float64 `json:"weight"` // root mean square at the start
-	Fisher   float64 `json:"fisher"` // mean
-	Drift    Motion  `json:"drift"`
-	Control  Motion  `json:"control"`
-	// Relative is the slope, over the Fisher information, of each synapse's squared displacement within a quarter of the
-	// run over that of its twin in the control, which had the same noise: the effect of the gradient.
-	Relative analysis.Slope `json:"relative_fisher_slope"`
-
-	drift, control []bin
+// Course is how a number goes over the looks after the reference.
+type Course struct {
+	Mean   float64 `json:"mean"`
+	End    float64 `json:"end"`
+	SD     float64 `json:"sd"`     // of the looks
+	Change float64 `json:"change"` // of the straight line of least squares, from the first look to the last
 }
 
-// Motion is how far synapses moved under one condition.
-type Motion struct {
-	Displacement float64 `json:"displacement"`        // root mean square, from start to end
-	Lagged       float64 `json:"lagged_displacement"` // the same within a quarter of the run
-	// Slope of each synapse's squared displacement within a quarter of the run over its Fisher information, on logarithmic
-	// axes, and the share of all squared displacement that the half of the synapses with the lower Fisher information has.
-	Slope    analysis.Slope `json:"fisher_slope"`
-	LowShare float64        `json:"low_share"`
+func newCourse(values []float64) Course {
+	return Course{stat.Mean(values, nil), values[len(values)-1], stat.StdDev(values, nil), change(values)}
 }
 
 // Row is a row of the table: a layer under a condition at one look.
 type Row struct {
 	Condition    string  `json:"condition"`
-	Step         int     `json:"step"`
+	Step         int     `json:"step"` // from the reference
 	Time         float64 `json:"time"` // eps times step
 	Accuracy     float64 `json:"accuracy"`
 	Loss         float64 `json:"loss"`          // of the test examples
@@ -97,8 +95,8 @@ type Row struct {
 	Layer        int     `json:"layer"`         // from 1; the last are the outputs
 	Units        int     `json:"units"`
 	Silent       int     `json:"silent"`
-	Similarity   float64 `json:"similarity"`   // with the start
-	Displacement float64 `json:"displacement"` // root mean square of the layer's weights
+	Similarity   float64 `json:"similarity"`   // with the reference
+	Displacement float64 `json:"displacement"` // from it, root mean square of the layer's weights
 }
 
 // Findings are what the experiment leaves.
@@ -120,8 +118,14 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, job dyna
 	}
 	findings.Table = e.table()
 	findings.Summary = e.summary(job.Seconds(began))
-	var err error
-	findings.Figures, err = e.figures()
+	figures, err := Figures(config, []Findings{findings})
+	if err != nil {
+		return findings, err
+	}
+	tuning, err := dynamics.Draw(func() (*draw.Illustration, error) {
+		return e.tuningFigure(gathering{config, []Findings{findings}}.protocol())
+	})
+	findings.Figures = append(figures, tuning...)
 	return findings, err
 }
 
@@ -133,14 +137,12 @@ type experiment struct {
 	session *train.Session
 	layout  kernels.Layout
 	probes  mnist.Examples // the first of the test examples
-	courses []*course
-	fisher  [][]float64 // of each layer: the mean over looks at the drift
-	layers  []Motions
-	all     Motions
-	lags    [][]float64 // under drift, of each layer: the similarity of looks 1, 2, ... apart
+	before  course         // until the reference
+	courses []course       // from it, in the order of Conditions
+	fisher  Fisher
 }
 
-// course is the time course of a network.
+// course is the looks at a network, the first at its start.
 type course struct {
 	condition string
 	looks     []look
@@ -148,109 +150,53 @@ type course struct {
 
 // look is a network at some time.
 type look struct {
-	step                int
-	accuracy, loss      float64
-	trainingLoss        float64
-	similarity, squares []float64 // of each layer: with the start, and the mean squared displacement
-	silent              []int
-	state               *kernels.State // but not without noise
-	layers              []Representation
+	step           int // from the reference
+	accuracy, loss float64
+	trainingLoss   float64
+	silent         []int // of each layer
+	state          *kernels.State
+	layers         []Representation
 	// of each unit of the last hidden layer: its mean responses to the probes of each class
 	classMeans [][]float64
 }
 
-// fisherLooks is the number of looks at the drift over which the Fisher information is averaged, equally spaced, the
-// last at the end.
-const fisherLooks = 8
+// fisherWork is the share of the spectra at the end, for the progress.
+const fisherWork = 0.2
 
-// fitWork is the share of the fits at the end, for the progress.
-const fitWork = 0.02
-
-// addFisher adds the Fisher information of a state to the mean over looks.
-func (e *experiment) addFisher(ctx context.Context, state *kernels.State) error {
-	sums, err := e.session.Gradients(ctx, []*kernels.State{state}, kernels.Accumulate{AtMu: true}, 1, nil)
+func (e *experiment) measure(ctx context.Context) error {
+	set, start := e.network.Set, e.network.State
+	config := e.network.Config
+	config.Batch, config.Threads = e.Batch, e.Threads
+	config.Lambda, config.Layers.Lambda, config.Numbers = e.Prior, nil, nil
+	law, err := graph.ParseTerm("prior = lambda*mu^2/2")
 	if err != nil {
 		return err
 	}
-	for l, shape := range e.layout.Layers {
-		if l == len(e.fisher) {
-			e.fisher = append(e.fisher, make([]float64, shape.In*shape.Out))
-		}
-		floats.AddScaled(e.fisher[l], 1./float64(min(fisherLooks, e.Looks)),
-			fisher(e.layout, l, e.session.Examples(), sums[0]))
-	}
-	return nil
-}
-
-func (e *experiment) measure(ctx context.Context) error {
-	set, start, config := e.network.Set, e.network.State, e.network.Config
-	config.Batch, config.Threads = e.Batch, e.Threads
-	var err error
+	config.Costs = train.Costs{law}
 	if e.session, err = train.Open(set, config); err != nil {
 		return err
 	}
 	e.layout = start.Layout
-	e.probes = set.Test
-	if e.Probes < set.Test.N() {
-		e.probes = set.Test.Slice(0, e.Probes)
-	}
-	fluctuations, err := e.session.Fluctuate(kernels.Langevin{}, e.members()...)
+	e.probes = first(set.Test, e.Probes)
+	from := train.Fluctuation{Start: start.State, Seed: uint64(e.Seed), StepSize: e.StepSize, Temperature: e.Temperature}
+	before, err := e.run(ctx, 0, e.burnInLooks(), e.BurnIn, []string{settling}, from)
 	if err != nil {
 		return err
 	}
-	defer fluctuations.Close()
-	for _, condition := range Conditions() {
-		e.courses = append(e.courses, &course{condition: condition})
-	}
-	var before []*kernels.State // at the last look
-	for i := range e.Looks + 1 {
-		at := i * e.Steps / e.Looks
-		var now standing
-		kept, err := e.job.Parts.Read(lookPart(i), &now)
-		if err != nil {
-			return err
-		}
-		if !kept {
-			if now, err = e.fluctuate(ctx, fluctuations, i, before); err != nil {
-				return err
-			}
-		}
-		e.job.Tell((1-fitWork)*float64(at)/float64(e.Steps), "fluctuating")
-		before = nil
-		for m, c := range e.courses {
-			state := *start.State // except mu
-			state.Mu = now.Mu[m]
-			before = append(before, &state)
-			if err := e.look(c, at, now.Loss[m], &state); err != nil {
-				return err
-			}
-			if c.condition == fluctuation && i > 0 && (i*fisherLooks/e.Looks > (i-1)*fisherLooks/e.Looks) {
-				if err := e.addFisher(ctx, &state); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	e.job.Tell(1-fitWork, "fitting slopes")
-	for l := range e.layout.Layers {
-		m, err := e.compare(l, l+1)
-		if err != nil {
-			return fmt.Errorf("layer %d: %w", l+1, err)
-		}
-		e.layers = append(e.layers, m)
-	}
-	if e.all, err = e.compare(0, len(e.layout.Layers)); err != nil {
+	e.before = before[0]
+	from.Start = e.before.looks[len(e.before.looks)-1].state
+	alone, cold := from, from
+	alone.Uncorrected, cold.Temperature = true, 0
+	if e.courses, err = e.run(ctx, e.BurnIn, e.Looks, e.Steps, Conditions(), from, alone, cold); err != nil {
 		return err
 	}
-	for l := range e.layout.Layers {
-		var looks []Representation
-		for _, k := range e.courses[0].looks {
-			looks = append(looks, k.layers[l])
-		}
-		e.lags = append(e.lags, overLags(looks))
-	}
-	e.job.Tell(1, "fitting slopes")
-	return nil
+	e.fisher, err = e.measureFisher(ctx)
+	return err
+}
+
+// first are the first examples, or all if there are fewer.
+func first(e mnist.Examples, n int) mnist.Examples {
+	return e.Slice(0, min(n, e.N()))
 }
 
 // standing is the state of the networks at a look.
@@ -259,84 +205,101 @@ type standing struct {
 	Loss []float64 // of the minibatches since the look before
 }
 
-func lookPart(i int) string { return fmt.Sprintf("look%d", i) }
-
-// fluctuate runs the networks from the look before, with these states, to look i, and keeps their state.
-func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, i int,
-	before []*kernels.State) (standing, error) {
-	var now standing
-	if i > 0 {
-		if from := (i - 1) * e.Steps / e.Looks; f.Step() != from { // earlier states were kept
-			if err := f.Continue(from, before); err != nil {
-				return now, err
+// run takes networks, which are at a step since the trained network, through further steps, and looks at them. They
+// share minibatches and noise.
+func (e *experiment) run(ctx context.Context, step, looks, steps int, conditions []string,
+	members ...train.Fluctuation) ([]course, error) {
+	f, err := e.session.Fluctuate(kernels.Langevin{}, members...)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	courses := make([]course, len(members))
+	states := make([]*kernels.State, len(members))
+	for m := range members {
+		courses[m].condition, states[m] = conditions[m], members[m].Start
+	}
+	total := float64(e.BurnIn + len(Conditions())*e.Steps)
+	done := float64(min(step, e.BurnIn)) // of total
+	tell := func(steps int) {
+		e.job.Tell((1-fisherWork)*(done+float64(steps*len(members)))/total, "fluctuating")
+	}
+	for i := range looks + 1 {
+		at := step + i*steps/looks
+		now, err := dynamics.Part(e.job.Parts, fmt.Sprintf("%s%d", conditions[0], at), func() (standing, error) {
+			return e.fluctuate(ctx, f, step+max(0, i-1)*steps/looks, at, states, conditions, func(reached int) {
+				tell(reached - step)
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+		tell(at - step)
+		for m, member := range members {
+			state := *member.Start // except mu
+			state.Mu = now.Mu[m]
+			states[m] = &state
+			k, err := e.look(at-e.BurnIn, &state)
+			if err != nil {
+				return nil, err
 			}
+			if k.trainingLoss = now.Loss[m]; i == 0 {
+				k.trainingLoss = math.NaN()
+			}
+			courses[m].looks = append(courses[m].looks, k)
 		}
 	}
-	at := i * e.Steps / e.Looks
-	if err := f.Run(ctx, at-f.Step(), func(done, steps int) {
-		share := float64(at-steps+done) / float64(e.Steps)
-		e.job.Tell((1-fitWork)*share, "fluctuating")
-	}); err != nil {
-		return now, err
+	return courses, nil
+}
+
+// fluctuate runs the networks from a step, where they have the given states, to another.
+func (e *experiment) fluctuate(ctx context.Context, f *train.Fluctuations, from, to int, states []*kernels.State,
+	conditions []string, reached func(step int)) (now standing, err error) {
+	if f.Step() != from { // earlier states were kept, or this is the reference
+		if err := f.Continue(from, states); err != nil {
+			return now, err
+		}
 	}
-	for m, c := range e.courses {
+	if err := f.Run(ctx, to-from, func(done, _ int) { reached(from + done) }); err != nil {
+		return now, e.explained(err, conditions[0])
+	}
+	for m, condition := range conditions {
 		state, err := f.State(m)
 		if err != nil {
-			var diverged *train.DivergedError
-			if errors.As(err, &diverged) {
-				return now, fmt.Errorf("%s: %w: want a smaller --step-size than %g, or a lower --temperature than %g", c.condition,
-					err, e.StepSize, e.Temperature)
-			}
-			return now, err
+			return now, e.explained(err, condition)
 		}
 		now.Mu, now.Loss = append(now.Mu, state.Mu), append(now.Loss, f.Loss(m))
 	}
-	return now, e.job.Parts.Write(lookPart(i), now)
+	return now, nil
 }
 
-// members are the networks of the conditions: they share start, minibatches and noise.
-func (e *experiment) members() []train.Fluctuation {
-	m := train.Fluctuation{Start: e.network.State.State, Seed: uint64(e.Seed), StepSize: e.StepSize,
-		Temperature: e.Temperature}
-	alone, cold := m, m
-	alone.Uncorrected = true
-	cold.Temperature = 0
-	return []train.Fluctuation{m, alone, cold}
+// explained says what to do about a network that diverged.
+func (e *experiment) explained(err error, condition string) error {
+	var diverged *train.DivergedError
+	if errors.As(err, &diverged) {
+		return fmt.Errorf("%s: %w: want a smaller --step-size than %g, or a lower --temperature than %g", condition, err,
+			e.StepSize, e.Temperature)
+	}
+	return err
 }
 
-// look notes the state of a network.
-func (e *experiment) look(c *course, step int, trainingLoss float64, state *kernels.State) error {
+// look looks at a network.
+func (e *experiment) look(step int, state *kernels.State) (look, error) {
 	set := e.network.Set
+	k := look{step: step, state: state}
 	answers, err := e.session.Activations(state, set.Test, e.Threads)
 	if err != nil {
-		return err
-	}
-	k := look{step: step, trainingLoss: trainingLoss}
-	if step == 0 {
-		k.trainingLoss = math.NaN()
+		return k, err
 	}
 	k.accuracy, k.loss = accuracy(answers[len(answers)-1], set.Test.Labels)
 	for l, shape := range e.layout.Layers {
 		r := NewRepresentation(answers[l][:e.probes.N()*shape.Out], shape.Out)
 		k.layers, k.silent = append(k.layers, r), append(k.silent, r.Silent())
-		begin := r
-		if len(c.looks) > 0 {
-			begin = c.looks[0].layers[l]
-		}
-		k.similarity = append(k.similarity, begin.Similarity(r))
-		k.squares = append(k.squares, mean(displacements(e.layout, l, e.network.State.State, state)))
 	}
 	if hidden := len(e.layout.Layers) - 2; hidden >= 0 {
 		k.classMeans = meansOf(answers[hidden], e.layout.Layers[hidden].Out, e.probes.Labels, set.Classes)
 	}
-	if c.condition != descent {
-		k.state = state
-	}
-	if c.condition != fluctuation && len(c.looks) > 0 {
-		k.layers = nil // only the first is used for comparison
-	}
-	c.looks = append(c.looks, k)
-	return nil
+	return k, nil
 }
 
 // meansOf are the mean responses of each unit to the probes of each class.
@@ -355,59 +318,20 @@ func meansOf(responses []float32, units int, labels []byte, classes int) [][]flo
 	return list
 }
 
-// lag is the number of looks over which squared displacements are measured: a quarter of all.
-func (e *experiment) lag() int { return max(1, e.Looks/4) }
-
-// compare compares the motion of the synapses of layers from to end-1 with their curvature.
-func (e *experiment) compare(from, end int) (Motions, error) {
-	var all Motions
-	var curvature, weights []float64
-	for l := from; l < end; l++ {
-		curvature = append(curvature, e.fisher[l]...)
-		weights = append(weights, displacements(e.layout, l, kernels.NewState(e.layout, 0), e.network.State.State)...)
-	}
-	all.Synapses, all.Weight, all.Fisher = len(curvature), math.Sqrt(mean(weights)), mean(curvature)
-	bootstrap := analysis.Bootstrap{Seed: uint64(e.Seed), Resamples: e.Resamples}
-	var gone [2][]float64
-	for i, c := range e.courses[:2] {
-		var states []*kernels.State
-		for _, k := range c.looks {
-			states = append(states, k.state)
-		}
-		var whole []float64
-		for l := from; l < end; l++ {
-			gone[i] = append(gone[i], overWindows(e.layout, l, states, e.lag())...)
-			whole = append(whole, displacements(e.layout, l, states[0], states[len(states)-1])...)
-		}
-		slope, err := analysis.FitSlope(curvature, gone[i], bootstrap)
-		if err != nil {
-			return all, fmt.Errorf("drift: %s: %w", c.condition, err)
-		}
-		m := Motion{Displacement: math.Sqrt(mean(whole)), Lagged: math.Sqrt(mean(gone[i])), Slope: slope,
-			LowShare: lowShare(gone[i], curvature)}
-		if c.condition == fluctuation {
-			all.Drift = m
-		} else {
-			all.Control = m
-		}
-	}
-	var err error
-	all.Relative, err = analysis.FitSlope(curvature, floats.DivTo(make([]float64, len(curvature)), gone[0], gone[1]),
-		bootstrap)
-	all.drift, all.control = binned(gone[0], curvature, drawnBins), binned(gone[1], curvature, drawnBins)
-	return all, err
-}
+// reference is the network at the end of burn-in.
+func (e *experiment) reference() look { return e.courses[0].looks[0] }
 
 func (e *experiment) table() []Row {
 	var rows []Row
-	for _, c := range e.courses {
+	reference := e.reference()
+	for _, c := range append([]course{e.before}, e.courses...) {
 		for _, k := range c.looks {
 			for l, shape := range e.layout.Layers {
 				rows = append(rows, Row{
-					Condition: c.condition, Step: k.step, Time: e.time(k.step), Accuracy: k.accuracy, Loss: k.loss,
-					TrainingLoss: k.trainingLoss,
-					Layer:        l + 1, Units: shape.Out, Silent: k.silent[l], Similarity: k.similarity[l],
-					Displacement: math.Sqrt(k.squares[l]),
+					Condition: c.condition, Step: k.step, Time: e.StepSize * float64(k.step), Accuracy: k.accuracy, Loss: k.loss,
+					TrainingLoss: k.trainingLoss, Layer: l + 1, Units: shape.Out, Silent: k.silent[l],
+					Similarity:   reference.layers[l].Similarity(k.layers[l]),
+					Displacement: math.Sqrt(squares(e.layout, l, reference.state, k.state)),
 				})
 			}
 		}
@@ -415,40 +339,59 @@ func (e *experiment) table() []Row {
 	return rows
 }
 
-// hidden is the mean similarity with the start of the units of all hidden layers.
-func (e *experiment) hidden(k look) float64 {
+// hidden is the mean similarity of the units of all hidden layers at two looks; NaN if there are none.
+func (e *experiment) hidden(a, b look) float64 {
 	sum, units := 0.0, 0.0
 	for l, shape := range e.layout.Layers[:len(e.layout.Layers)-1] {
-		sum += k.similarity[l] * float64(shape.Out)
+		sum += a.layers[l].Similarity(b.layers[l]) * float64(shape.Out)
 		units += float64(shape.Out)
 	}
 	return sum / units
 }
 
-// time is that of the diffusion: eps times steps.
-func (e *experiment) time(step int) float64 { return e.StepSize * float64(step) }
-
 func (e *experiment) summary(seconds float64) Summary {
-	first := e.courses[0].looks[0]
+	trained, reference := e.before.looks[0], e.reference()
 	s := Summary{
 		Data: e.network.Set.Name, Network: e.network.ID, Seed: uint64(e.Seed), Test: e.network.Set.Test.N(),
-		Probes:   e.probes.N(),
-		StepSize: e.StepSize, Temperature: e.Temperature, Batch: e.Batch, Steps: e.Steps,
-		Epochs: float64(e.Steps) / float64(e.session.StepsPerEpoch()),
-		Time:   e.time(e.Steps), Accuracy: first.accuracy, Loss: first.loss, All: e.all, Layers: e.layers,
-		Kernels: e.session.Device.Kernels, Seconds: seconds,
+		Probes: e.probes.N(), Prior: e.Prior, StepSize: e.StepSize, Temperature: e.Temperature, Batch: e.Batch,
+		BurnIn: e.BurnIn, Steps: e.Steps, Relaxation: e.relaxation(), Accuracy: trained.accuracy, Loss: trained.loss,
+		Fisher: e.fisher, Kernels: e.session.Device.Kernels, Seconds: seconds,
+	}
+	s.Sizes = append(s.Sizes, e.layout.Layers[0].In)
+	for _, shape := range e.layout.Layers {
+		s.Sizes = append(s.Sizes, shape.Out)
 	}
 	for _, c := range e.courses {
 		last := c.looks[len(c.looks)-1]
-		o := Outcome{
-			Condition: c.condition, Accuracy: last.accuracy, LowestAccuracy: 1, Loss: last.loss, LowestLoss: math.Inf(1),
-			Similarity: last.similarity, Hidden: e.hidden(last), Silent: last.silent,
-		}
-		for _, k := range c.looks {
+		o := Outcome{Condition: c.condition, LowestAccuracy: 1, Hidden: e.hidden(reference, last), Silent: last.silent}
+		var accuracies, losses, training []float64
+		for _, k := range c.looks[1:] {
 			o.LowestAccuracy = min(o.LowestAccuracy, k.accuracy)
-			o.LowestLoss, o.HighestLoss = min(o.LowestLoss, k.loss), max(o.HighestLoss, k.loss)
+			accuracies, losses, training = append(accuracies, k.accuracy), append(losses, k.loss),
+				append(training, k.trainingLoss)
 		}
+		o.Accuracy, o.Loss, o.TrainingLoss = newCourse(accuracies), newCourse(losses), newCourse(training)
+		sum, weights := 0.0, 0.0
+		for l, shape := range e.layout.Layers {
+			o.Similarity = append(o.Similarity, reference.layers[l].Similarity(last.layers[l]))
+			sum += float64(shape.In*shape.Out) * squares(e.layout, l, reference.state, last.state)
+			weights += float64(shape.In * shape.Out)
+		}
+		o.Displacement = math.Sqrt(sum / weights)
 		s.Outcomes = append(s.Outcomes, o)
 	}
+	looks := e.courses[0].looks
+	for l := range e.layout.Layers {
+		var lags []float64
+		for lag := 1; lag <= e.Looks; lag++ {
+			lags = append(lags, pairs(0, e.Looks, lag, func(i, j int) float64 {
+				return looks[i].layers[l].Similarity(looks[j].layers[l])
+			}))
+		}
+		s.Lags = append(s.Lags, lags)
+	}
+	hidden := func(i, j int) float64 { return e.hidden(looks[i], looks[j]) }
+	half := e.Looks / 2
+	s.Aging = pairs(e.Looks-half, e.Looks, e.Looks/4, hidden) - pairs(0, half, e.Looks/4, hidden)
 	return s
 }

@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"quantal/dynamics"
 	"quantal/results/draw"
+	"quantal/results/tables"
 )
-
-// drawnBins is the number of dots that show the synapses of a layer.
-const drawnBins = 25
 
 // Sources of numbers.
 const (
@@ -22,7 +19,7 @@ const (
 
 func lookOf(condition string) (draw.Color, bool) {
 	switch condition {
-	case fluctuation:
+	case settling, fluctuation:
 		return draw.Blue, false
 	case control:
 		return draw.Red, false
@@ -41,218 +38,244 @@ func names(condition string) string {
 	return "noise and gradient"
 }
 
-// layerName is the name of a layer, counted from 0, in a key.
-func (e *experiment) layerName(l int) string {
-	if l == len(e.layout.Layers)-1 {
-		return "outputs"
-	}
-	return fmt.Sprintf("hidden layer %d", l+1)
-}
-
 var layerColors = []draw.Color{draw.Purple, draw.Green, draw.Sky}
 
-func (e *experiment) layerColor(l int) draw.Color {
-	if l == len(e.layout.Layers)-1 {
+func layerColor(l, layers int) draw.Color {
+	if l == layers-1 {
 		return draw.Orange
 	}
 	return layerColors[l%len(layerColors)]
 }
 
-func (e *experiment) figures() ([]draw.Illustration, error) {
-	return dynamics.Draw(e.driftFigure, e.curvatureFigure, e.tuningFigure)
+// Figures draws what one network or several of one size have found: means, with bands of the 95 % interval over
+// networks.
+func Figures(c Config, networks []Findings) ([]draw.Illustration, error) {
+	g := gathering{c, networks}
+	return dynamics.Draw(g.driftFigure, g.spectrumFigure)
+}
+
+// gathering is the findings that a figure shows.
+type gathering struct {
+	Config
+	networks []Findings
+}
+
+// mean is the mean over networks of a number, and half of its interval, 0 for one network.
+func (g gathering) mean(of func(Findings) float64) (mean, half float64) {
+	var values []float64
+	for _, n := range g.networks {
+		values = append(values, of(n))
+	}
+	i := tables.NewInterval(values)
+	return i.Mean, i.HalfWidth
+}
+
+// text is the mean with its interval.
+func (g gathering) text(format string, of func(Findings) float64) string {
+	mean, half := g.mean(of)
+	if len(g.networks) == 1 {
+		return fmt.Sprintf(format, mean)
+	}
+	return fmt.Sprintf(format+" ± "+strings.Replace(format, "+", "", 1), mean, half)
+}
+
+// banded draws a curve of means with their intervals.
+func (g gathering) banded(s *dynamics.Sheet, source string, c draw.Curve, y func(f Findings, i int) float64) {
+	var halves []float64
+	for i := range c.X {
+		mean, half := g.mean(func(f Findings) float64 { return y(f, i) })
+		c.Y, halves = append(c.Y, mean), append(halves, half)
+	}
+	if len(g.networks) == 1 {
+		s.Curve(source, c)
+		return
+	}
+	s.Banded(source, c, halves)
+}
+
+// rows are the indices in the tables, which are alike, of the looks at a layer under some conditions, and their steps in
+// thousands.
+func (g gathering) rows(layer int, conditions ...string) (rows []int, x []float64) {
+	for i, r := range g.networks[0].Table {
+		for _, c := range conditions {
+			if r.Condition == c && r.Layer == layer+1 && !(c == settling && r.Step == 0) {
+				rows, x = append(rows, i), append(x, float64(r.Step)/1000)
+			}
+		}
+	}
+	return rows, x
 }
 
 // protocol says how the figure was made.
-func (e *experiment) protocol() string {
-	return fmt.Sprintf("Network %s, %s, %s; step size %g, temperature %g, minibatches of %d, %d steps (%.3g epochs), "+
-		"seed %d, %s kernels.",
-		e.network.ID, filepath.Base(e.network.Set.Name), shapeOf(e), e.StepSize, e.Temperature, e.Batch, e.Steps,
-		float64(e.Steps)/float64(e.session.StepsPerEpoch()), e.Seed, e.session.Device.Kernels)
-}
-
-func shapeOf(e *experiment) string {
-	var sizes []string
-	for _, l := range e.layout.Layers {
-		sizes = append(sizes, fmt.Sprint(l.In))
+func (g gathering) protocol() string {
+	s := g.networks[0].Summary
+	who := "Network " + s.Network
+	if n := len(g.networks); n > 1 {
+		who = fmt.Sprintf("Means of %d networks with 95 %% intervals", n)
 	}
-	return strings.Join(append(sizes, fmt.Sprint(e.layout.Layers[len(e.layout.Layers)-1].Out)), "-")
+	sizes := strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Sizes), "[]"), " ", "-")
+	return fmt.Sprintf("%s, %s, %s; prior of precision %g, temperature %g, step size %g, minibatches of %d, %d steps after "+
+		"%d of burn-in (%.3g and %.3g times the relaxation of free directions), %s kernels.", who, filepath.Base(s.Data), sizes,
+		s.Prior, s.Temperature, s.StepSize, s.Batch, s.Steps, s.BurnIn, float64(s.Steps)/s.Relaxation,
+		float64(s.BurnIn)/s.Relaxation, s.Kernels)
 }
 
-// thousands are steps in the units of the axes.
-func (c *course) thousands() []float64 {
-	var x []float64
-	for _, k := range c.looks {
-		x = append(x, float64(k.step)/1000)
-	}
-	return x
-}
-
-func (c *course) each(of func(k look) float64) []float64 {
-	var y []float64
-	for _, k := range c.looks {
-		y = append(y, of(k))
-	}
-	return y
-}
-
-// driftFigure: accuracy, representations, and the motion of weights.
-func (e *experiment) driftFigure() (*draw.Illustration, error) {
+// driftFigure: accuracy, loss and representations.
+func (g gathering) driftFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
-	steps := draw.Axis{Label: "Steps (thousands)"}
+	first := g.networks[0].Summary
+	layers := len(first.Sizes) - 1
+	steps := draw.Axis{Label: "Steps from the reference (thousands)"}
+	low := 0.
+	course := func(layer int, label string, color draw.Color, dashed bool, of func(Row) float64, conditions ...string) {
+		rows, x := g.rows(layer, conditions...)
+		g.banded(s, fromSampling+", "+conditions[len(conditions)-1],
+			draw.Curve{Label: label, X: x, Color: color, Dashed: dashed},
+			func(f Findings, i int) float64 {
+				y := of(f.Table[rows[i]])
+				low = min(low, y)
+				return y
+			})
+	}
+	withBurnIn := func(condition string) []string {
+		if condition == fluctuation {
+			return []string{settling, condition}
+		}
+		return []string{condition}
+	}
 	s.Panel("", steps, draw.Axis{Label: "Test accuracy (%)", Max: 100})
-	for _, c := range e.courses {
-		color, dashed := lookOf(c.condition)
-		s.Curve(fromSampling, draw.Curve{
-			Label: names(c.condition), X: c.thousands(), Y: c.each(func(k look) float64 { return 100 * k.accuracy }),
-			Color: color, Dashed: dashed,
-		})
+	for _, c := range Conditions() {
+		color, dashed := lookOf(c)
+		course(0, names(c), color, dashed, func(r Row) float64 { return 100 * r.Accuracy }, withBurnIn(c)...)
 	}
-	s.Panel("", steps, draw.Axis{Label: "Displacement of weights, rms"})
-	for _, c := range e.courses {
-		color, dashed := lookOf(c.condition)
-		s.Curve(fromSampling,
-			draw.Curve{X: c.thousands(), Y: c.each(func(k look) float64 { return math.Sqrt(e.overLayers(k.squares)) }),
-				Color: color, Dashed: dashed})
-	}
-	walk := draw.Curve{Label: "free diffusion, √(2Tεt)", Color: draw.Ink, Thin: true}
-	for _, k := range e.courses[0].looks {
-		walk.X, walk.Y = append(walk.X, float64(k.step)/1000), append(walk.Y, math.Sqrt(2*e.Temperature*e.time(k.step)))
-	}
-	s.Curve(fromTheory, walk)
-	low := 0.0
-	for _, c := range e.courses {
-		for _, k := range c.looks {
-			for _, v := range k.similarity {
-				low = min(low, v)
-			}
+	s.Panel("", steps, draw.Axis{Label: "Loss (nats)"})
+	for _, c := range []string{fluctuation, descent} {
+		color, dashed := lookOf(c)
+		label := ""
+		if c == fluctuation {
+			label = "test images"
+		}
+		course(0, label, color, dashed, func(r Row) float64 { return r.Loss }, withBurnIn(c)...)
+		if c == fluctuation {
+			course(0, "training minibatches", draw.Ink, false, func(r Row) float64 { return r.TrainingLoss },
+				withBurnIn(c)...)
 		}
 	}
-	similarity := draw.Axis{Label: "Similarity to the start", Min: low, Max: 1.03}
-	s.Panel("", steps, similarity)
-	for l := range e.layout.Layers {
-		for _, c := range e.courses[:2] {
-			line := draw.Curve{
-				X: c.thousands(), Y: c.each(func(k look) float64 { return k.similarity[l] }), Color: e.layerColor(l),
-				Dashed: c.condition == control,
-			}
-			switch {
-			case c.condition == fluctuation:
-				line.Label = e.layerName(l)
-			case l == 0:
-				line.Label = "dashed: noise without gradient"
-			}
-			s.Curve(fromSampling+", "+c.condition, line)
+	s.FromZero()
+	low = 0
+	s.Panel("", steps, draw.Axis{Label: "Similarity to the reference", Max: 1.03})
+	similarity := s.Last()
+	for l := range layers {
+		course(l, layerName(l, layers), layerColor(l, layers), false, func(r Row) float64 { return r.Similarity },
+			settling, fluctuation)
+		label := ""
+		if l == 0 {
+			label = "dashed: gradient without noise"
 		}
+		course(l, label, layerColor(l, layers), true, func(r Row) float64 { return r.Similarity }, descent)
 	}
+	similarity.Y.Min = low
 	s.Panel("", draw.Axis{Label: "Lag (thousands of steps)"}, draw.Axis{Label: "Similarity at a lag", Min: low, Max: 1.03})
-	for l, lags := range e.lags {
-		line := draw.Curve{Color: e.layerColor(l), X: []float64{0}, Y: []float64{1}}
-		for i, v := range lags {
-			line.X, line.Y = append(line.X, float64((i+1)*e.Steps)/float64(e.Looks)/1000), append(line.Y, v)
+	for l := range layers {
+		line := draw.Curve{Color: layerColor(l, layers)}
+		for i := range first.Lags[l] {
+			line.X = append(line.X, float64((i+1)*first.Steps)/float64(len(first.Lags[l]))/1000)
 		}
-		s.Curve(fromSampling, line)
+		g.banded(s, fromSampling, line, func(f Findings, i int) float64 { return f.Summary.Lags[l][i] })
 	}
-	a, b := e.courses[0].looks[0], e.courses[0].looks[e.Looks]
-	alone := e.courses[1].looks[e.Looks]
-	var parts []string
-	for l := range e.layout.Layers {
-		parts = append(parts, fmt.Sprintf("%s %.3f (noise without gradient %.3f)", e.layerName(l), b.similarity[l],
-			alone.similarity[l]))
+	drift := func(f Findings) Outcome { return f.Summary.Outcomes[0] }
+	var ends []string
+	for l := range layers {
+		ends = append(ends, layerName(l, layers)+" "+
+			g.text("%.3f", func(f Findings) float64 { return drift(f).Similarity[l] }))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
-		Name: "drift", Title: "Representations drift while the task is still solved (ISD, after Kappel et al. 2018)",
-		Caption: fmt.Sprintf("Synapses of a trained network fluctuate by Langevin dynamics. A: accuracy on %d test "+
-			"images with the weights as they are, %.2f %% at "+
-			"the start and %.2f %% at the end; without the gradient %.2f %%. B: root mean squared displacement of the "+
-			"weights of all layers, biases aside. "+
-			"C: Pearson correlation, over %d fixed test images, of each unit's response with its response at the start, "+
-			"mean over the units of a layer; at "+
-			"the end: %s; of all hidden units %.3f. D: the same between any two looks under noise and gradient, over their "+
-			"distance in time. ",
-			e.network.Set.Test.N(), 100*a.accuracy, 100*b.accuracy, 100*alone.accuracy, e.probes.N(), strings.Join(parts, ", "),
-			e.hidden(b)) + e.protocol(),
+		Name: "drift", Title: "Representations drift while loss and accuracy stay (ISD, after Kappel et al. 2018)",
+		Caption: fmt.Sprintf("Synapses of a trained network fluctuate by Langevin dynamics under a normal prior. The "+
+			"reference, at 0, is the end of burn-in. A: accuracy on %d test images with the weights as they are, %s %% for "+
+			"the trained network and %s %% on average after the reference, where it changes by %s points from the first "+
+			"look to the last (straight line). B: mean negative log-likelihood, under noise and gradient, and dashed of the "+
+			"test images without noise; after the reference the training loss is %s, and changes by %s, the test loss is %s, "+
+			"and changes by %s. C: Pearson correlation, over %d fixed test images, of each unit's response with its response "+
+			"at the reference, mean over the units of a layer; at the end: %s. D: the same between any two looks after the "+
+			"reference, over their distance in time; hidden units a quarter of the time apart are more alike by %s in the "+
+			"second half than in the first. ", first.Test,
+			g.text("%.2f", func(f Findings) float64 { return 100 * f.Summary.Accuracy }),
+			g.text("%.2f", func(f Findings) float64 { return 100 * drift(f).Accuracy.Mean }),
+			g.text("%+.2f", func(f Findings) float64 { return 100 * drift(f).Accuracy.Change }),
+			g.text("%.4f", func(f Findings) float64 { return drift(f).TrainingLoss.Mean }),
+			g.text("%+.4f", func(f Findings) float64 { return drift(f).TrainingLoss.Change }),
+			g.text("%.4f", func(f Findings) float64 { return drift(f).Loss.Mean }),
+			g.text("%+.4f", func(f Findings) float64 { return drift(f).Loss.Change }),
+			first.Probes, strings.Join(ends, ", "),
+			g.text("%+.3f", func(f Findings) float64 { return f.Summary.Aging })) + g.protocol(),
 	})
 }
 
-// overLayers is the mean over all weights of means of layers.
-func (e *experiment) overLayers(means []float64) float64 {
-	sum, n := 0.0, 0.0
-	for l, shape := range e.layout.Layers {
-		weights := float64(shape.In * shape.Out)
-		sum += means[l] * weights
-		n += weights
-	}
-	return sum / n
-}
-
-// curvatureFigure: displacement against Fisher information, of all synapses and layer by layer.
-func (e *experiment) curvatureFigure() (*draw.Illustration, error) {
+// spectrumFigure: displacement along the eigenvectors of the Fisher information.
+func (g gathering) spectrumFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
-	free := 2 * e.Temperature * e.time(e.Steps) * float64(e.lag()) / float64(e.Looks)
-	low, high := free, free
-	panels, titles := []Motions{e.all}, []string{"all weights"}
-	if len(e.layers) > 1 {
-		panels = append(panels, e.layers...)
-		for l := range e.layers {
-			titles = append(titles, "weights of "+e.layerName(l))
-		}
-	}
-	for _, m := range panels {
-		for _, b := range slices.Concat(m.drift, m.control) {
-			if b.displacement > 0 {
-				low, high = min(low, b.displacement), max(high, b.displacement)
-			}
-		}
-	}
+	fisher := g.networks[0].Summary.Fisher
 	var notes []string
-	for i, m := range panels {
-		y := draw.Axis{Log: true, Min: low / 1.3, Max: 2.6 * high}
-		if i%2 == 0 {
-			y.Label = "Squared displacement"
+	for i, m := range fisher.Motions {
+		y := draw.Axis{Log: true}
+		if i == 0 {
+			y.Label = "Share above"
 		}
-		s.Panel(titles[i], draw.Axis{Label: "Fisher information", Log: true, Room: 4}, y)
-		ends := noRange()
-		for _, part := range []struct {
-			condition string
-			bins      []bin
-		}{{control, m.control}, {fluctuation, m.drift}} {
-			color, _ := lookOf(part.condition)
-			p := draw.Points{Label: names(part.condition), Color: color}
-			for _, b := range part.bins {
-				p.X, p.Y = append(p.X, b.curvature), append(p.Y, b.displacement)
-				ends[0], ends[1] = min(ends[0], b.curvature), max(ends[1], b.curvature)
+		s.Panel(fmt.Sprintf("after %d steps", m.Steps), draw.Axis{Label: "Eigenvalue / prior", Log: true, Room: 4}, y)
+		for _, k := range []struct {
+			source string
+			curve  draw.Curve
+			of     func(Shares) float64
+		}{
+			{fromSampling + ", " + control, draw.Curve{Label: "free diffusion", Color: draw.Red},
+				func(s Shares) float64 { return s.Isotropic }},
+			{fromSampling, draw.Curve{Label: "drift", Color: draw.Blue}, func(s Shares) float64 { return s.Drift }},
+			{fromTheory, draw.Curve{Label: "quadratic loss, with minibatches", Color: draw.Ink, Thin: true},
+				func(s Shares) float64 { return s.Minibatch }},
+			{fromTheory, draw.Curve{Label: "quadratic loss", Color: draw.Ink, Thin: true, Dashed: true},
+				func(s Shares) float64 { return s.Quadratic }},
+		} {
+			for _, a := range m.Above {
+				k.curve.X = append(k.curve.X, a.Over)
 			}
-			s.Points(fromSampling, p)
+			if i > 0 {
+				k.curve.Label = ""
+			}
+			g.banded(s, k.source, k.curve, func(f Findings, at int) float64 {
+				share := k.of(f.Summary.Fisher.Motions[i].Above[at].Shares)
+				if share < 1e-6 { // less than a direction of a large network
+					return math.NaN()
+				}
+				return share
+			})
 		}
-		s.Curve(fromTheory, draw.Curve{Label: "free diffusion, 2Tεt", X: ends[:], Y: []float64{free, free}, Color: draw.Ink,
-			Thin: true})
-		s.Last().Note = fmt.Sprintf("slope %v\ncontrol %v\nratio %v", m.Drift.Slope, m.Control.Slope, m.Relative)
-		notes = append(notes,
-			fmt.Sprintf("%s: slope %v, control %v, of the ratio of the two %v; the half of lower Fisher information has "+
-				"%.1f %% of the squared "+
-				"displacement (control %.1f %%)", titles[i], m.Drift.Slope, m.Control.Slope, m.Relative, 100*m.Drift.LowShare,
-				100*m.Control.LowShare))
+		share := func(of func(Shares) float64) string {
+			return g.text("%.2f", func(f Findings) float64 { return 100 * of(f.Summary.Fisher.Motions[i].Above[0].Shares) })
+		}
+		notes = append(notes, fmt.Sprintf("after %d steps %s %% of the squared displacement is along the eigenvectors above "+
+			"1, of free diffusion %s %%, in a quadratic loss %s %%, with the noise of the minibatches %s %%", m.Steps,
+			share(func(s Shares) float64 { return s.Drift }), share(func(s Shares) float64 { return s.Isotropic }),
+			share(func(s Shares) float64 { return s.Quadratic }), share(func(s Shares) float64 { return s.Minibatch })))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
-		Name: "curvature", Title: "Synapses move farther in directions of low curvature (ISD, after Kappel et al. 2018)",
-		Caption: fmt.Sprintf("Squared displacement of synapses within a quarter of the run, mean over all such windows "+
-			"between looks, over the diagonal of their empirical "+
-			"Fisher information, the curvature of the summed negative log-likelihood, mean of %d looks at the drift. Dots: "+
-			"means of %d groups of synapses of "+
-			"similar Fisher information. Slopes are fitted to single synapses on logarithmic axes, with bootstrap 95 %% "+
-			"intervals over synapses; the last is "+
-			"that of a synapse's squared displacement over that of its twin in the control, which had the same noise. %s. ",
-			min(fisherLooks, e.Looks), drawnBins, strings.Join(notes, "; ")) + e.protocol(),
+		Name: "spectrum", Title: "Synapses move least along directions that the data determine",
+		Caption: fmt.Sprintf("Share of the squared displacement from the reference along the eigenvectors of the Fisher "+
+			"information there with an eigenvalue above that of the axis, in units of the prior's precision: above 1 the "+
+			"data determine a direction more than the prior does, which is so for %s of %d directions (the sum of lambda / "+
+			"(lambda + prior)). By Lanczos quadrature, %d products for each curve, from %d training images. Free diffusion: the "+
+			"same noise without the gradient; its share is that of the eigenvectors. Thin lines: what the curvature at the "+
+			"reference predicts for a loss that is quadratic around it, without and with the noise of the minibatches. %s. ",
+			g.text("%.0f", func(f Findings) float64 { return f.Summary.Fisher.Effective }), fisher.Synapses, g.Products,
+			fisher.Examples, strings.ToUpper(notes[0][:1])+notes[0][1:]+"; "+strings.Join(notes[1:], "; ")) + g.protocol(),
 	})
 }
-
-func noRange() [2]float64 { return [2]float64{math.Inf(1), 0} }
 
 // tuned is how many units the figure of tuning shows.
 const tuned = 6
 
 // tuningFigure: the responses of single units of the last hidden layer to the classes, over time.
-func (e *experiment) tuningFigure() (*draw.Illustration, error) {
+func (e *experiment) tuningFigure(protocol string) (*draw.Illustration, error) {
 	hidden := len(e.layout.Layers) - 2
 	if hidden < 0 {
 		return nil, nil
@@ -283,7 +306,7 @@ func (e *experiment) tuningFigure() (*draw.Illustration, error) {
 				Pale: 0.75 * (1 - float64(j)/float64(len(times)-1)),
 			}
 			if j == 0 {
-				line.Label, line.Color, line.Pale, line.Dashed = "at the start", draw.Ink, 0, true
+				line.Label, line.Color, line.Pale, line.Dashed = "at the reference", draw.Ink, 0, true
 			}
 			for class, v := range looks[t].classMeans[u] {
 				line.X, line.Y = append(line.X, float64(class)), append(line.Y, v)
@@ -295,7 +318,7 @@ func (e *experiment) tuningFigure() (*draw.Illustration, error) {
 	return s.Illustration(min(3, count), 58, draw.Illustration{
 		Name: "tuning", Title: "The responses of single units change",
 		Caption: fmt.Sprintf("Mean response of %d of the %d units of the last hidden layer, evenly spaced among those "+
-			"that respond at all, to the fixed test images of "+
-			"each class, under noise and gradient. ", count, e.layout.Layers[hidden].Out) + e.protocol(),
+			"that respond at all, to the fixed test images of each class, under noise and gradient. ", count,
+			e.layout.Layers[hidden].Out) + protocol,
 	})
 }

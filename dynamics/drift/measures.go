@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/kernels"
@@ -74,19 +73,6 @@ func (r Representation) Silent() int {
 	return n
 }
 
-// overLags is the mean similarity of all pairs of looks at lags of 1, 2, ... looks.
-func overLags(looks []Representation) []float64 {
-	var mean []float64
-	for lag := 1; lag < len(looks); lag++ {
-		sum := 0.0
-		for i := lag; i < len(looks); i++ {
-			sum += looks[i-lag].Similarity(looks[i])
-		}
-		mean = append(mean, sum/float64(len(looks)-lag))
-	}
-	return mean
-}
-
 // accuracy is the share of examples whose largest logit is the label's, and the mean negative log-likelihood in nats.
 func accuracy(logits []float32, labels []byte) (correct, loss float64) {
 	classes := len(logits) / len(labels)
@@ -103,115 +89,35 @@ func accuracy(logits []float32, labels []byte) (correct, loss float64) {
 	return correct / n, loss / n
 }
 
-// displacements are the squared distances by which the weights of a layer, without biases, have moved between two
-// states.
-func displacements(l kernels.Layout, layer int, from, to *kernels.State) []float64 {
-	var list []float64
-	eachWeight(l, layer, func(at int) {
-		d := float64(to.Mu[at]) - float64(from.Mu[at])
-		list = append(list, d*d)
-	})
-	return list
-}
-
-// overWindows are the mean squared distances by which the weights of a layer have moved within a lag, over all pairs of
-// looks at that lag.
-func overWindows(l kernels.Layout, layer int, looks []*kernels.State, lag int) []float64 {
-	sum := make([]float64, l.Layers[layer].In*l.Layers[layer].Out)
-	for i := lag; i < len(looks); i++ {
-		floats.AddScaled(sum, 1/float64(len(looks)-lag), displacements(l, layer, looks[i-lag], looks[i]))
+// pairs is the mean of f over all pairs of looks from to end that are lag apart.
+func pairs(from, end, lag int, f func(earlier, later int) float64) float64 {
+	sum := 0.0
+	for i := from; i+lag <= end; i++ {
+		sum += f(i, i+lag)
 	}
-	return sum
+	return sum / float64(end-lag-from+1)
 }
 
-// fisher is the diagonal of the empirical Fisher information of a layer's weights, without biases: N mean g_b^2, the
-// curvature of the summed negative log-likelihood.
-func fisher(l kernels.Layout, layer, examples int, s *kernels.Sums) []float64 {
-	var list []float64
-	eachWeight(l, layer, func(at int) {
-		list = append(list, float64(examples)*s.ExampleSquare[at]/float64(s.Examples))
-	})
-	return list
+// change is by how much the straight line of least squares through equally spaced values rises between the first and
+// the last.
+func change(values []float64) float64 {
+	x := make([]float64, len(values))
+	for i := range x {
+		x[i] = float64(i)
+	}
+	_, slope := stat.LinearRegression(x, values, nil, false)
+	return slope * float64(len(values)-1)
 }
 
-// eachWeight calls f with the slot of each weight of a layer, row by row.
-func eachWeight(l kernels.Layout, layer int, f func(at int)) {
-	for r := range l.Layers[layer].Out {
-		for k := range l.Layers[layer].In {
-			f(l.Slot(layer, r, k))
+// squares is the mean squared distance by which the weights of a layer, without biases, have moved between two states.
+func squares(l kernels.Layout, layer int, from, to *kernels.State) float64 {
+	sum, shape := 0.0, l.Layers[layer]
+	for r := range shape.Out {
+		at := l.Slot(layer, r, 0)
+		for k := range shape.In {
+			d := float64(to.Mu[at+k]) - float64(from.Mu[at+k])
+			sum += d * d
 		}
 	}
+	return sum / float64(shape.In*shape.Out)
 }
-
-// lowShare is the share of the sum of squared displacements in the half of the synapses with the lower curvature; 1/2
-// if they move as far as the others. Of synapses with equal curvature that do not all belong to that half, each counts
-// in part.
-func lowShare(displacement, curvature []float64) float64 {
-	order := make([]int, len(curvature))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case curvature[a] < curvature[b]:
-			return -1
-		case curvature[a] > curvature[b]:
-			return 1
-		}
-		return 0
-	})
-	half := float64(len(order)) / 2
-	low, all := 0.0, 0.0
-	for i := 0; i < len(order); {
-		j, sum := i, 0.0
-		for ; j < len(order) && curvature[order[j]] == curvature[order[i]]; j++ {
-			sum += displacement[order[j]]
-		}
-		low += sum * min(1, max(0, (half-float64(i))/float64(j-i)))
-		all += sum
-		i = j
-	}
-	return low / all
-}
-
-// bin is the synapses between two quantiles of the curvature.
-type bin struct {
-	curvature    float64 // median
-	displacement float64 // mean square
-}
-
-// binned sorts synapses by curvature, without those that have none, and averages the given number of parts.
-func binned(displacement, curvature []float64, count int) []bin {
-	type pair struct{ c, d float64 }
-	var pairs []pair
-	for i, c := range curvature {
-		if c > 0 {
-			pairs = append(pairs, pair{c, displacement[i]})
-		}
-	}
-	slices.SortStableFunc(pairs, func(a, b pair) int {
-		if a.c < b.c {
-			return -1
-		}
-		if a.c > b.c {
-			return 1
-		}
-		return 0
-	})
-	var list []bin
-	for i := range count {
-		part := pairs[i*len(pairs)/count : (i+1)*len(pairs)/count]
-		if len(part) == 0 {
-			continue
-		}
-		b := bin{curvature: part[len(part)/2].c}
-		for _, p := range part {
-			b.displacement += p.d / float64(len(part))
-		}
-		list = append(list, b)
-	}
-	return list
-}
-
-// mean of a list; for squared displacements it is the mean square.
-func mean(list []float64) float64 { return stat.Mean(list, nil) }
