@@ -61,14 +61,14 @@ func (c *Config) checkSteps() error {
 	return nil
 }
 
-// DefaultConfig is the experiment in full; the package documentation says how the regime was chosen. The network that it
-// trains has weights without noise.
+// DefaultConfig is the experiment in full; the package documentation says how the regime was chosen. The network that
+// it trains has weights without noise.
 func DefaultConfig() (Config, error) {
 	training, err := train.Preset("published")
 	training.Noise, training.Epochs, training.Batch, training.LearningRate = "none", 3, 50, 1e-3
 	return Config{
 		Start: dynamics.Start{Training: training}, Prior: 400, StepSize: 1e-6, Temperature: 2, Batch: 100,
-		BurnIn: 25_000, Steps: 35_000, Looks: 35, Probes: 1000, Examples: 5000, Products: 60, Seed: 1,
+		BurnIn: 40_000, Steps: 20_000, Looks: 20, Probes: 1000, Examples: 5000, Products: 50, Seed: 1,
 	}, err
 }
 

@@ -64,6 +64,8 @@ func outcomes(f Findings) (list []dynamics.Outcome) {
 		add(name, "free", m.Free)
 		add(name, "quadratic", m.Quadratic)
 		add(name, "minibatch", m.Minibatch)
+		add(name, "rise", m.Rise)
+		add(name, "quadratic_rise", m.QuadraticRise)
 		parts := append([]Band{{Low: 1, Shares: m.Above[0].Shares}}, m.Bands...)
 		for _, b := range parts {
 			name := fmt.Sprintf("%s, eigenvalue %s", name, b.name())
@@ -93,8 +95,8 @@ func printTables(out io.Writer, f Findings) error {
 	fmt.Fprintf(w, "trained: %.2f %% of %d test images, loss %.4f\n", 100*s.Accuracy, s.Test, s.Loss)
 	fmt.Fprintf(w, "burn-in: %d steps, %.3g times the relaxation of free directions\n\n", s.BurnIn,
 		float64(s.BurnIn)/s.Relaxation)
-	fmt.Fprintf(w, "%d steps after it\taccuracy\tlowest\ttraining loss (change)\ttest loss (change)\tsimilarity of hidden units",
-		s.Steps)
+	fmt.Fprintf(w, "%d steps after it\taccuracy\tlowest\ttraining loss (change)\ttest loss (change)\tsimilarity of hidden "+
+		"units", s.Steps)
 	layers := len(s.Sizes) - 1
 	for l := range layers {
 		fmt.Fprintf(w, "\t%s", layerName(l, layers))
@@ -114,6 +116,7 @@ func printTables(out io.Writer, f Findings) error {
 		fmt.Fprintf(w, "\nsquared displacement after %d steps\tdrift\tfree diffusion\tquadratic loss\twith minibatches\n",
 			m.Steps)
 		fmt.Fprintf(w, "mean of a synapse\t%.3g\t%.3g\t%.3g\t%.3g\n", m.Drift, m.Free, m.Quadratic, m.Minibatch)
+		fmt.Fprintf(w, "rise of the loss by the curvature\t%.4f nats\t\t\t%.4f nats\n", m.Rise, m.QuadraticRise)
 		for _, b := range m.Bands {
 			fmt.Fprintf(w, "share, eigenvalue %s times the prior\t%.3f %%\t%.3f %%\t%.3f %%\t%.3f %%\n", b.name(), 100*b.Drift,
 				100*b.Isotropic, 100*b.Quadratic, 100*b.Minibatch)

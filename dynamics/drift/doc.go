@@ -15,8 +15,8 @@
 //	dtheta = b d/dtheta log p*(theta) dt + sqrt(2 b T) dB
 //
 // Here theta are the means mu of the network's synapses, which are its weights, p*(theta) is proportional to
-// exp(-U(theta)), where U has the likelihood of the data set and a normal prior of precision alpha for each synapse, bias
-// or not, in place of the costs with which the network was trained,
+// exp(-U(theta)), where U has the likelihood of the data set and a normal prior of precision alpha for each synapse,
+// bias or not, in place of the costs with which the network was trained,
 //
 //	U(theta) = sum NLL + alpha/2 sum theta^2
 //
@@ -26,8 +26,9 @@
 //	theta <- theta - eps dU/dtheta + sqrt(2 eps T) xi
 //
 // The stationary distribution is exp(-U/T). A direction that the data leave free reaches it in 1/(eps alpha) steps,
-// whatever its layer, and one of Fisher information h in 1/(eps (h + alpha)). The network fluctuates for a burn-in of many
-// times that; its state then is the reference, from which three networks continue, with the same minibatches and xi:
+// whatever its layer, and one of Fisher information h in 1/(eps (h + alpha)). The network fluctuates for a burn-in of
+// many times that; its state then is the reference, from which three networks continue, with the same minibatches and
+// xi:
 //
 //	drift     gradient and noise
 //	control   the noise without the gradient: nothing corrects it
@@ -49,18 +50,19 @@
 // reference, and between any two looks over their lag. Accuracy and loss are those on all test images with the present
 // weights.
 //
-// Displacement from the reference is measured along the eigenvectors of the Fisher information there, which has no labels
-// in it and is also the Gauss-Newton part of the Hessian of sum NLL. For a network of this size the matrix cannot be
-// formed; its products with vectors can, and Lanczos' method turns some 60 of them into the Gauss quadrature of how the
-// squared length of a vector is distributed over the eigenvalues. The displacement of the control is an isotropic random
-// vector, whose distribution is that of the eigenvalues themselves. From it follows what to expect if the loss were
-// quadratic around the reference: in a direction of eigenvalue h a squared displacement, after many steps, of
+// Displacement from the reference is measured along the eigenvectors of the Fisher information there, which has no
+// labels in it and is also the Gauss-Newton part of the Hessian of sum NLL. For a network of this size the matrix
+// cannot be formed; its products with vectors can, and Lanczos' method turns some 60 of them into the Gauss quadrature
+// of how the squared length of a vector is distributed over the eigenvalues. The displacement of the control is an
+// isotropic random vector, whose distribution is that of the eigenvalues themselves. From it follows what to expect if
+// the loss were quadratic around the reference: in a direction of eigenvalue h a squared displacement, after many
+// steps, of
 //
 //	2 T / (h + alpha)
 //
-// in full in [Motion], with the length of the steps and, separately, with the noise of the minibatches, which adds eps N/B
-// to it where h is large. Eigenvalues are counted in units of alpha: above 1 the data determine a direction more than the
-// prior does. Deciles of the spectrum would not show anything: of a large network nine are free, or all ten.
+// in full in [Motion], with the length of the steps and, separately, with the noise of the minibatches, which adds eps
+// N/B to it where h is large. Eigenvalues are counted in units of alpha: above 1 the data determine a direction more
+// than the prior does. Deciles of the spectrum would not show anything: of a large network nine are free, or all ten.
 //
 // # How the regime was chosen
 //
@@ -75,12 +77,12 @@
 //	30x30    1  100          0.074  96.8 %    0.78  0.73  0.92    75,000  loss still falls after 12 relaxations
 //	20x20    1  100          0.089  96.5 %    0.85  0.78  0.91    75,000  the same, and more
 //
-// T and alpha rise together, so that the prior has the same standard deviation, 0.07, near that of trained weights; then
-// T is by how much the data count less. There is no threshold: the smaller T, the higher accuracy, and the slower drift.
-// T = 2 drifts within a minute of computing while accuracy is within 2 percentage points of the trained network. Wide
-// networks drift more, because they are less determined. A prior that is much wider, such as the magnitude cost of
-// lambda = 0.01 with which the network was trained, has no stationary regime within reach: weights spread for as long as
-// one computes, and the test loss rises (from 0.1 to 1.65 nats in 280,000 steps at T = 0.3).
+// T and alpha rise together, so that the prior has the same standard deviation, 0.07, near that of trained weights;
+// then T is by how much the data count less. There is no threshold: the smaller T, the higher accuracy, and the slower
+// drift. T = 2 drifts within a minute of computing while accuracy is within 2 percentage points of the trained network.
+// Wide networks drift more, because they are less determined. A prior that is much wider, such as the magnitude cost of
+// lambda = 0.01 with which the network was trained, has no stationary regime within reach: weights spread for as long
+// as one computes, and the test loss rises (from 0.1 to 1.65 nats in 280,000 steps at T = 0.3).
 //
 // # As published, and not
 //
@@ -89,6 +91,6 @@
 // theta = mu rather than log weights, the normal prior, and all measures and numbers.
 //
 // References: D. Kappel et al., eNeuro 5 (2018); Y. F. Kalle Kossio et al., bioRxiv 2020.08.31.276147; M. Welling and
-// Y. W. Teh, ICML 2011; G. H. Golub and G. Meurant, Matrices, Moments and Quadrature (1994); S. Ubaru, J. Chen and Y. Saad,
-// SIAM J. Matrix Anal. Appl. 38 (2017).
+// Y. W. Teh, ICML 2011; G. H. Golub and G. Meurant, Matrices, Moments and Quadrature (1994); S. Ubaru, J. Chen and Y.
+// Saad, SIAM J. Matrix Anal. Appl. 38 (2017).
 package drift

@@ -79,7 +79,8 @@ func TestDrift(t *testing.T) {
 	for i, m := range s.Fisher.Motions {
 		t.Logf("%d steps: drift %.4f, free %.4f, quadratic %.4f, bands %+v", m.Steps, m.Drift, m.Free, m.Quadratic, m.Bands)
 		if want := []int{400, 8000}[i]; m.Steps != want || math.Abs(m.Drift/m.Quadratic-1) > 0.25 || m.Drift > 0.9*m.Free {
-			t.Errorf("after %d steps synapses have moved by %v in squares, in a quadratic loss %v", m.Steps, m.Drift, m.Quadratic)
+			t.Errorf("after %d steps synapses have moved by %v in squares, in a quadratic loss %v", m.Steps, m.Drift,
+				m.Quadratic)
 		}
 	}
 }
@@ -261,7 +262,8 @@ func TestSoftmaxRegression(t *testing.T) {
 	n.Config = c.Training
 	layout := c.Training.Spec(144, 6).Layout()
 	n.State = &store.Checkpoint{Layout: layout, State: c.Training.InitialState(layout)}
-	c.StepSize, c.Prior, c.Batch, c.BurnIn, c.Steps, c.Looks, c.Examples, c.Products = 4e-5, 15, 100, 8000, 8000, 16, 3000, 50
+	c.StepSize, c.Prior, c.Batch, c.Examples, c.Products = 4e-5, 15, 100, 3000, 50
+	c.BurnIn, c.Steps, c.Looks = 8000, 8000, 16
 	findings, _ := run(t, c, n)
 	f := findings.Summary.Fisher
 	if f.Synapses != 145*6 || f.Examples != 3000 || f.Effective < 100 || f.Effective > 500 {
@@ -269,8 +271,8 @@ func TestSoftmaxRegression(t *testing.T) {
 	}
 	for _, m := range f.Motions {
 		above := m.Above[0]
-		t.Logf("%d steps: drift %v, quadratic %v with minibatches %v, free %v, %+v", m.Steps, m.Drift, m.Quadratic, m.Minibatch,
-			m.Free, above)
+		t.Logf("%d steps: drift %v, quadratic %v with minibatches %v, free %v, %+v", m.Steps, m.Drift, m.Quadratic,
+			m.Minibatch, m.Free, above)
 		if math.Abs(m.Drift/m.Minibatch-1) > 0.1 || above.Over != 1 || m.Bands[0].Drift+above.Drift != 1 ||
 			!(above.Drift/above.Minibatch > 0.6 && above.Drift/above.Minibatch < 1.4) || above.Drift > 0.9*above.Isotropic {
 			t.Errorf("after %d steps: want displacement as in a quadratic loss", m.Steps)

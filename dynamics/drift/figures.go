@@ -93,8 +93,8 @@ func (g gathering) banded(s *dynamics.Sheet, source string, c draw.Curve, y func
 	s.Banded(source, c, halves)
 }
 
-// rows are the indices in the tables, which are alike, of the looks at a layer under some conditions, and their steps in
-// thousands.
+// rows are the indices in the tables, which are alike, of the looks at a layer under some conditions, and their steps
+// in thousands.
 func (g gathering) rows(layer int, conditions ...string) (rows []int, x []float64) {
 	for i, r := range g.networks[0].Table {
 		for _, c := range conditions {
@@ -114,10 +114,10 @@ func (g gathering) protocol() string {
 		who = fmt.Sprintf("Means of %d networks with 95 %% intervals", n)
 	}
 	sizes := strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Sizes), "[]"), " ", "-")
-	return fmt.Sprintf("%s, %s, %s; prior of precision %g, temperature %g, step size %g, minibatches of %d, %d steps after "+
-		"%d of burn-in (%.3g and %.3g times the relaxation of free directions), %s kernels.", who, filepath.Base(s.Data), sizes,
-		s.Prior, s.Temperature, s.StepSize, s.Batch, s.Steps, s.BurnIn, float64(s.Steps)/s.Relaxation,
-		float64(s.BurnIn)/s.Relaxation, s.Kernels)
+	return fmt.Sprintf("%s, %s, %s; prior of precision %g, temperature %g, step size %g, minibatches of %d, %d steps "+
+		"after %d of burn-in (%.3g and %.3g times the relaxation of free directions), %s kernels.", who,
+		filepath.Base(s.Data), sizes, s.Prior, s.Temperature, s.StepSize, s.Batch, s.Steps, s.BurnIn,
+		float64(s.Steps)/s.Relaxation, float64(s.BurnIn)/s.Relaxation, s.Kernels)
 }
 
 // driftFigure: accuracy, loss and representations.
@@ -151,11 +151,7 @@ func (g gathering) driftFigure() (*draw.Illustration, error) {
 	s.Panel("", steps, draw.Axis{Label: "Loss (nats)"})
 	for _, c := range []string{fluctuation, descent} {
 		color, dashed := lookOf(c)
-		label := ""
-		if c == fluctuation {
-			label = "test images"
-		}
-		course(0, label, color, dashed, func(r Row) float64 { return r.Loss }, withBurnIn(c)...)
+		course(0, "", color, dashed, func(r Row) float64 { return r.Loss }, withBurnIn(c)...)
 		if c == fluctuation {
 			course(0, "training minibatches", draw.Ink, false, func(r Row) float64 { return r.TrainingLoss },
 				withBurnIn(c)...)
@@ -194,9 +190,9 @@ func (g gathering) driftFigure() (*draw.Illustration, error) {
 		Caption: fmt.Sprintf("Synapses of a trained network fluctuate by Langevin dynamics under a normal prior. The "+
 			"reference, at 0, is the end of burn-in. A: accuracy on %d test images with the weights as they are, %s %% for "+
 			"the trained network and %s %% on average after the reference, where it changes by %s points from the first "+
-			"look to the last (straight line). B: mean negative log-likelihood, under noise and gradient, and dashed of the "+
-			"test images without noise; after the reference the training loss is %s, and changes by %s, the test loss is %s, "+
-			"and changes by %s. C: Pearson correlation, over %d fixed test images, of each unit's response with its response "+
+			"look to the last (straight line). B: mean negative log-likelihood of the test images and, black, of "+
+			"the training minibatches under noise and gradient; after the reference the training loss is %s, and changes "+
+			"by %s, the test loss is %s, and changes by %s. C: Pearson correlation, over %d fixed test images, of each unit's response with its response "+
 			"at the reference, mean over the units of a layer; at the end: %s. D: the same between any two looks after the "+
 			"reference, over their distance in time; hidden units a quarter of the time apart are more alike by %s in the "+
 			"second half than in the first. ", first.Test,
@@ -216,9 +212,16 @@ func (g gathering) driftFigure() (*draw.Illustration, error) {
 func (g gathering) spectrumFigure() (*draw.Illustration, error) {
 	s := &dynamics.Sheet{}
 	fisher := g.networks[0].Summary.Fisher
+	const least = 1e-6 // less than a direction of a large network
+	top := 0.
+	for _, n := range g.networks {
+		for _, m := range n.Summary.Fisher.Motions {
+			top = max(top, m.Above[0].Isotropic, m.Above[0].Drift, m.Above[0].Minibatch)
+		}
+	}
 	var notes []string
 	for i, m := range fisher.Motions {
-		y := draw.Axis{Log: true}
+		y := draw.Axis{Log: true, Min: least, Max: 2 * top}
 		if i == 0 {
 			y.Label = "Share above"
 		}
@@ -244,7 +247,7 @@ func (g gathering) spectrumFigure() (*draw.Illustration, error) {
 			}
 			g.banded(s, k.source, k.curve, func(f Findings, at int) float64 {
 				share := k.of(f.Summary.Fisher.Motions[i].Above[at].Shares)
-				if share < 1e-6 { // less than a direction of a large network
+				if share < least {
 					return math.NaN()
 				}
 				return share
@@ -259,12 +262,12 @@ func (g gathering) spectrumFigure() (*draw.Illustration, error) {
 			share(func(s Shares) float64 { return s.Quadratic }), share(func(s Shares) float64 { return s.Minibatch })))
 	}
 	return s.Illustration(2, 62, draw.Illustration{
-		Name: "spectrum", Title: "Synapses move least along directions that the data determine",
+		Name: "spectrum", Title: "Displacement along the eigenvectors of the Fisher information",
 		Caption: fmt.Sprintf("Share of the squared displacement from the reference along the eigenvectors of the Fisher "+
 			"information there with an eigenvalue above that of the axis, in units of the prior's precision: above 1 the "+
-			"data determine a direction more than the prior does, which is so for %s of %d directions (the sum of lambda / "+
-			"(lambda + prior)). By Lanczos quadrature, %d products for each curve, from %d training images. Free diffusion: the "+
-			"same noise without the gradient; its share is that of the eigenvectors. Thin lines: what the curvature at the "+
+			"data determine a direction more than the prior does; in all they determine %s of %d directions (the sum of "+
+			"lambda / (lambda + prior)). By Lanczos quadrature, %d products for each curve, from %d training images. "+
+			"Free diffusion: the same noise without the gradient; its share is that of the eigenvectors. Thin lines: what the curvature at the "+
 			"reference predicts for a loss that is quadratic around it, without and with the noise of the minibatches. %s. ",
 			g.text("%.0f", func(f Findings) float64 { return f.Summary.Fisher.Effective }), fisher.Synapses, g.Products,
 			fisher.Examples, strings.ToUpper(notes[0][:1])+notes[0][1:]+"; "+strings.Join(notes[1:], "; ")) + g.protocol(),

@@ -108,8 +108,8 @@ func (f *fisher) base(v []float64) []float64 {
 	return base
 }
 
-// read multiplies what layer l reads of an example by a matrix of the shape of its weights; base is the matrix's base in
-// the first layer.
+// read multiplies what layer l reads of an example by a matrix of the shape of its weights; base is the matrix's base
+// in the first layer.
 func (f *fisher) read(y, matrix, base []float64, l, example int) {
 	in, out := f.layers[l].In, f.layers[l].Out
 	if l == 0 {

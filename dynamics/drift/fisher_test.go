@@ -14,8 +14,8 @@ import (
 )
 
 // Eigenvalues of the Fisher information of a network with two hidden layers, and how a vector lies to its eigenvectors,
-// against numpy 1.24.2: logits of the whole parameter vector, their derivatives J by central differences, F = 2.5 sum over
-// 40 examples of J' (diag p - p p') J, numpy.linalg.eigh.
+// against numpy 1.24.2: logits of the whole parameter vector, their derivatives J by central differences, F = 2.5 sum
+// over 40 examples of J' (diag p - p p') J, numpy.linalg.eigh.
 func TestFisherAgainstNumpy(t *testing.T) {
 	layout := kernels.Layout{Layers: []kernels.Layer{{In: 6, Out: 4}, {In: 4, Out: 3}, {In: 3, Out: 3}},
 		Sharing: kernels.NoNoise}

@@ -22,8 +22,8 @@ type Fisher struct {
 	Motions   []Motion `json:"motions"` // between two looks next to each other, and from the reference to the end
 }
 
-// Motion is the displacement from the reference after some steps: of drift, of the control, which is an isotropic random
-// vector, and as expected if the loss were quadratic around the reference.
+// Motion is the displacement from the reference after some steps: of drift, of the control, which is an isotropic
+// random vector, and as expected if the loss were quadratic around the reference.
 type Motion struct {
 	Steps int `json:"steps"`
 	// Mean squared displacement of a synapse. Free is that of free diffusion, 2 T eps steps, Quadratic that of the
@@ -32,8 +32,13 @@ type Motion struct {
 	Free      float64 `json:"free"`
 	Quadratic float64 `json:"quadratic"`
 	Minibatch float64 `json:"minibatch"`
-	Bands     []Band  `json:"bands"`
-	Above     []Above `json:"above"`
+	// Rise is by how much the loss of a training example would rise along the displacement, in nats, if it were quadratic
+	// around the reference, and that a minimum: half of the product of displacement and Fisher information. In such a loss
+	// it would be QuadraticRise, with the noise of the minibatches.
+	Rise          float64 `json:"rise"`
+	QuadraticRise float64 `json:"quadratic_rise"`
+	Bands         []Band  `json:"bands"`
+	Above         []Above `json:"above"`
 }
 
 // Shares of the squared displacement along some of the eigenvectors. Isotropic is also the share of eigenvectors.
@@ -120,6 +125,10 @@ func (e *experiment) measureFisher(ctx context.Context) (Fisher, error) {
 		quadratic, mean := isotropic.weighted(func(h float64) float64 { return e.quadratic(h, m.Steps, false) })
 		minibatch, meanMinibatch := isotropic.weighted(func(h float64) float64 { return e.quadratic(h, m.Steps, true) })
 		m.Quadratic, m.Minibatch = mean, meanMinibatch
+		rise := func(s spectrum, meanSquare float64) float64 {
+			return meanSquare * s.mean() * float64(len(start)) / 2 / float64(e.session.Examples())
+		}
+		m.Rise, m.QuadraticRise = rise(drift, m.Drift), rise(minibatch, m.Minibatch)
 		below := func(x float64) Shares {
 			x *= e.Prior
 			return Shares{isotropic.below(x), drift.below(x), quadratic.below(x), minibatch.below(x)}
@@ -142,10 +151,11 @@ func (e *experiment) measureFisher(ctx context.Context) (Fisher, error) {
 	return out, nil
 }
 
-// quadratic is the squared displacement after some steps along a direction of Fisher information h, from a network of the
-// stationary distribution, if the loss is quadratic. A step multiplies the distance from the minimum by a = 1 - eps (h +
-// alpha) and adds noise, of variance 2 eps T and, from the minibatches, eps^2 N h / B; then the stationary variance is
-// noise / (1 - a^2), which for small eps is T / (h + alpha), and the squared displacement is 2 (1 - a^steps) times that.
+// quadratic is the squared displacement after some steps along a direction of Fisher information h, from a network of
+// the stationary distribution, if the loss is quadratic. A step multiplies the distance from the minimum by a = 1 - eps
+// (h + alpha) and adds noise, of variance 2 eps T and, from the minibatches, eps^2 N h / B; then the stationary
+// variance is noise / (1 - a^2), which for small eps is T / (h + alpha), and the squared displacement is 2 (1 -
+// a^steps) times that.
 func (e *experiment) quadratic(h float64, steps int, minibatches bool) float64 {
 	h = max(0, h)
 	a := 1 - e.StepSize*(h+e.Prior)

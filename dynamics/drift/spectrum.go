@@ -17,8 +17,8 @@ type spectrum struct{ Values, Shares []float64 }
 
 // lanczos is the spectrum of a vector by Lanczos' method, from the given number of products with the matrix: the Gauss
 // quadrature of the vector's spectral measure, which has the right moments up to twice the number of products less one
-// (Golub and Meurant, Matrices, Moments and Quadrature, 1994). A vector of independent normals has nearly the spectrum of
-// the matrix itself (Ubaru, Chen and Saad, SIAM J. Matrix Anal. Appl. 38, 1075, 2017).
+// (Golub and Meurant, Matrices, Moments and Quadrature, 1994). A vector of independent normals has nearly the spectrum
+// of the matrix itself (Ubaru, Chen and Saad, SIAM J. Matrix Anal. Appl. 38, 1075, 2017).
 func lanczos(ctx context.Context, times func([]float64) []float64, vector []float64, products int) (spectrum, error) {
 	v := slices.Clone(vector)
 	var base [][]float64
@@ -75,6 +75,9 @@ func (s spectrum) weighted(f func(value float64) float64) (spectrum, float64) {
 	floats.Scale(1/sum, w.Shares)
 	return w, sum
 }
+
+// mean is the mean eigenvalue: v'Av / v'v for a vector v.
+func (s spectrum) mean() float64 { return floats.Dot(s.Values, s.Shares) }
 
 // below is the share below a value, which a quadrature knows within the share of the nearest of its values: half of the
 // share of each value lies below it, and between values it is interpolated. No eigenvalue is below 0.
