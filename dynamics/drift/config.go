@@ -67,8 +67,8 @@ func DefaultConfig() (Config, error) {
 	training, err := train.Preset("published")
 	training.Noise, training.Epochs, training.Batch, training.LearningRate = "none", 3, 50, 1e-3
 	return Config{
-		Start: dynamics.Start{Training: training}, Prior: 400, StepSize: 1e-6, Temperature: 2, Batch: 100,
-		BurnIn: 40_000, Steps: 20_000, Looks: 20, Probes: 1000, Examples: 5000, Products: 50, Seed: 1,
+		Start: dynamics.Start{Training: training}, Prior: 800, StepSize: 1e-6, Temperature: 4, Batch: 100,
+		BurnIn: 15_000, Steps: 7500, Looks: 10, Probes: 1000, Examples: 2500, Products: 40, Seed: 1,
 	}, err
 }
 

@@ -95,8 +95,8 @@ func printTables(out io.Writer, f Findings) error {
 	fmt.Fprintf(w, "trained: %.2f %% of %d test images, loss %.4f\n", 100*s.Accuracy, s.Test, s.Loss)
 	fmt.Fprintf(w, "burn-in: %d steps, %.3g times the relaxation of free directions\n\n", s.BurnIn,
 		float64(s.BurnIn)/s.Relaxation)
-	fmt.Fprintf(w, "%d steps after it\taccuracy\tlowest\ttraining loss (change)\ttest loss (change)\tsimilarity of hidden "+
-		"units", s.Steps)
+	fmt.Fprintf(w, "%d steps after it\taccuracy\tlowest\ttraining loss (change)\ttest loss (change)\t"+
+		"similarity of hidden units", s.Steps)
 	layers := len(s.Sizes) - 1
 	for l := range layers {
 		fmt.Fprintf(w, "\t%s", layerName(l, layers))

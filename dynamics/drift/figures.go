@@ -192,7 +192,8 @@ func (g gathering) driftFigure() (*draw.Illustration, error) {
 			"the trained network and %s %% on average after the reference, where it changes by %s points from the first "+
 			"look to the last (straight line). B: mean negative log-likelihood of the test images and, black, of "+
 			"the training minibatches under noise and gradient; after the reference the training loss is %s, and changes "+
-			"by %s, the test loss is %s, and changes by %s. C: Pearson correlation, over %d fixed test images, of each unit's response with its response "+
+			"by %s, the test loss is %s, and changes by %s. C: Pearson correlation, over %d "+
+			"fixed test images, of each unit's response with its response "+
 			"at the reference, mean over the units of a layer; at the end: %s. D: the same between any two looks after the "+
 			"reference, over their distance in time; hidden units a quarter of the time apart are more alike by %s in the "+
 			"second half than in the first. ", first.Test,
@@ -221,7 +222,7 @@ func (g gathering) spectrumFigure() (*draw.Illustration, error) {
 	}
 	var notes []string
 	for i, m := range fisher.Motions {
-		y := draw.Axis{Log: true, Min: least, Max: 2 * top}
+		y := draw.Axis{Log: true, Min: least, Max: max(2*top, 1e3*least)}
 		if i == 0 {
 			y.Label = "Share above"
 		}
@@ -267,7 +268,8 @@ func (g gathering) spectrumFigure() (*draw.Illustration, error) {
 			"information there with an eigenvalue above that of the axis, in units of the prior's precision: above 1 the "+
 			"data determine a direction more than the prior does; in all they determine %s of %d directions (the sum of "+
 			"lambda / (lambda + prior)). By Lanczos quadrature, %d products for each curve, from %d training images. "+
-			"Free diffusion: the same noise without the gradient; its share is that of the eigenvectors. Thin lines: what the curvature at the "+
+			"Free diffusion: the same noise without the gradient; its share is that of the eigenvectors. Thin "+
+			"lines: what the curvature at the "+
 			"reference predicts for a loss that is quadratic around it, without and with the noise of the minibatches. %s. ",
 			g.text("%.0f", func(f Findings) float64 { return f.Summary.Fisher.Effective }), fisher.Synapses, g.Products,
 			fisher.Examples, strings.ToUpper(notes[0][:1])+notes[0][1:]+"; "+strings.Join(notes[1:], "; ")) + g.protocol(),
