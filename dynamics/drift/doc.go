@@ -72,14 +72,14 @@
 //	hidden   T  alpha        loss   accuracy  similarity         after    came out
 //	100x100  1  784,100,100  0.101  96.6 %    0.22  0.13  0.92   160,000  1 over the inputs of each layer; level
 //	100x100  1  200          0.086  96.8 %    0.55  0.44  0.93    15,000  level within noise; relaxation 5,000 steps
-//	100x100  2  400          0.137  95.9 %    0.39  0.24  0.92    16,000  the defaults; relaxation 2,500 steps
-//	100x100  4  800          0.212  94.0 %    0.19  0.10  0.93    16,000  level; relaxation 1,250 steps
+//	100x100  2  400          0.137  95.9 %    0.39  0.24  0.92    16,000  level within noise; relaxation 2,500 steps
+//	100x100  4  800          0.212  94.0 %    0.19  0.10  0.93    16,000  the defaults; relaxation 1,250 steps
 //	30x30    1  100          0.074  96.8 %    0.78  0.73  0.92    75,000  loss still falls after 12 relaxations
 //	20x20    1  100          0.089  96.5 %    0.85  0.78  0.91    75,000  the same, and more
 //
-// T and alpha rise together, so that the prior has the same standard deviation, 0.07, near that of trained weights;
-// then T is by how much the data count less. There is no threshold: the smaller T, the higher accuracy, and the slower
-// drift. T = 2 drifts within a minute of computing while accuracy is within 2 percentage points of the trained network.
+// T and alpha rise together, so that free weights always have the same standard deviation, sqrt(T/alpha) = 0.07, near
+// that of trained weights; then T is by how much the data count less. There is no threshold: the smaller T, the higher
+// accuracy, and the slower drift. The defaults are the fastest of these, so that several networks can be followed.
 // Wide networks drift more, because they are less determined. A prior that is much wider, such as the magnitude cost of
 // lambda = 0.01 with which the network was trained, has no stationary regime within reach: weights spread for as long
 // as one computes, and the test loss rises (from 0.1 to 1.65 nats in 280,000 steps at T = 0.3).
