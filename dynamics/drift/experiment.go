@@ -108,6 +108,10 @@ func Run(ctx context.Context, config Config, network *dynamics.Network, job dyna
 	if err := config.Check(); err != nil {
 		return findings, err
 	}
+	if network.Set.Classes == 0 {
+		return findings, &train.SettingsError{Err: fmt.Errorf("drift: the answers of %s are numbers: want classes",
+			network.Set.Name)}
+	}
 	began := time.Now()
 	e := &experiment{Config: config, network: network, job: job}
 	if err := e.measure(ctx); err != nil {
@@ -177,7 +181,7 @@ func (e *experiment) measure(ctx context.Context) error {
 		return err
 	}
 	e.layout = start.Layout
-	e.probes = first(set.Test, e.Probes)
+	e.probes = set.Test.Slice(0, min(e.Probes, set.Test.N()))
 	from := train.Fluctuation{Start: start.State, Seed: uint64(e.Seed), StepSize: e.StepSize, Temperature: e.Temperature}
 	before, err := e.run(ctx, 0, e.burnInLooks(), e.BurnIn, []string{settling}, from)
 	if err != nil {
@@ -192,11 +196,6 @@ func (e *experiment) measure(ctx context.Context) error {
 	}
 	e.fisher, err = e.measureFisher(ctx)
 	return err
-}
-
-// first are the first examples, or all if there are fewer.
-func first(e mnist.Examples, n int) mnist.Examples {
-	return e.Slice(0, min(n, e.N()))
 }
 
 // standing is the state of the networks at a look.

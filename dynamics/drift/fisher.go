@@ -2,6 +2,7 @@ package drift
 
 import (
 	"math"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/floats"
@@ -24,9 +25,8 @@ type fisher struct {
 	layers     []kernels.Layer
 	activation kernels.Activation
 	weights    [][]float64 // of each layer: [inputs, bias][outputs]
-	pixels     []byte      // [examples][inputs of the first layer]
-	bright     [256]float64
-	dark       float64     // a pixel of 0 is an input of dark, and one of v of dark + bright[v]
+	dark       []float64   // inputs of an example without any light
+	bright     [][]float64 // of each example: by how much its inputs exceed dark, mostly 0
 	responses  [][]float64 // of each hidden layer: [examples][units]
 	slopes     [][]float64 // of each hidden layer, as kernels.ApplyGradient reads them
 	p          []float64   // [examples][classes]
@@ -36,11 +36,18 @@ type fisher struct {
 
 // newFisher is that of a network at some examples of the N of its training set.
 func newFisher(layout kernels.Layout, activation kernels.Activation, mu []float32, examples mnist.Examples, n int,
-	pixels mnist.Normalisation, threads int) *fisher {
-	f := &fisher{layers: layout.Layers, activation: activation, pixels: examples.Images, dark: -pixels.Mean / pixels.SD,
-		scale: float64(n) / float64(examples.N()), threads: threads}
-	for v := range f.bright {
-		f.bright[v] = float64(v) / 255 / pixels.SD
+	normalisation mnist.Normalisation, threads int) *fisher {
+	f := &fisher{layers: layout.Layers, activation: activation, threads: threads,
+		scale: float64(n) / float64(examples.N())}
+	inputs, width := normalisation.Floats(examples), layout.Layers[0].In
+	for k := range width {
+		f.dark = append(f.dark, float64(float32(normalisation.Of(0, k))))
+	}
+	for e := range examples.N() {
+		f.bright = append(f.bright, make([]float64, width))
+		for k, x := range inputs[e*width:][:width] {
+			f.bright[e][k] = float64(x) - f.dark[k]
+		}
 	}
 	f.weights = f.layerwise(synapses(layout, mu))
 	last := len(f.layers) - 1
@@ -100,11 +107,8 @@ func (f *fisher) layerwise(v []float64) (parts [][]float64) {
 // base is what a matrix of the first layer's shape gives for a black image.
 func (f *fisher) base(v []float64) []float64 {
 	in, out := f.layers[0].In, f.layers[0].Out
-	base := make([]float64, out)
-	for k := range in {
-		floats.AddScaled(base, f.dark, rowOf(v, k, out))
-	}
-	floats.Add(base, rowOf(v, in, out))
+	base := slices.Clone(rowOf(v, in, out))
+	addRows(base, f.dark, v)
 	return base
 }
 
@@ -114,11 +118,7 @@ func (f *fisher) read(y, matrix, base []float64, l, example int) {
 	in, out := f.layers[l].In, f.layers[l].Out
 	if l == 0 {
 		copy(y, base)
-		for k, v := range f.pixels[example*in:][:in] {
-			if v != 0 {
-				floats.AddScaled(y, f.bright[v], rowOf(matrix, k, out))
-			}
-		}
+		addRows(y, f.bright[example], matrix)
 		return
 	}
 	copy(y, rowOf(matrix, in, out))
@@ -130,6 +130,15 @@ func addRows(y, factors, matrix []float64) {
 	for k, v := range factors {
 		if v != 0 {
 			floats.AddScaled(y, v, rowOf(matrix, k, len(y)))
+		}
+	}
+}
+
+// addOuter adds a row to each row of a matrix, each time times the factor of that row.
+func addOuter(matrix, factors, row []float64) {
+	for k, v := range factors {
+		if v != 0 {
+			floats.AddScaled(rowOf(matrix, k, len(row)), v, row)
 		}
 	}
 }
@@ -185,26 +194,17 @@ func (f *fisher) over(v []float64, from, end int) []float64 {
 		}
 		for l := last; l > 0; l-- {
 			out, in := f.layers[l].Out, f.layers[l].In
-			for k, v := range rowOf(f.responses[l-1], e, in) {
-				if errors[l-1][k] = floats.Dot(rowOf(f.weights[l], k, out), errors[l]); v != 0 {
-					floats.AddScaled(rowOf(grads[l], k, out), v, errors[l])
-				}
+			for k := range in {
+				errors[l-1][k] = floats.Dot(rowOf(f.weights[l], k, out), errors[l])
 			}
+			addOuter(grads[l], rowOf(f.responses[l-1], e, in), errors[l])
 			floats.Add(rowOf(grads[l], in, out), errors[l])
 			kernels.ApplyGradient(f.activation, errors[l-1], rowOf(f.slopes[l-1], e, in))
 		}
-		in, out := f.layers[0].In, f.layers[0].Out
-		for k, v := range f.pixels[e*in:][:in] {
-			if v != 0 {
-				floats.AddScaled(rowOf(grads[0], k, out), f.bright[v], errors[0])
-			}
-		}
+		addOuter(grads[0], f.bright[e], errors[0])
 		floats.Add(first, errors[0])
 	}
-	in, out := f.layers[0].In, f.layers[0].Out
-	for k := range in {
-		floats.AddScaled(rowOf(grads[0], k, out), f.dark, first)
-	}
-	floats.Add(rowOf(grads[0], in, out), first)
+	addOuter(grads[0], f.dark, first)
+	floats.Add(rowOf(grads[0], f.layers[0].In, len(first)), first)
 	return sum
 }

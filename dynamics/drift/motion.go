@@ -82,7 +82,7 @@ func (b Band) name() string {
 // measureFisher measures displacement along the eigenvectors of the Fisher information at the reference.
 func (e *experiment) measureFisher(ctx context.Context) (Fisher, error) {
 	reference := e.reference()
-	examples := first(e.network.Set.Train, min(e.Examples, e.session.Examples()))
+	examples := e.network.Set.Train.Slice(0, min(e.Examples, e.session.Examples()))
 	start := synapses(e.layout, reference.state.Mu)
 	out := Fisher{Examples: examples.N(), Synapses: len(start)}
 	var f *fisher
