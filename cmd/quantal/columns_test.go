@@ -38,7 +38,7 @@ func TestColumnsAreExplained(t *testing.T) {
 			"--out search",
 		"dynamics spines --spines 500 --days 5 --follow 1 --cells 100 --threads 1 --out spines",
 		"dynamics tolerance --config config.toml --seeds 1-2 --data digits --draws 200 --threads 1 --out several",
-		"dynamics drift run --step-size 1e-5 --batch 10 --steps 20 --looks 2 --probes 20 --threads 1 --out drift")
+		"dynamics drift run --step-size 1e-5 --batch 10 --burn-in 20 --steps 20 --looks 4 --probes 20 --out drift")
 	for _, f := range []string{"npz", "safetensors", "torch"} {
 		quantalDo(t, "export run --format "+f, "export vesicles --format "+f)
 	}

@@ -36,22 +36,23 @@ type Summary struct {
 	Seed        uint64  `json:"seed"`
 	Test        int     `json:"test_examples"`
 	Probes      int     `json:"probes"`
-	Prior       float64 `json:"prior"`
+	Prior       float64 `json:"prior"` // precision alpha of the normal prior of every synapse
 	StepSize    float64 `json:"step_size"`
 	Temperature float64 `json:"temperature"`
 	Batch       int     `json:"batch"`
-	BurnIn      int     `json:"burn_in"`
+	BurnIn      int     `json:"burn_in"` // steps before the reference
 	Steps       int     `json:"steps"`
 	Relaxation  float64 `json:"relaxation_steps"` // of directions that the data leave free: 1 / (eps alpha)
 	Accuracy    float64 `json:"accuracy"`         // of the trained network
 	Loss        float64 `json:"loss"`             // its mean negative log-likelihood of a test example, in nats
 
 	Outcomes []Outcome `json:"outcomes"`
-	// Lags is, under drift and for each layer, the mean similarity of all pairs of looks 1, 2, ... looks apart, and Aging
-	// how much more alike hidden units are, a quarter of the time apart, in the second half than in the first.
-	Lags   [][]float64 `json:"lag_similarity"`
-	Aging  float64     `json:"aging"`
-	Fisher Fisher      `json:"fisher"`
+	// Lags is, under drift and for each layer, the mean similarity of all pairs of looks 1, 2, ... looks apart.
+	Lags [][]float64 `json:"lag_similarity"`
+	// Aging is how much more alike hidden units are, a quarter of the time apart, in the second half of the looks than in
+	// the first.
+	Aging  float64 `json:"aging"`
+	Fisher Fisher  `json:"fisher"`
 
 	Kernels string  `json:"kernels"`
 	Seconds float64 `json:"seconds"` // of everything except training and drawing
@@ -59,23 +60,22 @@ type Summary struct {
 
 // Outcome is the result under one condition.
 type Outcome struct {
-	Condition      string  `json:"condition"`
-	Accuracy       Course  `json:"accuracy"` // of the test examples, with the present weights
-	LowestAccuracy float64 `json:"lowest_accuracy"`
-	Loss           Course  `json:"loss"`          // of the test examples
-	TrainingLoss   Course  `json:"training_loss"` // of the minibatches between looks
-	// Similarity of each layer with the reference, at the end, the outputs last; Hidden is the mean over the units of all
-	// hidden layers, NaN if there are none.
-	Similarity   []float64 `json:"similarity"`
-	Hidden       float64   `json:"hidden_similarity"`
-	Silent       []int     `json:"silent"`       // units of each layer with equal responses to all probes at the end
-	Displacement float64   `json:"displacement"` // root mean square over all weights, at the end
+	Condition      string    `json:"condition"`
+	Accuracy       Course    `json:"accuracy"` // of the test examples, with the present weights
+	LowestAccuracy float64   `json:"lowest_accuracy"`
+	Loss           Course    `json:"loss"`          // of the test examples
+	TrainingLoss   Course    `json:"training_loss"` // of the minibatches between looks
+	Similarity     []float64 `json:"similarity"`    // of each layer with the reference, at the end; the outputs last
+	// Hidden is the same over the units of all hidden layers; NaN if there are none.
+	Hidden       float64 `json:"hidden_similarity"`
+	Silent       []int   `json:"silent"`       // units of each layer with equal responses to all probes at the end
+	Displacement float64 `json:"displacement"` // root mean square over all weights, at the end
 }
 
 // Course is how a number goes over the looks after the reference.
 type Course struct {
-	Mean   float64 `json:"mean"`
-	End    float64 `json:"end"`
+	Mean   float64 `json:"mean"`   // of the looks
+	End    float64 `json:"end"`    // at the last
 	SD     float64 `json:"sd"`     // of the looks
 	Change float64 `json:"change"` // of the straight line of least squares, from the first look to the last
 }

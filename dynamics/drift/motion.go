@@ -26,27 +26,25 @@ type Fisher struct {
 // random vector, and as expected if the loss were quadratic around the reference.
 type Motion struct {
 	Steps int `json:"steps"`
-	// Mean squared displacement of a synapse. Free is that of free diffusion, 2 T eps steps, Quadratic that of the
-	// Ornstein-Uhlenbeck process in the quadratic loss, and Minibatch the same with the noise of the minibatches.
-	Drift     float64 `json:"drift"`
-	Free      float64 `json:"free"`
-	Quadratic float64 `json:"quadratic"`
-	Minibatch float64 `json:"minibatch"`
+	// Mean squared displacement of a synapse.
+	Drift     float64 `json:"drift"`     // under drift
+	Free      float64 `json:"free"`      // of free diffusion: 2 T eps steps
+	Quadratic float64 `json:"quadratic"` // of the Ornstein-Uhlenbeck process in the quadratic loss
+	Minibatch float64 `json:"minibatch"` // the same with the noise of the minibatches
 	// Rise is by how much the loss of a training example would rise along the displacement, in nats, if it were quadratic
-	// around the reference, and that a minimum: half of the product of displacement and Fisher information. In such a loss
-	// it would be QuadraticRise, with the noise of the minibatches.
+	// around the reference, and that a minimum: half of displacement times Fisher information times displacement.
 	Rise          float64 `json:"rise"`
-	QuadraticRise float64 `json:"quadratic_rise"`
+	QuadraticRise float64 `json:"quadratic_rise"` // the same in the quadratic loss, with the noise of the minibatches
 	Bands         []Band  `json:"bands"`
 	Above         []Above `json:"above"`
 }
 
-// Shares of the squared displacement along some of the eigenvectors. Isotropic is also the share of eigenvectors.
+// Shares of the squared displacement along some of the eigenvectors.
 type Shares struct {
-	Isotropic float64 `json:"isotropic"`
-	Drift     float64 `json:"drift"`
-	Quadratic float64 `json:"quadratic"`
-	Minibatch float64 `json:"minibatch"`
+	Isotropic float64 `json:"isotropic"` // of an isotropic random vector: the share of these eigenvectors in all
+	Drift     float64 `json:"drift"`     // of drift
+	Quadratic float64 `json:"quadratic"` // in the quadratic loss
+	Minibatch float64 `json:"minibatch"` // in the quadratic loss with the noise of the minibatches
 }
 
 func (s Shares) less(o Shares) Shares {
@@ -55,14 +53,14 @@ func (s Shares) less(o Shares) Shares {
 
 // Band has the eigenvectors with eigenvalues from Low to High, in units of the prior's precision alpha.
 type Band struct {
-	Low  float64 `json:"low"`
-	High float64 `json:"high,omitempty"` // 0 for the last, which has no end
+	Low  float64 `json:"low"`            // of the eigenvalues, over alpha
+	High float64 `json:"high,omitempty"` // of the eigenvalues, over alpha; 0 for the last, which has no end
 	Shares
 }
 
 // Above has the eigenvectors with eigenvalues above Over times alpha.
 type Above struct {
-	Over float64 `json:"over"`
+	Over float64 `json:"over"` // of the eigenvalues, over alpha
 	Shares
 }
 
