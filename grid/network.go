@@ -139,16 +139,25 @@ func ReadNetwork(h train.Host, path string) (*train.Network, error) {
 	return folder.ReadNetwork(id)
 }
 
+// planned is Config, with a store.MissingError for a point that is in no plan.
+func (f *Folder) planned(id string) (train.Config, error) {
+	config, planned := f.Config(id)
+	if planned {
+		return config, nil
+	}
+	var ids []string
+	for _, p := range f.Points() {
+		ids = append(ids, p.ID)
+	}
+	return config, &store.MissingError{Err: fmt.Errorf("grid: %s: the grid has no network %s: table.csv lists them%s",
+		f.Dir, id, nearest.Hint(id, ids))}
+}
+
 // ReadNetwork reads a finished network. One that is not planned, or has not finished, gives a store.MissingError.
 func (f *Folder) ReadNetwork(id string) (*train.Network, error) {
-	config, planned := f.Config(id)
-	if !planned {
-		var ids []string
-		for _, p := range f.Points() {
-			ids = append(ids, p.ID)
-		}
-		return nil, &store.MissingError{Err: fmt.Errorf("grid: %s: the grid has no network %s: table.csv lists them%s", f.Dir,
-			id, nearest.Hint(id, ids))}
+	config, err := f.planned(id)
+	if err != nil {
+		return nil, err
 	}
 	state, err := f.Network(id)
 	if errors.Is(err, fs.ErrNotExist) {

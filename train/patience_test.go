@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -124,5 +125,28 @@ func TestPatienceNeedsValidation(t *testing.T) {
 	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "patience 3: want") ||
 		!strings.Contains(err.Error(), "validation") {
 		t.Errorf("without held-out examples: %v", err)
+	}
+}
+
+// A summary has all settings: read back, they are those of the run.
+func TestSummaryHasAllSettings(t *testing.T) {
+	c, set := small(t)
+	c.Validation, c.Patience, c.Noise, c.Seed = 30, 3, "layer", 1<<63+1
+	r := newRun(t, c, set)
+	s, err := r.Summarise(context.Background(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read struct{ Settings Config }
+	if err := json.Unmarshal([]byte(encode(t, s)), &read); err != nil {
+		t.Fatal(err)
+	}
+	if d := read.Settings.Differences(r.Networks[0]); len(d) > 0 {
+		t.Errorf("the summary differs in %v", d.Names())
+	}
+	for _, setting := range r.Networks[0].Settings() {
+		if !strings.Contains(encode(t, s), `"`+setting.Name+`":`) {
+			t.Errorf("the summary lacks %s", setting.Name)
+		}
 	}
 }

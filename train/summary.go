@@ -36,6 +36,7 @@ type Summary struct {
 	TestSet   int       `json:"test_examples"`
 	Synapses  int       `json:"synapses"`
 	RunFolder string    `json:"run,omitempty"`
+	Settings  Config    `json:"settings"` // all of them, under the names of their flags
 }
 
 // Summarise measures the run's first network, as Outcomes does, and adds the times.
@@ -49,7 +50,7 @@ func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 		Outcome: outcomes[0], Epochs: float64(r.step) / float64(r.StepsPerEpoch()), Times: r.Times(),
 		Noise: c.Noise, Rho: c.Rho, C: c.C, CLayers: c.Layers.C, Seed: uint64(c.Seed),
 		Device: r.Device.Name, Kernels: r.Device.Kernels, Data: r.Set.Name,
-		Training: r.training.N, TestSet: r.testing.N, Synapses: r.Program.Layout.Synapses(),
+		Training: r.training.N, TestSet: r.testing.N, Synapses: r.Program.Layout.Synapses(), Settings: c,
 	}
 	if len(c.Costs) > 0 {
 		s.Cost = c.Costs.String()

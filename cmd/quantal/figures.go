@@ -20,6 +20,7 @@ func figuresCommand() *cli.Command {
 		Name:  "figures",
 		Usage: "draw the figures of a run, of a grid, or of the paper",
 		UsageText: "quantal figures RUN|GRID/ID [--out FOLDER] [--pdf]\n" +
+			"quantal figures RUN|GRID/ID... --out FOLDER    networks in the same panels, labelled by what differs\n" +
 			"quantal figures GRID [--reference FILE.csv] [--out FOLDER] [--pdf]\n" +
 			"quantal figures GRID [--curves] [--x NAME] [--y NAME,...] [--by NAME] [--where NAME=VALUE]\n" +
 			"quantal figures --paper FOLDER [GRID...] [--quick] [--ko FILE --sjostrom FILE...]",
@@ -63,7 +64,10 @@ func figuresCommand() *cli.Command {
 					return usage("figures: --%s goes with --paper only", name)
 				}
 			}
-			dir, err := oneArgument(c, "the run or grid folder")
+			dir, err := c.Args().First(), error(nil)
+			if !several(c) {
+				dir, err = oneArgument(c, "the run or grid folder")
+			}
 			if err != nil {
 				return err
 			}
@@ -76,9 +80,12 @@ func figuresCommand() *cli.Command {
 				endings = append(endings, ".pdf")
 			}
 			var figures []tables.NamedFigure
-			if grid.Is(dir) {
+			switch {
+			case several(c):
+				figures, err = besideFigures(c)
+			case grid.Is(dir):
 				figures, err = gridFigures(c, dir)
-			} else {
+			default:
 				figures, err = runFigures(c, dir)
 			}
 			var choice *tables.ChoiceError
@@ -165,12 +172,20 @@ func drawRun(c *cli.Context, dir, out string) ([]string, error) {
 	return saveFigures(figures, out, []string{".svg", ".png"})
 }
 
-// runFigures draws the figures of a run.
-func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
+// noGridFlags refuses flags that choose figures of a grid.
+func noGridFlags(c *cli.Context, dir string) error {
 	for _, name := range []string{"reference", "curves", "x", "y", "by", "where"} {
 		if c.IsSet(name) {
-			return nil, usage("--%s goes with the folder of a grid, which %s is not", name, dir)
+			return usage("--%s goes with the folder of a grid, which %s is not", name, dir)
 		}
+	}
+	return nil
+}
+
+// runFigures draws the figures of a run.
+func runFigures(c *cli.Context, dir string) ([]tables.NamedFigure, error) {
+	if err := noGridFlags(c, dir); err != nil {
+		return nil, err
 	}
 	if _, _, ok := grid.Locate(dir); ok {
 		network, err := grid.ReadNetwork(host(c), dir)

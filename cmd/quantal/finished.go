@@ -52,9 +52,10 @@ func readPublished(path string) ([]tables.Published, error) {
 func tablesCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "tables",
-		Usage: "write the tables of a grid: a row for each point, and means over seeds",
+		Usage: "write the tables of a grid, or of runs beside each other: a row for each network, and means over seeds",
 		UsageText: "quantal tables GRID [--curves] [--out FOLDER] [--json]\n" +
-			"quantal tables GRID [--curves] --out - | ...   table.csv, or curves.csv, to standard output",
+			"quantal tables GRID [--curves] --out - | ...   table.csv, or curves.csv, to standard output\n" +
+			"quantal tables RUN|GRID/ID... [--out FOLDER]   networks labelled by the settings that differ",
 		Description: "table.csv and table.jsonl have a row for each finished point, means.csv the mean and\n" +
 			"half of the 95 % interval over seeds. With --curves, curves.csv and curves.jsonl have a\n" +
 			"row for each line of each learning curve. `go doc quantal/results/tables` has columns and\n" +
@@ -62,10 +63,13 @@ func tablesCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "curves", Usage: "the tables of the learning curves instead"},
 			&cli.StringFlag{Name: "out", Usage: "`FOLDER` for the tables, or - for table.csv on standard output",
-				DefaultText: "the grid folder"},
+				DefaultText: "the grid folder; of runs, none are written"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
+			if beside(c) {
+				return besideTables(c)
+			}
 			dir, err := oneArgument(c, "the grid folder")
 			if err != nil {
 				return err
@@ -81,7 +85,12 @@ func tablesCommand() *cli.Command {
 				return err
 			}
 			if c.Bool("curves") {
-				return writeCurves(c, folder, out)
+				curves, damaged, err := folder.Curves()
+				if err != nil {
+					return err
+				}
+				warnDamaged(c, damaged)
+				return writeCurves(c, curves, cmp.Or(out, dir))
 			}
 			if out == standardOutput {
 				return writeOutput(c, out, func(w io.Writer) error { return tables.EncodeTable(w, g.Records) })
@@ -112,17 +121,12 @@ func tablesCommand() *cli.Command {
 	}
 }
 
-// writeCurves writes the tables of the learning curves of a grid.
-func writeCurves(c *cli.Context, folder *grid.Folder, out string) error {
-	curves, damaged, err := folder.Curves()
-	if err != nil {
-		return err
-	}
-	warnDamaged(c, damaged)
+// writeCurves writes the tables of learning curves.
+func writeCurves(c *cli.Context, curves []tables.Curve, out string) error {
 	if out == standardOutput {
 		return writeOutput(c, out, func(w io.Writer) error { return tables.EncodeCurves(w, curves) })
 	}
-	files, err := tables.WriteCurves(cmp.Or(out, folder.Dir), curves)
+	files, err := tables.WriteCurves(out, curves)
 	if err != nil {
 		return err
 	}

@@ -85,8 +85,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		OnUsageError:              onUsageError,
 		Commands: []*cli.Command{
 			demoCommand(), trainCommand(), gridCommand(), searchCommand(), statusCommand(), serveCommand(), evalCommand(),
-			exportCommand(), figuresCommand(), tablesCommand(), reportCommand(), compareCommand(), analyzeCommand(),
-			convergeCommand(), energyCommand(), synapseCommand(), costCommand(), experimentCommand(),
+			exportCommand(), figuresCommand(), tablesCommand(), diffCommand(), reportCommand(), compareCommand(),
+			analyzeCommand(), convergeCommand(), energyCommand(), synapseCommand(), costCommand(), experimentCommand(),
 			dynamicsCommand(), dataCommand(),
 			benchCommand(), doctorCommand(), versionCommand(), completionCommand(), helpCommand(),
 		},

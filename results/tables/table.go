@@ -70,6 +70,16 @@ func MeansJSON(records []store.Record) ([]json.RawMessage, error) {
 	return list, nil
 }
 
+// RowsJSON is the rows of table.csv as JSON objects, in the order of the records.
+func RowsJSON(records []store.Record) ([]json.RawMessage, error) {
+	t, err := tableOf(records, recordRow)
+	list := []json.RawMessage{}
+	for _, row := range t.rows {
+		list = append(list, t.object(row))
+	}
+	return list, err
+}
+
 // WriteTable writes a CSV file with a row for each item, which is replaced as a whole or not at all. The columns are
 // the fields of the items, structs, under their names in JSON; null in JSON is an empty cell.
 func WriteTable[T any](path string, items []T) error {
