@@ -63,7 +63,8 @@ print(f"{(network.forward(images).argmax(1) != labels)[changing].mean():.1%} of 
 # How does sigma follow from its price? Each network is a row of a table, and is read by its id.
 
 # %%
-command("grid --out grid --hidden 20 --epochs 2 --lr 1e-3 --sigma-init 0.1 --c 1e-3,1e-2,1e-1 --noise heterogeneous --draws 0")
+small = "--hidden 20 --epochs 2 --lr 1e-3 --sigma-init 0.1 --draws 0"
+command("grid --out grid --c 1e-3,1e-2,1e-1 --noise heterogeneous " + small)
 grid = quantal.load_grid("grid")
 for i in np.argsort(grid["c"]):
     sigma = quantal.load_run("grid/" + grid["id"][i]).network().sigma[0][:, :-1]

@@ -25,7 +25,8 @@ func TestONNX(t *testing.T) {
 	if err := writeFloats("digits-floats"); err != nil {
 		t.Fatal(err)
 	}
-	quantalDo(t, "train"+trainSmall+" --draws 0 --data digits-floats --out floats", "export floats --out floats/export.onnx")
+	quantalDo(t, "train"+trainSmall+" --draws 0 --data digits-floats --out floats",
+		"export floats --out floats/export.onnx")
 	folders = slices.Insert(folders, len(folders)-1, "floats")
 	var python []struct {
 		Difference float64
@@ -136,15 +137,18 @@ while raw:
     events.append(event)
     raw = raw[16 + length :]
 
+def flatten(name, x, to):
+    if isinstance(x, float):
+        to[name] = x
+    for key, y in enumerate(x) if isinstance(x, list) else x.items() if isinstance(x, dict) else ():
+        flatten(f"{name}/{key}", y, to)
+
 differences, names = [], set()
 lines = [json.loads(line) for line in open("run/metrics.jsonl")]
 for line, event in zip(lines, events[1:]):
     want = {}
     for name, x in line.items():
-        if isinstance(x, float):
-            want[name] = x
-        for key, y in enumerate(x) if isinstance(x, list) else x.items() if isinstance(x, dict) else ():
-            want[f"{name}/{key}"] = y
+        flatten(name, x, want)
     got = {v.tag: v.simple_value for v in event.summary.value}
     for name in set(want) | set(got):
         if np.float32(got.get(name, np.nan)) != np.float32(want.get(name, np.nan)):

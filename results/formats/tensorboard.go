@@ -46,7 +46,7 @@ func encodeTensorBoard(w io.Writer, t Trained) error {
 }
 
 // scalars are the numbers of an epoch that were measured, under their names in metrics.jsonl; of a list or several
-// terms each as NAME/0 or NAME/TERM.
+// terms each as NAME/0 or NAME/TERM, of lists in a list as NAME/0/0.
 func scalars(e store.Epoch) []store.Scalar {
 	var list []store.Scalar
 	add := func(name string, x float64) {
@@ -65,6 +65,12 @@ func scalars(e store.Epoch) []store.Scalar {
 		case []float64:
 			for i, x := range v {
 				add(fmt.Sprintf("%s/%d", f.Name, i), x)
+			}
+		case [][]float64:
+			for i, list := range v {
+				for j, x := range list {
+					add(fmt.Sprintf("%s/%d/%d", f.Name, i, j), x)
+				}
 			}
 		case store.Terms:
 			for _, term := range v.Names() {
