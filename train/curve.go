@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"runtime"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -69,6 +70,8 @@ func (r *Run) sketch(ctx context.Context) ([]store.Epoch, error) {
 	if !measures {
 		return epochs, nil
 	}
+	began := time.Now()
+	defer func() { r.spent.MeasuringSeconds += time.Since(began).Seconds() }()
 	test := first(r.testing, curveExamples)
 	scores, err := r.vm.Evaluate(ctx, test, r.step, 0)
 	if err != nil {

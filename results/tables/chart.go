@@ -341,6 +341,9 @@ func (t charted) sheets(x, by string, y, rest []string) ([]NamedFigure, error) {
 		}
 		return false
 	})
+	if len(panels) == 0 && t.x != "" && x == t.x {
+		return nil, store.Nothing("no network has the measurements of two epochs yet: nothing to draw")
+	}
 	if len(panels) == 0 {
 		return nil, store.Nothing(fmt.Sprintf("no two networks differ only in %s: nothing to draw over it", x))
 	}

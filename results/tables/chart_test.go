@@ -184,6 +184,11 @@ func TestChartOfCurves(t *testing.T) {
 	if p := over.Blocks[0].Rows[0]; len(p) != 2 || len(p[0].Layers) != 3 {
 		t.Errorf("panels %+v", p)
 	}
+	for i := range curves {
+		curves[i].Epochs = curves[i].Epochs[:1]
+	}
+	_, err = ChartCurves(curves, Chart{})
+	wantError(t, err, "no network has the measurements of two epochs yet")
 	_, err = ChartCurves(nil, Chart{})
 	wantError(t, err, "no network has a learning curve yet")
 }
