@@ -38,7 +38,8 @@ func newArray(name string, dims []int, whole bool, at func(i int) float64) (arra
 	return a, nil
 }
 
-// qmnist is the number of columns of a label of QMNIST (Yadav and Bottou 2019): the class, then where the digit is from.
+// qmnist is the number of columns of a label of QMNIST (Yadav and Bottou 2019): the class, then where the digit is
+// from.
 const qmnist = 8
 
 // take makes examples of inputs [n][...] and answers [n] or [n][numbers]. The labels of QMNIST, [n][8], are classes.

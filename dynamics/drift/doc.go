@@ -64,6 +64,10 @@
 // N/B to it where h is large. Eigenvalues are counted in units of alpha: above 1 the data determine a direction more
 // than the prior does. Deciles of the spectrum would not show anything: of a large network nine are free, or all ten.
 //
+// Small eigenvalues need more images than large ones: from the default 2500, with one network of MNIST, the effective
+// number of parameters is a quarter lower (1286) than from 10,000 (1729), shares above 1 are 5 to 7 % lower, and the
+// ratio of drift to free diffusion there differs by 1.5 %. Twice as many products change that by less than 0.1 %.
+//
 // # How the regime was chosen
 //
 // On MNIST, all 60,000 training images, minibatches of 100, eps = 1e-6. Loss and accuracy after burn-in, one network of
