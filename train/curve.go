@@ -37,7 +37,9 @@ func (r *Run) curveEvery() (line, measurement int) {
 	}
 	up := func(a, b int) int { return (a + b - 1) / b }
 	epochs := r.Networks[0].Epochs
-	line = up(epochs, curveLines)
+	if line = 1; epochs > curveLines {
+		line = up(epochs, curveLines-2) // with the first and the last
+	}
 	apart := min(up(spacing, r.StepsPerEpoch()), up(epochs, least))
 	return line, up(apart, line) * line
 }

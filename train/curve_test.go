@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"quantal/kernels"
 	"quantal/results/store"
 )
 
@@ -104,20 +105,34 @@ func TestCurveHasTheNumbersOfMetrics(t *testing.T) {
 	}
 }
 
-// However long the training, a curve has at most about 200 lines, and measurements stay apart.
+// However long the training, a curve has at most 200 lines, and measurements stay apart.
 func TestCurvesAreThinned(t *testing.T) {
 	c, set := small(t)
 	for _, test := range []struct{ epochs, line, measurement int }{
-		{1, 1, 1}, {3, 1, 1}, {50, 1, 10}, {200, 1, 40}, {201, 2, 42}, {100000, 500, 0},
+		{1, 1, 1}, {3, 1, 1}, {50, 1, 10}, {200, 1, 40}, {201, 2, 42}, {100000, 506, 0},
 	} {
 		c.Epochs = test.epochs
 		r := newRun(t, c, set)
 		if test.measurement == 0 { // so far apart as 3000 steps
-			test.measurement = (curveSpacing/r.StepsPerEpoch() + 499) / 500 * 500
+			test.measurement = (curveSpacing/r.StepsPerEpoch() + 505) / 506 * 506
 		}
 		if line, measurement := r.curveEvery(); line != test.line || measurement != test.measurement {
 			t.Errorf("%d epochs of %d steps: a line every %d epochs, a measurement every %d, want %d and %d", test.epochs,
 				r.StepsPerEpoch(), line, measurement, test.line, test.measurement)
+		}
+	}
+	for epochs := 1; epochs < 2000; epochs++ {
+		c.Epochs = epochs
+		line, _ := (&Run{Session: &Session{Networks: []Config{c}, training: &kernels.Data{N: 1000}}}).curveEvery()
+		lines := epochs / line
+		if line > 1 {
+			lines++ // the first
+		}
+		if epochs%line > 0 {
+			lines++ // the last
+		}
+		if lines > curveLines || lines < min(epochs, 99) {
+			t.Errorf("%d epochs have %d lines", epochs, lines)
 		}
 	}
 	c.Epochs = 401
