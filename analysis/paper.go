@@ -231,7 +231,7 @@ func QuickGrids(set *mnist.Set, data string, seed uint64) ([]QuickGrid, error) {
 		return nil, err
 	}
 	base.Data, base.Seed, base.LearningRate, base.Draws = data, store.Seed(seed), 1e-3, 0
-	base.SettleNormalise(set)
+	base.Settle(set)
 	mechanisms := grid.Axis{Name: "rho"}
 	for _, m := range synapse.Mechanisms() {
 		mechanisms.Values = append(mechanisms.Values, m.String())

@@ -48,7 +48,9 @@ func ReadTrained(ctx context.Context, dir string, r Reading) (*Trained, error) {
 	name, classes := first.Config.Data, first.Config.Classes
 	for i := range t.Networks {
 		config := &t.Networks[i].Config
+		err := config.Classifies(dir)
 		switch {
+		case err != nil:
 		case config.Data != name:
 			err = fmt.Errorf("points: the networks of %s learned %s and %s: want those of one data set", dir, name, config.Data)
 		case config.Classes != classes:

@@ -127,6 +127,10 @@ func (s Start) Open(ctx context.Context, h train.Host, runFolder string,
 	trained := n.Config
 	n.Config = s.Training
 	n.Config.Normalise, n.Config.Classes = trained.Normalise, trained.Classes // as the network was trained
+	n.Config.Likelihood, n.Config.Target = trained.Likelihood, trained.Target
+	if err := trained.Classifies(dir); err != nil {
+		return nil, err
+	}
 	set, err := n.OpenData(ctx, h)
 	return &Network{set, *n}, err
 }
@@ -164,7 +168,7 @@ func (s Start) begin(ctx context.Context, h train.Host, dir string) (*train.Kept
 			return nil, err
 		}
 		earlier.Device, earlier.Threads = s.Training.Device, s.Training.Threads
-		earlier.Normalise = s.Training.Normalise // an experiment uses what the network has
+		earlier.Normalise, earlier.Likelihood = s.Training.Normalise, s.Training.Likelihood // those of the network count
 		if reflect.DeepEqual(earlier, s.Training) {
 			if store.Finished(dir) {
 				return nil, nil

@@ -392,9 +392,9 @@ func cohorts(points []Point) [][]Point {
 	return groups
 }
 
-// examples is a data set as the networks of a cohort see it: they have the same number of classes.
+// examples is a data set as the networks of a cohort see it: they have the same likelihood and number of classes.
 func examples(set *mnist.Set, cohort []train.Config) (*mnist.Set, error) {
-	return set.WithClasses(cohort[0].Classes)
+	return set.With(cohort[0].Likelihood, cohort[0].Classes)
 }
 
 // networks are the configurations of points, for this process's threads.
@@ -408,17 +408,19 @@ func networks(points []Point, o Options) []train.Config {
 	return configs
 }
 
-// SettleNormalise decides on the normalisation of networks for which nobody has: those that join the grid in a folder
-// have that of its first, so that the command that made it still does.
-func SettleNormalise(dir string, base *train.Config, set *mnist.Set) error {
-	if base.Normalise != "" || !Is(dir) {
-		base.SettleNormalise(set)
+// Settle decides on the likelihood and the normalisation of networks for which nobody has: those that join the grid in
+// a folder have those of its first, so that the command that made it still does.
+func Settle(dir string, base *train.Config, set *mnist.Set) error {
+	if base.Normalise != "" && base.Likelihood != "" || !Is(dir) {
+		base.Settle(set)
 		return nil
 	}
 	folder, err := View(dir)
 	if err != nil {
 		return err
 	}
-	base.Normalise = folder.Points()[0].Config.Normalise
+	first := folder.Points()[0].Config
+	base.Normalise = cmp.Or(base.Normalise, first.Normalise)
+	base.Likelihood = cmp.Or(base.Likelihood, first.Likelihood)
 	return nil
 }

@@ -3,6 +3,7 @@ package mnist
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,6 +75,8 @@ func take(x, y array) (Examples, error) {
 func join(name, source string, trainX, trainY, testX, testY array) (*Set, error) {
 	s := &Set{Name: name, Source: source, SHA256: map[string]string{}, Real: !trainY.whole}
 	switch d := trainX.dims; len(d) {
+	case 1:
+		s.Rows, s.Columns, s.Table = 1, 1, true
 	case 2:
 		s.Rows, s.Columns, s.Table = 1, d[1], true
 	case 3:
@@ -84,10 +87,14 @@ func join(name, source string, trainX, trainY, testX, testY array) (*Set, error)
 			s.Rows, s.Columns, s.Channels, s.Planes = d[2], d[3], d[1], true
 		}
 	default:
-		return nil, badf(trainX.name, "want inputs of two to four dimensions, examples first, got %s", times(d))
+		return nil, badf(trainX.name, "want inputs of one to four dimensions, examples first, got %s", times(d))
 	}
 	if !slices.Equal(testX.dims[1:], trainX.dims[1:]) {
-		return nil, badf(testX.name, "want images of %s pixels as in %s, got %s", times(trainX.dims[1:]), trainX.name,
+		what := "images of %s pixels"
+		if s.Table {
+			what = "inputs of %s numbers"
+		}
+		return nil, badf(testX.name, "want "+what+" as in %s, got %s", times(trainX.dims[1:]), trainX.name,
 			times(testX.dims[1:]))
 	}
 	if (testX.bytes == nil) != (trainX.bytes == nil) {
@@ -110,6 +117,51 @@ func join(name, source string, trainX, trainY, testX, testY array) (*Set, error)
 			trainY.name)
 	}
 	return s, nil
+}
+
+// fourOrTwo makes a set of inputs and answers for training and the test, as in fileNames, or of those for training
+// alone: then a tenth of the examples, in an order that depends on their number only, is for the test.
+func fourOrTwo(path string, arrays [fileCount]*array) (*Set, error) {
+	source, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("mnist: %s: %w", path, err)
+	}
+	name := filepath.Base(source)
+	if reserved(name) {
+		name += "-folder"
+	}
+	x, y := *arrays[trainImages], *arrays[trainLabels]
+	if arrays[testImages] != nil {
+		return join(name, source, x, y, *arrays[testImages], *arrays[testLabels])
+	}
+	s, err := join(name, source, x, y, x, y)
+	if err != nil {
+		return nil, err
+	}
+	n := s.Train.N()
+	if n < 2 {
+		return nil, badf(path, "want two examples or more, one of them for the test, got %d", n)
+	}
+	order := make([]int32, n)
+	Order(order, 0, 0)
+	test := make([]bool, n)
+	const tenth = 10
+	for _, i := range order[:max(1, n/tenth)] {
+		test[i] = true
+	}
+	var which [2][]int
+	for i, t := range test {
+		which[count(t)] = append(which[count(t)], i)
+	}
+	s.Train, s.Test, s.Dealt = s.Train.Pick(which[0]), s.Train.Pick(which[1]), true
+	return s, nil
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // times writes dimensions as 5 x 4.

@@ -1,9 +1,9 @@
-// Package mnist turns data sets into examples: images as bytes, with their labels.
+// Package mnist turns data sets into examples: inputs as bytes or floats, with classes or numbers as answers.
 //
 // What enters: the name of a data set, which is a folder with the four IDX files of MNIST or of any set in its format
-// ([Load]), the cache of this machine, which a download fills ([Fetch]), or the built-in digits ([Glyphs]). [Open]
-// takes any of these names. What leaves: a [Set] with training and test [Examples], the checksums of their files, and
-// the order of the examples in an epoch ([Order]).
+// ([Load]), an archive of NumPy or tables, the cache of this machine, which a download fills ([Fetch]), or the built-in
+// digits ([Glyphs]). [Open] takes any of these names. What leaves: a [Set] with training and test [Examples], the
+// checksums of their files, and the order of the examples in an epoch ([Order]).
 //
 // Nothing is used before it is checked: a file has the magic number, the dimensions and the exact length it should
 // have, images and labels agree, labels can be classes ([Set.WithClasses]), and files that should be MNIST's match the

@@ -42,7 +42,7 @@ func newMirrorOn(t *testing.T, l net.Listener, a answer) *mirror {
 	t.Helper()
 	files := make(map[string][]byte)
 	for i, content := range tiny() {
-		files["/mnist/"+fileNames[i]+".gz"] = zip(t, content)
+		files["/mnist/"+fileNames[i]+".gz"] = gzipped(t, content)
 	}
 	m := new(mirror)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -191,7 +191,7 @@ func wrong(t *testing.T) answer {
 		for i, content := range tiny() {
 			if strings.Contains(r.URL.Path, fileNames[i]) {
 				content[len(content)-1] ^= 1
-				w.Write(zip(t, content))
+				w.Write(gzipped(t, content))
 			}
 		}
 	}
@@ -330,7 +330,7 @@ func TestFetchFromFolder(t *testing.T) {
 	plain := folder(t, tiny())
 	packed := t.TempDir()
 	for i, content := range tiny() {
-		write(t, packed, fileNames[i]+".gz", zip(t, content))
+		write(t, packed, fileNames[i]+".gz", gzipped(t, content))
 	}
 	partly := folder(t, tiny())
 	write(t, partly, fileNames[1], []byte("damaged"))

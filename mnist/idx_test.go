@@ -17,7 +17,7 @@ import (
 // file is the IDX file of the data.
 func file(data []byte, dims ...uint32) []byte { return append(header(dims...), data...) }
 
-func zip(t testing.TB, content []byte) []byte {
+func gzipped(t testing.TB, content []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -50,15 +50,16 @@ func readBytes(content []byte, magic uint32) (*idx, error) {
 
 func TestReadIDX(t *testing.T) {
 	images, labels := file(counting(2*3*4), 2, 3, 4), file([]byte{0, 1, 2}, 3)
-	packed := zip(t, images)
+	packed := gzipped(t, images)
 	for name, content := range map[string][]byte{
 		"plain": images, "gzip": packed,
 		// Files as download tools and archives leave them.
-		"two members":         slices.Concat(zip(t, images[:19]), zip(t, images[19:])),
-		"two members, zeros":  slices.Concat(zip(t, images[:3]), zip(t, images[3:]), make([]byte, 70000)),
-		"empty member in all": slices.Concat(zip(t, nil), zip(t, images[:10]), zip(t, nil), zip(t, images[10:]), zip(t, nil)),
-		"one zero":            append(bytes.Clone(packed), 0),
-		"zeros":               append(bytes.Clone(packed), make([]byte, 512)...),
+		"two members":        slices.Concat(gzipped(t, images[:19]), gzipped(t, images[19:])),
+		"two members, zeros": slices.Concat(gzipped(t, images[:3]), gzipped(t, images[3:]), make([]byte, 70000)),
+		"empty member in all": slices.Concat(gzipped(t, nil), gzipped(t, images[:10]),
+			gzipped(t, nil), gzipped(t, images[10:]), gzipped(t, nil)),
+		"one zero": append(bytes.Clone(packed), 0),
+		"zeros":    append(bytes.Clone(packed), make([]byte, 512)...),
 	} {
 		x, err := readBytes(content, magicImages)
 		if err != nil {
@@ -79,7 +80,7 @@ func TestReadIDX(t *testing.T) {
 
 func TestReadIDXBad(t *testing.T) {
 	images, labels := file(counting(24), 2, 3, 4), file([]byte{0, 1, 2}, 3)
-	packed := zip(t, images)
+	packed := gzipped(t, images)
 	flipped := bytes.Clone(packed)
 	flipped[len(flipped)-6] ^= 1 // in the CRC, which comes before the length
 	const huge = math.MaxUint32
@@ -109,9 +110,9 @@ func TestReadIDXBad(t *testing.T) {
 		{"overflow", file(nil, huge, huge, huge), magicImages, "more data than any file can hold"},
 		{"overflow to a small number", file(nil, 1<<31, 1<<31, 4), magicImages, "more data than any file can hold"},
 		{"huge", file(nil, 1<<20, 1<<20, 1<<20), magicImages, "1152921504606846992"},
-		{"gzip: huge", zip(t, file(nil, 1<<10, 1<<10, 1<<10)), magicImages, "bytes of gzip can hold"},
-		{"gzip: truncated content", zip(t, images[:30]), magicImages, "want 40 bytes, got 30"},
-		{"gzip: trailing content", zip(t, append(bytes.Clone(images), 0)), magicImages, "want 40 bytes, got more"},
+		{"gzip: huge", gzipped(t, file(nil, 1<<10, 1<<10, 1<<10)), magicImages, "bytes of gzip can hold"},
+		{"gzip: truncated content", gzipped(t, images[:30]), magicImages, "want 40 bytes, got 30"},
+		{"gzip: trailing content", gzipped(t, append(bytes.Clone(images), 0)), magicImages, "want 40 bytes, got more"},
 		{"gzip: only its magic", packed[:2], magicImages, "gzip data end before they begin"},
 		{"gzip: truncated", packed[:len(packed)-20], magicImages, "want 40 bytes, got"},
 		{"gzip: no checksum", packed[:len(packed)-8], magicImages, "lack the checksum"},
@@ -124,15 +125,15 @@ func TestReadIDXBad(t *testing.T) {
 			"followed by the byte 0x01, which is neither gzip nor padding"},
 		{"gzip: half a header after it", append(bytes.Clone(packed), gzipMagic...), magicImages,
 			"followed by the beginning of gzip data"},
-		{"gzip: half in zeros", append(zip(t, images[:30]), 0, 0), magicImages, "want 40 bytes, got 30"},
-		{"gzip: half and garbage", append(zip(t, images[:30]), '-'), magicImages,
+		{"gzip: half in zeros", append(gzipped(t, images[:30]), 0, 0), magicImages, "want 40 bytes, got 30"},
+		{"gzip: half and garbage", append(gzipped(t, images[:30]), '-'), magicImages,
 			"want 40 bytes, got 30: the gzip data are followed by the byte 0x2d"},
-		{"gzip: another member too many", append(bytes.Clone(packed), zip(t, images)...), magicImages,
+		{"gzip: another member too many", append(bytes.Clone(packed), gzipped(t, images)...), magicImages,
 			"want 40 bytes, got more"},
-		{"gzip: another member without its end", append(bytes.Clone(packed), zip(t, nil)[:14]...), magicImages,
+		{"gzip: another member without its end", append(bytes.Clone(packed), gzipped(t, nil)[:14]...), magicImages,
 			"lack the checksum"},
-		{"gzip: in gzip", zip(t, packed), magicImages, "holds gzip within gzip"},
-		{"gzip: labels for images", zip(t, labels), magicImages, "holds labels"},
+		{"gzip: in gzip", gzipped(t, packed), magicImages, "holds gzip within gzip"},
+		{"gzip: labels for images", gzipped(t, labels), magicImages, "holds labels"},
 	} {
 		x, err := readBytes(c.content, c.magic)
 		var bad *DataError
@@ -154,7 +155,7 @@ func TestReadIDXAllocation(t *testing.T) {
 		state = state*1664525 + 1013904223
 		random[i] = byte(state >> 24)
 	}
-	content := zip(t, file(random, 1<<10, 1<<10, 1<<10))
+	content := gzipped(t, file(random, 1<<10, 1<<10, 1<<10))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	if _, err := readBytes(content, magicImages); err == nil {
@@ -169,8 +170,8 @@ func TestReadIDXAllocation(t *testing.T) {
 func FuzzReadIDX(f *testing.F) {
 	images, labels := file(counting(24), 2, 3, 4), file([]byte{0, 1, 2}, 3)
 	for _, seed := range [][]byte{
-		nil, images, labels, images[:20], zip(f, images), zip(f, labels), zip(f, images)[:20],
-		file(nil, 1<<31, 1<<31, 4), file(nil, 1), zip(f, file(nil, 1<<20, 1<<10, 1<<10)), {0x1f, 0x8b}, {0, 0, 8, 3},
+		nil, images, labels, images[:20], gzipped(f, images), gzipped(f, labels), gzipped(f, images)[:20],
+		file(nil, 1<<31, 1<<31, 4), file(nil, 1), gzipped(f, file(nil, 1<<20, 1<<10, 1<<10)), {0x1f, 0x8b}, {0, 0, 8, 3},
 	} {
 		f.Add(seed, true)
 		f.Add(seed, false)

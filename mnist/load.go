@@ -16,7 +16,6 @@ import (
 	"sync"
 
 	"quantal/internal/fault"
-	"quantal/kernels"
 )
 
 // The four files of a data set under their usual names: images before labels, training before test.
@@ -72,7 +71,7 @@ func (e edition) load(dir string, opt Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.With(cmp.Or(opt.Likelihood, kernels.Categorical.String()), opt.Classes)
+	return s.With(opt.Likelihood, opt.Classes)
 }
 
 // read is load without the answers made into classes.

@@ -68,7 +68,7 @@ func TestLoadNames(t *testing.T) {
 		dir := t.TempDir()
 		for i, content := range files {
 			if c.pack {
-				content = zip(t, content)
+				content = gzipped(t, content)
 			}
 			write(t, dir, c.as(fileNames[i]), content)
 		}
@@ -344,7 +344,8 @@ func TestLoadTypes(t *testing.T) {
 		{"planes", typed(0xd, make([]float32, 2*5*6*3), 2, 3, 5, 6), file(labels[:2], 2), make([]float32, 90), 5, 6, 3, true,
 			false, 0, 2},
 	} {
-		s, err := Load(folder(t, [fileCount][]byte{c.images, c.labels, c.images, c.labels}))
+		s, err := published.load(folder(t, [fileCount][]byte{c.images, c.labels, c.images, c.labels}),
+			Options{Likelihood: "categorical"})
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -398,7 +399,7 @@ func TestLoadOtherNames(t *testing.T) {
 	parts := [fileCount]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "test-images-idx3-ubyte",
 		"test-labels-idx1-ubyte"}
 	for i, content := range tiny() {
-		write(t, dir, "emnist-letters-"+parts[i]+".gz", zip(t, content))
+		write(t, dir, "emnist-letters-"+parts[i]+".gz", gzipped(t, content))
 	}
 	s, err := Load(dir)
 	if err != nil {

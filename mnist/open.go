@@ -26,6 +26,9 @@ type Options struct {
 	// Classes is the number of classes, for labels that do not show it or do not look like class numbers: see WithClasses.
 	// 0 takes it from the labels.
 	Classes int
+	// Target is the names of the columns of a table that are the answers, separated by commas; empty for y, label, class
+	// or target.
+	Target string
 	// Likelihood says what the answers are: categorical, classes; gaussian, numbers; empty as the data say: see With.
 	Likelihood string
 	// Progress, if not nil, is told how many bytes of a file have arrived, of how many (-1 if the mirror does not
@@ -60,7 +63,9 @@ func (o Options) cacheDir() (string, error) {
 //	""        MNIST, if it is in the cache
 //	mnist     MNIST from the cache, downloaded into it first if it is not there
 //	glyphs    the built-in digits
-//	a folder  the IDX files there (write ./mnist for a folder called mnist)
+//	a folder  the IDX files there (write ./mnist for a folder called mnist), or train.csv and test.csv
+//	x.npz     arrays of NumPy
+//	x.csv     a table
 //
 // The error is a [DataError] if the content is missing or wrong, a [FetchError] if no mirror could deliver it.
 func Open(ctx context.Context, name string, opt Options) (*Set, error) {
@@ -70,8 +75,27 @@ func Open(ctx context.Context, name string, opt Options) (*Set, error) {
 	case "", "mnist":
 		return published.openCache(ctx, name == "mnist", opt)
 	}
+	for _, f := range formats {
+		if f.holds(name) {
+			s, err := f.read(name, opt)
+			if err != nil {
+				return nil, err
+			}
+			return s.With(opt.Likelihood, opt.Classes)
+		}
+	}
 	return published.load(name, opt)
 }
+
+// A format reads the data sets of one kind, in files of the user's.
+type format struct {
+	name, what string // what is for messages
+	holds      func(path string) bool
+	read       func(path string, opt Options) (*Set, error) // without the answers made into classes
+}
+
+// formats are those besides IDX, which is what everything else must be.
+var formats = []format{npzFormat, csvFormat}
 
 // FullName is the name of a data set wherever it is called from: that of a folder is its full path, none is MNIST's.
 func FullName(name string) (string, error) {
@@ -92,7 +116,13 @@ func reserved(name string) bool { return slices.Contains(Names(), name) }
 func Names() []string { return []string{"mnist", "glyphs"} }
 
 // otherFormats says what a data set may be besides a folder of IDX files.
-func otherFormats() string { return "" }
+func otherFormats() string {
+	text := ""
+	for _, f := range formats {
+		text += ", or " + f.what
+	}
+	return text
+}
 
 func (e edition) openCache(ctx context.Context, fetch bool, opt Options) (*Set, error) {
 	dir, err := opt.cacheDir()

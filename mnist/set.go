@@ -6,13 +6,15 @@ import "fmt"
 type Set struct {
 	// "mnist", "glyphs", or the base name of a folder or file, with -folder appended if it is one of these
 	Name          string
-	Source        string // where it came from, for a person: "/path/dir", "cache /path", "built-in"
-	Rows, Columns int    // size of an image in pixels
-	Channels      int    // values per pixel, 3 for colours; 0 stands for 1
-	Planes        bool   // the channels of an image come one after the other, each whole; otherwise pixel by pixel
-	Table         bool   // inputs are columns of numbers, one row, and no images
-	Transposed    bool   // images are stored column by column, as NIST's
-	Classes       int    // the largest label plus one unless stated; 0 if the answers are numbers
+	Source        string   // where it came from, for a person: "/path/dir", "cache /path", "built-in"
+	Rows, Columns int      // size of an image in pixels
+	Channels      int      // values per pixel, 3 for colours; 0 stands for 1
+	Planes        bool     // the channels of an image come one after the other, each whole; otherwise pixel by pixel
+	Table         bool     // inputs are columns of numbers, one row, and no images
+	Transposed    bool     // images are stored column by column, as NIST's
+	Classes       int      // the largest label plus one unless stated; 0 if the answers are numbers
+	ClassNames    []string // of classes that are text in the data; nil if they are numbers
+	Dealt         bool     // the data have no test examples: a tenth of the others was taken for them
 	// Real says that the answers are measured numbers rather than classes, until a user says otherwise.
 	Real        bool
 	Train, Test Examples // both have at least one example

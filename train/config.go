@@ -15,35 +15,40 @@ import (
 
 // Config is everything that determines what a run computes, apart from the data; Settings describes it.
 type Config struct {
-	Data            string
-	Hidden          []int
-	Noise           string
-	Rho             Exponent
-	C               float64
-	Lambda          float64
-	LearningRate    float64
-	Batch           int
-	Epochs          int
-	Patience        int // in epochs; 0 to train all of them
-	MuInit          float64
-	SigmaInit       float64
-	Synapse         string  // the name of a synapse.Kind
-	NInit, PInit    float64 // of quantal synapses
-	Validation      int
-	Normalise       string // empty if it is still to be chosen: see SettleNormalise
-	Classes         int    // 0 to take them from the labels
-	Activation      kernels.Activation
-	Rule            Rule
-	Schedule        kernels.Shape
-	WeightDecay     float64
-	Costs           Costs
-	Numbers         Numbers
-	Seed            store.Seed
-	Draws           int // 0 for none
-	Device          string
-	Threads         int // 0 for all processors
-	CheckpointEvery int
-	Layers          Layers // of C, Lambda, LearningRate and SigmaInit
+	Data          string
+	Hidden        []int
+	Noise         string
+	Rho           Exponent
+	C             float64
+	Lambda        float64
+	LearningRate  float64
+	Batch         int
+	Epochs        int
+	Patience      int // in epochs; 0 to train all of them
+	MuInit        float64
+	SigmaInit     float64
+	Synapse       string  // the name of a synapse.Kind
+	NInit, PInit  float64 // of quantal synapses
+	Validation    int
+	Normalise     string  // empty if it is still to be chosen: see Settle
+	Likelihood    string  // the same: see Likelihoods
+	Classes       int     // 0 to take them from the labels
+	Target        string  // columns of a table that are the answers; empty for those with the usual names
+	NoiseVariance float64 // of the Gaussian likelihood
+	// NormaliseTargets says whether the numbers to be fitted are taken less their mean over their SD, auto, or none.
+	NormaliseTargets string
+	Activation       kernels.Activation
+	Rule             Rule
+	Schedule         kernels.Shape
+	WeightDecay      float64
+	Costs            Costs
+	Numbers          Numbers
+	Seed             store.Seed
+	Draws            int // 0 for none
+	Device           string
+	Threads          int // 0 for all processors
+	CheckpointEvery  int
+	Layers           Layers // of C, Lambda, LearningRate and SigmaInit
 }
 
 // noises maps the users' names of the noise to the synapses that share a sigma.
@@ -103,8 +108,8 @@ func published() Config {
 		Epochs: 50, Batch: 20, LearningRate: 1e-4, MuInit: 0.1, SigmaInit: 1e-4, Seed: 1, Draws: 20,
 		Activation: kernels.ReLU, Device: "auto", CheckpointEvery: 1,
 	}
-	_ = c.Settings().SetBefore() // what came later; a test reads every Before
-	c.Normalise = ""             // to be decided
+	_ = c.Settings().SetBefore()       // what came later; a test reads every Before
+	c.Normalise, c.Likelihood = "", "" // to be decided
 	return c
 }
 
@@ -136,11 +141,14 @@ func (c *Config) UnmarshalJSON(text []byte) error {
 	return c.Settings().ReadJSON(text)
 }
 
-// Spec is the structure of the network for examples of the given number of values and classes.
-func (c Config) Spec(inputs, classes int) graph.Spec {
+// Spec is the structure of the network for examples of the given number of values and outputs.
+func (c Config) Spec(inputs, outputs int) graph.Spec {
 	s := graph.Spec{
-		Sizes: append(append([]int{inputs}, c.Hidden...), classes), Batch: c.Batch,
+		Sizes: append(append([]int{inputs}, c.Hidden...), outputs), Batch: c.Batch,
 		Activation: c.Activation, Likelihood: kernels.Categorical,
+	}
+	if c.Regression() {
+		s.Likelihood = kernels.Gaussian
 	}
 	s.Sharing = c.sharing()
 	s.Costs = c.costs(s.Sharing)
@@ -158,6 +166,9 @@ func (c Config) sharing() kernels.Sharing {
 func (c Config) Member() kernels.Member {
 	m := kernels.Member{Seed: uint64(c.Seed), C: c.C, Rho: float64(c.Rho.Value()), Lambda: c.Lambda,
 		Numbers: c.Numbers.Layer(0), LearningRate: c.LearningRate, WeightDecay: c.WeightDecay}
+	if c.Regression() {
+		m.NoiseVariance = c.NoiseVariance
+	}
 	if all := m.C + m.Rho + m.Lambda + m.LearningRate; all == all && !c.Numbers.differ() {
 		return m
 	}

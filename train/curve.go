@@ -88,25 +88,29 @@ func (r *Run) sketch(ctx context.Context) ([]store.Epoch, error) {
 		if r.Networks[m].Patience > 0 {
 			held := r.validated.scores[m]
 			epochs[m].ValidationAccuracySampled, epochs[m].ValidationLossSampled = &held.AccuracySampled, &held.LossSampled
+			epochs[m].ValidationR2Sampled = explained(r.held, held.LossSampled, r.Networks[m].NoiseVariance)
 		}
 		state, err := r.vm.Parameters(m)
 		if err != nil {
 			_ = side.Wait() // the device has failed
 			return nil, err
 		}
-		side.Go(fault.Guarded(func() error { return r.survey(&epochs[m], m, state, test.N, scores[m]) }))
+		side.Go(fault.Guarded(func() error { return r.survey(&epochs[m], m, state, test, scores[m]) }))
 	}
 	return epochs, side.Wait()
 }
 
 // survey adds a measurement of a network to a line.
-func (r *Run) survey(e *store.Epoch, network int, state *kernels.State, tested int, score kernels.Score) error {
+func (r *Run) survey(e *store.Epoch, network int, state *kernels.State, tested *kernels.Data,
+	score kernels.Score) error {
 	c := r.Networks[network]
 	seen, err := cpu.NewSurvey(r.Program, state, c.Member())
 	if err != nil {
 		return err
 	}
-	e.TestExamples = tested
+	e.TestExamples = tested.N
+	e.R2Sampled = explained(tested, score.LossSampled, c.NoiseVariance)
+	e.R2Mean = explained(tested, score.LossMean, c.NoiseVariance)
 	e.AccuracySampled, e.LossSampled = score.AccuracySampled, score.LossSampled
 	e.AccuracyMean, e.LossMean = score.AccuracyMean, score.LossMean
 	if seen.Sigmas == nil {
@@ -129,8 +133,6 @@ func (r *Run) sigmasApart() bool {
 
 // first is the first examples of data, at most n.
 func first(data *kernels.Data, n int) *kernels.Data {
-	d := *data
-	d.N = min(n, d.N)
-	d.Bytes, d.Labels = d.Bytes[:d.N*d.Width], d.Labels[:d.N]
+	d := between(data, 0, min(n, data.N))
 	return &d
 }

@@ -29,7 +29,7 @@ func (h Host) Logger() *slog.Logger {
 // OpenData opens the data set of a configuration and logs what a user should know about it.
 func (h Host) OpenData(ctx context.Context, c Config) (*mnist.Set, error) {
 	options := h.Data
-	options.Classes = c.Classes
+	options.Classes, options.Likelihood, options.Target = c.Classes, c.Likelihood, c.Target
 	set, err := mnist.Open(ctx, c.Data, options)
 	if err != nil {
 		return nil, err
@@ -38,6 +38,10 @@ func (h Host) OpenData(ctx context.Context, c Config) (*mnist.Set, error) {
 		"pixels", fmt.Sprintf("%dx%d", set.Rows, set.Columns), "classes", set.Classes)
 	if !set.Known {
 		h.Logger().Info("no checksum is known for this data set: taken as it is", "data", set.Source)
+	}
+	if set.Dealt {
+		h.Logger().Info("the data have no test examples: a tenth is held out for them", "training", set.Train.N(), "test",
+			set.Test.N())
 	}
 	if training, test := set.Absent(); len(training)+len(test) > 0 {
 		h.Logger().Warn("labels that never occur: the network has an output for each, and pays for its synapses",

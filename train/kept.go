@@ -23,7 +23,7 @@ type Kept struct {
 // Begin prepares a run from its beginning, in a folder that holds none yet. Mistakes in the settings that only the data
 // set reveals are a SettingsError, and leave no folder.
 func (h Host) Begin(ctx context.Context, dir string, set *mnist.Set, c Config) (*Kept, error) {
-	c.SettleNormalise(set)
+	c.Settle(set)
 	run, err := prepare(ctx, set, c)
 	if err != nil {
 		return nil, err
@@ -157,7 +157,10 @@ func (k *Kept) Finish(ctx context.Context, events Events) (Summary, error) {
 		}
 	}
 	log.Info("training", append(about, "run", k.Folder.Path(""))...)
-	if rule := c.NormaliseRule(); rule != "" {
+	switch rule := c.NormaliseRule(); {
+	case k.Pixels.Means != nil:
+		log.Info("inputs", "normalise", rule, "columns", len(k.Pixels.Means))
+	case rule != "":
 		log.Info("pixels", "normalise", rule, "mean", k.Pixels.Mean, "sd", k.Pixels.SD)
 	}
 	if k.Device.MemoryFree > 0 {

@@ -64,10 +64,17 @@ func (c *Config) normaliseText() string {
 	return rule
 }
 
-// SettleNormalise chooses the normalisation of a new network if the user has not: a user's data set is normalised by
+// Settle chooses the likelihood and the normalisation of a new network if the user has not: the likelihood is that of
+// the answers, classes or numbers; a user's data set is normalised by
 // its own statistics, those of each column if the inputs are no images. MNIST and the built-in digits are normalised as
 // by the authors.
-func (c *Config) SettleNormalise(set *mnist.Set) {
+func (c *Config) Settle(set *mnist.Set) {
+	if c.Likelihood == "" {
+		c.Likelihood = kernels.Categorical.String()
+		if set.Classes == 0 {
+			c.Likelihood = kernels.Gaussian.String()
+		}
+	}
 	if c.Normalise != "" {
 		return
 	}

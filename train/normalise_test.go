@@ -52,7 +52,7 @@ func TestNormalise(t *testing.T) {
 			t.Error(err)
 		}
 		if v.settled {
-			c.SettleNormalise(v.set)
+			c.Settle(v.set)
 		}
 		r := newRun(t, c, v.set)
 		if math.Abs(r.Pixels.Mean-v.mean) > 1e-12 || math.Abs(r.Pixels.SD-v.sd) > 1e-12 {

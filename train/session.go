@@ -19,6 +19,7 @@ type Session struct {
 	Networks []Config // of each network; all agree in Cohort
 	Device   Device
 	Pixels   mnist.Normalisation // how inputs are computed from pixels
+	Answers  mnist.Normalisation // how the numbers to be fitted are computed from those of the data; zero if they are not
 
 	training, held, testing *kernels.Data // held is nil without a validation split
 
@@ -73,12 +74,22 @@ func OpenOn(device Device, set *mnist.Set, networks ...Config) (*Session, error)
 	if err != nil {
 		return nil, err
 	}
+	if c.Regression() != (set.Classes == 0) {
+		return nil, fmt.Errorf("likelihood %s: the examples of %s have answers of the other kind",
+			c.likelihoodText(), set.Name)
+	}
+	answers, err := c.answers(set)
+	if err != nil {
+		return nil, err
+	}
 	s := &Session{
-		Set: set, Networks: networks, Device: device, Pixels: pixels, programs: map[string]*kernels.Program{},
-		training: describe(set, training, pixels), testing: describe(set, set.Test, pixels),
+		Set: set, Networks: networks, Device: device, Pixels: pixels, Answers: answers,
+		programs: map[string]*kernels.Program{},
+		training: describe(set, fitted(training, answers), pixels),
+		testing:  describe(set, fitted(set.Test, answers), pixels),
 	}
 	if held.N() > 0 {
-		s.held = describe(set, held, pixels)
+		s.held = describe(set, fitted(held, answers), pixels)
 	}
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -23,7 +24,8 @@ func (c *Config) Settings() setting.List {
 	rate, sigma := perLayer(&c.LearningRate, &c.Layers.LearningRate), perLayer(&c.SigmaInit, &c.Layers.SigmaInit)
 	return setting.List{
 		{Name: "data", Value: &c.Data, Unset: "MNIST from the cache", Place: true, Continue: true, Named: mnist.Names(),
-			Help: "data set: mnist (downloaded if needed), glyphs (built in), or a `FOLDER` of IDX files"},
+			Help: "data set: mnist (downloaded if needed), glyphs (built in), a `FOLDER` of IDX files or of train.csv and " +
+				"test.csv, x.npz (arrays x, y, x_test, y_test) or x.csv"},
 		{Name: "hidden", Value: &c.Hidden, Write: func() string { return FormatHidden(c.Hidden) }, Axis: "100x100,50x50",
 			Want: setting.Between(1, kernels.MaxUnits).With(" units in each hidden layer"),
 			Help: "units of each hidden layer, `N,N,...`, or none"},
@@ -58,6 +60,24 @@ func (c *Config) Settings() setting.List {
 				"the default is auto, or columns for inputs that are no images, and mnist for MNIST and glyphs"},
 		{Name: "classes", Value: &c.Classes, Check: c.checkClasses, Before: "0", Unset: "those of the labels",
 			Help: "number of classes, if the labels do not show it"},
+		{Name: "answers", Value: &c.Target, Write: func() string { return cmp.Or(c.Target, byName) }, Read: c.readTarget,
+			Before: byName, Unset: byName,
+			Help: "`COLUMNS` of a table that are the answers, separated by commas; auto: the one called y, label, " +
+				"class or target"},
+		{Name: "likelihood", Value: &c.Likelihood, Write: c.likelihoodText, OneOf: Likelihoods(), Before: "categorical",
+			Axis:  strings.Join(Likelihoods(), ","),
+			Unset: "as the data say", Help: "what the outputs are: categorical (a softmax over classes) or gaussian " +
+				"(numbers with noise); by default gaussian if the answers are floats in the data, or have a decimal point"},
+		{Name: "noise-variance", Value: &c.NoiseVariance, Want: setting.Above(0), Before: "1", Axis: numbers, Own: true,
+			Check: func() error { return c.forRegression("noise-variance", setting.Format(c.NoiseVariance), "1") },
+			Help:  "of the gaussian likelihood, in units of the targets, which are normalised"},
+		{Name: "normalise-targets", Value: &c.NormaliseTargets,
+			Write: func() string { return cmp.Or(c.NormaliseTargets, byItself) },
+			OneOf: []string{byItself, asTheyAre}, Axis: "auto,none", Before: byItself,
+			Check: func() error {
+				return c.forRegression("normalise-targets", cmp.Or(c.NormaliseTargets, byItself), byItself)
+			},
+			Help: "how numbers are fitted: auto (each column less its mean, over its SD, of the training examples) or none"},
 		{Name: "activation", Value: &c.Activation, OneOf: texts(kernels.Activations()), Before: kernels.ReLU.String(),
 			Axis: "relu,tanh,gelu", Help: "of the hidden layers: " + strings.Join(texts(kernels.Activations()), ", ") +
 				" (leaky-relu: 0.01 y below 0; gelu: y Phi(y), exactly)"},
@@ -126,6 +146,16 @@ func (c *Config) checkPatience() error {
 func (c *Config) checkNormalise() error {
 	if _, _, err := parseNormalise(c.Normalise); err != nil {
 		return fmt.Errorf("normalise %q: %w", c.Normalise, err)
+	}
+	return nil
+}
+
+// byName is the text of Target if the name of a column says that it has the answers.
+const byName = "auto"
+
+func (c *Config) readTarget(text string) error {
+	if c.Target = text; text == byName {
+		c.Target = ""
 	}
 	return nil
 }

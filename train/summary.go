@@ -99,6 +99,7 @@ func (r *Run) Outcomes(ctx context.Context, draws int) ([]store.Outcome, error) 
 		}
 		if held != nil {
 			o.ValidationAccuracySampled, o.ValidationLossSampled = &held[m].AccuracySampled, &held[m].LossSampled
+			o.ValidationR2Sampled = explained(r.held, held[m].LossSampled, r.Networks[m].NoiseVariance)
 		}
 		o.ObjectiveNLL = training[m].LossSampled * float64(r.training.N)
 		o.Objective = store.Objective(o.ObjectiveNLL, o.ObjectiveMagnitude, o.ObjectiveReliability, o.ObjectiveCosts)
@@ -139,6 +140,8 @@ func (r *Run) outcome(n Config, c *store.Checkpoint, test kernels.Score) store.O
 		SigmaRMS: c.SigmaRMS(), SigmaRMSLayers: c.SigmaRMSLayers(), ReliabilityCost: math.NaN(),
 		ObjectiveMagnitude: costs["magnitude"], ObjectiveReliability: costs["reliability"],
 	}
+	o.R2Sampled = explained(r.testing, test.LossSampled, n.NoiseVariance)
+	o.R2Mean = explained(r.testing, test.LossMean, n.NoiseVariance)
 	if len(n.Costs) > 0 {
 		o.ObjectiveMagnitude, o.ObjectiveReliability, o.ObjectiveCosts = math.NaN(), math.NaN(), costs
 	}

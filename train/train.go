@@ -195,6 +195,7 @@ func (r *Run) Checkpoint(network int) (*store.Checkpoint, error) {
 	if !r.Pixels.Equal(mnist.Published()) {
 		c.Pixels = r.Pixels
 	}
+	c.Answers = r.Answers
 	return c, nil
 }
 
@@ -226,6 +227,9 @@ func (r *Run) Resume(earlier store.Times, checkpoints ...*store.Checkpoint) erro
 		case !c.Normalisation().Equal(r.Pixels):
 			return fmt.Errorf("train: resume: the checkpoint's network takes pixels %v, the configuration asks for %v",
 				c.Normalisation(), r.Pixels)
+		case !c.Answers.Equal(r.Answers):
+			return fmt.Errorf("train: resume: the checkpoint's network fits numbers %v, the configuration asks for %v",
+				c.Answers, r.Answers)
 		case c.Seed != uint64(r.Networks[m].Seed):
 			return fmt.Errorf("train: resume: the checkpoint has seed %d, the configuration %d", c.Seed, r.Networks[m].Seed)
 		case c.Rule != r.Program.Rule.Name():
@@ -469,7 +473,9 @@ func (r *Run) measure(ctx context.Context) ([]store.Epoch, error) {
 		e.StepsPerSecond = float64(r.step) / e.Seconds
 		if held != nil {
 			e.ValidationAccuracySampled, e.ValidationLossSampled = &held[m].AccuracySampled, &held[m].LossSampled
+			e.ValidationR2Sampled = explained(r.held, held[m].LossSampled, r.Networks[m].NoiseVariance)
 		}
+		e.R2Sampled, e.R2Mean = o.R2Sampled, o.R2Mean
 		e.ObjectiveNLL = e.NLL * float64(r.training.N)
 		e.Objective = store.Objective(e.ObjectiveNLL, e.ObjectiveMagnitude, e.ObjectiveReliability, e.ObjectiveCosts)
 		epochs[m] = e

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"quantal/mnist"
 	"quantal/results/draw"
+	"quantal/train"
 )
 
 func dataCommand() *cli.Command {
@@ -21,9 +24,14 @@ func dataCommand() *cli.Command {
 			"quantal data --verify [--data FOLDER]     read a data set and check it\n" +
 			"quantal data --sheet FILE.png [--data X]  draw examples",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs or a `FOLDER`", DefaultText: "MNIST from the cache"},
+			&cli.StringFlag{Name: "data", Usage: "mnist, glyphs, a `FOLDER`, x.npz or x.csv",
+				DefaultText: "MNIST from the cache"},
 			&cli.IntFlag{Name: "classes", Usage: "number of classes, if the labels do not show it",
 				DefaultText: "the largest label plus one"},
+			&cli.StringFlag{Name: "likelihood", Usage: "what the answers are: categorical (classes) or gaussian (numbers)",
+				DefaultText: "as the data say"},
+			&cli.StringFlag{Name: "answers", Usage: "`COLUMNS` of a table that are the answers, separated by commas",
+				DefaultText: "the one called y, label, class or target"},
 			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
 			&cli.StringFlag{Name: "sheet",
@@ -50,36 +58,48 @@ type dataset struct {
 	// Inputs says what they are: images, or the columns of a table.
 	Inputs   string `json:"inputs"`
 	Channels int    `json:"channels"` // values per pixel
-	Classes  int    `json:"classes"`
+	Targets  int    `json:"targets"`  // numbers of an answer; 0 for classes
+	// ClassNames are those of classes that are text in the data.
+	ClassNames []string `json:"class_names,omitempty"`
+	Classes    int      `json:"classes"`
 	// Labels that no training example has, and that no test example has.
 	AbsentTraining []int `json:"absent_training"`
 	AbsentTest     []int `json:"absent_test"`
-	// Mean and standard deviation of the training pixels, of 0 to 1.
+	// Mean and standard deviation of the training pixels, of 0 to 1, or of floats as they are.
 	PixelMean float64           `json:"pixel_mean"`
 	PixelSD   float64           `json:"pixel_sd"`
 	Known     bool              `json:"known"`
 	SHA256    map[string]string `json:"sha256"`
 	text      string            // the inputs, for a person
+	scale     string            // what the pixels are multiples of
 }
 
 func describe(s *mnist.Set) dataset {
 	training, test := s.Absent()
 	pixels := s.Train.Normalisation()
-	inputs := "images"
+	inputs, scale := "images", " of 0 to 1"
+	if s.Train.Floats != nil {
+		scale = ""
+	}
 	if s.Table {
 		inputs = "table"
 	}
 	return dataset{
 		Name: s.Name, Source: s.Source, Train: s.Train.N(), Test: s.Test.N(), Rows: s.Rows, Columns: s.Columns,
-		Inputs: inputs, Channels: max(s.Channels, 1), Classes: s.Classes, AbsentTraining: append([]int{}, training...),
-		AbsentTest: append([]int{}, test...), PixelMean: pixels.Mean, PixelSD: pixels.SD, Known: s.Known, SHA256: s.SHA256,
-		text: s.Inputs(),
+		Inputs: inputs, Channels: max(s.Channels, 1), Classes: s.Classes, Targets: s.Train.Numbers, ClassNames: s.ClassNames,
+		AbsentTraining: append([]int{}, training...),
+		AbsentTest:     append([]int{}, test...), PixelMean: pixels.Mean, PixelSD: pixels.SD, Known: s.Known,
+		SHA256: s.SHA256,
+		text:   s.Inputs(), scale: scale,
 	}
 }
 
 func dataAction(c *cli.Context) error {
 	if c.Args().Present() {
 		return usage("data: want flags only, got %q", c.Args().First())
+	}
+	if l := c.String("likelihood"); l != "" && !slices.Contains(train.Likelihoods(), l) {
+		return usage("--likelihood %q: want one of %s", l, strings.Join(train.Likelihoods(), ", "))
 	}
 	if c.Int("examples") < 1 {
 		return usage("--examples %d: want 1 or more", c.Int("examples"))
@@ -95,7 +115,8 @@ func dataAction(c *cli.Context) error {
 		out = printable{c.App.ErrWriter} // for the description
 	}
 	options := mnist.Options{
-		Classes: c.Int("classes"), Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"),
+		Classes: c.Int("classes"), Likelihood: c.String("likelihood"), Target: c.String("answers"),
+		Mirrors: c.StringSlice("mirror"), ConnectTimeout: c.Duration("connect-timeout"),
 		Progress: downloadProgress(c),
 	}
 	if c.Bool("fetch") {
@@ -145,11 +166,22 @@ func printDataset(out io.Writer, d dataset) error {
 	if d.Inputs == "table" {
 		kind = "inputs"
 	}
-	fmt.Fprintf(w, "%s\t%s, %d classes\n", kind, d.text, d.Classes)
-	fmt.Fprintf(w, "pixels\tmean %.4f, SD %.4f of 0 to 1 (training)\n", d.PixelMean, d.PixelSD)
-	if len(d.AbsentTraining)+len(d.AbsentTest) == 0 {
+	answers := fmt.Sprintf("%d classes", d.Classes)
+	switch {
+	case d.Classes == 0:
+		answers = fmt.Sprintf("%d numbers to fit", d.Targets)
+	case d.ClassNames != nil:
+		answers += ": " + strings.Join(d.ClassNames, ", ")
+	}
+	fmt.Fprintf(w, "%s\t%s, %s\n", kind, d.text, answers)
+	if d.Inputs == "images" {
+		fmt.Fprintf(w, "pixels\tmean %.4g, SD %.4g%s (training)\n", d.PixelMean, d.PixelSD, d.scale)
+	}
+	switch {
+	case d.Classes == 0:
+	case len(d.AbsentTraining)+len(d.AbsentTest) == 0:
 		fmt.Fprintf(w, "labels\teach in training and test\n")
-	} else {
+	default:
 		fmt.Fprintf(w, "labels\tnever in training: %s; never in test: %s\n", mnist.FormatLabels(d.AbsentTraining),
 			mnist.FormatLabels(d.AbsentTest))
 	}

@@ -344,7 +344,7 @@ func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
 	if dir == "" {
 		dir = filepath.Join("grids", set.Name)
 	}
-	if err := grid.SettleNormalise(dir, &asked.base, set); err != nil {
+	if err := grid.Settle(dir, &asked.base, set); err != nil {
 		return err
 	}
 	points, err := grid.Points(asked.base, asked.axes...)

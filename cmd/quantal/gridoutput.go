@@ -128,7 +128,7 @@ func recordLine(r store.Record, tell func(store.Settings) []string) string {
 		return fmt.Sprintf("%s  diverged: %s is not finite at step %d in layer %d", text, r.DivergedWhat, *r.DivergedStep,
 			*r.DivergedLayer)
 	}
-	return fmt.Sprintf("%s  accuracy %6.2f %%  sigma %.4g", text, 100*r.AccuracySampled, r.SigmaRMS)
+	return fmt.Sprintf("%s  %s  sigma %.4g", text, quality(6, r.AccuracySampled, r.R2Sampled), r.SigmaRMS)
 }
 
 func (w *gridWatcher) close() { w.bar.close() }

@@ -52,8 +52,16 @@ func (w *watcher) epoch(e store.Epoch) {
 		each := (e.Seconds + e.MeasuringSeconds) / float64(e.Epoch)
 		left = fmt.Sprintf("  %v left", time.Duration(each*float64(w.epochs-e.Epoch)*float64(time.Second)).Round(time.Second))
 	}
-	w.bar.println(w.out, fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%  sigma %.3g  %.0f steps/s%s",
-		e.Epoch, w.epochs, e.NLL, 100*e.AccuracySampled, e.SigmaRMS, e.StepsPerSecond, left))
+	w.bar.println(w.out, fmt.Sprintf("epoch %d/%d  loss %.4f  %s  sigma %.3g  %.0f steps/s%s",
+		e.Epoch, w.epochs, e.NLL, quality(0, e.AccuracySampled, e.R2Sampled), e.SigmaRMS, e.StepsPerSecond, left))
+}
+
+// quality is the accuracy of a network in percent, of a width, or R² if it fits numbers.
+func quality(width int, accuracy float64, r2 *float64) string {
+	if r2 != nil {
+		return fmt.Sprintf("R² %*.4f", width, *r2)
+	}
+	return fmt.Sprintf("accuracy %*.2f %%", width, 100*accuracy)
 }
 
 func (w *watcher) close() { w.bar.close() }
@@ -77,20 +85,32 @@ func downloadProgress(c *cli.Context) func(file string, got, total int64) {
 // printSummary writes the results of a run, for a person.
 func printSummary(out io.Writer, s train.Summary) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	percent := func(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }
-	fmt.Fprintf(w, "\taccuracy\tloss (nats)\t\n")
-	fmt.Fprintf(w, "sampled\t%s\t%.4f\tone draw of the weights per 20 test images\n", percent(s.AccuracySampled),
-		s.LossSampled)
-	fmt.Fprintf(w, "mean\t%s\t%.4f\tweights at mu\n", percent(s.AccuracyMean), s.LossMean)
+	first, kind := "accuracy", "images"
+	if s.R2Sampled != nil {
+		first, kind = "R²", "examples"
+	}
+	percent := func(accuracy float64, r2 *float64) string {
+		switch {
+		case s.R2Sampled == nil:
+			return fmt.Sprintf("%.2f %%", 100*accuracy)
+		case r2 == nil: // VMs do not keep the mean prediction of several draws
+			return ""
+		}
+		return fmt.Sprintf("%.4f", *r2)
+	}
+	fmt.Fprintf(w, "\t%s\tloss (nats)\t\n", first)
+	fmt.Fprintf(w, "sampled\t%s\t%.4f\tone draw of the weights per 20 test %s\n", percent(s.AccuracySampled, s.R2Sampled),
+		s.LossSampled, kind)
+	fmt.Fprintf(w, "mean\t%s\t%.4f\tweights at mu\n", percent(s.AccuracyMean, s.R2Mean), s.LossMean)
 	if s.Draws > 0 {
-		fmt.Fprintf(w, "predictive\t%s\t%.4f\tmean probability of %d draws\n", percent(s.AccuracyPredictive),
+		fmt.Fprintf(w, "predictive\t%s\t%.4f\tmean probability of %d draws\n", percent(s.AccuracyPredictive, nil),
 			s.LossPredictive, s.Draws)
-		fmt.Fprintf(w, "expected log\t%s\t%.4f\tmean log-probability of %d draws\n", percent(s.AccuracyExpectedLog),
+		fmt.Fprintf(w, "expected log\t%s\t%.4f\tmean log-probability of %d draws\n", percent(s.AccuracyExpectedLog, nil),
 			s.LossExpectedLog, s.Draws)
 	}
 	if s.ValidationAccuracySampled != nil {
-		fmt.Fprintf(w, "validation\t%s\t%.4f\tsampled, on the held-out examples\n", percent(*s.ValidationAccuracySampled),
-			*s.ValidationLossSampled)
+		fmt.Fprintf(w, "validation\t%s\t%.4f\tsampled, on the held-out examples\n",
+			percent(*s.ValidationAccuracySampled, s.ValidationR2Sampled), *s.ValidationLossSampled)
 	}
 	if err := w.Flush(); err != nil {
 		return err

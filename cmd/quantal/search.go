@@ -93,7 +93,7 @@ func startSearch(c *cli.Context, asked *gridRequest, o workOptions) error {
 	if dir == "" {
 		dir = filepath.Join("grids", set.Name+"-search")
 	}
-	if err := grid.SettleNormalise(dir, &asked.base, set); err != nil {
+	if err := grid.Settle(dir, &asked.base, set); err != nil {
 		return err
 	}
 	r, err := request()

@@ -47,8 +47,11 @@ type Row struct {
 // numbers may have decimal commas, which are replaced by points; a table has one of the two. Blanks around cells, empty
 // lines, lines of empty cells, separators at the ends of lines, and lines that begin with # are ignored. The errors,
 // and those of Column, are Errors, with the line.
-func Read(path string) (*Table, error) {
-	data, err := input.Read(path, input.Table)
+func Read(path string) (*Table, error) { return ReadUpTo(path, input.Table) }
+
+// ReadUpTo is Read of a file of at most most bytes.
+func ReadUpTo(path string, most int64) (*Table, error) {
+	data, err := input.Read(path, most)
 	if err != nil {
 		var p *fs.PathError
 		if errors.As(err, &p) {

@@ -40,7 +40,7 @@ func encodeONNX(w io.Writer, t Trained) error {
 		g.constant(number.Name, number.Value)
 	}
 	for _, tensor := range t.Export() { // or one for each column
-		if !strings.HasPrefix(tensor.Name, "layer") {
+		if strings.HasPrefix(tensor.Name, "pixel_") {
 			g.tensor(tensor)
 		}
 	}
@@ -107,8 +107,16 @@ func (g *onnxGraph) tensor(t store.Tensor) {
 	g.message = g.bytes(5, m.number(2, onnxFloat).text(8, t.Name).bytes(9, raw))
 }
 
-func (g *onnxGraph) constant(name string, x float64) {
-	g.tensor(store.Tensor{Name: name, Data: []float32{float32(x)}})
+// constant appends a number, or a vector of several.
+func (g *onnxGraph) constant(name string, numbers ...float64) {
+	t := store.Tensor{Name: name}
+	for _, x := range numbers {
+		t.Data = append(t.Data, float32(x))
+	}
+	if len(numbers) > 1 {
+		t.Shape = []int{len(numbers)}
+	}
+	g.tensor(t)
 }
 
 func (g *onnxGraph) activation(a kernels.Activation) error {

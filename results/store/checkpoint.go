@@ -35,6 +35,8 @@ type Checkpoint struct {
 	// Pixels says how the network's inputs are computed from pixels. nil means mnist.Published, which is not in the file:
 	// files from before there was a choice do not have it either.
 	Pixels mnist.Normalisation
+	// Answers says how the outputs of a network that fits numbers are computed from these; zero if as they are.
+	Answers mnist.Normalisation
 }
 
 // Normalisation says how the network's inputs are computed from pixels.
@@ -134,7 +136,10 @@ func (c *Checkpoint) metadata(format string) map[string]string {
 		"graph":          c.Graph,
 	}
 	if n := c.Normalisation(); !n.Equal(mnist.Published()) {
-		maps.Copy(metadata, pixelText(n))
+		maps.Copy(metadata, pixelText(n, pixelMean, pixelSD))
+	}
+	if c.Answers.Means != nil {
+		maps.Copy(metadata, pixelText(c.Answers, targetMean, targetSD))
 	}
 	if c.Rule != firstRule {
 		metadata["rule"] = c.Rule
@@ -149,11 +154,14 @@ func (c *Checkpoint) metadata(format string) map[string]string {
 const (
 	pixelMean = "pixel_mean"
 	pixelSD   = "pixel_sd"
+
+	targetMean = "target_mean"
+	targetSD   = "target_sd"
 )
 
 // pixelText is a normalisation as metadata: two numbers, or two lists with a number for each column, separated by
 // commas.
-func pixelText(n mnist.Normalisation) map[string]string {
+func pixelText(n mnist.Normalisation, meanName, sdName string) map[string]string {
 	format := func(list []float64) string {
 		var texts []string
 		for _, x := range list {
@@ -162,15 +170,15 @@ func pixelText(n mnist.Normalisation) map[string]string {
 		return strings.Join(texts, ",")
 	}
 	if n.Means != nil {
-		return map[string]string{pixelMean: format(n.Means), pixelSD: format(n.SDs)}
+		return map[string]string{meanName: format(n.Means), sdName: format(n.SDs)}
 	}
-	return map[string]string{pixelMean: format([]float64{n.Mean}), pixelSD: format([]float64{n.SD})}
+	return map[string]string{meanName: format([]float64{n.Mean}), sdName: format([]float64{n.SD})}
 }
 
 // parsePixels reads the output of pixelText; it may be missing.
-func parsePixels(metadata map[string]string) (mnist.Normalisation, error) {
-	mean, first := metadata[pixelMean]
-	sd, second := metadata[pixelSD]
+func parsePixels(metadata map[string]string, meanName, sdName string) (mnist.Normalisation, error) {
+	mean, first := metadata[meanName]
+	sd, second := metadata[sdName]
 	if !first && !second {
 		return mnist.Normalisation{}, nil
 	}
@@ -185,7 +193,7 @@ func parsePixels(metadata map[string]string) (mnist.Normalisation, error) {
 			!(n.SDs[k] > 0) || math.IsInf(n.SDs[k], 0)
 	}
 	if bad {
-		return n, fmt.Errorf("%s %q and %s %q are not a mean and a standard deviation", pixelMean, mean, pixelSD, sd)
+		return n, fmt.Errorf("%s %q and %s %q are not a mean and a standard deviation", meanName, mean, sdName, sd)
 	}
 	if len(means) == 1 {
 		return mnist.Normalisation{Mean: n.Means[0], SD: n.SDs[0]}, nil
@@ -288,15 +296,25 @@ func decodeMetadata(metadata map[string]string, format string) (*Checkpoint, err
 	if err != nil {
 		return nil, err
 	}
-	pixels, err := parsePixels(metadata)
+	pixels, err := parsePixels(metadata, pixelMean, pixelSD)
 	if err != nil {
 		return nil, err
+	}
+	answers, err := parsePixels(metadata, targetMean, targetSD)
+	if err != nil {
+		return nil, err
+	}
+	if _, fitted := metadata[targetMean]; fitted && answers.Means == nil {
+		answers = mnist.Normalisation{Means: []float64{answers.Mean}, SDs: []float64{answers.SD}}
+	}
+	if n := len(answers.Means); n > 0 && n != layers[len(layers)-1].Out {
+		return nil, fmt.Errorf("%s has %d numbers for %d outputs", targetMean, n, layers[len(layers)-1].Out)
 	}
 	if n := len(pixels.Means); n > 0 && n != layers[0].In {
 		return nil, fmt.Errorf("%s has %d numbers for %d inputs", pixelMean, n, layers[0].In)
 	}
 	c := &Checkpoint{Step: step, Graph: metadata["graph"], Rule: firstRule,
-		Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels}
+		Layout: kernels.Layout{Layers: layers, Sharing: sharing}, Pixels: pixels, Answers: answers}
 	if name, ok := metadata["synapse"]; ok {
 		kind, err := synapse.NamedKind(name)
 		if err != nil || sharing != kernels.PerSynapse {

@@ -53,6 +53,8 @@
 //	pixel_mean      inputs are pixels x, 0 to 255, as (x/255 - pixel_mean) / pixel_sd, or floats x without the /255; a
 //	                number for each column, separated by commas, if they have their own
 //	pixel_sd        if both are absent they are 0.1307 and 0.3081
+//	target_mean     outputs that are numbers y stand for (y - target_mean) / target_sd, one of each for each output;
+//	target_sd       if both are absent, for y itself
 //
 // Tensors, for layers N = 0, 1, ... in turn, shapes as in PyTorch's Linear (rows are neurons):
 //

@@ -2,11 +2,13 @@ package store
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
 
 	"quantal/kernels"
+	"quantal/mnist"
 	"quantal/synapse"
 )
 
@@ -27,9 +29,13 @@ func (c *Checkpoint) Export() []Tensor {
 			weight, Tensor{fmt.Sprintf("layer%d.weight.sigma", i), weight.Shape, c.sigmas(i, 0, layer.In)},
 			bias, Tensor{fmt.Sprintf("layer%d.bias.sigma", i), bias.Shape, c.sigmas(i, layer.In, layer.In+1)})
 	}
-	if n := c.Normalisation(); n.Means != nil {
-		columns := []int{len(n.Means)}
-		out = append(out, Tensor{pixelMean, columns, narrow(n.Means)}, Tensor{pixelSD, columns, narrow(n.SDs)})
+	for _, n := range []struct {
+		mnist.Normalisation
+		mean, sd string
+	}{{c.Normalisation(), pixelMean, pixelSD}, {c.Answers, targetMean, targetSD}} {
+		if columns := []int{len(n.Means)}; n.Means != nil {
+			out = append(out, Tensor{n.mean, columns, narrow(n.Means)}, Tensor{n.sd, columns, narrow(n.SDs)})
+		}
 	}
 	return append(out, c.quantities()...)
 }
@@ -68,7 +74,8 @@ func (c *Checkpoint) quantities() []Tensor {
 }
 
 // ExportPixels completes Export: the network's inputs are pixels, 0 to 255, as (x/255 - pixel_mean) /
-// pixel_sd, or floats as (x - pixel_mean) / pixel_sd. If each column has its own, they are among the tensors of Export.
+// pixel_sd, or floats as (x - pixel_mean) / pixel_sd. If each column has its own, they are among the tensors of Export;
+// a network that fits numbers has outputs that are (y - target_mean) / target_sd, tensors too.
 func (c *Checkpoint) ExportPixels() []Scalar {
 	n := c.Normalisation()
 	if n.Means != nil {
@@ -79,7 +86,10 @@ func (c *Checkpoint) ExportPixels() []Scalar {
 
 // ExportMetadata describes Export in the metadata of a safetensors file, with ExportPixels as text.
 func (c *Checkpoint) ExportMetadata() map[string]string {
-	metadata := pixelText(c.Normalisation())
+	metadata := pixelText(c.Normalisation(), pixelMean, pixelSD)
+	if c.Answers.Means != nil {
+		maps.Copy(metadata, pixelText(c.Answers, targetMean, targetSD))
+	}
 	metadata["format"], metadata["step"], metadata["seed"] = "quantal-export", strconv.Itoa(c.Step),
 		strconv.FormatUint(c.Seed, 10)
 	return metadata

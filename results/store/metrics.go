@@ -39,6 +39,12 @@ type Epoch struct {
 	ValidationAccuracySampled *float64 `json:"validation_accuracy_sampled,omitempty"`
 	ValidationLossSampled     *float64 `json:"validation_loss_sampled,omitempty"`
 
+	// R^2, the share of the variance of the test answers that is explained, with one draw of the weights per 20 examples;
+	// absent for classes
+	R2Sampled           *float64 `json:"r2_sampled,omitempty"`
+	R2Mean              *float64 `json:"r2_mean,omitempty"`               // R^2 of the test set, with the weights at mu
+	ValidationR2Sampled *float64 `json:"validation_r2_sampled,omitempty"` // r2_sampled of the held-out examples
+
 	SigmaRMS        float64   `json:"sigma_rms"`        // root mean square of sigma over weights, biases not included
 	ReliabilityCost float64   `json:"reliability_cost"` // (1/rho) sum sigma^-rho over weights, biases not included
 	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // sigma_rms of each layer

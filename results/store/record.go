@@ -198,7 +198,12 @@ func (r Record) complete(written map[string]json.RawMessage) error {
 	}
 	switch r.Status {
 	case Done:
-		needed = append(needed, "accuracy_sampled", "sigma_rms", "sigma_rms_layers")
+		needed = append(needed, "sigma_rms", "sigma_rms_layers")
+		if r.R2Sampled == nil { // it learned classes
+			needed = append(needed, "accuracy_sampled")
+		} else {
+			needed = append(needed, "loss_sampled")
+		}
 	case Diverged:
 		needed = append(needed, "diverged_step", "diverged_layer", "diverged_what")
 	default:

@@ -27,7 +27,13 @@ type quantity struct {
 	published func(Published) float64
 }
 
-func testAccuracy() quantity {
+// testAccuracy is R² of networks that fit numbers.
+func testAccuracy(groups []Group) quantity {
+	if slices.ContainsFunc(groups, func(g Group) bool { return len(g.Done) > 0 && g.Done[0].R2Sampled != nil }) {
+		return quantity{draw.Axis{Label: "Test R²", Most: 1},
+			func(g Group) Interval { return g.Interval(func(o store.Outcome) float64 { return or(o.R2Sampled) }) },
+			func(Published) float64 { return math.NaN() }}
+	}
 	return quantity{draw.Axis{Label: "Test accuracy (%)", Least: 0, Most: 100},
 		func(g Group) Interval {
 			return g.Interval(func(o store.Outcome) float64 { return 100 * o.AccuracySampled })
@@ -128,10 +134,10 @@ func (g *Grid) figuresOf(v variant, a along, several bool, title func(store.Sett
 		rows          []relation
 	}{
 		{"fig2", "Test accuracy and noise over " + over + ".",
-			[]relation{{testAccuracy(), x}, {noiseLevel(), x}}},
+			[]relation{{testAccuracy(v.groups), x}, {noiseLevel(), x}}},
 		{"fig3", "Test accuracy over noise, reliability cost over noise, and test accuracy over reliability cost, as " +
 			"EES Fig. 3.",
-			[]relation{{testAccuracy(), noiseLevel()}, {cost, noiseLevel()}, {testAccuracy(), cost}}},
+			[]relation{{testAccuracy(v.groups), noiseLevel()}, {cost, noiseLevel()}, {testAccuracy(v.groups), cost}}},
 	} {
 		shown, remark := v, g.remark()
 		if v.single > 0 {
@@ -259,7 +265,7 @@ func (v *variant) dropSingle(a along, published []Published) {
 func (v variant) withoutNoise() float64 {
 	for _, g := range v.groups {
 		if g.Noise == store.WithoutNoise {
-			return testAccuracy().ours(g).Mean
+			return testAccuracy(v.groups).ours(g).Mean
 		}
 	}
 	return math.NaN()

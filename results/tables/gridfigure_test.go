@@ -29,7 +29,7 @@ func TestLinesStopAtPublishedValues(t *testing.T) {
 		for _, at := range c.published {
 			reference = append(reference, heterogeneous(2, at, 60, 0.25))
 		}
-		s := newSheet(variantsOf(records, alongC)[0], []relation{{testAccuracy(), noiseLevel()}}, recordstest.RhoTitle,
+		s := newSheet(variantsOf(records, alongC)[0], []relation{{testAccuracy(nil), noiseLevel()}}, recordstest.RhoTitle,
 			reference)
 		var got []int
 		for _, curve := range curvesOf(s.Rows[0][0], "heterogeneous") {
@@ -60,7 +60,7 @@ func TestFiguresShowTheRecords(t *testing.T) {
 	if len(v) != 1 || v[0].label != "" {
 		t.Fatalf("%d variants, label %q", len(v), v[0].label)
 	}
-	s := newSheet(v[0], []relation{{testAccuracy(), alongC.quantity(nil)}, {reliabilityCost(nil), noiseLevel()}},
+	s := newSheet(v[0], []relation{{testAccuracy(nil), alongC.quantity(nil)}, {reliabilityCost(nil), noiseLevel()}},
 		recordstest.RhoTitle, reference)
 	accuracy, cost := s.Rows[0][1], s.Rows[1][1]
 	if s.Rows[0][0].Title != "mechanism, ρ = 0.5" || accuracy.Title != "mechanism, ρ = 2" || len(s.Rows[0]) != 2 ||
@@ -134,7 +134,7 @@ func TestNetworksThatLogarithmicAxesCannotShow(t *testing.T) {
 	// sigma above 1 at the last: a negative cost
 	records := recordstest.GridRecords([]float64{0}, recordstest.BothNoises[:1], []float64{0.1, 1, 1e3}, 2, nil)
 	s := newSheet(variantsOf(records, alongC)[0], []relation{{reliabilityCost(nil), noiseLevel()},
-		{testAccuracy(), reliabilityCost(nil)}}, recordstest.RhoTitle, nil)
+		{testAccuracy(nil), reliabilityCost(nil)}}, recordstest.RhoTitle, nil)
 	if c := curvesOf(s.Rows[0][0], "heterogeneous"); s.hidden != 2 || len(c) != 1 || len(c[0].X) != 2 {
 		t.Errorf("hidden %d, curves %+v", s.hidden, c)
 	}

@@ -126,14 +126,16 @@ func termsOf(records []store.Record) []string {
 	return all.Names()
 }
 
+// or is a figure that not all networks have, NaN if there is none.
+func or(x *float64) float64 {
+	if x == nil {
+		return math.NaN()
+	}
+	return *x
+}
+
 // measures lists the figures whose means are taken; terms are the names of costs other than the paper's.
 func measures(terms []string) []measure {
-	or := func(x *float64) float64 {
-		if x == nil {
-			return math.NaN()
-		}
-		return *x
-	}
 	list := []measure{
 		{"accuracy_sampled", func(o store.Outcome) float64 { return o.AccuracySampled }},
 		{"accuracy_mean", func(o store.Outcome) float64 { return o.AccuracyMean }},
@@ -145,6 +147,9 @@ func measures(terms []string) []measure {
 		{"loss_expected_log", func(o store.Outcome) float64 { return o.LossExpectedLog }},
 		{"validation_accuracy_sampled", func(o store.Outcome) float64 { return or(o.ValidationAccuracySampled) }},
 		{"validation_loss_sampled", func(o store.Outcome) float64 { return or(o.ValidationLossSampled) }},
+		{"r2_sampled", func(o store.Outcome) float64 { return or(o.R2Sampled) }},
+		{"r2_mean", func(o store.Outcome) float64 { return or(o.R2Mean) }},
+		{"validation_r2_sampled", func(o store.Outcome) float64 { return or(o.ValidationR2Sampled) }},
 		{"sigma_rms", func(o store.Outcome) float64 { return o.SigmaRMS }},
 		{"reliability_cost", func(o store.Outcome) float64 { return o.ReliabilityCost }},
 		{"objective", func(o store.Outcome) float64 { return o.Objective }},

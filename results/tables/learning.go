@@ -14,9 +14,9 @@ import (
 // LearningCurve draws the figures of a network over the epochs: the accuracy on the test set in percent, with sampled
 // weights and with the weights at their means; the negative log-likelihood of the training examples; and below them, to
 // explain both, the root mean square of sigma in each layer and the objective by its terms. A healthy run loses
-// accuracy while sigma grows: it trades performance for cheaper synapses. Without accuracies, as in regression, the
-// first panel shows the losses on the test set. Values that are not finite are left out, and panels without any; with
-// none at all, it returns an error.
+// accuracy while sigma grows: it trades performance for cheaper synapses. The first panel shows R²
+// in regression, and without either the losses on the test set. Values that are not finite are left out, and panels
+// without any; with none at all, it returns an error.
 func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	curve := func(label string, look draw.Curve, of func(store.Epoch) float64) draw.Curve {
 		const few = 30 // so many marks stay apart
@@ -45,6 +45,10 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	}
 	first := test(accuracy, func(e store.Epoch) float64 { return 100 * e.AccuracySampled },
 		func(e store.Epoch) float64 { return 100 * e.AccuracyMean })
+	if len(first.Layers) == 0 {
+		first = test("Test R², explained variance", func(e store.Epoch) float64 { return or(e.R2Sampled) },
+			func(e store.Epoch) float64 { return or(e.R2Mean) })
+	}
 	if len(first.Layers) == 0 {
 		first = test("Test loss (nats per example)", func(e store.Epoch) float64 { return e.LossSampled },
 			func(e store.Epoch) float64 { return e.LossMean })

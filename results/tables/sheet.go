@@ -34,7 +34,7 @@ func newSheet(v variant, rows []relation, title func(store.Settings) string, pub
 	for j, r := range rows {
 		var row []draw.Panel
 		level := math.NaN()
-		if r.y.Label == testAccuracy().Label {
+		if r.y.Label == testAccuracy(v.groups).Label {
 			level = v.withoutNoise()
 		}
 		for i, c := range v.columns() {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -223,12 +224,17 @@ func (t table) write(dir, name string) (files []string, err error) {
 	return files, nil
 }
 
+// r2 is in the names of columns that only networks which fit numbers have.
+const r2 = "r2_"
+
 // recordRow is the content of a record, under its names in JSON. The terms of costs other than the paper's have a
 // column each.
 func recordRow(r store.Record) []cell {
 	var row []cell
 	for _, c := range cellsOf(r, r.Settings) {
-		if c.name == "converged" && r.Converged == "" || c.name == "stopped_epoch" && r.StoppedEpoch == 0 {
+		switch {
+		case c.name == "converged" && r.Converged == "", c.name == "stopped_epoch" && r.StoppedEpoch == 0,
+			strings.Contains(c.name, r2) && reflect.ValueOf(c.value).IsNil():
 			continue
 		}
 		if c.name != "objective_costs" {
@@ -258,6 +264,9 @@ func meanRow(g Group) []cell {
 	cells = append(cells, cell{name: "seeds", value: len(g.Done)}, cell{name: "diverged", value: len(g.Diverged)})
 	for _, m := range measures(g.terms()) {
 		i := g.Interval(m.of)
+		if strings.Contains(m.name, r2) && math.IsNaN(i.Mean) {
+			continue
+		}
 		cells = append(cells, cell{name: m.name, value: i.Mean}, cell{name: m.name + "_ci95", value: i.HalfWidth})
 	}
 	return cells
