@@ -46,18 +46,18 @@ func (r Request) Run(folder *grid.Folder, command string, train func(round int, 
 
 // row is a row of search.csv, behind the settings.
 type row struct {
-	Target    string    `json:"target"`
-	Wanted    float64   `json:"target_value"`
-	Over      string    `json:"over"`
-	Tolerance float64   `json:"tolerance"`
-	On        string    `json:"tolerance_on"`
-	Found     float64   `json:"found"`
-	Low       float64   `json:"found_low"`
-	High      float64   `json:"found_high"`
-	Seeds     int       `json:"seeds"`
-	Each      []float64 `json:"found_seeds"`
-	Networks  int       `json:"networks"`
-	Remark    string    `json:"remark"`
+	Target    string    `json:"target"`       // the column of table.csv that should have a value
+	Wanted    float64   `json:"target_value"` // which value
+	Over      string    `json:"over"`         // the setting that is searched over
+	Tolerance float64   `json:"tolerance"`    // in decades of the setting, its units, or units of the target
+	On        string    `json:"tolerance_on"` // the setting or the target
+	Found     float64   `json:"found"`        // value of the setting; empty if a seed has none
+	Low       float64   `json:"found_low"`    // lower end of the 95 % interval over seeds
+	High      float64   `json:"found_high"`   // upper end of it
+	Seeds     int       `json:"seeds"`        // that were searched
+	Each      []float64 `json:"found_seeds"`  // value of the setting for each seed
+	Networks  int       `json:"networks"`     // that were trained for it
+	Remark    string    `json:"remark"`       // why nothing was found, or which networks diverged
 }
 
 // write writes search.csv: a row for each mechanism.

@@ -124,9 +124,10 @@ func (e *Explainer) entries(list *[]Entry, outer string, keys object, of, all []
 	}
 }
 
-// fitting is the struct that has most of the keys, and at least half of them; empty if there is none.
+// fitting is the struct that has most of the keys, and at least a third of them, for settings may stand beside them;
+// empty if there is none.
 func (e *Explainer) fitting(keys object, of []string) string {
-	best, most := "", (len(keys)-1)/2
+	best, most := "", (len(keys)-1)/3
 	for _, name := range of {
 		n := 0
 		for _, f := range e.structs[name].Fields {
