@@ -162,7 +162,9 @@ func manPage(c *cli.Context) error {
 	for _, f := range columns.Files() {
 		fmt.Fprintf(&b, "\n.SH FILE %s\n%s\n", strings.ToUpper(escape(f.Pattern)), escape(f.About))
 		for _, k := range e.Kinds(f.Pattern) {
-			fmt.Fprintf(&b, ".PP\n%s\n", escape(k.About))
+			if k.About != f.About {
+				fmt.Fprintf(&b, ".PP\n%s\n", escape(k.About))
+			}
 			for _, entry := range k.Entries {
 				fmt.Fprintf(&b, ".TP\n\\fB%s\\fP\n%s\n", escape(entry.Name), escape(entry.Meaning))
 			}
