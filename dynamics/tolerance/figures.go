@@ -300,8 +300,8 @@ func together(c Config, all []Findings) ([]draw.Illustration, error) {
 	n := c.Training
 	e.several = fmt.Sprintf("%d networks: %s, hidden layers %s, noise %s, rho %s, c %g, mean test accuracy %.2f %% at "+
 		"mu; means over networks of means over %d draws, bands: 95 %% intervals over networks (t distribution), all %d "+
-		"test examples; %s kernels.", len(all), first.Data, train.FormatHidden(n.Hidden), n.Noise, n.Rho, n.C, 100*at, c.Draws,
-		first.Test, first.Kernels)
+		"test examples; %s kernels.", len(all), first.Data, train.FormatHidden(n.Hidden), n.Noise, n.Rho, n.C, 100*at,
+		c.Draws, first.Test, first.Kernels)
 	var makers []func() (*draw.Illustration, error)
 	for _, p := range c.Perturbations {
 		makers = append(makers, func() (*draw.Illustration, error) { return e.subsetsFigure(p) })
