@@ -124,10 +124,13 @@ func (e *Explainer) entries(list *[]Entry, outer string, keys object, of, all []
 	}
 }
 
-// fitting is the struct that has most of the keys, and at least a third of them, for settings may stand beside them;
-// empty if there is none.
+// fitting is the struct that has most of the keys, and at least half of them; empty if there is none. If there is but
+// one, one key is enough: the others may be settings.
 func (e *Explainer) fitting(keys object, of []string) string {
-	best, most := "", (len(keys)-1)/3
+	best, most := "", (len(keys)-1)/2
+	if len(of) == 1 {
+		most = 0
+	}
 	for _, name := range of {
 		n := 0
 		for _, f := range e.structs[name].Fields {
