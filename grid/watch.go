@@ -2,13 +2,13 @@ package grid
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"path"
 	"reflect"
 	"slices"
@@ -37,11 +37,12 @@ type Watcher struct {
 	data     string           // the name of the data set
 }
 
-// What a Watcher reads at most, in bytes: of a file, a progress file, all journals; and how many files of a kind.
+// What a Watcher reads at most, in bytes: of a plan, a record or a progress file, a line of a journal, which lists all
+// points of a batch; and how many files of a kind, and lines of journals.
 const (
-	mostPlan, mostSmall, mostJournal = 64 << 20, 1 << 20, 256 << 20
-	mostPlans, mostProcesses         = 1000, 1000
-	mostEntries                      = 1 << 20
+	mostPlan, mostSmall, mostLine = 64 << 20, 1 << 20, 16 << 20
+	mostPlans, mostProcesses      = 1000, 1000
+	mostEntries                   = 1 << 20
 )
 
 // stamp tells versions of a file apart.
@@ -271,35 +272,30 @@ func (w *Watcher) readProcesses(folder fs.FS) ([]Process, error) {
 
 // readJournals reads what has been added to the journals, and returns to how many of them.
 func (w *Watcher) readJournals(folder fs.FS) (files int, err error) {
-	entries, err := fs.ReadDir(folder, journalName)
+	all, err := fs.ReadDir(folder, journalName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, store.FileError(w.Folder.Path(journalName), err)
 	}
-	left := int64(mostJournal)
-	for _, end := range w.journals {
-		left -= end
-	}
-	for _, e := range entries {
-		end := w.journals[e.Name()]
-		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || info.Size() <= end || len(w.entries) > mostEntries {
-			continue
-		}
-		text, err := readPart(folder, path.Join(journalName, e.Name()), end, min(left, info.Size()-end))
-		if err != nil {
-			continue // it only tells what happened
-		}
+	for _, e := range all {
 		before := len(w.entries)
-		for {
-			line, rest, whole := bytes.Cut(text, []byte("\n"))
-			if !whole {
+		info, err := e.Info()
+		for err == nil && info.Mode().IsRegular() && info.Size() > w.journals[e.Name()] && len(w.entries) < mostEntries {
+			end := w.journals[e.Name()]
+			var text []byte
+			text, err = readPart(folder, path.Join(journalName, e.Name()), end, min(mostLine, info.Size()-end))
+			lines := bytes.LastIndexByte(text, '\n') + 1
+			if lines == 0 {
+				if len(text) == mostLine { // no line of ours is so long
+					w.journals[e.Name()] = math.MaxInt64
+				}
 				break
 			}
-			w.journals[e.Name()] += int64(len(line)) + 1
-			left -= int64(len(line)) + 1
-			text = rest
-			var e entry
-			if json.Unmarshal(line, &e) == nil {
+			w.journals[e.Name()] += int64(lines)
+			for line := range bytes.Lines(text[:lines]) {
+				var e entry
+				if json.Unmarshal(line, &e) != nil {
+					continue // cut off by a crash
+				}
 				if e.networks = len(e.Points); e.Event != "finish" && e.Event != "diverged" && e.networks > 1 {
 					e.Points = nil // nobody asks which: memory
 				}
@@ -311,7 +307,7 @@ func (w *Watcher) readJournals(folder fs.FS) (files int, err error) {
 		}
 	}
 	if files > 0 {
-		slices.SortStableFunc(w.entries, func(a, b entry) int { return cmp.Compare(a.Time.UnixNano(), b.Time.UnixNano()) })
+		slices.SortStableFunc(w.entries, func(a, b entry) int { return a.Time.Compare(b.Time) })
 	}
 	return files, nil
 }

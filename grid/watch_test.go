@@ -2,6 +2,7 @@ package grid
 
 import (
 	"context"
+	"math"
 	"os"
 	"reflect"
 	"testing"
@@ -51,6 +52,15 @@ func TestWatcher(t *testing.T) {
 	if news := same(); news.Changed || news.Files != 0 {
 		t.Errorf("of nothing new: %+v", news)
 	}
+	// A journal that is no text does not fill the memory, look after look.
+	huge, err := os.Create(f.Path(journalName, "huge.jsonl"))
+	check(t, err)
+	check(t, huge.Truncate(1<<40)) // sparse
+	check(t, huge.Close())
+	if news, err := w.Read(files); err != nil || news.Files != 0 || w.journals["huge.jsonl"] != math.MaxInt64 {
+		t.Errorf("of an endless line: %+v, %v, read as far as %d", news, err, w.journals["huge.jsonl"])
+	}
+	check(t, os.Remove(huge.Name()))
 	// A record that is damaged, one of another grid, one that is removed, and more points.
 	first, second := f.Path(pointsName, points[0].ID+".json"), f.Path(pointsName, points[1].ID+".json")
 	record, err := os.ReadFile(first)

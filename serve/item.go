@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"quantal/grid"
+	"quantal/internal/fault"
 	"quantal/internal/input"
 	"quantal/internal/sentence"
 	"quantal/results/store"
@@ -111,7 +112,11 @@ type pair [2]string
 
 // look brings an item up to date with its folder. It returns whether anything has changed, and how many files it read.
 func (i *item) look(now time.Time) (changed bool, read int) {
-	next, read, err := i.read(now)
+	var next *view
+	err := fault.Guard(func() (err error) { // files that nobody thought of do not end the training
+		next, read, err = i.read(now)
+		return err
+	})
 	if err != nil {
 		next = &view{card: card{State: damaged, Note: sentence.Of(err), Accuracy: math.NaN(), Sigma: math.NaN(),
 			Left: math.NaN()}}
