@@ -18,13 +18,15 @@ import (
 // csvFormat reads tables with a line of names: a file, in which a column called split may say train or test, or a
 // folder with train.csv and test.csv. The answers are the columns of Options.Target, or the one called y, label, class
 // or target; all others are inputs. Package measured has the kinds of tables that it reads.
-var csvFormat = format{"csv", "a table x.csv, or a folder with train.csv and test.csv", func(path string) bool {
-	if info, err := os.Stat(filepath.Join(path, trainCSV)); err == nil && info.Mode().IsRegular() {
-		return true
-	}
-	ending := strings.ToLower(filepath.Ext(path))
-	return ending == ".csv" || ending == ".tsv"
-}, readCSV}
+func csvFormat() format {
+	return format{"csv", "a table x.csv, or a folder with train.csv and test.csv", func(path string) bool {
+		if info, err := os.Stat(filepath.Join(path, trainCSV)); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+		ending := strings.ToLower(filepath.Ext(path))
+		return ending == ".csv" || ending == ".tsv"
+	}, readCSV}
+}
 
 // The files of a folder of tables, and the column and its cells that divide the examples of one.
 const (

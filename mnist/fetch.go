@@ -29,16 +29,23 @@ func (o Options) mirrors() []string {
 	if len(o.Mirrors) > 0 {
 		return o.Mirrors
 	}
-	var mirrors []string
-	for mirror := range strings.SplitSeq(os.Getenv("QUANTAL_MIRRORS"), ",") {
-		if mirror = strings.TrimSpace(mirror); mirror != "" {
-			mirrors = append(mirrors, mirror)
-		}
-	}
-	if len(mirrors) > 0 {
+	if mirrors := mirrorsOf(""); len(mirrors) > 0 {
 		return mirrors
 	}
 	return DefaultMirrors()
+}
+
+// mirrorsOf are the mirrors of the environment, each with a folder of that name in it, as in a cache.
+func mirrorsOf(folder string) (mirrors []string) {
+	for mirror := range strings.SplitSeq(os.Getenv("QUANTAL_MIRRORS"), ",") {
+		if mirror = strings.TrimSpace(mirror); mirror != "" && folder != "" {
+			mirror = strings.TrimSuffix(mirror, "/") + "/" + folder
+		}
+		if mirror != "" {
+			mirrors = append(mirrors, mirror)
+		}
+	}
+	return mirrors
 }
 
 // The defaults of the times in Options.

@@ -405,7 +405,7 @@ func TestLoadOtherNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Name != "emnist-letters" || s.Source != dir || !s.Transposed || s.Train.N() != 30 ||
+	if s.Name != "emnist-letters-folder" || s.Source != dir || !s.Transposed || s.Train.N() != 30 ||
 		s.SHA256[fileNames[testLabels]] != sumOf(tiny()[testLabels]) {
 		t.Errorf("%+v", s)
 	}
@@ -419,7 +419,8 @@ func TestLoadOtherNames(t *testing.T) {
 	}
 	for name, first := range map[string]byte{"qmnist": 2, "emnist-letters": 0} {
 		s, err := Load(filepath.Join(dir, name))
-		if err != nil || s.Name != name || s.Train.Labels[0] != first || s.Source != filepath.Join(dir, name) {
+		if err != nil || s.Name != name+"-folder" ||
+			s.Train.Labels[0] != first || s.Source != filepath.Join(dir, name) {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
 	}

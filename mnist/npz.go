@@ -25,9 +25,11 @@ import (
 // npzFormat reads archives of numpy.savez, compressed or not: the arrays x and y (or x_train and y_train), examples
 // first, and x_test and y_test, or neither of them. The format of the arrays is that of numpy.lib.format. npyio,
 // which writes them elsewhere, believes whatever a header says, so that a damaged one ends the program.
-var npzFormat = format{"npz", "an archive x.npz of NumPy", func(path string) bool {
-	return strings.EqualFold(filepath.Ext(path), ".npz")
-}, readNPZ}
+func npzFormat() format {
+	return format{"npz", "an archive x.npz of NumPy", func(path string) bool {
+		return strings.EqualFold(filepath.Ext(path), ".npz")
+	}, readNPZ}
+}
 
 func readNPZ(path string, _ Options) (*Set, error) {
 	f, info, err := openRegular(path)

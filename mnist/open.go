@@ -63,6 +63,7 @@ func (o Options) cacheDir() (string, error) {
 //	""        MNIST, if it is in the cache
 //	mnist     MNIST from the cache, downloaded into it first if it is not there
 //	glyphs    the built-in digits
+//	kmnist    and others of Names, from the cache, downloaded first if they are not there
 //	a folder  the IDX files there (write ./mnist for a folder called mnist), or train.csv and test.csv
 //	x.npz     arrays of NumPy
 //	x.csv     a table
@@ -75,7 +76,10 @@ func Open(ctx context.Context, name string, opt Options) (*Set, error) {
 	case "", "mnist":
 		return published.openCache(ctx, name == "mnist", opt)
 	}
-	for _, f := range formats {
+	if n := findNamed(name); n != nil {
+		return n.open(ctx, opt)
+	}
+	for _, f := range formats() {
 		if f.holds(name) {
 			s, err := f.read(name, opt)
 			if err != nil {
@@ -95,7 +99,7 @@ type format struct {
 }
 
 // formats are those besides IDX, which is what everything else must be.
-var formats = []format{npzFormat, csvFormat}
+func formats() []format { return []format{npzFormat(), csvFormat()} }
 
 // FullName is the name of a data set wherever it is called from: that of a folder is its full path, none is MNIST's.
 func FullName(name string) (string, error) {
@@ -113,12 +117,12 @@ func FullName(name string) (string, error) {
 func reserved(name string) bool { return slices.Contains(Names(), name) }
 
 // Names lists the data sets that Open knows by name; others are folders.
-func Names() []string { return []string{"mnist", "glyphs"} }
+func Names() []string { return append([]string{"mnist", "glyphs"}, namedNames()...) }
 
 // otherFormats says what a data set may be besides a folder of IDX files.
 func otherFormats() string {
 	text := ""
-	for _, f := range formats {
+	for _, f := range formats() {
 		text += ", or " + f.what
 	}
 	return text

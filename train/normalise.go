@@ -79,7 +79,7 @@ func (c *Config) Settle(set *mnist.Set) {
 		return
 	}
 	switch {
-	case set.Known:
+	case set.Known && !mnist.Downloaded(set.Name):
 		c.Normalise = asMNIST
 	case set.Table:
 		c.Normalise = byColumn

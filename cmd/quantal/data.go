@@ -20,7 +20,7 @@ func dataCommand() *cli.Command {
 		Name:  "data",
 		Usage: "list, fetch, verify and draw data sets",
 		UsageText: "quantal data                              list the data sets\n" +
-			"quantal data --fetch                      download MNIST into the cache and verify it\n" +
+			"quantal data --fetch [--data NAME]        download MNIST, or a named set, into the cache and verify it\n" +
 			"quantal data --verify [--data FOLDER]     read a data set and check it\n" +
 			"quantal data --sheet FILE.png [--data X]  draw examples",
 		Flags: []cli.Flag{
@@ -32,7 +32,7 @@ func dataCommand() *cli.Command {
 				DefaultText: "as the data say"},
 			&cli.StringFlag{Name: "answers", Usage: "`COLUMNS` of a table that are the answers, separated by commas",
 				DefaultText: "the one called y, label, class or target"},
-			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST into the cache"},
+			&cli.BoolFlag{Name: "fetch", Usage: "download MNIST, or the set that --data names, into the cache"},
 			&cli.BoolFlag{Name: "verify", Usage: "read the data set and check it"},
 			&cli.StringFlag{Name: "sheet",
 				Usage: "draw examples into a `FILE`.png, .svg or .pdf, or - for PNG on standard output"},
@@ -120,11 +120,18 @@ func dataAction(c *cli.Context) error {
 		Progress: downloadProgress(c),
 	}
 	if c.Bool("fetch") {
-		dir, err := mnist.Fetch(c.Context, options)
+		name := c.String("data")
+		if name != "" && name != "mnist" && !mnist.Downloaded(name) {
+			return usage("--fetch --data %q: want the name of a data set that can be downloaded, not a folder or file", name)
+		}
+		dir, err := mnist.FetchSet(c.Context, name, options)
 		if err != nil {
 			return err
 		}
-		logger(c).Info("MNIST is in the cache", "folder", dir)
+		if name == "" || name == "mnist" {
+			name = "MNIST"
+		}
+		logger(c).Info(name+" is in the cache", "folder", dir)
 	}
 	if !c.Bool("verify") && sheetPath == "" && !c.Bool("fetch") && !c.IsSet("data") {
 		return listData(c, options)

@@ -9,8 +9,8 @@ import (
 	"quantal/results/store"
 )
 
-// Networks are drawn in the same panels, under their labels, each with its own numbers; those without sigma or curves are
-// left out where they have nothing to show.
+// Networks are drawn in the same panels, under their labels, each with its own numbers; those without sigma or curves
+// are left out where they have nothing to show.
 func TestSideBySide(t *testing.T) {
 	curve := func(n int, height float64) (epochs []store.Epoch) {
 		for i := 1; i <= n; i++ {
