@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"quantal/internal/setting"
+	"quantal/kernels"
 	"quantal/results/store"
 	"quantal/synapse"
 	"quantal/train"
@@ -173,6 +175,7 @@ func set(c *train.Config, name, value string) error {
 // SettingsOf are the settings that determine the record of a network, as tables show them, on a data set of the given
 // name.
 func SettingsOf(c train.Config, data string) store.Settings {
+	c.Likelihood = cmp.Or(c.Likelihood, kernels.Categorical.String()) // of a reference, which need not say it
 	s := store.Settings{
 		Data: data, Hidden: train.FormatHidden(c.Hidden), Noise: c.Noise, Rho: c.Rho.String(),
 		RhoValue: float64(c.Rho.Value()),
