@@ -44,7 +44,7 @@ type remote struct {
 
 // The checksums are those of TensorFlow Datasets (tensorflow_datasets/url_checksums/fashion_mnist.txt, kmnist.txt,
 // emnist.txt and cifar10.txt, commit 333639b), with the sizes. Those of QMNIST are of torchvision
-// (module torchvision.datasets.mnist, commit 01977a1), which also has the addresses. The MD5 that the page of CIFAR-10 has,
+// (module torchvision.datasets.mnist, commit 01977a1), which has the addresses, too. The MD5 on the page of CIFAR-10,
 // c32a1d4ab5d03f1284b67883e8d87530, is of the same file as the SHA-256 here.
 func namedSets() []named {
 	return append([]named{
