@@ -11,9 +11,9 @@ import (
 // that begin with a name that the user chose.
 func Packages() []string {
 	return []string{
-		"analysis", "assemblies", "bench", "cpu", "cuda", "draw", "drift", "dynamics", "explore", "graph", "grid", "kernels",
-		"libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spines", "store", "synapse", "tables",
-		"tolerance", "train",
+		"analysis", "assemblies", "bench", "comments", "cpu", "cuda", "draw", "drift", "dynamics", "explore", "graph", "grid",
+		"kernels", "libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spines", "store", "synapse",
+		"tables", "tolerance", "train",
 	}
 }
 

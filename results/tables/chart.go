@@ -2,6 +2,7 @@ package tables
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -67,6 +68,20 @@ func newCharted(t table) charted {
 	return c
 }
 
+// joinLayers puts what layers have each, as in c_layers, in the place of the number for all of them.
+func (t *charted) joinLayers() {
+	t.settings = slices.DeleteFunc(t.settings, func(name string) bool {
+		own, in := strings.CutSuffix(name, "_layers")
+		to, there := t.at[own]
+		for _, row := range t.rows {
+			if text := t.text(row, name); in && there && text != "" && row.texts[to] == "" {
+				row.texts[to] = text
+			}
+		}
+		return in && there
+	})
+}
+
 // Chart draws the figures of networks over whatever varies: means over seeds, with 95 % intervals. What varies besides
 // the axis, the series and the seed has a column of panels for each combination; one without at least two points is not
 // drawn. With nothing to draw, an error says why.
@@ -86,6 +101,7 @@ func (g *Grid) Chart(c Chart) ([]NamedFigure, error) {
 	}
 	of := newCharted(t)
 	of.file, of.settings, of.note = tableCSVName, pointTable{done}.settings(), g.remark()
+	of.joinLayers()
 	of.y = []string{"accuracy_sampled", "sigma_rms", "objective"}
 	figures, err := of.draw(c)
 	if err != nil {
@@ -189,11 +205,11 @@ func (t charted) where(conditions []string) (charted, error) {
 	return t, nil
 }
 
-// most is the setting with most values; the earlier ones in a list come first.
-func (t charted) most(settings []string, first ...string) string {
+// most is the setting with most values, the first of several.
+func (t charted) most(settings []string) string {
 	best, n := "", 0
-	for _, name := range append(first, settings...) {
-		if values, _ := t.values(name); len(values) > n && slices.Contains(settings, name) {
+	for _, name := range settings {
+		if values, _ := t.values(name); len(values) > n {
 			best, n = name, len(values)
 		}
 	}
@@ -212,24 +228,51 @@ func (t charted) draw(c Chart) ([]NamedFigure, error) {
 			varies = append(varies, name)
 		}
 	}
+	twin := "rho_value" // they vary together
+	if c.X == twin || c.By == twin {
+		twin = "rho"
+	}
+	varies = slices.DeleteFunc(varies, func(v string) bool { return v == twin })
+	if x := cmp.Or(c.X, t.x); x != "" {
+		return t.over(x, c, varies)
+	}
+	// The first over which there is something to draw: what has most values need not vary without the rest.
+	for _, x := range t.axes(slices.DeleteFunc(slices.Clone(varies), func(v string) bool { return v == c.By })) {
+		figures, reason := t.over(x, c, slices.Clone(varies))
+		if !errors.Is(reason, store.ErrNothing) {
+			return figures, reason
+		}
+		err = cmp.Or(err, reason)
+	}
+	return nil, cmp.Or[error](err,
+		store.Nothing("no two networks differ in a setting or in their seed: nothing to draw over"))
+}
+
+// axes orders settings by what should be the axis: those with most values, c before others with as many, then noise,
+// then the seed, if there are several.
+func (t charted) axes(settings []string) []string {
+	rank := func(name string) int {
+		values, _ := t.values(name)
+		switch n := 2 * len(values); name {
+		case "noise":
+			return 1
+		case "c":
+			return n + 1
+		default:
+			return n
+		}
+	}
+	slices.SortStableFunc(settings, func(a, b string) int { return cmp.Compare(rank(b), rank(a)) })
+	if seeds, _ := t.values("seed"); len(seeds) > 1 {
+		settings = append(settings, "seed")
+	}
+	return settings
+}
+
+// over draws over x what varies.
+func (t charted) over(x string, c Chart, varies []string) ([]NamedFigure, error) {
 	without := func(names ...string) {
 		varies = slices.DeleteFunc(varies, func(v string) bool { return slices.Contains(names, v) })
-	}
-	if numeric := c.X == "rho_value" || c.By == "rho_value"; numeric { // they vary together
-		without("rho")
-	} else {
-		without("rho_value")
-	}
-	x := cmp.Or(c.X, t.x)
-	if x == "" {
-		x = cmp.Or(t.most(slices.DeleteFunc(slices.Clone(varies), func(v string) bool { return v == c.By || v == "noise" }),
-			"c"), t.most(varies))
-	}
-	if x == "" {
-		if seeds, _ := t.values("seed"); len(seeds) < 2 {
-			return nil, store.Nothing("no two networks differ in a setting or in their seed: nothing to draw over")
-		}
-		x = "seed"
 	}
 	if without(x); x == "rho" {
 		without("rho_value")

@@ -59,6 +59,34 @@ func TestChartsFollowWhatVaries(t *testing.T) {
 	}
 }
 
+// Where what has most values never varies alone, the axis is the next: c goes with rho here, in panels of its own. A number that layers have
+// each, or that all have, is one setting.
+func TestChartsOverWhatVariesAlone(t *testing.T) {
+	of := func(rho, c float64, set func(*store.Record)) []store.Record {
+		return recordstest.GridRecords([]float64{rho}, []string{"heterogeneous"}, []float64{c}, 1, func(r *store.Record) {
+			set(r)
+			r.AccuracySampled, r.ID = 0.5, fmt.Sprint(r.ID, r.Hidden)
+		})
+	}
+	var records []store.Record
+	for _, hidden := range []string{"6", "none"} {
+		set := func(r *store.Record) { r.Hidden = hidden }
+		records = append(append(records, of(2, 5e-5, set)...), of(0.5, 0.2, set)...)
+	}
+	figures, err := (&Grid{Dir: "grid", Points: 4, Records: records}).Figures(recordstest.RhoTitle, nil)
+	check(t, err)
+	if rows := panels(t, figures); figures[0].Name != "over-hidden" || len(rows[0]) != 2 || len(rows[0][0].Layers) == 0 {
+		t.Errorf("%s: %+v", figures[0].Name, rows)
+	}
+	layered := of(2, 0, func(r *store.Record) { r.Later = store.NewLater(store.InLayers("c", "0.1x1")) })
+	figures, err = (&Grid{Dir: "grid", Points: 2, Records: append(layered, of(2, 0.2, func(*store.Record) {})...)}).
+		Figures(recordstest.RhoTitle, nil)
+	check(t, err)
+	if names := panels(t, figures)[0][0].X.Names; figures[0].Name != "over-c" || len(names) != 2 {
+		t.Errorf("%s over %+v", figures[0].Name, names)
+	}
+}
+
 func TestChosenCharts(t *testing.T) {
 	g := &Grid{Dir: "grid", Points: 12, Records: overLambda()}
 	rows := func(c Chart) [][]draw.Panel {
