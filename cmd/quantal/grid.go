@@ -331,20 +331,25 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 	return order, nil
 }
 
+// openGrid opens the data of a new grid and names its folder, by default after them with an ending. The settings that
+// depend on data and folder are settled.
+func openGrid(c *cli.Context, base *train.Config, ending string) (set *mnist.Set, dir string, err error) {
+	if set, err = host(c).OpenData(c.Context, *base); err != nil {
+		return nil, "", err
+	}
+	if base.Data, err = mnist.FullName(base.Data); err != nil {
+		return nil, "", err
+	}
+	if dir = c.String("out"); dir == "" {
+		dir = filepath.Join("grids", set.Name+ending)
+	}
+	return set, dir, grid.Settle(dir, base, set)
+}
+
 // startGrid plans the requested points and trains the missing ones.
 func startGrid(c *cli.Context, asked *gridRequest, o workOptions) error {
-	set, err := host(c).OpenData(c.Context, asked.base)
+	set, dir, err := openGrid(c, &asked.base, "")
 	if err != nil {
-		return err
-	}
-	if asked.base.Data, err = mnist.FullName(asked.base.Data); err != nil {
-		return err
-	}
-	dir := c.String("out")
-	if dir == "" {
-		dir = filepath.Join("grids", set.Name)
-	}
-	if err := grid.Settle(dir, &asked.base, set); err != nil {
 		return err
 	}
 	points, err := grid.Points(asked.base, asked.axes...)

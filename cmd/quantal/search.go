@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -82,18 +81,8 @@ func startSearch(c *cli.Context, asked *gridRequest, o workOptions) error {
 	if _, err := request(); err != nil { // before the data are there
 		return err
 	}
-	set, err := host(c).OpenData(c.Context, asked.base)
+	set, dir, err := openGrid(c, &asked.base, "-search")
 	if err != nil {
-		return err
-	}
-	if asked.base.Data, err = mnist.FullName(asked.base.Data); err != nil {
-		return err
-	}
-	dir := c.String("out")
-	if dir == "" {
-		dir = filepath.Join("grids", set.Name+"-search")
-	}
-	if err := grid.Settle(dir, &asked.base, set); err != nil {
 		return err
 	}
 	r, err := request()

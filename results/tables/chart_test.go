@@ -59,8 +59,8 @@ func TestChartsFollowWhatVaries(t *testing.T) {
 	}
 }
 
-// Where what has most values never varies alone, the axis is the next: c goes with rho here, in panels of its own. A number that layers have
-// each, or that all have, is one setting.
+// Where what has most values never varies alone, the axis is the next: c goes with rho here, in panels of its own. A
+// number that layers have each, or that all have, is one setting.
 func TestChartsOverWhatVariesAlone(t *testing.T) {
 	of := func(rho, c float64, set func(*store.Record)) []store.Record {
 		return recordstest.GridRecords([]float64{rho}, []string{"heterogeneous"}, []float64{c}, 1, func(r *store.Record) {
