@@ -43,19 +43,21 @@ func helpCommand() *cli.Command {
 			if !c.Args().Present() {
 				return cli.ShowAppHelp(c)
 			}
-			parent := c.Lineage()[1]
-			command := c.App.Command(c.Args().First())
-			if command == nil {
-				return noCommand("command", c.Args().First(), "quantal help", c.App.Commands)
-			}
-			for _, sub := range command.Subcommands {
-				if sub.HasName(c.Args().Get(1)) {
-					parent.Command = command
-					sub.HelpName = strings.Join([]string{c.App.Name, command.Name, sub.Name}, " ")
-					return cli.ShowCommandHelp(parent, sub.Name)
+			// As if the words were typed with --help: the library's own command has another text for commands with subcommands.
+			path := c.Args().Slice()
+			command, of := c.App.Command(path[0]), c.App.Commands
+			for i, name := range path {
+				if i > 0 {
+					command, of = command.Command(name), command.Subcommands
+				}
+				if command == nil {
+					return noCommand("command", name, strings.Join(append([]string{"quantal help"}, path[:i]...), " "), of)
 				}
 			}
-			return cli.ShowCommandHelp(parent, c.Args().First())
+			root := c.Lineage()[1]
+			asked := cli.NewContext(c.App, nil, root)
+			asked.Command = c.App.Command(path[0])
+			return asked.Command.Run(asked, append(path, "--help")...)
 		},
 	}
 }

@@ -72,7 +72,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			"quantal train --help.",
 		Version:     store.Version,
 		HideVersion: true, // --version is among the flags
-		Flags: append(talkFlags(nil), &cli.BoolFlag{Name: "version",
+		// The library adds its flag for help only where its own command of that name is.
+		Flags: append(talkFlags(nil), cli.HelpFlag, &cli.BoolFlag{Name: "version",
 			Usage: "say which version this is; `quantal version` says more"}),
 		Before:               setTalk,
 		Metadata:             map[string]any{talkKey: &talk{to: stderr}},
