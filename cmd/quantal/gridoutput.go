@@ -232,12 +232,18 @@ func printStatus(out io.Writer, s gridStatus, tell func(store.Settings) []string
 	return w.Flush()
 }
 
+// estimateFields are the time and memory that a grid would need, for JSON.
+func estimateFields(estimates []grid.Estimate) map[string]any {
+	all := grid.Total(estimates)
+	return map[string]any{"points": all.Points, "network_steps": all.Steps, "memory_bytes": all.Memory,
+		"seconds": all.Seconds, "cohorts": append([]grid.Estimate{}, estimates...)}
+}
+
 // printEstimates writes the time and memory that a grid would need.
 func printEstimates(c *cli.Context, estimates []grid.Estimate) error {
 	all := grid.Total(estimates)
 	if c.Bool("json") {
-		return printJSON(c, map[string]any{"points": all.Points, "network_steps": all.Steps, "memory_bytes": all.Memory,
-			"seconds": all.Seconds, "cohorts": estimates})
+		return printJSON(c, estimateFields(estimates))
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "networks\tsteps of each\ttogether\tmemory\ttime\t")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -32,18 +33,24 @@ func searchCommand() *cli.Command {
 			"over seeds with its 95 % interval (Student's t over the seeds' own crossings). Where the target\n" +
 			"is not reached, is crossed more than once, or networks diverge, a sentence says so, and there is\n" +
 			"no value. The networks are points of an ordinary grid: stop it, kill it, and the same command\n" +
-			"goes on. search.csv has a row for each mechanism.",
-		Flags: append(gridFlags(),
+			"goes on. With --launch slurm it submits a round of networks and returns: the same command\n" +
+			"submits the next when they have finished. search.csv has a row for each mechanism.",
+		Flags: slices.Concat(gridFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "target", Usage: "a column of table.csv and the value it should have, `NAME=VALUE`"},
 			&cli.StringFlag{Name: "over", Usage: "the setting to search over and its range, `NAME=LOW:HIGH`; halved on a " +
 				"logarithmic scale if LOW is above 0"},
 			&cli.StringFlag{Name: "tolerance", DefaultText: fmt.Sprintf("%g decades of the setting", search.DefaultTolerance),
 				Usage: "how near to come, `NAME=VALUE`: decades of the setting, or units of the target"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be trained first, how much at most and how long that would " +
+				"take, and stop"},
 			jsonFlag(),
-		),
+		}, launchFlags()),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("search: want flags only, got %q", c.Args().First())
+			}
+			if err := checkLaunch(c); err != nil {
+				return err
 			}
 			o, err := gridOptions(c)
 			if err != nil {
@@ -94,9 +101,11 @@ func startSearch(c *cli.Context, asked *gridRequest, o workOptions) error {
 
 // continueSearch goes on with the search of a folder.
 func continueSearch(c *cli.Context, o workOptions) error {
-	for _, s := range new(train.Config).Settings() {
-		if c.IsSet(s.Name) && s.Name != "device" && s.Name != "threads" {
-			return usage("search: --%s needs --target and --over", s.Name)
+	for _, f := range append(gridFlags(), &cli.StringFlag{Name: "tolerance"}) {
+		name := f.Names()[0]
+		if c.IsSet(name) && !slices.Contains([]string{"out", "device", "threads", "checkpoint-interval", "http"}, name) {
+			return usage("search: --%s needs --target and --over: without them the search of the folder goes on as it was "+
+				"asked for", name)
 		}
 	}
 	r, err := search.Read(c.String("out"))
@@ -110,8 +119,73 @@ func continueSearch(c *cli.Context, o workOptions) error {
 	return runSearch(c, r, c.String("out"), set, o)
 }
 
+// errSubmitted ends a search here, because a cluster trains the networks of its round.
+var errSubmitted = errors.New("submitted")
+
+// drySearch says what a search would train.
+func drySearch(c *cli.Context, r search.Request, dir string, set *mnist.Set, o workOptions) error {
+	var records []store.Record
+	if grid.Is(dir) {
+		folder, err := grid.View(dir)
+		if err != nil {
+			return err
+		}
+		if err := folder.CheckData(set); err != nil {
+			return err
+		}
+		if records, _, err = folder.Records(); err != nil {
+			return err
+		}
+	}
+	ahead, err := r.Ahead(records)
+	if err != nil {
+		return err
+	}
+	if len(ahead.Next) > 0 {
+		if err := o.choose(c); err != nil {
+			return err
+		}
+		logger(c).Info("measuring how fast this machine trains")
+	}
+	first, err := grid.Estimates(c.Context, set, ahead.Next, o.Options, time.Second)
+	if err != nil {
+		return err
+	}
+	later, err := grid.Estimates(c.Context, set, ahead.Later, o.Options, time.Second)
+	if err != nil {
+		return err
+	}
+	most := grid.Total(first).Seconds + float64(ahead.Rounds)*grid.Total(later).Seconds
+	if c.Bool("json") {
+		fields := estimateFields(first)
+		fields["values"] = append([]float64{}, ahead.Values...)
+		fields["rounds_most"], fields["points_most"], fields["seconds_most"] = ahead.Rounds, ahead.Most, most
+		fields["grid_networks"] = ahead.Grid
+		return printJSON(c, fields)
+	}
+	if len(ahead.Next) == 0 {
+		_, err := fmt.Fprintln(c.App.Writer, "nothing is left to train: the same command without --dry-run says what was found")
+		return err
+	}
+	values := strings.Trim(fmt.Sprint(ahead.Values), "[]")
+	fmt.Fprintf(c.App.Writer, "first, side by side, %s %s:\n", r.Over, strings.ReplaceAll(values, " ", ", "))
+	if err := printEstimates(c, first); err != nil {
+		return err
+	}
+	beside := ""
+	if ahead.Grid > 0 {
+		beside = fmt.Sprintf("; a grid of equal precision has %d", ahead.Grid)
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "then at most %s of %s: %d networks and %v in all, at most%s\n",
+		count(ahead.Rounds, "round"), count(len(ahead.Later), "network"), ahead.Most, seconds(most), beside)
+	return err
+}
+
 // runSearch searches in the folder of a grid, and reports what was found.
 func runSearch(c *cli.Context, r search.Request, dir string, set *mnist.Set, o workOptions) error {
+	if c.Bool("dry-run") {
+		return drySearch(c, r, dir, set, o)
+	}
 	screen, err := openDisplay(c)
 	if err != nil {
 		return err
@@ -127,9 +201,19 @@ func runSearch(c *cli.Context, r search.Request, dir string, set *mnist.Set, o w
 		return err
 	}
 	outcome, err := r.Run(folder, commandLine(), func(round int, points []grid.Point) error {
-		logger(c).Info("search", "folder", dir, "round", round, "networks", len(points))
-		return runGrid(c, folder, set, points, o.Options)
+		if !c.IsSet("launch") {
+			logger(c).Info("search", "folder", dir, "round", round, "networks", len(points))
+			return runGrid(c, folder, set, points, o.Options)
+		}
+		if err := launchGrid(c, folder, points, o); err != nil {
+			return err
+		}
+		logger(c).Info("the same command again, when these networks have finished, goes on with the search", "folder", dir)
+		return errSubmitted
 	})
+	if errors.Is(err, errSubmitted) {
+		return nil
+	}
 	if errors.Is(err, train.ErrInterrupted) {
 		return fmt.Errorf("%w; to continue: quantal search --out %s", train.ErrInterrupted, dir)
 	}

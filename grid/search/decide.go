@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"quantal/grid"
+	"quantal/internal/setting"
 	"quantal/results/store"
 	"quantal/results/tables"
 )
@@ -61,22 +62,14 @@ type probe struct {
 // Decide says what has been found, and which points must be trained before more can be said: none when the search is
 // over. It depends on nothing but the request and the records.
 func (r Request) Decide(records []store.Record) (o Outcome, next []grid.Point, err error) {
-	known := map[string]store.Record{}
-	for _, record := range records {
-		known[record.ID] = record
-	}
-	tracks, err := r.tracks()
+	walks, err := r.walks(records)
 	if err != nil {
 		return o, nil, err
 	}
 	o.Request = r
 	at := map[store.Settings]int{}
-	for _, t := range tracks {
-		w := walk{Request: r, track: t, known: known, crossing: Crossing{Seed: uint64(t.config.Seed), Value: math.NaN(),
-			Low: math.NaN(), High: math.NaN(), AtLow: math.NaN(), AtHigh: math.NaN()}}
-		if err := w.run(); err != nil {
-			return o, nil, err
-		}
+	for _, w := range walks {
+		t := w.track
 		next = append(next, w.missing...)
 		i, ok := at[t.settings]
 		if !ok {
@@ -97,6 +90,52 @@ func (r Request) Decide(records []store.Record) (o Outcome, next []grid.Point, e
 		f.Columns, f.Finding = tables.SettingCells(f.Settings, "seed", r.column()), r.finding(f.Crossings)
 	}
 	return o, next, nil
+}
+
+// Ahead is what a search has still to train.
+type Ahead struct {
+	Next   []grid.Point // side by side, now
+	Values []float64    // that these have of the setting, ascending
+	Later  []grid.Point // such as may follow them in each of the rounds after that, at most: one of each mechanism and seed
+	Rounds int          // of those, at most
+	Most   int          // networks in all, with Next, at most
+	Grid   int          // networks of a grid over the range with neighbours as near as the tolerance says; 0 if it does not
+}
+
+// Ahead says what a search has still to train, given the records of what has been trained.
+func (r Request) Ahead(records []store.Record) (a Ahead, err error) {
+	walks, err := r.walks(records)
+	for _, w := range walks {
+		a.Next, a.Values = append(a.Next, w.missing...), append(a.Values, w.values...)
+		if w.halvings > 0 {
+			a.Later = append(a.Later, w.missing[0])
+		}
+		a.Rounds, a.Most = max(a.Rounds, w.halvings), a.Most+len(w.missing)+w.halvings
+	}
+	slices.Sort(a.Values)
+	a.Values = slices.Compact(a.Values)
+	if r.Tolerance.On == r.Over && !r.whole() {
+		a.Grid = len(walks) * (1 + int(math.Ceil((r.place(r.High)-r.place(r.Low))/r.Tolerance.Within-1e-3)))
+	}
+	return a, err
+}
+
+// walks follows every track.
+func (r Request) walks(records []store.Record) (walks []*walk, err error) {
+	known := map[string]store.Record{}
+	for _, record := range records {
+		known[record.ID] = record
+	}
+	tracks, err := r.tracks()
+	for _, t := range tracks {
+		w := &walk{Request: r, track: t, known: known, records: records, crossing: Crossing{Seed: uint64(t.config.Seed),
+			Value: math.NaN(), Low: math.NaN(), High: math.NaN(), AtLow: math.NaN(), AtHigh: math.NaN()}}
+		if err := w.run(); err != nil {
+			return nil, err
+		}
+		walks = append(walks, w)
+	}
+	return walks, err
 }
 
 // finding joins the crossings of the seeds.
@@ -130,9 +169,13 @@ func (r Request) finding(crossings []Crossing) Finding {
 type walk struct {
 	Request
 	track
+	records  []store.Record // of the folder
 	known    map[string]store.Record
 	missing  []grid.Point // that it must know next
+	values   []float64    // of the setting, of these
+	halvings int          // that may follow, each with a network more, at most
 	networks int          // that it knows
+	uneven   []string     // what contradicts that the figure is monotone
 	crossing Crossing
 }
 
@@ -144,7 +187,7 @@ func (w *walk) look(x float64) (*probe, error) {
 	}
 	record, ok := w.known[p.ID]
 	if !ok {
-		w.missing = append(w.missing, p)
+		w.missing, w.values = append(w.missing, p), append(w.values, x)
 		return nil, nil
 	}
 	w.networks++
@@ -161,7 +204,8 @@ func (w *walk) look(x float64) (*probe, error) {
 // run brackets the target and halves the bracket.
 func (w *walk) run() error {
 	var all, finite []probe
-	for _, x := range w.coarse() {
+	coarse := w.coarse()
+	for _, x := range coarse {
 		p, err := w.look(x)
 		if err != nil {
 			return err
@@ -174,6 +218,9 @@ func (w *walk) run() error {
 		}
 	}
 	if len(w.missing) > 0 {
+		for i := range coarse[1:] {
+			w.halvings = max(w.halvings, w.halve(coarse[i], coarse[i+1]))
+		}
 		return nil
 	}
 	var brackets [][2]probe
@@ -193,25 +240,99 @@ func (w *walk) run() error {
 		return nil
 	}
 	for !w.enough(low, high) {
-		x := w.value((w.place(low.x) + w.place(high.x)) / 2)
-		if x <= low.x || x >= high.x { // there is nothing between them
+		x, between := w.middle(low.x, high.x)
+		if !between {
 			break
 		}
 		middle, err := w.look(x)
-		switch {
-		case err != nil || middle == nil:
+		if err != nil {
 			return err
-		case middle.diverged:
+		}
+		if middle == nil {
+			w.halvings = w.halve(low.x, high.x) - 1
+			return nil
+		}
+		if middle.diverged {
 			w.crossing.Remark = w.hidden(low, high)
 			return nil
-		case w.above(*middle) == w.above(low):
+		}
+		if middle.y < min(low.y, high.y) || middle.y > max(low.y, high.y) {
+			w.uneven = append(w.uneven, fmt.Sprintf("it is %.6g at %.6g, %.6g at %.6g and %.6g at %.6g", low.y, low.x,
+				middle.y, middle.x, high.y, high.x))
+		}
+		if w.above(*middle) == w.above(low) {
 			low = *middle
-		default:
+		} else {
 			high = *middle
 		}
 	}
 	w.cross(low, high)
+	w.doubt(low, high)
 	return nil
+}
+
+// middle is the value in the middle of the scale between two; without one between them it is neither.
+func (w *walk) middle(low, high float64) (x float64, between bool) {
+	x = w.value((w.place(low) + w.place(high)) / 2)
+	return x, x > low && x < high
+}
+
+// halve is how often a bracket can be halved at most, until it is narrow enough.
+func (w *walk) halve(low, high float64) (times int) {
+	for !w.narrow(low, high) {
+		x, between := w.middle(low, high)
+		if !between {
+			break
+		}
+		if times++; w.place(x)-w.place(low) > w.place(high)-w.place(x) {
+			high = x
+		} else {
+			low = x
+		}
+	}
+	if w.Tolerance.On == w.Target { // until no value of six digits is left: where these are denser it is one more
+		times++
+	}
+	return times
+}
+
+// doubt says, of what was found, what contradicts that the figure is monotone: it was judged only where the search
+// began. The other networks of the folder count as well.
+func (w *walk) doubt(low, high probe) {
+	var elsewhere []string
+	for _, record := range w.records {
+		if record.Seed != w.crossing.Seed || record.Noise != w.settings.Noise || record.Status != store.Done {
+			continue
+		}
+		x := tables.Number(record, w.column())
+		if x != x {
+			continue
+		}
+		points, err := grid.Points(w.config, grid.Axis{Name: w.setting(), Values: []string{setting.Format(x)}})
+		if err != nil || points[0].ID != record.ID { // another network
+			continue
+		}
+		p := probe{x: x, y: tables.Number(record, w.Target)}
+		if w.Over == "s" {
+			rho := float64(w.config.Rho.Value())
+			p.x = math.Pow(x*rho, 1/rho)
+		}
+		if p.x < low.x && w.above(p) != w.above(low) || p.x > high.x && w.above(p) != w.above(high) {
+			elsewhere = append(elsewhere, fmt.Sprintf("%.6g at %.6g", p.y, p.x))
+		}
+	}
+	if len(elsewhere) > 0 {
+		w.uneven = append(w.uneven, "other networks of the folder have "+strings.Join(elsewhere, ", "))
+	}
+	if len(w.uneven) == 0 {
+		return
+	}
+	text := fmt.Sprintf("%s is not monotone in %s: %s: it may cross %g elsewhere, too", w.Target, w.Over,
+		strings.Join(w.uneven, "; "), w.Request.Value)
+	if w.crossing.Remark != "" {
+		text = w.crossing.Remark + "; " + text
+	}
+	w.crossing.Remark = text
 }
 
 // above reports whether the figure of a network has reached the target.
@@ -220,9 +341,14 @@ func (w *walk) above(p probe) bool { return p.y >= w.Request.Value }
 // enough reports whether a bracket is as narrow as the tolerance says.
 func (w *walk) enough(low, high probe) bool {
 	if w.Tolerance.On == w.Over {
-		return w.place(high.x)-w.place(low.x) <= w.Tolerance.Within
+		return w.narrow(low.x, high.x)
 	}
 	return w.distance(w.nearer(low, high)) <= w.Tolerance.Within
+}
+
+// narrow reports whether it is as narrow as the tolerance says, if that is on the setting.
+func (w *walk) narrow(low, high float64) bool {
+	return w.Tolerance.On == w.Over && w.place(high)-w.place(low) <= w.Tolerance.Within
 }
 
 func (w *walk) distance(p probe) float64 { return math.Abs(p.y - w.Request.Value) }

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"quantal/grid"
 	"quantal/internal/nearest"
 	"quantal/internal/setting"
+	"quantal/kernels"
 	"quantal/results/store"
 	"quantal/results/tables"
 	"quantal/train"
@@ -52,7 +54,7 @@ func New(base train.Config, axes []grid.Axis, target, over, tolerance string) (R
 	}
 	name, text, _ := strings.Cut(over, "=")
 	low, high, _ := strings.Cut(text, ":")
-	axis, err := grid.ParseAxis(base, strings.TrimSpace(name), low+","+high)
+	axis, err := r.parse(strings.TrimSpace(name), low+","+high)
 	if r.Over = axis.Name; err != nil && r.Over == "" || low == "" || high == "" {
 		return bad("over", over, "want a setting and the range of its values, as in c=1e-4:100")
 	}
@@ -83,9 +85,12 @@ func New(base train.Config, axes []grid.Axis, target, over, tolerance string) (R
 		return r, err
 	}
 	for _, t := range tracks {
-		if columns := tables.NumberColumns(t.sample()); !slices.Contains(columns, r.Target) || r.Target == r.column() {
-			columns = slices.DeleteFunc(columns, func(name string) bool { return name == r.column() })
+		columns := t.figures()
+		if !slices.Contains(columns, r.Target) {
 			return bad("target", target, "%q is not a column with numbers: %s", r.Target, nearest.OneOf(r.Target, columns))
+		}
+		if want := t.lacks(r.Target); want != "" {
+			return bad("target", target, "networks with these settings have no %s: want %s", r.Target, want)
 		}
 	}
 	r.Tolerance = Tolerance{r.Over, DefaultTolerance}
@@ -105,6 +110,17 @@ func New(base train.Config, axes []grid.Axis, target, over, tolerance string) (R
 	return r, nil
 }
 
+// parse reads values of a setting, or of a number that any of the costs reads.
+func (r Request) parse(name, text string) (grid.Axis, error) {
+	base := r.Base
+	for _, a := range r.Axes {
+		if a.Name == "cost" {
+			base = a.AllCosts(base)
+		}
+	}
+	return grid.ParseAxis(base, name, text)
+}
+
 // Read reads the request of a folder, and Write writes it there.
 func Read(dir string) (r Request, err error) {
 	folder := grid.Folder{Dir: dir}
@@ -120,12 +136,20 @@ func (r Request) Write(folder *grid.Folder) error {
 	return store.WriteJSONFile(folder.Path(requestName), r)
 }
 
-// column is the column of the tables that has the setting.
-func (r Request) column() string {
+// setting is the setting, or the number, that the search changes: c if that is over s.
+func (r Request) setting() string {
 	if r.Over == "s" {
 		return "c"
 	}
-	return strings.ReplaceAll(r.Over, "-", "_")
+	return r.Over
+}
+
+// column is the column of the tables that has it.
+func (r Request) column() string {
+	if s, err := r.Base.Settings().Find(r.setting()); err == nil {
+		return s.Column()
+	}
+	return "set_" + r.Over
 }
 
 // track is a network whose value of the setting is searched for: a mechanism and a seed.
@@ -134,35 +158,56 @@ type track struct {
 	settings store.Settings // without the seed; the setting has the value of the request
 }
 
-// sample is a record that has every figure of such a network.
-func (t track) sample() store.Record {
+// figures are the columns with a number that such a network may have, besides its settings.
+func (t track) figures() []string {
 	r := store.Record{Settings: t.settings, Outcome: store.NoOutcome()}
 	r.StoppedEpoch = 1
+	if t.config.Likelihood != kernels.Categorical.String() {
+		r.R2Sampled, r.R2Mean, r.ValidationR2Sampled = new(float64), new(float64), new(float64)
+	}
 	for _, law := range t.config.Costs {
 		if r.ObjectiveCosts == nil {
 			r.ObjectiveCosts = store.Terms{}
 		}
 		r.ObjectiveCosts[law.Name] = math.NaN()
 	}
-	return r
+	settings := tables.SettingCells(t.settings)
+	return slices.DeleteFunc(tables.NumberColumns(r), func(name string) bool {
+		_, is := settings[name]
+		return is || name == "draws" || strings.HasPrefix(name, "diverged_")
+	})
+}
+
+// lacks says what must be for such a network to have a figure; it is empty if it has it, or if nobody knows before.
+func (t track) lacks(target string) string {
+	c := t.config
+	switch ending := target[strings.LastIndex(target, "_")+1:]; {
+	case strings.HasPrefix(target, "validation_") && c.Validation == 0:
+		return "--validation with a number of examples"
+	case strings.Contains(target, "accuracy") && c.Likelihood == kernels.Gaussian.String():
+		return "r2_sampled, or a loss: they fit numbers"
+	case (ending == "predictive" || ending == "log") && c.Draws == 0:
+		return "--draws with 1 or more"
+	case target == "stopped_epoch" && c.Patience == 0:
+		return "--patience with a number of epochs"
+	}
+	return ""
 }
 
 // tracks lists the networks. Each must read the setting.
 func (r Request) tracks() ([]track, error) {
-	points, err := grid.Points(r.Base, r.Axes...)
+	axis := grid.Axis{Name: r.Over, Values: []string{setting.Format(r.Low)}}
+	points, err := grid.Points(r.Base, append(slices.Clone(r.Axes), axis)...)
 	if err != nil {
 		return nil, err
 	}
 	var tracks []track
 	for _, p := range points {
 		t := track{config: p.Config}
-		low, err := r.point(t, r.Low)
-		if err != nil {
-			return nil, err
-		}
-		high, err := r.point(t, r.High)
-		if err != nil {
-			return nil, err
+		low, errLow := r.point(t, r.Low)
+		high, errHigh := r.point(t, r.High)
+		if err := cmp.Or(errLow, errHigh); err != nil {
+			return nil, fmt.Errorf("over %s: %w", r.Over, err)
 		}
 		if low.ID == high.ID {
 			return nil, fmt.Errorf("over %s: the network %s is the same with any %s: there is nothing to search", r.Over, low.ID,
@@ -170,7 +215,11 @@ func (r Request) tracks() ([]track, error) {
 		}
 		plain := p.Config
 		plain.Seed = 0
-		if plain.IsNumber(r.Over) {
+		if s, err := r.Base.Settings().Find(r.setting()); err == nil {
+			if err := plain.Set(s.Name, s.Text()); err != nil {
+				return nil, err
+			}
+		} else {
 			plain.Numbers = maps.Clone(plain.Numbers)
 			delete(plain.Numbers, r.Over)
 		}
@@ -209,7 +258,7 @@ func (r Request) at(place float64) float64 {
 
 // whole reports whether the setting takes only whole numbers.
 func (r Request) whole() bool {
-	_, err := grid.ParseAxis(r.Base, r.Over, "1.5")
+	_, err := r.parse(r.Over, "1.5")
 	return err != nil
 }
 

@@ -218,6 +218,8 @@ func TestNotFound(t *testing.T) {
 			t.Errorf("%+v, want %s", f.Finding, test.remark)
 		}
 	}
+	_, err := asked(t, "likelihood=gaussian", "r2_mean=0.9", "c=1:2", "")
+	check(t, err)
 	// One of three seeds: the mechanism has no value. Where networks diverge elsewhere it has one.
 	r := request(t, "seed=1-3", "accuracy_sampled=0.9", "c=1e-4:100", "")
 	o, _ := search(t, r, func(c train.Config) float64 {
@@ -242,12 +244,128 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
+// What contradicts that the figure is monotone is said beside the value: a network in the middle of a bracket that is
+// beyond both of its ends, and those that the folder has besides.
+func TestNotMonotone(t *testing.T) {
+	bump := func(c train.Config) float64 { // from 0.9 at 0.1 to 0.95 and down again, to 0.1 at 1
+		return 0.95 - 0.05*math.Pow((math.Log10(c.C)+0.7)/0.3, 2)
+	}
+	const bumpRemark = "accuracy_sampled is not monotone in c: it is 0.9 at 0.1, 0.927778 at 0.316228 and "
+	if o, _ := search(t, request(t, "", "accuracy_sampled=0.8", "c=0.1:10", ""), bump); !(o.Found[0].Value > 0.4) ||
+		!strings.HasPrefix(o.Found[0].Remark, bumpRemark) ||
+		!strings.HasSuffix(o.Found[0].Remark, "it may cross 0.8 elsewhere, too") {
+		t.Errorf("a bump: %+v", o.Found[0].Finding)
+	}
+	for over, within := range map[string]string{"c=1e-4:100": "c=0.05", "s=0.02:14": "s=0.025"} {
+		r := request(t, "seed=1-2", "accuracy_sampled=0.9", over, within)
+		dip := func(c train.Config) float64 { // which no network of the search meets
+			if c.Seed == 2 && c.C > 2.2e-3 && c.C < 2.3e-3 {
+				return 0.7
+			}
+			return falling(c)
+		}
+		o, _ := search(t, r, dip)
+		if o.Found[0].Remark != "" {
+			t.Errorf("%s, a dip between the networks: %+v", over, o.Found[0].Finding)
+		}
+		var points []grid.Point
+		for _, axes := range [][2]string{{"c", "0.00225"}, {"lambda", "7"}, {"noise", "layer"}} {
+			axis, err := grid.ParseAxis(r.Base, axes[0], axes[1])
+			check(t, err)
+			more, err := grid.Points(r.Base, axis, grid.Axis{Name: "seed", Values: []string{"1", "2"}})
+			check(t, err)
+			points = append(points, more...)
+		}
+		records := trained(r, func(c train.Config) float64 { return min(dip(c), 1/c.Lambda) })(points)
+		for {
+			o, next, err := r.Decide(records)
+			check(t, err)
+			if len(next) > 0 {
+				records = append(records, trained(r, dip)(next)...)
+				continue
+			}
+			want := "seed 2: accuracy_sampled is not monotone in " + r.Over +
+				": other networks of the folder have 0.7 at "
+			if f := o.Found[0]; !strings.HasPrefix(f.Remark, want) || strings.Contains(f.Remark, "seed 1") || !(f.Value > 0) {
+				t.Errorf("%s: %+v, want %s", over, f.Finding, want)
+			}
+			break
+		}
+	}
+}
+
+// Numbers that laws read are searched over like settings, also if laws differ, and none needs another value.
+func TestOverNumbers(t *testing.T) {
+	base, err := train.Preset("published")
+	check(t, err)
+	laws, err := grid.ParseAxis(base, "cost", "c*exp(-k*sigma), c*sigma^-k")
+	check(t, err)
+	r, err := New(base, []grid.Axis{laws}, "accuracy_sampled=0.9", "k=0.1:10", "k=0.01")
+	check(t, err)
+	o, _ := search(t, r, func(c train.Config) float64 { return 0.9 - 0.1*math.Log10(c.Numbers["k"][0]/1.5) })
+	if len(o.Found) != 2 {
+		t.Fatalf("%d mechanisms", len(o.Found))
+	}
+	for _, f := range o.Found {
+		if _, there := f.Columns["set_k"]; there || math.Abs(f.Value-1.5) > 0.02 || f.Columns["cost"] == nil {
+			t.Errorf("%+v", f)
+		}
+	}
+	check(t, base.Set("cost", "c*exp(-k*sigma)"))
+	_, err = New(base, nil, "accuracy_sampled=0.9", "k=0.1:10", "k=0.01")
+	check(t, err)
+	other, err := grid.ParseAxis(base, "cost", "c*exp(-k*sigma), c*sigma^-2")
+	check(t, err)
+	if _, err = New(base, []grid.Axis{other}, "accuracy_sampled=0.9", "k=0.1:10", ""); err == nil ||
+		!strings.Contains(err.Error(), "over k: k: no cost reads this number") {
+		t.Errorf("a law that does not read it: %v", err)
+	}
+}
+
+// What is ahead is never less than what comes, and of a new search it is the worst.
+func TestAhead(t *testing.T) {
+	r := request(t, "rho=calcium,2 seed=1-3", "accuracy_sampled=0.9", "c=1e-4:100", "c=0.05")
+	a, err := r.Ahead(nil)
+	check(t, err)
+	if a.Rounds != 5 || len(a.Next) != 42 || len(a.Later) != 6 || a.Most != 72 || a.Grid != 6*121 || len(a.Values) != 7 ||
+		a.Values[1] != 0.001 {
+		t.Errorf("%d rounds, %d networks and %d, %d in all, %d in a grid; values %v", a.Rounds, len(a.Next), len(a.Later),
+			a.Most, a.Grid, a.Values)
+	}
+	for _, tolerance := range []string{"c=0.05", "c=0.01", "accuracy_sampled=0.001"} {
+		r := request(t, "rho=calcium,2", "accuracy_sampled=0.9", "c=1e-4:100", tolerance)
+		var records []store.Record
+		least := math.MaxInt // of what was said to be the most
+		for {
+			a, err := r.Ahead(records)
+			check(t, err)
+			_, next, err := r.Decide(records)
+			check(t, err)
+			if len(next) != len(a.Next) || (a.Most == 0) != (len(next) == 0) {
+				t.Errorf("%s: %d networks are next, %d are ahead and %d at most", tolerance, len(next), len(a.Next), a.Most)
+			}
+			if least = min(least, a.Most+len(records)); len(next) == 0 {
+				break
+			}
+			records = append(records, trained(r, falling)(next)...)
+		}
+		if len(records) > least {
+			t.Errorf("%s: %d networks, said to be at most %d", tolerance, len(records), least)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for _, test := range [][5]string{
 		{"", "accuracy_sampled", "c=1:2", "", "accuracy_sampled=0.9"},
 		{"", "accuracy=0.9", "c=1:2", "", `"accuracy" is not a column with numbers`},
 		{"", "noise=0.9", "c=1:2", "", `"noise" is not a column with numbers`},
 		{"", "c=0.9", "c=1:2", "", `"c" is not a column with numbers`},
+		{"", "lambda=0.9", "c=1:2", "", `"lambda" is not a column with numbers`},
+		{"", "validation_loss_sampled=1", "c=1:2", "", "have no validation_loss_sampled: want --validation"},
+		{"likelihood=gaussian", "accuracy_mean=0.9", "c=1:2", "", "want r2_sampled, or a loss: they fit numbers"},
+		{"likelihood=categorical", "r2_mean=0.9", "c=1:2", "", `"r2_mean" is not a column with numbers`},
+		{"", "stopped_epoch=3", "c=1:2", "", "have no stopped_epoch: want --patience"},
 		{"", "sigma_rms=0.1", "c", "", "c=1e-4:100"},
 		{"", "sigma_rms=0.1", "c=1", "", "c=1e-4:100"},
 		{"", "sigma_rms=0.1", "c=2:1", "", "want a number and a larger one"},
