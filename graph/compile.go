@@ -198,6 +198,8 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 	case i > 0 && op.Sharing != c.layers[0].op.Sharing:
 		return fmt.Errorf("%v shares sigma per %v, the layers before it per %v: want one sharing", op, op.Sharing,
 			c.layers[0].op.Sharing)
+	case i > 0 && op.Draw != c.layers[0].op.Draw:
+		return fmt.Errorf("%v has a draw per %v, the layers before it per %v: want one", op, op.Draw, c.layers[0].op.Draw)
 	case i > 0 && own(mu, i) != own(c.layers[0].mu, 0):
 		return fmt.Errorf("%v and the layers before it have synapses of two kinds: want one", op)
 	}
@@ -212,7 +214,7 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 		c.input = x
 		l.src = c.newBuffer(x, op.In)
 		c.program.Batch = op.Batch
-		c.program.Layout.Sharing = op.Sharing
+		c.program.Layout.Sharing, c.program.Draw = op.Sharing, op.Draw
 		c.emit(kernels.Gather{Dst: l.src})
 	} else {
 		src, ok := c.buffers[x]
@@ -388,12 +390,19 @@ func (c *compiler) outputGradient(op gorgonia.Op, index int, n *gorgonia.Node) (
 	return l, nil
 }
 
+// reads reports whether a node is the input of a layer.
+func (c *compiler) reads(n *gorgonia.Node, l *layer) bool {
+	src, ok := c.buffers[n]
+	return ok && src == l.src
+}
+
 func (c *compiler) inputGradient(n *gorgonia.Node, op *NoisyLinearInputGradient, in gorgonia.Nodes) error {
 	l, err := c.outputGradient(op, op.Index, in[0])
 	if err != nil {
 		return err
 	}
-	if l.backwardDone || in[1] != l.mu || (l.sigma != nil && in[2] != l.sigma) {
+	if l.backwardDone || in[1] != l.mu || (l.sigma != nil && in[2] != l.sigma) ||
+		op.Draw == kernels.PerExample && !c.reads(in[5], l) {
 		return fmt.Errorf("%v is not the gradient of layer %d", op, op.Index)
 	}
 	l.backwardDone = true
@@ -407,7 +416,7 @@ func (c *compiler) muGradient(n *gorgonia.Node, op *NoisyLinearMuGradient, in go
 	if err != nil {
 		return err
 	}
-	if src, ok := c.buffers[in[1]]; l.dmu != nil || !ok || src != l.src {
+	if l.dmu != nil || !c.reads(in[1], l) {
 		return fmt.Errorf("%v is not the gradient of layer %d", op, op.Index)
 	}
 	l.dmu = n
@@ -422,7 +431,14 @@ func (c *compiler) sigmaGradient(n *gorgonia.Node, op *NoisyLinearSigmaGradient,
 		return fmt.Errorf("%v: there is no layer %d", op, op.Index)
 	}
 	l := c.layers[op.Index]
-	if l.dsigma != nil || in[0] != l.dmu {
+	of := in[0] == l.dmu
+	if op.Draw == kernels.PerExample {
+		if _, err := c.outputGradient(op, op.Index, in[0]); err != nil {
+			return err
+		}
+		of = c.reads(in[1], l) && in[2] == l.mu && in[3] == l.sigma
+	}
+	if l.dsigma != nil || !of {
 		return fmt.Errorf("%v is not the gradient of the sigma of layer %d", op, op.Index)
 	}
 	l.dsigma = n

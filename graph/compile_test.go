@@ -97,7 +97,7 @@ func (h *hand) layer(t *testing.T, x *gorgonia.Node, out int) *gorgonia.Node {
 	}
 	h.mu, h.phi = append(h.mu, param("mu")), append(h.phi, param("phi"))
 	h.sigma = append(h.sigma, must(t)(ApplySigma(h.phi[i])))
-	return must(t)(ApplyNoisyLinear(i, kernels.PerSynapse, x, h.mu[i], h.sigma[i], h.Seed, h.Step))
+	return must(t)(ApplyNoisyLinear(i, kernels.PerSynapse, kernels.PerMinibatch, x, h.mu[i], h.sigma[i], h.Seed, h.Step))
 }
 
 // cost adds a cost of layer i to the loss, with another factor instead of B/N.
@@ -267,7 +267,7 @@ func TestCompileRefuses(t *testing.T) {
 		}, "want once|a plain sum"},
 		{"noise of another layer", func(t *testing.T, h *hand) *gorgonia.Node {
 			h.layer(t, h.x, 3)
-			y := must(t)(ApplyNoisyLinear(1, kernels.PerSynapse, h.x, h.mu[0], h.sigma[0], h.Seed, h.Step))
+			y := must(t)(ApplyNoisyLinear(1, kernels.PerSynapse, kernels.PerMinibatch, h.x, h.mu[0], h.sigma[0], h.Seed, h.Step))
 			return must(t)(ApplyCrossEntropy(y, h.y))
 		}, "its noise is that of layer 1|already belongs to layer 0|a second input"},
 		{"seed and step exchanged", func(t *testing.T, h *hand) *gorgonia.Node {

@@ -15,9 +15,11 @@ type Linear struct {
 	Index   int // the layer's number, which enters the noise
 	Batch   int
 	Sharing kernels.Sharing
+	Draw    kernels.Draw // PerMinibatch without noise
 }
 
-// NoisyLinear is a layer of unreliable synapses: y = x w^T with w = mu + sigma xi, one draw for the minibatch.
+// NoisyLinear is a layer of unreliable synapses: y = x w^T with w = mu + sigma xi, one draw for the minibatch, or for
+// each example.
 //
 // Inputs: x [batch, in]; mu [out, in+1], the bias in the last column; and, unless there is no noise, sigma, seed and
 // step. Sigma is [out, in+1], [out], or [1, 1] for a layer or a network. xi is kernels.Noise of the seed, the step and
@@ -28,7 +30,7 @@ type NoisyLinear struct {
 }
 
 // ApplyNoisyLinear adds a layer. sigma, seed and step are nil when sharing is NoNoise.
-func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, sigma, seed,
+func ApplyNoisyLinear(index int, sharing kernels.Sharing, draw kernels.Draw, x, mu, sigma, seed,
 	step *gorgonia.Node) (*gorgonia.Node, error) {
 	if x.Dims() != 2 || mu.Dims() != 2 || mu.Shape()[1] != x.Shape()[1]+1 {
 		return nil, fmt.Errorf("graph: layer %d: want x [batch, in] and mu [out, in+1], got %v and %v", index, x.Shape(),
@@ -46,6 +48,7 @@ func ApplyNoisyLinear(index int, sharing kernels.Sharing, x, mu, sigma, seed,
 		}
 		in = append(in, sigma, seed, step)
 		diff = append(diff, 2)
+		l.Draw = draw
 	}
 	if !x.IsVar() {
 		diff = append(diff, 0)
@@ -129,6 +132,11 @@ func (o *NoisyLinear) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 func linearForward[T kernels.Float](o *NoisyLinear, v values[T]) gorgonia.Value {
+	if o.Draw == kernels.PerExample {
+		p := perturb(o.Linear, v.slice(0), v.slice(1), v.slice(2), o.noise(v[3], v[4]))
+		dense(output[T](&o.op), p.y, o.Batch, o.Out)
+		return o.out
+	}
 	y := make([]T, o.Batch*kernels.Stride(o.Out))
 	product(o.Linear, v, 1).Forward(y, strided(v.slice(0), o.Batch, o.In))
 	dense(output[T](&o.op), y, o.Batch, o.Out)
@@ -141,6 +149,9 @@ func (o *NoisyLinear) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia
 	var err error
 	if o.diff[0] {
 		operands := append(gorgonia.Nodes{dy}, in[1:]...)
+		if o.Draw == kernels.PerExample {
+			operands = append(operands, in[0])
+		}
 		d := &NoisyLinearInputGradient{newOp("NoisyLinearInputGradient", in[0].Shape(), o.dtype, operands), o.Linear}
 		if grads[0], err = apply(d, operands...); err != nil {
 			return nil, err
@@ -152,13 +163,16 @@ func (o *NoisyLinear) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia
 		return grads, err
 	}
 	operands = gorgonia.Nodes{grads[1], in[3], in[4]}
+	if o.Draw == kernels.PerExample {
+		operands = append(gorgonia.Nodes{dy}, in...)
+	}
 	dsigma := &NoisyLinearSigmaGradient{newOp("NoisyLinearSigmaGradient", in[2].Shape(), o.dtype, operands), o.Linear}
 	grads[2], err = apply(dsigma, operands...)
 	return grads, err
 }
 
 // NoisyLinearInputGradient is the gradient with respect to a layer's input: dx = dy w. Inputs: dy, mu, and with noise
-// sigma, seed and step.
+// sigma, seed and step; and x, if every example has its own noise.
 type NoisyLinearInputGradient struct {
 	op
 	Linear
@@ -172,6 +186,11 @@ func (o *NoisyLinearInputGradient) Do(in ...gorgonia.Value) (gorgonia.Value, err
 }
 
 func linearInputGradient[T kernels.Float](o *NoisyLinearInputGradient, v values[T]) gorgonia.Value {
+	if o.Draw == kernels.PerExample {
+		p := perturb(o.Linear, v.slice(5), v.slice(1), v.slice(2), o.noise(v[3], v[4]))
+		p.inputGradient(output[T](&o.op), v.slice(0))
+		return o.out
+	}
 	dx := make([]T, o.Batch*o.Stride())
 	product(o.Linear, v, 1).BackwardInput(dx, strided(v.slice(0), o.Batch, o.Out))
 	dense(output[T](&o.op), dx, o.Batch, o.In)
@@ -202,7 +221,8 @@ func linearMuGradient[T kernels.Float](o *NoisyLinearMuGradient, v values[T]) go
 }
 
 // NoisyLinearSigmaGradient is the gradient of the likelihood with respect to sigma: dsigma = sum dW xi, the sum over
-// the synapses that share the sigma. Inputs: dW, seed, step.
+// the synapses that share the sigma. Inputs: dW, seed, step; or dy and the layer's own inputs, if every example has its
+// own noise.
 type NoisyLinearSigmaGradient struct {
 	op
 	Linear
@@ -216,8 +236,13 @@ func (o *NoisyLinearSigmaGradient) Do(in ...gorgonia.Value) (gorgonia.Value, err
 }
 
 func linearSigmaGradient[T kernels.Float](o *NoisyLinearSigmaGradient, v values[T]) gorgonia.Value {
-	dw, n := v.slice(0), o.Columns()
 	dsigma := output[T](&o.op)
+	if o.Draw == kernels.PerExample {
+		p := perturb(o.Linear, v.slice(1), v.slice(2), v.slice(3), o.noise(v[4], v[5]))
+		p.sigmaGradient(dsigma, v.slice(0), v.slice(3))
+		return o.out
+	}
+	dw, n := v.slice(0), o.Columns()
 	sums := make([]float64, len(dsigma))
 	xi := make([]T, n)
 	for r := range o.Out {

@@ -274,9 +274,13 @@ func (p *problem) stock(t *testing.T, f fault) gradients {
 		if l.Xi == nil {
 			continue
 		}
-		w, b = split(p.xi(i, f), layers[i])
-		let(t, l.Xi, asTensor(dt, w, l.Xi.Shape()...))
-		let(t, l.XiBias, asTensor(dt, b, l.XiBias.Shape()...))
+		if l.XiBias == nil {
+			let(t, l.Xi, asTensor(dt, p.xiOfExamples(i, f), l.Xi.Shape()...))
+		} else {
+			w, b = split(p.xi(i, f), layers[i])
+			let(t, l.Xi, asTensor(dt, w, l.Xi.Shape()...))
+			let(t, l.XiBias, asTensor(dt, b, l.XiBias.Shape()...))
+		}
 		if l.PhiBias != nil {
 			w, b = split(p.phi[i], layers[i])
 			let(t, l.Phi, asTensor(dt, w, l.Phi.Shape()...))
@@ -301,20 +305,37 @@ func (p *problem) stock(t *testing.T, f fault) gradients {
 // xi is the noise of layer i as [out, in+1].
 func (p *problem) xi(i int, f fault) []float64 {
 	l := p.spec.Layout().Layers[i]
-	n := kernels.Noise{Seed: p.member.Seed, Stream: kernels.StreamTrain, Layer: uint16(i), Step: uint32(p.step)}
+	xi := make([]float64, l.Synapses())
+	for r := range l.Out {
+		p.normals(xi[r*l.Columns():][:l.Columns()], p.noise(i), r, f)
+	}
+	return xi
+}
+
+// xiOfExamples is the noise of layer i as [batch, out], if every example has its own.
+func (p *problem) xiOfExamples(i int, f fault) (xi []float64) {
+	row := make([]float64, p.spec.Layout().Layers[i].Out+1)
+	for b := range p.spec.Batch {
+		p.normals(row, p.noise(i).OfExamples(), b, f)
+		xi = append(xi, row[:len(row)-1]...)
+	}
+	return xi
+}
+
+func (p *problem) noise(layer int) kernels.Noise {
+	return kernels.Noise{Seed: p.member.Seed, Stream: kernels.StreamTrain, Layer: uint16(layer), Step: uint32(p.step)}
+}
+
+func (p *problem) normals(xi []float64, n kernels.Noise, row int, f fault) {
 	switch f {
-	case zeroXi:
-		return make([]float64, l.Synapses())
 	case wrongCounter:
 		n.Step++
 	case wrongLayer:
 		n.Layer++
 	}
-	xi := make([]float64, l.Synapses())
-	for r := range l.Out {
-		kernels.Normals(xi[r*l.Columns():][:l.Columns()], n, r)
+	if kernels.Normals(xi, n, row); f == zeroXi {
+		clear(xi)
 	}
-	return xi
 }
 
 // split divides [out, in+1] into weights and biases; join is its inverse.
@@ -372,6 +393,11 @@ func specs() []Spec {
 			}
 		}
 	}
+	for i, own := range all { // with noise of every example
+		if own.Draw = kernels.PerExample; own.Sharing != kernels.NoNoise && (i/4+i)%4 == 0 {
+			all = append(all, own)
+		}
+	}
 	for _, activation := range kernels.Activations() {
 		if other := all[0]; activation != kernels.ReLU {
 			other.Sizes, other.Activation, other.Batch = []int{5, 6, 3}, activation, 4
@@ -382,6 +408,11 @@ func specs() []Spec {
 }
 
 func (s Spec) title(rho float64) string {
+	if s.Draw != kernels.PerMinibatch {
+		rest := s
+		rest.Draw = kernels.PerMinibatch
+		return rest.title(rho) + " draw per " + s.Draw.String()
+	}
 	return fmt.Sprintf("%v %v %v %v B=%d rho=%.3g", s.Sizes, s.Activation, s.Sharing, s.Likelihood, s.Batch, rho)
 }
 

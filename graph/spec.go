@@ -20,6 +20,7 @@ type Spec struct {
 	Batch      int
 	Activation kernels.Activation // of the hidden layers
 	Sharing    kernels.Sharing
+	Draw       kernels.Draw
 	Likelihood kernels.Likelihood
 	Costs      []Law    // what each synapse pays; the objective has their sum
 	Synapse    *Synapse // nil for synapses that learn mu and phi
@@ -50,7 +51,8 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 		Reliability bool               `json:"reliability"`
 		Costs       []string           `json:"costs,omitempty"`
 		Synapse     *Synapse           `json:"synapse,omitempty"`
-	}{s.Sizes, s.Batch, s.Activation, s.Sharing, s.Likelihood, magnitude, reliability, costs, s.Synapse})
+		Draw        kernels.Draw       `json:"draw,omitempty"`
+	}{s.Sizes, s.Batch, s.Activation, s.Sharing, s.Likelihood, magnitude, reliability, costs, s.Synapse, s.Draw})
 }
 
 func count(b bool) int {
@@ -236,7 +238,7 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 				return nil, err
 			}
 		}
-		if y, err = ApplyNoisyLinear(i, s.Sharing, y, mu, sigma, m.Seed, m.Step); err != nil {
+		if y, err = ApplyNoisyLinear(i, s.Sharing, s.Draw, y, mu, sigma, m.Seed, m.Step); err != nil {
 			return nil, err
 		}
 		if last := i == len(layout.Layers)-1; !last && s.Activation != kernels.Linear {

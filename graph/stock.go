@@ -27,7 +27,8 @@ type Stock struct {
 type StockLayer struct {
 	Mu, MuBias   *gorgonia.Node // [out, in], [out, 1]
 	Phi, PhiBias *gorgonia.Node
-	Xi, XiBias   *gorgonia.Node // the noise, of the shapes of Mu and MuBias
+	// Xi and XiBias are the noise, of the shapes of Mu and MuBias; if every example has its own, Xi is [batch, out].
+	Xi, XiBias *gorgonia.Node
 }
 
 // stock builds expressions and keeps the first error.
@@ -117,11 +118,26 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 				first = &model.Layers[0]
 			}
 			sigma, sigmaBias = s.sigmas(&l, i, layer, spec.Sharing, first)
+		}
+		affine := func(x, w, b *gorgonia.Node) *gorgonia.Node {
+			return s.binary(gorgonia.Add, s.binary(gorgonia.Mul, x, s.transpose(w)),
+				s.binary(gorgonia.Mul, s.ones(spec.Batch, 1), s.transpose(b)))
+		}
+		switch {
+		case spec.Sharing == kernels.NoNoise:
+			y = affine(y, w, b)
+		case spec.Draw == kernels.PerExample:
+			l.Xi = s.input(fmt.Sprintf("xi%d", i), spec.Batch, layer.Out)
+			square := func(n *gorgonia.Node) *gorgonia.Node { return s.binary(gorgonia.HadamardProd, n, n) }
+			spread := s.unary(gorgonia.Sqrt, affine(square(y), square(sigma), square(sigmaBias)))
+			y = s.binary(gorgonia.Add, affine(y, w, b), s.binary(gorgonia.HadamardProd, spread, l.Xi))
+		default:
+			l.Xi = s.input(fmt.Sprintf("xi%d", i), layer.Out, layer.In)
+			l.XiBias = s.input(fmt.Sprintf("xibias%d", i), layer.Out, 1)
 			w = s.binary(gorgonia.Add, l.Mu, s.binary(gorgonia.HadamardProd, sigma, l.Xi))
 			b = s.binary(gorgonia.Add, l.MuBias, s.binary(gorgonia.HadamardProd, sigmaBias, l.XiBias))
+			y = affine(y, w, b)
 		}
-		y = s.binary(gorgonia.Add, s.binary(gorgonia.Mul, y, s.transpose(w)),
-			s.binary(gorgonia.Mul, s.ones(spec.Batch, 1), s.transpose(b)))
 		if i < len(layers)-1 {
 			y = s.activate(spec.Activation, y)
 		}
@@ -182,11 +198,9 @@ func (s *stock) normal(y *gorgonia.Node) *gorgonia.Node {
 	return s.binary(gorgonia.Add, above, s.number(0.5))
 }
 
-// sigmas adds the inputs phi and xi of a layer and returns the standard deviations of its weights and biases.
+// sigmas adds the inputs phi of a layer and returns the standard deviations of its weights and biases.
 func (s *stock) sigmas(l *StockLayer, i int, layer kernels.Layer, sharing kernels.Sharing,
 	first *StockLayer) (w, b *gorgonia.Node) {
-	l.Xi = s.input(fmt.Sprintf("xi%d", i), layer.Out, layer.In)
-	l.XiBias = s.input(fmt.Sprintf("xibias%d", i), layer.Out, 1)
 	name := fmt.Sprintf("phi%d", i)
 	switch sharing {
 	case kernels.PerSynapse:

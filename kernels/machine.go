@@ -16,6 +16,7 @@ type Capabilities struct {
 	Activations  []Activation
 	Likelihoods  []Likelihood
 	Sharings     []Sharing
+	Draws        []Draw
 	Operations   []Op // in formulas of costs; those of the standard form need none
 }
 
@@ -58,7 +59,8 @@ func (c Capabilities) knows(p *Program) error {
 			return err
 		}
 	}
-	all := []error{known("sharing", c.Sharings, p.Layout.Sharing), known("likelihood", c.Likelihoods, p.Likelihood)}
+	all := []error{known("sharing", c.Sharings, p.Layout.Sharing), known("draw per", c.Draws, p.Draw),
+		known("likelihood", c.Likelihoods, p.Likelihood)}
 	for _, instruction := range p.Instructions {
 		if !has(c.Instructions, instruction) {
 			return fmt.Errorf("no kernel for the instruction %v, only for %s", instruction, types(c.Instructions))

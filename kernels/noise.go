@@ -16,6 +16,9 @@ const (
 	StreamGlyphs    Stream = 5 // the built-in digits
 	StreamDynamics  Stream = 6
 	StreamBootstrap Stream = 7
+
+	// StreamOfExamples is added to the stream of weights where every example has its own noise: see Noise.OfExamples.
+	StreamOfExamples Stream = 256
 )
 
 // Noise says where randomness is used. The numbers drawn there depend on nothing else: not on other networks trained at
@@ -37,6 +40,14 @@ type Noise struct {
 	Layer  uint16
 	Step   uint32
 	Draw   uint32
+}
+
+// OfExamples is where the noise of pre-activations is, if every example has its own (PerExample), given where that of
+// the weights of all would be. Rows are the examples, in the order of the minibatch or evaluation group, and columns
+// the units of the layer, followed by one for the constant 1 that their buffer has: Out + 1 of them.
+func (n Noise) OfExamples() Noise {
+	n.Stream += StreamOfExamples
+	return n
 }
 
 // Words returns the four words of block q.

@@ -32,7 +32,8 @@ type Gradient struct {
 type (
 	// Gather copies the inputs of the minibatch, scaled and shifted, into a buffer.
 	Gather struct{ Dst Buffer }
-	// Sample draws the weights of a layer: w = mu + sigma xi. Without a Sample they are mu.
+	// Sample draws the weights of a layer: w = mu + sigma xi, or what its Forward adds if every example has its own noise.
+	// Without a Sample weights are mu.
 	Sample struct{ Layer int }
 	// Forward multiplies a buffer by the weights of a layer and applies the activation.
 	Forward struct {
@@ -120,6 +121,7 @@ func (l Law) paid() string {
 type Program struct {
 	Layout       Layout
 	Batch        int
+	Draw         Draw // of every Sample
 	Likelihood   Likelihood
 	Widths       []int // of the buffers; 0 is the input
 	Output       Buffer
@@ -152,7 +154,11 @@ func (p *Program) KeepsSlope(b Buffer) bool {
 // String lists the instructions, one per line.
 func (p *Program) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, batch %d, sigma per %v, layers", p.Rule, p.Batch, p.Layout.Sharing)
+	fmt.Fprintf(&b, "%v, batch %d, sigma per %v, ", p.Rule, p.Batch, p.Layout.Sharing)
+	if p.Draw != PerMinibatch {
+		fmt.Fprintf(&b, "a draw per %v, ", p.Draw)
+	}
+	fmt.Fprint(&b, "layers")
 	for _, l := range p.Layout.Layers {
 		fmt.Fprintf(&b, " %dx%d", l.Out, l.In)
 	}

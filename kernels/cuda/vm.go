@@ -51,6 +51,7 @@ var capabilities = kernels.Capabilities{
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
+	Draws:      []kernels.Draw{kernels.PerMinibatch},
 	Operations: kernels.Ops(),
 }
 
