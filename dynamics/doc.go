@@ -9,6 +9,8 @@
 //	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //	dynamics/explore     noise on synapses as exploration (ISD, "Exploration via intrinsic dynamics?")
 //
+// Package dynamics/spiking simulates networks of spiking neurons with such synapses; it is no experiment.
+//
 // What they share is here. The function Experiment of each package describes it to the command line and to other
 // programs: [Experiment.Setup] has the default configuration, which files and flags change, and [Setup.Make] makes the
 // experiment, with the trained network that it starts from. An experiment takes its configuration and a [Job], reports
