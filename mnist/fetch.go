@@ -183,12 +183,12 @@ func (d *downloader) fileFrom(ctx context.Context, mirror string, i int) ([]byte
 		return d.fileIn(folder, i)
 	}
 	address := strings.TrimSuffix(mirror, "/") + "/" + fileNames[i] + ".gz"
-	sent, err := d.get(ctx, address, fileNames[i], d.wanted[i].length+packingOverhead)
-	if err != nil {
+	var sent bytes.Buffer
+	if err := d.get(ctx, address, fileNames[i], d.wanted[i].length+packingOverhead, &sent); err != nil {
 		return nil, err
 	}
-	content, err := readIDX(bytes.NewReader(sent), source{
-		name: fileNames[i] + ".gz", size: int64(len(sent)), magic: magicOf(i), most: d.wanted[i].length,
+	content, err := readIDX(&sent, source{
+		name: fileNames[i] + ".gz", size: int64(sent.Len()), magic: magicOf(i), most: d.wanted[i].length,
 	})
 	if err != nil {
 		return nil, err
@@ -226,13 +226,13 @@ type silentError struct{ err error }
 func (e *silentError) Error() string { return e.err.Error() }
 func (e *silentError) Unwrap() error { return e.err }
 
-// get returns the body of the answer, which may have at most most bytes.
-func (d *downloader) get(ctx context.Context, address, file string, most int64) ([]byte, error) {
+// get writes the body of the answer, which may have at most most bytes.
+func (d *downloader) get(ctx context.Context, address, file string, most int64, to io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, &silentError{withoutAddress(err)}
+		return &silentError{withoutAddress(err)}
 	}
 	connecting := time.AfterFunc(d.connect, func() { cancel(fmt.Errorf("no answer within %v", d.connect)) })
 	answer, err := d.client.Do(request)
@@ -241,46 +241,48 @@ func (d *downloader) get(ctx context.Context, address, file string, most int64) 
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return nil, &silentError{withoutAddress(err)}
+		return &silentError{withoutAddress(err)}
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered %s", answer.Status)
+		return fmt.Errorf("answered %s", answer.Status)
 	}
-	return d.body(ctx, cancel, answer, file, most)
+	return d.body(ctx, cancel, answer, file, most, to)
 }
 
-// body reads the answer, and cancels it when no byte comes for the stall time.
+// body writes what is answered, and cancels it when no byte comes for the stall time.
 func (d *downloader) body(ctx context.Context, cancel context.CancelCauseFunc, answer *http.Response, file string,
-	most int64) ([]byte, error) {
+	most int64, to io.Writer) error {
 	stalled := time.AfterFunc(d.stall, func() { cancel(fmt.Errorf("no byte for %v", d.stall)) })
 	defer stalled.Stop()
-	var got []byte
-	chunk := make([]byte, 1<<16)
+	got, chunk := int64(0), make([]byte, 1<<16)
 	for {
 		n, err := answer.Body.Read(chunk)
 		stalled.Reset(d.stall)
+		if got += int64(n); got > most {
+			return badf(file, "want at most %d bytes, got more", most)
+		}
 		if n > 0 {
-			got = append(got, chunk[:n]...)
-			d.progress(file, int64(len(got)), answer.ContentLength)
+			if _, err := to.Write(chunk[:n]); err != nil {
+				return err
+			}
+			d.progress(file, got, answer.ContentLength)
 		}
 		switch {
-		case int64(len(got)) > most:
-			return nil, badf(file, "want at most %d bytes, got more", most)
 		case err == io.EOF:
-			return got, nil
+			return nil
 		case context.Cause(ctx) != nil && err != nil:
-			return nil, fmt.Errorf("%w after %s", context.Cause(ctx), arrived(len(got), answer.ContentLength))
+			return fmt.Errorf("%w after %s", context.Cause(ctx), arrived(got, answer.ContentLength))
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, fmt.Errorf("cut short after %s", arrived(len(got), answer.ContentLength))
+			return fmt.Errorf("cut short after %s", arrived(got, answer.ContentLength))
 		case err != nil:
-			return nil, err
+			return err
 		}
 	}
 }
 
 // arrived says how much of an answer came; total is -1 if the length was not announced.
-func arrived(got int, total int64) string {
+func arrived(got, total int64) string {
 	if total < 0 {
 		return fmt.Sprintf("%d bytes", got)
 	}

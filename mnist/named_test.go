@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -54,14 +56,14 @@ func madeUp(t *testing.T) (sets map[string]named, files map[string][]byte) {
 	files[cifarArchive] = gzipped(t, batches.Bytes())
 	one := func(name string) []remote { return []remote{{name, int64(len(files[name])), sumOf(files[name])}} }
 	return map[string]named{
-		"idx": {"idx", "idx", nil, idx, published.read},
+		"idx": {"idx", "idx", nil, idx, published.read, false},
 		"letters": {"letters", "emnist", nil, one(emnistArchive), func(dir string) (*Set, error) {
 			return readEMNIST(dir, "letters")
-		}},
+		}, false},
 		"digits": {"digits", "emnist", nil, one(emnistArchive), func(dir string) (*Set, error) {
 			return readEMNIST(dir, "digits")
-		}},
-		"cifar": {"cifar", "cifar", nil, one(cifarArchive), readCIFAR},
+		}, false},
+		"cifar": {"cifar", "cifar", nil, one(cifarArchive), readCIFAR, false},
 	}, files
 }
 
@@ -131,6 +133,124 @@ func TestNamedSets(t *testing.T) {
 	if _, err := sets["cifar"].fetch(ctx, Options{CacheDir: t.TempDir(), Mirrors: opt.Mirrors}); err == nil ||
 		!strings.Contains(err.Error(), "want at most") {
 		t.Errorf("a longer file: %v", err)
+	}
+}
+
+// A download goes to a file: memory does not depend on its size. What the disk refuses is no failure of a mirror.
+func TestDownloadIsStreamed(t *testing.T) {
+	const size = 48 << 20
+	sum := sha256.New()
+	zeros := make([]byte, 1<<20)
+	for range size / len(zeros) {
+		sum.Write(zeros)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range size / len(zeros) {
+			w.Write(zeros)
+		}
+	}))
+	defer server.Close()
+	big := named{"big", "big", nil, []remote{{"big.zip", size, hex.EncodeToString(sum.Sum(nil))}}, published.read, false}
+	opt := Options{CacheDir: t.TempDir(), Mirrors: []string{server.URL}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	dir, err := big.fetch(context.Background(), opt)
+	runtime.ReadMemStats(&after)
+	if info, statErr := os.Stat(filepath.Join(dir, "big.zip")); err != nil || statErr != nil || info.Size() != size {
+		t.Fatal(err, statErr)
+	}
+	if got := after.TotalAlloc - before.TotalAlloc; got > size/4 {
+		t.Errorf("%d bytes of memory for a file of %d", got, size)
+	}
+	opt.CacheDir = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(opt.CacheDir, "big", "big.zip"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var failed *FetchError
+	if _, err := big.fetch(context.Background(), opt); err == nil || errors.As(err, &failed) {
+		t.Errorf("a folder in the file's place: %v", err)
+	}
+}
+
+// A user's mirror may have a set whose checksums nobody has published: those of the first download count.
+func TestPinned(t *testing.T) {
+	files := map[string][]byte{}
+	for i, content := range tiny() {
+		files["/mine/"+fileNames[i]+".gz"] = gzipped(t, content)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(files[r.URL.Path]) }))
+	defer server.Close()
+	ctx := context.Background()
+	opt := Options{CacheDir: t.TempDir(), Mirrors: []string{server.URL + "/mine"}}
+	read := Options{CacheDir: opt.CacheDir}
+	t.Setenv("QUANTAL_CACHE", opt.CacheDir)
+	t.Chdir(t.TempDir())
+	if _, err := Open(ctx, "mine", read); err == nil || !strings.Contains(err.Error(), "no such folder") {
+		t.Errorf("before the download: %v", err)
+	}
+	good := files["/mine/t10k-labels-idx1-ubyte.gz"]
+	files["/mine/t10k-labels-idx1-ubyte.gz"] = []byte("<html>")
+	if _, err := FetchSet(ctx, "mine", opt); err == nil || !strings.Contains(err.Error(), "t10k-labels-idx1-ubyte.gz") {
+		t.Errorf("a page in the place of a file: %v", err)
+	}
+	files["/mine/t10k-labels-idx1-ubyte.gz"] = good
+	dir, err := FetchSet(ctx, "mine", opt)
+	if err != nil || dir != filepath.Join(opt.CacheDir, "mine") {
+		t.Fatal(dir, err)
+	}
+	sums, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
+	if want := sumOf(good) + "  t10k-labels-idx1-ubyte.gz\n"; err != nil || !strings.HasSuffix(string(sums), want) {
+		t.Errorf("%s, %v, want it to end in %s", sums, err, want)
+	}
+	s, err := Open(ctx, "mine", read)
+	if err != nil || s.Known || !s.Pinned || s.Name != "mine" || s.Source != "cache "+dir {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if name, err := FullName("mine"); err != nil || name != "mine" {
+		t.Error(name, err)
+	}
+	// Other bytes are refused from then on, in the cache and on the mirror.
+	path := filepath.Join(dir, "t10k-labels-idx1-ubyte.gz")
+	other := append(bytes.Clone(good), 0)
+	if err := os.WriteFile(path, other, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var bad *DataError
+	if _, err := Open(ctx, "mine", read); !errors.As(err, &bad) || !strings.Contains(err.Error(), "want SHA-256") ||
+		!strings.Contains(err.Error(), "--fetch --data mine --mirror URL") {
+		t.Errorf("a damaged file: %v", err)
+	}
+	files["/mine/t10k-labels-idx1-ubyte.gz"] = other
+	if _, err := FetchSet(ctx, "mine", opt); !errors.As(err, &bad) || !strings.Contains(err.Error(), "want SHA-256") {
+		t.Errorf("another file on the mirror: %v", err)
+	}
+	files["/mine/t10k-labels-idx1-ubyte.gz"] = good
+	if _, err := FetchSet(ctx, "mine", opt); err != nil {
+		t.Error(err)
+	}
+	if _, err := Open(ctx, "mine", read); err != nil {
+		t.Error(err)
+	}
+	// A folder of that name here comes first; names are names.
+	if err := os.Mkdir("mine", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(ctx, "mine", read); err == nil || !strings.Contains(err.Error(), "none of the four IDX files") {
+		t.Errorf("a folder: %v", err)
+	}
+	for _, name := range []string{"../mine", "glyphs", ".", "a.npz", strings.Repeat("a", 65)} {
+		if _, err := FetchSet(ctx, name, opt); !errors.As(err, &bad) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte("nothing\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(ctx, "mine2", read); err == nil {
+		t.Error("another name is opened")
+	}
+	if _, err := FetchSet(ctx, "mine", opt); !errors.As(err, &bad) || !strings.Contains(err.Error(), "SHA256SUMS") {
+		t.Errorf("damaged sums: %v", err)
 	}
 }
 

@@ -64,6 +64,7 @@ func (o Options) cacheDir() (string, error) {
 //	mnist     MNIST from the cache, downloaded into it first if it is not there
 //	glyphs    the built-in digits
 //	kmnist    and others of Names, from the cache, downloaded first if they are not there
+//	NAME      a set of a mirror of the user's that FetchSet has put into the cache under that name
 //	a folder  the IDX files there (write ./mnist for a folder called mnist), or train.csv and test.csv
 //	x.npz     arrays of NumPy
 //	x.csv     a table
@@ -88,6 +89,11 @@ func Open(ctx context.Context, name string, opt Options) (*Set, error) {
 			return s.With(opt.Likelihood, opt.Classes)
 		}
 	}
+	if n, err := ownCached(name, opt); err != nil {
+		return nil, err
+	} else if n != nil {
+		return n.open(ctx, opt)
+	}
 	return published.load(name, opt)
 }
 
@@ -107,8 +113,8 @@ func FullName(name string) (string, error) {
 	case "":
 		return "mnist", nil
 	}
-	if reserved(name) {
-		return name, nil
+	if n, err := ownCached(name, Options{}); reserved(name) || n != nil {
+		return name, err
 	}
 	return filepath.Abs(name)
 }

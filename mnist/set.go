@@ -24,6 +24,8 @@ type Set struct {
 	// Known says that the content is what the name promises: the checksums are those of the published MNIST, or the
 	// set is built in. It is false for any other data set, which may be just as good.
 	Known bool
+	// Pinned says that nobody has published checksums of the content, but that it is that of the first download.
+	Pinned bool
 }
 
 // Width is the number of values of an input.

@@ -36,7 +36,10 @@ func (h Host) OpenData(ctx context.Context, c Config) (*mnist.Set, error) {
 	}
 	h.Logger().Debug("data read", "name", set.Name, "from", set.Source, "training", set.Train.N(), "test", set.Test.N(),
 		"pixels", fmt.Sprintf("%dx%d", set.Rows, set.Columns), "classes", set.Classes)
-	if !set.Known {
+	switch {
+	case set.Pinned:
+		h.Logger().Info("no checksum is published for this data set: it is as at the first download", "data", set.Source)
+	case !set.Known:
 		h.Logger().Info("no checksum is known for this data set: taken as it is", "data", set.Source)
 	}
 	if set.Dealt {

@@ -21,6 +21,7 @@ func dataCommand() *cli.Command {
 		Usage: "list, fetch, verify and draw data sets",
 		UsageText: "quantal data                              list the data sets\n" +
 			"quantal data --fetch [--data NAME]        download MNIST, or a named set, into the cache and verify it\n" +
+			"quantal data --fetch --data NAME --mirror URL   download a set of your own with MNIST's file names\n" +
 			"quantal data --verify [--data FOLDER]     read a data set and check it\n" +
 			"quantal data --sheet FILE.png [--data X]  draw examples",
 		Flags: []cli.Flag{
@@ -69,6 +70,7 @@ type dataset struct {
 	PixelMean float64           `json:"pixel_mean"`
 	PixelSD   float64           `json:"pixel_sd"`
 	Known     bool              `json:"known"`
+	Pinned    bool              `json:"pinned"` // no checksums are published; it is as at the first download
 	SHA256    map[string]string `json:"sha256"`
 	text      string            // the inputs, for a person
 	scale     string            // what the pixels are multiples of
@@ -88,7 +90,7 @@ func describe(s *mnist.Set) dataset {
 		Name: s.Name, Source: s.Source, Train: s.Train.N(), Test: s.Test.N(), Rows: s.Rows, Columns: s.Columns,
 		Inputs: inputs, Channels: max(s.Channels, 1), Classes: s.Classes, Targets: s.Train.Numbers, ClassNames: s.ClassNames,
 		AbsentTraining: append([]int{}, training...),
-		AbsentTest:     append([]int{}, test...), PixelMean: pixels.Mean, PixelSD: pixels.SD, Known: s.Known,
+		AbsentTest:     append([]int{}, test...), PixelMean: pixels.Mean, PixelSD: pixels.SD, Known: s.Known, Pinned: s.Pinned,
 		SHA256: s.SHA256,
 		text:   s.Inputs(), scale: scale,
 	}
@@ -121,8 +123,9 @@ func dataAction(c *cli.Context) error {
 	}
 	if c.Bool("fetch") {
 		name := c.String("data")
-		if name != "" && name != "mnist" && !mnist.Downloaded(name) {
-			return usage("--fetch --data %q: want the name of a data set that can be downloaded, not a folder or file", name)
+		if name != "" && name != "mnist" && !mnist.Downloaded(name) && !c.IsSet("mirror") {
+			return usage("--fetch --data %q: want the name of a data set that can be downloaded, or --mirror with a set of "+
+				"your own, not a folder or file", name)
 		}
 		dir, err := mnist.FetchSet(c.Context, name, options)
 		if err != nil {
@@ -192,9 +195,12 @@ func printDataset(out io.Writer, d dataset) error {
 		fmt.Fprintf(w, "labels\tnever in training: %s; never in test: %s\n", mnist.FormatLabels(d.AbsentTraining),
 			mnist.FormatLabels(d.AbsentTest))
 	}
-	if d.Known {
+	switch {
+	case d.Known:
 		fmt.Fprintf(w, "checksums\tas expected\n")
-	} else {
+	case d.Pinned:
+		fmt.Fprintf(w, "checksums\tnone published: unverified, but as at the first download (SHA256SUMS in the cache)\n")
+	default:
 		fmt.Fprintf(w, "checksums\tnone known for this data set: used unchecked\n")
 	}
 	return w.Flush()
