@@ -27,27 +27,33 @@ func CompileSpec(s Spec, rule kernels.Rule) (*kernels.Program, error) {
 // Compile turns a differentiated graph into a Program. It reads only the graph: which layers it has, what is between
 // them, which costs the loss has and which gradients reach each parameter.
 //
-// It fuses an activation with the layer before it, its gradient with the layer (or the loss) after it, and all
-// gradients of a layer's parameters with what the rule does with them: kernels.Adam trains, kernels.Accumulate
+// It fuses an activation with the layer before it, its gradient with what comes after it, an Unfold with its layer, and
+// all gradients of a layer's parameters with what the rule does with them: kernels.Adam trains, kernels.Accumulate
 // measures, kernels.Langevin samples. For any rule, Compile refuses by name what it does not know, or cannot prove to
-// be the training step of a chain of noisy layers.
+// be the training step of a network of noisy layers, pools and sums.
 func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*kernels.Program, error) {
 	if rule == nil {
 		return nil, fmt.Errorf("graph: Compile: there is no update rule: want one of package kernels")
 	}
 	c := compiler{
 		program: &kernels.Program{Rule: rule},
-		buffers: map[*gorgonia.Node]kernels.Buffer{}, deltas: map[*gorgonia.Node]delta{},
+		places:  map[*gorgonia.Node]*place{}, deltas: map[*gorgonia.Node]delta{}, readers: map[*gorgonia.Node]int{},
+		unfolded: map[*gorgonia.Node]*unfolded{}, folded: map[*gorgonia.Node]*layer{},
 		muOf: map[*gorgonia.Node]int{}, sigmaOf: map[*gorgonia.Node]int{}, thetaOf: map[*gorgonia.Node]int{},
 	}
 	sorted, err := gorgonia.Sort(g) // the roots first
 	if err != nil {
 		return nil, fmt.Errorf("graph: Compile: %w", err)
 	}
-	for _, n := range slices.Backward(sorted) {
-		if n.Type() == nil {
-			continue // a gorgonia.Read statement, which computes nothing
+	sorted = slices.DeleteFunc(sorted, func(n *gorgonia.Node) bool {
+		return n.Type() == nil // a gorgonia.Read statement, which computes nothing
+	})
+	for _, n := range sorted {
+		for _, x := range reads(n) {
+			c.readers[x]++
 		}
+	}
+	for _, n := range slices.Backward(sorted) {
 		if err := c.visit(n); err != nil {
 			return nil, fmt.Errorf("graph: Compile: %w", err)
 		}
@@ -58,45 +64,41 @@ func Compile(g *gorgonia.ExprGraph, loss *gorgonia.Node, rule kernels.Rule) (*ke
 	return c.program, nil
 }
 
-// delta is the meaning of a gradient node: the gradient of a buffer, before or after its activation.
+// delta is the meaning of a gradient node: the gradient of a place, before or after its activation.
 type delta struct {
-	buffer kernels.Buffer
-	passed bool // after the activation's gradient
+	of     *place
+	passed bool             // after the activation's gradient
+	parts  []kernels.Buffer // of the place's aliases, if it is only the sum of some of their gradients
 }
 
 // layer is what the compiler knows about one noisy layer.
 type layer struct {
-	op           *NoisyLinear
-	mu, sigma    *gorgonia.Node
-	src, dst     kernels.Buffer
-	activation   kernels.Activation
-	linear       *gorgonia.Node // the output before its activation
-	activated    *gorgonia.Node // the output after it
-	theta        gorgonia.Nodes // the parameters of synapses that have their own, on which mu and sigma depend
-	dmu, dsigma  *gorgonia.Node // the parts of the likelihood
-	fed          bool           // whether something reads the output
-	backwardDone bool
-}
-
-// slopeOf is the operand from which the derivative of the activation is computed.
-func (l *layer) slopeOf() *gorgonia.Node {
-	if l.activation.KeepsSlope() {
-		return l.linear
-	}
-	return l.activated
+	op          *NoisyLinear
+	mu, sigma   *gorgonia.Node
+	x           *gorgonia.Node // its input
+	src, dst    *place
+	window      *kernels.Window // through which it sees src; nil of a dense one
+	theta       gorgonia.Nodes  // the parameters of synapses that have their own, on which mu and sigma depend
+	dmu, dsigma *gorgonia.Node  // the parts of the likelihood
+	wentBack    bool
 }
 
 type compiler struct {
-	program *kernels.Program
-	layers  []*layer
-	buffers map[*gorgonia.Node]kernels.Buffer // which buffer an activation node is
-	deltas  map[*gorgonia.Node]delta          // which gradient a node is
-	muOf    map[*gorgonia.Node]int            // parameter -> layer
-	sigmaOf map[*gorgonia.Node]int            // sigma -> first layer
-	thetaOf map[*gorgonia.Node]int            // parameter of a synapse that has its own -> layer
-	input   *gorgonia.Node
-	loss    *gorgonia.Node // the likelihood
-	pending []pending
+	program  *kernels.Program
+	layers   []*layer // by number; nil until they are found
+	first    *layer   // the one that was found first
+	places   map[*gorgonia.Node]*place
+	readers  map[*gorgonia.Node]int   // how many operations of the way forward read a node
+	deltas   map[*gorgonia.Node]delta // which gradient a node is
+	unfolded map[*gorgonia.Node]*unfolded
+	folded   map[*gorgonia.Node]*layer // the gradient of what the layer's window sees
+	muOf     map[*gorgonia.Node]int    // parameter -> layer
+	sigmaOf  map[*gorgonia.Node]int    // sigma -> first layer
+	thetaOf  map[*gorgonia.Node]int    // parameter of a synapse that has its own -> layer
+	input    *gorgonia.Node
+	output   *place
+	loss     *gorgonia.Node // the likelihood
+	pending  []pending
 }
 
 // pending is an instruction that forms dW, at its position in the program. Its costs are known only after the sums have
@@ -118,6 +120,14 @@ func (c *compiler) visit(n *gorgonia.Node) error {
 		return nil
 	case *NoisyLinear:
 		return c.forward(n, op, in)
+	case *Unfold:
+		return c.unfold(n, op, in)
+	case *Pool:
+		return c.pool(n, op, in)
+	case *Join:
+		return c.join(n, op, in)
+	case *Flatten:
+		return c.flatten(n, op, in)
 	case *Activate:
 		return c.activate(n, op, in)
 	case *CrossEntropy:
@@ -133,6 +143,14 @@ func (c *compiler) visit(n *gorgonia.Node) error {
 		return c.lossGradient(n, in[0], in[3])
 	case *ActivateGradient:
 		return c.activateGradient(n, op, in)
+	case *Fold:
+		return c.fold(n, op, in)
+	case *PoolGradient:
+		return c.poolGradient(n, op, in)
+	case *JoinGradient:
+		return c.joinGradient(n, op, in)
+	case *FlattenGradient:
+		return c.flattenGradient(n, op, in)
 	case *NoisyLinearInputGradient:
 		return c.inputGradient(n, op, in)
 	case *NoisyLinearMuGradient:
@@ -142,6 +160,11 @@ func (c *compiler) visit(n *gorgonia.Node) error {
 	case *Sigma, *SigmaGradient, *Spread, *Collect, *TotalCost, *CostWeight:
 		return nil
 	default:
+		if isSum(op) {
+			if _, ok := c.deltas[in[0]]; ok {
+				return c.addGradients(n, in)
+			}
+		}
 		if _, ok := new(lowering).known(n); ok || isSum(op) || isConstant(n) {
 			return nil
 		}
@@ -182,51 +205,49 @@ func isOne(n *gorgonia.Node) error {
 	return fmt.Errorf("the loss is not a plain sum of its terms: a term's gradient is %v, want 1", n)
 }
 
-func (c *compiler) newBuffer(n *gorgonia.Node, width int) kernels.Buffer {
-	b := kernels.Buffer(len(c.program.Widths))
-	c.program.Widths = append(c.program.Widths, width)
-	c.buffers[n] = b
-	return b
-}
-
 func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes) error {
-	x, mu := in[0], in[1]
-	i := len(c.layers)
+	x, mu, i := in[0], in[1], op.Index
+	for len(c.layers) <= i {
+		c.layers = append(c.layers, nil)
+	}
+	if c.first == nil {
+		c.first = &layer{op: op, mu: mu}
+		c.program.Layout.Sharing, c.program.Draw = op.Sharing, op.Draw
+	}
 	switch {
-	case op.Index != i:
-		return fmt.Errorf("%v is layer %d of the chain, but its noise is that of layer %d", op, i, op.Index)
-	case i > 0 && op.Sharing != c.layers[0].op.Sharing:
+	case c.layers[i] != nil:
+		return fmt.Errorf("%v: its noise is that of layer %d, as is the noise of %v", op, i, c.layers[i].op)
+	case op.Sharing != c.first.op.Sharing:
 		return fmt.Errorf("%v shares sigma per %v, the layers before it per %v: want one sharing", op, op.Sharing,
-			c.layers[0].op.Sharing)
-	case i > 0 && op.Draw != c.layers[0].op.Draw:
-		return fmt.Errorf("%v has a draw per %v, the layers before it per %v: want one", op, op.Draw, c.layers[0].op.Draw)
-	case i > 0 && own(mu, i) != own(c.layers[0].mu, 0):
+			c.first.op.Sharing)
+	case op.Draw != c.first.op.Draw:
+		return fmt.Errorf("%v has a draw per %v, the layers before it per %v: want one", op, op.Draw, c.first.op.Draw)
+	case own(mu, i) != own(c.first.mu, c.first.op.Index):
 		return fmt.Errorf("%v and the layers before it have synapses of two kinds: want one", op)
 	}
 	if j, used := c.muOf[mu]; used {
 		return fmt.Errorf("%v: its mu, %v, already belongs to layer %d", op, mu, j)
 	}
-	l := &layer{op: op, mu: mu}
-	if x.IsVar() {
-		if c.input != nil {
-			return fmt.Errorf("%v: a second input, %v, in addition to %v: want a single chain of layers", op, x, c.input)
+	l := &layer{op: op, mu: mu, x: x}
+	rows := 1
+	if u := c.unfolded[x]; u != nil {
+		if c.readers[x] > 1 {
+			return fmt.Errorf("%v: %v is also read by something else: want an Unfold for each layer", op, x)
 		}
-		c.input = x
-		l.src = c.newBuffer(x, op.In)
-		c.program.Batch = op.Batch
-		c.program.Layout.Sharing, c.program.Draw = op.Sharing, op.Draw
-		c.emit(kernels.Gather{Dst: l.src})
+		l.src, l.window, rows = u.src, &u.window, u.window.Output().Positions()
 	} else {
-		src, ok := c.buffers[x]
-		if !ok || i == 0 || c.layers[i-1].activated != x || c.layers[i-1].fed {
-			return fmt.Errorf("%v: its input %v is not the output of the layer before it", op, x)
+		var err error
+		if l.src, err = c.read(op, x); err != nil {
+			return err
 		}
-		c.layers[i-1].fed = true
-		l.src = src
+		if l.src.rows != 1 {
+			return fmt.Errorf("%v: its input %v has %d positions: want them flattened, or seen through a window", op, x,
+				l.src.rows)
+		}
 	}
 	if op.Sharing != kernels.NoNoise {
 		l.sigma = in[2]
-		if err := c.noise(op, i, mu, in[2:]); err != nil {
+		if err := c.noise(op, mu, in[2:]); err != nil {
 			return err
 		}
 	}
@@ -235,13 +256,20 @@ func (c *compiler) forward(n *gorgonia.Node, op *NoisyLinear, in gorgonia.Nodes)
 	} else if err := c.synapse(l, i); err != nil {
 		return fmt.Errorf("%v: %w", op, err)
 	}
-	l.dst, l.activated = c.newBuffer(n, op.Out), n
-	c.layers = append(c.layers, l)
-	c.program.Layout.Layers = append(c.program.Layout.Layers, op.Layer)
+	c.layers[i] = l
+	if c.first.op == op {
+		c.first = l
+	}
 	if _, drawn := c.program.Rule.Draws(); drawn {
 		c.emit(kernels.Sample{Layer: i})
 	}
-	c.emit(kernels.Forward{Layer: i, Src: l.src, Dst: l.dst})
+	l.dst = c.newPlace(n, rows, op.Out)
+	f := kernels.Forward{Layer: i, Src: l.src.buffer, Dst: l.dst.buffer}
+	if l.window != nil {
+		c.emit(kernels.Convolve{Forward: f, Window: *l.window})
+	} else {
+		c.emit(f)
+	}
 	return nil
 }
 
@@ -273,7 +301,7 @@ func (c *compiler) synapse(l *layer, i int) error {
 	if err != nil {
 		return fmt.Errorf("its mu and sigma: %w", err)
 	}
-	if i == 0 {
+	if c.first.op == l.op {
 		c.program.Synapse.Moments, c.program.Layout.Parameters = f, names
 	} else if !f.Equal(c.program.Synapse.Moments) {
 		return fmt.Errorf("its synapses are not those of the layers before it")
@@ -281,19 +309,16 @@ func (c *compiler) synapse(l *layer, i int) error {
 	return nil
 }
 
-// noise checks sigma, seed and step of layer i.
-func (c *compiler) noise(op gorgonia.Op, i int, mu *gorgonia.Node, in gorgonia.Nodes) error {
-	sigma := in[0]
+// noise checks sigma, seed and step of a layer.
+func (c *compiler) noise(op *NoisyLinear, mu *gorgonia.Node, in gorgonia.Nodes) error {
+	sigma, i := in[0], op.Index
 	if _, ok := sigma.Op().(*Sigma); !own(mu, i) && (!ok || !operands(sigma)[0].IsVar()) {
 		return fmt.Errorf("%v: its sigma, %v, is not that of an input of the graph", op, sigma)
 	}
-	first, used := c.sigmaOf[sigma]
+	_, used := c.sigmaOf[sigma]
 	perNetwork := c.program.Layout.Sharing == kernels.PerNetwork
-	if used != (perNetwork && i > 0) {
+	if used != (perNetwork && c.first.op != op) {
 		return fmt.Errorf("%v: sigma is per %v, which does not fit its sigma, %v", op, c.program.Layout.Sharing, sigma)
-	}
-	if used && first != 0 {
-		return fmt.Errorf("%v: its sigma, %v, belongs to layer %d", op, sigma, first)
 	}
 	if !used {
 		c.sigmaOf[sigma] = i
@@ -307,93 +332,45 @@ func (c *compiler) noise(op gorgonia.Op, i int, mu *gorgonia.Node, in gorgonia.N
 	return nil
 }
 
-// activate fuses an activation with the Forward that computes its input.
-func (c *compiler) activate(n *gorgonia.Node, op *Activate, in gorgonia.Nodes) error {
-	i := len(c.layers) - 1
-	if i < 0 || c.layers[i].activated != in[0] || c.layers[i].activation != kernels.Linear || c.layers[i].fed {
-		return fmt.Errorf("%v: its input %v is not the output of a noisy layer that nothing else reads", op, in[0])
-	}
-	l := c.layers[i]
-	l.activation, l.linear, l.activated = op.Activation, in[0], n
-	c.buffers[n] = l.dst
-	last := len(c.program.Instructions) - 1
-	c.program.Instructions[last] = kernels.Forward{Layer: i, Src: l.src, Dst: l.dst, Activation: op.Activation}
-	return nil
-}
-
 func (c *compiler) likelihood(n *gorgonia.Node, kind kernels.Likelihood, in gorgonia.Nodes) error {
-	i := len(c.layers) - 1
 	if c.loss != nil {
 		return fmt.Errorf("%v is a second likelihood in addition to %v", n.Op(), c.loss.Op())
 	}
-	if i < 0 || c.layers[i].activated != in[0] || c.layers[i].fed {
-		return fmt.Errorf("%v: its input %v is not the output of the last noisy layer", n.Op(), in[0])
+	p := c.places[in[0]]
+	if p == nil || p.node != in[0] || c.readers[in[0]] != 1 || p.rows != 1 || in[0] == c.input {
+		return fmt.Errorf("%v: its input %v is not the output of a layer that nothing else reads", n.Op(), in[0])
 	}
 	if !in[1].IsVar() {
 		return fmt.Errorf("%v: its answers, %v, are not an input of the graph", n.Op(), in[1])
 	}
-	c.loss = n
-	c.layers[i].fed = true
-	c.program.Likelihood, c.program.Output = kind, c.layers[i].dst
-	c.emit(kernels.Loss{Likelihood: kind, Src: c.layers[i].dst, Activation: c.layers[i].activation})
+	c.loss, c.output = n, p
+	c.program.Likelihood, c.program.Output = kind, p.buffer
+	c.emit(kernels.Loss{Likelihood: kind, Src: p.buffer, Activation: p.activation})
 	return nil
 }
 
 // lossGradient notes that n is the gradient at the output; the Loss instruction computes it.
 func (c *compiler) lossGradient(n, y, grad *gorgonia.Node) error {
-	buffer, ok := c.buffers[y]
-	if !ok || buffer != c.program.Output {
+	if c.output == nil || c.output.node != y {
 		return fmt.Errorf("%v: its input %v is not the output of the network", n.Op(), y)
 	}
 	if err := isOne(grad); err != nil {
 		return fmt.Errorf("%v: %w", n.Op(), err)
 	}
-	c.deltas[n] = delta{buffer: buffer}
-	return nil
-}
-
-// producer is the layer that wrote a buffer, nil for the input.
-func (c *compiler) producer(b kernels.Buffer) *layer {
-	for _, l := range c.layers {
-		if l.dst == b {
-			return l
-		}
-	}
-	return nil
-}
-
-// activateGradient notes that n is the gradient of a buffer before its activation. The instruction that computes the
-// gradient after it, Loss or Backward, applies it.
-func (c *compiler) activateGradient(n *gorgonia.Node, op *ActivateGradient, in gorgonia.Nodes) error {
-	d, ok := c.deltas[in[0]]
-	if !ok || d.passed {
-		return fmt.Errorf("%v: its input %v is not the gradient of an activation", op, in[0])
-	}
-	l := c.producer(d.buffer)
-	if l == nil || l.activation != op.Activation || l.slopeOf() != in[1] {
-		return fmt.Errorf("%v does not belong to the activation that %v is the gradient of", op, in[0])
-	}
-	c.deltas[n] = delta{d.buffer, true}
+	c.deltas[n] = delta{of: c.output}
 	return nil
 }
 
 // outputGradient checks that n is the gradient of a layer's output before its activation.
 func (c *compiler) outputGradient(op gorgonia.Op, index int, n *gorgonia.Node) (*layer, error) {
-	if index >= len(c.layers) {
+	if index >= len(c.layers) || c.layers[index] == nil {
 		return nil, fmt.Errorf("%v: there is no layer %d", op, index)
 	}
 	l := c.layers[index]
-	d, ok := c.deltas[n]
-	if !ok || d.buffer != l.dst || d.passed != (l.activation != kernels.Linear) {
+	if p, err := c.gradientAt(op, n); err != nil || p != l.dst {
 		return nil, fmt.Errorf("%v: %v is not the gradient of the output of layer %d", op, n, index)
 	}
 	return l, nil
-}
-
-// reads reports whether a node is the input of a layer.
-func (c *compiler) reads(n *gorgonia.Node, l *layer) bool {
-	src, ok := c.buffers[n]
-	return ok && src == l.src
 }
 
 func (c *compiler) inputGradient(n *gorgonia.Node, op *NoisyLinearInputGradient, in gorgonia.Nodes) error {
@@ -401,14 +378,22 @@ func (c *compiler) inputGradient(n *gorgonia.Node, op *NoisyLinearInputGradient,
 	if err != nil {
 		return err
 	}
-	if l.backwardDone || in[1] != l.mu || (l.sigma != nil && in[2] != l.sigma) ||
-		op.Draw == kernels.PerExample && !c.reads(in[5], l) {
+	if l.wentBack || in[1] != l.mu || (l.sigma != nil && in[2] != l.sigma) ||
+		op.Draw == kernels.PerExample && in[5] != l.x {
 		return fmt.Errorf("%v is not the gradient of layer %d", op, op.Index)
 	}
-	l.backwardDone = true
-	c.deltas[n] = delta{buffer: l.src}
-	c.emit(kernels.Backward{Layer: op.Index, Src: l.src, Dst: l.dst, Activation: c.layers[op.Index-1].activation})
+	l.wentBack = true
+	if l.window != nil {
+		c.folded[n] = l
+		return nil
+	}
+	c.emit(c.backward(n, l))
 	return nil
+}
+
+// backward notes that n is the gradient of what a layer reads, and returns the instruction for it.
+func (c *compiler) backward(n *gorgonia.Node, l *layer) kernels.Backward {
+	return kernels.Backward{Layer: l.op.Index, Src: l.src.buffer, Dst: l.dst.buffer, Activation: c.arrives(n, l.src)}
 }
 
 func (c *compiler) muGradient(n *gorgonia.Node, op *NoisyLinearMuGradient, in gorgonia.Nodes) error {
@@ -416,18 +401,18 @@ func (c *compiler) muGradient(n *gorgonia.Node, op *NoisyLinearMuGradient, in go
 	if err != nil {
 		return err
 	}
-	if l.dmu != nil || !c.reads(in[1], l) {
+	if l.dmu != nil || in[1] != l.x {
 		return fmt.Errorf("%v is not the gradient of layer %d", op, op.Index)
 	}
 	l.dmu = n
-	g := kernels.Gradient{Layer: op.Index, Src: l.src, Dst: l.dst}
+	g := kernels.Gradient{Layer: op.Index, Src: l.src.buffer, Dst: l.dst.buffer, Window: l.window}
 	c.pending = append(c.pending, pending{len(c.program.Instructions), g})
 	c.emit(nil) // see fillTerms
 	return nil
 }
 
 func (c *compiler) sigmaGradient(n *gorgonia.Node, op *NoisyLinearSigmaGradient, in gorgonia.Nodes) error {
-	if op.Index >= len(c.layers) {
+	if op.Index >= len(c.layers) || c.layers[op.Index] == nil {
 		return fmt.Errorf("%v: there is no layer %d", op, op.Index)
 	}
 	l := c.layers[op.Index]
@@ -436,7 +421,7 @@ func (c *compiler) sigmaGradient(n *gorgonia.Node, op *NoisyLinearSigmaGradient,
 		if _, err := c.outputGradient(op, op.Index, in[0]); err != nil {
 			return err
 		}
-		of = c.reads(in[1], l) && in[2] == l.mu && in[3] == l.sigma
+		of = in[1] == l.x && in[2] == l.mu && in[3] == l.sigma
 	}
 	if l.dsigma != nil || !of {
 		return fmt.Errorf("%v is not the gradient of the sigma of layer %d", op, op.Index)
@@ -461,6 +446,12 @@ func (c *compiler) terms(n *gorgonia.Node) gorgonia.Nodes {
 func (c *compiler) finish(loss *gorgonia.Node) error {
 	if c.loss == nil {
 		return fmt.Errorf("the graph has no likelihood")
+	}
+	for i, l := range c.layers {
+		if l == nil {
+			return fmt.Errorf("there are layers after layer %d, but there is none with its noise", i)
+		}
+		c.program.Layout.Layers = append(c.program.Layout.Layers, l.op.Layer)
 	}
 	laws, err := c.laws(loss)
 	if err != nil {

@@ -234,12 +234,12 @@ func TestCompileRefuses(t *testing.T) {
 		{"an unknown activation", func(t *testing.T, h *hand) *gorgonia.Node {
 			a := must(t)(gorgonia.Sigmoid(h.layer(t, h.x, 5)))
 			return must(t)(ApplyCrossEntropy(h.layer(t, a, 3), h.y))
-		}, `is not the output of the layer before it`},
+		}, `is not the output of a layer, a pool or a Join`},
 		{"a residual connection", func(t *testing.T, h *hand) *gorgonia.Node {
 			a := h.layer(t, h.x, 5)
 			b := h.layer(t, a, 5)
 			return must(t)(ApplyCrossEntropy(must(t)(gorgonia.Add(a, b)), h.y))
-		}, "is not the output of the last noisy layer"},
+		}, "is not the output of a layer that nothing else reads"},
 		{"an unknown cost", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
 			return must(t)(gorgonia.Add(loss, must(t)(gorgonia.Sum(must(t)(gorgonia.Square(h.mu[0]))))))

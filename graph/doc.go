@@ -11,6 +11,8 @@
 //
 //	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho ),   sigma = softplus(phi)
 //
+// The network is a chain of dense layers, or any [Network] of dense layers, convolutions, pools and sums.
+//
 // With a [Synapse] in the Spec, mu and sigma are themselves formulas in the graph, of parameters that Gorgonia
 // differentiates the objective by.
 //

@@ -16,9 +16,11 @@ import (
 // Spec is the structure of a network and its objective. It holds no number that could differ between the members of one
 // Program.
 type Spec struct {
-	Sizes      []int // inputs, hidden layers, outputs
+	Sizes      []int // inputs, hidden layers, outputs; of a Network only inputs and outputs
 	Batch      int
-	Activation kernels.Activation // of the hidden layers
+	Activation kernels.Activation // of the hidden layers; of a Network each layer has its own
+	Network    Network            // nil for a chain of dense layers
+	Input      Input              // of a Network
 	Sharing    kernels.Sharing
 	Draw       kernels.Draw
 	Likelihood kernels.Likelihood
@@ -52,7 +54,26 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 		Costs       []string           `json:"costs,omitempty"`
 		Synapse     *Synapse           `json:"synapse,omitempty"`
 		Draw        kernels.Draw       `json:"draw,omitempty"`
-	}{s.Sizes, s.Batch, s.Activation, s.Sharing, s.Likelihood, magnitude, reliability, costs, s.Synapse, s.Draw})
+		Network     *networkText       `json:"network,omitempty"`
+	}{s.Sizes, s.Batch, s.Activation, s.Sharing, s.Likelihood, magnitude, reliability, costs, s.Synapse, s.Draw,
+		s.text()})
+}
+
+// networkText is a Network in checkpoints.
+type networkText struct {
+	Layers   string `json:"layers"`
+	Height   int    `json:"height"`
+	Width    int    `json:"width"`
+	Channels int    `json:"channels"`
+	Pixels   bool   `json:"pixels,omitempty"` // the channels of a position are neighbours in the input
+}
+
+func (s Spec) text() *networkText {
+	if s.Network == nil {
+		return nil
+	}
+	in := s.Input
+	return &networkText{s.Network.String(), in.Height, in.Width, in.Channels, in.Arrangement == kernels.ByPixel}
 }
 
 func count(b bool) int {
@@ -64,22 +85,39 @@ func count(b bool) int {
 
 // Check reports an error in the Spec.
 func (s Spec) Check() error {
-	if len(s.Sizes) < 2 {
-		return fmt.Errorf("graph: sizes %v: want at least inputs and outputs", s.Sizes)
+	if len(s.Sizes) < 2 || s.Network != nil && (len(s.Sizes) > 2 || s.Sizes[0] != s.Input.Units()) {
+		return fmt.Errorf("graph: sizes %v: want at least inputs and outputs, and of a network as many inputs as it reads",
+			s.Sizes)
 	}
 	for i, n := range s.Sizes {
 		if n < 1 || n > kernels.MaxUnits {
 			return fmt.Errorf("graph: sizes %v: want 1 to %d units in layer %d, got %d", s.Sizes, kernels.MaxUnits, i, n)
 		}
 	}
-	for i, l := range s.Layout().Layers {
-		if !l.Countable() {
-			return fmt.Errorf("graph: layer %d of %d inputs and %d outputs is too large: want less than 2^34 synapses, "+
-				"with rows rounded up to multiples of 64, because noise is counted in 32 bits", i+1, l.In, l.Out)
+	shaped, err := s.shapes()
+	if err != nil {
+		return fmt.Errorf("graph: %w", err)
+	}
+	layers := 0
+	for _, n := range shaped {
+		if l := n.Layer; l.Out > 0 {
+			if layers++; l.In > kernels.MaxUnits || l.Out > kernels.MaxUnits || !l.Countable() {
+				return fmt.Errorf("graph: layer %d of %d inputs and %d outputs is too large: want less than 2^34 synapses, "+
+					"with rows rounded up to multiples of 64, because noise is counted in 32 bits", layers, l.In, l.Out)
+			}
+		}
+		if n.Kind == Conv && s.Draw == kernels.PerExample {
+			return fmt.Errorf("graph: layer %q: want a draw per minibatch: that per example is for dense layers", n.Node)
+		}
+		if n.Window.Rows > 0 && int64(s.Batch)*int64(n.Output.Positions()) > kernels.MaxUnits {
+			return fmt.Errorf("graph: layer %q: %d examples of %d positions are too many", n.Node, s.Batch, n.Output.Positions())
+		}
+		if err := n.Activation.Check(); err != nil {
+			return fmt.Errorf("graph: %w", err)
 		}
 	}
-	if len(s.Sizes) > 1<<16 {
-		return fmt.Errorf("graph: want at most %d layers, got %d", 1<<16-1, len(s.Sizes)-1)
+	if layers > 1<<16-1 {
+		return fmt.Errorf("graph: want at most %d layers, got %d", 1<<16-1, layers)
 	}
 	if s.Batch < 1 {
 		return fmt.Errorf("graph: want a batch of 1 or more, got %d", s.Batch)
@@ -118,11 +156,27 @@ func (s Spec) checkCosts() error {
 	return nil
 }
 
+// shapes says what each layer is.
+func (s Spec) shapes() ([]Shaped, error) {
+	n, in, last := s.Network, s.Input, len(s.Sizes)-1
+	if n == nil {
+		in = Row(s.Sizes[0])
+		for _, units := range s.Sizes[1:last] {
+			n = append(n, Node{Kind: Dense, Units: units, Activation: s.Activation})
+		}
+		n = append(n, Node{Kind: Dense})
+	}
+	return n.Shape(in, s.Sizes[last])
+}
+
 // Layout is the layout of the parameters.
 func (s Spec) Layout() kernels.Layout {
 	l := kernels.Layout{Sharing: s.Sharing, Parameters: s.Synapse.names()}
-	for i := range len(s.Sizes) - 1 {
-		l.Layers = append(l.Layers, kernels.Layer{In: s.Sizes[i], Out: s.Sizes[i+1]})
+	shaped, _ := s.shapes() // Check reports the error
+	for _, n := range shaped {
+		if n.Layer.Out > 0 {
+			l.Layers = append(l.Layers, n.Layer)
+		}
 	}
 	return l
 }
@@ -220,39 +274,59 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 		numbers = append(numbers, s.Synapse.Numbers(c)...)
 	}
 	m := &Model{Spec: s, Graph: g, Scalars: NewScalars(g, dt, numbers...)}
-	layout := s.Layout()
+	shaped, err := s.shapes()
+	if err != nil {
+		return nil, err
+	}
 	m.X = gorgonia.NewMatrix(g, dt, gorgonia.WithShape(s.Batch, s.Sizes[0]), gorgonia.WithName("x"))
 
-	var terms gorgonia.Nodes
-	y := m.X
+	var terms, outputs gorgonia.Nodes
 	var sigma *gorgonia.Node // of the layer
-	for i, layer := range layout.Layers {
-		quantities, mu, err := m.means(i, layer, dt)
+	layers := 0
+	for _, n := range shaped {
+		var in gorgonia.Nodes
+		for _, from := range n.In {
+			if from < 0 {
+				in = append(in, m.X)
+			} else {
+				in = append(in, outputs[from])
+			}
+		}
+		y, err := n.see(in)
+		if err == nil && n.Layer.Out > 0 {
+			i, layer := layers, n.Layer
+			layers++
+			quantities, mu, err := m.means(i, layer, dt)
+			if err != nil {
+				return nil, err
+			}
+			if s.Synapse != nil {
+				sigma = quantities[kernels.InputSigma]
+			} else if phi := m.phi(i, layer, dt); phi != nil && (sigma == nil || s.Sharing != kernels.PerNetwork) {
+				if sigma, err = ApplySigma(phi); err != nil {
+					return nil, err
+				}
+			}
+			if y, err = ApplyNoisyLinear(i, s.Sharing, s.Draw, y, mu, sigma, m.Seed, m.Step); err != nil {
+				return nil, err
+			}
+			if y, err = n.activate(y); err != nil {
+				return nil, err
+			}
+			costs, err := m.costs(i, layer, quantities, sigma)
+			if err != nil {
+				return nil, err
+			}
+			terms = append(terms, costs...)
+		} else if err == nil {
+			y, err = n.activate(y)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if s.Synapse != nil {
-			sigma = quantities[kernels.InputSigma]
-		} else if phi := m.phi(i, layer, dt); phi != nil && (sigma == nil || s.Sharing != kernels.PerNetwork) {
-			if sigma, err = ApplySigma(phi); err != nil {
-				return nil, err
-			}
-		}
-		if y, err = ApplyNoisyLinear(i, s.Sharing, s.Draw, y, mu, sigma, m.Seed, m.Step); err != nil {
-			return nil, err
-		}
-		if last := i == len(layout.Layers)-1; !last && s.Activation != kernels.Linear {
-			if y, err = ApplyActivation(s.Activation, y); err != nil {
-				return nil, err
-			}
-		}
-		costs, err := m.costs(i, layer, quantities, sigma)
-		if err != nil {
-			return nil, err
-		}
-		terms = append(terms, costs...)
+		outputs = append(outputs, y)
 	}
-	likelihood, err := m.likelihood(y, dt)
+	likelihood, err := m.likelihood(outputs[len(outputs)-1], dt)
 	if err != nil {
 		return nil, err
 	}
@@ -263,6 +337,31 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// see is what a layer computes from others, before its synapses.
+func (s Shaped) see(in gorgonia.Nodes) (*gorgonia.Node, error) {
+	switch {
+	case s.Kind == Conv:
+		return ApplyUnfold(s.Window, in[0])
+	case s.Kind == Pools && s.Average:
+		return ApplyPool(kernels.AveragePool, s.Window, in[0])
+	case s.Kind == Pools:
+		return ApplyPool(kernels.MaxPool, s.Window, in[0])
+	case s.Kind == Add:
+		return ApplyJoin(in...)
+	case s.Flatten.Positions() > 1 && s.In[0] >= 0:
+		return ApplyFlatten(s.Flatten, in[0])
+	}
+	return in[0], nil
+}
+
+// activate applies the activation of a layer.
+func (s Shaped) activate(y *gorgonia.Node) (*gorgonia.Node, error) {
+	if s.Activation == kernels.Linear {
+		return y, nil
+	}
+	return ApplyActivation(s.Activation, y)
 }
 
 // means adds the parameters of layer i on which the means depend, and returns these, and all that costs may read of a

@@ -100,13 +100,26 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 	s := &stock{g: gorgonia.NewGraph(), dt: dt}
 	model := &Stock{Graph: s.g}
 	model.X = s.input("x", spec.Batch, spec.Sizes[0])
-	outputs := spec.Sizes[len(spec.Sizes)-1]
-	model.Y = s.input("y", spec.Batch, outputs)
-
-	var terms gorgonia.Nodes
-	y := model.X
-	layers := spec.Layout().Layers
-	for i, layer := range layers {
+	model.Y = s.input("y", spec.Batch, spec.Sizes[len(spec.Sizes)-1])
+	shaped, err := spec.shapes()
+	if err != nil {
+		return nil, err
+	}
+	var terms, outputs gorgonia.Nodes
+	for _, n := range shaped {
+		var in gorgonia.Nodes
+		for _, from := range n.In {
+			if from < 0 {
+				in = append(in, s.picture(model.X, spec))
+			} else {
+				in = append(in, outputs[from])
+			}
+		}
+		i, layer := len(model.Layers), n.Layer
+		if layer.Out == 0 {
+			outputs = append(outputs, s.activate(n.Activation, s.unweighted(n, in)))
+			continue
+		}
 		l := StockLayer{
 			Mu: s.input(fmt.Sprintf("mu%d", i), layer.Out, layer.In), MuBias: s.input(fmt.Sprintf("bias%d", i), layer.Out, 1),
 		}
@@ -120,8 +133,15 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 			sigma, sigmaBias = s.sigmas(&l, i, layer, spec.Sharing, first)
 		}
 		affine := func(x, w, b *gorgonia.Node) *gorgonia.Node {
+			if n.Kind == Conv {
+				return s.convolve(n, x, w, b)
+			}
 			return s.binary(gorgonia.Add, s.binary(gorgonia.Mul, x, s.transpose(w)),
 				s.binary(gorgonia.Mul, s.ones(spec.Batch, 1), s.transpose(b)))
+		}
+		y := in[0]
+		if n.Kind == Dense {
+			y = s.reshape(y, spec.Batch, layer.In)
 		}
 		switch {
 		case spec.Sharing == kernels.NoNoise:
@@ -138,16 +158,14 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 			b = s.binary(gorgonia.Add, l.MuBias, s.binary(gorgonia.HadamardProd, sigmaBias, l.XiBias))
 			y = affine(y, w, b)
 		}
-		if i < len(layers)-1 {
-			y = s.activate(spec.Activation, y)
-		}
+		outputs = append(outputs, s.activate(n.Activation, y))
 		for _, c := range spec.Costs {
 			terms = append(terms, s.times(s.sum(s.cost(c.Formula, m, l.Mu, sigma)), fraction),
 				s.times(s.sum(s.cost(c.Formula, m, l.MuBias, sigmaBias)), fraction))
 		}
 		model.Layers = append(model.Layers, l)
 	}
-	model.Loss = s.likelihood(y, model.Y, spec, m)
+	model.Loss = s.likelihood(outputs[len(outputs)-1], model.Y, spec, m)
 	for _, term := range terms {
 		model.Loss = s.binary(gorgonia.Add, model.Loss, term)
 	}

@@ -29,6 +29,12 @@
 // release and the quantal size: [Layout.Parameters] names them, mu and sigma follow by a formula ([Synapse]), and they
 // move by the chain rule from the gradients of mu and sigma and from costs, which may read them.
 //
+// # Networks that are no chains
+//
+// A buffer may have a row for each position of a picture. [Convolve] applies a layer of weights through a [Window] at
+// every position, with the same draw; [Pool], [Flatten] and [Join] have no weights. What several instructions read has a
+// name for each of them ([Split]), whose gradients are then added ([Merge]).
+//
 // # The rule
 //
 // What a step does with its gradients is an argument of the compiler: a [Rule]. [Adam] trains, as do [SGD] and

@@ -65,14 +65,10 @@ func (c Capabilities) knows(p *Program) error {
 		if !has(c.Instructions, instruction) {
 			return fmt.Errorf("no kernel for the instruction %v, only for %s", instruction, types(c.Instructions))
 		}
-		switch i := instruction.(type) {
-		case Forward:
-			all = append(all, known("activation", c.Activations, i.Activation))
-		case Loss:
-			all = append(all, known("activation", c.Activations, i.Activation), known("likelihood", c.Likelihoods, i.Likelihood))
-		case Backward:
-			all = append(all, known("activation", c.Activations, i.Activation))
+		if i, ok := instruction.(Loss); ok {
+			all = append(all, known("likelihood", c.Likelihoods, i.Likelihood))
 		}
+		all = append(all, known("activation", c.Activations, activationOf(instruction)))
 		if g, ok := GradientOf(instruction); ok {
 			all = append(all, c.prices(g.Law))
 		}
@@ -83,6 +79,28 @@ func (c Capabilities) knows(p *Program) error {
 		}
 	}
 	return nil
+}
+
+// activationOf is the activation that an instruction applies, or whose gradient it takes.
+func activationOf(instruction Instruction) Activation {
+	switch i := instruction.(type) {
+	case Loss:
+		return i.Activation
+	case Backward:
+		return i.Activation
+	case ConvolveBackward:
+		return i.Activation
+	case PoolBackward:
+		return i.Activation
+	case JoinBackward:
+		return i.Activation
+	case Merge:
+		return i.Activation
+	case FlattenBackward:
+		return i.Activation
+	}
+	_, a, _ := makes(instruction)
+	return a
 }
 
 // has reports whether a list has a value of a type.
@@ -160,10 +178,17 @@ func (p *Program) check() error {
 				return fmt.Errorf("%v, though its rule is %v", i, p.Rule)
 			}
 			sampled[i.Layer] = true
-		case Forward:
-			if drawn && !sampled[i.Layer] {
-				return fmt.Errorf("%v comes before its weights are drawn", i)
+		case Convolve:
+			if err := i.Window.Check(); err != nil {
+				return err
 			}
+		case Pool:
+			if err := i.Window.Check(); err != nil {
+				return err
+			}
+		}
+		if i, ok := ForwardOf(instruction); ok && drawn && !sampled[i.Layer] {
+			return fmt.Errorf("%v comes before its weights are drawn", instruction)
 		}
 		if g, ok := GradientOf(instruction); ok {
 			if !reflect.DeepEqual(instruction, p.Rule.Layer(g)) {
@@ -189,7 +214,7 @@ func (p *Program) Explain(step int, s *State, output func(b Buffer) ([]float32, 
 		}
 	}
 	for _, instruction := range p.Instructions {
-		f, ok := instruction.(Forward)
+		f, ok := ForwardOf(instruction)
 		if !ok {
 			continue
 		}

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Buffer numbers an activation of the Program. A buffer holds one row per example; rows are Stride(width) slots apart,
-// with the constant 1 after the values. Each buffer has a twin of the same shape for the gradient of the loss.
+// Buffer numbers an activation of the Program. A buffer holds one row per example, or one for each position of a
+// picture; rows are Stride(width) slots apart, with the constant 1 after the values. Each buffer has a twin of the same
+// shape for the gradient of the loss.
 type Buffer int
 
 // Instruction is one step of a Program.
@@ -21,10 +22,12 @@ type Instruction interface {
 //
 //	dW[r][k] = sum_b dy[b][r] x[b][k],   x = buffer Src, dy = the gradient of buffer Dst
 //
-// and what each synapse of the layer pays.
+// and what each synapse of the layer pays. Of a Convolve, x is what its Window sees of Src, and b also counts
+// positions.
 type Gradient struct {
 	Layer    int
 	Src, Dst Buffer
+	Window   *Window // nil but of a Convolve
 	Law
 }
 
@@ -92,20 +95,28 @@ func (i Backward) String() string {
 	return fmt.Sprintf("d%d = d%d w%d, through %v", i.Src, i.Dst, i.Layer, i.Activation)
 }
 func (i Update) String() string {
-	return fmt.Sprintf("update layer %d with d%d b%d%s", i.Layer, i.Dst, i.Src, i.paid())
+	return fmt.Sprintf("update layer %d with %s%s", i.Layer, i.operands(), i.paid())
 }
 func (i UpdateSynapses) String() string {
-	return fmt.Sprintf("update %s of layer %d with d%d b%d%s", strings.Join(i.Parameters, ", "), i.Layer, i.Dst, i.Src,
+	return fmt.Sprintf("update %s of layer %d with %s%s", strings.Join(i.Parameters, ", "), i.Layer, i.operands(),
 		i.paid())
 }
 func (i UpdateShared) String() string { return "update shared phi" + i.paid() }
 
 func (i SumGradient) String() string {
-	return fmt.Sprintf("sum gradient of layer %d with d%d b%d, without costs", i.Layer, i.Dst, i.Src)
+	return fmt.Sprintf("sum gradient of layer %d with %s, without costs", i.Layer, i.operands())
 }
 
 func (i Fluctuate) String() string {
-	return fmt.Sprintf("fluctuate layer %d with d%d b%d%s, at fixed sigma", i.Layer, i.Dst, i.Src, i.paid())
+	return fmt.Sprintf("fluctuate layer %d with %s%s, at fixed sigma", i.Layer, i.operands(), i.paid())
+}
+
+// operands are those of dW.
+func (g Gradient) operands() string {
+	if g.Window != nil {
+		return fmt.Sprintf("d%d b%d, %v", g.Dst, g.Src, *g.Window)
+	}
+	return fmt.Sprintf("d%d b%d", g.Dst, g.Src)
 }
 
 // paid lists the costs.
@@ -124,6 +135,7 @@ type Program struct {
 	Draw         Draw // of every Sample
 	Likelihood   Likelihood
 	Widths       []int // of the buffers; 0 is the input
+	Rows         []int // of the buffers, for each example; nil if all have one
 	Output       Buffer
 	Instructions []Instruction
 	Rule         Rule
@@ -141,14 +153,50 @@ func (p *Program) Gradients() []Gradient {
 	return gradients
 }
 
+// RowsOf is the number of rows that a buffer has for each example.
+func (p *Program) RowsOf(b Buffer) int {
+	if p.Rows == nil {
+		return 1
+	}
+	return p.Rows[b]
+}
+
+// Slots is the number of slots that a buffer has for each example.
+func (p *Program) Slots(b Buffer) int { return p.RowsOf(b) * Stride(p.Widths[b]) }
+
 // KeepsSlope reports whether the activation that makes a buffer keeps its slope for the way back.
 func (p *Program) KeepsSlope(b Buffer) bool {
 	for _, instruction := range p.Instructions {
-		if f, ok := instruction.(Forward); ok && f.Dst == b {
-			return f.Activation.KeepsSlope()
+		if dst, a, ok := makes(instruction); ok && dst == b {
+			return a.KeepsSlope()
 		}
 	}
 	return false
+}
+
+// makes says which buffer an instruction makes, and by which activation.
+func makes(instruction Instruction) (dst Buffer, a Activation, ok bool) {
+	switch i := instruction.(type) {
+	case Gather:
+		return i.Dst, Linear, true
+	case Forward:
+		return i.Dst, i.Activation, true
+	case Convolve:
+		return i.Dst, i.Activation, true
+	case Pool:
+		return i.Dst, Linear, true
+	case Flatten:
+		return i.Dst, Linear, true
+	case Join:
+		return i.Dst, i.Activation, true
+	}
+	return 0, Linear, false
+}
+
+// Infers reports whether an instruction takes part in the way from the inputs to the outputs. A Split moves nothing.
+func Infers(instruction Instruction) bool {
+	_, _, ok := makes(instruction)
+	return ok
 }
 
 // String lists the instructions, one per line.

@@ -27,6 +27,10 @@ const (
 func (p *Program) Work(instruction Instruction) Work {
 	synapses := func(layer int) float64 { return float64(p.Layout.Layers[layer].Synapses()) }
 	product := 2 * float64(p.Batch)
+	if g, ok := GradientOf(instruction); ok { // of as many rows as the output has
+		product *= float64(p.RowsOf(g.Dst))
+	}
+	values := func(b Buffer) float64 { return float64(p.Batch * p.RowsOf(b) * p.Widths[b]) }
 	perSynapse := p.Layout.Sharing == PerSynapse
 	switch i := instruction.(type) {
 	case Gather:
@@ -45,6 +49,18 @@ func (p *Program) Work(instruction Instruction) Work {
 		return Work{Operations: product * synapses(i.Layer)}
 	case Backward:
 		return Work{Operations: product * synapses(i.Layer)}
+	case Convolve:
+		return Work{Operations: product * float64(p.RowsOf(i.Dst)) * synapses(i.Layer)}
+	case ConvolveBackward:
+		return Work{Operations: product * float64(p.RowsOf(i.Dst)) * synapses(i.Layer)}
+	case Pool:
+		return Work{Operations: values(i.Dst) * float64(i.Window.Rows*i.Window.Columns)}
+	case PoolBackward:
+		return Work{Operations: values(i.Dst) * float64(i.Window.Rows*i.Window.Columns)}
+	case Join:
+		return Work{Operations: values(i.Dst) * float64(len(i.Srcs)-1)}
+	case Merge:
+		return Work{Operations: values(i.Src) * float64(len(i.Dsts)-1)}
 	case Update:
 		n, operations := synapses(i.Layer), 0.
 		if m, ok := p.Rule.(Mover); ok {

@@ -93,9 +93,14 @@ type Design struct {
 	Examples   int      // 0 means four minibatches and one more
 	Laws       []string // costs; none means the paper's, with Rho as exponent, or 0 for their limit
 	Quantal    bool     // synapses that learn n, p and q
+	Net        graph.Network
+	Input      graph.Input // of Net
 }
 
 func (d Design) String() string {
+	if d.Net != nil {
+		return fmt.Sprintf("%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Net, d.Sharing, d.Likelihood, d.Batch, d.Rho, max(1, d.Members))
+	}
 	return fmt.Sprintf("%v/%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Sizes, d.Sharing, d.Likelihood, d.Activation, d.Batch, d.Rho,
 		max(1, d.Members))
 }
@@ -168,7 +173,7 @@ func (d Design) Network(t testing.TB) *Network {
 	t.Helper()
 	n := &Network{standard: d.Laws == nil, Spec: graph.Spec{
 		Sizes: d.Sizes, Batch: d.Batch, Activation: d.Activation, Sharing: d.Sharing, Likelihood: d.Likelihood,
-		Costs: d.costs(t),
+		Costs: d.costs(t), Network: d.Net, Input: d.Input,
 	}}
 	if d.Quantal {
 		n.Synapse = quantal(t)

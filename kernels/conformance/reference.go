@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"quantal/graph"
 	"quantal/kernels"
 )
 
@@ -27,6 +28,8 @@ type Reference struct {
 	flaw       string             // a planted fault
 	rounding   *rand.Rand         // of random rounding; nil for none
 	allowed    map[string]float64 // the tolerance, once it is measured
+	layers     []kernels.Layer
+	shaped     []graph.Shaped // of a graph.Network
 }
 
 type moments struct{ m, v float64 }
@@ -94,6 +97,10 @@ func (r *Reference) stored(v float64) float64 {
 func (n *Network) reference(member int, flaw string) *Reference {
 	r := &Reference{n: n, index: member, member: n.Members[member], flaw: flaw, sums: kernels.NewSums(n.Program.Layout)}
 	layout, s := n.Program.Layout, n.Start[member]
+	r.layers = n.Layout().Layers
+	if n.Network != nil {
+		r.shaped, _ = n.Network.Shape(n.Input, n.Sizes[1]) // it has been compiled
+	}
 	r.mu = r.zeros()
 	r.each(r.mu, func(l, row, k int, _ float64) {
 		r.mu[l][row][k] = float64(s.Mu[layout.Slot(l, row, k)])
@@ -141,17 +148,16 @@ func (r *Reference) at(layer int) kernels.Member {
 
 // group numbers the phi of a synapse.
 func (r *Reference) group(layer, row, k int) int {
-	sizes := r.n.Sizes
 	before := 0
 	switch r.n.Sharing {
 	case kernels.PerSynapse:
 		for l := range layer {
-			before += sizes[l+1] * (sizes[l] + 1)
+			before += r.layers[l].Out * (r.layers[l].In + 1)
 		}
-		return before + row*(sizes[layer]+1) + k
+		return before + row*(r.layers[layer].In+1) + k
 	case kernels.PerNeuron:
 		for l := range layer {
-			before += sizes[l+1]
+			before += r.layers[l].Out
 		}
 		return before + row
 	case kernels.PerLayer:
@@ -173,10 +179,10 @@ func (r *Reference) each(w [][][]float64, f func(l, row, k int, v float64)) {
 
 // zeros has one zero for each weight.
 func (r *Reference) zeros() (z [][][]float64) {
-	for l := range len(r.n.Sizes) - 1 {
-		rows := make([][]float64, r.n.Sizes[l+1])
+	for _, layer := range r.layers {
+		rows := make([][]float64, layer.Out)
 		for i := range rows {
-			rows[i] = make([]float64, r.n.Sizes[l]+1)
+			rows[i] = make([]float64, layer.In+1)
 		}
 		z = append(z, rows)
 	}
@@ -306,6 +312,16 @@ func (r *Reference) infer(e int32, w [][][]float64) [][]float64 {
 	return a
 }
 
+// outputs are those of the network for one example.
+func (r *Reference) outputs(e int32, w [][][]float64) []float64 {
+	if r.shaped != nil {
+		all := r.pictures(e, w)
+		return all[len(all)-1].values
+	}
+	a := r.infer(e, w)
+	return a[len(a)-1]
+}
+
 // logProbabilities are those of the classes for one example, or of its one target, with the evaluation's given draw of
 // the weights, or the means for draw -1.
 func (r *Reference) logProbabilities(e int32, step, draw int) []float64 {
@@ -313,8 +329,7 @@ func (r *Reference) logProbabilities(e int32, step, draw int) []float64 {
 	if draw >= 0 {
 		w, _ = r.draw(kernels.Noise{Stream: kernels.StreamEvaluation, Step: uint32(step), Draw: uint32(draw)})
 	}
-	a := r.infer(e, w)
-	y := a[len(a)-1]
+	y := r.outputs(e, w)
 	if r.n.Likelihood == kernels.Gaussian {
 		v, logp := r.member.NoiseVariance, 0.0
 		for i := range y {
@@ -337,8 +352,16 @@ func (r *Reference) logProbabilities(e int32, step, draw int) []float64 {
 // backpropagate adds the gradient of one example to dw, and its negative log-likelihood to that of all steps.
 func (r *Reference) backpropagate(e int32, w, dw [][][]float64) {
 	layers := len(w)
-	a := r.infer(e, w)
-	y := a[layers]
+	var a [][]float64
+	var y []float64
+	var pictures []picture
+	if r.shaped != nil {
+		pictures = r.pictures(e, w)
+		y = pictures[len(pictures)-1].values
+	} else {
+		a = r.infer(e, w)
+		y = a[layers]
+	}
 	d := make([]float64, len(y))
 	if r.n.Likelihood == kernels.Gaussian {
 		v := r.member.NoiseVariance
@@ -360,6 +383,10 @@ func (r *Reference) backpropagate(e int32, w, dw [][][]float64) {
 				d[label] -= d[i] // so it is its probability less 1, without a difference of the two
 			}
 		}
+	}
+	if r.shaped != nil {
+		r.takeBack(pictures, w, dw, d)
+		return
 	}
 	for l := layers - 1; l >= 0; l-- {
 		below, sizes := make([]float64, r.n.Sizes[l]), make([]float64, r.n.Sizes[l])

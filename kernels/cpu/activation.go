@@ -16,13 +16,14 @@ func (k *worker) slopeOf(a kernels.Activation, b kernels.Buffer) []float32 {
 
 // activation applies the activation of a Forward to a share of the examples.
 func (k *worker) activation(i kernels.Forward) func(p *pass, s share) {
-	a, width := i.Activation, k.program.Widths[i.Dst]
+	a, width, positions := i.Activation, k.program.Widths[i.Dst], k.program.RowsOf(i.Dst)
 	stride := kernels.Stride(width)
 	return func(p *pass, s share) {
 		first, n := s.of(len(p.examples), shareExamples)
 		if n == 0 {
 			return
 		}
+		first, n = first*positions, n*positions
 		y, slope := k.buffers[i.Dst][first*stride:(first+n)*stride], []float32(nil)
 		if a.KeepsSlope() {
 			slope = k.slopes[i.Dst][first*stride : (first+n)*stride]

@@ -44,7 +44,8 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 }
 
 // Activations runs a network with its weights at mu on all examples of data, and returns the output of each layer, in
-// the order of the layers: [N x outputs of the layer], after the activation. For threads see kernels.Threads.
+// the order of the layers: [N x outputs of the layer], after the activation; of a convolution [N x positions x
+// filters]. For threads see kernels.Threads.
 func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threads int) ([][]float32, error) {
 	set, err := choose()
 	if err != nil {
@@ -58,8 +59,8 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 	layers := make([][]float32, len(p.Layout.Layers))
 	buffers := make([]kernels.Buffer, len(layers))
 	for _, instruction := range p.Instructions {
-		if f, ok := instruction.(kernels.Forward); ok {
-			layers[f.Layer], buffers[f.Layer] = make([]float32, data.N*p.Widths[f.Dst]), f.Dst
+		if f, ok := kernels.ForwardOf(instruction); ok {
+			layers[f.Layer], buffers[f.Layer] = make([]float32, data.N*p.RowsOf(f.Dst)*p.Widths[f.Dst]), f.Dst
 		}
 	}
 	groups := (data.N + kernels.EvaluationGroup - 1) / kernels.EvaluationGroup
@@ -74,9 +75,11 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 			pass.take(g)
 			k.infer(pass, means)
 			for l, dst := range layers {
-				width := p.Widths[buffers[l]]
+				width, rows := p.Widths[buffers[l]], p.RowsOf(buffers[l])
 				for b, e := range pass.examples {
-					copy(dst[int(e)*width:][:width], k.buffers[buffers[l]][b*kernels.Stride(width):])
+					for r := range rows {
+						copy(dst[(int(e)*rows+r)*width:][:width], k.buffers[buffers[l]][(b*rows+r)*kernels.Stride(width):])
+					}
 				}
 			}
 		}
@@ -131,8 +134,7 @@ func (p *pass) take(group int) {
 func (k *worker) infer(p *pass, kind draws) {
 	p.draws = kind
 	for number, instruction := range k.program.Instructions {
-		switch instruction.(type) {
-		case kernels.Gather, kernels.Forward:
+		if kernels.Infers(instruction) {
 			k.tasks[number](p)
 		}
 	}

@@ -122,6 +122,11 @@ type scratch struct {
 	pricing pricingScratch
 	block   blockScratch
 	bad     bool // some gradient was not finite
+
+	tile     []float32 // what a window sees at some positions
+	tileDW   []float32 // dW from these
+	product  product   // the product at hand, of a convolution
+	updating updating  // the rows at hand, of a convolution
 }
 
 // setRule sets the rule.

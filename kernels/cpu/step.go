@@ -64,17 +64,27 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	}
 	widest := 0
 	for i, width := range p.Widths {
-		stride := kernels.Stride(width)
-		b := aligned(batch * stride)
-		for i := range batch {
+		stride, rows := kernels.Stride(width), batch*p.RowsOf(kernels.Buffer(i))
+		b := aligned(rows * stride)
+		for i := range rows {
 			b[i*stride+width] = 1
 		}
 		k.buffers = append(k.buffers, b)
-		k.deltas = append(k.deltas, aligned(batch*stride))
+		k.deltas = append(k.deltas, aligned(rows*stride))
 		if k.slopes = append(k.slopes, nil); p.KeepsSlope(kernels.Buffer(i)) {
-			k.slopes[i] = aligned(batch * stride)
+			k.slopes[i] = aligned(rows * stride)
 		}
 		widest = max(widest, stride)
+	}
+	for _, layer := range p.Layout.Layers {
+		widest = max(widest, layer.Stride()) // what a window sees is in no buffer
+	}
+	for _, i := range p.Instructions {
+		if split, ok := i.(kernels.Split); ok {
+			for _, b := range split.Dsts {
+				k.buffers[b] = k.buffers[split.Src]
+			}
+		}
 	}
 	if k.sums() {
 		k.xSquares, k.dySquares = aligned(batch*widest), aligned(batch*widest)
@@ -125,8 +135,27 @@ func (k *worker) task(instruction kernels.Instruction) task {
 		return k.fluctuate(i)
 	case kernels.SumGradient:
 		return k.sumGradient(i)
+	case kernels.Convolve:
+		return k.convolve(i)
+	case kernels.ConvolveBackward:
+		return k.convolveBackward(i)
+	case kernels.Pool:
+		return k.pool(i)
+	case kernels.PoolBackward:
+		return k.poolBackward(i)
+	case kernels.Flatten:
+		return k.flatten(i)
+	case kernels.FlattenBackward:
+		return k.flattenBackward(i)
+	case kernels.Join:
+		return k.join(i)
+	case kernels.JoinBackward:
+		return k.joinBackward(i)
+	case kernels.Merge:
+		return k.merge(i)
 	}
-	return func(*pass) *kernels.Divergence { return nil } // of a Sample: the Forward draws when it needs the weights
+	// Of a Sample: the Forward draws when it needs the weights; and of a Split, whose buffers share their memory.
+	return func(*pass) *kernels.Divergence { return nil }
 }
 
 // blockRows is the number of rows that one kernel processes before the next does, so that the output of one is still in
@@ -351,7 +380,7 @@ const reductionRows = 16
 func (k *worker) update(i kernels.Update) task {
 	layout, u := k.program.Layout, k.updating(i.Gradient)
 	from, n := layout.Offset(i.Layer), u.Slots()
-	update := k.set.update[k.program.Rule.Name()]
+	update, window := k.set.update[k.program.Rule.Name()], k.window(i.Gradient, u)
 	part := func(_ *pass, s share) {
 		scratch := &k.team.scratch[s.thread]
 		begin, n := s.of(u.Out, shareRows)
@@ -363,7 +392,7 @@ func (k *worker) update(i kernels.Update) task {
 			if u.pricing != nil {
 				u.priceRows(k.set, &scratch.pricing, layout.Sharing, u.phi, first, end-first)
 			}
-			if !update(u, scratch, first, end-first) {
+			if !update(window.of(u, scratch, first, end-first), scratch, first, end-first) {
 				scratch.bad = true
 			}
 			end = first
@@ -382,6 +411,7 @@ func (k *worker) update(i kernels.Update) task {
 			u.pricing = nil // the draw has done it
 		}
 		u.phi = p.state.Phi[layout.PhiOffset(i.Layer):][:layout.PhiLen(i.Layer)]
+		window.begin(k, p)
 		k.fork(n, p, part)
 		switch layout.Sharing {
 		case kernels.PerNeuron:
@@ -442,6 +472,7 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 	sharing := k.program.Layout.Sharing
 	stride, descend := u.Stride(), k.set.update[kernels.SGD{}.Name()]
 	langevin, _ := k.program.Rule.(kernels.Langevin)
+	window := k.window(i.Gradient, u)
 	var rule kernels.LangevinStep[float32]
 	part := func(_ *pass, s share) {
 		scratch := &k.team.scratch[s.thread]
@@ -451,7 +482,7 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 			if u.pricing != nil {
 				u.priceRows(k.set, &scratch.pricing, sharing, d.phi, first, rows)
 			}
-			if !descend(u, scratch, first, rows) {
+			if !descend(window.of(u, scratch, first, rows), scratch, first, rows) {
 				scratch.bad = true
 			}
 			if rule.Noise == 0 {
@@ -471,6 +502,7 @@ func (k *worker) fluctuate(i kernels.Fluctuate) task {
 		u.setRule(rule.TrainingStep)
 		u.row.Mu.Values = p.state.Mu[off:][:u.Slots()]
 		u.pricing = p.pricings[i.Layer]
+		window.begin(k, p)
 		k.fork(u.Slots(), p, part)
 		return k.divergence(p, i.Layer)
 	}

@@ -44,7 +44,7 @@ func (s *blockScratch) reserve(numbers, parameters int) {
 func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 	layout, u := k.program.Layout, k.updating(i.Gradient)
 	from, n, stride := layout.Offset(i.Layer), u.Slots(), u.Stride()
-	move := k.set.move[k.program.Rule.Name()]
+	move, window := k.set.move[k.program.Rule.Name()], k.window(i.Gradient, u)
 	times := k.set.operations[kernels.OpMul]
 	theta := make([]kernels.Param[float32], len(layout.Parameters))
 	var learns *learning
@@ -59,7 +59,7 @@ func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 			rows := end - first
 			at, numbers := first*stride, rows*stride
 			dw, dphi := b.dw[:numbers], b.dphi[:numbers]
-			k.set.formDW(u, dw, first, rows)
+			k.set.formDW(window.of(u, scratch, first, rows), dw, first, rows)
 			times(&dphi[0], &dw[0], &u.slope[at], nil, nil, 1, 1, 0, 0, numbers)
 			inputs = inputs[:0]
 			for _, param := range theta {
@@ -90,6 +90,7 @@ func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 			theta[j] = p.state.Theta[j].Slice(from, n)
 		}
 		learns = p.learning[i.Layer]
+		window.begin(k, p)
 		k.fork(n, p, part)
 		return k.divergence(p, i.Layer)
 	}

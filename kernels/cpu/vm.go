@@ -34,6 +34,8 @@ var capabilities = kernels.Capabilities{
 		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{},
 		kernels.UpdateShared{}, kernels.UpdateSynapses{},
 		kernels.SumGradient{}, kernels.Fluctuate{},
+		kernels.Convolve{}, kernels.ConvolveBackward{}, kernels.Pool{}, kernels.PoolBackward{}, kernels.Flatten{},
+		kernels.FlattenBackward{}, kernels.Join{}, kernels.JoinBackward{}, kernels.Split{}, kernels.Merge{},
 	},
 	Rules: []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.RMSprop{},
 		kernels.Accumulate{}, kernels.Langevin{}},
@@ -85,6 +87,11 @@ func open(set *kernelSet, p *kernels.Program, members []kernels.Member, train *k
 	networks, err := capabilities.Open(p, members, train, func() error {
 		if a, ok := p.Rule.(kernels.Adam); ok && a.Epsilon < smallestEpsilon {
 			return fmt.Errorf("cpu: Adam's epsilon is %g: want at least %g", a.Epsilon, smallestEpsilon)
+		}
+		for _, i := range p.Instructions {
+			if sum, ok := i.(kernels.SumGradient); ok && sum.Window != nil {
+				return fmt.Errorf("cpu: no kernel for the sums of gradients of a convolution: %v", sum)
+			}
 		}
 		what := "the network " + sizesText(p.Layout)
 		if len(members) > 1 {
@@ -143,11 +150,16 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 			if p.KeepsSlope(kernels.Buffer(i)) {
 				fields = 3
 			}
-			bytes += 4 * fields * float64(batch) * float64(kernels.Stride(width))
+			bytes += 4 * fields * float64(batch) * float64(p.RowsOf(kernels.Buffer(i))) * float64(kernels.Stride(width))
 		}
 		return bytes
 	}
 	training := worker(p.Batch)
+	for _, g := range p.Gradients() { // parts of dW of a convolution
+		if g.Window != nil {
+			training += 4 * (mostParts + 1) * float64(p.Layout.Layers[g.Layer].Slots())
+		}
+	}
 	if p.PricesMeans() && p.Layout.Sharing == kernels.PerSynapse {
 		training += 4 * slots
 	}

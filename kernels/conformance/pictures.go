@@ -1,0 +1,232 @@
+package conformance
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"quantal/graph"
+	"quantal/kernels"
+)
+
+// picture holds the values of a layer of a graph.Network for one example, position by position.
+type picture struct {
+	kernels.Picture
+	before, values, gradient []float64 // before and after the activation, and that of the loss
+}
+
+// at is where channel c of line y and column x is; -1 outside.
+func (p picture) at(y, x, c int) int {
+	if y < 0 || y >= p.Height || x < 0 || x >= p.Width {
+		return -1
+	}
+	return (y*p.Width+x)*p.Channels + c
+}
+
+// seen calls f for every value that a layer's window sees from each output position: its row and column in the window,
+// and its place in the input.
+func seen(s graph.Shaped, in picture, f func(output, i, j, c, at int)) {
+	for o := range s.Output.Positions() {
+		for i := range s.Rows {
+			for j := range s.Cols {
+				for c := range in.Channels {
+					at := in.at(o/s.Output.Width*s.Stride-s.Pad+i, o%s.Output.Width*s.Stride-s.Pad+j, c)
+					f(o, i, j, c, at)
+				}
+			}
+		}
+	}
+}
+
+// rows calls f with what each neuron or filter of a layer reads at each position: the place of every input, -1 for
+// zeros, in the order of the columns of its synapses.
+func rows(s graph.Shaped, in picture, f func(output int, from []int)) {
+	if s.Kind == graph.Dense {
+		var from []int
+		for c := range in.Channels {
+			for p := range in.Positions() {
+				from = append(from, p*in.Channels+c)
+			}
+		}
+		f(0, from)
+		return
+	}
+	from := make([][]int, s.Output.Positions())
+	seen(s, in, func(o, _, _, _, at int) { from[o] = append(from[o], at) })
+	for o := range from {
+		f(o, from[o])
+	}
+}
+
+// pictures are the values of all layers of the network for an example, after those of the input.
+func (r *Reference) pictures(e int32, w [][][]float64) []picture {
+	input := picture{Picture: r.n.Input.Picture, values: make([]float64, r.n.Input.Units())}
+	for k := range input.values {
+		at := k
+		if r.n.Input.Arrangement == kernels.ByPlane {
+			at = k%input.Positions()*input.Channels + k/input.Positions()
+		}
+		input.values[at] = r.input(e, k)
+	}
+	all := []picture{input}
+	layer := 0
+	for _, s := range r.shaped {
+		in := all[s.In[0]+1]
+		p := picture{Picture: s.Output, before: make([]float64, s.Output.Units())}
+		switch {
+		case s.Layer.Out > 0:
+			rows(s, in, func(o int, from []int) {
+				x := make([]float64, len(from)+1)
+				for k, at := range from {
+					if at >= 0 {
+						x[k] = in.values[at]
+					}
+				}
+				x[len(from)] = 1
+				for out, row := range w[layer] {
+					p.before[o*s.Layer.Out+out] = r.dot(row, x)
+				}
+			})
+			layer++
+		case s.Kind == graph.Add:
+			for _, from := range s.In {
+				for i, v := range all[from+1].values {
+					p.before[i] = r.round(p.before[i]+v, p.before[i]+v)
+				}
+			}
+		case s.Average:
+			seen(s, in, func(o, _, _, c, at int) { p.before[o*in.Channels+c] += in.values[at] / float64(s.Rows*s.Cols) })
+		default:
+			for i := range p.before {
+				p.before[i] = math.Inf(-1)
+			}
+			seen(s, in, func(o, _, _, c, at int) {
+				p.before[o*in.Channels+c] = math.Max(p.before[o*in.Channels+c], in.values[at])
+			})
+		}
+		for _, y := range p.before {
+			v := curves[s.Activation].value(y)
+			if s.Activation != kernels.Linear {
+				v = r.round(v, v)
+			}
+			p.values = append(p.values, v)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// takeBack adds the gradient of an example to dw, given that of the outputs.
+func (r *Reference) takeBack(all []picture, w, dw [][][]float64, d []float64) {
+	for i := range all {
+		all[i].gradient = make([]float64, len(all[i].values))
+	}
+	copy(all[len(all)-1].gradient, d)
+	layer := len(w) - 1
+	for n := len(r.shaped) - 1; n >= 0; n-- {
+		s, p := r.shaped[n], all[n+1]
+		in := all[s.In[0]+1]
+		g := make([]float64, len(p.gradient))
+		for i, v := range p.gradient {
+			slope := curves[s.Activation].slope(p.before[i])
+			if slope != 0 && s.Activation != kernels.Linear {
+				slope = r.round(slope, 1)
+			}
+			g[i] = r.round(v*slope, v*slope)
+		}
+		switch {
+		case s.Layer.Out > 0:
+			rows(s, in, func(o int, from []int) {
+				for out := range s.Layer.Out {
+					v := g[o*s.Layer.Out+out]
+					for k, at := range from {
+						if at >= 0 {
+							dw[layer][out][k] += r.round(v*in.values[at], v*in.values[at])
+							in.gradient[at] += r.round(v*w[layer][out][k], v*w[layer][out][k])
+						}
+					}
+					dw[layer][out][len(from)] += v
+				}
+			})
+			layer--
+		case s.Kind == graph.Add:
+			for _, from := range s.In {
+				for i, v := range g {
+					all[from+1].gradient[i] += v
+				}
+			}
+		case s.Average:
+			seen(s, in, func(o, _, _, c, at int) { in.gradient[at] += g[o*in.Channels+c] / float64(s.Rows*s.Cols) })
+		default:
+			given := make([]bool, len(g))
+			seen(s, in, func(o, _, _, c, at int) {
+				if i := o*in.Channels + c; !given[i] && in.values[at] == p.before[i] {
+					given[i] = true
+					in.gradient[at] += g[i]
+				}
+			})
+		}
+	}
+}
+
+// Pictures are designs of networks of every kind of layer, with all sharings, windows that do and do not divide the
+// picture, several tiles for each example and several examples for each tile.
+func Pictures(t testing.TB) []Design {
+	var all []Design
+	for i, c := range []struct {
+		network string
+		input   kernels.Picture
+	}{
+		{"conv 5 3x3 relu, pool 2, dense", kernels.Picture{Height: 8, Width: 9, Channels: 1}},
+		{"conv 17 3x2 stride 2 pad 1 tanh, conv 3 2x2 gelu, pool 2 average, dense 6 relu, dense",
+			kernels.Picture{Height: 9, Width: 8, Channels: 3}},
+		{"conv 9 3x3 pad 1 relu as a, conv 9 3x3 pad 1, add a tanh as b, pool 2, conv 4 1x1 relu, dense",
+			kernels.Picture{Height: 6, Width: 6, Channels: 2}},
+		{"dense 20 gelu as a, dense 20, add a sigmoid as b, dense 20 relu, add b a, dense", kernels.Picture{Height: 1,
+			Width: 1, Channels: 30}},
+		{"conv 40 1x1 relu as a, conv 3 5x5, pool 2 stride 1 as b, conv 3 6x6 from a, add b softplus, dense",
+			kernels.Picture{Height: 9, Width: 9, Channels: 1}},
+	} {
+		n, err := graph.ParseNetwork(c.network)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := graph.Input{Picture: c.input, Arrangement: kernels.ByPlane - kernels.Arrangement(i%2)}
+		if c.input.Positions() == 1 {
+			in.Arrangement = kernels.ByPosition
+		}
+		all = append(all, Design{Sizes: []int{c.input.Units(), 3}, Net: n, Input: in, Sharing: kernels.Sharing(i % 5),
+			Likelihood: kernels.Likelihood(i % 2), Batch: []int{7, 1, 20, 6, 8}[i], Rho: []float64{2, 0.5}[i%2],
+			Members: 1 + i%2})
+	}
+	return all
+}
+
+// picturesAgainstFloat64: networks that are no chains, or have positions. What a machine lacks it refuses by name.
+func picturesAgainstFloat64(t *testing.T, machines []Machine) {
+	flaws := []string{"xi = 0", "a cost counted twice"} // the last network has neither
+	for i, d := range Pictures(t) {
+		t.Run(d.String(), func(t *testing.T) {
+			n := d.Network(t)
+			machines := slices.DeleteFunc(slices.Clone(machines), func(m Machine) bool {
+				if m.Chains {
+					if _, err := m.Open(n.Program, n.Members, n.Data); err == nil ||
+						!strings.Contains(err.Error(), "no kernel for the instruction b") {
+						t.Errorf("%s: got %v, want that it refuses the network", m.Name, err)
+					}
+				}
+				return m.Chains
+			})
+			comparison{network: n, first: 0, count: 1, losses: 1e-5, flaws: flaws[:2*min(1, 4-i)]}.on(t, machines)
+			if i < 4 { // the last takes long
+				comparison{network: n, first: 3, count: 4, losses: 1e-5}.on(t, some(machines, i, true))
+			}
+			for _, m := range some(machines, i, i%3 == 1) {
+				if d.Members, d.Likelihood = 3, kernels.Categorical; i%3 == 1 {
+					t.Run(m.Name+"/company", func(t *testing.T) { d.Network(t).company(t, m, true) })
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,216 @@
+package cpu
+
+import "quantal/kernels"
+
+// tileValues is about the number of values that a window's outputs are unfolded to at a time, so that they are still in
+// the second cache when the weights multiply them.
+const tileValues = 24 << 10
+
+// tileRows is the number of output positions unfolded at a time.
+func tileRows(stride int) int { return min(500, max(20, tileValues/stride/20*20)) }
+
+// mostParts is the number of parts, at most, in which dW of a convolution is formed before these are added.
+const mostParts = 8
+
+// unfolding is what the tasks of a convolution share.
+type unfolding struct {
+	kernels.Layer
+	kernels.Window
+	positions, tile int // output positions of an example, and those unfolded at a time
+	x               []float32
+	slots           int // of x, for each example
+}
+
+func (k *worker) unfolding(layer int, src kernels.Buffer, w kernels.Window) *unfolding {
+	u := &unfolding{Layer: k.program.Layout.Layers[layer], Window: w, positions: w.Output().Positions(),
+		x: k.buffers[src], slots: k.program.Slots(src)}
+	u.tile = tileRows(u.Stride())
+	for i := range k.team.scratch {
+		if s := &k.team.scratch[i]; len(s.tile) < u.tile*u.Stride() {
+			s.tile = aligned(u.tile * u.Stride())
+		}
+	}
+	return u
+}
+
+// rows unfolds n output positions of the minibatch from the given one on.
+func (u *unfolding) rows(tile []float32, first, n int) {
+	stride := u.Stride()
+	for done := 0; done < n; {
+		b, at := (first+done)/u.positions, (first+done)%u.positions
+		count := min(n-done, u.positions-at)
+		kernels.Unfold(u.Window, tile[done*stride:], u.x[b*u.slots:][:u.slots], at, count)
+		done += count
+	}
+}
+
+// convolve runs a Sample, if there is noise, and then the Convolve that uses its weights.
+func (k *worker) convolve(i kernels.Convolve) task {
+	u := k.unfolding(i.Layer, i.Src, i.Window)
+	off, stride, yStride := k.program.Layout.Offset(i.Layer), u.Stride(), kernels.Stride(u.Out)
+	y := k.buffers[i.Dst]
+	d, begin := k.drawing(i.Layer)
+	activate := k.activation(i.Forward)
+	draw := func(p *pass, s share) {
+		first, n := s.of(u.Out, shareRows)
+		for end := first + n; first < end; first += blockRows {
+			rows := min(blockRows, end-first)
+			k.draw(d, p.draws, &k.team.scratch[s.thread], k.w[off+first*stride:][:rows*stride], first, rows)
+		}
+	}
+	multiply := func(p *pass, s share) {
+		rows := len(p.examples) * u.positions
+		begin, tiles := s.of((rows+u.tile-1)/u.tile, 1)
+		w := k.w[off:][:u.Slots()]
+		if p.draws == means {
+			w = d.mu
+		}
+		scratch := &k.team.scratch[s.thread]
+		for first := begin * u.tile; first < min(rows, (begin+tiles)*u.tile); first += u.tile {
+			n := min(u.tile, rows-first)
+			u.rows(scratch.tile, first, n)
+			scratch.product = product{Layer: u.Layer, batch: n, activation: i.Activation}
+			k.set.forward(&scratch.product, y[first*yStride:], scratch.tile, w, 0, u.Out)
+		}
+	}
+	return func(p *pass) *kernels.Divergence {
+		begin(p)
+		if p.draws != means {
+			k.fork(u.Slots(), p, draw)
+		}
+		k.fork(len(p.examples)*u.positions*stride, p, multiply)
+		if !fused(i.Activation) {
+			k.fork(len(p.examples)*k.program.Slots(i.Dst), p, activate)
+		}
+		return nil
+	}
+}
+
+// convolveBackward takes the gradient back through the weights of the Convolve, example by example: windows overlap.
+func (k *worker) convolveBackward(i kernels.ConvolveBackward) task {
+	u := k.unfolding(i.Layer, i.Src, i.Window)
+	off, yStride := k.program.Layout.Offset(i.Layer), kernels.Stride(u.Out)
+	dx, dy := k.deltas[i.Src], k.deltas[i.Dst]
+	zeros := aligned(u.tile * u.Stride()) // of the size of the input, which has no activation here
+	part := func(p *pass, s share) {
+		w := k.w
+		if p.draws == means {
+			w = p.state.Mu
+		}
+		scratch := &k.team.scratch[s.thread]
+		begin, n := s.of(k.batch, 1)
+		for b := begin; b < begin+n; b++ {
+			to := dx[b*u.slots:][:u.slots]
+			clear(to)
+			for first := 0; first < u.positions; first += u.tile {
+				rows := min(u.tile, u.positions-first)
+				scratch.product = product{Layer: u.Layer, batch: rows}
+				k.set.backward(&scratch.product, scratch.tile, zeros, dy[(b*u.positions+first)*yStride:], w[off:][:u.Slots()],
+					0, rows)
+				kernels.Fold(u.Window, to, scratch.tile, first, rows)
+			}
+			k.through(i.Activation, i.Src, b, 1)
+		}
+	}
+	return func(p *pass) *kernels.Divergence {
+		k.fork(k.batch*u.positions*u.Stride(), p, part)
+		return nil
+	}
+}
+
+// through takes gradients of n examples of a buffer from after its activation to before it.
+func (k *worker) through(a kernels.Activation, b kernels.Buffer, first, n int) {
+	if a != kernels.Linear && n > 0 {
+		slots := k.program.Slots(b)
+		k.set.gradient(a, k.deltas[b][first*slots:][:n*slots], k.slopeOf(a, b)[first*slots:][:n*slots])
+	}
+}
+
+// windowed forms dW of a convolution before the instruction that moves its parameters: tile by tile in some parts of
+// the minibatch, whose number does not depend on that of threads, and then adds these. To the kernels it is the dW of a
+// layer that reads its rows, one after the other: see of.
+type windowed struct {
+	*unfolding
+	parts  [][]float32 // the first has the sum in the end
+	dy     []float32
+	eye    []float32 // Out zeros, and then the unit vectors of blockRows examples
+	add    operation
+	form   func(p *pass, s share)
+	reduce func(p *pass, s share)
+	size   int
+}
+
+// window makes u the updating of a convolution, if it is one.
+func (k *worker) window(g kernels.Gradient, u *updating) *windowed {
+	if g.Window == nil {
+		return nil
+	}
+	v := &windowed{unfolding: k.unfolding(g.Layer, g.Src, *g.Window), dy: u.dy, add: k.set.operations[kernels.OpAdd]}
+	stride, yStride, slots := u.Stride(), kernels.Stride(u.Out), u.Slots()
+	rows := k.batch * v.positions
+	tiles := (rows + v.tile - 1) / v.tile
+	v.size = rows * stride
+	for range min(tiles, mostParts) {
+		v.parts = append(v.parts, aligned(slots))
+	}
+	v.eye = aligned(u.Out + blockRows*yStride)
+	for b := range blockRows {
+		v.eye[u.Out+b*yStride+b] = 1
+	}
+	for i := range k.team.scratch {
+		if s := &k.team.scratch[i]; len(s.tileDW) < slots {
+			s.tileDW = aligned(slots)
+		}
+	}
+	v.form = func(_ *pass, s share) {
+		scratch := &k.team.scratch[s.thread]
+		begin, n := s.of(len(v.parts), 1)
+		for part := begin; part < begin+n; part++ {
+			from, to := tiles*part/len(v.parts), tiles*(part+1)/len(v.parts)
+			for t := from; t < to; t++ {
+				first := t * v.tile
+				count := min(v.tile, rows-first)
+				v.rows(scratch.tile, first, count)
+				scratch.updating = updating{Layer: u.Layer, batch: count, x: scratch.tile, dy: v.dy[first*yStride:]}
+				if t == from {
+					k.set.formDW(&scratch.updating, v.parts[part], 0, u.Out)
+					continue
+				}
+				k.set.formDW(&scratch.updating, scratch.tileDW, 0, u.Out)
+				v.adds(v.parts[part], scratch.tileDW, 0, slots)
+			}
+		}
+	}
+	v.reduce = func(_ *pass, s share) {
+		first, n := s.of(u.Out, shareRows)
+		for _, part := range v.parts[1:] {
+			v.adds(v.parts[0], part, first*stride, n*stride)
+		}
+	}
+	return v
+}
+
+func (v *windowed) adds(dst, src []float32, first, n int) {
+	if n > 0 {
+		dst, src = dst[first:first+n], src[first:first+n]
+		v.add(&dst[0], &dst[0], &src[0], nil, nil, 1, 1, 0, 0, n)
+	}
+}
+
+// begin forms dW.
+func (v *windowed) begin(k *worker, p *pass) {
+	if v != nil {
+		k.fork(v.size, p, v.form)
+		k.fork(v.Slots(), p, v.reduce)
+	}
+}
+
+// of is the updating of a block of rows. That of a convolution has dW as its input, and unit vectors as its gradients.
+func (v *windowed) of(u *updating, s *scratch, first, rows int) *updating {
+	if v == nil {
+		return u
+	}
+	s.updating = *u
+	s.updating.batch, s.updating.x, s.updating.dy = rows, v.parts[0][first*u.Stride():], v.eye[u.Out-first:]
+	return &s.updating
+}
