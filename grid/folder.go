@@ -281,31 +281,22 @@ func (f *Folder) Records() (records []store.Record, damaged []error, err error) 
 
 // settle gives a record all settings of the plan, or says why it is not that of a planned point.
 func (f *Folder) settle(r *store.Record, config train.Config, planned bool) error {
-	reason := "is the record of a network that is in no plan"
-	if planned {
-		reason = unplanned(*r, config)
+	want := SettingsOf(config, r.Data)
+	want.Rho = r.Rho // which may have another name
+	reason := ""
+	switch {
+	case !planned:
+		reason = "is the record of a network that is in no plan"
+	case !r.SameAs(want):
+		reason = "does not have the settings of the plan"
+	case r.Status == store.Done && r.Draws != config.Draws:
+		reason = fmt.Sprintf("has figures of %d draws, the plan wants %d", r.Draws, config.Draws)
 	}
 	if reason != "" {
 		return &store.CorruptError{Path: f.Path(pointsName, r.ID+".json"), Reason: reason}
 	}
-	rho := r.Rho
-	r.Settings = SettingsOf(config, r.Data)
-	r.Rho = rho
+	r.Settings = want
 	return nil
-}
-
-// unplanned says how a record differs from the plan, or returns nothing. The names of the data set and of the exponent
-// may differ.
-func unplanned(r store.Record, config train.Config) string {
-	want := SettingsOf(config, r.Data)
-	want.Rho = r.Rho
-	switch {
-	case !r.SameAs(want):
-		return "does not have the settings of the plan"
-	case r.Status == store.Done && r.Draws != config.Draws:
-		return fmt.Sprintf("has figures of %d draws, the plan wants %d", r.Draws, config.Draws)
-	}
-	return ""
 }
 
 // networkPath is the file of a finished network's parameters.

@@ -2,6 +2,7 @@ package grid
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,17 +25,16 @@ import (
 // Watcher reads the folder of a grid again and again, and of its files only those that are new or have changed. It
 // trusts none of them: each is read up to a limit, and files that are not those of the grid only make it damaged.
 type Watcher struct {
-	Folder   Folder                    // without a lock
-	Status   Status                    // since the last Read
-	Settings map[string]store.Settings // of the planned points
-	Records  map[string]store.Record   // of the finished ones
+	Folder  Folder                  // without a lock
+	Status  Status                  // since the last Read
+	Planned map[string]train.Config // of all points; another map after new plans
+	Records map[string]store.Record // of the finished ones
+	Data    string                  // the name of the data set; empty before the first record
 
 	stamps   map[string]stamp // of the files that have been read
-	planned  map[string]train.Config
 	damaged  map[string]error // by the name of the file
 	journals map[string]int64 // how far each has been read
 	entries  []entry          // of the journals, the oldest first
-	data     string           // the name of the data set
 }
 
 // What a Watcher reads at most, in bytes: of a plan, a record or a progress file, a line of a journal, which lists all
@@ -53,8 +53,8 @@ type stamp struct {
 
 // NewWatcher watches the grid that is called dir.
 func NewWatcher(dir string) *Watcher {
-	return &Watcher{Folder: Folder{Dir: dir}, Settings: map[string]store.Settings{}, Records: map[string]store.Record{},
-		stamps: map[string]stamp{}, damaged: map[string]error{}, journals: map[string]int64{}}
+	return &Watcher{Folder: Folder{Dir: dir}, Records: map[string]store.Record{}, stamps: map[string]stamp{},
+		damaged: map[string]error{}, journals: map[string]int64{}}
 }
 
 // News is what a Read has found.
@@ -158,8 +158,7 @@ func (w *Watcher) readPlans(folder fs.FS) (read int, err error) {
 	if !more && n == len(w.Folder.Plans) {
 		return 0, nil
 	}
-	w.Folder.Plans, w.planned = nil, map[string]train.Config{}
-	clear(w.Settings)
+	w.Folder.Plans, w.Planned = nil, map[string]train.Config{}
 	clear(w.Records)
 	clear(w.damaged)
 	if n == 0 {
@@ -186,7 +185,7 @@ func (w *Watcher) readPlans(folder fs.FS) (read int, err error) {
 		w.Folder.Plans = append(w.Folder.Plans, p)
 	}
 	for _, p := range w.Folder.Points() {
-		w.planned[p.ID], w.Settings[p.ID] = p.Config, SettingsOf(p.Config, w.data)
+		w.Planned[p.ID] = p.Config
 	}
 	return n, nil
 }
@@ -203,7 +202,7 @@ func (w *Watcher) readRecords(folder fs.FS) (points []string, err error) {
 		if !record || strings.HasPrefix(id, ".") {
 			continue
 		}
-		config, planned := w.planned[id]
+		config, planned := w.Planned[id]
 		name := path.Join(pointsName, e.Name())
 		there[name] = true
 		info, err := e.Info()
@@ -227,13 +226,7 @@ func (w *Watcher) readRecords(folder fs.FS) (points []string, err error) {
 			continue
 		}
 		w.Records[id] = r
-		if w.data == "" {
-			w.data = r.Data
-			for id, s := range w.Settings {
-				s.Data = r.Data
-				w.Settings[id] = s
-			}
-		}
+		w.Data = cmp.Or(w.Data, r.Data)
 	}
 	for name := range w.stamps {
 		if id, record := strings.CutPrefix(name, pointsName+"/"); record && !there[name] {

@@ -82,7 +82,7 @@ func TestWatcher(t *testing.T) {
 	check(t, os.WriteFile(first, record, 0o644))
 	_, err = f.Extend("more", points)
 	check(t, err)
-	if same(); w.Status.Points != len(points) || len(w.Settings) != len(points) {
+	if same(); w.Status.Points != len(points) || len(w.Planned) != len(points) {
 		t.Errorf("after a second plan: %+v", w.Status)
 	}
 	check(t, os.WriteFile(f.Path("plan.json"), []byte("{}"), 0o644))

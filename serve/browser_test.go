@@ -23,7 +23,7 @@ import (
 
 // browser is a tab of a real browser.
 type browser struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 	url string
 
@@ -32,7 +32,8 @@ type browser struct {
 }
 
 // openBrowser serves folders and opens a browser.
-func openBrowser(t *testing.T, folders ...string) *browser {
+func openBrowser(t testing.TB, folders ...string) *browser {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("the browser is slow")
 	}
@@ -48,23 +49,17 @@ func openBrowser(t *testing.T, folders ...string) *browser {
 		}
 		t.Skip("NOT TESTED: the pages of quantal serve in a browser, because there is no chromium")
 	}
-	s := New(folders)
-	l, url, err := s.Listen("127.0.0.1:0")
-	check(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l) }()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Hour), chromedp.Flag("mute-audio", true))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	tab, shut := chromedp.NewContext(allocator)
+	url, end := served(t, folders...)
 	t.Cleanup(func() {
 		shut()
 		stop()
-		cancel()
-		<-ended
+		end()
 	})
-	b := &browser{t: t, ctx: tab, url: strings.TrimSuffix(url, "/")}
+	b := &browser{t: t, ctx: tab, url: url}
 	chromedp.ListenTarget(tab, func(event any) {
 		b.mutex.Lock()
 		defer b.mutex.Unlock()
@@ -85,6 +80,18 @@ func openBrowser(t *testing.T, folders ...string) *browser {
 	})
 	b.do(cdplog.Enable(), page.Enable())
 	return b
+}
+
+// served serves folders, until end is called.
+func served(t testing.TB, folders ...string) (url string, end func()) {
+	t.Helper()
+	s := New(folders)
+	l, url, err := s.Listen("127.0.0.1:0")
+	check(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	return strings.TrimSuffix(url, "/"), func() { cancel(); <-ended }
 }
 
 func (b *browser) do(actions ...chromedp.Action) {
@@ -173,7 +180,7 @@ func TestBrowser(t *testing.T) {
 	b := openBrowser(t, dir)
 
 	b.open("/")
-	b.until("document.querySelectorAll('tbody tr').length === 4")
+	b.until("document.querySelectorAll('tbody tr').length === 4 && !document.body.innerText.includes('being read')")
 	text := b.value("document.body.innerText")
 	if !strings.Contains(text, script) || !strings.Contains(text, "40 of 64 networks") {
 		t.Errorf("the overview says %s", text)
@@ -225,6 +232,43 @@ func TestBrowser(t *testing.T) {
 	b.open("/item/" + idOf(place{dir, "runs/" + script}))
 	b.until("document.querySelector('h1').textContent.includes('<img')")
 	b.faultless()
+}
+
+// BenchmarkPaint opens the overview and the page of a grid of a thousand networks in a browser, of a server that has
+// just begun and of one that knows the folder: when the browser first paints anything, and when it shows what there is.
+func BenchmarkPaint(b *testing.B) {
+	dir := b.TempDir()
+	m := newMadeUp(b, filepath.Join(dir, "a"), 50, 5)
+	m.finish(0, 1000)
+	tab := openBrowser(b, dir)
+	tab.open("/") // the browser itself is warm
+	grid := "/item/" + idOf(place{dir, "a"})
+	known := tab.url
+	for _, of := range []struct{ name, path, shown string }{
+		{"overview", "/", "document.body.innerText.includes('1000 of 1000 networks')"},
+		{"grid", grid, "page.plot?.points?.length > 900"},
+	} {
+		for _, cold := range []bool{true, false} {
+			b.Run(fmt.Sprintf("%s/cold=%v", of.name, cold), func(b *testing.B) {
+				var painted, shown float64
+				for n := 0; b.Loop(); n++ {
+					end := func() {}
+					if tab.url = known; cold {
+						tab.url, end = served(b, dir)
+					}
+					tab.do(chromedp.Navigate(tab.url + of.path))
+					tab.until(of.shown)
+					first, all := 0.0, 0.0
+					tab.do(chromedp.Evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime", &first),
+						chromedp.Evaluate("performance.now()", &all))
+					painted, shown = painted+(first-painted)/float64(n+1), shown+(all-shown)/float64(n+1)
+					end()
+				}
+				b.ReportMetric(painted, "first-paint-ms")
+				b.ReportMetric(shown, "shown-ms")
+			})
+		}
+	}
 }
 
 func atoi(t *testing.T, text string) (n int) {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"quantal/internal/input"
-	"quantal/results/store"
 )
 
 //go:embed pages
@@ -175,8 +174,8 @@ func (s *Server) answer(make func(asked) (blob, error), progress bool) http.Hand
 		}
 		s.answers.get(key, func() blob {
 			for _, v := range a.views {
-				if v.State == damaged && !progress {
-					return blob{err: store.Nothing(v.Name + ": " + v.Note)}
+				if err := v.missing(); err != nil && !progress {
+					return blob{err: err}
 				}
 			}
 			b, err := make(a)

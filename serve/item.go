@@ -44,6 +44,7 @@ const (
 	done     = "done"
 	diverged = "diverged"
 	damaged  = "damaged"
+	unread   = "being read"
 )
 
 // card is what the overview says of an item.
@@ -67,6 +68,11 @@ type card struct {
 	Note     string    `json:"note,omitempty"` // what is wrong
 }
 
+// blank is a card of which nothing but the state is known.
+func blank(state string) card {
+	return card{State: state, Accuracy: math.NaN(), Sigma: math.NaN(), Left: math.NaN()}
+}
+
 // item is a run, a grid or an experiment, with what is known of its files. Only the reader changes it.
 type item struct {
 	found
@@ -75,9 +81,9 @@ type item struct {
 	view    *view
 	stamps  string // of the files at the last look, of a run or an experiment
 	watcher *grid.Watcher
-	rows    map[string]tables.Row // of finished points
-	atWork  map[string]bool       // the points in training
-	curves  time.Time             // when their learning curves were last written
+	rows    map[string]func() (tables.Row, error) // of finished points, made when asked for
+	atWork  map[string]bool                       // the points in training
+	curves  time.Time                             // when their learning curves were last written
 }
 
 // idOf is the id of the item in a place, which does not change when the server starts anew.
@@ -108,6 +114,17 @@ type view struct {
 	config   train.Config
 }
 
+// missing says why nothing can be shown of an item but its card.
+func (v *view) missing() error {
+	switch v.State {
+	case damaged:
+		return store.Nothing(v.Name + ": " + v.Note)
+	case unread:
+		return store.Nothing(v.Name + " is being read")
+	}
+	return nil
+}
+
 type pair [2]string
 
 // look brings an item up to date with its folder. It returns whether anything has changed, and how many files it read.
@@ -118,8 +135,8 @@ func (i *item) look(now time.Time) (changed bool, read int) {
 		return err
 	})
 	if err != nil {
-		next = &view{card: card{State: damaged, Note: sentence.Of(err), Accuracy: math.NaN(), Sigma: math.NaN(),
-			Left: math.NaN()}}
+		next = &view{card: blank(damaged)}
+		next.Note = sentence.Of(err)
 		if i.view != nil && i.view.Note == next.Note {
 			next = nil
 		}
@@ -128,12 +145,17 @@ func (i *item) look(now time.Time) (changed bool, read int) {
 	if next == nil {
 		return false, read
 	}
-	next.place, next.ID, next.Name, next.Kind = i.place, i.id, i.shown, i.kind
-	if next.table == nil {
-		next.table = func() tables.Table { return tables.NewTable(nil) }
-	}
-	i.view = next
+	i.view = i.named(next)
 	return true, read
+}
+
+// named completes a view with what is the same in all of the item.
+func (i *item) named(v *view) *view {
+	v.place, v.ID, v.Name, v.Kind = i.place, i.id, i.shown, i.kind
+	if v.table == nil {
+		v.table = func() tables.Table { return tables.NewTable(nil) }
+	}
+	return v
 }
 
 func (i *item) read(now time.Time) (*view, int, error) {
@@ -146,7 +168,8 @@ func (i *item) read(now time.Time) (*view, int, error) {
 		return i.readGrid(f)
 	}
 	stamps, updated := i.stamped(f)
-	v := &view{card: card{Unit: "epochs", Updated: updated, Accuracy: math.NaN(), Sigma: math.NaN(), Left: math.NaN()}}
+	v := &view{card: blank("")}
+	v.Unit, v.Updated = "epochs", updated
 	if i.view != nil && i.stamps == stamps {
 		if i.view.State != running || now.Sub(i.view.Updated) < i.view.wait {
 			return nil, 0, nil
@@ -177,7 +200,7 @@ func (i *item) stamped(f folder) (text string, last time.Time) {
 
 func (i *item) readGrid(f folder) (*view, int, error) {
 	if i.watcher == nil {
-		i.watcher, i.rows = grid.NewWatcher(i.name()), map[string]tables.Row{}
+		i.watcher, i.rows = grid.NewWatcher(i.name()), map[string]func() (tables.Row, error){}
 	}
 	w := i.watcher
 	news, err := w.Read(f)
@@ -185,8 +208,8 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 		return nil, news.Files, err
 	}
 	s := w.Status
-	v := &view{status: s, grid: w.Finished(f), log: w.Log(30), card: card{Unit: "networks", Total: s.Points, Done: s.Done,
-		Diverged: s.Diverged, Running: s.Running, Left: math.NaN(), Accuracy: math.NaN(), Sigma: math.NaN()}}
+	v := &view{status: s, grid: w.Finished(f), log: w.Log(30), card: blank("")}
+	v.Unit, v.Total, v.Done, v.Diverged, v.Running = "networks", s.Points, s.Done, s.Diverged, s.Running
 	finished := float64(s.Done + s.Diverged)
 	for _, p := range s.Processes {
 		if !p.Silent {
@@ -244,7 +267,7 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 		v.Accuracy, v.Sigma = i.view.Accuracy, i.view.Sigma
 		return v, news.Files, nil
 	}
-	var rows []tables.Row
+	var finishedRows []func() (tables.Row, error)
 	if news.Plans {
 		clear(i.rows)
 	}
@@ -257,19 +280,26 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 		}
 		row, known := i.rows[r.ID]
 		if !known {
-			if row, err = tables.NewRow(r); err != nil {
-				return nil, news.Files, err
-			}
+			row = sync.OnceValues(func() (tables.Row, error) { return tables.NewRow(r) })
 			i.rows[r.ID] = row
 		}
-		rows = append(rows, row)
+		finishedRows = append(finishedRows, row)
 	}
-	records, settings, plan := maps.Clone(w.Records), maps.Clone(w.Settings), w.Folder
+	records, planned, data, plan := maps.Clone(w.Records), w.Planned, w.Data, w.Folder
 	v.table = sync.OnceValue(func() tables.Table {
+		var rows []tables.Row
+		add := func(row tables.Row, err error) {
+			if err == nil {
+				rows = append(rows, row)
+			}
+		}
+		for _, row := range finishedRows {
+			add(row())
+		}
 		var rest []store.Record
-		for id, s := range settings {
+		for id, config := range planned {
 			if _, finished := records[id]; !finished {
-				r := store.Record{ID: id, Settings: s, Status: waiting, Outcome: store.NoOutcome()}
+				r := store.Record{ID: id, Settings: grid.SettingsOf(config, data), Status: waiting, Outcome: store.NoOutcome()}
 				if atWork[id] {
 					r.Status = running
 				}
@@ -278,9 +308,7 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 		}
 		slices.SortFunc(rest, store.CompareRecords)
 		for _, r := range rest {
-			if row, err := tables.NewRow(r); err == nil {
-				rows = append(rows, row)
-			}
+			add(tables.NewRow(r))
 		}
 		return tables.NewTable(rows)
 	})

@@ -393,8 +393,8 @@ func table(a asked) (blob, error) {
 // report answers with the page of quantal report.
 func report(a asked) (blob, error) {
 	v := a.views[0]
-	if v.State == damaged {
-		return blob{}, store.Nothing(v.Name + ": " + v.Note)
+	if err := v.missing(); err != nil {
+		return blob{}, err
 	}
 	figures, err := v.figures()
 	if err != nil && !errors.Is(err, store.ErrNothing) {
@@ -491,7 +491,7 @@ func itemPage(a asked) (blob, error) {
 	v := a.views[0]
 	page := map[string]any{"card": v.card, "log": v.log, "settings": v.settings}
 	switch {
-	case v.State == damaged:
+	case v.missing() != nil:
 	case v.Kind == aGrid:
 		t := v.table()
 		varying := t.Varying()

@@ -357,6 +357,37 @@ func TestThousand(t *testing.T) {
 	}
 }
 
+// What has not been read yet is on the overview with its name; its page waits, and nothing of it is drawn.
+func TestUnread(t *testing.T) {
+	dir := t.TempDir()
+	m := newMadeUp(t, filepath.Join(dir, "a"), 2, 1)
+	m.finish(0, 8)
+	run(t, filepath.Join(dir, "one"), 0.1, 2)
+	s := New([]string{dir})
+	s.refresh(time.Now())
+	var order []*item
+	for _, i := range s.items {
+		if i.kind == aGrid {
+			i = &item{found: i.found, id: i.id, shown: i.shown} // as before the look
+		}
+		order = append(order, i)
+	}
+	s.publish(order)
+	h, a := New(nil), s.state.Load()
+	h.state.Store(a)
+	h.looked = time.Now()
+	names := cards(t, h.Handler())
+	if names["a"].State != unread || names["a"].Kind != aGrid || names["one"].State != running {
+		t.Errorf("the overview has %+v", names)
+	}
+	for path, want := range map[string]int{"/api/item/": 200, "/api/figures/": 422, "/report/": 422, "/table/": 422,
+		"/plot/over.json?x=c&y=c&of=": 422, "/api/compare?of=": 422, "/api/points/": 422} {
+		if w := ask(t, h.Handler(), path+names["a"].ID); w.Code != want {
+			t.Errorf("%s: %d %s, want %d", path, w.Code, w.Body, want)
+		}
+	}
+}
+
 // Those who listen are told of a point that finishes, and the reader rests without them.
 func TestEvents(t *testing.T) {
 	dir := t.TempDir()

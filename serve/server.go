@@ -28,6 +28,7 @@ type Server struct {
 	files   int           // how many the reader has read, for tests
 	looked  time.Time     // when it last began
 	took    time.Duration // how long that took
+	first   chan struct{} // closed when Serve has something to show; nil without Serve, where each look is a whole one
 	state   atomic.Pointer[state]
 
 	mutex     sync.Mutex
@@ -38,7 +39,6 @@ type Server struct {
 // state is what the reader knows; it does not change.
 type state struct {
 	version  uint64
-	order    []*view // by name
 	views    map[string]*view
 	overview blob
 	versions []byte // of all views, for events
@@ -119,14 +119,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	web := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx }}
 	looking := make(chan struct{})
+	s.first = make(chan struct{})
 	go func() {
 		defer close(looking)
-		s.reading.Lock()
-		named := len(s.names) > 0
-		s.reading.Unlock()
-		if named { // so that the first browser need not wait
-			s.now()
-		}
+		s.refresh(time.Now()) // so that the first browser need not wait
 		s.watch(ctx)
 	}()
 	ended := make(chan error, 1)
@@ -192,10 +188,12 @@ func (s *Server) pause() time.Duration {
 
 // now is the state of not long ago.
 func (s *Server) now() *state {
-	last := s.state.Load()
-	if last == nil {
+	switch {
+	case s.state.Load() != nil:
+	case s.first == nil:
 		s.refresh(time.Now())
-		return s.state.Load()
+	default:
+		<-s.first
 	}
 	if s.reading.TryLock() { // otherwise somebody else looks
 		old := time.Since(s.looked) > s.pause()
@@ -207,6 +205,9 @@ func (s *Server) now() *state {
 	return s.state.Load()
 }
 
+// soon is how long browsers wait for what has been read at a first look, which may take longer in all.
+const soon = 300 * time.Millisecond
+
 // refresh looks at the folders, and tells those who listen if anything has changed.
 func (s *Server) refresh(now time.Time) {
 	s.reading.Lock()
@@ -216,7 +217,7 @@ func (s *Server) refresh(now time.Time) {
 	defer func() { s.took = time.Since(began) }()
 	changed := s.state.Load() == nil
 	there := map[string]bool{}
-	var order []*view
+	var order []*item
 	for _, f := range find(s.names) {
 		id := idOf(f.place)
 		if there[id] {
@@ -231,6 +232,16 @@ func (s *Server) refresh(now time.Time) {
 			}
 			s.items[id] = i
 		}
+		order = append(order, i)
+	}
+	for id := range s.items {
+		if !there[id] {
+			delete(s.items, id)
+			changed = true
+		}
+	}
+	told := began
+	for k, i := range order {
 		fresh, files := i.look(now)
 		if s.files += files; fresh {
 			s.version++
@@ -239,29 +250,37 @@ func (s *Server) refresh(now time.Time) {
 			}
 			changed = true
 		}
-		order = append(order, i.view)
-	}
-	for id := range s.items {
-		if !there[id] {
-			delete(s.items, id)
-			changed = true
+		if more := k+1 < len(order); changed && (!more || s.first != nil && time.Since(told) > soon) {
+			s.publish(order)
+			told, changed = time.Now(), false
 		}
 	}
-	if !changed {
-		return
+	if changed {
+		s.publish(order)
 	}
+}
+
+// publish makes what has been read the state, and tells those who listen. What has not been looked at yet is there
+// with its name.
+func (s *Server) publish(order []*item) {
 	s.version++
-	next := &state{version: s.version, views: map[string]*view{}, order: order}
+	next := &state{version: s.version, views: map[string]*view{}}
 	versions := map[string][]uint64{"": {s.version}}
 	cards := []card{}
-	for _, v := range order {
+	for _, i := range order {
+		v := i.view
+		if v == nil {
+			v = i.named(&view{card: blank(unread)})
+		}
 		next.views[v.ID] = v
 		versions[v.ID] = []uint64{v.version, v.content}
 		cards = append(cards, v.card)
 	}
 	next.overview = jsonBlob(map[string]any{"folders": append([]string{}, s.names...), "items": cards, "most": mostItems})
 	next.versions, _ = store.EncodeJSON(versions) // numbers can always be written
-	s.state.Store(next)
+	if s.state.Swap(next) == nil && s.first != nil {
+		close(s.first)
+	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for l := range s.listeners {

@@ -491,6 +491,7 @@ class Item {
     put($("where"), `${c.kind} ${c.name}`);
     this.page = page;
     this.head(page);
+    if (c.state === "being read") return;
     if (!this.filled) {
       this.filled = true;
       this.build(page);
