@@ -2,6 +2,7 @@ package dynamics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -282,8 +283,16 @@ func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch)
 		return nil, err
 	}
 	defer folder.Close()
+	t := teller{path: folder.Path(ProgressName), then: watch.Progress, otherwise: func(err error) {
+		h.Logger().Warn("the folder does not say how far this is", "reason", err)
+	}}
+	watch.Progress = t.progress
 	if several != nil {
-		return s.makeSeveral(ctx, h, folder, at, several, watch)
+		result, err := s.makeSeveral(ctx, h, folder, at, several, watch)
+		if err != nil {
+			return nil, err
+		}
+		return result, t.end()
 	}
 	network, job, err := s.prepare(ctx, h, folder, at, watch)
 	if err != nil {
@@ -296,7 +305,7 @@ func (s *Setup) Make(ctx context.Context, h train.Host, dir string, watch Watch)
 	if result.Files, err = result.save(folder); err != nil {
 		return nil, err
 	}
-	return result, job.Parts.Remove()
+	return result, errors.Join(job.Parts.Remove(), t.end())
 }
 
 // record writes configuration and environment.

@@ -14,6 +14,7 @@ import (
 	"quantal/internal/fault"
 	"quantal/internal/sentence"
 	"quantal/results/store"
+	"quantal/results/tables"
 )
 
 // errNone says that there is nothing of the name in a request.
@@ -91,10 +92,11 @@ func (b blob) send(w http.ResponseWriter, r *http.Request) {
 // sendError answers with a sentence.
 func sendError(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
+	_, choice := errors.AsType[*tables.ChoiceError](err)
 	switch {
 	case errors.Is(err, errNone):
 		status = http.StatusNotFound
-	case errors.Is(err, store.ErrNothing), errors.Is(err, errAsked):
+	case errors.Is(err, store.ErrNothing), errors.Is(err, errAsked), choice:
 		status = http.StatusUnprocessableEntity
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -17,9 +17,10 @@
 // Nothing. The folders on the command line are opened as an [os.Root], so that no link leads out of them; what is not a
 // regular file is not opened, and each file is read up to a limit. A request names things by an id, never by a path.
 // Only GET and HEAD have an answer. On a loopback address the Host header must be that of one, so that no page of
-// another site can read through a name that it controls (DNS rebinding); on any other address every request needs a
-// token. Pages may load scripts, styles, pictures and data from this server and from nowhere else, and put all that
-// comes from files into text, never into markup. Figures and reports come in a sandbox, without scripts.
+// another site can read through a name that it controls (DNS rebinding); on any other address, and after
+// [Server.AskToken], every request needs a token. Pages may load scripts, styles, pictures and data from this server
+// and from nowhere else, and put all that comes from files into text, never into markup. Figures and reports come in a
+// sandbox, without scripts.
 //
 // # Drawing
 //

@@ -19,7 +19,9 @@ import (
 	"sync"
 	"time"
 
+	"quantal/dynamics"
 	"quantal/grid"
+	"quantal/grid/slurm"
 	"quantal/internal/fault"
 	"quantal/internal/input"
 	"quantal/internal/sentence"
@@ -40,6 +42,7 @@ const (
 const (
 	running  = "running"
 	waiting  = "waiting" // nothing of it has been done, and nobody works
+	queued   = "queued"  // Slurm has accepted it, and nothing of it has been done
 	stopped  = "stopped" // some of it has been done, and nobody works
 	done     = "done"
 	diverged = "diverged"
@@ -59,8 +62,9 @@ type card struct {
 	Done     int     `json:"done"`
 	Diverged int     `json:"diverged"`
 	Running  int     `json:"running"`
-	Share    float64 `json:"share"` // of the work that is done
-	Left     float64 `json:"left"`  // seconds; null if nobody knows
+	Queued   int     `json:"queued"` // in Slurm's queue, as far as the folder knows
+	Share    float64 `json:"share"`  // of the work that is done
+	Left     float64 `json:"left"`   // seconds; null if nobody knows
 
 	Accuracy float64   `json:"accuracy"` // sampled; of a grid the highest; null if there is none
 	Sigma    float64   `json:"sigma"`    // rms, of the same network
@@ -84,6 +88,8 @@ type item struct {
 	rows    map[string]func() (tables.Row, error) // of finished points, made when asked for
 	atWork  map[string]bool                       // the points in training
 	curves  time.Time                             // when their learning curves were last written
+	queue   map[string]string                     // the points that wait in Slurm's queue, with their jobs
+	asked   string                                // the versions of the files that say so
 }
 
 // idOf is the id of the item in a place, which does not change when the server starts anew.
@@ -108,6 +114,8 @@ type view struct {
 	grid     *tables.Grid
 	table    func() tables.Table // of all points, those without a record after the others
 	log      []string
+	jobs     []string // of Slurm, whose networks wait
+	doing    string   // of an experiment: what it is at
 	network  func(f folder, id string) (*store.Checkpoint, error)
 	settings []pair // of an experiment
 	record   store.Record
@@ -187,7 +195,7 @@ func (i *item) read(now time.Time) (*view, int, error) {
 // stamped is the sizes and times of the files of a run or an experiment, and the last of the times.
 func (i *item) stamped(f folder) (text string, last time.Time) {
 	for _, name := range []string{store.ConfigName, store.EnvironmentName, metricsName, "summary.json", "checkpoints",
-		"parts"} {
+		"parts", dynamics.ProgressName} {
 		if info, err := f.Stat(name); err == nil {
 			text += fmt.Sprintf("%s %d %d\n", name, info.Size(), info.ModTime().UnixNano())
 			if info.ModTime().After(last) {
@@ -204,12 +212,28 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 	}
 	w := i.watcher
 	news, err := w.Read(f)
-	if err != nil || !news.Changed && i.view != nil {
+	if err != nil || !i.readQueue(f) && !news.Changed && i.view != nil {
 		return nil, news.Files, err
 	}
 	s := w.Status
 	v := &view{status: s, grid: w.Finished(f), log: w.Log(30), card: blank("")}
 	v.Unit, v.Total, v.Done, v.Diverged, v.Running = "networks", s.Points, s.Done, s.Diverged, s.Running
+	atWork := map[string]bool{}
+	for _, p := range s.Processes {
+		for _, b := range p.Batches {
+			for _, id := range b.Running {
+				atWork[id] = !p.Silent
+			}
+		}
+	}
+	queue := map[string]string{}
+	jobs := map[string]bool{}
+	for id, job := range i.queue {
+		if _, finished := w.Records[id]; !finished && !atWork[id] {
+			queue[id], jobs[job] = job, true
+		}
+	}
+	v.Queued, v.jobs = len(queue), slices.Sorted(maps.Keys(jobs))
 	finished := float64(s.Done + s.Diverged)
 	for _, p := range s.Processes {
 		if !p.Silent {
@@ -236,6 +260,8 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 		if s.SecondsLeft > 0 {
 			v.Left = s.SecondsLeft
 		}
+	case v.Queued > 0:
+		v.State = queued
 	case s.Done+s.Diverged == 0:
 		v.State = waiting
 	default:
@@ -247,20 +273,12 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 	if n := len(s.Damaged); n > 0 {
 		v.Note = fmt.Sprintf("%d damaged: %s", n, s.Damaged[0])
 	}
-	atWork := map[string]bool{}
-	for _, p := range s.Processes {
-		for _, b := range p.Batches {
-			for _, id := range b.Running {
-				atWork[id] = !p.Silent
-			}
-		}
-	}
 	curves := time.Time{}
 	if info, err := f.Stat("curves"); err == nil {
 		curves = info.ModTime()
 	}
 	same := i.view != nil && curves.Equal(i.curves) && i.view.table != nil && len(news.Points) == 0 && !news.Plans &&
-		maps.Equal(atWork, i.atWork)
+		maps.Equal(atWork, i.atWork) && v.Queued == i.view.Queued
 	i.atWork, i.curves = atWork, curves
 	if same {
 		v.content, v.table, v.network = i.view.content, i.view.table, i.view.network
@@ -300,8 +318,11 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 		for id, config := range planned {
 			if _, finished := records[id]; !finished {
 				r := store.Record{ID: id, Settings: grid.SettingsOf(config, data), Status: waiting, Outcome: store.NoOutcome()}
-				if atWork[id] {
+				switch _, in := queue[id]; {
+				case atWork[id]:
 					r.Status = running
+				case in:
+					r.Status = queued
 				}
 				rest = append(rest, r)
 			}
@@ -324,6 +345,26 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 		return plan.DecodeNetwork(r, data)
 	}
 	return v, news.Files, nil
+}
+
+// readQueue brings what is known of Slurm's queue up to date, and reports whether that has changed.
+func (i *item) readQueue(f folder) bool {
+	stamps := ""
+	entries, _ := f.ReadDir("launches")
+	for _, e := range entries {
+		for _, name := range []string{"plan.json", "jobs.json", "starts"} {
+			if info, err := f.Stat(path.Join("launches", e.Name(), name)); err == nil {
+				stamps += fmt.Sprintf("%s %s %d %d\n", e.Name(), name, info.Size(), info.ModTime().UnixNano())
+			}
+		}
+	}
+	if stamps == i.asked {
+		return false
+	}
+	before := i.queue
+	i.asked = stamps
+	i.queue, _ = slurm.Waiting(f) // of what cannot be read nothing is known
+	return !maps.Equal(before, i.queue)
 }
 
 // metricsTail reads the last epoch of a run.
@@ -481,6 +522,16 @@ func readExperiment(f folder, v *view, now time.Time) error {
 		v.State, v.Share = done, 1
 	case now.Sub(v.Updated) < v.wait:
 		v.State = running
+	}
+	var told dynamics.Told
+	if text, err := input.From(f, dynamics.ProgressName, mostText); err == nil && v.State != done {
+		told.Left = math.NaN()
+		if json.Unmarshal(text, &told) == nil && told.Share >= 0 && told.Share <= 1 {
+			v.Share, v.doing = told.Share, told.What
+			if v.State == running && told.Left >= 0 {
+				v.Left = max(0, told.Left-now.Sub(v.Updated).Seconds())
+			}
+		}
 	}
 	return nil
 }

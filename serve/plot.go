@@ -33,7 +33,7 @@ func figureOf(a asked, what string) (f *draw.Figure, ids [][]string, err error) 
 			by = slices.DeleteFunc(strings.Split(query.Get("by"), ","), func(name string) bool { return name == "" })
 			by = append([]string{}, by...) // not nil, which means all that varies
 		}
-		p, ids, err = a.views[0].table().Over(query.Get("x"), query.Get("y"), by)
+		p, ids, err = a.table().Over(query.Get("x"), query.Get("y"), by)
 	case "curves":
 		var networks []tables.Learned
 		if networks, err = a.learned(); err == nil {
@@ -62,6 +62,30 @@ func figureOf(a asked, what string) (f *draw.Figure, ids [][]string, err error) 
 	return f, ids, nil
 }
 
+// table is the networks of all items of a request. Of several, each row says in which folder it is, and its id is what
+// a request names it by.
+func (a asked) table() tables.Table {
+	if len(a.views) == 1 {
+		return a.views[0].table()
+	}
+	var rows []tables.Row
+	for _, v := range a.views {
+		for _, r := range v.table().Rows {
+			r.ID = v.idOf(r)
+			rows = append(rows, r.In(v.Name))
+		}
+	}
+	return tables.NewTable(rows)
+}
+
+// idOf is what a request names a network by.
+func (v *view) idOf(r tables.Row) string {
+	if v.Kind == aGrid {
+		return v.ID + "/" + r.ID
+	}
+	return v.ID
+}
+
 // plain is the name of a column for people.
 func plain(name string) string {
 	name = strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(name, "set_"), "_value"), "_", " ")
@@ -70,6 +94,8 @@ func plain(name string) string {
 	}
 	return name
 }
+
+var errNobody = store.Nothing("there is no network among what was chosen")
 
 // labelled names the networks of a request by what differs in their settings.
 func (a asked) labelled() (rows []tables.Row, views []*view, labels []string, err error) {
@@ -81,26 +107,29 @@ func (a asked) labelled() (rows []tables.Row, views []*view, labels []string, er
 		}
 	}
 	if len(rows) == 0 {
-		return nil, nil, nil, store.Nothing("there is no network among what was chosen")
+		return nil, nil, nil, errNobody
 	}
-	names := tables.NewTable(rows).Varying()
-	for i, r := range rows {
-		var parts []string
-		for _, name := range names {
-			if text := r.Text(name); text != "" {
-				parts = append(parts, plain(name)+" "+tables.ShortNumber(text))
-			}
+	var settings []store.Settings
+	for _, r := range rows {
+		settings = append(settings, r.Settings)
+	}
+	labels = tables.Labels(settings)
+	for i, label := range slices.Clone(labels) {
+		if name := nameOf(views[i], rows[i]); label == "" {
+			labels[i] = name
+		} else if slices.Contains(labels[:i], label) {
+			labels[i] += " " + name
 		}
-		label := strings.Join(parts, ", ")
-		if label == "" || slices.Contains(labels, label) {
-			label = strings.TrimSpace(label + " " + r.ID)
-			if views[i].Kind == aRun {
-				label = views[i].Name
-			}
-		}
-		labels = append(labels, label)
 	}
 	return rows, views, labels, nil
+}
+
+// nameOf is what a network is called.
+func nameOf(v *view, r tables.Row) string {
+	if v.Kind == aRun {
+		return v.Name
+	}
+	return r.ID
 }
 
 // learned reads the learning curves of a request.
@@ -150,6 +179,10 @@ func (a asked) sigma() (draw.Panel, error) {
 		}
 		c, err := v.network(f, rows[i].ID)
 		closed()
+		if errors.Is(err, store.ErrNothing) && len(rows) > 1 { // the others keep their colours
+			names, values = append(names, labels[i]), append(values, nil)
+			continue
+		}
 		if err != nil {
 			return draw.Panel{}, err
 		}
@@ -206,18 +239,24 @@ type series struct {
 	X      []*float64 `json:"x"`
 	Y      []*float64 `json:"y"`
 	Color  int        `json:"color"`
+	Pale   float64    `json:"pale"`
 	Line   bool       `json:"line"`
 	Mark   bool       `json:"mark"`
 	Dashed bool       `json:"dashed"`
-	Fill   bool       `json:"fill"`
 	IDs    []string   `json:"ids,omitempty"`
 }
 
 type axis struct {
-	Label string `json:"label"`
-	Log   bool   `json:"log"`
-	Whole bool   `json:"whole"`
+	Label string      `json:"label"`
+	Log   bool        `json:"log"`
+	Whole bool        `json:"whole"`
+	Min   float64     `json:"min"` // the range; around the data if both are 0
+	Max   float64     `json:"max"`
+	Most  float64     `json:"most"` // no range around data goes beyond; no limit if 0
+	Names []draw.Name `json:"names,omitempty"`
 }
+
+func axisOf(a draw.Axis) axis { return axis{a.Label, a.Log, a.Whole, a.Min, a.Max, a.Most, a.Names} }
 
 type panel struct {
 	X      axis     `json:"x"`
@@ -233,15 +272,25 @@ func panels(f *draw.Figure, ids [][]string) (list []panel) {
 				if len(p.Layers) == 0 {
 					continue
 				}
-				next := panel{X: axis{p.X.Label, p.X.Log, p.X.Whole}, Y: axis{p.Y.Label, p.Y.Log, p.Y.Whole}, Series: []series{}}
+				next := panel{X: axisOf(p.X), Y: axisOf(p.Y), Series: []series{}}
+				low, high := p.X.Min, p.X.Max
+				if low == 0 && high == 0 {
+					low, high = across(p.Layers)
+				}
 				for i, layer := range p.Layers {
 					var s series
 					switch l := layer.(type) {
 					case draw.Curve:
-						s = series{Label: l.Label, X: numbers(l.X), Y: numbers(l.Y), Color: int(l.Color), Line: true,
+						s = series{Label: l.Label, X: numbers(l.X), Y: numbers(l.Y), Color: int(l.Color), Pale: l.Pale, Line: true,
 							Mark: l.Mark != 0, Dashed: l.Dashed}
 					case draw.Points:
-						s = series{Label: l.Label, X: numbers(l.X), Y: numbers(l.Y), Color: int(l.Color), Mark: true}
+						s = series{Label: l.Label, X: numbers(l.X), Y: numbers(l.Y), Color: int(l.Color), Pale: l.Pale, Mark: true}
+						if n := len(next.Series); s.Label == "" && n > 0 { // they are those of the line before
+							s.Label = next.Series[n-1].Label
+						}
+					case draw.Level:
+						s = series{Label: l.Label, X: numbers([]float64{low, high}), Y: numbers([]float64{l.Y, l.Y}),
+							Color: int(draw.Grey), Line: true, Dashed: true}
 					default: // an area has an outline
 						continue
 					}
@@ -255,6 +304,27 @@ func panels(f *draw.Figure, ids [][]string) (list []panel) {
 		}
 	}
 	return list
+}
+
+// across is the range of what layers show.
+func across(layers []draw.Layer) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, layer := range layers {
+		var x []float64
+		switch l := layer.(type) {
+		case draw.Curve:
+			x = l.X
+		case draw.Points:
+			x = l.X
+		}
+		for _, v := range x {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	if low > high { // nothing but levels
+		return 0, 1
+	}
+	return low, high
 }
 
 // numbers are numbers, or nil for what JSON has no number for.
@@ -425,22 +495,19 @@ func report(a asked) (blob, error) {
 	return b, nil
 }
 
-// compare answers with the settings that differ between networks, and what they reached.
+// compare answers with the settings that differ between networks, and what they reached; of grids of which no network
+// is named, with what differs between the grids, and what can be drawn of all their networks together.
 func compare(a asked) (blob, error) {
 	rows, views, labels, err := a.labelled()
-	if err != nil {
+	if err != nil && err != errNobody {
 		return blob{}, err
 	}
 	t := tables.NewTable(rows)
-	type column struct {
-		Name   string   `json:"name"`
-		Values []string `json:"values"`
-	}
-	list := func(names []string) (out []column) {
+	list := func(names []string) (out []compared) {
 		for _, name := range names {
-			c := column{Name: plain(name)}
-			for _, r := range rows {
-				c.Values = append(c.Values, tables.ShortNumber(r.Text(name)))
+			c := compared{Name: plain(name)}
+			for _, r := range t.Rows {
+				c.Values = append(c.Values, tables.ShortNumber(t.Text(r, name)))
 			}
 			out = append(out, c)
 		}
@@ -454,18 +521,96 @@ func compare(a asked) (blob, error) {
 			}
 		}
 	}
-	networks, err := a.learned()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return blob{}, err
+	var curves []string
+	if len(rows) > 0 {
+		networks, err := a.learned()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return blob{}, err
+		}
+		curves = tables.CurveColumns(networks)
 	}
 	ids := make([]string, len(rows))
 	for i, v := range views {
-		if ids[i] = v.ID; v.Kind == aGrid {
-			ids[i] += "/" + rows[i].ID
+		ids[i] = v.idOf(rows[i])
+	}
+	return jsonBlob(map[string]any{"labels": append([]string{}, labels...), "ids": ids, "settings": list(t.Varying()),
+		"outcomes": list(outcomes), "curves": curves, "grids": a.grids()}), nil
+}
+
+// compared is what several have of one name.
+type compared struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
+}
+
+// axes are what the networks of a table can be drawn over.
+type axes struct {
+	X       string   `json:"x"` // at first
+	Numeric []string `json:"numeric"`
+	Varying []string `json:"varying"`
+}
+
+func axesOf(t tables.Table) axes {
+	a := axes{X: "c", Numeric: t.Numeric(), Varying: t.Varying()}
+	if !slices.Contains(a.Varying, "c") {
+		for _, name := range a.Varying {
+			if a.X == "c" && name != "seed" || slices.Contains(a.Numeric, name) && name != "seed" {
+				a.X = name
+			}
 		}
 	}
-	return jsonBlob(map[string]any{"labels": labels, "ids": ids, "settings": list(t.Varying()), "outcomes": list(outcomes),
-		"curves": tables.CurveColumns(networks)}), nil
+	return a
+}
+
+// grids compares the grids of a request of which no network is named; nil if there is none.
+func (a asked) grids() any {
+	whole := asked{Request: a.Request}
+	some := false
+	for i, v := range a.views {
+		if v.Kind != aGrid || len(a.points[i]) == 0 {
+			whole.views, whole.points = append(whole.views, v), append(whole.points, nil)
+			some = some || v.Kind == aGrid
+		}
+	}
+	if !some {
+		return nil
+	}
+	all := whole.table()
+	out := struct {
+		axes
+		IDs      []string   `json:"ids"`
+		Names    []string   `json:"names"`
+		Settings []compared `json:"settings"`
+		Outcomes []compared `json:"outcomes"`
+	}{axes: axesOf(all)}
+	done, best, sigma := compared{Name: "networks"}, compared{Name: "best accuracy"}, compared{Name: "with σ"}
+	for _, v := range whole.views {
+		out.IDs, out.Names = append(out.IDs, v.ID), append(out.Names, v.Name)
+		finished := fmt.Sprintf("%d of %d", v.Done, v.Total)
+		if v.Kind != aGrid {
+			finished = v.Kind + ", " + v.State
+		}
+		done.Values, best.Values = append(done.Values, finished), append(best.Values, percent(v.Accuracy))
+		sigma.Values = append(sigma.Values, tables.ShortNumber(strconv.FormatFloat(v.Sigma, 'g', -1, 64)))
+	}
+	out.Outcomes = []compared{done, best, sigma}
+	for _, name := range all.Settings() {
+		c := compared{Name: plain(name)}
+		for _, v := range whole.views {
+			c.Values = append(c.Values, v.table().Range(name)) // of the folder: none
+		}
+		if slices.ContainsFunc(c.Values, func(text string) bool { return text != c.Values[0] }) {
+			out.Settings = append(out.Settings, c)
+		}
+	}
+	return out
+}
+
+func percent(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return fmt.Sprintf("%.2f %%", 100*v)
 }
 
 // mostPoints is how many points of a grid its page lists.
@@ -479,7 +624,7 @@ func points(a asked) (blob, error) {
 	for _, r := range t.Rows[:min(len(t.Rows), mostPoints)] {
 		row := []string{r.ID}
 		for _, name := range columns {
-			row = append(row, tables.ShortNumber(r.Text(name)))
+			row = append(row, tables.ShortNumber(t.Text(r, name)))
 		}
 		list = append(list, row)
 	}
@@ -489,22 +634,14 @@ func points(a asked) (blob, error) {
 // itemPage answers with what the page of an item shows besides plots.
 func itemPage(a asked) (blob, error) {
 	v := a.views[0]
-	page := map[string]any{"card": v.card, "log": v.log, "settings": v.settings}
+	page := map[string]any{"card": v.card, "log": v.log, "settings": v.settings, "jobs": v.jobs, "doing": v.doing}
 	switch {
 	case v.missing() != nil:
 	case v.Kind == aGrid:
 		t := v.table()
-		varying := t.Varying()
-		x := "c"
-		if !slices.Contains(varying, x) {
-			for _, name := range varying {
-				if name != "seed" && slices.Contains(t.Numeric(), name) {
-					x = name
-				}
-			}
-		}
-		page["status"], page["varying"], page["x"] = v.status, varying, x
-		page["numeric"], page["settings"], page["commands"] = t.Numeric(), v.same(t, varying), v.grid.Commands
+		axes := axesOf(t)
+		page["status"], page["axes"] = v.status, axes
+		page["settings"], page["commands"] = v.same(t, axes.Varying), v.grid.Commands
 		page["environment"] = environment(v.grid.Environment)
 	case v.Kind == aRun:
 		f, closed, err := v.open()
@@ -514,9 +651,10 @@ func itemPage(a asked) (blob, error) {
 		defer closed()
 		page["settings"] = v.same(v.table(), nil)
 		var outcome []pair
-		for _, r := range v.table().Rows {
-			for _, name := range r.Columns[r.Settings+1:] {
-				if text := r.Text(name); text != "" && !strings.HasPrefix(text, "[") {
+		t := v.table()
+		for _, r := range t.Rows {
+			for _, name := range t.Columns[1:] {
+				if text := t.Text(r, name); text != "" && !slices.Contains(t.Settings(), name) {
 					outcome = append(outcome, pair{plain(name), tables.ShortNumber(text)})
 				}
 			}
@@ -539,10 +677,11 @@ func (v *view) same(t tables.Table, varying []string) (list []pair) {
 	if len(t.Rows) == 0 {
 		return nil
 	}
-	r := t.Rows[0]
-	for _, name := range r.Columns[1 : r.Settings+1] {
-		if text := r.Text(name); text != "" && !slices.Contains(varying, name) {
-			list = append(list, pair{plain(name), text})
+	value := func(name string) string { return t.Text(t.Rows[0], name) }
+	for _, name := range t.Settings() {
+		said := name == "rho_value" && value(name) == value("rho")
+		if value(name) != "" && !said && !slices.Contains(varying, name) {
+			list = append(list, pair{plain(name), value(name)})
 		}
 	}
 	return list

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,7 @@ type overview struct{ Items []cardRead }
 type cardRead struct {
 	ID, Name, Kind, State, Note    string
 	Total, Done, Diverged, Running int
+	Queued                         int
 	Share                          float64
 	Accuracy, Sigma, Left          *float64
 }
@@ -127,11 +129,11 @@ func TestFolder(t *testing.T) {
 		t.Errorf("%d points drawn, want 13", n)
 	}
 	page := answerOf[struct {
-		Varying []string
-		Status  struct{ Waiting int }
-		X       string
+		Status struct{ Waiting int }
+		Axes   axes
 	}](t, h, "/api/item/"+a.ID)
-	if page.X != "c" || page.Status.Waiting != 27 || strings.Join(page.Varying, " ") != "noise rho_value c seed" {
+	if page.Axes.X != "c" || page.Status.Waiting != 27 ||
+		strings.Join(page.Axes.Varying, " ") != "noise rho_value c seed" {
 		t.Errorf("page of the grid: %+v", page)
 	}
 	list := answerOf[struct{ Points [][]string }](t, h, "/api/points/"+a.ID).Points
@@ -183,7 +185,7 @@ func TestFolder(t *testing.T) {
 	}
 	// What there is nothing of says so, and does not draw.
 	for path, want := range map[string]int{
-		"/plot/sigma.svg?of=" + one.ID: 422, "/plot/over.json?x=nonsense&y=c&of=" + a.ID: 500,
+		"/plot/sigma.svg?of=" + one.ID: 422, "/plot/over.json?x=nonsense&y=c&of=" + a.ID: 422,
 		"/plot/curves.csv?x=epoch&y=nll&of=" + a.ID + "/" + m.points[0].ID: 422, "/plot/over.json?x=c&y=c": 422,
 		"/api/item/0000000000": 404, "/figure/" + a.ID + "/fig9.svg": 404, "/nothing": 404,
 		"/plot/over.html?of=" + a.ID + "&x=c&y=c": 404,
@@ -191,6 +193,113 @@ func TestFolder(t *testing.T) {
 		if w := ask(t, h, path); w.Code != want {
 			t.Errorf("%s: %d %s, want %d", path, w.Code, w.Body, want)
 		}
+	}
+}
+
+// Grids and runs are side by side: all their networks in one plot, what differs between them, and networks of several.
+func TestGridsSideBySide(t *testing.T) {
+	dir := t.TempDir()
+	a, b := newMadeUp(t, filepath.Join(dir, "a"), 5, 2), newMadeUp(t, filepath.Join(dir, "b"), 3, 1)
+	a.finish(0, 12)
+	b.finish(0, 12)
+	run(t, filepath.Join(dir, "one"), 0.1, 5)
+	h := New([]string{dir}).Handler()
+	all := cards(t, h)
+	of := all["a"].ID + "," + all["b"].ID + "," + all["one"].ID
+	type column struct {
+		Name   string
+		Values []string
+	}
+	type comparison struct {
+		IDs, Labels []string
+		Grids       *struct {
+			axes
+			IDs, Names         []string
+			Settings, Outcomes []column
+		}
+	}
+	c := answerOf[comparison](t, h, "/api/compare?of="+of)
+	if c.Grids == nil || len(c.Grids.IDs) != 3 || c.Grids.X != "c" || !slices.Contains(c.Grids.Varying, "folder") ||
+		len(c.IDs) != 1 {
+		t.Fatalf("three items: %+v", c)
+	}
+	differ := map[string][]string{}
+	for _, s := range append(c.Grids.Settings, c.Grids.Outcomes...) {
+		differ[s.Name] = s.Values
+	}
+	if got := differ["c"]; got[0] != "5 values, 0.0001 to 1000" || got[2] != "0.1" {
+		t.Errorf("c: %q", got)
+	}
+	if got := differ["networks"]; got[0] != "12 of 40" || got[2] != "run, running" || differ["batch"] != nil {
+		t.Errorf("networks: %q, batch %q", got, differ["batch"])
+	}
+	marks := map[string]int{}
+	for _, s := range answerOf[plotRead](t, h, "/plot/over.json?x=c&y=accuracy_sampled&of="+of).Panels[0].Series {
+		for _, id := range s.IDs {
+			marks[id[:10]]++
+		}
+		if name, _, _ := strings.Cut(s.Label, ","); all[name].ID == "" || strings.Contains(s.Label, "epochs") {
+			t.Errorf("series %q", s.Label) // the folder says how many epochs
+		}
+	}
+	if marks[all["a"].ID] != 12 || marks[all["b"].ID] != 12 || marks[all["one"].ID] != 1 {
+		t.Errorf("marks: %v", marks)
+	}
+	// A network of one beside one of another; the grids themselves are not asked for.
+	pair := all["a"].ID + "/" + a.points[0].ID + "," + all["b"].ID + "/" + b.points[1].ID
+	c = answerOf[comparison](t, h, "/api/compare?of="+pair)
+	if len(c.IDs) != 2 || c.Grids != nil || c.Labels[0] != "c 0.0001" {
+		t.Errorf("two networks: %+v", c)
+	}
+}
+
+// The folder knows how far an experiment is, and which networks of a grid wait in Slurm's queue.
+func TestWaits(t *testing.T) {
+	dir := t.TempDir()
+	experiment, err := store.CreateExperiment(filepath.Join(dir, "spines"))
+	check(t, err)
+	check(t, experiment.WriteConfig(map[string]any{"seed": 1}))
+	check(t, experiment.WriteEnvironment(store.Environment{Version: store.Version}))
+	tell := func(text string) { check(t, os.WriteFile(experiment.Path("progress.json"), []byte(text), 0o644)) }
+	tell(`{"share": 0.25, "what": "day 3", "seconds_left": 100000}`)
+	m := newMadeUp(t, filepath.Join(dir, "a"), 2, 1)
+	m.finish(0, 1)
+	launch := m.folder.Path("launches", "0001")
+	check(t, os.MkdirAll(filepath.Join(launch, "starts"), 0o755))
+	chunks, err := json.Marshal([][]string{{m.points[0].ID, m.points[1].ID}, {m.points[2].ID}})
+	check(t, err)
+	plan := `{"name": "x", "chunks": ` + string(chunks) + `}`
+	check(t, os.WriteFile(filepath.Join(launch, "plan.json"), []byte(plan), 0o644))
+	s := New([]string{dir})
+	h := s.Handler()
+	c := cards(t, h)
+	if e := c["spines"]; e.State != running || e.Share != 0.25 || e.Left == nil || *e.Left < 90000 {
+		t.Errorf("an experiment at work: %+v", e)
+	}
+	if page := ask(t, h, "/api/item/"+c["spines"].ID).Body.String(); !strings.Contains(page, `"doing":"day 3"`) {
+		t.Errorf("its page: %s", page)
+	}
+	if a := c["a"]; a.State != stopped || a.Queued != 0 {
+		t.Errorf("before Slurm has accepted anything: %+v", a)
+	}
+	check(t, os.WriteFile(filepath.Join(launch, "jobs.json"), []byte(`[{"job": "7", "first": 0, "count": 2}]`), 0o644))
+	tell(`{"share": 7, "what": "<script>"}`)
+	s.refresh(time.Now())
+	c = cards(t, h)
+	if a := c["a"]; a.State != queued || a.Queued != 2 {
+		t.Errorf("two wait in the queue, and one of the first task has finished: %+v", a)
+	}
+	list, page := ask(t, h, "/api/points/"+c["a"].ID).Body.String(), ask(t, h, "/api/item/"+c["a"].ID).Body.String()
+	if strings.Count(list, `"queued"`) != 2 || !strings.Contains(page, `"jobs":["7"]`) {
+		t.Errorf("the networks: %s, the page: %s", list, page)
+	}
+	if e := c["spines"]; e.Share != 0 {
+		t.Errorf("progress that cannot be: %+v", e)
+	}
+	check(t, os.WriteFile(filepath.Join(launch, "starts", "chunk-0000.log"), []byte("now\n"), 0o644))
+	s.refresh(time.Now())
+	if a := cards(t, h)["a"]; a.Queued != 1 {
+		t.Errorf("one task has begun: %+v", a)
 	}
 }
 
@@ -287,6 +396,16 @@ func TestToken(t *testing.T) {
 	defer l.Close()
 	if strings.Contains(url, "token") {
 		t.Errorf("token on a loopback address: %s", url)
+	}
+	// Unless it is asked for, as where others log in to the machine.
+	shared := New(nil)
+	shared.AskToken()
+	other, url, err := shared.Listen("127.0.0.1:0")
+	check(t, err)
+	check(t, other.Close())
+	if _, token, _ := strings.Cut(url, "?token="); len(token) < 20 || ask(t, shared.Handler(), "/").Code != 401 ||
+		ask(t, shared.Handler(), "/?token="+token).Code != http.StatusSeeOther {
+		t.Errorf("where a token is asked for: %s", url)
 	}
 	// A port that is taken, and what is no address.
 	for _, address := range []string{l.Addr().String(), "nonsense", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999", ":x"} {

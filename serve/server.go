@@ -18,7 +18,8 @@ import (
 
 // Server shows folders. Its methods may be called at the same time.
 type Server struct {
-	token   string // empty on a loopback address
+	token   string // empty if nobody is asked for one
+	ask     bool   // for a token, also on a loopback address
 	answers answers
 
 	reading sync.Mutex // held by the reader
@@ -61,6 +62,9 @@ func New(folders []string) *Server {
 		listening: make(chan struct{}, 1)}
 }
 
+// AskToken makes Listen ask for a token on a loopback address, too, which other users of this machine can reach.
+func (s *Server) AskToken() { s.ask = true }
+
 // Show adds a folder.
 func (s *Server) Show(folder string) {
 	s.reading.Lock()
@@ -83,8 +87,8 @@ func (e *AddressError) Error() string {
 // Unwrap returns what the system says.
 func (e *AddressError) Unwrap() error { return e.Err }
 
-// Listen opens an address. If it can be reached from other machines, requests will need a token, which is in the URL.
-// Errors are an AddressError.
+// Listen opens an address. If it can be reached from other machines, or after AskToken, requests will need a token,
+// which is in the URL. Errors are an AddressError.
 func (s *Server) Listen(address string) (l net.Listener, url string, err error) {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -102,7 +106,7 @@ func (s *Server) Listen(address string) (l net.Listener, url string, err error) 
 		return nil, "", &AddressError{address, err}
 	}
 	at := l.Addr().(*net.TCPAddr)
-	if at.IP.IsLoopback() {
+	if at.IP.IsLoopback() && !s.ask {
 		return l, fmt.Sprintf("http://%s/", at), nil
 	}
 	key := make([]byte, 18)

@@ -60,7 +60,7 @@ func gridFlags() []cli.Flag {
 			Usage: "read settings and axes from a TOML `FILE` with the flags' names as keys; flags override it"},
 		&cli.StringFlag{Name: "out", Usage: "grid `FOLDER`", DefaultText: "grids/ and the data set's name"},
 		checkpointIntervalFlag(),
-		httpFlag(),
+		httpFlag(), tokenFlag(),
 	)
 	return flags
 }

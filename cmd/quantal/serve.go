@@ -28,7 +28,7 @@ func serveCommand() *cli.Command {
 			"address, such as --http :35367, other machines can, with the token in the printed URL.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "http", Value: serveAddress, Usage: "`ADDRESS` to listen at; port 0 is any free one"},
-			jsonFlag(),
+			tokenFlag(), jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			folders := c.Args().Slice()
@@ -45,6 +45,9 @@ func serveCommand() *cli.Command {
 				}
 			}
 			s := serve.New(folders)
+			if c.Bool("http-token") {
+				s.AskToken()
+			}
 			l, url, err := s.Listen(c.String("http"))
 			if err != nil {
 				return &usageError{err}
@@ -69,6 +72,12 @@ func httpFlag() cli.Flag {
 		Usage: "meanwhile show the folder in a browser, at this `ADDRESS`, such as " + serveAddress + "; see `quantal serve`"}
 }
 
+// tokenFlag keeps other users of the machine out.
+func tokenFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "http-token",
+		Usage: "only who has the printed URL can look, also on this machine: for one that others log in to"}
+}
+
 // display serves the folder of a command that trains, if --http asks for that. A nil one does nothing.
 type display struct {
 	server *serve.Server
@@ -78,9 +87,15 @@ type display struct {
 // openDisplay takes the address, before anything else is done.
 func openDisplay(c *cli.Context) (*display, error) {
 	if !c.IsSet("http") {
+		if c.Bool("http-token") {
+			return nil, usage("--http-token goes with --http")
+		}
 		return nil, nil
 	}
 	s := serve.New(nil)
+	if c.Bool("http-token") {
+		s.AskToken()
+	}
 	l, url, err := s.Listen(c.String("http"))
 	if err != nil {
 		return nil, &usageError{err}

@@ -30,7 +30,7 @@ func trainCommand() *cli.Command {
 				Usage: "read settings from a TOML `FILE` with the flags' names as keys; flags override it"},
 			&cli.StringFlag{Name: "out", Usage: "run `FOLDER`", DefaultText: "named after the settings, in runs/"},
 			&cli.StringFlag{Name: "resume", Usage: "continue the run in `FOLDER` from its last checkpoint"},
-			httpFlag(),
+			httpFlag(), tokenFlag(),
 			jsonFlag(),
 		),
 		Action: func(c *cli.Context) error {

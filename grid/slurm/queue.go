@@ -2,15 +2,18 @@ package slurm
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"quantal/internal/input"
 	"quantal/results/store"
 )
 
@@ -62,6 +65,45 @@ func Launches(grid string) ([]Launch, error) {
 		launches = append(launches, l)
 	}
 	return launches, nil
+}
+
+// What Waiting reads at most: bytes of a plan, and launches.
+const (
+	mostPlan     = 64 << 20
+	mostLaunches = 1000
+)
+
+// Waiting reads from the folder of a grid which points Slurm has accepted without that their task has begun, with the
+// job of each. They wait in the queue, unless somebody has cancelled them, which only squeue knows.
+func Waiting(grid fs.FS) (map[string]string, error) {
+	const dir = "launches"
+	entries, err := fs.ReadDir(grid, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("slurm: %w", err)
+	}
+	points := map[string]string{}
+	for _, e := range entries[:min(len(entries), mostLaunches)] {
+		var l Launch
+		for name, to := range map[string]any{"plan.json": &l.Plan, "jobs.json": &l.Jobs} {
+			if text, err := input.From(grid, path.Join(dir, e.Name(), name), mostPlan); err == nil {
+				_ = json.Unmarshal(text, to) // one that is being written is read the next time
+			}
+		}
+		for _, j := range l.Jobs {
+			for chunk := max(j.First, 0); chunk < j.First+j.Count && chunk < len(l.Plan.Chunks); chunk++ {
+				_, err := fs.Stat(grid, filepath.ToSlash(startsPath(path.Join(dir, e.Name()), chunk)))
+				for _, id := range l.Plan.Chunks[chunk] {
+					if delete(points, id); errors.Is(err, fs.ErrNotExist) {
+						points[id] = j.ID
+					}
+				}
+			}
+		}
+	}
+	return points, nil
 }
 
 // Queue asks squeue for the tasks of launches. An error means that squeue gave no answer, so nothing is known.

@@ -270,6 +270,38 @@ func TestLaunchesWithDamagedJobs(t *testing.T) {
 }
 
 // Slurm drops a backslash from the name of a log, and the output of the task is lost.
+// The points of accepted chunks wait until their task begins; what cannot be read has none.
+func TestWaiting(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string, path ...string) {
+		t.Helper()
+		name := filepath.Join(append([]string{dir, "launches"}, path...)...)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(want map[string]string) {
+		t.Helper()
+		got, err := Waiting(os.DirFS(dir))
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v %s", err, diff)
+		}
+	}
+	want(nil)
+	write(`{"name": "x", "chunks": [["a", "b"], ["c"], ["d"]], "arrays": [{"first": 0, "count": 3}]}`, "0001", "plan.json")
+	want(map[string]string{}) // not accepted yet
+	write(`[{"job": "7", "first": 0, "count": 2}]`, "0001", "jobs.json")
+	want(map[string]string{"a": "7", "b": "7", "c": "7"})
+	write("now host 7_0\n", "0001", "starts", filepath.Base(startsPath("", 0)))
+	want(map[string]string{"c": "7"})
+	write(`{"name": "y", "chunks": [["a"]], "arrays": [{"first": 0, "count": 1}]}`, "0002", "plan.json")
+	write(`[{"job": "8", "first": 0, "count": 1}]`, "0002", "jobs.json") // again
+	want(map[string]string{"a": "8", "c": "7"})
+	write(`[{"job": "9", "first": -5, "count": 9223372036854775807}]`, "0003", "jobs.json")
+	write(`{"chunks": [["z"]`, "0003", "plan.json")
+	want(map[string]string{"a": "8", "c": "7"})
+}
+
 func TestSubmitBesideABackslash(t *testing.T) {
 	fake(t, map[string]string{"scontrol": config4, "sbatch": "echo 41"})
 	dir := filepath.Join(t.TempDir(), `a\b`)

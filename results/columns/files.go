@@ -33,6 +33,7 @@ func Files() []File {
 		{"plan*.json", "the networks of a grid, and the command that asked for them", []string{"grid.Plan"}},
 		{"journal/*.jsonl", "what a process did in a grid", []string{"grid.entry"}},
 		{"progress/*.json", "what a process is doing in a grid", []string{"grid.Progress"}},
+		{"progress.json", "how far an unfinished experiment is", []string{"dynamics.Told"}},
 		{"slopes.*", "a row for each network, layer and signature: quantal analyze", []string{"analysis.SignatureSlope"}},
 		{"converged.*", "a row for each layer of a converged network", []string{"analysis.ConvergedRow"}},
 		{"deciles.*", "a row for each tenth of the synapses of a layer", []string{"analysis.DecileRow"}},

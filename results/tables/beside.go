@@ -64,14 +64,16 @@ func SideBySide(list []Beside) (figures []NamedFigure, err error) {
 	}
 	var names []string
 	var values [][]float64
+	noisy := false
 	for _, n := range list {
-		if n.Checkpoint == nil || n.Checkpoint.Layout.Sharing == kernels.NoNoise {
-			continue
+		var layers [][]float64
+		if n.Checkpoint != nil && n.Checkpoint.Layout.Sharing != kernels.NoNoise {
+			_, layers = SigmaLayers(n.Checkpoint)
+			noisy = true
 		}
-		_, layers := SigmaLayers(n.Checkpoint)
 		names, values = append(names, n.Label), append(values, slices.Concat(layers...))
 	}
-	if len(names) > 0 {
+	if noisy {
 		p, err := LogDistribution("Standard deviation σ of a weight", names, values)
 		if err != nil {
 			return nil, err

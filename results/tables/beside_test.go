@@ -55,6 +55,16 @@ func TestSideBySide(t *testing.T) {
 			}
 		}
 	}
+	// In all panels a network has one colour, wherever those without noise are.
+	figures, err = SideBySide([]Beside{list[2], list[0], list[1]})
+	check(t, err)
+	sigma, accuracy := figures[1].Blocks[0].Rows[0][0], figures[0].Blocks[0].Rows[0][0]
+	for _, name := range []string{"first", "second"} {
+		s, a := curvesOf(sigma, name), curvesOf(accuracy, name)
+		if len(s) != 1 || len(a) != 1 || s[0].Color != a[0].Color {
+			t.Errorf("%s: sigma %+v, accuracy %+v", name, s, a)
+		}
+	}
 	if only, err := SideBySide(list[2:]); err == nil {
 		t.Errorf("nothing to show, but %v", only)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -34,52 +33,12 @@ func (e *ChoiceError) Error() string { return e.Choice + " " + e.Reason }
 
 // charted is a table to draw.
 type charted struct {
-	names    []string
-	at       map[string]int // of each column
-	rows     []chartedRow
+	Table
 	file     string   // where its columns are explained
-	settings []string // its columns that say which network a row is of
 	x        string   // unless it is chosen or follows from what varies
 	y        []string // unless it is chosen
+	constant []string // settings without a column
 	note     string
-}
-
-// chartedRow is the cells of a row: their texts for people, empty if there is no value, and numbers, NaN if it is none.
-type chartedRow struct {
-	texts   []string
-	numbers []float64
-}
-
-func newCharted(t table) charted {
-	c := charted{names: t.names, at: map[string]int{}}
-	for i, name := range t.names {
-		c.at[name] = i
-	}
-	for _, row := range t.rows {
-		r := chartedRow{make([]string, len(row)), make([]float64, len(row))}
-		for i, cell := range row {
-			r.texts[i], r.numbers[i] = csvField(cell), math.NaN()
-			if v, err := strconv.ParseFloat(r.texts[i], 64); err == nil {
-				r.texts[i], r.numbers[i] = number("%.6g", v), v
-			}
-		}
-		c.rows = append(c.rows, r)
-	}
-	return c
-}
-
-// joinLayers puts what layers have each, as in c_layers, in the place of the number for all of them.
-func (t *charted) joinLayers() {
-	t.settings = slices.DeleteFunc(t.settings, func(name string) bool {
-		own, in := strings.CutSuffix(name, "_layers")
-		to, there := t.at[own]
-		for _, row := range t.rows {
-			if text := t.text(row, name); in && there && text != "" && row.texts[to] == "" {
-				row.texts[to] = text
-			}
-		}
-		return in && there
-	})
 }
 
 // Chart draws the figures of networks over whatever varies: means over seeds, with 95 % intervals. What varies besides
@@ -90,20 +49,16 @@ func (g *Grid) Chart(c Chart) ([]NamedFigure, error) {
 	if len(done) == 0 {
 		return nil, fmt.Errorf("tables: %s: %w", g.Dir, g.nothingToDraw())
 	}
-	t, err := tableOf(done, func(r store.Record) (row []cell) {
-		for _, c := range recordRow(r) {
-			row = append(row, inLayers(c)...)
+	var rows []Row
+	for _, r := range done {
+		row, err := NewRow(r)
+		if err != nil {
+			return nil, err
 		}
-		return row
-	})
-	if err != nil {
-		return nil, err
+		rows = append(rows, row)
 	}
-	of := newCharted(t)
-	of.file, of.settings, of.note = tableCSVName, pointTable{done}.settings(), g.remark()
-	of.joinLayers()
-	of.y = []string{"accuracy_sampled", "sigma_rms", "objective"}
-	figures, err := of.draw(c)
+	figures, err := charted{Table: NewTable(rows), file: tableCSVName, note: g.remark(),
+		y: []string{"accuracy_sampled", "sigma_rms", "objective"}}.draw(c)
 	if err != nil {
 		return nil, fmt.Errorf("tables: %s: %w", g.Dir, err)
 	}
@@ -122,9 +77,20 @@ func ChartCurves(curves []Curve, c Chart) ([]NamedFigure, error) {
 			tested = max(tested, e.TestExamples)
 		}
 	}
-	of := newCharted(t)
-	of.file, of.x, of.y = curvesName+".csv", "epoch", []string{"accuracy_sampled", "nll", "sigma_rms", "objective"}
-	of.settings = settingNames(curves, func(c Curve) store.Settings { return c.Settings })
+	settings := settingNames(curves, func(c Curve) store.Settings { return c.Settings })
+	first := Row{settings: len(slices.DeleteFunc(slices.Clone(t.names), func(name string) bool {
+		return !slices.Contains(settings, name)
+	}))}
+	var rows []Row
+	for _, values := range t.rows {
+		row := first
+		for i, name := range t.names {
+			row.add(name, values[i])
+		}
+		rows = append(rows, row)
+	}
+	of := charted{Table: NewTable(rows), file: curvesName + ".csv", x: "epoch", constant: settings,
+		y: []string{"accuracy_sampled", "nll", "sigma_rms", "objective"}}
 	if tested > 0 {
 		of.note = fmt.Sprintf("Accuracies are of the first %d test examples.", tested)
 	}
@@ -136,31 +102,30 @@ func ChartCurves(curves []Curve, c Chart) ([]NamedFigure, error) {
 }
 
 // check reports whether there is the column that a choice names.
+func (t Table) check(choice, name string) error {
+	if _, there := t.at[name]; there {
+		return nil
+	}
+	return &ChoiceError{choice, fmt.Sprintf("%s: there is no column of this name%s", name, nearest.Hint(name, t.Columns))}
+}
+
 func (t charted) check(choice, name string) error {
 	switch _, there := t.at[name]; {
 	case there:
 		return nil
-	case slices.Contains(t.settings, name):
+	case slices.Contains(t.constant, name):
 		return &ChoiceError{choice, name + ": it does not vary"}
 	}
 	return &ChoiceError{choice, fmt.Sprintf("%s: %s has no column of this name%s", name, t.file,
-		nearest.Hint(name, t.names))}
-}
-
-// text is a cell; empty without the column.
-func (t charted) text(row chartedRow, name string) string {
-	if at, there := t.at[name]; there {
-		return row.texts[at]
-	}
-	return ""
+		nearest.Hint(name, t.Columns))}
 }
 
 // values are the different values of a column in the order of rows, or, if all are numbers, ascending; without empty
 // ones.
-func (t charted) values(name string) (list []string, numbers bool) {
+func (t Table) values(name string) (list []string, numbers bool) {
 	at, there := t.at[name]
 	of := map[string]float64{"": 0}
-	for _, row := range t.rows {
+	for _, row := range t.Rows {
 		if !there {
 			break
 		}
@@ -196,11 +161,12 @@ func (t charted) where(conditions []string) (charted, error) {
 				return v == value || err1 == nil && err2 == nil && sameValue(x, y)
 			})
 			if same < 0 {
-				return t, &ChoiceError{"where", fmt.Sprintf("%s=%s: want one of %s", name, value, strings.Join(there, ", "))}
+				return t, &ChoiceError{"where", fmt.Sprintf("%s=%s: want one of %s", name, value,
+					strings.Join(shownValues(there), ", "))}
 			}
 			wanted[there[same]] = true
 		}
-		t.rows = slices.DeleteFunc(slices.Clone(t.rows), func(row chartedRow) bool { return !wanted[t.text(row, name)] })
+		t.Rows = slices.DeleteFunc(slices.Clone(t.Rows), func(row Row) bool { return !wanted[t.Text(row, name)] })
 	}
 	return t, nil
 }
@@ -303,7 +269,7 @@ func (t charted) expand(asked []string) (list []string, err error) {
 	for _, name := range append(asked, t.y[:len(t.y)*map[bool]int{true: 0, false: 1}[given]]...) {
 		name = strings.TrimSpace(name)
 		found := false
-		for _, column := range t.names {
+		for _, column := range t.Columns {
 			layer, inLayers := strings.CutPrefix(column, name+"_")
 			_, err := strconv.Atoi(layer)
 			if column == name || inLayers && err == nil {
@@ -323,7 +289,7 @@ func (t charted) expand(asked []string) (list []string, err error) {
 // kind is the rows whose networks have the same settings, other than the axis, the series and the seed.
 type kind struct {
 	about string
-	rows  []chartedRow
+	rows  []Row
 }
 
 // kinds divides the rows by settings. A network that has no value of some, as one without noise has no c, is in each
@@ -339,12 +305,12 @@ func (t charted) kinds(settings []string) (list []kind) {
 		return true
 	}
 	for _, whole := range []bool{true, false} {
-		for _, row := range t.rows {
+		for _, row := range t.Rows {
 			var own, parts []string
 			for _, name := range settings {
-				text := t.text(row, name)
+				text := t.Text(row, name)
 				if own = append(own, text); text != "" {
-					parts = append(parts, title(name)+" "+text)
+					parts = append(parts, settingLabel(name, text))
 				}
 			}
 			if (len(parts) == len(settings)) != whole {
@@ -357,7 +323,7 @@ func (t charted) kinds(settings []string) (list []kind) {
 				}
 			}
 			if !found {
-				list, texts = append(list, kind{strings.Join(parts, ", "), []chartedRow{row}}), append(texts, own)
+				list, texts = append(list, kind{strings.Join(parts, ", "), []Row{row}}), append(texts, own)
 			}
 		}
 	}
@@ -376,7 +342,7 @@ func (t charted) sheets(x, by string, y, rest []string) ([]NamedFigure, error) {
 	panels = slices.DeleteFunc(panels, func(k kind) bool {
 		places := map[string]bool{}
 		for _, row := range k.rows {
-			places[t.text(row, x)] = true
+			places[t.Text(row, x)] = true
 		}
 		if delete(places, ""); len(places) < 2 {
 			single++
@@ -393,17 +359,19 @@ func (t charted) sheets(x, by string, y, rest []string) ([]NamedFigure, error) {
 	var figures []NamedFigure
 	for chunk := range slices.Chunk(panels, perFigure) {
 		block := draw.Block{RowHeight: high, Shared: true}
+		d := drawing{x: x, few: math.MaxInt}
 		if by != "" {
+			d.by = []string{by}
 			values, _ := t.values(by)
 			for _, v := range values {
-				block.Key = append(block.Key, seriesLabel(by, v))
+				block.Key = append(block.Key, seriesLabel(d.by, []string{v}))
 			}
 		}
-		few, many := math.MaxInt, 0
 		for j, name := range y {
 			var row []draw.Panel
 			for i, k := range chunk {
-				p := t.panel(k.rows, x, name, by, &few, &many)
+				d.y = name
+				p := t.panel(k.rows, &d)
 				if i == 0 {
 					p.Letter = draw.Letter(j)
 				}
@@ -423,7 +391,7 @@ func (t charted) sheets(x, by string, y, rest []string) ([]NamedFigure, error) {
 		if err != nil {
 			return nil, err
 		}
-		figure.Note = strings.TrimSpace(seedNote(few, many) + " " + t.note)
+		figure.Note = strings.TrimSpace(seedNote(d.few, d.many) + " " + t.note)
 		if single > 0 {
 			figure.Note += fmt.Sprintf(" %s of networks without another %s %s not drawn.", count(single, "kind"), title(x),
 				isAre(single))
@@ -457,69 +425,145 @@ func seedNote(few, many int) string {
 	return ""
 }
 
-// panel draws y over x of some rows, and notes how many seeds a point has. A network without a value of x is a level.
-func (t charted) panel(rows []chartedRow, x, y, by string, few, many *int) draw.Panel {
-	places, numeric := t.values(x)
-	numeric = numeric && x != "seed"
-	p := draw.Panel{X: axisOf(x), Y: axisOf(y)}
-	scale := 1.0
-	if strings.Contains(y, "accuracy") {
-		scale = 100
-	}
-	series := []string{""}
-	if by != "" {
-		series, _ = t.values(by)
-		if slices.ContainsFunc(rows, func(row chartedRow) bool { return t.text(row, by) == "" }) {
-			series = append(series, "")
+// drawing is what a panel shows.
+type drawing struct {
+	x, y string
+	by   []string // each combination of their values is a series
+	each bool     // every network has a mark; otherwise means have, and intervals around them
+
+	few, many int        // seeds behind a mean
+	ids       [][]string // of the networks in each layer
+}
+
+// combinations lists those of the values of settings that rows have, in the order of the values.
+func (t Table) combinations(by []string) (list [][]string) {
+	places := make([]map[string]int, len(by))
+	for i, name := range by {
+		values, _ := t.values(name)
+		places[i] = map[string]int{"": len(values)}
+		for at, v := range values {
+			places[i][v] = at
 		}
 	}
-	at := func(text string) float64 {
-		if numeric {
-			v, _ := strconv.ParseFloat(text, 64)
-			return v
+	seen := map[string]bool{}
+	for _, row := range t.Rows {
+		own := t.texts(row, by)
+		if key := strings.Join(own, "\x00"); !seen[key] {
+			seen[key], list = true, append(list, own)
 		}
-		return float64(slices.Index(places, text))
 	}
-	least, most, lowest, highest := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
-	for i, value := range series {
-		samples := map[string][]float64{}
-		for _, row := range rows {
-			if v := scale * row.numbers[t.at[y]]; finite(v) && (by == "" || t.text(row, by) == value) {
-				samples[t.text(row, x)] = append(samples[t.text(row, x)], v)
-				least, most = min(least, v), max(most, v)
+	slices.SortFunc(list, func(a, b []string) int {
+		for i := range by {
+			if c := cmp.Compare(places[i][a[i]], places[i][b[i]]); c != 0 {
+				return c
 			}
 		}
-		look := seriesLook(by, value, i, len(series))
-		if level, ok := samples[""]; ok {
-			label := cmp.Or(look.Label, "all") + ", no " + title(x)
-			p.Layers = append(p.Layers, draw.Level{Label: label, Y: NewInterval(level).Mean})
-			delete(samples, "")
+		return 0
+	})
+	return list
+}
+
+func (t Table) texts(row Row, names []string) (list []string) {
+	for _, name := range names {
+		list = append(list, t.Text(row, name))
+	}
+	return list
+}
+
+// panel draws y over x of some rows, and notes how many seeds a mean has. Of a setting, a network without a value of x
+// is a level. How a series looks depends on all rows of the table.
+func (t Table) panel(rows []Row, d *drawing) (p draw.Panel) {
+	places, numeric := t.values(d.x)
+	numeric = numeric && d.x != "seed"
+	measured := !slices.Contains(t.settings, d.x)
+	var scaleX, scaleY float64
+	p.X, scaleX = scaled(d.x)
+	p.Y, scaleY = scaled(d.y)
+	place := map[string]float64{}
+	for i, text := range places {
+		place[text] = float64(i)
+	}
+	at := func(row Row) float64 {
+		if numeric {
+			return scaleX * t.number(row, d.x)
 		}
-		found := slices.SortedFunc(maps.Keys(samples), func(a, b string) int { return cmp.Compare(at(a), at(b)) })
-		for _, place := range found {
-			m := NewInterval(samples[place])
-			*few, *many = min(*few, m.N), max(*many, m.N)
-			lowest, highest = min(lowest, at(place)), max(highest, at(place))
-			look.X, look.Y = append(look.X, at(place)), append(look.Y, m.Mean)
+		if v, there := place[t.Text(row, d.x)]; there {
+			return v
+		}
+		return math.NaN()
+	}
+	own := map[string][]Row{}
+	x, y := newSpan(), newSpan()
+	for _, row := range rows {
+		key := strings.Join(t.texts(row, d.by), "\x00")
+		if v := scaleY * t.number(row, d.y); finite(v) {
+			own[key] = append(own[key], row)
+			y.add(v)
+			x.add(at(row))
+		} else if d.each && !measured {
+			x.add(at(row)) // of one to come
+		}
+	}
+	list := t.combinations(d.by)
+	for i, values := range list {
+		rows := own[strings.Join(values, "\x00")]
+		slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(at(a), at(b)) })
+		var samples [][]float64
+		look := seriesLook(d.by, values, i, len(list))
+		marks := draw.Points{Label: look.Label, Color: look.Color, Pale: look.Pale, Mark: look.Mark, Small: len(rows) > 100}
+		var level []float64
+		var ids []string
+		for _, row := range rows {
+			vx, vy := at(row), scaleY*t.number(row, d.y)
+			if math.IsNaN(vx) {
+				level = append(level, vy)
+				continue
+			}
+			marks.X, marks.Y, ids = append(marks.X, vx), append(marks.Y, vy), append(ids, row.ID)
+			if n := len(look.X); n == 0 || look.X[n-1] != vx {
+				look.X, samples = append(look.X, vx), append(samples, nil)
+			}
+			samples[len(samples)-1] = append(samples[len(samples)-1], vy)
+		}
+		if len(level) > 0 && !measured {
+			label := cmp.Or(look.Label, "all") + ", no " + title(d.x)
+			p.Layers, d.ids = append(p.Layers, draw.Level{Label: label, Y: NewInterval(level).Mean}), append(d.ids, nil)
+		}
+		for _, s := range samples {
+			m := NewInterval(s)
+			d.few, d.many = min(d.few, m.N), max(d.many, m.N)
+			look.Y = append(look.Y, m.Mean)
 			look.Low, look.High = append(look.Low, m.Mean-m.HalfWidth), append(look.High, m.Mean+m.HalfWidth)
 		}
 		const crowded = 30
 		if len(look.X) > crowded {
 			look.Mark = 0
 		}
+		line := numeric && !(d.each && measured)
+		if d.each {
+			look.Low, look.High, look.Mark = nil, nil, 0
+			if line {
+				marks.Label = ""
+			}
+		}
 		switch {
-		case numeric && len(look.X) > 0:
-			p.Layers = append(p.Layers, look)
-		case !numeric:
+		case line && len(look.X) > 0:
+			p.Layers, d.ids = append(p.Layers, look), append(d.ids, nil)
+		case !d.each:
 			for k := range look.X { // categories have no order to join them in
 				one := look
 				one.X, one.Y, one.Low, one.High = look.X[k:k+1], look.Y[k:k+1], look.Low[k:k+1], look.High[k:k+1]
 				p.Layers = append(p.Layers, one)
 			}
 		}
+		if d.each && len(marks.X) > 0 {
+			p.Layers, d.ids = append(p.Layers, marks), append(d.ids, ids)
+		}
 	}
-	p.Y.Log = p.Y.Log && least >= 0 && most > 0 // a sigma of 0 has no place
-	p.X.Log = lowest > 0 && (p.X.Log || numeric && !p.X.Whole && highest >= 10*lowest)
+	p.X.Log, p.Y.Log = x.log(p.X, !measured && numeric), y.log(p.Y, slices.Contains(t.settings, d.y))
+	if d.each && !measured && x.low < x.high && !(p.X.Log && x.low == 0) { // the axis stays while networks finish
+		p.X.Min, p.X.Max = x.around(p.X.Log)
+	}
 	if !numeric {
 		for i, text := range places {
 			p.X.Names = append(p.X.Names, draw.Name{At: float64(i), Text: short(text)})
@@ -530,32 +574,76 @@ func (t charted) panel(rows []chartedRow, x, y, by string, few, many *int) draw.
 	return p
 }
 
-func seriesLabel(by, value string) string {
-	if by == "noise" {
-		return value
+// span is the range of values.
+type span struct{ low, high float64 }
+
+func newSpan() span { return span{math.Inf(1), math.Inf(-1)} }
+
+func (s *span) add(v float64) {
+	if finite(v) {
+		s.low, s.high = min(s.low, v), max(s.high, v)
 	}
-	return title(by) + " " + cmp.Or(value, "none")
 }
 
-// seriesLook is how series i of n is drawn: noise as in other figures, a few in colours of their own, many in shades,
-// of which the key has some.
-func seriesLook(by, value string, i, n int) draw.Curve {
+// log reports whether an axis is logarithmic: if what it shows usually is, where a sigma of 0 has no place, or if
+// values of a setting are tenfold apart.
+func (s span) log(a draw.Axis, setting bool) bool {
+	return a.Log && s.low >= 0 && s.high > 0 || setting && !a.Whole && s.low > 0 && s.high >= 10*s.low
+}
+
+// around is the span with room for marks.
+func (s span) around(log bool) (low, high float64) {
+	const room = 0.04
+	if log {
+		f := math.Pow(s.high/s.low, room)
+		return s.low / f, s.high * f
+	}
+	return s.low - room*(s.high-s.low), s.high + room*(s.high-s.low)
+}
+
+// shownValues are values with as many digits as tell settings apart.
+func shownValues(values []string) (list []string) {
+	for _, v := range values {
+		list = append(list, shortNumber(v, 6))
+	}
+	return list
+}
+
+func settingLabel(name, value string) string {
+	return strings.TrimSuffix(title(name), "_value") + " " + shortNumber(cmp.Or(value, "none"), 6)
+}
+
+// seriesLabel names a combination of values of settings.
+func seriesLabel(by, values []string) string {
+	var parts []string
+	for i, name := range by {
+		switch {
+		case name == "noise", name == folderColumn:
+			parts = append(parts, values[i])
+		case values[i] != "" || len(by) == 1:
+			parts = append(parts, settingLabel(name, values[i]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// seriesLook is how series i of n is drawn: noise as in other figures, a few in colours of their own, many values of
+// one setting in shades, of which the key has some.
+func seriesLook(by, values []string, i, n int) draw.Curve {
 	const few, inKey = 6, 6
 	look := draw.Series(i)
-	look.Small, look.Mark = true, draw.Dot
+	look.Small, look.Mark, look.Label = true, draw.Dot, seriesLabel(by, values)
 	switch {
-	case by == "":
-		return look
-	case by == "noise":
-		look.Color, look.Mark, _ = lookOf(value)
+	case len(by) != 1:
+	case by[0] == "noise":
+		look.Color, look.Mark, _ = lookOf(values[0])
 		look.Dashed = false
 	case n > few:
 		look.Color, look.Dashed, look.Pale = draw.Blue, false, 0.8*(1-float64(i)/float64(n-1))
 		if every := (n + inKey - 2) / (inKey - 1); i%every != 0 && i != n-1 {
-			return look
+			look.Label = ""
 		}
 	}
-	look.Label = seriesLabel(by, value)
 	return look
 }
 

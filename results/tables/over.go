@@ -1,7 +1,6 @@
 package tables
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -13,205 +12,238 @@ import (
 	"quantal/results/store"
 )
 
-// Row is a row of table.csv by its columns: each value as JSON, null where there is none. Of a list, such as
-// sigma_rms_layers, there is also each number in a column of its own, sigma_rms_layers_1.
+// Row is a row of a table by its columns: for each a text, in which numbers read back the same, empty if there is no
+// value, and a number, NaN if it is none. Of a list, such as sigma_rms_layers, each number has a column of its own,
+// sigma_rms_layers_1.
 type Row struct {
 	ID       string
-	Columns  []string // in their order
-	Settings int      // so many of them, the first ones after id, are settings
-	Values   map[string]string
+	Settings store.Settings
+	columns  []string // in their order
+	settings int      // so many of them, the first ones after id, are settings
+	texts    []string
+	numbers  []float64
 }
 
-// NewRow is the row of a record.
+// NewRow is the row of table.csv of a record.
 func NewRow(r store.Record) (Row, error) {
-	row := Row{ID: r.ID, Values: map[string]string{}}
-	add := func(name string, value any) error {
-		text, err := store.EncodeJSON(value)
-		row.Columns, row.Values[name] = append(row.Columns, name), string(text)
-		return err
-	}
-	row.Settings = len(settingCells(r.Settings))
-	for _, c := range recordRow(r) {
-		cells := inLayers(c)
-		if _, list := c.value.([]float64); list {
-			cells = append([]cell{c}, cells...)
-		}
-		for _, c := range cells {
-			if err := add(c.name, c.value); err != nil {
+	row := Row{ID: r.ID, Settings: r.Settings, settings: len(settingCells(r.Settings))}
+	for _, listed := range recordRow(r) {
+		for _, c := range inLayers(listed) {
+			text, err := store.EncodeJSON(c.value)
+			if err != nil {
 				return row, err
 			}
+			row.add(c.name, string(text))
 		}
 	}
 	return row, nil
 }
 
-// number is the value of a column; NaN if there is none.
-func (r Row) number(column string) float64 {
-	if v, err := strconv.ParseFloat(r.Values[column], 64); err == nil {
-		return v
+// add adds a column with a value as JSON.
+func (r *Row) add(name, value string) {
+	text, v := plainText(value), math.NaN()
+	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		v = n
 	}
-	return math.NaN()
+	r.columns, r.texts, r.numbers = append(r.columns, name), append(r.texts, text), append(r.numbers, v)
 }
 
-// Text is the value of a column for people; empty if there is none.
-func (r Row) Text(column string) string {
-	text := r.Values[column]
+// folderColumn says in which folder a network is, where they are from several.
+const folderColumn = "folder"
+
+// In is the row with a first setting that says in which folder it is.
+func (r Row) In(folder string) Row {
+	r.columns = slices.Insert(slices.Clone(r.columns), 1, folderColumn)
+	r.texts = slices.Insert(slices.Clone(r.texts), 1, folder)
+	r.numbers, r.settings = slices.Insert(slices.Clone(r.numbers), 1, math.NaN()), r.settings+1
+	return r
+}
+
+// plainText is a value in JSON for people.
+func plainText(value string) string {
 	var s string
 	switch {
-	case text == null:
+	case value == null:
 		return ""
-	case json.Unmarshal([]byte(text), &s) == nil:
+	case strings.HasPrefix(value, `"`) && json.Unmarshal([]byte(value), &s) == nil:
 		return s
 	}
-	return text
+	return value
 }
 
-// isSetting reports whether a column of the row is a setting.
-func (r Row) isSetting(column string) bool {
-	at := slices.Index(r.Columns, column)
-	return at > 0 && at <= r.Settings
-}
-
-// Table is rows side by side.
+// Table is rows side by side. A number in which layers differ, as c_layers says, has its text in the column c.
 type Table struct {
-	Rows    []Row
 	Columns []string // of any row, in their order
-	numbers map[string]int
-	texts   map[string]map[string]bool
+	Rows    []Row    // with texts and numbers of all Columns
+
+	at       map[string]int // of each column
+	settings []string
 }
 
 // NewTable puts rows side by side.
 func NewTable(rows []Row) Table {
-	t := Table{Rows: rows, numbers: map[string]int{}, texts: map[string]map[string]bool{}}
+	t := Table{at: map[string]int{}}
+	var last []string
+	settings := map[string]bool{}
 	for _, r := range rows {
+		if slices.Equal(r.columns, last) {
+			continue
+		}
+		last = r.columns
 		at := 0
-		for _, name := range r.Columns {
-			if t.texts[name] == nil {
-				t.texts[name] = map[string]bool{}
+		for i, name := range r.columns {
+			switch place := slices.Index(t.Columns, name); place {
+			case -1:
 				t.Columns = slices.Insert(t.Columns, at, name)
 				at++
-			} else if at < len(t.Columns) && t.Columns[at] == name {
-				at++
-			} else {
-				at = slices.Index(t.Columns, name) + 1
+			default:
+				at = place + 1
 			}
-			t.texts[name][r.Values[name]] = true
-			if !math.IsNaN(r.number(name)) {
-				t.numbers[name]++
+			settings[name] = settings[name] || i > 0 && i <= r.settings
+		}
+	}
+	layered, ownSettings := false, 0
+	for i, name := range t.Columns {
+		if settings[name] {
+			ownSettings++
+		}
+		t.at[name] = i
+		own, inLayers := strings.CutSuffix(name, "_layers")
+		_, there := t.at[own]
+		layered = layered || inLayers && there && settings[name]
+		if settings[name] && name != setColumn && !(inLayers && there) { // which others say
+			t.settings = append(t.settings, name)
+		}
+	}
+	for _, r := range rows {
+		if !layered && slices.Equal(r.columns, t.Columns) {
+			t.Rows = append(t.Rows, r)
+			continue
+		}
+		all := Row{ID: r.ID, Settings: r.Settings, columns: t.Columns, settings: ownSettings,
+			texts: make([]string, len(t.Columns)), numbers: make([]float64, len(t.Columns))}
+		for i := range all.numbers {
+			all.numbers[i] = math.NaN()
+		}
+		for i, name := range r.columns {
+			all.texts[t.at[name]], all.numbers[t.at[name]] = r.texts[i], r.numbers[i]
+		}
+		for i, name := range r.columns {
+			if own, ok := strings.CutSuffix(name, "_layers"); ok && r.texts[i] != "" && settings[name] {
+				if to, there := t.at[own]; there && all.texts[to] == "" {
+					all.texts[to] = r.texts[i]
+				}
 			}
 		}
+		t.Rows = append(t.Rows, all)
 	}
 	return t
 }
 
-// Numeric lists the columns that have numbers, which axes may show.
-func (t Table) Numeric() []string {
-	return slices.DeleteFunc(slices.Clone(t.Columns), func(name string) bool { return t.numbers[name] == 0 })
+// Text is what a row has in a column; empty if there is no value.
+func (t Table) Text(r Row, column string) string {
+	if at, there := t.at[column]; there {
+		return r.texts[at]
+	}
+	return ""
 }
 
-// Varying lists the settings in which the rows differ.
-func (t Table) Varying() (names []string) {
-	for _, name := range t.Columns {
-		said := name == setColumn || name == "rho" && t.texts["rho_value"] != nil && t.differ("rho_value") // by another one
-		if t.isSetting(name) && t.differ(name) && !said {
+// number is what a row has in a column; NaN if there is no number.
+func (t Table) number(r Row, column string) float64 {
+	if at, there := t.at[column]; there {
+		return r.numbers[at]
+	}
+	return math.NaN()
+}
+
+// Numeric lists the columns that have numbers, which axes may show.
+func (t Table) Numeric() (names []string) {
+	for i, name := range t.Columns {
+		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.numbers[i] == r.numbers[i] }) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-func (t Table) isSetting(name string) bool {
-	return slices.ContainsFunc(t.Rows, func(r Row) bool { return r.isSetting(name) })
+// Settings lists the columns that say which network a row is of.
+func (t Table) Settings() []string { return t.settings }
+
+// Varying lists the settings in which the rows differ.
+func (t Table) Varying() (names []string) {
+	differ := func(name string) bool {
+		at, there := t.at[name]
+		return there && slices.ContainsFunc(t.Rows, func(r Row) bool { return r.texts[at] != t.Rows[0].texts[at] })
+	}
+	for _, name := range t.settings {
+		if differ(name) && !(name == "rho" && differ("rho_value")) { // which says it
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
-// differ reports whether rows have different values in a column, or only some have one.
-func (t Table) differ(name string) bool {
-	return len(t.texts[name]) > 1 ||
-		slices.ContainsFunc(t.Rows, func(r Row) bool { _, there := r.Values[name]; return !there })
+// Range says for people which values a column has: 0.1, 1; or 30 values, 0.001 to 100.
+func (t Table) Range(column string) string {
+	const few = 3
+	values, numbers := t.values(column)
+	list := shownValues(values)
+	switch n := len(list); {
+	case n <= few:
+		return strings.Join(list, ", ")
+	case numbers:
+		return fmt.Sprintf("%d values, %s to %s", n, list[0], list[n-1])
+	default:
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:few], ", "), n-few)
+	}
 }
 
 // Over draws a column over another: a mark for each row, and where x is a setting a line through the means of rows with
-// one x. By is the settings that make a series of their own, Varying without x and seed if it is nil. IDs are those of
-// the rows of each layer; none of a line of means.
+// one x. By is the settings that make a series of their own; if it is nil, those with several values, without x and
+// seed. IDs are those of the rows of each layer; none of a line of means. Series and the axis of a setting are those of
+// all rows, also of those that have no y yet.
 func (t Table) Over(x, y string, by []string) (p draw.Panel, ids [][]string, err error) {
-	for _, name := range append([]string{x, y}, by...) {
-		if t.texts[name] == nil {
-			return p, nil, fmt.Errorf("tables: there is no column %q", name)
+	for name, column := range map[string]string{"x": x, "y": y} {
+		if err := t.check(name, column); err != nil {
+			return p, nil, err
+		}
+	}
+	for _, name := range by {
+		if err := t.check("by", name); err != nil {
+			return p, nil, err
 		}
 	}
 	if by == nil {
-		by = slices.DeleteFunc(t.Varying(), func(name string) bool { return name == x || name == "seed" })
-	}
-	type series struct {
-		label string
-		rows  []Row
-	}
-	var list []*series
-	at := map[string]*series{}
-	var scale [2]float64
-	p.X, scale[0] = scaled(x)
-	p.Y, scale[1] = scaled(y)
-	low, high := [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(-1), math.Inf(-1)}
-	for _, r := range t.Rows {
-		place := [2]float64{scale[0] * r.number(x), scale[1] * r.number(y)}
-		if math.IsNaN(place[0] + place[1]) {
-			continue
-		}
-		for i, v := range place {
-			low[i], high[i] = min(low[i], v), max(high[i], v)
-		}
-		var parts []string
-		for _, name := range by {
-			if text := r.Text(name); name == "noise" {
-				parts = append(parts, text)
-			} else if text != "" {
-				parts = append(parts, strings.TrimSuffix(name, "_value")+" "+ShortNumber(text))
+		by = slices.DeleteFunc(t.Varying(), func(name string) bool {
+			values, _ := t.values(name)
+			return name == x || name == "seed" || len(values) < 2
+		})
+		if whole := len(t.combinations(by)); slices.Contains(by, folderColumn) { // which may say it all
+			for _, name := range slices.Clone(by) {
+				rest := slices.DeleteFunc(slices.Clone(by), func(other string) bool { return other == name })
+				if name != folderColumn && len(t.combinations(rest)) == whole {
+					by = rest
+				}
 			}
 		}
-		label := strings.Join(parts, ", ")
-		if at[label] == nil {
-			at[label] = &series{label: label}
-			list = append(list, at[label])
-		}
-		at[label].rows = append(at[label].rows, r)
 	}
-	if len(list) == 0 {
+	d := drawing{x: x, y: y, by: by, each: true}
+	p = t.panel(t.Rows, &d)
+	if len(p.Layers) == 0 {
 		return p, nil, store.Nothing("there is no network yet that has both " + x + " and " + y)
 	}
-	p.X.Log, p.Y.Log = low[0] > 0 && high[0] >= 10*low[0], low[1] > 0 && high[1] >= 100*low[1]
-	for i, s := range list {
-		slices.SortStableFunc(s.rows, func(a, b Row) int { return cmp.Compare(a.number(x), b.number(x)) })
-		look := draw.Series(i)
-		look.Label = s.label
-		marks := draw.Points{Color: look.Color, Mark: draw.Dot, Small: len(s.rows) > 100}
-		var of []string
-		n := 0
-		for _, r := range s.rows {
-			vx, vy := scale[0]*r.number(x), scale[1]*r.number(y)
-			marks.X, marks.Y, of = append(marks.X, vx), append(marks.Y, vy), append(of, r.ID)
-			if last := len(look.X) - 1; last >= 0 && look.X[last] == vx {
-				n++
-				look.Y[last] += (vy - look.Y[last]) / float64(n)
-			} else {
-				look.X, look.Y, n = append(look.X, vx), append(look.Y, vy), 1
-			}
-		}
-		if t.isSetting(x) {
-			p.Layers, ids = append(p.Layers, look), append(ids, nil)
-		} else {
-			marks.Label = s.label
-		}
-		p.Layers, ids = append(p.Layers, marks), append(ids, of)
-	}
-	return p, ids, nil
+	return p, d.ids, nil
 }
 
 // ShortNumber is a number with few digits, and other text as it is.
-func ShortNumber(text string) string {
-	if v, err := strconv.ParseFloat(text, 64); err == nil {
-		return strconv.FormatFloat(v, 'g', 4, 64)
+func ShortNumber(text string) string { return shortNumber(text, 4) }
+
+func shortNumber(text string, digits int) string {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return text
 	}
-	return text
+	return strconv.FormatFloat(v, 'g', digits, 64)
 }
 
 // Learned is a network with its learning curve.

@@ -64,8 +64,56 @@ func TestOver(t *testing.T) {
 	if _, _, err := table.Over("c", "accuracy_mean", nil); !errors.Is(err, store.ErrNothing) {
 		t.Errorf("of what nobody has measured: %v", err)
 	}
-	if _, _, err := table.Over("nonsense", "c", nil); err == nil || !strings.Contains(err.Error(), `"nonsense"`) {
+	_, _, err = table.Over("nonsense", "c", nil)
+	if err == nil || !strings.Contains(err.Error(), "x nonsense: there is no") {
 		t.Errorf("of no column: %v", err)
+	}
+}
+
+// While a grid fills in, series keep their colours and the axis its range, and networks without a value of the axis
+// are a level. Names are places along an axis.
+func TestOverFillsIn(t *testing.T) {
+	table := func(finished func(store.Record) bool) Table {
+		var rows []Row
+		for _, r := range recordstest.GridRecords([]float64{0.5, 2}, append(recordstest.BothNoises, "none"),
+			[]float64{0.1, 1, 10}, 2, func(r *store.Record) { r.AccuracySampled = 0.5 }) {
+			if !finished(r) {
+				r.Status, r.Outcome = "waiting", store.NoOutcome()
+			}
+			row, err := NewRow(r)
+			resultstest.Check(t, err)
+			rows = append(rows, row)
+		}
+		return NewTable(rows)
+	}
+	all, _, err := table(func(store.Record) bool { return true }).Over("c", "accuracy_sampled", nil)
+	resultstest.Check(t, err)
+	some, ids, err := table(func(r store.Record) bool {
+		return r.Noise == "homogeneous" && r.Rho == "2" && r.C == 1
+	}).Over("c", "accuracy_sampled", nil)
+	resultstest.Check(t, err)
+	line, full := some.Layers[0].(draw.Curve), curvesOf(all, "homogeneous, rho 2")
+	if len(some.Layers) != 2 || len(full) != 1 || line.Label != full[0].Label || line.Color != full[0].Color ||
+		len(ids[1]) != 2 {
+		t.Errorf("the only series is %+v, in the whole grid %+v", line, full)
+	}
+	if some.X.Min != all.X.Min || some.X.Max != all.X.Max || !(some.X.Min > 0 && some.X.Min < 0.1 && some.X.Max > 10) ||
+		!some.X.Log {
+		t.Errorf("axis from %g to %g, then from %g to %g", some.X.Min, some.X.Max, all.X.Min, all.X.Max)
+	}
+	levels := 0
+	for _, l := range all.Layers {
+		if _, ok := l.(draw.Level); ok {
+			levels++
+		}
+	}
+	if levels != 1 {
+		t.Errorf("%d levels of networks without noise, want 1", levels)
+	}
+	names, ids, err := table(func(store.Record) bool { return true }).Over("noise", "accuracy_sampled", []string{"c"})
+	resultstest.Check(t, err)
+	if len(names.X.Names) != 3 || names.X.Names[2].Text != "none" || len(ids[0]) != 8 {
+		t.Errorf("over names: %+v, %v", names.X, ids)
 	}
 }
 

@@ -36,15 +36,16 @@ func SigmaDistribution(c *store.Checkpoint, initial float64) (*draw.Figure, erro
 
 // LogDistribution draws how several lists of values are distributed, on a logarithmic axis with a label: each as a
 // histogram of log10 with area 1, or a vertical line if all are equal. Values that are not above zero or not finite are
-// left out, and the key says how many. Without any value left it returns an error.
+// left out, and the key says how many. A list without any has no part in it, and the others look as with it; without
+// any value left it returns an error.
 func LogDistribution(label string, names []string, values [][]float64) (draw.Panel, error) {
 	var layers []distribution
+	some := false
 	for i, name := range names {
-		if l := newDistribution(name, values[i]); len(l.logs) > 0 {
-			layers = append(layers, l)
-		}
+		layers = append(layers, newDistribution(name, values[i]))
+		some = some || len(layers[i].logs) > 0
 	}
-	if len(layers) == 0 {
+	if !some {
 		return draw.Panel{}, fmt.Errorf("tables: distribution of %s: every value is zero or not finite", label)
 	}
 	p := draw.Panel{X: draw.Axis{Label: label, Log: true}, Y: draw.Axis{Label: "Probability density (per decade)"}}
@@ -133,10 +134,13 @@ func bins(sorted []float64) int {
 // draw draws the layer, which is number i, up to a height; the later ones come after it.
 func (l distribution) draw(i int, later []distribution, top float64) []draw.Layer {
 	outline := draw.Series(i)
+	if len(l.logs) == 0 {
+		return nil
+	}
 	if len(l.density) == 0 {
 		// Of lines at the same place the later ones are thinner, so that all are visible.
 		for _, other := range later {
-			if len(other.density) == 0 && math.Abs(other.logs[0]-l.logs[0]) < 0.01 {
+			if len(other.density) == 0 && len(other.logs) > 0 && math.Abs(other.logs[0]-l.logs[0]) < 0.01 {
 				outline.Wider++
 			}
 		}

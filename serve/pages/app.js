@@ -58,6 +58,7 @@ function decades(ticks) {
     return shown.some(s => Math.abs(m - s) < 1e-6) && (wide < 8 || power % 2 === 0) ? v : null;
   });
 }
+const clean = label => label.replace(/[\^_]\{([^}]*)\}/g, "$1");
 const whole = [1, 10, 100, 1e3, 1e4, 1e5].flatMap(n => [n, 2 * n, 5 * n]); // between marks of an axis of counts
 const query = values => new URLSearchParams(Object.entries(values).filter(([, v]) => v !== undefined && v !== null)).toString();
 
@@ -186,21 +187,32 @@ class Plot {
     const color = name => css.getPropertyValue("--" + name).trim();
     const {x, y, series} = this.data;
     const axis = (a, side, marks = a.log ? {filter: (u, ticks) => decades(ticks)} : {}) => ({
-      label: a.label.replace(/[\^_]\{([^}]*)\}/g, "$1"), labelSize: 22, size: side ? 62 : 40, gap: 4, labelGap: 0,
+      label: clean(a.label), labelSize: 22, size: side ? 62 : 40, gap: 4, labelGap: 0,
       font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", stroke: color("ink"),
       grid: {stroke: color("line"), width: 1, ...marks}, ticks: {stroke: color("line"), width: 1, ...marks},
       values: (u, ticks) => ticks.map(short), ...marks, ...(a.whole ? {incrs: whole} : {}),
+      ...(a.names ? {splits: () => a.names.map(n => n.At), values: () => a.names.map(n => n.Text), filter: (u, ticks) => ticks} : {}),
     });
-    const scale = a => a.log ? {time: false, distr: 3, range: (u, low, high) => [low / 1.15, high * 1.15]}
-      : {time: false, range: (u, low, high) => uPlot.rangeNum(low, high, 0.06, false)};
+    const scale = a => {
+      const range = (u, low, high) => {
+        if (a.min !== a.max) return [a.min, a.max]; // it stays while points come
+        if (a.log) return [low / 1.15, high * 1.15];
+        if (a.most === 100 && high - low < 2) [low, high] = [(low + high) / 2 - 1, Math.min(100, (low + high) / 2 + 1)]; // hundredths of a percent look large
+        const [from, to] = uPlot.rangeNum(low, high, 0.06, false);
+        return [from, a.most && high <= a.most ? Math.min(to, a.most + (a.most - from) * 0.02) : to];
+      };
+      return a.log ? {time: false, distr: 3, range} : {time: false, range};
+    };
+    // A pale colour lets the page shine through.
+    const shade = s => color("c" + s.color).replace(/^#(.)(.)(.)$/, "#$1$1$2$2$3$3") + Math.round(255 * (1 - s.pale)).toString(16).padStart(2, "0");
     this.u = new uPlot({
       width: this.box.clientWidth, height: this.height(), legend: {show: false},
       cursor: {x: false, y: false, points: {show: false}, drag: {x: true, y: true, uni: 20}},
       scales: {x: scale(x), y: scale(y)}, axes: [axis(x, false), axis(y, true)],
       series: [{}, ...series.map((s, i) => ({
-        label: s.label, show: !this.hidden.has(this.name(s)), spanGaps: true, stroke: color("c" + s.color), width: s.line ? 1.6 : 0,
+        label: s.label, show: !this.hidden.has(this.name(s)), spanGaps: true, stroke: shade(s), width: s.line ? 1.6 : 0,
         dash: s.dashed ? [5, 4] : undefined, paths: s.line ? undefined : () => null,
-        points: {show: s.mark, size: s.x.length > 200 ? 5 : 7, fill: color("c" + s.color), stroke: color("c" + s.color), width: 0},
+        points: {show: s.mark, size: s.x.length > 200 ? 5 : 7, fill: shade(s), stroke: shade(s), width: 0},
       }))],
       hooks: {draw: [() => this.spots()], setCursor: [() => this.hover()]},
     }, this.aligned(), this.box);
@@ -209,7 +221,7 @@ class Plot {
     const names = new Set();
     for (const s of series) {
       const name = this.name(s);
-      if (!s.label && !s.mark || names.has(name) || !name) continue;
+      if (names.has(name) || !name) continue;
       names.add(name);
       this.key.append(h("li", {}, h("button", {"aria-pressed": String(!this.hidden.has(name)), onclick: () => {
         if (!this.hidden.delete(name)) this.hidden.add(name);
@@ -252,8 +264,9 @@ class Plot {
     this.tip = null;
     this.spots();
     if (!p) return put(this.say, "");
-    const s = this.data.series[p.series], clean = a => a.label.replace(/[\^_]\{([^}]*)\}/g, "$1");
-    const text = [s.label, `${clean(this.data.x)}: ${few(p.x)}`, `${clean(this.data.y)}: ${few(p.y)}`, p.id].filter(Boolean);
+    const s = this.data.series[p.series], {x, y} = this.data;
+    const name = x.names && x.names.find(n => n.At === p.x);
+    const text = [s.label, `${clean(x.label)}: ${name ? name.Text : few(p.x)}`, `${clean(y.label)}: ${few(p.y)}`, p.id].filter(Boolean);
     this.tip = h("div", {class: "tip"}, text.join("\n"));
     this.u.over.append(this.tip);
     const [a, b] = this.place(p), w = this.tip.offsetWidth, wide = this.u.over.clientWidth;
@@ -330,8 +343,8 @@ function details(title, open, fill) {
   if (open) d.open = true;
   return d;
 }
-function selectOf(label, names, value, change) {
-  const s = h("select", {onchange: () => change(s.value)}, names.map(n => h("option", {value: n}, n.replaceAll("_", " "))));
+function selectOf(label, names, value, change, none) {
+  const s = h("select", {onchange: () => change(s.value)}, names.map(n => h("option", {value: n}, n === "" ? none : n.replaceAll("_", " "))));
   s.value = value;
   return h("label", {}, label + " ", s);
 }
@@ -340,17 +353,51 @@ function failed(error) {
   main.replaceChildren(h("h1", {}, "Not here"), h("p", {}, error.message), h("p", {}, h("a", {href: "/"}, "All runs and grids")));
 }
 
+// Networks is a plot of any column over any other, with its menus.
+class Networks {
+  constructor(choose, chosen) {
+    this.plot = new Plot("Networks", choose, chosen);
+    this.tools = h("div", {class: "tools"});
+    this.element = h("div", {}, this.tools, this.plot.element);
+    this.y = hash.get("y") || "accuracy_sampled";
+    this.by = hash.get("by");
+  }
+
+  // show draws the networks of some items, whose columns the axes name.
+  async show(of, {x, numeric, varying}) {
+    this.of = of;
+    [numeric, varying] = [numeric || [], varying || []];
+    if (!this.x) this.x = hash.get("x") || x;
+    const along = [...varying.filter(n => !numeric.includes(n)), ...numeric], text = JSON.stringify([along, varying]);
+    if (text !== this.menus) {
+      this.menus = text;
+      if (!along.includes(this.x)) this.x = x;
+      if (!numeric.includes(this.y)) this.y = numeric.find(n => n.startsWith("r2")) || "accuracy_sampled";
+      if (this.by && !varying.includes(this.by)) this.by = null;
+      const change = name => v => { this[name] = v; hash.set(name, v); this.draw(); };
+      this.tools.replaceChildren(selectOf("y", numeric, this.y, change("y")), selectOf("over x", along, this.x, change("x")),
+        selectOf("colours by", ["", ...varying], this.by || "", v => { this.by = v || null; hash.set("by", this.by); this.draw(); }, "what varies"));
+    }
+    await this.draw();
+  }
+
+  async draw() { await this.plot.show("over", {of: this.of, x: this.x, y: this.y, by: this.by ?? undefined}); }
+}
+
 // Comparison shows networks side by side: curves, the settings that differ, distributions of sigma.
 class Comparison {
-  constructor(drop) {
+  // drop is called with the id of what shall no longer be shown; choose and chosen are those of a plot of networks.
+  constructor(drop, choose, chosen) {
     this.drop = drop;
+    this.networks = new Networks(choose, chosen);
+    this.grids = h("div", {});
     this.y = hash.get("curve") || "accuracy_sampled";
     this.x = "epoch";
     this.tools = h("div", {class: "tools"});
     this.body = h("div", {});
     this.curves = new Plot("Learning curves");
     this.sigma = new Plot("Distribution of sigma");
-    this.element = h("section", {hidden: true, "aria-label": "Comparison"}, h("h2", {}, "Side by side"), this.tools,
+    this.element = h("section", {hidden: true, "aria-label": "Comparison"}, h("h2", {}, "Side by side"), this.networks.element, this.grids, this.tools,
       h("div", {class: "plots"}, this.curves.element, this.sigma.element), this.body);
   }
 
@@ -362,7 +409,11 @@ class Comparison {
     try {
       const data = await get("/api/compare?" + query({of}));
       if (this.ids.join(",") !== of) return;
-      this.fill(data);
+      const {grids} = data;
+      this.networks.element.hidden = !grids;
+      if (grids) await this.networks.show(grids.ids.join(","), grids);
+      this.grids.replaceChildren(grids ? this.table(grids.names, grids.ids, grids.settings, grids.outcomes) : "");
+      this.body.replaceChildren(data.ids.length ? this.table(data.labels, data.ids, data.settings, data.outcomes) : "");
       const text = JSON.stringify(data.curves);
       if (text !== this.columns) {
         this.columns = text;
@@ -380,18 +431,20 @@ class Comparison {
   }
 
   draw() {
-    const of = this.ids.join(",");
+    const of = this.ids.join(","), none = !this.body.childElementCount;
     if (!this.curves.element.hidden) this.curves.show("curves", {of, x: this.x, y: this.y});
-    this.sigma.show("sigma", {of});
+    this.sigma.element.hidden = none;
+    if (!none) this.sigma.show("sigma", {of});
   }
 
-  fill(data) {
+  // table says what differs between some items or networks, and what they reached.
+  table(names, ids, settings, outcomes) {
     const rows = list => (list || []).filter(c => c.values.some(v => v)).map(c => [c.name, ...c.values]);
-    const heads = data.labels.map((label, i) => h("span", {}, label + " ", h("button", {class: "plain", "aria-label": "no longer show " + label,
-      onclick: () => this.drop(data.ids[i])}, "×")));
-    const differ = rows(data.settings);
-    this.body.replaceChildren(table(["", ...heads], [...differ, ...rows(data.outcomes)], {label: "what differs"}),
-      differ.length || data.ids.length < 2 ? "" : h("p", {class: "soft"}, "Their settings are the same."));
+    const heads = names.map((name, i) => h("span", {}, name + " ", h("button", {class: "plain", "aria-label": "no longer show " + name,
+      onclick: () => this.drop(ids[i])}, "×")));
+    const differ = rows(settings);
+    return h("div", {}, table(["", ...heads], [...differ, ...rows(outcomes)], {label: "what differs"}),
+      differ.length || ids.length < 2 ? "" : h("p", {class: "soft"}, "Their settings are the same."));
   }
 }
 
@@ -404,11 +457,11 @@ class Overview {
     this.filter = h("input", {type: "search", placeholder: "part of a name or state", "aria-label": "Filter", oninput: () => this.sift()});
     this.body = h("tbody", {});
     this.counts = h("p", {class: "soft"});
-    this.comparison = new Comparison(id => this.choose(id, false));
+    this.comparison = new Comparison(id => this.choose(id, false), id => this.choose(id, !this.chosen.has(id)), id => this.chosen.has(id));
     this.list = h("table", {class: "cards"}, h("thead", {}, h("tr", {}, ["", "Name", "Kind", "State", "Progress", "Accuracy", "σ", "Left", "Changed"]
       .map(t => h("th", {scope: "col"}, t)))), this.body);
     main.replaceChildren(h("h1", {}, "Runs and grids"), this.counts, h("div", {class: "tools"}, this.filter), h("div", {class: "scroll"}, this.list),
-      h("p", {class: "soft"}, "Tick runs to see them side by side; open a grid to choose among its networks."), this.comparison.element);
+      h("p", {class: "soft"}, "Tick runs and grids to see them side by side; open one to see more of it."), this.comparison.element);
   }
 
   async update(versions, before) {
@@ -427,10 +480,12 @@ class Overview {
       row.fill(c);
       this.body.append(row.tr); // also moves it to its place
     }
-    for (const [id, row] of this.rows) if (!there.has(id)) { row.tr.remove(); this.rows.delete(id); this.chosen.delete(id); }
+    for (const [id, row] of this.rows) if (!there.has(id)) { row.tr.remove(); this.rows.delete(id); }
+    const gone = [...this.chosen].filter(id => !there.has(id.split("/")[0]));
+    for (const id of gone) this.chosen.delete(id);
     this.sift();
-    const ids = [...this.chosen].filter(id => there.has(id));
-    if (!before || ids.some(id => String(versions[id]) !== String(before[id]))) this.comparison.show(ids);
+    const version = (all, id) => String(all[id.split("/")[0]]);
+    if (!before || gone.length || [...this.chosen].some(id => version(versions, id) !== version(before, id))) this.comparison.show([...this.chosen]);
   }
 
   row(c) {
@@ -440,7 +495,7 @@ class Overview {
     const link = h("a", {href: "/item/" + c.id}), kind = cell(""), state = h("span", {}), bar = h("progress", {max: 1}), share = h("span", {});
     const accuracy = cell("accuracy"), sigma = cell("σ"), left = cell("left"), changed = cell("changed");
     kind.removeAttribute("data-label");
-    const tr = h("tr", {}, h("td", {}, c.kind === "run" ? tick : ""), h("td", {class: "name"}, link), kind, h("td", {}, state), h("td", {}, bar, share),
+    const tr = h("tr", {}, h("td", {}, c.kind === "experiment" ? "" : tick), h("td", {class: "name"}, link), kind, h("td", {}, state), h("td", {}, bar, share),
       accuracy, sigma, left, changed);
     return {tr, tick, fill: c => {
       put(link, c.name);
@@ -450,8 +505,9 @@ class Overview {
       state.title = c.note || "";
       bar.value = c.share;
       bar.setAttribute("aria-label", "progress of " + c.name);
-      bar.hidden = c.kind === "experiment";
-      put(share, c.total ? `${c.done + c.diverged} of ${c.total} ${c.unit}` : "");
+      bar.hidden = !(c.share > 0) && c.state !== "running";
+      put(share, c.total ? `${c.done + c.diverged} of ${c.total} ${c.unit}` + (c.queued ? `, ${c.queued} in Slurm's queue` : "")
+        : c.share > 0 && c.share < 1 ? Math.floor(100 * c.share) + " %" : "");
       put(accuracy, percent(c.accuracy));
       put(sigma, few(c.sigma));
       put(left, span(c.left));
@@ -500,7 +556,7 @@ class Item {
     this.progress(page);
   }
 
-  head({card: c, status: s}) {
+  head({card: c, status: s, jobs, doing}) {
     if (!this.facts) {
       this.state = h("span", {});
       this.bar = h("progress", {class: "bar", max: 1, "aria-label": "progress"});
@@ -509,13 +565,16 @@ class Item {
       this.top.append(h("h1", {}, c.name), this.bar, this.facts, this.notes);
     }
     this.bar.value = c.share;
-    this.bar.hidden = c.kind === "experiment";
+    this.bar.hidden = !(c.share > 0) && c.state !== "running";
     const list = [["State", stateOf(c.state)]];
     if (c.kind === "grid") list.push(["Done", `${c.done} of ${c.total}`], ["Diverged", c.diverged || ""], ["Running", c.running || ""],
+      ["In Slurm's queue", c.queued ? `${c.queued}: job ${(jobs || []).join(", ")}` : ""],
       ["Speed", s && s.network_steps_per_second ? Math.round(s.network_steps_per_second).toLocaleString("en") + " steps/s" : ""]);
+    if (c.kind === "experiment") list.push(["Done", c.share > 0 ? Math.floor(100 * c.share) + " %" : ""], ["At", doing]);
     if (c.kind === "run") list.push(["Epochs", `${c.done} of ${c.total}`]);
-    list.push(["Left", span(c.left)], [c.kind === "grid" ? "Best accuracy" : "Accuracy", percent(c.accuracy)], [c.kind === "grid" ? "with σ" : "σ (rms)", few(c.sigma)],
-      ["Changed", h("span", {"data-time": c.updated}, ago(c.updated))]);
+    list.push(["Left", span(c.left)]);
+    if (c.kind !== "experiment") list.push([c.kind === "grid" ? "Best accuracy" : "Accuracy", percent(c.accuracy)], [c.kind === "grid" ? "with σ" : "σ (rms)", few(c.sigma)]);
+    list.push(["Changed", h("span", {"data-time": c.updated}, ago(c.updated))]);
     this.facts.replaceChildren(facts(list));
     const notes = [];
     if (c.note) notes.push(h("p", {class: "bad"}, c.note));
@@ -524,7 +583,7 @@ class Item {
   }
 
   build(page) {
-    if (page.card.kind === "grid") this.buildGrid(page);
+    if (page.card.kind === "grid") this.buildGrid();
     else if (page.card.kind === "run") this.buildRun();
     this.logBox = h("pre", {tabindex: 0});
     this.rest.append(
@@ -550,18 +609,15 @@ class Item {
   }
 
   // A grid.
-  buildGrid(page) {
+  buildGrid() {
     this.chosen = new Set(listIn(hash.get("points")));
-    this.x = hash.get("x") || page.x;
-    this.y = hash.get("y") || "accuracy_sampled";
-    this.by = hash.get("by");
-    this.tools = h("div", {class: "tools"});
-    this.plot = new Plot("Networks", id => this.choose(id), id => this.chosen.has(id));
+    this.networks = new Networks(id => this.choose(id), id => this.chosen.has(id));
+    this.plot = this.networks.plot;
     this.comparison = new Comparison(id => this.choose(id.split("/")[1]));
     this.filter = h("input", {type: "search", placeholder: "homogeneous 0.1 done", "aria-label": "Filter networks", oninput: () => this.listPoints()});
     this.clear = h("button", {class: "plain", onclick: () => { this.chosen.clear(); this.chose(); }}, "Choose none");
     this.list = h("div", {class: "tall", tabindex: 0, role: "region", "aria-label": "networks"});
-    this.rest.append(this.tools, this.plot.element,
+    this.rest.append(this.networks.element,
       h("p", {class: "soft"}, "Click networks, or tick them in the list below, to see them side by side. Dragging over the plot enlarges a part; a double click shows all."), this.comparison.element,
       details("All networks", false, body => { body.replaceChildren(h("div", {class: "tools"}, this.filter, this.clear), this.list); this.listPoints(); }));
   }
@@ -574,26 +630,11 @@ class Item {
       this.outcome.replaceChildren(h("h2", {}, "Reached"), table(null, (this.page.outcome || []).map(p => p.map(t => t)), {label: "outcome"}));
     }
     if (kind === "grid") {
-      const numeric = this.page.numeric || [];
-      const text = JSON.stringify([numeric, this.page.varying]);
-      if (text !== this.menus) {
-        this.menus = text;
-        const change = name => v => { this[name] = v; hash.set(name, v); this.draw(); };
-        const by = {"": "what varies", ...Object.fromEntries((this.page.varying || []).map(n => [n, n]))};
-        const series = h("select", {onchange: () => { this.by = series.value || null; hash.set("by", this.by); this.draw(); }},
-          Object.entries(by).map(([v, t]) => h("option", {value: v}, t.replaceAll("_", " "))));
-        series.value = this.by || "";
-        this.tools.replaceChildren(selectOf("y", numeric, this.y, change("y")), selectOf("over x", numeric, this.x, change("x")), h("label", {}, "colours by ", series));
-      }
-      await this.draw();
+      await this.networks.show(this.id, this.page.axes);
       await this.listPoints();
       await this.chose(true);
     }
     if (this.figuresBody) await this.figures(this.figuresBody);
-  }
-
-  async draw() {
-    if (this.x) await this.plot.show("over", {of: this.id, x: this.x, y: this.y, by: this.by ?? undefined});
   }
 
   choose(id) {
