@@ -151,6 +151,7 @@ type asked struct {
 	*http.Request
 	views  []*view
 	points [][]string // of each view that is a grid, the chosen ones
+	whole  []bool     // each view is asked for itself
 }
 
 // mostAsk is how many items a request may name.
@@ -209,10 +210,12 @@ func (s *state) asked(r *http.Request) (asked, error) {
 			}
 		}
 		if at == len(a.views) {
-			a.views, a.points = append(a.views, v), append(a.points, nil)
+			a.views, a.points, a.whole = append(a.views, v), append(a.points, nil), append(a.whole, false)
 		}
 		if point != "" {
 			a.points[at] = append(a.points[at], point)
+		} else {
+			a.whole[at] = true
 		}
 	}
 	return a, nil

@@ -495,8 +495,8 @@ func report(a asked) (blob, error) {
 	return b, nil
 }
 
-// compare answers with the settings that differ between networks, and what they reached; of grids of which no network
-// is named, with what differs between the grids, and what can be drawn of all their networks together.
+// compare answers with the settings that differ between networks, and what they reached; of grids, with what
+// differs between them, and what can be drawn of all their networks together.
 func compare(a asked) (blob, error) {
 	rows, views, labels, err := a.labelled()
 	if err != nil && err != errNobody {
@@ -562,12 +562,12 @@ func axesOf(t tables.Table) axes {
 	return a
 }
 
-// grids compares the grids of a request of which no network is named; nil if there is none.
+// grids compares the items of a request that are asked for themselves; nil if none is a grid.
 func (a asked) grids() any {
 	whole := asked{Request: a.Request}
 	some := false
 	for i, v := range a.views {
-		if v.Kind != aGrid || len(a.points[i]) == 0 {
+		if a.whole[i] {
 			whole.views, whole.points = append(whole.views, v), append(whole.points, nil)
 			some = some || v.Kind == aGrid
 		}
@@ -599,7 +599,7 @@ func (a asked) grids() any {
 		for _, v := range whole.views {
 			c.Values = append(c.Values, v.table().Range(name)) // of the folder: none
 		}
-		if slices.ContainsFunc(c.Values, func(text string) bool { return text != c.Values[0] }) {
+		if name != "rho_value" && slices.ContainsFunc(c.Values, func(text string) bool { return text != c.Values[0] }) {
 			out.Settings = append(out.Settings, c)
 		}
 	}

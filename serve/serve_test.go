@@ -247,6 +247,9 @@ func TestGridsSideBySide(t *testing.T) {
 	}
 	// A network of one beside one of another; the grids themselves are not asked for.
 	pair := all["a"].ID + "/" + a.points[0].ID + "," + all["b"].ID + "/" + b.points[1].ID
+	if c := answerOf[comparison](t, h, "/api/compare?of="+all["a"].ID+","+pair); len(c.IDs) != 2 || len(c.Grids.IDs) != 1 {
+		t.Errorf("a grid and two networks: %+v", c)
+	}
 	c = answerOf[comparison](t, h, "/api/compare?of="+pair)
 	if len(c.IDs) != 2 || c.Grids != nil || c.Labels[0] != "c 0.0001" {
 		t.Errorf("two networks: %+v", c)
