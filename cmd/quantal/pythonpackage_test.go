@@ -61,8 +61,38 @@ func writeFloats(dir string) error {
 	return nil
 }
 
-// Python, drawing the weights itself, has as many test images right as quantal, by every measure; in networks of every
-// activation, sharing and kind of synapse, from the folders of runs and of grids.
+// writeTables writes data in the other formats: numbers to fit with and without a test set, texts as classes, images.
+func writeTables(t *testing.T) {
+	var wrote bool
+	pythontest.Run(t, `
+import numpy as np
+import os
+
+r = np.random.default_rng(1)
+x = r.normal(3, 2, (213, 3)).round(4)
+y = np.stack([x @ [1, 2, -1] + r.normal(0, 0.1, 213), x[:, 0] * x[:, 1] / 3], 1).round(3)
+np.savez("numbers.npz", x=x, y=y[:, 0])
+np.savez_compressed("images.npz", x_train=r.integers(0, 9, (60, 5, 4)) + 3, y_train=np.arange(60) % 3,
+                    x_test=r.integers(0, 9, (30, 5, 4)) + 3, y_test=np.arange(30) % 3)
+def table(name, lines):
+    with open(name, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    return True
+rows = [[*map(str, a), *map(str, b)] for a, b in zip(x, y)]
+table("fit.csv", ["# measured", "a,b,d,first,second"] + [",".join(row) for row in rows])
+os.mkdir("parts")
+table("parts/train.csv", ["a,b,d,y"] + [",".join(row[:4]) for row in rows[:150]])
+table("parts/test.csv", ["a,b,d,y", ""] + [", ".join(row[:4]) for row in rows[150:]])
+names = np.array(["tulip", "a rose", "iris"])[np.digitize(x[:, 1], [2, 4])]
+table("flowers.csv", ["split;height;width;class"] + [
+    ";".join([["Train", "test"][i % 3 == 0], row[0].replace(".", ","), row[1].replace(".", ","), name])
+    for i, (row, name) in enumerate(zip(rows, names))])
+print("true")`, &wrote)
+}
+
+// Python, drawing the weights itself, has as many test images right as quantal, and fits numbers as well, by every
+// measure; in networks of every activation, sharing and kind of synapse, from the folders of runs and of grids, on data
+// of every format.
 func TestPythonReproducesSampledAccuracies(t *testing.T) {
 	pythontest.Find(t)
 	smallData(t)
@@ -84,6 +114,12 @@ func TestPythonReproducesSampledAccuracies(t *testing.T) {
 		t.Fatal(err)
 	}
 	train("--data floats")
+	writeTables(t)
+	for _, data := range []string{"numbers.npz --noise-variance 0.3", "images.npz", "flowers.csv", "parts --noise neuron",
+		"fit.csv --answers second,first --activation tanh", "images.npz --likelihood gaussian --normalise-targets none",
+		"numbers.npz --synapse quantal --cost c*n*p --n-init 4 --p-init 0.6"} {
+		train("--data " + data)
+	}
 	quantalDo(t, "grid"+trainSmall+" --draws 3 --noise heterogeneous,homogeneous --seeds 3 --out grid")
 	points, err := filepath.Glob("grid/points/*.json")
 	if err != nil || len(points) != 2 {
@@ -97,7 +133,7 @@ func TestPythonReproducesSampledAccuracies(t *testing.T) {
 		Got      map[string]float64
 		Summary  map[string]any
 		SigmaRMS float64
-		Margin   float64 // the smallest difference between the two largest outputs, with the means
+		Examples float64
 	}
 	pythontest.Run(t, `
 import json, sys
@@ -107,29 +143,35 @@ import quantal
 results = []
 for folder in sys.argv[1:]:
     run = quantal.load_run(folder)
-    images, labels = quantal.load_data(run.settings["data"])
+    images, labels = quantal.load_data(run.settings["data"], answers=run.settings["answers"])
     network = run.network()
     squares = np.concatenate([s[:, :-1].ravel() for s in network.sigma]).astype(float) ** 2
-    top = np.sort(network.forward(images), 1)
     for name, n, p, q in zip(("mu", "sigma"), *[network.quantities.get(x, [])[:1] * 2 for x in "npq"]):
         want = {"mu": n * p * q, "sigma": np.sqrt(n * p * (1 - p)) * np.abs(q)}[name]
         assert np.allclose(getattr(network, name)[0], want, rtol=1e-5, atol=1e-8), name
     assert bool(network.quantities) == (run.settings["synapse"] == "quantal")
     results.append({"Got": network.evaluate(images, labels, run.summary["draws"]), "Summary": run.summary,
-                    "SigmaRMS": float(np.sqrt(squares.mean())), "Margin": float((top[:, -1] - top[:, -2]).min())})
+                    "SigmaRMS": float(np.sqrt(squares.mean())), "Examples": len(labels)})
 print(json.dumps(results))`, &python, folders...)
-	const images = 210
-	differ := false
+	differ, fits := false, 0
 	for i, p := range python {
-		for _, name := range []string{"sampled", "mean", "predictive", "expected_log"} {
-			want, _ := p.Summary["accuracy_"+name].(float64)
-			if got := p.Got["accuracy_"+name]; math.Round(got*images) != math.Round(want*images) || want < 0.1 {
-				t.Errorf("%s: accuracy_%s: %v images of %d in Python, quantal has %v", folders[i], name, got*images, images,
-					want*images)
+		names := []string{"accuracy_sampled", "accuracy_mean", "accuracy_predictive", "accuracy_expected_log"}
+		if p.Summary["accuracy_mean"] == nil {
+			names = []string{"r2_sampled", "r2_mean"}
+			fits++
+		}
+		names = append(names, "loss_sampled", "loss_mean", "loss_predictive", "loss_expected_log")
+		if len(p.Got) != len(names) {
+			t.Errorf("%s: Python has %v, want %v", folders[i], p.Got, names)
+		}
+		for _, name := range names {
+			want, there := p.Summary[name].(float64)
+			got, n := p.Got[name], p.Examples
+			if strings.HasPrefix(name, "accuracy") && (math.Round(got*n) != math.Round(want*n) || want < 0.1) {
+				t.Errorf("%s: %s: %v examples of %v in Python, quantal has %v", folders[i], name, got*n, n, want*n)
 			}
-			want, _ = p.Summary["loss_"+name].(float64)
-			if got := p.Got["loss_"+name]; !(math.Abs(got-want) < 1e-5*max(1, want)) {
-				t.Errorf("%s: loss_%s is %v in Python, %v in quantal", folders[i], name, got, want)
+			if !there || !(math.Abs(got-want) < 1e-5*max(1, math.Abs(want))) {
+				t.Errorf("%s: %s is %v in Python, %v in quantal", folders[i], name, got, want)
 			}
 		}
 		want, _ := p.Summary["sigma_rms"].(float64)
@@ -138,8 +180,8 @@ print(json.dumps(results))`, &python, folders...)
 		}
 		differ = differ || p.Got["accuracy_sampled"] != p.Got["accuracy_mean"]
 	}
-	if !differ {
-		t.Error("the draws change no answer: this proves little")
+	if !differ || fits != 5 {
+		t.Errorf("the draws change an answer: %t; %d networks fit numbers: this proves little", differ, fits)
 	}
 }
 
@@ -194,7 +236,8 @@ func TestPythonReadsAGrid(t *testing.T) {
 	const grid = "grid --data digits --hidden 6 --epochs 1 --draws 0 "
 	quantalDo(t, grid+"--c 0.1,0.01 --noise heterogeneous,none --rho 1/2 --seeds 1-2 --out paper",
 		grid+"--validation 30 --cost c*exp(-k*sigma) --vary k=1,2 --c 0.1 --out law",
-		grid+"--c 0.1x1 --rho 1/2 --vary activation=tanh,gelu --vary batch=10,20 --out layers")
+		grid+"--c 0.1x1 --rho 1/2 --vary activation=tanh,gelu --vary batch=10,20 --out layers",
+		grid+"--likelihood gaussian --vary noise-variance=0.5,1 --validation 30 --out fits")
 	const code = `
 import json, sys
 import numpy as np
@@ -206,7 +249,7 @@ differences = []
 for folder in sys.argv[2:]:
     grid = quantal.load_grid(folder)
     if sys.argv[1] == "with":
-        assert type(grid).__name__ == "DataFrame" and grid["accuracy_mean"].dtype == float
+        assert type(grid).__name__ == "DataFrame" and grid["sigma_rms"].dtype == float
         grid = {name: grid[name].tolist() for name in grid}
     rows = {r["id"]: r for r in map(json.loads, open(folder + "/table.jsonl"))}
     assert sorted(grid["id"]) == sorted(rows) and len(rows) > 1
@@ -228,7 +271,7 @@ print(json.dumps(differences))`
 				modules = []string{"pandas"}
 			}
 			var differences [][]string
-			pythontest.RunWith(t, modules, code, &differences, way, "paper", "law", "layers")
+			pythontest.RunWith(t, modules, code, &differences, way, "paper", "law", "layers", "fits")
 			for _, d := range differences {
 				t.Errorf("a difference from table.jsonl: %v", d)
 			}
@@ -258,6 +301,8 @@ func TestPythonRefuses(t *testing.T) {
 		`load_run("nowhere")`:       `FileNotFoundError.*nowhere`,
 		`load_grid("run")`:          `FileNotFoundError: run: is not the folder of a grid`,
 		`load_data("run")`:          `FileNotFoundError.*run/t10k`,
+		`load_data("x.npz")`:        `FileNotFoundError.*x.npz`,
+		`load_data("x.csv")`:        `FileNotFoundError.*x.csv`,
 	} {
 		c := exec.Command(python, "-c", "import quantal\nquantal."+code)
 		c.Env = pythontest.Environment(t)

@@ -1,6 +1,5 @@
-"""Folders of runs and grids, and data sets in the form of MNIST's files."""
+"""Folders of runs and grids."""
 import glob
-import gzip
 import json
 import os
 import tomllib
@@ -16,7 +15,9 @@ def _json(path):
 
 
 def _lines(path):
-    """The complete lines of a file of JSON objects; a line that is being written has no end yet."""
+    """The complete lines of a file of JSON objects, if there is one; a line that is being written has no end yet."""
+    if not os.path.exists(path):
+        return []
     with open(path, encoding="utf-8") as f:
         return [json.loads(line) for line in f if line.endswith("\n")]
 
@@ -33,21 +34,14 @@ def table(rows):
 
 
 def _array(values):
-    if any(isinstance(x, (list, dict)) for x in values):
-        array = np.empty(len(values), object)
-        array[:] = values
-        return array
-    if any(isinstance(x, float) or x is None for x in values) and not any(isinstance(x, str) for x in values):
-        return np.array([np.nan if x is None else x for x in values], float)
-    return np.array(values)
+    if {type(x) for x in values} <= {int, float, type(None)}:
+        return np.array([np.nan if x is None else x for x in values])
+    return np.array([None, *values], object)[1:]  # after None, lists of one length are no rows
 
 
 class Run:
-    """A run folder, or a finished point of a grid.
-
-    settings are those of the network under their names in config.toml; summary the results (None before the end);
-    metrics a table of the epochs. `quantal help columns` explains them.
-    """
+    """A run folder, or a finished point of a grid: settings are those of the network under their names in config.toml;
+    summary the results (None before the end); metrics a table of the epochs. `quantal help columns` explains them."""
 
     def __init__(self, folder, settings, summary, metrics, checkpoints):
         self.folder, self.settings, self.summary, self.metrics = folder, settings, summary, table(metrics)
@@ -58,7 +52,7 @@ class Run:
         damaged = []
         for path in reversed(self._checkpoints):
             try:
-                return Network.read(path)
+                return Network.read(path, self.settings.get("noise-variance", 1))
             except ValueError as e:
                 damaged.append(str(e))
         raise ValueError("; ".join(damaged) or f"{self.folder}: there is no checkpoint yet")
@@ -66,23 +60,16 @@ class Run:
 
 def load_run(folder):
     """The run of a folder, or GRID/ID, a finished point of a grid."""
-    folder = os.path.normpath(folder)
-    grid, name = os.path.split(folder)
+    grid, name = os.path.split(os.path.normpath(folder))
     if os.path.exists(os.path.join(grid, "plan.json")):
-        record, network = (os.path.join(grid, "points", name + end) for end in (".json", ".safetensors"))
-        curve = os.path.join(grid, "curves", name + ".jsonl")
-        metrics = _lines(curve) if os.path.exists(curve) else []
-        return Run(folder, _plans(grid)[name], _json(record), metrics, [network] if os.path.exists(network) else [])
+        file, curve = os.path.join(grid, "points", name), os.path.join(grid, "curves", name + ".jsonl")
+        networks = glob.glob(glob.escape(file) + ".safetensors")
+        return Run(folder, _plans(grid)[name], _json(file + ".json"), _lines(curve), networks)
     with open(os.path.join(folder, "config.toml"), "rb") as f:
         settings = tomllib.load(f)
     summary, metrics = (os.path.join(folder, name) for name in ("summary.json", "metrics.jsonl"))
-    return Run(
-        folder,
-        settings,
-        _json(summary) if os.path.exists(summary) else None,
-        _lines(metrics) if os.path.exists(metrics) else [],
-        sorted(glob.glob(os.path.join(glob.escape(folder), "checkpoints", "step-*.safetensors"))),
-    )
+    networks = sorted(glob.glob(os.path.join(glob.escape(folder), "checkpoints", "step-*.safetensors")))
+    return Run(folder, settings, _json(summary) if os.path.exists(summary) else None, _lines(metrics), networks)
 
 
 def _plans(grid):
@@ -110,29 +97,15 @@ def load_grid(folder):
         rest = {k.replace("-", "_"): v for k, v in plans[record["id"]].items() if k.replace("-", "_") not in _PLACES}
         row = {k: v for k, v in record.items() if k not in ("seed", "objective_costs")}
         row.update({k: v for k, v in rest.items() if k not in record and k + "_layers" not in record})
-        row.update({"seed": record["seed"]})
+        row["seed"] = record["seed"]
         row.update({"cost_" + k: v for k, v in record.get("objective_costs", {}).items()})
-        for part in row.get("set", "none").split(","):
-            if "=" in part:
-                number = part.split("=")
-                row["set_" + number[0]] = float(number[1])
+        for number in (part.split("=") for part in row.get("set", "none").split(",") if "=" in part):
+            row["set_" + number[0]] = float(number[1])
         free = row["noise"] == "none" and row.get("cost", "paper") == "paper"  # then no synapse pays for sigma
         for name in ("rho", "rho_value", "c"):
             if free or not row.get("c" if name == "c" else "rho"):
                 row[name] = None
-        row.update({name: None for name in ("classes", "patience", "answers") if not row.get(name)})  # 0 is the lack of one
+        row.update({name: None for name in ("classes", "patience", "answers") if not row.get(name)})  # 0 is none
         rows.append(row)
     return table(rows)
 
-
-def load_data(folder, part="t10k"):  # or "train"
-    """Images [n][rows][columns] and labels [n] of a folder with MNIST's files, also compressed, or of other types."""
-    arrays = []
-    for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
-        path = os.path.join(folder, f"{part}-{name}")
-        with open(path, "rb") if os.path.exists(path) else gzip.open(path + ".gz", "rb") as f:
-            raw = f.read()
-        shape = np.frombuffer(raw, ">u4", raw[3], 4)
-        kind = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}[raw[2]]
-        arrays.append(np.frombuffer(raw, kind, offset=4 + 4 * raw[3]).reshape(shape))
-    return arrays

@@ -1,13 +1,14 @@
 """A trained network, in numpy and in PyTorch."""
 import hashlib
 import json
-import struct
+import math
 
 import numpy as np
 
 from . import noise
 
 GROUP = 20  # test examples that share one draw of the weights
+_erfc = np.vectorize(math.erfc, otypes=[float])
 
 
 def _softplus(y):
@@ -18,12 +19,6 @@ def _sigmoid(y):
     return np.exp(-np.logaddexp(0, -y.astype(float))).astype(np.float32)
 
 
-def _gelu(y):
-    from math import erfc, sqrt
-
-    return (y * np.vectorize(erfc, otypes=[float])(-y.astype(float) / sqrt(2)) / 2).astype(np.float32)
-
-
 # Each activation with the module of PyTorch that is the same.
 ACTIVATIONS = {
     "linear": (lambda y: y, lambda nn: nn.Identity()),
@@ -32,7 +27,7 @@ ACTIVATIONS = {
     "leaky-relu": (lambda y: np.where(y < 0, np.float32(0.01) * y, y), lambda nn: nn.LeakyReLU(0.01)),
     "sigmoid": (_sigmoid, lambda nn: nn.Sigmoid()),
     "softplus": (_softplus, lambda nn: nn.Softplus()),
-    "gelu": (_gelu, lambda nn: nn.GELU()),
+    "gelu": (lambda y: (y * _erfc(-y.astype(float) / math.sqrt(2)) / 2).astype(np.float32), lambda nn: nn.GELU()),
 }
 
 
@@ -42,7 +37,7 @@ def read_safetensors(path):
     with open(path, "rb") as f:
         raw = f.read()
     try:
-        (n,) = struct.unpack("<Q", raw[:8])
+        n = int.from_bytes(raw[:8], "little")
         header = json.loads(raw[8 : 8 + n])
         metadata = header.pop("__metadata__", {})
         if "sha256" in metadata:
@@ -55,27 +50,25 @@ def read_safetensors(path):
             begin, end = t["data_offsets"]
             data = np.frombuffer(raw[8 + n + begin : 8 + n + end], {"F32": "<f4", "F64": "<f8"}[t["dtype"]])
             tensors[name] = data.reshape(t["shape"])
-    except (struct.error, KeyError, ValueError) as e:
+    except (KeyError, ValueError) as e:
         raise ValueError(f"{path}: damaged, or not a safetensors file: {e}") from e
     return tensors, metadata
 
 
 class Network:
-    """A network of a checkpoint, or of a finished point of a grid.
+    """A network of a checkpoint, or of a point of a grid: mu and sigma are lists with an array [neurons][inputs + 1] of
+    float32 for each layer, the bias in the last column; so is each of quantities, what synapses learn in their place
+    (n, p and q of quantal synapses)."""
 
-    mu and sigma are lists with an array [neurons][inputs + 1] of float32 for each layer, the bias in the last column;
-    so is each of quantities, what synapses learn in their place (n, p and q of quantal synapses).
-    """
-
-    def __init__(self, tensors, metadata):
+    def __init__(self, tensors, metadata, noise_variance=1):
         if metadata.get("format") not in ("quantal-checkpoint", "quantal-network"):
             raise ValueError(f"is of format {metadata.get('format')!r}, want a checkpoint or a network of quantal")
         graph = json.loads(metadata["graph"])
         self.sizes, self.activation, self.likelihood = graph["sizes"], graph["activation"], graph["likelihood"]
+        self.noise_variance = noise_variance
         self.sharing, self.seed, self.step = metadata["sharing"], int(metadata["seed"]), int(metadata["step"])
-        # a number, or one for each column
-        self.pixel_mean = np.array(metadata.get("pixel_mean", "0.1307").split(","), float)
-        self.pixel_sd = np.array(metadata.get("pixel_sd", "0.3081").split(","), float)
+        for name, usual in (("pixel_mean", "0.1307"), ("pixel_sd", "0.3081"), ("target_mean", "0"), ("target_sd", "1")):
+            setattr(self, name, np.array(metadata.get(name, usual).split(","), float))  # of all columns, or of each
         self.mu, self.sigma, self.quantities = [], [], {}
 
         def layer(i, name):
@@ -95,9 +88,9 @@ class Network:
                     self.quantities.setdefault(name, []).append(of(layer(i, parameter)))
 
     @classmethod
-    def read(cls, path):
-        """The network of a checkpoint file, or of GRID/points/ID.safetensors."""
-        return cls(*read_safetensors(path))
+    def read(cls, path, noise_variance=1):
+        """The network of a checkpoint file, or of GRID/points/ID.safetensors, which do not say the noise variance."""
+        return cls(*read_safetensors(path), noise_variance)
 
     def sample(self, draw=0, step=None, stream=noise.EVALUATION):
         """Weights mu + sigma xi as quantal draws them, a list like mu: by default those of a test of this network, in
@@ -123,24 +116,36 @@ class Network:
                 h = ACTIVATIONS[self.activation][0](h)
         return h
 
-    def evaluate(self, images, labels, draws=0):
-        """What quantal eval reports of a test set, in the same order and with the same draws of the weights:
-        accuracy_... and loss_... of sampled and mean, and, with draws, of predictive and expected_log."""
-        if self.likelihood != "categorical":
-            raise ValueError(f"the likelihood is {self.likelihood}, want categorical")
-        log_p = {"sampled": [], "mean": [_log_softmax(self.forward(images))]}
-        for group, first in enumerate(range(0, len(images), GROUP)):
-            part = images[first : first + GROUP]
-            log_p["sampled"].append(_log_softmax(self.forward(part, self.sample(group))))
+    def evaluate(self, images, answers, draws=0):
+        """What quantal eval reports of a test set, with the same draws of the weights: accuracy_... (of a network that
+        fits numbers r2_...) and loss_... of sampled and mean, and, with draws, of predictive and expected_log."""
+        fits, v = self.likelihood == "gaussian", float(np.float32(self.noise_variance))
+        y = np.asarray(answers).reshape(len(answers), -1)
+        y = ((y - self.target_mean) / self.target_sd).astype(np.float32).astype(float) if fits else y.astype(int)
+
+        def log_p(part, weights=None):  # of each class, or of the answers
+            out = self.forward(images[part], weights).astype(float)
+            if fits:
+                return -((out - y[part]) ** 2 / v + np.log(2 * np.pi * v)).sum(1, keepdims=True) / 2
+            return out - np.logaddexp.reduce(out, 1, keepdims=True)
+
+        found = {"mean": [log_p(slice(None))], "sampled": []}
+        for group in range(-(-len(images) // GROUP)):
+            part = slice(group * GROUP, (group + 1) * GROUP)
+            found["sampled"].append(log_p(part, self.sample(group)))
             if draws:
-                each = [_log_softmax(self.forward(part, self.sample(group * draws + d))) for d in range(draws)]
-                log_p.setdefault("predictive", []).append(np.logaddexp.reduce(each, 0) - np.log(draws))
-                log_p.setdefault("expected_log", []).append(np.mean(each, 0))
+                each = [log_p(part, self.sample(group * draws + d)) for d in range(draws)]
+                found.setdefault("predictive", []).append(np.logaddexp.reduce(each, 0) - np.log(draws))
+                found.setdefault("expected_log", []).append(np.mean(each, 0))
         result = {}
-        for name, parts in log_p.items():
-            table = np.concatenate(parts)
-            result["accuracy_" + name] = float(np.mean(table.argmax(1) == labels))
-            result["loss_" + name] = float(-table[np.arange(len(labels)), labels].mean())
+        for name, parts in found.items():
+            rows = np.concatenate(parts)
+            loss = result["loss_" + name] = float(-(rows if fits else np.take_along_axis(rows, y, 1)).mean())
+            if not fits:
+                result["accuracy_" + name] = float(np.mean(rows.argmax(1) == y[:, 0]))
+            elif name in ("mean", "sampled"):  # the loss is squares / 2v, and a constant for each number
+                squares = 2 * v * loss - y.shape[1] * v * np.log(2 * np.pi * v)
+                result["r2_" + name] = float(1 - squares / y.var(0).sum())
         return result
 
     def torch(self, weights=None):
@@ -155,8 +160,3 @@ class Network:
             linear.bias.data = torch.tensor(w[:, -1])
             layers += [linear] if i == 0 else [ACTIVATIONS[self.activation][1](torch.nn), linear]
         return torch.nn.Sequential(*layers)
-
-
-def _log_softmax(y):
-    y = y.astype(float)
-    return y - np.logaddexp.reduce(y, 1, keepdims=True)

@@ -1,27 +1,18 @@
 """The noise of quantal: a pure function of seed, stream, layer, step and draw. kernels/noise.go defines it."""
 import numpy as np
 
-# The streams that people need; kernels/noise.go has them all.
-TRAIN, EVALUATION = 0, 3
-
-_WORD = np.uint64(0xFFFFFFFF)
+TRAIN, ORDER, EVALUATION = 0, 2, 3  # streams, of which kernels/noise.go has all
 
 
 def philox(counter, key):
     """The four output words of Philox4x32-10 (Salmon et al. 2011): counter is four integers or arrays of 32 bits that
     broadcast, key two integers. The words are uint32 arrays."""
-    c = [np.asarray(x, np.uint64) for x in counter]
+    c, low = [np.asarray(x, np.uint64) for x in counter], np.uint64(0xFFFFFFFF)
     for i in range(10):
         k0, k1 = (np.uint64((key[j] + i * w) & 0xFFFFFFFF) for j, w in enumerate((0x9E3779B9, 0xBB67AE85)))
         p, q = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
-        c = [(q >> np.uint64(32)) ^ c[1] ^ k0, q & _WORD, (p >> np.uint64(32)) ^ c[3] ^ k1, p & _WORD]
+        c = [(q >> np.uint64(32)) ^ c[1] ^ k0, q & low, (p >> np.uint64(32)) ^ c[3] ^ k1, p & low]
     return [x.astype(np.uint32) for x in np.broadcast_arrays(*c)]
-
-
-def _columns(words, rows, columns):
-    """Four arrays with a value for each block, in the order of a layer: column k of row r is number (k/16) mod 4 of
-    block 16 ceil(columns/64) r + 16 (k/64) + k mod 16."""
-    return np.stack(words).reshape(4, rows, -1, 16).transpose(1, 2, 0, 3).reshape(rows, -1)[:, :columns]
 
 
 def normals(seed, stream, layer, step, draw, rows, columns):
@@ -34,4 +25,6 @@ def normals(seed, stream, layer, step, draw, rows, columns):
         radius = np.sqrt(-2 * np.log(u.astype(float)))
         angle = np.pi * (y.view(np.int32).astype(np.float32) * np.float32(2**-31)).astype(float)
         out += [radius * np.cos(angle), radius * np.sin(angle)]
-    return _columns(out, rows, columns).astype(np.float32)
+    # Column k of row r is number (k/16) mod 4 of block 16 ceil(columns/64) r + 16 (k/64) + k mod 16.
+    out = np.stack(out).reshape(4, rows, -1, 16).transpose(1, 2, 0, 3).reshape(rows, -1)
+    return out[:, :columns].astype(np.float32)
