@@ -1,4 +1,4 @@
-# quantal: make demo | build | build-gpu | cuda.test | test | race | lint | evidence-check | fuzz | bench | bench-peers | ptx
+# quantal: make demo | build | build-gpu | cuda.test | test | race | wine | lint | evidence-check | fuzz | bench | bench-peers | ptx
 
 GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
@@ -8,7 +8,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TEST_TIMEOUT ?= 6h
 TEST = $(GO) test -timeout $(TEST_TIMEOUT)
 
-.PHONY: demo build build-gpu cuda.test ptx test race lint evidence-check fuzz bench bench-peers go numpy slurm
+.PHONY: demo build build-gpu cuda.test ptx test race lint wine evidence-check fuzz bench bench-peers go numpy slurm
 
 demo: build
 	./quantal demo
@@ -40,6 +40,10 @@ race: go
 	QUANTAL_KERNELS=portable $(TEST) -race -short ./kernels/cpu -skip \
 		'AgainstFloat64|AgainstPortable|TestMemory|TestNormalMoments|TestConformance/(Against|PublishedPreset|SumsOf|.*Laws?$$)'
 	$(TEST) -race -run TestOrders ./kernels/cuda
+
+# The program for Windows under wine: internal/wine/check.sh says what that needs.
+wine: go
+	internal/wine/check.sh
 
 lint: go
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"quantal/grid"
+	"quantal/internal/safefile"
 	"quantal/results/store"
 	"quantal/results/tables"
 	"quantal/train"
@@ -155,7 +156,7 @@ func (k keeper) converge(ctx context.Context, t *Trained, to destination,
 	if err := store.WriteJSONFile(k.path+done, kept{k.start, *w}); err != nil {
 		return Convergence{}, err
 	}
-	if err := os.Remove(k.path + underWay); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := safefile.Remove(k.path + underWay); err != nil {
 		return Convergence{}, err
 	}
 	return w.Convergence, nil

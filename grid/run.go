@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"quantal/internal/fault"
+	"quantal/internal/safefile"
 	"quantal/internal/sentence"
 	"quantal/kernels"
 	"quantal/mnist"
@@ -514,7 +514,7 @@ func (f *Folder) clear() error {
 		if needed {
 			continue
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := safefile.Remove(path); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"quantal/internal/input"
@@ -219,16 +218,6 @@ func decodeProcess(text []byte) (p Process, ok bool) {
 
 func compareProcesses(a, b Process) int {
 	return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID))
-}
-
-// alive reports whether a process of this machine exists.
-func alive(pid int) bool {
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		return false
-	}
-	err = process.Signal(syscall.Signal(0))
-	return err == nil || errors.Is(err, os.ErrPermission)
 }
 
 // sweep removes what killed processes left: temporary files, and the progress of those on this machine. Files that

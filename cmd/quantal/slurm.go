@@ -50,6 +50,9 @@ func checkLaunch(c *cli.Context) error {
 	if c.String("launch") != "slurm" {
 		return usage("--launch %q: want slurm", c.String("launch"))
 	}
+	if runtime.GOOS == "windows" {
+		return usage("--launch slurm: Slurm does not run on Windows: start the grid on a machine of the cluster")
+	}
 	for _, name := range []string{"chunks", "at-once", "max-starts"} {
 		if c.IsSet(name) && c.Int(name) < 1 {
 			return usage("--%s %d: want 1 or more", name, c.Int(name))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -26,7 +25,7 @@ func command(ctx context.Context, patience time.Duration, name string, args ...s
 	c.Stdout, c.Stderr = &stdout, &stderr
 	c.WaitDelay = time.Second
 	// A Ctrl-C in the terminal reaches only this program: half a submission would be worse than a late end.
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.SysProcAttr = ownGroup()
 	err := c.Run()
 	words := strings.Join(strings.Fields(stderr.String()), " ")
 	switch {

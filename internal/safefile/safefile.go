@@ -10,11 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"syscall"
 	"time"
-
-	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
 )
 
 // Write replaces the file at path by what write produces, or leaves it as it was. After a crash at any moment the file
@@ -33,11 +29,10 @@ func Replace(path string, write func(io.Writer) error) error {
 	if err := regularOrNone(path); err != nil {
 		return err
 	}
-	f, lock, err := create(path)
+	f, err := create(path)
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock()
 	defer f.Cleanup() // does nothing once the file is in its place
 	if err := write(f); err != nil {
 		return err
@@ -46,31 +41,6 @@ func Replace(path string, write func(io.Writer) error) error {
 		return err
 	}
 	return SyncFolder(filepath.Dir(path))
-}
-
-// create makes the temporary file for path. While it is being written it is locked, if the file system has locks, so
-// that a sweep knows that its process is alive.
-func create(path string) (*renameio.PendingFile, *flock.Flock, error) {
-	for {
-		f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644),
-			renameio.WithExistingPermissions())
-		if err != nil {
-			return nil, nil, err
-		}
-		lock := lockOf(f.Name())
-		locked, err := lock.TryLock()
-		_, gone := os.Lstat(f.Name())
-		if gone == nil && (locked || err != nil) {
-			return f, lock, nil
-		}
-		// A sweep of another process has removed it.
-		_ = lock.Unlock()
-		_ = f.Cleanup()
-	}
-}
-
-func lockOf(path string) *flock.Flock {
-	return flock.New(path, flock.SetFlag(os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK))
 }
 
 // temporary matches the names that renameio gives to temporary files: a dot, the final name, a random number.
@@ -104,13 +74,17 @@ func removeDead(path string, old, age, unlocked time.Duration) error {
 	if old < age {
 		return nil
 	}
-	lock := lockOf(path)
-	locked, err := lock.TryLock()
-	if err == nil && !locked || err != nil && old < unlocked {
+	dead, release, err := unused(path)
+	if err == nil && !dead || err != nil && old < unlocked {
 		return nil // perhaps a user's
 	}
-	defer lock.Unlock()
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	defer release()
+	return Remove(path)
+}
+
+// Remove removes a file, if there is one.
+func Remove(path string) error {
+	if err := patiently(func() error { return os.Remove(path) }); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -122,7 +96,7 @@ func Open(path string, flag int) (*os.File, error) {
 	if err := regularOrNone(path); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
+	f, err := os.OpenFile(path, flag|OpenAsIs, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -165,14 +139,4 @@ func regular(path string, info fs.FileInfo) error {
 	}
 	return &fs.PathError{Op: "write", Path: path,
 		Err: fmt.Errorf("is not a regular file but %s: want a regular file, or a new name", what)}
-}
-
-// SyncFolder makes the names in a folder survive a power failure.
-func SyncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"quantal/internal/safefile"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,7 +91,7 @@ func (f *Folder) prune(written int) error {
 			}
 		}
 		if remove {
-			if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := safefile.Remove(s.path); err != nil {
 				return FileError(s.path, err)
 			}
 		}

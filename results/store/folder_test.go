@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"quantal/internal/setting"
+	"quantal/internal/specialfile"
 )
 
 type config struct {
@@ -131,11 +132,15 @@ func TestLockIsAFile(t *testing.T) {
 	check(t, os.WriteFile(target, []byte("precious"), 0o644))
 	for what, place := range map[string]func(string) error{
 		"a symbolic link": func(path string) error { return os.Symlink(target, path) },
-		"a pipe":          func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"a pipe":          specialfile.Pipe,
 		"a folder":        func(path string) error { return os.Mkdir(path, 0o755) },
 	} {
-		check(t, os.Remove(f.Path(lockName)))
-		check(t, place(f.Path(lockName)))
+		_ = os.Remove(f.Path(lockName)) // of the kind before
+		if err := place(f.Path(lockName)); errors.Is(err, errors.ErrUnsupported) {
+			continue
+		} else {
+			check(t, err)
+		}
 		_, err := Open(f.Path(""))
 		wantError(t, err, f.Path(lockName), "is not a regular file but "+what)
 	}

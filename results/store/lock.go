@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -28,8 +29,6 @@ type Lock struct {
 
 // TakeLock takes the lock of a folder. A folder in use gives an InUseError, one without locks a NoLocksError.
 func TakeLock(dir string) (*Lock, error) { return takeLock(dir, flock) }
-
-func flock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
 func takeLock(dir string, flock func(*os.File) error) (*Lock, error) {
 	path := filepath.Join(dir, lockName)
@@ -62,15 +61,9 @@ func takeLock(dir string, flock func(*os.File) error) (*Lock, error) {
 	return nil, err
 }
 
-// hasNoLocks reports whether this is how a file system says that it has no locks: NFS without a lock daemon, Lustre
-// mounted without flock, autofs.
+// hasNoLocks reports whether this is how a file system says that it has no locks.
 func hasNoLocks(err error) bool {
-	for _, e := range []error{syscall.ENOLCK, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EBADF} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(noLocks, func(e error) bool { return errors.Is(err, e) })
 }
 
 // holdFolder is TakeLock for a folder in which two processes would spoil each other's work: without locks, a file that
@@ -105,7 +98,7 @@ func notHeld(dir string) error {
 		return nil
 	}
 	inUse := &InUseError{Path: dir, Held: path}
-	if file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0); err == nil {
+	if file, err := os.OpenFile(path, os.O_RDONLY|safefile.OpenAsIs, 0); err == nil {
 		defer file.Close()
 		inUse = holder(dir, file)
 		inUse.Held = path
@@ -128,7 +121,7 @@ func (l *Lock) Release() error {
 	file, held := l.file, l.held
 	l.file, l.held = nil, ""
 	if held != "" {
-		if err := os.Remove(held); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := safefile.Remove(held); err != nil {
 			return FileError(held, err)
 		}
 	}
