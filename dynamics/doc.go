@@ -8,6 +8,7 @@
 //	dynamics/tolerance   how a trained network tolerates synapses that fluctuate, are rewired or deleted (ISD Fig. 2A)
 //	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //	dynamics/explore     noise on synapses as exploration (ISD, "Exploration via intrinsic dynamics?")
+//	dynamics/balance     which contacts of a balanced spiking network determine its rates (ISD Fig. 2A)
 //
 // Package dynamics/spiking simulates networks of spiking neurons with such synapses; it is no experiment.
 //

@@ -12,6 +12,7 @@ import (
 
 	"quantal/dynamics"
 	"quantal/dynamics/assemblies"
+	"quantal/dynamics/balance"
 	"quantal/dynamics/drift"
 	"quantal/dynamics/explore"
 	"quantal/dynamics/sampling"
@@ -29,6 +30,7 @@ func experiments() []dynamics.Experiment {
 		tolerance.Experiment(),
 		assemblies.Experiment(),
 		explore.Experiment(),
+		balance.Experiment(),
 	}
 }
 

@@ -8,8 +8,8 @@
 // each seed of them for itself. First networks train at both ends of the range and between them, neighbours at most a
 // factor of ten apart; those where the figure is on one side of the target and those where it is on the other must be
 // neighbours in one place. That bracket is then halved, on a logarithmic scale unless the range begins at 0 or below,
-// until it is as narrow as the tolerance says. All networks of a round train together. Whether the figure is monotone is
-// judged at these first networks alone; where a later one contradicts it, or another network of the folder, a remark
+// until it is as narrow as the tolerance says. All networks of a round train together. Whether the figure is monotone
+// is judged at these first networks alone; where a later one contradicts it, or another network of the folder, a remark
 // beside the value says so.
 //
 // Nothing is decided but by [Request.Decide], from the records of the folder and the request. So a search that was
