@@ -17,7 +17,8 @@
 //
 //	w_i = mu_i + sigma_i xi_i,   xi_i ~ Normal(0, 1)
 //
-// and the objective of a minibatch of B of N examples is, in minibatch-sum units (Malkin et al. 2024, Eq. 2-4),
+// or, with a [Draw] per example, anew for every example. The objective of a minibatch of B of N examples is, in
+// minibatch-sum units (Malkin et al. 2024, Eq. 2-4),
 //
 //	L = sum_b NLL_b + (B/N) ( lambda sum_i |mu_i| + c sum_i sigma_i^-rho )
 //

@@ -179,6 +179,9 @@ func (p *Program) check() error {
 			}
 			sampled[i.Layer] = true
 		case Convolve:
+			if p.Draw != PerMinibatch {
+				return fmt.Errorf("%v with a draw per %v, which is for dense layers", i, p.Draw)
+			}
 			if err := i.Window.Check(); err != nil {
 				return err
 			}

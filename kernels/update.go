@@ -109,6 +109,18 @@ func (u *TrainingStep[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 	return u.UpdateMeans(row, dw) && finite
 }
 
+// UpdateRowOfExamples is UpdateRow where every example has its own noise: phi follows the dW of the variances, with
+// slope and cost from VarianceRow.
+func (u *TrainingStep[T]) UpdateRowOfExamples(row Row[T], dw, ofVariance, slope, cost []T) bool {
+	n := len(dw)
+	ofVariance, slope, cost = ofVariance[:n], slope[:n], cost[:n]
+	for k, g := range ofVariance {
+		slope[k] = g*slope[k] + cost[k]
+	}
+	finite := u.Row(row.Phi, slope)
+	return u.UpdateMeans(row, dw) && finite
+}
+
 // UpdateMeans moves only mu of a row, and reports whether everything stayed finite. It leaves the gradient in dw.
 func (u *TrainingStep[T]) UpdateMeans(row Row[T], dw []T) bool {
 	u.addMagnitude(dw, row.Mu.Values)

@@ -32,12 +32,23 @@ func (p *Program) Work(instruction Instruction) Work {
 	}
 	values := func(b Buffer) float64 { return float64(p.Batch * p.RowsOf(b) * p.Widths[b]) }
 	perSynapse := p.Layout.Sharing == PerSynapse
+	noisy := product // of products with variances beside those with means
+	if p.Draw == PerExample && perSynapse {
+		noisy *= 2
+	}
 	switch i := instruction.(type) {
 	case Gather:
 		n := float64(p.Batch * p.Widths[i.Dst])
 		return Work{Bytes: n, Operations: 2 * n} // a byte per input
 	case Sample:
 		n := synapses(i.Layer)
+		if p.Draw == PerExample { // noise of pre-activations
+			xi := (philoxOperations + boxMullerOperations) * float64(p.Batch*p.Layout.Layers[i.Layer].Out)
+			if perSynapse {
+				return Work{Bytes: 8 * n, Operations: xi + (softplusOperations+2)*n}
+			}
+			return Work{Bytes: 4 * n, Operations: xi}
+		}
 		switch {
 		case p.Layout.Sharing == NoNoise:
 			return Work{Bytes: 4 * n}
@@ -46,9 +57,9 @@ func (p *Program) Work(instruction Instruction) Work {
 		}
 		return Work{Bytes: 4 * n, Operations: (philoxOperations + boxMullerOperations + 2) * n}
 	case Forward:
-		return Work{Operations: product * synapses(i.Layer)}
+		return Work{Operations: noisy * synapses(i.Layer)}
 	case Backward:
-		return Work{Operations: product * synapses(i.Layer)}
+		return Work{Operations: noisy * synapses(i.Layer)}
 	case Convolve:
 		return Work{Operations: product * float64(p.RowsOf(i.Dst)) * synapses(i.Layer)}
 	case ConvolveBackward:
@@ -68,7 +79,7 @@ func (p *Program) Work(instruction Instruction) Work {
 		}
 		bytes := float64(8 * (1 + len(Moments(p.Rule)))) // a parameter and its moments, read and written
 		if perSynapse {
-			return Work{Bytes: 2 * bytes * n, Operations: (product + 2*operations + costOperations) * n}
+			return Work{Bytes: 2 * bytes * n, Operations: (noisy + 2*operations + costOperations) * n}
 		}
 		return Work{Bytes: bytes * n, Operations: (product + operations + 2) * n}
 	case UpdateSynapses:
@@ -78,7 +89,7 @@ func (p *Program) Work(instruction Instruction) Work {
 		}
 		bytes := 8*k*float64(1+len(Moments(p.Rule))) + 8 // and mu and phi, written
 		formulas := float64(i.Slopes.Operations() + p.Synapse.MuPhi().Operations())
-		return Work{Bytes: bytes * n, Operations: (product + k*operations + formulas) * n}
+		return Work{Bytes: bytes * n, Operations: (noisy + k*operations + formulas) * n}
 	case Fluctuate:
 		n := synapses(i.Layer) // mu, read and written
 		return Work{Bytes: 8 * n, Operations: (product + philoxOperations + boxMullerOperations + 2 + 2) * n}

@@ -95,14 +95,19 @@ type Design struct {
 	Quantal    bool     // synapses that learn n, p and q
 	Net        graph.Network
 	Input      graph.Input // of Net
+	Draw       kernels.Draw
 }
 
 func (d Design) String() string {
 	if d.Net != nil {
 		return fmt.Sprintf("%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Net, d.Sharing, d.Likelihood, d.Batch, d.Rho, max(1, d.Members))
 	}
-	return fmt.Sprintf("%v/%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Sizes, d.Sharing, d.Likelihood, d.Activation, d.Batch, d.Rho,
+	s := fmt.Sprintf("%v/%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Sizes, d.Sharing, d.Likelihood, d.Activation, d.Batch, d.Rho,
 		max(1, d.Members))
+	if d.Draw != kernels.PerMinibatch {
+		s += "/draw per " + d.Draw.String()
+	}
+	return s
 }
 
 // Designs covers every cost, every sharing, both likelihoods, 0 to 3 hidden layers and odd sizes, with batches below,
@@ -173,7 +178,7 @@ func (d Design) Network(t testing.TB) *Network {
 	t.Helper()
 	n := &Network{standard: d.Laws == nil, Spec: graph.Spec{
 		Sizes: d.Sizes, Batch: d.Batch, Activation: d.Activation, Sharing: d.Sharing, Likelihood: d.Likelihood,
-		Costs: d.costs(t), Network: d.Net, Input: d.Input,
+		Costs: d.costs(t), Network: d.Net, Input: d.Input, Draw: d.Draw,
 	}}
 	if d.Quantal {
 		n.Synapse = quantal(t)

@@ -291,17 +291,23 @@ func (r *Reference) dot(row, x []float64) float64 {
 	return r.round(sum, size)
 }
 
-// infer returns the activations of all layers for one example, the constant 1 after those that feed a layer.
-func (r *Reference) infer(e int32, w [][][]float64) [][]float64 {
+// infer returns the activations of all layers for one example, the constant 1 after those that feed a layer. Own is the
+// noise of its pre-activations by layer and unit, nil if it has none of its own.
+func (r *Reference) infer(e int32, w [][][]float64, own [][]float64) (a, spreads [][]float64) {
 	layers := len(w)
-	a := make([][]float64, layers+1)
+	a, spreads = make([][]float64, layers+1), make([][]float64, layers)
 	for k := range r.n.Sizes[0] {
 		a[0] = append(a[0], r.input(e, k))
 	}
 	for l := range layers {
 		a[l] = append(a[l], 1)
-		for _, row := range w[l] {
+		for unit, row := range w[l] {
 			y := r.dot(row, a[l])
+			if own != nil {
+				s := r.spread(l, unit, a[l])
+				spreads[l] = append(spreads[l], s)
+				y = r.round(y+s*own[l][unit], math.Abs(y)+math.Abs(s*own[l][unit]))
+			}
 			if l < layers-1 {
 				y = curves[r.n.Activation].value(y)
 				y = r.round(y, y)
@@ -309,27 +315,30 @@ func (r *Reference) infer(e int32, w [][][]float64) [][]float64 {
 			a[l+1] = append(a[l+1], y)
 		}
 	}
-	return a
+	return a, spreads
 }
 
 // outputs are those of the network for one example.
-func (r *Reference) outputs(e int32, w [][][]float64) []float64 {
+func (r *Reference) outputs(e int32, w [][][]float64, own [][]float64) []float64 {
 	if r.shaped != nil {
 		all := r.pictures(e, w)
 		return all[len(all)-1].values
 	}
-	a := r.infer(e, w)
+	a, _ := r.infer(e, w, own)
 	return a[len(a)-1]
 }
 
 // logProbabilities are those of the classes for one example, or of its one target, with the evaluation's given draw of
 // the weights, or the means for draw -1.
 func (r *Reference) logProbabilities(e int32, step, draw int) []float64 {
-	w := r.mu
+	w, own := r.mu, [][]float64(nil)
 	if draw >= 0 {
-		w, _ = r.draw(kernels.Noise{Stream: kernels.StreamEvaluation, Step: uint32(step), Draw: uint32(draw)})
+		noise := kernels.Noise{Stream: kernels.StreamEvaluation, Step: uint32(step), Draw: uint32(draw)}
+		if own = r.own(noise, int(e)%kernels.EvaluationGroup); own == nil {
+			w, _ = r.draw(noise)
+		}
 	}
-	y := r.outputs(e, w)
+	y := r.outputs(e, w, own)
 	if r.n.Likelihood == kernels.Gaussian {
 		v, logp := r.member.NoiseVariance, 0.0
 		for i := range y {
@@ -349,17 +358,18 @@ func (r *Reference) logProbabilities(e int32, step, draw int) []float64 {
 	return logp
 }
 
-// backpropagate adds the gradient of one example to dw, and its negative log-likelihood to that of all steps.
-func (r *Reference) backpropagate(e int32, w, dw [][][]float64) {
+// backpropagate adds the gradient of one example to dw, and its negative log-likelihood to that of all steps. If the
+// example has its own noise it adds the gradient of each synapse's sigma to dsigma.
+func (r *Reference) backpropagate(e int32, w [][][]float64, own [][]float64, dw, dsigma [][][]float64) {
 	layers := len(w)
-	var a [][]float64
+	var a, spreads [][]float64
 	var y []float64
 	var pictures []picture
 	if r.shaped != nil {
 		pictures = r.pictures(e, w)
 		y = pictures[len(pictures)-1].values
 	} else {
-		a = r.infer(e, w)
+		a, spreads = r.infer(e, w, own)
 		y = a[layers]
 	}
 	d := make([]float64, len(y))
@@ -391,7 +401,22 @@ func (r *Reference) backpropagate(e int32, w, dw [][][]float64) {
 	for l := layers - 1; l >= 0; l-- {
 		below, sizes := make([]float64, r.n.Sizes[l]), make([]float64, r.n.Sizes[l])
 		for row, g := range d {
+			ofVariance := 0.
+			if own != nil {
+				ofVariance = g * own[l][row] / (2 * spreads[l][row])
+			}
 			for k := range w[l][row] {
+				if sigma := 0.; own != nil {
+					sigma = r.sigma(l, row, k)
+					v := 2 * sigma * a[l][k] * a[l][k] * ofVariance
+					if dsigma != nil {
+						dsigma[l][row][k] += r.round(v, v)
+					}
+					if v = 2 * sigma * sigma * a[l][k] * ofVariance; k < len(below) {
+						below[k] += v
+						sizes[k] += math.Abs(v)
+					}
+				}
 				dw[l][row][k] += r.round(g*a[l][k], g*a[l][k])
 				if k < len(below) {
 					below[k] += g * w[l][row][k]
@@ -401,7 +426,11 @@ func (r *Reference) backpropagate(e int32, w, dw [][][]float64) {
 		}
 		if l > 0 {
 			for k, row := range w[l-1] {
-				slope := curves[r.n.Activation].slope(r.dot(row, a[l-1]))
+				y := r.dot(row, a[l-1])
+				if own != nil {
+					y += spreads[l-1][k] * own[l-1][k]
+				}
+				slope := curves[r.n.Activation].slope(y)
 				if slope != 0 {
 					slope = r.round(slope, 1)
 				}
@@ -417,11 +446,7 @@ func (r *Reference) fraction() float64 { return float64(r.n.Batch) / float64(r.n
 
 // train makes a step of Adam.
 func (r *Reference) train(step int) {
-	w, xi := r.draw(kernels.Noise{Stream: kernels.StreamTrain, Step: uint32(step)})
-	dw := r.zeros()
-	for _, e := range r.examples(step) {
-		r.backpropagate(e, w, dw)
-	}
+	dw, dsigma := r.gradients(kernels.Noise{Stream: kernels.StreamTrain, Step: uint32(step)})
 	fraction, times := r.fraction(), 1.0
 	switch r.flaw {
 	case "B/N missing":
@@ -448,7 +473,7 @@ func (r *Reference) train(step int) {
 		return lr * (a.m / (1 - math.Pow(0.9, t))) / (math.Sqrt(a.v/(1-math.Pow(0.999, t))) + 1e-8)
 	}
 	if r.n.Synapse != nil {
-		r.trainQuantal(step, dw, xi, fraction, times, follow)
+		r.trainQuantal(step, dw, dsigma, fraction, times, follow)
 		return
 	}
 	r.each(dw, func(l, row, k int, g float64) {
@@ -490,8 +515,8 @@ func (r *Reference) train(step int) {
 		if r.flaw == "dsigma/dphi missing" {
 			perPhi = 1
 		}
-		gPhi[i] += (g*xi[l][row][k] + fraction*times*slope) * perPhi
-		sizes[i] += (math.Abs(g*xi[l][row][k]) + math.Abs(fraction*slope)*condition) * perPhi
+		gPhi[i] += (dsigma[l][row][k] + fraction*times*slope) * perPhi
+		sizes[i] += (math.Abs(dsigma[l][row][k]) + math.Abs(fraction*slope)*condition) * perPhi
 	})
 	for i, g := range gPhi {
 		r.phi[i] = r.stored(r.phi[i] - follow(&r.phiMoments[i], rates[i], r.round(g, sizes[i])))
@@ -528,22 +553,30 @@ func (r *Reference) scheduled(step int) float64 {
 // accumulate makes a step of the rule Accumulate, example by example.
 func (r *Reference) accumulate(atMu bool, step int) {
 	w, layout := r.mu, r.n.Program.Layout
+	var noise kernels.Noise
 	if !atMu {
 		stream := kernels.StreamAnalysis
 		if r.flaw == "the noise of training" {
 			stream = kernels.StreamTrain
 		}
-		w, _ = r.draw(kernels.Noise{Stream: stream, Step: uint32(step)})
+		noise = kernels.Noise{Stream: stream, Step: uint32(step)}
+		if r.own(noise, 0) == nil {
+			w, _ = r.draw(noise)
+		}
 	}
 	g := r.zeros()
-	for _, e := range r.examples(step) {
+	for b, e := range r.examples(step) {
 		one := r.zeros()
-		r.backpropagate(e, w, one)
+		var own [][]float64
+		if !atMu {
+			own = r.own(noise, b)
+		}
+		r.backpropagate(e, w, own, one, nil)
 		r.each(one, func(l, row, k int, v float64) {
 			g[l][row][k] += v
 			r.sums.ExampleSquare[layout.Slot(l, row, k)] += r.round(v*v, v*v)
 		})
-		a := r.infer(e, w)
+		a, _ := r.infer(e, w, own)
 		for l, in := range r.sums.Inputs {
 			for k, x := range a[l] {
 				in.Magnitude[k] += r.round(math.Abs(x), x)
@@ -577,7 +610,7 @@ func (r *Reference) addGradient(slot int, g float64) {
 func (r *Reference) fluctuate(rule kernels.Langevin, step int) {
 	dw := r.zeros()
 	for _, e := range r.examples(step) {
-		r.backpropagate(e, r.mu, dw)
+		r.backpropagate(e, r.mu, nil, dw, nil)
 	}
 	noise := kernels.Noise{Seed: r.member.Seed, Stream: kernels.StreamDynamics, Step: uint32(step)}
 	if r.flaw == "the noise of training" {

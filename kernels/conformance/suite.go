@@ -16,10 +16,11 @@ type Machine struct {
 	Open Open
 	// Ways are other ways to run the same kernels: with more threads, say, or with members in batches. Every byte must be
 	// the same.
-	Ways   map[string]Open
-	Slow   bool // as an interpreter is: some of the tests are enough
-	Chains bool // it runs only chains of dense layers, and refuses other networks
-	Laws   int  // random laws that it takes; 0 means 10,000
+	Ways        map[string]Open
+	Slow        bool // as an interpreter is: some of the tests are enough
+	Chains      bool // it runs only chains of dense layers, and refuses other networks
+	SharedDraws bool // it has no noise of every example
+	Laws        int  // random laws that it takes; 0 means 10,000
 }
 
 // Test runs all tests on the machines.
@@ -38,6 +39,7 @@ func Test(t *testing.T, machines ...Machine) {
 		{"LayersByThemselves", eachMachine(layersByThemselves)},
 		{"RandomLaws", randomLaws},
 		{"QuantalSynapses", quantalSynapses},
+		{"NoiseOfExamples", noiseOfExamples},
 		{"SingularLaw", eachMachine(singularLaw)},
 		{"PicturesAgainstFloat64", picturesAgainstFloat64},
 		{"PublishedPreset", publishedPreset},

@@ -33,8 +33,8 @@ func (r *Reference) kinked(l, row, k int) bool {
 }
 
 // trainQuantal moves n, p and q, by differences of what a synapse adds to the objective: the likelihood, whose slopes
-// over mu and sigma are dW and dW xi, and its costs.
-func (r *Reference) trainQuantal(step int, dw, xi [][][]float64, fraction, times float64,
+// over mu and sigma are dW and dsigma, and its costs.
+func (r *Reference) trainQuantal(step int, dw, dsigma [][][]float64, fraction, times float64,
 	follow func(a *moments, lr, g float64) float64) {
 	r.each(dw, func(l, row, k int, g float64) {
 		var theta [3]float64
@@ -51,7 +51,7 @@ func (r *Reference) trainQuantal(step int, dw, xi [][][]float64, fraction, times
 			for _, c := range r.n.Costs {
 				sum += kernels.Eval(c.Formula, r.quantities(c, member, theta, mu, sigma)...)[0]
 			}
-			return g*mu + g*xi[l][row][k]*sigma + fraction*times*sum
+			return g*mu + dsigma[l][row][k]*sigma + fraction*times*sum
 		}
 		lr := member.LearningRate * r.scheduled(step)
 		for i := range theta {
@@ -62,7 +62,7 @@ func (r *Reference) trainQuantal(step int, dw, xi [][][]float64, fraction, times
 				return total(moved)
 			}
 			slope := (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
-			size := math.Abs(g)*(1+math.Abs(xi[l][row][k])) + math.Abs(slope)
+			size := math.Abs(g) + math.Abs(dsigma[l][row][k]) + math.Abs(slope)
 			moved := theta[i] - follow(&r.ofTheta[i][l][row][k], lr, r.round(slope, 8*size))
 			r.theta[i][l][row][k] = r.stored(moved)
 		}

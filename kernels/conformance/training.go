@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -322,35 +323,40 @@ func divergence(t *testing.T, m Machine) {
 		{"cost beyond float32", func(s *kernels.State, l kernels.Layout) { s.Phi[l.Offset(1)] = -60 },
 			kernels.Divergence{Step: 5, Layer: 1, What: "gradient"}, 1},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			d := small
-			d.Members = 2
-			n := d.Network(t)
-			healthy := n.Only(0).Open(t, m.Open)
-			progress := Run(t, healthy, 5, 4)
-			c.spoil(n.Start[1], n.Program.Layout)
-			vm := n.Open(t, m.Open)
-			first := diverging(t, vm, 5, 3, c.want)
-			stands := StateOf(t, vm, 1)
-			second := diverging(t, vm, 8, 1, c.want)
-			if len(first[1].Losses) != c.losses || len(second[1].Losses) != 0 || math.IsNaN(first[1].NLL()) ||
-				math.IsInf(first[1].NLL(), 0) {
-				t.Errorf("losses of the stopped member: %v, %v", first[1].Losses, second[1].Losses)
+		for draw := kernels.PerMinibatch; draw <= kernels.PerExample; draw++ {
+			if draw != kernels.PerMinibatch && m.SharedDraws {
+				continue
 			}
-			// NaNs among them are equal here.
-			if !cmp.Equal(stands, StateOf(t, vm, 1), cmpopts.EquateNaNs()) {
-				t.Error("the stopped member moved")
-			}
-			if !cmp.Equal(StateOf(t, healthy, 0), StateOf(t, vm, 0)) ||
-				!slices.Equal(progress[0].Losses, slices.Concat(first[0].Losses, second[0].Losses)) {
-				t.Error("the healthy member's result depends on the other")
-			}
-			// A new state starts it again.
-			if err := vm.Load(1, n.Start[0]); err != nil {
-				t.Fatal(err)
-			}
-			Run(t, vm, 9, 1)
-		})
+			t.Run(fmt.Sprint(c.name, ", a draw per ", draw), func(t *testing.T) {
+				d := small
+				d.Members, d.Draw = 2, draw
+				n := d.Network(t)
+				healthy := n.Only(0).Open(t, m.Open)
+				progress := Run(t, healthy, 5, 4)
+				c.spoil(n.Start[1], n.Program.Layout)
+				vm := n.Open(t, m.Open)
+				first := diverging(t, vm, 5, 3, c.want)
+				stands := StateOf(t, vm, 1)
+				second := diverging(t, vm, 8, 1, c.want)
+				if len(first[1].Losses) != c.losses || len(second[1].Losses) != 0 || math.IsNaN(first[1].NLL()) ||
+					math.IsInf(first[1].NLL(), 0) {
+					t.Errorf("losses of the stopped member: %v, %v", first[1].Losses, second[1].Losses)
+				}
+				// NaNs among them are equal here.
+				if !cmp.Equal(stands, StateOf(t, vm, 1), cmpopts.EquateNaNs()) {
+					t.Error("the stopped member moved")
+				}
+				if !cmp.Equal(StateOf(t, healthy, 0), StateOf(t, vm, 0)) ||
+					!slices.Equal(progress[0].Losses, slices.Concat(first[0].Losses, second[0].Losses)) {
+					t.Error("the healthy member's result depends on the other")
+				}
+				// A new state starts it again.
+				if err := vm.Load(1, n.Start[0]); err != nil {
+					t.Fatal(err)
+				}
+				Run(t, vm, 9, 1)
+			})
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ func Activations(p *kernels.Program, s *kernels.State, data *kernels.Data, threa
 // network; if that is cancelled the tallies are meaningless.
 func (k *worker) evaluate(ctx context.Context, p *pass, draws, firstGroup, endGroup int) kernels.Tallies {
 	var sum kernels.Tallies
-	k.sigmas(p.state)
+	k.variances(p.state)
 	for g := firstGroup; g < endGroup && ctx.Err() == nil; g++ {
 		p.take(g)
 		k.infer(p, means)

@@ -399,14 +399,19 @@ func (p *pricing) outputsIn(of *[2][]float32, price, cost []float32) [][]float32
 	return of[:p.outputs]
 }
 
-// samplePriced draws the weights of rows whose synapses have a sigma each, and all that the update needs of the costs.
+// samplePriced draws the weights of rows whose synapses have a sigma each, or computes their variances, and all that the
+// update needs of the costs.
 func (d *drawing) samplePriced(set *kernelSet, s *pricingScratch, w []float32, first, rows int) {
 	group := pricedRows(d.Layer)
 	s.fit(group*d.Stride(), 0)
 	for r := 0; r < rows; r += group {
 		n := min(group, rows-r)
 		from, to := d.slots(first+r, n)
-		set.sampleSlopes(d, s, w[r*d.Stride():], first+r, n)
+		if d.ownNoise {
+			d.varianceSlopes(set, s, w[r*d.Stride():], first+r, n)
+		} else {
+			set.sampleSlopes(d, s, w[r*d.Stride():], first+r, n)
+		}
 		inputs, cost, price := s.rows, d.cost[from:to], d.price[min(from, len(d.price)):min(to, len(d.price))]
 		inputs[muRow] = d.mu[from:to]
 		for i := range inputs {

@@ -14,11 +14,12 @@ import (
 // Memory is what a VM allocates, training and testing, or a little more: the sigmas of networks with frozen parameters
 // are computed when first needed.
 func TestMemory(t *testing.T) {
-	for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork, kernels.NoNoise} {
+	for i, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork, kernels.NoNoise,
+		kernels.PerSynapse} {
 		const members, threads = 3, 2
 		p, err := graph.CompileSpec(graph.Spec{
 			Sizes: []int{784, 300, 10}, Batch: 20, Sharing: sharing, Activation: kernels.ReLU,
-			Costs: graph.PaperCosts(sharing),
+			Costs: graph.PaperCosts(sharing), Draw: kernels.Draw(i / 3),
 		}, kernels.DefaultAdam())
 		if err != nil {
 			t.Fatal(err)

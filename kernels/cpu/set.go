@@ -21,6 +21,9 @@ type kernelSet struct {
 	sample       func(d *drawing, w []float32, first, rows int) // one sigma per synapse, for training
 	redraw       func(d *drawing, w []float32, first, rows int) // sigmas that are known already
 	sampleShared func(d *drawing, w []float32, first, rows int, sigma float32)
+	// variances is VarianceRow of rows, for noise of every example; perturb is Perturb, with a floor of y.
+	variances func(d *drawing, v []float32, first, rows int)
+	perturb   func(y, slope, v, xi []float32, floor float32)
 	// sampleSlopes is sample for costs that are formulas: it leaves what these read of sigma in the rows of the scratch.
 	sampleSlopes func(d *drawing, s *pricingScratch, w []float32, first, rows int)
 	// forward computes rows of y = a(x w) for all examples, with w as above. Activations that are not fused are left to
@@ -72,6 +75,8 @@ type drawing struct {
 	price   []float32 // and with respect to mu, but for the standard form; nil if there is no more
 	sigma   []float32 // of every synapse, for redraw
 	pricing *pricing  // of costs that are a formula; nil for others
+	// ownNoise says that every example has its own noise: slope is that of the variances.
+	ownNoise bool
 }
 
 // slots are the first slot of some rows in their layer, and the one after them.
@@ -101,6 +106,8 @@ type updating struct {
 	pricing *pricing    // of costs that are a formula, unless the draw has priced them; nil for others
 	phi     []float32   // of the layer, for these
 	numbers [11]float32 // of the rule, as the assembly reads them
+	// xSquares and dv are in place of x and dy for phi, if every example has its own noise; otherwise nil.
+	xSquares, dv []float32
 }
 
 // summing holds what adding up the gradients of a layer needs. The slices cover the whole layer, those of the sums
@@ -151,6 +158,17 @@ var portable = &kernelSet{
 			kernels.Normals(xi, d.noise, r)
 			d.costs.SampleRow(w, xi, d.cost[at:], d.mu[at:], d.phi[at:], xi)
 		})
+	},
+	variances: func(d *drawing, v []float32, first, rows int) {
+		d.each(v, first, rows, func(v []float32, _, at, n int) {
+			d.costs.VarianceRow(v, d.slope[at:], d.cost[at:], d.phi[at:][:n])
+		})
+	},
+	perturb: func(y, slope, v, xi []float32, floor float32) {
+		kernels.Perturb(y, slope, v, xi)
+		for i := range y {
+			y[i] = max(y[i], floor)
+		}
 	},
 	sampleSlopes: func(d *drawing, s *pricingScratch, w []float32, first, rows int) {
 		from, to := d.slots(first, rows)
@@ -285,10 +303,16 @@ func portableUpdate(u *updating, s *scratch, first, rows int) bool {
 		}
 		if u.sharing == kernels.PerSynapse {
 			row.Phi = u.row.Phi.Slice(at, n)
+			if u.dv != nil {
+				ofVariance := s.squares[:n]
+				p.WeightGradient(ofVariance, u.dv, u.xSquares, r)
+				finite = u.rule.UpdateRowOfExamples(row, dw, ofVariance, u.slope[at:], u.cost[at:]) && finite
+				continue
+			}
 			finite = u.rule.UpdateRow(row, dw, u.slope[at:], u.cost[at:]) && finite
 			continue
 		}
-		if u.sharing != kernels.NoNoise {
+		if u.sharing != kernels.NoNoise && u.dv == nil {
 			u.sums[r] += kernels.SigmaGradient(dw, u.slope[at:])
 		}
 		finite = u.rule.UpdateMeans(row, dw) && finite

@@ -26,6 +26,8 @@ type assembly struct {
 	gather             func(x *float32, bytes *byte, n int, scale, shift float32)
 	rho0, rhoHalf      sampler
 	rho1, rho2, anyRho sampler
+	variances          [5]varianceKernel // in the order of samplers
+	perturb            func(y, slope, v, xi *float32, n int, floor float32)
 	sampleSlopes       func(w, slope, sigma, inverse, derivative, mu, phi *float32, keys *[20]uint32, block uint32, stride,
 		rows int)
 	sigmas       func(sigma, inverse, derivative, phi *float32, n int)
@@ -65,9 +67,13 @@ type movers struct{ plain, priced mover }
 type mover struct {
 	update func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy, price, rule *float32, stride, dyStride, rows,
 		batch int) uint32
+	updatePerExample func(mu, muM, muV, phi, phiM, phiV, slope, cost, x, dy, xSquares, dv, price, rule *float32, stride,
+		dyStride, rows, batch int) uint32
 	updateShared func(mu, muM, muV, xi, sums, x, dy, price, rule *float32, stride, dyStride, rows, batch int) uint32
 	updateMeans  func(mu, muM, muV, x, dy, price, rule *float32, stride, dyStride, rows, batch int) uint32
 }
+
+type varianceKernel func(variance, slope, cost, phi *float32, n int, factor, exponent float32)
 
 type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]uint32, block uint32, stride, rows int,
 	factor, exponent float32)
@@ -75,7 +81,10 @@ type sampler func(w, slope, cost, mu, phi *float32, keys *[20]uint32, pads *[16]
 var avx512 = assembly{
 	gather: gatherAVX512,
 	rho0:   sampleRho0AVX512, rhoHalf: sampleRhoHalfAVX512, rho1: sampleRho1AVX512, rho2: sampleRho2AVX512,
-	anyRho:       sampleAnyRhoAVX512,
+	anyRho: sampleAnyRhoAVX512,
+	variances: [...]varianceKernel{variancesRho0AVX512, variancesRhoHalfAVX512, variancesRho1AVX512, variancesRho2AVX512,
+		variancesAnyRhoAVX512},
+	perturb:      perturbAVX512,
 	sampleSlopes: sampleSlopesAVX512, sigmas: sigmasAVX512, sampleShared: sampleSharedAVX512, redraw: redrawAVX512,
 	forward: forwardAVX512, backward: backwardAVX512,
 	curves: map[kernels.Activation]curve{
@@ -86,20 +95,20 @@ var avx512 = assembly{
 	},
 	movers: map[string]movers{
 		"adam": {
-			mover{updateAVX512, updateSharedAVX512, updateMeansAVX512},
-			mover{updatePricedAVX512, updateSharedPricedAVX512, updateMeansPricedAVX512},
+			mover{updateAVX512, updatePerExampleAVX512, updateSharedAVX512, updateMeansAVX512},
+			mover{updatePricedAVX512, updatePerExamplePricedAVX512, updateSharedPricedAVX512, updateMeansPricedAVX512},
 		},
 		"sgd": {
-			mover{updateSGDAVX512, updateSharedSGDAVX512, updateMeansSGDAVX512},
-			mover{updateSGDPricedAVX512, updateSharedSGDPricedAVX512, updateMeansSGDPricedAVX512},
+			mover{updateSGDAVX512, updatePerExampleSGDAVX512, updateSharedSGDAVX512, updateMeansSGDAVX512},
+			mover{updateSGDPricedAVX512, updatePerExampleSGDPricedAVX512, updateSharedSGDPricedAVX512, updateMeansSGDPricedAVX512},
 		},
 		"momentum": {
-			mover{updateMomentumAVX512, updateSharedMomentumAVX512, updateMeansMomentumAVX512},
-			mover{updateMomentumPricedAVX512, updateSharedMomentumPricedAVX512, updateMeansMomentumPricedAVX512},
+			mover{updateMomentumAVX512, updatePerExampleMomentumAVX512, updateSharedMomentumAVX512, updateMeansMomentumAVX512},
+			mover{updateMomentumPricedAVX512, updatePerExampleMomentumPricedAVX512, updateSharedMomentumPricedAVX512, updateMeansMomentumPricedAVX512},
 		},
 		"rmsprop": {
-			mover{updateRMSpropAVX512, updateSharedRMSpropAVX512, updateMeansRMSpropAVX512},
-			mover{updateRMSpropPricedAVX512, updateSharedRMSpropPricedAVX512, updateMeansRMSpropPricedAVX512},
+			mover{updateRMSpropAVX512, updatePerExampleRMSpropAVX512, updateSharedRMSpropAVX512, updateMeansRMSpropAVX512},
+			mover{updateRMSpropPricedAVX512, updatePerExampleRMSpropPricedAVX512, updateSharedRMSpropPricedAVX512, updateMeansRMSpropPricedAVX512},
 		},
 	},
 	formDW: formDWAVX512,
@@ -115,7 +124,10 @@ var avx512 = assembly{
 var avx2 = assembly{
 	gather: gatherAVX2,
 	rho0:   sampleRho0AVX2, rhoHalf: sampleRhoHalfAVX2, rho1: sampleRho1AVX2, rho2: sampleRho2AVX2,
-	anyRho:       sampleAnyRhoAVX2,
+	anyRho: sampleAnyRhoAVX2,
+	variances: [...]varianceKernel{variancesRho0AVX2, variancesRhoHalfAVX2, variancesRho1AVX2, variancesRho2AVX2,
+		variancesAnyRhoAVX2},
+	perturb:      perturbAVX2,
 	sampleSlopes: sampleSlopesAVX2, sigmas: sigmasAVX2, sampleShared: sampleSharedAVX2, redraw: redrawAVX2,
 	forward: forwardAVX2, backward: backwardAVX2,
 	curves: map[kernels.Activation]curve{
@@ -126,20 +138,20 @@ var avx2 = assembly{
 	},
 	movers: map[string]movers{
 		"adam": {
-			mover{updateAVX2, updateSharedAVX2, updateMeansAVX2},
-			mover{updatePricedAVX2, updateSharedPricedAVX2, updateMeansPricedAVX2},
+			mover{updateAVX2, updatePerExampleAVX2, updateSharedAVX2, updateMeansAVX2},
+			mover{updatePricedAVX2, updatePerExamplePricedAVX2, updateSharedPricedAVX2, updateMeansPricedAVX2},
 		},
 		"sgd": {
-			mover{updateSGDAVX2, updateSharedSGDAVX2, updateMeansSGDAVX2},
-			mover{updateSGDPricedAVX2, updateSharedSGDPricedAVX2, updateMeansSGDPricedAVX2},
+			mover{updateSGDAVX2, updatePerExampleSGDAVX2, updateSharedSGDAVX2, updateMeansSGDAVX2},
+			mover{updateSGDPricedAVX2, updatePerExampleSGDPricedAVX2, updateSharedSGDPricedAVX2, updateMeansSGDPricedAVX2},
 		},
 		"momentum": {
-			mover{updateMomentumAVX2, updateSharedMomentumAVX2, updateMeansMomentumAVX2},
-			mover{updateMomentumPricedAVX2, updateSharedMomentumPricedAVX2, updateMeansMomentumPricedAVX2},
+			mover{updateMomentumAVX2, updatePerExampleMomentumAVX2, updateSharedMomentumAVX2, updateMeansMomentumAVX2},
+			mover{updateMomentumPricedAVX2, updatePerExampleMomentumPricedAVX2, updateSharedMomentumPricedAVX2, updateMeansMomentumPricedAVX2},
 		},
 		"rmsprop": {
-			mover{updateRMSpropAVX2, updateSharedRMSpropAVX2, updateMeansRMSpropAVX2},
-			mover{updateRMSpropPricedAVX2, updateSharedRMSpropPricedAVX2, updateMeansRMSpropPricedAVX2},
+			mover{updateRMSpropAVX2, updatePerExampleRMSpropAVX2, updateSharedRMSpropAVX2, updateMeansRMSpropAVX2},
+			mover{updateRMSpropPricedAVX2, updatePerExampleRMSpropPricedAVX2, updateSharedRMSpropPricedAVX2, updateMeansRMSpropPricedAVX2},
 		},
 	},
 	formDW: formDWAVX2,
@@ -183,6 +195,16 @@ func (a assembly) set(name string) *kernelSet {
 			a.sampler(d.costs.Rho)(&w[0], &slope[0], &cost[0], &mu[0], &phi[0], &d.keys, &padMasks[d.Stride()-d.Columns()],
 				d.block(first),
 				d.Stride(), rows, -d.costs.Reliability, -(d.costs.Rho + 1))
+		},
+		variances: func(d *drawing, v []float32, first, rows int) {
+			from, to := d.slots(first, rows)
+			v, slope, cost, phi := v[:to-from], d.slope[from:to], d.cost[from:to], d.phi[from:to]
+			a.varianceKernel(d.costs.Rho)(&v[0], &slope[0], &cost[0], &phi[0], to-from, -d.costs.Reliability,
+				-(d.costs.Rho + 1))
+		},
+		perturb: func(y, slope, v, xi []float32, floor float32) {
+			slope, v, xi = slope[:len(y)], v[:len(y)], xi[:len(y)]
+			a.perturb(&y[0], &slope[0], &v[0], &xi[0], len(y), floor)
 		},
 		sampleSlopes: func(d *drawing, s *pricingScratch, w []float32, first, rows int) {
 			from, to := d.slots(first, rows)
@@ -269,17 +291,24 @@ func (a assembly) set(name string) *kernelSet {
 
 // sampler returns the kernel for an exponent of the reliability cost.
 func (a *assembly) sampler(rho float32) sampler {
+	return [...]sampler{a.rho0, a.rhoHalf, a.rho1, a.rho2, a.anyRho}[powerLaw(rho)]
+}
+
+func (a *assembly) varianceKernel(rho float32) varianceKernel { return a.variances[powerLaw(rho)] }
+
+// powerLaw numbers the exponents of the reliability cost that have kernels of their own.
+func powerLaw(rho float32) int {
 	switch rho {
 	case 0:
-		return a.rho0
+		return 0
 	case 0.5:
-		return a.rhoHalf
+		return 1
 	case 1:
-		return a.rho1
+		return 2
 	case 2:
-		return a.rho2
+		return 3
 	}
-	return a.anyRho
+	return 4
 }
 
 // padMasks[n] keeps the last 16 slots of a row except n pads.
@@ -312,10 +341,19 @@ func (u *updating) run(of *movers, s *scratch, first, rows int) (bad uint32) {
 	if prices := u.prices(s, first, rows); prices != nil {
 		m, price = &of.priced, &prices[0]
 	}
-	switch u.sharing {
+	sharing := u.sharing
+	if sharing != kernels.PerSynapse && u.dv != nil {
+		sharing = kernels.NoNoise // the gradients of sigma are formed elsewhere
+	}
+	switch sharing {
 	case kernels.PerSynapse:
 		phi, phiM, phiV := pointers(u.row.Phi, from, to)
 		slope, cost := u.slope[from:to], u.cost[from:to]
+		if u.dv != nil {
+			xSquares, dv := u.xSquares[:len(x)], u.dv[first:][:len(dy)]
+			return m.updatePerExample(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], &xSquares[0], &dv[0],
+				price, rule, stride, dyStride, rows, u.batch)
+		}
 		return m.update(mu, muM, muV, phi, phiM, phiV, &slope[0], &cost[0], &x[0], &dy[0], price, rule, stride, dyStride,
 			rows, u.batch)
 	case kernels.NoNoise:

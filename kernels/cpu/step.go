@@ -22,7 +22,8 @@ type worker struct {
 	deltas    [][]float32 // gradients of the loss with respect to them
 	xSquares  []float32   // squares of an activation and of a gradient, if the program adds up gradients
 	dySquares []float32
-	shared    []float64 // dL/dsigma: of each neuron's sigma, else of the part of a sigma that each layer contributes
+	own       *examplesScratch // nil unless every example has its own noise
+	shared    []float64        // dL/dsigma: of each neuron's sigma, else of each layer's part of a sigma
 	labels    []byte
 	targets   []float32
 	tasks     []task // by instruction
@@ -86,6 +87,9 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 			}
 		}
 	}
+	if k.ownNoise() {
+		k.own = newExamplesScratch(p, batch, widest)
+	}
 	if k.sums() {
 		k.xSquares, k.dySquares = aligned(batch*widest), aligned(batch*widest)
 	}
@@ -120,10 +124,16 @@ func (k *worker) task(instruction kernels.Instruction) task {
 	case kernels.Gather:
 		return k.gather(i)
 	case kernels.Forward:
+		if k.ownNoise() {
+			return k.forwardOfExamples(i)
+		}
 		return k.forward(i)
 	case kernels.Loss:
 		return k.loss(i)
 	case kernels.Backward:
+		if k.ownNoise() {
+			return k.backwardOfExamples(i)
+		}
 		return k.backward(i)
 	case kernels.Update:
 		return k.update(i)
@@ -216,7 +226,7 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 	layout := k.program.Layout
 	from, n := layout.Offset(layer), layout.Layers[layer].Slots()
 	phiFrom, phis := layout.PhiOffset(layer), layout.PhiLen(layer)
-	d = &drawing{Layer: layout.Layers[layer], slope: k.slope[from:][:n]}
+	d = &drawing{Layer: layout.Layers[layer], slope: k.slope[from:][:n], ownNoise: k.ownNoise()}
 	if layout.Sharing == kernels.PerSynapse {
 		d.cost = k.cost[from:][:n]
 	}
@@ -370,6 +380,9 @@ func (k *worker) updating(g kernels.Gradient) *updating {
 	if layout.Sharing == kernels.PerSynapse {
 		u.cost = k.cost[from:][:n]
 	}
+	if _, drawn := k.program.Rule.Draws(); drawn && k.ownNoise() {
+		u.xSquares, u.dv = k.own.squares[g.Src], k.own.dv
+	}
 	return u
 }
 
@@ -389,6 +402,9 @@ func (k *worker) update(i kernels.Update) task {
 		for end := begin + n; end > begin; {
 			first := max(begin, end-blockRows)
 			clear(u.sums[first:end])
+			if u.dv != nil && layout.Sharing != kernels.PerSynapse {
+				u.sumOfSigmas(first, end)
+			}
 			if u.pricing != nil {
 				u.priceRows(k.set, &scratch.pricing, layout.Sharing, u.phi, first, end-first)
 			}
@@ -412,6 +428,9 @@ func (k *worker) update(i kernels.Update) task {
 		}
 		u.phi = p.state.Phi[layout.PhiOffset(i.Layer):][:layout.PhiLen(i.Layer)]
 		window.begin(k, p)
+		if u.dv != nil {
+			k.ofVariances(i.Dst)
+		}
 		k.fork(n, p, part)
 		switch layout.Sharing {
 		case kernels.PerNeuron:
@@ -551,7 +570,7 @@ func (k *worker) train(vm *VM, m, first, end int, losses *[]float64) *kernels.Di
 		p.sums = vm.Totals[m]
 	}
 	if p.draws == measuring {
-		k.sigmas(p.state)
+		k.variances(p.state)
 	}
 	for p.step = first; p.step < end; p.step++ {
 		p.examples = order[p.step%perEpoch*k.batch:][:k.batch]

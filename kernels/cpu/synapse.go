@@ -43,6 +43,10 @@ func (s *blockScratch) reserve(numbers, parameters int) {
 // updateSynapses moves the parameters of a layer's synapses, block by block, and sets mu and phi.
 func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 	layout, u := k.program.Layout, k.updating(i.Gradient)
+	ofPhi := *u // what forms dW of phi
+	if u.dv != nil {
+		ofPhi.x, ofPhi.dy = u.xSquares, u.dv
+	}
 	from, n, stride := layout.Offset(i.Layer), u.Slots(), u.Stride()
 	move, window := k.set.move[k.program.Rule.Name()], k.window(i.Gradient, u)
 	times := k.set.operations[kernels.OpMul]
@@ -60,7 +64,12 @@ func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 			at, numbers := first*stride, rows*stride
 			dw, dphi := b.dw[:numbers], b.dphi[:numbers]
 			k.set.formDW(window.of(u, scratch, first, rows), dw, first, rows)
-			times(&dphi[0], &dw[0], &u.slope[at], nil, nil, 1, 1, 0, 0, numbers)
+			ofSlope := dw
+			if u.dv != nil {
+				ofSlope = dphi
+				k.set.formDW(&ofPhi, dphi, first, rows)
+			}
+			times(&dphi[0], &ofSlope[0], &u.slope[at], nil, nil, 1, 1, 0, 0, numbers)
 			inputs = inputs[:0]
 			for _, param := range theta {
 				inputs = append(inputs, param.Values[at:][:numbers])
@@ -91,6 +100,9 @@ func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 		}
 		learns = p.learning[i.Layer]
 		window.begin(k, p)
+		if u.dv != nil {
+			k.ofVariances(i.Dst)
+		}
 		k.fork(n, p, part)
 		return k.divergence(p, i.Layer)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -43,7 +44,7 @@ var capabilities = kernels.Capabilities{
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
-	Draws:      []kernels.Draw{kernels.PerMinibatch},
+	Draws:      []kernels.Draw{kernels.PerMinibatch, kernels.PerExample},
 	Operations: kernels.Ops(),
 }
 
@@ -150,7 +151,13 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 			if p.KeepsSlope(kernels.Buffer(i)) {
 				fields = 3
 			}
+			if p.Draw == kernels.PerExample {
+				fields += 3 // variances, their slopes, and squares
+			}
 			bytes += 4 * fields * float64(batch) * float64(p.RowsOf(kernels.Buffer(i))) * float64(kernels.Stride(width))
+		}
+		if p.Draw == kernels.PerExample { // noise, and two gradients
+			bytes += 4 * 3 * float64(batch) * float64(kernels.Stride(slices.Max(p.Widths)))
 		}
 		return bytes
 	}

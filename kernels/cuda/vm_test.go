@@ -52,8 +52,8 @@ func machine(name string, driver func(memory int64) (Driver, error)) conformance
 	return conformance.Machine{
 		Name:   name,
 		Laws:   400, // each is a module of its own
-		Chains: true,
-		Open:   opening(plenty, asItIs),
+		Chains: true, SharedDraws: true,
+		Open: opening(plenty, asItIs),
 		Ways: map[string]conformance.Open{
 			"by single operations": opening(plenty, single),
 			"two at a time": func(p *kernels.Program, members []kernels.Member, train *kernels.Data) (kernels.VM, error) {

@@ -53,6 +53,7 @@ func (a *assembler) write(folder, hash string) error {
 			a.updates(rule, priced)
 		}
 	}
+	a.perExample()
 	a.formDW()
 	for _, rule := range movers {
 		a.move(rule)

@@ -18,14 +18,9 @@ func (a *assembler) sum() {
 			"rows, batch int) (bad uint32",
 		"forms dW and adds to the sums of gradients.")
 	u := &updating{assembler: a}
-	// Two pairs of operands take twice the registers: with AVX2, half the rows.
-	tileRows := updateRows
-	if !a.wide() {
-		tileRows /= 2
-	}
 	pairs := []operands{{"x", "dy"}, {"xSquares", "dySquares"}}
 	load := func() []reg.Register { return a.arguments(names) }
-	u.rows(tileRows, pairs, load, func(bases []reg.Register, dw []vec) {
+	u.rows(a.pairedRows(), pairs, load, func(bases []reg.Register, dw []vec) {
 		g, squares := dw[0], dw[1]
 		u.see(g)
 		u.see(squares)

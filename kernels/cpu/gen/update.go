@@ -184,6 +184,9 @@ func (u *updating) seeBoth(x, y vec) {
 //	dL/dmu  = dW + lambda B/N sign(mu)
 //	dL/dphi = dW dw/dphi + d cost/dphi
 //
+// updatePerExample does this where every example has its own noise: dW of phi is then another, with the squares of x,
+// the gradients with respect to the variances of y in place of dy, and the output of the kernel variances.
+//
 // updateShared moves mu of rows whose synapses share a sigma, and adds up sum_k dW xi for each row, lane by lane, in
 // the 16 numbers that the row has in sums. updateMeans moves only mu. If priced, the slope of each mean's cost has one
 // more part, which is given; the others do not read price.
@@ -192,18 +195,21 @@ func (a *assembler) updates(rule mover, priced bool) {
 		rule.name += "Priced"
 	}
 	step := func(u *updating, dw vec, mu []reg.Register) { rule.step(u, u.mean(dw, mu), dw, mu) }
-	a.moving("update"+rule.name, priced, []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}, "",
-		"forms dW and moves mu and phi.", func(u *updating, bases []reg.Register, dw vec) {
-			mu, phi := bases[:3], bases[3:6]
-			gPhi := a.load(u.slot(bases[6]))
-			a.fma213(u.slot(bases[7]), dw, gPhi)
-			if rule.both != nil {
-				rule.both(u, dw, gPhi, mu, phi)
-				return
-			}
-			rule.step(u, a.load(u.slot(phi[0])), gPhi, phi)
-			step(u, dw, mu)
-		})
+	arrays := []string{"mu", "muM", "muV", "phi", "phiM", "phiV", "slope", "cost"}
+	both := func(u *updating, bases []reg.Register, dw, dwPhi vec) {
+		mu, phi := bases[:3], bases[3:6]
+		gPhi := a.load(u.slot(bases[6]))
+		a.fma213(u.slot(bases[7]), dwPhi, gPhi)
+		if rule.both != nil {
+			rule.both(u, dw, gPhi, mu, phi)
+			return
+		}
+		rule.step(u, a.load(u.slot(phi[0])), gPhi, phi)
+		step(u, dw, mu)
+	}
+	a.moving("update"+rule.name, priced, arrays, "", "forms dW and moves mu and phi.",
+		func(u *updating, bases []reg.Register, dw vec) { both(u, bases, dw, dw) })
+	a.movingBoth("updatePerExample"+rule.name, priced, arrays, both)
 	a.moving("updateShared"+rule.name, priced, []string{"mu", "muM", "muV", "xi"}, "sums",
 		"forms dW, moves mu and sums dW xi.", func(u *updating, bases []reg.Register, dw vec) {
 			at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
@@ -328,6 +334,29 @@ func (a *assembler) moving(name string, priced bool, arrays []string, sums, doc 
 		return u.arguments(arrays)
 	}
 	u.rows(updateRows, []operands{{"x", "dy"}}, load, func(bases []reg.Register, dw []vec) { move(u, bases, dw[0]) })
+}
+
+// movingBoth emits a kernel that passes the vectors of two dW to move: those of mu and of phi.
+func (a *assembler) movingBoth(name string, priced bool, arrays []string,
+	move func(u *updating, bases []reg.Register, dw, dwPhi vec)) {
+	u := &updating{assembler: a, priced: priced}
+	a.function(name, strings.Join(arrays, ", ")+", x, dy, xSquares, dv, price, rule *float32, stride, dyStride, rows, "+
+		"batch int) (bad uint32", "forms dW of mu and phi and moves both.")
+	load := func() []reg.Register {
+		u.rule = u.argument("rule")
+		return u.arguments(arrays)
+	}
+	u.rows(a.pairedRows(), []operands{{"x", "dy"}, {"xSquares", "dv"}}, load,
+		func(bases []reg.Register, dw []vec) { move(u, bases, dw[0], dw[1]) })
+}
+
+// pairedRows is the number of rows of tiles for two pairs of operands, which take twice the registers: with AVX2, half
+// the rows.
+func (a *assembler) pairedRows() int {
+	if a.wide() {
+		return updateRows
+	}
+	return updateRows / 2
 }
 
 func (a *assembler) arguments(names []string) []reg.Register {
