@@ -16,6 +16,9 @@ const (
 	PerExample
 )
 
+// Draws lists them.
+func Draws() []Draw { return []Draw{PerMinibatch, PerExample} }
+
 var drawNames = [...]string{"minibatch", "example"}
 
 func (d Draw) String() string { return name(drawNames[:], "Draw", int(d)) }

@@ -23,6 +23,7 @@ type Config struct {
 	Lambda        float64
 	LearningRate  float64
 	Batch         int
+	Draw          kernels.Draw // which examples share one
 	Epochs        int
 	Patience      int // in epochs; 0 to train all of them
 	MuInit        float64
@@ -150,7 +151,7 @@ func (c Config) Spec(inputs, outputs int) graph.Spec {
 	if c.Regression() {
 		s.Likelihood = kernels.Gaussian
 	}
-	s.Sharing = c.sharing()
+	s.Sharing, s.Draw = c.sharing(), c.Draw
 	s.Costs = c.costs(s.Sharing)
 	s.Synapse = c.kind()
 	return s

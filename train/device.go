@@ -121,6 +121,15 @@ func ChooseDevice(name string) (Device, error) {
 	return devices[0], nil
 }
 
+// device is the device of a network: auto takes the CPU for what GPUs have no kernels for.
+func (c Config) device() (Device, error) {
+	if c.Device != "auto" || c.Draw == kernels.PerMinibatch {
+		return ChooseDevice(c.Device)
+	}
+	devices, _, err := onCPU(fmt.Sprintf("GPUs have no kernels for a draw per %v", c.Draw))
+	return devices[0], err
+}
+
 // ChooseDevices resolves the devices over which networks are spread. auto and cuda take all GPUs that can be used, and
 // report those that cannot; without any, auto takes the CPU and says why. If a GPU requested by its number cannot be
 // used, the error is a DeviceError, and so it is for cuda if no GPU can be used.

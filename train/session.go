@@ -34,7 +34,7 @@ func Open(set *mnist.Set, networks ...Config) (*Session, error) {
 	if len(networks) == 0 {
 		return nil, errNoNetworks
 	}
-	device, err := ChooseDevice(networks[0].Device)
+	device, err := networks[0].device()
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (c *Config) Settings() setting.List {
 		{Name: "lr", Value: rate, Check: c.layersCheck("lr", rate), Want: setting.Above(0), Axis: numbers, Own: true,
 			Help: "learning rate"},
 		{Name: "batch", Value: &c.Batch, Want: setting.From(1), Axis: "20,50",
-			Help: "examples per minibatch, which share one draw of the weights"},
+			Help: "examples per minibatch"},
 		{Name: "epochs", Value: &c.Epochs, Want: setting.From(1), Axis: "10,50", Continue: true,
 			Help: "passes through the training set"},
 		{Name: "mu-init", Value: &c.MuInit, Want: setting.Above(0), Axis: numbers, Own: true,
@@ -104,6 +104,9 @@ func (c *Config) Settings() setting.List {
 				"the initial mean"},
 		{Name: "p-init", Value: &c.PInit, Want: setting.Between(0.001, 0.999), Before: "0.9", Axis: "0.5,0.9", Own: true,
 			Check: func() error { return c.checkStart("p-init", c.PInit, 0.9) }, Help: "initial p of quantal synapses"},
+		{Name: "draw", Value: &c.Draw, OneOf: texts(kernels.Draws()), Before: kernels.PerMinibatch.String(),
+			Axis: strings.Join(texts(kernels.Draws()), ","), Help: "which examples share a draw of the weights: those of a " +
+				"minibatch (and in tests 20), or none, example: exact, through the mean and variance of what each neuron receives"},
 		{Name: "patience", Value: &c.Patience, Want: setting.From(0).With(" epochs"), Check: c.checkPatience, Before: "0",
 			Unset: "none", Axis: "0,5,10", Own: true, Help: "stop when the loss on the examples of --validation has not " +
 				"fallen below its least for so many epochs"},

@@ -39,6 +39,30 @@ type Summary struct {
 	Settings  Config    `json:"settings"` // all of them, under the names of their flags
 }
 
+// TestPer makes tests draw weights per minibatch or example, whatever training does.
+func (r *Run) TestPer(draw kernels.Draw) error {
+	states := make([]*kernels.State, len(r.Networks))
+	for m := range r.Networks {
+		var err error
+		if states[m], err = r.vm.State(m); err != nil {
+			return err
+		}
+		r.Networks[m].Draw = draw
+	}
+	p, err := r.program(r.spec(), r.Program.Rule)
+	if err != nil {
+		return err
+	}
+	tests, err := r.start(p, r.members(), r.training, states...)
+	if err != nil {
+		return err
+	}
+	tests.step, tests.pace = r.step, r.pace
+	err = r.vm.Close()
+	r.Program, r.running = p, tests
+	return err
+}
+
 // Summarise measures the run's first network, as Outcomes does, and adds the times.
 func (r *Run) Summarise(ctx context.Context, draws int) (Summary, error) {
 	outcomes, err := r.Outcomes(ctx, draws)

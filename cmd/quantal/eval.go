@@ -10,11 +10,13 @@ func evalCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "eval",
 		Usage:     "test the network of a run's last checkpoint, or one of a grid",
-		UsageText: "quantal eval RUN|GRID/ID [--data DIR] [--draws 20] [--json]",
+		UsageText: "quantal eval RUN|GRID/ID [--data DIR] [--draws 20] [--draw example] [--json]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "the present place of the run's data set, if it has moved: a `FOLDER`",
 				DefaultText: "as the run"},
 			&cli.StringFlag{Name: "draws", Usage: "draws of the weights for the predictive figures", DefaultText: "as the run"},
+			&cli.StringFlag{Name: "draw", Usage: "which examples share a draw of the weights: those of a minibatch (20) or " +
+				"none, example", DefaultText: "as the run"},
 			&cli.StringFlag{Name: "device", Usage: "auto, cpu, cuda or cuda:N", DefaultText: "as the run"},
 			&cli.StringFlag{Name: "threads", Usage: "threads on the CPU", DefaultText: "as the run"},
 			jsonFlag(),
@@ -28,9 +30,12 @@ func evalCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			trained := network.Config.Draw
 			if err := changeSettings(c, &network.Config); err != nil {
 				return err
 			}
+			draw := network.Config.Draw
+			network.Config.Draw = trained
 			set, err := network.OpenData(c.Context, host(c))
 			if err != nil {
 				return err
@@ -39,7 +44,12 @@ func evalCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			defer run.Close()
+			defer func() { _ = run.Close() }()
+			if draw != trained {
+				if err := run.TestPer(draw); err != nil {
+					return err
+				}
+			}
 			summary, err := run.Summarise(c.Context, run.Networks[0].Draws)
 			if err != nil {
 				return err

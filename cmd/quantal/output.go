@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"quantal/kernels"
 	"quantal/results/store"
 	"quantal/train"
 )
@@ -99,8 +100,11 @@ func printSummary(out io.Writer, s train.Summary) error {
 		return fmt.Sprintf("%.4f", *r2)
 	}
 	fmt.Fprintf(w, "\t%s\tloss (nats)\t\n", first)
-	fmt.Fprintf(w, "sampled\t%s\t%.4f\tone draw of the weights per 20 test %s\n", percent(s.AccuracySampled, s.R2Sampled),
-		s.LossSampled, kind)
+	drawn := "one draw of the weights per 20 test " + kind
+	if s.Settings.Draw == kernels.PerExample {
+		drawn = "a draw of the weights for each of the test " + kind
+	}
+	fmt.Fprintf(w, "sampled\t%s\t%.4f\t%s\n", percent(s.AccuracySampled, s.R2Sampled), s.LossSampled, drawn)
 	fmt.Fprintf(w, "mean\t%s\t%.4f\tweights at mu\n", percent(s.AccuracyMean, s.R2Mean), s.LossMean)
 	if s.Draws > 0 {
 		fmt.Fprintf(w, "predictive\t%s\t%.4f\tmean probability of %d draws\n", percent(s.AccuracyPredictive, nil),

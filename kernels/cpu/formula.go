@@ -399,8 +399,8 @@ func (p *pricing) outputsIn(of *[2][]float32, price, cost []float32) [][]float32
 	return of[:p.outputs]
 }
 
-// samplePriced draws the weights of rows whose synapses have a sigma each, or computes their variances, and all that the
-// update needs of the costs.
+// samplePriced draws the weights of rows whose synapses have a sigma each, or computes their variances, and all that
+// the update needs of the costs.
 func (d *drawing) samplePriced(set *kernelSet, s *pricingScratch, w []float32, first, rows int) {
 	group := pricedRows(d.Layer)
 	s.fit(group*d.Stride(), 0)
