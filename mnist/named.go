@@ -109,8 +109,8 @@ const sumsName = "SHA256SUMS"
 // ownName is what a user's set may be called: its folder lies in the cache.
 var ownName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-// ownSet is a user's set, which a mirror of the user's has as MNIST's have theirs: four packed IDX files. Its files have
-// the checksums of the first download, if there was one.
+// ownSet is a user's set, which a mirror of the user's has as MNIST's have theirs: four packed IDX files. Its files
+// have the checksums of the first download, if there was one.
 func ownSet(name string, opt Options) (n named, pinned bool, err error) {
 	n = named{name: name, folder: name, read: published.read, own: true}
 	if !ownName.MatchString(name) {
@@ -362,7 +362,8 @@ func (n named) open(ctx context.Context, opt Options) (*Set, error) {
 			if n.own {
 				from = " --mirror URL"
 			}
-			return nil, fmt.Errorf("%w (in the cache %s: `quantal data --fetch --data %s%s` replaces it)", err, dir, n.name, from)
+			return nil, fmt.Errorf("%w (in the cache %s: `quantal data --fetch --data %s%s` replaces it)", err, dir, n.name,
+				from)
 		}
 	}
 	s, err := n.read(dir)

@@ -178,7 +178,9 @@ func TestPinned(t *testing.T) {
 	for i, content := range tiny() {
 		files["/mine/"+fileNames[i]+".gz"] = gzipped(t, content)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(files[r.URL.Path]) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write(files[r.URL.Path])
+	}))
 	defer server.Close()
 	ctx := context.Background()
 	opt := Options{CacheDir: t.TempDir(), Mirrors: []string{server.URL + "/mine"}}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"quantal/grid/search"
 	"quantal/internal/setting"
 	"quantal/results/columns"
 	"quantal/results/formats"
@@ -18,10 +19,12 @@ import (
 // The scripts ask the program itself: urfave/cli answers a command line that ends in --generate-bash-completion.
 const (
 	bashCompletion = `_quantal() {
-	local current="${COMP_WORDS[COMP_CWORD]}" words
+	local current="${COMP_WORDS[COMP_CWORD]}" before= words
 	words=("${COMP_WORDS[@]:0:$COMP_CWORD}")
+	[[ "$current" == "=" ]] && current=
 	[[ "$current" == -* ]] && words+=("$current")
-	COMPREPLY=($(compgen -W "$("${words[@]}" --generate-bash-completion 2>/dev/null)" -- "$current"))
+	[[ "$current" == *,* ]] && before="${current%,*},"
+	COMPREPLY=($(compgen -P "$before" -W "$("${words[@]}" --generate-bash-completion 2>/dev/null)" -- "${current##*,}"))
 }
 complete -o bashdefault -o default -o nospace -F _quantal quantal
 `
@@ -87,6 +90,9 @@ func withValues(parent *cli.Command, commands []*cli.Command) {
 // valuesAt are the values that may follow what has been typed; none if names of commands and flags do.
 func valuesAt(parent, command *cli.Command) []string {
 	typed := os.Args[:len(os.Args)-1] // the last asks for completion
+	if typed[len(typed)-1] == "=" {   // a word of its own for bash
+		typed = typed[:len(typed)-1]
+	}
 	if flag, is := strings.CutPrefix(typed[len(typed)-1], "-"); is {
 		return valuesOf(parent, command, strings.TrimPrefix(flag, "-"))
 	}
@@ -123,12 +129,28 @@ func valuesOf(parent, command *cli.Command, flag string) []string {
 	case "what":
 		return tables.ExportNames()
 	case "preset":
-		if list = train.Presets(); command.Name == "grid" {
+		if list = train.Presets(); command.Name == "grid" || command.Name == "search" {
 			list = append(list, "fig2")
+		}
+		return list
+	case "launch":
+		return []string{"slurm"}
+	case "target":
+		for _, name := range search.Figures(train.Config{}) {
+			list = append(list, name+"=")
 		}
 		return list
 	}
 	settings := new(train.Config).Settings()
+	if flag == "vary" || flag == "over" {
+		for _, s := range settings {
+			number := len(s.OneOf) == 0 && !slices.Contains([]string{"cost", "normalise", "seed"}, s.Name)
+			if s.Axis != "" && (flag == "vary" || number) {
+				list = append(list, s.Name+"=")
+			}
+		}
+		return list
+	}
 	for _, e := range experiments() {
 		if parent == nil || parent.Name != "dynamics" || e.Name != command.Name {
 			continue

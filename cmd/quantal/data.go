@@ -90,9 +90,9 @@ func describe(s *mnist.Set) dataset {
 		Name: s.Name, Source: s.Source, Train: s.Train.N(), Test: s.Test.N(), Rows: s.Rows, Columns: s.Columns,
 		Inputs: inputs, Channels: max(s.Channels, 1), Classes: s.Classes, Targets: s.Train.Numbers, ClassNames: s.ClassNames,
 		AbsentTraining: append([]int{}, training...),
-		AbsentTest:     append([]int{}, test...), PixelMean: pixels.Mean, PixelSD: pixels.SD, Known: s.Known, Pinned: s.Pinned,
-		SHA256: s.SHA256,
-		text:   s.Inputs(), scale: scale,
+		AbsentTest:     append([]int{}, test...), PixelMean: pixels.Mean, PixelSD: pixels.SD, Known: s.Known,
+		Pinned: s.Pinned, SHA256: s.SHA256,
+		text: s.Inputs(), scale: scale,
 	}
 }
 

@@ -147,31 +147,3 @@ func printColumns(w io.Writer, found []columns.Explained) error {
 	}
 	return nil
 }
-
-// manPage writes the manual page in the format of man.
-func manPage(c *cli.Context) error {
-	page, err := c.App.ToManWithSection(1)
-	if err != nil {
-		return err
-	}
-	e, err := explainer()
-	if err != nil {
-		return err
-	}
-	var b strings.Builder
-	b.WriteString(strings.TrimRight(page, "\n"))
-	escape := strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n.", "\n\\&.", "\n'", "\n\\&'").Replace
-	for _, f := range columns.Files() {
-		fmt.Fprintf(&b, "\n.SH FILE %s\n%s\n", strings.ToUpper(escape(f.Pattern)), escape(f.About))
-		for _, k := range e.Kinds(f.Pattern) {
-			if k.About != f.About {
-				fmt.Fprintf(&b, ".PP\n%s\n", escape(k.About))
-			}
-			for _, entry := range k.Entries {
-				fmt.Fprintf(&b, ".TP\n\\fB%s\\fP\n%s\n", escape(entry.Name), escape(entry.Meaning))
-			}
-		}
-	}
-	_, err = io.WriteString(c.App.Writer, b.String()+"\n")
-	return err
-}

@@ -74,7 +74,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		HideVersion: true, // --version is among the flags
 		// The library adds its flag for help only where its own command of that name is.
 		Flags: append(talkFlags(nil), cli.HelpFlag, &cli.BoolFlag{Name: "version",
-			Usage: "say which version this is; `quantal version` says more"}),
+			Usage: "say which version this is; quantal version says more"}),
 		Before:               setTalk,
 		Metadata:             map[string]any{talkKey: &talk{to: stderr}},
 		Writer:               printable{stdout},

@@ -164,7 +164,8 @@ func drySearch(c *cli.Context, r search.Request, dir string, set *mnist.Set, o w
 		return printJSON(c, fields)
 	}
 	if len(ahead.Next) == 0 {
-		_, err := fmt.Fprintln(c.App.Writer, "nothing is left to train: the same command without --dry-run says what was found")
+		_, err := fmt.Fprintln(c.App.Writer, "nothing is left to train: without --dry-run the same command says what was "+
+			"found")
 		return err
 	}
 	values := strings.Trim(fmt.Sprint(ahead.Values), "[]")

@@ -96,10 +96,10 @@ func (r Request) Decide(records []store.Record) (o Outcome, next []grid.Point, e
 type Ahead struct {
 	Next   []grid.Point // side by side, now
 	Values []float64    // that these have of the setting, ascending
-	Later  []grid.Point // such as may follow them in each of the rounds after that, at most: one of each mechanism and seed
+	Later  []grid.Point // such as may follow in each of the rounds after that: one of each mechanism and seed
 	Rounds int          // of those, at most
 	Most   int          // networks in all, with Next, at most
-	Grid   int          // networks of a grid over the range with neighbours as near as the tolerance says; 0 if it does not
+	Grid   int          // networks of a grid with neighbours as near as the tolerance says; 0 if it does not
 }
 
 // Ahead says what a search has still to train, given the records of what has been trained.

@@ -85,7 +85,7 @@ func New(base train.Config, axes []grid.Axis, target, over, tolerance string) (R
 		return r, err
 	}
 	for _, t := range tracks {
-		columns := t.figures()
+		columns := Figures(t.config)
 		if !slices.Contains(columns, r.Target) {
 			return bad("target", target, "%q is not a column with numbers: %s", r.Target, nearest.OneOf(r.Target, columns))
 		}
@@ -158,20 +158,20 @@ type track struct {
 	settings store.Settings // without the seed; the setting has the value of the request
 }
 
-// figures are the columns with a number that such a network may have, besides its settings.
-func (t track) figures() []string {
-	r := store.Record{Settings: t.settings, Outcome: store.NoOutcome()}
+// Figures are the columns with a number that such a network may have, besides its settings: what a target may be.
+func Figures(c train.Config) []string {
+	r := store.Record{Settings: grid.SettingsOf(c, ""), Outcome: store.NoOutcome()}
 	r.StoppedEpoch = 1
-	if t.config.Likelihood != kernels.Categorical.String() {
+	if c.Likelihood != kernels.Categorical.String() {
 		r.R2Sampled, r.R2Mean, r.ValidationR2Sampled = new(float64), new(float64), new(float64)
 	}
-	for _, law := range t.config.Costs {
+	for _, law := range c.Costs {
 		if r.ObjectiveCosts == nil {
 			r.ObjectiveCosts = store.Terms{}
 		}
 		r.ObjectiveCosts[law.Name] = math.NaN()
 	}
-	settings := tables.SettingCells(t.settings)
+	settings := tables.SettingCells(r.Settings)
 	return slices.DeleteFunc(tables.NumberColumns(r), func(name string) bool {
 		_, is := settings[name]
 		return is || name == "draws" || strings.HasPrefix(name, "diverged_")
