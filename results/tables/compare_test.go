@@ -287,7 +287,7 @@ func TestPublishedAgainstItself(t *testing.T) {
 // Three trained networks of each noise at a published point: accuracy_sampled is the figure that the paper has.
 func TestTrainedNetworksAgainstPublished(t *testing.T) {
 	list := published(t)
-	file, err := os.Open(filepath.Join("..", "bench", "results", "published-point.jsonl"))
+	file, err := os.Open(filepath.Join("..", "..", "bench", "results", "published-point.jsonl"))
 	check(t, err)
 	defer file.Close()
 	var records []store.Record
