@@ -67,6 +67,7 @@ type card struct {
 	Left     float64 `json:"left"`   // seconds; null if nobody knows
 
 	Accuracy float64   `json:"accuracy"` // sampled; of a grid the highest; null if there is none
+	R2       float64   `json:"r2"`       // the same of networks that fit numbers
 	Sigma    float64   `json:"sigma"`    // rms, of the same network
 	Updated  time.Time `json:"updated"`
 	Note     string    `json:"note,omitempty"` // what is wrong
@@ -74,7 +75,15 @@ type card struct {
 
 // blank is a card of which nothing but the state is known.
 func blank(state string) card {
-	return card{State: state, Accuracy: math.NaN(), Sigma: math.NaN(), Left: math.NaN()}
+	return card{State: state, Accuracy: math.NaN(), R2: math.NaN(), Sigma: math.NaN(), Left: math.NaN()}
+}
+
+// measure keeps how good a network is, and its sigma.
+func (c *card) measure(accuracy float64, r2 *float64, sigma float64) {
+	c.Accuracy, c.R2, c.Sigma = accuracy, math.NaN(), sigma
+	if r2 != nil {
+		c.R2 = *r2
+	}
 }
 
 // item is a run, a grid or an experiment, with what is known of its files. Only the reader changes it.
@@ -282,7 +291,7 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 	i.atWork, i.curves = atWork, curves
 	if same {
 		v.content, v.table, v.network = i.view.content, i.view.table, i.view.network
-		v.Accuracy, v.Sigma = i.view.Accuracy, i.view.Sigma
+		v.Accuracy, v.R2, v.Sigma = i.view.Accuracy, i.view.R2, i.view.Sigma
 		return v, news.Files, nil
 	}
 	var finishedRows []func() (tables.Row, error)
@@ -293,8 +302,12 @@ func (i *item) readGrid(f folder) (*view, int, error) {
 		delete(i.rows, id)
 	}
 	for _, r := range v.grid.Records {
-		if r.Status == store.Done && !(r.AccuracySampled <= v.Accuracy) {
-			v.Accuracy, v.Sigma = r.AccuracySampled, r.SigmaRMS
+		better := !(r.AccuracySampled <= v.Accuracy)
+		if r.R2Sampled != nil {
+			better = !(*r.R2Sampled <= v.R2)
+		}
+		if r.Status == store.Done && better {
+			v.measure(r.AccuracySampled, r.R2Sampled, r.SigmaRMS)
 		}
 		row, known := i.rows[r.ID]
 		if !known {
@@ -441,10 +454,11 @@ func (i *item) readRun(f folder, v *view, now time.Time) error {
 	each := 0.0 // seconds of an epoch
 	if any {
 		v.Done, v.State = last.Epoch, stopped
-		v.Accuracy, v.Sigma = last.AccuracySampled, last.SigmaRMS
+		v.measure(last.AccuracySampled, last.R2Sampled, last.SigmaRMS)
 		o := &v.record.Outcome
 		o.AccuracySampled, o.AccuracyMean, o.LossSampled, o.LossMean = last.AccuracySampled, last.AccuracyMean,
 			last.LossSampled, last.LossMean
+		o.R2Sampled, o.R2Mean = last.R2Sampled, last.R2Mean
 		o.SigmaRMS, o.SigmaRMSLayers, o.ReliabilityCost = last.SigmaRMS, last.SigmaRMSLayers, last.ReliabilityCost
 		o.Objective, o.ObjectiveNLL, o.ObjectiveMagnitude = last.Objective, last.ObjectiveNLL, last.ObjectiveMagnitude
 		o.ObjectiveReliability, o.ObjectiveCosts, o.Steps = last.ObjectiveReliability, last.ObjectiveCosts, last.Step
@@ -459,7 +473,7 @@ func (i *item) readRun(f folder, v *view, now time.Time) error {
 			return store.Corrupt("summary.json", "%v", err)
 		}
 		v.State, v.Share = done, 1
-		v.Accuracy, v.Sigma = v.record.AccuracySampled, v.record.SigmaRMS
+		v.measure(v.record.AccuracySampled, v.record.R2Sampled, v.record.SigmaRMS)
 	} else if now.Sub(v.Updated) < v.wait {
 		v.State, v.Running = running, 1
 		if each > 0 {

@@ -22,11 +22,14 @@ type madeUp struct {
 }
 
 // newMadeUp makes a folder with a plan of 4 x cs x seeds networks, none of which has finished.
-func newMadeUp(t testing.TB, dir string, cs, seeds int) madeUp {
+func newMadeUp(t testing.TB, dir string, cs, seeds int, edit ...func(*train.Config)) madeUp {
 	t.Helper()
 	base, err := train.Preset("quick")
 	check(t, err)
 	base.Data, base.Normalise, base.Hidden = "glyphs", "none", []int{8}
+	for _, e := range edit {
+		e(&base)
+	}
 	axis := func(name, text string) grid.Axis {
 		a, err := grid.ParseAxis(base, name, text)
 		check(t, err)

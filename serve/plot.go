@@ -515,7 +515,7 @@ func compare(a asked) (blob, error) {
 	}
 	var outcomes []string
 	for _, name := range t.Numeric() {
-		for _, prefix := range []string{"accuracy", "loss", "sigma_rms", "reliability_cost", "objective"} {
+		for _, prefix := range []string{"accuracy", "r2", "loss", "sigma_rms", "reliability_cost", "objective"} {
 			if strings.HasPrefix(name, prefix) {
 				outcomes = append(outcomes, name)
 			}
@@ -583,7 +583,8 @@ func (a asked) grids() any {
 		Settings []compared `json:"settings"`
 		Outcomes []compared `json:"outcomes"`
 	}{axes: axesOf(all)}
-	done, best, sigma := compared{Name: "networks"}, compared{Name: "best accuracy"}, compared{Name: "with σ"}
+	done, sigma := compared{Name: "networks"}, compared{Name: "with σ"}
+	best, fitted := compared{Name: "best accuracy"}, compared{Name: "best R²"}
 	for _, v := range whole.views {
 		out.IDs, out.Names = append(out.IDs, v.ID), append(out.Names, v.Name)
 		finished := fmt.Sprintf("%d of %d", v.Done, v.Total)
@@ -591,9 +592,14 @@ func (a asked) grids() any {
 			finished = v.Kind + ", " + v.State
 		}
 		done.Values, best.Values = append(done.Values, finished), append(best.Values, percent(v.Accuracy))
+		fitted.Values = append(fitted.Values, tables.ShortNumber(strconv.FormatFloat(v.R2, 'g', -1, 64)))
 		sigma.Values = append(sigma.Values, tables.ShortNumber(strconv.FormatFloat(v.Sigma, 'g', -1, 64)))
 	}
 	out.Outcomes = []compared{done, best, sigma}
+	fits := func(v *view) bool { return !math.IsNaN(v.R2) }
+	if slices.ContainsFunc(whole.views, fits) {
+		out.Outcomes = []compared{done, best, fitted, sigma}
+	}
 	for _, name := range all.Settings() {
 		c := compared{Name: plain(name)}
 		for _, v := range whole.views {
@@ -619,7 +625,11 @@ const mostPoints = 20_000
 // points answers with a list of the points of a grid.
 func points(a asked) (blob, error) {
 	t := a.views[0].table()
-	columns := append(t.Varying(), "status", "accuracy_sampled", "sigma_rms")
+	quality := "accuracy_sampled"
+	if !math.IsNaN(a.views[0].R2) {
+		quality = "r2_sampled"
+	}
+	columns := append(t.Varying(), "status", quality, "sigma_rms")
 	list := [][]string{}
 	for _, r := range t.Rows[:min(len(t.Rows), mostPoints)] {
 		row := []string{r.ID}
@@ -663,8 +673,12 @@ func itemPage(a asked) (blob, error) {
 		if epochs, err := metrics(f, metricsName, mostEpochs); err == nil {
 			var lines []string
 			for _, e := range epochs[max(0, len(epochs)-10):] {
-				lines = append(lines, fmt.Sprintf("epoch %d  step %d  nll %.4f  accuracy %.2f %%  sigma %.4g  %.0f steps/s",
-					e.Epoch, e.Step, e.NLL, 100*e.AccuracySampled, e.SigmaRMS, e.StepsPerSecond))
+				quality := "accuracy " + percent(e.AccuracySampled)
+				if e.R2Sampled != nil {
+					quality = fmt.Sprintf("R² %.4f", *e.R2Sampled)
+				}
+				lines = append(lines, fmt.Sprintf("epoch %d  step %d  nll %.4f  %s  sigma %.4g  %.0f steps/s",
+					e.Epoch, e.Step, e.NLL, quality, e.SigmaRMS, e.StepsPerSecond))
 			}
 			page["log"] = lines
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,9 @@ import (
 	"testing"
 	"time"
 
+	"quantal/grid"
 	"quantal/results/store"
+	"quantal/train"
 )
 
 // ask sends a request as a browser on this machine does.
@@ -54,7 +57,7 @@ type cardRead struct {
 	Total, Done, Diverged, Running int
 	Queued                         int
 	Share                          float64
-	Accuracy, Sigma, Left          *float64
+	Accuracy, R2, Sigma, Left      *float64
 }
 
 type plotRead struct {
@@ -75,6 +78,42 @@ func cards(t testing.TB, h http.Handler) map[string]cardRead {
 		all[filepath.Base(c.Name)] = c
 	}
 	return all
+}
+
+// Networks that fit numbers have R² wherever others have an accuracy.
+func TestRegression(t *testing.T) {
+	dir := t.TempDir()
+	m := newMadeUp(t, filepath.Join(dir, "grid"), 5, 2, func(c *train.Config) { c.Likelihood = "gaussian" })
+	for i, r2 := range []float64{-0.5, 0.75, 0.25} {
+		r := store.Record{ID: m.points[i].ID, Settings: grid.SettingsOf(m.points[i].Config, "glyphs"), Status: store.Done,
+			Kernels: "portable", Outcome: store.NoOutcome()}
+		r.R2Sampled, r.R2Mean, r.SigmaRMS, r.Draws = &r2, &r2, 0.1*float64(i+1), m.points[i].Config.Draws
+		r.LossSampled, r.LossMean, r.SigmaRMSLayers, r.Steps = 1, 1, []float64{r.SigmaRMS, r.SigmaRMS}, 100
+		check(t, store.WriteRecord(m.folder.Path("points"), r))
+	}
+	f, r2 := run(t, filepath.Join(dir, "one"), 1, 0), 0.625
+	e := epochOf(1, 1)
+	e.AccuracySampled, e.AccuracyMean, e.R2Sampled, e.R2Mean = math.NaN(), math.NaN(), &r2, &r2
+	check(t, f.AppendMetrics(e))
+	run(t, filepath.Join(dir, "classes"), 1, 1)
+	h := New([]string{dir}).Handler()
+	all := cards(t, h)
+	if g, one := all["grid"], all["one"]; g.R2 == nil || *g.R2 != 0.75 || *g.Sigma != 0.2 || g.Accuracy != nil ||
+		one.R2 == nil || *one.R2 != r2 || one.Accuracy != nil || all["classes"].R2 != nil {
+		t.Errorf("%+v", all)
+	}
+	points := answerOf[struct{ Columns []string }](t, h, "/api/points/"+all["grid"].ID)
+	page := answerOf[struct{ Log []string }](t, h, "/api/item/"+all["one"].ID)
+	if !slices.Contains(points.Columns, "r2_sampled") || slices.Contains(points.Columns, "accuracy_sampled") ||
+		len(page.Log) != 1 || !strings.Contains(page.Log[0], "R² 0.6250") {
+		t.Errorf("columns %v, log %v", points.Columns, page.Log)
+	}
+	both := answerOf[struct{ Outcomes []compared }](t, h, "/api/compare?of="+all["one"].ID+","+all["classes"].ID)
+	if !slices.ContainsFunc(both.Outcomes, func(c compared) bool {
+		return c.Name == "r2 sampled" && c.Values[0] == "0.625"
+	}) {
+		t.Errorf("compared: %+v", both.Outcomes)
+	}
 }
 
 // A folder of a grid, runs and an experiment is on the pages, with all that is drawn of it, and follows its files.

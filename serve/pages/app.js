@@ -18,6 +18,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 // Numbers and times for people.
 const percent = v => v === null ? "" : (100 * v).toFixed(2) + " %";
+const quality = c => c.r2 === null ? percent(c.accuracy) : "R² " + c.r2.toFixed(4);
 const few = v => v === null || v === undefined ? "" : String(Number(v.toPrecision(4)));
 const short = v => v === null ? "" : v !== 0 && (Math.abs(v) < 0.001 || Math.abs(v) >= 1e6) ? v.toExponential().replace("e+", "e") : few(v);
 function span(s) {
@@ -508,7 +509,7 @@ class Overview {
       bar.hidden = !(c.share > 0) && c.state !== "running";
       put(share, c.total ? `${c.done + c.diverged} of ${c.total} ${c.unit}` + (c.queued ? `, ${c.queued} in Slurm's queue` : "")
         : c.share > 0 && c.share < 1 ? Math.floor(100 * c.share) + " %" : "");
-      put(accuracy, percent(c.accuracy));
+      put(accuracy, quality(c));
       put(sigma, few(c.sigma));
       put(left, span(c.left));
       since(changed, c.updated);
@@ -573,7 +574,7 @@ class Item {
     if (c.kind === "experiment") list.push(["Done", c.share > 0 ? Math.floor(100 * c.share) + " %" : ""], ["At", doing]);
     if (c.kind === "run") list.push(["Epochs", `${c.done} of ${c.total}`]);
     list.push(["Left", span(c.left)]);
-    if (c.kind !== "experiment") list.push([c.kind === "grid" ? "Best accuracy" : "Accuracy", percent(c.accuracy)], [c.kind === "grid" ? "with σ" : "σ (rms)", few(c.sigma)]);
+    if (c.kind !== "experiment") list.push([c.kind === "grid" ? "Best accuracy" : "Accuracy", quality(c)], [c.kind === "grid" ? "with σ" : "σ (rms)", few(c.sigma)]);
     list.push(["Changed", h("span", {"data-time": c.updated}, ago(c.updated))]);
     this.facts.replaceChildren(facts(list));
     const notes = [];
