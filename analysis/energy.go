@@ -229,16 +229,28 @@ func (e *NetworkEnergy) measure(n train.Network, plan EnergyPlan, rates [][]floa
 	return e.figure(all)
 }
 
+// release is that of a synapse of a layer, given its slot and its mean, which is not 0, and standard deviation.
+func (e *NetworkEnergy) release(n train.Network, layer, slot int, mu, sigma float64) (synapse.Release, error) {
+	if sigma == 0 {
+		return synapse.Release{}, fmt.Errorf("layer %d: a sigma is 0: its synapse would need certain release, p = 1, or "+
+			"vesicles without end", layer+1)
+	}
+	if r := learned(n, slot); r != nil {
+		return *r, nil
+	}
+	held := synapse.P
+	if e.Held == synapse.N.String() {
+		held = synapse.N
+	}
+	return synapse.FromMoments(math.Abs(mu), sigma, held, e.Value)
+}
+
 // layer computes the releases of a layer's synapses, without those of mean 0, and what they cost.
 func (e *NetworkEnergy) layer(n train.Network, i int, rates []float64, spikes float64) (values [3][]float64,
 	l LayerEnergy, err error) {
 	cost := func(synapse.Release) float64 { return math.NaN() }
 	if mechanism, err := synapse.NamedMechanism(e.Mechanism); err == nil {
 		cost = mechanism.Cost
-	}
-	held := synapse.P
-	if e.Held == synapse.N.String() {
-		held = synapse.N
 	}
 	layer, sigmas := n.State.Layout.Layers[i], n.State.Sigmas(i)
 	for r := range layer.Out {
@@ -249,17 +261,9 @@ func (e *NetworkEnergy) layer(n train.Network, i int, rates []float64, spikes fl
 				l.Silent++
 				continue
 			}
-			if sigma == 0 {
-				return values, l, fmt.Errorf("layer %d: a sigma is 0: its synapse would need certain release, p = 1, or "+
-					"vesicles without end", i+1)
-			}
-			release := learned(n, at+k)
-			if release == nil {
-				needed, err := synapse.FromMoments(math.Abs(mu), sigma, held, e.Value)
-				if err != nil {
-					return values, l, err
-				}
-				release = &needed
+			release, err := e.release(n, i, at+k, mu, sigma)
+			if err != nil {
+				return values, l, err
 			}
 			for j, v := range []float64{release.N, release.P, release.Q} {
 				values[j] = append(values[j], v)
@@ -271,7 +275,7 @@ func (e *NetworkEnergy) layer(n train.Network, i int, rates []float64, spikes fl
 				l.NearCertain++
 			}
 			energy := release.Energy(e.Quantum)
-			l.Cost += cost(*release)
+			l.Cost += cost(release)
 			l.PerSpike.Add(1, energy)
 			l.PerImage.Add(spikes*rates[k], energy)
 			if mu < 0 {

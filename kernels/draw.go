@@ -33,6 +33,9 @@ func (d *Draw) UnmarshalText(text []byte) error {
 	return err
 }
 
+// RowDraw draws the weights of a row of a layer in a test, in place of normal ones; noise has the layer's number.
+type RowDraw func(w []float32, noise Noise, layer Layer, row int)
+
 // Perturb adds the noise of pre-activations to their means, y += sqrt(v) xi, and sets slope = dy/dv = xi/(2 sqrt(v)).
 // Without variance there is no noise, and the slope counts as 0.
 func Perturb[T Float](y, slope, v, xi []T) {

@@ -11,6 +11,7 @@ import (
 
 	"quantal/internal/fault"
 	"quantal/kernels"
+	"quantal/kernels/cpu"
 	"quantal/results/store"
 	"quantal/synapse"
 )
@@ -61,6 +62,21 @@ func (r *Run) TestPer(draw kernels.Draw) error {
 	err = r.vm.Close()
 	r.Program, r.running = p, tests
 	return err
+}
+
+// ScoreWith tests the run's first network with weights that the function draws in place of normal ones, which only the
+// CPU does.
+func (r *Run) ScoreWith(ctx context.Context, draws int, weights kernels.RowDraw) (kernels.Score, error) {
+	vm, ok := r.vm.(*cpu.VM)
+	if !ok {
+		return kernels.Score{}, &DeviceError{Device: r.Device.Name, Err: errors.New("weights that are not normal are " +
+			"drawn on the CPU alone: want --device cpu")}
+	}
+	scores, err := vm.EvaluateWith(ctx, r.testing, r.step, draws, weights)
+	if err != nil {
+		return kernels.Score{}, err
+	}
+	return scores[0], nil
 }
 
 // Summarise measures the run's first network, as Outcomes does, and adds the times.

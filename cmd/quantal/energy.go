@@ -31,10 +31,7 @@ func energyCommand() *cli.Command {
 			"distributions. Of a GRID, energy-networks has the ATP of each network, over c and\n" +
 			"over the accuracy. `go doc quantal/synapse` has equations and constants, with sources.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "mechanism", Usage: "calcium, membrane, actin or trafficking",
-				DefaultText: "the one that the network pays for"},
-			&cli.StringFlag{Name: "hold", Usage: "`n=N or p=P`, the same at all synapses",
-				DefaultText: fmt.Sprintf("n=%g for calcium, p=%g for the others", synapse.TypicalN, synapse.TypicalP)},
+			mechanismFlag(), holdFlag(),
 			&cli.Float64Flag{Name: "spikes", Value: 1,
 				Usage: "spikes of a unit for an image and unit of activation; inputs below 0 count by their size"},
 			&cli.Float64Flag{Name: "quantum", Usage: "weight of a vesicle of the usual size",
@@ -133,25 +130,43 @@ func energyPlan(c *cli.Context) (analysis.EnergyPlan, error) {
 	if c.IsSet("quantum") && !above(p.Quantum) {
 		return p, fmt.Errorf("--quantum %g: want a weight above 0", p.Quantum)
 	}
+	err := releasePlan(c, &p)
+	return p, err
+}
+
+// mechanismFlag and holdFlag say which releases synapses need.
+func mechanismFlag() cli.Flag {
+	return &cli.StringFlag{Name: "mechanism", Usage: "calcium, membrane, actin or trafficking",
+		DefaultText: "the one that the network pays for"}
+}
+
+func holdFlag() cli.Flag {
+	return &cli.StringFlag{Name: "hold", Usage: "`n=N or p=P`, the same at all synapses",
+		DefaultText: fmt.Sprintf("n=%g for calcium, p=%g for the others", synapse.TypicalN, synapse.TypicalP)}
+}
+
+// releasePlan reads these flags.
+func releasePlan(c *cli.Context, p *analysis.EnergyPlan) error {
+	above := func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
 	if c.IsSet("mechanism") {
 		m, err := synapse.NamedMechanism(c.String("mechanism"))
 		if err != nil {
-			return p, fmt.Errorf("--%w", err)
+			return fmt.Errorf("--%w", err)
 		}
 		p.Mechanism = &m
 	}
 	if !c.IsSet("hold") {
-		return p, nil
+		return nil
 	}
 	text := c.String("hold")
 	name, value, _ := strings.Cut(text, "=")
 	v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	held, known := map[string]synapse.Parameter{"n": synapse.N, "p": synapse.P}[strings.TrimSpace(name)]
 	if err != nil || !known || !above(v) || held == synapse.P && v >= 1 {
-		return p, fmt.Errorf("--hold %q: want n=N with N above 0, or p=P with P between 0 and 1, such as n=10", text)
+		return fmt.Errorf("--hold %q: want n=N with N above 0, or p=P with P between 0 and 1, such as n=10", text)
 	}
 	p.Held, p.Value = &held, v
-	return p, nil
+	return nil
 }
 
 // printEnergies writes tables for people: of one network in detail, of several a row for each layer.

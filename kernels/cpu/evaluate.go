@@ -3,6 +3,7 @@ package cpu
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 
 	"quantal/kernels"
@@ -14,6 +15,15 @@ const groupsPerJob = 50
 
 // Evaluate tests every network on data.
 func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int) ([]kernels.Score, error) {
+	return vm.EvaluateWith(ctx, data, step, draws, nil)
+}
+
+// EvaluateWith is Evaluate with weights that the function draws, for all networks; nil for normal ones.
+func (vm *VM) EvaluateWith(ctx context.Context, data *kernels.Data, step, draws int,
+	weights kernels.RowDraw) ([]kernels.Score, error) {
+	if weights != nil && vm.Program.Draw != kernels.PerMinibatch {
+		return nil, fmt.Errorf("cpu: Evaluate: weights are not drawn with a draw per %v", vm.Program.Draw)
+	}
 	if err := vm.CheckEvaluation(ctx, data, draws); err != nil {
 		return nil, err
 	}
@@ -28,7 +38,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 			vm.testers[thread] = newWorker(vm.Program, vm.set, kernels.EvaluationGroup, 1, 1)
 		}
 		m, first := job/jobs, job%jobs*groupsPerJob
-		p := &pass{member: vm.Members[m], state: vm.States[m], data: data, noise: kernels.Noise{
+		p := &pass{member: vm.Members[m], state: vm.States[m], data: data, weights: weights, noise: kernels.Noise{
 			Seed: vm.Members[m].Seed, Stream: kernels.StreamEvaluation, Step: uint32(step)}}
 		tallies[job] = vm.testers[thread].evaluate(ctx, p, draws, first, min(first+groupsPerJob, groups))
 	})

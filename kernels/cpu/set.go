@@ -70,11 +70,12 @@ type drawing struct {
 	mu      []float32
 	phi     []float32 // one per synapse; unused when sigma is shared
 	costs   kernels.Slopes[float32]
-	slope   []float32 // dw/dphi, to be filled; xi when sigma is shared
-	cost    []float32 // the derivative of the costs with respect to phi, to be filled
-	price   []float32 // and with respect to mu, but for the standard form; nil if there is no more
-	sigma   []float32 // of every synapse, for redraw
-	pricing *pricing  // of costs that are a formula; nil for others
+	slope   []float32       // dw/dphi, to be filled; xi when sigma is shared
+	cost    []float32       // the derivative of the costs with respect to phi, to be filled
+	price   []float32       // and with respect to mu, but for the standard form; nil if there is no more
+	sigma   []float32       // of every synapse, for redraw
+	pricing *pricing        // of costs that are a formula; nil for others
+	weights kernels.RowDraw // for evaluation, in place of normal ones; nil for these
 	// ownNoise says that every example has its own noise: slope is that of the variances.
 	ownNoise bool
 }

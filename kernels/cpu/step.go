@@ -49,6 +49,7 @@ type pass struct {
 	pricings []*pricing                // of costs that are formulas, by layer; nil for others
 	learning []*learning               // of synapses with parameters of their own, by layer; nil for others
 	moves    []kernels.Move[float32]   // of a rule that trains, by layer
+	weights  kernels.RowDraw           // draws those of a test; nil for normal ones
 	losses   *[]float64                // of training steps; the pass appends its own
 }
 
@@ -233,7 +234,7 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 	return d, func(p *pass) {
 		d.noise = p.noise
 		d.noise.Layer = uint16(layer)
-		d.keys = d.noise.Keys()
+		d.keys, d.weights = d.noise.Keys(), p.weights
 		d.mu, d.phi = p.state.Mu[from:][:n], p.state.Phi[phiFrom:][:phis]
 		if p.slopes != nil {
 			d.costs, d.pricing = p.slopes[layer], p.pricings[layer]
@@ -253,6 +254,10 @@ func (k *worker) drawing(layer int) (d *drawing, begin func(p *pass)) {
 // draw draws the weights of rows, which start at w.
 func (k *worker) draw(d *drawing, kind draws, s *scratch, w []float32, first, rows int) {
 	switch sharing := k.program.Layout.Sharing; {
+	case kind == evaluation && d.weights != nil:
+		for r := range rows {
+			d.weights(w[r*d.Stride():][:d.Stride()], d.noise, d.Layer, first+r)
+		}
 	case sharing == kernels.NoNoise:
 		copy(w, d.mu[first*d.Stride():])
 	case sharing == kernels.PerSynapse && kind == training && d.costs.Formula != nil:
