@@ -96,6 +96,9 @@ func (r Reading) readGrid(dir string) (networks []train.Network, records []store
 			continue
 		}
 		n, err := folder.ReadNetwork(record.ID)
+		if err == nil {
+			err = n.Config.ChainOnly(dir + ", network " + record.ID)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -114,6 +117,9 @@ func (r Reading) readRun(dir string) ([]train.Network, error) {
 		if err != nil || !r.keep(n.Config) {
 			return nil, err
 		}
+		if err := n.Config.ChainOnly(dir); err != nil {
+			return nil, err
+		}
 		return []train.Network{*n}, nil
 	}
 	folder, err := store.View(dir)
@@ -126,6 +132,9 @@ func (r Reading) readRun(dir string) ([]train.Network, error) {
 		return nil, err
 	}
 	n, err := r.ReadNetwork(dir)
+	if err == nil {
+		err = n.Config.ChainOnly(dir)
+	}
 	if err != nil {
 		return nil, err
 	}

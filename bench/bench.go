@@ -106,7 +106,7 @@ func (s setting) start(open func(*kernels.Program, []kernels.Member, *kernels.Da
 		return nil, err
 	}
 	outputs := s.sizes[len(s.sizes)-1]
-	program, err := graph.CompileSpec(config.Spec(s.sizes[0], outputs), kernels.DefaultAdam())
+	program, err := graph.CompileSpec(config.Spec(graph.Row(s.sizes[0]), outputs), kernels.DefaultAdam())
 	if err != nil {
 		return nil, err
 	}

@@ -104,6 +104,9 @@ func (s *Start) trained(h train.Host) (all []trained, err error) {
 				return nil, err
 			}
 		}
+		if err := t.ChainOnly(path); err != nil {
+			return nil, err
+		}
 		all = append(all, t)
 	}
 	return all, nil

@@ -79,7 +79,7 @@ func ParseNetwork(text string) (Network, error) {
 	for _, part := range strings.Split(text, ",") {
 		node, err := parseNode(strings.Fields(part))
 		if err != nil {
-			return nil, fmt.Errorf("network: layer %d, %q: %w", len(n)+1, strings.TrimSpace(part), err)
+			return nil, fmt.Errorf("layer %d, %q: %w", len(n)+1, strings.TrimSpace(part), err)
 		}
 		n = append(n, node)
 	}
@@ -148,8 +148,11 @@ func parseNode(words []string) (n Node, err error) {
 			err = fmt.Errorf("want the names of the layers to add")
 		}
 	default:
-		kinds := []string{string(Dense), string(Conv), string(Pools), string(Add)}
-		err = errors.New(nearest.OneOf(string(n.Kind), kinds))
+		known := []string{string(Dense), string(Conv), string(Pools), string(Add)}
+		if len(words) == 1 {
+			known = append(known, slices.Sorted(maps.Keys(namedNetworks))...)
+		}
+		err = errors.New(nearest.OneOf(string(n.Kind), known))
 	}
 	for err == nil && len(p.words) > 0 {
 		err = n.option(&p)
@@ -211,11 +214,11 @@ func (n Network) check() error {
 	for i, node := range n {
 		for _, name := range append([]string{node.From}, node.Add...) {
 			if name != "" && !known[name] {
-				return fmt.Errorf("network: layer %d, %q: no layer before it is called %s", i+1, node, name)
+				return fmt.Errorf("layer %d, %q: no layer before it is called %s", i+1, node, name)
 			}
 		}
 		if known[node.Name] {
-			return fmt.Errorf("network: layer %d, %q: another is already called %s", i+1, node, node.Name)
+			return fmt.Errorf("layer %d, %q: another is already called %s", i+1, node, node.Name)
 		}
 		if node.Name != "" {
 			known[node.Name] = true
@@ -223,10 +226,10 @@ func (n Network) check() error {
 		last := i == len(n)-1
 		switch {
 		case last && (node.Kind != Dense || node.Units != 0 || node.Activation != kernels.Linear):
-			return fmt.Errorf("network: the last layer, %q: want dense without a number, which the data say, or an activation",
+			return fmt.Errorf("the last layer, %q: want dense without a number, which the data say, or an activation",
 				node)
 		case !last && node.Kind == Dense && node.Units == 0:
-			return fmt.Errorf("network: layer %d, %q: want a number of neurons: only the last layer has that from the data", i+1,
+			return fmt.Errorf("layer %d, %q: want a number of neurons: only the last layer has that from the data", i+1,
 				node)
 		}
 	}
@@ -349,7 +352,7 @@ func (n Network) Shape(in Input, outputs int) ([]Shaped, error) {
 			}
 		}
 		if err := s.shape(reads, in, outputs); err != nil {
-			return nil, fmt.Errorf("network: layer %d, %q: %w", i+1, node, err)
+			return nil, fmt.Errorf("layer %d, %q: %w", i+1, node, err)
 		}
 		if node.Name != "" {
 			at[node.Name] = i
@@ -364,7 +367,7 @@ func (n Network) Shape(in Input, outputs int) ([]Shaped, error) {
 	}
 	for i := range all[:len(all)-1] {
 		if !read[i+1] {
-			return nil, fmt.Errorf("network: layer %d, %q: no layer reads it", i+1, n[i])
+			return nil, fmt.Errorf("layer %d, %q: no layer reads it", i+1, n[i])
 		}
 	}
 	return all, nil
@@ -394,7 +397,7 @@ func (s *Shaped) shape(reads []kernels.Picture, in Input, outputs int) error {
 		s.Output = of
 		return nil
 	}
-	if of.Positions() == 1 && s.Rows*s.Cols > 1 && s.Pad == 0 {
+	if of.Positions() == 1 && s.Rows*s.Cols > 1 {
 		return fmt.Errorf("it reads %d values without positions: want a picture", of.Channels)
 	}
 	s.Window = kernels.Window{Picture: of, Rows: s.Rows, Columns: s.Cols, Step: s.Stride, Pad: s.Pad}

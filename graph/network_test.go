@@ -176,7 +176,7 @@ func TestParseNetwork(t *testing.T) {
 		"dense 5 as a, dense 5 as a, dense": `layer 2, "dense 5 as a": another is already called a`,
 		"dense 5 as input, dense":           "another is already called input",
 		"dense 5 as relu, dense":            `that is no other word, got "relu"`,
-		"lenet6":                            "want one of dense, conv, pool, add",
+		"lenet6":                            "did you mean lenet5?",
 		"mlp-":                              "want a number of neurons",
 	} {
 		if n, err := ParseNetwork(text); err == nil || !strings.Contains(err.Error(), want) {

@@ -94,6 +94,10 @@ func (s Spec) Check() error {
 			return fmt.Errorf("graph: sizes %v: want 1 to %d units in layer %d, got %d", s.Sizes, kernels.MaxUnits, i, n)
 		}
 	}
+	if s.Network != nil && s.Draw == kernels.PerExample {
+		return fmt.Errorf("graph: network %q: want a draw per minibatch: one per example is for chains of dense layers",
+			s.Network)
+	}
 	shaped, err := s.shapes()
 	if err != nil {
 		return fmt.Errorf("graph: %w", err)
@@ -105,9 +109,6 @@ func (s Spec) Check() error {
 				return fmt.Errorf("graph: layer %d of %d inputs and %d outputs is too large: want less than 2^34 synapses, "+
 					"with rows rounded up to multiples of 64, because noise is counted in 32 bits", layers, l.In, l.Out)
 			}
-		}
-		if n.Kind == Conv && s.Draw == kernels.PerExample {
-			return fmt.Errorf("graph: layer %q: want a draw per minibatch: that per example is for dense layers", n.Node)
 		}
 		if n.Window.Rows > 0 && int64(s.Batch)*int64(n.Output.Positions()) > kernels.MaxUnits {
 			return fmt.Errorf("graph: layer %q: %d examples of %d positions are too many", n.Node, s.Batch, n.Output.Positions())

@@ -16,7 +16,8 @@ import (
 // Config is everything that determines what a run computes, apart from the data; Settings describes it.
 type Config struct {
 	Data          string
-	Hidden        []int
+	Network       string // as graph.ParseNetwork reads it; empty for a chain of Hidden layers
+	Hidden        []int  // of a network, neurons and filters of its layers but the last
 	Noise         string
 	Rho           Exponent
 	C             float64
@@ -142,11 +143,15 @@ func (c *Config) UnmarshalJSON(text []byte) error {
 	return c.Settings().ReadJSON(text)
 }
 
-// Spec is the structure of the network for examples of the given number of values and outputs.
-func (c Config) Spec(inputs, outputs int) graph.Spec {
+// Spec is the structure of the network for an input and a number of outputs.
+func (c Config) Spec(in graph.Input, outputs int) graph.Spec {
 	s := graph.Spec{
-		Sizes: append(append([]int{inputs}, c.Hidden...), outputs), Batch: c.Batch,
+		Sizes: append(append([]int{in.Units()}, c.Hidden...), outputs), Batch: c.Batch,
 		Activation: c.Activation, Likelihood: kernels.Categorical,
+	}
+	if c.Network != "" {
+		n, _ := graph.ParseNetwork(c.Network) // Check reports the error
+		s.Sizes, s.Activation, s.Network, s.Input = []int{in.Units(), outputs}, kernels.Linear, n, in
 	}
 	if c.Regression() {
 		s.Likelihood = kernels.Gaussian

@@ -193,7 +193,7 @@ func (c Config) costs(sharing kernels.Sharing) []graph.Law {
 func (c Config) Price() (*synapse.Price, error) {
 	var slopes []kernels.Formula
 	kind := c.kind()
-	for _, l := range c.costs(c.Spec(1, 1).Sharing) {
+	for _, l := range c.costs(c.sharing()) {
 		if kind.Reads(l) {
 			return synapse.NewPrice(nil)
 		}
@@ -211,10 +211,12 @@ func (c Config) Terms(l kernels.Layout, s *kernels.State) (store.Terms, error) {
 	if len(c.Costs) == 0 {
 		return nil, nil
 	}
-	p, err := graph.CompileSpec(c.Spec(l.Layers[0].In, l.Layers[len(l.Layers)-1].Out), kernels.SGD{})
+	c.Network, c.Hidden = "", slices.Repeat([]int{1}, len(l.Layers)-1) // costs do not depend on what layers read
+	p, err := graph.CompileSpec(c.Spec(graph.Row(1), 1), kernels.SGD{})
 	if err != nil {
 		return nil, err
 	}
+	p.Layout.Layers = l.Layers
 	return costsOf(p, s, c), nil
 }
 
@@ -229,7 +231,7 @@ func costsOf(p *kernels.Program, s *kernels.State, c Config) store.Terms {
 
 // Reads reports whether the network's costs read a number. The paper's read c, rho and lambda, with whatever noise.
 func (c Config) Reads(name string) bool {
-	return len(c.Costs) == 0 || Costs(c.costs(c.Spec(1, 1).Sharing)).reads(name)
+	return len(c.Costs) == 0 || Costs(c.costs(c.sharing())).reads(name)
 }
 
 // DescribeCosts writes for people what synapses pay for reliability: the exponent of the paper's costs, or the formulas

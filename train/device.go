@@ -123,10 +123,11 @@ func ChooseDevice(name string) (Device, error) {
 
 // device is the device of a network: auto takes the CPU for what GPUs have no kernels for.
 func (c Config) device() (Device, error) {
-	if c.Device != "auto" || c.Draw == kernels.PerMinibatch {
+	what := c.NeedsCPU()
+	if c.Device != "auto" || what == "" {
 		return ChooseDevice(c.Device)
 	}
-	devices, _, err := onCPU(fmt.Sprintf("GPUs have no kernels for a draw per %v", c.Draw))
+	devices, _, err := onCPU("GPUs have no kernels for " + what)
 	return devices[0], err
 }
 

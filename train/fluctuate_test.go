@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"quantal/graph"
 	"quantal/kernels"
 	"quantal/mnist"
 )
@@ -153,7 +154,7 @@ func TestActivations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		layout := c.Spec(set.Rows*set.Columns, set.Classes).Layout()
+		layout := c.Spec(Input(set), set.Classes).Layout()
 		if len(layers) != 3 {
 			t.Fatalf("%d layers, want 3", len(layers))
 		}
@@ -240,7 +241,7 @@ func BenchmarkActivations(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	state := c.InitialState(c.Spec(784, 10).Layout())
+	state := c.InitialState(c.Spec(graph.Row(784), 10).Layout())
 	for b.Loop() {
 		if _, err := s.Activations(state, set.Test, 1); err != nil {
 			b.Fatal(err)

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,7 +145,8 @@ func (k *Kept) cutMetrics(epochs int) error {
 func (k *Kept) Finish(ctx context.Context, events Events) (Summary, error) {
 	log, c := k.host.Logger(), k.Networks[0]
 	about := []any{"device", k.Device.Name, "why", k.Device.Reason, "kernels", k.Device.Kernels,
-		"network", strings.Trim(strings.ReplaceAll(fmt.Sprint(k.Spec.Sizes), " ", "-"), "[]"), "noise", c.Noise}
+		"network", cmp.Or(c.Network, strings.Trim(strings.ReplaceAll(fmt.Sprint(k.Spec.Sizes), " ", "-"), "[]")),
+		"noise", c.Noise}
 	if len(c.Costs) > 0 {
 		about = append(about, "cost", c.Costs)
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"quantal/graph"
 	"quantal/kernels"
 )
 
@@ -36,7 +37,7 @@ func TestNumbersByLayer(t *testing.T) {
 			t.Errorf("layer %d is %+v", l, got)
 		}
 	}
-	layout := c.Spec(5, 3).Layout()
+	layout := c.Spec(graph.Row(5), 3).Layout()
 	s := c.InitialState(layout)
 	for l, want := range []float64{0.1, 0.2} {
 		if sigma, _ := kernels.Softplus(float64(s.Phi[layout.Offset(l)])); math.Abs(sigma-want) > 1e-6 {

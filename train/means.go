@@ -100,6 +100,9 @@ func (s *Session) Probabilities(state *kernels.State, examples mnist.Examples, t
 // normalised pixels, then of the hidden layers after their activation. Threads as in Activations.
 func (s *Session) Rates(ctx context.Context, state *kernels.State, examples mnist.Examples,
 	threads int) ([][]float64, error) {
+	if err := s.Networks[0].ChainOnly("mean activities"); err != nil {
+		return nil, err
+	}
 	const atOnce = 1000 // examples, to bound memory
 	rates := [][]float64{s.pixelRates(examples)}
 	for _, width := range s.Networks[0].Hidden {

@@ -58,6 +58,9 @@ func OpenOn(device Device, set *mnist.Set, networks ...Config) (*Session, error)
 		}
 	}
 	c := networks[0]
+	if what := c.NeedsCPU(); device.open != nil && what != "" {
+		return nil, &DeviceError{Device: device.Name, Err: fmt.Errorf("GPUs have no kernels for %s: use --device cpu", what)}
+	}
 	training, held, err := set.Split(c.Validation)
 	if err != nil {
 		return nil, fmt.Errorf("validation %d: %w", c.Validation, err)
@@ -102,7 +105,7 @@ func (s *Session) StepsPerEpoch() int { return s.training.N / s.Networks[0].Batc
 
 // spec is the structure of the networks.
 func (s *Session) spec() graph.Spec {
-	return s.Networks[0].Spec(s.Set.Width(), s.Set.Outputs())
+	return s.Networks[0].Spec(Input(s.Set), s.Set.Outputs())
 }
 
 // withoutNoise is the structure of the networks without noise.

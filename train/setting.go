@@ -3,10 +3,12 @@ package train
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 
+	"quantal/graph"
 	"quantal/internal/setting"
 	"quantal/kernels"
 	"quantal/mnist"
@@ -26,6 +28,10 @@ func (c *Config) Settings() setting.List {
 		{Name: "data", Value: &c.Data, Unset: "MNIST from the cache", Place: true, Continue: true, Named: mnist.Names(),
 			Help: "data set: mnist (downloaded if needed), glyphs (built in), a `FOLDER` of IDX files or of train.csv and " +
 				"test.csv, x.npz (arrays x, y, x_test, y_test) or x.csv"},
+		{Name: "network", Value: &c.Network, Write: func() string { return cmp.Or(c.Network, chain) }, Read: c.readNetwork,
+			Check: c.checkNetwork, Before: chain, Unset: "a chain of the hidden layers", Named: networkNames(),
+			Axis: "lenet5,mlp-100-100", Help: "layers by text, as in 'conv 16 5x5 relu, pool 2, dense 100 relu, dense', or a " +
+				"name (" + strings.Join(networkNames(), ", ") + ", mlp-N-N): see quantal network --help"},
 		{Name: "hidden", Value: &c.Hidden, Write: func() string { return FormatHidden(c.Hidden) }, Axis: "100x100,50x50",
 			Want: setting.Between(1, kernels.MaxUnits).With(" units in each hidden layer"),
 			Help: "units of each hidden layer, `N,N,...`, or none"},
@@ -122,6 +128,8 @@ func (c *Config) Settings() setting.List {
 			Continue: true, Help: "epochs between checkpoints"},
 	}
 }
+
+func networkNames() []string { return slices.Sorted(maps.Keys(graph.NetworkNames())) }
 
 // texts are the names of values.
 func texts[T fmt.Stringer](values []T) []string {

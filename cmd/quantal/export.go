@@ -54,7 +54,13 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			trained := formats.Trained{Checkpoint: network.State, Activation: network.Config.Activation}
+			if format.Chain {
+				if err := network.Config.ChainOnly(dir + ": the format " + format.Name); err != nil {
+					return err
+				}
+			}
+			trained := formats.Trained{Checkpoint: network.State, Activation: network.Config.Activation,
+				Network: network.Config.Network}
 			if err := trained.CheckFinite(); err != nil {
 				return &store.CorruptError{Path: dir, Reason: "the last checkpoint is not exported: " + sentence.Of(err)}
 			}

@@ -462,7 +462,7 @@ func enterGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, o *workOptio
 	if c.IsSet("launch") {
 		return folder.CheckData(set)
 	}
-	if err := o.choose(c); err != nil {
+	if err := o.choose(c, folder.Points()); err != nil {
 		return err
 	}
 	var names []string
@@ -488,8 +488,11 @@ type workOptions struct {
 	screen *display
 }
 
-// choose finds the devices and names them.
-func (o *workOptions) choose(c *cli.Context) error {
+// choose finds the devices for networks and names them. auto is the CPU if GPUs lack kernels for some.
+func (o *workOptions) choose(c *cli.Context, points []grid.Point) error {
+	if o.device == "auto" && slices.ContainsFunc(points, func(p grid.Point) bool { return p.Config.NeedsCPU() != "" }) {
+		o.device = "cpu"
+	}
 	devices, unusable, err := train.ChooseDevices(o.device)
 	if err != nil {
 		return err
@@ -573,7 +576,7 @@ func runGrid(c *cli.Context, folder *grid.Folder, set *mnist.Set, points []grid.
 }
 
 func dryRun(c *cli.Context, set *mnist.Set, points []grid.Point, o workOptions) error {
-	if err := o.choose(c); err != nil {
+	if err := o.choose(c, points); err != nil {
 		return err
 	}
 	logger(c).Info("measuring how fast this machine trains")

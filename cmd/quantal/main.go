@@ -88,7 +88,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			demoCommand(), trainCommand(), gridCommand(), searchCommand(), statusCommand(), serveCommand(), evalCommand(),
 			exportCommand(), figuresCommand(), tablesCommand(), diffCommand(), reportCommand(), compareCommand(),
 			analyzeCommand(), convergeCommand(), energyCommand(), synapseCommand(), costCommand(), experimentCommand(),
-			dynamicsCommand(), dataCommand(),
+			dynamicsCommand(), dataCommand(), networkCommand(),
 			benchCommand(), doctorCommand(), versionCommand(), completionCommand(), helpCommand(),
 		},
 		Action: func(c *cli.Context) error {

@@ -142,7 +142,7 @@ func drySearch(c *cli.Context, r search.Request, dir string, set *mnist.Set, o w
 		return err
 	}
 	if len(ahead.Next) > 0 {
-		if err := o.choose(c); err != nil {
+		if err := o.choose(c, ahead.Next); err != nil {
 			return err
 		}
 		logger(c).Info("measuring how fast this machine trains")

@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/dynamics"
+	"quantal/graph"
 	"quantal/internal/dynamicstest"
 	"quantal/internal/stripes"
 	"quantal/kernels"
@@ -260,7 +261,7 @@ func TestSoftmaxRegression(t *testing.T) {
 	}
 	c.Training.Hidden = nil
 	n.Config = c.Training
-	layout := c.Training.Spec(144, 6).Layout()
+	layout := c.Training.Spec(graph.Row(144), 6).Layout()
 	n.State = &store.Checkpoint{Layout: layout, State: c.Training.InitialState(layout)}
 	c.StepSize, c.Prior, c.Batch, c.Examples, c.Products = 4e-5, 15, 100, 3000, 50
 	c.BurnIn, c.Steps, c.Looks = 8000, 8000, 16
@@ -285,7 +286,7 @@ func TestDriftWithoutHiddenLayers(t *testing.T) {
 	c, n := small(t)
 	c.Training.Hidden = nil
 	n.Config = c.Training
-	layout := c.Training.Spec(16, 3).Layout()
+	layout := c.Training.Spec(graph.Row(16), 3).Layout()
 	n.State = &store.Checkpoint{Layout: layout, State: c.Training.InitialState(layout)}
 	c.BurnIn, c.Steps, c.Looks, c.Probes = 20, 40, 4, 100000
 	findings, _ := run(t, c, n)

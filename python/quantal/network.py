@@ -58,7 +58,8 @@ def read_safetensors(path):
 class Network:
     """A network of a checkpoint, or of a point of a grid: mu and sigma are lists with an array [neurons][inputs + 1] of
     float32 for each layer, the bias in the last column; so is each of quantities, what synapses learn in their place
-    (n, p and q of quantal synapses)."""
+    (n, p and q of quantal synapses). Of a network that is no chain of dense layers, layers is its text; the inputs of a
+    filter are those of its window, row by row, each with all channels, and forward and torch are not there."""
 
     def __init__(self, tensors, metadata, noise_variance=1):
         if metadata.get("format") not in ("quantal-checkpoint", "quantal-network"):
@@ -66,6 +67,7 @@ class Network:
         graph = json.loads(metadata["graph"])
         self.sizes, self.activation, self.likelihood = graph["sizes"], graph["activation"], graph["likelihood"]
         self.noise_variance = noise_variance
+        self.layers = graph["network"]["layers"] if "network" in graph else None
         self.sharing, self.seed, self.step = metadata["sharing"], int(metadata["seed"]), int(metadata["step"])
         for name, usual in (("pixel_mean", "0.1307"), ("pixel_sd", "0.3081"), ("target_mean", "0"), ("target_sd", "1")):
             setattr(self, name, np.array(metadata.get(name, usual).split(","), float))  # of all columns, or of each
@@ -74,7 +76,7 @@ class Network:
         def layer(i, name):
             return np.column_stack([tensors[f"layer{i}.weight.{name}"], tensors[f"layer{i}.bias.{name}"]])
 
-        for i in range(len(self.sizes) - 1):
+        for i in range(sum(name.endswith("weight.mu") for name in tensors)):
             self.mu.append(layer(i, "mu"))
             if self.sharing == "synapse":
                 phi = layer(i, "phi")
@@ -109,6 +111,7 @@ class Network:
 
     def forward(self, images, weights=None):
         """The outputs (logits) [n][outputs] for the images of a data set, by the means or weights of sample."""
+        self._chain("forward")
         h, weights = self.inputs(images), self.mu if weights is None else weights
         for i, w in enumerate(weights):
             h = h @ w[:, :-1].T + w[:, -1]
@@ -148,11 +151,16 @@ class Network:
                 result["r2_" + name] = float(1 - squares / y.var(0).sum())
         return result
 
+    def _chain(self, what):
+        if self.layers is not None:
+            raise ValueError(f"{what}: want a network that is a chain of dense layers, got {self.layers}")
+
     def torch(self, weights=None):
         """torch.nn.Sequential of Linear and the activation, with the means, or weights of sample; its input is that of
         inputs. quantal export --format torch writes its state_dict."""
         import torch
 
+        self._chain("torch")
         layers, weights = [], self.mu if weights is None else weights
         for i, w in enumerate(weights):
             linear = torch.nn.Linear(w.shape[1] - 1, w.shape[0])

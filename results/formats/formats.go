@@ -16,6 +16,7 @@ import (
 type Trained struct {
 	*store.Checkpoint
 	Activation kernels.Activation // of the hidden layers
+	Network    string             // its layers; empty for a chain of dense layers
 	Epochs     []store.Epoch      // the learning curve
 }
 
@@ -25,6 +26,7 @@ type Format struct {
 	File   string // the usual name; other names have the same extension
 	About  string // for people: what is in it, and who reads it
 	What   string // what is in it of all synapses, as in "mu of 89610 synapses"
+	Chain  bool   // it is for chains of dense layers alone
 	Curve  bool   // it has the learning curve, which not every network has
 	Encode func(io.Writer, Trained) error
 }
@@ -45,10 +47,15 @@ func npz() Format {
 func safetensors() Format {
 	return Format{
 		Name: "safetensors", File: "export.safetensors", What: "mu and sigma",
-		About: "the same arrays; pixel_mean, pixel_sd and the activation are in the metadata",
+		About: "the same arrays; pixel_mean, pixel_sd, and the activation or the network's layers are in the metadata; a " +
+			"filter's columns are those of its window, row by row, each with all channels",
 		Encode: func(w io.Writer, t Trained) error {
 			metadata := t.ExportMetadata()
 			metadata["activation"] = t.Activation.String()
+			if t.Network != "" {
+				metadata["network"] = t.Network
+				delete(metadata, "activation")
+			}
 			return store.EncodeSafetensors(w, t.Export(), metadata)
 		},
 	}

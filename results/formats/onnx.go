@@ -16,7 +16,7 @@ import (
 // onnx is the network with its weights at mu, from the numbers of a data set to logits.
 func onnx() Format {
 	return Format{
-		Name: "onnx", File: "export.onnx", What: "mu",
+		Name: "onnx", Chain: true, File: "export.onnx", What: "mu",
 		About: "the network with its weights at mu, from pixels of 0 to 1 (bytes over 255) or other data, [N][in] of " +
 			"float32, to logits; it does the normalisation",
 		Encode: encodeONNX,

@@ -11,7 +11,7 @@ import (
 // torch is the state_dict of torch.nn.Sequential(Linear, activation, Linear, ...) with the means.
 func torch() Format {
 	return Format{
-		Name: "torch", File: "state_dict.safetensors", What: "mu",
+		Name: "torch", Chain: true, File: "state_dict.safetensors", What: "mu",
 		About: "mu alone, under the names of the state_dict of torch.nn.Sequential(Linear, activation, Linear, ...), for " +
 			"safetensors.torch.load_file; metadata as above",
 		Encode: func(w io.Writer, t Trained) error {

@@ -358,7 +358,7 @@ func parseSeed(text string) (uint64, error) {
 	return seed, nil
 }
 
-// checkLayout reports whether the layout is a chain of layers that can be written as text.
+// checkLayout reports whether the layout can be written.
 func checkLayout(l kernels.Layout) error {
 	if len(l.Layers) == 0 {
 		return errors.New("a checkpoint needs at least one layer")
@@ -366,9 +366,6 @@ func checkLayout(l kernels.Layout) error {
 	for i, layer := range l.Layers {
 		if layer.In < 1 || layer.Out < 1 {
 			return fmt.Errorf("layer %d of %d inputs and %d neurons is empty", i, layer.In, layer.Out)
-		}
-		if i > 0 && layer.In != l.Layers[i-1].Out {
-			return fmt.Errorf("layer %d has %d inputs, the one before %d neurons", i, layer.In, l.Layers[i-1].Out)
 		}
 	}
 	if _, err := synapse.KindOf(l.Parameters); err != nil {
@@ -378,17 +375,37 @@ func checkLayout(l kernels.Layout) error {
 	return err
 }
 
-// formatLayers writes layer sizes as in 784-100-100-10.
+// formatLayers writes layer sizes as in 784-100-100-10. Where the inputs of a layer are not as many as the neurons of
+// the one before, as those of a convolution, another chain begins: 25-6,150-16.
 func formatLayers(layers []kernels.Layer) string {
 	var b strings.Builder
-	fmt.Fprint(&b, layers[0].In)
-	for _, l := range layers {
+	for i, l := range layers {
+		switch {
+		case i == 0:
+			fmt.Fprint(&b, l.In)
+		case l.In != layers[i-1].Out:
+			fmt.Fprintf(&b, ",%d", l.In)
+		}
 		fmt.Fprintf(&b, "-%d", l.Out)
 	}
 	return b.String()
 }
 
-func parseLayers(text string) ([]kernels.Layer, error) {
+func parseLayers(text string) (layers []kernels.Layer, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		chain, err := parseChain(part)
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, chain...)
+	}
+	if formatLayers(layers) != text {
+		return nil, fmt.Errorf("layers %q are not sizes such as 784-100-10", text)
+	}
+	return layers, nil
+}
+
+func parseChain(text string) ([]kernels.Layer, error) {
 	var sizes []int
 	for field := range strings.SplitSeq(text, "-") {
 		n, err := strconv.ParseInt(field, 10, 32)

@@ -77,7 +77,7 @@ func run(noise, rho string, threads int, duration time.Duration) error {
 
 // build makes the graph, differentiates it, and binds memory to its inputs.
 func (n *network) build() error {
-	spec := n.config.Spec(784, 10)
+	spec := n.config.Spec(graph.Row(784), 10)
 	var err error
 	n.model, err = graph.BuildStock(spec, tensor.Float32, n.config.Member(), float64(n.config.Batch)/timing.Examples)
 	if err != nil {

@@ -42,7 +42,7 @@ func run(noise, rho string, threads, members int, duration time.Duration) error 
 	if err := config.Check(); err != nil {
 		return err
 	}
-	program, err := graph.CompileSpec(config.Spec(784, 10), kernels.DefaultAdam())
+	program, err := graph.CompileSpec(config.Spec(graph.Row(784), 10), kernels.DefaultAdam())
 	if err != nil {
 		return err
 	}
