@@ -1,8 +1,8 @@
 package mnist
 
-// Pictures returns the first n training examples as grey images of Rows x Columns bytes, upright, and their labels:
-// colours become their mean, and the range of floats becomes 0 to 255. The DataError says that these are no images, or
-// have no classes.
+// Pictures returns the first n training examples as ink, 0 to 255, on Rows x Columns paper, upright, and their labels.
+// Grey values are ink, as MNIST's; colours are light, of which the mean is taken; the range of floats becomes 0 to 255.
+// The DataError says that these are no images, or have no classes.
 func (s *Set) Pictures(n int) (images, labels []byte, err error) {
 	if s.Table || s.Train.Labels == nil {
 		return nil, nil, badf(s.Source, "want images with classes to draw, got %s and answers of another kind or none",
@@ -38,7 +38,10 @@ func (s *Set) Pictures(n int) (images, labels []byte, err error) {
 			if s.Transposed {
 				to = p%s.Columns*s.Rows + p/s.Columns
 			}
-			images[i*size+to] = byte(sum/float32(channels) + 0.5)
+			if sum /= float32(channels); channels > 1 {
+				sum = 255 - sum
+			}
+			images[i*size+to] = byte(sum + 0.5)
 		}
 	}
 	return images, e.Labels, nil

@@ -574,7 +574,7 @@ class Item {
     if (c.kind === "experiment") list.push(["Done", c.share > 0 ? Math.floor(100 * c.share) + " %" : ""], ["At", doing]);
     if (c.kind === "run") list.push(["Epochs", `${c.done} of ${c.total}`]);
     list.push(["Left", span(c.left)]);
-    if (c.kind !== "experiment") list.push([c.kind === "grid" ? "Best accuracy" : "Accuracy", quality(c)], [c.kind === "grid" ? "with σ" : "σ (rms)", few(c.sigma)]);
+    if (c.kind !== "experiment") list.push([(c.kind === "grid" ? "Best " : "Test ") + (c.r2 === null ? "accuracy" : "R²"), c.r2 === null ? percent(c.accuracy) : few(c.r2)], [c.kind === "grid" ? "with σ" : "σ (rms)", few(c.sigma)]);
     list.push(["Changed", h("span", {"data-time": c.updated}, ago(c.updated))]);
     this.facts.replaceChildren(facts(list));
     const notes = [];
@@ -602,7 +602,7 @@ class Item {
 
   // A run.
   buildRun() {
-    const titles = ["Test accuracy", "Training loss", "Sigma of each layer", "Objective by its terms"];
+    const titles = ["Test set", "Training loss", "Sigma of each layer", "Objective by its terms"];
     this.learning = titles.map(t => new Plot(t));
     this.sigma = new Plot("Distribution of sigma");
     this.outcome = h("div", {});
