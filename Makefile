@@ -1,4 +1,4 @@
-# quantal: make demo | build | build-gpu | cuda.test | test | race | wine | lint | evidence-check | fuzz | bench | bench-peers | ptx
+# quantal: make demo | build | build-gpu | cuda.test | test | race | wine | lint | evidence-check | vulncheck | starts | fuzz | bench | bench-peers | ptx
 
 GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
@@ -8,7 +8,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TEST_TIMEOUT ?= 6h
 TEST = $(GO) test -timeout $(TEST_TIMEOUT)
 
-.PHONY: demo build build-gpu cuda.test ptx test race lint wine evidence-check fuzz bench bench-peers go numpy slurm
+.PHONY: demo build build-gpu cuda.test ptx test race lint wine evidence-check vulncheck starts fuzz bench bench-peers go numpy slurm
 
 demo: build
 	./quantal demo
@@ -55,6 +55,18 @@ lint: go
 # Recomputes the numbers that pages publish from the tables in results/published; make test does so, too.
 evidence-check: go
 	@$(GO) run ./internal/evidence
+
+# Known holes in what the program links. VULNDB=file:///FOLDER asks a copy of the database.
+VULNDB ?= https://vuln.go.dev
+vulncheck: go
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db "$(VULNDB)" ./...
+
+# The program starts on go.mod's version of Go and the next one: Gorgonia depends on the insides of Go's runtime.
+GO_VERSIONS ?= go$(shell sed -n 's/^go //p' go.mod) go1.27.0
+starts: go
+	for version in $(GO_VERSIONS); do \
+		GOTOOLCHAIN=$$version CGO_ENABLED=0 $(GO) run ./cmd/quantal version | tee /dev/stderr | grep -q "with *$$version " || exit 1; \
+	done
 
 # So many executions, about 20 s of each: at the end of a time instead, a busy machine makes go test fail now and then.
 fuzz: go

@@ -1,0 +1,3 @@
+module github.com/apache/arrow/go/arrow
+
+go 1.26.0
