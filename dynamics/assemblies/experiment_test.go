@@ -104,14 +104,11 @@ func TestFaultsTakeClaimsAway(t *testing.T) {
 	}
 }
 
-// everything makes an experiment and returns its findings as text, except the summary, which has the time that it took.
+// everything makes an experiment and returns its findings as text, except the time that it took.
 func everything(t *testing.T, c Config) string {
 	t.Helper()
 	f, err := Run(context.Background(), c, dynamicstest.Quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dynamicstest.Text(t, f.Table, f.Figures, f.Summary.Averages)
+	return dynamicstest.Found(t, f, err)
 }
 
 func TestBytesDoNotDependOnThreads(t *testing.T) {

@@ -47,12 +47,7 @@ func small(t *testing.T) (Config, *dynamics.Network) {
 func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, n, dynamicstest.Quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := findings.Summary
-	s.Seconds = 0
-	return findings, dynamicstest.Text(t, s, findings.Table, findings.Figures)
+	return findings, dynamicstest.Found(t, findings, err)
 }
 
 // The claims on a small network: hidden representations drift while loss and accuracy stay level, which without the

@@ -33,12 +33,7 @@ func small() Config {
 func run(t *testing.T, c Config) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, dynamicstest.Quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	summary := findings.Summary
-	summary.Seconds = 0
-	return findings, dynamicstest.Text(t, summary, findings.Table, findings.Figures)
+	return findings, dynamicstest.Found(t, findings, err)
 }
 
 // The experiment finds the same for any number of threads; its table and its summary say the same; strengths are the

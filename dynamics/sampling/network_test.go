@@ -53,10 +53,7 @@ func network(t *testing.T, c train.Config) *dynamics.Network {
 func find(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, n, dynamicstest.Rising(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return findings, dynamicstest.Text(t, findings.Table, findings.Figures, findings.Summary.Network)
+	return findings, dynamicstest.Found(t, findings, err)
 }
 
 // The whole experiment: every part is present, and everything is the same for any number of threads.

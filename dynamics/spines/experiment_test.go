@@ -24,15 +24,11 @@ func small() Config {
 	return c
 }
 
-// run makes an experiment, and returns its findings and their text without the summary, which has the time that it
-// took.
+// run makes an experiment, and returns its findings and their text without the time that it took.
 func run(t *testing.T, c Config) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, dynamicstest.Quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return findings, dynamicstest.Text(t, findings.Table, findings.Figures)
+	return findings, dynamicstest.Found(t, findings, err)
 }
 
 // The whole experiment: its table has a row for each source, sources agree, births and losses balance, and everything

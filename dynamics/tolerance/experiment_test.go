@@ -58,15 +58,11 @@ func prepared(t *testing.T, c Config, n *dynamics.Network) *experiment {
 	return e
 }
 
-// run makes an experiment, and returns its findings and their text without the summary, which has the time that it
-// took.
+// run makes an experiment, and returns its findings and their text without the time that it took.
 func run(t *testing.T, c Config, n *dynamics.Network) (findings Findings, text string) {
 	t.Helper()
 	findings, err := Run(context.Background(), c, n, dynamicstest.Quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return findings, dynamicstest.Text(t, findings.Table, findings.Figures)
+	return findings, dynamicstest.Found(t, findings, err)
 }
 
 // forward is the network in float64, straight from the equations: the outputs for a test example.

@@ -4,11 +4,15 @@ package dynamicstest
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +72,25 @@ func Text(t testing.TB, found ...any) string {
 	return text
 }
 
+// Found is the text of what an experiment has found, without the time that it took.
+func Found[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row], err error) string {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var summary map[string]any
+	if err := json.Unmarshal([]byte(Text(t, f.Summary)), &summary); err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(summary, func(name string, _ any) bool {
+		return name == "seconds" || strings.HasSuffix(name, "_per_second")
+	})
+	if len(summary) == 0 {
+		t.Error("there is no summary")
+	}
+	return fmt.Sprint(summary) + Text(t, f.Table, f.Figures) // which prints keys in their order
+}
+
 // Save writes findings into a run folder, which must then have the summary and these figures and no others, and returns
 // the table: the names of the columns, and the rows.
 func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row],
@@ -116,13 +139,8 @@ func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row],
 func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row],
 	error)) {
 	t.Helper()
-	text := func(f dynamics.Findings[Summary, Row]) string {
-		return Text(t, f.Table, f.Figures)
-	}
-	whole, err := run(context.Background(), Quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, err := run(context.Background(), Quiet)
+	whole := Found(t, f, err)
 	dir := t.TempDir()
 	open := func() *dynamics.Parts {
 		parts, dropped, err := dynamics.OpenParts(dir, "this experiment")
@@ -147,10 +165,8 @@ func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.
 	if len(before) == 0 {
 		t.Error("nothing was kept")
 	}
-	again, err := run(context.Background(), dynamics.Job{Parts: open()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, err = run(context.Background(), dynamics.Job{Parts: open()})
+	again := Found(t, f, err)
 	after := partTimes(t, dir)
 	same := 0
 	for name, written := range before {
@@ -161,7 +177,7 @@ func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.
 	if same == 0 {
 		t.Errorf("every one of %d parts was made again", len(before))
 	}
-	if text(again) != text(whole) {
+	if again != whole {
 		t.Error("interrupted and resumed, the experiment finds something else")
 	}
 }
