@@ -68,7 +68,7 @@ func newShard[T kernels.Float](m *Model, population, first, size int) *shard[T] 
 		s.setInput(i, nr.Input)
 	}
 	for _, r := range nr.Receptors {
-		s.x = append(s.x, make([]T, size))
+		s.x = append(s.x, make([]T, size, shardSize))
 		s.receptor = append(s.receptor, newReceptor[T](m.Step, nr.Tau, r, nr.Rest))
 	}
 	if nr.Conductances {
@@ -149,12 +149,7 @@ func (s *shard[T]) advance(n *Network[T], steps int) {
 	}
 	for k := range steps {
 		step := n.step + k
-		if s.neuron.Conductances {
-			s.moveConductances()
-		} else {
-			s.moveCurrents()
-		}
-		s.fired[k] = s.threshold(s.fired[k][:0])
+		s.fired[k] = s.move(s.fired[k][:0])
 		for d := range s.drives {
 			s.drives[d].arrive(s.x, s.first, step)
 		}
@@ -169,6 +164,39 @@ func (s *shard[T]) advance(n *Network[T], steps int) {
 			s.counts[i]++
 		}
 	}
+}
+
+// move moves potentials and synapses by a step and appends the neurons that fire.
+func (s *shard[T]) move(fired []uint16) []uint16 {
+	switch r := s.neuron.Receptors; {
+	case s.neuron.Conductances:
+		s.moveConductances()
+	case len(r) == 1 && r[0].Tau == 0:
+		return s.moveJumps(fired)
+	default:
+		s.moveCurrents()
+	}
+	return s.threshold(fired)
+}
+
+// moveJumps is moveCurrents and threshold in one pass, where jumps are the only synapses.
+func (s *shard[T]) moveJumps(fired []uint16) []uint16 {
+	x := s.x[0]
+	v, left, input := s.v[:len(x)], s.left[:len(x)], s.input[:len(x)]
+	for i, jump := range x {
+		x[i] = 0
+		y := v[i]
+		if left[i] == 0 {
+			y += jump
+		} else if left[i]--; left[i] > 0 {
+			continue
+		}
+		y += s.approach * (input[i] - y)
+		if v[i] = y; y >= s.theta {
+			fired = append(fired, uint16(i))
+		}
+	}
+	return fired
 }
 
 // moveCurrents moves potentials and currents by a step, exactly (S. Rotter, M. Diesmann, Biol. Cybern. 81, 381, 1999).
@@ -248,23 +276,26 @@ func (s *shard[T]) threshold(fired []uint16) []uint16 {
 	return fired
 }
 
-// arrive lets the spikes of some sources act.
+// arrive lets the spikes of some sources act. x has a capacity of shardSize.
 func (g *group[T]) arrive(x []T, spikes []uint32, step int) {
-	switch {
-	case g.rule != nil:
+	if g.rule != nil {
 		g.rule.arrive(g, x, spikes, step)
-	case g.w != nil:
+		return
+	}
+	all := (*[shardSize]T)(x[:shardSize]) // an index below shardSize needs no check
+	if g.w != nil {
 		for _, j := range spikes {
 			w := g.w[g.start[j]:g.start[j+1]]
 			for k, i := range g.target[g.start[j]:g.start[j+1]] {
-				x[i] += w[k]
+				all[i%shardSize] += w[k]
 			}
 		}
-	default:
-		for _, j := range spikes {
-			for _, i := range g.target[g.start[j]:g.start[j+1]] {
-				x[i] += g.weight
-			}
+		return
+	}
+	weight := g.weight
+	for _, j := range spikes {
+		for _, i := range g.target[g.start[j]:g.start[j+1]] {
+			all[i%shardSize] += weight
 		}
 	}
 }

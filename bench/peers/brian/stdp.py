@@ -3,10 +3,10 @@
     python3 stdp.py > ../../../dynamics/spiking/testdata/stdp.json
 
 Each of 6 sources has a contact onto each of 3 neurons, whose spikes are imposed as well. The spikes have what
-simulators have failed at: the very first pair falls into one step, and further ones do; before the last part there is a
-gap of 100 time constants. Weights begin at their bounds and between them; some are driven beyond. The delay is axonal: it is
-that of Brian2's pathway for presynaptic spikes, and postsynaptic ones have none. Pathways run in Brian2's default
-order, presynaptic first. Times are in ms, and weights are listed by source, then by target.
+simulators have failed at: the very first pair falls into one step, and further ones do; before the last part there is
+a gap of 100 time constants. Weights begin at their bounds and between them; some are driven beyond. The delay is
+axonal: it is that of Brian2's pathway for presynaptic spikes, and postsynaptic ones have none. Pathways run in
+Brian2's default order, presynaptic first. Times are in ms, and weights are listed by source, then by target.
 """
 import json
 import sys

@@ -1,0 +1,67 @@
+package spiking
+
+import (
+	"context"
+	"os"
+	"slices"
+	"testing"
+
+	"quantal/kernels"
+)
+
+// balanced is the network of bench/peers/brian/speed.py.
+func balanced(stdp bool) *Model {
+	n := &Neuron{Tau: 20, Threshold: 20, Reset: 10, Refractory: 2, Input: 30, Receptors: []Receptor{{Name: "jump"}}}
+	m := &Model{Step: .1, Seed: 1, Populations: []Population{{Name: "E", Size: 8000, Neuron: n},
+		{Name: "I", Size: 2000, Neuron: n}}}
+	for from, weight := range []float64{.1, -.6} {
+		for to := range 2 {
+			c := Bernoulli(kernels.Noise{Seed: 1, Stream: kernels.StreamDynamics, Layer: uint16(2*to + from)},
+				m.Populations[from].Size, m.Populations[to].Size, .1, true)
+			p := Projection{From: from, To: to, Delay: 15, Contacts: c, Weight: weight}
+			if stdp && from == 0 {
+				p.Weight, p.Weights = 0, slices.Repeat([]float64{weight}, c.Len())
+				p.Plasticity = &Plasticity{TauPre: 20, TauPost: 20, Plus: .0001, Minus: .0001, High: 1}
+			}
+			m.Projections = append(m.Projections, p)
+		}
+	}
+	return m
+}
+
+// BenchmarkBalanced simulates a second of 10,000 neurons with 1,000 contacts each, on one thread.
+func BenchmarkBalanced(b *testing.B) {
+	if os.Getenv("QUANTAL_LONG_TESTS") == "" {
+		b.Skip("makes ten million contacts")
+	}
+	for _, stdp := range []bool{false, true} {
+		name := "fixed"
+		if stdp {
+			name = "stdp"
+		}
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				m := balanced(stdp)
+				n, err := New[float32](m)
+				if err != nil {
+					b.Fatal(err)
+				}
+				n.Threads = 1
+				u := make([]float64, 10_000)
+				kernels.Uniforms(u, kernels.Noise{Seed: 2}, 0)
+				for i, x := range u {
+					n.SetPotential(i/8000, i%8000, 20*x)
+				}
+				spikes := 0
+				n.OnSpikes = func(_, _ int, neurons []uint32) { spikes += len(neurons) }
+				b.StartTimer()
+				if err := n.Advance(context.Background(), 10_000); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(spikes)/10_000, "Hz")
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(spikes)/1000, "ns/event")
+			}
+		})
+	}
+}
