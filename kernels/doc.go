@@ -33,8 +33,8 @@
 // # Networks that are no chains
 //
 // A buffer may have a row for each position of a picture. [Convolve] applies a layer of weights through a [Window] at
-// every position, with the same draw; [Pool], [Flatten] and [Join] have no weights. What several instructions read has a
-// name for each of them ([Split]), whose gradients are then added ([Merge]).
+// every position, with the same draw; [Pool], [Flatten] and [Join] have no weights. What several instructions read has
+// a name for each of them ([Split]), whose gradients are then added ([Merge]).
 //
 // # The rule
 //

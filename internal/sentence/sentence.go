@@ -12,7 +12,7 @@ import (
 func Packages() []string {
 	return []string{
 		"analysis", "assemblies", "bench", "comments", "cpu", "cuda", "draw", "drift", "dynamics", "explore", "graph", "grid",
-		"kernels", "libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spines", "store", "synapse",
+		"kernels", "libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spiking", "spines", "store", "synapse",
 		"tables", "tolerance", "train",
 	}
 }
