@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"quantal/grid"
@@ -206,7 +207,7 @@ func (p *Paper) Draw(ctx context.Context, dir string, drawn func(f draw.Illustra
 		}
 		files = append(files, saved...)
 	}
-	drawings, err := draw.ReadDrawings(dir)
+	drawings, err := draw.ReadDrawings(os.DirFS(dir), dir)
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,15 @@ func (c *curves) add(network int, e store.Epoch) error {
 	return nil
 }
 
+// end completes the last line of a network that has finished with what it reached on the whole test set, and
+// writes its file.
+func (c *curves) end(network int, o store.Outcome) error {
+	if lines := c.lines[network]; len(lines) > 0 && lines[len(lines)-1].Step == o.Steps {
+		lines[len(lines)-1].SetTest(o, 0)
+	}
+	return c.write(network, true)
+}
+
 // write writes the file of a network, if there is a new line. One that holds a later line stays until the end: another
 // process trains the same point, and is ahead.
 func (c *curves) write(network int, end bool) error {

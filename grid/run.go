@@ -411,7 +411,7 @@ func (r *runner) batch(ctx context.Context, device train.Device, j *job,
 		}
 		record := r.record(run, p)
 		record.Status, record.Outcome = store.Done, outcomes[m]
-		results = append(results, result{record, c, func() error { return curves.write(m, true) }})
+		results = append(results, result{record, c, func() error { return curves.end(m, record.Outcome) }})
 	}
 	e := did("finish")
 	finished <- func() error { return r.finish(e, results) }

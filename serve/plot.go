@@ -474,17 +474,22 @@ func report(a asked) (blob, error) {
 	switch v.Kind {
 	case aGrid:
 		r = v.grid.Report(figures, nil)
-	case aRun:
+	default:
 		f, closed, err := v.open()
 		if err != nil {
 			return blob{}, errNone
 		}
 		defer closed()
-		if r, err = tables.RunReportIn(f, v.Name, figures); err != nil {
+		if v.Kind == aRun {
+			r, err = tables.RunReportIn(f, v.Name, figures)
+		} else if drawings, unread := draw.ReadDrawings(f, v.Name); unread == nil {
+			r, err = tables.ExperimentReport(f, v.Name, drawings)
+		} else {
+			err = unread
+		}
+		if err != nil {
 			return blob{}, err
 		}
-	default:
-		return blob{}, errNone
 	}
 	var page bytes.Buffer
 	if err := r.Encode(&page); err != nil {

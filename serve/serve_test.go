@@ -129,7 +129,8 @@ func TestFolder(t *testing.T) {
 	check(t, err)
 	check(t, experiment.WriteConfig(map[string]any{"seed": 1, "time": 2.5}))
 	check(t, experiment.WriteSummary(map[string]any{"mean": 1}))
-	check(t, os.WriteFile(experiment.Path("fig.svg"), []byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), 0o644))
+	picture := `<svg width="1pt" viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg"></svg>`
+	check(t, os.WriteFile(experiment.Path("fig.svg"), []byte(picture), 0o644))
 	check(t, os.WriteFile(experiment.Path("fig.txt"), []byte("Title\n\nCaption."), 0o644))
 
 	s := New([]string{dir})
@@ -210,6 +211,7 @@ func TestFolder(t *testing.T) {
 		"/table/" + a.ID:                          "id,data,",
 		"/table/" + one.ID:                        "id,data,",
 		"/report/" + one.ID:                       "<!DOCTYPE html>",
+		"/report/" + spines.ID:                    "<!DOCTYPE html>",
 		"/file/" + spines.ID + "/fig.svg":         "<svg",
 		"/item/" + a.ID:                           "<!DOCTYPE html>",
 		"/":                                       "<!DOCTYPE html>",

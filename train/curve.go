@@ -14,34 +14,50 @@ import (
 )
 
 // A learning curve of a network that trains with many others must cost them next to nothing, where a line of
-// metrics.jsonl costs as much as a fifth of an epoch. So a line has the likelihood, which training computes anyway, and
-// at some epochs a measurement: accuracies on the first curveExamples of the test set, and what follows from mu and
-// sigma. For the published network a measurement takes as long as 27 training steps on the CPU, and one is made every
-// curveSpacing steps or more, so at each epoch of MNIST, which is 0.9 % of the training. A GPU trains so fast that the
-// way of mu and phi to the CPU alone is as long as some 300 steps of all its networks.
+// metrics.jsonl costs as much as a fifth of an epoch. So a line has the likelihood, which training computes anyway; at
+// some epochs there is a measurement: accuracies on the first curveExamples of the test set, and what follows from mu
+// and sigma. All measurements together cost curveShare of the training and of the figures at its end, so a short
+// training has none, but for what follows from mu and sigma at its end: the caller has the accuracies there.
 const (
-	curveLines      = 200
-	curveExamples   = 500
-	curveSpacing    = 3000
-	curveSpacingGPU = 30000
-	// curveLeast is how many measurements the CPU makes of a short training, if it has as many epochs: together 40 ms.
-	curveLeast = 5
+	curveLines    = 200
+	curveExamples = 500
+	curveShare    = 0.01
+	// The cost of a measurement in training steps, by experiment with the published network on one core with AVX-512;
+	// a GPU trains so fast that the way of mu and phi to the CPU alone is as long as some 300 steps of all its networks.
+	curveCost, curveCostOfExample = 14., 1. / 40
+	curveCostGPU                  = 300.
+	figuresCost                   = 0.02 // of a draw of the weights for a test example, at the end
 )
 
 // curveEvery is the number of epochs from one line of a learning curve to the next, and from one measurement to the
-// next. The first epoch and the last have both.
+// next, 0 for none. The first epoch has both, unless there is no measurement, and the last has a line.
 func (r *Run) curveEvery() (line, measurement int) {
-	spacing, least := curveSpacing, curveLeast
+	c, tests := r.Networks[0], r.testing.N
+	work, cost := float64(r.Steps()), curveCost+curveCostOfExample*float64(min(tests, curveExamples))
 	if r.Device.open != nil {
-		spacing, least = curveSpacingGPU, 1
+		cost = curveCostGPU
+	} else {
+		work += figuresCost * float64(tests) * float64(2+c.Draws)
 	}
-	up := func(a, b int) int { return (a + b - 1) / b }
-	epochs := r.Networks[0].Epochs
-	if line = 1; epochs > curveLines {
-		line = up(epochs, curveLines-2) // with the first and the last
+	if line = 1; c.Epochs > curveLines {
+		line = (c.Epochs + curveLines - 3) / (curveLines - 2) // with the first and the last
 	}
-	apart := min(up(spacing, r.StepsPerEpoch()), up(epochs, least))
-	return line, up(apart, line) * line
+	most := int(curveShare * work / cost)
+	if most == 0 {
+		return line, 0
+	}
+	for measurement = line; before(c.Epochs, measurement) > most; {
+		measurement += line
+	}
+	return line, measurement
+}
+
+// before is how many epochs before the last have a measurement.
+func before(epochs, every int) int {
+	if every == 1 {
+		return epochs - 1
+	}
+	return 1 + (epochs-1)/every // and the first
 }
 
 // sketch is the line of a learning curve for the epoch that just ended, for each network; nothing if the epoch has
@@ -62,12 +78,14 @@ func (r *Run) sketch(ctx context.Context) ([]store.Epoch, error) {
 		e.ObjectiveNLL = e.NLL * float64(r.training.N)
 	}
 	// One that may stop at any epoch is measured at each, which costs little beside its held-out examples.
-	due := func(m int) bool {
-		return r.diverged[m] == nil && (ends || epoch%measurement == 0 || r.Networks[m].Patience > 0)
+	last := r.step == r.Steps()
+	tests := func(m int) bool {
+		return !last && measurement > 0 && (epoch == 1 || epoch%measurement == 0) || r.Networks[m].Patience > 0
 	}
-	measures := false
+	due := func(m int) bool { return r.diverged[m] == nil && (tests(m) || last) }
+	measures, tested := false, false
 	for m := range epochs {
-		measures = measures || due(m)
+		measures, tested = measures || due(m), tested || due(m) && tests(m)
 	}
 	if !measures {
 		return epochs, nil
@@ -75,9 +93,12 @@ func (r *Run) sketch(ctx context.Context) ([]store.Epoch, error) {
 	began := time.Now()
 	defer func() { r.spent.MeasuringSeconds += time.Since(began).Seconds() }()
 	test := first(r.testing, curveExamples)
-	scores, err := r.vm.Evaluate(ctx, test, r.step, 0)
-	if err != nil {
-		return nil, err
+	var scores []kernels.Score
+	if tested {
+		var err error
+		if scores, err = r.vm.Evaluate(ctx, test, r.step, 0); err != nil {
+			return nil, err
+		}
 	}
 	var side errgroup.Group
 	side.SetLimit(runtime.GOMAXPROCS(0))
@@ -95,24 +116,21 @@ func (r *Run) sketch(ctx context.Context) ([]store.Epoch, error) {
 			_ = side.Wait() // the device has failed
 			return nil, err
 		}
-		side.Go(fault.Guarded(func() error { return r.survey(&epochs[m], m, state, test, scores[m]) }))
+		if tests(m) {
+			epochs[m].SetTest(outcomeOf(scores[m], test, r.Networks[m].NoiseVariance), test.N)
+		}
+		side.Go(fault.Guarded(func() error { return r.survey(&epochs[m], m, state) }))
 	}
 	return epochs, side.Wait()
 }
 
-// survey adds a measurement of a network to a line.
-func (r *Run) survey(e *store.Epoch, network int, state *kernels.State, tested *kernels.Data,
-	score kernels.Score) error {
+// survey adds what follows from mu and sigma of a network to a line.
+func (r *Run) survey(e *store.Epoch, network int, state *kernels.State) error {
 	c := r.Networks[network]
 	seen, err := cpu.NewSurvey(r.Program, state, c.Member())
 	if err != nil {
 		return err
 	}
-	e.TestExamples = tested.N
-	e.R2Sampled = explained(tested, score.LossSampled, c.NoiseVariance)
-	e.R2Mean = explained(tested, score.LossMean, c.NoiseVariance)
-	e.AccuracySampled, e.LossSampled = score.AccuracySampled, score.LossSampled
-	e.AccuracyMean, e.LossMean = score.AccuracyMean, score.LossMean
 	if seen.Sigmas == nil {
 		e.SigmaRMS, e.SigmaRMSLayers = 0, make([]float64, len(r.Program.Layout.Layers))
 	} else {
@@ -124,6 +142,14 @@ func (r *Run) survey(e *store.Epoch, network int, state *kernels.State, tested *
 	}
 	e.SetCosts(terms, len(c.Costs) > 0)
 	return nil
+}
+
+// outcomeOf is what a network reached on test examples.
+func outcomeOf(score kernels.Score, tested *kernels.Data, noiseVariance float64) store.Outcome {
+	return store.Outcome{
+		AccuracySampled: score.AccuracySampled, LossSampled: score.LossSampled, AccuracyMean: score.AccuracyMean,
+		LossMean: score.LossMean, R2Sampled: explained(tested, score.LossSampled, noiseVariance),
+		R2Mean: explained(tested, score.LossMean, noiseVariance)}
 }
 
 // sigmasApart reports whether the weights of a layer have several sigmas.

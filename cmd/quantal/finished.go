@@ -200,10 +200,10 @@ func reportCommand() *cli.Command {
 // analysis.
 func readDrawings(c *cli.Context, dir string) ([]draw.Drawing, error) {
 	if !c.IsSet("illustrations") {
-		return draw.ReadDrawings(filepath.Join(dir, analysisFolder))
+		return drawingsIn(filepath.Join(dir, analysisFolder))
 	}
 	from := c.String("illustrations")
-	drawings, err := draw.ReadDrawings(from)
+	drawings, err := drawingsIn(from)
 	if err == nil && len(drawings) == 0 {
 		err = &store.MissingError{Err: fmt.Errorf("--illustrations %s: want a folder with pictures (NAME.svg) and their "+
 			"captions "+
@@ -211,6 +211,8 @@ func readDrawings(c *cli.Context, dir string) ([]draw.Drawing, error) {
 	}
 	return drawings, err
 }
+
+func drawingsIn(dir string) ([]draw.Drawing, error) { return draw.ReadDrawings(os.DirFS(dir), dir) }
 
 // warnUnfit says that published values are for other networks than the grid's.
 func warnUnfit(c *cli.Context, records []store.Record, published []tables.Published) {
@@ -258,11 +260,11 @@ func experimentReport(c *cli.Context, dir string) (tables.Report, error) {
 	if c.IsSet("reference") {
 		return tables.Report{}, usage("--reference goes with the folder of a grid, which %s is not", dir)
 	}
-	drawings, err := draw.ReadDrawings(dir)
+	drawings, err := drawingsIn(dir)
 	if err != nil {
 		return tables.Report{}, err
 	}
-	return tables.ExperimentReport(dir, drawings)
+	return tables.ExperimentReport(os.DirFS(dir), dir, drawings)
 }
 
 // runReport makes the report of a single run.

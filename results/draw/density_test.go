@@ -161,7 +161,7 @@ func TestHostileDrawings(t *testing.T) {
 			t.Fatalf("%s: the picture is as it was", what)
 		}
 		check(t, os.WriteFile(svg, []byte(c.content), 0o644))
-		_, err = ReadDrawings(dir)
+		_, err = ReadDrawings(os.DirFS(dir), dir)
 		wantError(t, err, "a.svg: ", c.want)
 		if !isCorrupt(err) {
 			t.Errorf("%s: %T, want a CorruptError", what, err)
@@ -169,14 +169,14 @@ func TestHostileDrawings(t *testing.T) {
 	}
 	// Comments are dropped; the target of a link is not a picture.
 	check(t, os.WriteFile(svg, []byte(inside("<!-- --><!-- <script> -->")), 0o644))
-	drawings, err := ReadDrawings(dir)
+	drawings, err := ReadDrawings(os.DirFS(dir), dir)
 	check(t, err)
 	if strings.Contains(string(drawings[0].SVG), "!--") {
 		t.Error("a comment is in the page")
 	}
 	check(t, os.Rename(svg, filepath.Join(dir, "b.svg")))
 	check(t, os.Symlink("b.svg", svg))
-	_, err = ReadDrawings(dir)
+	_, err = ReadDrawings(os.DirFS(dir), dir)
 	wantError(t, err, "a.svg: is not a regular file")
 }
 

@@ -10,12 +10,12 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"quantal/internal/input"
 	"quantal/results/store"
 )
 
@@ -26,30 +26,43 @@ type Drawing struct {
 	SVG         template.HTML
 }
 
-// ReadDrawings reads the illustrations in a folder, in the order of their names; files of other kinds do not matter. A
-// missing folder means none.
-func ReadDrawings(dir string) ([]Drawing, error) {
-	entries, err := os.ReadDir(dir)
+// ReadDrawings reads the illustrations in a folder of files, which is called dir, in the order of their names; files of
+// other kinds do not matter. A missing folder means none.
+func ReadDrawings(files fs.FS, dir string) ([]Drawing, error) {
+	entries, err := fs.ReadDir(files, ".")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, store.FileError(dir, err)
 	}
+	kinds := map[string]fs.FileMode{}
+	for _, e := range entries {
+		kinds[e.Name()] = e.Type()
+	}
+	// Not what a link points to, which may be a secret.
+	read := func(name string) ([]byte, error) {
+		if kind := kinds[name]; !kind.IsRegular() {
+			return nil, store.Corrupt(filepath.Join(dir, name), "is not a regular file")
+		}
+		const most = 64 << 20
+		data, err := input.From(files, name, most)
+		if err != nil {
+			return nil, store.FileError(filepath.Join(dir, name), err)
+		}
+		return data, nil
+	}
 	var list []Drawing
 	for _, e := range entries {
 		name, isText := strings.CutSuffix(e.Name(), ".txt")
-		if !isText {
+		if _, drawn := kinds[name+".svg"]; !isText || !drawn {
 			continue
 		}
-		picture, err := readDrawing(filepath.Join(dir, name+".svg"))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // a text of another kind
-		}
+		picture, err := read(name + ".svg")
 		if err != nil {
 			return nil, err
 		}
-		text, err := readDrawing(filepath.Join(dir, e.Name()))
+		text, err := read(e.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -63,25 +76,6 @@ func ReadDrawings(dir string) ([]Drawing, error) {
 	}
 	slices.SortFunc(list, func(a, b Drawing) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
-}
-
-// readDrawing reads a file that becomes a part of a page: not one that a link points to, which may be a secret.
-func readDrawing(path string) ([]byte, error) {
-	const most = 64 << 20
-	info, err := os.Lstat(path)
-	switch {
-	case err != nil:
-		return nil, store.FileError(path, err)
-	case !info.Mode().IsRegular():
-		return nil, store.Corrupt(path, "is not a regular file")
-	case info.Size() > most:
-		return nil, store.Corrupt(path, "has %d bytes, want a picture or a caption of at most %d", info.Size(), most)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, store.FileError(path, err)
-	}
-	return data, nil
 }
 
 // partOfPage is a picture in SVG, as Figure.Save writes it, as a part of a page, which decides how large it is shown.

@@ -77,6 +77,13 @@ func (e *Epoch) SetCosts(terms Terms, others bool) {
 	e.Objective = Objective(e.ObjectiveNLL, e.ObjectiveMagnitude, e.ObjectiveReliability, e.ObjectiveCosts)
 }
 
+// SetTest sets what the network reached on so many test examples, 0 for the whole test set.
+func (e *Epoch) SetTest(o Outcome, examples int) {
+	e.AccuracySampled, e.LossSampled, e.AccuracyMean, e.LossMean = o.AccuracySampled, o.LossSampled, o.AccuracyMean,
+		o.LossMean
+	e.R2Sampled, e.R2Mean, e.TestExamples = o.R2Sampled, o.R2Mean, examples
+}
+
 // SetSigmas sets the figures of the sigmas of each layer's weights; apart says that they do not share one.
 func (e *Epoch) SetSigmas(layers [][]float32, apart bool) {
 	sum, weights := 0.0, 0

@@ -57,7 +57,8 @@ func SideBySide(list []Beside) (figures []NamedFigure, err error) {
 		caption := "What the networks reached over the epochs."
 		for _, n := range list {
 			if i := slices.IndexFunc(n.Epochs, func(e store.Epoch) bool { return e.TestExamples > 0 }); i >= 0 {
-				caption += fmt.Sprintf(" Accuracies of %s are on %d test examples.", n.Label, n.Epochs[i].TestExamples)
+				caption += fmt.Sprintf(" Accuracies of %s are on %d test examples until the end.", n.Label,
+					n.Epochs[i].TestExamples)
 			}
 		}
 		figures = append(figures, NamedFigure{"learning-curves", caption, figure})

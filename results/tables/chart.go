@@ -92,7 +92,7 @@ func ChartCurves(curves []Curve, c Chart) ([]NamedFigure, error) {
 	of := charted{Table: NewTable(rows), file: curvesName + ".csv", x: "epoch", constant: settings,
 		y: []string{"accuracy_sampled", "nll", "sigma_rms", "objective"}}
 	if tested > 0 {
-		of.note = fmt.Sprintf("Accuracies are of the first %d test examples.", tested)
+		of.note = fmt.Sprintf("Accuracies are of the first %d test examples, at the end of all.", tested)
 	}
 	figures, err := of.draw(c)
 	if err != nil {

@@ -194,7 +194,7 @@ func TestChartOfCurves(t *testing.T) {
 		len(nll) != 1 || len(nll[0].X) != 4 || !near(nll[0].Y[1], 1.5, 1e-9) {
 		t.Errorf("accuracy %+v, NLL %+v", accuracy, nll)
 	}
-	if !strings.Contains(figures[0].Note, "Accuracies are of the first 40 test examples.") {
+	if !strings.Contains(figures[0].Note, "Accuracies are of the first 40 test examples, at the end of all.") {
 		t.Errorf("note %q", figures[0].Note)
 	}
 	var table strings.Builder

@@ -74,6 +74,8 @@ func reached(of func(func(store.Outcome) float64) Interval) string {
 		{"test accuracy %.2f %% with sampled weights", 100, func(o store.Outcome) float64 { return o.AccuracySampled }},
 		{"test accuracy %.2f %% with the weights at their means", 100,
 			func(o store.Outcome) float64 { return o.AccuracyMean }},
+		{"test R² %.3f with sampled weights", 1, func(o store.Outcome) float64 { return or(o.R2Sampled) }},
+		{"test R² %.3f with the weights at their means", 1, func(o store.Outcome) float64 { return or(o.R2Mean) }},
 		{"σ %.3g (root mean square)", 1, func(o store.Outcome) float64 { return o.SigmaRMS }},
 	} {
 		if text := number(f.format, f.scale*of(f.of).Mean); text != "" {
@@ -213,11 +215,18 @@ func highest(records []store.Record) string {
 	if len(groups) < 2 {
 		return ""
 	}
-	what, of := "validation", func(o store.Outcome) float64 { return *o.ValidationAccuracySampled }
+	fits := groups[0].Done[0].R2Sampled != nil // numbers
+	what, of := "validation", func(o store.Outcome) float64 { return or(o.ValidationAccuracySampled) }
+	if fits {
+		of = func(o store.Outcome) float64 { return or(o.ValidationR2Sampled) }
+	}
 	if slices.ContainsFunc(records, func(r store.Record) bool {
-		return r.Status == store.Done && r.ValidationAccuracySampled == nil
+		return r.Status == store.Done && math.IsNaN(of(r.Outcome))
 	}) {
 		what, of = "test", func(o store.Outcome) float64 { return o.AccuracySampled }
+		if fits {
+			of = func(o store.Outcome) float64 { return or(o.R2Sampled) }
+		}
 	}
 	mean := func(g Group) float64 { return g.Interval(of).Mean }
 	best := slices.MaxFunc(groups, func(a, b Group) int { return cmp.Compare(mean(a), mean(b)) })
@@ -225,8 +234,12 @@ func highest(records []store.Record) string {
 		return ""
 	}
 	about := strings.Join(Distinctions(settingsOf(groups))(best.Settings), ", ")
-	return fmt.Sprintf("Highest %s accuracy with noise and sampled weights: %.2f %% (%s), at %s.", what, 100*mean(best),
-		count(len(best.Done), "seed"), placeOf(best.Settings, about))
+	figure := fmt.Sprintf("accuracy with noise and sampled weights: %.2f %%", 100*mean(best))
+	if fits {
+		figure = fmt.Sprintf("R² with noise and sampled weights: %.3f", mean(best))
+	}
+	return fmt.Sprintf("Highest %s %s (%s), at %s.", what, figure, count(len(best.Done), "seed"),
+		placeOf(best.Settings, about))
 }
 
 // cellText is a value of a row for people; empty if there is none.

@@ -37,10 +37,12 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 		return overEpochs(label, false, curve("sampled weights", draw.Series(0), sampled),
 			curve("weights at their means", atMeans, mean))
 	}
-	accuracy := "Test accuracy (%)"
+	accuracy, note := "Test accuracy (%)", ""
 	for _, e := range epochs {
 		if e.TestExamples > 0 {
 			accuracy = fmt.Sprintf("Accuracy on %d test examples (%%)", e.TestExamples)
+		} else if accuracy != "Test accuracy (%)" && finite(e.AccuracySampled) {
+			note = "At the end the accuracy is of the whole test set."
 		}
 	}
 	first := test(accuracy, func(e store.Epoch) float64 { return 100 * e.AccuracySampled },
@@ -78,7 +80,11 @@ func LearningCurve(epochs []store.Epoch) (*draw.Figure, error) {
 	}
 	block := draw.Grid(2, draw.RowHeight, panels...)
 	block.OwnKeys = true
-	return draw.NewFigure(block)
+	f, err := draw.NewFigure(block)
+	if err == nil {
+		f.Note = note
+	}
+	return f, err
 }
 
 // SigmaOverTime draws how the distribution of sigma over the weights of each layer changes over the epochs, a panel for

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,6 +152,20 @@ func TestReportsOfLittle(t *testing.T) {
 		"No two finished networks differ in a setting or in their seed: nothing to draw over.", "50.00")
 }
 
+// The headline of networks that fit numbers is their R², the highest, or that of the only kind.
+func TestReportsOfRegression(t *testing.T) {
+	r2 := func(c, sampled float64) store.Record {
+		r := recordstest.Record(2, c, 1)
+		r.AccuracySampled, r.AccuracyMean, r.R2Sampled, r.R2Mean = math.NaN(), math.NaN(), &sampled, &sampled
+		return r
+	}
+	both := []store.Record{r2(0.1, 0.75), r2(1, 0.25)}
+	parsed(t, (&Grid{Dir: "grid", Points: 2, Records: both}).Report(nil, nil)).wants(t,
+		"Highest test R² with noise and sampled weights: 0.750 (1 seed), at")
+	parsed(t, (&Grid{Dir: "grid", Points: 1, Records: both[1:]}).Report(nil, nil)).wants(t,
+		"Test R² 0.250 with sampled weights, test R² 0.250 with the weights at their means")
+}
+
 func TestRunReport(t *testing.T) {
 	f, err := store.Create(filepath.Join(t.TempDir(), "run"))
 	check(t, err)
@@ -179,7 +194,7 @@ func TestRunReport(t *testing.T) {
 
 func TestDrawings(t *testing.T) {
 	dir := t.TempDir()
-	if none, err := draw.ReadDrawings(filepath.Join(dir, "none")); none != nil || err != nil {
+	if none, err := draw.ReadDrawings(os.DirFS(filepath.Join(dir, "none")), "none"); none != nil || err != nil {
 		t.Errorf("no folder: %v, %v", none, err)
 	}
 	figure, err := LearningCurve(curvePoints(5))
@@ -192,7 +207,7 @@ func TestDrawings(t *testing.T) {
 	_, err = i.Save(dir)
 	check(t, err)
 	check(t, os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("no picture"), 0o644))
-	drawings, err := draw.ReadDrawings(dir)
+	drawings, err := draw.ReadDrawings(os.DirFS(dir), dir)
 	check(t, err)
 	if len(drawings) != 2 || drawings[0].Name != "a" || drawings[1].Title != "A <title>" || len(drawings[0].Caption) != 2 {
 		t.Fatalf("%+v", drawings)
@@ -216,14 +231,15 @@ func TestExperimentReport(t *testing.T) {
 	if !store.IsExperiment(dir) {
 		t.Error("is no experiment")
 	}
-	r, err := ExperimentReport(dir, nil)
+	r, err := ExperimentReport(os.DirFS(dir), dir, nil)
 	check(t, err)
 	parsed(t, r).wants(t, "The experiment has not finished", "days = 3")
 	write("summary.json", `{"seconds":7200.4}`)
 	write("table.csv", "condition,mean,births\ncontrol,0.12345678,\nsilenced,,1e6\n")
 	write("means.csv", "name,mean\nall,3\n")
-	r, err = ExperimentReport(dir, []draw.Drawing{{Name: "a", Title: "Spines shrink", Caption: []string{"Why."},
-		SVG: "<svg></svg>"}, {Name: "b", Title: "They also grow", SVG: "<svg></svg>"}})
+	r, err = ExperimentReport(os.DirFS(dir), dir, []draw.Drawing{{Name: "a", Title: "Spines shrink",
+		Caption: []string{"Why."},
+		SVG:     "<svg></svg>"}, {Name: "b", Title: "They also grow", SVG: "<svg></svg>"}})
 	check(t, err)
 	p := parsed(t, r)
 	p.wants(t, "It shows: Spines shrink; They also grow.", "in 2h0m0s of computing, on a processor.", "0.12346", "1e+06",

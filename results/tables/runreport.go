@@ -53,10 +53,9 @@ func RunReportIn(files fs.FS, dir string, figures []NamedFigure) (Report, error)
 
 const summaryName = "summary.json"
 
-// ExperimentReport makes the page of an experiment of package dynamics from its folder and its saved illustrations:
-// what these show, its numbers and how to repeat it.
-func ExperimentReport(dir string, drawings []draw.Drawing) (Report, error) {
-	files := os.DirFS(dir)
+// ExperimentReport makes the page of an experiment of package dynamics from the files in its folder, which is called
+// dir, and its saved illustrations: what these show, its numbers and how to repeat it.
+func ExperimentReport(files fs.FS, dir string, drawings []draw.Drawing) (Report, error) {
 	config, err := input.From(files, store.ConfigName, input.Settings)
 	if err != nil {
 		return Report{}, store.FileError(filepath.Join(dir, store.ConfigName), err)

@@ -589,8 +589,8 @@ class Item {
     this.logBox = h("pre", {tabindex: 0});
     this.rest.append(
       details("Figures", page.card.kind === "experiment", body => this.figures(body)),
-      page.card.kind === "experiment" ? "" : h("p", {}, h("a", {href: "/report/" + this.id, target: "_blank", rel: "noopener"}, "Report"), " in a page of its own, ",
-        h("a", {href: "/table/" + this.id, download: ""}, "table.csv")),
+      h("p", {}, h("a", {href: "/report/" + this.id, target: "_blank", rel: "noopener"}, "Report"), " in a page of its own, ",
+        h("a", {href: (page.card.kind === "experiment" ? `/file/${this.id}/table.csv` : "/table/" + this.id), download: ""}, "table.csv")),
       details("Settings and environment", false, body => this.settings(body)),
       page.card.kind === "experiment" ? "" : details(page.card.kind === "grid" ? "What happened last" : "The last epochs", true, body => body.replaceChildren(this.logBox)));
   }
