@@ -92,15 +92,18 @@ func PoolGradient[T Float](p Pooling, w Window, dx, dy, y, x []T) {
 		})
 		return
 	}
+	rest := make([]T, w.Channels) // of dy, what has not found its value
 	w.seen(0, w.Output().Positions(), func(r, top, left int) {
-		from, largest := dy[r*stride:][:w.Channels], y[r*stride:][:w.Channels]
-		for c, v := range from {
-		search:
-			for i := range w.Rows {
-				for j := range w.Columns {
-					if at := ((top+i)*w.Width+left+j)*stride + c; x[at] == largest[c] {
-						dx[at] += v
-						break search
+		largest := y[r*stride:][:len(rest)]
+		copy(rest, dy[r*stride:])
+		for i := range w.Rows {
+			for j := range w.Columns {
+				at := ((top+i)*w.Width + left + j) * stride
+				values, to := x[at:][:len(rest)], dx[at:][:len(rest)]
+				for c, v := range values {
+					if v == largest[c] {
+						to[c] += rest[c]
+						rest[c] = 0
 					}
 				}
 			}

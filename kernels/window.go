@@ -95,11 +95,15 @@ func (w Window) strides() (position, channel int) {
 	return Stride(w.Channels), 1
 }
 
-// seen yields the line and column of the window's upper left corner for n output positions from the given one on.
+// seen calls f with the line and column of the window's upper left corner for n output positions from the given one on.
 func (w Window) seen(first, n int, f func(i, y, x int)) {
 	width := w.Output().Width
+	line, column := first/width, first%width
 	for i := range n {
-		f(i, (first+i)/width*w.Step-w.Pad, (first+i)%width*w.Step-w.Pad)
+		f(i, line*w.Step-w.Pad, column*w.Step-w.Pad)
+		if column++; column == width {
+			line, column = line+1, 0
+		}
 	}
 }
 
@@ -128,7 +132,15 @@ func Unfold[T Float](w Window, dst, src []T, first, n int) {
 			to, from := row[i*line:][:line], ((y+i)*w.Width+x)*position
 			switch {
 			case contiguous:
-				copy(to[left*w.Channels:right*w.Channels], src[from+left*position:])
+				values := src[from+left*position:]
+				if to = to[left*w.Channels : right*w.Channels]; len(to) > 8 {
+					copy(to, values)
+				} else { // a call would take longer
+					values = values[:len(to)]
+					for k := range to {
+						to[k] = values[k]
+					}
+				}
 			case channel == 1:
 				for j := left; j < right; j++ {
 					copy(to[j*w.Channels:][:w.Channels], src[from+j*position:])
@@ -141,8 +153,10 @@ func Unfold[T Float](w Window, dst, src []T, first, n int) {
 				}
 			}
 		}
-		clear(row[patch:])
 		row[patch] = 1
+		for k := patch + 1; k < stride; k++ {
+			row[k] = 0
+		}
 	})
 }
 
@@ -156,6 +170,12 @@ func Fold[T Float](w Window, dst, src []T, first, n int) {
 		left, right := inside(x, w.Columns, w.Width)
 		for i := top; i < bottom; i++ {
 			from, to := row[i*line:][:line], ((y+i)*w.Width+x)*position
+			if position == w.Channels && channel == 1 {
+				if left < right {
+					add(dst[to+left*position:][:(right-left)*position], from[left*position:right*position])
+				}
+				continue
+			}
 			for j := left; j < right; j++ {
 				values := from[j*w.Channels:][:w.Channels]
 				if at := to + j*position; channel == 1 {
@@ -168,6 +188,34 @@ func Fold[T Float](w Window, dst, src []T, first, n int) {
 			}
 		}
 	})
+}
+
+// Packed is the same window over pictures that Pack has copied.
+func (w Window) Packed() Window {
+	w.Arrangement = ByPixel
+	return w
+}
+
+// Pack copies an example of a buffer with a row for each position into one row, ByPixel, which windows see faster.
+func Pack[T Float](p Picture, dst, src []T) {
+	stride := Stride(p.Channels)
+	for at := range p.Positions() {
+		to, from := dst[at*p.Channels:][:p.Channels], src[at*stride:][:p.Channels]
+		for c, v := range from {
+			to[c] = v
+		}
+	}
+}
+
+// Unpack is the inverse of Pack.
+func Unpack[T Float](p Picture, dst, src []T) {
+	stride := Stride(p.Channels)
+	for at := range p.Positions() {
+		to, from := dst[at*stride:][:p.Channels], src[at*p.Channels:][:p.Channels]
+		for c, v := range from {
+			to[c] = v
+		}
+	}
 }
 
 func add[T Float](dst, src []T) {

@@ -29,17 +29,25 @@ func (k *worker) unfolding(layer int, src kernels.Buffer, w kernels.Window) *unf
 		if s := &k.team.scratch[i]; len(s.tile) < u.tile*u.Stride() {
 			s.tile = aligned(u.tile * u.Stride())
 		}
+		if s := &k.team.scratch[i]; len(s.packed) < w.Units() {
+			s.packed = aligned(w.Units())
+		}
 	}
 	return u
 }
 
-// rows unfolds n output positions of the minibatch from the given one on.
-func (u *unfolding) rows(tile []float32, first, n int) {
+// rows unfolds n output positions of the minibatch from the given one on into the tile.
+func (u *unfolding) rows(s *scratch, first, n int) {
 	stride := u.Stride()
 	for done := 0; done < n; {
 		b, at := (first+done)/u.positions, (first+done)%u.positions
 		count := min(n-done, u.positions-at)
-		kernels.Unfold(u.Window, tile[done*stride:], u.x[b*u.slots:][:u.slots], at, count)
+		w, x := u.Window, u.x[b*u.slots:][:u.slots]
+		if w.Arrangement == kernels.ByPosition {
+			kernels.Pack(w.Picture, s.packed, x)
+			w, x = w.Packed(), s.packed
+		}
+		kernels.Unfold(w, s.tile[done*stride:], x, at, count)
 		done += count
 	}
 }
@@ -68,7 +76,7 @@ func (k *worker) convolve(i kernels.Convolve) task {
 		scratch := &k.team.scratch[s.thread]
 		for first := begin * u.tile; first < min(rows, (begin+tiles)*u.tile); first += u.tile {
 			n := min(u.tile, rows-first)
-			u.rows(scratch.tile, first, n)
+			u.rows(scratch, first, n)
 			scratch.product = product{Layer: u.Layer, batch: n, activation: i.Activation}
 			k.set.forward(&scratch.product, y[first*yStride:], scratch.tile, w, 0, u.Out)
 		}
@@ -100,15 +108,16 @@ func (k *worker) convolveBackward(i kernels.ConvolveBackward) task {
 		scratch := &k.team.scratch[s.thread]
 		begin, n := s.of(k.batch, 1)
 		for b := begin; b < begin+n; b++ {
-			to := dx[b*u.slots:][:u.slots]
+			to := scratch.packed[:u.Units()]
 			clear(to)
 			for first := 0; first < u.positions; first += u.tile {
 				rows := min(u.tile, u.positions-first)
 				scratch.product = product{Layer: u.Layer, batch: rows}
 				k.set.backward(&scratch.product, scratch.tile, zeros, dy[(b*u.positions+first)*yStride:], w[off:][:u.Slots()],
 					0, rows)
-				kernels.Fold(u.Window, to, scratch.tile, first, rows)
+				kernels.Fold(u.Packed(), to, scratch.tile, first, rows)
 			}
+			kernels.Unpack(u.Picture, dx[b*u.slots:], to)
 			k.through(i.Activation, i.Src, b, 1)
 		}
 	}
@@ -170,7 +179,7 @@ func (k *worker) window(g kernels.Gradient, u *updating) *windowed {
 			for t := from; t < to; t++ {
 				first := t * v.tile
 				count := min(v.tile, rows-first)
-				v.rows(scratch.tile, first, count)
+				v.rows(scratch, first, count)
 				scratch.updating = updating{Layer: u.Layer, batch: count, x: scratch.tile, dy: v.dy[first*yStride:]}
 				if t == from {
 					k.set.formDW(&scratch.updating, v.parts[part], 0, u.Out)

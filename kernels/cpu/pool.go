@@ -36,8 +36,16 @@ func (k *worker) pool(i kernels.Pool) task {
 
 func (k *worker) poolBackward(i kernels.PoolBackward) task {
 	return k.examples(i.Src, func(e int) {
-		kernels.PoolGradient(i.Pooling, i.Window, k.delta(i.Src, e), k.delta(i.Dst, e), k.value(i.Dst, e), k.value(i.Src, e))
-		k.through(i.Activation, i.Src, e, 1)
+		dy, y := k.delta(i.Dst, e), k.value(i.Dst, e)
+		// The slope of a rectifier is that at the largest value, of which there are fewer.
+		rectified := i.Activation == kernels.ReLU && i.Pooling == kernels.MaxPool
+		if rectified {
+			kernels.ApplyGradient(i.Activation, dy, y)
+		}
+		kernels.PoolGradient(i.Pooling, i.Window, k.delta(i.Src, e), dy, y, k.value(i.Src, e))
+		if !rectified {
+			k.through(i.Activation, i.Src, e, 1)
+		}
 	})
 }
 

@@ -132,6 +132,7 @@ type scratch struct {
 	bad     bool // some gradient was not finite
 
 	tile     []float32 // what a window sees at some positions
+	packed   []float32 // the picture, if its buffer has a row for each position
 	tileDW   []float32 // dW from these
 	product  product   // the product at hand, of a convolution
 	updating updating  // the rows at hand, of a convolution
