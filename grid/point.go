@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"quantal/graph"
 	"quantal/internal/setting"
 	"quantal/kernels"
 	"quantal/results/store"
@@ -21,9 +22,20 @@ type Point struct {
 	Config train.Config `json:"config"`
 }
 
-// Work is the approximate work of training a point, compared with others: epochs times synapses, as if the data were
-// MNIST.
+// Work is the approximate work of training a point, compared with others: epochs times synapses, at each of their
+// positions, as if the data were MNIST.
 func (p Point) Work() float64 {
+	if n, err := graph.ParseNetwork(p.Config.Network); err == nil {
+		in := graph.Input{Picture: kernels.Picture{Height: 28, Width: 28, Channels: 1}, Arrangement: kernels.ByPlane}
+		shaped, err := n.Shape(in, 10)
+		if err == nil {
+			connections := 0
+			for _, s := range shaped {
+				connections += s.Synapses() * s.Output.Positions()
+			}
+			return float64(p.Config.Epochs) * float64(connections)
+		}
+	}
 	synapses, inputs := 0, 784
 	for _, units := range p.Config.Hidden {
 		synapses += inputs * units
