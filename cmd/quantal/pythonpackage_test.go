@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,20 @@ func TestPythonReproducesSampledAccuracies(t *testing.T) {
 		"fit.csv --answers second,first --activation tanh", "images.npz --likelihood gaussian --normalise-targets none",
 		"numbers.npz --synapse quantal --cost c*n*p --n-init 4 --p-init 0.6"} {
 		train("--data " + data)
+	}
+	for i, network := range []string{
+		"conv 5 3x2 stride 2 pad 1 relu as a, conv 4 3x3 pad 1, conv 5 1x1, add a tanh, pool 2 average, dense 7 gelu, dense",
+		"conv 6 3x3 as a, pool 3x2 stride 1, dense 5 as b, dense 5 from a sigmoid, add b, dense",
+	} {
+		folder := "run" + string(rune('A'+len(folders)))
+		words := strings.Fields("quantal train --out " + folder +
+			strings.Replace(trainSmall, "--hidden 70x20", "--draws 3 --noise", 1))
+		words[slices.Index(words, "--noise")] += "=" + store.NoiseNames()[3*i]
+		var stderr strings.Builder
+		if code := run(append(words, "--network", network), io.Discard, &stderr); code != 0 {
+			t.Fatalf("%s: exit status %d\n%s", network, code, stderr.String())
+		}
+		folders = append(folders, folder)
 	}
 	quantalDo(t, "grid"+trainSmall+" --draws 3 --noise heterogeneous,homogeneous --seeds 3 --out grid")
 	points, err := filepath.Glob("grid/points/*.json")

@@ -58,8 +58,8 @@ def read_safetensors(path):
 class Network:
     """A network of a checkpoint, or of a point of a grid: mu and sigma are lists with an array [neurons][inputs + 1] of
     float32 for each layer, the bias in the last column; so is each of quantities, what synapses learn in their place
-    (n, p and q of quantal synapses). Of a network that is no chain of dense layers, layers is its text; the inputs of a
-    filter are those of its window, row by row, each with all channels, and forward and torch are not there."""
+    (n, p and q of quantal synapses). Of a network that is no chain of dense layers, layers is its text, and the inputs
+    of a filter are those of its window, row by row, each with all channels."""
 
     def __init__(self, tensors, metadata, noise_variance=1):
         if metadata.get("format") not in ("quantal-checkpoint", "quantal-network"):
@@ -67,7 +67,8 @@ class Network:
         graph = json.loads(metadata["graph"])
         self.sizes, self.activation, self.likelihood = graph["sizes"], graph["activation"], graph["likelihood"]
         self.noise_variance = noise_variance
-        self.layers = graph["network"]["layers"] if "network" in graph else None
+        self._network = graph.get("network")
+        self.layers = self._network and self._network["layers"]
         self.sharing, self.seed, self.step = metadata["sharing"], int(metadata["seed"]), int(metadata["step"])
         for name, usual in (("pixel_mean", "0.1307"), ("pixel_sd", "0.3081"), ("target_mean", "0"), ("target_sd", "1")):
             setattr(self, name, np.array(metadata.get(name, usual).split(","), float))  # of all columns, or of each
@@ -111,8 +112,9 @@ class Network:
 
     def forward(self, images, weights=None):
         """The outputs (logits) [n][outputs] for the images of a data set, by the means or weights of sample."""
-        self._chain("forward")
         h, weights = self.inputs(images), self.mu if weights is None else weights
+        if self.layers is not None:
+            return _forward(self._network, h, iter(weights))
         for i, w in enumerate(weights):
             h = h @ w[:, :-1].T + w[:, -1]
             if i < len(weights) - 1:
@@ -151,16 +153,13 @@ class Network:
                 result["r2_" + name] = float(1 - squares / y.var(0).sum())
         return result
 
-    def _chain(self, what):
-        if self.layers is not None:
-            raise ValueError(f"{what}: want a network that is a chain of dense layers, got {self.layers}")
-
     def torch(self, weights=None):
         """torch.nn.Sequential of Linear and the activation, with the means, or weights of sample; its input is that of
         inputs. quantal export --format torch writes its state_dict."""
         import torch
 
-        self._chain("torch")
+        if self.layers is not None:
+            raise ValueError(f"torch: want a network that is a chain of dense layers, got {self.layers}")
         layers, weights = [], self.mu if weights is None else weights
         for i, w in enumerate(weights):
             linear = torch.nn.Linear(w.shape[1] - 1, w.shape[0])
@@ -168,3 +167,41 @@ class Network:
             linear.bias.data = torch.tensor(w[:, -1])
             layers += [linear] if i == 0 else [ACTIVATIONS[self.activation][1](torch.nn), linear]
         return torch.nn.Sequential(*layers)
+
+
+def _windows(x, size, stride):
+    """What a window sees of pictures [n][channels][rows][columns]: its rows and columns are the last two axes."""
+    rows, columns = map(int, size.split("x")) if "x" in size else (int(size), int(size))
+    seen = np.lib.stride_tricks.sliding_window_view(x, (rows, columns), (2, 3))
+    return seen[:, :, :: stride or rows, :: stride or rows]
+
+
+def _forward(network, x, weights):
+    """The outputs of a network by its text (see quantal network --help) for inputs [n][inputs]; weights are an iterator
+    over those of the layers that have any."""
+    n, shape = len(x), [network[name] for name in ("height", "width", "channels")]
+    x = x.reshape(n, *shape).transpose(0, 3, 1, 2) if network.get("pixels") else x.reshape(n, shape[2], *shape[:2])
+    named = {"input": x}
+    for layer in network["layers"].split(", "):
+        kind, *words = layer.split()
+        options = {o: words[words.index(o) + 1] for o in ("stride", "pad", "from", "as") if o in words}
+        x = named[options["from"]] if "from" in options else x
+        stride, pad = int(options.get("stride", 0)), int(options.get("pad", 0))
+        if kind == "dense":
+            w = next(weights)
+            x = x.reshape(n, -1) @ w[:, :-1].T + w[:, -1]
+        elif kind == "conv":
+            w = next(weights)
+            seen = _windows(np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad))), words[1], stride or 1)
+            seen = seen.transpose(0, 2, 3, 4, 5, 1)  # the channels last
+            x = (seen.reshape(*seen.shape[:3], -1) @ w[:, :-1].T + w[:, -1]).transpose(0, 3, 1, 2)
+        elif kind == "pool":
+            x = (np.mean if "average" in words else np.max)(_windows(x, words[0], stride), (4, 5))
+        elif kind == "add":
+            ends = [i for i, word in enumerate(words) if word in ACTIVATIONS or word in ("from", "as")]
+            x = sum((named[name] for name in words[: min(ends, default=None)]), x)
+        for word in words:
+            if word in ACTIVATIONS:
+                x = ACTIVATIONS[word][0](x)
+        named[options.get("as")] = x
+    return x
