@@ -200,10 +200,7 @@ func (w Window) Packed() Window {
 func Pack[T Float](p Picture, dst, src []T) {
 	stride := Stride(p.Channels)
 	for at := range p.Positions() {
-		to, from := dst[at*p.Channels:][:p.Channels], src[at*stride:][:p.Channels]
-		for c, v := range from {
-			to[c] = v
-		}
+		copy(dst[at*p.Channels:][:p.Channels], src[at*stride:])
 	}
 }
 
@@ -211,10 +208,7 @@ func Pack[T Float](p Picture, dst, src []T) {
 func Unpack[T Float](p Picture, dst, src []T) {
 	stride := Stride(p.Channels)
 	for at := range p.Positions() {
-		to, from := dst[at*stride:][:p.Channels], src[at*p.Channels:][:p.Channels]
-		for c, v := range from {
-			to[c] = v
-		}
+		copy(dst[at*stride:][:p.Channels], src[at*p.Channels:])
 	}
 }
 
