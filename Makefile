@@ -1,4 +1,4 @@
-# quantal: make demo | build | build-gpu | cuda.test | test | race | wine | lint | evidence-check | vulncheck | starts | fuzz | bench | bench-peers | ptx
+# quantal: make demo | build | build-gpu | dist | cuda.test | test | race | wine | lint | evidence-check | vulncheck | starts | fuzz | bench | bench-peers | ptx
 
 GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
@@ -8,7 +8,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TEST_TIMEOUT ?= 6h
 TEST = $(GO) test -timeout $(TEST_TIMEOUT)
 
-.PHONY: demo build build-gpu cuda.test ptx test race lint wine evidence-check vulncheck starts fuzz bench bench-peers go numpy slurm
+.PHONY: demo build build-gpu dist cuda.test ptx test race lint wine evidence-check vulncheck starts fuzz bench bench-peers go numpy slurm
 
 demo: build
 	./quantal demo
@@ -20,6 +20,12 @@ build: go
 # only NVIDIA's driver, or nothing. Without the symbols for debuggers it is small enough to carry around.
 build-gpu: go
 	GO="$(GO)" kernels/cuda/go.sh build -ldflags=-s -o quantal-gpu ./cmd/quantal
+
+# What a release consists of, in the folder dist, the same bytes from each clean clone of a commit: archives for all systems
+# with licences, manual page and completions, packages for Debian, an SBOM, checksums. The one for GPUs needs a C compiler.
+# SYSTEMS="linux/amd64 darwin/arm64" makes these alone.
+dist: go
+	$(GO) run ./internal/dist $(SYSTEMS)
 
 # The tests of the GPU kernels as a program, for bench/gpu.sh on a machine without Go.
 cuda.test: go

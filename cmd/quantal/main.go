@@ -89,7 +89,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			exportCommand(), figuresCommand(), tablesCommand(), diffCommand(), reportCommand(), compareCommand(),
 			analyzeCommand(), convergeCommand(), energyCommand(), synapseCommand(), costCommand(), experimentCommand(),
 			dynamicsCommand(), dataCommand(), networkCommand(),
-			benchCommand(), doctorCommand(), versionCommand(), completionCommand(), helpCommand(),
+			benchCommand(), doctorCommand(), citeCommand(), versionCommand(), completionCommand(), helpCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -27,7 +27,8 @@ type Environment struct {
 	DataSHA256 map[string]string `json:"data_sha256,omitempty"` // by file
 }
 
-// Version is the program's own; the commit comes from the build.
+// Version is the program's own, a semantic version, which is here alone; CITATION.cff and CHANGELOG.md repeat it. The
+// commit comes from the build.
 const Version = "0.1.0"
 
 // ReadEnvironmentHere fills in what is known without a run: the program, the system and the processor.
