@@ -86,8 +86,8 @@ class Parameter:
 
 
 class Network:
-    def __init__(self, dtype, noise, rho, gradient):
-        self.rho, self.shared, self.step = rho, noise == "homogeneous", 0
+    def __init__(self, dtype, noise, rho, gradient, draw="minibatch"):
+        self.draw, self.rho, self.shared, self.step = rho, noise == "homogeneous", 0
         self.gradients = self.autograd if gradient == "autograd" else self.by_hand
         differentiable = gradient == "autograd"
         phi = math.log(math.expm1(SIGMA_INIT))
@@ -108,7 +108,8 @@ class Network:
             self.order = torch.randperm(EXAMPLES)
         chosen = self.order[at:at + BATCH]
         self.step += 1
-        self.xi.normal_()
+        if self.draw == "minibatch":
+            self.xi.normal_()
         loss, dmu, dphi = self.gradients(self.images[chosen], self.labels[chosen])
         self.mu.adam(dmu, self.step)
         self.phi.adam(dphi, self.step)
@@ -117,10 +118,20 @@ class Network:
     def autograd(self, x, labels):
         mu, phi = self.mu.value, self.phi.value
         sigma = torch.log1p(torch.exp(phi))
-        w1, b1, w2, b2, w3, b3 = views(torch.addcmul(mu, sigma, self.xi))
-        h = F.relu(torch.addmm(b1, x, w1))
-        h = F.relu(torch.addmm(b2, h, w2))
-        nll = F.cross_entropy(torch.addmm(b3, h, w3), labels, reduction="sum")
+        if self.draw == "example":  # local reparameterisation
+            means, variances = views(mu), views((sigma * sigma).expand(SYNAPSES))
+            y = x
+            for layer in range(0, 6, 2):
+                h = F.relu(y) if layer else x
+                v = torch.addmm(variances[layer + 1], h * h, variances[layer])
+                y = torch.addmm(means[layer + 1], h, means[layer])
+                y = torch.addcmul(y, v.sqrt(), torch.randn_like(y))
+        else:
+            w1, b1, w2, b2, w3, b3 = views(torch.addcmul(mu, sigma, self.xi))
+            h = F.relu(torch.addmm(b1, x, w1))
+            h = F.relu(torch.addmm(b2, h, w2))
+            y = torch.addmm(b3, h, w3)
+        nll = F.cross_entropy(y, labels, reduction="sum")
         if self.rho == 2:
             inverse = sigma.reciprocal()
             cost = torch.dot(inverse, inverse)
@@ -199,6 +210,8 @@ def main():
     parser.add_argument("--noise", choices=["heterogeneous", "homogeneous"], default="heterogeneous")
     parser.add_argument("--rho", default="2", help="a number or a fraction")
     parser.add_argument("--gradient", choices=["autograd", "hand"], default="autograd")
+    parser.add_argument("--draw", choices=["minibatch", "example"], default="minibatch", help="which examples share one; "
+                        "example: --gradient autograd alone")
     parser.add_argument("--seconds", type=float, default=2, help="how long to measure")
     parser.add_argument("--steps", type=int, default=0, help="measure this many steps instead")
     a = parser.parse_args()
@@ -207,9 +220,11 @@ def main():
     keep_memory()
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
+    if a.draw == "example" and a.gradient != "autograd":
+        sys.exit("torch_step.py: --draw example: want --gradient autograd")
     if a.gradient == "hand":
         check(a.noise, rho)
-    network = Network(getattr(torch, a.dtype), a.noise, rho, a.gradient)
+    network = Network(getattr(torch, a.dtype), a.noise, rho, a.gradient, a.draw)
 
     began, warm = time.perf_counter(), 0
     while time.perf_counter() - began < WARM_UP:

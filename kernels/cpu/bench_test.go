@@ -149,6 +149,29 @@ func BenchmarkLaws(b *testing.B) {
 	}
 }
 
+// BenchmarkDraws times a step of the published preset on one thread with noise of every example, in turn with one draw
+// for the minibatch. ×paper is the median over the turns.
+func BenchmarkDraws(b *testing.B) {
+	for _, set := range cpu.KernelSets() {
+		for _, sharing := range []kernels.Sharing{kernels.PerSynapse, kernels.PerNetwork} {
+			b.Run(fmt.Sprintf("%s/%v", set, sharing), func(b *testing.B) {
+				b.Setenv(cpu.KernelVariable, set)
+				compile := func(draw kernels.Draw) *kernels.Program {
+					p, err := graph.CompileSpec(graph.Spec{Sizes: published, Batch: 20, Activation: kernels.ReLU, Sharing: sharing,
+						Costs: graph.PaperCosts(sharing), Draw: draw}, kernels.DefaultAdam())
+					if err != nil {
+						b.Fatal(err)
+					}
+					return p
+				}
+				run(b, compile(kernels.PerMinibatch), 2, 1, 1, 60000, func(shared *cpu.VM, _ *kernels.Data) {
+					run(b, compile(kernels.PerExample), 2, 1, 1, 60000, func(vm *cpu.VM, _ *kernels.Data) { inTurn(b, vm, shared) })
+				})
+			})
+		}
+	}
+}
+
 // inTurn runs steps of one VM and as many of another, time and again.
 func inTurn(b *testing.B, vm, other *cpu.VM) {
 	const call = 50

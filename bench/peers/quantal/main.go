@@ -20,23 +20,27 @@ import (
 func main() {
 	noise := flag.String("noise", "heterogeneous", "which synapses share a sigma, as in quantal train")
 	rho := flag.String("rho", "2", "exponent of the reliability cost")
+	draw := flag.String("draw", "minibatch", "which examples share one, as in quantal train")
 	threads := flag.Int("threads", 1, "threads")
 	members := flag.Int("members", 1, "networks trained at the same time, each with its own seed")
 	seconds := flag.Float64("seconds", 2, "how long to measure")
 	flag.Parse()
-	if err := run(*noise, *rho, *threads, *members, time.Duration(*seconds*float64(time.Second))); err != nil {
+	if err := run(*noise, *rho, *draw, *threads, *members, time.Duration(*seconds*float64(time.Second))); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/peers/quantal:", err)
 		os.Exit(1)
 	}
 }
 
-func run(noise, rho string, threads, members int, duration time.Duration) error {
+func run(noise, rho, draw string, threads, members int, duration time.Duration) error {
 	config, err := train.Preset("published")
 	if err != nil {
 		return err
 	}
 	config.Noise = noise
 	if config.Rho, err = train.ParseExponent(rho); err != nil {
+		return err
+	}
+	if err := config.Set("draw", draw); err != nil {
 		return err
 	}
 	if err := config.Check(); err != nil {
