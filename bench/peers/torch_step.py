@@ -87,7 +87,7 @@ class Parameter:
 
 class Network:
     def __init__(self, dtype, noise, rho, gradient, draw="minibatch"):
-        self.draw, self.rho, self.shared, self.step = rho, noise == "homogeneous", 0
+        self.draw, self.rho, self.shared, self.step = draw, rho, noise == "homogeneous", 0
         self.gradients = self.autograd if gradient == "autograd" else self.by_hand
         differentiable = gradient == "autograd"
         phi = math.log(math.expm1(SIGMA_INIT))

@@ -109,6 +109,8 @@ func TestPythonReproducesSampledAccuracies(t *testing.T) {
 	for _, noise := range store.NoiseNames()[1:] {
 		train("--noise " + noise)
 	}
+	train("--draw example")
+	train("--draw example --noise neuron --activation tanh")
 	train("--synapse quantal --cost c*n*p --n-init 4 --p-init 0.6")
 	train("--normalise 0.3,0.2 --validation 100 --seed 18446744073709551615 --hidden none --rule sgd")
 	if err := writeFloats("floats"); err != nil {

@@ -69,6 +69,7 @@ class Network:
         self.noise_variance = noise_variance
         self._network = graph.get("network")
         self.layers = self._network and self._network["layers"]
+        self.draw = graph.get("draw", "minibatch")  # which examples share a draw of the weights
         self.sharing, self.seed, self.step = metadata["sharing"], int(metadata["seed"]), int(metadata["step"])
         for name, usual in (("pixel_mean", "0.1307"), ("pixel_sd", "0.3081"), ("target_mean", "0"), ("target_sd", "1")):
             setattr(self, name, np.array(metadata.get(name, usual).split(","), float))  # of all columns, or of each
@@ -121,6 +122,21 @@ class Network:
                 h = ACTIVATIONS[self.activation][0](h)
         return h
 
+    def forward_each(self, images, draw):
+        """The outputs [n][outputs] for the images of a test's group of at most 20, each with its own draw of the weights
+        (--draw example): of the mean and the variance of what each neuron receives. Draw counts as that of sample."""
+        if self.layers is not None:
+            raise ValueError(f"draw example: want a network that is a chain of dense layers, got {self.layers}")
+        h = self.inputs(images)
+        for i, (mu, sigma) in enumerate(zip(self.mu, self.sigma)):
+            v = sigma.astype(np.float32) ** 2
+            xi = noise.normals(self.seed, noise.EVALUATION + noise.OF_EXAMPLES, i, self.step, draw, len(h), len(mu) + 1)
+            spread = np.sqrt((h * h) @ v[:, :-1].T + v[:, -1])
+            h = h @ mu[:, :-1].T + mu[:, -1] + spread * xi[:, :-1]
+            if i < len(self.mu) - 1:
+                h = ACTIVATIONS[self.activation][0](h)
+        return h
+
     def evaluate(self, images, answers, draws=0):
         """What quantal eval reports of a test set, with the same draws of the weights: accuracy_... (of a network that
         fits numbers r2_...) and loss_... of sampled and mean, and, with draws, of predictive and expected_log."""
@@ -128,8 +144,11 @@ class Network:
         y = np.asarray(answers).reshape(len(answers), -1)
         y = ((y - self.target_mean) / self.target_sd).astype(np.float32).astype(float) if fits else y.astype(int)
 
-        def log_p(part, weights=None):  # of each class, or of the answers
-            out = self.forward(images[part], weights).astype(float)
+        def log_p(part, draw=None):  # of each class, or of the answers
+            if draw is not None and self.draw == "example":
+                out = self.forward_each(images[part], draw).astype(float)
+            else:
+                out = self.forward(images[part], None if draw is None else self.sample(draw)).astype(float)
             if fits:
                 return -((out - y[part]) ** 2 / v + np.log(2 * np.pi * v)).sum(1, keepdims=True) / 2
             return out - np.logaddexp.reduce(out, 1, keepdims=True)
@@ -137,9 +156,9 @@ class Network:
         found = {"mean": [log_p(slice(None))], "sampled": []}
         for group in range(-(-len(images) // GROUP)):
             part = slice(group * GROUP, (group + 1) * GROUP)
-            found["sampled"].append(log_p(part, self.sample(group)))
+            found["sampled"].append(log_p(part, group))
             if draws:
-                each = [log_p(part, self.sample(group * draws + d)) for d in range(draws)]
+                each = [log_p(part, group * draws + d) for d in range(draws)]
                 found.setdefault("predictive", []).append(np.logaddexp.reduce(each, 0) - np.log(draws))
                 found.setdefault("expected_log", []).append(np.mean(each, 0))
         result = {}

@@ -2,6 +2,7 @@
 import numpy as np
 
 TRAIN, ORDER, EVALUATION = 0, 2, 3  # streams, of which kernels/noise.go has all
+OF_EXAMPLES = 256  # added to a stream: each row is the noise of an example's pre-activations, and 1 column more
 
 
 def philox(counter, key):
