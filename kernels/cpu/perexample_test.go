@@ -10,9 +10,9 @@ import (
 	"quantal/kernels/conformance"
 )
 
-// The expected loss, accuracy and gradient of a network do not depend on which examples share a draw; only how much they
-// vary does. Means over thousands of draws agree within five standard errors. Examples that share a draw err together:
-// the loss of a test and the gradient of a minibatch vary several times as much.
+// The expected loss, accuracy and gradient of a network do not depend on which examples share a draw; only how much
+// they vary does. Means over thousands of draws agree within five standard errors. Examples that share a draw err
+// together: the loss of a test and the gradient of a minibatch vary several times as much.
 func TestDrawsHaveTheSameExpectation(t *testing.T) {
 	const tests, steps = 1500, 6000
 	for sharing := kernels.PerSynapse; sharing <= kernels.PerNetwork; sharing++ {
