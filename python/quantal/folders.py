@@ -105,7 +105,7 @@ def load_grid(folder):
         for name in ("rho", "rho_value", "c"):
             if free or not row.get("c" if name == "c" else "rho"):
                 row[name] = None
-        row.update({name: None for name in ("classes", "patience", "answers") if not row.get(name)})  # 0 is none
+        row.update({name: None for name in ("classes", "patience", "answers", "network") if not row.get(name)})
         rows.append(row)
     return table(rows)
 

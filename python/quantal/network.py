@@ -11,24 +11,17 @@ GROUP = 20  # test examples that share one draw of the weights
 _erfc = np.vectorize(math.erfc, otypes=[float])
 
 
-def _softplus(y):
-    return np.logaddexp(0, y.astype(float)).astype(np.float32)
-
-
-def _sigmoid(y):
-    return np.exp(-np.logaddexp(0, -y.astype(float))).astype(np.float32)
-
-
 # Each activation with the module of PyTorch that is the same.
 ACTIVATIONS = {
     "linear": (lambda y: y, lambda nn: nn.Identity()),
     "relu": (lambda y: np.maximum(y, 0), lambda nn: nn.ReLU()),
     "tanh": (np.tanh, lambda nn: nn.Tanh()),
     "leaky-relu": (lambda y: np.where(y < 0, np.float32(0.01) * y, y), lambda nn: nn.LeakyReLU(0.01)),
-    "sigmoid": (_sigmoid, lambda nn: nn.Sigmoid()),
-    "softplus": (_softplus, lambda nn: nn.Softplus()),
+    "sigmoid": (lambda y: np.exp(-np.logaddexp(0, -y.astype(float))).astype(np.float32), lambda nn: nn.Sigmoid()),
+    "softplus": (lambda y: np.logaddexp(0, y.astype(float)).astype(np.float32), lambda nn: nn.Softplus()),
     "gelu": (lambda y: (y * _erfc(-y.astype(float) / math.sqrt(2)) / 2).astype(np.float32), lambda nn: nn.GELU()),
 }
+_softplus, _sigmoid = (ACTIVATIONS[name][0] for name in ("softplus", "sigmoid"))
 
 
 def read_safetensors(path):
@@ -66,8 +59,7 @@ class Network:
             raise ValueError(f"is of format {metadata.get('format')!r}, want a checkpoint or a network of quantal")
         graph = json.loads(metadata["graph"])
         self.sizes, self.activation, self.likelihood = graph["sizes"], graph["activation"], graph["likelihood"]
-        self.noise_variance = noise_variance
-        self._network = graph.get("network")
+        self._network, self.noise_variance = graph.get("network"), noise_variance
         self.layers = self._network and self._network["layers"]
         self.draw = graph.get("draw", "minibatch")  # which examples share a draw of the weights
         self.sharing, self.seed, self.step = metadata["sharing"], int(metadata["seed"]), int(metadata["step"])
@@ -173,8 +165,7 @@ class Network:
         return result
 
     def torch(self, weights=None):
-        """torch.nn.Sequential of Linear and the activation, with the means, or weights of sample; its input is that of
-        inputs. quantal export --format torch writes its state_dict."""
+        """torch.nn.Sequential of Linear and the activation, for what inputs returns, with the means or weights."""
         import torch
 
         if self.layers is not None:
