@@ -38,6 +38,6 @@
 // (seeds, parameters) are several values, which share nothing but their Contacts, and run side by side.
 //
 // BenchmarkBalanced is the network of bench/peers/brian/speed.py: 10,000 neurons with 1,000 contacts, one thread. With
-// plasticity it takes less than half of the processor time of Brian2's C++, without about 1.3 times as much; delivery of
-// spikes to contacts takes most of it.
+// plasticity it takes less than half of the processor time of Brian2's C++, without it about 1.3 times as much; most of
+// that is the delivery of spikes to contacts.
 package spiking
