@@ -223,7 +223,8 @@ func TestSynapseRefusals(t *testing.T) {
 	if err := (kernels.Capabilities{Rules: []kernels.Rule{kernels.Accumulate{}},
 		Instructions: []kernels.Instruction{kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{},
 			kernels.Backward{}, kernels.SumGradient{}}, Activations: []kernels.Activation{kernels.Tanh, kernels.Linear},
-		Operations: kernels.Ops(), Sharings: []kernels.Sharing{kernels.PerSynapse}, Draws: []kernels.Draw{kernels.PerMinibatch},
+		Operations: kernels.Ops(), Sharings: []kernels.Sharing{kernels.PerSynapse},
+		Draws:       []kernels.Draw{kernels.PerMinibatch},
 		Likelihoods: []kernels.Likelihood{kernels.Categorical}}).Check(p, make([]kernels.Member, 1), nil); err == nil ||
 		!strings.Contains(err.Error(), "synapses learn n_raw, p_raw, q, and its rule") {
 		t.Errorf("a rule that measures: %v", err)

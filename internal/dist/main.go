@@ -134,7 +134,8 @@ func (m *maker) program(system string) error {
 	}
 	path := filepath.Join(m.parts, strings.ReplaceAll(system, "/", "-"))
 	command := []string{"go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", path, "./cmd/quantal"}
-	environment := []string{"GOOS=" + goos, "GOARCH=" + arch, "CGO_ENABLED=0", "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=-buildvcs=true"}
+	environment := []string{"GOOS=" + goos, "GOARCH=" + arch, "CGO_ENABLED=0", "GOAMD64=v1", "GOARM64=v8.0",
+		"GOFLAGS=-buildvcs=true"}
 	if gpu {
 		command[0], environment[2] = "kernels/cuda/go.sh", "CGO_ENABLED=1"
 	}

@@ -12,8 +12,8 @@ import (
 func Packages() []string {
 	return []string{
 		"analysis", "assemblies", "bench", "comments", "cpu", "cuda", "draw", "drift", "dynamics", "explore", "graph", "grid",
-		"kernels", "libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spiking", "spines", "store", "synapse",
-		"tables", "tolerance", "train",
+		"kernels", "libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spiking", "spines", "store",
+		"synapse", "tables", "tolerance", "train",
 	}
 }
 
