@@ -11,8 +11,8 @@ import (
 // that begin with a name that the user chose.
 func Packages() []string {
 	return []string{
-		"analysis", "assemblies", "bench", "comments", "cpu", "cuda", "draw", "drift", "dynamics", "explore", "graph", "grid",
-		"kernels", "libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spiking", "spines", "store",
+		"analysis", "assemblies", "bench", "comments", "cpu", "cuda", "dist", "draw", "drift", "dynamics", "explore", "graph",
+		"grid", "kernels", "libcuda", "mnist", "ptx", "quantal", "sampling", "serve", "slurm", "spiking", "spines", "store",
 		"synapse", "tables", "tolerance", "train",
 	}
 }
