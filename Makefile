@@ -71,7 +71,8 @@ vulncheck: go
 GO_VERSIONS ?= go$(shell sed -n 's/^go //p' go.mod) go1.27.0
 starts: go
 	for version in $(GO_VERSIONS); do \
-		GOTOOLCHAIN=$$version CGO_ENABLED=0 $(GO) run ./cmd/quantal version | tee /dev/stderr | grep -q "with *$$version " || exit 1; \
+		said=$$(GOTOOLCHAIN=$$version CGO_ENABLED=0 $(GO) run ./cmd/quantal version) && echo "$$said" && \
+			echo "$$said" | grep -q "with *$$version " || exit 1; \
 	done
 
 # So many executions, about 20 s of each: at the end of a time instead, a busy machine makes go test fail now and then.
