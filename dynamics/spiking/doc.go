@@ -12,7 +12,7 @@
 //  1. potentials, currents and conductances move from time n to time n+1 steps: neurons with currents exactly (S.
 //     Rotter, M. Diesmann, Biol. Cybern. 81, 381, 1999), those with conductances by the classical Runge-Kutta method,
 //     of order 4, with exact conductances;
-//  2. neurons whose potential has reached the threshold fire, unless they are refractory;
+//  2. neurons whose potential has reached the threshold fire, or by chance ([Escape]), unless they are refractory;
 //  3. spikes act that arrive in this step: those of the Poisson drives, then those of the projections, in their order
 //     in the model and by presynaptic neuron; plasticity follows, presynaptic spikes before postsynaptic ones;
 //  4. neurons that have fired are reset; a jump of their potential in step 3 is lost, as it is while they are
@@ -27,7 +27,8 @@
 // [Plasticity] by the times of spikes: additive, multiplicative or log-weight, with all pairs or the nearest ones,
 // inhibitory plasticity. [Intrinsic] dynamics dw = mu(w) dt + sigma(w) dB, with births and losses of contacts, in
 // blocks of time, through the diffusions of package kernels. Homeostatic [Scaling]. All that change a weight do so one
-// after the other.
+// after the other. [Sampling] of contacts by reward, with eligibility, onto neurons that fire at random ([Escape]); its
+// tests compare it with numpy.
 //
 // # How it runs
 //

@@ -133,6 +133,9 @@ func (n *Network[T]) addMovers() error {
 			}
 			n.moves = append(n.moves, mover[T]{p.Intrinsic.Every, move})
 		}
+		if p.Sampling != nil {
+			n.moves = append(n.moves, mover[T]{p.Sampling.Every, sample[T](n.model, i)})
+		}
 		if p.Scaling != nil {
 			n.moves = append(n.moves, mover[T]{p.Scaling.Every, scale[T](i, p.Scaling)})
 		}

@@ -45,6 +45,7 @@ type Neuron struct {
 	Input                       float64 // constant; Network.Input has that of each neuron
 	Conductances                bool
 	Receptors                   []Receptor
+	Escape                      *Escape // if not nil, how it fires, in place of Threshold, Reset and what V does then
 }
 
 // Receptor is a kind of synapse of a neuron.
@@ -76,6 +77,8 @@ type Projection struct {
 	Plasticity *Plasticity // these need Weights
 	Intrinsic  *Intrinsic
 	Scaling    *Scaling
+
+	Sampling *Sampling // has weights of its own, and none of the others
 }
 
 // Check reports the first thing that cannot be simulated.
@@ -135,10 +138,13 @@ func (p *Population) check(step float64) error {
 	switch {
 	case !finite(n.Tau, n.Rest, n.Threshold, n.Reset, n.Refractory, n.Input) || n.Tau <= 0:
 		return fmt.Errorf("neuron %+v: want numbers, with tau above 0", *n)
-	case n.Reset >= n.Threshold:
+	case n.Escape == nil && n.Reset >= n.Threshold:
 		return fmt.Errorf("reset %g: want less than the threshold, %g", n.Reset, n.Threshold)
 	case n.Refractory < 0 || n.Refractory/step > math.MaxUint16:
 		return fmt.Errorf("refractory %g ms: want 0 to %d steps", n.Refractory, math.MaxUint16)
+	}
+	if err := n.Escape.check(); err != nil {
+		return err
 	}
 	for i, r := range n.Receptors {
 		if !finite(r.Tau, r.Reversal) || r.Tau < 0 || n.Conductances && r.Tau == 0 {
@@ -173,11 +179,15 @@ func (p *Projection) check(m *Model) error {
 		return errors.New("want one weight for all contacts or one for each, not both")
 	case !finite(p.Weight) || !finite(p.Weights...):
 		return errors.New("a weight is not a number")
+	case p.Sampling != nil && (p.Weights != nil || p.Weight != 0 || p.Plasticity != nil || p.Intrinsic != nil ||
+		p.Scaling != nil):
+		return errors.New("sampling has weights of its own, which nothing else changes")
 	case p.Weights == nil && (p.Plasticity != nil || p.Intrinsic != nil || p.Scaling != nil):
 		return errors.New("changing weights need one for each contact")
 	}
 	if err := p.Contacts.check(from.Size, to.Size); err != nil {
 		return err
 	}
-	return errors.Join(p.Plasticity.check(), p.Intrinsic.check(), p.Scaling.check())
+	return errors.Join(p.Plasticity.check(), p.Intrinsic.check(), p.Scaling.check(),
+		p.Sampling.check(p.Contacts.Len(), to.Neuron))
 }

@@ -15,7 +15,8 @@ type Network[T kernels.Float] struct {
 	// OnSpikes, if not nil, is told the neurons of a population that fired in a step, ascending, unless none did: steps in
 	// their order, and in a step the populations in theirs. The slice is not to be kept.
 	OnSpikes func(population, step int, neurons []uint32)
-	Threads  int // 0 for all processors; the result has the same bytes for any number
+	Reward   float64 // from the next step on, for Sampling
+	Threads  int     // 0 for all processors; the result has the same bytes for any number
 
 	model   *Model
 	step    int
@@ -26,6 +27,7 @@ type Network[T kernels.Float] struct {
 	imposed []int        // of each population, imposed spikes that are over
 	rows    [][]contacts // of each projection, the contacts in Contacts that each shard has
 	moves   []mover[T]
+	chances [][]T // of each population of sources, those of spikes in a step
 }
 
 // shardSize is the most neurons of a shard. What a shard computes does not depend on others, so this is no part of the
@@ -52,6 +54,10 @@ func New[T kernels.Float](m *Model) (*Network[T], error) {
 			}
 		}
 		n.history = append(n.history, make([][]uint32, longest+n.block))
+		n.chances = append(n.chances, nil)
+		if p.Rate > 0 {
+			n.chances[i] = slices.Repeat([]T{T(p.Rate * m.Step / 1000)}, p.Size)
+		}
 	}
 	n.first = append(n.first, len(n.shards))
 	for i := range m.Projections {
@@ -89,29 +95,44 @@ func (n *Network[T]) SetInput(population, neuron int, input float64) {
 	s.setInput(neuron%shardSize, input)
 }
 
+// SetRate sets the rate of a source of a population that was given a Rate above 0, Hz; at most a spike in a step.
+func (n *Network[T]) SetRate(population, source int, rate float64) {
+	n.chances[population][source] = T(rate * n.model.Step / 1000)
+}
+
+// Bias is that of a neuron that fires by escape.
+func (n *Network[T]) Bias(population, neuron int) float64 {
+	return n.of(population)[neuron/shardSize].bias[neuron%shardSize]
+}
+
 // Weights are the weights of a projection in the order of its Contacts; nil if all are one.
 func (n *Network[T]) Weights(projection int) []T {
-	if n.model.Projections[projection].Weights == nil {
+	if p := &n.model.Projections[projection]; p.Weights == nil && p.Sampling == nil {
 		return nil
 	}
-	w := make([]T, n.model.Projections[projection].Contacts.Len())
-	n.eachRow(projection, func(here []T, at int) { copy(w[at:], here) })
-	return w
+	return n.gather(projection, func(g *group[T]) []T { return g.w })
+}
+
+// gather has what the contacts of a projection have in each group, in the order of its Contacts.
+func (n *Network[T]) gather(projection int, of func(*group[T]) []T) []T {
+	all := make([]T, n.model.Projections[projection].Contacts.Len())
+	n.eachRow(projection, of, func(here []T, at int) { copy(all[at:], here) })
+	return all
 }
 
 // SetWeights sets the weights of a projection that has one for each contact.
 func (n *Network[T]) SetWeights(projection int, w []T) {
-	n.eachRow(projection, func(here []T, at int) { copy(here, w[at:]) })
+	n.eachRow(projection, func(g *group[T]) []T { return g.w }, func(here []T, at int) { copy(here, w[at:]) })
 }
 
-// eachRow calls f with the weights of each source in each shard, and where they begin in Contacts.
-func (n *Network[T]) eachRow(projection int, f func(w []T, at int)) {
+// eachRow calls f with what the contacts of each source have in each shard, and where they begin in Contacts.
+func (n *Network[T]) eachRow(projection int, of func(*group[T]) []T, f func(w []T, at int)) {
 	p := &n.model.Projections[projection]
 	for k, s := range n.of(p.To) {
 		c := n.rows[projection][k]
 		g := s.groups[c.group]
 		for j, at := range c.at {
-			f(g.w[g.start[j]:g.start[j+1]], int(at))
+			f(of(g)[g.start[j]:g.start[j+1]], int(at))
 		}
 	}
 }
@@ -185,15 +206,15 @@ func (n *Network[T]) fireSources(steps int) {
 				*fired = append(*fired, uint32(p.Imposed[n.imposed[i]].Neuron))
 			}
 			slices.Sort(*fired)
-			if p.Rate == 0 {
+			chances := n.chances[i]
+			if chances == nil {
 				continue
 			}
-			chance := T(p.Rate * n.model.Step / 1000)
 			for row := 0; row*noiseRow < p.Size; row++ {
 				u := u[:min(noiseRow, p.Size-row*noiseRow)]
 				kernels.Uniforms(u, noise(n.model.Seed, sourceNoise, i, step), row)
 				for k, x := range u {
-					if x < chance {
+					if x < chances[row*noiseRow+k] {
 						*fired = append(*fired, uint32(row*noiseRow+k))
 					}
 				}
@@ -230,6 +251,8 @@ const (
 	driveNoise = iota + 1
 	sourceNoise
 	moveNoise
+	escapeNoise
+	sampleNoise
 )
 
 // noise is that of a use in a step; layer is the population or the projection.

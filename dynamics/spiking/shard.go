@@ -28,7 +28,13 @@ type shard[T kernels.Float] struct {
 	groups   []*group[T]
 	approach T // 1 - exp(-step/tau): by rounding this, and not its difference to 1, v goes exactly to where it should
 	receptor []receptor[T]
-	level    [][]T // sums over conductances at the beginning, middle and end of a step
+	// Of neurons that fire by escape.
+	bias     []float64 // which takes many small steps
+	surprise []T       // how unexpected it was in the last step that they fired, or did not
+	dead     []uint16
+	noise    kernels.Noise
+
+	level [][]T // sums over conductances at the beginning, middle and end of a step
 }
 
 // receptor has what a step needs of a receptor: its decay, and what x at the beginning of a step adds to v by its end;
@@ -47,6 +53,7 @@ type group[T kernels.Float] struct {
 	w          []T // or of each
 	firstMoved int // number of the first weight among those of the projection, for the noise
 	rule       *learning[T]
+	sampler    *sampler[T]
 	counted    []uint32 // spikes of each neuron at the last scaling
 }
 
@@ -75,6 +82,10 @@ func newShard[T kernels.Float](m *Model, population, first, size int) *shard[T] 
 		for range 6 {
 			s.level = append(s.level, make([]T, size))
 		}
+	}
+	if nr.Escape != nil {
+		s.bias, s.surprise, s.dead = make([]float64, size), make([]T, size), make([]uint16, size)
+		s.noise = noise(m.Seed, escapeNoise, population, 0)
 	}
 	for k := range p.Drives {
 		s.drives = append(s.drives, newDrive[T](m, population, k))
@@ -118,6 +129,7 @@ func (s *shard[T]) connect(m *Model, projection int) contacts {
 	g := &group[T]{projection: projection, from: p.From, delay: p.Delay, receptor: p.Receptor, weight: T(p.Weight),
 		start: make([]uint32, 1, m.Populations[p.From].Size+1)}
 	c := contacts{group: len(s.groups)}
+	var theta []T
 	from, end := uint32(s.first), uint32(s.first+len(s.v))
 	for j := range m.Populations[p.From].Size {
 		row := p.Contacts.From(j)
@@ -129,11 +141,18 @@ func (s *shard[T]) connect(m *Model, projection int) contacts {
 			if p.Weights != nil {
 				g.w = append(g.w, T(p.Weights[int(at)+k]))
 			}
+			if p.Sampling != nil {
+				theta = append(theta, T(p.Sampling.Start[int(at)+k]))
+				g.w = append(g.w, T(p.Sampling.weight(p.Sampling.Start[int(at)+k])))
+			}
 		}
 		g.start = append(g.start, uint32(len(g.target)))
 	}
 	if p.Plasticity != nil {
 		g.rule = newLearning(m, p, g, len(s.v))
+	}
+	if p.Sampling != nil {
+		g.sampler = newSampler(m, p, g, theta)
 	}
 	if p.Scaling != nil {
 		g.counted = make([]uint32, len(s.v))
@@ -150,18 +169,27 @@ func (s *shard[T]) advance(n *Network[T], steps int) {
 	for k := range steps {
 		step := n.step + k
 		s.fired[k] = s.move(s.fired[k][:0])
+		if s.neuron.Escape != nil {
+			s.fired[k] = s.escape(step, s.fired[k])
+		}
 		for d := range s.drives {
 			s.drives[d].arrive(s.x, s.first, step)
 		}
 		for _, g := range s.groups {
+			if g.sampler != nil {
+				g.sampler.step(g, s.surprise, T(n.Reward))
+			}
 			if step >= g.delay {
 				g.arrive(s.x[g.receptor], *n.fired(g.from, step-g.delay), step)
 			}
 			g.rule.fire(g, s.fired[k], step)
 		}
 		for _, i := range s.fired[k] {
+			if s.counts[i]++; s.neuron.Escape != nil {
+				s.dead[i] = s.refract
+				continue
+			}
 			s.v[i], s.left[i] = s.reset, s.refract
-			s.counts[i]++
 		}
 	}
 }
@@ -171,10 +199,13 @@ func (s *shard[T]) move(fired []uint16) []uint16 {
 	switch r := s.neuron.Receptors; {
 	case s.neuron.Conductances:
 		s.moveConductances()
-	case len(r) == 1 && r[0].Tau == 0:
+	case len(r) == 1 && r[0].Tau == 0 && s.neuron.Escape == nil:
 		return s.moveJumps(fired)
 	default:
 		s.moveCurrents()
+	}
+	if s.neuron.Escape != nil {
+		return fired
 	}
 	return s.threshold(fired)
 }
@@ -281,6 +312,9 @@ func (g *group[T]) arrive(x []T, spikes []uint32, step int) {
 	if g.rule != nil {
 		g.rule.arrive(g, x, spikes, step)
 		return
+	}
+	if g.sampler != nil {
+		g.sampler.arrive(spikes)
 	}
 	all := (*[shardSize]T)(x[:shardSize]) // an index below shardSize needs no check
 	if g.w != nil {
