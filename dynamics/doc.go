@@ -9,6 +9,7 @@
 //	dynamics/assemblies  cell assemblies under Hebbian plasticity and fluctuation (ISD Fig. 3)
 //	dynamics/explore     noise on synapses as exploration (ISD, "Exploration via intrinsic dynamics?")
 //	dynamics/balance     which contacts of a balanced spiking network determine its rates (ISD Fig. 2A)
+//	dynamics/reward      contacts that sample by reward: performance stays while the network drifts (ISD Fig. 2B)
 //
 // Package dynamics/spiking simulates networks of spiking neurons with such synapses; it is no experiment.
 //

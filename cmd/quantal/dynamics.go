@@ -15,6 +15,7 @@ import (
 	"quantal/dynamics/balance"
 	"quantal/dynamics/drift"
 	"quantal/dynamics/explore"
+	"quantal/dynamics/reward"
 	"quantal/dynamics/sampling"
 	"quantal/dynamics/spines"
 	"quantal/dynamics/tolerance"
@@ -31,6 +32,7 @@ func experiments() []dynamics.Experiment {
 		assemblies.Experiment(),
 		explore.Experiment(),
 		balance.Experiment(),
+		reward.Experiment(),
 	}
 }
 

@@ -164,10 +164,8 @@ func (r *sampler[T]) step(g *group[T], surprise []T, reward T) {
 		r.x[j], r.y[j] = x, y
 		from, to := g.start[j], g.start[j+1]
 		target, w, e, gradient := g.target[from:to], g.w[from:to], r.e[from:to], r.g[from:to]
-		for k, i := range target {
-			if w[k] == 0 {
-				continue
-			}
+		w, e, gradient = w[:len(target)], e[:len(target)], gradient[:len(target)]
+		for k, i := range target { // also retracted ones: all stays 0, and a choice takes longer
 			z := r.keepE*e[k] + w[k]*y*surprise[i]
 			e[k] = z
 			// With a factor near 1 of the gradient in place of this, float32 would round the time constant.
