@@ -92,7 +92,7 @@ func (c Config) Check() error {
 	}{
 		{"window", c.Window, every, "ms", "ms between two moves of the contacts"},
 		{"trial", c.Trial, c.Window, "ms", "ms of the window"},
-		{"period", c.Period * 1000, c.Trial, "ms", "ms of a trial"},
+		{"period", c.Period, c.Trial / 1000, "s", "s of a trial"},
 		{"seconds", c.Seconds, c.Period, "s", "s of a period"},
 	} {
 		if r := m.value / m.of; math.Abs(r-math.Round(r)) > 1e-9 || r < 1 {

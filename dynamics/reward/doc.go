@@ -6,10 +6,10 @@
 //
 // # The model
 //
-// Inputs, which are Poisson sources, have up to Sites contacts onto each of two pools of neurons. Neurons fire at random
-// with the rate Rate exp(u + b); u is the sum of the contacts' potentials, w tau_s/(tau_m - tau_s) (exp(-t/tau_m) -
-// exp(-t/tau_s)) after each spike, tau_m = 20 ms and tau_s = 2 ms, and b is a slow bias that keeps the mean rate near
-// Target. A contact has a parameter theta:
+// Inputs, which are Poisson sources, have up to Sites contacts onto each of two pools of neurons. Neurons fire at
+// random with the rate Rate exp(u + b); u is the sum of the contacts' potentials, w tau_s/(tau_m - tau_s)
+// (exp(-t/tau_m) - exp(-t/tau_s)) after each spike, tau_m = 20 ms and tau_s = 2 ms, and b is a slow bias that keeps the
+// mean rate near Target. A contact has a parameter theta:
 //
 //	w = W0 exp(theta - Theta0) if theta > 0, else no contact
 //	d theta = Speed ( (PriorMean - theta)/PriorSD^2 + Gain g ) dt + sqrt(2 Speed Temperature) dB
@@ -39,11 +39,11 @@
 //
 // # Measures
 //
-// In each period: the mean reward; the number of contacts; of the contacts at the end of the first phase, the share that
-// is still there or there again; the correlation of all weights with those then; and that of the response pattern. The
-// response is the rate of each neuron under each pattern, less the mean of its pool under that pattern, so it is what
-// the task does not ask for. Rates of a period are of finitely many spikes, which lowers its correlations also without
-// drift: they are compared between early and late in the second phase.
+// In each period: the mean reward; the number of contacts; of the contacts at the end of the first phase, the share
+// that is still there or there again; the correlation of all weights with those then; and that of the response pattern.
+// The response is the rate of each neuron under each pattern, less the mean of its pool under that pattern, so it is
+// what the task does not ask for. Rates of a period are of finitely many spikes, which lowers its correlations also
+// without drift: they are compared between early and late in the second phase.
 //
 // # As published, and not
 //
@@ -57,8 +57,8 @@
 //
 // Ours: sizes, rates and W0; the reward's form; Speed, with which a contact forgets in PriorSD^2/Speed = 400 s rather
 // than in hours; Gain, which the many contacts need that share the gradient of one reward; Offset -1, which takes noise
-// from g and, as e has the mean 0, nothing from its mean; swapping pools rather than patterns; a weight acts at the time
-// when a spike arrives, so that a potential does not change with the weight afterwards.
+// from g and, as e has the mean 0, nothing from its mean; swapping pools rather than patterns; a weight acts at the
+// time when a spike arrives, so that a potential does not change with the weight afterwards.
 //
 // For the same seed and kernel set table and figures have the same bytes for any number of threads.
 package reward

@@ -15,8 +15,27 @@ import (
 // tiny is for everything but the claims.
 func tiny() Config {
 	c := DefaultConfig()
-	c.Inputs, c.Pool, c.Sites, c.Trial, c.Period, c.Seconds, c.Seeds = 10, 2, 1, 500, 2, 10, 2
+	c.Inputs, c.Pool, c.Sites, c.Trial, c.Period, c.Seconds, c.Seeds = 10, 2, 1, 500, 1, 5, 2
 	return c
+}
+
+// A network learns, keeps what it has learnt while its contacts are replaced, and relearns. The full experiment makes
+// claims; this is a shorter life of one network.
+func TestLearns(t *testing.T) {
+	c := DefaultConfig()
+	c.Seconds = 500
+	life, err := c.live(context.Background(), 1, c.Temperature, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &experiment{Config: c, temperatures: [2]float64{c.Temperature, 0}}
+	e.outcomes[0] = [][]Outcome{e.measure(0, 0, life)}
+	learnt, later, swapped := e.part(0, 0, 0, true, reward), e.part(0, 0, 1, true, reward), e.outcomes[0][0][20].Reward
+	again, kept := e.part(0, 0, 2, true, reward), e.part(0, 0, 1, true, kept)
+	if learnt < 0.57 || later < 0.57 || swapped > 0.45 || again < 0.55 || kept > 0.8 {
+		t.Errorf("reward %.3f, later %.3f with a share of %.2f of the contacts, %.3f after the swap, and again %.3f", learnt,
+			later, kept, swapped, again)
+	}
 }
 
 // Without noise and gradient, contacts go to the mean of the prior, at the speed.
@@ -29,7 +48,7 @@ func TestContactsGoToThePrior(t *testing.T) {
 	}
 	start := c.model(4, 0).Projections[0].Sampling.Start
 	for k, thetas := range life.Theta {
-		keep := math.Pow(1-0.5*0.1/4, float64(k+1)*2/0.1) // in moves of 0.1 s
+		keep := math.Pow(1-0.5*0.1/4, float64(k+1)*c.Period/0.1) // in moves of 0.1 s
 		for i, theta := range thetas {
 			if want := -0.3 + (start[i]+0.3)*keep; math.Abs(float64(theta)-want) > 1e-5 {
 				t.Fatalf("period %d, contact %d: parameter %g, want %g", k, i, theta, want)
@@ -42,7 +61,7 @@ func TestContactsGoToThePrior(t *testing.T) {
 // swapped; measures count them. Windows without spikes have the reward 0.5.
 func TestRewardOfFixedContacts(t *testing.T) {
 	c := tiny()
-	c.Inputs, c.Speed, c.Gain = 20, 1e-12, 0
+	c.Inputs, c.Speed, c.Gain, c.Period, c.Seconds = 20, 1e-12, 0, 2, 10
 	m := c.model(2, 0)
 	has := c.patterns(2)
 	start := m.Projections[0].Sampling.Start // by input, then neuron
@@ -144,16 +163,16 @@ func TestResume(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for want, change := range map[string]func(c *Config){
-		"window 150 ms: want a multiple of the 100 ms":   func(c *Config) { c.Window = 150 },
-		"trial 250 ms: want a multiple of the 100 ms":    func(c *Config) { c.Trial = 250 },
-		"period 1500 ms: want a multiple of the 1000 ms": func(c *Config) { c.Period = 1.5 },
-		"seconds 120 s: want a multiple of the 50 s":     func(c *Config) { c.Seconds = 120 },
-		"seconds 100: want 5 or more periods":            func(c *Config) { c.Seconds = 100 },
-		"seconds 1e+09: want at most":                    func(c *Config) { c.Seconds = 1e9 },
-		"low_theta 0: want less than 0":                  func(c *Config) { c.LowTheta = 0 },
-		"temperature 0: want a number above 0":           func(c *Config) { c.Temperature = 0 },
-		"pool 1: want":                                   func(c *Config) { c.Pool = 1 },
-		"high 2000: want":                                func(c *Config) { c.High = 2000 },
+		"window 150 ms: want a multiple of the 100 ms":  func(c *Config) { c.Window = 150 },
+		"trial 250 ms: want a multiple of the 100 ms":   func(c *Config) { c.Trial = 250 },
+		"period 1.5 s: want a multiple of the 1 s of a": func(c *Config) { c.Period = 1.5 },
+		"seconds 120 s: want a multiple of the 50 s":    func(c *Config) { c.Seconds = 120 },
+		"seconds 100: want 5 or more periods":           func(c *Config) { c.Seconds = 100 },
+		"seconds 1e+09: want at most":                   func(c *Config) { c.Seconds = 1e9 },
+		"low_theta 0: want less than 0":                 func(c *Config) { c.LowTheta = 0 },
+		"temperature 0: want a number above 0":          func(c *Config) { c.Temperature = 0 },
+		"pool 1: want":                                  func(c *Config) { c.Pool = 1 },
+		"high 2000: want":                               func(c *Config) { c.High = 2000 },
 	} {
 		c := DefaultConfig()
 		change(&c)

@@ -20,8 +20,8 @@ func (e *experiment) figures() ([]draw.Illustration, error) {
 
 // protocol says how the networks were made.
 func (e *experiment) protocol() string {
-	return fmt.Sprintf("%d inputs, two pools of %d neurons, up to %d contacts of an input onto a neuron; gain %g, speed %g "+
-		"per s, prior %g ± %g; phases of %g s, periods of %g s; %d networks, seeds %d to %d.", e.Inputs, e.Pool, e.Sites,
+	return fmt.Sprintf("%d inputs, two pools of %d neurons, up to %d contacts of an input onto a neuron; gain %g, speed "+
+		"%g per s, prior %g ± %g; phases of %g s, periods of %g s; %d networks, seeds %d to %d.", e.Inputs, e.Pool, e.Sites,
 		e.Gain, e.Speed, e.PriorMean, e.PriorSD, e.Seconds, e.Period, e.Seeds, e.Seed, e.Seed+store.Seed(e.Seeds)-1)
 }
 
