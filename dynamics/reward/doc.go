@@ -43,22 +43,26 @@
 // that is still there or there again; the correlation of all weights with those then; and that of the response pattern.
 // The response is the rate of each neuron under each pattern, less the mean of its pool under that pattern, so it is
 // what the task does not ask for. Rates of a period are of finitely many spikes, which lowers its correlations also
-// without drift: they are compared between early and late in the second phase.
+// without drift: they are compared between early and late in the second phase. At the Temperature about half of all
+// contacts are there at any time, so a share of about half says that no memory of the old ones is left.
 //
 // # As published, and not
 //
 // From the abstract of Kappel et al. and from ISD: the idea, that reward is kept while the network drifts in dimensions
 // that the task does not depend on, and that it adapts to changes. From the authors' program
-// (github.com/IGITUGraz/spore-nest-module): w of theta and Theta0 = 3, the difference of exponentials, the eligibility
-// with n - p, which is 0 in the refractory time, the bias, the Gaussian prior, steps of 100 ms, and that a retracted
-// contact forgets eligibility and gradient. There weights are not scaled (W0), and the constant of the kernel differs.
-// Recalled, not looked up in the paper: T = 0.1, 1 s and 50 s for eligibility and gradient, prior mean 0 and standard
-// deviation 2, division by the running mean of the reward, the exponential rate, two patterns and two pools.
+// (github.com/IGITUGraz/spore-nest-module), equations and its default values: w of theta with Theta0 = 3, theta between
+// -2 and 5, moved in steps of 100 ms; the kernel with 2 and 20 ms; neurons with an exponential rate and a bias that
+// each spike lowers and time raises; eligibility with n - p, which is 0 in the refractory time, and 1 s; a gradient of
+// 50 s; T = 0.1; a Gaussian prior; and that a retracted contact forgets eligibility and gradient. There the kernel's
+// constant is tau_m/(tau_m - tau_s), so that W0 = 10 here is a scale of the weights of 1 there, its default. Recalled,
+// not looked up in the paper: prior mean 0 and standard deviation 2, division by the running mean of the reward, two
+// patterns and two pools.
 //
-// Ours: sizes, rates and W0; the reward's form; Speed, with which a contact forgets in PriorSD^2/Speed = 400 s rather
-// than in hours; Gain, which the many contacts need that share the gradient of one reward; Offset -1, which takes noise
-// from g and, as e has the mean 0, nothing from its mean; swapping pools rather than patterns; a weight acts at the
-// time when a spike arrives, so that a potential does not change with the weight afterwards.
+// Ours: sizes and rates; the reward's form; Speed, with which a contact forgets in PriorSD^2/Speed = 400 s, 200 times
+// faster than by that program's default; Gain, which the many contacts need that share the gradient of one reward;
+// Offset -1, which takes noise from g and, as e has the mean 0, nothing from its mean; swapping pools rather than
+// patterns. As in that program, and unlike the equations above, a weight acts at the time when a spike arrives, so that
+// a potential does not change with the weight afterwards.
 //
 // For the same seed and kernel set table and figures have the same bytes for any number of threads.
 package reward
