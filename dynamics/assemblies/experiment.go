@@ -13,7 +13,6 @@ import (
 	"quantal/dynamics/spines"
 	"quantal/internal/fault"
 	"quantal/kernels"
-	"quantal/results/tables"
 )
 
 // The conditions by name; those with fluctuation of another strength than 1 have the names of strengthName.
@@ -77,48 +76,35 @@ type Outcome struct {
 	KSInside     *float64 `json:"ks_inside"`
 }
 
-// Count is in how many networks a claim holds.
-type Count struct {
-	Claim string `json:"claim"`
-	Seen  int    `json:"seen"`
-	Of    int    `json:"of"`
-}
-
-// Mean is a figure over the networks, with its 95 % interval.
-type Mean struct {
-	Mean      float64 `json:"mean"`
-	HalfWidth float64 `json:"half_width"` // NaN for one network
-}
-
 // Average is the mean result of the networks under a condition.
 type Average struct {
-	Condition  string  `json:"condition"`
-	Strength   float64 `json:"strength"`
-	Recall     Mean    `json:"recall"`
-	Separation Mean    `json:"separation"`
-	Inside     Mean    `json:"inside"`
-	Outside    Mean    `json:"outside"`
-	Middle     Mean    `json:"middle"`
-	AtBounds   Mean    `json:"at_bounds"`
-	Retention  Mean    `json:"retention_days"` // all days if memory was not lost
-	Lost       int     `json:"lost"`           // networks whose memory was lost
-	Networks   int     `json:"networks"`
-	Strong     Mean    `json:"strong"`
+	Condition  string            `json:"condition"`
+	Strength   float64           `json:"strength"`
+	Recall     dynamics.Estimate `json:"recall"`
+	Separation dynamics.Estimate `json:"separation"`
+	Inside     dynamics.Estimate `json:"inside"`
+	Outside    dynamics.Estimate `json:"outside"`
+	Middle     dynamics.Estimate `json:"middle"`
+	AtBounds   dynamics.Estimate `json:"at_bounds"`
+	Retention  dynamics.Estimate `json:"retention_days"` // all days if memory was not lost
+	Lost       int               `json:"lost"`           // networks whose memory was lost
+	Networks   int               `json:"networks"`
+	Strong     dynamics.Estimate `json:"strong"`
 	// Per day, of the strong synapses and of the weak ones; NaN if a network has none
-	Weakened     Mean    `json:"weakened_of_strong_per_day"`
-	Strengthened Mean    `json:"strengthened_of_weak_per_day"`
-	SecondPeak   Peak    `json:"second_peak"` // in all networks taken together, as is
-	Rise         float64 `json:"rise"`
+	Weakened     dynamics.Estimate `json:"weakened_of_strong_per_day"`
+	Strengthened dynamics.Estimate `json:"strengthened_of_weak_per_day"`
+	SecondPeak   Peak              `json:"second_peak"` // in all networks taken together, as is
+	Rise         float64           `json:"rise"`
 }
 
 // Summary holds the results.
 type Summary struct {
-	Claims   []Count   `json:"claims"`
-	Averages []Average `json:"averages"`
-	Kernels  string    `json:"kernels"`
-	Seed     uint64    `json:"seed"`     // the first
-	Synapses int       `json:"synapses"` // in a network
-	Seconds  float64   `json:"seconds"`
+	Claims   []dynamics.Count `json:"claims"`
+	Averages []Average        `json:"averages"`
+	Kernels  string           `json:"kernels"`
+	Seed     uint64           `json:"seed"`     // the first
+	Synapses int              `json:"synapses"` // in a network
+	Seconds  float64          `json:"seconds"`
 	// SeparationPoint is the weight between strong and weak synapses, µm³.
 	SeparationPoint float64 `json:"separation_point"`
 }
@@ -328,32 +314,19 @@ func (c Config) stationary(strength, drift float64) spines.Distribution {
 func (e *experiment) summary() Summary {
 	s := Summary{Kernels: e.kernels, Seed: uint64(e.Seed), Synapses: e.Neurons * (e.Neurons - 1),
 		SeparationPoint: e.separationPoint()}
-	var together, runsAway, fades, impairs int
-	for _, network := range e.outcomes {
-		k := claims(e.Config, network)
-		for _, c := range []struct {
-			seen bool
-			n    *int
-		}{{k.Together, &together}, {k.RunsAway, &runsAway}, {k.Fades, &fades}, {k.Impairs, &impairs}} {
-			if c.seen {
-				*c.n++
-			}
-		}
-	}
-	s.Claims = []Count{
-		{"plasticity and fluctuation: strong within assemblies, f(w) falls, w f(w) has a second peak", together, e.Seeds},
-		{"plasticity without fluctuation: the distribution runs away", runsAway, e.Seeds},
-		{"fluctuation without plasticity: memory fades, the stationary density returns", fades, e.Seeds},
-		{"strong fluctuation shortens memory", impairs, e.Seeds},
-	}
+	of := func(n int) Claims { return claims(e.Config, e.outcomes[n]) }
+	s.Claims = dynamics.CountClaims(e.Seeds, []dynamics.Claim{
+		{Text: "plasticity and fluctuation: strong within assemblies, f(w) falls, w f(w) has a second peak",
+			Holds: func(n int) bool { return of(n).Together }},
+		{Text: "plasticity without fluctuation: the distribution runs away",
+			Holds: func(n int) bool { return of(n).RunsAway }},
+		{Text: "fluctuation without plasticity: memory fades, the stationary density returns",
+			Holds: func(n int) bool { return of(n).Fades }},
+		{Text: "strong fluctuation shortens memory", Holds: func(n int) bool { return of(n).Impairs }},
+	})
 	for k, c := range e.conditions() {
-		mean := func(of func(o Outcome) float64) Mean {
-			var values []float64
-			for _, network := range e.outcomes {
-				values = append(values, of(network[k]))
-			}
-			i := tables.NewInterval(values)
-			return Mean{i.Mean, i.HalfWidth}
+		mean := func(of func(o Outcome) float64) dynamics.Estimate {
+			return dynamics.NewEstimate(e.Seeds, func(n int) float64 { return of(e.outcomes[n][k]) })
 		}
 		a := Average{
 			Condition: c.name, Strength: c.regime.Strength, Networks: e.Seeds,

@@ -1,30 +1,28 @@
 package balance
 
+import "quantal/dynamics"
+
 // claims counts in how many networks each of the claims holds.
-func (e *experiment) claims() []Count {
+func (e *experiment) claims() []dynamics.Count {
 	all := len(e.Shares) - 1
 	at := func(regime, network, kind int) Outcome { return e.outcomes[regime][network][1+kind*len(e.Shares)+all] }
 	const ee, ei, ie, ii = 0, 1, 2, 3 // in types
-	list := []struct {
-		claim string
-		holds func(n int) bool
-	}{
-		{"inhibition fires more: redrawing E to E changes rates of E less than redrawing I to E", func(n int) bool {
-			return at(0, n, ee).CorrelationE > at(0, n, ie).CorrelationE
-		}},
-		{"inhibition fires more: redrawing E to E or E to I leaves most of the pattern, correlations above 0.8",
-			func(n int) bool {
+	return dynamics.CountClaims(e.Seeds, []dynamics.Claim{
+		{Text: "inhibition fires more: redrawing E to E changes rates of E less than redrawing I to E",
+			Holds: func(n int) bool { return at(0, n, ee).CorrelationE > at(0, n, ie).CorrelationE }},
+		{Text: "inhibition fires more: redrawing E to E or E to I leaves most of the pattern, correlations above 0.8",
+			Holds: func(n int) bool {
 				return min(at(0, n, ee).CorrelationE, at(0, n, ee).CorrelationI, at(0, n, ei).CorrelationE,
 					at(0, n, ei).CorrelationI) > 0.8
 			}},
-		{"inhibition fires more: redrawing inhibitory contacts leaves little of the pattern onto which they are, " +
-			"correlations below 0.3", func(n int) bool {
+		{Text: "inhibition fires more: redrawing inhibitory contacts leaves little of the pattern onto which they are, " +
+			"correlations below 0.3", Holds: func(n int) bool {
 			return max(at(0, n, ie).CorrelationE, at(0, n, ii).CorrelationI) < 0.3
 		}},
-		{"redrawing E to E changes rates of E more with even rates", func(n int) bool {
+		{Text: "redrawing E to E changes rates of E more with even rates", Holds: func(n int) bool {
 			return at(1, n, ee).CorrelationE < at(0, n, ee).CorrelationE
 		}},
-		{"mean-field theory is right within 0.1, in both regimes and for each type", func(n int) bool {
+		{Text: "mean-field theory is right within 0.1, in both regimes and for each type", Holds: func(n int) bool {
 			for r := range regimeNames {
 				for k := range types {
 					o := at(r, n, k)
@@ -35,18 +33,7 @@ func (e *experiment) claims() []Count {
 			}
 			return true
 		}},
-	}
-	var counts []Count
-	for _, c := range list {
-		count := Count{Claim: c.claim, Of: e.Seeds}
-		for n := range e.Seeds {
-			if c.holds(n) {
-				count.Seen++
-			}
-		}
-		counts = append(counts, count)
-	}
-	return counts
+	})
 }
 
 func near(a, b float64) bool { return a-b < 0.1 && b-a < 0.1 }

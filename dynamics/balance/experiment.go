@@ -13,7 +13,6 @@ import (
 	"quantal/internal/fault"
 	"quantal/kernels"
 	"quantal/kernels/cpu"
-	"quantal/results/tables"
 )
 
 // The regimes by name.
@@ -50,32 +49,19 @@ type Outcome struct {
 	TheoryI      float64 `json:"theory_i"`
 }
 
-// Count is in how many networks a claim holds.
-type Count struct {
-	Claim string `json:"claim"`
-	Seen  int    `json:"seen"`
-	Of    int    `json:"of"`
-}
-
-// Mean is a figure over the networks, with half of its 95 % interval.
-type Mean struct {
-	Mean      float64 `json:"mean"`
-	HalfWidth float64 `json:"half_width"` // NaN for one network
-}
-
 // Average is the mean over the networks of a regime.
 type Average struct {
-	Regime       string  `json:"regime"`
-	Redrawn      string  `json:"redrawn"`
-	Share        float64 `json:"share"`
-	RateE        Mean    `json:"rate_e"`
-	RateI        Mean    `json:"rate_i"`
-	CVE          Mean    `json:"cv_e"`
-	CVI          Mean    `json:"cv_i"`
-	CorrelationE Mean    `json:"correlation_e"`
-	CorrelationI Mean    `json:"correlation_i"`
-	TheoryE      float64 `json:"theory_e"`
-	TheoryI      float64 `json:"theory_i"`
+	Regime       string            `json:"regime"`
+	Redrawn      string            `json:"redrawn"`
+	Share        float64           `json:"share"`
+	RateE        dynamics.Estimate `json:"rate_e"`
+	RateI        dynamics.Estimate `json:"rate_i"`
+	CVE          dynamics.Estimate `json:"cv_e"`
+	CVI          dynamics.Estimate `json:"cv_i"`
+	CorrelationE dynamics.Estimate `json:"correlation_e"`
+	CorrelationI dynamics.Estimate `json:"correlation_i"`
+	TheoryE      float64           `json:"theory_e"`
+	TheoryI      float64           `json:"theory_i"`
 }
 
 // Prediction is what mean-field theory says of a regime.
@@ -95,13 +81,13 @@ type Prediction struct {
 
 // Summary holds the results.
 type Summary struct {
-	Claims      []Count      `json:"claims"`
-	Predictions []Prediction `json:"predictions"`
-	Averages    []Average    `json:"averages"`
-	Contacts    int          `json:"contacts"` // mean number of a neuron's contacts from each population
-	Kernels     string       `json:"kernels"`
-	Seed        uint64       `json:"seed"` // the first
-	Seconds     float64      `json:"seconds"`
+	Claims      []dynamics.Count `json:"claims"`
+	Predictions []Prediction     `json:"predictions"`
+	Averages    []Average        `json:"averages"`
+	Contacts    int              `json:"contacts"` // mean number of a neuron's contacts from each population
+	Kernels     string           `json:"kernels"`
+	Seed        uint64           `json:"seed"` // the first
+	Seconds     float64          `json:"seconds"`
 }
 
 // Findings are what the experiment leaves.
@@ -250,13 +236,8 @@ func (e *experiment) summary() Summary {
 	for r, regime := range regimeNames {
 		s.Predictions = append(s.Predictions, e.prediction(r))
 		for k, c := range e.changes {
-			mean := func(of func(o Outcome) float64) Mean {
-				var values []float64
-				for _, network := range e.outcomes[r] {
-					values = append(values, of(network[k]))
-				}
-				i := tables.NewInterval(values)
-				return Mean{i.Mean, i.HalfWidth}
+			mean := func(of func(o Outcome) float64) dynamics.Estimate {
+				return dynamics.NewEstimate(e.Seeds, func(n int) float64 { return of(e.outcomes[r][n][k]) })
 			}
 			first := e.outcomes[r][0][k]
 			s.Averages = append(s.Averages, Average{Regime: regime, Redrawn: c.name(), Share: c.share,

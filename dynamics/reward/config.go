@@ -23,6 +23,8 @@ type Config struct {
 	W0, Theta0                             float64
 	LowTheta, HighTheta                    float64
 
+	Temperatures, Speeds []float64 // others at which the same networks live
+
 	Seconds float64    // of each of the three phases
 	Period  float64    // seconds over which measures are
 	Seeds   int        // networks, with consecutive seeds
@@ -39,9 +41,13 @@ func (c *Config) Settings() setting.List {
 		{Name: "sites", Value: &c.Sites, Want: setting.Between(1, 100),
 			Help: "most contacts that an input has onto a neuron"},
 		{Name: "temperature", Value: &c.Temperature, Want: above,
-			Help: "temperature of the noise; the same networks live without any as well"},
+			Help: "temperature of the noise; the same networks live without noise, and without reward, as well"},
 		{Name: "gain", Value: &c.Gain, Want: none, Help: "exponent of the expected reward, beside the prior"},
 		{Name: "speed", Value: &c.Speed, Want: above, Help: "how fast contacts move, per second"},
+		{Name: "temperatures", Value: &c.Temperatures, Want: above,
+			Help: "other temperatures at which the networks live, for the range of the claims"},
+		{Name: "speeds", Value: &c.Speeds, Want: above,
+			Help: "other speeds at which the networks live, also without noise"},
 		{Name: "seconds", Value: &c.Seconds, Want: above,
 			Help: "seconds of each phase: the task is learnt, goes on, and is swapped"},
 		{Name: "period", Value: &c.Period, Want: above, Help: "seconds over which each measure is taken"},
@@ -70,13 +76,14 @@ func DefaultConfig() Config {
 		TauEligibility: 1000, TauGradient: 50_000, TauReward: 50_000,
 		Offset: -1, Gain: 100, Speed: 0.01, Temperature: 0.1, PriorMean: 0, PriorSD: 2,
 		W0: 10, Theta0: 3, LowTheta: -2, HighTheta: 5,
+		Temperatures: []float64{0.01, 0.03, 0.3, 1}, Speeds: []float64{0.0025, 0.04},
 		Seconds: 1000, Period: 50, Seeds: 10, Seed: 1,
 	}
 }
 
 // Quick makes the experiment small enough for two cores to do in well under a minute.
 func (c Config) Quick() Config {
-	c.Seeds = 2
+	c.Seeds, c.Temperatures, c.Speeds = 2, nil, nil
 	return c
 }
 

@@ -16,6 +16,8 @@ import (
 func tiny() Config {
 	c := DefaultConfig()
 	c.Inputs, c.Pool, c.Sites, c.Trial, c.Period, c.Seconds, c.Seeds = 10, 2, 1, 500, 1, 5, 2
+	c.Rate, c.Target = 20, 20 // so that there are responses in each period
+	c.Temperatures, c.Speeds = []float64{0.03, c.Temperature}, []float64{0.04}
 	return c
 }
 
@@ -24,12 +26,12 @@ func tiny() Config {
 func TestLearns(t *testing.T) {
 	c := DefaultConfig()
 	c.Seconds = 500
-	life, err := c.live(context.Background(), 1, c.Temperature, func(int) {})
+	life, err := c.live(context.Background(), 1, c.arms()[warm], func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &experiment{Config: c, temperatures: [2]float64{c.Temperature, 0}}
-	e.outcomes[0] = [][]Outcome{e.measure(0, 0, life)}
+	e := newExperiment(c)
+	e.outcomes[warm][0] = e.measure(c.arms()[warm], 0, life)
 	learnt, later, swapped := e.part(0, 0, 0, true, reward), e.part(0, 0, 1, true, reward), e.outcomes[0][0][20].Reward
 	again, kept := e.part(0, 0, 2, true, reward), e.part(0, 0, 1, true, kept)
 	if learnt < 0.57 || later < 0.57 || swapped > 0.45 || again < 0.55 || kept > 0.8 {
@@ -42,11 +44,11 @@ func TestLearns(t *testing.T) {
 func TestContactsGoToThePrior(t *testing.T) {
 	c := tiny()
 	c.Gain, c.PriorMean, c.Speed = 0, -0.3, 0.5
-	life, err := c.live(context.Background(), 4, 0, func(int) {})
+	life, err := c.live(context.Background(), 4, c.arms()[cold], func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := c.model(4, 0).Projections[0].Sampling.Start
+	start := c.model(4, c.arms()[cold]).Projections[0].Sampling.Start
 	for k, thetas := range life.Theta {
 		keep := math.Pow(1-0.5*0.1/4, float64(k+1)*c.Period/0.1) // in moves of 0.1 s
 		for i, theta := range thetas {
@@ -62,7 +64,7 @@ func TestContactsGoToThePrior(t *testing.T) {
 func TestRewardOfFixedContacts(t *testing.T) {
 	c := tiny()
 	c.Inputs, c.Speed, c.Gain, c.Period, c.Seconds = 20, 1e-12, 0, 2, 10
-	m := c.model(2, 0)
+	m := c.model(2, c.arms()[cold])
 	has := c.patterns(2)
 	start := m.Projections[0].Sampling.Start // by input, then neuron
 	strong := 0
@@ -77,8 +79,7 @@ func TestRewardOfFixedContacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &experiment{Config: c, temperatures: [2]float64{1, 0}}
-	for k, o := range e.measure(1, 0, life) {
+	for k, o := range newExperiment(c).measure(c.arms()[cold], 0, life) {
 		if after := k >= 10; o.Contacts != strong || o.Kept != 1 || math.Abs(o.Weights-1) > 1e-6 || o.Pools < 0.8 ||
 			!after && o.Reward < 0.7 || after && o.Reward > 0.3 {
 			t.Errorf("period %d: %+v, want %d contacts", k, o, strong)
@@ -137,8 +138,8 @@ func TestSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	columns, rows := dynamicstest.Save(t, f, "reward", "network")
-	if len(rows) != 2*c.Seeds*3*c.periods() {
+	columns, rows := dynamicstest.Save(t, f, "reward", "network", "range")
+	if len(rows) != 6*c.Seeds*3*c.periods() {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for _, column := range []string{"seed", "temperature", "phase", "time", "reward", "kept", "response"} {

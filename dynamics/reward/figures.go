@@ -1,6 +1,7 @@
 package reward
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -8,14 +9,13 @@ import (
 	"quantal/dynamics"
 	"quantal/results/draw"
 	"quantal/results/store"
-	"quantal/results/tables"
 )
 
 const fromSimulation = "simulation"
 
 // figures draws all figures.
 func (e *experiment) figures() ([]draw.Illustration, error) {
-	return dynamics.Draw(e.rewardFigure, e.networkFigure)
+	return dynamics.Draw(e.rewardFigure, e.networkFigure, e.rangeFigure)
 }
 
 // protocol says how the networks were made.
@@ -25,7 +25,11 @@ func (e *experiment) protocol() string {
 		e.Gain, e.Speed, e.PriorMean, e.PriorSD, e.Seconds, e.Period, e.Seeds, e.Seed, e.Seed+store.Seed(e.Seeds)-1)
 }
 
-var colors = [2]draw.Color{draw.Purple, draw.Green}
+// looks are how the arms that always are are drawn.
+func (e *experiment) looks() [always]draw.Curve {
+	return [always]draw.Curve{warm: {Label: fmt.Sprintf("temperature %g", e.Temperature), Color: draw.Purple},
+		cold: {Label: "without noise", Color: draw.Green}, blind: {Label: "without reward", Color: draw.Grey}}
+}
 
 // rewardFigure shows the measures over time.
 func (e *experiment) rewardFigure() (*draw.Illustration, error) {
@@ -44,19 +48,14 @@ func (e *experiment) rewardFigure() (*draw.Illustration, error) {
 			s.Curve("phases", draw.Curve{X: []float64{end, end}, Y: []float64{m.min, m.max}, Color: draw.Ink, Thin: true,
 				Dashed: true})
 		}
-		for t, temperature := range e.temperatures {
-			var x, y, half []float64
-			for p, o := range e.outcomes[t][0] {
-				values := make([]float64, e.Seeds)
-				for n := range values {
-					values[n] = m.of(e.outcomes[t][n][p])
-				}
-				i := tables.NewInterval(values)
-				x, y, half = append(x, o.Time), append(y, i.Mean), append(half, i.HalfWidth)
+		for a, c := range e.looks() {
+			var half []float64
+			for p, o := range e.outcomes[a][0] {
+				i := dynamics.NewEstimate(e.Seeds, func(n int) float64 { return m.of(e.outcomes[a][n][p]) })
+				c.X, c.Y, half = append(c.X, o.Time), append(c.Y, i.Mean), append(half, i.HalfWidth)
 			}
-			c := draw.Curve{X: x, Y: y, Color: colors[t]}
-			if k == 0 {
-				c.Label = fmt.Sprintf("temperature %g", temperature)
+			if k > 0 {
+				c.Label = ""
 			}
 			s.Banded(fromSimulation, c, half)
 		}
@@ -135,4 +134,41 @@ func (e *experiment) inputOrder() (order []int) {
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return place(i) - place(j) })
 	return order
+}
+
+// rangeFigure shows in how many networks each claim holds, over temperature and speed.
+func (e *experiment) rangeFigure() (*draw.Illustration, error) {
+	held := e.held()
+	claims := e.claims(warm, cold)
+	if len(held) == len(claims) {
+		return nil, nil
+	}
+	s := &dynamics.Sheet{}
+	caption := "In how many networks each claim holds if the temperature or the speed of contacts is another one."
+	for c, name := range []string{"reward rises", "and stays", "contacts drift", "responses drift", "reward comes back",
+		"more than without noise"} {
+		caption += fmt.Sprintf(" %s: %s.", draw.Letter(c), claims[c].Claim)
+		s.Panel(name, draw.Axis{Label: "Times the usual", Log: true}, draw.Axis{Label: "Networks", Min: 0,
+			Max: 1.05 * float64(e.Seeds), Whole: true})
+		for k, label := range []string{"temperature", "speed"} {
+			curve := draw.Curve{Color: []draw.Color{draw.Purple, draw.Orange}[k], Dashed: k == 1}
+			if c == 0 {
+				curve.Label = label
+			}
+			var points [][2]float64
+			for i := c; i < len(held); i += len(claims) {
+				times := [2]float64{held[i].Temperature / e.Temperature, held[i].Speed / e.Speed}
+				if times[1-k] == 1 {
+					points = append(points, [2]float64{times[k], float64(held[i].Seen)})
+				}
+			}
+			slices.SortFunc(points, func(a, b [2]float64) int { return cmp.Compare(a[0], b[0]) })
+			for _, p := range points {
+				curve.X, curve.Y = append(curve.X, p[0]), append(curve.Y, p[1])
+			}
+			s.Curve(fromSimulation, curve)
+		}
+	}
+	return s.Illustration(3, 50, draw.Illustration{Name: "range", Title: "The range in which the claims hold",
+		Caption: caption + " " + e.protocol()})
 }

@@ -56,8 +56,8 @@ func (c Config) patterns(seed uint64) (has [2][]bool) {
 	return has
 }
 
-// model is the network of a seed.
-func (c Config) model(seed uint64, temperature float64) *spiking.Model {
+// model is the network of a seed under the conditions of an arm.
+func (c Config) model(seed uint64, a arm) *spiking.Model {
 	neurons := 2 * c.Pool
 	pairs := make([][2]int, 0, c.contacts())
 	for j := range c.Inputs {
@@ -80,8 +80,8 @@ func (c Config) model(seed uint64, temperature float64) *spiking.Model {
 			Escape:    &spiking.Escape{Rate: c.Rate, Target: c.Target, Adapt: c.Adapt}}}},
 		Projections: []spiking.Projection{{From: 0, To: 1, Delay: delay, Contacts: spiking.Pairs(c.Inputs, pairs),
 			Sampling: &spiking.Sampling{Start: start, TauEligibility: c.TauEligibility, TauGradient: c.TauGradient,
-				TauReward: c.TauReward, Offset: c.Offset, Expected: chance, Gain: c.Gain, Most: most, Speed: c.Speed,
-				Temperature: temperature, PriorMean: c.PriorMean, PriorSD: c.PriorSD, W0: c.W0, Theta0: c.Theta0,
+				TauReward: c.TauReward, Offset: c.Offset, Expected: chance, Gain: a.gain, Most: most, Speed: a.speed,
+				Temperature: a.temperature, PriorMean: c.PriorMean, PriorSD: c.PriorSD, W0: c.W0, Theta0: c.Theta0,
 				Low: c.LowTheta, High: c.HighTheta, Every: every}}}}
 }
 
@@ -89,8 +89,8 @@ func (c Config) model(seed uint64, temperature float64) *spiking.Model {
 const chance = 0.5
 
 // live simulates the network of a seed through all phases.
-func (c Config) live(ctx context.Context, seed uint64, temperature float64, did func(steps int)) (Life, error) {
-	return c.simulate(ctx, c.model(seed, temperature), did)
+func (c Config) live(ctx context.Context, seed uint64, a arm, did func(steps int)) (Life, error) {
+	return c.simulate(ctx, c.model(seed, a), did)
 }
 
 // simulate simulates a network through all phases, with the patterns and trials of its seed.
