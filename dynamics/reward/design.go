@@ -21,14 +21,15 @@ func Experiment() dynamics.Experiment {
 				"quantal dynamics reward --temperature 0.3 --gain 50",
 			Description: "Contacts sample connectivity by prior and reward (Kappel et al. 2018). Two patterns of inputs\n" +
 				"demand two pools of neurons; the task is learnt, goes on, and is swapped. Each network also\n" +
-				"lives without noise, without reward, and at other temperatures and speeds. `go doc quantal/dynamics/reward` has the equations.",
+				"lives without noise, without reward, and at other temperatures and\n" +
+				"speeds. `go doc quantal/dynamics/reward` has the equations.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },
 		Settings: (*Config).Settings,
 		Kernels:  cpu.Kernels,
 		About: func(c Config) []any {
-			return []any{"inputs", c.Inputs, "neurons", 2 * c.Pool, "sites", c.contacts(), "networks", c.Seeds, "arms", len(c.arms()), "seconds",
-				3 * c.Seconds}
+			return []any{"inputs", c.Inputs, "neurons", 2 * c.Pool, "sites", c.contacts(), "networks", c.Seeds, "arms", len(c.arms()),
+				"seconds", 3 * c.Seconds}
 		},
 		Run: func(ctx context.Context, c Config, _ *dynamics.Network, job dynamics.Job) (Findings, error) {
 			return Run(ctx, c, job)

@@ -35,9 +35,9 @@
 //
 // with n spikes of the demanded pool and m of the other one in the window before; 1/2 without spikes and on average by
 // chance. Three phases have Seconds each: the task is learnt; it goes on; the demands are swapped. The same network and
-// inputs also live without noise (temperature 0) and without reward (gain 0: free diffusion in the prior), from the same
-// start, which is the prior at the Temperature; and, for the range in which the claims hold, with other Temperatures,
-// and with other Speeds, there also without noise.
+// inputs also live without noise (temperature 0) and without reward (gain 0: free diffusion in the prior), from the
+// same start, which is the prior at the Temperature; and, for the range in which the claims hold, with other
+// Temperatures, and with other Speeds, there also without noise.
 //
 // # Measures
 //
