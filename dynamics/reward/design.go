@@ -28,8 +28,8 @@ func Experiment() dynamics.Experiment {
 		Settings: (*Config).Settings,
 		Kernels:  cpu.Kernels,
 		About: func(c Config) []any {
-			return []any{"inputs", c.Inputs, "neurons", 2 * c.Pool, "sites", c.contacts(), "networks", c.Seeds, "arms", len(c.arms()),
-				"seconds", 3 * c.Seconds}
+			return []any{"inputs", c.Inputs, "neurons", 2 * c.Pool, "sites", c.contacts(), "networks", c.Seeds,
+				"arms", len(c.arms()), "seconds", 3 * c.Seconds}
 		},
 		Run: func(ctx context.Context, c Config, _ *dynamics.Network, job dynamics.Job) (Findings, error) {
 			return Run(ctx, c, job)
