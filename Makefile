@@ -41,11 +41,12 @@ test: go numpy slurm
 	$(TEST) ./...
 
 # Of cmd only scripts in which its own goroutines work: signals, progress, pages. Of kernels/cpu only what has threads: not the comparisons of numbers, and one kernel set, as the detector sees Go alone.
+NUMBERS = AgainstFloat64|AgainstPortable|TestMemory|TestNormalMoments|TestDrawsHave|TestConformance/NoiseOfExamples/^[A-Z]
+NUMBERS := $(NUMBERS)|TestConformance/(Against|PublishedPreset|SumsOf|.*Laws?$$)
 race: go
 	$(TEST) -race -short ./kernels/ptx ./mnist ./train ./results/... ./grid/... ./serve ./dynamics/...
 	$(TEST) -race -short ./cmd/... -run 'TestScripts/^(train|grid|gridkill|resume|search|serve|seeds|talk|curves|data)$$'
-	QUANTAL_KERNELS=portable $(TEST) -race -short ./kernels/cpu -skip \
-		'AgainstFloat64|AgainstPortable|TestMemory|TestNormalMoments|TestConformance/(Against|PublishedPreset|SumsOf|.*Laws?$$)'
+	QUANTAL_KERNELS=portable $(TEST) -race -short ./kernels/cpu -skip '$(NUMBERS)'
 	$(TEST) -race -run TestOrders ./kernels/cuda
 
 # The program for Windows under wine: internal/wine/check.sh says what that needs.
