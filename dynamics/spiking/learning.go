@@ -7,81 +7,127 @@ import (
 	"quantal/kernels/cpu"
 )
 
-// learning is the plasticity of the contacts of a group, with its traces.
+// learning is the plasticity of the contacts of a group, with its traces. What a postsynaptic spike does to a weight is
+// left undone until the weight is next read, which is when a spike arrives through it: all of them are then neighbours
+// in memory, which the weights onto the neuron that fires are not. The order for each weight is that of the steps.
 type learning[T kernels.Float] struct {
 	*Plasticity
 	plus, minus, offset T
 	low, high           T
-	in                  Incoming
-	pre, post           traces[T]
+	pre, post           []trace[T]
+	preDecay, postDecay decay[T]
+	keep                T        // of a trace at a spike: 1, or 0 if a spike sets it to 1
+	settled             []uint32 // of each source: the step from which on postsynaptic spikes are undone
+	undone              []uint32 // of each neuron: the steps of these spikes
+	count               []uint32 // of each neuron: spikes since all weights were settled
 }
 
-// traces decay exponentially, and are computed where they are read: at is the step of the last spike.
-type traces[T kernels.Float] struct {
-	value []T
-	at    []uint32
-	decay []T // after so many steps; 0 after more
-	keep  T   // 1, or 0 if a spike sets the trace to 1
+// undoneSpikes is how many spikes of a neuron are undone at most.
+const undoneSpikes = 16
+
+// trace is a trace at its last spike.
+type trace[T kernels.Float] struct {
+	value T
+	at    uint32 // step
 }
 
-func newTraces[T kernels.Float](n int, step, tau float64, nearest bool) traces[T] {
-	t := traces[T]{value: make([]T, n), at: make([]uint32, n), keep: 1}
-	if nearest {
-		t.keep = 0
-	}
+// decay is that of a trace after so many steps; 0 after more.
+type decay[T kernels.Float] []T
+
+func newDecay[T kernels.Float](step, tau float64) (d decay[T]) {
 	for k := 0; ; k++ {
-		d := math.Exp(-float64(k) * step / tau)
-		if d < negligible {
-			return t
+		x := math.Exp(-float64(k) * step / tau)
+		if x < negligible {
+			return d
 		}
-		t.decay = append(t.decay, T(d))
+		d = append(d, T(x))
 	}
 }
 
 // negligible is what a decay is taken for 0 below: less than half of the last bit of a float64 beside 1.
 const negligible = 0x1p-54
 
-func (t *traces[T]) read(i, step int) T {
-	if gap := uint32(step) - t.at[i]; int(gap) < len(t.decay) {
-		return t.value[i] * t.decay[gap]
+func (d decay[T]) read(t trace[T], step uint32) T {
+	if gap := step - t.at; int(gap) < len(d) {
+		return t.value * d[gap]
 	}
 	return 0
 }
 
-func (t *traces[T]) spike(i, step int) {
-	t.value[i] = t.keep*t.read(i, step) + 1
-	t.at[i] = uint32(step)
-}
-
 func newLearning[T kernels.Float](m *Model, p *Projection, g *group[T], size int) *learning[T] {
 	r := p.Plasticity
-	targets := Contacts{Start: g.start, Target: make([]uint32, len(g.target))}
-	for k, i := range g.target {
-		targets.Target[k] = uint32(i)
+	l := &learning[T]{Plasticity: r, plus: T(r.Plus), minus: T(r.Minus), offset: T(r.Offset), low: T(r.Low),
+		high: T(r.High), pre: make([]trace[T], len(g.start)-1), post: make([]trace[T], size),
+		preDecay: newDecay[T](m.Step, r.TauPre), postDecay: newDecay[T](m.Step, r.TauPost), keep: 1,
+		settled: make([]uint32, len(g.start)-1), undone: make([]uint32, undoneSpikes*size), count: make([]uint32, size)}
+	if r.Nearest {
+		l.keep = 0
 	}
-	return &learning[T]{Plasticity: r, plus: T(r.Plus), minus: T(r.Minus), offset: T(r.Offset), low: T(r.Low),
-		high: T(r.High), in: targets.Incoming(size),
-		pre:  newTraces[T](len(g.start)-1, m.Step, r.TauPre, r.Nearest),
-		post: newTraces[T](size, m.Step, r.TauPost, r.Nearest)}
+	return l
 }
 
 // arrive lets the spikes of some sources act on neurons and weights.
 func (l *learning[T]) arrive(g *group[T], x []T, spikes []uint32, step int) {
+	now := uint32(step)
 	for _, j := range spikes {
+		l.settle(g, j, now)
 		w := g.w[g.start[j]:g.start[j+1]]
-		for k, i := range g.target[g.start[j]:g.start[j+1]] {
+		target := g.target[g.start[j]:g.start[j+1]][:len(w)]
+		for k, i := range target {
 			x[i] += w[k]
 			if w[k] == 0 && l.absent() {
 				continue
 			}
-			change := l.minus * l.post.read(int(i), step)
+			change := l.minus * l.postDecay.read(l.post[i], now)
 			if l.Form != Additive {
 				change *= T(l.down(float64(w[k])))
 			}
-			w[k] = min(max(w[k]-change+l.offset, l.low), l.high)
+			w[k] = l.bounded(w[k] - change + l.offset)
 		}
-		l.pre.spike(int(j), step)
+		l.pre[j] = trace[T]{l.keep*l.preDecay.read(l.pre[j], now) + 1, now}
 	}
+}
+
+func (l *learning[T]) bounded(w T) T { return min(max(w, l.low), l.high) }
+
+// settle does to the weights of a source what postsynaptic spikes before a step have left undone.
+func (l *learning[T]) settle(g *group[T], j, step uint32) {
+	since := l.settled[j]
+	l.settled[j] = step
+	from, pre := g.start[j], l.pre[j]
+	for k, i := range g.target[from:g.start[j+1]] {
+		n := l.count[i]
+		if n == 0 || l.post[i].at < since {
+			continue
+		}
+		w := &g.w[from+uint32(k)]
+		if *w == 0 && l.absent() {
+			continue
+		}
+		undone := (*[undoneSpikes]uint32)(l.undone[i*undoneSpikes:])
+		first := n - 1
+		for first > 0 && undone[first-1] >= since {
+			first--
+		}
+		for ; first < n; first++ {
+			change := l.plus * l.preDecay.read(pre, undone[first])
+			if l.Form != Additive {
+				change *= T(l.up(float64(*w)))
+			}
+			*w = l.bounded(*w + change)
+		}
+	}
+}
+
+// settle makes the weights those at the beginning of a step.
+func (g *group[T]) settle(step int) {
+	if g.rule == nil {
+		return
+	}
+	for j := range g.rule.settled {
+		g.rule.settle(g, uint32(j), uint32(step))
+	}
+	clear(g.rule.count)
 }
 
 // fire lets the spikes of neurons of the shard act on the weights.
@@ -90,20 +136,15 @@ func (l *learning[T]) fire(g *group[T], spikes []uint16, step int) {
 		return
 	}
 	for _, i := range spikes {
-		from, to := l.in.Start[i], l.in.Start[i+1]
-		at := l.in.At[from:to]
-		for k, j := range l.in.Source[from:to] {
-			w := &g.w[at[k]]
-			if *w == 0 && l.absent() {
-				continue
-			}
-			change := l.plus * l.pre.read(int(j), step)
-			if l.Form != Additive {
-				change *= T(l.up(float64(*w)))
-			}
-			*w = min(max(*w+change, l.low), l.high)
+		if l.count[i] == undoneSpikes {
+			g.settle(step)
+			break
 		}
-		l.post.spike(int(i), step)
+	}
+	for _, i := range spikes {
+		l.undone[int(i)*undoneSpikes+int(l.count[i])] = uint32(step)
+		l.count[i]++
+		l.post[i] = trace[T]{l.keep*l.postDecay.read(l.post[i], uint32(step)) + 1, uint32(step)}
 	}
 }
 
@@ -182,6 +223,7 @@ func newMove[T kernels.Float](m *Model, projection int) (func(*Network[T], *shar
 	}
 	return func(n *Network[T], s *shard[T]) {
 		s.each(projection, func(g *group[T]) {
+			g.settle(n.step)
 			advance(g.w, noise(m.Seed, moveNoise, projection, (n.step/d.Every-1)*d.Substeps), g.firstMoved)
 		})
 	}, nil
@@ -191,6 +233,7 @@ func newMove[T kernels.Float](m *Model, projection int) (func(*Network[T], *shar
 func scale[T kernels.Float](projection int, c *Scaling) func(*Network[T], *shard[T]) {
 	return func(n *Network[T], s *shard[T]) {
 		s.each(projection, func(g *group[T]) {
+			g.settle(n.step)
 			factor := make([]T, len(s.v))
 			for i := range factor {
 				rate := float64(s.counts[i]-g.counted[i]) / (float64(c.Every) * s.step / 1000)

@@ -104,6 +104,42 @@ func TestScaling(t *testing.T) {
 	}
 }
 
+// Weights are the same if they are read after every step, when nothing is left undone, and if only at the end, with far
+// more postsynaptic spikes than are kept between those of a source.
+func TestUndoneSpikes(t *testing.T) {
+	for form := range LogWeight + 1 {
+		m := &Model{Step: .1, Populations: []Population{{Size: 3, Imposed: []Spike{{3, 0}, {90, 1}, {2500, 0}}},
+			{Size: 4, Neuron: &Neuron{Tau: 20, Threshold: 1, Refractory: 1, Receptors: []Receptor{{Tau: 5}}}}},
+			Projections: []Projection{{To: 1, Delay: 5, Contacts: Bernoulli(kernels.Noise{}, 3, 4, 1, true),
+				Weights: slices.Repeat([]float64{.5}, 12), Plasticity: &Plasticity{TauPre: 30, TauPost: 20, Plus: .01,
+					Minus: .02, Form: form, High: 1, W0: .4, Alpha: 5, Beta: 50}}}}
+		run := func(read int) []float32 {
+			n, err := New[float32](m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spikes := 0
+			n.OnSpikes = func(p, _ int, neurons []uint32) { spikes += p * len(neurons) }
+			for i := range 4 {
+				n.SetInput(1, i, 2+2*float64(i))
+			}
+			for step := 0; step < 3000; step += read {
+				if err := n.Advance(context.Background(), read); err != nil {
+					t.Fatal(err)
+				}
+				n.Weights(0)
+			}
+			if spikes < 4*3*undoneSpikes/2 {
+				t.Fatalf("only %d spikes", spikes)
+			}
+			return n.Weights(0)
+		}
+		if want, got := run(1), run(3000); !slices.Equal(got, want) {
+			t.Errorf("form %d: weights %v, if read after every step %v", form, got, want)
+		}
+	}
+}
+
 // Inhibitory plasticity brings neurons with unlike excitation to the target rate (Vogels et al. 2011), if there are so
 // many inhibitory neurons that a single spike of theirs hardly delays the next one.
 func TestInhibitoryPlasticityKeepsARate(t *testing.T) {

@@ -131,6 +131,7 @@ func (n *Network[T]) eachRow(projection int, of func(*group[T]) []T, f func(w []
 	for k, s := range n.of(p.To) {
 		c := n.rows[projection][k]
 		g := s.groups[c.group]
+		g.settle(n.step)
 		for j, at := range c.at {
 			f(of(g)[g.start[j]:g.start[j+1]], int(at))
 		}
