@@ -489,9 +489,10 @@ func (c *compiler) variable(n *gorgonia.Node, layer *int) (name string, ok bool)
 	} else if i, ok := c.sigmaOf[n]; ok && c.program.Layout.Sharing == kernels.PerSynapse &&
 		c.program.Layout.Parameters == nil {
 		at, name = i, kernels.InputSigma
-	} else if _, ok := n.Op().(*CostWeight); ok {
+	} else if op, ok := n.Op().(*CostWeight); ok {
 		in := operands(n)
-		return kernels.InputFraction, named(in[0], nameFraction) == nil && isOne(in[1]) == nil
+		return kernels.InputFraction, named(in[0], nameFraction) == nil && isOne(in[1]) == nil &&
+			*layer >= 0 && op.Times == c.times(*layer)
 	} else if n.IsVar() && n.IsScalar() {
 		return n.Name(), n.Name() != nameSeed && n.Name() != nameStep && n.Name() != nameFraction
 	}
@@ -504,7 +505,7 @@ func (c *compiler) variable(n *gorgonia.Node, layer *int) (name string, ok bool)
 
 // laws reads the costs in the loss, by layer.
 func (c *compiler) laws(loss *gorgonia.Node) ([]kernels.Law, error) {
-	laws := make([]kernels.Law, len(c.layers))
+	laws, costs := make([]kernels.Law, len(c.layers)), make([][]*TotalCost, len(c.layers))
 	likelihoods := 0
 	for _, term := range c.terms(loss) {
 		switch op := term.Op().(type) {
@@ -524,6 +525,9 @@ func (c *compiler) laws(loss *gorgonia.Node) ([]kernels.Law, error) {
 				return nil, fmt.Errorf("cost %s: it reads neither mu nor sigma of a layer", op.Name)
 			}
 			laws[layer].Costs = append(laws[layer].Costs, kernels.Cost{Name: op.Name, Formula: f})
+			if costs[layer] = append(costs[layer], op); op.Times != 1 {
+				c.program.CostPer = kernels.CostPerPosition
+			}
 		default:
 			return nil, fmt.Errorf("the loss has a term it does not know: %v", term)
 		}
@@ -531,8 +535,19 @@ func (c *compiler) laws(loss *gorgonia.Node) ([]kernels.Law, error) {
 	if likelihoods != 1 {
 		return nil, fmt.Errorf("the loss contains the likelihood %d times, want once", likelihoods)
 	}
+	for i, all := range costs {
+		for _, op := range all {
+			if want := c.times(i); op.Times != want {
+				return nil, fmt.Errorf("cost %s: synapses of layer %d pay %d times: want %d with costs per %v", op.Name, i,
+					op.Times, want, c.program.CostPer)
+			}
+		}
+	}
 	return laws, nil
 }
+
+// times is how often each synapse of a layer pays.
+func (c *compiler) times(layer int) int { return c.program.CostPer.Times(c.layers[layer].window) }
 
 // lower turns nodes of layer *layer into a formula.
 func (c *compiler) lower(nodes gorgonia.Nodes, layer *int) (kernels.Formula, error) {

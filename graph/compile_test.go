@@ -106,7 +106,7 @@ func (h *hand) cost(t *testing.T, text string, i int, loss, fraction *gorgonia.N
 	l := mustLaw(text)
 	inputs := map[string]*gorgonia.Node{"mu": h.mu[i], "sigma": h.sigma[i]}
 	maps.Copy(inputs, h.Numbers)
-	return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost(l.Name, must(t)(l.Apply(inputs)), fraction))))
+	return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost(l.Name, 1, must(t)(l.Apply(inputs)), fraction))))
 }
 
 func must(t *testing.T) func(n *gorgonia.Node, err error) *gorgonia.Node {
@@ -246,12 +246,12 @@ func TestCompileRefuses(t *testing.T) {
 		}, `does not know|is not one that it knows`},
 		{"a cost with an unknown operation", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))
-			return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost("sine", must(t)(gorgonia.Sin(h.mu[0])), h.Fraction))))
+			return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost("sine", 1, must(t)(gorgonia.Sin(h.mu[0])), h.Fraction))))
 		}, `operation "sin" of node`},
 		{"a cost of two layers", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.layer(t, h.x, 7), 7), h.y))
 			both := must(t)(gorgonia.HadamardProd(h.mu[0], h.sigma[1]))
-			return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost("both", both, h.Fraction))))
+			return must(t)(gorgonia.Add(loss, must(t)(ApplyTotalCost("both", 1, both, h.Fraction))))
 		}, `neither a variable of a synapse nor a number|operation "Sigma`},
 		{"a scaled loss", func(t *testing.T, h *hand) *gorgonia.Node {
 			loss := must(t)(ApplyCrossEntropy(h.layer(t, h.x, 3), h.y))

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"quantal/kernels"
@@ -46,7 +47,7 @@ func networks(t *testing.T) []Spec {
 		for j := range 2 {
 			sharing := kernels.Sharing((2*i + j) % 5)
 			all = append(all, Spec{Sizes: []int{in.Units(), 3}, Batch: 1 + 2*j, Network: n, Input: in, Sharing: sharing,
-				Likelihood: kernels.Likelihood((i + j) % 2), Costs: PaperCosts(sharing)})
+				Likelihood: kernels.Likelihood((i + j) % 2), Costs: PaperCosts(sharing), CostPer: kernels.CostPer(j)})
 		}
 	}
 	return all
@@ -70,6 +71,75 @@ func TestNetworksAgainstStockOperations(t *testing.T) {
 		})
 	}
 	t.Logf("worst error %.3g", worst)
+}
+
+// With costs per position a synapse of a convolution pays at each of them: the gradients are those of stock operations
+// and of finite differences, a count per synapse is noticed, and the program says how often a layer pays.
+func TestCostPerPosition(t *testing.T) {
+	n, err := ParseNetwork("conv 2 2x2 tanh, conv 2 2x2 pad 1 tanh, dense")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := Input{kernels.Picture{Height: 3, Width: 3, Channels: 1}, kernels.ByPlane}
+	for sharing := kernels.PerSynapse; sharing <= kernels.NoNoise; sharing++ {
+		spec := Spec{Sizes: []int{9, 2}, Batch: 2, Network: n, Input: in, Sharing: sharing, Costs: PaperCosts(sharing),
+			CostPer: kernels.CostPerPosition}
+		t.Run(spec.title(2), func(t *testing.T) {
+			p := newProblem(t, spec, 2)
+			got := p.fused(t, tensor.Float64)
+			if e, where := distance(got, p.stock(t, noFault)); !(e <= stockTolerance) {
+				t.Errorf("error %.3g at %s, want at most %g", e, where, stockTolerance)
+			}
+			if e, where := distance(got, p.finite(t)); !(e <= finiteTolerance) {
+				t.Errorf("finite differences: error %.3g at %s, want at most %g", e, where, finiteTolerance)
+			}
+			once := *p
+			once.spec.CostPer = kernels.CostPerSynapse
+			if e, _ := distance(got, once.stock(t, noFault)); e < 10*finiteTolerance {
+				t.Errorf("costs per synapse go unnoticed: error %.3g", e)
+			}
+			program, err := CompileSpec(spec, kernels.DefaultAdam())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for layer, want := range []int{4, 9, 1} {
+				if got := program.Times(layer); got != want {
+					t.Errorf("layer %d pays %d times, want %d", layer, got, want)
+				}
+			}
+			if !strings.Contains(program.String(), ", costs per position, ") {
+				t.Errorf("the listing does not say it: %v", program)
+			}
+		})
+	}
+	for _, change := range []func(op gorgonia.Op){
+		func(op gorgonia.Op) {
+			if cost, ok := op.(*TotalCost); ok && cost.Times == 9 {
+				cost.Times = 1
+			}
+		},
+		func(op gorgonia.Op) {
+			if weight, ok := op.(*CostWeight); ok && weight.Times == 9 {
+				weight.Times = 4
+			}
+		},
+	} {
+		m, err := Build(Spec{Sizes: []int{9, 2}, Batch: 2, Network: n, Input: in, Costs: PaperCosts(0),
+			CostPer: kernels.CostPerPosition}, tensor.Float64)
+		if err == nil {
+			err = m.Grad()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range m.Graph.AllNodes() {
+			change(n.Op())
+		}
+		if _, err := Compile(m.Graph, m.Loss, kernels.DefaultAdam()); err == nil ||
+			!strings.Contains(err.Error(), "layer 1") {
+			t.Errorf("a layer that pays otherwise: %v", err)
+		}
+	}
 }
 
 // What is a chain of dense layers compiles to the same program in either form.

@@ -23,6 +23,7 @@ type Spec struct {
 	Input      Input              // of a Network
 	Sharing    kernels.Sharing
 	Draw       kernels.Draw
+	CostPer    kernels.CostPer
 	Likelihood kernels.Likelihood
 	Costs      []Law    // what each synapse pays; the objective has their sum
 	Synapse    *Synapse // nil for synapses that learn mu and phi
@@ -55,8 +56,9 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 		Synapse     *Synapse           `json:"synapse,omitempty"`
 		Draw        kernels.Draw       `json:"draw,omitempty"`
 		Network     *networkText       `json:"network,omitempty"`
+		CostPer     kernels.CostPer    `json:"cost_per,omitempty"`
 	}{s.Sizes, s.Batch, s.Activation, s.Sharing, s.Likelihood, magnitude, reliability, costs, s.Synapse, s.Draw,
-		s.text()})
+		s.text(), s.CostPer})
 }
 
 // networkText is a Network in checkpoints.
@@ -66,6 +68,23 @@ type networkText struct {
 	Width    int    `json:"width"`
 	Channels int    `json:"channels"`
 	Pixels   bool   `json:"pixels,omitempty"` // the channels of a position are neighbours in the input
+}
+
+// InputOf is what a Network reads whose Spec a checkpoint has in the form of MarshalJSON.
+func InputOf(spec string) (Input, error) {
+	var s struct{ Network *networkText }
+	if err := json.Unmarshal([]byte(spec), &s); err != nil {
+		return Input{}, fmt.Errorf("graph: the structure of the network: %w", err)
+	}
+	n := s.Network
+	if n == nil {
+		return Input{}, errors.New("graph: the structure of the network does not say what it reads")
+	}
+	in := Input{kernels.Picture{Height: n.Height, Width: n.Width, Channels: n.Channels}, kernels.ByPlane}
+	if n.Pixels {
+		in.Arrangement = kernels.ByPixel
+	}
+	return in, nil
 }
 
 func (s Spec) text() *networkText {
@@ -155,6 +174,14 @@ func (s Spec) checkCosts() error {
 			strings.Join(s.Synapse.Quantities(), ", "), s.Sharing)
 	}
 	return nil
+}
+
+// times is how often each synapse of a layer pays.
+func (s Spec) times(layer Shaped) int {
+	if layer.Kind != Conv {
+		return 1
+	}
+	return s.CostPer.Times(&layer.Window)
 }
 
 // shapes says what each layer is.
@@ -314,7 +341,7 @@ func Build(s Spec, dt tensor.Dtype) (*Model, error) {
 			if y, err = n.activate(y); err != nil {
 				return nil, err
 			}
-			costs, err := m.costs(i, layer, quantities, sigma)
+			costs, err := m.costs(i, n, quantities, sigma)
 			if err != nil {
 				return nil, err
 			}
@@ -384,14 +411,14 @@ func (m *Model) means(i int, layer kernels.Layer, dt tensor.Dtype) (quantities m
 }
 
 // costs returns the terms that the synapses of layer i pay.
-func (m *Model) costs(i int, layer kernels.Layer, quantities map[string]*gorgonia.Node,
+func (m *Model) costs(i int, of Shaped, quantities map[string]*gorgonia.Node,
 	sigma *gorgonia.Node) (terms gorgonia.Nodes, err error) {
 	inputs := maps.Clone(quantities)
 	maps.Copy(inputs, m.Numbers)
 	for _, c := range m.Spec.Costs {
 		if inputs[kernels.InputSigma] == nil && c.Formula.Reads(kernels.InputSigma) {
 			if inputs[kernels.InputSigma] = sigma; m.Spec.Sharing != kernels.PerSynapse {
-				if inputs[kernels.InputSigma], err = ApplySpread(i, layer, m.Spec.Sharing, sigma); err != nil {
+				if inputs[kernels.InputSigma], err = ApplySpread(i, of.Layer, m.Spec.Sharing, sigma); err != nil {
 					return nil, err
 				}
 			}
@@ -400,7 +427,7 @@ func (m *Model) costs(i int, layer kernels.Layer, quantities map[string]*gorgoni
 		if err != nil {
 			return nil, fmt.Errorf("graph: cost %s: %w", c.Name, err)
 		}
-		term, err := ApplyTotalCost(c.Name, cost, m.Fraction)
+		term, err := ApplyTotalCost(c.Name, m.Spec.times(of), cost, m.Fraction)
 		if err != nil {
 			return nil, err
 		}

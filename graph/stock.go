@@ -159,9 +159,13 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 			y = affine(y, w, b)
 		}
 		outputs = append(outputs, s.activate(n.Activation, y))
+		paid := fraction // in all uses of a synapse
+		if spec.CostPer == kernels.CostPerPosition && n.Kind == Conv {
+			paid *= float64(n.Output.Height * n.Output.Width)
+		}
 		for _, c := range spec.Costs {
-			terms = append(terms, s.times(s.sum(s.cost(c.Formula, m, l.Mu, sigma)), fraction),
-				s.times(s.sum(s.cost(c.Formula, m, l.MuBias, sigmaBias)), fraction))
+			terms = append(terms, s.times(s.sum(s.cost(c.Formula, m, l.Mu, sigma)), paid),
+				s.times(s.sum(s.cost(c.Formula, m, l.MuBias, sigmaBias)), paid))
 		}
 		model.Layers = append(model.Layers, l)
 	}

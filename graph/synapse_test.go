@@ -225,6 +225,7 @@ func TestSynapseRefusals(t *testing.T) {
 			kernels.Backward{}, kernels.SumGradient{}}, Activations: []kernels.Activation{kernels.Tanh, kernels.Linear},
 		Operations: kernels.Ops(), Sharings: []kernels.Sharing{kernels.PerSynapse},
 		Draws:       []kernels.Draw{kernels.PerMinibatch},
+		CostPers:    []kernels.CostPer{kernels.CostPerSynapse},
 		Likelihoods: []kernels.Likelihood{kernels.Categorical}}).Check(p, make([]kernels.Member, 1), nil); err == nil ||
 		!strings.Contains(err.Error(), "synapses learn n_raw, p_raw, q, and its rule") {
 		t.Errorf("a rule that measures: %v", err)

@@ -287,7 +287,7 @@ type NamedValue struct {
 }
 
 // Costs evaluates the terms of the objective of the whole data set for one network, without any factor B/N, biases
-// included. Terms of one name are summed; their order is that of the first layer.
+// included, and each synapse as often as it pays. Terms of one name are summed; their order is that of the first layer.
 func (p *Program) Costs(s *State, m Member) []NamedValue {
 	var values []NamedValue
 	for _, g := range p.Gradients() {
@@ -297,7 +297,7 @@ func (p *Program) Costs(s *State, m Member) []NamedValue {
 				i = len(values)
 				values = append(values, NamedValue{Name: c.Name})
 			}
-			values[i].Value += c.sum(p.Layout, g.Layer, s, m)
+			values[i].Value += float64(p.CostPer.Times(g.Window)) * c.sum(p.Layout, g.Layer, s, m)
 		}
 	}
 	return values

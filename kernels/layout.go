@@ -165,7 +165,7 @@ func (l Layout) PhiLen(i int) int {
 // Group is a set of synapses with one sigma.
 type Group struct {
 	Layer    int // the first that belongs to it
-	Synapses int
+	Synapses float64
 }
 
 // Groups returns the groups that share a phi, in the order of phi; nil when sigma is per synapse or there is none.
@@ -175,13 +175,13 @@ func (l Layout) Groups() []Group {
 		switch l.Sharing {
 		case PerNeuron:
 			for range layer.Out {
-				groups = append(groups, Group{Layer: i, Synapses: layer.Columns()})
+				groups = append(groups, Group{Layer: i, Synapses: float64(layer.Columns())})
 			}
 		case PerLayer:
-			groups = append(groups, Group{Layer: i, Synapses: layer.Synapses()})
+			groups = append(groups, Group{Layer: i, Synapses: float64(layer.Synapses())})
 		case PerNetwork:
 			if i == 0 {
-				groups = append(groups, Group{Synapses: l.Synapses()})
+				groups = append(groups, Group{Synapses: float64(l.Synapses())})
 			}
 		}
 	}

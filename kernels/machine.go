@@ -17,6 +17,7 @@ type Capabilities struct {
 	Likelihoods  []Likelihood
 	Sharings     []Sharing
 	Draws        []Draw
+	CostPers     []CostPer
 	Operations   []Op // in formulas of costs; those of the standard form need none
 }
 
@@ -60,7 +61,7 @@ func (c Capabilities) knows(p *Program) error {
 		}
 	}
 	all := []error{known("sharing", c.Sharings, p.Layout.Sharing), known("draw per", c.Draws, p.Draw),
-		known("likelihood", c.Likelihoods, p.Likelihood)}
+		known("costs per", c.CostPers, p.CostPer), known("likelihood", c.Likelihoods, p.Likelihood)}
 	for _, instruction := range p.Instructions {
 		if !has(c.Instructions, instruction) {
 			return fmt.Errorf("no kernel for the instruction %v, only for %s", instruction, types(c.Instructions))

@@ -133,6 +133,7 @@ type Program struct {
 	Layout       Layout
 	Batch        int
 	Draw         Draw // of every Sample
+	CostPer      CostPer
 	Likelihood   Likelihood
 	Widths       []int // of the buffers; 0 is the input
 	Rows         []int // of the buffers, for each example; nil if all have one
@@ -205,6 +206,9 @@ func (p *Program) String() string {
 	fmt.Fprintf(&b, "%v, batch %d, sigma per %v, ", p.Rule, p.Batch, p.Layout.Sharing)
 	if p.Draw != PerMinibatch {
 		fmt.Fprintf(&b, "a draw per %v, ", p.Draw)
+	}
+	if p.CostPer != CostPerSynapse {
+		fmt.Fprintf(&b, "costs per %v, ", p.CostPer)
 	}
 	fmt.Fprint(&b, "layers")
 	for _, l := range p.Layout.Layers {

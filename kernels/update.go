@@ -33,11 +33,12 @@ func NewSlopes[T Float](l Law, m Member, fraction float64) Slopes[T] {
 	return Slopes[T]{Magnitude: T(magnitude), Formula: &f}
 }
 
-// NewLayerSlopes returns the slopes of all layers of a program, in their order.
+// NewLayerSlopes returns the slopes of all layers of a program, in their order, times how often their synapses pay.
 func NewLayerSlopes[T Float](p *Program, m Member, fraction float64) []Slopes[T] {
 	var slopes []Slopes[T]
 	for _, g := range p.Gradients() {
-		slopes = append(slopes, NewSlopes[T](g.Law, m.Layer(g.Layer), fraction))
+		times := float64(p.CostPer.Times(g.Window))
+		slopes = append(slopes, NewSlopes[T](g.Law, m.Layer(g.Layer), fraction*times))
 	}
 	return slopes
 }
@@ -146,7 +147,7 @@ func SigmaGradient[T Float](dw, xi []T) float64 {
 // cost, given the sum of dW xi:
 //
 //	dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi
-func (u Slopes[T]) SharedGradient(phi T, sum float64, synapses int) T {
+func (u Slopes[T]) SharedGradient(phi T, sum, synapses float64) T {
 	sigma, derivative := Softplus(phi)
 	return (T(sum) - u.Reliability*T(synapses)*InversePower(sigma, u.Rho)) * derivative
 }

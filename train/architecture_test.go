@@ -1,6 +1,8 @@
 package train
 
 import (
+	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"quantal/graph"
 	"quantal/kernels"
 	"quantal/mnist"
+	"quantal/results/store"
 )
 
 // A chain of dense layers by its name is the network of hidden and activation; another network sets hidden, and both
@@ -47,6 +50,56 @@ func TestNetworkSetting(t *testing.T) {
 	}
 	if err := c.Set("network", "none"); err != nil || c.Check() != nil || c.Spec(graph.Row(3), 2).Network != nil {
 		t.Errorf("none: %v, %v", err, c.Check())
+	}
+}
+
+// Costs per position need a convolution. Terms of a checkpoint are those of the objective, by its own structure.
+func TestCostPerSetting(t *testing.T) {
+	c, err := Preset("quick")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Set("cost-per", "position"); err != nil {
+		t.Fatal(err)
+	}
+	for _, network := range []string{"none", "dense 3 as a, dense 3, add a, dense"} {
+		if err := c.Set("network", network); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), "cost-per position: want a network with a conv") {
+			t.Errorf("%s: %v", network, err)
+		}
+	}
+	if err := c.Set("network", "conv 2 2x2 relu, dense"); err != nil || c.Check() != nil {
+		t.Fatal(err, c.Check())
+	}
+	in := graph.Input{Picture: kernels.Picture{Height: 3, Width: 4, Channels: 1}, Arrangement: kernels.ByPlane}
+	spec := c.Spec(in, 3)
+	structure, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkpoint := &store.Checkpoint{Graph: string(structure), Layout: spec.Layout(), State: c.InitialState(spec.Layout())}
+	terms, err := c.Terms(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, layout := map[string]float64{}, checkpoint.Layout
+	for n := range layout.Rows() {
+		times := []float64{6, 1}[n.Layer]
+		for _, mu := range checkpoint.State.Mu[n.First:][:n.Columns()] {
+			want["magnitude"] += c.Lambda * times * math.Abs(float64(mu))
+			want["reliability"] += c.C * times * math.Pow(c.SigmaInit, -2)
+		}
+	}
+	for name, w := range want {
+		if got := terms.Of(name); !(math.Abs(got-w) <= 1e-5*w) {
+			t.Errorf("%s: %g, want %g", name, got, w)
+		}
+	}
+	c.CostPer = kernels.CostPerSynapse
+	if terms, err := c.Terms(checkpoint); terms != nil || err != nil {
+		t.Errorf("the paper's costs, once: %v, %v", terms, err)
 	}
 }
 

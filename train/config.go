@@ -44,6 +44,7 @@ type Config struct {
 	Schedule         kernels.Shape
 	WeightDecay      float64
 	Costs            Costs
+	CostPer          kernels.CostPer // how often a synapse of a convolution pays
 	Numbers          Numbers
 	Seed             store.Seed
 	Draws            int // 0 for none
@@ -156,7 +157,7 @@ func (c Config) Spec(in graph.Input, outputs int) graph.Spec {
 	if c.Regression() {
 		s.Likelihood = kernels.Gaussian
 	}
-	s.Sharing, s.Draw = c.sharing(), c.Draw
+	s.Sharing, s.Draw, s.CostPer = c.sharing(), c.Draw, c.CostPer
 	s.Costs = c.costs(s.Sharing)
 	s.Synapse = c.kind()
 	return s

@@ -206,18 +206,26 @@ func (c Config) Price() (*synapse.Price, error) {
 	return synapse.NewPrice(c.Member().Number, slopes...)
 }
 
-// Terms are what the synapses of a network pay by their costs, unless those are the paper's.
-func (c Config) Terms(l kernels.Layout, s *kernels.State) (store.Terms, error) {
-	if len(c.Costs) == 0 {
+// Terms are what the synapses of a network pay by their costs, unless those are the paper's and paid once.
+func (c Config) Terms(of *store.Checkpoint) (store.Terms, error) {
+	layers, in := of.Layout.Layers, graph.Row(1)
+	switch {
+	case c.CostPer != kernels.CostPerSynapse:
+		var err error
+		if in, err = graph.InputOf(of.Graph); err != nil {
+			return nil, err
+		}
+	case len(c.Costs) == 0:
 		return nil, nil
+	default: // costs do not depend on what layers read
+		c.Network, c.Hidden = "", slices.Repeat([]int{1}, len(layers)-1)
 	}
-	c.Network, c.Hidden = "", slices.Repeat([]int{1}, len(l.Layers)-1) // costs do not depend on what layers read
-	p, err := graph.CompileSpec(c.Spec(graph.Row(1), 1), kernels.SGD{})
+	p, err := graph.CompileSpec(c.Spec(in, layers[len(layers)-1].Out), kernels.SGD{})
 	if err != nil {
 		return nil, err
 	}
-	p.Layout.Layers = l.Layers
-	return costsOf(p, s, c), nil
+	p.Layout.Layers = layers
+	return costsOf(p, of.State, c), nil
 }
 
 // costsOf are the terms of the objective of a network besides the likelihood.

@@ -98,6 +98,10 @@ func (c *Config) Settings() setting.List {
 		{Name: "cost", Value: &c.Costs, Check: c.checkCosts, Before: paperCosts, Axis: "'c*sigma^-2, c*exp(-sigma)'",
 			Varied: true, Several: ";", Help: "a term that each synapse pays, `FORMULA`, name = formula or a law of quantal " +
 				"cost --list, in place of the paper's; several times for several terms: see quantal cost --help"},
+		{Name: "cost-per", Value: &c.CostPer, OneOf: texts(kernels.CostPers()), Before: kernels.CostPerSynapse.String(),
+			Check: c.checkCostPer, Axis: strings.Join(texts(kernels.CostPers()), ","), Help: "how often a synapse of a " +
+				"convolution pays: once, synapse, or at each position where its filter is applied (biology does not share " +
+				"weights: it would have a synapse at each)"},
 		{Name: "set", Value: &c.Numbers, Check: c.checkNumbers, Before: "none", Own: true, Varied: true, Several: ",",
 			Help: "a number that costs read, `NAME=VALUE`; --vary NAME=VALUES varies it"},
 		{Name: "synapse", Value: &c.Synapse, OneOf: synapse.KindNames(), Check: c.checkSynapse, Before: gaussian,
@@ -145,6 +149,15 @@ func (c *Config) checkRho() error {
 		return fmt.Errorf("rho is missing: want a number or fraction above 0, or the name of a mechanism")
 	}
 	return c.checkLayers("rho", c.Rho.String(), c.Rho.layers(), math.IsNaN(float64(c.Rho.Value())))
+}
+
+func (c *Config) checkCostPer() error {
+	n, _ := graph.ParseNetwork(c.Network)
+	shared := slices.ContainsFunc(n, func(n graph.Node) bool { return n.Kind == graph.Conv })
+	if c.CostPer == kernels.CostPerPosition && !shared {
+		return fmt.Errorf("cost-per %v: want a network with a convolution: other synapses are used once", c.CostPer)
+	}
+	return nil
 }
 
 func (c *Config) checkPatience() error {

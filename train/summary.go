@@ -186,7 +186,7 @@ func (r *Run) outcome(n Config, c *store.Checkpoint, test kernels.Score) store.O
 		o.ObjectiveMagnitude, o.ObjectiveReliability, o.ObjectiveCosts = math.NaN(), math.NaN(), costs
 	}
 	if rhos := n.powers(r.Program); len(rhos) > 0 {
-		o.ReliabilityCost = c.ReliabilityCost(rhos...)
+		o.ReliabilityCost = c.ReliabilityCost(r.Program.Times, rhos...)
 	}
 	return o
 }

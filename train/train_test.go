@@ -225,7 +225,7 @@ func TestObjectiveOfLaws(t *testing.T) {
 			!math.IsNaN(o.ObjectiveMagnitude+o.ObjectiveReliability) {
 			t.Errorf("%s: objective %v of %v, want %v", noise, o.Objective, o.ObjectiveCosts, sum)
 		}
-		again, err := c.Terms(checkpoint.Layout, checkpoint.State)
+		again, err := c.Terms(checkpoint)
 		if err != nil {
 			t.Fatal(err)
 		}

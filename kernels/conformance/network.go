@@ -96,11 +96,13 @@ type Design struct {
 	Net        graph.Network
 	Input      graph.Input // of Net
 	Draw       kernels.Draw
+	CostPer    kernels.CostPer
 }
 
 func (d Design) String() string {
 	if d.Net != nil {
-		return fmt.Sprintf("%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Net, d.Sharing, d.Likelihood, d.Batch, d.Rho, max(1, d.Members))
+		return fmt.Sprintf("%v/%v/%v/B=%d/rho=%.3g/M=%d/costs per %v", d.Net, d.Sharing, d.Likelihood, d.Batch, d.Rho,
+			max(1, d.Members), d.CostPer)
 	}
 	s := fmt.Sprintf("%v/%v/%v/%v/B=%d/rho=%.3g/M=%d", d.Sizes, d.Sharing, d.Likelihood, d.Activation, d.Batch, d.Rho,
 		max(1, d.Members))
@@ -179,6 +181,7 @@ func (d Design) Network(t testing.TB) *Network {
 	n := &Network{standard: d.Laws == nil, Spec: graph.Spec{
 		Sizes: d.Sizes, Batch: d.Batch, Activation: d.Activation, Sharing: d.Sharing, Likelihood: d.Likelihood,
 		Costs: d.costs(t), Network: d.Net, Input: d.Input, Draw: d.Draw,
+		CostPer: d.CostPer,
 	}}
 	if d.Quantal {
 		n.Synapse = quantal(t)

@@ -444,6 +444,22 @@ func (r *Reference) backpropagate(e int32, w [][][]float64, own [][]float64, dw,
 // fraction is B/N.
 func (r *Reference) fraction() float64 { return float64(r.n.Batch) / float64(r.n.Data.N) }
 
+// paid is how often a synapse of a layer pays.
+func (r *Reference) paid(layer int) float64 {
+	if r.n.CostPer == kernels.CostPerSynapse || r.flaw == "costs per synapse" {
+		return 1
+	}
+	for _, s := range r.shaped {
+		if s.Layer.Out > 0 {
+			if layer == 0 {
+				return float64(s.Output.Positions())
+			}
+			layer--
+		}
+	}
+	return 1
+}
+
 // train makes a step of Adam.
 func (r *Reference) train(step int) {
 	dw, dsigma := r.gradients(kernels.Noise{Stream: kernels.StreamTrain, Step: uint32(step)})
@@ -477,7 +493,7 @@ func (r *Reference) train(step int) {
 		return
 	}
 	r.each(dw, func(l, row, k int, g float64) {
-		m, mu := r.at(l), &r.mu[l][row][k]
+		m, mu, fraction := r.at(l), &r.mu[l][row][k], fraction*r.paid(l)
 		lr := m.LearningRate * r.scheduled(step)
 		decay := (1 - r.stored(1-lr*m.WeightDecay)) * *mu
 		switch r.flaw {
@@ -623,7 +639,7 @@ func (r *Reference) fluctuate(rule kernels.Langevin, step int) {
 		if rule.Decay != 0 && r.flaw != "steps of constant size" {
 			eps *= math.Pow(1+float64(step)/rule.Delay, -rule.Decay)
 		}
-		scale, prior, amplitude := 1/r.fraction(), m.Lambda, math.Sqrt(2*eps*m.Temperature)
+		scale, prior, amplitude := 1/r.fraction(), m.Lambda*r.paid(l), math.Sqrt(2*eps*m.Temperature)
 		switch r.flaw {
 		case "N/B missing":
 			scale = 1
@@ -637,7 +653,7 @@ func (r *Reference) fluctuate(rule kernels.Langevin, step int) {
 		gradient := scale*g + prior*math.Copysign(1, *mu)
 		if !r.n.standard {
 			slope, _ := r.slopes(l, r.round(*mu, *mu), r.sigma(l, row, k))
-			gradient = scale*g + r.round(slope, 4*slope)
+			gradient = scale*g + r.paid(l)*r.round(slope, 4*slope)
 		}
 		if m.Uncorrected {
 			gradient = 0

@@ -63,6 +63,8 @@ func refusals(t *testing.T, m Machine) {
 			"no kernel for the likelihood Likelihood(9)"},
 		{"an unknown likelihood", n, func(p *kernels.Program) { p.Likelihood = 9 },
 			"no kernel for the likelihood Likelihood(9)"},
+		{"costs of an unknown kind", n, func(p *kernels.Program) { p.CostPer = 9 },
+			"no kernel for the costs per CostPer(9), only for"},
 		{"an unknown sharing", n, func(p *kernels.Program) { p.Layout.Sharing = 9 }, "no kernel for the sharing Sharing(9)"},
 		{"an unknown operation in a cost", n, each(func(i *kernels.Update) { i.Law = unknownLaw() }),
 			"no kernel for the operation Op(99) in the costs strange"},

@@ -42,6 +42,7 @@ func Test(t *testing.T, machines ...Machine) {
 		{"NoiseOfExamples", noiseOfExamples},
 		{"SingularLaw", eachMachine(singularLaw)},
 		{"PicturesAgainstFloat64", picturesAgainstFloat64},
+		{"CostsPerPosition", costsPerPosition},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},
 		{"LangevinAgainstFloat64", langevinAgainstFloat64},

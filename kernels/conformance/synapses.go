@@ -51,7 +51,7 @@ func (r *Reference) trainQuantal(step int, dw, dsigma [][][]float64, fraction, t
 			for _, c := range r.n.Costs {
 				sum += kernels.Eval(c.Formula, r.quantities(c, member, theta, mu, sigma)...)[0]
 			}
-			return g*mu + dsigma[l][row][k]*sigma + fraction*times*sum
+			return g*mu + dsigma[l][row][k]*sigma + fraction*r.paid(l)*times*sum
 		}
 		lr := member.LearningRate * r.scheduled(step)
 		for i := range theta {

@@ -468,7 +468,7 @@ func (k *worker) divergence(p *pass, layer int) (d *kernels.Divergence) {
 
 // updateShared moves the shared phis. The layer of a divergence is that of the first that is no longer finite.
 func (k *worker) updateShared() task {
-	groups, gradient := k.program.Layout.Groups(), make([]float32, 1)
+	groups, gradient := k.program.Groups(), make([]float32, 1)
 	var rule kernels.TrainingStep[float32]
 	return func(p *pass) (d *kernels.Divergence) {
 		if k.program.Layout.Sharing == kernels.PerNetwork {

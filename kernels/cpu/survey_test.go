@@ -18,6 +18,9 @@ func TestSurvey(t *testing.T) {
 			Laws: []string{"reliability = c*exp(-k*sigma)", "both = lambda*abs(mu)/(1+sigma)", "length = 2*mu^2"}},
 		conformance.Design{Sizes: []int{20, 7, 3}, Batch: 3, Activation: kernels.ReLU, Quantal: true,
 			Laws: []string{"vesicles = c*n*p", "size = lambda*abs(q)"}})
+	picture := conformance.Pictures(t)[0]
+	picture.CostPer = kernels.CostPerPosition
+	designs = append(designs, picture)
 	for _, set := range cpu.KernelSets() {
 		t.Setenv(cpu.KernelVariable, set)
 		for _, d := range designs {

@@ -45,6 +45,7 @@ var capabilities = kernels.Capabilities{
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
 	Draws:      []kernels.Draw{kernels.PerMinibatch, kernels.PerExample},
+	CostPers:   kernels.CostPers(),
 	Operations: kernels.Ops(),
 }
 

@@ -52,6 +52,7 @@ var capabilities = kernels.Capabilities{
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
 	Draws:      []kernels.Draw{kernels.PerMinibatch},
+	CostPers:   []kernels.CostPer{kernels.CostPerSynapse},
 	Operations: kernels.Ops(),
 }
 

@@ -270,14 +270,16 @@ func TestSigmaMeasures(t *testing.T) {
 	near("sigma_rms", c.SigmaRMS(), math.Sqrt((3*0.25+0.0625)/4))
 	near("sigma_rms of layer 0", c.SigmaRMSLayers()[0], 0.5)
 	near("sigma_rms of layer 1", c.SigmaRMSLayers()[1], 0.25)
-	near("cost, rho 2", c.ReliabilityCost(2), (3*4+16)/2.)
-	near("cost, rho 1/2", c.ReliabilityCost(0.5), 2*(3*math.Sqrt2+2))
-	near("cost, entropic", c.ReliabilityCost(0), 3*math.Log(2)+math.Log(4))
+	once := func(int) int { return 1 }
+	near("cost, rho 2", c.ReliabilityCost(once, 2), (3*4+16)/2.)
+	near("cost, rho 2, layer 0 paid 3 times", c.ReliabilityCost(func(l int) int { return 3 - 2*l }, 2), (3*3*4+16)/2.)
+	near("cost, rho 1/2", c.ReliabilityCost(once, 0.5), 2*(3*math.Sqrt2+2))
+	near("cost, entropic", c.ReliabilityCost(once, 0), 3*math.Log(2)+math.Log(4))
 	if c.Weights() != 4 || c.Synapses() != 6 {
 		t.Errorf("%d weights, %d synapses", c.Weights(), c.Synapses())
 	}
 	quiet := filled(layoutOf(kernels.NoNoise, 3, 2), 0, normal(1))
-	if quiet.SigmaRMS() != 0 || quiet.ReliabilityCost(2) != 0 || !slices.Equal(quiet.Sigmas(0), make([]float32, 6)) {
+	if quiet.SigmaRMS() != 0 || quiet.ReliabilityCost(once, 2) != 0 || !slices.Equal(quiet.Sigmas(0), make([]float32, 6)) {
 		t.Error("without noise sigma and its cost are not 0")
 	}
 }

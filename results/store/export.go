@@ -202,16 +202,17 @@ func (c *Checkpoint) sumOfSquares(layer int) float64 {
 
 // ReliabilityCost is (1/rho) sum_i sigma_i^(-rho) over all weights, biases not included, whether they share a sigma or
 // not: EES Eq. 4 with c = s^rho / rho (EES Eq. 51) and s = 1. For the entropic cost it is -sum_i log sigma_i.
-// Without noise it is 0. There is one rho, or one for each layer.
-func (c *Checkpoint) ReliabilityCost(rhos ...synapse.Power) float64 {
+// Without noise it is 0. Each synapse counts as often as those of its layer pay. There is one rho, or one for each
+// layer.
+func (c *Checkpoint) ReliabilityCost(times func(layer int) int, rhos ...synapse.Power) float64 {
 	if c.Layout.Sharing == kernels.NoNoise {
 		return 0
 	}
 	sum := 0.0
 	for i := range c.Layout.Layers {
-		rho := rhos[min(i, len(rhos)-1)]
+		rho, paid := rhos[min(i, len(rhos)-1)], float64(times(i))
 		for _, sigma := range c.Sigmas(i) {
-			sum += rho.ScaledCost(float64(sigma))
+			sum += paid * rho.ScaledCost(float64(sigma))
 		}
 	}
 	return sum

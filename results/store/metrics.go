@@ -46,7 +46,7 @@ type Epoch struct {
 	ValidationR2Sampled *float64 `json:"validation_r2_sampled,omitempty"` // r2_sampled of the held-out examples
 
 	SigmaRMS        float64   `json:"sigma_rms"`        // root mean square of sigma over weights, biases not included
-	ReliabilityCost float64   `json:"reliability_cost"` // (1/rho) sum sigma^-rho over weights, biases not included
+	ReliabilityCost float64   `json:"reliability_cost"` // (1/rho) sum sigma^-rho over weights, as often as they pay
 	SigmaRMSLayers  []float64 `json:"sigma_rms_layers"` // sigma_rms of each layer
 	// SigmaQuantiles are those at SigmaLevels of the weights of each layer, to 0.2 %; absent if they share a sigma.
 	SigmaQuantiles [][]float64 `json:"sigma_quantiles_layers,omitempty"`

@@ -82,7 +82,8 @@ type Outcome struct {
 
 	SigmaRMS       float64   `json:"sigma_rms"`        // root mean square of sigma over weights, biases not included
 	SigmaRMSLayers []float64 `json:"sigma_rms_layers"` // sigma_rms of each layer
-	// (1/rho) sum sigma^-rho over weights, biases not included; NaN under costs without one power of sigma
+	// (1/rho) sum sigma^-rho over weights, biases not included, each as often as it pays; NaN under costs without one
+	// power of sigma
 	ReliabilityCost float64 `json:"reliability_cost"`
 
 	Objective            float64 `json:"objective"` // nats, the sum of the negative log-likelihood and the costs

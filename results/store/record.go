@@ -18,7 +18,6 @@ import (
 	"strings"
 
 	"quantal/internal/input"
-	"quantal/kernels"
 )
 
 // Settings say which network of a grid a record belongs to: everything that determines its results, on one data set.
@@ -226,8 +225,9 @@ func (r Record) complete(written map[string]json.RawMessage) error {
 }
 
 // Check reports whether a network is that of the record, according to the record's numbers: seed, sizes and steps, the
-// sigma of each layer and the cost of magnitude, or what it pays by the terms of other costs, which terms computes.
-func (r Record) Check(c *Checkpoint, terms func(kernels.Layout, *kernels.State) (Terms, error)) error {
+// sigma of each layer and the cost of magnitude, or what it pays by the terms of other costs, which terms computes, as
+// it does if synapses pay several times.
+func (r Record) Check(c *Checkpoint, terms func(*Checkpoint) (Terms, error)) error {
 	var hidden []string
 	for _, l := range c.Layout.Layers[:len(c.Layout.Layers)-1] {
 		hidden = append(hidden, strconv.Itoa(l.Out))
@@ -252,16 +252,19 @@ func (r Record) Check(c *Checkpoint, terms func(kernels.Layout, *kernels.State) 
 		return fmt.Errorf("is not the network of this record: its %s is %g, the record says %g", what, network, record)
 	}
 	var err error
-	if len(r.ObjectiveCosts) > 0 {
-		pays, failed := terms(c.Layout, c.State)
-		err = failed
+	var pays Terms
+	several := r.Later.Has("cost_per")
+	if len(r.ObjectiveCosts) > 0 || several {
+		pays, err = terms(c)
 		for _, name := range r.ObjectiveCosts.Names() {
 			if network, record := pays.Of(name), r.ObjectiveCosts[name]; finite(network) || finite(record) {
 				err = cmp.Or(err, differ("cost "+name, network, record))
 			}
 		}
 	}
-	if r.Layers("lambda") == "" && finite(r.ObjectiveMagnitude) {
+	if several && finite(r.ObjectiveMagnitude) {
+		err = cmp.Or(err, differ("cost of magnitude", pays.Of("magnitude"), r.ObjectiveMagnitude))
+	} else if r.Layers("lambda") == "" && finite(r.ObjectiveMagnitude) {
 		err = differ("cost of magnitude", r.Lambda*c.magnitude(), r.ObjectiveMagnitude)
 	}
 	for i, sigma := range c.SigmaRMSLayers() {

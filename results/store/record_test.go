@@ -176,19 +176,28 @@ func TestRecordOfItsNetwork(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	pays := func(a, b float64) func(kernels.Layout, *kernels.State) (Terms, error) {
-		return func(kernels.Layout, *kernels.State) (Terms, error) { return Terms{"a": a, "b": b}, nil }
+	pays := func(a, b float64) func(*Checkpoint) (Terms, error) {
+		return func(*Checkpoint) (Terms, error) { return Terms{"a": a, "b": b}, nil }
 	}
 	r.ObjectiveMagnitude, r.ObjectiveCosts = math.NaN(), Terms{"a": 0.5, "b": math.NaN()}
 	check(t, r.Check(c, pays(0.5, math.NaN())))
 	check(t, r.Check(c, pays(0.5*(1+1e-8), math.Inf(1)))) // not finite in the network either
-	for want, terms := range map[string]func(kernels.Layout, *kernels.State) (Terms, error){
+	for want, terms := range map[string]func(*Checkpoint) (Terms, error){
 		"its cost a is 0.501, the record says 0.5": pays(0.501, math.NaN()), "its cost b is 1": pays(0.5, 1),
-		"its cost a is NaN": func(kernels.Layout, *kernels.State) (Terms, error) { return nil, nil },
+		"its cost a is NaN": func(*Checkpoint) (Terms, error) { return nil, nil },
 	} {
 		if err := r.Check(c, terms); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
+	}
+	r.ObjectiveMagnitude, r.ObjectiveCosts = 7, nil // synapses that pay several times
+	r.Later = NewLater(LaterSetting{Name: "cost_per", Value: "position", Text: "position"})
+	magnitude := func(m float64) func(*Checkpoint) (Terms, error) {
+		return func(*Checkpoint) (Terms, error) { return Terms{"magnitude": m}, nil }
+	}
+	check(t, r.Check(c, magnitude(7)))
+	if err := r.Check(c, magnitude(7.01)); err == nil || !strings.Contains(err.Error(), "cost of magnitude is 7.01") {
+		t.Errorf("another magnitude: %v", err)
 	}
 	for name, at := range map[string]*float32{
 		"layer0.weight.mu holds NaN (row 1, column 2)": &c.State.Mu[layout.Offset(0)+layout.Layers[0].Stride()+2],
