@@ -194,6 +194,12 @@ func makes(instruction Instruction) (dst Buffer, a Activation, ok bool) {
 	return 0, Linear, false
 }
 
+// Makes returns the buffer that an instruction of the way from the inputs to the outputs makes.
+func Makes(instruction Instruction) (dst Buffer, ok bool) {
+	dst, _, ok = makes(instruction)
+	return dst, ok
+}
+
 // Infers reports whether an instruction takes part in the way from the inputs to the outputs. A Split moves nothing.
 func Infers(instruction Instruction) bool {
 	_, _, ok := makes(instruction)

@@ -35,7 +35,7 @@ func (vm *VM) EvaluateWith(ctx context.Context, data *kernels.Data, step, draws 
 			return
 		}
 		if vm.testers[thread] == nil {
-			vm.testers[thread] = newWorker(vm.Program, vm.set, kernels.EvaluationGroup, 1, 1)
+			vm.testers[thread] = newWorker(vm.Program.Inference(), vm.set, kernels.EvaluationGroup, 1, 1)
 		}
 		m, first := job/jobs, job%jobs*groupsPerJob
 		p := &pass{member: vm.Members[m], state: vm.States[m], data: data, weights: weights, noise: kernels.Noise{

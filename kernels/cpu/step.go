@@ -19,7 +19,7 @@ type worker struct {
 	sigma     []float32   // softplus(phi), if the parameters are frozen
 	buffers   [][]float32 // activations, batch x Stride(width), the constant 1 in column width
 	slopes    [][]float32 // of the same shape; nil unless the activation keeps its slope
-	deltas    [][]float32 // gradients of the loss with respect to them
+	deltas    [][]float32 // gradients of the loss with respect to them; nil if the program has none
 	xSquares  []float32   // squares of an activation and of a gradient, if the program adds up gradients
 	dySquares []float32
 	own       *examplesScratch // nil unless every example has its own noise
@@ -64,29 +64,18 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	if p.Layout.Sharing == kernels.PerSynapse {
 		k.cost = aligned(slots)
 	}
-	widest := 0
+	widest, places := 0, k.places()
 	for i, width := range p.Widths {
-		stride, rows := kernels.Stride(width), batch*p.RowsOf(kernels.Buffer(i))
-		b := aligned(rows * stride)
-		for i := range rows {
-			b[i*stride+width] = 1
+		k.buffers = append(k.buffers, places[i])
+		k.constants(kernels.Buffer(i))
+		if k.deltas, k.slopes = append(k.deltas, nil), append(k.slopes, nil); p.GoesBack() {
+			k.deltas[i] = aligned(len(places[i]))
 		}
-		k.buffers = append(k.buffers, b)
-		k.deltas = append(k.deltas, aligned(rows*stride))
-		if k.slopes = append(k.slopes, nil); p.KeepsSlope(kernels.Buffer(i)) {
-			k.slopes[i] = aligned(rows * stride)
-		}
-		widest = max(widest, stride)
+		widest = max(widest, kernels.Stride(width))
 	}
+	k.placeSlopes()
 	for _, layer := range p.Layout.Layers {
 		widest = max(widest, layer.Stride()) // what a window sees is in no buffer
-	}
-	for _, i := range p.Instructions {
-		if split, ok := i.(kernels.Split); ok {
-			for _, b := range split.Dsts {
-				k.buffers[b] = k.buffers[split.Src]
-			}
-		}
 	}
 	if k.ownNoise() {
 		k.own = newExamplesScratch(p, batch, widest)
@@ -100,7 +89,7 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 			lanes: aligned(16 * blockRows)}
 	}
 	for _, i := range p.Instructions {
-		k.tasks = append(k.tasks, k.task(i))
+		k.tasks = append(k.tasks, k.fresh(i, k.task(i)))
 	}
 	return k
 }

@@ -141,28 +141,41 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 	if _, sums := p.Rule.(kernels.Accumulate); sums {
 		member += 8 * 4 * slots
 	}
-	worker := func(batch int) float64 {
+	worker := func(p *kernels.Program, batch int) float64 {
 		fields := 2. // the weights and the slopes of sigma
 		if p.Layout.Sharing == kernels.PerSynapse {
 			fields = 4 // the costs, and sigma if it is frozen
 		}
 		bytes := 4 * fields * slots
-		for i, width := range p.Widths {
-			fields = 2 // values and gradients
+		_, places := p.Places()
+		for _, n := range places {
+			bytes += 4 * float64(batch) * float64(n)
+		}
+		kept := 0. // slopes, all of them or, if nothing reads them, the largest
+		for i := range p.Widths {
+			n := 4 * float64(batch) * float64(p.Slots(kernels.Buffer(i)))
+			if fields = 0; p.Draw == kernels.PerExample {
+				fields = 3 // variances, their slopes, and squares
+			}
+			if p.GoesBack() {
+				fields++
+			}
 			if p.KeepsSlope(kernels.Buffer(i)) {
-				fields = 3
+				if kept = max(kept, n); p.GoesBack() {
+					fields++
+				}
 			}
-			if p.Draw == kernels.PerExample {
-				fields += 3 // variances, their slopes, and squares
-			}
-			bytes += 4 * fields * float64(batch) * float64(p.RowsOf(kernels.Buffer(i))) * float64(kernels.Stride(width))
+			bytes += fields * n
+		}
+		if !p.GoesBack() {
+			bytes += kept
 		}
 		if p.Draw == kernels.PerExample { // noise, and two gradients
 			bytes += 4 * 3 * float64(batch) * float64(kernels.Stride(slices.Max(p.Widths)))
 		}
 		return bytes
 	}
-	training := worker(p.Batch)
+	training := worker(p, p.Batch)
 	for _, g := range p.Gradients() { // parts of dW of a convolution
 		if g.Window != nil {
 			training += 4 * (mostParts + 1) * float64(p.Layout.Layers[g.Layer].Slots())
@@ -172,7 +185,7 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 		training += 4 * slots
 	}
 	training *= float64(min(threads, members))
-	testing := worker(kernels.EvaluationGroup) * float64(threads)
+	testing := worker(p.Inference(), kernels.EvaluationGroup) * float64(threads)
 	return float64(members)*member + training + testing
 }
 
