@@ -65,6 +65,11 @@ const devicesUsage = "auto, cpu, cuda (all GPUs), cuda:N or cuda:N,N"
 
 // applyFlags overrides settings with the given flags.
 func applyFlags(c *cli.Context, settings setting.List, without ...string) error {
+	for _, name := range []string{"hidden", "activation"} {
+		if c.IsSet("network") && c.IsSet(name) {
+			return usage("--network and --%s: want one of the two: a network says the sizes and activations of its layers", name)
+		}
+	}
 	for _, s := range settings {
 		name := s.FlagName()
 		if name == "" || !c.IsSet(name) || slices.Contains(without, name) {
