@@ -22,18 +22,9 @@ type unfolding struct {
 }
 
 func (k *worker) unfolding(layer int, src kernels.Buffer, w kernels.Window) *unfolding {
-	u := &unfolding{Layer: k.program.Layout.Layers[layer], Window: w, positions: w.Output().Positions(),
+	l := k.program.Layout.Layers[layer]
+	return &unfolding{Layer: l, Window: w, positions: w.Output().Positions(), tile: tileRows(l.Stride()),
 		x: k.buffers[src], slots: k.program.Slots(src)}
-	u.tile = tileRows(u.Stride())
-	for i := range k.team.scratch {
-		if s := &k.team.scratch[i]; len(s.tile) < u.tile*u.Stride() {
-			s.tile = aligned(u.tile * u.Stride())
-		}
-		if s := &k.team.scratch[i]; len(s.packed) < w.Units() {
-			s.packed = aligned(w.Units())
-		}
-	}
-	return u
 }
 
 // rows unfolds n output positions of the minibatch from the given one on into the tile.
@@ -99,7 +90,6 @@ func (k *worker) convolveBackward(i kernels.ConvolveBackward) task {
 	u := k.unfolding(i.Layer, i.Src, i.Window)
 	off, yStride := k.program.Layout.Offset(i.Layer), kernels.Stride(u.Out)
 	dx, dy := k.deltas[i.Src], k.deltas[i.Dst]
-	zeros := aligned(u.tile * u.Stride()) // of the size of the input, which has no activation here
 	part := func(p *pass, s share) {
 		w := k.w
 		if p.draws == means {
@@ -113,7 +103,7 @@ func (k *worker) convolveBackward(i kernels.ConvolveBackward) task {
 			for first := 0; first < u.positions; first += u.tile {
 				rows := min(u.tile, u.positions-first)
 				scratch.product = product{Layer: u.Layer, batch: rows}
-				k.set.backward(&scratch.product, scratch.tile, zeros, dy[(b*u.positions+first)*yStride:], w[off:][:u.Slots()],
+				k.set.backward(&scratch.product, scratch.tile, k.zeros, dy[(b*u.positions+first)*yStride:], w[off:][:u.Slots()],
 					0, rows)
 				kernels.Fold(u.Packed(), to, scratch.tile, first, rows)
 			}
@@ -159,17 +149,12 @@ func (k *worker) window(g kernels.Gradient, u *updating) *windowed {
 	rows := k.batch * v.positions
 	tiles := (rows + v.tile - 1) / v.tile
 	v.size = rows * stride
-	for range min(tiles, mostParts) {
+	for range partsOf(rows, v.tile) {
 		v.parts = append(v.parts, aligned(slots))
 	}
 	v.eye = aligned(u.Out + blockRows*yStride)
 	for b := range blockRows {
 		v.eye[u.Out+b*yStride+b] = 1
-	}
-	for i := range k.team.scratch {
-		if s := &k.team.scratch[i]; len(s.tileDW) < slots {
-			s.tileDW = aligned(slots)
-		}
 	}
 	v.form = func(_ *pass, s share) {
 		scratch := &k.team.scratch[s.thread]
@@ -223,3 +208,40 @@ func (v *windowed) of(u *updating, s *scratch, first, rows int) *updating {
 	s.updating.batch, s.updating.x, s.updating.dy = rows, v.parts[0][first*u.Stride():], v.eye[u.Out-first:]
 	return &s.updating
 }
+
+// windowSizes is how many values the convolutions of a program need room for in each thread: what a window sees at the
+// positions of a tile, a packed picture, and dW of a tile.
+func windowSizes(p *kernels.Program) (tile, packed, dW int) {
+	for _, i := range p.Instructions {
+		if i, ok := i.(kernels.Convolve); ok {
+			stride := p.Layout.Layers[i.Layer].Stride()
+			tile, packed = max(tile, tileRows(stride)*stride), max(packed, i.Window.Units())
+		}
+	}
+	for _, g := range p.Gradients() {
+		if g.Window != nil {
+			dW = max(dW, p.Layout.Layers[g.Layer].Slots())
+		}
+	}
+	return tile, packed, dW
+}
+
+// windowMemory is what the convolutions of a worker take beside buffers, in bytes.
+func windowMemory(p *kernels.Program, batch, threads int) float64 {
+	tile, packed, dW := windowSizes(p)
+	values := float64(threads) * float64(tile+packed+dW)
+	if p.GoesBack() {
+		values += float64(tile) // zeros
+	}
+	for _, g := range p.Gradients() {
+		if g.Window != nil {
+			layer := p.Layout.Layers[g.Layer]
+			parts := partsOf(batch*g.Window.Output().Positions(), tileRows(layer.Stride()))
+			values += float64(parts)*float64(layer.Slots()) + float64(blockRows*kernels.Stride(layer.Out))
+		}
+	}
+	return 4 * values
+}
+
+// partsOf is the number of parts in which dW of a convolution of so many rows is formed.
+func partsOf(rows, tile int) int { return min((rows+tile-1)/tile, mostParts) }

@@ -22,6 +22,7 @@ type worker struct {
 	deltas    [][]float32 // gradients of the loss with respect to them; nil if the program has none
 	xSquares  []float32   // squares of an activation and of a gradient, if the program adds up gradients
 	dySquares []float32
+	zeros     []float32        // in place of the activations of what a window sees, which has none
 	own       *examplesScratch // nil unless every example has its own noise
 	shared    []float64        // dL/dsigma: of each neuron's sigma, else of each layer's part of a sigma
 	labels    []byte
@@ -83,10 +84,14 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	if k.sums() {
 		k.xSquares, k.dySquares = aligned(batch*widest), aligned(batch*widest)
 	}
+	tile, packed, dW := windowSizes(p)
+	if p.GoesBack() {
+		k.zeros = aligned(tile)
+	}
 	k.team.shares, k.team.scratch = shares, make([]scratch, threads)
 	for i := range k.team.scratch {
 		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest),
-			lanes: aligned(16 * blockRows)}
+			lanes: aligned(16 * blockRows), tile: aligned(tile), packed: aligned(packed), tileDW: aligned(dW)}
 	}
 	for _, i := range p.Instructions {
 		k.tasks = append(k.tasks, k.fresh(i, k.task(i)))

@@ -175,18 +175,15 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 		}
 		return bytes
 	}
-	training := worker(p, p.Batch)
-	for _, g := range p.Gradients() { // parts of dW of a convolution
-		if g.Window != nil {
-			training += 4 * (mostParts + 1) * float64(p.Layout.Layers[g.Layer].Slots())
-		}
-	}
+	workers := min(threads, members)
+	training := worker(p, p.Batch) + windowMemory(p, p.Batch, max(1, min(threads, runtime.GOMAXPROCS(0))/workers))
 	if p.PricesMeans() && p.Layout.Sharing == kernels.PerSynapse {
 		training += 4 * slots
 	}
-	training *= float64(min(threads, members))
-	testing := worker(p.Inference(), kernels.EvaluationGroup) * float64(threads)
-	return float64(members)*member + training + testing
+	training *= float64(workers)
+	inference := p.Inference()
+	testing := worker(inference, kernels.EvaluationGroup) + windowMemory(inference, kernels.EvaluationGroup, 1)
+	return float64(members)*member + training + testing*float64(threads)
 }
 
 // sizesText is the sizes of a network's layers, as in 784-100-100-10.
