@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-var generated = []string{"avx512_amd64.s", "avx512_amd64.go", "avx2_amd64.s", "avx2_amd64.go"}
+var generated = []string{"avx512_amd64.s", "avx512_amd64.go", "avx2_amd64.s", "avx2_amd64.go", "neon_arm64.s",
+	"neon_arm64.go"}
 
 // The generated files name their sources: SHA-256 over the generator's Go files and go.mod, each with its
 // name and length.

@@ -11,22 +11,28 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// vec is a vector register: 16 numbers with AVX-512, 8 with AVX2.
+// vec is a vector register: 16 numbers with AVX-512, 8 with AVX2, 4 with NEON.
 type vec = reg.VecVirtual
 
 // assembler writes the kernels of one set. The methods below hide what differs between the sets: the width, and how an
 // operand in memory that is the same for all lanes is read.
 type assembler struct {
 	*build.Context
-	set       string // AVX512 or AVX2: the ending of the kernels' names
+	set       string // AVX512, AVX2 or NEON: the ending of the kernels' names
 	lanes     int
 	constants map[uint32]operand.Mem
 	// laneNumbers are the numbers of the even and of the odd lanes, each in the lower half of 64 bits.
 	laneNumbers [2]operand.Mem
+	// vectorPool is the table of constants of NEON kernels.
+	vectorPool [][4]uint32
 }
 
 func newAssembler(set string, lanes int) *assembler {
 	a := &assembler{Context: build.NewContext(), set: set, lanes: lanes, constants: map[uint32]operand.Mem{}}
+	if a.arm() {
+		a.ConstraintExpr("arm64")
+		return a
+	}
 	a.ConstraintExpr("amd64")
 	for parity, name := range []string{"evenLanes", "oddLanes"} {
 		a.laneNumbers[parity] = a.StaticGlobal(name)
@@ -40,12 +46,19 @@ func newAssembler(set string, lanes int) *assembler {
 
 func (a *assembler) wide() bool { return a.lanes == 16 }
 
+// arm says whether the kernels are for arm64. Integers and addresses are then written with the instructions of amd64,
+// which the printer translates one by one; vectors have instructions of their own.
+func (a *assembler) arm() bool { return a.lanes == 4 }
+
 // bytes is the size of a vector.
 func (a *assembler) bytes() int { return 4 * a.lanes }
 
 func (a *assembler) vector() vec {
 	if a.wide() {
 		return a.ZMM()
+	}
+	if a.arm() {
+		return a.XMM()
 	}
 	return a.YMM()
 }
@@ -68,7 +81,9 @@ func (a *assembler) function(name, params, doc string) {
 }
 
 func (a *assembler) ret() {
-	a.VZEROUPPER()
+	if !a.arm() {
+		a.VZEROUPPER()
+	}
 	a.RET()
 }
 
@@ -76,6 +91,10 @@ func (a *assembler) ret() {
 // decay towards zero, or gradients of confident answers, would each cost a microcode assist.
 func (a *assembler) flushSubnormals() (restore func()) {
 	saved := a.AllocLocal(8)
+	if a.arm() {
+		a.special("flush", []operand.Op{saved}, nil)
+		return func() { a.special("restore", nil, []operand.Op{saved}) }
+	}
 	a.STMXCSR(saved)
 	a.LDMXCSR(a.bits(0x9fc0).(constant).Mem) // all exceptions masked (0x1f80), flush to zero, denormals are zero
 	return func() { a.LDMXCSR(saved) }
@@ -127,6 +146,9 @@ func (a *assembler) parameter(name string) scalar {
 func (a *assembler) number(x float64) operand.Op { return a.bits(math.Float32bits(float32(x))) }
 
 func (a *assembler) bits(b uint32) operand.Op {
+	if a.arm() {
+		return a.pool([4]uint32{b, b, b, b})
+	}
 	m, ok := a.constants[b]
 	if !ok {
 		m = a.StaticGlobal(fmt.Sprintf("all%08x", b))
@@ -154,7 +176,13 @@ func (a *assembler) splat(x operand.Op) vec {
 			a.VMOVUPS(x.Mem, v)
 		}
 	case scalar:
-		a.VBROADCASTSS(x.Mem, v)
+		if a.arm() {
+			a.special("broadcast", []operand.Op{v}, []operand.Op{x.Mem})
+		} else {
+			a.VBROADCASTSS(x.Mem, v)
+		}
+	case pooled:
+		a.special("constant", []operand.Op{v}, nil, x)
 	default:
 		panic("splat: want a constant or a scalar")
 	}
@@ -203,47 +231,131 @@ func (a *assembler) emit(plain, broadcast emitter, first operand.Op, rest ...ope
 	plain(append([]operand.Op{first}, rest...)...)
 }
 
+// arithmetic writes an instruction that sets dst from y and x, with NEON the one named.
+func (a *assembler) arithmetic(neon string, plain, broadcast emitter, x operand.Op, y, dst vec) {
+	if a.arm() {
+		a.neon(neon, dst, y, a.neonOperand(x))
+		return
+	}
+	a.emit(plain, broadcast, x, y, dst)
+}
+
 // Arithmetic. The operands are in the order of Go's assembler: the first may be in memory, the last is the destination.
 
-func (a *assembler) add(x operand.Op, y, dst vec) { a.emit(a.VADDPS, a.VADDPS_BCST, x, y, dst) }
-func (a *assembler) mul(x operand.Op, y, dst vec) { a.emit(a.VMULPS, a.VMULPS_BCST, x, y, dst) }
+func (a *assembler) add(x operand.Op, y, dst vec) {
+	a.arithmetic("fadd", a.VADDPS, a.VADDPS_BCST, x, y, dst)
+}
+
+func (a *assembler) mul(x operand.Op, y, dst vec) {
+	a.arithmetic("fmul", a.VMULPS, a.VMULPS_BCST, x, y, dst)
+}
 
 // sub is dst = y - x, div is dst = y / x.
-func (a *assembler) sub(x operand.Op, y, dst vec) { a.emit(a.VSUBPS, a.VSUBPS_BCST, x, y, dst) }
-func (a *assembler) div(x operand.Op, y, dst vec) { a.emit(a.VDIVPS, a.VDIVPS_BCST, x, y, dst) }
+func (a *assembler) sub(x operand.Op, y, dst vec) {
+	a.arithmetic("fsub", a.VSUBPS, a.VSUBPS_BCST, x, y, dst)
+}
 
-// max and min return x where x or y is not a number.
-func (a *assembler) max(x operand.Op, y, dst vec) { a.emit(a.VMAXPS, a.VMAXPS_BCST, x, y, dst) }
-func (a *assembler) min(x operand.Op, y, dst vec) { a.emit(a.VMINPS, a.VMINPS_BCST, x, y, dst) }
+func (a *assembler) div(x operand.Op, y, dst vec) {
+	a.arithmetic("fdiv", a.VDIVPS, a.VDIVPS_BCST, x, y, dst)
+}
 
-func (a *assembler) sqrt(x, dst vec) { a.VSQRTPS(x, dst) }
+// max and min return x where x or y is not a number, or both are zero.
+func (a *assembler) max(x operand.Op, y, dst vec) {
+	if a.arm() {
+		v := a.neonRegister(x)
+		a.neonChoice(y, v, y, v, dst)
+		return
+	}
+	a.emit(a.VMAXPS, a.VMAXPS_BCST, x, y, dst)
+}
+
+func (a *assembler) min(x operand.Op, y, dst vec) {
+	if a.arm() {
+		v := a.neonRegister(x)
+		a.neonChoice(v, y, y, v, dst)
+		return
+	}
+	a.emit(a.VMINPS, a.VMINPS_BCST, x, y, dst)
+}
+
+func (a *assembler) sqrt(x, dst vec) {
+	if a.arm() {
+		a.neon("fsqrt", dst, x)
+		return
+	}
+	a.VSQRTPS(x, dst)
+}
+
+// polynomialStep returns p x + c. p is lost.
+func (a *assembler) polynomialStep(c operand.Op, x, p vec) vec {
+	if a.arm() {
+		sum := a.splat(c)
+		a.fma231(x, p, sum)
+		return sum
+	}
+	a.fma213(c, x, p)
+	return p
+}
 
 // fma213 is dst = y dst + x.
 func (a *assembler) fma213(x operand.Op, y, dst vec) {
+	if a.arm() {
+		sum := a.vector()
+		if r, ok := x.(vec); ok {
+			a.assign(r, sum)
+		} else {
+			sum = a.neonRegister(x)
+		}
+		a.neon("fmla", sum, y, dst)
+		a.assign(sum, dst)
+		return
+	}
 	a.emit(a.VFMADD213PS, a.VFMADD213PS_BCST, x, y, dst)
 }
 
 // fmsub231 is dst = y x - dst.
 func (a *assembler) fmsub231(x operand.Op, y, dst vec) {
+	if a.arm() {
+		a.neon("fneg", dst, dst)
+		a.neon("fmla", dst, y, a.neonOperand(x))
+		return
+	}
 	a.emit(a.VFMSUB231PS, a.VFMSUB231PS_BCST, x, y, dst)
 }
 
 // fma231 is dst = y x + dst.
 func (a *assembler) fma231(x operand.Op, y, dst vec) {
+	if a.arm() {
+		a.neon("fmla", dst, y, a.neonOperand(x))
+		return
+	}
 	a.emit(a.VFMADD231PS, a.VFMADD231PS_BCST, x, y, dst)
 }
 
 // fnma231 is dst = -y x + dst.
 func (a *assembler) fnma231(x operand.Op, y, dst vec) {
+	if a.arm() {
+		a.neon("fmls", dst, y, a.neonOperand(x))
+		return
+	}
 	a.emit(a.VFNMADD231PS, a.VFNMADD231PS_BCST, x, y, dst)
 }
 
 // Integers and bits, 32 at a time.
 
-func (a *assembler) addInt(x operand.Op, y, dst vec) { a.emit(a.VPADDD, a.VPADDD_BCST, x, y, dst) }
-func (a *assembler) subInt(x operand.Op, y, dst vec) { a.emit(a.VPSUBD, a.VPSUBD_BCST, x, y, dst) }
+func (a *assembler) addInt(x operand.Op, y, dst vec) {
+	a.arithmetic("add", a.VPADDD, a.VPADDD_BCST, x, y, dst)
+}
+
+func (a *assembler) subInt(x operand.Op, y, dst vec) {
+	a.arithmetic("sub", a.VPSUBD, a.VPSUBD_BCST, x, y, dst)
+}
 
 func (a *assembler) and(x operand.Op, y, dst vec) {
+	if a.arm() {
+		a.neon("and", dst, y, a.neonOperand(x))
+		return
+	}
 	if a.wide() {
 		a.emit(a.VPANDD, a.VPANDD_BCST, x, y, dst)
 	} else {
@@ -252,6 +364,10 @@ func (a *assembler) and(x operand.Op, y, dst vec) {
 }
 
 func (a *assembler) or(x operand.Op, y, dst vec) {
+	if a.arm() {
+		a.neon("orr", dst, y, a.neonOperand(x))
+		return
+	}
 	if a.wide() {
 		a.emit(a.VPORD, a.VPORD_BCST, x, y, dst)
 	} else {
@@ -260,6 +376,10 @@ func (a *assembler) or(x operand.Op, y, dst vec) {
 }
 
 func (a *assembler) xor(x operand.Op, y, dst vec) {
+	if a.arm() {
+		a.neon("eor", dst, y, a.neonOperand(x))
+		return
+	}
 	if a.wide() {
 		a.emit(a.VPXORD, a.VPXORD_BCST, x, y, dst)
 	} else {
@@ -294,6 +414,11 @@ func (a *assembler) equal(x vec, y operand.Op) mask { return a.compare(0, x, y) 
 
 func (a *assembler) compare(predicate uint64, x vec, y operand.Op) mask {
 	var m mask
+	if a.arm() {
+		m := a.vector()
+		a.neonCompare(predicate, x, a.neonOperand(y), m)
+		return m
+	}
 	if a.wide() {
 		m = a.K()
 	} else {
@@ -312,12 +437,20 @@ func (a *assembler) both(m, n mask) {
 		a.KANDW(m, n, n)
 		return
 	}
+	if a.arm() {
+		a.neon("and", n, n, m)
+		return
+	}
 	a.VANDPS(m, n, n)
 }
 
 func (a *assembler) except(m, n mask) {
 	if a.wide() {
 		a.KANDNW(n, m, n)
+		return
+	}
+	if a.arm() {
+		a.neon("bic", n, n, m)
 		return
 	}
 	a.VANDNPS(n, m, n)
@@ -329,12 +462,24 @@ func (a *assembler) choose(m mask, x, dst vec) {
 		a.VMOVAPS(x, m, dst)
 		return
 	}
+	if a.arm() {
+		a.neon("bit", dst, x, m)
+		return
+	}
 	a.VBLENDVPS(m, x, dst, dst)
 }
 
 // count adds the number of lanes in m.
 func (a *assembler) count(m mask, sum reg.GPVirtual) {
 	n := a.GP64()
+	if a.arm() {
+		ones := a.vector()
+		a.neon("ushr", ones, m, operand.U8(31))
+		a.neon("addv", ones, ones)
+		a.special("umov", []operand.Op{n}, []operand.Op{ones})
+		a.ADDQ(n, sum)
+		return
+	}
 	if a.wide() {
 		a.KMOVW(m, n.As32())
 	} else {
@@ -347,6 +492,10 @@ func (a *assembler) count(m mask, sum reg.GPVirtual) {
 // gatherLanes loads a number for each lane, index times four floats and the displacement away from base.
 func (a *assembler) gatherLanes(base reg.Register, index vec, displacement int) vec {
 	dst := a.zero()
+	if a.arm() {
+		a.special("gather", []operand.Op{dst}, []operand.Op{index, base, dst}, operand.U32(displacement))
+		return dst
+	}
 	at := operand.Mem{Base: base, Index: index, Scale: 4, Disp: displacement}
 	if a.wide() {
 		all, ones := a.K(), a.GP32()
@@ -369,6 +518,10 @@ func (a *assembler) oneWherePositive(x operand.Mem, dst vec) {
 		a.VBROADCASTSS(a.number(1).(constant).Mem, k, dst)
 		return
 	}
+	if a.arm() {
+		a.choose(a.less(a.zero(), x), a.splat(a.number(1)), dst)
+		return
+	}
 	one := a.zero()
 	a.VCMPPS(operand.Imm(less), x, one, one)
 	a.and(a.number(1), one, one)
@@ -385,6 +538,11 @@ func (a *assembler) zeroUnlessAbove(threshold vec, x operand.Mem, y vec) {
 		return
 	}
 	keep := a.vector()
+	if a.arm() {
+		a.neon("fcmgt", keep, a.load(x), threshold)
+		a.and(keep, y, y)
+		return
+	}
 	a.VCMPPS(operand.Imm(less), x, threshold, keep)
 	a.and(keep, y, y)
 }
@@ -393,6 +551,14 @@ func (a *assembler) zeroUnlessAbove(threshold vec, x operand.Mem, y vec) {
 func (a *assembler) reportNaN(x vec, name string) {
 	const unordered = 3
 	mask := a.GP32()
+	if a.arm() {
+		a.neon("fcmeq", x, x, x)
+		a.neon("uminv", x, x)
+		a.special("umov", []operand.Op{mask}, []operand.Op{x})
+		a.NOTL(mask)
+		a.Store(mask, a.Return(name))
+		return
+	}
 	if a.wide() {
 		k := a.K()
 		a.VCMPPS(operand.Imm(unordered), x, x, k)
@@ -411,6 +577,10 @@ func (a *assembler) reportNaN(x vec, name string) {
 // The results pass through finish on their way.
 func (a *assembler) sumLanes(v []vec, m operand.Mem, finish func(sums vec)) {
 	t := v[0]
+	if a.arm() {
+		a.neonSumLanes(v, m, finish)
+		return
+	}
 	switch len(v) {
 	case 4:
 		t = a.addPairs(a.unpackAdd(v[0], v[1]), a.unpackAdd(v[2], v[3]))
@@ -449,6 +619,12 @@ func (a *assembler) sumLanes(v []vec, m operand.Mem, finish func(sums vec)) {
 // unpackAdd returns, in each quarter, x0+x2, y0+y2, x1+x3, y1+y3.
 func (a *assembler) unpackAdd(x, y vec) vec {
 	lo, hi := a.vector(), a.vector()
+	if a.arm() {
+		a.neon("zip1", lo, x, y)
+		a.neon("zip2", hi, x, y)
+		a.add(hi, lo, lo)
+		return lo
+	}
 	a.VUNPCKLPS(y, x, lo)
 	a.VUNPCKHPS(y, x, hi)
 	a.VADDPS(hi, lo, lo)
@@ -458,8 +634,74 @@ func (a *assembler) unpackAdd(x, y vec) vec {
 // addPairs returns, in each quarter, x0+x2, x1+x3, y0+y2, y1+y3.
 func (a *assembler) addPairs(x, y vec) vec {
 	lo, hi := a.vector(), a.vector()
+	if a.arm() {
+		a.neon("zip1d", lo, x, y)
+		a.neon("zip2d", hi, x, y)
+		a.add(hi, lo, lo)
+		return lo
+	}
 	a.VUNPCKLPD(y, x, lo)
 	a.VUNPCKHPD(y, x, hi)
 	a.VADDPS(hi, lo, lo)
 	return lo
+}
+
+// The instructions that have no operand in memory.
+
+func (a *assembler) shiftLeft(n uint8, x, dst vec) {
+	if a.arm() {
+		a.neon("shl", dst, x, operand.U8(n))
+		return
+	}
+	a.VPSLLD(operand.Imm(uint64(n)), x, dst)
+}
+
+// shiftRight fills with zeros, shiftRightSigned with the sign.
+func (a *assembler) shiftRight(n uint8, x, dst vec) {
+	if a.arm() {
+		a.neon("ushr", dst, x, operand.U8(n))
+		return
+	}
+	a.VPSRLD(operand.Imm(uint64(n)), x, dst)
+}
+
+func (a *assembler) shiftRightSigned(n uint8, x, dst vec) {
+	if a.arm() {
+		a.neon("sshr", dst, x, operand.U8(n))
+		return
+	}
+	a.VPSRAD(operand.Imm(uint64(n)), x, dst)
+}
+
+// fromInts converts integers to numbers, nearestInts to the nearest integers, and truncated to integers towards zero.
+func (a *assembler) fromInts(x, dst vec) {
+	if a.arm() {
+		a.neon("scvtf", dst, x)
+		return
+	}
+	a.VCVTDQ2PS(x, dst)
+}
+
+func (a *assembler) nearestInts(x, dst vec) {
+	if a.arm() {
+		a.neon("fcvtns", dst, x)
+		return
+	}
+	a.VCVTPS2DQ(x, dst)
+}
+
+func (a *assembler) truncated(x, dst vec) {
+	if a.arm() {
+		a.neon("fcvtzs", dst, x)
+		return
+	}
+	a.VCVTTPS2DQ(x, dst)
+}
+
+func (a *assembler) assign(x, dst vec) {
+	if a.arm() {
+		a.neon("orr", dst, x, x)
+		return
+	}
+	a.VMOVAPS(x, dst)
 }

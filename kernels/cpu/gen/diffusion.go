@@ -12,7 +12,7 @@ import (
 // and n hold the position.
 func (a *assembler) drawGroups(draw func(words [4]vec) [4]vec, body func(at []operand.Mem, x []vec)) {
 	keys, left := a.argument("keys"), a.argument("n")
-	q := halves{a.firstBlocks("block", 0), a.firstBlocks("block", 1)}
+	q := a.firstBlocks("block")
 	offset := a.GP64()
 	a.XORQ(offset, offset)
 	a.Label("group")
@@ -98,8 +98,8 @@ func (a *assembler) step(l law, w, xi []vec) (next, noise []vec) {
 		a.mul(l.number("perUnit"), cell, cell)
 		a.max(a.number(0), cell, cell)
 		a.min(l.number("last"), cell, cell)
-		a.VCVTTPS2DQ(cell, cell)
-		a.VPSLLD(operand.Imm(2), cell, cell) // a cell has four numbers
+		a.truncated(cell, cell)
+		a.shiftLeft(2, cell, cell) // a cell has four numbers
 		next[i] = a.gatherLanes(l.cells, cell, 0)
 		a.fma231(a.gatherLanes(l.cells, cell, 4), w[i], next[i])
 		noise[i] = a.gatherLanes(l.cells, cell, 8)
@@ -140,9 +140,9 @@ func (a *assembler) advance(tabulated bool) {
 	numbers := a.argument("w")
 	l := a.law(tabulated)
 	a.drawGroups(a.normals, func(at []operand.Mem, xi []vec) {
-		w := a.vectors(len(at))
+		w := make([]vec, len(at))
 		for i := range at {
-			a.VMOVUPS(based(at[i], numbers), w[i])
+			w[i] = a.load(based(at[i], numbers))
 		}
 		next, _ := a.step(l, w, xi)
 		for i := range at {
@@ -182,9 +182,9 @@ func (a *assembler) advanceSites(tabulated bool) {
 	a.XORQ(births, births)
 	a.XORQ(losses, losses)
 	a.drawGroups(a.normals, func(at []operand.Mem, xi []vec) {
-		w := a.vectors(len(at))
+		w := make([]vec, len(at))
 		for i := range at {
-			a.VMOVUPS(based(at[i], numbers), w[i])
+			w[i] = a.load(based(at[i], numbers))
 		}
 		next, noise := a.step(l, w, xi)
 		x := a.vectors(len(at))

@@ -219,9 +219,9 @@ const (
 func (a *assembler) inverseCubeRoots(x []vec) []vec {
 	r := a.vectors(len(x))
 	for i := range x {
-		a.VCVTDQ2PS(x[i], r[i])
+		a.fromInts(x[i], r[i])
 		a.fma213(a.number(0x54a24000), a.splat(a.number(-1./3)), r[i])
-		a.VCVTPS2DQ(r[i], r[i])
+		a.nearestInts(r[i], r[i])
 	}
 	for range 2 {
 		h := a.splats(a.number(1), len(x))
@@ -274,7 +274,7 @@ func (a *assembler) exps(x []vec) []vec {
 func (a *assembler) logs(x []vec) []vec {
 	saved, small := a.vectors(len(x)), make([]mask, len(x))
 	for i := range x {
-		a.VMOVAPS(x[i], saved[i])
+		a.assign(x[i], saved[i])
 		small[i] = a.less(x[i], a.splat(a.number(0x1p-126)))
 		scaled := a.vector()
 		a.mul(a.number(0x1p24), x[i], scaled)
@@ -349,6 +349,10 @@ func (a *assembler) powers(x, y []vec) []vec {
 // floor is the largest integer up to x.
 func (a *assembler) floor(x, dst vec) {
 	const down = 1
+	if a.arm() {
+		a.neon("frintm", dst, x)
+		return
+	}
 	if a.wide() {
 		a.VRNDSCALEPS(operand.Imm(down), x, dst)
 	} else {
@@ -383,7 +387,7 @@ func (a *assembler) formulaOperation(o operation) {
 						at.Index, at.Scale = steps[i], 1
 					}
 					if i == 0 && first != nil {
-						a.VMOVAPS(first, v)
+						a.assign(first, v)
 					} else {
 						a.VMOVUPS(at, v)
 					}

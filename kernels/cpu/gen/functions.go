@@ -14,7 +14,7 @@ func (a *assembler) horner(x []vec, coefficients ...float64) []vec {
 	p := a.splats(a.number(coefficients[0]), len(x))
 	for _, c := range coefficients[1:] {
 		for i := range x {
-			a.fma213(a.number(c), x[i], p[i])
+			p[i] = a.polynomialStep(a.number(c), x[i], p[i])
 		}
 	}
 	return p
@@ -51,7 +51,7 @@ const smallestExp = -87.336
 func (a *assembler) exp(x []vec) []vec {
 	p, n := a.reducedExp(x)
 	for i := range x {
-		a.VPSLLD(operand.Imm(23), n[i], n[i])
+		a.shiftLeft(23, n[i], n[i])
 		a.addInt(n[i], p[i], p[i])
 	}
 	return p
@@ -64,11 +64,11 @@ func (a *assembler) expToInfinity(x []vec) []vec {
 		a.subInt(a.number(roundingMagic), n[i], n[i])
 		// 2^n in two factors: 2^128 overflows float32.
 		half := a.vector()
-		a.VPSRAD(operand.Imm(1), n[i], half)
+		a.shiftRightSigned(1, n[i], half)
 		a.subInt(half, n[i], n[i])
 		for _, part := range []vec{half, n[i]} {
 			a.addInt(a.bits(127), part, part)
-			a.VPSLLD(operand.Imm(23), part, part)
+			a.shiftLeft(23, part, part)
 			a.mul(part, p[i], p[i])
 		}
 	}
@@ -93,8 +93,8 @@ func (a *assembler) log(x []vec) []vec {
 	p := a.horner(f, 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
 		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)
 	for i := range x {
-		a.VPSRAD(operand.Imm(23), e[i], e[i])
-		a.VCVTDQ2PS(e[i], e[i])
+		a.shiftRightSigned(23, e[i], e[i])
+		a.fromInts(e[i], e[i])
 		z := a.vector()
 		a.mul(f[i], f[i], z)
 		a.mul(f[i], p[i], p[i])
@@ -193,7 +193,7 @@ func (a *assembler) sinCosPi(t []vec) (sin, cos, sign []vec) {
 		n := a.vector()
 		a.sub(a.number(roundingMagic), sign[i], n)
 		a.sub(n, t[i], f[i])
-		a.VPSLLD(operand.Imm(31), sign[i], sign[i])
+		a.shiftLeft(31, sign[i], sign[i])
 		a.mul(f[i], f[i], z[i])
 	}
 	sin, cos = a.horner(z, sinCoefficients...), a.horner(z, cosCoefficients...)

@@ -9,8 +9,14 @@ func (a *assembler) gather() {
 	scale, shift := a.splat(a.parameter("scale")), a.splat(a.parameter("shift"))
 	a.Label("numbers")
 	v := a.vector()
-	a.VPMOVZXBD(operand.Mem{Base: bytes}, v)
-	a.VCVTDQ2PS(v, v)
+	if a.arm() {
+		a.special("ldrs", []operand.Op{v}, []operand.Op{operand.Mem{Base: bytes}})
+		a.neon("ushllb", v, v)
+		a.neon("ushllh", v, v)
+	} else {
+		a.VPMOVZXBD(operand.Mem{Base: bytes}, v)
+	}
+	a.fromInts(v, v)
 	a.mul(scale, v, v) // not fused, so that every kernel set sees the same inputs
 	a.add(shift, v, v)
 	a.store(v, operand.Mem{Base: x})

@@ -1,9 +1,9 @@
 // Command gen writes the assembly kernels of package cpu: go run . in this folder, or go run . FOLDER to write
 // elsewhere.
 //
-// It is a separate module, so that quantal does not depend on avo. The kernels of both sets, AVX-512 and AVX2, come
-// from one description: assembler.go hides what differs, functions.go has the elementary functions, and each of the
-// other files one kernel or a family of them.
+// It is a separate module, so that quantal does not depend on avo. The kernels of all sets, AVX-512, AVX2 and NEON, come
+// from one description: assembler.go hides what differs, neon.go has the vector instructions of arm64 and arm64.go
+// prints for it, functions.go has the elementary functions, and each of the other files one kernel or a family of them.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, a := range []*assembler{newAssembler("AVX512", 16), newAssembler("AVX2", 8)} {
+	for _, a := range []*assembler{newAssembler("AVX512", 16), newAssembler("AVX2", 8), newAssembler("NEON", 4)} {
 		if err := a.write(out, hash); err != nil {
 			log.Fatal(err)
 		}
@@ -81,13 +81,16 @@ func (a *assembler) write(folder, hash string) error {
 		return fmt.Errorf("%s: %w", a.set, err)
 	}
 	config := printer.Config{Name: "kernels/cpu/gen, sources " + hash, Pkg: "cpu"}
-	name := filepath.Join(folder, strings.ToLower(a.set)+"_amd64")
-	for ending, p := range map[string]printer.Printer{".s": printer.NewGoAsm(config), ".go": printer.NewStubs(config)} {
+	name, assembly := filepath.Join(folder, strings.ToLower(a.set)+"_amd64"), printer.NewGoAsm(config)
+	if a.arm() {
+		name, assembly = filepath.Join(folder, strings.ToLower(a.set)+"_arm64"), &armPrinter{config, a.vectorPool}
+	}
+	for ending, p := range map[string]printer.Printer{".s": assembly, ".go": printer.NewStubs(config)} {
 		text, err := p.Print(file)
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.set, err)
 		}
-		if !a.wide() {
+		if !a.wide() && !a.arm() {
 			if err := onlyLowRegisters(text); err != nil {
 				return err
 			}

@@ -51,6 +51,10 @@ func (a *assembler) forward() {
 	if !a.wide() {
 		rowSizes = []int{2, 1}
 	}
+	parts := 1 // vectors of an accumulator: with NEON two, so that the order of the sums is that of AVX2
+	if a.arm() {
+		parts = 2
+	}
 	restore := a.flushSubnormals()
 	y, x := a.argument("y"), a.argument("x")
 	stride := a.inBytes("stride")
@@ -61,43 +65,17 @@ func (a *assembler) forward() {
 		a.tiles(fmt.Sprintf("e%drows", examples), rows, rowSizes, func(n int) {
 			sums := make([][]vec, examples)
 			for b := range sums {
-				sums[b] = a.zeros(n)
+				sums[b] = a.zeros(n * parts)
 			}
 			count, xk := a.GP64(), a.GP64()
 			a.MOVQ(stride, count)
 			a.MOVQ(x, xk)
-			wRow, xRow := a.multiples(w, stride), a.multiples(xk, stride)
-			third := []reg.Register{wRow(3).Base, xRow(3).Base}
 			loop := fmt.Sprintf("columns%dx%d", examples, n)
-			a.Label(loop)
-			if a.wide() {
-				weights := make([]vec, n)
-				for r := range weights {
-					weights[r] = a.load(wRow(r))
-				}
-				for b := range sums {
-					v := a.load(xRow(b))
-					for r := range weights {
-						a.fma231(weights[r], v, sums[b][r])
-					}
-				}
+			if a.arm() {
+				a.neonColumns(loop, sums, w, xk, stride, count, n)
 			} else {
-				inputs := make([]vec, examples)
-				for b := range inputs {
-					inputs[b] = a.load(xRow(b))
-				}
-				for r := range n {
-					v := a.load(wRow(r))
-					for b := range sums {
-						a.fma231(inputs[b], v, sums[b][r])
-					}
-				}
+				a.columns(loop, sums, w, xk, stride, count, n)
 			}
-			for _, p := range append([]reg.Register{w, xk}, third...) {
-				a.ADDQ(operand.U32(a.bytes()), p)
-			}
-			a.SUBQ(operand.U32(a.bytes()), count)
-			a.JNZ(operand.LabelRef(loop))
 			for range n - 1 { // w already points one row further
 				a.ADDQ(stride, w)
 			}
@@ -105,6 +83,10 @@ func (a *assembler) forward() {
 			a.MOVQ(yRow, to)
 			for b := range sums {
 				a.sumLanes(sums[b], operand.Mem{Base: to}, func(sums vec) {
+					if a.arm() {
+						a.max(sums, a.splat(a.parameter("floor")), sums)
+						return
+					}
 					floor := a.XMM()
 					a.VBROADCASTSS(a.parameter("floor").Mem, floor)
 					a.VMAXPS(sums.AsX(), floor, sums.AsX())
@@ -123,6 +105,74 @@ func (a *assembler) forward() {
 	a.ret()
 }
 
+// columns emits the loop over the columns of a tile of forward.
+func (a *assembler) columns(loop string, sums [][]vec, w, xk, stride, count reg.Register, n int) {
+	wRow, xRow := a.multiples(w, stride), a.multiples(xk, stride)
+	third := []reg.Register{wRow(3).Base, xRow(3).Base}
+	examples := len(sums)
+	a.Label(loop)
+	if a.wide() {
+		weights := make([]vec, n)
+		for r := range weights {
+			weights[r] = a.load(wRow(r))
+		}
+		for b := range sums {
+			v := a.load(xRow(b))
+			for r := range weights {
+				a.fma231(weights[r], v, sums[b][r])
+			}
+		}
+	} else {
+		inputs := make([]vec, examples)
+		for b := range inputs {
+			inputs[b] = a.load(xRow(b))
+		}
+		for r := range n {
+			v := a.load(wRow(r))
+			for b := range sums {
+				a.fma231(inputs[b], v, sums[b][r])
+			}
+		}
+	}
+	for _, p := range append([]reg.Register{w, xk}, third...) {
+		a.ADDQ(operand.U32(a.bytes()), p)
+	}
+	a.SUBQ(operand.U32(a.bytes()), count)
+	a.JNZ(operand.LabelRef(loop))
+}
+
+// neonColumns is columns for NEON: a pointer for each row, eight columns at a time.
+func (a *assembler) neonColumns(loop string, sums [][]vec, w, xk, stride, count reg.Register, n int) {
+	ws, xs := a.pointers(w, stride, n), a.pointers(xk, stride, len(sums))
+	a.Label(loop)
+	var inputs [][2]vec
+	for _, x := range xs {
+		inputs = append(inputs, a.loadPair(x))
+	}
+	for r := range n {
+		v := a.loadPair(ws[r])
+		for b := range sums {
+			for part := range v {
+				a.fma231(inputs[b][part], v[part], sums[b][part*n+r])
+			}
+		}
+	}
+	a.SUBQ(operand.U32(2*a.bytes()), count)
+	a.JNZ(operand.LabelRef(loop))
+}
+
+// pointers returns n registers: base, base + stride and so on.
+func (a *assembler) pointers(base, stride reg.Register, n int) []reg.Register {
+	p := []reg.Register{base}
+	for len(p) < n {
+		next := a.GP64()
+		a.MOVQ(p[len(p)-1], next)
+		a.ADDQ(stride, next)
+		p = append(p, next)
+	}
+	return p
+}
+
 // backward: dx[b][k] = sum_r dy[b][r] w[r][k] where x[b][k] > threshold, else 0; threshold is 0 after a rectifier and
 // -Inf after a linear layer. It covers whole vectors: the pads of dx get meaningless numbers.
 func (a *assembler) backward() {
@@ -134,7 +184,10 @@ func (a *assembler) backward() {
 	offset := a.GP64()
 	a.XORQ(offset, offset)
 	columnSizes := []int{4, 1}
-	if !a.wide() {
+	switch {
+	case a.arm():
+		columnSizes = []int{4} // rows are multiples of 16 numbers
+	case !a.wide():
 		columnSizes = []int{2, 1}
 	}
 	a.tiles("examples", batch, []int{tileExamples, 1}, func(examples int) {
@@ -149,8 +202,19 @@ func (a *assembler) backward() {
 			w, rows, d := a.argument("w"), a.argument("rows"), a.GP64()
 			a.ADDQ(column, w)
 			a.MOVQ(dy, d)
-			dyRow := a.multiples(d, dyStride)
-			third := dyRow(3).Base
+			var each func(b int) vec // dy of an example
+			var next func()
+			if a.arm() {
+				ds := a.pointers(d, dyStride, examples)
+				each, next = func(b int) vec { return a.loadAll(ds[b]) }, func() {}
+			} else {
+				dyRow := a.multiples(d, dyStride)
+				each = func(b int) vec { return a.splat(scalar{dyRow(b)}) }
+				next = func() {
+					a.ADDQ(operand.Imm(4), d)
+					a.ADDQ(operand.Imm(4), dyRow(3).Base)
+				}
+			}
 			loop := fmt.Sprintf("rows%dx%d", examples, n)
 			a.Label(loop)
 			weights := make([]vec, n)
@@ -158,14 +222,13 @@ func (a *assembler) backward() {
 				weights[i] = a.load(operand.Mem{Base: w, Disp: i * a.bytes()})
 			}
 			for b := range sums {
-				g := a.splat(scalar{dyRow(b)})
+				g := each(b)
 				for i := range weights {
 					a.fma231(weights[i], g, sums[b][i])
 				}
 			}
 			a.ADDQ(stride, w)
-			a.ADDQ(operand.Imm(4), d)
-			a.ADDQ(operand.Imm(4), third)
+			next()
 			a.DECQ(rows)
 			a.JNZ(operand.LabelRef(loop))
 			dx, x := a.argument("dx"), a.argument("x")

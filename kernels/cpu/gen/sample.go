@@ -14,9 +14,10 @@ const (
 	philoxM1 = 0xCD9E8D57
 )
 
-// halves holds 32-bit words, one per lane, as the multiplier needs them: even lanes and odd lanes separate, each in the
-// lower half of 64 bits. The content of the upper halves does not matter.
-type halves [2]vec
+// halves holds 32-bit words, one per lane, as the multiplier needs them. With AVX these are even lanes and odd lanes
+// separate, each in the lower half of 64 bits, and the content of the upper halves does not matter. With NEON it is one
+// vector, and their products are two.
+type halves []vec
 
 // philox returns the four words of the blocks q, one block per lane. The counter's other words are the same for all
 // lanes, and so are parts of the first rounds; the caller has included them in the table of round keys, two words per
@@ -32,34 +33,45 @@ func (a *assembler) philox(q halves, keys reg.Register) [4]vec {
 	m0, m1 := a.splat(a.bits(philoxM0)), a.splat(a.bits(philoxM1))
 	multiply := func(x halves, m vec) halves {
 		product := halves{a.vector(), a.vector()}
+		if a.arm() {
+			a.neon("umull", product[0], x[0], m)
+			a.neon("umull2", product[1], x[0], m)
+			return product
+		}
 		for i := range product {
 			a.VPMULUDQ(m, x[i], product[i])
 		}
 		return product
 	}
-	upper := func(x halves) halves {
-		u := halves{a.vector(), a.vector()}
-		for i := range u {
-			a.VPSRLQ(operand.Imm(32), x[i], u[i])
+	// The upper and the lower words of products.
+	split := func(x halves) (upper, lower halves) {
+		if a.arm() {
+			upper, lower = a.vectors(1), a.vectors(1)
+			a.neon("uzp2", upper[0], x[0], x[1])
+			a.neon("uzp1", lower[0], x[0], x[1])
+			return upper, lower
 		}
-		return u
+		upper = a.vectors(2)
+		for i := range upper {
+			a.VPSRLQ(operand.Imm(32), x[i], upper[i])
+		}
+		return upper, x
 	}
 	var c0, c1, c2, c3 halves
-	p := multiply(q, m0) // round 1
-	c2, c3 = upper(p), p
+	c2, c3 = split(multiply(q, m0)) // round 1
 	for i := range c2 {
 		a.xor(key(1, 1), c2[i], c2[i])
 	}
-	p = multiply(c2, m1) // round 2
-	c0, c1 = upper(p), p
+	c0, c1 = split(multiply(c2, m1)) // round 2
 	for i := range c0 {
 		a.xor(key(2, 0), c0[i], c0[i])
 		c2[i] = a.vector()
 		a.xor(key(2, 1), c3[i], c2[i])
 	}
 	for round := 3; round <= 10; round++ {
-		p0, p1 := multiply(c0, m0), multiply(c2, m1)
-		u0, u1 := upper(p0), upper(p1)
+		x0, x1 := multiply(c0, m0), multiply(c2, m1)
+		u0, p0 := split(x0)
+		u1, p1 := split(x1)
 		for i := range u0 {
 			a.xor3(key(round, 0), c1[i], u1[i])
 			if round == 3 {
@@ -79,6 +91,9 @@ func (a *assembler) philox(q halves, keys reg.Register) [4]vec {
 
 // merge joins even and odd lanes again.
 func (a *assembler) merge(h halves) vec {
+	if a.arm() {
+		return h[0]
+	}
 	if a.wide() {
 		odd := a.K()
 		mask := a.GP32()
@@ -96,8 +111,8 @@ func (a *assembler) merge(h halves) vec {
 // uniform turns words into uniforms ((x>>8) + 1/2) 2^-24.
 func (a *assembler) uniform(x []vec) {
 	for i := range x {
-		a.VPSRLD(operand.Imm(8), x[i], x[i])
-		a.VCVTDQ2PS(x[i], x[i])
+		a.shiftRight(8, x[i], x[i])
+		a.fromInts(x[i], x[i])
 		a.fma213(a.number(0x1p-25), a.splat(a.number(0x1p-24)), x[i])
 	}
 }
@@ -110,7 +125,7 @@ func (a *assembler) boxMuller(x, y []vec) (cosine, sine []vec) {
 	for i := range r {
 		a.mul(a.number(-2), r[i], r[i])
 		a.sqrt(r[i], r[i])
-		a.VCVTDQ2PS(y[i], y[i])
+		a.fromInts(y[i], y[i])
 		a.mul(a.number(0x1p-31), y[i], y[i])
 	}
 	sine, cosine, sign := a.sinCosPi(y)
@@ -140,7 +155,7 @@ func (a *assembler) normals(words [4]vec) (xi [4]vec) {
 // the position.
 func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow func(end reg.Register)) {
 	keys, rows := a.argument("keys"), a.argument("rows")
-	q := halves{a.firstBlocks("block", 0), a.firstBlocks("block", 1)}
+	q := a.firstBlocks("block")
 	offset, left := a.GP64(), a.GP64()
 	a.XORQ(offset, offset)
 	a.Label("row")
@@ -180,12 +195,20 @@ func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow f
 	a.JNZ(operand.LabelRef("row"))
 }
 
-// firstBlocks returns the block numbers of the even (parity 0) or odd lanes, starting with the parameter named.
-func (a *assembler) firstBlocks(name string, parity int) vec {
-	v := a.vector()
-	a.VBROADCASTSS(a.parameter(name).Mem, v)
-	a.addInt(a.laneNumbers[parity], v, v)
-	return v
+// firstBlocks returns the block numbers of the lanes, starting with the parameter named.
+func (a *assembler) firstBlocks(name string) halves {
+	if a.arm() {
+		v := a.splat(a.parameter(name))
+		a.addInt(a.pool([4]uint32{0, 1, 2, 3}), v, v)
+		return halves{v}
+	}
+	var h halves
+	for _, numbers := range a.laneNumbers {
+		v := a.splat(a.parameter(name))
+		a.addInt(numbers, v, v)
+		h = append(h, v)
+	}
+	return h
 }
 
 // powerLaw is a way to compute sigma^-(rho+1).

@@ -33,7 +33,11 @@ func (a *assembler) sum() {
 			a.addTo(at(bases[0]), a.widened(g, half))
 			a.addTo(at(bases[1]), a.widened(magnitude, half))
 			sum, wide := a.load(at(bases[2])), a.widened(g, half)
-			a.VFMADD231PD(wide, wide, sum)
+			if a.arm() {
+				a.neon("fmlad", sum, wide, wide)
+			} else {
+				a.VFMADD231PD(wide, wide, sum)
+			}
 			a.store(sum, at(bases[2]))
 			a.addTo(at(bases[3]), a.widened(squares, half))
 		}
@@ -42,14 +46,25 @@ func (a *assembler) sum() {
 
 // addTo adds a vector of float64 to the numbers at m.
 func (a *assembler) addTo(m operand.Mem, v vec) {
-	a.VADDPD(m, v, v)
+	a.addWide(m, v)
 	a.store(v, m)
+}
+
+// addWide is dst = dst + x, of float64.
+func (a *assembler) addWide(x operand.Op, dst vec) {
+	if a.arm() {
+		a.neon("faddd", dst, dst, a.neonOperand(x))
+		return
+	}
+	a.VADDPD(x, dst, dst)
 }
 
 // widened returns the lower or the upper half of the numbers of v as float64.
 func (a *assembler) widened(v vec, half int) vec {
 	wide := a.vector()
 	switch {
+	case a.arm():
+		a.neon([]string{"fcvtl", "fcvtl2"}[half], wide, v)
 	case a.wide() && half == 0:
 		a.VCVTPS2PD(v.AsY(), wide)
 	case a.wide():
@@ -109,8 +124,8 @@ func (a *assembler) sumInputs() {
 	a.store(v2, operand.Mem{Base: squares})
 	a.and(a.bits(0x7fffffff), v, v)
 	for half := range 2 {
-		a.VADDPD(a.widened(v, half), sums[half], sums[half])
-		a.VADDPD(a.widened(v2, half), sums[2+half], sums[2+half])
+		a.addWide(a.widened(v, half), sums[half])
+		a.addWide(a.widened(v2, half), sums[2+half])
 	}
 	a.ADDQ(stride, x)
 	a.ADDQ(stride, squares)

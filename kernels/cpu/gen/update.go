@@ -212,7 +212,7 @@ func (a *assembler) updates(rule mover, priced bool) {
 	a.movingBoth("updatePerExample"+rule.name, priced, arrays, both)
 	a.moving("updateShared"+rule.name, priced, []string{"mu", "muM", "muV", "xi"}, "sums",
 		"forms dW, moves mu and sums dW xi.", func(u *updating, bases []reg.Register, dw vec) {
-			at := operand.Mem{Base: u.sums, Disp: 64 * u.row}
+			at := operand.Mem{Base: u.sums, Disp: 64*u.row + u.column%32} // eight lanes, in two vectors with NEON
 			sum := a.load(at)
 			a.fma231(u.slot(bases[3]), dw, sum)
 			a.store(sum, at)
@@ -245,7 +245,11 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 		xColumn := a.GP64()
 		a.XORQ(xColumn, xColumn)
 		a.MOVQ(a.inVectors("stride"), left)
-		a.tiles(fmt.Sprintf("r%dcolumns", nRows), left, []int{updateColumns, 1}, func(nColumns int) {
+		columns := []int{updateColumns, 1}
+		if a.arm() {
+			columns = []int{4} // rows are multiples of 16 numbers
+		}
+		a.tiles(fmt.Sprintf("r%dcolumns", nRows), left, columns, func(nColumns int) {
 			dw := make([][][]vec, len(pairs)) // pair, row, vector
 			for p := range pairs {
 				for range nRows {
@@ -262,6 +266,16 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 			loop := fmt.Sprintf("examples%dx%d", nRows, nColumns)
 			a.Label(loop)
 			for p := range pairs {
+				if a.arm() && nRows == 4 {
+					g := a.load(operand.Mem{Base: dy[p]})
+					for k := range nColumns {
+						v := a.load(operand.Mem{Base: x[p], Disp: k * a.bytes()})
+						for r := range nRows {
+							a.neon("fmlas", dw[p][r][k], v, g, operand.U8(r))
+						}
+					}
+					continue
+				}
 				inputs := make([]vec, nColumns)
 				for k := range inputs {
 					inputs[k] = a.load(operand.Mem{Base: x[p], Disp: k * a.bytes()})
