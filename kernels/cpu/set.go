@@ -10,6 +10,8 @@ import (
 	"quantal/kernels"
 )
 
+//go:generate go run -C gen .
+
 // kernelSet is one implementation of the parts of a step that take time. The functions work on any rows of a layer;
 // their results do not depend on how the rows are divided among calls.
 type kernelSet struct {
@@ -151,7 +153,7 @@ var portable = &kernelSet{
 	name: "portable",
 	gather: func(x []float32, bytes []byte, scale, shift float32) {
 		for i, v := range bytes {
-			x[i] = float32(v)*scale + shift
+			x[i] = float32(float32(v)*scale) + shift // not fused, on any processor: every set sees the same inputs
 		}
 	},
 	sample: func(d *drawing, w []float32, first, rows int) {

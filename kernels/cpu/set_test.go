@@ -538,8 +538,16 @@ func TestChoiceOfKernels(t *testing.T) {
 	if _, err := Kernels(); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if runtime.GOARCH != "amd64" && len(KernelSets()) > 1 {
-		t.Errorf("kernel sets %v on %s", KernelSets(), runtime.GOARCH)
+	switch runtime.GOARCH {
+	case "amd64":
+	case "arm64":
+		if got := KernelSets(); !slices.Equal(got, []string{"neon", "portable"}) {
+			t.Errorf("kernel sets %v on arm64", got)
+		}
+	default:
+		if len(KernelSets()) > 1 {
+			t.Errorf("kernel sets %v on %s", KernelSets(), runtime.GOARCH)
+		}
 	}
 }
 

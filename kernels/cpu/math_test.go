@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package cpu
 
 import (
@@ -14,21 +16,6 @@ type probes struct {
 	exp, expToInf, log, log1p func(dst, src *float32, n int)
 	softplus, sinCosPi        func(dst, dst2, src *float32, n int)
 	philox                    func(dst *uint32, keys *[20]uint32, block uint32)
-}
-
-func allProbes() []probes {
-	var all []probes
-	for _, s := range available() {
-		switch s {
-		case avx512:
-			all = append(all, probes{"avx512", 16, probeExpAVX512, probeExpToInfinityAVX512, probeLogAVX512, probeLog1pAVX512,
-				probeSoftplusAVX512, probeSinCosPiAVX512, probePhiloxAVX512})
-		case avx2:
-			all = append(all, probes{"avx2", 8, probeExpAVX2, probeExpToInfinityAVX2, probeLogAVX2, probeLog1pAVX2,
-				probeSoftplusAVX2, probeSinCosPiAVX2, probePhiloxAVX2})
-		}
-	}
-	return all
 }
 
 const points = 1 << 21

@@ -1,0 +1,6 @@
+package cpu
+
+func allProbes() []probes {
+	return []probes{{"neon", 4, probeExpNEON, probeExpToInfinityNEON, probeLogNEON, probeLog1pNEON, probeSoftplusNEON,
+		probeSinCosPiNEON, probePhiloxNEON}}
+}
