@@ -8,12 +8,17 @@
 //
 // # Kernel sets
 //
-// The parts of a step that take time come in three sets with one struct of functions: avx512 and avx2, assembly that
-// the program in the folder gen writes from one description, and portable, the plain Go of package kernels, which runs
-// on every processor and is the reference for the others. [Open] takes the fastest that the processor has. The
-// environment variable QUANTAL_KERNELS=portable|avx2|avx512 forces one. Each set is deterministic by itself and uses
-// only operations that IEEE 754 rounds exactly, so that its bytes are the same on every processor that runs it; between
-// sets, xi agrees within a few units in the last place.
+// The parts of a step that take time come in four sets with one struct of functions: avx512, avx2 and, for arm64, neon,
+// assembly that the program in the folder gen writes from one description, and portable, the plain Go of package
+// kernels, which runs on every processor and is the reference for the others. [Open] takes the fastest that the
+// processor has. The environment variable QUANTAL_KERNELS=portable|avx2|avx512|neon forces one. Each set is
+// deterministic by itself and uses only operations that IEEE 754 rounds exactly, so that its bytes are the same on every
+// processor that runs it; between sets, xi agrees within a few units in the last place.
+//
+// The kernels of neon write the bytes of avx2's: they have the same operations, and the same order of every sum. A whole
+// step may differ in the last digits, since Go, in which losses are computed, rounds a product and a sum once on arm64.
+// Where numbers are not normal or not finite the two may also differ: arm64 decides before rounding whether a result is
+// too small to be normal, and has another NaN.
 //
 // One network of 784-100-100-10 has 92,320 slots in each of six fields, 2.2 megabytes: about one core's second-level
 // cache. So what matters is how often they are read and written, and that transcendental functions are evaluated once:
@@ -29,9 +34,9 @@
 //   - The update forms dW of a tile in registers, which it never leaves, adds the costs and makes the step of Adam. It
 //     takes the rows in the opposite order of the draw, so that each starts with the rows that the other has just left
 //     in the cache.
-//   - Products are tiled so that one load serves several multiplications: forward 4 rows x 5 examples (2 x 5 with
-//     AVX2's sixteen registers) of partial sums along the inputs, backward 5 examples x 4 (2) vectors of inputs, update
-//     4 rows x 2 vectors.
+//   - Products are tiled so that one load serves several multiplications: forward 4 rows x 5 examples of partial sums
+//     along the inputs (2 x 5 with AVX2's sixteen registers, 2 x 5 pairs of vectors with NEON), backward 5 examples x 4
+//     (2) vectors of inputs, update 4 rows x 2 (4) vectors.
 //   - Polynomials are chains in which each step waits for the last: two vectors are computed side by side.
 //   - With frozen parameters (the rule Accumulate) sigma is computed once, and instead of the update a kernel of the
 //     same tiles adds up, in float64, dW and a second product, of squared inputs and squared errors.
