@@ -82,18 +82,45 @@ func TestNEONHasTheBytesOfAVX2(t *testing.T) {
 				}
 				return p
 			}
-			u := &updating{Layer: l, batch: batch, sharing: sharing, x: x, dy: y,
-				row:   kernels.Row[float32]{Mu: param(10), Phi: param(20)},
-				slope: between(l.Slots(), 30, -1, 0x1p-9), cost: between(l.Slots(), 31, -1, 0x1p-9),
-				sums: make([]float64, l.Out)}
-			u.numbers = [...]float32{0.9, 0.1, 0.99, 0.01, 0.125, 1.5, 1e-8, 0.7, -0.7, 0.01, 1e38}
-			bad := !set.update[rule.Name()](u, newScratch(l), 0, l.Out)
-			of := []any{bad, u.sums}
-			for _, p := range []kernels.Param[float32]{u.row.Mu, u.row.Phi} {
-				of = append(of, p.Values, p.Moments[0], p.Moments[1])
+			update := func(name string, more func(u *updating)) {
+				u := &updating{Layer: l, batch: batch, sharing: sharing, x: x, dy: y,
+					row:   kernels.Row[float32]{Mu: param(10), Phi: param(20)},
+					slope: between(l.Slots(), 30, -1, 0x1p-9), cost: between(l.Slots(), 31, -1, 0x1p-9),
+					sums: make([]float64, l.Out)}
+				u.numbers = [...]float32{0.9, 0.1, 0.99, 0.01, 0.125, 1.5, 1e-8, 0.7, -0.7, 0.01, 1e38}
+				more(u)
+				bad := !set.update[rule.Name()](u, newScratch(l), 0, l.Out)
+				of := []any{bad, u.sums}
+				for _, p := range []kernels.Param[float32]{u.row.Mu, u.row.Phi} {
+					of = append(of, p.Values, p.Moments[0], p.Moments[1])
+				}
+				sum(fmt.Sprintf("update %s, sigma per %v", rule.Name(), sharing)+name, of...)
 			}
-			sum(fmt.Sprintf("update %s, sigma per %v", rule.Name(), sharing), of...)
+			update("", func(*updating) {})
+			priced := func(u *updating) { u.price = between(l.Slots(), 32, -1, 0x1p-9) }
+			update(", priced", priced)
+			if sharing == kernels.PerSynapse {
+				perExample := func(u *updating) {
+					u.xSquares, u.dv = between(batch*l.Stride(), 33, 0, 0x1p-10), between(batch*width, 34, -1, 0x1p-9)
+				}
+				update(", per example", perExample)
+				update(", per example, priced", func(u *updating) { perExample(u); priced(u) })
+			}
 		}
+	}
+	for _, cells := range []int{1, 8} {
+		d := &kernels.Diffusion[float32]{Low: 0.125, High: 2, PerUnit: float32(cells) / 2}
+		c := between(4*cells, 60, -0.25, 0x1p-11)
+		for i := range cells {
+			d.Cells = append(d.Cells, kernels.DiffusionCell[float32]{Drift: c[4*i], DriftSlope: c[4*i+1], Noise: 0.5 + c[4*i+2],
+				NoiseSlope: c[4*i+3]})
+		}
+		w, sites, born := between(256, 61, 0.125, 0x1p-10), between(256, 62, 0.125, 0x1p-10), make([]uint32, 256)
+		clear(sites[:60])
+		set.advance(d, w, noise, 128, 3)
+		turnover := kernels.Turnover[float32]{Birth: 0.25, Smallest: 0.25, Spread: 0.5}
+		births, losses := set.advanceSites(d, turnover, sites, born, noise, 128, 3)
+		sum(fmt.Sprintf("diffusion, %d cells", cells), w, sites, born, int64(births), int64(losses))
 	}
 	u := newSumming(l, batch)
 	u.x, u.dy = x, y
@@ -133,29 +160,51 @@ func TestNEONHasTheBytesOfAVX2(t *testing.T) {
 
 // bytesOfAVX2 is the start of the SHA-256 of what avx2 writes.
 var bytesOfAVX2 = map[string]string{
-	"activation gelu":                    "681170066b89aea6",
-	"activation leaky-relu":              "f1a18971ef4dfad4",
-	"activation sigmoid":                 "3b8feca46fe6ece9",
-	"activation softplus":                "b80a7157719fabd2",
-	"draw rho 0":                         "b19ce0791a6c5e9b",
-	"draw rho 0.5":                       "73ce2d9755faf25a",
-	"draw rho 1":                         "37348455409321ef",
-	"draw rho 2":                         "92048eac1a08f640",
-	"draw rho 3.1":                       "45eda023516dd8b8",
-	"formulas":                           "f0fc16af8acaaead",
-	"product linear":                     "4461a7749a3ed8c5",
-	"product relu":                       "0c249234ec2f908a",
-	"sum":                                "373ef937eb2748bb",
-	"update adam, sigma per network":     "51708ea7d0dfd746",
-	"update adam, sigma per none":        "4f9d4d50a683d4b6",
-	"update adam, sigma per synapse":     "b15b4971145a5ff7",
-	"update momentum, sigma per network": "9394857fbe68b04f",
-	"update momentum, sigma per none":    "fb39adb6147a532f",
-	"update momentum, sigma per synapse": "c4fa4a2e931f15eb",
-	"update rmsprop, sigma per network":  "5d93e4abc871f2ba",
-	"update rmsprop, sigma per none":     "6ec8fb2dd90b16f5",
-	"update rmsprop, sigma per synapse":  "edde57451d0342f3",
-	"update sgd, sigma per network":      "cdb59ad58cd83523",
-	"update sgd, sigma per none":         "49df4f56412fdb59",
-	"update sgd, sigma per synapse":      "3fc6702a4055f85c",
+	"activation gelu":                        "681170066b89aea6",
+	"activation leaky-relu":                  "f1a18971ef4dfad4",
+	"activation sigmoid":                     "3b8feca46fe6ece9",
+	"activation softplus":                    "b80a7157719fabd2",
+	"diffusion, 1 cells":                     "7fa865e793f2ce93",
+	"diffusion, 8 cells":                     "e15270e7bbb3230c",
+	"draw rho 0":                             "b19ce0791a6c5e9b",
+	"draw rho 0.5":                           "73ce2d9755faf25a",
+	"draw rho 1":                             "37348455409321ef",
+	"draw rho 2":                             "92048eac1a08f640",
+	"draw rho 3.1":                           "45eda023516dd8b8",
+	"formulas":                               "f0fc16af8acaaead",
+	"product linear":                         "4461a7749a3ed8c5",
+	"product relu":                           "0c249234ec2f908a",
+	"sum":                                    "373ef937eb2748bb",
+	"update adam, sigma per network":         "51708ea7d0dfd746",
+	"update adam, sigma per network, priced": "b3af5681c20c9ede",
+	"update adam, sigma per none":            "4f9d4d50a683d4b6",
+	"update adam, sigma per none, priced":    "803bcd3b792ad728",
+	"update adam, sigma per synapse":         "b15b4971145a5ff7",
+	"update adam, sigma per synapse, per example":             "3057f44dfe82d7bc",
+	"update adam, sigma per synapse, per example, priced":     "210afc20860c3908",
+	"update adam, sigma per synapse, priced":                  "12289d1746fd66c7",
+	"update momentum, sigma per network":                      "9394857fbe68b04f",
+	"update momentum, sigma per network, priced":              "308743aed27cd68a",
+	"update momentum, sigma per none":                         "fb39adb6147a532f",
+	"update momentum, sigma per none, priced":                 "5f6e9f3db37371ad",
+	"update momentum, sigma per synapse":                      "c4fa4a2e931f15eb",
+	"update momentum, sigma per synapse, per example":         "75e7c96ef0fc07cc",
+	"update momentum, sigma per synapse, per example, priced": "364258d7d37ec696",
+	"update momentum, sigma per synapse, priced":              "306795cc4645a727",
+	"update rmsprop, sigma per network":                       "5d93e4abc871f2ba",
+	"update rmsprop, sigma per network, priced":               "5840c8e1b7a7e4a3",
+	"update rmsprop, sigma per none":                          "6ec8fb2dd90b16f5",
+	"update rmsprop, sigma per none, priced":                  "5a7cf001290c3a0f",
+	"update rmsprop, sigma per synapse":                       "edde57451d0342f3",
+	"update rmsprop, sigma per synapse, per example":          "abc188a946fb9c0c",
+	"update rmsprop, sigma per synapse, per example, priced":  "4f07c1eec57b8482",
+	"update rmsprop, sigma per synapse, priced":               "32cfe9a5a188ed5c",
+	"update sgd, sigma per network":                           "cdb59ad58cd83523",
+	"update sgd, sigma per network, priced":                   "7179a496bf4d5f23",
+	"update sgd, sigma per none":                              "49df4f56412fdb59",
+	"update sgd, sigma per none, priced":                      "3697ea6b947da675",
+	"update sgd, sigma per synapse":                           "3fc6702a4055f85c",
+	"update sgd, sigma per synapse, per example":              "0650edb78fcc722e",
+	"update sgd, sigma per synapse, per example, priced":      "c2c169c5133b5ff1",
+	"update sgd, sigma per synapse, priced":                   "64ec7e9004a3ea2d",
 }

@@ -183,6 +183,8 @@ func (a *assembler) splat(x operand.Op) vec {
 		}
 	case pooled:
 		a.special("constant", []operand.Op{v}, nil, x)
+	case vec: // held already, and only read
+		return x
 	default:
 		panic("splat: want a constant or a scalar")
 	}

@@ -16,14 +16,14 @@ func (a *assembler) drawGroups(draw func(words [4]vec) [4]vec, body func(at []op
 	offset := a.GP64()
 	a.XORQ(offset, offset)
 	a.Label("group")
-	for sub := range 16 / a.lanes {
+	a.parts(offset, func(_, displacement int) {
 		x := draw(a.philox(q, keys))
 		for _, h := range q {
 			a.addInt(a.bits(uint32(a.lanes)), h, h)
 		}
 		var at [4]operand.Mem
 		for j := range at {
-			at[j] = operand.Mem{Index: offset, Scale: 1, Disp: 64*j + sub*a.bytes()}
+			at[j] = operand.Mem{Index: offset, Scale: 1, Disp: 64*j + displacement}
 		}
 		together := 4
 		if !a.wide() {
@@ -32,8 +32,7 @@ func (a *assembler) drawGroups(draw func(words [4]vec) [4]vec, body func(at []op
 		for j := 0; j < 4; j += together {
 			body(at[j:j+together], x[j:j+together])
 		}
-	}
-	a.ADDQ(operand.U32(256), offset)
+	})
 	a.SUBQ(operand.Imm(64), left)
 	a.JG(operand.LabelRef("group"))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The vector instructions of arm64. Go's assembler lacks most of them, so that the kernels have all of them as words.
-// The assembler of GNU's binutils checks each word: a test of package cpu.
+// The vector instructions of arm64. Go's assembler lacks most of them, so that the kernels have all of them as words,
+// of which macros are made. The assembler of GNU's binutils checks each word: a test of package cpu.
 
 // form is how an instruction's operands are written and encoded. The destination comes first.
 type form int
@@ -83,34 +83,37 @@ var neonOps = map[string]neonOp{
 	"uminv":  {"uminv", "s", "4s", "", two, 0x6eb1a800, false},
 }
 
-// encode returns the instruction's word, and how GNU's assembler writes it. i is the shift or the number of the lane.
-func (o neonOp) encode(d, n, m, i int) (word uint32, text string) {
-	word = o.word | uint32(d) | uint32(n)<<5
-	vector := func(r int, arrangement string) string {
+// field is a number within an instruction's word: a register, a shift or a place.
+type field struct {
+	name         string
+	value, shift int
+}
+
+// encode returns the instruction's word without its fields, and how GNU's assembler writes it, with <NAME> for each of
+// them. i is the shift or the number of the lane.
+func (o neonOp) encode(d, n, m, i int) (word uint32, text string, fields []field) {
+	vector := func(name, arrangement string) string {
 		if arrangement == "s" && o.form == two {
-			return fmt.Sprintf("s%d", r)
+			return "s<" + name + ">"
 		}
-		return fmt.Sprintf("v%d.%s", r, arrangement)
+		return "v<" + name + ">." + arrangement
 	}
-	text = o.name + " " + vector(d, o.d) + ", " + vector(n, o.n)
+	word, text = o.word, o.name+" "+vector("d", o.d)+", "+vector("n", o.n)
+	fields = []field{{"d", d, 0}, {"n", n, 5}}
 	switch o.form {
 	case three:
-		word |= uint32(m) << 16
-		text += ", " + vector(m, o.m)
+		return word, text + ", " + vector("m", o.m), append(fields, field{"m", m, 16})
 	case left:
-		word |= uint32(32+i) << 16
-		text += fmt.Sprintf(", #%d", i)
+		return word + 32<<16, text + ", #<i>", append(fields, field{"i", i, 16})
 	case right:
-		word |= uint32(64-i) << 16
-		text += fmt.Sprintf(", #%d", i)
+		return word + 64<<16, text + ", #<i>", append(fields, field{"i", i, minus | 16})
 	case lane:
-		word |= uint32(m)<<16 | uint32(i&1)<<21 | uint32(i>>1)<<11
-		text += fmt.Sprintf(", v%d.s[%d]", m, i)
+		return word | uint32(i&1)<<21 | uint32(i>>1)<<11, text + fmt.Sprintf(", v<m>.s[%d]", i),
+			append(fields, field{"m", m, 16})
 	case copied:
-		word |= uint32(i) << 19
-		text += fmt.Sprintf("[%d]", i)
+		return word, text + "[<i>]", append(fields, field{"i", i, 19})
 	}
-	return word, text
+	return word, text, fields
 }
 
 // pooled is the vector of a constant that all kernels read from one table in memory. As an operand of an instruction

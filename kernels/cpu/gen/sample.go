@@ -161,13 +161,13 @@ func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow f
 	a.Label("row")
 	a.Load(a.Param("stride"), left)
 	a.Label("group")
-	for sub := range 16 / a.lanes {
+	a.parts(offset, func(sub, displacement int) {
 		words := a.philox(q, keys)
 		for _, h := range q {
 			a.addInt(a.bits(uint32(a.lanes)), h, h)
 		}
 		at := func(j int) operand.Mem {
-			return operand.Mem{Index: offset, Scale: 1, Disp: 64*j + sub*a.bytes()}
+			return operand.Mem{Index: offset, Scale: 1, Disp: 64*j + displacement}
 		}
 		xi := a.normals(words)
 		next := fmt.Sprintf("part%d", sub)
@@ -183,8 +183,7 @@ func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow f
 			body([]operand.Mem{at(j), at(j + 1)}, xi[j:j+2])
 		}
 		a.Label(next)
-	}
-	a.ADDQ(operand.U32(256), offset)
+	})
 	a.SUBQ(operand.Imm(64), left)
 	a.JG(operand.LabelRef("group"))
 	a.LEAQ(operand.Mem{Base: offset, Index: left, Scale: 4}, offset) // back to the end of the row
@@ -193,6 +192,25 @@ func (a *assembler) sampleRows(body func(at []operand.Mem, xi []vec), endOfRow f
 	}
 	a.DECQ(rows)
 	a.JNZ(operand.LabelRef("row"))
+}
+
+// parts calls body for each vector of 16 blocks, which make 64 numbers from the offset on, with its number and its
+// displacement, and moves the offset past them. With NEON, which has four vectors, it is a loop: offsets are multiples
+// of 64 where it starts.
+func (a *assembler) parts(offset reg.Register, body func(part, displacement int)) {
+	if a.arm() {
+		a.Label("part")
+		body(0, 0)
+		a.ADDQ(operand.U32(a.bytes()), offset)
+		a.TESTQ(operand.U32(63), offset)
+		a.JNZ(operand.LabelRef("part"))
+		a.ADDQ(operand.U32(256-64), offset)
+		return
+	}
+	for part := range 16 / a.lanes {
+		body(part, part*a.bytes())
+	}
+	a.ADDQ(operand.U32(256), offset)
 }
 
 // firstBlocks returns the block numbers of the lanes, starting with the parameter named.

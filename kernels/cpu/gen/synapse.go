@@ -7,7 +7,7 @@ import (
 
 // formDW writes the kernel that forms dW of some rows, and only that.
 func (a *assembler) formDW() {
-	a.moving("formDW", false, []string{"dw"}, "", "forms dW.", func(u *updating, bases []reg.Register, dw vec) {
+	a.moving("formDW", false, nil, []string{"dw"}, "", "forms dW.", func(u *updating, bases []reg.Register, dw vec) {
 		a.store(dw, u.slot(bases[0]))
 	})
 }

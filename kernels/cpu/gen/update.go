@@ -39,14 +39,25 @@ type updating struct {
 	row    int          // within the tile
 	sums   reg.Register // of the tile's first row, if the kernel has any
 	priced bool         // whether the slope of each mean's cost is given, in the parameter price
+	fields []int        // of the rule, that the kernel reads
+	// What NEON has registers for: the bases are those of the row at hand, and held has the rule's fields.
+	rowBases bool
+	held     map[int]vec
+	waiting  operand.Mem // dW of the tile
 }
 
-func (u *updating) number(field int) scalar {
+func (u *updating) number(field int) operand.Op {
+	if v, ok := u.held[field]; ok {
+		return v
+	}
 	return scalar{operand.Mem{Base: u.rule, Disp: 4 * field}}
 }
 
 // slot is the operand of this row and column in the array that starts at base.
 func (u *updating) slot(base reg.Register) operand.Mem {
+	if u.rowBases {
+		return operand.Mem{Base: base, Disp: u.column}
+	}
 	return operand.Mem{Base: base, Index: u.offset, Scale: 1, Disp: u.column}
 }
 
@@ -85,7 +96,8 @@ func (u *updating) moments(g vec, m, v reg.Register) (numerator, denominator vec
 
 // mover is a rule that trains. See package kernels for the formulas.
 type mover struct {
-	name string // of its kernels
+	name   string // of its kernels
+	fields []int  // of the struct rule, that the steps read
 	// step writes how a parameter, whose value is p in a register, follows its gradient g. Both are overwritten. At are
 	// the addresses of the parameter and of its moments, if the rule has them.
 	step func(u *updating, p, g vec, at []reg.Register)
@@ -94,18 +106,18 @@ type mover struct {
 }
 
 var movers = []mover{
-	{"", adam, bothAdam},
-	{"SGD", func(u *updating, p, g vec, at []reg.Register) {
+	{"", []int{beta1, gain1, beta2, gain2, rate, root, epsilon}, adam, bothAdam},
+	{"SGD", []int{rate}, func(u *updating, p, g vec, at []reg.Register) {
 		u.fnma231(u.splat(u.number(rate)), g, p)
 		u.moved(p, at[0])
 	}, nil},
-	{"Momentum", func(u *updating, p, g vec, at []reg.Register) {
+	{"Momentum", []int{beta1, rate}, func(u *updating, p, g vec, at []reg.Register) {
 		u.fma231(u.slot(at[1]), u.splat(u.number(beta1)), g)
 		u.store(g, u.slot(at[1]))
 		u.fnma231(u.splat(u.number(rate)), g, p)
 		u.moved(p, at[0])
 	}, nil},
-	{"RMSprop", func(u *updating, p, g vec, at []reg.Register) {
+	{"RMSprop", []int{gain2, beta2, epsilon, rate}, func(u *updating, p, g vec, at []reg.Register) {
 		square := u.vector()
 		u.mul(u.number(gain2), g, square)
 		u.mul(g, square, square)
@@ -154,7 +166,11 @@ func (u *updating) mean(g vec, mu []reg.Register) vec {
 	m := u.load(u.slot(mu[0]))
 	u.addMagnitudeSlope(m, g)
 	if u.priced {
-		u.add(u.slot(u.argument("price")), g, g)
+		price := u.argument("price")
+		if u.rowBases {
+			u.ADDQ(u.offset, price)
+		}
+		u.add(u.slot(price), g, g)
 	}
 	u.fnma231(u.number(decay), m, m)
 	return m
@@ -207,10 +223,11 @@ func (a *assembler) updates(rule mover, priced bool) {
 		rule.step(u, a.load(u.slot(phi[0])), gPhi, phi)
 		step(u, dw, mu)
 	}
-	a.moving("update"+rule.name, priced, arrays, "", "forms dW and moves mu and phi.",
+	fields := append(slices.Clone(rule.fields), magnitude, minusMagnitude, decay, steep)
+	a.moving("update"+rule.name, priced, fields, arrays, "", "forms dW and moves mu and phi.",
 		func(u *updating, bases []reg.Register, dw vec) { both(u, bases, dw, dw) })
-	a.movingBoth("updatePerExample"+rule.name, priced, arrays, both)
-	a.moving("updateShared"+rule.name, priced, []string{"mu", "muM", "muV", "xi"}, "sums",
+	a.movingBoth("updatePerExample"+rule.name, priced, fields, arrays, both)
+	a.moving("updateShared"+rule.name, priced, fields, []string{"mu", "muM", "muV", "xi"}, "sums",
 		"forms dW, moves mu and sums dW xi.", func(u *updating, bases []reg.Register, dw vec) {
 			at := operand.Mem{Base: u.sums, Disp: 64*u.row + u.column%32} // eight lanes, in two vectors with NEON
 			sum := a.load(at)
@@ -218,7 +235,7 @@ func (a *assembler) updates(rule mover, priced bool) {
 			a.store(sum, at)
 			step(u, dw, bases)
 		})
-	a.moving("updateMeans"+rule.name, priced, []string{"mu", "muM", "muV"}, "", "forms dW and moves mu.",
+	a.moving("updateMeans"+rule.name, priced, fields, []string{"mu", "muM", "muV"}, "", "forms dW and moves mu.",
 		func(u *updating, bases []reg.Register, dw vec) { step(u, dw, bases) })
 }
 
@@ -241,6 +258,9 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 	dyColumn, rows := a.GP64(), a.counter("rows")
 	a.XORQ(dyColumn, dyColumn)
 	left := a.AllocLocal(8)
+	if a.arm() {
+		u.waiting = a.AllocLocal(len(pairs) * tileRows * 4 * a.bytes())
+	}
 	a.tiles("rows", rows, []int{tileRows, 1}, func(nRows int) {
 		xColumn := a.GP64()
 		a.XORQ(xColumn, xColumn)
@@ -296,6 +316,12 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 
 			bases := load()
 			stride = a.inBytes("stride")
+			if a.arm() {
+				u.eachRow(fmt.Sprintf("row%d", nRows), dw, bases, stride, use)
+				a.ADDQ(operand.U32(nColumns*a.bytes()), u.offset)
+				a.ADDQ(operand.U32(nColumns*a.bytes()), xColumn)
+				return
+			}
 			for r := range nRows {
 				for k := range nColumns {
 					u.row, u.column = r, k*a.bytes()
@@ -329,11 +355,66 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 	a.ret()
 }
 
+// eachRow passes the vectors of dW of a tile to use in a loop over its rows, for NEON: they wait in memory meanwhile, so
+// that there are registers for the rule.
+func (u *updating) eachRow(loop string, dw [][][]vec, bases []reg.Register, stride reg.Register,
+	use func(bases []reg.Register, dw []vec)) {
+	a := u.assembler
+	rows, columns := len(dw[0]), len(dw[0][0])
+	ofPair := rows * columns * a.bytes()
+	at, left := a.GP64(), a.GP64()
+	a.special("address", []operand.Op{at}, []operand.Op{u.waiting})
+	for p := range dw {
+		for r := range rows {
+			for k, v := range dw[p][r] {
+				a.store(v, operand.Mem{Base: at, Disp: p*ofPair + (r*columns+k)*a.bytes()})
+			}
+		}
+	}
+	u.held = map[int]vec{}
+	for _, field := range u.fields {
+		u.held[field] = a.splat(u.number(field))
+	}
+	advance := func(by reg.Register) {
+		if u.rowBases {
+			for _, b := range bases {
+				a.ADDQ(by, b)
+			}
+		}
+	}
+	advance(u.offset)
+	a.MOVQ(operand.U32(rows), left)
+	a.Label(loop)
+	for k := range columns {
+		u.row, u.column = 0, k*a.bytes()
+		var vectors []vec
+		for p := range dw {
+			vectors = append(vectors, a.load(operand.Mem{Base: at, Disp: p*ofPair + k*a.bytes()}))
+		}
+		use(bases, vectors)
+	}
+	advance(stride)
+	a.ADDQ(stride, u.offset)
+	a.ADDQ(operand.U32(columns*a.bytes()), at)
+	if u.sums != nil {
+		a.ADDQ(operand.U32(64), u.sums)
+	}
+	a.DECQ(left)
+	a.JNZ(operand.LabelRef(loop))
+	u.held = nil
+	for range rows {
+		a.SUBQ(stride, u.offset)
+	}
+	if u.sums != nil {
+		a.SUBQ(operand.U32(64*rows), u.sums)
+	}
+}
+
 // moving emits a kernel that passes the vectors of dW to move, with the addresses of the arrays; sums is the name of
 // one more, if any.
-func (a *assembler) moving(name string, priced bool, arrays []string, sums, doc string,
+func (a *assembler) moving(name string, priced bool, fields []int, arrays []string, sums, doc string,
 	move func(u *updating, bases []reg.Register, dw vec)) {
-	u := &updating{assembler: a, priced: priced}
+	u := &updating{assembler: a, priced: priced, fields: fields, rowBases: a.arm()}
 	all := arrays
 	if sums != "" {
 		all = append(slices.Clone(arrays), sums)
@@ -351,9 +432,9 @@ func (a *assembler) moving(name string, priced bool, arrays []string, sums, doc 
 }
 
 // movingBoth emits a kernel that passes the vectors of two dW to move: those of mu and of phi.
-func (a *assembler) movingBoth(name string, priced bool, arrays []string,
+func (a *assembler) movingBoth(name string, priced bool, fields []int, arrays []string,
 	move func(u *updating, bases []reg.Register, dw, dwPhi vec)) {
-	u := &updating{assembler: a, priced: priced}
+	u := &updating{assembler: a, priced: priced, fields: fields, rowBases: a.arm()}
 	a.function(name, strings.Join(arrays, ", ")+", x, dy, xSquares, dv, price, rule *float32, stride, dyStride, rows, "+
 		"batch int) (bad uint32", "forms dW of mu and phi and moves both.")
 	load := func() []reg.Register {
