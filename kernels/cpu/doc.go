@@ -12,13 +12,13 @@
 // assembly that the program in the folder gen writes from one description, and portable, the plain Go of package
 // kernels, which runs on every processor and is the reference for the others. [Open] takes the fastest that the
 // processor has. The environment variable QUANTAL_KERNELS=portable|avx2|avx512|neon forces one. Each set is
-// deterministic by itself and uses only operations that IEEE 754 rounds exactly, so that its bytes are the same on every
-// processor that runs it; between sets, xi agrees within a few units in the last place.
+// deterministic by itself and uses only operations that IEEE 754 rounds exactly, so that its bytes are the same on
+// every processor that runs it; between sets, xi agrees within a few units in the last place.
 //
-// The kernels of neon write the bytes of avx2's: they have the same operations, and the same order of every sum. A whole
-// step may differ in the last digits, since Go, in which losses are computed, rounds a product and a sum once on arm64.
-// Where numbers are not normal or not finite the two may also differ: arm64 decides before rounding whether a result is
-// too small to be normal, and has another NaN.
+// The kernels of neon write the bytes of avx2's: they have the same operations, and the same order of every sum. A
+// whole step may differ in the last digits, since Go, in which losses are computed, rounds a product and a sum once on
+// arm64. Where numbers are not normal or not finite the two may also differ: arm64 decides before rounding whether a
+// result is too small to be normal, and has another NaN.
 //
 // One network of 784-100-100-10 has 92,320 slots in each of six fields, 2.2 megabytes: about one core's second-level
 // cache. So what matters is how often they are read and written, and that transcendental functions are evaluated once:

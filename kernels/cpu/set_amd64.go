@@ -39,15 +39,18 @@ var avx512 = assembly{
 		},
 		"sgd": {
 			mover{updateSGDAVX512, updatePerExampleSGDAVX512, updateSharedSGDAVX512, updateMeansSGDAVX512},
-			mover{updateSGDPricedAVX512, updatePerExampleSGDPricedAVX512, updateSharedSGDPricedAVX512, updateMeansSGDPricedAVX512},
+			mover{updateSGDPricedAVX512, updatePerExampleSGDPricedAVX512, updateSharedSGDPricedAVX512,
+				updateMeansSGDPricedAVX512},
 		},
 		"momentum": {
 			mover{updateMomentumAVX512, updatePerExampleMomentumAVX512, updateSharedMomentumAVX512, updateMeansMomentumAVX512},
-			mover{updateMomentumPricedAVX512, updatePerExampleMomentumPricedAVX512, updateSharedMomentumPricedAVX512, updateMeansMomentumPricedAVX512},
+			mover{updateMomentumPricedAVX512, updatePerExampleMomentumPricedAVX512, updateSharedMomentumPricedAVX512,
+				updateMeansMomentumPricedAVX512},
 		},
 		"rmsprop": {
 			mover{updateRMSpropAVX512, updatePerExampleRMSpropAVX512, updateSharedRMSpropAVX512, updateMeansRMSpropAVX512},
-			mover{updateRMSpropPricedAVX512, updatePerExampleRMSpropPricedAVX512, updateSharedRMSpropPricedAVX512, updateMeansRMSpropPricedAVX512},
+			mover{updateRMSpropPricedAVX512, updatePerExampleRMSpropPricedAVX512, updateSharedRMSpropPricedAVX512,
+				updateMeansRMSpropPricedAVX512},
 		},
 	},
 	formDW: formDWAVX512,
@@ -86,11 +89,13 @@ var avx2 = assembly{
 		},
 		"momentum": {
 			mover{updateMomentumAVX2, updatePerExampleMomentumAVX2, updateSharedMomentumAVX2, updateMeansMomentumAVX2},
-			mover{updateMomentumPricedAVX2, updatePerExampleMomentumPricedAVX2, updateSharedMomentumPricedAVX2, updateMeansMomentumPricedAVX2},
+			mover{updateMomentumPricedAVX2, updatePerExampleMomentumPricedAVX2, updateSharedMomentumPricedAVX2,
+				updateMeansMomentumPricedAVX2},
 		},
 		"rmsprop": {
 			mover{updateRMSpropAVX2, updatePerExampleRMSpropAVX2, updateSharedRMSpropAVX2, updateMeansRMSpropAVX2},
-			mover{updateRMSpropPricedAVX2, updatePerExampleRMSpropPricedAVX2, updateSharedRMSpropPricedAVX2, updateMeansRMSpropPricedAVX2},
+			mover{updateRMSpropPricedAVX2, updatePerExampleRMSpropPricedAVX2, updateSharedRMSpropPricedAVX2,
+				updateMeansRMSpropPricedAVX2},
 		},
 	},
 	formDW: formDWAVX2,

@@ -30,11 +30,13 @@ var neon = assembly{
 		},
 		"momentum": {
 			mover{updateMomentumNEON, updatePerExampleMomentumNEON, updateSharedMomentumNEON, updateMeansMomentumNEON},
-			mover{updateMomentumPricedNEON, updatePerExampleMomentumPricedNEON, updateSharedMomentumPricedNEON, updateMeansMomentumPricedNEON},
+			mover{updateMomentumPricedNEON, updatePerExampleMomentumPricedNEON, updateSharedMomentumPricedNEON,
+				updateMeansMomentumPricedNEON},
 		},
 		"rmsprop": {
 			mover{updateRMSpropNEON, updatePerExampleRMSpropNEON, updateSharedRMSpropNEON, updateMeansRMSpropNEON},
-			mover{updateRMSpropPricedNEON, updatePerExampleRMSpropPricedNEON, updateSharedRMSpropPricedNEON, updateMeansRMSpropPricedNEON},
+			mover{updateRMSpropPricedNEON, updatePerExampleRMSpropPricedNEON, updateSharedRMSpropPricedNEON,
+				updateMeansRMSpropPricedNEON},
 		},
 	},
 	formDW: formDWNEON,

@@ -60,7 +60,9 @@ func TestWordsAgainstGNUAssembler(t *testing.T) {
 	if err := os.WriteFile(source, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range [][]string{{as, "-o", object, source}, {objcopy, "-O", "binary", "-j", ".text", object, code}} {
+	for _, command := range [][]string{
+		{as, "-o", object, source}, {objcopy, "-O", "binary", "-j", ".text", object, code},
+	} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", command[0], err, out)
 		}

@@ -472,8 +472,8 @@ func (t *translation) gather(d, index, base, displacement int) {
 		if displacement != 0 {
 			t.text("ADD $%d, R17, R17", displacement)
 		}
-		t.word(fmt.Sprintf("ld1s%d", i), 0x0d408000|uint32(i&1)<<12|uint32(i>>1)<<30, fmt.Sprintf("ld1 {v<d>.s}[%d], [x<n>]", i),
-			field{"d", d, 0}, field{"n", 17, 5})
+		t.word(fmt.Sprintf("ld1s%d", i), 0x0d408000|uint32(i&1)<<12|uint32(i>>1)<<30,
+			fmt.Sprintf("ld1 {v<d>.s}[%d], [x<n>]", i), field{"d", d, 0}, field{"n", 17, 5})
 	}
 }
 

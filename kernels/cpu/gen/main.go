@@ -1,8 +1,8 @@
 // Command gen writes the assembly kernels of package cpu: go run . in this folder, or go run . FOLDER to write
 // elsewhere.
 //
-// It is a separate module, so that quantal does not depend on avo. The kernels of all sets, AVX-512, AVX2 and NEON, come
-// from one description: assembler.go hides what differs, neon.go has the vector instructions of arm64 and arm64.go
+// It is a separate module, so that quantal does not depend on avo. The kernels of all sets, AVX-512, AVX2 and NEON,
+// come from one description: assembler.go hides what differs, neon.go has the vector instructions of arm64 and arm64.go
 // prints for it, functions.go has the elementary functions, and each of the other files one kernel or a family of them.
 package main
 
@@ -95,11 +95,36 @@ func (a *assembler) write(folder, hash string) error {
 				return err
 			}
 		}
+		if ending == ".go" {
+			text = wrapped(text)
+		}
 		if err := os.WriteFile(name+ending, text, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wrapped breaks lines of more than 120 characters at the last commas before.
+func wrapped(text []byte) []byte {
+	var b bytes.Buffer
+	for line := range bytes.Lines(text) {
+		next := []byte("\t")
+		if bytes.HasPrefix(line, []byte("//")) {
+			next = []byte("// ")
+		}
+		for len(line) > 120 {
+			at := bytes.LastIndex(line[:120], []byte(", ")) + 1
+			if at == 0 {
+				break
+			}
+			b.Write(line[:at])
+			b.WriteByte('\n')
+			line = append(bytes.Clone(next), line[at+1:]...)
+		}
+		b.Write(line)
+	}
+	return b.Bytes()
 }
 
 // onlyLowRegisters refuses AVX2 kernels that use the registers 16 to 31, which avo allocates but only AVX-512 has.

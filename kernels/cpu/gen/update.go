@@ -355,8 +355,8 @@ func (u *updating) rows(tileRows int, pairs []operands, load func() []reg.Regist
 	a.ret()
 }
 
-// eachRow passes the vectors of dW of a tile to use in a loop over its rows, for NEON: they wait in memory meanwhile, so
-// that there are registers for the rule.
+// eachRow passes the vectors of dW of a tile to use in a loop over its rows, for NEON: they wait in memory meanwhile,
+// so that there are registers for the rule.
 func (u *updating) eachRow(loop string, dw [][][]vec, bases []reg.Register, stride reg.Register,
 	use func(bases []reg.Register, dw []vec)) {
 	a := u.assembler
