@@ -51,4 +51,8 @@
 //
 // [Diffusion] does not belong to a network: it describes many independent numbers that move by dw = mu(w) dt + sigma(w)
 // dB, with the same noise.
+//
+// # Spiking neurons
+//
+// [SpikeKernels] are what package dynamics/spiking is fast by; their synapses are not those of a Program.
 package kernels

@@ -14,13 +14,15 @@ type drive[T kernels.Float] struct {
 	receptor int
 	weight   T
 	noise    kernels.Noise
+	uniforms func(u []T, n kernels.Noise, row int)
 	below    []float64 // the probability of 0, ..., k arrivals in a step
 	from     [64]uint8 // the number of arrivals at uniform k/64
 }
 
-func newDrive[T kernels.Float](m *Model, population, k int) drive[T] {
+func newDrive[T kernels.Float](m *Model, fast kernels.SpikeKernels[T], population, k int) drive[T] {
 	p := m.Populations[population].Drives[k]
-	d := drive[T]{receptor: p.Receptor, weight: T(p.Weight), noise: noise(m.Seed, driveNoise, population, 0)}
+	d := drive[T]{receptor: p.Receptor, weight: T(p.Weight), uniforms: fast.Uniforms,
+		noise: noise(m.Seed, driveNoise, population, 0)}
 	d.noise.Draw |= uint32(k)
 	mean := p.Rate * m.Step / 1000
 	chance := math.Exp(-mean)
@@ -42,22 +44,25 @@ func newDrive[T kernels.Float](m *Model, population, k int) drive[T] {
 	return d
 }
 
-// arrive lets the spikes of a step act on neurons that begin with the given one, a multiple of 64. The number of spikes
-// is the smallest with a uniform below the probability of as many or fewer.
-func (d *drive[T]) arrive(x [][]T, first, step int) {
+// arrive adds the spikes of a step to x of a shard's neurons, the first of which is given. The number of spikes is the
+// smallest with a uniform below the probability of as many or fewer.
+func (d *drive[T]) arrive(x []T, first, step int) {
 	d.noise.Step = uint32(step)
-	var buffer [noiseRow]T
-	at := x[d.receptor]
-	for i := 0; i < len(at); i += noiseRow {
-		u := buffer[:min(noiseRow, len(at)-i)]
-		kernels.Uniforms(u, d.noise, (first+i)/noiseRow)
-		for k, y := range u {
+	var buffer [shardSize]T
+	row := noiseRow
+	if len(x) == shardSize {
+		row = shardSize // the same uniforms in one call
+	}
+	for i := 0; i < len(x); i += row {
+		u := buffer[:row]
+		d.uniforms(u, d.noise, (first+i)/row)
+		for k, y := range u[:min(row, len(x)-i)] {
 			n := d.from[min(int(y*64), 63)]
 			for d.below[n] <= float64(y) {
 				n++
 			}
 			if n > 0 {
-				at[i+k] += T(n) * d.weight
+				x[i+k] += T(n) * d.weight
 			}
 		}
 	}

@@ -234,7 +234,7 @@ func scale[T kernels.Float](projection int, c *Scaling) func(*Network[T], *shard
 	return func(n *Network[T], s *shard[T]) {
 		s.each(projection, func(g *group[T]) {
 			g.settle(n.step)
-			factor := make([]T, len(s.v))
+			factor := make([]T, s.size)
 			for i := range factor {
 				rate := float64(s.counts[i]-g.counted[i]) / (float64(c.Every) * s.step / 1000)
 				factor[i] = T(max(1+c.Speed*(c.Target-rate)/c.Target, 0))

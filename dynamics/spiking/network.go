@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"quantal/kernels"
+	"quantal/kernels/cpu"
 )
 
 // Network is a running network. T is the arithmetic of its state: float32, or float64 as a reference.
@@ -19,6 +20,7 @@ type Network[T kernels.Float] struct {
 	Threads  int     // 0 for all processors; the result has the same bytes for any number
 
 	model   *Model
+	kernels kernels.SpikeKernels[T]
 	step    int
 	block   int // most steps between two exchanges of spikes: the shortest delay
 	shards  []*shard[T]
@@ -39,7 +41,14 @@ func New[T kernels.Float](m *Model) (*Network[T], error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	n := &Network[T]{model: m, block: math.MaxInt32, imposed: make([]int, len(m.Populations))}
+	k := kernels.PortableSpikeKernels[T]()
+	if fast, ok := any(&k).(*kernels.SpikeKernels[float32]); ok {
+		var err error
+		if *fast, err = cpu.SpikeKernels(); err != nil {
+			return nil, err
+		}
+	}
+	n := &Network[T]{model: m, kernels: k, block: math.MaxInt32, imposed: make([]int, len(m.Populations))}
 	longest := 1
 	for i := range m.Projections {
 		n.block, longest = min(n.block, m.Projections[i].Delay), max(longest, m.Projections[i].Delay)
@@ -50,7 +59,7 @@ func New[T kernels.Float](m *Model) (*Network[T], error) {
 		n.first = append(n.first, len(n.shards))
 		if p.Neuron != nil {
 			for first := 0; first < p.Size; first += shardSize {
-				n.shards = append(n.shards, newShard[T](m, i, first, min(shardSize, p.Size-first)))
+				n.shards = append(n.shards, newShard(m, k, i, first, min(shardSize, p.Size-first)))
 			}
 		}
 		n.history = append(n.history, make([][]uint32, longest+n.block))
@@ -213,7 +222,7 @@ func (n *Network[T]) fireSources(steps int) {
 			}
 			for row := 0; row*noiseRow < p.Size; row++ {
 				u := u[:min(noiseRow, p.Size-row*noiseRow)]
-				kernels.Uniforms(u, noise(n.model.Seed, sourceNoise, i, step), row)
+				n.kernels.Uniforms(u, noise(n.model.Seed, sourceNoise, i, step), row)
 				for k, x := range u {
 					if x < chances[row*noiseRow+k] {
 						*fired = append(*fired, uint32(row*noiseRow+k))

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/stat"
 
 	"quantal/kernels"
+	"quantal/kernels/cpu"
 )
 
 // mixed is a network with everything that can be in one: more neurons than a shard has, two kinds of synapse, drive,
@@ -95,6 +97,82 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 	m.Seed++
 	if state[float32](t, m, 1, 450) == want {
 		t.Error("another seed, the same result")
+	}
+}
+
+// Spikes, weights and potentials have the same bytes with any kernels, but for normals, which intrinsic dynamics takes.
+func TestBytesDoNotDependOnKernels(t *testing.T) {
+	m := mixed(t)
+	m.Projections[0].Intrinsic = nil
+	var want string
+	for _, set := range cpu.KernelSets() {
+		t.Setenv(cpu.KernelVariable, set)
+		got := state[float32](t, m, 1, 300)
+		if want == "" {
+			want = got
+		}
+		if got != want {
+			t.Errorf("%s: another result", set)
+		}
+	}
+	t.Setenv(cpu.KernelVariable, "none")
+	if _, err := New[float32](m); err == nil || !strings.Contains(err.Error(), "none") {
+		t.Errorf("kernels that are none: %v", err)
+	}
+}
+
+// One weight for many contacts, which are then bits, is the same as one for each, also if many spikes come at once; a
+// second contact between two neurons counts.
+func TestOneWeightIsThatOfEach(t *testing.T) {
+	const size, weight = 1100, .125 // sums of it are exact
+	c := Bernoulli(layer(1), 600, size, .1, true)
+	twice := Pairs(600, [][2]int{{3, 4}, {3, 4}, {5, 1090}})
+	var imposed []Spike
+	for step := range 40 {
+		for j := range 600 {
+			if j%40 == step || step == 20 {
+				imposed = append(imposed, Spike{step, j})
+			}
+		}
+	}
+	m := &Model{Step: .1, Populations: []Population{{Size: size, Neuron: &Neuron{Tau: 20, Threshold: 5, Refractory: 1,
+		Receptors: []Receptor{{}, {Tau: 5}}}}, {Size: 600, Imposed: imposed}},
+		Projections: []Projection{{From: 1, Delay: 2, Contacts: c}, {From: 1, Delay: 3, Receptor: 1, Contacts: c},
+			{From: 1, Delay: 1, Contacts: twice}}}
+	results := map[bool]string{}
+	for _, each := range []bool{false, true} {
+		for i := range m.Projections {
+			p := &m.Projections[i]
+			if p.Weight, p.Weights = weight, nil; each {
+				p.Weight, p.Weights = 0, slices.Repeat([]float64{weight}, p.Contacts.Len())
+			}
+		}
+		n, err := New[float32](m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, bits := range []bool{true, true, false} {
+			if got := n.shards[0].groups[k].bits != nil; got != (bits && !each) {
+				t.Errorf("projection %d, a weight for each %v: bits %v", k, each, got)
+			}
+		}
+		var text strings.Builder
+		n.OnSpikes = func(p, step int, neurons []uint32) { fmt.Fprintln(&text, p, step, neurons) }
+		for range 50 {
+			if err := n.Advance(context.Background(), 1); err != nil {
+				t.Fatal(err)
+			}
+			for i := range size {
+				fmt.Fprint(&text, n.Potential(0, i), " ")
+			}
+		}
+		results[each] = text.String()
+		if c := strings.Count(text.String(), "\n0 "); c < 5 {
+			t.Errorf("neurons fire in only %d steps", c)
+		}
+	}
+	if results[true] != results[false] {
+		t.Error("one weight and one for each differ")
 	}
 }
 
@@ -219,12 +297,12 @@ func TestPoissonDrive(t *testing.T) {
 		const size, steps = 300, 400
 		m := &Model{Step: .1, Seed: 2, Populations: []Population{{Size: size,
 			Neuron: &Neuron{Tau: 1, Threshold: 1e9, Receptors: []Receptor{{}}}, Drives: []Poisson{{0, rate, 1}}}}}
-		d := newDrive[float32](m, 0, 0)
+		d := newDrive(m, kernels.PortableSpikeKernels[float32](), 0, 0)
 		var counts []float64
 		for step := range steps {
-			x := [][]float32{make([]float32, size)}
+			x := make([]float32, size)
 			d.arrive(x, 0, step)
-			for _, n := range x[0] {
+			for _, n := range x {
 				counts = append(counts, float64(n))
 			}
 		}

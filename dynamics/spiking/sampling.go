@@ -39,9 +39,9 @@ func (s *shard[T]) escape(step int, fired []uint16) []uint16 {
 	var buffer [noiseRow]T
 	h := s.step / 1000
 	rise := e.Adapt * e.Target * h
-	for first := 0; first < len(s.v); first += noiseRow {
-		u := buffer[:min(noiseRow, len(s.v)-first)]
-		kernels.Uniforms(u, s.noise, (s.first+first)/noiseRow)
+	for first := 0; first < s.size; first += noiseRow {
+		u := buffer[:min(noiseRow, s.size-first)]
+		s.kernels.Uniforms(u, s.noise, (s.first+first)/noiseRow)
 		for k, x := range u {
 			i := first + k
 			s.surprise[i] = 0

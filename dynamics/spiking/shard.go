@@ -2,6 +2,7 @@ package spiking
 
 import (
 	"math"
+	mathbits "math/bits"
 
 	"quantal/kernels"
 )
@@ -12,16 +13,22 @@ type shard[T kernels.Float] struct {
 	neuron     *Neuron
 	population int
 	first      int // neuron
+	size       int
 	step       float64
+	kernels    kernels.SpikeKernels[T]
 
-	v        []T // relative to rest
-	x        [][]T
-	input    []T
-	left     []uint16
+	// The following have some numbers more than there are neurons, so that there are whole portions.
+	v     []T // relative to rest
+	x     [][]T
+	input []T
+	left  []T // steps for which v is still held; infinite for no neuron
+	drift []T // of v in a step
+	none  []T // jumps that are 0
+
 	reset    T
 	theta    T
-	refract  uint16
-	drift    []T        // of v in a step
+	refract  T
+	above    []uint64   // bits of the neurons that fire
 	fired    [][]uint16 // in the steps of a block
 	counts   []uint32   // spikes of each neuron
 	drives   []drive[T]
@@ -49,9 +56,10 @@ type group[T kernels.Float] struct {
 	receptor   int
 	start      []uint32
 	target     []uint16
-	weight     T   // of all contacts
-	w          []T // or of each
-	firstMoved int // number of the first weight among those of the projection, for the noise
+	bits       []uint64 // or, of many contacts with one weight, a row of bits of each source
+	weight     T        // of all contacts
+	w          []T      // or of each
+	firstMoved int      // number of the first weight among those of the projection, for the noise
 	rule       *learning[T]
 	sampler    *sampler[T]
 	counted    []uint32 // spikes of each neuron at the last scaling
@@ -63,24 +71,29 @@ type contacts struct {
 	at    []uint32
 }
 
-func newShard[T kernels.Float](m *Model, population, first, size int) *shard[T] {
+func newShard[T kernels.Float](m *Model, k kernels.SpikeKernels[T], population, first, size int) *shard[T] {
 	p := &m.Populations[population]
 	nr := p.Neuron
-	s := &shard[T]{neuron: nr, population: population, first: first, step: m.Step, v: make([]T, size),
-		input: make([]T, size), left: make([]uint16, size), drift: make([]T, size), counts: make([]uint32, size),
+	whole := (size + kernels.ArrivalNumbers - 1) / kernels.ArrivalNumbers * kernels.ArrivalNumbers
+	s := &shard[T]{neuron: nr, population: population, first: first, size: size, step: m.Step, kernels: k,
+		v: make([]T, whole), input: make([]T, whole), left: make([]T, whole), drift: make([]T, whole),
+		none: make([]T, whole), above: make([]uint64, whole/64), counts: make([]uint32, size),
 		theta: T(nr.Threshold - nr.Rest), reset: T(nr.Reset - nr.Rest), approach: T(-math.Expm1(-m.Step / nr.Tau)),
 		// A neuron that has fired is free in the first step that begins Refractory or more later.
-		refract: uint16(max(math.Ceil(nr.Refractory/m.Step-1e-9), 1))}
-	for i := range s.input {
+		refract: T(max(math.Ceil(nr.Refractory/m.Step-1e-9), 1))}
+	for i := range size {
 		s.setInput(i, nr.Input)
 	}
+	for i := size; i < whole; i++ {
+		s.left[i] = T(math.Inf(1))
+	}
 	for _, r := range nr.Receptors {
-		s.x = append(s.x, make([]T, size, shardSize))
+		s.x = append(s.x, make([]T, whole, shardSize))
 		s.receptor = append(s.receptor, newReceptor[T](m.Step, nr.Tau, r, nr.Rest))
 	}
 	if nr.Conductances {
 		for range 6 {
-			s.level = append(s.level, make([]T, size))
+			s.level = append(s.level, make([]T, whole))
 		}
 	}
 	if nr.Escape != nil {
@@ -88,7 +101,7 @@ func newShard[T kernels.Float](m *Model, population, first, size int) *shard[T] 
 		s.noise = noise(m.Seed, escapeNoise, population, 0)
 	}
 	for k := range p.Drives {
-		s.drives = append(s.drives, newDrive[T](m, population, k))
+		s.drives = append(s.drives, newDrive(m, s.kernels, population, k))
 	}
 	return s
 }
@@ -129,15 +142,16 @@ func (s *shard[T]) connect(m *Model, projection int) contacts {
 	g := &group[T]{projection: projection, from: p.From, delay: p.Delay, receptor: p.Receptor, weight: T(p.Weight),
 		start: make([]uint32, 1, m.Populations[p.From].Size+1)}
 	c := contacts{group: len(s.groups)}
+	s.groups = append(s.groups, g)
+	if p.Weights == nil && p.Sampling == nil && g.setBits(p.Contacts, s) {
+		return c
+	}
 	var theta []T
-	from, end := uint32(s.first), uint32(s.first+len(s.v))
 	for j := range m.Populations[p.From].Size {
-		row := p.Contacts.From(j)
-		low, high := search(row, from), search(row, end)
-		at := p.Contacts.Start[j] + uint32(low)
+		row, at := s.part(p.Contacts, j)
 		c.at = append(c.at, at)
-		for k, i := range row[low:high] {
-			g.target = append(g.target, uint16(i-from))
+		for k, i := range row {
+			g.target = append(g.target, uint16(i-uint32(s.first)))
 			if p.Weights != nil {
 				g.w = append(g.w, T(p.Weights[int(at)+k]))
 			}
@@ -149,16 +163,47 @@ func (s *shard[T]) connect(m *Model, projection int) contacts {
 		g.start = append(g.start, uint32(len(g.target)))
 	}
 	if p.Plasticity != nil {
-		g.rule = newLearning(m, p, g, len(s.v))
+		g.rule = newLearning(m, p, g, s.size)
 	}
 	if p.Sampling != nil {
 		g.sampler = newSampler(m, p, g, theta)
 	}
 	if p.Scaling != nil {
-		g.counted = make([]uint32, len(s.v))
+		g.counted = make([]uint32, s.size)
 	}
-	s.groups = append(s.groups, g)
 	return c
+}
+
+// part are the contacts of a source onto the neurons of the shard, and where they begin.
+func (s *shard[T]) part(c Contacts, j int) (targets []uint32, at uint32) {
+	row := c.From(j)
+	low, high := search(row, uint32(s.first)), search(row, uint32(s.first+s.size))
+	return row[low:high], c.Start[j] + uint32(low)
+}
+
+// fewestBits is the share of contacts from which on rows of bits are the fastest.
+const fewestBits = 1. / 32
+
+// setBits makes the rows of bits, unless there are too few contacts, or several between two neurons.
+func (g *group[T]) setBits(c Contacts, s *shard[T]) bool {
+	sources, words := len(c.Start)-1, len(s.v)/64
+	bits, n := make([]uint64, sources*words), 0
+	for j := range sources {
+		row, _ := s.part(c, j)
+		n += len(row)
+		for k, i := range row {
+			if k > 0 && row[k-1] == i {
+				return false
+			}
+			i -= uint32(s.first)
+			bits[j*words+int(i/64)] |= 1 << (i % 64)
+		}
+	}
+	if float64(n) < fewestBits*float64(sources)*float64(s.size) {
+		return false
+	}
+	g.bits = bits
+	return true
 }
 
 // advance simulates some steps.
@@ -173,20 +218,20 @@ func (s *shard[T]) advance(n *Network[T], steps int) {
 			s.fired[k] = s.escape(step, s.fired[k])
 		}
 		for d := range s.drives {
-			s.drives[d].arrive(s.x, s.first, step)
+			s.drives[d].arrive(s.x[s.drives[d].receptor][:s.size], s.first, step)
 		}
 		for _, g := range s.groups {
 			if g.sampler != nil {
 				g.sampler.step(g, s.surprise, T(n.Reward))
 			}
 			if step >= g.delay {
-				g.arrive(s.x[g.receptor], *n.fired(g.from, step-g.delay), step)
+				g.arrive(s, *n.fired(g.from, step-g.delay), step)
 			}
 			g.rule.fire(g, s.fired[k], step)
 		}
 		for _, i := range s.fired[k] {
 			if s.counts[i]++; s.neuron.Escape != nil {
-				s.dead[i] = s.refract
+				s.dead[i] = uint16(s.refract)
 				continue
 			}
 			s.v[i], s.left[i] = s.reset, s.refract
@@ -196,35 +241,17 @@ func (s *shard[T]) advance(n *Network[T], steps int) {
 
 // move moves potentials and synapses by a step and appends the neurons that fire.
 func (s *shard[T]) move(fired []uint16) []uint16 {
-	switch r := s.neuron.Receptors; {
-	case s.neuron.Conductances:
+	if s.neuron.Conductances {
 		s.moveConductances()
-	case len(r) == 1 && r[0].Tau == 0 && s.neuron.Escape == nil:
-		return s.moveJumps(fired)
-	default:
-		s.moveCurrents()
+		return s.threshold(fired)
 	}
+	s.moveCurrents()
 	if s.neuron.Escape != nil {
 		return fired
 	}
-	return s.threshold(fired)
-}
-
-// moveJumps is moveCurrents and threshold in one pass, where jumps are the only synapses.
-func (s *shard[T]) moveJumps(fired []uint16) []uint16 {
-	x := s.x[0]
-	v, left, input := s.v[:len(x)], s.left[:len(x)], s.input[:len(x)]
-	for i, jump := range x {
-		x[i] = 0
-		y := v[i]
-		if left[i] == 0 {
-			y += jump
-		} else if left[i]--; left[i] > 0 {
-			continue
-		}
-		y += s.approach * (input[i] - y)
-		if v[i] = y; y >= s.theta {
-			fired = append(fired, uint16(i))
+	for k, bits := range s.above {
+		for ; bits != 0; bits &= bits - 1 {
+			fired = append(fired, uint16(64*k+mathbits.TrailingZeros64(bits)))
 		}
 	}
 	return fired
@@ -232,33 +259,19 @@ func (s *shard[T]) moveJumps(fired []uint16) []uint16 {
 
 // moveCurrents moves potentials and currents by a step, exactly (S. Rotter, M. Diesmann, Biol. Cybern. 81, 381, 1999).
 func (s *shard[T]) moveCurrents() {
-	drift, v, left := s.drift, s.v[:len(s.drift)], s.left[:len(s.drift)]
-	clear(drift)
+	jump := s.none
 	for r, x := range s.x {
-		k := s.receptor[r]
-		x = x[:len(drift)]
-		if s.neuron.Receptors[r].Tau == 0 {
-			for i, jump := range x {
-				if left[i] == 0 {
-					v[i] += jump
-				}
-			}
-			clear(x)
-			continue
-		}
-		for i, y := range x {
-			drift[i] += k.gain * y
-			x[i] = k.decay * y
+		switch k := s.receptor[r]; {
+		case s.neuron.Receptors[r].Tau > 0:
+			s.kernels.Currents(s.drift, x, k.gain, k.decay)
+		case &jump[0] == &s.none[0]:
+			jump = x
+		default:
+			s.kernels.Currents(jump, x, 1, 0)
 		}
 	}
-	for i, in := range s.input[:len(drift)] {
-		if left[i] > 0 {
-			if left[i]--; left[i] > 0 {
-				continue
-			}
-		}
-		v[i] += s.approach*(in-v[i]) + drift[i]
-	}
+	s.kernels.Leak(s.v, jump, s.left, s.input, s.drift, s.approach, s.theta, s.above)
+	clear(s.drift)
 }
 
 // moveConductances moves potentials by a step of the classical Runge-Kutta method, of order 4, and conductances
@@ -307,29 +320,32 @@ func (s *shard[T]) threshold(fired []uint16) []uint16 {
 	return fired
 }
 
-// arrive lets the spikes of some sources act. x has a capacity of shardSize.
-func (g *group[T]) arrive(x []T, spikes []uint32, step int) {
+// arrive lets the spikes of some sources act.
+func (g *group[T]) arrive(s *shard[T], spikes []uint32, step int) {
+	x := s.x[g.receptor]
 	if g.rule != nil {
 		g.rule.arrive(g, x, spikes, step)
+		return
+	}
+	if g.bits != nil {
+		s.kernels.Arrivals(x, g.weight, g.bits, spikes)
 		return
 	}
 	if g.sampler != nil {
 		g.sampler.arrive(spikes)
 	}
 	all := (*[shardSize]T)(x[:shardSize]) // an index below shardSize needs no check
-	if g.w != nil {
-		for _, j := range spikes {
-			w := g.w[g.start[j]:g.start[j+1]]
-			for k, i := range g.target[g.start[j]:g.start[j+1]] {
-				all[i%shardSize] += w[k]
-			}
-		}
-		return
-	}
-	weight := g.weight
 	for _, j := range spikes {
-		for _, i := range g.target[g.start[j]:g.start[j+1]] {
-			all[i%shardSize] += weight
+		target := g.target[g.start[j]:g.start[j+1]]
+		if g.w == nil {
+			for _, i := range target {
+				all[i%shardSize] += g.weight
+			}
+			continue
+		}
+		w := g.w[g.start[j]:g.start[j+1]][:len(target)]
+		for k, i := range target {
+			all[i%shardSize] += w[k]
 		}
 	}
 }

@@ -39,6 +39,11 @@ type assembly struct {
 		law *float32) (births, losses int)
 	advanceSitesTable func(w *float32, born *uint32, u *float32, keys *[20]uint32, block uint32, n int, step uint32, law,
 		cells *float32) (births, losses int)
+
+	// These are nil for neon, which has uniforms only.
+	arrivals func(x *float32, bits *uint64, rows *uint32, bytes, n int, weight float32)
+	currents func(drift, x *float32, n int, gain, decay float32)
+	leak     func(v, jump, left, input, drift *float32, fired *uint64, n int, approach, theta float32)
 }
 
 // curve holds the kernels of an activation, on n numbers: what Apply does, and ApplyGradient.
@@ -187,6 +192,7 @@ func (a assembly) set(name string) *kernelSet {
 		},
 		advance:      a.advanceNumbers,
 		advanceSites: a.advanceNumbersOnSites,
+		spikes:       a.spikes(),
 	}
 }
 

@@ -47,6 +47,9 @@
 // [Diffuser] moves numbers by a diffusion with the same sets: normals and Milstein's step in one pass, coefficients
 // that are linear throughout as constants, those of a table gathered per lane.
 //
+// [SpikeKernels] are for networks of spiking neurons: spikes through contacts of one weight are counted in rows of
+// bits, 64 targets an instruction, and potentials of neighbours move together. These have the same bytes in all sets.
+//
 // The pads after each row stay zero: inputs are zero there, and so is the derivative of the cost.
 //
 // Tests compare the elementary functions with float64 over the range in use, Philox with its published vectors by way

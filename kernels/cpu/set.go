@@ -61,6 +61,8 @@ type kernelSet struct {
 	advance      func(d *kernels.Diffusion[float32], w []float32, n kernels.Noise, first, steps int)
 	advanceSites func(d *kernels.Diffusion[float32], t kernels.Turnover[float32], w []float32, born []uint32,
 		n kernels.Noise, first, steps int) (births, losses int)
+
+	spikes kernels.SpikeKernels[float32]
 }
 
 // drawing holds what the functions that draw weights need to know about a layer. The slices cover the whole layer.
@@ -256,6 +258,7 @@ var portable = &kernelSet{
 	sigmas:       portableSigmas,
 	advance:      (*kernels.Diffusion[float32]).Advance,
 	advanceSites: (*kernels.Diffusion[float32]).AdvanceSites,
+	spikes:       kernels.PortableSpikeKernels[float32](),
 }
 
 func portableSigmas(sigma, inverse, derivative, phi []float32) {

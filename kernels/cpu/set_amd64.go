@@ -8,7 +8,7 @@ import (
 
 func available() []*kernelSet {
 	var sets []*kernelSet
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	if cpu.X86.HasAVX512BW && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		sets = append(sets, avx512)
 	}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
@@ -61,6 +61,7 @@ var avx512 = assembly{
 	operations: operationsAVX512,
 	uniforms:   uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
 	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
+	arrivals: arrivalsAVX512, currents: currentsAVX512, leak: leakAVX512,
 }.set("avx512")
 
 var avx2 = assembly{
@@ -106,4 +107,5 @@ var avx2 = assembly{
 	operations: operationsAVX2,
 	uniforms:   uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
 	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,
+	arrivals: arrivalsAVX2, currents: currentsAVX2, leak: leakAVX2,
 }.set("avx2")

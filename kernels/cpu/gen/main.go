@@ -71,6 +71,11 @@ func (a *assembler) write(folder, hash string) error {
 	for _, o := range operations {
 		a.formulaOperation(o)
 	}
+	if !a.arm() {
+		a.arrivals()
+		a.currents()
+		a.leak()
+	}
 	a.probe()
 	file, err := a.Result()
 	if err != nil {
