@@ -84,8 +84,8 @@ func (w Window) SourceRows() int {
 // SourceWidth is the number of values in each row of the picture's buffer.
 func (w Window) SourceWidth() int { return w.Units() / w.SourceRows() }
 
-// strides are the distances in memory between positions and between channels.
-func (w Window) strides() (position, channel int) {
+// Strides are the distances in memory between positions and between channels.
+func (w Window) Strides() (position, channel int) {
 	switch w.Arrangement {
 	case ByPixel:
 		return w.Channels, 1
@@ -117,7 +117,7 @@ func inside(from, n, size int) (begin, end int) {
 // Stride(Patch) slots, with the constant 1 after the values. Value c of the position in row i and column j of the
 // window is in column (i Columns + j) Channels + c.
 func Unfold[T Float](w Window, dst, src []T, first, n int) {
-	position, channel := w.strides()
+	position, channel := w.Strides()
 	patch := w.Patch()
 	stride, line := Stride(patch), w.Columns*w.Channels
 	contiguous := position == w.Channels && (channel == 1 || w.Channels == 1)
@@ -162,7 +162,7 @@ func Unfold[T Float](w Window, dst, src []T, first, n int) {
 
 // Fold is the transpose of Unfold: it adds the gradients of what the window saw to those of one example.
 func Fold[T Float](w Window, dst, src []T, first, n int) {
-	position, channel := w.strides()
+	position, channel := w.Strides()
 	stride, line := Stride(w.Patch()), w.Columns*w.Channels
 	w.seen(first, n, func(r, y, x int) {
 		row := src[r*stride:][:stride]

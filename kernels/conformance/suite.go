@@ -18,7 +18,6 @@ type Machine struct {
 	// the same.
 	Ways        map[string]Open
 	Slow        bool // as an interpreter is: some of the tests are enough
-	Chains      bool // it runs only chains of dense layers, and refuses other networks
 	SharedDraws bool // it has no noise of every example
 	Laws        int  // random laws that it takes; 0 means 10,000
 }

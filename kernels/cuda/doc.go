@@ -38,6 +38,20 @@
 //	langevin            Fluctuate of all layers, after the last Backward
 //	learn*              UpdateSynapses of all layers, after the last Backward
 //
+// Networks that are no chains of dense layers go this way too, and have launches of their own:
+//
+//	forward_*           Sample of all convolutions, once, as many blocks use the same weights
+//	convolve            Convolve
+//	convolve_back       ConvolveBackward
+//	convolve_gradient   dW of a convolution, in parts, which convolve_reduce adds; update_* and the others read it
+//	pool, pool_back     Pool, PoolBackward
+//	flatten, _back      Flatten, FlattenBackward
+//	join                Join: a launch for every two buffers
+//	join_back           JoinBackward, Merge: the same
+//
+// What a window sees is unfolded to shared memory only, 20 positions and 128 (64) columns at a time. The buffers of a
+// Split are one. Sums of gradients (SumGradient) of a convolution are refused.
+//
 // The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of
 // the step, the position of its minibatch and Adam's bias corrections come from an array on the device, computed on the
 // host in float64. An evaluation uses the same forward kernels: a group of 20 test examples of one member is an
@@ -100,8 +114,18 @@
 //	loss                     256      40          4 B                6       75 %
 //	backward                 128      48          15,360             10      63 %
 //	middle                   512      126         46,096 + 4 B       1       25 %
-//	update_means             256      64          6,400              4       50 %
-//	update_shared            256      64          6,400              4       50 %
+//	convolve                 160      100 (96)      12,016             3 (4)   23 % (31 %)
+//	convolve_back            128      48            16,624             10 (9)  63 % (56 %)
+//	convolve_gradient        256      32            7,408              8       100 %
+//	convolve_reduce          256      32            0                  8       100 %
+//	pool                     256      32 (33)       0                  8 (6)   100 % (75 %)
+//	pool_back                256      38            0                  6       75 %
+//	flatten                  256      22 (20)       0                  8       100 %
+//	flatten_back             256      20 (19)       0                  8       100 %
+//	join                     256      22 (18)       0                  8       100 %
+//	join_back                256      14 (13)       0                  8       100 %
+//	update_means             256      63 (64)     6,400              4       50 %
+//	update_shared            256      64 (63)     6,400              4       50 %
 //	update_synapse           256      64          6,400              4       50 %
 //	update_sigma             64       32 (30)     256                32      100 %
 //	update_sgd_means         256      64          6,400              4       50 %

@@ -33,6 +33,7 @@ func (vm *VM) Evaluate(ctx context.Context, data *kernels.Data, step, draws int)
 type tester struct {
 	pass
 	vm              *VM
+	shape           shape
 	data            *kernels.Data
 	members, atOnce int // groups at once
 	outcomes, draws int
@@ -43,7 +44,7 @@ type tester struct {
 
 // regions lists the workspace of a number of groups at once.
 func (t *tester) regions(groups int) []region {
-	s := t.vm.shape
+	s := t.shape
 	instances := t.members * groups
 	t.values = make([]Address, len(s.Widths))
 	regions := []region{
@@ -53,22 +54,27 @@ func (t *tester) regions(groups int) []region {
 		{"figures", bytesFor[figuresRecord](2 * instances), &t.result},
 		{"step", bytesFor[stepRecord](1), &t.steps},
 		{"step index", 4, &t.base},
+		{"weights of convolutions", 4 * s.shared * instances, &t.drawn},
 	}
 	if t.draws > 0 {
 		regions = append(regions, region{"mixture", 4 * 3 * t.outcomes * batchTile * instances, &t.mixture})
 	}
-	for b, width := range s.Widths {
-		rows := batchTile * instances
-		if kernels.Buffer(b) == s.dataFirst {
+	for i := range s.Widths {
+		b, rows := kernels.Buffer(i), batchTile*instances
+		if b == s.dataFirst {
 			rows = batchTile * groups
 		}
-		regions = append(regions, region{fmt.Sprintf("buffer %d", b), 4 * rows * kernels.Stride(width), &t.values[b]})
+		if s.origin(b) == b {
+			regions = append(regions, region{fmt.Sprintf("buffer %d", b), 4 * rows * s.Slots(b), &t.values[b]})
+		}
 	}
 	return regions
 }
 
 func (vm *VM) newTester(data *kernels.Data, draws int) (*tester, error) {
-	t := &tester{vm: vm, data: data, members: vm.resident.len(), outcomes: vm.shape.Widths[vm.shape.Output], draws: draws}
+	t := &tester{vm: vm, shape: vm.shape, data: data, members: vm.resident.len(),
+		outcomes: vm.shape.Widths[vm.shape.Output], draws: draws}
+	t.drawnSize = vm.shape.shared
 	if vm.shape.Likelihood == kernels.Gaussian {
 		t.outcomes = 1
 	}
@@ -87,6 +93,7 @@ func (vm *VM) newTester(data *kernels.Data, draws int) (*tester, error) {
 		*r.at = a
 		t.owned = append(t.owned, a)
 	}
+	vm.shape.alias(t.values)
 	slots, identity := make([]int32, t.members*t.atOnce), make([]int32, t.members*t.atOnce)
 	for i := range slots {
 		slots[i], identity[i] = int32(i%t.atOnce), int32(i)
@@ -145,10 +152,10 @@ func (t *tester) test(ctx context.Context, sums []kernels.Tallies, step, firstGr
 	infer := func(kind string, draw0, drawStride int, then Launch) error {
 		p := t.pass
 		p.kind, p.draw0, p.drawStride = kind, uint32(draw0), uint32(drawStride) // Evaluate has checked their number
-		var launches []Launch
+		launches := vm.drawShared(p)
 		for _, instruction := range vm.shape.Instructions {
-			if f, ok := instruction.(kernels.Forward); ok {
-				launches = append(launches, vm.forward(p, f)...)
+			if _, gathers := instruction.(kernels.Gather); !gathers && kernels.Infers(instruction) {
+				launches = append(launches, vm.operation(p, instruction)...)
 			}
 		}
 		return vm.launch(append(launches, then))

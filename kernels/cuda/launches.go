@@ -18,6 +18,8 @@ type pass struct {
 	slopes     []Address // nil where they are not kept: in tests
 	part       Address
 	weights    Address
+	drawn      Address // weights of convolutions, drawnSize numbers from one instance to the next
+	drawnSize  int
 	ahead      bool // the first layer's launch draws the weights of the others too
 }
 
@@ -48,7 +50,8 @@ func (vm *VM) training(t int) pass {
 	return pass{
 		clock:     clock{steps: m.steps, base: m.base, halts: m.halts, t: vm.counts.of(t)},
 		instances: vm.resident.len(), groups: 1, batch: vm.shape.Batch, stream: stream, kind: kind, xslot: m.slots,
-		identity: m.identity, values: m.values, slopes: m.slopes, part: m.part, weights: m.weights, ahead: vm.shape.fused,
+		identity: m.identity, values: m.values, slopes: m.slopes, part: m.part, weights: m.weights, drawn: m.weights,
+		drawnSize: vm.shape.wSize, ahead: vm.shape.fused,
 	}
 }
 
@@ -65,32 +68,55 @@ func (vm *VM) kind() string {
 
 // step lists the launches of a step. Updates come last: until then mu and phi are those that drew the weights.
 func (vm *VM) step(t int) []Launch {
-	var launches []Launch
 	p := vm.training(t)
+	launches := vm.drawShared(p)
 	for _, instruction := range vm.shape.Instructions {
-		switch i := instruction.(type) {
-		case kernels.Gather:
-			if !vm.shape.fused {
-				launches = append(launches, vm.gatherTraining(p))
-			}
-		case kernels.Forward:
-			switch {
-			case !vm.shape.fused:
-				launches = append(launches, vm.forward(p, i)...)
-			case i.Src == vm.shape.dataFirst: // the other weights are drawn in the same launch
-				launches = append(launches, vm.forward(p, i)[0], vm.middle(p))
-			}
-		case kernels.Loss:
-			if !vm.shape.fused {
-				launches = append(launches, vm.loss(p, i))
-			}
-		case kernels.Backward:
-			if !vm.shape.fused {
-				launches = append(launches, vm.backward(p, i))
-			}
+		f, ok := instruction.(kernels.Forward)
+		switch {
+		case !vm.shape.fused:
+			launches = append(launches, vm.operation(p, instruction)...)
+		case ok && f.Src == vm.shape.dataFirst: // the other weights are drawn in the same launch
+			launches = append(launches, vm.forward(p, f)[0], vm.middle(p))
 		}
 	}
 	return append(launches, vm.useGradients(p)...)
+}
+
+// operation lists the launches of an instruction, but for those that take part in others: a Sample is drawn by its
+// Forward, or by drawShared, and dW of all layers is used at once.
+func (vm *VM) operation(p pass, instruction kernels.Instruction) []Launch {
+	switch i := instruction.(type) {
+	case kernels.Gather:
+		return []Launch{vm.gatherTraining(p)}
+	case kernels.Forward:
+		return vm.forward(p, i)
+	case kernels.Loss:
+		return []Launch{vm.loss(p, i)}
+	case kernels.Backward:
+		return []Launch{vm.backward(p, i)}
+	case kernels.Convolve:
+		return []Launch{vm.convolve(p, i)}
+	case kernels.ConvolveBackward:
+		return []Launch{vm.convolveBack(p, i)}
+	case kernels.Pool:
+		return []Launch{vm.pool(p, i)}
+	case kernels.PoolBackward:
+		return []Launch{vm.poolBack(p, i)}
+	case kernels.Flatten:
+		return []Launch{vm.flatten(p, i)}
+	case kernels.FlattenBackward:
+		return []Launch{vm.flattenBack(p, i)}
+	case kernels.Join:
+		return vm.join(p, i)
+	case kernels.JoinBackward:
+		return vm.joinBack(p, i.Src, []kernels.Buffer{i.Dst}, i.Activation)
+	case kernels.Merge:
+		return vm.joinBack(p, i.Src, i.Dsts, i.Activation)
+	}
+	if g, ok := kernels.GradientOf(instruction); ok && g.Window != nil {
+		return vm.convolveGradient(p, g)
+	}
+	return nil
 }
 
 // useGradients lists the launches that form dW of all layers, and what follows them.
@@ -161,10 +187,7 @@ func (vm *VM) forward(p pass, i kernels.Forward) []Launch {
 	layout := vm.shape.Layout
 	l := layout.Layers[i.Layer]
 	slices := ceil(l.Columns(), forwardColumns)
-	slot := p.identity
-	if i.Src == vm.shape.dataFirst {
-		slot = p.xslot
-	}
+	slot := vm.slot(p, i.Src)
 	var weights Address
 	if p.weights != 0 && vm.shape.wOffset[i.Layer] >= 0 {
 		weights = p.weights + Address(4*vm.shape.wOffset[i.Layer])
@@ -349,15 +372,19 @@ func (vm *VM) phiStride() int {
 	return 0
 }
 
-// sampledRecords are the layers after the first, whose weights the first one's launch draws.
+// sampledRecords are the layers whose weights are drawn ahead: of convolutions, or else of the layers after the first, by
+// the first one's launch.
 func (vm *VM) sampledRecords() []sampledRecord {
 	var records []sampledRecord
 	layout, task, n := vm.shape.Layout, 0, vm.counts.of
-	for i, l := range layout.Layers[1:] {
+	for i, l := range layout.Layers {
+		if !vm.drawnAhead(i) {
+			continue
+		}
 		records = append(records, sampledRecord{
-			in: n(l.In), out: n(l.Out), muOffset: n(layout.Offset(1 + i)),
-			phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(1+i)), phiStride: n(vm.phiStride()),
-			wOffset: n(vm.shape.wOffset[1+i]), layer: n(1 + i), firstTask: n(task),
+			in: n(l.In), out: n(l.Out), muOffset: n(layout.Offset(i)),
+			phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(i)), phiStride: n(vm.phiStride()),
+			wOffset: n(vm.shape.wOffset[i]), layer: n(i), firstTask: n(task),
 		})
 		task += layerTasks(l)
 	}
@@ -366,11 +393,21 @@ func (vm *VM) sampledRecords() []sampledRecord {
 
 func layerTasks(l kernels.Layer) int { return l.Out * ceil(l.Columns(), groupColumns) }
 
-// tasks counts the pieces in which the weights of the layers after the first are drawn.
+// drawnAhead reports whether a layer is one of sampledRecords.
+func (vm *VM) drawnAhead(layer int) bool {
+	if vm.shape.shared > 0 {
+		return vm.shape.window(layer) != nil
+	}
+	return layer > 0
+}
+
+// tasks counts the pieces in which the weights of these layers are drawn.
 func (vm *VM) tasks() int {
 	tasks := 0
-	for _, l := range vm.shape.Layout.Layers[1:] {
-		tasks += layerTasks(l)
+	for i, l := range vm.shape.Layout.Layers {
+		if vm.drawnAhead(i) {
+			tasks += layerTasks(l)
+		}
 	}
 	return tasks
 }
@@ -380,16 +417,21 @@ func (vm *VM) gradientRecords() []gradientRecord {
 	var records []gradientRecord
 	m, layout, tile, n := vm.memory, vm.shape.Layout, 0, vm.counts.of
 	for _, u := range vm.shape.Gradients() {
-		l, slot, parity := layout.Layers[u.Layer], m.identity, 0
-		if u.Src == vm.shape.dataFirst {
-			slot, parity = m.slots, vm.parity(vm.training(0))
-		}
-		records = append(records, gradientRecord{
-			x: m.values[u.Src], xslot: slot, dy: m.deltas[u.Dst], in: n(l.In), out: n(l.Out),
+		l, batch := layout.Layers[u.Layer], vm.shape.Batch
+		r := gradientRecord{
+			x: m.values[u.Src], xslot: vm.slot(vm.training(0), u.Src), dy: m.deltas[u.Dst], in: n(l.In), out: n(l.Out),
 			muOffset: n(layout.Offset(u.Layer)), phiOffset: n(vm.shape.phiOffset() + layout.PhiOffset(u.Layer)),
 			layer: n(u.Layer), firstRow: n(vm.shape.firstRow[u.Layer]), firstTile: n(tile),
-			parity: n(parity),
-		})
+			xSize: n(batch * l.Stride()), dySize: n(batch * kernels.Stride(l.Out)),
+		}
+		switch {
+		case u.Window != nil:
+			r.x, r.xslot, r.dy = m.parts+Address(4*vm.shape.partAt[u.Layer]), m.identity, m.units
+			r.xSize, r.dySize = n(vm.shape.partsSize), 0
+		case u.Src == vm.shape.dataFirst:
+			r.parity = n(vm.parity(vm.training(0)))
+		}
+		records = append(records, r)
 		tile += gradientTiles(l)
 	}
 	return records

@@ -18,6 +18,9 @@ const (
 	forwardTasks   = 10   // rows times groups of columns that a block draws ahead
 	gatherValues   = 4096 // that a block of the middle kernel gathers
 	gradientRows   = 16
+	partSteps      = 8 // tiles of positions that a part of dW of a convolution takes at least
+	mostParts      = 64
+	partBlocks     = 256 // that form dW of a convolution, at most, unless one part has more
 )
 
 // chunkSteps is the number of steps after which the host checks the device, graphSteps how many of them one graph
@@ -53,8 +56,12 @@ type shape struct {
 	moments   []string // of each parameter, by name
 	stateSize int      // mu, phi and their moments of one member, in numbers
 	wOffset   []int
-	wSize     int // stored weights of one member: the layers with a Backward
-	rows      int // neurons of all layers
+	wSize     int   // stored weights of one member: the convolutions, and then the layers with a Backward
+	shared    int   // of these, those of convolutions
+	parts     []int // of dW of each layer; 0 unless it is a convolution
+	partAt    []int // where they start in the parts of a member
+	partsSize int   // of all layers, in numbers
+	rows      int   // neurons of all layers
 	firstRow  []int
 	sumGroups int  // column groups of the widest layer
 	partSize  int  // per instance and example: partial sums of the layer that needs the most
@@ -81,14 +88,33 @@ func newShape(p *kernels.Program) shape {
 	for i := range s.wOffset {
 		s.wOffset[i] = -1
 	}
+	store := func(layer int) {
+		s.wOffset[layer] = s.wSize
+		s.wSize += p.Layout.Layers[layer].Slots()
+	}
+	chain := true
 	for _, instruction := range p.Instructions {
 		switch i := instruction.(type) {
 		case kernels.Gather:
 			s.dataFirst = i.Dst
-		case kernels.Backward:
-			s.wOffset[i.Layer] = s.wSize
-			s.wSize += p.Layout.Layers[i.Layer].Slots()
+		case kernels.Convolve:
+			store(i.Layer)
 		}
+		chain = chain && isOfChain(instruction)
+	}
+	s.shared = s.wSize
+	for _, instruction := range p.Instructions {
+		if i, ok := instruction.(kernels.Backward); ok {
+			store(i.Layer)
+		}
+	}
+	for _, g := range p.Gradients() {
+		n := 0
+		if g.Window != nil {
+			n = gradientParts(p.Layout.Layers[g.Layer], p.Batch*g.Window.Output().Positions())
+		}
+		s.parts, s.partAt = append(s.parts, n), append(s.partAt, s.partsSize)
+		s.partsSize += n * p.Layout.Layers[g.Layer].Slots()
 	}
 	for _, l := range p.Layout.Layers {
 		s.firstRow = append(s.firstRow, s.rows)
@@ -112,8 +138,41 @@ func newShape(p *kernels.Program) shape {
 			s.numbers, s.perSynapse = law.Slopes.Hoist(kernels.InputMu, kernels.InputSigma)
 		}
 	}
-	s.fused = s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
+	s.fused = chain && s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
+}
+
+// isOfChain reports whether an instruction is one of a chain of dense layers.
+func isOfChain(instruction kernels.Instruction) bool {
+	switch instruction.(type) {
+	case kernels.Gather, kernels.Sample, kernels.Forward, kernels.Loss, kernels.Backward, kernels.UpdateShared:
+		return true
+	}
+	_, ok := kernels.GradientOf(instruction)
+	return ok
+}
+
+// gradientParts is the number of parts in which dW of a convolution is formed, given the positions in a minibatch. It
+// depends on nothing else, so that numbers do not.
+func gradientParts(l kernels.Layer, positions int) int {
+	return max(1, min(mostParts, partBlocks/gradientTiles(l), positions/(batchTile*partSteps)))
+}
+
+// origin is the buffer whose memory a buffer has: itself, unless it is one of a Split.
+func (s shape) origin(b kernels.Buffer) kernels.Buffer {
+	for _, instruction := range s.Instructions {
+		if split, ok := instruction.(kernels.Split); ok && slices.Contains(split.Dsts, b) {
+			return s.origin(split.Src)
+		}
+	}
+	return b
+}
+
+// alias gives the buffers of a Split the address of their origin.
+func (s shape) alias(addresses []Address) {
+	for i := range addresses {
+		addresses[i] = addresses[s.origin(kernels.Buffer(i))]
+	}
 }
 
 // parameter is one in a state, with its moments: so many fields of so many numbers.
@@ -159,7 +218,7 @@ type memory struct {
 	slots, identity, order                          Address
 	inputs, answers                                 Address
 	values, deltas, slopes                          []Address
-	part, weights, sums                             Address
+	part, weights, sums, parts, units               Address
 	rowsOf, synapses, layerOf                       Address
 	sampled, gradients, operations                  Address
 	totals, langevin, prices, numbers               Address
@@ -178,6 +237,7 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		{"identity", 4 * members, &m.identity},
 		{"base", 4, &m.base},
 		{"steps", bytesFor[stepRecord](chunkSteps + 1), &m.steps},
+		{"layers drawn ahead", bytesFor[sampledRecord](len(s.Layout.Layers)), &m.sampled},
 	}
 	if train == nil {
 		return regions
@@ -189,28 +249,31 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		region{"slots", 4 * members, &m.slots},
 		region{"losses", 4 * chunkSteps * members, &m.losses},
 		region{"stored weights", 4 * s.wSize * members, &m.weights},
-		region{"layers drawn ahead", bytesFor[sampledRecord](len(s.Layout.Layers)), &m.sampled},
+		region{"parts of gradients", 4 * s.partsSize * members, &m.parts},
+		region{"unit vectors", 4 * gradientRows * gradientRows, &m.units},
 		region{"gradients", bytesFor[gradientRecord](len(s.Layout.Layers)), &m.gradients},
 		region{"prices", bytesFor[priceRecord](len(s.Layout.Layers) * members), &m.prices},
 		region{"numbers of formulas", 4 * len(s.numbers.Outputs) * len(s.Layout.Layers) * members, &m.numbers},
 		region{"operations", bytesFor[operationRecord](len(s.Instructions)), &m.operations},
 		region{"partial sums", 4 * s.partSize * batch * members, &m.part},
 	)
-	for b, width := range s.Widths {
-		rows := members * batch
-		if kernels.Buffer(b) == s.dataFirst {
-			rows = seeds * batch
+	for i := range s.Widths {
+		b := kernels.Buffer(i)
+		bytes := 4 * members * batch * s.Slots(b)
+		if b == s.dataFirst {
+			bytes = 4 * seeds * batch * s.Slots(b)
 			if s.fused {
-				rows *= 2 // the next minibatch is gathered at the same time
+				bytes *= 2 // the next minibatch is gathered at the same time
 			}
 		} else {
-			regions = append(regions, region{fmt.Sprintf("gradient of buffer %d", b), 4 * rows * kernels.Stride(width),
-				&m.deltas[b]})
+			regions = append(regions, region{fmt.Sprintf("gradient of buffer %d", b), bytes, &m.deltas[b]})
 		}
-		regions = append(regions, region{fmt.Sprintf("buffer %d", b), 4 * rows * kernels.Stride(width), &m.values[b]})
-		if s.KeepsSlope(kernels.Buffer(b)) {
-			regions = append(regions, region{fmt.Sprintf("slopes of buffer %d", b), 4 * rows * kernels.Stride(width),
-				&m.slopes[b]})
+		if s.origin(b) != b {
+			continue
+		}
+		regions = append(regions, region{fmt.Sprintf("buffer %d", b), bytes, &m.values[b]})
+		if s.KeepsSlope(b) {
+			regions = append(regions, region{fmt.Sprintf("slopes of buffer %d", b), bytes, &m.slopes[b]})
 		}
 	}
 	if s.sums {
@@ -259,7 +322,8 @@ func Memory(p *kernels.Program, members []kernels.Member, train *kernels.Data) i
 func need(s shape, members []kernels.Member, train *kernels.Data) int64 {
 	var m memory
 	regions := m.regions(s, len(members), seeds(members), train)
-	sum := total(regions) + evaluationBytes
+	least := tester{shape: s, members: len(members), outcomes: s.Widths[s.Output], draws: 1} // a group at once
+	sum := total(regions) + max(evaluationBytes, total(least.regions(1)))
 	if train != nil {
 		sum += int64(len(inputBytes(train)) + len(answerBytes(s.Likelihood, train))) // a test set
 	}

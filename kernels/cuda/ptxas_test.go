@@ -218,7 +218,7 @@ func launchSizes(t *testing.T) map[string]launchSize {
 			networks = append(networks, n.Under(t, rule))
 		}
 	}
-	for _, n := range networks {
+	for _, n := range append(networks, conformance.Pictures(t)[2].Network(t)) {
 		for _, fused := range []bool{true, false} {
 			d := recorder{Interpreted(testMemory), n.Batch, seen}
 			vm, err := open(d, n.Program, n.Members, n.Data, nil)
@@ -226,7 +226,7 @@ func launchSizes(t *testing.T) map[string]launchSize {
 				t.Fatal(err)
 			}
 			n.Load(t, vm)
-			if err := vm.setFused(fused); err != nil {
+			if err := vm.setFused(fused && vm.shape.fused); err != nil {
 				t.Fatal(err)
 			}
 			conformance.Run(t, vm, 0, 1)

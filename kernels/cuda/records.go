@@ -37,7 +37,7 @@ type (
 	gradientRecord struct {
 		x, xslot, dy                                             Address
 		in, out, muOffset, phiOffset, layer, firstRow, firstTile int32
-		parity                                                   int32
+		parity, xSize, dySize                                    int32
 	}
 	operationRecord struct {
 		kind, in, out, activation, wOffset, slices int32
@@ -57,6 +57,10 @@ type (
 		x, bytes, floats, order Address
 		n, width, batch, parity int32
 		scale, shift            float32
+	}
+
+	window struct {
+		height, width, channels, rows, columns, step, pad, position, channel, slots, outHeight, outWidth int32
 	}
 
 	copyParameters struct {
@@ -101,6 +105,61 @@ type (
 		clock                             clock
 		dy, w, x, dx                      Address
 		in, out, batch, wSize, activation int32
+	}
+	convolveParameters struct {
+		clock                                     clock
+		x, xslot, y, slope, w                     Address
+		window                                    window
+		in, out, batch, groups, wSize, activation int32
+	}
+	convolveBackParameters struct {
+		clock                         clock
+		dy, w, x, dx                  Address
+		window                        window
+		out, batch, wSize, activation int32
+	}
+	convolveGradientParameters struct {
+		clock                         clock
+		x, xslot, dy, dw              Address
+		window                        window
+		in, out, batch, parts, dwSize int32
+	}
+	convolveReduceParameters struct {
+		clock                clock
+		dw                   Address
+		slots, parts, dwSize int32
+	}
+	poolParameters struct {
+		clock                  clock
+		x, xslot, y            Address
+		window                 window
+		batch, groups, average int32
+	}
+	poolBackParameters struct {
+		clock                      clock
+		dy, y, x, of, dx           Address
+		window                     window
+		batch, average, activation int32
+	}
+	flattenParameters struct {
+		clock                              clock
+		x, xslot, y                        Address
+		positions, channels, batch, groups int32
+	}
+	flattenBackParameters struct {
+		clock                                  clock
+		dy, of, dx                             Address
+		positions, channels, batch, activation int32
+	}
+	joinParameters struct {
+		clock                                      clock
+		left, right, leftSlot, rightSlot, y, slope Address
+		rows, width, groups, activation            int32
+	}
+	joinBackParameters struct {
+		clock                   clock
+		left, right, of, dx     Address
+		rows, width, activation int32
 	}
 	updateParameters struct {
 		clock                                         clock

@@ -42,8 +42,9 @@ var capabilities = kernels.Capabilities{
 	Machine: "cuda",
 	Instructions: []kernels.Instruction{
 		kernels.Gather{}, kernels.Sample{}, kernels.Forward{}, kernels.Loss{}, kernels.Backward{}, kernels.Update{},
-		kernels.UpdateShared{}, kernels.UpdateSynapses{},
-		kernels.SumGradient{}, kernels.Fluctuate{},
+		kernels.UpdateShared{}, kernels.UpdateSynapses{}, kernels.SumGradient{}, kernels.Fluctuate{},
+		kernels.Convolve{}, kernels.ConvolveBackward{}, kernels.Pool{}, kernels.PoolBackward{}, kernels.Flatten{},
+		kernels.FlattenBackward{}, kernels.Join{}, kernels.JoinBackward{}, kernels.Split{}, kernels.Merge{},
 	},
 	Rules: []kernels.Rule{kernels.Adam{}, kernels.SGD{}, kernels.Momentum{}, kernels.RMSprop{},
 		kernels.Accumulate{}, kernels.Langevin{}},
@@ -120,6 +121,9 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 // kernel loss cannot hold.
 func (s shape) fits(gpu Info, training bool) error {
 	for _, g := range s.Gradients() {
+		if g.Window != nil && s.sums {
+			return fmt.Errorf("cuda: no kernel for sums of the gradients of layer %d, a convolution", g.Layer)
+		}
 		standard, ok := g.Standard()
 		first, _ := s.Gradients()[0].Standard()
 		formulas := s.template() != ""
@@ -144,12 +148,16 @@ func (s shape) fits(gpu Info, training bool) error {
 			"%d, enough for %d",
 			s.Batch, need, gpu.Shared, gpu.Shared/lossBytes)
 	}
-	for _, width := range s.Widths {
-		if size := s.Batch * kernels.Stride(width); size > math.MaxInt32 {
+	for b, width := range s.Widths {
+		if size := s.Batch * s.Slots(kernels.Buffer(b)); size > math.MaxInt32 {
 			return fmt.Errorf("cuda: a minibatch of %d examples in a layer of %d neurons: that makes %d numbers, the "+
 				"kernels count at most %d",
-				s.Batch, width, size, math.MaxInt32)
+				s.Batch, width*s.RowsOf(kernels.Buffer(b)), size, math.MaxInt32)
 		}
+	}
+	if s.partsSize > math.MaxInt32 {
+		return fmt.Errorf("cuda: the gradients of a minibatch of %d examples in convolutions have %d numbers, the kernels "+
+			"count at most %d", s.Batch, s.partsSize, math.MaxInt32)
 	}
 	return nil
 }
@@ -170,11 +178,14 @@ func (vm *VM) allocate() error {
 			return fmt.Errorf("cuda: clear %s: %w", r.name, err)
 		}
 	}
+	vm.shape.alias(vm.memory.values)
+	vm.shape.alias(vm.memory.slopes)
 	identity := make([]int32, vm.size)
 	for i := range identity {
 		identity[i] = int32(i)
 	}
-	if err := vm.upload(vm.memory.identity, bytesOf(identity), "identity"); err != nil {
+	if err := cmp.Or(vm.upload(vm.memory.identity, bytesOf(identity), "identity"),
+		vm.upload(vm.memory.sampled, bytesOf(vm.sampledRecords()), "layers drawn ahead")); err != nil {
 		return err
 	}
 	if vm.Train == nil {
@@ -186,10 +197,14 @@ func (vm *VM) allocate() error {
 	if err := vm.upload(vm.memory.answers, answerBytes(vm.shape.Likelihood, vm.Train), "training answers"); err != nil {
 		return err
 	}
+	units := make([]float32, gradientRows*gradientRows)
+	for i := range gradientRows {
+		units[i*gradientRows+i] = 1
+	}
 	return cmp.Or(
 		vm.uploadGroups(),
-		vm.upload(vm.memory.sampled, bytesOf(vm.sampledRecords()), "layers drawn ahead"),
 		vm.upload(vm.memory.gradients, bytesOf(vm.gradientRecords()), "gradients"),
+		vm.upload(vm.memory.units, bytesOf(units), "unit vectors"),
 		vm.upload(vm.memory.operations, bytesOf(vm.operationRecords()), "operations"),
 		vm.counts.err,
 	)
@@ -644,7 +659,7 @@ func (vm *VM) explain(step, i int) (*kernels.Divergence, error) {
 		return nil, err
 	}
 	return vm.shape.Explain(step, s, func(b kernels.Buffer) ([]float32, error) {
-		y := make([]float32, vm.shape.Batch*kernels.Stride(vm.shape.Widths[b]))
+		y := make([]float32, vm.shape.Batch*vm.shape.Slots(b))
 		return y, vm.driver.Download(bytesOf(y), vm.memory.values[b]+Address(4*len(y)*i))
 	})
 }

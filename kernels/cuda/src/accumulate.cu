@@ -26,7 +26,7 @@ KERNEL __launch_bounds__(256, 3) accumulate(AccumulateParameters p) {
   float dw[4] = {0.f, 0.f, 0.f, 0.f}, squares[4] = {0.f, 0.f, 0.f, 0.f};
   double magnitude[4] = {0., 0., 0., 0.}, square[4] = {0., 0., 0., 0.};
   bool first = at.r == 0;
-  eachExample(at, member, index, p.layers.batch, [&](float g, float4 v) {
+  eachExample<true>(at, member, index, p.layers.batch, [&](float g, float4 v) {
     float x[4] = {v.x, v.y, v.z, v.w}, g2 = g * g;
 #pragma unroll
     for (int j = 0; j < 4; j++) {

@@ -1,7 +1,8 @@
 // dx[b][k] = a'( x[b][k] ) sum_r dy[b][r] w[r][k] for the columns of one thread and 20 examples. Where the activation keeps its slope
 // that takes the place of x.
 //
-// Four threads share a column, each taking every fourth row; their sums are added in order.
+// Four threads share a column, each taking every fourth row; their sums are added in order. Rows are the terms of the sum: of a
+// convolution they are more than its filters.
 #pragma once
 #include "math.cuh"
 
@@ -11,24 +12,23 @@ constexpr int rowParts = 4, stagedRows = 64;
 typedef float4 Gradients[stagedRows][batchTile / 4];
 
 // backwardTile does blockDim.x/4 columns from k0 on. sums has room for 4 x 20 x that many numbers. All threads of the block
-// must call it; x, dx, dy and w are the member's.
-DEVICE void backwardTile(Gradients &dys, float *sums, float *dx, const float *dy, const float *w, const float *x, int in,
-                         int out, int batch, int k0, int b0, int activation) {
+// must call it; x and dx are the member's. stage(r0) fills dys with the gradients of 64 rows from r0 on, and weight(r0, r, k) is
+// that of row r0 + r and column k.
+template <typename Stage, typename Weight>
+DEVICE void backwardTile(Gradients &dys, float *sums, float *dx, const float *x, int in, int out, int batch, int k0, int b0,
+                         int activation, Stage stage, Weight weight) {
   int columns = blockDim.x / rowParts, column = threadIdx.x % columns, part = threadIdx.x / columns, k = k0 + column;
-  int stride = strideOf(in), dyStride = strideOf(out);
+  int stride = strideOf(in);
   float sum[batchTile];
 #pragma unroll
   for (int b = 0; b < batchTile; b++) sum[b] = 0.f;
   for (int r0 = 0; r0 < out; r0 += stagedRows) {
     __syncthreads();
-    for (int i = threadIdx.x; i < stagedRows * batchTile; i += blockDim.x) {
-      int b = i / stagedRows, r = i % stagedRows;
-      ((float *)&dys[r])[b] = b0 + b < batch && r0 + r < out ? dy[(b0 + b) * dyStride + r0 + r] : 0.f;
-    }
+    stage(r0);
     __syncthreads();
     if (k >= in) continue;
     for (int r = part; r < stagedRows && r0 + r < out; r += rowParts) {
-      float v = w[(r0 + r) * stride + k];
+      float v = weight(r0, r, k);
 #pragma unroll
       for (int q = 0; q < batchTile / 4; q++) {
         float4 d = dys[r][q];
@@ -50,4 +50,18 @@ DEVICE void backwardTile(Gradients &dys, float *sums, float *dx, const float *dy
     int at = (b0 + b) * stride + k;
     dx[at] = activationGradient(activation, total, x[at]);
   }
+}
+
+// backwardTile of a dense layer; dy and w are the member's, too.
+DEVICE void backwardTile(Gradients &dys, float *sums, float *dx, const float *dy, const float *w, const float *x, int in,
+                         int out, int batch, int k0, int b0, int activation) {
+  int stride = strideOf(in), dyStride = strideOf(out);
+  auto stage = [&](int r0) {
+    for (int i = threadIdx.x; i < stagedRows * batchTile; i += blockDim.x) {
+      int b = i / stagedRows, r = i % stagedRows;
+      ((float *)&dys[r])[b] = b0 + b < batch && r0 + r < out ? dy[(b0 + b) * dyStride + r0 + r] : 0.f;
+    }
+  };
+  backwardTile(dys, sums, dx, x, in, out, batch, k0, b0, activation, stage,
+               [&](int r0, int r, int k) { return w[(r0 + r) * stride + k]; });
 }

@@ -37,23 +37,31 @@ DEVICE Tile tileOf(const Layers &l) {
 }
 
 // eachExample calls f(dy, x) for every example of the minibatch, with dy of the thread's row and x at its four columns.
-// Both are 0 past the last example, row or column. All 256 threads of the block must call it.
-template <typename F>
+// Both are 0 past the last example, row or column. All 256 threads of the block must call it. Of a convolution, whose dW is there
+// (convolve.cu), the block's rows of that are the examples, and dy are unit vectors; unless all layers are dense.
+template <bool dense = false, typename F>
 DEVICE void eachExample(const Tile &at, int member, int index, int batch, F f) {
   __shared__ float4 xs[batchTile][lanes]; // the four columns of a thread side by side
   __shared__ float4 dys[blockRows][batchTile / 4];
   const Gradient *u = at.u;
-  int stride = at.stride, dyStride = at.dyStride, k0 = at.k0, r0 = at.r0;
+  int stride = at.stride, dyStride = at.dyStride, k0 = at.k0, r0 = at.r0, first = 0, bias = u->in;
+  if (!dense && u->dySize == 0) {
+    bias = -1;
+    first = r0;
+    r0 = 0;
+    dyStride = blockRows;
+    batch = min(blockRows, u->out - first);
+  }
   for (int b0 = 0; b0 < batch; b0 += batchTile) {
     if (b0 > 0) __syncthreads();
-    const float *xb = u->x + (size_t)(index & 1) * u->parity + ((size_t)u->xslot[member] * batch + b0) * stride + k0;
+    const float *xb = u->x + (size_t)(index & 1) * u->parity + (size_t)u->xslot[member] * u->xSize + (first + b0) * stride + k0;
     for (int i = threadIdx.x; i < batchTile * groupColumns; i += blockDim.x) {
       int b = i / groupColumns, k = i % groupColumns;
       float v = 0.f;
-      if (b0 + b < batch && k0 + k < at.columns) v = k0 + k == u->in ? 1.f : xb[b * stride + k];
+      if (b0 + b < batch && k0 + k < at.columns) v = k0 + k == bias ? 1.f : xb[b * stride + k];
       ((float *)&xs[b][k % lanes])[k / lanes] = v;
     }
-    const float *dyb = u->dy + ((size_t)member * batch + b0) * dyStride + r0;
+    const float *dyb = u->dy + (size_t)member * u->dySize + b0 * dyStride + r0;
     for (int i = threadIdx.x; i < batchTile * blockRows; i += blockDim.x) {
       int b = i / blockRows, k = i % blockRows;
       bool inside = b0 + b < batch && r0 + k < u->out;

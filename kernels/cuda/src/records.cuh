@@ -51,12 +51,13 @@ struct Sampled {
 
 // Gradient is a layer whose dW is formed. Pointers are those of member 0, or of slot 0.
 struct Gradient {
-  const float *x;   // of its input
+  const float *x;   // of its input; of a convolution its dW
   const int *xslot; // of each member, in x
-  const float *dy;  // gradient at its output
+  const float *dy;  // gradient at its output; of a convolution 16 unit vectors
   int in, out, muOffset, phiOffset;
   int layer, firstRow, firstTile;
   int parity; // numbers between the two halves of x between which steps alternate, or 0
+  int xSize, dySize; // numbers of a slot of x, and of a member of dy; the latter 0 of a convolution
 };
 
 // Operation is one operation of the middle kernel. Pointers are those of member 0.
@@ -71,7 +72,7 @@ struct Operation {
 };
 
 static_assert(sizeof(Member) == 16 && sizeof(Step) == 40 && sizeof(Langevin) == 8 && sizeof(Halt) == 8 && sizeof(Price) == 20);
-static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 56 && sizeof(Operation) == 64);
+static_assert(sizeof(Figures) == 8 && sizeof(Sampled) == 32 && sizeof(Gradient) == 64 && sizeof(Operation) == 64);
 
 // What several kernels take.
 
@@ -106,6 +107,10 @@ struct Minibatch {
   int parity; // see Gradient
   float scale, shift;
 };
+
+// Window is how a convolution or a pool sees a picture (kernels.Window). Values are position numbers from those of the next position,
+// channel from the next channel, and slots from the next example.
+struct Window { int height, width, channels, rows, columns, step, pad, position, channel, slots, outHeight, outWidth; };
 
 // The parameters of each kernel.
 
@@ -157,6 +162,86 @@ struct BackwardParameters {
   const float *dy, *w, *x;
   float *dx;
   int in, out, batch, wSize, activation;
+};
+
+struct ConvolveParameters {
+  Clock clock;
+  const float *x;
+  const int *xslot;
+  float *y, *slope, *w;
+  Window window;
+  int in, out, batch, groups, wSize, activation;
+};
+
+struct ConvolveBackParameters {
+  Clock clock;
+  const float *dy, *w, *x;
+  float *dx;
+  Window window;
+  int out, batch, wSize, activation;
+};
+
+struct ConvolveGradientParameters {
+  Clock clock;
+  const float *x;
+  const int *xslot;
+  const float *dy;
+  float *dw;
+  Window window;
+  int in, out, batch, parts, dwSize;
+};
+
+struct ConvolveReduceParameters {
+  Clock clock;
+  float *dw;
+  int slots, parts, dwSize;
+};
+
+struct PoolParameters {
+  Clock clock;
+  const float *x;
+  const int *xslot;
+  float *y;
+  Window window;
+  int batch, groups, average;
+};
+
+struct PoolBackParameters {
+  Clock clock;
+  const float *dy, *y, *x, *of; // of is what the slope of the activation follows from
+  float *dx;
+  Window window;
+  int batch, average, activation;
+};
+
+struct FlattenParameters {
+  Clock clock;
+  const float *x;
+  const int *xslot;
+  float *y;
+  int positions, channels, batch, groups;
+};
+
+struct FlattenBackParameters {
+  Clock clock;
+  const float *dy, *of;
+  float *dx;
+  int positions, channels, batch, activation;
+};
+
+struct JoinParameters {
+  Clock clock;
+  const float *left, *right;
+  const int *leftSlot, *rightSlot;
+  float *y, *slope;
+  int rows, width, groups, activation; // rows of an instance
+};
+
+struct JoinBackParameters {
+  Clock clock;
+  const float *left, *right, *of;
+  float *dx;
+  int rows, width, activation;
 };
 
 struct UpdateParameters {
