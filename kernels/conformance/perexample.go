@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 
 	"quantal/kernels"
@@ -79,20 +78,6 @@ func flawsOfExamples() []string {
 // noiseOfExamples: everything that other tests ask of one draw for a minibatch, with a draw for every example: every
 // sharing, rule, activation, likelihood and cost.
 func noiseOfExamples(t *testing.T, machines []Machine) {
-	var able []Machine
-	for _, m := range machines {
-		if !m.SharedDraws {
-			able = append(able, m)
-			continue
-		}
-		d := small
-		d.Draw = kernels.PerExample
-		n := d.Network(t)
-		if _, err := m.Open(n.Program, n.Members, n.Data); err == nil ||
-			!strings.Contains(err.Error(), "no kernel for the draw per example") {
-			t.Errorf("%s: %v", m.Name, err)
-		}
-	}
 	exponents := []float64{2, 0.5, 2. / 3, 0, 1}
 	for sharing := kernels.PerSynapse; sharing <= kernels.PerNetwork; sharing++ {
 		for i, rule := range kernels.Movers() {
@@ -117,9 +102,9 @@ func noiseOfExamples(t *testing.T, machines []Machine) {
 							n.checkPads(t, s.PhiMoments...)
 						}
 					}}
-				c.on(t, some(able, i, true))
+				c.on(t, some(machines, i, true))
 				got := map[string][]kernels.Score{}
-				for _, m := range some(able, i, true) {
+				for _, m := range some(machines, i, true) {
 					got[m.Name] = ScoresOf(t, n.Open(t, m.Open), n.Data, 9, 3)
 				}
 				checkScores(t, n.After(0, 0, ""), 9, 3, got)
@@ -134,14 +119,14 @@ func noiseOfExamples(t *testing.T, machines []Machine) {
 				if !rule.AtMu {
 					c.flaws = []string{"xi = 0", "a wrong counter", "the noise of training", "the noise of another example"}
 				}
-				c.on(t, some(able, 0, true))
+				c.on(t, some(machines, 0, true))
 			})
 		}
 		for i, d := range []Design{small, {Sizes: []int{300, 62, 70, 4}, Activation: kernels.ReLU, Batch: 17, Rho: 2,
 			Members: 3}} {
 			d.Sharing, d.Draw, d.Quantal = sharing, kernels.PerExample, sharing == kernels.PerSynapse && i == 1
 			n := d.Network(t)
-			for _, m := range some(able, 0, true) {
+			for _, m := range some(machines, 0, true) {
 				t.Run(fmt.Sprint("company/", m.Name, "/", d), func(t *testing.T) { n.company(t, m, i == 1) })
 			}
 		}
@@ -157,7 +142,7 @@ func noiseOfExamples(t *testing.T, machines []Machine) {
 				s := StateOf(t, vm, 0)
 				n.checkPads(t, slices.Concat(s.Fields()[:1], s.Fields()[2:])...)
 			}}
-			c.on(t, some(able, i, true))
+			c.on(t, some(machines, i, true))
 		})
 	}
 }

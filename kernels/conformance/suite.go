@@ -16,10 +16,9 @@ type Machine struct {
 	Open Open
 	// Ways are other ways to run the same kernels: with more threads, say, or with members in batches. Every byte must be
 	// the same.
-	Ways        map[string]Open
-	Slow        bool // as an interpreter is: some of the tests are enough
-	SharedDraws bool // it has no noise of every example
-	Laws        int  // random laws that it takes; 0 means 10,000
+	Ways map[string]Open
+	Slow bool // as an interpreter is: some of the tests are enough
+	Laws int  // random laws that it takes; 0 means 10,000
 }
 
 // Test runs all tests on the machines.

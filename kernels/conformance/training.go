@@ -324,9 +324,6 @@ func divergence(t *testing.T, m Machine) {
 			kernels.Divergence{Step: 5, Layer: 1, What: "gradient"}, 1},
 	} {
 		for draw := kernels.PerMinibatch; draw <= kernels.PerExample; draw++ {
-			if draw != kernels.PerMinibatch && m.SharedDraws {
-				continue
-			}
 			t.Run(fmt.Sprint(c.name, ", a draw per ", draw), func(t *testing.T) {
 				d := small
 				d.Members, d.Draw = 2, draw

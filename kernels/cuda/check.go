@@ -30,7 +30,7 @@ func (d Deviation) String() string {
 // with the portable kernel in float64, run on what the device held before, so that errors do not accumulate. It then
 // compares the middle kernel with the single operations it replaces, and the evaluation with the definition of its
 // figures. The tolerances are for states in which noise and costs have gradients of one size. The device stays open.
-// Programs that are no chains of dense layers it refuses.
+// Programs that are no chains of dense layers it refuses, and noise of every example.
 func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels.Data, states []*kernels.State,
 	step int) ([]Deviation, error) {
 	vm, err := open(d, p, members, data, nil)
@@ -39,8 +39,8 @@ func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels
 	}
 	c := &checker{vm: vm, members: members, data: data}
 	for _, i := range p.Instructions {
-		if !isOfChain(i) {
-			return nil, cmp.Or(vm.release(), fmt.Errorf("cuda: check: no comparison for the instruction %v", i))
+		if !isOfChain(i) || p.Draw != kernels.PerMinibatch {
+			return nil, cmp.Or(vm.release(), fmt.Errorf("cuda: check: no comparison for the instruction %v with a draw per %v", i, p.Draw))
 		}
 	}
 	return c.deviations, cmp.Or(c.run(states, step), vm.release())

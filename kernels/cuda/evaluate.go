@@ -46,7 +46,7 @@ type tester struct {
 func (t *tester) regions(groups int) []region {
 	s := t.shape
 	instances := t.members * groups
-	t.values = make([]Address, len(s.Widths))
+	t.values, t.noise = make([]Address, len(s.Widths)), make([]Address, len(s.Widths))
 	regions := []region{
 		{"slots", 4 * instances, &t.xslot},
 		{"identity", 4 * instances, &t.identity},
@@ -58,6 +58,10 @@ func (t *tester) regions(groups int) []region {
 	}
 	if t.draws > 0 {
 		regions = append(regions, region{"mixture", 4 * 3 * t.outcomes * batchTile * instances, &t.mixture})
+	}
+	for b := range s.variances() {
+		regions = append(regions, region{fmt.Sprintf("noise of buffer %d", b), 4 * batchTile * instances * s.Slots(b),
+			&t.noise[b]})
 	}
 	for i := range s.Widths {
 		b, rows := kernels.Buffer(i), batchTile*instances

@@ -16,6 +16,7 @@ type pass struct {
 	identity   Address // 0, 1, ...
 	values     []Address
 	slopes     []Address // nil where they are not kept: in tests
+	noise      []Address
 	part       Address
 	weights    Address
 	drawn      Address // weights of convolutions, drawnSize numbers from one instance to the next
@@ -50,7 +51,7 @@ func (vm *VM) training(t int) pass {
 	return pass{
 		clock:     clock{steps: m.steps, base: m.base, halts: m.halts, t: vm.counts.of(t)},
 		instances: vm.resident.len(), groups: 1, batch: vm.shape.Batch, stream: stream, kind: kind, xslot: m.slots,
-		identity: m.identity, values: m.values, slopes: m.slopes, part: m.part, weights: m.weights, drawn: m.weights,
+		identity: m.identity, values: m.values, slopes: m.slopes, noise: m.noise, part: m.part, weights: m.weights, drawn: m.weights,
 		drawnSize: vm.shape.wSize, ahead: vm.shape.fused,
 	}
 }
@@ -89,10 +90,16 @@ func (vm *VM) operation(p pass, instruction kernels.Instruction) []Launch {
 	case kernels.Gather:
 		return []Launch{vm.gatherTraining(p)}
 	case kernels.Forward:
+		if vm.shape.examples && p.kind != "means" {
+			return vm.exampleForward(p, i)
+		}
 		return vm.forward(p, i)
 	case kernels.Loss:
 		return []Launch{vm.loss(p, i)}
 	case kernels.Backward:
+		if vm.shape.drawsExamples {
+			return []Launch{vm.exampleSlopes(p, i.Dst), vm.exampleBack(p, i)}
+		}
 		return []Launch{vm.backward(p, i)}
 	case kernels.Convolve:
 		return []Launch{vm.convolve(p, i)}
@@ -113,8 +120,12 @@ func (vm *VM) operation(p pass, instruction kernels.Instruction) []Launch {
 	case kernels.Merge:
 		return vm.joinBack(p, i.Src, i.Dsts, i.Activation)
 	}
-	if g, ok := kernels.GradientOf(instruction); ok && g.Window != nil {
+	g, ok := kernels.GradientOf(instruction)
+	switch {
+	case ok && g.Window != nil:
 		return vm.convolveGradient(p, g)
+	case ok && vm.shape.drawsExamples && !vm.shape.goesBack(g.Layer):
+		return []Launch{vm.exampleSlopes(p, g.Dst)}
 	}
 	return nil
 }
@@ -127,10 +138,14 @@ func (vm *VM) useGradients(p pass) []Launch {
 	case vm.shape.langevin:
 		return []Launch{vm.langevin(p)}
 	}
-	if vm.shape.own {
-		return []Launch{vm.learn(p)}
+	var launches []Launch
+	if vm.shape.drawsExamples {
+		launches = append(launches, vm.exampleGradient(p))
 	}
-	launches := []Launch{vm.update(p)}
+	if vm.shape.own {
+		return append(launches, vm.learn(p))
+	}
+	launches = append(launches, vm.update(p))
 	for _, instruction := range vm.shape.Instructions {
 		if i, ok := instruction.(kernels.UpdateShared); ok {
 			launches = append(launches, vm.updateSigma(p, i))
@@ -293,8 +308,8 @@ func (vm *VM) update(p pass) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
 	kernel := "update" + movers[s.Rule.Name()] + s.form() + "_" + p.kind
 	return vm.call(kernel, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
-		clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, numbers: m.numbers, state: m.state,
-		sums: m.sums, stateSize: n(s.stateSize), muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows),
+		clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, numbers: m.numbers, spread: m.spread,
+		state: m.state, sums: m.sums, stateSize: n(s.stateSize), muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows),
 		sumGroups: n(s.sumGroups), phiStride: n(vm.phiStride()), numberCount: n(len(s.numbers.Outputs)),
 		stream: uint32(p.stream) << 16,
 	})
@@ -304,7 +319,8 @@ func (vm *VM) update(p pass) Launch {
 func (vm *VM) learn(p pass) Launch {
 	m, s, n := vm.memory, vm.shape, vm.counts.of
 	return vm.call("learn"+movers[s.Rule.Name()], [3]int{s.tiles(), 1, p.instances}, 256, learnParameters{
-		clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, numbers: m.numbers, state: m.state,
+		clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, numbers: m.numbers, spread: m.spread,
+		state:     m.state,
 		stateSize: n(s.stateSize), thetaOffset: n(s.thetaOffset()), slots: n(s.slots),
 		parameters: n(len(s.Layout.Parameters)), numberCount: n(len(s.numbers.Outputs)), stream: uint32(p.stream) << 16,
 	})
@@ -372,8 +388,8 @@ func (vm *VM) phiStride() int {
 	return 0
 }
 
-// sampledRecords are the layers whose weights are drawn ahead: of convolutions, or else of the layers after the first, by
-// the first one's launch.
+// sampledRecords are the layers whose weights are drawn ahead: convolutions, or else the layers after the first, by the
+// first one's launch.
 func (vm *VM) sampledRecords() []sampledRecord {
 	var records []sampledRecord
 	layout, task, n := vm.shape.Layout, 0, vm.counts.of

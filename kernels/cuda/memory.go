@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -51,26 +52,28 @@ func ceil(a, b int) int { return (a + b - 1) / b }
 // shape holds the sizes that follow from the program.
 type shape struct {
 	*kernels.Program
-	slots     int      // of mu
-	phiSlots  int      // of a field of phi, rounded up to whole lines
-	moments   []string // of each parameter, by name
-	stateSize int      // mu, phi and their moments of one member, in numbers
-	wOffset   []int
-	wSize     int   // stored weights of one member: the convolutions, and then the layers with a Backward
-	shared    int   // of these, those of convolutions
-	parts     []int // of dW of each layer; 0 unless it is a convolution
-	partAt    []int // where they start in the parts of a member
-	partsSize int   // of all layers, in numbers
-	rows      int   // neurons of all layers
-	firstRow  []int
-	sumGroups int  // column groups of the widest layer
-	partSize  int  // per instance and example: partial sums of the layer that needs the most
-	sums      bool // whether the program adds up gradients
-	langevin  bool // whether it moves mu by the rule Langevin
-	inputs    int  // slots of one row of mu of every layer
-	totalSize int  // sums of one member, in numbers of 8 bytes: four of every slot and two of every input
-	dataFirst kernels.Buffer
-	fused     bool // the middle kernel does the layers after the first
+	slots         int      // of mu
+	phiSlots      int      // of a field of phi, rounded up to whole lines
+	moments       []string // of each parameter, by name
+	stateSize     int      // mu, phi and their moments of one member, in numbers
+	wOffset       []int
+	wSize         int   // stored weights of one member: the convolutions, and then the layers with a Backward
+	shared        int   // of these, those of convolutions
+	parts         []int // of dW of each layer; 0 unless it is a convolution
+	partAt        []int // where they start in the parts of a member
+	partsSize     int   // of all layers, in numbers
+	rows          int   // neurons of all layers
+	firstRow      []int
+	sumGroups     int  // column groups of the widest layer
+	partSize      int  // per instance and example: partial sums of the layer that needs the most
+	sums          bool // whether the program adds up gradients
+	langevin      bool // whether it moves mu by the rule Langevin
+	inputs        int  // slots of one row of mu of every layer
+	totalSize     int  // sums of one member, in numbers of 8 bytes: four of every slot and two of every input
+	dataFirst     kernels.Buffer
+	fused         bool // the middle kernel does the layers after the first
+	examples      bool // every example has its own noise
+	drawsExamples bool // and training draws it
 	// Of a law that is not of the standard form: the slopes in two parts, see kernels.Formula.Hoist.
 	priced              bool
 	numbers, perSynapse kernels.Formula
@@ -88,6 +91,9 @@ func newShape(p *kernels.Program) shape {
 	for i := range s.wOffset {
 		s.wOffset[i] = -1
 	}
+	_, drawn := p.Rule.Draws()
+	s.examples = p.Draw == kernels.PerExample && p.Layout.Sharing != kernels.NoNoise
+	s.drawsExamples = s.examples && drawn
 	store := func(layer int) {
 		s.wOffset[layer] = s.wSize
 		s.wSize += p.Layout.Layers[layer].Slots()
@@ -104,7 +110,7 @@ func newShape(p *kernels.Program) shape {
 	}
 	s.shared = s.wSize
 	for _, instruction := range p.Instructions {
-		if i, ok := instruction.(kernels.Backward); ok {
+		if i, ok := instruction.(kernels.Backward); ok && !s.drawsExamples {
 			store(i.Layer)
 		}
 	}
@@ -138,8 +144,19 @@ func newShape(p *kernels.Program) shape {
 			s.numbers, s.perSynapse = law.Slopes.Hoist(kernels.InputMu, kernels.InputSigma)
 		}
 	}
-	s.fused = chain && s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
+	s.fused = chain && !s.examples && s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
 	return s
+}
+
+// variances are the buffers whose pre-activations have variances, if every example has its own noise.
+func (s shape) variances() iter.Seq[kernels.Buffer] {
+	return func(yield func(kernels.Buffer) bool) {
+		for _, instruction := range s.Instructions {
+			if i, ok := instruction.(kernels.Forward); ok && s.examples && !yield(i.Dst) {
+				return
+			}
+		}
+	}
 }
 
 // isOfChain reports whether an instruction is one of a chain of dense layers.
@@ -219,6 +236,8 @@ type memory struct {
 	inputs, answers                                 Address
 	values, deltas, slopes                          []Address
 	part, weights, sums, parts, units               Address
+	noise                                           []Address // of buffers: variances, and what is made of them
+	spread, ofSigma                                 Address
 	rowsOf, synapses, layerOf                       Address
 	sampled, gradients, operations                  Address
 	totals, langevin, prices, numbers               Address
@@ -229,6 +248,7 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 	batch := s.Batch
 	m.values, m.deltas = make([]Address, len(s.Widths)), make([]Address, len(s.Widths))
 	m.slopes = make([]Address, len(s.Widths)) // 0 where they are not kept
+	m.noise = make([]Address, len(s.Widths))  // 0 unless every example has its own
 	regions := []region{
 		{"states", 4 * s.stateSize * members, &m.state},
 		{"members", bytesFor[memberRecord](members), &m.members},
@@ -275,6 +295,14 @@ func (m *memory) regions(s shape, members, seeds int, train *kernels.Data) []reg
 		if s.KeepsSlope(b) {
 			regions = append(regions, region{fmt.Sprintf("slopes of buffer %d", b), bytes, &m.slopes[b]})
 		}
+	}
+	if s.drawsExamples {
+		for b := range s.variances() {
+			regions = append(regions, region{fmt.Sprintf("noise of buffer %d", b), 4 * members * batch * s.Slots(b),
+				&m.noise[b]})
+		}
+		regions = append(regions, region{"gradients of sigmas", 4 * s.slots * members, &m.spread},
+			region{"layers of sigmas", bytesFor[gradientRecord](len(s.Layout.Layers)), &m.ofSigma})
 	}
 	if s.sums {
 		regions = append(regions, region{"sums", 8 * s.totalSize * members, &m.totals})

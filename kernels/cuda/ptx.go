@@ -39,6 +39,15 @@ var entries = map[string]entry{
 	"join":              {"picture", joinParameters{}},
 	"join_back":         {"picture", joinBackParameters{}},
 
+	"example_forward_shared":   {"example", exampleForwardParameters{}},
+	"example_forward_synapse":  {"example", exampleForwardParameters{}},
+	"example_noise":            {"example", exampleNoiseParameters{}},
+	"example_slopes":           {"example", exampleSlopesParameters{}},
+	"example_back_shared":      {"example", exampleBackParameters{}},
+	"example_back_synapse":     {"example", exampleBackParameters{}},
+	"example_gradient_shared":  {"example", exampleGradientParameters{}},
+	"example_gradient_synapse": {"example", exampleGradientParameters{}},
+
 	"update_means":   {"update", updateParameters{}},
 	"update_shared":  {"update", updateParameters{}},
 	"update_synapse": {"update", updateParameters{}},

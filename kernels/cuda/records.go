@@ -161,21 +161,48 @@ type (
 		left, right, of, dx     Address
 		rows, width, activation int32
 	}
+	exampleForwardParameters struct {
+		clock                                                             clock
+		state, x, xslot, y, v                                             Address
+		stateSize, muOffset, phiOffset, phiStride, in, out, batch, groups int32
+	}
+	exampleNoiseParameters struct {
+		clock                          clock
+		members, y, slope, v           Address
+		out, batch, groups, activation int32
+		streamLayer, draw0, drawStride uint32
+	}
+	exampleSlopesParameters struct {
+		clock      clock
+		dy, v      Address
+		out, batch int32
+	}
+	exampleBackParameters struct {
+		clock                                                                 clock
+		state, dy, v, x, of, dx                                               Address
+		stateSize, muOffset, phiOffset, phiStride, in, out, batch, activation int32
+	}
+	exampleGradientParameters struct {
+		clock                       clock
+		layers                      layers
+		state, spread               Address
+		stateSize, phiStride, slots int32
+	}
 	updateParameters struct {
 		clock                                         clock
 		layers                                        layers
-		members, prices, numbers, state, sums         Address
+		members, prices, numbers, spread, state, sums Address
 		stateSize, muSlots, phiSlots, rows, sumGroups int32
 		phiStride, numberCount                        int32
 		stream                                        uint32
 	}
 	learnParameters struct {
-		clock                           clock
-		layers                          layers
-		members, prices, numbers, state Address
-		stateSize, thetaOffset, slots   int32
-		parameters, numberCount         int32
-		stream                          uint32
+		clock                                   clock
+		layers                                  layers
+		members, prices, numbers, spread, state Address
+		stateSize, thetaOffset, slots           int32
+		parameters, numberCount                 int32
+		stream                                  uint32
 	}
 	updateSigmaParameters struct {
 		clock                                           clock

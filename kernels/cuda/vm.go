@@ -52,7 +52,7 @@ var capabilities = kernels.Capabilities{
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
-	Draws:      []kernels.Draw{kernels.PerMinibatch},
+	Draws:      kernels.Draws(),
 	CostPers:   []kernels.CostPer{kernels.CostPerSynapse},
 	Operations: kernels.Ops(),
 }
@@ -200,6 +200,11 @@ func (vm *VM) allocate() error {
 	units := make([]float32, gradientRows*gradientRows)
 	for i := range gradientRows {
 		units[i*gradientRows+i] = 1
+	}
+	if vm.shape.drawsExamples {
+		if err := vm.upload(vm.memory.ofSigma, bytesOf(vm.sigmaRecords()), "layers of sigmas"); err != nil {
+			return err
+		}
 	}
 	return cmp.Or(
 		vm.uploadGroups(),

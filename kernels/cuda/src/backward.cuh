@@ -12,11 +12,11 @@ constexpr int rowParts = 4, stagedRows = 64;
 typedef float4 Gradients[stagedRows][batchTile / 4];
 
 // backwardTile does blockDim.x/4 columns from k0 on. sums has room for 4 x 20 x that many numbers. All threads of the block
-// must call it; x and dx are the member's. stage(r0) fills dys with the gradients of 64 rows from r0 on, and weight(r0, r, k) is
-// that of row r0 + r and column k.
-template <typename Stage, typename Weight>
-DEVICE void backwardTile(Gradients &dys, float *sums, float *dx, const float *x, int in, int out, int batch, int k0, int b0,
-                         int activation, Stage stage, Weight weight) {
+// must call it. stage(r0) fills dys with the gradients of 64 rows from r0 on, weight(r0, r, k) is that of row r0 + r and column k,
+// and finish(at, sum) takes the sum of a slot of the input.
+template <typename Stage, typename Weight, typename Finish>
+DEVICE void backwardTile(Gradients &dys, float *sums, int in, int out, int batch, int k0, int b0, Stage stage, Weight weight,
+                         Finish finish) {
   int columns = blockDim.x / rowParts, column = threadIdx.x % columns, part = threadIdx.x / columns, k = k0 + column;
   int stride = strideOf(in);
   float sum[batchTile];
@@ -47,8 +47,7 @@ DEVICE void backwardTile(Gradients &dys, float *sums, float *dx, const float *x,
     float total = 0.f;
 #pragma unroll
     for (int p = 0; p < rowParts; p++) total += sums[(p * batchTile + b) * columns + column];
-    int at = (b0 + b) * stride + k;
-    dx[at] = activationGradient(activation, total, x[at]);
+    finish((b0 + b) * stride + k, total);
   }
 }
 
@@ -62,6 +61,7 @@ DEVICE void backwardTile(Gradients &dys, float *sums, float *dx, const float *dy
       ((float *)&dys[r])[b] = b0 + b < batch && r0 + r < out ? dy[(b0 + b) * dyStride + r0 + r] : 0.f;
     }
   };
-  backwardTile(dys, sums, dx, x, in, out, batch, k0, b0, activation, stage,
-               [&](int r0, int r, int k) { return w[(r0 + r) * stride + k]; });
+  backwardTile(
+      dys, sums, in, out, batch, k0, b0, stage, [&](int r0, int r, int k) { return w[(r0 + r) * stride + k]; },
+      [&](int at, float sum) { dx[at] = activationGradient(activation, sum, x[at]); });
 }

@@ -78,8 +78,9 @@ KERNEL __launch_bounds__(128) convolve_back(ConvolveBackParameters p) {
     }
   };
   backwardTile(
-      dys, sums, p.dx + at, p.x + at, w.channels, w.rows * w.columns * p.out, count, blockIdx.x % blocks * (128 / rowParts), m0,
-      p.activation, stage, [&](int, int t, int k) { return weights[terms[t].at + k]; });
+      dys, sums, w.channels, w.rows * w.columns * p.out, count, blockIdx.x % blocks * (128 / rowParts), m0, stage,
+      [&](int, int t, int k) { return weights[terms[t].at + k]; },
+      [&](int i, float sum) { p.dx[at + i] = activationGradient(p.activation, sum, p.x[at + i]); });
 }
 
 // dW[r][k] = sum_n dy[n][r] seen[n][k], in parts of the positions n, which convolve_reduce adds: a layer with few weights has many

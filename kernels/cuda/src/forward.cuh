@@ -9,8 +9,9 @@ constexpr int rowsPerThread = 2;
 constexpr int sliceColumns = 128, sliceGroups = sliceColumns / groupColumns; // columns that a block has in shared memory
 constexpr int values = rowsPerThread * batchTile;
 
-// Where weights come from: mu, mu + sigma xi with a sigma for many or for one, or memory.
-enum Kind { means, shared, synapse, stored };
+// Where weights come from: mu, mu + sigma xi with a sigma for many or for one, or memory; or sigma^2 in their place, with a sigma
+// for many or for one.
+enum Kind { means, shared, synapse, stored, sharedSquare, synapseSquare };
 
 // Inputs is a slice of the inputs of 20 examples, the four columns of a thread side by side.
 typedef float4 Inputs[batchTile][sliceGroups][lanes];
@@ -45,7 +46,7 @@ DEVICE void draw(float weight[4], const Weights &from, float rowSigma, int r, in
     bool valid = k + j * lanes < columns;
     const float *base = kind == stored ? from.w : from.mu;
     mean[j] = valid ? base[r * stride + k + j * lanes] : 0.f;
-    if (kind == synapse) spread[j] = valid ? from.phi[r * stride + k + j * lanes] : 0.f;
+    if (kind == synapse || kind == synapseSquare) spread[j] = valid ? from.phi[r * stride + k + j * lanes] : 0.f;
   }
   if (kind == shared || kind == synapse)
     normals(xi, from.noise, firstBlock(r, columns) + k / groupColumns * 16 + k % lanes);
@@ -54,6 +55,11 @@ DEVICE void draw(float weight[4], const Weights &from, float rowSigma, int r, in
     weight[j] = mean[j];
     if (kind == shared) weight[j] = fmaf(rowSigma, xi[j], mean[j]);
     if (kind == synapse) weight[j] = fmaf(softplus(spread[j]), xi[j], mean[j]);
+    if (kind == sharedSquare) weight[j] = rowSigma * rowSigma;
+    if (kind == synapseSquare) {
+      float sigma = softplus(spread[j]);
+      weight[j] = sigma * sigma;
+    }
   }
 }
 
@@ -71,7 +77,7 @@ DEVICE void accumulate(float sum[values], const Inputs &xs, const Weights &from,
   float rowSigma[rowsPerThread];
 #pragma unroll
   for (int i = 0; i < rowsPerThread; i++)
-    rowSigma[i] = kind == shared ? softplus(from.phi[min(r0 + i, out - 1) * from.phiStride]) : 0.f;
+    rowSigma[i] = kind == shared || kind == sharedSquare ? softplus(from.phi[min(r0 + i, out - 1) * from.phiStride]) : 0.f;
 #pragma unroll 1
   for (int g = 0; g < sliceGroups && k0 + g * groupColumns < columns; g++) {
     int k = k0 + g * groupColumns + lane;

@@ -52,7 +52,7 @@ DEVICE void learn(const LearnParameters &p) {
     float t[maxParameters], g[maxParameters];
 #pragma unroll
     for (int k = 0; k < maxParameters; k++) t[k] = k < p.parameters ? theta[k * (1 + Mover::moments) * p.slots] : 0.f;
-    slopes(g, t, dw[j], dw[j] * xi[j], numbers);
+    slopes(g, t, dw[j], p.spread ? p.spread[(size_t)member * p.slots + u->muOffset + slot] : dw[j] * xi[j], numbers);
 #pragma unroll
     for (int k = 0; k < maxParameters; k++) {
       if (k >= p.parameters) break;

@@ -197,6 +197,44 @@ struct ConvolveReduceParameters {
   int slots, parts, dwSize;
 };
 
+struct ExampleForwardParameters {
+  Clock clock;
+  const float *state, *x;
+  const int *xslot;
+  float *y, *v;
+  int stateSize, muOffset, phiOffset, phiStride, in, out, batch, groups;
+};
+
+struct ExampleNoiseParameters {
+  Clock clock;
+  const Member *members;
+  float *y, *slope, *v; // slope is that of the activation, or null
+  int out, batch, groups, activation;
+  unsigned streamLayer, draw0, drawStride;
+};
+
+struct ExampleSlopesParameters {
+  Clock clock;
+  const float *dy;
+  float *v;
+  int out, batch;
+};
+
+struct ExampleBackParameters {
+  Clock clock;
+  const float *state, *dy, *v, *x, *of; // of is what the slope of the activation follows from
+  float *dx;
+  int stateSize, muOffset, phiOffset, phiStride, in, out, batch, activation;
+};
+
+struct ExampleGradientParameters {
+  Clock clock;
+  Layers layers; // whose dy is v
+  const float *state;
+  float *spread;
+  int stateSize, phiStride, slots;
+};
+
 struct PoolParameters {
   Clock clock;
   const float *x;
@@ -250,6 +288,7 @@ struct UpdateParameters {
   const Member *members;
   const Price *prices;  // of each member and layer
   const float *numbers; // of the law's formula, of each member and layer; null where it is of the standard form
+  const float *spread;  // gradients of the sigmas, where every example has its own noise; else null
   float *state, *sums;
   int stateSize, muSlots, phiSlots, rows, sumGroups;
   int phiStride;   // between the phis of neighbouring rows, where sigma is shared
@@ -263,6 +302,7 @@ struct LearnParameters {
   const Member *members;
   const Price *prices;  // of each member and layer
   const float *numbers; // of the slopes' formula, of each member and layer
+  const float *spread;  // see UpdateParameters
   float *state;
   int stateSize, thetaOffset, slots; // parameters start at thetaOffset, each with its moments, in fields of slots
   int parameters, numberCount;       // of a synapse; of one member and layer

@@ -83,8 +83,16 @@ DEVICE void update(const UpdateParameters &p) {
   }
   float xi[4], sum = 0.f;
   if (kind != means) {
-    Noise noise = {m.key0, m.key1, s.step, p.stream | (unsigned)u->layer, 0u};
-    normals(xi, noise, firstBlock(r, columns) + at.group * 16 + lane);
+    if (p.spread) { // every example has its own noise: the gradient of sigma is there
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        xi[j] = valid[j] ? p.spread[(size_t)member * muSlots + u->muOffset + at.slot + j * lanes] : 0.f;
+        dw[j] = 1.f;
+      }
+    } else {
+      Noise noise = {m.key0, m.key1, s.step, p.stream | (unsigned)u->layer, 0u};
+      normals(xi, noise, firstBlock(r, columns) + at.group * 16 + lane);
+    }
   }
   if (kind == shared) {
 #pragma unroll
