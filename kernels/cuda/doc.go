@@ -52,6 +52,10 @@
 // What a window sees is unfolded to shared memory only, 20 positions and 128 (64) columns at a time. The buffers of a
 // Split are one. Sums of gradients (SumGradient) of a convolution are refused.
 //
+// Where every example has its own noise, Forward is example_forward_*, which computes the means and the variances of
+// pre-activations, and example_noise; Backward is example_slopes and example_back_*; and example_gradient_* forms the
+// gradients of the sigmas of all layers before the kernels that move them.
+//
 // The choice follows from the program alone. Sixteen steps are recorded as one CUDA graph and replayed; the number of
 // the step, the position of its minibatch and Adam's bias corrections come from an array on the device, computed on the
 // host in float64. An evaluation uses the same forward kernels: a group of 20 test examples of one member is an
@@ -124,8 +128,16 @@
 //	flatten_back             256      20 (19)       0                  8       100 %
 //	join                     256      22 (18)       0                  8       100 %
 //	join_back                256      14 (13)       0                  8       100 %
-//	update_means             256      63 (64)     6,400              4       50 %
-//	update_shared            256      64 (63)     6,400              4       50 %
+//	example_forward_shared   160      128 (102)   10,240             3       23 %
+//	example_forward_synapse  160      111 (106)   10,240             3       23 %
+//	example_noise            256      29 (27)     0                  8       100 %
+//	example_slopes           256      13 (10)     0                  8       100 %
+//	example_back_shared      128      55 (56)     15,616             9       56 %
+//	example_back_synapse     128      55 (56)     15,360             9       56 %
+//	example_gradient_shared  256      32 (40)     6,400              8 (6)   100 % (75 %)
+//	example_gradient_synapse 256      32 (40)     6,400              8 (6)   100 % (75 %)
+//	update_means             256      64          6,400              4       50 %
+//	update_shared            256      64          6,400              4       50 %
 //	update_synapse           256      64          6,400              4       50 %
 //	update_sigma             64       32 (30)     256                32      100 %
 //	update_sgd_means         256      64          6,400              4       50 %
@@ -137,7 +149,7 @@
 //	update_rmsprop_sigma     64       32 (30)     256                32      100 %
 //	update_momentum_means    256      64          6,400              4       50 %
 //	update_momentum_shared   256      64          6,400              4       50 %
-//	update_momentum_synapse  256      64          6,400              4       50 %
+//	update_momentum_synapse  256      63 (64)     6,400              4       50 %
 //	update_sgd_sigma         64       31          256                32      100 %
 //	update_momentum_sigma    64       31 (30)     256                32      100 %
 //	accumulate               256      80 (79)     6,400              3       38 %

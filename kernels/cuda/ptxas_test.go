@@ -218,7 +218,8 @@ func launchSizes(t *testing.T) map[string]launchSize {
 			networks = append(networks, n.Under(t, rule))
 		}
 	}
-	for _, n := range append(networks, conformance.Pictures(t)[2].Network(t)) {
+	wide.Draw, shared.Draw = kernels.PerExample, kernels.PerExample
+	for _, n := range append(networks, conformance.Pictures(t)[2].Network(t), wide.Network(t), shared.Network(t)) {
 		for _, fused := range []bool{true, false} {
 			d := recorder{Interpreted(testMemory), n.Batch, seen}
 			vm, err := open(d, n.Program, n.Members, n.Data, nil)
