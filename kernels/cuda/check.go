@@ -40,7 +40,8 @@ func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels
 	c := &checker{vm: vm, members: members, data: data}
 	for _, i := range p.Instructions {
 		if !isOfChain(i) || p.Draw != kernels.PerMinibatch {
-			return nil, cmp.Or(vm.release(), fmt.Errorf("cuda: check: no comparison for the instruction %v with a draw per %v", i, p.Draw))
+			return nil, cmp.Or(vm.release(),
+				fmt.Errorf("cuda: check: no comparison for the instruction %v with a draw per %v", i, p.Draw))
 		}
 	}
 	return c.deviations, cmp.Or(c.run(states, step), vm.release())

@@ -135,7 +135,7 @@
 //	example_back_shared      128      55 (56)     15,616             9       56 %
 //	example_back_synapse     128      55 (56)     15,360             9       56 %
 //	example_gradient_shared  256      32 (40)     6,400              8 (6)   100 % (75 %)
-//	example_gradient_synapse 256      32 (40)     6,400              8 (6)   100 % (75 %)
+//	example_gradient_synapse  256     32 (40)     6,400              8 (6)   100 % (75 %)
 //	update_means             256      64          6,400              4       50 %
 //	update_shared            256      64          6,400              4       50 %
 //	update_synapse           256      64          6,400              4       50 %

@@ -51,7 +51,8 @@ func (vm *VM) training(t int) pass {
 	return pass{
 		clock:     clock{steps: m.steps, base: m.base, halts: m.halts, t: vm.counts.of(t)},
 		instances: vm.resident.len(), groups: 1, batch: vm.shape.Batch, stream: stream, kind: kind, xslot: m.slots,
-		identity: m.identity, values: m.values, slopes: m.slopes, noise: m.noise, part: m.part, weights: m.weights, drawn: m.weights,
+		identity: m.identity, values: m.values, slopes: m.slopes, noise: m.noise, part: m.part,
+		weights: m.weights, drawn: m.weights,
 		drawnSize: vm.shape.wSize, ahead: vm.shape.fused,
 	}
 }
@@ -309,8 +310,8 @@ func (vm *VM) update(p pass) Launch {
 	kernel := "update" + movers[s.Rule.Name()] + s.form() + "_" + p.kind
 	return vm.call(kernel, [3]int{s.tiles(), 1, p.instances}, 256, updateParameters{
 		clock: p.clock, layers: vm.layers(p), members: m.members, prices: m.prices, numbers: m.numbers, spread: m.spread,
-		state: m.state, sums: m.sums, stateSize: n(s.stateSize), muSlots: n(s.slots), phiSlots: n(s.phiSlots), rows: n(s.rows),
-		sumGroups: n(s.sumGroups), phiStride: n(vm.phiStride()), numberCount: n(len(s.numbers.Outputs)),
+		state: m.state, sums: m.sums, stateSize: n(s.stateSize), muSlots: n(s.slots), phiSlots: n(s.phiSlots),
+		rows: n(s.rows), sumGroups: n(s.sumGroups), phiStride: n(vm.phiStride()), numberCount: n(len(s.numbers.Outputs)),
 		stream: uint32(p.stream) << 16,
 	})
 }

@@ -144,7 +144,8 @@ func newShape(p *kernels.Program) shape {
 			s.numbers, s.perSynapse = law.Slopes.Hoist(kernels.InputMu, kernels.InputSigma)
 		}
 	}
-	s.fused = chain && !s.examples && s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots && p.Batch <= middleBatch
+	s.fused = chain && !s.examples && s.wSize == s.slots-p.Layout.Layers[0].Slots() && s.wSize <= middleSlots &&
+		p.Batch <= middleBatch
 	return s
 }
 

@@ -65,8 +65,9 @@ KERNEL example_noise(ExampleNoiseParameters p) {
     int r = group * groupColumns + j * lanes + lane;
     if (r >= p.out) continue;
     size_t at = ((size_t)z * p.batch + b) * strideOf(p.out) + r;
-    float root = squareRoot(p.v[at]), y = fmaf(root, xi[j], p.y[at]);
-    p.v[at] = root == 0.f ? 0.f : divide(xi[j], 2.f * root);
+    float normal = j == 0 ? xi[0] : j == 1 ? xi[1] : j == 2 ? xi[2] : xi[3]; // no index, which would need memory
+    float root = squareRoot(p.v[at]), y = fmaf(root, normal, p.y[at]);
+    p.v[at] = root == 0.f ? 0.f : divide(normal, 2.f * root);
     p.y[at] = isStraight(p.activation) ? straight(p.activation, y) : curved(p.activation, y, p.slope ? p.slope + at : 0);
   }
 }
