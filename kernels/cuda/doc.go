@@ -130,7 +130,7 @@
 //	join_back                256      14 (13)       0                  8       100 %
 //	example_forward_shared   160      128 (102)   10,240             3       23 %
 //	example_forward_synapse  160      111 (106)   10,240             3       23 %
-//	example_noise            256      29 (27)     0                  8       100 %
+//	example_noise            256      29 (31)     0                  8       100 %
 //	example_slopes           256      13 (10)     0                  8       100 %
 //	example_back_shared      128      55 (56)     15,616             9       56 %
 //	example_back_synapse     128      55 (56)     15,360             9       56 %
