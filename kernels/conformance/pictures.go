@@ -195,8 +195,8 @@ func Pictures(t testing.TB) []Design {
 			in.Arrangement = kernels.ByPosition
 		}
 		all = append(all, Design{Sizes: []int{c.input.Units(), 3}, Net: n, Input: in, Sharing: kernels.Sharing(i % 5),
-			Likelihood: kernels.Likelihood(i % 2), Batch: []int{7, 1, 20, 6, 8}[i], Rho: []float64{2, 0.5}[i%2],
-			Members: 1 + i%2})
+			Likelihood: kernels.Likelihood(i % 2), Batch: []int{7, 1, 9, 6, 8}[i], Rho: []float64{2, 0.5}[i%2],
+			Members: 1 + i%2, Examples: []int{0, 23, 0, 0, 0}[i]}) // of 23 the last three are a group of their own
 	}
 	return all
 }
@@ -211,10 +211,19 @@ func picturesAgainstFloat64(t *testing.T, machines []Machine) {
 			if i < 4 { // the last takes long
 				comparison{network: n, first: 3, count: 4, losses: 1e-5}.on(t, some(machines, i, true))
 			}
-			for _, m := range some(machines, i, i%3 == 1) {
-				if d.Members, d.Likelihood = 3, kernels.Categorical; i%3 == 1 {
-					t.Run(m.Name+"/company", func(t *testing.T) { d.Network(t).company(t, m, true) })
+			if i == 1 {
+				got := map[string][]kernels.Score{}
+				for _, m := range machines {
+					got[m.Name] = ScoresOf(t, n.Open(t, m.Open), n.Data, 9, 2)
 				}
+				checkScores(t, n.After(0, 0, ""), 9, 2, got)
+			}
+			if i == 0 || i == 3 {
+				return
+			}
+			d.Members, d.Likelihood = 3, kernels.Categorical
+			for _, m := range some(machines, i, i < 3) {
+				t.Run(m.Name+"/company", func(t *testing.T) { d.Network(t).company(t, m, true) })
 			}
 		})
 	}
