@@ -100,7 +100,8 @@ type checkup struct {
 }
 
 // checkups cover every kernel: each sharing, likelihood and activation, every special case of the power law,
-// layers that fit one block and layers that do not; in training, with frozen parameters, and under the rule Langevin.
+// layers that fit one block and layers that do not; in training, with frozen parameters, and under the rule Langevin;
+// networks with positions and branches, and noise for every example.
 func checkups() []checkup {
 	var all []checkup
 	rhos := []float64{0.5, 2. / 3, 4. / 3, 2, 0}
@@ -124,12 +125,35 @@ func checkups() []checkup {
 		trained.rule = kernels.Langevin{Delay: 2, Decay: 0.5 * float64(i%2)}
 		all = append(all, trained)
 	}
+	for i, text := range []string{"conv 9 3x3 pad 1 tanh as a, conv 9 3x3 pad 1, add a tanh, pool 2, conv 4 1x1 tanh, dense",
+		"conv 17 3x2 stride 2 pad 1 tanh, conv 3 2x2 gelu, pool 2 average, dense 6 tanh, dense"} {
+		network, err := graph.ParseNetwork(text)
+		if err != nil {
+			panic(err) // the texts are constants
+		}
+		in := graph.Input{Picture: kernels.Picture{Height: 6, Width: 5, Channels: 2}, Arrangement: kernels.ByPlane}
+		sharing := []kernels.Sharing{kernels.PerSynapse, kernels.PerLayer}[i]
+		all = append(all, checkup{graph.Spec{
+			Sizes: []int{in.Units(), 3}, Network: network, Input: in, Batch: 20, Sharing: sharing,
+			Costs: graph.PaperCosts(sharing),
+		}, 2, kernels.DefaultAdam()})
+	}
+	for _, each := range []checkup{all[1], all[4]} {
+		each.spec.Draw = kernels.PerExample
+		all = append(all, each)
+	}
 	return all
 }
 
 func (n checkup) String() string {
-	return fmt.Sprintf("%v, sigma per %v, %v, %v, batch %d, rho %.3g, %v", n.spec.Sizes, n.spec.Sharing, n.spec.Activation,
-		n.spec.Likelihood, n.spec.Batch, n.rho, n.rule)
+	what := fmt.Sprintf("%v, sigma per %v, %v", n.spec.Sizes, n.spec.Sharing, n.spec.Activation)
+	if n.spec.Network != nil {
+		what = fmt.Sprintf("%v, sigma per %v", n.spec.Network, n.spec.Sharing)
+	}
+	if n.spec.Draw != kernels.PerMinibatch {
+		what += ", a draw per " + n.spec.Draw.String()
+	}
+	return fmt.Sprintf("%s, %v, batch %d, rho %.3g, %v", what, n.spec.Likelihood, n.spec.Batch, n.rho, n.rule)
 }
 
 // The tolerance for rounding after three steps, relative to the largest entry of a field. It is tight for the moments;

@@ -30,7 +30,6 @@ func (d Deviation) String() string {
 // with the portable kernel in float64, run on what the device held before, so that errors do not accumulate. It then
 // compares the middle kernel with the single operations it replaces, and the evaluation with the definition of its
 // figures. The tolerances are for states in which noise and costs have gradients of one size. The device stays open.
-// Programs that are no chains of dense layers it refuses, and noise of every example.
 func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels.Data, states []*kernels.State,
 	step int) ([]Deviation, error) {
 	vm, err := open(d, p, members, data, nil)
@@ -38,12 +37,6 @@ func Check(d Driver, p *kernels.Program, members []kernels.Member, data *kernels
 		return nil, err
 	}
 	c := &checker{vm: vm, members: members, data: data}
-	for _, i := range p.Instructions {
-		if !isOfChain(i) || p.Draw != kernels.PerMinibatch {
-			return nil, cmp.Or(vm.release(),
-				fmt.Errorf("cuda: check: no comparison for the instruction %v with a draw per %v", i, p.Draw))
-		}
-	}
 	return c.deviations, cmp.Or(c.run(states, step), vm.release())
 }
 
@@ -137,20 +130,24 @@ func wide(f []float32) []float64 {
 }
 
 func (c *checker) buffer(b kernels.Buffer, member int) []float64 {
-	width := c.vm.shape.Widths[b]
-	part := member
-	if b == c.vm.shape.dataFirst {
+	shape, part := c.vm.shape, member
+	if shape.origin(b) == shape.dataFirst {
 		part = c.vm.slots[c.members[member].Seed]
 	}
-	x := c.read(c.vm.memory.values[b], c.vm.shape.Batch*kernels.Stride(width), part)
-	for i := range c.vm.shape.Batch {
-		x[i*kernels.Stride(width)+width] = 1 // the kernels insert the constant themselves
+	return c.withOnes(b, c.read(c.vm.memory.values[b], shape.Batch*shape.Slots(b), part))
+}
+
+// withOnes inserts the constants that the kernels insert themselves.
+func (c *checker) withOnes(b kernels.Buffer, x []float64) []float64 {
+	width := c.vm.shape.Widths[b]
+	for at := width; at < len(x); at += kernels.Stride(width) {
+		x[at] = 1
 	}
 	return x
 }
 
 func (c *checker) delta(b kernels.Buffer, member int) []float64 {
-	return c.read(c.vm.memory.deltas[b], c.vm.shape.Batch*kernels.Stride(c.vm.shape.Widths[b]), member)
+	return c.read(c.vm.memory.deltas[b], c.vm.shape.Batch*c.vm.shape.Slots(b), member)
 }
 
 // same compares the first width values of rows; tolerance is relative to the largest entry.
@@ -210,42 +207,123 @@ func absolute(values []float64) []float64 {
 
 // layerState is what the kernels of a layer read, in float64.
 type layerState struct {
-	kernels.Product[float64]
-	xi           []float64
-	sigma, slope []float64 // per slot, 0 without noise
+	kernels.Product[float64] // of as many rows as the minibatch has, times positions
+	window                   *kernels.Window
+	xi                       []float64
+	sigma, slope             []float64                // per slot, 0 without noise
+	variances                kernels.Product[float64] // sigma^2, where every example has its own noise; else without weights
+	noise                    kernels.Noise
 }
 
-func (c *checker) layer(i int, noise kernels.Noise, s *kernels.State) layerState {
-	layout := c.vm.shape.Layout
+// layer is layer i, drawn or at the means, for a number of examples.
+func (c *checker) layer(i int, noise kernels.Noise, drawn bool, s *kernels.State, examples int) layerState {
+	shape, layout := c.vm.shape, c.vm.shape.Layout
 	l := layout.Layers[i]
-	st := layerState{Product: kernels.Product[float64]{Layer: l, Batch: c.vm.shape.Batch}}
-	st.W = wide(s.Mu[layout.Offset(i):][:l.Slots()])
+	st := layerState{Product: kernels.Product[float64]{Layer: l, Batch: examples, W: c.means(i, s)}, window: shape.window(i)}
+	if st.window != nil {
+		st.Batch *= st.window.Output().Positions()
+	}
 	st.xi, st.sigma, st.slope = make([]float64, l.Slots()), make([]float64, l.Slots()), make([]float64, l.Slots())
 	if layout.Sharing == kernels.NoNoise {
 		return st
 	}
 	noise.Layer = uint16(i)
+	if shape.examples && drawn {
+		st.variances, st.noise = st.Product, noise.OfExamples()
+		st.variances.W = make([]float64, l.Slots())
+	}
 	for r := range l.Out {
 		at := r * l.Stride()
-		kernels.Normals(st.xi[at:at+l.Columns()], noise, r)
+		if drawn && !shape.examples {
+			kernels.Normals(st.xi[at:at+l.Columns()], noise, r)
+		}
 		for k := range l.Columns() {
 			phi := s.Phi[layout.PhiOffset(i)+l.PhiIndex(layout.Sharing, r, k)]
 			st.sigma[at+k], st.slope[at+k] = kernels.Softplus(float64(phi))
 			st.W[at+k] += st.sigma[at+k] * st.xi[at+k]
+			if st.variances.W != nil {
+				st.variances.W[at+k] = st.sigma[at+k] * st.sigma[at+k]
+			}
 		}
 	}
 	return st
 }
 
-// product applies a layer and its activation to the rows of x.
-func (st layerState) product(x []float64, a kernels.Activation) []float64 {
-	stride := kernels.Stride(st.Out)
-	y := make([]float64, st.Batch*stride)
-	st.Forward(y, x)
-	for b := range st.Batch {
-		kernels.Apply(a, y[b*stride:][:st.Out], nil)
+// seen is what the layer reads of a buffer: of a convolution what its window sees.
+func (st layerState) seen(x []float64) []float64 {
+	if st.window == nil {
+		return x
 	}
+	n := st.window.Output().Positions()
+	rows, slots := make([]float64, st.Batch*st.Stride()), len(x)*n/st.Batch
+	for e := range st.Batch / n {
+		kernels.Unfold(*st.window, rows[e*n*st.Stride():], x[e*slots:][:slots], 0, n)
+	}
+	return rows
+}
+
+// unseen takes gradients of what the layer reads to those of a buffer with so many values.
+func (st layerState) unseen(rows []float64, size int) []float64 {
+	if st.window == nil {
+		return rows
+	}
+	n := st.window.Output().Positions()
+	x, slots := make([]float64, size), size*n/st.Batch
+	for e := range st.Batch / n {
+		kernels.Fold(*st.window, x[e*slots:][:slots], rows[e*n*st.Stride():], 0, n)
+	}
+	return x
+}
+
+// forward computes the pre-activations of rows that the layer reads, the size of their noise, and their derivatives with
+// respect to the variances, if every example has its own noise; the first row is that of the given example.
+func (st layerState) forward(x []float64, example int) (y, noise, slope []float64) {
+	stride := kernels.Stride(st.Out)
+	y, noise, slope = make([]float64, st.Batch*stride), make([]float64, st.Batch*stride), make([]float64, st.Batch*stride)
+	st.Product.Forward(y, x)
+	if st.variances.W == nil {
+		return y, noise, slope
+	}
+	v, xi := make([]float64, len(y)), make([]float64, st.Out+1)
+	st.variances.Forward(v, squared(x))
+	for b := range st.Batch {
+		kernels.Normals(xi, st.noise, example+b)
+		from, to := b*stride, b*stride+st.Out
+		kernels.Perturb(noise[from:to], slope[from:to], v[from:to], xi)
+	}
+	for i, n := range noise {
+		y[i] += n
+	}
+	return y, noise, slope
+}
+
+// squared are the squares.
+func squared(x []float64) []float64 {
+	y := make([]float64, len(x))
+	kernels.Squares(y, x)
 	return y
+}
+
+// ofVariances are the gradients of the variances, given those of what was read, and nil unless there are variances.
+func (st layerState) ofVariances(x, dy []float64) []float64 {
+	if st.variances.W == nil {
+		return nil
+	}
+	_, _, dv := st.forward(x, 0)
+	for i := range dv {
+		dv[i] *= dy[i]
+	}
+	return dv
+}
+
+// activate applies an activation to a buffer's rows and returns the slopes.
+func (c *checker) activate(a kernels.Activation, b kernels.Buffer, y []float64) (slope []float64) {
+	width := c.vm.shape.Widths[b]
+	slope = make([]float64, len(y))
+	for at := 0; at < len(y); at += kernels.Stride(width) {
+		kernels.Apply(a, y[at:][:width], slope[at:])
+	}
+	return slope
 }
 
 func (c *checker) launch(l ...Launch) { c.fail(c.vm.launch(l)) }
@@ -284,18 +362,12 @@ func (c *checker) step(step int) {
 		before[m] = c.state(m)
 	}
 	var last []kernels.Instruction // one launch does those of all layers
+	c.launch(vm.drawShared(pass)...)
 	for _, instruction := range vm.shape.Instructions {
-		switch i := instruction.(type) {
-		case kernels.Gather:
-			c.launch(vm.gatherTraining(pass))
-		case kernels.Forward:
-			c.launch(vm.forward(pass, i)...)
-		case kernels.Loss:
-			c.launch(vm.loss(pass, i))
-		case kernels.Backward:
-			c.launch(vm.backward(pass, i))
-		case kernels.Update, kernels.UpdateShared, kernels.SumGradient, kernels.Fluctuate:
-			last = append(last, i)
+		c.launch(vm.operation(pass, instruction)...)
+		_, shared := instruction.(kernels.UpdateShared)
+		if _, uses := kernels.GradientOf(instruction); uses || shared {
+			last = append(last, instruction)
 			continue
 		}
 		c.compare(instruction, step, before)
@@ -321,23 +393,28 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 			kernels.NewLayerMoves(moves, mover, member, step)
 		}
 		noise := kernels.Noise{Seed: member.Seed, Step: uint32(step)}
-		noise.Stream, _ = c.vm.shape.Rule.Draws()
+		stream, drawn := c.vm.shape.Rule.Draws()
+		noise.Stream = stream
+		layer := func(i int) layerState { return c.layer(i, noise, drawn, before[m], batch) }
 		switch i := instruction.(type) {
 		case kernels.Gather:
 			c.gathered(i, m, examples)
 		case kernels.Forward:
-			st := c.layer(i.Layer, noise, before[m])
-			if _, drawn := c.vm.shape.Rule.Draws(); !drawn {
-				st.W = c.means(i.Layer, before[m])
-				clear(st.xi)
-			}
-			c.forwarded(i, m, st, before[m])
+			c.forwarded(i, i.String(), m, layer(i.Layer), before[m])
+		case kernels.Convolve:
+			c.forwarded(i.Forward, i.String(), m, layer(i.Layer), before[m])
+		case kernels.Pool, kernels.Flatten, kernels.Join:
+			c.inferred(i, m)
 		case kernels.Loss:
 			c.lost(i, m, examples)
 		case kernels.Backward:
-			c.backwarded(i, m)
+			c.backwarded(i, i.String(), m, layer(i.Layer))
+		case kernels.ConvolveBackward:
+			c.backwarded(i.Backward, i.String(), m, layer(i.Layer))
+		case kernels.PoolBackward, kernels.FlattenBackward, kernels.JoinBackward, kernels.Merge:
+			c.returned(i, m)
 		case kernels.Update:
-			c.updated(i, m, c.layer(i.Layer, noise, before[m]), before[m],
+			c.updated(i, m, layer(i.Layer), before[m],
 				kernels.TrainingStep[float64]{Slopes: slopes[i.Layer], Move: moves[i.Layer]})
 		case kernels.UpdateShared:
 			c.sigmaUpdated(i, m, before[m], slopes, moves)
@@ -351,17 +428,19 @@ func (c *checker) compare(instruction kernels.Instruction, step int, before []*k
 	}
 }
 
-func (c *checker) forwarded(i kernels.Forward, m int, st layerState, s *kernels.State) {
-	x := c.buffer(i.Src, m)
-	want, sizes := st.product(x, i.Activation), make([]float64, st.Batch*kernels.Stride(st.Out))
+func (c *checker) forwarded(i kernels.Forward, what string, m int, st layerState, s *kernels.State) {
+	x := st.seen(c.buffer(i.Src, m))
+	want, noise, _ := st.forward(x, 0)
+	sizes, slope := make([]float64, len(want)), c.activate(i.Activation, i.Dst, want)
 	terms := st.Product
 	terms.W = absolute(c.means(i.Layer, s))
 	for k, xi := range st.xi {
 		terms.W[k] += math.Abs(st.sigma[k] * xi)
 	}
 	terms.Forward(sizes, absolute(x))
-	if i.Activation != kernels.Linear && i.Activation != kernels.ReLU {
-		for k, v := range want {
+	for k, v := range want {
+		sizes[k] += math.Abs(noise[k])
+		if i.Activation != kernels.Linear && i.Activation != kernels.ReLU {
 			sizes[k] += math.Abs(v) // a curve is computed by terms of its own
 		}
 	}
@@ -369,12 +448,10 @@ func (c *checker) forwarded(i kernels.Forward, m int, st layerState, s *kernels.
 	if _, drawn := c.vm.shape.Rule.Draws(); !drawn {
 		tolerance = sumTolerance
 	}
-	c.sameSums(i.String(), c.buffer(i.Dst, m), want, sizes, st.Out, kernels.Stride(st.Out), tolerance)
+	c.sameSums(what, c.buffer(i.Dst, m), want, sizes, st.Out, kernels.Stride(st.Out), tolerance)
 	if i.Activation.KeepsSlope() {
-		y, slope := st.product(x, kernels.Linear), make([]float64, len(want))
-		kernels.Apply(i.Activation, y, slope)
 		got := c.read(c.vm.slopeOf(i.Activation, i.Dst), len(want), m)
-		c.same(i.String()+", slopes", got, slope, st.Out, kernels.Stride(st.Out), 2e-6)
+		c.same(what+", slopes", got, slope, st.Out, kernels.Stride(st.Out), 2e-6)
 	}
 	if off := c.vm.shape.wOffset[i.Layer]; off >= 0 {
 		all := c.read(c.vm.memory.weights, c.vm.shape.wSize, m)
@@ -382,20 +459,119 @@ func (c *checker) forwarded(i kernels.Forward, m int, st layerState, s *kernels.
 	}
 }
 
-func (c *checker) backwarded(i kernels.Backward, m int) {
-	l := c.vm.shape.Layout.Layers[i.Layer]
-	p := kernels.Product[float64]{Layer: l, Batch: c.vm.shape.Batch}
-	p.W = c.read(c.vm.memory.weights, c.vm.shape.wSize, m)[c.vm.shape.wOffset[i.Layer]:]
+func (c *checker) backwarded(i kernels.Backward, what string, m int, st layerState) {
+	p := st.Product
+	if off := c.vm.shape.wOffset[i.Layer]; off >= 0 {
+		p.W = c.read(c.vm.memory.weights, c.vm.shape.wSize, m)[off:]
+	}
 	want, sizes := make([]float64, p.Batch*p.Stride()), make([]float64, p.Batch*p.Stride())
-	x, dy := c.buffer(i.Src, m), c.delta(i.Dst, m)
+	x, dy, tolerance := c.buffer(i.Src, m), c.delta(i.Dst, m), sumTolerance
 	p.BackwardInput(want, dy)
 	p.W = absolute(p.W)
 	p.BackwardInput(sizes, absolute(dy))
-	if i.Activation.KeepsSlope() {
-		x = c.read(c.vm.slopeOf(i.Activation, i.Src), len(x), m)
+	if dv := st.ofVariances(x, dy); dv != nil {
+		part, partSizes := make([]float64, len(want)), make([]float64, len(want))
+		st.variances.BackwardInput(part, dv)
+		st.variances.BackwardInput(partSizes, absolute(dv))
+		for k := range want {
+			want[k] += 2 * x[k] * part[k]
+			sizes[k] += 2 * math.Abs(x[k]) * partSizes[k]
+		}
+		tolerance = drawnTolerance
 	}
-	kernels.ApplyGradient(i.Activation, want, x)
-	c.sameSums(i.String(), c.delta(i.Src, m), want, sizes, p.In, p.Stride(), sumTolerance)
+	want, sizes = st.unseen(want, len(x)), st.unseen(sizes, len(x))
+	width := c.vm.shape.Widths[i.Src]
+	c.through(i.Activation, i.Src, m, want)
+	c.sameSums(what, c.delta(i.Src, m), want, sizes, width, kernels.Stride(width), tolerance)
+}
+
+// through takes the gradient of a buffer from after its activation to before it.
+func (c *checker) through(a kernels.Activation, b kernels.Buffer, m int, d []float64) {
+	x := c.buffer(b, m)
+	if a.KeepsSlope() {
+		x = c.read(c.vm.slopeOf(a, b), len(x), m)
+	}
+	kernels.ApplyGradient(a, d, x)
+}
+
+// eachExample calls f for every example of two buffers.
+func (c *checker) eachExample(to, from kernels.Buffer, y, x []float64, f func(y, x []float64)) {
+	m, n := c.vm.shape.Slots(to), c.vm.shape.Slots(from)
+	for e := range len(y) / m {
+		f(y[e*m:][:m], x[e*n:][:n])
+	}
+}
+
+// infer computes what an instruction without weights makes of buffers, and the slopes of its activation.
+func (c *checker) infer(instruction kernels.Instruction, examples int, value func(b kernels.Buffer) []float64) (
+	b kernels.Buffer, a kernels.Activation, y, slope []float64) {
+	to := func(dst kernels.Buffer) { b, y = dst, make([]float64, examples*c.vm.shape.Slots(dst)) }
+	switch i := instruction.(type) {
+	case kernels.Pool:
+		to(i.Dst)
+		c.eachExample(i.Dst, i.Src, y, value(i.Src), func(y, x []float64) { kernels.PoolForward(i.Pooling, i.Window, y, x) })
+	case kernels.Flatten:
+		to(i.Dst)
+		c.eachExample(i.Dst, i.Src, y, value(i.Src), func(y, x []float64) { kernels.Flat(i.Picture, y, x) })
+	case kernels.Join:
+		to(i.Dst)
+		a = i.Activation
+		for _, src := range i.Srcs {
+			for at, v := range value(src) {
+				y[at] += v
+			}
+		}
+		slope = c.activate(a, b, y)
+	}
+	return b, a, y, slope
+}
+
+func (c *checker) inferred(i kernels.Instruction, m int) {
+	b, a, want, slope := c.infer(i, c.vm.shape.Batch, func(b kernels.Buffer) []float64 { return c.buffer(b, m) })
+	width, what := c.vm.shape.Widths[b], fmt.Sprint(i)
+	c.same(what, c.buffer(b, m), want, width, kernels.Stride(width), 1e-6)
+	if a.KeepsSlope() {
+		c.same(what+", slopes", c.read(c.vm.slopeOf(a, b), len(want), m), slope, width, kernels.Stride(width), 2e-6)
+	}
+}
+
+// returned checks the gradient that an instruction without weights takes back.
+func (c *checker) returned(instruction kernels.Instruction, m int) {
+	var src kernels.Buffer
+	var a kernels.Activation
+	var want []float64
+	of := func(b kernels.Buffer, activation kernels.Activation) {
+		src, a, want = b, activation, make([]float64, c.vm.shape.Batch*c.vm.shape.Slots(b))
+	}
+	add := func(b kernels.Buffer) {
+		for at, v := range c.delta(b, m) {
+			want[at] += v
+		}
+	}
+	switch i := instruction.(type) {
+	case kernels.PoolBackward:
+		of(i.Src, i.Activation)
+		x, y, dy, n := c.buffer(i.Src, m), c.buffer(i.Dst, m), c.delta(i.Dst, m), c.vm.shape.Slots(i.Dst)
+		e := 0
+		c.eachExample(i.Src, i.Src, want, x, func(dx, x []float64) {
+			kernels.PoolGradient(i.Pooling, i.Window, dx, dy[e*n:][:n], y[e*n:][:n], x)
+			e++
+		})
+	case kernels.FlattenBackward:
+		of(i.Src, i.Activation)
+		c.eachExample(i.Src, i.Dst, want, c.delta(i.Dst, m), func(dx, dy []float64) { kernels.Unflat(i.Picture, dx, dy) })
+	case kernels.JoinBackward:
+		of(i.Src, i.Activation)
+		add(i.Dst)
+	case kernels.Merge:
+		of(i.Src, i.Activation)
+		for _, b := range i.Dsts {
+			add(b)
+		}
+	}
+	c.through(a, src, m, want)
+	width := c.vm.shape.Widths[src]
+	c.same(fmt.Sprint(instruction), c.delta(src, m), want, width, kernels.Stride(width), 1e-6)
 }
 
 // input is example e as the first layer sees it.
@@ -452,7 +628,8 @@ func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.Sta
 	layout, shape := c.vm.shape.Layout, c.vm.shape
 	off := layout.Offset(i.Layer)
 	n, stride := st.Columns(), st.Stride()
-	dy, x := c.delta(i.Dst, m), c.buffer(i.Src, m)
+	dy, x := c.delta(i.Dst, m), st.seen(c.buffer(i.Src, m))
+	dv, xSquares, ofVariance := st.ofVariances(x, dy), squared(x), make([]float64, n)
 	mu, phi := s.Params()
 	params := kernels.Row[float64]{Mu: widePart(mu, off, st.Slots())}
 	if layout.Sharing == kernels.PerSynapse {
@@ -468,6 +645,12 @@ func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.Sta
 		if layout.Sharing == kernels.PerSynapse {
 			row.Phi = params.Phi.Slice(at, n)
 			slope, cost := make([]float64, n), make([]float64, n)
+			if dv != nil {
+				st.WeightGradient(ofVariance, dv, xSquares, r)
+				rule.VarianceRow(make([]float64, n), slope, cost, row.Phi.Values)
+				rule.UpdateRowOfExamples(row, dw, ofVariance, slope, cost)
+				continue
+			}
 			rule.SampleRow(make([]float64, n), slope, cost, row.Mu.Values, row.Phi.Values, st.xi[at:])
 			rule.UpdateRow(row, dw, slope, cost)
 			continue
@@ -475,6 +658,12 @@ func (c *checker) updated(i kernels.Update, m int, st layerState, s *kernels.Sta
 		sums[r] = kernels.SigmaGradient(dw, st.xi[at:])
 		st.WeightGradient(dwSizes, dySizes, xSizes, r)
 		sizes[r] = kernels.SigmaGradient(dwSizes, xiSizes[at:])
+		if dv != nil {
+			st.WeightGradient(ofVariance, dv, xSquares, r)
+			sums[r] = 2 * kernels.SigmaGradient(ofVariance, st.sigma[at:])
+			st.WeightGradient(dwSizes, absolute(dv), xSquares, r)
+			sizes[r] = 2 * kernels.SigmaGradient(dwSizes, st.sigma[at:])
+		}
 		rule.UpdateMeans(row, dw)
 	}
 	mu, phi = c.state(m).Params()
@@ -682,19 +871,26 @@ func (c *checker) evaluation(step int) {
 func (c *checker) logProbabilities(s *kernels.State, m, e, step, draw int) []float64 {
 	x, member := c.input(e), c.members[m]
 	noise := kernels.Noise{Seed: member.Seed, Stream: kernels.StreamEvaluation, Step: uint32(step), Draw: uint32(draw)}
-	for _, instruction := range c.vm.shape.Instructions {
-		i, ok := instruction.(kernels.Forward)
-		if !ok {
-			continue
-		}
-		st := c.layer(i.Layer, noise, s)
-		if draw < 0 {
-			st.W = c.means(i.Layer, s)
-		}
-		st.Batch = 1
-		x = append(st.product(x, i.Activation)[:st.Out], 1)
+	values := map[kernels.Buffer][]float64{c.vm.shape.dataFirst: x}
+	value := func(b kernels.Buffer) []float64 { return values[c.vm.shape.origin(b)] }
+	layer := func(i kernels.Forward) []float64 {
+		st := c.layer(i.Layer, noise, draw >= 0, s, 1)
+		y, _, _ := st.forward(st.seen(value(i.Src)), e%kernels.EvaluationGroup)
+		c.activate(i.Activation, i.Dst, y)
+		return y
 	}
-	y := x[:len(x)-1]
+	for _, instruction := range c.vm.shape.Instructions {
+		switch i := instruction.(type) {
+		case kernels.Forward:
+			values[i.Dst] = c.withOnes(i.Dst, layer(i))
+		case kernels.Convolve:
+			values[i.Dst] = c.withOnes(i.Dst, layer(i.Forward))
+		case kernels.Pool, kernels.Flatten, kernels.Join:
+			b, _, y, _ := c.infer(i, 1, value)
+			values[b] = c.withOnes(b, y)
+		}
+	}
+	y := value(c.vm.shape.Output)[:c.vm.shape.Widths[c.vm.shape.Output]]
 	if c.vm.shape.Likelihood == kernels.Gaussian {
 		return []float64{-kernels.GaussianNLL(nil, y, wide(c.data.Targets[e*len(y):][:len(y)]), member.NoiseVariance)}
 	}

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -24,6 +25,74 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 			check(t, n.Fluctuating(t, conformance.Schedules[i%2]))
 		})
 	}
+}
+
+// Those of networks that are no chains, or have positions, and of noise for every example.
+func TestOtherKernelsAgainstFloat64(t *testing.T) {
+	for _, d := range conformance.Pictures(t)[:4] {
+		t.Run(d.String(), func(t *testing.T) { check(t, d.Network(t)) })
+	}
+	for sharing := kernels.PerSynapse; sharing <= kernels.PerNetwork; sharing++ {
+		d := conformance.Design{Sizes: []int{140, 23, 4}, Sharing: sharing, Activation: kernels.Activation(1 + int(sharing)),
+			Likelihood: kernels.Likelihood(sharing % 2), Batch: 23, Rho: 2, Members: 2, Draw: kernels.PerExample}
+		t.Run(d.String(), func(t *testing.T) {
+			check(t, d.Network(t))
+			check(t, d.Network(t).Under(t, conformance.Accumulations[sharing%2]))
+		})
+	}
+}
+
+// A device that forgets to run one of these kernels is noticed, whichever it is.
+func TestCheckCoversOtherKernels(t *testing.T) {
+	small := conformance.Design{Sizes: []int{9, 5, 3}, Activation: kernels.ReLU, Batch: 4, Rho: 2, Draw: kernels.PerExample}
+	shared := small
+	shared.Sharing = kernels.PerNeuron
+	covered := map[string]bool{}
+	for _, d := range []conformance.Design{conformance.Pictures(t)[2], small, shared} {
+		n := d.Network(t)
+		all := map[string]bool{}
+		deviates := func(without string) bool {
+			deviations, err := Check(forgetful{Interpreted(testMemory), all, without}, n.Program, n.Members, n.Data, n.Start, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slices.ContainsFunc(deviations, func(d Deviation) bool { return !d.OK() })
+		}
+		if deviates("") {
+			t.Errorf("%v deviates", d)
+		}
+		for name := range all {
+			if isOther(name) && !deviates(name) {
+				t.Errorf("%v: nothing deviates without %s", d, name)
+			}
+		}
+		maps.Copy(covered, all)
+	}
+	for name := range entries {
+		if isOther(name) && !covered[name] {
+			t.Errorf("no network runs %s", name)
+		}
+	}
+}
+
+// isOther reports whether a kernel is one of networks that are no chains, or have positions, or of noise for every
+// example.
+func isOther(kernel string) bool {
+	return slices.Contains([]string{"convolve", "picture", "example"}, entries[kernel].source)
+}
+
+// forgetful is a device that does not run one of the kernels, and notes the names of all.
+type forgetful struct {
+	Driver
+	all     map[string]bool
+	without string
+}
+
+func (f forgetful) Launch(l Launch) error {
+	if f.all[l.Kernel.Name()] = true; l.Kernel.Name() == f.without {
+		return nil
+	}
+	return f.Driver.Launch(l)
 }
 
 // Every activation, behind layers in one slice and in several, and through the middle kernel and single ones: Check
