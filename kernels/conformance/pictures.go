@@ -230,23 +230,8 @@ func picturesAgainstFloat64(t *testing.T, machines []Machine) {
 }
 
 // costsPerPosition: synapses of convolutions that pay at each position, for every sharing, for costs that are formulas,
-// synapses with parameters of their own, and the rule Langevin. A machine without convolutions refuses such a program
-// by name.
+// synapses with parameters of their own, and the rule Langevin.
 func costsPerPosition(t *testing.T, machines []Machine) {
-	var able []Machine
-	for _, m := range machines {
-		if !m.Chains {
-			able = append(able, m)
-			continue
-		}
-		n := small.Network(t)
-		p := *n.Program
-		p.CostPer = kernels.CostPerPosition
-		if _, err := m.Open(&p, n.Members, n.Data); err == nil ||
-			!strings.Contains(err.Error(), "no kernel for the costs per position") {
-			t.Errorf("%s: %v", m.Name, err)
-		}
-	}
 	net, err := graph.ParseNetwork("conv 3 2x2 relu, conv 2 2x2 pad 1 tanh, dense")
 	if err != nil {
 		t.Fatal(err)
@@ -261,13 +246,13 @@ func costsPerPosition(t *testing.T, machines []Machine) {
 				d.Laws = []string{"length = lambda*mu^2"}
 			}
 			n := d.Network(t)
-			comparison{network: n, count: 3, losses: 1e-5, flaws: []string{"costs per synapse"}}.on(t, some(able, 0, true))
+			comparison{network: n, count: 3, losses: 1e-5, flaws: []string{"costs per synapse"}}.on(t, some(machines, 0, true))
 		}
 	}
 	quantal := base
 	quantal.Quantal, quantal.Laws = true, []string{"magnitude = lambda*abs(mu)", "trafficking = c*n*p"}
 	comparison{network: quantal.Network(t), count: 3, losses: 1e-5, flaws: []string{"costs per synapse"}}.on(t,
-		some(able, 0, true))
+		some(machines, 0, true))
 	comparison{network: base.Network(t).Fluctuating(t, kernels.Langevin{}), count: 3, losses: 1e-5,
-		flaws: []string{"costs per synapse"}}.on(t, some(able, 0, true))
+		flaws: []string{"costs per synapse"}}.on(t, some(machines, 0, true))
 }

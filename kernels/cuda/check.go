@@ -775,7 +775,7 @@ func (c *checker) sigmaUpdated(i kernels.UpdateShared, m int, s *kernels.State, 
 	_, before := s.Params()
 	phi := widePart(before, 0, len(s.Phi))
 	row := 0
-	for g, group := range layout.Groups() {
+	for g, group := range shape.Groups() {
 		rows := 1
 		switch layout.Sharing {
 		case kernels.PerLayer:

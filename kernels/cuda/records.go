@@ -262,7 +262,7 @@ func (c *counts) of(n int) int32 {
 func (s shape) price(prices []priceRecord, numbers []float32, m kernels.Member, fraction float64) ([]priceRecord,
 	[]float32) {
 	for _, g := range s.Gradients() {
-		m := m.Layer(g.Layer)
+		m, fraction := m.Layer(g.Layer), fraction*float64(s.Times(g.Layer))
 		price := priceRecord{rate: float32(m.LearningRate), decay: float32(m.LearningRate * m.WeightDecay)}
 		if s.template() == "" {
 			u := kernels.NewSlopes[float32](g.Law, m, fraction)

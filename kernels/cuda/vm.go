@@ -53,7 +53,7 @@ var capabilities = kernels.Capabilities{
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
 	Draws:      kernels.Draws(),
-	CostPers:   []kernels.CostPer{kernels.CostPerSynapse},
+	CostPers:   kernels.CostPers(),
 	Operations: kernels.Ops(),
 }
 
@@ -231,12 +231,11 @@ func answerBytes(l kernels.Likelihood, d *kernels.Data) []byte {
 
 // uploadGroups tells the device which rows share a sigma.
 func (vm *VM) uploadGroups() error {
-	layout := vm.shape.Layout
-	groups := layout.Groups()
+	layout, groups := vm.shape.Layout, vm.shape.Groups()
 	if len(groups) == 0 {
 		return nil
 	}
-	rows, synapses, layers := []int32{0}, []int32{}, []int32{}
+	rows, synapses, layers := []int32{0}, []float32{}, []int32{}
 	for _, g := range groups {
 		end := rows[len(rows)-1]
 		switch layout.Sharing {
@@ -247,7 +246,7 @@ func (vm *VM) uploadGroups() error {
 		case kernels.PerNetwork:
 			end = int32(vm.shape.rows)
 		}
-		rows, synapses, layers = append(rows, end), append(synapses, int32(g.Synapses)), append(layers, int32(g.Layer))
+		rows, synapses, layers = append(rows, end), append(synapses, float32(g.Synapses)), append(layers, int32(g.Layer))
 	}
 	if err := vm.upload(vm.memory.rowsOf, bytesOf(rows), "rows of groups"); err != nil {
 		return err

@@ -314,7 +314,9 @@ struct UpdateSigmaParameters {
   Layers layers;
   const Member *members;
   const Price *prices;
-  const int *rowsOf, *synapses, *layerOf; // of each group
+  const int *rowsOf; // of each group, and the others too
+  const float *synapses;
+  const int *layerOf;
   const float *sums;
   float *state;
   int stateSize, phiOffset, phiSlots, rows, sumGroups;

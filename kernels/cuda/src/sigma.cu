@@ -32,7 +32,7 @@ DEVICE void updateSigma(const UpdateSigmaParameters &p) {
   float *phi = p.state + (size_t)member * p.stateSize + p.phiOffset + group;
   float slope, sigma = softplus(*phi, &slope), power;
   inversePowers<1>(&power, &sigma, law.rho);
-  float cost = law.reliability * (float)p.synapses[group] * power;
+  float cost = law.reliability * p.synapses[group] * power;
   float moment1 = Mover::moments > 0 ? phi[phiSlots] : 0.f, moment2 = Mover::moments > 1 ? phi[2 * phiSlots] : 0.f;
   float g = (total - cost) * slope, moved = *phi - mover.move(&moment1, &moment2, g);
   *phi = moved;
