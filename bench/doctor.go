@@ -125,8 +125,10 @@ func checkups() []checkup {
 		trained.rule = kernels.Langevin{Delay: 2, Decay: 0.5 * float64(i%2)}
 		all = append(all, trained)
 	}
-	for i, text := range []string{"conv 9 3x3 pad 1 tanh as a, conv 9 3x3 pad 1, add a tanh, pool 2, conv 4 1x1 tanh, dense",
-		"conv 17 3x2 stride 2 pad 1 tanh, conv 3 2x2 gelu, pool 2 average, dense 6 tanh, dense"} {
+	for i, text := range []string{
+		"conv 9 3x3 pad 1 tanh as a, conv 9 3x3 pad 1, add a tanh, pool 2, conv 4 1x1 tanh, dense",
+		"conv 17 3x2 stride 2 pad 1 tanh, conv 3 2x2 gelu, pool 2 average, dense 6 tanh, dense",
+	} {
 		network, err := graph.ParseNetwork(text)
 		if err != nil {
 			panic(err) // the texts are constants

@@ -211,7 +211,7 @@ type layerState struct {
 	window                   *kernels.Window
 	xi                       []float64
 	sigma, slope             []float64                // per slot, 0 without noise
-	variances                kernels.Product[float64] // sigma^2, where every example has its own noise; else without weights
+	variances                kernels.Product[float64] // sigma^2, where every example has its own noise
 	noise                    kernels.Noise
 }
 
@@ -219,7 +219,8 @@ type layerState struct {
 func (c *checker) layer(i int, noise kernels.Noise, drawn bool, s *kernels.State, examples int) layerState {
 	shape, layout := c.vm.shape, c.vm.shape.Layout
 	l := layout.Layers[i]
-	st := layerState{Product: kernels.Product[float64]{Layer: l, Batch: examples, W: c.means(i, s)}, window: shape.window(i)}
+	st := layerState{window: shape.window(i)}
+	st.Product = kernels.Product[float64]{Layer: l, Batch: examples, W: c.means(i, s)}
 	if st.window != nil {
 		st.Batch *= st.window.Output().Positions()
 	}
@@ -275,8 +276,8 @@ func (st layerState) unseen(rows []float64, size int) []float64 {
 	return x
 }
 
-// forward computes the pre-activations of rows that the layer reads, the size of their noise, and their derivatives with
-// respect to the variances, if every example has its own noise; the first row is that of the given example.
+// forward computes the pre-activations of rows that the layer reads, the first of which is that of the given example;
+// and of noise of every example the size, and the derivatives of pre-activations with respect to the variances.
 func (st layerState) forward(x []float64, example int) (y, noise, slope []float64) {
 	stride := kernels.Stride(st.Out)
 	y, noise, slope = make([]float64, st.Batch*stride), make([]float64, st.Batch*stride), make([]float64, st.Batch*stride)

@@ -44,7 +44,8 @@ func TestOtherKernelsAgainstFloat64(t *testing.T) {
 
 // A device that forgets to run one of these kernels is noticed, whichever it is.
 func TestCheckCoversOtherKernels(t *testing.T) {
-	small := conformance.Design{Sizes: []int{9, 5, 3}, Activation: kernels.ReLU, Batch: 4, Rho: 2, Draw: kernels.PerExample}
+	small := conformance.Design{Sizes: []int{9, 5, 3}, Activation: kernels.ReLU, Batch: 4, Rho: 2,
+		Draw: kernels.PerExample}
 	shared := small
 	shared.Sharing = kernels.PerNeuron
 	covered := map[string]bool{}
