@@ -697,7 +697,7 @@ func checkSlopes(l kernels.Law) error {
 func (c *compiler) checkSynapse(l kernels.Law) error {
 	return checkGradient(l, l.Parameters, func(values map[string]float64) float64 {
 		of := eval(c.program.Synapse.Moments, values)
-		return values[kernels.InputDMu]*of[0] + values[kernels.InputDSigma]*of[1] + priced(l, values)
+		return float64(values[kernels.InputDMu]*of[0]) + float64(values[kernels.InputDSigma]*of[1]) + priced(l, values)
 	})
 }
 
@@ -706,7 +706,7 @@ func priced(l kernels.Law, values map[string]float64) (sum float64) {
 	for _, c := range l.Costs {
 		sum += eval(c.Formula, values)[0]
 	}
-	return sum * values[kernels.InputFraction]
+	return float64(sum * values[kernels.InputFraction])
 }
 
 // checkGradient compares the slopes of a law with differences of what they are the slopes of, over the given inputs, at

@@ -56,7 +56,7 @@ func (p *perturbed[T]) inputGradient(dx, dy []T) {
 	p.mean.BackwardInput(sum, strided(dy, p.Batch, p.Out))
 	p.variance.BackwardInput(part, p.ofVariance(dy))
 	for i := range sum {
-		sum[i] += 2 * p.x[i] * part[i]
+		sum[i] += T(2 * p.x[i] * part[i])
 	}
 	dense(dx, sum, p.Batch, p.In)
 }

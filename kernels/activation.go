@@ -91,9 +91,9 @@ func Apply[T Float](a Activation, y, slope []T) {
 		}
 	case GELU:
 		for i, v := range y {
-			below := math.Erfc(-float64(v)/math.Sqrt2) / 2 // Phi(v)
+			below := float64(math.Erfc(-float64(v)/math.Sqrt2) / 2) // Phi(v)
 			if y[i] = T(float64(v) * below); slope != nil {
-				slope[i] = T(below + float64(v)*math.Exp(-float64(v)*float64(v)/2)/math.Sqrt(2*math.Pi))
+				slope[i] = T(below + float64(float64(v)*math.Exp(-float64(v)*float64(v)/2)/math.Sqrt(2*math.Pi)))
 			}
 		}
 	default:
@@ -115,7 +115,7 @@ func ApplyGradient[T Float](a Activation, dy, y []T) {
 		}
 	case Tanh:
 		for i, v := range y {
-			dy[i] *= 1 - v*v
+			dy[i] *= 1 - T(v*v)
 		}
 	case LeakyReLU:
 		for i, v := range y {

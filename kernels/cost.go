@@ -297,7 +297,7 @@ func (p *Program) Costs(s *State, m Member) []NamedValue {
 				i = len(values)
 				values = append(values, NamedValue{Name: c.Name})
 			}
-			values[i].Value += float64(p.CostPer.Times(g.Window)) * c.sum(p.Layout, g.Layer, s, m)
+			values[i].Value += float64(float64(p.CostPer.Times(g.Window)) * c.sum(p.Layout, g.Layer, s, m))
 		}
 	}
 	return values

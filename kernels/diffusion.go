@@ -32,7 +32,7 @@ func NewDiffusion[T Float](low, high float64, mu, sigma []float64, dt float64) D
 	for i := range d.Cells {
 		line := func(v []float64, scale float64) (offset, slope T) {
 			s := (v[i+1] - v[i]) / width
-			return T(scale * (v[i] - s*(low+float64(i)*width))), T(scale * s)
+			return T(scale * (v[i] - float64(s*(low+float64(float64(i)*width))))), T(scale * s)
 		}
 		c := &d.Cells[i]
 		c.Drift, c.DriftSlope = line(mu, dt)
@@ -50,9 +50,9 @@ func (d *Diffusion[T]) cell(w T) *DiffusionCell[T] {
 // step.
 func (d *Diffusion[T]) Step(w, xi T) (next, noise T) {
 	c := d.cell(w)
-	noise = c.Noise + c.NoiseSlope*w
-	half := c.NoiseSlope / 2
-	return w + (c.Drift + c.DriftSlope*w) + noise*(xi+(half*xi*xi-half)), noise
+	noise = c.Noise + T(c.NoiseSlope*w)
+	half := T(c.NoiseSlope / 2)
+	return w + (c.Drift + T(c.DriftSlope*w)) + T(noise*(xi+(T(half*xi*xi)-half))), noise
 }
 
 // Reflect returns the mirror image of a w outside of the bounds. Steps must be shorter than the distance between the
@@ -111,7 +111,7 @@ func (d *Diffusion[T]) AdvanceSites(t Turnover[T], w []T, born []uint32, n Noise
 			for k, v := range row {
 				if v == 0 {
 					if u[k] < t.Birth {
-						row[k] = t.Smallest + t.Spread*(u[k]/t.Birth) // u / Birth is again uniform
+						row[k] = t.Smallest + T(t.Spread*(u[k]/t.Birth)) // u / Birth is again uniform
 						born[i+k] = n.Step + 1
 						births++
 					}

@@ -43,7 +43,7 @@ func Perturb[T Float](y, slope, v, xi []T) {
 	for i := range y {
 		slope[i] = 0
 		if s := sqrt(v[i]); s != 0 {
-			y[i] += s * xi[i]
+			y[i] += T(s * xi[i])
 			slope[i] = xi[i] / (2 * s)
 		}
 	}

@@ -242,7 +242,7 @@ func exactReciprocal(v float64) bool {
 func (b *FormulaBuilder) power(x int, v float64) (int, bool) {
 	near := func(parts float64) (int, bool) { // v in parts, if that is a whole number but for rounding
 		n := math.Round(math.Abs(v) * parts)
-		return int(n), math.Abs(math.Abs(v)*parts-n) < 1e-12*n && n <= 4*parts
+		return int(n), math.Abs(float64(math.Abs(v)*parts)-n) < 1e-12*n && n <= 4*parts
 	}
 	if v == 1 {
 		return x, true

@@ -70,9 +70,9 @@ func LogSoftmax[T Float](dst []float64, logits []T) {
 	}
 	sum := 0.0
 	for _, v := range logits {
-		sum += math.Exp(float64(v) - top)
+		sum += Exp(float64(v) - top)
 	}
-	shift := top + math.Log(sum)
+	shift := top + Log(sum)
 	for i, v := range logits {
 		dst[i] = float64(v) - shift
 	}
@@ -84,11 +84,11 @@ func GaussianNLL[T Float](d, y, target []T, variance T) float64 {
 	sum := 0.0
 	for i, v := range y {
 		e := v - target[i]
-		sum += float64(e) * float64(e)
+		sum += float64(float64(e) * float64(e))
 		if d != nil {
 			d[i] = e / variance
 		}
 	}
 	v := float64(variance)
-	return sum/(2*v) + float64(len(y))*math.Log(2*math.Pi*v)/2
+	return sum/(2*v) + float64(float64(len(y))*Log(2*math.Pi*v)/2)
 }

@@ -4,7 +4,7 @@ package kernels
 func Weights[T Float](w, mu, sigma, xi []T) {
 	mu, sigma, xi = mu[:len(w)], sigma[:len(w)], xi[:len(w)]
 	for k := range w {
-		w[k] = mu[k] + sigma[k]*xi[k]
+		w[k] = mu[k] + T(sigma[k]*xi[k])
 	}
 }
 
@@ -20,7 +20,7 @@ func Sigmas[T Float](sigma, slope, phi []T) {
 func WeightsShared[T Float](w, mu []T, sigma T, xi []T) {
 	mu, xi = mu[:len(w)], xi[:len(w)]
 	for k := range w {
-		w[k] = mu[k] + sigma*xi[k]
+		w[k] = mu[k] + T(sigma*xi[k])
 	}
 }
 
@@ -58,20 +58,20 @@ func dot4[T Float](w, x0, x1, x2, x3 []T) (T, T, T, T) {
 	k := 0
 	for ; k+1 < len(w); k += 2 {
 		v, u := w[k], w[k+1]
-		a0 += v * x0[k]
-		a1 += v * x1[k]
-		a2 += v * x2[k]
-		a3 += v * x3[k]
-		b0 += u * x0[k+1]
-		b1 += u * x1[k+1]
-		b2 += u * x2[k+1]
-		b3 += u * x3[k+1]
+		a0 += T(v * x0[k])
+		a1 += T(v * x1[k])
+		a2 += T(v * x2[k])
+		a3 += T(v * x3[k])
+		b0 += T(u * x0[k+1])
+		b1 += T(u * x1[k+1])
+		b2 += T(u * x2[k+1])
+		b3 += T(u * x3[k+1])
 	}
 	if k < len(w) {
-		a0 += w[k] * x0[k]
-		a1 += w[k] * x1[k]
-		a2 += w[k] * x2[k]
-		a3 += w[k] * x3[k]
+		a0 += T(w[k] * x0[k])
+		a1 += T(w[k] * x1[k])
+		a2 += T(w[k] * x2[k])
+		a3 += T(w[k] * x3[k])
 	}
 	return a0 + b0, a1 + b1, a2 + b2, a3 + b3
 }
@@ -82,11 +82,11 @@ func dot[T Float](w, x []T) T {
 	var a, b T
 	k := 0
 	for ; k+1 < len(w); k += 2 {
-		a += w[k] * x[k]
-		b += w[k+1] * x[k+1]
+		a += T(w[k] * x[k])
+		b += T(w[k+1] * x[k+1])
 	}
 	if k < len(w) {
-		a += w[k] * x[k]
+		a += T(w[k] * x[k])
 	}
 	return a + b
 }
@@ -103,7 +103,7 @@ func (p Product[T]) BackwardInput(dx, dy []T) {
 			}
 			w := p.W[r*stride:][:len(d)]
 			for k := range d {
-				d[k] += g * w[k]
+				d[k] += T(g * w[k])
 			}
 		}
 	}
@@ -119,13 +119,13 @@ func (p Product[T]) WeightGradient(dw, dy, x []T, r int) {
 		x0, x1, x2, x3 := x[b*stride:][:len(dw)], x[(b+1)*stride:][:len(dw)], x[(b+2)*stride:][:len(dw)],
 			x[(b+3)*stride:][:len(dw)]
 		for k := range dw {
-			dw[k] += (g0*x0[k] + g1*x1[k]) + (g2*x2[k] + g3*x3[k])
+			dw[k] += (T(g0*x0[k]) + T(g1*x1[k])) + (T(g2*x2[k]) + T(g3*x3[k]))
 		}
 	}
 	for ; b < p.Batch; b++ {
 		g, xb := dy[b*dyStride+r], x[b*stride:][:len(dw)]
 		for k := range dw {
-			dw[k] += g * xb[k]
+			dw[k] += T(g * xb[k])
 		}
 	}
 }

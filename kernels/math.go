@@ -66,16 +66,16 @@ func exp32(x float32) float32 {
 	if x > 88.72 { // the largest is e^88.722
 		return float32(math.Inf(1))
 	}
-	n := roundEven32(x * math.Log2E)
-	f := x - n*0.693145752 // ln 2 in two parts (Cody and Waite 1980), so that n ln 2 is exact
-	f -= n * 1.42860677e-6
+	n := roundEven32(float32(x * math.Log2E))
+	f := x - float32(n*0.693145752) // ln 2 in two parts (Cody and Waite 1980), so that n ln 2 is exact
+	f -= float32(n * 1.42860677e-6)
 	p := float32(1. / 720)
-	p = p*f + 1./120
-	p = p*f + 1./24
-	p = p*f + 1./6
-	p = p*f + 0.5
-	p = p*f + 1
-	p = p*f + 1
+	p = float32(p*f) + 1./120
+	p = float32(p*f) + 1./24
+	p = float32(p*f) + 1./6
+	p = float32(p*f) + 0.5
+	p = float32(p*f) + 1
+	p = float32(p*f) + 1
 	// 2^n in two factors: 2^128 overflows float32.
 	h := int32(n) >> 1
 	return p * math.Float32frombits(uint32(h+127)<<23) * math.Float32frombits(uint32(int32(n)-h+127)<<23)
@@ -88,12 +88,12 @@ func expm1f(x float32) float32 {
 		return exp32(x) - 1
 	}
 	p := float32(1. / 5040)
-	p = p*x + 1./720
-	p = p*x + 1./120
-	p = p*x + 1./24
-	p = p*x + 1./6
-	p = p*x + 0.5
-	return p*(x*x) + x
+	p = float32(p*x) + 1./720
+	p = float32(p*x) + 1./120
+	p = float32(p*x) + 1./24
+	p = float32(p*x) + 1./6
+	p = float32(p*x) + 0.5
+	return float32(p*(x*x)) + x
 }
 
 // roundEven32 rounds |x| < 2^22 to the nearest integer: adding 1.5 2^23 leaves no room for a fraction.
@@ -114,19 +114,19 @@ func log32(x float32) float32 {
 	f := math.Float32frombits(b-uint32(e)<<23) - 1
 	z := f * f
 	p := float32(7.0376836292e-2)
-	p = p*f - 1.1514610310e-1
-	p = p*f + 1.1676998740e-1
-	p = p*f - 1.2420140846e-1
-	p = p*f + 1.4249322787e-1
-	p = p*f - 1.6668057665e-1
-	p = p*f + 2.0000714765e-1
-	p = p*f - 2.4999993993e-1
-	p = p*f + 3.3333331174e-1
-	p *= f * z
+	p = float32(p*f) - 1.1514610310e-1
+	p = float32(p*f) + 1.1676998740e-1
+	p = float32(p*f) - 1.2420140846e-1
+	p = float32(p*f) + 1.4249322787e-1
+	p = float32(p*f) - 1.6668057665e-1
+	p = float32(p*f) + 2.0000714765e-1
+	p = float32(p*f) - 2.4999993993e-1
+	p = float32(p*f) + 3.3333331174e-1
+	p = float32(p * (f * z))
 	n := float32(e)
-	p += n * -2.12194440e-4 // ln 2 in two parts
-	p -= 0.5 * z
-	return n*0.693359375 + (f + p)
+	p += float32(n * -2.12194440e-4) // ln 2 in two parts
+	p -= float32(0.5 * z)
+	return float32(n*0.693359375) + (f + p)
 }
 
 // log1p32 is ln(1 + x): the logarithm of u = fl(1 + x), corrected for the rounding.
@@ -142,19 +142,19 @@ func log1p32(x float32) float32 {
 // Absolute error below 2e-7.
 func sinCosPi32(t float32) (sin, cos float32) {
 	n := roundEven32(t + t)
-	f := t - n*0.5
+	f := t - float32(n*0.5)
 	z := f * f
 	s := float32(0.08214588)
-	s = s*z - 0.5992645
-	s = s*z + 2.5501640
-	s = s*z - 5.1677128
-	s = s*z + 3.1415927
+	s = float32(s*z) - 0.5992645
+	s = float32(s*z) + 2.5501640
+	s = float32(s*z) - 5.1677128
+	s = float32(s*z) + 3.1415927
 	s *= f
 	c := float32(0.2353306)
-	c = c*z - 1.3352628
-	c = c*z + 4.0587121
-	c = c*z - 4.9348022
-	c = c*z + 1
+	c = float32(c*z) - 1.3352628
+	c = float32(c*z) + 4.0587121
+	c = float32(c*z) - 4.9348022
+	c = float32(c*z) + 1
 	q := int32(n)
 	if q&1 != 0 {
 		s, c = c, s

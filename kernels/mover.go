@@ -147,7 +147,7 @@ func (u *Move[T]) decay(theta []T) {
 		return
 	}
 	for k, v := range theta {
-		theta[k] = v - u.Decay*v
+		theta[k] = v - T(u.Decay*v)
 	}
 }
 
@@ -223,9 +223,9 @@ func adamRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 	c := *u // in registers: no store into a slice can change it
 	var check T
 	for k, g := range gradient {
-		first := c.Beta1*m[k] + c.Gain1*g
-		second := c.Beta2*v[k] + c.Gain2*(g*g)
-		moved := theta[k] - c.Rate*first/(sqrt(second)*c.Root+c.Epsilon)
+		first := T(c.Beta1*m[k]) + T(c.Gain1*g)
+		second := T(c.Beta2*v[k]) + T(c.Gain2*(g*g))
+		moved := theta[k] - c.Rate*first/(T(sqrt(second)*c.Root)+c.Epsilon)
 		m[k], v[k], theta[k] = first, second, moved
 		check += (moved - moved) + (second - second) // NaN unless both are finite, and g with the second
 	}
@@ -256,7 +256,7 @@ func sgdRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 	theta := p.Values[:len(gradient)]
 	var check T
 	for k, g := range gradient {
-		theta[k] -= u.Rate * g
+		theta[k] -= T(u.Rate * g)
 		check += (theta[k] - theta[k]) + (g - g)
 	}
 	return check == 0
@@ -301,8 +301,8 @@ func momentumRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 	theta, v := p.Values[:n], p.Moments[0][:n]
 	var check T
 	for k, g := range gradient {
-		v[k] = u.Beta1*v[k] + g
-		theta[k] -= u.Rate * v[k]
+		v[k] = T(u.Beta1*v[k]) + g
+		theta[k] -= T(u.Rate * v[k])
 		check += (theta[k] - theta[k]) + (v[k] - v[k]) // g with v
 	}
 	return check == 0
@@ -350,7 +350,7 @@ func rmspropRow[T Float](u *Move[T], p Param[T], gradient []T) bool {
 	c := *u // in registers: no store into a slice can change it
 	var check T
 	for k, g := range gradient {
-		square := c.Beta2*v[k] + c.Gain2*(g*g)
+		square := T(c.Beta2*v[k]) + T(c.Gain2*(g*g))
 		moved := theta[k] - c.Rate*g/(sqrt(square)+c.Epsilon)
 		v[k], theta[k] = square, moved
 		check += (moved - moved) + (square - square) // g with the square

@@ -110,7 +110,7 @@ func Uniforms[T Float](u []T, n Noise, row int) {
 	}
 }
 
-func uniform[T Float](x uint32) T { return T(x>>8)*0x1p-24 + 0x1p-25 }
+func uniform[T Float](x uint32) T { return T(T(x>>8)*0x1p-24) + 0x1p-25 }
 
 // boxMuller turns two words into two independent standard normals (Box and Muller 1958).
 func boxMuller[T Float](x, y uint32) (cosine, sine T) {

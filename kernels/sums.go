@@ -95,7 +95,7 @@ func AddGradient[T Float](row SumRow, dw, squares []T) bool {
 		g := float64(v)
 		gradient[k] += g
 		magnitude[k] += math.Abs(g)
-		square[k] += g * g
+		square[k] += float64(g * g)
 		exampleSquare[k] += float64(squares[k])
 		check += (v - v) + (squares[k] - squares[k]) // NaN unless both are finite
 	}

@@ -79,7 +79,7 @@ func (u Slopes[T]) SampleRow(w, slope, cost, mu, phi, xi []T) {
 	slope, cost, mu, phi, xi = slope[:n], cost[:n], mu[:n], phi[:n], xi[:n]
 	for k := range w {
 		sigma, derivative := Softplus(phi[k])
-		w[k] = mu[k] + sigma*xi[k]
+		w[k] = mu[k] + T(sigma*xi[k])
 		slope[k] = xi[k] * derivative
 		cost[k] = -(u.Reliability * InversePower(sigma, u.Rho)) * derivative
 	}
@@ -89,7 +89,7 @@ func (u Slopes[T]) SampleRow(w, slope, cost, mu, phi, xi []T) {
 func (u Slopes[T]) addMagnitude(gradient, mu []T) {
 	mu = mu[:len(gradient)]
 	for k := range gradient {
-		gradient[k] += u.Magnitude * Sign(mu[k])
+		gradient[k] += T(u.Magnitude * Sign(mu[k]))
 	}
 }
 
@@ -104,7 +104,7 @@ func (u *TrainingStep[T]) UpdateRow(row Row[T], dw, slope, cost []T) bool {
 	n := len(dw)
 	slope, cost = slope[:n], cost[:n]
 	for k, g := range dw {
-		slope[k] = g*slope[k] + cost[k]
+		slope[k] = T(g*slope[k]) + cost[k]
 	}
 	finite := u.Row(row.Phi, slope)
 	return u.UpdateMeans(row, dw) && finite
@@ -116,7 +116,7 @@ func (u *TrainingStep[T]) UpdateRowOfExamples(row Row[T], dw, ofVariance, slope,
 	n := len(dw)
 	ofVariance, slope, cost = ofVariance[:n], slope[:n], cost[:n]
 	for k, g := range ofVariance {
-		slope[k] = g*slope[k] + cost[k]
+		slope[k] = T(g*slope[k]) + cost[k]
 	}
 	finite := u.Row(row.Phi, slope)
 	return u.UpdateMeans(row, dw) && finite
@@ -138,7 +138,7 @@ func SigmaGradient[T Float](dw, xi []T) float64 {
 	xi = xi[:len(dw)]
 	sum := 0.0
 	for k, g := range dw {
-		sum += float64(g) * float64(xi[k])
+		sum += float64(float64(g) * float64(xi[k]))
 	}
 	return sum
 }
@@ -149,7 +149,7 @@ func SigmaGradient[T Float](dw, xi []T) float64 {
 //	dL/dphi = (sum dW xi - synapses k B/N sigma^-(rho+1)) dsigma/dphi
 func (u Slopes[T]) SharedGradient(phi T, sum, synapses float64) T {
 	sigma, derivative := Softplus(phi)
-	return (T(sum) - u.Reliability*T(synapses)*InversePower(sigma, u.Rho)) * derivative
+	return (T(sum) - T(u.Reliability*T(synapses)*InversePower(sigma, u.Rho))) * derivative
 }
 
 // LangevinStep holds the numbers of one step of the rule Langevin for one layer of a network. UpdateMeans takes mu of a

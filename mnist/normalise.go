@@ -107,12 +107,12 @@ func (e Examples) Normalisation() Normalisation {
 	}
 	n, sum := float64(len(e.Images)), 0.
 	for x, count := range counts {
-		sum += float64(count) * float64(x)
+		sum += float64(float64(count) * float64(x))
 	}
 	mean, squares := sum/n, 0.
 	for x, count := range counts {
 		d := float64(x) - mean
-		squares += float64(count) * d * d
+		squares += float64(float64(count) * d * d)
 	}
 	variance := squares / n
 	return Normalisation{Mean: mean / 255, SD: math.Sqrt(variance) / 255}

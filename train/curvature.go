@@ -53,7 +53,7 @@ func (s *Session) Curvature(ctx context.Context, state *kernels.State, draws, se
 	}
 	var squares [256]float32
 	for v := range squares {
-		x := float32(v)*s.training.Scale + s.training.Shift
+		x := float32(float32(v)*s.training.Scale) + s.training.Shift
 		squares[v] = x * x
 	}
 	width, classes, stride := s.training.Width, s.Set.Classes, layout.Layers[0].Stride()
@@ -122,11 +122,11 @@ func meanSpread(spread []float64, means, variances []float32, from kernels.Noise
 	clear(spread)
 	for d := range draws {
 		for r := range y {
-			y[r] = float64(means[r]) + math.Sqrt(float64(variances[r]))*xi[d*classes+r]
+			y[r] = float64(means[r]) + float64(math.Sqrt(float64(variances[r]))*xi[d*classes+r])
 		}
 		kernels.LogSoftmax(p, y)
 		for r, v := range p {
-			q := math.Exp(v)
+			q := kernels.Exp(v)
 			spread[r] += q * (1 - q) / float64(draws)
 		}
 	}

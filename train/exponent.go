@@ -49,7 +49,7 @@ func DescribeExponent(rho synapse.Power) string {
 	}
 	text := strconv.FormatFloat(float64(rho), 'g', 4, 64)
 	for n := 1; n <= 9; n++ { // a small fraction, if it is one
-		if x := float64(rho) * float64(n); math.Abs(x-math.Round(x)) < 1e-9*x {
+		if x := float64(float64(rho) * float64(n)); math.Abs(x-math.Round(x)) < 1e-9*x {
 			if text = fmt.Sprintf("%.0f", x); n > 1 {
 				text += fmt.Sprintf("/%d", n)
 			}

@@ -90,7 +90,7 @@ func (s *Session) Probabilities(state *kernels.State, examples mnist.Examples, t
 		row := p[at : at+classes]
 		kernels.LogSoftmax(row, logits[at:at+classes])
 		for i, v := range row {
-			row[i] = math.Exp(v)
+			row[i] = kernels.Exp(v)
 		}
 	}
 	return p, nil

@@ -94,7 +94,7 @@ func explained(d *kernels.Data, loss, variance float64) *float64 {
 		}
 	}
 	v := float64(float32(variance)) // as machines have it
-	squares := 2 * v * float64(d.N) * (loss - float64(numbers)*math.Log(2*math.Pi*v)/2)
+	squares := 2 * v * float64(d.N) * (loss - float64(float64(numbers)*kernels.Log(2*math.Pi*v)/2))
 	r2 := 1 - squares/total
 	if total == 0 {
 		r2 = math.NaN()

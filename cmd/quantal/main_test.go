@@ -28,7 +28,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"quantal": main})
+	testscript.Main(m, map[string]func(){"quantal": command})
+}
+
+// programVariable names a program that scripts run as quantal, such as one for another processor in an emulator.
+const programVariable = "QUANTAL_TEST_PROGRAM"
+
+func command() {
+	if path := os.Getenv(programVariable); path != "" {
+		panic(syscall.Exec(path, append([]string{path}, os.Args[1:]...), os.Environ())) // returns only if it fails
+	}
+	main()
 }
 
 func TestScripts(t *testing.T) {
@@ -56,6 +66,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("QUANTAL_MIRRORS", "http://127.0.0.1:1/")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("QUANTAL_KERNELS", os.Getenv("QUANTAL_KERNELS"))
+			e.Setenv(programVariable, os.Getenv(programVariable))
 			return nil
 		},
 	})

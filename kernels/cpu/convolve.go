@@ -229,7 +229,7 @@ func windowSizes(p *kernels.Program) (tile, packed, dW int) {
 // windowMemory is what the convolutions of a worker take beside buffers, in bytes.
 func windowMemory(p *kernels.Program, batch, threads int) float64 {
 	tile, packed, dW := windowSizes(p)
-	values := float64(threads) * float64(tile+packed+dW)
+	values := float64(float64(threads) * float64(tile+packed+dW))
 	if p.GoesBack() {
 		values += float64(tile) // zeros
 	}
@@ -237,7 +237,7 @@ func windowMemory(p *kernels.Program, batch, threads int) float64 {
 		if g.Window != nil {
 			layer := p.Layout.Layers[g.Layer]
 			parts := partsOf(batch*g.Window.Output().Positions(), tileRows(layer.Stride()))
-			values += float64(parts)*float64(layer.Slots()) + float64(blockRows*kernels.Stride(layer.Out))
+			values += float64(float64(parts)*float64(layer.Slots())) + float64(blockRows*kernels.Stride(layer.Out))
 		}
 	}
 	return 4 * values

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"quantal/kernels"
 )
@@ -227,10 +226,10 @@ func (m *mixture) count(predictive, expectedLog *kernels.Tally, labels []byte) {
 			sum, sumExp := 0.0, 0.0
 			for _, v := range draws {
 				sum += v
-				sumExp += math.Exp(v - top)
+				sumExp += kernels.Exp(v - top)
 			}
 			meanLog[o] = sum / float64(m.draws)
-			meanP[o] = top + math.Log(sumExp/float64(m.draws))
+			meanP[o] = top + kernels.Log(sumExp/float64(m.draws))
 		}
 		answer := int(label)
 		if m.likelihood == kernels.Gaussian {

@@ -502,7 +502,7 @@ func portableOperations() (all operations) {
 		all[o] = plain(o.Arity(), func(a, b, c, _ float32) float32 { return kernels.Operate(o, a, b, c) })
 	}
 	// Sums with products are rounded once, as the vector instructions do, but for a rare last digit.
-	sum := func(a, b, c float32) float32 { return float32(float64(a)*float64(b) + float64(c)) }
+	sum := func(a, b, c float32) float32 { return float32(float64(float64(a)*float64(b)) + float64(c)) }
 	all[inverse] = plain(1, func(a, _, _, _ float32) float32 { return 1 / a })
 	all[mulMul] = plain(3, func(a, b, c, _ float32) float32 { return a * b * c })
 	all[mulMulMul] = plain(4, func(a, b, c, d float32) float32 { return a * b * c * d })

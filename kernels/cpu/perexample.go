@@ -210,7 +210,7 @@ func (k *worker) backwardOfExamples(i kernels.Backward) task {
 			for b := first; b < first+n; b++ {
 				total := 0.0
 				for r, g := range e.dv[b*dyStride:][:layer.Out] {
-					total += float64(g) * float64(sigmas[r])
+					total += float64(float64(g) * float64(sigmas[r]))
 				}
 				fill(factor[:], float32(total/float64(norms[b*rowStride])))
 				at := b * stride

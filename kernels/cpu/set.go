@@ -184,7 +184,7 @@ var portable = &kernelSet{
 			xi := d.slope[at:][:n]
 			kernels.Normals(xi, d.noise, r)
 			for k := range xi {
-				w[k] = d.mu[at+k] + sigmas[at-from+k]*xi[k]
+				w[k] = d.mu[at+k] + float32(sigmas[at-from+k]*xi[k])
 				xi[k] *= derivatives[at-from+k]
 			}
 		})

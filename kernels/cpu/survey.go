@@ -52,7 +52,7 @@ func NewSurvey(p *kernels.Program, s *kernels.State, m kernels.Member) (Survey, 
 				at[c.Name] = len(of.Costs)
 				of.Costs = append(of.Costs, kernels.NamedValue{Name: c.Name})
 			}
-			of.Costs[at[c.Name]].Value += float64(p.CostPer.Times(g.Window)) * sum
+			of.Costs[at[c.Name]].Value += float64(float64(p.CostPer.Times(g.Window)) * sum)
 		}
 	}
 	return of, nil
