@@ -19,8 +19,9 @@
 // whole steps, and those of portable on every processor: Go may round a product and a sum once, and does on arm64, but
 // not where the product is converted explicitly, as in all arithmetic of training (internal/arm64/check.sh looks for
 // what is left). Two things remain. arm64 decides before rounding whether a result is too small to be normal, and has
-// another NaN. And functions of package math in float64, which few settings need (GELU, tanh, powers of other exponents,
-// a cosine schedule), may differ in their last digit, which float32 hides but once in some hundred million numbers.
+// another NaN. And functions of package math in float64, which few settings need (GELU, tanh, powers of other
+// exponents, a cosine schedule), may differ in their last digit, which float32 hides but once in some hundred million
+// numbers.
 //
 // One network of 784-100-100-10 has 92,320 slots in each of six fields, 2.2 megabytes: about one core's second-level
 // cache. So what matters is how often they are read and written, and that transcendental functions are evaluated once:
