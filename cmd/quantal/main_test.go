@@ -28,13 +28,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"quantal": command})
+	testscript.Main(m, map[string]func(){"quantal": programOrMain})
 }
 
 // programVariable names a program that scripts run as quantal, such as one for another processor in an emulator.
 const programVariable = "QUANTAL_TEST_PROGRAM"
 
-func command() {
+func programOrMain() {
 	if path := os.Getenv(programVariable); path != "" {
 		panic(syscall.Exec(path, append([]string{path}, os.Args[1:]...), os.Environ())) // returns only if it fails
 	}
