@@ -26,6 +26,9 @@ import (
 //	... relu             an activation, of conv, dense and add
 //	... from NAME        reads that layer; input is the input
 //	... as NAME          is called so
+//
+// A filter has the same synapses, with the same draw, at all positions; kernels.CostPer says how often they pay.
+// ParseNetwork reads the text, Shape says the sizes for an input, and Build and BuildStock make graphs.
 type Network []Node
 
 // Node is a layer of a Network.

@@ -24,7 +24,8 @@ const maxValues = 100_000
 
 // ParseAxis reads the values of a setting of a configuration: a list such as 0.1,1,10, or for numbers
 // logspace:FROM:TO:N (powers of ten, both ends included) or linspace:FROM:TO:N, or for seeds ranges such as 1-5. Hidden
-// layers are written 100x100, and the MEAN,SD of a normalisation 0.5x0.25. A value given twice counts once.
+// layers are written 100x100, and the MEAN,SD of a normalisation 0.5x0.25. Networks are names, as in lenet5,mlp-9, or, if
+// they have layers, texts and names with semicolons between them. A value given twice counts once.
 func ParseAxis(base train.Config, name, text string) (Axis, error) {
 	axis := Axis{Name: name}
 	settings := slices.DeleteFunc(base.Settings(), func(s setting.Setting) bool { return s.Axis == "" })
@@ -56,7 +57,7 @@ func ParseAxis(base train.Config, name, text string) (Axis, error) {
 	if name != scale {
 		axis.Name = probe.Name
 	}
-	for _, part := range apart(text) {
+	for _, part := range separate(probe, text) {
 		if part = strings.TrimSpace(part); part == "" {
 			return axis, fmt.Errorf("want values such as %s, got an empty one", probe.Axis)
 		}
@@ -66,6 +67,9 @@ func ParseAxis(base train.Config, name, text string) (Axis, error) {
 		}
 		for _, v := range values {
 			if err := probe.Set(v); err != nil {
+				if probe.Between != "" && strings.Contains(v, ",") {
+					err = fmt.Errorf("%w (between values stands %q)", err, probe.Between)
+				}
 				return axis, within(text, v, err)
 			}
 			if !slices.Contains(axis.Values, v) {
@@ -88,6 +92,19 @@ func (a Axis) AllCosts(base train.Config) train.Config {
 		base.Costs = append(base.Costs, costs...)
 	}
 	return base
+}
+
+// separate splits a list of values of a setting. Names are a list with commas, too, where the setting has another.
+func separate(s setting.Setting, text string) []string {
+	if s.Between == "" {
+		return apart(text)
+	}
+	names := strings.Split(text, ",")
+	blank := func(name string) bool { return strings.ContainsAny(strings.TrimSpace(name), " \t") }
+	if strings.Contains(text, s.Between) || slices.ContainsFunc(names, blank) {
+		return strings.Split(text, s.Between)
+	}
+	return names
 }
 
 // apart splits a list at the commas that are not within brackets.

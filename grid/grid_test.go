@@ -133,6 +133,9 @@ func TestParseAxis(t *testing.T) {
 		"c=linspace:0.1:0.3:3":                 "0.1 0.2 0.3",
 		"rho=linspace:0.5:2:4":                 "0.5 1 1.5 2",
 		"seed=5":                               "5",
+		"network=lenet5, mlp-5,none":           "lenet5 mlp-5 none",
+		"network=conv 4 5x5, dense":            "conv 4 5x5, dense",
+		"network=lenet5; conv 4 5x5, dense":    "lenet5 conv 4 5x5, dense",
 		"c=1e-4,0.01,0.1,0.177828,1,10,3.1623": "1e-4 0.01 0.1 0.177828 1 10 3.1623",
 	} {
 		name, values, _ := strings.Cut(text, "=")
@@ -157,6 +160,7 @@ func TestParseAxis(t *testing.T) {
 		"c=", "c=1,,2", "c=x", "c=logspace:1:2", "c=logspace:1:2:0", "c=logspace:a:2:3", "c=logspace:1:2:1000000", "seed=3-1",
 		"seed=-1",
 		"seed=1-99999999", "rho=-1", "noise=some", "hidden=ax3", "device=cpu,cuda", "gamma=1", "batch=1.5",
+		"network=lenet5, conv 4 5x5, dense", "network=lenet5;", "network=mlp-5,mpl-6",
 	} {
 		name, values, _ := strings.Cut(text, "=")
 		if axis, err := ParseAxis(train.Config{}, name, values); err == nil {

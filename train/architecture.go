@@ -10,7 +10,7 @@ import (
 )
 
 // readNetwork sets the network, by its text or name. A chain of dense layers is what Hidden and Activation say;
-// otherwise Hidden has the neurons and filters of the layers before the last.
+// otherwise Hidden has the neurons and filters of the layers before the last, and Activation is the default.
 func (c *Config) readNetwork(text string) error {
 	if text == chain {
 		c.Network = ""
@@ -28,7 +28,7 @@ func (c *Config) readNetwork(text string) error {
 		}
 		return nil
 	}
-	c.Network, c.Hidden = n.String(), n.Hidden()
+	c.Network, c.Hidden, c.Activation = n.String(), n.Hidden(), kernels.ReLU
 	return nil
 }
 

@@ -63,12 +63,35 @@ func presets() []string {
 // devicesUsage is the usage of the flag --device if networks are spread over several devices.
 const devicesUsage = "auto, cpu, cuda (all GPUs), cuda:N or cuda:N,N"
 
+// oneOfBoth says why two settings are not given together.
+const oneOfBoth = "want one of the two: the former says what the latter does, too"
+
+// checkBeside refuses what is given beside what sets it too.
+func checkBeside(settings setting.List, given func(name string) bool) error {
+	for _, s := range settings {
+		for _, other := range s.Sets {
+			if given(s.Name) && given(other) {
+				return usage("--%s and --%s: %s", s.Name, other, oneOfBoth)
+			}
+		}
+	}
+	return nil
+}
+
+// giveWay resets what sets the hidden layers in a file if they are given elsewhere.
+func giveWay(settings setting.List, given func(name string) bool) error {
+	for _, s := range settings {
+		if len(s.Sets) > 0 && given(s.Sets[0]) {
+			return s.Set(s.Before)
+		}
+	}
+	return nil
+}
+
 // applyFlags overrides settings with the given flags.
 func applyFlags(c *cli.Context, settings setting.List, without ...string) error {
-	for _, name := range []string{"hidden", "activation"} {
-		if c.IsSet("network") && c.IsSet(name) {
-			return usage("--network and --%s: want one of the two: a network says the sizes and activations of its layers", name)
-		}
+	if err := errors.Join(checkBeside(settings, c.IsSet), giveWay(settings, c.IsSet)); err != nil {
+		return err
 	}
 	for _, s := range settings {
 		name := s.FlagName()

@@ -16,6 +16,7 @@ import (
 
 	"quantal/grid"
 	"quantal/internal/nearest"
+	"quantal/internal/setting"
 	"quantal/mnist"
 	"quantal/results/store"
 	"quantal/results/tables"
@@ -185,8 +186,7 @@ func readGrid(c *cli.Context) (*gridRequest, error) {
 	if err := applyFlags(c, base.Settings(), "noise", "rho", "c", "seed"); err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(vary, func(name, _ string) bool { return c.IsSet(name) }) // the file's
-	given := map[string]string{}                                              // axes, by setting
+	given := map[string]string{} // axes, by setting
 	for _, a := range axisFlags {
 		if c.IsSet(a.flag) {
 			given[a.setting] = c.String(a.flag)
@@ -194,6 +194,7 @@ func readGrid(c *cli.Context) (*gridRequest, error) {
 	}
 	var numbers train.Numbers                                                  // of --set
 	_ = numbers.UnmarshalText([]byte(strings.Join(c.StringSlice("set"), ","))) // applyFlags has read it
+	fromFile := maps.Clone(vary)
 	for _, text := range c.StringSlice("vary") {
 		name, list, ok := strings.Cut(text, "=")
 		name = canonical(base, strings.TrimSpace(name))
@@ -209,6 +210,22 @@ func readGrid(c *cli.Context) (*gridRequest, error) {
 		if !isAxisFlag(name) {
 			vary[name] = list
 			order = append(order, name)
+		}
+	}
+	isGiven := func(name string) bool { _, axis := given[name]; return axis || c.IsSet(name) }
+	if err := errors.Join(checkBeside(base.Settings(), isGiven), giveWay(base.Settings(), isGiven)); err != nil {
+		return nil, err
+	}
+	for name := range fromFile { // flags have precedence
+		s, _ := base.Settings().Find(name)
+		for i, other := range s.Sets {
+			if i > 0 && isGiven(other) && !isGiven(s.Sets[0]) && !isGiven(name) {
+				return nil, usage("--%s and %s in vary of %s: %s", other, name, c.String("config"), oneOfBoth)
+			}
+		}
+		byAnother := func(s setting.Setting) bool { return isGiven(s.Name) && slices.Contains(s.Sets, name) }
+		if c.IsSet(name) || slices.ContainsFunc(base.Settings(), byAnother) || len(s.Sets) > 0 && isGiven(s.Sets[0]) {
+			delete(vary, name)
 		}
 	}
 	for name, list := range given {
@@ -284,7 +301,14 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 		places[name] = place
 		return nil
 	}
-	for _, key := range slices.Sorted(maps.Keys(file)) {
+	given := map[string]string{}
+	keys := slices.Sorted(maps.Keys(file))
+	slices.SortStableFunc(keys, func(a, b string) int { // first those that set others
+		x, _ := base.Settings().Find(a)
+		y, _ := base.Settings().Find(b)
+		return len(y.Sets) - len(x.Sets)
+	})
+	for _, key := range keys {
 		value := file[key]
 		if key == "vary" {
 			table, ok := value.(map[string]any)
@@ -322,10 +346,23 @@ func readGridFile(path string, base *train.Config, values, vary map[string]strin
 			continue
 		}
 		if err == nil {
-			err = s.Set(s.FileText(value))
+			given[name] = s.FileText(value)
+			err = s.Set(given[name])
 		}
 		if err != nil {
 			return nil, usage("quantal: %s: %s: %w", path, key, err)
+		}
+	}
+	if err := base.Settings().Beside(given); err != nil {
+		return nil, usage("quantal: %s: %w", path, err)
+	}
+	for _, s := range base.Settings() {
+		for _, other := range s.Sets {
+			_, values := vary[s.Name]
+			_, others := vary[other]
+			if values && places[other] != "" || others && given[s.Name] != "" && given[s.Name] != s.Before {
+				return nil, usage("quantal: %s: %s and %s: %s", path, places[s.Name], places[other], oneOfBoth)
+			}
 		}
 	}
 	return order, nil

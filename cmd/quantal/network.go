@@ -11,7 +11,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"quantal/graph"
+	"quantal/internal/memory"
 	"quantal/kernels"
+	"quantal/kernels/cpu"
 )
 
 func networkCommand() *cli.Command {
@@ -28,8 +30,11 @@ func networkCommand() *cli.Command {
 			"add NAME ...         the sum of the layer before it and of others\n" +
 			"A layer may have an activation (" + strings.Join(activationNames(), ", ") + "), but\n" +
 			"for pools; be called, as NAME; and read another, from NAME, or from input. Filters are applied at\n" +
-			"every position with the same synapses: unlike in the brain, a synapse is in many places, and its\n" +
-			"cost is paid once. mlp-100-100 is dense layers of these sizes, with rectifiers.",
+			"every position with the same synapses: unlike in the brain, a synapse is in many places. Its cost is\n" +
+			"paid once, or at each with --cost-per position. mlp-100-100 is dense layers of these sizes, with\n" +
+			"rectifiers. In TOML a network is the same text, or a list: network = [\"conv 16 5x5 relu\", \"dense\"].\n" +
+			"A grid varies it by name, --vary network=lenet5,mlp-100-100, or with semicolons between texts,\n" +
+			"--vary 'network=lenet5; conv 16 5x5 relu, dense'.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "input", Value: "1x28x28",
 				Usage: "what it reads: `CHANNELSxROWSxCOLUMNS`, or a number of values"},
@@ -106,16 +111,31 @@ func describeNetwork(c *cli.Context, text string) error {
 		total.Synapses += r.Synapses
 		total.Connections += r.Connections
 	}
+	p, err := graph.CompileSpec(graph.Spec{Sizes: []int{in.Units(), c.Int("outputs")}, Network: n, Input: in,
+		Batch: networkBatch, Costs: graph.PaperCosts(kernels.PerSynapse)}, kernels.DefaultAdam())
+	if err != nil {
+		return &usageError{err}
+	}
+	bytes := cpu.Memory(p, 1, 1)
 	if c.Bool("json") {
 		return printJSON(c, struct {
 			Network     string     `json:"network"`
 			Layers      []layerRow `json:"layers"`
 			Synapses    int        `json:"synapses"`
 			Connections int        `json:"connections"`
-		}{n.String(), rows, total.Synapses, total.Connections})
+			Memory      float64    `json:"memory_bytes"` // of a processor
+		}{n.String(), rows, total.Synapses, total.Connections, bytes})
 	}
-	return printLayers(c.App.Writer, c.String("input"), append(rows, total))
+	if err := printLayers(c.App.Writer, c.String("input"), append(rows, total)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "\nTraining and testing it take %s: on a processor, with one thread and minibatches of "+
+		"%d.\n", memory.Text(bytes), networkBatch)
+	return err
 }
+
+// networkBatch is the size of minibatches for which memory is said: that of the published preset.
+const networkBatch = 20
 
 func printLayers(out io.Writer, input string, rows []layerRow) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -56,6 +56,9 @@ func (s Setting) perLayer() *PerLayer {
 	return p
 }
 
+// free reports whether files contain a setting as Set reads it, or in parts.
+func (s Setting) free() bool { return s.asText() || s.perLayer() != nil || s.Parts != "" }
+
 // structType is a struct of pointers, one for each key in each spelling, whose tags are its names in TOML and JSON.
 // What is nil is not written, and was not read.
 func (b *branch) structType() reflect.Type {
@@ -64,7 +67,7 @@ func (b *branch) structType() reflect.Type {
 		t := reflect.TypeFor[*any]() // text, or one number or several
 		if c.setting == nil {
 			t = reflect.PointerTo(c.structType())
-		} else if !c.setting.asText() && c.setting.perLayer() == nil {
+		} else if !c.setting.free() {
 			t = reflect.TypeOf(c.setting.Value)
 		}
 		for _, name := range slices.Compact([]string{c.name, strings.ReplaceAll(c.name, "-", "_")}) {
@@ -95,6 +98,9 @@ func (b *branch) document() reflect.Value {
 		case c.setting.perLayer() != nil:
 			value := c.setting.perLayer().value()
 			f.Set(reflect.ValueOf(&value))
+		case c.setting.Parts != "":
+			value := reflect.ValueOf(c.setting.Value).Elem().Interface()
+			f.Set(reflect.ValueOf(&value))
 		default: // a copy
 			f.Set(reflect.New(f.Type().Elem()))
 			f.Elem().Set(reflect.ValueOf(c.setting.Value).Elem())
@@ -106,21 +112,27 @@ func (b *branch) document() reflect.Value {
 // A Form is what packages for TOML and JSON read a document into, before it is taken over.
 type Form struct {
 	Into any // a pointer to a struct
+	list List
 	root *branch
 }
 
 // NewForm makes an empty form.
 func (l List) NewForm() Form {
 	root := l.tree()
-	return Form{reflect.New(root.structType()).Interface(), root}
+	return Form{reflect.New(root.structType()).Interface(), l, root}
 }
 
 // Take sets what has been read, and lists the settings that are missing.
 func (f Form) Take() (missing List, err error) {
-	return f.root.take(reflect.ValueOf(f.Into).Elem())
+	given := map[string]string{}
+	if missing, err = f.root.take(reflect.ValueOf(f.Into).Elem(), given); err == nil {
+		err = f.list.Beside(given)
+	}
+	return missing, err
 }
 
-func (b *branch) take(from reflect.Value) (missing List, err error) {
+// take sets what is given, by name as text.
+func (b *branch) take(from reflect.Value, given map[string]string) (missing List, err error) {
 	at := 0
 	for _, c := range b.under {
 		read := from.Field(at)
@@ -136,7 +148,7 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 			if read.IsNil() {
 				read = reflect.New(read.Type().Elem())
 			}
-			more, err := c.take(read.Elem())
+			more, err := c.take(read.Elem(), given)
 			if err != nil {
 				return nil, err
 			}
@@ -147,11 +159,16 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 			missing = append(missing, *c.setting)
 			continue
 		}
-		if c.setting.perLayer() == nil && !c.setting.asText() {
+		if !c.setting.free() {
 			reflect.ValueOf(c.setting.Value).Elem().Set(read.Elem())
+			given[c.setting.Name] = c.setting.Text()
 			continue
 		}
 		text := c.setting.FileText(read.Elem().Interface())
+		if given[c.setting.Name] = text; text == "" && c.setting.Parts != "" {
+			reflect.ValueOf(c.setting.Value).Elem().SetZero()
+			continue
+		}
 		if err := c.setting.Set(text); err != nil {
 			return nil, fmt.Errorf("%s %q: %w", c.setting.Name, text, err)
 		}
@@ -160,10 +177,10 @@ func (b *branch) take(from reflect.Value) (missing List, err error) {
 }
 
 // FileText writes a value of a file as Set reads it: of a list each value of a flag that may be given several times, or
-// the number of each layer. A table is a list of NAME=VALUE.
-func (s Setting) FileText(v any) string { return joined(v, cmp.Or(s.Several, "x")) }
+// the number of each layer, or its Parts. A table is a list of NAME=VALUE.
+func (s Setting) FileText(v any) string { return joined(v, cmp.Or(s.Several, s.Parts, "x")) }
 
-// FileAxis writes the values of an axis in a file, a list or the text of one, separated by commas.
+// FileAxis writes the values of an axis in a file, a list or the text of one, as the text of a list.
 func (s Setting) FileAxis(v any) string {
 	list, ok := v.([]any)
 	if !ok {
@@ -173,7 +190,7 @@ func (s Setting) FileAxis(v any) string {
 	for _, v := range list {
 		parts = append(parts, s.FileText(v))
 	}
-	return strings.Join(parts, ",")
+	return strings.Join(parts, cmp.Or(s.Between, ","))
 }
 
 // joined writes a value of a file with a separator between the parts of a list or table.

@@ -43,6 +43,12 @@ type Setting struct {
 
 	// Several separates the values of a flag that may be given several times.
 	Several string
+	// Parts separates what a file may have as a list, where Value is one text.
+	Parts string
+	// Between separates the values of an axis in which commas stand, in place of them.
+	Between string
+	// Sets names settings that this one sets, too, if it is neither empty nor as Before.
+	Sets []string
 
 	Place    bool // affects where or how something is computed, not the result
 	Varied   bool // a setting in which networks of a grid are meant to differ
@@ -355,4 +361,33 @@ func (l List) In(table string) List {
 		l[i].Name, l[i].Help, l[i].Flag = table+"."+l[i].Name, "", ""
 	}
 	return l
+}
+
+// Beside is an error if, of what is given, by name as text, a setting stands beside one that sets it too, to something
+// else. It is called when all are set, in their order.
+func (l List) Beside(given map[string]string) error {
+	for _, s := range l {
+		text := given[s.Name]
+		if len(s.Sets) == 0 || text == "" || text == s.Before {
+			continue
+		}
+		var is []string
+		for _, name := range s.Sets {
+			other, _ := l.Find(name)
+			is = append(is, other.Text())
+		}
+		if err := s.Set(text); err != nil {
+			return fmt.Errorf("%s %q: %w", s.Name, text, err)
+		}
+		for i, name := range s.Sets {
+			if _, beside := given[name]; !beside {
+				continue
+			}
+			if other, _ := l.Find(name); other.Text() != is[i] {
+				return fmt.Errorf("%s %q beside %s %s: want one of the two: the former says %s, too", s.Name, text, name, is[i],
+					other.Text())
+			}
+		}
+	}
+	return nil
 }

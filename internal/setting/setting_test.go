@@ -230,3 +230,48 @@ func TestCell(t *testing.T) {
 		}
 	}
 }
+
+// A setting that sets others may stand beside them in a document if they agree, and its parts may be a list.
+func TestBeside(t *testing.T) {
+	for text, want := range map[string]string{
+		"shape = '2-3'":                      "2-3 [2 3]",
+		"shape = ['2', '3']":                 "2-3 [2 3]",
+		"shape = ['2', '3']\nsizes = [2, 3]": "2-3 [2 3]",
+		"shape = ''\nsizes = [4]":            " [4]",
+		"shape = 'none'\nsizes = [4]":        "none [4]",
+		"sizes = [4]":                        " [4]",
+		"shape = '2-3'\nsizes = [4]":         `shape "2-3" beside sizes 4: want one of the two: the former says 2,3, too`,
+		"shape = ['2', 'x']":                 `shape "2-x": want a whole number, got "x"`,
+	} {
+		var c struct {
+			Shape string
+			Sizes []int
+		}
+		list := List{
+			{Name: "shape", Value: &c.Shape, Before: "none", Parts: "-", Between: ";", Sets: []string{"sizes"},
+				Read: func(text string) error {
+					c.Shape = text
+					if text == "none" {
+						return nil
+					}
+					return read(&c.Sizes, strings.ReplaceAll(text, "-", ","))
+				}},
+			{Name: "sizes", Value: &c.Sizes},
+		}
+		f := list.NewForm()
+		if err := toml.Unmarshal([]byte(text), f.Into); err != nil {
+			t.Fatal(err)
+		}
+		_, err := f.Take()
+		got := fmt.Sprint(c.Shape, " ", c.Sizes)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+		if axis := list[0].FileAxis([]any{"2-3", []any{"4", "5"}}); axis != "2-3;4-5" {
+			t.Errorf("an axis is read as %s", axis)
+		}
+	}
+}
