@@ -24,8 +24,8 @@ const maxValues = 100_000
 
 // ParseAxis reads the values of a setting of a configuration: a list such as 0.1,1,10, or for numbers
 // logspace:FROM:TO:N (powers of ten, both ends included) or linspace:FROM:TO:N, or for seeds ranges such as 1-5. Hidden
-// layers are written 100x100, and the MEAN,SD of a normalisation 0.5x0.25. Networks are names, as in lenet5,mlp-9, or, if
-// they have layers, texts and names with semicolons between them. A value given twice counts once.
+// layers are written 100x100, and the MEAN,SD of a normalisation 0.5x0.25. Networks are names, as in lenet5,mlp-9, or
+// texts and names with semicolons between them. A value given twice counts once.
 func ParseAxis(base train.Config, name, text string) (Axis, error) {
 	axis := Axis{Name: name}
 	settings := slices.DeleteFunc(base.Settings(), func(s setting.Setting) bool { return s.Axis == "" })

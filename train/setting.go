@@ -32,7 +32,8 @@ func (c *Config) Settings() setting.List {
 			Check: c.checkNetwork, Before: chain, Unset: "a chain of the hidden layers", Named: networkNames(),
 			Parts: ", ", Between: ";", Sets: []string{"hidden", "activation"},
 			Axis: "lenet5,mlp-100-100 or 'lenet5; conv 4 5x5 relu, dense'", Help: "layers by text, as in 'conv 16 5x5 " +
-				"relu, pool 2, dense 100 relu, dense', or a name (" + strings.Join(networkNames(), ", ") + ", mlp-N-N): see quantal network --help"},
+				"relu, pool 2, dense 100 relu, dense', or a name (" + strings.Join(networkNames(), ", ") + ", mlp-N-N): see " +
+				"quantal network --help"},
 		{Name: "hidden", Value: &c.Hidden, Write: func() string { return FormatHidden(c.Hidden) }, Axis: "100x100,50x50",
 			Want: setting.Between(1, kernels.MaxUnits).With(" units in each hidden layer"),
 			Help: "units of each hidden layer, `N,N,...`, or none"},

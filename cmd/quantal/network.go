@@ -129,8 +129,8 @@ func describeNetwork(c *cli.Context, text string) error {
 	if err := printLayers(c.App.Writer, c.String("input"), append(rows, total)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "\nTraining and testing it take %s: on a processor, with one thread and minibatches of "+
-		"%d.\n", memory.Text(bytes), networkBatch)
+	_, err = fmt.Fprintf(c.App.Writer, "\nTraining and testing it take %s: on a processor, with one thread and "+
+		"minibatches of %d.\n", memory.Text(bytes), networkBatch)
 	return err
 }
 
