@@ -95,7 +95,7 @@ func Normals[T Float](xi []T, n Noise, row int) {
 }
 
 // Uniforms fills u with the uniforms in (0, 1) of columns 0, 1, ... of a row: ((x>>8) + 1/2) 2^-24 of each column's
-// word.
+// word, and the float32 below 1 for the one that float32 rounds to 1.
 func Uniforms[T Float](u []T, n Noise, row int) {
 	q := FirstBlock(row, len(u))
 	for k0 := 0; k0 < len(u); k0 += 64 {
@@ -103,13 +103,18 @@ func Uniforms[T Float](u []T, n Noise, row int) {
 		for lane := range min(16, len(group)) {
 			words := n.Words(q + uint32(lane))
 			for j := 0; lane+16*j < len(group); j++ {
-				group[lane+16*j] = uniform[T](words[j])
+				v := uniform[T](words[j])
+				if v == 1 {
+					v = 1 - 0x1p-24
+				}
+				group[lane+16*j] = v
 			}
 		}
 		q += 16
 	}
 }
 
+// uniform may be 1 in float32.
 func uniform[T Float](x uint32) T { return T(T(x>>8)*0x1p-24) + 0x1p-25 }
 
 // boxMuller turns two words into two independent standard normals (Box and Muller 1958).

@@ -127,6 +127,18 @@ func TestUniforms(t *testing.T) {
 	}
 }
 
+// Row 105551 has the largest uniform in column 23, which float32 would round to 1.
+func TestUniformsAreBelowOne(t *testing.T) {
+	var u [64]float64
+	var v [64]float32
+	n := Noise{Seed: 1, Stream: StreamDynamics}
+	Uniforms(u[:], n, 105551)
+	Uniforms(v[:], n, 105551)
+	if u[23] != 1-0x1p-25 || v[23] != 1-0x1p-24 {
+		t.Errorf("the largest uniform is %v, in float32 %v", u[23], v[23])
+	}
+}
+
 func BenchmarkNormals(b *testing.B) {
 	xi := make([]float32, 785)
 	for i := 0; b.Loop(); i++ {

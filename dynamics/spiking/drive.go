@@ -26,7 +26,7 @@ func newDrive[T kernels.Float](m *Model, fast kernels.SpikeKernels[T], populatio
 	d.noise.Draw |= uint32(k)
 	mean := p.Rate * m.Step / 1000
 	chance := math.Exp(-mean)
-	// The largest uniform is 1 - 2^-25, and 1 in float32.
+	// The largest uniform is 1 - 2^-25.
 	for sum, n := chance, 0; ; n++ {
 		d.below = append(d.below, sum)
 		if sum >= 1-0x1p-26 || n == math.MaxUint8 {

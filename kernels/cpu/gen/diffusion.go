@@ -153,12 +153,15 @@ func (a *assembler) advance(tabulated bool) {
 	a.ret()
 }
 
-// uniforms draws a uniform per column.
+// uniforms draws a uniform per column, below 1.
 func (a *assembler) uniforms() {
 	a.function("uniforms", "u *float32, keys *[20]uint32, block uint32, n int", "draws uniforms.")
 	u := a.argument("u")
 	a.drawGroups(func(words [4]vec) [4]vec {
 		a.uniform(words[:])
+		for _, u := range words {
+			a.min(a.number(1-0x1p-24), u, u)
+		}
 		return words
 	}, func(at []operand.Mem, x []vec) {
 		for i := range at {
