@@ -17,7 +17,7 @@ import (
 // Chart says what is drawn of a grid over what, by the names of columns of table.csv, or of curves.csv. What is empty
 // follows from what varies.
 type Chart struct {
-	X     string   // a setting: the one with most values
+	X     string   // a setting, the one with most values, or what networks reach: a mean for each point, as along y
 	Y     []string // a row of panels for each: accuracy, sigma and the objective
 	By    string   // a setting, whose values are series in a panel: what has most values besides X, noise last
 	Where []string // conditions NAME=VALUE,... that networks must meet
@@ -153,7 +153,11 @@ func (t charted) where(conditions []string) (charted, error) {
 		}
 		there, _ := t.values(name)
 		wanted := map[string]bool{}
-		for value := range strings.SplitSeq(list, ",") {
+		values := strings.Split(list, ",")
+		if slices.Contains(there, strings.TrimSpace(list)) { // a network has commas
+			values = []string{list}
+		}
+		for _, value := range values {
 			value = strings.TrimSpace(value)
 			same := slices.IndexFunc(there, func(v string) bool {
 				x, err1 := strconv.ParseFloat(v, 64)
@@ -244,11 +248,20 @@ func (t charted) over(x string, c Chart, varies []string) ([]NamedFigure, error)
 		without("rho_value")
 	}
 	by := c.By
+	if t.reached(x) { // its curves are along a setting
+		along := t.axes(slices.DeleteFunc(slices.Clone(varies), func(v string) bool { return v == by }))
+		without(along[:min(1, len(along))]...)
+	}
 	if by == "" {
 		by = cmp.Or(t.most(slices.DeleteFunc(slices.Clone(varies), func(v string) bool { return v == "noise" })),
 			t.most(varies))
 	}
 	without(by)
+	if by == "network" || by == "hidden" { // they vary together
+		varies = slices.DeleteFunc(varies, func(v string) bool {
+			return slices.Contains([]string{"network", "hidden", "activation"}, v) && t.follows(v, by)
+		})
+	}
 	y, err := t.expand(c.Y)
 	if err != nil {
 		return nil, err
@@ -261,6 +274,22 @@ func (t charted) over(x string, c Chart, varies []string) ([]NamedFigure, error)
 		}
 	}
 	return t.sheets(x, by, y, varies)
+}
+
+// reached reports whether a column is what networks reach, no setting and no time.
+func (t charted) reached(x string) bool { return t.x == "" && !slices.Contains(t.settings, x) }
+
+// follows reports whether a setting has one value for each of another.
+func (t charted) follows(name, other string) bool {
+	of := map[string]string{}
+	for _, row := range t.Rows {
+		value, key := t.Text(row, name), t.Text(row, other)
+		if before, known := of[key]; known && before != value {
+			return false
+		}
+		of[key] = value
+	}
+	return true
 }
 
 // expand lists what is drawn: columns with numbers, that of a list for each layer.
@@ -359,7 +388,7 @@ func (t charted) sheets(x, by string, y, rest []string) ([]NamedFigure, error) {
 	var figures []NamedFigure
 	for chunk := range slices.Chunk(panels, perFigure) {
 		block := draw.Block{RowHeight: high, Shared: true}
-		d := drawing{x: x, few: math.MaxInt}
+		d := drawing{x: x, few: math.MaxInt, mean: t.reached(x)}
 		if by != "" {
 			d.by = []string{by}
 			values, _ := t.values(by)
@@ -430,6 +459,7 @@ type drawing struct {
 	x, y string
 	by   []string // each combination of their values is a series
 	each bool     // every network has a mark; otherwise means have, and intervals around them
+	mean bool     // the places along x are means, too: over networks that differ in their seed alone
 
 	few, many int        // seeds behind a mean
 	ids       [][]string // of the networks in each layer
@@ -491,6 +521,15 @@ func (t Table) panel(rows []Row, d *drawing) (p draw.Panel) {
 			return v
 		}
 		return math.NaN()
+	}
+	if d.mean && numeric {
+		settings := slices.DeleteFunc(slices.Clone(t.settings), func(name string) bool { return name == "seed" })
+		point := func(row Row) string { return strings.Join(t.texts(row, settings), "\x00") }
+		samples := map[string][]float64{}
+		for _, row := range rows {
+			samples[point(row)] = append(samples[point(row)], scaleX*t.number(row, d.x))
+		}
+		at = func(row Row) float64 { return NewInterval(samples[point(row)]).Mean }
 	}
 	own := map[string][]Row{}
 	x, y := newSpan(), newSpan()

@@ -137,6 +137,42 @@ func TestChosenCharts(t *testing.T) {
 	}
 }
 
+// Over what networks reach a point is the mean of seeds along both axes. Hidden layers follow from a network, whose text
+// is one value.
+func TestChartsOverWhatIsReached(t *testing.T) {
+	var records []store.Record
+	for i, network := range []string{"conv 4 5x5 relu, dense", "none"} {
+		records = append(records, recordstest.GridRecords([]float64{2}, []string{"heterogeneous"}, []float64{0.1, 10}, 2,
+			func(r *store.Record) {
+				r.Hidden, r.Later = fmt.Sprint(4+i), store.NewLater(store.LaterSetting{Name: "network",
+					Value: network, Text: network})
+				r.ID, r.AccuracySampled, r.SigmaRMS = r.ID+r.Hidden, 0.5+0.02*float64(r.Seed), r.C+float64(r.Seed)
+			})...)
+	}
+	g := &Grid{Dir: "grid", Points: 8, Records: records}
+	for by, labels := range map[string][]string{"hidden": {"hidden 4", "hidden 5"},
+		"network": {"network conv 4 5x5 relu, dense", "network none"}} {
+		figures, err := g.Chart(Chart{X: "sigma_rms", Y: []string{"accuracy_sampled"}, By: by})
+		check(t, err)
+		rows := panels(t, figures)
+		if len(rows) != 1 || len(rows[0]) != 1 || !strings.Contains(figures[0].Note, "Means over 2 seeds") {
+			t.Fatalf("by %s: %d rows of %d panels, %s", by, len(rows), len(rows[0]), figures[0].Note)
+		}
+		for _, label := range labels {
+			c := curvesOf(rows[0][0], label)
+			if len(c) != 1 || len(c[0].X) != 2 || !near(c[0].X[0], 0.1+1.5, 1e-9) || !near(c[0].X[1], 10+1.5, 1e-9) ||
+				!near(c[0].Y[1], 53, 1e-9) {
+				t.Errorf("%s: %+v", label, rows[0][0].Layers)
+			}
+		}
+	}
+	figures, err := g.Chart(Chart{X: "c", Y: []string{"sigma_rms"}, Where: []string{"network=conv 4 5x5 relu, dense"}})
+	check(t, err)
+	if layers := panels(t, figures)[0][0].Layers; len(layers) != 1 {
+		t.Errorf("%d layers of one network", len(layers))
+	}
+}
+
 // A kind of networks that has a single place on the axis is not drawn, and one without noise is beside all others.
 func TestPanelsOfOnePoint(t *testing.T) {
 	records := recordstest.GridRecords([]float64{2}, []string{"heterogeneous", "none"}, []float64{0.1, 1}, 1, nil)
