@@ -137,8 +137,8 @@ func TestChosenCharts(t *testing.T) {
 	}
 }
 
-// Over what networks reach a point is the mean of seeds along both axes. Hidden layers follow from a network, whose text
-// is one value.
+// Over what networks reach a point is the mean of seeds along both axes. Hidden layers follow from a network, whose
+// text is one value.
 func TestChartsOverWhatIsReached(t *testing.T) {
 	var records []store.Record
 	for i, network := range []string{"conv 4 5x5 relu, dense", "none"} {

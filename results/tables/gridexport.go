@@ -98,11 +98,14 @@ func summaryArrays(records []store.Record) []cell {
 	}
 	var arrays []cell
 	for _, c := range columnsOf(nil, rows) {
-		values := make([]any, len(rows))
-		for i, row := range rows {
+		values, kind := make([]any, len(rows)), c.kind
+		for i, row := range slices.Backward(rows) { // an empty cell does not know the kind
 			values[i] = c.in(row)
+			if v := reflect.Indirect(reflect.ValueOf(values[i])); v.IsValid() {
+				kind = v.Type()
+			}
 		}
-		arrays = append(arrays, cell{name: c.name, value: arrayOf(c.kind, values)})
+		arrays = append(arrays, cell{name: c.name, value: arrayOf(kind, values)})
 	}
 	return arrays
 }
