@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"slices"
+	"sort"
 	"testing"
 
 	"quantal/internal/pythontest"
@@ -239,6 +241,76 @@ func TestWeightsAreBrians(t *testing.T) {
 		}
 		if inside < 20 || bound == 0 && r.Form == "additive" {
 			t.Errorf("%s: the table has %d weights at the bounds and %d between them", r.Name, bound, inside)
+		}
+	}
+}
+
+// A network with the contacts and the start of bench/peers/brian/network.py fires as it does in Brian2, every neuron and
+// in every step, and with plasticity ends with the same sums of weights.
+func TestNetworkIsBrians(t *testing.T) {
+	var table struct {
+		Steps int
+		Cases []struct {
+			Plastic          bool
+			InStep, OfNeuron []int
+			Weights          []float64
+		}
+	}
+	readTable(t, "network", &table)
+	const size, excitatory = 500, 400
+	neuron := &Neuron{Tau: 20, Threshold: 20, Reset: 10, Refractory: 2, Input: 30, Receptors: []Receptor{{}}}
+	from := []int{0, excitatory, size}
+	var contacts [2]Contacts
+	for p := range contacts {
+		var pairs [][2]int
+		for j := from[p]; j < from[p+1]; j++ {
+			for i := range size {
+				if mixed := (uint64(j)*73856093 ^ uint64(i)*19349663) * 2654435761; uint32(mixed)%1000003%10 == 0 {
+					pairs = append(pairs, [2]int{j, i})
+				}
+			}
+		}
+		contacts[p] = Pairs(size, pairs)
+	}
+	for _, c := range table.Cases {
+		m := &Model{Step: .1, Populations: []Population{{Size: size, Neuron: neuron}}, Projections: []Projection{
+			{Delay: 15, Contacts: contacts[0], Weight: .25}, {Delay: 15, Contacts: contacts[1], Weight: -1.5}}}
+		if p := &m.Projections[0]; c.Plastic {
+			p.Weight, p.Weights = 0, slices.Repeat([]float64{.25}, p.Contacts.Len())
+			p.Plasticity = &Plasticity{TauPre: 20, TauPost: 20, Plus: .02, Minus: .02, High: .5}
+		}
+		n, err := New[float64](m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range size {
+			n.SetPotential(0, i, float64(i*7%size)*20/size)
+		}
+		inStep, ofNeuron := make([]int, table.Steps), make([]int, size)
+		n.OnSpikes = func(_, step int, neurons []uint32) {
+			inStep[step] = len(neurons)
+			for _, i := range neurons {
+				ofNeuron[i]++
+			}
+		}
+		if err := n.Advance(context.Background(), table.Steps); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(inStep, c.InStep) || !slices.Equal(ofNeuron, c.OfNeuron) {
+			t.Errorf("plastic %v: the network does not fire as Brian2's", c.Plastic)
+		}
+		sums := make([]float64, excitatory+size)
+		for k, w := range n.Weights(0) {
+			sums[sort.Search(excitatory, func(j int) bool { return int(contacts[0].Start[j+1]) > k })] += w
+			sums[excitatory+int(contacts[0].Target[k])] += w
+		}
+		for k, want := range c.Weights {
+			if math.Abs(sums[k]-want) > 1e-8 {
+				t.Fatalf("sum %d of weights is %g, Brian2's %g", k, sums[k], want)
+			}
+		}
+		if c.Plastic != (len(c.Weights) == len(sums)) || slices.Max(c.OfNeuron) < 10 {
+			t.Error("the table has too little")
 		}
 	}
 }
