@@ -2,6 +2,7 @@ package spiking
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"syscall"
@@ -40,42 +41,41 @@ func processorTime(b *testing.B) float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
-// BenchmarkBalanced simulates a second of 10,000 neurons with 1,000 contacts each, on one thread.
+// BenchmarkBalanced simulates a second of 10,000 neurons with 1,000 contacts each, on one thread and on all.
 func BenchmarkBalanced(b *testing.B) {
 	if os.Getenv("QUANTAL_LONG_TESTS") == "" {
 		b.Skip("makes ten million contacts")
 	}
 	for _, stdp := range []bool{false, true} {
-		name := "fixed"
-		if stdp {
-			name = "stdp"
+		for threads, name := range []string{"all", "one"} {
+			b.Run(fmt.Sprintf("stdp=%v/threads=%s", stdp, name), func(b *testing.B) { simulate(b, stdp, threads) })
 		}
-		b.Run(name, func(b *testing.B) {
-			for range b.N {
-				b.StopTimer()
-				m := balanced(stdp)
-				n, err := New[float32](m)
-				if err != nil {
-					b.Fatal(err)
-				}
-				n.Threads = 1
-				u := make([]float64, 10_000)
-				kernels.Uniforms(u, kernels.Noise{Seed: 2}, 0)
-				for i, x := range u {
-					n.SetPotential(i/8000, i%8000, 20*x)
-				}
-				spikes := 0
-				n.OnSpikes = func(_, _ int, neurons []uint32) { spikes += len(neurons) }
-				before := processorTime(b)
-				b.StartTimer()
-				if err := n.Advance(context.Background(), 10_000); err != nil {
-					b.Fatal(err)
-				}
-				took := processorTime(b) - before
-				b.ReportMetric(float64(spikes)/10_000, "Hz")
-				b.ReportMetric(took, "processor-s")
-				b.ReportMetric(took*1e6/float64(spikes), "ns/event")
-			}
-		})
+	}
+}
+
+func simulate(b *testing.B, stdp bool, threads int) {
+	for range b.N {
+		b.StopTimer()
+		n, err := New[float32](balanced(stdp))
+		if err != nil {
+			b.Fatal(err)
+		}
+		n.Threads = threads
+		u := make([]float64, 10_000)
+		kernels.Uniforms(u, kernels.Noise{Seed: 2}, 0)
+		for i, x := range u {
+			n.SetPotential(i/8000, i%8000, 20*x)
+		}
+		spikes := 0
+		n.OnSpikes = func(_, _ int, neurons []uint32) { spikes += len(neurons) }
+		before := processorTime(b)
+		b.StartTimer()
+		if err := n.Advance(context.Background(), 10_000); err != nil {
+			b.Fatal(err)
+		}
+		took := processorTime(b) - before
+		b.ReportMetric(float64(spikes)/10_000, "Hz")
+		b.ReportMetric(took, "processor-s")
+		b.ReportMetric(took*1e6/float64(spikes), "ns/event")
 	}
 }

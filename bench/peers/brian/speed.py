@@ -1,17 +1,19 @@
 """The balanced network of dynamics/spiking's BenchmarkBalanced in Brian2 2.5, as a program in C++ (cpp_standalone).
 
-    python3 speed.py FOLDER [--stdp]    # builds the program in FOLDER, runs it, and prints a line of JSON
-    FOLDER/main                         # runs it again
+    python3 speed.py FOLDER [--stdp] [--threads N]    # builds the program in FOLDER, runs it, and prints a line of JSON
+    FOLDER/main                                       # runs it again; its time is in results/last_run_info.txt
 
-10,000 neurons, 4/5 excitatory, 1,000 contacts of each on average, one thread. "seconds" is Brian2's own account of the
-simulation, without compilation and without making the contacts; "synaptic_events" counts all spikes times contacts.
+10,000 neurons, 4/5 excitatory, 1,000 contacts of each on average. "seconds" is Brian2's own account of the simulation,
+without compilation and without making the contacts: processor time with one thread, elapsed time with several.
+"synaptic_events" counts all spikes times contacts.
 """
 import json
 import sys
 
 from brian2 import Network, NeuronGroup, SpikeMonitor, Synapses, defaultclock, device, ms, prefs, second, set_device
 
-prefs.devices.cpp_standalone.openmp_threads = 0
+threads = int(sys.argv[sys.argv.index("--threads") + 1]) if "--threads" in sys.argv else 1
+prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
 set_device("cpp_standalone", directory=sys.argv[1], build_on_run=False)
 defaultclock.dt = .1*ms
 SECONDS = 1.
