@@ -245,8 +245,8 @@ func TestWeightsAreBrians(t *testing.T) {
 	}
 }
 
-// A network with the contacts and the start of bench/peers/brian/network.py fires as it does in Brian2, every neuron and
-// in every step, and with plasticity ends with the same sums of weights.
+// A network with the contacts and the start of bench/peers/brian/network.py fires as it does in Brian2, every neuron
+// and in every step, and with plasticity ends with the same sums of weights.
 func TestNetworkIsBrians(t *testing.T) {
 	var table struct {
 		Steps int
