@@ -677,12 +677,33 @@ func (c *compiler) fill(laws []kernels.Law) error {
 	}
 	c.program.Instructions = slices.DeleteFunc(c.program.Instructions,
 		func(i kernels.Instruction) bool { return i == nil })
+	if c.program.Draw == kernels.PerExample {
+		c.moveLast()
+	}
 	if shared {
 		if instruction := c.program.Rule.Shared(laws[0]); instruction != nil {
 			c.emit(instruction)
 		}
 	}
 	return nil
+}
+
+// moveLast puts what moves a layer's parameters behind its Backward, which reads them if every example has its own noise.
+func (c *compiler) moveLast() {
+	for i := len(c.program.Instructions) - 1; i >= 0; i-- {
+		b, ok := kernels.BackwardOf(c.program.Instructions[i])
+		if !ok {
+			continue
+		}
+		for at, other := range c.program.Instructions[:i] {
+			if g, ok := kernels.GradientOf(other); ok && g.Layer == b.Layer {
+				copy(c.program.Instructions[at:i], c.program.Instructions[at+1:i+1])
+				c.program.Instructions[i] = other
+				i--
+				break
+			}
+		}
+	}
 }
 
 // checkSlopes compares the slopes of a law with differences of its costs.

@@ -275,7 +275,7 @@ func (p *problem) stock(t *testing.T, f fault) gradients {
 			continue
 		}
 		if l.XiBias == nil {
-			let(t, l.Xi, asTensor(dt, p.xiOfExamples(i, f), l.Xi.Shape()...))
+			let(t, l.Xi, asTensor(dt, p.xiOfExamples(i, l.Xi.Shape().TotalSize(), f), l.Xi.Shape()...))
 		} else {
 			w, b = split(p.xi(i, f), layers[i])
 			let(t, l.Xi, asTensor(dt, w, l.Xi.Shape()...))
@@ -312,12 +312,17 @@ func (p *problem) xi(i int, f fault) []float64 {
 	return xi
 }
 
-// xiOfExamples is the noise of layer i as [batch, out], if every example has its own.
-func (p *problem) xiOfExamples(i int, f fault) (xi []float64) {
-	row := make([]float64, p.spec.Layout().Layers[i].Out+1)
-	for b := range p.spec.Batch {
-		p.normals(row, p.noise(i).OfExamples(), b, f)
-		xi = append(xi, row[:len(row)-1]...)
+// xiOfExamples is the noise of the n outputs of layer i as [batch, out, positions], if every example has its own.
+func (p *problem) xiOfExamples(i, n int, f fault) (xi []float64) {
+	out := p.spec.Layout().Layers[i].Out
+	positions := n / p.spec.Batch / out
+	row := make([]float64, out+1)
+	xi = make([]float64, n)
+	for r := range n / out { // examples, and their positions
+		p.normals(row, p.noise(i).OfExamples(), r, f)
+		for c, v := range row[:out] {
+			xi[(r/positions*out+c)*positions+r%positions] = v
+		}
 	}
 	return xi
 }

@@ -113,10 +113,6 @@ func (s Spec) Check() error {
 			return fmt.Errorf("graph: sizes %v: want 1 to %d units in layer %d, got %d", s.Sizes, kernels.MaxUnits, i, n)
 		}
 	}
-	if s.Network != nil && s.Draw == kernels.PerExample {
-		return fmt.Errorf("graph: network %q: want a draw per minibatch: one per example is for chains of dense layers",
-			s.Network)
-	}
 	shaped, err := s.shapes()
 	if err != nil {
 		return fmt.Errorf("graph: %w", err)
@@ -129,7 +125,12 @@ func (s Spec) Check() error {
 					"with rows rounded up to multiples of 64, because noise is counted in 32 bits", layers, l.In, l.Out)
 			}
 		}
-		if n.Window.Rows > 0 && int64(s.Batch)*int64(n.Output.Positions()) > kernels.MaxUnits {
+		rows := int64(s.Batch) * int64(n.Output.Positions())
+		if l := (kernels.Layer{In: n.Layer.Out, Out: int(rows)}); s.Draw == kernels.PerExample && l.In > 0 && !l.Countable() {
+			return fmt.Errorf("graph: layer %q: %d examples of %d positions have too much noise of their own", n.Node, s.Batch,
+				n.Output.Positions())
+		}
+		if n.Window.Rows > 0 && rows > kernels.MaxUnits {
 			return fmt.Errorf("graph: layer %q: %d examples of %d positions are too many", n.Node, s.Batch, n.Output.Positions())
 		}
 		if err := n.Activation.Check(); err != nil {

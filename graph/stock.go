@@ -147,10 +147,15 @@ func BuildStock(spec Spec, dt tensor.Dtype, m kernels.Member, fraction float64) 
 		case spec.Sharing == kernels.NoNoise:
 			y = affine(y, w, b)
 		case spec.Draw == kernels.PerExample:
-			l.Xi = s.input(fmt.Sprintf("xi%d", i), spec.Batch, layer.Out)
+			out := n.Output
+			l.Xi = s.input(fmt.Sprintf("xi%d", i), spec.Batch, out.Units())
+			xi := l.Xi
+			if n.Kind == Conv {
+				xi = s.reshape(xi, spec.Batch, out.Channels, out.Height, out.Width)
+			}
 			square := func(n *gorgonia.Node) *gorgonia.Node { return s.binary(gorgonia.HadamardProd, n, n) }
 			spread := s.unary(gorgonia.Sqrt, affine(square(y), square(sigma), square(sigmaBias)))
-			y = s.binary(gorgonia.Add, affine(y, w, b), s.binary(gorgonia.HadamardProd, spread, l.Xi))
+			y = s.binary(gorgonia.Add, affine(y, w, b), s.binary(gorgonia.HadamardProd, spread, xi))
 		default:
 			l.Xi = s.input(fmt.Sprintf("xi%d", i), layer.Out, layer.In)
 			l.XiBias = s.input(fmt.Sprintf("xibias%d", i), layer.Out, 1)

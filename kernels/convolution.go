@@ -26,6 +26,17 @@ func (i ConvolveBackward) String() string {
 	return fmt.Sprintf("d%d = d%d * w%d, %v, through %v", i.Src, i.Dst, i.Layer, i.Window, i.Activation)
 }
 
+// BackwardOf returns the Backward of an instruction that takes gradients back through weights.
+func BackwardOf(instruction Instruction) (b Backward, ok bool) {
+	switch i := instruction.(type) {
+	case Backward:
+		return i, true
+	case ConvolveBackward:
+		return i.Backward, true
+	}
+	return b, false
+}
+
 // ForwardOf returns the Forward of an instruction that multiplies by weights.
 func ForwardOf(instruction Instruction) (f Forward, ok bool) {
 	switch i := instruction.(type) {

@@ -12,7 +12,10 @@ const (
 	//	y_br = sum_k x_bk mu_rk + sqrt(v_br) xi_br,   v_br = sum_k x_bk^2 sigma_rk^2
 	//
 	// which is exact in distribution: a neuron reads each of its synapses once per example (local reparameterisation:
-	// Kingma, Salimans and Welling 2015). The noise of the weights themselves is never drawn.
+	// Kingma, Salimans and Welling 2015). The noise of the weights themselves is never drawn. In a convolution b counts
+	// examples and positions: where a filter is at several positions each has noise of its own, as if every position had
+	// synapses of its own with the same mu and sigma. One draw of a filter for all positions of an example would correlate
+	// these.
 	PerExample
 )
 

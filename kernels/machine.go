@@ -17,6 +17,7 @@ type Capabilities struct {
 	Likelihoods  []Likelihood
 	Sharings     []Sharing
 	Draws        []Draw
+	Convolved    []Draw // those that it has for convolutions
 	CostPers     []CostPer
 	Operations   []Op // in formulas of costs; those of the standard form need none
 }
@@ -65,6 +66,9 @@ func (c Capabilities) knows(p *Program) error {
 	for _, instruction := range p.Instructions {
 		if !has(c.Instructions, instruction) {
 			return fmt.Errorf("no kernel for the instruction %v, only for %s", instruction, types(c.Instructions))
+		}
+		if _, ok := instruction.(Convolve); ok && p.Layout.Sharing != NoNoise {
+			all = append(all, known("convolution with a draw per", c.Convolved, p.Draw))
 		}
 		if i, ok := instruction.(Loss); ok {
 			all = append(all, known("likelihood", c.Likelihoods, i.Likelihood))
@@ -170,7 +174,7 @@ func (p *Program) check() error {
 			return fmt.Errorf("synapses learn %s, and its rule %v moves or measures mu", names, p.Rule)
 		}
 	}
-	sampled := map[int]bool{}
+	sampled, moved := map[int]bool{}, map[int]bool{}
 	gradients := 0
 	for _, instruction := range p.Instructions {
 		switch i := instruction.(type) {
@@ -180,9 +184,6 @@ func (p *Program) check() error {
 			}
 			sampled[i.Layer] = true
 		case Convolve:
-			if p.Draw != PerMinibatch {
-				return fmt.Errorf("%v with a draw per %v, which is for dense layers", i, p.Draw)
-			}
 			if err := i.Window.Check(); err != nil {
 				return err
 			}
@@ -194,7 +195,11 @@ func (p *Program) check() error {
 		if i, ok := ForwardOf(instruction); ok && drawn && !sampled[i.Layer] {
 			return fmt.Errorf("%v comes before its weights are drawn", instruction)
 		}
+		if i, ok := BackwardOf(instruction); ok && p.Draw == PerExample && moved[i.Layer] {
+			return fmt.Errorf("%v comes after its parameters have moved", instruction)
+		}
 		if g, ok := GradientOf(instruction); ok {
+			moved[g.Layer] = true
 			if !reflect.DeepEqual(instruction, p.Rule.Layer(g)) {
 				return fmt.Errorf("%v, though its rule is %v", instruction, p.Rule)
 			}

@@ -43,7 +43,7 @@ func (p *Program) Work(instruction Instruction) Work {
 	case Sample:
 		n := synapses(i.Layer)
 		if p.Draw == PerExample { // noise of pre-activations
-			xi := (philoxOperations + boxMullerOperations) * float64(p.Batch*p.Layout.Layers[i.Layer].Out)
+			xi := (philoxOperations + boxMullerOperations) * values(p.Gradients()[i.Layer].Dst)
 			if perSynapse {
 				return Work{Bytes: 8 * n, Operations: xi + (softplusOperations+2)*n}
 			}
@@ -61,9 +61,9 @@ func (p *Program) Work(instruction Instruction) Work {
 	case Backward:
 		return Work{Operations: noisy * synapses(i.Layer)}
 	case Convolve:
-		return Work{Operations: product * float64(p.RowsOf(i.Dst)) * synapses(i.Layer)}
+		return Work{Operations: noisy * float64(p.RowsOf(i.Dst)) * synapses(i.Layer)}
 	case ConvolveBackward:
-		return Work{Operations: product * float64(p.RowsOf(i.Dst)) * synapses(i.Layer)}
+		return Work{Operations: noisy * float64(p.RowsOf(i.Dst)) * synapses(i.Layer)}
 	case Pool:
 		return Work{Operations: values(i.Dst) * float64(i.Window.Rows*i.Window.Columns)}
 	case PoolBackward:

@@ -46,8 +46,6 @@ func (c *Config) checkNetwork() error {
 	case !slices.Equal(n.Hidden(), c.Hidden):
 		return fmt.Errorf("network %q: its layers have %s neurons or filters, hidden is %s: want one of the two", c.Network,
 			FormatHidden(n.Hidden()), FormatHidden(c.Hidden))
-	case c.Draw != kernels.PerMinibatch:
-		return fmt.Errorf("network %q: want draw minibatch: one per example is for chains of dense layers", c.Network)
 	case c.Activation != kernels.ReLU:
 		return fmt.Errorf("network %q: each layer has an activation of its own: want activation relu, which is the default, "+
 			"got %v", c.Network, c.Activation)
@@ -65,13 +63,15 @@ func (c Config) ChainOnly(what string) error {
 
 // NeedsCPU says what the network has that GPUs have no kernels for; empty if nothing.
 func (c Config) NeedsCPU() string {
-	switch {
-	case c.Network != "":
-		return "the network " + c.Network
-	case c.Draw != kernels.PerMinibatch:
-		return fmt.Sprintf("a draw per %v", c.Draw)
+	if c.Draw == kernels.PerExample && c.convolves() {
+		return fmt.Sprintf("a draw per %v in the convolutions of %s", c.Draw, c.Network)
 	}
 	return ""
+}
+
+func (c Config) convolves() bool {
+	n, err := graph.ParseNetwork(c.Network)
+	return err == nil && slices.ContainsFunc(n, func(l graph.Node) bool { return l.Kind == graph.Conv })
 }
 
 // Input is what networks read of a data set.

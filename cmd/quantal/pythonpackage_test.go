@@ -126,11 +126,15 @@ func TestPythonReproducesSampledAccuracies(t *testing.T) {
 	for i, network := range []string{
 		"conv 5 3x2 stride 2 pad 1 relu as a, conv 4 3x3 pad 1, conv 5 1x1, add a tanh, pool 2 average, dense 7 gelu, dense",
 		"conv 6 3x3 as a, pool 3x2 stride 1, dense 5 as b, dense 5 from a sigmoid, add b, dense",
+		"conv 3 3x3 pad 1 tanh as a, conv 3 3x3 pad 1, add a relu, pool 3, dense 9 relu, dense",
 	} {
 		folder := "run" + string(rune('A'+len(folders)))
 		words := strings.Fields("quantal train --out " + folder +
 			strings.Replace(trainSmall, "--hidden 70x20", "--draws 3 --noise", 1))
-		words[slices.Index(words, "--noise")] += "=" + store.NoiseNames()[3*i]
+		words[slices.Index(words, "--noise")] += "=" + store.NoiseNames()[[]int{0, 3, 1}[i]]
+		if i == 2 {
+			words = append(words, "--draw", "example")
+		}
 		var stderr strings.Builder
 		if code := run(append(words, "--network", network), io.Discard, &stderr); code != 0 {
 			t.Fatalf("%s: exit status %d\n%s", network, code, stderr.String())

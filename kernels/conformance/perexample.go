@@ -9,8 +9,8 @@ import (
 	"quantal/kernels"
 )
 
-// own is the noise of an example's pre-activations by layer and unit, given the noise of weights in its place and the
-// example's position; nil if no example has its own.
+// own is the noise of an example's pre-activations by layer and unit, of a convolution unit by unit for each position,
+// given the noise of weights in its place and the example's place; nil if no example has its own.
 func (r *Reference) own(noise kernels.Noise, position int) (xi [][]float64) {
 	if r.n.Program.Draw != kernels.PerExample {
 		return nil
@@ -25,22 +25,41 @@ func (r *Reference) own(noise kernels.Noise, position int) (xi [][]float64) {
 	case "the noise of weights":
 		noise.Stream -= kernels.StreamOfExamples
 	}
-	for l, out := range r.n.Sizes[1:] {
+	for l, layer := range r.layers {
 		noise.Layer = uint16(l)
-		row := make([]float64, out+1)
-		if kernels.Normals(row, noise, position); r.flaw == "xi = 0" {
-			clear(row)
-		}
-		if r.rounding != nil { // a uniform next to 1 loses more than others
-			narrow := make([]float32, len(row))
-			kernels.Normals(narrow, noise, position)
-			for k, v := range narrow {
-				row[k] = r.round(float64(v), float64(v))
+		var all []float64
+		positions := r.positions(l)
+		for p := position * positions; p < (position+1)*positions; p++ {
+			row := make([]float64, layer.Out+1)
+			if kernels.Normals(row, noise, p); r.flaw == "xi = 0" {
+				clear(row)
 			}
+			if r.rounding != nil { // a uniform next to 1 loses more than others
+				narrow := make([]float32, len(row))
+				kernels.Normals(narrow, noise, p)
+				for k, v := range narrow {
+					row[k] = r.round(float64(v), float64(v))
+				}
+			}
+			all = append(all, row[:layer.Out]...)
 		}
-		xi = append(xi, row[:out])
+		xi = append(xi, all)
 	}
 	return xi
+}
+
+// positions are those of a layer's output.
+func (r *Reference) positions(layer int) int {
+	for _, s := range r.shaped {
+		if s.Layer.Out == 0 {
+			continue
+		}
+		if layer == 0 {
+			return s.Output.Positions()
+		}
+		layer--
+	}
+	return 1
 }
 
 // spread is the standard deviation of a unit's pre-activation, given the values that its layer reads.

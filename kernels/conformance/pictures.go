@@ -12,6 +12,7 @@ import (
 type picture struct {
 	kernels.Picture
 	before, values, gradient []float64 // before and after the activation, and that of the loss
+	spreads                  []float64 // of the values before it, if every example has its own noise
 }
 
 // at is where channel c of line y and column x is; -1 outside.
@@ -57,8 +58,8 @@ func rows(s graph.Shaped, in picture, f func(output int, from []int)) {
 	}
 }
 
-// pictures are the values of all layers of the network for an example, after those of the input.
-func (r *Reference) pictures(e int32, w [][][]float64) []picture {
+// pictures are the values of all layers of the network for an example, after those of the input. Own is as in infer.
+func (r *Reference) pictures(e int32, w [][][]float64, own [][]float64) []picture {
 	input := picture{Picture: r.n.Input.Picture, values: make([]float64, r.n.Input.Units())}
 	for k := range input.values {
 		at := k
@@ -83,7 +84,13 @@ func (r *Reference) pictures(e int32, w [][][]float64) []picture {
 				}
 				x[len(from)] = 1
 				for out, row := range w[layer] {
-					p.before[o*s.Layer.Out+out] = r.dot(row, x)
+					i, y := o*s.Layer.Out+out, r.dot(row, x)
+					if own != nil {
+						spread := r.spread(layer, out, x)
+						p.spreads = append(p.spreads, spread)
+						y = r.round(y+spread*own[layer][i], math.Abs(y)+math.Abs(spread*own[layer][i]))
+					}
+					p.before[i] = y
 				}
 			})
 			layer++
@@ -115,8 +122,9 @@ func (r *Reference) pictures(e int32, w [][][]float64) []picture {
 	return all
 }
 
-// takeBack adds the gradient of an example to dw, given that of the outputs.
-func (r *Reference) takeBack(all []picture, w, dw [][][]float64, d []float64) {
+// takeBack adds the gradient of an example to dw, given that of the outputs; and, with noise of its own, that of each
+// synapse's sigma to dsigma, if it is not nil.
+func (r *Reference) takeBack(all []picture, w [][][]float64, own [][]float64, dw, dsigma [][][]float64, d []float64) {
 	for i := range all {
 		all[i].gradient = make([]float64, len(all[i].values))
 	}
@@ -137,14 +145,32 @@ func (r *Reference) takeBack(all []picture, w, dw [][][]float64, d []float64) {
 		case s.Layer.Out > 0:
 			rows(s, in, func(o int, from []int) {
 				for out := range s.Layer.Out {
-					v := g[o*s.Layer.Out+out]
-					for k, at := range from {
+					i := o*s.Layer.Out + out
+					v := g[i]
+					for k := range len(from) + 1 {
+						x, at := 1., -1
+						if k < len(from) {
+							if at = from[k]; at < 0 {
+								continue
+							}
+							x = in.values[at]
+						}
+						if own != nil {
+							sigma, ofVariance := r.sigma(layer, out, k), v*own[layer][i]/(2*p.spreads[i])
+							if dsigma != nil {
+								part := 2 * sigma * x * x * ofVariance
+								dsigma[layer][out][k] += r.round(part, part)
+							}
+							if at >= 0 {
+								part := 2 * sigma * sigma * x * ofVariance
+								in.gradient[at] += r.round(part, part)
+							}
+						}
+						dw[layer][out][k] += r.round(v*x, v*x)
 						if at >= 0 {
-							dw[layer][out][k] += r.round(v*in.values[at], v*in.values[at])
 							in.gradient[at] += r.round(v*w[layer][out][k], v*w[layer][out][k])
 						}
 					}
-					dw[layer][out][len(from)] += v
 				}
 			})
 			layer--

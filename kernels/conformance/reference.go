@@ -321,7 +321,7 @@ func (r *Reference) infer(e int32, w [][][]float64, own [][]float64) (a, spreads
 // outputs are those of the network for one example.
 func (r *Reference) outputs(e int32, w [][][]float64, own [][]float64) []float64 {
 	if r.shaped != nil {
-		all := r.pictures(e, w)
+		all := r.pictures(e, w, own)
 		return all[len(all)-1].values
 	}
 	a, _ := r.infer(e, w, own)
@@ -366,7 +366,7 @@ func (r *Reference) backpropagate(e int32, w [][][]float64, own [][]float64, dw,
 	var y []float64
 	var pictures []picture
 	if r.shaped != nil {
-		pictures = r.pictures(e, w)
+		pictures = r.pictures(e, w, own)
 		y = pictures[len(pictures)-1].values
 	} else {
 		a, spreads = r.infer(e, w, own)
@@ -395,7 +395,7 @@ func (r *Reference) backpropagate(e int32, w [][][]float64, own [][]float64, dw,
 		}
 	}
 	if r.shaped != nil {
-		r.takeBack(pictures, w, dw, d)
+		r.takeBack(pictures, w, own, dw, dsigma, d)
 		return
 	}
 	for l := layers - 1; l >= 0; l-- {

@@ -19,6 +19,8 @@ type Machine struct {
 	Ways map[string]Open
 	Slow bool // as an interpreter is: some of the tests are enough
 	Laws int  // random laws that it takes; 0 means 10,000
+	// SharedPictures: in a convolution it has no noise of every example.
+	SharedPictures bool
 }
 
 // Test runs all tests on the machines.
@@ -41,6 +43,7 @@ func Test(t *testing.T, machines ...Machine) {
 		{"SingularLaw", eachMachine(singularLaw)},
 		{"PicturesAgainstFloat64", picturesAgainstFloat64},
 		{"CostsPerPosition", costsPerPosition},
+		{"NoiseOfPositions", noiseOfPositions},
 		{"PublishedPreset", publishedPreset},
 		{"SumsAgainstFloat64", sumsAgainstFloat64},
 		{"LangevinAgainstFloat64", langevinAgainstFloat64},

@@ -230,14 +230,6 @@ var padMasks = func() (masks [16][16]uint32) {
 
 func (d *drawing) block(row int) uint32 { return kernels.FirstBlock(row, d.Stride()) }
 
-// floor is the lower bound of the activation's output.
-func (p *product) floor() float32 {
-	if p.activation == kernels.ReLU {
-		return 0
-	}
-	return float32(math.Inf(-1))
-}
-
 // run calls the update kernel for the sharing and returns what it reports.
 func (u *updating) run(of *movers, s *scratch, first, rows int) (bad uint32) {
 	stride, dyStride := u.Stride(), kernels.Stride(u.Out)

@@ -85,35 +85,112 @@ func (k *worker) convolve(i kernels.Convolve) task {
 	}
 }
 
+// convolveOfExamples is convolve with noise of every example and position: the weights' variances first, and then tile
+// by tile the means of the pre-activations, their variances, and the noise.
+func (k *worker) convolveOfExamples(i kernels.Convolve) task {
+	u := k.unfolding(i.Layer, i.Src, i.Window)
+	off, stride, yStride := k.program.Layout.Offset(i.Layer), u.Stride(), kernels.Stride(u.Out)
+	y, v := k.buffers[i.Dst], k.own.variances[i.Layer]
+	d, begin := k.drawing(i.Layer)
+	noise := k.perturbing(i.Forward)
+	atMu, activate := k.convolve(i), k.activation(i.Forward)
+	variances := func(_ *pass, s share) {
+		first, n := s.of(u.Out, shareRows)
+		for end := first + n; first < end; first += blockRows {
+			rows := min(blockRows, end-first)
+			d.variances(k.set, &k.team.scratch[s.thread].pricing, k.w[off+first*stride:][:rows*stride], first, rows)
+		}
+	}
+	multiply := func(p *pass, s share) {
+		rows := len(p.examples) * u.positions
+		begin, tiles := s.of((rows+u.tile-1)/u.tile, 1)
+		scratch := &k.team.scratch[s.thread]
+		for first := begin * u.tile; first < min(rows, (begin+tiles)*u.tile); first += u.tile {
+			n := min(u.tile, rows-first)
+			u.rows(scratch, first, n)
+			scratch.product = product{Layer: u.Layer, batch: n}
+			k.set.forward(&scratch.product, y[first*yStride:], scratch.tile, d.mu, 0, u.Out)
+			k.set.squares(scratch.second[:n*stride], scratch.tile[:n*stride])
+			if noise.perSynapse {
+				k.set.forward(&scratch.product, v[first*yStride:], scratch.second, k.w[off:][:u.Slots()], 0, u.Out)
+			} else {
+				noise.norms(&scratch.product, scratch.second, first, n)
+			}
+			noise.rows(first, n)
+		}
+	}
+	return func(p *pass) *kernels.Divergence {
+		if p.draws == means {
+			return atMu(p)
+		}
+		begin(p)
+		noise.begin(d)
+		if noise.perSynapse && p.draws == training {
+			k.fork(u.Slots(), p, variances)
+		}
+		k.fork(len(p.examples)*u.positions*stride, p, multiply)
+		if !fused(i.Activation) {
+			k.fork(len(p.examples)*k.program.Slots(i.Dst), p, activate)
+		}
+		return nil
+	}
+}
+
 // convolveBackward takes the gradient back through the weights of the Convolve, example by example: windows overlap.
 func (k *worker) convolveBackward(i kernels.ConvolveBackward) task {
 	u := k.unfolding(i.Layer, i.Src, i.Window)
 	off, yStride := k.program.Layout.Offset(i.Layer), kernels.Stride(u.Out)
 	dx, dy := k.deltas[i.Src], k.deltas[i.Dst]
+	own := k.ownNoise()
 	part := func(p *pass, s share) {
-		w := k.w
-		if p.draws == means {
+		w, noise := k.w, own && p.draws != means
+		if p.draws == means || noise {
 			w = p.state.Mu
 		}
 		scratch := &k.team.scratch[s.thread]
 		begin, n := s.of(k.batch, 1)
 		for b := begin; b < begin+n; b++ {
-			to := scratch.packed[:u.Units()]
+			to := scratch.folded[:u.Units()]
 			clear(to)
 			for first := 0; first < u.positions; first += u.tile {
 				rows := min(u.tile, u.positions-first)
 				scratch.product = product{Layer: u.Layer, batch: rows}
-				k.set.backward(&scratch.product, scratch.tile, k.zeros, dy[(b*u.positions+first)*yStride:], w[off:][:u.Slots()],
-					0, rows)
-				kernels.Fold(u.Packed(), to, scratch.tile, first, rows)
+				dx := scratch.tile
+				if noise {
+					dx = scratch.third
+				}
+				at := b*u.positions + first
+				k.set.backward(&scratch.product, dx, k.zeros, dy[at*yStride:], w[off:][:u.Slots()], 0, rows)
+				if noise {
+					u.rows(scratch, at, rows)
+					k.addOfNoise(u, scratch, k.zeros, i.Layer, at, rows)
+				}
+				kernels.Fold(u.Packed(), to, dx, first, rows)
 			}
 			kernels.Unpack(u.Picture, dx[b*u.slots:], to)
 			k.through(i.Activation, i.Src, b, 1)
 		}
 	}
 	return func(p *pass) *kernels.Divergence {
+		if own && p.draws != means {
+			k.ofVariances(i.Layer, i.Dst)
+		}
 		k.fork(k.batch*u.positions*u.Stride(), p, part)
 		return nil
+	}
+}
+
+// addOfNoise adds to the third tile, the gradient of the unfolded one, what comes of the noise of its rows.
+func (k *worker) addOfNoise(u *unfolding, s *scratch, zeros []float32, layer, first, rows int) {
+	e, stride, yStride, off := k.own, u.Stride(), kernels.Stride(u.Out), k.program.Layout.Offset(layer)
+	if k.program.Layout.Sharing == kernels.PerSynapse {
+		k.set.backward(&s.product, s.second, zeros, e.dv[first*yStride:], k.w[off:][:u.Slots()], 0, rows)
+		k.set.operations[mulMulAdd](&s.third[0], &twos[0], &s.tile[0], &s.second[0], &s.third[0], 0, 1, 1, 1, rows*stride)
+		return
+	}
+	for r := range rows {
+		k.addOfSigma(s.third[r*stride:][:stride], s.tile[r*stride:], e.dv[(first+r)*yStride:][:u.Out], e.sigmas[layer],
+			e.norms[layer][(first+r)*rowStride])
 	}
 }
 
@@ -131,7 +208,8 @@ func (k *worker) through(a kernels.Activation, b kernels.Buffer, first, n int) {
 type windowed struct {
 	*unfolding
 	parts  [][]float32 // the first has the sum in the end
-	dy     []float32
+	ofPhi  [][]float32 // the same of the squares, if every example has its own noise; nil otherwise
+	dy, dv []float32
 	eye    []float32 // Out zeros, and then the unit vectors of blockRows examples
 	add    operation
 	form   func(p *pass, s share)
@@ -145,12 +223,18 @@ func (k *worker) window(g kernels.Gradient, u *updating) *windowed {
 		return nil
 	}
 	v := &windowed{unfolding: k.unfolding(g.Layer, g.Src, *g.Window), dy: u.dy, add: k.set.operations[kernels.OpAdd]}
+	if u.dv != nil && k.program.Layout.Sharing == kernels.PerSynapse {
+		v.dv = u.dv
+	}
 	stride, yStride, slots := u.Stride(), kernels.Stride(u.Out), u.Slots()
 	rows := k.batch * v.positions
 	tiles := (rows + v.tile - 1) / v.tile
 	v.size = rows * stride
 	for range partsOf(rows, v.tile) {
 		v.parts = append(v.parts, aligned(slots))
+		if v.dv != nil {
+			v.ofPhi = append(v.ofPhi, aligned(slots))
+		}
 	}
 	v.eye = aligned(u.Out + blockRows*yStride)
 	for b := range blockRows {
@@ -166,22 +250,35 @@ func (k *worker) window(g kernels.Gradient, u *updating) *windowed {
 				count := min(v.tile, rows-first)
 				v.rows(scratch, first, count)
 				scratch.updating = updating{Layer: u.Layer, batch: count, x: scratch.tile, dy: v.dy[first*yStride:]}
-				if t == from {
-					k.set.formDW(&scratch.updating, v.parts[part], 0, u.Out)
-					continue
+				v.formPart(k.set, scratch, v.parts[part], t == from)
+				if v.dv != nil {
+					k.set.squares(scratch.second[:count*stride], scratch.tile[:count*stride])
+					scratch.updating.x, scratch.updating.dy = scratch.second, v.dv[first*yStride:]
+					v.formPart(k.set, scratch, v.ofPhi[part], t == from)
 				}
-				k.set.formDW(&scratch.updating, scratch.tileDW, 0, u.Out)
-				v.adds(v.parts[part], scratch.tileDW, 0, slots)
 			}
 		}
 	}
 	v.reduce = func(_ *pass, s share) {
 		first, n := s.of(u.Out, shareRows)
-		for _, part := range v.parts[1:] {
-			v.adds(v.parts[0], part, first*stride, n*stride)
+		for i := 1; i < len(v.parts); i++ {
+			v.adds(v.parts[0], v.parts[i], first*stride, n*stride)
+			if v.dv != nil {
+				v.adds(v.ofPhi[0], v.ofPhi[i], first*stride, n*stride)
+			}
 		}
 	}
 	return v
+}
+
+// formPart forms dW of a tile, or adds it to what there is of a part.
+func (v *windowed) formPart(set *kernelSet, s *scratch, part []float32, first bool) {
+	if first {
+		set.formDW(&s.updating, part, 0, v.Out)
+		return
+	}
+	set.formDW(&s.updating, s.tileDW, 0, v.Out)
+	v.adds(part, s.tileDW, 0, v.Slots())
 }
 
 func (v *windowed) adds(dst, src []float32, first, n int) {
@@ -206,6 +303,9 @@ func (v *windowed) of(u *updating, s *scratch, first, rows int) *updating {
 	}
 	s.updating = *u
 	s.updating.batch, s.updating.x, s.updating.dy = rows, v.parts[0][first*u.Stride():], v.eye[u.Out-first:]
+	if v.dv != nil {
+		s.updating.xSquares, s.updating.dv = v.ofPhi[0][first*u.Stride():], s.updating.dy
+	}
 	return &s.updating
 }
 
@@ -229,7 +329,11 @@ func windowSizes(p *kernels.Program) (tile, packed, dW int) {
 // windowMemory is what the convolutions of a worker take beside buffers, in bytes.
 func windowMemory(p *kernels.Program, batch, threads int) float64 {
 	tile, packed, dW := windowSizes(p)
-	values := float64(float64(threads) * float64(tile+packed+dW))
+	own, tiles := p.Draw == kernels.PerExample, tile
+	if own {
+		tiles *= 3
+	}
+	values := float64(float64(threads) * float64(tiles+2*packed+dW))
 	if p.GoesBack() {
 		values += float64(tile) // zeros
 	}
@@ -237,6 +341,9 @@ func windowMemory(p *kernels.Program, batch, threads int) float64 {
 		if g.Window != nil {
 			layer := p.Layout.Layers[g.Layer]
 			parts := partsOf(batch*g.Window.Output().Positions(), tileRows(layer.Stride()))
+			if own {
+				parts *= 2
+			}
 			values += float64(float64(parts)*float64(layer.Slots())) + float64(blockRows*kernels.Stride(layer.Out))
 		}
 	}

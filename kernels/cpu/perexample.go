@@ -9,12 +9,12 @@ import (
 
 // examplesScratch is where a worker computes the noise of pre-activations, if every example has its own.
 type examplesScratch struct {
-	variances [][]float32 // by buffer, of its pre-activations
+	variances [][]float32 // by layer, of its pre-activations
 	slopes    [][]float32 // and their slopes dy/dv, or dy/dsigma = xi |x| where sigma is shared
-	squares   [][]float32 // by buffer, of its values
-	norms     [][]float32 // |x|^2 of each example of a buffer, 16 slots apart, if sigma is shared
+	squares   [][]float32 // by layer, of the values that it reads; nil for a convolution
+	norms     [][]float32 // by layer, |x|^2 of what each row of its output reads, 16 slots apart, if sigma is shared
 	sigmas    [][]float32 // by layer and row, if sigma is shared; the pads are 0
-	ones      []float32   // as many as the widest buffer has columns
+	ones      []float32   // as many as the widest layer reads
 	xi        []float32   // of the layer at hand
 	dv        []float32   // the gradient with respect to its variances, or to sigma where it is shared
 	part      []float32   // of the gradient of its input
@@ -25,16 +25,28 @@ func (k *worker) ownNoise() bool {
 	return k.program.Draw == kernels.PerExample && k.program.Layout.Sharing != kernels.NoNoise
 }
 
-// newExamplesScratch makes room for layers whose buffers are those of the program.
+// newExamplesScratch makes room for layers, of which the widest reads so many values.
 func newExamplesScratch(p *kernels.Program, batch, widest int) *examplesScratch {
-	n := batch * widest
-	e := &examplesScratch{ones: aligned(widest), xi: aligned(n), dv: aligned(n), part: aligned(n)}
+	e := &examplesScratch{ones: aligned(widest), part: aligned(batch * widest)}
 	fill(e.ones, 1)
-	for _, width := range p.Widths {
-		n := batch * kernels.Stride(width)
-		e.variances, e.slopes = append(e.variances, aligned(n)), append(e.slopes, aligned(n))
-		e.squares, e.norms = append(e.squares, aligned(n)), append(e.norms, aligned(batch*kernels.Stride(1)))
+	room := func(n int) [][]float32 { return make([][]float32, n) }
+	layers := len(p.Layout.Layers)
+	e.variances, e.slopes, e.squares, e.norms = room(layers), room(layers), room(layers), room(layers)
+	most := 0
+	for _, instruction := range p.Instructions {
+		i, ok := kernels.ForwardOf(instruction)
+		if !ok {
+			continue
+		}
+		l, n := i.Layer, batch*p.Slots(i.Dst)
+		most = max(most, n)
+		e.variances[l], e.slopes[l] = aligned(n), aligned(n)
+		e.norms[l] = aligned(batch * p.RowsOf(i.Dst) * rowStride)
+		if _, dense := instruction.(kernels.Forward); dense {
+			e.squares[l] = aligned(batch * p.Slots(i.Src))
+		}
 	}
+	e.xi, e.dv = aligned(most), aligned(most)
 	for _, layer := range p.Layout.Layers {
 		e.sigmas = append(e.sigmas, aligned(kernels.Stride(layer.Out)))
 	}
@@ -61,23 +73,97 @@ func shareSigmas(sigmas, phi []float32) {
 	}
 }
 
+// examplesMemory is what that room takes, in bytes.
+func examplesMemory(p *kernels.Program, batch int) float64 {
+	values, most, widest := 0., 0, 0
+	for _, instruction := range p.Instructions {
+		i, ok := kernels.ForwardOf(instruction)
+		if !ok {
+			continue
+		}
+		values += float64(2*p.Slots(i.Dst) + p.RowsOf(i.Dst)*rowStride)
+		if _, dense := instruction.(kernels.Forward); dense {
+			values += float64(p.Slots(i.Src))
+		}
+		most, widest = max(most, p.Slots(i.Dst)), max(widest, p.Layout.Layers[i.Layer].Stride())
+	}
+	return 4 * float64(batch) * (values + 2*float64(most) + float64(widest))
+}
+
+// perturbing adds the noise of examples to the means of what a layer computes.
+type perturbing struct {
+	*worker
+	kernels.Forward
+	noise      *drawing // whose rows are those of the output
+	squares    *product // |x|^2 of rows
+	floor      float32  // of the activation
+	perSynapse bool
+}
+
+func (k *worker) perturbing(i kernels.Forward) *perturbing {
+	layer := k.program.Layout.Layers[i.Layer]
+	n := &perturbing{worker: k, Forward: i, perSynapse: k.program.Layout.Sharing == kernels.PerSynapse,
+		noise: &drawing{Layer: kernels.Layer{In: layer.Out, Out: k.batch * k.program.RowsOf(i.Dst)}, slope: k.own.xi},
+		floor: (&product{activation: i.Activation}).floor()}
+	n.noise.mu = n.noise.slope // any numbers: what is made of them is not read
+	return n
+}
+
+// begin prepares a pass; d is the drawing of the layer.
+func (n *perturbing) begin(d *drawing) {
+	n.noise.noise = d.noise.OfExamples()
+	n.noise.keys = n.noise.noise.Keys()
+	if !n.perSynapse {
+		shareSigmas(n.own.sigmas[n.Layer][:d.Out], d.phi)
+	}
+}
+
+// norms computes |x|^2 of rows, given the squares of what they read.
+func (n *perturbing) norms(product *product, squares []float32, first, rows int) {
+	in := n.program.Layout.Layers[n.Layer].In
+	*product = kernelsRow(in, rows)
+	n.set.forward(product, n.own.norms[n.Layer][first*rowStride:], squares, n.own.ones[:kernels.Stride(in)], 0, 1)
+}
+
+// kernelsRow is the product of rows with a single one.
+func kernelsRow(in, rows int) product {
+	return product{Layer: kernels.Layer{In: in, Out: 1}, batch: rows}
+}
+
+// rows adds the noise to rows of the output, whose means and variances, or norms, are there.
+func (n *perturbing) rows(first, rows int) {
+	e, stride := n.own, n.noise.Stride()
+	from, to := first*stride, (first+rows)*stride
+	y, slopes := n.buffers[n.Dst], e.slopes[n.Layer]
+	n.set.sampleShared(n.noise, e.dv[from:to], first, rows, 0) // only the noise itself
+	if n.perSynapse {
+		n.set.perturb(y[from:to], slopes[from:to], e.variances[n.Layer][from:to], e.xi[from:to], n.floor)
+		return
+	}
+	operations := n.set.operations
+	var norm [vectorSize]float32
+	for r := first; r < first+rows; r++ {
+		at := r * stride
+		fill(norm[:], float32(math.Sqrt(float64(e.norms[n.Layer][r*rowStride]))))
+		operations[kernels.OpMul](&slopes[at], &norm[0], &e.xi[at], nil, nil, 0, 1, 0, 0, stride)
+		operations[mulAdd](&y[at], &e.sigmas[n.Layer][0], &slopes[at], &y[at], nil, 1, 1, 1, 0, stride)
+	}
+	if n.Activation == kernels.ReLU {
+		operations[kernels.OpMax](&y[from], &zeros[0], &y[from], nil, nil, 0, 1, 0, 0, to-from)
+	}
+}
+
 // forwardOfExamples runs a Sample and its Forward with noise of every example: the means of the pre-activations first,
 // and their variances, block by block, and then the noise.
 func (k *worker) forwardOfExamples(i kernels.Forward) task {
 	layer, off := k.program.Layout.Layers[i.Layer], k.program.Layout.Offset(i.Layer)
 	stride, yStride := layer.Stride(), kernels.Stride(layer.Out)
 	e, x, y := k.own, k.buffers[i.Src], k.buffers[i.Dst]
-	squares, v, slopes := e.squares[i.Src], e.variances[i.Dst], e.slopes[i.Dst]
-	norms, sigmas := e.norms[i.Src], e.sigmas[i.Layer]
-	linear, row := &product{Layer: layer}, &product{Layer: kernels.Layer{In: layer.In, Out: 1}}
+	squares, v := e.squares[i.Layer], e.variances[i.Layer]
+	linear := &product{Layer: layer}
 	atMu, activate := k.forward(i), k.activation(i)
 	d, begin := k.drawing(i.Layer)
-	perSynapse := k.program.Layout.Sharing == kernels.PerSynapse
-	noise := &drawing{Layer: kernels.Layer{In: layer.Out, Out: k.batch}, slope: e.xi}
-	floor := float32(math.Inf(-1))
-	if i.Activation == kernels.ReLU {
-		floor = 0
-	}
+	noise, row := k.perturbing(i), &product{}
 	goesBack := slices.ContainsFunc(k.program.Instructions, func(other kernels.Instruction) bool {
 		b, ok := other.(kernels.Backward)
 		return ok && b.Layer == i.Layer
@@ -88,7 +174,7 @@ func (k *worker) forwardOfExamples(i kernels.Forward) task {
 			rows := min(blockRows, begin+n-first)
 			from, to := first*stride, (first+rows)*stride
 			k.set.forward(linear, y, x, d.mu[from:to], first, rows)
-			if !perSynapse {
+			if !noise.perSynapse {
 				continue
 			}
 			w := k.w[off+from : off+to]
@@ -101,27 +187,9 @@ func (k *worker) forwardOfExamples(i kernels.Forward) task {
 			k.set.forward(linear, v, squares, w, first, rows)
 		}
 	}
-	operations := k.set.operations
 	examples := func(p *pass, s share) {
-		first, n := s.of(len(p.examples), shareExamples)
-		if n == 0 {
-			return
-		}
-		from, to := first*yStride, (first+n)*yStride
-		k.set.sampleShared(noise, e.dv[from:to], first, n, 0) // only the noise itself
-		if perSynapse {
-			k.set.perturb(y[from:to], slopes[from:to], v[from:to], e.xi[from:to], floor)
-			return
-		}
-		var norm [vectorSize]float32
-		for b := first; b < first+n; b++ {
-			at := b * yStride
-			fill(norm[:], float32(math.Sqrt(float64(norms[b*rowStride]))))
-			operations[kernels.OpMul](&slopes[at], &norm[0], &e.xi[at], nil, nil, 0, 1, 0, 0, yStride)
-			operations[mulAdd](&y[at], &sigmas[0], &slopes[at], &y[at], nil, 1, 1, 1, 0, yStride)
-		}
-		if i.Activation == kernels.ReLU {
-			operations[kernels.OpMax](&y[from], &zeros[0], &y[from], nil, nil, 0, 1, 0, 0, to-from)
+		if first, n := s.of(len(p.examples), shareExamples); n > 0 {
+			noise.rows(first, n)
 		}
 	}
 	return func(p *pass) *kernels.Divergence {
@@ -131,14 +199,9 @@ func (k *worker) forwardOfExamples(i kernels.Forward) task {
 		begin(p)
 		linear.batch = len(p.examples)
 		k.set.squares(squares, x)
-		if !perSynapse {
-			shareSigmas(sigmas[:layer.Out], d.phi)
-			row.batch = len(p.examples)
-			k.set.forward(row, norms, squares, e.ones[:stride], 0, 1)
+		if noise.begin(d); !noise.perSynapse {
+			noise.norms(row, squares, 0, len(p.examples))
 		}
-		noise.noise = d.noise.OfExamples()
-		noise.keys = noise.noise.Keys()
-		noise.mu = noise.slope // any numbers: what is made of them is not read
 		k.fork(layer.Slots(), p, rows)
 		k.fork(len(p.examples)*yStride, p, examples)
 		if !fused(i.Activation) {
@@ -177,10 +240,10 @@ var rowStride = kernels.Stride(1)
 // zeros and twos are numbers as operations read them.
 var zeros, twos = [vectorSize]float32{}, [vectorSize]float32{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}
 
-// ofVariances computes the gradient with respect to the variances of a buffer's values, or with respect to sigma where
-// it is shared, from that of the values.
-func (k *worker) ofVariances(b kernels.Buffer) {
-	dy, slopes := k.deltas[b], k.own.slopes[b]
+// ofVariances computes the gradient with respect to the variances of a layer's pre-activations, or with respect to
+// sigma where it is shared, from that of its output.
+func (k *worker) ofVariances(layer int, dst kernels.Buffer) {
+	dy, slopes := k.deltas[dst], k.own.slopes[layer]
 	k.set.operations[kernels.OpMul](&k.own.dv[0], &dy[0], &slopes[0], nil, nil, 1, 1, 0, 0, len(dy))
 }
 
@@ -193,7 +256,7 @@ func (k *worker) backwardOfExamples(i kernels.Backward) task {
 	of := k.slopeOf(i.Activation, i.Src)
 	product, linear := &product{Layer: layer, batch: k.batch, activation: i.Activation}, &product{Layer: layer,
 		batch: k.batch}
-	norms, sigmas := e.norms[i.Src], e.sigmas[i.Layer]
+	norms, sigmas := e.norms[i.Layer], e.sigmas[i.Layer]
 	atMu, operations := k.backward(i), k.set.operations
 	part := func(p *pass, s share) {
 		first, n := s.of(k.batch, shareExamples)
@@ -206,15 +269,8 @@ func (k *worker) backwardOfExamples(i kernels.Backward) task {
 			k.set.backward(linear, e.part, x, e.dv, k.w[off:][:layer.Slots()], first, n)
 			operations[mulMulAdd](&dx[from], &twos[0], &x[from], &e.part[from], &dx[from], 0, 1, 1, 1, to-from)
 		} else {
-			var factor [vectorSize]float32
 			for b := first; b < first+n; b++ {
-				total := 0.0
-				for r, g := range e.dv[b*dyStride:][:layer.Out] {
-					total += float64(float64(g) * float64(sigmas[r]))
-				}
-				fill(factor[:], float32(total/float64(norms[b*rowStride])))
-				at := b * stride
-				operations[mulAdd](&dx[at], &factor[0], &x[at], &dx[at], nil, 0, 1, 1, 0, stride)
+				k.addOfSigma(dx[b*stride:][:stride], x[b*stride:], e.dv[b*dyStride:][:layer.Out], sigmas, norms[b*rowStride])
 			}
 		}
 		if !fused(i.Activation) {
@@ -225,17 +281,28 @@ func (k *worker) backwardOfExamples(i kernels.Backward) task {
 		if p.draws == means {
 			return atMu(p)
 		}
-		k.ofVariances(i.Dst)
+		k.ofVariances(i.Layer, i.Dst)
 		k.fork(layer.Slots(), p, part)
 		return nil
 	}
 }
 
+// addOfSigma adds to the gradient of what a row reads what comes of the noise by shared sigmas: x sigma dsigma / |x|^2.
+func (k *worker) addOfSigma(dx, x, dsigma, sigmas []float32, norm float32) {
+	total := 0.0
+	for r, g := range dsigma {
+		total += float64(float64(g) * float64(sigmas[r]))
+	}
+	var factor [vectorSize]float32
+	fill(factor[:], float32(total/float64(norm)))
+	k.set.operations[mulAdd](&dx[0], &factor[0], &x[0], &dx[0], nil, 0, 1, 1, 0, len(dx))
+}
+
 // sumOfSigmas adds up the gradients of the examples with respect to the sigmas of rows, which the rows' synapses share.
 func (u *updating) sumOfSigmas(first, end int) {
 	stride := kernels.Stride(u.Out)
-	for b := range u.batch {
-		for r, g := range u.dv[b*stride+first : b*stride+end] {
+	for at := 0; at < len(u.dv); at += stride {
+		for r, g := range u.dv[at+first : at+end] {
 			u.sums[first+r] += float64(g)
 		}
 	}

@@ -96,6 +96,14 @@ type product struct {
 	activation kernels.Activation // after y in forward, after x in backward
 }
 
+// floor is the lower bound of the activation's output.
+func (p *product) floor() float32 {
+	if p.activation == kernels.ReLU {
+		return 0
+	}
+	return float32(math.Inf(-1))
+}
+
 // updating holds what the update of a layer needs. The slices cover the whole layer. Threads share it.
 type updating struct {
 	kernels.Layer
@@ -136,10 +144,14 @@ type scratch struct {
 	bad     bool // some gradient was not finite
 
 	tile     []float32 // what a window sees at some positions
+	second   []float32 // its squares, or the gradient with respect to these, if every example has its own noise
+	third    []float32 // the gradient with respect to the tile, then
 	packed   []float32 // the picture, if its buffer has a row for each position
+	folded   []float32 // the gradient with respect to the picture
 	tileDW   []float32 // dW from these
 	product  product   // the product at hand, of a convolution
 	updating updating  // the rows at hand, of a convolution
+	ofPhi    updating  // the rows at hand, for dW of phi, if every example has its own noise
 }
 
 // setRule sets the rule.

@@ -91,7 +91,11 @@ func newWorker(p *kernels.Program, set *kernelSet, batch, shares, threads int) *
 	k.team.shares, k.team.scratch = shares, make([]scratch, threads)
 	for i := range k.team.scratch {
 		k.team.scratch[i] = scratch{dw: make([]float32, widest), squares: make([]float32, widest),
-			lanes: aligned(16 * blockRows), tile: aligned(tile), packed: aligned(packed), tileDW: aligned(dW)}
+			lanes: aligned(16 * blockRows), tile: aligned(tile), packed: aligned(packed), folded: aligned(packed),
+			tileDW: aligned(dW)}
+		if k.own != nil {
+			k.team.scratch[i].second, k.team.scratch[i].third = aligned(tile), aligned(tile)
+		}
 	}
 	for _, i := range p.Instructions {
 		k.tasks = append(k.tasks, k.fresh(i, k.task(i)))
@@ -141,6 +145,9 @@ func (k *worker) task(instruction kernels.Instruction) task {
 	case kernels.SumGradient:
 		return k.sumGradient(i)
 	case kernels.Convolve:
+		if k.ownNoise() {
+			return k.convolveOfExamples(i)
+		}
 		return k.convolve(i)
 	case kernels.ConvolveBackward:
 		return k.convolveBackward(i)
@@ -380,7 +387,7 @@ func (k *worker) updating(g kernels.Gradient) *updating {
 		u.cost = k.cost[from:][:n]
 	}
 	if _, drawn := k.program.Rule.Draws(); drawn && k.ownNoise() {
-		u.xSquares, u.dv = k.own.squares[g.Src], k.own.dv
+		u.xSquares, u.dv = k.own.squares[g.Layer], k.own.dv[:len(u.dy)]
 	}
 	return u
 }
@@ -426,10 +433,10 @@ func (k *worker) update(i kernels.Update) task {
 			u.pricing = nil // the draw has done it
 		}
 		u.phi = p.state.Phi[layout.PhiOffset(i.Layer):][:layout.PhiLen(i.Layer)]
-		window.begin(k, p)
 		if u.dv != nil {
-			k.ofVariances(i.Dst)
+			k.ofVariances(i.Layer, i.Dst)
 		}
+		window.begin(k, p)
 		k.fork(n, p, part)
 		switch layout.Sharing {
 		case kernels.PerNeuron:

@@ -43,10 +43,6 @@ func (s *blockScratch) reserve(numbers, parameters int) {
 // updateSynapses moves the parameters of a layer's synapses, block by block, and sets mu and phi.
 func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 	layout, u := k.program.Layout, k.updating(i.Gradient)
-	ofPhi := *u // what forms dW of phi
-	if u.dv != nil {
-		ofPhi.x, ofPhi.dy = u.xSquares, u.dv
-	}
 	from, n, stride := layout.Offset(i.Layer), u.Slots(), u.Stride()
 	move, window := k.set.move[k.program.Rule.Name()], k.window(i.Gradient, u)
 	times := k.set.operations[kernels.OpMul]
@@ -63,11 +59,13 @@ func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 			rows := end - first
 			at, numbers := first*stride, rows*stride
 			dw, dphi := b.dw[:numbers], b.dphi[:numbers]
-			k.set.formDW(window.of(u, scratch, first, rows), dw, first, rows)
+			block := window.of(u, scratch, first, rows)
+			k.set.formDW(block, dw, first, rows)
 			ofSlope := dw
-			if u.dv != nil {
-				ofSlope = dphi
-				k.set.formDW(&ofPhi, dphi, first, rows)
+			if u.dv != nil { // what forms dW of phi
+				ofSlope, scratch.ofPhi = dphi, *block
+				scratch.ofPhi.x, scratch.ofPhi.dy = block.xSquares, block.dv
+				k.set.formDW(&scratch.ofPhi, dphi, first, rows)
 			}
 			times(&dphi[0], &ofSlope[0], &u.slope[at], nil, nil, 1, 1, 0, 0, numbers)
 			inputs = inputs[:0]
@@ -99,10 +97,10 @@ func (k *worker) updateSynapses(i kernels.UpdateSynapses) task {
 			theta[j] = p.state.Theta[j].Slice(from, n)
 		}
 		learns = p.learning[i.Layer]
-		window.begin(k, p)
 		if u.dv != nil {
-			k.ofVariances(i.Dst)
+			k.ofVariances(i.Layer, i.Dst)
 		}
+		window.begin(k, p)
 		k.fork(n, p, part)
 		return k.divergence(p, i.Layer)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -44,7 +43,8 @@ var capabilities = kernels.Capabilities{
 	Likelihoods: []kernels.Likelihood{kernels.Categorical, kernels.Gaussian},
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
-	Draws:      []kernels.Draw{kernels.PerMinibatch, kernels.PerExample},
+	Draws:      kernels.Draws(),
+	Convolved:  kernels.Draws(),
 	CostPers:   kernels.CostPers(),
 	Operations: kernels.Ops(),
 }
@@ -154,10 +154,7 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 		kept := 0. // slopes, all of them or, if nothing reads them, the largest
 		for i := range p.Widths {
 			n := 4 * float64(batch) * float64(p.Slots(kernels.Buffer(i)))
-			if fields = 0; p.Draw == kernels.PerExample {
-				fields = 3 // variances, their slopes, and squares
-			}
-			if p.GoesBack() {
+			if fields = 0; p.GoesBack() {
 				fields++
 			}
 			if p.KeepsSlope(kernels.Buffer(i)) {
@@ -170,8 +167,8 @@ func Memory(p *kernels.Program, members, threads int) float64 {
 		if !p.GoesBack() {
 			bytes += kept
 		}
-		if p.Draw == kernels.PerExample { // noise, and two gradients
-			bytes += 4 * 3 * float64(batch) * float64(kernels.Stride(slices.Max(p.Widths)))
+		if p.Draw == kernels.PerExample {
+			bytes += examplesMemory(p, batch)
 		}
 		return bytes
 	}

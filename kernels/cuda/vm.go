@@ -53,6 +53,7 @@ var capabilities = kernels.Capabilities{
 	Sharings: []kernels.Sharing{kernels.PerSynapse, kernels.PerNeuron, kernels.PerLayer, kernels.PerNetwork,
 		kernels.NoNoise},
 	Draws:      kernels.Draws(),
+	Convolved:  []kernels.Draw{kernels.PerMinibatch},
 	CostPers:   kernels.CostPers(),
 	Operations: kernels.Ops(),
 }

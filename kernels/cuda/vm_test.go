@@ -50,9 +50,10 @@ func interpret(t testing.TB, n *conformance.Network) *VM {
 func machine(name string, driver func(memory int64) (Driver, error)) conformance.Machine {
 	plenty := func() (Driver, error) { return driver(testMemory) }
 	return conformance.Machine{
-		Name: name,
-		Laws: 400, // each is a module of its own
-		Open: opening(plenty, asItIs),
+		Name:           name,
+		Laws:           400, // each is a module of its own
+		SharedPictures: true,
+		Open:           opening(plenty, asItIs),
 		Ways: map[string]conformance.Open{
 			"by single operations": opening(plenty, single),
 			"two at a time": func(p *kernels.Program, members []kernels.Member, train *kernels.Data) (kernels.VM, error) {

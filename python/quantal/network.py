@@ -105,26 +105,31 @@ class Network:
 
     def forward(self, images, weights=None):
         """The outputs (logits) [n][outputs] for the images of a data set, by the means or weights of sample."""
-        h, weights = self.inputs(images), self.mu if weights is None else weights
-        if self.layers is not None:
-            return _forward(self._network, h, iter(weights))
-        for i, w in enumerate(weights):
-            h = h @ w[:, :-1].T + w[:, -1]
-            if i < len(weights) - 1:
-                h = ACTIVATIONS[self.activation][0](h)
-        return h
+        layers = iter(self.mu if weights is None else weights)
+        def affine(x):
+            w = next(layers)
+            return x @ w[:, :-1].T + w[:, -1]
+        return self._run(images, affine)
 
     def forward_each(self, images, draw):
         """The outputs [n][outputs] for the images of a test's group of at most 20, each with its own draw of the weights
-        (--draw example): of the mean and the variance of what each neuron receives. Draw counts as that of sample."""
-        if self.layers is not None:
-            raise ValueError(f"draw example: want a network that is a chain of dense layers, got {self.layers}")
-        h = self.inputs(images)
-        for i, (mu, sigma) in enumerate(zip(self.mu, self.sigma)):
+        (--draw example): of the mean and the variance of what each neuron, or filter at each position, receives. Draw
+        counts as that of sample."""
+        layers = enumerate(zip(self.mu, self.sigma))
+        def affine(x):
+            i, (mu, sigma) = next(layers)
             v = sigma.astype(np.float32) ** 2
-            xi = noise.normals(self.seed, noise.EVALUATION + noise.OF_EXAMPLES, i, self.step, draw, len(h), len(mu) + 1)
-            spread = np.sqrt((h * h) @ v[:, :-1].T + v[:, -1])
-            h = h @ mu[:, :-1].T + mu[:, -1] + spread * xi[:, :-1]
+            xi = noise.normals(self.seed, noise.EVALUATION + noise.OF_EXAMPLES, i, self.step, draw, len(x), len(mu) + 1)
+            return x @ mu[:, :-1].T + mu[:, -1] + np.sqrt((x * x) @ v[:, :-1].T + v[:, -1]) * xi[:, :-1]
+        return self._run(images, affine)
+
+    def _run(self, images, affine):
+        """The outputs for images, given what its layers do, one after the other, with rows [n][inputs]."""
+        h = self.inputs(images)
+        if self.layers is not None:
+            return _forward(self._network, h, affine)
+        for i in range(len(self.mu)):
+            h = affine(h)
             if i < len(self.mu) - 1:
                 h = ACTIVATIONS[self.activation][0](h)
         return h
@@ -186,9 +191,8 @@ def _windows(x, size, stride):
     return seen[:, :, :: stride or rows, :: stride or rows]
 
 
-def _forward(network, x, weights):
-    """The outputs of a network by its text (see quantal network --help) for inputs [n][inputs]; weights are an iterator
-    over those of the layers that have any."""
+def _forward(network, x, affine):
+    """The outputs of a network by its text (see quantal network --help) for inputs [n][inputs]."""
     n, shape = len(x), [network[name] for name in ("height", "width", "channels")]
     x = x.reshape(n, *shape).transpose(0, 3, 1, 2) if network.get("pixels") else x.reshape(n, shape[2], *shape[:2])
     named = {"input": x}
@@ -198,13 +202,11 @@ def _forward(network, x, weights):
         x = named[options["from"]] if "from" in options else x
         stride, pad = int(options.get("stride", 0)), int(options.get("pad", 0))
         if kind == "dense":
-            w = next(weights)
-            x = x.reshape(n, -1) @ w[:, :-1].T + w[:, -1]
+            x = affine(x.reshape(n, -1))
         elif kind == "conv":
-            w = next(weights)
             seen = _windows(np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad))), words[1], stride or 1)
             seen = seen.transpose(0, 2, 3, 4, 5, 1)  # the channels last
-            x = (seen.reshape(*seen.shape[:3], -1) @ w[:, :-1].T + w[:, -1]).transpose(0, 3, 1, 2)
+            x = affine(seen.reshape(-1, math.prod(seen.shape[3:]))).reshape(*seen.shape[:3], -1).transpose(0, 3, 1, 2)
         elif kind == "pool":
             x = (np.mean if "average" in words else np.max)(_windows(x, words[0], stride), (4, 5))
         elif kind == "add":
