@@ -688,7 +688,8 @@ func (c *compiler) fill(laws []kernels.Law) error {
 	return nil
 }
 
-// moveLast puts what moves a layer's parameters behind its Backward, which reads them if every example has its own noise.
+// moveLast puts what moves a layer's parameters behind its Backward, which reads them if every example has its own
+// noise.
 func (c *compiler) moveLast() {
 	for i := len(c.program.Instructions) - 1; i >= 0; i-- {
 		b, ok := kernels.BackwardOf(c.program.Instructions[i])

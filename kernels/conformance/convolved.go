@@ -9,8 +9,8 @@ import (
 	"quantal/kernels"
 )
 
-// noiseOfPositions: convolutions with noise of every example and position; all sharings and rules, and quantal synapses;
-// several tiles for the minibatch, and several examples for a tile. What a machine lacks it refuses by name.
+// noiseOfPositions: convolutions with noise of every example and position; all sharings and rules, and quantal
+// synapses; several tiles for the minibatch, and several examples for a tile. What a machine lacks it refuses by name.
 func noiseOfPositions(t *testing.T, machines []Machine) {
 	for i, c := range []struct {
 		network string
@@ -31,7 +31,8 @@ func noiseOfPositions(t *testing.T, machines []Machine) {
 		}
 		d := Design{Sizes: []int{c.input.Units(), 3}, Net: text, Draw: kernels.PerExample, Sharing: kernels.Sharing(i % 4),
 			Input:      graph.Input{Picture: c.input, Arrangement: kernels.ByPlane - kernels.Arrangement(i%2)},
-			Likelihood: kernels.Likelihood(i % 2), Batch: []int{13, 1, 5, 3, 4}[i], Rho: []float64{2, 0.5}[i%2], Members: 1 + i%2}
+			Likelihood: kernels.Likelihood(i % 2), Batch: []int{13, 1, 5, 3, 4}[i], Rho: []float64{2, 0.5}[i%2],
+			Members: 1 + i%2}
 		if d.Quantal = i == 4; d.Quantal {
 			d.Laws = []string{"magnitude = lambda*abs(mu)", "trafficking = c*n*p"}
 		}
