@@ -7,11 +7,12 @@ type SpikeKernels[T Float] struct {
 	Currents func(drift, x []T, gain, decay T)
 	Leak     func(v, jump, left, input, drift []T, approach, theta T, fired []uint64)
 	Uniforms func(u []T, n Noise, row int)
+	Steps    func(x, u, thresholds []T, weight T)
 }
 
 // PortableSpikeKernels are those of this package.
 func PortableSpikeKernels[T Float]() SpikeKernels[T] {
-	return SpikeKernels[T]{Arrivals[T], Currents[T], Leak[T], Uniforms[T]}
+	return SpikeKernels[T]{Arrivals[T], Currents[T], Leak[T], Uniforms[T], Steps[T]}
 }
 
 // Arrivals adds to each number of x weight times how many of the given rows have its bit, in portions of ArrivalRows
@@ -104,5 +105,18 @@ func Leak[T Float](v, jump, left, input, drift []T, approach, theta T, fired []u
 			}
 		}
 		fired[k] = bits
+	}
+}
+
+// Steps adds to each number of x weight times how many of the ascending thresholds, at least one, are at or below that of u. The
+// length of x is a multiple of 64.
+func Steps[T Float](x, u, thresholds []T, weight T) {
+	u = u[:len(x)]
+	for i, y := range u {
+		n := 0
+		for n < len(thresholds) && thresholds[n] <= y {
+			n++
+		}
+		x[i] += T(T(n) * weight)
 	}
 }

@@ -300,9 +300,9 @@ func TestPoissonDrive(t *testing.T) {
 		d := newDrive(m, kernels.PortableSpikeKernels[float32](), 0, 0)
 		var counts []float64
 		for step := range steps {
-			x := make([]float32, size)
-			d.arrive(x, 0, step)
-			for _, n := range x {
+			x := make([]float32, 5*noiseRow)
+			d.arrive(x, 0, size, step)
+			for _, n := range x[:size] {
 				counts = append(counts, float64(n))
 			}
 		}

@@ -218,7 +218,7 @@ func (s *shard[T]) advance(n *Network[T], steps int) {
 			s.fired[k] = s.escape(step, s.fired[k])
 		}
 		for d := range s.drives {
-			s.drives[d].arrive(s.x[s.drives[d].receptor][:s.size], s.first, step)
+			s.drives[d].arrive(s.x[s.drives[d].receptor], s.first, s.size, step)
 		}
 		for _, g := range s.groups {
 			if g.sampler != nil {

@@ -36,5 +36,9 @@ func (a *assembly) spikes() kernels.SpikeKernels[float32] {
 		jump, left, input, drift, fired = jump[:n], left[:n], input[:n], drift[:n], fired[:n/64]
 		a.leak(&v[0], &jump[0], &left[0], &input[0], &drift[0], &fired[0], n, approach, theta)
 	}
+	k.Steps = func(x, u, thresholds []float32, weight float32) {
+		u = u[:len(x)]
+		a.steps(&x[0], &u[0], &thresholds[0], len(x), len(thresholds), weight)
+	}
 	return k
 }

@@ -44,6 +44,7 @@ type assembly struct {
 	arrivals func(x *float32, bits *uint64, rows *uint32, bytes, n int, weight float32)
 	currents func(drift, x *float32, n int, gain, decay float32)
 	leak     func(v, jump, left, input, drift *float32, fired *uint64, n int, approach, theta float32)
+	steps    func(x, u, thresholds *float32, n, m int, weight float32)
 }
 
 // curve holds the kernels of an activation, on n numbers: what Apply does, and ApplyGradient.

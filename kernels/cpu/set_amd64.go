@@ -61,7 +61,7 @@ var avx512 = assembly{
 	operations: operationsAVX512,
 	uniforms:   uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
 	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
-	arrivals: arrivalsAVX512, currents: currentsAVX512, leak: leakAVX512,
+	arrivals: arrivalsAVX512, currents: currentsAVX512, leak: leakAVX512, steps: stepsAVX512,
 }.set("avx512")
 
 var avx2 = assembly{
@@ -107,5 +107,5 @@ var avx2 = assembly{
 	operations: operationsAVX2,
 	uniforms:   uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
 	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,
-	arrivals: arrivalsAVX2, currents: currentsAVX2, leak: leakAVX2,
+	arrivals: arrivalsAVX2, currents: currentsAVX2, leak: leakAVX2, steps: stepsAVX2,
 }.set("avx2")

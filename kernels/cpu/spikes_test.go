@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 	"slices"
+	"sort"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -84,5 +85,17 @@ func (set *kernelSet) checkSpikes(t *rapid.T) {
 	same("Uniforms", u, other)
 	if slices.Max(u) >= 1 {
 		t.Fatal("Uniforms: one is 1")
+	}
+
+	thresholds := numbers(rapid.IntRange(1, 40).Draw(t, "thresholds"), seed, 0, 1)
+	slices.Sort(thresholds)
+	u, x = draw(6, 0, 1), draw(7, -1, 1)
+	u[3] = thresholds[0]
+	got, want = slices.Clone(x), slices.Clone(x)
+	set.spikes.Steps(got, u, thresholds, weight)
+	kernels.Steps(want, u, thresholds, weight)
+	same("Steps", got, want)
+	if n := sort.Search(len(thresholds), func(k int) bool { return thresholds[k] > u[5] }); got[5] != x[5]+float32(n)*weight {
+		t.Fatalf("Steps: %g, want %g", got[5], x[5]+float32(n)*weight)
 	}
 }

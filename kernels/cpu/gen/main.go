@@ -75,6 +75,7 @@ func (a *assembler) write(folder, hash string) error {
 		a.arrivals()
 		a.currents()
 		a.leak()
+		a.steps()
 	}
 	a.probe()
 	file, err := a.Result()

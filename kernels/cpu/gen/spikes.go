@@ -141,3 +141,46 @@ func (a *assembler) leak() {
 	a.JNZ(operand.LabelRef("numbers"))
 	a.ret()
 }
+
+// steps: x[i] += weight times the number of thresholds at or below u[i], for n numbers, a multiple of 64.
+func (a *assembler) steps() {
+	a.function("steps", "x, u, thresholds *float32, n, m int, weight float32", "adds a weight for each threshold.")
+	x, u, thresholds, n := a.argument("x"), a.argument("u"), a.argument("thresholds"), a.argument("n")
+	weight, one := a.splat(a.parameter("weight")), a.splat(a.number(1))
+	threshold, left := a.GP64(), a.GP64()
+	a.Label("numbers")
+	const together = 4
+	var y [together]vec
+	for i := range y {
+		y[i] = a.load(operand.Mem{Base: u, Disp: i * a.bytes()})
+	}
+	counts := a.zeros(together)
+	a.MOVQ(thresholds, threshold)
+	a.Load(a.Param("m"), left)
+	a.Label("threshold")
+	limit := a.splat(scalar{operand.Mem{Base: threshold}})
+	for i, c := range counts {
+		const atLeast = 13
+		reached := a.compare(atLeast, y[i], limit)
+		if a.wide() {
+			a.VADDPS(one, c, reached, c)
+		} else {
+			a.VANDPS(one, reached, reached)
+			a.VADDPS(reached, c, c)
+		}
+	}
+	a.ADDQ(operand.Imm(4), threshold)
+	a.DECQ(left)
+	a.JNZ(operand.LabelRef("threshold"))
+	for i, c := range counts {
+		at := operand.Mem{Base: x, Disp: i * a.bytes()}
+		a.mul(weight, c, c)
+		a.VADDPS(at, c, c)
+		a.store(c, at)
+	}
+	a.ADDQ(operand.U32(together*a.bytes()), x)
+	a.ADDQ(operand.U32(together*a.bytes()), u)
+	a.SUBQ(operand.Imm(uint64(together*a.lanes)), n)
+	a.JNZ(operand.LabelRef("numbers"))
+	a.ret()
+}
