@@ -108,8 +108,8 @@ func Leak[T Float](v, jump, left, input, drift []T, approach, theta T, fired []u
 	}
 }
 
-// Steps adds to each number of x weight times how many of the ascending thresholds, at least one, are at or below that of u. The
-// length of x is a multiple of 64.
+// Steps adds to each number of x weight times how many of the ascending thresholds, at least one, are at or below that
+// of u. The length of x is a multiple of 64.
 func Steps[T Float](x, u, thresholds []T, weight T) {
 	u = u[:len(x)]
 	for i, y := range u {

@@ -95,7 +95,8 @@ func (set *kernelSet) checkSpikes(t *rapid.T) {
 	set.spikes.Steps(got, u, thresholds, weight)
 	kernels.Steps(want, u, thresholds, weight)
 	same("Steps", got, want)
-	if n := sort.Search(len(thresholds), func(k int) bool { return thresholds[k] > u[5] }); got[5] != x[5]+float32(n)*weight {
-		t.Fatalf("Steps: %g, want %g", got[5], x[5]+float32(n)*weight)
+	n = sort.Search(len(thresholds), func(k int) bool { return thresholds[k] > u[5] })
+	if sum := x[5] + float32(float32(n)*weight); got[5] != sum {
+		t.Fatalf("Steps: %g, want %g", got[5], sum)
 	}
 }
