@@ -7,7 +7,8 @@
 //
 // The load of the machine by other programs varies. So each round runs every program once, for two seconds or so, one
 // after the other (A B C A B C ...); programs are compared within a round, and the report gives the median and the
-// range of those ratios.
+// range of those ratios. With -time processor they are compared by the processor time of the measurement, which shows
+// less of that load; programs with several threads, whose processors wait for each other, are then left out.
 package main
 
 import (
@@ -34,10 +35,14 @@ func main() {
 	flag.StringVar(&o.out, "out", "bench/results/cpu.md", "the report")
 	kernels := flag.String("kernels", "avx2",
 		"kernel sets to measure in addition to the one that quantal chooses, separated by commas")
+	flag.StringVar(&o.time, "time", "wall", "wall or processor: the time that is compared")
+	match := flag.String("match", "", "measure only what has this in its title, as in 'a draw per example'")
 	cores := flag.String("cores", "0,1", "the two processors to run on; the first is that of the single-core runs")
 	flag.Parse()
 	o.kernels = strings.FieldsFunc(*kernels, func(r rune) bool { return r == ',' })
 	o.cores = strings.Split(*cores, ",")
+	o.configurations = slices.DeleteFunc(slices.Clone(configurations),
+		func(c configuration) bool { return !strings.Contains(c.String(), *match) })
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -52,21 +57,55 @@ type options struct {
 	out     string
 	kernels []string
 	cores   []string
+	time    string
+
+	configurations []configuration
 }
 
 // configuration is what every program trains.
-type configuration struct{ noise, rho string }
+type configuration struct{ noise, rho, draw, network string }
 
-func (c configuration) String() string { return fmt.Sprintf("%s, rho = %s", c.noise, c.rho) }
+func (c configuration) String() string {
+	s := fmt.Sprintf("%s, rho = %s", c.noise, c.rho)
+	if c.network != preset.network {
+		s += ", " + c.network
+	}
+	if c.draw != preset.draw {
+		s += ", a draw per " + c.draw
+	}
+	return s
+}
 
-var configurations = []configuration{{"heterogeneous", "2"}, {"heterogeneous", "2/3"}, {"homogeneous", "2"}}
+// arguments choose the configuration in a peer; those of the preset are left out, which not all peers know.
+func (c configuration) arguments() []string {
+	a := []string{"--noise", c.noise, "--rho", c.rho}
+	if c.draw != preset.draw {
+		a = append(a, "--draw", c.draw)
+	}
+	if c.network != preset.network {
+		a = append(a, "--network", c.network)
+	}
+	return a
+}
+
+var (
+	preset     = configuration{"heterogeneous", "2", "minibatch", "mlp-100-100"}
+	perExample = configuration{"heterogeneous", "2", "example", "mlp-100-100"}
+	lenet5     = configuration{"heterogeneous", "2", "minibatch", "lenet5"}
+)
+
+var configurations = []configuration{preset, {"heterogeneous", "2/3", preset.draw, preset.network},
+	{"homogeneous", "2", preset.draw, preset.network}, perExample, lenet5}
 
 // pairConfiguration is the one that is measured with two networks on two cores.
-var pairConfiguration = configurations[0]
+var pairConfiguration = preset
 
 func run(ctx context.Context, o options) error {
-	if o.rounds < 1 || o.seconds <= 0 || len(o.cores) != 2 {
-		return errors.New("want 1 or more rounds, more than 0 seconds and two cores")
+	if o.rounds < 1 || o.seconds <= 0 || len(o.cores) != 2 || o.time != "wall" && o.time != "processor" {
+		return errors.New("want 1 or more rounds, more than 0 seconds, two cores, and -time wall or processor")
+	}
+	if len(o.configurations) == 0 {
+		return errors.New("nothing that is measured has this in its title")
 	}
 	b := &bench{options: o, failed: map[*program]bool{}, values: map[key][]float64{}}
 	var err error
@@ -81,9 +120,9 @@ func run(ctx context.Context, o options) error {
 	for round := range o.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d, load average %s\n", round+1, o.rounds, loadAverage())
 		b.loads = append(b.loads, loadAverage())
-		for _, c := range configurations {
+		for _, c := range o.configurations {
 			for _, p := range b.programs {
-				if p.pair && c != pairConfiguration {
+				if p.pair && c != pairConfiguration || !p.others && (c == perExample || c == lenet5) {
 					continue
 				}
 				b.measure(ctx, key{p, c})
@@ -164,7 +203,8 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.add(&program{name: fmt.Sprintf("quantal (%s)", chosen.Kernels), command: slices.Concat(one, []string{quantal})})
+	b.add(&program{name: fmt.Sprintf("quantal (%s)", chosen.Kernels), command: slices.Concat(one, []string{quantal}),
+		others: true})
 	for _, set := range b.kernels {
 		env := []string{"QUANTAL_KERNELS=" + set}
 		switch got, err := probe(ctx, quantal, env); {
@@ -173,15 +213,18 @@ func (b *bench) prepare(ctx context.Context) error {
 		case got.Kernels != set:
 			b.skip("quantal's %s kernels: it ran %s instead", set, got.Kernels)
 		case got.Kernels != chosen.Kernels:
-			b.add(&program{name: fmt.Sprintf("quantal (%s)", set), command: slices.Concat(one, []string{quantal}), env: env})
+			b.add(&program{name: fmt.Sprintf("quantal (%s)", set), command: slices.Concat(one, []string{quantal}), env: env,
+				others: true})
 		}
 	}
+	all := fmt.Sprint(processors())
+	b.add(&program{name: "quantal, all " + all + " threads", command: []string{quantal, "--threads", all}, others: true,
+		threads: true})
 	floor := b.floor(ctx)
 	if floor != "" {
 		b.add(&program{name: "C by hand", command: slices.Concat(one, []string{floor}), c: true})
 	}
 	if python := b.python(ctx); python != nil {
-		all := fmt.Sprint(processors())
 		for _, p := range []struct{ name, dtype, gradient, threads string }{
 			{"PyTorch float32", "float32", "autograd", "1"},
 			{"PyTorch float32, derivatives by hand", "float32", "hand", "1"},
@@ -193,7 +236,8 @@ func (b *bench) prepare(ctx context.Context) error {
 			if p.threads == "1" {
 				command = slices.Concat(one, command)
 			}
-			b.add(&program{name: p.name, command: command})
+			b.add(&program{name: p.name, command: command, threads: p.threads != "1",
+				others: p.dtype == "float32" && p.gradient == "autograd"})
 		}
 	}
 	b.add(&program{name: "Gorgonia, stock operations", command: slices.Concat(one, []string{gorgonia})})
@@ -201,7 +245,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		b.skip("two networks on two cores: there is only one core")
 		return nil
 	}
-	b.add(&program{name: "quantal, 2 members on 2 cores", pair: true,
+	b.add(&program{name: "quantal, 2 members on 2 cores", pair: true, threads: true,
 		command: slices.Concat(two, []string{quantal, "--members", "2", "--threads", "2"})})
 	if floor != "" {
 		b.add(&program{name: "C by hand, 2 copies on 2 cores", pair: true, c: true,
@@ -210,7 +254,11 @@ func (b *bench) prepare(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) add(p *program) { b.programs = append(b.programs, p) }
+func (b *bench) add(p *program) {
+	if p.processor = b.time == "processor"; !p.processor || !p.threads && !p.c {
+		b.programs = append(b.programs, p)
+	}
+}
 
 // pin is the beginning of a command that runs only on the given processors.
 func (b *bench) pin(cores string) []string {

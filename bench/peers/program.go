@@ -25,7 +25,11 @@ type program struct {
 	env     []string
 	c       bool // the C program, with its own arguments and output
 	pair    bool // two networks on two cores
-	last    timing.Result
+	threads bool // several
+	others  bool // it trains other networks than the preset's, and with other draws
+
+	processor bool // the time that counts is that of processors
+	last      timing.Result
 }
 
 // patience is how long a run may take beyond its measurement: it also starts up and warms up.
@@ -55,15 +59,19 @@ func (p *program) run(ctx context.Context, c configuration, seconds float64) (fl
 
 func (p *program) runPeer(ctx context.Context, command []string, c configuration, seconds float64) (float64, error) {
 	r, _, err := last(ctx, append(command[:len(command):len(command)],
-		"--noise", c.noise, "--rho", c.rho, "--seconds", fmt.Sprint(seconds)), p.env)
+		append(c.arguments(), "--seconds", fmt.Sprint(seconds))...), p.env)
 	if err != nil {
 		return 0, err
 	}
 	p.last = r
-	if !(r.MsPerStep > 0) {
-		return 0, fmt.Errorf("it reports %v ms per step", r.MsPerStep)
+	ms := r.MsPerStep
+	if p.processor {
+		ms = r.ProcessorMs
 	}
-	return r.MsPerStep, nil
+	if !(ms > 0) {
+		return 0, fmt.Errorf("it reports %v ms per step", ms)
+	}
+	return ms, nil
 }
 
 // brackets are the parts of a step in the C program's report. Their sum leaves out what the total before them includes:

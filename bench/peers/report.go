@@ -28,7 +28,11 @@ func (s spread) ratio() string { return fmt.Sprintf("%.3g (%.3g to %.3g)", s.med
 
 // ratios divides the times of two programs round by round; nil if one of them lacks some.
 func (b *bench) ratios(over, under *program, c configuration) []float64 {
-	x, y := b.values[key{over, c}], b.values[key{under, c}]
+	return b.ratiosOf(key{over, c}, key{under, c})
+}
+
+func (b *bench) ratiosOf(over, under key) []float64 {
+	x, y := b.values[over], b.values[under]
 	if len(x) == 0 || len(x) != len(y) {
 		return nil
 	}
@@ -55,7 +59,8 @@ func (b *bench) report() string {
 	fmt.Fprintf(&w, `# The training step on the CPU, compared with its peers
 
 One training step of the preset "published": 784-100-100-10, minibatches of 20 out of 60,000, one draw of the weights
-per minibatch, Adam on mu and phi. Written by `+"`make bench-peers`"+` (`+"`go doc quantal/bench/peers`"+`).
+per minibatch, Adam on mu and phi; and two that differ: a draw for every example, and LeNet-5. Written by
+`+"`make bench-peers`"+` (`+"`go doc quantal/bench/peers`"+`).
 
 | | |
 |---|---|
@@ -80,7 +85,12 @@ Rounds: %d. In each, every program ran once for about %g s, in the order of the 
 over a run; the table has the median and the range over the rounds. The last column is the ratio to quantal's time in
 the same round: its median, and its range. Single-threaded programs are pinned to one core.
 `, b.rounds, b.seconds)
-	for _, c := range configurations {
+	if b.time == "processor" {
+		fmt.Fprint(&w, `Times are those of the processor, not of a clock, because other programs ran; programs of several threads
+are left out.
+`)
+	}
+	for _, c := range b.configurations {
 		b.table(&w, c, false)
 	}
 	b.table(&w, pairConfiguration, true)
@@ -101,7 +111,7 @@ func (b *bench) table(w *strings.Builder, c configuration, pair bool) {
 	if reference == nil || len(b.values[key{reference, c}]) == 0 {
 		return
 	}
-	title, per := strings.ToUpper(c.noise[:1])+c.noise[1:]+", rho = "+c.rho, "ms/step"
+	title, per := strings.ToUpper(c.noise[:1])+c.String()[1:], "ms/step"
 	if pair {
 		title, per = "Two networks on two cores, "+c.String(), "ms/step of either network"
 	}
@@ -127,7 +137,7 @@ func (b *bench) reading(w *strings.Builder) {
 	fmt.Fprintf(w, "\n## Reading\n\n")
 	c := b.find(func(p *program) bool { return p.c && !p.pair })
 	for _, q := range b.programs {
-		if c == nil || !isQuantal(q) || q.pair {
+		if c == nil || !isQuantal(q) || q.pair || q.threads {
 			continue
 		}
 		var parts []string
@@ -150,6 +160,7 @@ func (b *bench) reading(w *strings.Builder) {
 				"The aim is at least 0.95.\n", spreadOf(r).ratio())
 		}
 	}
+	b.aims(w)
 	times, busy, worst := 0, 0, 1.
 	for _, x := range b.values {
 		s := spreadOf(x)
@@ -187,9 +198,35 @@ func (b *bench) reading(w *strings.Builder) {
 	}
 }
 
+// aims says how other networks and draws compare.
+func (b *bench) aims(w *strings.Builder) {
+	quantal := b.find(func(p *program) bool { return isQuantal(p) && !p.threads })
+	if r := b.ratiosOf(key{quantal, perExample}, key{quantal, preset}); r != nil {
+		fmt.Fprintf(w, "- With a draw for every example a step takes %s times that of the preset. The aim is at most 1.3.\n",
+			spreadOf(r).ratio())
+	}
+	for _, p := range b.programs {
+		if !p.others || isQuantal(p) {
+			continue
+		}
+		by := quantal
+		if p.threads {
+			by = b.find(func(p *program) bool { return isQuantal(p) && p.threads && !p.pair })
+		}
+		for _, c := range []configuration{perExample, lenet5} {
+			if r := b.ratios(p, by, c); r != nil {
+				aim := map[configuration]int{perExample: 3, lenet5: 2}[c]
+				fmt.Fprintf(w, "- %s takes %s times the step of %s at %v. The aim is at least %d.\n", p.name,
+					spreadOf(r).ratio(), by.name, c, aim)
+			}
+		}
+	}
+}
+
 // commands lists the commands, for readers who want to repeat one of them.
 func (b *bench) commands(w *strings.Builder) {
-	fmt.Fprintf(w, "\n## Commands\n\nFor %v, with the folder of the built programs as $P:\n\n", configurations[0])
+	fmt.Fprintf(w, "\n## Commands\n\nFor %v, with the folder of the built programs as $P (--draw example and --network "+
+		"lenet5 choose the others):\n\n", preset)
 	for _, p := range b.programs {
 		for _, command := range [][]string{p.command, p.second} {
 			if command == nil {

@@ -42,17 +42,16 @@ except ImportError as e:
           "libopenblas0-openmp and PYTHON=/usr/bin/python3, or pip install torch", file=sys.stderr)
     sys.exit(3)
 
-SIZES = [784, 100, 100, 10]
+# Weights of the layers: of a dense one [in, out], of a convolution [out, in, rows, columns].
+NETWORKS = {
+    "mlp-100-100": [(784, 100), (100, 100), (100, 10)],
+    "lenet5": [(6, 1, 5, 5), (16, 6, 5, 5), (400, 120), (120, 84), (84, 10)],
+}
 BATCH, EXAMPLES = 20, 60000
 FRACTION = BATCH / EXAMPLES
 C, LAMBDA, LEARNING_RATE, MU_INIT, SIGMA_INIT = 0.1, 0.01, 1e-4, 0.1, 1e-4
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 WARM_UP, CHUNK = 0.3, 0.1  # seconds, as in bench/peers/timing
-
-# The flat tensors hold, layer after layer, the weights as [in, out] and the biases.
-SHAPES = [shape for i, o in zip(SIZES, SIZES[1:]) for shape in ((i, o), (o,))]
-PARTS = [math.prod(shape) for shape in SHAPES]
-SYNAPSES = sum(PARTS)
 
 
 def keep_memory():
@@ -63,10 +62,6 @@ def keep_memory():
         return
     for option in -1, -3:  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
         mallopt(option, 1 << 30)
-
-
-def views(flat):
-    return [part.view(shape) for part, shape in zip(flat.split_with_sizes(PARTS), SHAPES)]
 
 
 class Parameter:
@@ -86,20 +81,28 @@ class Parameter:
 
 
 class Network:
-    def __init__(self, dtype, noise, rho, gradient, draw="minibatch"):
+    def __init__(self, dtype, noise, rho, gradient, draw="minibatch", network="mlp-100-100"):
+        # The flat tensors hold, layer after layer, the weights and the biases.
+        self.shapes = [shape for s in NETWORKS[network] for shape in (s, s[:1] if len(s) == 4 else s[1:])]
+        self.parts = [math.prod(shape) for shape in self.shapes]
+        self.synapses = sum(self.parts)
+        self.predict = self.lenet5 if network == "lenet5" else self.dense
         self.draw, self.rho, self.shared, self.step = draw, rho, noise == "homogeneous", 0
         self.gradients = self.autograd if gradient == "autograd" else self.by_hand
         differentiable = gradient == "autograd"
         phi = math.log(math.expm1(SIGMA_INIT))
-        self.mu = Parameter(torch.empty(SYNAPSES, dtype=dtype).uniform_(-MU_INIT, MU_INIT), differentiable)
-        self.phi = Parameter(torch.full((1 if self.shared else SYNAPSES,), phi, dtype=dtype), differentiable)
-        self.xi = torch.empty(SYNAPSES, dtype=dtype)
-        self.images = torch.rand(EXAMPLES, SIZES[0], dtype=dtype).sub_(0.1307).div_(0.3081)
-        self.labels = torch.randint(SIZES[-1], (EXAMPLES,))
+        self.mu = Parameter(torch.empty(self.synapses, dtype=dtype).uniform_(-MU_INIT, MU_INIT), differentiable)
+        self.phi = Parameter(torch.full((1 if self.shared else self.synapses,), phi, dtype=dtype), differentiable)
+        self.xi = torch.empty(self.synapses, dtype=dtype)
+        self.images = torch.rand(EXAMPLES, 784, dtype=dtype).sub_(0.1307).div_(0.3081)
+        self.labels = torch.randint(10, (EXAMPLES,))
         # What by_hand writes to.
-        self.w, self.dw = torch.empty(SYNAPSES, dtype=dtype), torch.empty(SYNAPSES, dtype=dtype)
-        self.w_views, self.dw_views = views(self.w), views(self.dw)
+        self.w, self.dw = torch.empty(self.synapses, dtype=dtype), torch.empty(self.synapses, dtype=dtype)
+        self.w_views, self.dw_views = self.views(self.w), self.views(self.dw)
         self.minus_one = torch.full((BATCH, 1), -1.0, dtype=dtype)
+
+    def views(self, flat):
+        return [part.view(shape) for part, shape in zip(flat.split_with_sizes(self.parts), self.shapes)]
 
     def train(self):
         """Does one step and returns its negative log-likelihood, or the whole loss under autograd."""
@@ -119,7 +122,7 @@ class Network:
         mu, phi = self.mu.value, self.phi.value
         sigma = torch.log1p(torch.exp(phi))
         if self.draw == "example":  # local reparameterisation
-            means, variances = views(mu), views((sigma * sigma).expand(SYNAPSES))
+            means, variances = self.views(mu), self.views((sigma * sigma).expand(self.synapses))
             y = x
             for layer in range(0, 6, 2):
                 h = F.relu(y) if layer else x
@@ -127,10 +130,7 @@ class Network:
                 y = torch.addmm(means[layer + 1], h, means[layer])
                 y = torch.addcmul(y, v.sqrt(), torch.randn_like(y))
         else:
-            w1, b1, w2, b2, w3, b3 = views(torch.addcmul(mu, sigma, self.xi))
-            h = F.relu(torch.addmm(b1, x, w1))
-            h = F.relu(torch.addmm(b2, h, w2))
-            y = torch.addmm(b3, h, w3)
+            y = self.predict(x, self.views(torch.addcmul(mu, sigma, self.xi)))
         nll = F.cross_entropy(y, labels, reduction="sum")
         if self.rho == 2:
             inverse = sigma.reciprocal()
@@ -138,9 +138,21 @@ class Network:
         else:
             cost = sigma.log().mul(-self.rho).exp().sum()
         if self.shared:
-            cost = cost * SYNAPSES
+            cost = cost * self.synapses
         loss = nll + (FRACTION * LAMBDA) * mu.abs().sum() + (FRACTION * C) * cost
         return loss, *torch.autograd.grad(loss, (mu, phi))
+
+    @staticmethod
+    def dense(x, w):
+        for weights, biases in zip(w[:-2:2], w[1:-2:2]):
+            x = F.relu(torch.addmm(biases, x, weights))
+        return torch.addmm(w[-1], x, w[-2])
+
+    @classmethod
+    def lenet5(cls, x, w):
+        x = F.relu(F.max_pool2d(F.conv2d(x.view(-1, 1, 28, 28), w[0], w[1], padding=2), 2))
+        x = F.relu(F.max_pool2d(F.conv2d(x, w[2], w[3]), 2))
+        return cls.dense(x.flatten(1), w[4:])
 
     @torch.no_grad()
     def by_hand(self, x, labels):
@@ -160,7 +172,7 @@ class Network:
             torch.mm(inputs.t(), d, out=self.dw_views[2 * i])
             torch.sum(d, 0, out=self.dw_views[2 * i + 1])
         if self.shared:
-            dsigma = torch.dot(self.dw, self.xi) - FRACTION * C * self.rho * SYNAPSES * sigma ** (-self.rho - 1)
+            dsigma = torch.dot(self.dw, self.xi) - FRACTION * C * self.rho * self.synapses * sigma ** (-self.rho - 1)
         else:
             dsigma = self.dw * self.xi
             if self.rho == 2:
@@ -212,6 +224,8 @@ def main():
     parser.add_argument("--gradient", choices=["autograd", "hand"], default="autograd")
     parser.add_argument("--draw", choices=["minibatch", "example"], default="minibatch", help="which examples share one; "
                         "example: --gradient autograd alone")
+    parser.add_argument("--network", choices=list(NETWORKS), default="mlp-100-100", help="lenet5: --gradient autograd and "
+                        "--draw minibatch alone")
     parser.add_argument("--seconds", type=float, default=2, help="how long to measure")
     parser.add_argument("--steps", type=int, default=0, help="measure this many steps instead")
     a = parser.parse_args()
@@ -220,18 +234,20 @@ def main():
     keep_memory()
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
-    if a.draw == "example" and a.gradient != "autograd":
-        sys.exit("torch_step.py: --draw example: want --gradient autograd")
+    if (a.draw == "example" or a.network == "lenet5") and a.gradient != "autograd":
+        sys.exit(f"torch_step.py: --draw {a.draw} --network {a.network}: want --gradient autograd")
+    if a.draw == "example" and a.network == "lenet5":
+        sys.exit("torch_step.py: --draw example: want --network mlp-100-100")
     if a.gradient == "hand":
         check(a.noise, rho)
-    network = Network(getattr(torch, a.dtype), a.noise, rho, a.gradient, a.draw)
+    network = Network(getattr(torch, a.dtype), a.noise, rho, a.gradient, a.draw, a.network)
 
     began, warm = time.perf_counter(), 0
     while time.perf_counter() - began < WARM_UP:
         network.train()
         warm += 1
     n = a.steps or max(1, round(warm * CHUNK / WARM_UP))
-    chunks, total = [], 0.0
+    chunks, total, used = [], 0.0, time.process_time()
     while total < a.seconds and not (a.steps and chunks):
         start = time.perf_counter()
         for _ in range(n):
@@ -239,13 +255,15 @@ def main():
         took = time.perf_counter() - start
         total += took
         chunks.append(1e3 * took / n)
+    used = time.process_time() - used
     loss = float(loss) / BATCH
     if not math.isfinite(loss):
         sys.exit(f"torch_step.py: the loss is {loss}")
     print(json.dumps({
         "peer": "pytorch", "version": torch.__version__, "kernels": f"{blas()}, {a.gradient}", "dtype": a.dtype,
         "noise": a.noise, "rho": rho, "threads": a.threads, "members": 1, "steps": n * len(chunks),
-        "ms_per_step": 1e3 * total / (n * len(chunks)), "ms_median": statistics.median(chunks), "loss": loss,
+        "ms_per_step": 1e3 * total / (n * len(chunks)), "ms_median": statistics.median(chunks),
+        "processor_ms": 1e3 * used / (n * len(chunks)), "loss": loss,
     }))
 
 

@@ -21,17 +21,19 @@ func main() {
 	noise := flag.String("noise", "heterogeneous", "which synapses share a sigma, as in quantal train")
 	rho := flag.String("rho", "2", "exponent of the reliability cost")
 	draw := flag.String("draw", "minibatch", "which examples share one, as in quantal train")
+	network := flag.String("network", "mlp-100-100", "layers, as in quantal train")
 	threads := flag.Int("threads", 1, "threads")
 	members := flag.Int("members", 1, "networks trained at the same time, each with its own seed")
 	seconds := flag.Float64("seconds", 2, "how long to measure")
 	flag.Parse()
-	if err := run(*noise, *rho, *draw, *threads, *members, time.Duration(*seconds*float64(time.Second))); err != nil {
+	duration := time.Duration(*seconds * float64(time.Second))
+	if err := run(*noise, *rho, *draw, *network, *threads, *members, duration); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/peers/quantal:", err)
 		os.Exit(1)
 	}
 }
 
-func run(noise, rho, draw string, threads, members int, duration time.Duration) error {
+func run(noise, rho, draw, network string, threads, members int, duration time.Duration) error {
 	config, err := train.Preset("published")
 	if err != nil {
 		return err
@@ -43,10 +45,17 @@ func run(noise, rho, draw string, threads, members int, duration time.Duration) 
 	if err := config.Set("draw", draw); err != nil {
 		return err
 	}
+	input := graph.Row(784)
+	if network != "mlp-100-100" { // which the preset is
+		if err := config.Set("network", network); err != nil {
+			return err
+		}
+		input = graph.Input{Picture: kernels.Picture{Height: 28, Width: 28, Channels: 1}, Arrangement: kernels.ByPlane}
+	}
 	if err := config.Check(); err != nil {
 		return err
 	}
-	program, err := graph.CompileSpec(config.Spec(graph.Row(784), 10), kernels.DefaultAdam())
+	program, err := graph.CompileSpec(config.Spec(input, 10), kernels.DefaultAdam())
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,9 @@ type Result struct {
 	MsPerStep float64 `json:"ms_per_step"`
 	// MsMedian is the median over chunks of some 100 ms, which other programs affect less.
 	MsMedian float64 `json:"ms_median"`
+	// ProcessorMs is MsPerStep in processor time, that of all threads: it shows little of what other programs do. 0 where
+	// it is unknown.
+	ProcessorMs float64 `json:"processor_ms,omitempty"`
 	// NoiseMs is the part of MsPerStep in which the peer draws its random numbers, if that was timed.
 	NoiseMs float64 `json:"noise_ms,omitempty"`
 	Loss    float64 `json:"loss"` // of the last minibatch or chunk, per example: that it is finite shows that it trained
@@ -52,6 +55,7 @@ func Measure(duration time.Duration, members int, train func(n int) error) (r Re
 	}
 	var chunks []float64
 	var total time.Duration
+	began := processorTime()
 	for total < duration {
 		start := time.Now()
 		if err := train(n); err != nil {
@@ -61,9 +65,11 @@ func Measure(duration time.Duration, members int, train func(n int) error) (r Re
 		total += took
 		chunks = append(chunks, 1e3*took.Seconds()/float64(n*members))
 	}
+	used := processorTime() - began
 	slices.Sort(chunks)
 	r.Members, r.Steps = members, n*len(chunks)
 	r.MsPerStep = 1e3 * total.Seconds() / float64(r.Steps*members)
+	r.ProcessorMs = 1e3 * used.Seconds() / float64(r.Steps*members)
 	r.MsMedian = (chunks[len(chunks)/2] + chunks[(len(chunks)-1)/2]) / 2
 	return r, nil
 }
