@@ -190,21 +190,13 @@ func Fold[T Float](w Window, dst, src []T, first, n int) {
 	})
 }
 
-// Packed is the same window over pictures that Pack has copied.
+// Packed is the same window over pictures in one row, ByPixel, which windows see faster.
 func (w Window) Packed() Window {
 	w.Arrangement = ByPixel
 	return w
 }
 
-// Pack copies an example of a buffer with a row for each position into one row, ByPixel, which windows see faster.
-func Pack[T Float](p Picture, dst, src []T) {
-	stride := Stride(p.Channels)
-	for at := range p.Positions() {
-		copy(dst[at*p.Channels:][:p.Channels], src[at*stride:])
-	}
-}
-
-// Unpack is the inverse of Pack.
+// Unpack copies a picture ByPixel to a buffer with a row for each position.
 func Unpack[T Float](p Picture, dst, src []T) {
 	stride := Stride(p.Channels)
 	for at := range p.Positions() {

@@ -28,6 +28,7 @@ type assembly struct {
 	moves        map[string]func(values, first, second, gradient, rule *float32, n int) uint32
 	sum          func(gradient, magnitude, square, exampleSquare *float64, x, dy, xSquares, dySquares *float32,
 		stride, dyStride, rows, batch int) uint32
+	claim     func(dx, x, y, dy *float32, n, outputs, skip int, threshold float32)
 	squares   func(dst, x *float32, n int)
 	sumInputs func(magnitude, square *float64, squares, x *float32, stride, columns, batch int)
 
@@ -165,6 +166,11 @@ func (a assembly) set(name string) *kernelSet {
 			stride, dyStride := u.Stride(), kernels.Stride(u.Out)
 			x, dy, dw := u.x[:u.batch*stride], u.dy[first:(u.batch-1)*dyStride+first+rows], dw[:rows*stride]
 			a.formDW(&dw[0], &x[0], &dy[0], nil, &u.numbers[0], stride, dyStride, rows, u.batch)
+		},
+		claim: func(dx, x, y, dy []float32, n, outputs, step int, threshold float32) {
+			y, dy = y[:n*outputs], dy[:n*outputs]
+			dx, x = dx[:(outputs-1)*step+n], x[:(outputs-1)*step+n]
+			a.claim(&dx[0], &x[0], &y[0], &dy[0], n, outputs, step-n, threshold)
 		},
 		squares: func(dst, x []float32) {
 			dst = dst[:len(x)]

@@ -33,12 +33,8 @@ func (u *unfolding) rows(s *scratch, first, n int) {
 	for done := 0; done < n; {
 		b, at := (first+done)/u.positions, (first+done)%u.positions
 		count := min(n-done, u.positions-at)
-		w, x := u.Window, u.x[b*u.slots:][:u.slots]
-		if w.Arrangement == kernels.ByPosition {
-			kernels.Pack(w.Picture, s.packed, x)
-			w, x = w.Packed(), s.packed
-		}
-		kernels.Unfold(w, s.tile[done*stride:], x, at, count)
+		border(u.Window, s.packed, u.x[b*u.slots:][:u.slots])
+		unfold(bordered(u.Window), s.tile[done*stride:], s.packed, at, count)
 		done += count
 	}
 }
@@ -315,7 +311,7 @@ func windowSizes(p *kernels.Program) (tile, packed, dW int) {
 	for _, i := range p.Instructions {
 		if i, ok := i.(kernels.Convolve); ok {
 			stride := p.Layout.Layers[i.Layer].Stride()
-			tile, packed = max(tile, tileRows(stride)*stride), max(packed, i.Window.Units())
+			tile, packed = max(tile, tileRows(stride)*stride), max(packed, borderedSize(i.Window))
 		}
 	}
 	for _, g := range p.Gradients() {

@@ -44,6 +44,10 @@ type kernelSet struct {
 	// the given name, and reports as update does.
 	formDW func(u *updating, dw []float32, first, rows int)
 	move   map[string]func(u *updating, p kernels.Param[float32], gradient []float32) bool
+	// claim adds gradients dy of outputs of a pool that exceed the threshold to dx, where the outputs y are the values x,
+	// and sets them to 0. Outputs have rows of n, a multiple of 16; x and dx are at one position of their windows, step
+	// further on for each next output.
+	claim func(dx, x, y, dy []float32, n, outputs, step int, threshold float32)
 	// squares computes dst = x^2 of whole rows.
 	squares func(dst, x []float32)
 	// sumInputs squares columns first to first+n of the input, in units of 16, and adds up the minibatch.
@@ -146,7 +150,7 @@ type scratch struct {
 	tile     []float32 // what a window sees at some positions
 	second   []float32 // its squares, or the gradient with respect to these, if every example has its own noise
 	third    []float32 // the gradient with respect to the tile, then
-	packed   []float32 // the picture, if its buffer has a row for each position
+	packed   []float32 // the picture, with the zeros around it
 	folded   []float32 // the gradient with respect to the picture
 	tileDW   []float32 // dW from these
 	product  product   // the product at hand, of a convolution
@@ -243,7 +247,18 @@ var portable = &kernelSet{
 			p.WeightGradient(dw[r*u.Stride():][:u.Columns()], u.dy, u.x, first+r)
 		}
 	},
-	move:    portableMoves(),
+	move: portableMoves(),
+	claim: func(dx, x, y, dy []float32, n, outputs, step int, threshold float32) {
+		for r := range outputs {
+			to, values := dx[r*step:][:n], x[r*step:][:n]
+			for c, largest := range y[r*n:][:n] {
+				if values[c] == largest && largest > threshold {
+					to[c] += dy[r*n+c]
+					dy[r*n+c] = 0
+				}
+			}
+		}
+	},
 	squares: kernels.Squares[float32],
 	sumInputs: func(u *summing, first, n int) {
 		stride := u.Stride()

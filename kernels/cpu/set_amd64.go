@@ -57,7 +57,7 @@ var avx512 = assembly{
 	moves: map[string]func(values, first, second, gradient, rule *float32, n int) uint32{
 		"adam": moveAVX512, "sgd": moveSGDAVX512, "momentum": moveMomentumAVX512, "rmsprop": moveRMSpropAVX512,
 	},
-	sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
+	claim: claimAVX512, sum: sumAVX512, squares: squaresAVX512, sumInputs: sumInputsAVX512,
 	operations: operationsAVX512,
 	uniforms:   uniformsAVX512, advanceLine: advanceLineAVX512, advanceTable: advanceTableAVX512,
 	advanceSitesLine: advanceSitesLineAVX512, advanceSitesTable: advanceSitesTableAVX512,
@@ -103,7 +103,7 @@ var avx2 = assembly{
 	moves: map[string]func(values, first, second, gradient, rule *float32, n int) uint32{
 		"adam": moveAVX2, "sgd": moveSGDAVX2, "momentum": moveMomentumAVX2, "rmsprop": moveRMSpropAVX2,
 	},
-	sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
+	claim: claimAVX2, sum: sumAVX2, squares: squaresAVX2, sumInputs: sumInputsAVX2,
 	operations: operationsAVX2,
 	uniforms:   uniformsAVX2, advanceLine: advanceLineAVX2, advanceTable: advanceTableAVX2,
 	advanceSitesLine: advanceSitesLineAVX2, advanceSitesTable: advanceSitesTableAVX2,

@@ -43,7 +43,7 @@ var neon = assembly{
 	moves: map[string]func(values, first, second, gradient, rule *float32, n int) uint32{
 		"adam": moveNEON, "sgd": moveSGDNEON, "momentum": moveMomentumNEON, "rmsprop": moveRMSpropNEON,
 	},
-	sum: sumNEON, squares: squaresNEON, sumInputs: sumInputsNEON,
+	claim: claimNEON, sum: sumNEON, squares: squaresNEON, sumInputs: sumInputsNEON,
 	operations: operationsNEON,
 	uniforms:   uniformsNEON, advanceLine: advanceLineNEON, advanceTable: advanceTableNEON,
 	advanceSitesLine: advanceSitesLineNEON, advanceSitesTable: advanceSitesTableNEON,

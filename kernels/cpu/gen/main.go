@@ -62,6 +62,7 @@ func (a *assembler) write(folder, hash string) error {
 	a.squares()
 	a.sumInputs()
 	a.gather()
+	a.claim()
 	a.activations()
 	a.uniforms()
 	for _, tabulated := range []bool{false, true} {
