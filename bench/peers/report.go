@@ -86,8 +86,8 @@ over a run; the table has the median and the range over the rounds. The last col
 the same round: its median, and its range. Single-threaded programs are pinned to one core.
 `, b.rounds, b.seconds)
 	if b.time == "processor" {
-		fmt.Fprint(&w, `Times are those of the processor, not of a clock, because other programs ran; programs of several threads
-are left out.
+		fmt.Fprint(&w, `Times are those of the processor, not of a clock, because other programs ran; programs of several
+threads are left out.
 `)
 	}
 	for _, c := range b.configurations {
