@@ -50,7 +50,14 @@ type Design[Config interface {
 type Experiment struct {
 	Help
 	// Setup returns a Setup with the default configuration.
-	Setup func() (*Setup, error)
+	Setup   func() (*Setup, error)
+	Variant *Variant // nil for none
+}
+
+// Variant is another experiment of the same command, which a flag chooses.
+type Variant struct {
+	Flag, Usage string
+	Experiment  Experiment
 }
 
 // Setup is an experiment and its configuration before it is made. It is configured in the order of its methods.
@@ -85,7 +92,7 @@ type Result struct {
 
 // Experiment is the design without the types of its configuration and findings.
 func (d Design[Config, Summary, Row]) Experiment() Experiment {
-	return Experiment{d.Help, func() (*Setup, error) {
+	return Experiment{Help: d.Help, Setup: func() (*Setup, error) {
 		config, err := d.Default()
 		if err != nil {
 			return nil, err

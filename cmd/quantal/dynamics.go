@@ -19,6 +19,7 @@ import (
 	"quantal/dynamics/sampling"
 	"quantal/dynamics/spines"
 	"quantal/dynamics/tolerance"
+	"quantal/internal/setting"
 	"quantal/train"
 )
 
@@ -87,6 +88,14 @@ func dynamicsExperiment(e dynamics.Experiment) *cli.Command {
 		}
 		command.Flags = append(command.Flags, settingFlag(s))
 	}
+	if e.Variant != nil {
+		flags, err := variantFlags(e, setup.Settings)
+		if err != nil {
+			command.Action = func(*cli.Context) error { return err }
+			return command
+		}
+		command.Flags = append(command.Flags, flags...)
+	}
 	command.Flags = append(command.Flags,
 		&cli.StringFlag{Name: "config",
 			Usage: "read the configuration from a TOML `FILE`, such as config.toml of a run folder; flags override it"},
@@ -95,7 +104,7 @@ func dynamicsExperiment(e dynamics.Experiment) *cli.Command {
 		&cli.BoolFlag{Name: "quick", Usage: "a small version, under a minute"},
 		jsonFlag())
 	command.Action = func(c *cli.Context) error {
-		setup, err := e.Setup()
+		setup, err := chosen(c, e)
 		if err != nil {
 			return err
 		}
@@ -105,6 +114,59 @@ func dynamicsExperiment(e dynamics.Experiment) *cli.Command {
 		return makeExperiment(c, setup)
 	}
 	return command
+}
+
+// variantFlags are the flag that chooses a variant and the flags of its settings that the experiment does not have.
+func variantFlags(e dynamics.Experiment, settings setting.List) ([]cli.Flag, error) {
+	v := e.Variant
+	setup, err := v.Experiment.Setup()
+	if err != nil {
+		return nil, err
+	}
+	var others []cli.Flag
+	var different []string
+	for _, s := range setup.Settings {
+		if s.FlagName() == "" {
+			continue
+		}
+		if here, err := settings.Find(s.Name); err != nil {
+			s.Help = "with --" + v.Flag + ": " + s.Help
+			others = append(others, settingFlag(s))
+		} else if here.Default() != s.Default() {
+			different = append(different, s.Name+" "+s.Default())
+		}
+	}
+	usage := v.Usage + "; then the defaults are " + strings.Join(different, ", ")
+	return append([]cli.Flag{&cli.BoolFlag{Name: v.Flag, Usage: usage}}, others...), nil
+}
+
+// chosen is the experiment or its variant: the one whose flag is given, or whose settings the file of --config has.
+func chosen(c *cli.Context, e dynamics.Experiment) (*dynamics.Setup, error) {
+	setup, err := e.Setup()
+	if err != nil || e.Variant == nil {
+		return setup, err
+	}
+	variant, err := e.Variant.Experiment.Setup()
+	if err != nil {
+		return nil, err
+	}
+	other, which := variant, "with"
+	path := c.String("config")
+	if c.Bool(e.Variant.Flag) || path != "" && setup.ReadFile(path) != nil && variant.ReadFile(path) == nil {
+		setup, other, which = variant, setup, "without"
+	}
+	for _, s := range other.Settings {
+		if name := s.FlagName(); name != "" && c.IsSet(name) {
+			if _, err := setup.Settings.Find(s.Name); err != nil {
+				return nil, usage("--%s: is only %s --%s", name, which, e.Variant.Flag)
+			}
+		}
+	}
+	// What has been read is read again, onto the defaults.
+	if setup == variant {
+		return e.Variant.Experiment.Setup()
+	}
+	return e.Setup()
 }
 
 // configure assembles the configuration: defaults, overridden by the file, both overridden by the argument and the

@@ -71,6 +71,12 @@ func explainer() (*columns.Explainer, error) {
 			return nil, err
 		}
 		list = append(list, settingsTable("dynamics "+e.Name, s.Settings))
+		if v := e.Variant; v != nil {
+			if s, err = v.Experiment.Setup(); err != nil {
+				return nil, err
+			}
+			list = append(list, settingsTable("dynamics "+e.Name+" --"+v.Flag, s.Settings))
+		}
 	}
 	return columns.New(list), nil
 }

@@ -12,16 +12,18 @@ import (
 
 // Experiment is the experiment as a value.
 func Experiment() dynamics.Experiment {
-	return dynamics.Design[Config, Summary, Outcome]{
+	e := dynamics.Design[Config, Summary, Outcome]{
 		Help: dynamics.Help{
 			Name: "assemblies",
 			Usage: "cell assemblies in a recurrent network under Hebbian plasticity and fluctuation: weights, recall, how " +
 				"long memory lasts",
 			UsageText: "quantal dynamics assemblies [--neurons 300] [--seeds 10] [--out FOLDER] [--quick] [--json]\n" +
-				"quantal dynamics assemblies --strengths 0,1,1.5,2",
+				"quantal dynamics assemblies --strengths 0,1,1.5,2\n" +
+				"quantal dynamics assemblies --spiking [--seeds 10] [--out FOLDER] [--quick] [--json]",
 			Description: "Assemblies are imprinted by stimulation and left alone, with plasticity and fluctuation,\n" +
 				"with one of them, and with fluctuation of several strengths. Weights are in µm³, times\n" +
-				"in days. `go doc quantal/dynamics/assemblies` has the equations.",
+				"in days. With --spiking neurons spike, and learn by the times of spikes, also\n" +
+				"associations. `go doc quantal/dynamics/assemblies` has the equations.",
 		},
 		Default:  func() (Config, error) { return DefaultConfig(), nil },
 		Settings: (*Config).Settings,
@@ -33,6 +35,9 @@ func Experiment() dynamics.Experiment {
 			return Run(ctx, c, job)
 		}, Print: printTables,
 	}.Experiment()
+	e.Variant = &dynamics.Variant{Flag: "spiking", Usage: "spiking neurons with STDP (Humble et al. 2019)",
+		Experiment: SpikingExperiment()}
+	return e
 }
 
 // printTables writes what came out, for a person.

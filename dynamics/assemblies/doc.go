@@ -3,6 +3,7 @@
 //
 // What enters: a [Config]. What leaves: [Findings], with a row for each network under each condition and in how many
 // networks each of the [Claims] holds, and figures. [Network], [Life] and [Tally] have the parts for other uses.
+// [RunSpiking] is the same with spiking neurons.
 //
 // # The model
 //
@@ -90,6 +91,43 @@
 // back, which plasticity makes rarer and the lack of fluctuation prevents (ISD, after Humble et al. 2019: the
 // combination creates a separation point "to minimize their interconversion"). Unlike in ISD Fig. 3, the main peak of w
 // f(w) moves to smaller weights when there are assemblies, by the drift -K a^2.
+//
+// # Spiking neurons
+//
+// [RunSpiking], `--spiking`, has the same question for spikes (Humble et al. 2019), in package spiking, in steps of 1
+// ms. A day of the synapses is Day seconds of the neurons, so their time is compressed 86400/Day times. Excitatory and
+// inhibitory neurons are leaky integrate-and-fire neurons with exponential currents,
+//
+//	tau dV/dt = -V + x + constant,   V = 15 mV: a spike, V = 0 for the refractory time
+//
+// with tau 20 and 10 ms, refractory times 10 and 1 ms, currents of 5 ms, but of 20 ms between excitatory neurons, all
+// of which have contacts onto each other; from and onto inhibitory ones there is a contact with probability 1/2. Each
+// neuron has a Poisson drive of 500 Hz. In each window of 100 ms each excitatory neuron has a normal random current of
+// standard deviation Spread and, while the assemblies are imprinted, those of one assembly drawn at random have
+// Stimulus more. A neuron's excitability rises by Homeostasis (Target 0.1 s - spikes) after each window, in mV: it
+// keeps the mean rate, and ends the activity of an assembly.
+//
+// A weight w of a contact between excitatory neurons adds Efficacy w to the current. STDP is that of all pairs
+// ([spiking.Plasticity]): with traces x and y of TauSTDP,
+//
+//	at an arrival   w <- w - Depression Plasticity y - Plasticity (1 - Depression) TauSTDP Target
+//	at a spike      w <- w + Plasticity x
+//
+// where the last term of the first line, which each arrival causes (R. Kempter, W. Gerstner, J. L. van Hemmen, Phys.
+// Rev. E 59, 4498, 1999), makes uncorrelated spikes at the rate Target change nothing on average. Intrinsic dynamics is
+// the same law as above, in blocks of 100 ms ([spiking.Intrinsic]).
+//
+// The conditions are together, plasticity alone, fluctuation alone, never imprinted, and together with fluctuation of
+// other Strengths; and, instead of them, for each strength, learning: right after the imprint assemblies 1 and 2, 3 and
+// 4, ... are stimulated together, with twice the Stimulus, for Learn days. Association is the probability that a
+// synapse between such partners is stronger than one between other assemblies. Measurements interrupt the network,
+// whose potentials start at rest after them. For recall, half of an assembly has twice the Stimulus for 200 ms, while
+// all neurons have the median excitability and synapses stay: the rate of the other half less that of other assemblies,
+// in units of that of the stimulated half; so it may exceed 1. The separation point is that at the end of the imprint.
+//
+// From ISD and the abstract of Humble et al.: spiking neurons, STDP with dw = mu dt + sigma dB, and the claims. Ours:
+// all else, including all numbers, which were chosen so that imprinted assemblies become active by themselves one after
+// the other; the slow excitatory current is what lets them, with fast ones all neurons fire in one rhythm.
 //
 // Networks with the same seed draw the same noise under all conditions. For the same seed and kernel set table and
 // figures have the same bytes for any number of threads.

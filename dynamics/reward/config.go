@@ -83,7 +83,7 @@ func DefaultConfig() Config {
 
 // Quick makes the experiment small enough for two cores to do in well under a minute.
 func (c Config) Quick() Config {
-	c.Seeds, c.Temperatures, c.Speeds = 2, nil, nil
+	c.Seeds, c.Temperatures, c.Speeds = 2, []float64{}, []float64{}
 	return c
 }
 
