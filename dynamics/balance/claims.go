@@ -2,12 +2,25 @@ package balance
 
 import "quantal/dynamics"
 
-// claims counts in how many networks each of the claims holds.
-func (e *experiment) claims() []dynamics.Count {
+// claims counts in how many networks each of the claims of the arms holds.
+func (e *experiment) claims() (counts []dynamics.Count) {
+	for _, arm := range []struct {
+		name   string
+		claims func() []dynamics.Claim
+	}{{rewiring, e.rewiringClaims}, {volatility, e.volatilityClaims}, {memory, e.memoryClaims}, {ranges, e.rangeClaims}} {
+		if e.does(arm.name) {
+			counts = append(counts, dynamics.CountClaims(e.Seeds, arm.claims())...)
+		}
+	}
+	return counts
+}
+
+// rewiringClaims are those of the arm of this name.
+func (e *experiment) rewiringClaims() []dynamics.Claim {
 	all := len(e.Shares) - 1
 	at := func(regime, network, kind int) Outcome { return e.outcomes[regime][network][1+kind*len(e.Shares)+all] }
 	const ee, ei, ie, ii = 0, 1, 2, 3 // in types
-	return dynamics.CountClaims(e.Seeds, []dynamics.Claim{
+	return []dynamics.Claim{
 		{Text: "inhibition fires more: redrawing E to E changes rates of E less than redrawing I to E",
 			Holds: func(n int) bool { return at(0, n, ee).CorrelationE > at(0, n, ie).CorrelationE }},
 		{Text: "inhibition fires more: redrawing E to E or E to I leaves most of the pattern, correlations above 0.8",
@@ -33,7 +46,7 @@ func (e *experiment) claims() []dynamics.Count {
 			}
 			return true
 		}},
-	})
+	}
 }
 
 func near(a, b float64) bool { return a-b < 0.1 && b-a < 0.1 }

@@ -3,6 +3,8 @@ package balance
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"quantal/dynamics"
 	"quantal/internal/setting"
@@ -27,6 +29,20 @@ type Config struct {
 	Seconds float64   // over which rates are measured
 	Settle  float64   // seconds before
 	Shares  []float64 // of redrawn contacts, ascending
+
+	Arms []string // of armNames
+
+	// Of volatility: how often a contact is redrawn on average between two times at which rates are measured, and how many
+	// times there are after the first.
+	Turnover float64
+	Windows  int
+	// Of memory: how many patterns there are, the share of neurons in one, how far they change efficacies, the input to
+	// half of a pattern, mV, and how long it lasts, in seconds.
+	Patterns                      int
+	Active, Strength, Cue, Cueing float64
+	// Of the range: rates of I over those of E, factors of numbers of neurons and contacts, and of all efficacies. Each
+	// ratio is combined with each scale, each factor with the rates and numbers of the configuration.
+	Ratios, Scales, Factors []float64
 
 	Seeds   int        // networks, with consecutive seeds
 	Seed    store.Seed // the first
@@ -53,6 +69,21 @@ func (c *Config) Settings() setting.List {
 		{Name: "shares", Value: &c.Shares, Want: setting.Want{Text: "numbers above 0 and up to 1",
 			Holds: func(x float64) bool { return x > 0 && x <= 1 }}.Rising(),
 			Help: "shares of the contacts of one type that are redrawn, ascending"},
+		{Name: "arms", Value: &c.Arms, Check: c.checkArms, Help: "what to do: " + strings.Join(armNames, ", ")},
+		{Name: "turnover", Value: &c.Turnover, Want: above,
+			Help: "volatility: how often a contact is redrawn between measurements, on average"},
+		{Name: "windows", Value: &c.Windows, Want: setting.Between(1, 1000),
+			Help: "volatility: measurements after the first"},
+		{Name: "patterns", Value: &c.Patterns, Want: setting.Between(1, 1000), Help: "memory: embedded patterns"},
+		{Name: "active", Value: &c.Active, Want: setting.Want{Text: "a number above 0 and below 1",
+			Holds: func(x float64) bool { return x > 0 && x < 1 }}, Help: "memory: share of neurons in a pattern"},
+		{Name: "strength", Value: &c.Strength, Want: none, Help: "memory: how far a pattern changes efficacies"},
+		{Name: "cue", Value: &c.Cue, Want: none, Help: "memory: input to half of a pattern's neurons, mV"},
+		{Name: "cueing", Value: &c.Cueing, Want: setting.From(0.1), Help: "memory: seconds of a cue"},
+		{Name: "ratios", Value: &c.Ratios, Want: above.Rising(), Help: "range: rates of I over those of E, ascending"},
+		{Name: "scales", Value: &c.Scales, Want: above.Rising(),
+			Help: "range: factors of neurons and contacts, ascending"},
+		{Name: "factors", Value: &c.Factors, Want: above.Rising(), Help: "range: factors of all efficacies, ascending"},
 		{Name: "seeds", Value: &c.Seeds, Want: setting.Between(1, 10_000),
 			Help: "networks, with consecutive seeds from --seed"},
 		{Name: "tau", Value: &c.Tau, Want: above, Check: c.want("tau", &c.Tau, 2)},
@@ -60,6 +91,18 @@ func (c *Config) Settings() setting.List {
 		{Name: "refractory", Value: &c.Refractory, Want: none}, {Name: "delay", Value: &c.Delay, Want: above},
 		{Name: "step", Value: &c.Step, Want: above},
 	}, dynamics.SeedAndThreads(&c.Seed, &c.Threads)...)
+}
+
+func (c *Config) checkArms() error {
+	for _, arm := range c.Arms {
+		if !slices.Contains(armNames, arm) {
+			return fmt.Errorf("arms: want some of %s, got %s", strings.Join(armNames, ", "), arm)
+		}
+	}
+	if len(c.Arms) == 0 {
+		return fmt.Errorf("arms: want some of %s", strings.Join(armNames, ", "))
+	}
+	return nil
 }
 
 // want is a check that a list has a length.
@@ -78,13 +121,16 @@ func DefaultConfig() Config {
 		Neurons: 5000, Contacts: 250, Efficacies: []float64{4, 8, 6, 8}, Rates: []float64{3, 12},
 		Even: []float64{5, 5}, External: 3, Tau: []float64{20, 10}, Threshold: 20, Reset: 10, Refractory: 2,
 		Delay: 1.5, Step: 0.25,
-		Seconds: 5, Settle: 0.3, Shares: []float64{0.5, 1}, Seeds: 10, Seed: 1,
+		Seconds: 5, Settle: 0.3, Shares: []float64{0.5, 1}, Seeds: 10, Seed: 1, Arms: []string{rewiring},
+		Turnover: 0.4, Windows: 5, Patterns: 3, Active: 0.2, Strength: 0.2, Cue: 6, Cueing: 0.3,
+		Ratios: []float64{0.5, 1, 2, 4, 8}, Scales: []float64{0.5, 1, 2}, Factors: []float64{0.5, 0.7, 1.4, 2},
 	}
 }
 
 // Quick makes the experiment small enough for two cores to do in well under a minute.
 func (c Config) Quick() Config {
 	c.Neurons, c.Contacts, c.Seconds, c.Shares, c.Seeds = 2000, 100, 3, []float64{1}, 2
+	c.Windows, c.Ratios, c.Scales, c.Factors = 3, []float64{1, 4}, []float64{0.5, 1}, []float64{0.5}
 	return c
 }
 
@@ -108,8 +154,24 @@ func (c Config) Check() error {
 			return err
 		}
 	}
+	if !c.does(ranges) {
+		return nil
+	}
+	for _, p := range c.points() {
+		at := c.at(p)
+		if at.Contacts < 1 || at.Contacts >= at.size(inhibitory) {
+			return fmt.Errorf("scales: at %g there are %d contacts from %d inhibitory neurons", p.scale, at.Contacts,
+				at.size(inhibitory))
+		}
+		if _, err := at.newTheory(); err != nil {
+			return fmt.Errorf("ratios: at %g, with factors of %g and %g: %w", p.ratio, p.scale, p.factor, err)
+		}
+	}
 	return nil
 }
+
+// does says whether an arm is made.
+func (c Config) does(arm string) bool { return slices.Contains(c.Arms, arm) }
 
 // size is the number of neurons of a population.
 func (c Config) size(population int) int {

@@ -57,14 +57,39 @@
 // network is simulated twice, from other potentials and with other external noise, and correlations are divided by that
 // of these two. This corrects means; it is meaningful while the correlation of the two is not small.
 //
+// # Volatility
+//
+// Contacts that turn over at a rate, of one type or of all, are redrawn by the share 1 - exp(-turnover) between
+// measurements, where turnover is the rate times the time between them: contacts change in days and rates are counted
+// in seconds, so wiring stands still meanwhile. At a lag of k measurements 1 - f = exp(-k turnover) in the formula for
+// q. The rates of all pairs of measurements at a lag are correlated.
+//
+// # Memory
+//
+// Each pattern has Active = f of the neurons of both populations, drawn at random. It changes the efficacy of each
+// contact of a type, from j to i, by the factor
+//
+//	1 +- Strength sum_patterns (x_i - f) (x_j - f) / (f (1 - f)),   not below 0
+//
+// with x = 1 for neurons of the pattern and else 0: + for E to E (Hebbian), - for I to E (anti-Hebbian: inhibition
+// becomes weaker between neurons of a pattern). Half of a pattern's neurons, of both populations, get the cue, a
+// constant input. Recall is by how much the rates of its other excitatory neurons rise, less that of the neurons
+// outside the pattern, over the mean rate; lingering is the same after the cue. Redrawn contacts have no pattern.
+//
+// # Range
+//
+// All contacts E to E, or all I to E, are redrawn at several ratios of the mean rates of I and of E, sizes, and factors
+// of all efficacies; the rates of E before and after are correlated, beside theory.
+//
 // # As published, and not
 //
 // As published: balanced networks of excitatory and inhibitory spiking neurons; that volatility of E to E contacts has
 // little effect, and of inhibitory contacts a large one, where inhibitory rates are higher and more diverse (the
 // abstract of Mongillo et al., ISD). Ours: all numbers, equal numbers of contacts from both populations, white external
 // noise, the even regime, and the form in which the theory is written here. Networks without external noise, or with
-// j_EI j_IE < j_EE j_II, synchronise or leave the low rates for these numbers. Memories in either type of contact, the
-// further part of that paper, are missing.
+// j_EI j_IE < j_EE j_II, synchronise or leave the low rates for these numbers. Also as published: that memories can be
+// in E to E, Hebbian, or in I to E, anti-Hebbian, and that inhibitory contacts store them better; how patterns are
+// embedded and cued, and the measure of recall, are ours.
 //
 // For the same seed and kernel set table and figures have the same bytes for any number of threads.
 package balance

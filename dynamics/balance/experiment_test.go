@@ -17,6 +17,7 @@ func tiny() Config {
 	c := DefaultConfig()
 	c.Neurons, c.Contacts, c.Seconds, c.Settle, c.Shares, c.Seeds = 200, 20, 0.8, 0.1, []float64{0.5, 1}, 2
 	c.Rates, c.Even = []float64{12, 20}, []float64{15, 15} // so that there are intervals
+	c.Windows, c.Patterns, c.Cueing, c.Ratios, c.Scales, c.Factors = 2, 1, 0.1, []float64{2}, []float64{1}, []float64{0.5}
 	return c
 }
 
@@ -49,6 +50,81 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// The claims of the other arms, in one small network.
+func TestClaimsOfOtherArms(t *testing.T) {
+	c := DefaultConfig()
+	c.Arms, c.Neurons, c.Contacts, c.Seconds, c.Shares, c.Seeds = armNames[1:], 1000, 50, 1.5, []float64{1}, 1
+	c.Windows, c.Turnover, c.Patterns, c.Ratios, c.Scales, c.Factors = 1, 1, 2, []float64{4}, []float64{1}, []float64{0.5}
+	c.Cueing, c.Settle = 0.25, 0.2
+	f, err := Run(context.Background(), c, dynamicstest.Quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, claim := range f.Summary.Claims {
+		if strings.Contains(claim.Claim, "within") || strings.HasPrefix(claim.Claim, "memory: in both") {
+			continue // of larger networks, and one that does not hold in all
+		}
+		if claim.Seen != claim.Of || claim.Of != c.Seeds {
+			t.Errorf("%s: in %d of %d networks", claim.Claim, claim.Seen, claim.Of)
+		}
+	}
+	for _, a := range f.Summary.Averages {
+		if d := math.Abs(a.CorrelationE.Mean - a.TheoryE); a.Arm == volatility && !(d < 0.2) {
+			t.Errorf("%s turns over: correlation %g, in theory %g", a.Redrawn, a.CorrelationE.Mean, a.TheoryE)
+		}
+	}
+}
+
+// Patterns change efficacies as they should, and redrawn contacts have none.
+func TestEmbedding(t *testing.T) {
+	c := DefaultConfig()
+	c.Neurons, c.Contacts, c.Patterns = 1000, 50, 1
+	in := c.patterns(1)
+	for _, kind := range memories[2].kinds {
+		to, from := types[kind].to, types[kind].from
+		plain := c.wire(1)
+		w := c.embed(plain, in, kind)
+		if w[to][from].Len() != plain[to][from].Len() || plain[to][from].weights != nil {
+			t.Fatalf("contacts %s: %d, before %d", types[kind].name, w[to][from].Len(), plain[to][from].Len())
+		}
+		plainWeight, sign := c.efficacy(to, from), 1.
+		if from == inhibitory {
+			sign = -1
+		}
+		seen := map[int]int{}
+		for j := range c.size(from) {
+			for k := w[to][from].Start[j]; k < w[to][from].Start[j+1]; k++ {
+				inside := 0
+				for _, u := range []float64{in[from][0][j], in[to][0][w[to][from].Target[k]]} {
+					if u < 0.2 {
+						inside++
+					}
+				}
+				seen[inside]++
+				// (0.8^2, -0.8 0.2, 0.2^2)/(0.2 0.8) = 4, -1, 0.25 times the strength, 0.2.
+				want := plainWeight * (1 + sign*[]float64{0.05, -0.2, 0.8}[inside])
+				if got := w[to][from].weights[k]; math.Abs(got-want) > 1e-12 {
+					t.Fatalf("%d of both neurons in the pattern: efficacy %g, want %g", inside, got, want)
+				}
+			}
+		}
+		if seen[2] == 0 {
+			t.Fatal("no contact within the pattern")
+		}
+		for share, want := range map[float64]float64{1: 0, 0.5: 0.5} {
+			made, changed := c.redraw(w, 1, to, from, 0, share)[to][from], 0
+			for _, x := range made.weights {
+				if x != plainWeight {
+					changed++
+				}
+			}
+			if got := float64(changed) / float64(made.Len()); len(made.weights) != made.Len() || math.Abs(got-want) > 0.02 {
+				t.Errorf("share %g of %s redrawn: %.3f of the contacts have a pattern, want %g", share, types[kind].name, got, want)
+			}
+		}
+	}
+}
+
 func TestBytesDoNotDependOnThreads(t *testing.T) {
 	everything := func(c Config) string {
 		f, err := Run(context.Background(), c, dynamicstest.Quiet)
@@ -58,7 +134,7 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 		return dynamicstest.Text(t, f.Table, f.Figures, f.Summary.Averages)
 	}
 	c := tiny()
-	c.Threads = 1
+	c.Arms, c.Shares, c.Seconds, c.Windows, c.Threads = armNames, []float64{1}, 0.4, 1, 1
 	want := everything(c)
 	if c.Threads = 3; everything(c) != want {
 		t.Error("3 threads find something different from one")
@@ -70,15 +146,16 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 
 func TestSave(t *testing.T) {
 	c := tiny()
+	c.Arms, c.Seconds = armNames, 0.4
 	f, err := Run(context.Background(), c, dynamicstest.Rising(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	columns, rows := dynamicstest.Save(t, f, "rewiring", "activity")
-	if len(rows) != 2*c.Seeds*(1+4*len(c.Shares)) {
+	columns, rows := dynamicstest.Save(t, f, "rewiring", "activity", "volatility", "memory", "range")
+	if len(rows) != c.Seeds*(2*9+5*c.Windows+3*9+2*3) {
 		t.Fatalf("%d rows", len(rows))
 	}
-	for _, column := range []string{"regime", "redrawn", "share", "rate_e", "correlation_e", "theory_i"} {
+	for _, column := range []string{"regime", "redrawn", "share", "rate_e", "correlation_e", "theory_i", "lag", "recall"} {
 		if !slices.Contains(columns, column) {
 			t.Errorf("no column %s in %v", column, columns)
 		}
@@ -110,6 +187,11 @@ func TestCheck(t *testing.T) {
 		"shares 2":                               func(c *Config) { c.Shares = []float64{2} },
 		"seconds 1e+09":                          func(c *Config) { c.Seconds = 1e9 },
 		"rates 3,600: neurons cannot fire":       func(c *Config) { c.Rates = []float64{3, 600} },
+		"arms: want some of rewiring, volat":     func(c *Config) { c.Arms = []string{"rewire"} },
+		"arms: want some of rewiring":            func(c *Config) { c.Arms = nil },
+		"active 1: want a number above 0":        func(c *Config) { c.Active = 1 },
+		"ratios: at 200":                         func(c *Config) { c.Arms, c.Ratios = armNames, []float64{1, 200} },
+		"scales: at 0.001":                       func(c *Config) { c.Arms, c.Scales = armNames, []float64{0.001} },
 	} {
 		c := DefaultConfig()
 		change(&c)

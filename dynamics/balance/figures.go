@@ -8,7 +8,6 @@ import (
 	"quantal/dynamics"
 	"quantal/results/draw"
 	"quantal/results/store"
-	"quantal/results/tables"
 )
 
 // Sources of numbers.
@@ -21,8 +20,44 @@ var typeColors = []draw.Color{draw.Purple, draw.Orange, draw.Blue, draw.Green}
 
 // figures draws all figures.
 func (e *experiment) figures() ([]draw.Illustration, error) {
-	return dynamics.Draw(e.rewiringFigure, e.activityFigure)
+	return dynamics.Draw(e.rewiringFigure, e.activityFigure, e.volatilityFigure, e.memoryFigure, e.rangeFigure)
 }
+
+// sheet is a sheet that draws means.
+type sheet struct{ dynamics.Sheet }
+
+// means draws n means over networks with their 95 % intervals.
+func (s *sheet) means(label string, color draw.Color, n int, at func(i int) (x float64, y dynamics.Estimate)) {
+	points := draw.Points{Label: label, Color: color}
+	var bars []draw.Curve
+	for i := range n {
+		x, m := at(i)
+		points.X, points.Y = append(points.X, x), append(points.Y, m.Mean)
+		if !math.IsNaN(m.HalfWidth) {
+			bars = append(bars, draw.Curve{X: []float64{x, x}, Y: []float64{m.Mean - m.HalfWidth, m.Mean + m.HalfWidth},
+				Color: color})
+		}
+	}
+	s.Points(fromSimulation, points)
+	for _, b := range bars {
+		s.Curve(fromSimulation, b)
+	}
+}
+
+// mean is over the networks of an arm, of their row k.
+func (e *experiment) mean(arm string, k int, value func(o Outcome) float64) dynamics.Estimate {
+	var rows []Outcome
+	for _, network := range e.others[arm] {
+		rows = append(rows, network[k])
+	}
+	return meanOf(rows, value)
+}
+
+func correlationOf(population int) func(o Outcome) float64 {
+	return func(o Outcome) float64 { return [populations]float64{o.CorrelationE, o.CorrelationI}[population] }
+}
+
+var populationNames = [populations]string{"excitatory", "inhibitory"}
 
 // protocol says how the networks were made.
 func (e *experiment) protocol() string {
@@ -35,9 +70,12 @@ func (e *experiment) protocol() string {
 
 // rewiringFigure shows the correlation of rates before and after over the share of contacts that is redrawn.
 func (e *experiment) rewiringFigure() (*draw.Illustration, error) {
-	s := &dynamics.Sheet{}
+	if !e.does(rewiring) {
+		return nil, nil
+	}
+	s := &sheet{}
 	for r, regime := range regimeNames {
-		for a, population := range []string{"excitatory", "inhibitory"} {
+		for a, population := range populationNames {
 			s.Panel(fmt.Sprintf("%s, rates of %s", regime, [2]string{"E", "I"}[a]),
 				draw.Axis{Label: "Share of redrawn contacts", Min: 0, Max: 1.02},
 				draw.Axis{Label: "Correlation of " + population + " rates", Min: -0.05, Max: 1.05})
@@ -49,24 +87,13 @@ func (e *experiment) rewiringFigure() (*draw.Illustration, error) {
 					x, y = append(x, share), append(y, rates[a])
 				}
 				s.Curve(fromTheory, draw.Curve{Label: t.name, X: x, Y: y, Color: typeColors[k], Thin: true})
-				x, y = nil, nil
-				var low, high []float64
-				for which, share := range e.Shares {
-					var values []float64
+				s.means(t.name+", simulated", typeColors[k], len(e.Shares), func(i int) (float64, dynamics.Estimate) {
+					var rows []Outcome
 					for _, network := range e.outcomes[r] {
-						o := network[1+k*len(e.Shares)+which]
-						values = append(values, [2]float64{o.CorrelationE, o.CorrelationI}[a])
+						rows = append(rows, network[1+k*len(e.Shares)+i])
 					}
-					i := tables.NewInterval(values)
-					x, y = append(x, share), append(y, i.Mean)
-					low, high = append(low, i.Mean-i.HalfWidth), append(high, i.Mean+i.HalfWidth)
-				}
-				s.Points(fromSimulation, draw.Points{Label: t.name + ", simulated", X: x, Y: y, Color: typeColors[k]})
-				for i := range x {
-					if e.Seeds > 1 {
-						s.Curve(fromSimulation, draw.Curve{X: []float64{x[i], x[i]}, Y: []float64{low[i], high[i]}, Color: typeColors[k]})
-					}
-				}
+					return e.Shares[i], meanOf(rows, correlationOf(a))
+				})
 			}
 			if a == excitatory {
 				frozen := e.theory[r].Frozen(excitatory, change{kind: 0, share: 1}.kept())
@@ -85,6 +112,9 @@ func (e *experiment) rewiringFigure() (*draw.Illustration, error) {
 
 // activityFigure shows spikes and rates of the first network.
 func (e *experiment) activityFigure() (*draw.Illustration, error) {
+	if !e.does(rewiring) {
+		return nil, nil
+	}
 	s := &dynamics.Sheet{}
 	for r, regime := range regimeNames {
 		s.Panel(regime, draw.Axis{Label: "Time (ms)", Min: 0, Max: rasterTime},
@@ -97,7 +127,7 @@ func (e *experiment) activityFigure() (*draw.Illustration, error) {
 			}
 			x[a], y[a] = append(x[a], float64(spike[0])), append(y[a], float64(spike[1]))
 		}
-		for a, label := range []string{"excitatory", "inhibitory"} {
+		for a, label := range populationNames {
 			s.Points(fromSimulation, draw.Points{Label: label, X: x[a], Y: y[a],
 				Color: [2]draw.Color{draw.Purple, draw.Green}[a], Small: true})
 		}
@@ -105,7 +135,7 @@ func (e *experiment) activityFigure() (*draw.Illustration, error) {
 	for r := range regimeNames {
 		s.Panel("", draw.Axis{Label: "Rate (Hz)", Min: 0, Max: 4 * max(e.regimes()[r].Rates[0], e.regimes()[r].Rates[1], 5)},
 			draw.Axis{Label: "Share of neurons below"})
-		for a, label := range []string{"excitatory", "inhibitory"} {
+		for a, label := range populationNames {
 			x, y := cumulative(e.before[r].Rates[a])
 			color := [2]draw.Color{draw.Purple, draw.Green}[a]
 			s.Curve(fromSimulation, draw.Curve{Label: label, X: x, Y: y, Color: color})

@@ -3,6 +3,7 @@ package balance
 import (
 	"context"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -15,6 +16,8 @@ const (
 	wiringNoise = 0x80 + iota
 	redrawNoise
 	startNoise
+	patternNoise
+	keptNoise
 )
 
 func noise(seed uint64, use, layer, draw int) kernels.Noise {
@@ -22,24 +25,51 @@ func noise(seed uint64, use, layer, draw int) kernels.Noise {
 		Draw: uint32(use)<<24 | uint32(draw)}
 }
 
-// wiring is the contacts from a population onto another, [to][from].
-type wiring [populations][populations]spiking.Contacts
+// block is the contacts from a population onto another, with the efficacies of each if they differ.
+type block struct {
+	spiking.Contacts
+	weights []float64
+}
+
+// wiring has the blocks of a network, [to][from].
+type wiring [populations][populations]block
 
 // wire makes the contacts of a network.
 func (c Config) wire(seed uint64) (w wiring) {
 	for to := range populations {
 		for from := range populations {
-			w[to][from] = spiking.Bernoulli(noise(seed, wiringNoise, 2*to+from, 0), c.size(from), c.size(to), c.connection(from),
-				to != from)
+			w[to][from].Contacts = spiking.Bernoulli(noise(seed, wiringNoise, 2*to+from, 0), c.size(from), c.size(to),
+				c.connection(from), to != from)
 		}
 	}
 	return w
 }
 
-// redraw decides a share of the contacts from a population onto another anew.
+// redraw decides a share of the contacts from a population onto another anew. Those that are made have the efficacy of
+// their type, also where there was one before; the others keep theirs.
 func (c Config) redraw(w wiring, seed uint64, to, from, which int, share float64) wiring {
-	w[to][from] = w[to][from].Redraw(noise(seed, redrawNoise, 2*to+from, which), c.size(to), c.connection(from), share,
-		to != from)
+	old := w[to][from]
+	made := block{Contacts: old.Redraw(noise(seed, redrawNoise, 2*to+from, which), c.size(to), c.connection(from), share,
+		to != from)}
+	if old.weights != nil {
+		p := c.connection(from)
+		kept := (1 - share) / (1 - share + share*p) // if there is one before and after
+		u := make([]float64, made.Len())
+		kernels.Uniforms(u, noise(seed, keptNoise, 2*to+from, which), 0)
+		made.weights = slices.Repeat([]float64{c.efficacy(to, from)}, made.Len())
+		for j := range c.size(from) {
+			k := old.Start[j]
+			for m := made.Start[j]; m < made.Start[j+1]; m++ {
+				for k < old.Start[j+1] && old.Target[k] < made.Target[m] {
+					k++
+				}
+				if k < old.Start[j+1] && old.Target[k] == made.Target[m] && u[m] < kept {
+					made.weights[m] = old.weights[k]
+				}
+			}
+		}
+	}
+	w[to][from] = made
 	return w
 }
 
@@ -57,9 +87,12 @@ const rasterTime = 300.
 
 var rasterNeurons = [populations]int{80, 20}
 
-// simulate simulates a network from random potentials, of which there is one set for each start.
-func (c Config) simulate(ctx context.Context, w wiring, drive [populations]float64, seed uint64, start int,
-	did func(steps int)) (Activity, error) {
+// steps is a number of seconds in steps.
+func (c Config) steps(seconds float64) int { return int(math.Round(seconds * 1000 / c.Step)) }
+
+// network makes a network with random potentials, of which there is one set for each start.
+func (c Config) network(w wiring, drive [populations]float64, seed uint64, start int) (*spiking.Network[float32],
+	error) {
 	// Each start has external noise of its own: with the same one, rates would be correlated by it.
 	m := &spiking.Model{Step: c.Step, Seed: seed ^ uint64(start+1)<<32}
 	for a := range populations {
@@ -67,13 +100,17 @@ func (c Config) simulate(ctx context.Context, w wiring, drive [populations]float
 			Threshold: c.Threshold, Reset: c.Reset, Refractory: c.Refractory, Input: drive[a],
 			Receptors: []spiking.Receptor{{Name: "jump"}}}, Drives: c.external(a)})
 		for b := range populations {
-			m.Projections = append(m.Projections, spiking.Projection{From: b, To: a, Contacts: w[a][b],
-				Delay: int(math.Round(c.Delay / c.Step)), Weight: c.efficacy(a, b)})
+			p := spiking.Projection{From: b, To: a, Contacts: w[a][b].Contacts, Weights: w[a][b].weights,
+				Delay: int(math.Round(c.Delay / c.Step))}
+			if p.Weights == nil {
+				p.Weight = c.efficacy(a, b)
+			}
+			m.Projections = append(m.Projections, p)
 		}
 	}
 	n, err := spiking.New[float32](m)
 	if err != nil {
-		return Activity{}, err
+		return nil, err
 	}
 	n.Threads = 1
 	for a := range populations {
@@ -83,7 +120,29 @@ func (c Config) simulate(ctx context.Context, w wiring, drive [populations]float
 			n.SetPotential(a, i, c.Threshold*x)
 		}
 	}
-	settle, steps := int(c.Settle*1000/c.Step), int(c.Seconds*1000/c.Step)
+	return n, nil
+}
+
+// advance simulates some steps and reports them.
+func advance(ctx context.Context, n *spiking.Network[float32], steps int, did func(steps int)) error {
+	for ; steps > 0; steps -= 2000 {
+		k := min(steps, 2000)
+		if err := n.Advance(ctx, k); err != nil {
+			return err
+		}
+		did(k)
+	}
+	return nil
+}
+
+// simulate simulates a network after network has made it.
+func (c Config) simulate(ctx context.Context, w wiring, drive [populations]float64, seed uint64, start int,
+	did func(steps int)) (Activity, error) {
+	n, err := c.network(w, drive, seed, start)
+	if err != nil {
+		return Activity{}, err
+	}
+	settle, steps := c.steps(c.Settle), c.steps(c.Seconds)
 	var seen Activity
 	trains := [populations][]train{make([]train, c.size(excitatory)), make([]train, c.size(inhibitory))}
 	drawn := settle + steps - int(rasterTime/c.Step)
@@ -99,13 +158,8 @@ func (c Config) simulate(ctx context.Context, w wiring, drive [populations]float
 			}
 		}
 	}
-	for left := settle + steps; left > 0; {
-		k := min(left, 2000)
-		if err := n.Advance(ctx, k); err != nil {
-			return Activity{}, err
-		}
-		left -= k
-		did(k)
+	if err := advance(ctx, n, settle+steps, did); err != nil {
+		return Activity{}, err
 	}
 	for a := range populations {
 		var cvs []float64
