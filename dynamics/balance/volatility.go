@@ -93,14 +93,15 @@ func (e *experiment) lagged(n, k, lag int) Outcome { return e.others[volatility]
 // volatilityClaims are those of this arm; see claims.
 func (e *experiment) volatilityClaims() []dynamics.Claim {
 	return []dynamics.Claim{
-		{Text: "volatility: correlations of E are always higher if E to E turns over than if I to E does", Holds: func(n int) bool {
-			for lag := 1; lag <= e.Windows; lag++ {
-				if e.lagged(n, 0, lag).CorrelationE <= e.lagged(n, 2, lag).CorrelationE {
-					return false
+		{Text: "volatility: correlations of E are always higher if E to E turns over than if I to E does",
+			Holds: func(n int) bool {
+				for lag := 1; lag <= e.Windows; lag++ {
+					if e.lagged(n, 0, lag).CorrelationE <= e.lagged(n, 2, lag).CorrelationE {
+						return false
+					}
 				}
-			}
-			return true
-		}},
+				return true
+			}},
 		{Text: "volatility: at all lags correlations of E are the same, within 0.1, if I to E or all contacts turn over",
 			Holds: func(n int) bool {
 				for lag := 1; lag <= e.Windows; lag++ {
