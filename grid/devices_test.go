@@ -504,3 +504,28 @@ func TestQueueHandsBack(t *testing.T) {
 		t.Errorf("a closed queue: %v, %v", j, err)
 	}
 }
+
+// A plan for a GPU says how many networks with convolutions its memory takes at a time, and how much that is.
+func TestEstimatesOfConvolutionsOnGPU(t *testing.T) {
+	c, set := small(t)
+	c.Hidden, c.Epochs, c.Batch, c.Draws = nil, 1, 20, 0
+	check(t, c.Set("network", "conv 30 3x3 relu, pool 2, dense"))
+	points, err := Points(c, axes(t, "c=1e-4,1e-3", "seed=1,2,3")...)
+	check(t, err)
+	g := onGPUs{set, points}
+	s := g.little(t)
+	alone := s.memory
+	s.memory += alone / 1000 // enough for some of these small networks
+	o := Options{Devices: []train.Device{s.device(t, "cuda:0")}}
+	n, err := o.Devices[0].Capacity(set, networks(points, Options{}))
+	check(t, err)
+	estimates, err := Estimates(context.Background(), set, points, o, time.Millisecond)
+	check(t, err)
+	if len(estimates) != 1 {
+		t.Fatalf("%d estimates", len(estimates))
+	}
+	e := estimates[0]
+	if e.Points != 6 || e.Beside != n || n < 2 || n > 5 || e.Memory > s.memory || e.Memory < alone*8/10 || e.Seconds <= 0 {
+		t.Errorf("of %d networks in %d bytes: %+v", n, s.memory, e)
+	}
+}

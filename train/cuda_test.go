@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"quantal/internal/stripes"
 	"quantal/kernels"
 	"quantal/kernels/cuda"
 	"quantal/results/store"
@@ -171,5 +172,55 @@ func TestLostDevice(t *testing.T) {
 	}
 	if checkpoints != 1 {
 		t.Errorf("%d checkpoints, want the one from before", checkpoints)
+	}
+}
+
+// Of a grid of 240 networks of LeNet-5 as many train together as a GPU has memory for, and no more.
+func TestCapacityForLeNet5(t *testing.T) {
+	c, err := Preset("published")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Set("network", "lenet5"); err != nil {
+		t.Fatal(err)
+	}
+	var networks []Config
+	for i := range 240 {
+		c.Seed, c.C = store.Seed(i%24), 1e-4*float64(1+i/24)
+		networks = append(networks, c)
+	}
+	set := stripes.Set(100, 40, 28, 28, 10)
+	for _, memory := range []int64{400e6, 1e9, 100e9} {
+		d, err := GPU("cuda:0", func() (cuda.Driver, error) { return cuda.Interpreted(memory), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := d.Capacity(set, networks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := OpenOn(d, set, networks...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.trainingProgram()
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := memory * 9 / 10
+		need := func(n int) int64 { return cuda.Memory(p, s.members()[:n], s.training) }
+		t.Logf("%d MB: %d networks, which need %d MB", memory/1e6, n, need(n)/1e6)
+		if need(n) > free || n < 240 && need(n+1) <= free || n == 240 != (memory == 100e9) {
+			t.Errorf("%d MB are free: %d networks, which need %d, and one more", memory/1e6, n, need(n))
+		}
+		// At the least its values and their gradients, and parameters with their moments.
+		l := p.Layout
+		least := int64(4 * 6 * l.Slots())
+		for b := range p.Widths[1:] {
+			least += int64(4 * p.Batch * p.Slots(kernels.Buffer(b+1)))
+		}
+		if each := (need(100) - need(50)) / 50; each < least || each > 4*least {
+			t.Errorf("another network takes %d bytes, want %d to %d", each, least, 4*least)
+		}
 	}
 }

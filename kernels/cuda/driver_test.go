@@ -163,7 +163,14 @@ func TestLostDeviceIsOneError(t *testing.T) {
 }
 
 func TestMemoryIsEnough(t *testing.T) {
-	n := small.Network(t)
+	pictures, example := conformance.Pictures(t)[2], small
+	pictures.Members, example.Draw = 3, kernels.PerExample
+	for _, d := range []conformance.Design{small, pictures, example} {
+		t.Run(d.String(), func(t *testing.T) { memoryIsEnough(t, d.Network(t)) })
+	}
+}
+
+func memoryIsEnough(t *testing.T, n *conformance.Network) {
 	need := Memory(n.Program, n.Members, n.Data)
 	d := Interpreted(need)
 	vm, err := OpenOn(d, n.Program, n.Members, n.Data)
