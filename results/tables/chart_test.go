@@ -171,6 +171,22 @@ func TestChartsOverWhatIsReached(t *testing.T) {
 	if layers := panels(t, figures)[0][0].Layers; len(layers) != 1 {
 		t.Errorf("%d layers of one network", len(layers))
 	}
+	// The files of figures have names of a bounded length, whatever the network.
+	for i := range records[:4] {
+		deep := strings.Repeat("conv 64 3x3 pad 1 relu, ", 20) + "dense"
+		records[i].Later = store.NewLater(store.LaterSetting{Name: "network", Value: deep, Text: deep})
+	}
+	all, err := g.Figures(recordstest.RhoTitle, nil)
+	check(t, err)
+	names := map[string]bool{}
+	for _, f := range all {
+		if names[f.Name] = true; len(f.Name) > 120 {
+			t.Errorf("a name of %d bytes: %s", len(f.Name), f.Name)
+		}
+	}
+	if len(names) != len(all) || len(all) < 5 {
+		t.Errorf("%d names of %d figures", len(names), len(all))
+	}
 }
 
 // A kind of networks that has a single place on the axis is not drawn, and one without noise is beside all others.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"math"
 	"slices"
@@ -124,7 +125,7 @@ func (g *Grid) figuresOf(v variant, a along, several bool, title func(store.Sett
 		name, over = "-over-"+string(a), fmt.Sprintf("%s, a number of the cost, as EES Fig. 2 over c", a)
 	}
 	if several {
-		name += "-" + strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(v.label)
+		name += "-" + inFileName(v.label)
 		about = " " + v.label + "."
 	}
 	reference, misfit := v.reference(published)
@@ -155,6 +156,17 @@ func (g *Grid) figuresOf(v variant, a along, several bool, title func(store.Sett
 		figures = append(figures, NamedFigure{f.name + name, f.caption + about, figure})
 	}
 	return figures, nil
+}
+
+// inFileName is a label as part of the name of a file. Of a long one, such as that of a deep network, a sum takes the place
+// of the end.
+func inFileName(label string) string {
+	const most, sum = 100, 8
+	name := strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(label)
+	if len(name) > most {
+		name = fmt.Sprintf("%s-%0*x", strings.ToValidUTF8(name[:most-sum-1], ""), sum, crc32.ChecksumIEEE([]byte(label)))
+	}
+	return name
 }
 
 func (g *Grid) nothingToDraw() error {
