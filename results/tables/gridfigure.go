@@ -158,8 +158,8 @@ func (g *Grid) figuresOf(v variant, a along, several bool, title func(store.Sett
 	return figures, nil
 }
 
-// inFileName is a label as part of the name of a file. Of a long one, such as that of a deep network, a sum takes the place
-// of the end.
+// inFileName is a label as part of the name of a file. Of a long one, such as that of a deep network, a sum takes the
+// place of the end.
 func inFileName(label string) string {
 	const most, sum = 100, 8
 	name := strings.NewReplacer(" ", "", ",", "-", "/", "_").Replace(label)
