@@ -151,9 +151,9 @@ func (e *experiment) rangeFigure() (*draw.Illustration, error) {
 		s.Panel(name, draw.Axis{Label: "Times the usual", Log: true}, draw.Axis{Label: "Networks", Min: 0,
 			Max: 1.05 * float64(e.Seeds), Whole: true})
 		for k, label := range []string{"temperature", "speed"} {
-			curve := draw.Curve{Color: []draw.Color{draw.Purple, draw.Orange}[k], Dashed: k == 1}
-			if c == 0 {
-				curve.Label = label
+			curve := draw.Curve{Label: label, Color: []draw.Color{draw.Purple, draw.Orange}[k], Dashed: k == 1}
+			if c > 0 {
+				curve.Label = ""
 			}
 			var points [][2]float64
 			for i := c; i < len(held); i += len(claims) {
@@ -161,6 +161,9 @@ func (e *experiment) rangeFigure() (*draw.Illustration, error) {
 				if times[1-k] == 1 {
 					points = append(points, [2]float64{times[k], float64(held[i].Seen)})
 				}
+			}
+			if len(points) < 2 { // nothing but the usual
+				continue
 			}
 			slices.SortFunc(points, func(a, b [2]float64) int { return cmp.Compare(a[0], b[0]) })
 			for _, p := range points {
