@@ -198,7 +198,7 @@ func TestLawsHaveTheirSlopes(t *testing.T) {
 			checkLaw(t, l, drawn, at, want)
 		}
 	})
-	if compared < 200 || len(used) != len(kernels.Ops())+1 { // with input and number, and one - for two
+	if !testing.Short() && compared < 200 || len(used) != len(kernels.Ops())+1 { // with input and number, and one - for two
 		t.Errorf("compared %d formulas of %d operations, want 200 of all: %v", compared, len(used), used)
 	}
 }
@@ -285,7 +285,7 @@ func TestLawsCompile(t *testing.T) {
 			compared++
 		}
 	})
-	if compared < 200 {
+	if compared < 200 && !testing.Short() {
 		t.Errorf("compared %d laws, want 200", compared)
 	}
 }
