@@ -198,7 +198,8 @@ func TestLawsHaveTheirSlopes(t *testing.T) {
 			checkLaw(t, l, drawn, at, want)
 		}
 	})
-	if !testing.Short() && compared < 200 || len(used) != len(kernels.Ops())+1 { // with input and number, and one - for two
+	// With input and number, and one - for two.
+	if !testing.Short() && compared < 200 || len(used) != len(kernels.Ops())+1 {
 		t.Errorf("compared %d formulas of %d operations, want 200 of all: %v", compared, len(used), used)
 	}
 }
