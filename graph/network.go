@@ -152,8 +152,12 @@ func parseNode(words []string) (n Node, err error) {
 		}
 	default:
 		known := []string{string(Dense), string(Conv), string(Pools), string(Add)}
+		_, named := namedNetworks[string(n.Kind)]
+		if named || strings.HasPrefix(string(n.Kind), "mlp-") {
+			return n, fmt.Errorf("%s is the name of a whole network: want layers, or the name alone", n.Kind)
+		}
 		if len(words) == 1 {
-			known = append(known, slices.Sorted(maps.Keys(namedNetworks))...)
+			known = append(append(known, slices.Sorted(maps.Keys(namedNetworks))...), "mlp-N-N")
 		}
 		err = errors.New(nearest.OneOf(string(n.Kind), known))
 	}

@@ -247,6 +247,9 @@ func TestParseNetwork(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                  `layer 1, "": want one of dense, conv, pool, add`,
 		"denze 5, dense":                    "did you mean dense?",
+		"lenet5, dense":                     `layer 1, "lenet5": lenet5 is the name of a whole network`,
+		"dense 5, mlp-5":                    `layer 2, "mlp-5": mlp-5 is the name of a whole network`,
+		"mpl-5":                             `layer 1, "mpl-5": want one of dense, conv, pool, add, lenet5, mlp-N-N`,
 		"dense 5 rellu, dense":              "did you mean relu?",
 		"dense 5 relu":                      `the last layer, "dense 5 relu": want dense without a number`,
 		"dense relu, dense":                 `layer 1, "dense relu": want a number of neurons`,
