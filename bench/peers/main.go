@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,13 +37,18 @@ func main() {
 	kernels := flag.String("kernels", "avx2",
 		"kernel sets to measure in addition to the one that quantal chooses, separated by commas")
 	flag.StringVar(&o.time, "time", "wall", "wall or processor: the time that is compared")
-	match := flag.String("match", "", "measure only what has this in its title, as in 'a draw per example'")
+	match := flag.String("match", "", "measure only titles that match this regular expression, as 'example$'")
 	cores := flag.String("cores", "0,1", "the two processors to run on; the first is that of the single-core runs")
 	flag.Parse()
 	o.kernels = strings.FieldsFunc(*kernels, func(r rune) bool { return r == ',' })
 	o.cores = strings.Split(*cores, ",")
+	titles, err := regexp.Compile(*match)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/peers: -match:", err)
+		os.Exit(2)
+	}
 	o.configurations = slices.DeleteFunc(slices.Clone(configurations),
-		func(c configuration) bool { return !strings.Contains(c.String(), *match) })
+		func(c configuration) bool { return !titles.MatchString(c.String()) })
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -105,7 +111,7 @@ func run(ctx context.Context, o options) error {
 		return errors.New("want 1 or more rounds, more than 0 seconds, two cores, and -time wall or processor")
 	}
 	if len(o.configurations) == 0 {
-		return errors.New("nothing that is measured has this in its title")
+		return errors.New("-match: no title matches")
 	}
 	b := &bench{options: o, failed: map[*program]bool{}, values: map[key][]float64{}}
 	var err error
