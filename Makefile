@@ -88,7 +88,7 @@ fuzz: go
 bench: go
 	$(TEST) ./kernels ./kernels/cpu ./mnist -run '^$$' -bench .
 
-# quantal beside PyTorch, Gorgonia and, given FLOOR_C and MNIST, C: ten minutes, best alone on the machine.
+# quantal beside PyTorch, Gorgonia and, given FLOOR_C and MNIST, C: a quarter of an hour, best alone on the machine.
 # PYTHON, FLOOR_C (the C program's source), MNIST (a folder with the unpacked files): go doc ./bench/peers
 bench-peers: go
 	GO="$(GO)" PYTHON="$(PYTHON)" FLOOR_C="$(FLOOR_C)" MNIST="$(MNIST)" $(GO) run ./bench/peers $(PEERS)
