@@ -20,7 +20,8 @@
 //
 // This is the order of Brian2 (M. Stimberg, R. Brette, D. F. M. Goodman, eLife 8, e47314, 2019). A spike in step n
 // arrives in step n + delay. Delays are axonal: the whole delay lies before the synapse ([Projection]). Tests compare
-// potentials, spikes and weights with those of Brian2, from the programs in bench/peers/brian.
+// potentials, spikes and weights with those of Brian2, from the programs in bench/peers/brian, and rates, intervals and
+// correlations in Brunel's states.
 //
 // # Synapses that change
 //
