@@ -1,4 +1,4 @@
-# quantal: make demo | build | build-gpu | dist | cuda.test | test | race | wine | lint | evidence-check | vulncheck | starts | fuzz | bench | bench-peers | ptx
+# quantal: make demo | build | build-gpu | dist | cuda.test | test | race | wine | arm64 | lint | evidence-check | vulncheck | starts | fuzz | bench | bench-peers | ptx
 
 GO ?= go
 # Of staticcheck only the version is pinned; `go run` fetches it.
@@ -8,7 +8,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TEST_TIMEOUT ?= 6h
 TEST = $(GO) test -timeout $(TEST_TIMEOUT)
 
-.PHONY: demo build build-gpu dist cuda.test ptx test race lint wine evidence-check vulncheck starts fuzz bench bench-peers go numpy slurm
+.PHONY: demo build build-gpu dist cuda.test ptx test race lint wine arm64 evidence-check vulncheck starts fuzz bench bench-peers go numpy slurm
 
 demo: build
 	./quantal demo
@@ -52,6 +52,10 @@ race: go
 # The program for Windows under wine: internal/wine/check.sh says what that needs.
 wine: go
 	internal/wine/check.sh
+
+# The program for arm64 in an emulator: internal/arm64/check.sh says what that needs, and what it leaves out.
+arm64: go
+	internal/arm64/check.sh
 
 lint: go
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }

@@ -20,7 +20,7 @@ func TestExpAndLogAreTheSameEverywhere(t *testing.T) {
 	check := func(name string, x, got, want float64) {
 		t.Helper()
 		if e := math.Abs(got-want) / math.Abs(want); got != want && !(e < 1e-15) && !(math.IsNaN(got) && math.IsNaN(want)) &&
-			math.Abs(want) > 0x1p-1022 {
+			math.Abs(want) > 0x1p-1022 && want < math.MaxFloat64/2 { // infinite a little early, as on amd64
 			t.Errorf("%s(%v) is %v, want %v", name, x, got, want)
 		}
 		if runtime.GOARCH == "amd64" && cpu.X86.HasFMA && math.Float64bits(got) != math.Float64bits(want) && got == got {

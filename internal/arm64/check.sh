@@ -2,9 +2,10 @@
 # Tests the program for arm64 in an emulator: the packages with arithmetic, and commands that train. Debian: apt-get install
 # qemu-user-static binutils-aarch64-linux-gnu
 #
-# Left out, because an emulator cannot: tests with strace, a browser, a Slurm or Python (their scripts and packages run on
-# this machine's own processor only). Left out, because it takes too long there: the conformance tests other than those of
-# Networks below, the tests of dynamics, analysis and synapse, and fuzzing.
+# Left out, because the emulator runs no program that a program starts, or does not trace: scripts and tests that start
+# quantal other than through the variable below, strace, a browser, a Slurm, Python. Left out, because it takes too long:
+# other tests of conformance, train, graph and grid; results/draw, dynamics, analysis, synapse, serve, kernels/ptx and
+# kernels/cuda; scripts that do not train.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=$(mktemp -d)
@@ -24,3 +25,39 @@ while IFS=: read -r file line; do
 done <"$dir/fused"
 test -s "$dir/fused" # math.FMA at least: otherwise this reads what the compiler no longer writes
 test ! -e "$dir/bad"
+
+# emulated PACKAGE ARGUMENTS... runs tests of a package.
+emulated() {
+	local name=${1//\//_}
+	GOARCH=arm64 go test -c -o "$dir/$name" "./$1"
+	echo "arm64: $*"
+	(cd "$1" && TIMEFORMAT="arm64: %U s" && time qemu-aarch64-static "$dir/$name" -test.short "${@:2}")
+}
+emulated kernels
+emulated mnist -test.run 'Normal|Glyphs'
+emulated kernels/cpu -test.run \
+	'^Test(Kernels|Vector|NEON|Formula|Fused|Activations|Diffusions|Sum|Update|Choice)'
+QUANTAL_KERNELS=neon emulated kernels/cpu -test.run \
+	'^TestConformance/^(Steps|Movers|Schedules|Laws|PlainLaws|Layers|RandomLaws|Quantal|SingularLaw)'
+emulated graph -test.run '^TestFixedRuns'
+QUANTAL_KERNELS=neon emulated train -test.run '^Test(Each|Seed|Interrupted|NoCheckpoint|Kept|Numbers|Means|Output|Patience$)'
+emulated results/store -test.skip '^Test(NothingIsLostAtTheSizeLimit|LockEndsWithItsProcess|KilledWhileSaving)'
+QUANTAL_KERNELS=neon emulated grid -test.run '^Test(PointEquals|OldIDs|Points|ParseAxis|InterruptedGrid)'
+
+# Commands: a script runs the program for arm64 in the emulator.
+GOARCH=arm64 go build -o "$dir/quantal" ./cmd/quantal
+printf '#!/bin/sh\nexec qemu-aarch64-static %s "$@"\n' "$dir/quantal" >"$dir/emulated"
+chmod +x "$dir/emulated"
+QUANTAL_TEST_PROGRAM=$dir/emulated go test -count=1 ./cmd/quantal -run '^TestScripts/^(train|resume|grid)$'
+
+# A training ends with the same bytes as on this machine's processor with kernels of its own.
+options="--data glyphs --hidden 20 --noise heterogeneous --batch 500 --epochs 1 --draws 0 --threads 1"
+for kernels in neon/avx2 portable/portable; do
+	QUANTAL_KERNELS=${kernels%/*} "$dir/emulated" train $options --out "$dir/there" >"$dir/log" 2>&1
+	QUANTAL_KERNELS=${kernels#*/} go run ./cmd/quantal train $options --out "$dir/here" >"$dir/log" 2>&1
+	for file in "$dir"/here/checkpoints/*.safetensors; do
+		cmp "$file" "$dir/there/checkpoints/${file##*/}"
+	done
+	rm -r "$dir/here" "$dir/there"
+done
+echo "arm64: a training ends with the bytes of amd64"

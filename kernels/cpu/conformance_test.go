@@ -21,7 +21,7 @@ func machine(set string) conformance.Machine {
 			return vm, nil
 		}
 	}
-	m := conformance.Machine{Name: set, Open: on(1), Ways: map[string]conformance.Open{}}
+	m := conformance.Machine{Name: set, Open: on(1), Ways: map[string]conformance.Open{}, Slow: testing.Short()}
 	for _, threads := range []int{2, 3, 4, 5, 1000} { // the last is reduced to a few for each processor
 		m.Ways[fmt.Sprintf("%d threads", threads)] = on(threads)
 	}
