@@ -65,8 +65,8 @@ func (l listing) count(t *testing.T, start string) (all, vectors float64) {
 	return 0, 0
 }
 
-// The kernels of neon take at most 2.6 times the instructions of avx2, whose vectors are twice as wide. The count is per
-// synapse of a step of the published preset: 89,610 synapses, all but the first layer's propagate gradients, and
+// The kernels of neon take at most 2.6 times the instructions of avx2, whose vectors are twice as wide. The count is
+// per synapse of a step of the published preset: 89,610 synapses, all but the first layer's propagate gradients, and
 // minibatches of 20. bench/results/arm64.md has the numbers.
 func TestInstructionsOfNEON(t *testing.T) {
 	avx2, neon := listings(t, "avx2_amd64.s"), listings(t, "neon_arm64.s")
