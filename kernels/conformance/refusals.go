@@ -25,6 +25,12 @@ func (unknownInstruction) String() string { return "b1 = pool(b0)" }
 func refusals(t *testing.T, m Machine) {
 	n := small.Network(t)
 	summed, fluctuating := n.Under(t, kernels.Accumulate{}), n.Fluctuating(t, kernels.Langevin{})
+	// Of a convolution a weight has a gradient at every position, whose squares are not those of an example's.
+	picture := Pictures(t)[0].Network(t).Under(t, kernels.Accumulate{})
+	if _, err := m.Open(picture.Program, picture.Members, picture.Data); err == nil ||
+		!strings.Contains(err.Error(), "no kernel for the sums of gradients of a convolution") {
+		t.Errorf("sums of a convolution: %v", err)
+	}
 	few, wide, labels := *n.Data, *n.Data, *n.Data
 	few.N, few.Bytes, few.Labels = 3, few.Bytes[:90], few.Labels[:3]
 	wide.Width = 29

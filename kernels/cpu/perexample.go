@@ -95,7 +95,6 @@ type perturbing struct {
 	*worker
 	kernels.Forward
 	noise      *drawing // whose rows are those of the output
-	squares    *product // |x|^2 of rows
 	floor      float32  // of the activation
 	perSynapse bool
 }

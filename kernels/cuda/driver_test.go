@@ -306,15 +306,6 @@ func TestOpenRefusesWhatKernelsCannotCount(t *testing.T) {
 	}
 }
 
-// Sums of squared gradients of examples have no kernel where a weight has a gradient at every position.
-func TestSumsOfConvolutionsAreRefused(t *testing.T) {
-	n := conformance.Pictures(t)[0].Network(t).Under(t, kernels.Accumulate{})
-	_, err := OpenOn(Interpreted(testMemory), n.Program, n.Members, n.Data)
-	if err == nil || !strings.Contains(err.Error(), "no kernel for sums of the gradients of layer 0, a convolution") {
-		t.Error(err)
-	}
-}
-
 // A number that does not fit a parameter of the kernel, the parameters of another one, or a grid that no GPU accepts,
 // never reaches the device.
 func TestLaunchesThatDoNotFit(t *testing.T) {

@@ -29,7 +29,9 @@ func TestKernelsAgainstFloat64(t *testing.T) {
 
 // Those of networks that are no chains, or have positions, and of noise for every example.
 func TestOtherKernelsAgainstFloat64(t *testing.T) {
-	for _, d := range conformance.Pictures(t)[:4] {
+	branches := conformance.Pictures(t)[3] // of dense layers
+	branches.Draw = kernels.PerExample
+	for _, d := range append(conformance.Pictures(t)[:4:4], branches) {
 		t.Run(d.String(), func(t *testing.T) { check(t, d.Network(t)) })
 	}
 	for sharing := kernels.PerSynapse; sharing <= kernels.PerNetwork; sharing++ {

@@ -123,7 +123,7 @@ func open(d Driver, p *kernels.Program, members []kernels.Member, train *kernels
 func (s shape) fits(gpu Info, training bool) error {
 	for _, g := range s.Gradients() {
 		if g.Window != nil && s.sums {
-			return fmt.Errorf("cuda: no kernel for sums of the gradients of layer %d, a convolution", g.Layer)
+			return fmt.Errorf("cuda: no kernel for the sums of gradients of a convolution: layer %d", g.Layer)
 		}
 		standard, ok := g.Standard()
 		first, _ := s.Gradients()[0].Standard()
