@@ -95,7 +95,7 @@ func DefaultSpikingConfig() SpikingConfig {
 
 // Quick makes the experiment small enough for two cores to do in well under a minute.
 func (c SpikingConfig) Quick() SpikingConfig {
-	c.Neurons, c.Assemblies, c.Alone, c.Strengths, c.Seeds = 120, 3, 40, []float64{1, 2}, 2
+	c.Alone, c.Strengths, c.Seeds = 30, []float64{1, 2}, 2
 	return c
 }
 
