@@ -125,6 +125,11 @@
 // all neurons have the median excitability and synapses stay: the rate of the other half less that of other assemblies,
 // in units of that of the stimulated half; so it may exceed 1. The separation point is that at the end of the imprint.
 //
+// What falls short: in networks with strong assemblies homeostasis makes excitability so low that half of an assembly
+// often does not respond in the test of recall, so claims on recall are counted as not true, or, for plasticity alone,
+// as faded, although separation is perfect. An active assembly fires near the limit that the refractory time sets, and
+// with these numbers its weights lean on the upper bound, so that f(w) rises there.
+//
 // From ISD and the abstract of Humble et al.: spiking neurons, STDP with dw = mu dt + sigma dB, and the claims. Ours:
 // all else, including all numbers, which were chosen so that imprinted assemblies become active by themselves one after
 // the other; the slow excitatory current is what lets them, with fast ones all neurons fire in one rhythm.
