@@ -76,6 +76,7 @@ require (
 // What only parts of gorgonia.org/tensor need that are never called: see internal/stubs/README.md.
 replace (
 	github.com/apache/arrow/go/arrow => ./internal/stubs/arrow
+	github.com/chewxy/math32 => ./internal/stubs/math32
 	github.com/gogo/protobuf => ./internal/stubs/gogo
 	github.com/golang/protobuf => ./internal/stubs/protobuf
 )
