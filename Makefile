@@ -40,11 +40,13 @@ test: go numpy slurm
 	$(GO) vet ./...
 	$(TEST) ./...
 
-# Of cmd only scripts in which its own goroutines work: signals, progress, pages. Of kernels/cpu only what has threads: not the comparisons of numbers, and one kernel set, as the detector sees Go alone.
+# Only packages with goroutines, and of the slow ones what has several: of experiments threads, stops and resuming; of cmd scripts
+# with signals, progress and pages; of kernels/cpu not the comparisons of numbers, and one kernel set, as the detector sees Go alone.
 NUMBERS = AgainstFloat64|AgainstPortable|TestMemory|TestNormalMoments|TestDrawsHave|TestConformance/NoiseOfExamples/^[A-Z]
 NUMBERS := $(NUMBERS)|TestConformance/(Against|PublishedPreset|SumsOf|.*Laws?$$)
 race: go
-	$(TEST) -race -short ./kernels/ptx ./mnist ./train ./results/... ./grid/... ./serve ./dynamics/...
+	$(TEST) -race -short ./kernels/ptx ./mnist ./train ./results/store ./grid ./serve ./dynamics ./dynamics/spiking
+	$(TEST) -race -short ./dynamics/... -run 'Threads|Stops|Resume'
 	$(TEST) -race -short ./cmd/... -run 'TestScripts/^(train|grid|gridkill|resume|search|serve|seeds|talk|curves|data)$$'
 	QUANTAL_KERNELS=portable $(TEST) -race -short ./kernels/cpu -skip '$(NUMBERS)'
 	$(TEST) -race -run TestOrders ./kernels/cuda
