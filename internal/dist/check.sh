@@ -12,7 +12,8 @@ packages() { dpkg --root="$root" --force-not-root --force-script-chrootless --lo
 packages --install dist/quantal_*.deb
 packages --verify quantal
 (cd "$root/home" && HOME=$root/home QUANTAL_MIRRORS=http://127.0.0.1:1/ "$root/usr/bin/quantal" demo && test -s demo/sigma.png)
-gunzip -c "$root/usr/share/man/man1/quantal.1.gz" | grep -q '^\.TH'
+gunzip "$root/usr/share/man/man1/quantal.1.gz" --stdout >"$root/quantal.1"
+grep -q '^\.TH QUANTAL 1' "$root/quantal.1"
 bash -n "$root/usr/share/bash-completion/completions/quantal"
 packages --remove quantal
 left=$(find "$root/usr" ! -type d 2>/dev/null || true)
