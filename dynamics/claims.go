@@ -1,6 +1,12 @@
 package dynamics
 
-import "quantal/results/tables"
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"quantal/results/tables"
+)
 
 // Estimate is the mean of a figure over several networks, with half of its 95 % interval.
 type Estimate struct {
@@ -44,4 +50,20 @@ func CountClaims(networks int, claims []Claim) []Count {
 		counts = append(counts, count)
 	}
 	return counts
+}
+
+// PrintClaims writes a line for each claim.
+func PrintClaims(w io.Writer, claims []Count) {
+	for _, c := range claims {
+		fmt.Fprintf(w, "%s:\tin %d of %d networks\n", c.Claim, c.Seen, c.Of)
+	}
+}
+
+// EndTables writes what w holds to out, and then how long the experiment took, in seconds, and with which kernels.
+func EndTables(out io.Writer, w *tabwriter.Writer, seconds float64, kernels string) error {
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\n%.1f s, %s kernels\n", seconds, kernels)
+	return err
 }

@@ -2,7 +2,6 @@ package assemblies
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -165,11 +164,7 @@ func TestSave(t *testing.T) {
 }
 
 func TestRunStops(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, tiny(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err,
-		context.Canceled) {
-		t.Errorf("got %v", err)
-	}
+	dynamicstest.Stops(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, tiny(), job) })
 }
 
 func TestCheck(t *testing.T) {

@@ -2,7 +2,6 @@ package assemblies
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"quantal/dynamics"
 	"quantal/dynamics/spines"
 	"quantal/internal/dynamicstest"
+	"quantal/results/store"
 )
 
 // tinySpiking is for everything except what networks do.
@@ -126,22 +126,11 @@ func TestSpikingSeparationPoint(t *testing.T) {
 }
 
 func TestSpikingBytesDoNotDependOnThreads(t *testing.T) {
-	everything := func(c SpikingConfig) string {
-		f, err := RunSpiking(context.Background(), c, dynamicstest.Quiet)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return dynamicstest.Text(t, f.Table, f.Figures, f.Summary.Averages)
-	}
-	c := tinySpiking()
-	c.Threads = 1
-	want := everything(c)
-	if c.Threads = 3; everything(c) != want {
-		t.Error("3 threads find something different from one")
-	}
-	if c.Seed++; everything(c) == want {
-		t.Error("another seed finds the same")
-	}
+	dynamicstest.IgnoresThreads(t, func(threads int, seeds store.Seed) (SpikingFindings, error) {
+		c := tinySpiking()
+		c.Threads, c.Seed = threads, c.Seed+seeds
+		return RunSpiking(context.Background(), c, dynamicstest.Quiet)
+	})
 }
 
 func TestSpikingSave(t *testing.T) {
@@ -172,11 +161,9 @@ func TestSpikingResume(t *testing.T) {
 }
 
 func TestSpikingStops(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err := RunSpiking(ctx, tinySpiking(), dynamics.Job{Progress: func(float64, string) { cancel() }})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
+	dynamicstest.Stops(t, func(ctx context.Context, job dynamics.Job) (SpikingFindings, error) {
+		return RunSpiking(ctx, tinySpiking(), job)
+	})
 }
 
 func TestSpikingCheck(t *testing.T) {

@@ -45,12 +45,6 @@ func printSpiking(out io.Writer, f SpikingFindings) error {
 			a.Association.HalfWidth, a.RateE.Mean)
 	}
 	fmt.Fprintln(w)
-	for _, c := range s.Claims {
-		fmt.Fprintf(w, "%s:\tin %d of %d networks\n", c.Claim, c.Seen, c.Of)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "\n%.1f s, %s kernels\n", s.Seconds, s.Kernels)
-	return err
+	dynamics.PrintClaims(w, s.Claims)
+	return dynamics.EndTables(out, w, s.Seconds, s.Kernels)
 }

@@ -2,7 +2,6 @@ package balance
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"quantal/dynamics"
 	"quantal/internal/dynamicstest"
+	"quantal/results/store"
 )
 
 // tiny is for everything but the claims.
@@ -126,22 +126,12 @@ func TestEmbedding(t *testing.T) {
 }
 
 func TestBytesDoNotDependOnThreads(t *testing.T) {
-	everything := func(c Config) string {
-		f, err := Run(context.Background(), c, dynamicstest.Quiet)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return dynamicstest.Text(t, f.Table, f.Figures, f.Summary.Averages)
-	}
-	c := tiny()
-	c.Arms, c.Shares, c.Seconds, c.Windows, c.Threads = armNames, []float64{1}, 0.4, 1, 1
-	want := everything(c)
-	if c.Threads = 3; everything(c) != want {
-		t.Error("3 threads find something different from one")
-	}
-	if c.Seed++; everything(c) == want {
-		t.Error("another seed finds the same")
-	}
+	dynamicstest.IgnoresThreads(t, func(threads int, seeds store.Seed) (Findings, error) {
+		c := tiny()
+		c.Arms, c.Shares, c.Seconds, c.Windows = armNames, []float64{1}, 0.4, 1
+		c.Threads, c.Seed = threads, c.Seed+seeds
+		return Run(context.Background(), c, dynamicstest.Quiet)
+	})
 }
 
 func TestSave(t *testing.T) {
@@ -163,11 +153,7 @@ func TestSave(t *testing.T) {
 }
 
 func TestRunStops(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, tiny(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err,
-		context.Canceled) {
-		t.Errorf("got %v", err)
-	}
+	dynamicstest.Stops(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, tiny(), job) })
 }
 
 // Interrupted at any time, the experiment continues from its kept parts.

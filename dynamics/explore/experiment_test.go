@@ -153,11 +153,7 @@ func TestProgress(t *testing.T) {
 }
 
 func TestRunStops(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, small(), dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err,
-		context.Canceled) {
-		t.Errorf("got %v", err)
-	}
+	dynamicstest.Stops(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, small(), job) })
 }
 
 // A network that diverges is an error that names it.

@@ -48,9 +48,7 @@ func printTables(out io.Writer, f Findings) error {
 			a.Weights.HalfWidth, a.Response.Mean, a.Response.HalfWidth)
 	}
 	fmt.Fprintln(w)
-	for _, c := range s.Claims {
-		fmt.Fprintf(w, "%s:\tin %d of %d networks\n", c.Claim, c.Seen, c.Of)
-	}
+	dynamics.PrintClaims(w, s.Claims)
 	if len(s.Range) > len(s.Claims) {
 		fmt.Fprintln(w, "\ntemperature\tspeed\tnetworks in which each of these claims holds, of", s.Claims[0].Of)
 		for k := 0; k < len(s.Range); k += len(s.Claims) {
@@ -61,9 +59,5 @@ func printTables(out io.Writer, f Findings) error {
 			fmt.Fprintln(w)
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "\n%.1f s, %s kernels\n", s.Seconds, s.Kernels)
-	return err
+	return dynamics.EndTables(out, w, s.Seconds, s.Kernels)
 }

@@ -90,12 +90,7 @@ func TestProgress(t *testing.T) {
 }
 
 func TestRunStops(t *testing.T) {
-	c := small()
-	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, c, dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err,
-		context.Canceled) {
-		t.Errorf("got %v", err)
-	}
+	dynamicstest.Stops(t, func(ctx context.Context, job dynamics.Job) (Findings, error) { return Run(ctx, small(), job) })
 }
 
 func TestCheck(t *testing.T) {

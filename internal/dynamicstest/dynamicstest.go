@@ -138,6 +138,35 @@ func Save[Summary, Row any](t testing.TB, f dynamics.Findings[Summary, Row],
 	return rows[0], rows[1:]
 }
 
+// IgnoresThreads makes an experiment with several numbers of threads, which must find the same, and with another seed,
+// which must not.
+func IgnoresThreads[Summary, Row any](t *testing.T, run func(threads int, seeds store.Seed) (dynamics.Findings[Summary, Row],
+	error)) {
+	t.Helper()
+	found := func(threads int, seeds store.Seed) string {
+		f, err := run(threads, seeds)
+		return Found(t, f, err)
+	}
+	want := found(1, 0)
+	if found(3, 0) != want {
+		t.Error("3 threads find something different from one")
+	}
+	if found(3, 1) == want {
+		t.Error("another seed finds the same")
+	}
+}
+
+// Stops cancels an experiment at its first report; it must then return the context's error.
+func Stops[Summary, Row any](t *testing.T, run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row],
+	error)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if _, err := run(ctx, dynamics.Job{Progress: func(float64, string) { cancel() }}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Resumes interrupts an experiment several times; it must continue from the parts that it kept, and find the same as
 // undisturbed.
 func Resumes[Summary, Row any](t *testing.T, run func(context.Context, dynamics.Job) (dynamics.Findings[Summary, Row],

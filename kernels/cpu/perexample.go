@@ -118,15 +118,10 @@ func (n *perturbing) begin(d *drawing) {
 }
 
 // norms computes |x|^2 of rows, given the squares of what they read.
-func (n *perturbing) norms(product *product, squares []float32, first, rows int) {
+func (n *perturbing) norms(row *product, squares []float32, first, rows int) {
 	in := n.program.Layout.Layers[n.Layer].In
-	*product = kernelsRow(in, rows)
-	n.set.forward(product, n.own.norms[n.Layer][first*rowStride:], squares, n.own.ones[:kernels.Stride(in)], 0, 1)
-}
-
-// kernelsRow is the product of rows with a single one.
-func kernelsRow(in, rows int) product {
-	return product{Layer: kernels.Layer{In: in, Out: 1}, batch: rows}
+	*row = product{Layer: kernels.Layer{In: in, Out: 1}, batch: rows}
+	n.set.forward(row, n.own.norms[n.Layer][first*rowStride:], squares, n.own.ones[:kernels.Stride(in)], 0, 1)
 }
 
 // rows adds the noise to rows of the output, whose means and variances, or norms, are there.
